@@ -1,0 +1,214 @@
+"""Every setting of the server, typed, with its default, its unit and where it can be set.
+
+A setting is looked up in this order; the first place that names it wins:
+
+1. the command line (``python main.py --port 9000``),
+2. environment variables: ``REALTIME_`` + group + ``__`` + name (``REALTIME_LLM__API_BASE``),
+3. a ``.env`` file in the working directory, with the same names,
+4. a TOML file given by ``--config`` (or ``REALTIME_CONFIG``), one table per group,
+5. the defaults below: editing this file works too.
+
+API keys that are not set here are taken from the vendors' own variables (``VENDOR_KEYS``).
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+PRODUCT_NAME = "Open Realtime Server"
+
+VENDOR_KEYS = {
+    "openai": "OPENAI_API_KEY",
+    "deepgram": "DEEPGRAM_API_KEY",
+    "elevenlabs": "ELEVENLABS_API_KEY",
+    "azure": "AZURE_SPEECH_API_KEY",
+    "anthropic": "ANTHROPIC_API_KEY",
+    "google": "GOOGLE_API_KEY",
+}
+"""Provider name → the environment variable in which its vendor expects the API key."""
+
+DEFAULT_INSTRUCTIONS = (
+    "You are a helpful, friendly voice assistant. Your answers are spoken aloud: keep them short, "
+    "use plain sentences, and no lists, markup or emoji. Answer in the language of the user."
+)
+
+
+class _Group(BaseModel):
+    """A table of settings that refuses names it does not know."""
+
+    model_config = ConfigDict(extra="forbid", validate_default=True)
+
+
+class ServerConfig(_Group):
+    """Where the server listens, and how much it says."""
+
+    host: str = "127.0.0.1"
+    """Address to bind. The default is reachable from this machine only."""
+    port: int = Field(8000, ge=0, le=65535)
+    """TCP port; 0 lets the system choose one."""
+    ws_path: str = Field("/v1/realtime", pattern=r"^/\S*$")
+    """Path of the Realtime WebSocket. The `openai` SDK expects it to end in `/realtime`."""
+    debug: bool = False
+    """Log what Pipecat and every stage do, instead of one line per session and per turn."""
+
+
+class AudioConfig(_Group):
+    """Sample rates in Hz. Both are facts of the protocol and of Silero, not tuning knobs."""
+
+    OPENAI_SAMPLE_RATE: Literal[24000] = 24000
+    """PCM on the wire: 16-bit signed little-endian, mono, 24 kHz (protocol.md §E)."""
+    INTERNAL_SAMPLE_RATE: Literal[16000] = 16000
+    """PCM inside the pipeline, as Silero and speech recognisers expect it."""
+
+
+class VADConfig(_Group):
+    """Turn detection a session starts with; a client changes it by `session.update`."""
+
+    type: Literal["server_vad", "none"] = "server_vad"
+    """`server_vad`: Silero decides the turns. `none`: the client commits its turns itself."""
+    threshold: float = Field(0.5, ge=0.0, le=1.0)
+    """Speech probability (0–1) from which a 32 ms window counts as speech."""
+    prefix_padding_ms: int = Field(300, ge=0, le=5000)
+    """Milliseconds of audio before the detected onset that belong to the turn."""
+    silence_duration_ms: int = Field(500, ge=0, le=10000)
+    """Milliseconds of silence that end a turn."""
+
+
+class _Provider(_Group):
+    api_key: SecretStr | None = None
+    """API key. Unset: the vendor's own variable, see `VENDOR_KEYS`."""
+    api_base: str | None = None
+    """Base URL of the service, for example `http://localhost:11434/v1`."""
+    options: dict[str, Any] = Field(default_factory=dict)
+    """Further arguments that only this provider knows; README, "Providers", lists them."""
+
+    provider: str = "embedded"
+
+    def resolved_key(self) -> str | None:
+        """Return the API key in clear: the setting, else the vendor's variable, else None."""
+        if self.api_key is not None:
+            return self.api_key.get_secret_value()
+        return os.environ.get(VENDOR_KEYS.get(self.provider, ""), None)
+
+
+class LLMConfig(_Provider):
+    """The language model."""
+
+    provider: str = "embedded"
+    """`embedded`: the built-in rule-based assistant. `openai`: any OpenAI-compatible server."""
+    model: str | None = None
+    """Model name as the provider knows it; None: the provider's default."""
+    temperature: float | None = Field(None, ge=0.0, le=2.0)
+    """Sampling temperature; None leaves it to the provider."""
+    default_instructions: str = DEFAULT_INSTRUCTIONS
+    """Instructions of a session until the client sets its own."""
+
+
+class STTConfig(_Provider):
+    """Speech recognition."""
+
+    provider: str = "embedded"
+    """`embedded`: pocketsphinx, US English. `openai`: any `/v1/audio/transcriptions`."""
+    model: str | None = None
+    """Model name as the provider knows it; None: the provider's default."""
+    language: str | None = None
+    """ISO 639-1 code of the spoken language; None: the recogniser decides."""
+
+
+class TTSConfig(_Provider):
+    """The voice."""
+
+    provider: str = "embedded"
+    """`embedded`: espeak-ng or flite. `openai`: any OpenAI-compatible `/v1/audio/speech`."""
+    voice_id: str | None = None
+    """Voice a session starts with; None: `alloy`."""
+    model: str | None = None
+    """Model name as the provider knows it; None: the provider's default."""
+
+
+class Settings(BaseSettings):
+    """All groups together. Build one with `load_settings`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="REALTIME_",
+        env_nested_delimiter="__",
+        env_file=".env",
+        env_file_encoding="utf-8",
+        extra="ignore",
+    )
+
+    server: ServerConfig = Field(default_factory=ServerConfig)
+    audio: AudioConfig = Field(default_factory=AudioConfig)
+    vad: VADConfig = Field(default_factory=VADConfig)
+    stt: STTConfig = Field(default_factory=STTConfig)
+    llm: LLMConfig = Field(default_factory=LLMConfig)
+    tts: TTSConfig = Field(default_factory=TTSConfig)
+
+
+class ConfigError(Exception):
+    """A setting that cannot be used. The message names it, the reason and the remedy."""
+
+
+def load_settings(toml: str | Path | None = None, **overrides: Any) -> Settings:
+    """Read the settings from every source.
+
+    Args:
+        toml: A TOML file with the tables `[server]`, `[vad]`, `[stt]`, `[llm]`, `[tts]`;
+            None takes the path in `REALTIME_CONFIG`, if set.
+        **overrides: Groups as dictionaries, as the command line gives them; they win.
+
+    Raises:
+        ConfigError: A file that cannot be read, an unknown name or a value out of range.
+    """
+    path = toml or os.environ.get("REALTIME_CONFIG")
+    if path is not None and not Path(path).is_file():
+        raise ConfigError(f"Configuration file {path} does not exist; check --config.")
+
+    class _FileSettings(Settings):
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            env_settings: PydanticBaseSettingsSource,
+            dotenv_settings: PydanticBaseSettingsSource,
+            file_secret_settings: PydanticBaseSettingsSource,
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            sources = (init_settings, env_settings, dotenv_settings)
+            if path is None:
+                return sources
+            return (*sources, TomlConfigSettingsSource(settings_cls, toml_file=path))
+
+    try:
+        loaded = _FileSettings(**overrides)
+    except ValidationError as error:
+        raise ConfigError(_explain(error)) from error
+    except ValueError as error:
+        raise ConfigError(f"The settings cannot be read: {error}") from error
+    return Settings.model_construct(**dict(loaded))
+
+
+def _explain(error: ValidationError) -> str:
+    """Render the first validation error as one line that names the setting and the remedy."""
+    first = error.errors()[0]
+    group, *rest = (str(part) for part in first["loc"])
+    name = ".".join([group, *rest])
+    variable = "REALTIME_" + "__".join([group, *rest]).upper()
+    value = "" if first["type"] == "extra_forbidden" or "key" in name else f", not {first['input']!r}"
+    reason = {"extra_forbidden": "there is no setting of that name"}.get(
+        first["type"], first["msg"][0].lower() + first["msg"][1:]
+    )
+    return (
+        f"Bad setting {name}: {reason}{value}. "
+        f"Look at {variable}, .env, the --config file and config.py."
+    )

@@ -1,0 +1,62 @@
+"""Pipecat frames that Pipecat does not have: turns on the way in, model details on the way out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pipecat.frames.frames import DataFrame, SystemFrame
+
+from generation import FinishReason, TokenUsage
+
+
+@dataclass
+class TurnStartedFrame(SystemFrame):
+    """A turn has begun; audio of it may follow before it is known where it ends."""
+
+    item_id: str
+
+
+@dataclass
+class TurnAudioFrame(SystemFrame):
+    """Audio of an open turn as it arrives: 16-bit mono PCM at 16 kHz, a head start for the STT."""
+
+    item_id: str
+    audio: bytes
+
+
+@dataclass
+class TurnCommittedFrame(SystemFrame):
+    """A turn is over. `audio` is exactly the committed turn: 16-bit mono PCM at 16 kHz.
+
+    `TurnAudioFrame`s of the turn carried a prefix of it, or none of it.
+    """
+
+    item_id: str
+    audio: bytes
+    language: str | None = None
+    prompt: str | None = None
+
+
+@dataclass
+class TurnDiscardedFrame(SystemFrame):
+    """The open turn came to nothing; its audio is to be forgotten."""
+
+    item_id: str
+
+
+@dataclass
+class ToolCallFrame(DataFrame):
+    """A piece of a tool call, as the model streams it. `index` tells parallel calls apart."""
+
+    index: int
+    call_id: str
+    name: str
+    arguments: str
+
+
+@dataclass
+class CompletionFrame(DataFrame):
+    """How the model ended: pushed once, before `LLMFullResponseEndFrame`."""
+
+    reason: FinishReason
+    usage: TokenUsage | None = None

@@ -1,0 +1,96 @@
+"""What a session asks of its pipelines and what they report back, as plain data.
+
+The session (`realtime_session.py`) knows nothing of Pipecat and the providers know nothing of
+the wire; these records are all that the two share.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+FinishReason = Literal["stop", "tool_calls", "length", "content_filter"]
+
+
+@dataclass(frozen=True, slots=True)
+class TokenUsage:
+    """Tokens of one model call, as the provider reported them."""
+
+    input_tokens: int
+    output_tokens: int
+    cached_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderError:
+    """Why a stage failed. `message` names the provider, the reason and the remedy."""
+
+    message: str
+    code: str = "provider_error"
+    type: str = "server_error"
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseRequest:
+    """One response to generate: everything its LLM and its voice need to know."""
+
+    response_id: str
+    instructions: str
+    messages: list[dict[str, Any]]
+    """Conversation so far in OpenAI chat-completions form, without the instructions."""
+    tools: list[dict[str, Any]] = field(default_factory=list)
+    """Function tools in Realtime form: `{"type", "name", "description", "parameters"}`."""
+    tool_choice: str | dict[str, Any] = "auto"
+    """`auto`, `none`, `required` or `{"type": "function", "name": …}`."""
+    max_output_tokens: int | None = None
+    voice: str = "alloy"
+    spoken: bool = True
+    """False for a text-only response: no voice is built."""
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptionSettings:
+    """What a client may ask of the recogniser; None leaves it to the server's configuration."""
+
+    language: str | None = None
+    prompt: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What the configured providers can do, so that the rest is refused with a reason."""
+
+    voices: frozenset[str] | None = None
+    """Voice names the TTS accepts; None: any name, the provider decides."""
+    languages: frozenset[str] | None = None
+    """ISO 639-1 codes the recogniser accepts; None: any."""
+    transcription_prompt: bool = True
+    """Whether the recogniser takes a prompt."""
+    stt_name: str = "the recogniser"
+    tts_name: str = "the voice"
+
+
+class PipelineSignals(Protocol):
+    """What a response's pipeline reports while it runs. Every call names its response."""
+
+    def text(self, response_id: str, delta: str) -> None:
+        """The model wrote `delta`."""
+
+    def tool_call(
+        self, response_id: str, index: int, call_id: str, name: str, arguments: str
+    ) -> None:
+        """The model continued tool call `index` by a piece of its JSON `arguments`."""
+
+    def speaking(self, response_id: str, text: str) -> None:
+        """The audio that follows speaks `text`, up to the next call."""
+
+    def audio(self, response_id: str, pcm: bytes) -> None:
+        """The voice made `pcm`: 16-bit mono at 24 kHz."""
+
+    def finished(
+        self, response_id: str, reason: FinishReason, usage: TokenUsage | None
+    ) -> None:
+        """Text, tool calls and audio are complete."""
+
+    def failed(self, response_id: str, error: ProviderError) -> None:
+        """A stage failed; nothing more will come."""
