@@ -6,8 +6,12 @@ Audio is `bytes` of 16-bit signed little-endian mono PCM everywhere, as on the w
 
 from __future__ import annotations
 
+import threading
 import wave
+from collections import deque
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import soxr
@@ -94,3 +98,162 @@ def write_wav(path: str | Path, pcm: bytes, rate: int = WIRE_RATE) -> None:
         file.setsampwidth(BYTES_PER_SAMPLE)
         file.setframerate(rate)
         file.writeframes(pcm)
+
+
+SoundCallback = Callable[[Any, int, Any, Any], None]
+"""What PortAudio calls for every block: (buffer, samples, times, status flags)."""
+
+
+class SoundStream(Protocol):
+    """What is needed of a stream of the sound card; sounddevice's raw streams have it."""
+
+    def start(self) -> None:
+        """Begin to call back."""
+
+    def abort(self) -> None:
+        """Stop at once and drop what the device has buffered."""
+
+    def close(self) -> None:
+        """Release the device."""
+
+
+def open_sound(direction: Literal["input", "output"], callback: SoundCallback) -> SoundStream:
+    """Open the default device for 16-bit mono PCM at `WIRE_RATE`, stopped.
+
+    Raises:
+        OSError: There is no PortAudio or no such device; the message names the remedy.
+    """
+    try:
+        import sounddevice
+    except (ImportError, OSError) as error:
+        raise OSError(
+            f"No sound {direction}: {error}. Install sounddevice and PortAudio "
+            "(Debian, Ubuntu: apt install libportaudio2)."
+        ) from error
+    kind = sounddevice.RawInputStream if direction == "input" else sounddevice.RawOutputStream
+    try:
+        # 50 ms: short enough that what was handed over was nearly heard, long enough for Python.
+        stream: SoundStream = kind(
+            samplerate=WIRE_RATE, channels=1, dtype="int16", latency=0.05, callback=callback
+        )
+    except (sounddevice.PortAudioError, ValueError) as error:
+        raise OSError(
+            f"No sound {direction}: {error}. Connect a device and make it the system's default."
+        ) from error
+    return stream
+
+
+class AudioPlayerAsync:
+    """Plays PCM at `WIRE_RATE` as it arrives, without gaps, and knows exactly what was played.
+
+    Any thread may call any method; the sound card takes its samples on a thread of its own.
+    Audio belongs to items (conversation items). One item follows the other without a gap, and
+    the count of played samples begins anew with the first sample of the next.
+    """
+
+    def __init__(
+        self, stream_factory: Callable[[SoundCallback], SoundStream] | None = None
+    ) -> None:
+        """Build a player; the device is opened by the first `start` or `add_data`.
+
+        Args:
+            stream_factory: Opens a device that calls the given callback; None: the default one.
+        """
+        self._open = stream_factory or (lambda callback: open_sound("output", callback))
+        self._control = threading.RLock()  # guards the stream; held while PortAudio is called
+        self._lock = threading.Lock()  # guards what the callback touches; never held for long
+        self._stream: SoundStream | None = None
+        self._running = False
+        self._queue: deque[tuple[str, bytearray]] = deque()
+        self._item_id = ""
+        self._played = 0
+
+    @property
+    def item_id(self) -> str:
+        """The item that plays, or the last one that did."""
+        with self._lock:
+            return self._item_id
+
+    @property
+    def played_samples(self) -> int:
+        """Samples of the current item that were handed to the device."""
+        with self._lock:
+            return self._played
+
+    @property
+    def played_ms(self) -> float:
+        """`played_samples` in milliseconds."""
+        return self.played_samples / WIRE_RATE * 1000
+
+    @property
+    def waiting_samples(self) -> int:
+        """Samples that were added and not yet handed to the device."""
+        with self._lock:
+            return sum(len(pcm) // BYTES_PER_SAMPLE for _, pcm in self._queue)
+
+    def start(self) -> None:
+        """Open the device, if need be, and play what is there and what comes.
+
+        Raises:
+            OSError: There is no sound output; the message names the remedy.
+        """
+        with self._control:
+            if self._stream is None:
+                self._stream = self._open(self._fill)
+            if not self._running:
+                try:
+                    self._stream.start()
+                except Exception as error:  # PortAudio's own type exists only where PortAudio does
+                    raise OSError(f"Cannot play: {error}. Check the output device.") from error
+                self._running = True
+
+    def add_data(self, pcm: bytes, item_id: str = "") -> None:
+        """Append PCM of an item. Half a sample at the end waits for its other half."""
+        with self._lock:
+            if self._queue and self._queue[-1][0] == item_id:
+                self._queue[-1][1].extend(pcm)
+            else:
+                self._queue.append((item_id, bytearray(pcm)))
+                if len(self._queue) == 1:
+                    self._enter(item_id)
+        self.start()
+
+    def stop(self) -> None:
+        """Fall silent at once and forget what has not been played; the counts stay."""
+        with self._control:
+            with self._lock:
+                self._queue.clear()
+            if self._stream is not None and self._running:
+                self._stream.abort()
+                self._running = False
+
+    def close(self) -> None:
+        """Stop and release the device."""
+        with self._control:
+            self.stop()
+            if self._stream is not None:
+                self._stream.close()
+                self._stream = None
+
+    def _enter(self, item_id: str) -> None:
+        if item_id != self._item_id:
+            self._item_id, self._played = item_id, 0
+
+    def _fill(self, out: Any, samples: int, _times: Any, _status: Any) -> None:
+        """Hand the device its next block, with silence where there is no audio."""
+        missing = samples * BYTES_PER_SAMPLE
+        block = bytearray()
+        with self._lock:
+            while self._queue and missing:
+                item_id, pcm = self._queue[0]
+                take = min(missing, len(pcm) - len(pcm) % BYTES_PER_SAMPLE)
+                if not take and len(self._queue) == 1:
+                    break  # half a sample: the rest is still to come
+                self._enter(item_id)
+                block += pcm[:take]
+                del pcm[:take]
+                missing -= take
+                self._played += take // BYTES_PER_SAMPLE
+                if len(pcm) < BYTES_PER_SAMPLE and (not pcm or len(self._queue) > 1):
+                    self._queue.popleft()
+        out[:] = bytes(block) + bytes(missing)

@@ -204,7 +204,9 @@ def _explain(error: ValidationError) -> str:
     group, *rest = (str(part) for part in first["loc"])
     name = ".".join([group, *rest])
     variable = "REALTIME_" + "__".join([group, *rest]).upper()
-    value = "" if first["type"] == "extra_forbidden" or "key" in name else f", not {first['input']!r}"
+    value = (
+        "" if first["type"] == "extra_forbidden" or "key" in name else f", not {first['input']!r}"
+    )
     reason = {"extra_forbidden": "there is no setting of that name"}.get(
         first["type"], first["msg"][0].lower() + first["msg"][1:]
     )

@@ -87,9 +87,7 @@ class PipelineSignals(Protocol):
     def audio(self, response_id: str, pcm: bytes) -> None:
         """The voice made `pcm`: 16-bit mono at 24 kHz."""
 
-    def finished(
-        self, response_id: str, reason: FinishReason, usage: TokenUsage | None
-    ) -> None:
+    def finished(self, response_id: str, reason: FinishReason, usage: TokenUsage | None) -> None:
         """Text, tool calls and audio are complete."""
 
     def failed(self, response_id: str, error: ProviderError) -> None:

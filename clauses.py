@@ -1,0 +1,54 @@
+"""Cuts the model's text into what the voice is given: an early first clause, then sentences.
+
+Pipecat's aggregator releases a sentence only when the next one has begun. The first words decide
+how long the user waits, so the first clause goes as soon as it can be spoken on its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from pipecat.utils.text.base_text_aggregator import Aggregation, TextType
+from pipecat.utils.text.simple_text_aggregator import SimpleTextAggregator
+
+_CLAUSE_END = tuple(",;:.!?，、；：。！？…")
+_MIN_CHARACTERS = 4
+_MAX_WORDS = 10
+
+
+class ClauseAggregator(SimpleTextAggregator):
+    """A sentence aggregator whose first piece is the first clause."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._started = False
+
+    async def aggregate(self, text: str) -> AsyncIterator[Aggregation]:
+        """Take a piece of text as the model streams it; yield what can be spoken now."""
+        async for sentence in super().aggregate(text):
+            self._started = True
+            yield sentence
+        pending = self._text.strip()
+        if self._started or len(pending) < _MIN_CHARACTERS:
+            return
+        if pending.endswith(_CLAUSE_END) or (
+            len(pending.split()) > _MAX_WORDS and text.startswith(" ")
+        ):
+            # Of a run of words the last one may still be growing: it stays.
+            head, tail = (
+                (self._text, "") if pending.endswith(_CLAUSE_END) else self._text.rsplit(" ", 1)
+            )
+            await super().reset()
+            self._started = True
+            self._text = f" {tail}" if tail else ""
+            yield Aggregation(text=head.strip(), type=TextType.SENTENCE)
+
+    async def flush(self) -> Aggregation | None:
+        """Yield what is left at the end of the answer."""
+        self._started = False
+        return await super().flush()
+
+    async def handle_interruption(self) -> None:
+        """Drop what was not spoken."""
+        self._started = False
+        await super().handle_interruption()

@@ -1,0 +1,394 @@
+"""The client events of the protocol (§A), as models that refuse whatever they do not know.
+
+The SDK's own types describe the same events, but accept any extra field and know no ranges; a
+server has to refuse both by name. What this server knows but does not offer yet is listed here as
+well, so that it is refused with a reason instead of being ignored.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from validation import unsupported
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
+
+
+def _only_null(reason: str) -> BeforeValidator:
+    def check(value: object) -> object:
+        if value is not None:
+            raise unsupported(reason)
+        return value
+
+    return BeforeValidator(check)
+
+
+def _only(expected: object, reason: str) -> BeforeValidator:
+    def check(value: object) -> object:
+        if value != expected:
+            raise unsupported(reason)
+        return value
+
+    return BeforeValidator(check)
+
+
+def _turn_detection_none(value: object) -> object:
+    # Azure's rtclient writes "no turn detection" this way (§F.7).
+    return None if value == {"type": "none"} else value
+
+
+def _modalities(value: object) -> object:
+    if value not in (["audio"], ["text"]):
+        raise unsupported(
+            f"Invalid modalities: {value}. Supported combinations are: ['text'] and ['audio']."
+        )
+    return value
+
+
+def _arguments_null(value: object) -> object:
+    return {} if value is None else value
+
+
+Id = Annotated[str, Field(max_length=32)]
+Modalities = Annotated[list[Literal["text", "audio"]], BeforeValidator(_modalities)]
+Metadata = Annotated[
+    dict[Annotated[str, Field(max_length=64)], Annotated[str, Field(max_length=512)]],
+    Field(max_length=16),
+]
+
+
+class PCMFormat(_Model):
+    """`{"type": "audio/pcm", "rate": 24000}`."""
+
+    type: Literal["audio/pcm"]
+    rate: Annotated[int, Field(ge=24000, le=24000)] = 24000
+
+
+class Transcription(_Model):
+    """`session.audio.input.transcription` (§C.5); the model's name is an alias here."""
+
+    model: str | None = None
+    language: str | None = None
+    prompt: str | None = None
+
+
+class TurnDetection(_Model):
+    """`session.audio.input.turn_detection` (§C.4). Absent fields keep their value."""
+
+    type: Literal["server_vad"]
+    threshold: Annotated[float, Field(ge=0.0, le=1.0)] | None = None
+    prefix_padding_ms: Annotated[int, Field(ge=0)] | None = None
+    silence_duration_ms: Annotated[int, Field(ge=0)] | None = None
+    create_response: bool | None = None
+    interrupt_response: bool | None = None
+    idle_timeout_ms: Annotated[
+        None, _only_null("Idle time-outs are not supported by this server yet; send null.")
+    ] = None
+
+
+class AudioInput(_Model):
+    """`session.audio.input`."""
+
+    format: PCMFormat | None = None
+    transcription: Transcription | None = None
+    turn_detection: Annotated[TurnDetection | None, BeforeValidator(_turn_detection_none)] = None
+    noise_reduction: Annotated[
+        None, _only_null("Noise reduction is not supported by this server yet; send null.")
+    ] = None
+
+
+class AudioOutput(_Model):
+    """`session.audio.output`."""
+
+    format: PCMFormat | None = None
+    voice: str | None = None
+    speed: Annotated[
+        float, _only(1, "Speeds other than 1.0 are not supported by this server yet.")
+    ] = 1.0
+
+
+class Audio(_Model):
+    """`session.audio`."""
+
+    input: AudioInput | None = None
+    output: AudioOutput | None = None
+
+
+class FunctionTool(_Model):
+    """A function the model may call (§C.2)."""
+
+    type: Literal["function"]
+    name: str
+    description: str | None = None
+    parameters: Annotated[dict[str, Any], BeforeValidator(_arguments_null)] = Field(
+        default_factory=dict
+    )
+
+
+class FunctionChoice(_Model):
+    """`tool_choice` that names one function."""
+
+    type: Literal["function"]
+    name: str
+
+
+def _tool_choice(value: object) -> object:
+    if isinstance(value, str) and value not in ("auto", "none", "required"):
+        raise unsupported(
+            f"Invalid value: '{value}'. Supported values are: 'auto', 'none', and 'required'."
+        )
+    if not isinstance(value, str | dict):
+        raise unsupported("Invalid 'tool_choice': expected a string or an object.")
+    return FunctionChoice.model_validate(value) if isinstance(value, dict) else value
+
+
+def _max_tokens(value: object) -> object:
+    if value == "inf" or (
+        isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 4096
+    ):
+        return value
+    raise unsupported("Invalid 'max_output_tokens': expected an integer from 1 to 4096, or 'inf'.")
+
+
+ToolChoice = Annotated[str | FunctionChoice, BeforeValidator(_tool_choice)]
+MaxTokens = Annotated[int | Literal["inf"], BeforeValidator(_max_tokens)]
+_NO_REASONING = _only_null("Reasoning effort is not supported by this server yet.")
+_NO_PARALLEL = _only_null("'parallel_tool_calls' is not supported by this server yet.")
+_NO_PROMPT = _only_null("Prompt templates are not supported by this server; use 'instructions'.")
+
+
+class SessionPatch(_Model):
+    """The `session` of a `session.update`: only what is there is changed (§A.1)."""
+
+    type: Literal["realtime"]
+    model: str | None = None
+    instructions: str | None = None
+    output_modalities: Modalities | None = None
+    audio: Audio | None = None
+    tools: list[FunctionTool] | None = None
+    tool_choice: ToolChoice | None = None
+    max_output_tokens: MaxTokens | None = None
+    tracing: Literal["auto"] | dict[str, Any] | None = None
+    truncation: (
+        Annotated[
+            Literal["auto", "disabled"],
+            BeforeValidator(
+                lambda value: (
+                    value
+                    if isinstance(value, str)
+                    else _refuse(
+                        "Truncation by retention ratio is not supported by this server yet."
+                    )
+                )
+            ),
+        ]
+        | None
+    ) = None
+    prompt: Annotated[None, _NO_PROMPT] = None
+    include: Annotated[
+        None, _only_null("Log probabilities are not supported by this server; send null.")
+    ] = None
+    reasoning: Annotated[None, _NO_REASONING] = None
+    parallel_tool_calls: Annotated[None, _NO_PARALLEL] = None
+
+
+def _refuse(reason: str) -> None:
+    raise unsupported(reason)
+
+
+class _InputText(_Model):
+    type: Literal["input_text"]
+    text: str
+
+
+class _OutputText(_Model):
+    type: Literal["output_text", "output_audio"]
+    text: str
+
+
+class _Item(_Model):
+    id: Id | None = None
+    object: Literal["realtime.item"] | None = None
+    status: Literal["completed", "incomplete", "in_progress"] | None = None
+
+
+class SystemMessage(_Item):
+    """A system message item."""
+
+    type: Literal["message"]
+    role: Literal["system"]
+    content: list[_InputText]
+
+
+class UserMessage(_Item):
+    """A user message item."""
+
+    type: Literal["message"]
+    role: Literal["user"]
+    content: list[_InputText]
+
+
+class AssistantMessage(_Item):
+    """An assistant message item; it cannot carry audio (§A.5)."""
+
+    type: Literal["message"]
+    role: Literal["assistant"]
+    content: list[_OutputText]
+
+
+class FunctionCall(_Item):
+    """A function call item."""
+
+    type: Literal["function_call"]
+    name: str
+    arguments: str
+    call_id: Id | None = None
+
+
+class FunctionCallOutput(_Item):
+    """The result of a function call."""
+
+    type: Literal["function_call_output"]
+    call_id: Id
+    output: str
+
+
+class ItemReference(_Model):
+    """A pointer to an item of the conversation, for `response.input` only."""
+
+    type: Literal["item_reference"]
+    id: str
+
+
+Message = Annotated[SystemMessage | UserMessage | AssistantMessage, Field(discriminator="role")]
+ItemInput = Annotated[Message | FunctionCall | FunctionCallOutput, Field(discriminator="type")]
+ResponseInput = Annotated[
+    Message | FunctionCall | FunctionCallOutput | ItemReference, Field(discriminator="type")
+]
+
+
+class ResponseAudioOutput(_Model):
+    """`response.audio.output`."""
+
+    format: PCMFormat | None = None
+    voice: str | None = None
+
+
+class ResponseAudio(_Model):
+    """`response.audio`."""
+
+    output: ResponseAudioOutput | None = None
+
+
+class ResponseOptions(_Model):
+    """The `response` of a `response.create`: overrides for this response only (§A.9)."""
+
+    instructions: str | None = None
+    output_modalities: Modalities | None = None
+    audio: ResponseAudio | None = None
+    tools: list[FunctionTool] | None = None
+    tool_choice: ToolChoice | None = None
+    max_output_tokens: MaxTokens | None = None
+    metadata: Metadata | None = None
+    conversation: Literal["auto", "none"] | None = None
+    input: list[ResponseInput] | None = None
+    prompt: Annotated[None, _NO_PROMPT] = None
+    reasoning: Annotated[None, _NO_REASONING] = None
+    parallel_tool_calls: Annotated[None, _NO_PARALLEL] = None
+
+
+class ClientEvent(_Model):
+    """What all client events share."""
+
+    type: str
+    event_id: Annotated[str, Field(max_length=512)] | None = None
+
+
+class UpdateSession(ClientEvent):
+    """`session.update` (§A.1)."""
+
+    type: Literal["session.update"]
+    session: SessionPatch
+
+
+class AppendAudio(ClientEvent):
+    """`input_audio_buffer.append` (§A.2)."""
+
+    type: Literal["input_audio_buffer.append"]
+    audio: str
+
+
+class CommitAudio(ClientEvent):
+    """`input_audio_buffer.commit` (§A.3)."""
+
+    type: Literal["input_audio_buffer.commit"]
+
+
+class ClearAudio(ClientEvent):
+    """`input_audio_buffer.clear` (§A.4)."""
+
+    type: Literal["input_audio_buffer.clear"]
+
+
+class CreateItem(ClientEvent):
+    """`conversation.item.create` (§A.5)."""
+
+    type: Literal["conversation.item.create"]
+    previous_item_id: str | None = None
+    item: ItemInput
+
+
+class RetrieveItem(ClientEvent):
+    """`conversation.item.retrieve` (§A.6)."""
+
+    type: Literal["conversation.item.retrieve"]
+    item_id: str
+
+
+class DeleteItem(ClientEvent):
+    """`conversation.item.delete` (§A.7)."""
+
+    type: Literal["conversation.item.delete"]
+    item_id: str
+
+
+class TruncateItem(ClientEvent):
+    """`conversation.item.truncate` (§A.8)."""
+
+    type: Literal["conversation.item.truncate"]
+    item_id: str
+    content_index: int
+    audio_end_ms: Annotated[int, Field(ge=0)]
+
+
+class CreateResponse(ClientEvent):
+    """`response.create` (§A.9)."""
+
+    type: Literal["response.create"]
+    response: ResponseOptions | None = None
+
+
+class CancelResponse(ClientEvent):
+    """`response.cancel` (§A.10)."""
+
+    type: Literal["response.cancel"]
+    response_id: str | None = None
+
+
+CLIENT_EVENTS: dict[str, type[ClientEvent]] = {
+    "session.update": UpdateSession,
+    "input_audio_buffer.append": AppendAudio,
+    "input_audio_buffer.commit": CommitAudio,
+    "input_audio_buffer.clear": ClearAudio,
+    "conversation.item.create": CreateItem,
+    "conversation.item.retrieve": RetrieveItem,
+    "conversation.item.delete": DeleteItem,
+    "conversation.item.truncate": TruncateItem,
+    "response.create": CreateResponse,
+    "response.cancel": CancelResponse,
+}
+"""Event type → its model."""

@@ -1,0 +1,241 @@
+"""The conversation: its items in order, as the wire shows them and as the model reads them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from protocol import encode_audio
+from validation import ProtocolError
+
+SAMPLES_PER_MS = 24
+BYTES_PER_MS = 48
+"""PCM on the wire is 24 kHz, 16-bit, mono (§E)."""
+
+Status = Literal["in_progress", "completed", "incomplete"]
+Transcript = Literal["none", "pending", "done", "failed"]
+
+
+@dataclass(slots=True)
+class SpokenText:
+    """A clause and where in the item's audio it starts, in milliseconds."""
+
+    text: str
+    start_ms: float
+
+
+@dataclass(slots=True)
+class Item:
+    """One item. Which fields mean something depends on `type` (§A.5, §B)."""
+
+    id: str
+    type: Literal["message", "function_call", "function_call_output"]
+    role: Literal["system", "user", "assistant"] | None = None
+    status: Status = "completed"
+    content: list[dict[str, Any]] = field(default_factory=list)
+    """Content parts in wire form, without audio bytes."""
+    audio: bytearray = field(default_factory=bytearray)
+    """Audio of the first content part: 24 kHz PCM."""
+    transcript_state: Transcript = "none"
+    """For user audio: whether the recogniser has answered."""
+    spoken: list[SpokenText] = field(default_factory=list)
+    """For assistant audio: what is said where."""
+    heard: str | None = None
+    """For truncated assistant audio: the words the user heard."""
+    name: str = ""
+    call_id: str = ""
+    arguments: str = ""
+    output: str = ""
+
+    def wire(self, *, with_audio: bool = False) -> dict[str, Any]:
+        """Return the item in wire form; keys that do not apply are absent, never null (§F.7)."""
+        if self.type == "function_call":
+            return {
+                "id": self.id,
+                "type": self.type,
+                "status": self.status,
+                "name": self.name,
+                "call_id": self.call_id,
+                "arguments": self.arguments,
+            }
+        if self.type == "function_call_output":
+            return {
+                "id": self.id,
+                "type": self.type,
+                "call_id": self.call_id,
+                "output": self.output,
+            }
+        content = [dict(part) for part in self.content]
+        if with_audio and content and self.audio:
+            content[0]["audio"] = encode_audio(bytes(self.audio))
+        return {
+            "id": self.id,
+            "type": self.type,
+            "status": self.status,
+            "role": self.role,
+            "content": content,
+        }
+
+    @property
+    def audio_ms(self) -> float:
+        """Length of the item's audio in milliseconds."""
+        return len(self.audio) / BYTES_PER_MS
+
+    @property
+    def text(self) -> str:
+        """What the model reads: text, transcript, or the words that were heard."""
+        if self.heard is not None:
+            return self.heard
+        return "".join(part.get("text") or part.get("transcript") or "" for part in self.content)
+
+    def heard_until(self, ms: float) -> str:
+        """Return the words spoken in the first `ms` milliseconds, by clause, then by letters."""
+        words: list[str] = []
+        clauses = self.spoken or [SpokenText(self.text, 0)]
+        ends = [clause.start_ms for clause in clauses[1:]] + [self.audio_ms]
+        for clause, end_ms in zip(clauses, ends, strict=True):
+            if end_ms <= ms:
+                words.append(clause.text.strip())
+            elif clause.start_ms < ms:
+                share = (ms - clause.start_ms) / (end_ms - clause.start_ms)
+                cut = clause.text[: int(len(clause.text) * share) + 1]
+                words.append(cut.rsplit(None, 1)[0] if " " in cut.strip() else "")
+        return " ".join(word for word in words if word)
+
+    def truncate(self, audio_end_ms: int) -> None:
+        """Cut assistant audio; its transcript goes, the heard words stay for the model (§A.8)."""
+        self.heard = self.heard_until(audio_end_ms)
+        del self.audio[audio_end_ms * BYTES_PER_MS :]
+        self.content = [{"type": "output_audio", "transcript": None}]
+
+
+class Conversation:
+    """The ordered items of the default conversation."""
+
+    def __init__(self, conversation_id: str) -> None:
+        self.id = conversation_id
+        self._items: list[Item] = []
+
+    def __iter__(self) -> Any:
+        return iter(self._items)
+
+    def get(self, item_id: str) -> Item | None:
+        """Return the item, or None."""
+        return next((item for item in self._items if item.id == item_id), None)
+
+    @property
+    def tail_id(self) -> str | None:
+        """Id of the last item; None when empty."""
+        return self._items[-1].id if self._items else None
+
+    @property
+    def has_assistant_audio(self) -> bool:
+        """Whether the voice is settled (§C.2)."""
+        return any(item.role == "assistant" and item.audio for item in self._items)
+
+    def previous_id(self, item: Item) -> str | None:
+        """Id of the item before `item`; None at the front or when it is gone."""
+        index = next((i for i, other in enumerate(self._items) if other is item), 0)
+        return self._items[index - 1].id if index else None
+
+    def insert(self, item: Item, previous_item_id: str | None = None) -> str | None:
+        """Insert an item at the end, the front (`root`) or after another one (§A.5).
+
+        Returns:
+            The id of its real predecessor.
+
+        Raises:
+            ProtocolError: A duplicate id, or an unknown predecessor.
+        """
+        if self.get(item.id) is not None:
+            raise ProtocolError(
+                "item_create_duplicate_item_id",
+                f"Error adding item: an item with id '{item.id}' already exists.",
+            )
+        if not previous_item_id:
+            position = len(self._items)
+        elif previous_item_id == "root":
+            position = 0
+        else:
+            previous = self.get(previous_item_id)
+            if previous is None:
+                raise ProtocolError(
+                    "item_create_invalid_previous_item_id",
+                    "Error adding item: the previous item with id "
+                    f"'{previous_item_id}' does not exist.",
+                    "previous_item_id",
+                )
+            position = self._items.index(previous) + 1
+        self._items.insert(position, item)
+        return self._items[position - 1].id if position else None
+
+    def delete(self, item_id: str) -> None:
+        """Remove an item (§A.7).
+
+        Raises:
+            ProtocolError: There is no such item.
+        """
+        item = self.get(item_id)
+        if item is None:
+            raise ProtocolError(
+                "item_delete_invalid_item_id",
+                f"Error deleting item: the item with id '{item_id}' does not exist.",
+            )
+        self._items.remove(item)
+
+    def truncate(self, item_id: str, content_index: int, audio_end_ms: int) -> None:
+        """Cut an assistant's audio to what was played (§A.8).
+
+        Raises:
+            ProtocolError: Unknown item, not assistant audio, or not that long.
+        """
+        item = self.get(item_id)
+        if item is None:
+            raise ProtocolError(
+                "item_truncate_invalid_item_id", f"Item with item_id not found: {item_id}"
+            )
+        if item.role != "assistant" or not item.audio:
+            raise ProtocolError(None, "Only model output audio messages can be truncated")
+        if content_index != 0:
+            raise ProtocolError(
+                "invalid_value", f"Invalid 'content_index': {content_index}.", "content_index"
+            )
+        if audio_end_ms > item.audio_ms:
+            raise ProtocolError(
+                "invalid_value",
+                f"Audio content of {int(item.audio_ms)}ms is already shorter than {audio_end_ms}ms",
+                "audio_end_ms",
+            )
+        item.truncate(audio_end_ms)
+
+    def check_tool_output(self, call_id: str) -> None:
+        """Refuse the result of a call that was never made (§A.5)."""
+        if not any(
+            item.type == "function_call" and item.call_id == call_id for item in self._items
+        ):
+            raise ProtocolError(
+                "invalid_tool_call_id", f"Tool call ID '{call_id}' not found in conversation."
+            )
+
+
+def render_messages(items: list[Item]) -> list[dict[str, Any]]:
+    """Write items as chat-completions messages.
+
+    A tool call is followed by its result wherever that stands, as model servers insist; a call
+    without a result yet is left out, and so are messages without words.
+    """
+    results = {item.call_id: item for item in items if item.type == "function_call_output"}
+    messages: list[dict[str, Any]] = []
+    for item in items:
+        if item.type == "message" and item.text:
+            messages.append({"role": item.role, "content": item.text})
+        elif item.type == "function_call" and item.call_id in results:
+            call = {
+                "id": item.call_id,
+                "type": "function",
+                "function": {"name": item.name, "arguments": item.arguments},
+            }
+            messages.append({"role": "assistant", "content": None, "tool_calls": [call]})
+            result = results[item.call_id].output
+            messages.append({"role": "tool", "tool_call_id": item.call_id, "content": result})
+    return messages

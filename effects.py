@@ -1,0 +1,82 @@
+"""What a session wants done: commands from its state machines to whoever drives them.
+
+The session core neither awaits nor sends; it returns these, in the order in which they are to be
+carried out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from generation import ResponseRequest, TranscriptionSettings
+from protocol import ServerEvent
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Send this event to the client."""
+
+    event: ServerEvent
+
+
+@dataclass(frozen=True, slots=True)
+class SetTurnDetection:
+    """Detect turns with these settings (§C.4) from here on; None: the client commits them."""
+
+    settings: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class ResetTurnDetection:
+    """Forget the speech in progress: what follows is a new turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class HearTurn:
+    """A turn is open: let the recogniser hear `audio` (24 kHz PCM) and all that is appended."""
+
+    item_id: str
+    audio: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetTurn:
+    """The open turn came to nothing."""
+
+    item_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Transcribe:
+    """Transcribe a committed turn: exactly this audio, 24 kHz PCM."""
+
+    item_id: str
+    audio: bytes
+    settings: TranscriptionSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Generate:
+    """Generate a response."""
+
+    request: ResponseRequest
+
+
+@dataclass(frozen=True, slots=True)
+class StopGenerating:
+    """Stop generating a response; whatever it still reports is ignored."""
+
+    response_id: str
+
+
+Effect = (
+    Send
+    | SetTurnDetection
+    | ResetTurnDetection
+    | HearTurn
+    | ForgetTurn
+    | Transcribe
+    | Generate
+    | StopGenerating
+)

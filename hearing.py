@@ -1,0 +1,146 @@
+"""The pipeline that hears: transport in → STT → transcripts, one for the life of a session.
+
+Audio enters it only while somebody speaks, and every turn carries the id of its item, so a
+transcript always knows which words it belongs to, however many are under way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import fields
+
+from pipecat.audio.utils import pcm_to_wav
+from pipecat.frames.frames import (
+    CancelFrame,
+    ErrorFrame,
+    Frame,
+    STTUpdateSettingsFrame,
+    TranscriptionFrame,
+)
+from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
+from pipecat.services.stt_service import SegmentedSTTService
+
+from frames import TurnAudioFrame, TurnCommittedFrame, TurnDiscardedFrame, TurnStartedFrame
+from generation import ProviderError
+from provider_errors import provider_error
+from turn_detection import SAMPLE_RATE
+
+ITEM = "item_id"
+"""Key in a frame's metadata: the item the frame is about."""
+
+
+class SegmentTurns(FrameProcessor):
+    """Hands whole committed turns to a recogniser that takes segments.
+
+    Stands before the service in the pipeline and calls its `run_stt`, the contract of all
+    segmented services, directly: no pre-roll, no padding, no queue of one, and the result knows
+    its turn.
+    """
+
+    def __init__(self, service: SegmentedSTTService, language: str | None) -> None:
+        """Drive `service`.
+
+        Args:
+            service: The recogniser; it must follow this processor in the pipeline.
+            language: ISO 639-1 code when the client names none; None leaves it to the service.
+        """
+        super().__init__(enable_direct_mode=True)
+        self._service = service
+        self._language = language
+        self._applied: dict[str, str | None] = {"language": language}
+        self._jobs: set[asyncio.Task[None]] = set()
+
+    async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
+        """Start a transcription per committed turn; nothing else of a turn matters here."""
+        await super().process_frame(frame, direction)
+        if isinstance(frame, TurnCommittedFrame):
+            await self._apply_settings(frame)
+            job = self.create_task(self._transcribe(frame))
+            self._jobs.add(job)
+            job.add_done_callback(self._jobs.discard)
+        elif not isinstance(frame, TurnStartedFrame | TurnAudioFrame | TurnDiscardedFrame):
+            if isinstance(frame, CancelFrame):
+                await self._cancel_jobs()
+            await self.push_frame(frame, direction)
+
+    async def _apply_settings(self, turn: TurnCommittedFrame) -> None:
+        wanted = {"language": turn.language or self._language, "prompt": turn.prompt}
+        known = {item.name for item in fields(self._service.Settings)}
+        changed = {
+            name: value
+            for name, value in wanted.items()
+            if name in known and value != self._applied.get(name)
+        }
+        if changed:
+            self._applied.update(changed)
+            delta = self._service.Settings(**changed)
+            # Not queued: the transcription that follows reads the settings when it starts.
+            await self._service.process_frame(
+                STTUpdateSettingsFrame(delta=delta), FrameDirection.DOWNSTREAM
+            )
+
+    async def cleanup(self) -> None:
+        """Drop transcriptions that nobody waits for any more."""
+        await self._cancel_jobs()
+        await super().cleanup()
+
+    async def _cancel_jobs(self) -> None:
+        for job in list(self._jobs):
+            await self.cancel_task(job)
+
+    async def _transcribe(self, turn: TurnCommittedFrame) -> None:
+        audio = (
+            pcm_to_wav(turn.audio, SAMPLE_RATE) if self._service.wants_wav_segments else turn.audio
+        )
+        words: list[str] = []
+        try:
+            async for frame in self._service.run_stt(audio):
+                if isinstance(frame, ErrorFrame):
+                    await self._answer(turn, frame)
+                    return
+                if isinstance(frame, TranscriptionFrame):
+                    words.append(frame.text.strip())
+        # A service may raise anything its client library raises: the turn fails, not the session.
+        except Exception as error:
+            await self._answer(turn, ErrorFrame(str(error) or repr(error), exception=error))
+            return
+        text = " ".join(word for word in words if word)
+        await self._answer(turn, TranscriptionFrame(text, "", "", finalized=True))
+
+    async def _answer(self, turn: TurnCommittedFrame, frame: Frame) -> None:
+        frame.metadata[ITEM] = turn.item_id
+        await self.push_frame(frame)
+
+
+class TranscriptOutput(FrameProcessor):
+    """The end of the hearing pipeline: reports what became of each turn."""
+
+    def __init__(
+        self,
+        label: str,
+        on_transcript: Callable[[str, str], None],
+        on_failure: Callable[[str, ProviderError], None],
+    ) -> None:
+        """Report by callbacks.
+
+        Args:
+            label: The recogniser's name, for errors.
+            on_transcript: Takes the item's id and its text.
+            on_failure: Takes the item's id and the reason.
+        """
+        super().__init__(enable_direct_mode=True)
+        self._label = label
+        self._on_transcript = on_transcript
+        self._on_failure = on_failure
+
+    async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
+        """Pick the final transcripts and the failures."""
+        await super().process_frame(frame, direction)
+        item_id = frame.metadata.get(ITEM)
+        if isinstance(frame, TranscriptionFrame) and item_id is not None:
+            self._on_transcript(item_id, frame.text.strip())
+        elif isinstance(frame, ErrorFrame) and item_id is not None:
+            self._on_failure(item_id, provider_error("STT", self._label, frame))
+        else:
+            await self.push_frame(frame, direction)

@@ -1,0 +1,63 @@
+"""What is on its way to the client, with a bound: one writer, in order, back-pressure behind it.
+
+State machines emit events without waiting; whoever feeds them (a pipeline, the receive loop)
+waits here first when the client reads slowly, so memory stays flat.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+
+HIGH_WATER_BYTES = 4 * 1024 * 1024
+"""Feeders wait above this: some 60 s of audio."""
+STALL_TIMEOUT_S = 30.0
+"""A client that takes nothing for so long is given up."""
+
+
+class SlowReader(Exception):
+    """The client stopped reading."""
+
+
+class Outbox:
+    """Text frames for one client."""
+
+    def __init__(self) -> None:
+        self._frames: deque[str] = deque()
+        self._bytes = 0
+        self._filled = asyncio.Event()
+        self._room = asyncio.Event()
+        self._room.set()
+
+    def put(self, frame: str) -> None:
+        """Queue a frame; never waits."""
+        self._frames.append(frame)
+        self._bytes += len(frame)
+        self._filled.set()
+        if self._bytes > HIGH_WATER_BYTES:
+            self._room.clear()
+
+    async def room(self) -> None:
+        """Wait until the client has caught up."""
+        await self._room.wait()
+
+    async def drain_into(self, send: Callable[[str], Awaitable[None]]) -> None:
+        """Send frames in order, for ever.
+
+        Raises:
+            SlowReader: The client took nothing for 30 s.
+        """
+        while True:
+            await self._filled.wait()
+            while self._frames:
+                frame = self._frames.popleft()
+                try:
+                    async with asyncio.timeout(STALL_TIMEOUT_S):
+                        await send(frame)
+                except TimeoutError:
+                    raise SlowReader from None
+                self._bytes -= len(frame)
+                if self._bytes <= HIGH_WATER_BYTES:
+                    self._room.set()
+            self._filled.clear()

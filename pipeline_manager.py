@@ -1,0 +1,168 @@
+"""Builds the pipelines of a session out of the configured providers: the place for your own.
+
+Hearing, one per session:      transport in → (Silero at its door) → STT → transport out
+Speaking, one per response:    LLM → clauses → TTS → transport out
+
+A custom backend is a provider of your own (`providers/base.py`) given to `PipelineManager`, or a
+subclass that overrides `create_stt`, `create_llm` or `create_tts`; README, "Your own backend",
+has a complete one. One manager serves the whole process: what it loads, all sessions share.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from pipecat.pipeline.pipeline import Pipeline
+from pipecat.processors.frame_processor import FrameProcessor
+from pipecat.services.llm_service import LLMService
+from pipecat.services.stt_service import SegmentedSTTService, STTService
+from pipecat.services.tts_service import TTSService
+
+from config import Settings
+from generation import Capabilities, PipelineSignals, ResponseRequest
+from hearing import SegmentTurns
+from pipeline_worker import RunningPipeline
+from providers import llm as llm_providers
+from providers import stt as stt_providers
+from providers import tts as tts_providers
+from providers.base import LLMProvider, ProviderSetupError, STTProvider, TTSProvider
+from providers.turn_stt import TurnSTTService
+from response_pipeline import ResponsePipeline
+from turn_detection import SileroModel, TurnDetector
+
+
+class PipelineManager:
+    """The providers of the process, and the pipelines made of them."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        stt: STTProvider | None = None,
+        llm: LLMProvider | None = None,
+        tts: TTSProvider | None = None,
+    ) -> None:
+        """Choose the providers.
+
+        Args:
+            settings: Names a provider per kind.
+            stt: A recogniser of your own, instead of the configured one.
+            llm: A model of your own.
+            tts: A voice of your own.
+
+        Raises:
+            ProviderSetupError: A provider does not exist or cannot work as configured.
+        """
+        self.settings = settings
+        self.stt = stt or stt_providers.load(settings.stt)
+        self.llm = llm or llm_providers.load(settings.llm)
+        self.tts = tts or tts_providers.load(settings.tts)
+        self._silero: SileroModel | None = None
+
+    async def start(self) -> None:
+        """Load every model, once, before the first session.
+
+        Raises:
+            ProviderSetupError: A provider cannot start; those that did are closed again.
+        """
+        self._silero = SileroModel()
+        started = []
+        try:
+            for provider in (self.stt, self.llm, self.tts):
+                await provider.start()
+                started.append(provider)
+        except BaseException:
+            for provider in started:
+                await provider.close()
+            raise
+
+    async def close(self) -> None:
+        """Release what `start` loaded."""
+        for provider in (self.stt, self.llm, self.tts):
+            await provider.close()
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the providers can do; the rest is refused by name."""
+        return Capabilities(
+            voices=self.tts.voices,
+            languages=self.stt.languages,
+            transcription_prompt=self.stt.accepts_prompt,
+            stt_name=self.stt.label,
+            tts_name=self.tts.label,
+        )
+
+    def describe(self) -> dict[str, str]:
+        """Return kind → what is in use, for the start-up banner."""
+        vad = self.settings.vad
+        turns = (
+            "turns are committed by the client"
+            if vad.type == "none"
+            else f"threshold {vad.threshold:g}, {vad.silence_duration_ms} ms of silence end a turn"
+        )
+        return {
+            "VAD": f"Silero ({turns})",
+            "STT": self.stt.label,
+            "LLM": self.llm.label,
+            "TTS": self.tts.label,
+        }
+
+    def create_detector(self) -> TurnDetector:
+        """Build the turn detector of one session on the shared Silero model."""
+        if self._silero is None:
+            raise RuntimeError("PipelineManager.start() must come before the first session.")
+        return TurnDetector(self._silero)
+
+    def create_stt(self) -> STTService:
+        """Build the recogniser of one session."""
+        return self.stt.create()
+
+    def create_llm(self, request: ResponseRequest) -> LLMService:
+        """Build the model of one response."""
+        return self.llm.create(request)
+
+    def create_tts(self, request: ResponseRequest) -> TTSService:
+        """Build the voice of one response."""
+        return self.tts.create(request.voice)
+
+    def hearing_pipeline(
+        self, transport_input: FrameProcessor, transport_output: FrameProcessor
+    ) -> RunningPipeline:
+        """Start the pipeline that transcribes one session's turns.
+
+        Raises:
+            ProviderSetupError: The recogniser is of a kind that knows no turns.
+        """
+        service = self.create_stt()
+        stages: list[FrameProcessor] = [transport_input]
+        if isinstance(service, SegmentedSTTService):
+            stages.append(SegmentTurns(service, self.settings.stt.language))
+        elif not isinstance(service, TurnSTTService):
+            raise ProviderSetupError(
+                f"{type(service).__name__} must derive from Pipecat's SegmentedSTTService or from "
+                "providers.turn_stt.TurnSTTService."
+            )
+        return RunningPipeline(Pipeline([*stages, service, transport_output]), "hearing")
+
+    def response_pipeline(
+        self,
+        request: ResponseRequest,
+        signals: PipelineSignals,
+        room: Callable[[], Awaitable[None]],
+    ) -> ResponsePipeline:
+        """Build the pipeline of one response.
+
+        Args:
+            request: What to generate.
+            signals: Who is told what is made.
+            room: Waits until the client has read enough.
+        """
+        return ResponsePipeline(
+            request,
+            self.create_llm(request),
+            self.create_tts(request) if request.spoken else None,
+            signals,
+            room,
+            llm_label=self.llm.label,
+            tts_label=self.tts.label,
+        )

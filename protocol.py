@@ -1,0 +1,195 @@
+"""The wire vocabulary: ids, server events, error objects and the parsing of client events.
+
+Nothing here knows of Pipecat, FastAPI or audio devices. The shapes of client events are in
+`client_events.py`; the rules quoted by section are those of OpenAI's Realtime protocol (GA).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import secrets
+import string
+from typing import Any, get_args
+
+from openai.types.realtime import RealtimeSessionCreateRequest
+from pydantic import ValidationError
+
+from client_events import CLIENT_EVENTS, AppendAudio, ClientEvent
+from validation import ProtocolError, explain
+
+__all__ = [
+    "REALTIME_MODELS",
+    "ProtocolError",
+    "ServerEvent",
+    "decode_audio",
+    "encode_audio",
+    "error_event",
+    "new_id",
+    "parse_client_event",
+    "serialize",
+    "server_event",
+]
+
+ServerEvent = dict[str, Any]
+"""A server event as it goes on the wire."""
+
+MAX_AUDIO_BYTES = 15 * 1024 * 1024
+"""Decoded audio of one `input_audio_buffer.append` (§D.8)."""
+
+_BASE62 = string.ascii_letters + string.digits
+_APPEND_KEYS = {"type", "event_id", "audio"}
+# The list that the service prints for an unknown type, in its order (§A.0).
+_ANNOUNCED_TYPES = (
+    "session.update",
+    "session.close",
+    "input_audio_buffer.append",
+    "session.input_audio_buffer.append",
+    "input_audio_buffer.commit",
+    "input_audio_buffer.clear",
+    "conversation.item.create",
+    "conversation.item.truncate",
+    "conversation.item.delete",
+    "conversation.item.retrieve",
+    "response.create",
+    "response.cancel",
+)
+
+
+def _published_models() -> tuple[str, ...]:
+    annotation = RealtimeSessionCreateRequest.model_fields["model"].annotation
+    return tuple(
+        name for option in get_args(annotation) for name in get_args(option) if name is not None
+    )
+
+
+REALTIME_MODELS: tuple[str, ...] = _published_models()
+"""Model names that existing clients ask for, as the installed SDK lists them."""
+
+
+def new_id(prefix: str) -> str:
+    """Mint an id such as `item_` + 21 base62 characters; at most 32 in all (§B, §F.5.13)."""
+    return f"{prefix}_" + "".join(secrets.choice(_BASE62) for _ in range(21))
+
+
+def server_event(type_: str, **fields: Any) -> ServerEvent:
+    """Build a server event: `type` first, then a fresh `event_id`, then `fields` in order (§B)."""
+    return {"type": type_, "event_id": new_id("event"), **fields}
+
+
+def error_event(error: ProtocolError) -> ServerEvent:
+    """Build the `error` event: all five inner keys are always there (§A.0)."""
+    return server_event(
+        "error",
+        error={
+            "type": error.type,
+            "code": error.code,
+            "message": error.message,
+            "param": error.param,
+            "event_id": error.event_id,
+        },
+    )
+
+
+def serialize(event: ServerEvent) -> str:
+    """Render an event as one compact JSON text frame."""
+    return json.dumps(event, ensure_ascii=False, separators=(",", ":"))
+
+
+def parse_client_event(raw: str) -> ClientEvent:
+    """Parse and validate one text frame.
+
+    `input_audio_buffer.append` comes fifty times a second, so it takes a short cut around the
+    model validation; its audio is checked by `decode_audio`.
+
+    Raises:
+        ProtocolError: The event is not valid; nothing of it may be applied (§A.0).
+    """
+    message = _parse_json(raw)
+    event_id = message.get("event_id")
+    if event_id is not None and not isinstance(event_id, str):
+        raise ProtocolError(
+            "invalid_type", "Invalid type for 'event_id': expected a string.", "event_id"
+        )
+    try:
+        return _validate(message)
+    except ProtocolError as error:
+        raise error.answering(event_id) from None
+
+
+def decode_audio(encoded: str, param: str = "audio") -> bytes:
+    """Decode base64 audio, strictly.
+
+    Args:
+        encoded: Base64 text.
+        param: The field to name in the error.
+
+    Raises:
+        ProtocolError: Not base64, empty, or more than 15 MiB (§A.2).
+    """
+    expected = f"Invalid '{param}'. Expected base64-encoded audio bytes (mono PCM16 at 24kHz)"
+    try:
+        audio = base64.b64decode(encoded, validate=True)
+    except (binascii.Error, ValueError):
+        raise ProtocolError(
+            "invalid_value", f"{expected} but got an invalid value.", param
+        ) from None
+    if not audio:
+        raise ProtocolError("invalid_value", f"{expected} but got empty bytes.", param)
+    if len(audio) > MAX_AUDIO_BYTES:
+        raise ProtocolError(
+            "invalid_value", f"Invalid '{param}': more than 15 MiB of audio in one event.", param
+        )
+    return audio
+
+
+def encode_audio(audio: bytes) -> str:
+    """Encode audio bytes as base64 text."""
+    return base64.b64encode(audio).decode("ascii")
+
+
+def _parse_json(raw: str) -> dict[str, Any]:
+    try:
+        message = json.loads(raw, parse_constant=_reject_constant)
+        # Escaped lone surrogates are valid JSON, but no text frame could echo them.
+        if "\\ud" in raw or "\\uD" in raw:
+            json.dumps(message, ensure_ascii=False).encode()
+    except (ValueError, RecursionError) as error:
+        raise ProtocolError(
+            "invalid_json", f"Invalid event: failed to parse JSON value. {error}"
+        ) from None
+    if not isinstance(message, dict):
+        raise ProtocolError("invalid_event", "Invalid event: expected a JSON object with a 'type'.")
+    return message
+
+
+def _reject_constant(name: str) -> None:
+    raise ValueError(f"{name} is not a JSON number.")
+
+
+def _validate(message: dict[str, Any]) -> ClientEvent:
+    type_ = message.get("type")
+    if type_ is None:
+        raise ProtocolError(
+            "missing_required_parameter", "Missing required parameter: 'type'.", "type"
+        )
+    if type_ == "input_audio_buffer.append" and message.keys() <= _APPEND_KEYS:
+        audio = message.get("audio")
+        if isinstance(audio, str):
+            return AppendAudio.model_construct(
+                type=type_, event_id=message.get("event_id"), audio=audio
+            )
+    model = CLIENT_EVENTS.get(type_) if isinstance(type_, str) else None
+    if model is None:
+        names = [f"'{name}'" for name in _ANNOUNCED_TYPES]
+        raise ProtocolError(
+            "invalid_value",
+            f"Invalid value: '{type_}'. Supported values are: "
+            f"{', '.join(names[:-1])}, and {names[-1]}.",
+            "type",
+        )
+    try:
+        return model.model_validate(message)
+    except ValidationError as error:
+        raise explain(error, message) from None

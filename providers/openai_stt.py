@@ -1,0 +1,68 @@
+"""Transcription by OpenAI, speaches, LocalAI and all that have `/v1/audio/transcriptions`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from openai.types.audio import Transcription
+from pipecat.services.openai.stt import OpenAISTTService
+from pipecat.services.stt_service import STTService
+from pipecat.transcriptions.language import Language
+
+from config import STTConfig
+from providers.base import STTProvider
+from providers.openai_client import NO_KEY, SharedClient
+
+DEFAULT_MODEL = "gpt-4o-mini-transcribe"
+
+
+class OpenAICompatibleSTT(STTProvider):
+    """`stt.provider = "openai"`."""
+
+    def __init__(self, config: STTConfig) -> None:
+        self._config = config
+        self._client = SharedClient("stt", config)
+        self._model = config.model or DEFAULT_MODEL
+
+    @property
+    def label(self) -> str:
+        """Model and host."""
+        return f"{self._model} at {self._client.where}"
+
+    def create(self) -> STTService:
+        """Build the recogniser of one session."""
+        return _TranscriptionService(self._client, self._model, self._config.language)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.close()
+
+
+class _TranscriptionService(OpenAISTTService):
+    """Pipecat's service on the shared client, which may leave the language to the model."""
+
+    def __init__(self, client: SharedClient, model: str, language: str | None) -> None:
+        super().__init__(
+            api_key=NO_KEY,
+            http_client=client.openai._client,
+            push_empty_transcripts=True,
+            settings=self.Settings(model=model),
+        )
+        self._client = client.openai
+        # Pipecat's default is English; ours is that the recogniser decides.
+        self._settings.language = language
+
+    def language_to_service_language(self, language: Language) -> str | None:
+        """Pass the code on as the client gave it."""
+        return str(language)
+
+    async def _transcribe(self, audio: bytes) -> Transcription:
+        arguments: dict[str, Any] = {
+            name: value
+            for name in ("language", "prompt")
+            if (value := getattr(self._settings, name))
+        }
+        result: Transcription = await self._client.audio.transcriptions.create(
+            file=("audio.wav", audio, "audio/wav"), model=str(self._settings.model), **arguments
+        )
+        return result

@@ -1,0 +1,223 @@
+"""Stand-ins with settable delays and failures: the same turn, to the millisecond, every time.
+
+For benchmarks, for the tests of this server, and for app developers who want their own tests
+deterministic: `stt.provider`, `llm.provider` or `tts.provider` = `scripted`, with `options`.
+
+`fail` in any of them makes the stage fail: `start` before its first result, `middle` after it,
+`never` answering at all is `hang`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from typing import Any, Literal, NoReturn, TypeVar
+
+import numpy as np
+from pipecat.frames.frames import (
+    ErrorFrame,
+    Frame,
+    LLMContextFrame,
+    LLMFullResponseEndFrame,
+    LLMFullResponseStartFrame,
+    LLMTextFrame,
+    TranscriptionFrame,
+    TTSAudioRawFrame,
+)
+from pipecat.processors.frame_processor import FrameDirection
+from pipecat.services.llm_service import LLMService
+from pipecat.services.settings import LLMSettings, STTSettings, TTSSettings
+from pipecat.services.stt_service import SegmentedSTTService
+from pipecat.services.tts_service import TTSService
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from audio_utils import WIRE_RATE
+from config import LLMConfig, STTConfig, TTSConfig
+from frames import CompletionFrame, ToolCallFrame
+from generation import ResponseRequest, TokenUsage
+from protocol import new_id
+from providers.base import LLMProvider, ProviderSetupError, STTProvider, TTSProvider
+
+Failure = Literal["start", "middle", "hang"]
+
+
+class _Script(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    fail: Failure | None = None
+
+
+class STTScript(_Script):
+    """Options of the scripted recogniser."""
+
+    text: str = "hello there"
+    """What every turn says."""
+    delay_ms: float = Field(50, ge=0)
+    """From the commit to the transcript."""
+
+
+class LLMScript(_Script):
+    """Options of the scripted model."""
+
+    text: str = "Certainly. Here is an answer with a few words in it, and one more sentence."
+    """What every answer says."""
+    first_token_ms: float = Field(100, ge=0)
+    word_ms: float = Field(10, ge=0)
+    tool: str | None = None
+    """Name of a function that is called after the text, with `arguments`."""
+    arguments: str = "{}"
+
+
+class TTSScript(_Script):
+    """Options of the scripted voice, which hums."""
+
+    delay_ms: float = Field(80, ge=0)
+    """From each call to its audio."""
+    ms_per_character: float = Field(60, gt=0)
+    """Length of the audio."""
+
+
+T = TypeVar("T", bound=_Script)
+
+
+def _options(script: type[T], given: dict[str, Any], kind: str) -> T:
+    try:
+        return script.model_validate(given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise ProviderSetupError(
+            f"{kind}.options.{name} of the scripted provider: {first['msg']}."
+        ) from error
+
+
+async def _hang() -> NoReturn:
+    await asyncio.Event().wait()
+    raise AssertionError("an event that nobody sets was set")
+
+
+class ScriptedSTT(STTProvider):
+    """Understands every turn as the same words."""
+
+    label = "scripted"
+
+    def __init__(self, config: STTConfig) -> None:
+        self.script = _options(STTScript, config.options, "stt")
+
+    def create(self) -> SegmentedSTTService:
+        """Build the recogniser of one session."""
+        return _ScriptedSTTService(self.script)
+
+
+class _ScriptedSTTService(SegmentedSTTService):
+    Settings = STTSettings
+
+    def __init__(self, script: STTScript) -> None:
+        super().__init__(settings=STTSettings(model=None, language=None))
+        self._script = script
+
+    async def run_stt(self, audio: bytes) -> AsyncGenerator[Frame | None, None]:
+        await asyncio.sleep(self._script.delay_ms / 1000)
+        if self._script.fail == "hang":
+            await _hang()
+        if self._script.fail:
+            yield ErrorFrame("the script says so")
+        else:
+            yield TranscriptionFrame(self._script.text, "", "")
+
+
+class ScriptedLLM(LLMProvider):
+    """Gives every answer in the same words, at the same pace."""
+
+    label = "scripted"
+
+    def __init__(self, config: LLMConfig) -> None:
+        self.script = _options(LLMScript, config.options, "llm")
+
+    def create(self, request: ResponseRequest) -> LLMService:
+        """Build the model of one response."""
+        return _ScriptedLLMService(self.script, request)
+
+
+class _ScriptedLLMService(LLMService):
+    def __init__(self, script: LLMScript, request: ResponseRequest) -> None:
+        super().__init__(settings=LLMSettings(model="scripted"))
+        self._script = script
+        self._request = request
+
+    async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
+        await super().process_frame(frame, direction)
+        if not isinstance(frame, LLMContextFrame):
+            await self.push_frame(frame, direction)
+            return
+        await self.push_frame(LLMFullResponseStartFrame())
+        try:
+            await self._answer()
+        finally:
+            await self.push_frame(LLMFullResponseEndFrame())
+
+    async def _answer(self) -> None:
+        script = self._script
+        await asyncio.sleep(script.first_token_ms / 1000)
+        if script.fail == "start":
+            await self.push_error("the script says so")
+            return
+        words = script.text.split(" ")
+        for index, word in enumerate(words):
+            if index:
+                await asyncio.sleep(script.word_ms / 1000)
+            await self.push_frame(LLMTextFrame(f" {word}" if index else word))
+            if script.fail == "middle" and index == len(words) // 2:
+                await self.push_error("the script says so")
+                return
+            if script.fail == "hang" and index == len(words) // 2:
+                await _hang()
+        reason: Literal["stop", "tool_calls"] = "stop"
+        if script.tool:
+            reason = "tool_calls"
+            call_id = new_id("call")
+            half = len(script.arguments) // 2
+            for piece in (script.arguments[:half], script.arguments[half:]):
+                await self.push_frame(ToolCallFrame(0, call_id, script.tool, piece))
+        usage = TokenUsage(len(self._request.messages), len(words))
+        await self.push_frame(CompletionFrame(reason, usage))
+
+
+class ScriptedTTS(TTSProvider):
+    """Hums for as long as the text would take to speak."""
+
+    label = "scripted"
+
+    def __init__(self, config: TTSConfig) -> None:
+        self.script = _options(TTSScript, config.options, "tts")
+
+    def create(self, voice: str) -> TTSService:
+        """Build the voice of one response."""
+        return _ScriptedTTSService(self.script)
+
+
+class _ScriptedTTSService(TTSService):
+    def __init__(self, script: TTSScript) -> None:
+        super().__init__(
+            sample_rate=WIRE_RATE,
+            push_start_frame=True,
+            push_stop_frames=True,
+            stop_frame_timeout_s=30,
+            settings=TTSSettings(model=None, voice=None, language=None),
+        )
+        self._script = script
+
+    async def run_tts(self, text: str, context_id: str) -> AsyncGenerator[Frame | None, None]:
+        await asyncio.sleep(self._script.delay_ms / 1000)
+        if self._script.fail == "start":
+            raise RuntimeError("the script says so")
+        samples = int(len(text) * self._script.ms_per_character * WIRE_RATE / 1000)
+        wave = 3000 * np.sin(2 * np.pi * 220 / WIRE_RATE * np.arange(samples))
+        audio = wave.astype("<i2").tobytes()
+        step = WIRE_RATE // 10 * 2
+        for start in range(0, len(audio), step):
+            yield TTSAudioRawFrame(audio[start : start + step], WIRE_RATE, 1, context_id=context_id)
+            if self._script.fail == "middle":
+                raise RuntimeError("the script says so")
+            if self._script.fail == "hang":
+                await _hang()

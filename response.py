@@ -1,0 +1,347 @@
+"""One response: from `response.created` to exactly one `response.done` (§B.2, B.5–B.10).
+
+A pure state machine. It takes what the pipeline reports, in whatever order the stages report it,
+and returns the server events in the order that the protocol guarantees: items strictly one after
+the other, each closed before the next is added. After `done` it returns nothing, so a late report
+of a cancelled pipeline cannot reach the client.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from conversation import Conversation, Item, SpokenText
+from generation import FinishReason, ProviderError, TokenUsage
+from protocol import ServerEvent, encode_audio, new_id, server_event
+from usage import no_usage, response_usage
+
+CancelReason = Literal["turn_detected", "client_cancelled"]
+Outcome = Literal["in_progress", "completed", "cancelled", "incomplete", "failed"]
+
+_INCOMPLETE: dict[FinishReason, str] = {
+    "length": "max_output_tokens",
+    "content_filter": "content_filter",
+}
+
+
+@dataclass(slots=True)
+class ResponseSpec:
+    """What a response was asked to be; echoed in its wire form."""
+
+    id: str
+    modalities: list[str]
+    voice: str
+    format: dict[str, Any]
+    instructions: str
+    tools: list[dict[str, Any]]
+    tool_choice: str | dict[str, Any]
+    max_output_tokens: int | str
+    metadata: dict[str, str] | None
+    in_conversation: bool = True
+    input: list[Item] | None = None
+    """Context of its own instead of the conversation's."""
+    answers: str | None = None
+    """The user item that a detected turn made, and that this response answers by itself."""
+
+    @property
+    def spoken(self) -> bool:
+        """Whether the output is audio with a transcript, or text alone."""
+        return self.modalities == ["audio"]
+
+
+@dataclass(slots=True)
+class _Output:
+    item: Item
+    index: int
+    previous_id: str | None
+
+
+@dataclass(slots=True)
+class _ToolDelta:
+    index: int
+    call_id: str
+    name: str
+    arguments: str
+
+
+@dataclass(slots=True)
+class Response:
+    """The state of one response."""
+
+    spec: ResponseSpec
+    conversation: Conversation
+    context: list[Item] = field(default_factory=list)
+    """The items the model read, for the accounting; set when generation starts."""
+    outcome: Outcome = "in_progress"
+    started: bool = False
+    """Whether the model was asked."""
+    _output: list[Item] = field(default_factory=list)
+    _open: _Output | None = None
+    _open_call: int | None = None
+    _held_calls: list[_ToolDelta] = field(default_factory=list)
+    _usage: dict[str, Any] | None = None
+    _status_details: dict[str, Any] | None = None
+
+    @property
+    def id(self) -> str:
+        """The `resp_…` id."""
+        return self.spec.id
+
+    @property
+    def active(self) -> bool:
+        """Whether `response.done` is still to come."""
+        return self.outcome == "in_progress"
+
+    def wire(self) -> dict[str, Any]:
+        """Return the response object (§B)."""
+        spec = self.spec
+        return {
+            "object": "realtime.response",
+            "id": spec.id,
+            "status": self.outcome,
+            "status_details": self._status_details,
+            "output": [] if self.active else [item.wire() for item in self._output],
+            "conversation_id": self.conversation.id if spec.in_conversation else None,
+            "output_modalities": spec.modalities,
+            "max_output_tokens": spec.max_output_tokens,
+            "audio": {"output": {"format": spec.format, "voice": spec.voice}},
+            "usage": self._usage,
+            "metadata": spec.metadata,
+        }
+
+    def created(self) -> list[ServerEvent]:
+        """Announce the response."""
+        return [server_event("response.created", response=self.wire())]
+
+    def text(self, delta: str) -> list[ServerEvent]:
+        """The model wrote `delta`: text, or the transcript of audio to come."""
+        if not self.active or not delta:
+            return []
+        events = self._ensure_message()
+        assert self._open is not None
+        part = self._open.item.content[0]
+        if self.spec.spoken:
+            part["transcript"] = (part["transcript"] or "") + delta
+            name = "response.output_audio_transcript.delta"
+        else:
+            part["text"] += delta
+            name = "response.output_text.delta"
+        return [*events, self._part_event(name, delta=delta)]
+
+    def speaking(self, text: str) -> None:
+        """Note that the audio from here on speaks `text`, for a later truncation (§A.8)."""
+        if self.active and self._open is not None and self._open.item.type == "message":
+            item = self._open.item
+            item.spoken.append(SpokenText(text, item.audio_ms))
+
+    def audio(self, pcm: bytes) -> list[ServerEvent]:
+        """The voice made `pcm`: 24 kHz, 16-bit, mono."""
+        if not self.active or not pcm:
+            return []
+        events = self._ensure_message()
+        assert self._open is not None
+        self._open.item.audio += pcm
+        return [*events, self._part_event("response.output_audio.delta", delta=encode_audio(pcm))]
+
+    def tool_call(self, index: int, call_id: str, name: str, arguments: str) -> list[ServerEvent]:
+        """The model continued tool call `index`.
+
+        A call waits for the end of the speech before it: items are strictly sequential.
+        """
+        if not self.active:
+            return []
+        delta = _ToolDelta(index, call_id, name, arguments)
+        if self._open is not None and self._open.item.type == "message":
+            if self.spec.spoken:
+                self._held_calls.append(delta)
+                return []
+            return [*self._close_open("completed"), *self._tool_delta(delta)]
+        return self._tool_delta(delta)
+
+    def finish(self, reason: FinishReason, reported: TokenUsage | None) -> list[ServerEvent]:
+        """Text, tool calls and audio are complete."""
+        if not self.active:
+            return []
+        incomplete = _INCOMPLETE.get(reason)
+        last: Literal["completed", "incomplete"] = "incomplete" if incomplete else "completed"
+        events: list[ServerEvent] = []
+        if self._held_calls:
+            events += self._close_open("completed")
+            for delta in self._held_calls:
+                events += self._tool_delta(delta)
+        events += self._close_open(last)
+        if incomplete:
+            self._status_details = {"type": "incomplete", "reason": incomplete}
+        return events + self._done(last, reported)
+
+    def cancel(self, reason: CancelReason) -> list[ServerEvent]:
+        """Close the response out where it stands (§B.5, B.6)."""
+        if not self.active:
+            return []
+        if self._open is not None and self._open.item.type == "message" and self.spec.spoken:
+            # The text runs ahead of the voice: the model must remember what was said, not more.
+            self._open.item.heard = self._open.item.heard_until(self._open.item.audio_ms)
+        events = self._close_open("incomplete")
+        self._status_details = {"type": "cancelled", "reason": reason}
+        return events + self._done("cancelled", None)
+
+    def fail(self, error: ProviderError) -> list[ServerEvent]:
+        """Close the response out because a stage failed (§B.10)."""
+        if not self.active:
+            return []
+        events = self._close_open("incomplete")
+        self._status_details = {
+            "type": "failed",
+            "error": {"type": error.type, "code": error.code, "message": error.message},
+        }
+        return events + self._done("failed", None)
+
+    def _done(self, outcome: Outcome, reported: TokenUsage | None) -> list[ServerEvent]:
+        generated = bool(self._output) or outcome in ("completed", "incomplete")
+        self._usage = (
+            response_usage(self.context, self.spec.instructions, self._output, reported)
+            if self.started and generated
+            else no_usage()
+        )
+        self.outcome = outcome
+        self._held_calls.clear()
+        events = [server_event("response.done", response=self.wire())]
+        if generated:
+            events.append(_rate_limits())
+        return events
+
+    def _ensure_message(self) -> list[ServerEvent]:
+        if self._open is not None and self._open.item.type == "message":
+            return []
+        events = self._close_open("completed")
+        events += self._add(Item(new_id("item"), "message", role="assistant", status="in_progress"))
+        assert self._open is not None
+        spoken = self.spec.spoken
+        self._open.item.content.append(
+            {"type": "output_audio", "transcript": ""}
+            if spoken
+            else {"type": "output_text", "text": ""}
+        )
+        return [*events, self._part_event("response.content_part.added", part=self._part())]
+
+    def _tool_delta(self, delta: _ToolDelta) -> list[ServerEvent]:
+        events: list[ServerEvent] = []
+        if self._open is None or self._open_call != delta.index:
+            events += self._close_open("completed")
+            item = Item(new_id("item"), "function_call", status="in_progress")
+            item.name, item.call_id = delta.name, delta.call_id
+            events += self._add(item)
+            self._open_call = delta.index
+        if delta.arguments:
+            assert self._open is not None
+            self._open.item.arguments += delta.arguments
+            events.append(
+                self._call_event("response.function_call_arguments.delta", delta=delta.arguments)
+            )
+        return events
+
+    def _add(self, item: Item) -> list[ServerEvent]:
+        previous = self.conversation.insert(item) if self.spec.in_conversation else None
+        self._open = _Output(item, len(self._output), previous)
+        self._output.append(item)
+        wire = item.wire()
+        events = [
+            server_event(
+                "response.output_item.added",
+                response_id=self.id,
+                output_index=self._open.index,
+                item=wire,
+            )
+        ]
+        if self.spec.in_conversation:
+            events.append(
+                server_event("conversation.item.added", previous_item_id=previous, item=wire)
+            )
+        return events
+
+    def _close_open(self, status: Literal["completed", "incomplete"]) -> list[ServerEvent]:
+        if self._open is None:
+            return []
+        item = self._open.item
+        item.status = status
+        events: list[ServerEvent] = []
+        if item.type == "function_call":
+            events.append(
+                self._call_event(
+                    "response.function_call_arguments.done",
+                    name=item.name,
+                    arguments=item.arguments,
+                )
+            )
+        elif self.spec.spoken:
+            transcript = item.content[0]["transcript"] or ""
+            events.append(self._part_event("response.output_audio.done"))
+            events.append(
+                self._part_event("response.output_audio_transcript.done", transcript=transcript)
+            )
+            events.append(self._part_event("response.content_part.done", part=self._part()))
+        else:
+            events.append(
+                self._part_event("response.output_text.done", text=item.content[0]["text"])
+            )
+            events.append(self._part_event("response.content_part.done", part=self._part()))
+        wire = item.wire()
+        if self.spec.in_conversation:
+            events.append(
+                server_event(
+                    "conversation.item.done",
+                    previous_item_id=self._open.previous_id,
+                    item=wire,
+                )
+            )
+        events.append(
+            server_event(
+                "response.output_item.done",
+                response_id=self.id,
+                output_index=self._open.index,
+                item=wire,
+            )
+        )
+        self._open = None
+        self._open_call = None
+        return events
+
+    def _part(self) -> dict[str, Any]:
+        assert self._open is not None
+        content = self._open.item.content[0]
+        # Parts are called "audio" and "text", the item's content "output_…" (§0, rule 2).
+        if self.spec.spoken:
+            return {"type": "audio", "transcript": content["transcript"] or ""}
+        return {"type": "text", "text": content["text"]}
+
+    def _part_event(self, event_type: str, /, **fields: Any) -> ServerEvent:
+        assert self._open is not None
+        return server_event(
+            event_type,
+            response_id=self.id,
+            item_id=self._open.item.id,
+            output_index=self._open.index,
+            content_index=0,
+            **fields,
+        )
+
+    def _call_event(self, event_type: str, /, **fields: Any) -> ServerEvent:
+        assert self._open is not None
+        return server_event(
+            event_type,
+            response_id=self.id,
+            item_id=self._open.item.id,
+            output_index=self._open.index,
+            call_id=self._open.item.call_id,
+            **fields,
+        )
+
+
+def _rate_limits() -> ServerEvent:
+    """Return the event that clients expect after a response; this server sets no such limit."""
+    limit = 15_000_000
+    return server_event(
+        "rate_limits.updated",
+        rate_limits=[{"name": "tokens", "limit": limit, "remaining": limit, "reset_seconds": 0.0}],
+    )

@@ -1,0 +1,234 @@
+"""The effective session: its defaults, the merge of updates, and the echo of all of it (§C).
+
+The session is kept in its wire form, because the wire asks for the whole of it after every
+update; the properties are what the rest of the server reads.
+"""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import Any
+
+from client_events import SessionPatch
+from config import Settings
+from generation import Capabilities, TranscriptionSettings
+from validation import ProtocolError, invalid_value
+
+SESSION_LIFETIME_S = 3600
+"""Seconds from connect to `expires_at` (§D.8)."""
+
+DEFAULT_VOICE = "alloy"
+_PCM = {"type": "audio/pcm", "rate": 24000}
+_READ_ONLY = {"type", "model"}
+# `null` clears these; for any other field it means "unchanged" (§A.1).
+_NULLABLE = {"turn_detection", "noise_reduction", "transcription", "tracing", "prompt"}
+_REPLACED_WHOLE = {"tools", "tool_choice", "output_modalities", "truncation", "tracing", "format"}
+
+
+class SessionConfig:
+    """The settings of one session. They never outlive it or reach another one."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        capabilities: Capabilities,
+        *,
+        session_id: str,
+        model: str,
+        now: float,
+    ) -> None:
+        """Take the server's defaults.
+
+        Args:
+            settings: The server's configuration.
+            capabilities: What the configured providers can do.
+            session_id: The `sess_…` id.
+            model: The model name the client asked for; echoed as it is.
+            now: Unix time in seconds, from which the session's lifetime counts.
+        """
+        self._capabilities = capabilities
+        self._default_turn_detection = {
+            "type": "server_vad",
+            "threshold": settings.vad.threshold,
+            "prefix_padding_ms": settings.vad.prefix_padding_ms,
+            "silence_duration_ms": settings.vad.silence_duration_ms,
+            "idle_timeout_ms": None,
+            "create_response": True,
+            "interrupt_response": True,
+        }
+        manual = settings.vad.type == "none"
+        self._wire: dict[str, Any] = {
+            "type": "realtime",
+            "object": "realtime.session",
+            "id": session_id,
+            "model": model,
+            "output_modalities": ["audio"],
+            "instructions": settings.llm.default_instructions,
+            "tools": [],
+            "tool_choice": "auto",
+            "max_output_tokens": "inf",
+            "tracing": None,
+            "truncation": "auto",
+            "prompt": None,
+            "expires_at": int(now) + SESSION_LIFETIME_S,
+            "audio": {
+                "input": {
+                    "format": dict(_PCM),
+                    "transcription": None,
+                    "noise_reduction": None,
+                    "turn_detection": None if manual else dict(self._default_turn_detection),
+                },
+                "output": {
+                    "format": dict(_PCM),
+                    "voice": settings.tts.voice_id or DEFAULT_VOICE,
+                    "speed": 1.0,
+                },
+            },
+            "include": None,
+        }
+
+    def wire(self) -> dict[str, Any]:
+        """Return the whole session as `session.created` and `session.updated` show it (§C.1)."""
+        return deepcopy(self._wire)
+
+    def apply(self, patch: SessionPatch, *, voice_locked: bool) -> None:
+        """Merge an update, all of it or nothing (§A.1).
+
+        Args:
+            patch: The validated `session` of a `session.update`.
+            voice_locked: Whether the conversation holds assistant audio already.
+
+        Raises:
+            ProtocolError: The voice is locked, or a provider cannot do what is asked.
+        """
+        merged = deepcopy(self._wire)
+        self._merge(merged, patch.model_dump(exclude_unset=True, exclude=_READ_ONLY))
+        output = patch.audio and patch.audio.output
+        if output and output.voice is not None:
+            self.check_voice(output.voice, "session.audio.output.voice", locked=voice_locked)
+        self._check_transcription(merged["audio"]["input"]["transcription"])
+        self._wire = merged
+
+    def check_voice(self, voice: str, param: str, *, locked: bool) -> None:
+        """Refuse a voice the TTS does not have, or a change after the first audio (§C.2)."""
+        if locked and voice != self.voice:
+            raise ProtocolError(
+                "cannot_update_voice",
+                "Cannot update a conversation's voice if assistant audio is present.",
+            )
+        voices = self._capabilities.voices
+        if voices is not None and voice not in voices:
+            raise invalid_value(voice, sorted(voices), param)
+
+    def _check_transcription(self, transcription: dict[str, Any] | None) -> None:
+        if transcription is None:
+            return
+        path = "session.audio.input.transcription"
+        can = self._capabilities
+        language = transcription["language"]
+        if language and can.languages is not None and _base(language) not in can.languages:
+            raise ProtocolError(
+                "invalid_value",
+                f"{can.stt_name} does not understand '{language}', only "
+                f"{', '.join(sorted(can.languages))}; configure another recogniser.",
+                f"{path}.language",
+            )
+        if transcription["prompt"] and not can.transcription_prompt:
+            raise ProtocolError(
+                "invalid_value",
+                f"{can.stt_name} takes no prompt; configure another recogniser.",
+                f"{path}.prompt",
+            )
+
+    def _merge(self, current: dict[str, Any], patch: dict[str, Any]) -> None:
+        for key, value in patch.items():
+            if value is None:
+                if key in _NULLABLE:
+                    current[key] = None
+            elif key == "turn_detection":
+                base = current[key] or self._default_turn_detection
+                current[key] = {**base, **_given(value)}
+            elif key == "transcription":
+                base = current[key] or {"model": None, "language": None, "prompt": None}
+                current[key] = {**base, **value}
+            elif isinstance(value, dict) and key not in _REPLACED_WHOLE:
+                self._merge(current[key], value)
+            elif key == "format":
+                current[key] = dict(_PCM)
+            elif key == "tools":
+                current[key] = [tool_echo(tool) for tool in value]
+            else:
+                current[key] = value
+
+    @property
+    def instructions(self) -> str:
+        """The system prompt."""
+        return str(self._wire["instructions"])
+
+    @property
+    def output_modalities(self) -> list[str]:
+        """`["audio"]` or `["text"]`."""
+        return list(self._wire["output_modalities"])
+
+    @property
+    def tools(self) -> list[dict[str, Any]]:
+        """Function tools, as echoed."""
+        return list(self._wire["tools"])
+
+    @property
+    def tool_choice(self) -> str | dict[str, Any]:
+        """`auto`, `none`, `required`, or one function."""
+        choice: str | dict[str, Any] = self._wire["tool_choice"]
+        return choice
+
+    @property
+    def max_output_tokens(self) -> int | str:
+        """A number, or `inf`."""
+        limit: int | str = self._wire["max_output_tokens"]
+        return limit
+
+    @property
+    def voice(self) -> str:
+        """Voice of the session."""
+        return str(self._wire["audio"]["output"]["voice"])
+
+    @property
+    def output_format(self) -> dict[str, Any]:
+        """Audio format of responses."""
+        return dict(self._wire["audio"]["output"]["format"])
+
+    @property
+    def turn_detection(self) -> dict[str, Any] | None:
+        """The VAD's settings; None in manual mode."""
+        detection: dict[str, Any] | None = self._wire["audio"]["input"]["turn_detection"]
+        return detection
+
+    @property
+    def transcription(self) -> dict[str, Any] | None:
+        """Settings of the transcription events; None when the client wants none."""
+        transcription: dict[str, Any] | None = self._wire["audio"]["input"]["transcription"]
+        return transcription
+
+    @property
+    def transcription_settings(self) -> TranscriptionSettings:
+        """What the client asks of the recogniser for the next committed item."""
+        asked = self.transcription or {}
+        return TranscriptionSettings(language=asked.get("language"), prompt=asked.get("prompt"))
+
+
+def tool_echo(tool: dict[str, Any]) -> dict[str, Any]:
+    """Write a function tool with every key, as the service echoes it (§C.1)."""
+    return {
+        "type": "function",
+        "name": tool["name"],
+        "description": tool.get("description"),
+        "parameters": tool.get("parameters") or {},
+    }
+
+
+def _given(patch: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in patch.items() if value is not None}
+
+
+def _base(language: str) -> str:
+    return language.lower().replace("_", "-").split("-")[0]

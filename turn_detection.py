@@ -1,0 +1,186 @@
+"""When did speech start, and when did it stop? Silero scores windows, a detector decides.
+
+The model that Pipecat ships is loaded once per process; a session holds only the model's memory
+of its own audio. Decisions fall on a grid of 32 ms windows counted from the first sample of the
+session, so the same audio always gives the same offsets, however it was chunked (§E).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+SAMPLE_RATE = 16000
+WINDOW_SAMPLES = 512
+WINDOW_BYTES = WINDOW_SAMPLES * 2
+WINDOW_MS = 32
+
+START_WINDOWS = 3
+"""Voiced windows in a row that make an onset: a click or a cough is shorter than 96 ms."""
+HYSTERESIS = 0.15
+"""Speech ends this far below the threshold at which it began, as Silero's authors advise."""
+
+_CONTEXT_SAMPLES = 64
+# Silero loses its ear after a long stretch without speech. As in Pipecat's own analyzer, its
+# memory is wiped every 2 s of clear non-speech.
+_RESET_WINDOWS = 2000 // WINDOW_MS
+_RESET_BELOW = 0.1
+_RESET_QUIET_WINDOWS = 5
+
+
+class SileroModel:
+    """The Silero VAD inside the pipecat-ai package, shared by all sessions of the process."""
+
+    def __init__(self) -> None:
+        options = onnxruntime.SessionOptions()
+        options.inter_op_num_threads = 1
+        options.intra_op_num_threads = 1
+        path = files("pipecat.audio.vad.data").joinpath("silero_vad.onnx")
+        self._session = onnxruntime.InferenceSession(
+            str(path), providers=["CPUExecutionProvider"], sess_options=options
+        )
+        self._rate = np.array(SAMPLE_RATE, dtype=np.int64)
+
+    def run(
+        self, samples: NDArray[np.float32], state: NDArray[np.float32]
+    ) -> tuple[float, NDArray[np.float32]]:
+        """Score one window of one stream.
+
+        Args:
+            samples: 64 samples of context and the 512 of the window, shape (1, 576), in [-1, 1].
+            state: The stream's memory, shape (2, 1, 128).
+
+        Returns:
+            The probability of speech and the stream's new memory.
+        """
+        outputs: list[Any] = self._session.run(
+            None, {"input": samples, "state": state, "sr": self._rate}
+        )
+        return float(outputs[0][0][0]), outputs[1]
+
+
+class VoiceStream:
+    """One session's use of the model: what it remembers of the audio so far."""
+
+    def __init__(self, model: SileroModel) -> None:
+        self._model = model
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all audio."""
+        self._state: NDArray[np.float32] = np.zeros((2, 1, 128), dtype=np.float32)
+        self._context: NDArray[np.float32] = np.zeros(_CONTEXT_SAMPLES, dtype=np.float32)
+        self._windows = 0
+        self._quiet = 0
+
+    def score(self, window: bytes, *, speaking: bool) -> float:
+        """Return the probability (0–1) that a 512-sample window of 16 kHz PCM is speech.
+
+        Args:
+            window: 1,024 bytes.
+            speaking: Whether speech is in progress, during which the memory is never wiped.
+        """
+        samples = np.frombuffer(window, dtype="<i2").astype(np.float32) / 32768.0
+        joined = np.concatenate((self._context, samples))
+        probability, self._state = self._model.run(joined[np.newaxis], self._state)
+        self._context = samples[-_CONTEXT_SAMPLES:]
+        self._windows += 1
+        self._quiet = self._quiet + 1 if probability < _RESET_BELOW else 0
+        if not speaking and self._windows >= _RESET_WINDOWS and self._quiet >= _RESET_QUIET_WINDOWS:
+            self.reset()
+        return probability
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechStarted:
+    """Speech began at the start of the window at `onset_ms`."""
+
+    onset_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechStopped:
+    """Enough silence was heard; it ends at `end_ms`."""
+
+    end_ms: int
+
+
+class SpeechDetector:
+    """Turns probabilities into onsets and offsets: a pure state machine on the 32 ms grid."""
+
+    def __init__(self, threshold: float, silence_ms: int) -> None:
+        """Start in silence.
+
+        Args:
+            threshold: Probability from which a window is voiced (0–1).
+            silence_ms: Silence that ends speech, in milliseconds; rounded up to windows.
+        """
+        self._threshold = threshold
+        self._exit_threshold = max(threshold - HYSTERESIS, 0.01)
+        self._silence_windows = max(1, -(-silence_ms // WINDOW_MS))
+        self._voiced = 0
+        self._silent = 0
+        self.speaking = False
+
+    def next(self, index: int, probability: float) -> SpeechStarted | SpeechStopped | None:
+        """Take the score of window `index`, counted from the first of the session."""
+        if not self.speaking:
+            self._voiced = self._voiced + 1 if probability >= self._threshold else 0
+            if self._voiced < START_WINDOWS:
+                return None
+            self.speaking = True
+            self._silent = 0
+            return SpeechStarted((index + 1 - START_WINDOWS) * WINDOW_MS)
+        self._silent = self._silent + 1 if probability < self._exit_threshold else 0
+        if self._silent < self._silence_windows:
+            return None
+        self.speaking = False
+        self._voiced = 0
+        return SpeechStopped((index + 1) * WINDOW_MS)
+
+
+class TurnDetector:
+    """Cuts a session's 16 kHz audio into windows and says where speech starts and stops."""
+
+    def __init__(self, model: SileroModel) -> None:
+        self._stream = VoiceStream(model)
+        self._detector: SpeechDetector | None = None
+        self._settings: dict[str, Any] | None = None
+        self._pending = bytearray()
+        self._index = 0
+
+    def configure(self, settings: dict[str, Any] | None) -> None:
+        """Use these `turn_detection` settings (§C.4) from here on; None switches it off."""
+        self._settings = settings
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the speech in progress. The grid, and so the offsets, go on."""
+        self._stream.reset()
+        if self._settings is None:
+            self._detector = None
+        else:
+            self._detector = SpeechDetector(
+                self._settings["threshold"], self._settings["silence_duration_ms"]
+            )
+
+    def push(self, pcm: bytes) -> list[SpeechStarted | SpeechStopped]:
+        """Take audio of any length; return what was decided on it, in order."""
+        self._pending += pcm
+        decisions: list[SpeechStarted | SpeechStopped] = []
+        while len(self._pending) >= WINDOW_BYTES:
+            window = bytes(self._pending[:WINDOW_BYTES])
+            del self._pending[:WINDOW_BYTES]
+            if self._detector is not None:
+                speaking = self._detector.speaking
+                score = self._stream.score(window, speaking=speaking)
+                decision = self._detector.next(self._index, score)
+                if decision is not None:
+                    decisions.append(decision)
+            self._index += 1
+        return decisions

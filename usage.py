@@ -1,0 +1,78 @@
+"""Token accounting of a response (§E).
+
+Text tokens are the provider's own count where it reports one, else an estimate of one token per
+four characters. Audio tokens follow the length: 100 ms a token for the user, 50 ms for the
+assistant. The model behind this server reads transcripts, so user audio is counted beside the
+text it was turned into.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from conversation import Item
+from generation import TokenUsage
+
+USER_MS_PER_TOKEN = 100
+ASSISTANT_MS_PER_TOKEN = 50
+CHARACTERS_PER_TOKEN = 4
+
+
+def estimate_tokens(text: str) -> int:
+    """Estimate the tokens of a text, rounding up."""
+    return -(-len(text) // CHARACTERS_PER_TOKEN)
+
+
+def no_usage() -> dict[str, Any]:
+    """Return the usage of a response that never reached the model: all zeros (§B)."""
+    return _usage(0, 0, 0, 0, 0)
+
+
+def response_usage(
+    context: list[Item], instructions: str, output: list[Item], reported: TokenUsage | None
+) -> dict[str, Any]:
+    """Count one response.
+
+    Args:
+        context: The items the model read.
+        instructions: Its system prompt.
+        output: The items it made.
+        reported: The provider's count, if it gave one.
+    """
+    if reported:
+        text_in, text_out = reported.input_tokens, reported.output_tokens
+        cached = reported.cached_tokens
+    else:
+        text_in = estimate_tokens(instructions) + sum(
+            estimate_tokens(item.text or item.arguments or item.output) for item in context
+        )
+        text_out = sum(estimate_tokens(item.text or item.arguments) for item in output)
+        cached = 0
+    audio_in = sum(
+        int(item.audio_ms / (USER_MS_PER_TOKEN if item.role == "user" else ASSISTANT_MS_PER_TOKEN))
+        for item in context
+    )
+    audio_out = sum(int(item.audio_ms / ASSISTANT_MS_PER_TOKEN) for item in output)
+    return _usage(text_in, audio_in, cached, text_out, audio_out)
+
+
+def _usage(
+    text_in: int, audio_in: int, cached: int, text_out: int, audio_out: int
+) -> dict[str, Any]:
+    return {
+        "total_tokens": text_in + audio_in + text_out + audio_out,
+        "input_tokens": text_in + audio_in,
+        "output_tokens": text_out + audio_out,
+        "input_token_details": {
+            "text_tokens": text_in,
+            "audio_tokens": audio_in,
+            "image_tokens": 0,
+            "cached_tokens": cached,
+            "cached_tokens_details": {
+                "text_tokens": cached,
+                "audio_tokens": 0,
+                "image_tokens": 0,
+            },
+        },
+        "output_token_details": {"text_tokens": text_out, "audio_tokens": audio_out},
+    }

@@ -1,0 +1,171 @@
+"""The service's validation errors, made out of pydantic's.
+
+Clients branch on `error.code` and show `error.param`; both, and the messages, follow §A.0 of the
+protocol. Pydantic finds what is wrong, this module says it the way the service does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails, PydanticCustomError
+
+
+class ProtocolError(Exception):
+    """A client's mistake, or a refusal: becomes one `error` event (§A.0)."""
+
+    def __init__(
+        self,
+        code: str | None,
+        message: str,
+        param: str | None = None,
+        *,
+        event_id: str | None = None,
+        type_: str = "invalid_request_error",
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.param = param
+        self.event_id = event_id
+        self.type = type_
+
+    def answering(self, event_id: str | None) -> ProtocolError:
+        """Return the same error as the answer to the client event `event_id`."""
+        return ProtocolError(
+            self.code, self.message, self.param, event_id=event_id, type_=self.type
+        )
+
+
+def listed(names: Iterable[str]) -> str:
+    """Join quoted names as the service does: `'a'`, `'a' and 'b'`, `'a', 'b', and 'c'`."""
+    quoted = [f"'{name}'" for name in names]
+    if len(quoted) < 3:
+        return " and ".join(quoted)
+    return f"{', '.join(quoted[:-1])}, and {quoted[-1]}"
+
+
+def invalid_value(value: object, supported: Iterable[str], param: str) -> ProtocolError:
+    """Return the error for a value outside an enumeration."""
+    return ProtocolError(
+        "invalid_value",
+        f"Invalid value: '{value}'. Supported values are: {listed(supported)}.",
+        param,
+    )
+
+
+def unsupported(message: str) -> PydanticCustomError:
+    """Return the error for a field that this server knows but does not offer."""
+    return PydanticCustomError("refused", "{reason}", {"reason": message})
+
+
+_KINDS = {
+    "string_type": "a string",
+    "int_type": "an integer",
+    "int_from_float": "an integer",
+    "float_type": "a number",
+    "bool_type": "a boolean",
+    "list_type": "an array",
+    "dict_type": "an object",
+    "model_type": "an object",
+    "model_attributes_type": "an object",
+    "none_required": "null",
+}
+_RANK = {"missing": 0, "union_tag_not_found": 0, "extra_forbidden": 2}
+
+
+def explain(error: ValidationError, message: dict[str, Any]) -> ProtocolError:
+    """Turn pydantic's finding about `message` into the service's error.
+
+    Only the first finding is reported, as the service does; a missing field goes before a wrong
+    one and that before an unknown one.
+    """
+    first = min(error.errors(), key=lambda found: _RANK.get(found["type"], 1))
+    param = _path(first["loc"], message, keep_last=first["type"] == "missing")
+    kind = first["type"]
+    context = first.get("ctx", {})
+    value = first["input"]
+    if kind == "union_tag_not_found":
+        param = f"{param}.{context['discriminator'].strip(chr(39))}"
+    if kind in ("missing", "union_tag_not_found"):
+        return ProtocolError(
+            "missing_required_parameter", f"Missing required parameter: '{param}'.", param
+        )
+    if kind == "extra_forbidden":
+        return ProtocolError("unknown_parameter", f"Unknown parameter: '{param}'.", param)
+    if kind == "union_tag_invalid":
+        tag = f"{param}.{context['discriminator'].strip(chr(39))}"
+        expected = [name.strip("' ") for name in context["expected_tags"].split(",")]
+        return invalid_value(context["tag"], expected, tag)
+    if kind == "literal_error":
+        expected = context["expected"].replace(" or ", ", ").split(", ")
+        return invalid_value(value, [name.strip("'") for name in expected], param)
+    if kind in _KINDS:
+        return ProtocolError(
+            "invalid_type",
+            f"Invalid type for '{param}': expected {_KINDS[kind]}, but got {_kind_of(value)} "
+            "instead.",
+            param,
+        )
+    return _range_error(first, param) or ProtocolError(
+        "invalid_value", _reason(first, param), param
+    )
+
+
+def _reason(found: ErrorDetails, param: str) -> str:
+    if found["type"] == "refused":
+        return found["msg"]
+    return f"Invalid '{param}': {found['msg'][0].lower()}{found['msg'][1:]}."
+
+
+def _range_error(found: ErrorDetails, param: str) -> ProtocolError | None:
+    kind, context, value = found["type"], found.get("ctx", {}), found["input"]
+    if kind in ("greater_than_equal", "less_than_equal"):
+        below = kind == "greater_than_equal"
+        limit = context["ge" if below else "le"]
+        number = "integer" if isinstance(limit, int) else "decimal"
+        return ProtocolError(
+            f"{number}_{'below_min' if below else 'above_max'}_value",
+            f"Invalid '{param}': {number} {'below minimum' if below else 'above maximum'} value. "
+            f"Expected a value {'>=' if below else '<='} {limit}, but got {value} instead.",
+            param,
+        )
+    if kind == "string_too_long":
+        limit = context["max_length"]
+        return ProtocolError(
+            "string_above_max_length",
+            f"Invalid '{param}': string too long. Expected a string with maximum length {limit}, "
+            f"but got a string with length {len(value)} instead.",
+            param,
+        )
+    return None
+
+
+def _kind_of(value: object) -> str:
+    names: Sequence[tuple[type, str]] = (
+        (bool, "a boolean"),
+        (int, "an integer"),
+        (float, "a decimal number"),
+        (str, "a string"),
+        (list, "an array"),
+        (dict, "an object"),
+    )
+    return next((name for type_, name in names if isinstance(value, type_)), "null")
+
+
+def _path(location: tuple[int | str, ...], message: dict[str, Any], *, keep_last: bool) -> str:
+    """Write pydantic's location as a dotted path, without the union tags it puts in between."""
+    path = ""
+    here: Any = message
+    for index, part in enumerate(location):
+        if isinstance(part, int):
+            path += f"[{part}]"
+            here = here[part]
+        elif isinstance(here, dict) and part in here:
+            path += f".{part}" if path else part
+            here = here[part]
+        elif keep_last and index == len(location) - 1:
+            path += f".{part}" if path else part
+    return path
