@@ -46,11 +46,11 @@ class TurnDiscardedFrame(SystemFrame):
 
 @dataclass
 class ToolCallFrame(DataFrame):
-    """A piece of a tool call, as the model streams it. `index` tells parallel calls apart."""
+    """A piece of a call of `function`, as the model streams it; `index` tells parallel calls apart."""
 
     index: int
     call_id: str
-    name: str
+    function: str
     arguments: str
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 
-from pipecat.frames.frames import Frame
+from pipecat.frames.frames import CancelFrame, Frame
 from pipecat.pipeline.pipeline import Pipeline
 from pipecat.pipeline.worker import PipelineParams, PipelineWorker
 from pipecat.utils.asyncio.task_manager import TaskManager
@@ -47,6 +47,10 @@ class RunningPipeline:
         await self._worker.queue_frame(frame)
 
     async def stop(self) -> None:
-        """Cancel the pipeline and wait until its tasks are gone."""
-        await self._worker.cancel()
+        """Cancel the pipeline and wait until its tasks are gone.
+
+        The frame goes in behind the one that starts the pipeline. `PipelineWorker.cancel` may
+        overtake that: a service would then start its tasks after nobody is left to stop them.
+        """
+        await self._worker.queue_frame(CancelFrame())
         await self._task

@@ -75,7 +75,7 @@ class TextOutput(FrameProcessor):
         elif isinstance(frame, ToolCallFrame):
             await self._speak(await self._aggregator.flush())
             report.signals.tool_call(
-                response_id, frame.index, frame.call_id, frame.name, frame.arguments
+                response_id, frame.index, frame.call_id, frame.function, frame.arguments
             )
         elif isinstance(frame, CompletionFrame):
             report.completion = frame

@@ -7,8 +7,9 @@ The only module that knows both sides. It moves bytes and carries out what the s
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
-from typing import Any, Protocol
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
+from typing import Protocol
 
 from loguru import logger
 from pipecat.frames.frames import Frame
@@ -33,6 +34,7 @@ from generation import FinishReason, ProviderError, ResponseRequest, TokenUsage
 from hearing import TranscriptOutput
 from outbox import Outbox, SlowReader
 from pipeline_manager import PipelineManager
+from pipeline_worker import RunningPipeline
 from protocol import ProtocolError, error_event, serialize
 from realtime_session import RealtimeSession
 from response_pipeline import ResponsePipeline
@@ -96,7 +98,7 @@ class RealtimeTransport(BaseTransport):
         self._to_detector = Resampler(WIRE_RATE, SAMPLE_RATE, "LQ")
         self._feed: tuple[str, Resampler] | None = None
         """The open turn that the recogniser hears, and the conversion of its audio."""
-        self._work: asyncio.Queue[Coroutine[Any, Any, None]] = asyncio.Queue()
+        self._work: asyncio.Queue[Callable[[], Awaitable[None]]] = asyncio.Queue()
         self._responses: dict[str, ResponsePipeline] = {}
         self._stopping: set[asyncio.Task[None]] = set()
 
@@ -132,7 +134,7 @@ class RealtimeTransport(BaseTransport):
             reason = "the client stopped reading"
             await wire.close(1008, "The client does not read what it is sent.")
         finally:
-            await asyncio.shield(self._release(hearing.stop()))
+            await asyncio.shield(self._release(hearing))
         return reason
 
     async def _receive(self, wire: Wire) -> None:
@@ -173,7 +175,7 @@ class RealtimeTransport(BaseTransport):
             self._push(TurnAudioFrame(item_id, pcm))
 
     def _push(self, frame: Frame) -> None:
-        self._work.put_nowait(self._input.push_frame(frame))
+        self._work.put_nowait(partial(self._input.push_frame, frame))
 
     def _perform(self, effects: list[Effect]) -> None:
         """Carry out effects in order; what has to wait is queued behind what waits already."""
@@ -198,13 +200,14 @@ class RealtimeTransport(BaseTransport):
                     pcm = resample(audio, WIRE_RATE, SAMPLE_RATE)
                     self._push(TurnCommittedFrame(item_id, pcm, settings.language, settings.prompt))
                 case Generate(request):
-                    self._work.put_nowait(self._generate(request))
+                    self._work.put_nowait(partial(self._generate, request))
                 case StopGenerating(response_id):
                     self._stop(response_id)
 
     async def _carry_out(self) -> None:
         while True:
-            await (await self._work.get())
+            step = await self._work.get()
+            await step()
 
     async def _generate(self, request: ResponseRequest) -> None:
         if not self._session.is_active(request.response_id):
@@ -227,12 +230,10 @@ class RealtimeTransport(BaseTransport):
             self._stopping.add(task)
             task.add_done_callback(self._stopping.discard)
 
-    async def _release(self, stop_hearing: Coroutine[Any, Any, None]) -> None:
-        while not self._work.empty():
-            self._work.get_nowait().close()
+    async def _release(self, hearing: RunningPipeline) -> None:
         for response_id in list(self._responses):
             self._stop(response_id)
-        await asyncio.gather(*self._stopping, stop_hearing)
+        await asyncio.gather(*self._stopping, hearing.stop())
 
     def _on_transcript(self, item_id: str, text: str) -> None:
         self._perform(self._session.transcript(item_id, text))

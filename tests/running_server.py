@@ -1,0 +1,105 @@
+"""A real uvicorn on a free port, in the test's own event loop so that its tasks can be counted."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import uvicorn
+from fastapi import FastAPI
+
+from config import Settings, load_settings
+from main import MAX_MESSAGE_BYTES, create_app
+from pipeline_manager import PipelineManager
+
+SCRIPTED: dict[str, dict[str, Any]] = {
+    "stt": {"provider": "scripted", "options": {"delay_ms": 5, "text": "hello there"}},
+    "llm": {"provider": "scripted", "options": {"first_token_ms": 5, "word_ms": 1}},
+    "tts": {"provider": "scripted", "options": {"delay_ms": 5, "ms_per_character": 20}},
+}
+
+
+@dataclass
+class RunningServer:
+    """Where the server is, and what it is made of."""
+
+    port: int
+    manager: PipelineManager
+
+    @property
+    def url(self) -> str:
+        return f"ws://127.0.0.1:{self.port}/v1/realtime?model=gpt-realtime"
+
+    @property
+    def http(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    async def active_sessions(self) -> int:
+        async with httpx.AsyncClient() as client:
+            health = (await client.get(f"{self.http}/health")).json()
+        return int(health["active_sessions"])
+
+
+def scripted_settings(**changed: dict[str, Any]) -> Settings:
+    """Settings with scripted providers; `changed` replaces options of a group, or a group."""
+    groups: dict[str, dict[str, Any]] = {}
+    for kind in {*SCRIPTED, *changed}:
+        base = SCRIPTED.get(kind, {})
+        given = changed.get(kind, {})
+        if kind in SCRIPTED and "provider" not in given:
+            groups[kind] = {**base, "options": {**base["options"], **given}}
+        else:
+            groups[kind] = given
+    return load_settings(**groups)
+
+
+@asynccontextmanager
+async def serving(app: FastAPI) -> AsyncIterator[int]:
+    """Serve an application on a free loopback port; yields the port."""
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    config = uvicorn.Config(
+        app,
+        log_level="critical",
+        ws_max_size=MAX_MESSAGE_BYTES,
+        ws_per_message_deflate=False,
+        timeout_graceful_shutdown=2,
+    )
+    server = uvicorn.Server(config)
+    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
+    ready = asyncio.Event()
+    startup = server.startup
+
+    async def announced(*args: Any, **kwargs: Any) -> None:
+        await startup(*args, **kwargs)
+        ready.set()
+
+    server.startup = announced  # type: ignore[method-assign]
+    task = asyncio.create_task(server.serve(sockets=[listener]))
+    waiting = asyncio.create_task(ready.wait())
+    await asyncio.wait({task, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    if task.done():
+        waiting.cancel()
+        await task
+        raise RuntimeError("the server did not start")
+    try:
+        yield listener.getsockname()[1]
+    finally:
+        server.should_exit = True
+        await task
+
+
+@asynccontextmanager
+async def running(
+    settings: Settings | None = None, manager: PipelineManager | None = None
+) -> AsyncIterator[RunningServer]:
+    """Run the product; without arguments, with scripted providers."""
+    settings = settings or scripted_settings()
+    manager = manager or PipelineManager(settings)
+    async with serving(create_app(settings, manager)) as port:
+        yield RunningServer(port, manager)
