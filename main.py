@@ -54,7 +54,11 @@ def create_app(settings: Settings, manager: PipelineManager | None = None) -> Fa
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        await pipelines.start()
+        try:
+            await pipelines.start()
+        except ProviderSetupError as error:
+            print(f"error: {error}", file=sys.stderr)
+            raise
         print(_banner(settings, pipelines), flush=True)
         yield
         await pipelines.close()

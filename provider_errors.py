@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from openai import APIConnectionError
 from pipecat.frames.frames import ErrorFrame
 from pipecat.utils.errors import ErrorCategory, classify_http_exception
 
@@ -29,9 +30,16 @@ def provider_error(stage: str, label: str, frame: ErrorFrame) -> ProviderError:
         label: The provider's name for people.
         frame: The error; Pipecat has masked credentials in its text.
     """
-    category = frame.category
-    if category in (None, ErrorCategory.UNKNOWN) and frame.exception is not None:
-        category = classify_http_exception(frame.exception)
-    code, remedy = _REMEDIES.get(category, _UNKNOWN) if category else _UNKNOWN
+    code, remedy = _REMEDIES.get(_category(frame), _UNKNOWN)
     reason = " ".join(str(frame.error).split()).rstrip(".")
     return ProviderError(f"{stage} {label} failed: {reason}. {remedy}", code)
+
+
+def _category(frame: ErrorFrame) -> ErrorCategory:
+    known = frame.category or ErrorCategory.UNKNOWN
+    if known is not ErrorCategory.UNKNOWN or frame.exception is None:
+        return known
+    # The SDK wraps what happened on the socket, so the type is all there is to go by.
+    if isinstance(frame.exception, APIConnectionError | OSError):
+        return ErrorCategory.CONNECTIVITY
+    return classify_http_exception(frame.exception) or known

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
 from typing import Any
 
-from openai.types.audio import Transcription
+from pipecat.frames.frames import Frame, TranscriptionFrame
 from pipecat.services.openai.stt import OpenAISTTService
 from pipecat.services.stt_service import STTService
 from pipecat.transcriptions.language import Language
@@ -45,7 +46,6 @@ class _TranscriptionService(OpenAISTTService):
         super().__init__(
             api_key=NO_KEY,
             http_client=client.openai._client,
-            push_empty_transcripts=True,
             settings=self.Settings(model=model),
         )
         self._client = client.openai
@@ -56,13 +56,14 @@ class _TranscriptionService(OpenAISTTService):
         """Pass the code on as the client gave it."""
         return str(language)
 
-    async def _transcribe(self, audio: bytes) -> Transcription:
+    async def run_stt(self, audio: bytes) -> AsyncGenerator[Frame, None]:
+        """Transcribe one turn, a WAV file; failures are raised, with all that is known of them."""
         arguments: dict[str, Any] = {
             name: value
             for name in ("language", "prompt")
             if (value := getattr(self._settings, name))
         }
-        result: Transcription = await self._client.audio.transcriptions.create(
+        result = await self._client.audio.transcriptions.create(
             file=("audio.wav", audio, "audio/wav"), model=str(self._settings.model), **arguments
         )
-        return result
+        yield TranscriptionFrame(result.text.strip(), "", "", result=result)

@@ -1,0 +1,114 @@
+"""A backend of your own: recogniser, model and voice, each a Pipecat service in a provider.
+
+Run it with `python examples/custom_backend.py`, then talk to it with `python test_client.py`.
+The recogniser times the turn, the model says it back, the voice beeps once per word.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncGenerator
+from pathlib import Path
+
+import numpy as np
+import uvicorn
+from pipecat.frames.frames import (
+    Frame,
+    LLMContextFrame,
+    LLMFullResponseEndFrame,
+    LLMFullResponseStartFrame,
+    LLMTextFrame,
+    TranscriptionFrame,
+    TTSAudioRawFrame,
+)
+from pipecat.processors.frame_processor import FrameDirection
+from pipecat.services.llm_service import LLMService
+from pipecat.services.settings import LLMSettings, STTSettings, TTSSettings
+from pipecat.services.stt_service import SegmentedSTTService
+from pipecat.services.tts_service import TTSService
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from config import load_settings
+from generation import ResponseRequest
+from main import configure_logging, create_app
+from pipeline_manager import PipelineManager
+from providers.base import LLMProvider, STTProvider, TTSProvider
+
+
+class StopwatchSTT(SegmentedSTTService):
+    """Gets one whole turn per call, as raw 16-bit PCM at 16 kHz."""
+
+    Settings = STTSettings
+    wants_wav_segments = False
+
+    async def run_stt(self, audio: bytes) -> AsyncGenerator[Frame, None]:
+        yield TranscriptionFrame(f"{len(audio) / 32000:.1f} seconds of speech", "", "")
+
+
+class ParrotLLM(LLMService):
+    """Answers the one request it was built for."""
+
+    def __init__(self, request: ResponseRequest) -> None:
+        super().__init__(settings=LLMSettings(model="parrot"))
+        self._request = request
+
+    async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
+        await super().process_frame(frame, direction)
+        if isinstance(frame, LLMContextFrame):
+            await self.push_frame(LLMFullResponseStartFrame())
+            await self.push_frame(LLMTextFrame(f"You said: {self._request.messages[-1]['content']}"))
+            await self.push_frame(LLMFullResponseEndFrame())
+        else:
+            await self.push_frame(frame, direction)
+
+
+class BeepTTS(TTSService):
+    """Any sample rate will do; the server resamples to 24 kHz."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            sample_rate=16000,
+            push_start_frame=True,
+            push_stop_frames=True,
+            settings=TTSSettings(model=None, voice=None, language=None),
+        )
+
+    async def run_tts(self, text: str, context_id: str) -> AsyncGenerator[Frame, None]:
+        beep = 8000 * np.sin(2 * np.pi * 440 / 16000 * np.arange(1600))
+        pcm = np.concatenate((beep, np.zeros(1600))).astype("<i2").tobytes()
+        for _word in text.split():
+            yield TTSAudioRawFrame(pcm, 16000, 1, context_id=context_id)
+
+
+class Stopwatch(STTProvider):
+    label = "stopwatch"
+
+    def create(self) -> SegmentedSTTService:
+        return StopwatchSTT(settings=STTSettings(model=None, language=None))
+
+
+class Parrot(LLMProvider):
+    label = "parrot"
+
+    def create(self, request: ResponseRequest) -> LLMService:
+        return ParrotLLM(request)
+
+
+class Beeper(TTSProvider):
+    label = "beeper"
+
+    def create(self, voice: str) -> TTSService:
+        return BeepTTS()
+
+
+if __name__ == "__main__":
+    settings = load_settings()
+    configure_logging(settings.server.debug)
+    manager = PipelineManager(settings, stt=Stopwatch(), llm=Parrot(), tts=Beeper())
+    uvicorn.run(
+        create_app(settings, manager),
+        host=settings.server.host,
+        port=settings.server.port,
+        log_level="warning",
+    )

@@ -1,0 +1,1 @@
+"""What stands in for a server in the tests of the clients."""

@@ -1,0 +1,45 @@
+"""Sound devices without hardware: the test is the sound card and calls back when it wants to."""
+
+from __future__ import annotations
+
+from audio_utils import BYTES_PER_SAMPLE, SoundCallback
+
+
+class FakeSound:
+    """A stream and its factory: pass `open` where a device is opened."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+        self._callback: SoundCallback | None = None
+
+    def open(self, callback: SoundCallback) -> FakeSound:
+        self.calls.append("open")
+        self._callback = callback
+        return self
+
+    def start(self) -> None:
+        self.calls.append("start")
+
+    def abort(self) -> None:
+        self.calls.append("abort")
+
+    def close(self) -> None:
+        self.calls.append("close")
+
+    @property
+    def running(self) -> bool:
+        """Whether a real device would call back now."""
+        return self.calls[-1:] == ["start"]
+
+    def pull(self, samples: int) -> bytes:
+        """Take a block from a player, as an output device does."""
+        assert self._callback and self.running
+        block = bytearray(b"\xff" * (samples * BYTES_PER_SAMPLE))
+        self._callback(block, samples, None, None)
+        assert len(block) == samples * BYTES_PER_SAMPLE
+        return bytes(block)
+
+    def push(self, pcm: bytes) -> None:
+        """Hand a block to a recorder, as an input device does."""
+        assert self._callback and self.running
+        self._callback(pcm, len(pcm) // BYTES_PER_SAMPLE, None, None)

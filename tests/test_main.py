@@ -1,0 +1,182 @@
+"""The command line and the HTTP routes: what a person sees when they start the server."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+from websockets.asyncio.client import connect
+
+from tests.running_server import running
+from tests.wire_client import client
+
+ROOT = Path(__file__).parent.parent
+SCRIPTED = {
+    "REALTIME_STT__PROVIDER": "scripted",
+    "REALTIME_LLM__PROVIDER": "scripted",
+    "REALTIME_TTS__PROVIDER": "scripted",
+}
+
+
+def environment(**extra: str) -> dict[str, str]:
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("REALTIME_", "OPENAI_"))}
+    return {**kept, **SCRIPTED, **extra}
+
+
+def refused(*arguments: str, **extra: str) -> str:
+    """Run a start that must fail; returns its one line of complaint."""
+    result = subprocess.run(
+        [sys.executable, "main.py", *arguments],
+        cwd=ROOT,
+        env=environment(**extra),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert result.returncode != 0
+    assert result.stdout == ""
+    lines = result.stderr.strip().splitlines()
+    assert len(lines) == 1, result.stderr
+    return lines[0]
+
+
+async def test_health_counts_the_sessions():
+    async with running() as server:
+        async with httpx.AsyncClient() as http:
+            health = await http.get(f"{server.http}/health")
+        assert health.json() == {"status": "healthy", "active_sessions": 0}
+        async with client(server.url), client(server.url):
+            assert await server.active_sessions() == 2
+
+
+async def test_models_lists_names_that_connect():
+    async with running() as server, httpx.AsyncClient() as http:
+        listed = (await http.get(f"{server.http}/v1/models")).json()
+        names = [model["id"] for model in listed["data"]]
+        assert "gpt-realtime" in names
+        base = server.url.split("?")[0]
+        async with client(f"{base}?model={names[-1]}") as wire:
+            assert wire.events[0]["session"]["model"] == names[-1]
+
+
+@pytest.mark.parametrize(
+    ("query", "headers", "code"),
+    [
+        ("?model=gpt-nope", {}, "invalid_model"),
+        ("?model=gpt-realtime", {"OpenAI-Beta": "realtime=v1"}, "beta_api_shape_disabled"),
+        ("?intent=transcription", {}, "invalid_value"),
+        ("?call_id=rtc_x", {}, "call_id_not_found"),
+    ],
+)
+async def test_a_refused_handshake_says_why_and_closes(query, headers, code):
+    async with running() as server:
+        url = server.url.split("?")[0] + query
+        async with connect(url, additional_headers=headers) as socket_:
+            event = json.loads(await socket_.recv())
+            assert (event["type"], event["error"]["code"]) == ("error", code)
+            await socket_.wait_closed()
+            assert socket_.close_code == 4000
+            assert socket_.close_reason == f"invalid_request_error.{code}"
+        assert await server.active_sessions() == 0
+
+
+async def test_a_browser_gets_the_subprotocol_it_offers():
+    async with running() as server:
+        offered = ["realtime", "openai-insecure-api-key.none"]
+        async with connect(server.url, subprotocols=offered) as socket_:
+            assert socket_.subprotocol == "realtime"
+
+
+def test_a_taken_port_is_one_clear_line():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        assert port in refused("--port", port)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "named"),
+    [
+        ("REALTIME_SERVER__PORT", "many", "server.port"),
+        ("REALTIME_VAD__THRESHOLD", "7", "vad.threshold"),
+        ("REALTIME_LLM__PROVIDER", "skynet", "skynet"),
+        ("REALTIME_TTS__PROVIDER", "openai", "OPENAI_API_KEY"),
+        ("REALTIME_LLM__OPTIONS", '{"word_ms": -1}', "llm.options.word_ms"),
+    ],
+)
+def test_a_bad_setting_is_one_clear_line(variable, value, named):
+    assert named in refused(**{variable: value})
+
+
+def test_a_missing_configuration_file_is_one_clear_line():
+    assert "nowhere.toml" in refused("--config", "nowhere.toml")
+
+
+def test_a_missing_library_is_one_clear_line():
+    code = "import sys; sys.modules['soxr'] = None; import main"
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert result.returncode == 1
+    assert "soxr" in result.stderr
+    assert "requirements.txt" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("command", [["main.py"], ["-m", "uvicorn", "main:app"]])
+async def test_the_server_starts_says_what_it_is_and_ends_on_a_signal(command):
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *command,
+        "--port",
+        "0",
+        cwd=ROOT,
+        env=environment(PYTHONUNBUFFERED="1"),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    async with asyncio.timeout(60):
+        lines = [(await process.stdout.readline()).decode() for _ in range(6)]
+    banner = "".join(lines)
+    assert "Open Realtime Server" in banner
+    assert re.search(r"ws://localhost:\d+/v1/realtime", banner)
+    for kind in ("VAD", "STT", "LLM", "TTS"):
+        assert kind in banner
+    process.send_signal(signal.SIGTERM)
+    async with asyncio.timeout(30):
+        _out, errors = await process.communicate()
+    assert b"Traceback" not in errors
+
+
+def test_the_configuration_file_and_the_flags_reach_the_server(tmp_path):
+    config = tmp_path / "my.toml"
+    config.write_text('[llm]\nprovider = "skynet"\n')
+    kept = {k: v for k, v in environment().items() if k != "REALTIME_LLM__PROVIDER"}
+    result = subprocess.run(
+        [sys.executable, "main.py", "--config", str(config)],
+        cwd=ROOT,
+        env=kept,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert "skynet" in result.stderr
