@@ -1,0 +1,1 @@
+"""What README quotes, each figure reproducible by one command."""

@@ -1,0 +1,110 @@
+"""A server of our own to measure: a process with scripted providers, on a free port."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from realtime_client import ClientError
+
+ROOT = Path(__file__).resolve().parent.parent
+START_S, STOP_S = 60.0, 10.0
+"""How long the server may take to answer /health, and to end."""
+
+STT = {"delay_ms": 50}
+LLM = {"first_token_ms": 100, "word_ms": 10}
+TTS = {"delay_ms": 80}
+DESCRIPTION = "scripted providers: STT 50 ms, LLM 100 ms + 10 ms a word, TTS 80 ms a call"
+
+
+@dataclass(frozen=True)
+class LocalServer:
+    """A running server: its address and its process."""
+
+    url: str
+    pid: int
+
+    def cpu_seconds(self) -> float | None:
+        """CPU time the process has used so far; None where there is no /proc."""
+        try:
+            stat = Path(f"/proc/{self.pid}/stat").read_text()
+        except OSError:
+            return None
+        # proc(5): after the name, in brackets, the state is field 3; utime and stime are 14, 15.
+        user, system = stat.rpartition(")")[2].split()[11:13]
+        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+
+@contextmanager
+def scripted_server() -> Iterator[LocalServer]:
+    """Run a server for as long as the block lasts.
+
+    Raises:
+        ClientError: It does not start.
+    """
+    port = _free_port()
+    # Its own folder: no .env there. Only what the benchmark sets may count.
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile() as log:
+        process = subprocess.Popen(
+            [sys.executable, str(ROOT / "main.py"), "--host", "127.0.0.1", "--port", str(port)],
+            cwd=folder,
+            env=_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            if not _healthy(process, port):
+                log.seek(0)
+                said = log.read().decode(errors="replace").strip().rpartition("\n")[2]
+                raise ClientError(f"The server did not start. Its last words: {said or 'none'}")
+            yield LocalServer(f"ws://127.0.0.1:{port}/v1/realtime", process.pid)
+        finally:
+            process.terminate()
+            try:
+                process.wait(STOP_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _environment() -> dict[str, str]:
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith("REALTIME_")}
+    chosen = {}
+    for kind, options in {"STT": STT, "LLM": LLM, "TTS": TTS}.items():
+        chosen[f"REALTIME_{kind}__PROVIDER"] = "scripted"
+        chosen[f"REALTIME_{kind}__OPTIONS"] = json.dumps(options)
+    return inherited | chosen
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _healthy(process: subprocess.Popen[bytes], port: int) -> bool:
+    """Wait until the server answers /health; False if it ends, or not in time."""
+    deadline = time.monotonic() + START_S
+    while process.poll() is None and time.monotonic() < deadline:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=1)
+        try:
+            connection.request("GET", "/health")
+            if connection.getresponse().status == 200:
+                return True
+        except OSError:
+            time.sleep(0.1)
+        finally:
+            connection.close()
+    return False
