@@ -31,13 +31,10 @@ class ClauseAggregator(SimpleTextAggregator):
         pending = self._text.strip()
         if self._started or len(pending) < _MIN_CHARACTERS:
             return
-        if pending.endswith(_CLAUSE_END) or (
-            len(pending.split()) > _MAX_WORDS and text.startswith(" ")
-        ):
+        whole = _ends_clause(self._text)
+        if whole or (len(pending.split()) > _MAX_WORDS and text.startswith(" ")):
             # Of a run of words the last one may still be growing: it stays.
-            head, tail = (
-                (self._text, "") if pending.endswith(_CLAUSE_END) else self._text.rsplit(" ", 1)
-            )
+            head, tail = (self._text, "") if whole else self._text.rsplit(" ", 1)
             await super().reset()
             self._started = True
             self._text = f" {tail}" if tail else ""
@@ -52,3 +49,10 @@ class ClauseAggregator(SimpleTextAggregator):
         """Drop what was not spoken."""
         self._started = False
         await super().handle_interruption()
+
+
+def _ends_clause(text: str) -> bool:
+    clause = text.strip()
+    # "3." may still become "3.5", and "10:" may become "10:30".
+    growing = clause == text.lstrip() and clause[-2:-1].isdigit() and clause[-1] in ".,:"
+    return clause.endswith(_CLAUSE_END) and not growing

@@ -29,7 +29,7 @@ def _only_null(reason: str) -> BeforeValidator:
 
 def _only(expected: object, reason: str) -> BeforeValidator:
     def check(value: object) -> object:
-        if value != expected:
+        if value is not None and value != expected:
             raise unsupported(reason)
         return value
 
@@ -42,7 +42,7 @@ def _turn_detection_none(value: object) -> object:
 
 
 def _modalities(value: object) -> object:
-    if value not in (["audio"], ["text"]):
+    if isinstance(value, list) and value not in (["audio"], ["text"]):
         raise unsupported(
             f"Invalid modalities: {value}. Supported combinations are: ['text'] and ['audio']."
         )
@@ -107,8 +107,8 @@ class AudioOutput(_Model):
     format: PCMFormat | None = None
     voice: str | None = None
     speed: Annotated[
-        float, _only(1, "Speeds other than 1.0 are not supported by this server yet.")
-    ] = 1.0
+        float | None, _only(1, "Speeds other than 1.0 are not supported by this server yet.")
+    ] = None
 
 
 class Audio(_Model):
@@ -141,21 +141,31 @@ def _tool_choice(value: object) -> object:
         raise unsupported(
             f"Invalid value: '{value}'. Supported values are: 'auto', 'none', and 'required'."
         )
-    if not isinstance(value, str | dict):
-        raise unsupported("Invalid 'tool_choice': expected a string or an object.")
     return FunctionChoice.model_validate(value) if isinstance(value, dict) else value
 
 
-def _max_tokens(value: object) -> object:
-    if value == "inf" or (
-        isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 4096
-    ):
-        return value
-    raise unsupported("Invalid 'max_output_tokens': expected an integer from 1 to 4096, or 'inf'.")
+class Tracing(_Model):
+    """`session.tracing` other than `auto` (§C.2); accepted and echoed, nothing is traced."""
+
+    workflow_name: str | None = None
+    group_id: str | None = None
+    metadata: dict[str, Any] | None = None
+
+
+def _tracing(value: object) -> object:
+    return Tracing.model_validate(value) if isinstance(value, dict) else value
+
+
+def _session_type(value: object) -> object:
+    if value == "transcription":
+        raise unsupported(
+            "Passing a transcription session update event to a realtime session is not allowed."
+        )
+    return value
 
 
 ToolChoice = Annotated[str | FunctionChoice, BeforeValidator(_tool_choice)]
-MaxTokens = Annotated[int | Literal["inf"], BeforeValidator(_max_tokens)]
+MaxTokens = Annotated[int, Field(ge=1, le=4096)] | Literal["inf"]
 _NO_REASONING = _only_null("Reasoning effort is not supported by this server yet.")
 _NO_PARALLEL = _only_null("'parallel_tool_calls' is not supported by this server yet.")
 _NO_PROMPT = _only_null("Prompt templates are not supported by this server; use 'instructions'.")
@@ -164,7 +174,7 @@ _NO_PROMPT = _only_null("Prompt templates are not supported by this server; use 
 class SessionPatch(_Model):
     """The `session` of a `session.update`: only what is there is changed (§A.1)."""
 
-    type: Literal["realtime"]
+    type: Annotated[Literal["realtime"], BeforeValidator(_session_type)]
     model: str | None = None
     instructions: str | None = None
     output_modalities: Modalities | None = None
@@ -172,7 +182,7 @@ class SessionPatch(_Model):
     tools: list[FunctionTool] | None = None
     tool_choice: ToolChoice | None = None
     max_output_tokens: MaxTokens | None = None
-    tracing: Literal["auto"] | dict[str, Any] | None = None
+    tracing: Annotated[Literal["auto"] | Tracing | None, BeforeValidator(_tracing)] = None
     truncation: (
         Annotated[
             Literal["auto", "disabled"],

@@ -159,7 +159,7 @@ class ConfigError(Exception):
     """A setting that cannot be used. The message names it, the reason and the remedy."""
 
 
-def load_settings(toml: str | Path | None = None, **overrides: Any) -> Settings:
+def load_settings(toml: str | Path | None = None, /, **overrides: Any) -> Settings:
     """Read the settings from every source.
 
     Args:

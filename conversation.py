@@ -41,7 +41,11 @@ class Item:
     spoken: list[SpokenText] = field(default_factory=list)
     """For assistant audio: what is said where."""
     heard: str | None = None
-    """For truncated assistant audio: the words the user heard."""
+    """For assistant audio that was cut short: the words the user heard."""
+    truncated: bool = False
+    """For assistant audio: whether the client cut it; what is still generated adds nothing."""
+    announced: bool = False
+    """For user audio: whether the client wants transcription events for it."""
     name: str = ""
     call_id: str = ""
     arguments: str = ""
@@ -88,25 +92,39 @@ class Item:
             return self.heard
         return "".join(part.get("text") or part.get("transcript") or "" for part in self.content)
 
-    def heard_until(self, ms: float) -> str:
-        """Return the words spoken in the first `ms` milliseconds, by clause, then by letters."""
-        words: list[str] = []
+    def forget_unheard(self, ms: float) -> None:
+        """Keep for the model the words of the first `ms` milliseconds: by clause, then by letters.
+
+        Words are cut together with their times, so a second, shorter cut still finds its place.
+        """
         clauses = self.spoken or [SpokenText(self.text, 0)]
         ends = [clause.start_ms for clause in clauses[1:]] + [self.audio_ms]
+        heard: list[SpokenText] = []
         for clause, end_ms in zip(clauses, ends, strict=True):
-            if end_ms <= ms:
-                words.append(clause.text.strip())
-            elif clause.start_ms < ms:
+            if clause.start_ms >= ms:
+                break
+            text = clause.text.strip()
+            if end_ms > ms:
                 share = (ms - clause.start_ms) / (end_ms - clause.start_ms)
-                cut = clause.text[: int(len(clause.text) * share) + 1]
-                words.append(cut.rsplit(None, 1)[0] if " " in cut.strip() else "")
-        return " ".join(word for word in words if word)
+                text = _whole_words(text, int(len(text) * share))
+            heard.append(SpokenText(text, clause.start_ms))
+        self.spoken = heard
+        self.heard = " ".join(clause.text for clause in heard if clause.text)
 
     def truncate(self, audio_end_ms: int) -> None:
         """Cut assistant audio; its transcript goes, the heard words stay for the model (§A.8)."""
-        self.heard = self.heard_until(audio_end_ms)
+        self.forget_unheard(audio_end_ms)
         del self.audio[audio_end_ms * BYTES_PER_MS :]
         self.content = [{"type": "output_audio", "transcript": None}]
+        self.truncated = True
+
+
+def _whole_words(text: str, length: int) -> str:
+    """Return the words of `text` that end within its first `length` characters."""
+    if length >= len(text) or text[length].isspace():
+        return text[:length].rstrip()
+    before, space, _ = text[:length].rpartition(" ")
+    return before.rstrip() if space else ""
 
 
 class Conversation:
@@ -133,11 +151,6 @@ class Conversation:
         """Whether the voice is settled (§C.2)."""
         return any(item.role == "assistant" and item.audio for item in self._items)
 
-    def previous_id(self, item: Item) -> str | None:
-        """Id of the item before `item`; None at the front or when it is gone."""
-        index = next((i for i, other in enumerate(self._items) if other is item), 0)
-        return self._items[index - 1].id if index else None
-
     def insert(self, item: Item, previous_item_id: str | None = None) -> str | None:
         """Insert an item at the end, the front (`root`) or after another one (§A.5).
 
@@ -148,10 +161,7 @@ class Conversation:
             ProtocolError: A duplicate id, or an unknown predecessor.
         """
         if self.get(item.id) is not None:
-            raise ProtocolError(
-                "item_create_duplicate_item_id",
-                f"Error adding item: an item with id '{item.id}' already exists.",
-            )
+            raise duplicate_item(item.id)
         if not previous_item_id:
             position = len(self._items)
         elif previous_item_id == "root":
@@ -182,6 +192,8 @@ class Conversation:
                 f"Error deleting item: the item with id '{item_id}' does not exist.",
             )
         self._items.remove(item)
+        if item.transcript_state == "pending":
+            item.transcript_state = "none"
 
     def truncate(self, item_id: str, content_index: int, audio_end_ms: int) -> None:
         """Cut an assistant's audio to what was played (§A.8).
@@ -194,7 +206,7 @@ class Conversation:
             raise ProtocolError(
                 "item_truncate_invalid_item_id", f"Item with item_id not found: {item_id}"
             )
-        if item.role != "assistant" or not item.audio:
+        if item.role != "assistant" or not (item.audio or item.truncated):
             raise ProtocolError(None, "Only model output audio messages can be truncated")
         if content_index != 0:
             raise ProtocolError(
@@ -216,6 +228,14 @@ class Conversation:
             raise ProtocolError(
                 "invalid_tool_call_id", f"Tool call ID '{call_id}' not found in conversation."
             )
+
+
+def duplicate_item(item_id: str) -> ProtocolError:
+    """Return the error for a second item of the same id (§A.5)."""
+    return ProtocolError(
+        "item_create_duplicate_item_id",
+        f"Error adding item: an item with id '{item_id}' already exists.",
+    )
 
 
 def render_messages(items: list[Item]) -> list[dict[str, Any]]:

@@ -46,7 +46,7 @@ class TurnDiscardedFrame(SystemFrame):
 
 @dataclass
 class ToolCallFrame(DataFrame):
-    """A piece of a call of `function`, as the model streams it; `index` tells parallel calls apart."""
+    """A piece of a call of `function`, as it streams; `index` tells parallel calls apart."""
 
     index: int
     call_id: str

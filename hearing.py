@@ -19,6 +19,7 @@ from pipecat.frames.frames import (
     TranscriptionFrame,
 )
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
+from pipecat.services.settings import STTSettings
 from pipecat.services.stt_service import SegmentedSTTService
 
 from frames import TurnAudioFrame, TurnCommittedFrame, TurnDiscardedFrame, TurnStartedFrame
@@ -66,7 +67,8 @@ class SegmentTurns(FrameProcessor):
 
     async def _apply_settings(self, turn: TurnCommittedFrame) -> None:
         wanted = {"language": turn.language or self._language, "prompt": turn.prompt}
-        known = {item.name for item in fields(self._service.Settings)}
+        settings_class = getattr(self._service, "Settings", STTSettings)
+        known = {item.name for item in fields(settings_class)}
         changed = {
             name: value
             for name, value in wanted.items()
@@ -74,7 +76,7 @@ class SegmentTurns(FrameProcessor):
         }
         if changed:
             self._applied.update(changed)
-            delta = self._service.Settings(**changed)
+            delta = settings_class(**changed)
             # Not queued: the transcription that follows reads the settings when it starts.
             await self._service.process_frame(
                 STTUpdateSettingsFrame(delta=delta), FrameDirection.DOWNSTREAM

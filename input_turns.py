@@ -114,7 +114,7 @@ class InputTurns:
         Raises:
             ProtocolError: Less than 100 ms of it.
         """
-        length_ms = self.written_ms - self.open.start_ms if self.open else 0.0
+        length_ms = len(self.heard_so_far()) / BYTES_PER_MS if self.open else 0.0
         if self.open is None or length_ms < MIN_COMMIT_MS:
             raise ProtocolError(
                 "input_audio_buffer_commit_empty",

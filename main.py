@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import argparse
+import os
+import socket
 import sys
 import time
 from collections.abc import AsyncIterator
@@ -167,6 +169,29 @@ def configure_logging(debug: bool) -> None:
     )
 
 
+def listen(host: str, port: int) -> socket.socket:
+    """Bind the server's address before anything is loaded.
+
+    The protocol number matters: asyncio switches Nagle's algorithm off only for sockets that say
+    they are TCP, and with it on small events wait for the client's next packet.
+
+    Raises:
+        OSError: The address is taken, or not one of this machine.
+    """
+    family, kind, _, _, address = socket.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
+    listener = socket.socket(family, kind, socket.IPPROTO_TCP)
+    try:
+        if os.name != "nt":
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
 def _arguments(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=f"{PRODUCT_NAME}: OpenAI's Realtime API, locally.")
     parser.add_argument("--config", metavar="FILE", help="TOML file with settings")
@@ -198,14 +223,17 @@ def main(argv: list[str] | None = None) -> None:
         timeout_graceful_shutdown=5,
     )
     try:
-        socket = config.bind_socket()
-    except SystemExit:
+        listener = listen(settings.server.host, settings.server.port)
+    except OSError as error:
         raise SystemExit(
-            f"error: {settings.server.host}:{settings.server.port} cannot be used: it is taken "
-            "or not an address of this machine. Choose another with --port or --host."
+            f"error: {settings.server.host}:{settings.server.port} cannot be used "
+            f"({error.strerror}). Choose another address with --port or --host."
         ) from None
-    settings.server.port = socket.getsockname()[1]
-    uvicorn.Server(config).run(sockets=[socket])
+    settings.server.port = listener.getsockname()[1]
+    server = uvicorn.Server(config)
+    server.run(sockets=[listener])
+    if not server.started:
+        raise SystemExit(1)
 
 
 def __getattr__(name: str) -> Any:

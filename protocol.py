@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import math
 import secrets
 import string
 from typing import Any, get_args
@@ -17,7 +18,7 @@ from openai.types.realtime import RealtimeSessionCreateRequest
 from pydantic import ValidationError
 
 from client_events import CLIENT_EVENTS, AppendAudio, ClientEvent
-from validation import ProtocolError, explain
+from validation import ProtocolError, explain, invalid_value, wrong_type
 
 __all__ = [
     "REALTIME_MODELS",
@@ -37,8 +38,12 @@ ServerEvent = dict[str, Any]
 
 MAX_AUDIO_BYTES = 15 * 1024 * 1024
 """Decoded audio of one `input_audio_buffer.append` (§D.8)."""
+MAX_EVENT_ID_LENGTH = 512
+MAX_DEPTH = 100
+"""Arrays and objects inside each other: far more than any tool's schema, far less than Python."""
 
 _BASE62 = string.ascii_letters + string.digits
+_ID_LENGTH = {"call": 16}
 _APPEND_KEYS = {"type", "event_id", "audio"}
 # The list that the service prints for an unknown type, in its order (§A.0).
 _ANNOUNCED_TYPES = (
@@ -70,7 +75,8 @@ REALTIME_MODELS: tuple[str, ...] = _published_models()
 
 def new_id(prefix: str) -> str:
     """Mint an id such as `item_` + 21 base62 characters; at most 32 in all (§B, §F.5.13)."""
-    return f"{prefix}_" + "".join(secrets.choice(_BASE62) for _ in range(21))
+    length = _ID_LENGTH.get(prefix, 21)
+    return f"{prefix}_" + "".join(secrets.choice(_BASE62) for _ in range(length))
 
 
 def server_event(type_: str, **fields: Any) -> ServerEvent:
@@ -109,10 +115,13 @@ def parse_client_event(raw: str) -> ClientEvent:
     message = _parse_json(raw)
     event_id = message.get("event_id")
     if event_id is not None and not isinstance(event_id, str):
-        raise ProtocolError(
-            "invalid_type", "Invalid type for 'event_id': expected a string.", "event_id"
-        )
+        raise wrong_type(event_id, "a string", "event_id")
     try:
+        if raw.count("{") + raw.count("[") > MAX_DEPTH and _deeper_than(message, MAX_DEPTH):
+            raise ProtocolError(
+                "invalid_event",
+                f"Invalid event: more than {MAX_DEPTH} levels of arrays and objects.",
+            )
         return _validate(message)
     except ProtocolError as error:
         raise error.answering(event_id) from None
@@ -151,7 +160,7 @@ def encode_audio(audio: bytes) -> str:
 
 def _parse_json(raw: str) -> dict[str, Any]:
     try:
-        message = json.loads(raw, parse_constant=_reject_constant)
+        message = json.loads(raw, parse_constant=_reject_constant, parse_float=_finite)
         # Escaped lone surrogates are valid JSON, but no text frame could echo them.
         if "\\ud" in raw or "\\uD" in raw:
             json.dumps(message, ensure_ascii=False).encode()
@@ -168,27 +177,42 @@ def _reject_constant(name: str) -> None:
     raise ValueError(f"{name} is not a JSON number.")
 
 
+def _finite(number: str) -> float:
+    value = float(number)
+    if not math.isfinite(value):
+        raise ValueError(f"{number} is too large a number.")
+    return value
+
+
+def _deeper_than(value: Any, limit: int) -> bool:
+    level = [value]
+    for _ in range(limit):
+        level = [
+            inner
+            for outer in level
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+            if isinstance(inner, dict | list)
+        ]
+    return bool(level)
+
+
 def _validate(message: dict[str, Any]) -> ClientEvent:
     type_ = message.get("type")
     if type_ is None:
         raise ProtocolError(
             "missing_required_parameter", "Missing required parameter: 'type'.", "type"
         )
+    if not isinstance(type_, str):
+        raise wrong_type(type_, "a string", "type")
     if type_ == "input_audio_buffer.append" and message.keys() <= _APPEND_KEYS:
-        audio = message.get("audio")
-        if isinstance(audio, str):
+        audio, event_id = message.get("audio"), message.get("event_id")
+        if isinstance(audio, str) and len(event_id or "") <= MAX_EVENT_ID_LENGTH:
             return AppendAudio.model_construct(
-                type=type_, event_id=message.get("event_id"), audio=audio
+                type="input_audio_buffer.append", event_id=event_id, audio=audio
             )
-    model = CLIENT_EVENTS.get(type_) if isinstance(type_, str) else None
+    model = CLIENT_EVENTS.get(type_)
     if model is None:
-        names = [f"'{name}'" for name in _ANNOUNCED_TYPES]
-        raise ProtocolError(
-            "invalid_value",
-            f"Invalid value: '{type_}'. Supported values are: "
-            f"{', '.join(names[:-1])}, and {names[-1]}.",
-            "type",
-        )
+        raise invalid_value(type_, _ANNOUNCED_TYPES, "type")
     try:
         return model.model_validate(message)
     except ValidationError as error:

@@ -28,7 +28,7 @@ from client_events import (
     TruncateItem,
     UpdateSession,
 )
-from conversation import Conversation, Item, render_messages
+from conversation import Conversation, Item, duplicate_item, render_messages
 from effects import (
     Effect,
     ForgetTurn,
@@ -148,6 +148,8 @@ class RealtimeSession:
         if isinstance(event.item, FunctionCallOutput):
             self.conversation.check_tool_output(event.item.call_id)
         item = _item_from(event.item)
+        if self.turns.open is not None and item.id == self.turns.open.item_id:
+            raise duplicate_item(item.id)
         previous = self.conversation.insert(item, event.previous_item_id)
         return self._item_is_complete(item, previous)
 
@@ -233,6 +235,8 @@ class RealtimeSession:
         ]
         active = self._active_response()
         if active is not None and detection["interrupt_response"]:
+            # The user goes on: the answer to the turn before waits for the end of this one.
+            self._turn_due = None
             effects += self._cancel(active, "turn_detected")
         return effects
 
@@ -265,7 +269,7 @@ class RealtimeSession:
         item.content[0]["transcript"] = text
         item.transcript_state = "done"
         effects: list[Effect] = []
-        if self.config.transcription is not None:
+        if item.announced:
             prefix = "conversation.item.input_audio_transcription"
             seconds = round(item.audio_ms / 1000, 3)
             if text:
@@ -296,7 +300,7 @@ class RealtimeSession:
             return []
         item.transcript_state = "failed"
         effects: list[Effect] = []
-        if self.config.transcription is not None:
+        if item.announced:
             effects.append(
                 Send(
                     server_event(
@@ -311,7 +315,7 @@ class RealtimeSession:
                     )
                 )
             )
-        for response in [r for r in self._waiting if item in self._context(r)]:
+        for response in [r for r in self._waiting if item in r.context]:
             effects += self._events(response, response.fail(error))
         return effects + self._start_ready_responses()
 
@@ -374,6 +378,7 @@ class RealtimeSession:
             content=[{"type": "input_audio", "transcript": None}],
             audio=bytearray(turn.audio),
             transcript_state="pending",
+            announced=self.config.transcription is not None,
         )
         previous = self.conversation.insert(item)
         committed = server_event(
@@ -448,23 +453,22 @@ class RealtimeSession:
         return self._open_response(spec)
 
     def _open_response(self, spec: ResponseSpec) -> list[Effect]:
-        response = Response(spec, self.conversation)
+        context = self.conversation if spec.input is None else spec.input
+        response = Response(spec, self.conversation, list(context))
         self._responses[response.id] = response
         self._waiting.append(response)
         effects: list[Effect] = [Send(event) for event in response.created()]
         return effects + self._start_ready_responses()
 
-    def _context(self, response: Response) -> list[Item]:
-        return list(self.conversation if response.spec.input is None else response.spec.input)
-
     def _start_ready_responses(self) -> list[Effect]:
         effects: list[Effect] = []
         for response in list(self._waiting):
-            context = self._context(response)
-            if any(item.transcript_state == "pending" for item in context):
+            context = response.context
+            if response not in self._waiting or any(
+                item.transcript_state == "pending" for item in context
+            ):
                 continue
             self._waiting.remove(response)
-            response.context = context
             spec = response.spec
             if any(item.id == spec.answers and not item.text for item in context):
                 # The detector took a noise for a turn: there is nothing to answer.

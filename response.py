@@ -55,6 +55,8 @@ class _Output:
     item: Item
     index: int
     previous_id: str | None
+    text: str = ""
+    """All that was sent of it, even if the client has cut the item since."""
 
 
 @dataclass(slots=True)
@@ -72,7 +74,7 @@ class Response:
     spec: ResponseSpec
     conversation: Conversation
     context: list[Item] = field(default_factory=list)
-    """The items the model read, for the accounting; set when generation starts."""
+    """The items the model reads: those there were when the response was created."""
     outcome: Outcome = "in_progress"
     started: bool = False
     """Whether the model was asked."""
@@ -120,28 +122,28 @@ class Response:
             return []
         events = self._ensure_message()
         assert self._open is not None
-        part = self._open.item.content[0]
-        if self.spec.spoken:
-            part["transcript"] = (part["transcript"] or "") + delta
-            name = "response.output_audio_transcript.delta"
-        else:
-            part["text"] += delta
-            name = "response.output_text.delta"
-        return [*events, self._part_event(name, delta=delta)]
+        self._open.text += delta
+        if not self._open.item.truncated:
+            key = "transcript" if self.spec.spoken else "text"
+            self._open.item.content[0][key] = self._open.text
+        name = "output_audio_transcript" if self.spec.spoken else "output_text"
+        return [*events, self._part_event(f"response.{name}.delta", delta=delta)]
 
     def speaking(self, text: str) -> None:
         """Note that the audio from here on speaks `text`, for a later truncation (§A.8)."""
         if self.active and self._open is not None and self._open.item.type == "message":
             item = self._open.item
-            item.spoken.append(SpokenText(text, item.audio_ms))
+            if not item.truncated:
+                item.spoken.append(SpokenText(text, item.audio_ms))
 
     def audio(self, pcm: bytes) -> list[ServerEvent]:
         """The voice made `pcm`: 24 kHz, 16-bit, mono."""
-        if not self.active or not pcm:
+        if not self.active or not pcm or not self.spec.spoken:
             return []
         events = self._ensure_message()
         assert self._open is not None
-        self._open.item.audio += pcm
+        if not self._open.item.truncated:
+            self._open.item.audio += pcm
         return [*events, self._part_event("response.output_audio.delta", delta=encode_audio(pcm))]
 
     def tool_call(self, index: int, call_id: str, name: str, arguments: str) -> list[ServerEvent]:
@@ -181,7 +183,7 @@ class Response:
             return []
         if self._open is not None and self._open.item.type == "message" and self.spec.spoken:
             # The text runs ahead of the voice: the model must remember what was said, not more.
-            self._open.item.heard = self._open.item.heard_until(self._open.item.audio_ms)
+            self._open.item.forget_unheard(self._open.item.audio_ms)
         events = self._close_open("incomplete")
         self._status_details = {"type": "cancelled", "reason": reason}
         return events + self._done("cancelled", None)
@@ -275,16 +277,14 @@ class Response:
                 )
             )
         elif self.spec.spoken:
-            transcript = item.content[0]["transcript"] or ""
+            text = self._open.text
             events.append(self._part_event("response.output_audio.done"))
             events.append(
-                self._part_event("response.output_audio_transcript.done", transcript=transcript)
+                self._part_event("response.output_audio_transcript.done", transcript=text)
             )
             events.append(self._part_event("response.content_part.done", part=self._part()))
         else:
-            events.append(
-                self._part_event("response.output_text.done", text=item.content[0]["text"])
-            )
+            events.append(self._part_event("response.output_text.done", text=self._open.text))
             events.append(self._part_event("response.content_part.done", part=self._part()))
         wire = item.wire()
         if self.spec.in_conversation:
@@ -309,11 +309,10 @@ class Response:
 
     def _part(self) -> dict[str, Any]:
         assert self._open is not None
-        content = self._open.item.content[0]
         # Parts are called "audio" and "text", the item's content "output_…" (§0, rule 2).
         if self.spec.spoken:
-            return {"type": "audio", "transcript": content["transcript"] or ""}
-        return {"type": "text", "text": content["text"]}
+            return {"type": "audio", "transcript": self._open.text}
+        return {"type": "text", "text": self._open.text}
 
     def _part_event(self, event_type: str, /, **fields: Any) -> ServerEvent:
         assert self._open is not None

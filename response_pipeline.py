@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import Any, cast
 
 from pipecat.frames.frames import (
     AggregatedTextFrame,
@@ -167,11 +168,11 @@ class ResponsePipeline:
             stages += [tts, AudioOutput(report)]
             self._watch(tts, report, "TTS", tts_label)
         self._running = RunningPipeline(Pipeline(stages), f"response {request.response_id}")
-        self._messages = request.messages
+        self._context: LLMContext = LLMContext(cast(Any, list(request.messages)))
 
     async def start(self) -> None:
         """Start generating."""
-        await self._running.push(LLMContextFrame(LLMContext(list(self._messages))))
+        await self._running.push(LLMContextFrame(self._context))
 
     async def stop(self) -> None:
         """Stop, wherever it is, and release everything."""

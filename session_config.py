@@ -99,7 +99,8 @@ class SessionConfig:
             voice_locked: Whether the conversation holds assistant audio already.
 
         Raises:
-            ProtocolError: The voice is locked, or a provider cannot do what is asked.
+            ProtocolError: The voice is locked, tracing is on already, or a provider cannot do
+                what is asked.
         """
         merged = deepcopy(self._wire)
         self._merge(merged, patch.model_dump(exclude_unset=True, exclude=_READ_ONLY))
@@ -107,6 +108,7 @@ class SessionConfig:
         if output and output.voice is not None:
             self.check_voice(output.voice, "session.audio.output.voice", locked=voice_locked)
         self._check_transcription(merged["audio"]["input"]["transcription"])
+        self._check_tracing(merged["tracing"])
         self._wire = merged
 
     def check_voice(self, voice: str, param: str, *, locked: bool) -> None:
@@ -138,6 +140,15 @@ class SessionConfig:
                 "invalid_value",
                 f"{can.stt_name} takes no prompt; configure another recogniser.",
                 f"{path}.prompt",
+            )
+
+    def _check_tracing(self, tracing: str | dict[str, Any] | None) -> None:
+        before = self._wire["tracing"]
+        if before is not None and tracing not in (None, before):
+            raise ProtocolError(
+                "invalid_value",
+                "Cannot change the tracing of a session once it is enabled.",
+                "session.tracing",
             )
 
     def _merge(self, current: dict[str, Any], patch: dict[str, Any]) -> None:

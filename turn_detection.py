@@ -113,19 +113,20 @@ class SpeechStopped:
 class SpeechDetector:
     """Turns probabilities into onsets and offsets: a pure state machine on the 32 ms grid."""
 
-    def __init__(self, threshold: float, silence_ms: int) -> None:
-        """Start in silence.
+    def __init__(self, threshold: float, silence_ms: int, *, speaking: bool = False) -> None:
+        """Start in silence, or in the middle of speech.
 
         Args:
             threshold: Probability from which a window is voiced (0–1).
             silence_ms: Silence that ends speech, in milliseconds; rounded up to windows.
+            speaking: Whether speech has begun already.
         """
         self._threshold = threshold
         self._exit_threshold = max(threshold - HYSTERESIS, 0.01)
         self._silence_windows = max(1, -(-silence_ms // WINDOW_MS))
         self._voiced = 0
         self._silent = 0
-        self.speaking = False
+        self.speaking = speaking
 
     def next(self, index: int, probability: float) -> SpeechStarted | SpeechStopped | None:
         """Take the score of window `index`, counted from the first of the session."""
@@ -155,19 +156,20 @@ class TurnDetector:
         self._index = 0
 
     def configure(self, settings: dict[str, Any] | None) -> None:
-        """Use these `turn_detection` settings (§C.4) from here on; None switches it off."""
+        """Use these `turn_detection` settings (§C.4) from here on; None switches it off.
+
+        Speech in progress stays in progress: its turn is open, and somebody has to end it.
+        """
         self._settings = settings
-        self.reset()
+        if settings is None or self._detector is None:
+            self.reset()
+        else:
+            self._detector = _detector(settings, speaking=self._detector.speaking)
 
     def reset(self) -> None:
         """Forget the speech in progress. The grid, and so the offsets, go on."""
         self._stream.reset()
-        if self._settings is None:
-            self._detector = None
-        else:
-            self._detector = SpeechDetector(
-                self._settings["threshold"], self._settings["silence_duration_ms"]
-            )
+        self._detector = None if self._settings is None else _detector(self._settings)
 
     def push(self, pcm: bytes) -> list[SpeechStarted | SpeechStopped]:
         """Take audio of any length; return what was decided on it, in order."""
@@ -184,3 +186,7 @@ class TurnDetector:
                     decisions.append(decision)
             self._index += 1
         return decisions
+
+
+def _detector(settings: dict[str, Any], *, speaking: bool = False) -> SpeechDetector:
+    return SpeechDetector(settings["threshold"], settings["silence_duration_ms"], speaking=speaking)

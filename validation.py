@@ -56,6 +56,15 @@ def invalid_value(value: object, supported: Iterable[str], param: str) -> Protoc
     )
 
 
+def wrong_type(value: object, expected: str, param: str) -> ProtocolError:
+    """Return the error for a value of another JSON type than the `expected` one."""
+    return ProtocolError(
+        "invalid_type",
+        f"Invalid type for '{param}': expected {expected}, but got {_kind_of(value)} instead.",
+        param,
+    )
+
+
 def unsupported(message: str) -> PydanticCustomError:
     """Return the error for a field that this server knows but does not offer."""
     return PydanticCustomError("refused", "{reason}", {"reason": message})
@@ -73,17 +82,19 @@ _KINDS = {
     "model_attributes_type": "an object",
     "none_required": "null",
 }
-_RANK = {"missing": 0, "union_tag_not_found": 0, "extra_forbidden": 2}
+_RANK = {"missing": 1, "extra_forbidden": 3}
+_SHAPE_KEYS = ("type", "role")
+"""Keys that decide which other fields there are."""
 
 
 def explain(error: ValidationError, message: dict[str, Any]) -> ProtocolError:
     """Turn pydantic's finding about `message` into the service's error.
 
-    Only the first finding is reported, as the service does; a missing field goes before a wrong
-    one and that before an unknown one.
+    Only the first finding is reported, as the service does. A wrong `type` goes before what it
+    entails, then a missing field before a wrong one and that before an unknown one.
     """
-    first = min(error.errors(), key=lambda found: _RANK.get(found["type"], 1))
-    param = _path(first["loc"], message, keep_last=first["type"] == "missing")
+    first = min(error.errors(), key=_rank)
+    param = _path(first["loc"], message, keep_last=first["type"] in ("missing", "extra_forbidden"))
     kind = first["type"]
     context = first.get("ctx", {})
     value = first["input"]
@@ -99,19 +110,25 @@ def explain(error: ValidationError, message: dict[str, Any]) -> ProtocolError:
         tag = f"{param}.{context['discriminator'].strip(chr(39))}"
         expected = [name.strip("' ") for name in context["expected_tags"].split(",")]
         return invalid_value(context["tag"], expected, tag)
+    if kind == "literal_error" and not isinstance(value, str):
+        return wrong_type(value, "a string", param)
     if kind == "literal_error":
         expected = context["expected"].replace(" or ", ", ").split(", ")
         return invalid_value(value, [name.strip("'") for name in expected], param)
     if kind in _KINDS:
-        return ProtocolError(
-            "invalid_type",
-            f"Invalid type for '{param}': expected {_KINDS[kind]}, but got {_kind_of(value)} "
-            "instead.",
-            param,
-        )
+        return wrong_type(value, _KINDS[kind], param)
     return _range_error(first, param) or ProtocolError(
         "invalid_value", _reason(first, param), param
     )
+
+
+def _rank(found: ErrorDetails) -> int:
+    kind = found["type"]
+    if kind.startswith("union_tag") or (
+        found["loc"][-1] in _SHAPE_KEYS and kind != "extra_forbidden"
+    ):
+        return 0
+    return _RANK.get(kind, 2)
 
 
 def _reason(found: ErrorDetails, param: str) -> str:
@@ -159,13 +176,22 @@ def _path(location: tuple[int | str, ...], message: dict[str, Any], *, keep_last
     """Write pydantic's location as a dotted path, without the union tags it puts in between."""
     path = ""
     here: Any = message
+    tags: list[object] = []
     for index, part in enumerate(location):
-        if isinstance(part, int):
+        last = keep_last and index == len(location) - 1
+        if not last and part in tags:
+            tags.remove(part)
+        elif isinstance(part, int) and isinstance(here, list):
             path += f"[{part}]"
             here = here[part]
-        elif isinstance(here, dict) and part in here:
-            path += f".{part}" if path else part
-            here = here[part]
-        elif keep_last and index == len(location) - 1:
-            path += f".{part}" if path else part
+            tags = _tags(here)
+        elif last or (isinstance(here, dict) and part in here):
+            path += f".{part}" if path else f"{part}"
+            here = here.get(part) if isinstance(here, dict) else None
+            tags = _tags(here)
     return path
+
+
+def _tags(value: Any) -> list[object]:
+    """Return the union tags that pydantic may put behind the location of `value`."""
+    return [value.get(key) for key in _SHAPE_KEYS] if isinstance(value, dict) else []

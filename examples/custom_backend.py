@@ -57,7 +57,8 @@ class ParrotLLM(LLMService):
         await super().process_frame(frame, direction)
         if isinstance(frame, LLMContextFrame):
             await self.push_frame(LLMFullResponseStartFrame())
-            await self.push_frame(LLMTextFrame(f"You said: {self._request.messages[-1]['content']}"))
+            heard = self._request.messages[-1]["content"]
+            await self.push_frame(LLMTextFrame(f"You said: {heard}"))
             await self.push_frame(LLMFullResponseEndFrame())
         else:
             await self.push_frame(frame, direction)

@@ -1,0 +1,1 @@
+"""Providers: the recognisers, models and voices that `config.py` can name."""

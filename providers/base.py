@@ -29,14 +29,14 @@ class Provider(ABC):
     def label(self) -> str:
         """Provider and model in a few words, for the start-up banner."""
 
-    async def start(self) -> None:
+    async def start(self) -> None:  # noqa: B027 (most providers load nothing)
         """Load models and warm them up, before the first session.
 
         Raises:
             ProviderSetupError: What is missing, and how to get it.
         """
 
-    async def close(self) -> None:
+    async def close(self) -> None:  # noqa: B027 (most providers hold nothing)
         """Release what `start` acquired."""
 
 

@@ -44,7 +44,7 @@ class OpenAICompatibleLLM(LLMProvider):
         """Model and host."""
         return f"{self._model} at {self._client.where}"
 
-    def create(self, request: ResponseRequest) -> LLMService:
+    def create(self, request: ResponseRequest) -> LLMService[Any]:
         """Build the model of one response."""
         return _ChatService(self._client, self._model, self._config.temperature, request)
 

@@ -50,7 +50,9 @@ class _TranscriptionService(OpenAISTTService):
         )
         self._client = client.openai
         # Pipecat's default is English; ours is that the recogniser decides.
-        self._settings.language = language
+        settings: Any = self._settings
+        settings.language = language
+        self._model = model
 
     def language_to_service_language(self, language: Language) -> str | None:
         """Pass the code on as the client gave it."""
@@ -64,6 +66,6 @@ class _TranscriptionService(OpenAISTTService):
             if (value := getattr(self._settings, name))
         }
         result = await self._client.audio.transcriptions.create(
-            file=("audio.wav", audio, "audio/wav"), model=str(self._settings.model), **arguments
+            file=("audio.wav", audio, "audio/wav"), model=self._model, **arguments
         )
         yield TranscriptionFrame(result.text.strip(), "", "", result=result)

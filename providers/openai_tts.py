@@ -52,13 +52,15 @@ class _SpeechService(OpenAITTSService):
             settings=self.Settings(model=model, voice=voice),
         )
         self._client = client.openai
+        self._model = model
+        self._voice = voice
 
     async def run_tts(self, text: str, context_id: str) -> AsyncGenerator[Frame | None, None]:
         """Stream the speech of one clause; failures are raised and fail the response."""
         async with self._client.audio.speech.with_streaming_response.create(
             input=text,
-            model=str(self._settings.model),
-            voice=str(self._settings.voice),
+            model=self._model,
+            voice=self._voice,
             response_format="pcm",
         ) as response:
             async for chunk in response.iter_bytes(CHUNK_BYTES):

@@ -15,7 +15,9 @@ from pathlib import Path
 import httpx
 import pytest
 from websockets.asyncio.client import connect
+from websockets.typing import Subprotocol
 
+from main import listen
 from tests.running_server import running
 from tests.wire_client import client
 
@@ -92,9 +94,25 @@ async def test_a_refused_handshake_says_why_and_closes(query, headers, code):
 
 async def test_a_browser_gets_the_subprotocol_it_offers():
     async with running() as server:
-        offered = ["realtime", "openai-insecure-api-key.none"]
+        offered = [Subprotocol("realtime"), Subprotocol("openai-insecure-api-key.none")]
         async with connect(server.url, subprotocols=offered) as socket_:
             assert socket_.subprotocol == "realtime"
+
+
+async def test_small_events_do_not_wait_for_the_next_packet():
+    """Nagle's algorithm held `committed` back until the client's next chunk of audio."""
+    delays: asyncio.Queue[int] = asyncio.Queue()
+
+    async def accepted(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connection = writer.get_extra_info("socket")
+        delays.put_nowait(connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+        writer.close()
+
+    listener = listen("127.0.0.1", 0)
+    async with await asyncio.start_server(accepted, sock=listener):
+        _reader, writer = await asyncio.open_connection(*listener.getsockname())
+        assert await delays.get() != 0
+        writer.close()
 
 
 def test_a_taken_port_is_one_clear_line():

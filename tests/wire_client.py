@@ -85,7 +85,8 @@ def speech(name: str = "flite-slt_s01", before_ms: int = 300, after_ms: int = 90
 @asynccontextmanager
 async def client(url: str, **options: Any) -> AsyncIterator[WireClient]:
     """Connect, and take the greeting."""
-    async with connect(url, max_size=None, compression=None, **options) as socket:
+    # Without a bound on what is unread, closing never waits for events nobody asked for.
+    async with connect(url, max_size=None, max_queue=None, compression=None, **options) as socket:
         wire = WireClient(socket)
         greeting = await wire.receive()
         assert greeting["type"] == "session.created"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from typing import Any
 
 import pytest
 
@@ -13,13 +14,18 @@ from tests.wire_client import client, speech
 LONG = " ".join(f"word{n}" for n in range(400))
 
 
+def script_of(server: RunningServer, stage: str) -> Any:
+    """The script of a stage; changing it changes what the stage does next."""
+    return getattr(server.manager, stage).script
+
+
 @pytest.mark.parametrize(
     ("stage", "fault"),
     [("llm", "start"), ("llm", "middle"), ("tts", "start"), ("tts", "middle")],
 )
 async def test_a_failed_stage_fails_the_response_and_the_next_turn_works(stage, fault):
     async with running() as server, client(server.url) as wire:
-        script = getattr(server.manager, stage).script
+        script = script_of(server, stage)
         script.fail = fault
         await wire.say("hi")
         done = (await wire.until("response.done"))["response"]
@@ -36,12 +42,12 @@ async def test_a_failed_stage_fails_the_response_and_the_next_turn_works(stage, 
 async def test_a_failed_transcription_is_reported_and_the_session_goes_on():
     async with running() as server, client(server.url) as wire:
         await wire.update(audio={"input": {"transcription": {"model": "whisper-1"}}})
-        server.manager.stt.script.fail = "start"
+        script_of(server, "stt").fail = "start"
         await wire.append(speech())
         failed = await wire.until("conversation.item.input_audio_transcription.failed")
         assert "the script says so" in failed["error"]["message"]
         assert (await wire.until("response.done"))["response"]["status"] == "failed"
-        server.manager.stt.script.fail = None
+        script_of(server, "stt").fail = None
         await wire.append(speech())
         assert (await wire.until("response.done"))["response"]["status"] == "completed"
 
@@ -50,7 +56,7 @@ async def test_a_failed_transcription_is_reported_and_the_session_goes_on():
 async def test_a_hanging_stage_can_be_talked_over(stage):
     settings = scripted_settings(llm={"text": LONG})
     async with running(settings) as server, client(server.url) as wire:
-        script = getattr(server.manager, stage).script
+        script = script_of(server, stage)
         script.fail = "hang"
         await wire.append(speech())
         await wire.until("response.created")

@@ -79,9 +79,7 @@ async def test_no_language_means_the_recogniser_decides():
 
 
 async def test_parallel_tool_calls_stream_as_items_and_their_results_go_back():
-    tools = [
-        {"type": "function", "name": name, "parameters": {"type": "object"}} for name in "ab"
-    ]
+    tools = [{"type": "function", "name": name, "parameters": {"type": "object"}} for name in "ab"]
     async with stack() as (fake, _server, wire):
         fake.reply, fake.finish = [], "tool_calls"
         fake.tool_calls = [("a", '{"city": "Oslo"}'), ("b", '{"city": "Rome"}')]

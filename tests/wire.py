@@ -1,0 +1,91 @@
+"""The strict reader of the wire: holds every server event against the SDK's own type for it.
+
+The SDK itself reads leniently (it constructs without validating), so a missing field would only
+hurt a client later, somewhere else. Here it fails at once.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, get_args
+
+from openai.types.realtime import RealtimeServerEvent
+from pydantic import BaseModel
+
+Event = dict[str, Any]
+
+
+def _published() -> dict[str, type[BaseModel]]:
+    models = get_args(get_args(RealtimeServerEvent)[0])
+    return {get_args(model.model_fields["type"].annotation)[0]: model for model in models}
+
+
+PUBLISHED = _published()
+"""Event type → the SDK's model of it."""
+
+# The SDK types the session of `session.created` as a request to create one (protocol §C.1), which
+# lacks what only the server knows.
+_SERVER_SET = {"RealtimeSessionCreateRequest": {"object", "id", "expires_at"}}
+_NULLABLE_IN_ITEMS = {"output", "approval_request_id", "approve", "reason", "error"}
+_ID = re.compile(r"(item|resp|conv|sess|call)_[0-9A-Za-z]{16,}")
+
+
+def check_event(event: Event) -> None:
+    """Raise unless `event` is exactly what a client of the official SDK may be sent.
+
+    Checked are the published type, required fields and JSON types (strictly, no coercion), that
+    there is no field the SDK does not know, and that items leave out what does not apply (§F.7).
+    """
+    model = PUBLISHED.get(event["type"])
+    assert model is not None, f"{event['type']} is no published event type"
+    assert list(event)[:2] == ["type", "event_id"], f"{event['type']} starts with {list(event)[:2]}"
+    parsed = model.model_validate_json(json.dumps(event, allow_nan=False), strict=True)
+    _no_unknown_fields(parsed, event["type"])
+    items = [event["item"]] if "item" in event else event.get("response", {}).get("output", [])
+    for item in items:
+        nulls = [key for key, value in item.items() if value is None]
+        assert not set(nulls) - _NULLABLE_IN_ITEMS, f"{event['type']}: an item with null {nulls}"
+        assert len(item["id"]) <= 32, f"{event['type']}: an item id of {len(item['id'])} characters"
+
+
+def _no_unknown_fields(value: object, path: str) -> None:
+    if isinstance(value, list):
+        for index, inner in enumerate(value):
+            _no_unknown_fields(inner, f"{path}[{index}]")
+    elif isinstance(value, BaseModel):
+        unknown = set(value.model_extra or {}) - _SERVER_SET.get(type(value).__name__, set())
+        assert not unknown, f"{path}: the SDK knows no {sorted(unknown)}"
+        for name in type(value).model_fields:
+            _no_unknown_fields(getattr(value, name), f"{path}.{name}")
+
+
+class Names:
+    """Stable names for minted ids: the first item is `item_1`, the second `item_2`, and so on."""
+
+    def __init__(self) -> None:
+        self._names: dict[str, str] = {}
+
+    def of(self, value: Any) -> Any:
+        """Return `value` with every minted id in it replaced."""
+        if isinstance(value, dict):
+            return {key: self.of(inner) for key, inner in value.items()}
+        if isinstance(value, list):
+            return [self.of(inner) for inner in value]
+        if isinstance(value, str) and (match := _ID.fullmatch(value)):
+            if value not in self._names:
+                number = sum(name.startswith(match[1]) for name in self._names.values()) + 1
+                self._names[value] = f"{match[1]}_{number}"
+            return self._names[value]
+        return value
+
+
+def normalise(events: list[Event], names: Names | None = None) -> list[Event]:
+    """Return the events without their `event_id` and with stable names for all minted ids.
+
+    Args:
+        events: Server events in order.
+        names: Names given already, to go on with.
+    """
+    names = names or Names()
+    return [names.of({k: v for k, v in event.items() if k != "event_id"}) for event in events]
