@@ -7,8 +7,9 @@ transcript always knows which words it belongs to, however many are under way.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import fields
+from typing import Any
 
 from pipecat.audio.utils import pcm_to_wav
 from pipecat.frames.frames import (
@@ -69,7 +70,7 @@ class SegmentTurns(FrameProcessor):
         wanted = {"language": turn.language or self._language, "prompt": turn.prompt}
         settings_class = getattr(self._service, "Settings", STTSettings)
         known = {item.name for item in fields(settings_class)}
-        changed = {
+        changed: dict[str, Any] = {
             name: value
             for name, value in wanted.items()
             if name in known and value != self._applied.get(name)
@@ -85,7 +86,8 @@ class SegmentTurns(FrameProcessor):
     async def cleanup(self) -> None:
         """Drop transcriptions that nobody waits for any more."""
         await self._cancel_jobs()
-        await super().cleanup()
+        cleanup: Callable[[], Awaitable[None]] = super().cleanup
+        await cleanup()
 
     async def _cancel_jobs(self) -> None:
         for job in list(self._jobs):

@@ -205,9 +205,9 @@ def main(argv: list[str] | None = None) -> None:
     """Run the server until it is told to stop."""
     arguments = _arguments(argv)
     given = {"host": arguments.host, "port": arguments.port, "debug": arguments.debug or None}
-    server = {name: value for name, value in given.items() if value is not None}
+    flags = {name: value for name, value in given.items() if value is not None}
     try:
-        settings = load_settings(arguments.config, **({"server": server} if server else {}))
+        settings = load_settings(arguments.config, **({"server": flags} if flags else {}))
         configure_logging(settings.server.debug)
         app = create_app(settings)
     except (ConfigError, ProviderSetupError) as error:
