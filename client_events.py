@@ -27,15 +27,6 @@ def _only_null(reason: str) -> BeforeValidator:
     return BeforeValidator(check)
 
 
-def _only(expected: object, reason: str) -> BeforeValidator:
-    def check(value: object) -> object:
-        if value is not None and value != expected:
-            raise unsupported(reason)
-        return value
-
-    return BeforeValidator(check)
-
-
 def _turn_detection_none(value: object) -> object:
     # Azure's rtclient writes "no turn detection" this way (§F.7).
     return None if value == {"type": "none"} else value
@@ -61,11 +52,20 @@ Metadata = Annotated[
 ]
 
 
+class TelephonyFormat(_Model):
+    """G.711: `{"type": "audio/pcmu"}` or `{"type": "audio/pcma"}`, always 8 kHz."""
+
+    type: Literal["audio/pcmu", "audio/pcma"]
+
+
 class PCMFormat(_Model):
     """`{"type": "audio/pcm", "rate": 24000}`."""
 
     type: Literal["audio/pcm"]
     rate: Annotated[int, Field(ge=24000, le=24000)] = 24000
+
+
+Format = Annotated[PCMFormat | TelephonyFormat, Field(discriminator="type")]
 
 
 class Transcription(_Model):
@@ -93,7 +93,7 @@ class TurnDetection(_Model):
 class AudioInput(_Model):
     """`session.audio.input`."""
 
-    format: PCMFormat | None = None
+    format: Format | None = None
     transcription: Transcription | None = None
     turn_detection: Annotated[TurnDetection | None, BeforeValidator(_turn_detection_none)] = None
     noise_reduction: Annotated[
@@ -104,11 +104,9 @@ class AudioInput(_Model):
 class AudioOutput(_Model):
     """`session.audio.output`."""
 
-    format: PCMFormat | None = None
+    format: Format | None = None
     voice: str | None = None
-    speed: Annotated[
-        float | None, _only(1, "Speeds other than 1.0 are not supported by this server yet.")
-    ] = None
+    speed: Annotated[float, Field(ge=0.25, le=1.5)] | None = None
 
 
 class Audio(_Model):
@@ -284,7 +282,7 @@ ResponseInput = Annotated[
 class ResponseAudioOutput(_Model):
     """`response.audio.output`."""
 
-    format: PCMFormat | None = None
+    format: Format | None = None
     voice: str | None = None
 
 

@@ -5,12 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from audio_format import AudioFormat
 from protocol import encode_audio
 from validation import ProtocolError
-
-SAMPLES_PER_MS = 24
-BYTES_PER_MS = 48
-"""PCM on the wire is 24 kHz, 16-bit, mono (§E)."""
 
 Status = Literal["in_progress", "completed", "incomplete"]
 Transcript = Literal["none", "pending", "done", "failed"]
@@ -35,7 +32,9 @@ class Item:
     content: list[dict[str, Any]] = field(default_factory=list)
     """Content parts in wire form, without audio bytes."""
     audio: bytearray = field(default_factory=bytearray)
-    """Audio of the first content part: 24 kHz PCM."""
+    """Audio of the first content part, as it was written or sent."""
+    format: AudioFormat = field(default_factory=AudioFormat)
+    """Format of `audio`."""
     transcript_state: Transcript = "none"
     """For user audio: whether the recogniser has answered."""
     spoken: list[SpokenText] = field(default_factory=list)
@@ -83,7 +82,7 @@ class Item:
     @property
     def audio_ms(self) -> float:
         """Length of the item's audio in milliseconds."""
-        return len(self.audio) / BYTES_PER_MS
+        return len(self.audio) / self.format.bytes_per_ms
 
     @property
     def text(self) -> str:
@@ -114,7 +113,7 @@ class Item:
     def truncate(self, audio_end_ms: int) -> None:
         """Cut assistant audio; its transcript goes, the heard words stay for the model (§A.8)."""
         self.forget_unheard(audio_end_ms)
-        del self.audio[audio_end_ms * BYTES_PER_MS :]
+        del self.audio[audio_end_ms * self.format.bytes_per_ms :]
         self.content = [{"type": "output_audio", "transcript": None}]
         self.truncated = True
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from audio_format import AudioFormat
 from generation import ResponseRequest, TranscriptionSettings
 from protocol import ServerEvent
 
@@ -18,6 +19,13 @@ class Send:
     """Send this event to the client."""
 
     event: ServerEvent
+
+
+@dataclass(frozen=True, slots=True)
+class SetInputFormat:
+    """What is appended from here on has this format."""
+
+    format: AudioFormat
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +42,11 @@ class ResetTurnDetection:
 
 @dataclass(frozen=True, slots=True)
 class HearTurn:
-    """A turn is open: let the recogniser hear `audio` (24 kHz PCM) and all that is appended."""
+    """A turn is open: let the recogniser hear `audio` and all that is appended from now on."""
 
     item_id: str
     audio: bytes
+    format: AudioFormat
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +58,11 @@ class ForgetTurn:
 
 @dataclass(frozen=True, slots=True)
 class Transcribe:
-    """Transcribe a committed turn: exactly this audio, 24 kHz PCM."""
+    """Transcribe a committed turn: exactly this audio."""
 
     item_id: str
     audio: bytes
+    format: AudioFormat
     settings: TranscriptionSettings
 
 
@@ -72,6 +82,7 @@ class StopGenerating:
 
 Effect = (
     Send
+    | SetInputFormat
     | SetTurnDetection
     | ResetTurnDetection
     | HearTurn

@@ -44,6 +44,8 @@ class ResponseRequest:
     """`auto`, `none`, `required` or `{"type": "function", "name": …}`."""
     max_output_tokens: int | None = None
     voice: str = "alloy"
+    speed: float = 1.0
+    """Pace of the voice, without a change of pitch."""
     spoken: bool = True
     """False for a text-only response: no voice is built."""
 

@@ -7,10 +7,11 @@ resets them (§E).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from conversation import BYTES_PER_MS
+from audio_format import AudioFormat, convert
 from validation import ProtocolError
 
 LOOKBACK_MS = 1000
@@ -28,7 +29,7 @@ class OpenTurn:
 
 @dataclass(frozen=True, slots=True)
 class ClosedTurn:
-    """A committed turn: the item's id and exactly its audio, 24 kHz PCM."""
+    """A committed turn: the item's id and exactly its audio."""
 
     item_id: str
     audio: bytes
@@ -45,7 +46,9 @@ class InputTurns:
         """
         self._mint = mint_item_id
         self._buffer = bytearray()
-        self._base = 0  # bytes written before the first one in the buffer
+        self._format = AudioFormat()
+        self._epoch_ms = 0.0  # written when the format was last changed
+        self._base = 0  # bytes written since then before the first one in the buffer
         self._half_sample = b""
         self._padding_ms: int | None = None
         self.open: OpenTurn | None = None
@@ -53,7 +56,22 @@ class InputTurns:
     @property
     def written_ms(self) -> float:
         """Milliseconds of audio written since the session began."""
-        return (self._base + len(self._buffer)) / BYTES_PER_MS
+        return self._epoch_ms + (self._base + len(self._buffer)) / self._format.bytes_per_ms
+
+    @property
+    def format(self) -> AudioFormat:
+        """What the client writes."""
+        return self._format
+
+    def set_format(self, audio_format: AudioFormat) -> None:
+        """Take another format from the next append on; what is buffered is converted (§F.5.14)."""
+        if audio_format == self._format:
+            return
+        end_ms = self.written_ms
+        self._buffer = bytearray(convert(bytes(self._buffer), self._format, audio_format))
+        self._format = audio_format
+        self._half_sample = b""
+        self._epoch_ms, self._base = end_ms, -len(self._buffer)
 
     def set_mode(self, padding_ms: int | None) -> OpenTurn | None:
         """Switch between detected turns (with this prefix padding) and manual ones (None).
@@ -76,7 +94,7 @@ class InputTurns:
             The whole samples written, and the manual turn that they open, if any.
         """
         audio = self._half_sample + audio
-        whole = len(audio) & ~1
+        whole = len(audio) - len(audio) % self._format.sample_bytes
         audio, self._half_sample = audio[:whole], audio[whole:]
         start_ms = int(self.written_ms)
         self._buffer += audio
@@ -91,15 +109,15 @@ class InputTurns:
     def speech_started(self, onset_ms: int) -> OpenTurn:
         """Open a turn at a detected onset, back-dated by the padding, not below 0 (§E)."""
         assert self._padding_ms is not None
-        start_ms = max(0, onset_ms - self._padding_ms, -(-self._base // BYTES_PER_MS))
+        buffered_ms = math.ceil(self._epoch_ms + self._base / self._format.bytes_per_ms)
+        start_ms = max(0, onset_ms - self._padding_ms, buffered_ms)
         self.open = OpenTurn(self._mint(), start_ms)
         return self.open
 
     def heard_so_far(self) -> bytes:
-        """Audio of the open turn up to now: 24 kHz PCM."""
+        """Audio of the open turn up to now."""
         assert self.open is not None
-        first = self.open.start_ms * BYTES_PER_MS - self._base
-        return bytes(self._buffer[max(first, 0) :])
+        return bytes(self._buffer[self._index(self.open.start_ms) :])
 
     def speech_stopped(self, end_ms: int) -> ClosedTurn:
         """Close the open turn at `end_ms`, the end of the trailing silence."""
@@ -114,7 +132,7 @@ class InputTurns:
         Raises:
             ProtocolError: Less than 100 ms of it.
         """
-        length_ms = len(self.heard_so_far()) / BYTES_PER_MS if self.open else 0.0
+        length_ms = len(self.heard_so_far()) / self._format.bytes_per_ms if self.open else 0.0
         if self.open is None or length_ms < MIN_COMMIT_MS:
             raise ProtocolError(
                 "input_audio_buffer_commit_empty",
@@ -142,11 +160,16 @@ class InputTurns:
         return abandoned
 
     def _cut(self, start_ms: int, end_ms: int) -> bytes:
-        first = start_ms * BYTES_PER_MS - self._base
-        return bytes(self._buffer[max(first, 0) : end_ms * BYTES_PER_MS - self._base])
+        return bytes(self._buffer[self._index(start_ms) : self._index(end_ms)])
+
+    def _index(self, ms: int) -> int:
+        """Return where in the buffer the sample at `ms` is."""
+        size = self._format.sample_bytes
+        samples = round((ms - self._epoch_ms) * self._format.rate / 1000)
+        return max(samples * size - self._base, 0)
 
     def _forget_all_but(self, keep_ms: int) -> None:
-        excess = len(self._buffer) - keep_ms * BYTES_PER_MS
+        excess = len(self._buffer) - keep_ms * self._format.bytes_per_ms
         if excess > 0:
             del self._buffer[:excess]
             self._base += excess

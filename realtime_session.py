@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+from audio_format import AudioFormat
 from client_events import (
     AppendAudio,
     CancelResponse,
@@ -23,6 +24,7 @@ from client_events import (
     FunctionCall,
     FunctionCallOutput,
     ItemReference,
+    ResponseAudioOutput,
     ResponseOptions,
     RetrieveItem,
     TruncateItem,
@@ -36,6 +38,7 @@ from effects import (
     HearTurn,
     ResetTurnDetection,
     Send,
+    SetInputFormat,
     SetTurnDetection,
     StopGenerating,
     Transcribe,
@@ -109,7 +112,7 @@ class RealtimeSession:
         written, opened = self.turns.append(audio)
         effects: list[Effect] = []
         if opened is not None:
-            effects.append(HearTurn(opened.item_id, written))
+            effects.append(HearTurn(opened.item_id, written, self.turns.format))
         return effects, written
 
     def _update_session(self, event: UpdateSession) -> list[Effect]:
@@ -117,6 +120,9 @@ class RealtimeSession:
         self.config.apply(event.session, voice_locked=self.conversation.has_assistant_audio)
         after = self.config.turn_detection
         effects: list[Effect] = [Send(server_event("session.updated", session=self.config.wire()))]
+        if self.config.input_format != self.turns.format:
+            self.turns.set_format(self.config.input_format)
+            effects.append(SetInputFormat(self.config.input_format))
         if after != before:
             # An update that leaves turn detection alone must not disturb speech in progress.
             abandoned = self._set_turn_mode()
@@ -231,7 +237,7 @@ class RealtimeSession:
                     item_id=turn.item_id,
                 )
             ),
-            HearTurn(turn.item_id, self.turns.heard_so_far()),
+            HearTurn(turn.item_id, self.turns.heard_so_far(), self.turns.format),
         ]
         active = self._active_response()
         if active is not None and detection["interrupt_response"]:
@@ -377,6 +383,7 @@ class RealtimeSession:
             role="user",
             content=[{"type": "input_audio", "transcript": None}],
             audio=bytearray(turn.audio),
+            format=self.turns.format,
             transcript_state="pending",
             announced=self.config.transcription is not None,
         )
@@ -384,7 +391,9 @@ class RealtimeSession:
         committed = server_event(
             "input_audio_buffer.committed", previous_item_id=previous, item_id=item.id
         )
-        transcribe = Transcribe(item.id, turn.audio, self.config.transcription_settings)
+        transcribe = Transcribe(
+            item.id, turn.audio, item.format, self.config.transcription_settings
+        )
         return [Send(committed), *self._item_is_complete(item, previous), transcribe]
 
     def _item_is_complete(self, item: Item, previous: str | None) -> list[Effect]:
@@ -409,7 +418,8 @@ class RealtimeSession:
             id=new_id("resp"),
             modalities=list(options.output_modalities or config.output_modalities),
             voice=voice,
-            format=config.output_format,
+            format=self._output_format(output),
+            speed=config.speed,
             instructions=(
                 config.instructions if options.instructions is None else options.instructions
             ),
@@ -430,6 +440,11 @@ class RealtimeSession:
             in_conversation=in_conversation,
             input=None if options.input is None else self._resolve(options.input),
         )
+
+    def _output_format(self, output: ResponseAudioOutput | None) -> AudioFormat:
+        if output is None or output.format is None:
+            return self.config.output_format
+        return AudioFormat(output.format.type)
 
     def _resolve(self, inputs: list[Any]) -> list[Item]:
         items: list[Item] = []
@@ -486,6 +501,7 @@ class RealtimeSession:
                         tool_choice=spec.tool_choice,
                         max_output_tokens=limit if isinstance(limit, int) else None,
                         voice=spec.voice,
+                        speed=spec.speed,
                         spoken=spec.spoken,
                     )
                 )

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from audio_format import AudioFormat, Encoder
 from conversation import Conversation, Item, SpokenText
 from generation import FinishReason, ProviderError, TokenUsage
 from protocol import ServerEvent, encode_audio, new_id, server_event
@@ -32,7 +33,7 @@ class ResponseSpec:
     id: str
     modalities: list[str]
     voice: str
-    format: dict[str, Any]
+    format: AudioFormat
     instructions: str
     tools: list[dict[str, Any]]
     tool_choice: str | dict[str, Any]
@@ -41,6 +42,8 @@ class ResponseSpec:
     in_conversation: bool = True
     input: list[Item] | None = None
     """Context of its own instead of the conversation's."""
+    speed: float = 1.0
+    """Pace of the voice."""
     answers: str | None = None
     """The user item that a detected turn made, and that this response answers by itself."""
 
@@ -55,6 +58,7 @@ class _Output:
     item: Item
     index: int
     previous_id: str | None
+    encoder: Encoder
     text: str = ""
     """All that was sent of it, even if the client has cut the item since."""
 
@@ -107,7 +111,7 @@ class Response:
             "conversation_id": self.conversation.id if spec.in_conversation else None,
             "output_modalities": spec.modalities,
             "max_output_tokens": spec.max_output_tokens,
-            "audio": {"output": {"format": spec.format, "voice": spec.voice}},
+            "audio": {"output": {"format": spec.format.wire(), "voice": spec.voice}},
             "usage": self._usage,
             "metadata": spec.metadata,
         }
@@ -142,9 +146,15 @@ class Response:
             return []
         events = self._ensure_message()
         assert self._open is not None
+        return events + self._audio_delta(self._open.encoder.push(pcm))
+
+    def _audio_delta(self, audio: bytes) -> list[ServerEvent]:
+        assert self._open is not None
+        if not audio:
+            return []
         if not self._open.item.truncated:
-            self._open.item.audio += pcm
-        return [*events, self._part_event("response.output_audio.delta", delta=encode_audio(pcm))]
+            self._open.item.audio += audio
+        return [self._part_event("response.output_audio.delta", delta=encode_audio(audio))]
 
     def tool_call(self, index: int, call_id: str, name: str, arguments: str) -> list[ServerEvent]:
         """The model continued tool call `index`.
@@ -245,7 +255,9 @@ class Response:
 
     def _add(self, item: Item) -> list[ServerEvent]:
         previous = self.conversation.insert(item) if self.spec.in_conversation else None
-        self._open = _Output(item, len(self._output), previous)
+        item.format = self.spec.format
+        encoder = Encoder(self.spec.format)
+        self._open = _Output(item, len(self._output), previous, encoder)
         self._output.append(item)
         wire = item.wire()
         events = [
@@ -278,6 +290,8 @@ class Response:
             )
         elif self.spec.spoken:
             text = self._open.text
+            if status == "completed":
+                events += self._audio_delta(self._open.encoder.push(b"", last=True))
             events.append(self._part_event("response.output_audio.done"))
             events.append(
                 self._part_event("response.output_audio_transcript.done", transcript=text)

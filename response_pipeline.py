@@ -34,6 +34,7 @@ from frames import CompletionFrame, ToolCallFrame
 from generation import PipelineSignals, ResponseRequest
 from pipeline_worker import RunningPipeline
 from provider_errors import provider_error
+from time_stretch import TimeStretch
 
 MAX_DELTA_BYTES = WIRE_RATE * BYTES_PER_SAMPLE * 2 // 5
 """Longest audio delta: 400 ms, as the service sends (§E)."""
@@ -104,6 +105,7 @@ class AudioOutput(FrameProcessor):
         self._half_sample = b""
         self._resampler = Resampler(WIRE_RATE, WIRE_RATE)
         self._rate = WIRE_RATE
+        self._stretch = TimeStretch(report.request.speed)
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
         """Handle what the voice makes."""
@@ -113,20 +115,24 @@ class AudioOutput(FrameProcessor):
         elif isinstance(frame, AggregatedTextFrame) and not isinstance(frame, TTSTextFrame):
             self._report.signals.speaking(self._report.request.response_id, frame.text)
         elif isinstance(frame, LLMFullResponseEndFrame):
-            await self._send(self._resampler.flush())
+            await self._speak(self._resampler.flush())
+            await self._send(self._stretch.flush())
             self._report.finished()
         else:
             await self.push_frame(frame, direction)
 
     async def _audio(self, frame: TTSAudioRawFrame) -> None:
         if frame.sample_rate != self._rate:
-            await self._send(self._resampler.flush())
+            await self._speak(self._resampler.flush())
             self._rate = frame.sample_rate
             self._resampler = Resampler(self._rate, WIRE_RATE)
         audio = self._half_sample + frame.audio
         whole = len(audio) & ~1
         self._half_sample = audio[whole:]
-        await self._send(self._resampler.push(audio[:whole]))
+        await self._speak(self._resampler.push(audio[:whole]))
+
+    async def _speak(self, pcm: bytes) -> None:
+        await self._send(self._stretch.push(pcm))
 
     async def _send(self, pcm: bytes) -> None:
         for start in range(0, len(pcm), MAX_DELTA_BYTES):

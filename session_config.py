@@ -9,6 +9,7 @@ from __future__ import annotations
 from copy import deepcopy
 from typing import Any
 
+from audio_format import AudioFormat
 from client_events import SessionPatch
 from config import Settings
 from generation import Capabilities, TranscriptionSettings
@@ -18,7 +19,6 @@ SESSION_LIFETIME_S = 3600
 """Seconds from connect to `expires_at` (§D.8)."""
 
 DEFAULT_VOICE = "alloy"
-_PCM = {"type": "audio/pcm", "rate": 24000}
 _READ_ONLY = {"type", "model"}
 # `null` clears these; for any other field it means "unchanged" (§A.1).
 _NULLABLE = {"turn_detection", "noise_reduction", "transcription", "tracing", "prompt"}
@@ -73,13 +73,13 @@ class SessionConfig:
             "expires_at": int(now) + SESSION_LIFETIME_S,
             "audio": {
                 "input": {
-                    "format": dict(_PCM),
+                    "format": AudioFormat().wire(),
                     "transcription": None,
                     "noise_reduction": None,
                     "turn_detection": None if manual else dict(self._default_turn_detection),
                 },
                 "output": {
-                    "format": dict(_PCM),
+                    "format": AudioFormat().wire(),
                     "voice": settings.tts.voice_id or DEFAULT_VOICE,
                     "speed": 1.0,
                 },
@@ -165,7 +165,7 @@ class SessionConfig:
             elif isinstance(value, dict) and key not in _REPLACED_WHOLE:
                 self._merge(current[key], value)
             elif key == "format":
-                current[key] = dict(_PCM)
+                current[key] = AudioFormat(value["type"]).wire()
             elif key == "tools":
                 current[key] = [tool_echo(tool) for tool in value]
             else:
@@ -204,9 +204,19 @@ class SessionConfig:
         return str(self._wire["audio"]["output"]["voice"])
 
     @property
-    def output_format(self) -> dict[str, Any]:
+    def input_format(self) -> AudioFormat:
+        """Audio format of appends."""
+        return AudioFormat(self._wire["audio"]["input"]["format"]["type"])
+
+    @property
+    def output_format(self) -> AudioFormat:
         """Audio format of responses."""
-        return dict(self._wire["audio"]["output"]["format"])
+        return AudioFormat(self._wire["audio"]["output"]["format"]["type"])
+
+    @property
+    def speed(self) -> float:
+        """Pace of the voice; 1.0 is its own."""
+        return float(self._wire["audio"]["output"]["speed"])
 
     @property
     def turn_detection(self) -> dict[str, Any] | None:

@@ -16,8 +16,8 @@ from pipecat.frames.frames import Frame
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 from pipecat.transports.base_transport import BaseTransport
 
-from audio_utils import WIRE_RATE, Resampler, resample
-from conversation import BYTES_PER_MS
+from audio_format import AudioFormat
+from audio_utils import Resampler, resample
 from effects import (
     Effect,
     ForgetTurn,
@@ -25,6 +25,7 @@ from effects import (
     HearTurn,
     ResetTurnDetection,
     Send,
+    SetInputFormat,
     SetTurnDetection,
     StopGenerating,
     Transcribe,
@@ -41,7 +42,7 @@ from response_pipeline import ResponsePipeline
 from turn_detection import SAMPLE_RATE, SpeechStarted
 from turn_log import TurnLog
 
-SLICE_BYTES = 100 * BYTES_PER_MS
+SLICE_MS = 100
 """Audio taken at once; a whole file in one event is worked through in such steps."""
 
 
@@ -95,7 +96,8 @@ class RealtimeTransport(BaseTransport):
             manager.stt.label, self._on_transcript, self._on_transcription_failed
         )
         self._detector = manager.create_detector()
-        self._to_detector = Resampler(WIRE_RATE, SAMPLE_RATE, "LQ")
+        self._format = AudioFormat()
+        self._to_detector = self._detector_resampler()
         self._feed: tuple[str, Resampler] | None = None
         """The open turn that the recogniser hears, and the conversion of its audio."""
         self._work: asyncio.Queue[Callable[[], Awaitable[None]]] = asyncio.Queue()
@@ -145,9 +147,10 @@ class RealtimeTransport(BaseTransport):
                 continue
             effects, audio = self._session.receive(message)
             self._perform(effects)
-            for start in range(0, len(audio), SLICE_BYTES):
-                self._hear(audio[start : start + SLICE_BYTES])
-                if len(audio) > SLICE_BYTES:
+            step = SLICE_MS * self._format.bytes_per_ms
+            for start in range(0, len(audio), step):
+                self._hear(audio[start : start + step])
+                if len(audio) > step:
                     # Other sessions go on while a file is worked through.
                     await asyncio.sleep(0)
 
@@ -159,20 +162,37 @@ class RealtimeTransport(BaseTransport):
         feed = self._feed
         effects, written = self._session.append(audio)
         self._perform(effects)
+        pcm = self._format.decode(written)
         if feed is not None:
-            self._push_turn_audio(feed, written)
-        for decision in self._detector.push(self._to_detector.push(written)):
+            self._push_turn_audio(feed, pcm)
+        self._detect(self._to_detector.push(pcm))
+
+    def _detect(self, pcm: bytes) -> None:
+        for decision in self._detector.push(pcm):
             self._perform(
                 self._session.speech_started(decision.onset_ms)
                 if isinstance(decision, SpeechStarted)
                 else self._session.speech_stopped(decision.end_ms)
             )
 
-    def _push_turn_audio(self, feed: tuple[str, Resampler], audio: bytes) -> None:
+    def _detector_resampler(self) -> Resampler:
+        return Resampler(self._format.rate, SAMPLE_RATE, "LQ")
+
+    def _set_format(self, audio_format: AudioFormat) -> None:
+        # What the old filter still holds back goes first: offsets count every sample.
+        self._detect(self._to_detector.flush())
+        if self._feed is not None:
+            item_id, resampler = self._feed
+            self._push(TurnAudioFrame(item_id, resampler.flush()))
+            self._feed = (item_id, Resampler(audio_format.rate, SAMPLE_RATE))
+        self._format = audio_format
+        self._to_detector = self._detector_resampler()
+
+    def _push_turn_audio(self, feed: tuple[str, Resampler], pcm: bytes) -> None:
         item_id, resampler = feed
-        pcm = resampler.push(audio)
-        if pcm:
-            self._push(TurnAudioFrame(item_id, pcm))
+        heard = resampler.push(pcm)
+        if heard:
+            self._push(TurnAudioFrame(item_id, heard))
 
     def _push(self, frame: Frame) -> None:
         self._work.put_nowait(partial(self._input.push_frame, frame))
@@ -184,20 +204,22 @@ class RealtimeTransport(BaseTransport):
                 case Send(event):
                     self._log.observe(event)
                     self._outbox.put(serialize(event))
+                case SetInputFormat(audio_format):
+                    self._set_format(audio_format)
                 case SetTurnDetection(settings):
                     self._detector.configure(settings)
                 case ResetTurnDetection():
                     self._detector.reset()
-                case HearTurn(item_id, audio):
-                    self._feed = (item_id, Resampler(WIRE_RATE, SAMPLE_RATE))
+                case HearTurn(item_id, audio, audio_format):
+                    self._feed = (item_id, Resampler(audio_format.rate, SAMPLE_RATE))
                     self._push(TurnStartedFrame(item_id))
-                    self._push_turn_audio(self._feed, audio)
+                    self._push_turn_audio(self._feed, audio_format.decode(audio))
                 case ForgetTurn(item_id):
                     self._feed = None
                     self._push(TurnDiscardedFrame(item_id))
-                case Transcribe(item_id, audio, settings):
+                case Transcribe(item_id, audio, audio_format, settings):
                     self._feed = None
-                    pcm = resample(audio, WIRE_RATE, SAMPLE_RATE)
+                    pcm = resample(audio_format.decode(audio), audio_format.rate, SAMPLE_RATE)
                     self._push(TurnCommittedFrame(item_id, pcm, settings.language, settings.prompt))
                 case Generate(request):
                     self._work.put_nowait(partial(self._generate, request))

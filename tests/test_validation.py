@@ -226,9 +226,9 @@ SESSION_UPDATE = [
     audio_in("PCM at 48000 Hz", "integer_above_max_value", "format.rate",
              format={"type": "audio/pcm", "rate": 48000}),
     *[audio_in(f"format {name}", "invalid_value", "format.type", format={"type": name})
-      for name in ("audio/pcmu", "audio/pcma")],
-    update("output format G.711", "invalid_value", "session.audio.output.format.type",
-           audio={"output": {"format": {"type": "audio/pcmu"}}}),
+      for name in ("audio/opus", "audio/wav")],
+    update("output format Opus", "invalid_value", "session.audio.output.format.type",
+           audio={"output": {"format": {"type": "audio/opus"}}}),
     audio_in("noise reduction", "invalid_value", "noise_reduction",
              noise_reduction={"type": "near_field"}),
     audio_in("semantic VAD", "invalid_value", "turn_detection.type",
@@ -243,9 +243,10 @@ SESSION_UPDATE = [
     vad("idle timeout", "invalid_value", "idle_timeout_ms", idle_timeout_ms=6000),
     vad("eagerness", "unknown_parameter", "eagerness", eagerness="low"),
     vad("create_response a word", "invalid_type", "create_response", create_response="yes"),
-    *[update(f"speed {speed}", "invalid_value", "session.audio.output.speed",
-             audio={"output": {"speed": speed}})
-      for speed in (0.5, 1.2, 9.0)],
+    update("speed 0.2", "decimal_below_min_value", "session.audio.output.speed",
+           audio={"output": {"speed": 0.2}}),
+    update("speed 9.0", "decimal_above_max_value", "session.audio.output.speed",
+           audio={"output": {"speed": 9.0}}),
 ]  # fmt: skip
 
 INPUT_AUDIO = [
@@ -387,8 +388,8 @@ RESPONSES = [
     respond("conversation a number", "invalid_type", "response.conversation", conversation=5),
     respond("another voice, once locked", "cannot_update_voice", None, LOCKED,
             audio={"output": {"voice": "cedar"}}),
-    respond("format G.711", "invalid_value", "response.audio.output.format.type",
-            audio={"output": {"format": {"type": "audio/pcmu"}}}),
+    respond("format Opus", "invalid_value", "response.audio.output.format.type",
+            audio={"output": {"format": {"type": "audio/opus"}}}),
     respond("max_output_tokens 0", "integer_below_min_value", "response.max_output_tokens",
             max_output_tokens=0),
     respond("max_output_tokens 4097", "integer_above_max_value", "response.max_output_tokens",

@@ -1,0 +1,66 @@
+"""The three audio formats of the wire, and the way from and to the PCM inside (§C.2, E)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import g711
+from audio_utils import WIRE_RATE, Resampler, resample
+
+FormatName = Literal["audio/pcm", "audio/pcmu", "audio/pcma"]
+_LAWS: dict[FormatName, g711.Law] = {"audio/pcmu": "ulaw", "audio/pcma": "alaw"}
+
+
+@dataclass(frozen=True, slots=True)
+class AudioFormat:
+    """One format; the same object says how long audio is and what it sounds like."""
+
+    name: FormatName = "audio/pcm"
+
+    @property
+    def rate(self) -> int:
+        """Samples per second."""
+        return g711.RATE if self.name in _LAWS else WIRE_RATE
+
+    @property
+    def sample_bytes(self) -> int:
+        """Bytes of one sample."""
+        return 1 if self.name in _LAWS else 2
+
+    @property
+    def bytes_per_ms(self) -> int:
+        """Bytes of one millisecond: 48 or 8 (§E)."""
+        return self.rate * self.sample_bytes // 1000
+
+    def wire(self) -> dict[str, Any]:
+        """Return the format as sessions show it."""
+        if self.name in _LAWS:
+            return {"type": self.name}
+        return {"type": self.name, "rate": WIRE_RATE}
+
+    def decode(self, audio: bytes) -> bytes:
+        """Return 16-bit PCM at `rate`."""
+        law = _LAWS.get(self.name)
+        return audio if law is None else g711.decode(audio, law)
+
+
+class Encoder:
+    """Turns a stream of 24 kHz PCM into a format of the wire."""
+
+    def __init__(self, audio_format: AudioFormat) -> None:
+        self._law = _LAWS.get(audio_format.name)
+        self._resampler = Resampler(WIRE_RATE, audio_format.rate)
+
+    def push(self, pcm: bytes, *, last: bool = False) -> bytes:
+        """Encode more of the stream; with `last`, all that is left of it."""
+        out = self._resampler.push(pcm, last=last)
+        return out if self._law is None else g711.encode(out, self._law)
+
+
+def convert(audio: bytes, given: AudioFormat, wanted: AudioFormat) -> bytes:
+    """Convert a whole clip from one format to another."""
+    if given == wanted:
+        return audio
+    pcm = resample(given.decode(audio), given.rate, WIRE_RATE)
+    return Encoder(wanted).push(pcm, last=True)

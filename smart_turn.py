@@ -1,0 +1,45 @@
+"""Is the sentence over? Smart Turn v3 listens to how a turn ends, not only that it paused (§C.4).
+
+The model comes with Pipecat and is loaded once per process. One judgement costs some 90 ms of
+CPU, so it is made in a thread of its own and other sessions go on meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+from pipecat.audio.turn.smart_turn.local_smart_turn_v3 import LocalSmartTurnAnalyzerV3
+
+from turn_detection import SAMPLE_RATE
+
+CONTEXT_BYTES = 8 * SAMPLE_RATE * 2
+"""The model hears the last 8 s of a turn."""
+
+
+class SmartTurnModel:
+    """The turn model, shared by all sessions of the process."""
+
+    def __init__(self) -> None:
+        self._analyzer = LocalSmartTurnAnalyzerV3(sample_rate=SAMPLE_RATE)
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="smart-turn")
+
+    async def completeness(self, pcm: bytes) -> float:
+        """Return the probability (0–1) that the turn is over.
+
+        Args:
+            pcm: The turn so far, 16-bit PCM at 16 kHz, up to the pause that is judged.
+        """
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, self._judge, pcm[-CONTEXT_BYTES:])
+
+    def close(self) -> None:
+        """End the thread."""
+        self._thread.shutdown(wait=True, cancel_futures=True)
+
+    def _judge(self, pcm: bytes) -> float:
+        samples = np.frombuffer(pcm, dtype="<i2").astype(np.float32) / 32768.0
+        verdict: dict[str, Any] = self._analyzer._predict_endpoint(samples)
+        return float(verdict["probability"])
