@@ -76,8 +76,17 @@ class Transcription(_Model):
     prompt: str | None = None
 
 
-class TurnDetection(_Model):
-    """`session.audio.input.turn_detection` (§C.4). Absent fields keep their value."""
+class SemanticVAD(_Model):
+    """`turn_detection` by a model of how turns end (§C.4). Absent fields keep their value."""
+
+    type: Literal["semantic_vad"]
+    eagerness: Literal["low", "medium", "high", "auto"] | None = None
+    create_response: bool | None = None
+    interrupt_response: bool | None = None
+
+
+class ServerVAD(_Model):
+    """`turn_detection` by silence (§C.4). Absent fields keep their value."""
 
     type: Literal["server_vad"]
     threshold: Annotated[float, Field(ge=0.0, le=1.0)] | None = None
@@ -85,9 +94,10 @@ class TurnDetection(_Model):
     silence_duration_ms: Annotated[int, Field(ge=0)] | None = None
     create_response: bool | None = None
     interrupt_response: bool | None = None
-    idle_timeout_ms: Annotated[
-        None, _only_null("Idle time-outs are not supported by this server yet; send null.")
-    ] = None
+    idle_timeout_ms: Annotated[int, Field(ge=5000, le=30000)] | None = None
+
+
+TurnDetection = Annotated[ServerVAD | SemanticVAD, Field(discriminator="type")]
 
 
 class AudioInput(_Model):

@@ -7,7 +7,7 @@ transcript always knows which words it belongs to, however many are under way.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import fields
 from typing import Any
 
@@ -86,8 +86,7 @@ class SegmentTurns(FrameProcessor):
     async def cleanup(self) -> None:
         """Drop transcriptions that nobody waits for any more."""
         await self._cancel_jobs()
-        cleanup: Callable[[], Awaitable[None]] = super().cleanup
-        await cleanup()
+        await super().cleanup()
 
     async def _cancel_jobs(self) -> None:
         for job in list(self._jobs):

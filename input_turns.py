@@ -126,6 +126,10 @@ class InputTurns:
         self.open = None
         return turn
 
+    def silence(self, start_ms: int, end_ms: int) -> bytes:
+        """Return a stretch in which nobody spoke, as far as it is still held."""
+        return self._cut(start_ms, end_ms)
+
     def commit(self) -> ClosedTurn:
         """Close the turn where the audio ends, on the client's word (§A.3).
 

@@ -28,6 +28,7 @@ from providers import tts as tts_providers
 from providers.base import LLMProvider, ProviderSetupError, STTProvider, TTSProvider
 from providers.turn_stt import TurnSTTService
 from response_pipeline import ResponsePipeline
+from smart_turn import SmartTurnModel
 from turn_detection import SileroModel, TurnDetector
 
 
@@ -58,6 +59,7 @@ class PipelineManager:
         self.llm = llm or llm_providers.load(settings.llm)
         self.tts = tts or tts_providers.load(settings.tts)
         self._silero: SileroModel | None = None
+        self._smart_turn: SmartTurnModel | None = None
 
     async def start(self) -> None:
         """Load every model, once, before the first session.
@@ -66,6 +68,7 @@ class PipelineManager:
             ProviderSetupError: A provider cannot start; those that did are closed again.
         """
         self._silero = SileroModel()
+        self._smart_turn = SmartTurnModel()
         started = []
         try:
             for provider in (self.stt, self.llm, self.tts):
@@ -78,6 +81,8 @@ class PipelineManager:
 
     async def close(self) -> None:
         """Release what `start` loaded."""
+        if self._smart_turn is not None:
+            self._smart_turn.close()
         for provider in (self.stt, self.llm, self.tts):
             await provider.close()
 
@@ -112,6 +117,12 @@ class PipelineManager:
         if self._silero is None:
             raise RuntimeError("PipelineManager.start() must come before the first session.")
         return TurnDetector(self._silero)
+
+    async def turn_completeness(self, pcm: bytes) -> float:
+        """Return how likely (0–1) a turn is over; see `SmartTurnModel.completeness`."""
+        if self._smart_turn is None:
+            raise RuntimeError("PipelineManager.start() must come before the first session.")
+        return await self._smart_turn.completeness(pcm)
 
     def create_stt(self) -> STTService:
         """Build the recogniser of one session."""

@@ -31,6 +31,7 @@ from client_events import (
     UpdateSession,
 )
 from conversation import Conversation, Item, duplicate_item, render_messages
+from dialect import Dialect, GADialect
 from effects import (
     Effect,
     ForgetTurn,
@@ -50,12 +51,16 @@ from protocol import (
     decode_audio,
     error_event,
     new_id,
-    parse_client_event,
     server_event,
 )
 from response import CancelReason, Response, ResponseSpec
 from session_config import SessionConfig, tool_echo
 from validation import ProtocolError
+
+WINDOW_MS = 32
+"""The grid on which offsets are announced (§E)."""
+SILENCE = "(The user is silent.)"
+"""What the model reads where the user said nothing for too long."""
 
 
 class RealtimeSession:
@@ -65,7 +70,14 @@ class RealtimeSession:
     responses that are gone, or over, have none.
     """
 
-    def __init__(self, config: SessionConfig) -> None:
+    def __init__(self, config: SessionConfig, dialect: Dialect | None = None) -> None:
+        """Start a session.
+
+        Args:
+            config: Its settings.
+            dialect: How its client writes; None: GA.
+        """
+        self._dialect = dialect or GADialect()
         self.config = config
         self.conversation = Conversation(new_id("conv"))
         self.turns = InputTurns(lambda: new_id("item"))
@@ -74,6 +86,8 @@ class RealtimeSession:
         """Responses that need transcripts which are not there yet."""
         self._turn_due: str | None = None
         """The user item of a turn that ended while a response was running (§B.5)."""
+        self._quiet_from_ms: int | None = None
+        """Where the user's silence after the last answer begins; None while it does not count."""
 
     # --- the client ------------------------------------------------------------------------
 
@@ -95,7 +109,7 @@ class RealtimeSession:
         """
         event_id = None
         try:
-            event = parse_client_event(raw)
+            event = self._dialect.parse(raw)
             event_id = event.event_id
             if isinstance(event, AppendAudio):
                 return [], decode_audio(event.audio)
@@ -113,7 +127,29 @@ class RealtimeSession:
         effects: list[Effect] = []
         if opened is not None:
             effects.append(HearTurn(opened.item_id, written, self.turns.format))
-        return effects, written
+        return effects + self._check_idle(), written
+
+    def _check_idle(self) -> list[Effect]:
+        """Answer a user who has been silent for `idle_timeout_ms` of audio (§B.12)."""
+        detection = self.config.turn_detection
+        timeout_ms = detection and detection.get("idle_timeout_ms")
+        start_ms = self._quiet_from_ms
+        if start_ms is None or not timeout_ms or self.turns.open is not None:
+            return []
+        if self.turns.written_ms < start_ms + timeout_ms:
+            return []
+        start_ms, end_ms = (ms // WINDOW_MS * WINDOW_MS for ms in (start_ms, start_ms + timeout_ms))
+        turn = ClosedTurn(new_id("item"), self.turns.silence(start_ms, end_ms))
+        triggered = server_event(
+            "input_audio_buffer.timeout_triggered",
+            audio_start_ms=start_ms,
+            audio_end_ms=end_ms,
+            item_id=turn.item_id,
+        )
+        item, effects = self._commit_item(turn)
+        item.transcript_state = "done"
+        item.heard = SILENCE
+        return [Send(triggered), *effects, *self._open_response(self._spec(ResponseOptions()))]
 
     def _update_session(self, event: UpdateSession) -> list[Effect]:
         before = self.config.turn_detection
@@ -132,8 +168,7 @@ class RealtimeSession:
         return effects
 
     def _set_turn_mode(self) -> str | None:
-        detection = self.config.turn_detection
-        abandoned = self.turns.set_mode(detection["prefix_padding_ms"] if detection else None)
+        abandoned = self.turns.set_mode(self.config.prefix_padding_ms)
         return abandoned.item_id if abandoned else None
 
     def _commit(self, _event: CommitAudio) -> list[Effect]:
@@ -229,6 +264,7 @@ class RealtimeSession:
         if detection is None or self.turns.open is not None:
             return []
         turn = self.turns.speech_started(onset_ms)
+        self._quiet_from_ms = None
         effects: list[Effect] = [
             Send(
                 server_event(
@@ -377,6 +413,12 @@ class RealtimeSession:
     # --- turns and responses ----------------------------------------------------------------
 
     def _committed(self, turn: ClosedTurn) -> list[Effect]:
+        item, effects = self._commit_item(turn)
+        self._quiet_from_ms = None
+        settings = self.config.transcription_settings
+        return [*effects, Transcribe(item.id, turn.audio, item.format, settings)]
+
+    def _commit_item(self, turn: ClosedTurn) -> tuple[Item, list[Effect]]:
         item = Item(
             turn.item_id,
             "message",
@@ -391,10 +433,7 @@ class RealtimeSession:
         committed = server_event(
             "input_audio_buffer.committed", previous_item_id=previous, item_id=item.id
         )
-        transcribe = Transcribe(
-            item.id, turn.audio, item.format, self.config.transcription_settings
-        )
-        return [Send(committed), *self._item_is_complete(item, previous), transcribe]
+        return item, [Send(committed), *self._item_is_complete(item, previous)]
 
     def _item_is_complete(self, item: Item, previous: str | None) -> list[Effect]:
         wire = item.wire()
@@ -471,6 +510,8 @@ class RealtimeSession:
         context = self.conversation if spec.input is None else spec.input
         response = Response(spec, self.conversation, list(context))
         self._responses[response.id] = response
+        if spec.in_conversation:
+            self._quiet_from_ms = None
         self._waiting.append(response)
         effects: list[Effect] = [Send(event) for event in response.created()]
         return effects + self._start_ready_responses()
@@ -516,6 +557,9 @@ class RealtimeSession:
         if response.active:
             return effects
         del self._responses[response.id]
+        if response.spec.in_conversation:
+            # The client plays what it got; its user's silence begins when that is over.
+            self._quiet_from_ms = int(self.turns.written_ms + response.audio_ms)
         if response in self._waiting:
             self._waiting.remove(response)
         else:

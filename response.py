@@ -99,6 +99,11 @@ class Response:
         """Whether `response.done` is still to come."""
         return self.outcome == "in_progress"
 
+    @property
+    def audio_ms(self) -> float:
+        """Length of the audio made so far, in milliseconds."""
+        return sum(item.audio_ms for item in self._output)
+
     def wire(self) -> dict[str, Any]:
         """Return the response object (§B)."""
         spec = self.spec

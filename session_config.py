@@ -19,6 +19,12 @@ SESSION_LIFETIME_S = 3600
 """Seconds from connect to `expires_at` (§D.8)."""
 
 DEFAULT_VOICE = "alloy"
+_SEMANTIC_VAD = {
+    "type": "semantic_vad",
+    "eagerness": "auto",
+    "create_response": True,
+    "interrupt_response": True,
+}
 _READ_ONLY = {"type", "model"}
 # `null` clears these; for any other field it means "unchanged" (§A.1).
 _NULLABLE = {"turn_detection", "noise_reduction", "transcription", "tracing", "prompt"}
@@ -157,8 +163,7 @@ class SessionConfig:
                 if key in _NULLABLE:
                     current[key] = None
             elif key == "turn_detection":
-                base = current[key] or self._default_turn_detection
-                current[key] = {**base, **_given(value)}
+                current[key] = self._turn_detection(current[key], value)
             elif key == "transcription":
                 base = current[key] or {"model": None, "language": None, "prompt": None}
                 current[key] = {**base, **value}
@@ -170,6 +175,20 @@ class SessionConfig:
                 current[key] = [tool_echo(tool) for tool in value]
             else:
                 current[key] = value
+
+    def _turn_detection(
+        self, current: dict[str, Any] | None, patch: dict[str, Any]
+    ) -> dict[str, Any]:
+        if current is not None and current["type"] == patch["type"]:
+            base = current
+        elif patch["type"] == "semantic_vad":
+            base = _SEMANTIC_VAD
+        else:
+            base = self._default_turn_detection
+        changed = {**base, **_given(patch)}
+        if "idle_timeout_ms" in patch:
+            changed["idle_timeout_ms"] = patch["idle_timeout_ms"]
+        return changed
 
     @property
     def instructions(self) -> str:
@@ -223,6 +242,15 @@ class SessionConfig:
         """The VAD's settings; None in manual mode."""
         detection: dict[str, Any] | None = self._wire["audio"]["input"]["turn_detection"]
         return detection
+
+    @property
+    def prefix_padding_ms(self) -> int | None:
+        """Audio before an onset that belongs to the turn; None in manual mode."""
+        detection = self.turn_detection
+        if detection is None:
+            return None
+        default = self._default_turn_detection["prefix_padding_ms"]
+        return int(detection.get("prefix_padding_ms", default))
 
     @property
     def transcription(self) -> dict[str, Any] | None:

@@ -15,7 +15,7 @@ from pipecat.audio.turn.smart_turn.local_smart_turn_v3 import LocalSmartTurnAnal
 
 from turn_detection import SAMPLE_RATE
 
-CONTEXT_BYTES = 8 * SAMPLE_RATE * 2
+CONTEXT_MS = 8000
 """The model hears the last 8 s of a turn."""
 
 
@@ -30,10 +30,10 @@ class SmartTurnModel:
         """Return the probability (0–1) that the turn is over.
 
         Args:
-            pcm: The turn so far, 16-bit PCM at 16 kHz, up to the pause that is judged.
+            pcm: The last 8 s of the turn, up to the pause that is judged; 16-bit PCM at 16 kHz.
         """
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._thread, self._judge, pcm[-CONTEXT_BYTES:])
+        return await loop.run_in_executor(self._thread, self._judge, pcm)
 
     def close(self) -> None:
         """End the thread."""

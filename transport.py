@@ -18,6 +18,7 @@ from pipecat.transports.base_transport import BaseTransport
 
 from audio_format import AudioFormat
 from audio_utils import Resampler, resample
+from dialect import Dialect, GADialect
 from effects import (
     Effect,
     ForgetTurn,
@@ -39,7 +40,8 @@ from pipeline_worker import RunningPipeline
 from protocol import ProtocolError, error_event, serialize
 from realtime_session import RealtimeSession
 from response_pipeline import ResponsePipeline
-from turn_detection import SAMPLE_RATE, SpeechStarted
+from smart_turn import CONTEXT_MS
+from turn_detection import SAMPLE_RATE, SpeechPaused, SpeechStarted, SpeechStopped
 from turn_log import TurnLog
 
 SLICE_MS = 100
@@ -78,18 +80,26 @@ class TurnInput(FrameProcessor):
 class RealtimeTransport(BaseTransport):
     """Connects one client, one session and its pipelines."""
 
-    def __init__(self, session: RealtimeSession, manager: PipelineManager, log: TurnLog) -> None:
+    def __init__(
+        self,
+        session: RealtimeSession,
+        manager: PipelineManager,
+        log: TurnLog,
+        dialect: Dialect | None = None,
+    ) -> None:
         """Prepare; nothing runs before `run`.
 
         Args:
             session: The state machines of this session.
             manager: Builds the pipelines.
             log: Where turns are noted.
+            dialect: How the client reads; None: GA.
         """
         super().__init__()
         self._session = session
         self._manager = manager
         self._log = log
+        self._dialect = dialect or GADialect()
         self._outbox = Outbox()
         self._input = TurnInput()
         self._output = TranscriptOutput(
@@ -149,7 +159,7 @@ class RealtimeTransport(BaseTransport):
             self._perform(effects)
             step = SLICE_MS * self._format.bytes_per_ms
             for start in range(0, len(audio), step):
-                self._hear(audio[start : start + step])
+                await self._hear(audio[start : start + step])
                 if len(audio) > step:
                     # Other sessions go on while a file is worked through.
                     await asyncio.sleep(0)
@@ -158,29 +168,45 @@ class RealtimeTransport(BaseTransport):
         text = "Expected a text WebSocket message; binary frames are not supported."
         self._perform([Send(error_event(ProtocolError("invalid_event", text)))])
 
-    def _hear(self, audio: bytes) -> None:
+    async def _hear(self, audio: bytes) -> None:
         feed = self._feed
         effects, written = self._session.append(audio)
         self._perform(effects)
         pcm = self._format.decode(written)
         if feed is not None:
             self._push_turn_audio(feed, pcm)
-        self._detect(self._to_detector.push(pcm))
+        for decision in self._detector.push(self._to_detector.push(pcm)):
+            if isinstance(decision, SpeechPaused):
+                await self._judge()
+            else:
+                self._decided(decision)
 
-    def _detect(self, pcm: bytes) -> None:
-        for decision in self._detector.push(pcm):
-            self._perform(
-                self._session.speech_started(decision.onset_ms)
-                if isinstance(decision, SpeechStarted)
-                else self._session.speech_stopped(decision.end_ms)
-            )
+    async def _judge(self) -> None:
+        """Ask Smart Turn whether the turn is over at this pause; audio waits for the answer."""
+        spoken = self._format.decode(self._session.turns.heard_so_far())
+        recent = spoken[-CONTEXT_MS * self._format.rate // 1000 * 2 :]
+        completeness = await self._manager.turn_completeness(
+            resample(recent, self._format.rate, SAMPLE_RATE)
+        )
+        decision = self._detector.judged(completeness)
+        if decision is not None:
+            self._decided(decision)
+
+    def _decided(self, decision: SpeechStarted | SpeechStopped) -> None:
+        self._perform(
+            self._session.speech_started(decision.onset_ms)
+            if isinstance(decision, SpeechStarted)
+            else self._session.speech_stopped(decision.end_ms)
+        )
 
     def _detector_resampler(self) -> Resampler:
         return Resampler(self._format.rate, SAMPLE_RATE, "LQ")
 
     def _set_format(self, audio_format: AudioFormat) -> None:
         # What the old filter still holds back goes first: offsets count every sample.
-        self._detect(self._to_detector.flush())
+        for decision in self._detector.push(self._to_detector.flush()):
+            if not isinstance(decision, SpeechPaused):
+                self._decided(decision)
         if self._feed is not None:
             item_id, resampler = self._feed
             self._push(TurnAudioFrame(item_id, resampler.flush()))
@@ -203,7 +229,8 @@ class RealtimeTransport(BaseTransport):
             match effect:
                 case Send(event):
                     self._log.observe(event)
-                    self._outbox.put(serialize(event))
+                    for written in self._dialect.render(event):
+                        self._outbox.put(serialize(written))
                 case SetInputFormat(audio_format):
                     self._set_format(audio_format)
                 case SetTurnDetection(settings):

@@ -7,6 +7,7 @@ session, so the same audio always gives the same offsets, however it was chunked
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
@@ -24,6 +25,13 @@ START_WINDOWS = 3
 """Voiced windows in a row that make an onset: a click or a cough is shorter than 96 ms."""
 HYSTERESIS = 0.15
 """Speech ends this far below the threshold at which it began, as Silero's authors advise."""
+
+SEMANTIC_THRESHOLD = 0.5
+"""Probability of speech that counts under `semantic_vad`, which has no threshold of its own."""
+JUDGE_AFTER_MS = 200
+"""Pause after which Smart Turn is asked: it was trained on turns that end with one."""
+_CEILINGS_MS = {"low": 8000, "medium": 4000, "high": 2000, "auto": 4000}
+_COMPLETE_FROM = {"low": 0.7, "medium": 0.5, "high": 0.3, "auto": 0.5}
 
 _CONTEXT_SAMPLES = 64
 # Silero loses its ear after a long stretch without speech. As in Pipecat's own analyzer, its
@@ -110,25 +118,45 @@ class SpeechStopped:
     end_ms: int
 
 
+@dataclass(frozen=True, slots=True)
+class SpeechPaused:
+    """A pause has lasted long enough to ask whether the turn is over; it lasts up to `at_ms`."""
+
+    at_ms: int
+
+
+Decision = SpeechStarted | SpeechStopped | SpeechPaused
+
+
 class SpeechDetector:
     """Turns probabilities into onsets and offsets: a pure state machine on the 32 ms grid."""
 
-    def __init__(self, threshold: float, silence_ms: int, *, speaking: bool = False) -> None:
+    def __init__(
+        self,
+        threshold: float,
+        silence_ms: int,
+        *,
+        judge_after_ms: int | None = None,
+        speaking: bool = False,
+    ) -> None:
         """Start in silence, or in the middle of speech.
 
         Args:
             threshold: Probability from which a window is voiced (0–1).
             silence_ms: Silence that ends speech, in milliseconds; rounded up to windows.
+            judge_after_ms: Pause after which `SpeechPaused` asks for a judgement; None: never.
             speaking: Whether speech has begun already.
         """
         self._threshold = threshold
         self._exit_threshold = max(threshold - HYSTERESIS, 0.01)
-        self._silence_windows = max(1, -(-silence_ms // WINDOW_MS))
+        self._longest_windows = _windows(silence_ms)
+        self._silence_windows = self._longest_windows
+        self._judge_windows = None if judge_after_ms is None else _windows(judge_after_ms)
         self._voiced = 0
         self._silent = 0
         self.speaking = speaking
 
-    def next(self, index: int, probability: float) -> SpeechStarted | SpeechStopped | None:
+    def next(self, index: int, probability: float) -> Decision | None:
         """Take the score of window `index`, counted from the first of the session."""
         if not self.speaking:
             self._voiced = self._voiced + 1 if probability >= self._threshold else 0
@@ -137,11 +165,31 @@ class SpeechDetector:
             self.speaking = True
             self._silent = 0
             return SpeechStarted((index + 1 - START_WINDOWS) * WINDOW_MS)
-        self._silent = self._silent + 1 if probability < self._exit_threshold else 0
-        if self._silent < self._silence_windows:
+        if probability >= self._exit_threshold:
+            self._silent = 0
+            self._silence_windows = self._longest_windows
             return None
+        self._silent += 1
+        if self._silent >= self._silence_windows:
+            return self._stop(index)
+        if self._silent == self._judge_windows:
+            return SpeechPaused((index + 1) * WINDOW_MS)
+        return None
+
+    def judged(self, index: int, silence_ms: int) -> SpeechStopped | None:
+        """Take the judgement on the pause at window `index`.
+
+        Args:
+            index: The window that was answered with `SpeechPaused`.
+            silence_ms: How long this pause, all of it, must last to end the turn.
+        """
+        self._silence_windows = _windows(silence_ms)
+        return self._stop(index) if self._silent >= self._silence_windows else None
+
+    def _stop(self, index: int) -> SpeechStopped:
         self.speaking = False
         self._voiced = 0
+        self._silence_windows = self._longest_windows
         return SpeechStopped((index + 1) * WINDOW_MS)
 
 
@@ -171,10 +219,12 @@ class TurnDetector:
         self._stream.reset()
         self._detector = None if self._settings is None else _detector(self._settings)
 
-    def push(self, pcm: bytes) -> list[SpeechStarted | SpeechStopped]:
-        """Take audio of any length; return what was decided on it, in order."""
+    def push(self, pcm: bytes) -> Iterator[Decision]:
+        """Take audio of any length; yield what is decided on it, in order.
+
+        After `SpeechPaused` the caller may call `judged` before it goes on.
+        """
         self._pending += pcm
-        decisions: list[SpeechStarted | SpeechStopped] = []
         while len(self._pending) >= WINDOW_BYTES:
             window = bytes(self._pending[:WINDOW_BYTES])
             del self._pending[:WINDOW_BYTES]
@@ -183,10 +233,31 @@ class TurnDetector:
                 score = self._stream.score(window, speaking=speaking)
                 decision = self._detector.next(self._index, score)
                 if decision is not None:
-                    decisions.append(decision)
+                    yield decision
             self._index += 1
-        return decisions
+
+    def judged(self, completeness: float) -> SpeechStopped | None:
+        """Say how likely (0–1) the turn is over at the pause that `push` has just yielded.
+
+        A turn that sounds complete ends at once; any other pause must last the longer, the less
+        complete it sounds, up to the ceiling of the session's eagerness (§C.4).
+        """
+        if self._detector is None or self._settings is None:
+            return None
+        eagerness = self._settings["eagerness"]
+        complete = completeness >= _COMPLETE_FROM[eagerness]
+        silence_ms = 0 if complete else round(_CEILINGS_MS[eagerness] * (1 - completeness))
+        return self._detector.judged(self._index, silence_ms)
+
+
+def _windows(ms: int) -> int:
+    return max(1, -(-ms // WINDOW_MS))
 
 
 def _detector(settings: dict[str, Any], *, speaking: bool = False) -> SpeechDetector:
+    if settings["type"] == "semantic_vad":
+        ceiling = _CEILINGS_MS[settings["eagerness"]]
+        return SpeechDetector(
+            SEMANTIC_THRESHOLD, ceiling, judge_after_ms=JUDGE_AFTER_MS, speaking=speaking
+        )
     return SpeechDetector(settings["threshold"], settings["silence_duration_ms"], speaking=speaking)

@@ -1,0 +1,34 @@
+"""How a client writes and reads the protocol: a translation at the edge.
+
+The session speaks GA only. A dialect turns a client's text frames into GA client events, and the
+session's GA server events into what the client expects.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from client_events import ClientEvent
+from protocol import ServerEvent, parse_client_event
+
+
+class Dialect(Protocol):
+    """One client's dialect."""
+
+    def parse(self, raw: str) -> ClientEvent:
+        """Read a text frame; raises `ProtocolError` in the client's own terms."""
+
+    def render(self, event: ServerEvent) -> list[ServerEvent]:
+        """Write a server event; some have no counterpart, some have several."""
+
+
+class GADialect:
+    """The current protocol: nothing to translate."""
+
+    def parse(self, raw: str) -> ClientEvent:
+        """Read a text frame."""
+        return parse_client_event(raw)
+
+    def render(self, event: ServerEvent) -> list[ServerEvent]:
+        """Write a server event."""
+        return [event]
