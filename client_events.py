@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
 
 from validation import unsupported
 
@@ -174,9 +174,34 @@ def _session_type(value: object) -> object:
 
 ToolChoice = Annotated[str | FunctionChoice, BeforeValidator(_tool_choice)]
 MaxTokens = Annotated[int, Field(ge=1, le=4096)] | Literal["inf"]
-_NO_REASONING = _only_null("Reasoning effort is not supported by this server yet.")
-_NO_PARALLEL = _only_null("'parallel_tool_calls' is not supported by this server yet.")
+Temperature = Annotated[float, Field(ge=0.6, le=1.2)]
 _NO_PROMPT = _only_null("Prompt templates are not supported by this server; use 'instructions'.")
+
+
+class Reasoning(_Model):
+    """How long the model may think (§C.2)."""
+
+    effort: Literal["minimal", "low", "medium", "high", "xhigh"] | None = None
+
+
+class TokenLimits(_Model):
+    """`token_limits` of a truncation."""
+
+    post_instructions: Annotated[int, Field(ge=0)] | None = None
+
+
+class RetentionRatio(_Model):
+    """Truncation that drops more than needed, so that prompt caches stay warm (§C.7)."""
+
+    type: Literal["retention_ratio"]
+    retention_ratio: Annotated[float, Field(ge=0.0, le=1.0)]
+    token_limits: TokenLimits | None = None
+
+
+Truncation = Annotated[
+    Annotated[Literal["auto", "disabled"], Tag("mode")] | Annotated[RetentionRatio, Tag("ratio")],
+    Discriminator(lambda value: "mode" if isinstance(value, str) else "ratio"),
+]
 
 
 class SessionPatch(_Model):
@@ -191,36 +216,37 @@ class SessionPatch(_Model):
     tool_choice: ToolChoice | None = None
     max_output_tokens: MaxTokens | None = None
     tracing: Annotated[Literal["auto"] | Tracing | None, BeforeValidator(_tracing)] = None
-    truncation: (
-        Annotated[
-            Literal["auto", "disabled"],
-            BeforeValidator(
-                lambda value: (
-                    value
-                    if isinstance(value, str)
-                    else _refuse(
-                        "Truncation by retention ratio is not supported by this server yet."
-                    )
-                )
-            ),
-        ]
-        | None
-    ) = None
+    truncation: Truncation | None = None
     prompt: Annotated[None, _NO_PROMPT] = None
-    include: Annotated[
-        None, _only_null("Log probabilities are not supported by this server; send null.")
-    ] = None
-    reasoning: Annotated[None, _NO_REASONING] = None
-    parallel_tool_calls: Annotated[None, _NO_PARALLEL] = None
+    include: list[Literal["item.input_audio_transcription.logprobs"]] | None = None
+    reasoning: Reasoning | None = None
+    parallel_tool_calls: bool | None = None
 
 
-def _refuse(reason: str) -> None:
-    raise unsupported(reason)
+class BetaSessionPatch(SessionPatch):
+    """What a beta client may change on top (§B.16); GA has no `temperature` (§A.9)."""
+
+    temperature: Temperature | None = None
 
 
 class _InputText(_Model):
     type: Literal["input_text"]
     text: str
+
+
+class _InputAudio(_Model):
+    type: Literal["input_audio"]
+    audio: str
+    transcript: str | None = None
+
+
+class _InputImage(_Model):
+    type: Literal["input_image"]
+    image_url: str
+    detail: Literal["auto", "low", "high"] | None = None
+
+
+_UserContent = Annotated[_InputText | _InputAudio | _InputImage, Field(discriminator="type")]
 
 
 class _OutputText(_Model):
@@ -247,7 +273,7 @@ class UserMessage(_Item):
 
     type: Literal["message"]
     role: Literal["user"]
-    content: list[_InputText]
+    content: list[_UserContent]
 
 
 class AssistantMessage(_Item):
@@ -315,8 +341,14 @@ class ResponseOptions(_Model):
     conversation: Literal["auto", "none"] | None = None
     input: list[ResponseInput] | None = None
     prompt: Annotated[None, _NO_PROMPT] = None
-    reasoning: Annotated[None, _NO_REASONING] = None
-    parallel_tool_calls: Annotated[None, _NO_PARALLEL] = None
+    reasoning: Reasoning | None = None
+    parallel_tool_calls: bool | None = None
+
+
+class BetaResponseOptions(ResponseOptions):
+    """What a beta client may override on top (§B.16)."""
+
+    temperature: Temperature | None = None
 
 
 class ClientEvent(_Model):

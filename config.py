@@ -108,6 +108,8 @@ class LLMConfig(_Provider):
     """`embedded`: the built-in rule-based assistant. `openai`: any OpenAI-compatible server."""
     model: str | None = None
     """Model name as the provider knows it; None: the provider's default."""
+    context_tokens: int | None = Field(None, ge=256)
+    """Tokens the model reads; older items are left out beyond it. None: it is not limited here."""
     temperature: float | None = Field(None, ge=0.0, le=2.0)
     """Sampling temperature; None leaves it to the provider."""
     default_instructions: str = DEFAULT_INSTRUCTIONS
@@ -187,7 +189,14 @@ def load_settings(toml: str | Path | None = None, /, **overrides: Any) -> Settin
             sources = (init_settings, env_settings, dotenv_settings)
             if path is None:
                 return sources
-            return (*sources, TomlConfigSettingsSource(settings_cls, toml_file=path))
+            file = TomlConfigSettingsSource(settings_cls, toml_file=path)
+            unknown = sorted(set(file.toml_data) - set(Settings.model_fields))
+            if unknown:
+                raise ConfigError(
+                    f"Bad setting {unknown[0]}: {path} may have the tables "
+                    f"{', '.join(Settings.model_fields)}. Look at config.py."
+                )
+            return (*sources, file)
 
     try:
         loaded = _FileSettings(**overrides)
@@ -204,9 +213,7 @@ def _explain(error: ValidationError) -> str:
     group, *rest = (str(part) for part in first["loc"])
     name = ".".join([group, *rest])
     variable = "REALTIME_" + "__".join([group, *rest]).upper()
-    value = (
-        "" if first["type"] == "extra_forbidden" or "key" in name else f", not {first['input']!r}"
-    )
+    value = "" if first["type"] == "extra_forbidden" else _shown(first["input"], rest)
     reason = {"extra_forbidden": "there is no setting of that name"}.get(
         first["type"], first["msg"][0].lower() + first["msg"][1:]
     )
@@ -214,3 +221,10 @@ def _explain(error: ValidationError) -> str:
         f"Bad setting {name}: {reason}{value}. "
         f"Look at {variable}, .env, the --config file and config.py."
     )
+
+
+def _shown(value: object, path: list[str]) -> str:
+    """Say what was found, unless a key may be in it: a key itself, options, or a whole group."""
+    plain = isinstance(value, str | int | float) and path
+    secret = any("key" in part or part == "options" for part in path)
+    return f", not {value!r}" if plain and not secret else ""

@@ -32,9 +32,11 @@ class Item:
     content: list[dict[str, Any]] = field(default_factory=list)
     """Content parts in wire form, without audio bytes."""
     audio: bytearray = field(default_factory=bytearray)
-    """Audio of the first content part, as it was written or sent."""
+    """Audio of one content part, as it was written or sent."""
     format: AudioFormat = field(default_factory=AudioFormat)
     """Format of `audio`."""
+    audio_index: int = 0
+    """Which content part the audio belongs to."""
     transcript_state: Transcript = "none"
     """For user audio: whether the recogniser has answered."""
     spoken: list[SpokenText] = field(default_factory=list)
@@ -70,7 +72,7 @@ class Item:
             }
         content = [dict(part) for part in self.content]
         if with_audio and content and self.audio:
-            content[0]["audio"] = encode_audio(bytes(self.audio))
+            content[self.audio_index]["audio"] = encode_audio(bytes(self.audio))
         return {
             "id": self.id,
             "type": self.type,
@@ -90,6 +92,11 @@ class Item:
         if self.heard is not None:
             return self.heard
         return "".join(part.get("text") or part.get("transcript") or "" for part in self.content)
+
+    @property
+    def images(self) -> list[dict[str, Any]]:
+        """The image parts."""
+        return [part for part in self.content if part["type"] == "input_image"]
 
     def forget_unheard(self, ms: float) -> None:
         """Keep for the model the words of the first `ms` milliseconds: by clause, then by letters.
@@ -237,6 +244,17 @@ def duplicate_item(item_id: str) -> ProtocolError:
     )
 
 
+def _content(item: Item) -> str | list[dict[str, Any]]:
+    if not item.images:
+        return item.text
+    words = [{"type": "text", "text": item.text}] if item.text else []
+    pictures = [
+        {"type": "image_url", "image_url": {"url": part["image_url"], "detail": part["detail"]}}
+        for part in item.images
+    ]
+    return words + pictures
+
+
 def render_messages(items: list[Item]) -> list[dict[str, Any]]:
     """Write items as chat-completions messages.
 
@@ -246,8 +264,8 @@ def render_messages(items: list[Item]) -> list[dict[str, Any]]:
     results = {item.call_id: item for item in items if item.type == "function_call_output"}
     messages: list[dict[str, Any]] = []
     for item in items:
-        if item.type == "message" and item.text:
-            messages.append({"role": item.role, "content": item.text})
+        if item.type == "message" and (item.text or item.images):
+            messages.append({"role": item.role, "content": _content(item)})
         elif item.type == "function_call" and item.call_id in results:
             call = {
                 "id": item.call_id,

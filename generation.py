@@ -43,6 +43,13 @@ class ResponseRequest:
     tool_choice: str | dict[str, Any] = "auto"
     """`auto`, `none`, `required` or `{"type": "function", "name": …}`."""
     max_output_tokens: int | None = None
+    reasoning_effort: str | None = None
+    """`minimal` … `xhigh`; None leaves it to the provider."""
+    parallel_tool_calls: bool | None = None
+    """False: at most one tool call; None leaves it to the provider."""
+    temperature: float | None = None
+    """Only beta clients can set it (§B.16); None leaves it to the server's configuration. The
+    `embedded` and `scripted` models are deterministic: to them it means nothing."""
     voice: str = "alloy"
     speed: float = 1.0
     """Pace of the voice, without a change of pitch."""
@@ -68,6 +75,13 @@ class Capabilities:
     """ISO 639-1 codes the recogniser accepts; None: any."""
     transcription_prompt: bool = True
     """Whether the recogniser takes a prompt."""
+    logprobs: bool = True
+    """Whether the recogniser reports log probabilities."""
+    images: bool = True
+    """Whether the model may be given images."""
+    reasoning: bool = True
+    """Whether the model takes a reasoning effort."""
+    llm_name: str = "the model"
     stt_name: str = "the recogniser"
     tts_name: str = "the voice"
 

@@ -93,6 +93,10 @@ class PipelineManager:
             voices=self.tts.voices,
             languages=self.stt.languages,
             transcription_prompt=self.stt.accepts_prompt,
+            logprobs=self.stt.logprobs,
+            images=self.llm.images,
+            reasoning=self.llm.reasoning,
+            llm_name=self.llm.label,
             stt_name=self.stt.label,
             tts_name=self.tts.label,
         )

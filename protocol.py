@@ -12,6 +12,7 @@ import json
 import math
 import secrets
 import string
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, get_args
 
 from openai.types.realtime import RealtimeSessionCreateRequest
@@ -31,6 +32,7 @@ __all__ = [
     "parse_client_event",
     "serialize",
     "server_event",
+    "validate_event",
 ]
 
 ServerEvent = dict[str, Any]
@@ -103,11 +105,14 @@ def serialize(event: ServerEvent) -> str:
     return json.dumps(event, ensure_ascii=False, separators=(",", ":"))
 
 
-def parse_client_event(raw: str) -> ClientEvent:
+def parse_client_event(
+    raw: str, validate: Callable[[dict[str, Any]], ClientEvent] | None = None
+) -> ClientEvent:
     """Parse and validate one text frame.
 
-    `input_audio_buffer.append` comes fifty times a second, so it takes a short cut around the
-    model validation; its audio is checked by `decode_audio`.
+    Args:
+        raw: The frame.
+        validate: How to read the message in it; None: `validate_event`.
 
     Raises:
         ProtocolError: The event is not valid; nothing of it may be applied (§A.0).
@@ -122,7 +127,7 @@ def parse_client_event(raw: str) -> ClientEvent:
                 "invalid_event",
                 f"Invalid event: more than {MAX_DEPTH} levels of arrays and objects.",
             )
-        return _validate(message)
+        return (validate or validate_event)(message)
     except ProtocolError as error:
         raise error.answering(event_id) from None
 
@@ -196,7 +201,24 @@ def _deeper_than(value: Any, limit: int) -> bool:
     return bool(level)
 
 
-def _validate(message: dict[str, Any]) -> ClientEvent:
+def validate_event(
+    message: dict[str, Any],
+    models: Mapping[str, type[ClientEvent]] = CLIENT_EVENTS,
+    announced: Sequence[str] = _ANNOUNCED_TYPES,
+) -> ClientEvent:
+    """Validate a message.
+
+    `input_audio_buffer.append` comes fifty times a second, so it takes a short cut around the
+    model validation; its audio is checked by `decode_audio`.
+
+    Args:
+        message: The JSON object of a frame.
+        models: Event type → its model.
+        announced: The types to list when it is none of these.
+
+    Raises:
+        ProtocolError: The event is not valid.
+    """
     type_ = message.get("type")
     if type_ is None:
         raise ProtocolError(
@@ -210,9 +232,9 @@ def _validate(message: dict[str, Any]) -> ClientEvent:
             return AppendAudio.model_construct(
                 type="input_audio_buffer.append", event_id=event_id, audio=audio
             )
-    model = CLIENT_EVENTS.get(type_)
+    model = models.get(type_)
     if model is None:
-        raise invalid_value(type_, _ANNOUNCED_TYPES, "type")
+        raise invalid_value(type_, announced, "type")
     try:
         return model.model_validate(message)
     except ValidationError as error:

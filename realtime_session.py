@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 from audio_format import AudioFormat
 from client_events import (
     AppendAudio,
+    BetaResponseOptions,
     CancelResponse,
     ClearAudio,
     ClientEvent,
@@ -21,7 +22,6 @@ from client_events import (
     CreateItem,
     CreateResponse,
     DeleteItem,
-    FunctionCall,
     FunctionCallOutput,
     ItemReference,
     ResponseAudioOutput,
@@ -30,6 +30,8 @@ from client_events import (
     TruncateItem,
     UpdateSession,
 )
+from client_items import build_item
+from context_window import ContextTooLong, fit
 from conversation import Conversation, Item, duplicate_item, render_messages
 from dialect import Dialect, GADialect
 from effects import (
@@ -188,11 +190,18 @@ class RealtimeSession:
     def _create_item(self, event: CreateItem) -> list[Effect]:
         if isinstance(event.item, FunctionCallOutput):
             self.conversation.check_tool_output(event.item.call_id)
-        item = _item_from(event.item)
+        item = build_item(event.item, self.config.input_format, self.config.capabilities)
         if self.turns.open is not None and item.id == self.turns.open.item_id:
             raise duplicate_item(item.id)
         previous = self.conversation.insert(item, event.previous_item_id)
-        return self._item_is_complete(item, previous)
+        return [*self._item_is_complete(item, previous), *self._transcribe(item)]
+
+    def _transcribe(self, item: Item) -> list[Effect]:
+        """Ask for the transcript of audio that came in an item."""
+        if item.transcript_state != "pending":
+            return []
+        settings = self.config.transcription_settings
+        return [Transcribe(item.id, bytes(item.audio), item.format, settings)]
 
     def _retrieve_item(self, event: RetrieveItem) -> list[Effect]:
         item = self.conversation.get(event.item_id)
@@ -232,7 +241,10 @@ class RealtimeSession:
                 "Conversation already has an active response in progress: "
                 f"{active.id}. Wait until the response is finished before creating a new one.",
             )
-        return self._open_response(self._spec(options, in_conversation=in_conversation))
+        spec = self._spec(options, in_conversation=in_conversation)
+        own = [item for item in spec.input or [] if self.conversation.get(item.id) is not item]
+        effects = self._open_response(spec)
+        return effects + [effect for item in own for effect in self._transcribe(item)]
 
     def _cancel_response(self, event: CancelResponse) -> list[Effect]:
         response = (
@@ -308,7 +320,7 @@ class RealtimeSession:
         item = self._pending(item_id)
         if item is None:
             return []
-        item.content[0]["transcript"] = text
+        item.content[item.audio_index]["transcript"] = text
         item.transcript_state = "done"
         effects: list[Effect] = []
         if item.announced:
@@ -318,7 +330,10 @@ class RealtimeSession:
                 effects.append(
                     Send(
                         server_event(
-                            f"{prefix}.delta", item_id=item_id, content_index=0, delta=text
+                            f"{prefix}.delta",
+                            item_id=item_id,
+                            content_index=item.audio_index,
+                            delta=text,
                         )
                     )
                 )
@@ -327,7 +342,7 @@ class RealtimeSession:
                     server_event(
                         f"{prefix}.completed",
                         item_id=item_id,
-                        content_index=0,
+                        content_index=item.audio_index,
                         transcript=text,
                         usage={"type": "duration", "seconds": seconds},
                     )
@@ -348,7 +363,7 @@ class RealtimeSession:
                     server_event(
                         "conversation.item.input_audio_transcription.failed",
                         item_id=item_id,
-                        content_index=0,
+                        content_index=item.audio_index,
                         error={
                             "type": error.type,
                             "code": error.code,
@@ -362,8 +377,11 @@ class RealtimeSession:
         return effects + self._start_ready_responses()
 
     def _pending(self, item_id: str) -> Item | None:
-        item = self.conversation.get(item_id)
-        return item if item is not None and item.transcript_state == "pending" else None
+        known = [*self.conversation, *(item for r in self._waiting for item in r.context)]
+        return next(
+            (item for item in known if item.id == item_id and item.transcript_state == "pending"),
+            None,
+        )
 
     # --- the response pipelines (generation.PipelineSignals, with effects) -------------------
 
@@ -475,10 +493,21 @@ class RealtimeSession:
                 else choice.model_dump()
             ),
             max_output_tokens=options.max_output_tokens or config.max_output_tokens,
+            reasoning_effort=config.reasoning_effort(options.reasoning),
+            parallel_tool_calls=(
+                config.parallel_tool_calls
+                if options.parallel_tool_calls is None
+                else options.parallel_tool_calls
+            ),
+            temperature=self._temperature(options),
             metadata=options.metadata,
             in_conversation=in_conversation,
             input=None if options.input is None else self._resolve(options.input),
         )
+
+    def _temperature(self, options: ResponseOptions) -> float | None:
+        asked = options.temperature if isinstance(options, BetaResponseOptions) else None
+        return self.config.temperature if asked is None else asked
 
     def _output_format(self, output: ResponseAudioOutput | None) -> AudioFormat:
         if output is None or output.format is None:
@@ -498,7 +527,9 @@ class RealtimeSession:
                     )
                 items.append(item)
             else:
-                items.append(_item_from(given))
+                path = f"response.input[{index}]"
+                config = self.config
+                items.append(build_item(given, config.input_format, config.capabilities, path))
         return items
 
     def _answer(self, item_id: str) -> list[Effect]:
@@ -530,6 +561,14 @@ class RealtimeSession:
                 # The detector took a noise for a turn: there is nothing to answer.
                 effects += self._events(response, response.finish("stop", None))
                 continue
+            config = self.config
+            try:
+                response.context = context = fit(
+                    context, spec.instructions, config.truncation, config.context_tokens
+                )
+            except ContextTooLong as too_long:
+                effects += self._events(response, response.fail(too_long.error))
+                continue
             limit = spec.max_output_tokens
             response.started = True
             effects.append(
@@ -541,6 +580,9 @@ class RealtimeSession:
                         tools=spec.tools,
                         tool_choice=spec.tool_choice,
                         max_output_tokens=limit if isinstance(limit, int) else None,
+                        reasoning_effort=spec.reasoning_effort,
+                        parallel_tool_calls=spec.parallel_tool_calls,
+                        temperature=spec.temperature,
                         voice=spec.voice,
                         speed=spec.speed,
                         spoken=spec.spoken,
@@ -568,20 +610,3 @@ class RealtimeSession:
             item_id, self._turn_due = self._turn_due, None
             effects += self._answer(item_id)
         return effects
-
-
-def _item_from(given: Any) -> Item:
-    """Build an item out of a client's description of it."""
-    item_id = given.id or new_id("item")
-    if isinstance(given, FunctionCall):
-        return Item(
-            item_id,
-            "function_call",
-            name=given.name,
-            arguments=given.arguments,
-            call_id=given.call_id or new_id("call"),
-        )
-    if isinstance(given, FunctionCallOutput):
-        return Item(item_id, "function_call_output", call_id=given.call_id, output=given.output)
-    content = [part.model_dump() for part in given.content]
-    return Item(item_id, "message", role=given.role, content=content)

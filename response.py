@@ -44,6 +44,10 @@ class ResponseSpec:
     """Context of its own instead of the conversation's."""
     speed: float = 1.0
     """Pace of the voice."""
+    reasoning_effort: str | None = None
+    parallel_tool_calls: bool | None = None
+    temperature: float | None = None
+    """Only beta clients can set it (§B.16)."""
     answers: str | None = None
     """The user item that a detected turn made, and that this response answers by itself."""
 
@@ -119,6 +123,7 @@ class Response:
             "audio": {"output": {"format": spec.format.wire(), "voice": spec.voice}},
             "usage": self._usage,
             "metadata": spec.metadata,
+            **({} if spec.temperature is None else {"temperature": spec.temperature}),
         }
 
     def created(self) -> list[ServerEvent]:

@@ -10,7 +10,7 @@ from copy import deepcopy
 from typing import Any
 
 from audio_format import AudioFormat
-from client_events import SessionPatch
+from client_events import Reasoning, SessionPatch
 from config import Settings
 from generation import Capabilities, TranscriptionSettings
 from validation import ProtocolError, invalid_value
@@ -28,7 +28,15 @@ _SEMANTIC_VAD = {
 _READ_ONLY = {"type", "model"}
 # `null` clears these; for any other field it means "unchanged" (§A.1).
 _NULLABLE = {"turn_detection", "noise_reduction", "transcription", "tracing", "prompt"}
-_REPLACED_WHOLE = {"tools", "tool_choice", "output_modalities", "truncation", "tracing", "format"}
+_REPLACED_WHOLE = {
+    "tools",
+    "tool_choice",
+    "output_modalities",
+    "truncation",
+    "tracing",
+    "format",
+    "reasoning",
+}
 
 
 class SessionConfig:
@@ -52,7 +60,8 @@ class SessionConfig:
             model: The model name the client asked for; echoed as it is.
             now: Unix time in seconds, from which the session's lifetime counts.
         """
-        self._capabilities = capabilities
+        self.capabilities = capabilities
+        self.context_tokens = settings.llm.context_tokens
         self._default_turn_detection = {
             "type": "server_vad",
             "threshold": settings.vad.threshold,
@@ -109,6 +118,13 @@ class SessionConfig:
                 what is asked.
         """
         merged = deepcopy(self._wire)
+        self.reasoning_effort(patch.reasoning, "session.reasoning")
+        if patch.include and not self.capabilities.logprobs:
+            raise ProtocolError(
+                "invalid_value",
+                f"{self.capabilities.stt_name} reports no log probabilities.",
+                "session.include",
+            )
         self._merge(merged, patch.model_dump(exclude_unset=True, exclude=_READ_ONLY))
         output = patch.audio and patch.audio.output
         if output and output.voice is not None:
@@ -124,7 +140,7 @@ class SessionConfig:
                 "cannot_update_voice",
                 "Cannot update a conversation's voice if assistant audio is present.",
             )
-        voices = self._capabilities.voices
+        voices = self.capabilities.voices
         if voices is not None and voice not in voices:
             raise invalid_value(voice, sorted(voices), param)
 
@@ -132,7 +148,7 @@ class SessionConfig:
         if transcription is None:
             return
         path = "session.audio.input.transcription"
-        can = self._capabilities
+        can = self.capabilities
         language = transcription["language"]
         if language and can.languages is not None and _base(language) not in can.languages:
             raise ProtocolError(
@@ -212,10 +228,45 @@ class SessionConfig:
         return choice
 
     @property
+    def truncation(self) -> str | dict[str, Any]:
+        """What to do when the conversation outgrows the model (§C.7)."""
+        truncation: str | dict[str, Any] = self._wire["truncation"]
+        return truncation
+
+    @property
     def max_output_tokens(self) -> int | str:
         """A number, or `inf`."""
         limit: int | str = self._wire["max_output_tokens"]
         return limit
+
+    def reasoning_effort(
+        self, asked: Reasoning | None = None, param: str = "response.reasoning"
+    ) -> str | None:
+        """Return the effort for a response: what is asked for it, else the session's.
+
+        Raises:
+            ProtocolError: The model does not reason (§A.1).
+        """
+        effort: str | None = (self._wire.get("reasoning") or {}).get("effort")
+        if asked is None or asked.effort is None:
+            return effort
+        if not self.capabilities.reasoning:
+            raise ProtocolError(
+                "invalid_value", f"{self.capabilities.llm_name} takes no reasoning effort.", param
+            )
+        return asked.effort
+
+    @property
+    def parallel_tool_calls(self) -> bool | None:
+        """Whether several tools may be called at once; None leaves it to the model."""
+        parallel: bool | None = self._wire.get("parallel_tool_calls")
+        return parallel
+
+    @property
+    def temperature(self) -> float | None:
+        """Sampling temperature, if a beta client set one (§B.16)."""
+        temperature: float | None = self._wire.get("temperature")
+        return temperature
 
     @property
     def voice(self) -> str:

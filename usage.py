@@ -16,6 +16,8 @@ from generation import TokenUsage
 USER_MS_PER_TOKEN = 100
 ASSISTANT_MS_PER_TOKEN = 50
 CHARACTERS_PER_TOKEN = 4
+IMAGE_TOKENS = {"low": 85, "high": 765, "auto": 765}
+"""Tokens of an image by its detail; an estimate, as models differ."""
 
 
 def estimate_tokens(text: str) -> int:
@@ -25,7 +27,7 @@ def estimate_tokens(text: str) -> int:
 
 def no_usage() -> dict[str, Any]:
     """Return the usage of a response that never reached the model: all zeros (§B)."""
-    return _usage(0, 0, 0, 0, 0)
+    return _usage(0, 0, 0, 0, 0, 0)
 
 
 def response_usage(
@@ -53,20 +55,21 @@ def response_usage(
         for item in context
     )
     audio_out = sum(int(item.audio_ms / ASSISTANT_MS_PER_TOKEN) for item in output)
-    return _usage(text_in, audio_in, cached, text_out, audio_out)
+    image_in = sum(IMAGE_TOKENS[part["detail"]] for item in context for part in item.images)
+    return _usage(text_in, audio_in, image_in, cached, text_out, audio_out)
 
 
 def _usage(
-    text_in: int, audio_in: int, cached: int, text_out: int, audio_out: int
+    text_in: int, audio_in: int, image_in: int, cached: int, text_out: int, audio_out: int
 ) -> dict[str, Any]:
     return {
-        "total_tokens": text_in + audio_in + text_out + audio_out,
-        "input_tokens": text_in + audio_in,
+        "total_tokens": text_in + audio_in + image_in + text_out + audio_out,
+        "input_tokens": text_in + audio_in + image_in,
         "output_tokens": text_out + audio_out,
         "input_token_details": {
             "text_tokens": text_in,
             "audio_tokens": audio_in,
-            "image_tokens": 0,
+            "image_tokens": image_in,
             "cached_tokens": cached,
             "cached_tokens_details": {
                 "text_tokens": cached,

@@ -94,8 +94,8 @@ def explain(error: ValidationError, message: dict[str, Any]) -> ProtocolError:
     entails, then a missing field before a wrong one and that before an unknown one.
     """
     first = min(error.errors(), key=_rank)
-    param = _path(first["loc"], message, keep_last=first["type"] in ("missing", "extra_forbidden"))
     kind = first["type"]
+    param = _path(first["loc"], message, kind)
     context = first.get("ctx", {})
     value = first["input"]
     if kind == "union_tag_not_found":
@@ -172,13 +172,17 @@ def _kind_of(value: object) -> str:
     return next((name for type_, name in names if isinstance(value, type_)), "null")
 
 
-def _path(location: tuple[int | str, ...], message: dict[str, Any], *, keep_last: bool) -> str:
+def _path(location: tuple[int | str, ...], message: dict[str, Any], kind: str) -> str:
     """Write pydantic's location as a dotted path, without the union tags it puts in between."""
     path = ""
     here: Any = message
     tags: list[object] = []
     for index, part in enumerate(location):
-        last = keep_last and index == len(location) - 1
+        last = index == len(location) - 1 and (
+            kind in ("missing", "extra_forbidden")
+            # A field may be named like the type it belongs to.
+            or (not kind.startswith("union_tag") and isinstance(here, dict) and part in here)
+        )
         if not last and part in tags:
             tags.remove(part)
         elif isinstance(part, int) and isinstance(here, list):

@@ -47,6 +47,8 @@ class STTProvider(Provider):
     """ISO 639-1 codes the recogniser accepts; None: any."""
     accepts_prompt: bool = True
     """Whether a transcription prompt has an effect."""
+    logprobs: bool = False
+    """Whether it can report log probabilities, as `logprobs` in a transcription's metadata."""
 
     @abstractmethod
     def create(self) -> STTService:
@@ -60,6 +62,11 @@ class STTProvider(Provider):
 
 class LLMProvider(Provider):
     """A language model."""
+
+    images: bool = True
+    """Whether it may be given images."""
+    reasoning: bool = True
+    """Whether a reasoning effort has an effect."""
 
     @abstractmethod
     def create(self, request: ResponseRequest) -> LLMService:

@@ -54,6 +54,9 @@ class EmbeddedLLM(LLMProvider):
     and before every further one. The default for both is 0: as fast as the pipeline takes it.
     """
 
+    images = False
+    reasoning = False
+
     def __init__(self, config: LLMConfig) -> None:
         """Check the settings.
 
@@ -160,7 +163,8 @@ class AssistantLLMService(LLMService):
             reason = "length"
         elif answer.tool_calls:
             reason = "tool_calls"
-            for index, call in enumerate(answer.tool_calls):
+            most = 1 if request.parallel_tool_calls is False else None
+            for index, call in enumerate(answer.tool_calls[:most]):
                 await self._push_call(index, call)
         usage = _usage(request, answer, "".join(kept))
         await self.push_frame(CompletionFrame(reason=reason, usage=usage))

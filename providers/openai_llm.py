@@ -46,7 +46,9 @@ class OpenAICompatibleLLM(LLMProvider):
 
     def create(self, request: ResponseRequest) -> LLMService[Any]:
         """Build the model of one response."""
-        return _ChatService(self._client, self._model, self._config.temperature, request)
+        asked = request.temperature
+        temperature = self._config.temperature if asked is None else asked
+        return _ChatService(self._client, self._model, temperature, request)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -89,6 +91,10 @@ class _ChatService(OpenAILLMService):
         if request.tools:
             params["tools"] = [_chat_tool(tool) for tool in request.tools]
             params["tool_choice"] = _chat_choice(request.tool_choice)
+            if request.parallel_tool_calls is not None:
+                params["parallel_tool_calls"] = request.parallel_tool_calls
+        if request.reasoning_effort is not None:
+            params["reasoning_effort"] = request.reasoning_effort
         if request.max_output_tokens is not None:
             # Only OpenAI itself has moved on from max_tokens.
             openai = self._shared.base_url is None

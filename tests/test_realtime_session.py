@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from config import LLMConfig, VADConfig
 from audio_format import AudioFormat
+from config import LLMConfig, VADConfig
 from effects import (
     ForgetTurn,
     Generate,
@@ -183,7 +183,12 @@ def test_a_text_message_answered_aloud() -> None:
 
 def test_a_response_asks_for_the_conversation_and_the_session_s_settings() -> None:
     d = driver()
-    tool = {"type": "function", "name": "f", "description": None, "parameters": {}}
+    tool: dict[str, Any] = {
+        "type": "function",
+        "name": "f",
+        "description": None,
+        "parameters": {},
+    }
     d.update(tools=[tool], tool_choice="required", max_output_tokens=99)
     d.say("Hi.")
     d.respond()

@@ -246,7 +246,12 @@ def test_a_tool_s_schema_is_echoed_as_it_is() -> None:
 
 def test_arrays_and_unions_are_replaced_whole() -> None:
     target = config()
-    first = {"type": "function", "name": "a", "description": None, "parameters": {}}
+    first: dict[str, Any] = {
+        "type": "function",
+        "name": "a",
+        "description": None,
+        "parameters": {},
+    }
     apply(target, tools=[first, {**first, "name": "b"}], tool_choice="required")
     wire = apply(target, tools=[{**first, "name": "c"}])
     assert [tool["name"] for tool in wire["tools"]] == ["c"]
@@ -354,7 +359,12 @@ def test_every_update_is_answered_in_order_by_the_whole_session() -> None:
 
 def test_an_update_does_not_alter_a_response_that_was_created() -> None:
     driver = Driver(config())
-    tool = {"type": "function", "name": "f", "description": None, "parameters": {}}
+    tool: dict[str, Any] = {
+        "type": "function",
+        "name": "f",
+        "description": None,
+        "parameters": {},
+    }
     driver.update(tools=[tool], instructions="Old.", max_output_tokens=7)
     (created,) = driver.respond()
     driver.update(

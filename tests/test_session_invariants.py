@@ -122,12 +122,13 @@ class World:
         return known[choice % len(known)] if known else None
 
     def call_id(self, choice: int) -> str:
-        known = [
+        known: list[str] = [
             item.call_id
             for item in self.driver.session.conversation
             if item.type == "function_call"
         ]
-        return [*known, "call_nobody"][choice % (len(known) + 1)]
+        known.append("call_nobody")
+        return known[choice % len(known)]
 
     # --- what happens ---
 

@@ -69,6 +69,11 @@ def create_item(
     return Case(f"item.create: {name}", event, code, param, message)
 
 
+def only(name: str, value: Any) -> dict[str, Any]:
+    """One field."""
+    return {name: value}
+
+
 def user(*content: Any, **fields: Any) -> dict[str, Any]:
     return {"type": "message", "role": "user", "content": list(content), **fields}
 
@@ -171,12 +176,12 @@ SESSION_UPDATE = [
     update("modalities are no array", "invalid_type", "session.output_modalities",
            output_modalities="audio"),
     *[update(f"beta's {name}", "unknown_parameter", f"session.{name}", unknown(f"session.{name}"),
-             **{name: value})
+             **only(name, value))
       for name, value in [("modalities", ["text"]), ("voice", "alloy"), ("temperature", 0.8),
                           ("input_audio_format", "pcm16"), ("output_audio_format", "pcm16"),
                           ("input_audio_transcription", None), ("turn_detection", None),
                           ("max_response_output_tokens", "inf")]],
-    *[update(f"read-only {name}", "unknown_parameter", f"session.{name}", **{name: value})
+    *[update(f"read-only {name}", "unknown_parameter", f"session.{name}", **only(name, value))
       for name, value in [("id", "sess_2"), ("object", "realtime.session"), ("expires_at", 1)]],
     update("the voice, once locked", "cannot_update_voice", None, LOCKED,
            audio={"output": {"voice": "cedar"}}, instructions="not applied"),
@@ -208,14 +213,14 @@ SESSION_UPDATE = [
            tracing={"bogus": 1}),
     update("tracing changed after it was enabled", "invalid_value", "session.tracing",
            given=("tracing",), tracing={"workflow_name": "another"}),
-    update("reasoning", "invalid_value", "session.reasoning", reasoning={"effort": "low"}),
-    update("parallel tool calls", "invalid_value", "session.parallel_tool_calls",
-           parallel_tool_calls=True),
+    update("an unknown effort", "invalid_value", "session.reasoning.effort",
+           reasoning={"effort": "maximum"}),
+    update("parallel_tool_calls a word", "invalid_type", "session.parallel_tool_calls",
+           parallel_tool_calls="yes"),
     update("a prompt template", "invalid_value", "session.prompt", prompt={"id": "pmpt_1"}),
-    update("log probabilities", "invalid_value", "session.include",
-           include=["item.input_audio_transcription.logprobs"]),
-    update("truncation by ratio", "invalid_value", "session.truncation",
-           truncation={"type": "retention_ratio", "retention_ratio": 0.5}),
+    update("an unknown inclusion", "invalid_value", "session.include[0]", include=["x"]),
+    update("retention above 1", "decimal_above_max_value", "session.truncation.retention_ratio",
+           truncation={"type": "retention_ratio", "retention_ratio": 1.5}),
     update("unknown truncation", "invalid_value", "session.truncation", truncation="never"),
     *[audio_in(f"PCM at {rate} Hz", "integer_below_min_value", "format.rate",
                "Invalid 'session.audio.input.format.rate': integer below minimum value. "
@@ -302,9 +307,9 @@ ITEM_CREATE = [
     create_item("the system's words as output", "invalid_value", "item.content[0].type",
                 {"type": "message", "role": "system",
                  "content": [{"type": "output_text", "text": "x"}]}),
-    create_item("input audio", "invalid_value", "item.content[0].type",
-                user({"type": "input_audio", "audio": "AAAA"})),
-    create_item("an image", "invalid_value", "item.content[0].type",
+    create_item("audio that is no base64", "invalid_value", "item.content[0].audio",
+                user({"type": "input_audio", "audio": "*"})),
+    create_item("an image that is none", "invalid_value", "item.content[0].image_url",
                 user({"type": "input_image", "image_url": "data:image/png;base64,AAAA"})),
     create_item("unknown field", "unknown_parameter", "item.bogus", user(TEXT, bogus=1),
                 unknown("item.bogus")),
@@ -385,7 +390,7 @@ RESPONSES = [
             "Wait until the response is finished before creating a new one.", given=("response",)),
     respond("unknown field", "unknown_parameter", "response.bogus", unknown("response.bogus"),
             bogus=1),
-    *[respond(f"beta's {name}", "unknown_parameter", f"response.{name}", **{name: value})
+    *[respond(f"beta's {name}", "unknown_parameter", f"response.{name}", **only(name, value))
       for name, value in [("modalities", ["text"]), ("voice", "alloy"), ("temperature", 0.8),
                           ("output_audio_format", "pcm16"), ("max_response_output_tokens", 5)]],
     respond("speed", "unknown_parameter", "response.audio.output.speed",
@@ -418,12 +423,13 @@ RESPONSES = [
     respond("a reference without id", "missing_required_parameter", "response.input[0].id",
             missing("response.input[0].id"), input=[{"type": "item_reference"}]),
     respond("an unknown item", "invalid_value", "response.input[0].type", input=[{"type": "x"}]),
-    respond("an image", "invalid_value", "response.input[0].content[0].type",
+    respond("an image", "invalid_value", "response.input[0].content[0].image_url",
             input=[user({"type": "input_image", "image_url": "data:,"})]),
     respond("a prompt template", "invalid_value", "response.prompt", prompt={"id": "pmpt_1"}),
-    respond("reasoning", "invalid_value", "response.reasoning", reasoning={"effort": "low"}),
-    respond("parallel tool calls", "invalid_value", "response.parallel_tool_calls",
-            parallel_tool_calls=False),
+    respond("an unknown effort", "invalid_value", "response.reasoning.effort",
+            reasoning={"effort": "maximum"}),
+    respond("parallel_tool_calls a word", "invalid_type", "response.parallel_tool_calls",
+            parallel_tool_calls="yes"),
     respond("tool without a name", "missing_required_parameter", "response.tools[0].name",
             tools=[{"type": "function"}]),
     other("response is no object", "response.create", "invalid_type", "response", response="x"),

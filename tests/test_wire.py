@@ -108,7 +108,7 @@ def test_null_in_an_item_fails() -> None:
 
 
 def test_names_are_stable_and_apart_by_kind() -> None:
-    events = [
+    events: list[Event] = [
         {"type": "a", "event_id": "event_x", "item_id": "item_" + "b" * 21, "note": "item_short"},
         {"type": "b", "event_id": "event_y", "ids": ["resp_" + "c" * 21, "item_" + "d" * 21]},
         {"type": "c", "event_id": "event_z", "item": {"id": "item_" + "b" * 21}},

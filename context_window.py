@@ -1,0 +1,68 @@
+"""Keeps a conversation within what its model can read (§C.7).
+
+Lengths are estimated (`usage.py`), so the window should be set a little below the model's own.
+Instructions and tools are never dropped; tool calls go together with their results.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from conversation import Item
+from generation import ProviderError
+from usage import IMAGE_TOKENS, estimate_tokens
+
+
+class ContextTooLong(Exception):
+    """The conversation does not fit, and truncation is disabled."""
+
+    def __init__(self, tokens: int, limit: int) -> None:
+        super().__init__(f"{tokens} > {limit}")
+        self.error = ProviderError(
+            f"The conversation has about {tokens} tokens, more than the {limit} that the model "
+            "reads, and truncation is disabled.",
+            "context_length_exceeded",
+            "invalid_request_error",
+        )
+
+
+def fit(
+    items: list[Item], instructions: str, truncation: str | dict[str, Any], window: int | None
+) -> list[Item]:
+    """Return the items that the model is given: all, or the newest that fit.
+
+    Args:
+        items: The conversation, oldest first.
+        instructions: The system prompt, which always stays.
+        truncation: `auto`, `disabled` or `{"type": "retention_ratio", …}`.
+        window: Tokens that the model reads; None: unknown, so only the client's limit counts.
+
+    Raises:
+        ContextTooLong: It does not fit and may not be truncated.
+    """
+    ratio = 1.0
+    limit = None if window is None else max(window - estimate_tokens(instructions), 0)
+    if isinstance(truncation, dict):
+        ratio = truncation["retention_ratio"]
+        own = (truncation.get("token_limits") or {}).get("post_instructions")
+        if own is not None:
+            limit = own if limit is None else min(own, limit)
+    if limit is None or _total(items) <= limit:
+        return items
+    if truncation == "disabled":
+        raise ContextTooLong(_total(items), limit)
+    kept = list(items)
+    while kept and _total(kept) > limit * ratio:
+        dropped = kept.pop(0)
+        if dropped.call_id:
+            kept = [item for item in kept if item.call_id != dropped.call_id]
+    return kept
+
+
+def _total(items: list[Item]) -> int:
+    return sum(_tokens(item) for item in items)
+
+
+def _tokens(item: Item) -> int:
+    pictures = sum(IMAGE_TOKENS[part["detail"]] for part in item.images)
+    return estimate_tokens(item.text or item.arguments or item.output) + pictures

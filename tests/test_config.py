@@ -1,0 +1,275 @@
+"""Where settings come from, which source wins, and what is said when one cannot be used."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from config import (
+    DEFAULT_INSTRUCTIONS,
+    VENDOR_KEYS,
+    ConfigError,
+    Settings,
+    load_settings,
+)
+
+SECRET = "sk-very-secret-1234"
+GROUPS = {"server", "audio", "vad", "stt", "llm", "tts"}
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working directory, and none of the settings of whoever runs the tests."""
+    monkeypatch.chdir(tmp_path)
+    for name in list(os.environ):
+        if name.upper().startswith("REALTIME_") or name in VENDOR_KEYS.values():
+            monkeypatch.delenv(name)
+    return tmp_path
+
+
+def toml(here: Path, text: str, name: str = "server.toml") -> Path:
+    path = here / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def dotenv(here: Path, *lines: str) -> None:
+    (here / ".env").write_text("\n".join(lines), encoding="utf-8")
+
+
+def problem(*args: Any, **overrides: Any) -> str:
+    """The message for settings that cannot be used: one line, and no key in it."""
+    with pytest.raises(ConfigError) as caught:
+        load_settings(*args, **overrides)
+    message = str(caught.value)
+    assert message
+    assert "\n" not in message
+    assert SECRET not in message
+    return message
+
+
+# --- sources ---
+
+
+def test_every_setting_has_a_default() -> None:
+    settings = load_settings()
+    assert set(Settings.model_fields) >= GROUPS
+    assert (settings.server.host, settings.server.port) == ("127.0.0.1", 8000)
+    assert settings.server.ws_path == "/v1/realtime"
+    assert settings.audio.OPENAI_SAMPLE_RATE == 24000
+    assert settings.audio.INTERNAL_SAMPLE_RATE == 16000
+    assert (settings.vad.threshold, settings.vad.prefix_padding_ms) == (0.5, 300)
+    assert {settings.stt.provider, settings.llm.provider, settings.tts.provider} == {"embedded"}
+    assert settings.llm.default_instructions == DEFAULT_INSTRUCTIONS
+    assert settings.llm.resolved_key() is None
+
+
+def test_a_toml_file_has_a_table_per_group(here: Path) -> None:
+    path = toml(here, '[server]\nport = 9001\n[llm]\nprovider = "openai"\nmodel = "größer"\n')
+    settings = load_settings(path)
+    assert settings.server.port == 9001
+    assert (settings.llm.provider, settings.llm.model) == ("openai", "größer")
+    assert settings.server.host == "127.0.0.1"
+
+
+def test_a_toml_file_may_carry_a_provider_s_own_options(here: Path) -> None:
+    path = toml(here, "[stt.options]\nbeam = 5\nwords = ['a', 'b']\n")
+    assert load_settings(path).stt.options == {"beam": 5, "words": ["a", "b"]}
+
+
+def test_the_environment_may_name_the_toml_file(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named = toml(here, "[server]\nport = 9001\n")
+    other = toml(here, "[server]\nport = 9002\n", "other.toml")
+    monkeypatch.setenv("REALTIME_CONFIG", str(named))
+    assert load_settings().server.port == 9001
+    assert load_settings(other).server.port == 9002
+
+
+def test_environment_variables_name_group_and_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REALTIME_LLM__API_BASE", "http://localhost:11434/v1")
+    monkeypatch.setenv("REALTIME_VAD__SILENCE_DURATION_MS", "700")
+    monkeypatch.setenv("REALTIME_SERVER__DEBUG", "true")
+    settings = load_settings()
+    assert settings.llm.api_base == "http://localhost:11434/v1"
+    assert settings.vad.silence_duration_ms == 700
+    assert settings.server.debug is True
+
+
+def test_options_may_be_given_as_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REALTIME_TTS__OPTIONS", '{"rate": 2}')
+    assert load_settings().tts.options == {"rate": 2}
+
+
+def test_a_dotenv_file_has_the_names_of_the_environment(here: Path) -> None:
+    dotenv(here, "REALTIME_SERVER__PORT=9001", "# a remark", "UNRELATED=1")
+    assert load_settings().server.port == 9001
+
+
+def test_overrides_are_groups_as_the_command_line_gives_them() -> None:
+    settings = load_settings(server={"port": 0}, llm={"provider": "openai"})
+    assert (settings.server.port, settings.llm.provider) == (0, "openai")
+
+
+def test_each_source_wins_over_the_ones_after_it(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Command line, environment, .env, TOML, default: each names one group member more."""
+    path = toml(
+        here,
+        "[vad]\nthreshold = 0.1\nprefix_padding_ms = 1\nsilence_duration_ms = 1\n"
+        '[server]\nport = 1\nhost = "toml"\n',
+    )
+    dotenv(
+        here,
+        "REALTIME_VAD__THRESHOLD=0.2",
+        "REALTIME_VAD__PREFIX_PADDING_MS=2",
+        "REALTIME_VAD__SILENCE_DURATION_MS=2",
+        "REALTIME_SERVER__PORT=2",
+    )
+    monkeypatch.setenv("REALTIME_VAD__THRESHOLD", "0.3")
+    monkeypatch.setenv("REALTIME_VAD__PREFIX_PADDING_MS", "3")
+    settings = load_settings(path, vad={"threshold": 0.4})
+    assert settings.vad.threshold == 0.4
+    assert settings.vad.prefix_padding_ms == 3
+    assert settings.vad.silence_duration_ms == 2
+    assert settings.server.port == 2
+    assert settings.server.host == "toml"
+    assert settings.server.ws_path == "/v1/realtime"
+
+
+def test_two_loads_share_nothing(here: Path) -> None:
+    path = toml(here, "[stt.options]\nbeam = 5\n")
+    first = load_settings(path)
+    first.stt.options["beam"] = 6
+    first.tts.options["rate"] = 2
+    assert load_settings(path).stt.options == {"beam": 5}
+    assert load_settings(path).tts.options == {}
+
+
+# --- keys ---
+
+
+@pytest.mark.parametrize(("provider", "variable"), VENDOR_KEYS.items())
+def test_a_key_that_is_not_set_is_the_vendor_s_own(
+    provider: str, variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, SECRET)
+    assert load_settings(stt={"provider": provider}).stt.resolved_key() == SECRET
+    assert load_settings(stt={"provider": "embedded"}).stt.resolved_key() is None
+
+
+def test_a_key_that_is_set_wins_over_the_vendor_s(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-of-the-vendor")
+    monkeypatch.setenv("REALTIME_LLM__API_KEY", SECRET)
+    settings = load_settings(llm={"provider": "openai"}, stt={"provider": "openai"})
+    assert settings.llm.resolved_key() == SECRET
+    assert settings.stt.resolved_key() == "sk-of-the-vendor"
+
+
+def test_a_key_shows_in_no_rendering(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REALTIME_LLM__API_KEY", SECRET)
+    settings = load_settings()
+    assert settings.llm.resolved_key() == SECRET
+    for rendering in (repr(settings), str(settings), settings.model_dump_json(), f"{settings.llm}"):
+        assert SECRET not in rendering
+
+
+# --- what cannot be used ---
+
+
+def test_a_missing_file_is_named(here: Path) -> None:
+    message = problem(here / "nowhere.toml")
+    assert "nowhere.toml" in message
+    assert "--config" in message
+
+
+def test_a_file_that_is_no_toml_is_refused(here: Path) -> None:
+    assert "cannot be read" in problem(toml(here, f'[llm\napi_key = "{SECRET}"'))
+
+
+@pytest.mark.parametrize(
+    ("overrides", "name", "told"),
+    [
+        ({"server": {"port": 70000}}, "server.port", "not 70000"),
+        ({"server": {"port": "many"}}, "server.port", "not 'many'"),
+        ({"server": {"ws_path": "no/slash"}}, "server.ws_path", "not 'no/slash'"),
+        ({"vad": {"threshold": 1.5}}, "vad.threshold", "not 1.5"),
+        ({"vad": {"type": "semantic"}}, "vad.type", "not 'semantic'"),
+        ({"llm": {"temperature": -1}}, "llm.temperature", "not -1"),
+        ({"audio": {"OPENAI_SAMPLE_RATE": 16000}}, "audio.OPENAI_SAMPLE_RATE", "not 16000"),
+    ],
+)
+def test_a_value_out_of_range_is_told_with_its_name_and_where_to_look(
+    overrides: dict[str, Any], name: str, told: str
+) -> None:
+    message = problem(**overrides)
+    assert name in message
+    assert told in message
+    assert "REALTIME_" + name.replace(".", "__").upper() in message
+
+
+@pytest.mark.parametrize("source", ["override", "environment", "dotenv", "toml"])
+def test_an_unknown_name_is_refused_wherever_it_stands(
+    source: str, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, overrides = None, {}
+    if source == "override":
+        overrides = {"llm": {"modle": "x"}}
+    elif source == "environment":
+        monkeypatch.setenv("REALTIME_LLM__MODLE", "x")
+    elif source == "dotenv":
+        dotenv(here, "REALTIME_LLM__MODLE=x")
+    else:
+        path = toml(here, '[llm]\nmodle = "x"\n')
+    message = problem(path, **overrides)
+    assert "llm.modle" in message
+    assert "no setting of that name" in message
+
+
+def test_an_unknown_table_is_refused(here: Path) -> None:
+    assert "lmm" in problem(toml(here, '[lmm]\nmodel = "x"\n'))
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        {"llm": {"apikey": SECRET}},
+        {"llm": {"api_keys": [SECRET]}},
+        {"llm": {"api_key": [SECRET]}},
+        {"llm": {"api_key": {"key": SECRET}}},
+        {"llm": SECRET},
+        {"llm": [SECRET]},
+        {"llm": {"temperature": "hot", "api_key": SECRET}},
+        {"llm": {"options": SECRET}},
+        {"stt": {"model": {"api_key": SECRET}}},
+    ],
+    ids=str,
+)
+def test_an_error_never_shows_a_key(overrides: dict[str, Any]) -> None:
+    problem(**overrides)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("REALTIME_LLM", SECRET),
+        ("REALTIME_LLM", f'{{"api_key": "{SECRET}"'),
+        ("REALTIME_LLM__OPTIONS", f'{{"api_key": "{SECRET}"'),
+        ("REALTIME_LLM__APIKEY", SECRET),
+    ],
+)
+def test_an_error_in_the_environment_never_shows_a_key(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    problem()
+
+
+def test_an_error_in_a_file_never_shows_a_key(here: Path) -> None:
+    problem(toml(here, f'[llm]\napi_key = "{SECRET}"\nmodel = 5\n'))
+    problem(toml(here, f'llm = "{SECRET}"\n'))
