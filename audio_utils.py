@@ -16,8 +16,10 @@ from typing import Any, Literal, Protocol
 import numpy as np
 import soxr
 
+from config import AudioConfig
+
 BYTES_PER_SAMPLE = 2
-WIRE_RATE = 24000
+WIRE_RATE: int = AudioConfig().OPENAI_SAMPLE_RATE
 """Hz of PCM on the wire."""
 
 

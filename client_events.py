@@ -13,6 +13,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Fiel
 
 from validation import unsupported
 
+SessionKind = Literal["realtime", "transcription"]
+"""What a session is for: it answers, or it only writes down what it hears. It never changes."""
+
 
 class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
@@ -90,7 +93,7 @@ class ServerVAD(_Model):
 
     type: Literal["server_vad"]
     threshold: Annotated[float, Field(ge=0.0, le=1.0)] | None = None
-    prefix_padding_ms: Annotated[int, Field(ge=0)] | None = None
+    prefix_padding_ms: Annotated[int, Field(ge=0, le=10_000)] | None = None
     silence_duration_ms: Annotated[int, Field(ge=0)] | None = None
     create_response: bool | None = None
     interrupt_response: bool | None = None
@@ -100,15 +103,20 @@ class ServerVAD(_Model):
 TurnDetection = Annotated[ServerVAD | SemanticVAD, Field(discriminator="type")]
 
 
+class NoiseReductionPatch(_Model):
+    """`session.audio.input.noise_reduction` (§C.2). An absent strength keeps its value."""
+
+    type: Literal["near_field", "far_field"]
+    strength: Annotated[float, Field(ge=0.0, le=1.0)] | None = None
+
+
 class AudioInput(_Model):
     """`session.audio.input`."""
 
     format: Format | None = None
     transcription: Transcription | None = None
     turn_detection: Annotated[TurnDetection | None, BeforeValidator(_turn_detection_none)] = None
-    noise_reduction: Annotated[
-        None, _only_null("Noise reduction is not supported by this server yet; send null.")
-    ] = None
+    noise_reduction: NoiseReductionPatch | None = None
 
 
 class AudioOutput(_Model):
@@ -131,7 +139,7 @@ class FunctionTool(_Model):
 
     type: Literal["function"]
     name: str
-    description: str | None = None
+    description: Annotated[str, Field(max_length=1024)] | None = None
     parameters: Annotated[dict[str, Any], BeforeValidator(_arguments_null)] = Field(
         default_factory=dict
     )
@@ -164,11 +172,21 @@ def _tracing(value: object) -> object:
     return Tracing.model_validate(value) if isinstance(value, dict) else value
 
 
+def cross_type(kind: SessionKind) -> str:
+    """Say that a session of one kind was updated as one of the other (§A.1)."""
+    other = "realtime" if kind == "transcription" else "transcription"
+    return f"Passing a {other} session update event to a {kind} session is not allowed."
+
+
 def _session_type(value: object) -> object:
     if value == "transcription":
-        raise unsupported(
-            "Passing a transcription session update event to a realtime session is not allowed."
-        )
+        raise unsupported(cross_type("realtime"))
+    return value
+
+
+def _transcription_type(value: object) -> object:
+    if value == "realtime":
+        raise unsupported(cross_type("transcription"))
     return value
 
 
@@ -227,6 +245,27 @@ class BetaSessionPatch(SessionPatch):
     """What a beta client may change on top (§B.16); GA has no `temperature` (§A.9)."""
 
     temperature: Temperature | None = None
+
+
+class TranscriptionAudio(_Model):
+    """`session.audio` of a transcription session: nothing is spoken."""
+
+    input: AudioInput | None = None
+
+
+class TranscriptionPatch(_Model):
+    """The `session` of a `session.update` to a transcription session (§A.1, B.11)."""
+
+    type: Annotated[Literal["transcription"], BeforeValidator(_transcription_type)]
+    audio: TranscriptionAudio | None = None
+    include: list[Literal["item.input_audio_transcription.logprobs"]] | None = None
+
+
+def _beta_shape(value: object) -> object:
+    # The first dialect has no type; what it calls things gives it away.
+    if isinstance(value, dict) and "type" not in value and value.keys() - {"audio", "include"}:
+        _transcription_type("realtime")
+    return value
 
 
 class _InputText(_Model):
@@ -365,6 +404,19 @@ class UpdateSession(ClientEvent):
     session: SessionPatch
 
 
+class UpdateTranscription(ClientEvent):
+    """`session.update` of a transcription session (§A.1)."""
+
+    type: Literal["session.update"]
+    session: Annotated[TranscriptionPatch, BeforeValidator(_beta_shape)]
+
+
+class CloseSession(ClientEvent):
+    """`session.close`: the client is done (§A.0)."""
+
+    type: Literal["session.close"]
+
+
 class AppendAudio(ClientEvent):
     """`input_audio_buffer.append` (§A.2)."""
 
@@ -431,6 +483,7 @@ class CancelResponse(ClientEvent):
 
 CLIENT_EVENTS: dict[str, type[ClientEvent]] = {
     "session.update": UpdateSession,
+    "session.close": CloseSession,
     "input_audio_buffer.append": AppendAudio,
     "input_audio_buffer.commit": CommitAudio,
     "input_audio_buffer.clear": ClearAudio,
@@ -441,4 +494,10 @@ CLIENT_EVENTS: dict[str, type[ClientEvent]] = {
     "response.create": CreateResponse,
     "response.cancel": CancelResponse,
 }
-"""Event type → its model."""
+"""Event type → its model, for a realtime session."""
+
+TRANSCRIPTION_EVENTS: dict[str, type[ClientEvent]] = {
+    **CLIENT_EVENTS,
+    "session.update": UpdateTranscription,
+}
+"""Event type → its model, for a transcription session."""

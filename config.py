@@ -15,13 +15,16 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from tomllib import TOMLDecodeError
 from typing import Any, Literal
 
+from dotenv import dotenv_values
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
     TomlConfigSettingsSource,
 )
 
@@ -58,6 +61,10 @@ class ServerConfig(_Group):
     """TCP port; 0 lets the system choose one."""
     ws_path: str = Field("/v1/realtime", pattern=r"^/\S*$")
     """Path of the Realtime WebSocket. The `openai` SDK expects it to end in `/realtime`."""
+    secret: SecretStr | None = Field(None, min_length=16)
+    """Signs client secrets; replicas that share it accept each other's. Unset: a random one."""
+    session_limit_minutes: float = Field(60, gt=0, le=525600)
+    """Minutes after which a session is closed (§D.8)."""
     debug: bool = False
     """Log what Pipecat and every stage do, instead of one line per session and per turn."""
 
@@ -87,7 +94,7 @@ class VADConfig(_Group):
 class _Provider(_Group):
     api_key: SecretStr | None = None
     """API key. Unset: the vendor's own variable, see `VENDOR_KEYS`."""
-    api_base: str | None = None
+    api_base: str | None = Field(None, pattern=r"^https?://[^/]+")
     """Base URL of the service, for example `http://localhost:11434/v1`."""
     options: dict[str, Any] = Field(default_factory=dict)
     """Further arguments that only this provider knows; README, "Providers", lists them."""
@@ -98,7 +105,8 @@ class _Provider(_Group):
         """Return the API key in clear: the setting, else the vendor's variable, else None."""
         if self.api_key is not None:
             return self.api_key.get_secret_value()
-        return os.environ.get(VENDOR_KEYS.get(self.provider, ""), None)
+        variable = VENDOR_KEYS.get(self.provider, "")
+        return os.environ.get(variable) or dotenv_values(".env").get(variable)
 
 
 class LLMConfig(_Provider):
@@ -198,13 +206,30 @@ def load_settings(toml: str | Path | None = None, /, **overrides: Any) -> Settin
                 )
             return (*sources, file)
 
+    _refuse_unknown_groups()
     try:
         loaded = _FileSettings(**overrides)
     except ValidationError as error:
         raise ConfigError(_explain(error)) from error
-    except ValueError as error:
-        raise ConfigError(f"The settings cannot be read: {error}") from error
+    except TOMLDecodeError as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}.") from error
+    except SettingsError as error:
+        raise ConfigError(
+            f"A variable in the environment or .env cannot be parsed ({error}). "
+            "REALTIME_<GROUP>__OPTIONS must hold JSON."
+        ) from error
     return Settings.model_construct(**dict(loaded))
+
+
+def _refuse_unknown_groups() -> None:
+    """Refuse a variable whose group is misspelled; pydantic would ignore it."""
+    for name in os.environ:
+        group, nested, _ = name.removeprefix("REALTIME_").partition("__")
+        if name.startswith("REALTIME_") and nested and group.lower() not in Settings.model_fields:
+            raise ConfigError(
+                f"Bad setting {name}: there is no group {group.lower()}; the groups are "
+                f"{', '.join(Settings.model_fields)}. Look at config.py."
+            )
 
 
 def _explain(error: ValidationError) -> str:
@@ -226,5 +251,5 @@ def _explain(error: ValidationError) -> str:
 def _shown(value: object, path: list[str]) -> str:
     """Say what was found, unless a key may be in it: a key itself, options, or a whole group."""
     plain = isinstance(value, str | int | float) and path
-    secret = any("key" in part or part == "options" for part in path)
+    secret = any("key" in part or part in ("options", "secret") for part in path)
     return f", not {value!r}" if plain and not secret else ""

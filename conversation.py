@@ -139,6 +139,7 @@ class Conversation:
     def __init__(self, conversation_id: str) -> None:
         self.id = conversation_id
         self._items: list[Item] = []
+        self._lost_assistant_audio = False
 
     def __iter__(self) -> Any:
         return iter(self._items)
@@ -154,8 +155,8 @@ class Conversation:
 
     @property
     def has_assistant_audio(self) -> bool:
-        """Whether the voice is settled (§C.2)."""
-        return any(item.role == "assistant" and item.audio for item in self._items)
+        """Whether the voice is settled (§C.2): the user has heard it, whatever became of it."""
+        return self._lost_assistant_audio or any(_spoken(item) for item in self._items)
 
     def insert(self, item: Item, previous_item_id: str | None = None) -> str | None:
         """Insert an item at the end, the front (`root`) or after another one (§A.5).
@@ -198,6 +199,7 @@ class Conversation:
                 f"Error deleting item: the item with id '{item_id}' does not exist.",
             )
         self._items.remove(item)
+        self._lost_assistant_audio |= _spoken(item)
         if item.transcript_state == "pending":
             item.transcript_state = "none"
 
@@ -224,6 +226,7 @@ class Conversation:
                 f"Audio content of {int(item.audio_ms)}ms is already shorter than {audio_end_ms}ms",
                 "audio_end_ms",
             )
+        self._lost_assistant_audio |= _spoken(item)
         item.truncate(audio_end_ms)
 
     def check_tool_output(self, call_id: str) -> None:
@@ -234,6 +237,10 @@ class Conversation:
             raise ProtocolError(
                 "invalid_tool_call_id", f"Tool call ID '{call_id}' not found in conversation."
             )
+
+
+def _spoken(item: Item) -> bool:
+    return item.role == "assistant" and bool(item.audio)
 
 
 def duplicate_item(item_id: str) -> ProtocolError:

@@ -6,10 +6,11 @@ session's GA server events into what the client expects.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Protocol
 
-from client_events import ClientEvent
-from protocol import ServerEvent, parse_client_event
+from client_events import TRANSCRIPTION_EVENTS, ClientEvent, SessionKind
+from protocol import ServerEvent, parse_client_event, validate_event
 
 
 class Dialect(Protocol):
@@ -25,9 +26,17 @@ class Dialect(Protocol):
 class GADialect:
     """The current protocol: nothing to translate."""
 
+    def __init__(self, kind: SessionKind = "realtime") -> None:
+        """Read for a session of this kind."""
+        self._validate = (
+            partial(validate_event, models=TRANSCRIPTION_EVENTS)
+            if kind == "transcription"
+            else None
+        )
+
     def parse(self, raw: str) -> ClientEvent:
         """Read a text frame."""
-        return parse_client_event(raw)
+        return parse_client_event(raw, self._validate)
 
     def render(self, event: ServerEvent) -> list[ServerEvent]:
         """Write a server event."""

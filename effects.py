@@ -11,6 +11,7 @@ from typing import Any
 
 from audio_format import AudioFormat
 from generation import ResponseRequest, TranscriptionSettings
+from noise_reduction import NoiseReduction
 from protocol import ServerEvent
 
 
@@ -26,6 +27,13 @@ class SetInputFormat:
     """What is appended from here on has this format."""
 
     format: AudioFormat
+
+
+@dataclass(frozen=True, slots=True)
+class SetNoiseReduction:
+    """Clean what is heard from here on; None: take it as it is."""
+
+    settings: NoiseReduction | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +88,19 @@ class StopGenerating:
     response_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class Close:
+    """Close the connection, once all that was sent before is with the client."""
+
+    code: int
+    reason: str
+
+
 Effect = (
     Send
+    | Close
     | SetInputFormat
+    | SetNoiseReduction
     | SetTurnDetection
     | ResetTurnDetection
     | HearTurn

@@ -9,6 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
+SILENCE = "(The user is silent.)"
+"""What a model reads where the user said nothing for too long."""
+
 FinishReason = Literal["stop", "tool_calls", "length", "content_filter"]
 
 
@@ -83,7 +86,6 @@ class Capabilities:
     """Whether the model takes a reasoning effort."""
     llm_name: str = "the model"
     stt_name: str = "the recogniser"
-    tts_name: str = "the voice"
 
 
 class PipelineSignals(Protocol):

@@ -2,22 +2,79 @@
 
 from __future__ import annotations
 
+import re
+import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, get_args
 
+from openai.types.realtime import AudioTranscription
+
+from beta_dialect import wants_beta
+from client_events import SessionKind
+from client_secrets import PREFIX, BadSecret, ClientSecrets
 from config import Settings
 from protocol import REALTIME_MODELS, ProtocolError
+from validation import invalid_value
 
-_BETA_HEADER = "realtime=v1"
-_BETA_SUBPROTOCOL = "openai-beta.realtime-v1"
+SUBPROTOCOL = "realtime"
+"""The subprotocol that is answered when a client offers it, and no other ever is."""
+
+_KEY_SUBPROTOCOL = "openai-insecure-api-key."
+_GA_ONLY = re.compile(r"gpt-realtime-2(?!\d)")
+"""The second generation of models; a snapshot such as gpt-realtime-2025-08-28 is of the first."""
+
+
+def _transcription_models() -> tuple[str, ...]:
+    annotation = AudioTranscription.model_fields["model"].annotation
+    return tuple(
+        name for option in get_args(annotation) for name in get_args(option) if name is not None
+    )
+
+
+TRANSCRIPTION_MODELS = _transcription_models()
+"""Names of models that transcribe, as the installed SDK lists them."""
 
 
 class Refused(Exception):
-    """The connection is refused: one error event, then close code 4000."""
+    """The connection is refused: one error event, then a close code."""
 
-    def __init__(self, code: str | None, message: str) -> None:
+    def __init__(
+        self,
+        code: str | None,
+        message: str,
+        param: str | None = None,
+        *,
+        close_code: int = 4000,
+        http_status: int | None = None,
+    ) -> None:
+        """Say why.
+
+        Args:
+            code: Code of the error event; None where the service has none.
+            message: Its message.
+            param: The query parameter at fault.
+            close_code: 3000 for a bad key, 4000 for anything else.
+            http_status: Status to refuse the upgrade itself with, instead of an error event.
+        """
         super().__init__(message)
-        self.error = ProtocolError(code, message)
+        self.error = ProtocolError(code, message, param)
+        self.close_code = close_code
         self.close_reason = f"invalid_request_error.{code}" if code else "invalid_request_error"
+        self.http_status = http_status
+
+
+@dataclass(frozen=True, slots=True)
+class Handshake:
+    """The session that a client asked for."""
+
+    kind: SessionKind
+    model: str
+    """Name of the model; empty for a transcription session."""
+    minted: dict[str, Any] | None = None
+    """Configuration out of a client secret, as in a `session.update`."""
+    beta: bool = False
+    """Whether the client speaks the beta dialect (§B.16)."""
 
 
 def model_names(settings: Settings) -> list[str]:
@@ -26,41 +83,136 @@ def model_names(settings: Settings) -> list[str]:
     return [*REALTIME_MODELS, *(name for name in own if name not in REALTIME_MODELS)]
 
 
+def choose_model(settings: Settings, asked: str | None) -> str:
+    """Return the model that was asked for, or the server's.
+
+    Raises:
+        ProtocolError: There is no such model.
+    """
+    names = model_names(settings)
+    model = asked or settings.llm.model or names[0]
+    if model in names:
+        return model
+    if model in TRANSCRIPTION_MODELS:
+        raise ProtocolError(
+            "invalid_model",
+            f'Model "{model}" is a transcription model and cannot be used as the realtime session '
+            "model. Connect with ?intent=transcription.",
+        )
+    raise ProtocolError(
+        "invalid_model",
+        f'Model "{model}" is not supported in realtime mode. GET /v1/models lists the names '
+        "that are; llm.model adds one.",
+    )
+
+
 def check_handshake(
     settings: Settings,
     query: Mapping[str, str],
     headers: Mapping[str, str],
     subprotocols: Sequence[str],
-) -> str:
-    """Return the model name of the session.
+    client_secrets: ClientSecrets,
+    *,
+    azure: bool = False,
+) -> Handshake:
+    """Return what the client asks for.
+
+    The service wants exactly one of `model`, `intent=transcription` and `call_id`. Here all three
+    may be missing: the URL that the server prints when it starts is to work in any WebSocket tool,
+    and then the session has the server's own model.
 
     Args:
         settings: The server's configuration.
         query: Query parameters of the URL; unknown ones are nobody's business.
         headers: Request headers, by lower-case name.
         subprotocols: WebSocket subprotocols that the client offers.
+        client_secrets: Reads keys that begin with `ek_`. Any other key is accepted.
+        azure: Whether the path is Azure's, where models go by the names of deployments: whatever
+            their owner called them.
 
     Raises:
         Refused: The client asks for what this server does not serve.
     """
-    if _BETA_HEADER in headers.get("openai-beta", "") or _BETA_SUBPROTOCOL in subprotocols:
-        raise Refused(
-            "beta_api_shape_disabled",
-            "The Realtime Beta API is no longer supported. Please use /v1/realtime for the GA API.",
-        )
-    if "intent" in query:
-        raise Refused(
-            "invalid_value",
-            f"Sessions with intent '{query['intent']}' are not supported by this server yet.",
-        )
+    minted = _minted(_api_key(headers, subprotocols), client_secrets)
+    beta = wants_beta(headers, subprotocols)
+    transcribing = _intends_transcription(query)
+    model = query.get("model") or None
     if "call_id" in query:
-        raise Refused("call_id_not_found", "No session found for the provided call_id.")
-    names = model_names(settings)
-    model = query.get("model") or settings.llm.model or names[0]
-    if model not in names:
+        _check_call_alone(query)
         raise Refused(
-            "invalid_model",
-            f'Model "{model}" is not supported in realtime mode. GET /v1/models lists the names '
-            "that are; llm.model adds one.",
+            "call_id_not_found", "No session found for the provided call_id.", http_status=404
         )
-    return model
+    if minted is not None:
+        if transcribing and minted["type"] != "transcription":
+            raise Refused(
+                "invalid_value",
+                "This client secret is for a realtime session: connect without an intent.",
+                "intent",
+            )
+        transcribing = minted["type"] == "transcription"
+    if transcribing:
+        if model is not None:
+            raise Refused(
+                None, "You must not provide a model parameter for transcription sessions.", "model"
+            )
+        return Handshake("transcription", "", minted, beta)
+    asked = (minted or {}).get("model") or model
+    if azure:
+        asked = asked or query.get("deployment") or None
+        if asked is not None and asked not in TRANSCRIPTION_MODELS:
+            return Handshake("realtime", asked, minted, beta)
+    try:
+        model = choose_model(settings, asked)
+    except ProtocolError as error:
+        raise Refused(error.code, error.message) from None
+    if beta and model != settings.llm.model and _GA_ONLY.match(model):
+        raise Refused("invalid_model", f'Model "{model}" is only available on the GA API.')
+    return Handshake("realtime", model, minted, beta)
+
+
+def _intends_transcription(query: Mapping[str, str]) -> bool:
+    intent = query.get("intent")
+    if intent in (None, "transcription"):
+        return intent is not None
+    error = invalid_value(intent, ["transcription"], "intent")
+    raise Refused(error.code, error.message, error.param)
+
+
+def _check_call_alone(query: Mapping[str, str]) -> None:
+    for other in ("model", "intent"):
+        if query.get(other):
+            raise Refused(
+                None, f"You must not provide {other} together with call_id: a call has its own."
+            )
+
+
+def _api_key(headers: Mapping[str, str], subprotocols: Sequence[str]) -> str | None:
+    """Return the client's key: of the header, of Azure's header, or of a browser's subprotocol."""
+    scheme, _, credentials = headers.get("authorization", "").strip().partition(" ")
+    if scheme.lower() == "bearer":
+        return credentials.strip()
+    offered = (
+        name.removeprefix(_KEY_SUBPROTOCOL)
+        for name in subprotocols
+        if name.startswith(_KEY_SUBPROTOCOL)
+    )
+    return headers.get("api-key") or next(offered, None)
+
+
+def _minted(key: str | None, client_secrets: ClientSecrets) -> dict[str, Any] | None:
+    if key is None or not key.startswith(PREFIX):
+        return None
+    try:
+        return client_secrets.read(key, time.time())
+    except BadSecret as bad:
+        message = (
+            "The client secret has expired. Make a new one with POST /v1/realtime/client_secrets."
+            if bad.expired
+            else f"Incorrect API key provided: {_masked(key)}. Client secrets are made with "
+            "POST /v1/realtime/client_secrets, and hold for servers with the same server.secret."
+        )
+        raise Refused("invalid_api_key", message, close_code=3000) from None
+
+
+def _masked(key: str) -> str:
+    return f"{key[:8]}***{key[-4:]}" if len(key) > 16 else f"{PREFIX}***"

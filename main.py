@@ -9,34 +9,32 @@ import argparse
 import os
 import socket
 import sys
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 try:
     import uvicorn
-    from fastapi import FastAPI, WebSocket, WebSocketDisconnect
+    from fastapi import FastAPI, WebSocket
     from loguru import logger
 
     # Pipecat greets at import; `configure_logging` lets it speak when debug is on.
     logger.disable("pipecat")
 
+    from client_secrets import ClientSecrets
     from config import PRODUCT_NAME, ConfigError, Settings, load_settings
-    from handshake import Refused, check_handshake, model_names
+    from connection import Connections
+    from http_routes import http_routes
     from pipeline_manager import PipelineManager
-    from protocol import error_event, new_id, serialize
     from providers.base import ProviderSetupError
-    from realtime_session import RealtimeSession
-    from session_config import SessionConfig
-    from transport import ClientGone, RealtimeTransport
-    from turn_log import TurnLog
 except ModuleNotFoundError as missing:
     raise SystemExit(
         f"The library '{missing.name}' is missing: run `make run`, or "
         "`pip install -r requirements.txt`."
     ) from None
 
+AZURE_PATH = "/openai/v1/realtime"
+"""Where Azure's clients look for the Realtime API (§D.7)."""
 MAX_MESSAGE_BYTES = 24 * 1024 * 1024
 """Largest WebSocket message: 15 MiB of audio as base64, and room for the rest."""
 
@@ -52,7 +50,8 @@ def create_app(settings: Settings, manager: PipelineManager | None = None) -> Fa
         ProviderSetupError: A provider cannot work as configured.
     """
     pipelines = manager or PipelineManager(settings)
-    sessions: set[str] = set()
+    client_secrets = ClientSecrets(settings.server.secret)
+    connections = Connections(settings, pipelines, client_secrets)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -67,78 +66,17 @@ def create_app(settings: Settings, manager: PipelineManager | None = None) -> Fa
 
     app = FastAPI(title=PRODUCT_NAME, lifespan=lifespan, docs_url=None, redoc_url=None)
 
-    @app.get("/health")
-    async def health() -> dict[str, Any]:
-        return {"status": "healthy", "active_sessions": len(sessions)}
-
-    @app.get("/v1/models")
-    async def models() -> dict[str, Any]:
-        data = [
-            {"id": name, "object": "model", "created": 0, "owned_by": "open-realtime-server"}
-            for name in model_names(settings)
-        ]
-        return {"object": "list", "data": data}
-
-    @app.websocket(settings.server.ws_path)
-    async def realtime(websocket: WebSocket) -> None:
-        await _serve(websocket, settings, pipelines, sessions)
-
-    return app
-
-
-async def _serve(
-    websocket: WebSocket, settings: Settings, manager: PipelineManager, sessions: set[str]
-) -> None:
-    """Serve one connection from handshake to close."""
-    offered = websocket.scope.get("subprotocols", [])
-    await websocket.accept(subprotocol="realtime" if "realtime" in offered else None)
-    wire = _WebSocketWire(websocket)
-    try:
-        model = check_handshake(settings, websocket.query_params, websocket.headers, offered)
-    except Refused as refused:
-        # The service answers a bad handshake with an error event, then closes (§D.7).
-        await wire.send(serialize(error_event(refused.error)))
-        await wire.close(4000, refused.close_reason)
-        return
-    session_id = new_id("sess")
-    config = SessionConfig(
-        settings, manager.capabilities, session_id=session_id, model=model, now=time.time()
+    paths = list(dict.fromkeys([settings.server.ws_path, AZURE_PATH]))
+    app.include_router(
+        http_routes(settings, pipelines, client_secrets, paths, lambda: connections.active)
     )
-    log = TurnLog(session_id)
-    client = websocket.client
-    log.opened(f"{client.host}:{client.port}" if client else "an unknown client", model)
-    sessions.add(session_id)
-    reason = "the server failed"
-    try:
-        reason = await RealtimeTransport(RealtimeSession(config), manager, log).run(wire)
-    finally:
-        sessions.discard(session_id)
-        log.closed(reason)
 
+    async def realtime(websocket: WebSocket) -> None:
+        await connections.serve(websocket, azure=websocket.url.path == AZURE_PATH)
 
-class _WebSocketWire:
-    """A Starlette WebSocket as the transport's wire."""
-
-    def __init__(self, websocket: WebSocket) -> None:
-        self._websocket = websocket
-
-    async def messages(self) -> AsyncIterator[str | bytes]:
-        while True:
-            message = await self._websocket.receive()
-            if message["type"] == "websocket.disconnect":
-                return
-            text = message.get("text")
-            yield text if text is not None else message["bytes"]
-
-    async def send(self, frame: str) -> None:
-        try:
-            await self._websocket.send_text(frame)
-        except (WebSocketDisconnect, RuntimeError) as error:
-            # Starlette raises RuntimeError for a socket that was closed while we were sending.
-            raise ClientGone from error
-
-    async def close(self, code: int, reason: str) -> None:
-        await self._websocket.close(code, reason)
+    for path in paths:
+        app.add_api_websocket_route(path, realtime)
+    return app
 
 
 def _banner(settings: Settings, manager: PipelineManager) -> str:

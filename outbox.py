@@ -26,24 +26,32 @@ class Outbox:
     def __init__(self) -> None:
         self._frames: deque[str] = deque()
         self._bytes = 0
+        self._finished = False
         self._filled = asyncio.Event()
         self._room = asyncio.Event()
         self._room.set()
 
     def put(self, frame: str) -> None:
-        """Queue a frame; never waits."""
+        """Queue a frame; never waits. After `finish` it is dropped."""
+        if self._finished:
+            return
         self._frames.append(frame)
         self._bytes += len(frame)
         self._filled.set()
         if self._bytes > HIGH_WATER_BYTES:
             self._room.clear()
 
+    def finish(self) -> None:
+        """Take nothing more: `drain_into` returns when what is here is sent."""
+        self._finished = True
+        self._filled.set()
+
     async def room(self) -> None:
         """Wait until the client has caught up."""
         await self._room.wait()
 
     async def drain_into(self, send: Callable[[str], Awaitable[None]]) -> None:
-        """Send frames in order, for ever.
+        """Send frames in order, until `finish` and the last of them.
 
         Raises:
             SlowReader: The client took nothing for 30 s.
@@ -60,4 +68,6 @@ class Outbox:
                 self._bytes -= len(frame)
                 if self._bytes <= HIGH_WATER_BYTES:
                     self._room.set()
+            if self._finished:
+                return
             self._filled.clear()

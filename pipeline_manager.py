@@ -98,7 +98,6 @@ class PipelineManager:
             reasoning=self.llm.reasoning,
             llm_name=self.llm.label,
             stt_name=self.stt.label,
-            tts_name=self.tts.label,
         )
 
     def describe(self) -> dict[str, str]:

@@ -18,6 +18,7 @@ from client_events import (
     CancelResponse,
     ClearAudio,
     ClientEvent,
+    CloseSession,
     CommitAudio,
     CreateItem,
     CreateResponse,
@@ -29,12 +30,14 @@ from client_events import (
     RetrieveItem,
     TruncateItem,
     UpdateSession,
+    UpdateTranscription,
 )
 from client_items import build_item
 from context_window import ContextTooLong, fit
 from conversation import Conversation, Item, duplicate_item, render_messages
 from dialect import Dialect, GADialect
 from effects import (
+    Close,
     Effect,
     ForgetTurn,
     Generate,
@@ -42,11 +45,12 @@ from effects import (
     ResetTurnDetection,
     Send,
     SetInputFormat,
+    SetNoiseReduction,
     SetTurnDetection,
     StopGenerating,
     Transcribe,
 )
-from generation import FinishReason, ProviderError, ResponseRequest, TokenUsage
+from generation import SILENCE, FinishReason, ProviderError, ResponseRequest, TokenUsage
 from input_turns import ClosedTurn, InputTurns
 from protocol import (
     ServerEvent,
@@ -61,8 +65,6 @@ from validation import ProtocolError
 
 WINDOW_MS = 32
 """The grid on which offsets are announced (§E)."""
-SILENCE = "(The user is silent.)"
-"""What the model reads where the user said nothing for too long."""
 
 
 class RealtimeSession:
@@ -79,7 +81,7 @@ class RealtimeSession:
             config: Its settings.
             dialect: How its client writes; None: GA.
         """
-        self._dialect = dialect or GADialect()
+        self._dialect = dialect or GADialect(config.kind)
         self.config = config
         self.conversation = Conversation(new_id("conv"))
         self.turns = InputTurns(lambda: new_id("item"))
@@ -153,14 +155,26 @@ class RealtimeSession:
         item.heard = SILENCE
         return [Send(triggered), *effects, *self._open_response(self._spec(ResponseOptions()))]
 
-    def _update_session(self, event: UpdateSession) -> list[Effect]:
+    def expire(self) -> list[Effect]:
+        """End the session: its time is up (§D.7)."""
+        message = f"Your session hit the maximum duration of {self.config.limit_minutes:g} minutes."
+        error = ProtocolError("session_expired", message)
+        return [Send(error_event(error)), Close(1001, message)]
+
+    def _close(self, _event: CloseSession) -> list[Effect]:
+        return [Close(1000, "")]
+
+    def _update_session(self, event: UpdateSession | UpdateTranscription) -> list[Effect]:
         before = self.config.turn_detection
+        noise_before = self.config.noise_reduction
         self.config.apply(event.session, voice_locked=self.conversation.has_assistant_audio)
         after = self.config.turn_detection
         effects: list[Effect] = [Send(server_event("session.updated", session=self.config.wire()))]
         if self.config.input_format != self.turns.format:
             self.turns.set_format(self.config.input_format)
             effects.append(SetInputFormat(self.config.input_format))
+        if self.config.noise_reduction != noise_before:
+            effects.append(SetNoiseReduction(self.config.noise_reduction))
         if after != before:
             # An update that leaves turn detection alone must not disturb speech in progress.
             abandoned = self._set_turn_mode()
@@ -215,6 +229,8 @@ class RealtimeSession:
 
     def _delete_item(self, event: DeleteItem) -> list[Effect]:
         self.conversation.delete(event.item_id)
+        if self._turn_due == event.item_id:
+            self._turn_due = None
         deleted = Send(server_event("conversation.item.deleted", item_id=event.item_id))
         return [deleted, *self._start_ready_responses()]
 
@@ -232,6 +248,8 @@ class RealtimeSession:
         ]
 
     def _create_response(self, event: CreateResponse) -> list[Effect]:
+        if self.config.kind == "transcription":
+            raise ProtocolError(None, "Cannot create a response on a transcription session")
         options = event.response or ResponseOptions()
         in_conversation = options.conversation != "none"
         active = self._active_response()
@@ -258,6 +276,8 @@ class RealtimeSession:
 
     _handlers: ClassVar[dict[type[ClientEvent], Callable[[RealtimeSession, Any], list[Effect]]]] = {
         UpdateSession: _update_session,
+        UpdateTranscription: _update_session,
+        CloseSession: _close,
         CommitAudio: _commit,
         ClearAudio: _clear,
         CreateItem: _create_item,
@@ -306,7 +326,7 @@ class RealtimeSession:
             )
         )
         effects = [stopped, *self._committed(turn)]
-        if detection["create_response"]:
+        if self.config.kind == "realtime" and detection["create_response"]:
             if self._active_response() is None:
                 effects += self._answer(turn.item_id)
             else:
@@ -433,6 +453,10 @@ class RealtimeSession:
     def _committed(self, turn: ClosedTurn) -> list[Effect]:
         item, effects = self._commit_item(turn)
         self._quiet_from_ms = None
+        if self.config.kind == "transcription" and self.config.transcription is None:
+            # Nobody reads a transcript: there are no responses, and no events for it (§B.11).
+            item.transcript_state = "none"
+            return [*effects, ForgetTurn(item.id)]
         settings = self.config.transcription_settings
         return [*effects, Transcribe(item.id, turn.audio, item.format, settings)]
 

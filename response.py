@@ -89,6 +89,7 @@ class Response:
     _output: list[Item] = field(default_factory=list)
     _open: _Output | None = None
     _open_call: int | None = None
+    _closed_calls: set[int] = field(default_factory=set)
     _held_calls: list[_ToolDelta] = field(default_factory=list)
     _usage: dict[str, Any] | None = None
     _status_details: dict[str, Any] | None = None
@@ -169,17 +170,19 @@ class Response:
     def tool_call(self, index: int, call_id: str, name: str, arguments: str) -> list[ServerEvent]:
         """The model continued tool call `index`.
 
-        A call waits for the end of the speech before it: items are strictly sequential.
+        A call waits for the end of the speech or the call before it: items are strictly
+        sequential, and a model may write several calls in turns. What comes for a call that
+        is closed already is dropped, or the client would run it twice.
         """
-        if not self.active:
+        if not self.active or index in self._closed_calls:
             return []
         delta = _ToolDelta(index, call_id, name, arguments)
-        if self._open is not None and self._open.item.type == "message":
-            if self.spec.spoken:
-                self._held_calls.append(delta)
-                return []
-            return [*self._close_open("completed"), *self._tool_delta(delta)]
-        return self._tool_delta(delta)
+        if self._open is None or self._open_call == index:
+            return self._tool_delta(delta)
+        if self._open_call is not None or self.spec.spoken:
+            self._held_calls.append(delta)
+            return []
+        return [*self._close_open("completed"), *self._tool_delta(delta)]
 
     def finish(self, reason: FinishReason, reported: TokenUsage | None) -> list[ServerEvent]:
         """Text, tool calls and audio are complete."""
@@ -190,7 +193,7 @@ class Response:
         events: list[ServerEvent] = []
         if self._held_calls:
             events += self._close_open("completed")
-            for delta in self._held_calls:
+            for delta in sorted(self._held_calls, key=lambda delta: delta.index):
                 events += self._tool_delta(delta)
         events += self._close_open(last)
         if incomplete:
@@ -327,6 +330,8 @@ class Response:
                 item=wire,
             )
         )
+        if self._open_call is not None:
+            self._closed_calls.add(self._open_call)
         self._open = None
         self._open_call = None
         return events

@@ -104,7 +104,7 @@ class AudioOutput(FrameProcessor):
         self._report = report
         self._half_sample = b""
         self._resampler = Resampler(WIRE_RATE, WIRE_RATE)
-        self._rate = WIRE_RATE
+        self._rate: int = WIRE_RATE
         self._stretch = TimeStretch(report.request.speed)
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:

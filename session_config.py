@@ -10,13 +10,11 @@ from copy import deepcopy
 from typing import Any
 
 from audio_format import AudioFormat
-from client_events import Reasoning, SessionPatch
+from client_events import Reasoning, SessionKind, SessionPatch, TranscriptionPatch, cross_type
 from config import Settings
 from generation import Capabilities, TranscriptionSettings
+from noise_reduction import NoiseReduction
 from validation import ProtocolError, invalid_value
-
-SESSION_LIFETIME_S = 3600
-"""Seconds from connect to `expires_at` (§D.8)."""
 
 DEFAULT_VOICE = "alloy"
 _SEMANTIC_VAD = {
@@ -50,6 +48,7 @@ class SessionConfig:
         session_id: str,
         model: str,
         now: float,
+        kind: SessionKind = "realtime",
     ) -> None:
         """Take the server's defaults.
 
@@ -59,7 +58,10 @@ class SessionConfig:
             session_id: The `sess_…` id.
             model: The model name the client asked for; echoed as it is.
             now: Unix time in seconds, from which the session's lifetime counts.
+            kind: Whether the session answers, or only transcribes (§B.11).
         """
+        self.kind: SessionKind = kind
+        self.limit_minutes = settings.server.session_limit_minutes
         self.capabilities = capabilities
         self.context_tokens = settings.llm.context_tokens
         self._default_turn_detection = {
@@ -85,7 +87,7 @@ class SessionConfig:
             "tracing": None,
             "truncation": "auto",
             "prompt": None,
-            "expires_at": int(now) + SESSION_LIFETIME_S,
+            "expires_at": int(now + 60 * self.limit_minutes),
             "audio": {
                 "input": {
                     "format": AudioFormat().wire(),
@@ -101,12 +103,35 @@ class SessionConfig:
             },
             "include": None,
         }
+        if kind == "transcription":
+            self._wire = self._transcribing(self._wire)
+
+    @staticmethod
+    def _transcribing(realtime: dict[str, Any]) -> dict[str, Any]:
+        """Write the session of §B.11: what hears is the same, and there is nothing else."""
+        hearing = realtime["audio"]["input"]
+        detection = hearing["turn_detection"]
+        return {
+            "type": "transcription",
+            "object": "realtime.transcription_session",
+            "id": realtime["id"],
+            "expires_at": realtime["expires_at"],
+            "audio": {
+                "input": {**hearing, "turn_detection": detection and _without_answers(detection)}
+            },
+            "include": None,
+        }
+
+    @property
+    def id(self) -> str:
+        """The `sess_…` id."""
+        return str(self._wire["id"])
 
     def wire(self) -> dict[str, Any]:
         """Return the whole session as `session.created` and `session.updated` show it (§C.1)."""
         return deepcopy(self._wire)
 
-    def apply(self, patch: SessionPatch, *, voice_locked: bool) -> None:
+    def apply(self, patch: SessionPatch | TranscriptionPatch, *, voice_locked: bool) -> None:
         """Merge an update, all of it or nothing (§A.1).
 
         Args:
@@ -114,11 +139,15 @@ class SessionConfig:
             voice_locked: Whether the conversation holds assistant audio already.
 
         Raises:
-            ProtocolError: The voice is locked, tracing is on already, or a provider cannot do
-                what is asked.
+            ProtocolError: The session is of the other kind, the voice is locked, tracing is on
+                already, or a provider cannot do what is asked.
         """
+        if patch.type != self.kind:
+            raise ProtocolError("invalid_value", cross_type(self.kind), "session.type")
         merged = deepcopy(self._wire)
-        self.reasoning_effort(patch.reasoning, "session.reasoning")
+        realtime = patch if isinstance(patch, SessionPatch) else None
+        if realtime is not None:
+            self.reasoning_effort(realtime.reasoning, "session.reasoning")
         if patch.include and not self.capabilities.logprobs:
             raise ProtocolError(
                 "invalid_value",
@@ -126,11 +155,11 @@ class SessionConfig:
                 "session.include",
             )
         self._merge(merged, patch.model_dump(exclude_unset=True, exclude=_READ_ONLY))
-        output = patch.audio and patch.audio.output
+        output = realtime and realtime.audio and realtime.audio.output
         if output and output.voice is not None:
             self.check_voice(output.voice, "session.audio.output.voice", locked=voice_locked)
         self._check_transcription(merged["audio"]["input"]["transcription"])
-        self._check_tracing(merged["tracing"])
+        self._check_tracing(merged.get("tracing"))
         self._wire = merged
 
     def check_voice(self, voice: str, param: str, *, locked: bool) -> None:
@@ -165,7 +194,7 @@ class SessionConfig:
             )
 
     def _check_tracing(self, tracing: str | dict[str, Any] | None) -> None:
-        before = self._wire["tracing"]
+        before = self._wire.get("tracing")
         if before is not None and tracing not in (None, before):
             raise ProtocolError(
                 "invalid_value",
@@ -180,6 +209,8 @@ class SessionConfig:
                     current[key] = None
             elif key == "turn_detection":
                 current[key] = self._turn_detection(current[key], value)
+            elif key == "noise_reduction":
+                current[key] = {"strength": 1.0, **(current[key] or {}), **_given(value)}
             elif key == "transcription":
                 base = current[key] or {"model": None, "language": None, "prompt": None}
                 current[key] = {**base, **value}
@@ -204,7 +235,7 @@ class SessionConfig:
         changed = {**base, **_given(patch)}
         if "idle_timeout_ms" in patch:
             changed["idle_timeout_ms"] = patch["idle_timeout_ms"]
-        return changed
+        return changed if self.kind == "realtime" else _without_answers(changed)
 
     @property
     def instructions(self) -> str:
@@ -295,6 +326,12 @@ class SessionConfig:
         return detection
 
     @property
+    def noise_reduction(self) -> NoiseReduction | None:
+        """How input is cleaned before it is heard; None: not at all."""
+        settings = self._wire["audio"]["input"]["noise_reduction"]
+        return settings and NoiseReduction(settings["type"], settings["strength"])
+
+    @property
     def prefix_padding_ms(self) -> int | None:
         """Audio before an onset that belongs to the turn; None in manual mode."""
         detection = self.turn_detection
@@ -324,6 +361,12 @@ def tool_echo(tool: dict[str, Any]) -> dict[str, Any]:
         "description": tool.get("description"),
         "parameters": tool.get("parameters") or {},
     }
+
+
+def _without_answers(detection: dict[str, Any]) -> dict[str, Any]:
+    """Leave out of a turn detection what is about responses (§C.4)."""
+    about = {"idle_timeout_ms", "create_response", "interrupt_response"}
+    return {key: value for key, value in detection.items() if key not in about}
 
 
 def _given(patch: dict[str, Any]) -> dict[str, Any]:

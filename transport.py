@@ -17,9 +17,10 @@ from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 from pipecat.transports.base_transport import BaseTransport
 
 from audio_format import AudioFormat
-from audio_utils import Resampler, resample
+from audio_input import InputStream, heard
 from dialect import Dialect, GADialect
 from effects import (
+    Close,
     Effect,
     ForgetTurn,
     Generate,
@@ -27,6 +28,7 @@ from effects import (
     ResetTurnDetection,
     Send,
     SetInputFormat,
+    SetNoiseReduction,
     SetTurnDetection,
     StopGenerating,
     Transcribe,
@@ -34,6 +36,7 @@ from effects import (
 from frames import TurnAudioFrame, TurnCommittedFrame, TurnDiscardedFrame, TurnStartedFrame
 from generation import FinishReason, ProviderError, ResponseRequest, TokenUsage
 from hearing import TranscriptOutput
+from noise_reduction import NoiseReduction
 from outbox import Outbox, SlowReader
 from pipeline_manager import PipelineManager
 from pipeline_worker import RunningPipeline
@@ -41,7 +44,7 @@ from protocol import ProtocolError, error_event, serialize
 from realtime_session import RealtimeSession
 from response_pipeline import ResponsePipeline
 from smart_turn import CONTEXT_MS
-from turn_detection import SAMPLE_RATE, SpeechPaused, SpeechStarted, SpeechStopped
+from turn_detection import SpeechPaused, SpeechStarted, SpeechStopped
 from turn_log import TurnLog
 
 SLICE_MS = 100
@@ -50,6 +53,10 @@ SLICE_MS = 100
 
 class ClientGone(Exception):
     """The connection is closed."""
+
+
+class SessionOver(Exception):
+    """The session is over, and the client has all that was sent to it."""
 
 
 class Wire(Protocol):
@@ -99,16 +106,18 @@ class RealtimeTransport(BaseTransport):
         self._session = session
         self._manager = manager
         self._log = log
-        self._dialect = dialect or GADialect()
+        self._dialect = dialect or GADialect(session.config.kind)
         self._outbox = Outbox()
+        self._closing: Close | None = None
         self._input = TurnInput()
         self._output = TranscriptOutput(
             manager.stt.label, self._on_transcript, self._on_transcription_failed
         )
         self._detector = manager.create_detector()
         self._format = AudioFormat()
-        self._to_detector = self._detector_resampler()
-        self._feed: tuple[str, Resampler] | None = None
+        self._noise: NoiseReduction | None = None
+        self._to_detector = InputStream(self._format, None, "LQ")
+        self._feed: tuple[str, InputStream] | None = None
         """The open turn that the recogniser hears, and the conversion of its audio."""
         self._work: asyncio.Queue[Callable[[], Awaitable[None]]] = asyncio.Queue()
         self._responses: dict[str, ResponsePipeline] = {}
@@ -130,24 +139,38 @@ class RealtimeTransport(BaseTransport):
         """
         hearing = self._manager.hearing_pipeline(self._input, self._output)
         reason = "the client left"
+        limit_s = 60 * self._session.config.limit_minutes
+        expiry = asyncio.get_running_loop().call_later(limit_s, self._expire)
         try:
             async with asyncio.TaskGroup() as group:
                 background = [
-                    group.create_task(self._outbox.drain_into(wire.send)),
+                    group.create_task(self._send(wire)),
                     group.create_task(self._carry_out()),
                 ]
                 self._perform(self._session.open())
                 await self._receive(wire)
                 for task in background:
                     task.cancel()
+        except* SessionOver:
+            assert self._closing is not None
+            reason = self._closing.reason or "the client closed it"
+            await wire.close(self._closing.code, self._closing.reason)
         except* ClientGone:
             reason = "the connection was lost"
         except* SlowReader:
             reason = "the client stopped reading"
             await wire.close(1008, "The client does not read what it is sent.")
         finally:
+            expiry.cancel()
             await asyncio.shield(self._release(hearing))
         return reason
+
+    def _expire(self) -> None:
+        self._perform(self._session.expire())
+
+    async def _send(self, wire: Wire) -> None:
+        await self._outbox.drain_into(wire.send)
+        raise SessionOver
 
     async def _receive(self, wire: Wire) -> None:
         async for message in wire.messages():
@@ -172,10 +195,9 @@ class RealtimeTransport(BaseTransport):
         feed = self._feed
         effects, written = self._session.append(audio)
         self._perform(effects)
-        pcm = self._format.decode(written)
         if feed is not None:
-            self._push_turn_audio(feed, pcm)
-        for decision in self._detector.push(self._to_detector.push(pcm)):
+            self._push_turn_audio(feed, written)
+        for decision in self._detector.push(self._to_detector.push(written)):
             if isinstance(decision, SpeechPaused):
                 await self._judge()
             else:
@@ -183,10 +205,10 @@ class RealtimeTransport(BaseTransport):
 
     async def _judge(self) -> None:
         """Ask Smart Turn whether the turn is over at this pause; audio waits for the answer."""
-        spoken = self._format.decode(self._session.turns.heard_so_far())
-        recent = spoken[-CONTEXT_MS * self._format.rate // 1000 * 2 :]
+        turns = self._session.turns
+        recent = turns.heard_so_far()[-CONTEXT_MS * turns.format.bytes_per_ms :]
         completeness = await self._manager.turn_completeness(
-            resample(recent, self._format.rate, SAMPLE_RATE)
+            heard(recent, turns.format, self._noise)
         )
         decision = self._detector.judged(completeness)
         if decision is not None:
@@ -199,26 +221,24 @@ class RealtimeTransport(BaseTransport):
             else self._session.speech_stopped(decision.end_ms)
         )
 
-    def _detector_resampler(self) -> Resampler:
-        return Resampler(self._format.rate, SAMPLE_RATE, "LQ")
-
-    def _set_format(self, audio_format: AudioFormat) -> None:
-        # What the old filter still holds back goes first: offsets count every sample.
+    def _listen(self, audio_format: AudioFormat, noise: NoiseReduction | None) -> None:
+        """Hear what is appended from here on in another way."""
+        # What the old filters still hold back goes first: offsets count every sample.
         for decision in self._detector.push(self._to_detector.flush()):
             if not isinstance(decision, SpeechPaused):
                 self._decided(decision)
         if self._feed is not None:
-            item_id, resampler = self._feed
-            self._push(TurnAudioFrame(item_id, resampler.flush()))
-            self._feed = (item_id, Resampler(audio_format.rate, SAMPLE_RATE))
-        self._format = audio_format
-        self._to_detector = self._detector_resampler()
+            item_id, stream = self._feed
+            self._push(TurnAudioFrame(item_id, stream.flush()))
+            self._feed = (item_id, InputStream(audio_format, noise))
+        self._format, self._noise = audio_format, noise
+        self._to_detector = InputStream(audio_format, noise, "LQ")
 
-    def _push_turn_audio(self, feed: tuple[str, Resampler], pcm: bytes) -> None:
-        item_id, resampler = feed
-        heard = resampler.push(pcm)
-        if heard:
-            self._push(TurnAudioFrame(item_id, heard))
+    def _push_turn_audio(self, feed: tuple[str, InputStream], audio: bytes) -> None:
+        item_id, stream = feed
+        pcm = stream.push(audio)
+        if pcm:
+            self._push(TurnAudioFrame(item_id, pcm))
 
     def _push(self, frame: Frame) -> None:
         self._work.put_nowait(partial(self._input.push_frame, frame))
@@ -231,22 +251,28 @@ class RealtimeTransport(BaseTransport):
                     self._log.observe(event)
                     for written in self._dialect.render(event):
                         self._outbox.put(serialize(written))
+                case Close() as closing:
+                    self._closing = self._closing or closing
+                    self._outbox.finish()
                 case SetInputFormat(audio_format):
-                    self._set_format(audio_format)
+                    self._listen(audio_format, self._noise)
+                case SetNoiseReduction(noise):
+                    self._listen(self._format, noise)
                 case SetTurnDetection(settings):
                     self._detector.configure(settings)
                 case ResetTurnDetection():
                     self._detector.reset()
                 case HearTurn(item_id, audio, audio_format):
-                    self._feed = (item_id, Resampler(audio_format.rate, SAMPLE_RATE))
+                    self._feed = (item_id, InputStream(audio_format, self._noise))
                     self._push(TurnStartedFrame(item_id))
-                    self._push_turn_audio(self._feed, audio_format.decode(audio))
+                    self._push_turn_audio(self._feed, audio)
                 case ForgetTurn(item_id):
                     self._feed = None
                     self._push(TurnDiscardedFrame(item_id))
                 case Transcribe(item_id, audio, audio_format, settings):
-                    self._feed = None
-                    pcm = resample(audio_format.decode(audio), audio_format.rate, SAMPLE_RATE)
+                    if self._feed is not None and self._feed[0] == item_id:
+                        self._feed = None
+                    pcm = heard(audio, audio_format, self._noise)
                     self._push(TurnCommittedFrame(item_id, pcm, settings.language, settings.prompt))
                 case Generate(request):
                     self._work.put_nowait(partial(self._generate, request))

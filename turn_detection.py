@@ -16,7 +16,9 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-SAMPLE_RATE = 16000
+from config import AudioConfig
+
+SAMPLE_RATE: int = AudioConfig().INTERNAL_SAMPLE_RATE
 WINDOW_SAMPLES = 512
 WINDOW_BYTES = WINDOW_SAMPLES * 2
 WINDOW_MS = 32

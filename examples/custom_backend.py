@@ -12,6 +12,10 @@ from pathlib import Path
 
 import numpy as np
 import uvicorn
+from loguru import logger
+
+logger.disable("pipecat")  # it greets at import
+
 from pipecat.frames.frames import (
     Frame,
     LLMContextFrame,

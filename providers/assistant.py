@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from generation import SILENCE
 from providers import assistant_chinese, assistant_english
 from providers import assistant_texts as texts
 from providers.assistant_conversation import Conversation
@@ -84,6 +85,8 @@ def reply(
         return Answer(tool_calls=calls)
     if not talk.unanswered:
         return Answer(_volunteer(talk, [*talk.notes, instructions]))
+    if heard == SILENCE:
+        return Answer(texts.STILL_THERE)
     utterance = Utterance(heard)
     if not utterance.intelligible:
         return Answer(texts.NOT_CAUGHT)

@@ -18,6 +18,7 @@ class Phrases(NamedTuple):
 
 
 GREETING = "Hello! How can I help you?"
+STILL_THERE = "Are you still there?"
 NOT_CAUGHT = "Sorry, I did not catch that."
 STILL_WAITING = "I am still waiting for the result of {names}."
 HELP = (
@@ -198,7 +199,10 @@ ZH_STORY = (
     "故事讲完了。"
 )
 ZH_SMALL_TALK: tuple[tuple[str, str], ...] = (
-    ("(你|您)好(吗|嗎)|怎么样|怎麼樣", "我很好，谢谢。有什么可以帮您？"),
+    (
+        "(你|您)(好(吗|嗎)|(最近)?(怎么样|怎麼樣))|^(最近)?(怎么样|怎麼樣)",
+        "我很好，谢谢。有什么可以帮您？",
+    ),
     (
         "你是(谁|誰|什么|什麼)|(你|您)叫什么|(你|您)叫什麼|(你|您)的名字|介绍一下|自我介绍",
         "我是这台服务器内置的演示助手，按简单的规则回答，不需要密钥，也不需要下载。",

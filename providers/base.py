@@ -67,6 +67,8 @@ class LLMProvider(Provider):
     """Whether it may be given images."""
     reasoning: bool = True
     """Whether a reasoning effort has an effect."""
+    for_trial: bool = False
+    """Whether start-up should say that it is for trying things out."""
 
     @abstractmethod
     def create(self, request: ResponseRequest) -> LLMService:

@@ -33,7 +33,9 @@ from generation import FinishReason, ResponseRequest, TokenUsage
 from providers.assistant import Answer, ToolCall, reply
 from providers.base import LLMProvider, ProviderSetupError
 
-_PACES = ("first_token_ms", "word_ms")
+_PACES = {"first_token_ms": 0.0, "word_ms": 0.0, "long_word_ms": 150.0}
+LONG_WORDS = 50
+"""Words after which an answer is long: from there on it can be interrupted."""
 _REMEDY = 'remove it, or set llm.provider = "openai" to use a real model'
 _CALL_ID_ALPHABET = string.ascii_letters + string.digits
 _ARGUMENT_PIECES = 4
@@ -51,11 +53,14 @@ class EmbeddedLLM(LLMProvider):
     """The built-in assistant. It needs no key, no model and no network.
 
     Options: `first_token_ms` and `word_ms` set the pace in milliseconds, before the first piece
-    and before every further one. The default for both is 0: as fast as the pipeline takes it.
+    and before every further one; both default to 0, as fast as the pipeline takes it. From the
+    fiftieth word on, `long_word_ms` (150) counts if it is more: a story that was made at once
+    would be over, for the protocol, long before anybody could interrupt it.
     """
 
     images = False
     reasoning = False
+    for_trial = True
 
     def __init__(self, config: LLMConfig) -> None:
         """Check the settings.
@@ -74,9 +79,9 @@ class EmbeddedLLM(LLMProvider):
         if unknown:
             raise ProviderSetupError(
                 f"llm.options.{unknown[0]} is unknown to the embedded assistant, which knows "
-                f"{' and '.join(_PACES)}: {_REMEDY}."
+                f"{', '.join(_PACES)}: {_REMEDY}."
             )
-        self._first_token_ms, self._word_ms = (_pace(config.options, name) for name in _PACES)
+        self._paces = {name: _pace(config.options, name) for name in _PACES}
 
     @property
     def label(self) -> str:
@@ -86,7 +91,10 @@ class EmbeddedLLM(LLMProvider):
     def create(self, request: ResponseRequest) -> AssistantLLMService:
         """Build the assistant of one response."""
         return AssistantLLMService(
-            request, first_token_ms=self._first_token_ms, word_ms=self._word_ms
+            request,
+            first_token_ms=self._paces["first_token_ms"],
+            word_ms=self._paces["word_ms"],
+            long_word_ms=self._paces["long_word_ms"],
         )
 
 
@@ -99,6 +107,7 @@ class AssistantLLMService(LLMService):
         *,
         first_token_ms: float = 0,
         word_ms: float = 0,
+        long_word_ms: float = 0,
         clock: Callable[[], datetime] = _local_time,
     ) -> None:
         """Prepare the answer to a request.
@@ -107,6 +116,7 @@ class AssistantLLMService(LLMService):
             request: What to answer.
             first_token_ms: Milliseconds before the first piece of the answer.
             word_ms: Milliseconds before every further piece.
+            long_word_ms: Milliseconds before every piece beyond the fiftieth, if that is more.
             clock: Tells the current time, when the answer is due.
         """
         super().__init__(
@@ -125,9 +135,11 @@ class AssistantLLMService(LLMService):
             )
         )
         self._request = request
-        self._delays = (first_token_ms / 1000, word_ms / 1000)
+        self._first_ms = first_token_ms
+        self._word_ms = word_ms
+        self._long_ms = max(word_ms, long_word_ms)
         self._clock = clock
-        self._started = False
+        self._pieces = 0
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
         """Answer an `LLMContextFrame`; pass every other frame on."""
@@ -154,7 +166,7 @@ class AssistantLLMService(LLMService):
         )
         pieces = _PIECE.findall(answer.text)
         kept = pieces[: request.max_output_tokens]
-        self._started = False
+        self._pieces = 0
         for piece in kept:
             await self._wait()
             await self.push_frame(LLMTextFrame(piece))
@@ -179,12 +191,13 @@ class AssistantLLMService(LLMService):
 
     async def _wait(self) -> None:
         """Keep the pace. Without one, still let others run, and an interruption arrive."""
-        await asyncio.sleep(self._delays[self._started])
-        self._started = True
+        pace = self._word_ms if self._pieces < LONG_WORDS else self._long_ms
+        await asyncio.sleep((pace if self._pieces else self._first_ms) / 1000)
+        self._pieces += 1
 
 
 def _pace(options: Mapping[str, Any], name: str) -> float:
-    value = options.get(name, 0)
+    value = options.get(name, _PACES[name])
     try:
         # Environment variables give numbers as text.
         pace = math.nan if isinstance(value, bool) else float(value)

@@ -11,7 +11,7 @@ from typing import Any
 
 from openai import NOT_GIVEN, AsyncOpenAI, AsyncStream
 from openai.types.chat import ChatCompletionChunk
-from pipecat.adapters.services.open_ai_adapter import OpenAILLMInvocationParams
+from pipecat.adapters.llm.services.open_ai_adapter import OpenAILLMInvocationParams
 from pipecat.processors.aggregators.llm_context import LLMContext
 from pipecat.services.llm_service import LLMService
 from pipecat.services.openai.llm import OpenAILLMService
@@ -116,7 +116,7 @@ class _Tee:
         self._service = service
 
     async def __aiter__(self) -> AsyncIterator[ChatCompletionChunk]:
-        reason: FinishReason = "stop"
+        reason: FinishReason | None = None
         usage: TokenUsage | None = None
         # Providers' own ids may be longer than the 32 characters that clients may echo (§A.5).
         call_ids: dict[int, str] = {}
@@ -131,7 +131,8 @@ class _Tee:
                 )
             if chunk.choices:
                 choice = chunk.choices[0]
-                reason = _REASONS.get(choice.finish_reason or "", reason)
+                if choice.finish_reason:
+                    reason = _REASONS.get(choice.finish_reason, "stop")
                 for call in (choice.delta and choice.delta.tool_calls) or []:
                     call_id = call_ids.setdefault(call.index, new_id("call"))
                     if call.function and call.function.name:
@@ -144,6 +145,8 @@ class _Tee:
                     # Pipecat would look for a handler of the call; the client is the handler.
                     choice.delta.tool_calls = None
             yield chunk
+        if reason is None:
+            raise ConnectionError("the stream ended in the middle of the answer")
         await self._service.push_frame(CompletionFrame(reason, usage))
 
     async def close(self) -> None:

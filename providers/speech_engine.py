@@ -13,6 +13,8 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
 
+from providers.lead_in import LeadIn
+
 Emit = Callable[[bytes], bool]
 """Takes a chunk of PCM; returns False when nobody listens any more."""
 
@@ -38,6 +40,7 @@ class SpeechEngine(ABC):
     ) -> AsyncGenerator[bytes, None]:
         """Speak `text`, yielding 16-bit mono PCM at `sample_rate` as it is made.
 
+        The engine's own silence before the first sound is left out.
         Closing the generator early stops the engine at its next chunk of audio.
 
         Args:
@@ -69,8 +72,10 @@ class SpeechEngine(ABC):
         # Runs on the loop after every chunk that the thread has handed over.
         done.add_done_callback(lambda _: chunks.put_nowait(None))
         try:
+            lead_in = LeadIn(self.sample_rate)
             while (chunk := await chunks.get()) is not None:
-                yield chunk
+                if heard := lead_in.push(chunk):
+                    yield heard
             if done.cancelled():
                 raise SynthesisError(f"{self.name} was closed before it spoke.")
             done.result()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import subprocess
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncGenerator
@@ -14,6 +16,11 @@ from typing import Any
 from providers.sphinx_worker import ABANDON, AUDIO, END, HEADER, START
 
 _PROGRAM = Path(__file__).with_name("sphinx_worker.py")
+_OWN_GROUP: dict[str, Any] = (
+    {"creationflags": getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)}
+    if os.name == "nt"
+    else {"start_new_session": True}
+)
 _GRACE_S = 2.0
 """Seconds that a process has to end before it is killed."""
 _MAX_LINE_BYTES = 1 << 20
@@ -117,7 +124,14 @@ class SphinxProcess:
         """
         # -P: the modules that lie beside the program are none of its own.
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-P", str(_PROGRAM), stdin=PIPE, stdout=PIPE, limit=_MAX_LINE_BYTES
+            sys.executable,
+            "-P",
+            str(_PROGRAM),
+            stdin=PIPE,
+            stdout=PIPE,
+            limit=_MAX_LINE_BYTES,
+            # A signal to the server's group, such as Ctrl-C, is for the server to act on.
+            **_OWN_GROUP,
         )
         launched = cls(process)
         try:

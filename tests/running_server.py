@@ -39,6 +39,12 @@ class RunningServer:
     def http(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
+    async def emptied(self) -> None:
+        """Wait until no session is open: a client learns of the end a little before that."""
+        async with asyncio.timeout(20):
+            while await self.active_sessions():
+                pass
+
     async def active_sessions(self) -> int:
         async with httpx.AsyncClient() as client:
             health = (await client.get(f"{self.http}/health")).json()

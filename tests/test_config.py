@@ -254,6 +254,12 @@ def test_an_error_never_shows_a_key(overrides: dict[str, Any]) -> None:
     problem(**overrides)
 
 
+def test_an_error_never_shows_the_server_s_secret() -> None:
+    message = problem(server={"secret": "hunter2"})
+    assert "server.secret" in message
+    assert "hunter2" not in message
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [

@@ -186,6 +186,18 @@ def test_assistant_audio_settles_the_voice_and_nothing_else_does() -> None:
     assert items.has_assistant_audio
 
 
+@pytest.mark.parametrize("truncated", [True, False])
+@pytest.mark.parametrize("deleted", [True, False])
+def test_the_voice_stays_settled_when_the_audio_is_gone(truncated: bool, deleted: bool) -> None:
+    item = spoken("Hello.", 10)
+    items = conversation(item)
+    if truncated:
+        items.truncate(item.id, 0, 0)
+    if deleted:
+        items.delete(item.id)
+    assert items.has_assistant_audio
+
+
 # --- truncation ---
 
 

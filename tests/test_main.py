@@ -75,9 +75,8 @@ async def test_models_lists_names_that_connect():
     ("query", "headers", "code"),
     [
         ("?model=gpt-nope", {}, "invalid_model"),
-        ("?model=gpt-realtime", {"OpenAI-Beta": "realtime=v1"}, "beta_api_shape_disabled"),
-        ("?intent=transcription", {}, "invalid_value"),
-        ("?call_id=rtc_x", {}, "call_id_not_found"),
+        ("?model=gpt-realtime-2", {"OpenAI-Beta": "realtime=v1"}, "invalid_model"),
+        ("?intent=conversation", {}, "invalid_value"),
     ],
 )
 async def test_a_refused_handshake_says_why_and_closes(query, headers, code):
@@ -127,6 +126,8 @@ def test_a_taken_port_is_one_clear_line():
     ("variable", "value", "named"),
     [
         ("REALTIME_SERVER__PORT", "many", "server.port"),
+        ("REALTIME_SERVER__SECRET", "short", "server.secret"),
+        ("REALTIME_SERVER__SESSION_LIMIT_MINUTES", "0", "server.session_limit_minutes"),
         ("REALTIME_VAD__THRESHOLD", "7", "vad.threshold"),
         ("REALTIME_LLM__PROVIDER", "skynet", "skynet"),
         ("REALTIME_TTS__PROVIDER", "openai", "OPENAI_API_KEY"),

@@ -143,3 +143,28 @@ async def test_a_lost_connection_is_reported_as_what_it_is() -> None:
     box.put("a")
     with pytest.raises(ConnectionResetError):
         await box.drain_into(send)
+
+
+@pytest.mark.parametrize("reading", [True, False])
+async def test_a_finished_box_ends_with_the_last_frame_and_takes_no_more(reading: bool) -> None:
+    box, client = Outbox(), Client(reading)
+    async with drained(box, client) as draining:
+        box.put("a")
+        await settle()
+        box.put("b")
+        box.finish()
+        box.put("too late")
+        client.reading.set()
+        async with asyncio.timeout(10):
+            await draining
+    assert client.read == ["a", "b"]
+
+
+async def test_a_box_that_is_finished_while_nothing_waits_ends_at_once() -> None:
+    box, client = Outbox(), Client()
+    async with drained(box, client) as draining:
+        await settle()
+        box.finish()
+        async with asyncio.timeout(10):
+            await draining
+    assert client.read == []

@@ -11,9 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from client_events import AppendAudio, ClientEvent
+from client_events import AppendAudio
 from protocol import (
-    MAX_AUDIO_BYTES,
     ProtocolError,
     decode_audio,
     encode_audio,
@@ -23,50 +22,10 @@ from protocol import (
     serialize,
     server_event,
 )
+from tests.conformance.frames import MINIMAL, parse
 from tests.wire import check_event
 
 BASE62 = set(string.ascii_letters + string.digits)
-UNKNOWN_TYPE = (
-    "Invalid value: 'nope'. Supported values are: 'session.update', 'session.close', "
-    "'input_audio_buffer.append', 'session.input_audio_buffer.append', "
-    "'input_audio_buffer.commit', 'input_audio_buffer.clear', 'conversation.item.create', "
-    "'conversation.item.truncate', 'conversation.item.delete', 'conversation.item.retrieve', "
-    "'response.create', and 'response.cancel'."
-)
-MINIMAL: list[dict[str, Any]] = [
-    {"type": "session.update", "session": {"type": "realtime"}},
-    {"type": "input_audio_buffer.append", "audio": "AAAA"},
-    {"type": "input_audio_buffer.commit"},
-    {"type": "input_audio_buffer.clear"},
-    {
-        "type": "conversation.item.create",
-        "item": {
-            "type": "message",
-            "role": "user",
-            "content": [{"type": "input_text", "text": ""}],
-        },
-    },
-    {"type": "conversation.item.retrieve", "item_id": "a"},
-    {"type": "conversation.item.delete", "item_id": "a"},
-    {
-        "type": "conversation.item.truncate",
-        "item_id": "a",
-        "content_index": 0,
-        "audio_end_ms": 0,
-    },
-    {"type": "response.create"},
-    {"type": "response.cancel"},
-]
-
-
-def parse(event: dict[str, Any]) -> ClientEvent:
-    return parse_client_event(json.dumps(event))
-
-
-def refusal(frame: str) -> ProtocolError:
-    with pytest.raises(ProtocolError) as caught:
-        parse_client_event(frame)
-    return caught.value
 
 
 @pytest.mark.parametrize("prefix", ["event", "item", "resp", "sess", "conv"])
@@ -119,123 +78,6 @@ def test_an_error_names_code_param_and_the_event_it_answers() -> None:
     }
 
 
-@pytest.mark.parametrize(
-    "frame",
-    [
-        "",
-        "{",
-        "nope",
-        '{"type":"response.create"} x',
-        '{"type":"response.create","response":{"max_output_tokens":NaN}}',
-        '{"type":"response.create","response":{"max_output_tokens":Infinity}}',
-        '{"type":"response.create","response":{"max_output_tokens":1e999}}',
-        '{"type":"response.create","response":{"instructions":"\\ud800"}}',
-        '{"type":"response.create","response":{"max_output_tokens":' + "9" * 5000 + "}}",
-        "[" * 100_000,
-    ],
-)
-def test_a_frame_that_is_not_json_is_invalid_json(frame: str) -> None:
-    error = refusal(frame)
-    assert error.code == "invalid_json"
-    assert error.param is None
-    assert error.message.startswith("Invalid event: failed to parse JSON value.")
-    check_event(error_event(error))
-    serialize(error_event(error)).encode()
-
-
-def test_escaped_characters_outside_the_basic_plane_are_text() -> None:
-    parsed = parse_client_event('{"type":"response.create","event_id":"\\ud83d\\ude00"}')
-    assert parsed.event_id == "😀"
-
-
-@pytest.mark.parametrize("frame", ["[]", "null", "5", '"response.create"', "true"])
-def test_json_that_is_no_object_is_refused(frame: str) -> None:
-    assert refusal(frame).code == "invalid_event"
-
-
-def test_a_missing_type_is_named() -> None:
-    error = refusal('{"event_id":"mine"}')
-    assert (error.code, error.param) == ("missing_required_parameter", "type")
-    assert error.message == "Missing required parameter: 'type'."
-    assert error.event_id == "mine"
-
-
-def test_an_unknown_type_lists_the_known_ones_in_the_service_s_words() -> None:
-    error = refusal('{"type":"nope","event_id":"mine"}')
-    assert (error.code, error.param, error.event_id) == ("invalid_value", "type", "mine")
-    assert error.message == UNKNOWN_TYPE
-
-
-@pytest.mark.parametrize("type_", ["output_audio_buffer.clear", "transcription_session.update"])
-def test_event_types_of_other_transports_and_dialects_are_unknown(type_: str) -> None:
-    assert refusal(json.dumps({"type": type_})).code == "invalid_value"
-
-
-def test_a_type_that_is_no_string_is_of_the_wrong_type() -> None:
-    error = refusal('{"type":5}')
-    assert (error.code, error.param) == ("invalid_type", "type")
-
-
-@pytest.mark.parametrize("event", MINIMAL, ids=lambda event: str(event["type"]))
-def test_every_client_event_parses_in_its_shortest_form(event: dict[str, Any]) -> None:
-    assert parse(event).type == event["type"]
-    assert parse(event).event_id is None
-
-
-@pytest.mark.parametrize("event", MINIMAL, ids=lambda event: str(event["type"]))
-def test_event_id_is_optional_may_be_null_and_has_at_most_512_characters(
-    event: dict[str, Any],
-) -> None:
-    assert parse({**event, "event_id": None}).event_id is None
-    assert parse({**event, "event_id": "e" * 512}).event_id == "e" * 512
-    error = refusal(json.dumps({**event, "event_id": "e" * 513}))
-    assert (error.code, error.param) == ("string_above_max_length", "event_id")
-    assert error.message == (
-        "Invalid 'event_id': string too long. Expected a string with maximum length 512, "
-        "but got a string with length 513 instead."
-    )
-
-
-@pytest.mark.parametrize("event", MINIMAL, ids=lambda event: str(event["type"]))
-def test_an_event_id_that_is_no_string_is_refused_and_not_echoed(event: dict[str, Any]) -> None:
-    error = refusal(json.dumps({**event, "event_id": 5}))
-    assert (error.code, error.param, error.event_id) == ("invalid_type", "event_id", None)
-    assert error.message == (
-        "Invalid type for 'event_id': expected a string, but got an integer instead."
-    )
-
-
-@pytest.mark.parametrize("event", MINIMAL, ids=lambda event: str(event["type"]))
-def test_every_client_event_refuses_a_field_it_does_not_know(event: dict[str, Any]) -> None:
-    error = refusal(json.dumps({**event, "event_id": "mine", "bogus": 1}))
-    assert (error.code, error.param, error.event_id) == ("unknown_parameter", "bogus", "mine")
-    assert error.message == "Unknown parameter: 'bogus'."
-
-
-def nested(levels: int) -> str:
-    parameters = '{"a":' * levels + "1" + "}" * levels
-    return (
-        '{"type":"session.update","event_id":"mine","session":{"type":"realtime","tools":['
-        f'{{"type":"function","name":"f","parameters":{parameters}}}]}}}}'
-    )
-
-
-def test_a_schema_may_be_nested_deeply() -> None:
-    assert parse_client_event(nested(50)).type == "session.update"
-
-
-@pytest.mark.parametrize("levels", [120, 300, 900])
-def test_nesting_beyond_reason_is_refused_as_an_event(levels: int) -> None:
-    error = refusal(nested(levels))
-    assert (error.code, error.event_id) == ("invalid_event", "mine")
-
-
-def test_many_brackets_side_by_side_are_not_nesting() -> None:
-    tools = [{"type": "function", "name": "f", "parameters": {"a": []}} for _ in range(200)]
-    event = {"type": "session.update", "session": {"type": "realtime", "tools": tools}}
-    assert parse(event).type == "session.update"
-
-
 def test_append_keeps_its_audio_as_it_is() -> None:
     event = parse({"type": "input_audio_buffer.append", "audio": "AAAA", "event_id": "mine"})
     assert isinstance(event, AppendAudio)
@@ -246,33 +88,6 @@ def test_append_keeps_its_audio_as_it_is() -> None:
 def test_audio_survives_base64(audio: bytes) -> None:
     assert decode_audio(encode_audio(audio)) == audio
     assert base64.b64decode(encode_audio(audio)) == audio
-
-
-@pytest.mark.parametrize("encoded", ["%%%%", "AAA", "AA=A", "AAAA\n", "AA AA", "ÄAAA", "A", "-_-_"])
-def test_audio_that_is_not_base64_is_refused(encoded: str) -> None:
-    with pytest.raises(ProtocolError) as caught:
-        decode_audio(encoded)
-    assert (caught.value.code, caught.value.param) == ("invalid_value", "audio")
-    assert caught.value.message == (
-        "Invalid 'audio'. Expected base64-encoded audio bytes (mono PCM16 at 24kHz) "
-        "but got an invalid value."
-    )
-
-
-def test_empty_audio_is_refused_as_empty() -> None:
-    with pytest.raises(ProtocolError, match="but got empty bytes") as caught:
-        decode_audio("")
-    assert (caught.value.code, caught.value.param) == ("invalid_value", "audio")
-    assert caught.value.message.startswith(
-        "Invalid 'audio'. Expected base64-encoded audio bytes (mono PCM16 at 24kHz) but got "
-    )
-
-
-def test_one_event_carries_at_most_15_mib_of_audio() -> None:
-    assert len(decode_audio(encode_audio(bytes(MAX_AUDIO_BYTES)))) == 15 * 1024 * 1024
-    with pytest.raises(ProtocolError) as caught:
-        decode_audio(encode_audio(bytes(MAX_AUDIO_BYTES + 1)))
-    assert (caught.value.code, caught.value.param) == ("invalid_value", "audio")
 
 
 json_values = st.recursive(

@@ -296,23 +296,34 @@ def test_a_call_without_arguments_yet_is_announced_at_once() -> None:
     assert types(Played().call("")) == OPEN
 
 
-def test_parallel_calls_are_items_one_after_the_other() -> None:
+@pytest.mark.parametrize("order", ["0011", "0101", "0110"])
+@pytest.mark.parametrize("speech", ["", "Let me see."])
+def test_parallel_calls_are_items_one_after_the_other_however_they_are_written(
+    order: str, speech: str
+) -> None:
     played = Played()
-    played.call("{}", 0, "call_a", "f")
-    assert types(played.call("{", 1, "call_b", "g")) == [
-        *CALL_CLOSE,
-        *OPEN,
-        "response.function_call_arguments.delta",
-    ]
-    played.call("}", 1, "call_b", "g")
+    played.text(speech)
+    pieces = {"0": iter("{}"), "1": iter("{}")}
+    for index in order:
+        call_id, name = {"0": ("call_a", "f"), "1": ("call_b", "g")}[index]
+        played.call(next(pieces[index]), int(index), call_id, name)
     played.finish("tool_calls")
-    output = played.done["output"]
+    output = [item for item in played.done["output"] if item["type"] == "function_call"]
     assert [(item["call_id"], item["name"], item["arguments"]) for item in output] == [
         ("call_a", "f", "{}"),
         ("call_b", "g", "{}"),
     ]
     opened = of(played.events, "response.output_item.added")
-    assert [event["output_index"] for event in opened] == [0, 1]
+    assert [event["output_index"] for event in opened] == list(range(len(opened)))
+
+
+def test_a_call_that_is_over_is_not_made_again() -> None:
+    played = Played(spoken=False)
+    played.call("{}")
+    played.text("Done.")
+    assert played.call(" ") == []
+    played.finish("tool_calls")
+    assert [item["type"] for item in played.done["output"]] == ["function_call", "message"]
 
 
 def test_a_call_waits_for_the_speech_before_it() -> None:
@@ -390,9 +401,9 @@ def test_cancelling_before_anything_was_made_is_just_the_end() -> None:
 
 
 def test_cancelling_leaves_finished_items_completed() -> None:
-    played = Played()
-    played.call("{}", 0)
-    played.call("{", 1, "call_b")
+    played = Played(spoken=False)
+    played.text("Let me see.")
+    played.call("{")
     played(played.response.cancel("client_cancelled"))
     assert [item["status"] for item in played.done["output"]] == ["completed", "incomplete"]
 

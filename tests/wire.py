@@ -26,7 +26,10 @@ PUBLISHED = _published()
 
 # The SDK types the session of `session.created` as a request to create one (protocol §C.1), which
 # lacks what only the server knows.
-_SERVER_SET = {"RealtimeSessionCreateRequest": {"object", "id", "expires_at"}}
+_SERVER_SET = {
+    "RealtimeSessionCreateRequest": {"object", "id", "expires_at"},
+    "RealtimeTranscriptionSessionCreateRequest": {"object", "id", "expires_at"},
+}
 _NULLABLE_IN_ITEMS = {"output", "approval_request_id", "approve", "reason", "error"}
 _ID = re.compile(r"(item|resp|conv|sess|call)_[0-9A-Za-z]{16,}")
 

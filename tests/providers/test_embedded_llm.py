@@ -262,7 +262,7 @@ async def test_a_cancelled_pipeline_ends(options: dict[str, Any]) -> None:
 
 
 async def test_others_run_while_it_speaks_at_full_speed() -> None:
-    async with running(service(request("tell me a story"))) as run:
+    async with running(service(request("tell me a story"), long_word_ms=0)) as run:
         beside = 0
 
         async def count() -> None:
@@ -329,3 +329,11 @@ def test_settings_it_does_not_have_are_refused(settings: dict[str, Any], named: 
     assert message.startswith(named)
     assert "\n" not in message
     assert ": " in message
+
+
+async def test_a_long_answer_slows_down_so_that_it_can_be_interrupted() -> None:
+    async with running(service(request("tell me a story"), long_word_ms=10**6)) as run:
+        await run.trigger()
+        await run.out.seen(LLMTextFrame, 50)
+        await asyncio.sleep(0)
+        assert len(run.out.of(LLMTextFrame)) == 50

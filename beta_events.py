@@ -1,0 +1,347 @@
+"""Beta client events, read as GA ones (§B.16).
+
+The beta session is flat where GA's is nested, and a few values have other names; all else is the
+same. So an event is rewritten, then held against the very models that GA uses, and what those
+complain about is said in the names that the client used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from client_events import (
+    CLIENT_EVENTS,
+    TRANSCRIPTION_EVENTS,
+    BetaResponseOptions,
+    BetaSessionPatch,
+    ClientEvent,
+    CreateResponse,
+    SessionKind,
+    UpdateSession,
+    UpdateTranscription,
+)
+from protocol import validate_event
+from validation import ProtocolError, invalid_value, wrong_type
+
+FORMATS = {"pcm16": "audio/pcm", "g711_ulaw": "audio/pcmu", "g711_alaw": "audio/pcma"}
+"""Beta's names of the audio formats → GA's."""
+
+_TYPES = (
+    "session.update",
+    "transcription_session.update",
+    "input_audio_buffer.append",
+    "input_audio_buffer.commit",
+    "input_audio_buffer.clear",
+    "conversation.item.create",
+    "conversation.item.truncate",
+    "conversation.item.delete",
+    "conversation.item.retrieve",
+    "response.create",
+    "response.cancel",
+)
+_ITEM_TYPES = ("message", "function_call", "function_call_output")
+_CONTENT = {
+    # An assistant's item cannot carry audio; as in GA, that is said by asking for its text (§A.5).
+    "assistant": {"text": "output_text", "audio": "output_audio"},
+    "user": {"input_text": "input_text", "input_audio": "input_audio"},
+    "system": {"input_text": "input_text"},
+}
+_MODALITIES = {("text",): ["text"], ("audio", "text"): ["audio"], ("text", "audio"): ["audio"]}
+
+Fields = Mapping[str, tuple[str, ...]]
+"""A flat name → where GA has it."""
+
+_AUDIO_FIELDS: Fields = {
+    "input_audio_format": ("audio", "input", "format"),
+    "input_audio_transcription": ("audio", "input", "transcription"),
+    "input_audio_noise_reduction": ("audio", "input", "noise_reduction"),
+    "turn_detection": ("audio", "input", "turn_detection"),
+    "include": ("include",),
+}
+_SESSION_FIELDS: Fields = {
+    **_AUDIO_FIELDS,
+    "model": ("model",),
+    "modalities": ("output_modalities",),
+    "instructions": ("instructions",),
+    "voice": ("audio", "output", "voice"),
+    "output_audio_format": ("audio", "output", "format"),
+    "speed": ("audio", "output", "speed"),
+    "tools": ("tools",),
+    "tool_choice": ("tool_choice",),
+    "temperature": ("temperature",),
+    "max_response_output_tokens": ("max_output_tokens",),
+    "tracing": ("tracing",),
+    "prompt": ("prompt",),
+}
+# A transcription session says nothing, so its modalities are checked and have no counterpart.
+_TRANSCRIPTION_FIELDS: Fields = {**_AUDIO_FIELDS, "modalities": ()}
+_RESPONSE_FIELDS: Fields = {
+    "max_response_output_tokens": ("max_output_tokens",),
+    "max_output_tokens": ("max_output_tokens",),
+    "modalities": ("output_modalities",),
+    "voice": ("audio", "output", "voice"),
+    "output_audio_format": ("audio", "output", "format"),
+    "temperature": ("temperature",),
+    **{
+        name: (name,)
+        for name in ("conversation", "input", "metadata", "instructions", "tools", "tool_choice")
+    },
+}
+
+
+def _names(block: str, fields: Fields) -> dict[str, str]:
+    return {".".join((block, *path)): f"{block}.{name}" for name, path in fields.items() if path}
+
+
+_NAMES = {
+    **_names("session", _SESSION_FIELDS),
+    **_names("response", _RESPONSE_FIELDS),
+    "session.type": "type",
+}
+"""GA path → beta path. The kind of a beta session follows from the event's own type."""
+
+
+class _BetaUpdateSession(UpdateSession):
+    session: BetaSessionPatch
+
+
+class _BetaCreateResponse(CreateResponse):
+    response: BetaResponseOptions | None = None
+
+
+_SAME = {name: CLIENT_EVENTS[name] for name in _TYPES if name in CLIENT_EVENTS}
+_MODELS: dict[SessionKind, dict[str, type[ClientEvent]]] = {
+    "realtime": {
+        **_SAME,
+        "session.update": _BetaUpdateSession,
+        "response.create": _BetaCreateResponse,
+    },
+    "transcription": {
+        **_SAME,
+        "session.update": TRANSCRIPTION_EVENTS["session.update"],
+        "response.create": _BetaCreateResponse,
+    },
+}
+
+
+def read_event(message: dict[str, Any], kind: SessionKind = "realtime") -> ClientEvent:
+    """Read a beta client event as the GA event that does the same.
+
+    Args:
+        message: The JSON object of a frame.
+        kind: What the session is for.
+
+    Raises:
+        ProtocolError: The event is not valid; names and paths are beta's.
+    """
+    type_ = message.get("type")
+    names = dict(_NAMES)
+    if type_ == "session.update":
+        message = _rewrite(message, "session", _SESSION_FIELDS, names, type="realtime")
+    elif type_ == "transcription_session.update":
+        message = _rewrite(
+            {**message, "type": "session.update"},
+            "session",
+            _TRANSCRIPTION_FIELDS,
+            names,
+            type="transcription",
+        )
+    elif type_ == "response.create":
+        message = _rewrite(message, "response", _RESPONSE_FIELDS, names)
+    elif type_ == "conversation.item.create" and "item" in message:
+        message = {**message, "item": _item(message["item"], "item")}
+    try:
+        return _validated(message, kind)
+    except ProtocolError as error:
+        raise in_beta_names(error, names) from None
+
+
+def _validated(message: dict[str, Any], kind: SessionKind) -> ClientEvent:
+    """Validate an event in GA's form; what it becomes is GA's own, plus a temperature."""
+    event = validate_event(message, _MODELS[kind], _TYPES)
+    if isinstance(event, _BetaUpdateSession):
+        return UpdateSession(type=event.type, event_id=event.event_id, session=event.session)
+    if isinstance(event, _BetaCreateResponse):
+        return CreateResponse(type=event.type, event_id=event.event_id, response=event.response)
+    return event
+
+
+def read_session(
+    body: dict[str, Any], kind: SessionKind = "realtime"
+) -> UpdateSession | UpdateTranscription:
+    """Read the body of `POST /v1/realtime/sessions` or `/transcription_sessions` (§D.5).
+
+    `client_secret` is not part of the session; it is left to the caller.
+
+    Raises:
+        ProtocolError: The body is not valid; paths start at the body.
+    """
+    prefix = "transcription_" if kind == "transcription" else ""
+    session = {key: value for key, value in body.items() if key != "client_secret"}
+    try:
+        event = read_event({"type": f"{prefix}session.update", "session": session}, kind)
+    except ProtocolError as error:
+        raise without_session(error) from None
+    assert isinstance(event, UpdateSession | UpdateTranscription)
+    return event
+
+
+def read_minted(
+    session: dict[str, Any], kind: SessionKind = "realtime"
+) -> UpdateSession | UpdateTranscription:
+    """Read a session in GA's form that may have a temperature, out of a client secret (§D.5).
+
+    Args:
+        session: `read_session(…).session.model_dump(exclude_unset=True)`, or any GA session.
+        kind: What the session is for.
+
+    Raises:
+        ProtocolError: It is not valid.
+    """
+    event = _validated({"type": "session.update", "session": session}, kind)
+    assert isinstance(event, UpdateSession | UpdateTranscription)
+    return event
+
+
+def asked_modalities(message: dict[str, Any]) -> list[str] | None:
+    """Return the modalities that an event sets, in the client's order."""
+    for block in (message.get("session"), message.get("response")):
+        if isinstance(block, dict) and block.get("modalities"):
+            return list(block["modalities"])
+    return None
+
+
+def in_beta_names(error: ProtocolError, names: Mapping[str, str] = _NAMES) -> ProtocolError:
+    """Return the error with the names that a beta client knows.
+
+    Args:
+        error: An error about GA's fields.
+        names: GA path → beta path.
+    """
+    param = error.param or ""
+    known = [path for path in names if param == path or param.startswith((f"{path}.", f"{path}["))]
+    if not known:
+        return error
+    path = max(known, key=len)
+    return _renamed(error, param, names[path] + param[len(path) :])
+
+
+def without_session(error: ProtocolError) -> ProtocolError:
+    """Return the error with paths that start at the body of a beta request (§D.5)."""
+    param = error.param or ""
+    return _renamed(error, param, param.removeprefix("session."))
+
+
+def _renamed(error: ProtocolError, old: str, new: str) -> ProtocolError:
+    return ProtocolError(
+        error.code,
+        error.message.replace(f"'{old}'", f"'{new}'"),
+        new or None,
+        event_id=error.event_id,
+        type_=error.type,
+    )
+
+
+def _rewrite(
+    message: dict[str, Any], block: str, fields: Fields, names: dict[str, str], **fixed: Any
+) -> dict[str, Any]:
+    """Nest a flat block the way GA does, and note in `names` what the client called things."""
+    given = message.get(block)
+    if not isinstance(given, dict):
+        return message
+    nested: dict[str, Any] = dict(fixed)
+    for name, value in given.items():
+        param = f"{block}.{name}"
+        if name not in fields:
+            raise ProtocolError("unknown_parameter", f"Unknown parameter: '{param}'.", param)
+        value = _VALUES.get(name, _as_it_is)(value, param)
+        path = fields[name]
+        if not path:
+            continue
+        here = nested
+        for key in path[:-1]:
+            here = here.setdefault(key, {})
+        here[path[-1]] = value
+        names[".".join((block, *path))] = param
+    return {**message, block: nested}
+
+
+def _as_it_is(value: Any, _param: str) -> Any:
+    return value
+
+
+def _modalities(value: Any, param: str) -> Any:
+    if not isinstance(value, list):
+        return value
+    for order, modalities in _MODALITIES.items():
+        if value == list(order):
+            return modalities
+    raise ProtocolError(
+        "invalid_value",
+        f"Invalid modalities: {value}. Supported combinations are: ['text'] and ['audio', 'text'].",
+        param,
+    )
+
+
+def _format(value: Any, param: str) -> Any:
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise wrong_type(value, "a string", param)
+    if value not in FORMATS:
+        raise invalid_value(value, FORMATS, param)
+    return {"type": FORMATS[value]}
+
+
+def _tools(value: Any, param: str) -> Any:
+    for index, tool in enumerate(value if isinstance(value, list) else []):
+        if isinstance(tool, dict):
+            _check_name(tool, ("function",), f"{param}[{index}]")
+    return value
+
+
+def _items(value: Any, param: str) -> Any:
+    if not isinstance(value, list):
+        return value
+    types = (*_ITEM_TYPES, "item_reference")
+    return [_item(item, f"{param}[{index}]", types) for index, item in enumerate(value)]
+
+
+def _item(item: Any, param: str, types: tuple[str, ...] = _ITEM_TYPES) -> Any:
+    """Rename the content parts of an item; beta knows fewer kinds of items and of content."""
+    if not isinstance(item, dict):
+        return item
+    _check_name(item, types, param)
+    content, role = item.get("content"), item.get("role")
+    names = _CONTENT.get(role) if isinstance(role, str) else None
+    if not isinstance(content, list) or names is None:
+        return item
+    return {
+        **item,
+        "content": [
+            _part(part, names, f"{param}.content[{index}]") for index, part in enumerate(content)
+        ],
+    }
+
+
+def _part(part: Any, names: Mapping[str, str], param: str) -> Any:
+    if not isinstance(part, dict) or not isinstance(part.get("type"), str):
+        return part
+    _check_name(part, tuple(names), param)
+    return {**part, "type": names[part["type"]]}
+
+
+def _check_name(value: dict[str, Any], names: tuple[str, ...], param: str) -> None:
+    given = value.get("type")
+    if isinstance(given, str) and given not in names:
+        raise invalid_value(given, names, f"{param}.type")
+
+
+_VALUES: dict[str, Callable[[Any, str], Any]] = {
+    "modalities": _modalities,
+    "input_audio_format": _format,
+    "output_audio_format": _format,
+    "tools": _tools,
+    "input": _items,
+}

@@ -1,0 +1,105 @@
+"""Client secrets: short-lived keys that carry a session's configuration (§D.1).
+
+A key is signed, not stored: any replica that shares `server.secret` accepts it. It is readable to
+whoever holds it, as is the session that it opens.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+import json
+import secrets
+import zlib
+from typing import Any
+
+from pydantic import SecretStr
+
+from validation import ProtocolError
+
+PREFIX = "ek_"
+"""What tells a client secret from an API key."""
+MAX_LENGTH = 7000
+"""Longest key in characters: it travels in one HTTP header line, which may have 8 KiB."""
+
+_PURPOSE = b"open-realtime-server client secret, version 1"
+_SIGNATURE_BYTES = 32
+
+
+class BadSecret(Exception):
+    """The key was not made here, or it has expired."""
+
+    def __init__(self, *, expired: bool) -> None:
+        super().__init__("expired" if expired else "not made by this server")
+        self.expired = expired
+
+
+class ClientSecrets:
+    """Makes and reads client secrets."""
+
+    def __init__(self, secret: SecretStr | None) -> None:
+        """Derive the signing key.
+
+        Args:
+            secret: `server.secret`; None: a random one, good for this process only.
+        """
+        material = secret.get_secret_value().encode() if secret else secrets.token_bytes(32)
+        self._key = hmac.digest(material, _PURPOSE, "sha256")
+
+    def mint(self, session: dict[str, Any], expires_at: int) -> str:
+        """Make a key.
+
+        Args:
+            session: What the session shall be configured with, as in a `session.update`.
+            expires_at: Unix time in seconds from which on it opens no session.
+
+        Raises:
+            ProtocolError: The configuration does not fit into a key.
+        """
+        claims = json.dumps([expires_at, session], ensure_ascii=False, separators=(",", ":"))
+        packed = zlib.compress(claims.encode(), 9)
+        token = _encode(self._sign(packed) + packed)
+        if len(PREFIX) + len(token) > MAX_LENGTH:
+            raise ProtocolError(
+                "invalid_value",
+                "The session is too large for a client secret: it makes a key of "
+                f"{len(PREFIX) + len(token)} characters, and {MAX_LENGTH} are allowed. Send "
+                "long instructions and tools by session.update.",
+                "session",
+            )
+        return PREFIX + token
+
+    def read(self, value: str, now: float) -> dict[str, Any]:
+        """Return the configuration that a key carries.
+
+        Args:
+            value: The key.
+            now: Unix time in seconds.
+
+        Raises:
+            BadSecret: It is not valid, or not any more.
+        """
+        encoded = value.removeprefix(PREFIX)
+        try:
+            signed = base64.b64decode(encoded + "=" * (-len(encoded) % 4), b"-_", validate=True)
+        except (binascii.Error, ValueError):
+            raise BadSecret(expired=False) from None
+        if _encode(signed) != encoded:
+            # The last character has bits to spare; one key shall have one form.
+            raise BadSecret(expired=False)
+        signature, packed = signed[:_SIGNATURE_BYTES], signed[_SIGNATURE_BYTES:]
+        if not hmac.compare_digest(signature, self._sign(packed)):
+            raise BadSecret(expired=False)
+        expires_at, session = json.loads(zlib.decompress(packed))
+        if now >= expires_at:
+            raise BadSecret(expired=True)
+        configured: dict[str, Any] = session
+        return configured
+
+    def _sign(self, packed: bytes) -> bytes:
+        return hmac.digest(self._key, packed, "sha256")
+
+
+def _encode(signed: bytes) -> str:
+    return base64.urlsafe_b64encode(signed).rstrip(b"=").decode()

@@ -1,0 +1,150 @@
+"""One WebSocket connection, from its handshake to its close (§D.7)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from typing import Any
+
+from fastapi import WebSocket, WebSocketDisconnect
+from fastapi.responses import JSONResponse
+
+from beta_dialect import BetaDialect
+from beta_events import read_minted
+from client_secrets import ClientSecrets
+from config import Settings
+from dialect import Dialect, GADialect
+from handshake import SUBPROTOCOL, Handshake, Refused, check_handshake
+from http_routes import error_body
+from pipeline_manager import PipelineManager
+from protocol import ProtocolError, error_event, serialize
+from realtime_session import RealtimeSession
+from session_config import SessionConfig
+from session_start import Patch, start_session
+from transport import ClientGone, RealtimeTransport
+from turn_log import TurnLog
+
+
+class Connections:
+    """Serves WebSockets, and knows which sessions are open."""
+
+    def __init__(
+        self, settings: Settings, manager: PipelineManager, client_secrets: ClientSecrets
+    ) -> None:
+        """Serve with these.
+
+        Args:
+            settings: The configuration.
+            manager: Builds the pipelines.
+            client_secrets: Reads client secrets.
+        """
+        self._settings = settings
+        self._manager = manager
+        self._client_secrets = client_secrets
+        self._sessions: set[str] = set()
+
+    @property
+    def active(self) -> int:
+        """Number of open sessions."""
+        return len(self._sessions)
+
+    async def serve(self, websocket: WebSocket, *, azure: bool = False) -> None:
+        """Serve one connection.
+
+        The service answers a bad handshake with an error event, then closes; a call that it does
+        not know it refuses at once (§D.4).
+
+        Args:
+            websocket: The connection, not accepted yet.
+            azure: Whether it came by Azure's path.
+        """
+        offered = websocket.scope.get("subprotocols", [])
+        wire = _WebSocketWire(websocket)
+        refused: Refused | None = None
+        try:
+            asked = check_handshake(
+                self._settings,
+                websocket.query_params,
+                websocket.headers,
+                offered,
+                self._client_secrets,
+                azure=azure,
+            )
+            config = self._configure(asked)
+        except Refused as refusal:
+            refused = refusal
+        if refused is not None and refused.http_status is not None:
+            body = error_body(refused.error)
+            await websocket.send_denial_response(JSONResponse(body, refused.http_status))
+            return
+        await websocket.accept(subprotocol=SUBPROTOCOL if SUBPROTOCOL in offered else None)
+        if refused is not None:
+            with suppress(ClientGone):
+                await wire.send(serialize(error_event(refused.error)))
+            await wire.close(refused.close_code, refused.close_reason)
+            return
+        log = TurnLog(config.id)
+        client = websocket.client
+        address = f"{client.host}:{client.port}" if client else "an unknown client"
+        log.opened(address, asked.model or asked.kind)
+        dialect = BetaDialect(asked.kind) if asked.beta else GADialect(asked.kind)
+        await self._run(config, dialect, wire, log)
+
+    def _configure(self, asked: Handshake) -> SessionConfig:
+        try:
+            return start_session(
+                self._settings,
+                self._manager.capabilities,
+                asked.kind,
+                asked.model,
+                None if asked.minted is None else _patch(asked.minted, asked),
+            )
+        except ProtocolError as error:
+            # A replica with other providers than the one that made the client secret.
+            raise Refused(error.code, error.message, error.param) from None
+
+    async def _run(
+        self, config: SessionConfig, dialect: Dialect, wire: _WebSocketWire, log: TurnLog
+    ) -> None:
+        session = RealtimeSession(config, dialect)
+        session_id = config.id
+        self._sessions.add(session_id)
+        reason = "the server failed"
+        try:
+            reason = await RealtimeTransport(session, self._manager, log, dialect).run(wire)
+        finally:
+            self._sessions.discard(session_id)
+            log.closed(reason)
+
+
+def _patch(minted: dict[str, Any], asked: Handshake) -> Patch:
+    # A key of the beta endpoints may open a GA session, which has no temperature (§A.9).
+    known = {key: value for key, value in minted.items() if asked.beta or key != "temperature"}
+    return read_minted(known, asked.kind).session
+
+
+class _WebSocketWire:
+    """A Starlette WebSocket as the transport's wire."""
+
+    def __init__(self, websocket: WebSocket) -> None:
+        self._websocket = websocket
+
+    async def messages(self) -> AsyncIterator[str | bytes]:
+        while True:
+            message = await self._websocket.receive()
+            if message["type"] == "websocket.disconnect":
+                return
+            text = message.get("text")
+            yield text if text is not None else message["bytes"]
+
+    async def send(self, frame: str) -> None:
+        try:
+            await self._websocket.send_text(frame)
+        except (WebSocketDisconnect, RuntimeError) as error:
+            # Starlette raises RuntimeError for a socket that was closed while we were sending.
+            raise ClientGone from error
+
+    async def close(self, code: int, reason: str) -> None:
+        # The client may be gone, or have closed at the same moment.
+        with suppress(WebSocketDisconnect, RuntimeError):
+            await self._websocket.close(code, reason)

@@ -1,0 +1,31 @@
+"""Cuts the silence with which a synthesiser begins: up to 180 ms that the user would wait for."""
+
+from __future__ import annotations
+
+import numpy as np
+
+KEPT_MS = 20
+"""Silence left before the first sound, so that it does not begin with a click."""
+_AUDIBLE = 80
+"""Amplitude of 16-bit PCM from which something can be heard (-52 dB of full scale)."""
+
+
+class LeadIn:
+    """One stream of speech, without its silent beginning."""
+
+    def __init__(self, rate: int) -> None:
+        """Start a stream of 16-bit PCM at `rate` Hz."""
+        self._kept_bytes = rate * KEPT_MS // 1000 * 2
+        self._silence: bytes | None = b""
+
+    def push(self, pcm: bytes) -> bytes:
+        """Take PCM; return what is to be heard of it."""
+        if self._silence is None:
+            return pcm
+        held = self._silence + pcm
+        audible = np.flatnonzero(np.abs(np.frombuffer(held, dtype="<i2").astype(int)) > _AUDIBLE)
+        if not len(audible):
+            self._silence = held[-self._kept_bytes :]
+            return b""
+        self._silence = None
+        return held[max(int(audible[0]) * 2 - self._kept_bytes, 0) :]

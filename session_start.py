@@ -1,0 +1,62 @@
+"""How a session's configuration comes about: the server's defaults, and what was minted (§D.1)."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+from client_events import (
+    SessionKind,
+    SessionPatch,
+    TranscriptionPatch,
+    UpdateSession,
+    UpdateTranscription,
+)
+from config import Settings
+from dialect import GADialect
+from generation import Capabilities
+from protocol import new_id
+from session_config import SessionConfig
+
+Patch = SessionPatch | TranscriptionPatch
+"""How a session differs from the defaults."""
+
+
+def read_patch(given: dict[str, Any], kind: SessionKind) -> Patch:
+    """Read the `session` of a request, with all the checks of a `session.update`.
+
+    Raises:
+        ProtocolError: It is not valid, in the words of `session.update` (§A.1).
+    """
+    update = json.dumps({"type": "session.update", "session": given}, ensure_ascii=False)
+    event = GADialect(kind).parse(update)
+    assert isinstance(event, UpdateSession | UpdateTranscription)
+    return event.session
+
+
+def start_session(
+    settings: Settings,
+    capabilities: Capabilities,
+    kind: SessionKind,
+    model: str,
+    patch: Patch | None = None,
+) -> SessionConfig:
+    """Configure a new session.
+
+    Args:
+        settings: The server's configuration.
+        capabilities: What the configured providers can do.
+        kind: Whether it answers, or only transcribes.
+        model: Name of its model.
+        patch: What differs from the defaults.
+
+    Raises:
+        ProtocolError: The providers cannot do what is asked.
+    """
+    config = SessionConfig(
+        settings, capabilities, session_id=new_id("sess"), model=model, now=time.time(), kind=kind
+    )
+    if patch is not None:
+        config.apply(patch, voice_locked=False)
+    return config

@@ -1,0 +1,143 @@
+"""Foreign clients: installed apart from this project, run as programs, heard through JSON lines.
+
+They have a place of their own because they are other people's software with other people's needs:
+Node packages cannot live in a virtual environment, and openai-agents asks for an older websockets
+than the server does. Nothing of them is changed, so a test with one is a test of what its users
+will see. Where they cannot be installed (no Node, no registry) the tests are skipped and say why.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Line = dict[str, Any]
+
+CLIENTS = Path(__file__).parent
+NODE = CLIENTS / "node"
+PYTHON = CLIENTS / "python"
+ROOT = CLIENTS.parents[1]
+INSTALL_S = 300
+PATIENCE_S = 60.0
+"""A driver that is not done after this long is stuck, whatever its own deadlines say."""
+QUARTER_SECOND = 12000
+"""Bytes of audio that are certainly an answer."""
+
+
+@functools.cache
+def _install(commands: tuple[tuple[str, ...], ...], folder: Path, needs: Path) -> str | None:
+    """Run the commands unless they have run for just these needs; returns what went wrong."""
+    stamp = folder / ".installed"
+    wanted = hashlib.sha256(f"{sys.version}\n{needs.read_text()}".encode()).hexdigest()
+    if stamp.exists() and stamp.read_text() == wanted:
+        return None
+    for command in commands:
+        try:
+            done = subprocess.run(
+                command, cwd=needs.parent, capture_output=True, text=True, timeout=INSTALL_S
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            return str(error)
+        if done.returncode:
+            return (done.stderr.strip() or done.stdout.strip())[-300:]
+    stamp.write_text(wanted)
+    return None
+
+
+def node() -> str:
+    """Path of Node, after the packages of `package-lock.json` are there; skips the test if not."""
+    programs = {name: shutil.which(name) for name in ("node", "npm")}
+    for name, path in programs.items():
+        if path is None:
+            pytest.skip(f"{name} is not installed")
+    install = (str(programs["npm"]), "ci", "--no-audit", "--no-fund", "--loglevel=error")
+    if reason := _install((install,), NODE / "node_modules", NODE / "package-lock.json"):
+        pytest.skip(f"npm could not install the clients: {reason}")
+    return str(programs["node"])
+
+
+def python() -> str:
+    """Path of a Python that has the clients of `requirements.txt`; skips the test if not."""
+    folder = PYTHON / ".venv"
+    interpreter = str(folder / ("Scripts" if os.name == "nt" else "bin") / "python")
+    commands = (
+        (sys.executable, "-m", "venv", "--clear", "--without-pip", str(folder)),
+        (
+            *(sys.executable, "-m", "pip", "--python", interpreter, "install"),
+            *("--quiet", "--disable-pip-version-check", "-r", "requirements.txt"),
+        ),
+    )
+    if reason := _install(commands, folder, PYTHON / "requirements.txt"):
+        pytest.skip(f"pip could not install the clients: {reason}")
+    return interpreter
+
+
+async def run_node(driver: str, *arguments: str, options: Sequence[str] = ()) -> Report:
+    """Run a driver of `node/` to its end."""
+    return Report(await _drive(node(), *options, str(NODE / f"{driver}.mjs"), *arguments))
+
+
+async def run_python(driver: str, *arguments: str) -> Report:
+    """Run a driver of `python/` to its end."""
+    return Report(await _drive(python(), "-m", f"tests.clients.python.{driver}", *arguments))
+
+
+async def _drive(*command: str) -> list[Line]:
+    secrets = {"OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_ORG_ID", "OPENAI_PROJECT_ID"}
+    environment = {name: value for name, value in os.environ.items() if name not in secrets}
+    environment |= {"NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        cwd=ROOT,
+        env=environment,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            out, err = await process.communicate()
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+    assert process.returncode == 0, err.decode()[-3000:]
+    return [json.loads(line) for line in out.decode().splitlines()]
+
+
+class Report:
+    """The lines of a driver, which runs every scenario in one process to start up only once."""
+
+    def __init__(self, lines: Sequence[Line]) -> None:
+        self._lines = lines
+
+    def scenario(self, name: str) -> list[Line]:
+        """Lines of a scenario that ran to its end without an error."""
+        lines = [line for line in self._lines if line["scenario"] == name]
+        assert lines, f"the driver has no scenario {name}"
+        bad = [line for line in lines if line["event"] in ("error", "failure")]
+        assert not bad, bad
+        return lines
+
+
+def of(lines: Sequence[Line], event: str) -> list[Line]:
+    """Lines of one kind."""
+    return [line for line in lines if line["event"] == event]
+
+
+def last(lines: Sequence[Line], event: str) -> Line:
+    """Return the last line of one kind, which must be there."""
+    found = of(lines, event)
+    assert found, f"no {event} in {[line['event'] for line in lines]}"
+    return found[-1]

@@ -1,0 +1,1 @@
+"""Programs that drive other people's Python clients, each run by a test of its own."""

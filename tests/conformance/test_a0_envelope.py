@@ -1,0 +1,146 @@
+"""§A.0: the frame, `type` and `event_id` of client events, and the general kinds of refusal."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from effects import Send
+from protocol import error_event, parse_client_event, serialize
+from tests.conformance.frames import MINIMAL, parse, refusal
+from tests.conformance.misuse import lived_in
+from tests.session_driver import Driver, of
+from tests.wire import check_event
+
+
+
+def test_the_first_finding_names_the_type_before_what_follows_from_it() -> None:
+    driver = Driver()
+    (event,) = driver.update(tools=[{"type": "mcp", "server_label": "docs"}], bogus=1)
+    assert event["error"]["param"] == "session.tools[0].type"
+    (event,) = driver.update(tools=[{"type": "function"}], instructions=5, bogus=1)
+    assert event["error"]["param"] == "session.tools[0].name"
+    (event,) = driver.update(instructions=5, bogus=1)
+    assert event["error"]["param"] == "session.instructions"
+
+
+def test_an_error_is_the_only_effect_of_a_refused_event() -> None:
+    driver = lived_in(())
+    effects, audio = driver.session.receive('{"type":"response.cancel"}')
+    assert [type(effect) for effect in effects] == [Send]
+    assert audio == b""
+    assert of([effect.event for effect in effects if isinstance(effect, Send)], "error")
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        "",
+        "{",
+        "nope",
+        '{"type":"response.create"} x',
+        '{"type":"response.create","response":{"max_output_tokens":NaN}}',
+        '{"type":"response.create","response":{"max_output_tokens":Infinity}}',
+        '{"type":"response.create","response":{"max_output_tokens":1e999}}',
+        '{"type":"response.create","response":{"instructions":"\\ud800"}}',
+        '{"type":"response.create","response":{"max_output_tokens":' + "9" * 5000 + "}}",
+        "[" * 100_000,
+    ],
+)
+def test_a_frame_that_is_not_json_is_invalid_json(frame: str) -> None:
+    error = refusal(frame)
+    assert error.code == "invalid_json"
+    assert error.param is None
+    assert error.message.startswith("Invalid event: failed to parse JSON value.")
+    check_event(error_event(error))
+    serialize(error_event(error)).encode()
+
+
+def test_escaped_characters_outside_the_basic_plane_are_text() -> None:
+    parsed = parse_client_event('{"type":"response.create","event_id":"\\ud83d\\ude00"}')
+    assert parsed.event_id == "😀"
+
+
+@pytest.mark.parametrize("frame", ["[]", "null", "5", '"response.create"', "true"])
+def test_json_that_is_no_object_is_refused(frame: str) -> None:
+    assert refusal(frame).code == "invalid_event"
+
+
+def test_a_missing_type_is_named() -> None:
+    error = refusal('{"event_id":"mine"}')
+    assert (error.code, error.param) == ("missing_required_parameter", "type")
+    assert error.message == "Missing required parameter: 'type'."
+    assert error.event_id == "mine"
+
+
+def test_an_unknown_type_lists_the_known_ones_in_the_service_s_words() -> None:
+    error = refusal('{"type":"nope","event_id":"mine"}')
+    assert (error.code, error.param, error.event_id) == ("invalid_value", "type", "mine")
+    assert error.message == UNKNOWN_TYPE
+
+
+def test_a_type_that_is_no_string_is_of_the_wrong_type() -> None:
+    error = refusal('{"type":5}')
+    assert (error.code, error.param) == ("invalid_type", "type")
+
+
+@pytest.mark.parametrize("event", MINIMAL, ids=lambda event: str(event["type"]))
+def test_every_client_event_parses_in_its_shortest_form(event: dict[str, Any]) -> None:
+    assert parse(event).type == event["type"]
+    assert parse(event).event_id is None
+
+
+@pytest.mark.parametrize("event", MINIMAL, ids=lambda event: str(event["type"]))
+def test_event_id_is_optional_may_be_null_and_has_at_most_512_characters(
+    event: dict[str, Any],
+) -> None:
+    assert parse({**event, "event_id": None}).event_id is None
+    assert parse({**event, "event_id": "e" * 512}).event_id == "e" * 512
+    error = refusal(json.dumps({**event, "event_id": "e" * 513}))
+    assert (error.code, error.param) == ("string_above_max_length", "event_id")
+    assert error.message == (
+        "Invalid 'event_id': string too long. Expected a string with maximum length 512, "
+        "but got a string with length 513 instead."
+    )
+
+
+@pytest.mark.parametrize("event", MINIMAL, ids=lambda event: str(event["type"]))
+def test_an_event_id_that_is_no_string_is_refused_and_not_echoed(event: dict[str, Any]) -> None:
+    error = refusal(json.dumps({**event, "event_id": 5}))
+    assert (error.code, error.param, error.event_id) == ("invalid_type", "event_id", None)
+    assert error.message == (
+        "Invalid type for 'event_id': expected a string, but got an integer instead."
+    )
+
+
+@pytest.mark.parametrize("event", MINIMAL, ids=lambda event: str(event["type"]))
+def test_every_client_event_refuses_a_field_it_does_not_know(event: dict[str, Any]) -> None:
+    error = refusal(json.dumps({**event, "event_id": "mine", "bogus": 1}))
+    assert (error.code, error.param, error.event_id) == ("unknown_parameter", "bogus", "mine")
+    assert error.message == "Unknown parameter: 'bogus'."
+
+
+def nested(levels: int) -> str:
+    parameters = '{"a":' * levels + "1" + "}" * levels
+    return (
+        '{"type":"session.update","event_id":"mine","session":{"type":"realtime","tools":['
+        f'{{"type":"function","name":"f","parameters":{parameters}}}]}}}}'
+    )
+
+
+def test_a_schema_may_be_nested_deeply() -> None:
+    assert parse_client_event(nested(50)).type == "session.update"
+
+
+@pytest.mark.parametrize("levels", [120, 300, 900])
+def test_nesting_beyond_reason_is_refused_as_an_event(levels: int) -> None:
+    error = refusal(nested(levels))
+    assert (error.code, error.event_id) == ("invalid_event", "mine")
+
+
+def test_many_brackets_side_by_side_are_not_nesting() -> None:
+    tools = [{"type": "function", "name": "f", "parameters": {"a": []}} for _ in range(200)]
+    event = {"type": "session.update", "session": {"type": "realtime", "tools": tools}}
+    assert parse(event).type == "session.update"

@@ -1,0 +1,73 @@
+"""§A.2: `input_audio_buffer.append`: no answer, unless it cannot be taken."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+
+from protocol import MAX_AUDIO_BYTES, decode_audio, encode_audio
+from tests.conformance.misuse import Case, check_refused, each, missing, other
+from tests.conformance.sequences import driver
+from tests.session_driver import pcm
+from validation import ProtocolError
+
+NOT_BASE64 = (
+    "Invalid 'audio'. Expected base64-encoded audio bytes (mono PCM16 at 24kHz) "
+    "but got an invalid value."
+)
+
+
+ROWS = [
+    other("not base64", "input_audio_buffer.append", "invalid_value", "audio", NOT_BASE64,
+          audio="%%%"),
+    other("empty", "input_audio_buffer.append", "invalid_value", "audio", audio=""),
+    other("no audio", "input_audio_buffer.append", "missing_required_parameter", "audio",
+          missing("audio")),
+    other("audio is no text", "input_audio_buffer.append", "invalid_type", "audio", audio=5),
+    other("unknown field", "input_audio_buffer.append", "unknown_parameter", "rate",
+          audio="AAAA", rate=16000),
+]  # fmt: skip
+
+
+@each(ROWS)
+def test_a_misuse_is_answered_by_one_error_and_nothing_is_applied(
+    case: Case, event_id: str | None
+) -> None:
+    check_refused(case, event_id)
+
+
+def test_append_is_not_acknowledged_and_hands_its_audio_on() -> None:
+    d = driver()
+    assert d.append(20) == []
+    effects, audio = d.session.receive(
+        '{"type":"input_audio_buffer.append","audio":"' + base64.b64encode(pcm(20)).decode() + '"}'
+    )
+    assert (effects, audio) == ([], pcm(20))
+
+
+@pytest.mark.parametrize("encoded", ["%%%%", "AAA", "AA=A", "AAAA\n", "AA AA", "ÄAAA", "A", "-_-_"])
+def test_audio_that_is_not_base64_is_refused(encoded: str) -> None:
+    with pytest.raises(ProtocolError) as caught:
+        decode_audio(encoded)
+    assert (caught.value.code, caught.value.param) == ("invalid_value", "audio")
+    assert caught.value.message == (
+        "Invalid 'audio'. Expected base64-encoded audio bytes (mono PCM16 at 24kHz) "
+        "but got an invalid value."
+    )
+
+
+def test_empty_audio_is_refused_as_empty() -> None:
+    with pytest.raises(ProtocolError, match="but got empty bytes") as caught:
+        decode_audio("")
+    assert (caught.value.code, caught.value.param) == ("invalid_value", "audio")
+    assert caught.value.message.startswith(
+        "Invalid 'audio'. Expected base64-encoded audio bytes (mono PCM16 at 24kHz) but got "
+    )
+
+
+def test_one_event_carries_at_most_15_mib_of_audio() -> None:
+    assert len(decode_audio(encode_audio(bytes(MAX_AUDIO_BYTES)))) == 15 * 1024 * 1024
+    with pytest.raises(ProtocolError) as caught:
+        decode_audio(encode_audio(bytes(MAX_AUDIO_BYTES + 1)))
+    assert (caught.value.code, caught.value.param) == ("invalid_value", "audio")

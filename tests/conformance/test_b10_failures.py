@@ -1,0 +1,81 @@
+"""§B.10: responses that fail or stay incomplete."""
+
+from __future__ import annotations
+
+from effects import StopGenerating
+from generation import ProviderError
+from tests.conformance.sequences import driver
+from tests.session_driver import types
+
+
+def test_a_failure_ends_the_response_without_an_error_event_and_the_session_goes_on() -> None:
+    d = driver()
+    d.respond()
+    failed = d.running
+    error = ProviderError("No credit.", "insufficient_quota", "insufficient_quota")
+    events = d.perform(d.session.response_failed(failed, error))
+    assert types(events) == ["response.done"]
+    assert events[0]["response"]["status_details"]["error"]["code"] == "insufficient_quota"
+    assert d.kind(StopGenerating) == [StopGenerating(failed)]
+    assert d.session.is_active(failed) is False
+    assert types(d.respond()) == ["response.created"]
+
+
+def test_a_failure_before_anything_was_made_is_created_and_done_alone() -> None:
+    d = driver()
+    events = d.respond()
+    error = {"type": "server_error", "code": "rate_limit_exceeded", "message": "Slow down."}
+    failure = ProviderError(error["message"], error["code"], error["type"])
+    events += d.perform(d.session.response_failed(d.running, failure))
+    assert d.named(events) == [
+        created(),
+        {
+            "type": "response.done",
+            "response": response(
+                "failed",
+                status_details={"type": "failed", "error": error},
+                usage=ZERO,
+            ),
+        },
+    ]
+
+
+@pytest.mark.parametrize(
+    ("finish", "reason"),
+    [("length", "max_output_tokens"), ("content_filter", "content_filter")],
+)
+def test_an_answer_cut_short_is_closed_as_incomplete(finish: Any, reason: str) -> None:
+    d = driver()
+    events = d.respond()
+    events += d.text("One") + d.audio(100) + d.finish(finish, usage=TokenUsage(3, 1))
+    answer = Output("item_1", None)
+    assert d.named(events) == [
+        created(),
+        *answer.speaks("One", 100),
+        *answer.has_spoken("One", "incomplete"),
+        *done(
+            "incomplete",
+            status_details={"type": "incomplete", "reason": reason},
+            output=[answer.spoken("One", "incomplete")],
+            usage=usage(3, 1, audio_out=2),
+        ),
+    ]
+
+
+def test_a_call_cut_short_keeps_the_arguments_it_has() -> None:
+    d = driver()
+    d.respond()
+    d.call('{"city":"Mon')
+    (item,) = of(d.finish("length"), "response.done")[0]["response"]["output"]
+    assert (item["status"], item["arguments"]) == ("incomplete", '{"city":"Mon')
+
+
+def test_a_context_too_long_with_truncation_disabled_fails_the_response() -> None:
+    d = Driver(session_config(llm=LLMConfig(context_tokens=10)))
+    d.update(truncation="disabled")
+    d.say("word " * 100)
+    d.respond()
+    finished = d.events[-1]["response"]
+    assert (finished["status"], finished["output"]) == ("failed", [])
+    assert finished["status_details"]["error"]["code"]
+    assert d.requests == []

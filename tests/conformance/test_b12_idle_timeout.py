@@ -1,0 +1,68 @@
+"""§B.12: an answer to a user who stays silent for too long."""
+
+from __future__ import annotations
+
+from realtime_session import SILENCE
+from tests.session_driver import Driver, types
+from tests.wire import Event
+
+
+def quiet(driver: Driver, ms: int) -> list[Event]:
+    events: list[Event] = []
+    for _ in range(ms // 100):
+        events += driver.append(100)
+    return events
+
+
+def idle_driver() -> Driver:
+    driver = Driver()
+    driver.turn_detection(idle_timeout_ms=5000)
+    driver.say("hi")
+    driver.respond()
+    return driver
+
+
+def test_silence_after_the_played_answer_is_answered_in_the_order_of_b12():
+    driver = idle_driver()
+    driver.text("Hello.")
+    driver.audio(2000)
+    driver.finish()
+    # The timer starts when the client has played the two seconds it got.
+    assert quiet(driver, 6900) == []
+    driver.named(driver.events)
+    start_ms, end_ms = 2000 // 32 * 32, 7000 // 32 * 32
+    assert driver.named(quiet(driver, 200)) == [
+        {
+            "type": "input_audio_buffer.timeout_triggered",
+            "audio_start_ms": start_ms,
+            "audio_end_ms": end_ms,
+            "item_id": "item_3",
+        },
+        *committed("item_3", "item_2"),
+        created(id="resp_2"),
+    ]
+    assert driver.requests[-1].messages[-1] == {"role": "user", "content": SILENCE}
+
+
+def test_the_timer_fires_once_per_silence_and_is_armed_again_by_the_next_answer():
+    driver = idle_driver()
+    driver.answer(ms=0)
+    assert "response.created" in types(quiet(driver, 5100))
+    assert quiet(driver, 20000) == []
+    driver.answer(ms=0)
+    assert "response.created" in types(quiet(driver, 5100))
+
+
+def test_speech_disarms_the_timer():
+    driver = idle_driver()
+    driver.answer(ms=0)
+    driver.append(3000)
+    driver.perform(driver.session.speech_started(2900))
+    assert quiet(driver, 9000) == []
+
+
+def test_no_timer_without_the_setting():
+    driver = Driver()
+    driver.respond()
+    driver.answer(ms=0)
+    assert quiet(driver, 40000) == []

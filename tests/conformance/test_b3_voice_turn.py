@@ -1,0 +1,172 @@
+"""§B.3: a detected voice turn, with and without transcription events."""
+
+from __future__ import annotations
+
+from audio_format import AudioFormat
+from effects import HearTurn, Transcribe
+from generation import ProviderError
+from tests.conformance.sequences import (
+    AUDIO_CLOSE,
+    COMMITTED,
+    END,
+    SPOKEN,
+    TRANSCRIPTION,
+    driver,
+    messages,
+    response,
+)
+from tests.session_driver import of, pcm, types
+
+FAILURE = ProviderError("The recogniser is gone.", "provider_error", "server_error")
+
+
+def test_a_detected_turn_with_transcription() -> None:
+    d = driver()
+    d.transcribe()
+    events = d.append(12_352)
+    events += d.perform(d.session.speech_started(12_256))
+    events += d.append(2_400)
+    events += d.perform(d.session.speech_stopped(14_720))
+    item_id = d.session.conversation.tail_id
+    assert item_id is not None
+    assert d.requests == []
+    events += d.heard(item_id, "Hello from the probe.")
+    events += d.text("Hi.")
+    events += d.audio(100)
+    events += d.finish(usage=TokenUsage(12, 3))
+
+    answer = Output("item_2", "item_1")
+    assert d.named(events) == [
+        started("item_1", 11_956),
+        stopped("item_1", 14_720),
+        *committed("item_1", None),
+        created(),
+        *transcribed("item_1", "Hello from the probe.", 2.764),
+        *answer.speaks("Hi.", 100),
+        *answer.has_spoken("Hi."),
+        *done(
+            "completed",
+            output=[answer.spoken("Hi.")],
+            usage=usage(12, 3, audio_in=27, audio_out=2),
+        ),
+    ]
+    assert messages(d) == [("user", "Hello from the probe.")]
+
+
+def test_the_recogniser_hears_the_turn_and_is_given_exactly_its_audio() -> None:
+    d = driver()
+    d.update(audio={"input": {"transcription": {"model": "m", "language": "de", "prompt": "p"}}})
+    d.append(1000)
+    d.perform(d.session.speech_started(896))
+    item_id = of(d.events, "input_audio_buffer.speech_started")[0]["item_id"]
+    assert d.kind(HearTurn) == [HearTurn(item_id, pcm(1000 - 596), AudioFormat())]
+    d.append(1000)
+    d.perform(d.session.speech_stopped(1952))
+    (transcribe,) = d.kind(Transcribe)
+    assert (transcribe.item_id, transcribe.audio) == (item_id, pcm(1952 - 596))
+    assert (transcribe.settings.language, transcribe.settings.prompt) == ("de", "p")
+
+
+def test_without_transcription_the_turn_is_answered_in_the_same_way() -> None:
+    d = driver()
+    events = d.speak()
+    item_id = d.items()[0]
+    assert d.heard(item_id, "Hello.") == []
+    assert types(events)[-1] == "response.created"
+    assert messages(d) == [("user", "Hello.")]
+
+
+def test_a_turn_may_be_committed_without_an_answer() -> None:
+    d = driver(create_response=False)
+    assert types(d.speak()) == [
+        "input_audio_buffer.speech_started",
+        "input_audio_buffer.speech_stopped",
+        *COMMITTED,
+    ]
+    d.heard(d.items()[0], "Hello.")
+    assert d.requests == []
+
+
+def test_a_turn_of_the_detector_may_be_short() -> None:
+    d = driver(prefix_padding_ms=0)
+    d.append(200)
+    d.perform(d.session.speech_started(96))
+    assert types(d.perform(d.session.speech_stopped(192)))[:2] == [
+        "input_audio_buffer.speech_stopped",
+        "input_audio_buffer.committed",
+    ]
+
+
+def test_transcripts_may_come_out_of_order() -> None:
+    d = driver(create_response=False)
+    d.transcribe()
+    d.speak(0, 960)
+    d.speak(2048, 3008)
+    first, second = d.items()
+    assert {event["item_id"] for event in d.heard(second, "Two.")} == {second}
+    assert {event["item_id"] for event in d.heard(first, "One.")} == {first}
+    d.respond()
+    assert messages(d) == [("user", "One."), ("user", "Two.")]
+
+
+def test_a_transcript_may_come_in_the_middle_of_an_answer() -> None:
+    d = driver(create_response=False, interrupt_response=False)
+    d.transcribe()
+    d.say("Hi.")
+    d.respond()
+    d.text("Hello")
+    d.speak()
+    assert types(d.heard(d.items()[-1], "One.")) == [
+        f"{TRANSCRIPTION}.delta",
+        f"{TRANSCRIPTION}.completed",
+    ]
+    assert types(d.text(" there.")) == ["response.output_audio_transcript.delta"]
+
+
+def test_an_item_is_transcribed_once() -> None:
+    d = driver()
+    d.transcribe()
+    d.speak()
+    item_id = d.items()[0]
+    d.heard(item_id, "Hello.")
+    assert d.heard(item_id, "Again.") == []
+    assert d.perform(d.session.transcription_failed(item_id, FAILURE)) == []
+    assert d.heard("nobody", "Hello.") == []
+
+
+def test_silence_is_transcribed_by_an_empty_transcript_without_delta() -> None:
+    d = driver(create_response=False)
+    d.transcribe()
+    d.speak()
+    (completed,) = d.heard(d.items()[0], "")
+    assert completed["type"] == f"{TRANSCRIPTION}.completed"
+    assert completed["transcript"] == ""
+
+
+def test_a_noise_taken_for_a_turn_is_not_answered_but_its_response_ends() -> None:
+    d = driver()
+    d.speak()
+    assert types(d.heard(d.items()[0], "")) == END
+    (done,) = of(d.events, "response.done")
+    assert (done["response"]["status"], done["response"]["output"]) == ("completed", [])
+    assert d.requests == []
+
+
+def test_a_failed_transcription_is_reported_and_fails_its_response() -> None:
+    d = driver()
+    d.transcribe()
+    d.speak()
+    item_id = d.items()[0]
+    events = d.perform(d.session.transcription_failed(item_id, FAILURE))
+    assert types(events) == [f"{TRANSCRIPTION}.failed", "response.done"]
+    assert events[0]["item_id"] == item_id
+    assert events[0]["error"] == {
+        "type": "server_error",
+        "code": "provider_error",
+        "message": "The recogniser is gone.",
+    }
+    assert events[1]["response"]["status"] == "failed"
+    # The next turn works.
+    d.speak(2048, 3008)
+    d.heard(d.items()[1], "Still there?")
+    assert messages(d) == [("user", "Still there?")]

@@ -1,0 +1,94 @@
+"""§B.7: function calls and their results."""
+
+from __future__ import annotations
+
+from tests.conformance.sequences import END, SPOKEN, driver, response
+from tests.session_driver import types
+
+
+def test_a_function_call_and_its_result() -> None:
+    d = driver()
+    d.update(tools=[{"type": "function", "name": "get_weather"}])
+    d.say("How is Montreal?")
+    events = d.respond()
+    events += d.call("{")
+    events += d.call('"city":"Montreal"}')
+    events += d.finish("tool_calls", usage=TokenUsage(20, 9))
+    result = {"type": "function_call_output", "call_id": "call_a", "output": "21C and sunny"}
+    events += d.send("conversation.item.create", item=result)
+    events += d.respond()
+    events += d.text("It is sunny.")
+
+    call = {
+        "id": "item_2",
+        "type": "function_call",
+        "status": "in_progress",
+        "name": "get_weather",
+        "call_id": "call_a",
+        "arguments": "",
+    }
+    whole = {**call, "status": "completed", "arguments": '{"city":"Montreal"}'}
+    place = {"response_id": "resp_1", "item_id": "item_2", "output_index": 0, "call_id": "call_a"}
+    d.named(d.events[:4])
+    named = d.named(events)
+    arguments = "response.function_call_arguments"
+    assert named[:8] == [
+        {"type": "response.created", "response": response("in_progress")},
+        {
+            "type": "response.output_item.added",
+            "response_id": "resp_1",
+            "output_index": 0,
+            "item": call,
+        },
+        {"type": "conversation.item.added", "previous_item_id": "item_1", "item": call},
+        {"type": f"{arguments}.delta", **place, "delta": "{"},
+        {"type": f"{arguments}.delta", **place, "delta": '"city":"Montreal"}'},
+        {
+            "type": f"{arguments}.done",
+            **place,
+            "name": "get_weather",
+            "arguments": '{"city":"Montreal"}',
+        },
+        {"type": "conversation.item.done", "previous_item_id": "item_1", "item": whole},
+        {
+            "type": "response.output_item.done",
+            "response_id": "resp_1",
+            "output_index": 0,
+            "item": whole,
+        },
+    ]
+    answer = Output("item_4", "item_3", response_id="resp_2")
+    assert named[8:] == [
+        *done("completed", output=[whole], usage=usage(20, 9)),
+        *added({"id": "item_3", **result}, "item_2"),
+        created(id="resp_2"),
+        *answer.speaks("It is sunny."),
+    ]
+    assert [message["role"] for message in d.requests[-1].messages] == ["user", "assistant", "tool"]
+
+
+def test_a_result_alone_is_not_answered() -> None:
+    d = driver()
+    d.respond()
+    d.call("{}")
+    d.finish("tool_calls")
+    result = {"type": "function_call_output", "call_id": "call_a", "output": ""}
+    assert types(d.send("conversation.item.create", item=result)) == [
+        "conversation.item.added",
+        "conversation.item.done",
+    ]
+    assert len(d.requests) == 1
+
+
+def test_the_response_is_over_when_the_call_is() -> None:
+    """Clients act on `arguments.done`: the last four events come at once, then all is free."""
+    d = driver()
+    d.respond()
+    d.call("{}")
+    assert types(d.finish("tool_calls")) == [
+        "response.function_call_arguments.done",
+        "conversation.item.done",
+        "response.output_item.done",
+        *END,
+    ]
+    assert types(d.respond()) == ["response.created"]

@@ -1,0 +1,154 @@
+"""§C.4: `server_vad`, `semantic_vad` and manual turns."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from audio_utils import read_wav, silence
+from tests.conformance.sessions import SERVER_VAD, apply, audio_input, config
+from tests.running_server import running, scripted_settings
+from tests.session_driver import Driver, of, types
+from tests.wire_client import DATA, client
+
+SEMANTIC = {
+    "type": "semantic_vad",
+    "eagerness": "auto",
+    "create_response": True,
+    "interrupt_response": True,
+}
+
+
+def detection(driver: Driver, value: object) -> dict[str, object]:
+    (updated,) = driver.update(audio={"input": {"turn_detection": value}})
+    echo: dict[str, object] = updated["session"]["audio"]["input"]["turn_detection"]
+    return echo
+
+
+def test_semantic_vad_is_echoed_with_its_defaults():
+    assert detection(Driver(), {"type": "semantic_vad"}) == SEMANTIC
+
+
+def test_another_type_replaces_the_block_whole():
+    driver = Driver()
+    detection(driver, {"type": "semantic_vad", "eagerness": "low", "create_response": False})
+    back = detection(driver, {"type": "server_vad"})
+    assert back == {
+        "type": "server_vad",
+        "threshold": 0.5,
+        "prefix_padding_ms": 300,
+        "silence_duration_ms": 500,
+        "idle_timeout_ms": None,
+        "create_response": True,
+        "interrupt_response": True,
+    }
+
+
+def test_the_same_type_merges():
+    driver = Driver()
+    detection(driver, {"type": "semantic_vad", "eagerness": "high"})
+    assert detection(driver, {"type": "semantic_vad", "create_response": False}) == {
+        **SEMANTIC,
+        "eagerness": "high",
+        "create_response": False,
+    }
+
+
+@pytest.mark.parametrize("create", [True, False])
+@pytest.mark.parametrize("interrupt", [True, False])
+def test_create_and_interrupt_in_all_combinations(create, interrupt):
+    driver = Driver()
+    driver.turn_detection(create_response=create, interrupt_response=interrupt)
+    driver.respond()
+    first = driver.running
+    events = driver.append(96) + driver.perform(driver.session.speech_started(0))
+    cancelled = [e["response"]["id"] for e in of(events, "response.done")]
+    assert cancelled == ([first] if interrupt else [])
+    events = driver.append(1000) + driver.perform(driver.session.speech_stopped(960))
+    if not interrupt:
+        # A turn that ends beside a running response is answered after it.
+        assert "response.created" not in types(events)
+        events = driver.finish(response_id=first)
+    assert ("response.created" in types(events)) is create
+
+
+def test_turn_detection_keeps_the_values_it_is_not_given() -> None:
+    target = config()
+    apply(target, audio={"input": {"turn_detection": {"type": "server_vad", "threshold": 0.9}}})
+    wire = apply(
+        target,
+        audio={
+            "input": {
+                "turn_detection": {
+                    "type": "server_vad",
+                    "create_response": False,
+                    "silence_duration_ms": None,
+                }
+            }
+        },
+    )
+    assert audio_input(wire)["turn_detection"] == {
+        **SERVER_VAD,
+        "threshold": 0.9,
+        "create_response": False,
+    }
+
+
+def test_turn_detection_may_be_switched_off_and_comes_back_with_the_defaults() -> None:
+    target = config()
+    apply(target, audio={"input": {"turn_detection": {"type": "server_vad", "threshold": 0.9}}})
+    off = apply(target, audio={"input": {"turn_detection": None}})
+    assert audio_input(off)["turn_detection"] is None
+    assert target.turn_detection is None
+    on = apply(target, audio={"input": {"turn_detection": {"type": "server_vad"}}})
+    assert audio_input(on)["turn_detection"] == SERVER_VAD
+
+
+def test_turn_detection_of_type_none_means_null() -> None:
+    wire = apply(config(), audio={"input": {"turn_detection": {"type": "none"}}})
+    assert audio_input(wire)["turn_detection"] is None
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+async def speak(name: str, pause_ms: int, **turn_detection: object) -> list[str]:
+    """Speak a clip and a pause under `semantic_vad`; returns the event types."""
+    clip = silence(300) + read_wav(DATA / f"{name}.wav") + silence(pause_ms)
+    async with running(scripted_settings()) as server, client(server.url) as wire:
+        wanted = {"type": "semantic_vad", **turn_detection}
+        await wire.update(audio={"input": {"turn_detection": wanted}})
+        await wire.append(clip)
+        await wire.settled()
+        return wire.types(2)
+
+
+async def test_a_complete_sentence_is_over_after_a_short_pause():
+    assert "input_audio_buffer.committed" in await speak("turn_complete", 700)
+
+
+async def test_a_sentence_cut_off_is_waited_for():
+    events = await speak("turn_incomplete", 1500)
+    assert "input_audio_buffer.speech_started" in events
+    assert "input_audio_buffer.speech_stopped" not in events
+
+
+async def test_the_ceiling_of_the_eagerness_ends_any_pause():
+    assert "input_audio_buffer.committed" in await speak("turn_incomplete", 2600, eagerness="high")
+
+
+async def test_rtclient_s_way_to_say_none():
+    async with running() as server, client(server.url) as wire:
+        updated = await wire.update(audio={"input": {"turn_detection": {"type": "none"}}})
+        assert updated["session"]["audio"]["input"]["turn_detection"] is None
+        assert json.dumps(updated)

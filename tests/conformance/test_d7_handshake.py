@@ -1,0 +1,184 @@
+"""The handshake over a real socket: selectors, keys, subprotocols, refusals (protocol §D.7)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from openai import AsyncOpenAI
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
+from websockets.typing import Subprotocol
+
+from tests.running_server import RunningServer, running
+from tests.wire import check_event
+from tests.wire_client import client
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest.fixture(scope="module")
+async def server() -> AsyncIterator[RunningServer]:
+    async with running() as running_server:
+        yield running_server
+
+
+def at(server: RunningServer, query: str = "", path: str = "/v1/realtime") -> str:
+    return f"ws://127.0.0.1:{server.port}{path}{query}"
+
+
+async def refusal(url: str, **options: Any) -> tuple[dict[str, Any], int | None, str | None]:
+    """Connect where it must fail: the error, the close code, the close reason."""
+    async with connect(url, **options) as socket:
+        event = json.loads(await socket.recv())
+        check_event(event)
+        assert event["type"] == "error"
+        await socket.wait_closed()
+        return event["error"], socket.close_code, socket.close_reason
+
+
+@pytest.mark.parametrize(
+    ("query", "code", "message"),
+    [
+        ("?model=gpt-nope", "invalid_model",
+         'Model "gpt-nope" is not supported in realtime mode'),
+        ("?model=whisper-1", "invalid_model",
+         'Model "whisper-1" is a transcription model and cannot be used as the realtime session'),
+        ("?model=gpt-4o-transcribe", "invalid_model",
+         'Model "gpt-4o-transcribe" is a transcription model and cannot be used'),
+        ("?model=gpt-realtime&intent=transcription", None,
+         "You must not provide a model parameter for transcription sessions."),
+        ("?model=gpt-realtime&call_id=rtc_1", None, "You must not provide model"),
+        ("?intent=transcription&call_id=rtc_1", None, "You must not provide intent"),
+        ("?intent=dance", "invalid_value",
+         "Invalid value: 'dance'. Supported values are: 'transcription'."),
+    ],
+)  # fmt: skip
+async def test_a_refusal_is_an_error_event_then_close_4000(server, query, code, message):
+    error, close_code, reason = await refusal(at(server, query))
+    assert (error["type"], error["code"]) == ("invalid_request_error", code)
+    assert error["message"].startswith(message)
+    assert error["event_id"] is None
+    assert close_code == 4000
+    assert reason == (f"invalid_request_error.{code}" if code else "invalid_request_error")
+    assert await server.active_sessions() == 0
+
+
+async def test_an_unknown_call_fails_the_upgrade_itself(server):
+    """§D.4: unlike anything else, this is an HTTP 404."""
+    with pytest.raises(InvalidStatus) as caught:
+        async with connect(at(server, "?call_id=rtc_1")):
+            pass
+    answer = caught.value.response
+    assert answer.status_code == 404
+    assert answer.body is not None
+    assert json.loads(answer.body)["error"]["code"] == "call_id_not_found"
+
+
+async def test_the_url_of_the_banner_works_without_any_selector(server):
+    for query in ("", "?", "?model=", "?temperature=0.8&voice=alloy"):
+        async with client(at(server, query)) as wire:
+            assert wire.events[0]["session"]["model"] == "gpt-realtime"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"additional_headers": {"Authorization": "Bearer sk-anything"}},
+        {"additional_headers": {"api-key": "anything"}},
+        {"subprotocols": ["realtime", "openai-insecure-api-key.sk-x"]},
+    ],
+    ids=["none", "bearer", "azure", "browser"],
+)
+async def test_any_api_key_is_accepted(server, options):
+    async with client(server.url, **options):
+        pass
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"additional_headers": {"Authorization": "Bearer ek_forged"}},
+        {"additional_headers": {"api-key": "ek_forged"}},
+        {"subprotocols": ["realtime", "openai-insecure-api-key.ek_forged"]},
+    ],
+    ids=["bearer", "azure", "browser"],
+)
+async def test_a_forged_client_secret_is_closed_with_3000(server, options):
+    error, close_code, reason = await refusal(server.url, **options)
+    assert error["code"] == "invalid_api_key"
+    assert error["message"].startswith("Incorrect API key provided: ")
+    assert (close_code, reason) == (3000, "invalid_request_error.invalid_api_key")
+
+
+async def test_of_all_that_a_browser_offers_only_realtime_is_answered(server):
+    offered = [
+        "openai-agents-sdk.0.1.0",
+        "openai-insecure-api-key.none",
+        "openai-organization.o",
+        "openai-project.p",
+        "realtime",
+    ]
+    async with connect(server.url, subprotocols=[Subprotocol(name) for name in offered]) as socket:
+        assert socket.subprotocol == "realtime"
+        assert json.loads(await socket.recv())["type"] == "session.created"
+
+
+async def test_nothing_is_answered_when_realtime_is_not_offered(server):
+    async with connect(server.url) as socket:
+        assert socket.subprotocol is None
+    only_a_key = [Subprotocol("openai-insecure-api-key.none")]
+    async with connect(server.url, subprotocols=only_a_key) as socket:
+        assert socket.subprotocol is None
+
+
+@pytest.mark.parametrize(
+    "query", ["?model=my-deployment", "?deployment=my-deployment&api-version=2025-04-01-preview"]
+)
+async def test_azure_s_clients_find_their_path(server, query):
+    url = at(server, query, "/openai/v1/realtime")
+    async with client(url, additional_headers={"api-key": "x"}) as wire:
+        assert wire.events[0]["session"]["model"] == "my-deployment"
+
+
+async def test_azure_s_path_transcribes_as_well(server):
+    async with client(at(server, "?intent=transcription", "/openai/v1/realtime")) as wire:
+        assert wire.events[0]["session"]["type"] == "transcription"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"additional_headers": {"OpenAI-Beta": "realtime=v1"}},
+        {"subprotocols": ["realtime", "openai-beta.realtime-v1"]},
+    ],
+    ids=["header", "subprotocol"],
+)
+async def test_a_beta_client_is_greeted_in_its_dialect(server, options):
+    async with connect(at(server, "?model=gpt-realtime"), **options) as socket:
+        session = json.loads(await socket.recv())["session"]
+        assert session["modalities"] == ["audio", "text"]
+        assert "output_modalities" not in session
+    async with connect(at(server, "?intent=transcription"), **options) as socket:
+        assert json.loads(await socket.recv())["type"] == "transcription_session.created"
+
+
+async def test_a_model_of_the_ga_api_is_refused_to_a_beta_client(server):
+    beta = {"OpenAI-Beta": "realtime=v1"}
+    url = at(server, "?model=gpt-realtime-2")
+    error, close_code, reason = await refusal(url, additional_headers=beta)
+    assert error["message"] == 'Model "gpt-realtime-2" is only available on the GA API.'
+    assert (close_code, reason) == (4000, "invalid_request_error.invalid_model")
+    async with client(url) as wire:
+        assert wire.events[0]["session"]["model"] == "gpt-realtime-2"
+
+
+async def test_the_sdk_of_azure_s_kind_of_url_connects(server):
+    async with (
+        AsyncOpenAI(api_key="x", base_url=f"{server.http}/openai/v1") as sdk,
+        sdk.realtime.connect(model="my-deployment") as connection,
+    ):
+        assert (await connection.recv()).type == "session.created"

@@ -1,0 +1,64 @@
+"""What is left out when a conversation outgrows its model (§C.7)."""
+
+from __future__ import annotations
+
+import pytest
+
+from context_window import ContextTooLong, fit
+from conversation import Item
+
+
+def message(number: int) -> Item:
+    """A message of 100 estimated tokens."""
+    text = f"{number:03d}".ljust(400, ".")
+    return Item(f"item_{number}", "message", role="user", content=[{"text": text, "type": "x"}])
+
+
+ITEMS = [message(number) for number in range(10)]
+
+
+def kept(truncation: object, window: int | None) -> list[str]:
+    return [item.id for item in fit(ITEMS, "", truncation, window)]  # type: ignore[arg-type]
+
+
+def test_what_fits_is_left_alone():
+    assert kept("auto", 1000) == [item.id for item in ITEMS]
+    assert kept("disabled", 1000) == [item.id for item in ITEMS]
+
+
+def test_an_unknown_window_limits_nothing():
+    assert kept("auto", None) == [item.id for item in ITEMS]
+
+
+def test_the_oldest_go_first():
+    assert kept("auto", 350) == ["item_7", "item_8", "item_9"]
+
+
+def test_the_instructions_stay_and_count():
+    assert len(fit(ITEMS, "x" * 400, "auto", 350)) == 2
+
+
+def test_disabled_says_how_long_it_is():
+    with pytest.raises(ContextTooLong) as caught:
+        kept("disabled", 350)
+    assert caught.value.error.code == "context_length_exceeded"
+    assert "1000" in caught.value.error.message
+
+
+def test_a_ratio_drops_more_than_needed():
+    ratio = {"type": "retention_ratio", "retention_ratio": 0.5}
+    assert kept(ratio, 800) == [f"item_{n}" for n in range(6, 10)]
+    assert kept(ratio, 1000) == [item.id for item in ITEMS]
+
+
+def test_a_client_s_own_limit_counts_without_a_window():
+    limits = {"post_instructions": 200}
+    ratio = {"type": "retention_ratio", "retention_ratio": 1.0, "token_limits": limits}
+    assert kept(ratio, None) == ["item_8", "item_9"]
+
+
+def test_a_call_goes_with_its_result():
+    call = Item("call", "function_call", name="f", call_id="c", arguments="{}")
+    result = Item("result", "function_call_output", call_id="c", output="x" * 400)
+    items = [call, message(1), result, message(2)]
+    assert [item.id for item in fit(items, "", "auto", 250)] == ["item_1", "item_2"]
