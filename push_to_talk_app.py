@@ -10,22 +10,28 @@ import os
 import sys
 from collections.abc import Callable, Coroutine, Sequence
 
-from textual.app import App, ComposeResult
-from textual.binding import Binding
-from textual.containers import VerticalScroll
-from textual.widgets import Footer, Input, Static
+try:
+    from textual.app import App, ComposeResult
+    from textual.binding import Binding
+    from textual.containers import VerticalScroll
+    from textual.widgets import Footer, Input, Static
 
-from audio_utils import AudioPlayerAsync, open_sound
-from realtime_client import (
-    DEFAULT_MODEL,
-    LOCAL_URL,
-    ClientError,
-    Microphone,
-    RealtimeClient,
-    View,
-    Who,
-    make_client,
-)
+    from audio_utils import AudioPlayerAsync, open_sound
+    from realtime_client import (
+        DEFAULT_MODEL,
+        LOCAL_URL,
+        ClientError,
+        Microphone,
+        RealtimeClient,
+        View,
+        Who,
+        make_client,
+    )
+except ModuleNotFoundError as missing:
+    raise SystemExit(
+        f"The library '{missing.name}' is missing: run `make run`, or "
+        "`pip install -r requirements.txt`."
+    ) from None
 
 USE_LOCAL_SERVER = True
 """False: talk to OpenAI's own service, with the key in OPENAI_API_KEY."""

@@ -15,38 +15,51 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
-from typing import Any, get_args
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 
-import numpy as np
-from openai.resources.realtime.realtime import AsyncRealtimeConnection
-from openai.types.realtime import RealtimeServerEvent
-from openai.types.realtime.realtime_session_create_request_param import (
-    RealtimeSessionCreateRequestParam,
-)
-from pydantic import BaseModel, ValidationError
-from websockets.exceptions import ConnectionClosed
+try:
+    import numpy as np
+    from openai.resources.realtime.realtime import AsyncRealtimeConnection
+    from openai.types.realtime.realtime_session_create_request_param import (
+        RealtimeSessionCreateRequestParam,
+    )
+    from websockets.exceptions import ConnectionClosed
 
-from audio_utils import (
-    BYTES_PER_SAMPLE,
-    WIRE_RATE,
-    duration_ms,
-    read_wav,
-    resample,
-    silence,
-    write_wav,
-)
-from realtime_client import DEFAULT_MODEL, LOCAL_URL, LOST, ClientError, explain, make_client
+    from audio_utils import (
+        BYTES_PER_SAMPLE,
+        WIRE_RATE,
+        duration_ms,
+        read_wav,
+        resample,
+        silence,
+        write_wav,
+    )
+    from client_checks import (
+        PAUSE_MS,
+        SPOKEN_TURN,
+        TRANSCRIPTION,
+        Check,
+        Turn,
+        check_all,
+        check_answer,
+        check_session,
+        check_spoken,
+        check_typed,
+        report,
+    )
+    from realtime_client import DEFAULT_MODEL, LOCAL_URL, LOST, ClientError, explain, make_client
+except ModuleNotFoundError as missing:
+    raise SystemExit(
+        f"The library '{missing.name}' is missing: run `make run`, or "
+        "`pip install -r requirements.txt`."
+    ) from None
 
 DEFAULT_TEXT = "Say exactly: the quick brown fox jumps over the lazy dog"
 SPOKEN_TEXT = "What is the weather like today?"
 LEAD_MS = 300
 """Silence before the embedded voice begins, as before anybody who speaks into a microphone."""
 CHUNK_MS = 20
-PAUSE_MS = 500
-"""Silence that ends the spoken turn, as the session asks for it."""
 WATCH_S = 0.5
 """How long a finished turn is watched for events that must not come."""
 
@@ -65,290 +78,6 @@ CHAT_SESSION: RealtimeSessionCreateRequestParam = {
     "output_modalities": ["text"],
     "audio": {"input": {"turn_detection": None}},
 }
-SPOKEN_TURN = (
-    "input_audio_buffer.speech_started",
-    "input_audio_buffer.speech_stopped",
-    "input_audio_buffer.committed",
-    "conversation.item.added",
-    "conversation.item.done",
-    "response.created",
-)
-ANSWER = (
-    "response.created",
-    "response.output_item.added",
-    "conversation.item.added",
-    "response.content_part.added",
-    "response.content_part.done",
-    "conversation.item.done",
-    "response.output_item.done",
-    "response.done",
-)
-TRANSCRIPTION = "conversation.item.input_audio_transcription"
-
-Event = dict[str, Any]
-MODELS: dict[str, type[BaseModel]] = {
-    get_args(model.model_fields["type"].annotation)[0]: model
-    for model in get_args(get_args(RealtimeServerEvent)[0])
-}
-"""The SDK's own type of every server event."""
-
-
-def dig(event: Any, *path: str | int) -> Any:
-    """Follow `path` into an event; None where it leads nowhere."""
-    for step in path:
-        try:
-            event = event[step]
-        except (KeyError, IndexError, TypeError):
-            return None
-    return event
-
-
-@dataclass
-class Turn:
-    """What arrived in one turn, and when: ms since the turn began."""
-
-    title: str
-    events: list[Event] = field(default_factory=list)
-    times: list[float] = field(default_factory=list)
-    started: float = field(default_factory=time.perf_counter)
-    speech_ended: float | None = None
-    """When the last sound of the spoken turn had been sent."""
-    stopped: str = ""
-    """Why the turn ended before it was complete."""
-
-    def __post_init__(self) -> None:
-        print(f"\n{self.title}")
-
-    def clock(self) -> float:
-        """Milliseconds since the turn began."""
-        return (time.perf_counter() - self.started) * 1000
-
-    def note(self, text: str) -> None:
-        """Write a line of the timeline."""
-        print(f"{self.clock():8.0f} ms  {text}", flush=True)
-
-    def add(self, event: Event) -> None:
-        """Record an event; of deltas only the first of a kind is shown."""
-        kind = event.get("type", "?")
-        if not kind.endswith(".delta"):
-            self.note(f"< {kind}{_detail(event)}")
-        elif not self.of(kind):
-            self.note(f"< {kind} (first)")
-        self.events.append(event)
-        self.times.append(self.clock())
-
-    @contextmanager
-    def until_closed(self) -> Iterator[None]:
-        """Note it when the server closes the connection within the block."""
-        try:
-            yield
-        except ConnectionClosed as error:
-            self.stop(f"connection closed: {error}")
-
-    def stop(self, reason: str) -> None:
-        """Note that nothing more will come."""
-        if not self.stopped:
-            self.stopped = reason
-            self.note(reason)
-
-    def of(self, *kinds: str) -> list[Event]:
-        """Events of these types, in the order they came."""
-        return [event for event in self.events if event.get("type") in kinds]
-
-    def first_ms(self, kind: str) -> float | None:
-        """When the first event of a type came."""
-        return next(
-            (at for at, e in zip(self.times, self.events, strict=True) if e.get("type") == kind),
-            None,
-        )
-
-    def audio(self) -> bytes:
-        """All audio of the answer."""
-        return b"".join(_pcm(event) for event in self.of("response.output_audio.delta"))
-
-
-def _detail(event: Event) -> str:
-    for path in (
-        ("error", "message"),
-        ("response", "status"),
-        ("audio_start_ms",),
-        ("audio_end_ms",),
-        ("transcript",),
-    ):
-        value = dig(event, *path)
-        if value is not None:
-            return f"  {value!r}" if isinstance(value, str) else f"  {path[0]} {value}"
-    return ""
-
-
-def _pcm(event: Event) -> bytes:
-    try:
-        return base64.b64decode(str(event.get("delta")), validate=True)
-    except ValueError:
-        return b""
-
-
-@dataclass(frozen=True)
-class Check:
-    """One verdict."""
-
-    name: str
-    passed: bool
-    detail: str = ""
-
-
-def check_session(turn: Turn) -> Iterator[Check]:
-    """Judge the first two events of a session."""
-    first = turn.events[0] if turn.events else {}
-    session = first.get("session")
-    yield Check(
-        "session.created is the first event",
-        first.get("type") == "session.created",
-        f"{dig(session, 'id')}, model {dig(session, 'model')}"
-        if session
-        else turn.stopped or str(first.get("type")),
-    )
-    updated = turn.of("session.updated")
-    heard = dig(updated, 0, "session", "audio", "input")
-    yield Check(
-        "session.updated shows what session.update asked for",
-        len(updated) == 1
-        and dig(heard, "transcription", "model") == "whisper-1"
-        and dig(heard, "turn_detection", "silence_duration_ms") == PAUSE_MS,
-        "" if heard else "no session.updated",
-    )
-    yield from check_all(turn)
-
-
-def check_all(turn: Turn) -> Iterator[Check]:
-    """Judge what holds for any turn: no errors, and the event types of the SDK."""
-    wrong = [message for event in turn.events if (message := _misshapen(event))]
-    yield Check("every event has the form the SDK declares", not wrong, "; ".join(wrong[:3]))
-    errors = [str(dig(event, "error", "message")) for event in turn.of("error")]
-    yield Check("no error events", not errors, "; ".join(errors[:3]))
-
-
-def _misshapen(event: Event) -> str:
-    kind = str(event.get("type"))
-    model = MODELS.get(kind)
-    if model is None:
-        return f"{kind} is no event of the SDK"
-    try:
-        model.model_validate(event)
-    except ValidationError as error:
-        where = ".".join(str(part) for part in error.errors()[0]["loc"])
-        return f"{kind}: {where}: {error.errors()[0]['msg']}"
-    return ""
-
-
-def check_typed(turn: Turn) -> Iterator[Check]:
-    """Judge the events of a message the client created."""
-    kinds = ("conversation.item.added", "conversation.item.done")
-    items = [event for event in turn.of(*kinds) if dig(event, "item", "role") == "user"]
-    yield Check(
-        "the message is acknowledged by item.added, then item.done",
-        [event["type"] for event in items] == list(kinds)
-        and items[0]["item"] == items[1]["item"]
-        and dig(items[0], "item", "content", 0, "type") == "input_text",
-        ", ".join(event["type"] for event in items) or "nothing came",
-    )
-
-
-def check_spoken(turn: Turn) -> Iterator[Check]:
-    """Judge turn detection and transcription."""
-    item_id = dig(turn.of("input_audio_buffer.committed"), 0, "item_id")
-    order = [
-        event["type"]
-        for event in turn.of(*SPOKEN_TURN)
-        if "item" not in event or dig(event, "item", "id") == item_id
-    ]
-    yield Check(
-        "speech_started, speech_stopped, committed, item.added, item.done, response.created",
-        order == list(SPOKEN_TURN),
-        ", ".join(kind.rsplit(".", 1)[-1] for kind in order) or "no speech was detected",
-    )
-    starts = len(turn.of(SPOKEN_TURN[0]))
-    yield Check(
-        "the recording is one turn",
-        starts == 1,
-        f"speech started {starts} times; are there pauses over {PAUSE_MS} ms?"
-        if starts > 1
-        else "",
-    )
-    ids = {event.get("item_id") for event in turn.of(*SPOKEN_TURN[:3])}
-    yield Check("one item id from speech_started on", ids == {item_id} != {None})
-    done = [e for e in turn.of(f"{TRANSCRIPTION}.completed") if e.get("item_id") == item_id]
-    said = str(dig(done, 0, "transcript") or "")
-    failure = dig(turn.of(f"{TRANSCRIPTION}.failed"), 0, "error", "message")
-    yield Check(
-        "one transcription.completed, with words and usage",
-        len(done) == 1 and bool(said.strip()) and bool(done[0].get("usage")),
-        repr(said) if done else str(failure or "none came"),
-    )
-    deltas = turn.of(f"{TRANSCRIPTION}.delta")
-    joined = "".join(str(e.get("delta")) for e in deltas if e.get("item_id") == item_id)
-    yield Check("transcription deltas add up to it", not deltas or joined == said, repr(joined))
-
-
-def _belongs(event: Event, response_id: str, items: set[Any]) -> bool:
-    """Whether an event is part of a response."""
-    if event.get("type", "").startswith(TRANSCRIPTION):
-        return False
-    mine = event.get("response_id") or dig(event, "response", "id")
-    return mine == response_id or (dig(event, "item", "id") or event.get("item_id")) in items
-
-
-def check_answer(turn: Turn) -> Iterator[Check]:
-    """Judge the one response of a turn."""
-    done = turn.of("response.done")
-    response_id = str(dig(turn.of("response.created"), 0, "response", "id"))
-    items = {dig(event, "item", "id") for event in turn.of("response.output_item.added")} - {None}
-    own = [event for event in turn.events if _belongs(event, response_id, items)]
-    of_any = [e for e in turn.events if e.get("response_id") or "response" in e]
-    yield Check(
-        "response.created comes before the events of its response",
-        bool(own) and own[0] is of_any[0] and own[0].get("type") == "response.created",
-        f"first: {of_any[0].get('type')}" if of_any else turn.stopped or "no response",
-    )
-    order = list(dict.fromkeys(e["type"] for e in own if e.get("type") in ANSWER))
-    yield Check(
-        "the response opens and closes in the order of the protocol",
-        order == list(ANSWER),
-        "" if order == list(ANSWER) else ", ".join(order),
-    )
-    final = dig(turn.of("response.output_audio_transcript.done"), 0, "transcript")
-    deltas = turn.of("response.output_audio_transcript.delta")
-    joined = "".join(str(event.get("delta")) for event in deltas)
-    yield Check(
-        f"{len(deltas)} transcript deltas add up to the transcript",
-        bool(final) and joined == final,
-        repr(final) if joined == final else f"{joined!r} is not {final!r}",
-    )
-    sizes = [len(_pcm(event)) for event in turn.of("response.output_audio.delta")]
-    yield Check(
-        "audio came, in whole samples",
-        bool(sizes) and all(size and size % BYTES_PER_SAMPLE == 0 for size in sizes),
-        f"{len(sizes)} deltas, {duration_ms(turn.audio()):.0f} ms",
-    )
-    statuses = [dig(event, "response", "status") for event in done]
-    yield Check(
-        "exactly one response.done, status completed",
-        statuses == ["completed"],
-        f"{statuses} {dig(done, 0, 'response', 'status_details') or turn.stopped}"
-        if statuses != ["completed"]
-        else "",
-    )
-    last = next((i for i, e in enumerate(own) if e.get("type") == "response.done"), len(own))
-    late = [str(event.get("type")) for event in own[last + 1 :]]
-    yield Check("nothing of the response after response.done", not late, ", ".join(late[:5]))
-
-
-def report(checks: Sequence[Check]) -> list[Check]:
-    """Print verdicts and return those that failed."""
-    for check in checks:
-        detail = f"  ({check.detail})" if check.detail else ""
-        print(f"  {'PASS' if check.passed else 'FAIL'}  {check.name}{detail}", flush=True)
-    return [check for check in checks if not check.passed]
 
 
 @asynccontextmanager

@@ -84,9 +84,19 @@ def python() -> str:
     return interpreter
 
 
-async def run_node(driver: str, *arguments: str, options: Sequence[str] = ()) -> Report:
-    """Run a driver of `node/` to its end."""
-    return Report(await _drive(node(), *options, str(NODE / f"{driver}.mjs"), *arguments))
+async def run_node(
+    driver: str, *arguments: str, options: Sequence[str] = (), trust: Path | None = None
+) -> Report:
+    """Run a driver of `node/` to its end.
+
+    Args:
+        driver: Name of the program.
+        arguments: Its arguments.
+        options: Options of Node itself.
+        trust: A certificate that Node accepts in addition to the usual ones.
+    """
+    command = (node(), *options, str(NODE / f"{driver}.mjs"), *arguments)
+    return Report(await _drive(*command, NODE_EXTRA_CA_CERTS=str(trust or "")))
 
 
 async def run_python(driver: str, *arguments: str) -> Report:
@@ -94,10 +104,10 @@ async def run_python(driver: str, *arguments: str) -> Report:
     return Report(await _drive(python(), "-m", f"tests.clients.python.{driver}", *arguments))
 
 
-async def _drive(*command: str) -> list[Line]:
+async def _drive(*command: str, **variables: str) -> list[Line]:
     secrets = {"OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_ORG_ID", "OPENAI_PROJECT_ID"}
     environment = {name: value for name, value in os.environ.items() if name not in secrets}
-    environment |= {"NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
+    environment |= {"NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1", **variables}
     process = await asyncio.create_subprocess_exec(
         *command,
         cwd=ROOT,

@@ -1,10 +1,14 @@
-"""The official `openai` package for Node, unmodified: both of its realtime clients."""
+"""The official `openai` package for Node, unmodified: both of its realtime clients.
+
+Whatever base URL it is given, the package connects by `wss:`, so the server gets a TLS front.
+"""
 
 from __future__ import annotations
 
 import pytest
 
 from tests.clients.installed import QUARTER_SECOND, Report, last, of, run_node
+from tests.clients.tls import tls_front
 from tests.running_server import running, scripted_settings
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -14,10 +18,17 @@ NATIVE = "--experimental-websocket"
 
 
 @pytest.fixture(scope="module", params=["ws", "native"])
-async def report(request) -> Report:
+async def report(request, tmp_path_factory) -> Report:
     options = [NATIVE] if request.param == "native" else []
-    async with running(scripted_settings(llm={"provider": "embedded"})) as server:
-        return await run_node("drive_openai", server.url, request.param, options=options)
+    folder = tmp_path_factory.mktemp("tls")
+    async with (
+        running(scripted_settings(llm={"provider": "embedded"})) as server,
+        tls_front(server.port, folder) as front,
+    ):
+        base = f"https://127.0.0.1:{front.port}/v1"
+        return await run_node(
+            "drive_openai", base, request.param, options=options, trust=front.certificate
+        )
 
 
 def transcripts(lines):

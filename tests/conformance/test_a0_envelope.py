@@ -9,11 +9,23 @@ import pytest
 
 from effects import Send
 from protocol import error_event, parse_client_event, serialize
-from tests.conformance.frames import MINIMAL, parse, refusal
-from tests.conformance.misuse import lived_in
+from tests.conformance.frames import MINIMAL, UNKNOWN_TYPE, parse, refusal
+from tests.conformance.misuse import (
+    ITEM,
+    Case,
+    check_refused,
+    each,
+    lived_in,
+    other,
+    respond,
+    too_long,
+    update,
+    vad,
+)
+from tests.running_server import running
 from tests.session_driver import Driver, of
 from tests.wire import check_event
-
+from tests.wire_client import client
 
 
 def test_the_first_finding_names_the_type_before_what_follows_from_it() -> None:
@@ -144,3 +156,70 @@ def test_many_brackets_side_by_side_are_not_nesting() -> None:
     tools = [{"type": "function", "name": "f", "parameters": {"a": []}} for _ in range(200)]
     event = {"type": "session.update", "session": {"type": "realtime", "tools": tools}}
     assert parse(event).type == "session.update"
+
+
+ROWS = [
+    other("unknown type", "nope", "invalid_value", "type", UNKNOWN_TYPE),
+    update("unknown field", "unknown_parameter", "session.bogus_field",
+           "Unknown parameter: 'session.bogus_field'.", bogus_field=1),
+    other("missing field", "session.update", "missing_required_parameter", "session.type",
+          "Missing required parameter: 'session.type'.", session={}),
+    other("another JSON type", "conversation.item.truncate", "invalid_type", "audio_end_ms",
+          "Invalid type for 'audio_end_ms': expected an integer, but got a decimal number instead.",
+          item_id=ITEM, content_index=0, audio_end_ms=10.5),
+    respond("not in the enumeration", "invalid_value", "response.conversation",
+            "Invalid value: 'x'. Supported values are: 'auto' and 'none'.", conversation="x"),
+    vad("integer below its minimum", "integer_below_min_value", "idle_timeout_ms",
+        "Invalid 'session.audio.input.turn_detection.idle_timeout_ms': integer below minimum "
+        "value. Expected a value >= 5000, but got 1 instead.", idle_timeout_ms=1),
+    vad("integer above its maximum", "integer_above_max_value", "idle_timeout_ms",
+        "Invalid 'session.audio.input.turn_detection.idle_timeout_ms': integer above maximum "
+        "value. Expected a value <= 30000, but got 40000 instead.", idle_timeout_ms=40000),
+    vad("decimal below its minimum", "decimal_below_min_value", "threshold",
+        "Invalid 'session.audio.input.turn_detection.threshold': decimal below minimum value. "
+        "Expected a value >= 0.0, but got -0.5 instead.", threshold=-0.5),
+    vad("decimal above its maximum", "decimal_above_max_value", "threshold",
+        "Invalid 'session.audio.input.turn_detection.threshold': decimal above maximum value. "
+        "Expected a value <= 1.0, but got 1.5 instead.", threshold=1.5),
+    respond("string too long", "string_above_max_length", "response.tools[0].description",
+            too_long("response.tools[0].description", 1024, 2473),
+            tools=[{"type": "function", "name": "f", "description": "d" * 2473}]),
+]  # fmt: skip
+
+
+@each(ROWS)
+def test_a_misuse_is_answered_by_one_error_and_nothing_is_applied(
+    case: Case, event_id: str | None
+) -> None:
+    check_refused(case, event_id)
+
+
+@pytest.mark.parametrize(
+    ("frame", "code", "param"),
+    [
+        ("{", "invalid_json", None),
+        ("[]", "invalid_event", None),
+        ("{}", "missing_required_parameter", "type"),
+    ],
+)
+def test_a_frame_that_is_no_event_is_answered_by_one_error(
+    frame: str, code: str, param: str | None
+) -> None:
+    (event,) = Driver().raw(frame)
+    assert event["error"]["type"] == "invalid_request_error"
+    assert (event["error"]["code"], event["error"]["param"]) == (code, param)
+    assert event["error"]["event_id"] is None
+
+
+async def test_a_binary_frame_is_refused_and_the_session_goes_on() -> None:
+    async with running() as server, client(server.url) as wire:
+        await wire.socket.send(b"\0\1")
+        assert (await wire.receive())["error"] == {
+            "type": "invalid_request_error",
+            "code": "invalid_event",
+            "message": "Expected a text WebSocket message; binary frames are not supported.",
+            "param": None,
+            "event_id": None,
+        }
+        updated = await wire.update(instructions="Go on.")
+        assert updated["session"]["instructions"] == "Go on."

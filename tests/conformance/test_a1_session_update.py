@@ -17,6 +17,7 @@ from tests.conformance.misuse import (
     missing,
     only,
     other,
+    too_long,
     unknown,
     update,
     vad,

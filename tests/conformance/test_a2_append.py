@@ -6,10 +6,11 @@ import base64
 
 import pytest
 
+from effects import Transcribe
 from protocol import MAX_AUDIO_BYTES, decode_audio, encode_audio
 from tests.conformance.misuse import Case, check_refused, each, missing, other
 from tests.conformance.sequences import driver
-from tests.session_driver import pcm
+from tests.session_driver import Driver, encoded, pcm
 from validation import ProtocolError
 
 NOT_BASE64 = (
@@ -71,3 +72,13 @@ def test_one_event_carries_at_most_15_mib_of_audio() -> None:
     with pytest.raises(ProtocolError) as caught:
         decode_audio(encode_audio(bytes(MAX_AUDIO_BYTES + 1)))
     assert (caught.value.code, caught.value.param) == ("invalid_value", "audio")
+
+
+def test_half_a_sample_waits_for_its_other_half() -> None:
+    d = Driver()
+    d.manual()
+    audio = pcm(200)
+    for piece in (audio[:4799], audio[4799:]):
+        assert d.send("input_audio_buffer.append", audio=encoded(piece)) == []
+    d.send("input_audio_buffer.commit")
+    assert [transcribe.audio for transcribe in d.kind(Transcribe)] == [audio]

@@ -61,3 +61,11 @@ def test_a_commit_during_speech_uses_the_announced_id_and_sends_no_speech_stoppe
     assert events[0]["item_id"] == events[1]["item"]["id"] == started["item_id"]
     assert d.kind(ResetTurnDetection) == [ResetTurnDetection()]
     assert d.session.speech_stopped(960) == []
+
+
+def test_after_a_detected_turn_there_is_nothing_left_to_commit() -> None:
+    d = driver()
+    d.speak()
+    (error,) = d.send("input_audio_buffer.commit")
+    assert error["error"]["code"] == "input_audio_buffer_commit_empty"
+    assert error["error"]["message"] == TOO_SMALL.format("0.00")

@@ -33,3 +33,12 @@ def test_clear_in_the_middle_of_speech_abandons_the_announced_item() -> None:
 
 def test_clear_is_always_acknowledged() -> None:
     assert types(driver().send("input_audio_buffer.clear")) == ["input_audio_buffer.cleared"]
+
+
+def test_clear_does_not_rewind_the_offsets() -> None:
+    d = driver(prefix_padding_ms=0)
+    d.append(1000)
+    d.send("input_audio_buffer.clear")
+    d.append(500)
+    (event,) = d.perform(d.session.speech_started(1312))
+    assert event["audio_start_ms"] == 1312

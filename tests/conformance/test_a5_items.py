@@ -20,7 +20,7 @@ from tests.conformance.misuse import (
     unknown,
     user,
 )
-from tests.conformance.sequences import driver, messages
+from tests.conformance.sequences import added, driver, messages
 from tests.session_driver import Driver, encoded, of, pcm, types
 
 OUTPUT = {"type": "function_call_output", "output": "1"}
@@ -243,3 +243,31 @@ def test_audio_beside_a_turn_that_is_being_spoken_disturbs_nothing():
     turn = driver.session.turns.open
     create(driver, {"type": "input_audio", "audio": encoded(pcm(500))})
     assert driver.session.turns.open == turn
+
+
+MESSAGE = {"type": "message", "status": "completed"}
+CALL = {"type": "function_call", "status": "completed", "name": "f", "call_id": "call_1"}
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        {**MESSAGE, "role": "system", "content": [TEXT]},
+        {**MESSAGE, "role": "user", "content": [TEXT, TEXT]},
+        {**MESSAGE, "role": "assistant", "content": [{"type": "output_text", "text": "x"}]},
+        {**CALL, "arguments": "{}"},
+    ],
+    ids=lambda item: item.get("role", item["type"]),
+)
+def test_an_item_is_echoed_as_it_was_given_in_added_and_done(item: dict[str, Any]) -> None:
+    d = Driver()
+    events = d.send("conversation.item.create", item={"id": "mine", **item})
+    assert d.named(events) == added({"id": "mine", **item}, None)
+
+
+def test_a_result_is_echoed_without_a_status() -> None:
+    d = Driver()
+    d.send("conversation.item.create", item={"id": "call", **CALL, "arguments": "{}"})
+    result = {"id": "mine", "type": "function_call_output", "call_id": "call_1", "output": ""}
+    events = d.send("conversation.item.create", item={**result, "status": "completed"})
+    assert d.named(events) == added(result, "call")

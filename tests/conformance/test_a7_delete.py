@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.conformance.misuse import Case, check_refused, each, missing, other
-from tests.conformance.sequences import AUDIO_CLOSE, END, driver
+from tests.conformance.sequences import AUDIO_CLOSE, END, driver, messages
 from tests.session_driver import types
 
 ROWS = [
@@ -32,3 +32,34 @@ def test_an_item_may_be_deleted_while_it_is_streamed() -> None:
     d.audio(100)
     assert types(d.finish()) == [*AUDIO_CLOSE, *END]
     assert d.items() == []
+
+
+def test_the_model_does_not_read_a_deleted_item() -> None:
+    d = driver()
+    d.say("One.", id="one")
+    d.say("Two.", id="two")
+    (deleted,) = d.named(d.send("conversation.item.delete", item_id="one"))
+    assert deleted == {"type": "conversation.item.deleted", "item_id": "one"}
+    d.respond()
+    assert messages(d) == [("user", "Two.")]
+
+
+def test_deleting_links_the_neighbours() -> None:
+    d = driver()
+    for name in ("a", "b"):
+        d.say(name, id=name)
+    d.send("conversation.item.delete", item_id="b")
+    event, _ = d.say("c", id="c")
+    assert event["previous_item_id"] == "a"
+    (error,) = d.send("conversation.item.delete", item_id="b")
+    assert error["error"]["code"] == "item_delete_invalid_item_id"
+
+
+def test_a_deleted_turn_that_waits_for_its_answer_gets_none() -> None:
+    d = driver(interrupt_response=False)
+    d.respond()
+    d.text("Once upon")
+    d.speak()
+    turn = d.items()[-1]
+    d.send("conversation.item.delete", item_id=turn)
+    assert types(d.finish()) == [*AUDIO_CLOSE, *END]

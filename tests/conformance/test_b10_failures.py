@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
+
+from config import LLMConfig
 from effects import StopGenerating
-from generation import ProviderError
-from tests.conformance.sequences import driver
-from tests.session_driver import types
+from generation import ProviderError, TokenUsage
+from tests.conformance.sequences import ZERO, Output, created, done, driver, response, usage
+from tests.session_driver import Driver, of, session_config, types
 
 
 def test_a_failure_ends_the_response_without_an_error_event_and_the_session_goes_on() -> None:
@@ -71,9 +76,9 @@ def test_a_call_cut_short_keeps_the_arguments_it_has() -> None:
 
 
 def test_a_context_too_long_with_truncation_disabled_fails_the_response() -> None:
-    d = Driver(session_config(llm=LLMConfig(context_tokens=10)))
+    d = Driver(session_config(llm=LLMConfig(context_tokens=256)))
     d.update(truncation="disabled")
-    d.say("word " * 100)
+    d.say("word " * 1000)
     d.respond()
     finished = d.events[-1]["response"]
     assert (finished["status"], finished["output"]) == ("failed", [])

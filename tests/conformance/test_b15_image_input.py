@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from generation import Capabilities
+from tests.conformance.sequences import added, user_text
 from tests.session_driver import Driver, of, session_config
 
 PNG = "data:image/png;base64," + base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(20)).decode()
@@ -58,3 +59,9 @@ def test_a_model_that_sees_nothing_is_named():
     blind = Capabilities(images=False, llm_name="the mole")
     (error,) = create(Driver(session_config(blind)), {"type": "input_image", "image_url": PNG})
     assert "the mole" in error["error"]["message"]
+
+
+def test_a_jpeg_is_an_image_too() -> None:
+    url = "data:image/jpeg;base64," + base64.b64encode(b"\xff\xd8\xff" + bytes(20)).decode()
+    events = create(Driver(), {"type": "input_image", "image_url": url})
+    assert events[0]["item"]["content"][0]["image_url"] == url

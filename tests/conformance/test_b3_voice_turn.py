@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from audio_format import AudioFormat
 from effects import HearTurn, Transcribe
-from generation import ProviderError
+from generation import ProviderError, TokenUsage
 from tests.conformance.sequences import (
-    AUDIO_CLOSE,
     COMMITTED,
     END,
-    SPOKEN,
     TRANSCRIPTION,
+    Output,
+    committed,
+    created,
+    done,
     driver,
     messages,
-    response,
+    started,
+    stopped,
+    transcribed,
+    usage,
 )
 from tests.session_driver import of, pcm, types
 

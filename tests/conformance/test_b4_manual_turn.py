@@ -3,8 +3,18 @@
 from __future__ import annotations
 
 from effects import Transcribe
-from tests.conformance.sequences import COMMITTED, TRANSCRIPTION, driver, messages
-from tests.session_driver import pcm, types
+from generation import TokenUsage
+from tests.conformance.sequences import (
+    Output,
+    committed,
+    created,
+    done,
+    driver,
+    messages,
+    transcribed,
+    usage,
+)
+from tests.session_driver import pcm
 
 
 def test_a_manual_turn() -> None:

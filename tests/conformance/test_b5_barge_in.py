@@ -3,7 +3,23 @@
 from __future__ import annotations
 
 from effects import StopGenerating
-from tests.conformance.sequences import AUDIO_CLOSE, COMMITTED, END, ZERO, driver, messages
+from tests.conformance.sequences import (
+    AUDIO_CLOSE,
+    COMMITTED,
+    END,
+    ZERO,
+    Output,
+    added,
+    committed,
+    created,
+    done,
+    driver,
+    messages,
+    started,
+    stopped,
+    usage,
+    user_text,
+)
 from tests.session_driver import types
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from effects import Generate, StopGenerating
-from tests.conformance.sequences import END, driver, messages
+from tests.conformance.sequences import Output, created, done, driver, messages, usage
 from tests.session_driver import types
 
 

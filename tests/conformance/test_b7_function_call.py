@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
-from tests.conformance.sequences import END, SPOKEN, driver, response
-from tests.session_driver import types
+from generation import TokenUsage
+from tests.conformance.sequences import (
+    END,
+    Output,
+    added,
+    created,
+    done,
+    driver,
+    response,
+    usage,
+)
+from tests.session_driver import of, types
 
 
 def test_a_function_call_and_its_result() -> None:
@@ -92,3 +102,19 @@ def test_the_response_is_over_when_the_call_is() -> None:
         *END,
     ]
     assert types(d.respond()) == ["response.created"]
+
+
+def test_calls_written_in_turns_are_two_items_each_made_once() -> None:
+    d = driver()
+    d.respond()
+    arguments = {"call_a": ["{", "}"], "call_b": ['{"x":1', "}"]}
+    for piece in (0, 1):
+        for index, call_id in enumerate(arguments):
+            d.call(arguments[call_id][piece], index, call_id, name=f"f{index}")
+    d.finish("tool_calls")
+    made = of(d.events, "response.function_call_arguments.done")
+    assert [(event["call_id"], event["name"], event["arguments"]) for event in made] == [
+        ("call_a", "f0", "{}"),
+        ("call_b", "f1", '{"x":1}'),
+    ]
+    assert [event["output_index"] for event in made] == [0, 1]

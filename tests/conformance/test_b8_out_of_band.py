@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from tests.conformance.sequences import END, driver, messages
-from tests.session_driver import types
+from generation import TokenUsage
+from tests.conformance.sequences import END, Output, created, done, driver, messages, usage
+from tests.session_driver import of, types
 
 
 def test_an_out_of_band_response_runs_beside_the_conversation() -> None:

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
-from tests.conformance.sequences import END, PCM, PLACE, driver, response
-from tests.session_driver import types
+from generation import TokenUsage
+from tests.conformance.sequences import (
+    Output,
+    added,
+    created,
+    done,
+    driver,
+    usage,
+    user_text,
+)
 
 
 def test_a_text_turn_answered_in_text() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from generation import Capabilities
@@ -80,3 +82,75 @@ def test_a_model_that_does_not_reason_is_named():
     (error,) = Driver(session_config(plain)).update(reasoning={"effort": "low"})
     assert error["type"] == "error"
     assert "the parrot" in error["error"]["message"]
+
+
+FIELDS: list[tuple[str, Any]] = [
+    ("output_modalities", ["text"]),
+    ("instructions", ""),
+    ("tools", [{"type": "function", "name": "f", "description": "d", "parameters": {}}]),
+    ("tool_choice", "none"),
+    ("parallel_tool_calls", True),
+    *(
+        ("reasoning", {"effort": effort})
+        for effort in ("minimal", "low", "medium", "high", "xhigh")
+    ),
+    ("max_output_tokens", 1),
+    ("truncation", "disabled"),
+    (
+        "truncation",
+        {
+            "type": "retention_ratio",
+            "retention_ratio": 0.8,
+            "token_limits": {"post_instructions": 1000},
+        },
+    ),
+    ("tracing", {"workflow_name": "w", "group_id": "g", "metadata": {}}),
+    ("include", ["item.input_audio_transcription.logprobs"]),
+    ("audio.input.format", {"type": "audio/pcmu"}),
+    ("audio.input.noise_reduction", {"type": "far_field", "strength": 0.5}),
+    ("audio.input.transcription", {"model": "m", "language": "de", "prompt": "p"}),
+    ("audio.input.turn_detection", None),
+    ("audio.output.format", {"type": "audio/pcma"}),
+    ("audio.output.voice", "marin"),
+    ("audio.output.speed", 0.25),
+    ("audio.output.speed", 1.5),
+]
+
+
+@pytest.mark.parametrize(("path", "value"), FIELDS, ids=str)
+def test_a_field_is_set_and_echoed_and_no_other_is_changed(path: str, value: Any) -> None:
+    d = Driver()
+    expected = d.session.config.wire()
+    *blocks, key = path.split(".")
+    update: dict[str, Any] = {}
+    inner, target = update, expected
+    for block in blocks:
+        inner, target = inner.setdefault(block, {}), target[block]
+    inner[key] = target[key] = value
+    (event,) = d.update(**update)
+    assert event["session"] == expected
+
+
+def test_the_strength_of_noise_reduction_is_1_at_first_and_kept_when_omitted() -> None:
+    d = Driver()
+
+    def reduce(**reduction: Any) -> Any:
+        (event,) = d.update(audio={"input": {"noise_reduction": reduction}})
+        return event["session"]["audio"]["input"]["noise_reduction"]
+
+    assert reduce(type="near_field") == {"type": "near_field", "strength": 1.0}
+    reduce(type="near_field", strength=0.3)
+    assert reduce(type="far_field") == {"type": "far_field", "strength": 0.3}
+
+
+@pytest.mark.parametrize("delete", [True, False])
+def test_the_voice_stays_settled_when_the_speech_is_cut_to_nothing(delete: bool) -> None:
+    d = driver()
+    d.respond()
+    item_id = d.answer()
+    place = {"item_id": item_id, "content_index": 0, "audio_end_ms": 0}
+    assert types(d.send("conversation.item.truncate", **place)) == ["conversation.item.truncated"]
+    if delete:
+        d.send("conversation.item.delete", item_id=item_id)
+    (error,) = d.update(audio={"output": {"voice": "cedar"}})
+    assert error["error"]["code"] == "cannot_update_voice"

@@ -110,18 +110,6 @@ def test_turn_detection_of_type_none_means_null() -> None:
     assert audio_input(wire)["turn_detection"] is None
 
 
-
-
-
-
-
-
-
-
-
-
-
-
 async def speak(name: str, pause_ms: int, **turn_detection: object) -> list[str]:
     """Speak a clip and a pause under `semantic_vad`; returns the event types."""
     clip = silence(300) + read_wav(DATA / f"{name}.wav") + silence(pause_ms)
@@ -152,3 +140,23 @@ async def test_rtclient_s_way_to_say_none():
         updated = await wire.update(audio={"input": {"turn_detection": {"type": "none"}}})
         assert updated["session"]["audio"]["input"]["turn_detection"] is None
         assert json.dumps(updated)
+
+
+@pytest.mark.parametrize(
+    ("key", "least", "most"),
+    [
+        ("threshold", 0.0, 1.0),
+        ("prefix_padding_ms", 0, 10_000),
+        ("silence_duration_ms", 0, 60_000),
+        ("idle_timeout_ms", 5000, 30_000),
+    ],
+)
+def test_the_ranges_include_their_ends(key, least, most):
+    for value in (least, most):
+        assert detection(Driver(), {"type": "server_vad", key: value})[key] == value
+
+
+@pytest.mark.parametrize("eagerness", ["low", "medium", "high", "auto"])
+def test_every_eagerness_is_echoed(eagerness):
+    wanted = {"type": "semantic_vad", "eagerness": eagerness}
+    assert detection(Driver(), wanted) == {**SEMANTIC, "eagerness": eagerness}

@@ -48,8 +48,7 @@ class Talk extends Watch {
   }
 }
 
-async function connect(url, say) {
-  const baseURL = url.replace(/^ws/, 'http').replace(/\/realtime.*$/, '');
+async function connect(baseURL, say) {
   const client = new OpenAI({ apiKey: 'none', baseURL });
   const realtime = native
     ? new (await import('openai/realtime/websocket')).OpenAIRealtimeWebSocket(
