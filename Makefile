@@ -1,9 +1,9 @@
-# make run · make test · make check · make bench
+# make run · make test · make check · make bench · make clients
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test check bench clean
+.PHONY: run test check bench clients clean
 
 run: $(VENV)/.runtime
 	$(BIN)/python main.py $(ARGS)
@@ -18,6 +18,10 @@ check: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.voice_latency $(ARGS)
+
+# Other people's clients for tests/clients, the large ones too (`make test` installs the others).
+clients: $(VENV)/.dev
+	$(BIN)/python -m tests.clients.installed
 
 clean:
 	rm -rf $(VENV)

@@ -77,6 +77,15 @@ class Transcription(_Model):
     model: str | None = None
     language: str | None = None
     prompt: str | None = None
+    languages: Annotated[
+        None, _only_null("Several languages are not supported by this server; use 'language'.")
+    ] = None
+    keywords: Annotated[
+        None, _only_null("Keywords are not supported by this server; use 'prompt'.")
+    ] = None
+    delay: Annotated[
+        None, _only_null("A delay is not supported by this server: whole turns are transcribed.")
+    ] = None
 
 
 class SemanticVAD(_Model):

@@ -10,7 +10,7 @@ import os
 import socket
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 try:
@@ -39,12 +39,15 @@ MAX_MESSAGE_BYTES = 24 * 1024 * 1024
 """Largest WebSocket message: 15 MiB of audio as base64, and room for the rest."""
 
 
-def create_app(settings: Settings, manager: PipelineManager | None = None) -> FastAPI:
+def create_app(
+    settings: Settings, manager: PipelineManager | None = None, *, address: str | None = None
+) -> FastAPI:
     """Build the application.
 
     Args:
         settings: The configuration.
         manager: A pipeline manager of your own; None builds one from the settings.
+        address: Where it will listen, for people (`ws://localhost:8000`); None: unknown.
 
     Raises:
         ProviderSetupError: A provider cannot work as configured.
@@ -57,10 +60,13 @@ def create_app(settings: Settings, manager: PipelineManager | None = None) -> Fa
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         try:
             await pipelines.start()
-        except ProviderSetupError as error:
-            print(f"error: {error}", file=sys.stderr)
+        # uvicorn is kept quiet, so whatever stops the start has to be said here.
+        except Exception as error:
+            logger.opt(exception=True).debug("the start failed")
+            kind = "" if isinstance(error, ProviderSetupError) else f"{type(error).__name__}: "
+            print(f"error: {kind}{error}", file=sys.stderr)
             raise
-        print(_banner(settings, pipelines), flush=True)
+        print(_banner(settings, pipelines, address), flush=True)
         yield
         await pipelines.close()
 
@@ -79,12 +85,10 @@ def create_app(settings: Settings, manager: PipelineManager | None = None) -> Fa
     return app
 
 
-def _banner(settings: Settings, manager: PipelineManager) -> str:
-    server = settings.server
-    host = "localhost" if server.host in ("127.0.0.1", "::1", "0.0.0.0", "::") else server.host
-    lines = [PRODUCT_NAME, f"  ws://{host}:{server.port}{server.ws_path}"]
+def _banner(settings: Settings, manager: PipelineManager, address: str | None) -> str:
+    lines = [PRODUCT_NAME, f"  {address or ''}{settings.server.ws_path}"]
     lines += [f"  {kind}  {label}" for kind, label in manager.describe().items()]
-    if settings.llm.provider == "embedded":
+    if manager.llm.for_trial:
         lines += [
             "The embedded assistant is for trying things out. A real model, e.g. from Ollama:",
             "  REALTIME_LLM__PROVIDER=openai REALTIME_LLM__API_BASE=http://localhost:11434/v1 "
@@ -147,7 +151,8 @@ def main(argv: list[str] | None = None) -> None:
     try:
         settings = load_settings(arguments.config, **({"server": flags} if flags else {}))
         configure_logging(settings.server.debug)
-        app = create_app(settings)
+        listener = _listener(settings)
+        app = create_app(settings, address=_address(settings, listener))
     except (ConfigError, ProviderSetupError) as error:
         raise SystemExit(f"error: {error}") from None
     config = uvicorn.Config(
@@ -160,18 +165,29 @@ def main(argv: list[str] | None = None) -> None:
         ws_per_message_deflate=False,
         timeout_graceful_shutdown=5,
     )
-    try:
-        listener = listen(settings.server.host, settings.server.port)
-    except OSError as error:
-        raise SystemExit(
-            f"error: {settings.server.host}:{settings.server.port} cannot be used "
-            f"({error.strerror}). Choose another address with --port or --host."
-        ) from None
-    settings.server.port = listener.getsockname()[1]
     server = uvicorn.Server(config)
-    server.run(sockets=[listener])
+    # After a clean end uvicorn raises Ctrl-C once more, for whoever called it.
+    with suppress(KeyboardInterrupt):
+        server.run(sockets=[listener])
     if not server.started:
         raise SystemExit(1)
+
+
+def _listener(settings: Settings) -> socket.socket:
+    server = settings.server
+    try:
+        return listen(server.host, server.port)
+    except OSError as error:
+        raise ConfigError(
+            f"{server.host}:{server.port} cannot be used ({error.strerror}). "
+            "Choose another address with --port or --host."
+        ) from error
+
+
+def _address(settings: Settings, listener: socket.socket) -> str:
+    host = settings.server.host
+    shown = "localhost" if host in ("127.0.0.1", "::1", "0.0.0.0", "::") else host
+    return f"ws://{shown}:{listener.getsockname()[1]}"
 
 
 def __getattr__(name: str) -> Any:

@@ -23,6 +23,7 @@ from validation import ProtocolError, explain, invalid_value, wrong_type
 
 __all__ = [
     "REALTIME_MODELS",
+    "SERVER_EVENTS",
     "ProtocolError",
     "ServerEvent",
     "decode_audio",
@@ -62,6 +63,49 @@ _ANNOUNCED_TYPES = (
     "response.create",
     "response.cancel",
 )
+
+
+_PART = ("response_id", "item_id", "output_index", "content_index")
+_CALL = ("response_id", "item_id", "output_index", "call_id")
+_TRANSCRIPTION = ("item_id", "content_index")
+SERVER_EVENTS: dict[str, tuple[str, ...]] = {
+    "error": ("error",),
+    "session.created": ("session",),
+    "session.updated": ("session",),
+    "conversation.item.added": ("previous_item_id", "item"),
+    "conversation.item.done": ("previous_item_id", "item"),
+    "conversation.item.retrieved": ("item",),
+    "conversation.item.truncated": ("item_id", "content_index", "audio_end_ms"),
+    "conversation.item.deleted": ("item_id",),
+    "conversation.item.input_audio_transcription.delta": (*_TRANSCRIPTION, "delta"),
+    "conversation.item.input_audio_transcription.completed": (
+        *_TRANSCRIPTION,
+        "transcript",
+        "usage",
+    ),
+    "conversation.item.input_audio_transcription.failed": (*_TRANSCRIPTION, "error"),
+    "input_audio_buffer.committed": ("previous_item_id", "item_id"),
+    "input_audio_buffer.cleared": (),
+    "input_audio_buffer.speech_started": ("audio_start_ms", "item_id"),
+    "input_audio_buffer.speech_stopped": ("audio_end_ms", "item_id"),
+    "input_audio_buffer.timeout_triggered": ("audio_start_ms", "audio_end_ms", "item_id"),
+    "response.created": ("response",),
+    "response.done": ("response",),
+    "response.output_item.added": ("response_id", "output_index", "item"),
+    "response.output_item.done": ("response_id", "output_index", "item"),
+    "response.content_part.added": (*_PART, "part"),
+    "response.content_part.done": (*_PART, "part"),
+    "response.output_text.delta": (*_PART, "delta"),
+    "response.output_text.done": (*_PART, "text"),
+    "response.output_audio_transcript.delta": (*_PART, "delta"),
+    "response.output_audio_transcript.done": (*_PART, "transcript"),
+    "response.output_audio.delta": (*_PART, "delta"),
+    "response.output_audio.done": _PART,
+    "response.function_call_arguments.delta": (*_CALL, "delta"),
+    "response.function_call_arguments.done": (*_CALL, "name", "arguments"),
+    "rate_limits.updated": ("rate_limits",),
+}
+"""Event that a session may send → its fields, in order, behind `type` and `event_id` (§B)."""
 
 
 def _published_models() -> tuple[str, ...]:

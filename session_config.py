@@ -213,7 +213,7 @@ class SessionConfig:
                 current[key] = {"strength": 1.0, **(current[key] or {}), **_given(value)}
             elif key == "transcription":
                 base = current[key] or {"model": None, "language": None, "prompt": None}
-                current[key] = {**base, **value}
+                current[key] = {name: value.get(name, base[name]) for name in base}
             elif isinstance(value, dict) and key not in _REPLACED_WHOLE:
                 self._merge(current[key], value)
             elif key == "format":

@@ -9,6 +9,7 @@ from typing import Any
 from config import LLMConfig, Settings, STTConfig, TTSConfig, VADConfig
 from effects import Effect, Generate, Send
 from generation import Capabilities, FinishReason, ResponseRequest, TokenUsage
+from protocol import SERVER_EVENTS
 from realtime_session import RealtimeSession
 from session_config import SessionConfig
 from tests.wire import Event, Names, check_event, normalise
@@ -64,6 +65,7 @@ class Driver:
         events = [effect.event for effect in effects if isinstance(effect, Send)]
         for event in events:
             check_event(event)
+            assert tuple(event)[2:] == SERVER_EVENTS[event["type"]], event["type"]
         return events
 
     def raw(self, frame: str) -> list[Event]:

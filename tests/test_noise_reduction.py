@@ -11,9 +11,7 @@ from tests.wire_client import DATA
 
 CLEAN = silence(1500) + read_wav(DATA / "flite-slt_s01.wav") + silence(500)
 HISS = np.random.default_rng(1).normal(0, 400, len(CLEAN) // 2)
-NOISY = (
-    np.clip(np.frombuffer(CLEAN, dtype="<i2") + HISS, -32768, 32767).astype("<i2").tobytes()
-)
+NOISY = np.clip(np.frombuffer(CLEAN, dtype="<i2") + HISS, -32768, 32767).astype("<i2").tobytes()
 
 
 def rms(pcm: bytes, start_ms: int, end_ms: int) -> float:

@@ -29,6 +29,8 @@ CLIENTS = Path(__file__).parent
 NODE = CLIENTS / "node"
 PYTHON = CLIENTS / "python"
 ROOT = CLIENTS.parents[1]
+HEAVY = {"livekit"}
+"""Installed only on request."""
 INSTALL_S = 300
 PATIENCE_S = 60.0
 """A driver that is not done after this long is stuck, whatever its own deadlines say."""
@@ -51,37 +53,37 @@ def _install(commands: tuple[tuple[str, ...], ...], folder: Path, needs: Path) -
         except (OSError, subprocess.TimeoutExpired) as error:
             return str(error)
         if done.returncode:
-            return (done.stderr.strip() or done.stdout.strip())[-300:]
+            return " ".join((done.stderr or done.stdout).split())[:300]
     stamp.write_text(wanted)
     return None
 
 
-def node() -> str:
-    """Path of Node, after the packages of `package-lock.json` are there; skips the test if not."""
-    programs = {name: shutil.which(name) for name in ("node", "npm")}
-    for name, path in programs.items():
-        if path is None:
-            pytest.skip(f"{name} is not installed")
-    install = (str(programs["npm"]), "ci", "--no-audit", "--no-fund", "--loglevel=error")
-    if reason := _install((install,), NODE / "node_modules", NODE / "package-lock.json"):
-        pytest.skip(f"npm could not install the clients: {reason}")
-    return str(programs["node"])
+def _install_node() -> str | None:
+    for name in ("node", "npm"):
+        if shutil.which(name) is None:
+            return f"{name} is not installed"
+    install = (str(shutil.which("npm")), "ci", "--no-audit", "--no-fund", "--loglevel=error")
+    reason = _install((install,), NODE / "node_modules", NODE / "package-lock.json")
+    return reason and f"npm could not install the clients: {reason}"
 
 
-def python() -> str:
-    """Path of a Python that has the clients of `requirements.txt`; skips the test if not."""
-    folder = PYTHON / ".venv"
-    interpreter = str(folder / ("Scripts" if os.name == "nt" else "bin") / "python")
+def _environment(client: str) -> tuple[Path, str]:
+    """Where a Python client lives, and the interpreter there."""
+    folder = PYTHON / ".venv" / client
+    return folder, str(folder / ("Scripts" if os.name == "nt" else "bin") / "python")
+
+
+def _install_python(client: str) -> str | None:
+    folder, interpreter = _environment(client)
     commands = (
         (sys.executable, "-m", "venv", "--clear", "--without-pip", str(folder)),
         (
             *(sys.executable, "-m", "pip", "--python", interpreter, "install"),
-            *("--quiet", "--disable-pip-version-check", "-r", "requirements.txt"),
+            *("--quiet", "--disable-pip-version-check", "-r", f"{client}.txt"),
         ),
     )
-    if reason := _install(commands, folder, PYTHON / "requirements.txt"):
-        pytest.skip(f"pip could not install the clients: {reason}")
-    return interpreter
+    reason = _install(commands, folder, PYTHON / f"{client}.txt")
+    return reason and f"pip could not install {client}: {reason}"
 
 
 async def run_node(
@@ -95,13 +97,21 @@ async def run_node(
         options: Options of Node itself.
         trust: A certificate that Node accepts in addition to the usual ones.
     """
-    command = (node(), *options, str(NODE / f"{driver}.mjs"), *arguments)
+    if reason := _install_node():
+        pytest.skip(reason)
+    command = ("node", *options, str(NODE / f"{driver}.mjs"), *arguments)
     return Report(await _drive(*command, NODE_EXTRA_CA_CERTS=str(trust or "")))
 
 
-async def run_python(driver: str, *arguments: str) -> Report:
-    """Run a driver of `python/` to its end."""
-    return Report(await _drive(python(), "-m", f"tests.clients.python.{driver}", *arguments))
+async def run_python(client: str, *arguments: str) -> Report:
+    """Run the driver of a client of `python/` to its end."""
+    folder, interpreter = _environment(client)
+    if client in HEAVY and not folder.exists():
+        pytest.skip(f"{client} is large and not installed; `make clients` installs it")
+    if reason := _install_python(client):
+        pytest.skip(reason)
+    driver = f"tests.clients.python.drive_{client.replace('-', '_')}"
+    return Report(await _drive(interpreter, "-m", driver, *arguments))
 
 
 async def _drive(*command: str, **variables: str) -> list[Line]:
@@ -138,6 +148,7 @@ class Report:
         assert lines, f"the driver has no scenario {name}"
         bad = [line for line in lines if line["event"] in ("error", "failure")]
         assert not bad, bad
+        assert lines[-1]["event"] == "end", lines
         return lines
 
 
@@ -151,3 +162,8 @@ def last(lines: Sequence[Line], event: str) -> Line:
     found = of(lines, event)
     assert found, f"no {event} in {[line['event'] for line in lines]}"
     return found[-1]
+
+
+if __name__ == "__main__":
+    problems = (_install_node(), _install_python("openai-agents"), _install_python("livekit"))
+    sys.exit("\n".join(filter(None, problems)) or None)

@@ -15,7 +15,7 @@ async def report() -> Report:
     # A voice that is slow to start leaves the long story unfinished when it is talked over.
     settings = scripted_settings(llm={"provider": "embedded"}, tts={"delay_ms": 300})
     async with running(settings) as server:
-        return await run_python("drive_openai_agents", server.url)
+        return await run_python("openai-agents", server.url)
 
 
 def texts(lines, role):

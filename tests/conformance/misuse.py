@@ -8,7 +8,7 @@ session goes on.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -167,16 +167,6 @@ def commit(driver: Driver, case: Case, **fields: Any) -> list[Event]:
     return driver.raw(frame.replace(ITEM, driver.items()[1]))
 
 
-def each(rows: Sequence[Case]) -> Callable[[Any], Any]:
-    """Run a test for every row, by a client that numbers its events and by one that does not."""
-
-    def decorate(test: Any) -> Any:
-        test = pytest.mark.parametrize("event_id", [MINE, None])(test)
-        return pytest.mark.parametrize("case", rows, ids=lambda case: case.name)(test)
-
-    return decorate
-
-
 def check_refused(case: Case, event_id: str | None) -> None:
     """Do it; one error must come back, and nothing else may happen."""
     driver = lived_in(case.given)
@@ -197,3 +187,14 @@ def check_refused(case: Case, event_id: str | None) -> None:
         assert error["message"] == message.replace(ITEM, driver.items()[1])
     assert driver.state() == before
     assert types(driver.say("go on")) == ["conversation.item.added", "conversation.item.done"]
+
+
+def refusals(rows: Sequence[Case]) -> Any:
+    """Make the test of a table: every row, with and without an `event_id`."""
+
+    @pytest.mark.parametrize("event_id", [MINE, None])
+    @pytest.mark.parametrize("case", rows, ids=lambda case: case.name)
+    def test(case: Case, event_id: str | None) -> None:
+        check_refused(case, event_id)
+
+    return test

@@ -12,11 +12,9 @@ from protocol import error_event, parse_client_event, serialize
 from tests.conformance.frames import MINIMAL, UNKNOWN_TYPE, parse, refusal
 from tests.conformance.misuse import (
     ITEM,
-    Case,
-    check_refused,
-    each,
     lived_in,
     other,
+    refusals,
     respond,
     too_long,
     update,
@@ -187,11 +185,7 @@ ROWS = [
 ]  # fmt: skip
 
 
-@each(ROWS)
-def test_a_misuse_is_answered_by_one_error_and_nothing_is_applied(
-    case: Case, event_id: str | None
-) -> None:
-    check_refused(case, event_id)
+test_a_misuse_is_answered_by_one_error_and_nothing_is_applied = refusals(ROWS)
 
 
 @pytest.mark.parametrize(

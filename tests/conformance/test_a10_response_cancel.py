@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.conformance.misuse import Case, check_refused, each, other
+from tests.conformance.misuse import other, refusals
 from tests.conformance.sequences import driver
 
 NOT_ACTIVE = "Cancellation failed: no active response found"
@@ -21,11 +21,7 @@ ROWS = [
 ]  # fmt: skip
 
 
-@each(ROWS)
-def test_a_misuse_is_answered_by_one_error_and_nothing_is_applied(
-    case: Case, event_id: str | None
-) -> None:
-    check_refused(case, event_id)
+test_a_misuse_is_answered_by_one_error_and_nothing_is_applied = refusals(ROWS)
 
 
 def test_out_of_band_responses_are_cancelled_by_id_only() -> None:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from tests.conformance.frames import UNKNOWN_TYPE
-from tests.conformance.misuse import Case, check_refused, each, other
+from typing import Any
 
+from tests.conformance.frames import UNKNOWN_TYPE
+from tests.conformance.misuse import other, refusals
+
+ELSEWHERE: list[tuple[str, str, dict[str, Any]]] = [
+    ("WebRTC's", "output_audio_buffer.clear", {}),
+    ("beta's", "transcription_session.update", {"session": {}}),
+    ("a translation's", "session.input_audio_buffer.append", {"audio": "AAAA"}),
+]
 ROWS = [
     other(name, type_, "invalid_value", "type", UNKNOWN_TYPE.replace("nope", type_), **fields)
-    for name, type_, fields in [
-        ("WebRTC's", "output_audio_buffer.clear", {}),
-        ("beta's", "transcription_session.update", {"session": {}}),
-        ("a translation's", "session.input_audio_buffer.append", {"audio": "AAAA"}),
-    ]
+    for name, type_, fields in ELSEWHERE
 ]
 
 
-@each(ROWS)
-def test_what_belongs_elsewhere_is_an_unknown_type(case: Case, event_id: str | None) -> None:
-    check_refused(case, event_id)
+test_what_belongs_elsewhere_is_an_unknown_type = refusals(ROWS)

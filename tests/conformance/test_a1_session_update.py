@@ -10,13 +10,11 @@ import pytest
 from effects import ForgetTurn, SetTurnDetection
 from tests.conformance.misuse import (
     LOCKED,
-    Case,
     audio_in,
-    check_refused,
-    each,
     missing,
     only,
     other,
+    refusals,
     too_long,
     unknown,
     update,
@@ -121,6 +119,11 @@ ROWS = [
              noise_reduction={"type": "everywhere"}),
     audio_in("noise reduction above 1", "decimal_above_max_value", "noise_reduction.strength",
              noise_reduction={"type": "near_field", "strength": 1.5}),
+    audio_in("several languages", "invalid_value", "transcription.languages",
+             transcription={"model": "gpt-transcribe", "languages": ["de", "en"]}),
+    audio_in("keywords", "invalid_value", "transcription.keywords",
+             transcription={"keywords": ["Montreal"]}),
+    audio_in("a delay", "invalid_value", "transcription.delay", transcription={"delay": "low"}),
     audio_in("an unknown VAD", "invalid_value", "turn_detection.type",
              turn_detection={"type": "azure_semantic_vad"}),
     audio_in("an unknown eagerness", "invalid_value", "turn_detection.eagerness",
@@ -149,11 +152,7 @@ ROWS = [
 ]  # fmt: skip
 
 
-@each(ROWS)
-def test_a_misuse_is_answered_by_one_error_and_nothing_is_applied(
-    case: Case, event_id: str | None
-) -> None:
-    check_refused(case, event_id)
+test_a_misuse_is_answered_by_one_error_and_nothing_is_applied = refusals(ROWS)
 
 
 @pytest.mark.parametrize(
@@ -366,3 +365,12 @@ def test_an_update_does_not_alter_a_response_that_was_created() -> None:
     assert {key: done["response"][key] for key in same} == {
         key: created["response"][key] for key in same
     }
+
+
+def test_another_speed_is_for_the_responses_after_the_running_one() -> None:
+    d = driver()
+    d.respond()
+    assert types(d.update(audio={"output": {"speed": 1.5}})) == ["session.updated"]
+    d.answer()
+    d.respond()
+    assert [request.speed for request in d.requests] == [1.0, 1.5]

@@ -8,7 +8,7 @@ import pytest
 
 from effects import Transcribe
 from protocol import MAX_AUDIO_BYTES, decode_audio, encode_audio
-from tests.conformance.misuse import Case, check_refused, each, missing, other
+from tests.conformance.misuse import missing, other, refusals
 from tests.conformance.sequences import driver
 from tests.session_driver import Driver, encoded, pcm
 from validation import ProtocolError
@@ -31,11 +31,7 @@ ROWS = [
 ]  # fmt: skip
 
 
-@each(ROWS)
-def test_a_misuse_is_answered_by_one_error_and_nothing_is_applied(
-    case: Case, event_id: str | None
-) -> None:
-    check_refused(case, event_id)
+test_a_misuse_is_answered_by_one_error_and_nothing_is_applied = refusals(ROWS)
 
 
 def test_append_is_not_acknowledged_and_hands_its_audio_on() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from effects import ResetTurnDetection
-from tests.conformance.misuse import Case, check_refused, each, other
+from tests.conformance.misuse import other, refusals
 from tests.conformance.sequences import COMMITTED, driver
 from tests.session_driver import types
 
@@ -23,11 +23,7 @@ ROWS = [
 ]  # fmt: skip
 
 
-@each(ROWS)
-def test_a_misuse_is_answered_by_one_error_and_nothing_is_applied(
-    case: Case, event_id: str | None
-) -> None:
-    check_refused(case, event_id)
+test_a_misuse_is_answered_by_one_error_and_nothing_is_applied = refusals(ROWS)
 
 
 def test_a_commit_never_creates_a_response() -> None:

@@ -10,12 +10,10 @@ from effects import Transcribe
 from tests.conformance.misuse import (
     ITEM,
     TEXT,
-    Case,
-    check_refused,
     create_item,
-    each,
     missing,
     other,
+    refusals,
     too_long,
     unknown,
     user,
@@ -106,11 +104,7 @@ ROWS = [
 ]  # fmt: skip
 
 
-@each(ROWS)
-def test_a_misuse_is_answered_by_one_error_and_nothing_is_applied(
-    case: Case, event_id: str | None
-) -> None:
-    check_refused(case, event_id)
+test_a_misuse_is_answered_by_one_error_and_nothing_is_applied = refusals(ROWS)
 
 
 @pytest.mark.parametrize("length", [32, 1])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 
-from tests.conformance.misuse import Case, check_refused, each, missing, other
+from tests.conformance.misuse import missing, other, refusals
 from tests.conformance.sequences import driver
 from tests.session_driver import pcm
 
@@ -16,11 +16,7 @@ ROWS = [
 ]  # fmt: skip
 
 
-@each(ROWS)
-def test_a_misuse_is_answered_by_one_error_and_nothing_is_applied(
-    case: Case, event_id: str | None
-) -> None:
-    check_refused(case, event_id)
+test_a_misuse_is_answered_by_one_error_and_nothing_is_applied = refusals(ROWS)
 
 
 def test_the_transcript_is_there_when_the_item_is_retrieved() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.conformance.misuse import Case, check_refused, each, missing, other
+from tests.conformance.misuse import missing, other, refusals
 from tests.conformance.sequences import AUDIO_CLOSE, END, driver, messages
 from tests.session_driver import types
 
@@ -14,11 +14,7 @@ ROWS = [
 ]  # fmt: skip
 
 
-@each(ROWS)
-def test_a_misuse_is_answered_by_one_error_and_nothing_is_applied(
-    case: Case, event_id: str | None
-) -> None:
-    check_refused(case, event_id)
+test_a_misuse_is_answered_by_one_error_and_nothing_is_applied = refusals(ROWS)
 
 
 def test_an_item_may_be_deleted_while_it_is_streamed() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 
-from tests.conformance.misuse import Case, check_refused, each, missing, truncate
+from tests.conformance.misuse import missing, refusals, truncate
 from tests.conformance.sequences import AUDIO_CLOSE, END, driver, messages
 from tests.session_driver import pcm, types
 
@@ -33,11 +33,7 @@ ROWS = [
 ]  # fmt: skip
 
 
-@each(ROWS)
-def test_a_misuse_is_answered_by_one_error_and_nothing_is_applied(
-    case: Case, event_id: str | None
-) -> None:
-    check_refused(case, event_id)
+test_a_misuse_is_answered_by_one_error_and_nothing_is_applied = refusals(ROWS)
 
 
 def test_a_truncated_item_is_retrieved_without_its_transcript() -> None:

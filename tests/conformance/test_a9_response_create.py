@@ -10,12 +10,10 @@ from effects import Transcribe
 from tests.conformance.misuse import (
     LOCKED,
     TEXT,
-    Case,
-    check_refused,
-    each,
     missing,
     only,
     other,
+    refusals,
     respond,
     too_long,
     unknown,
@@ -76,11 +74,7 @@ ROWS = [
 ]  # fmt: skip
 
 
-@each(ROWS)
-def test_a_misuse_is_answered_by_one_error_and_nothing_is_applied(
-    case: Case, event_id: str | None
-) -> None:
-    check_refused(case, event_id)
+test_a_misuse_is_answered_by_one_error_and_nothing_is_applied = refusals(ROWS)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from realtime_session import SILENCE
+from generation import SILENCE
 from tests.conformance.sequences import committed, created
 from tests.session_driver import Driver, types
 from tests.wire import Event

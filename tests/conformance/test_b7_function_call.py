@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from generation import TokenUsage
 from tests.conformance.sequences import (
     END,
@@ -104,9 +106,10 @@ def test_the_response_is_over_when_the_call_is() -> None:
     assert types(d.respond()) == ["response.created"]
 
 
-def test_calls_written_in_turns_are_two_items_each_made_once() -> None:
+@pytest.mark.parametrize("modality", ["audio", "text"])
+def test_calls_written_in_turns_are_two_items_each_made_once(modality: str) -> None:
     d = driver()
-    d.respond()
+    d.respond(output_modalities=[modality])
     arguments = {"call_a": ["{", "}"], "call_b": ['{"x":1', "}"]}
     for piece in (0, 1):
         for index, call_id in enumerate(arguments):
@@ -118,3 +121,39 @@ def test_calls_written_in_turns_are_two_items_each_made_once() -> None:
         ("call_b", "f1", '{"x":1}'),
     ]
     assert [event["output_index"] for event in made] == [0, 1]
+
+
+def test_speech_comes_first_and_the_call_after_it() -> None:
+    d = driver()
+    events = d.respond()
+    events += d.text("Let me see.")
+    # The model is ahead of its voice.
+    events += d.call("{}")
+    events += d.audio(100)
+    events += d.finish("tool_calls", usage=TokenUsage(5, 7))
+    speech = Output("item_1", None)
+    call = Output("item_2", "item_1", index=1)
+    made = {
+        "id": "item_2",
+        "type": "function_call",
+        "status": "completed",
+        "name": "get_weather",
+        "call_id": "call_a",
+        "arguments": "{}",
+    }
+    place = {"response_id": "resp_1", "item_id": "item_2", "output_index": 1, "call_id": "call_a"}
+    arguments = "response.function_call_arguments"
+    assert d.named(events) == [
+        created(),
+        *speech.speaks("Let me see.", 100),
+        *speech.has_spoken("Let me see."),
+        *call.step("added", {**made, "status": "in_progress", "arguments": ""}),
+        {"type": f"{arguments}.delta", **place, "delta": "{}"},
+        {"type": f"{arguments}.done", **place, "name": "get_weather", "arguments": "{}"},
+        *call.step("done", made),
+        *done(
+            "completed",
+            output=[speech.spoken("Let me see."), made],
+            usage=usage(5, 7, audio_out=2),
+        ),
+    ]

@@ -13,6 +13,12 @@ from tests.session_driver import Driver, session_config, types
 from validation import ProtocolError
 
 
+def test_settings_that_are_refused_may_be_null_and_are_not_echoed() -> None:
+    nothing = {"languages": None, "keywords": None, "delay": None}
+    wire = apply(config(), audio={"input": {"transcription": {"model": "m", **nothing}}})
+    assert audio_input(wire)["transcription"] == {"model": "m", "language": None, "prompt": None}
+
+
 def test_transcription_applies_to_items_committed_after_it_was_set() -> None:
     d = driver(create_response=False)
     d.speak(0, 960)

@@ -337,3 +337,4 @@ async def test_a_long_answer_slows_down_so_that_it_can_be_interrupted() -> None:
         await run.out.seen(LLMTextFrame, 50)
         await asyncio.sleep(0)
         assert len(run.out.of(LLMTextFrame)) == 50
+        await run.worker.queue_frame(InterruptionFrame())
