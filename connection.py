@@ -8,6 +8,7 @@ from typing import Any
 
 from fastapi import WebSocket, WebSocketDisconnect
 from fastapi.responses import JSONResponse
+from loguru import logger
 
 from beta_dialect import BetaDialect
 from beta_events import read_minted
@@ -112,6 +113,17 @@ class Connections:
         reason = "the server failed"
         try:
             reason = await RealtimeTransport(session, self._manager, log, dialect).run(wire)
+        # A mistake of ours must neither look like a network failure nor go unnoticed (§D.7).
+        except Exception:
+            logger.exception(f"{session_id} failed")
+            message = (
+                "The server had an error while processing your request. Sorry about that! "
+                f"Please retry; mention the session {session_id} if it happens again."
+            )
+            error = ProtocolError(None, message, type_="server_error")
+            with suppress(ClientGone):
+                await wire.send(serialize(error_event(error)))
+            await wire.close(1011, "internal error")
         finally:
             self._sessions.discard(session_id)
             log.closed(reason)

@@ -11,10 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from audio_format import AudioFormat
 from client_events import (
     AppendAudio,
-    BetaResponseOptions,
     CancelResponse,
     ClearAudio,
     ClientEvent,
@@ -24,8 +22,6 @@ from client_events import (
     CreateResponse,
     DeleteItem,
     FunctionCallOutput,
-    ItemReference,
-    ResponseAudioOutput,
     ResponseOptions,
     RetrieveItem,
     TruncateItem,
@@ -33,34 +29,30 @@ from client_events import (
     UpdateTranscription,
 )
 from client_items import build_item
-from context_window import ContextTooLong, fit
-from conversation import Conversation, Item, duplicate_item, render_messages
+from conversation import Conversation, Item, duplicate_item
 from dialect import Dialect, GADialect
 from effects import (
     Close,
     Effect,
     ForgetTurn,
-    Generate,
     HearTurn,
     ResetTurnDetection,
     Send,
     SetInputFormat,
     SetNoiseReduction,
     SetTurnDetection,
-    StopGenerating,
     Transcribe,
 )
-from generation import SILENCE, FinishReason, ProviderError, ResponseRequest, TokenUsage
+from generation import SILENCE, ProviderError
 from input_turns import ClosedTurn, InputTurns
 from protocol import (
-    ServerEvent,
     decode_audio,
     error_event,
     new_id,
     server_event,
 )
-from response import CancelReason, Response, ResponseSpec
-from session_config import SessionConfig, tool_echo
+from responses import Responses, transcribe
+from session_config import SessionConfig
 from validation import ProtocolError
 
 WINDOW_MS = 32
@@ -85,11 +77,7 @@ class RealtimeSession:
         self.config = config
         self.conversation = Conversation(new_id("conv"))
         self.turns = InputTurns(lambda: new_id("item"))
-        self._responses: dict[str, Response] = {}
-        self._waiting: list[Response] = []
-        """Responses that need transcripts which are not there yet."""
-        self._turn_due: str | None = None
-        """The user item of a turn that ended while a response was running (§B.5)."""
+        self.responses = Responses(config, self.conversation, self)
         self._quiet_from_ms: int | None = None
         """Where the user's silence after the last answer begins; None while it does not count."""
 
@@ -153,7 +141,7 @@ class RealtimeSession:
         item, effects = self._commit_item(turn)
         item.transcript_state = "done"
         item.heard = SILENCE
-        return [Send(triggered), *effects, *self._open_response(self._spec(ResponseOptions()))]
+        return [Send(triggered), *effects, *self.responses.create(ResponseOptions())]
 
     def expire(self) -> list[Effect]:
         """End the session: its time is up (§D.7)."""
@@ -208,14 +196,7 @@ class RealtimeSession:
         if self.turns.open is not None and item.id == self.turns.open.item_id:
             raise duplicate_item(item.id)
         previous = self.conversation.insert(item, event.previous_item_id)
-        return [*self._item_is_complete(item, previous), *self._transcribe(item)]
-
-    def _transcribe(self, item: Item) -> list[Effect]:
-        """Ask for the transcript of audio that came in an item."""
-        if item.transcript_state != "pending":
-            return []
-        settings = self.config.transcription_settings
-        return [Transcribe(item.id, bytes(item.audio), item.format, settings)]
+        return [*self._item_is_complete(item, previous), *transcribe(item, self.config)]
 
     def _retrieve_item(self, event: RetrieveItem) -> list[Effect]:
         item = self.conversation.get(event.item_id)
@@ -229,10 +210,8 @@ class RealtimeSession:
 
     def _delete_item(self, event: DeleteItem) -> list[Effect]:
         self.conversation.delete(event.item_id)
-        if self._turn_due == event.item_id:
-            self._turn_due = None
         deleted = Send(server_event("conversation.item.deleted", item_id=event.item_id))
-        return [deleted, *self._start_ready_responses()]
+        return [deleted, *self.responses.item_deleted(event.item_id)]
 
     def _truncate_item(self, event: TruncateItem) -> list[Effect]:
         self.conversation.truncate(event.item_id, event.content_index, event.audio_end_ms)
@@ -250,29 +229,10 @@ class RealtimeSession:
     def _create_response(self, event: CreateResponse) -> list[Effect]:
         if self.config.kind == "transcription":
             raise ProtocolError(None, "Cannot create a response on a transcription session")
-        options = event.response or ResponseOptions()
-        in_conversation = options.conversation != "none"
-        active = self._active_response()
-        if in_conversation and active is not None:
-            raise ProtocolError(
-                "conversation_already_has_active_response",
-                "Conversation already has an active response in progress: "
-                f"{active.id}. Wait until the response is finished before creating a new one.",
-            )
-        spec = self._spec(options, in_conversation=in_conversation)
-        own = [item for item in spec.input or [] if self.conversation.get(item.id) is not item]
-        effects = self._open_response(spec)
-        return effects + [effect for item in own for effect in self._transcribe(item)]
+        return self.responses.create(event.response or ResponseOptions())
 
     def _cancel_response(self, event: CancelResponse) -> list[Effect]:
-        response = (
-            self._responses.get(event.response_id) if event.response_id else self._active_response()
-        )
-        if response is None:
-            raise ProtocolError(
-                "response_cancel_not_active", "Cancellation failed: no active response found"
-            )
-        return self._cancel(response, "client_cancelled")
+        return self.responses.cancel(event.response_id)
 
     _handlers: ClassVar[dict[type[ClientEvent], Callable[[RealtimeSession, Any], list[Effect]]]] = {
         UpdateSession: _update_session,
@@ -307,11 +267,8 @@ class RealtimeSession:
             ),
             HearTurn(turn.item_id, self.turns.heard_so_far(), self.turns.format),
         ]
-        active = self._active_response()
-        if active is not None and detection["interrupt_response"]:
-            # The user goes on: the answer to the turn before waits for the end of this one.
-            self._turn_due = None
-            effects += self._cancel(active, "turn_detected")
+        if self.config.kind == "realtime" and detection["interrupt_response"]:
+            effects += self.responses.interrupt()
         return effects
 
     def speech_stopped(self, end_ms: int) -> list[Effect]:
@@ -327,10 +284,7 @@ class RealtimeSession:
         )
         effects = [stopped, *self._committed(turn)]
         if self.config.kind == "realtime" and detection["create_response"]:
-            if self._active_response() is None:
-                effects += self._answer(turn.item_id)
-            else:
-                self._turn_due = turn.item_id
+            effects += self.responses.answer(turn.item_id)
         return effects
 
     # --- the recogniser --------------------------------------------------------------------
@@ -368,7 +322,7 @@ class RealtimeSession:
                     )
                 )
             )
-        return effects + self._start_ready_responses()
+        return effects + self.responses.items_ready()
 
     def transcription_failed(self, item_id: str, error: ProviderError) -> list[Effect]:
         """The recogniser could not transcribe a committed turn; responses to it fail (§B.10)."""
@@ -392,63 +346,26 @@ class RealtimeSession:
                     )
                 )
             )
-        for response in [r for r in self._waiting if item in r.context]:
-            effects += self._events(response, response.fail(error))
-        return effects + self._start_ready_responses()
+        return effects + self.responses.item_failed(item, error)
 
     def _pending(self, item_id: str) -> Item | None:
-        known = [*self.conversation, *(item for r in self._waiting for item in r.context)]
+        known = [*self.conversation, *self.responses.awaited_items]
         return next(
             (item for item in known if item.id == item_id and item.transcript_state == "pending"),
             None,
         )
 
-    # --- the response pipelines (generation.PipelineSignals, with effects) -------------------
+    # --- the responses (responses.Listener) ---------------------------------------------------
 
-    def response_text(self, response_id: str, delta: str) -> list[Effect]:
-        """The model wrote `delta`."""
-        return self._report(response_id, lambda response: response.text(delta))
+    def answer_opened(self) -> None:
+        """An answer begins: the user's silence does not count."""
+        self._quiet_from_ms = None
 
-    def response_speaking(self, response_id: str, text: str) -> list[Effect]:
-        """The audio that follows speaks `text`."""
-        response = self._responses.get(response_id)
-        if response is not None:
-            response.speaking(text)
-        return []
+    def answer_finished(self, audio_ms: float) -> None:
+        """An answer ended; the user's silence begins when the client has played it."""
+        self._quiet_from_ms = int(self.turns.written_ms + audio_ms)
 
-    def response_audio(self, response_id: str, pcm: bytes) -> list[Effect]:
-        """The voice made audio: 24 kHz PCM."""
-        return self._report(response_id, lambda response: response.audio(pcm))
-
-    def response_tool_call(
-        self, response_id: str, index: int, call_id: str, name: str, arguments: str
-    ) -> list[Effect]:
-        """The model continued a tool call."""
-        return self._report(
-            response_id, lambda response: response.tool_call(index, call_id, name, arguments)
-        )
-
-    def response_finished(
-        self, response_id: str, reason: FinishReason, usage: TokenUsage | None
-    ) -> list[Effect]:
-        """The pipeline of a response is through."""
-        return self._report(response_id, lambda response: response.finish(reason, usage))
-
-    def response_failed(self, response_id: str, error: ProviderError) -> list[Effect]:
-        """A stage of a response failed."""
-        return self._report(response_id, lambda response: response.fail(error))
-
-    def _report(
-        self, response_id: str, step: Callable[[Response], list[ServerEvent]]
-    ) -> list[Effect]:
-        response = self._responses.get(response_id)
-        return self._events(response, step(response)) if response is not None else []
-
-    def is_active(self, response_id: str) -> bool:
-        """Whether the response is still to be finished."""
-        return response_id in self._responses
-
-    # --- turns and responses ----------------------------------------------------------------
+    # --- turns ----------------------------------------------------------------
 
     def _committed(self, turn: ClosedTurn) -> list[Effect]:
         item, effects = self._commit_item(turn)
@@ -483,154 +400,3 @@ class RealtimeSession:
             Send(server_event(f"conversation.item.{step}", previous_item_id=previous, item=wire))
             for step in ("added", "done")
         ]
-
-    def _active_response(self) -> Response | None:
-        return next((r for r in self._responses.values() if r.spec.in_conversation), None)
-
-    def _spec(self, options: ResponseOptions, *, in_conversation: bool = True) -> ResponseSpec:
-        config = self.config
-        output = options.audio.output if options.audio else None
-        voice = output.voice if output and output.voice is not None else config.voice
-        if voice != config.voice:
-            locked = in_conversation and self.conversation.has_assistant_audio
-            config.check_voice(voice, "response.audio.output.voice", locked=locked)
-        choice = options.tool_choice
-        return ResponseSpec(
-            id=new_id("resp"),
-            modalities=list(options.output_modalities or config.output_modalities),
-            voice=voice,
-            format=self._output_format(output),
-            speed=config.speed,
-            instructions=(
-                config.instructions if options.instructions is None else options.instructions
-            ),
-            tools=(
-                config.tools
-                if options.tools is None
-                else [tool_echo(tool.model_dump()) for tool in options.tools]
-            ),
-            tool_choice=(
-                config.tool_choice
-                if choice is None
-                else choice
-                if isinstance(choice, str)
-                else choice.model_dump()
-            ),
-            max_output_tokens=options.max_output_tokens or config.max_output_tokens,
-            reasoning_effort=config.reasoning_effort(options.reasoning),
-            parallel_tool_calls=(
-                config.parallel_tool_calls
-                if options.parallel_tool_calls is None
-                else options.parallel_tool_calls
-            ),
-            temperature=self._temperature(options),
-            metadata=options.metadata,
-            in_conversation=in_conversation,
-            input=None if options.input is None else self._resolve(options.input),
-        )
-
-    def _temperature(self, options: ResponseOptions) -> float | None:
-        asked = options.temperature if isinstance(options, BetaResponseOptions) else None
-        return self.config.temperature if asked is None else asked
-
-    def _output_format(self, output: ResponseAudioOutput | None) -> AudioFormat:
-        if output is None or output.format is None:
-            return self.config.output_format
-        return AudioFormat(output.format.type)
-
-    def _resolve(self, inputs: list[Any]) -> list[Item]:
-        items: list[Item] = []
-        for index, given in enumerate(inputs):
-            if isinstance(given, ItemReference):
-                item = self.conversation.get(given.id)
-                if item is None:
-                    raise ProtocolError(
-                        "invalid_value",
-                        f"The item with id '{given.id}' does not exist.",
-                        f"response.input[{index}].id",
-                    )
-                items.append(item)
-            else:
-                path = f"response.input[{index}]"
-                config = self.config
-                items.append(build_item(given, config.input_format, config.capabilities, path))
-        return items
-
-    def _answer(self, item_id: str) -> list[Effect]:
-        spec = self._spec(ResponseOptions())
-        spec.answers = item_id
-        return self._open_response(spec)
-
-    def _open_response(self, spec: ResponseSpec) -> list[Effect]:
-        context = self.conversation if spec.input is None else spec.input
-        response = Response(spec, self.conversation, list(context))
-        self._responses[response.id] = response
-        if spec.in_conversation:
-            self._quiet_from_ms = None
-        self._waiting.append(response)
-        effects: list[Effect] = [Send(event) for event in response.created()]
-        return effects + self._start_ready_responses()
-
-    def _start_ready_responses(self) -> list[Effect]:
-        effects: list[Effect] = []
-        for response in list(self._waiting):
-            context = response.context
-            if response not in self._waiting or any(
-                item.transcript_state == "pending" for item in context
-            ):
-                continue
-            self._waiting.remove(response)
-            spec = response.spec
-            if any(item.id == spec.answers and not item.text for item in context):
-                # The detector took a noise for a turn: there is nothing to answer.
-                effects += self._events(response, response.finish("stop", None))
-                continue
-            config = self.config
-            try:
-                response.context = context = fit(
-                    context, spec.instructions, config.truncation, config.context_tokens
-                )
-            except ContextTooLong as too_long:
-                effects += self._events(response, response.fail(too_long.error))
-                continue
-            limit = spec.max_output_tokens
-            response.started = True
-            effects.append(
-                Generate(
-                    ResponseRequest(
-                        response_id=response.id,
-                        instructions=spec.instructions,
-                        messages=render_messages(context),
-                        tools=spec.tools,
-                        tool_choice=spec.tool_choice,
-                        max_output_tokens=limit if isinstance(limit, int) else None,
-                        reasoning_effort=spec.reasoning_effort,
-                        parallel_tool_calls=spec.parallel_tool_calls,
-                        temperature=spec.temperature,
-                        voice=spec.voice,
-                        speed=spec.speed,
-                        spoken=spec.spoken,
-                    )
-                )
-            )
-        return effects
-
-    def _cancel(self, response: Response, reason: CancelReason) -> list[Effect]:
-        return self._events(response, response.cancel(reason))
-
-    def _events(self, response: Response, events: list[ServerEvent]) -> list[Effect]:
-        effects: list[Effect] = [Send(event) for event in events]
-        if response.active:
-            return effects
-        del self._responses[response.id]
-        if response.spec.in_conversation:
-            # The client plays what it got; its user's silence begins when that is over.
-            self._quiet_from_ms = int(self.turns.written_ms + response.audio_ms)
-        if response in self._waiting:
-            self._waiting.remove(response)
-        else:
-            effects.append(StopGenerating(response.id))
-        if self._turn_due is not None and self._active_response() is None:
-            item_id, self._turn_due = self._turn_due, None
-            effects += self._answer(item_id)
-        return effects

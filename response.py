@@ -11,10 +11,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from audio_format import AudioFormat, Encoder
+from audio_format import Encoder
 from conversation import Conversation, Item, SpokenText
 from generation import FinishReason, ProviderError, TokenUsage
 from protocol import ServerEvent, encode_audio, new_id, server_event
+from response_spec import ResponseSpec
 from usage import no_usage, response_usage
 
 CancelReason = Literal["turn_detected", "client_cancelled"]
@@ -24,37 +25,6 @@ _INCOMPLETE: dict[FinishReason, str] = {
     "length": "max_output_tokens",
     "content_filter": "content_filter",
 }
-
-
-@dataclass(slots=True)
-class ResponseSpec:
-    """What a response was asked to be; echoed in its wire form."""
-
-    id: str
-    modalities: list[str]
-    voice: str
-    format: AudioFormat
-    instructions: str
-    tools: list[dict[str, Any]]
-    tool_choice: str | dict[str, Any]
-    max_output_tokens: int | str
-    metadata: dict[str, str] | None
-    in_conversation: bool = True
-    input: list[Item] | None = None
-    """Context of its own instead of the conversation's."""
-    speed: float = 1.0
-    """Pace of the voice."""
-    reasoning_effort: str | None = None
-    parallel_tool_calls: bool | None = None
-    temperature: float | None = None
-    """Only beta clients can set it (§B.16)."""
-    answers: str | None = None
-    """The user item that a detected turn made, and that this response answers by itself."""
-
-    @property
-    def spoken(self) -> bool:
-        """Whether the output is audio with a transcript, or text alone."""
-        return self.modalities == ["audio"]
 
 
 @dataclass(slots=True)

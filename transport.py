@@ -285,7 +285,7 @@ class RealtimeTransport(BaseTransport):
             await step()
 
     async def _generate(self, request: ResponseRequest) -> None:
-        if not self._session.is_active(request.response_id):
+        if not self._session.responses.is_active(request.response_id):
             return
         try:
             pipeline = self._manager.response_pipeline(request, self, self._outbox.room)
@@ -321,28 +321,28 @@ class RealtimeTransport(BaseTransport):
 
     def text(self, response_id: str, delta: str) -> None:
         """The model wrote `delta`."""
-        self._perform(self._session.response_text(response_id, delta))
+        self._perform(self._session.responses.text(response_id, delta))
 
     def tool_call(
         self, response_id: str, index: int, call_id: str, name: str, arguments: str
     ) -> None:
         """The model continued a tool call."""
         self._perform(
-            self._session.response_tool_call(response_id, index, call_id, name, arguments)
+            self._session.responses.tool_call(response_id, index, call_id, name, arguments)
         )
 
     def speaking(self, response_id: str, text: str) -> None:
         """The audio that follows speaks `text`."""
-        self._perform(self._session.response_speaking(response_id, text))
+        self._session.responses.speaking(response_id, text)
 
     def audio(self, response_id: str, pcm: bytes) -> None:
         """The voice made audio."""
-        self._perform(self._session.response_audio(response_id, pcm))
+        self._perform(self._session.responses.audio(response_id, pcm))
 
     def finished(self, response_id: str, reason: FinishReason, usage: TokenUsage | None) -> None:
         """The pipeline of a response is through."""
-        self._perform(self._session.response_finished(response_id, reason, usage))
+        self._perform(self._session.responses.finished(response_id, reason, usage))
 
     def failed(self, response_id: str, error: ProviderError) -> None:
         """A stage of a response failed."""
-        self._perform(self._session.response_failed(response_id, error))
+        self._perform(self._session.responses.failed(response_id, error))

@@ -38,7 +38,8 @@ from dialect import Dialect, GADialect
 from generation import Capabilities
 from main import create_app
 from protocol import SERVER_EVENTS, ProtocolError, server_event
-from response import Response, ResponseSpec
+from response import Response
+from response_spec import ResponseSpec
 from session_config import SessionConfig
 
 TARGET = Path(__file__).parent / "protocol.md"

@@ -119,19 +119,19 @@ class Driver:
         return self.perform(self.session.transcript(item_id, text))
 
     def text(self, delta: str, response_id: str | None = None) -> list[Event]:
-        return self.perform(self.session.response_text(response_id or self.running, delta))
+        return self.perform(self.session.responses.text(response_id or self.running, delta))
 
     def speaking(self, text: str, response_id: str | None = None) -> None:
-        self.perform(self.session.response_speaking(response_id or self.running, text))
+        self.session.responses.speaking(response_id or self.running, text)
 
     def audio(self, ms: float, response_id: str | None = None) -> list[Event]:
-        return self.perform(self.session.response_audio(response_id or self.running, pcm(ms)))
+        return self.perform(self.session.responses.audio(response_id or self.running, pcm(ms)))
 
     def call(
         self, arguments: str, index: int = 0, call_id: str = "call_a", name: str = "get_weather"
     ) -> list[Event]:
         return self.perform(
-            self.session.response_tool_call(self.running, index, call_id, name, arguments)
+            self.session.responses.tool_call(self.running, index, call_id, name, arguments)
         )
 
     def finish(
@@ -141,7 +141,7 @@ class Driver:
         response_id: str | None = None,
     ) -> list[Event]:
         return self.perform(
-            self.session.response_finished(response_id or self.running, reason, usage)
+            self.session.responses.finished(response_id or self.running, reason, usage)
         )
 
     def answer(self, text: str = "Hello there.", ms: float = 1000) -> str:

@@ -10,7 +10,8 @@ import pytest
 from audio_format import AudioFormat
 from conversation import Conversation, Item
 from generation import ProviderError, TokenUsage
-from response import Response, ResponseSpec
+from response import Response
+from response_spec import ResponseSpec
 from tests.session_driver import of, pcm, types
 from tests.wire import Event, check_event, normalise
 

@@ -99,7 +99,7 @@ class World:
         assert set(self.observer.active) == {
             response_id
             for response_id in self.observer.active
-            if self.driver.session.is_active(response_id)
+            if self.driver.session.responses.is_active(response_id)
         }
         return events
 
@@ -304,12 +304,12 @@ class World:
                 index = self.calls[response_id]
                 call_id = f"call_{list(self.generating).index(response_id)}_{index}"
                 driver.perform(
-                    session.response_tool_call(response_id, index, call_id, "f", arguments)
+                    session.responses.tool_call(response_id, index, call_id, "f", arguments)
                 )
             case "finished":
                 driver.finish(argument, TokenUsage(3, 2), response_id)
             case "failed":
-                driver.perform(session.response_failed(response_id, FAILURE))
+                driver.perform(session.responses.failed(response_id, FAILURE))
         events = self.catch_up()
         # Nothing of a response that is over; its neighbours are left alone.
         assert not over or events == []

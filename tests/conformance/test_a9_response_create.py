@@ -172,10 +172,10 @@ def test_a_response_is_active_from_created_to_done() -> None:
     d = driver()
     (created,) = d.respond()
     response_id = created["response"]["id"]
-    assert d.session.is_active(response_id)
+    assert d.session.responses.is_active(response_id)
     d.answer()
-    assert not d.session.is_active(response_id)
-    assert not d.session.is_active("resp_nobody")
+    assert not d.session.responses.is_active(response_id)
+    assert not d.session.responses.is_active("resp_nobody")
 
 
 def test_a_response_does_not_use_audio_that_is_not_committed() -> None:

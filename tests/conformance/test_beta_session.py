@@ -140,7 +140,7 @@ class TestEchoes:
         driver = BetaDriver()
         driver.respond()
         events = driver.perform(
-            driver.session.response_failed(driver.running, ProviderError("no", code="down"))
+            driver.session.responses.failed(driver.running, ProviderError("no", code="down"))
         )
         assert types(events) == ["response.done"]
         details = events[0]["response"]["status_details"]

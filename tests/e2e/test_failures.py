@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from realtime_session import RealtimeSession
 from tests.running_server import RunningServer, running, scripted_settings
 from tests.wire_client import client, speech
 
@@ -111,3 +112,20 @@ async def test_a_client_that_never_speaks_leaves_nothing_either():
             async with client(server.url):
                 pass
         await nothing_left(server, tasks, threads)
+
+
+async def test_a_mistake_of_the_server_is_said_and_ends_that_session_only(monkeypatch):
+    def broken(*_: object) -> None:
+        raise KeyError("a mistake")
+
+    async with running() as server, client(server.url) as other:
+        async with client(server.url) as wire:
+            monkeypatch.setattr(RealtimeSession, "append", broken)
+            await wire.append(bytes(960))
+            error = (await wire.until("error"))["error"]
+            assert error["type"] == "server_error"
+            await wire.socket.wait_closed()
+            assert wire.socket.close_code == 1011
+        monkeypatch.undo()
+        await other.say("hi")
+        assert (await other.until("response.done"))["response"]["status"] == "completed"

@@ -1,0 +1,122 @@
+"""What a response is asked to be: the client's overrides on top of the session (§A.9)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from audio_format import AudioFormat
+from client_events import BetaResponseOptions, ItemReference, ResponseAudioOutput, ResponseOptions
+from client_items import build_item
+from conversation import Conversation, Item
+from protocol import new_id
+from session_config import SessionConfig, tool_echo
+from validation import ProtocolError
+
+
+@dataclass(slots=True)
+class ResponseSpec:
+    """What a response was asked to be; echoed in its wire form."""
+
+    id: str
+    modalities: list[str]
+    voice: str
+    format: AudioFormat
+    instructions: str
+    tools: list[dict[str, Any]]
+    tool_choice: str | dict[str, Any]
+    max_output_tokens: int | str
+    metadata: dict[str, str] | None
+    in_conversation: bool = True
+    input: list[Item] | None = None
+    """Context of its own instead of the conversation's."""
+    speed: float = 1.0
+    """Pace of the voice."""
+    reasoning_effort: str | None = None
+    parallel_tool_calls: bool | None = None
+    temperature: float | None = None
+    """Only beta clients can set it (§B.16)."""
+    answers: str | None = None
+    """The user item that a detected turn made, and that this response answers by itself."""
+
+    @property
+    def spoken(self) -> bool:
+        """Whether the output is audio with a transcript, or text alone."""
+        return self.modalities == ["audio"]
+
+
+def build_spec(
+    options: ResponseOptions, config: SessionConfig, conversation: Conversation
+) -> ResponseSpec:
+    """Merge a `response.create` with the session's settings.
+
+    Raises:
+        ProtocolError: A voice, an effort or an item that cannot be used.
+    """
+    in_conversation = options.conversation != "none"
+    output = options.audio.output if options.audio else None
+    voice = output.voice if output and output.voice is not None else config.voice
+    if voice != config.voice:
+        locked = in_conversation and conversation.has_assistant_audio
+        config.check_voice(voice, "response.audio.output.voice", locked=locked)
+    choice = options.tool_choice
+    return ResponseSpec(
+        id=new_id("resp"),
+        modalities=list(options.output_modalities or config.output_modalities),
+        voice=voice,
+        format=_format(output, config),
+        speed=config.speed,
+        instructions=(
+            config.instructions if options.instructions is None else options.instructions
+        ),
+        tools=(
+            config.tools
+            if options.tools is None
+            else [tool_echo(tool.model_dump()) for tool in options.tools]
+        ),
+        tool_choice=(
+            config.tool_choice
+            if choice is None
+            else choice
+            if isinstance(choice, str)
+            else choice.model_dump()
+        ),
+        max_output_tokens=options.max_output_tokens or config.max_output_tokens,
+        reasoning_effort=config.reasoning_effort(options.reasoning),
+        parallel_tool_calls=(
+            config.parallel_tool_calls
+            if options.parallel_tool_calls is None
+            else options.parallel_tool_calls
+        ),
+        temperature=_temperature(options, config),
+        metadata=options.metadata,
+        in_conversation=in_conversation,
+        input=None if options.input is None else _resolve(options.input, config, conversation),
+    )
+
+
+def _temperature(options: ResponseOptions, config: SessionConfig) -> float | None:
+    asked = options.temperature if isinstance(options, BetaResponseOptions) else None
+    return config.temperature if asked is None else asked
+
+
+def _format(output: ResponseAudioOutput | None, config: SessionConfig) -> AudioFormat:
+    if output is None or output.format is None:
+        return config.output_format
+    return AudioFormat(output.format.type)
+
+
+def _resolve(inputs: list[Any], config: SessionConfig, conversation: Conversation) -> list[Item]:
+    items: list[Item] = []
+    for index, given in enumerate(inputs):
+        path = f"response.input[{index}]"
+        if isinstance(given, ItemReference):
+            item = conversation.get(given.id)
+            if item is None:
+                raise ProtocolError(
+                    "invalid_value", f"The item with id '{given.id}' does not exist.", f"{path}.id"
+                )
+            items.append(item)
+        else:
+            items.append(build_item(given, config.input_format, config.capabilities, path))
+    return items

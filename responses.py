@@ -1,0 +1,246 @@
+"""The responses of a session: which one is active, which wait, and what they are given (§A.9).
+
+At most one response at a time writes to the conversation; any number run beside it. A response
+waits until the transcripts of its context are there, because its model reads words, not audio.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+from client_events import ResponseOptions
+from context_window import ContextTooLong, fit
+from conversation import Conversation, Item, render_messages
+from effects import Effect, Generate, Send, StopGenerating, Transcribe
+from generation import FinishReason, ProviderError, ResponseRequest, TokenUsage
+from protocol import ServerEvent
+from response import CancelReason, Response
+from response_spec import ResponseSpec, build_spec
+from session_config import SessionConfig
+from validation import ProtocolError
+
+
+class Listener(Protocol):
+    """Who has to know about the responses of the conversation."""
+
+    def answer_opened(self) -> None:
+        """A response began."""
+
+    def answer_finished(self, audio_ms: float) -> None:
+        """A response ended; so much audio was sent of it, in milliseconds."""
+
+
+class Responses:
+    """All responses that have not ended. Reports about others have no effects."""
+
+    def __init__(
+        self, config: SessionConfig, conversation: Conversation, listener: Listener
+    ) -> None:
+        self._config = config
+        self._conversation = conversation
+        self._listener = listener
+        self._open: dict[str, Response] = {}
+        self._waiting: list[Response] = []
+        """Responses that need transcripts which are not there yet."""
+        self._turn_due: str | None = None
+        """The user item of a turn that ended while a response was running (§B.5)."""
+
+    @property
+    def active(self) -> Response | None:
+        """The response that writes to the conversation."""
+        return next((r for r in self._open.values() if r.spec.in_conversation), None)
+
+    def is_active(self, response_id: str) -> bool:
+        """Whether the response is still to be finished."""
+        return response_id in self._open
+
+    @property
+    def awaited_items(self) -> Iterator[Item]:
+        """What the waiting responses are going to read."""
+        return (item for response in self._waiting for item in response.context)
+
+    # --- the client and the turns -----------------------------------------------------------
+
+    def create(self, options: ResponseOptions) -> list[Effect]:
+        """Begin a response on the client's word (§A.9).
+
+        Raises:
+            ProtocolError: One is active already, or it cannot be what is asked.
+        """
+        active = self.active
+        if options.conversation != "none" and active is not None:
+            raise ProtocolError(
+                "conversation_already_has_active_response",
+                "Conversation already has an active response in progress: "
+                f"{active.id}. Wait until the response is finished before creating a new one.",
+            )
+        spec = build_spec(options, self._config, self._conversation)
+        own = [item for item in spec.input or [] if self._conversation.get(item.id) is not item]
+        effects = self._begin(spec)
+        return effects + [effect for item in own for effect in transcribe(item, self._config)]
+
+    def cancel(self, response_id: str | None) -> list[Effect]:
+        """Cancel a response, or the active one (§A.10).
+
+        Raises:
+            ProtocolError: There is none.
+        """
+        response = self._open.get(response_id) if response_id else self.active
+        if response is None:
+            raise ProtocolError(
+                "response_cancel_not_active", "Cancellation failed: no active response found"
+            )
+        return self._cancel(response, "client_cancelled")
+
+    def interrupt(self) -> list[Effect]:
+        """The user speaks: the active response ends, and no earlier turn is answered (§B.5)."""
+        active = self.active
+        if active is None:
+            return []
+        self._turn_due = None
+        return self._cancel(active, "turn_detected")
+
+    def answer(self, item_id: str) -> list[Effect]:
+        """Answer a detected turn, at once or after the response that is running (§B.5)."""
+        if self.active is not None:
+            self._turn_due = item_id
+            return []
+        spec = build_spec(ResponseOptions(), self._config, self._conversation)
+        spec.answers = item_id
+        return self._begin(spec)
+
+    def item_deleted(self, item_id: str) -> list[Effect]:
+        """An item is gone; nobody waits for it, or answers it, any more."""
+        if self._turn_due == item_id:
+            self._turn_due = None
+        return self.items_ready()
+
+    def item_failed(self, item: Item, error: ProviderError) -> list[Effect]:
+        """An item stays without a transcript: responses that wait for it fail (§B.10)."""
+        effects: list[Effect] = []
+        for response in [r for r in self._waiting if item in r.context]:
+            effects += self._events(response, response.fail(error))
+        return effects + self.items_ready()
+
+    def items_ready(self) -> list[Effect]:
+        """Start the responses that wait for nothing any more."""
+        effects: list[Effect] = []
+        for response in list(self._waiting):
+            pending = any(item.transcript_state == "pending" for item in response.context)
+            if response in self._waiting and not pending:
+                self._waiting.remove(response)
+                effects += self._start(response)
+        return effects
+
+    # --- the pipelines (generation.PipelineSignals, with effects) -----------------------------
+
+    def text(self, response_id: str, delta: str) -> list[Effect]:
+        """The model wrote `delta`."""
+        return self._report(response_id, lambda response: response.text(delta))
+
+    def speaking(self, response_id: str, text: str) -> None:
+        """The audio that follows speaks `text`."""
+        response = self._open.get(response_id)
+        if response is not None:
+            response.speaking(text)
+
+    def audio(self, response_id: str, pcm: bytes) -> list[Effect]:
+        """The voice made audio: 24 kHz PCM."""
+        return self._report(response_id, lambda response: response.audio(pcm))
+
+    def tool_call(
+        self, response_id: str, index: int, call_id: str, name: str, arguments: str
+    ) -> list[Effect]:
+        """The model continued a tool call."""
+        return self._report(
+            response_id, lambda response: response.tool_call(index, call_id, name, arguments)
+        )
+
+    def finished(
+        self, response_id: str, reason: FinishReason, usage: TokenUsage | None
+    ) -> list[Effect]:
+        """The pipeline of a response is through."""
+        return self._report(response_id, lambda response: response.finish(reason, usage))
+
+    def failed(self, response_id: str, error: ProviderError) -> list[Effect]:
+        """A stage of a response failed."""
+        return self._report(response_id, lambda response: response.fail(error))
+
+    def _report(
+        self, response_id: str, step: Callable[[Response], list[ServerEvent]]
+    ) -> list[Effect]:
+        response = self._open.get(response_id)
+        return self._events(response, step(response)) if response is not None else []
+
+    # --- the life of a response ---------------------------------------------------------------
+
+    def _begin(self, spec: ResponseSpec) -> list[Effect]:
+        context = self._conversation if spec.input is None else spec.input
+        response = Response(spec, self._conversation, list(context))
+        self._open[response.id] = response
+        if spec.in_conversation:
+            self._listener.answer_opened()
+        self._waiting.append(response)
+        effects: list[Effect] = [Send(event) for event in response.created()]
+        return effects + self.items_ready()
+
+    def _start(self, response: Response) -> list[Effect]:
+        spec, config = response.spec, self._config
+        if any(item.id == spec.answers and not item.text for item in response.context):
+            # The detector took a noise for a turn: there is nothing to answer.
+            return self._events(response, response.finish("stop", None))
+        try:
+            response.context = fit(
+                response.context, spec.instructions, config.truncation, config.context_tokens
+            )
+        except ContextTooLong as too_long:
+            return self._events(response, response.fail(too_long.error))
+        response.started = True
+        return [Generate(_request(response))]
+
+    def _cancel(self, response: Response, reason: CancelReason) -> list[Effect]:
+        return self._events(response, response.cancel(reason))
+
+    def _events(self, response: Response, events: list[ServerEvent]) -> list[Effect]:
+        effects: list[Effect] = [Send(event) for event in events]
+        if response.active:
+            return effects
+        del self._open[response.id]
+        if response.spec.in_conversation:
+            self._listener.answer_finished(response.audio_ms)
+        if response in self._waiting:
+            self._waiting.remove(response)
+        else:
+            effects.append(StopGenerating(response.id))
+        if self._turn_due is not None and self.active is None:
+            item_id, self._turn_due = self._turn_due, None
+            effects += self.answer(item_id)
+        return effects
+
+
+def transcribe(item: Item, config: SessionConfig) -> list[Effect]:
+    """Ask for the transcript of an item's audio, if it lacks one."""
+    if item.transcript_state != "pending":
+        return []
+    settings = config.transcription_settings
+    return [Transcribe(item.id, bytes(item.audio), item.format, settings)]
+
+
+def _request(response: Response) -> ResponseRequest:
+    spec = response.spec
+    limit = spec.max_output_tokens
+    return ResponseRequest(
+        response_id=response.id,
+        instructions=spec.instructions,
+        messages=render_messages(response.context),
+        tools=spec.tools,
+        tool_choice=spec.tool_choice,
+        max_output_tokens=limit if isinstance(limit, int) else None,
+        reasoning_effort=spec.reasoning_effort,
+        parallel_tool_calls=spec.parallel_tool_calls,
+        temperature=spec.temperature,
+        voice=spec.voice,
+        speed=spec.speed,
+        spoken=spec.spoken,
+    )
