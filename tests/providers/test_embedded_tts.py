@@ -119,6 +119,9 @@ async def test_sessions_share_the_engines(provider: EmbeddedTTS) -> None:
     assert {thread.ident for thread in threading.enumerate()} <= threads
 
 
+HUM = b"\x00\x10" * 480
+
+
 class EndlessEngine(SpeechEngine):
     """Speaks until nobody listens."""
 
@@ -132,9 +135,9 @@ class EndlessEngine(SpeechEngine):
     def _speak(self, text: str, voice: str, rate_wpm: int | None, emit: Emit) -> None:
         if text == "fail":
             raise SynthesisError("endless has lost its voice")
-        while text != "short" and emit(bytes(960)):
+        while text != "short" and emit(HUM):
             pass
-        emit(bytes(960))
+        emit(HUM)
         self.stopped.release()
 
 
