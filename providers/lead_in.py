@@ -6,8 +6,8 @@ import numpy as np
 
 KEPT_MS = 20
 """Silence left before the first sound, so that it does not begin with a click."""
-_AUDIBLE = 80
-"""Amplitude of 16-bit PCM from which something can be heard (-52 dB of full scale)."""
+_AUDIBLE = 250
+"""Amplitude of 16-bit PCM from which something can be heard (-42 dB of full scale)."""
 
 
 class LeadIn:

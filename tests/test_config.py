@@ -189,7 +189,7 @@ def test_a_missing_file_is_named(here: Path) -> None:
 
 
 def test_a_file_that_is_no_toml_is_refused(here: Path) -> None:
-    assert "cannot be read" in problem(toml(here, f'[llm\napi_key = "{SECRET}"'))
+    assert "is not valid TOML" in problem(toml(here, f'[llm\napi_key = "{SECRET}"'))
 
 
 @pytest.mark.parametrize(

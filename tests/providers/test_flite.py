@@ -81,12 +81,13 @@ if INSTALLED:
         for _ in range(3):
             async with aclosing(engine.synthesize(SENTENCE * 3, VOICE)) as stream:
                 await anext(stream)
-            assert len(await spoken(engine, "Yes.")) == whole
+            # flite's excitation is random, and so where its first sound is heard.
+            assert len(await spoken(engine, "Yes.")) == pytest.approx(whole, rel=0.02)
 
     async def test_faster_is_shorter(engine: Flite) -> None:
         natural = len(await spoken(engine, SENTENCE))
         assert len(await spoken(engine, SENTENCE, 300)) < natural
-        assert len(await spoken(engine, SENTENCE)) == natural
+        assert len(await spoken(engine, SENTENCE)) == pytest.approx(natural, rel=0.02)
 
     @pytest.mark.parametrize("text", ["", "...", "你好", "é"])
     async def test_no_text_breaks_it(engine: Flite, text: str) -> None:
