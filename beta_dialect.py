@@ -15,8 +15,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from beta_events import FORMATS, asked_modalities, in_beta_names, read_event
-from client_events import ClientEvent, SessionKind
+from client_events import ClientEvent
 from protocol import ProtocolError, ServerEvent, parse_client_event, server_event
+from session_patch import SessionKind
 
 DEFAULT_TEMPERATURE = 0.8
 """What is echoed while the client has set none (§B.16)."""

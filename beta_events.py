@@ -14,14 +14,13 @@ from client_events import (
     CLIENT_EVENTS,
     TRANSCRIPTION_EVENTS,
     BetaResponseOptions,
-    BetaSessionPatch,
     ClientEvent,
     CreateResponse,
-    SessionKind,
     UpdateSession,
     UpdateTranscription,
 )
 from protocol import validate_event
+from session_patch import BetaSessionPatch, SessionKind
 from validation import ProtocolError, invalid_value, wrong_type
 
 FORMATS = {"pcm16": "audio/pcm", "g711_ulaw": "audio/pcmu", "g711_alaw": "audio/pcma"}

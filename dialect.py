@@ -9,8 +9,9 @@ from __future__ import annotations
 from functools import partial
 from typing import Protocol
 
-from client_events import TRANSCRIPTION_EVENTS, ClientEvent, SessionKind
+from client_events import TRANSCRIPTION_EVENTS, ClientEvent
 from protocol import ServerEvent, parse_client_event, validate_event
+from session_patch import SessionKind
 
 
 class Dialect(Protocol):

@@ -11,10 +11,10 @@ from typing import Any, get_args
 from openai.types.realtime import AudioTranscription
 
 from beta_dialect import wants_beta
-from client_events import SessionKind
 from client_secrets import PREFIX, BadSecret, ClientSecrets
 from config import Settings
 from protocol import REALTIME_MODELS, ProtocolError
+from session_patch import SessionKind
 from validation import invalid_value
 
 SUBPROTOCOL = "realtime"

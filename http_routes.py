@@ -13,11 +13,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from beta_dialect import beta_sessions
 from beta_events import in_beta_names, read_session
-from client_events import SessionKind, SessionPatch
 from client_secrets import ClientSecrets
 from config import Settings
 from handshake import choose_model, model_names
 from pipeline_manager import PipelineManager
+from session_patch import SessionKind, SessionPatch
 from session_start import Patch, read_patch, start_session
 from validation import ProtocolError, explain, invalid_value
 

@@ -10,10 +10,10 @@ from copy import deepcopy
 from typing import Any
 
 from audio_format import AudioFormat
-from client_events import Reasoning, SessionKind, SessionPatch, TranscriptionPatch, cross_type
 from config import Settings
 from generation import Capabilities, TranscriptionSettings
 from noise_reduction import NoiseReduction
+from session_patch import Reasoning, SessionKind, SessionPatch, TranscriptionPatch, cross_type
 from validation import ProtocolError, invalid_value
 
 DEFAULT_VOICE = "alloy"

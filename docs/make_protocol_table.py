@@ -25,13 +25,7 @@ from pydantic.fields import FieldInfo
 from audio_format import AudioFormat
 from beta_dialect import BetaDialect
 from beta_events import FORMATS, in_beta_names
-from client_events import (
-    CLIENT_EVENTS,
-    TRANSCRIPTION_EVENTS,
-    BetaResponseOptions,
-    BetaSessionPatch,
-    SessionPatch,
-)
+from client_events import CLIENT_EVENTS, TRANSCRIPTION_EVENTS, BetaResponseOptions
 from config import Settings
 from conversation import Conversation, Item
 from dialect import Dialect, GADialect
@@ -41,6 +35,7 @@ from protocol import SERVER_EVENTS, ProtocolError, server_event
 from response import Response
 from response_spec import ResponseSpec
 from session_config import SessionConfig
+from session_patch import BetaSessionPatch, SessionPatch
 
 TARGET = Path(__file__).parent / "protocol.md"
 _PLAIN = {int: "integer", float: "number", str: "string", bool: "boolean", dict: "object"}

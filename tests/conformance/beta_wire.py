@@ -10,12 +10,12 @@ from openai.types.beta.realtime.transcription_session import TranscriptionSessio
 from pydantic import BaseModel
 
 from beta_dialect import BetaDialect
-from client_events import SessionKind
 from config import VADConfig
 from effects import Effect, Send
 from generation import Capabilities
 from realtime_session import RealtimeSession
 from session_config import SessionConfig
+from session_patch import SessionKind
 from tests.session_driver import NOW, Driver, settings
 from tests.wire import Event, Names
 

@@ -1,0 +1,277 @@
+"""The fields of a session that a client may set (§A.1, C.2), as models that refuse the rest."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
+
+from validation import unsupported
+
+SessionKind = Literal["realtime", "transcription"]
+"""What a session is for: it answers, or it only writes down what it hears. It never changes."""
+
+
+class StrictModel(BaseModel):
+    """Refuses fields it does not know, and values of another type."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
+
+
+def only_null(reason: str) -> BeforeValidator:
+    """Refuse anything but null, with a reason."""
+
+    def check(value: object) -> object:
+        if value is not None:
+            raise unsupported(reason)
+        return value
+
+    return BeforeValidator(check)
+
+
+def _turn_detection_none(value: object) -> object:
+    # Azure's rtclient writes "no turn detection" this way (§F.7).
+    return None if value == {"type": "none"} else value
+
+
+def _modalities(value: object) -> object:
+    if isinstance(value, list) and value not in (["audio"], ["text"]):
+        raise unsupported(
+            f"Invalid modalities: {value}. Supported combinations are: ['text'] and ['audio']."
+        )
+    return value
+
+
+def _arguments_null(value: object) -> object:
+    return {} if value is None else value
+
+
+Id = Annotated[str, Field(max_length=32)]
+Modalities = Annotated[list[Literal["text", "audio"]], BeforeValidator(_modalities)]
+Metadata = Annotated[
+    dict[Annotated[str, Field(max_length=64)], Annotated[str, Field(max_length=512)]],
+    Field(max_length=16),
+]
+
+
+class TelephonyFormat(StrictModel):
+    """G.711: `{"type": "audio/pcmu"}` or `{"type": "audio/pcma"}`, always 8 kHz."""
+
+    type: Literal["audio/pcmu", "audio/pcma"]
+
+
+class PCMFormat(StrictModel):
+    """`{"type": "audio/pcm", "rate": 24000}`."""
+
+    type: Literal["audio/pcm"]
+    rate: Annotated[int, Field(ge=24000, le=24000)] = 24000
+
+
+Format = Annotated[PCMFormat | TelephonyFormat, Field(discriminator="type")]
+
+
+class Transcription(StrictModel):
+    """`session.audio.input.transcription` (§C.5); the model's name is an alias here."""
+
+    model: str | None = None
+    language: str | None = None
+    prompt: str | None = None
+    languages: Annotated[
+        None, only_null("Several languages are not supported by this server; use 'language'.")
+    ] = None
+    keywords: Annotated[
+        None, only_null("Keywords are not supported by this server; use 'prompt'.")
+    ] = None
+    delay: Annotated[
+        None, only_null("A delay is not supported by this server: whole turns are transcribed.")
+    ] = None
+
+
+class SemanticVAD(StrictModel):
+    """`turn_detection` by a model of how turns end (§C.4). Absent fields keep their value."""
+
+    type: Literal["semantic_vad"]
+    eagerness: Literal["low", "medium", "high", "auto"] | None = None
+    create_response: bool | None = None
+    interrupt_response: bool | None = None
+
+
+class ServerVAD(StrictModel):
+    """`turn_detection` by silence (§C.4). Absent fields keep their value."""
+
+    type: Literal["server_vad"]
+    threshold: Annotated[float, Field(ge=0.0, le=1.0)] | None = None
+    prefix_padding_ms: Annotated[int, Field(ge=0, le=10_000)] | None = None
+    silence_duration_ms: Annotated[int, Field(ge=0)] | None = None
+    create_response: bool | None = None
+    interrupt_response: bool | None = None
+    idle_timeout_ms: Annotated[int, Field(ge=5000, le=30000)] | None = None
+
+
+TurnDetection = Annotated[ServerVAD | SemanticVAD, Field(discriminator="type")]
+
+
+class NoiseReductionPatch(StrictModel):
+    """`session.audio.input.noise_reduction` (§C.2). An absent strength keeps its value."""
+
+    type: Literal["near_field", "far_field"]
+    strength: Annotated[float, Field(ge=0.0, le=1.0)] | None = None
+
+
+class AudioInput(StrictModel):
+    """`session.audio.input`."""
+
+    format: Format | None = None
+    transcription: Transcription | None = None
+    turn_detection: Annotated[TurnDetection | None, BeforeValidator(_turn_detection_none)] = None
+    noise_reduction: NoiseReductionPatch | None = None
+
+
+class AudioOutput(StrictModel):
+    """`session.audio.output`."""
+
+    format: Format | None = None
+    voice: str | None = None
+    speed: Annotated[float, Field(ge=0.25, le=1.5)] | None = None
+
+
+class Audio(StrictModel):
+    """`session.audio`."""
+
+    input: AudioInput | None = None
+    output: AudioOutput | None = None
+
+
+class FunctionTool(StrictModel):
+    """A function the model may call (§C.2)."""
+
+    type: Literal["function"]
+    name: str
+    description: Annotated[str, Field(max_length=1024)] | None = None
+    parameters: Annotated[dict[str, Any], BeforeValidator(_arguments_null)] = Field(
+        default_factory=dict
+    )
+
+
+class FunctionChoice(StrictModel):
+    """`tool_choice` that names one function."""
+
+    type: Literal["function"]
+    name: str
+
+
+def _tool_choice(value: object) -> object:
+    if isinstance(value, str) and value not in ("auto", "none", "required"):
+        raise unsupported(
+            f"Invalid value: '{value}'. Supported values are: 'auto', 'none', and 'required'."
+        )
+    return FunctionChoice.model_validate(value) if isinstance(value, dict) else value
+
+
+class Tracing(StrictModel):
+    """`session.tracing` other than `auto` (§C.2); accepted and echoed, nothing is traced."""
+
+    workflow_name: str | None = None
+    group_id: str | None = None
+    metadata: dict[str, Any] | None = None
+
+
+def _tracing(value: object) -> object:
+    return Tracing.model_validate(value) if isinstance(value, dict) else value
+
+
+def cross_type(kind: SessionKind) -> str:
+    """Say that a session of one kind was updated as one of the other (§A.1)."""
+    other = "realtime" if kind == "transcription" else "transcription"
+    return f"Passing a {other} session update event to a {kind} session is not allowed."
+
+
+def _session_type(value: object) -> object:
+    if value == "transcription":
+        raise unsupported(cross_type("realtime"))
+    return value
+
+
+def _transcription_type(value: object) -> object:
+    if value == "realtime":
+        raise unsupported(cross_type("transcription"))
+    return value
+
+
+ToolChoice = Annotated[str | FunctionChoice, BeforeValidator(_tool_choice)]
+MaxTokens = Annotated[int, Field(ge=1, le=4096)] | Literal["inf"]
+Temperature = Annotated[float, Field(ge=0.6, le=1.2)]
+NO_PROMPT = only_null("Prompt templates are not supported by this server; use 'instructions'.")
+
+
+class Reasoning(StrictModel):
+    """How long the model may think (§C.2)."""
+
+    effort: Literal["minimal", "low", "medium", "high", "xhigh"] | None = None
+
+
+class TokenLimits(StrictModel):
+    """`token_limits` of a truncation."""
+
+    post_instructions: Annotated[int, Field(ge=0)] | None = None
+
+
+class RetentionRatio(StrictModel):
+    """Truncation that drops more than needed, so that prompt caches stay warm (§C.7)."""
+
+    type: Literal["retention_ratio"]
+    retention_ratio: Annotated[float, Field(ge=0.0, le=1.0)]
+    token_limits: TokenLimits | None = None
+
+
+Truncation = Annotated[
+    Annotated[Literal["auto", "disabled"], Tag("mode")] | Annotated[RetentionRatio, Tag("ratio")],
+    Discriminator(lambda value: "mode" if isinstance(value, str) else "ratio"),
+]
+
+
+class SessionPatch(StrictModel):
+    """The `session` of a `session.update`: only what is there is changed (§A.1)."""
+
+    type: Annotated[Literal["realtime"], BeforeValidator(_session_type)]
+    model: str | None = None
+    instructions: str | None = None
+    output_modalities: Modalities | None = None
+    audio: Audio | None = None
+    tools: list[FunctionTool] | None = None
+    tool_choice: ToolChoice | None = None
+    max_output_tokens: MaxTokens | None = None
+    tracing: Annotated[Literal["auto"] | Tracing | None, BeforeValidator(_tracing)] = None
+    truncation: Truncation | None = None
+    prompt: Annotated[None, NO_PROMPT] = None
+    include: list[Literal["item.input_audio_transcription.logprobs"]] | None = None
+    reasoning: Reasoning | None = None
+    parallel_tool_calls: bool | None = None
+
+
+class BetaSessionPatch(SessionPatch):
+    """What a beta client may change on top (§B.16); GA has no `temperature` (§A.9)."""
+
+    temperature: Temperature | None = None
+
+
+class TranscriptionAudio(StrictModel):
+    """`session.audio` of a transcription session: nothing is spoken."""
+
+    input: AudioInput | None = None
+
+
+class TranscriptionPatch(StrictModel):
+    """The `session` of a `session.update` to a transcription session (§A.1, B.11)."""
+
+    type: Annotated[Literal["transcription"], BeforeValidator(_transcription_type)]
+    audio: TranscriptionAudio | None = None
+    include: list[Literal["item.input_audio_transcription.logprobs"]] | None = None
+
+
+def beta_shape(value: object) -> object:
+    """Tell a transcription session's client that the beta shape is another kind of session's."""
+    # The first dialect has no type; what it calls things gives it away.
+    if isinstance(value, dict) and "type" not in value and value.keys() - {"audio", "include"}:
+        _transcription_type("realtime")
+    return value
