@@ -34,6 +34,7 @@ class TurnLog:
         self._turn_ended: float | None = None
         self._responses: dict[str, _Times] = {}
         self._turns = 0
+        self._tracing: object = None
 
     def opened(self, client: str, model: str) -> None:
         """Log that a client connected."""
@@ -50,7 +51,9 @@ class TurnLog:
         """Take note of an event that is sent now."""
         now = time.monotonic()
         kind = event["type"]
-        if kind == "input_audio_buffer.committed":
+        if kind == "session.updated":
+            self._traced(event["session"].get("tracing"))
+        elif kind == "input_audio_buffer.committed":
             self._turn_ended = now
         elif kind == "response.created":
             self._responses[event["response"]["id"]] = _Times(now, self._turn_ended)
@@ -63,6 +66,15 @@ class TurnLog:
         elif kind in _FIRST_AUDIO:
             times = self._responses[event["response_id"]]
             times.audio = times.audio or now
+
+    def _traced(self, tracing: object) -> None:
+        """Log under which names the client wants to find the session again (§C.2)."""
+        if tracing == self._tracing:
+            return
+        self._tracing = tracing
+        if isinstance(tracing, dict):
+            names = ", ".join(f"{name} {value!r}" for name, value in tracing.items() if value)
+            logger.info(f"{self._session_id} is traced as {names}")
 
     def _finished(self, response: dict[str, object], now: float) -> None:
         times = self._responses.pop(str(response["id"]))
