@@ -65,7 +65,9 @@ def _user_message(
                 raise ProtocolError(
                     "invalid_value", "A message can hold one 'input_audio' part.", f"{param}.type"
                 )
-            item.audio += decode_audio(part.audio, f"{param}.audio")
+            audio = decode_audio(part.audio, f"{param}.audio")
+            # Half a sample at the end is nothing to hear (§A.2).
+            item.audio += audio[: len(audio) - len(audio) % input_format.sample_bytes]
             item.audio_index = index
             # A transcript that comes with the audio spares the recogniser.
             item.transcript_state = "pending" if part.transcript is None else "done"

@@ -91,6 +91,15 @@ class Connections:
         dialect = BetaDialect(asked.kind) if asked.beta else GADialect(asked.kind)
         await self._run(config, dialect, wire, log)
 
+    async def refuse_translation(self, websocket: WebSocket) -> None:
+        """Refuse a translation session (§B.14) as a bad handshake is refused."""
+        await websocket.accept()
+        message = "Translation sessions are not supported by this server yet."
+        wire = _WebSocketWire(websocket)
+        with suppress(ClientGone):
+            await wire.send(serialize(error_event(ProtocolError("unsupported_endpoint", message))))
+        await wire.close(4000, "invalid_request_error.unsupported_endpoint")
+
     def _configure(self, asked: Handshake) -> SessionConfig:
         try:
             return start_session(

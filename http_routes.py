@@ -107,7 +107,24 @@ def http_routes(
     for path in paths:
         for name, action in actions.items():
             router.add_api_route(f"{path}/{name}", _answering(action), methods=["POST"])
+        # SDP offers come to the path itself, call control below it (§D.2, D.3, D.5).
+        for calls in (path, f"{path}/calls", f"{path}/calls/{{rest:path}}"):
+            router.add_api_route(calls, _no_calls, methods=["POST"])
     return router
+
+
+async def _no_calls(_request: Request) -> JSONResponse:
+    error = ProtocolError(
+        "unsupported_endpoint",
+        "WebRTC and SIP calls are not supported by this server yet; connect by WebSocket.",
+    )
+    return JSONResponse(error_body(error), 501)
+
+
+async def not_found(request: Request, _error: Exception) -> JSONResponse:
+    """Answer a path that does not exist the way the service does, in JSON."""
+    error = ProtocolError("not_found", f"Invalid URL ({request.method} {request.url.path})")
+    return JSONResponse(error_body(error), 404)
 
 
 def _answering(

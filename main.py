@@ -24,7 +24,7 @@ try:
     from client_secrets import ClientSecrets
     from config import PRODUCT_NAME, ConfigError, Settings, load_settings
     from connection import Connections
-    from http_routes import http_routes
+    from http_routes import http_routes, not_found
     from pipeline_manager import PipelineManager
     from providers.base import ProviderSetupError
 except ModuleNotFoundError as missing:
@@ -33,7 +33,7 @@ except ModuleNotFoundError as missing:
         "`pip install -r requirements.txt`."
     ) from None
 
-AZURE_PATH = "/openai/v1/realtime"
+AZURE_PATHS = ("/openai/v1/realtime", "/openai/realtime")
 """Where Azure's clients look for the Realtime API (§D.7)."""
 MAX_MESSAGE_BYTES = 24 * 1024 * 1024
 """Largest WebSocket message: 15 MiB of audio as base64, and room for the rest."""
@@ -72,16 +72,18 @@ def create_app(
 
     app = FastAPI(title=PRODUCT_NAME, lifespan=lifespan, docs_url=None, redoc_url=None)
 
-    paths = list(dict.fromkeys([settings.server.ws_path, AZURE_PATH]))
+    paths = list(dict.fromkeys([settings.server.ws_path, *AZURE_PATHS]))
     app.include_router(
         http_routes(settings, pipelines, client_secrets, paths, lambda: connections.active)
     )
 
     async def realtime(websocket: WebSocket) -> None:
-        await connections.serve(websocket, azure=websocket.url.path == AZURE_PATH)
+        await connections.serve(websocket, azure=websocket.url.path in AZURE_PATHS)
 
     for path in paths:
         app.add_api_websocket_route(path, realtime)
+        app.add_api_websocket_route(f"{path}/translations", connections.refuse_translation)
+    app.add_exception_handler(404, not_found)
     return app
 
 

@@ -190,6 +190,9 @@ class Responses:
         if any(item.id == spec.answers and not item.text for item in response.context):
             # The detector took a noise for a turn: there is nothing to answer.
             return self._events(response, response.finish("stop", None))
+        unmet = _unmet_choice(spec)
+        if unmet is not None:
+            return self._events(response, response.fail(unmet))
         try:
             response.context = fit(
                 response.context, spec.instructions, config.truncation, config.context_tokens
@@ -225,6 +228,19 @@ def transcribe(item: Item, config: SessionConfig) -> list[Effect]:
         return []
     settings = config.transcription_settings
     return [Transcribe(item.id, bytes(item.audio), item.format, settings)]
+
+
+def _unmet_choice(spec: ResponseSpec) -> ProviderError | None:
+    """Return why the model cannot choose a tool as it must (§C.2), or None."""
+    names = {tool["name"] for tool in spec.tools}
+    choice = spec.tool_choice
+    if choice == "required" and not names:
+        reason = "tool_choice is 'required', but there are no tools."
+    elif isinstance(choice, dict) and choice["name"] not in names:
+        reason = f"tool_choice names '{choice['name']}', which is not among the tools."
+    else:
+        return None
+    return ProviderError(reason, "invalid_tool_choice", "invalid_request_error")
 
 
 def _request(response: Response) -> ResponseRequest:

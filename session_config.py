@@ -17,6 +17,18 @@ from session_patch import Reasoning, SessionKind, SessionPatch, TranscriptionPat
 from validation import ProtocolError, invalid_value
 
 DEFAULT_VOICE = "alloy"
+OPENAI_VOICES = (
+    "alloy",
+    "ash",
+    "ballad",
+    "coral",
+    "echo",
+    "sage",
+    "shimmer",
+    "verse",
+    "marin",
+    "cedar",
+)
 _SEMANTIC_VAD = {
     "type": "semantic_vad",
     "eagerness": "auto",
@@ -171,7 +183,10 @@ class SessionConfig:
             )
         voices = self.capabilities.voices
         if voices is not None and voice not in voices:
-            raise invalid_value(voice, sorted(voices), param)
+            # espeak-ng alone has hundreds; the short list is what other clients use.
+            usual = [name for name in OPENAI_VOICES if name in voices]
+            few = len(voices) <= 40
+            raise invalid_value(voice, sorted(voices) if few else usual, param)
 
     def _check_transcription(self, transcription: dict[str, Any] | None) -> None:
         if transcription is None:

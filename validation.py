@@ -149,6 +149,13 @@ def _range_error(found: ErrorDetails, param: str) -> ProtocolError | None:
             f"Expected a value {'>=' if below else '<='} {limit}, but got {value} instead.",
             param,
         )
+    if kind == "too_long":
+        return ProtocolError(
+            "invalid_value",
+            f"Invalid '{param}': too many entries. Expected at most {context['max_length']}, "
+            f"but got {context['actual_length']} instead.",
+            param,
+        )
     if kind == "string_too_long":
         limit = context["max_length"]
         return ProtocolError(

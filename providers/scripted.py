@@ -34,7 +34,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from audio_utils import WIRE_RATE
 from config import LLMConfig, STTConfig, TTSConfig
 from frames import CompletionFrame, ToolCallFrame
-from generation import ResponseRequest, TokenUsage
+from generation import FinishReason, ResponseRequest, TokenUsage
 from protocol import new_id
 from providers.base import LLMProvider, ProviderSetupError, STTProvider, TTSProvider
 
@@ -64,7 +64,7 @@ class LLMScript(_Script):
     first_token_ms: float = Field(100, ge=0)
     word_ms: float = Field(10, ge=0)
     tool: str | None = None
-    """Name of a function that is called after the text, with `arguments`."""
+    """Name of a function that is called after the text, with `arguments`, where it is offered."""
     arguments: str = "{}"
 
 
@@ -163,7 +163,8 @@ class _ScriptedLLMService(LLMService):
             await self.push_error("the script says so")
             return
         words = script.text.split(" ")
-        for index, word in enumerate(words):
+        limit = self._request.max_output_tokens
+        for index, word in enumerate(words[:limit]):
             if index:
                 await asyncio.sleep(script.word_ms / 1000)
             await self.push_frame(LLMTextFrame(f" {word}" if index else word))
@@ -172,14 +173,17 @@ class _ScriptedLLMService(LLMService):
                 return
             if script.fail == "hang" and index == len(words) // 2:
                 await _hang()
-        reason: Literal["stop", "tool_calls"] = "stop"
-        if script.tool:
+        reason: FinishReason = "stop"
+        offered = [tool["name"] for tool in self._request.tools]
+        if limit is not None and limit < len(words):
+            reason = "length"
+        elif script.tool and script.tool in offered and self._request.tool_choice != "none":
             reason = "tool_calls"
             call_id = new_id("call")
             half = len(script.arguments) // 2
             for piece in (script.arguments[:half], script.arguments[half:]):
                 await self.push_frame(ToolCallFrame(0, call_id, script.tool, piece))
-        usage = TokenUsage(len(self._request.messages), len(words))
+        usage = TokenUsage(len(self._request.messages), len(words[:limit]))
         await self.push_frame(CompletionFrame(reason, usage))
 
 

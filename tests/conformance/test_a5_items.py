@@ -19,7 +19,9 @@ from tests.conformance.misuse import (
     user,
 )
 from tests.conformance.sequences import added, driver, messages
+from tests.running_server import running
 from tests.session_driver import Driver, encoded, of, pcm, types
+from tests.wire_client import client
 
 OUTPUT = {"type": "function_call_output", "output": "1"}
 
@@ -265,3 +267,15 @@ def test_a_result_is_echoed_without_a_status() -> None:
     result = {"id": "mine", "type": "function_call_output", "call_id": "call_1", "output": ""}
     events = d.send("conversation.item.create", item={**result, "status": "completed"})
     assert d.named(events) == added(result, "call")
+
+
+async def test_half_a_sample_at_the_end_of_an_item_s_audio_is_dropped():
+    audio = encoded(pcm(300) + b"\x01")
+    part = {"type": "input_audio", "audio": audio}
+    async with running() as server, client(server.url) as wire:
+        message = {"type": "message", "role": "user", "content": [part]}
+        await wire.send("conversation.item.create", item=message)
+        await wire.send("response.create")
+        assert (await wire.until("response.done"))["response"]["status"] == "completed"
+        await wire.send("response.create", response={"conversation": "none", "input": [message]})
+        assert (await wire.until("response.done"))["response"]["status"] == "completed"

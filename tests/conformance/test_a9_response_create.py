@@ -228,3 +228,12 @@ def test_audio_in_a_response_s_own_input_is_transcribed_for_it():
     driver.heard(transcribe.item_id, "beside the point")
     assert driver.requests[0].messages == [{"role": "user", "content": "beside the point"}]
     assert driver.items() == []
+
+
+@pytest.mark.parametrize("choice", ["required", {"type": "function", "name": "nope"}])
+def test_a_choice_that_cannot_be_met_fails_the_response(choice):
+    driver = Driver()
+    done = of(driver.respond(tool_choice=choice), "response.done")[0]["response"]
+    assert done["status"] == "failed"
+    assert done["status_details"]["error"]["code"] == "invalid_tool_choice"
+    assert driver.requests == []

@@ -6,6 +6,7 @@ import json
 from collections.abc import AsyncIterator
 from typing import Any
 
+import httpx
 import pytest
 from openai import AsyncOpenAI
 from websockets.asyncio.client import connect
@@ -182,3 +183,41 @@ async def test_the_sdk_of_azure_s_kind_of_url_connects(server):
         sdk.realtime.connect(model="my-deployment") as connection,
     ):
         assert (await connection.recv()).type == "session.created"
+
+
+@pytest.mark.parametrize("path", ["/openai/v1/realtime", "/openai/realtime"])
+async def test_azure_s_client_connects(server, path):
+    base = server.url.split("/v1/")[0]
+    async with client(f"{base}{path}?api-version=2025-10-01&deployment=mine") as wire:
+        assert wire.events[0]["session"]["model"] == "mine"
+
+
+async def test_without_a_model_the_session_gets_the_server_s(server):
+    async with client(server.url.split("?")[0]) as wire:
+        assert wire.events[0]["session"]["model"] == "gpt-realtime"
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1/realtime", "/v1/realtime/calls", "/v1/realtime/calls/rtc_x/accept"]
+)
+async def test_calls_are_refused_with_a_reason(server, path):
+    async with httpx.AsyncClient() as http:
+        answer = await http.post(f"{server.http}{path}", content=b"v=0")
+    assert answer.status_code == 501
+    assert answer.json()["error"]["code"] == "unsupported_endpoint"
+
+
+async def test_an_unknown_path_is_answered_in_the_service_s_form(server):
+    async with httpx.AsyncClient() as http:
+        answer = await http.get(f"{server.http}/v1/nothing")
+    assert answer.status_code == 404
+    assert set(answer.json()["error"]) == {"message", "type", "param", "code"}
+
+
+async def test_translation_is_refused_like_a_bad_handshake(server):
+    url = server.url.split("?")[0] + "/translations?model=gpt-realtime-translate"
+    async with connect(url) as socket:
+        error = json.loads(await socket.recv())["error"]
+        assert error["code"] == "unsupported_endpoint"
+        await socket.wait_closed()
+        assert socket.close_code == 4000
