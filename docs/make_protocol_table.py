@@ -45,7 +45,11 @@ _BETA_MODELS: dict[str, type[BaseModel]] = {
 }
 _NOTES = {
     "session.model": "; ignored, the session keeps its model",
-    "session.tracing": "; echoed, nothing is traced",
+    "session.tracing": "; its names go to the server's log",
+    **{
+        f"session.audio.input.turn_detection.{name}": "; a transcription session has no responses"
+        for name in ("create_response", "interrupt_response", "idle_timeout_ms")
+    },
     "session.audio.input.transcription.model": "; an alias, the server's recogniser answers",
 }
 
