@@ -24,7 +24,7 @@ class FakeOpenAI:
         self.connections: set[tuple[str, int]] = set()
         self.reply = ["Hello", " from", " the", " fake."]
         self.tool_calls: list[tuple[str, str]] = []
-        self.finish = "stop"
+        self.finish: str | None = "stop"
         self.transcript = "what the user said"
         self.status = 200
         self.cut = False
@@ -70,6 +70,8 @@ class FakeOpenAI:
             for piece in (arguments[:5], arguments[5:]):
                 function = {"index": index, "function": {"arguments": piece}}
                 yield chunk(delta={"tool_calls": [function]})
+        if self.finish is None:
+            return
         yield chunk(finish_reason=self.finish)
         usage = {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18}
         final = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1}

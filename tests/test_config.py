@@ -279,3 +279,19 @@ def test_an_error_in_the_environment_never_shows_a_key(
 def test_an_error_in_a_file_never_shows_a_key(here: Path) -> None:
     problem(toml(here, f'[llm]\napi_key = "{SECRET}"\nmodel = 5\n'))
     problem(toml(here, f'llm = "{SECRET}"\n'))
+
+
+def test_a_vendor_s_key_counts_in_a_dotenv_file_too(here: Path) -> None:
+    dotenv(here, f"OPENAI_API_KEY={SECRET}")
+    assert load_settings(llm={"provider": "openai"}).llm.resolved_key() == SECRET
+
+
+def test_a_misspelt_group_in_the_environment_is_refused(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REALTIME_LMM__PROVIDER", "openai")
+    assert "REALTIME_LMM__PROVIDER" in problem()
+
+
+def test_a_base_url_that_is_none_is_refused(here: Path) -> None:
+    assert "llm.api_base" in problem(llm={"api_base": "notaurl"})

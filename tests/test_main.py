@@ -18,6 +18,7 @@ from websockets.asyncio.client import connect
 from websockets.typing import Subprotocol
 
 from main import listen, main
+from pipeline_manager import PipelineManager
 from tests.running_server import running
 from tests.wire_client import client
 
@@ -148,6 +149,31 @@ def test_a_bad_setting_is_one_clear_line(variable, value, named, monkeypatch):
 
 def test_a_missing_configuration_file_is_one_clear_line(monkeypatch):
     assert "nowhere.toml" in refused(monkeypatch, "--config", "nowhere.toml")
+
+
+def test_whatever_stops_the_start_is_said(monkeypatch, capsys):
+    async def broken(_manager: PipelineManager) -> None:
+        raise OSError("the model file is damaged")
+
+    monkeypatch.setattr(PipelineManager, "start", broken)
+    for name, value in SCRIPTED.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SystemExit) as ended:
+        main(["--port", "0"])
+    assert ended.value.code
+    assert capsys.readouterr().err == "error: OSError: the model file is damaged\n"
+
+
+def test_the_openai_provider_starts_without_a_warning():
+    result = subprocess.run(
+        [sys.executable, "-c", "import providers.openai_llm"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert "Deprecat" not in result.stderr
 
 
 def test_a_missing_library_is_one_clear_line():

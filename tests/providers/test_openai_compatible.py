@@ -155,6 +155,15 @@ async def test_a_stream_cut_in_the_middle_fails_the_response_only():
         assert (await wire.until("response.done"))["response"]["status"] == "completed"
 
 
+async def test_a_stream_that_just_ends_is_no_complete_answer():
+    async with stack() as (fake, _server, wire):
+        fake.finish = None
+        await wire.say("hi")
+        done = (await wire.until("response.done"))["response"]
+        assert done["status"] == "failed"
+        assert "in the middle" in done["status_details"]["error"]["message"]
+
+
 async def test_a_server_that_is_down_is_named():
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
