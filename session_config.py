@@ -166,6 +166,8 @@ class SessionConfig:
                 f"{self.capabilities.stt_name} reports no log probabilities.",
                 "session.include",
             )
+        if realtime is None:
+            _refuse_responses(patch)
         self._merge(merged, patch.model_dump(exclude_unset=True, exclude=_READ_ONLY))
         output = realtime and realtime.audio and realtime.audio.output
         if output and output.voice is not None:
@@ -366,6 +368,18 @@ class SessionConfig:
         """What the client asks of the recogniser for the next committed item."""
         asked = self.transcription or {}
         return TranscriptionSettings(language=asked.get("language"), prompt=asked.get("prompt"))
+
+
+def _refuse_responses(patch: SessionPatch | TranscriptionPatch) -> None:
+    """Refuse to make or interrupt responses in a session that has none (§B.11)."""
+    detection = patch.audio and patch.audio.input and patch.audio.input.turn_detection
+    for name in ("create_response", "interrupt_response", "idle_timeout_ms"):
+        if getattr(detection, name, None):
+            raise ProtocolError(
+                "invalid_value",
+                f"A transcription session has no responses, so '{name}' has nothing to act on.",
+                f"session.audio.input.turn_detection.{name}",
+            )
 
 
 def tool_echo(tool: dict[str, Any]) -> dict[str, Any]:

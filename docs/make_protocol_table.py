@@ -47,7 +47,7 @@ _NOTES = {
     "session.model": "; ignored, the session keeps its model",
     "session.tracing": "; its names go to the server's log",
     **{
-        f"session.audio.input.turn_detection.{name}": "; a transcription session has no responses"
+        f"session.audio.input.turn_detection.{name}": "; refused in a transcription session"
         for name in ("create_response", "interrupt_response", "idle_timeout_ms")
     },
     "session.audio.input.transcription.model": "; an alias, the server's recogniser answers",

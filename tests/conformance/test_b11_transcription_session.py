@@ -121,7 +121,7 @@ async def test_turn_detection_shows_nothing_about_responses(server):
     async with client(transcription(server)) as wire:
         updated = await wire.update(
             **patch(
-                turn_detection={"type": "server_vad", "create_response": True, "threshold": 0.6}
+                turn_detection={"type": "server_vad", "create_response": False, "threshold": 0.6}
             )
         )
         assert updated["session"]["audio"]["input"]["turn_detection"] == {
@@ -135,6 +135,18 @@ async def test_turn_detection_shows_nothing_about_responses(server):
             "type": "semantic_vad",
             "eagerness": "auto",
         }
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("create_response", True), ("interrupt_response", True), ("idle_timeout_ms", 6000)],
+)
+async def test_what_would_need_responses_is_refused(server, name, value):
+    async with client(transcription(server)) as wire:
+        detection = {"type": "server_vad", name: value}
+        await wire.send("session.update", session=patch(turn_detection=detection))
+        error = (await wire.until("error"))["error"]
+        assert error["param"] == f"session.audio.input.turn_detection.{name}"
 
 
 @pytest.mark.parametrize(
