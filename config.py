@@ -92,14 +92,19 @@ class VADConfig(_Group):
 
 
 class _Provider(_Group):
+    provider: str = "embedded"
     api_key: SecretStr | None = None
     """API key. Unset: the vendor's own variable, see `VENDOR_KEYS`."""
-    api_base: str | None = Field(None, pattern=r"^https?://[^/]+")
+    api_base: str | None = Field(None, pattern=r"^(https?|wss?)://[^/]+")
     """Base URL of the service, for example `http://localhost:11434/v1`."""
+    connect_timeout_s: float = Field(5, gt=0)
+    """Seconds within which a connection to the service has to stand."""
+    timeout_s: float = Field(15, gt=0)
+    """Seconds that the service may be silent: before its first result and between two pieces."""
+    retries: int = Field(1, ge=0, le=5)
+    """Attempts after a first one that failed before any result; a refusal is not tried again."""
     options: dict[str, Any] = Field(default_factory=dict)
     """Further arguments that only this provider knows; README, "Providers", lists them."""
-
-    provider: str = "embedded"
 
     def resolved_key(self) -> str | None:
         """Return the API key in clear: the setting, else the vendor's variable, else None."""
@@ -113,7 +118,10 @@ class LLMConfig(_Provider):
     """The language model."""
 
     provider: str = "embedded"
-    """`embedded`: the built-in rule-based assistant. `openai`: any OpenAI-compatible server."""
+    """`embedded`, `openai` (any OpenAI-compatible server), `ollama`, `anthropic`, `google`, or
+    `package.module:Class`."""
+    timeout_s: float = Field(30, gt=0)
+    """Seconds that the service may be silent; longer than elsewhere, as it may load a model."""
     model: str | None = None
     """Model name as the provider knows it; None: the provider's default."""
     context_tokens: int | None = Field(None, ge=256)
@@ -128,7 +136,8 @@ class STTConfig(_Provider):
     """Speech recognition."""
 
     provider: str = "embedded"
-    """`embedded`: pocketsphinx, US English. `openai`: any `/v1/audio/transcriptions`."""
+    """`embedded` (pocketsphinx, US English), `deepgram`, `azure`, `openai` (any
+    `/v1/audio/transcriptions`), `whisper`, `moonshine`, or `package.module:Class`."""
     model: str | None = None
     """Model name as the provider knows it; None: the provider's default."""
     language: str | None = None
@@ -139,7 +148,8 @@ class TTSConfig(_Provider):
     """The voice."""
 
     provider: str = "embedded"
-    """`embedded`: espeak-ng or flite. `openai`: any OpenAI-compatible `/v1/audio/speech`."""
+    """`embedded` (espeak-ng or flite), `elevenlabs`, `azure`, `edge`, `openai` (any
+    `/v1/audio/speech`), `piper`, `kokoro`, or `package.module:Class`."""
     voice_id: str | None = None
     """Voice a session starts with; None: `alloy`."""
     model: str | None = None

@@ -55,6 +55,7 @@ class HearTurn:
     item_id: str
     audio: bytes
     format: AudioFormat
+    settings: TranscriptionSettings
 
 
 @dataclass(frozen=True, slots=True)

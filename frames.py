@@ -11,9 +11,14 @@ from generation import FinishReason, TokenUsage
 
 @dataclass
 class TurnStartedFrame(SystemFrame):
-    """A turn has begun; audio of it may follow before it is known where it ends."""
+    """A turn has begun; audio of it may follow before it is known where it ends.
+
+    `language` and `prompt` are those of the session now; the commit has the last word.
+    """
 
     item_id: str
+    language: str | None = None
+    prompt: str | None = None
 
 
 @dataclass

@@ -12,6 +12,22 @@ from typing import Any, Literal, Protocol
 SILENCE = "(The user is silent.)"
 """What a model reads where the user said nothing for too long."""
 
+REALTIME_VOICES = (
+    "alloy",
+    "ash",
+    "ballad",
+    "coral",
+    "echo",
+    "sage",
+    "shimmer",
+    "verse",
+    "marin",
+    "cedar",
+)
+"""Names that OpenAI's Realtime service gives its voices."""
+OPENAI_VOICES = (*REALTIME_VOICES, "fable", "nova", "onyx")
+"""These and the ones that only OpenAI's speech endpoint knows."""
+
 FinishReason = Literal["stop", "tool_calls", "length", "content_filter"]
 
 

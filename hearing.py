@@ -16,6 +16,7 @@ from pipecat.frames.frames import (
     CancelFrame,
     ErrorFrame,
     Frame,
+    InterimTranscriptionFrame,
     STTUpdateSettingsFrame,
     TranscriptionFrame,
 )
@@ -26,6 +27,7 @@ from pipecat.services.stt_service import SegmentedSTTService
 from frames import TurnAudioFrame, TurnCommittedFrame, TurnDiscardedFrame, TurnStartedFrame
 from generation import ProviderError
 from provider_errors import provider_error
+from providers.base import STTProvider
 from turn_detection import SAMPLE_RATE
 
 ITEM = "item_id"
@@ -117,33 +119,39 @@ class SegmentTurns(FrameProcessor):
 
 
 class TranscriptOutput(FrameProcessor):
-    """The end of the hearing pipeline: reports what became of each turn."""
+    """The end of the hearing pipeline: reports what is understood of each turn."""
 
     def __init__(
         self,
-        label: str,
+        provider: STTProvider,
+        on_interim: Callable[[str, str], None],
         on_transcript: Callable[[str, str], None],
         on_failure: Callable[[str, ProviderError], None],
     ) -> None:
         """Report by callbacks.
 
         Args:
-            label: The recogniser's name, for errors.
+            provider: The recogniser, for errors.
+            on_interim: Takes the item's id and what has been understood so far.
             on_transcript: Takes the item's id and its text.
             on_failure: Takes the item's id and the reason.
         """
         super().__init__(enable_direct_mode=True)
-        self._label = label
+        self._provider = provider
+        self._on_interim = on_interim
         self._on_transcript = on_transcript
         self._on_failure = on_failure
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
-        """Pick the final transcripts and the failures."""
+        """Pick the transcripts and the failures."""
         await super().process_frame(frame, direction)
         item_id = frame.metadata.get(ITEM)
         if isinstance(frame, TranscriptionFrame) and item_id is not None:
             self._on_transcript(item_id, frame.text.strip())
+        elif isinstance(frame, InterimTranscriptionFrame) and item_id is not None:
+            if self._provider.steady_interims:
+                self._on_interim(item_id, frame.text.strip())
         elif isinstance(frame, ErrorFrame) and item_id is not None:
-            self._on_failure(item_id, provider_error("STT", self._label, frame))
+            self._on_failure(item_id, provider_error("STT", self._provider, frame))
         else:
             await self.push_frame(frame, direction)

@@ -177,6 +177,6 @@ class PipelineManager:
             self.create_tts(request) if request.spoken else None,
             signals,
             room,
-            llm_label=self.llm.label,
-            tts_label=self.tts.label,
+            llm_provider=self.llm,
+            tts_provider=self.tts,
         )

@@ -2,44 +2,78 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator, Mapping
+
 from openai import APIConnectionError
 from pipecat.frames.frames import ErrorFrame
-from pipecat.utils.errors import ErrorCategory, classify_http_exception
+from pipecat.utils.errors import (
+    ErrorCategory,
+    classify_http_exception,
+    classify_http_status_code,
+)
 
 from generation import ProviderError
+from providers.base import Provider
 
-_REMEDIES: dict[ErrorCategory, tuple[str, str]] = {
-    ErrorCategory.AUTHENTICATION: ("invalid_api_key", "Check the API key of this stage."),
-    ErrorCategory.AUTHORIZATION: ("permission_denied", "Check what the API key may use."),
-    ErrorCategory.INVALID_REQUEST: ("invalid_request", "Check the model, voice and options."),
-    ErrorCategory.RATE_LIMIT: ("rate_limit_exceeded", "Try again later."),
-    ErrorCategory.QUOTA: ("insufficient_quota", "Check the account's credit."),
-    ErrorCategory.CONNECTIVITY: (
-        "provider_unreachable",
-        "Check that it runs and that api_base is right.",
-    ),
+_CODES: Mapping[ErrorCategory, str] = {
+    ErrorCategory.AUTHENTICATION: "invalid_api_key",
+    ErrorCategory.AUTHORIZATION: "permission_denied",
+    ErrorCategory.INVALID_REQUEST: "invalid_request",
+    ErrorCategory.RATE_LIMIT: "rate_limit_exceeded",
+    ErrorCategory.QUOTA: "insufficient_quota",
+    ErrorCategory.CONNECTIVITY: "provider_unreachable",
+    ErrorCategory.SERVER: "provider_error",
 }
-_UNKNOWN = ("provider_error", "The server's log with debug on says more.")
+_REMEDIES: Mapping[ErrorCategory, str] = {
+    ErrorCategory.AUTHENTICATION: "Check the API key of this stage.",
+    ErrorCategory.AUTHORIZATION: "Check what the API key may use.",
+    ErrorCategory.INVALID_REQUEST: "Check the model, voice and options.",
+    ErrorCategory.RATE_LIMIT: "Try again later, or check the account's limits.",
+    ErrorCategory.QUOTA: "Check the account's credit.",
+    ErrorCategory.CONNECTIVITY: "Check that it runs and that api_base is right.",
+    ErrorCategory.SERVER: "The fault is on its side: try again later.",
+}
+_UNKNOWN = "The server's log with debug on says more."
+_STATUS = re.compile(
+    r"(?:\bHTTP(?:/[\d.]+)?|\bstatus(?:[ _]code)?|\berror)\W{1,3}([45]\d\d)\b", re.IGNORECASE
+)
+"""An HTTP status in a sentence: `HTTP 401`, `status_code: 404`, `Authentication error (401)`."""
 
 
-def provider_error(stage: str, label: str, frame: ErrorFrame) -> ProviderError:
+def provider_error(stage: str, provider: Provider, frame: ErrorFrame) -> ProviderError:
     """Describe a stage's error frame for the client.
 
     Args:
         stage: `STT`, `LLM` or `TTS`.
-        label: The provider's name for people.
+        provider: Whose service failed; it may know a better remedy than the usual one.
         frame: The error; Pipecat has masked credentials in its text.
     """
-    code, remedy = _REMEDIES.get(_category(frame), _UNKNOWN)
+    category = error_category(frame)
     reason = " ".join(str(frame.error).split()).rstrip(".")
-    return ProviderError(f"{stage} {label} failed: {reason}. {remedy}", code)
+    remedy = provider.remedies.get(category) or _REMEDIES.get(category, _UNKNOWN)
+    code = _CODES.get(category, "provider_error")
+    return ProviderError(f"{stage} {provider.label} failed: {reason}. {remedy}", code)
 
 
-def _category(frame: ErrorFrame) -> ErrorCategory:
+def error_category(frame: ErrorFrame) -> ErrorCategory:
+    """Return what kind of failure an error frame is about."""
     known = frame.category or ErrorCategory.UNKNOWN
-    if known is not ErrorCategory.UNKNOWN or frame.exception is None:
+    if known is not ErrorCategory.UNKNOWN:
         return known
-    # The SDK wraps what happened on the socket, so the type is all there is to go by.
-    if isinstance(frame.exception, APIConnectionError | OSError):
-        return ErrorCategory.CONNECTIVITY
-    return classify_http_exception(frame.exception) or known
+    for error in _causes(frame.exception):
+        # SDKs wrap what happened on the socket, so the type is all there is to go by.
+        if isinstance(error, APIConnectionError | OSError | TimeoutError):
+            return ErrorCategory.CONNECTIVITY
+        category = classify_http_exception(error)
+        if category not in (None, ErrorCategory.UNKNOWN):
+            return category
+    # Some services put nothing but a sentence into their error.
+    status = _STATUS.search(str(frame.error))
+    return classify_http_status_code(int(status[1])) if status else known
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__

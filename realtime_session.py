@@ -53,6 +53,7 @@ from protocol import (
 )
 from responses import Responses, transcribe
 from session_config import SessionConfig
+from transcript_deltas import TranscriptDeltas
 from validation import ProtocolError
 
 WINDOW_MS = 32
@@ -77,6 +78,7 @@ class RealtimeSession:
         self.config = config
         self.conversation = Conversation(new_id("conv"))
         self.turns = InputTurns(lambda: new_id("item"))
+        self._transcripts = TranscriptDeltas()
         self.responses = Responses(config, self.conversation, self)
         self._quiet_from_ms: int | None = None
         """Where the user's silence after the last answer begins; None while it does not count."""
@@ -118,7 +120,14 @@ class RealtimeSession:
         written, opened = self.turns.append(audio)
         effects: list[Effect] = []
         if opened is not None:
-            effects.append(HearTurn(opened.item_id, written, self.turns.format))
+            effects.append(
+                HearTurn(
+                    opened.item_id,
+                    written,
+                    self.turns.format,
+                    self.config.transcription_settings,
+                )
+            )
         return effects + self._check_idle(), written
 
     def _check_idle(self) -> list[Effect]:
@@ -167,6 +176,7 @@ class RealtimeSession:
             # An update that leaves turn detection alone must not disturb speech in progress.
             abandoned = self._set_turn_mode()
             if abandoned is not None:
+                self._transcripts.forget(abandoned)
                 effects.append(ForgetTurn(abandoned))
             effects.append(SetTurnDetection(after))
         return effects
@@ -185,6 +195,7 @@ class RealtimeSession:
         abandoned = self.turns.clear()
         effects: list[Effect] = [Send(server_event("input_audio_buffer.cleared"))]
         if abandoned is not None:
+            self._transcripts.forget(abandoned.item_id)
             effects.append(ForgetTurn(abandoned.item_id))
         effects.append(ResetTurnDetection())
         return effects
@@ -211,6 +222,7 @@ class RealtimeSession:
     def _delete_item(self, event: DeleteItem) -> list[Effect]:
         self.conversation.delete(event.item_id)
         deleted = Send(server_event("conversation.item.deleted", item_id=event.item_id))
+        self._transcripts.forget(event.item_id)
         return [deleted, *self.responses.item_deleted(event.item_id)]
 
     def _truncate_item(self, event: TruncateItem) -> list[Effect]:
@@ -265,7 +277,12 @@ class RealtimeSession:
                     item_id=turn.item_id,
                 )
             ),
-            HearTurn(turn.item_id, self.turns.heard_so_far(), self.turns.format),
+            HearTurn(
+                turn.item_id,
+                self.turns.heard_so_far(),
+                self.turns.format,
+                self.config.transcription_settings,
+            ),
         ]
         if self.config.kind == "realtime" and detection["interrupt_response"]:
             effects += self.responses.interrupt()
@@ -289,32 +306,29 @@ class RealtimeSession:
 
     # --- the recogniser --------------------------------------------------------------------
 
+    def transcript_so_far(self, item_id: str, text: str) -> list[Effect]:
+        """The recogniser understood `text` of a turn that may not be committed yet (§B.3)."""
+        item = self._pending(item_id)
+        if item is not None or (self.turns.open and self.turns.open.item_id == item_id):
+            self._transcripts.understood(item_id, text)
+        return self._transcript_delta(item) if item is not None else []
+
     def transcript(self, item_id: str, text: str) -> list[Effect]:
         """The recogniser understood a committed turn (§B.3)."""
         item = self._pending(item_id)
         if item is None:
             return []
+        self._transcripts.final(item_id, text)
+        effects = self._transcript_delta(item)
+        self._transcripts.forget(item_id)
         item.content[item.audio_index]["transcript"] = text
         item.transcript_state = "done"
-        effects: list[Effect] = []
         if item.announced:
-            prefix = "conversation.item.input_audio_transcription"
             seconds = round(item.audio_ms / 1000, 3)
-            if text:
-                effects.append(
-                    Send(
-                        server_event(
-                            f"{prefix}.delta",
-                            item_id=item_id,
-                            content_index=item.audio_index,
-                            delta=text,
-                        )
-                    )
-                )
             effects.append(
                 Send(
                     server_event(
-                        f"{prefix}.completed",
+                        "conversation.item.input_audio_transcription.completed",
                         item_id=item_id,
                         content_index=item.audio_index,
                         transcript=text,
@@ -324,11 +338,27 @@ class RealtimeSession:
             )
         return effects + self.responses.items_ready()
 
+    def _transcript_delta(self, item: Item) -> list[Effect]:
+        delta = self._transcripts.next_delta(item.id) if item.announced else ""
+        if not delta:
+            return []
+        return [
+            Send(
+                server_event(
+                    "conversation.item.input_audio_transcription.delta",
+                    item_id=item.id,
+                    content_index=item.audio_index,
+                    delta=delta,
+                )
+            )
+        ]
+
     def transcription_failed(self, item_id: str, error: ProviderError) -> list[Effect]:
         """The recogniser could not transcribe a committed turn; responses to it fail (§B.10)."""
         item = self._pending(item_id)
         if item is None:
             return []
+        self._transcripts.forget(item_id)
         item.transcript_state = "failed"
         effects: list[Effect] = []
         if item.announced:
@@ -392,7 +422,11 @@ class RealtimeSession:
         committed = server_event(
             "input_audio_buffer.committed", previous_item_id=previous, item_id=item.id
         )
-        return item, [Send(committed), *self._item_is_complete(item, previous)]
+        return item, [
+            Send(committed),
+            *self._item_is_complete(item, previous),
+            *self._transcript_delta(item),
+        ]
 
     def _item_is_complete(self, item: Item, previous: str | None) -> list[Effect]:
         wire = item.wire()

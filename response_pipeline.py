@@ -11,6 +11,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+from pipecat.adapters.llm.schemas.function_schema import FunctionSchema
+from pipecat.adapters.llm.schemas.tools_schema import ToolsSchema
 from pipecat.frames.frames import (
     AggregatedTextFrame,
     ErrorFrame,
@@ -34,6 +36,7 @@ from frames import CompletionFrame, ToolCallFrame
 from generation import PipelineSignals, ResponseRequest
 from pipeline_worker import RunningPipeline
 from provider_errors import provider_error
+from providers.base import LLMProvider, Provider, TTSProvider
 from time_stretch import TimeStretch
 
 MAX_DELTA_BYTES = WIRE_RATE * BYTES_PER_SAMPLE * 2 // 5
@@ -142,6 +145,26 @@ class AudioOutput(FrameProcessor):
             )
 
 
+def llm_context(request: ResponseRequest) -> LLMContext:
+    """Return a request in Pipecat's form, from which its services make each vendor's own."""
+    tools = [
+        FunctionSchema(
+            tool["name"],
+            tool.get("description") or "",
+            tool["parameters"].get("properties", {}),
+            tool["parameters"].get("required", []),
+        )
+        for tool in request.tools
+    ]
+    messages = cast(Any, list(request.messages))
+    if not tools:
+        return LLMContext(messages)
+    choice = request.tool_choice
+    if isinstance(choice, dict):
+        choice = {"type": "function", "function": {"name": choice["name"]}}
+    return LLMContext(messages, ToolsSchema(standard_tools=tools), cast(Any, choice))
+
+
 class ResponsePipeline:
     """One response being generated."""
 
@@ -153,8 +176,8 @@ class ResponsePipeline:
         signals: PipelineSignals,
         room: Callable[[], Awaitable[None]],
         *,
-        llm_label: str,
-        tts_label: str,
+        llm_provider: LLMProvider,
+        tts_provider: TTSProvider,
     ) -> None:
         """Link the stages.
 
@@ -164,17 +187,17 @@ class ResponsePipeline:
             tts: A voice built for this response alone; None for text-only output.
             signals: Who is told what is made.
             room: Waits until the client has read enough.
-            llm_label: The model's name, for errors.
-            tts_label: The voice's name, for errors.
+            llm_provider: Whose model it is, for errors.
+            tts_provider: Whose voice it is, for errors.
         """
         report = _Report(request, signals, room)
         stages: list[FrameProcessor] = [llm, TextOutput(report)]
-        self._watch(llm, report, "LLM", llm_label)
+        self._watch(llm, report, "LLM", llm_provider)
         if tts is not None:
             stages += [tts, AudioOutput(report)]
-            self._watch(tts, report, "TTS", tts_label)
+            self._watch(tts, report, "TTS", tts_provider)
         self._running = RunningPipeline(Pipeline(stages), f"response {request.response_id}")
-        self._context: LLMContext = LLMContext(cast(Any, list(request.messages)))
+        self._context = llm_context(request)
 
     async def start(self) -> None:
         """Start generating."""
@@ -185,11 +208,15 @@ class ResponsePipeline:
         await self._running.stop()
 
     @staticmethod
-    def _watch(service: LLMService | TTSService, report: _Report, stage: str, label: str) -> None:
+    def _watch(
+        service: LLMService | TTSService, report: _Report, stage: str, provider: Provider
+    ) -> None:
         # Called before the error frame travels, so a failure is known before the frame that
         # ends the answer could make it look complete.
         async def on_error(_processor: FrameProcessor, frame: ErrorFrame) -> None:
-            report.signals.failed(report.request.response_id, provider_error(stage, label, frame))
+            report.signals.failed(
+                report.request.response_id, provider_error(stage, provider, frame)
+            )
 
         service.add_event_handler("on_error", on_error)
 

@@ -11,24 +11,12 @@ from typing import Any
 
 from audio_format import AudioFormat
 from config import Settings
-from generation import Capabilities, TranscriptionSettings
+from generation import REALTIME_VOICES, Capabilities, TranscriptionSettings
 from noise_reduction import NoiseReduction
 from session_patch import Reasoning, SessionKind, SessionPatch, TranscriptionPatch, cross_type
 from validation import ProtocolError, invalid_value
 
 DEFAULT_VOICE = "alloy"
-OPENAI_VOICES = (
-    "alloy",
-    "ash",
-    "ballad",
-    "coral",
-    "echo",
-    "sage",
-    "shimmer",
-    "verse",
-    "marin",
-    "cedar",
-)
 _SEMANTIC_VAD = {
     "type": "semantic_vad",
     "eagerness": "auto",
@@ -186,7 +174,7 @@ class SessionConfig:
         voices = self.capabilities.voices
         if voices is not None and voice not in voices:
             # espeak-ng alone has hundreds; the short list is what other clients use.
-            usual = [name for name in OPENAI_VOICES if name in voices]
+            usual = [name for name in REALTIME_VOICES if name in voices]
             few = len(voices) <= 40
             raise invalid_value(voice, sorted(voices) if few else usual, param)
 

@@ -111,7 +111,7 @@ class RealtimeTransport(BaseTransport):
         self._closing: Close | None = None
         self._input = TurnInput()
         self._output = TranscriptOutput(
-            manager.stt.label, self._on_transcript, self._on_transcription_failed
+            manager.stt, self._on_interim, self._on_transcript, self._on_transcription_failed
         )
         self._detector = manager.create_detector()
         self._format = AudioFormat()
@@ -262,9 +262,9 @@ class RealtimeTransport(BaseTransport):
                     self._detector.configure(settings)
                 case ResetTurnDetection():
                     self._detector.reset()
-                case HearTurn(item_id, audio, audio_format):
+                case HearTurn(item_id, audio, audio_format, settings):
                     self._feed = (item_id, InputStream(audio_format, self._noise))
-                    self._push(TurnStartedFrame(item_id))
+                    self._push(TurnStartedFrame(item_id, settings.language, settings.prompt))
                     self._push_turn_audio(self._feed, audio)
                 case ForgetTurn(item_id):
                     self._feed = None
@@ -309,6 +309,9 @@ class RealtimeTransport(BaseTransport):
         for response_id in list(self._responses):
             self._stop(response_id)
         await asyncio.gather(*self._stopping, hearing.stop())
+
+    def _on_interim(self, item_id: str, text: str) -> None:
+        self._perform(self._session.transcript_so_far(item_id, text))
 
     def _on_transcript(self, item_id: str, text: str) -> None:
         self._perform(self._session.transcript(item_id, text))

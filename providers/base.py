@@ -7,12 +7,15 @@ processes, HTTP connections) and builds one light service for each turn of a ses
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pipecat.services.llm_service import LLMService
     from pipecat.services.stt_service import STTService
     from pipecat.services.tts_service import TTSService
+    from pipecat.utils.errors import ErrorCategory
 
     from generation import ResponseRequest
 
@@ -21,13 +24,28 @@ class ProviderSetupError(Exception):
     """A provider cannot work as configured. The message names the remedy."""
 
 
+@dataclass(frozen=True, slots=True)
+class VoiceInfo:
+    """A voice that clients may choose, for `GET /v1/audio/voices`."""
+
+    id: str
+    """What a session's `voice` names."""
+    speaks_as: str
+    """The provider's own name of it; the same unless `id` is one of OpenAI's names."""
+    language: str | None = None
+    """BCP 47 tag of the language it was made for; None: many, or not known."""
+
+
 class Provider(ABC):
     """Common to all kinds: a label for people, and what is loaded once per process."""
+
+    remedies: Mapping[ErrorCategory, str] = {}
+    """What to do about a kind of failure, where the provider knows more than `provider_errors`."""
 
     @property
     @abstractmethod
     def label(self) -> str:
-        """Provider and model in a few words, for the start-up banner."""
+        """Provider and model in a few words, for the start-up banner and for errors."""
 
     async def start(self) -> None:  # noqa: B027 (most providers load nothing)
         """Load models and warm them up, before the first session.
@@ -49,6 +67,9 @@ class STTProvider(Provider):
     """Whether a transcription prompt has an effect."""
     logprobs: bool = False
     """Whether it can report log probabilities, as `logprobs` in a transcription's metadata."""
+    steady_interims: bool = True
+    """Whether words on which two interim results agree usually stay: only then do clients see
+    them as deltas before the transcript is final."""
 
     @abstractmethod
     def create(self) -> STTService:
@@ -56,7 +77,8 @@ class STTProvider(Provider):
 
         Returns:
             A `SegmentedSTTService`, which is handed whole turns, or a `TurnSTTService`, which
-            hears them as they are spoken.
+            hears them as they are spoken. For a streaming service of Pipecat, derive from
+            `providers.stream_stt.StreamSTT`.
         """
 
 
@@ -74,8 +96,10 @@ class LLMProvider(Provider):
     def create(self, request: ResponseRequest) -> LLMService:
         """Build the model of one response.
 
-        The service answers an `LLMContextFrame` with `LLMTextFrame`s. Beyond what Pipecat's
-        frames say, it pushes `ToolCallFrame`s and one `CompletionFrame`.
+        The service answers an `LLMContextFrame`, which holds the messages, tools and tool choice
+        of `request`, with `LLMTextFrame`s between an `LLMFullResponseStartFrame` and an
+        `LLMFullResponseEndFrame`. Beyond what Pipecat's frames say, it may push `ToolCallFrame`s
+        and one `CompletionFrame`.
         """
 
 
@@ -84,7 +108,21 @@ class TTSProvider(Provider):
 
     voices: frozenset[str] | None = None
     """Names a client may choose; None: any, the service decides."""
+    named_voices: Mapping[str, str] = {}
+    """OpenAI's voice names → the provider's own voices that come closest."""
 
     @abstractmethod
     def create(self, voice: str) -> TTSService:
-        """Build the voice of one response. It speaks 16-bit mono PCM."""
+        """Build the voice of one response. It speaks 16-bit mono PCM.
+
+        Args:
+            voice: As the client chose it; one of OpenAI's names stands for `named_voices[voice]`.
+        """
+
+    def list_voices(self) -> list[VoiceInfo]:
+        """Return the voices that clients may choose, OpenAI's names first."""
+        own = self.voices or frozenset(self.named_voices.values())
+        return [
+            *(VoiceInfo(name, voice) for name, voice in sorted(self.named_voices.items())),
+            *(VoiceInfo(name, name) for name in sorted(own - self.named_voices.keys())),
+        ]

@@ -7,9 +7,13 @@ from typing import cast
 from config import LLMConfig
 from providers import registry
 from providers.base import LLMProvider
+from providers.custom_llm import CustomLLM
 
 PROVIDERS = {
+    "anthropic": "providers.anthropic_llm:AnthropicLLM",
     "embedded": "providers.embedded_llm:EmbeddedLLM",
+    "google": "providers.google_llm:GoogleLLM",
+    "ollama": "providers.ollama:OllamaLLM",
     "openai": "providers.openai_llm:OpenAICompatibleLLM",
     "scripted": "providers.scripted:ScriptedLLM",
 }
@@ -18,4 +22,4 @@ PROVIDERS = {
 
 def load(config: LLMConfig) -> LLMProvider:
     """Build the configured provider; raises `ProviderSetupError`."""
-    return cast(LLMProvider, registry.load("LLM", PROVIDERS, config))
+    return cast(LLMProvider, registry.load("LLM", PROVIDERS, config, CustomLLM))

@@ -1,42 +1,33 @@
-"""Chat completions of OpenAI, Ollama, vLLM, llama.cpp and all that speak the same API.
-
-Pipecat's own service, with one thing added: it keeps what Pipecat drops, namely tool calls as
-they stream, the finish reason and the usage.
-"""
+"""Chat completions of OpenAI, vLLM, llama.cpp, LM Studio and all that speak the same API."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from openai import NOT_GIVEN, AsyncOpenAI, AsyncStream
-from openai.types.chat import ChatCompletionChunk
+from openai import NOT_GIVEN, AsyncOpenAI
 from pipecat.adapters.llm.services.open_ai_adapter import OpenAILLMInvocationParams
-from pipecat.processors.aggregators.llm_context import LLMContext
 from pipecat.services.llm_service import LLMService
 from pipecat.services.openai.llm import OpenAILLMService
 
 from config import LLMConfig
-from frames import CompletionFrame, ToolCallFrame
-from generation import FinishReason, ResponseRequest, TokenUsage
-from protocol import new_id
+from generation import ResponseRequest
 from providers.base import LLMProvider
+from providers.chat_stream import TellingChatService
 from providers.openai_client import SharedClient
 
 DEFAULT_MODEL = "gpt-4.1-mini"
-_REASONS: dict[str, FinishReason] = {
-    "length": "length",
-    "content_filter": "content_filter",
-    "tool_calls": "tool_calls",
-}
 
 
 class OpenAICompatibleLLM(LLMProvider):
     """`llm.provider = "openai"`."""
 
+    default_base: str | None = None
+    """Where the service is unless the configuration says; None: OpenAI itself."""
+
     def __init__(self, config: LLMConfig) -> None:
         self._config = config
-        self._client = SharedClient("llm", config)
+        self._client = SharedClient("llm", config, self.default_base)
         self._model = config.model or DEFAULT_MODEL
 
     @property
@@ -55,7 +46,7 @@ class OpenAICompatibleLLM(LLMProvider):
         await self._client.close()
 
 
-class _ChatService(OpenAILLMService):
+class _ChatService(TellingChatService, OpenAILLMService):
     """One response of Pipecat's OpenAI service."""
 
     def __init__(
@@ -101,57 +92,6 @@ class _ChatService(OpenAILLMService):
             name = "max_completion_tokens" if openai else "max_tokens"
             params[name] = request.max_output_tokens
         return params
-
-    async def get_chat_completions(self, context: LLMContext) -> AsyncStream[ChatCompletionChunk]:
-        """Open the stream, with a listener on it."""
-        stream = await super().get_chat_completions(context)
-        return _Tee(stream, self)  # type: ignore[return-value]
-
-
-class _Tee:
-    """Passes chunks on, and pushes what Pipecat would drop as frames of our own."""
-
-    def __init__(self, stream: AsyncStream[ChatCompletionChunk], service: _ChatService) -> None:
-        self._stream = stream
-        self._service = service
-
-    async def __aiter__(self) -> AsyncIterator[ChatCompletionChunk]:
-        reason: FinishReason | None = None
-        usage: TokenUsage | None = None
-        # Providers' own ids may be longer than the 32 characters that clients may echo (§A.5).
-        call_ids: dict[int, str] = {}
-        names: dict[int, str] = {}
-        async for chunk in self._stream:
-            if chunk.usage:
-                details = chunk.usage.prompt_tokens_details
-                usage = TokenUsage(
-                    chunk.usage.prompt_tokens,
-                    chunk.usage.completion_tokens,
-                    (details.cached_tokens or 0) if details else 0,
-                )
-            if chunk.choices:
-                choice = chunk.choices[0]
-                if choice.finish_reason:
-                    reason = _REASONS.get(choice.finish_reason, "stop")
-                for call in (choice.delta and choice.delta.tool_calls) or []:
-                    call_id = call_ids.setdefault(call.index, new_id("call"))
-                    if call.function and call.function.name:
-                        names[call.index] = call.function.name
-                    arguments = (call.function and call.function.arguments) or ""
-                    await self._service.push_frame(
-                        ToolCallFrame(call.index, call_id, names.get(call.index, ""), arguments)
-                    )
-                if choice.delta:
-                    # Pipecat would look for a handler of the call; the client is the handler.
-                    choice.delta.tool_calls = None
-            yield chunk
-        if reason is None:
-            raise ConnectionError("the stream ended in the middle of the answer")
-        await self._service.push_frame(CompletionFrame(reason, usage))
-
-    async def close(self) -> None:
-        """Release the connection."""
-        await self._stream.close()
 
 
 def _chat_tool(tool: Mapping[str, Any]) -> dict[str, Any]:

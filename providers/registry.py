@@ -6,35 +6,67 @@ by name, and a missing package is answered with what to install.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
-from providers.base import ProviderSetupError
+from providers.base import Provider, ProviderSetupError
+
+EXTRAS = Path(__file__).parent.parent / "requirements"
+"""One file per provider that needs more than `requirements.txt`, named like the provider."""
 
 
-def load(kind: str, names: Mapping[str, str], config: Any) -> Any:
+def load(
+    kind: str,
+    names: Mapping[str, str],
+    config: Any,
+    wrap: Callable[[type[Any], Any], Provider],
+) -> Any:
     """Build the provider that `config.provider` names.
 
     Args:
         kind: `STT`, `LLM` or `TTS`, for errors.
         names: Provider name → `package.module:Class`.
         config: The kind's group of settings; handed to the class.
+        wrap: Makes a provider of a Pipecat service that `config.provider` names directly.
 
     Raises:
-        ProviderSetupError: No such provider, or its package is missing.
+        ProviderSetupError: No such provider, its package is missing, or it cannot work as
+            configured.
     """
-    target = names.get(config.provider)
+    name = config.provider
+    if ":" in name:
+        found = _find(kind, name, name)
+        is_provider = isinstance(found, type) and issubclass(found, Provider)
+        return found(config) if is_provider else wrap(found, config)
+    target = names.get(name)
     if target is None:
         raise ProviderSetupError(
-            f"There is no {kind} provider '{config.provider}'; choose one of "
-            f"{', '.join(sorted(names))} ({kind.lower()}.provider)."
+            f"There is no {kind} provider '{name}'; choose one of {', '.join(sorted(names))}, or "
+            f"name a class of your own as package.module:Class ({kind.lower()}.provider)."
         )
+    return _find(kind, name, target)(config)
+
+
+def _find(kind: str, name: str, target: str) -> Any:
     module, _, attribute = target.partition(":")
     try:
-        return getattr(import_module(module), attribute)(config)
-    except ModuleNotFoundError as error:
+        return getattr(import_module(module), attribute)
+    except ImportError as error:
+        # Pipecat answers a missing package with an error of its own.
+        missing = error if error.name or error.__cause__ is None else error.__cause__
+        package = getattr(missing, "name", None) or str(missing)
+        extra = f"requirements/{name}.txt"
+        remedy = (
+            f"pip install -r {extra}"
+            if (EXTRAS / f"{name}.txt").is_file()
+            else f"pip install {package.partition('.')[0]}"
+        )
         raise ProviderSetupError(
-            f"The {kind} provider '{config.provider}' needs the package '{error.name}': "
-            "pip install -r requirements.txt"
+            f"The {kind} provider '{name}' needs the package '{package}': {remedy}"
+        ) from error
+    except AttributeError as error:
+        raise ProviderSetupError(
+            f"The module {module} has no {attribute}; look at {kind.lower()}.provider."
         ) from error

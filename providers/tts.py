@@ -7,10 +7,16 @@ from typing import cast
 from config import TTSConfig
 from providers import registry
 from providers.base import TTSProvider
+from providers.custom_tts import CustomTTS
 
 PROVIDERS = {
+    "azure": "providers.azure_tts:AzureTTS",
+    "edge": "providers.edge:EdgeTTS",
+    "elevenlabs": "providers.elevenlabs:ElevenLabsTTS",
     "embedded": "providers.embedded_tts:EmbeddedTTS",
+    "kokoro": "providers.kokoro:KokoroTTS",
     "openai": "providers.openai_tts:OpenAICompatibleTTS",
+    "piper": "providers.piper:PiperTTS",
     "scripted": "providers.scripted:ScriptedTTS",
 }
 """Name → class."""
@@ -18,4 +24,4 @@ PROVIDERS = {
 
 def load(config: TTSConfig) -> TTSProvider:
     """Build the configured provider; raises `ProviderSetupError`."""
-    return cast(TTSProvider, registry.load("TTS", PROVIDERS, config))
+    return cast(TTSProvider, registry.load("TTS", PROVIDERS, config, CustomTTS))

@@ -34,6 +34,14 @@ ITEM_ID = "item_id"
 """Key in a result's metadata: the id of the turn it belongs to."""
 
 
+class TurnFailed(Exception):
+    """A turn could not be transcribed, and it is known what kind of failure it is."""
+
+    def __init__(self, message: str, category: ErrorCategory) -> None:
+        super().__init__(message)
+        self.category = category
+
+
 @dataclass(slots=True)
 class _Turn:
     """A turn that is not over yet."""
@@ -66,7 +74,7 @@ class TurnSTTService(STTService):
         """Turns whose recogniser may hold something that `discard_turn` has to release."""
 
     @abstractmethod
-    async def begin_turn(self, item_id: str) -> None:
+    async def begin_turn(self, turn: TurnStartedFrame) -> None:
         """Prepare for the audio of a turn. Called once, before the other hooks."""
 
     @abstractmethod
@@ -108,7 +116,7 @@ class TurnSTTService(STTService):
             str(error) or repr(error),
             processor=self,
             exception=error,
-            category=ErrorCategory.UNKNOWN,
+            category=error.category if isinstance(error, TurnFailed) else ErrorCategory.UNKNOWN,
         )
         frame.metadata[ITEM_ID] = item_id
         await self.push_frame(frame)
@@ -123,13 +131,13 @@ class TurnSTTService(STTService):
         # Past `STTService`, which would pass the frame on.
         await FrameProcessor.process_frame(self, frame, direction)
         if isinstance(frame, TurnStartedFrame):
-            self._open(frame.item_id)
+            self._open(frame)
         elif isinstance(frame, TurnAudioFrame):
             turn = self._turns.get(frame.item_id)
             if turn is not None and not turn.committed:
                 turn.inbox.put_nowait(frame.audio)
         elif isinstance(frame, TurnCommittedFrame):
-            turn = self._open(frame.item_id)
+            turn = self._open(TurnStartedFrame(frame.item_id, frame.language, frame.prompt))
             if not turn.committed:
                 turn.committed = True
                 turn.inbox.put_nowait(frame)
@@ -166,23 +174,26 @@ class TurnSTTService(STTService):
         cleanup: Callable[[], Awaitable[None]] = super().cleanup
         await cleanup()
 
-    def _open(self, item_id: str) -> _Turn:
+    def _open(self, begun: TurnStartedFrame) -> _Turn:
         """Return the turn, beginning it if it has not begun: a commit may come first."""
-        turn = self._turns.get(item_id)
+        turn = self._turns.get(begun.item_id)
         if turn is None:
             inbox: asyncio.Queue[bytes | TurnCommittedFrame] = asyncio.Queue()
-            turn = _Turn(inbox, self.create_task(self._run(item_id, inbox), f"turn {item_id}"))
-            self._turns[item_id] = turn
+            task = self.create_task(self._run(begun, inbox), f"turn {begun.item_id}")
+            turn = self._turns[begun.item_id] = _Turn(inbox, task)
         return turn
 
-    async def _run(self, item_id: str, inbox: asyncio.Queue[bytes | TurnCommittedFrame]) -> None:
+    async def _run(
+        self, begun: TurnStartedFrame, inbox: asyncio.Queue[bytes | TurnCommittedFrame]
+    ) -> None:
         """Take a turn through its hooks, from its beginning to its result."""
+        item_id = begun.item_id
         failure: Exception | None = None
         fed = 0
         message: bytes | TurnCommittedFrame = b""
         self._begun.add(item_id)
         try:
-            await self.begin_turn(item_id)
+            await self.begin_turn(begun)
             while isinstance(message := await inbox.get(), bytes):
                 await self.hear(item_id, message)
                 fed += len(message)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from audio_format import AudioFormat
 from effects import HearTurn, Transcribe
-from generation import ProviderError, TokenUsage
+from generation import ProviderError, TokenUsage, TranscriptionSettings
 from tests.conformance.sequences import (
     COMMITTED,
     END,
@@ -64,7 +64,9 @@ def test_the_recogniser_hears_the_turn_and_is_given_exactly_its_audio() -> None:
     d.append(1000)
     d.perform(d.session.speech_started(896))
     item_id = of(d.events, "input_audio_buffer.speech_started")[0]["item_id"]
-    assert d.kind(HearTurn) == [HearTurn(item_id, pcm(1000 - 596), AudioFormat())]
+    assert d.kind(HearTurn) == [
+        HearTurn(item_id, pcm(1000 - 596), AudioFormat(), TranscriptionSettings("de", "p"))
+    ]
     d.append(1000)
     d.perform(d.session.speech_stopped(1952))
     (transcribe,) = d.kind(Transcribe)

@@ -168,7 +168,7 @@ async def test_a_server_that_is_down_is_named():
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         base = f"http://127.0.0.1:{free.getsockname()[1]}/v1"
-    options = {"options": {"retries": 0}}
+    options = {"retries": 0}
     settings = settings_for(base, llm=options, stt=options, tts=options)
     async with running(settings) as server, client(server.url) as wire:
         await wire.say("hi")

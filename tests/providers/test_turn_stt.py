@@ -38,7 +38,8 @@ class Recorder(TurnSTTService):
         if self.failing.get(item_id) == hook:
             raise RuntimeError(f"no {hook}")
 
-    async def begin_turn(self, item_id: str) -> None:
+    async def begin_turn(self, turn: TurnStartedFrame) -> None:
+        item_id = turn.item_id
         self.heard[item_id] = b""
         self._note("begin", item_id)
 

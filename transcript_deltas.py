@@ -1,0 +1,71 @@
+"""Turns interim transcripts, which are revised, into deltas, which cannot be taken back (§B.3).
+
+A delta carries what two successive interim results agree on: recognisers revise mostly their last
+words. The rest comes with the final transcript. Where that takes back what was sent after all, no
+further delta is sent; the `completed` event has the last word.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from unicodedata import east_asian_width
+
+
+@dataclass(slots=True)
+class _Turn:
+    heard: str = ""
+    """The latest result."""
+    agreed: str = ""
+    """What the latest two have in common; all of a final one."""
+    sent: str = ""
+
+
+class TranscriptDeltas:
+    """The transcripts in progress of one session."""
+
+    def __init__(self) -> None:
+        """Start with none."""
+        self._turns: dict[str, _Turn] = {}
+
+    def understood(self, item_id: str, text: str) -> None:
+        """Take an interim result: all that has been understood of a turn so far."""
+        turn = self._turns.setdefault(item_id, _Turn())
+        turn.agreed = _whole_words(_common_prefix(turn.heard, text), text)
+        turn.heard = text
+
+    def final(self, item_id: str, text: str) -> None:
+        """Take the transcript of a turn."""
+        self._turns.setdefault(item_id, _Turn()).agreed = text
+
+    def next_delta(self, item_id: str) -> str:
+        """Return what is to be sent of a committed turn now; empty: nothing."""
+        turn = self._turns.get(item_id)
+        if turn is None or not turn.agreed.startswith(turn.sent):
+            return ""
+        delta, turn.sent = turn.agreed[len(turn.sent) :], turn.agreed
+        return delta
+
+    def forget(self, item_id: str) -> None:
+        """Drop a turn."""
+        self._turns.pop(item_id, None)
+
+
+def _common_prefix(one: str, other: str) -> str:
+    length = 0
+    for mine, theirs in zip(one, other, strict=False):
+        if mine != theirs:
+            break
+        length += 1
+    return one[:length]
+
+
+def _whole_words(prefix: str, text: str) -> str:
+    """Shorten a prefix of `text` that ends within a word."""
+    rest = text[len(prefix) :]
+    if not rest or not _in_word(rest[0]) or not prefix or not _in_word(prefix[-1]):
+        return prefix.rstrip()
+    return prefix[: prefix.rfind(" ") + 1].rstrip()
+
+
+def _in_word(character: str) -> bool:
+    return character.isalnum() and east_asian_width(character) not in "WF"
