@@ -16,7 +16,8 @@ from client_secrets import ClientSecrets
 from config import Settings
 from dialect import Dialect, GADialect
 from handshake import SUBPROTOCOL, Handshake, Refused, check_handshake
-from http_routes import error_body
+from http_routes import error_body, still_starting
+from lifecycle import Lifecycle
 from pipeline_manager import PipelineManager
 from protocol import ProtocolError, error_event, serialize
 from realtime_session import RealtimeSession
@@ -30,7 +31,11 @@ class Connections:
     """Serves WebSockets, and knows which sessions are open."""
 
     def __init__(
-        self, settings: Settings, manager: PipelineManager, client_secrets: ClientSecrets
+        self,
+        settings: Settings,
+        manager: PipelineManager,
+        client_secrets: ClientSecrets,
+        lifecycle: Lifecycle,
     ) -> None:
         """Serve with these.
 
@@ -38,10 +43,12 @@ class Connections:
             settings: The configuration.
             manager: Builds the pipelines.
             client_secrets: Reads client secrets.
+            lifecycle: Knows whether sessions can be opened.
         """
         self._settings = settings
         self._manager = manager
         self._client_secrets = client_secrets
+        self._lifecycle = lifecycle
         self._sessions: set[str] = set()
 
     @property
@@ -59,6 +66,9 @@ class Connections:
             websocket: The connection, not accepted yet.
             azure: Whether it came by Azure's path.
         """
+        if not self._lifecycle.ready:
+            await websocket.send_denial_response(still_starting())
+            return
         offered = websocket.scope.get("subprotocols", [])
         wire = _WebSocketWire(websocket)
         refused: Refused | None = None

@@ -23,6 +23,7 @@ from pipecat.frames.frames import (
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 from pipecat.services.settings import STTSettings
 from pipecat.services.stt_service import SegmentedSTTService
+from pipecat.utils.errors import ErrorCategory
 
 from frames import TurnAudioFrame, TurnCommittedFrame, TurnDiscardedFrame, TurnStartedFrame
 from generation import ProviderError
@@ -42,16 +43,20 @@ class SegmentTurns(FrameProcessor):
     its turn.
     """
 
-    def __init__(self, service: SegmentedSTTService, language: str | None) -> None:
+    def __init__(
+        self, service: SegmentedSTTService, language: str | None, timeout_s: float
+    ) -> None:
         """Drive `service`.
 
         Args:
             service: The recogniser; it must follow this processor in the pipeline.
             language: ISO 639-1 code when the client names none; None leaves it to the service.
+            timeout_s: Seconds the service may take, beyond as long as the turn itself is.
         """
         super().__init__(enable_direct_mode=True)
         self._service = service
         self._language = language
+        self._timeout_s = timeout_s
         self._applied: dict[str, str | None] = {"language": language}
         self._jobs: set[asyncio.Task[None]] = set()
 
@@ -99,13 +104,19 @@ class SegmentTurns(FrameProcessor):
             pcm_to_wav(turn.audio, SAMPLE_RATE) if self._service.wants_wav_segments else turn.audio
         )
         words: list[str] = []
+        limit_s = self._timeout_s + len(turn.audio) / (2 * SAMPLE_RATE)
         try:
-            async for frame in self._service.run_stt(audio):
-                if isinstance(frame, ErrorFrame):
-                    await self._answer(turn, frame)
-                    return
-                if isinstance(frame, TranscriptionFrame):
-                    words.append(frame.text.strip())
+            async with asyncio.timeout(limit_s):
+                async for frame in self._service.run_stt(audio):
+                    if isinstance(frame, ErrorFrame):
+                        await self._answer(turn, frame)
+                        return
+                    if isinstance(frame, TranscriptionFrame):
+                        words.append(frame.text.strip())
+        except TimeoutError as error:
+            text = str(error) or f"the service gave no result within {limit_s:.0f} s"
+            await self._answer(turn, ErrorFrame(text, category=ErrorCategory.CONNECTIVITY))
+            return
         # A service may raise anything its client library raises: the turn fails, not the session.
         except Exception as error:
             await self._answer(turn, ErrorFrame(str(error) or repr(error), exception=error))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict
 from typing import Annotated, Any, Literal, TypeVar
 
 from fastapi import APIRouter, Request
@@ -16,6 +17,7 @@ from beta_events import in_beta_names, read_session
 from client_secrets import ClientSecrets
 from config import Settings
 from handshake import choose_model, model_names
+from lifecycle import Lifecycle
 from pipeline_manager import PipelineManager
 from session_patch import SessionKind, SessionPatch
 from session_start import Patch, read_patch, start_session
@@ -73,6 +75,7 @@ def http_routes(
     manager: PipelineManager,
     client_secrets: ClientSecrets,
     paths: list[str],
+    lifecycle: Lifecycle,
     active_sessions: Callable[[], int],
 ) -> APIRouter:
     """Build the routes.
@@ -82,13 +85,15 @@ def http_routes(
         manager: Knows what the providers can do.
         client_secrets: Makes client secrets.
         paths: Where the Realtime endpoints are.
+        lifecycle: Knows whether the providers have started.
         active_sessions: Number of open sessions.
     """
     router = APIRouter()
 
     @router.get("/health")
-    async def health() -> dict[str, Any]:
-        return {"status": "healthy", "active_sessions": active_sessions()}
+    async def health() -> JSONResponse:
+        body = {"status": lifecycle.state, "active_sessions": active_sessions()}
+        return JSONResponse(body, 200 if lifecycle.ready else 503)
 
     @router.get("/v1/models")
     async def models() -> dict[str, Any]:
@@ -98,6 +103,19 @@ def http_routes(
         ]
         return {"object": "list", "data": data}
 
+    @router.get("/v1/audio/voices")
+    async def voices() -> JSONResponse:
+        if not lifecycle.ready:
+            return still_starting()
+        known = manager.tts.list_voices()
+        return JSONResponse(
+            {
+                "object": "list",
+                "data": [{"object": "voice", **asdict(voice)} for voice in known],
+                "voices": [voice.id for voice in known],
+            }
+        )
+
     mint = _Mint(settings, manager, client_secrets)
     actions = {
         "client_secrets": mint.client_secret,
@@ -106,7 +124,8 @@ def http_routes(
     }
     for path in paths:
         for name, action in actions.items():
-            router.add_api_route(f"{path}/{name}", _answering(action), methods=["POST"])
+            endpoint = _answering(action, lifecycle)
+            router.add_api_route(f"{path}/{name}", endpoint, methods=["POST"])
         # SDP offers come to the path itself, call control below it (§D.2, D.3, D.5).
         for calls in (path, f"{path}/calls", f"{path}/calls/{{rest:path}}"):
             router.add_api_route(calls, _no_calls, methods=["POST"])
@@ -127,12 +146,25 @@ async def not_found(request: Request, _error: Exception) -> JSONResponse:
     return JSONResponse(error_body(error), 404)
 
 
+def still_starting() -> JSONResponse:
+    """Answer what needs the models before they are loaded."""
+    error = ProtocolError(
+        "server_starting",
+        "The server is loading its models; try again in a few seconds. GET /health says when it "
+        "is ready.",
+        type_="server_error",
+    )
+    return JSONResponse(error_body(error), 503, {"Retry-After": "2"})
+
+
 def _answering(
-    action: Callable[[dict[str, Any]], dict[str, Any]],
+    action: Callable[[dict[str, Any]], dict[str, Any]], lifecycle: Lifecycle
 ) -> Callable[[Request], Awaitable[JSONResponse]]:
     """Return an endpoint that reads and writes JSON, and says what is wrong as §D.1 has it."""
 
     async def endpoint(request: Request) -> JSONResponse:
+        if not lifecycle.ready:
+            return still_starting()
         try:
             return JSONResponse(action(await _body(request)))
         except ProtocolError as error:

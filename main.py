@@ -9,7 +9,7 @@ import argparse
 import os
 import socket
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -25,6 +25,7 @@ try:
     from config import PRODUCT_NAME, ConfigError, Settings, load_settings
     from connection import Connections
     from http_routes import http_routes, not_found
+    from lifecycle import Lifecycle
     from pipeline_manager import PipelineManager
     from providers.base import ProviderSetupError
 except ModuleNotFoundError as missing:
@@ -40,7 +41,11 @@ MAX_MESSAGE_BYTES = 24 * 1024 * 1024
 
 
 def create_app(
-    settings: Settings, manager: PipelineManager | None = None, *, address: str | None = None
+    settings: Settings,
+    manager: PipelineManager | None = None,
+    *,
+    address: str | None = None,
+    on_failed_start: Callable[[], None] | None = None,
 ) -> FastAPI:
     """Build the application.
 
@@ -48,33 +53,34 @@ def create_app(
         settings: The configuration.
         manager: A pipeline manager of your own; None builds one from the settings.
         address: Where it will listen, for people (`ws://localhost:8000`); None: unknown.
+        on_failed_start: Called when the providers cannot start, with the reason printed; None
+            ends the process.
 
     Raises:
         ProviderSetupError: A provider cannot work as configured.
     """
     pipelines = manager or PipelineManager(settings)
     client_secrets = ClientSecrets(settings.server.secret)
-    connections = Connections(settings, pipelines, client_secrets)
+    lifecycle = Lifecycle(
+        pipelines,
+        lambda: print(_banner(settings, pipelines, address), flush=True),
+        on_failed_start,
+    )
+    connections = Connections(settings, pipelines, client_secrets, lifecycle)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        try:
-            await pipelines.start()
-        # uvicorn is kept quiet, so whatever stops the start has to be said here.
-        except Exception as error:
-            logger.opt(exception=True).debug("the start failed")
-            kind = "" if isinstance(error, ProviderSetupError) else f"{type(error).__name__}: "
-            print(f"error: {kind}{error}", file=sys.stderr)
-            raise
-        print(_banner(settings, pipelines, address), flush=True)
-        yield
-        await pipelines.close()
+        async with lifecycle.running():
+            yield
 
     app = FastAPI(title=PRODUCT_NAME, lifespan=lifespan, docs_url=None, redoc_url=None)
+    app.state.lifecycle = lifecycle
 
     paths = list(dict.fromkeys([settings.server.ws_path, *AZURE_PATHS]))
     app.include_router(
-        http_routes(settings, pipelines, client_secrets, paths, lambda: connections.active)
+        http_routes(
+            settings, pipelines, client_secrets, paths, lifecycle, lambda: connections.active
+        )
     )
 
     async def realtime(websocket: WebSocket) -> None:
@@ -154,7 +160,11 @@ def main(argv: list[str] | None = None) -> None:
         settings = load_settings(arguments.config, **({"server": flags} if flags else {}))
         configure_logging(settings.server.debug)
         listener = _listener(settings)
-        app = create_app(settings, address=_address(settings, listener))
+        app = create_app(
+            settings,
+            address=_address(settings, listener),
+            on_failed_start=lambda: setattr(server, "should_exit", True),
+        )
     except (ConfigError, ProviderSetupError) as error:
         raise SystemExit(f"error: {error}") from None
     config = uvicorn.Config(
@@ -171,7 +181,7 @@ def main(argv: list[str] | None = None) -> None:
     # After a clean end uvicorn raises Ctrl-C once more, for whoever called it.
     with suppress(KeyboardInterrupt):
         server.run(sockets=[listener])
-    if not server.started:
+    if app.state.lifecycle.state == "failed":
         raise SystemExit(1)
 
 

@@ -10,6 +10,7 @@ has a complete one. One manager serves the whole process: what it loads, all ses
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 from pipecat.pipeline.pipeline import Pipeline
@@ -27,9 +28,10 @@ from providers import stt as stt_providers
 from providers import tts as tts_providers
 from providers.base import LLMProvider, ProviderSetupError, STTProvider, TTSProvider
 from providers.turn_stt import TurnSTTService
-from response_pipeline import ResponsePipeline
+from response_pipeline import ResponsePipeline, Stage
 from smart_turn import SmartTurnModel
 from turn_detection import SileroModel, TurnDetector
+from watchdog import Patience
 
 
 class PipelineManager:
@@ -67,8 +69,8 @@ class PipelineManager:
         Raises:
             ProviderSetupError: A provider cannot start; those that did are closed again.
         """
-        self._silero = SileroModel()
-        self._smart_turn = SmartTurnModel()
+        self._silero = await asyncio.to_thread(SileroModel)
+        self._smart_turn = await asyncio.to_thread(SmartTurnModel)
         started = []
         try:
             for provider in (self.stt, self.llm, self.tts):
@@ -90,7 +92,7 @@ class PipelineManager:
     def capabilities(self) -> Capabilities:
         """What the providers can do; the rest is refused by name."""
         return Capabilities(
-            voices=self.tts.voices,
+            voices=self._voices(),
             languages=self.stt.languages,
             transcription_prompt=self.stt.accepts_prompt,
             logprobs=self.stt.logprobs,
@@ -99,6 +101,10 @@ class PipelineManager:
             llm_name=self.llm.label,
             stt_name=self.stt.label,
         )
+
+    def _voices(self) -> frozenset[str] | None:
+        own = self.tts.voices
+        return None if own is None else own | self.tts.named_voices.keys()
 
     def describe(self) -> dict[str, str]:
         """Return kind → what is in use, for the start-up banner."""
@@ -150,7 +156,8 @@ class PipelineManager:
         service = self.create_stt()
         stages: list[FrameProcessor] = [transport_input]
         if isinstance(service, SegmentedSTTService):
-            stages.append(SegmentTurns(service, self.settings.stt.language))
+            patience = Patience.of(self.settings.stt)
+            stages.append(SegmentTurns(service, self.settings.stt.language, patience.first_s))
         elif not isinstance(service, TurnSTTService):
             raise ProviderSetupError(
                 f"{type(service).__name__} must derive from Pipecat's SegmentedSTTService or from "
@@ -171,12 +178,10 @@ class PipelineManager:
             signals: Who is told what is made.
             room: Waits until the client has read enough.
         """
-        return ResponsePipeline(
-            request,
-            self.create_llm(request),
-            self.create_tts(request) if request.spoken else None,
-            signals,
-            room,
-            llm_provider=self.llm,
-            tts_provider=self.tts,
+        llm = Stage("LLM", self.create_llm(request), self.llm, Patience.of(self.settings.llm))
+        tts = (
+            Stage("TTS", self.create_tts(request), self.tts, Patience.of(self.settings.tts))
+            if request.spoken
+            else None
         )
+        return ResponsePipeline(request, llm, tts, signals, room)

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
-from typing import Any, cast
+from dataclasses import dataclass
+from typing import Any, Generic, Literal, TypeVar, cast
 
 from pipecat.adapters.llm.schemas.function_schema import FunctionSchema
 from pipecat.adapters.llm.schemas.tools_schema import ToolsSchema
@@ -28,6 +28,7 @@ from pipecat.processors.aggregators.llm_context import LLMContext
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 from pipecat.services.llm_service import LLMService
 from pipecat.services.tts_service import TTSService
+from pipecat.utils.errors import ErrorCategory
 from pipecat.utils.text.base_text_aggregator import Aggregation
 
 from audio_utils import BYTES_PER_SAMPLE, WIRE_RATE, Resampler
@@ -36,27 +37,101 @@ from frames import CompletionFrame, ToolCallFrame
 from generation import PipelineSignals, ResponseRequest
 from pipeline_worker import RunningPipeline
 from provider_errors import provider_error
-from providers.base import LLMProvider, Provider, TTSProvider
+from providers.base import Provider
 from time_stretch import TimeStretch
+from watchdog import Patience, Watchdog
 
 MAX_DELTA_BYTES = WIRE_RATE * BYTES_PER_SAMPLE * 2 // 5
 """Longest audio delta: 400 ms, as the service sends (§E)."""
 
+_Service = TypeVar("_Service", LLMService, TTSService)
 
-@dataclass(slots=True)
+
+@dataclass(frozen=True, slots=True)
+class Stage(Generic[_Service]):
+    """A service built for one response, and whose it is."""
+
+    name: Literal["LLM", "TTS"]
+    service: _Service
+    provider: Provider
+    patience: Patience
+
+
 class _Report:
-    """Where the processors of one response report to."""
+    """Where the processors of one response report to, and who watches over them."""
 
-    request: ResponseRequest
-    signals: PipelineSignals
-    room: Callable[[], Awaitable[None]]
-    """Waits until the client has read enough."""
-    completion: CompletionFrame = field(default_factory=lambda: CompletionFrame("stop"))
+    def __init__(
+        self,
+        request: ResponseRequest,
+        signals: PipelineSignals,
+        client_room: Callable[[], Awaitable[None]],
+        llm: Stage[LLMService],
+        tts: Stage[TTSService] | None,
+    ) -> None:
+        self.request = request
+        self.signals = signals
+        self.completion = CompletionFrame("stop")
+        self._client_room = client_room
+        self._llm = llm
+        self._tts = tts
+        self._llm_watch = Watchdog(lambda limit_s: self._silent(llm, limit_s))
+        self._tts_watch = Watchdog(lambda limit_s: self._silent(tts or llm, limit_s))
+        self._llm_ended = False
+
+    async def room(self) -> None:
+        """Wait until the client has read enough; no provider is to blame for that."""
+        with self._llm_watch.held(), self._tts_watch.held():
+            await self._client_room()
+
+    def started(self) -> None:
+        """The model has been asked."""
+        self._llm_watch.expect(self._llm.patience.first_s)
+
+    def model_moved(self) -> None:
+        """The model made something."""
+        if not self._llm_ended:
+            self._llm_watch.expect(self._llm.patience.next_s)
+
+    def model_ended(self) -> None:
+        """The model is through; what the voice was given is still to be spoken."""
+        self._llm_ended = True
+        self._llm_watch.rest()
+        if self._tts is not None and not self._tts_watch.waiting:
+            self._tts_watch.expect(self._tts.patience.first_s)
+
+    def voice_given(self) -> None:
+        """The voice has something to say."""
+        if self._tts is not None and not self._tts_watch.waiting:
+            self._tts_watch.expect(self._tts.patience.first_s)
+
+    def voice_moved(self) -> None:
+        """The voice made audio. More is only certain to follow once the model has ended."""
+        if self._tts is not None and self._llm_ended:
+            self._tts_watch.expect(self._tts.patience.next_s)
+        else:
+            self._tts_watch.rest()
 
     def finished(self) -> None:
+        """All of the response has been made."""
+        self.unwatched()
         self.signals.finished(
             self.request.response_id, self.completion.reason, self.completion.usage
         )
+
+    def failed(self, stage: Stage[Any], frame: ErrorFrame) -> None:
+        """A stage says why it cannot go on."""
+        self.unwatched()
+        error = provider_error(stage.name, stage.provider, frame)
+        self.signals.failed(self.request.response_id, error)
+
+    def unwatched(self) -> None:
+        """Expect nothing more of the stages."""
+        self._llm_watch.rest()
+        self._tts_watch.rest()
+
+    def _silent(self, stage: Stage[Any], limit_s: float) -> None:
+        text = f"the service has been silent for {limit_s:g} s"
+        self.failed(stage, ErrorFrame(text, category=ErrorCategory.CONNECTIVITY))
 
 
 class TextOutput(FrameProcessor):
@@ -71,6 +146,7 @@ class TextOutput(FrameProcessor):
         """Handle what the model makes."""
         await super().process_frame(frame, direction)
         report, response_id = self._report, self._report.request.response_id
+        report.model_moved()
         if isinstance(frame, LLMTextFrame):
             await report.room()
             report.signals.text(response_id, frame.text)
@@ -86,6 +162,7 @@ class TextOutput(FrameProcessor):
             report.completion = frame
         elif isinstance(frame, LLMFullResponseEndFrame):
             await self._speak(await self._aggregator.flush())
+            report.model_ended()
             if report.request.spoken:
                 await self.push_frame(frame, direction)
             else:
@@ -96,6 +173,7 @@ class TextOutput(FrameProcessor):
     async def _speak(self, clause: Aggregation | None) -> None:
         # Punctuation or an emoji on its own is nothing to say.
         if clause is not None and any(char.isalnum() for char in clause.text):
+            self._report.voice_given()
             await self.push_frame(AggregatedTextFrame(clause.text, clause.type))
 
 
@@ -114,6 +192,7 @@ class AudioOutput(FrameProcessor):
         """Handle what the voice makes."""
         await super().process_frame(frame, direction)
         if isinstance(frame, TTSAudioRawFrame):
+            self._report.voice_moved()
             await self._audio(frame)
         elif isinstance(frame, AggregatedTextFrame) and not isinstance(frame, TTSTextFrame):
             self._report.signals.speaking(self._report.request.response_id, frame.text)
@@ -171,13 +250,10 @@ class ResponsePipeline:
     def __init__(
         self,
         request: ResponseRequest,
-        llm: LLMService,
-        tts: TTSService | None,
+        llm: Stage[LLMService],
+        tts: Stage[TTSService] | None,
         signals: PipelineSignals,
         room: Callable[[], Awaitable[None]],
-        *,
-        llm_provider: LLMProvider,
-        tts_provider: TTSProvider,
     ) -> None:
         """Link the stages.
 
@@ -187,38 +263,33 @@ class ResponsePipeline:
             tts: A voice built for this response alone; None for text-only output.
             signals: Who is told what is made.
             room: Waits until the client has read enough.
-            llm_provider: Whose model it is, for errors.
-            tts_provider: Whose voice it is, for errors.
         """
-        report = _Report(request, signals, room)
-        stages: list[FrameProcessor] = [llm, TextOutput(report)]
-        self._watch(llm, report, "LLM", llm_provider)
+        self._report = report = _Report(request, signals, room, llm, tts)
+        stages: list[FrameProcessor] = [llm.service, TextOutput(report)]
+        self._watch(llm)
         if tts is not None:
-            stages += [tts, AudioOutput(report)]
-            self._watch(tts, report, "TTS", tts_provider)
+            stages += [tts.service, AudioOutput(report)]
+            self._watch(tts)
         self._running = RunningPipeline(Pipeline(stages), f"response {request.response_id}")
         self._context = llm_context(request)
 
     async def start(self) -> None:
         """Start generating."""
+        self._report.started()
         await self._running.push(LLMContextFrame(self._context))
 
     async def stop(self) -> None:
         """Stop, wherever it is, and release everything."""
+        self._report.unwatched()
         await self._running.stop()
 
-    @staticmethod
-    def _watch(
-        service: LLMService | TTSService, report: _Report, stage: str, provider: Provider
-    ) -> None:
+    def _watch(self, stage: Stage[Any]) -> None:
         # Called before the error frame travels, so a failure is known before the frame that
         # ends the answer could make it look complete.
         async def on_error(_processor: FrameProcessor, frame: ErrorFrame) -> None:
-            report.signals.failed(
-                report.request.response_id, provider_error(stage, provider, frame)
-            )
+            self._report.failed(stage, frame)
 
-        service.add_event_handler("on_error", on_error)
+        stage.service.add_event_handler("on_error", on_error)
 
 
 async def stop_all(pipelines: list[ResponsePipeline]) -> None:

@@ -94,6 +94,7 @@ async def serving(app: FastAPI) -> AsyncIterator[int]:
         await task
         raise RuntimeError("the server did not start")
     try:
+        await app.state.lifecycle.started()
         yield listener.getsockname()[1]
     finally:
         server.should_exit = True

@@ -1,0 +1,84 @@
+"""Where the server is in its life: starting while models load, then ready for sessions.
+
+The port is open from the beginning, so that `/health` can say what the server is waiting for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Literal
+
+from loguru import logger
+
+from pipeline_manager import PipelineManager
+from providers.base import ProviderSetupError
+
+State = Literal["starting", "healthy", "failed"]
+
+
+def _end_process() -> None:
+    signal.raise_signal(signal.SIGTERM)
+
+
+class Lifecycle:
+    """Starts and closes what sessions share."""
+
+    def __init__(
+        self,
+        manager: PipelineManager,
+        announce: Callable[[], None],
+        give_up: Callable[[], None] | None = None,
+    ) -> None:
+        """Prepare.
+
+        Args:
+            manager: What has to be started.
+            announce: Called when the server is ready.
+            give_up: Called when it cannot start; None ends the process as a signal would.
+        """
+        self.state: State = "starting"
+        self._manager = manager
+        self._announce = announce
+        self._give_up = give_up or _end_process
+        self._started = asyncio.Event()
+
+    @property
+    def ready(self) -> bool:
+        """Whether sessions can be opened."""
+        return self.state == "healthy"
+
+    async def started(self) -> None:
+        """Wait until the server is ready, or has failed to become so."""
+        await self._started.wait()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Start in the background; close at the end."""
+        start = asyncio.create_task(self._start(), name="start")
+        try:
+            yield
+        finally:
+            start.cancel()
+            await asyncio.wait([start])
+            if self.ready:
+                await self._manager.close()
+
+    async def _start(self) -> None:
+        try:
+            await self._manager.start()
+        # uvicorn is kept quiet, so whatever stops the start has to be said here.
+        except Exception as error:
+            logger.opt(exception=True).debug("the start failed")
+            kind = "" if isinstance(error, ProviderSetupError) else f"{type(error).__name__}: "
+            print(f"error: {kind}{error}", file=sys.stderr, flush=True)
+            self.state = "failed"
+            self._give_up()
+        else:
+            self.state = "healthy"
+            self._announce()
+        finally:
+            self._started.set()

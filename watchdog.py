@@ -1,0 +1,76 @@
+"""Notices when a provider has fallen silent, whatever its library does about time-outs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from config import LLMConfig, STTConfig, TTSConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a stage may be silent, in seconds."""
+
+    first_s: float
+    """Before its first result: the provider's library may have to try again."""
+    next_s: float
+    """Between two pieces of a result."""
+
+    @classmethod
+    def of(cls, config: STTConfig | LLMConfig | TTSConfig) -> Patience:
+        """Read a stage's settings."""
+        first = config.connect_timeout_s + config.timeout_s * (1 + config.retries)
+        return cls(first, config.timeout_s)
+
+
+class Watchdog:
+    """A timer that every sign of life sets back."""
+
+    def __init__(self, on_silence: Callable[[float], None]) -> None:
+        """Start at rest.
+
+        Args:
+            on_silence: Called once, with the seconds of silence.
+        """
+        self._on_silence = on_silence
+        self._timer: asyncio.TimerHandle | None = None
+        self._limit_s = 0.0
+        self._holds = 0
+
+    @property
+    def waiting(self) -> bool:
+        """Whether a sign of life is due."""
+        return self._timer is not None
+
+    def expect(self, limit_s: float) -> None:
+        """Expect the next sign of life within `limit_s` from now."""
+        self.rest()
+        self._limit_s = limit_s
+        self._timer = asyncio.get_running_loop().call_later(limit_s, self._expired)
+
+    def rest(self) -> None:
+        """Expect nothing."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Be patient while somebody else keeps the stage waiting."""
+        self._holds += 1
+        try:
+            yield
+        finally:
+            self._holds -= 1
+            if self._timer is not None:
+                self.expect(self._limit_s)
+
+    def _expired(self) -> None:
+        if self._holds:
+            self.expect(self._limit_s)
+            return
+        self._timer = None
+        self._on_silence(self._limit_s)
