@@ -6,7 +6,8 @@ A setting is looked up in this order; the first place that names it wins:
 2. environment variables: ``REALTIME_`` + group + ``__`` + name (``REALTIME_LLM__API_BASE``),
 3. a ``.env`` file in the working directory, with the same names,
 4. a TOML file given by ``--config`` (or ``REALTIME_CONFIG``), one table per group,
-5. the defaults below: editing this file works too.
+5. a profile given by ``--profile`` (or ``REALTIME_PROFILE``): such a file in ``profiles/``,
+6. the defaults below: editing this file works too.
 
 API keys that are not set here are taken from the vendors' own variables (``VENDOR_KEYS``).
 """
@@ -29,6 +30,9 @@ from pydantic_settings import (
 )
 
 PRODUCT_NAME = "Open Realtime Server"
+
+PROFILES = Path(__file__).parent / "profiles"
+DEFAULT_PROFILE = "embedded"
 
 VENDOR_KEYS = {
     "openai": "OPENAI_API_KEY",
@@ -179,20 +183,27 @@ class ConfigError(Exception):
     """A setting that cannot be used. The message names it, the reason and the remedy."""
 
 
-def load_settings(toml: str | Path | None = None, /, **overrides: Any) -> Settings:
+def profile_names() -> list[str]:
+    """Return the ready-made stacks, the default one first."""
+    names = sorted(path.stem for path in PROFILES.glob("*.toml"))
+    return sorted(names, key=lambda name: name != DEFAULT_PROFILE)
+
+
+def load_settings(
+    toml: str | Path | None = None, profile: str | None = None, /, **overrides: Any
+) -> Settings:
     """Read the settings from every source.
 
     Args:
         toml: A TOML file with the tables `[server]`, `[vad]`, `[stt]`, `[llm]`, `[tts]`;
             None takes the path in `REALTIME_CONFIG`, if set.
+        profile: A ready-made stack; None takes the name in `REALTIME_PROFILE`, if set.
         **overrides: Groups as dictionaries, as the command line gives them; they win.
 
     Raises:
         ConfigError: A file that cannot be read, an unknown name or a value out of range.
     """
-    path = toml or os.environ.get("REALTIME_CONFIG")
-    if path is not None and not Path(path).is_file():
-        raise ConfigError(f"Configuration file {path} does not exist; check --config.")
+    config_file, profile_file = _config_file(toml), _profile_file(profile)
 
     class _FileSettings(Settings):
         @classmethod
@@ -204,31 +215,75 @@ def load_settings(toml: str | Path | None = None, /, **overrides: Any) -> Settin
             dotenv_settings: PydanticBaseSettingsSource,
             file_secret_settings: PydanticBaseSettingsSource,
         ) -> tuple[PydanticBaseSettingsSource, ...]:
-            sources = (init_settings, env_settings, dotenv_settings)
-            if path is None:
-                return sources
-            file = TomlConfigSettingsSource(settings_cls, toml_file=path)
-            unknown = sorted(set(file.toml_data) - set(Settings.model_fields))
-            if unknown:
-                raise ConfigError(
-                    f"Bad setting {unknown[0]}: {path} may have the tables "
-                    f"{', '.join(Settings.model_fields)}. Look at config.py."
-                )
-            return (*sources, file)
+            sources = [init_settings, env_settings, dotenv_settings]
+            if config_file is not None:
+                sources.append(_checked(TomlConfigSettingsSource(settings_cls, config_file)))
+            if profile_file is not None:
+                sources.append(_checked(_ProfileSource(settings_cls, profile_file)))
+            return tuple(sources)
 
     _refuse_unknown_groups()
     try:
         loaded = _FileSettings(**overrides)
+    except TOMLDecodeError as error:
+        raise ConfigError(f"{config_file} is not valid TOML: {error}.") from error
     except ValidationError as error:
         raise ConfigError(_explain(error)) from error
-    except TOMLDecodeError as error:
-        raise ConfigError(f"{path} is not valid TOML: {error}.") from error
     except SettingsError as error:
         raise ConfigError(
             f"A variable in the environment or .env cannot be parsed ({error}). "
             "REALTIME_<GROUP>__OPTIONS must hold JSON."
         ) from error
     return Settings.model_construct(**dict(loaded))
+
+
+def _config_file(given: str | Path | None) -> Path | None:
+    chosen = given or os.environ.get("REALTIME_CONFIG")
+    if chosen is None:
+        return None
+    if not Path(chosen).is_file():
+        raise ConfigError(f"Configuration file {chosen} does not exist; check --config.")
+    return Path(chosen)
+
+
+def _profile_file(given: str | None) -> Path | None:
+    chosen = (
+        given or os.environ.get("REALTIME_PROFILE") or dotenv_values(".env").get("REALTIME_PROFILE")
+    )
+    if not chosen:
+        return None
+    if chosen not in profile_names():
+        raise ConfigError(
+            f"There is no profile '{chosen}'; choose one of {', '.join(profile_names())} "
+            "(--profile, REALTIME_PROFILE)."
+        )
+    return PROFILES / f"{chosen}.toml"
+
+
+class _ProfileSource(TomlConfigSettingsSource):
+    """A profile, less the stages for which another provider has been chosen elsewhere."""
+
+    def __call__(self) -> dict[str, Any]:
+        chosen = {
+            name: group.get("provider")
+            for name, group in self.current_state.items()
+            if isinstance(group, dict)
+        }
+        return {
+            name: group
+            for name, group in super().__call__().items()
+            if chosen.get(name) in (None, group.get("provider"))
+        }
+
+
+def _checked(source: TomlConfigSettingsSource) -> TomlConfigSettingsSource:
+    unknown = sorted(set(source.toml_data) - set(Settings.model_fields))
+    if unknown:
+        raise ConfigError(
+            f"Bad setting {unknown[0]}: {source.toml_file_path} may have the tables "
+            f"{', '.join(Settings.model_fields)}. Look at config.py."
+        )
+    return source
 
 
 def _refuse_unknown_groups() -> None:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import os
 import socket
 import sys
@@ -21,8 +22,9 @@ try:
     # Pipecat greets at import; `configure_logging` lets it speak when debug is on.
     logger.disable("pipecat")
 
+    from check import check, table
     from client_secrets import ClientSecrets
-    from config import PRODUCT_NAME, ConfigError, Settings, load_settings
+    from config import PRODUCT_NAME, ConfigError, Settings, load_settings, profile_names
     from connection import Connections
     from http_routes import http_routes, not_found
     from lifecycle import Lifecycle
@@ -148,6 +150,12 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--host", help="address to bind (default 127.0.0.1)")
     parser.add_argument("--port", type=int, help="TCP port (default 8000)")
     parser.add_argument("--debug", action="store_true", help="log what every stage does")
+    parser.add_argument(
+        "--profile", metavar="NAME", help=f"a ready-made stack: {', '.join(profile_names())}"
+    )
+    parser.add_argument(
+        "--check", action="store_true", help="try voice, recogniser and model once, and say how"
+    )
     return parser.parse_args(argv)
 
 
@@ -157,8 +165,12 @@ def main(argv: list[str] | None = None) -> None:
     given = {"host": arguments.host, "port": arguments.port, "debug": arguments.debug or None}
     flags = {name: value for name, value in given.items() if value is not None}
     try:
-        settings = load_settings(arguments.config, **({"server": flags} if flags else {}))
+        settings = load_settings(
+            arguments.config, arguments.profile, **({"server": flags} if flags else {})
+        )
         configure_logging(settings.server.debug)
+        if arguments.check:
+            raise SystemExit(run_check(settings))
         listener = _listener(settings)
         app = create_app(
             settings,
@@ -183,6 +195,14 @@ def main(argv: list[str] | None = None) -> None:
         server.run(sockets=[listener])
     if app.state.lifecycle.state == "failed":
         raise SystemExit(1)
+
+
+def run_check(settings: Settings) -> int:
+    """Try the configured stack and print what became of it; returns the exit status."""
+    verdicts = asyncio.run(check(settings))
+    stages = (settings.tts, settings.stt, settings.llm)
+    print(table(verdicts, [stage.resolved_key() or "" for stage in stages]))
+    return int(any(verdict.error for verdict in verdicts))
 
 
 def _listener(settings: Settings) -> socket.socket:

@@ -194,6 +194,10 @@ class EmbeddedTTSService(TTSService):
 class EmbeddedTTS(TTSProvider):
     """The engines of the process, shared by all sessions."""
 
+    named_voices: Mapping[str, str] = {
+        name: voice.in_language(voice.espeak) for name, voice in NAMED_VOICES.items()
+    }
+
     def __init__(self, config: TTSConfig) -> None:
         """Check the settings; `start` loads the engines.
 

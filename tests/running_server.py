@@ -94,7 +94,6 @@ async def serving(app: FastAPI) -> AsyncIterator[int]:
         await task
         raise RuntimeError("the server did not start")
     try:
-        await app.state.lifecycle.started()
         yield listener.getsockname()[1]
     finally:
         server.should_exit = True
@@ -108,5 +107,7 @@ async def running(
     """Run the product; without arguments, with scripted providers."""
     settings = settings or scripted_settings()
     manager = manager or PipelineManager(settings)
-    async with serving(create_app(settings, manager)) as port:
+    app = create_app(settings, manager)
+    async with serving(app) as port:
+        await app.state.lifecycle.started()
         yield RunningServer(port, manager)

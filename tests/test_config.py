@@ -14,6 +14,7 @@ from config import (
     ConfigError,
     Settings,
     load_settings,
+    profile_names,
 )
 
 SECRET = "sk-very-secret-1234"
@@ -295,3 +296,47 @@ def test_a_misspelt_group_in_the_environment_is_refused(
 
 def test_a_base_url_that_is_none_is_refused(here: Path) -> None:
     assert "llm.api_base" in problem(llm={"api_base": "notaurl"})
+
+
+# --- profiles ---
+
+
+@pytest.mark.parametrize("name", profile_names())
+def test_a_profile_is_one_flag_or_one_variable(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    by_flag = load_settings(None, name)
+    monkeypatch.setenv("REALTIME_PROFILE", name)
+    assert load_settings() == by_flag
+    assert [by_flag.stt.provider, by_flag.llm.provider, by_flag.tts.provider] == {
+        "embedded": ["embedded", "embedded", "embedded"],
+        "local": ["whisper", "ollama", "kokoro"],
+        "hosted": ["deepgram", "openai", "elevenlabs"],
+        "openai-compatible": ["openai", "openai", "openai"],
+        "chinese": ["whisper", "ollama", "edge"],
+    }[name]
+
+
+def test_every_other_source_wins_over_the_profile(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = toml(here, '[llm]\nmodel = "from-file"\n')
+    monkeypatch.setenv("REALTIME_STT__MODEL", "tiny")
+    settings = load_settings(file, "local")
+    assert (settings.llm.provider, settings.llm.model) == ("ollama", "from-file")
+    assert (settings.stt.provider, settings.stt.model) == ("whisper", "tiny")
+
+
+def test_a_stage_with_another_provider_takes_nothing_from_the_profile(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("REALTIME_STT__PROVIDER", "embedded")
+    settings = load_settings(None, "chinese")
+    assert (settings.stt.provider, settings.stt.model, settings.stt.language) == (
+        "embedded",
+        None,
+        None,
+    )
+    assert settings.tts.provider == "edge"
+
+
+def test_an_unknown_profile_is_answered_with_the_known_ones() -> None:
+    assert "embedded, chinese, hosted, local, openai-compatible" in problem(None, "lokal")

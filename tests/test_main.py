@@ -15,11 +15,13 @@ from pathlib import Path
 import httpx
 import pytest
 from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
 from websockets.typing import Subprotocol
 
-from main import listen, main
+from config import load_settings
+from main import create_app, listen, main
 from pipeline_manager import PipelineManager
-from tests.running_server import running
+from tests.running_server import running, scripted_settings, serving
 from tests.wire_client import client
 
 ROOT = Path(__file__).parent.parent
@@ -68,6 +70,44 @@ async def test_health_counts_the_sessions():
         assert health.json() == {"status": "healthy", "active_sessions": 0}
         async with client(server.url), client(server.url):
             assert await server.active_sessions() == 2
+
+
+async def test_health_says_starting_until_the_models_are_loaded():
+    settings = scripted_settings()
+    manager = PipelineManager(settings)
+    loaded = asyncio.Event()
+    manager.stt.start = loaded.wait  # type: ignore[assignment]
+    app = create_app(settings, manager)
+    async with serving(app) as port, httpx.AsyncClient() as http:
+        base = f"http://127.0.0.1:{port}"
+        health = await http.get(f"{base}/health")
+        assert (health.status_code, health.json()["status"]) == (503, "starting")
+        assert (await http.get(f"{base}/v1/audio/voices")).status_code == 503
+        minted = await http.post(f"{base}/v1/realtime/client_secrets", json={})
+        assert minted.json()["error"]["code"] == "server_starting"
+        with pytest.raises(InvalidStatus) as refused:
+            await connect(f"ws://127.0.0.1:{port}/v1/realtime")
+        assert refused.value.response.status_code == 503
+        assert refused.value.response.headers["Retry-After"]
+        loaded.set()
+        await app.state.lifecycle.started()
+        assert (await http.get(f"{base}/health")).json()["status"] == "healthy"
+        async with client(f"ws://127.0.0.1:{port}/v1/realtime"):
+            pass
+
+
+async def test_voices_are_listed_with_what_they_stand_for():
+    settings = load_settings(stt={"provider": "scripted"}, llm={"provider": "scripted"})
+    async with running(settings) as server, httpx.AsyncClient() as http:
+        listed = (await http.get(f"{server.http}/v1/audio/voices")).json()
+        by_id = {voice["id"]: voice for voice in listed["data"]}
+        assert by_id["ash"]["speaks_as"] == "gmw/en-US+m1"
+        assert by_id["cmn"]["speaks_as"] == "cmn"
+        assert listed["voices"] == list(by_id)
+        async with client(server.url) as wire:
+            for voice in ("ash", "cmn"):
+                session = (await wire.update(audio={"output": {"voice": voice}}))["session"]
+                assert session["audio"]["output"]["voice"] == voice
 
 
 async def test_models_lists_names_that_connect():

@@ -1,0 +1,285 @@
+"""`python main.py --check`: does the configured stack work, and if not, what is to be done?
+
+Every stage is tried as a session would use it: the voice says a sentence, the recogniser hears
+it, the model answers a prompt. A stage that fails does not keep the others from being tried.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from pipecat.frames.frames import (
+    Frame,
+    LLMContextFrame,
+    LLMFullResponseEndFrame,
+    LLMFullResponseStartFrame,
+    LLMTextFrame,
+)
+from pipecat.processors.frame_processor import FrameDirection
+from pipecat.services.llm_service import LLMService
+from pipecat.services.settings import LLMSettings
+
+from audio_utils import WIRE_RATE, Resampler
+from config import Settings
+from frames import CompletionFrame, TurnAudioFrame, TurnCommittedFrame, TurnStartedFrame
+from generation import FinishReason, ProviderError, ResponseRequest, TokenUsage
+from hearing import TranscriptOutput
+from pipeline_manager import PipelineManager
+from providers import llm as llm_providers
+from providers import stt as stt_providers
+from providers import tts as tts_providers
+from providers.base import LLMProvider, Provider, ProviderSetupError, STTProvider, TTSProvider
+from session_config import DEFAULT_VOICE
+from transport import TurnInput
+from turn_detection import SAMPLE_RATE
+
+SENTENCE = "Hello, this is a short test of the voice."
+PROMPT = "Say hello in one short sentence."
+TURN = "check"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of one stage."""
+
+    stage: str
+    provider: str
+    label: str
+    first_result_ms: float | None = None
+    """Milliseconds to the first audio or text, or from the end of the speech to the transcript."""
+    result: str = ""
+    error: ProviderError | None = None
+
+    @property
+    def reachable(self) -> str:
+        """`yes`, `no`, or `-` where it did not come to that."""
+        if self.error is None:
+            return "yes"
+        return {"provider_unreachable": "no", "provider_setup": "-"}.get(self.error.code, "yes")
+
+
+async def check(settings: Settings) -> list[Verdict]:
+    """Try every stage of the configured stack.
+
+    Returns:
+        TTS, STT and LLM.
+    """
+    tts = await _start("TTS", settings.tts.provider, lambda: tts_providers.load(settings.tts))
+    stt = await _start("STT", settings.stt.provider, lambda: stt_providers.load(settings.stt))
+    llm = await _start("LLM", settings.llm.provider, lambda: llm_providers.load(settings.llm))
+    manager = PipelineManager(
+        settings,
+        stt=stt if isinstance(stt, STTProvider) else _NoSTT(),
+        llm=_Reciter(),
+        tts=tts if isinstance(tts, TTSProvider) else _NoTTS(),
+    )
+    speech = b""
+    try:
+        if isinstance(tts, TTSProvider):
+            tts, speech = await _try_voice(manager)
+        if isinstance(stt, STTProvider):
+            stt = await _try_recogniser(manager, speech)
+        if isinstance(llm, LLMProvider):
+            manager.llm = llm
+            llm = await _try_model(manager)
+    finally:
+        await manager.close()
+    return [verdict for verdict in (tts, stt, llm) if isinstance(verdict, Verdict)]
+
+
+def table(verdicts: Iterable[Verdict], secrets: Iterable[str]) -> str:
+    """Render verdicts for a terminal.
+
+    Args:
+        verdicts: One line each, and one more for what is to be done.
+        secrets: API keys, which services like to quote; they are struck out.
+    """
+    rows = [("", "provider", "model", "reachable", "first result")]
+    notes = []
+    for verdict in verdicts:
+        took = verdict.first_result_ms
+        shown = "failed" if took is None else f"after {took:.0f} ms"
+        rows.append((verdict.stage, verdict.provider, verdict.label, verdict.reachable, shown))
+        note = verdict.error.message if verdict.error else verdict.result
+        notes.append(f"{verdict.stage}  {note}")
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+    text = "\n".join([*lines, "", *notes])
+    for secret in filter(None, secrets):
+        text = text.replace(secret, "***")
+    return text
+
+
+async def _start(stage: str, name: str, load: Callable[[], Provider]) -> Provider | Verdict:
+    provider = None
+    try:
+        provider = load()
+        await provider.start()
+    except ProviderSetupError as error:
+        label = provider.label if provider else "-"
+        return Verdict(stage, name, label, error=ProviderError(str(error), "provider_setup"))
+    return provider
+
+
+async def _try_voice(manager: PipelineManager) -> tuple[Verdict, bytes]:
+    config = manager.settings.tts
+    voice = config.voice_id or DEFAULT_VOICE
+    outcome = _Outcome()
+    await outcome.of(manager, ResponseRequest("check", SENTENCE, [], voice=voice))
+    label = f"{manager.tts.label}, voice {voice}"
+    error = outcome.error
+    if error is None and not outcome.pcm:
+        error = ProviderError(f"TTS {label} made no audio for “{SENTENCE}”. Check the voice.")
+    seconds = len(outcome.pcm) / (2 * WIRE_RATE)
+    result = f"said “{SENTENCE}” in {seconds:.1f} s of audio"
+    verdict = Verdict("TTS", config.provider, label, outcome.first_audio_ms, result, error)
+    return verdict, bytes(outcome.pcm)
+
+
+async def _try_model(manager: PipelineManager) -> Verdict:
+    config = manager.settings.llm
+    messages = [{"role": "user", "content": PROMPT}]
+    outcome = _Outcome()
+    await outcome.of(
+        manager, ResponseRequest("check", config.default_instructions, messages, spoken=False)
+    )
+    said = " ".join(outcome.words.split())
+    error = outcome.error
+    if error is None and not said:
+        error = ProviderError(f"LLM {manager.llm.label} answered with no text. Check the model.")
+    result = f"answered “{said if len(said) <= 80 else said[:79] + '…'}”"
+    return Verdict("LLM", config.provider, manager.llm.label, outcome.first_text_ms, result, error)
+
+
+async def _try_recogniser(manager: PipelineManager, speech: bytes) -> Verdict:
+    config = manager.settings.stt
+    resampler = Resampler(WIRE_RATE, SAMPLE_RATE)
+    pcm = resampler.push(speech or bytes(2 * WIRE_RATE)) + resampler.flush()
+    outcome: asyncio.Future[str | ProviderError] = asyncio.get_running_loop().create_future()
+    output = TranscriptOutput(
+        manager.stt,
+        lambda _item, _text: None,
+        lambda _item, text: outcome.set_result(text),
+        lambda _item, error: outcome.set_result(error),
+    )
+    pipeline = manager.hearing_pipeline(TurnInput(), output)
+    try:
+        await pipeline.push(TurnStartedFrame(TURN, config.language))
+        await pipeline.push(TurnAudioFrame(TURN, pcm))
+        begun = time.monotonic()
+        await pipeline.push(TurnCommittedFrame(TURN, pcm, config.language))
+        result = await outcome
+        took_ms = 1000 * (time.monotonic() - begun)
+    finally:
+        await pipeline.stop()
+    if isinstance(result, ProviderError):
+        return Verdict("STT", config.provider, manager.stt.label, error=result)
+    heard = f"heard “{result}”" if speech else "heard a second of silence: no voice to listen to"
+    return Verdict("STT", config.provider, manager.stt.label, took_ms, heard)
+
+
+class _Outcome:
+    """Collects what a response's pipeline makes (`generation.PipelineSignals`)."""
+
+    def __init__(self) -> None:
+        self.words = ""
+        self.pcm = bytearray()
+        self.error: ProviderError | None = None
+        self.first_text_ms: float | None = None
+        self.first_audio_ms: float | None = None
+        self._begun = 0.0
+        self._done = asyncio.Event()
+
+    async def of(self, manager: PipelineManager, request: ResponseRequest) -> None:
+        """Generate a response and collect it."""
+
+        async def room() -> None:
+            pass
+
+        self._begun = time.monotonic()
+        pipeline = manager.response_pipeline(request, self, room)
+        await pipeline.start()
+        await self._done.wait()
+        await pipeline.stop()
+
+    def text(self, _response_id: str, delta: str) -> None:
+        """The model wrote `delta`."""
+        self.words += delta
+        if self.first_text_ms is None:
+            self.first_text_ms = 1000 * (time.monotonic() - self._begun)
+
+    def tool_call(
+        self, response_id: str, index: int, call_id: str, name: str, arguments: str
+    ) -> None:
+        """No tools are offered."""
+
+    def speaking(self, response_id: str, text: str) -> None:
+        """What is spoken is known."""
+
+    def audio(self, _response_id: str, pcm: bytes) -> None:
+        """The voice made audio."""
+        self.pcm += pcm
+        if self.first_audio_ms is None:
+            self.first_audio_ms = 1000 * (time.monotonic() - self._begun)
+
+    def finished(self, _response_id: str, _reason: FinishReason, _usage: TokenUsage | None) -> None:
+        """All of it was made."""
+        self._done.set()
+
+    def failed(self, _response_id: str, error: ProviderError) -> None:
+        """A stage failed; the first reason counts."""
+        self.error = self.error or error
+        self._done.set()
+
+
+class _Reciter(LLMProvider):
+    """A model that says its instructions, for the voice to be tried without the model."""
+
+    label = "the check"
+
+    def create(self, request: ResponseRequest) -> LLMService[Any]:
+        """Build it."""
+        return _Recital(request.instructions)
+
+
+class _Recital(LLMService[Any]):
+    def __init__(self, text: str) -> None:
+        super().__init__(settings=LLMSettings(model="check"))
+        self._text = text
+
+    async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
+        await super().process_frame(frame, direction)
+        if not isinstance(frame, LLMContextFrame):
+            await self.push_frame(frame, direction)
+            return
+        await self.push_frame(LLMFullResponseStartFrame())
+        await self.push_frame(LLMTextFrame(self._text))
+        await self.push_frame(CompletionFrame("stop"))
+        await self.push_frame(LLMFullResponseEndFrame())
+
+
+class _NoSTT(STTProvider):
+    """Stands where there is no recogniser to try."""
+
+    label = "-"
+
+    def create(self) -> NoReturn:
+        """Is never asked."""
+        raise ProviderSetupError("There is no recogniser.")
+
+
+class _NoTTS(TTSProvider):
+    """Stands where there is no voice to try."""
+
+    label = "-"
+
+    def create(self, voice: str) -> NoReturn:
+        """Is never asked."""
+        raise ProviderSetupError("There is no voice.")
