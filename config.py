@@ -93,6 +93,11 @@ class VADConfig(_Group):
     """Milliseconds of audio before the detected onset that belong to the turn."""
     silence_duration_ms: int = Field(500, ge=0, le=10000)
     """Milliseconds of silence that end a turn."""
+    speculative: bool = True
+    """Begin the answer at the first short pause and keep it back until the turn is over. It is
+    there sooner, for model calls in vain where the user was only taking a breath."""
+    speculate_after_ms: int = Field(120, ge=32, le=2000)
+    """Milliseconds of silence that make such a pause."""
 
 
 class _Provider(_Group):

@@ -58,17 +58,22 @@ class SegmentTurns(FrameProcessor):
         self._language = language
         self._timeout_s = timeout_s
         self._applied: dict[str, str | None] = {"language": language}
-        self._jobs: set[asyncio.Task[None]] = set()
+        self._jobs: dict[str, asyncio.Task[None]] = {}
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
         """Start a transcription per committed turn; nothing else of a turn matters here."""
         await super().process_frame(frame, direction)
         if isinstance(frame, TurnCommittedFrame):
             await self._apply_settings(frame)
-            job = self.create_task(self._transcribe(frame))
-            self._jobs.add(job)
-            job.add_done_callback(self._jobs.discard)
-        elif not isinstance(frame, TurnStartedFrame | TurnAudioFrame | TurnDiscardedFrame):
+            item_id = frame.item_id
+            job: asyncio.Task[None] = self.create_task(self._transcribe(frame))
+            self._jobs[item_id] = job
+            job.add_done_callback(lambda _job: self._jobs.pop(item_id, None))
+        elif isinstance(frame, TurnDiscardedFrame):
+            discarded = self._jobs.get(frame.item_id)
+            if discarded is not None:
+                await self.cancel_task(discarded)
+        elif not isinstance(frame, TurnStartedFrame | TurnAudioFrame):
             if isinstance(frame, CancelFrame):
                 await self._cancel_jobs()
             await self.push_frame(frame, direction)
@@ -96,7 +101,7 @@ class SegmentTurns(FrameProcessor):
         await super().cleanup()
 
     async def _cancel_jobs(self) -> None:
-        for job in list(self._jobs):
+        for job in list(self._jobs.values()):
             await self.cancel_task(job)
 
     async def _transcribe(self, turn: TurnCommittedFrame) -> None:

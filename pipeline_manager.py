@@ -125,7 +125,8 @@ class PipelineManager:
         """Build the turn detector of one session on the shared Silero model."""
         if self._silero is None:
             raise RuntimeError("PipelineManager.start() must come before the first session.")
-        return TurnDetector(self._silero)
+        vad = self.settings.vad
+        return TurnDetector(self._silero, vad.speculate_after_ms if vad.speculative else None)
 
     async def turn_completeness(self, pcm: bytes) -> float:
         """Return how likely (0–1) a turn is over; see `SmartTurnModel.completeness`."""

@@ -43,7 +43,7 @@ from effects import (
     SetTurnDetection,
     Transcribe,
 )
-from generation import SILENCE, ProviderError
+from generation import SILENCE, ProviderError, ResponseRequest
 from input_turns import ClosedTurn, InputTurns
 from protocol import (
     decode_audio,
@@ -303,6 +303,20 @@ class RealtimeSession:
         if self.config.kind == "realtime" and detection["create_response"]:
             effects += self.responses.answer(turn.item_id)
         return effects
+
+    def preview_answer(self, item_id: str, text: str) -> ResponseRequest | None:
+        """Return what would be asked of the model if the open turn ended now and said `text`.
+
+        None where there would be no answer, or not at once. Nothing changes.
+        """
+        detection = self.config.turn_detection
+        turn = self.turns.open
+        if turn is None or turn.item_id != item_id or detection is None:
+            return None
+        if self.config.kind != "realtime" or not detection["create_response"]:
+            return None
+        content = [{"type": "input_audio", "transcript": text}]
+        return self.responses.preview(Item(item_id, "message", role="user", content=content))
 
     # --- the recogniser --------------------------------------------------------------------
 

@@ -110,6 +110,23 @@ class Responses:
         spec.answers = item_id
         return self._begin(spec)
 
+    def preview(self, item: Item) -> ResponseRequest | None:
+        """Return what `answer` would ask for if `item` were the last one of the conversation.
+
+        None where there would be no answer, or not at once. Nothing changes.
+        """
+        context = [*self._conversation, item]
+        waits = any(known.transcript_state == "pending" for known in context)
+        if self.active is not None or waits or not item.text:
+            return None
+        spec = build_spec(ResponseOptions(), self._config, self._conversation)
+        if _unmet_choice(spec) is not None:
+            return None
+        try:
+            return _request(spec, self._fit(spec, context))
+        except ContextTooLong:
+            return None
+
     def item_deleted(self, item_id: str) -> list[Effect]:
         """An item is gone; nobody waits for it, or answers it, any more."""
         if self._turn_due == item_id:
@@ -186,7 +203,7 @@ class Responses:
         return effects + self.items_ready()
 
     def _start(self, response: Response) -> list[Effect]:
-        spec, config = response.spec, self._config
+        spec = response.spec
         if any(item.id == spec.answers and not item.text for item in response.context):
             # The detector took a noise for a turn: there is nothing to answer.
             return self._events(response, response.finish("stop", None))
@@ -194,13 +211,15 @@ class Responses:
         if unmet is not None:
             return self._events(response, response.fail(unmet))
         try:
-            response.context = fit(
-                response.context, spec.instructions, config.truncation, config.context_tokens
-            )
+            response.context = self._fit(spec, response.context)
         except ContextTooLong as too_long:
             return self._events(response, response.fail(too_long.error))
         response.started = True
-        return [Generate(_request(response))]
+        return [Generate(_request(spec, response.context))]
+
+    def _fit(self, spec: ResponseSpec, context: list[Item]) -> list[Item]:
+        config = self._config
+        return fit(context, spec.instructions, config.truncation, config.context_tokens)
 
     def _cancel(self, response: Response, reason: CancelReason) -> list[Effect]:
         return self._events(response, response.cancel(reason))
@@ -243,13 +262,12 @@ def _unmet_choice(spec: ResponseSpec) -> ProviderError | None:
     return ProviderError(reason, "invalid_tool_choice", "invalid_request_error")
 
 
-def _request(response: Response) -> ResponseRequest:
-    spec = response.spec
+def _request(spec: ResponseSpec, context: list[Item]) -> ResponseRequest:
     limit = spec.max_output_tokens
     return ResponseRequest(
-        response_id=response.id,
+        response_id=spec.id,
         instructions=spec.instructions,
-        messages=render_messages(response.context),
+        messages=render_messages(context),
         tools=spec.tools,
         tool_choice=spec.tool_choice,
         max_output_tokens=limit if isinstance(limit, int) else None,

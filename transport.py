@@ -33,7 +33,6 @@ from effects import (
     StopGenerating,
     Transcribe,
 )
-from frames import TurnAudioFrame, TurnCommittedFrame, TurnDiscardedFrame, TurnStartedFrame
 from generation import FinishReason, ProviderError, ResponseRequest, TokenUsage
 from hearing import TranscriptOutput
 from noise_reduction import NoiseReduction
@@ -44,7 +43,16 @@ from protocol import ProtocolError, error_event, serialize
 from realtime_session import RealtimeSession
 from response_pipeline import ResponsePipeline
 from smart_turn import CONTEXT_MS
-from turn_detection import SpeechPaused, SpeechStarted, SpeechStopped
+from speculation import HeldResponse
+from turn_detection import (
+    Decision,
+    SpeechHesitated,
+    SpeechPaused,
+    SpeechResumed,
+    SpeechStarted,
+    SpeechStopped,
+)
+from turn_hearing import TurnHearing
 from turn_log import TurnLog
 
 SLICE_MS = 100
@@ -110,17 +118,21 @@ class RealtimeTransport(BaseTransport):
         self._outbox = Outbox()
         self._closing: Close | None = None
         self._input = TurnInput()
+        self._hearing = TurnHearing(self._push, self)
         self._output = TranscriptOutput(
-            manager.stt, self._on_interim, self._on_transcript, self._on_transcription_failed
+            manager.stt,
+            self._hearing.on_interim,
+            self._hearing.on_transcript,
+            self._hearing.on_failure,
         )
         self._detector = manager.create_detector()
         self._format = AudioFormat()
         self._noise: NoiseReduction | None = None
         self._to_detector = InputStream(self._format, None, "LQ")
-        self._feed: tuple[str, InputStream] | None = None
-        """The open turn that the recogniser hears, and the conversion of its audio."""
         self._work: asyncio.Queue[Callable[[], Awaitable[None]]] = asyncio.Queue()
         self._responses: dict[str, ResponsePipeline] = {}
+        self._held: tuple[HeldResponse, ResponsePipeline] | None = None
+        """The answer to a turn that may be over."""
         self._stopping: set[asyncio.Task[None]] = set()
 
     def input(self) -> FrameProcessor:
@@ -192,11 +204,11 @@ class RealtimeTransport(BaseTransport):
         self._perform([Send(error_event(ProtocolError("invalid_event", text)))])
 
     async def _hear(self, audio: bytes) -> None:
-        feed = self._feed
+        was_open = self._session.turns.open is not None
         effects, written = self._session.append(audio)
         self._perform(effects)
-        if feed is not None:
-            self._push_turn_audio(feed, written)
+        if was_open:
+            self._hearing.hear(written)
         for decision in self._detector.push(self._to_detector.push(written)):
             if isinstance(decision, SpeechPaused):
                 await self._judge()
@@ -214,12 +226,18 @@ class RealtimeTransport(BaseTransport):
         if decision is not None:
             self._decided(decision)
 
-    def _decided(self, decision: SpeechStarted | SpeechStopped) -> None:
-        self._perform(
-            self._session.speech_started(decision.onset_ms)
-            if isinstance(decision, SpeechStarted)
-            else self._session.speech_stopped(decision.end_ms)
-        )
+    def _decided(self, decision: Decision) -> None:
+        turns = self._session.turns
+        match decision:
+            case SpeechStarted(onset_ms):
+                self._perform(self._session.speech_started(onset_ms))
+            case SpeechStopped(end_ms):
+                self._perform(self._session.speech_stopped(end_ms))
+            case SpeechHesitated() if turns.open is not None:
+                self._hearing.guess(turns.heard_so_far(), turns.format, self._noise)
+            case SpeechResumed() if turns.open is not None:
+                self._drop_held()
+                self._hearing.resume(turns.heard_so_far(), turns.format, self._noise)
 
     def _listen(self, audio_format: AudioFormat, noise: NoiseReduction | None) -> None:
         """Hear what is appended from here on in another way."""
@@ -227,24 +245,16 @@ class RealtimeTransport(BaseTransport):
         for decision in self._detector.push(self._to_detector.flush()):
             if not isinstance(decision, SpeechPaused):
                 self._decided(decision)
-        if self._feed is not None:
-            item_id, stream = self._feed
-            self._push(TurnAudioFrame(item_id, stream.flush()))
-            self._feed = (item_id, InputStream(audio_format, noise))
+        self._hearing.reformat(audio_format, noise)
         self._format, self._noise = audio_format, noise
         self._to_detector = InputStream(audio_format, noise, "LQ")
-
-    def _push_turn_audio(self, feed: tuple[str, InputStream], audio: bytes) -> None:
-        item_id, stream = feed
-        pcm = stream.push(audio)
-        if pcm:
-            self._push(TurnAudioFrame(item_id, pcm))
 
     def _push(self, frame: Frame) -> None:
         self._work.put_nowait(partial(self._input.push_frame, frame))
 
     def _perform(self, effects: list[Effect]) -> None:
         """Carry out effects in order; what has to wait is queued behind what waits already."""
+        understood: list[tuple[str, str]] = []
         for effect in effects:
             match effect:
                 case Send(event):
@@ -263,21 +273,20 @@ class RealtimeTransport(BaseTransport):
                 case ResetTurnDetection():
                     self._detector.reset()
                 case HearTurn(item_id, audio, audio_format, settings):
-                    self._feed = (item_id, InputStream(audio_format, self._noise))
-                    self._push(TurnStartedFrame(item_id, settings.language, settings.prompt))
-                    self._push_turn_audio(self._feed, audio)
+                    self._hearing.begin(item_id, audio, audio_format, self._noise, settings)
                 case ForgetTurn(item_id):
-                    self._feed = None
-                    self._push(TurnDiscardedFrame(item_id))
+                    self._drop_held()
+                    self._hearing.forget(item_id)
                 case Transcribe(item_id, audio, audio_format, settings):
-                    if self._feed is not None and self._feed[0] == item_id:
-                        self._feed = None
-                    pcm = heard(audio, audio_format, self._noise)
-                    self._push(TurnCommittedFrame(item_id, pcm, settings.language, settings.prompt))
+                    text = self._hearing.commit(item_id, audio, audio_format, self._noise, settings)
+                    if text is not None:
+                        understood.append((item_id, text))
                 case Generate(request):
                     self._work.put_nowait(partial(self._generate, request))
                 case StopGenerating(response_id):
                     self._stop(response_id)
+        for item_id, text in understood:
+            self.turn_understood(item_id, text)
 
     async def _carry_out(self) -> None:
         while True:
@@ -287,6 +296,12 @@ class RealtimeTransport(BaseTransport):
     async def _generate(self, request: ResponseRequest) -> None:
         if not self._session.responses.is_active(request.response_id):
             return
+        if self._held is not None and self._held[0].answers(request):
+            (held, pipeline), self._held = self._held, None
+            self._responses[request.response_id] = pipeline
+            held.release(self, request.response_id)
+            return
+        self._drop_held()
         try:
             pipeline = self._manager.response_pipeline(request, self, self._outbox.room)
         # Building a service runs a provider's code: whatever it raises fails this response.
@@ -298,25 +313,60 @@ class RealtimeTransport(BaseTransport):
         self._responses[request.response_id] = pipeline
         await pipeline.start()
 
+    async def _speculate(self, item_id: str, text: str) -> None:
+        request = self._session.preview_answer(item_id, text)
+        if request is None or not self._hearing.is_guess(item_id, text):
+            return
+        held = HeldResponse(request)
+        try:
+            pipeline = self._manager.response_pipeline(request, held, self._outbox.room)
+        # The same will be said when the response is built that the client has been told of.
+        except Exception:
+            logger.opt(exception=True).debug("building a speculative response's pipeline failed")
+            return
+        self._drop_held()
+        self._held = held, pipeline
+        self._log.speculated()
+        await pipeline.start()
+
+    def _drop_held(self) -> None:
+        if self._held is not None:
+            (_held, pipeline), self._held = self._held, None
+            self._log.discarded()
+            self._stop_pipeline(pipeline)
+
     def _stop(self, response_id: str) -> None:
         pipeline = self._responses.pop(response_id, None)
         if pipeline is not None:
-            task = asyncio.create_task(pipeline.stop(), name=f"stop {response_id}")
-            self._stopping.add(task)
-            task.add_done_callback(self._stopping.discard)
+            self._stop_pipeline(pipeline)
+
+    def _stop_pipeline(self, pipeline: ResponsePipeline) -> None:
+        task = asyncio.create_task(pipeline.stop(), name="stop a response")
+        self._stopping.add(task)
+        task.add_done_callback(self._stopping.discard)
 
     async def _release(self, hearing: RunningPipeline) -> None:
+        self._drop_held()
         for response_id in list(self._responses):
             self._stop(response_id)
         await asyncio.gather(*self._stopping, hearing.stop())
 
-    def _on_interim(self, item_id: str, text: str) -> None:
+    # --- turn_hearing.Listener ----------------------------------------------------------------
+
+    def turn_so_far(self, item_id: str, text: str) -> None:
+        """The turn says `text` as far as it has been heard."""
         self._perform(self._session.transcript_so_far(item_id, text))
 
-    def _on_transcript(self, item_id: str, text: str) -> None:
+    def turn_guessed(self, item_id: str, text: str) -> None:
+        """The turn says `text` if it is over: begin the answer."""
+        self._work.put_nowait(partial(self._speculate, item_id, text))
+
+    def turn_understood(self, item_id: str, text: str) -> None:
+        """The turn said `text`."""
         self._perform(self._session.transcript(item_id, text))
 
-    def _on_transcription_failed(self, item_id: str, error: ProviderError) -> None:
+    def turn_failed(self, item_id: str, error: ProviderError) -> None:
+        """The turn could not be transcribed."""
         logger.warning(f"{item_id} was not transcribed: {error.message}")
         self._perform(self._session.transcription_failed(item_id, error))
 

@@ -121,13 +121,27 @@ class SpeechStopped:
 
 
 @dataclass(frozen=True, slots=True)
+class SpeechHesitated:
+    """A pause up to `at_ms` is long enough to guess that the turn may be over."""
+
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechResumed:
+    """Speech goes on after all, since `at_ms`."""
+
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class SpeechPaused:
     """A pause has lasted long enough to ask whether the turn is over; it lasts up to `at_ms`."""
 
     at_ms: int
 
 
-Decision = SpeechStarted | SpeechStopped | SpeechPaused
+Decision = SpeechStarted | SpeechStopped | SpeechHesitated | SpeechResumed | SpeechPaused
 
 
 class SpeechDetector:
@@ -138,6 +152,7 @@ class SpeechDetector:
         threshold: float,
         silence_ms: int,
         *,
+        hesitate_after_ms: int | None = None,
         judge_after_ms: int | None = None,
         speaking: bool = False,
     ) -> None:
@@ -146,6 +161,7 @@ class SpeechDetector:
         Args:
             threshold: Probability from which a window is voiced (0–1).
             silence_ms: Silence that ends speech, in milliseconds; rounded up to windows.
+            hesitate_after_ms: Pause after which `SpeechHesitated` invites a guess; None: never.
             judge_after_ms: Pause after which `SpeechPaused` asks for a judgement; None: never.
             speaking: Whether speech has begun already.
         """
@@ -153,7 +169,9 @@ class SpeechDetector:
         self._exit_threshold = max(threshold - HYSTERESIS, 0.01)
         self._longest_windows = _windows(silence_ms)
         self._silence_windows = self._longest_windows
+        self._hesitate_windows = None if hesitate_after_ms is None else _windows(hesitate_after_ms)
         self._judge_windows = None if judge_after_ms is None else _windows(judge_after_ms)
+        self._hesitating = False
         self._voiced = 0
         self._silent = 0
         self.speaking = speaking
@@ -170,12 +188,18 @@ class SpeechDetector:
         if probability >= self._exit_threshold:
             self._silent = 0
             self._silence_windows = self._longest_windows
-            return None
+            if not self._hesitating:
+                return None
+            self._hesitating = False
+            return SpeechResumed(index * WINDOW_MS)
         self._silent += 1
         if self._silent >= self._silence_windows:
             return self._stop(index)
         if self._silent == self._judge_windows:
             return SpeechPaused((index + 1) * WINDOW_MS)
+        if self._silent == self._hesitate_windows:
+            self._hesitating = True
+            return SpeechHesitated((index + 1) * WINDOW_MS)
         return None
 
     def judged(self, index: int, silence_ms: int) -> SpeechStopped | None:
@@ -190,6 +214,7 @@ class SpeechDetector:
 
     def _stop(self, index: int) -> SpeechStopped:
         self.speaking = False
+        self._hesitating = False
         self._voiced = 0
         self._silence_windows = self._longest_windows
         return SpeechStopped((index + 1) * WINDOW_MS)
@@ -198,8 +223,10 @@ class SpeechDetector:
 class TurnDetector:
     """Cuts a session's 16 kHz audio into windows and says where speech starts and stops."""
 
-    def __init__(self, model: SileroModel) -> None:
+    def __init__(self, model: SileroModel, hesitate_after_ms: int | None = None) -> None:
+        """Listen with `model`; see `SpeechDetector` for the other argument."""
         self._stream = VoiceStream(model)
+        self._hesitate_after_ms = hesitate_after_ms
         self._detector: SpeechDetector | None = None
         self._settings: dict[str, Any] | None = None
         self._pending = bytearray()
@@ -214,12 +241,12 @@ class TurnDetector:
         if settings is None or self._detector is None:
             self.reset()
         else:
-            self._detector = _detector(settings, speaking=self._detector.speaking)
+            self._detector = self._build(settings, speaking=self._detector.speaking)
 
     def reset(self) -> None:
         """Forget the speech in progress. The grid, and so the offsets, go on."""
         self._stream.reset()
-        self._detector = None if self._settings is None else _detector(self._settings)
+        self._detector = None if self._settings is None else self._build(self._settings)
 
     def push(self, pcm: bytes) -> Iterator[Decision]:
         """Take audio of any length; yield what is decided on it, in order.
@@ -251,15 +278,22 @@ class TurnDetector:
         silence_ms = 0 if complete else round(_CEILINGS_MS[eagerness] * (1 - completeness))
         return self._detector.judged(self._index, silence_ms)
 
+    def _build(self, settings: dict[str, Any], *, speaking: bool = False) -> SpeechDetector:
+        if settings["type"] == "semantic_vad":
+            return SpeechDetector(
+                SEMANTIC_THRESHOLD,
+                _CEILINGS_MS[settings["eagerness"]],
+                hesitate_after_ms=self._hesitate_after_ms,
+                judge_after_ms=JUDGE_AFTER_MS,
+                speaking=speaking,
+            )
+        return SpeechDetector(
+            settings["threshold"],
+            settings["silence_duration_ms"],
+            hesitate_after_ms=self._hesitate_after_ms,
+            speaking=speaking,
+        )
+
 
 def _windows(ms: int) -> int:
     return max(1, -(-ms // WINDOW_MS))
-
-
-def _detector(settings: dict[str, Any], *, speaking: bool = False) -> SpeechDetector:
-    if settings["type"] == "semantic_vad":
-        ceiling = _CEILINGS_MS[settings["eagerness"]]
-        return SpeechDetector(
-            SEMANTIC_THRESHOLD, ceiling, judge_after_ms=JUDGE_AFTER_MS, speaking=speaking
-        )
-    return SpeechDetector(settings["threshold"], settings["silence_duration_ms"], speaking=speaking)

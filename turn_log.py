@@ -34,6 +34,8 @@ class TurnLog:
         self._turn_ended: float | None = None
         self._responses: dict[str, _Times] = {}
         self._turns = 0
+        self._speculated = 0
+        self._discarded = 0
         self._tracing: object = None
 
     def opened(self, client: str, model: str) -> None:
@@ -43,9 +45,23 @@ class TurnLog:
     def closed(self, reason: str) -> None:
         """Log that the session is over."""
         seconds = time.monotonic() - self._opened
-        logger.info(
-            f"{self._session_id} closed after {seconds:.1f} s and {self._turns} responses: {reason}"
+        waste = (
+            f", {self._discarded} of {self._speculated} begun early in vain"
+            if self._speculated
+            else ""
         )
+        logger.info(
+            f"{self._session_id} closed after {seconds:.1f} s and {self._turns} responses"
+            f"{waste}: {reason}"
+        )
+
+    def speculated(self) -> None:
+        """An answer was begun before the turn was over."""
+        self._speculated += 1
+
+    def discarded(self) -> None:
+        """Such an answer was thrown away."""
+        self._discarded += 1
 
     def observe(self, event: ServerEvent) -> None:
         """Take note of an event that is sent now."""

@@ -27,6 +27,7 @@ class FakeOpenAI:
         self.finish: str | None = "stop"
         self.transcript = "what the user said"
         self.status = 200
+        self.refused = 0
         self.refusal = "the fake refuses"
         self.cut = False
         self.app.post("/v1/chat/completions")(self.chat)
@@ -38,6 +39,7 @@ class FakeOpenAI:
         self.connections.add((request.client.host, request.client.port))
         if self.status == 200:
             return None
+        self.refused += 1
         error = {"message": self.refusal, "type": "x", "code": "x", "param": None}
         return JSONResponse({"error": error}, status_code=self.status)
 

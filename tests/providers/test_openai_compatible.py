@@ -26,6 +26,7 @@ def settings_for(base: str, **changed: dict[str, Any]) -> Settings:
         stt={**group, "model": "whisper-x", **changed.get("stt", {})},
         llm={**group, "model": "llama-x", **changed.get("llm", {})},
         tts={**group, "model": "kokoro-x", "voice_id": "af_heart", **changed.get("tts", {})},
+        vad=changed.get("vad", {}),
     )
 
 
@@ -41,7 +42,8 @@ async def stack(
 
 
 async def test_a_spoken_turn_goes_through_all_three():
-    async with stack(llm={"temperature": 0.3}) as (fake, _server, wire):
+    exact = {"speculative": False}
+    async with stack(llm={"temperature": 0.3}, vad=exact) as (fake, _server, wire):
         await wire.update(audio={"input": {"transcription": {"language": "de", "prompt": "Bo"}}})
         await wire.append(speech())
         done = (await wire.until("response.done"))["response"]
