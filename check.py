@@ -27,14 +27,13 @@ from audio_utils import WIRE_RATE, Resampler
 from config import Settings
 from frames import CompletionFrame, TurnAudioFrame, TurnCommittedFrame, TurnStartedFrame
 from generation import FinishReason, ProviderError, ResponseRequest, TokenUsage
-from hearing import TranscriptOutput
+from hearing import TranscriptOutput, TurnInput
 from pipeline_manager import PipelineManager
 from providers import llm as llm_providers
 from providers import stt as stt_providers
 from providers import tts as tts_providers
 from providers.base import LLMProvider, Provider, ProviderSetupError, STTProvider, TTSProvider
 from session_config import DEFAULT_VOICE
-from transport import TurnInput
 from turn_detection import SAMPLE_RATE
 
 SENTENCE = "Hello, this is a short test of the voice."

@@ -35,6 +35,18 @@ ITEM = "item_id"
 """Key in a frame's metadata: the item the frame is about."""
 
 
+class TurnInput(FrameProcessor):
+    """The door of the hearing pipeline: the transport pushes turns in here."""
+
+    def __init__(self) -> None:
+        super().__init__(enable_direct_mode=True)
+
+    async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
+        """Pass everything on."""
+        await super().process_frame(frame, direction)
+        await self.push_frame(frame, direction)
+
+
 class SegmentTurns(FrameProcessor):
     """Hands whole committed turns to a recogniser that takes segments.
 

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from loguru import logger
 from pipecat.frames.frames import Frame
-from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
+from pipecat.processors.frame_processor import FrameProcessor
 from pipecat.transports.base_transport import BaseTransport
 
 from audio_format import AudioFormat
@@ -34,16 +34,15 @@ from effects import (
     Transcribe,
 )
 from generation import FinishReason, ProviderError, ResponseRequest, TokenUsage
-from hearing import TranscriptOutput
+from hearing import TranscriptOutput, TurnInput
 from noise_reduction import NoiseReduction
 from outbox import Outbox, SlowReader
 from pipeline_manager import PipelineManager
 from pipeline_worker import RunningPipeline
 from protocol import ProtocolError, error_event, serialize
 from realtime_session import RealtimeSession
-from response_pipeline import ResponsePipeline
+from response_runner import ResponseRunner
 from smart_turn import CONTEXT_MS
-from speculation import HeldResponse
 from turn_detection import (
     Decision,
     SpeechHesitated,
@@ -78,18 +77,6 @@ class Wire(Protocol):
 
     async def close(self, code: int, reason: str) -> None:
         """Close the connection."""
-
-
-class TurnInput(FrameProcessor):
-    """The door of the hearing pipeline: the transport pushes turns in here."""
-
-    def __init__(self) -> None:
-        super().__init__(enable_direct_mode=True)
-
-    async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
-        """Pass everything on."""
-        await super().process_frame(frame, direction)
-        await self.push_frame(frame, direction)
 
 
 class RealtimeTransport(BaseTransport):
@@ -130,10 +117,7 @@ class RealtimeTransport(BaseTransport):
         self._noise: NoiseReduction | None = None
         self._to_detector = InputStream(self._format, None, "LQ")
         self._work: asyncio.Queue[Callable[[], Awaitable[None]]] = asyncio.Queue()
-        self._responses: dict[str, ResponsePipeline] = {}
-        self._held: tuple[HeldResponse, ResponsePipeline] | None = None
-        """The answer to a turn that may be over."""
-        self._stopping: set[asyncio.Task[None]] = set()
+        self._responses = ResponseRunner(manager, self, self._outbox.room, log)
 
     def input(self) -> FrameProcessor:
         """Return the first processor of the hearing pipeline."""
@@ -236,7 +220,7 @@ class RealtimeTransport(BaseTransport):
             case SpeechHesitated() if turns.open is not None:
                 self._hearing.guess(turns.heard_so_far(), turns.format, self._noise)
             case SpeechResumed() if turns.open is not None:
-                self._drop_held()
+                self._responses.drop_held()
                 self._hearing.resume(turns.heard_so_far(), turns.format, self._noise)
 
     def _listen(self, audio_format: AudioFormat, noise: NoiseReduction | None) -> None:
@@ -275,7 +259,7 @@ class RealtimeTransport(BaseTransport):
                 case HearTurn(item_id, audio, audio_format, settings):
                     self._hearing.begin(item_id, audio, audio_format, self._noise, settings)
                 case ForgetTurn(item_id):
-                    self._drop_held()
+                    self._responses.drop_held()
                     self._hearing.forget(item_id)
                 case Transcribe(item_id, audio, audio_format, settings):
                     text = self._hearing.commit(item_id, audio, audio_format, self._noise, settings)
@@ -284,7 +268,7 @@ class RealtimeTransport(BaseTransport):
                 case Generate(request):
                     self._work.put_nowait(partial(self._generate, request))
                 case StopGenerating(response_id):
-                    self._stop(response_id)
+                    self._responses.stop(response_id)
         for item_id, text in understood:
             self.turn_understood(item_id, text)
 
@@ -294,62 +278,16 @@ class RealtimeTransport(BaseTransport):
             await step()
 
     async def _generate(self, request: ResponseRequest) -> None:
-        if not self._session.responses.is_active(request.response_id):
-            return
-        if self._held is not None and self._held[0].answers(request):
-            (held, pipeline), self._held = self._held, None
-            self._responses[request.response_id] = pipeline
-            held.release(self, request.response_id)
-            return
-        self._drop_held()
-        try:
-            pipeline = self._manager.response_pipeline(request, self, self._outbox.room)
-        # Building a service runs a provider's code: whatever it raises fails this response.
-        except Exception as error:
-            logger.opt(exception=True).debug("building a response's pipeline failed")
-            message = f"The response's pipeline could not be built: {error}"
-            self.failed(request.response_id, ProviderError(message))
-            return
-        self._responses[request.response_id] = pipeline
-        await pipeline.start()
+        if self._session.responses.is_active(request.response_id):
+            await self._responses.generate(request)
 
     async def _speculate(self, item_id: str, text: str) -> None:
         request = self._session.preview_answer(item_id, text)
-        if request is None or not self._hearing.is_guess(item_id, text):
-            return
-        held = HeldResponse(request)
-        try:
-            pipeline = self._manager.response_pipeline(request, held, self._outbox.room)
-        # The same will be said when the response is built that the client has been told of.
-        except Exception:
-            logger.opt(exception=True).debug("building a speculative response's pipeline failed")
-            return
-        self._drop_held()
-        self._held = held, pipeline
-        self._log.speculated()
-        await pipeline.start()
-
-    def _drop_held(self) -> None:
-        if self._held is not None:
-            (_held, pipeline), self._held = self._held, None
-            self._log.discarded()
-            self._stop_pipeline(pipeline)
-
-    def _stop(self, response_id: str) -> None:
-        pipeline = self._responses.pop(response_id, None)
-        if pipeline is not None:
-            self._stop_pipeline(pipeline)
-
-    def _stop_pipeline(self, pipeline: ResponsePipeline) -> None:
-        task = asyncio.create_task(pipeline.stop(), name="stop a response")
-        self._stopping.add(task)
-        task.add_done_callback(self._stopping.discard)
+        if request is not None and self._hearing.is_guess(item_id, text):
+            await self._responses.speculate(request)
 
     async def _release(self, hearing: RunningPipeline) -> None:
-        self._drop_held()
-        for response_id in list(self._responses):
-            self._stop(response_id)
-        await asyncio.gather(*self._stopping, hearing.stop())
+        await asyncio.gather(self._responses.close(), hearing.stop())
 
     # --- turn_hearing.Listener ----------------------------------------------------------------
 

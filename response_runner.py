@@ -1,0 +1,100 @@
+"""Runs the pipelines of one session's responses, also of one that nobody has asked for yet."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from loguru import logger
+
+from generation import PipelineSignals, ProviderError, ResponseRequest
+from pipeline_manager import PipelineManager
+from response_pipeline import ResponsePipeline
+from speculation import HeldResponse
+from turn_log import TurnLog
+
+
+class ResponseRunner:
+    """The responses that are being generated."""
+
+    def __init__(
+        self,
+        manager: PipelineManager,
+        signals: PipelineSignals,
+        room: Callable[[], Awaitable[None]],
+        log: TurnLog,
+    ) -> None:
+        """Start with none.
+
+        Args:
+            manager: Builds the pipelines.
+            signals: Who is told what they make.
+            room: Waits until the client has read enough.
+            log: Where answers that were begun early are counted.
+        """
+        self._manager = manager
+        self._signals = signals
+        self._room = room
+        self._log = log
+        self._running: dict[str, ResponsePipeline] = {}
+        self._held: tuple[HeldResponse, ResponsePipeline] | None = None
+        """The answer to a turn that may be over."""
+        self._stopping: set[asyncio.Task[None]] = set()
+
+    async def generate(self, request: ResponseRequest) -> None:
+        """Generate a response that the client has been told of."""
+        if self._held is not None and self._held[0].answers(request):
+            (held, pipeline), self._held = self._held, None
+            self._running[request.response_id] = pipeline
+            held.release(self._signals, request.response_id)
+            return
+        self.drop_held()
+        try:
+            pipeline = self._manager.response_pipeline(request, self._signals, self._room)
+        # Building a service runs a provider's code: whatever it raises fails this response.
+        except Exception as error:
+            logger.opt(exception=True).debug("building a response's pipeline failed")
+            message = f"The response's pipeline could not be built: {error}"
+            self._signals.failed(request.response_id, ProviderError(message))
+            return
+        self._running[request.response_id] = pipeline
+        await pipeline.start()
+
+    async def speculate(self, request: ResponseRequest) -> None:
+        """Begin a response that may be wanted soon."""
+        self.drop_held()
+        held = HeldResponse(request)
+        try:
+            pipeline = self._manager.response_pipeline(request, held, self._room)
+        # The same will happen, and be said, if the response is wanted.
+        except Exception:
+            logger.opt(exception=True).debug("building a speculative response's pipeline failed")
+            return
+        self._held = held, pipeline
+        self._log.speculated()
+        await pipeline.start()
+
+    def drop_held(self) -> None:
+        """Throw away what was begun early."""
+        if self._held is not None:
+            (_held, pipeline), self._held = self._held, None
+            self._log.discarded()
+            self._stop_soon(pipeline)
+
+    def stop(self, response_id: str) -> None:
+        """Stop generating a response, if it is being generated."""
+        pipeline = self._running.pop(response_id, None)
+        if pipeline is not None:
+            self._stop_soon(pipeline)
+
+    async def close(self) -> None:
+        """Stop everything, and wait until it is gone."""
+        self.drop_held()
+        for response_id in list(self._running):
+            self.stop(response_id)
+        await asyncio.gather(*self._stopping)
+
+    def _stop_soon(self, pipeline: ResponsePipeline) -> None:
+        task = asyncio.create_task(pipeline.stop(), name="stop a response")
+        self._stopping.add(task)
+        task.add_done_callback(self._stopping.discard)
