@@ -58,6 +58,15 @@ class _Guess:
     failed: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class _Awaited:
+    """A result that is due."""
+
+    item_id: str
+    again: TurnCommittedFrame | None = None
+    """The turn as it was when it was over, if the result is one that was guessed before that."""
+
+
 class TurnHearing:
     """The turns of one session on their way through the recogniser."""
 
@@ -72,8 +81,8 @@ class TurnHearing:
         self._listener = listener
         self._open: _Hearing | None = None
         self._guess: _Guess | None = None
-        self._awaited: dict[str, str] = {}
-        """Hearings whose result is due → their turns' items."""
+        self._awaited: dict[str, _Awaited] = {}
+        """By hearing."""
         self._hearings = 0
 
     def begin(
@@ -109,7 +118,8 @@ class TurnHearing:
             return
         hearing, self._open = self._open, None
         self._guess = _Guess(hearing.id, hearing.item_id, hearing.settings)
-        self._commit(hearing.id, heard(audio, audio_format, noise), hearing.settings)
+        pcm = heard(audio, audio_format, noise)
+        self._push(_committed(hearing.id, pcm, hearing.settings))
 
     def is_guess(self, item_id: str, text: str) -> bool:
         """Return whether `text` is still the guess of what the turn says."""
@@ -141,7 +151,9 @@ class TurnHearing:
             if guess.text is not None:
                 return guess.text
             if not guess.failed:
-                self._awaited[guess.id] = item_id
+                pcm = heard(audio, audio_format, noise)
+                again = _committed(f"{guess.id}.again", pcm, settings)
+                self._awaited[guess.id] = _Awaited(item_id, again)
                 return None
         elif guess is not None and guess.item_id == item_id:
             self._drop_guess()
@@ -149,8 +161,8 @@ class TurnHearing:
         if self._open is not None and self._open.item_id == item_id:
             hearing_id = self._open.id
             self._open = None
-        self._awaited[hearing_id] = item_id
-        self._commit(hearing_id, heard(audio, audio_format, noise), settings)
+        self._awaited[hearing_id] = _Awaited(item_id)
+        self._push(_committed(hearing_id, heard(audio, audio_format, noise), settings))
         return None
 
     def forget(self, item_id: str) -> None:
@@ -165,7 +177,8 @@ class TurnHearing:
 
     def on_interim(self, hearing_id: str, text: str) -> None:
         """A hearing has got so far."""
-        item_id = self._awaited.get(hearing_id)
+        awaited = self._awaited.get(hearing_id)
+        item_id = awaited.item_id if awaited else None
         for hearing in (self._open, self._guess):
             if hearing is not None and hearing.id == hearing_id:
                 item_id = hearing.item_id
@@ -174,18 +187,21 @@ class TurnHearing:
 
     def on_transcript(self, hearing_id: str, text: str) -> None:
         """A hearing has its result."""
-        item_id = self._awaited.pop(hearing_id, None)
-        if item_id is not None:
-            self._listener.turn_understood(item_id, text)
+        awaited = self._awaited.pop(hearing_id, None)
+        if awaited is not None:
+            self._listener.turn_understood(awaited.item_id, text)
         elif self._guess is not None and self._guess.id == hearing_id:
             self._guess.text = text
             self._listener.turn_guessed(self._guess.item_id, text)
 
     def on_failure(self, hearing_id: str, error: ProviderError) -> None:
         """A hearing has no result. A turn whose guess failed is heard again when it is over."""
-        item_id = self._awaited.pop(hearing_id, None)
-        if item_id is not None:
-            self._listener.turn_failed(item_id, error)
+        awaited = self._awaited.pop(hearing_id, None)
+        if awaited is not None and awaited.again is not None:
+            self._awaited[awaited.again.item_id] = _Awaited(awaited.item_id)
+            self._push(awaited.again)
+        elif awaited is not None:
+            self._listener.turn_failed(awaited.item_id, error)
         elif self._guess is not None and self._guess.id == hearing_id:
             self._guess.failed = True
 
@@ -195,11 +211,12 @@ class TurnHearing:
         if pcm:
             self._push(TurnAudioFrame(hearing.id, pcm))
 
-    def _commit(self, hearing_id: str, pcm: bytes, settings: TranscriptionSettings) -> None:
-        self._push(TurnCommittedFrame(hearing_id, pcm, settings.language, settings.prompt))
-
     def _drop_guess(self) -> _Guess | None:
         guess, self._guess = self._guess, None
         if guess is not None:
             self._push(TurnDiscardedFrame(guess.id))
         return guess
+
+
+def _committed(hearing_id: str, pcm: bytes, settings: TranscriptionSettings) -> TurnCommittedFrame:
+    return TurnCommittedFrame(hearing_id, pcm, settings.language, settings.prompt)

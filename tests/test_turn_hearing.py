@@ -1,0 +1,154 @@
+"""Which turn a transcript belongs to, when turns are guessed at, gone on with and given up."""
+
+from __future__ import annotations
+
+import pytest
+from pipecat.frames.frames import Frame
+
+from audio_format import AudioFormat
+from frames import TurnAudioFrame, TurnCommittedFrame, TurnDiscardedFrame, TurnStartedFrame
+from generation import ProviderError, TranscriptionSettings
+from turn_hearing import TurnHearing
+
+PCM = bytes(4800)
+ENGLISH = TranscriptionSettings("en")
+GERMAN = TranscriptionSettings("de")
+ERROR = ProviderError("broken")
+
+
+class Desk:
+    """The recogniser on one side of a `TurnHearing`, the session on the other."""
+
+    def __init__(self) -> None:
+        self.frames: list[Frame] = []
+        self.told: list[tuple[str, str, object]] = []
+        self.hearing = TurnHearing(self.frames.append, self)
+
+    def turn_so_far(self, item_id: str, text: str) -> None:
+        self.told.append(("so far", item_id, text))
+
+    def turn_guessed(self, item_id: str, text: str) -> None:
+        self.told.append(("guessed", item_id, text))
+
+    def turn_understood(self, item_id: str, text: str) -> None:
+        self.told.append(("understood", item_id, text))
+
+    def turn_failed(self, item_id: str, error: ProviderError) -> None:
+        self.told.append(("failed", item_id, error))
+
+    def begin(self, item_id: str = "a") -> None:
+        self.hearing.begin(item_id, PCM, AudioFormat(), None, ENGLISH)
+
+    def guess(self) -> str:
+        """Ask at a pause; returns the hearing."""
+        self.hearing.guess(PCM, AudioFormat(), None)
+        return self.asked()[-1]
+
+    def commit(self, item_id: str = "a", settings: TranscriptionSettings = ENGLISH) -> str | None:
+        return self.hearing.commit(item_id, PCM, AudioFormat(), None, settings)
+
+    def asked(self) -> list[str]:
+        """Hearings whose transcript was asked for."""
+        return [frame.item_id for frame in self.frames if isinstance(frame, TurnCommittedFrame)]
+
+    def dropped(self) -> list[str]:
+        return [frame.item_id for frame in self.frames if isinstance(frame, TurnDiscardedFrame)]
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk()
+
+
+def test_a_turn_is_heard_as_it_is_spoken_and_then_asked_for(desk: Desk) -> None:
+    desk.begin()
+    desk.hearing.hear(PCM)
+    assert desk.commit() is None
+    kinds = [type(frame) for frame in desk.frames]
+    assert kinds == [TurnStartedFrame, TurnAudioFrame, TurnAudioFrame, TurnCommittedFrame]
+    (hearing,) = desk.asked()
+    desk.hearing.on_interim(hearing, "hel")
+    desk.hearing.on_transcript(hearing, "hello")
+    assert desk.told == [("so far", "a", "hel"), ("understood", "a", "hello")]
+
+
+def test_a_guess_that_is_there_is_the_transcript(desk: Desk) -> None:
+    desk.begin()
+    hearing = desk.guess()
+    desk.hearing.on_transcript(hearing, "hello")
+    assert desk.hearing.is_guess("a", "hello")
+    assert desk.commit() == "hello"
+    assert desk.asked() == [hearing]
+    assert desk.told == [("guessed", "a", "hello")]
+
+
+def test_a_guess_that_is_due_becomes_the_transcript(desk: Desk) -> None:
+    desk.begin()
+    hearing = desk.guess()
+    assert desk.commit() is None
+    desk.hearing.on_transcript(hearing, "hello")
+    assert desk.told == [("understood", "a", "hello")]
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_guess_that_fails_is_asked_for_again_once_the_turn_is_over(desk: Desk, when: str) -> None:
+    desk.begin()
+    hearing = desk.guess()
+    if when == "before":
+        desk.hearing.on_failure(hearing, ERROR)
+    assert desk.commit() is None
+    if when == "after":
+        desk.hearing.on_failure(hearing, ERROR)
+    assert len(desk.asked()) == 2
+    assert desk.told == []
+    desk.hearing.on_failure(desk.asked()[1], ERROR)
+    assert desk.told == [("failed", "a", ERROR)]
+
+
+def test_whoever_goes_on_is_heard_from_the_beginning(desk: Desk) -> None:
+    desk.begin()
+    first = desk.guess()
+    desk.hearing.resume(PCM * 2, AudioFormat(), None)
+    desk.hearing.on_transcript(first, "too early")
+    desk.hearing.on_failure(first, ERROR)
+    assert desk.told == []
+    assert desk.dropped() == [first]
+    assert desk.commit() is None
+    second = desk.asked()[1]
+    assert second != first
+    heard = [f for f in desk.frames if isinstance(f, TurnAudioFrame) and f.item_id == second]
+    assert sum(len(frame.audio) for frame in heard) > len(PCM)
+    desk.hearing.on_transcript(second, "all of it")
+    assert desk.told == [("understood", "a", "all of it")]
+
+
+def test_a_guess_made_with_other_settings_is_no_answer(desk: Desk) -> None:
+    desk.begin()
+    first = desk.guess()
+    desk.hearing.on_transcript(first, "hello")
+    assert desk.commit(settings=GERMAN) is None
+    assert desk.dropped() == [first]
+    desk.hearing.on_transcript(desk.asked()[1], "hallo")
+    assert desk.told[-1] == ("understood", "a", "hallo")
+
+
+@pytest.mark.parametrize("guessing", [False, True])
+def test_a_turn_that_came_to_nothing_is_forgotten(desk: Desk, guessing: bool) -> None:
+    desk.begin()
+    hearing = desk.guess() if guessing else "a.1"
+    desk.hearing.forget("a")
+    assert desk.dropped() == [hearing]
+    desk.hearing.on_transcript(hearing, "nobody asked")
+    desk.hearing.resume(PCM, AudioFormat(), None)
+    assert desk.told == []
+
+
+def test_results_of_several_turns_find_their_own(desk: Desk) -> None:
+    desk.begin("a")
+    desk.commit("a")
+    desk.begin("b")
+    desk.commit("b")
+    first, second = desk.asked()
+    desk.hearing.on_transcript(second, "two")
+    desk.hearing.on_transcript(first, "one")
+    assert desk.told == [("understood", "b", "two"), ("understood", "a", "one")]
