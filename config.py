@@ -17,12 +17,13 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from tomllib import TOMLDecodeError
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from dotenv import dotenv_values
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
+    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     SettingsError,
@@ -33,6 +34,9 @@ PRODUCT_NAME = "Open Realtime Server"
 
 PROFILES = Path(__file__).parent / "profiles"
 DEFAULT_PROFILE = "embedded"
+MIN_KEY_LENGTH = 16
+API_KEYS_VARIABLE = "REALTIME_API_KEYS"
+"""Short for `REALTIME_SERVER__API_KEYS`."""
 
 VENDOR_KEYS = {
     "openai": "OPENAI_API_KEY",
@@ -65,12 +69,35 @@ class ServerConfig(_Group):
     """TCP port; 0 lets the system choose one."""
     ws_path: str = Field("/v1/realtime", pattern=r"^/\S*$")
     """Path of the Realtime WebSocket. The `openai` SDK expects it to end in `/realtime`."""
+    api_keys: Annotated[list[SecretStr], NoDecode] = Field(default_factory=list)
+    """Keys that clients need; in a variable, separated by commas. None: whoever reaches it."""
+    allowed_origins: Annotated[list[str], NoDecode] = Field(default_factory=list)
+    """Origins of web pages that may connect (`https://app.example.com`), beside pages of this
+    machine itself; `*` allows all."""
+    insecure: bool = False
+    """Listen to other machines without keys."""
     secret: SecretStr | None = Field(None, min_length=16)
     """Signs client secrets; replicas that share it accept each other's. Unset: a random one."""
     session_limit_minutes: float = Field(60, gt=0, le=525600)
     """Minutes after which a session is closed (§D.8)."""
     debug: bool = False
     """Log what Pipecat and every stage do, instead of one line per session and per turn."""
+
+    @field_validator("api_keys", "allowed_origins", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        """Read a list out of a variable."""
+        if isinstance(value, str):
+            return [part for part in (piece.strip() for piece in value.split(",")) if part]
+        return value
+
+    @field_validator("api_keys")
+    @classmethod
+    def _refuse_short(cls, keys: list[SecretStr]) -> list[SecretStr]:
+        """A key that can be guessed keeps nobody out."""
+        if any(len(key.get_secret_value()) < MIN_KEY_LENGTH for key in keys):
+            raise ValueError(f"every API key must have at least {MIN_KEY_LENGTH} characters")
+        return keys
 
 
 class AudioConfig(_Group):
@@ -228,6 +255,9 @@ def load_settings(
             return tuple(sources)
 
     _refuse_unknown_groups()
+    short = os.environ.get(API_KEYS_VARIABLE) or dotenv_values(".env").get(API_KEYS_VARIABLE)
+    if short and not (overrides.get("server") or {}).get("api_keys"):
+        overrides["server"] = {**(overrides.get("server") or {}), "api_keys": short}
     try:
         loaded = _FileSettings(**overrides)
     except TOMLDecodeError as error:

@@ -10,13 +10,13 @@ from fastapi import WebSocket, WebSocketDisconnect
 from fastapi.responses import JSONResponse
 from loguru import logger
 
+from access import Access, AccessDenied
 from beta_dialect import BetaDialect
 from beta_events import read_minted
-from client_secrets import ClientSecrets
 from config import Settings
 from dialect import Dialect, GADialect
 from handshake import SUBPROTOCOL, Handshake, Refused, check_handshake
-from http_routes import error_body, still_starting
+from http_routes import error_body, origin_refused, still_starting
 from lifecycle import Lifecycle
 from pipeline_manager import PipelineManager
 from protocol import ProtocolError, error_event, serialize
@@ -34,7 +34,7 @@ class Connections:
         self,
         settings: Settings,
         manager: PipelineManager,
-        client_secrets: ClientSecrets,
+        access: Access,
         lifecycle: Lifecycle,
     ) -> None:
         """Serve with these.
@@ -42,12 +42,12 @@ class Connections:
         Args:
             settings: The configuration.
             manager: Builds the pipelines.
-            client_secrets: Reads client secrets.
+            access: Knows who may connect.
             lifecycle: Knows whether sessions can be opened.
         """
         self._settings = settings
         self._manager = manager
-        self._client_secrets = client_secrets
+        self._access = access
         self._lifecycle = lifecycle
         self._sessions: set[str] = set()
 
@@ -69,19 +69,28 @@ class Connections:
         if not self._lifecycle.ready:
             await websocket.send_denial_response(still_starting())
             return
+        if not self._access.admits_origin(websocket.headers.get("origin")):
+            await websocket.send_denial_response(origin_refused())
+            return
         offered = websocket.scope.get("subprotocols", [])
         wire = _WebSocketWire(websocket)
         refused: Refused | None = None
         try:
+            grant = self._access.admit(websocket.headers, offered)
             asked = check_handshake(
                 self._settings,
                 websocket.query_params,
                 websocket.headers,
                 offered,
-                self._client_secrets,
+                grant.minted,
                 azure=azure,
             )
             config = self._configure(asked)
+        except AccessDenied as denied:
+            # Azure refuses a bad key at once, OpenAI in an event (§D.7).
+            error = denied.error
+            status = 401 if azure else None
+            refused = Refused(error.code, error.message, close_code=3000, http_status=status)
         except Refused as refusal:
             refused = refusal
         if refused is not None and refused.http_status is not None:

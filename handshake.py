@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
@@ -11,7 +10,6 @@ from typing import Any, get_args
 from openai.types.realtime import AudioTranscription
 
 from beta_dialect import wants_beta
-from client_secrets import PREFIX, BadSecret, ClientSecrets
 from config import Settings
 from protocol import REALTIME_MODELS, ProtocolError
 from session_patch import SessionKind
@@ -20,7 +18,6 @@ from validation import invalid_value
 SUBPROTOCOL = "realtime"
 """The subprotocol that is answered when a client offers it, and no other ever is."""
 
-_KEY_SUBPROTOCOL = "openai-insecure-api-key."
 _GA_ONLY = re.compile(r"gpt-realtime-2(?!\d)")
 """The second generation of models; a snapshot such as gpt-realtime-2025-08-28 is of the first."""
 
@@ -111,7 +108,7 @@ def check_handshake(
     query: Mapping[str, str],
     headers: Mapping[str, str],
     subprotocols: Sequence[str],
-    client_secrets: ClientSecrets,
+    minted: dict[str, Any] | None,
     *,
     azure: bool = False,
 ) -> Handshake:
@@ -126,14 +123,13 @@ def check_handshake(
         query: Query parameters of the URL; unknown ones are nobody's business.
         headers: Request headers, by lower-case name.
         subprotocols: WebSocket subprotocols that the client offers.
-        client_secrets: Reads keys that begin with `ek_`. Any other key is accepted.
+        minted: The session out of the client secret that the client came with.
         azure: Whether the path is Azure's, where models go by the names of deployments: whatever
             their owner called them.
 
     Raises:
         Refused: The client asks for what this server does not serve.
     """
-    minted = _minted(_api_key(headers, subprotocols), client_secrets)
     beta = wants_beta(headers, subprotocols)
     transcribing = _intends_transcription(query)
     model = query.get("model") or None
@@ -184,35 +180,3 @@ def _check_call_alone(query: Mapping[str, str]) -> None:
             raise Refused(
                 None, f"You must not provide {other} together with call_id: a call has its own."
             )
-
-
-def _api_key(headers: Mapping[str, str], subprotocols: Sequence[str]) -> str | None:
-    """Return the client's key: of the header, of Azure's header, or of a browser's subprotocol."""
-    scheme, _, credentials = headers.get("authorization", "").strip().partition(" ")
-    if scheme.lower() == "bearer":
-        return credentials.strip()
-    offered = (
-        name.removeprefix(_KEY_SUBPROTOCOL)
-        for name in subprotocols
-        if name.startswith(_KEY_SUBPROTOCOL)
-    )
-    return headers.get("api-key") or next(offered, None)
-
-
-def _minted(key: str | None, client_secrets: ClientSecrets) -> dict[str, Any] | None:
-    if key is None or not key.startswith(PREFIX):
-        return None
-    try:
-        return client_secrets.read(key, time.time())
-    except BadSecret as bad:
-        message = (
-            "The client secret has expired. Make a new one with POST /v1/realtime/client_secrets."
-            if bad.expired
-            else f"Incorrect API key provided: {_masked(key)}. Client secrets are made with "
-            "POST /v1/realtime/client_secrets, and hold for servers with the same server.secret."
-        )
-        raise Refused("invalid_api_key", message, close_code=3000) from None
-
-
-def _masked(key: str) -> str:
-    return f"{key[:8]}***{key[-4:]}" if len(key) > 16 else f"{PREFIX}***"

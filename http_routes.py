@@ -8,10 +8,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from typing import Annotated, Any, Literal, TypeVar
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from access import Access, AccessDenied
 from beta_dialect import beta_sessions
 from beta_events import in_beta_names, read_session
 from client_secrets import ClientSecrets
@@ -70,21 +71,10 @@ def error_body(error: ProtocolError) -> dict[str, Any]:
     }
 
 
-def http_routes(
-    settings: Settings,
-    manager: PipelineManager,
-    client_secrets: ClientSecrets,
-    paths: list[str],
-    lifecycle: Lifecycle,
-    active_sessions: Callable[[], int],
-) -> APIRouter:
-    """Build the routes.
+def health_route(lifecycle: Lifecycle, active_sessions: Callable[[], int]) -> APIRouter:
+    """Build `/health`, which everybody may ask.
 
     Args:
-        settings: The server's configuration.
-        manager: Knows what the providers can do.
-        client_secrets: Makes client secrets.
-        paths: Where the Realtime endpoints are.
         lifecycle: Knows whether the providers have started.
         active_sessions: Number of open sessions.
     """
@@ -94,6 +84,36 @@ def http_routes(
     async def health() -> JSONResponse:
         body = {"status": lifecycle.state, "active_sessions": active_sessions()}
         return JSONResponse(body, 200 if lifecycle.ready else 503)
+
+    return router
+
+
+def http_routes(
+    settings: Settings,
+    access: Access,
+    manager: PipelineManager,
+    client_secrets: ClientSecrets,
+    paths: list[str],
+    lifecycle: Lifecycle,
+) -> APIRouter:
+    """Build the routes that need a key, where keys are configured.
+
+    Args:
+        settings: The server's configuration.
+        access: Knows who may use them.
+        manager: Knows what the providers can do.
+        client_secrets: Makes client secrets.
+        paths: Where the Realtime endpoints are.
+        lifecycle: Knows whether the providers have started.
+    """
+
+    async def with_key(request: Request) -> None:
+        if request.method == "GET":
+            access.admit(request.headers)
+        else:
+            access.admit_operator(request.headers)
+
+    router = APIRouter(dependencies=[Depends(with_key)])
 
     @router.get("/v1/models")
     async def models() -> dict[str, Any]:
@@ -144,6 +164,22 @@ async def not_found(request: Request, _error: Exception) -> JSONResponse:
     """Answer a path that does not exist the way the service does, in JSON."""
     error = ProtocolError("not_found", f"Invalid URL ({request.method} {request.url.path})")
     return JSONResponse(error_body(error), 404)
+
+
+async def access_denied(_request: Request, denied: Exception) -> JSONResponse:
+    """Answer a request without a key, or with a wrong one, as the service does."""
+    assert isinstance(denied, AccessDenied)
+    return JSONResponse(error_body(denied.error), 401, {"WWW-Authenticate": "Bearer"})
+
+
+def origin_refused() -> JSONResponse:
+    """Answer a web page that may not connect."""
+    error = ProtocolError(
+        "origin_not_allowed",
+        "Pages of this origin may not connect; the server's operator can allow it "
+        "(server.allowed_origins).",
+    )
+    return JSONResponse(error_body(error), 403)
 
 
 def still_starting() -> JSONResponse:

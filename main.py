@@ -17,16 +17,18 @@ from typing import Any
 try:
     import uvicorn
     from fastapi import FastAPI, WebSocket
+    from fastapi.middleware.cors import CORSMiddleware
     from loguru import logger
 
     # Pipecat greets at import; `configure_logging` lets it speak when debug is on.
     logger.disable("pipecat")
 
+    from access import Access, AccessDenied, check_exposure
     from check import check, table
     from client_secrets import ClientSecrets
     from config import PRODUCT_NAME, ConfigError, Settings, load_settings, profile_names
     from connection import Connections
-    from http_routes import http_routes, not_found
+    from http_routes import access_denied, health_route, http_routes, not_found
     from lifecycle import Lifecycle
     from pipeline_manager import PipelineManager
     from providers.base import ProviderSetupError
@@ -38,6 +40,8 @@ except ModuleNotFoundError as missing:
 
 AZURE_PATHS = ("/openai/v1/realtime", "/openai/realtime")
 """Where Azure's clients look for the Realtime API (§D.7)."""
+LOOPBACK_ORIGINS = r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?"
+"""Web pages that this machine itself serves."""
 MAX_MESSAGE_BYTES = 24 * 1024 * 1024
 """Largest WebSocket message: 15 MiB of audio as base64, and room for the rest."""
 
@@ -68,7 +72,8 @@ def create_app(
         lambda: print(_banner(settings, pipelines, address), flush=True),
         on_failed_start,
     )
-    connections = Connections(settings, pipelines, client_secrets, lifecycle)
+    access = Access(settings.server, client_secrets)
+    connections = Connections(settings, pipelines, access, lifecycle)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -79,11 +84,8 @@ def create_app(
     app.state.lifecycle = lifecycle
 
     paths = list(dict.fromkeys([settings.server.ws_path, *AZURE_PATHS]))
-    app.include_router(
-        http_routes(
-            settings, pipelines, client_secrets, paths, lifecycle, lambda: connections.active
-        )
-    )
+    app.include_router(health_route(lifecycle, lambda: connections.active))
+    app.include_router(http_routes(settings, access, pipelines, client_secrets, paths, lifecycle))
 
     async def realtime(websocket: WebSocket) -> None:
         await connections.serve(websocket, azure=websocket.url.path in AZURE_PATHS)
@@ -92,6 +94,14 @@ def create_app(
         app.add_api_websocket_route(path, realtime)
         app.add_api_websocket_route(f"{path}/translations", connections.refuse_translation)
     app.add_exception_handler(404, not_found)
+    app.add_exception_handler(AccessDenied, access_denied)
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=settings.server.allowed_origins,
+        allow_origin_regex=LOOPBACK_ORIGINS,
+        allow_methods=["GET", "POST"],
+        allow_headers=["authorization", "content-type", "api-key", "openai-beta"],
+    )
     return app
 
 
@@ -149,6 +159,9 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--config", metavar="FILE", help="TOML file with settings")
     parser.add_argument("--host", help="address to bind (default 127.0.0.1)")
     parser.add_argument("--port", type=int, help="TCP port (default 8000)")
+    parser.add_argument(
+        "--insecure", action="store_true", help="listen to other machines without API keys"
+    )
     parser.add_argument("--debug", action="store_true", help="log what every stage does")
     parser.add_argument(
         "--profile", metavar="NAME", help=f"a ready-made stack: {', '.join(profile_names())}"
@@ -162,7 +175,12 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> None:
     """Run the server until it is told to stop."""
     arguments = _arguments(argv)
-    given = {"host": arguments.host, "port": arguments.port, "debug": arguments.debug or None}
+    given = {
+        "host": arguments.host,
+        "port": arguments.port,
+        "debug": arguments.debug or None,
+        "insecure": arguments.insecure or None,
+    }
     flags = {name: value for name, value in given.items() if value is not None}
     try:
         settings = load_settings(
@@ -171,6 +189,7 @@ def main(argv: list[str] | None = None) -> None:
         configure_logging(settings.server.debug)
         if arguments.check:
             raise SystemExit(run_check(settings))
+        check_exposure(settings.server)
         listener = _listener(settings)
         app = create_app(
             settings,

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from access import Access, AccessDenied
 from client_secrets import ClientSecrets
 from config import LLMConfig
 from handshake import Handshake, Refused, check_handshake, model_names
@@ -30,9 +31,9 @@ def asked(
     azure: bool = False,
 ) -> Handshake:
     configured = settings(llm=LLMConfig(model=model))
-    return check_handshake(
-        configured, query or {}, headers or {}, subprotocols or [], SECRETS, azure=azure
-    )
+    headers, subprotocols = headers or {}, subprotocols or []
+    minted = Access(configured.server, SECRETS).admit(headers, subprotocols).minted
+    return check_handshake(configured, query or {}, headers, subprotocols, minted, azure=azure)
 
 
 def connect(query: dict[str, str] | None = None, model: str | None = None) -> str:
@@ -167,10 +168,10 @@ def test_a_bad_client_secret_is_refused_wherever_it_stands(
 ) -> None:
     value = minted({"type": "realtime"}, expires_at=1) if key == "expired" else key
     request_ = json.loads(json.dumps(request_).replace("{key}", value))
-    refusal = refused(**request_)
-    assert (refusal.error.code, refusal.close_code) == ("invalid_api_key", 3000)
-    assert refusal.close_reason == "invalid_request_error.invalid_api_key"
-    assert value not in refusal.error.message
+    with pytest.raises(AccessDenied) as denied:
+        asked(**request_)
+    assert denied.value.error.code == "invalid_api_key"
+    assert value not in denied.value.error.message
 
 
 def test_a_client_secret_of_one_kind_opens_no_session_of_the_other() -> None:
