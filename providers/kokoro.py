@@ -109,8 +109,8 @@ class KokoroTTS(TTSProvider):
 
     @property
     def label(self) -> str:
-        """The model."""
-        return f"kokoro {self._model}"
+        """The model; a file goes by its name."""
+        return f"kokoro {Path(self._model).name.removesuffix('.onnx')}"
 
     async def start(self) -> None:
         """Download, load and warm up the model.

@@ -83,7 +83,8 @@ class WhisperSTT(STTProvider):
     @property
     def label(self) -> str:
         """Model and device."""
-        return f"whisper {self._name} ({self._device}, {self._compute_type})"
+        # Clients read it in errors: where a folder is concerns nobody.
+        return f"whisper {Path(self._name).name} ({self._device}, {self._compute_type})"
 
     async def start(self) -> None:
         """Find, load and warm up the model.

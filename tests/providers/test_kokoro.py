@@ -138,7 +138,7 @@ async def test_a_failure_names_the_model_and_the_next_answer_is_spoken(folder, m
 
             broken.setattr(Kokoro, "_infer", fail)
             done, _ = await answer(wire)
-        assert "TTS kokoro" in reason(done)
+        assert "TTS kokoro tiny failed" in reason(done)
         assert "no memory left" in reason(done)
         done, pcm = await answer(wire)
         assert done["status"] == "completed"

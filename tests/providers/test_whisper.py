@@ -159,7 +159,7 @@ async def test_a_failure_names_the_model_and_the_next_turn_works(model, calls):
         calls.error = RuntimeError("CUDA failed with error out of memory")
         await commit(wire)
         error = (await wire.until(UNHEARD))["error"]
-        assert "STT whisper" in error["message"]
+        assert f"STT whisper {model.name} (cpu, int8) failed" in error["message"]
         assert "out of memory" in error["message"]
         calls.error = None
         await commit(wire)
