@@ -24,6 +24,7 @@ PIPER_PITCH_HZ = 200
 def build_piper(path: Path, speakers: tuple[str, ...] = ()) -> Path:
     """Write a Piper voice to `path`, and its configuration beside it."""
     radians = 2 * np.pi * PIPER_PITCH_HZ / PIPER_RATE
+    constants = {"base": np.array([radians], np.float32)}
     inputs = [
         _value("input", TensorProto.INT64, 1, "phonemes"),
         _value("input_lengths", TensorProto.INT64, 1),
@@ -31,6 +32,7 @@ def build_piper(path: Path, speakers: tuple[str, ...] = ()) -> Path:
     ]
     if speakers:
         inputs.append(_value("sid", TensorProto.INT64, 1))
+        constants["one"] = np.array([1])
         pitch = [
             helper.make_node("Add", ["sid", "one"], ["height"]),
             helper.make_node("Cast", ["height"], ["times"], to=TensorProto.FLOAT),
@@ -38,7 +40,6 @@ def build_piper(path: Path, speakers: tuple[str, ...] = ()) -> Path:
         ]
     else:
         pitch = [helper.make_node("Identity", ["base"], ["radians"])]
-    constants = {"base": np.array([radians], np.float32), "one": np.array([1])}
     _save(_hum(inputs, "input", pitch, constants, PIPER_STEP, [1, 1, 1, -1]), path)
     config = {
         "audio": {"sample_rate": PIPER_RATE},
