@@ -81,6 +81,8 @@ class SegmentTurns(FrameProcessor):
             job: asyncio.Task[None] = self.create_task(self._transcribe(frame))
             self._jobs[item_id] = job
             job.add_done_callback(lambda _job: self._jobs.pop(item_id, None))
+            # The job reads the settings in its first step, before a turn that follows changes them.
+            await asyncio.sleep(0)
         elif isinstance(frame, TurnDiscardedFrame):
             discarded = self._jobs.get(frame.item_id)
             if discarded is not None:

@@ -1,0 +1,156 @@
+"""Fetches model files on the first start: visibly, whole or not at all, with a remedy if it fails.
+
+Several hundred megabytes take minutes. On a terminal there is a bar; in a log, where a bar would
+be noise, a line for every tenth.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+from tqdm import tqdm
+
+from config import STTConfig, TTSConfig
+from providers.base import ProviderSetupError
+
+HUB = "https://huggingface.co"
+_OFFLINE = ("1", "ON", "YES", "TRUE")
+_UNITS: Mapping[str, Any] = {"unit": "B", "unit_scale": True, "unit_divisor": 1024}
+
+T = TypeVar("T")
+
+
+class Progress(tqdm):  # type: ignore[misc]
+    """How far one file is: a bar on a terminal, else a line for every tenth."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Start; the arguments are those of tqdm."""
+        self._title = kwargs.get("desc") or ""
+        self._on_terminal = sys.stderr.isatty()
+        super().__init__(*args, **{**kwargs, "disable": not self._on_terminal})
+
+    def update(self, n: float | None = 1) -> bool | None:
+        """Count `n` more bytes."""
+        if self._on_terminal:
+            return bool(super().update(n))
+        before = self._tenths()
+        self.n += n or 0
+        if (tenths := self._tenths()) > before:
+            size = tqdm.format_sizeof(self.total, "B", 1024)
+            print(f"{self._title}: {tenths * 10} % of {size}", file=sys.stderr, flush=True)
+        return None
+
+    def _tenths(self) -> int:
+        return int(10 * self.n / self.total) if self.total else 0
+
+
+# tqdm's default lock is for several processes, and starts one to look after it.
+Progress.set_lock(threading.RLock())
+
+
+class _Stopped(Exception):
+    """Nobody waits for the download any more."""
+
+
+async def in_background(work: Callable[[type[Progress]], T]) -> T:
+    """Download on a thread; if the caller is cancelled, the thread ends at its next byte.
+
+    Args:
+        work: Does it, and reports to bars of the class it is given.
+    """
+    stopped = threading.Event()
+
+    class Stoppable(Progress):
+        def update(self, n: float | None = 1) -> bool | None:
+            if stopped.is_set():
+                raise _Stopped
+            return super().update(n)
+
+    try:
+        return await asyncio.to_thread(work, Stoppable)
+    finally:
+        stopped.set()
+
+
+def hub_address(url: str) -> str:
+    """Return an address at Hugging Face, at the mirror instead if `HF_ENDPOINT` names one."""
+    mirror = os.environ.get("HF_ENDPOINT")
+    return mirror.rstrip("/") + url.removeprefix(HUB) if mirror else url
+
+
+def hub_is_offline() -> bool:
+    """Return whether `HF_HUB_OFFLINE` forbids asking Hugging Face."""
+    return os.environ.get("HF_HUB_OFFLINE", "").upper() in _OFFLINE
+
+
+async def fetch(files: Mapping[Path, str], config: STTConfig | TTSConfig) -> None:
+    """Download the files that are not there yet, one after another.
+
+    A file appears under its name only when it is complete.
+
+    Args:
+        files: Where a file goes → its address. Missing folders are made.
+        config: Settings of the provider that needs it: time-outs and retries.
+
+    Raises:
+        ProviderSetupError: One cannot be had. Says why, and where to put it by hand.
+    """
+
+    def work(progress: type[Progress]) -> None:
+        for target, url in files.items():
+            if not target.is_file():
+                _fetch(url, target, config, progress)
+
+    await in_background(work)
+
+
+def _fetch(url: str, target: Path, config: STTConfig | TTSConfig, progress: type[Progress]) -> None:
+    print(f"Downloading {url} to {target}", file=sys.stderr, flush=True)
+    part = target.with_name(f"{target.name}.part")
+    timeout = httpx.Timeout(config.timeout_s, connect=config.connect_timeout_s)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with httpx.Client(timeout=timeout, follow_redirects=True) as client:
+                _insist(client, url, part, config.retries, progress)
+            part.replace(target)
+        finally:
+            part.unlink(missing_ok=True)
+    except (httpx.HTTPError, OSError) as error:
+        reason = str(error) or type(error).__name__
+        if isinstance(error, httpx.HTTPStatusError):
+            reason = f"HTTP {error.response.status_code}"
+        raise ProviderSetupError(
+            f"{url} could not be downloaded ({reason}). Check the network (HTTPS_PROXY is heeded) "
+            f"and the disk, or fetch it by other means and save it as {target}."
+        ) from error
+
+
+def _insist(
+    client: httpx.Client, url: str, part: Path, retries: int, progress: type[Progress]
+) -> None:
+    for left in reversed(range(retries + 1)):
+        try:
+            _download(client, url, part, progress)
+            return
+        except httpx.TransportError:
+            if not left:
+                raise
+
+
+def _download(client: httpx.Client, url: str, part: Path, progress: type[Progress]) -> None:
+    with client.stream("GET", url) as response:
+        response.raise_for_status()
+        size = int(response.headers.get("Content-Length", 0)) or None
+        title = part.name.removesuffix(".part")
+        with part.open("wb") as file, progress(total=size, desc=title, **_UNITS) as bar:
+            for piece in response.iter_raw():
+                file.write(piece)
+                bar.update(len(piece))

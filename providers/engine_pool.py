@@ -1,0 +1,71 @@
+"""Threads for engines that run in this process: bounded, shared by all sessions, heard by asyncio.
+
+A model that infers on the event loop would stop every session's audio. One that infers on
+asyncio's own threads would, when many speak at once, take them from everything else that needs
+one. So each provider has as many threads of its own as its model may run at a time; what exceeds
+them waits in line.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncGenerator, Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+class EnginePool:
+    """The threads of one provider."""
+
+    def __init__(self, name: str, threads: int) -> None:
+        """Start without a thread; the first work starts one.
+
+        Args:
+            name: Of the engine, for errors and for the threads.
+            threads: How many pieces of work may run at a time.
+        """
+        self._name = name
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix=name)
+
+    async def run(self, work: Callable[[], T]) -> T:
+        """Do one thing on a thread of the pool and return its result."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+    async def stream(self, work: Callable[[], Iterable[T]]) -> AsyncGenerator[T, None]:
+        """Iterate over what `work` returns on a thread of the pool, yielding each item when ready.
+
+        Closing the generator early stops the engine after the item it is at; work that still
+        waits for a thread is never begun. Close it with `contextlib.aclosing`.
+
+        Raises:
+            RuntimeError: The pool was closed before the work was done.
+        """
+        loop = asyncio.get_running_loop()
+        items: asyncio.Queue[tuple[T, ...]] = asyncio.Queue()
+        abandoned = threading.Event()
+
+        def produce() -> None:
+            for item in work():
+                if abandoned.is_set():
+                    return
+                loop.call_soon_threadsafe(items.put_nowait, (item,))
+
+        done = loop.run_in_executor(self._threads, produce)
+        # Runs on the loop after every item that the thread has handed over.
+        done.add_done_callback(lambda _: items.put_nowait(()))
+        try:
+            while found := await items.get():
+                yield found[0]
+            if done.cancelled():
+                raise RuntimeError(f"{self._name} was closed.")
+            done.result()
+        finally:
+            abandoned.set()
+            done.cancel()
+
+    def close(self) -> None:
+        """Begin nothing further; what is running ends by itself."""
+        self._threads.shutdown(wait=False, cancel_futures=True)

@@ -1,0 +1,189 @@
+"""Downloads of models: from a loopback server, by the code that meets the real ones."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from pathlib import Path
+
+import pytest
+
+from config import STTConfig, TTSConfig
+from providers.base import ProviderSetupError
+from providers.downloads import Progress, fetch, hub_address, in_background
+from providers.whisper_files import model_folder
+from tests.providers import tiny_whisper
+from tests.providers.file_server import FileServer, serving_files
+
+CONFIG = TTSConfig(retries=0, timeout_s=2, connect_timeout_s=2)
+VOICE = bytes(range(256)) * 4096
+"""A megabyte."""
+
+
+@pytest.fixture
+def web():
+    with serving_files() as server:
+        server.files["/voice.onnx"] = VOICE
+        yield server
+
+
+async def test_a_file_is_fetched_once_with_a_line_for_every_tenth(web, tmp_path, capsys):
+    target = tmp_path / "deep" / "voice.onnx"
+    for _ in range(2):
+        await fetch({target: f"{web.url}/voice.onnx"}, CONFIG)
+    assert target.read_bytes() == VOICE
+    assert len(web.asked) == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert str(target) in lines[0]
+    assert lines[-1] == "voice.onnx: 100 % of 1.00MB"
+    assert 2 <= len(lines) <= 11
+
+
+async def test_on_a_terminal_there_is_a_bar(web, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    await fetch({tmp_path / "voice.onnx": f"{web.url}/voice.onnx"}, CONFIG)
+    shown = capsys.readouterr().err
+    assert "voice.onnx: 100%|" in shown
+    assert "1.00M/1.00M" in shown
+
+
+async def test_a_redirect_is_followed(web, tmp_path):
+    web.files["/other"] = VOICE
+    web.redirects["/latest"] = "/other"
+    await fetch({tmp_path / "voice.onnx": f"{web.url}/latest"}, CONFIG)
+    assert (tmp_path / "voice.onnx").read_bytes() == VOICE
+
+
+@pytest.mark.parametrize(
+    ("path", "cut_after", "reason"),
+    [("/none.onnx", None, "HTTP 404"), ("/voice.onnx", 1000, "peer closed connection")],
+)
+async def test_a_failure_says_where_to_put_the_file_and_leaves_nothing_behind(
+    web, tmp_path, path, cut_after, reason
+):
+    web.cut_after = cut_after
+    target = tmp_path / "voice.onnx"
+    with pytest.raises(ProviderSetupError) as failed:
+        await fetch({target: web.url + path}, CONFIG)
+    assert reason in str(failed.value)
+    assert f"save it as {target}" in str(failed.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_host_that_is_down_and_a_disk_that_refuses_are_named(tmp_path):
+    with pytest.raises(ProviderSetupError, match="could not be downloaded"):
+        await fetch({tmp_path / "a": "http://127.0.0.1:9/a"}, CONFIG)
+    (tmp_path / "file").touch()
+    with pytest.raises(ProviderSetupError, match="disk"):
+        await fetch({tmp_path / "file" / "a": "http://127.0.0.1:9/a"}, CONFIG)
+
+
+async def test_a_broken_download_is_tried_again_as_often_as_configured(web, tmp_path):
+    web.cut_after, web.cuts = 1000, 1
+    config = TTSConfig(retries=1)
+    await fetch({tmp_path / "voice.onnx": f"{web.url}/voice.onnx"}, config)
+    assert (tmp_path / "voice.onnx").read_bytes() == VOICE
+    assert len(web.asked) == 2
+
+
+async def test_a_server_that_falls_silent_is_given_up_on(web, tmp_path):
+    go_on = threading.Event()
+    web.half_way = go_on.wait
+    config = TTSConfig(retries=0, timeout_s=0.1)
+    with pytest.raises(ProviderSetupError, match="timed out"):
+        await fetch({tmp_path / "voice.onnx": f"{web.url}/voice.onnx"}, config)
+    go_on.set()
+
+
+async def test_a_cancelled_start_stops_the_download():
+    half, go_on, over = threading.Event(), threading.Event(), threading.Event()
+
+    def pause() -> None:
+        half.set()
+        go_on.wait()
+
+    def work(progress: type[Progress]) -> None:
+        try:
+            with progress(total=2, desc="model") as bar:
+                bar.update(1)
+                pause()
+                bar.update(1)
+        finally:
+            over.set()
+
+    task = asyncio.create_task(in_background(work))
+    await asyncio.to_thread(half.wait)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    go_on.set()
+    await asyncio.to_thread(over.wait)
+
+
+def test_a_mirror_of_hugging_face_is_used(monkeypatch):
+    address = "https://huggingface.co/rhasspy/piper-voices"
+    assert hub_address(address) == address
+    monkeypatch.setenv("HF_ENDPOINT", "https://mirror.example/")
+    assert hub_address(address) == "https://mirror.example/rhasspy/piper-voices"
+
+
+class Hub:
+    """The few addresses of Hugging Face that a download needs."""
+
+    def __init__(self, web: FileServer, folder: Path) -> None:
+        self.web = web
+        repository, commit = "Systran/faster-whisper-tiny", "c" * 40
+        names = [file.name for file in folder.iterdir()]
+        siblings = ",".join(f'{{"rfilename": "{name}"}}' for name in [*names, "README.md"])
+        listing = f'{{"id": "{repository}", "sha": "{commit}", "siblings": [{siblings}]}}'
+        web.files[f"/api/models/{repository}"] = listing.encode()
+        for name in names:
+            content = (folder / name).read_bytes()
+            web.files[f"/{repository}/resolve/main/{name}"] = content
+        web.headers = {"X-Repo-Commit": commit, "ETag": '"etag"'}
+
+
+@pytest.fixture
+def hub(web, tmp_path, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", web.url)
+    monkeypatch.setattr(
+        "huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE",
+        web.url + "/{repo_id}/resolve/{revision}/{filename}",
+    )
+    return Hub(web, tiny_whisper.build(tmp_path / "source"))
+
+
+async def test_whisper_comes_from_the_hub_once_and_then_needs_no_network(hub, tmp_path, capsys):
+    config, cache = STTConfig(), tmp_path / "cache"
+    folder = await model_folder("tiny", config, cache)
+    assert (folder / "model.bin").stat().st_size == len(
+        hub.web.files["/Systran/faster-whisper-tiny/resolve/main/model.bin"]
+    )
+    assert "model.bin: 100 %" in capsys.readouterr().err
+    assert not any("README" in asked for asked in hub.web.asked)
+    asked = len(hub.web.asked)
+    assert await model_folder("tiny", config, cache) == folder
+    assert len(hub.web.asked) == asked
+
+
+async def test_a_cache_that_lacks_a_file_is_completed(hub, tmp_path):
+    cache = tmp_path / "cache"
+    folder = await model_folder("tiny", STTConfig(), cache)
+    (folder / "tokenizer.json").unlink()
+    assert (await model_folder("tiny", STTConfig(), cache) / "tokenizer.json").is_file()
+
+
+async def test_an_unknown_repository_and_a_forbidden_download_name_the_remedy(
+    hub, tmp_path, monkeypatch
+):
+    with pytest.raises(ProviderSetupError, match=r"owner/none.*stt\.model"):
+        await model_folder("owner/none", STTConfig(), tmp_path / "cache")
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(ProviderSetupError, match="HF_HUB_OFFLINE"):
+        await model_folder("tiny", STTConfig(), tmp_path / "cache")
+
+
+async def test_a_hub_that_is_down_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
+    with pytest.raises(ProviderSetupError, match="HTTPS_PROXY"):
+        await model_folder("tiny", STTConfig(), tmp_path / "cache")
