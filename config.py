@@ -80,6 +80,8 @@ class ServerConfig(_Group):
     """Signs client secrets; replicas that share it accept each other's. Unset: a random one."""
     session_limit_minutes: float = Field(60, gt=0, le=525600)
     """Minutes after which a session is closed (§D.8)."""
+    shutdown_grace_s: float = Field(10, ge=0, le=3600)
+    """Seconds that running responses may take to end when the server is told to stop."""
     debug: bool = False
     """Log what Pipecat and every stage do, instead of one line per session and per turn."""
 

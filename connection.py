@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Any
@@ -16,7 +17,7 @@ from beta_events import read_minted
 from config import Settings
 from dialect import Dialect, GADialect
 from handshake import SUBPROTOCOL, Handshake, Refused, check_handshake
-from http_routes import error_body, origin_refused, still_starting
+from http_routes import error_body, not_ready, origin_refused
 from lifecycle import Lifecycle
 from pipeline_manager import PipelineManager
 from protocol import ProtocolError, error_event, serialize
@@ -25,6 +26,9 @@ from session_config import SessionConfig
 from session_start import Patch, start_session
 from transport import ClientGone, RealtimeTransport
 from turn_log import TurnLog
+
+CLOSING_S = 5
+"""Time that clients have to take what is left for them, beyond the grace period."""
 
 
 class Connections:
@@ -49,12 +53,22 @@ class Connections:
         self._manager = manager
         self._access = access
         self._lifecycle = lifecycle
-        self._sessions: set[str] = set()
+        self._sessions: dict[str, tuple[RealtimeTransport, asyncio.Task[Any] | None]] = {}
 
     @property
     def active(self) -> int:
         """Number of open sessions."""
         return len(self._sessions)
+
+    async def drain(self) -> None:
+        """Open no session any more, and wait until those there are have ended."""
+        self._lifecycle.drain()
+        grace_s = self._settings.server.shutdown_grace_s
+        tasks = [task for _transport, task in self._sessions.values() if task is not None]
+        for transport, _task in list(self._sessions.values()):
+            transport.leave(grace_s)
+        if tasks:
+            await asyncio.wait(tasks, timeout=grace_s + CLOSING_S)
 
     async def serve(self, websocket: WebSocket, *, azure: bool = False) -> None:
         """Serve one connection.
@@ -67,7 +81,7 @@ class Connections:
             azure: Whether it came by Azure's path.
         """
         if not self._lifecycle.ready:
-            await websocket.send_denial_response(still_starting())
+            await websocket.send_denial_response(not_ready(self._lifecycle))
             return
         if not self._access.admits_origin(websocket.headers.get("origin")):
             await websocket.send_denial_response(origin_refused())
@@ -137,10 +151,11 @@ class Connections:
     ) -> None:
         session = RealtimeSession(config, dialect)
         session_id = config.id
-        self._sessions.add(session_id)
+        transport = RealtimeTransport(session, self._manager, log, dialect)
+        self._sessions[session_id] = transport, asyncio.current_task()
         reason = "the server failed"
         try:
-            reason = await RealtimeTransport(session, self._manager, log, dialect).run(wire)
+            reason = await transport.run(wire)
         # A mistake of ours must neither look like a network failure nor go unnoticed (§D.7).
         except Exception:
             logger.exception(f"{session_id} failed")
@@ -153,7 +168,7 @@ class Connections:
                 await wire.send(serialize(error_event(error)))
             await wire.close(1011, "internal error")
         finally:
-            self._sessions.discard(session_id)
+            del self._sessions[session_id]
             log.closed(reason)
 
 

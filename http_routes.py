@@ -126,7 +126,7 @@ def http_routes(
     @router.get("/v1/audio/voices")
     async def voices() -> JSONResponse:
         if not lifecycle.ready:
-            return still_starting()
+            return not_ready(lifecycle)
         known = manager.tts.list_voices()
         return JSONResponse(
             {
@@ -182,14 +182,19 @@ def origin_refused() -> JSONResponse:
     return JSONResponse(error_body(error), 403)
 
 
-def still_starting() -> JSONResponse:
-    """Answer what needs the models before they are loaded."""
-    error = ProtocolError(
-        "server_starting",
-        "The server is loading its models; try again in a few seconds. GET /health says when it "
-        "is ready.",
-        type_="server_error",
-    )
+def not_ready(lifecycle: Lifecycle) -> JSONResponse:
+    """Answer what needs the models while they are being loaded, or when the server is to stop."""
+    if lifecycle.state == "draining":
+        error = ProtocolError(
+            "server_draining", "The server is shutting down; connect again.", type_="server_error"
+        )
+    else:
+        error = ProtocolError(
+            "server_starting",
+            "The server is loading its models; try again in a few seconds. GET /health says when "
+            "it is ready.",
+            type_="server_error",
+        )
     return JSONResponse(error_body(error), 503, {"Retry-After": "2"})
 
 
@@ -200,7 +205,7 @@ def _answering(
 
     async def endpoint(request: Request) -> JSONResponse:
         if not lifecycle.ready:
-            return still_starting()
+            return not_ready(lifecycle)
         try:
             return JSONResponse(action(await _body(request)))
         except ProtocolError as error:

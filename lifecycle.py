@@ -1,4 +1,4 @@
-"""Where the server is in its life: starting while models load, then ready for sessions.
+"""Where the server is in its life: starting while models load, ready for sessions, draining.
 
 The port is open from the beginning, so that `/health` can say what the server is waiting for.
 """
@@ -17,7 +17,7 @@ from loguru import logger
 from pipeline_manager import PipelineManager
 from providers.base import ProviderSetupError
 
-State = Literal["starting", "healthy", "failed"]
+State = Literal["starting", "healthy", "draining", "failed"]
 
 
 def _end_process() -> None:
@@ -44,7 +44,7 @@ class Lifecycle:
         self._manager = manager
         self._announce = announce
         self._give_up = give_up or _end_process
-        self._started = asyncio.Event()
+        self._start_over = asyncio.Event()
 
     @property
     def ready(self) -> bool:
@@ -53,7 +53,12 @@ class Lifecycle:
 
     async def started(self) -> None:
         """Wait until the server is ready, or has failed to become so."""
-        await self._started.wait()
+        await self._start_over.wait()
+
+    def drain(self) -> None:
+        """Let nobody in any more."""
+        if self.ready:
+            self.state = "draining"
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -64,7 +69,7 @@ class Lifecycle:
         finally:
             start.cancel()
             await asyncio.wait([start])
-            if self.ready:
+            if self.state in ("healthy", "draining"):
                 await self._manager.close()
 
     async def _start(self) -> None:
@@ -81,4 +86,4 @@ class Lifecycle:
             self.state = "healthy"
             self._announce()
         finally:
-            self._started.set()
+            self._start_over.set()

@@ -11,7 +11,7 @@ import os
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Any
 
 try:
@@ -28,6 +28,7 @@ try:
     from client_secrets import ClientSecrets
     from config import PRODUCT_NAME, ConfigError, Settings, load_settings, profile_names
     from connection import Connections
+    from draining_server import DrainingServer
     from http_routes import access_denied, health_route, http_routes, not_found
     from lifecycle import Lifecycle
     from pipeline_manager import PipelineManager
@@ -82,6 +83,7 @@ def create_app(
 
     app = FastAPI(title=PRODUCT_NAME, lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.lifecycle = lifecycle
+    app.state.connections = connections
 
     paths = list(dict.fromkeys([settings.server.ws_path, *AZURE_PATHS]))
     app.include_router(health_route(lifecycle, lambda: connections.active))
@@ -208,10 +210,8 @@ def main(argv: list[str] | None = None) -> None:
         ws_per_message_deflate=False,
         timeout_graceful_shutdown=5,
     )
-    server = uvicorn.Server(config)
-    # After a clean end uvicorn raises Ctrl-C once more, for whoever called it.
-    with suppress(KeyboardInterrupt):
-        server.run(sockets=[listener])
+    server = DrainingServer(config, app.state.connections.drain)
+    server.run(sockets=[listener])
     if app.state.lifecycle.state == "failed":
         raise SystemExit(1)
 

@@ -409,6 +409,10 @@ class RealtimeSession:
         """An answer ended; the user's silence begins when the client has played it."""
         self._quiet_from_ms = int(self.turns.written_ms + audio_ms)
 
+    def go_away(self) -> list[Effect]:
+        """End the session: the server stops. Clients of the service reconnect on this code."""
+        return [Close(1001, "The server is shutting down.")]
+
     # --- turns ----------------------------------------------------------------
 
     def _committed(self, turn: ClosedTurn) -> list[Effect]:

@@ -51,6 +51,11 @@ class Responses:
         """The response that writes to the conversation."""
         return next((r for r in self._open.values() if r.spec.in_conversation), None)
 
+    @property
+    def running(self) -> bool:
+        """Whether any response is still to be finished."""
+        return bool(self._open)
+
     def is_active(self, response_id: str) -> bool:
         """Whether the response is still to be finished."""
         return response_id in self._open

@@ -104,6 +104,7 @@ class RealtimeTransport(BaseTransport):
         self._dialect = dialect or GADialect(session.config.kind)
         self._outbox = Outbox()
         self._closing: Close | None = None
+        self._leaving = False
         self._input = TurnInput()
         self._hearing = TurnHearing(self._push, self)
         self._output = TranscriptOutput(
@@ -160,6 +161,15 @@ class RealtimeTransport(BaseTransport):
             expiry.cancel()
             await asyncio.shield(self._release(hearing))
         return reason
+
+    def leave(self, grace_s: float) -> None:
+        """End the session when no response is running any more, but within `grace_s`."""
+        self._leaving = True
+        asyncio.get_running_loop().call_later(grace_s, self._go_away)
+        self._perform([])
+
+    def _go_away(self) -> None:
+        self._perform(self._session.go_away())
 
     def _expire(self) -> None:
         self._perform(self._session.expire())
@@ -271,6 +281,9 @@ class RealtimeTransport(BaseTransport):
                     self._responses.stop(response_id)
         for item_id, text in understood:
             self.turn_understood(item_id, text)
+        if self._leaving and not self._session.responses.running:
+            self._leaving = False
+            self._go_away()
 
     async def _carry_out(self) -> None:
         while True:

@@ -1,0 +1,48 @@
+"""uvicorn, ending politely: the first signal lets sessions finish, the second ends at once."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable
+from types import FrameType
+
+import uvicorn
+
+
+class DrainingServer(uvicorn.Server):
+    """A server that is told when to let nobody in any more, before it closes its connections."""
+
+    def __init__(self, config: uvicorn.Config, drain: Callable[[], Awaitable[None]]) -> None:
+        """Prepare.
+
+        Args:
+            config: uvicorn's configuration.
+            drain: Called at the first signal; the server ends when it returns.
+        """
+        super().__init__(config)
+        self._drain = drain
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._drained: asyncio.Task[None] | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Remember the loop: signals arrive outside of it."""
+        self._loop = asyncio.get_running_loop()
+        await super().startup(sockets=sockets)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Take a signal. uvicorn would raise it once more at the end, and the exit code be its."""
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._signalled)
+
+    def _signalled(self) -> None:
+        if self._drained is None:
+            self._drained = asyncio.create_task(self._drain_and_end(), name="drain")
+        else:
+            self.should_exit = self.force_exit = True
+
+    async def _drain_and_end(self) -> None:
+        try:
+            await self._drain()
+        finally:
+            self.should_exit = True

@@ -1,0 +1,124 @@
+"""How the server ends: nobody new is let in, answers are finished, and the exit code is 0."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from tests.wire_client import WireClient, client
+
+ROOT = Path(__file__).parent.parent
+SLOW = {"text": "One, two, three, four, five, six, seven, eight.", "word_ms": 150}
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals")
+
+
+@dataclass
+class Process:
+    """A server in a process of its own."""
+
+    process: asyncio.subprocess.Process
+    http: str
+
+    @property
+    def url(self) -> str:
+        return f"{self.http.replace('http', 'ws')}/v1/realtime"
+
+    async def ended(self) -> int:
+        async with asyncio.timeout(30):
+            return await self.process.wait()
+
+    async def health(self) -> tuple[int, str]:
+        async with httpx.AsyncClient() as http:
+            answer = await http.get(f"{self.http}/health")
+        return answer.status_code, answer.json()["status"]
+
+
+@asynccontextmanager
+async def server(**environment: str) -> AsyncIterator[Process]:
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("REALTIME_")}
+    scripted = {f"REALTIME_{kind}__PROVIDER": "scripted" for kind in ("STT", "LLM", "TTS")}
+    slow = {"REALTIME_LLM__OPTIONS": json.dumps(SLOW)}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "main.py",
+        "--port",
+        "0",
+        cwd=ROOT,
+        env={**kept, **scripted, **slow, **environment, "PYTHONUNBUFFERED": "1"},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    assert process.stdout is not None
+    try:
+        async with asyncio.timeout(60):
+            while not (
+                found := re.search(rb"ws://localhost:(\d+)", await process.stdout.readline())
+            ):
+                pass
+        yield Process(process, f"http://127.0.0.1:{int(found[1])}")
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+
+async def close_code(wire: WireClient) -> int:
+    with pytest.raises(ConnectionClosed) as closed:
+        while True:
+            await wire.receive()
+    assert closed.value.rcvd is not None
+    return closed.value.rcvd.code
+
+
+async def test_a_running_answer_is_finished_and_nobody_else_is_let_in():
+    async with server() as running, client(running.url) as wire, client(running.url) as idle:
+        await wire.say("hi")
+        await wire.until("response.created")
+        running.process.send_signal(signal.SIGTERM)
+        assert await close_code(idle) == 1001
+        assert await running.health() == (503, "draining")
+        with pytest.raises(InvalidStatus) as refused:
+            await connect(running.url)
+        assert refused.value.response.status_code == 503
+        done = (await wire.until("response.done"))["response"]
+        assert done["status"] == "completed"
+        assert await close_code(wire) == 1001
+        assert await running.ended() == 0
+
+
+async def test_an_answer_that_takes_longer_than_the_grace_period_is_cut():
+    async with server(REALTIME_SERVER__SHUTDOWN_GRACE_S="0.2") as running:
+        async with client(running.url) as wire:
+            await wire.say("hi")
+            await wire.until("response.created")
+            running.process.send_signal(signal.SIGTERM)
+            assert await close_code(wire) == 1001
+            assert "response.done" not in wire.types()
+        assert await running.ended() == 0
+
+
+async def test_a_second_signal_ends_at_once():
+    async with server() as running, client(running.url) as wire:
+        await wire.say("hi")
+        await wire.until("response.created")
+        running.process.send_signal(signal.SIGINT)
+        while await running.health() != (503, "draining"):
+            pass
+        running.process.send_signal(signal.SIGINT)
+        await close_code(wire)
+        assert "response.done" not in wire.types()
+        assert await running.ended() == 0
