@@ -123,6 +123,8 @@ class EdgeTTSService(TTSService):
                 async for pcm in stream:
                     yield TTSAudioRawFrame(pcm, WIRE_RATE, 1, context_id=context_id)
         except EdgeError as error:
+            # The response has failed: its other clauses need not be asked for.
+            await self.set_usable(False)
             yield ErrorFrame(f"{error} ({self._voice})", exception=error, category=error.category)
 
     async def tts_process_generator(

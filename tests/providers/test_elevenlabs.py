@@ -21,7 +21,8 @@ from generation import OPENAI_VOICES
 from providers import tts
 from providers.base import ProviderSetupError
 from providers.elevenlabs import ElevenLabsTTS
-from tests.providers.fakes.elevenlabs import CHARACTER_MS, KEY, FakeElevenLabs, tone
+from tests.providers.fakes.elevenlabs import CHARACTER_MS, KEY, FakeElevenLabs
+from tests.providers.fakes.tone import tone
 from tests.providers.speaking import answer, audio, failure, free_port, mute_server, voice
 from tests.providers.stage import running
 
@@ -74,6 +75,18 @@ async def test_audio_is_streamed(fake):
         await wire.say("hi")
         await wire.until("response.output_audio.delta")
         fake.go_on.set()
+        done = (await wire.until("response.done"))["response"]
+        assert done["status"] == "completed"
+        assert audio(wire) == spoken(CLAUSES)
+
+
+async def test_a_slow_service_is_waited_for(fake):
+    # Pipecat takes an answer for complete after 3 s of silence.
+    fake.go_on.clear()
+    async with voice(settings(fake.port)) as wire:
+        await wire.say("hi")
+        await wire.until("response.output_audio.delta")
+        asyncio.get_running_loop().call_later(3.5, fake.go_on.set)
         done = (await wire.until("response.done"))["response"]
         assert done["status"] == "completed"
         assert audio(wire) == spoken(CLAUSES)

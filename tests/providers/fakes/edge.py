@@ -22,7 +22,8 @@ import pytest
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.http11 import Request, Response
 
-RATE = 24000
+from tests.providers.fakes.tone import RATE, tone
+
 CHARACTER_MS = 20
 MESSAGE_BYTES = 720
 
@@ -38,16 +39,10 @@ Failure = Literal[
 ]
 
 
-def pitch(clause: int) -> int:
-    """Return the frequency of the nth clause in Hz."""
-    return 300 + 200 * clause
-
-
 @cache
-def mp3(frequency: int, milliseconds: int) -> bytes:
-    """Return a tone as Edge sends speech: MP3, 24 kHz, mono, 48 kbit/s."""
-    at = np.arange(RATE * milliseconds // 1000) / RATE
-    pcm = (8000 * np.sin(2 * np.pi * frequency * at)).astype("<i2")
+def mp3(clause: int, milliseconds: int) -> bytes:
+    """Return the nth clause as Edge sends speech: MP3, 24 kHz, mono, 48 kbit/s."""
+    pcm = np.frombuffer(tone(clause, milliseconds), "<i2")
     encoder = av.CodecContext.create("libmp3lame", "w")
     encoder.sample_rate, encoder.layout, encoder.format = RATE, "mono", "s16p"
     encoder.bit_rate = 48000
@@ -123,7 +118,7 @@ class FakeEdge:
         if failing == "no audio":
             await socket.send("Path:turn.end\r\n\r\n{}")
             return
-        audio = mp3(pitch(len(self.texts)), len(text) * CHARACTER_MS)
+        audio = mp3(len(self.texts), len(text) * CHARACTER_MS)
         if failing == "garbage audio":
             audio = b"this is no audio " * 200
         self.texts.append(text)
@@ -144,6 +139,7 @@ class FakeEdge:
                 await socket.close()
                 return
             await self.go_on.wait()
+            socket.transport.resume_reading()
         await socket.send("Path:turn.end\r\n\r\n{}")
 
     @asynccontextmanager

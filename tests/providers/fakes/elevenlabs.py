@@ -15,22 +15,16 @@ from http import HTTPStatus
 from typing import Any, Literal
 from urllib.parse import parse_qs, unquote, urlsplit
 
-import numpy as np
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.http11 import Request, Response
 
+from tests.providers.fakes.tone import RATE, tone
+
 KEY = "xi-test-key"
-RATE = 24000
 CHARACTER_MS = 10
 MESSAGE_CHARACTERS = 10
 
 Failure = Literal["hang", "cut", "close", "end", "silent", "garbage", "hang in the middle", "dead"]
-
-
-def tone(clause: int, milliseconds: int) -> bytes:
-    """Return the audio of the nth clause: 16-bit mono PCM at 24 kHz."""
-    at = np.arange(RATE * milliseconds // 1000) / RATE
-    return (8000 * np.sin(2 * np.pi * (300 + 200 * clause) * at)).astype("<i2").tobytes()
 
 
 class FakeElevenLabs:
@@ -168,6 +162,7 @@ class FakeElevenLabs:
                 # Not even a goodbye is answered.
                 socket.transport.pause_reading()
             await self.go_on.wait()
+            socket.transport.resume_reading()
         return True
 
     @asynccontextmanager
