@@ -13,7 +13,15 @@ from typing import Self
 
 from pipecat.frames.frames import AggregatedTextFrame
 from pipecat.utils.errors import ErrorCategory, classify_http_status_code
-from pydantic import Base64Bytes, BaseModel, Field, ValidationError, model_validator
+from pydantic import (
+    Base64Bytes,
+    BaseModel,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+    model_validator,
+)
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from audio_utils import BYTES_PER_SAMPLE, WIRE_RATE
@@ -74,6 +82,16 @@ class Message(BaseModel):
     final: bool | None = Field(None, alias="isFinal")
     error: str | None = None
     message: str | None = None
+
+    @field_validator("alignment", mode="wrap")
+    @classmethod
+    def _optional(cls, value: object, parse: ValidatorFunctionWrapHandler) -> Alignment | None:
+        """Do without an alignment that cannot be read: the audio counts."""
+        try:
+            alignment: Alignment | None = parse(value)
+        except ValidationError:
+            return None
+        return alignment
 
     def raise_error(self) -> None:
         """Raise what the service reports, if it reports an error."""

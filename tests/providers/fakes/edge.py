@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import cache
 from html import unescape
 from http import HTTPStatus
@@ -20,6 +20,7 @@ import edge_tts.communicate
 import numpy as np
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
 from tests.providers.fakes.tone import RATE, tone
@@ -90,7 +91,8 @@ class FakeEdge:
 
     async def _serve(self, socket: ServerConnection) -> None:
         try:
-            await self._answer(socket)
+            with suppress(ConnectionClosed):
+                await self._answer(socket)
         finally:
             self.left.set()
 

@@ -10,12 +10,13 @@ import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from http import HTTPStatus
 from typing import Any, Literal
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from websockets.asyncio.server import ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
 from tests.providers.fakes.tone import RATE, tone
@@ -50,7 +51,7 @@ class FakeElevenLabs:
         """What happens after the first audio; `hang`, `silent` and `garbage` instead of it."""
         self.failures = 1000
         """How many connections `fail` concerns."""
-        self.aligned = True
+        self.alignment: Literal["exact", "none", "nonsense"] = "exact"
 
     def recover(self) -> None:
         self.refusal = self.error = self.fail = None
@@ -80,7 +81,8 @@ class FakeElevenLabs:
     async def _serve(self, socket: ServerConnection) -> None:
         self.open.add(socket)
         try:
-            await self._conversation(socket)
+            with suppress(ConnectionClosed):
+                await self._conversation(socket)
         finally:
             self.open.discard(socket)
             self.left.set()
@@ -129,11 +131,12 @@ class FakeElevenLabs:
             chars = text[start : start + MESSAGE_CHARACTERS]
             samples = RATE * CHARACTER_MS // 1000
             piece = pcm[start * samples * 2 :][: len(chars) * samples * 2]
-            alignment = {
+            exact = {
                 "chars": list(chars),
                 "charStartTimesMs": [n * CHARACTER_MS for n in range(len(chars))],
                 "charDurationsMs": [CHARACTER_MS] * len(chars),
             }
+            alignments = {"exact": exact, "none": None, "nonsense": {**exact, "chars": ["?"]}}
             await socket.send(
                 json.dumps(
                     {
@@ -141,7 +144,7 @@ class FakeElevenLabs:
                         "isFinal": None,
                         "contextId": context,
                         "normalizedAlignment": None,
-                        "alignment": alignment if self.aligned else None,
+                        "alignment": alignments[self.alignment],
                     }
                 )
             )
