@@ -1,7 +1,7 @@
 """One clause read aloud by Microsoft Edge's voices: the MP3 as it arrives, or the reason why not.
 
-`edge-tts` speaks the protocol. Two things it leaves to its user: noticing that a stream was cut or
-has fallen silent, and giving up without waiting 10 s for the other side to say goodbye.
+`edge-tts` speaks the protocol, on a connection per clause. It leaves to its user to notice that a
+stream was cut or has fallen silent.
 """
 
 from __future__ import annotations
@@ -34,17 +34,6 @@ class EdgeError(Exception):
         self.refused = refused
 
 
-class _Connection(aiohttp.TCPConnector):
-    """The connection of one clause; nothing to share, as a WebSocket has it to itself."""
-
-    async def close(self, *, abort_ssl: bool = False) -> None:
-        """Stay: edge-tts closes it after its first attempt, and then makes another with it."""
-
-    async def drop(self) -> None:
-        """End it, whatever the other side does."""
-        await super().close(abort_ssl=True)
-
-
 async def read_aloud(
     text: str, voice: str, config: TTSConfig, *, pitch: str, volume: str
 ) -> AsyncGenerator[bytes, None]:
@@ -60,8 +49,7 @@ async def read_aloud(
     Raises:
         EdgeError: There is no audio, or not all of it.
     """
-    connector = _Connection()
-    communicate = Communicate(text, voice, pitch=pitch, volume=volume, connector=connector)
+    communicate = Communicate(text, voice, pitch=pitch, volume=volume)
     # Its arguments take whole seconds only. The second bounds the handshake's answer.
     communicate.session_timeout = aiohttp.ClientTimeout(
         total=None, sock_connect=config.connect_timeout_s, sock_read=config.connect_timeout_s
@@ -81,8 +69,7 @@ async def read_aloud(
         if received != communicate.state["cumulative_audio_bytes"]:
             raise EdgeError("the stream was cut in the middle", ErrorCategory.CONNECTIVITY)
     finally:
-        # A dead connection has no closing handshake to wait for.
-        await connector.drop()
+        # A read that is cancelled says goodbye, and does not wait for an answer.
         step.cancel()
         await asyncio.wait({step})
         await stream.aclose()

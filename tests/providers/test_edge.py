@@ -121,7 +121,7 @@ async def test_stopping_does_not_wait_for_a_service_that_hangs(fake):
         text = AggregatedTextFrame("Hello there.", "sentence")
         await pipeline.push(LLMFullResponseStartFrame(), text)
         await pipeline.stage.until(TTSAudioRawFrame)
-        # The WebSocket's goodbye may take 10 s.
+        # aiohttp gives the other side 10 s for its goodbye.
         async with asyncio.timeout(5):
             await pipeline.stop()
 

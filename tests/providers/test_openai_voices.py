@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 import pytest
@@ -12,7 +11,7 @@ from generation import OPENAI_VOICES
 from providers import tts
 from providers.base import ProviderSetupError, TTSProvider, VoiceInfo
 from tests.fake_openai import FakeOpenAI
-from tests.providers.speaking import answer, failure, free_port, mute_server, voice
+from tests.providers.speaking import answer, failure, free_port, voice
 from tests.running_server import serving
 
 KOKORO = ["af_alloy", "af_heart", "am_echo", "bm_fable", "jf_alpha", "zf_xiaobei"]
@@ -120,9 +119,12 @@ async def test_a_server_that_was_away_at_the_start_is_asked_later():
 
 async def test_a_server_that_does_not_answer_the_question_is_asked_once(monkeypatch):
     monkeypatch.setattr("providers.openai_voices.PATIENCE_S", 0.2)
-    async with mute_server() as port, asyncio.timeout(20):
-        provider = await started(port)
-    assert provider.named_voices == {}
+    fake = FakeOpenAI()
+    fake.voices_hang = True
+    async with serving(fake.app) as port, voice(settings(port)) as wire:
+        assert (await answer(wire))["status"] == "completed"
+    assert {speech["voice"] for speech in fake.speeches} == {"alloy"}
+    assert fake.voices_asked == 1
 
 
 async def test_openai_itself_is_not_asked(monkeypatch):
