@@ -30,6 +30,11 @@ class FakeOpenAI:
         self.refused = 0
         self.refusal = "the fake refuses"
         self.cut = False
+        self.voices: Any = None
+        """What it answers when asked for its voices; None: it does not know the question."""
+        self.voices_asked = 0
+        self.voices_hang = False
+        self.app.get("/v1/audio/voices")(self.list_voices)
         self.app.post("/v1/chat/completions")(self.chat)
         self.app.post("/v1/audio/transcriptions")(self.transcribe)
         self.app.post("/v1/audio/speech")(self.speak)
@@ -92,6 +97,17 @@ class FakeOpenAI:
             fields["audio"] = await _read(upload)
         self.transcriptions.append(fields)
         return JSONResponse({"text": self.transcript})
+
+    async def list_voices(self, request: Request) -> Response:
+        self.voices_asked += 1
+        if self.voices_hang:
+            while (await request.receive())["type"] != "http.disconnect":
+                pass
+        if self.voices is None:
+            return JSONResponse({"detail": "Not Found"}, status_code=404)
+        if isinstance(self.voices, bytes):
+            return Response(self.voices, media_type="application/json")
+        return JSONResponse(self.voices)
 
     async def speak(self, request: Request) -> Response:
         self.speeches.append(await request.json())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from config import Settings, load_settings
-from main import MAX_MESSAGE_BYTES, create_app
+from main import MAX_MESSAGE_BYTES, create_app, listen
 from pipeline_manager import PipelineManager
 
 SCRIPTED: dict[str, dict[str, Any]] = {
@@ -65,10 +64,9 @@ def scripted_settings(**changed: dict[str, Any]) -> Settings:
 
 
 @asynccontextmanager
-async def serving(app: FastAPI) -> AsyncIterator[int]:
-    """Serve an application on a free loopback port; yields the port."""
-    listener = socket.socket()
-    listener.bind(("127.0.0.1", 0))
+async def serving(app: FastAPI, port: int = 0) -> AsyncIterator[int]:
+    """Serve an application on a loopback port, a free one unless given; yields the port."""
+    listener = listen("127.0.0.1", port)
     config = uvicorn.Config(
         app,
         log_level="critical",

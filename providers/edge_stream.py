@@ -1,0 +1,106 @@
+"""One clause read aloud by Microsoft Edge's voices: the MP3 as it arrives, or the reason why not.
+
+`edge-tts` speaks the protocol, on a connection per clause. It leaves to its user to notice that a
+stream was cut or has fallen silent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+
+import aiohttp
+from edge_tts import Communicate
+from edge_tts.exceptions import EdgeTTSException, NoAudioReceived, SkewAdjustmentError
+from edge_tts.typing import TTSChunk
+from pipecat.utils.errors import ErrorCategory, classify_http_status_code
+
+from config import TTSConfig
+
+
+class EdgeError(Exception):
+    """Why the service does not speak."""
+
+    def __init__(self, reason: str, category: ErrorCategory, *, refused: bool = False) -> None:
+        """Take note of a failure.
+
+        Args:
+            reason: What happened.
+            category: What kind of failure it is.
+            refused: Whether the service would only say the same again.
+        """
+        super().__init__(reason)
+        self.category = category
+        self.refused = refused
+
+
+async def read_aloud(
+    text: str, voice: str, config: TTSConfig, *, pitch: str, volume: str
+) -> AsyncGenerator[bytes, None]:
+    """Yield the MP3 of `text`.
+
+    Args:
+        text: One clause.
+        voice: Microsoft's name of a voice.
+        config: Its time-outs.
+        pitch: Change of pitch, such as `+5Hz`.
+        volume: Change of volume, such as `-10%`.
+
+    Raises:
+        EdgeError: There is no audio, or not all of it.
+    """
+    communicate = Communicate(text, voice, pitch=pitch, volume=volume)
+    # Its arguments take whole seconds only. The second bounds the handshake's answer.
+    communicate.session_timeout = aiohttp.ClientTimeout(
+        total=None, sock_connect=config.connect_timeout_s, sock_read=config.connect_timeout_s
+    )
+    stream = communicate.stream()
+    received = 0
+    # The first piece has a connection to wait for.
+    patience = config.connect_timeout_s + config.timeout_s
+    step = asyncio.ensure_future(_next(stream))
+    try:
+        while (piece := await _within(patience, step, config)) is not None:
+            if piece["type"] == "audio":
+                received += len(piece["data"])
+                yield piece["data"]
+            patience = config.timeout_s
+            step = asyncio.ensure_future(_next(stream))
+        if received != communicate.state["cumulative_audio_bytes"]:
+            raise EdgeError("the stream was cut in the middle", ErrorCategory.CONNECTIVITY)
+    finally:
+        # A read that is cancelled says goodbye, and does not wait for an answer.
+        step.cancel()
+        await asyncio.wait({step})
+        await stream.aclose()
+
+
+async def _next(stream: AsyncGenerator[TTSChunk, None]) -> TTSChunk | None:
+    return await anext(stream, None)
+
+
+async def _within(
+    seconds: float, step: asyncio.Future[TTSChunk | None], config: TTSConfig
+) -> TTSChunk | None:
+    """Wait for a step of the stream; turn what it raises into an `EdgeError`."""
+    await asyncio.wait({step}, timeout=seconds)
+    if not step.done():
+        raise EdgeError(f"nothing came for {config.timeout_s:g} s", ErrorCategory.CONNECTIVITY)
+    try:
+        return step.result()
+    except NoAudioReceived as error:
+        # All that it says about a voice that it does not have; but it also happens now and then.
+        raise EdgeError("it sent no audio", ErrorCategory.INVALID_REQUEST) from error
+    except (aiohttp.ClientResponseError, SkewAdjustmentError) as error:
+        refusal = error if isinstance(error, aiohttp.ClientResponseError) else error.__cause__
+        status = refusal.status if isinstance(refusal, aiohttp.ClientResponseError) else 403
+        category = classify_http_status_code(status)
+        raise EdgeError(f"status {status}", category, refused=status < 500) from error
+    except TimeoutError as error:
+        raise EdgeError(
+            f"no connection within {config.connect_timeout_s:g} s", ErrorCategory.CONNECTIVITY
+        ) from error
+    except (aiohttp.ClientError, OSError) as error:
+        raise EdgeError(str(error), ErrorCategory.CONNECTIVITY) from error
+    except (EdgeTTSException, ValueError, KeyError, TypeError) as error:
+        raise EdgeError(f"its answer makes no sense: {error}", ErrorCategory.SERVER) from error

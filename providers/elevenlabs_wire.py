@@ -1,0 +1,190 @@
+"""What ElevenLabs answers on its WebSocket, and what its failures mean.
+
+Pipecat's service overlooks the error messages, which come as ordinary text messages just before
+the connection is closed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Iterator, Mapping
+from typing import Self
+
+from pipecat.frames.frames import AggregatedTextFrame
+from pipecat.utils.errors import ErrorCategory, classify_http_status_code
+from pydantic import (
+    Base64Bytes,
+    BaseModel,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+    model_validator,
+)
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from audio_utils import BYTES_PER_SAMPLE, WIRE_RATE
+
+_CATEGORIES: Mapping[str, ErrorCategory] = {
+    "invalid_api_key": ErrorCategory.AUTHENTICATION,
+    "authentication_required": ErrorCategory.AUTHENTICATION,
+    "unauthorized": ErrorCategory.AUTHENTICATION,
+    "missing_permissions": ErrorCategory.AUTHORIZATION,
+    "quota_exceeded": ErrorCategory.QUOTA,
+    "payment_required": ErrorCategory.QUOTA,
+    "too_many_concurrent_requests": ErrorCategory.RATE_LIMIT,
+    "rate_limit_exceeded": ErrorCategory.RATE_LIMIT,
+    "max_active_conversations": ErrorCategory.RATE_LIMIT,
+    "system_busy": ErrorCategory.SERVER,
+    "voice_not_found": ErrorCategory.INVALID_REQUEST,
+    "voice_id_does_not_exist": ErrorCategory.INVALID_REQUEST,
+    "model_not_found": ErrorCategory.INVALID_REQUEST,
+    "unsupported_model": ErrorCategory.INVALID_REQUEST,
+}
+"""Error names of ElevenLabs, where the status or close code beside them says less."""
+
+_TRANSIENT = frozenset({ErrorCategory.CONNECTIVITY, ErrorCategory.SERVER})
+
+
+class ElevenLabsError(Exception):
+    """Why the service does not speak."""
+
+    def __init__(self, reason: str, category: ErrorCategory) -> None:
+        super().__init__(reason)
+        self.category = category
+
+    @property
+    def transient(self) -> bool:
+        """Whether another attempt may succeed."""
+        return self.category in _TRANSIENT
+
+
+class Alignment(BaseModel):
+    """When each character is spoken, counted from the beginning of the message's audio."""
+
+    chars: list[str]
+    starts_ms: list[float] = Field(alias="charStartTimesMs")
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if len(self.chars) != len(self.starts_ms):
+            raise ValueError("as many characters as times")
+        return self
+
+
+class Message(BaseModel):
+    """A message of the service."""
+
+    audio: Base64Bytes | None = None
+    """PCM."""
+    alignment: Alignment | None = None
+    final: bool | None = Field(None, alias="isFinal")
+    error: str | None = None
+    message: str | None = None
+
+    @field_validator("alignment", mode="wrap")
+    @classmethod
+    def _optional(cls, value: object, parse: ValidatorFunctionWrapHandler) -> Alignment | None:
+        """Do without an alignment that cannot be read: the audio counts."""
+        try:
+            alignment: Alignment | None = parse(value)
+        except ValidationError:
+            return None
+        return alignment
+
+    def raise_error(self) -> None:
+        """Raise what the service reports, if it reports an error."""
+        if self.error is not None:
+            category = _CATEGORIES.get(self.error, ErrorCategory.INVALID_REQUEST)
+            raise ElevenLabsError(f"{self.message or 'no reason given'} ({self.error})", category)
+
+
+def explain(error: Exception, connect_timeout_s: float) -> ElevenLabsError:
+    """Return what a failure of the connection means.
+
+    Args:
+        error: What the WebSocket library or the parser raised.
+        connect_timeout_s: Seconds that the handshake was given.
+    """
+    if isinstance(error, ElevenLabsError):
+        return error
+    if isinstance(error, InvalidStatus):
+        return _refusal(error.response.status_code, bytes(error.response.body or b""))
+    if isinstance(error, ConnectionClosed):
+        if error.rcvd is None:
+            return ElevenLabsError("the connection was lost", ErrorCategory.CONNECTIVITY)
+        reason = f"{error.rcvd.reason} " if error.rcvd.reason else ""
+        return ElevenLabsError(
+            f"{reason}(it closed the connection early, code {error.rcvd.code})",
+            ErrorCategory.SERVER,
+        )
+    if isinstance(error, TimeoutError):
+        return ElevenLabsError(
+            f"no connection within {connect_timeout_s:g} s", ErrorCategory.CONNECTIVITY
+        )
+    if isinstance(error, OSError):
+        return ElevenLabsError(str(error), ErrorCategory.CONNECTIVITY)
+    what = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
+    return ElevenLabsError(f"its answer makes no sense: {what}", ErrorCategory.SERVER)
+
+
+def _refusal(status: int, body: bytes) -> ElevenLabsError:
+    """Explain an HTTP answer to the handshake: `{"detail": {"status": …, "message": …}}`."""
+    try:
+        detail = json.loads(body)["detail"]
+        name, message = str(detail["status"]), str(detail["message"])
+    except (ValueError, TypeError, KeyError):
+        name, message = "", body[:200].decode(errors="replace")
+    category = _CATEGORIES.get(name, classify_http_status_code(status))
+    return ElevenLabsError(f"status {status} {message}".strip(), category)
+
+
+class SpokenClauses:
+    """Tells which clause a piece of audio speaks, by the characters that are aligned with it.
+
+    Audio of one clause is still to come when the next is sent, so the order in which clauses are
+    sent says nothing about where in the audio they begin. Spaces are not counted: the service
+    may add or drop some between clauses.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: deque[tuple[int, AggregatedTextFrame]] = deque()
+        self._sent = 0
+        self._spoken = 0
+
+    def add(self, clause: AggregatedTextFrame) -> None:
+        """Take note of a clause that is sent."""
+        self._waiting.append((self._sent, clause))
+        self._sent += sum(not char.isspace() for char in clause.text)
+
+    def split(
+        self, pcm: bytes, alignment: Alignment | None
+    ) -> Iterator[AggregatedTextFrame | bytes]:
+        """Yield `pcm`, with every clause before the part of it that speaks the clause."""
+        done = 0
+        for at_ms, clause in self._begun(alignment):
+            cut = min(round(at_ms * WIRE_RATE / 1000) * BYTES_PER_SAMPLE, len(pcm))
+            if cut > done:
+                yield pcm[done:cut]
+                done = cut
+            yield clause
+        yield pcm[done:]
+
+    def rest(self) -> Iterator[AggregatedTextFrame]:
+        """Yield the clauses of which no audio told that it speaks them."""
+        while self._waiting:
+            yield self._waiting.popleft()[1]
+
+    def _begun(self, alignment: Alignment | None) -> Iterator[tuple[float, AggregatedTextFrame]]:
+        if alignment is None:
+            # Nothing says what this is: at most all that was sent.
+            for clause in self.rest():
+                yield 0, clause
+            return
+        for char, at_ms in zip(alignment.chars, alignment.starts_ms, strict=True):
+            if char.isspace():
+                continue
+            while self._waiting and self._waiting[0][0] <= self._spoken:
+                yield at_ms, self._waiting.popleft()[1]
+            self._spoken += 1

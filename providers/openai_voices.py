@@ -1,0 +1,103 @@
+"""The voices that an OpenAI-compatible server has, and what OpenAI's names stand for there.
+
+speaches, Kokoro-FastAPI and others list theirs at `GET /v1/audio/voices`, each in a form of its
+own; OpenAI itself and many more do not. Clients ask for `alloy` everywhere.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from json import JSONDecodeError
+from typing import Any
+
+from loguru import logger
+from openai import APIConnectionError, APIError, APITimeoutError, AsyncOpenAI
+
+from generation import OPENAI_VOICES
+
+PATIENCE_S = 3.0
+"""Seconds for the list; without it names are passed on as they are."""
+
+
+class ServerVoices:
+    """The voices of one server, which is asked for them once."""
+
+    def __init__(
+        self, client: AsyncOpenAI, model: str, chosen: str | None, by_hand: Mapping[str, str]
+    ) -> None:
+        """Know nothing yet.
+
+        Args:
+            client: Leads to the server.
+            model: Whose voices are wanted, if the server lists those of several.
+            chosen: The configured voice; if it is the server's own, OpenAI's names stand for it.
+            by_hand: Name → voice, as configured; this wins.
+        """
+        self._client = client
+        self._model = model
+        self._chosen = chosen
+        self._by_hand = by_hand
+        self.named: dict[str, str] = dict(by_hand)
+        """Name → the voice it stands for; other names are the server's own."""
+        self.listed: tuple[str, ...] | None = None
+        """The server's own names; None: it could not be reached so far."""
+
+    async def own_name(self, voice: str) -> str:
+        """Return what the server calls a voice; ask for its list if it was away before."""
+        if self.listed is None:
+            await self.ask()
+        return self.named.get(voice, voice)
+
+    async def ask(self) -> None:
+        """Ask the server for its voices. One that lists none, or is away, is no failure."""
+        client = self._client.with_options(max_retries=0, timeout=PATIENCE_S)
+        answer: object = None
+        try:
+            answer = await client.get("/audio/voices", cast_to=object)
+        except (APIError, JSONDecodeError) as error:
+            logger.debug(f"{client.base_url.host} lists no voices: {error}")
+            if isinstance(error, APIConnectionError) and not isinstance(error, APITimeoutError):
+                return
+        self.listed = voice_names(answer, self._model)
+        self.named.update({**stand_ins(self.listed, self._chosen), **self._by_hand})
+
+
+def voice_names(answer: Any, model: str) -> tuple[str, ...]:
+    """Return the voices that a server's answer names, in its order.
+
+    Args:
+        answer: A list, or an object with one as `voices` or `data`; of names, or of objects that
+            have a `voice_id`, `id` or `name`, and perhaps a `model_id`.
+        model: Only its voices are taken, if the answer says of any that they are.
+    """
+    found = answer
+    if isinstance(answer, dict):
+        found = answer.get("voices", answer.get("data"))
+    if not isinstance(found, list):
+        return ()
+    listed = [entry if isinstance(entry, dict) else {"id": entry} for entry in found]
+    ours = [entry for entry in listed if entry.get("model_id") == model] or listed
+    names = (entry.get("voice_id") or entry.get("id") or entry.get("name") for entry in ours)
+    return tuple(dict.fromkeys(name for name in names if isinstance(name, str)))
+
+
+def stand_ins(listed: Sequence[str], chosen: str | None) -> dict[str, str]:
+    """Return OpenAI's names → voices of a server that has none of these names.
+
+    Unless one is chosen for all, a voice that is called alike (`af_nova`) comes first; the rest
+    are taken from the top of the list, as the languages further down may not be the user's.
+    """
+    if not listed or set(listed) & set(OPENAI_VOICES):
+        return {}
+    if chosen is not None and chosen in listed:
+        return dict.fromkeys(OPENAI_VOICES, chosen)
+    alike = {
+        name: voice
+        for name in OPENAI_VOICES
+        for voice in reversed(listed)
+        if name in re.split(r"[^a-z]+", voice.lower())
+    }
+    others = [voice for voice in listed if voice not in alike.values()] or list(listed)
+    missing = [name for name in OPENAI_VOICES if name not in alike]
+    return {**alike, **{name: others[n % len(others)] for n, name in enumerate(missing)}}
