@@ -9,6 +9,9 @@ from dataclasses import dataclass
 
 from config import LLMConfig, STTConfig, TTSConfig
 
+MARGIN_S = 1.0
+"""A library that keeps time itself knows better what it waited for, so it may speak first."""
+
 
 @dataclass(frozen=True, slots=True)
 class Patience:
@@ -23,7 +26,7 @@ class Patience:
     def of(cls, config: STTConfig | LLMConfig | TTSConfig) -> Patience:
         """Read a stage's settings."""
         first = config.connect_timeout_s + config.timeout_s * (1 + config.retries)
-        return cls(first, config.timeout_s)
+        return cls(first + MARGIN_S, config.timeout_s + MARGIN_S)
 
 
 class Watchdog:
