@@ -41,6 +41,14 @@ from turn_detection import SAMPLE_RATE
 
 CHUNK_BYTES = SAMPLE_RATE * 2 // 10
 """Longest audio frame: 100 ms, as services expect of a live stream."""
+REFUSALS = {
+    ErrorCategory.AUTHENTICATION,
+    ErrorCategory.AUTHORIZATION,
+    ErrorCategory.INVALID_REQUEST,
+    ErrorCategory.RATE_LIMIT,
+    ErrorCategory.QUOTA,
+}
+"""Failures that a second attempt would meet again."""
 
 
 @dataclass
@@ -86,6 +94,7 @@ class StreamedTurns(TurnSTTService):
         super().__init__()
         self._provider = provider
         self._streams: dict[str, _Stream] = {}
+        self._hanging_up: set[asyncio.Task[None]] = set()
 
     async def begin_turn(self, turn: TurnStartedFrame) -> None:
         """Connect, while the user speaks."""
@@ -105,7 +114,7 @@ class StreamedTurns(TurnSTTService):
                 text = await stream.finish()
                 break
             except TurnFailed as failure:
-                if failure.category.is_permanent:
+                if failure.category in REFUSALS:
                     raise
                 stream = await self._replay(frame)
         else:
@@ -114,8 +123,15 @@ class StreamedTurns(TurnSTTService):
         await self.discard_turn(frame.item_id)
 
     async def discard_turn(self, item_id: str) -> None:
-        """Hang up."""
-        await self._streams.pop(item_id).close()
+        """Hang up, which takes some services their time: nobody waits for it but `cleanup`."""
+        task = asyncio.create_task(self._streams.pop(item_id).close(), name=f"hang up {item_id}")
+        self._hanging_up.add(task)
+        task.add_done_callback(self._hanging_up.discard)
+
+    async def cleanup(self) -> None:
+        """Drop all turns, and wait until their connections are gone."""
+        await super().cleanup()
+        await asyncio.gather(*self._hanging_up)
 
     def _connect(self, item_id: str, language: str | None, prompt: str | None) -> _Stream:
         async def on_text(text: str) -> None:
@@ -193,7 +209,10 @@ class _Stream:
 
     async def close(self) -> None:
         self._results.transcript.cancel()
-        await self._pipeline.stop()
+        if self._results.connected.done():
+            await self._pipeline.stop()
+        else:
+            await self._pipeline.abandon()
 
     async def _first(self, event: asyncio.Future[None]) -> None:
         """Wait for `event`, or for the end, which may be a failure to get there."""
@@ -250,5 +269,8 @@ class _Results(FrameProcessor):
             await self.push_frame(frame, direction)
 
     def _end(self) -> None:
+        if not self.committed:
+            reason = "the service ended the stream in the middle of the turn"
+            self.fail(TurnFailed(reason, ErrorCategory.CONNECTIVITY))
         if not self.transcript.done():
             self.transcript.set_result(self.text)
