@@ -18,7 +18,7 @@ from urllib.parse import urlencode, urlsplit
 
 from deepgram.core.events import EventType
 from deepgram.listen.v1.socket_client import AsyncV1SocketClient
-from deepgram.listen.v1.types import ListenV1Error, ListenV1Results
+from deepgram.listen.v1.types import ListenV1Error, ListenV1Metadata, ListenV1Results
 from pipecat.frames.frames import Frame, VADUserStoppedSpeakingFrame
 from pipecat.processors.frame_processor import FrameDirection
 from pipecat.services.deepgram.stt import DeepgramSTTService, DeepgramSTTSettings
@@ -204,11 +204,9 @@ class _DeepgramTurn(DeepgramSTTService):
                 finally:
                     self._connection = None
                     await self.cancel_task(keepalive)
-            if self._told_to_close:
-                await self.push_frame(StreamEndFrame())
-            else:
-                reason = "the service closed the stream in the middle of the turn"
-                await self.push_error(reason, category=ErrorCategory.CONNECTIVITY)
+            # Of no account once the end has been announced.
+            reason = "the service closed the stream in the middle of the turn"
+            await self.push_error(reason, category=ErrorCategory.CONNECTIVITY)
         except InvalidStatus as refusal:
             status = refusal.response.status_code
             await self.push_error(f"status {status}: {_reason(refusal)}", exception=refusal)
@@ -225,7 +223,10 @@ class _DeepgramTurn(DeepgramSTTService):
             await self.push_error(f"{message.variant or message.code}: {reason}")
             return
         await super()._on_message(message)
-        if isinstance(message, ListenV1Results) and message.is_final and message.from_finalize:
+        flushed = isinstance(message, ListenV1Results) and message.from_finalize
+        # The last message of a stream that was told to close.
+        summary = isinstance(message, ListenV1Metadata) and self._told_to_close
+        if flushed or summary:
             await self.push_frame(StreamEndFrame())
 
     async def _on_error(self, error: Exception) -> None:

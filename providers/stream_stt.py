@@ -189,7 +189,6 @@ class _Stream:
 
     async def finish(self) -> str:
         """End the turn and return its transcript; raises `TurnFailed`."""
-        self._results.committed = True
         await self._pipeline.push(VADUserStoppedSpeakingFrame(stop_secs=0.0))
         await self.hear(self._silence)
         try:
@@ -231,7 +230,8 @@ class _Results(FrameProcessor):
         loop = asyncio.get_running_loop()
         self.connected: asyncio.Future[None] = loop.create_future()
         self.transcript: asyncio.Future[str] = loop.create_future()
-        self.committed = False
+        self._turn_is_over = False
+        """Whether the service has heard where the turn ends."""
         self._on_text = on_text
         self._announced_end = announced_end
         self._final: list[str] = []
@@ -254,6 +254,8 @@ class _Results(FrameProcessor):
         await super().process_frame(frame, direction)
         if isinstance(frame, StartFrame) and not self.connected.done():
             self.connected.set_result(None)
+        if isinstance(frame, VADUserStoppedSpeakingFrame):
+            self._turn_is_over = True
         if isinstance(frame, StreamEndFrame):
             self._end()
         elif isinstance(frame, InterimTranscriptionFrame):
@@ -263,13 +265,13 @@ class _Results(FrameProcessor):
             self._interim = ""
             self._final.append(frame.text.strip())
             await self._on_text(self.text)
-            if self.committed and not self._announced_end:
+            if self._turn_is_over and not self._announced_end:
                 self._end()
         else:
             await self.push_frame(frame, direction)
 
     def _end(self) -> None:
-        if not self.committed:
+        if not self._turn_is_over:
             reason = "the service ended the stream in the middle of the turn"
             self.fail(TurnFailed(reason, ErrorCategory.CONNECTIVITY))
         if not self.transcript.done():
