@@ -30,7 +30,7 @@ from websockets.exceptions import InvalidStatus, WebSocketException
 from config import STTConfig
 from providers.base import ProviderSetupError
 from providers.options import Options, parse_options, required_key
-from providers.stream_stt import StreamEndFrame, StreamSTT
+from providers.stream_stt import StreamEndFrame, StreamSTT, phrases
 
 HOSTED = "wss://api.deepgram.com"
 DEFAULT_MODEL = "nova-3"
@@ -119,7 +119,7 @@ _UNSET = {item.name: None for item in fields(DeepgramSTTSettings) if item.name !
 def _expected(prompt: str, model: str) -> dict[str, list[str]]:
     """Return a prompt as the parameter that a model has for words to expect."""
     if model.startswith("nova-3"):
-        return {"keyterm": [term for part in re.split(r"[,;\n]", prompt) if (term := part.strip())]}
+        return {"keyterm": phrases(prompt)}
     return {"keywords": re.findall(r"[\w'-]+", prompt)}
 
 

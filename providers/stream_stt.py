@@ -9,6 +9,7 @@ connection, one in silence costs no connection, and settings are those of the tu
 from __future__ import annotations
 
 import asyncio
+import re
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -146,6 +147,11 @@ class StreamedTurns(TurnSTTService):
         stream = self._connect(turn.item_id, turn.language, turn.prompt)
         await stream.hear(turn.audio)
         return stream
+
+
+def phrases(prompt: str) -> list[str]:
+    """Return the words to expect that a prompt lists, one by one."""
+    return [phrase for part in re.split(r"[,;\n]", prompt) if (phrase := part.strip())]
 
 
 def join_text(*parts: str) -> str:
