@@ -24,7 +24,7 @@ from websockets.http11 import Request, Response
 KEY = "azure-secret-key"
 PIECE = 16000 * 2 // 2
 """Bytes of half a second: how often a hypothesis comes."""
-FAULTS = ("status", "hang", "cut_after", "close", "garbage", "silent")
+FAULTS = ("status", "hang", "cut_after", "hold_after", "close", "garbage", "silent")
 VOICE = b"".join((n % 1000).to_bytes(2, "little") for n in range(7200))
 """300 ms of 24 kHz, in place of a voice."""
 
@@ -40,6 +40,7 @@ class Call:
     audio: bytearray = field(default_factory=bytearray)
     spoken: list[tuple[str, str]] = field(default_factory=list)
     """Voice and text of each `ssml`."""
+    ssml: list[str] = field(default_factory=list)
     closed: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -55,6 +56,10 @@ class FakeAzure:
     """Take connections, and never answer."""
     cut_after: int | None = None
     """Bytes of audio, heard or spoken, after which the connection breaks off."""
+    mutes: int = 0
+    """Utterances that are not answered, counted down."""
+    hold_after: int | None = None
+    """Bytes of spoken audio after which no more comes until `over`."""
     close: tuple[int, str] | None = None
     """Code and reason with which a connection is closed upon the first request."""
     garbage: bool = False
@@ -176,6 +181,7 @@ class _Connection:
         return self.fake.silent or self.fake.garbage
 
     async def _speak(self, ssml: str) -> None:
+        self.call.ssml.append(ssml)
         voice = ElementTree.fromstring(ssml)[0]
         self.call.spoken.append((voice.attrib["name"], "".join(voice.itertext())))
         fake = self.fake
@@ -184,6 +190,9 @@ class _Connection:
             return
         if fake.garbage:
             await self.socket.send("<html>this is no message</html>")
+        if fake.mutes:
+            fake.mutes -= 1
+            return
         if self._mute():
             return
         await self._send("turn.start", {"context": {"serviceTag": "1"}})
@@ -193,6 +202,8 @@ class _Connection:
             if fake.cut_after is not None and start >= fake.cut_after:
                 self.socket.transport.abort()
                 return
+            if start == fake.hold_after:
+                await fake.over.wait()
             await self._send_audio(VOICE[start : start + 4800])
         await self._send_audio(b"")
         await self._send("turn.end", {})
