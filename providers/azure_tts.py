@@ -20,11 +20,11 @@ from pipecat.utils.errors import ErrorCategory
 
 from audio_utils import WIRE_RATE
 from config import TTSConfig
+from provider_errors import REFUSALS
 from providers.azure_account import AzureAccount, remedies
 from providers.azure_speaker import AzureSpeaker, AzureSpeakers, AzureSpeechError
 from providers.base import TTSProvider
 from providers.options import Options, parse_options, refuse
-from providers.stream_stt import REFUSALS
 
 _VOICE = re.compile(r"[\w:-]+")
 _LOCALE = re.compile(r"[a-z]{2,3}-[A-Z]{2}\b")
@@ -50,7 +50,8 @@ class AzureTTSOptions(Options):
 class AzureTTS(TTSProvider):
     """`tts.provider = "azure"`: a region, or a private endpoint or container at `api_base`.
 
-    Any of Azure's voices may be chosen by its name. OpenAI's names stand for multilingual ones.
+    Any of Azure's voices may be chosen by its name. OpenAI's names stand for multilingual ones,
+    and not for the few that Azure calls by OpenAI's names, which not every region has.
     """
 
     remedies: Mapping[ErrorCategory, str] = {
@@ -61,18 +62,18 @@ class AzureTTS(TTSProvider):
         ),
     }
     named_voices: Mapping[str, str] = {
-        "alloy": "en-US-AlloyTurboMultilingualNeural",
+        "alloy": "en-US-AvaMultilingualNeural",
         "ash": "en-US-AndrewMultilingualNeural",
         "ballad": "en-GB-OllieMultilingualNeural",
         "cedar": "en-US-BrianMultilingualNeural",
         "coral": "en-US-EmmaMultilingualNeural",
-        "echo": "en-US-EchoTurboMultilingualNeural",
-        "fable": "en-US-FableTurboMultilingualNeural",
-        "marin": "en-US-AvaMultilingualNeural",
-        "nova": "en-US-NovaTurboMultilingualNeural",
-        "onyx": "en-US-OnyxTurboMultilingualNeural",
-        "sage": "en-GB-AdaMultilingualNeural",
-        "shimmer": "en-US-ShimmerTurboMultilingualNeural",
+        "echo": "en-US-SteffanMultilingualNeural",
+        "fable": "en-GB-AdaMultilingualNeural",
+        "marin": "en-US-SerenaMultilingualNeural",
+        "nova": "en-US-NancyMultilingualNeural",
+        "onyx": "en-US-DavisMultilingualNeural",
+        "sage": "en-US-EvelynMultilingualNeural",
+        "shimmer": "en-US-PhoebeMultilingualNeural",
         "verse": "en-US-ChristopherMultilingualNeural",
     }
 

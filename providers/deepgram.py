@@ -86,10 +86,9 @@ class DeepgramSTT(StreamSTT):
                 f"stt.model '{self._model}' ends turns by itself and has another API; choose "
                 f"one that transcribes, e.g. {DEFAULT_MODEL}."
             )
-        # A server of one's own may want no key.
-        own_key = config.resolved_key() if config.api_base else None
-        key = own_key if config.api_base else required_key("stt", config, "DEEPGRAM_API_KEY")
-        self._line = _Line(config, key)
+        if config.api_base is None:
+            required_key("stt", config, "DEEPGRAM_API_KEY")
+        self._line = _Line(config)
 
     @property
     def label(self) -> str:
@@ -126,7 +125,8 @@ def _expected(prompt: str, model: str) -> dict[str, list[str]]:
 class _Line:
     """Makes connections, with certificates that are read once."""
 
-    def __init__(self, config: STTConfig, key: str | None) -> None:
+    def __init__(self, config: STTConfig) -> None:
+        key = config.resolved_key()
         base = re.sub(r"^http", "ws", config.api_base or HOSTED).rstrip("/")
         self.host = urlsplit(base).hostname
         self._url = f"{base}/v1/listen"

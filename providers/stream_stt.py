@@ -34,7 +34,7 @@ from pipecat.utils.errors import ErrorCategory
 
 from frames import TurnCommittedFrame, TurnStartedFrame
 from pipeline_worker import RunningPipeline
-from provider_errors import error_category
+from provider_errors import REFUSALS, error_category
 from providers.base import STTProvider
 from providers.options import ProviderConfig
 from providers.turn_stt import TurnFailed, TurnSTTService
@@ -42,14 +42,6 @@ from turn_detection import SAMPLE_RATE
 
 CHUNK_BYTES = SAMPLE_RATE * 2 // 10
 """Longest audio frame: 100 ms, as services expect of a live stream."""
-REFUSALS = {
-    ErrorCategory.AUTHENTICATION,
-    ErrorCategory.AUTHORIZATION,
-    ErrorCategory.INVALID_REQUEST,
-    ErrorCategory.RATE_LIMIT,
-    ErrorCategory.QUOTA,
-}
-"""Failures that a second attempt would meet again."""
 
 
 @dataclass

@@ -86,7 +86,7 @@ async def test_responses_share_the_connections():
     ("configured", "asked", "own"),
     [
         ("zh-CN-XiaoxiaoNeural", None, "zh-CN-XiaoxiaoNeural"),
-        (None, "marin", "en-US-AvaMultilingualNeural"),
+        (None, "marin", "en-US-SerenaMultilingualNeural"),
         ("zh-CN-XiaoxiaoNeural", "de-DE-KatjaNeural", "de-DE-KatjaNeural"),
     ],
 )
@@ -119,7 +119,7 @@ async def test_an_interrupted_voice_stops_and_the_next_response_is_whole():
         assert audio(wire)[before:] == VOICE * 2
 
 
-UNKNOWN = "Unsupported voice en-US-AlloyTurboMultilingualNeural."
+UNKNOWN = "Unsupported voice en-US-AvaMultilingualNeural."
 FAULTS: dict[str, tuple[dict[str, Any], str, str]] = {
     "wrong key": ({"status": 401}, "invalid_api_key", "Check AZURE_SPEECH_API_KEY"),
     "not allowed": ({"status": 403}, "permission_denied", "(403)"),
