@@ -54,3 +54,8 @@ class RunningPipeline:
         """
         await self._worker.queue_frame(CancelFrame())
         await self._task
+
+    async def abandon(self) -> None:
+        """Stop a pipeline that is not up yet, without waiting for services that are connecting."""
+        await self._worker.cancel()
+        await self._task

@@ -16,6 +16,15 @@ from pipecat.utils.errors import (
 from generation import ProviderError
 from providers.base import Provider
 
+REFUSALS = {
+    ErrorCategory.AUTHENTICATION,
+    ErrorCategory.AUTHORIZATION,
+    ErrorCategory.INVALID_REQUEST,
+    ErrorCategory.RATE_LIMIT,
+    ErrorCategory.QUOTA,
+}
+"""Failures that a second attempt would meet again."""
+
 _CODES: Mapping[ErrorCategory, str] = {
     ErrorCategory.AUTHENTICATION: "invalid_api_key",
     ErrorCategory.AUTHORIZATION: "permission_denied",

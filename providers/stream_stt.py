@@ -9,6 +9,7 @@ connection, one in silence costs no connection, and settings are those of the tu
 from __future__ import annotations
 
 import asyncio
+import re
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -33,7 +34,7 @@ from pipecat.utils.errors import ErrorCategory
 
 from frames import TurnCommittedFrame, TurnStartedFrame
 from pipeline_worker import RunningPipeline
-from provider_errors import error_category
+from provider_errors import REFUSALS, error_category
 from providers.base import STTProvider
 from providers.options import ProviderConfig
 from providers.turn_stt import TurnFailed, TurnSTTService
@@ -86,6 +87,7 @@ class StreamedTurns(TurnSTTService):
         super().__init__()
         self._provider = provider
         self._streams: dict[str, _Stream] = {}
+        self._hanging_up: set[asyncio.Task[None]] = set()
 
     async def begin_turn(self, turn: TurnStartedFrame) -> None:
         """Connect, while the user speaks."""
@@ -105,7 +107,7 @@ class StreamedTurns(TurnSTTService):
                 text = await stream.finish()
                 break
             except TurnFailed as failure:
-                if failure.category.is_permanent:
+                if failure.category in REFUSALS:
                     raise
                 stream = await self._replay(frame)
         else:
@@ -114,8 +116,15 @@ class StreamedTurns(TurnSTTService):
         await self.discard_turn(frame.item_id)
 
     async def discard_turn(self, item_id: str) -> None:
-        """Hang up."""
-        await self._streams.pop(item_id).close()
+        """Hang up, which takes some services their time: nobody waits for it but `cleanup`."""
+        task = asyncio.create_task(self._streams.pop(item_id).close(), name=f"hang up {item_id}")
+        self._hanging_up.add(task)
+        task.add_done_callback(self._hanging_up.discard)
+
+    async def cleanup(self) -> None:
+        """Drop all turns, and wait until their connections are gone."""
+        await super().cleanup()
+        await asyncio.gather(*self._hanging_up)
 
     def _connect(self, item_id: str, language: str | None, prompt: str | None) -> _Stream:
         async def on_text(text: str) -> None:
@@ -130,6 +139,11 @@ class StreamedTurns(TurnSTTService):
         stream = self._connect(turn.item_id, turn.language, turn.prompt)
         await stream.hear(turn.audio)
         return stream
+
+
+def phrases(prompt: str) -> list[str]:
+    """Return the words to expect that a prompt lists, one by one."""
+    return [phrase for part in re.split(r"[,;\n]", prompt) if (phrase := part.strip())]
 
 
 def join_text(*parts: str) -> str:
@@ -173,7 +187,6 @@ class _Stream:
 
     async def finish(self) -> str:
         """End the turn and return its transcript; raises `TurnFailed`."""
-        self._results.committed = True
         await self._pipeline.push(VADUserStoppedSpeakingFrame(stop_secs=0.0))
         await self.hear(self._silence)
         try:
@@ -193,7 +206,10 @@ class _Stream:
 
     async def close(self) -> None:
         self._results.transcript.cancel()
-        await self._pipeline.stop()
+        if self._results.connected.done():
+            await self._pipeline.stop()
+        else:
+            await self._pipeline.abandon()
 
     async def _first(self, event: asyncio.Future[None]) -> None:
         """Wait for `event`, or for the end, which may be a failure to get there."""
@@ -212,7 +228,8 @@ class _Results(FrameProcessor):
         loop = asyncio.get_running_loop()
         self.connected: asyncio.Future[None] = loop.create_future()
         self.transcript: asyncio.Future[str] = loop.create_future()
-        self.committed = False
+        self._turn_is_over = False
+        """Whether the service has heard where the turn ends."""
         self._on_text = on_text
         self._announced_end = announced_end
         self._final: list[str] = []
@@ -235,6 +252,8 @@ class _Results(FrameProcessor):
         await super().process_frame(frame, direction)
         if isinstance(frame, StartFrame) and not self.connected.done():
             self.connected.set_result(None)
+        if isinstance(frame, VADUserStoppedSpeakingFrame):
+            self._turn_is_over = True
         if isinstance(frame, StreamEndFrame):
             self._end()
         elif isinstance(frame, InterimTranscriptionFrame):
@@ -244,11 +263,14 @@ class _Results(FrameProcessor):
             self._interim = ""
             self._final.append(frame.text.strip())
             await self._on_text(self.text)
-            if self.committed and not self._announced_end:
+            if self._turn_is_over and not self._announced_end:
                 self._end()
         else:
             await self.push_frame(frame, direction)
 
     def _end(self) -> None:
+        if not self._turn_is_over:
+            reason = "the service ended the stream in the middle of the turn"
+            self.fail(TurnFailed(reason, ErrorCategory.CONNECTIVITY))
         if not self.transcript.done():
             self.transcript.set_result(self.text)

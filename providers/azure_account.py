@@ -1,0 +1,111 @@
+"""What Azure's recogniser and voices have in common: where the service is, and how it fails."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from azure.cognitiveservices.speech import CancellationErrorCode
+from dotenv import dotenv_values
+from pipecat.utils.errors import ErrorCategory, classify_http_status_code
+
+from providers.base import ProviderSetupError
+from providers.options import ProviderConfig, required_key
+
+KEY_VARIABLE = "AZURE_SPEECH_API_KEY"
+REGION_VARIABLE = "AZURE_SPEECH_REGION"
+NO_KEY = "none"
+"""A container of one's own wants no key, but the SDK wants one."""
+
+_CATEGORIES = {
+    CancellationErrorCode.AuthenticationFailure: ErrorCategory.AUTHENTICATION,
+    CancellationErrorCode.BadRequest: ErrorCategory.INVALID_REQUEST,
+    CancellationErrorCode.TooManyRequests: ErrorCategory.RATE_LIMIT,
+    CancellationErrorCode.Forbidden: ErrorCategory.QUOTA,
+    CancellationErrorCode.ConnectionFailure: ErrorCategory.CONNECTIVITY,
+    CancellationErrorCode.ServiceTimeout: ErrorCategory.CONNECTIVITY,
+    CancellationErrorCode.ServiceError: ErrorCategory.SERVER,
+    CancellationErrorCode.ServiceUnavailable: ErrorCategory.SERVER,
+}
+_STATUS = re.compile(r"\((4\d\d)\)")
+"""How the SDK puts an HTTP status into its sentence."""
+_QUOTA = re.compile(r"\bquota\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class AzureAccount:
+    """A Speech resource, or a container of one's own."""
+
+    key: str
+    region: str | None
+    endpoint: str | None
+
+    @classmethod
+    def of(cls, kind: str, config: ProviderConfig, region: str | None) -> AzureAccount:
+        """Read the account from the settings.
+
+        Args:
+            kind: `stt` or `tts`, for errors.
+            config: The group.
+            region: The option `region`.
+
+        Raises:
+            ProviderSetupError: No key, no place, or two places.
+        """
+        if config.api_base and region:
+            raise ProviderSetupError(
+                f"{kind}.options.region has no meaning beside {kind}.api_base: unset one of them."
+            )
+        if config.api_base:
+            return cls(config.resolved_key() or NO_KEY, None, config.api_base)
+        key = required_key(kind, config, KEY_VARIABLE)
+        region = (
+            region or os.environ.get(REGION_VARIABLE) or dotenv_values(".env").get(REGION_VARIABLE)
+        )
+        if not region:
+            raise ProviderSetupError(
+                f"{kind}.provider 'azure' needs the region of the Speech resource: set "
+                f"{REGION_VARIABLE} or {kind}.options.region, e.g. westeurope. A server of one's "
+                f"own is named by {kind}.api_base."
+            )
+        return cls(key, region, None)
+
+    @property
+    def where(self) -> str:
+        """Region or host, for people."""
+        return self.region or urlsplit(self.endpoint or "").hostname or ""
+
+
+def remedies(kind: str) -> Mapping[ErrorCategory, str]:
+    """Return what to do about failures of a stage."""
+    return {
+        ErrorCategory.AUTHENTICATION: (
+            f"Check {KEY_VARIABLE} or {kind}.api_key, and that it belongs to the region in "
+            f"{REGION_VARIABLE} or {kind}.options.region."
+        ),
+        ErrorCategory.RATE_LIMIT: "Try again later, or raise the limits of the Speech resource.",
+        ErrorCategory.QUOTA: "Check the quota of the Speech resource.",
+        ErrorCategory.CONNECTIVITY: (
+            f"Check the network and {REGION_VARIABLE} or {kind}.options.region, or {kind}.api_base."
+        ),
+    }
+
+
+def failure_of(code: CancellationErrorCode, details: str) -> tuple[str, ErrorCategory]:
+    """Return the reason in one line, and what kind of failure it is.
+
+    Args:
+        code: The SDK's kind, which is a coarse one.
+        details: The SDK's sentence, which may hold an HTTP status.
+    """
+    # What follows repeats the address and the headers of the connection.
+    reason = re.split(r"\n| SessionId: | USP state: ", details)[0].strip() or code.name
+    status = _STATUS.search(reason)
+    if _QUOTA.search(reason):
+        return reason, ErrorCategory.QUOTA
+    if status:
+        return reason, classify_http_status_code(int(status[1]))
+    return reason, _CATEGORIES.get(code, ErrorCategory.UNKNOWN)

@@ -1,0 +1,166 @@
+"""Synthesizers of Microsoft's Speech SDK: one utterance each at a time, connected beforehand.
+
+Building one costs a millisecond, but its first utterance waits for a connection. So those that
+are done are kept, with their connections, for the next response of whatever session.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from typing import Any
+
+from azure.cognitiveservices.speech import (
+    CancellationReason,
+    Connection,
+    ServicePropertyChannel,
+    SpeechConfig,
+    SpeechSynthesisOutputFormat,
+    SpeechSynthesizer,
+)
+from pipecat.utils.errors import ErrorCategory
+
+from config import TTSConfig
+from providers.azure_account import AzureAccount, failure_of
+
+IDLE_SPEAKERS = 8
+RELEASING_THREADS = 4
+
+
+class AzureSpeechError(Exception):
+    """Azure did not speak, or not to the end."""
+
+    def __init__(self, message: str, category: ErrorCategory) -> None:
+        super().__init__(message)
+        self.category = category
+
+
+class AzureSpeakers:
+    """The speakers of all sessions."""
+
+    def __init__(self, config: TTSConfig, account: AzureAccount, endpoint_id: str | None) -> None:
+        """Prepare to build speakers; nothing is connected yet."""
+        place = {"endpoint": account.endpoint} if account.endpoint else {"region": account.region}
+        self._speech = SpeechConfig(subscription=account.key, **place)
+        if endpoint_id:
+            self._speech.endpoint_id = endpoint_id
+        self._speech.set_speech_synthesis_output_format(
+            SpeechSynthesisOutputFormat.Raw24Khz16BitMonoPcm
+        )
+        self._speech.set_service_property(
+            "synthesizer.synthesis.connection.synthesisConnectionImpl",
+            "websocket",
+            ServicePropertyChannel.UriQueryParameter,
+        )
+        self._config = config
+        self._idle: list[AzureSpeaker] = []
+        self._releasing = ThreadPoolExecutor(RELEASING_THREADS, "azure-release")
+
+    def borrow(self) -> AzureSpeaker:
+        """Return a speaker nobody uses, connected or connecting."""
+        if self._idle:
+            return self._idle.pop()
+        speaker = AzureSpeaker(self._speech, self._config, self._releasing)
+        speaker.connect()
+        return speaker
+
+    def give_back(self, speaker: AzureSpeaker) -> None:
+        """Keep a speaker for the next response, unless there are enough."""
+        if len(self._idle) < IDLE_SPEAKERS:
+            self._idle.append(speaker)
+        else:
+            speaker.dismiss()
+
+    def close(self) -> None:
+        """Take the connections down, as soon as the SDK lets go of them."""
+        while self._idle:
+            self._idle.pop().dismiss()
+        self._releasing.shutdown(wait=False)
+
+
+class AzureSpeaker:
+    """A synthesizer and its connection. It lives in the event loop; the SDK does not."""
+
+    def __init__(self, speech: SpeechConfig, config: TTSConfig, releasing: Executor) -> None:
+        self._config = config
+        self._releasing = releasing
+        self._loop = asyncio.get_running_loop()
+        self._synthesizer: Any = SpeechSynthesizer(speech_config=speech, audio_config=None)
+        self._connection: Any = Connection.from_speech_synthesizer(self._synthesizer)
+        self._connected = False
+        self._events: asyncio.Queue[bytes | AzureSpeechError | None] = asyncio.Queue()
+        """Audio of the utterance, and its end; nothing, when the connection stands."""
+        self._connection.connected.connect(lambda _event: self._soon(self._has_connected))
+        self._connection.disconnected.connect(lambda _event: self._soon(self._has_disconnected))
+        self._synthesizer.synthesizing.connect(lambda event: self._tell(event.result.audio_data))
+        self._synthesizer.synthesis_completed.connect(lambda _event: self._tell(None))
+        self._synthesizer.synthesis_canceled.connect(lambda event: self._tell(_failure(event)))
+
+    def connect(self) -> None:
+        """Connect ahead of the first utterance; if that fails, the utterance will tell."""
+        self._connection.open(True)
+
+    async def speak(self, ssml: str) -> AsyncGenerator[bytes, None]:
+        """Speak; yields 16-bit mono PCM at 24 kHz as it comes.
+
+        A speaker whose utterance did not come to its end must be dismissed.
+
+        Raises:
+            AzureSpeechError: Azure refused, broke off or fell silent.
+        """
+        self._events = asyncio.Queue()
+        self._synthesizer.speak_ssml_async(ssml)
+        while (event := await self._next()) is not None:
+            if isinstance(event, AzureSpeechError):
+                raise event
+            if event:
+                yield event
+
+    def dismiss(self) -> None:
+        """Stop in mid-utterance if need be, and free everything, in a thread of the provider."""
+        self._releasing.submit(self._release)
+
+    async def _next(self) -> bytes | AzureSpeechError | None:
+        limit = self._config.timeout_s if self._connected else self._config.connect_timeout_s
+        try:
+            async with asyncio.timeout(limit):
+                return await self._events.get()
+        except TimeoutError:
+            what = "sent nothing" if self._connected else "could not be reached"
+            reason = f"the service {what} within {limit:g} s"
+            raise AzureSpeechError(reason, ErrorCategory.CONNECTIVITY) from None
+
+    def _has_connected(self) -> None:
+        self._connected = True
+        self._events.put_nowait(b"")
+
+    def _has_disconnected(self) -> None:
+        self._connected = False
+
+    def _tell(self, event: bytes | AzureSpeechError | None) -> None:
+        self._soon(self._events.put_nowait, event)
+
+    def _soon(self, *call: Any) -> None:
+        """Call something in the event loop, from a thread of the SDK."""
+        self._loop.call_soon_threadsafe(*call)
+
+    def _release(self) -> None:
+        synthesizer, self._synthesizer = self._synthesizer, None
+        connection, self._connection = self._connection, None
+        for signal in (
+            connection.connected,
+            connection.disconnected,
+            synthesizer.synthesizing,
+            synthesizer.synthesis_completed,
+            synthesizer.synthesis_canceled,
+        ):
+            signal.disconnect_all()
+        synthesizer.stop_speaking_async().get()
+
+
+def _failure(event: Any) -> AzureSpeechError:
+    details = event.result.cancellation_details
+    if details.reason != CancellationReason.Error:
+        return AzureSpeechError("the service stopped speaking", ErrorCategory.SERVER)
+    return AzureSpeechError(*failure_of(details.error_code, details.error_details))

@@ -1,0 +1,236 @@
+"""A loopback server that speaks the WebSocket protocol of Microsoft's Speech SDK.
+
+Text messages are headers (`Path`, `X-RequestId`), an empty line and JSON; binary ones are the
+length of the headers in two bytes, the headers, and audio. The SDK takes `ws://` addresses, as it
+must for containers, so that its native code runs against this.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import urlsplit
+from xml.etree import ElementTree
+
+from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
+from websockets.http11 import Request, Response
+
+KEY = "azure-secret-key"
+PIECE = 16000 * 2 // 2
+"""Bytes of half a second: how often a hypothesis comes."""
+FAULTS = ("status", "hang", "cut_after", "hold_after", "close", "garbage", "silent")
+VOICE = b"".join((n % 1000).to_bytes(2, "little") for n in range(7200))
+"""300 ms of 24 kHz, in place of a voice."""
+
+
+@dataclass
+class Call:
+    """One connection."""
+
+    path: str
+    key: str | None
+    contexts: list[dict[str, Any]] = field(default_factory=list)
+    """What `speech.context` and `synthesis.context` asked for, per turn."""
+    audio: bytearray = field(default_factory=bytearray)
+    spoken: list[tuple[str, str]] = field(default_factory=list)
+    """Voice and text of each `ssml`."""
+    ssml: list[str] = field(default_factory=list)
+    closed: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+@dataclass
+class FakeAzure:
+    """What it answers, and what it was asked."""
+
+    words: list[str] = field(default_factory=lambda: ["turn", "on", "the", "kitchen", "light"])
+    """Every hypothesis knows one more of them."""
+    phrase: str = "Turn on the kitchen light."
+    status: int = 200
+    hang: bool = False
+    """Take connections, and never answer."""
+    cut_after: int | None = None
+    """Bytes of audio, heard or spoken, after which the connection breaks off."""
+    mutes: int = 0
+    """Utterances that are not answered, counted down."""
+    hold_after: int | None = None
+    """Bytes of spoken audio after which no more comes until `over`."""
+    close: tuple[int, str] | None = None
+    """Code and reason with which a connection is closed upon the first request."""
+    garbage: bool = False
+    silent: bool = False
+    """Never answer a request."""
+    calls: list[Call] = field(default_factory=list)
+    attempts: int = 0
+    port: int = 0
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def base(self) -> str:
+        return f"ws://127.0.0.1:{self.port}"
+
+    def recover(self) -> None:
+        """Behave well from now on."""
+        whole = FakeAzure()
+        for name in FAULTS:
+            setattr(self, name, getattr(whole, name))
+
+    async def until(self, condition: Any) -> None:
+        """Wait until `condition()` holds; it is looked at whenever something comes."""
+        async with asyncio.timeout(20):
+            while not condition():
+                self.changed.clear()
+                await self.changed.wait()
+
+    async def refuse(self, connection: ServerConnection, _request: Request) -> Response | None:
+        self.attempts += 1
+        self.changed.set()
+        if self.hang:
+            await self.over.wait()
+        if self.status == 200:
+            return None
+        return connection.respond(HTTPStatus(self.status), "refused")
+
+    async def serve(self, socket: ServerConnection) -> None:
+        assert socket.request is not None
+        headers = socket.request.headers
+        call = Call(urlsplit(socket.request.path).path, headers.get("Ocp-Apim-Subscription-Key"))
+        self.calls.append(call)
+        connection = _Connection(self, call, socket)
+        try:
+            async for message in socket:
+                await connection.take(message)
+                self.changed.set()
+        except ConnectionClosed:
+            pass
+        finally:
+            call.closed.set()
+            self.changed.set()
+
+
+@dataclass
+class _Connection:
+    fake: FakeAzure
+    call: Call
+    socket: ServerConnection
+    request: str = ""
+    heard: int = 0
+    told: int = 0
+
+    async def take(self, message: str | bytes) -> None:
+        if isinstance(message, str):
+            head, _, body = message.partition("\r\n\r\n")
+            fields = _fields(head)
+            if fields["Path"] in ("speech.context", "synthesis.context"):
+                self.call.contexts.append(json.loads(body))
+            elif fields["Path"] == "ssml":
+                self.request = fields["X-RequestId"]
+                await self._speak(body)
+            return
+        length = int.from_bytes(message[:2], "big")
+        fields, audio = _fields(message[2 : 2 + length].decode()), message[2 + length :]
+        if fields.get("Content-Type"):
+            # The first message of a turn holds the header of a WAV file.
+            self.request, self.heard, self.told = fields["X-RequestId"], 0, 0
+            await self._begin()
+        elif audio:
+            self.call.audio += audio
+            self.heard += len(audio)
+            await self._hear()
+        else:
+            await self._finish()
+
+    async def _begin(self) -> None:
+        fake = self.fake
+        if fake.close is not None:
+            await self.socket.close(*fake.close)
+        elif fake.garbage:
+            await self.socket.send("<html>this is no message</html>")
+        elif not fake.silent:
+            await self._send("turn.start", {"context": {"serviceTag": "1"}})
+
+    async def _hear(self) -> None:
+        fake = self.fake
+        if fake.cut_after is not None and self.heard >= fake.cut_after:
+            self.socket.transport.abort()
+        while not self._mute() and self.told < min(self.heard // PIECE, len(fake.words)):
+            if not self.told:
+                await self._send("speech.startDetected", {"Offset": 0})
+            self.told += 1
+            text = " ".join(fake.words[: self.told])
+            await self._send("speech.hypothesis", {"Text": text, "Offset": 0, "Duration": 1000000})
+
+    async def _finish(self) -> None:
+        if self._mute():
+            return
+        # Up to a whole millisecond: the SDK would send what is left again.
+        ticks = -(-self.heard // 32) * 10_000
+        status = "Success" if self.fake.phrase else "NoMatch"
+        result = {"RecognitionStatus": status, "DisplayText": self.fake.phrase}
+        await self._send("speech.phrase", {**result, "Offset": 0, "Duration": ticks})
+        await self._send("speech.endDetected", {"Offset": ticks})
+        await self._send("turn.end", {})
+
+    def _mute(self) -> bool:
+        return self.fake.silent or self.fake.garbage
+
+    async def _speak(self, ssml: str) -> None:
+        self.call.ssml.append(ssml)
+        voice = ElementTree.fromstring(ssml)[0]
+        self.call.spoken.append((voice.attrib["name"], "".join(voice.itertext())))
+        fake = self.fake
+        if fake.close is not None:
+            await self.socket.close(*fake.close)
+            return
+        if fake.garbage:
+            await self.socket.send("<html>this is no message</html>")
+        if fake.mutes:
+            fake.mutes -= 1
+            return
+        if self._mute():
+            return
+        await self._send("turn.start", {"context": {"serviceTag": "1"}})
+        audio = {"type": "inline", "streamId": "S1"}
+        await self._send("response", {"context": {"serviceTag": "1"}, "audio": audio})
+        for start in range(0, len(VOICE), 4800):
+            if fake.cut_after is not None and start >= fake.cut_after:
+                self.socket.transport.abort()
+                return
+            if start == fake.hold_after:
+                await fake.over.wait()
+            await self._send_audio(VOICE[start : start + 4800])
+        await self._send_audio(b"")
+        await self._send("turn.end", {})
+
+    async def _send(self, path: str, body: dict[str, Any]) -> None:
+        head = f"X-RequestId:{self.request}\r\nContent-Type:application/json\r\nPath:{path}"
+        await self.socket.send(f"{head}\r\n\r\n{json.dumps(body)}")
+
+    async def _send_audio(self, pcm: bytes) -> None:
+        head = f"X-RequestId:{self.request}\r\nX-StreamId:S1\r\nPath:audio\r\n".encode()
+        await self.socket.send(len(head).to_bytes(2, "big") + head + pcm)
+
+
+def _fields(head: str) -> dict[str, str]:
+    return dict(line.split(":", 1) for line in head.splitlines() if line)
+
+
+@asynccontextmanager
+async def fake_azure(port: int = 0, **behaviour: Any) -> AsyncIterator[FakeAzure]:
+    """Run one on a loopback port; 0: a free one."""
+    fake = FakeAzure(**behaviour)
+    server: Server
+    async with serve(
+        fake.serve, "127.0.0.1", port, process_request=fake.refuse, close_timeout=0.1
+    ) as server:
+        fake.port = next(iter(server.sockets)).getsockname()[1]
+        try:
+            yield fake
+        finally:
+            fake.over.set()
