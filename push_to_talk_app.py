@@ -179,8 +179,8 @@ def run(args: argparse.Namespace) -> None:
     sdk = make_client(args.url, args.api_key or "none")
     wishes = Wishes(args.voice, args.instructions, read_tools(args.tools) if args.tools else None)
     spoken = read_speech(args.wav_in) if args.wav_in else None
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise ClientError("This needs a terminal. Without one: python test_client.py.")
+    if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
+        raise ClientError("This needs a terminal, not redirected. Without: python test_client.py.")
     recorder = record_answers(args.wav_out) if args.wav_out else None
     maker = SoundMaker(spoken, recorder)
     sound = maker.open_all(args.input_device, args.output_device)

@@ -19,8 +19,7 @@ LATENCY_S = 0.05
 """Asked of the devices: short enough to interrupt, long enough for Python to keep up."""
 
 _LIBRARY = {
-    "linux": "Install PortAudio: apt install libportaudio2 (Debian, Ubuntu), "
-    "dnf install portaudio (Fedora), pacman -S portaudio (Arch).",
+    "linux": "Install it: apt install libportaudio2 (dnf, pacman: portaudio).",
     "darwin": "Install it again: pip install --force-reinstall sounddevice.",
     "win32": "Install it again: pip install --force-reinstall sounddevice.",
 }

@@ -123,8 +123,7 @@ class Answering:
 
     def forget(self) -> None:
         """The connection is lost: the answer will not go on."""
-        if self.player is not None:
-            self.player.stop()
+        self.silence()
         self._answer = None
         self.supersede()
         self._idle.set()

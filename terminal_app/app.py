@@ -31,8 +31,8 @@ INPUTS: dict[InputState, tuple[str, str]] = {
     "off": ("", ""),
     "recording": ("● recording, K sends", "$error"),
     "file over": ("● file spoken, K sends", "$error"),
-    "listening": ("○ hands-free, listening", "$success"),
-    "hearing": ("● hands-free, hears you", "$error"),
+    "listening": ("○ hands-free", "$success"),
+    "hearing": ("● hands-free", "$error"),
 }
 PLACEHOLDER = "/ to type, Enter to send"
 THEMES = {"dark": "textual-dark", "light": "textual-light"}
@@ -44,7 +44,7 @@ class PushToTalkApp(App[None]):
     TITLE = "Push to talk"
     AUTO_FOCUS = "#conversation"
     ENABLE_COMMAND_PALETTE = False
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (90, "-wide")]  # noqa: RUF012
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (80, "-usual"), (110, "-wide")]  # noqa: RUF012
     CSS = """
     #status { height: auto; padding: 0 1; background: $panel; }
     #conversation { height: 1fr; padding: 0 1; scrollbar-size-vertical: 1; }
@@ -58,16 +58,17 @@ class PushToTalkApp(App[None]):
     Line.problem { color: $text-error; }
     Line.note .who { display: none; }
     Line.note .what { color: $text-muted; text-style: italic; }
-    Line.interrupted { color: $foreground 45%; text-style: dim; }
-    Line.interrupted .who { color: $foreground 45%; }
+    Line.interrupted, Line.interrupted .who { color: $foreground 50%; }
     #bar { height: 1; padding: 0 1; background: $panel; }
     #input { width: auto; }
     #level { width: 12; height: 1; margin: 0 1; }
     .-wide #level { width: 24; }
-    #latency { width: 1fr; text-align: right; text-wrap: nowrap; text-overflow: ellipsis; }
+    .latency { width: 1fr; text-align: right; text-wrap: nowrap; text-overflow: ellipsis; }
+    .-narrow #latency, #latency-short { display: none; }
+    .-narrow #latency-short { display: block; }
     #text { background: $surface; padding: 0 1; }
     KeyFooter { height: auto; padding: 0 1; layout: vertical; }
-    KeyFooter Static { width: 100%; height: auto; }
+    KeyFooter Static { width: 100%; height: auto; link-style: none; link-color: $foreground; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("k", "record", "Talk", key_display="K"),
@@ -108,7 +109,8 @@ class PushToTalkApp(App[None]):
         self._holding = False  # the key to hold is down
         self._conversation, self._level = Conversation(), LevelMeter(id="level")
         self._status, self._input = Static(id="status"), Static(id="input")
-        self._latency = Static(id="latency")
+        self._latency = Static(id="latency", classes="latency")
+        self._latency_short = Static(id="latency-short", classes="latency")
 
     def get_driver_class(self) -> type[Driver]:
         """Choose the driver that reports releases of keys, where there is one."""
@@ -127,6 +129,7 @@ class PushToTalkApp(App[None]):
             yield self._input
             yield self._level
             yield self._latency
+            yield self._latency_short
         yield MessageInput(placeholder=PLACEHOLDER, id="text", compact=True)
         yield KeyFooter()
 
@@ -145,6 +148,8 @@ class PushToTalkApp(App[None]):
             return self._reports_releases
         if action == "retry":
             return self._link.state == "offline"
+        if action == "type":
+            return not isinstance(self.focused, Input)
         return True
 
     def action_record(self) -> None:
@@ -272,10 +277,13 @@ class PushToTalkApp(App[None]):
     def show_latency(self, latency: Latency | None) -> None:
         """Show how fast the answer is."""
         if latency is None:
-            self._latency.update(Content.styled("waiting for the answer …", "$text-muted"))
+            waiting = Content.styled("waiting …", "$text-muted")
+            self._latency.update(waiting)
+            self._latency_short.update(waiting)
             return
-        long = f" from {latency.since} to {latency.until}"
-        self._latency.update(Content.from_markup(f"[b]{latency.ms:.0f} ms[/]{long}"))
+        first = Content.styled(f"{latency.ms:.0f} ms", "bold")
+        self._latency.update(first + f" from {latency.since} to {latency.until}")
+        self._latency_short.update(first + f" to {latency.until}")
 
     def show_tool_wait(self, tool: str | None) -> None:
         """Say what the next typed line will be."""

@@ -81,4 +81,4 @@ class SoundMaker:
             return "Answers are text." if asks else "Going on with text."
         if not asks:
             return "Questions are typed."
-        return "Answers are heard in the file only." if self._recorder else "Answers are read only."
+        return "Answers go to the file." if self._recorder else "Answers are not heard."

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from textual.app import ComposeResult
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
 from textual.reactive import reactive
@@ -98,7 +100,10 @@ class LevelMeter(Widget):
 class MessageInput(Input):
     """Where messages are typed."""
 
-    BINDINGS = [Binding("enter", "submit", "Send", key_display="Enter")]  # noqa: RUF012
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "submit", "Send", key_display="Enter"),
+        Binding("tab", "app.focus_next", "Keys", key_display="Tab"),
+    ]
 
 
 class KeyFooter(Footer):
