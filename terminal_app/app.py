@@ -109,6 +109,7 @@ class PushToTalkApp(App[None]):
         self._holding = False  # the key to hold is down
         self._conversation, self._level = Conversation(), LevelMeter(id="level")
         self._status, self._input = Static(id="status"), Static(id="input")
+        self._text = MessageInput(placeholder=PLACEHOLDER, id="text", compact=True)
         self._latency = Static(id="latency", classes="latency")
         self._latency_short = Static(id="latency-short", classes="latency")
 
@@ -130,7 +131,7 @@ class PushToTalkApp(App[None]):
             yield self._level
             yield self._latency
             yield self._latency_short
-        yield MessageInput(placeholder=PLACEHOLDER, id="text", compact=True)
+        yield self._text
         yield KeyFooter()
 
     def on_mount(self) -> None:
@@ -191,7 +192,7 @@ class PushToTalkApp(App[None]):
 
     def action_type(self) -> None:
         """Go to the input line."""
-        self.query_one("#text").focus()
+        self._text.focus()
 
     def action_theme(self) -> None:
         """Change between dark and light."""
@@ -287,8 +288,8 @@ class PushToTalkApp(App[None]):
 
     def show_tool_wait(self, tool: str | None) -> None:
         """Say what the next typed line will be."""
-        text = self.query_one("#text", Input)
-        text.placeholder = PLACEHOLDER if tool is None else f"/ to type the result of {tool}"
+        wanted = PLACEHOLDER if tool is None else f"/ to type the result of {tool}"
+        self._text.placeholder = wanted
 
     def _show_status(self) -> None:
         text, color = LINKS[self._link.state]

@@ -22,6 +22,7 @@ Choose = Callable[[Direction, int | None], Awaitable[str]]
 class DeviceDialog(ModalScreen[None]):
     """Lists the devices; Enter uses one."""
 
+    AUTO_FOCUS = "OptionList"
     CSS = """
     DeviceDialog { align: center middle; }
     DeviceDialog > Vertical {

@@ -55,8 +55,10 @@ def wanted_input(hands_free: bool) -> RealtimeAudioConfigInputParam:
 
 def session_info(session: Any) -> SessionInfo:
     """Read which session this is; the SDK types it as a request, which has no id."""
-    voice = getattr(getattr(getattr(session, "audio", None), "output", None), "voice", "?")
-    return SessionInfo(getattr(session, "id", "?"), getattr(session, "model", "?"), str(voice))
+    output = getattr(getattr(session, "audio", None), "output", None)
+    said = (getattr(session, "id", None), getattr(session, "model", None))
+    told = [str(value or "?") for value in (*said, getattr(output, "voice", None))]
+    return SessionInfo(*told)
 
 
 def pause_ms(session: Any) -> float:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from audio_utils import BYTES_PER_SAMPLE, SoundCallback
+from audio_utils import BYTES_PER_SAMPLE
+from sound_devices import SoundCallback
 
 
 class FakeSound:
     """A stream and its factory: pass `open` where a device is opened."""
 
-    def __init__(self) -> None:
+    def __init__(self, latency: float = 0.0) -> None:
+        self.latency = latency
         self.calls: list[str] = []
         self._callback: SoundCallback | None = None
 
@@ -19,6 +21,10 @@ class FakeSound:
 
     def start(self) -> None:
         self.calls.append("start")
+
+    def fail(self) -> None:
+        """What `start` does of a device that is in use."""
+        raise RuntimeError("device busy")
 
     def abort(self) -> None:
         self.calls.append("abort")
