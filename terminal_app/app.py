@@ -254,7 +254,7 @@ class PushToTalkApp(App[None]):
         """Show whether the microphone is on."""
         text, color = INPUTS[state]
         if hands_free and not text:
-            text = "hands-free, waiting for the server"
+            text = "hands-free, paused"
         parts = [Content.styled(text or "K to talk", color)]
         if muted:
             parts.append(Content.styled("muted", "bold $warning"))

@@ -10,25 +10,25 @@ import asyncio
 import base64
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any
 
 from openai.resources.realtime.realtime import AsyncRealtimeConnection
 from openai.types.realtime import RealtimeServerEvent
-from websockets.exceptions import ConnectionClosedOK, WebSocketException
+from websockets.exceptions import WebSocketException
 
 from audio_utils import AudioPlayerAsync, duration_ms
-from realtime_client import LOCAL_URL, LOST, Connect, explain
+from realtime_client import LOCAL_URL, Connect
 from terminal_app.answer import Answer
 from terminal_app.answering import Answering
 from terminal_app.capture import Capture, level_dbfs
+from terminal_app.link import RETRY_S, KeptConnection
 from terminal_app.session import Wishes, pause_ms, session_info, wanted_input, wanted_session
 from terminal_app.sources import AudioSource
 from terminal_app.speech_clock import SpeechClock
 from terminal_app.user_turns import UserTurns
 from terminal_app.view import InputState, Link, View
 
-FIRST_RETRY_S, LAST_RETRY_S = 1, 30
 SHORTEST_RECORDING_MS = 100
 """What the protocol accepts as a turn."""
 NOT_ACTIVE = "response_cancel_not_active"
@@ -46,6 +46,7 @@ class RealtimeClient:
         player: AudioPlayerAsync | None = None,
         wishes: Wishes | None = None,
         url: str = LOCAL_URL,
+        retry_s: tuple[int, int] = RETRY_S,
     ) -> None:
         """Prepare a conversation; `run` holds it.
 
@@ -56,13 +57,13 @@ class RealtimeClient:
             player: Plays answers; None asks for text only.
             wishes: What to ask of the session.
             url: Address for messages.
+            retry_s: The first wait before another attempt to connect, and the longest.
         """
-        self._connect, self._view, self._url = connect, view, url
+        self._view = view
+        self._link = KeptConnection(connect, view, url, retry_s)
         self._source, self._answering = source, Answering(view, player)
         self._user_turns = UserTurns(view)
         self._wishes = wishes or Wishes()
-        self._connection: AsyncRealtimeConnection | None = None
-        self._retry = asyncio.Event()
         self._sessions = 0
         self._hands_free = self._muted = False
         self._hearing = False  # the server hears speech
@@ -74,26 +75,8 @@ class RealtimeClient:
         self._open_calls: list[tuple[str, str]] = []  # call id and name of tools to be answered
 
     async def run(self) -> None:
-        """Stay connected until cancelled; wait longer after each failure."""
-        failures = 0
-        try:
-            while True:
-                self._view.show_link(Link("connecting"))
-                sessions, reason = self._sessions, f"{self._url} closed the connection."
-                try:
-                    async with self._connect() as self._connection:
-                        await self._listen(self._connection)
-                except LOST as error:
-                    reason = explain(error, self._url)
-                except ValueError:
-                    reason = f"{self._url} sent something that is not JSON. Is it Realtime?"
-                self._disconnected()
-                self._view.show_text(f"connection {self._sessions}", "problem", reason)
-                failures = 0 if self._sessions > sessions else failures
-                await self._wait_to_retry(min(FIRST_RETRY_S * 2**failures, LAST_RETRY_S))
-                failures += 1
-        finally:
-            self._disconnected()
+        """Hold the conversation until cancelled, reconnected as often as need be."""
+        await self._link.run(self._receive, self._disconnected)
 
     def close(self) -> None:
         """Release the loudspeaker, when `run` has ended."""
@@ -102,7 +85,7 @@ class RealtimeClient:
 
     def retry_now(self) -> None:
         """End the wait before the next attempt to connect."""
-        self._retry.set()
+        self._link.retry_now()
 
     async def toggle_recording(self) -> None:
         """Start to record, or stop and send. Hands-free, a file is spoken again."""
@@ -123,7 +106,7 @@ class RealtimeClient:
         if self._hands_free or self._capture is not None:
             return
         with self._reporting():
-            self._live()
+            self._link.live()
             if self._muted:
                 raise OSError("The microphone is muted. M turns it on.")
             self._answering.supersede()
@@ -132,7 +115,7 @@ class RealtimeClient:
             try:
                 self._start_capture()
             finally:
-                await self._answering.cancel(self._live(), cuts)
+                await self._answering.cancel(self._link.live(), cuts)
 
     async def finish_recording(self) -> None:
         """Stop to record, and send."""
@@ -142,17 +125,17 @@ class RealtimeClient:
     async def toggle_hands_free(self) -> None:
         """Let the server find out when to answer, or no longer."""
         with self._reporting():
-            connection = self._live()
+            connection = self._link.live()
             if not self._hands_free and self._source is None:
                 raise OSError("No hands-free: there is no sound input. / to type.")
             self._discard_capture()
+            if not self._hands_free:
+                self._start_capture()
             self._hands_free = not self._hands_free
+            self._show_input()
             await connection.input_audio_buffer.clear()
             heard = wanted_input(self._hands_free)
             await connection.session.update(session={"type": "realtime", "audio": {"input": heard}})
-            if self._hands_free:
-                self._start_capture()
-            self._show_input()
 
     def toggle_mute(self) -> None:
         """Send silence instead of what the microphone hears, or no longer."""
@@ -162,7 +145,7 @@ class RealtimeClient:
     async def send_text(self, text: str) -> None:
         """Interrupt the answer and ask for one to `text`, or give it as the result of a tool."""
         with self._reporting():
-            connection = self._live()
+            connection = self._link.live()
             if self._open_calls:
                 call_id, name = self._open_calls.pop(0)
                 await connection.conversation.item.create(
@@ -184,18 +167,19 @@ class RealtimeClient:
             await self._answering.ask(connection, Answer(time.perf_counter(), "sending"))
 
     async def interrupt(self) -> None:
-        """Stop the answer, both its sound and its making."""
+        """Stop the answer, both its sound and its making, and the question that waits for it."""
+        self._answering.supersede()
         cuts = self._answering.silence()
-        if self._connection is not None:
+        if self._link.up:
             with self._reporting():
-                await self._answering.cancel(self._connection, cuts)
+                await self._answering.cancel(self._link.live(), cuts)
 
     async def use_source(self, source: AudioSource | None) -> None:
         """Record from something else. A recording under way is dropped."""
         self._discard_capture()
         self._source = source
         with self._reporting():
-            if self._hands_free and self._connection is not None:
+            if self._hands_free and self._link.up:
                 self._start_capture()
 
     async def use_player(self, player: AudioPlayerAsync) -> None:
@@ -204,10 +188,10 @@ class RealtimeClient:
         before, self._answering.player = self._answering.player, player
         if before is not None:
             before.close()
-        elif self._connection is not None:
+        elif self._link.up:
             with self._reporting():
                 wanted = wanted_session(self._wishes, True, self._hands_free)
-                await self._connection.session.update(session=wanted)
+                await self._link.live().session.update(session=wanted)
 
     # Recording.
 
@@ -217,7 +201,7 @@ class RealtimeClient:
         capture = Capture(self._source)
         capture.start(on_end=self._show_input)
         self._capture = capture
-        self._forwarding = asyncio.create_task(self._forward(capture, self._live()))
+        self._forwarding = asyncio.create_task(self._forward(capture, self._link.live()))
         self._show_input()
 
     def _stop_capture(self) -> None:
@@ -253,19 +237,15 @@ class RealtimeClient:
 
     # What the server says.
 
-    async def _listen(self, connection: AsyncRealtimeConnection) -> None:
-        """Take events until the server closes."""
-        while True:
-            try:
-                event = await connection.recv()
-            except ConnectionClosedOK:
-                return
-            try:
-                await self._handle(event, connection)
-            except (AttributeError, TypeError, ValueError):
-                # The SDK does not validate: what an event lacks is missed here.
-                kind = getattr(event, "type", "nameless")
-                self._problem(f"The server sent a '{kind}' event of the wrong shape; ignored.")
+    async def _receive(
+        self, event: RealtimeServerEvent, connection: AsyncRealtimeConnection
+    ) -> None:
+        try:
+            await self._handle(event, connection)
+        except (AttributeError, TypeError, ValueError):
+            # The SDK does not validate: what an event lacks is missed here.
+            kind = getattr(event, "type", "nameless")
+            self._problem(f"The server sent a '{kind}' event of the wrong shape; ignored.")
 
     async def _handle(
         self, event: RealtimeServerEvent, connection: AsyncRealtimeConnection
@@ -314,20 +294,11 @@ class RealtimeClient:
 
     def _disconnected(self) -> None:
         """Forget the session: a new connection starts from nothing."""
-        self._connection = None
         self._discard_capture()
         self._hearing, self._speech_ended = False, None
         self._user_turns.forget()
         self._drop_open_calls()
         self._answering.forget()
-
-    async def _wait_to_retry(self, seconds: int) -> None:
-        self._retry.clear()
-        for left in range(seconds, 0, -1):
-            self._view.show_link(Link("offline", left))
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._retry.wait(), 1)
-                return
 
     # What is shown.
 
@@ -349,11 +320,6 @@ class RealtimeClient:
     def _drop_open_calls(self) -> None:
         self._open_calls.clear()
         self._show_tool_wait()
-
-    def _live(self) -> AsyncRealtimeConnection:
-        if self._connection is None:
-            raise ConnectionError("Not sent: there is no connection. R tries to connect now.")
-        return self._connection
 
     @contextmanager
     def _reporting(self) -> Iterator[None]:

@@ -65,7 +65,9 @@ class WavRecorder:
         """
         self.error: OSError | None = None
         """What kept the file from being completed."""
-        self._file = wave.open(str(path), "wb")  # noqa: SIM115
+        # Unbuffered: what was played is on the disk, and its errors come where they can be told.
+        self._disk = open(path, "wb", buffering=0)  # noqa: SIM115
+        self._file = wave.open(self._disk, "wb")  # noqa: SIM115
         self._file.setnchannels(1)
         self._file.setsampwidth(BYTES_PER_SAMPLE)
         self._file.setframerate(WIRE_RATE)
@@ -85,8 +87,8 @@ class WavRecorder:
 
     def _run(self) -> None:
         try:
-            while (pcm := self._blocks.get()) is not None:
-                self._file.writeframes(pcm)  # with the header, so that the file is always whole
-            self._file.close()
+            with self._disk, self._file:
+                while (pcm := self._blocks.get()) is not None:
+                    self._file.writeframes(pcm)
         except OSError as error:
             self.error = error

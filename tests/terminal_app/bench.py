@@ -138,7 +138,12 @@ class Bench:
         return str(self.app.query_one(f"#{name}", Static).render())
 
     def footer(self) -> str:
-        return str(self.app.screen.query_one("KeyFooter Static", Static).render())
+        keys = self.app.screen.query("KeyFooter Static").results(Static)
+        return " ".join(str(it.render()) for it in keys).replace("\N{NO-BREAK SPACE}", " ")
+
+    async def footer_becomes(self, *parts: str) -> None:
+        """Wait for the footer, which is made anew when the keys change."""
+        await self.until(lambda: all(part in self.footer() for part in parts))
 
     async def until(self, condition: Callable[[], bool]) -> None:
         """Let the app go on until it is so."""
@@ -156,6 +161,7 @@ async def bench(
     note: str = "",
     size: tuple[int, int] = (80, 24),
     latency: float = 0.0,
+    retry_s: tuple[int, int] = (1000, 30000),
 ) -> AsyncIterator[Bench]:
     """Run the app against the given attempts to connect."""
     out, into = FakeSound(latency), FakeSound()
@@ -165,7 +171,9 @@ async def bench(
     connect = FakeServer(*attempts).connect
     wishes = wishes or Wishes(voice="marin")
     app = PushToTalkApp(
-        lambda view: RealtimeClient(connect, view, recorder, player, wishes, "ws://localhost"),
+        lambda view: RealtimeClient(
+            connect, view, recorder, player, wishes, "ws://localhost", retry_s
+        ),
         SoundMaker(),
         note,
     )

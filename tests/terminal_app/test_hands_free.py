@@ -170,13 +170,22 @@ async def test_without_a_microphone_v_says_so() -> None:
         assert it.bar("input") == "K to talk"
 
 
+async def test_a_microphone_that_fails_leaves_push_to_talk() -> None:
+    async with session() as it:
+        it.microphone.start = it.microphone.fail  # type: ignore[method-assign]
+        await it.press("v")
+        assert it.shown() == ["Error: Cannot record: device busy. Check the input device."]
+        assert it.bar("input") == "K to talk"
+        assert it.socket.kinds() == ["session.update"]
+
+
 async def test_hands_free_survives_a_lost_connection() -> None:
     first, second = FakeSocket(), FakeSocket()
     async with bench(first, second) as it:
         await it.say(CREATED)
         await switch_on(it)
         await it.say(STARTED, CLOSED)
-        assert it.bar("input") == "hands-free, waiting for the server"
+        assert it.bar("input") == "hands-free, paused"
         assert it.microphone.calls[-1] == "close"
         await it.press("r")
         await second.say(CREATED)

@@ -207,6 +207,15 @@ async def test_the_last_of_several_questions_is_asked() -> None:
         assert it.socket.kinds().count("response.create") == 2
 
 
+async def test_escape_drops_a_question_that_waits() -> None:
+    async with session() as it:
+        await it.answered()
+        await it.press("slash", "a", "enter", "escape")
+        await it.socket.until("conversation.item.create", 2)
+        await it.say(done(status="cancelled"))
+        assert it.socket.kinds().count("response.create") == 1
+
+
 async def test_a_recording_that_is_too_short_is_not_sent() -> None:
     async with session() as it:
         await it.record(silence(60))
