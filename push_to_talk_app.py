@@ -168,6 +168,11 @@ def print_devices() -> None:
         print(f"{device.direction:6}  {device.index:3}  {device.name}{mark}")
 
 
+def in_terminal() -> bool:
+    """Whether there is a terminal to read from and to write to; Textual writes on stderr."""
+    return all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))
+
+
 def run(args: argparse.Namespace) -> None:
     """Run the app.
 
@@ -179,7 +184,7 @@ def run(args: argparse.Namespace) -> None:
     sdk = make_client(args.url, args.api_key or "none")
     wishes = Wishes(args.voice, args.instructions, read_tools(args.tools) if args.tools else None)
     spoken = read_speech(args.wav_in) if args.wav_in else None
-    if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
+    if not in_terminal():
         raise ClientError("This needs a terminal, not redirected. Without: python test_client.py.")
     recorder = record_answers(args.wav_out) if args.wav_out else None
     maker = SoundMaker(spoken, recorder)

@@ -65,14 +65,21 @@ class Answering:
             self._view.show_interrupted(*cut)
         return cuts
 
+    async def give_way(self, connection: AsyncRealtimeConnection) -> None:
+        """Stop for the user's speech. The server stops by itself; it must learn what was heard.
+
+        A question that the server has not begun to answer is not affected by earlier speech.
+        """
+        if self._answer is not None and self._answer.response_id:
+            await self._truncate(connection, self.silence())
+
     async def cancel(self, connection: AsyncRealtimeConnection, cuts: list[Cut]) -> None:
         """Tell the server to stop, and what was not heard."""
         if not self._idle.is_set():
             await connection.response.cancel()
-        await self.truncate(connection, cuts)
+        await self._truncate(connection, cuts)
 
-    async def truncate(self, connection: AsyncRealtimeConnection, cuts: list[Cut]) -> None:
-        """Tell the server what was not heard of an answer that it has stopped by itself."""
+    async def _truncate(self, connection: AsyncRealtimeConnection, cuts: list[Cut]) -> None:
         for item_id, heard_ms in cuts:
             if heard_ms is not None:
                 await connection.conversation.item.truncate(

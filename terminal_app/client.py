@@ -255,9 +255,10 @@ class RealtimeClient:
         elif event.type == "session.updated":
             self._show_session(event.session)
         elif event.type == "input_audio_buffer.speech_started":
-            self._hearing = True
-            self._show_input()
-            await self._answering.truncate(connection, self._answering.silence())
+            if self._hands_free:  # else it was on its way when hands-free ended
+                self._hearing = True
+                self._show_input()
+                await self._answering.give_way(connection)
         elif event.type == "input_audio_buffer.speech_stopped":
             self._hearing = False
             self._speech_ended = self._clock.when(event.audio_end_ms - self._pause_ms)

@@ -24,7 +24,7 @@ _ASK = "\x1b[=2;2u\x1b[?u"
 _EVENT_TYPES = 0b10
 _REPORT = re.compile(
     r"\x1b\[\?(?P<flags>\d+)u"
-    r"|\x1b\[(?P<code>\d*)(?P<shifted>(?::\d*)*);(?P<modifiers>\d*):(?P<kind>[123])"
+    r"|\x1b\[(?P<code>\d*);(?P<modifiers>\d*):(?P<kind>[123])"
     r"(?P<text>(?:;[\d:]*)?)(?P<end>[u~A-HPQRS])"
 )
 _UNFINISHED = re.compile(r"\x1b\[[\d;:?]+\Z")
@@ -71,7 +71,7 @@ class ReleaseFilter:
                     yield KeyReleasesReported()
             elif report["kind"] in _PRESS_KINDS:
                 code, modifiers, text = report["code"], report["modifiers"], report["text"]
-                yield f"\x1b[{code}{report['shifted']};{modifiers}{text}{report['end']}"
+                yield f"\x1b[{code};{modifiers}{text}{report['end']}"
             elif report["end"] == "u" and report["code"]:
                 yield KeyReleased(chr(int(report["code"])))
         if at < len(data):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from audio_utils import BYTES_PER_SAMPLE
 from sound_devices import SoundCallback
 
@@ -49,3 +51,8 @@ class FakeSound:
         """Hand a block to a recorder, as an input device does."""
         assert self._callback and self.running
         self._callback(pcm, len(pcm) // BYTES_PER_SAMPLE, None, None)
+
+    def push_all(self, blocks: Iterable[bytes]) -> None:
+        """Hand many blocks to a recorder."""
+        for pcm in blocks:
+            self.push(pcm)

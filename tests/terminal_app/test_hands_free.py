@@ -113,6 +113,24 @@ async def test_speech_after_an_answer_cuts_nothing() -> None:
         assert it.shown() == ["Assistant: Yes."]
 
 
+async def test_speech_before_a_typed_question_leaves_its_answer_alone() -> None:
+    async with session() as it:
+        await switch_on(it)
+        await it.ask()
+        await it.say(STARTED, begun(), says("Yes."), sounds(PCM))
+        assert it.shown() == ["Assistant: Yes."]
+        assert it.speaker.pull(4800) == PCM
+
+
+async def test_late_speech_of_hands_free_stops_nothing() -> None:
+    async with session() as it:
+        await it.answered(sounds(PCM))
+        await it.say(STARTED)
+        assert it.bar("input") == "K to talk"
+        assert it.speaker.pull(4800) == PCM
+        assert it.truncated() == []
+
+
 async def test_mute_sends_silence_so_that_the_turn_ends() -> None:
     async with session() as it:
         await switch_on(it)

@@ -28,7 +28,7 @@ async def test_a_capture_yields_all_that_was_said_before_it_was_stopped() -> Non
     capture = Capture(Microphone(device.open))
     capture.start(on_end=lambda: None)
     said = [bytes([number]) * 960 for number in range(50)]
-    speaking = threading.Thread(target=lambda: [device.push(pcm) for pcm in said])
+    speaking = threading.Thread(target=lambda: device.push_all(said))
     speaking.start()
     await asyncio.to_thread(speaking.join)
     capture.stop()
