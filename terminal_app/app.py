@@ -68,7 +68,7 @@ class PushToTalkApp(App[None]):
     .-narrow #latency-short { display: block; }
     #text { background: $surface; padding: 0 1; }
     KeyFooter { height: auto; padding: 0 1; layout: vertical; }
-    KeyFooter Static { width: 100%; height: auto; link-style: none; link-color: $foreground; }
+    Keys { height: auto; link-style: none; link-color: $foreground; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("k", "record", "Talk", key_display="K"),

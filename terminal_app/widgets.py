@@ -1,13 +1,15 @@
-"""The parts of the screen: conversation, level meter, and a footer that fits any width."""
+"""The parts of the screen: conversation, level meter, input line, and a footer for any width."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
+from textual.geometry import Size
 from textual.reactive import reactive
 from textual.widget import Widget
 from textual.widgets import Footer, Input, Static
@@ -106,22 +108,47 @@ class MessageInput(Input):
     ]
 
 
+class Keys(Widget):
+    """Keys and what they do, in as many rows as they need."""
+
+    GAP = 2
+
+    def __init__(self, keys: Sequence[Content]) -> None:
+        """Show these."""
+        super().__init__()
+        self._keys = keys
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """Say how many rows are needed at a width."""
+        return len(self._rows(width))
+
+    def render(self) -> Content:
+        """Write the keys."""
+        return Content("\n").join(self._rows(self.size.width))
+
+    def _rows(self, width: int) -> list[Content]:
+        rows = [Content()]
+        for key in self._keys:
+            if not rows[-1]:
+                rows[-1] = key
+            elif rows[-1].cell_length + self.GAP + key.cell_length <= width:
+                rows[-1] = rows[-1] + " " * self.GAP + key
+            else:
+                rows.append(key)
+        return rows
+
+
 class KeyFooter(Footer):
-    """The keys, in as many rows as they need; Textual's own footer has one and hides the rest."""
+    """The keys that do something now; Textual's own footer has one row and hides the rest."""
 
     def compose(self) -> ComposeResult:
-        """Write the keys that do something now. Each can be clicked."""
+        """Write the keys. Each can be clicked."""
         keys: dict[str, Content] = {}
         for _, binding, enabled, _ in self.screen.active_bindings.values():
             if binding.show and enabled:
-                key = self.app.get_key_display(binding)
-                action = binding.action if "." in binding.action else f"app.{binding.action}"
-                if binding.action == "submit":
-                    action = f"app.simulate_key('{binding.key}')"
-                label = binding.description.replace(" ", "\N{NO-BREAK SPACE}")
                 keys[binding.action] = Content.from_markup(
-                    f"[@click={action}][b $accent]$key[/]\N{NO-BREAK SPACE}$label[/]",
-                    key=key,
-                    label=label,
+                    f"[@click=app.simulate_key('{binding.key}')][b $accent]$key[/] $label[/]",
+                    key=self.app.get_key_display(binding),
+                    label=binding.description,
                 )
-        yield Static(Content("  ").join(keys.values()))
+        yield Keys(list(keys.values()))

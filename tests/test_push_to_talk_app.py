@@ -63,7 +63,6 @@ async def test_a_turn_over_a_real_websocket() -> None:
             while player.waiting_samples < len(ANSWER_PCM) // 2:
                 await asyncio.sleep(0)
         told = [view.calls.get_nowait() for _ in range(view.calls.qsize())]
-        told = [view.calls.get_nowait() for _ in range(view.calls.qsize())]
         texts = [call for call in told if call[0] == "show_text"]
         assert texts[0][2:] == ("you", "…")
         assert "".join(text[3] for text in texts[1:]) == ANSWER_TEXT

@@ -17,7 +17,7 @@ from terminal_app.client import RealtimeClient
 from terminal_app.session import Wishes
 from terminal_app.sound import SoundMaker
 from terminal_app.sources import AudioSource, Microphone
-from terminal_app.widgets import Line
+from terminal_app.widgets import Keys, Line
 from tests.clients.fake_connection import Event, FakeServer, FakeSocket
 from tests.clients.fake_sound import FakeSound
 from tests.clients.scripted_server import user_item
@@ -138,8 +138,7 @@ class Bench:
         return str(self.app.query_one(f"#{name}", Static).render())
 
     def footer(self) -> str:
-        keys = self.app.screen.query("KeyFooter Static").results(Static)
-        return " ".join(str(it.render()) for it in keys).replace("\N{NO-BREAK SPACE}", " ")
+        return " ".join(str(keys.render()) for keys in self.app.screen.query(Keys))
 
     async def footer_becomes(self, *parts: str) -> None:
         """Wait for the footer, which is made anew when the keys change."""
