@@ -23,16 +23,17 @@ from terminal_app.view import InputState, Latency, Link, SessionInfo, View, Who
 from terminal_app.widgets import QUIET_DBFS, Conversation, KeyFooter, LevelMeter, MessageInput
 
 LINKS: dict[str, tuple[str, str]] = {
-    "connecting": ("◌ connecting", "$warning"),
-    "connected": ("● connected", "$success"),
-    "offline": ("○ offline", "$error"),
+    "connecting": ("◌ connecting", "$text-warning"),
+    "connected": ("● connected", "$text-success"),
+    "offline": ("○ offline", "$text-error"),
 }
 INPUTS: dict[InputState, tuple[str, str]] = {
-    "off": ("", ""),
-    "recording": ("● recording, K sends", "$error"),
-    "file over": ("● file spoken, K sends", "$error"),
-    "listening": ("○ hands-free", "$success"),
-    "hearing": ("● hands-free", "$error"),
+    "none": ("no microphone", "$text-muted"),
+    "off": ("K to talk", ""),
+    "recording": ("● recording, K sends", "$text-error"),
+    "file over": ("● file spoken, K sends", "$text-error"),
+    "listening": ("○ hands-free", "$text-success"),
+    "hearing": ("● hands-free", "$text-error"),
 }
 PLACEHOLDER = "/ to type, Enter to send"
 THEMES = {"dark": "textual-dark", "light": "textual-light"}
@@ -52,7 +53,7 @@ class PushToTalkApp(App[None]):
     Line.you { margin-top: 1; }
     Line .who { width: 11; text-style: bold; }
     Line .what { width: 1fr; }
-    Line.you .who { color: $text-accent; }
+    Line.you .who { color: $text-primary; }
     Line.assistant .who { color: $text-success; }
     Line.tool { color: $text-warning; }
     Line.problem { color: $text-error; }
@@ -138,7 +139,6 @@ class PushToTalkApp(App[None]):
         """Connect."""
         if self._note:
             self.show_text("note", "note", self._note)
-        self.show_input("off", False, False)
         self.run_worker(self.client.run())
 
     # Keys.
@@ -253,17 +253,17 @@ class PushToTalkApp(App[None]):
     def show_input(self, state: InputState, hands_free: bool, muted: bool) -> None:
         """Show whether the microphone is on."""
         text, color = INPUTS[state]
-        if hands_free and not text:
-            text = "hands-free, paused"
-        parts = [Content.styled(text or "K to talk", color)]
+        parts = [
+            Content.styled("hands-free, paused" if hands_free and state == "off" else text, color)
+        ]
         if muted:
-            parts.append(Content.styled("muted", "bold $warning"))
+            parts.append(Content.styled("muted", "bold $text-warning"))
         self._input.update(Content("  ").join(parts))
-        self._level.visible = state != "off"
-        if state == "off":
+        self._level.visible = state not in ("none", "off")
+        if not self._level.visible:
             self._level.dbfs = QUIET_DBFS
 
-    def show_level(self, dbfs: float, seconds: float) -> None:
+    def show_level(self, dbfs: float) -> None:
         """Move the meter."""
         self._level.dbfs = dbfs
 

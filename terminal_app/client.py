@@ -76,6 +76,7 @@ class RealtimeClient:
 
     async def run(self) -> None:
         """Hold the conversation until cancelled, reconnected as often as need be."""
+        self._show_input()
         await self._link.run(self._receive, self._disconnected)
 
     def close(self) -> None:
@@ -178,6 +179,7 @@ class RealtimeClient:
         """Record from something else. A recording under way is dropped."""
         self._discard_capture()
         self._source = source
+        self._show_input()
         with self._reporting():
             if self._hands_free and self._link.up:
                 self._start_capture()
@@ -225,7 +227,7 @@ class RealtimeClient:
                 heard = bytes(len(pcm)) if self._muted else pcm
                 recorded_ms += duration_ms(pcm)
                 self._clock.sent(duration_ms(pcm), time.perf_counter())
-                self._view.show_level(level_dbfs(heard), recorded_ms / 1000)
+                self._view.show_level(level_dbfs(heard))
                 await connection.input_audio_buffer.append(audio=base64.b64encode(heard).decode())
             if self._hands_free:
                 return
@@ -308,7 +310,7 @@ class RealtimeClient:
         self._view.show_session(session_info(session))
 
     def _show_input(self) -> None:
-        state: InputState = "off"
+        state: InputState = "none" if self._source is None else "off"
         if self._capture is not None and self._hands_free:
             state = "hearing" if self._hearing else "listening"
         elif self._capture is not None:

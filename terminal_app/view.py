@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 Who = Literal["you", "assistant", "tool", "problem", "note"]
-InputState = Literal["off", "recording", "file over", "listening", "hearing"]
+InputState = Literal["none", "off", "recording", "file over", "listening", "hearing"]
 """`file over`: a recording from a file has reached its end; `hearing`: the server hears speech."""
 
 
@@ -48,8 +48,8 @@ class View(Protocol):
     def show_input(self, state: InputState, hands_free: bool, muted: bool) -> None:
         """The microphone, or what stands in for it, is used differently."""
 
-    def show_level(self, dbfs: float, seconds: float) -> None:
-        """The microphone is this loud, and has been on for this long."""
+    def show_level(self, dbfs: float) -> None:
+        """The microphone is this loud."""
 
     def show_text(self, key: str, who: Who, text: str, append: bool = False) -> None:
         """A line of the conversation is new, replaced, or longer by `text`."""

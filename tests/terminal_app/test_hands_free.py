@@ -185,7 +185,7 @@ async def test_without_a_microphone_v_says_so() -> None:
     async with session(microphone=False) as it:
         await it.press("v")
         assert it.shown() == ["Error: No hands-free: there is no sound input. / to type."]
-        assert it.bar("input") == "K to talk"
+        assert it.bar("input") == "no microphone"
 
 
 async def test_a_microphone_that_fails_leaves_push_to_talk() -> None:

@@ -307,6 +307,7 @@ async def test_who_speaks_on_leaves_a_tool_call_open() -> None:
 async def test_without_sound_it_is_a_text_client() -> None:
     async with session(speaker=False, microphone=False) as it:
         assert it.socket.sent[0]["session"]["output_modalities"] == ["text"]
+        assert it.bar("input") == "no microphone"
         await it.press("k")
         no_input = "Error: Cannot record: there is no sound input. / to type, D for devices."
         assert it.shown() == [no_input]
