@@ -17,7 +17,7 @@ import numpy as np
 import soxr
 
 from config import AudioConfig
-from sound_devices import SoundCallback, SoundStream, open_sound
+from sound_devices import NoSound, SoundCallback, SoundStream, open_sound
 
 BYTES_PER_SAMPLE = 2
 WIRE_RATE: int = AudioConfig().OPENAI_SAMPLE_RATE
@@ -166,7 +166,7 @@ class AudioPlayerAsync:
         """Open the device, if need be, and play what is there and what comes.
 
         Raises:
-            OSError: There is no sound output; the message names the remedy.
+            NoSound: There is no sound output; the message names the remedy.
         """
         with self._control:
             if self._stream is None:
@@ -176,7 +176,7 @@ class AudioPlayerAsync:
                 try:
                     self._stream.start()
                 except Exception as error:  # PortAudio's own type exists only where PortAudio does
-                    raise OSError(f"Cannot play: {error}. Check the output device.") from error
+                    raise NoSound(f"Cannot play: {error}.", "Check the output device.") from error
                 self._running = True
 
     def add_data(self, pcm: bytes, item_id: str = "audio") -> None:

@@ -1,6 +1,6 @@
 """Sound devices: which there are, and opening them by way of `sounddevice` (PortAudio).
 
-Everything here may fail on a machine without a sound card. It then raises an `OSError` of one line
+Everything here may fail on a machine without a sound card. It then raises `NoSound`, one line
 that names the remedy for the system at hand, so that a caller can say it and go on without sound.
 """
 
@@ -15,6 +15,7 @@ from typing import Any, Literal, Protocol
 Direction = Literal["input", "output"]
 SoundCallback = Callable[[Any, int, Any, Any], None]
 """What PortAudio calls for every block: (buffer, samples, times, status flags)."""
+_DIRECTIONS: tuple[Direction, Direction] = ("input", "output")
 LATENCY_S = 0.05
 """Asked of the devices: short enough to interrupt, long enough for Python to keep up."""
 
@@ -30,6 +31,15 @@ _DEVICE = {
     "win32": "Connect one and choose it: Settings, System, Sound; and allow its use: Privacy, "
     "Microphone.",
 }
+
+
+class NoSound(OSError):
+    """Why a device cannot be used, and what helps."""
+
+    def __init__(self, reason: str, remedy: str) -> None:
+        """Take both as one sentence each, or more."""
+        super().__init__(f"{reason} {remedy}")
+        self.reason, self.remedy = reason, remedy
 
 
 class SoundStream(Protocol):
@@ -71,7 +81,7 @@ def open_sound(
         device: Its number, or a part of its name; None: the system's default.
 
     Raises:
-        OSError: There is no PortAudio or no such device; the message names the remedy.
+        NoSound: There is no PortAudio or no such device; the message names the remedy.
     """
     sounddevice = _library()
     kind = sounddevice.RawInputStream if direction == "input" else sounddevice.RawOutputStream
@@ -85,8 +95,11 @@ def open_sound(
             device=device,
         )
     except (sounddevice.PortAudioError, ValueError) as error:
-        asked = "" if device is None else f" '{device}'"
-        raise OSError(f"No sound {direction}{asked}: {_line(error)}. {remedy(_DEVICE)}") from error
+        reason = f"No sound {direction} '{device}': {_line(error)}."
+        if device is None:
+            absent = sounddevice.default.device[_DIRECTIONS.index(direction)] < 0
+            reason = f"No sound {direction}: {'there is no device' if absent else _line(error)}."
+        raise NoSound(reason, remedy(_DEVICE)) from error
     return stream
 
 
@@ -96,7 +109,7 @@ def list_devices() -> list[Device]:
     Windows offers every device once for each of its interfaces; only the default one's are told.
 
     Raises:
-        OSError: There is no PortAudio; the message names the remedy.
+        NoSound: There is no PortAudio; the message names the remedy.
     """
     sounddevice = _library()
     interface = sounddevice.default.hostapi
@@ -109,9 +122,6 @@ def list_devices() -> list[Device]:
     return sorted(devices, key=lambda device: not device.default)
 
 
-_DIRECTIONS: tuple[Direction, Direction] = ("input", "output")
-
-
 def remedy(remedies: dict[str, str], platform: str = sys.platform) -> str:
     """Choose what helps on a system; unknown ones are mostly like Linux."""
     return remedies.get(platform, remedies["linux"])
@@ -121,9 +131,9 @@ def _library() -> ModuleType:
     try:
         import sounddevice
     except ImportError as error:
-        raise OSError("No sound: 'sounddevice' is missing. pip install sounddevice.") from error
+        raise NoSound("No sound: 'sounddevice' is missing.", "pip install sounddevice.") from error
     except OSError as error:
-        raise OSError(f"No sound: {_line(error)}. {remedy(_LIBRARY)}") from error
+        raise NoSound(f"No sound: {_line(error)}.", remedy(_LIBRARY)) from error
     module: ModuleType = sounddevice
     return module
 

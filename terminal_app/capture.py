@@ -31,7 +31,7 @@ class Capture:
         """Listen. `on_end` is called on the event loop when a file is over; a microphone never is.
 
         Raises:
-            OSError: The source cannot be listened to; the message names the remedy.
+            NoSound: The source cannot be listened to; the message names the remedy.
         """
         loop = asyncio.get_running_loop()
 

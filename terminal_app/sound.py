@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from audio_utils import WIRE_RATE, AudioPlayerAsync
-from sound_devices import SoundCallback, SoundStream, open_sound
+from sound_devices import NoSound, SoundCallback, SoundStream, open_sound
 from terminal_app.sources import AudioSource, Microphone, SpokenFile
 from terminal_app.speakers import NoSpeaker, WavRecorder
 
@@ -36,28 +36,29 @@ class SoundMaker:
 
     def open_all(self, input_device: DeviceName, output_device: DeviceName) -> Sound:
         """Open what there is; nothing is missing that a file stands in for."""
-        missing: list[str] = []
+        missing: list[NoSound] = []
         source: AudioSource | None = None
         try:
             source = SpokenFile(self._spoken) if self._spoken else self.microphone(input_device)
-        except OSError as error:
-            missing.append(str(error))
+        except NoSound as error:
+            missing.append(error)
         player: AudioPlayerAsync | None = None
         try:
             player = self.player(output_device)
-        except OSError as error:
-            missing.append(str(error))
+        except NoSound as error:
+            missing.append(error)
             if self._spoken or self._recorder:
                 player = self._player(NoSpeaker)
+        told = [error.reason for error in missing] + [error.remedy for error in missing]
         if missing:
-            missing.append(self._consequence(source is not None, player is not None))
-        return Sound(source, player, " ".join(dict.fromkeys(missing)))
+            told.append(self._consequence(source is not None, player is not None))
+        return Sound(source, player, " ".join(dict.fromkeys(told)))
 
     def microphone(self, device: DeviceName) -> Microphone:
         """Build a microphone.
 
         Raises:
-            OSError: It cannot be used; the message names the remedy.
+            NoSound: It cannot be used.
         """
         open_sound("input", lambda *_: None, WIRE_RATE, device).close()
         return Microphone(lambda callback: open_sound("input", callback, WIRE_RATE, device))
@@ -66,7 +67,7 @@ class SoundMaker:
         """Build a player on a loudspeaker, and start it.
 
         Raises:
-            OSError: It cannot be used; the message names the remedy.
+            NoSound: It cannot be used.
         """
         player = self._player(lambda callback: open_sound("output", callback, WIRE_RATE, device))
         player.start()

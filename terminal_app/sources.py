@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import ClassVar, Protocol
 
 from audio_utils import BYTES_PER_SAMPLE, WIRE_RATE
-from sound_devices import SoundCallback, SoundStream, open_sound
+from sound_devices import NoSound, SoundCallback, SoundStream, open_sound
 
 BLOCK_S = 0.02
 BLOCK_BYTES = round(BLOCK_S * WIRE_RATE) * BYTES_PER_SAMPLE
@@ -26,7 +26,7 @@ class AudioSource(Protocol):
         A source that has an end calls `on_end` there, on the event loop; silence follows.
 
         Raises:
-            OSError: It cannot be listened to; the message names the remedy.
+            NoSound: It cannot be listened to; the message names the remedy.
         """
 
     def stop(self) -> None:
@@ -54,7 +54,7 @@ class Microphone:
             self._stream.start()
         except Exception as error:  # PortAudio's own type exists only where PortAudio does
             self.stop()
-            raise OSError(f"Cannot record: {error}. Check the input device.") from error
+            raise NoSound(f"Cannot record: {error}.", "Check the input device.") from error
 
     def stop(self) -> None:
         """Stop and release the device."""

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import sound_devices
-from sound_devices import Device, list_devices, open_sound, remedy
+from sound_devices import Device, NoSound, list_devices, open_sound, remedy
 from tests.clients.fake_sound import FakeSound
 
 
@@ -70,6 +70,13 @@ def test_a_device_that_cannot_be_opened_is_named_in_one_line(module: SoundDevice
         open_sound("input", nothing, 24000)
     with pytest.raises(OSError, match=r"^No sound input 'Mic': Error"):
         open_sound("input", nothing, 24000, "Mic")
+
+
+def test_no_device_is_said_as_that(module: SoundDevice, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module.default, "device", (-1, 3))
+    with pytest.raises(NoSound, match=r"^No sound input: there is no device\. Connect") as raised:
+        open_sound("input", nothing, 24000)
+    assert raised.value.reason == "No sound input: there is no device."
 
 
 def test_devices_of_the_default_interface_are_listed_defaults_first(module: SoundDevice) -> None:

@@ -21,6 +21,7 @@ from terminal_app.speakers import NoSpeaker, WavRecorder
 from terminal_app.speech_clock import REMEMBERED_MS, SpeechClock
 from tests.clients.fake_sound import FakeSound
 from tests.terminal_app.bench import PCM
+from tests.test_sound_devices import SoundDevice
 
 
 async def test_a_capture_yields_all_that_was_said_before_it_was_stopped() -> None:
@@ -160,6 +161,41 @@ def test_a_full_disk_is_told_when_the_recording_ends(tmp_path: Path) -> None:
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert recorder.error is not None
+
+
+def test_without_devices_the_remedy_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    class NoDevices(SoundDevice):
+        """A machine with PortAudio and without a sound card."""
+
+        class default(SoundDevice.default):
+            device = (-1, -1)
+
+        RawOutputStream = SoundDevice.RawInputStream
+
+    monkeypatch.setitem(sys.modules, "sounddevice", NoDevices())
+    missing = SoundMaker().open_all(None, None).missing
+    assert missing.startswith(
+        "No sound input: there is no device. No sound output: there is no device. Connect one"
+    )
+    assert missing.count("Connect") == 1
+    assert missing.endswith("Going on with text.")
+
+
+def test_a_loudspeaker_that_does_not_start_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Busy(SoundDevice):
+        """A machine whose loudspeaker is in use."""
+
+        def RawOutputStream(self, **options: object) -> FakeSound:
+            stream = FakeSound()
+            stream.start = stream.fail  # type: ignore[method-assign]
+            return stream
+
+    monkeypatch.setitem(sys.modules, "sounddevice", Busy())
+    sound = SoundMaker(spoken=PCM).open_all(None, None)
+    assert isinstance(sound.source, SpokenFile)
+    assert sound.missing == (
+        "Cannot play: device busy. Check the output device. Answers are not heard."
+    )
 
 
 class TestWithoutPortAudio:
