@@ -37,7 +37,7 @@ KEYS = """\
 keys:
   K        start to record; again: stop and send
   Space    hold to talk, let go to send (where the terminal reports releases of keys:
-           kitty, Ghostty, foot, WezTerm, Alacritty, iTerm2, Konsole; not in tmux or on Windows)
+           kitty, Ghostty, foot, Alacritty, iTerm2; not in tmux, not on Windows)
   V        hands-free: just speak, also into an answer; again: push to talk
   M        mute the microphone
   Esc      stop the answer; leave the input line
