@@ -207,8 +207,11 @@ def run(args: argparse.Namespace) -> None:
         app.client.close()
         if recorder is not None:
             recorder.close()
-    if recorder is not None and recorder.error is not None:
-        raise ClientError(f"--wav-out {args.wav_out} is not complete: {recorder.error.strerror}.")
+    if recorder is not None:
+        if recorder.error is not None:
+            reason = recorder.error.strerror
+            raise ClientError(f"--wav-out {args.wav_out} is not complete: {reason}.")
+        print(f"The answers are in {args.wav_out}.")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

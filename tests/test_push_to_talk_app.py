@@ -133,7 +133,7 @@ def test_openais_service(terminal: list[PushToTalkApp], monkeypatch: pytest.Monk
 
 
 def test_the_app_runs_with_what_was_asked_for(
-    terminal: list[PushToTalkApp], tmp_path: Path
+    terminal: list[PushToTalkApp], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_wav(tmp_path / "in.wav", PCM)
     tools = tmp_path / "tools.json"
@@ -142,6 +142,7 @@ def test_the_app_runs_with_what_was_asked_for(
     assert program.main([*files, "--tools", str(tools), "--theme", "light"]) == 0
     assert terminal[0].theme == "textual-light"
     assert (tmp_path / "out.wav").stat().st_size == 44
+    assert capsys.readouterr().out == f"The answers are in {tmp_path / 'out.wav'}.\n"
 
 
 def test_devices_are_chosen_by_number_or_name() -> None:
