@@ -67,9 +67,8 @@ def offline(view: View) -> None:
     view.show_link(Link("offline", 4))
 
 
-async def draw() -> None:
-    """Draw all pictures."""
-    FOLDER.mkdir(exist_ok=True)
+async def draw(folder: Path) -> None:
+    """Draw all pictures into a folder that exists."""
     for show, theme, size in (
         (push_to_talk, "dark", (90, 16)),
         (hands_free, "light", (90, 16)),
@@ -82,7 +81,7 @@ async def draw() -> None:
             app.show_session(SessionInfo("sess_AGTd1dcYOMHwXyEOHpBu1", "gpt-realtime", "alloy"))
             show(app)
             await pilot.pause()
-            app.save_screenshot(f"{show.__name__.replace('_', '-')}.svg", str(FOLDER))
+            app.save_screenshot(f"{show.__name__.replace('_', '-')}.svg", str(folder))
 
 
 def _never_connected(view: View) -> RealtimeClient:
@@ -95,4 +94,5 @@ async def _connecting() -> AsyncIterator[AsyncRealtimeConnection]:
 
 
 if __name__ == "__main__":
-    asyncio.run(draw())
+    FOLDER.mkdir(exist_ok=True)
+    asyncio.run(draw(FOLDER))

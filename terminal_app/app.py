@@ -72,16 +72,16 @@ class PushToTalkApp(App[None]):
     Keys { height: auto; link-style: none; link-color: $foreground; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("k", "record", "Talk", key_display="K"),
+        Binding("k,K", "record", "Talk", key_display="K"),
         Binding("space", "hold", "Hold to talk", key_display="Space"),
-        Binding("v", "hands_free", "Hands-free", key_display="V"),
-        Binding("m", "mute", "Mute", key_display="M"),
+        Binding("v,V", "hands_free", "Hands-free", key_display="V"),
+        Binding("m,M", "mute", "Mute", key_display="M"),
         Binding("escape", "interrupt", "Stop", key_display="Esc"),
         Binding("slash", "type", "Type", key_display="/"),
-        Binding("d", "devices", "Devices", key_display="D"),
-        Binding("t", "theme", "Theme", key_display="T"),
-        Binding("r", "retry", "Reconnect", key_display="R"),
-        Binding("q", "quit", "Quit", key_display="Q"),
+        Binding("d,D", "devices", "Devices", key_display="D"),
+        Binding("t,T", "theme", "Theme", key_display="T"),
+        Binding("r,R", "retry", "Reconnect", key_display="R"),
+        Binding("q,Q", "quit", "Quit", key_display="Q"),
         Binding("ctrl+q", "quit", "Quit", show=False, priority=True),
     ]
 
@@ -210,11 +210,12 @@ class PushToTalkApp(App[None]):
             self.show_text("devices", "problem", str(error))
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Send a typed message."""
+        """Send a typed message. Offline it stays, to be sent later."""
         text = event.value.strip()
-        event.input.clear()
         if text:
             self._do(self.client.send_text(text))
+        if self._link.state == "connected":
+            event.input.clear()
 
     def _let_go(self) -> None:
         if self._holding:

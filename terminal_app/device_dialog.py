@@ -38,7 +38,7 @@ class DeviceDialog(ModalScreen[None]):
     DeviceDialog #outcome.failed { color: $text-error; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,d", "app.pop_screen", "Close", key_display="Esc"),
+        Binding("escape,d,D", "app.pop_screen", "Close", key_display="Esc"),
         Binding("tab", "app.focus_next", "Other list", key_display="Tab"),
     ]
 

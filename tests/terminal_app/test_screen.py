@@ -45,6 +45,7 @@ async def test_a_lost_connection_ends_the_recording_and_comes_back() -> None:
         await it.press("slash", "a", "enter", "escape")
         not_sent = "Error: Not sent: there is no connection. R tries to connect now."
         assert it.shown()[-1] == not_sent
+        assert it.app.query_one(Input).value == "a"  # to be sent later
         for key in ("k", "v"):
             await it.press(key)
             assert it.shown()[-1] == not_sent
@@ -135,6 +136,16 @@ async def test_the_footer_shows_the_keys_that_do_something() -> None:
         await it.until(lambda: it.footer() == KEYS)
         await it.press("slash")
         await it.until(lambda: it.footer() == "Enter Send  Tab Keys  Esc Stop")
+
+
+async def test_keys_work_with_shift_and_caps_lock() -> None:
+    async with session() as it:
+        await it.press("K")
+        assert it.microphone.running
+        await it.press("M")
+        assert it.bar("input").endswith("muted")
+        await it.press("Q")
+        assert it.app.return_code == 0
 
 
 async def test_a_key_in_the_footer_can_be_clicked() -> None:
