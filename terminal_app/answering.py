@@ -17,7 +17,7 @@ from openai.types.realtime import RealtimeServerEvent
 
 from audio_utils import AudioPlayerAsync
 from terminal_app.answer import Answer, Cut
-from terminal_app.view import Latency, View
+from terminal_app.view import Latency, Until, View
 
 CANCEL_PATIENCE_S = 5.0
 """How long a new question waits for the cancelled answer to end."""
@@ -125,12 +125,13 @@ class Answering:
         elif event.type == "error":
             answer = self._answer
             if answer and event.error.event_id and event.error.event_id == answer.request_id:
-                answer.done = True
-                self._idle.set()
+                self._ended(answer)
 
     def forget(self) -> None:
         """The connection is lost: the answer will not go on."""
         self.silence()
+        if self._answer is not None:
+            self._ended(self._answer)
         self._answer = None
         self.supersede()
         self._idle.set()
@@ -138,7 +139,7 @@ class Answering:
     def _begin(self, answer: Answer) -> None:
         self._answer = answer
         self._idle.clear()
-        self._view.show_latency(None)
+        self._view.show_waiting()
 
     def _created(self, response_id: str, speech_ended: float | None) -> None:
         answer = self._answer
@@ -154,13 +155,21 @@ class Answering:
             return None
         return answer
 
-    def _began(self, answer: Answer, until: Any) -> None:
+    def _began(self, answer: Answer, until: Until) -> None:
         if answer.began:
             return
         answer.began = True
-        if answer.asked_at is not None:
+        if answer.asked_at is None:
+            self._view.show_latency(None)
+        else:
             ms = (time.perf_counter() - answer.asked_at) * 1000
             self._view.show_latency(Latency(ms, answer.since, until))
+
+    def _ended(self, answer: Answer) -> None:
+        answer.done = True
+        self._idle.set()
+        if not answer.began:
+            self._view.show_latency(None)
 
     def _play(self, player: AudioPlayerAsync, pcm: bytes, item_id: str) -> None:
         try:
@@ -173,8 +182,7 @@ class Answering:
         answer = self._answer
         if answer is None or answer.response_id != response.id:
             return
-        answer.done = True
-        self._idle.set()
+        self._ended(answer)
         if response.status not in ("completed", "cancelled"):
             details = response.status_details
             reason = getattr(details and details.error, "message", None)

@@ -276,16 +276,20 @@ class PushToTalkApp(App[None]):
         """Dim a line of the conversation."""
         self._conversation.interrupt(key, heard_ms)
 
+    def show_waiting(self) -> None:
+        """Show that an answer is waited for."""
+        for shown in (self._latency, self._latency_short):
+            shown.update(Content.styled("waiting …", "$text-muted"))
+
     def show_latency(self, latency: Latency | None) -> None:
-        """Show how fast the answer is."""
+        """Show how fast the answer is, in as many words as fit."""
         if latency is None:
-            waiting = Content.styled("waiting …", "$text-muted")
-            self._latency.update(waiting)
-            self._latency_short.update(waiting)
-            return
-        first = Content.styled(f"{latency.ms:.0f} ms", "bold")
-        self._latency.update(first + f" from {latency.since} to {latency.until}")
-        self._latency_short.update(first + f" to {latency.until}")
+            self._latency.update()
+            self._latency_short.update()
+        else:
+            first = Content.styled(f"{latency.ms:.0f} ms", "bold")
+            self._latency.update(first + f" from {latency.since} to {latency.until}")
+            self._latency_short.update(first + f" to {latency.until}")
 
     def show_tool_wait(self, tool: str | None) -> None:
         """Say what the next typed line will be."""

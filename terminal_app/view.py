@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 Who = Literal["you", "assistant", "tool", "problem", "note"]
+Until = Literal["first audio", "first text"]
 InputState = Literal["none", "off", "recording", "file over", "listening", "hearing"]
 """`file over`: a recording from a file has reached its end; `hearing`: the server hears speech."""
 
@@ -33,7 +34,7 @@ class Latency:
 
     ms: float
     since: Literal["end of speech", "sending"]
-    until: Literal["first audio", "first text"]
+    until: Until
 
 
 class View(Protocol):
@@ -57,8 +58,11 @@ class View(Protocol):
     def show_interrupted(self, key: str, heard_ms: int | None) -> None:
         """A line was interrupted; its sound, if it has any, after `heard_ms`."""
 
+    def show_waiting(self) -> None:
+        """An answer is waited for."""
+
     def show_latency(self, latency: Latency | None) -> None:
-        """An answer began; None: one is waited for."""
+        """The wait is over; None: it cannot be said how long it took, or nothing came."""
 
     def show_tool_wait(self, tool: str | None) -> None:
         """The next typed line is the result of this tool; None: a message."""

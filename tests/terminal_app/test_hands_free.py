@@ -75,6 +75,15 @@ async def test_a_turn_is_answered_and_timed_from_the_end_of_speech() -> None:
         assert ms >= 800 - (768 - 500)  # the pause that the server waited for is part of it
 
 
+async def test_an_answer_to_nothing_has_no_latency() -> None:
+    async with session() as it:
+        await switch_on(it)
+        await it.say(begun())
+        assert it.bar("latency") == "waiting …"
+        await it.say(sounds(PCM))
+        assert it.bar("latency") == ""
+
+
 async def test_speech_stops_the_answer_at_once() -> None:
     async with session() as it:
         await switch_on(it)

@@ -279,7 +279,9 @@ async def test_a_tool_call_is_shown_and_its_result_typed() -> None:
         await it.answered(*tool_call(1, "get_weather", '{"city": "Paris"}')[:1])
         assert it.shown() == ["Tool: get_weather(…)"]
         call, second = tool_call(1, "get_weather", '{"city": "Paris"}'), tool_call(2, "time", "{}")
+        assert it.bar("latency") == "waiting …"
         await it.say(call[1], *second, done())
+        assert it.bar("latency") == ""
         assert it.shown() == ['Tool: get_weather({"city": "Paris"})', "Tool: time({})"]
         line = it.app.query_one(Input)
         assert line.placeholder == "/ to type the result of get_weather"
