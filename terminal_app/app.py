@@ -76,8 +76,9 @@ class PushToTalkApp(App[None]):
         Binding("space", "hold", "Hold to talk", key_display="Space"),
         Binding("v,V", "hands_free", "Hands-free", key_display="V"),
         Binding("m,M", "mute", "Mute", key_display="M"),
-        Binding("escape", "interrupt", "Stop", key_display="Esc"),
-        Binding("slash", "type", "Type", key_display="/"),
+        # These two change what the keys after them mean, so they must not wait in a queue.
+        Binding("escape", "interrupt", "Stop", key_display="Esc", priority=True),
+        Binding("slash", "type", "Type", key_display="/", priority=True),
         Binding("d,D", "devices", "Devices", key_display="D"),
         Binding("t,T", "theme", "Theme", key_display="T"),
         Binding("r,R", "retry", "Reconnect", key_display="R"),
@@ -149,8 +150,10 @@ class PushToTalkApp(App[None]):
             return self._reports_releases
         if action == "retry":
             return self._link.state == "offline"
+        if action == "interrupt":
+            return not self.screen.is_modal
         if action == "type":
-            return not isinstance(self.focused, Input)
+            return not (self.screen.is_modal or isinstance(self.focused, Input))
         return True
 
     def action_record(self) -> None:
@@ -187,12 +190,12 @@ class PushToTalkApp(App[None]):
 
     def action_interrupt(self) -> None:
         """Stop the answer and leave the input line."""
-        self._conversation.focus()
+        self.screen.set_focus(self._conversation)
         self._do(self.client.interrupt())
 
     def action_type(self) -> None:
-        """Go to the input line."""
-        self._text.focus()
+        """Go to the input line, at once: `focus` would let keys that are typed fast go astray."""
+        self.screen.set_focus(self._text)
 
     def action_theme(self) -> None:
         """Change between dark and light."""

@@ -6,7 +6,7 @@ import asyncio
 import sys
 
 import pytest
-from textual.events import AppBlur
+from textual.events import AppBlur, Key
 from textual.widget import Widget
 from textual.widgets import Input, OptionList
 
@@ -123,6 +123,19 @@ async def test_q_quits_but_may_be_typed() -> None:
         await it.press("tab", "q")
         assert it.app.return_code == 0
         assert not it.app.is_running
+
+
+async def test_who_types_fast_types_into_the_line() -> None:
+    async with session() as it:
+        for key, character in (("slash", "/"), ("m", "m"), ("q", "q")):
+            it.app.post_message(Key(key, character))
+        await it.pilot.pause()
+        assert it.app.query_one(Input).value == "mq"
+        it.app.post_message(Key("escape", None))
+        it.app.post_message(Key("k", "k"))
+        await it.pilot.pause()
+        assert it.app.query_one(Input).value == "mq"
+        assert it.bar("input") == "● recording, K sends"
 
 
 async def test_ctrl_q_quits_while_typing() -> None:
