@@ -1,9 +1,9 @@
-# make run · make test · make check · make bench · make clients
+# make run · make test · make check · make bench · make clients · make screenshots
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test check bench clients clean
+.PHONY: run test check bench clients screenshots clean
 
 run: $(VENV)/.runtime
 	$(BIN)/python main.py $(ARGS)
@@ -22,6 +22,10 @@ bench: $(VENV)/.dev
 # Other people's clients for tests/clients, the large ones too (`make test` installs the others).
 clients: $(VENV)/.dev
 	$(BIN)/python -m tests.clients.installed
+
+# The pictures of the terminal client in the README.
+screenshots: $(VENV)/.runtime
+	$(BIN)/python docs/make_screenshots.py
 
 clean:
 	rm -rf $(VENV)

@@ -1,4 +1,4 @@
-"""PCM helpers shared by server and clients: sample rates, durations, WAV files.
+"""PCM helpers shared by server and clients: sample rates, durations, WAV files, playback.
 
 Audio is `bytes` of 16-bit signed little-endian mono PCM everywhere, as on the wire
 (protocol.md §E); functions say the rate in Hz.
@@ -11,12 +11,13 @@ import wave
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any
 
 import numpy as np
 import soxr
 
 from config import AudioConfig
+from sound_devices import NoSound, SoundCallback, SoundStream, open_sound
 
 BYTES_PER_SAMPLE = 2
 WIRE_RATE: int = AudioConfig().OPENAI_SAMPLE_RATE
@@ -102,71 +103,38 @@ def write_wav(path: str | Path, pcm: bytes, rate: int = WIRE_RATE) -> None:
         file.writeframes(pcm)
 
 
-SoundCallback = Callable[[Any, int, Any, Any], None]
-"""What PortAudio calls for every block: (buffer, samples, times, status flags)."""
-
-
-class SoundStream(Protocol):
-    """What is needed of a stream of the sound card; sounddevice's raw streams have it."""
-
-    def start(self) -> None:
-        """Begin to call back."""
-
-    def abort(self) -> None:
-        """Stop at once and drop what the device has buffered."""
-
-    def close(self) -> None:
-        """Release the device."""
-
-
-def open_sound(direction: Literal["input", "output"], callback: SoundCallback) -> SoundStream:
-    """Open the default device for 16-bit mono PCM at `WIRE_RATE`, stopped.
-
-    Raises:
-        OSError: There is no PortAudio or no such device; the message names the remedy.
-    """
-    try:
-        import sounddevice
-    except (ImportError, OSError) as error:
-        raise OSError(
-            f"No sound {direction}: {error}. Install sounddevice and PortAudio "
-            "(Debian, Ubuntu: apt install libportaudio2)."
-        ) from error
-    kind = sounddevice.RawInputStream if direction == "input" else sounddevice.RawOutputStream
-    try:
-        # 50 ms: short enough that what was handed over was nearly heard, long enough for Python.
-        stream: SoundStream = kind(
-            samplerate=WIRE_RATE, channels=1, dtype="int16", latency=0.05, callback=callback
-        )
-    except (sounddevice.PortAudioError, ValueError) as error:
-        raise OSError(
-            f"No sound {direction}: {error}. Connect a device and make it the system's default."
-        ) from error
-    return stream
-
-
 class AudioPlayerAsync:
     """Plays PCM at `WIRE_RATE` as it arrives, without gaps, and knows exactly what was played.
 
     Any thread may call any method; the sound card takes its samples on a thread of its own.
     Audio belongs to items (conversation items). One item follows the other without a gap, and
     the count of played samples begins anew with the first sample of the next.
+
+    A sample counts as played when it is heard: the device is a queue of fixed length, its latency,
+    and what is still in it when playback stops never sounds.
     """
 
     def __init__(
-        self, stream_factory: Callable[[SoundCallback], SoundStream] | None = None
+        self,
+        stream_factory: Callable[[SoundCallback], SoundStream] | None = None,
+        on_handed: Callable[[bytes], None] | None = None,
     ) -> None:
         """Build a player; the device is opened by the first `start` or `add_data`.
 
         Args:
             stream_factory: Opens a device that calls the given callback; None: the default one.
+            on_handed: Is called with all audio that goes to the device, on the device's thread.
         """
-        self._open = stream_factory or (lambda callback: open_sound("output", callback))
+        self._open = stream_factory or (lambda callback: open_sound("output", callback, WIRE_RATE))
+        self._on_handed = on_handed
         self._control = threading.RLock()  # guards the stream; held while PortAudio is called
         self._lock = threading.Lock()  # guards what the callback touches; never held for long
         self._stream: SoundStream | None = None
         self._running = False
         self._queue: deque[tuple[str, bytearray]] = deque()
+        self._pending: deque[tuple[str, int]] = deque()
+        """Runs of samples in the device, oldest first: item ("" is silence) and how many."""
+        self._delay = 0
         self._item_id = ""
         self._played = 0
 
@@ -178,7 +146,7 @@ class AudioPlayerAsync:
 
     @property
     def played_samples(self) -> int:
-        """Samples of the current item that were handed to the device."""
+        """Samples of the current item that were heard."""
         with self._lock:
             return self._played
 
@@ -189,34 +157,36 @@ class AudioPlayerAsync:
 
     @property
     def waiting_samples(self) -> int:
-        """Samples that were added and not yet handed to the device."""
+        """Samples that were added and not yet heard."""
         with self._lock:
-            return sum(len(pcm) // BYTES_PER_SAMPLE for _, pcm in self._queue)
+            queued = sum(len(pcm) // BYTES_PER_SAMPLE for _, pcm in self._queue)
+            return queued + sum(samples for item_id, samples in self._pending if item_id)
 
     def start(self) -> None:
         """Open the device, if need be, and play what is there and what comes.
 
         Raises:
-            OSError: There is no sound output; the message names the remedy.
+            NoSound: There is no sound output; the message names the remedy.
         """
         with self._control:
             if self._stream is None:
                 self._stream = self._open(self._fill)
+                self._delay = round(self._stream.latency * WIRE_RATE)
             if not self._running:
                 try:
                     self._stream.start()
                 except Exception as error:  # PortAudio's own type exists only where PortAudio does
-                    raise OSError(f"Cannot play: {error}. Check the output device.") from error
+                    raise NoSound(f"Cannot play: {error}.", "Check the output device.") from error
                 self._running = True
 
-    def add_data(self, pcm: bytes, item_id: str = "") -> None:
+    def add_data(self, pcm: bytes, item_id: str = "audio") -> None:
         """Append PCM of an item. Half a sample at the end waits for its other half."""
         with self._lock:
             if self._queue and self._queue[-1][0] == item_id:
                 self._queue[-1][1].extend(pcm)
             else:
                 self._queue.append((item_id, bytearray(pcm)))
-                if len(self._queue) == 1:
+                if len(self._queue) == 1 and not any(name for name, _ in self._pending):
                     self._enter(item_id)
         self.start()
 
@@ -228,6 +198,8 @@ class AudioPlayerAsync:
             if self._stream is not None and self._running:
                 self._stream.abort()
                 self._running = False
+            with self._lock:
+                self._pending.clear()
 
     def close(self) -> None:
         """Stop and release the device."""
@@ -251,11 +223,28 @@ class AudioPlayerAsync:
                 take = min(missing, len(pcm) - len(pcm) % BYTES_PER_SAMPLE)
                 if not take and len(self._queue) == 1:
                     break  # half a sample: the rest is still to come
-                self._enter(item_id)
                 block += pcm[:take]
                 del pcm[:take]
                 missing -= take
-                self._played += take // BYTES_PER_SAMPLE
+                self._pending.append((item_id, take // BYTES_PER_SAMPLE))
                 if len(pcm) < BYTES_PER_SAMPLE and (not pcm or len(self._queue) > 1):
                     self._queue.popleft()
+            self._pending.append(("", missing // BYTES_PER_SAMPLE))
+            self._count_heard()
         out[:] = bytes(block) + bytes(missing)
+        if self._on_handed is not None and block:
+            self._on_handed(bytes(block))
+
+    def _count_heard(self) -> None:
+        """Count what has come out of the device: all but the last `_delay` samples in it."""
+        heard = sum(samples for _, samples in self._pending) - self._delay
+        while self._pending and heard >= 0:
+            item_id, samples = self._pending.popleft()
+            out = min(samples, heard)
+            heard -= out
+            if item_id:
+                self._enter(item_id)
+                self._played += out
+            if out < samples:
+                self._pending.appendleft((item_id, samples - out))
+                break

@@ -1,32 +1,27 @@
 """Talk with a Realtime server from the terminal: push to talk, hear and read the answer.
 
-The screen only: it shows what a `RealtimeClient` reports and turns keys into calls of it.
+The command line only. The conversation and its screen are in `terminal_app`.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 try:
-    from textual.app import App, ComposeResult
-    from textual.binding import Binding
-    from textual.containers import VerticalScroll
-    from textual.widgets import Footer, Input, Static
-
-    from audio_utils import AudioPlayerAsync, open_sound
-    from realtime_client import (
-        DEFAULT_MODEL,
-        LOCAL_URL,
-        ClientError,
-        Microphone,
-        RealtimeClient,
-        View,
-        Who,
-        make_client,
-    )
+    from audio_utils import read_wav
+    from realtime_client import DEFAULT_MODEL, LOCAL_URL, ClientError, make_client
+    from sound_devices import list_devices
+    from terminal_app.app import THEMES, PushToTalkApp
+    from terminal_app.client import RealtimeClient
+    from terminal_app.session import Wishes
+    from terminal_app.sound import SoundMaker
+    from terminal_app.speakers import WavRecorder
+    from terminal_app.view import View
 except ModuleNotFoundError as missing:
     raise SystemExit(
         f"The library '{missing.name}' is missing: run `make run`, or "
@@ -38,143 +33,27 @@ USE_LOCAL_SERVER = True
 LOCAL_SERVER = LOCAL_URL
 OPENAI_SERVICE = "wss://api.openai.com/v1/realtime"
 
-SPEAKERS: dict[Who, str] = {"you": "You: ", "assistant": "Assistant: ", "problem": "", "note": ""}
+KEYS = """\
+keys:
+  K        start to record; again: stop and send
+  Space    hold to talk, let go to send (where the terminal reports releases of keys:
+           kitty, Ghostty, foot, Alacritty, iTerm2; not in tmux, not on Windows)
+  V        hands-free: just speak, also into an answer; again: push to talk
+  M        mute the microphone
+  Esc      stop the answer; leave the input line
+  /        type a message, Enter sends it
+  D        choose microphone and loudspeaker
+  T        dark or light
+  R        connect now, when offline
+  Q        quit (Ctrl+Q while typing)
 
-
-class PushToTalkApp(App[None]):
-    """The screen of a `RealtimeClient`."""
-
-    TITLE = "Push to talk"
-    AUTO_FOCUS = "#conversation"
-    CSS = """
-    #status, #bar { height: 1; padding: 0 1; background: $panel; }
-    #conversation { height: 1fr; padding: 0 1; }
-    .you { color: $accent; margin-top: 1; }
-    .problem { color: $error; }
-    .note { color: $text-muted; }
-    """
-    BINDINGS = [  # noqa: RUF012
-        Binding("k", "record", "Record / send"),
-        Binding("escape", "interrupt", "Stop the answer"),
-        Binding("slash", "type", "Type", key_display="/"),
-        Binding("r", "retry", "Reconnect"),
-        Binding("q", "quit", "Quit"),
-    ]
-
-    def __init__(self, make: Callable[[View], RealtimeClient], note: str = "") -> None:
-        """Build the screen for the client that `make` returns; `note` is its first line."""
-        super().__init__()
-        self.client = make(self)
-        self._note = note
-        self._state, self._session = "", ""
-        self._recording, self._latency = "", "K to talk"
-        self._status, self._bar = Static(id="status", markup=False), Static(id="bar", markup=False)
-        self._conversation = VerticalScroll(id="conversation")
-        self._texts: dict[str, tuple[Static, str]] = {}
-
-    def compose(self) -> ComposeResult:
-        """Lay out the screen."""
-        yield self._status
-        yield self._conversation
-        yield self._bar
-        yield Input(placeholder="/ to type, Enter to send", id="text")
-        yield Footer()
-
-    def on_mount(self) -> None:
-        """Connect."""
-        self._conversation.anchor()
-        if self._note:
-            self.show_text("note", "note", self._note)
-        self.show_recording(False)
-        self.run_worker(self.client.run())
-
-    def action_record(self) -> None:
-        """Start to record, or send the recording."""
-        self._do(self.client.toggle_recording())
-
-    def action_interrupt(self) -> None:
-        """Stop the answer and leave the input line."""
-        self._conversation.focus()
-        self._do(self.client.interrupt())
-
-    def action_type(self) -> None:
-        """Go to the input line."""
-        self.query_one("#text").focus()
-
-    def action_retry(self) -> None:
-        """Connect now."""
-        self.client.retry_now()
-
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Send a typed message."""
-        text = event.value.strip()
-        event.input.clear()
-        if text:
-            self._do(self.client.send_text(text))
-
-    def _do(self, action: Coroutine[None, None, None]) -> None:
-        """Let the client act while the screen goes on."""
-        self.run_worker(action)
-
-    def show_connection(self, state: str) -> None:
-        """Show whether there is a connection."""
-        self._state = state
-        if state != "connected":
-            self._session = ""
-        self._refresh_bars()
-
-    def show_session(self, session_id: str, model: str, voice: str) -> None:
-        """Show which session this is."""
-        self._session = f"{session_id} · {model} · voice {voice}"
-        self._refresh_bars()
-
-    def show_recording(self, on: bool) -> None:
-        """Show whether the microphone is on."""
-        self._recording = "● recording, K sends" if on else ""
-        self._refresh_bars()
-
-    def show_latency(self, first_ms: float, total_ms: float) -> None:
-        """Show how fast the last answer was."""
-        self._latency = f"answer after {first_ms:.0f} ms, complete after {total_ms:.0f} ms"
-        self._refresh_bars()
-
-    def show_text(self, key: str, who: Who, text: str, append: bool = False) -> None:
-        """Add, replace or lengthen a line of the conversation."""
-        widget, so_far = self._texts.get(key, (None, ""))
-        text = so_far + text if append else text
-        if widget is None:
-            widget = Static(markup=False)
-            self._conversation.mount(widget)
-        widget.set_classes(who)
-        widget.update(SPEAKERS[who] + text)
-        self._texts[key] = (widget, text)
-
-    def _refresh_bars(self) -> None:
-        self._status.update(" · ".join(part for part in (self._state, self._session) if part))
-        self._bar.update(self._recording or self._latency)
-
-
-def open_audio() -> tuple[AudioPlayerAsync | None, Microphone | None, str]:
-    """Open what sound devices there are.
-
-    Returns:
-        Player and microphone, None where there is none, and one line about what is missing.
-    """
-    player: AudioPlayerAsync | None = None
-    microphone: Microphone | None = None
-    missing = ""
-    try:
-        open_sound("input", lambda *_: None).close()
-        microphone = Microphone()
-    except OSError as error:
-        missing = str(error)
-    try:
-        speaker = AudioPlayerAsync()
-        speaker.start()
-        player = speaker
-    except OSError as error:
-        missing = str(error)
-    return player, microphone, f"{missing} Going on with text." if missing else ""
+examples:
+  python push_to_talk_app.py                               the server on this machine
+  python push_to_talk_app.py --url ws://192.168.1.7:8000   one on another machine
+  python push_to_talk_app.py --url openai                  OpenAI's own, key in OPENAI_API_KEY
+  python push_to_talk_app.py --wav-in question.wav --wav-out answer.wav
+                           without a sound card: K speaks the file, K again sends it
+"""
 
 
 def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -182,50 +61,170 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="push_to_talk_app.py",
         description="Talk with a Realtime server: K records, K again sends, Q quits.",
+        epilog=KEYS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
+    server = parser.add_argument_group("server")
+    server.add_argument(
         "--url",
         default=LOCAL_SERVER if USE_LOCAL_SERVER else OPENAI_SERVICE,
-        help="address (default: %(default)s)",
+        help="address; 'openai' is OpenAI's own service (default: %(default)s)",
     )
-    parser.add_argument(
+    server.add_argument(
         "--api-key",
         default=os.environ.get("OPENAI_API_KEY"),
         help="API key (default: $OPENAI_API_KEY; a local server may need none)",
     )
-    parser.add_argument("--model", default=DEFAULT_MODEL, help="model (default: %(default)s)")
-    parser.add_argument("--voice", help="voice (default: the server's)")
-    return parser.parse_args(argv)
+    server.add_argument("--model", default=DEFAULT_MODEL, help="model (default: %(default)s)")
+    server.add_argument("--voice", help="voice (default: the server's)")
+    server.add_argument("--instructions", metavar="TEXT", help="how the assistant is to behave")
+    server.add_argument(
+        "--tools",
+        metavar="FILE",
+        help="JSON list of function tools; their calls are shown, and you type the results",
+    )
+    sound = parser.add_argument_group("sound")
+    for direction in ("input", "output"):
+        sound.add_argument(
+            f"--{direction}-device",
+            type=_device,
+            metavar="DEVICE",
+            help="number or part of the name (default: the system's)",
+        )
+    sound.add_argument("--list-devices", action="store_true", help="list the devices and exit")
+    sound.add_argument("--wav-in", metavar="FILE", help="speak this WAV file, not the microphone")
+    sound.add_argument(
+        "--wav-out", metavar="FILE", help="keep the answers as WAV, as far as they were played"
+    )
+    parser.add_argument("--theme", choices=THEMES, default="dark", help="default: %(default)s")
+    args = parser.parse_args(argv)
+    if args.url == "openai":
+        args.url = OPENAI_SERVICE
+    return args
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the app and return its exit status."""
-    args = parse_arguments(argv)
-    if args.url == OPENAI_SERVICE and not args.api_key:
-        print("OpenAI needs a key: set OPENAI_API_KEY or give --api-key.", file=sys.stderr)
-        return 2
+def _device(text: str) -> int | str:
+    return int(text) if text.isdecimal() else text
+
+
+def read_speech(path: str) -> bytes:
+    """Read what --wav-in names.
+
+    Raises:
+        ClientError: It cannot be read, or holds nothing.
+    """
     try:
-        sdk = make_client(args.url, args.api_key or "none")
-    except ClientError as error:
-        print(error, file=sys.stderr)
-        return 2
-    player, microphone, missing = open_audio()
+        pcm = read_wav(path)
+    except (OSError, ValueError, EOFError) as error:
+        raise ClientError(f"--wav-in {path} cannot be read: {error}") from error
+    if not pcm:
+        raise ClientError(f"--wav-in {path} holds no audio; record a sentence.")
+    return pcm
+
+
+def read_tools(path: str) -> list[dict[str, Any]]:
+    """Read what --tools names.
+
+    Raises:
+        ClientError: It cannot be read, or is no list of objects.
+    """
+    try:
+        with open(path, encoding="utf-8") as file:
+            tools = json.load(file)
+    except (OSError, ValueError) as error:
+        raise ClientError(f"--tools {path} cannot be read: {error}") from error
+    if not isinstance(tools, list) or not all(isinstance(tool, dict) for tool in tools):
+        example = '[{"type": "function", "name": …, "description": …, "parameters": {…}}]'
+        raise ClientError(f"--tools {path} is no list of tools; write {example}.")
+    return tools
+
+
+def record_answers(path: str) -> WavRecorder:
+    """Create what --wav-out names.
+
+    Raises:
+        ClientError: It cannot be written.
+    """
+    try:
+        return WavRecorder(path)
+    except OSError as error:
+        raise ClientError(f"--wav-out {path} cannot be written: {error.strerror}.") from error
+
+
+def print_devices() -> None:
+    """Print the devices, numbered as the flags take them.
+
+    Raises:
+        ClientError: There is no PortAudio, or no device.
+    """
+    try:
+        devices = list_devices()
+    except OSError as error:
+        raise ClientError(str(error)) from error
+    if not devices:
+        raise ClientError("There is no sound device. Connect one, or use --wav-in and --wav-out.")
+    for device in sorted(devices, key=lambda device: (device.direction, device.index)):
+        mark = "  (default)" if device.default else ""
+        print(f"{device.direction:6}  {device.index:3}  {device.name}{mark}")
+
+
+def in_terminal() -> bool:
+    """Whether there is a terminal to read from and to write to; Textual writes on stderr."""
+    return all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))
+
+
+def run(args: argparse.Namespace) -> None:
+    """Run the app.
+
+    Raises:
+        ClientError: It cannot begin, or has not kept what it should.
+    """
+    if args.url == OPENAI_SERVICE and not args.api_key:
+        raise ClientError("OpenAI needs a key: set OPENAI_API_KEY or give --api-key.")
+    sdk = make_client(args.url, args.api_key or "none")
+    wishes = Wishes(args.voice, args.instructions, read_tools(args.tools) if args.tools else None)
+    spoken = read_speech(args.wav_in) if args.wav_in else None
+    if not in_terminal():
+        raise ClientError("This needs a terminal, not redirected. Without: python test_client.py.")
+    recorder = record_answers(args.wav_out) if args.wav_out else None
+    maker = SoundMaker(spoken, recorder)
+    sound = maker.open_all(args.input_device, args.output_device)
 
     def make(view: View) -> RealtimeClient:
         return RealtimeClient(
             lambda: sdk.realtime.connect(model=args.model),
             view,
-            player,
-            microphone,
-            args.voice,
+            sound.source,
+            sound.player,
+            wishes,
             args.url,
         )
 
+    app = PushToTalkApp(make, maker, sound.missing, args.theme)
     try:
-        PushToTalkApp(make, missing).run()
+        app.run()
     finally:
-        if player is not None:
-            player.close()
+        app.client.close()
+        if recorder is not None:
+            recorder.close()
+    if recorder is not None:
+        if recorder.error is not None:
+            reason = recorder.error.strerror
+            raise ClientError(f"--wav-out {args.wav_out} is not complete: {reason}.")
+        print(f"The answers are in {args.wav_out}.")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the program and return its exit status."""
+    args = parse_arguments(argv)
+    try:
+        if args.list_devices:
+            print_devices()
+        else:
+            run(args)
+    except ClientError as error:
+        print(error, file=sys.stderr)
+        return 2
     return 0
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 import wave
 from pathlib import Path
@@ -17,7 +16,6 @@ from audio_utils import (
     AudioPlayerAsync,
     Resampler,
     duration_ms,
-    open_sound,
     read_wav,
     resample,
     silence,
@@ -207,6 +205,49 @@ def test_close_releases_the_device(player: AudioPlayerAsync, device: FakeSound) 
     assert device.calls == ["open", "start", "abort", "close"]
 
 
+def test_what_the_device_still_holds_was_not_played() -> None:
+    device = FakeSound(latency=0.001)  # 24 samples
+    player = AudioPlayerAsync(device.open)
+    player.add_data(numbered(1, 60), "one")
+    player.add_data(numbered(61, 40), "two")
+    heard = []
+    for _ in range(7):
+        device.pull(20)
+        heard.append((player.item_id, player.played_samples, player.waiting_samples))
+    assert heard == [
+        ("one", 0, 100),
+        ("one", 16, 84),
+        ("one", 36, 64),
+        ("one", 56, 44),
+        ("two", 16, 24),
+        ("two", 36, 4),
+        ("two", 40, 0),  # silence has pushed the rest out
+    ]
+
+
+def test_what_the_device_still_holds_is_dropped_by_stop() -> None:
+    device = FakeSound(latency=0.001)
+    player = AudioPlayerAsync(device.open)
+    player.add_data(numbered(1, 60), "one")
+    device.pull(50)
+    player.stop()
+    assert (player.item_id, player.played_samples, player.waiting_samples) == ("one", 26, 0)
+    player.add_data(numbered(1, 60), "two")
+    assert (player.item_id, player.played_samples) == ("two", 0)
+    device.pull(44)
+    assert (player.item_id, player.played_samples) == ("two", 20)
+
+
+def test_all_that_is_handed_to_the_device_can_be_kept(device: FakeSound) -> None:
+    handed: list[bytes] = []
+    player = AudioPlayerAsync(device.open, handed.append)
+    player.add_data(numbered(1, 30), "one")
+    device.pull(20)
+    device.pull(20)
+    device.pull(20)
+    assert b"".join(handed) == numbered(1, 30)  # without the silence after it
+
+
 @settings(max_examples=200, deadline=None)
 @given(
     st.lists(
@@ -271,40 +312,3 @@ def test_a_device_that_does_not_start_is_named() -> None:
 
     with pytest.raises(OSError, match=r"Cannot play: device busy\. Check"):
         AudioPlayerAsync(Broken().open).start()
-
-
-@pytest.mark.parametrize("direction", ["input", "output"])
-def test_without_portaudio_the_remedy_is_named(
-    direction: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, "sounddevice", None)
-    with pytest.raises(OSError, match=f"No sound {direction}: .*Install sounddevice and PortAudio"):
-        open_sound(direction, lambda *_: None)  # type: ignore[arg-type]
-
-
-class SoundDevice:
-    """Stands in for the `sounddevice` module."""
-
-    class PortAudioError(Exception):
-        """As raised by the module."""
-
-    def __init__(self) -> None:
-        self.opened: dict[str, object] = {}
-
-    def RawOutputStream(self, **options: object) -> FakeSound:
-        self.opened = options
-        return FakeSound()
-
-    def RawInputStream(self, **options: object) -> FakeSound:
-        raise self.PortAudioError("Error querying device -1")
-
-
-def test_the_default_device_is_opened_for_the_wire_format(monkeypatch: pytest.MonkeyPatch) -> None:
-    module = SoundDevice()
-    monkeypatch.setitem(sys.modules, "sounddevice", module)
-    AudioPlayerAsync().start()
-    assert module.opened["samplerate"] == 24000
-    assert module.opened["channels"] == 1
-    assert module.opened["dtype"] == "int16"
-    with pytest.raises(OSError, match=r"No sound input: Error querying device -1\. Connect"):
-        open_sound("input", lambda *_: None)

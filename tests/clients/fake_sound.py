@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from audio_utils import BYTES_PER_SAMPLE, SoundCallback
+from collections.abc import Iterable
+
+from audio_utils import BYTES_PER_SAMPLE
+from sound_devices import SoundCallback
 
 
 class FakeSound:
     """A stream and its factory: pass `open` where a device is opened."""
 
-    def __init__(self) -> None:
+    def __init__(self, latency: float = 0.0) -> None:
+        self.latency = latency
         self.calls: list[str] = []
         self._callback: SoundCallback | None = None
 
@@ -19,6 +23,10 @@ class FakeSound:
 
     def start(self) -> None:
         self.calls.append("start")
+
+    def fail(self) -> None:
+        """What `start` does of a device that is in use."""
+        raise RuntimeError("device busy")
 
     def abort(self) -> None:
         self.calls.append("abort")
@@ -43,3 +51,8 @@ class FakeSound:
         """Hand a block to a recorder, as an input device does."""
         assert self._callback and self.running
         self._callback(pcm, len(pcm) // BYTES_PER_SAMPLE, None, None)
+
+    def push_all(self, blocks: Iterable[bytes]) -> None:
+        """Hand many blocks to a recorder."""
+        for pcm in blocks:
+            self.push(pcm)

@@ -1,0 +1,143 @@
+"""Sound devices: which there are, and opening them by way of `sounddevice` (PortAudio).
+
+Everything here may fail on a machine without a sound card. It then raises `NoSound`, one line
+that names the remedy for the system at hand, so that a caller can say it and go on without sound.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any, Literal, Protocol
+
+Direction = Literal["input", "output"]
+SoundCallback = Callable[[Any, int, Any, Any], None]
+"""What PortAudio calls for every block: (buffer, samples, times, status flags)."""
+_DIRECTIONS: tuple[Direction, Direction] = ("input", "output")
+LATENCY_S = 0.05
+"""Asked of the devices: short enough to interrupt, long enough for Python to keep up."""
+
+_LIBRARY = {
+    "linux": "Install it: apt install libportaudio2 (dnf, pacman: portaudio).",
+    "darwin": "Install it again: pip install --force-reinstall sounddevice.",
+    "win32": "Install it again: pip install --force-reinstall sounddevice.",
+}
+_DEVICE = {
+    "linux": "Connect one or choose another: --list-devices shows what there is.",
+    "darwin": "Connect one, and allow the terminal its use: System Settings, Privacy & Security, "
+    "Microphone.",
+    "win32": "Connect one and choose it: Settings, System, Sound; and allow its use: Privacy, "
+    "Microphone.",
+}
+
+
+class NoSound(OSError):
+    """Why a device cannot be used, and what helps."""
+
+    def __init__(self, reason: str, remedy: str) -> None:
+        """Take both as one sentence each, or more."""
+        super().__init__(f"{reason} {remedy}")
+        self.reason, self.remedy = reason, remedy
+
+
+class SoundStream(Protocol):
+    """What is needed of a stream of the sound card; sounddevice's raw streams have it."""
+
+    @property
+    def latency(self) -> float:
+        """Seconds between handing a sample over and hearing it."""
+
+    def start(self) -> None:
+        """Begin to call back."""
+
+    def abort(self) -> None:
+        """Stop at once and drop what the device has buffered."""
+
+    def close(self) -> None:
+        """Release the device."""
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """One device, in one of its directions."""
+
+    index: int
+    name: str
+    direction: Direction
+    default: bool
+
+
+def open_sound(
+    direction: Direction, callback: SoundCallback, rate: int, device: int | str | None = None
+) -> SoundStream:
+    """Open a device for 16-bit mono PCM, stopped.
+
+    Args:
+        direction: Whether to record or to play.
+        callback: Is called for every block, on a thread of the sound card.
+        rate: Sample rate in Hz.
+        device: Its number, or a part of its name; None: the system's default.
+
+    Raises:
+        NoSound: There is no PortAudio or no such device; the message names the remedy.
+    """
+    sounddevice = _library()
+    kind = sounddevice.RawInputStream if direction == "input" else sounddevice.RawOutputStream
+    try:
+        stream: SoundStream = kind(
+            samplerate=rate,
+            channels=1,
+            dtype="int16",
+            latency=LATENCY_S,
+            callback=callback,
+            device=device,
+        )
+    except (sounddevice.PortAudioError, ValueError) as error:
+        reason = f"No sound {direction} '{device}': {_line(error)}."
+        if device is None:
+            absent = sounddevice.default.device[_DIRECTIONS.index(direction)] < 0
+            reason = f"No sound {direction}: {'there is no device' if absent else _line(error)}."
+        raise NoSound(reason, remedy(_DEVICE)) from error
+    return stream
+
+
+def list_devices() -> list[Device]:
+    """Devices of the system's own sound interface, defaults first; none is an empty list.
+
+    Windows offers every device once for each of its interfaces; only the default one's are told.
+
+    Raises:
+        NoSound: There is no PortAudio; the message names the remedy.
+    """
+    sounddevice = _library()
+    interface = sounddevice.default.hostapi
+    devices = [
+        Device(index, " ".join(str(about["name"]).split()), direction, index == default)
+        for index, about in enumerate(sounddevice.query_devices())
+        for direction, default in zip(_DIRECTIONS, sounddevice.default.device, strict=True)
+        if about[f"max_{direction}_channels"] > 0 and about["hostapi"] == interface
+    ]
+    return sorted(devices, key=lambda device: not device.default)
+
+
+def remedy(remedies: dict[str, str], platform: str = sys.platform) -> str:
+    """Choose what helps on a system; unknown ones are mostly like Linux."""
+    return remedies.get(platform, remedies["linux"])
+
+
+def _library() -> ModuleType:
+    try:
+        import sounddevice
+    except ImportError as error:
+        raise NoSound("No sound: 'sounddevice' is missing.", "pip install sounddevice.") from error
+    except OSError as error:
+        raise NoSound(f"No sound: {_line(error)}.", remedy(_LIBRARY)) from error
+    module: ModuleType = sounddevice
+    return module
+
+
+def _line(error: Exception) -> str:
+    """Put a message of several lines, as that about ambiguous names, into one."""
+    return " ".join(str(error).split()).rstrip(".")
