@@ -23,7 +23,8 @@ PHRASE = "Turn on the kitchen light."
 
 
 def settings_for(base: str, **changed: Any) -> Settings:
-    return scripted_settings(stt={"provider": "azure", "api_base": base, "api_key": KEY, **changed})
+    azure = {"provider": "azure", "api_base": base, "api_key": KEY, **changed}
+    return scripted_settings(stt=azure, vad={"speculative": False})
 
 
 @asynccontextmanager

@@ -28,7 +28,7 @@ FAILED = "conversation.item.input_audio_transcription.failed"
 
 def settings_for(base: str, **changed: Any) -> Settings:
     group = {"provider": "deepgram", "api_base": base, "api_key": KEY, **changed}
-    return scripted_settings(stt=group)
+    return scripted_settings(stt=group, vad={"speculative": False})
 
 
 @asynccontextmanager
