@@ -9,6 +9,7 @@ from openai import NOT_GIVEN, AsyncOpenAI
 from pipecat.adapters.llm.services.open_ai_adapter import OpenAILLMInvocationParams
 from pipecat.services.llm_service import LLMService
 from pipecat.services.openai.llm import OpenAILLMService
+from pipecat.utils.errors import ErrorCategory
 
 from config import LLMConfig
 from generation import ResponseRequest
@@ -17,6 +18,7 @@ from providers.chat_stream import TellingChatService
 from providers.openai_client import SharedClient
 
 DEFAULT_MODEL = "gpt-4.1-mini"
+OPENAI_HOST = "api.openai.com"
 
 
 class OpenAICompatibleLLM(LLMProvider):
@@ -24,6 +26,16 @@ class OpenAICompatibleLLM(LLMProvider):
 
     default_base: str | None = None
     """Where the service is unless the configuration says; None: OpenAI itself."""
+    remedies: Mapping[ErrorCategory, str] = {
+        ErrorCategory.AUTHENTICATION: "Check OPENAI_API_KEY or llm.api_key.",
+        ErrorCategory.INVALID_REQUEST: (
+            "Check llm.model (REALTIME_LLM__MODEL) and the path in llm.api_base, which usually "
+            "ends in /v1."
+        ),
+        ErrorCategory.CONNECTIVITY: (
+            "Check that it runs and that llm.api_base (REALTIME_LLM__API_BASE) is right."
+        ),
+    }
 
     def __init__(self, config: LLMConfig) -> None:
         self._config = config
@@ -88,7 +100,7 @@ class _ChatService(TellingChatService, OpenAILLMService):
             params["reasoning_effort"] = request.reasoning_effort
         if request.max_output_tokens is not None:
             # Only OpenAI itself has moved on from max_tokens.
-            openai = self._shared.base_url is None
+            openai = self._shared.where == OPENAI_HOST
             name = "max_completion_tokens" if openai else "max_tokens"
             params[name] = request.max_output_tokens
         return params

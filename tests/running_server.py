@@ -65,10 +65,9 @@ def scripted_settings(**changed: dict[str, Any]) -> Settings:
 
 
 @asynccontextmanager
-async def serving(app: FastAPI) -> AsyncIterator[int]:
-    """Serve an application on a free loopback port; yields the port."""
-    listener = socket.socket()
-    listener.bind(("127.0.0.1", 0))
+async def serving(app: FastAPI, port: int = 0) -> AsyncIterator[int]:
+    """Serve an application on a loopback port, by default a free one; yields the port."""
+    listener = socket.create_server(("127.0.0.1", port))
     config = uvicorn.Config(
         app,
         log_level="critical",

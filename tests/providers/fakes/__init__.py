@@ -1,0 +1,1 @@
+"""Vendors' services on loopback, as they are documented."""
