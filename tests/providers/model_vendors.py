@@ -12,7 +12,7 @@ from tests.providers.fakes.anthropic import FakeAnthropic
 from tests.providers.fakes.chat import FakeChat, FakeOllama
 from tests.providers.fakes.gemini import FakeGemini
 from tests.providers.fakes.model_server import ModelServer
-from tests.running_server import running, scripted_settings, serving
+from tests.running_server import RunningServer, running, scripted_settings, serving
 from tests.wire_client import WireClient, client
 
 KEY = "a-key-that-nobody-may-see"
@@ -54,14 +54,28 @@ VENDORS = (OPENAI, OLLAMA, ANTHROPIC, GOOGLE)
 
 
 @asynccontextmanager
-async def conversation(vendor: Vendor, **changed: Any) -> AsyncIterator[tuple[Any, WireClient]]:
-    """Run the product with a vendor's model on loopback; yields the fake and a client."""
+async def product(vendor: Vendor, **changed: Any) -> AsyncIterator[tuple[Any, RunningServer]]:
+    """Run the product with a vendor's model on loopback; yields the fake and the server."""
     fake = vendor.fake()
     async with serving(fake.app) as port:
         settings = vendor.settings(f"http://127.0.0.1:{port}", **changed)
-        async with running(settings) as server, client(server.url) as wire:
-            await wire.update(output_modalities=["text"])
-            yield fake, wire
+        async with running(settings) as server:
+            yield fake, server
+
+
+@asynccontextmanager
+async def text_session(server: RunningServer) -> AsyncIterator[WireClient]:
+    """Open a session that is answered in writing."""
+    async with client(server.url) as wire:
+        await wire.update(output_modalities=["text"])
+        yield wire
+
+
+@asynccontextmanager
+async def conversation(vendor: Vendor, **changed: Any) -> AsyncIterator[tuple[Any, WireClient]]:
+    """Run the product with a vendor's model; yields the fake and a session."""
+    async with product(vendor, **changed) as (fake, server), text_session(server) as wire:
+        yield fake, wire
 
 
 async def answer(wire: WireClient, text: str = "hi") -> dict[str, Any]:

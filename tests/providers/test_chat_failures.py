@@ -10,8 +10,11 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
 
 import pytest
+import pytest_asyncio
 
 from tests.providers.model_vendors import (
     VENDORS,
@@ -19,18 +22,49 @@ from tests.providers.model_vendors import (
     answer,
     conversation,
     failure,
+    product,
     text_of,
+    text_session,
 )
-from tests.running_server import running, serving
-from tests.wire_client import client
+from tests.running_server import RunningServer, running, serving
+from tests.wire_client import WireClient
 
 SHORT_S = 1.0
 """A time-out that a busy machine does not reach by itself."""
 
-pytestmark = pytest.mark.parametrize("vendor", VENDORS, ids=lambda vendor: vendor.name)
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+each_vendor = pytest.mark.parametrize("vendor", VENDORS, ids=lambda vendor: vendor.name)
 
 
-async def recovered(wire) -> None:
+@dataclass
+class Stack:
+    vendor: Vendor
+    fake: Any
+    server: RunningServer
+
+    @asynccontextmanager
+    async def failing(self, fault: str | int) -> AsyncIterator[dict[str, str]]:
+        """Have a turn fail, and try whether the next one works; yields the error."""
+        self.fake.asked.clear()
+        async with text_session(self.server) as wire:
+            self.fake.fault = fault
+            error = failure(await answer(wire))
+            assert f"LLM {self.vendor.model} at 127.0.0.1 failed" in error["message"]
+            yield error
+            self.fake.fault = None
+            await recovered(wire)
+
+
+@pytest_asyncio.fixture(
+    scope="module", loop_scope="module", params=VENDORS, ids=lambda vendor: vendor.name
+)
+async def stack(request) -> AsyncIterator[Stack]:
+    async with product(request.param, retries=0, timeout_s=SHORT_S) as (fake, server):
+        yield Stack(request.param, fake, server)
+
+
+async def recovered(wire: WireClient) -> None:
     response = await answer(wire, "again")
     assert response["status"] == "completed", response["status_details"]
     assert text_of(response) == "Hello from the fake."
@@ -45,73 +79,62 @@ async def recovered(wire) -> None:
         (500, "provider_error"),
     ],
 )
-async def test_a_refusal(vendor: Vendor, status, code):
-    async with conversation(vendor, retries=0) as (fake, wire):
-        fake.fault = status
-        error = failure(await answer(wire))
+async def test_a_refusal(stack: Stack, status, code):
+    async with stack.failing(status) as error:
         assert error["code"] == code
-        assert f"LLM {vendor.model} at 127.0.0.1 failed" in error["message"]
-        expected = "not found" if (vendor.name, status) == ("ollama", 404) else "refuse"
-        assert expected in error["message"]
-        remedy = {401: vendor.key, 404: vendor.unknown_model}.get(status, "")
+        missing = (stack.vendor.name, status) == ("ollama", 404)
+        assert ("not found" if missing else "refuse") in error["message"]
+        remedy = {401: stack.vendor.key, 404: stack.vendor.unknown_model}.get(status, "")
         assert remedy in error["message"]
-        assert len(fake.asked) == 1
-        fake.fault = None
-        await recovered(wire)
+        assert len(stack.fake.asked) == 1
 
 
-@pytest.mark.parametrize("fault", ["cut", "ends", "html", "json", "garbage", "reports"])
-async def test_an_answer_that_is_none(vendor: Vendor, fault):
-    reasons = {
-        "cut": "",
-        "ends": "middle of the answer",
-        "html": "the answer is no",
-        "json": "",
-        "garbage": "the answer is no",
-        "reports": "overloaded",
-    }
-    async with conversation(vendor, retries=0) as (fake, wire):
-        fake.fault = fault
-        error = failure(await answer(wire))
-        assert f"LLM {vendor.model} at 127.0.0.1 failed" in error["message"]
-        assert reasons[fault] in error["message"].lower()
-        expected = "provider_error" if fault == "reports" else "provider_unreachable"
-        assert error["code"] == expected, error
-        fake.fault = None
-        await recovered(wire)
+@pytest.mark.parametrize(
+    ("fault", "reason", "code"),
+    [
+        ("cut", "", "provider_unreachable"),
+        ("ends", "middle of the answer", "provider_unreachable"),
+        ("html", "the answer is no", "provider_unreachable"),
+        ("json", "", "provider_unreachable"),
+        ("garbage", "the answer is no", "provider_unreachable"),
+        ("reports", "overloaded", "provider_error"),
+        ("hangs", "", "provider_unreachable"),
+        ("stalls", "", "provider_unreachable"),
+    ],
+)
+async def test_an_answer_that_is_none(stack: Stack, fault, reason, code):
+    async with stack.failing(fault) as error:
+        assert reason in error["message"].lower()
+        assert error["code"] == code
 
 
-@pytest.mark.parametrize("fault", ["hangs", "stalls"])
-async def test_an_answer_that_does_not_come(vendor: Vendor, fault):
-    async with conversation(vendor, retries=0, timeout_s=SHORT_S) as (fake, wire):
-        fake.fault = fault
-        error = failure(await answer(wire))
-        assert error["code"] == "provider_unreachable"
-        assert f"LLM {vendor.model} at 127.0.0.1 failed" in error["message"]
-        fake.fault = None
-        await recovered(wire)
+async def test_the_sessions_share_the_connections(stack: Stack):
+    stack.fake.connections.clear()
+    for _ in range(2):
+        async with text_session(stack.server) as wire:
+            await recovered(wire)
+            await recovered(wire)
+    assert len(stack.fake.connections) == 1
 
 
+@each_vendor
 async def test_a_first_attempt_that_fails_is_repeated(vendor: Vendor):
-    async with conversation(vendor, retries=1) as (fake, wire):
+    async with conversation(vendor, retries=3) as (fake, wire):
         fake.fault, fake.faults_left = 500, 1
         await recovered(wire)
         assert len(fake.asked) == 2
-
-
-async def test_a_refusal_of_the_key_is_not_repeated(vendor: Vendor):
-    async with conversation(vendor, retries=3) as (fake, wire):
+        fake.asked.clear()
         fake.fault = 401
         failure(await answer(wire))
-        assert len(fake.asked) == 1
+        assert len(fake.asked) == 1, "a wrong key does not become right"
 
 
+@each_vendor
 async def test_a_server_that_is_not_there_yet(vendor: Vendor):
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     settings = vendor.settings(f"http://127.0.0.1:{port}", retries=0)
-    async with running(settings) as server, client(server.url) as wire:
-        await wire.update(output_modalities=["text"])
+    async with running(settings) as server, text_session(server) as wire:
         error = failure(await answer(wire))
         assert error["code"] == "provider_unreachable"
         assert "ollama serve" in error["message"] or "api_base" in error["message"]
@@ -136,19 +159,12 @@ async def silent_server() -> AsyncIterator[int]:
         server.close()
 
 
+@each_vendor
 async def test_a_connection_that_never_stands(vendor: Vendor):
     async with silent_server() as port:
         settings = vendor.settings(
             f"https://127.0.0.1:{port}", retries=0, connect_timeout_s=0.3, timeout_s=60
         )
-        async with running(settings) as server, client(server.url) as wire:
-            await wire.update(output_modalities=["text"])
+        async with running(settings) as server, text_session(server) as wire:
             error = failure(await answer(wire))
             assert error["code"] == "provider_unreachable"
-
-
-async def test_sessions_share_the_connections(vendor: Vendor):
-    async with conversation(vendor) as (fake, wire):
-        for _ in range(3):
-            await recovered(wire)
-        assert len(fake.connections) == 1

@@ -37,7 +37,7 @@ class FakeAnthropic(ModelServer):
             "cache_read_input_tokens": self.cached,
             "output_tokens": 1,
         }
-        message = {
+        message: dict[str, Any] = {
             "id": "msg_1",
             "type": "message",
             "role": "assistant",
