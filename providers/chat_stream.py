@@ -22,6 +22,7 @@ from pipecat.services.openai.base_llm import BaseOpenAILLMService
 from frames import CompletionFrame
 from generation import FinishReason, TokenUsage
 from providers.chat_calls import StreamedCalls
+from providers.openai_client import explained
 from providers.stock_llm import StreamError
 from providers.thoughts import ThoughtFilter
 
@@ -43,7 +44,10 @@ class TellingChatService(BaseOpenAILLMService):
 
     async def get_chat_completions(self, context: LLMContext) -> AsyncStream[ChatCompletionChunk]:
         """Open the stream, with a listener on it."""
-        stream = await super().get_chat_completions(context)
+        try:
+            stream = await super().get_chat_completions(context)
+        except APIStatusError as error:
+            raise explained(error) from error
         return _Tee(stream, self)  # type: ignore[return-value]
 
 
@@ -59,6 +63,7 @@ class _Tee:
         self._body = _Body(getattr(stream, "response", None))
         self._calls = StreamedCalls()
         self._thoughts = ThoughtFilter()
+        self._begun = False
         self._reason: FinishReason | None = None
         self._usage: TokenUsage | None = None
 
@@ -69,7 +74,11 @@ class _Tee:
                     raise self._body.not_understood()
                 usage: CompletionUsage | None = getattr(chunk, "usage", None)
                 self._usage = _token_usage(usage) or self._usage
-                choices: list[Choice] = getattr(chunk, "choices", None) or []
+                choices = [
+                    choice
+                    for choice in getattr(chunk, "choices", None) or []
+                    if isinstance(choice, Choice)
+                ]
                 # Pipecat reads these without asking whether the server sent them.
                 chunk.usage = None
                 chunk.model = getattr(chunk, "model", "")
@@ -86,7 +95,9 @@ class _Tee:
         if rest := self._thoughts.flush():
             await self._service.push_frame(LLMTextFrame(rest))
         if self._reason is None and not self._body.done:
-            raise self._body.cut() if self._body.events else self._body.not_understood()
+            if not self._begun:
+                raise self._body.not_understood()
+            raise ConnectionError("the stream ended in the middle of the answer")
         reason = self._reason or "stop"
         if reason == "stop" and self._calls.count:
             reason = "tool_calls"
@@ -104,6 +115,7 @@ class _Tee:
         await (stream.close if hasattr(stream, "close") else stream.aclose)()
 
     async def _listen(self, choice: Choice) -> None:
+        self._begun = True
         if reason := getattr(choice, "finish_reason", None):
             self._reason = _REASONS.get(reason, "stop")
         delta = getattr(choice, "delta", None)
@@ -132,15 +144,6 @@ class _Body:
     def done(self) -> bool:
         """Whether the server said that this is all."""
         return _DONE.search(self._tail) is not None
-
-    @property
-    def events(self) -> bool:
-        """Whether it is a stream of events at all."""
-        return b"data:" in self._head
-
-    def cut(self) -> ConnectionError:
-        """Return the error of an answer that ends too early."""
-        return ConnectionError("the stream ended in the middle of the answer")
 
     def not_understood(self) -> ConnectionError:
         """Return the error of an answer that is something else."""

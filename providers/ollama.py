@@ -13,6 +13,7 @@ from openai import APIError, APIStatusError
 from pipecat.utils.errors import ErrorCategory
 
 from config import LLMConfig
+from providers.openai_client import explained
 from providers.openai_llm import OpenAICompatibleLLM
 
 DEFAULT_MODEL = "llama3.2"
@@ -52,7 +53,8 @@ class OllamaLLM(OpenAICompatibleLLM):
             else:
                 logger.warning(f"Ollama at {self._client.where} has no {self._model}: {self._pull}")
         except APIStatusError as error:
-            logger.warning(f"Ollama at {self._client.where} cannot load {self._model}: {error}")
+            reason = explained(error)
+            logger.warning(f"Ollama at {self._client.where} cannot load {self._model}: {reason}")
         except APIError as error:
             remedy = self.remedies[ErrorCategory.CONNECTIVITY]
             logger.warning(f"Ollama at {self._client.where} did not answer: {error} {remedy}")

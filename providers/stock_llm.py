@@ -93,18 +93,14 @@ class TellingLLMService(LLMService[Any]):
 
     def _prepare(self, context: LLMContext) -> None:
         messages: list[Any] = list(context.messages)
-        settings: Any = self._settings
+        instructed = isinstance(self._settings.system_instruction, str)
         # Pipecat would drop the first message in favour of the instructions.
-        while isinstance(settings.system_instruction, str) and _leads_with_system(messages):
-            settings.system_instruction += f"\n\n{_text(messages.pop(0))}"
+        while instructed and messages and messages[0]["role"] == "system":
+            self.append_system_instruction(_text(messages.pop(0)))
         context.set_messages(
             [_with_valid_calls(message) for message in messages]
             or [{"role": "user", "content": SILENCE}]
         )
-
-
-def _leads_with_system(messages: list[dict[str, Any]]) -> bool:
-    return bool(messages) and messages[0]["role"] == "system"
 
 
 def _text(message: dict[str, Any]) -> str:

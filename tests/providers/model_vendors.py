@@ -16,6 +16,11 @@ from tests.running_server import RunningServer, running, scripted_settings, serv
 from tests.wire_client import WireClient, client
 
 KEY = "a-key-that-nobody-may-see"
+PIXEL = (
+    "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGA"
+    "WjR9awAAAABJRU5ErkJggg=="
+)
+"""An image."""
 
 
 @dataclass(frozen=True)

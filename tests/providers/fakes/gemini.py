@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from tests.providers.fakes.model_server import ModelServer, event
@@ -25,6 +26,10 @@ class FakeGemini(ModelServer):
 
     def routes(self) -> None:
         self.app.post("/v1beta/models/{name}:streamGenerateContent")(self.converse)
+
+    def read(self, body: dict[str, Any]) -> dict[str, Any]:
+        camel: dict[str, Any] = _camel(body)
+        return camel
 
     def error(self, status: int) -> dict[str, Any]:
         refusal = {"code": status, "message": "the fake refuses", "status": KINDS[status]}
@@ -56,6 +61,18 @@ class FakeGemini(ModelServer):
     def report(self) -> str:
         refusal = {"code": 503, "message": "The model is overloaded.", "status": "UNAVAILABLE"}
         return event({"error": refusal})
+
+
+def _camel(value: Any) -> Any:
+    """Google reads both spellings of names, and its SDK uses both."""
+    if isinstance(value, list):
+        return [_camel(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        re.sub(r"_([a-z])", lambda found: found[1].upper(), name): _camel(item)
+        for name, item in value.items()
+    }
 
 
 def _chunk(

@@ -66,11 +66,15 @@ class ModelServer(ABC):
     def report(self) -> str:
         """Return the event of an error that happens while the model answers."""
 
+    def read(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Return a request in the form in which the vendor documents it."""
+        return body
+
     async def converse(self, request: Request) -> Response:
         """Answer a request of a client."""
         assert request.client is not None
         self.connections.add((request.client.host, request.client.port))
-        self.asked.append(await request.json())
+        self.asked.append(self.read(await request.json()))
         self.headers.append(dict(request.headers))
         fault = self.fault
         if fault is not None and self.faults_left is not None:
