@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import httpx
@@ -11,7 +11,6 @@ from google import genai
 from google.genai.errors import APIError, UnknownApiResponseError
 from google.genai.types import FinishReason as GoogleReason
 from google.genai.types import GenerateContentResponse, HttpOptions, HttpRetryOptions
-from pipecat.frames.frames import FunctionCallFromLLM
 from pipecat.processors.aggregators.llm_context import LLMContext
 from pipecat.services.google.llm import (
     GoogleLLMService,
@@ -144,6 +143,8 @@ class _GeminiService(TellingLLMService, GoogleLLMService):
             # The HTTP client watches over silence.
             stream_idle_timeout_secs=None,
         )
+        # Which Google cannot be asked for.
+        self.single_call = request.parallel_tool_calls is False
 
     def create_client(self) -> None:
         """Use the process's client instead of one of our own."""
@@ -155,11 +156,6 @@ class _GeminiService(TellingLLMService, GoogleLLMService):
     def _should_inject_trailing_user_message(self) -> bool:
         # A response is a message of its own, not the rest of the last one.
         return True
-
-    async def run_function_calls(self, function_calls: Sequence[FunctionCallFromLLM]) -> None:
-        """Pass calls on: one of them if there may be but one, which Google cannot be asked for."""
-        several = self._request.parallel_tool_calls is not False
-        await super().run_function_calls(function_calls if several else function_calls[:1])
 
     async def _stream_response(self, context: LLMContext) -> AsyncIterator[GenerateContentResponse]:
         reason: FinishReason | None = None

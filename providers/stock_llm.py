@@ -6,6 +6,7 @@ they are passed on as they are, and the usage goes to the client.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -47,6 +48,13 @@ class TellingLLMService(LLMService[Any]):
         super().__init__(**kwargs)
         self.finish_reason: FinishReason = "stop"
         self.usage: TokenUsage | None = None
+        self.silence_s: float | None = None
+        """Seconds after which a service that makes nothing has failed; None: it knows itself."""
+        self.single_call = False
+        """Whether the client takes one tool call at most."""
+        self.instructions = ""
+        """Instructions for a service that takes none in its settings."""
+        self._watch: asyncio.Timeout | None = None
         self._calls = 0
 
     async def tell_tool_call(self, index: int, call_id: str, name: str, arguments: str) -> None:
@@ -56,7 +64,7 @@ class TellingLLMService(LLMService[Any]):
 
     async def run_function_calls(self, function_calls: Sequence[FunctionCallFromLLM]) -> None:
         """Pass whole calls on: the client runs them."""
-        for call in function_calls:
+        for call in function_calls[:1] if self.single_call else function_calls:
             arguments = json.dumps(call.arguments, ensure_ascii=False)
             # Providers' own ids may be longer than the 32 characters clients may echo (§A.5).
             await self.tell_tool_call(self._calls, new_id("call"), call.function_name, arguments)
@@ -71,25 +79,50 @@ class TellingLLMService(LLMService[Any]):
             self.usage = TokenUsage(prompt, tokens.completion_tokens, cached)
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
-        """Prepare the conversation for services that are stricter than OpenAI's."""
-        if isinstance(frame, LLMContextFrame):
-            self._prepare(frame.context)
-        await super().process_frame(frame, direction)
+        """Answer a conversation, or fail when that takes too long."""
+        if not isinstance(frame, LLMContextFrame):
+            await super().process_frame(frame, direction)
+            return
+        self._prepare(frame.context)
+        self._watch = watch = asyncio.timeout(self.silence_s)
+        try:
+            async with watch:
+                await super().process_frame(frame, direction)
+        except TimeoutError:
+            if not watch.expired():
+                raise
+            # The service may have ended its answer on the way out, or not.
+            await self.push_frame(LLMFullResponseEndFrame())
+        finally:
+            self._watch = None
 
     async def push_frame(
         self, frame: Frame, direction: FrameDirection = FrameDirection.DOWNSTREAM
     ) -> None:
         """Say how the answer ended before it ends."""
+        watch = self._watch
         if isinstance(frame, LLMFullResponseEndFrame):
+            if watch is not None and watch.expired():
+                await self._fail_late()
             await super().push_frame(CompletionFrame(self.finish_reason, self.usage))
+        silence_s = self.silence_s
+        if silence_s is None or watch is None or watch.expired():
+            await super().push_frame(frame, direction)
+            return
+        # A client that reads slowly is no fault of the service.
+        watch.reschedule(None)
         await super().push_frame(frame, direction)
+        watch.reschedule(asyncio.get_running_loop().time() + silence_s)
 
     async def _call_event_handler(self, event_name: str, *args: Any, **kwargs: Any) -> None:
         """Fail a response that took too long; some services end it as if it were complete."""
         if event_name == "on_completion_timeout":
-            reason = "the model did not answer in time"
-            await self.push_error_frame(ErrorFrame(reason, category=ErrorCategory.CONNECTIVITY))
+            await self._fail_late()
         await super()._call_event_handler(event_name, *args, **kwargs)
+
+    async def _fail_late(self) -> None:
+        reason = "the model did not answer in time"
+        await self.push_error_frame(ErrorFrame(reason, category=ErrorCategory.CONNECTIVITY))
 
     def _prepare(self, context: LLMContext) -> None:
         messages: list[Any] = list(context.messages)
@@ -97,6 +130,8 @@ class TellingLLMService(LLMService[Any]):
         # Pipecat would drop the first message in favour of the instructions.
         while instructed and messages and messages[0]["role"] == "system":
             self.append_system_instruction(_text(messages.pop(0)))
+        if self.instructions:
+            messages.insert(0, {"role": "system", "content": self.instructions})
         context.set_messages(
             [_with_valid_calls(message) for message in messages]
             or [{"role": "user", "content": SILENCE}]
