@@ -12,7 +12,7 @@ from pipecat.services.openai.llm import OpenAILLMService
 from pipecat.utils.errors import ErrorCategory
 
 from config import LLMConfig
-from generation import ResponseRequest
+from generation import SILENCE, ResponseRequest
 from providers.base import LLMProvider
 from providers.chat_stream import TellingChatService
 from providers.openai_client import SharedClient
@@ -88,7 +88,11 @@ class _ChatService(TellingChatService, OpenAILLMService):
         request = self._request
         params: dict[str, Any] = super().build_chat_completion_params(params_from_context)
         system = [{"role": "system", "content": request.instructions}]
-        params["messages"] = (system if request.instructions else []) + request.messages
+        messages = request.messages
+        if not messages and self._shared.where != OPENAI_HOST:
+            # The templates of many models insist on a user.
+            messages = [{"role": "user", "content": SILENCE}]
+        params["messages"] = (system if request.instructions else []) + messages
         params.pop("tools", None)
         params.pop("tool_choice", None)
         if request.tools:

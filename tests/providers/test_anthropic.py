@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -246,4 +247,12 @@ async def test_what_cannot_work_is_refused(changed, named, monkeypatch):
     monkeypatch.delenv("ANTHROPIC_API_KEY", raising=False)
     group = {"provider": "anthropic", "api_key": KEY, **changed}
     with pytest.raises(ProviderSetupError, match=named):
+        llm.load(load_settings(llm=group).llm)
+
+
+async def test_a_missing_package_is_answered_with_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "anthropic", None)
+    monkeypatch.delitem(sys.modules, "providers.anthropic_llm", raising=False)
+    group = {"provider": "anthropic", "api_key": KEY}
+    with pytest.raises(ProviderSetupError, match=r"pip install -r requirements/anthropic\.txt"):
         llm.load(load_settings(llm=group).llm)

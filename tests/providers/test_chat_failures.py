@@ -51,6 +51,7 @@ class Stack:
             self.fake.fault = fault
             error = failure(await answer(wire))
             assert f"LLM {self.vendor.model} at 127.0.0.1 failed" in error["message"]
+            assert "Unknown error" not in error["message"]
             yield error
             self.fake.fault = None
             await recovered(wire)

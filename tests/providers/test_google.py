@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import sys
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -222,4 +223,12 @@ async def test_what_cannot_work_is_refused(changed, named, monkeypatch):
     monkeypatch.delenv("GOOGLE_API_KEY", raising=False)
     group = {"provider": "google", "api_key": KEY, **changed}
     with pytest.raises(ProviderSetupError, match=named):
+        llm.load(load_settings(llm=group).llm)
+
+
+async def test_a_missing_package_is_answered_with_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "google.genai.errors", None)
+    monkeypatch.delitem(sys.modules, "providers.google_llm", raising=False)
+    group = {"provider": "google", "api_key": KEY}
+    with pytest.raises(ProviderSetupError, match=r"pip install -r requirements/google\.txt"):
         llm.load(load_settings(llm=group).llm)

@@ -10,7 +10,7 @@ import pytest_asyncio
 
 from tests.providers.llama.running import MODEL, llama_server
 from tests.providers.llama.tiny_gguf import SENTENCE
-from tests.providers.model_vendors import OLLAMA, OPENAI, answer, failure
+from tests.providers.model_vendors import OLLAMA, OPENAI, answer, failure, text_of
 from tests.running_server import RunningServer, running
 from tests.wire_client import client, speech
 
@@ -53,12 +53,19 @@ async def test_the_conversation_goes_on(server):
         assert second["usage"]["input_tokens"] > first["usage"]["input_tokens"]
 
 
+async def test_the_model_may_speak_first(server):
+    async with client(server.url) as wire:
+        await wire.update(output_modalities=["text"], instructions="Greet the caller.")
+        await wire.send("response.create")
+        assert text_of((await wire.until("response.done"))["response"]) == SENTENCE
+
+
 async def test_a_limit_ends_the_answer_where_the_model_counts_it(server):
     async with client(server.url) as wire:
         await wire.update(output_modalities=["text"], max_output_tokens=3)
         done = await answer(wire)
         assert done["status_details"] == {"type": "incomplete", "reason": "max_output_tokens"}
-        assert done["output"][0]["content"][0]["text"] == "Hello there."
+        assert text_of(done) == "Hello there."
 
 
 @pytest.mark.parametrize("vendor", [OPENAI, OLLAMA], ids=["openai", "ollama"])
