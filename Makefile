@@ -9,7 +9,7 @@ run: $(VENV)/.runtime
 	$(BIN)/python main.py $(ARGS)
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n 3 $(ARGS)
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .

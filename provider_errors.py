@@ -59,7 +59,8 @@ def provider_error(stage: str, provider: Provider, frame: ErrorFrame) -> Provide
         frame: The error; Pipecat has masked credentials in its text.
     """
     category = error_category(frame)
-    reason = " ".join(str(frame.error).split()).rstrip(".")
+    # Pipecat puts this before errors whose reason it has just been told.
+    reason = " ".join(str(frame.error).split()).removeprefix("Unknown error occurred: ").rstrip(".")
     remedy = provider.remedies.get(category) or _REMEDIES.get(category, _UNKNOWN)
     code = _CODES.get(category, "provider_error")
     return ProviderError(f"{stage} {provider.label} failed: {reason}. {remedy}", code)

@@ -6,13 +6,28 @@ the model is in `settings`. Both are taken from the stage's settings, the rest f
 
 from __future__ import annotations
 
+import asyncio
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing
 from dataclasses import fields, is_dataclass
 from typing import Any, cast
+from urllib.parse import urlsplit
+
+import aiohttp
+from pipecat.frames.frames import Frame
+from pipecat.utils.errors import ErrorCategory
 
 from providers.base import ProviderSetupError
 from providers.options import ProviderConfig
+
+SESSION = "aiohttp_session"
+"""The argument by which services ask for an HTTP client."""
+ADDRESSES = ("base_url", "url", "private_endpoint", "server")
+"""The arguments by which services take the address of their server."""
+BY_NAME = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+STYLES = {"voice": ("voice", "voice_id")}
+"""A setting → the arguments it goes by in services that take no `settings`."""
 
 
 class ServiceFactory:
@@ -30,87 +45,218 @@ class ServiceFactory:
         Raises:
             ProviderSetupError: It is not a service of this kind, or lacks what it needs.
         """
+        self._kind = kind
+        self._config = config
         if not (isinstance(service, type) and issubclass(service, base)):
             raise ProviderSetupError(
                 f"{kind}.provider '{config.provider}' is neither a Pipecat {base.__name__} nor a "
-                f"{kind.upper()}Provider."
+                f"{kind.upper()}Provider: name a class that is one."
             )
         self.service = service
-        self._kind = kind
-        self._config = config
-        accepted = _parameters(service)
-        self._arguments: dict[str, Any] = {}
-        key = config.resolved_key()
-        if key and "api_key" in accepted:
-            self._arguments["api_key"] = key
-        if config.api_base is not None:
-            base_name = next((name for name in ("base_url", "url") if name in accepted), None)
-            if base_name is None:
-                raise ProviderSetupError(
-                    f"{kind}.api_base has no meaning for {service.__name__}, which takes neither "
-                    "base_url nor url."
-                )
-            self._arguments[base_name] = config.api_base
+        self._session: aiohttp.ClientSession | None = None
+        self._accepted = _parameters(service)
+        self._settings_class = self._find_settings()
         options = dict(config.options)
-        self._settings: Mapping[str, Any] = options.pop("settings", {})
-        self._arguments.update(options)
-        unknown = sorted(set(options) - accepted)
-        if unknown and not _takes_any(service):
+        self._settings = self._check_settings(options.pop("settings", {}))
+        self._arguments = {**self._connection(), **self._check_options(options)}
+        if config.model is not None and not self.takes("model"):
+            raise self._meaningless("model", "it takes no model")
+        missing = sorted(self._required() - set(self._arguments))
+        if missing:
+            name = missing[0]
+            where = {"api_key": "api_key", **dict.fromkeys(ADDRESSES, "api_base")}.get(name)
+            setting = self._variable(where) if where else f"{kind}.options.{name}"
             raise ProviderSetupError(
-                f"{kind}.options.{unknown[0]}: {service.__name__} has no such argument."
+                f"{service.__name__} cannot be built without {name}: set {setting}."
             )
 
     @property
     def label(self) -> str:
-        """Class and model, for people."""
-        model = self._config.model
-        return f"{self.service.__name__} ({model})" if model else self.service.__name__
+        """Class, model and host, for people."""
+        model, base = self._config.model, self._config.api_base
+        label = f"{self.service.__name__} ({model})" if model else self.service.__name__
+        return f"{label} at {urlsplit(base).hostname}" if base else label
+
+    @property
+    def remedies(self) -> Mapping[ErrorCategory, str]:
+        """What to do about failures of the service."""
+        address = self._address()
+        where = f" and that {self._variable('api_base')} is right" if address else ""
+        return {
+            ErrorCategory.AUTHENTICATION: f"Check {self._variable('api_key')}.",
+            ErrorCategory.CONNECTIVITY: f"Check that what it needs is running{where}.",
+            ErrorCategory.INVALID_REQUEST: (
+                f"Check {self._variable('model')} and {self._variable('options')}."
+            ),
+        }
+
+    def takes(self, setting: str) -> bool:
+        """Return whether services can be told a setting."""
+        return setting in self._setting_names() or bool(self._argument(setting))
 
     def build(self, service: type[Any] | None = None, **given: Any) -> Any:
         """Build one.
 
         Args:
             service: A subclass to build instead.
-            **given: What its settings are to be; None leaves one to the service.
+            **given: What its settings are to be; None leaves one to the configuration.
 
         Raises:
             ProviderSetupError: The class refuses its arguments.
         """
-        service = service or self.service
-        settings_class: Any = getattr(service, "Settings", None)
         wanted = {name: value for name, value in given.items() if value is not None}
-        wanted.update(self._settings)
         arguments = dict(self._arguments)
+        if SESSION in self._accepted:
+            arguments.setdefault(SESSION, self._http())
+        if self._settings_class is not None:
+            known = self._setting_names()
+            wanted = {name: value for name, value in wanted.items() if name in known}
+            make = cast(Callable[..., Any], self._settings_class)
+            arguments["settings"] = make(**{**self._settings, **wanted})
+        else:
+            for name, value in wanted.items():
+                if argument := self._argument(name):
+                    arguments[argument] = value
         try:
-            if wanted and is_dataclass(settings_class):
-                known = {item.name for item in fields(settings_class)}
-                make = cast(Callable[..., Any], settings_class)
-                arguments["settings"] = make(
-                    **{name: value for name, value in wanted.items() if name in known}
-                )
-            return service(**arguments)
+            return (service or self.service)(**arguments)
         except (TypeError, ValueError) as error:
             raise ProviderSetupError(
                 f"{self._kind}.provider '{self._config.provider}' cannot be built: {error}. Its "
                 f"arguments are {self._kind}.options, its settings {self._kind}.options.settings."
             ) from error
 
+    async def close(self) -> None:
+        """Close the connections that services share."""
+        if self._session is not None:
+            await self._session.close()
+
+    def _find_settings(self) -> type[Any] | None:
+        found = getattr(self.service, "Settings", None)
+        takes = "settings" in self._accepted and is_dataclass(found)
+        return cast(type[Any], found) if takes else None
+
+    def _setting_names(self) -> set[str]:
+        if self._settings_class is None:
+            return set()
+        return {item.name for item in fields(self._settings_class)}
+
+    def _argument(self, setting: str) -> str | None:
+        """Return the argument for a setting, in a service that takes no `settings`."""
+        if self._settings_class is not None:
+            return None
+        names = STYLES.get(setting, (setting,))
+        return next((name for name in names if name in self._accepted), None)
+
+    def _address(self) -> str | None:
+        """Return the argument that takes the address of the server."""
+        return next((name for name in ADDRESSES if name in self._accepted), None)
+
+    def _connection(self) -> dict[str, Any]:
+        """Return the arguments that the stage's own settings stand for."""
+        arguments: dict[str, Any] = {}
+        if key := self._config.resolved_key():
+            if "api_key" not in self._accepted:
+                raise self._meaningless("api_key", "it takes no api_key")
+            arguments["api_key"] = key
+        if self._config.api_base is not None:
+            address = self._address()
+            if address is None:
+                raise self._meaningless("api_base", f"it takes none of {', '.join(ADDRESSES)}")
+            arguments[address] = self._config.api_base
+        return arguments
+
+    def _check_options(self, options: dict[str, Any]) -> dict[str, Any]:
+        unknown = sorted(set(options) - self._accepted)
+        if unknown and not _takes_any(self.service):
+            raise ProviderSetupError(
+                f"{self._kind}.options.{unknown[0]}: {self.service.__name__} has no such argument; "
+                f"it takes {', '.join(sorted(self._accepted))}."
+            )
+        return options
+
+    def _check_settings(self, settings: dict[str, Any]) -> dict[str, Any]:
+        unknown = sorted(set(settings) - self._setting_names())
+        if unknown:
+            known = ", ".join(sorted(self._setting_names())) or "none"
+            raise ProviderSetupError(
+                f"{self._kind}.options.settings.{unknown[0]}: {self.service.__name__} has no such "
+                f"setting; its settings are {known}."
+            )
+        return settings
+
+    def _required(self) -> set[str]:
+        settled: set[str | None] = {"self", SESSION, *map(self._argument, ("model", "voice"))}
+        if self._settings_class is not None:
+            settled.add("settings")
+        return {
+            parameter.name
+            for parameter in _constructor(self.service).parameters.values()
+            if parameter.default is parameter.empty and parameter.kind in BY_NAME
+        } - settled
+
+    def _variable(self, name: str) -> str:
+        return f"{self._kind}.{name} (REALTIME_{self._kind.upper()}__{name.upper()})"
+
+    def _meaningless(self, name: str, reason: str) -> ProviderSetupError:
+        return ProviderSetupError(
+            f"{self._variable(name)} has no meaning for {self.service.__name__}: {reason}. "
+            "Unset it."
+        )
+
+    def _http(self) -> aiohttp.ClientSession:
+        """Return the HTTP client of all services, made when the first one is."""
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                timeout=aiohttp.ClientTimeout(
+                    total=None,
+                    sock_connect=self._config.connect_timeout_s,
+                    sock_read=self._config.timeout_s,
+                )
+            )
+        return self._session
+
+
+async def watched(
+    frames: AsyncGenerator[Frame | None, None], silence_s: float
+) -> AsyncGenerator[Frame | None, None]:
+    """Pass a service's frames on.
+
+    Raises:
+        TimeoutError: None came for `silence_s`; many services would wait for ever.
+    """
+    async with aclosing(frames):
+        while True:
+            try:
+                async with asyncio.timeout(silence_s):
+                    frame = await anext(frames)
+            except StopAsyncIteration:
+                return
+            except TimeoutError as error:
+                raise TimeoutError(f"nothing came within {silence_s:g} s") from error
+            yield frame
+
+
+def _constructor(service: Any) -> inspect.Signature:
+    # That of the class itself is another one where Pipecat has marked the class as deprecated.
+    return inspect.signature(service.__init__)
+
 
 def _parameters(service: type[Any]) -> set[str]:
-    """Return the names that the constructors of a class and of its bases take."""
-    return {
-        name
-        for ancestor in service.__mro__
-        if "__init__" in vars(ancestor)
-        for name, parameter in inspect.signature(vars(ancestor)["__init__"]).parameters.items()
-        if parameter.kind in (parameter.KEYWORD_ONLY, parameter.POSITIONAL_OR_KEYWORD)
-        and name != "self"
-    }
+    """Return the names that a class's constructor takes or hands on to those of its bases."""
+    names: set[str] = set()
+    for ancestor in service.__mro__:
+        if "__init__" not in vars(ancestor):
+            continue
+        parameters = inspect.signature(vars(ancestor)["__init__"]).parameters.values()
+        names |= {parameter.name for parameter in parameters if parameter.kind in BY_NAME}
+        if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+            break
+    return names - {"self"}
 
 
 def _takes_any(service: type[Any]) -> bool:
     """Return whether no constructor on the way up would say that it knows no such argument."""
     return any(
         parameter.kind is parameter.VAR_POSITIONAL
-        for parameter in inspect.signature(service).parameters.values()
+        for parameter in _constructor(service).parameters.values()
     )

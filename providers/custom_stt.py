@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, is_dataclass
+from collections.abc import AsyncGenerator
 from typing import Any, cast
 
+from pipecat.frames.frames import Frame
 from pipecat.services.stt_service import SegmentedSTTService, STTService
 
 from config import STTConfig
-from providers.custom import ServiceFactory
+from providers.custom import ServiceFactory, watched
 from providers.stream_stt import StreamedTurns, StreamSTT
 from providers.turn_stt import TurnSTTService
 
@@ -30,16 +31,23 @@ class CustomSTT(StreamSTT):
         """
         super().__init__(config)
         self._factory = ServiceFactory("stt", service, STTService, config)
+        self.remedies = self._factory.remedies
         self._stt = config
         self._takes_turns = issubclass(service, SegmentedSTTService | TurnSTTService)
-        settings = getattr(service, "Settings", None)
-        known = {item.name for item in fields(settings)} if is_dataclass(settings) else set()
-        self.accepts_prompt = "prompt" in known
+        self._service = service
+        if issubclass(service, SegmentedSTTService):
+            silence = {"silence_s": config.timeout_s}
+            self._service = type(service.__name__, (_WatchedSegments, service), silence)
+        self.accepts_prompt = self._factory.takes("prompt")
 
     @property
     def label(self) -> str:
         """Class and model."""
         return self._factory.label
+
+    async def start(self) -> None:
+        """Build one, so that what it refuses is known before the first session."""
+        self._build(self._stt.language, None)
 
     def create(self) -> STTService:
         """Build the recogniser of one session."""
@@ -49,6 +57,23 @@ class CustomSTT(StreamSTT):
         """Build the recogniser of one turn."""
         return self._build(language or self._stt.language, prompt)
 
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._factory.close()
+
     def _build(self, language: str | None, prompt: str | None) -> STTService:
-        service = self._factory.build(model=self._stt.model, language=language, prompt=prompt)
+        service = self._factory.build(
+            self._service, model=self._stt.model, language=language, prompt=prompt
+        )
         return cast(STTService, service)
+
+
+class _WatchedSegments(SegmentedSTTService):
+    """A base to put before a service that takes segments."""
+
+    silence_s: float
+
+    async def run_stt(self, audio: bytes) -> AsyncGenerator[Frame | None, None]:
+        """Transcribe one turn, or fail when that takes too long."""
+        async for frame in watched(super().run_stt(audio), self.silence_s):
+            yield frame

@@ -1,10 +1,19 @@
-"""Models that Ollama serves on this machine or another: `llm.provider = "ollama"`."""
+"""Models that Ollama serves on this machine or another: `llm.provider = "ollama"`.
+
+Answers come by its OpenAI-compatible API. Its own API tells before the first turn what would go
+wrong in it, and has the model loaded by then, which takes Ollama seconds.
+"""
 
 from __future__ import annotations
 
+from typing import Any
+
+from loguru import logger
+from openai import APIError, APIStatusError
 from pipecat.utils.errors import ErrorCategory
 
 from config import LLMConfig
+from providers.openai_client import explained
 from providers.openai_llm import OpenAICompatibleLLM
 
 DEFAULT_MODEL = "llama3.2"
@@ -22,10 +31,44 @@ class OllamaLLM(OpenAICompatibleLLM):
         if base is not None and not base.rstrip("/").endswith("/v1"):
             base = f"{base.rstrip('/')}/v1"
         super().__init__(config.model_copy(update={"model": model, "api_base": base}))
+        self._pull = f"ollama pull {model}"
         self.remedies = {
-            ErrorCategory.INVALID_REQUEST: f"Fetch the model with `ollama pull {model}`.",
+            ErrorCategory.AUTHENTICATION: "Check llm.api_key (REALTIME_LLM__API_KEY).",
+            ErrorCategory.INVALID_REQUEST: (
+                f"If Ollama does not have the model, fetch it with `{self._pull}`; `ollama list` "
+                "shows those it has."
+            ),
             ErrorCategory.CONNECTIVITY: (
                 "Start it with `ollama serve`, or say where it is with llm.api_base "
                 "(REALTIME_LLM__API_BASE)."
             ),
         }
+
+    async def start(self) -> None:
+        """Load the model; what stands in the way is only logged, as it may be mended any time."""
+        try:
+            if self._model in await self._models():
+                # A prompt of nothing loads the model and makes no text.
+                await self._call("generate", {"model": self._model, "prompt": "", "stream": False})
+            else:
+                logger.warning(f"Ollama at {self._client.where} has no {self._model}: {self._pull}")
+        except APIStatusError as error:
+            reason = explained(error)
+            logger.warning(f"Ollama at {self._client.where} cannot load {self._model}: {reason}")
+        except APIError as error:
+            remedy = self.remedies[ErrorCategory.CONNECTIVITY]
+            logger.warning(f"Ollama at {self._client.where} did not answer: {error} {remedy}")
+
+    async def _models(self) -> set[str]:
+        """Return every name that a model may be asked for by."""
+        answer = await self._call("tags")
+        names = {model["name"] for model in answer["models"]}
+        return names | {name.removesuffix(":latest") for name in names}
+
+    async def _call(self, name: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Call Ollama's own API."""
+        url = str(self._client.openai.base_url).removesuffix("/v1/") + f"/api/{name}"
+        client = self._client.openai.with_options(max_retries=0)
+        if body is None:
+            return await client.get(url, cast_to=dict[str, Any])
+        return await client.post(url, body=body, cast_to=dict[str, Any])

@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
-from openai import AsyncOpenAI, DefaultAsyncHttpxClient, Timeout
+from openai import APIStatusError, AsyncOpenAI, DefaultAsyncHttpxClient, Timeout
 
 from providers.base import ProviderSetupError
 from providers.options import Options, ProviderConfig, parse_options
 
 NO_KEY = "none"
 """Local servers want no key, but the SDK wants one."""
+
+SHOWN_CHARACTERS = 200
+"""How much of a refusal is shown."""
+
+
+def explained(refusal: APIStatusError) -> APIStatusError:
+    """Return a refusal with the server's own words, which the SDK drops unless they are OpenAI's.
+
+    Other servers write `{"error": "…"}`, `{"detail": "…"}` or a plain sentence.
+    """
+    words = " ".join(refusal.response.text.split())[:SHOWN_CHARACTERS]
+    status = f"Error code: {refusal.status_code}"
+    if not words or refusal.message != status:
+        return refusal
+    return type(refusal)(f"{status} - {words}", response=refusal.response, body=refusal.body)
 
 
 class SharedClient:

@@ -9,14 +9,16 @@ from openai import NOT_GIVEN, AsyncOpenAI
 from pipecat.adapters.llm.services.open_ai_adapter import OpenAILLMInvocationParams
 from pipecat.services.llm_service import LLMService
 from pipecat.services.openai.llm import OpenAILLMService
+from pipecat.utils.errors import ErrorCategory
 
 from config import LLMConfig
-from generation import ResponseRequest
+from generation import SILENCE, ResponseRequest
 from providers.base import LLMProvider
 from providers.chat_stream import TellingChatService
 from providers.openai_client import SharedClient
 
 DEFAULT_MODEL = "gpt-4.1-mini"
+OPENAI_HOST = "api.openai.com"
 
 
 class OpenAICompatibleLLM(LLMProvider):
@@ -24,6 +26,16 @@ class OpenAICompatibleLLM(LLMProvider):
 
     default_base: str | None = None
     """Where the service is unless the configuration says; None: OpenAI itself."""
+    remedies: Mapping[ErrorCategory, str] = {
+        ErrorCategory.AUTHENTICATION: "Check OPENAI_API_KEY or llm.api_key.",
+        ErrorCategory.INVALID_REQUEST: (
+            "Check llm.model (REALTIME_LLM__MODEL) and the path in llm.api_base, which usually "
+            "ends in /v1."
+        ),
+        ErrorCategory.CONNECTIVITY: (
+            "Check that it runs and that llm.api_base (REALTIME_LLM__API_BASE) is right."
+        ),
+    }
 
     def __init__(self, config: LLMConfig) -> None:
         self._config = config
@@ -76,7 +88,11 @@ class _ChatService(TellingChatService, OpenAILLMService):
         request = self._request
         params: dict[str, Any] = super().build_chat_completion_params(params_from_context)
         system = [{"role": "system", "content": request.instructions}]
-        params["messages"] = (system if request.instructions else []) + request.messages
+        messages = request.messages
+        if not messages and self._shared.where != OPENAI_HOST:
+            # The templates of many models insist on a user.
+            messages = [{"role": "user", "content": SILENCE}]
+        params["messages"] = (system if request.instructions else []) + messages
         params.pop("tools", None)
         params.pop("tool_choice", None)
         if request.tools:
@@ -88,7 +104,7 @@ class _ChatService(TellingChatService, OpenAILLMService):
             params["reasoning_effort"] = request.reasoning_effort
         if request.max_output_tokens is not None:
             # Only OpenAI itself has moved on from max_tokens.
-            openai = self._shared.base_url is None
+            openai = self._shared.where == OPENAI_HOST
             name = "max_completion_tokens" if openai else "max_tokens"
             params[name] = request.max_output_tokens
         return params

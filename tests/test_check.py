@@ -40,7 +40,7 @@ def test_the_command_line_prints_the_table_and_its_status_says_whether_all_is_we
 
 @pytest.mark.parametrize(
     ("status", "remedy"),
-    [(401, "API key"), (404, "model"), (429, "limits"), (500, "try again later")],
+    [(401, "api_key"), (404, "model"), (429, "limits"), (500, "try again later")],
 )
 async def test_a_refusal_is_told_with_its_remedy(status, remedy):
     fake = FakeOpenAI()

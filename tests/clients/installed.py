@@ -39,7 +39,7 @@ QUARTER_SECOND = 12000
 
 
 @functools.cache
-def _install(commands: tuple[tuple[str, ...], ...], folder: Path, needs: Path) -> str | None:
+def install(commands: tuple[tuple[str, ...], ...], folder: Path, needs: Path) -> str | None:
     """Run the commands unless they have run for just these needs; returns what went wrong."""
     stamp = folder / ".installed"
     wanted = hashlib.sha256(f"{sys.version}\n{needs.read_text()}".encode()).hexdigest()
@@ -62,8 +62,8 @@ def _install_node() -> str | None:
     for name in ("node", "npm"):
         if shutil.which(name) is None:
             return f"{name} is not installed"
-    install = (str(shutil.which("npm")), "ci", "--no-audit", "--no-fund", "--loglevel=error")
-    reason = _install((install,), NODE / "node_modules", NODE / "package-lock.json")
+    command = (str(shutil.which("npm")), "ci", "--no-audit", "--no-fund", "--loglevel=error")
+    reason = install((command,), NODE / "node_modules", NODE / "package-lock.json")
     return reason and f"npm could not install the clients: {reason}"
 
 
@@ -82,7 +82,7 @@ def _install_python(client: str) -> str | None:
             *("--quiet", "--disable-pip-version-check", "-r", f"{client}.txt"),
         ),
     )
-    reason = _install(commands, folder, PYTHON / f"{client}.txt")
+    reason = install(commands, folder, PYTHON / f"{client}.txt")
     return reason and f"pip could not install {client}: {reason}"
 
 

@@ -121,7 +121,7 @@ FAULTS: dict[str, tuple[dict[str, Any], str, str]] = {
     "quota": ({"close": (1007, "Quota exceeded.")}, "insufficient_quota", "Quota exceeded"),
     "bad request": ({"close": (1007, "Unsupported locale")}, "invalid_request", "Unsupported"),
     "hangs at connect": ({"hang": True}, "provider_unreachable", "could not be reached within 1 s"),
-    "cut": ({"cut_after": 16000}, "provider_unreachable", "WS_ERROR_UNDERLYING_IO_ERROR"),
+    "cut": ({"cut_after": 16000}, "provider_unreachable", "WebSocket"),
     "garbage": ({"garbage": True}, "provider_unreachable", "no result within 1 s"),
     "never answers": ({"silent": True}, "provider_unreachable", "no result within 1 s"),
 }

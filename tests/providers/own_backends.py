@@ -1,0 +1,181 @@
+"""Backends as users write them, for tests that name them in the configuration."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, field
+from typing import Any
+
+from pipecat.frames.frames import (
+    Frame,
+    FunctionCallFromLLM,
+    InputAudioRawFrame,
+    InterimTranscriptionFrame,
+    LLMContextFrame,
+    LLMFullResponseEndFrame,
+    LLMFullResponseStartFrame,
+    LLMTextFrame,
+    TranscriptionFrame,
+    TTSAudioRawFrame,
+    VADUserStoppedSpeakingFrame,
+)
+from pipecat.processors.frame_processor import FrameDirection
+from pipecat.services.llm_service import LLMService
+from pipecat.services.settings import LLMSettings, STTSettings, TTSSettings
+from pipecat.services.stt_service import SegmentedSTTService, STTService
+from pipecat.services.tts_service import TTSService
+from pipecat.utils.types import NOT_GIVEN, NotGiven
+
+from config import LLMConfig, STTConfig, TTSConfig
+from generation import ResponseRequest
+from providers.base import LLMProvider, STTProvider, TTSProvider
+
+FAULTS = ("", "broken", "silent", "mute")
+A_CLASS_OF_ANOTHER_KIND = dict
+
+
+class EchoLLM(LLMService[Any]):
+    """Says what it was told, and what it was asked with; takes no settings."""
+
+    def __init__(self, *, mood: str = "calm") -> None:
+        super().__init__(settings=LLMSettings(model="echo"))
+        self._mood = mood
+
+    async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
+        await super().process_frame(frame, direction)
+        if not isinstance(frame, LLMContextFrame):
+            await self.push_frame(frame, direction)
+            return
+        messages: list[Any] = list(frame.context.messages)
+        said = " / ".join(f"{message['role']}: {message['content']}" for message in messages)
+        await self.push_frame(LLMFullResponseStartFrame())
+        if self._mood == "silent":
+            await asyncio.Event().wait()
+        if self._mood == "helpful":
+            calls = [
+                FunctionCallFromLLM(
+                    function_name=name,
+                    tool_call_id=f"id-{name}",
+                    arguments={"n": 1},
+                    context=frame.context,
+                )
+                for name in "ab"
+            ]
+            await self.run_function_calls(calls)
+        else:
+            await self.push_frame(LLMTextFrame(f"{self._mood}. {said}"))
+        await self.push_frame(LLMFullResponseEndFrame())
+
+
+@dataclass
+class SegmentSettings(STTSettings):
+    prompt: str | NotGiven | None = field(default_factory=lambda: NOT_GIVEN)
+
+
+class SegmentSTT(SegmentedSTTService):
+    """Tells what it was given."""
+
+    Settings = SegmentSettings
+    wants_wav_segments = False
+
+    def __init__(self, *, settings: SegmentSettings, fault: str = "", **kwargs: Any) -> None:
+        super().__init__(settings=settings, **kwargs)
+        self._fault = fault
+
+    async def run_stt(self, audio: bytes) -> AsyncGenerator[Frame, None]:
+        if self._fault == "silent":
+            await asyncio.Event().wait()
+        if self._fault == "broken":
+            raise RuntimeError("the recogniser is out of order")
+        given: Any = self._settings
+        yield TranscriptionFrame(f"{given.model} {given.language} {given.prompt}", "", "")
+
+
+class StreamSTT(STTService):
+    """Hears a stream, and finishes when it is told that the user stopped."""
+
+    Settings = STTSettings
+
+    def __init__(self, *, settings: STTSettings) -> None:
+        super().__init__(settings=settings)
+        self._heard = 0
+
+    async def run_stt(self, audio: bytes) -> AsyncGenerator[Frame | None, None]:
+        self._heard += 1
+        yield InterimTranscriptionFrame("hello", "", "")
+
+    async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
+        await super().process_frame(frame, direction)
+        if isinstance(frame, VADUserStoppedSpeakingFrame):
+            assert self._heard
+            await self.push_frame(TranscriptionFrame(f"hello {self._settings.language}", "", ""))
+        elif isinstance(frame, InputAudioRawFrame):
+            pass
+
+
+class ToneTTS(TTSService):
+    """A tick for every letter; takes its voice as an argument, at a rate of its own."""
+
+    def __init__(self, *, voice_id: str = "plain", fault: str = "") -> None:
+        super().__init__(
+            settings=TTSSettings(model=None, voice=voice_id, language=None),
+            sample_rate=8000,
+            push_start_frame=True,
+            push_stop_frames=True,
+        )
+        if fault not in FAULTS:
+            raise ValueError(f"no fault is called {fault}")
+        self._fault = fault
+        self._voice = voice_id
+
+    async def run_tts(self, text: str, context_id: str) -> AsyncGenerator[Frame | None, None]:
+        if self._fault == "broken":
+            raise RuntimeError(f"the voice {self._voice} is hoarse")
+        if self._fault == "silent":
+            await asyncio.Event().wait()
+        if self._fault != "mute":
+            tone = bytes([ord(self._voice[0]), 0]) * 80 * len(text)
+            yield TTSAudioRawFrame(tone, 8000, 1, context_id=context_id)
+
+
+class OwnSTT(STTProvider):
+    """A provider of one's own."""
+
+    def __init__(self, config: STTConfig) -> None:
+        self._config = config
+
+    @property
+    def label(self) -> str:
+        return "own ears"
+
+    def create(self) -> STTService:
+        return SegmentSTT(settings=SegmentSettings(model="own", language=None, prompt=None))
+
+
+class OwnLLM(LLMProvider):
+    """A provider of one's own."""
+
+    def __init__(self, config: LLMConfig) -> None:
+        self._config = config
+
+    @property
+    def label(self) -> str:
+        return "own brain"
+
+    def create(self, request: ResponseRequest) -> LLMService[Any]:
+        return EchoLLM(mood="own")
+
+
+class OwnTTS(TTSProvider):
+    """A provider of one's own."""
+
+    def __init__(self, config: TTSConfig) -> None:
+        self._config = config
+
+    @property
+    def label(self) -> str:
+        return "own voice"
+
+    def create(self, voice: str) -> TTSService:
+        return ToneTTS(voice_id=voice)
