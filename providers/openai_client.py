@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from openai import APIStatusError, AsyncOpenAI, DefaultAsyncHttpxClient, Timeout
 
 from providers.base import ProviderSetupError
 from providers.options import Options, ProviderConfig, parse_options
 
+OPENAI_HOST = "api.openai.com"
 NO_KEY = "none"
 """Local servers want no key, but the SDK wants one."""
 
@@ -40,8 +43,8 @@ class SharedClient:
         Raises:
             ProviderSetupError: No key for OpenAI itself, or an option, of which there are none.
         """
-        key = config.resolved_key()
         self.base_url = config.api_base or default_base
+        key = self._key(config)
         if key is None and self.base_url is None:
             raise ProviderSetupError(
                 f"{kind}.provider 'openai' needs OPENAI_API_KEY, or {kind}.api_base for another "
@@ -55,6 +58,12 @@ class SharedClient:
             timeout=Timeout(config.timeout_s, connect=config.connect_timeout_s),
             http_client=DefaultAsyncHttpxClient(),
         )
+
+    def _key(self, config: ProviderConfig) -> str | None:
+        """Return the key; OPENAI_API_KEY is OpenAI's own, and no other server's business."""
+        if self.base_url is None or urlsplit(self.base_url).hostname == OPENAI_HOST:
+            return config.resolved_key()
+        return config.api_key.get_secret_value() if config.api_key else None
 
     @property
     def where(self) -> str:

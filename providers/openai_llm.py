@@ -15,10 +15,9 @@ from config import LLMConfig
 from generation import SILENCE, ResponseRequest
 from providers.base import LLMProvider
 from providers.chat_stream import TellingChatService
-from providers.openai_client import SharedClient
+from providers.openai_client import OPENAI_HOST, SharedClient
 
 DEFAULT_MODEL = "gpt-4.1-mini"
-OPENAI_HOST = "api.openai.com"
 
 
 class OpenAICompatibleLLM(LLMProvider):

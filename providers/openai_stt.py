@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
+from openai import APIStatusError
 from pipecat.frames.frames import Frame, TranscriptionFrame
 from pipecat.services.openai.stt import OpenAISTTService
 from pipecat.services.stt_service import STTService
 from pipecat.transcriptions.language import Language
+from pipecat.utils.errors import ErrorCategory
 
 from config import STTConfig
 from providers.base import STTProvider
-from providers.openai_client import NO_KEY, SharedClient
+from providers.openai_client import NO_KEY, SHOWN_CHARACTERS, SharedClient, explained
 
 DEFAULT_MODEL = "gpt-4o-mini-transcribe"
 
 
 class OpenAICompatibleSTT(STTProvider):
     """`stt.provider = "openai"`."""
+
+    remedies: Mapping[ErrorCategory, str] = {
+        ErrorCategory.AUTHENTICATION: "Check OPENAI_API_KEY or stt.api_key.",
+        ErrorCategory.INVALID_REQUEST: (
+            "Check stt.model (REALTIME_STT__MODEL) and the path in stt.api_base, which usually "
+            "ends in /v1."
+        ),
+        ErrorCategory.CONNECTIVITY: (
+            "Check that it runs and that stt.api_base (REALTIME_STT__API_BASE) is right."
+        ),
+    }
 
     def __init__(self, config: STTConfig) -> None:
         self._config = config
@@ -65,7 +78,15 @@ class _TranscriptionService(OpenAISTTService):
             for name in ("language", "prompt")
             if (value := getattr(self._settings, name))
         }
-        result = await self._client.audio.transcriptions.create(
-            file=("audio.wav", audio, "audio/wav"), model=self._model, **arguments
-        )
-        yield TranscriptionFrame(result.text.strip(), "", "", result=result)
+        try:
+            result = await self._client.audio.transcriptions.create(
+                file=("audio.wav", audio, "audio/wav"), model=self._model, **arguments
+            )
+        except APIStatusError as refusal:
+            raise explained(refusal) from refusal
+        text = getattr(result, "text", None)
+        if not isinstance(text, str):
+            # The SDK passes a page of HTML, or JSON of another shape, on as it is.
+            shown = " ".join(str(result).split())[:SHOWN_CHARACTERS]
+            raise ValueError(f"the server's answer is no transcription: {shown}")
+        yield TranscriptionFrame(text.strip(), "", "", result=result)
