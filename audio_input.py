@@ -9,7 +9,7 @@ from __future__ import annotations
 from audio_format import AudioFormat
 from audio_utils import Resampler
 from noise_reduction import NoiseReducer, NoiseReduction
-from turn_detection import SAMPLE_RATE
+from silero import SAMPLE_RATE
 
 
 class InputStream:

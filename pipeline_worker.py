@@ -15,7 +15,7 @@ from pipecat.utils.asyncio.task_manager import TaskManager
 from pipecat.workers.base_worker import WorkerParams
 
 from audio_utils import WIRE_RATE
-from turn_detection import SAMPLE_RATE
+from silero import SAMPLE_RATE
 
 
 class RunningPipeline:

@@ -193,7 +193,9 @@ class RealtimeTransport(BaseTransport):
         self._perform(effects)
         if was_open:
             self._hearing.hear(written)
-        for decision in self._detector.push(self._to_detector.push(written)):
+        self._detector.add(self._to_detector.push(written))
+        # Nothing overtakes the audio: the next event of the client is read when this is through.
+        while (decision := await self._manager.next_decision(self._detector)) is not None:
             if isinstance(decision, SpeechPaused):
                 await self._judge()
             else:
