@@ -93,16 +93,15 @@ class InputTurns:
         Returns:
             The whole samples written, and the manual turn that they open, if any.
         """
-        audio = self._half_sample + audio
-        whole = len(audio) - len(audio) % self._format.sample_bytes
-        audio, self._half_sample = audio[:whole], audio[whole:]
-        start_ms = int(self.written_ms)
-        self._buffer += audio
+        if self._half_sample or len(audio) % self._format.sample_bytes:
+            audio = self._half_sample + audio
+            whole = len(audio) - len(audio) % self._format.sample_bytes
+            audio, self._half_sample = audio[:whole], audio[whole:]
         opened = None
-        if self._padding_ms is None:
-            if self.open is None and audio:
-                opened = self.open = OpenTurn(self._mint(), start_ms)
-        elif self.open is None:
+        if self._padding_ms is None and self.open is None and audio:
+            opened = self.open = OpenTurn(self._mint(), int(self.written_ms))
+        self._buffer += audio
+        if self._padding_ms is not None and self.open is None:
             self._forget_all_but(self._padding_ms + LOOKBACK_MS)
         return audio, opened
 

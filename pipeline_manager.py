@@ -19,6 +19,7 @@ from pipecat.services.llm_service import LLMService
 from pipecat.services.stt_service import SegmentedSTTService, STTService
 from pipecat.services.tts_service import TTSService
 
+from audio_utils import WIRE_RATE
 from config import Settings
 from generation import Capabilities, PipelineSignals, ResponseRequest
 from hearing import SegmentTurns
@@ -132,7 +133,8 @@ class PipelineManager:
         if self._silero is None:
             raise RuntimeError(_NOT_STARTED)
         vad = self.settings.vad
-        return TurnDetector(self._silero, vad.speculate_after_ms if vad.speculative else None)
+        hesitate_after_ms = vad.speculate_after_ms if vad.speculative else None
+        return TurnDetector(self._silero, hesitate_after_ms, WIRE_RATE)
 
     async def next_decision(self, detector: TurnDetector) -> Decision | None:
         """Return what a detector decides next; see `VoiceScoring.next_decision`."""

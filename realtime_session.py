@@ -128,14 +128,15 @@ class RealtimeSession:
                     self.config.transcription_settings,
                 )
             )
-        return effects + self._check_idle(), written
+        if self._quiet_from_ms is not None:
+            effects += self._check_idle(self._quiet_from_ms)
+        return effects, written
 
-    def _check_idle(self) -> list[Effect]:
+    def _check_idle(self, start_ms: int) -> list[Effect]:
         """Answer a user who has been silent for `idle_timeout_ms` of audio (§B.12)."""
         detection = self.config.turn_detection
         timeout_ms = detection and detection.get("idle_timeout_ms")
-        start_ms = self._quiet_from_ms
-        if start_ms is None or not timeout_ms or self.turns.open is not None:
+        if not timeout_ms or self.turns.open is not None:
             return []
         if self.turns.written_ms < start_ms + timeout_ms:
             return []

@@ -20,14 +20,10 @@ from config import AudioConfig
 
 SAMPLE_RATE: int = AudioConfig().INTERNAL_SAMPLE_RATE
 WINDOW_SAMPLES = 512
-WINDOW_BYTES = WINDOW_SAMPLES * 2
 WINDOW_MS = 32
-SILENT_WINDOW = bytes(WINDOW_BYTES)
 
 CONTEXT_SAMPLES = 64
 """End of the window before, which the model hears in front of each window."""
-_CONTEXT_BYTES = CONTEXT_SAMPLES * 2
-_NO_CONTEXT = bytes(_CONTEXT_BYTES)
 
 # Silero loses its ear after a long stretch without speech. As in Pipecat's own analyzer, its
 # memory is wiped every 2 s of clear non-speech.
@@ -35,6 +31,8 @@ _RESET_WINDOWS = 2000 // WINDOW_MS
 _RESET_BELOW = 0.1
 _RESET_QUIET_WINDOWS = 5
 
+Window = NDArray[np.float32]
+"""512 samples in [-1, 1]."""
 Memory = NDArray[np.float32]
 """What the model keeps of one stream, shape (2, 1, 128); never written to."""
 
@@ -92,33 +90,40 @@ class VoiceStream:
     def wipe(self) -> None:
         """Forget all audio."""
         self.memory: Memory = _BLANK
-        self.context = _NO_CONTEXT
+        self.context: NDArray[np.float32] = _NO_CONTEXT
         self._windows = 0
         self._quiet = 0
         self._only_silence = True
 
-    def recall(self, window: bytes) -> Score | None:
-        """Return what the model would say, if that is known; None: it has to be asked.
+    def recall_silence(self) -> Score | None:
+        """Return what the model would say to digital silence; None: it has to be asked.
 
-        It is known while nothing but digital silence was heard since the last wipe: always the
-        same windows with the same memories.
+        It is known while nothing but that was heard since the last wipe: always the same windows
+        with the same memories.
         """
         known = self._model.silence
-        if self._only_silence and self._windows < len(known) and window == SILENT_WINDOW:
+        if self._only_silence and self._windows < len(known):
             return known[self._windows]
         return None
 
-    def hear(self, window: bytes, score: Score, *, speaking: bool) -> None:
+    def hear(self, window: Window, score: Score, *, speaking: bool) -> None:
         """Go on behind a window.
 
         Args:
-            window: 1,024 bytes of 16 kHz PCM.
+            window: What was heard.
             score: What the model made of it.
             speaking: Whether speech was in progress before it; then the memory is not wiped.
         """
+        self._only_silence = False
+        self.context = window[-CONTEXT_SAMPLES:]
+        self._scored(score, speaking)
+
+    def hear_silence(self, score: Score, *, speaking: bool) -> None:
+        """Go on behind a window of which `recall_silence` knew the score."""
+        self._scored(score, speaking)
+
+    def _scored(self, score: Score, speaking: bool) -> None:
         self.memory = score.memory
-        self.context = window[-_CONTEXT_BYTES:]
-        self._only_silence = self._only_silence and window == SILENT_WINDOW
         self._windows += 1
         self._quiet = self._quiet + 1 if score.probability < _RESET_BELOW else 0
         if not speaking and self._windows >= _RESET_WINDOWS and self._quiet >= _RESET_QUIET_WINDOWS:
@@ -126,16 +131,12 @@ class VoiceStream:
 
 
 def score_together(
-    model: SileroModel, streams: Sequence[VoiceStream], windows: Sequence[bytes]
+    model: SileroModel, streams: Sequence[VoiceStream], windows: Sequence[Window]
 ) -> list[Score]:
     """Score the next window of each of some streams, in one call of the model."""
-    pcm = b"".join(
-        part
-        for stream, window in zip(streams, windows, strict=True)
-        for part in (stream.context, window)
+    samples = np.concatenate(
+        [part for pair in zip(streams, windows, strict=True) for part in (pair[0].context, pair[1])]
     )
-    samples = np.frombuffer(pcm, dtype="<i2").astype(np.float32)
-    samples /= 32768.0
     memories = np.concatenate([stream.memory for stream in streams], axis=1)
     probabilities, after = model.run(samples.reshape(len(streams), -1), memories)
     # A view would keep the memories of all the others as long as one of them is in use.
@@ -152,12 +153,14 @@ def silence_by_heart(model: SileroModel) -> tuple[Score, ...]:
     """
     scores: list[Score] = []
     stream = VoiceStream(model)
+    window: Window = np.zeros(WINDOW_SAMPLES, dtype=np.float32)
     for _ in range(_RESET_WINDOWS):
-        (score,) = score_together(model, [stream], [SILENT_WINDOW])
-        stream.hear(SILENT_WINDOW, score, speaking=True)
+        (score,) = score_together(model, [stream], [window])
+        stream.hear(window, score, speaking=True)
         scores.append(score)
     return tuple(scores)
 
 
 _BLANK: Memory = np.zeros((2, 1, 128), dtype=np.float32)
 _BLANK.flags.writeable = False
+_NO_CONTEXT: NDArray[np.float32] = np.zeros(CONTEXT_SAMPLES, dtype=np.float32)

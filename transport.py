@@ -17,7 +17,7 @@ from pipecat.processors.frame_processor import FrameProcessor
 from pipecat.transports.base_transport import BaseTransport
 
 from audio_format import AudioFormat
-from audio_input import InputStream, heard
+from audio_input import CleanStream, heard
 from dialect import Dialect, GADialect
 from effects import (
     Close,
@@ -115,7 +115,7 @@ class RealtimeTransport(BaseTransport):
         self._detector = manager.create_detector()
         self._format = AudioFormat()
         self._noise: NoiseReduction | None = None
-        self._to_detector = InputStream(self._format, None, "LQ")
+        self._to_detector = CleanStream(self._format, None)
         self._work: asyncio.Queue[Callable[[], Awaitable[None]]] = asyncio.Queue()
         self._responses = ResponseRunner(manager, self, self._outbox.room, log)
 
@@ -177,11 +177,13 @@ class RealtimeTransport(BaseTransport):
             effects, audio = self._session.receive(message)
             self._perform(effects)
             step = SLICE_MS * self._format.bytes_per_ms
+            if 0 < len(audio) <= step:
+                await self._hear(audio)
+                continue
             for start in range(0, len(audio), step):
                 await self._hear(audio[start : start + step])
-                if len(audio) > step:
-                    # Other sessions go on while a file is worked through.
-                    await asyncio.sleep(0)
+                # Other sessions go on while a file is worked through.
+                await asyncio.sleep(0)
 
     def _refuse_binary(self) -> None:
         text = "Expected a text WebSocket message; binary frames are not supported."
@@ -227,13 +229,12 @@ class RealtimeTransport(BaseTransport):
 
     def _listen(self, audio_format: AudioFormat, noise: NoiseReduction | None) -> None:
         """Hear what is appended from here on in another way."""
-        # What the old filters still hold back goes first: offsets count every sample.
-        for decision in self._detector.push(self._to_detector.flush()):
-            if not isinstance(decision, SpeechPaused):
-                self._decided(decision)
+        # What the old filter still holds back goes first: offsets count every sample.
+        self._detector.add(self._to_detector.flush())
+        self._detector.reformat(audio_format.rate)
         self._hearing.reformat(audio_format, noise)
         self._format, self._noise = audio_format, noise
-        self._to_detector = InputStream(audio_format, noise, "LQ")
+        self._to_detector = CleanStream(audio_format, noise)
 
     def _push(self, frame: Frame) -> None:
         self._work.put_nowait(partial(self._input.push_frame, frame))

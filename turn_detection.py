@@ -10,14 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from silero import (
-    WINDOW_BYTES,
-    WINDOW_MS,
-    Score,
-    SileroModel,
-    VoiceStream,
-    score_together,
-)
+from silero import SAMPLE_RATE, WINDOW_MS, Score, SileroModel, VoiceStream, Window, score_together
+from voice_windows import Windows
 
 START_WINDOWS = 3
 """Voiced windows in a row that make an onset: a click or a cough is shorter than 96 ms."""
@@ -147,23 +141,35 @@ class SpeechDetector:
 
 
 class TurnDetector:
-    """Cuts a session's 16 kHz audio into windows and says where speech starts and stops.
+    """Says where speech starts and stops in a session's audio.
 
     It never waits for the model. Give it audio by `add`, then take what `advance` decides until
     that is None; where the detector is `waiting`, score its `window` and go on with `scored`.
     `push` does all of that at once.
     """
 
-    def __init__(self, model: SileroModel, hesitate_after_ms: int | None = None) -> None:
-        """Listen with `model`; see `SpeechDetector` for the other argument."""
+    def __init__(
+        self, model: SileroModel, hesitate_after_ms: int | None = None, rate: int = SAMPLE_RATE
+    ) -> None:
+        """Listen.
+
+        Args:
+            model: Scores the windows.
+            hesitate_after_ms: See `SpeechDetector`.
+            rate: Of the audio, in Hz.
+        """
         self._model = model
         self.stream = VoiceStream(model)
         """What the model remembers of the audio."""
         self._hesitate_after_ms = hesitate_after_ms
         self._detector: SpeechDetector | None = None
         self._settings: dict[str, Any] | None = None
-        self._pending = bytearray()
+        self._windows = Windows(rate)
         self._index = 0
+
+    def reformat(self, rate: int) -> None:
+        """Take audio at another rate, in Hz, from the next on."""
+        self._windows.reformat(rate)
 
     def configure(self, settings: dict[str, Any] | None) -> None:
         """Use these `turn_detection` settings (§C.4) from here on; None switches it off.
@@ -182,18 +188,18 @@ class TurnDetector:
         self._detector = None if self._settings is None else self._build(self._settings)
 
     def add(self, pcm: bytes) -> None:
-        """Take audio of any length, to be heard behind what was added before."""
-        self._pending += pcm
+        """Take 16-bit audio of any length, to be heard behind what was added before."""
+        self._windows.add(pcm)
 
     @property
     def waiting(self) -> bool:
         """Whether there is a window to score."""
-        return len(self._pending) >= WINDOW_BYTES
+        return self._windows.ready
 
     @property
-    def window(self) -> bytes:
+    def window(self) -> Window:
         """The window to score."""
-        return bytes(self._pending[:WINDOW_BYTES])
+        return self._windows.window()
 
     def advance(self) -> Decision | None:
         """Go on as far as that needs no model; return the first decision that is made there.
@@ -204,20 +210,24 @@ class TurnDetector:
             if self._detector is None:
                 self._step()
                 continue
-            score = self.stream.recall(self.window)
+            score = self.stream.recall_silence() if self._windows.silent else None
             if score is None:
                 return None
-            decision = self.scored(score)
+            self.stream.hear_silence(score, speaking=self._detector.speaking)
+            decision = self._decide(self._detector, score)
             if decision is not None:
                 return decision
         return None
 
-    def scored(self, score: Score) -> Decision | None:
-        """Take the model's word on `window` and go on behind it."""
+    def scored(self, window: Window, score: Score) -> Decision | None:
+        """Take the model's word on the window it waits for and go on behind it."""
         if self._detector is None:
             return None
-        self.stream.hear(self.window, score, speaking=self._detector.speaking)
-        decision = self._detector.next(self._index, score.probability)
+        self.stream.hear(window, score, speaking=self._detector.speaking)
+        return self._decide(self._detector, score)
+
+    def _decide(self, detector: SpeechDetector, score: Score) -> Decision | None:
+        decision = detector.next(self._index, score.probability)
         self._step()
         return decision
 
@@ -227,14 +237,16 @@ class TurnDetector:
         while True:
             decision = self.advance()
             if decision is None and self.waiting:
-                decision = self.scored(*score_together(self._model, [self.stream], [self.window]))
+                window = self.window
+                (score,) = score_together(self._model, [self.stream], [window])
+                decision = self.scored(window, score)
             elif decision is None:
                 return
             if decision is not None:
                 yield decision
 
     def _step(self) -> None:
-        del self._pending[:WINDOW_BYTES]
+        self._windows.step()
         self._index += 1
 
     def judged(self, completeness: float) -> SpeechStopped | None:

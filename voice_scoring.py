@@ -65,18 +65,15 @@ class VoiceScoring:
 
     def _score(self, rows: list[tuple[TurnDetector, asyncio.Future[Decision | None]]]) -> None:
         try:
-            scores = score_together(
-                self._model,
-                [detector.stream for detector, _ in rows],
-                [detector.window for detector, _ in rows],
-            )
+            windows = [detector.window for detector, _ in rows]
+            scores = score_together(self._model, [detector.stream for detector, _ in rows], windows)
         # Without an answer the sessions would wait for ever.
         except Exception as error:
             for _, result in rows:
                 result.set_exception(error)
             return
-        for (detector, result), score in zip(rows, scores, strict=True):
-            decision = detector.scored(score) or detector.advance()
+        for (detector, result), window, score in zip(rows, windows, scores, strict=True):
+            decision = detector.scored(window, score) or detector.advance()
             if decision is None and detector.waiting:
                 self._due.append((detector, result))
             else:

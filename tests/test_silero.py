@@ -11,11 +11,10 @@ import pytest
 from audio_utils import read_wav, silence
 from silero import (
     SAMPLE_RATE,
-    SILENT_WINDOW,
-    WINDOW_BYTES,
     WINDOW_SAMPLES,
     SileroModel,
     VoiceStream,
+    Window,
     score_together,
 )
 from turn_detection import Decision, TurnDetector
@@ -39,13 +38,13 @@ class FakeModel(SileroModel):
         return np.where(loud, 0.95, 0.02)[:, np.newaxis], memories + 1
 
 
-def window(loud: bool) -> bytes:
-    return np.full(WINDOW_SAMPLES, 8000 if loud else 0, dtype="<i2").tobytes()
+def window(loud: bool) -> Window:
+    return np.full(WINDOW_SAMPLES, 0.25 if loud else 0, dtype=np.float32)
 
 
-def hear(model: SileroModel, stream: VoiceStream, pcm: bytes, *, speaking: bool = False) -> None:
-    (score,) = score_together(model, [stream], [pcm])
-    stream.hear(pcm, score, speaking=speaking)
+def hear(model: SileroModel, stream: VoiceStream, heard: Window, *, speaking: bool = False) -> None:
+    (score,) = score_together(model, [stream], [heard])
+    stream.hear(heard, score, speaking=speaking)
 
 
 def hear_all(
@@ -61,10 +60,10 @@ def hear_all(
 def test_a_window_is_scored_with_the_end_of_the_one_before() -> None:
     model = FakeModel()
     stream = VoiceStream(model)
-    ramp = np.arange(WINDOW_SAMPLES, dtype="<i2")
-    hear(model, stream, ramp.tobytes())
-    hear(model, stream, (ramp + 600).tobytes())
-    first, second = (np.rint(samples * 32768).astype(int) for samples in model.heard)
+    ramp = np.arange(WINDOW_SAMPLES, dtype=np.float32)
+    hear(model, stream, ramp)
+    hear(model, stream, ramp + 600)
+    first, second = model.heard
     assert first.tolist() == [0] * 64 + ramp.tolist()
     assert second.tolist() == ramp[-64:].tolist() + (ramp + 600).tolist()
 
@@ -110,10 +109,9 @@ def spoken() -> bytes:
     return read_wav(SPEECH, SAMPLE_RATE)
 
 
-def cut(pcm: bytes) -> list[bytes]:
-    return [
-        pcm[at : at + WINDOW_BYTES] for at in range(0, len(pcm) - WINDOW_BYTES + 1, WINDOW_BYTES)
-    ]
+def cut(pcm: bytes) -> list[Window]:
+    samples = np.frombuffer(pcm, dtype="<i2").astype(np.float32) / 32768
+    return list(samples[: len(samples) // WINDOW_SAMPLES * WINDOW_SAMPLES].reshape(-1, 512))
 
 
 @pytest.mark.parametrize("others", [1, 2, 7, 31])
@@ -130,10 +128,9 @@ def test_a_row_does_not_depend_on_the_others(
         present = [stream for stream in crowd if chance.random() < 0.7]
         at = int(chance.integers(len(present) + 1))
         streams = [*present[:at], among, *present[at:]]
-        noise = chance.normal(0, 4000, (len(streams), WINDOW_SAMPLES)).astype("<i2")
+        noise = chance.normal(0, 0.1, (len(streams), WINDOW_SAMPLES)).astype(np.float32)
         windows = [
-            own if stream is among else row.tobytes()
-            for stream, row in zip(streams, noise, strict=True)
+            own if stream is among else row for stream, row in zip(streams, noise, strict=True)
         ]
         scores = score_together(silero, streams, windows)
         for stream, heard, score in zip(streams, windows, scores, strict=True):
@@ -179,7 +176,7 @@ def test_silence_known_by_heart_changes_nothing(
     found, known = listen(knowing, pcm, threshold=threshold)
     assert found == expected
     assert np.array_equal(known.memory, heard.memory)
-    assert known.context == heard.context
+    assert np.array_equal(known.context, heard.context)
     assert knowing.asked <= asking.asked
     if quiet_ms >= 32:
         assert knowing.asked < asking.asked
@@ -187,7 +184,7 @@ def test_silence_known_by_heart_changes_nothing(
 
 def test_lasting_digital_silence_costs_no_calls(silero: SileroModel) -> None:
     model = Attentive(silero, by_heart=True)
-    assert listen(model, SILENT_WINDOW * 10_000)[0] == []
+    assert listen(model, silence(320_000, SAMPLE_RATE))[0] == []
     assert model.asked == 0
 
 

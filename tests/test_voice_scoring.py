@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from audio_utils import read_wav, silence
-from silero import SAMPLE_RATE, WINDOW_BYTES, WINDOW_SAMPLES, SileroModel
+from silero import SAMPLE_RATE, WINDOW_SAMPLES, SileroModel
 from turn_detection import (
     Decision,
     SpeechPaused,
@@ -154,7 +154,7 @@ async def test_a_model_that_fails_is_heard_of_by_everyone_who_waits() -> None:
     scoring = VoiceScoring(model)
     listeners = [detector(model, SERVER) for _ in range(2)]
     for listener in listeners:
-        listener.add(b"\1" * WINDOW_BYTES)
+        listener.add(b"\1" * WINDOW_SAMPLES * 2)
     found = await asyncio.gather(
         *(scoring.next_decision(listener) for listener in listeners), return_exceptions=True
     )
