@@ -168,7 +168,7 @@ async def _try_recogniser(manager: PipelineManager, speech: bytes) -> Verdict:
         lambda _item, text: outcome.set_result(text),
         lambda _item, error: outcome.set_result(error),
     )
-    pipeline = manager.hearing_pipeline(TurnInput(), output)
+    pipeline = manager.hearing_pipeline(TurnInput(), manager.create_stt(), output)
     try:
         await pipeline.push(TurnStartedFrame(TURN, config.language))
         await pipeline.push(TurnAudioFrame(TURN, pcm))

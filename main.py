@@ -30,6 +30,7 @@ try:
     from lifecycle import Lifecycle
     from pipeline_manager import PipelineManager
     from providers.base import ProviderSetupError
+    from websocket_protocol import EagerWebSocketProtocol
 except ModuleNotFoundError as missing:
     raise SystemExit(
         f"The library '{missing.name}' is missing: run `make run`, or "
@@ -185,6 +186,7 @@ def main(argv: list[str] | None = None) -> None:
         port=settings.server.port,
         log_level="info" if settings.server.debug else "critical",
         access_log=settings.server.debug,
+        ws=EagerWebSocketProtocol,
         ws_max_size=MAX_MESSAGE_BYTES,
         ws_per_message_deflate=False,
         timeout_graceful_shutdown=5,

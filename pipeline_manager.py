@@ -161,14 +161,21 @@ class PipelineManager:
         return self.tts.create(request.voice)
 
     def hearing_pipeline(
-        self, transport_input: FrameProcessor, transport_output: FrameProcessor
+        self,
+        transport_input: FrameProcessor,
+        service: STTService,
+        transport_output: FrameProcessor,
     ) -> RunningPipeline:
         """Start the pipeline that transcribes one session's turns.
+
+        Args:
+            transport_input: Where the turns come from.
+            service: The recogniser, from `create_stt`.
+            transport_output: Where the transcripts go.
 
         Raises:
             ProviderSetupError: The recogniser is of a kind that knows no turns.
         """
-        service = self.create_stt()
         stages: list[FrameProcessor] = [transport_input]
         if isinstance(service, SegmentedSTTService):
             patience = Patience.of(self.settings.stt)

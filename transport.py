@@ -40,6 +40,7 @@ from outbox import Outbox, SlowReader
 from pipeline_manager import PipelineManager
 from pipeline_worker import RunningPipeline
 from protocol import ProtocolError, error_event, serialize
+from providers.turn_stt import TurnSTTService
 from realtime_session import RealtimeSession
 from response_runner import ResponseRunner
 from smart_turn import CONTEXT_MS
@@ -105,7 +106,10 @@ class RealtimeTransport(BaseTransport):
         self._outbox = Outbox()
         self._closing: Close | None = None
         self._input = TurnInput()
-        self._hearing = TurnHearing(self._push, self)
+        self._stt = manager.create_stt()
+        self._hearing = TurnHearing(
+            self._push, self, as_spoken=isinstance(self._stt, TurnSTTService)
+        )
         self._output = TranscriptOutput(
             manager.stt,
             self._hearing.on_interim,
@@ -133,7 +137,7 @@ class RealtimeTransport(BaseTransport):
         Returns:
             Why the session ended, for the log.
         """
-        hearing = self._manager.hearing_pipeline(self._input, self._output)
+        hearing = self._manager.hearing_pipeline(self._input, self._stt, self._output)
         reason = "the client left"
         limit_s = 60 * self._session.config.limit_minutes
         expiry = asyncio.get_running_loop().call_later(limit_s, self._expire)

@@ -85,7 +85,8 @@ class Windows:
             strides=(step_bytes, BYTES_PER_SAMPLE),
         )
         # Always the same shapes: a sum is made in the same order whoever else is listened to.
-        return np.dot(rows.astype(np.float32), filters).reshape(-1)
+        window: NDArray[np.float32] = np.dot(rows.astype(np.float32), filters).reshape(-1)
+        return window
 
     def step(self) -> None:
         """Go on behind the window."""

@@ -207,7 +207,7 @@ async def join(url: str, script: Sequence[bytes], session: dict[str, Any]) -> tu
     path = f"{parts.path}?model=gpt-realtime"
     start = perf_counter()
     _, caller = await asyncio.get_running_loop().create_connection(
-        lambda: Caller(script), parts.hostname, parts.port
+        lambda: Caller(script), parts.hostname or "localhost", parts.port or 80
     )
     caller.write(_HANDSHAKE.format(path=path, host=parts.netloc).encode())
     async with asyncio.timeout(OPEN_S):
