@@ -45,6 +45,7 @@ MAX_DEPTH = 100
 """Arrays and objects inside each other: far more than any tool's schema, far less than Python."""
 
 _BASE62 = string.ascii_letters + string.digits
+_PAIRS = [first + second for first in _BASE62 for second in _BASE62]
 _ID_LENGTH = {"call": 16}
 # The list that the service prints for an unknown type, in its order (§A.0).
 _ANNOUNCED_TYPES = (
@@ -120,7 +121,13 @@ REALTIME_MODELS: tuple[str, ...] = _published_models()
 def new_id(prefix: str) -> str:
     """Mint an id such as `item_` + 21 base62 characters; at most 32 in all (§B, §F.5.13)."""
     length = _ID_LENGTH.get(prefix, 21)
-    return f"{prefix}_" + "".join(secrets.choice(_BASE62) for _ in range(length))
+    # One draw for two letters: a turn has some eighty events, and every one has an id.
+    number = secrets.randbits(12 * length)
+    letters = ""
+    for _ in range((length + 1) // 2):
+        number, pair = divmod(number, len(_PAIRS))
+        letters += _PAIRS[pair]
+    return f"{prefix}_{letters[:length]}"
 
 
 def server_event(type_: str, **fields: Any) -> ServerEvent:
