@@ -69,6 +69,9 @@ class ServerConfig(_Group):
     """Signs client secrets; replicas that share it accept each other's. Unset: a random one."""
     session_limit_minutes: float = Field(60, gt=0, le=525600)
     """Minutes after which a session is closed (§D.8)."""
+    kept_audio_minutes: float = Field(5, ge=0)
+    """Minutes of audio that a conversation keeps for `conversation.item.retrieve`, 2.9 MB each;
+    older items stay, without their audio. The newest item always keeps its own."""
     debug: bool = False
     """Log what Pipecat and every stage do, instead of one line per session and per turn."""
 

@@ -76,7 +76,7 @@ class RealtimeSession:
         """
         self._dialect = dialect or GADialect(config.kind)
         self.config = config
-        self.conversation = Conversation(new_id("conv"))
+        self.conversation = Conversation(new_id("conv"), config.kept_audio_ms)
         self.turns = InputTurns(lambda: new_id("item"))
         self._transcripts = TranscriptDeltas()
         self.responses = Responses(config, self.conversation, self)
@@ -394,11 +394,10 @@ class RealtimeSession:
         return effects + self.responses.item_failed(item, error)
 
     def _pending(self, item_id: str) -> Item | None:
-        known = [*self.conversation, *self.responses.awaited_items]
-        return next(
-            (item for item in known if item.id == item_id and item.transcript_state == "pending"),
-            None,
+        known = self.conversation.get(item_id) or next(
+            (item for item in self.responses.awaited_items if item.id == item_id), None
         )
+        return known if known is not None and known.transcript_state == "pending" else None
 
     # --- the responses (responses.Listener) ---------------------------------------------------
 

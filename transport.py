@@ -59,6 +59,10 @@ SLICE_MS = 100
 """Audio taken at once; a whole file in one event is worked through in such steps."""
 
 
+MAX_GUESS_MS = 60_000
+"""Longest turn at whose pauses an answer is begun: each of them is heard from its beginning."""
+
+
 class ClientGone(Exception):
     """The connection is closed."""
 
@@ -210,10 +214,8 @@ class RealtimeTransport(BaseTransport):
     async def _judge(self) -> None:
         """Ask Smart Turn whether the turn is over at this pause; audio waits for the answer."""
         turns = self._session.turns
-        recent = turns.heard_so_far()[-CONTEXT_MS * turns.format.bytes_per_ms :]
-        completeness = await self._manager.turn_completeness(
-            heard(recent, turns.format, self._noise)
-        )
+        recent = heard(turns.heard_so_far(CONTEXT_MS), turns.format, self._noise)
+        completeness = await self._manager.turn_completeness(recent)
         decision = self._detector.judged(completeness)
         if decision is not None:
             self._decided(decision)
@@ -225,7 +227,7 @@ class RealtimeTransport(BaseTransport):
                 self._perform(self._session.speech_started(onset_ms))
             case SpeechStopped(end_ms):
                 self._perform(self._session.speech_stopped(end_ms))
-            case SpeechHesitated() if turns.open is not None:
+            case SpeechHesitated() if 0 < turns.open_ms <= MAX_GUESS_MS:
                 self._hearing.guess(turns.heard_so_far(), turns.format, self._noise)
             case SpeechResumed() if turns.open is not None:
                 self._responses.drop_held()
