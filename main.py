@@ -12,6 +12,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from multiprocessing.connection import Connection
 from typing import Any
 
 try:
@@ -31,6 +32,7 @@ try:
     from pipeline_manager import PipelineManager
     from providers.base import ProviderSetupError
     from websocket_protocol import EagerWebSocketProtocol
+    from workers import run_workers
 except ModuleNotFoundError as missing:
     raise SystemExit(
         f"The library '{missing.name}' is missing: run `make run`, or "
@@ -48,6 +50,7 @@ def create_app(
     manager: PipelineManager | None = None,
     *,
     address: str | None = None,
+    announce: Callable[[str], None] | None = None,
     on_failed_start: Callable[[], None] | None = None,
 ) -> FastAPI:
     """Build the application.
@@ -56,6 +59,7 @@ def create_app(
         settings: The configuration.
         manager: A pipeline manager of your own; None builds one from the settings.
         address: Where it will listen, for people (`ws://localhost:8000`); None: unknown.
+        announce: Called with what people should know when it is ready; None prints it.
         on_failed_start: Called when the providers cannot start, with the reason printed; None
             ends the process.
 
@@ -64,10 +68,9 @@ def create_app(
     """
     pipelines = manager or PipelineManager(settings)
     client_secrets = ClientSecrets(settings.server.secret)
+    said = announce or _print
     lifecycle = Lifecycle(
-        pipelines,
-        lambda: print(_banner(settings, pipelines, address), flush=True),
-        on_failed_start,
+        pipelines, lambda: said(_banner(settings, pipelines, address)), on_failed_start
     )
     connections = Connections(settings, pipelines, client_secrets, lifecycle)
 
@@ -94,6 +97,10 @@ def create_app(
         app.add_api_websocket_route(f"{path}/translations", connections.refuse_translation)
     app.add_exception_handler(404, not_found)
     return app
+
+
+def _print(banner: str) -> None:
+    print(banner, flush=True)
 
 
 def _banner(settings: Settings, manager: PipelineManager, address: str | None) -> str:
@@ -150,6 +157,7 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--config", metavar="FILE", help="TOML file with settings")
     parser.add_argument("--host", help="address to bind (default 127.0.0.1)")
     parser.add_argument("--port", type=int, help="TCP port (default 8000)")
+    parser.add_argument("--workers", type=int, help="processes, about one per core (default 1)")
     parser.add_argument("--debug", action="store_true", help="log what every stage does")
     parser.add_argument(
         "--profile", metavar="NAME", help=f"a ready-made stack: {', '.join(profile_names())}"
@@ -163,7 +171,12 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> None:
     """Run the server until it is told to stop."""
     arguments = _arguments(argv)
-    given = {"host": arguments.host, "port": arguments.port, "debug": arguments.debug or None}
+    given = {
+        "host": arguments.host,
+        "port": arguments.port,
+        "workers": arguments.workers,
+        "debug": arguments.debug or None,
+    }
     flags = {name: value for name, value in given.items() if value is not None}
     try:
         settings = load_settings(
@@ -173,13 +186,39 @@ def main(argv: list[str] | None = None) -> None:
         if arguments.check:
             raise SystemExit(run_check(settings))
         listener = _listener(settings)
-        app = create_app(
-            settings,
-            address=_address(settings, listener),
-            on_failed_start=lambda: setattr(server, "should_exit", True),
-        )
+        workers = settings.server.workers
+        if workers == 1:
+            status = serve(settings, listener)
+        else:
+            status = run_workers(workers, work, (settings, listener), _print)
     except (ConfigError, ProviderSetupError) as error:
         raise SystemExit(f"error: {error}") from None
+    if status:
+        raise SystemExit(status)
+
+
+def serve(
+    settings: Settings, listener: socket.socket, announce: Callable[[str], None] | None = None
+) -> int:
+    """Serve until the process is told to stop.
+
+    Args:
+        settings: The configuration.
+        listener: Where to listen; bound.
+        announce: See `create_app`.
+
+    Returns:
+        The exit status.
+
+    Raises:
+        ProviderSetupError: A provider cannot work as configured.
+    """
+    app = create_app(
+        settings,
+        address=_address(settings, listener),
+        announce=announce,
+        on_failed_start=lambda: setattr(server, "should_exit", True),
+    )
     config = uvicorn.Config(
         app,
         host=settings.server.host,
@@ -195,8 +234,16 @@ def main(argv: list[str] | None = None) -> None:
     # After a clean end uvicorn raises Ctrl-C once more, for whoever called it.
     with suppress(KeyboardInterrupt):
         server.run(sockets=[listener])
-    if app.state.lifecycle.state == "failed":
-        raise SystemExit(1)
+    return int(app.state.lifecycle.state == "failed")
+
+
+def work(ready: Connection, settings: Settings, listener: socket.socket) -> None:
+    """Serve as one of several workers (`workers.py`)."""
+    configure_logging(settings.server.debug)
+    try:
+        raise SystemExit(serve(settings, listener, ready.send))
+    except ProviderSetupError as error:
+        raise SystemExit(f"error: {error}") from None
 
 
 def run_check(settings: Settings) -> int:
