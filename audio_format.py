@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 import g711
@@ -12,23 +13,23 @@ FormatName = Literal["audio/pcm", "audio/pcmu", "audio/pcma"]
 _LAWS: dict[FormatName, g711.Law] = {"audio/pcmu": "ulaw", "audio/pcma": "alaw"}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class AudioFormat:
     """One format; the same object says how long audio is and what it sounds like."""
 
     name: FormatName = "audio/pcm"
 
-    @property
+    @cached_property
     def rate(self) -> int:
         """Samples per second."""
         return g711.RATE if self.name in _LAWS else WIRE_RATE
 
-    @property
+    @cached_property
     def sample_bytes(self) -> int:
         """Bytes of one sample."""
         return 1 if self.name in _LAWS else 2
 
-    @property
+    @cached_property
     def bytes_per_ms(self) -> int:
         """Bytes of one millisecond: 48 or 8 (§E)."""
         return self.rate * self.sample_bytes // 1000

@@ -1,7 +1,8 @@
-"""What the client writes, as the turn detector and the recogniser hear it: 16 kHz PCM.
+"""What the client writes, as the turn detector and the recogniser hear it.
 
-Decoded from its format, cleaned if the session wants it, resampled; in step with the wire, so
-that sample k out is the sound at k / 16,000 seconds in.
+Both hear it decoded from its format and cleaned, if the session wants that: the detector at the
+rate of the wire, the recogniser at 16 kHz; in step with the wire, so that sample k out is the
+sound at k / rate seconds in.
 """
 
 from __future__ import annotations
@@ -9,34 +10,47 @@ from __future__ import annotations
 from audio_format import AudioFormat
 from audio_utils import Resampler
 from noise_reduction import NoiseReducer, NoiseReduction
-from turn_detection import SAMPLE_RATE
+from silero import SAMPLE_RATE
 
 
-class InputStream:
-    """One stream of appended audio."""
+class CleanStream:
+    """One stream of appended audio, as PCM at its own rate."""
 
-    def __init__(
-        self, audio_format: AudioFormat, noise: NoiseReduction | None, quality: str = "HQ"
-    ) -> None:
+    def __init__(self, audio_format: AudioFormat, noise: NoiseReduction | None) -> None:
         """Start a stream.
 
         Args:
             audio_format: What the client writes.
             noise: How to clean it; None: not at all.
-            quality: soxr quality of the resampling; `LQ` is the quickest to answer.
         """
         self._format = audio_format
         self._reducer = NoiseReducer(noise, audio_format.rate) if noise else None
-        self._resampler = Resampler(audio_format.rate, SAMPLE_RATE, quality)
 
     def push(self, audio: bytes) -> bytes:
-        """Take bytes of the format; return 16-bit PCM at 16 kHz."""
+        """Take bytes of the format; return 16-bit PCM."""
         pcm = self._format.decode(audio)
-        return self._resampler.push(self._reducer.push(pcm) if self._reducer else pcm)
+        return self._reducer.push(pcm) if self._reducer else pcm
+
+    def flush(self) -> bytes:
+        """Return the end of the stream, which the filter held back."""
+        return self._reducer.flush() if self._reducer else b""
+
+
+class InputStream:
+    """One stream of appended audio, as PCM at 16 kHz."""
+
+    def __init__(self, audio_format: AudioFormat, noise: NoiseReduction | None) -> None:
+        """Start a stream; see `CleanStream`."""
+        self._clean = CleanStream(audio_format, noise)
+        self._resampler = Resampler(audio_format.rate, SAMPLE_RATE)
+
+    def push(self, audio: bytes) -> bytes:
+        """Take bytes of the format; return 16-bit PCM."""
+        return self._resampler.push(self._clean.push(audio))
 
     def flush(self) -> bytes:
         """Return the end of the stream, which the filters held back."""
-        return self._resampler.push(self._reducer.flush() if self._reducer else b"", last=True)
+        return self._resampler.push(self._clean.flush(), last=True)
 
 
 def heard(audio: bytes, audio_format: AudioFormat, noise: NoiseReduction | None) -> bytes:

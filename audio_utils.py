@@ -29,6 +29,9 @@ class Resampler:
 
     Sample k of the output is the sound at k / `to_rate` seconds of the input: the filter's delay
     holds back the end of the stream, it does not shift it. `flush` releases that end.
+
+    The same audio always gives the same samples, however it is chunked, and digital silence stays
+    silent. That is why soxr is not given integers: it would add dither, another one every time.
     """
 
     def __init__(self, from_rate: int, to_rate: int, quality: str = "HQ") -> None:
@@ -42,17 +45,20 @@ class Resampler:
         self._stream = (
             None
             if from_rate == to_rate
-            else soxr.ResampleStream(from_rate, to_rate, 1, dtype="int16", quality=quality)
+            else soxr.ResampleStream(from_rate, to_rate, 1, dtype="float32", quality=quality)
         )
 
     def push(self, pcm: bytes, last: bool = False) -> bytes:
         """Return the output that `pcm` completes; with `last`, all that is left."""
         if self._stream is None:
             return pcm
-        out: bytes = self._stream.resample_chunk(
-            np.frombuffer(pcm, dtype="<i2"), last=last
-        ).tobytes()
-        return out
+        samples = np.frombuffer(pcm, dtype="<i2").astype(np.float32)
+        out = self._stream.resample_chunk(samples, last=last)
+        np.rint(out, out=out)
+        np.minimum(out, 32767.0, out=out)
+        np.maximum(out, -32768.0, out=out)
+        resampled: bytes = out.astype("<i2").tobytes()
+        return resampled
 
     def flush(self) -> bytes:
         """End the stream and return what the filter still held back."""

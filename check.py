@@ -34,7 +34,7 @@ from providers import stt as stt_providers
 from providers import tts as tts_providers
 from providers.base import LLMProvider, Provider, ProviderSetupError, STTProvider, TTSProvider
 from session_config import DEFAULT_VOICE
-from turn_detection import SAMPLE_RATE
+from silero import SAMPLE_RATE
 
 SENTENCE = "Hello, this is a short test of the voice."
 PROMPT = "Say hello in one short sentence."
@@ -168,7 +168,7 @@ async def _try_recogniser(manager: PipelineManager, speech: bytes) -> Verdict:
         lambda _item, text: outcome.set_result(text),
         lambda _item, error: outcome.set_result(error),
     )
-    pipeline = manager.hearing_pipeline(TurnInput(), output)
+    pipeline = manager.hearing_pipeline(TurnInput(), manager.create_stt(), output)
     try:
         await pipeline.push(TurnStartedFrame(TURN, config.language))
         await pipeline.push(TurnAudioFrame(TURN, pcm))

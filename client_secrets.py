@@ -10,7 +10,7 @@ import base64
 import binascii
 import hmac
 import json
-import secrets
+import multiprocessing
 import zlib
 from typing import Any
 
@@ -42,9 +42,12 @@ class ClientSecrets:
         """Derive the signing key.
 
         Args:
-            secret: `server.secret`; None: a random one, good for this process only.
+            secret: `server.secret`; None: a random one, good for this process and for those that
+                were started together with it (`workers.py`, `uvicorn --workers`).
         """
-        material = secret.get_secret_value().encode() if secret else secrets.token_bytes(32)
+        # Python makes a random key per process, and hands its own to the processes it starts.
+        own = bytes(multiprocessing.current_process().authkey)
+        material = secret.get_secret_value().encode() if secret else own
         self._key = hmac.digest(material, _PURPOSE, "sha256")
 
     def mint(self, session: dict[str, Any], expires_at: int) -> str:

@@ -67,6 +67,8 @@ class ServerConfig(_Group):
     """Address to bind. The default is reachable from this machine only."""
     port: int = Field(8000, ge=0, le=65535)
     """TCP port; 0 lets the system choose one."""
+    workers: int = Field(1, ge=1, le=256)
+    """Processes that serve the address: about one per core. Each loads the models for itself."""
     ws_path: str = Field("/v1/realtime", pattern=r"^/\S*$")
     """Path of the Realtime WebSocket. The `openai` SDK expects it to end in `/realtime`."""
     api_keys: Annotated[list[SecretStr], NoDecode] = Field(default_factory=list)
@@ -77,11 +79,15 @@ class ServerConfig(_Group):
     insecure: bool = False
     """Listen to other machines without keys."""
     secret: SecretStr | None = Field(None, min_length=16)
-    """Signs client secrets; replicas that share it accept each other's. Unset: a random one."""
+    """Signs client secrets; replicas that share it accept each other's. Unset: a random one, which
+    the workers of one server share."""
     session_limit_minutes: float = Field(60, gt=0, le=525600)
     """Minutes after which a session is closed (§D.8)."""
     shutdown_grace_s: float = Field(10, ge=0, le=3600)
     """Seconds that running responses may take to end when the server is told to stop."""
+    kept_audio_minutes: float = Field(5, ge=0)
+    """Minutes of audio that a conversation keeps for `conversation.item.retrieve`, 2.9 MB each;
+    older items stay, without their audio. The newest item always keeps its own."""
     debug: bool = False
     """Log what Pipecat and every stage do, instead of one line per session and per turn."""
 

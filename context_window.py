@@ -6,6 +6,7 @@ Instructions and tools are never dropped; tool calls go together with their resu
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Any
 
 from conversation import Item
@@ -47,20 +48,23 @@ def fit(
         own = (truncation.get("token_limits") or {}).get("post_instructions")
         if own is not None:
             limit = own if limit is None else min(own, limit)
-    if limit is None or _total(items) <= limit:
+    if limit is None:
+        return items
+    total = sum(map(_tokens, items))
+    if total <= limit:
         return items
     if truncation == "disabled":
-        raise ContextTooLong(_total(items), limit)
-    kept = list(items)
-    while kept and _total(kept) > limit * ratio:
-        dropped = kept.pop(0)
-        if dropped.call_id:
-            kept = [item for item in kept if item.call_id != dropped.call_id]
-    return kept
-
-
-def _total(items: list[Item]) -> int:
-    return sum(_tokens(item) for item in items)
+        raise ContextTooLong(total, limit)
+    kept = deque(items)
+    dropped_calls: set[str] = set()
+    while kept and total > limit * ratio:
+        dropped = kept.popleft()
+        total -= _tokens(dropped)
+        if dropped.call_id and dropped.call_id not in dropped_calls:
+            dropped_calls.add(dropped.call_id)
+            total -= sum(_tokens(item) for item in kept if item.call_id == dropped.call_id)
+            kept = deque(item for item in kept if item.call_id != dropped.call_id)
+    return list(kept)
 
 
 def _tokens(item: Item) -> int:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -32,7 +35,9 @@ class Item:
     content: list[dict[str, Any]] = field(default_factory=list)
     """Content parts in wire form, without audio bytes."""
     audio: bytearray = field(default_factory=bytearray)
-    """Audio of one content part, as it was written or sent."""
+    """Audio of one content part, as it was written or sent; empty once it is not kept any more."""
+    forgotten_ms: float = 0.0
+    """Length of audio that was there and is not kept any more."""
     format: AudioFormat = field(default_factory=AudioFormat)
     """Format of `audio`."""
     audio_index: int = 0
@@ -83,8 +88,13 @@ class Item:
 
     @property
     def audio_ms(self) -> float:
-        """Length of the item's audio in milliseconds."""
-        return len(self.audio) / self.format.bytes_per_ms
+        """Length of the item's audio in milliseconds, kept or not."""
+        return self.forgotten_ms + len(self.audio) / self.format.bytes_per_ms
+
+    def forget_audio(self) -> None:
+        """Keep the length of the audio, and no more of it."""
+        self.forgotten_ms = self.audio_ms
+        self.audio = bytearray()
 
     @property
     def text(self) -> str:
@@ -120,6 +130,7 @@ class Item:
     def truncate(self, audio_end_ms: int) -> None:
         """Cut assistant audio; its transcript goes, the heard words stay for the model (§A.8)."""
         self.forget_unheard(audio_end_ms)
+        self.forgotten_ms = min(self.forgotten_ms, audio_end_ms)
         del self.audio[audio_end_ms * self.format.bytes_per_ms :]
         self.content = [{"type": "output_audio", "transcript": None}]
         self.truncated = True
@@ -136,17 +147,42 @@ def _whole_words(text: str, length: int) -> str:
 class Conversation:
     """The ordered items of the default conversation."""
 
-    def __init__(self, conversation_id: str) -> None:
+    def __init__(self, conversation_id: str, kept_audio_ms: float = math.inf) -> None:
+        """Start empty.
+
+        Args:
+            conversation_id: The `conv_…` id.
+            kept_audio_ms: Audio that is kept; of the oldest items it is forgotten first.
+        """
         self.id = conversation_id
         self._items: list[Item] = []
+        self._by_id: dict[str, Item] = {}
+        self._kept_audio_ms = kept_audio_ms
+        self._audible: deque[tuple[Item, float]] = deque()
+        """Items whose audio is kept, and how long it was, the oldest first."""
+        self._audible_ms = 0.0
         self._lost_assistant_audio = False
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[Item]:
         return iter(self._items)
+
+    def __reversed__(self) -> Iterator[Item]:
+        return reversed(self._items)
 
     def get(self, item_id: str) -> Item | None:
         """Return the item, or None."""
-        return next((item for item in self._items if item.id == item_id), None)
+        return self._by_id.get(item_id)
+
+    def keep_audio(self, item: Item) -> None:
+        """Take note that an item's audio is complete; forget the oldest beyond the limit."""
+        if not item.audio:
+            return
+        self._audible.append((item, item.audio_ms))
+        self._audible_ms += item.audio_ms
+        while self._audible_ms > self._kept_audio_ms and len(self._audible) > 1:
+            oldest, length_ms = self._audible.popleft()
+            self._audible_ms -= length_ms
+            oldest.forget_audio()
 
     @property
     def tail_id(self) -> str | None:
@@ -156,7 +192,8 @@ class Conversation:
     @property
     def has_assistant_audio(self) -> bool:
         """Whether the voice is settled (§C.2): the user has heard it, whatever became of it."""
-        return self._lost_assistant_audio or any(_spoken(item) for item in self._items)
+        # The newest are asked first: an answer is never far.
+        return self._lost_assistant_audio or any(_spoken(item) for item in reversed(self._items))
 
     def insert(self, item: Item, previous_item_id: str | None = None) -> str | None:
         """Insert an item at the end, the front (`root`) or after another one (§A.5).
@@ -184,6 +221,8 @@ class Conversation:
                 )
             position = self._items.index(previous) + 1
         self._items.insert(position, item)
+        self._by_id[item.id] = item
+        self.keep_audio(item)
         return self._items[position - 1].id if position else None
 
     def delete(self, item_id: str) -> None:
@@ -199,6 +238,7 @@ class Conversation:
                 f"Error deleting item: the item with id '{item_id}' does not exist.",
             )
         self._items.remove(item)
+        del self._by_id[item_id]
         self._lost_assistant_audio |= _spoken(item)
         if item.transcript_state == "pending":
             item.transcript_state = "none"
@@ -214,7 +254,7 @@ class Conversation:
             raise ProtocolError(
                 "item_truncate_invalid_item_id", f"Item with item_id not found: {item_id}"
             )
-        if item.role != "assistant" or not (item.audio or item.truncated):
+        if item.role != "assistant" or not (item.audio_ms or item.truncated):
             raise ProtocolError(None, "Only model output audio messages can be truncated")
         if content_index != 0:
             raise ProtocolError(
@@ -240,7 +280,7 @@ class Conversation:
 
 
 def _spoken(item: Item) -> bool:
-    return item.role == "assistant" and bool(item.audio)
+    return item.role == "assistant" and item.audio_ms > 0
 
 
 def duplicate_item(item_id: str) -> ProtocolError:

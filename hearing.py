@@ -29,7 +29,7 @@ from frames import TurnAudioFrame, TurnCommittedFrame, TurnDiscardedFrame, TurnS
 from generation import ProviderError
 from provider_errors import provider_error
 from providers.base import STTProvider
-from turn_detection import SAMPLE_RATE
+from silero import SAMPLE_RATE
 
 ITEM = "item_id"
 """Key in a frame's metadata: the item the frame is about."""

@@ -93,16 +93,15 @@ class InputTurns:
         Returns:
             The whole samples written, and the manual turn that they open, if any.
         """
-        audio = self._half_sample + audio
-        whole = len(audio) - len(audio) % self._format.sample_bytes
-        audio, self._half_sample = audio[:whole], audio[whole:]
-        start_ms = int(self.written_ms)
-        self._buffer += audio
+        if self._half_sample or len(audio) % self._format.sample_bytes:
+            audio = self._half_sample + audio
+            whole = len(audio) - len(audio) % self._format.sample_bytes
+            audio, self._half_sample = audio[:whole], audio[whole:]
         opened = None
-        if self._padding_ms is None:
-            if self.open is None and audio:
-                opened = self.open = OpenTurn(self._mint(), start_ms)
-        elif self.open is None:
+        if self._padding_ms is None and self.open is None and audio:
+            opened = self.open = OpenTurn(self._mint(), int(self.written_ms))
+        self._buffer += audio
+        if self._padding_ms is not None and self.open is None:
             self._forget_all_but(self._padding_ms + LOOKBACK_MS)
         return audio, opened
 
@@ -114,10 +113,18 @@ class InputTurns:
         self.open = OpenTurn(self._mint(), start_ms)
         return self.open
 
-    def heard_so_far(self) -> bytes:
-        """Audio of the open turn up to now."""
+    @property
+    def open_ms(self) -> float:
+        """Length of the open turn up to now; 0 without one."""
+        return self.written_ms - self.open.start_ms if self.open is not None else 0.0
+
+    def heard_so_far(self, last_ms: int | None = None) -> bytes:
+        """Audio of the open turn up to now, or only the end of it."""
         assert self.open is not None
-        return bytes(self._buffer[self._index(self.open.start_ms) :])
+        start = self._index(self.open.start_ms)
+        if last_ms is not None:
+            start = max(start, len(self._buffer) - last_ms * self._format.bytes_per_ms)
+        return bytes(memoryview(self._buffer)[start:])
 
     def speech_stopped(self, end_ms: int) -> ClosedTurn:
         """Close the open turn at `end_ms`, the end of the trailing silence."""
@@ -136,7 +143,8 @@ class InputTurns:
         Raises:
             ProtocolError: Less than 100 ms of it.
         """
-        length_ms = len(self.heard_so_far()) / self._format.bytes_per_ms if self.open else 0.0
+        heard = self.heard_so_far() if self.open else b""
+        length_ms = len(heard) / self._format.bytes_per_ms
         if self.open is None or length_ms < MIN_COMMIT_MS:
             raise ProtocolError(
                 "input_audio_buffer_commit_empty",
@@ -144,7 +152,7 @@ class InputTurns:
                 f"100ms of audio, but buffer only has {length_ms:.2f}ms of audio.",
             )
         end = self._base + len(self._buffer)
-        turn = ClosedTurn(self.open.item_id, self.heard_so_far())
+        turn = ClosedTurn(self.open.item_id, heard)
         self.open = None
         if self._padding_ms is None:
             self._base = end
@@ -164,7 +172,7 @@ class InputTurns:
         return abandoned
 
     def _cut(self, start_ms: int, end_ms: int) -> bytes:
-        return bytes(self._buffer[self._index(start_ms) : self._index(end_ms)])
+        return bytes(memoryview(self._buffer)[self._index(start_ms) : self._index(end_ms)])
 
     def _index(self, ms: int) -> int:
         """Return where in the buffer the sample at `ms` is."""

@@ -12,6 +12,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from multiprocessing.connection import Connection
 from typing import Any
 
 try:
@@ -33,6 +34,8 @@ try:
     from lifecycle import Lifecycle
     from pipeline_manager import PipelineManager
     from providers.base import ProviderSetupError
+    from websocket_protocol import EagerWebSocketProtocol
+    from workers import run_workers
 except ModuleNotFoundError as missing:
     raise SystemExit(
         f"The library '{missing.name}' is missing: run `make run`, or "
@@ -52,6 +55,7 @@ def create_app(
     manager: PipelineManager | None = None,
     *,
     address: str | None = None,
+    announce: Callable[[str], None] | None = None,
     on_failed_start: Callable[[], None] | None = None,
 ) -> FastAPI:
     """Build the application.
@@ -60,6 +64,7 @@ def create_app(
         settings: The configuration.
         manager: A pipeline manager of your own; None builds one from the settings.
         address: Where it will listen, for people (`ws://localhost:8000`); None: unknown.
+        announce: Called with what people should know when it is ready; None prints it.
         on_failed_start: Called when the providers cannot start, with the reason printed; None
             ends the process.
 
@@ -68,10 +73,9 @@ def create_app(
     """
     pipelines = manager or PipelineManager(settings)
     client_secrets = ClientSecrets(settings.server.secret)
+    said = announce or _print
     lifecycle = Lifecycle(
-        pipelines,
-        lambda: print(_banner(settings, pipelines, address), flush=True),
-        on_failed_start,
+        pipelines, lambda: said(_banner(settings, pipelines, address)), on_failed_start
     )
     access = Access(settings.server, client_secrets)
     connections = Connections(settings, pipelines, access, lifecycle)
@@ -105,6 +109,10 @@ def create_app(
         allow_headers=["authorization", "content-type", "api-key", "openai-beta"],
     )
     return app
+
+
+def _print(banner: str) -> None:
+    print(banner, flush=True)
 
 
 def _banner(settings: Settings, manager: PipelineManager, address: str | None) -> str:
@@ -164,6 +172,7 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--insecure", action="store_true", help="listen to other machines without API keys"
     )
+    parser.add_argument("--workers", type=int, help="processes, about one per core (default 1)")
     parser.add_argument("--debug", action="store_true", help="log what every stage does")
     parser.add_argument(
         "--profile", metavar="NAME", help=f"a ready-made stack: {', '.join(profile_names())}"
@@ -180,6 +189,7 @@ def main(argv: list[str] | None = None) -> None:
     given = {
         "host": arguments.host,
         "port": arguments.port,
+        "workers": arguments.workers,
         "debug": arguments.debug or None,
         "insecure": arguments.insecure or None,
     }
@@ -193,27 +203,62 @@ def main(argv: list[str] | None = None) -> None:
             raise SystemExit(run_check(settings))
         check_exposure(settings.server)
         listener = _listener(settings)
-        app = create_app(
-            settings,
-            address=_address(settings, listener),
-            on_failed_start=lambda: setattr(server, "should_exit", True),
-        )
+        workers = settings.server.workers
+        if workers == 1:
+            status = serve(settings, listener)
+        else:
+            status = run_workers(workers, work, (settings, listener), _print)
     except (ConfigError, ProviderSetupError) as error:
         raise SystemExit(f"error: {error}") from None
+    if status:
+        raise SystemExit(status)
+
+
+def serve(
+    settings: Settings, listener: socket.socket, announce: Callable[[str], None] | None = None
+) -> int:
+    """Serve until the process is told to stop.
+
+    Args:
+        settings: The configuration.
+        listener: Where to listen; bound.
+        announce: See `create_app`.
+
+    Returns:
+        The exit status.
+
+    Raises:
+        ProviderSetupError: A provider cannot work as configured.
+    """
+    app = create_app(
+        settings,
+        address=_address(settings, listener),
+        announce=announce,
+        on_failed_start=lambda: setattr(server, "should_exit", True),
+    )
     config = uvicorn.Config(
         app,
         host=settings.server.host,
         port=settings.server.port,
         log_level="info" if settings.server.debug else "critical",
         access_log=settings.server.debug,
+        ws=EagerWebSocketProtocol,
         ws_max_size=MAX_MESSAGE_BYTES,
         ws_per_message_deflate=False,
         timeout_graceful_shutdown=5,
     )
     server = DrainingServer(config, app.state.connections.drain)
     server.run(sockets=[listener])
-    if app.state.lifecycle.state == "failed":
-        raise SystemExit(1)
+    return int(app.state.lifecycle.state == "failed")
+
+
+def work(ready: Connection, settings: Settings, listener: socket.socket) -> None:
+    """Serve as one of several workers (`workers.py`)."""
+    configure_logging(settings.server.debug)
+    try:
+        raise SystemExit(serve(settings, listener, ready.send))
+    except ProviderSetupError as error:
+        raise SystemExit(f"error: {error}") from None
 
 
 def run_check(settings: Settings) -> int:

@@ -19,6 +19,7 @@ from pipecat.services.llm_service import LLMService
 from pipecat.services.stt_service import SegmentedSTTService, STTService
 from pipecat.services.tts_service import TTSService
 
+from audio_utils import WIRE_RATE
 from config import Settings
 from generation import Capabilities, PipelineSignals, ResponseRequest
 from hearing import SegmentTurns
@@ -29,9 +30,13 @@ from providers import tts as tts_providers
 from providers.base import LLMProvider, ProviderSetupError, STTProvider, TTSProvider
 from providers.turn_stt import TurnSTTService
 from response_pipeline import ResponsePipeline, Stage
+from silero import SileroModel
 from smart_turn import SmartTurnModel
-from turn_detection import SileroModel, TurnDetector
+from turn_detection import Decision, TurnDetector
+from voice_scoring import VoiceScoring
 from watchdog import Patience
+
+_NOT_STARTED = "PipelineManager.start() must come before the first session."
 
 
 class PipelineManager:
@@ -61,6 +66,7 @@ class PipelineManager:
         self.llm = llm or llm_providers.load(settings.llm)
         self.tts = tts or tts_providers.load(settings.tts)
         self._silero: SileroModel | None = None
+        self._scoring: VoiceScoring | None = None
         self._smart_turn: SmartTurnModel | None = None
 
     async def start(self) -> None:
@@ -70,6 +76,7 @@ class PipelineManager:
             ProviderSetupError: A provider cannot start; those that did are closed again.
         """
         self._silero = await asyncio.to_thread(SileroModel)
+        self._scoring = VoiceScoring(self._silero)
         self._smart_turn = await asyncio.to_thread(SmartTurnModel)
         started = []
         try:
@@ -124,14 +131,21 @@ class PipelineManager:
     def create_detector(self) -> TurnDetector:
         """Build the turn detector of one session on the shared Silero model."""
         if self._silero is None:
-            raise RuntimeError("PipelineManager.start() must come before the first session.")
+            raise RuntimeError(_NOT_STARTED)
         vad = self.settings.vad
-        return TurnDetector(self._silero, vad.speculate_after_ms if vad.speculative else None)
+        hesitate_after_ms = vad.speculate_after_ms if vad.speculative else None
+        return TurnDetector(self._silero, hesitate_after_ms, WIRE_RATE)
+
+    async def next_decision(self, detector: TurnDetector) -> Decision | None:
+        """Return what a detector decides next; see `VoiceScoring.next_decision`."""
+        if self._scoring is None:
+            raise RuntimeError(_NOT_STARTED)
+        return await self._scoring.next_decision(detector)
 
     async def turn_completeness(self, pcm: bytes) -> float:
         """Return how likely (0–1) a turn is over; see `SmartTurnModel.completeness`."""
         if self._smart_turn is None:
-            raise RuntimeError("PipelineManager.start() must come before the first session.")
+            raise RuntimeError(_NOT_STARTED)
         return await self._smart_turn.completeness(pcm)
 
     def create_stt(self) -> STTService:
@@ -147,14 +161,21 @@ class PipelineManager:
         return self.tts.create(request.voice)
 
     def hearing_pipeline(
-        self, transport_input: FrameProcessor, transport_output: FrameProcessor
+        self,
+        transport_input: FrameProcessor,
+        service: STTService,
+        transport_output: FrameProcessor,
     ) -> RunningPipeline:
         """Start the pipeline that transcribes one session's turns.
+
+        Args:
+            transport_input: Where the turns come from.
+            service: The recogniser, from `create_stt`.
+            transport_output: Where the transcripts go.
 
         Raises:
             ProviderSetupError: The recogniser is of a kind that knows no turns.
         """
-        service = self.create_stt()
         stages: list[FrameProcessor] = [transport_input]
         if isinstance(service, SegmentedSTTService):
             patience = Patience.of(self.settings.stt)

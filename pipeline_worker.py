@@ -1,25 +1,32 @@
-"""Runs one Pipecat pipeline, lean: without Pipecat's runner, idle timers and observers.
+"""Runs one Pipecat pipeline, lean: without Pipecat's `PipelineWorker`.
 
-A Realtime server starts a pipeline per response and stops it as often; what is left out here is
-what would outlive it, or end all sessions when one is idle.
+A Realtime server starts a pipeline per response and stops it as often. The worker's own tasks,
+observers, timers and bus cost more than the rest of such a pipeline, and an answer waits for them;
+what is needed of it is here: set up, start, push, cancel.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
+from typing import Any, cast
 
-from pipecat.frames.frames import CancelFrame, Frame
+from loguru import logger
+from pipecat.clocks.system_clock import SystemClock
+from pipecat.frames.frames import CancelFrame, Frame, StartFrame
 from pipecat.pipeline.pipeline import Pipeline
-from pipecat.pipeline.worker import PipelineParams, PipelineWorker
+from pipecat.processors.frame_processor import FrameDirection, FrameProcessor, FrameProcessorSetup
 from pipecat.utils.asyncio.task_manager import TaskManager
-from pipecat.workers.base_worker import WorkerParams
 
 from audio_utils import WIRE_RATE
-from turn_detection import SAMPLE_RATE
+from silero import SAMPLE_RATE
+
+PATIENCE_S = 10.0
+"""How long a pipeline may take to start or to stop, before it is taken apart as it is."""
 
 
 class RunningPipeline:
-    """A pipeline and the task that runs it."""
+    """A pipeline and the task that starts it."""
 
     def __init__(self, pipeline: Pipeline, name: str) -> None:
         """Start it; frames pushed before it is up wait.
@@ -28,34 +35,76 @@ class RunningPipeline:
             pipeline: The linked processors.
             name: For the task's name, in logs and dumps.
         """
-        self._worker = PipelineWorker(
-            pipeline,
-            params=PipelineParams(
-                audio_in_sample_rate=SAMPLE_RATE, audio_out_sample_rate=WIRE_RATE
-            ),
-            enable_rtvi=False,
-            enable_turn_tracking=False,
-            idle_timeout_secs=None,
-            check_dangling_tasks=False,
-        )
-        self._task = asyncio.create_task(
-            self._worker.run(WorkerParams(task_manager=TaskManager())), name=name
-        )
+        self._pipeline = pipeline
+        self._name = name
+        self._end = _End()
+        pipeline.link(self._end)
+        self._waiting: deque[Frame] = deque()
+        self._up = False
+        self._starting = asyncio.create_task(self._start(), name=name)
 
     async def push(self, frame: Frame) -> None:
-        """Give the first processor a frame."""
-        await self._worker.queue_frame(frame)
+        """Give the first processor a frame; never waits for the pipeline to start."""
+        if self._up:
+            await self._pipeline.queue_frame(frame)
+        else:
+            self._waiting.append(frame)
 
     async def stop(self) -> None:
         """Cancel the pipeline and wait until its tasks are gone.
 
-        The frame goes in behind the one that starts the pipeline. `PipelineWorker.cancel` may
-        overtake that: a service would then start its tasks after nobody is left to stop them.
+        It is not stopped while it starts: a service would then start its tasks after nobody is
+        left to stop them.
         """
-        await self._worker.queue_frame(CancelFrame())
-        await self._task
+        await asyncio.wait([self._starting], timeout=PATIENCE_S)
+        if self._up:
+            try:
+                async with asyncio.timeout(PATIENCE_S):
+                    await self._pipeline.queue_frame(CancelFrame())
+                    await self._end.cancelled.wait()
+            except TimeoutError:
+                logger.warning(f"{self._name}: not stopped within {PATIENCE_S:g} s, taken apart")
+        else:
+            self._starting.cancel()
+            await asyncio.wait([self._starting])
+        await self._pipeline.cleanup()
+        await self._end.cleanup()  # type: ignore[no-untyped-call]
 
     async def abandon(self) -> None:
         """Stop a pipeline that is not up yet, without waiting for services that are connecting."""
-        await self._worker.cancel()
-        await self._task
+        self._starting.cancel()
+        await self.stop()
+
+    async def _start(self) -> None:
+        clock = SystemClock()
+        clock.start()
+        setup = FrameProcessorSetup(
+            clock=clock,
+            task_manager=TaskManager(),
+            # Only Pipecat's own runner of tools asks for it; tools are the client's business here.
+            pipeline_worker=cast(Any, None),
+            audio_in_sample_rate=SAMPLE_RATE,
+            audio_out_sample_rate=WIRE_RATE,
+        )
+        await self._end.setup(setup)
+        await self._pipeline.setup(setup)
+        await self._pipeline.queue_frame(
+            StartFrame(audio_in_sample_rate=SAMPLE_RATE, audio_out_sample_rate=WIRE_RATE)
+        )
+        while self._waiting:
+            await self._pipeline.queue_frame(self._waiting.popleft())
+        self._up = True
+
+
+class _End(FrameProcessor):
+    """Where what nobody took comes to rest."""
+
+    def __init__(self) -> None:
+        super().__init__(enable_direct_mode=True)
+        self.cancelled = asyncio.Event()
+
+    async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
+        """Notice that all processors have been cancelled."""
+        await super().process_frame(frame, direction)
+        if isinstance(frame, CancelFrame):
+            self.cancelled.set()

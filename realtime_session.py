@@ -76,7 +76,7 @@ class RealtimeSession:
         """
         self._dialect = dialect or GADialect(config.kind)
         self.config = config
-        self.conversation = Conversation(new_id("conv"))
+        self.conversation = Conversation(new_id("conv"), config.kept_audio_ms)
         self.turns = InputTurns(lambda: new_id("item"))
         self._transcripts = TranscriptDeltas()
         self.responses = Responses(config, self.conversation, self)
@@ -128,14 +128,15 @@ class RealtimeSession:
                     self.config.transcription_settings,
                 )
             )
-        return effects + self._check_idle(), written
+        if self._quiet_from_ms is not None:
+            effects += self._check_idle(self._quiet_from_ms)
+        return effects, written
 
-    def _check_idle(self) -> list[Effect]:
+    def _check_idle(self, start_ms: int) -> list[Effect]:
         """Answer a user who has been silent for `idle_timeout_ms` of audio (§B.12)."""
         detection = self.config.turn_detection
         timeout_ms = detection and detection.get("idle_timeout_ms")
-        start_ms = self._quiet_from_ms
-        if start_ms is None or not timeout_ms or self.turns.open is not None:
+        if not timeout_ms or self.turns.open is not None:
             return []
         if self.turns.written_ms < start_ms + timeout_ms:
             return []
@@ -393,11 +394,10 @@ class RealtimeSession:
         return effects + self.responses.item_failed(item, error)
 
     def _pending(self, item_id: str) -> Item | None:
-        known = [*self.conversation, *self.responses.awaited_items]
-        return next(
-            (item for item in known if item.id == item_id and item.transcript_state == "pending"),
-            None,
+        known = self.conversation.get(item_id) or next(
+            (item for item in self.responses.awaited_items if item.id == item_id), None
         )
+        return known if known is not None and known.transcript_state == "pending" else None
 
     # --- the responses (responses.Listener) ---------------------------------------------------
 

@@ -285,6 +285,8 @@ class Response:
             events.append(self._part_event("response.content_part.done", part=self._part()))
         wire = item.wire()
         if self.spec.in_conversation:
+            if self.conversation.get(item.id) is item:
+                self.conversation.keep_audio(item)
             events.append(
                 server_event(
                     "conversation.item.done",

@@ -62,6 +62,7 @@ class SessionConfig:
         """
         self.kind: SessionKind = kind
         self.limit_minutes = settings.server.session_limit_minutes
+        self.kept_audio_ms = settings.server.kept_audio_minutes * 60_000
         self.capabilities = capabilities
         self.context_tokens = settings.llm.context_tokens
         self._default_turn_detection = {

@@ -17,7 +17,7 @@ from pipecat.processors.frame_processor import FrameProcessor
 from pipecat.transports.base_transport import BaseTransport
 
 from audio_format import AudioFormat
-from audio_input import InputStream, heard
+from audio_input import CleanStream, heard
 from dialect import Dialect, GADialect
 from effects import (
     Close,
@@ -40,6 +40,7 @@ from outbox import Outbox, SlowReader
 from pipeline_manager import PipelineManager
 from pipeline_worker import RunningPipeline
 from protocol import ProtocolError, error_event, serialize
+from providers.turn_stt import TurnSTTService
 from realtime_session import RealtimeSession
 from response_runner import ResponseRunner
 from smart_turn import CONTEXT_MS
@@ -56,6 +57,10 @@ from turn_log import TurnLog
 
 SLICE_MS = 100
 """Audio taken at once; a whole file in one event is worked through in such steps."""
+
+
+MAX_GUESS_MS = 60_000
+"""Longest turn at whose pauses an answer is begun: each of them is heard from its beginning."""
 
 
 class ClientGone(Exception):
@@ -106,7 +111,10 @@ class RealtimeTransport(BaseTransport):
         self._closing: Close | None = None
         self._leaving = False
         self._input = TurnInput()
-        self._hearing = TurnHearing(self._push, self)
+        self._stt = manager.create_stt()
+        self._hearing = TurnHearing(
+            self._push, self, as_spoken=isinstance(self._stt, TurnSTTService)
+        )
         self._output = TranscriptOutput(
             manager.stt,
             self._hearing.on_interim,
@@ -116,7 +124,7 @@ class RealtimeTransport(BaseTransport):
         self._detector = manager.create_detector()
         self._format = AudioFormat()
         self._noise: NoiseReduction | None = None
-        self._to_detector = InputStream(self._format, None, "LQ")
+        self._to_detector = CleanStream(self._format, None)
         self._work: asyncio.Queue[Callable[[], Awaitable[None]]] = asyncio.Queue()
         self._responses = ResponseRunner(manager, self, self._outbox.room, log)
 
@@ -134,7 +142,7 @@ class RealtimeTransport(BaseTransport):
         Returns:
             Why the session ended, for the log.
         """
-        hearing = self._manager.hearing_pipeline(self._input, self._output)
+        hearing = self._manager.hearing_pipeline(self._input, self._stt, self._output)
         reason = "the client left"
         limit_s = 60 * self._session.config.limit_minutes
         expiry = asyncio.get_running_loop().call_later(limit_s, self._expire)
@@ -187,11 +195,13 @@ class RealtimeTransport(BaseTransport):
             effects, audio = self._session.receive(message)
             self._perform(effects)
             step = SLICE_MS * self._format.bytes_per_ms
+            if 0 < len(audio) <= step:
+                await self._hear(audio)
+                continue
             for start in range(0, len(audio), step):
                 await self._hear(audio[start : start + step])
-                if len(audio) > step:
-                    # Other sessions go on while a file is worked through.
-                    await asyncio.sleep(0)
+                # Other sessions go on while a file is worked through.
+                await asyncio.sleep(0)
 
     def _refuse_binary(self) -> None:
         text = "Expected a text WebSocket message; binary frames are not supported."
@@ -203,7 +213,9 @@ class RealtimeTransport(BaseTransport):
         self._perform(effects)
         if was_open:
             self._hearing.hear(written)
-        for decision in self._detector.push(self._to_detector.push(written)):
+        self._detector.add(self._to_detector.push(written))
+        # Nothing overtakes the audio: the next event of the client is read when this is through.
+        while (decision := await self._manager.next_decision(self._detector)) is not None:
             if isinstance(decision, SpeechPaused):
                 await self._judge()
             else:
@@ -212,10 +224,8 @@ class RealtimeTransport(BaseTransport):
     async def _judge(self) -> None:
         """Ask Smart Turn whether the turn is over at this pause; audio waits for the answer."""
         turns = self._session.turns
-        recent = turns.heard_so_far()[-CONTEXT_MS * turns.format.bytes_per_ms :]
-        completeness = await self._manager.turn_completeness(
-            heard(recent, turns.format, self._noise)
-        )
+        recent = heard(turns.heard_so_far(CONTEXT_MS), turns.format, self._noise)
+        completeness = await self._manager.turn_completeness(recent)
         decision = self._detector.judged(completeness)
         if decision is not None:
             self._decided(decision)
@@ -227,7 +237,7 @@ class RealtimeTransport(BaseTransport):
                 self._perform(self._session.speech_started(onset_ms))
             case SpeechStopped(end_ms):
                 self._perform(self._session.speech_stopped(end_ms))
-            case SpeechHesitated() if turns.open is not None:
+            case SpeechHesitated() if 0 < turns.open_ms <= MAX_GUESS_MS:
                 self._hearing.guess(turns.heard_so_far(), turns.format, self._noise)
             case SpeechResumed() if turns.open is not None:
                 self._responses.drop_held()
@@ -235,13 +245,12 @@ class RealtimeTransport(BaseTransport):
 
     def _listen(self, audio_format: AudioFormat, noise: NoiseReduction | None) -> None:
         """Hear what is appended from here on in another way."""
-        # What the old filters still hold back goes first: offsets count every sample.
-        for decision in self._detector.push(self._to_detector.flush()):
-            if not isinstance(decision, SpeechPaused):
-                self._decided(decision)
+        # What the old filter still holds back goes first: offsets count every sample.
+        self._detector.add(self._to_detector.flush())
+        self._detector.reformat(audio_format.rate)
         self._hearing.reformat(audio_format, noise)
         self._format, self._noise = audio_format, noise
-        self._to_detector = InputStream(audio_format, noise, "LQ")
+        self._to_detector = CleanStream(audio_format, noise)
 
     def _push(self, frame: Frame) -> None:
         self._work.put_nowait(partial(self._input.push_frame, frame))

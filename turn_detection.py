@@ -1,27 +1,17 @@
 """When did speech start, and when did it stop? Silero scores windows, a detector decides.
 
-The model that Pipecat ships is loaded once per process; a session holds only the model's memory
-of its own audio. Decisions fall on a grid of 32 ms windows counted from the first sample of the
-session, so the same audio always gives the same offsets, however it was chunked (§E).
+Decisions fall on a grid of 32 ms windows counted from the first sample of the session, so the
+same audio always gives the same offsets, however it was chunked (§E).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.resources import files
 from typing import Any
 
-import numpy as np
-import onnxruntime
-from numpy.typing import NDArray
-
-from config import AudioConfig
-
-SAMPLE_RATE: int = AudioConfig().INTERNAL_SAMPLE_RATE
-WINDOW_SAMPLES = 512
-WINDOW_BYTES = WINDOW_SAMPLES * 2
-WINDOW_MS = 32
+from silero import SAMPLE_RATE, WINDOW_MS, Score, SileroModel, VoiceStream, Window, score_together
+from voice_windows import Windows
 
 START_WINDOWS = 3
 """Voiced windows in a row that make an onset: a click or a cough is shorter than 96 ms."""
@@ -34,76 +24,6 @@ JUDGE_AFTER_MS = 200
 """Pause after which Smart Turn is asked: it was trained on turns that end with one."""
 _CEILINGS_MS = {"low": 8000, "medium": 4000, "high": 2000, "auto": 4000}
 _COMPLETE_FROM = {"low": 0.7, "medium": 0.5, "high": 0.3, "auto": 0.5}
-
-_CONTEXT_SAMPLES = 64
-# Silero loses its ear after a long stretch without speech. As in Pipecat's own analyzer, its
-# memory is wiped every 2 s of clear non-speech.
-_RESET_WINDOWS = 2000 // WINDOW_MS
-_RESET_BELOW = 0.1
-_RESET_QUIET_WINDOWS = 5
-
-
-class SileroModel:
-    """The Silero VAD inside the pipecat-ai package, shared by all sessions of the process."""
-
-    def __init__(self) -> None:
-        options = onnxruntime.SessionOptions()
-        options.inter_op_num_threads = 1
-        options.intra_op_num_threads = 1
-        path = files("pipecat.audio.vad.data").joinpath("silero_vad.onnx")
-        self._session = onnxruntime.InferenceSession(
-            str(path), providers=["CPUExecutionProvider"], sess_options=options
-        )
-        self._rate = np.array(SAMPLE_RATE, dtype=np.int64)
-
-    def run(
-        self, samples: NDArray[np.float32], state: NDArray[np.float32]
-    ) -> tuple[float, NDArray[np.float32]]:
-        """Score one window of one stream.
-
-        Args:
-            samples: 64 samples of context and the 512 of the window, shape (1, 576), in [-1, 1].
-            state: The stream's memory, shape (2, 1, 128).
-
-        Returns:
-            The probability of speech and the stream's new memory.
-        """
-        outputs: list[Any] = self._session.run(
-            None, {"input": samples, "state": state, "sr": self._rate}
-        )
-        return float(outputs[0][0][0]), outputs[1]
-
-
-class VoiceStream:
-    """One session's use of the model: what it remembers of the audio so far."""
-
-    def __init__(self, model: SileroModel) -> None:
-        self._model = model
-        self.reset()
-
-    def reset(self) -> None:
-        """Forget all audio."""
-        self._state: NDArray[np.float32] = np.zeros((2, 1, 128), dtype=np.float32)
-        self._context: NDArray[np.float32] = np.zeros(_CONTEXT_SAMPLES, dtype=np.float32)
-        self._windows = 0
-        self._quiet = 0
-
-    def score(self, window: bytes, *, speaking: bool) -> float:
-        """Return the probability (0–1) that a 512-sample window of 16 kHz PCM is speech.
-
-        Args:
-            window: 1,024 bytes.
-            speaking: Whether speech is in progress, during which the memory is never wiped.
-        """
-        samples = np.frombuffer(window, dtype="<i2").astype(np.float32) / 32768.0
-        joined = np.concatenate((self._context, samples))
-        probability, self._state = self._model.run(joined[np.newaxis], self._state)
-        self._context = samples[-_CONTEXT_SAMPLES:]
-        self._windows += 1
-        self._quiet = self._quiet + 1 if probability < _RESET_BELOW else 0
-        if not speaking and self._windows >= _RESET_WINDOWS and self._quiet >= _RESET_QUIET_WINDOWS:
-            self.reset()
-        return probability
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,16 +141,35 @@ class SpeechDetector:
 
 
 class TurnDetector:
-    """Cuts a session's 16 kHz audio into windows and says where speech starts and stops."""
+    """Says where speech starts and stops in a session's audio.
 
-    def __init__(self, model: SileroModel, hesitate_after_ms: int | None = None) -> None:
-        """Listen with `model`; see `SpeechDetector` for the other argument."""
-        self._stream = VoiceStream(model)
+    It never waits for the model. Give it audio by `add`, then take what `advance` decides until
+    that is None; where the detector is `waiting`, score its `window` and go on with `scored`.
+    `push` does all of that at once.
+    """
+
+    def __init__(
+        self, model: SileroModel, hesitate_after_ms: int | None = None, rate: int = SAMPLE_RATE
+    ) -> None:
+        """Listen.
+
+        Args:
+            model: Scores the windows.
+            hesitate_after_ms: See `SpeechDetector`.
+            rate: Of the audio, in Hz.
+        """
+        self._model = model
+        self.stream = VoiceStream(model)
+        """What the model remembers of the audio."""
         self._hesitate_after_ms = hesitate_after_ms
         self._detector: SpeechDetector | None = None
         self._settings: dict[str, Any] | None = None
-        self._pending = bytearray()
+        self._windows = Windows(rate)
         self._index = 0
+
+    def reformat(self, rate: int) -> None:
+        """Take audio at another rate, in Hz, from the next on."""
+        self._windows.reformat(rate)
 
     def configure(self, settings: dict[str, Any] | None) -> None:
         """Use these `turn_detection` settings (§C.4) from here on; None switches it off.
@@ -245,25 +184,70 @@ class TurnDetector:
 
     def reset(self) -> None:
         """Forget the speech in progress. The grid, and so the offsets, go on."""
-        self._stream.reset()
+        self.stream.wipe()
         self._detector = None if self._settings is None else self._build(self._settings)
 
-    def push(self, pcm: bytes) -> Iterator[Decision]:
-        """Take audio of any length; yield what is decided on it, in order.
+    def add(self, pcm: bytes) -> None:
+        """Take 16-bit audio of any length, to be heard behind what was added before."""
+        self._windows.add(pcm)
+
+    @property
+    def waiting(self) -> bool:
+        """Whether there is a window to score."""
+        return self._windows.ready
+
+    @property
+    def window(self) -> Window:
+        """The window to score."""
+        return self._windows.window()
+
+    def advance(self) -> Decision | None:
+        """Go on as far as that needs no model; return the first decision that is made there.
 
         After `SpeechPaused` the caller may call `judged` before it goes on.
         """
-        self._pending += pcm
-        while len(self._pending) >= WINDOW_BYTES:
-            window = bytes(self._pending[:WINDOW_BYTES])
-            del self._pending[:WINDOW_BYTES]
-            if self._detector is not None:
-                speaking = self._detector.speaking
-                score = self._stream.score(window, speaking=speaking)
-                decision = self._detector.next(self._index, score)
-                if decision is not None:
-                    yield decision
-            self._index += 1
+        while self.waiting:
+            if self._detector is None:
+                self._step()
+                continue
+            score = self.stream.recall_silence() if self._windows.silent else None
+            if score is None:
+                return None
+            self.stream.hear_silence(score, speaking=self._detector.speaking)
+            decision = self._decide(self._detector, score)
+            if decision is not None:
+                return decision
+        return None
+
+    def scored(self, window: Window, score: Score) -> Decision | None:
+        """Take the model's word on the window it waits for and go on behind it."""
+        if self._detector is None:
+            return None
+        self.stream.hear(window, score, speaking=self._detector.speaking)
+        return self._decide(self._detector, score)
+
+    def _decide(self, detector: SpeechDetector, score: Score) -> Decision | None:
+        decision = detector.next(self._index, score.probability)
+        self._step()
+        return decision
+
+    def push(self, pcm: bytes) -> Iterator[Decision]:
+        """Take audio and hear all of it at once; yield what is decided on it, in order."""
+        self.add(pcm)
+        while True:
+            decision = self.advance()
+            if decision is None and self.waiting:
+                window = self.window
+                (score,) = score_together(self._model, [self.stream], [window])
+                decision = self.scored(window, score)
+            elif decision is None:
+                return
+            if decision is not None:
+                yield decision
+
+    def _step(self) -> None:
+        self._windows.step()
+        self._index += 1
 
     def judged(self, completeness: float) -> SpeechStopped | None:
         """Say how likely (0–1) the turn is over at the pause that `push` has just yielded.
@@ -276,7 +260,7 @@ class TurnDetector:
         eagerness = self._settings["eagerness"]
         complete = completeness >= _COMPLETE_FROM[eagerness]
         silence_ms = 0 if complete else round(_CEILINGS_MS[eagerness] * (1 - completeness))
-        return self._detector.judged(self._index, silence_ms)
+        return self._detector.judged(self._index - 1, silence_ms)
 
     def _build(self, settings: dict[str, Any], *, speaking: bool = False) -> SpeechDetector:
         if settings["type"] == "semantic_vad":

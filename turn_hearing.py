@@ -44,7 +44,8 @@ class _Hearing:
     id: str
     item_id: str
     settings: TranscriptionSettings
-    stream: InputStream
+    stream: InputStream | None
+    """What is heard as it is spoken; None: the recogniser waits for the whole turn."""
 
 
 @dataclass(slots=True)
@@ -70,13 +71,18 @@ class _Awaited:
 class TurnHearing:
     """The turns of one session on their way through the recogniser."""
 
-    def __init__(self, push: Callable[[Frame], None], listener: Listener) -> None:
+    def __init__(
+        self, push: Callable[[Frame], None], listener: Listener, *, as_spoken: bool = True
+    ) -> None:
         """Start with no turn.
 
         Args:
             push: Puts a frame into the hearing pipeline; order is kept.
             listener: Who is told what has been understood.
+            as_spoken: Whether the recogniser hears turns as they are spoken, or only whole ones:
+                then no audio is sent before a turn ends.
         """
+        self._as_spoken = as_spoken
         self._push = push
         self._listener = listener
         self._open: _Hearing | None = None
@@ -96,19 +102,20 @@ class TurnHearing:
         """Let the recogniser hear a turn: `audio`, and what `hear` is given from now on."""
         self._hearings += 1
         hearing_id = f"{item_id}.{self._hearings}"
-        stream = InputStream(audio_format, noise)
+        stream = InputStream(audio_format, noise) if self._as_spoken else None
         self._open = _Hearing(hearing_id, item_id, settings, stream)
-        self._push(TurnStartedFrame(hearing_id, settings.language, settings.prompt))
-        self.hear(audio)
+        if self._as_spoken:
+            self._push(TurnStartedFrame(hearing_id, settings.language, settings.prompt))
+            self.hear(audio)
 
     def hear(self, audio: bytes) -> None:
         """Pass on what is appended while a turn is open."""
-        if self._open is not None:
+        if self._open is not None and self._open.stream is not None:
             self._pass_on(self._open, self._open.stream.push(audio))
 
     def reformat(self, audio_format: AudioFormat, noise: NoiseReduction | None) -> None:
         """Take what follows in another format."""
-        if self._open is not None:
+        if self._open is not None and self._open.stream is not None:
             self._pass_on(self._open, self._open.stream.flush())
             self._open.stream = InputStream(audio_format, noise)
 

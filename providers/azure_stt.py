@@ -34,7 +34,7 @@ from config import STTConfig
 from providers.azure_account import AzureAccount, failure_of, remedies
 from providers.options import Options, parse_options, refuse
 from providers.stream_stt import StreamEndFrame, StreamSTT, phrases
-from turn_detection import SAMPLE_RATE
+from silero import SAMPLE_RATE
 
 RELEASING_THREADS = 8
 

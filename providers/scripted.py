@@ -40,6 +40,9 @@ from providers.base import LLMProvider, ProviderSetupError, STTProvider, TTSProv
 
 Failure = Literal["start", "middle", "hang"]
 
+_HUM = (3000 * np.sin(2 * np.pi * 220 / WIRE_RATE * np.arange(WIRE_RATE))).astype("<i2").tobytes()
+"""A second of it: whole periods, so it can be repeated. It costs nothing while it is measured."""
+
 
 class _Script(BaseModel):
     model_config = ConfigDict(extra="forbid")
@@ -215,9 +218,8 @@ class _ScriptedTTSService(TTSService):
         await asyncio.sleep(self._script.delay_ms / 1000)
         if self._script.fail == "start":
             raise RuntimeError("the script says so")
-        samples = int(len(text) * self._script.ms_per_character * WIRE_RATE / 1000)
-        wave = 3000 * np.sin(2 * np.pi * 220 / WIRE_RATE * np.arange(samples))
-        audio = wave.astype("<i2").tobytes()
+        length = int(len(text) * self._script.ms_per_character * WIRE_RATE / 1000) * 2
+        audio = (_HUM * (length // len(_HUM) + 1))[:length]
         step = WIRE_RATE // 10 * 2
         for start in range(0, len(audio), step):
             yield TTSAudioRawFrame(audio[start : start + step], WIRE_RATE, 1, context_id=context_id)

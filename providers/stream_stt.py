@@ -38,7 +38,7 @@ from provider_errors import REFUSALS, error_category
 from providers.base import STTProvider
 from providers.options import ProviderConfig
 from providers.turn_stt import TurnFailed, TurnSTTService
-from turn_detection import SAMPLE_RATE
+from silero import SAMPLE_RATE
 
 CHUNK_BYTES = SAMPLE_RATE * 2 // 10
 """Longest audio frame: 100 ms, as services expect of a live stream."""

@@ -52,8 +52,22 @@ def test_a_resampled_stream_has_no_seams(
     whole = Resampler(*rates, quality).push(pcm, last=True)
     assert abs(len(out) - len(whole)) <= 2
     end = min(len(out), len(whole))
-    # soxr dithers; a seam would be off by hundreds.
-    assert np.abs(samples(out[:end]) - samples(whole[:end])).max() <= 4
+    assert out[:end] == whole[:end]
+
+
+@pytest.mark.parametrize("quality", ["LQ", "HQ"])
+def test_resampled_silence_is_silent_again_soon_after_the_last_sound(quality: str) -> None:
+    stream = Resampler(24000, 16000, quality)
+    stream.push(tone(24000))
+    stream.push(silence(100))
+    assert not any(stream.push(silence(1000)))
+
+
+def test_what_is_too_loud_after_resampling_is_cut_off() -> None:
+    square = (np.where(np.arange(24000) % 60 < 30, 32767, -32768)).astype("<i2").tobytes()
+    out = samples(resample(square, 24000, 16000))
+    assert out.max() == 32767
+    assert out.min() == -32768
 
 
 @pytest.mark.parametrize("rates", [(24000, 16000), (16000, 24000), (8000, 24000), (22050, 24000)])

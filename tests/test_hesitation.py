@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from silero import WINDOW_MS
 from turn_detection import (
-    WINDOW_MS,
     Decision,
     SpeechDetector,
     SpeechHesitated,

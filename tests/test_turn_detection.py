@@ -11,17 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audio_utils import read_wav, silence
-from turn_detection import (
-    SAMPLE_RATE,
-    WINDOW_MS,
-    WINDOW_SAMPLES,
-    SileroModel,
-    SpeechDetector,
-    SpeechStarted,
-    SpeechStopped,
-    TurnDetector,
-    VoiceStream,
-)
+from silero import SAMPLE_RATE, WINDOW_MS, WINDOW_SAMPLES, SileroModel
+from turn_detection import SpeechDetector, SpeechStarted, SpeechStopped, TurnDetector
 
 SPEECH = Path(__file__).parent / "data" / "flite-slt_s02.wav"
 SETTINGS = {"type": "server_vad", "threshold": 0.5, "silence_duration_ms": 200}
@@ -36,17 +27,14 @@ def windows(detector: SpeechDetector, scores: str, start: int = 0) -> list[Any]:
 
 
 class FakeModel(SileroModel):
-    """Loud windows are speech. Its memory counts the windows of a stream."""
+    """Loud windows are speech."""
 
     def __init__(self) -> None:
-        self.heard: list[Any] = []
-        self.memories: list[int] = []
+        self.silence = ()
 
-    def run(self, samples: Any, state: Any) -> tuple[float, Any]:
-        self.heard.append(samples)
-        self.memories.append(int(state[0, 0, 0]))
-        loud = float(np.abs(samples[0, -WINDOW_SAMPLES:]).max()) > 0.1
-        return (0.95 if loud else 0.02), state + 1
+    def run(self, samples: Any, memories: Any) -> tuple[Any, Any]:
+        loud = np.abs(samples[:, -WINDOW_SAMPLES:]).max(axis=1) > 0.1
+        return np.where(loud, 0.95, 0.02)[:, np.newaxis], memories
 
 
 def window(loud: bool) -> bytes:
@@ -209,52 +197,6 @@ def test_other_settings_apply_at_once_and_leave_speech_in_progress() -> None:
     assert list(stream.push(audio("####"))) == [SpeechStarted(0)]
     stream.configure({**SETTINGS, "silence_duration_ms": 64})
     assert list(stream.push(audio(".."))) == [SpeechStopped(6 * WINDOW_MS)]
-
-
-# --- one stream's memory ---
-
-
-def score(stream: VoiceStream, scores: str, *, speaking: bool = False) -> None:
-    for one in scores:
-        stream.score(window(one == "#"), speaking=speaking)
-
-
-def test_a_window_is_scored_with_the_end_of_the_one_before() -> None:
-    model = FakeModel()
-    stream = VoiceStream(model)
-    ramp = np.arange(WINDOW_SAMPLES, dtype="<i2")
-    stream.score(ramp.tobytes(), speaking=False)
-    stream.score((ramp + 600).tobytes(), speaking=False)
-    first, second = (np.rint(samples * 32768).astype(int)[0] for samples in model.heard)
-    assert first.tolist() == [0] * 64 + ramp.tolist()
-    assert second.tolist() == ramp[-64:].tolist() + (ramp + 600).tolist()
-
-
-def test_each_stream_has_a_memory_of_its_own() -> None:
-    model = FakeModel()
-    one, other = VoiceStream(model), VoiceStream(model)
-    score(one, "..")
-    score(other, ".")
-    score(one, ".")
-    assert model.memories == [0, 1, 0, 2]
-
-
-def test_after_2_seconds_without_speech_the_memory_is_wiped() -> None:
-    model = FakeModel()
-    score(VoiceStream(model), "." * 70)
-    assert model.memories[60:64] == [60, 61, 0, 1]
-
-
-def test_the_memory_is_kept_while_somebody_speaks() -> None:
-    model = FakeModel()
-    score(VoiceStream(model), "." * 200, speaking=True)
-    assert model.memories == list(range(200))
-
-
-def test_the_memory_is_kept_until_it_is_clearly_quiet() -> None:
-    model = FakeModel()
-    score(VoiceStream(model), "....#" * 20)
-    assert model.memories == list(range(100))
 
 
 # --- Silero on real speech ---

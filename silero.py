@@ -1,0 +1,166 @@
+"""Silero, the model that says how likely a window of audio is speech: one copy per process.
+
+A session holds only the model's memory of its own audio. One call takes windows of many sessions;
+a row's result does not depend on what else is in the call, so a session hears the same however
+many others there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from config import AudioConfig
+
+SAMPLE_RATE: int = AudioConfig().INTERNAL_SAMPLE_RATE
+WINDOW_SAMPLES = 512
+WINDOW_MS = 32
+
+CONTEXT_SAMPLES = 64
+"""End of the window before, which the model hears in front of each window."""
+
+# Silero loses its ear after a long stretch without speech. As in Pipecat's own analyzer, its
+# memory is wiped every 2 s of clear non-speech.
+_RESET_WINDOWS = 2000 // WINDOW_MS
+_RESET_BELOW = 0.1
+_RESET_QUIET_WINDOWS = 5
+
+Window = NDArray[np.float32]
+"""512 samples in [-1, 1]."""
+Memory = NDArray[np.float32]
+"""What the model keeps of one stream, shape (2, 1, 128); never written to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """What the model makes of one window."""
+
+    probability: float
+    """Of speech, 0–1."""
+    memory: Memory
+    """With which the stream's next window is to be scored."""
+
+
+class SileroModel:
+    """The Silero VAD inside the pipecat-ai package, shared by all sessions of the process."""
+
+    def __init__(self) -> None:
+        options = onnxruntime.SessionOptions()
+        options.inter_op_num_threads = 1
+        options.intra_op_num_threads = 1
+        path = files("pipecat.audio.vad.data").joinpath("silero_vad.onnx")
+        self._session = onnxruntime.InferenceSession(
+            str(path), providers=["CPUExecutionProvider"], sess_options=options
+        )
+        self._rate = np.array(SAMPLE_RATE, dtype=np.int64)
+        self.silence = silence_by_heart(self)
+
+    def run(
+        self, samples: NDArray[np.float32], memories: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Score one window of each of some streams.
+
+        Args:
+            samples: 64 samples of context and the 512 of the window, shape (streams, 576), in
+                [-1, 1].
+            memories: The streams' memories, shape (2, streams, 128).
+
+        Returns:
+            The probabilities of speech, shape (streams, 1), and the new memories.
+        """
+        outputs: list[Any] = self._session.run(
+            None, {"input": samples, "state": memories, "sr": self._rate}
+        )
+        return outputs[0], outputs[1]
+
+
+class VoiceStream:
+    """One session's use of the model: what it remembers of the audio so far."""
+
+    def __init__(self, model: SileroModel) -> None:
+        self._model = model
+        self.wipe()
+
+    def wipe(self) -> None:
+        """Forget all audio."""
+        self.memory: Memory = _BLANK
+        self.context: NDArray[np.float32] = _NO_CONTEXT
+        self._windows = 0
+        self._quiet = 0
+        self._only_silence = True
+
+    def recall_silence(self) -> Score | None:
+        """Return what the model would say to digital silence; None: it has to be asked.
+
+        It is known while nothing but that was heard since the last wipe: always the same windows
+        with the same memories.
+        """
+        known = self._model.silence
+        if self._only_silence and self._windows < len(known):
+            return known[self._windows]
+        return None
+
+    def hear(self, window: Window, score: Score, *, speaking: bool) -> None:
+        """Go on behind a window.
+
+        Args:
+            window: What was heard.
+            score: What the model made of it.
+            speaking: Whether speech was in progress before it; then the memory is not wiped.
+        """
+        self._only_silence = False
+        self.context = window[-CONTEXT_SAMPLES:]
+        self._scored(score, speaking)
+
+    def hear_silence(self, score: Score, *, speaking: bool) -> None:
+        """Go on behind a window of which `recall_silence` knew the score."""
+        self._scored(score, speaking)
+
+    def _scored(self, score: Score, speaking: bool) -> None:
+        self.memory = score.memory
+        self._windows += 1
+        self._quiet = self._quiet + 1 if score.probability < _RESET_BELOW else 0
+        if not speaking and self._windows >= _RESET_WINDOWS and self._quiet >= _RESET_QUIET_WINDOWS:
+            self.wipe()
+
+
+def score_together(
+    model: SileroModel, streams: Sequence[VoiceStream], windows: Sequence[Window]
+) -> list[Score]:
+    """Score the next window of each of some streams, in one call of the model."""
+    samples = np.concatenate(
+        [part for pair in zip(streams, windows, strict=True) for part in (pair[0].context, pair[1])]
+    )
+    memories = np.concatenate([stream.memory for stream in streams], axis=1)
+    probabilities, after = model.run(samples.reshape(len(streams), -1), memories)
+    # A view would keep the memories of all the others as long as one of them is in use.
+    return [
+        Score(probability, after[:, row : row + 1].copy())
+        for row, probability in enumerate(probabilities[:, 0].tolist())
+    ]
+
+
+def silence_by_heart(model: SileroModel) -> tuple[Score, ...]:
+    """Return what the model makes of digital silence, window by window, from a blank memory on.
+
+    As many windows as pass before a silent stream's memory is wiped and all begins again.
+    """
+    scores: list[Score] = []
+    stream = VoiceStream(model)
+    window: Window = np.zeros(WINDOW_SAMPLES, dtype=np.float32)
+    for _ in range(_RESET_WINDOWS):
+        (score,) = score_together(model, [stream], [window])
+        stream.hear(window, score, speaking=True)
+        scores.append(score)
+    return tuple(scores)
+
+
+_BLANK: Memory = np.zeros((2, 1, 128), dtype=np.float32)
+_BLANK.flags.writeable = False
+_NO_CONTEXT: NDArray[np.float32] = np.zeros(CONTEXT_SAMPLES, dtype=np.float32)

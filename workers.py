@@ -1,0 +1,99 @@
+"""Several processes that serve one address: one event loop uses one core.
+
+The workers share nothing but the listening socket. The first one starts alone, so that what stops
+a start is said once; the others follow when it is ready.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+from types import FrameType
+from typing import Any
+
+from loguru import logger
+
+Work = Callable[..., None]
+"""What a worker does: takes the connection by which it says that it is ready, and arguments."""
+
+
+@dataclass
+class _Worker:
+    process: SpawnProcess
+    ready: Connection
+    """Gets one message when the worker can serve."""
+    is_ready: bool = False
+
+
+class _Told(BaseException):
+    """The process has been told to stop."""
+
+
+def run_workers(
+    count: int, work: Work, arguments: tuple[Any, ...], announce: Callable[[str], None]
+) -> int:
+    """Run workers until they are told to stop, or cannot start.
+
+    A worker that dies later is replaced.
+
+    Args:
+        count: How many.
+        work: What each does; it must be importable, and the arguments picklable.
+        arguments: For `work`, behind the connection.
+        announce: Called once with the first worker's message, when all are ready.
+
+    Returns:
+        The exit status.
+    """
+    workers: list[_Worker] = []
+    told = [signal.signal(number, _stop) for number in (signal.SIGINT, signal.SIGTERM)]
+    message, announced = "", False
+    try:
+        workers.append(_start(work, arguments))
+        while True:
+            starting = [worker.ready for worker in workers if not worker.is_ready]
+            wait([*starting, *(worker.process.sentinel for worker in workers)])
+            for worker in [worker for worker in workers if not worker.is_ready]:
+                if worker.ready.poll():
+                    # At the end of the pipe the worker is dying, and has said why.
+                    with suppress(EOFError):
+                        message = message or worker.ready.recv()
+                        worker.is_ready = True
+            for worker in [worker for worker in workers if not worker.process.is_alive()]:
+                if not worker.is_ready or worker.process.exitcode == 0:
+                    return worker.process.exitcode or 0
+                logger.error(f"a worker died (exit status {worker.process.exitcode}): replaced")
+                workers.remove(worker)
+            ready = all(worker.is_ready for worker in workers)
+            if ready and len(workers) == count and not announced:
+                announce(message)
+                announced = True
+            elif ready:
+                workers += [_start(work, arguments) for _ in range(count - len(workers))]
+    except _Told:
+        return 0
+    finally:
+        for number, before in zip((signal.SIGINT, signal.SIGTERM), told, strict=True):
+            signal.signal(number, before)
+        for worker in workers:
+            worker.process.terminate()
+        for worker in workers:
+            worker.process.join()
+
+
+def _start(work: Work, arguments: tuple[Any, ...]) -> _Worker:
+    context = multiprocessing.get_context("spawn")
+    receive, send = context.Pipe(duplex=False)
+    process = context.Process(target=work, args=(send, *arguments))
+    process.start()
+    send.close()
+    return _Worker(process, receive)
+
+
+def _stop(_number: int, _frame: FrameType | None) -> None:
+    raise _Told
