@@ -98,7 +98,9 @@ def refused(capsys: pytest.CaptureFixture[str], *argv: str) -> str:
 def test_what_cannot_work_is_said_in_one_line(
     terminal: list[PushToTalkApp], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert "--url ftp://x is no ws:// or http:// address" in refused(capsys, "--url", "ftp://x")
+    for url in ("ftp://x", "", "ws://", "ws://x:99999", "ws://x:0", "ws://x:http", "ws://[x"):
+        no_address = f"--url '{url}' is no ws:// or http:// address"
+        assert no_address in refused(capsys, "--url", url)
     assert "set OPENAI_API_KEY or give --api-key" in refused(capsys, "--url", "openai")
     assert "nowhere.wav cannot be read: " in refused(capsys, "--wav-in", "nowhere.wav")
     write_wav(tmp_path / "empty.wav", b"")

@@ -9,10 +9,14 @@ import pytest
 from textual.events import AppBlur, Key
 from textual.widget import Widget
 from textual.widgets import Input, OptionList
+from websockets.datastructures import Headers
+from websockets.exceptions import ConnectionClosedError, InvalidStatus
+from websockets.frames import Close
+from websockets.http11 import Response
 
 from terminal_app.key_releases import KeyReleased, KeyReleasesReported
 from terminal_app.link import RETRY_S
-from tests.clients.fake_connection import CLOSED, FakeSocket
+from tests.clients.fake_connection import CLOSED, Event, FakeSocket
 from tests.clients.fake_sound import FakeSound
 from tests.terminal_app.bench import (
     CREATED,
@@ -81,6 +85,42 @@ async def test_waits_grow_until_the_server_is_up() -> None:
         )
         await it.say(CREATED)
         assert it.bar("status").startswith("● connected")
+
+
+async def test_a_refused_session_is_one_line_and_its_waits_grow() -> None:
+    wrong_key = fault("Incorrect API key provided: wro***.", "invalid_api_key")
+    attempts = [FakeSocket() for _ in range(4)]
+    async with bench(*attempts) as it:
+        for attempt, wait in zip(attempts, (1000, 2000, 4000), strict=False):
+            await attempt.say(wrong_key, ConnectionClosedError(Close(3000, "invalid"), None))
+            await it.until(lambda: it.bar("status") == f"○ offline, next try in {wait} s")  # noqa: B023
+            assert it.shown() == [
+                "Error: ws://localhost refused the session: Incorrect API key provided: wro***. "
+                "Give the right key by --api-key or OPENAI_API_KEY."
+            ]
+            await it.press("r")
+
+
+@pytest.mark.parametrize(
+    ("status", "told"),
+    [
+        (401, "ws://localhost refused the API key (HTTP 401). Give the right key by --api-key"),
+        (403, "ws://localhost: no Realtime at this path (HTTP 403), or not for this key."),
+        (404, "ws://localhost: no Realtime at this path (HTTP 404), or not for this key."),
+        (503, "ws://localhost answered HTTP 503 instead of a WebSocket. Is the server running"),
+    ],
+)
+async def test_what_http_says_is_explained(status: int, told: str) -> None:
+    async with bench(InvalidStatus(Response(status, "", Headers()))) as it:
+        await it.until(lambda: it.bar("status").startswith("○ offline"))
+        assert it.shown()[0].startswith(f"Error: {told}")
+
+
+@pytest.mark.parametrize("malformed", [{"type": "error"}, {"type": "error", "error": "no"}])
+async def test_a_refusal_without_a_reason_is_told_too(malformed: Event) -> None:
+    async with bench(FakeSocket()) as it:
+        await it.say(malformed, CLOSED)
+        assert it.shown() == ["Error: ws://localhost refused the session: without a reason."]
 
 
 async def test_the_wait_ends_by_itself() -> None:
