@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from functools import partial
 from typing import Any, ClassVar
 
 from textual import constants
@@ -137,10 +141,12 @@ class PushToTalkApp(App[None]):
         yield KeyFooter()
 
     def on_mount(self) -> None:
-        """Connect."""
+        """Connect. When the app is told to end, the terminal is left as it was."""
         if self._note:
             self.show_text("note", "note", self._note)
-        self.run_worker(self.client.run())
+        self.run_worker(self.client.run)
+        with suppress(NotImplementedError):  # Windows
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self.exit)
 
     # Keys.
 
@@ -158,13 +164,13 @@ class PushToTalkApp(App[None]):
 
     def action_record(self) -> None:
         """Start to record, or send the recording."""
-        self._do(self.client.toggle_recording())
+        self._do(self.client.toggle_recording)
 
     def action_hold(self) -> None:
         """Record until the key is let go; a held key is pressed again and again."""
         if not self._holding:
             self._holding = True
-            self._do(self.client.begin_recording())
+            self._do(self.client.begin_recording)
 
     def on_key_releases_reported(self, _: KeyReleasesReported) -> None:
         """Offer to hold a key."""
@@ -182,7 +188,7 @@ class PushToTalkApp(App[None]):
 
     def action_hands_free(self) -> None:
         """Let the server decide when to answer, or no longer."""
-        self._do(self.client.toggle_hands_free())
+        self._do(self.client.toggle_hands_free)
 
     def action_mute(self) -> None:
         """Silence the microphone, or no longer."""
@@ -191,7 +197,7 @@ class PushToTalkApp(App[None]):
     def action_interrupt(self) -> None:
         """Stop the answer and leave the input line."""
         self.screen.set_focus(self._conversation)
-        self._do(self.client.interrupt())
+        self._do(self.client.interrupt)
 
     def action_type(self) -> None:
         """Go to the input line, at once: `focus` would let keys that are typed fast go astray."""
@@ -213,17 +219,15 @@ class PushToTalkApp(App[None]):
             self.show_text("devices", "problem", str(error))
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Send a typed message. Offline it stays, to be sent later."""
+        """Send a typed message."""
         text = event.value.strip()
         if text:
-            self._do(self.client.send_text(text))
-        if self._link.state == "connected":
-            event.input.clear()
+            self._do(partial(self.client.send_text, text))
 
     def _let_go(self) -> None:
         if self._holding:
             self._holding = False
-            self._do(self.client.finish_recording())
+            self._do(self.client.finish_recording)
 
     async def _use_device(self, direction: Direction, device: int | None) -> str:
         try:
@@ -235,8 +239,8 @@ class PushToTalkApp(App[None]):
             return str(error)
         return ""
 
-    def _do(self, action: Coroutine[Any, Any, None]) -> None:
-        """Let the client act while the screen goes on."""
+    def _do(self, action: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Let the client act while the screen goes on. After the end it acts no more."""
         self.run_worker(action)
 
     # What is shown.
@@ -244,6 +248,7 @@ class PushToTalkApp(App[None]):
     def show_link(self, link: Link) -> None:
         """Show whether there is a connection."""
         self._link = link
+        self._text.kept = link.state != "connected"  # what is typed offline is sent later
         if link.state != "connected":
             self._session = None
         self._show_status()

@@ -9,6 +9,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
+from textual.events import Key
 from textual.geometry import Size
 from textual.reactive import reactive
 from textual.widget import Widget
@@ -100,12 +101,27 @@ class LevelMeter(Widget):
 
 
 class MessageInput(Input):
-    """Where messages are typed."""
+    """Where messages are typed. What is sent leaves the line, unless it is `kept`."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "submit", "Send", key_display="Enter"),
-        Binding("tab", "app.focus_next", "Keys", key_display="Tab"),
+        # Before the keys after it, which are not for the line.
+        Binding("tab", "app.focus_next", "Keys", key_display="Tab", priority=True),
     ]
+    kept = False
+
+    async def on_key(self, event: Key) -> None:
+        """Send at Enter, in turn: a binding would be found after the keys that follow."""
+        if event.key == "enter":
+            event.stop()
+            event.prevent_default()
+            await self.action_submit()
+
+    async def action_submit(self) -> None:
+        """Send the line."""
+        await super().action_submit()
+        if not self.kept:
+            self.clear()
 
 
 class Keys(Widget):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import signal
 import sys
 
 import pytest
@@ -176,6 +178,40 @@ async def test_who_types_fast_types_into_the_line() -> None:
         await it.pilot.pause()
         assert it.app.query_one(Input).value == "mq"
         assert it.bar("input") == "● recording, K sends"
+
+
+async def test_lines_that_are_typed_fast_are_sent_one_by_one() -> None:
+    async with session() as it:
+        for key in ("slash", "a", "b", "enter", "c", "enter", "d", "tab", "k"):
+            it.app.post_message(Key(key, key if len(key) == 1 else None))
+        await it.socket.until("conversation.item.create", 2)
+        created = [e for e in it.socket.sent if e["type"] == "conversation.item.create"]
+        assert [event["item"]["content"][0]["text"] for event in created] == ["ab", "c"]
+        await it.until(lambda: it.bar("input") == "● recording, K sends")
+        assert it.app.query_one(Input).value == "d"
+
+
+async def test_quitting_right_after_another_key_is_quiet(
+    recwarn: pytest.WarningsRecorder,
+) -> None:
+    async with session() as it:
+        for key in ("k", "q"):
+            it.app.post_message(Key(key, key))
+        await it.until(lambda: it.app.return_code == 0)
+    gc.collect()
+    assert not [warning.message for warning in recwarn if warning.category is RuntimeWarning]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
+async def test_the_app_ends_in_order_when_it_is_told_to() -> None:
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        async with session() as it:
+            signal.raise_signal(signal.SIGTERM)
+            async with asyncio.timeout(10):
+                await it.until(lambda: not it.app.is_running)
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 async def test_ctrl_q_quits_while_typing() -> None:
