@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from textual import constants
 from textual.app import App, ComposeResult
@@ -17,6 +17,7 @@ from textual.content import Content
 from textual.driver import Driver
 from textual.events import AppBlur
 from textual.widgets import Input, Static
+from textual.worker import WorkType
 
 from sound_devices import Direction, list_devices
 from terminal_app.client import RealtimeClient
@@ -24,7 +25,14 @@ from terminal_app.device_dialog import DeviceDialog
 from terminal_app.key_releases import KeyReleased, KeyReleasesReported
 from terminal_app.sound import SoundMaker
 from terminal_app.view import InputState, Latency, Link, SessionInfo, View, Who
-from terminal_app.widgets import QUIET_DBFS, Conversation, KeyFooter, LevelMeter, MessageInput
+from terminal_app.widgets import (
+    QUIET_DBFS,
+    Conversation,
+    KeyFooter,
+    LevelMeter,
+    MessageInput,
+    Rows,
+)
 
 LINKS: dict[str, tuple[str, str]] = {
     "connecting": ("◌ connecting", "$text-warning"),
@@ -51,7 +59,8 @@ class PushToTalkApp(App[None]):
     ENABLE_COMMAND_PALETTE = False
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (80, "-usual"), (110, "-wide")]  # noqa: RUF012
     CSS = """
-    #status { height: auto; padding: 0 1; background: $panel; }
+    Rows { height: auto; }
+    #status { padding: 0 1; background: $panel; }
     #conversation { height: 1fr; padding: 0 1; scrollbar-size-vertical: 1; }
     Line { height: auto; max-width: 120; }
     Line.you { margin-top: 1; }
@@ -73,7 +82,6 @@ class PushToTalkApp(App[None]):
     .-narrow #latency-short { display: block; }
     #text { background: $surface; padding: 0 1; }
     KeyFooter { height: auto; padding: 0 1; layout: vertical; }
-    Keys { height: auto; link-style: none; link-color: $foreground; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("k,K", "record", "Talk", key_display="K"),
@@ -114,7 +122,7 @@ class PushToTalkApp(App[None]):
         self._reports_releases = False
         self._holding = False  # the key to hold is down
         self._conversation, self._level = Conversation(), LevelMeter(id="level")
-        self._status, self._input = Static(id="status"), Static(id="input")
+        self._status, self._input = Rows(" · ", id="status"), Static(id="input")
         self._text = MessageInput(placeholder=PLACEHOLDER, id="text", compact=True)
         self._latency = Static(id="latency", classes="latency")
         self._latency_short = Static(id="latency-short", classes="latency")
@@ -144,7 +152,7 @@ class PushToTalkApp(App[None]):
         """Connect. When the app is told to end, the terminal is left as it was."""
         if self._note:
             self.show_text("note", "note", self._note)
-        self.run_worker(self.client.run)
+        self._do(self.client.run)
         with suppress(NotImplementedError):  # Windows
             asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self.exit)
 
@@ -239,7 +247,7 @@ class PushToTalkApp(App[None]):
             return str(error)
         return ""
 
-    def _do(self, action: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    def _do(self, action: WorkType[None]) -> None:
         """Let the client act while the screen goes on. After the end it acts no more."""
         self.run_worker(action)
 
@@ -312,4 +320,4 @@ class PushToTalkApp(App[None]):
         if self._session is not None:
             parts += [Content(self._session.id), Content(self._session.model)]
             parts.append(Content(f"voice {self._session.voice}"))
-        self._status.update(Content(" · ").join(parts))
+        self._status.show(parts)

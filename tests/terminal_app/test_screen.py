@@ -239,7 +239,7 @@ async def test_keys_work_with_shift_and_caps_lock() -> None:
 
 async def test_a_key_in_the_footer_can_be_clicked() -> None:
     async with session() as it:
-        await it.pilot.click("Keys", offset=(1, 0))
+        await it.pilot.click("KeyFooter Rows", offset=(1, 0))
         await it.pilot.pause()
         assert it.bar("input") == "● recording, K sends"
 
@@ -298,6 +298,30 @@ async def test_everything_fits(size: tuple[int, int]) -> None:
             assert text in shown
         wide = "from sending to first audio" in shown
         assert wide == (size[0] >= 80)
+
+
+async def test_a_narrow_status_breaks_between_its_parts() -> None:
+    async with bench(FakeSocket(), size=(60, 20)) as it:
+        told = {**CREATED["session"], "id": "sess_" + "x" * 21}
+        await it.say({**CREATED, "session": told})
+        await it.until(lambda: "voice" in it.bar("status"))
+        assert it.bar("status").splitlines() == [
+            f"● connected · {told['id']} · gpt-realtime",
+            "voice marin",
+        ]
+        assert it.app.query_one("#status").size.height == 2
+
+
+@pytest.mark.parametrize("theme", ["textual-dark", "textual-light"])
+async def test_keys_in_the_footer_stand_out(theme: str) -> None:
+    async with session() as it:
+        it.app.theme = theme
+        await it.footer_becomes("K Talk")
+        await it.pilot.pause()
+        y = it.app.query_one("KeyFooter Rows").region.y
+        row = list(it.app.screen._compositor.render_strips()[y])
+        styles = {segment.text.strip(): segment.style for segment in row if segment.style}
+        assert styles["K"].color != styles["Talk"].color
 
 
 async def test_a_long_conversation_follows_its_end_until_it_is_scrolled() -> None:
