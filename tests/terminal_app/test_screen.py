@@ -1,4 +1,4 @@
-"""The screen: connection, keys, sizes, themes, devices."""
+"""The screen: keys, sizes, themes."""
 
 from __future__ import annotations
 
@@ -10,21 +10,14 @@ import sys
 import pytest
 from textual.events import AppBlur, Key
 from textual.widget import Widget
-from textual.widgets import Input, OptionList
-from websockets.datastructures import Headers
-from websockets.exceptions import ConnectionClosedError, InvalidStatus
-from websockets.frames import Close
-from websockets.http11 import Response
+from textual.widgets import Input
 
 from terminal_app.key_releases import KeyReleased, KeyReleasesReported
-from terminal_app.link import RETRY_S
-from tests.clients.fake_connection import CLOSED, Event, FakeSocket
-from tests.clients.fake_sound import FakeSound
+from tests.clients.fake_connection import FakeSocket
 from tests.terminal_app.bench import (
     CREATED,
     INPUT,
     PCM,
-    begun,
     bench,
     done,
     fault,
@@ -36,108 +29,6 @@ from tests.terminal_app.bench import (
 
 KEYS = "K Talk  V Hands-free  M Mute  Esc Stop  / Type  D Devices  T Theme  Q Quit"
 SIZES = [(60, 20), (80, 24), (132, 50), (300, 60)]
-
-
-async def test_a_lost_connection_ends_the_recording_and_comes_back() -> None:
-    first, second = FakeSocket(), FakeSocket()
-    async with bench(first, second) as it:
-        assert it.bar("status") == "◌ connecting"
-        await it.say(CREATED)
-        await it.record()
-        await it.say(CLOSED)
-        assert it.bar("status") == "○ offline, next try in 1000 s"
-        assert it.shown() == ["Error: ws://localhost closed the connection."]
-        assert it.microphone.calls[-1] == "close"
-        await it.press("slash", "a", "enter", "escape")
-        not_sent = "Error: Not sent: there is no connection. R tries to connect now."
-        assert it.shown()[-1] == not_sent
-        assert it.app.query_one(Input).value == "a"  # to be sent later
-        for key in ("k", "v"):
-            await it.press(key)
-            assert it.shown()[-1] == not_sent
-        await it.footer_becomes("R Reconnect")
-        await it.press("r")
-        await second.say(CREATED)
-        await it.pilot.pause()
-        again = "Connected again. The server knows nothing of what was said before."
-        assert it.shown()[-1] == again
-        assert it.bar("status").startswith("● connected · sess_1")
-        await it.until(lambda: it.footer() == KEYS)
-
-
-async def test_an_answer_ends_with_its_connection() -> None:
-    async with bench(FakeSocket(), FakeSocket()) as it:
-        await it.say(CREATED)
-        await it.answered(says("A long"), sounds(PCM))
-        it.speaker.pull(2400)
-        await it.say(CLOSED)
-        assert it.speaker.calls[-1] == "abort"
-        assert it.shown()[0] == "Assistant: A long [interrupted after 0.1 s]"
-
-
-async def test_waits_grow_until_the_server_is_up() -> None:
-    down = ConnectionRefusedError(111, "Connect call failed")
-    async with bench(*[down] * 8, FakeSocket()) as it:
-        for wait in (1000, 2000, 4000, 8000, 16000, 30000, 30000, 30000):
-            await it.until(lambda: it.bar("status") == f"○ offline, next try in {wait} s")  # noqa: B023
-            await it.press("r")
-        assert len(it.shown()) == 1
-        assert it.shown()[0].startswith(
-            "Error: Cannot connect to ws://localhost: connection refused. Is the server running"
-        )
-        await it.say(CREATED)
-        assert it.bar("status").startswith("● connected")
-
-
-async def test_a_refused_session_is_one_line_and_its_waits_grow() -> None:
-    wrong_key = fault("Incorrect API key provided: wro***.", "invalid_api_key")
-    attempts = [FakeSocket() for _ in range(4)]
-    async with bench(*attempts) as it:
-        for attempt, wait in zip(attempts, (1000, 2000, 4000), strict=False):
-            await attempt.say(wrong_key, ConnectionClosedError(Close(3000, "invalid"), None))
-            await it.until(lambda: it.bar("status") == f"○ offline, next try in {wait} s")  # noqa: B023
-            assert it.shown() == [
-                "Error: ws://localhost refused the session: Incorrect API key provided: wro***. "
-                "Give the right key by --api-key or OPENAI_API_KEY."
-            ]
-            await it.press("r")
-
-
-@pytest.mark.parametrize(
-    ("status", "told"),
-    [
-        (401, "ws://localhost refused the API key (HTTP 401). Give the right key by --api-key"),
-        (403, "ws://localhost: no Realtime at this path (HTTP 403), or not for this key."),
-        (404, "ws://localhost: no Realtime at this path (HTTP 404), or not for this key."),
-        (503, "ws://localhost answered HTTP 503 instead of a WebSocket. Is the server running"),
-    ],
-)
-async def test_what_http_says_is_explained(status: int, told: str) -> None:
-    async with bench(InvalidStatus(Response(status, "", Headers()))) as it:
-        await it.until(lambda: it.bar("status").startswith("○ offline"))
-        assert it.shown()[0].startswith(f"Error: {told}")
-
-
-@pytest.mark.parametrize("malformed", [{"type": "error"}, {"type": "error", "error": "no"}])
-async def test_a_refusal_without_a_reason_is_told_too(malformed: Event) -> None:
-    async with bench(FakeSocket()) as it:
-        await it.say(malformed, CLOSED)
-        assert it.shown() == ["Error: ws://localhost refused the session: without a reason."]
-
-
-async def test_the_wait_ends_by_itself() -> None:
-    async with bench(OSError("unreachable"), FakeSocket(), retry_s=RETRY_S) as it:
-        await it.socket.say(CREATED)  # handled after a second
-        await it.pilot.pause()
-        assert it.bar("status").startswith("● connected")
-
-
-async def test_a_server_of_another_kind_is_named() -> None:
-    async with bench(FakeSocket()) as it:
-        await it.say(ValueError("Expecting value"))
-        not_json = "ws://localhost sent something that is not JSON. Is it Realtime?"
-        assert it.shown() == [f"Error: {not_json}"]
-        assert it.bar("status").startswith("○ offline")
 
 
 async def test_quitting_while_recording_releases_the_microphone() -> None:
@@ -362,113 +253,3 @@ def contrast(widget: Widget) -> float:
     """How much brighter or darker than its background a text is."""
     _, _, background, color = widget.colors
     return abs((background + color).brightness - background.brightness)
-
-
-class SoundDevices:
-    """Stands in for the `sounddevice` module: two devices of each kind, one of them broken."""
-
-    class PortAudioError(Exception):
-        """As raised by the module."""
-
-    class default:  # noqa: D106
-        hostapi = 0
-        device = (0, 1)
-
-    def __init__(self) -> None:
-        self.opened: list[tuple[str, object]] = []
-        self.streams: list[FakeSound] = []
-
-    def query_devices(self) -> list[dict[str, object]]:
-        def device(name: str, inputs: int, outputs: int) -> dict[str, object]:
-            channels = {"max_input_channels": inputs, "max_output_channels": outputs}
-            return {"name": name, "hostapi": 0, **channels}
-
-        return [device("Desk [1]", 1, 0), device("Ears", 0, 2), device("Set", 1, 2)]
-
-    def _open(self, direction: str, callback: object, device: object) -> FakeSound:
-        self.opened.append((direction, device))
-        if device == 0:
-            raise self.PortAudioError("Device\nunavailable")
-        self.streams.append(FakeSound().open(callback))  # type: ignore[arg-type]
-        return self.streams[-1]
-
-    def RawInputStream(self, *, callback: object, device: object, **_: object) -> FakeSound:
-        return self._open("input", callback, device)
-
-    def RawOutputStream(self, *, callback: object, device: object, **_: object) -> FakeSound:
-        return self._open("output", callback, device)
-
-
-async def test_devices_are_chosen_in_the_app(monkeypatch: pytest.MonkeyPatch) -> None:
-    module = SoundDevices()
-    monkeypatch.setitem(sys.modules, "sounddevice", module)
-    async with session(speaker=False) as it:
-        await it.press("d")
-        lists = it.app.screen.query(OptionList)
-        offered = [[str(option.prompt) for option in each.options] for each in lists]
-        assert offered == [
-            ["System default", "Desk [1]  (0)", "Set  (2)"],
-            ["System default", "Ears  (1)", "Set  (2)"],
-        ]
-        await it.press("down", "enter")
-        outcome = it.app.screen.query_one("#outcome")
-        assert str(outcome.render()).startswith("No sound input '0': Device unavailable. ")
-        await it.press("down", "enter")
-        assert str(outcome.render()) == "Input: Set  (2)."
-        await it.press("tab", "down", "enter")
-        assert str(outcome.render()) == "Output: Ears  (1)."
-        await it.socket.until("session.update", 2)
-        assert it.socket.sent[-1]["session"]["output_modalities"] == ["audio"]
-        await it.press("escape", "k")
-        assert module.opened == [("input", 0), ("input", 2), ("output", 1), ("input", 2)]
-        module.streams[-1].push(PCM)
-        await it.press("k")
-        await it.socket.until("response.create")
-        assert it.appended() == PCM
-        await it.say(begun(), sounds(PCM))
-        assert module.streams[1].pull(4800) == PCM
-
-
-async def test_events_come_while_devices_are_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "sounddevice", SoundDevices())
-    async with bench(FakeSocket(), FakeSocket()) as it:
-        await it.say(CREATED)
-        await it.press("d")
-        await it.say(begun(), says("Hello"), CLOSED)
-        await it.press("d")
-        assert it.shown()[0] == "Assistant: Hello [interrupted]"
-
-
-async def test_without_portaudio_devices_are_not_offered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "sounddevice", None)
-    async with session() as it:
-        await it.press("d")
-        assert it.shown() == ["Error: No sound: 'sounddevice' is missing. pip install sounddevice."]
-
-
-async def test_a_new_loudspeaker_replaces_the_old_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    module = SoundDevices()
-    monkeypatch.setitem(sys.modules, "sounddevice", module)
-    async with session() as it:
-        await it.answered(sounds(PCM))
-        it.speaker.pull(2400)
-        await it.press("d", "tab", "enter")
-        await it.socket.until("conversation.item.truncate")
-        assert it.truncated() == [("item_a", 100)]
-        assert it.speaker.calls[-2:] == ["abort", "close"]
-        assert module.streams[0].running
-        assert it.socket.kinds().count("session.update") == 1  # it has been sound all along
-
-
-async def test_a_new_microphone_takes_over_hands_free(monkeypatch: pytest.MonkeyPatch) -> None:
-    module = SoundDevices()
-    monkeypatch.setitem(sys.modules, "sounddevice", module)
-    async with session() as it:
-        await it.press("v")
-        await it.socket.until("session.update", 2)
-        await it.press("d", "enter", "escape")
-        assert it.microphone.calls[-1] == "close"
-        assert module.streams[-1].running
-        async with asyncio.timeout(10):
-            module.streams[-1].push(PCM)
-            await it.socket.until(f"{INPUT}.append")
