@@ -92,8 +92,10 @@ def read_wav(path: str | Path, rate: int = WIRE_RATE) -> bytes:
                 raise ValueError(f"{path}: only 16-bit WAV files can be read; convert it first.")
             channels, from_rate = file.getnchannels(), file.getframerate()
             pcm = file.readframes(file.getnframes())
-    except wave.Error as error:
-        raise ValueError(f"{path} is not a PCM WAV file ({error}).") from error
+    except (wave.Error, EOFError) as error:
+        reason = str(error) or "it is cut off"
+        raise ValueError(f"{path} is not a PCM WAV file ({reason}).") from error
+    pcm = pcm[: len(pcm) - len(pcm) % (BYTES_PER_SAMPLE * channels)]  # of one that is cut off
     if channels > 1:
         frames = np.frombuffer(pcm, dtype="<i2").reshape(-1, channels)
         pcm = frames.mean(axis=1).astype("<i2").tobytes()

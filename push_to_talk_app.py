@@ -115,7 +115,9 @@ def read_speech(path: str) -> bytes:
     """
     try:
         pcm = read_wav(path)
-    except (OSError, ValueError, EOFError) as error:
+    except OSError as error:
+        raise ClientError(f"--wav-in {path} cannot be read: {error.strerror}.") from error
+    except ValueError as error:
         raise ClientError(f"--wav-in {path} cannot be read: {error}") from error
     if not pcm:
         raise ClientError(f"--wav-in {path} holds no audio; record a sentence.")
@@ -131,8 +133,10 @@ def read_tools(path: str) -> list[dict[str, Any]]:
     try:
         with open(path, encoding="utf-8") as file:
             tools = json.load(file)
-    except (OSError, ValueError) as error:
-        raise ClientError(f"--tools {path} cannot be read: {error}") from error
+    except OSError as error:
+        raise ClientError(f"--tools {path} cannot be read: {error.strerror}.") from error
+    except ValueError as error:
+        raise ClientError(f"--tools {path} is no JSON: {error}.") from error
     if not isinstance(tools, list) or not all(isinstance(tool, dict) for tool in tools):
         example = '[{"type": "function", "name": …, "description": …, "parameters": {…}}]'
         raise ClientError(f"--tools {path} is no list of tools; write {example}.")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from openai import AsyncOpenAI, OpenAIError
 from openai.resources.realtime.realtime import AsyncRealtimeConnection
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
+KEY_REMEDY = "Give the right key by --api-key or OPENAI_API_KEY."
 LOCAL_URL = "ws://localhost:8000/v1/realtime"
 DEFAULT_MODEL = "gpt-realtime"
 
@@ -24,9 +26,15 @@ class ClientError(Exception):
 
 def make_client(url: str, api_key: str) -> AsyncOpenAI:
     """Build an SDK client for a Realtime address given as ws, wss, http or https URL."""
-    parts = urlsplit(url if "://" in url else f"ws://{url}")
-    if parts.scheme not in ("ws", "wss", "http", "https") or not parts.netloc:
-        raise ClientError(f"--url {url} is no ws:// or http:// address; try {LOCAL_URL}.")
+    try:
+        parts = urlsplit(url if "://" in url else f"ws://{url}")
+        if parts.scheme not in ("ws", "wss", "http", "https") or not parts.hostname:
+            raise ValueError
+        if parts.port == 0:  # one that is no number or too large raises by itself
+            raise ValueError
+    except ValueError:
+        told = f"--url '{url}' is no ws:// or http:// address; try {LOCAL_URL}."
+        raise ClientError(told) from None
     path = parts.path.rstrip("/").removesuffix("/realtime") if parts.path.strip("/") else "/v1"
     secure = "s" if parts.scheme in ("wss", "https") else ""
     websocket, http = (
@@ -47,9 +55,20 @@ def explain(error: Exception, url: str) -> str:
         return f"{url} closed the connection: {reason}."
     if isinstance(error, InvalidStatus):
         status = error.response.status_code
-        if status in (401, 403):
-            return f"{url} refused the API key (HTTP {status}). Give the right one by --api-key."
+        if status == 401:
+            return f"{url} refused the API key (HTTP 401). {KEY_REMEDY}"
+        if status in (403, 404):
+            reason = f"no Realtime at this path (HTTP {status}), or not for this key"
+            return f"{url}: {reason}. The path is mostly /v1/realtime; check --url and --api-key."
         return f"{url} answered HTTP {status} instead of a WebSocket. {remedy}"
     refused = isinstance(error, ConnectionRefusedError) or "Connect call failed" in str(error)
     reason = "connection refused" if refused else str(error) or type(error).__name__
     return f"Cannot connect to {url}: {reason}. {remedy}"
+
+
+def explain_refusal(event: Any, url: str) -> str:
+    """Say in one line what a server has against a session: its first event is this `error`."""
+    error = getattr(event, "error", None)
+    reason = str(getattr(error, "message", None) or "without a reason").rstrip(".")
+    remedy = f" {KEY_REMEDY}" if getattr(error, "code", None) == "invalid_api_key" else ""
+    return f"{url} refused the session: {reason}.{remedy}"

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
-from typing import Any, ClassVar
+import asyncio
+import signal
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from typing import ClassVar
 
 from textual import constants
 from textual.app import App, ComposeResult
@@ -13,6 +17,7 @@ from textual.content import Content
 from textual.driver import Driver
 from textual.events import AppBlur
 from textual.widgets import Input, Static
+from textual.worker import WorkType
 
 from sound_devices import Direction, list_devices
 from terminal_app.client import RealtimeClient
@@ -20,7 +25,14 @@ from terminal_app.device_dialog import DeviceDialog
 from terminal_app.key_releases import KeyReleased, KeyReleasesReported
 from terminal_app.sound import SoundMaker
 from terminal_app.view import InputState, Latency, Link, SessionInfo, View, Who
-from terminal_app.widgets import QUIET_DBFS, Conversation, KeyFooter, LevelMeter, MessageInput
+from terminal_app.widgets import (
+    QUIET_DBFS,
+    Conversation,
+    KeyFooter,
+    LevelMeter,
+    MessageInput,
+    Rows,
+)
 
 LINKS: dict[str, tuple[str, str]] = {
     "connecting": ("◌ connecting", "$text-warning"),
@@ -47,7 +59,8 @@ class PushToTalkApp(App[None]):
     ENABLE_COMMAND_PALETTE = False
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (80, "-usual"), (110, "-wide")]  # noqa: RUF012
     CSS = """
-    #status { height: auto; padding: 0 1; background: $panel; }
+    Rows { height: auto; }
+    #status { padding: 0 1; background: $panel; }
     #conversation { height: 1fr; padding: 0 1; scrollbar-size-vertical: 1; }
     Line { height: auto; max-width: 120; }
     Line.you { margin-top: 1; }
@@ -69,7 +82,6 @@ class PushToTalkApp(App[None]):
     .-narrow #latency-short { display: block; }
     #text { background: $surface; padding: 0 1; }
     KeyFooter { height: auto; padding: 0 1; layout: vertical; }
-    Keys { height: auto; link-style: none; link-color: $foreground; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("k,K", "record", "Talk", key_display="K"),
@@ -110,7 +122,7 @@ class PushToTalkApp(App[None]):
         self._reports_releases = False
         self._holding = False  # the key to hold is down
         self._conversation, self._level = Conversation(), LevelMeter(id="level")
-        self._status, self._input = Static(id="status"), Static(id="input")
+        self._status, self._input = Rows(" · ", id="status"), Static(id="input")
         self._text = MessageInput(placeholder=PLACEHOLDER, id="text", compact=True)
         self._latency = Static(id="latency", classes="latency")
         self._latency_short = Static(id="latency-short", classes="latency")
@@ -137,10 +149,12 @@ class PushToTalkApp(App[None]):
         yield KeyFooter()
 
     def on_mount(self) -> None:
-        """Connect."""
+        """Connect. When the app is told to end, the terminal is left as it was."""
         if self._note:
             self.show_text("note", "note", self._note)
-        self.run_worker(self.client.run())
+        self._do(self.client.run)
+        with suppress(NotImplementedError):  # Windows
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self.exit)
 
     # Keys.
 
@@ -158,13 +172,13 @@ class PushToTalkApp(App[None]):
 
     def action_record(self) -> None:
         """Start to record, or send the recording."""
-        self._do(self.client.toggle_recording())
+        self._do(self.client.toggle_recording)
 
     def action_hold(self) -> None:
         """Record until the key is let go; a held key is pressed again and again."""
         if not self._holding:
             self._holding = True
-            self._do(self.client.begin_recording())
+            self._do(self.client.begin_recording)
 
     def on_key_releases_reported(self, _: KeyReleasesReported) -> None:
         """Offer to hold a key."""
@@ -182,7 +196,7 @@ class PushToTalkApp(App[None]):
 
     def action_hands_free(self) -> None:
         """Let the server decide when to answer, or no longer."""
-        self._do(self.client.toggle_hands_free())
+        self._do(self.client.toggle_hands_free)
 
     def action_mute(self) -> None:
         """Silence the microphone, or no longer."""
@@ -191,7 +205,7 @@ class PushToTalkApp(App[None]):
     def action_interrupt(self) -> None:
         """Stop the answer and leave the input line."""
         self.screen.set_focus(self._conversation)
-        self._do(self.client.interrupt())
+        self._do(self.client.interrupt)
 
     def action_type(self) -> None:
         """Go to the input line, at once: `focus` would let keys that are typed fast go astray."""
@@ -213,17 +227,15 @@ class PushToTalkApp(App[None]):
             self.show_text("devices", "problem", str(error))
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Send a typed message. Offline it stays, to be sent later."""
+        """Send a typed message."""
         text = event.value.strip()
         if text:
-            self._do(self.client.send_text(text))
-        if self._link.state == "connected":
-            event.input.clear()
+            self._do(partial(self.client.send_text, text))
 
     def _let_go(self) -> None:
         if self._holding:
             self._holding = False
-            self._do(self.client.finish_recording())
+            self._do(self.client.finish_recording)
 
     async def _use_device(self, direction: Direction, device: int | None) -> str:
         try:
@@ -235,8 +247,8 @@ class PushToTalkApp(App[None]):
             return str(error)
         return ""
 
-    def _do(self, action: Coroutine[Any, Any, None]) -> None:
-        """Let the client act while the screen goes on."""
+    def _do(self, action: WorkType[None]) -> None:
+        """Let the client act while the screen goes on. After the end it acts no more."""
         self.run_worker(action)
 
     # What is shown.
@@ -244,6 +256,7 @@ class PushToTalkApp(App[None]):
     def show_link(self, link: Link) -> None:
         """Show whether there is a connection."""
         self._link = link
+        self._text.kept = link.state != "connected"  # what is typed offline is sent later
         if link.state != "connected":
             self._session = None
         self._show_status()
@@ -307,4 +320,4 @@ class PushToTalkApp(App[None]):
         if self._session is not None:
             parts += [Content(self._session.id), Content(self._session.model)]
             parts.append(Content(f"voice {self._session.voice}"))
-        self._status.update(Content(" · ").join(parts))
+        self._status.show(parts)

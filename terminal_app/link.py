@@ -10,7 +10,7 @@ from openai.resources.realtime.realtime import AsyncRealtimeConnection
 from openai.types.realtime import RealtimeServerEvent
 from websockets.exceptions import ConnectionClosedOK
 
-from realtime_client import LOST, Connect, explain
+from realtime_client import LOST, Connect, explain, explain_refusal
 from terminal_app.view import Link, View
 
 RETRY_S = (1, 30)
@@ -66,15 +66,20 @@ class KeptConnection:
         """
         wait_s, sessions = self._first_s, 0
         while True:
-            answered = False
+            answered, refusal = False, ""
             self._view.show_link(Link("connecting"))
             reason = f"{self._url} closed the connection."
             try:
                 async with self._connect() as self._connection:
                     while True:
                         event = await self._connection.recv()
-                        answered = True
-                        await handle(event, self._connection)
+                        if not answered and getattr(event, "type", None) == "error":
+                            # It opens no session, and is about to close the connection.
+                            refusal = explain_refusal(event, self._url)
+                            self._view.show_text(f"outage {sessions}", "problem", refusal)
+                        else:
+                            answered = True
+                            await handle(event, self._connection)
             except ConnectionClosedOK:
                 pass
             except LOST as error:
@@ -87,7 +92,7 @@ class KeptConnection:
             if answered:
                 wait_s, sessions = self._first_s, sessions + 1
             # Attempts that fail one after the other share a line.
-            self._view.show_text(f"outage {sessions}", "problem", reason)
+            self._view.show_text(f"outage {sessions}", "problem", refusal or reason)
             await self._wait(wait_s)
             wait_s = min(2 * wait_s, self._longest_s)
 

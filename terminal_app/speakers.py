@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import time
 import wave
+from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -71,7 +72,13 @@ class WavRecorder:
         self._file.setnchannels(1)
         self._file.setsampwidth(BYTES_PER_SAMPLE)
         self._file.setframerate(WIRE_RATE)
-        self._file.writeframes(b"")
+        try:
+            self._file.writeframes(b"")
+        except OSError:
+            with suppress(OSError):
+                self._file.close()  # else Python tries it later, and complains on the screen
+            self._disk.close()
+            raise
         self._blocks = SimpleQueue[bytes | None]()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()

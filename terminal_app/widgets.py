@@ -9,6 +9,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
+from textual.events import Key
 from textual.geometry import Size
 from textual.reactive import reactive
 from textual.widget import Widget
@@ -100,41 +101,60 @@ class LevelMeter(Widget):
 
 
 class MessageInput(Input):
-    """Where messages are typed."""
+    """Where messages are typed. What is sent leaves the line, unless it is `kept`."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "submit", "Send", key_display="Enter"),
-        Binding("tab", "app.focus_next", "Keys", key_display="Tab"),
+        # Before the keys after it, which are not for the line.
+        Binding("tab", "app.focus_next", "Keys", key_display="Tab", priority=True),
     ]
+    kept = False
+
+    async def on_key(self, event: Key) -> None:
+        """Send at Enter, in turn: a binding would be found after the keys that follow."""
+        if event.key == "enter":
+            event.stop()
+            event.prevent_default()
+            await self.action_submit()
+
+    async def action_submit(self) -> None:
+        """Send the line."""
+        await super().action_submit()
+        if not self.kept:
+            self.clear()
 
 
-class Keys(Widget):
-    """Keys and what they do, in as many rows as they need."""
+class Rows(Widget):
+    """Parts side by side, in as many rows as they need; none is torn apart."""
 
-    GAP = 2
+    def __init__(self, gap: str, parts: Sequence[Content] = (), id: str | None = None) -> None:
+        """Show these, with `gap` between two in a row."""
+        super().__init__(id=id)
+        self.auto_links = False  # a link keeps the colours it has
+        self._gap, self._parts = gap, parts
 
-    def __init__(self, keys: Sequence[Content]) -> None:
-        """Show these."""
-        super().__init__()
-        self._keys = keys
+    def show(self, parts: Sequence[Content]) -> None:
+        """Show others."""
+        self._parts = parts
+        self.refresh(layout=True)
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """Say how many rows are needed at a width."""
         return len(self._rows(width))
 
     def render(self) -> Content:
-        """Write the keys."""
+        """Write the parts."""
         return Content("\n").join(self._rows(self.size.width))
 
     def _rows(self, width: int) -> list[Content]:
         rows = [Content()]
-        for key in self._keys:
+        for part in self._parts:
             if not rows[-1]:
-                rows[-1] = key
-            elif rows[-1].cell_length + self.GAP + key.cell_length <= width:
-                rows[-1] = rows[-1] + " " * self.GAP + key
+                rows[-1] = part
+            elif rows[-1].cell_length + len(self._gap) + part.cell_length <= width:
+                rows[-1] = rows[-1] + self._gap + part
             else:
-                rows.append(key)
+                rows.append(part)
         return rows
 
 
@@ -147,8 +167,8 @@ class KeyFooter(Footer):
         for _, binding, enabled, _ in self.screen.active_bindings.values():
             if binding.show and enabled:
                 keys[binding.action] = Content.from_markup(
-                    f"[@click=app.simulate_key('{binding.key}')][b $accent]$key[/] $label[/]",
+                    f"[@click=app.simulate_key('{binding.key}')][b $text-accent]$key[/] $label[/]",
                     key=self.app.get_key_display(binding),
                     label=binding.description,
                 )
-        yield Keys(list(keys.values()))
+        yield Rows("  ", list(keys.values()))

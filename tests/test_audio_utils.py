@@ -123,6 +123,16 @@ def test_stereo_is_mixed(tmp_path: Path) -> None:
     assert samples(read_wav(tmp_path / "a.wav")).tolist() == [200, 0]
 
 
+def test_a_file_that_is_cut_off_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
+    path = tmp_path / "a.wav"
+    save_wav(path, np.array([100, 300, -5, 5], "<i2").tobytes(), 2, 2)
+    path.write_bytes(path.read_bytes()[:-1])
+    assert samples(read_wav(path)).tolist() == [200]
+    path.write_bytes(b"")
+    with pytest.raises(ValueError, match=r"a\.wav is not a PCM WAV file \(it is cut off\)"):
+        read_wav(path)
+
+
 def test_other_files_are_refused_by_name(tmp_path: Path) -> None:
     save_wav(tmp_path / "a.wav", bytes(300), 1, 3)
     with pytest.raises(ValueError, match=r"a\.wav: only 16-bit"):

@@ -98,16 +98,22 @@ def refused(capsys: pytest.CaptureFixture[str], *argv: str) -> str:
 def test_what_cannot_work_is_said_in_one_line(
     terminal: list[PushToTalkApp], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert "--url ftp://x is no ws:// or http:// address" in refused(capsys, "--url", "ftp://x")
+    for url in ("ftp://x", "", "ws://", "ws://x:99999", "ws://x:0", "ws://x:http", "ws://[x"):
+        no_address = f"--url '{url}' is no ws:// or http:// address"
+        assert no_address in refused(capsys, "--url", url)
     assert "set OPENAI_API_KEY or give --api-key" in refused(capsys, "--url", "openai")
-    assert "nowhere.wav cannot be read: " in refused(capsys, "--wav-in", "nowhere.wav")
+    missing = "nowhere.wav cannot be read: No such file or directory."
+    assert missing in refused(capsys, "--wav-in", "nowhere.wav")
     write_wav(tmp_path / "empty.wav", b"")
     assert "holds no audio" in refused(capsys, "--wav-in", str(tmp_path / "empty.wav"))
+    (tmp_path / "nothing.wav").write_bytes(b"")
+    assert "(it is cut off)" in refused(capsys, "--wav-in", str(tmp_path / "nothing.wav"))
     (tmp_path / "text.wav").write_text("text")
     assert "cannot be read" in refused(capsys, "--wav-in", str(tmp_path / "text.wav"))
     no_folder = str(tmp_path / "none" / "out.wav")
     assert "cannot be written: No such file" in refused(capsys, "--wav-out", no_folder)
-    assert "cannot be read" in refused(capsys, "--tools", "nowhere.json")
+    assert "cannot be read: No such file" in refused(capsys, "--tools", "nowhere.json")
+    assert "is no JSON: " in refused(capsys, "--tools", str(tmp_path / "text.wav"))
     (tmp_path / "tools.json").write_text('{"type": "function"}')
     assert "is no list of tools" in refused(capsys, "--tools", str(tmp_path / "tools.json"))
     assert "pip install sounddevice" in refused(capsys, "--list-devices")

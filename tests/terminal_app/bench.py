@@ -17,7 +17,7 @@ from terminal_app.client import RealtimeClient
 from terminal_app.session import Wishes
 from terminal_app.sound import SoundMaker
 from terminal_app.sources import AudioSource, Microphone
-from terminal_app.widgets import Keys, Line
+from terminal_app.widgets import Line, Rows
 from tests.clients.fake_connection import Event, FakeServer, FakeSocket
 from tests.clients.fake_sound import FakeSound
 from tests.clients.scripted_server import user_item
@@ -135,10 +135,12 @@ class Bench:
         return [f"{who}: {what}" if who else what for who, what in parts]
 
     def bar(self, name: str) -> str:
-        return str(self.app.query_one(f"#{name}", Static).render())
+        return str(self.app.query_one(f"#{name}").render())
 
     def footer(self) -> str:
-        return " ".join(str(keys.render()) for keys in self.app.screen.query(Keys))
+        return " ".join(
+            str(keys.render()) for keys in self.app.screen.query("KeyFooter Rows").results(Rows)
+        )
 
     async def footer_becomes(self, *parts: str) -> None:
         """Wait for the footer, which is made anew when the keys change."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import math
 import sys
 import threading
@@ -161,6 +162,16 @@ def test_a_full_disk_is_told_when_the_recording_ends(tmp_path: Path) -> None:
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert recorder.error is not None
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no disk that is full")
+def test_a_disk_that_is_full_from_the_start_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    later: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", later.append)
+    with pytest.raises(OSError, match="No space left"):
+        WavRecorder("/dev/full")
+    gc.collect()
+    assert later == []
 
 
 def test_without_devices_the_remedy_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
