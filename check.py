@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -24,7 +25,7 @@ from pipecat.services.llm_service import LLMService
 from pipecat.services.settings import LLMSettings
 
 from audio_utils import WIRE_RATE, Resampler
-from config import Settings
+from config import ConfigError, Settings
 from frames import CompletionFrame, TurnAudioFrame, TurnCommittedFrame, TurnStartedFrame
 from generation import FinishReason, ProviderError, ResponseRequest, TokenUsage
 from hearing import TranscriptOutput, TurnInput
@@ -35,10 +36,14 @@ from providers import tts as tts_providers
 from providers.base import LLMProvider, Provider, ProviderSetupError, STTProvider, TTSProvider
 from session_config import DEFAULT_VOICE
 from silero import SAMPLE_RATE
+from watchdog import Patience
 
 SENTENCE = "Hello, this is a short test of the voice."
 PROMPT = "Say hello in one short sentence."
 TURN = "check"
+MAX_TOKENS = 100
+LONGEST_ANSWER_S = 20
+"""Seconds after which an answer is long enough."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +95,8 @@ async def check(settings: Settings) -> list[Verdict]:
     return [verdict for verdict in (tts, stt, llm) if isinstance(verdict, Verdict)]
 
 
-def table(verdicts: Iterable[Verdict], secrets: Iterable[str]) -> str:
-    """Render verdicts for a terminal.
-
-    Args:
-        verdicts: One line each, and one more for what is to be done.
-        secrets: API keys, which services like to quote; they are struck out.
-    """
+def table(verdicts: Iterable[Verdict]) -> str:
+    """Render verdicts for a terminal: one line each, and one more for what is to be done."""
     rows = [("", "provider", "model", "reachable", "first result")]
     notes = []
     for verdict in verdicts:
@@ -110,10 +110,7 @@ def table(verdicts: Iterable[Verdict], secrets: Iterable[str]) -> str:
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in rows
     ]
-    text = "\n".join([*lines, "", *notes])
-    for secret in filter(None, secrets):
-        text = text.replace(secret, "***")
-    return text
+    return "\n".join([*lines, "", *notes])
 
 
 async def _start(stage: str, name: str, load: Callable[[], Provider]) -> Provider | Verdict:
@@ -121,7 +118,7 @@ async def _start(stage: str, name: str, load: Callable[[], Provider]) -> Provide
     try:
         provider = load()
         await provider.start()
-    except ProviderSetupError as error:
+    except (ProviderSetupError, ConfigError) as error:
         label = provider.label if provider else "-"
         return Verdict(stage, name, label, error=ProviderError(str(error), "provider_setup"))
     return provider
@@ -147,7 +144,14 @@ async def _try_model(manager: PipelineManager) -> Verdict:
     messages = [{"role": "user", "content": PROMPT}]
     outcome = _Outcome()
     await outcome.of(
-        manager, ResponseRequest("check", config.default_instructions, messages, spoken=False)
+        manager,
+        ResponseRequest(
+            "check",
+            config.default_instructions,
+            messages,
+            max_output_tokens=MAX_TOKENS,
+            spoken=False,
+        ),
     )
     said = " ".join(outcome.words.split())
     error = outcome.error
@@ -180,6 +184,12 @@ async def _try_recogniser(manager: PipelineManager, speech: bytes) -> Verdict:
         await pipeline.stop()
     if isinstance(result, ProviderError):
         return Verdict("STT", config.provider, manager.stt.label, error=result)
+    if speech and not result:
+        error = ProviderError(
+            f"STT {manager.stt.label} heard nothing in “{SENTENCE}”. "
+            "Check the language and the model."
+        )
+        return Verdict("STT", config.provider, manager.stt.label, error=error)
     heard = f"heard “{result}”" if speech else "heard a second of silence: no voice to listen to"
     return Verdict("STT", config.provider, manager.stt.label, took_ms, heard)
 
@@ -205,8 +215,17 @@ class _Outcome:
         self._begun = time.monotonic()
         pipeline = manager.response_pipeline(request, self, room)
         await pipeline.start()
-        await self._done.wait()
+        # What has begun to answer works, even if it never comes to an end.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._patience_s(manager) + LONGEST_ANSWER_S):
+                await self._done.wait()
         await pipeline.stop()
+
+    @staticmethod
+    def _patience_s(manager: PipelineManager) -> float:
+        """Return after how long a stage that says nothing at all has been given up."""
+        stages = (manager.settings.llm, manager.settings.tts)
+        return sum(Patience.of(stage).first_s for stage in stages)
 
     def text(self, _response_id: str, delta: str) -> None:
         """The model wrote `delta`."""

@@ -35,6 +35,8 @@ PRODUCT_NAME = "Open Realtime Server"
 PROFILES = Path(__file__).parent / "profiles"
 DEFAULT_PROFILE = "embedded"
 MIN_KEY_LENGTH = 16
+MIN_SECRET_LENGTH = 6
+"""Shorter ones may stand in any word, and protect nothing."""
 API_KEYS_VARIABLE = "REALTIME_API_KEYS"
 """Short for `REALTIME_SERVER__API_KEYS`."""
 
@@ -151,11 +153,33 @@ class _Provider(_Group):
     """Further arguments that only this provider knows; README, "Providers", lists them."""
 
     def resolved_key(self) -> str | None:
-        """Return the API key in clear: the setting, else the vendor's variable, else None."""
-        if self.api_key is not None:
-            return self.api_key.get_secret_value()
+        """Return the API key in clear: the setting, else the vendor's variable, else None.
+
+        Raises:
+            ConfigError: It has characters that no key has; libraries would quote it when they say
+                that it cannot be sent.
+        """
         variable = VENDOR_KEYS.get(self.provider, "")
-        return os.environ.get(variable) or dotenv_values(".env").get(variable)
+        key = os.environ.get(variable) or dotenv_values(".env").get(variable)
+        if self.api_key is not None:
+            variable, key = "api_key", self.api_key.get_secret_value()
+        key = (key or "").strip()
+        if not (key.isascii() and key.isprintable()):
+            raise ConfigError(
+                f"The API key of the provider '{self.provider}' ({variable}) has characters that "
+                "no key has, such as a line break within it: copy it anew."
+            )
+        return key or None
+
+    def secrets(self) -> frozenset[str]:
+        """Return what must not be shown: the key, and options that are called keys or tokens."""
+        named = [
+            str(value)
+            for name, value in self.options.items()
+            if any(word in name.lower() for word in ("key", "token", "secret", "password"))
+        ]
+        found = [self.resolved_key() or "", *named]
+        return frozenset(value for value in found if len(value) >= MIN_SECRET_LENGTH)
 
 
 class LLMConfig(_Provider):

@@ -264,8 +264,7 @@ def work(ready: Connection, settings: Settings, listener: socket.socket) -> None
 def run_check(settings: Settings) -> int:
     """Try the configured stack and print what became of it; returns the exit status."""
     verdicts = asyncio.run(check(settings))
-    stages = (settings.tts, settings.stt, settings.llm)
-    print(table(verdicts, [stage.resolved_key() or "" for stage in stages]))
+    print(table(verdicts))
     return int(any(verdict.error for verdict in verdicts))
 
 

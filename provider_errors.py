@@ -63,11 +63,14 @@ def provider_error(stage: str, provider: Provider, frame: ErrorFrame) -> Provide
     reason = " ".join(str(frame.error).split()).removeprefix("Unknown error occurred: ").rstrip(".")
     remedy = provider.remedies.get(category) or _REMEDIES.get(category, _UNKNOWN)
     code = _CODES.get(category, "provider_error")
-    return ProviderError(f"{stage} {provider.label} failed: {reason}. {remedy}", code)
+    message = f"{stage} {provider.label} failed: {reason}. {remedy}"
+    return ProviderError(provider.redacted(message), code)
 
 
 def error_category(frame: ErrorFrame) -> ErrorCategory:
     """Return what kind of failure an error frame is about."""
+    if any(map(_is_quota, _causes(frame.exception))):
+        return ErrorCategory.QUOTA
     known = frame.category or ErrorCategory.UNKNOWN
     if known is not ErrorCategory.UNKNOWN:
         return known
@@ -83,7 +86,15 @@ def error_category(frame: ErrorFrame) -> ErrorCategory:
     return classify_http_status_code(int(status[1])) if status else known
 
 
+def _is_quota(error: BaseException) -> bool:
+    """Tell no credit from too many requests: OpenAI and its kin answer 429 to both."""
+    return getattr(error, "code", None) == "insufficient_quota"
+
+
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
+    seen: set[int] = set()
+    # An error that was raised from itself is its own cause.
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
         yield error
         error = error.__cause__

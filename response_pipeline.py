@@ -20,6 +20,7 @@ from pipecat.frames.frames import (
     LLMContextFrame,
     LLMFullResponseEndFrame,
     LLMTextFrame,
+    LLMThoughtTextFrame,
     TTSAudioRawFrame,
     TTSTextFrame,
 )
@@ -146,7 +147,8 @@ class TextOutput(FrameProcessor):
         """Handle what the model makes."""
         await super().process_frame(frame, direction)
         report, response_id = self._report, self._report.request.response_id
-        report.model_moved()
+        if isinstance(frame, LLMTextFrame | ToolCallFrame | CompletionFrame | LLMThoughtTextFrame):
+            report.model_moved()
         if isinstance(frame, LLMTextFrame):
             await report.room()
             report.signals.text(response_id, frame.text)

@@ -14,6 +14,7 @@ from anthropic import (
     APITimeoutError,
     AsyncAnthropic,
     AsyncStream,
+    DefaultAsyncHttpxClient,
     Timeout,
 )
 from anthropic.types.beta import BetaMessageDeltaUsage, BetaRawMessageStreamEvent, BetaUsage
@@ -26,7 +27,8 @@ from generation import FinishReason, ResponseRequest, TokenUsage
 from protocol import new_id
 from providers.base import LLMProvider, ProviderSetupError
 from providers.options import Options, parse_options, required_key
-from providers.stock_llm import StreamError, TellingLLMService
+from providers.refusals import do_not_wait
+from providers.stock_llm import NotUnderstood, StreamError, TellingLLMService
 
 DEFAULT_MODEL = "claude-sonnet-4-6"
 DEFAULT_MAX_TOKENS = 4096
@@ -74,6 +76,9 @@ class AnthropicLLM(LLMProvider):
     """The Messages API."""
 
     remedies: Mapping[ErrorCategory, str] = {
+        ErrorCategory.UNKNOWN: (
+            "Check that llm.api_base (REALTIME_LLM__API_BASE), if set, leads to such a service."
+        ),
         ErrorCategory.AUTHENTICATION: "Check ANTHROPIC_API_KEY or llm.api_key.",
         ErrorCategory.AUTHORIZATION: "Check what the key in ANTHROPIC_API_KEY may use.",
         ErrorCategory.INVALID_REQUEST: (
@@ -98,6 +103,7 @@ class AnthropicLLM(LLMProvider):
             base_url=config.api_base and config.api_base.rstrip("/").removesuffix("/v1"),
             max_retries=config.retries,
             timeout=Timeout(config.timeout_s, connect=config.connect_timeout_s),
+            http_client=DefaultAsyncHttpxClient(event_hooks={"response": [do_not_wait]}),
         )
 
     @property
@@ -185,10 +191,10 @@ class _MessagesService(TellingLLMService, AnthropicLLMService):
         except httpx2.TransportError as error:
             raise ConnectionError(CUT) from error
         except ValueError as error:
-            raise ConnectionError(f"the answer is no stream of messages: {error}") from error
+            raise NotUnderstood(f"the answer is no stream of messages: {error}") from error
         if last is None:
             kind = stream.response.headers.get("content-type", "empty")
-            raise ConnectionError(f"the answer is no stream of messages but {kind}")
+            raise NotUnderstood(f"the answer is no stream of messages but {kind}")
         if last != "message_stop":
             raise ConnectionError(CUT)
 

@@ -39,6 +39,8 @@ class VoiceInfo:
 class Provider(ABC):
     """Common to all kinds: a label for people, and what is loaded once per process."""
 
+    secrets: frozenset[str] = frozenset()
+    """What must not be shown to anybody: the API key, which services like to quote."""
     remedies: Mapping[ErrorCategory, str] = {}
     """What to do about a kind of failure, where the provider knows more than `provider_errors`."""
 
@@ -46,6 +48,12 @@ class Provider(ABC):
     @abstractmethod
     def label(self) -> str:
         """Provider and model in a few words, for the start-up banner and for errors."""
+
+    def redacted(self, text: str) -> str:
+        """Return `text` with the provider's secrets struck out."""
+        for secret in self.secrets:
+            text = text.replace(secret, "***")
+        return text
 
     async def start(self) -> None:  # noqa: B027 (most providers load nothing)
         """Load models and warm them up, before the first session.

@@ -23,7 +23,7 @@ from frames import CompletionFrame
 from generation import FinishReason, TokenUsage
 from providers.chat_calls import StreamedCalls
 from providers.openai_client import explained
-from providers.stock_llm import StreamError
+from providers.stock_llm import NotUnderstood, StreamError
 from providers.thoughts import ThoughtFilter
 
 _REASONS: dict[str, FinishReason] = {
@@ -145,10 +145,10 @@ class _Body:
         """Whether the server said that this is all."""
         return _DONE.search(self._tail) is not None
 
-    def not_understood(self) -> ConnectionError:
+    def not_understood(self) -> NotUnderstood:
         """Return the error of an answer that is something else."""
         head = " ".join(self._head.decode(errors="replace").split())
-        return ConnectionError(f"the answer is no chat completion stream but {self._type}: {head}")
+        return NotUnderstood(f"the answer is no chat completion stream but {self._type}: {head}")
 
     async def _pass(self) -> AsyncIterator[bytes]:
         async for piece in self._read():

@@ -24,11 +24,13 @@ from config import LLMConfig
 from generation import FinishReason, ResponseRequest
 from providers.base import LLMProvider
 from providers.options import Options, parse_options, required_key
-from providers.stock_llm import StreamError, TellingLLMService
+from providers.stock_llm import NotUnderstood, StreamError, TellingLLMService
 
 DEFAULT_MODEL = "gemini-3.6-flash"
 DEFAULT_BASE = "https://generativelanguage.googleapis.com"
 FIRST_RETRY_S = 0.5
+RETRIED = [408, 500, 502, 503, 504]
+"""Statuses after which it is asked once more; who has asked too often is not."""
 """Seconds before the second attempt."""
 
 _THINKS_BY_LEVEL = re.compile(r"gemini-([3-9]|\d\d)|gemma-4")
@@ -55,6 +57,9 @@ class GoogleLLM(LLMProvider):
     """The Gemini API."""
 
     remedies: Mapping[ErrorCategory, str] = {
+        ErrorCategory.UNKNOWN: (
+            "Check that llm.api_base (REALTIME_LLM__API_BASE), if set, leads to such a service."
+        ),
         # A bad key is answered with 400, like a bad request.
         ErrorCategory.INVALID_REQUEST: (
             "Check GOOGLE_API_KEY or llm.api_key, and llm.model (REALTIME_LLM__MODEL); "
@@ -83,7 +88,10 @@ class GoogleLLM(LLMProvider):
                 base_url=self._base,
                 httpx_async_client=self._http,
                 retry_options=HttpRetryOptions(
-                    attempts=config.retries + 1, initial_delay=FIRST_RETRY_S, jitter=FIRST_RETRY_S
+                    attempts=config.retries + 1,
+                    initial_delay=FIRST_RETRY_S,
+                    jitter=FIRST_RETRY_S,
+                    http_status_codes=RETRIED,
                 ),
             ),
         )
@@ -166,7 +174,7 @@ class _GeminiService(TellingLLMService, GoogleLLMService):
         except APIError as error:
             raise _plain(error) from error
         except UnknownApiResponseError as error:
-            raise ConnectionError(f"the answer is no stream of Gemini's: {error}") from error
+            raise NotUnderstood(f"the answer is no stream of Gemini's: {error}") from error
         except httpx.TimeoutException as error:
             raise TimeoutError from error
         except httpx.TransportError as error:

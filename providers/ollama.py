@@ -33,6 +33,7 @@ class OllamaLLM(OpenAICompatibleLLM):
         super().__init__(config.model_copy(update={"model": model, "api_base": base}))
         self._pull = f"ollama pull {model}"
         self.remedies = {
+            **self.remedies,
             ErrorCategory.AUTHENTICATION: "Check llm.api_key (REALTIME_LLM__API_KEY).",
             ErrorCategory.INVALID_REQUEST: (
                 f"If Ollama does not have the model, fetch it with `{self._pull}`; `ollama list` "
@@ -54,7 +55,8 @@ class OllamaLLM(OpenAICompatibleLLM):
                 logger.warning(f"Ollama at {self._client.where} has no {self._model}: {self._pull}")
         except APIStatusError as error:
             reason = explained(error)
-            logger.warning(f"Ollama at {self._client.where} cannot load {self._model}: {reason}")
+            text = f"Ollama at {self._client.where} cannot load {self._model}: {reason}"
+            logger.warning(self.redacted(text))
         except APIError as error:
             remedy = self.remedies[ErrorCategory.CONNECTIVITY]
             logger.warning(f"Ollama at {self._client.where} did not answer: {error} {remedy}")

@@ -8,6 +8,7 @@ from openai import APIStatusError, AsyncOpenAI, DefaultAsyncHttpxClient, Timeout
 
 from providers.base import ProviderSetupError
 from providers.options import Options, ProviderConfig, parse_options
+from providers.refusals import do_not_wait
 
 OPENAI_HOST = "api.openai.com"
 NO_KEY = "none"
@@ -50,13 +51,17 @@ class SharedClient:
                 f"{kind}.provider 'openai' needs OPENAI_API_KEY, or {kind}.api_base for another "
                 "OpenAI-compatible server, e.g. http://localhost:11434/v1."
             )
+        if self.base_url is not None and not self.base_url.startswith("http"):
+            raise ProviderSetupError(
+                f"{kind}.api_base '{self.base_url}' must begin with http:// or https://."
+            )
         parse_options(kind, config, Options)
         self.openai = AsyncOpenAI(
             api_key=key or NO_KEY,
             base_url=self.base_url,
             max_retries=config.retries,
             timeout=Timeout(config.timeout_s, connect=config.connect_timeout_s),
-            http_client=DefaultAsyncHttpxClient(),
+            http_client=DefaultAsyncHttpxClient(event_hooks={"response": [do_not_wait]}),
         )
 
     def _key(self, config: ProviderConfig) -> str | None:

@@ -26,6 +26,9 @@ class OpenAICompatibleLLM(LLMProvider):
     default_base: str | None = None
     """Where the service is unless the configuration says; None: OpenAI itself."""
     remedies: Mapping[ErrorCategory, str] = {
+        ErrorCategory.UNKNOWN: (
+            "Check that llm.api_base (REALTIME_LLM__API_BASE) leads to a server of this API."
+        ),
         ErrorCategory.AUTHENTICATION: "Check OPENAI_API_KEY or llm.api_key.",
         ErrorCategory.INVALID_REQUEST: (
             "Check llm.model (REALTIME_LLM__MODEL) and the path in llm.api_base, which usually "

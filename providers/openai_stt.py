@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping
+from json import JSONDecodeError
 from typing import Any
 
 from openai import APIStatusError
@@ -23,6 +24,9 @@ class OpenAICompatibleSTT(STTProvider):
     """`stt.provider = "openai"`."""
 
     remedies: Mapping[ErrorCategory, str] = {
+        ErrorCategory.UNKNOWN: (
+            "Check that stt.api_base (REALTIME_STT__API_BASE) leads to a server of this API."
+        ),
         ErrorCategory.AUTHENTICATION: "Check OPENAI_API_KEY or stt.api_key.",
         ErrorCategory.INVALID_REQUEST: (
             "Check stt.model (REALTIME_STT__MODEL) and the path in stt.api_base, which usually "
@@ -84,6 +88,8 @@ class _TranscriptionService(OpenAISTTService):
             )
         except APIStatusError as refusal:
             raise explained(refusal) from refusal
+        except JSONDecodeError as error:
+            raise ValueError(f"the server's answer is no JSON: {error}") from error
         text = getattr(result, "text", None)
         if not isinstance(text, str):
             # The SDK passes a page of HTML, or JSON of another shape, on as it is.

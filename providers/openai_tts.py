@@ -38,6 +38,12 @@ class OpenAICompatibleTTS(TTSProvider):
     """`tts.provider = "openai"`."""
 
     remedies: Mapping[ErrorCategory, str] = {
+        ErrorCategory.UNKNOWN: (
+            "Check that tts.api_base (REALTIME_TTS__API_BASE) leads to a server of this API."
+        ),
+        ErrorCategory.CONNECTIVITY: (
+            "Check that it runs and that tts.api_base (REALTIME_TTS__API_BASE) is right."
+        ),
         ErrorCategory.AUTHENTICATION: "Check OPENAI_API_KEY or tts.api_key.",
         ErrorCategory.INVALID_REQUEST: (
             "Check tts.model and the voice; tts.options.voices says what a name stands for."

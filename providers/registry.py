@@ -35,6 +35,17 @@ def load(
         ProviderSetupError: No such provider, its package is missing, or it cannot work as
             configured.
     """
+    provider = _build(kind, names, config, wrap)
+    provider.secrets = config.secrets()
+    return provider
+
+
+def _build(
+    kind: str,
+    names: Mapping[str, str],
+    config: Any,
+    wrap: Callable[[type[Any], Any], Provider],
+) -> Any:
     name = config.provider
     if ":" in name:
         found = _find(kind, name, name)

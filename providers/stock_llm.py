@@ -40,6 +40,10 @@ class StreamError(Exception):
         self.status_code = status_code
 
 
+class NotUnderstood(Exception):
+    """What the service answered is nothing that its API describes."""
+
+
 class TellingLLMService(LLMService[Any]):
     """Any Pipecat service of one response. A base to put before that service's class."""
 

@@ -19,7 +19,7 @@ KEY = "sk-very-secret-1234"
 async def checked(**groups: Any) -> tuple[dict[str, Any], str]:
     """Verdicts by stage, and the table."""
     verdicts = await check(load_settings(**{**SCRIPTED, **groups}))
-    return {verdict.stage: verdict for verdict in verdicts}, table(verdicts, [KEY])
+    return {verdict.stage: verdict for verdict in verdicts}, table(verdicts)
 
 
 async def test_a_stack_that_works_says_how_long_its_first_results_took():

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
 Line = dict[str, Any]
 
@@ -41,6 +42,13 @@ QUARTER_SECOND = 12000
 @functools.cache
 def install(commands: tuple[tuple[str, ...], ...], folder: Path, needs: Path) -> str | None:
     """Run the commands unless they have run for just these needs; returns what went wrong."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    # Tests run in several processes, and one installation is enough for all.
+    with FileLock(folder.parent / f"{folder.name}.lock"):
+        return _install_once(commands, folder, needs)
+
+
+def _install_once(commands: tuple[tuple[str, ...], ...], folder: Path, needs: Path) -> str | None:
     stamp = folder / ".installed"
     wanted = hashlib.sha256(f"{sys.version}\n{needs.read_text()}".encode()).hexdigest()
     if stamp.exists() and stamp.read_text() == wanted:
