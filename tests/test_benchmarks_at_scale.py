@@ -6,7 +6,7 @@ import json
 from xml.etree import ElementTree
 
 import pytest
-from websockets.frames import Opcode
+from websockets.frames import Frame, Opcode
 from websockets.protocol import SERVER, Protocol
 
 from audio_utils import silence
@@ -24,6 +24,7 @@ def test_a_frame_is_what_a_server_reads(length: int) -> None:
     protocol = Protocol(SERVER)
     protocol.receive_data(frame(b"x" * length))
     (received,) = protocol.events_received()
+    assert isinstance(received, Frame)
     assert (received.opcode, received.data) == (Opcode.TEXT, b"x" * length)
 
 
