@@ -1,9 +1,9 @@
-# make run · make test · make check · make bench · make clients · make screenshots
+# make run · make test · make check · make bench · make bench-smoke · make clients · make screenshots
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test check bench clients screenshots clean
+.PHONY: run test check bench bench-smoke performance-plot clients screenshots clean
 
 run: $(VENV)/.runtime
 	$(BIN)/python main.py $(ARGS)
@@ -16,8 +16,18 @@ check: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy .
 
+# Everything that is promised about speed, in one table. Single ones: python -m benchmarks.NAME.
 bench: $(VENV)/.dev
-	$(BIN)/python -m benchmarks.voice_latency $(ARGS)
+	$(BIN)/python -m benchmarks.bars $(ARGS)
+
+# Ratios only, in less than a minute.
+bench-smoke: $(VENV)/.dev
+	$(BIN)/python -m benchmarks.smoke
+
+# The picture in docs/performance.md.
+performance-plot: $(VENV)/.dev
+	$(BIN)/python -m benchmarks.bars --figures docs/performance.json $(ARGS)
+	$(BIN)/python -m benchmarks.plot docs/performance.json docs/performance.svg
 
 # Other people's clients for tests/clients, the large ones too (`make test` installs the others).
 clients: $(VENV)/.dev

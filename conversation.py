@@ -101,7 +101,8 @@ class Item:
         """What the model reads: text, transcript, or the words that were heard."""
         if self.heard is not None:
             return self.heard
-        return "".join(part.get("text") or part.get("transcript") or "" for part in self.content)
+        words = [part.get("text") or part.get("transcript") or "" for part in self.content]
+        return words[0] if len(words) == 1 else "".join(words)
 
     @property
     def images(self) -> list[dict[str, Any]]:
@@ -292,12 +293,13 @@ def duplicate_item(item_id: str) -> ProtocolError:
 
 
 def _content(item: Item) -> str | list[dict[str, Any]]:
-    if not item.images:
-        return item.text
-    words = [{"type": "text", "text": item.text}] if item.text else []
+    text, images = item.text, item.images
+    if not images:
+        return text
+    words = [{"type": "text", "text": text}] if text else []
     pictures = [
         {"type": "image_url", "image_url": {"url": part["image_url"], "detail": part["detail"]}}
-        for part in item.images
+        for part in images
     ]
     return words + pictures
 
@@ -311,8 +313,10 @@ def render_messages(items: list[Item]) -> list[dict[str, Any]]:
     results = {item.call_id: item for item in items if item.type == "function_call_output"}
     messages: list[dict[str, Any]] = []
     for item in items:
-        if item.type == "message" and (item.text or item.images):
-            messages.append({"role": item.role, "content": _content(item)})
+        if item.type == "message":
+            content = _content(item)
+            if content:
+                messages.append({"role": item.role, "content": content})
         elif item.type == "function_call" and item.call_id in results:
             call = {
                 "id": item.call_id,

@@ -58,16 +58,26 @@ class Outbox:
         """
         while True:
             await self._filled.wait()
-            while self._frames:
-                frame = self._frames.popleft()
-                try:
-                    async with asyncio.timeout(STALL_TIMEOUT_S):
-                        await send(frame)
-                except TimeoutError:
-                    raise SlowReader from None
-                self._bytes -= len(frame)
-                if self._bytes <= HIGH_WATER_BYTES:
-                    self._room.set()
+            try:
+                await self._drain(send)
+            except TimeoutError:
+                raise SlowReader from None
             if self._finished:
                 return
             self._filled.clear()
+
+    async def _drain(self, send: Callable[[str], Awaitable[None]]) -> None:
+        # One timer for all that is here, put off now and then: one per frame costs more than
+        # the frame.
+        clock = asyncio.get_running_loop().time
+        async with asyncio.timeout(STALL_TIMEOUT_S) as stall:
+            put_off = clock()
+            while self._frames:
+                frame = self._frames.popleft()
+                await send(frame)
+                self._bytes -= len(frame)
+                if self._bytes <= HIGH_WATER_BYTES:
+                    self._room.set()
+                if clock() - put_off > STALL_TIMEOUT_S / 10:
+                    put_off = clock()
+                    stall.reschedule(put_off + STALL_TIMEOUT_S)

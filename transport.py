@@ -121,6 +121,8 @@ class RealtimeTransport(BaseTransport):
             self._hearing.on_transcript,
             self._hearing.on_failure,
         )
+        self._push_turn: Callable[[Frame], Awaitable[None]] = self._input.push_frame
+        """Where the recogniser's frames go in; they wait there while its pipeline starts."""
         self._detector = manager.create_detector()
         self._format = AudioFormat()
         self._noise: NoiseReduction | None = None
@@ -143,6 +145,7 @@ class RealtimeTransport(BaseTransport):
             Why the session ended, for the log.
         """
         hearing = self._manager.hearing_pipeline(self._input, self._stt, self._output)
+        self._push_turn = hearing.push
         reason = "the client left"
         limit_s = 60 * self._session.config.limit_minutes
         expiry = asyncio.get_running_loop().call_later(limit_s, self._expire)
@@ -253,7 +256,7 @@ class RealtimeTransport(BaseTransport):
         self._to_detector = CleanStream(audio_format, noise)
 
     def _push(self, frame: Frame) -> None:
-        self._work.put_nowait(partial(self._input.push_frame, frame))
+        self._work.put_nowait(partial(self._push_turn, frame))
 
     def _perform(self, effects: list[Effect]) -> None:
         """Carry out effects in order; what has to wait is queued behind what waits already."""

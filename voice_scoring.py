@@ -1,6 +1,6 @@
 """Windows of all sessions go through Silero together: a third of the cost of one at a time.
 
-With many sessions a window waits up to 5 ms for those of others, with few it does not wait. What
+With many sessions a window waits up to 8 ms for those of others, with few it does not wait. What
 is decided depends on neither, because a row of a call does not depend on the other rows, and a
 session's windows stay in order.
 """
@@ -13,7 +13,7 @@ from collections import deque
 from silero import SileroModel, score_together
 from turn_detection import Decision, TurnDetector
 
-GATHER_S = 0.005
+GATHER_S = 0.008
 """Shortest time between two calls of the model for different sessions."""
 MAX_ROWS = 32
 """Windows in one call: the event loop stands still for its 3 ms."""

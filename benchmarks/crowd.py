@@ -101,6 +101,10 @@ class Caller(asyncio.Protocol):
     )
     """When `session.updated` came."""
     problem: str | None = None
+    arrivals: dict[str, float] = field(default_factory=dict)
+    """Event type → when the first of them came; whoever asks clears it."""
+    arrived: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set with every event; whoever waits clears it."""
 
     def __post_init__(self) -> None:
         self._transport: asyncio.Transport | None = None
@@ -126,6 +130,21 @@ class Caller(asyncio.Protocol):
         self.write(self.script[self.position])
         self.position = (self.position + 1) % len(self.script)
         self.sent.append(now)
+
+    async def event(self, type_: str) -> float:
+        """Wait for an event and return when it came.
+
+        Raises:
+            ClientError: It does not come.
+        """
+        try:
+            async with asyncio.timeout(OPEN_S):
+                while type_ not in self.arrivals:
+                    self.arrived.clear()
+                    await self.arrived.wait()
+        except TimeoutError:
+            raise ClientError(f"There was no {type_}: {self.problem or 'nothing else'}.") from None
+        return self.arrivals[type_]
 
     def leave(self) -> None:
         """Close the connection."""
@@ -169,19 +188,22 @@ class Caller(asyncio.Protocol):
 
     def _event(self, payload: bytes, now: float) -> None:
         kind = payload[9 : payload.index(b'"', 9)]  # {"type":"…
+        self.arrivals.setdefault(kind.decode(), now)
+        self.arrived.set()
         last = self.answers[-1] if self.answers else None
         if kind == b"response.output_audio.delta":
             if last is not None:
                 encoded = len(payload) - payload.index(b'"delta":"') - len(b'"delta":""}')
                 last.take_audio(now, encoded * 3 / 4 / BYTES_PER_SAMPLE / WIRE_RATE)
         elif kind == b"input_audio_buffer.speech_stopped":
-            end_ms = json.loads(payload)["audio_end_ms"]
-            self.answers.append(Answer(self.sent[end_ms // CHUNK_MS - 1], now))
+            chunk = json.loads(payload)["audio_end_ms"] // CHUNK_MS - 1
+            if chunk < len(self.sent):
+                self.answers.append(Answer(self.sent[chunk], now))
         elif kind == b"response.done":
             if last is not None:
                 last.done = now
-            if b'"status":"completed"' not in payload:
-                self._fail(f"a response was not completed: {payload.decode()}")
+            if b'"status":"failed"' in payload:
+                self._fail(f"a response failed: {payload.decode()}")
         elif kind == b"session.created":
             self.opened.set_result(now)
         elif kind == b"session.updated":

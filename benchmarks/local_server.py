@@ -34,6 +34,22 @@ class LocalServer:
     url: str
     pid: int
 
+    def memory_mb(self) -> float:
+        """Memory the process has in use, in MB; 0 where there is no /proc."""
+        try:
+            status = Path(f"/proc/{self.pid}/status").read_text()
+        except OSError:
+            return 0.0
+        return int(status.partition("VmRSS:")[2].split()[0]) / 1024
+
+    def waited_seconds(self) -> float:
+        """How long its threads were ready to run while others had the core; 0 without /proc."""
+        try:
+            tasks = list(Path(f"/proc/{self.pid}/task").glob("*/schedstat"))
+            return sum(int(task.read_text().split()[1]) for task in tasks) / 1e9
+        except OSError:
+            return 0.0
+
     def cpu_seconds(self) -> float | None:
         """CPU time the process has used so far; None where there is no /proc."""
         try:
@@ -46,8 +62,15 @@ class LocalServer:
 
 
 @contextmanager
-def scripted_server() -> Iterator[LocalServer]:
+def scripted_server(
+    *, instant: bool = False, core: int | None = None, **settings: str
+) -> Iterator[LocalServer]:
     """Run a server for as long as the block lasts.
+
+    Args:
+        instant: Whether the providers answer at once, instead of as `DESCRIPTION` says.
+        core: The only core it may use; None: any.
+        **settings: Further settings, `VAD__SPECULATIVE="false"`.
 
     Raises:
         ClientError: It does not start.
@@ -55,10 +78,13 @@ def scripted_server() -> Iterator[LocalServer]:
     port = _free_port()
     # Its own folder: no .env there. Only what the benchmark sets may count.
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile() as log:
+        command = [sys.executable, str(ROOT / "main.py")]
+        if core is not None:
+            command = ["taskset", "-c", str(core), *command]
         process = subprocess.Popen(
-            [sys.executable, str(ROOT / "main.py"), "--host", "127.0.0.1", "--port", str(port)],
+            [*command, "--host", "127.0.0.1", "--port", str(port)],
             cwd=folder,
-            env=_environment(),
+            env=_environment(instant) | {f"REALTIME_{key}": one for key, one in settings.items()},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -78,12 +104,13 @@ def scripted_server() -> Iterator[LocalServer]:
                 process.wait()
 
 
-def _environment() -> dict[str, str]:
+def _environment(instant: bool) -> dict[str, str]:
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("REALTIME_")}
     chosen = {}
     for kind, options in {"STT": STT, "LLM": LLM, "TTS": TTS}.items():
         chosen[f"REALTIME_{kind}__PROVIDER"] = "scripted"
-        chosen[f"REALTIME_{kind}__OPTIONS"] = json.dumps(options)
+        delays = {name: 0 if instant else delay for name, delay in options.items()}
+        chosen[f"REALTIME_{kind}__OPTIONS"] = json.dumps(delays)
     return inherited | chosen
 
 

@@ -1,0 +1,141 @@
+"""Does the last minute of a long session cost what the first one did?
+
+A whole session is played without a network and faster than real time: turns of two seconds, each
+committed and answered. What counts is the CPU time of a turn, early and late, and the memory.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import base64
+import json
+import resource
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from loguru import logger
+
+from audio_utils import read_wav
+from benchmarks.clip import speech_chunks
+from config import Settings, load_settings
+from pipeline_manager import PipelineManager
+from realtime_session import RealtimeSession
+from session_start import start_session
+from transport import RealtimeTransport
+from turn_log import TurnLog
+
+QUESTION = Path(__file__).resolve().parent / "data" / "question.wav"
+TURN_S = 9.0
+"""Length of a turn with its answer, in a real conversation."""
+SAMPLE = 20
+"""Turns that are compared, at either end."""
+
+
+class Line:
+    """A wire (`transport.Wire`) without a network."""
+
+    def __init__(self) -> None:
+        self._incoming: asyncio.Queue[str | None] = asyncio.Queue()
+        self.done = asyncio.Event()
+        """Set when a response is complete."""
+
+    def say(self, event: str | None) -> None:
+        """Send a client event; None: the client leaves."""
+        self._incoming.put_nowait(event)
+
+    async def messages(self) -> AsyncIterator[str]:
+        """Yield what was said."""
+        while (event := await self._incoming.get()) is not None:
+            yield event
+
+    async def send(self, frame: str) -> None:
+        """Take what the server sends."""
+        if frame.startswith('{"type":"response.done"'):
+            self.done.set()
+
+    async def close(self, code: int, reason: str) -> None:
+        """Nothing is to be closed."""
+
+
+def settings() -> Settings:
+    """Return scripted providers that answer at once."""
+    instant: dict[str, dict[str, Any]] = {
+        "stt": {"delay_ms": 0},
+        "llm": {"first_token_ms": 0, "word_ms": 0},
+        "tts": {"delay_ms": 0},
+    }
+    return load_settings(
+        **{kind: {"provider": "scripted", "options": given} for kind, given in instant.items()}
+    )
+
+
+async def play(minutes: float) -> tuple[list[float], list[float]]:
+    """Play a session.
+
+    Returns:
+        Per turn: CPU seconds, and the process's largest memory so far in MB.
+    """
+    chosen = settings()
+    manager = PipelineManager(chosen)
+    await manager.start()
+    config = start_session(chosen, manager.capabilities, "realtime", "gpt-realtime", None)
+    line = Line()
+    transport = RealtimeTransport(RealtimeSession(config), manager, TurnLog(config.id))
+    session = asyncio.create_task(transport.run(line))
+    line.say(_event("session.update", session={"type": "realtime", "audio": _MANUAL}))
+    chunks = [
+        _event("input_audio_buffer.append", audio=base64.b64encode(chunk).decode())
+        for chunk in speech_chunks(read_wav(QUESTION))[:100]
+    ]
+    used, memory = [], []
+    for _ in range(int(minutes * 60 / TURN_S)):
+        start = time.process_time()
+        line.done.clear()
+        for event in chunks:
+            line.say(event)
+        line.say(_event("input_audio_buffer.commit"))
+        line.say(_event("response.create"))
+        await line.done.wait()
+        used.append(time.process_time() - start)
+        memory.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    line.say(None)
+    await session
+    await manager.close()
+    return used, memory
+
+
+_MANUAL = {"input": {"turn_detection": None}}
+
+
+def _event(type_: str, **fields: Any) -> str:
+    return json.dumps({"type": type_, **fields})
+
+
+def run(minutes: float = 60) -> dict[str, float]:
+    """Play a session and compare its ends; the very first turns are a warm-up."""
+    logger.remove()
+    used, memory = asyncio.run(play(minutes))
+    early, late = used[SAMPLE : 2 * SAMPLE], used[-SAMPLE:]
+    return {
+        "turns": len(used),
+        "CPU ms of an early turn": 1000 * median(early),
+        "CPU ms of a late turn": 1000 * median(late),
+        "late / early": median(late) / median(early),
+        "MB in the second half": memory[-1] - memory[len(memory) // 2],
+    }
+
+
+def main() -> None:
+    """Run the benchmark."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.long_session")
+    parser.add_argument("--minutes", type=float, default=60, help="of conversation")
+    for name, value in run(parser.parse_args().minutes).items():
+        print(f"{name:<34}{value:>8.2f}")
+
+
+if __name__ == "__main__":
+    main()
