@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
-import tempfile
 import threading
 from pathlib import Path
 
@@ -30,47 +29,53 @@ def _sockets() -> set[str]:
     return found
 
 
-def _temporary_files() -> set[str]:
-    return {entry.name for entry in os.scandir(tempfile.gettempdir())}
-
-
 class Leftovers:
-    """Compares what there is with what there was.
+    """Compares what there is with what there was."""
 
-    Temporary files are compared as well, so give the test a folder of its own for them
-    its own.
-    """
+    def __init__(self, server: RunningServer, temporary: Path | None = None) -> None:
+        """Take down what there is now.
 
-    def __init__(self, server: RunningServer) -> None:
-        """Take down what there is now."""
+        Args:
+            server: The server, in this process.
+            temporary: The folder for temporary files, if nobody else writes there.
+        """
         self._server = server
         self._tasks = asyncio.all_tasks()
         self._threads = set(threading.enumerate())
         self._sockets = _sockets()
-        self._files = _temporary_files()
+        self._temporary = temporary
+        self._files = self._temporary_files()
 
-    async def none(self) -> None:
-        """Wait until the sessions have let go of everything; the time-out is the verdict."""
+    async def none(self, sessions: int = 0) -> None:
+        """Wait until nothing is left; the time-out is the verdict.
+
+        Args:
+            sessions: How many were open before, and still are.
+        """
         left: dict[str, object] = {}
         try:
             async with asyncio.timeout(PATIENCE_S):
-                while left := self._found():
+                while left := self._found(sessions):
                     await asyncio.sleep(0.01)
         except TimeoutError:
             raise AssertionError(f"left behind: {left}") from None
 
-    def _found(self) -> dict[str, object]:
+    def _found(self, sessions: int) -> dict[str, object]:
         threads = [thread for thread in threading.enumerate() if thread not in self._threads]
         found: dict[str, object] = {
-            "sessions": self._server.connections.active,
+            "sessions": self._server.connections.active - sessions,
             "tasks": [task for task in asyncio.all_tasks() - self._tasks if not task.done()],
             "threads": threads,
             "sockets": _sockets() - self._sockets,
-            "files": _temporary_files() - self._files,
+            "files": self._temporary_files() - self._files,
         }
         # Looking for objects takes a while, so it comes last.
         if not any(found.values()):
             gc.collect()
             kinds = [type(thing) for thing in gc.get_objects()]
-            found["objects"] = [kind for kind in kinds if kind in (RealtimeSession, ResponsePipeline)]
+            found["kept sessions"] = kinds.count(RealtimeSession) - sessions
+            found["kept responses"] = kinds.count(ResponsePipeline)
         return {name: things for name, things in found.items() if things}
+
+    def _temporary_files(self) -> set[Path]:
+        return set(self._temporary.iterdir()) if self._temporary else set()

@@ -5,7 +5,6 @@ Used by the tests, and for far longer by `benchmarks/fuzz.py`.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable
 from itertools import count
 
@@ -48,28 +47,13 @@ class NotAsBefore(AssertionError):
 
 
 async def attack(wire: WireClient, frames: Iterable[Frame]) -> int:
-    """Send all frames while reading all answers; return how many were sent."""
+    """Send all frames at once, then read all answers; return how many were sent."""
     sent = 0
-
-    async def send() -> None:
-        nonlocal sent
-        for frame in frames:
-            await wire.socket.send(frame.data, text=not frame.binary)
-            sent += 1
-
-    sending = asyncio.create_task(send())
-    marker = asyncio.create_task(_after(sending, wire))
-    try:
-        await answered(wire, await marker)
-    finally:
-        sending.cancel()
-        marker.cancel()
+    for frame in frames:
+        await wire.socket.send(frame.data, text=not frame.binary)
+        sent += 1
+    await answered(wire, await mark(wire))
     return sent
-
-
-async def _after(sending: asyncio.Task[None], wire: WireClient) -> str:
-    await sending
-    return await mark(wire)
 
 
 async def mark(wire: WireClient) -> str:

@@ -154,7 +154,7 @@ def by_hand(ids: list[str]) -> list[bytes]:
         "\x00",
         '\'{"type":"response.cancel"}\'',
     ]
-    aimed = [
+    aimed: list[Message] = [
         {"type": kind, field: forged}
         for forged in ids
         for kind, field in (
@@ -217,7 +217,7 @@ class Hostility:
         ]
         for _ in range(count):
             frame = self._random.choice(ways)()
-            if frame.binary or _harmless_to_the_wire(frame):
+            if frame.binary or frame.text is not None:
                 yield frame
             else:
                 yield Frame(frame.data.decode(errors="replace").encode())
@@ -298,10 +298,6 @@ class Hostility:
         for escaped, number in _NUMBERS.items():
             text = text.replace(escaped, number)
         return text.encode()
-
-
-def _harmless_to_the_wire(frame: Frame) -> bool:
-    return frame.text is not None
 
 
 def _keys(value: Any) -> Iterator[str]:
