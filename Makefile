@@ -1,9 +1,9 @@
-# make run · make test · make check · make bench · make clients · make screenshots
+# make run · make test · make check · make bench · make fuzz · make soak · make clients · make screenshots
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test check bench clients screenshots clean
+.PHONY: run test check bench fuzz soak soak-smoke clients screenshots clean
 
 run: $(VENV)/.runtime
 	$(BIN)/python main.py $(ARGS)
@@ -18,6 +18,17 @@ check: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.voice_latency $(ARGS)
+
+# 100,000 hostile messages; ARGS="--messages 1000000" for more.
+fuzz: $(VENV)/.dev
+	$(BIN)/python -m benchmarks.fuzz $(ARGS)
+
+# Hours of real turns: ARGS="--minutes 30". The smoke test is what CI has time for.
+soak: $(VENV)/.dev
+	$(BIN)/python -m benchmarks.soak $(ARGS)
+
+soak-smoke: $(VENV)/.dev
+	$(BIN)/python -m benchmarks.soak --minutes 1
 
 # Other people's clients for tests/clients, the large ones too (`make test` installs the others).
 clients: $(VENV)/.dev

@@ -16,7 +16,7 @@ PATIENCE_S = 10.0
 """What is still there after this long stays."""
 
 
-def _sockets() -> set[str]:
+def _sockets(pooled: int | None) -> set[str]:
     """The sockets this process holds, by inode; nothing where there is no /proc."""
     found = set()
     for entry in Path("/proc/self/fd").glob("*"):
@@ -25,24 +25,35 @@ def _sockets() -> set[str]:
         except OSError:  # it was closed meanwhile
             continue
         if target.startswith("socket:"):
-            found.add(target)
-    return found
+            found.add(target.strip("socket:[]"))
+    return found - _connections_with(pooled) if pooled else found
+
+
+def _connections_with(port: int) -> set[str]:
+    """Inodes of the sockets that are connected to a port of this machine."""
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    at_port = f":{port:04X}"
+    return {row[9] for row in rows if row[1].endswith(at_port) or row[2].endswith(at_port)}
 
 
 class Leftovers:
     """Compares what there is with what there was."""
 
-    def __init__(self, server: RunningServer, temporary: Path | None = None) -> None:
+    def __init__(
+        self, server: RunningServer, temporary: Path | None = None, pooled: int | None = None
+    ) -> None:
         """Take down what there is now.
 
         Args:
             server: The server, in this process.
             temporary: The folder for temporary files, if nobody else writes there.
+            pooled: The port of a service whose connections the whole process shares and keeps.
         """
         self._server = server
         self._tasks = asyncio.all_tasks()
         self._threads = set(threading.enumerate())
-        self._sockets = _sockets()
+        self._pooled = pooled
+        self._sockets = _sockets(pooled)
         self._temporary = temporary
         self._files = self._temporary_files()
 
@@ -66,7 +77,7 @@ class Leftovers:
             "sessions": self._server.connections.active - sessions,
             "tasks": [task for task in asyncio.all_tasks() - self._tasks if not task.done()],
             "threads": threads,
-            "sockets": _sockets() - self._sockets,
+            "sockets": _sockets(self._pooled) - self._sockets,
             "files": self._temporary_files() - self._files,
         }
         # Looking for objects takes a while, so it comes last.
