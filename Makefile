@@ -1,9 +1,9 @@
-# make run · make test · make check · make bench · make bench-smoke · make clients · make screenshots
+# make run · test · check · bench · bench-smoke · fuzz · soak · clients · screenshots
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test check bench bench-smoke performance-plot clients screenshots clean
+.PHONY: run test check bench bench-smoke performance-plot fuzz soak soak-smoke clients screenshots clean
 
 run: $(VENV)/.runtime
 	$(BIN)/python main.py $(ARGS)
@@ -28,6 +28,17 @@ bench-smoke: $(VENV)/.dev
 performance-plot: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.bars --figures docs/performance.json $(ARGS)
 	$(BIN)/python -m benchmarks.plot docs/performance.json docs/performance.svg
+
+# 100,000 hostile messages; ARGS="--messages 1000000" for more.
+fuzz: $(VENV)/.dev
+	$(BIN)/python -m benchmarks.fuzz $(ARGS)
+
+# Hours of real turns: ARGS="--minutes 30". The smoke test is what CI has time for.
+soak: $(VENV)/.dev
+	$(BIN)/python -m benchmarks.soak $(ARGS)
+
+soak-smoke: $(VENV)/.dev
+	$(BIN)/python -m benchmarks.soak --minutes 1
 
 # Other people's clients for tests/clients, the large ones too (`make test` installs the others).
 clients: $(VENV)/.dev

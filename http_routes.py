@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
@@ -22,6 +21,7 @@ from lifecycle import Lifecycle
 from pipeline_manager import PipelineManager
 from session_patch import SessionKind, SessionPatch
 from session_start import Patch, read_patch, start_session
+from strict_json import read_json
 from validation import ProtocolError, explain, invalid_value
 
 BETA_LIFE_S = 60
@@ -294,7 +294,7 @@ async def _body(request: Request) -> dict[str, Any]:
                 "invalid_value", f"The request body is larger than {MAX_BODY_BYTES} bytes."
             )
     try:
-        parsed = json.loads(body) if body.strip() else {}
+        parsed = read_json(body.decode()) if body.strip() else {}
     except (ValueError, RecursionError) as error:
         raise ProtocolError("invalid_json", f"The request body is not JSON. {error}") from None
     if not isinstance(parsed, dict):

@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-import math
 import secrets
 import string
 from collections.abc import Callable, Mapping, Sequence
@@ -19,6 +18,7 @@ from openai.types.realtime import RealtimeSessionCreateRequest
 from pydantic import ValidationError
 
 from client_events import CLIENT_EVENTS, ClientEvent
+from strict_json import read_json
 from validation import ProtocolError, explain, invalid_value, wrong_type
 
 __all__ = [
@@ -43,6 +43,9 @@ MAX_AUDIO_BYTES = 15 * 1024 * 1024
 """Decoded audio of one `input_audio_buffer.append` (§D.8)."""
 MAX_DEPTH = 100
 """Arrays and objects inside each other: far more than any tool's schema, far less than Python."""
+
+MAX_QUOTED = 2000
+"""Characters of an error's message."""
 
 _BASE62 = string.ascii_letters + string.digits
 _PAIRS = [first + second for first in _BASE62 for second in _BASE62]
@@ -136,17 +139,25 @@ def server_event(type_: str, **fields: Any) -> ServerEvent:
 
 
 def error_event(error: ProtocolError) -> ServerEvent:
-    """Build the `error` event: all five inner keys are always there (§A.0)."""
+    """Build the `error` event: all five inner keys are always there (§A.0).
+
+    Messages and params quote what the client sent, but not megabytes of it.
+    """
     return server_event(
         "error",
         error={
             "type": error.type,
             "code": error.code,
-            "message": error.message,
-            "param": error.param,
+            "message": _shortened(error.message),
+            "param": error.param and _shortened(error.param),
             "event_id": error.event_id,
         },
     )
+
+
+def _shortened(text: str) -> str:
+    half = MAX_QUOTED // 2
+    return text if len(text) <= MAX_QUOTED else f"{text[:half]} … {text[-half:]}"
 
 
 def serialize(event: ServerEvent) -> str:
@@ -220,10 +231,7 @@ def encode_audio(audio: bytes) -> str:
 
 def _parse_json(raw: str) -> dict[str, Any]:
     try:
-        message = _DECODER.decode(raw)
-        # Escaped lone surrogates are valid JSON, but no text frame could echo them.
-        if "\\ud" in raw or "\\uD" in raw:
-            json.dumps(message, ensure_ascii=False).encode()
+        message = read_json(raw)
     except (ValueError, RecursionError) as error:
         raise ProtocolError(
             "invalid_json", f"Invalid event: failed to parse JSON value. {error}"
@@ -231,21 +239,6 @@ def _parse_json(raw: str) -> dict[str, Any]:
     if not isinstance(message, dict):
         raise ProtocolError("invalid_event", "Invalid event: expected a JSON object with a 'type'.")
     return message
-
-
-def _reject_constant(name: str) -> None:
-    raise ValueError(f"{name} is not a JSON number.")
-
-
-def _finite(number: str) -> float:
-    value = float(number)
-    if not math.isfinite(value):
-        raise ValueError(f"{number} is too large a number.")
-    return value
-
-
-# `json.loads` would build one per call; audio comes fifty times a second.
-_DECODER = json.JSONDecoder(parse_constant=_reject_constant, parse_float=_finite)
 
 
 def _deeper_than(value: Any, limit: int) -> bool:

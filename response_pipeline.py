@@ -126,9 +126,9 @@ class _Report:
         self.signals.failed(self.request.response_id, error)
 
     def unwatched(self) -> None:
-        """Expect nothing more of the stages."""
-        self._llm_watch.rest()
-        self._tts_watch.rest()
+        """Expect nothing more of the stages; what they still make while they stop is no sign."""
+        self._llm_watch.retire()
+        self._tts_watch.retire()
 
     def _silent(self, stage: Stage[Any], limit_s: float) -> None:
         text = f"the service has been silent for {limit_s:g} s"

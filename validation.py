@@ -93,7 +93,7 @@ def explain(error: ValidationError, message: dict[str, Any]) -> ProtocolError:
     Only the first finding is reported, as the service does. A wrong `type` goes before what it
     entails, then a missing field before a wrong one and that before an unknown one.
     """
-    first = min(error.errors(), key=_rank)
+    first = min(error.errors(include_url=False), key=_rank)
     kind = first["type"]
     param = _path(first["loc"], message, kind)
     context = first.get("ctx", {})

@@ -38,7 +38,8 @@ class Watchdog:
         Args:
             on_silence: Called once, with the seconds of silence.
         """
-        self._on_silence = on_silence
+        self._on_silence: Callable[[float], None] | None = on_silence
+        """None: retired."""
         self._timer: asyncio.TimerHandle | None = None
         self._limit_s = 0.0
         self._holds = 0
@@ -51,6 +52,8 @@ class Watchdog:
     def expect(self, limit_s: float) -> None:
         """Expect the next sign of life within `limit_s` from now."""
         self.rest()
+        if self._on_silence is None:
+            return
         self._limit_s = limit_s
         self._timer = asyncio.get_running_loop().call_later(limit_s, self._expired)
 
@@ -59,6 +62,11 @@ class Watchdog:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+    def retire(self) -> None:
+        """Expect nothing ever again: signs of life that come late must not set the timer anew."""
+        self.rest()
+        self._on_silence = None
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -76,4 +84,5 @@ class Watchdog:
             self.expect(self._limit_s)
             return
         self._timer = None
-        self._on_silence(self._limit_s)
+        if self._on_silence is not None:
+            self._on_silence(self._limit_s)

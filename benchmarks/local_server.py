@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -59,6 +60,19 @@ class LocalServer:
         # proc(5): after the name, in brackets, the state is field 3; utime and stime are 14, 15.
         user, system = stat.rpartition(")")[2].split()[11:13]
         return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+    def active_sessions(self) -> int:
+        """Ask the server how many sessions are open."""
+        address = self.url.replace("ws://", "http://").replace("/v1/realtime", "/health")
+        with urllib.request.urlopen(address, timeout=STOP_S) as answer:
+            return int(json.load(answer)["active_sessions"])
+
+    def emptied(self) -> int:
+        """Wait until no session is open; return how many still are when patience ends."""
+        deadline = time.monotonic() + STOP_S
+        while (left := self.active_sessions()) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        return left
 
 
 @contextmanager

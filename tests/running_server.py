@@ -13,6 +13,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from config import Settings, load_settings
+from connection import Connections
 from main import MAX_MESSAGE_BYTES, create_app, listen
 from pipeline_manager import PipelineManager
 
@@ -29,6 +30,7 @@ class RunningServer:
 
     port: int
     manager: PipelineManager
+    connections: Connections
 
     @property
     def url(self) -> str:
@@ -108,4 +110,4 @@ async def running(
     app = create_app(settings, manager)
     async with serving(app) as port:
         await app.state.lifecycle.started()
-        yield RunningServer(port, manager)
+        yield RunningServer(port, manager, app.state.connections)

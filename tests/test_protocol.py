@@ -171,3 +171,12 @@ def test_whatever_is_changed_in_an_event_it_parses_or_is_refused_by_name(data: A
         assert error.code
         assert error.message
         check_event(error_event(error))
+
+
+def test_an_error_quotes_what_was_sent_but_not_megabytes_of_it() -> None:
+    with pytest.raises(ProtocolError) as refused:
+        parse({"type": "response.cancel", "x" * 1_000_000: 1})
+    error = error_event(refused.value)["error"]
+    assert error["message"].startswith("Unknown parameter: 'xxx")
+    assert error["message"].endswith("xxx'.")
+    assert max(len(error["message"]), len(error["param"])) < 3000

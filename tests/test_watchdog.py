@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 
 from tests.running_server import SCRIPTED, running, scripted_settings
 from tests.wire_client import client, speech
+from watchdog import Watchdog
 
 QUICK = {"timeout_s": 0.2, "connect_timeout_s": 0.1, "retries": 0}
 
@@ -55,3 +57,16 @@ async def test_a_slow_answer_is_no_silent_one():
         await wire.say("hi")
         done = (await wire.until("response.done"))["response"]
         assert done["status"] == "completed"
+
+
+async def test_nobody_waits_for_a_response_that_is_over():
+    silences: list[float] = []
+    watchdog = Watchdog(silences.append)
+    watchdog.expect(0)
+    watchdog.retire()
+    with watchdog.held():
+        watchdog.expect(0)
+    assert not watchdog.waiting
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert silences == []

@@ -28,9 +28,11 @@ class WireClient:
     def __init__(self, socket: ClientConnection) -> None:
         self.socket = socket
         self.events: list[dict[str, Any]] = []
+        self.sent: list[dict[str, Any]] = []
 
     async def send(self, type_: str, **fields: Any) -> None:
-        await self.socket.send(json.dumps({"type": type_, **fields}))
+        self.sent.append({"type": type_, **fields})
+        await self.socket.send(json.dumps(self.sent[-1]))
 
     async def receive(self) -> dict[str, Any]:
         async with asyncio.timeout(PATIENCE_S):

@@ -336,3 +336,23 @@ async def test_azure_s_path_makes_keys_too(server):
     async with httpx.AsyncClient() as http:
         made = await http.post(f"{server.http}/openai/v1/realtime/client_secrets", json={})
     assert made.json()["value"].startswith("ek_")
+
+
+@pytest.mark.parametrize("path", ["client_secrets", "sessions", "transcription_sessions"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"\xff",
+        b'{"\\ud800": 1}',
+        b'{"instructions": "\\ud800"}',
+        b'{"session": {"type": "realtime", "instructions": "\\ud800"}}',
+        b'{"tracing": {"metadata": {"a": NaN}}}',
+        b'{"tracing": {"metadata": {"a": 1e999}}}',
+        b'{"a": ' + b"[" * 100_000,
+        b'{"tools": [' + b"1," * 100_000 + b"1]}",
+    ],
+)
+async def test_a_body_that_is_no_proper_json_is_refused(server, path, body):
+    async with httpx.AsyncClient() as http:
+        answer = await http.post(f"{server.http}/v1/realtime/{path}", content=body)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "invalid_json")

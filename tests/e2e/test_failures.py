@@ -1,9 +1,7 @@
-"""Providers that fail, and clients that vanish: right events, and nothing is left behind."""
+"""Scripted providers that fail, and a server that does: right events, and the session goes on."""
 
 from __future__ import annotations
 
-import asyncio
-import threading
 from typing import Any
 
 import pytest
@@ -65,53 +63,6 @@ async def test_a_hanging_stage_can_be_talked_over(stage):
         await wire.append(speech())
         done = (await wire.until("response.done"))["response"]
         assert done["status_details"] == {"type": "cancelled", "reason": "turn_detected"}
-
-
-async def nothing_left(server: RunningServer, tasks: set[asyncio.Task[None]], threads: int) -> None:
-    """Wait until the session has let go of everything; the test's time-out is the verdict."""
-    async with asyncio.timeout(10):
-        while await server.active_sessions():
-            await asyncio.sleep(0.01)
-        while left := {task for task in asyncio.all_tasks() - tasks if not task.done()}:
-            await asyncio.wait(left, timeout=0.05)
-    assert threading.active_count() <= threads
-
-
-MOMENTS = [
-    "session.created",
-    "input_audio_buffer.speech_started",
-    "input_audio_buffer.speech_stopped",
-    "response.created",
-    "response.output_audio_transcript.delta",
-    "response.output_audio.delta",
-    "response.done",
-]
-
-
-@pytest.mark.parametrize("moment", MOMENTS)
-@pytest.mark.parametrize("politely", [True, False])
-async def test_a_client_that_goes_leaves_no_session_task_or_thread(moment, politely):
-    settings = scripted_settings(llm={"text": LONG, "word_ms": 1})
-    async with running(settings) as server:
-        await server.active_sessions()
-        tasks, threads = asyncio.all_tasks(), threading.active_count()
-        async with client(server.url) as wire:
-            await wire.append(speech())
-            while moment not in wire.types():
-                await wire.receive()
-            if not politely:
-                wire.socket.transport.abort()
-        await nothing_left(server, tasks, threads)
-
-
-async def test_a_client_that_never_speaks_leaves_nothing_either():
-    async with running() as server:
-        await server.active_sessions()
-        tasks, threads = asyncio.all_tasks(), threading.active_count()
-        for _ in range(5):
-            async with client(server.url):
-                pass
-        await nothing_left(server, tasks, threads)
 
 
 async def test_a_mistake_of_the_server_is_said_and_ends_that_session_only(monkeypatch):

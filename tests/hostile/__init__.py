@@ -1,0 +1,1 @@
+"""Clients that mean harm: what they send, and what must hold whatever that is."""
