@@ -121,8 +121,7 @@ def _banner(settings: Settings, manager: PipelineManager, address: str | None) -
     if manager.llm.for_trial:
         lines += [
             "The embedded assistant is for trying things out. A real model, e.g. from Ollama:",
-            "  REALTIME_LLM__PROVIDER=openai REALTIME_LLM__API_BASE=http://localhost:11434/v1 "
-            "REALTIME_LLM__MODEL=llama3.2 make run",
+            "  REALTIME_LLM__PROVIDER=ollama REALTIME_LLM__MODEL=llama3.2 make run",
         ]
     return "\n".join(lines)
 
