@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 
 from pipecat.frames.frames import (
@@ -57,11 +57,13 @@ class Verdict:
     """Milliseconds to the first audio or text, or from the end of the speech to the transcript."""
     result: str = ""
     error: ProviderError | None = None
+    answered: bool = False
+    """Whether a stage that failed had begun to answer."""
 
     @property
     def reachable(self) -> str:
         """`yes`, `no`, or `-` where it did not come to that."""
-        if self.error is None:
+        if self.error is None or self.answered:
             return "yes"
         return {"provider_unreachable": "no", "provider_setup": "-"}.get(self.error.code, "yes")
 
@@ -135,8 +137,8 @@ async def _try_voice(manager: PipelineManager) -> tuple[Verdict, bytes]:
         error = ProviderError(f"TTS {label} made no audio for “{SENTENCE}”. Check the voice.")
     seconds = len(outcome.pcm) / (2 * WIRE_RATE)
     result = f"said “{SENTENCE}” in {seconds:.1f} s of audio"
-    verdict = Verdict("TTS", config.provider, label, outcome.first_audio_ms, result, error)
-    return verdict, bytes(outcome.pcm)
+    verdict = Verdict("TTS", config.provider, label, outcome.first_audio_ms, result)
+    return verdict if error is None else _failed(verdict, error), bytes(outcome.pcm)
 
 
 async def _try_model(manager: PipelineManager) -> Verdict:
@@ -158,7 +160,14 @@ async def _try_model(manager: PipelineManager) -> Verdict:
     if error is None and not said:
         error = ProviderError(f"LLM {manager.llm.label} answered with no text. Check the model.")
     result = f"answered “{said if len(said) <= 80 else said[:79] + '…'}”"
-    return Verdict("LLM", config.provider, manager.llm.label, outcome.first_text_ms, result, error)
+    verdict = Verdict("LLM", config.provider, manager.llm.label, outcome.first_text_ms, result)
+    return verdict if error is None else _failed(verdict, error)
+
+
+def _failed(verdict: Verdict, error: ProviderError) -> Verdict:
+    """Return the verdict on a stage that failed, perhaps in the middle of its answer."""
+    answered = verdict.first_result_ms is not None
+    return replace(verdict, first_result_ms=None, error=error, answered=answered)
 
 
 async def _try_recogniser(manager: PipelineManager, speech: bytes) -> Verdict:
