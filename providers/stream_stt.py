@@ -220,6 +220,9 @@ class _Stream:
         self._results.fail(TurnFailed(str(frame.error), error_category(frame)))
 
 
+_RESULTS = (InterimTranscriptionFrame, TranscriptionFrame, StreamEndFrame)
+
+
 class _Results(FrameProcessor):
     """Stands behind the service and puts its results together."""
 
@@ -254,6 +257,9 @@ class _Results(FrameProcessor):
             self.connected.set_result(None)
         if isinstance(frame, VADUserStoppedSpeakingFrame):
             self._turn_is_over = True
+        if self.transcript.done() and isinstance(frame, _RESULTS):
+            # What follows the end is heard in the silence behind it.
+            return
         if isinstance(frame, StreamEndFrame):
             self._end()
         elif isinstance(frame, InterimTranscriptionFrame):

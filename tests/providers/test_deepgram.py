@@ -130,7 +130,7 @@ FAULTS: dict[str, tuple[dict[str, Any], str, str]] = {
     "unknown model": ({"status": 400}, "invalid_request", "Check stt.model"),
     "too many": ({"status": 429}, "rate_limit_exceeded", "Try again later"),
     "broken": ({"status": 503}, "provider_error", "status 503"),
-    "hangs at connect": ({"hang": True}, "provider_unreachable", "could not be reached within"),
+    "hangs at connect": ({"hang": True}, "provider_unreachable", "Check the network"),
     "cut": ({"cut_after": 16000}, "provider_unreachable", "the stream broke"),
     "ends early": ({"close_after": 16000}, "provider_unreachable", "in the middle of the turn"),
     "garbage": ({"garbage": True}, "provider_error", "sent garbage"),
