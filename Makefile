@@ -1,9 +1,9 @@
-# make run · test · check · bench · bench-smoke · fuzz · soak · clients · screenshots
+# make run · test · check · bench · bench-smoke · fuzz · soak · clients · screenshots · lock
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test check bench bench-smoke performance-plot fuzz soak soak-smoke clients screenshots clean
+.PHONY: run test check bench bench-smoke performance-plot fuzz soak soak-smoke clients screenshots lock clean
 
 run: $(VENV)/.runtime
 	$(BIN)/python main.py $(ARGS)
@@ -15,6 +15,7 @@ check: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy .
+	$(BIN)/python requirements/audit.py
 
 # Everything that is promised about speed, in one table. Single ones: python -m benchmarks.NAME.
 bench: $(VENV)/.dev
@@ -47,6 +48,12 @@ clients: $(VENV)/.dev
 # The pictures of the terminal client in the README.
 screenshots: $(VENV)/.runtime
 	$(BIN)/python docs/make_screenshots.py
+
+# Every version and hash of what is deployed, for all platforms and Pythons; commit the result.
+lock: $(VENV)/.dev
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+		--no-annotate --upgrade --custom-compile-command "make lock" \
+		requirements.txt -o requirements.lock
 
 clean:
 	rm -rf $(VENV)

@@ -34,8 +34,8 @@ class AccessDenied(Exception):
 class Grant:
     """Who was let in."""
 
-    holder: str
-    """Tells keys apart without naming them: for limits and logs."""
+    holder: str | None
+    """Tells keys apart without naming them, for limits; None: nobody needs one."""
     minted: dict[str, Any] | None = None
     """The session out of a client secret; None for an API key, or where none is needed."""
 
@@ -68,7 +68,7 @@ class Access:
         if key is not None and key.startswith(PREFIX):
             return Grant(_holder(key), self._minted(key))
         if not self._digests:
-            return Grant("anyone")
+            return Grant(None)
         if key is None:
             raise AccessDenied(None, "Missing bearer or basic authentication in header")
         # Every key is compared, so that the time taken says nothing about any of them.

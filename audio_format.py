@@ -7,7 +7,8 @@ from functools import cached_property
 from typing import Any, Literal
 
 import g711
-from audio_utils import WIRE_RATE, Resampler, resample
+from audio_utils import WIRE_RATE, Resampler
+from steps import Steps
 
 FormatName = Literal["audio/pcm", "audio/pcmu", "audio/pcma"]
 _LAWS: dict[FormatName, g711.Law] = {"audio/pcmu": "ulaw", "audio/pcma": "alaw"}
@@ -59,9 +60,15 @@ class Encoder:
         return out if self._law is None else g711.encode(out, self._law)
 
 
-def convert(audio: bytes, given: AudioFormat, wanted: AudioFormat) -> bytes:
-    """Convert a whole clip from one format to another."""
+def convert(audio: bytes, given: AudioFormat, wanted: AudioFormat) -> Steps[bytes]:
+    """Convert a whole clip from one format to another, a few seconds at a time."""
     if given == wanted:
         return audio
-    pcm = resample(given.decode(audio), given.rate, WIRE_RATE)
-    return Encoder(wanted).push(pcm, last=True)
+    resampler, encoder = Resampler(given.rate, WIRE_RATE), Encoder(wanted)
+    converted: list[bytes] = []
+    step = 5000 * given.bytes_per_ms
+    for start in range(0, len(audio), step):
+        pcm = resampler.push(given.decode(audio[start : start + step]))
+        converted.append(encoder.push(pcm))
+        yield
+    return b"".join([*converted, encoder.push(resampler.flush(), last=True)])

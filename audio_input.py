@@ -54,6 +54,8 @@ class InputStream:
 
 
 def heard(audio: bytes, audio_format: AudioFormat, noise: NoiseReduction | None) -> bytes:
-    """Convert a whole clip."""
+    """Convert a whole clip, a second at a time: no single call into a library takes long."""
     stream = InputStream(audio_format, noise)
-    return stream.push(audio) + stream.flush()
+    step = 1000 * audio_format.bytes_per_ms
+    pieces = [stream.push(audio[start : start + step]) for start in range(0, len(audio), step)]
+    return b"".join([*pieces, stream.flush()])

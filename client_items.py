@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from typing import Any
 
 from audio_format import AudioFormat
 from client_events import FunctionCall, FunctionCallOutput, UserMessage
 from conversation import Item
 from generation import Capabilities
+from long_text import LongText, decode_base64
 from protocol import decode_audio, new_id
 from validation import ProtocolError
 
@@ -79,11 +78,12 @@ def _user_message(
                     f"{capabilities.llm_name} cannot see images; configure another model.",
                     f"{param}.type",
                 )
-            check_image(part.image_url, f"{param}.image_url")
+            url = part.image_url
+            check_image(url, f"{param}.image_url")
             item.content.append(
                 {
                     "type": "input_image",
-                    "image_url": part.image_url,
+                    "image_url": url.plain if isinstance(url, LongText) else url,
                     "detail": part.detail or "auto",
                 }
             )
@@ -97,8 +97,8 @@ def check_image(url: str, param: str) -> None:
     for prefix, magic in _IMAGE_TYPES.items():
         if url.startswith(prefix):
             try:
-                image = base64.b64decode(url[len(prefix) :], validate=True)
-            except (binascii.Error, ValueError):
+                image = decode_base64(url, len(prefix))
+            except ValueError:
                 break
             if image.startswith(magic):
                 return

@@ -90,8 +90,19 @@ class ServerConfig(_Group):
     kept_audio_minutes: float = Field(5, ge=0)
     """Minutes of audio that a conversation keeps for `conversation.item.retrieve`, 2.9 MB each;
     older items stay, without their audio. The newest item always keeps its own."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """`info`: one line per session and per turn. `warning`: failures alone."""
+    log_json: bool = False
+    """Write the log as one JSON object per line."""
     debug: bool = False
-    """Log what Pipecat and every stage do, instead of one line per session and per turn."""
+    """Log what Pipecat and every stage do, as `log_level = "debug"` does: words may be in it."""
+    tracing: bool = False
+    """Send OpenTelemetry traces, where `OTEL_EXPORTER_OTLP_ENDPOINT` says."""
+
+    @property
+    def verbose(self) -> bool:
+        """Whether everything is logged."""
+        return self.debug or self.log_level == "debug"
 
     @field_validator("api_keys", "allowed_origins", mode="before")
     @classmethod
@@ -108,6 +119,38 @@ class ServerConfig(_Group):
         if any(len(key.get_secret_value()) < MIN_KEY_LENGTH for key in keys):
             raise ValueError(f"every API key must have at least {MIN_KEY_LENGTH} characters")
         return keys
+
+
+class LimitsConfig(_Group):
+    """What a client may use of the server. Whoever meets a limit is told its name here."""
+
+    sessions: int = Field(500, ge=1)
+    """Open sessions of this process; further clients are asked to come back (close code 1013)."""
+    sessions_per_key: int = Field(100, ge=1)
+    """Open sessions of one API key or client secret; without a key there is no such limit."""
+    message_mib: float = Field(24, ge=1, le=256)
+    """MiB of one WebSocket message; a larger one ends the session (close code 1009). 24 hold the
+    15 MiB of audio that an append may carry, as base64."""
+    event_kib: int = Field(512, ge=64, le=65536)
+    """KiB of one client event, not counting the audio and images in it."""
+    buffered_audio_s: float = Field(600, gt=0)
+    """Seconds of audio that wait to be committed. A detected turn of that length is committed."""
+    conversation_items: int = Field(2000, ge=1)
+    """Items of a conversation beyond which a client can add none."""
+    responses: int = Field(16, ge=1)
+    """Responses of a session that run at the same time, those outside the conversation included."""
+    tools: int = Field(128, ge=0)
+    """Tools of a session, or of a response."""
+    instructions_chars: int = Field(100_000, ge=1)
+    """Characters of the instructions of a session, or of a response."""
+    append_burst_s: float = Field(600, gt=0)
+    """Seconds of audio that a client may append at once, say as a file."""
+    append_speed: float = Field(4, ge=1)
+    """How many times faster than real time it may append after that; it is slowed, not refused."""
+    ping_interval_s: float = Field(20, gt=0)
+    """Seconds between the pings that show whether a silent client is still there."""
+    ping_timeout_s: float = Field(20, gt=0)
+    """Seconds after a ping without a sign of life that end the session."""
 
 
 class AudioConfig(_Group):
@@ -236,6 +279,7 @@ class Settings(BaseSettings):
     )
 
     server: ServerConfig = Field(default_factory=ServerConfig)
+    limits: LimitsConfig = Field(default_factory=LimitsConfig)
     audio: AudioConfig = Field(default_factory=AudioConfig)
     vad: VADConfig = Field(default_factory=VADConfig)
     stt: STTConfig = Field(default_factory=STTConfig)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from fastapi import WebSocket, WebSocketDisconnect
@@ -19,16 +20,27 @@ from dialect import Dialect, GADialect
 from handshake import SUBPROTOCOL, Handshake, Refused, check_handshake
 from http_routes import error_body, not_ready, origin_refused
 from lifecycle import Lifecycle
+from metrics import Metrics
 from pipeline_manager import PipelineManager
 from protocol import ProtocolError, error_event, serialize
 from realtime_session import RealtimeSession
 from session_config import SessionConfig
 from session_start import Patch, start_session
+from tracing import Tracer
 from transport import ClientGone, RealtimeTransport
 from turn_log import TurnLog
 
 CLOSING_S = 5
 """Time that clients have to take what is left for them, beyond the grace period."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Open:
+    """An open session: its transport, the task that serves it, and whose it is."""
+
+    transport: RealtimeTransport
+    task: asyncio.Task[Any] | None
+    holder: str | None
 
 
 class Connections:
@@ -40,6 +52,8 @@ class Connections:
         manager: PipelineManager,
         access: Access,
         lifecycle: Lifecycle,
+        metrics: Metrics,
+        tracer: Tracer | None = None,
     ) -> None:
         """Serve with these.
 
@@ -48,12 +62,16 @@ class Connections:
             manager: Builds the pipelines.
             access: Knows who may connect.
             lifecycle: Knows whether sessions can be opened.
+            metrics: Counts them.
+            tracer: Where turns are traced; None: nowhere.
         """
         self._settings = settings
         self._manager = manager
         self._access = access
         self._lifecycle = lifecycle
-        self._sessions: dict[str, tuple[RealtimeTransport, asyncio.Task[Any] | None]] = {}
+        self._metrics = metrics
+        self._tracer = tracer
+        self._sessions: dict[str, _Open] = {}
 
     @property
     def active(self) -> int:
@@ -64,9 +82,9 @@ class Connections:
         """Open no session any more, and wait until those there are have ended."""
         self._lifecycle.drain()
         grace_s = self._settings.server.shutdown_grace_s
-        tasks = [task for _transport, task in self._sessions.values() if task is not None]
-        for transport, _task in list(self._sessions.values()):
-            transport.leave(grace_s)
+        tasks = [known.task for known in self._sessions.values() if known.task is not None]
+        for known in list(self._sessions.values()):
+            known.transport.leave(grace_s)
         if tasks:
             await asyncio.wait(tasks, timeout=grace_s + CLOSING_S)
 
@@ -81,9 +99,11 @@ class Connections:
             azure: Whether it came by Azure's path.
         """
         if not self._lifecycle.ready:
+            self._metrics.refused.labels(f"server_{self._lifecycle.state}").inc()
             await websocket.send_denial_response(not_ready(self._lifecycle))
             return
         if not self._access.admits_origin(websocket.headers.get("origin")):
+            self._metrics.refused.labels("origin_not_allowed").inc()
             await websocket.send_denial_response(origin_refused())
             return
         offered = websocket.scope.get("subprotocols", [])
@@ -108,21 +128,53 @@ class Connections:
         except Refused as refusal:
             refused = refusal
         if refused is not None and refused.http_status is not None:
+            self._note(refused, websocket)
             body = error_body(refused.error)
             await websocket.send_denial_response(JSONResponse(body, refused.http_status))
             return
         await websocket.accept(subprotocol=SUBPROTOCOL if SUBPROTOCOL in offered else None)
+        # Only now: while others were being accepted, the last place may have been taken.
+        refused = refused or self._full(grant.holder)
         if refused is not None:
+            self._note(refused, websocket)
             with suppress(ClientGone):
                 await wire.send(serialize(error_event(refused.error)))
             await wire.close(refused.close_code, refused.close_reason)
             return
-        log = TurnLog(config.id)
-        client = websocket.client
-        address = f"{client.host}:{client.port}" if client else "an unknown client"
-        log.opened(address, asked.model or asked.kind)
+        log = TurnLog(config.id, self._metrics, self._tracer)
+        log.opened(_address(websocket), asked.model or asked.kind)
         dialect = BetaDialect(asked.kind) if asked.beta else GADialect(asked.kind)
-        await self._run(config, dialect, wire, log)
+        await self._run(config, dialect, wire, log, grant.holder)
+
+    def _note(self, refused: Refused, websocket: WebSocket) -> None:
+        """Count and log a client that gets no session, so that its operator finds out why."""
+        code = refused.error.code or ("missing_key" if refused.close_code == 3000 else "invalid")
+        self._metrics.refused.labels(code).inc()
+        logger.bind(event="connection.refused", code=code, client=_address(websocket)).info(
+            f"{_address(websocket)} was refused: {code}"
+        )
+
+    def _full(self, holder: str | None) -> Refused | None:
+        """Return why one more session would be too many; clients may come back (§D.7)."""
+        limits = self._settings.limits
+        if len(self._sessions) >= limits.sessions:
+            return Refused(
+                "server_overloaded",
+                f"The server has {limits.sessions} open sessions, and takes no more "
+                "(limits.sessions). Try again later.",
+                close_code=1013,
+                type_="server_error",
+            )
+        own = sum(known.holder == holder for known in self._sessions.values())
+        if holder is not None and own >= limits.sessions_per_key:
+            return Refused(
+                "rate_limit_exceeded",
+                f"This key has {own} open sessions, and may have no more "
+                "(limits.sessions_per_key). Close one, or try again later.",
+                close_code=1013,
+                type_="rate_limit_error",
+            )
+        return None
 
     async def refuse_translation(self, websocket: WebSocket) -> None:
         """Refuse a translation session (§B.14) as a bad handshake is refused."""
@@ -147,12 +199,17 @@ class Connections:
             raise Refused(error.code, error.message, error.param) from None
 
     async def _run(
-        self, config: SessionConfig, dialect: Dialect, wire: _WebSocketWire, log: TurnLog
+        self,
+        config: SessionConfig,
+        dialect: Dialect,
+        wire: _WebSocketWire,
+        log: TurnLog,
+        holder: str | None,
     ) -> None:
         session = RealtimeSession(config, dialect)
         session_id = config.id
         transport = RealtimeTransport(session, self._manager, log, dialect)
-        self._sessions[session_id] = transport, asyncio.current_task()
+        self._sessions[session_id] = _Open(transport, asyncio.current_task(), holder)
         reason = "the server failed"
         try:
             reason = await transport.run(wire)
@@ -164,12 +221,18 @@ class Connections:
                 f"Please retry; mention the session {session_id} if it happens again."
             )
             error = ProtocolError(None, message, type_="server_error")
-            with suppress(ClientGone):
-                await wire.send(serialize(error_event(error)))
+            with suppress(ClientGone, TimeoutError):
+                async with asyncio.timeout(CLOSING_S):
+                    await wire.send(serialize(error_event(error)))
             await wire.close(1011, "internal error")
         finally:
             del self._sessions[session_id]
             log.closed(reason)
+
+
+def _address(websocket: WebSocket) -> str:
+    client = websocket.client
+    return f"{client.host}:{client.port}" if client else "an unknown client"
 
 
 def _patch(minted: dict[str, Any], asked: Handshake) -> Patch:

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from audio_format import AudioFormat
-from protocol import encode_audio
 from validation import ProtocolError
 
 Status = Literal["in_progress", "completed", "incomplete"]
@@ -58,7 +57,10 @@ class Item:
     output: str = ""
 
     def wire(self, *, with_audio: bool = False) -> dict[str, Any]:
-        """Return the item in wire form; keys that do not apply are absent, never null (§F.7)."""
+        """Return the item in wire form; keys that do not apply are absent, never null (§F.7).
+
+        Audio stands in it as bytes: `event_frame.py` encodes it.
+        """
         if self.type == "function_call":
             return {
                 "id": self.id,
@@ -77,7 +79,7 @@ class Item:
             }
         content = [dict(part) for part in self.content]
         if with_audio and content and self.audio:
-            content[self.audio_index]["audio"] = encode_audio(bytes(self.audio))
+            content[self.audio_index]["audio"] = bytes(self.audio)
         return {
             "id": self.id,
             "type": self.type,
@@ -169,6 +171,9 @@ class Conversation:
 
     def __reversed__(self) -> Iterator[Item]:
         return reversed(self._items)
+
+    def __len__(self) -> int:
+        return len(self._items)
 
     def get(self, item_id: str) -> Item | None:
         """Return the item, or None."""

@@ -47,6 +47,8 @@ class ProviderError:
     message: str
     code: str = "provider_error"
     type: str = "server_error"
+    stage: Literal["STT", "LLM", "TTS"] | None = None
+    """None: no provider is to blame."""
 
 
 @dataclass(frozen=True, slots=True)

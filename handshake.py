@@ -44,6 +44,7 @@ class Refused(Exception):
         *,
         close_code: int = 4000,
         http_status: int | None = None,
+        type_: str = "invalid_request_error",
     ) -> None:
         """Say why.
 
@@ -51,13 +52,14 @@ class Refused(Exception):
             code: Code of the error event; None where the service has none.
             message: Its message.
             param: The query parameter at fault.
-            close_code: 3000 for a bad key, 4000 for anything else.
+            close_code: 3000 for a bad key, 1013 for a server that is full, 4000 for anything else.
             http_status: Status to refuse the upgrade itself with, instead of an error event.
+            type_: Whose fault it is, as the error event has it.
         """
         super().__init__(message)
-        self.error = ProtocolError(code, message, param)
+        self.error = ProtocolError(code, message, param, type_=type_)
         self.close_code = close_code
-        self.close_reason = f"invalid_request_error.{code}" if code else "invalid_request_error"
+        self.close_reason = f"{type_}.{code}" if code else type_
         self.http_status = http_status
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from audio_format import AudioFormat, convert
+from steps import Steps
 from validation import ProtocolError
 
 LOOKBACK_MS = 1000
@@ -63,12 +64,13 @@ class InputTurns:
         """What the client writes."""
         return self._format
 
-    def set_format(self, audio_format: AudioFormat) -> None:
+    def set_format(self, audio_format: AudioFormat) -> Steps[None]:
         """Take another format from the next append on; what is buffered is converted (§F.5.14)."""
         if audio_format == self._format:
             return
         end_ms = self.written_ms
-        self._buffer = bytearray(convert(bytes(self._buffer), self._format, audio_format))
+        converted = yield from convert(bytes(self._buffer), self._format, audio_format)
+        self._buffer = bytearray(converted)
         self._format = audio_format
         self._half_sample = b""
         self._epoch_ms, self._base = end_ms, -len(self._buffer)
@@ -104,6 +106,11 @@ class InputTurns:
         if self._padding_ms is not None and self.open is None:
             self._forget_all_but(self._padding_ms + LOOKBACK_MS)
         return audio, opened
+
+    @property
+    def buffered_ms(self) -> float:
+        """Milliseconds of audio that wait to be committed."""
+        return self.written_ms - self.open.start_ms if self.open is not None else 0.0
 
     def speech_started(self, onset_ms: int) -> OpenTurn:
         """Open a turn at a detected onset, back-dated by the padding, not below 0 (§E)."""

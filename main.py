@@ -9,14 +9,12 @@ import argparse
 import asyncio
 import os
 import socket
-import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from multiprocessing.connection import Connection
 from typing import Any
 
 try:
-    import uvicorn
     from fastapi import FastAPI, WebSocket
     from fastapi.middleware.cors import CORSMiddleware
     from loguru import logger
@@ -32,9 +30,14 @@ try:
     from draining_server import DrainingServer
     from http_routes import access_denied, health_route, http_routes, not_found
     from lifecycle import Lifecycle
+    from logs import configure_logging
+    from loop_monitor import watching
+    from metrics import Metrics
+    from operator_routes import operator_routes
     from pipeline_manager import PipelineManager
     from providers.base import ProviderSetupError
-    from websocket_protocol import EagerWebSocketProtocol
+    from tracing import TurnTracer
+    from websocket_protocol import server_config
     from workers import run_workers
 except ModuleNotFoundError as missing:
     raise SystemExit(
@@ -46,8 +49,6 @@ AZURE_PATHS = ("/openai/v1/realtime", "/openai/realtime")
 """Where Azure's clients look for the Realtime API (§D.7)."""
 LOOPBACK_ORIGINS = r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?"
 """Web pages that this machine itself serves."""
-MAX_MESSAGE_BYTES = 24 * 1024 * 1024
-"""Largest WebSocket message: 15 MiB of audio as base64, and room for the rest."""
 
 
 def create_app(
@@ -70,7 +71,10 @@ def create_app(
 
     Raises:
         ProviderSetupError: A provider cannot work as configured.
+        ConfigError: Something that is asked for is not installed.
     """
+    metrics = Metrics()
+    tracer = TurnTracer(PRODUCT_NAME) if settings.server.tracing else None
     pipelines = manager or PipelineManager(settings)
     client_secrets = ClientSecrets(settings.server.secret)
     said = announce or _print
@@ -78,12 +82,15 @@ def create_app(
         pipelines, lambda: said(_banner(settings, pipelines, address)), on_failed_start
     )
     access = Access(settings.server, client_secrets)
-    connections = Connections(settings, pipelines, access, lifecycle)
+    connections = Connections(settings, pipelines, access, lifecycle, metrics, tracer)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        async with lifecycle.running():
+        async with lifecycle.running(), watching(metrics.loop_lag.observe):
             yield
+        metrics.close()
+        if tracer is not None:
+            await asyncio.to_thread(tracer.close)
 
     app = FastAPI(title=PRODUCT_NAME, lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.lifecycle = lifecycle
@@ -91,6 +98,7 @@ def create_app(
 
     paths = list(dict.fromkeys([settings.server.ws_path, *AZURE_PATHS]))
     app.include_router(health_route(lifecycle, lambda: connections.active))
+    app.include_router(operator_routes(settings, access, lifecycle, metrics))
     app.include_router(http_routes(settings, access, pipelines, client_secrets, paths, lifecycle))
 
     async def realtime(websocket: WebSocket) -> None:
@@ -126,20 +134,6 @@ def _banner(settings: Settings, manager: PipelineManager, address: str | None) -
     return "\n".join(lines)
 
 
-def configure_logging(debug: bool) -> None:
-    """Log one line per session and per turn; with `debug`, all that Pipecat says too."""
-    logger.remove()
-    if debug:
-        logger.enable("pipecat")
-    logger.add(
-        sys.stderr,
-        level="DEBUG" if debug else "INFO",
-        format="{time:HH:mm:ss} {level:<7} {message}" + (" ({name}:{line})" if debug else ""),
-        backtrace=debug,
-        diagnose=False,
-    )
-
-
 def listen(host: str, port: int) -> socket.socket:
     """Bind the server's address before anything is loaded.
 
@@ -173,6 +167,10 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--workers", type=int, help="processes, about one per core (default 1)")
     parser.add_argument("--debug", action="store_true", help="log what every stage does")
+    parser.add_argument("--log-level", metavar="LEVEL", help="debug, info, warning or error")
+    parser.add_argument(
+        "--log-json", action="store_true", help="write the log as one JSON object per line"
+    )
     parser.add_argument(
         "--profile", metavar="NAME", help=f"a ready-made stack: {', '.join(profile_names())}"
     )
@@ -190,6 +188,8 @@ def main(argv: list[str] | None = None) -> None:
         "port": arguments.port,
         "workers": arguments.workers,
         "debug": arguments.debug or None,
+        "log_level": arguments.log_level,
+        "log_json": arguments.log_json or None,
         "insecure": arguments.insecure or None,
     }
     flags = {name: value for name, value in given.items() if value is not None}
@@ -197,7 +197,7 @@ def main(argv: list[str] | None = None) -> None:
         settings = load_settings(
             arguments.config, arguments.profile, **({"server": flags} if flags else {})
         )
-        configure_logging(settings.server.debug)
+        configure_logging(settings.server)
         if arguments.check:
             raise SystemExit(run_check(settings))
         check_exposure(settings.server)
@@ -235,25 +235,14 @@ def serve(
         announce=announce,
         on_failed_start=lambda: setattr(server, "should_exit", True),
     )
-    config = uvicorn.Config(
-        app,
-        host=settings.server.host,
-        port=settings.server.port,
-        log_level="info" if settings.server.debug else "critical",
-        access_log=settings.server.debug,
-        ws=EagerWebSocketProtocol,
-        ws_max_size=MAX_MESSAGE_BYTES,
-        ws_per_message_deflate=False,
-        timeout_graceful_shutdown=5,
-    )
-    server = DrainingServer(config, app.state.connections.drain)
+    server = DrainingServer(server_config(app, settings), app.state.connections.drain)
     server.run(sockets=[listener])
     return int(app.state.lifecycle.state == "failed")
 
 
 def work(ready: Connection, settings: Settings, listener: socket.socket) -> None:
     """Serve as one of several workers (`workers.py`)."""
-    configure_logging(settings.server.debug)
+    configure_logging(settings.server)
     try:
         raise SystemExit(serve(settings, listener, ready.send))
     except ProviderSetupError as error:
@@ -290,7 +279,7 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(name)
     try:
         settings = load_settings()
-        configure_logging(settings.server.debug)
+        configure_logging(settings.server)
         return create_app(settings)
     except (ConfigError, ProviderSetupError) as error:
         raise SystemExit(f"error: {error}") from None

@@ -10,6 +10,9 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
 
+from event_frame import LongFrame
+from steps import in_turns
+
 HIGH_WATER_BYTES = 4 * 1024 * 1024
 """Feeders wait above this: some 60 s of audio."""
 STALL_TIMEOUT_S = 30.0
@@ -24,14 +27,14 @@ class Outbox:
     """Text frames for one client."""
 
     def __init__(self) -> None:
-        self._frames: deque[str] = deque()
+        self._frames: deque[str | LongFrame] = deque()
         self._bytes = 0
         self._finished = False
         self._filled = asyncio.Event()
         self._room = asyncio.Event()
         self._room.set()
 
-    def put(self, frame: str) -> None:
+    def put(self, frame: str | LongFrame) -> None:
         """Queue a frame; never waits. After `finish` it is dropped."""
         if self._finished:
             return
@@ -74,7 +77,8 @@ class Outbox:
             put_off = clock()
             while self._frames:
                 frame = self._frames.popleft()
-                await send(frame)
+                text = frame if isinstance(frame, str) else await in_turns(frame.write())
+                await send(text)
                 self._bytes -= len(frame)
                 if self._bytes <= HIGH_WATER_BYTES:
                     self._room.set()

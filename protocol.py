@@ -7,7 +7,6 @@ Nothing here knows of Pipecat, FastAPI or audio devices. The shapes of client ev
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 import secrets
 import string
@@ -18,6 +17,7 @@ from openai.types.realtime import RealtimeSessionCreateRequest
 from pydantic import ValidationError
 
 from client_events import CLIENT_EVENTS, ClientEvent
+from long_text import decode_base64
 from strict_json import read_json
 from validation import ProtocolError, explain, invalid_value, wrong_type
 
@@ -203,7 +203,7 @@ def decode_audio(encoded: str, param: str = "audio") -> bytes:
         ProtocolError: Not base64, empty, or more than 15 MiB (§A.2).
     """
     try:
-        audio = binascii.a2b_base64(encoded, strict_mode=True)
+        audio = decode_base64(encoded)
     except ValueError:
         raise _not_audio(param, "an invalid value") from None
     if not audio:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from typing import Literal
 
 from openai import APIConnectionError
 from pipecat.frames.frames import ErrorFrame
@@ -50,7 +51,9 @@ _STATUS = re.compile(
 """An HTTP status in a sentence: `HTTP 401`, `status_code: 404`, `Authentication error (401)`."""
 
 
-def provider_error(stage: str, provider: Provider, frame: ErrorFrame) -> ProviderError:
+def provider_error(
+    stage: Literal["STT", "LLM", "TTS"], provider: Provider, frame: ErrorFrame
+) -> ProviderError:
     """Describe a stage's error frame for the client.
 
     Args:
@@ -64,7 +67,7 @@ def provider_error(stage: str, provider: Provider, frame: ErrorFrame) -> Provide
     remedy = provider.remedies.get(category) or _REMEDIES.get(category, _UNKNOWN)
     code = _CODES.get(category, "provider_error")
     message = f"{stage} {provider.label} failed: {reason}. {remedy}"
-    return ProviderError(provider.redacted(message), code)
+    return ProviderError(provider.redacted(message), code, stage=stage)
 
 
 def error_category(frame: ErrorFrame) -> ErrorCategory:

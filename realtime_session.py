@@ -45,6 +45,8 @@ from effects import (
 )
 from generation import SILENCE, ProviderError, ResponseRequest
 from input_turns import ClosedTurn, InputTurns
+from limits import check_buffer, check_items
+from long_text import cut_long, put_back
 from protocol import (
     decode_audio,
     error_event,
@@ -53,6 +55,7 @@ from protocol import (
 )
 from responses import Responses, transcribe
 from session_config import SessionConfig
+from steps import Steps
 from transcript_deltas import TranscriptDeltas
 from validation import ProtocolError
 
@@ -94,8 +97,8 @@ class RealtimeSession:
             SetTurnDetection(detection),
         ]
 
-    def receive(self, raw: str) -> tuple[list[Effect], bytes]:
-        """Take one text frame from the client.
+    def receive(self, raw: str) -> Steps[tuple[list[Effect], bytes]]:
+        """Take one text frame from the client, a long one in steps (`steps.py`).
 
         Returns:
             The effects, and the audio that the frame carried: 24 kHz PCM in whole samples, for
@@ -103,13 +106,26 @@ class RealtimeSession:
         """
         event_id = None
         try:
-            event = self._dialect.parse(raw)
+            limit = self.config.limits.event_kib * 1024
+            light, cut = yield from cut_long(raw, limit)
+            event = self._dialect.parse(light)
             event_id = event.event_id
+            if cut:
+                yield from put_back(event, cut, limit)
             if isinstance(event, AppendAudio):
-                return [], decode_audio(event.audio)
-            return self._handlers[type(event)](self, event), b""
+                return [], self._may_append(decode_audio(event.audio))
+            effects = self._handlers[type(event)](self, event)
+            yield from self.turns.set_format(self.config.input_format)
+            return effects, b""
         except ProtocolError as error:
             return [Send(error_event(error.answering(error.event_id or event_id)))], b""
+
+    def _may_append(self, audio: bytes) -> bytes:
+        # Detected turns are ended at the limit instead: there may be any number in one append.
+        if self.config.turn_detection is None:
+            added_ms = len(audio) / self.turns.format.bytes_per_ms
+            check_buffer(self.config.limits, self.turns.buffered_ms, added_ms)
+        return audio
 
     def append(self, audio: bytes) -> tuple[list[Effect], bytes]:
         """Write audio of an `input_audio_buffer.append` (§A.2).
@@ -128,9 +144,19 @@ class RealtimeSession:
                     self.config.transcription_settings,
                 )
             )
+        effects += self._check_length()
         if self._quiet_from_ms is not None:
             effects += self._check_idle(self._quiet_from_ms)
         return effects, written
+
+    def _check_length(self) -> list[Effect]:
+        """End a detected turn that is as long as may be; what follows is a turn of its own."""
+        if self.config.turn_detection is None:
+            return []
+        if self.turns.buffered_ms < self.config.limits.buffered_audio_s * 1000:
+            return []
+        end_ms = int(self.turns.written_ms) // WINDOW_MS * WINDOW_MS
+        return [*self.speech_stopped(end_ms), ResetTurnDetection()]
 
     def _check_idle(self, start_ms: int) -> list[Effect]:
         """Answer a user who has been silent for `idle_timeout_ms` of audio (§B.12)."""
@@ -169,7 +195,6 @@ class RealtimeSession:
         after = self.config.turn_detection
         effects: list[Effect] = [Send(server_event("session.updated", session=self.config.wire()))]
         if self.config.input_format != self.turns.format:
-            self.turns.set_format(self.config.input_format)
             effects.append(SetInputFormat(self.config.input_format))
         if self.config.noise_reduction != noise_before:
             effects.append(SetNoiseReduction(self.config.noise_reduction))
@@ -187,6 +212,7 @@ class RealtimeSession:
         return abandoned.item_id if abandoned else None
 
     def _commit(self, _event: CommitAudio) -> list[Effect]:
+        check_items(self.config.limits, len(self.conversation))
         detected = self.config.turn_detection is not None
         turn = self.turns.commit()
         effects = self._committed(turn)
@@ -202,6 +228,7 @@ class RealtimeSession:
         return effects
 
     def _create_item(self, event: CreateItem) -> list[Effect]:
+        check_items(self.config.limits, len(self.conversation))
         if isinstance(event.item, FunctionCallOutput):
             self.conversation.check_tool_output(event.item.call_id)
         item = build_item(event.item, self.config.input_format, self.config.capabilities)

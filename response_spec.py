@@ -9,6 +9,7 @@ from audio_format import AudioFormat
 from client_events import BetaResponseOptions, ItemReference, ResponseAudioOutput, ResponseOptions
 from client_items import build_item
 from conversation import Conversation, Item
+from limits import check_prompt
 from protocol import new_id
 from session_config import SessionConfig, tool_echo
 from validation import ProtocolError
@@ -51,8 +52,9 @@ def build_spec(
     """Merge a `response.create` with the session's settings.
 
     Raises:
-        ProtocolError: A voice, an effort or an item that cannot be used.
+        ProtocolError: A voice, an effort or an item that cannot be used, or too much of something.
     """
+    check_prompt(config.limits, options.instructions, options.tools, "response")
     in_conversation = options.conversation != "none"
     output = options.audio.output if options.audio else None
     voice = output.voice if output and output.voice is not None else config.voice

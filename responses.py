@@ -14,6 +14,7 @@ from context_window import ContextTooLong, fit
 from conversation import Conversation, Item, render_messages
 from effects import Effect, Generate, Send, StopGenerating, Transcribe
 from generation import FinishReason, ProviderError, ResponseRequest, TokenUsage
+from limits import check_responses
 from protocol import ServerEvent
 from response import CancelReason, Response
 from response_spec import ResponseSpec, build_spec
@@ -71,9 +72,11 @@ class Responses:
         """Begin a response on the client's word (§A.9).
 
         Raises:
-            ProtocolError: One is active already, or it cannot be what is asked.
+            ProtocolError: One is active already, too many are running beside the conversation,
+                or it cannot be what is asked.
         """
         active = self.active
+        check_responses(self._config.limits, len(self._open))
         if options.conversation != "none" and active is not None:
             raise ProtocolError(
                 "conversation_already_has_active_response",

@@ -12,6 +12,7 @@ from typing import Any
 from audio_format import AudioFormat
 from config import Settings
 from generation import REALTIME_VOICES, Capabilities, TranscriptionSettings
+from limits import check_prompt
 from noise_reduction import NoiseReduction
 from session_patch import Reasoning, SessionKind, SessionPatch, TranscriptionPatch, cross_type
 from validation import ProtocolError, invalid_value
@@ -63,6 +64,7 @@ class SessionConfig:
         self.kind: SessionKind = kind
         self.limit_minutes = settings.server.session_limit_minutes
         self.kept_audio_ms = settings.server.kept_audio_minutes * 60_000
+        self.limits = settings.limits
         self.capabilities = capabilities
         self.context_tokens = settings.llm.context_tokens
         self._default_turn_detection = {
@@ -130,7 +132,7 @@ class SessionConfig:
 
     def wire(self) -> dict[str, Any]:
         """Return the whole session as `session.created` and `session.updated` show it (§C.1)."""
-        return deepcopy(self._wire)
+        return _copied(self._wire)
 
     def apply(self, patch: SessionPatch | TranscriptionPatch, *, voice_locked: bool) -> None:
         """Merge an update, all of it or nothing (§A.1).
@@ -141,13 +143,14 @@ class SessionConfig:
 
         Raises:
             ProtocolError: The session is of the other kind, the voice is locked, tracing is on
-                already, or a provider cannot do what is asked.
+                already, a limit is exceeded, or a provider cannot do what is asked.
         """
         if patch.type != self.kind:
             raise ProtocolError("invalid_value", cross_type(self.kind), "session.type")
-        merged = deepcopy(self._wire)
+        merged = _copied(self._wire)
         realtime = patch if isinstance(patch, SessionPatch) else None
         if realtime is not None:
+            check_prompt(self.limits, realtime.instructions, realtime.tools, "session")
             self.reasoning_effort(realtime.reasoning, "session.reasoning")
         if patch.include and not self.capabilities.logprobs:
             raise ProtocolError(
@@ -369,6 +372,13 @@ def _refuse_responses(patch: SessionPatch | TranscriptionPatch) -> None:
                 f"A transcription session has no responses, so '{name}' has nothing to act on.",
                 f"session.audio.input.turn_detection.{name}",
             )
+
+
+def _copied(session: dict[str, Any]) -> dict[str, Any]:
+    """Copy a session; of its tools, which may be many and are never changed, only the list."""
+    return {
+        name: list(value) if name == "tools" else deepcopy(value) for name, value in session.items()
+    }
 
 
 def tool_echo(tool: dict[str, Any]) -> dict[str, Any]:

@@ -11,11 +11,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from typing import Protocol
 
-from loguru import logger
 from pipecat.frames.frames import Frame
 from pipecat.processors.frame_processor import FrameProcessor
 from pipecat.transports.base_transport import BaseTransport
 
+from append_pace import AppendPace
 from audio_format import AudioFormat
 from audio_input import CleanStream, heard
 from dialect import Dialect, GADialect
@@ -33,17 +33,19 @@ from effects import (
     StopGenerating,
     Transcribe,
 )
+from event_frame import frame
 from generation import FinishReason, ProviderError, ResponseRequest, TokenUsage
 from hearing import TranscriptOutput, TurnInput
 from noise_reduction import NoiseReduction
 from outbox import Outbox, SlowReader
 from pipeline_manager import PipelineManager
 from pipeline_worker import RunningPipeline
-from protocol import ProtocolError, error_event, serialize
+from protocol import ProtocolError, error_event
 from providers.turn_stt import TurnSTTService
 from realtime_session import RealtimeSession
 from response_runner import ResponseRunner
 from smart_turn import CONTEXT_MS
+from steps import in_turns
 from turn_detection import (
     Decision,
     SpeechHesitated,
@@ -52,8 +54,9 @@ from turn_detection import (
     SpeechStarted,
     SpeechStopped,
 )
-from turn_hearing import TurnHearing
+from turn_hearing import Delivery, TurnHearing
 from turn_log import TurnLog
+from work_queue import WorkQueue
 
 SLICE_MS = 100
 """Audio taken at once; a whole file in one event is worked through in such steps."""
@@ -127,7 +130,7 @@ class RealtimeTransport(BaseTransport):
         self._format = AudioFormat()
         self._noise: NoiseReduction | None = None
         self._to_detector = CleanStream(self._format, None)
-        self._work: asyncio.Queue[Callable[[], Awaitable[None]]] = asyncio.Queue()
+        self._work = WorkQueue()
         self._responses = ResponseRunner(manager, self, self._outbox.room, log)
 
     def input(self) -> FrameProcessor:
@@ -153,7 +156,7 @@ class RealtimeTransport(BaseTransport):
             async with asyncio.TaskGroup() as group:
                 background = [
                     group.create_task(self._send(wire)),
-                    group.create_task(self._carry_out()),
+                    group.create_task(self._work.carry_out()),
                 ]
                 self._perform(self._session.open())
                 await self._receive(wire)
@@ -190,12 +193,15 @@ class RealtimeTransport(BaseTransport):
         raise SessionOver
 
     async def _receive(self, wire: Wire) -> None:
+        now, limits = asyncio.get_running_loop().time, self._session.config.limits
+        pace = AppendPace(limits.append_burst_s, limits.append_speed, now())
         async for message in wire.messages():
             await self._outbox.room()
+            await self._work.room()
             if isinstance(message, bytes):
                 self._refuse_binary()
                 continue
-            effects, audio = self._session.receive(message)
+            effects, audio = await in_turns(self._session.receive(message))
             self._perform(effects)
             step = SLICE_MS * self._format.bytes_per_ms
             if 0 < len(audio) <= step:
@@ -205,6 +211,13 @@ class RealtimeTransport(BaseTransport):
                 await self._hear(audio[start : start + step])
                 # Other sessions go on while a file is worked through.
                 await asyncio.sleep(0)
+                await self._work.room()
+            audio_s = len(audio) / self._format.bytes_per_ms / 1000
+            self._log.heard(audio_s)
+            ahead_s = pace.take(audio_s, now())
+            if ahead_s:
+                # What the client goes on to send waits in its own socket.
+                await asyncio.sleep(ahead_s)
 
     def _refuse_binary(self) -> None:
         text = "Expected a text WebSocket message; binary frames are not supported."
@@ -227,8 +240,10 @@ class RealtimeTransport(BaseTransport):
     async def _judge(self) -> None:
         """Ask Smart Turn whether the turn is over at this pause; audio waits for the answer."""
         turns = self._session.turns
-        recent = heard(turns.heard_so_far(CONTEXT_MS), turns.format, self._noise)
-        completeness = await self._manager.turn_completeness(recent)
+        recent = turns.heard_so_far(CONTEXT_MS)
+        # Cleaning 8 s of noise takes a while.
+        pcm = await asyncio.to_thread(heard, recent, turns.format, self._noise)
+        completeness = await self._manager.turn_completeness(pcm)
         decision = self._detector.judged(completeness)
         if decision is not None:
             self._decided(decision)
@@ -255,8 +270,13 @@ class RealtimeTransport(BaseTransport):
         self._format, self._noise = audio_format, noise
         self._to_detector = CleanStream(audio_format, noise)
 
-    def _push(self, frame: Frame) -> None:
-        self._work.put_nowait(partial(self._push_turn, frame))
+    def _push(self, delivery: Delivery) -> None:
+        self._work.put(partial(self._deliver, delivery))
+
+    async def _deliver(self, delivery: Delivery) -> None:
+        made = await asyncio.to_thread(delivery.make) if delivery.hard else delivery.make()
+        if made is not None:
+            await self._push_turn(made)
 
     def _perform(self, effects: list[Effect]) -> None:
         """Carry out effects in order; what has to wait is queued behind what waits already."""
@@ -266,7 +286,7 @@ class RealtimeTransport(BaseTransport):
                 case Send(event):
                     self._log.observe(event)
                     for written in self._dialect.render(event):
-                        self._outbox.put(serialize(written))
+                        self._outbox.put(frame(written))
                 case Close() as closing:
                     self._closing = self._closing or closing
                     self._outbox.finish()
@@ -288,7 +308,7 @@ class RealtimeTransport(BaseTransport):
                     if text is not None:
                         understood.append((item_id, text))
                 case Generate(request):
-                    self._work.put_nowait(partial(self._generate, request))
+                    self._work.put(partial(self._generate, request))
                 case StopGenerating(response_id):
                     self._responses.stop(response_id)
         for item_id, text in understood:
@@ -296,11 +316,6 @@ class RealtimeTransport(BaseTransport):
         if self._leaving and not self._session.responses.running:
             self._leaving = False
             self._go_away()
-
-    async def _carry_out(self) -> None:
-        while True:
-            step = await self._work.get()
-            await step()
 
     async def _generate(self, request: ResponseRequest) -> None:
         if self._session.responses.is_active(request.response_id):
@@ -322,15 +337,16 @@ class RealtimeTransport(BaseTransport):
 
     def turn_guessed(self, item_id: str, text: str) -> None:
         """The turn says `text` if it is over: begin the answer."""
-        self._work.put_nowait(partial(self._speculate, item_id, text))
+        self._work.put(partial(self._speculate, item_id, text))
 
     def turn_understood(self, item_id: str, text: str) -> None:
         """The turn said `text`."""
+        self._log.understood(item_id)
         self._perform(self._session.transcript(item_id, text))
 
     def turn_failed(self, item_id: str, error: ProviderError) -> None:
         """The turn could not be transcribed."""
-        logger.warning(f"{item_id} was not transcribed: {error.message}")
+        self._log.not_transcribed(item_id, error)
         self._perform(self._session.transcription_failed(item_id, error))
 
     # --- generation.PipelineSignals ----------------------------------------------------------
@@ -361,4 +377,5 @@ class RealtimeTransport(BaseTransport):
 
     def failed(self, response_id: str, error: ProviderError) -> None:
         """A stage of a response failed."""
+        self._log.failed(error)
         self._perform(self._session.responses.failed(response_id, error))

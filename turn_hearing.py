@@ -20,6 +20,20 @@ from frames import TurnAudioFrame, TurnCommittedFrame, TurnDiscardedFrame, TurnS
 from generation import ProviderError, TranscriptionSettings
 from noise_reduction import NoiseReduction
 
+EASY_MS, EASY_NOISY_MS = 10_000, 1_000
+"""Audio up to this length, and up to this one if it has to be cleaned, is converted on the spot: it
+takes a few milliseconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A frame for the recogniser that is made when its turn has come."""
+
+    make: Callable[[], Frame | None]
+    """None: there is nothing to hand over yet."""
+    hard: bool = False
+    """Whether making it takes so long that a thread should do it."""
+
 
 class Listener(Protocol):
     """Who is told what has been understood. Every call names the turn's item."""
@@ -64,20 +78,21 @@ class _Awaited:
     """A result that is due."""
 
     item_id: str
-    again: TurnCommittedFrame | None = None
-    """The turn as it was when it was over, if the result is one that was guessed before that."""
+    again: tuple[str, Delivery] | None = None
+    """The hearing of the turn as it was when it was over, if the result is one that was guessed
+    before that."""
 
 
 class TurnHearing:
     """The turns of one session on their way through the recogniser."""
 
     def __init__(
-        self, push: Callable[[Frame], None], listener: Listener, *, as_spoken: bool = True
+        self, push: Callable[[Delivery], None], listener: Listener, *, as_spoken: bool = True
     ) -> None:
         """Start with no turn.
 
         Args:
-            push: Puts a frame into the hearing pipeline; order is kept.
+            push: Puts a frame into the hearing pipeline, soon; order is kept.
             listener: Who is told what has been understood.
             as_spoken: Whether the recogniser hears turns as they are spoken, or only whole ones:
                 then no audio is sent before a turn ends.
@@ -104,19 +119,20 @@ class TurnHearing:
         hearing_id = f"{item_id}.{self._hearings}"
         stream = InputStream(audio_format, noise) if self._as_spoken else None
         self._open = _Hearing(hearing_id, item_id, settings, stream)
-        if self._as_spoken:
-            self._push(TurnStartedFrame(hearing_id, settings.language, settings.prompt))
-            self.hear(audio)
+        if stream is not None:
+            started = TurnStartedFrame(hearing_id, settings.language, settings.prompt)
+            self._push(Delivery(lambda: started))
+            self._pass_on(self._open, stream, audio, hard=_hard(audio, audio_format, noise))
 
     def hear(self, audio: bytes) -> None:
         """Pass on what is appended while a turn is open."""
         if self._open is not None and self._open.stream is not None:
-            self._pass_on(self._open, self._open.stream.push(audio))
+            self._pass_on(self._open, self._open.stream, audio)
 
     def reformat(self, audio_format: AudioFormat, noise: NoiseReduction | None) -> None:
         """Take what follows in another format."""
         if self._open is not None and self._open.stream is not None:
-            self._pass_on(self._open, self._open.stream.flush())
+            self._pass_on(self._open, self._open.stream, None)
             self._open.stream = InputStream(audio_format, noise)
 
     def guess(self, audio: bytes, audio_format: AudioFormat, noise: NoiseReduction | None) -> None:
@@ -125,8 +141,7 @@ class TurnHearing:
             return
         hearing, self._open = self._open, None
         self._guess = _Guess(hearing.id, hearing.item_id, hearing.settings)
-        pcm = heard(audio, audio_format, noise)
-        self._push(_committed(hearing.id, pcm, hearing.settings))
+        self._push(_committed(hearing.id, audio, audio_format, noise, hearing.settings))
 
     def is_guess(self, item_id: str, text: str) -> bool:
         """Return whether `text` is still the guess of what the turn says."""
@@ -158,9 +173,9 @@ class TurnHearing:
             if guess.text is not None:
                 return guess.text
             if not guess.failed:
-                pcm = heard(audio, audio_format, noise)
-                again = _committed(f"{guess.id}.again", pcm, settings)
-                self._awaited[guess.id] = _Awaited(item_id, again)
+                again_id = f"{guess.id}.again"
+                again = _committed(again_id, audio, audio_format, noise, settings)
+                self._awaited[guess.id] = _Awaited(item_id, (again_id, again))
                 return None
         elif guess is not None and guess.item_id == item_id:
             self._drop_guess()
@@ -169,7 +184,7 @@ class TurnHearing:
             hearing_id = self._open.id
             self._open = None
         self._awaited[hearing_id] = _Awaited(item_id)
-        self._push(_committed(hearing_id, heard(audio, audio_format, noise), settings))
+        self._push(_committed(hearing_id, audio, audio_format, noise, settings))
         return None
 
     def forget(self, item_id: str) -> None:
@@ -177,7 +192,7 @@ class TurnHearing:
         if self._guess is not None and self._guess.item_id == item_id:
             self._drop_guess()
         if self._open is not None and self._open.item_id == item_id:
-            self._push(TurnDiscardedFrame(self._open.id))
+            self._discard(self._open.id)
             self._open = None
 
     # --- what the recogniser reports ----------------------------------------------------------
@@ -205,8 +220,9 @@ class TurnHearing:
         """A hearing has no result. A turn whose guess failed is heard again when it is over."""
         awaited = self._awaited.pop(hearing_id, None)
         if awaited is not None and awaited.again is not None:
-            self._awaited[awaited.again.item_id] = _Awaited(awaited.item_id)
-            self._push(awaited.again)
+            again_id, again = awaited.again
+            self._awaited[again_id] = _Awaited(awaited.item_id)
+            self._push(again)
         elif awaited is not None:
             self._listener.turn_failed(awaited.item_id, error)
         elif self._guess is not None and self._guess.id == hearing_id:
@@ -214,16 +230,41 @@ class TurnHearing:
 
     # ------------------------------------------------------------------------------------------
 
-    def _pass_on(self, hearing: _Hearing, pcm: bytes) -> None:
-        if pcm:
-            self._push(TurnAudioFrame(hearing.id, pcm))
+    def _pass_on(
+        self, hearing: _Hearing, stream: InputStream, audio: bytes | None, *, hard: bool = False
+    ) -> None:
+        """Hand over audio of a hearing; None: what its filters still hold back."""
+
+        def make() -> TurnAudioFrame | None:
+            pcm = stream.flush() if audio is None else stream.push(audio)
+            return TurnAudioFrame(hearing.id, pcm) if pcm else None
+
+        self._push(Delivery(make, hard))
+
+    def _discard(self, hearing_id: str) -> None:
+        self._push(Delivery(lambda: TurnDiscardedFrame(hearing_id)))
 
     def _drop_guess(self) -> _Guess | None:
         guess, self._guess = self._guess, None
         if guess is not None:
-            self._push(TurnDiscardedFrame(guess.id))
+            self._discard(guess.id)
         return guess
 
 
-def _committed(hearing_id: str, pcm: bytes, settings: TranscriptionSettings) -> TurnCommittedFrame:
-    return TurnCommittedFrame(hearing_id, pcm, settings.language, settings.prompt)
+def _committed(
+    hearing_id: str,
+    audio: bytes,
+    audio_format: AudioFormat,
+    noise: NoiseReduction | None,
+    settings: TranscriptionSettings,
+) -> Delivery:
+    def make() -> TurnCommittedFrame:
+        pcm = heard(audio, audio_format, noise)
+        return TurnCommittedFrame(hearing_id, pcm, settings.language, settings.prompt)
+
+    return Delivery(make, _hard(audio, audio_format, noise))
+
+
+def _hard(audio: bytes, audio_format: AudioFormat, noise: NoiseReduction | None) -> bool:
+    easy_ms = EASY_MS if noise is None else EASY_NOISY_MS
+    return len(audio) > easy_ms * audio_format.bytes_per_ms

@@ -1,25 +1,84 @@
-"""uvicorn's WebSocket protocol, less its habit of closing the tap after every message.
+"""uvicorn's WebSockets: cheap for audio, safe against clients that stop reading or never stop.
 
 uvicorn stops reading from a client with each message until the application has taken it. For a
 client that sends audio fifty times a second that is two system calls a message for nothing; here
 reading stops only when messages have really piled up.
+
+uvicorn waits for a client to take what it was sent before it closes a connection, and for ever:
+whoever stops reading would keep a session. Here a connection that is to be closed is cut when the
+rest does not leave in time. And a client that is sending is there, whether or not its answer to a
+ping has got through what it sent before.
 """
 
 from __future__ import annotations
 
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+import asyncio
+from collections.abc import Callable
+from typing import Any
 
+import uvicorn
+from uvicorn.protocols.utils import ClientDisconnected
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import Frame
+
+from config import Settings
+
+MIB = 1024 * 1024
+CUT_AFTER_S = 5.0
+"""What is left for a client when its connection is to be closed has this long to leave."""
+FRAGMENT = 512 * 1024
+"""Characters of a longer message that are sent at a time. It takes about 1 ms."""
 AHEAD = 16
 """Messages that may wait for the application before reading stops."""
 SMALL_BYTES = 64 * 1024
 """A larger message stops it at once: memory stays bounded."""
+MAX_FRAGMENTS = 4096
+"""Pieces of one message: enough for 4 KiB each, too few to fill the memory with empty ones."""
 
 
-class EagerWebSocketProtocol(WebSocketsSansIOProtocol):
-    """Reads ahead a little."""
+class RealtimeWebSocket(WebSocketsSansIOProtocol):
+    """One connection."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._heard_at = self.loop.time()
+        self._cut: asyncio.TimerHandle | None = None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection is gone."""
+        if self._cut is not None:
+            self._cut.cancel()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes; they are also a sign of life."""
+        self._heard_at = self.loop.time()
+        if self.conn.parser_exc is None:
+            super().data_received(data)
+
+    def handle_parser_exception(self) -> None:
+        """Close the connection of a client that broke the rules, say with too large a message."""
+        assert self.conn.close_sent is not None
+        code, reason = self.conn.close_sent.code, self.conn.close_sent.reason
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.close_sent = True
+        # What still comes is read and dropped: closing now would reset the connection, and the
+        # client would never see why. With this timer set, uvicorn leaves the closing to it.
+        self.transport.resume_reading()
+        self.close_timer = self.loop.call_later(CUT_AFTER_S, self.transport.abort)
+
+    def handle_cont(self, event: Frame) -> None:
+        """Take one more piece of a message."""
+        if len(self.frames) < MAX_FRAGMENTS:
+            super().handle_cont(event)
+            return
+        self.frames = []
+        self.conn.fail(1009, f"A message may have {MAX_FRAGMENTS} fragments at most.")
+        self.handle_parser_exception()
 
     def send_receive_event_to_app(self) -> None:
-        """Queue a message that is complete."""
+        """Queue a message that is complete, and go on reading while few wait."""
         small = sum(map(len, self.frames)) <= SMALL_BYTES
         if self.read_paused or not small or self.queue.qsize() >= AHEAD:
             super().send_receive_event_to_app()
@@ -28,3 +87,64 @@ class EagerWebSocketProtocol(WebSocketsSansIOProtocol):
         self.read_paused = True
         super().send_receive_event_to_app()
         self.read_paused = False
+
+    def keepalive_timeout(self) -> None:
+        """Give a client up that has not answered a ping, unless the answer may be on its way."""
+        # While reading is paused, what the client sends waits in its socket, answers included.
+        if self.read_paused or self._heard_at > self.ping_sent_at:
+            assert self.ping_timeout is not None
+            self.pong_timer = self.loop.call_later(self.ping_timeout, self.keepalive_timeout)
+            return
+        super().keepalive_timeout()
+        self._cut_soon()
+
+    async def send(self, message: Any) -> None:
+        """Send what the application says; it never waits for room to close."""
+        if message["type"] == "websocket.close":
+            self.writable.set()
+            await super().send(message)
+            self._cut_soon()
+        elif len(message.get("text") or "") > FRAGMENT:
+            await self._send_in_fragments(message["text"])
+        else:
+            await super().send(message)
+
+    async def _send_in_fragments(self, text: str) -> None:
+        """Send a message of megabytes, with everybody else's work in between."""
+        send: Callable[[bytes, bool], None] = self.conn.send_text
+        for start in range(0, len(text), FRAGMENT):
+            await self.writable.wait()
+            if self.disconnected or self.close_sent:
+                raise ClientDisconnected
+            end = start + FRAGMENT
+            send(text[start:end].encode(), end >= len(text))
+            self.transport.write(b"".join(self.conn.data_to_send()))
+            send = self.conn.send_continuation
+            await asyncio.sleep(0)
+
+    def on_task_complete(self, task: asyncio.Task[None]) -> None:
+        """The application is through with this connection."""
+        super().on_task_complete(task)
+        self._cut_soon()
+
+    def _cut_soon(self) -> None:
+        if self._cut is None:
+            self._cut = self.loop.call_later(CUT_AFTER_S, self.transport.abort)
+
+
+def server_config(app: Any, settings: Settings) -> uvicorn.Config:
+    """Return uvicorn's configuration for the product."""
+    limits, verbose = settings.limits, settings.server.verbose
+    return uvicorn.Config(
+        app,
+        host=settings.server.host,
+        port=settings.server.port,
+        log_level="info" if verbose else "critical",
+        access_log=verbose,
+        ws=RealtimeWebSocket,
+        ws_max_size=int(limits.message_mib * MIB),
+        ws_per_message_deflate=False,
+        ws_ping_interval=limits.ping_interval_s,
+        ws_ping_timeout=limits.ping_timeout_s,
+        timeout_graceful_shutdown=5,
+    )

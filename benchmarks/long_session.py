@@ -22,6 +22,7 @@ from loguru import logger
 from audio_utils import read_wav
 from benchmarks.clip import speech_chunks
 from config import Settings, load_settings
+from metrics import Metrics
 from pipeline_manager import PipelineManager
 from realtime_session import RealtimeSession
 from session_start import start_session
@@ -84,7 +85,7 @@ async def play(minutes: float) -> tuple[list[float], list[float]]:
     await manager.start()
     config = start_session(chosen, manager.capabilities, "realtime", "gpt-realtime", None)
     line = Line()
-    transport = RealtimeTransport(RealtimeSession(config), manager, TurnLog(config.id))
+    transport = RealtimeTransport(RealtimeSession(config), manager, TurnLog(config.id, Metrics()))
     session = asyncio.create_task(transport.run(line))
     line.say(_event("session.update", session={"type": "realtime", "audio": _MANUAL}))
     chunks = [

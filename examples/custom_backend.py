@@ -35,9 +35,11 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from config import load_settings
 from generation import ResponseRequest
-from main import configure_logging, create_app
+from logs import configure_logging
+from main import create_app
 from pipeline_manager import PipelineManager
 from providers.base import LLMProvider, STTProvider, TTSProvider
+from websocket_protocol import server_config
 
 
 class StopwatchSTT(SegmentedSTTService):
@@ -109,11 +111,6 @@ class Beeper(TTSProvider):
 
 if __name__ == "__main__":
     settings = load_settings()
-    configure_logging(settings.server.debug)
+    configure_logging(settings.server)
     manager = PipelineManager(settings, stt=Stopwatch(), llm=Parrot(), tts=Beeper())
-    uvicorn.run(
-        create_app(settings, manager),
-        host=settings.server.host,
-        port=settings.server.port,
-        log_level="warning",
-    )
+    uvicorn.Server(server_config(create_app(settings, manager), settings)).run()

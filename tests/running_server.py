@@ -14,8 +14,9 @@ from fastapi import FastAPI
 
 from config import Settings, load_settings
 from connection import Connections
-from main import MAX_MESSAGE_BYTES, create_app, listen
+from main import create_app, listen
 from pipeline_manager import PipelineManager
+from websocket_protocol import server_config
 
 SCRIPTED: dict[str, dict[str, Any]] = {
     "stt": {"provider": "scripted", "options": {"delay_ms": 5, "text": "hello there"}},
@@ -42,13 +43,16 @@ class RunningServer:
 
     async def emptied(self) -> None:
         """Wait until no session is open: a client learns of the end a little before that."""
-        async with asyncio.timeout(20):
-            while await self.active_sessions():
+        async with asyncio.timeout(20), httpx.AsyncClient() as http:
+            while await self._active_sessions(http):
                 pass
 
     async def active_sessions(self) -> int:
-        async with httpx.AsyncClient() as client:
-            health = (await client.get(f"{self.http}/health")).json()
+        async with httpx.AsyncClient() as http:
+            return await self._active_sessions(http)
+
+    async def _active_sessions(self, http: httpx.AsyncClient) -> int:
+        health = (await http.get(f"{self.http}/health")).json()
         return int(health["active_sessions"])
 
 
@@ -66,17 +70,21 @@ def scripted_settings(**changed: dict[str, Any]) -> Settings:
 
 
 @asynccontextmanager
-async def serving(app: FastAPI, port: int = 0) -> AsyncIterator[int]:
-    """Serve an application on a loopback port, a free one unless given; yields the port."""
+async def serving(
+    app: FastAPI, port: int = 0, settings: Settings | None = None
+) -> AsyncIterator[int]:
+    """Serve an application on a loopback port.
+
+    Args:
+        app: The product, or a provider's service.
+        port: Where; 0: on a free one.
+        settings: Whose limits the sockets have.
+
+    Yields:
+        The port.
+    """
     listener = listen("127.0.0.1", port)
-    config = uvicorn.Config(
-        app,
-        log_level="critical",
-        ws_max_size=MAX_MESSAGE_BYTES,
-        ws_per_message_deflate=False,
-        timeout_graceful_shutdown=2,
-    )
-    server = uvicorn.Server(config)
+    server = uvicorn.Server(server_config(app, settings or scripted_settings()))
     server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
     ready = asyncio.Event()
     startup = server.startup
@@ -108,6 +116,6 @@ async def running(
     settings = settings or scripted_settings()
     manager = manager or PipelineManager(settings)
     app = create_app(settings, manager)
-    async with serving(app) as port:
+    async with serving(app, settings=settings) as port:
         await app.state.lifecycle.started()
         yield RunningServer(port, manager, app.state.connections)

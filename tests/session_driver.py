@@ -8,10 +8,12 @@ from typing import Any
 
 from config import LLMConfig, Settings, STTConfig, TTSConfig, VADConfig
 from effects import Effect, Generate, Send
+from event_frame import frame
 from generation import Capabilities, FinishReason, ResponseRequest, TokenUsage
 from protocol import SERVER_EVENTS
 from realtime_session import RealtimeSession
 from session_config import SessionConfig
+from steps import at_once
 from tests.wire import Event, Names, check_event, normalise
 
 NOW = 1_700_000_000.5
@@ -44,6 +46,17 @@ def pcm(ms: float, value: int = 1) -> bytes:
     return value.to_bytes(2, "little", signed=True) * round(ms * 24)
 
 
+def written(event: Event) -> Event:
+    """The event as a client reads it."""
+    if event["type"] != "conversation.item.retrieved":
+        return event
+    text = frame(event)
+    if isinstance(text, str):
+        return event
+    read: Event = json.loads(at_once(text.write()))
+    return read
+
+
 def encoded(audio: bytes) -> str:
     return base64.b64encode(audio).decode()
 
@@ -62,7 +75,7 @@ class Driver:
     def perform(self, effects: list[Effect]) -> list[Event]:
         """Take effects as the transport would; return the events among them."""
         self.effects += effects
-        events = [effect.event for effect in effects if isinstance(effect, Send)]
+        events = [written(effect.event) for effect in effects if isinstance(effect, Send)]
         for event in events:
             check_event(event)
             assert tuple(event)[2:] == SERVER_EVENTS[event["type"]], event["type"]
@@ -70,7 +83,7 @@ class Driver:
 
     def raw(self, frame: str) -> list[Event]:
         """Send a text frame."""
-        effects, audio = self.session.receive(frame)
+        effects, audio = at_once(self.session.receive(frame))
         events = self.perform(effects)
         for start in range(0, len(audio), 100 * BYTES_PER_MS):
             more, _ = self.session.append(audio[start : start + 100 * BYTES_PER_MS])
@@ -164,7 +177,7 @@ class Driver:
     @property
     def events(self) -> list[Event]:
         """Everything that was sent, in order."""
-        return [effect.event for effect in self.effects if isinstance(effect, Send)]
+        return [written(effect.event) for effect in self.effects if isinstance(effect, Send)]
 
     def named(self, events: list[Event]) -> list[Event]:
         """`normalise`, with one set of names for the whole session."""

@@ -79,6 +79,8 @@ async def test_whoever_has_no_key_is_told_and_turned_away():
     [
         ("GET", "/v1/models"),
         ("GET", "/v1/audio/voices"),
+        ("GET", "/metrics"),
+        ("GET", "/ready"),
         ("POST", "/v1/realtime/client_secrets"),
         ("POST", "/v1/realtime/sessions"),
         ("POST", "/v1/realtime/calls"),

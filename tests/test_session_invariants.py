@@ -27,7 +27,7 @@ from effects import (
 )
 from generation import ProviderError, TokenUsage
 from tests.ordering import Observer
-from tests.session_driver import Driver, encoded, of, pcm, session_config, types
+from tests.session_driver import Driver, encoded, of, pcm, session_config, types, written
 from tests.wire import Event
 
 FAILURE = ProviderError("It is gone.")
@@ -65,8 +65,9 @@ class World:
         for effect in self.driver.effects[self.effect :]:
             match effect:
                 case Send(event):
-                    self.observer.see(event)
-                    events.append(event)
+                    read = written(event)
+                    self.observer.see(read)
+                    events.append(read)
                 case SetTurnDetection(found):
                     self.detecting = found is not None
                     self.speaking = self.speaking and self.detecting

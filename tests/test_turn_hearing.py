@@ -8,7 +8,7 @@ from pipecat.frames.frames import Frame
 from audio_format import AudioFormat
 from frames import TurnAudioFrame, TurnCommittedFrame, TurnDiscardedFrame, TurnStartedFrame
 from generation import ProviderError, TranscriptionSettings
-from turn_hearing import TurnHearing
+from turn_hearing import Delivery, TurnHearing
 
 PCM = bytes(4800)
 ENGLISH = TranscriptionSettings("en")
@@ -22,7 +22,12 @@ class Desk:
     def __init__(self) -> None:
         self.frames: list[Frame] = []
         self.told: list[tuple[str, str, object]] = []
-        self.hearing = TurnHearing(self.frames.append, self)
+        self.hearing = TurnHearing(self.push, self)
+
+    def push(self, delivery: Delivery) -> None:
+        made = delivery.make()
+        if made is not None:
+            self.frames.append(made)
 
     def turn_so_far(self, item_id: str, text: str) -> None:
         self.told.append(("so far", item_id, text))

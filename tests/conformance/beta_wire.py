@@ -16,7 +16,7 @@ from generation import Capabilities
 from realtime_session import RealtimeSession
 from session_config import SessionConfig
 from session_patch import SessionKind
-from tests.session_driver import NOW, Driver, settings
+from tests.session_driver import NOW, Driver, settings, written
 from tests.wire import Event, Names
 
 USER = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "hi"}]}
@@ -139,7 +139,7 @@ class BetaDriver(Driver):
     def perform(self, effects: list[Effect]) -> list[Event]:
         self.effects += effects
         events = [
-            event
+            written(event)
             for effect in effects
             if isinstance(effect, Send)
             for event in self.dialect.render(effect.event)

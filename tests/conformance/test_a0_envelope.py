@@ -9,6 +9,7 @@ import pytest
 
 from effects import Send
 from protocol import error_event, parse_client_event, serialize
+from steps import at_once
 from tests.conformance.frames import MINIMAL, UNKNOWN_TYPE, parse, refusal
 from tests.conformance.misuse import (
     ITEM,
@@ -38,7 +39,7 @@ def test_the_first_finding_names_the_type_before_what_follows_from_it() -> None:
 
 def test_an_error_is_the_only_effect_of_a_refused_event() -> None:
     driver = lived_in(())
-    effects, audio = driver.session.receive('{"type":"response.cancel"}')
+    effects, audio = at_once(driver.session.receive('{"type":"response.cancel"}'))
     assert [type(effect) for effect in effects] == [Send]
     assert audio == b""
     assert of([effect.event for effect in effects if isinstance(effect, Send)], "error")

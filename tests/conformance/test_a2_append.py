@@ -8,6 +8,7 @@ import pytest
 
 from effects import Transcribe
 from protocol import MAX_AUDIO_BYTES, decode_audio, encode_audio
+from steps import at_once
 from tests.conformance.misuse import missing, other, refusals
 from tests.conformance.sequences import driver
 from tests.session_driver import Driver, encoded, pcm
@@ -37,8 +38,12 @@ test_a_misuse_is_answered_by_one_error_and_nothing_is_applied = refusals(ROWS)
 def test_append_is_not_acknowledged_and_hands_its_audio_on() -> None:
     d = driver()
     assert d.append(20) == []
-    effects, audio = d.session.receive(
-        '{"type":"input_audio_buffer.append","audio":"' + base64.b64encode(pcm(20)).decode() + '"}'
+    effects, audio = at_once(
+        d.session.receive(
+            '{"type":"input_audio_buffer.append","audio":"'
+            + base64.b64encode(pcm(20)).decode()
+            + '"}'
+        )
     )
     assert (effects, audio) == ([], pcm(20))
 

@@ -9,6 +9,7 @@ import pytest
 
 from audio_format import AudioFormat, convert
 from audio_utils import read_wav, silence
+from steps import at_once
 from tests.running_server import running
 from tests.wire_client import DATA, WireClient, client
 
@@ -48,7 +49,7 @@ async def test_a_call_in_g711_is_understood_and_answered_in_g711(name):
         form = {"format": {"type": name}}
         updated = await wire.update(audio={"input": form, "output": form})
         assert updated["session"]["audio"]["output"]["format"] == {"type": name}
-        await wire.append(convert(clip(), PCM, telephony), step=160)
+        await wire.append(at_once(convert(clip(), PCM, telephony)), step=160)
         audio = await answer(wire)
         created = wire.of("response.created")[0]["response"]
         assert created["audio"]["output"]["format"] == {"type": name}
@@ -56,7 +57,7 @@ async def test_a_call_in_g711_is_understood_and_answered_in_g711(name):
         stopped = wire.of("input_audio_buffer.speech_stopped")[0]
         assert abs(stopped["audio_end_ms"] - reference) <= 64
         # The scripted voice hums at 220 Hz.
-        assert pitch(convert(audio, telephony, PCM)) == pytest.approx(220, abs=2)
+        assert pitch(at_once(convert(audio, telephony, PCM))) == pytest.approx(220, abs=2)
         await wire.send("conversation.item.retrieve", item_id=started["item_id"])
         item = (await wire.until("conversation.item.retrieved"))["item"]
         kept = base64.b64decode(item["content"][0]["audio"])
@@ -78,7 +79,7 @@ async def test_a_new_input_format_counts_from_the_next_append():
     async with running() as server, client(server.url) as wire:
         await wire.append(silence(1000))
         await wire.update(audio={"input": {"format": {"type": "audio/pcmu"}}})
-        await wire.append(convert(clip(), PCM, AudioFormat("audio/pcmu")), step=160)
+        await wire.append(at_once(convert(clip(), PCM, AudioFormat("audio/pcmu"))), step=160)
         await wire.until("response.done")
         first = wire.of("input_audio_buffer.speech_started")[0]["audio_start_ms"]
     async with running() as server, client(server.url) as wire:

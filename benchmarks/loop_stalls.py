@@ -1,0 +1,332 @@
+"""How long the heaviest things a client can ask for keep all other sessions waiting.
+
+    python -m benchmarks.loop_stalls [--rounds N] [--limit MS] [--json]
+
+A server runs in a process of its own, and one client asks for one heavy thing after the other. The
+longest time that the server's event loop was late for a timer meanwhile is what they would wait.
+What else the machine does is in it, so the best of several rounds counts. With `--limit` the exit
+status is 1 if anything takes longer.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import base64
+import json
+import os
+import struct
+import sys
+import zlib
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from websockets.asyncio.client import ClientConnection, connect
+
+from audio_utils import WIRE_RATE, silence
+from config import load_settings
+from draining_server import DrainingServer
+from logs import configure_logging
+from loop_monitor import watching
+from main import create_app, listen
+from websocket_protocol import server_config
+
+ROOT = Path(__file__).resolve().parent.parent
+TICK_S = 0.002
+
+MIB = 1024 * 1024
+MINUTE = 60 * WIRE_RATE * 2
+"""Bytes of a minute of PCM."""
+
+Event = dict[str, Any]
+
+
+class Heavy:
+    """One client that asks for heavy things."""
+
+    def __init__(self, socket: ClientConnection) -> None:
+        """Use a connection that has been greeted."""
+        self._socket = socket
+
+    async def send(self, type_: str, **fields: Any) -> None:
+        """Send an event."""
+        await self._socket.send(json.dumps({"type": type_, **fields}))
+
+    async def until(self, type_: str) -> Event:
+        """Receive up to and including the next event of a type."""
+        while True:
+            event: Event = json.loads(await self._socket.recv())
+            if event["type"] == "error":
+                raise RuntimeError(event["error"]["message"])
+            if event["type"] == type_:
+                return event
+
+    async def settle(self) -> None:
+        """Wait until everything that was sent has been worked through."""
+        await self.send("input_audio_buffer.clear")
+        await self.until("input_audio_buffer.cleared")
+
+    async def configure(self, **audio_input: Any) -> None:
+        """Update how input is heard."""
+        audio = {"input": {"turn_detection": None, **audio_input}}
+        await self.send("session.update", session={"type": "realtime", "audio": audio})
+        await self.until("session.updated")
+
+    async def append(self, audio: bytes, size: int) -> None:
+        """Append audio in events of `size` bytes."""
+        for start in range(0, len(audio), size):
+            piece = base64.b64encode(audio[start : start + size]).decode()
+            await self.send("input_audio_buffer.append", audio=piece)
+
+    async def commit(self) -> str:
+        """Commit; returns the item's id when it has been transcribed."""
+        await self.send("input_audio_buffer.commit")
+        item_id: str = (await self.until("input_audio_buffer.committed"))["item_id"]
+        await self.until("conversation.item.input_audio_transcription.completed")
+        return item_id
+
+
+async def largest_append(client: Heavy) -> None:
+    """15 MiB of audio in one event."""
+    await client.append(bytes(15 * MIB), 15 * MIB)
+    await client.settle()
+
+
+async def detected_file(client: Heavy) -> None:
+    """A minute of audio in one event, with turn detection on."""
+    await client.configure(turn_detection={"type": "server_vad"})
+    await client.append(hum(60_000), MINUTE)
+    await client.settle()
+
+
+async def long_turn(client: Heavy) -> None:
+    """A turn of 5 minutes is committed."""
+    await client.configure(transcription={"model": "whisper-1"})
+    await client.append(bytes(5 * MINUTE), MINUTE)
+    await client.commit()
+
+
+async def noisy_turn(client: Heavy) -> None:
+    """A turn of 2 minutes is cleaned of noise and committed."""
+    noise = {"type": "far_field"}
+    await client.configure(transcription={"model": "whisper-1"}, noise_reduction=noise)
+    await client.append(hum(120_000), MINUTE // 60)
+    await client.commit()
+
+
+async def telephone_turn(client: Heavy) -> None:
+    """A turn of 5 minutes of G.711 is committed."""
+    pcmu = {"type": "audio/pcmu"}
+    await client.configure(transcription={"model": "whisper-1"}, format=pcmu)
+    await client.append(bytes(5 * 60 * 8000), 8000 * 60)
+    await client.commit()
+
+
+async def changed_format(client: Heavy) -> None:
+    """The input format is changed while 5 minutes wait to be committed."""
+    await client.append(bytes(5 * MINUTE), MINUTE)
+    await client.configure(format={"type": "audio/pcmu"})
+
+
+async def retrieved_item(client: Heavy) -> None:
+    """An item with 5 minutes of audio is retrieved."""
+    await client.configure(transcription={"model": "whisper-1"})
+    await client.append(bytes(5 * MINUTE), MINUTE)
+    await client.send("conversation.item.retrieve", item_id=await client.commit())
+    await client.until("conversation.item.retrieved")
+
+
+async def many_tools(client: Heavy) -> None:
+    """128 tools of 1 KiB each, and 100,000 characters of instructions."""
+    properties = {f"p{n}": {"type": "string", "description": "x" * 80} for n in range(8)}
+    tools = [
+        {
+            "type": "function",
+            "name": f"tool_{n}",
+            "description": "d" * 100,
+            "parameters": {"type": "object", "properties": properties},
+        }
+        for n in range(128)
+    ]
+    session = {"type": "realtime", "tools": tools, "instructions": "Be brief. " * 10_000}
+    await client.send("session.update", session=session)
+    await client.until("session.updated")
+    await client.send("session.update", session={"type": "realtime", "tool_choice": "none"})
+    await client.until("session.updated")
+
+
+async def large_picture(client: Heavy) -> None:
+    """A picture of 4 MiB."""
+    url = "data:image/png;base64," + base64.b64encode(png(4 * MIB)).decode()
+    content = [{"type": "input_image", "image_url": url}]
+    item = {"type": "message", "role": "user", "content": content}
+    await client.send("conversation.item.create", item=item)
+    await client.until("conversation.item.done")
+
+
+Task = Callable[[Heavy], Coroutine[Any, Any, None]]
+TASKS: Sequence[Task] = (
+    largest_append,
+    detected_file,
+    long_turn,
+    noisy_turn,
+    telephone_turn,
+    changed_format,
+    retrieved_item,
+    many_tools,
+    large_picture,
+)
+
+
+def hum(ms: int) -> bytes:
+    """Sound that is neither silence nor speech."""
+    return (b"\x00\x01" + b"\x00\xff") * (len(silence(ms)) // 4)
+
+
+def png(size: int) -> bytes:
+    """A picture of about `size` bytes: one row of noise."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
+
+    row = b"\x00" + os.urandom(size)
+    head = struct.pack(">IIBBBBB", size, 1, 8, 0, 0, 0, 0)
+    packed = zlib.compress(row, 0)
+    parts = (chunk(b"IHDR", head), chunk(b"IDAT", packed), chunk(b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+async def ask(url: str, task: Task) -> None:
+    """Let a new client ask for one thing, and close."""
+    async with connect(url, max_size=None, max_queue=None, compression=None) as socket:
+        client = Heavy(socket)
+        await client.until("session.created")
+        await client.configure()
+        await task(client)
+
+
+@dataclass(frozen=True)
+class Stall:
+    """What one thing costs others."""
+
+    name: str
+    what: str
+    longest_ms: float
+
+
+class Server:
+    """The product in a process of its own, which says how late its event loop was."""
+
+    def __init__(self, process: asyncio.subprocess.Process, url: str) -> None:
+        self._process = process
+        self.url = url
+
+    async def longest_ms(self) -> float:
+        """Return the longest delay since the last question."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(b"?\n")
+        return float(await self._process.stdout.readline())
+
+
+@asynccontextmanager
+async def server() -> AsyncIterator[Server]:
+    """Run a server for as long as the block lasts."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "benchmarks.loop_stalls", "--serve"),
+        cwd=ROOT,
+        env={key: value for key, value in os.environ.items() if not key.startswith("REALTIME_")},
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    try:
+        while (line := (await process.stdout.readline()).decode()) and not line.startswith("ws://"):
+            pass
+        yield Server(process, line.strip())
+    finally:
+        process.terminate()
+        await process.wait()
+
+
+async def measure(server: Server, task: Task) -> Stall:
+    """Ask for one thing, and see what it costs."""
+    await server.longest_ms()
+    await ask(server.url, task)
+    return Stall(task.__name__, (task.__doc__ or "").strip(), await server.longest_ms())
+
+
+async def serve() -> None:
+    """Be the server, and answer every line on standard input with the longest delay."""
+    longest_s = 0.0
+
+    def note(lag_s: float) -> None:
+        nonlocal longest_s
+        longest_s = max(longest_s, lag_s)
+
+    def answer() -> None:
+        nonlocal longest_s
+        if sys.stdin.readline():
+            print(f"{longest_s * 1000:.1f}", flush=True)
+            longest_s = 0.0
+
+    settings = load_settings(
+        server={"log_level": "error", "host": "127.0.0.1"},
+        stt={"provider": "scripted", "options": {"delay_ms": 1}},
+        llm={"provider": "scripted"},
+        tts={"provider": "scripted"},
+    )
+    configure_logging(settings.server)
+    listener = listen("127.0.0.1", 0)
+    url = f"ws://127.0.0.1:{listener.getsockname()[1]}{settings.server.ws_path}"
+    app = create_app(settings)
+    product = DrainingServer(server_config(app, settings), app.state.connections.drain)
+    asyncio.get_running_loop().add_reader(sys.stdin, answer)
+    async with watching(note, TICK_S), asyncio.TaskGroup() as group:
+        group.create_task(product.serve(sockets=[listener]))
+        await app.state.lifecycle.started()
+        print(url, flush=True)
+
+
+async def run(tasks: Sequence[Task], rounds: int) -> list[Stall]:
+    """Measure everything; of several rounds the best counts."""
+    async with server() as running:
+        stalls = []
+        for task in tasks:
+            tries = [await measure(running, task) for _ in range(rounds)]
+            stalls.append(min(tries, key=lambda stall: stall.longest_ms))
+        return stalls
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the benchmark; returns the exit status."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=3, help="how often each is tried (default 3)")
+    parser.add_argument("--limit", type=float, metavar="MS", help="fail above this many ms")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
+    arguments = parser.parse_args(argv)
+    if arguments.serve:
+        loop_factory = uvicorn.Config("").get_loop_factory()
+        with asyncio.Runner(loop_factory=loop_factory) as runner:
+            runner.run(serve())
+        return 0
+    stalls = asyncio.run(run(TASKS, arguments.rounds))
+    if arguments.json:
+        print(json.dumps([asdict(stall) for stall in stalls], indent=2))
+    else:
+        for stall in stalls:
+            print(f"{stall.longest_ms:8.1f} ms  {stall.what}")
+    limit = arguments.limit
+    return int(limit is not None and any(stall.longest_ms > limit for stall in stalls))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,49 @@
+"""Where the server's log goes and what a line of it looks like: for people, or for machines."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING
+
+from loguru import logger
+
+from config import ServerConfig
+
+if TYPE_CHECKING:
+    from loguru import Message
+
+
+def configure_logging(server: ServerConfig) -> None:
+    """Write the log to standard error; with `debug`, all that Pipecat says too."""
+    verbose = server.verbose
+    level = "DEBUG" if verbose else server.log_level.upper()
+    logger.remove()
+    if verbose:
+        logger.enable("pipecat")
+    if server.log_json:
+        logger.add(_write_json, level=level, format="{message}", backtrace=False, diagnose=False)
+        return
+    logger.add(
+        sys.stderr,
+        level=level,
+        format="{time:HH:mm:ss} {level:<7} {message}" + (" ({name}:{line})" if verbose else ""),
+        backtrace=verbose,
+        diagnose=False,
+    )
+
+
+def _write_json(message: Message) -> None:
+    """Write one object per line; what was bound to the line becomes fields of it."""
+    record = message.record
+    line = {
+        "time": record["time"].isoformat(),
+        "level": record["level"].name.lower(),
+        "message": record["message"],
+        "logger": record["name"],
+        **record["extra"],
+    }
+    if record["exception"] is not None:
+        # The text behind the message is the traceback, without the values in it.
+        line["exception"] = str(message).removeprefix(record["message"]).strip()
+    print(json.dumps(line, ensure_ascii=False, default=str), file=sys.stderr, flush=True)

@@ -1,0 +1,125 @@
+"""What the server counts, for Prometheus: one explicit registry per application.
+
+With several worker processes each has counts of its own. Where `PROMETHEUS_MULTIPROC_DIR` names a
+folder, they share it, and whichever process is asked answers for all of them.
+"""
+
+from __future__ import annotations
+
+import os
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    GCCollector,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+    generate_latest,
+)
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+
+from turn_record import TurnRecord
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+MULTIPROCESS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+_STAGE_BUCKETS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1, 1.5, 2, 3, 5, 10, 30)
+_LAG_BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2)
+
+
+class Metrics:
+    """All metrics. What is no one-liner has a method."""
+
+    def __init__(self) -> None:
+        self._shared = MULTIPROCESS_VARIABLE in os.environ
+        self._registry = registry = CollectorRegistry()
+        self.sessions_active = Gauge(
+            "realtime_sessions_active",
+            "Open sessions.",
+            registry=registry,
+            multiprocess_mode="livesum",
+        )
+        self.sessions = Counter(
+            "realtime_sessions_total", "Sessions that were opened.", registry=registry
+        )
+        self.refused = Counter(
+            "realtime_connections_refused_total",
+            "Connections that got no session, by reason.",
+            ["reason"],
+            registry=registry,
+        )
+        self.turns = Counter(
+            "realtime_turns_total", "Turns of users that were committed.", registry=registry
+        )
+        self.responses = Counter(
+            "realtime_responses_total", "Responses, by outcome.", ["outcome"], registry=registry
+        )
+        self.stage_seconds = Histogram(
+            "realtime_stage_seconds",
+            "Seconds from the end of the turn (or response.create) to each stage of its answer.",
+            ["stage"],
+            buckets=_STAGE_BUCKETS,
+            registry=registry,
+        )
+        self.provider_errors = Counter(
+            "realtime_provider_errors_total",
+            "Failures of providers, by stage and error code.",
+            ["stage", "code"],
+            registry=registry,
+        )
+        self.speculations = Counter(
+            "realtime_speculations_total",
+            "Answers that were begun before the turn was over.",
+            registry=registry,
+        )
+        self.speculations_discarded = Counter(
+            "realtime_speculations_discarded_total",
+            "Answers that were begun early in vain.",
+            registry=registry,
+        )
+        self.audio_seconds = Counter(
+            "realtime_audio_seconds_total",
+            "Seconds of audio taken from clients (in) and made for them (out).",
+            ["direction"],
+            registry=registry,
+        )
+        self.loop_lag = Histogram(
+            "realtime_event_loop_lag_seconds",
+            "Seconds that the event loop was late for a timer: what one session costs others.",
+            buckets=_LAG_BUCKETS,
+            registry=registry,
+        )
+        if not self._shared:
+            # Memory, CPU time and file descriptors of this process.
+            ProcessCollector(registry=registry)
+            PlatformCollector(registry=registry)
+            GCCollector(registry=registry)
+
+    def session_opened(self) -> None:
+        """A session was opened."""
+        self.sessions.inc()
+        self.sessions_active.inc()
+
+    def session_closed(self) -> None:
+        """A session ended."""
+        self.sessions_active.dec()
+
+    def responded(self, record: TurnRecord) -> None:
+        """A response is over."""
+        self.responses.labels(record.outcome).inc()
+        for stage, seconds in record.stages.items():
+            self.stage_seconds.labels(stage).observe(seconds)
+
+    def exposition(self) -> bytes:
+        """Return everything in Prometheus' text format."""
+        if not self._shared:
+            return generate_latest(self._registry)
+        everybody = CollectorRegistry()
+        MultiProcessCollector(everybody)  # type: ignore[no-untyped-call]
+        return generate_latest(everybody)
+
+    def close(self) -> None:
+        """The process ends: its sessions are no longer open, whatever its files say."""
+        if self._shared:
+            mark_process_dead(os.getpid())  # type: ignore[no-untyped-call]

@@ -1,0 +1,55 @@
+"""Asks whether anything that is deployed (`requirements.lock`) has a known vulnerability.
+
+`make check` runs it. Without a network nobody can answer, and then it says so and lets the check
+pass: only what is found stops it.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+LOCK = Path(__file__).parent.parent / "requirements.lock"
+
+
+def audit() -> int:
+    """Run pip-audit and print what it found; returns the exit status."""
+    command = ["-r", str(LOCK), "--require-hashes", "--disable-pip", "--format", "json"]
+    asked = subprocess.run(
+        [sys.executable, "-m", "pip_audit", "--progress-spinner", "off", *command],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    try:
+        report = json.loads(asked.stdout)["dependencies"]
+    except ValueError:
+        reason = asked.stderr.strip().rpartition("\n")[2] or f"exit status {asked.returncode}"
+        print(f"audit: skipped, no answer about vulnerabilities ({reason})")
+        return 0
+    return verdict(report)
+
+
+def verdict(report: list[dict[str, Any]]) -> int:
+    """Judge pip-audit's report: a line per vulnerability, and how much was looked at."""
+    known = [entry for entry in report if "skip_reason" not in entry]
+    if not known:
+        print(f"audit: skipped, the advisories of {len(report)} packages cannot be reached")
+        return 0
+    found = 0
+    for entry in known:
+        for flaw in entry.get("vulns") or []:
+            fixed = ", ".join(flaw["fix_versions"]) or "no version"
+            print(f"audit: {entry['name']} {entry['version']}: {flaw['id']}, fixed in {fixed}")
+            found += 1
+    left = len(report) - len(known)
+    rest = f" ({left} could not be looked up)" if left else ""
+    print(f"audit: {found} known vulnerabilities in {len(known)} packages{rest}")
+    return int(found > 0)
+
+
+if __name__ == "__main__":
+    raise SystemExit(audit())

@@ -1,0 +1,214 @@
+"""Clients that do not read, or never stop writing: neither costs memory, nor time of others."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from loguru import logger
+from websockets.client import ClientProtocol
+from websockets.frames import Frame, Opcode
+from websockets.uri import parse_uri
+
+import outbox
+import websocket_protocol
+from outbox import HIGH_WATER_BYTES
+from tests.running_server import RunningServer, running, scripted_settings
+from tests.session_driver import encoded
+from tests.test_metrics import counted
+from tests.wire_client import client
+from work_queue import MANY, WorkQueue
+
+MIB = 1024 * 1024
+KERNEL_BYTES = 12 * MIB
+"""More than two sockets' buffers hold on any system."""
+ENDLESS = "Go on. " * 60
+"""Spoken, it takes half an hour."""
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outbox, "STALL_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(websocket_protocol, "CUT_AFTER_S", 0.3)
+
+
+@pytest.fixture
+def lines() -> Iterator[list[str]]:
+    found: list[str] = []
+    sink = logger.add(lambda message: found.append(message.record["message"]), level="INFO")
+    yield found
+    logger.remove(sink)
+
+
+class Deaf:
+    """A client that says what it wants, and reads only when it is told to."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self.socket = connection
+        self._protocol = ClientProtocol(parse_uri("ws://test/v1/realtime"), max_size=None)
+
+    async def open(self) -> None:
+        self._protocol.send_request(self._protocol.connect())
+        await self._flush()
+        while not self._protocol.handshake_exc and self._protocol.state.name != "OPEN":
+            await self.read()
+
+    async def send(self, type_: str, **fields: Any) -> None:
+        self._protocol.send_text(json.dumps({"type": type_, **fields}).encode())
+        await self._flush()
+
+    async def ping(self) -> None:
+        self._protocol.send_ping(b"x")
+        await self._flush()
+
+    async def read(self) -> list[Frame]:
+        """Take what is there; an empty list may mean the end."""
+        data = await asyncio.get_running_loop().sock_recv(self.socket, MIB)
+        if not data:
+            raise EOFError
+        self._protocol.receive_data(data)
+        return [event for event in self._protocol.events_received() if isinstance(event, Frame)]
+
+    async def _flush(self) -> None:
+        for data in self._protocol.data_to_send():
+            await asyncio.get_running_loop().sock_sendall(self.socket, data)
+
+
+@asynccontextmanager
+async def deaf(server: RunningServer) -> AsyncIterator[Deaf]:
+    with socket.socket() as connection:
+        connection.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(connection, ("127.0.0.1", server.port))
+        made = Deaf(connection)
+        await made.open()
+        yield made
+
+
+async def ask(wire: Deaf, server: RunningServer) -> None:
+    """Have something said, and wait until it has begun."""
+    item = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "hi"}]}
+    await wire.send("conversation.item.create", item=item)
+    await wire.send("response.create")
+    async with asyncio.timeout(20):
+        while not await sent_bytes(server):
+            pass
+
+
+def talkative() -> Any:
+    llm = {"text": ENDLESS, "first_token_ms": 1, "word_ms": 0}
+    return scripted_settings(llm=llm, tts={"delay_ms": 1, "ms_per_character": 5000})
+
+
+async def sent_bytes(server: RunningServer, http: httpx.AsyncClient | None = None) -> float:
+    """Base64 of audio that has been made for clients."""
+    samples = await counted(server, http)
+    return samples.get('realtime_audio_seconds_total{direction="out"}', 0.0) * 48_000 * 4 / 3
+
+
+async def test_nothing_more_is_made_for_a_client_that_does_not_read():
+    async with running(talkative()) as server, deaf(server) as wire:
+        await ask(wire, server)
+        async with asyncio.timeout(60), httpx.AsyncClient() as http:
+            made, unchanged = 0.0, 0
+            while unchanged < 30:
+                before, made = made, await sent_bytes(server, http)
+                unchanged = unchanged + 1 if made == before else 0
+                # All of it would be 75 MiB; this is what the way to the client can hold.
+                assert made < HIGH_WATER_BYTES + KERNEL_BYTES
+
+
+async def test_a_client_that_stops_reading_is_given_up_and_cut_off(impatient, lines):
+    async with running(talkative()) as server, deaf(server) as wire:
+        await ask(wire, server)
+        await server.emptied()
+        assert [line for line in lines if "the client stopped reading" in line]
+        # The connection is gone, too, not waiting for a client that will never read.
+        with pytest.raises(ConnectionError):
+            async with asyncio.timeout(20):
+                while True:
+                    await wire.ping()
+                    await asyncio.sleep(0)
+
+
+async def test_a_client_that_reads_again_in_time_is_told_why(impatient, monkeypatch):
+    monkeypatch.setattr(websocket_protocol, "CUT_AFTER_S", 30)
+    async with running(talkative()) as server, deaf(server) as wire:
+        await ask(wire, server)
+        await server.emptied()
+        closed: list[Frame] = []
+        async with asyncio.timeout(20):
+            while not closed:
+                closed = [frame for frame in await wire.read() if frame.opcode is Opcode.CLOSE]
+        assert int.from_bytes(closed[0].data[:2], "big") == 1008
+        assert b"does not read" in closed[0].data
+
+
+def resident_bytes() -> int:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="/proc")
+async def test_a_client_that_floods_without_reading_waits_and_others_do_not():
+    """Each of its requests is answered with 640 KiB; all of them together would be 600 MiB."""
+    asked = 1000
+    async with running() as server, deaf(server) as wire:
+        audio = {"type": "input_audio", "audio": encoded(bytes(480_000)), "transcript": "x"}
+        item = {"type": "message", "role": "user", "id": "item_1", "content": [audio]}
+        await wire.send("conversation.item.create", item=item)
+        before = resident_bytes()
+        for _ in range(asked):
+            await wire.send("conversation.item.retrieve", item_id="item_1")
+        async with client(server.url) as other:
+            for _ in range(5):
+                await other.say("hi")
+                await other.until("response.done")
+        assert resident_bytes() - before < 100 * MIB
+        retrieved = 0
+        async with asyncio.timeout(60):
+            # Nothing is lost: what it asked for is there when it reads.
+            while retrieved < 20:
+                frames = await wire.read()
+                retrieved += sum(b"conversation.item.retrieved" in frame.data for frame in frames)
+        assert resident_bytes() - before < 100 * MIB
+
+
+# --- work that has to wait ---
+
+
+async def test_whoever_makes_work_waits_when_there_is_much():
+    work, done, gate = WorkQueue(), [], asyncio.Event()
+
+    async def step(number: int) -> None:
+        await gate.wait()
+        done.append(number)
+
+    async def make() -> None:
+        for number in range(2 * MANY):
+            await work.room()
+            work.put(partial(step, number))
+
+    carrying = asyncio.create_task(work.carry_out())
+    making = asyncio.create_task(make())
+    for _ in range(4 * MANY):
+        await asyncio.sleep(0)
+    assert not making.done()
+    gate.set()
+    async with asyncio.timeout(20):
+        await making
+        while len(done) < 2 * MANY:
+            await asyncio.sleep(0)
+    assert done == list(range(2 * MANY))
+    carrying.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await carrying

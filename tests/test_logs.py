@@ -1,0 +1,76 @@
+"""The log as machines and people read it, and what level lets through."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from loguru import logger
+
+from config import ServerConfig
+from logs import configure_logging
+from tests.running_server import running, scripted_settings
+from tests.wire_client import client, speech
+
+
+@pytest.fixture(autouse=True)
+def restored() -> Iterator[None]:
+    yield
+    logger.remove()
+    logger.disable("pipecat")
+
+
+async def test_every_line_is_an_object_with_ids_durations_and_outcome(capsys):
+    configure_logging(ServerConfig(log_json=True))
+    async with running() as server:
+        async with client(server.url) as wire:
+            await wire.append(speech())
+            done = await wire.until("response.done")
+        await server.emptied()
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    opened, answered, closed = lines
+    session_id = wire.events[0]["session"]["id"]
+    assert all(line["session_id"] == session_id for line in lines)
+    assert all(line["level"] == "info" and line["time"] and line["message"] for line in lines)
+    assert (opened["event"], closed["event"]) == ("session.opened", "session.closed")
+    assert answered["event"] == "response"
+    assert answered["response_id"] == done["response"]["id"]
+    assert answered["item_id"] == wire.of("input_audio_buffer.committed")[0]["item_id"]
+    assert answered["outcome"] == "completed"
+    stages = [
+        answered[f"{stage}_ms"] for stage in ("transcript", "first_text", "first_audio", "done")
+    ]
+    assert stages == sorted(stages)
+    assert closed["responses"] == 1
+    assert closed["reason"] == "the client left"
+
+
+async def test_a_failure_names_its_code_and_an_exception_its_traceback(capsys):
+    configure_logging(ServerConfig(log_json=True, log_level="warning"))
+    settings = scripted_settings(llm={"fail": "start"})
+    async with running(settings) as server, client(server.url) as wire:
+        await wire.say("hi")
+        await wire.until("response.done")
+    password = "hunter2"
+    try:
+        raise ValueError("broken" + password[7:])
+    except ValueError:
+        logger.exception("it failed")
+    failed, broken = (json.loads(line) for line in capsys.readouterr().err.splitlines())
+    assert (failed["level"], failed["outcome"]) == ("warning", "failed")
+    assert failed["error_code"]
+    assert "ValueError: broken" in broken["exception"]
+    assert password not in broken["exception"]
+
+
+def test_a_level_keeps_back_what_is_below_it(capsys):
+    configure_logging(ServerConfig(log_level="warning"))
+    logger.info("usual")
+    logger.warning("unusual")
+    said = capsys.readouterr().err
+    assert "unusual" in said
+    assert "usual\n" not in said.replace("unusual\n", "")
+    configure_logging(ServerConfig(debug=True))
+    logger.debug("detail")
+    assert "detail" in capsys.readouterr().err

@@ -1,0 +1,222 @@
+"""`/metrics` and `/ready`: what the operator's own machines are told."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import subprocess
+import sys
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
+from websockets.typing import Origin
+
+from loop_monitor import watching
+from main import create_app
+from pipeline_manager import PipelineManager
+from tests.running_server import RunningServer, running, scripted_settings, serving
+from tests.wire_client import client, speech
+
+ROOT = Path(__file__).parent.parent
+KEY = "a-key-of-the-operator"
+
+
+async def counted(
+    server: RunningServer, http: httpx.AsyncClient | None = None, **options: Any
+) -> dict[str, float]:
+    """Every sample, as `name{label="value"}`."""
+    async with AsyncExitStack() as stack:
+        if http is None:
+            http = await stack.enter_async_context(httpx.AsyncClient())
+        answer = await http.get(f"{server.http}/metrics", **options)
+    assert answer.status_code == 200
+    samples = {}
+    for family in text_string_to_metric_families(answer.text):
+        for sample in family.samples:
+            labels = ",".join(f'{name}="{value}"' for name, value in sample.labels.items())
+            samples[f"{sample.name}{{{labels}}}"] = sample.value
+    return samples
+
+
+async def test_a_spoken_turn_is_counted_with_all_its_stages():
+    async with running() as server:
+        async with client(server.url) as wire:
+            audio = speech()
+            await wire.append(audio)
+            await wire.until("response.done")
+            made = sum(len(event["delta"]) for event in wire.of("response.output_audio.delta"))
+            samples = await counted(server)
+            assert samples["realtime_sessions_active{}"] == 1
+        await server.emptied()
+        samples = await counted(server)
+    assert samples["realtime_sessions_active{}"] == 0
+    assert samples["realtime_sessions_total{}"] == 1
+    assert samples["realtime_turns_total{}"] == 1
+    assert samples['realtime_responses_total{outcome="completed"}'] == 1
+    for stage in ("transcript", "first_text", "first_audio", "done"):
+        assert samples[f'realtime_stage_seconds_count{{stage="{stage}"}}'] == 1
+    stage_sums = [
+        samples[f'realtime_stage_seconds_sum{{stage="{stage}"}}']
+        for stage in ("transcript", "first_text", "first_audio", "done")
+    ]
+    assert stage_sums == sorted(stage_sums)
+    heard = samples['realtime_audio_seconds_total{direction="in"}']
+    assert heard == pytest.approx(len(audio) / 48000)
+    spoken = samples['realtime_audio_seconds_total{direction="out"}']
+    assert spoken == pytest.approx(made * 0.75 / 48000, rel=0.01)
+    assert samples["realtime_event_loop_lag_seconds_count{}"] > 0
+    assert samples["process_open_fds{}"] > 0
+
+
+async def test_answers_that_were_begun_in_vain_are_counted():
+    settings = scripted_settings(vad={"silence_duration_ms": 2000})
+    async with running(settings) as server, client(server.url) as wire:
+        await wire.append(speech(after_ms=400))
+        async with asyncio.timeout(20):
+            while not (await counted(server))["realtime_speculations_total{}"]:
+                pass
+        assert (await counted(server))["realtime_speculations_discarded_total{}"] == 0
+        await wire.append(speech(before_ms=0, after_ms=0))
+        await wire.settled()
+        assert (await counted(server))["realtime_speculations_discarded_total{}"] == 1
+
+
+@pytest.mark.parametrize(
+    ("group", "options", "stage"),
+    [
+        ("llm", {"fail": "start"}, "LLM"),
+        ("tts", {"fail": "start"}, "TTS"),
+        ("stt", {"fail": "start"}, "STT"),
+    ],
+)
+async def test_a_failure_is_counted_where_it_happened(group, options, stage):
+    settings = scripted_settings(**{group: options}, vad={"type": "none"})
+    async with running(settings) as server, client(server.url) as wire:
+        await wire.append(speech())
+        await wire.send("input_audio_buffer.commit")
+        await wire.send("response.create")
+        await wire.until("response.done")
+        samples = await counted(server)
+    assert samples['realtime_responses_total{outcome="failed"}'] == 1
+    errors = {name: n for name, n in samples.items() if "provider_errors_total" in name}
+    assert [(stage in name, n) for name, n in errors.items()] == [(True, 1)]
+
+
+async def test_refused_connections_are_counted_by_reason():
+    settings = scripted_settings(server={"api_keys": [KEY]}, limits={"sessions": 1})
+    bearer = {"Authorization": f"Bearer {KEY}"}
+    async with running(settings) as server:
+        async with client(server.url, additional_headers=bearer):
+            for headers in ({}, {"Authorization": "Bearer another-key-nobody-has"}, bearer):
+                async with connect(server.url, additional_headers=headers) as socket:
+                    await socket.wait_closed()
+            with pytest.raises(InvalidStatus):
+                await connect(server.url, origin=Origin("https://evil.example"))
+        samples = await counted(server, headers=bearer)
+    for reason in ("missing_key", "invalid_api_key", "server_overloaded", "origin_not_allowed"):
+        assert samples[f'realtime_connections_refused_total{{reason="{reason}"}}'] == 1
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/ready"])
+async def test_only_the_operator_may_ask(path):
+    bearer = {"Authorization": f"Bearer {KEY}"}
+    async with (
+        running(scripted_settings(server={"api_keys": [KEY]})) as server,
+        httpx.AsyncClient(base_url=server.http) as http,
+    ):
+        assert (await http.get(path)).status_code == 401
+        minted = (await http.post("/v1/realtime/client_secrets", headers=bearer)).json()
+        secret = {"Authorization": f"Bearer {minted['value']}"}
+        assert (await http.get(path, headers=secret)).status_code == 401
+        assert (await http.get(path, headers=bearer)).status_code == 200
+
+
+async def test_two_servers_in_a_process_count_for_themselves():
+    async with running() as first, running() as second, client(first.url):
+        assert (await counted(first))["realtime_sessions_total{}"] == 1
+        assert (await counted(second))["realtime_sessions_total{}"] == 0
+
+
+def test_workers_answer_for_each_other_when_they_share_a_folder(tmp_path):
+    """Two processes count; a third, which has counted nothing, knows the sum."""
+    code = (
+        "import sys; from metrics import Metrics; m = Metrics(); n = int(sys.argv[1]); "
+        "m.turns.inc(n) if n else print(m.exposition().decode())"
+    )
+    said = ""
+    for turns in ("2", "3", "0"):
+        said = subprocess.run(
+            [sys.executable, "-c", code, turns],
+            cwd=ROOT,
+            env={**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=60,
+        ).stdout
+    assert re.search(r"^realtime_turns_total 5\.0$", said, re.MULTILINE)
+
+
+async def test_a_loop_that_was_kept_is_late():
+    lags: list[float] = []
+    noted = asyncio.Event()
+
+    def note(lag: float) -> None:
+        lags.append(lag)
+        noted.set()
+
+    loop = asyncio.get_running_loop()
+    async with watching(note, tick_s=0.001):
+        until = loop.time() + 0.1
+        while loop.time() < until:
+            pass
+        async with asyncio.timeout(10):
+            await noted.wait()
+    assert max(lags) > 0.09
+    count = len(lags)
+    await asyncio.sleep(0.01)
+    assert len(lags) == count
+
+
+# --- readiness ---
+
+
+async def readiness(server: RunningServer) -> tuple[int, dict[str, Any]]:
+    async with httpx.AsyncClient(base_url=server.http) as http:
+        answer = await http.get("/ready")
+    return answer.status_code, json.loads(answer.text)
+
+
+async def test_a_server_is_ready_while_its_providers_answer():
+    listener = await asyncio.start_server(lambda _r, w: w.close(), "127.0.0.1", 0)
+    port = listener.sockets[0].getsockname()[1]
+    settings = scripted_settings()
+    settings.llm.api_base = f"http://127.0.0.1:{port}/v1"
+    async with running(settings) as server:
+        assert await readiness(server) == (200, {"status": "ready"})
+        listener.close()
+        await listener.wait_closed()
+        status, body = await readiness(server)
+        assert (status, body["status"]) == (503, "providers_unreachable")
+        assert str(port) in body["providers"]["llm"]
+        # It lives all the same: restarting it would help nobody.
+        assert await server.active_sessions() == 0
+
+
+async def test_a_server_that_is_leaving_is_not_ready():
+    settings = scripted_settings()
+    manager = PipelineManager(settings)
+    app = create_app(settings, manager)
+    async with serving(app, settings=settings) as port:
+        await app.state.lifecycle.started()
+        server = RunningServer(port, manager, app.state.connections)
+        app.state.lifecycle.drain()
+        assert await readiness(server) == (503, {"status": "draining"})
