@@ -203,15 +203,15 @@ class RealtimeTransport(BaseTransport):
                 continue
             effects, audio = await in_turns(self._session.receive(message))
             self._perform(effects)
-            step = SLICE_MS * self._format.bytes_per_ms
-            if 0 < len(audio) <= step:
-                await self._hear(audio)
+            if not audio:
                 continue
+            step = SLICE_MS * self._format.bytes_per_ms
             for start in range(0, len(audio), step):
+                if start:
+                    # Other sessions go on while a file is worked through.
+                    await asyncio.sleep(0)
+                    await self._work.room()
                 await self._hear(audio[start : start + step])
-                # Other sessions go on while a file is worked through.
-                await asyncio.sleep(0)
-                await self._work.room()
             audio_s = len(audio) / self._format.bytes_per_ms / 1000
             self._log.heard(audio_s)
             ahead_s = pace.take(audio_s, now())
