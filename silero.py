@@ -1,22 +1,19 @@
 """Silero, the model that says how likely a window of audio is speech: one copy per process.
 
 A session holds only the model's memory of its own audio. One call takes windows of many sessions;
-a row's result does not depend on what else is in the call, so a session hears the same however
-many others there are.
+what a session hears is the same to the last bit, however many others there are.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.resources import files
-from typing import Any
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from config import AudioConfig
+from silero_network import SileroNetwork
 
 SAMPLE_RATE: int = AudioConfig().INTERNAL_SAMPLE_RATE
 WINDOW_SAMPLES = 512
@@ -48,17 +45,10 @@ class Score:
 
 
 class SileroModel:
-    """The Silero VAD inside the pipecat-ai package, shared by all sessions of the process."""
+    """The Silero VAD, shared by all sessions of the process."""
 
     def __init__(self) -> None:
-        options = onnxruntime.SessionOptions()
-        options.inter_op_num_threads = 1
-        options.intra_op_num_threads = 1
-        path = files("pipecat.audio.vad.data").joinpath("silero_vad.onnx")
-        self._session = onnxruntime.InferenceSession(
-            str(path), providers=["CPUExecutionProvider"], sess_options=options
-        )
-        self._rate = np.array(SAMPLE_RATE, dtype=np.int64)
+        self._network = SileroNetwork()
         self.silence = silence_by_heart(self)
 
     def run(
@@ -72,12 +62,20 @@ class SileroModel:
             memories: The streams' memories, shape (2, streams, 128).
 
         Returns:
-            The probabilities of speech, shape (streams, 1), and the new memories.
+            The probabilities of speech, shape (streams,), and the new memories.
         """
-        outputs: list[Any] = self._session.run(
-            None, {"input": samples, "state": memories, "sr": self._rate}
+        network = self._network
+        if len(samples) <= network.at_once:
+            return network.run(samples, memories)
+        parts = [
+            network.run(samples[start:end], memories[:, start:end])
+            for start in range(0, len(samples), network.at_once)
+            for end in [start + network.at_once]
+        ]
+        return (
+            np.concatenate([probabilities for probabilities, _ in parts]),
+            np.concatenate([after for _, after in parts], axis=1),
         )
-        return outputs[0], outputs[1]
 
 
 class VoiceStream:
@@ -142,7 +140,7 @@ def score_together(
     # A view would keep the memories of all the others as long as one of them is in use.
     return [
         Score(probability, after[:, row : row + 1].copy())
-        for row, probability in enumerate(probabilities[:, 0].tolist())
+        for row, probability in enumerate(probabilities.tolist())
     ]
 
 
