@@ -78,12 +78,13 @@ class Metrics:
             "Answers that were begun early in vain.",
             registry=registry,
         )
-        self.audio_seconds = Counter(
+        audio_seconds = Counter(
             "realtime_audio_seconds_total",
             "Seconds of audio taken from clients (in) and made for them (out).",
             ["direction"],
             registry=registry,
         )
+        self.audio_in, self.audio_out = map(audio_seconds.labels, ("in", "out"))
         self.loop_lag = Histogram(
             "realtime_event_loop_lag_seconds",
             "Seconds that the event loop was late for a timer: what one session costs others.",

@@ -6,13 +6,13 @@ Nothing here knows of Pipecat, FastAPI or audio devices. The shapes of client ev
 
 from __future__ import annotations
 
-import base64
 import json
 import secrets
 import string
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, get_args
 
+import pybase64
 from openai.types.realtime import RealtimeSessionCreateRequest
 from pydantic import ValidationError
 
@@ -226,7 +226,7 @@ def _not_audio(param: str, found: str) -> ProtocolError:
 
 def encode_audio(audio: bytes) -> str:
     """Encode audio bytes as base64 text."""
-    return base64.b64encode(audio).decode("ascii")
+    return pybase64.b64encode_as_string(audio)
 
 
 def _parse_json(raw: str) -> dict[str, Any]:

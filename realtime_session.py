@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+from append_shape import AppendShape
 from client_events import (
     AppendAudio,
     CancelResponse,
@@ -78,6 +79,7 @@ class RealtimeSession:
             dialect: How its client writes; None: GA.
         """
         self._dialect = dialect or GADialect(config.kind)
+        self._append_shape = AppendShape()
         self.config = config
         self.conversation = Conversation(new_id("conv"), config.kept_audio_ms)
         self.turns = InputTurns(lambda: new_id("item"))
@@ -97,6 +99,15 @@ class RealtimeSession:
             SetTurnDetection(detection),
         ]
 
+    def receive_audio(self, raw: str) -> bytes | None:
+        """Return what an append writes that looks like those before; None: `receive` must see."""
+        audio = self._append_shape.read(raw)
+        try:
+            return audio and self._may_append(audio)
+        except ProtocolError:
+            # `receive` tells the client.
+            return None
+
     def receive(self, raw: str) -> Steps[tuple[list[Effect], bytes]]:
         """Take one text frame from the client, a long one in steps (`steps.py`).
 
@@ -113,6 +124,8 @@ class RealtimeSession:
             if cut:
                 yield from put_back(event, cut, limit)
             if isinstance(event, AppendAudio):
+                if event_id is None:
+                    self._append_shape.learn(raw, event.audio)
                 return [], self._may_append(decode_audio(event.audio))
             effects = self._handlers[type(event)](self, event)
             yield from self.turns.set_format(self.config.input_format)

@@ -201,8 +201,10 @@ class RealtimeTransport(BaseTransport):
             if isinstance(message, bytes):
                 self._refuse_binary()
                 continue
-            effects, audio = await in_turns(self._session.receive(message))
-            self._perform(effects)
+            audio = self._session.receive_audio(message)
+            if audio is None:
+                effects, audio = await in_turns(self._session.receive(message))
+                self._perform(effects)
             if not audio:
                 continue
             step = SLICE_MS * self._format.bytes_per_ms
@@ -231,7 +233,10 @@ class RealtimeTransport(BaseTransport):
             self._hearing.hear(written)
         self._detector.add(self._to_detector.push(written))
         # Nothing overtakes the audio: the next event of the client is read when this is through.
-        while (decision := await self._manager.next_decision(self._detector)) is not None:
+        while (
+            self._detector.waiting
+            and (decision := await self._manager.next_decision(self._detector)) is not None
+        ):
             if isinstance(decision, SpeechPaused):
                 await self._judge()
             else:

@@ -95,7 +95,7 @@ class TurnLog:
 
     def heard(self, audio_s: float) -> None:
         """The client appended audio."""
-        self._metrics.audio_seconds.labels("in").inc(audio_s)
+        self._metrics.audio_in.inc(audio_s)
 
     def understood(self, item_id: str) -> None:
         """The transcript of a turn is there."""
@@ -150,7 +150,7 @@ class TurnLog:
             answer.moments.setdefault("first_audio", now)
             # The length of base64 says how much is in it, but for two bytes.
             audio_ms = len(event["delta"]) * 3 / 4 / answer.bytes_per_ms
-            self._metrics.audio_seconds.labels("out").inc(audio_ms / 1000)
+            self._metrics.audio_out.inc(audio_ms / 1000)
 
     def _traced(self, tracing: object) -> None:
         """Log under which names the client wants to find the session again (§C.2)."""
