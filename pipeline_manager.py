@@ -11,7 +11,6 @@ has a complete one. One manager serves the whole process: what it loads, all ses
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 
 from pipecat.pipeline.pipeline import Pipeline
 from pipecat.processors.frame_processor import FrameProcessor
@@ -21,7 +20,7 @@ from pipecat.services.tts_service import TTSService
 
 from audio_utils import WIRE_RATE
 from config import Settings
-from generation import Capabilities, PipelineSignals, ResponseRequest
+from generation import Capabilities, ClientRoom, PipelineSignals, ResponseRequest
 from hearing import SegmentTurns
 from pipeline_worker import RunningPipeline
 from providers import llm as llm_providers
@@ -191,14 +190,14 @@ class PipelineManager:
         self,
         request: ResponseRequest,
         signals: PipelineSignals,
-        room: Callable[[], Awaitable[None]],
+        room: ClientRoom,
     ) -> ResponsePipeline:
         """Build the pipeline of one response.
 
         Args:
             request: What to generate.
             signals: Who is told what is made.
-            room: Waits until the client has read enough.
+            room: Says when the client has read enough.
         """
         llm = Stage("LLM", self.create_llm(request), self.llm, Patience.of(self.settings.llm))
         tts = (

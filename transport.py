@@ -131,7 +131,7 @@ class RealtimeTransport(BaseTransport):
         self._noise: NoiseReduction | None = None
         self._to_detector = CleanStream(self._format, None)
         self._work = WorkQueue()
-        self._responses = ResponseRunner(manager, self, self._outbox.room, log)
+        self._responses = ResponseRunner(manager, self, self._outbox, log)
 
     def input(self) -> FrameProcessor:
         """Return the first processor of the hearing pipeline."""
