@@ -22,6 +22,7 @@ try:
     # Pipecat greets at import; `configure_logging` lets it speak when debug is on.
     logger.disable("pipecat")
 
+    import garbage
     from access import Access, AccessDenied, check_exposure
     from check import check, table
     from client_secrets import ClientSecrets
@@ -119,6 +120,16 @@ def create_app(
     return app
 
 
+def _settled(announce: Callable[[str], None]) -> Callable[[str], None]:
+    """Return what else a process that serves does when it is ready."""
+
+    def ready(banner: str) -> None:
+        garbage.settle()
+        announce(banner)
+
+    return ready
+
+
 def _print(banner: str) -> None:
     print(banner, flush=True)
 
@@ -214,7 +225,7 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def serve(
-    settings: Settings, listener: socket.socket, announce: Callable[[str], None] | None = None
+    settings: Settings, listener: socket.socket, announce: Callable[[str], None] = _print
 ) -> int:
     """Serve until the process is told to stop.
 
@@ -232,7 +243,7 @@ def serve(
     app = create_app(
         settings,
         address=_address(settings, listener),
-        announce=announce,
+        announce=_settled(announce),
         on_failed_start=lambda: setattr(server, "should_exit", True),
     )
     server = DrainingServer(server_config(app, settings), app.state.connections.drain)
@@ -280,7 +291,7 @@ def __getattr__(name: str) -> Any:
     try:
         settings = load_settings()
         configure_logging(settings.server)
-        return create_app(settings)
+        return create_app(settings, announce=_settled(_print))
     except (ConfigError, ProviderSetupError) as error:
         raise SystemExit(f"error: {error}") from None
 
