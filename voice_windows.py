@@ -72,8 +72,8 @@ class Windows:
 
     def window(self) -> NDArray[np.float32]:
         """Return the window: 512 samples in [-1, 1]."""
-        pcm = bytes(self._pending[: self._needed])
-        samples = np.frombuffer(pcm, dtype="<i2").astype(np.float32)
+        count = self._needed // BYTES_PER_SAMPLE
+        samples = np.frombuffer(self._pending, dtype="<i2", count=count).astype(np.float32)
         if self._rate == SAMPLE_RATE:
             return samples / np.float32(32768.0)
         filters = _filters(self._rate)

@@ -33,7 +33,7 @@ class FakeModel(SileroModel):
 
     def run(self, samples: Any, memories: Any) -> tuple[Any, Any]:
         self.heard += list(samples)
-        self.memories += memories[0, :, 0].astype(int).tolist()
+        self.memories += memories[:, 0].astype(int).tolist()
         loud = np.abs(samples[:, -WINDOW_SAMPLES:]).max(axis=1) > 0.1
         return np.where(loud, 0.95, 0.02), memories + 1
 
