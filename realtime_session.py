@@ -102,8 +102,10 @@ class RealtimeSession:
     def receive_audio(self, raw: str) -> bytes | None:
         """Return what an append writes that looks like those before; None: `receive` must see."""
         audio = self._append_shape.read(raw)
+        if audio is None or self.config.turn_detection is not None:
+            return audio
         try:
-            return audio and self._may_append(audio)
+            return self._may_append(audio)
         except ProtocolError:
             # `receive` tells the client.
             return None
@@ -157,7 +159,8 @@ class RealtimeSession:
                     self.config.transcription_settings,
                 )
             )
-        effects += self._check_length()
+        if self.turns.open is not None:
+            effects += self._check_length()
         if self._quiet_from_ms is not None:
             effects += self._check_idle(self._quiet_from_ms)
         return effects, written

@@ -196,8 +196,9 @@ class RealtimeTransport(BaseTransport):
         now, limits = asyncio.get_running_loop().time, self._session.config.limits
         pace = AppendPace(limits.append_burst_s, limits.append_speed, now())
         async for message in wire.messages():
-            await self._outbox.room()
-            await self._work.room()
+            if not (self._outbox.has_room and self._work.has_room):
+                await self._outbox.room()
+                await self._work.room()
             if isinstance(message, bytes):
                 self._refuse_binary()
                 continue
@@ -228,7 +229,8 @@ class RealtimeTransport(BaseTransport):
     async def _hear(self, audio: bytes) -> None:
         was_open = self._session.turns.open is not None
         effects, written = self._session.append(audio)
-        self._perform(effects)
+        if effects:
+            self._perform(effects)
         if was_open:
             self._hearing.hear(written)
         self._detector.add(self._to_detector.push(written))
