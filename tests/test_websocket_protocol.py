@@ -113,6 +113,16 @@ async def test_however_bytes_arrive_the_same_is_delivered(
     assert found[0] == (await delivered(WebSocketsSansIOProtocol, pieces))[0]
 
 
+async def test_what_looks_like_a_message_inside_of_another_is_none() -> None:
+    length = len(WHOLE).to_bytes(2, "big")
+    outer = b"\x82\xfe" + length + bytes(4) + WHOLE
+    got, _ = await delivered(RealtimeWebSocket, [outer[:8], outer[8:], WHOLE])
+    assert [message.get("bytes") or message.get("text") for message in got[:2]] == [
+        WHOLE,
+        "a" * 1280,
+    ]
+
+
 @pytest.mark.parametrize(
     ("pieces", "parsed"),
     [
