@@ -101,7 +101,11 @@ class Access:
         """Return whether a page from `origin` may connect; None: not a browser."""
         if origin is None or ANY_ORIGIN in self._origins or origin in self._origins:
             return True
-        return is_loopback(urlsplit(origin).hostname or "")
+        try:
+            host = urlsplit(origin).hostname
+        except ValueError:  # no browser's origin has brackets without an address in them
+            return False
+        return is_loopback(host or "")
 
     def _minted(self, key: str) -> dict[str, Any]:
         try:

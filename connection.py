@@ -88,7 +88,9 @@ class Connections:
         if tasks:
             await asyncio.wait(tasks, timeout=grace_s + CLOSING_S)
 
-    async def serve(self, websocket: WebSocket, *, azure: bool = False) -> None:
+    async def serve(
+        self, websocket: WebSocket, *, azure: bool = False, translates: bool = False
+    ) -> None:
         """Serve one connection.
 
         The service answers a bad handshake with an error event, then closes; a call that it does
@@ -97,6 +99,7 @@ class Connections:
         Args:
             websocket: The connection, not accepted yet.
             azure: Whether it came by Azure's path.
+            translates: Whether it came by the path of translation sessions (§B.14).
         """
         if not self._lifecycle.ready:
             self._metrics.refused.labels(f"server_{self._lifecycle.state}").inc()
@@ -111,6 +114,11 @@ class Connections:
         refused: Refused | None = None
         try:
             grant = self._access.admit(websocket.headers, offered)
+            if translates:
+                raise Refused(
+                    "unsupported_endpoint",
+                    "Translation sessions are not supported by this server yet.",
+                )
             asked = check_handshake(
                 self._settings,
                 websocket.query_params,
@@ -175,15 +183,6 @@ class Connections:
                 type_="rate_limit_error",
             )
         return None
-
-    async def refuse_translation(self, websocket: WebSocket) -> None:
-        """Refuse a translation session (§B.14) as a bad handshake is refused."""
-        await websocket.accept()
-        message = "Translation sessions are not supported by this server yet."
-        wire = _WebSocketWire(websocket)
-        with suppress(ClientGone):
-            await wire.send(serialize(error_event(ProtocolError("unsupported_endpoint", message))))
-        await wire.close(4000, "invalid_request_error.unsupported_endpoint")
 
     def _configure(self, asked: Handshake) -> SessionConfig:
         try:

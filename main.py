@@ -93,7 +93,8 @@ def create_app(
         if tracer is not None:
             await asyncio.to_thread(tracer.close)
 
-    app = FastAPI(title=PRODUCT_NAME, lifespan=lifespan, docs_url=None, redoc_url=None)
+    # FastAPI would publish its schema, and pages that show it, to whoever has no key.
+    app = FastAPI(title=PRODUCT_NAME, lifespan=lifespan, openapi_url=None)
     app.state.lifecycle = lifecycle
     app.state.connections = connections
 
@@ -105,9 +106,12 @@ def create_app(
     async def realtime(websocket: WebSocket) -> None:
         await connections.serve(websocket, azure=websocket.url.path in AZURE_PATHS)
 
+    async def translation(websocket: WebSocket) -> None:
+        await connections.serve(websocket, translates=True)
+
     for path in paths:
         app.add_api_websocket_route(path, realtime)
-        app.add_api_websocket_route(f"{path}/translations", connections.refuse_translation)
+        app.add_api_websocket_route(f"{path}/translations", translation)
     app.add_exception_handler(404, not_found)
     app.add_exception_handler(AccessDenied, access_denied)
     app.add_middleware(

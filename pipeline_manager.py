@@ -12,16 +12,18 @@ from __future__ import annotations
 
 import asyncio
 
+from pipecat.frames.frames import ErrorFrame, Frame
 from pipecat.pipeline.pipeline import Pipeline
-from pipecat.processors.frame_processor import FrameProcessor
+from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 from pipecat.services.llm_service import LLMService
 from pipecat.services.stt_service import SegmentedSTTService, STTService
 from pipecat.services.tts_service import TTSService
 
 from audio_utils import WIRE_RATE
 from config import Settings
+from frames import TurnCommittedFrame
 from generation import Capabilities, ClientRoom, PipelineSignals, ResponseRequest
-from hearing import SegmentTurns
+from hearing import ITEM, SegmentTurns
 from pipeline_worker import RunningPipeline
 from providers import llm as llm_providers
 from providers import stt as stt_providers
@@ -184,7 +186,13 @@ class PipelineManager:
                 f"{type(service).__name__} must derive from Pipecat's SegmentedSTTService or from "
                 "providers.turn_stt.TurnSTTService."
             )
-        return RunningPipeline(Pipeline([*stages, service, transport_output]), "hearing")
+
+        async def refuse(frame: Frame, error: ErrorFrame) -> None:
+            if isinstance(frame, TurnCommittedFrame):
+                error.metadata[ITEM] = frame.item_id
+                await transport_output.process_frame(error, FrameDirection.DOWNSTREAM)
+
+        return RunningPipeline(Pipeline([*stages, service, transport_output]), "hearing", refuse)
 
     def response_pipeline(
         self,

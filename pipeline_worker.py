@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any, cast
 
 from loguru import logger
 from pipecat.clocks.system_clock import SystemClock
-from pipecat.frames.frames import CancelFrame, Frame, StartFrame
+from pipecat.frames.frames import CancelFrame, ErrorFrame, Frame, StartFrame
 from pipecat.pipeline.pipeline import Pipeline
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor, FrameProcessorSetup
 from pipecat.utils.asyncio.task_manager import TaskManager
@@ -28,15 +30,27 @@ PATIENCE_S = 10.0
 class RunningPipeline:
     """A pipeline and the task that starts it."""
 
-    def __init__(self, pipeline: Pipeline, name: str) -> None:
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        name: str,
+        on_refused: Callable[[Frame, ErrorFrame], Awaitable[None]] | None = None,
+    ) -> None:
         """Start it; frames pushed before it is up wait.
+
+        A processor that cannot be set up reports why by its `on_error` event, and the pipeline
+        takes nothing.
 
         Args:
             pipeline: The linked processors.
             name: For the task's name, in logs and dumps.
+            on_refused: Called with each frame that the pipeline does not take, and why.
         """
         self._pipeline = pipeline
         self._name = name
+        self._on_refused = on_refused
+        self._fault: ErrorFrame | None = None
+        """Why it could not be set up."""
         self._end = _End()
         pipeline.link(self._end)
         self._waiting: deque[Frame] = deque()
@@ -47,6 +61,8 @@ class RunningPipeline:
         """Give the first processor a frame; never waits for the pipeline to start."""
         if self._up:
             await self._pipeline.queue_frame(frame)
+        elif self._fault is not None:
+            await self._refuse(frame, self._fault)
         else:
             self._waiting.append(frame)
 
@@ -87,13 +103,30 @@ class RunningPipeline:
             audio_out_sample_rate=WIRE_RATE,
         )
         await self._end.setup(setup)
+        faults: list[ErrorFrame] = []
+
+        async def note(processor: FrameProcessor, frame: ErrorFrame) -> None:
+            if not processor.is_usable:
+                faults.append(frame)
+
+        for processor in self._pipeline.processors:
+            processor.add_event_handler("on_error", note)
         await self._pipeline.setup(setup)
+        if faults:
+            self._fault = faults[0]
+            while self._waiting:
+                await self._refuse(self._waiting.popleft(), faults[0])
+            return
         await self._pipeline.queue_frame(
             StartFrame(audio_in_sample_rate=SAMPLE_RATE, audio_out_sample_rate=WIRE_RATE)
         )
         while self._waiting:
             await self._pipeline.queue_frame(self._waiting.popleft())
         self._up = True
+
+    async def _refuse(self, frame: Frame, fault: ErrorFrame) -> None:
+        if self._on_refused is not None:
+            await self._on_refused(frame, replace(fault))
 
 
 class _End(FrameProcessor):

@@ -24,7 +24,7 @@ from tests.wire_client import WireClient, client, speech
 
 BAR_MB = 1.0
 """Growth of memory per thousand sessions."""
-WARM_UP = 0.25
+WARM_UP = 0.5
 """Share of the time in which memory may still find its size."""
 LOOKS = 60
 """How often the server is looked at, in all."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hmac
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -15,9 +16,12 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Origin, Subprotocol
 
 from access import check_exposure, is_loopback
-from config import ConfigError, load_settings
+from client_secrets import PREFIX
+from config import ConfigError, ServerConfig, load_settings
+from logs import configure_logging
+from main import create_app, main
 from tests.running_server import SCRIPTED, RunningServer, running
-from tests.wire_client import client
+from tests.wire_client import client, speech
 
 KEY = "a-key-of-the-operator"
 OTHER = "another-key-of-theirs"
@@ -31,9 +35,9 @@ async def guarded(**server: Any) -> AsyncIterator[RunningServer]:
         yield running_server
 
 
-async def refusal(server: RunningServer, **options: Any) -> tuple[dict[str, Any], int]:
+async def refusal(url: str, **options: Any) -> tuple[dict[str, Any], int]:
     """The error event and the close code of a connection that is refused."""
-    async with connect(server.url, **options) as socket:
+    async with connect(url, **options) as socket:
         event = json.loads(await socket.recv())
         with pytest.raises(ConnectionClosed) as closed:
             await socket.recv()
@@ -61,11 +65,11 @@ async def test_a_key_opens_a_session_wherever_it_stands(key, place):
 
 async def test_whoever_has_no_key_is_told_and_turned_away():
     async with guarded() as server:
-        error, code = await refusal(server)
+        error, code = await refusal(server.url)
         assert (error["code"], code) == (None, 3000)
         assert error["message"] == "Missing bearer or basic authentication in header"
         headers = {"Authorization": f"Bearer {WRONG}"}
-        error, code = await refusal(server, additional_headers=headers)
+        error, code = await refusal(server.url, additional_headers=headers)
         assert (error["code"], code) == ("invalid_api_key", 3000)
         assert WRONG not in error["message"]
         azure = server.url.replace("/v1/realtime", "/openai/v1/realtime")
@@ -74,26 +78,31 @@ async def test_whoever_has_no_key_is_told_and_turned_away():
         assert refused.value.response.status_code == 401
 
 
-@pytest.mark.parametrize(
-    ("method", "path"),
-    [
-        ("GET", "/v1/models"),
-        ("GET", "/v1/audio/voices"),
-        ("GET", "/metrics"),
-        ("GET", "/ready"),
-        ("POST", "/v1/realtime/client_secrets"),
-        ("POST", "/v1/realtime/sessions"),
-        ("POST", "/v1/realtime/calls"),
-    ],
-)
-async def test_every_endpoint_but_health_needs_a_key(method, path):
+def endpoints() -> list[tuple[str, str]]:
+    """Every method and path that the application answers by HTTP."""
+    paths = create_app(load_settings(**SCRIPTED)).openapi()["paths"]
+    return [
+        (method.upper(), path.replace("{rest}", "rtc_1/accept"))
+        for path, methods in paths.items()
+        for method in methods
+    ]
+
+
+async def test_every_endpoint_but_health_needs_a_key():
+    guarded_ones = [found for found in endpoints() if found != ("GET", "/health")]
+    assert {("GET", "/metrics"), ("POST", "/v1/realtime/client_secrets")} <= {*guarded_ones}
     async with guarded() as server, httpx.AsyncClient(base_url=server.http) as http:
-        refused = await http.request(method, path, json={})
-        assert refused.status_code == 401
-        assert "authentication" in refused.json()["error"]["message"]
-        headers = {"Authorization": f"Bearer {KEY}"}
-        assert (await http.request(method, path, json={}, headers=headers)).status_code != 401
+        for method, path in guarded_ones:
+            refused = await http.request(method, path, json={})
+            assert refused.status_code == 401, path
+            assert "authentication" in refused.json()["error"]["message"]
+            headers = {"Authorization": f"Bearer {KEY}"}
+            assert (await http.request(method, path, json={}, headers=headers)).status_code != 401
         assert (await http.get("/health")).status_code == 200
+        for path in ("/openapi.json", "/docs", "/redoc"):
+            assert (await http.get(path)).status_code == 404
+        error, code = await refusal(f"{server.url.partition('?')[0]}/translations")
+        assert (error["code"], code) == (None, 3000)
 
 
 async def test_a_client_secret_opens_a_session_but_makes_no_further_ones():
@@ -118,6 +127,7 @@ async def test_a_client_secret_opens_a_session_but_makes_no_further_ones():
         (["https://app.example"], "https://app.example", True),
         (["https://app.example"], "https://app.example.evil", False),
         (["*"], "https://anybody.example", True),
+        ([], "http://[", False),
     ],
 )
 async def test_web_pages_connect_only_from_where_they_may(allowed, origin, let_in):
@@ -157,6 +167,13 @@ def test_other_machines_are_served_only_with_keys_or_on_purpose(server, refused)
         check_exposure(settings.server)
 
 
+def test_the_command_line_refuses_to_serve_other_machines_without_keys(monkeypatch):
+    for kind in ("STT", "LLM", "TTS"):
+        monkeypatch.setenv(f"REALTIME_{kind}__PROVIDER", "scripted")
+    with pytest.raises(SystemExit, match="REALTIME_API_KEYS"):
+        main(["--host", "0.0.0.0", "--port", "0"])
+
+
 @pytest.mark.parametrize("host", ["127.0.0.2", "::1", "localhost"])
 def test_what_is_loopback(host):
     assert is_loopback(host)
@@ -172,17 +189,54 @@ def test_keys_come_from_variables_and_must_not_be_guessable(monkeypatch):
     assert "short" not in str(complaint.value)
 
 
-async def test_no_key_reaches_the_log():
-    lines: list[str] = []
-    sink = logger.add(lines.append, level="TRACE")
-    try:
-        async with guarded() as server:
-            headers = {"Authorization": f"Bearer {KEY}"}
-            async with client(server.url, additional_headers=headers) as wire:
-                await wire.say("hi")
-                await wire.until("response.done")
-            await refusal(server, additional_headers={"Authorization": f"Bearer {WRONG}"})
-    finally:
-        logger.remove(sink)
-    assert lines
-    assert not any(key in line for line in lines for key in (KEY, WRONG))
+async def test_every_key_is_compared_whole_and_in_constant_time(monkeypatch):
+    compared: list[tuple[bytes, bytes]] = []
+    compare = hmac.compare_digest
+
+    def noted(one: bytes, other: bytes) -> bool:
+        compared.append((one, other))
+        return compare(one, other)
+
+    monkeypatch.setattr(hmac, "compare_digest", noted)
+    async with guarded() as server, httpx.AsyncClient(base_url=server.http) as http:
+        for key in (KEY, OTHER, WRONG):
+            await http.get("/v1/models", headers={"Authorization": f"Bearer {key}"})
+            assert len(compared) == 2
+            # Of one length, whatever the client sent.
+            assert {len(digest) for pair in compared for digest in pair} == {32}
+            compared.clear()
+        forged = f"{PREFIX}{'A' * 100}"
+        await http.get("/v1/models", headers={"Authorization": f"Bearer {forged}"})
+        assert len(compared) == 1
+
+
+@pytest.fixture
+def verbose_log(capfd: pytest.CaptureFixture[str]) -> Iterator[Callable[[], str]]:
+    """All that the server and its libraries say at the most talkative level."""
+    configure_logging(ServerConfig(debug=True))
+    yield lambda: "".join(capfd.readouterr())
+    logger.remove()
+    logger.disable("pipecat")
+
+
+async def test_no_key_no_token_and_no_audio_reaches_the_log(verbose_log):
+    async with guarded(debug=True) as server, httpx.AsyncClient(base_url=server.http) as http:
+        headers = {"Authorization": f"Bearer {KEY}"}
+        made = await http.post("/v1/realtime/client_secrets", json={}, headers=headers)
+        token = made.json()["value"]
+        browser = [Subprotocol("realtime"), Subprotocol(f"openai-insecure-api-key.{token}")]
+        async with client(server.url, subprotocols=browser) as wire:
+            await wire.append(speech())
+            await wire.until("response.done")
+        async with client(server.url, additional_headers={"api-key": OTHER}) as other:
+            await other.settled()
+        await refusal(server.url, additional_headers={"Authorization": f"Bearer {WRONG}"})
+        await refusal(server.url, additional_headers={"Authorization": f"Bearer {token}x"})
+        await server.emptied()
+    log = verbose_log()
+    for said in ("WebSocket /v1/realtime", "closed after", "Linking"):
+        assert said in log, "the log is not as talkative as it can be"
+    audio = [event["audio"] for event in wire.sent if "audio" in event]
+    audio += [event["delta"] for event in wire.of("response.output_audio.delta")]
+    for secret in (KEY, OTHER, WRONG, token, *(piece[400:440] for piece in audio)):
+        assert secret not in log

@@ -18,6 +18,9 @@ from openai.resources.realtime.realtime import AsyncRealtimeConnection
 from audio_utils import BYTES_PER_SAMPLE, WIRE_RATE, read_wav, silence, write_wav
 from benchmarks.caller import MILESTONES, Measurement, Turn, measure
 from benchmarks.clip import speech_chunks, voiced_samples
+from benchmarks.local_server import LocalServer
+from benchmarks.process import Holdings
+from benchmarks.soak import BAR_MB, Soak, slope, verdict
 from benchmarks.voice_latency import QUESTION, as_json, parse_arguments, summarise, table
 from realtime_client import ClientError, Connect
 
@@ -215,3 +218,43 @@ def test_a_whole_run(tmp_path: Path) -> None:
     for entry in result["turns"]:
         assert list(entry["ms"]) == NAMES
         assert list(entry["ms"].values()) == sorted(entry["ms"].values())
+
+
+class TestSoak:
+    """What the soak test makes of what it saw."""
+
+    @staticmethod
+    def soak(grown_mb: float, errors: list[str] | None = None) -> Soak:
+        """A hundred looks at a server that grows by so much per 1,000 sessions once it is warm."""
+        seen = Soak(LocalServer("ws://nowhere/v1/realtime", 0), 60)
+        seen.errors = errors or []
+        seen.looks = [
+            (10 * look, Holdings(200 + min(look, 20) + grown_mb * 10 * look / 1000, 25, 4))
+            for look in range(100)
+        ]
+        return seen
+
+    def test_growth_is_that_after_the_warm_up(self) -> None:
+        assert slope(self.soak(0.5).looks) == pytest.approx(0.5)
+
+    def test_too_few_sessions_tell_nothing(self) -> None:
+        with pytest.raises(ClientError, match="--minutes"):
+            slope(self.soak(0).looks[-1:])
+
+    @pytest.mark.parametrize(
+        ("grown_mb", "left", "after", "errors", "problem"),
+        [
+            (0.5, 0, Holdings(221, 18, 4), [], None),
+            (1.5, 0, Holdings(221, 18, 4), [], "memory grows"),
+            (0.5, 2, Holdings(221, 18, 4), [], "2 sessions"),
+            (0.5, 0, Holdings(221, 26, 4), [], "26 files"),
+            (0.5, 0, Holdings(221, 18, 5), [], "5 threads"),
+            (0.5, 0, Holdings(221, 18, 4), ["spoken: x"], "spoken: x"),
+        ],
+    )
+    def test_the_verdict(
+        self, grown_mb: float, left: int, after: Holdings, errors: list[str], problem: str | None
+    ) -> None:
+        found = verdict(self.soak(grown_mb, errors), left, after, BAR_MB)
+        assert [problem in text for text in found if problem] == [True] * bool(problem)
+        assert len(found) == bool(problem)

@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
+import pipeline_worker
 from providers import llm, stt, tts
 from providers.base import ProviderSetupError
 from tests.fake_openai import FakeOpenAI
+from tests.providers import own_backends
 from tests.providers.fakes.anthropic import FakeAnthropic
 from tests.providers.fakes.chat import FakeChat
 from tests.providers.fakes.model_server import Answer
@@ -253,6 +255,26 @@ async def test_a_voice_without_audio_is_an_error_and_no_wait():
     async with session(written=False, tts=group) as wire:
         for _ in range(4):
             assert "no audio" in failure(await answer(wire))["message"]
+
+
+@pytest.mark.parametrize("name", ["EchoLLM", "ToneTTS", "SegmentSTT", "StreamSTT"])
+async def test_a_service_that_cannot_be_set_up_fails_each_turn_at_once(name, monkeypatch):
+    async def setup(_service: object, _setup: object) -> None:
+        raise RuntimeError("there is no room")
+
+    monkeypatch.setattr(getattr(own_backends, name), "setup", setup)
+    # Nobody may wait for the rest of its pipeline to start or to stop.
+    monkeypatch.setattr(pipeline_worker, "PATIENCE_S", 3600)
+    kind = name[-3:]
+    settings = scripted_settings(**{kind.lower(): {"provider": f"{OWN}:{name}"}})
+    async with running(settings) as server:
+        async with client(server.url) as wire:
+            for _ in range(2):
+                await wire.append(speech())
+                error = failure((await wire.until("response.done"))["response"])
+                assert error["message"].startswith(f"{kind} {name} failed: ")
+                assert "there is no room" in error["message"]
+        await server.emptied()
 
 
 async def test_providers_of_ones_own():
