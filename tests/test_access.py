@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-import httpx
 import pytest
 from loguru import logger
 from websockets.asyncio.client import connect
@@ -16,7 +15,7 @@ from websockets.typing import Origin, Subprotocol
 
 from access import check_exposure, is_loopback
 from config import ConfigError, load_settings
-from tests.running_server import SCRIPTED, RunningServer, running
+from tests.running_server import SCRIPTED, RunningServer, plain_http, running
 from tests.wire_client import client
 
 KEY = "a-key-of-the-operator"
@@ -87,7 +86,7 @@ async def test_whoever_has_no_key_is_told_and_turned_away():
     ],
 )
 async def test_every_endpoint_but_health_needs_a_key(method, path):
-    async with guarded() as server, httpx.AsyncClient(base_url=server.http) as http:
+    async with guarded() as server, plain_http(base_url=server.http) as http:
         refused = await http.request(method, path, json={})
         assert refused.status_code == 401
         assert "authentication" in refused.json()["error"]["message"]
@@ -97,7 +96,7 @@ async def test_every_endpoint_but_health_needs_a_key(method, path):
 
 
 async def test_a_client_secret_opens_a_session_but_makes_no_further_ones():
-    async with guarded() as server, httpx.AsyncClient(base_url=server.http) as http:
+    async with guarded() as server, plain_http(base_url=server.http) as http:
         path = "/v1/realtime/client_secrets"
         made = await http.post(path, json={}, headers={"Authorization": f"Bearer {KEY}"})
         bearer = {"Authorization": f"Bearer {made.json()['value']}"}
@@ -123,7 +122,7 @@ async def test_a_client_secret_opens_a_session_but_makes_no_further_ones():
 async def test_web_pages_connect_only_from_where_they_may(allowed, origin, let_in):
     groups = {**SCRIPTED, "server": {"allowed_origins": allowed}}
     async with running(load_settings(**groups)) as server:
-        async with httpx.AsyncClient(base_url=server.http) as http:
+        async with plain_http(base_url=server.http) as http:
             answer = await http.get("/v1/models", headers={"Origin": origin})
             assert ("access-control-allow-origin" in answer.headers) == let_in
         if let_in:
