@@ -7,6 +7,7 @@ many others there are.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -78,6 +79,12 @@ class SileroModel:
             None, {"input": samples, "state": memories, "sr": self._rate}
         )
         return outputs[0], outputs[1]
+
+
+@functools.cache
+def shared_silero() -> SileroModel:
+    """Return the process's copy of the model; the first call loads it."""
+    return SileroModel()
 
 
 class VoiceStream:
