@@ -2,14 +2,17 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Without it every process, and the tests start many, would compile all its modules again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: run test check bench bench-smoke performance-plot fuzz soak soak-smoke clients screenshots lock clean
 
 run: $(VENV)/.runtime
 	$(BIN)/python main.py $(ARGS)
 
+# Neighbours stay in one process as long as they can: what a file of tests starts is started once.
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -n 3 $(ARGS)
+	$(BIN)/python -m pytest -n 3 --dist worksteal $(ARGS)
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .
