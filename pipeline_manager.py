@@ -31,7 +31,7 @@ from providers import tts as tts_providers
 from providers.base import LLMProvider, ProviderSetupError, STTProvider, TTSProvider
 from providers.turn_stt import TurnSTTService
 from response_pipeline import ResponsePipeline, Stage
-from silero import SileroModel
+from silero import SileroModel, shared_silero
 from smart_turn import SmartTurnModel
 from turn_detection import Decision, TurnDetector
 from voice_scoring import VoiceScoring
@@ -76,7 +76,7 @@ class PipelineManager:
         Raises:
             ProviderSetupError: A provider cannot start; those that did are closed again.
         """
-        self._silero = await asyncio.to_thread(SileroModel)
+        self._silero = await asyncio.to_thread(shared_silero)
         self._scoring = VoiceScoring(self._silero)
         self._smart_turn = await asyncio.to_thread(SmartTurnModel)
         started = []

@@ -6,6 +6,7 @@ what a session hears is the same to the last bit, however many others there are.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -75,6 +76,12 @@ class SileroModel:
             np.concatenate([probabilities for probabilities, _ in parts]),
             np.concatenate([after for _, after in parts]),
         )
+
+
+@functools.cache
+def shared_silero() -> SileroModel:
+    """Return the process's copy of the model; the first call loads it."""
+    return SileroModel()
 
 
 class VoiceStream:

@@ -22,7 +22,7 @@ from websockets.typing import Origin
 from loop_monitor import watching
 from main import create_app
 from pipeline_manager import PipelineManager
-from tests.running_server import RunningServer, running, scripted_settings, serving
+from tests.running_server import RunningServer, plain_http, running, scripted_settings, serving
 from tests.wire_client import client, speech
 
 ROOT = Path(__file__).parent.parent
@@ -35,7 +35,7 @@ async def counted(
     """Every sample, as `name{label="value"}`."""
     async with AsyncExitStack() as stack:
         if http is None:
-            http = await stack.enter_async_context(httpx.AsyncClient())
+            http = await stack.enter_async_context(plain_http())
         answer = await http.get(f"{server.http}/metrics", **options)
     assert answer.status_code == 200
     samples = {}
@@ -133,7 +133,7 @@ async def test_only_the_operator_may_ask(path):
     bearer = {"Authorization": f"Bearer {KEY}"}
     async with (
         running(scripted_settings(server={"api_keys": [KEY]})) as server,
-        httpx.AsyncClient(base_url=server.http) as http,
+        plain_http(base_url=server.http) as http,
     ):
         assert (await http.get(path)).status_code == 401
         minted = (await http.post("/v1/realtime/client_secrets", headers=bearer)).json()
@@ -193,7 +193,7 @@ async def test_a_loop_that_was_kept_is_late():
 
 
 async def readiness(server: RunningServer) -> tuple[int, dict[str, Any]]:
-    async with httpx.AsyncClient(base_url=server.http) as http:
+    async with plain_http(base_url=server.http) as http:
         answer = await http.get("/ready")
     return answer.status_code, json.loads(answer.text)
 

@@ -13,11 +13,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
 import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from tests.running_server import plain_http
 from tests.wire_client import WireClient, client
 
 ROOT = Path(__file__).parent.parent
@@ -42,7 +42,7 @@ class Process:
             return await self.process.wait()
 
     async def health(self) -> tuple[int, str]:
-        async with httpx.AsyncClient() as http:
+        async with plain_http() as http:
             answer = await http.get(f"{self.http}/health")
         return answer.status_code, answer.json()["status"]
 

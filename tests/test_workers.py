@@ -69,7 +69,7 @@ def test_workers_start_together_and_end_together(to_all: bool) -> None:
 
 
 def test_a_start_that_fails_ends_all_and_is_reported_once() -> None:
-    process = server("--workers", "3", REALTIME_TTS__PROVIDER="nobody.knows:Voice")
+    process = server("--workers", "2", REALTIME_TTS__PROVIDER="nobody.knows:Voice")
     output, complaints = process.communicate(timeout=60)
     assert process.returncode != 0
     assert output == ""
