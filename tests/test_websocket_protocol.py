@@ -129,7 +129,9 @@ async def test_what_looks_like_a_message_inside_of_another_is_none() -> None:
         ([WHOLE], 0),
         ([WHOLE, WHOLE], 0),
         ([WHOLE[:100], WHOLE[100:], WHOLE], 2),
-        ([WHOLE + WHOLE, WHOLE], 1),
+        ([WHOLE + WHOLE, WHOLE], 0),
+        ([WHOLE + WHOLE[:100], WHOLE[100:]], 2),
+        ([Frame(Opcode.PING, b"").serialize(mask=True) + WHOLE, WHOLE], 1),
         ([Frame(Opcode.TEXT, b"a", fin=False).serialize(mask=True), WHOLE], 2),
     ],
 )
