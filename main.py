@@ -37,6 +37,7 @@ try:
     from operator_routes import operator_routes
     from pipeline_manager import PipelineManager
     from providers.base import ProviderSetupError
+    from shared_counts import counting_together, forget_process
     from tracing import TurnTracer
     from websocket_protocol import server_config
     from workers import run_workers
@@ -99,8 +100,8 @@ def create_app(
     app.state.connections = connections
 
     paths = list(dict.fromkeys([settings.server.ws_path, *AZURE_PATHS]))
-    app.include_router(health_route(lifecycle, lambda: connections.active))
-    app.include_router(operator_routes(settings, access, lifecycle, metrics))
+    app.include_router(health_route(lifecycle, lambda: metrics.open_sessions(connections.active)))
+    app.include_router(operator_routes(pipelines, access, lifecycle, metrics))
     app.include_router(http_routes(settings, access, pipelines, client_secrets, paths, lifecycle))
 
     async def realtime(websocket: WebSocket) -> None:
@@ -221,7 +222,8 @@ def main(argv: list[str] | None = None) -> None:
         if workers == 1:
             status = serve(settings, listener)
         else:
-            status = run_workers(workers, work, (settings, listener), _print)
+            with counting_together():
+                status = run_workers(workers, work, (settings, listener), _print, forget_process)
     except (ConfigError, ProviderSetupError) as error:
         raise SystemExit(f"error: {error}") from None
     if status:
@@ -260,7 +262,7 @@ def work(ready: Connection, settings: Settings, listener: socket.socket) -> None
     configure_logging(settings.server)
     try:
         raise SystemExit(serve(settings, listener, ready.send))
-    except ProviderSetupError as error:
+    except (ConfigError, ProviderSetupError) as error:
         raise SystemExit(f"error: {error}") from None
 
 
