@@ -8,8 +8,9 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import signal
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from multiprocessing.connection import Connection
 from typing import Any
@@ -231,7 +232,10 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def serve(
-    settings: Settings, listener: socket.socket, announce: Callable[[str], None] = _print
+    settings: Settings,
+    listener: socket.socket,
+    announce: Callable[[str], None] = _print,
+    signals: Collection[int] = (signal.SIGINT, signal.SIGTERM),
 ) -> int:
     """Serve until the process is told to stop.
 
@@ -239,6 +243,7 @@ def serve(
         settings: The configuration.
         listener: Where to listen; bound.
         announce: See `create_app`.
+        signals: Those that tell it to stop.
 
     Returns:
         The exit status.
@@ -252,7 +257,7 @@ def serve(
         announce=_settled(announce),
         on_failed_start=lambda: setattr(server, "should_exit", True),
     )
-    server = DrainingServer(server_config(app, settings), app.state.connections.drain)
+    server = DrainingServer(server_config(app, settings), app.state.connections.drain, signals)
     server.run(sockets=[listener])
     return int(app.state.lifecycle.state == "failed")
 
@@ -261,7 +266,7 @@ def work(ready: Connection, settings: Settings, listener: socket.socket) -> None
     """Serve as one of several workers (`workers.py`)."""
     configure_logging(settings.server)
     try:
-        raise SystemExit(serve(settings, listener, ready.send))
+        raise SystemExit(serve(settings, listener, ready.send, [signal.SIGTERM]))
     except (ConfigError, ProviderSetupError) as error:
         raise SystemExit(f"error: {error}") from None
 

@@ -2,6 +2,9 @@
 
 The workers share the listening socket, and nothing else that a session needs. The first one starts
 alone, so that what stops a start is said once; the others follow when it is ready.
+
+Signals are the parent's business: it tells the workers to end, and once more if it is told so once
+more. A terminal's Ctrl-C reaches the workers too, who therefore pay no heed to it.
 """
 
 from __future__ import annotations
@@ -85,12 +88,20 @@ def run_workers(
     except _Told:
         return 0
     finally:
+        _end(workers)
         for number, before in zip((signal.SIGINT, signal.SIGTERM), told, strict=True):
             signal.signal(number, before)
+
+
+def _end(workers: list[_Worker]) -> None:
+    """Tell the workers to end, and wait until they have."""
+    try:
         for worker in workers:
             worker.process.terminate()
         for worker in workers:
             worker.process.join()
+    except _Told:
+        _end(workers)
 
 
 def _start(work: Work, arguments: tuple[Any, ...]) -> _Worker:

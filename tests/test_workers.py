@@ -18,6 +18,7 @@ from typing import Any
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from websockets.exceptions import ConnectionClosed
 
 from client_secrets import ClientSecrets
 from tests.wire_client import client
@@ -110,6 +111,54 @@ def test_processes_that_were_started_together_accept_each_others_client_secrets(
     assert ClientSecrets(None).read(key, 0) == {"type": "realtime"}
 
 
+# --- ending ---
+
+SLOW = '{"text": "One, two, three, four, five, six, seven, eight.", "word_ms": 300}'
+
+
+@needs_proc
+@pytest.mark.parametrize("to_all", [True, False], ids=["Ctrl-C", "SIGTERM"])
+async def test_answers_are_finished_before_the_workers_end(to_all: bool) -> None:
+    """A terminal tells every process; that the parent tells its workers too is no second signal."""
+    async with two_workers(REALTIME_LLM__OPTIONS=SLOW) as (address, process):
+        async with client(f"{address}/v1/realtime") as wire:
+            await wire.say("hi")
+            await wire.until("response.output_audio_transcript.delta")
+            if to_all:
+                os.killpg(process.pid, signal.SIGINT)
+            else:
+                process.terminate()
+            done = await wire.until("response.done")
+            assert done["response"]["status"] == "completed"
+            with pytest.raises(ConnectionClosed) as closed:
+                while True:
+                    await wire.receive()
+            assert closed.value.rcvd is not None
+            assert closed.value.rcvd.code == 1001
+        assert await asyncio.to_thread(process.wait, 30) == 0
+
+
+@needs_proc
+async def test_a_second_signal_ends_all_workers_at_once() -> None:
+    patient = {"REALTIME_SERVER__SHUTDOWN_GRACE_S": "600"}
+    endless = '{"text": "One, two, three, four.", "first_token_ms": 600000}'
+    async with AsyncExitStack() as stack:
+        address, process = await stack.enter_async_context(
+            two_workers(REALTIME_LLM__OPTIONS=endless, **patient)
+        )
+        wire = await stack.enter_async_context(client(f"{address}/v1/realtime"))
+        await wire.say("hi")
+        await wire.until("response.created")
+        process.terminate()
+        async with asyncio.timeout(20):
+            # It has heard the first when it says so.
+            while (await health(address))["status"] != "draining":
+                pass
+        process.terminate()
+        assert await asyncio.to_thread(process.wait, 30) == 0
+        assert workers(process.pid) == []
+
+
 # --- counting together ---
 
 
@@ -126,19 +175,23 @@ async def two_workers(**extra: str) -> AsyncIterator[tuple[str, subprocess.Popen
         await asyncio.to_thread(process.communicate, timeout=30)
 
 
+async def health(address: str) -> dict[str, Any]:
+    async with httpx.AsyncClient() as http:
+        said: dict[str, Any] = (await http.get(f"{address.replace('ws:', 'http:')}/health")).json()
+    return said
+
+
 async def counts(address: str) -> dict[str, float]:
     """What `/metrics` says, and what `/health` says of open sessions."""
-    url = address.replace("ws:", "http:")
     async with httpx.AsyncClient() as http:
-        text = (await http.get(f"{url}/metrics")).text
-        health = (await http.get(f"{url}/health")).json()
+        text = (await http.get(f"{address.replace('ws:', 'http:')}/metrics")).text
     samples = {
         sample.name: sample.value
         for family in text_string_to_metric_families(text)
         for sample in family.samples
         if not sample.labels
     }
-    return {**samples, "health": health["active_sessions"]}
+    return {**samples, "health": (await health(address))["active_sessions"]}
 
 
 async def until(condition: Callable[[dict[str, float]], Any], address: str) -> None:
