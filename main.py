@@ -10,6 +10,7 @@ import asyncio
 import os
 import signal
 import socket
+import sys
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from multiprocessing.connection import Connection
@@ -50,6 +51,10 @@ except ModuleNotFoundError as missing:
 
 AZURE_PATHS = ("/openai/v1/realtime", "/openai/realtime")
 """Where Azure's clients look for the Realtime API (§D.7)."""
+SWITCH_INTERVAL_S = 0.0005
+"""How long a thread that computes may keep the interpreter when the event loop wants it. Numpy lets
+go of it many times in a row; with Python's 5 ms each, a session that has noise cleaned would keep
+all others waiting."""
 LOOPBACK_ORIGINS = r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?"
 """Web pages that this machine itself serves."""
 
@@ -89,6 +94,7 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        sys.setswitchinterval(SWITCH_INTERVAL_S)
         async with lifecycle.running(), watching(metrics.loop_lag.observe):
             yield
         metrics.close()
