@@ -56,6 +56,19 @@ def test_the_lock_is_made_of_the_requirements_there_are_now():
             assert wanted.specifier.contains(version), f"{pin} is not {wanted}: run `make lock`"
 
 
+@pytest.mark.parametrize("readme", ["README.md", "README.zh-CN.md"])
+def test_every_dependency_is_named_with_its_reason(readme):
+    text = (ROOT / readme).read_text(encoding="utf-8")
+    named = {name for line in text.splitlines() if line.startswith("|") for name in packages(line)}
+    tools = {"uv", "pip-audit", "opentelemetry-sdk", "opentelemetry-exporter-otlp-proto-http"}
+    assert {wanted.name for wanted in required()} | tools <= named
+
+
+def packages(row: str) -> list[str]:
+    """The words of a table's first cell."""
+    return re.findall(r"[\w-]+", row.split("|")[1])
+
+
 def test_the_lock_holds_for_every_python_that_is_supported():
     marked = {
         str(requirement.specifier): requirement.marker
