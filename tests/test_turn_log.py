@@ -99,9 +99,10 @@ async def test_a_turn_that_nobody_answers_has_a_line_when_it_is_transcribed(turn
 
 
 @pytest.mark.parametrize(
-    ("transcription", "outcome"), [(WHISPER, "transcribed"), (None, "committed")]
+    ("transcription", "last", "outcome"),
+    [(WHISPER, TRANSCRIBED, "transcribed"), (None, "conversation.item.done", "committed")],
 )
-async def test_a_turn_of_a_transcription_session_has_a_line(turns, transcription, outcome):
+async def test_a_turn_of_a_transcription_session_has_a_line(turns, transcription, last, outcome):
     async with running() as server:
         url = server.url.replace("model=gpt-realtime", "intent=transcription")
         async with client(url) as wire:
@@ -109,7 +110,7 @@ async def test_a_turn_of_a_transcription_session_has_a_line(turns, transcription
             await wire.send("session.update", session={"type": "transcription", "audio": audio})
             await wire.append(speech())
             await wire.send("input_audio_buffer.commit")
-            await wire.until("conversation.item.done")
+            await wire.until(last)
         await server.emptied()
     assert [(line["event"], line["outcome"]) for line in turns] == [("turn", outcome)]
     assert turns[0]["item_id"] == wire.of("input_audio_buffer.committed")[0]["item_id"]
