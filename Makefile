@@ -54,10 +54,11 @@ screenshots: $(VENV)/.runtime
 	$(BIN)/python docs/make_screenshots.py
 
 # Every version and hash of what is deployed, for all platforms and Pythons; commit the result.
+# Engines and vendors' libraries that you deploy: WITH="whisper kokoro", as requirements/ has them.
 lock: $(VENV)/.dev
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 		--no-annotate --upgrade --custom-compile-command "make lock" \
-		requirements.txt -o requirements.lock
+		requirements.txt $(WITH:%=requirements/%.txt) -o requirements.lock
 
 clean:
 	rm -rf $(VENV)

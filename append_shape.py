@@ -29,6 +29,9 @@ class AppendShape:
 
     def learn(self, raw: str, audio: str) -> None:
         """Remember how a frame without an event id is written, whose audio is `audio`."""
+        if len(raw) > LONG:
+            # Looking through megabytes would keep everybody waiting.
+            return
         before, _, behind = raw.partition(f'"{audio}"')
         # Audio that is escaped is not found, and what stands twice may be something else.
         if audio and behind and audio not in behind and audio not in before:

@@ -129,6 +129,15 @@ class PipelineManager:
             "TTS": self.tts.label,
         }
 
+    def addresses(self) -> dict[str, str]:
+        """Return stage → the URL of its service, for stages that do not run in this process."""
+        stages = {"stt": self.stt, "llm": self.llm, "tts": self.tts}
+        return {
+            stage: provider.address
+            for stage, provider in stages.items()
+            if provider.address is not None
+        }
+
     def create_detector(self) -> TurnDetector:
         """Build the turn detector of one session on the shared Silero model."""
         if self._silero is None:

@@ -29,7 +29,7 @@ class ResponseRunner:
             manager: Builds the pipelines.
             signals: Who is told what they make.
             room: Says when the client has read enough.
-            log: Where answers that were begun early are counted.
+            log: Where answers that are begun early are counted, and their failures.
         """
         self._manager = manager
         self._signals = signals
@@ -62,7 +62,7 @@ class ResponseRunner:
     async def speculate(self, request: ResponseRequest) -> None:
         """Begin a response that may be wanted soon."""
         self.drop_held()
-        held = HeldResponse(request)
+        held = HeldResponse(request, self._log.failed)
         try:
             pipeline = self._manager.response_pipeline(request, held, self._room)
         # The same will happen, and be said, if the response is wanted.

@@ -122,7 +122,7 @@ class RealtimeTransport(BaseTransport):
             manager.stt,
             self._hearing.on_interim,
             self._hearing.on_transcript,
-            self._hearing.on_failure,
+            self._not_heard,
         )
         self._push_turn: Callable[[Frame], Awaitable[None]] = self._input.push_frame
         """Where the recogniser's frames go in; they wait there while its pipeline starts."""
@@ -310,6 +310,7 @@ class RealtimeTransport(BaseTransport):
                 case ForgetTurn(item_id):
                     self._responses.drop_held()
                     self._hearing.forget(item_id)
+                    self._log.unheard(item_id)
                 case Transcribe(item_id, audio, audio_format, settings):
                     text = self._hearing.commit(item_id, audio, audio_format, self._noise, settings)
                     if text is not None:
@@ -335,6 +336,11 @@ class RealtimeTransport(BaseTransport):
 
     async def _release(self, hearing: RunningPipeline) -> None:
         await asyncio.gather(self._responses.close(), hearing.stop())
+
+    def _not_heard(self, hearing_id: str, error: ProviderError) -> None:
+        # Whether or not the turn depends on it: it may have been a guess.
+        self._log.failed(error)
+        self._hearing.on_failure(hearing_id, error)
 
     # --- turn_hearing.Listener ----------------------------------------------------------------
 

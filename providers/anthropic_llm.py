@@ -108,6 +108,7 @@ class AnthropicLLM(LLMProvider):
                 verify=trusted(), event_hooks={"response": [do_not_wait]}
             ),
         )
+        self.address = str(self._client.base_url)
 
     @property
     def label(self) -> str:

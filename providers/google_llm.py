@@ -78,7 +78,7 @@ class GoogleLLM(LLMProvider):
         name = self._model.rpartition("/")[2]
         self._thinks_by_level = _THINKS_BY_LEVEL.match(name) is not None
         self.reasoning = self._thinks_by_level or _THINKS_BY_BUDGET.match(name) is not None
-        self._base = config.api_base or DEFAULT_BASE
+        self.address = self._base = config.api_base or DEFAULT_BASE
         self._http = _PatientClient(
             verify=trusted(),
             timeout=httpx.Timeout(config.timeout_s, connect=config.connect_timeout_s),

@@ -74,6 +74,11 @@ class SharedClient:
         return config.api_key.get_secret_value() if config.api_key else None
 
     @property
+    def address(self) -> str:
+        """URL of the service."""
+        return str(self.openai.base_url)
+
+    @property
     def where(self) -> str:
         """Host of the service, for people."""
         return self.openai.base_url.host

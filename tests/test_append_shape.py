@@ -68,6 +68,13 @@ def test_anything_else_is_read_properly(raw: str) -> None:
     assert known(WRITTEN[0]).read(raw) is None
 
 
+def test_nobody_looks_through_megabytes_to_learn() -> None:
+    long = base64.b64encode(bytes(64 * 1024)).decode()
+    shape = AppendShape()
+    shape.learn(WRITTEN[0].replace(AUDIO, long), long)
+    assert shape.read(WRITTEN[0]) is None
+
+
 def test_audio_that_stands_twice_teaches_nothing() -> None:
     raw = json.dumps({"type": TYPE, "event_id": AUDIO, "audio": AUDIO})
     assert known(raw).read(raw.replace(AUDIO, OTHER)) is None
