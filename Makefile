@@ -2,19 +2,22 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Without it every process, and the tests start many, would compile all its modules again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: run test check bench bench-smoke performance-plot fuzz soak soak-smoke clients screenshots lock clean
 
 run: $(VENV)/.runtime
 	$(BIN)/python main.py $(ARGS)
 
+# Neighbours stay in one process as long as they can: what a file of tests starts is started once.
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -n 3 $(ARGS)
+	$(BIN)/python -m pytest -n 3 --dist worksteal $(ARGS)
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy .
+	$(BIN)/mypy --num-workers 2 .
 	$(BIN)/python requirements/audit.py
 
 # Everything that is promised about speed, in one table. Single ones: python -m benchmarks.NAME.
@@ -51,10 +54,11 @@ screenshots: $(VENV)/.runtime
 	$(BIN)/python docs/make_screenshots.py
 
 # Every version and hash of what is deployed, for all platforms and Pythons; commit the result.
+# Engines and vendors' libraries that you deploy: WITH="whisper kokoro", as requirements/ has them.
 lock: $(VENV)/.dev
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 		--no-annotate --upgrade --custom-compile-command "make lock" \
-		requirements.txt -o requirements.lock
+		requirements.txt $(WITH:%=requirements/%.txt) -o requirements.lock
 
 clean:
 	rm -rf $(VENV)
@@ -67,6 +71,10 @@ $(VENV)/.runtime: requirements.txt | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	touch $@
 
+# The libraries of all providers are 1.4 GB: minutes for pip, seconds for uv. But uv knows nothing of
+# pip's settings, and where those are needed (a mirror, certificates) pip has the last word.
 $(VENV)/.dev: requirements-dev.txt requirements.txt $(wildcard requirements/*.txt) | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements-dev.txt || \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	touch $@ $(VENV)/.runtime

@@ -204,7 +204,7 @@ async def _try_recogniser(manager: PipelineManager, speech: bytes) -> Verdict:
 
 
 class _Outcome:
-    """Collects what a response's pipeline makes (`generation.PipelineSignals`)."""
+    """Collects what a response's pipeline makes: its `PipelineSignals` and `ClientRoom`."""
 
     def __init__(self) -> None:
         self.words = ""
@@ -217,18 +217,22 @@ class _Outcome:
 
     async def of(self, manager: PipelineManager, request: ResponseRequest) -> None:
         """Generate a response and collect it."""
-
-        async def room() -> None:
-            pass
-
         self._begun = time.monotonic()
-        pipeline = manager.response_pipeline(request, self, room)
+        pipeline = manager.response_pipeline(request, self, self)
         await pipeline.start()
         # What has begun to answer works, even if it never comes to an end.
         with suppress(TimeoutError):
             async with asyncio.timeout(self._patience_s(manager) + LONGEST_ANSWER_S):
                 await self._done.wait()
         await pipeline.stop()
+
+    @property
+    def has_room(self) -> bool:
+        """Nobody reads slowly here."""
+        return True
+
+    async def room(self) -> None:
+        """There is nothing to wait for."""
 
     @staticmethod
     def _patience_s(manager: PipelineManager) -> float:

@@ -125,9 +125,11 @@ class LimitsConfig(_Group):
     """What a client may use of the server. Whoever meets a limit is told its name here."""
 
     sessions: int = Field(500, ge=1)
-    """Open sessions of this process; further clients are asked to come back (close code 1013)."""
+    """Open sessions of a process; further clients are asked to come back (close code 1013). Each
+    of several workers has as many."""
     sessions_per_key: int = Field(100, ge=1)
-    """Open sessions of one API key or client secret; without a key there is no such limit."""
+    """Open sessions of one API key or client secret in a process, as above; without a key there is
+    no such limit."""
     message_mib: float = Field(24, ge=1, le=256)
     """MiB of one WebSocket message; a larger one ends the session (close code 1009). 24 hold the
     15 MiB of audio that an append may carry, as base64."""

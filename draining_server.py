@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from types import FrameType
 
 import uvicorn
@@ -13,15 +14,22 @@ import uvicorn
 class DrainingServer(uvicorn.Server):
     """A server that is told when to let nobody in any more, before it closes its connections."""
 
-    def __init__(self, config: uvicorn.Config, drain: Callable[[], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        drain: Callable[[], Awaitable[None]],
+        signals: Collection[int] = (signal.SIGINT, signal.SIGTERM),
+    ) -> None:
         """Prepare.
 
         Args:
             config: uvicorn's configuration.
             drain: Called at the first signal; the server ends when it returns.
+            signals: Those that end it.
         """
         super().__init__(config)
         self._drain = drain
+        self._signals = signals
         self._loop: asyncio.AbstractEventLoop | None = None
         self._drained: asyncio.Task[None] | None = None
 
@@ -32,7 +40,7 @@ class DrainingServer(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Take a signal. uvicorn would raise it once more at the end, and the exit code be its."""
-        if self._loop is not None:
+        if self._loop is not None and sig in self._signals:
             self._loop.call_soon_threadsafe(self._signalled)
 
     def _signalled(self) -> None:

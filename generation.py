@@ -106,6 +106,17 @@ class Capabilities:
     stt_name: str = "the recogniser"
 
 
+class ClientRoom(Protocol):
+    """How far behind the client is with reading."""
+
+    @property
+    def has_room(self) -> bool:
+        """Whether it has caught up."""
+
+    async def room(self) -> None:
+        """Wait until it has."""
+
+
 class PipelineSignals(Protocol):
     """What a response's pipeline reports while it runs. Every call names its response."""
 

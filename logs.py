@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 from typing import TYPE_CHECKING
 
@@ -11,13 +12,16 @@ from loguru import logger
 from config import ServerConfig
 
 if TYPE_CHECKING:
-    from loguru import Message
+    from loguru import Message, Record
 
 
 def configure_logging(server: ServerConfig) -> None:
-    """Write the log to standard error; with `debug`, all that Pipecat says too."""
+    """Write the log to standard error; with `debug`, all that libraries say too."""
     verbose = server.verbose
     level = "DEBUG" if verbose else server.log_level.upper()
+    logging.basicConfig(
+        handlers=[_Forwarding()], level=logging.INFO if verbose else logging.WARNING, force=True
+    )
     logger.remove()
     if verbose:
         logger.enable("pipecat")
@@ -31,6 +35,19 @@ def configure_logging(server: ServerConfig) -> None:
         backtrace=verbose,
         diagnose=False,
     )
+
+
+class _Forwarding(logging.Handler):
+    """Brings what libraries log with Python's own `logging` into the same log."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Log a line in the library's name."""
+
+        def name(line: Record) -> None:
+            line["name"] = record.name
+
+        log = logger.patch(name).opt(exception=record.exc_info)
+        log.log(record.levelname, record.getMessage())
 
 
 def _write_json(message: Message) -> None:

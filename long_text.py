@@ -7,11 +7,11 @@ before it is parsed, decoded piece by piece, and put back where they were.
 
 from __future__ import annotations
 
-import binascii
 import secrets
 from collections.abc import Generator, Mapping
 from typing import Any
 
+import pybase64
 from pydantic import BaseModel
 
 from steps import Steps
@@ -55,7 +55,7 @@ def decode_base64(text: str, start: int = 0) -> bytes:
         ValueError: It is no base64.
     """
     if not isinstance(text, LongText):
-        return binascii.a2b_base64(text[start:], strict_mode=True)
+        return pybase64.b64decode(text[start:], validate=True)
     if text.content is None:
         raise ValueError("no base64")
     return text.content
@@ -159,7 +159,7 @@ def _decode(text: str) -> Steps[bytes | None]:
     content: list[bytes] = []
     for at in range(start, len(text), _PIECE):
         try:
-            content.append(binascii.a2b_base64(text[at : at + _PIECE], strict_mode=True))
+            content.append(pybase64.b64decode(text[at : at + _PIECE], validate=True))
         except ValueError:
             return None
         if at + _PIECE < len(text) and len(content[-1]) * 4 != _PIECE * 3:

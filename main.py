@@ -8,8 +8,10 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import signal
 import socket
-from collections.abc import AsyncIterator, Callable
+import sys
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from multiprocessing.connection import Connection
 from typing import Any
@@ -22,6 +24,7 @@ try:
     # Pipecat greets at import; `configure_logging` lets it speak when debug is on.
     logger.disable("pipecat")
 
+    import garbage
     from access import Access, AccessDenied, check_exposure
     from check import check, table
     from client_secrets import ClientSecrets
@@ -36,6 +39,7 @@ try:
     from operator_routes import operator_routes
     from pipeline_manager import PipelineManager
     from providers.base import ProviderSetupError
+    from shared_counts import counting_together, forget_process
     from tracing import TurnTracer
     from websocket_protocol import server_config
     from workers import run_workers
@@ -47,6 +51,10 @@ except ModuleNotFoundError as missing:
 
 AZURE_PATHS = ("/openai/v1/realtime", "/openai/realtime")
 """Where Azure's clients look for the Realtime API (§D.7)."""
+SWITCH_INTERVAL_S = 0.0005
+"""How long a thread that computes may keep the interpreter when the event loop wants it. Numpy lets
+go of it many times in a row; with Python's 5 ms each, a session that has noise cleaned would keep
+all others waiting."""
 LOOPBACK_ORIGINS = r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?"
 """Web pages that this machine itself serves."""
 
@@ -86,6 +94,7 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        sys.setswitchinterval(SWITCH_INTERVAL_S)
         async with lifecycle.running(), watching(metrics.loop_lag.observe):
             yield
         metrics.close()
@@ -98,8 +107,8 @@ def create_app(
     app.state.connections = connections
 
     paths = list(dict.fromkeys([settings.server.ws_path, *AZURE_PATHS]))
-    app.include_router(health_route(lifecycle, lambda: connections.active))
-    app.include_router(operator_routes(settings, access, lifecycle, metrics))
+    app.include_router(health_route(lifecycle, lambda: metrics.open_sessions(connections.active)))
+    app.include_router(operator_routes(pipelines, access, lifecycle, metrics))
     app.include_router(http_routes(settings, access, pipelines, client_secrets, paths, lifecycle))
 
     async def realtime(websocket: WebSocket) -> None:
@@ -121,6 +130,16 @@ def create_app(
         allow_headers=["authorization", "content-type", "api-key", "openai-beta"],
     )
     return app
+
+
+def _settled(announce: Callable[[str], None]) -> Callable[[str], None]:
+    """Return what else a process that serves does when it is ready."""
+
+    def ready(banner: str) -> None:
+        garbage.settle()
+        announce(banner)
+
+    return ready
 
 
 def _print(banner: str) -> None:
@@ -210,7 +229,8 @@ def main(argv: list[str] | None = None) -> None:
         if workers == 1:
             status = serve(settings, listener)
         else:
-            status = run_workers(workers, work, (settings, listener), _print)
+            with counting_together():
+                status = run_workers(workers, work, (settings, listener), _print, forget_process)
     except (ConfigError, ProviderSetupError) as error:
         raise SystemExit(f"error: {error}") from None
     if status:
@@ -218,7 +238,10 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def serve(
-    settings: Settings, listener: socket.socket, announce: Callable[[str], None] | None = None
+    settings: Settings,
+    listener: socket.socket,
+    announce: Callable[[str], None] = _print,
+    signals: Collection[int] = (signal.SIGINT, signal.SIGTERM),
 ) -> int:
     """Serve until the process is told to stop.
 
@@ -226,6 +249,7 @@ def serve(
         settings: The configuration.
         listener: Where to listen; bound.
         announce: See `create_app`.
+        signals: Those that tell it to stop.
 
     Returns:
         The exit status.
@@ -236,10 +260,10 @@ def serve(
     app = create_app(
         settings,
         address=_address(settings, listener),
-        announce=announce,
+        announce=_settled(announce),
         on_failed_start=lambda: setattr(server, "should_exit", True),
     )
-    server = DrainingServer(server_config(app, settings), app.state.connections.drain)
+    server = DrainingServer(server_config(app, settings), app.state.connections.drain, signals)
     server.run(sockets=[listener])
     return int(app.state.lifecycle.state == "failed")
 
@@ -248,8 +272,8 @@ def work(ready: Connection, settings: Settings, listener: socket.socket) -> None
     """Serve as one of several workers (`workers.py`)."""
     configure_logging(settings.server)
     try:
-        raise SystemExit(serve(settings, listener, ready.send))
-    except ProviderSetupError as error:
+        raise SystemExit(serve(settings, listener, ready.send, [signal.SIGTERM]))
+    except (ConfigError, ProviderSetupError) as error:
         raise SystemExit(f"error: {error}") from None
 
 
@@ -284,7 +308,7 @@ def __getattr__(name: str) -> Any:
     try:
         settings = load_settings()
         configure_logging(settings.server)
-        return create_app(settings)
+        return create_app(settings, announce=_settled(_print))
     except (ConfigError, ProviderSetupError) as error:
         raise SystemExit(f"error: {error}") from None
 

@@ -1,12 +1,13 @@
 """What the server counts, for Prometheus: one explicit registry per application.
 
-With several worker processes each has counts of its own. Where `PROMETHEUS_MULTIPROC_DIR` names a
-folder, they share it, and whichever process is asked answers for all of them.
+Processes that serve one address count together in a folder (`shared_counts.py`), so that whichever
+of them is asked answers for all.
 """
 
 from __future__ import annotations
 
 import os
+from glob import glob
 
 from prometheus_client import (
     CollectorRegistry,
@@ -18,12 +19,13 @@ from prometheus_client import (
     ProcessCollector,
     generate_latest,
 )
-from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+from prometheus_client.multiprocess import MultiProcessCollector
 
+from shared_counts import folder_of_counts, forget_process
 from turn_record import TurnRecord
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-MULTIPROCESS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+_OPEN = "realtime_sessions_active"
 _STAGE_BUCKETS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1, 1.5, 2, 3, 5, 10, 30)
 _LAG_BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2)
 
@@ -32,10 +34,15 @@ class Metrics:
     """All metrics. What is no one-liner has a method."""
 
     def __init__(self) -> None:
-        self._shared = MULTIPROCESS_VARIABLE in os.environ
+        """Begin to count.
+
+        Raises:
+            ConfigError: There is no such folder as the processes are to count in.
+        """
+        self._folder = folder_of_counts()
         self._registry = registry = CollectorRegistry()
         self.sessions_active = Gauge(
-            "realtime_sessions_active",
+            _OPEN,
             "Open sessions.",
             registry=registry,
             multiprocess_mode="livesum",
@@ -78,19 +85,20 @@ class Metrics:
             "Answers that were begun early in vain.",
             registry=registry,
         )
-        self.audio_seconds = Counter(
+        audio_seconds = Counter(
             "realtime_audio_seconds_total",
             "Seconds of audio taken from clients (in) and made for them (out).",
             ["direction"],
             registry=registry,
         )
+        self.audio_in, self.audio_out = map(audio_seconds.labels, ("in", "out"))
         self.loop_lag = Histogram(
             "realtime_event_loop_lag_seconds",
             "Seconds that the event loop was late for a timer: what one session costs others.",
             buckets=_LAG_BUCKETS,
             registry=registry,
         )
-        if not self._shared:
+        if self._folder is None:
             # Memory, CPU time and file descriptors of this process.
             ProcessCollector(registry=registry)
             PlatformCollector(registry=registry)
@@ -105,21 +113,34 @@ class Metrics:
         """A session ended."""
         self.sessions_active.dec()
 
-    def responded(self, record: TurnRecord) -> None:
-        """A response is over."""
-        self.responses.labels(record.outcome).inc()
+    def open_sessions(self, own: int) -> int:
+        """Return the open sessions of all processes that count together.
+
+        Args:
+            own: Those of this process.
+        """
+        if self._folder is None:
+            return own
+        files = glob(str(self._folder / "gauge_livesum_*.db"))
+        gauges = MultiProcessCollector.merge(files)  # type: ignore[no-untyped-call]
+        return int(sum(s.value for gauge in gauges for s in gauge.samples if s.name == _OPEN))
+
+    def turn_over(self, record: TurnRecord) -> None:
+        """A response is over, or a turn that nobody answered."""
+        if record.response_id is not None:
+            self.responses.labels(record.outcome).inc()
         for stage, seconds in record.stages.items():
             self.stage_seconds.labels(stage).observe(seconds)
 
     def exposition(self) -> bytes:
         """Return everything in Prometheus' text format."""
-        if not self._shared:
+        if self._folder is None:
             return generate_latest(self._registry)
         everybody = CollectorRegistry()
-        MultiProcessCollector(everybody)  # type: ignore[no-untyped-call]
+        MultiProcessCollector(everybody, str(self._folder))  # type: ignore[no-untyped-call]
         return generate_latest(everybody)
 
     def close(self) -> None:
         """The process ends: its sessions are no longer open, whatever its files say."""
-        if self._shared:
-            mark_process_dead(os.getpid())  # type: ignore[no-untyped-call]
+        if self._folder is not None:
+            forget_process(os.getpid())

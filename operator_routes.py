@@ -6,19 +6,19 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse
 
 from access import Access
-from config import Settings
 from lifecycle import Lifecycle
 from metrics import CONTENT_TYPE, Metrics
-from reachability import unreachable
+from pipeline_manager import PipelineManager
+from reachability import place, unreachable
 
 
 def operator_routes(
-    settings: Settings, access: Access, lifecycle: Lifecycle, metrics: Metrics
+    manager: PipelineManager, access: Access, lifecycle: Lifecycle, metrics: Metrics
 ) -> APIRouter:
     """Build `/ready` and `/metrics`, which need an API key where keys are configured.
 
     Args:
-        settings: Names the providers' services.
+        manager: Knows where the providers' services are.
         access: Knows who may ask.
         lifecycle: Knows whether sessions can be opened.
         metrics: What has been counted.
@@ -33,10 +33,12 @@ def operator_routes(
     async def ready() -> JSONResponse:
         if not lifecycle.ready:
             return JSONResponse({"status": lifecycle.state}, 503, {"Retry-After": "2"})
-        missing = await unreachable(settings)
+        asked = manager.addresses()
+        missing = await unreachable(asked)
         if missing:
             return JSONResponse({"status": "providers_unreachable", "providers": missing}, 503)
-        return JSONResponse({"status": "ready"})
+        reached = {stage: place(address) for stage, address in asked.items()}
+        return JSONResponse({"status": "ready", "providers": reached})
 
     @router.get("/metrics")
     async def exposition() -> Response:

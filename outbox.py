@@ -30,6 +30,8 @@ class Outbox:
         self._frames: deque[str | LongFrame] = deque()
         self._bytes = 0
         self._finished = False
+        self._sending = False
+        """Whether the client is to take a frame; then silence is its fault."""
         self._filled = asyncio.Event()
         self._room = asyncio.Event()
         self._room.set()
@@ -49,6 +51,11 @@ class Outbox:
         self._finished = True
         self._filled.set()
 
+    @property
+    def has_room(self) -> bool:
+        """Whether the client has caught up."""
+        return self._room.is_set()
+
     async def room(self) -> None:
         """Wait until the client has caught up."""
         await self._room.wait()
@@ -60,28 +67,34 @@ class Outbox:
             SlowReader: The client took nothing for 30 s.
         """
         while True:
-            await self._filled.wait()
             try:
-                await self._drain(send)
-            except TimeoutError:
-                raise SlowReader from None
-            if self._finished:
+                async with asyncio.timeout(STALL_TIMEOUT_S) as patience:
+                    await self._drain(send, patience)
                 return
-            self._filled.clear()
+            except TimeoutError:
+                if self._sending:
+                    raise SlowReader from None
 
-    async def _drain(self, send: Callable[[str], Awaitable[None]]) -> None:
-        # One timer for all that is here, put off now and then: one per frame costs more than
-        # the frame.
+    async def _drain(
+        self, send: Callable[[str], Awaitable[None]], patience: asyncio.Timeout
+    ) -> None:
+        # One timer for many frames, put off now and then: one per frame costs more than the frame.
         clock = asyncio.get_running_loop().time
-        async with asyncio.timeout(STALL_TIMEOUT_S) as stall:
-            put_off = clock()
+        put_off = 0.0
+        while True:
+            await self._filled.wait()
             while self._frames:
+                if clock() - put_off > STALL_TIMEOUT_S / 10:
+                    put_off = clock()
+                    patience.reschedule(put_off + STALL_TIMEOUT_S)
                 frame = self._frames.popleft()
                 text = frame if isinstance(frame, str) else await in_turns(frame.write())
+                self._sending = True
                 await send(text)
+                self._sending = False
                 self._bytes -= len(frame)
                 if self._bytes <= HIGH_WATER_BYTES:
                     self._room.set()
-                if clock() - put_off > STALL_TIMEOUT_S / 10:
-                    put_off = clock()
-                    stall.reschedule(put_off + STALL_TIMEOUT_S)
+            if self._finished:
+                return
+            self._filled.clear()

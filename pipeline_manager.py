@@ -11,7 +11,6 @@ has a complete one. One manager serves the whole process: what it loads, all ses
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 
 from pipecat.frames.frames import ErrorFrame, Frame
 from pipecat.pipeline.pipeline import Pipeline
@@ -23,7 +22,7 @@ from pipecat.services.tts_service import TTSService
 from audio_utils import WIRE_RATE
 from config import Settings
 from frames import TurnCommittedFrame
-from generation import Capabilities, PipelineSignals, ResponseRequest
+from generation import Capabilities, ClientRoom, PipelineSignals, ResponseRequest
 from hearing import ITEM, SegmentTurns
 from pipeline_worker import RunningPipeline
 from providers import llm as llm_providers
@@ -32,7 +31,7 @@ from providers import tts as tts_providers
 from providers.base import LLMProvider, ProviderSetupError, STTProvider, TTSProvider
 from providers.turn_stt import TurnSTTService
 from response_pipeline import ResponsePipeline, Stage
-from silero import SileroModel
+from silero import SileroModel, shared_silero
 from smart_turn import SmartTurnModel
 from turn_detection import Decision, TurnDetector
 from voice_scoring import VoiceScoring
@@ -77,7 +76,7 @@ class PipelineManager:
         Raises:
             ProviderSetupError: A provider cannot start; those that did are closed again.
         """
-        self._silero = await asyncio.to_thread(SileroModel)
+        self._silero = await asyncio.to_thread(shared_silero)
         self._scoring = VoiceScoring(self._silero)
         self._smart_turn = await asyncio.to_thread(SmartTurnModel)
         started = []
@@ -128,6 +127,15 @@ class PipelineManager:
             "STT": self.stt.label,
             "LLM": self.llm.label,
             "TTS": self.tts.label,
+        }
+
+    def addresses(self) -> dict[str, str]:
+        """Return stage → the URL of its service, for stages that do not run in this process."""
+        stages = {"stt": self.stt, "llm": self.llm, "tts": self.tts}
+        return {
+            stage: provider.address
+            for stage, provider in stages.items()
+            if provider.address is not None
         }
 
     def create_detector(self) -> TurnDetector:
@@ -199,14 +207,14 @@ class PipelineManager:
         self,
         request: ResponseRequest,
         signals: PipelineSignals,
-        room: Callable[[], Awaitable[None]],
+        room: ClientRoom,
     ) -> ResponsePipeline:
         """Build the pipeline of one response.
 
         Args:
             request: What to generate.
             signals: Who is told what is made.
-            room: Waits until the client has read enough.
+            room: Says when the client has read enough.
         """
         llm = Stage("LLM", self.create_llm(request), self.llm, Patience.of(self.settings.llm))
         tts = (

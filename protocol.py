@@ -6,15 +6,14 @@ Nothing here knows of Pipecat, FastAPI or audio devices. The shapes of client ev
 
 from __future__ import annotations
 
-import base64
-import json
-import secrets
-import string
+import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, get_args
 
+import pybase64
 from openai.types.realtime import RealtimeSessionCreateRequest
 from pydantic import ValidationError
+from pydantic_core import to_json
 
 from client_events import CLIENT_EVENTS, ClientEvent
 from long_text import decode_base64
@@ -47,8 +46,8 @@ MAX_DEPTH = 100
 MAX_QUOTED = 2000
 """Characters of an error's message."""
 
-_BASE62 = string.ascii_letters + string.digits
-_PAIRS = [first + second for first in _BASE62 for second in _BASE62]
+_LETTERS = str.maketrans("+/=", "xyz")
+"""What base64 has beyond letters and digits."""
 _ID_LENGTH = {"call": 16}
 # The list that the service prints for an unknown type, in its order (§A.0).
 _ANNOUNCED_TYPES = (
@@ -123,14 +122,8 @@ REALTIME_MODELS: tuple[str, ...] = _published_models()
 
 def new_id(prefix: str) -> str:
     """Mint an id such as `item_` + 21 base62 characters; at most 32 in all (§B, §F.5.13)."""
-    length = _ID_LENGTH.get(prefix, 21)
-    # One draw for two letters: a turn has some eighty events, and every one has an id.
-    number = secrets.randbits(12 * length)
-    letters = ""
-    for _ in range((length + 1) // 2):
-        number, pair = divmod(number, len(_PAIRS))
-        letters += _PAIRS[pair]
-    return f"{prefix}_{letters[:length]}"
+    letters = pybase64.b64encode_as_string(os.urandom(18)).translate(_LETTERS)
+    return f"{prefix}_{letters[: _ID_LENGTH.get(prefix, 21)]}"
 
 
 def server_event(type_: str, **fields: Any) -> ServerEvent:
@@ -162,7 +155,7 @@ def _shortened(text: str) -> str:
 
 def serialize(event: ServerEvent) -> str:
     """Render an event as one compact JSON text frame."""
-    return json.dumps(event, ensure_ascii=False, separators=(",", ":"))
+    return to_json(event).decode()
 
 
 def parse_client_event(
@@ -226,7 +219,7 @@ def _not_audio(param: str, found: str) -> ProtocolError:
 
 def encode_audio(audio: bytes) -> str:
     """Encode audio bytes as base64 text."""
-    return base64.b64encode(audio).decode("ascii")
+    return pybase64.b64encode_as_string(audio)
 
 
 def _parse_json(raw: str) -> dict[str, Any]:

@@ -1,40 +1,57 @@
-"""Whether the providers' services answer: a TCP connection each, and nothing that costs money.
-
-Only services with an `api_base` can be asked; models in this process are there once it is ready,
-and what a vendor's library connects to is its own affair.
-"""
+"""Whether the providers' services answer: a TCP connection each, and nothing that costs money."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
 from urllib.parse import urlsplit
-
-from config import Settings
+from urllib.request import getproxies, proxy_bypass
 
 PATIENCE_S = 2.0
 _PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
 
 
-async def unreachable(settings: Settings) -> Mapping[str, str]:
-    """Return stage → why its service cannot be reached, for those that cannot."""
-    bases = {"stt": settings.stt, "llm": settings.llm, "tts": settings.tts}
-    asked = {stage: config.api_base for stage, config in bases.items() if config.api_base}
-    answers = await asyncio.gather(*(_try(base) for base in asked.values()))
-    return {stage: reason for stage, reason in zip(asked, answers, strict=True) if reason}
+async def unreachable(addresses: Mapping[str, str]) -> Mapping[str, str]:
+    """Return stage → why its service cannot be reached, for those that cannot.
+
+    Args:
+        addresses: Stage → the URL of its service.
+    """
+    answers = await asyncio.gather(*(_try(address) for address in addresses.values()))
+    return {stage: reason for stage, reason in zip(addresses, answers, strict=True) if reason}
 
 
-async def _try(base: str) -> str | None:
-    url = urlsplit(base)
-    where = f"{url.hostname}:{url.port or _PORTS[url.scheme]}"
+def place(address: str) -> str:
+    """Return host and port of a URL, and nothing else that may be in it."""
+    url = urlsplit(address)
+    return f"{url.hostname}:{url.port or _PORTS[url.scheme]}"
+
+
+async def _try(address: str) -> str | None:
+    host, port, called = _door(address)
     try:
         async with asyncio.timeout(PATIENCE_S):
-            _reader, writer = await asyncio.open_connection(
-                url.hostname, url.port or _PORTS[url.scheme]
-            )
+            _reader, writer = await asyncio.open_connection(host, port)
     except TimeoutError:
-        return f"{where} did not answer within {PATIENCE_S:g} s"
+        return f"{called} did not answer within {PATIENCE_S:g} s"
     except OSError as error:
-        return f"{where} cannot be reached ({error.strerror or error})"
+        return f"{called} cannot be reached ({error.strerror or error})"
     writer.close()
     return None
+
+
+def _door(address: str) -> tuple[str, int, str]:
+    """Return where to connect, and what that is called.
+
+    It is the service, or the proxy that the environment puts before it: vendors' libraries go by
+    that, too.
+    """
+    where = place(address)
+    host, _, port = where.rpartition(":")
+    named = getproxies()
+    kind = "https" if urlsplit(address).scheme in ("https", "wss") else "http"
+    proxy = urlsplit(named.get(kind) or named.get("all") or "")
+    if proxy.hostname is None or proxy_bypass(where):
+        return host, int(port), where
+    door = proxy.port or _PORTS.get(proxy.scheme, 1080)
+    return proxy.hostname, door, f"the proxy {proxy.hostname}:{door} before {where}"

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+from append_shape import AppendShape
 from client_events import (
     AppendAudio,
     CancelResponse,
@@ -56,7 +57,7 @@ from protocol import (
 from responses import Responses, transcribe
 from session_config import SessionConfig
 from steps import Steps
-from transcript_deltas import TranscriptDeltas
+from transcription import Transcription
 from validation import ProtocolError
 
 WINDOW_MS = 32
@@ -78,11 +79,12 @@ class RealtimeSession:
             dialect: How its client writes; None: GA.
         """
         self._dialect = dialect or GADialect(config.kind)
+        self._append_shape = AppendShape()
         self.config = config
         self.conversation = Conversation(new_id("conv"), config.kept_audio_ms)
         self.turns = InputTurns(lambda: new_id("item"))
-        self._transcripts = TranscriptDeltas()
         self.responses = Responses(config, self.conversation, self)
+        self._transcription = Transcription(self.conversation, self.responses)
         self._quiet_from_ms: int | None = None
         """Where the user's silence after the last answer begins; None while it does not count."""
 
@@ -96,6 +98,17 @@ class RealtimeSession:
             Send(server_event("session.created", session=self.config.wire())),
             SetTurnDetection(detection),
         ]
+
+    def receive_audio(self, raw: str) -> bytes | None:
+        """Return what an append writes that looks like those before; None: `receive` must see."""
+        audio = self._append_shape.read(raw)
+        if audio is None or self.config.turn_detection is not None:
+            return audio
+        try:
+            return self._may_append(audio)
+        except ProtocolError:
+            # `receive` tells the client.
+            return None
 
     def receive(self, raw: str) -> Steps[tuple[list[Effect], bytes]]:
         """Take one text frame from the client, a long one in steps (`steps.py`).
@@ -113,6 +126,8 @@ class RealtimeSession:
             if cut:
                 yield from put_back(event, cut, limit)
             if isinstance(event, AppendAudio):
+                if event_id is None:
+                    self._append_shape.learn(raw, event.audio)
                 return [], self._may_append(decode_audio(event.audio))
             effects = self._handlers[type(event)](self, event)
             yield from self.turns.set_format(self.config.input_format)
@@ -144,7 +159,8 @@ class RealtimeSession:
                     self.config.transcription_settings,
                 )
             )
-        effects += self._check_length()
+        if self.turns.open is not None:
+            effects += self._check_length()
         if self._quiet_from_ms is not None:
             effects += self._check_idle(self._quiet_from_ms)
         return effects, written
@@ -202,7 +218,7 @@ class RealtimeSession:
             # An update that leaves turn detection alone must not disturb speech in progress.
             abandoned = self._set_turn_mode()
             if abandoned is not None:
-                self._transcripts.forget(abandoned)
+                self._transcription.forget(abandoned)
                 effects.append(ForgetTurn(abandoned))
             effects.append(SetTurnDetection(after))
         return effects
@@ -222,7 +238,7 @@ class RealtimeSession:
         abandoned = self.turns.clear()
         effects: list[Effect] = [Send(server_event("input_audio_buffer.cleared"))]
         if abandoned is not None:
-            self._transcripts.forget(abandoned.item_id)
+            self._transcription.forget(abandoned.item_id)
             effects.append(ForgetTurn(abandoned.item_id))
         effects.append(ResetTurnDetection())
         return effects
@@ -250,7 +266,7 @@ class RealtimeSession:
     def _delete_item(self, event: DeleteItem) -> list[Effect]:
         self.conversation.delete(event.item_id)
         deleted = Send(server_event("conversation.item.deleted", item_id=event.item_id))
-        self._transcripts.forget(event.item_id)
+        self._transcription.forget(event.item_id)
         return [deleted, *self.responses.item_deleted(event.item_id)]
 
     def _truncate_item(self, event: TruncateItem) -> list[Effect]:
@@ -350,81 +366,16 @@ class RealtimeSession:
 
     def transcript_so_far(self, item_id: str, text: str) -> list[Effect]:
         """The recogniser understood `text` of a turn that may not be committed yet (§B.3)."""
-        item = self._pending(item_id)
-        if item is not None or (self.turns.open and self.turns.open.item_id == item_id):
-            self._transcripts.understood(item_id, text)
-        return self._transcript_delta(item) if item is not None else []
+        is_open = self.turns.open is not None and self.turns.open.item_id == item_id
+        return self._transcription.so_far(item_id, text, is_open=is_open)
 
     def transcript(self, item_id: str, text: str) -> list[Effect]:
         """The recogniser understood a committed turn (§B.3)."""
-        item = self._pending(item_id)
-        if item is None:
-            return []
-        self._transcripts.final(item_id, text)
-        effects = self._transcript_delta(item)
-        self._transcripts.forget(item_id)
-        item.content[item.audio_index]["transcript"] = text
-        item.transcript_state = "done"
-        if item.announced:
-            seconds = round(item.audio_ms / 1000, 3)
-            effects.append(
-                Send(
-                    server_event(
-                        "conversation.item.input_audio_transcription.completed",
-                        item_id=item_id,
-                        content_index=item.audio_index,
-                        transcript=text,
-                        usage={"type": "duration", "seconds": seconds},
-                    )
-                )
-            )
-        return effects + self.responses.items_ready()
-
-    def _transcript_delta(self, item: Item) -> list[Effect]:
-        delta = self._transcripts.next_delta(item.id) if item.announced else ""
-        if not delta:
-            return []
-        return [
-            Send(
-                server_event(
-                    "conversation.item.input_audio_transcription.delta",
-                    item_id=item.id,
-                    content_index=item.audio_index,
-                    delta=delta,
-                )
-            )
-        ]
+        return self._transcription.completed(item_id, text)
 
     def transcription_failed(self, item_id: str, error: ProviderError) -> list[Effect]:
         """The recogniser could not transcribe a committed turn; responses to it fail (§B.10)."""
-        item = self._pending(item_id)
-        if item is None:
-            return []
-        self._transcripts.forget(item_id)
-        item.transcript_state = "failed"
-        effects: list[Effect] = []
-        if item.announced:
-            effects.append(
-                Send(
-                    server_event(
-                        "conversation.item.input_audio_transcription.failed",
-                        item_id=item_id,
-                        content_index=item.audio_index,
-                        error={
-                            "type": error.type,
-                            "code": error.code,
-                            "message": error.message,
-                        },
-                    )
-                )
-            )
-        return effects + self.responses.item_failed(item, error)
-
-    def _pending(self, item_id: str) -> Item | None:
-        known = self.conversation.get(item_id) or next(
-            (item for item in self.responses.awaited_items if item.id == item_id), None
-        )
-        return known if known is not None and known.transcript_state == "pending" else None
+        return self._transcription.failed(item_id, error)
 
     # --- the responses (responses.Listener) ---------------------------------------------------
 
@@ -470,7 +421,7 @@ class RealtimeSession:
         return item, [
             Send(committed),
             *self._item_is_complete(item, previous),
-            *self._transcript_delta(item),
+            *self._transcription.delta(item),
         ]
 
     def _item_is_complete(self, item: Item, previous: str | None) -> list[Effect]:

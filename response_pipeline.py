@@ -7,7 +7,6 @@ nothing else. It reports to the session by response id; the session drops what c
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar, cast
 
@@ -35,12 +34,13 @@ from pipecat.utils.text.base_text_aggregator import Aggregation
 from audio_utils import BYTES_PER_SAMPLE, WIRE_RATE, Resampler
 from clauses import ClauseAggregator
 from frames import CompletionFrame, ToolCallFrame
-from generation import PipelineSignals, ResponseRequest
+from generation import ClientRoom, PipelineSignals, ResponseRequest
 from pipeline_worker import RunningPipeline
 from provider_errors import provider_error
 from providers.base import Provider
 from time_stretch import TimeStretch
 from watchdog import Patience, Watchdog
+from whole_characters import WholeCharacters
 
 MAX_DELTA_BYTES = WIRE_RATE * BYTES_PER_SAMPLE * 2 // 5
 """Longest audio delta: 400 ms, as the service sends (§E)."""
@@ -65,14 +65,14 @@ class _Report:
         self,
         request: ResponseRequest,
         signals: PipelineSignals,
-        client_room: Callable[[], Awaitable[None]],
+        client: ClientRoom,
         llm: Stage[LLMService],
         tts: Stage[TTSService] | None,
     ) -> None:
         self.request = request
         self.signals = signals
         self.completion = CompletionFrame("stop")
-        self._client_room = client_room
+        self._client = client
         self._llm = llm
         self._tts = tts
         self._llm_watch = Watchdog(lambda limit_s: self._silent(llm, limit_s))
@@ -81,8 +81,10 @@ class _Report:
 
     async def room(self) -> None:
         """Wait until the client has read enough; no provider is to blame for that."""
+        if self._client.has_room:
+            return
         with self._llm_watch.held(), self._tts_watch.held():
-            await self._client_room()
+            await self._client.room()
 
     def started(self) -> None:
         """The model has been asked."""
@@ -142,6 +144,7 @@ class TextOutput(FrameProcessor):
         super().__init__(enable_direct_mode=True)
         self._report = report
         self._aggregator = ClauseAggregator()
+        self._characters = WholeCharacters()
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
         """Handle what the model makes."""
@@ -151,9 +154,10 @@ class TextOutput(FrameProcessor):
             report.model_moved()
         if isinstance(frame, LLMTextFrame):
             await report.room()
-            report.signals.text(response_id, frame.text)
+            text = self._characters.push(frame.text)
+            report.signals.text(response_id, text)
             if report.request.spoken:
-                async for clause in self._aggregator.aggregate(frame.text):
+                async for clause in self._aggregator.aggregate(text):
                     await self._speak(clause)
         elif isinstance(frame, ToolCallFrame):
             await self._speak(await self._aggregator.flush())
@@ -255,7 +259,7 @@ class ResponsePipeline:
         llm: Stage[LLMService],
         tts: Stage[TTSService] | None,
         signals: PipelineSignals,
-        room: Callable[[], Awaitable[None]],
+        room: ClientRoom,
     ) -> None:
         """Link the stages.
 
@@ -264,7 +268,7 @@ class ResponsePipeline:
             llm: A model built for this response alone.
             tts: A voice built for this response alone; None for text-only output.
             signals: Who is told what is made.
-            room: Waits until the client has read enough.
+            room: Says when the client has read enough.
         """
         self._report = report = _Report(request, signals, room, llm, tts)
         stages: list[FrameProcessor] = [llm.service, TextOutput(report)]

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 
 from loguru import logger
 
-from generation import PipelineSignals, ProviderError, ResponseRequest
+from generation import ClientRoom, PipelineSignals, ProviderError, ResponseRequest
 from pipeline_manager import PipelineManager
 from response_pipeline import ResponsePipeline
 from speculation import HeldResponse
@@ -21,7 +20,7 @@ class ResponseRunner:
         self,
         manager: PipelineManager,
         signals: PipelineSignals,
-        room: Callable[[], Awaitable[None]],
+        room: ClientRoom,
         log: TurnLog,
     ) -> None:
         """Start with none.
@@ -29,8 +28,8 @@ class ResponseRunner:
         Args:
             manager: Builds the pipelines.
             signals: Who is told what they make.
-            room: Waits until the client has read enough.
-            log: Where answers that were begun early are counted.
+            room: Says when the client has read enough.
+            log: Where answers that are begun early are counted, and their failures.
         """
         self._manager = manager
         self._signals = signals
@@ -63,7 +62,7 @@ class ResponseRunner:
     async def speculate(self, request: ResponseRequest) -> None:
         """Begin a response that may be wanted soon."""
         self.drop_held()
-        held = HeldResponse(request)
+        held = HeldResponse(request, self._log.failed)
         try:
             pipeline = self._manager.response_pipeline(request, held, self._room)
         # The same will happen, and be said, if the response is wanted.

@@ -1,22 +1,20 @@
 """Silero, the model that says how likely a window of audio is speech: one copy per process.
 
 A session holds only the model's memory of its own audio. One call takes windows of many sessions;
-a row's result does not depend on what else is in the call, so a session hears the same however
-many others there are.
+what a session hears is the same to the last bit, however many others there are.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
-from dataclasses import dataclass
-from importlib.resources import files
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from config import AudioConfig
+from silero_network import MEMORY, SileroNetwork
 
 SAMPLE_RATE: int = AudioConfig().INTERNAL_SAMPLE_RATE
 WINDOW_SAMPLES = 512
@@ -34,11 +32,10 @@ _RESET_QUIET_WINDOWS = 5
 Window = NDArray[np.float32]
 """512 samples in [-1, 1]."""
 Memory = NDArray[np.float32]
-"""What the model keeps of one stream, shape (2, 1, 128); never written to."""
+"""What the model keeps of one stream, 256 numbers; never written to."""
 
 
-@dataclass(frozen=True, slots=True)
-class Score:
+class Score(NamedTuple):
     """What the model makes of one window."""
 
     probability: float
@@ -48,17 +45,10 @@ class Score:
 
 
 class SileroModel:
-    """The Silero VAD inside the pipecat-ai package, shared by all sessions of the process."""
+    """The Silero VAD, shared by all sessions of the process."""
 
     def __init__(self) -> None:
-        options = onnxruntime.SessionOptions()
-        options.inter_op_num_threads = 1
-        options.intra_op_num_threads = 1
-        path = files("pipecat.audio.vad.data").joinpath("silero_vad.onnx")
-        self._session = onnxruntime.InferenceSession(
-            str(path), providers=["CPUExecutionProvider"], sess_options=options
-        )
-        self._rate = np.array(SAMPLE_RATE, dtype=np.int64)
+        self._network = SileroNetwork()
         self.silence = silence_by_heart(self)
 
     def run(
@@ -69,15 +59,29 @@ class SileroModel:
         Args:
             samples: 64 samples of context and the 512 of the window, shape (streams, 576), in
                 [-1, 1].
-            memories: The streams' memories, shape (2, streams, 128).
+            memories: The streams' memories, shape (streams, 256).
 
         Returns:
-            The probabilities of speech, shape (streams, 1), and the new memories.
+            The probabilities of speech, shape (streams,), and the new memories.
         """
-        outputs: list[Any] = self._session.run(
-            None, {"input": samples, "state": memories, "sr": self._rate}
+        network = self._network
+        if len(samples) <= network.at_once:
+            return network.run(samples, memories)
+        parts = [
+            network.run(samples[start:end], memories[start:end])
+            for start in range(0, len(samples), network.at_once)
+            for end in [start + network.at_once]
+        ]
+        return (
+            np.concatenate([probabilities for probabilities, _ in parts]),
+            np.concatenate([after for _, after in parts]),
         )
-        return outputs[0], outputs[1]
+
+
+@functools.cache
+def shared_silero() -> SileroModel:
+    """Return the process's copy of the model; the first call loads it."""
+    return SileroModel()
 
 
 class VoiceStream:
@@ -134,15 +138,16 @@ def score_together(
     model: SileroModel, streams: Sequence[VoiceStream], windows: Sequence[Window]
 ) -> list[Score]:
     """Score the next window of each of some streams, in one call of the model."""
-    samples = np.concatenate(
-        [part for pair in zip(streams, windows, strict=True) for part in (pair[0].context, pair[1])]
-    )
-    memories = np.concatenate([stream.memory for stream in streams], axis=1)
-    probabilities, after = model.run(samples.reshape(len(streams), -1), memories)
+    heard = [
+        part for pair in zip(streams, windows, strict=True) for part in (pair[0].context, pair[1])
+    ]
+    samples = np.concatenate(heard).reshape(len(streams), -1)
+    memories = np.concatenate([stream.memory for stream in streams]).reshape(len(streams), -1)
+    probabilities, after = model.run(samples, memories)
     # A view would keep the memories of all the others as long as one of them is in use.
     return [
-        Score(probability, after[:, row : row + 1].copy())
-        for row, probability in enumerate(probabilities[:, 0].tolist())
+        Score(probability, memory.copy())
+        for probability, memory in zip(probabilities.tolist(), after, strict=True)
     ]
 
 
@@ -161,6 +166,6 @@ def silence_by_heart(model: SileroModel) -> tuple[Score, ...]:
     return tuple(scores)
 
 
-_BLANK: Memory = np.zeros((2, 1, 128), dtype=np.float32)
+_BLANK: Memory = np.zeros(MEMORY, dtype=np.float32)
 _BLANK.flags.writeable = False
 _NO_CONTEXT: NDArray[np.float32] = np.zeros(CONTEXT_SAMPLES, dtype=np.float32)

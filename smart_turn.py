@@ -7,6 +7,7 @@ CPU, so it is made in a thread of its own and other sessions go on meanwhile.
 from __future__ import annotations
 
 import asyncio
+import functools
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -19,11 +20,17 @@ CONTEXT_MS = 8000
 """The model hears the last 8 s of a turn."""
 
 
+@functools.cache
+def _shared_analyzer() -> LocalSmartTurnAnalyzerV3:
+    """Return the process's copy of the model; the first call loads it."""
+    return LocalSmartTurnAnalyzerV3(sample_rate=SAMPLE_RATE)
+
+
 class SmartTurnModel:
     """The turn model, shared by all sessions of the process."""
 
     def __init__(self) -> None:
-        self._analyzer = LocalSmartTurnAnalyzerV3(sample_rate=SAMPLE_RATE)
+        self._analyzer = _shared_analyzer()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="smart-turn")
 
     async def completeness(self, pcm: bytes) -> float:

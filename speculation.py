@@ -24,9 +24,18 @@ _Report = Callable[[PipelineSignals, str], None]
 class HeldResponse:
     """Keeps what a response's pipeline reports (`generation.PipelineSignals`) until its release."""
 
-    def __init__(self, request: ResponseRequest) -> None:
-        """Keep back the response to `request`."""
+    def __init__(
+        self, request: ResponseRequest, on_failure: Callable[[ProviderError], None]
+    ) -> None:
+        """Keep back the response to `request`.
+
+        Args:
+            request: What is generated.
+            on_failure: Told of a failure that nobody else will hear of: a response that is wanted
+                after it is generated anew.
+        """
         self._request = request
+        self._on_failure = on_failure
         self._kept: list[_Report] = []
         self._failed = False
         self._released: tuple[PipelineSignals, str] | None = None
@@ -72,6 +81,8 @@ class HeldResponse:
     def failed(self, _response_id: str, error: ProviderError) -> None:
         """A stage failed."""
         self._failed = True
+        if self._released is None:
+            self._on_failure(error)
         self._report(lambda signals, response_id: signals.failed(response_id, error))
 
     def _report(self, report: _Report) -> None:

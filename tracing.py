@@ -1,8 +1,9 @@
-"""OpenTelemetry traces: one per response, made of what `turn_log.py` knows when it is over.
+"""OpenTelemetry traces: one per turn, made of what `turn_log.py` knows when it is over.
 
-Pipecat's own tracing follows turns inside one long-lived pipeline, and writes prompts, transcripts
-and answers into its spans. Here every response has a pipeline of its own, and no words leave the
-server; so the spans are made here, of times alone.
+Pipecat's own tracing does not fit. Its turns are those of one `PipelineWorker` per session; here
+each response has a lean pipeline of its own (`pipeline_worker.py`), and of some of them nobody ever
+hears (`speculation.py`). Its spans of services carry prompts, transcripts and answers, and no
+switch leaves them out. So spans are made here, of ids and times alone.
 
 Where they go is said by OpenTelemetry's own variables, such as `OTEL_EXPORTER_OTLP_ENDPOINT`.
 """
@@ -31,14 +32,14 @@ class Tracer(Protocol):
     """Where turns are traced."""
 
     def trace(self, record: TurnRecord) -> None:
-        """Take a response that is over."""
+        """Take a turn that is over."""
 
     def close(self) -> None:
         """Send what has not been sent yet."""
 
 
 class TurnTracer:
-    """Writes a span per response, and one per stage of it."""
+    """Writes a span per turn, and one per stage of it."""
 
     def __init__(self, service: str, exporter: SpanExporter | None = None) -> None:
         """Prepare.
@@ -70,14 +71,15 @@ class TurnTracer:
         self._within = set_span_in_context
 
     def trace(self, record: TurnRecord) -> None:
-        """Write a response's spans, with the times they had."""
-        attributes = {
+        """Write a turn's spans, with the times they had."""
+        known = {
             "realtime.session_id": record.session_id,
+            "realtime.item_id": record.item_id,
             "realtime.response_id": record.response_id,
             "realtime.outcome": record.outcome,
-            **({"realtime.item_id": record.item_id} if record.item_id else {}),
-            **({"error.type": record.error_code} if record.error_code else {}),
+            "error.type": record.error_code,
         }
+        attributes = {name: value for name, value in known.items() if value is not None}
         start = _ns(record.started_at)
         turn = self._tracer.start_span(
             "turn", kind=self._server, attributes=attributes, start_time=start

@@ -122,7 +122,7 @@ class RealtimeTransport(BaseTransport):
             manager.stt,
             self._hearing.on_interim,
             self._hearing.on_transcript,
-            self._hearing.on_failure,
+            self._not_heard,
         )
         self._push_turn: Callable[[Frame], Awaitable[None]] = self._input.push_frame
         """Where the recogniser's frames go in; they wait there while its pipeline starts."""
@@ -131,7 +131,7 @@ class RealtimeTransport(BaseTransport):
         self._noise: NoiseReduction | None = None
         self._to_detector = CleanStream(self._format, None)
         self._work = WorkQueue()
-        self._responses = ResponseRunner(manager, self, self._outbox.room, log)
+        self._responses = ResponseRunner(manager, self, self._outbox, log)
 
     def input(self) -> FrameProcessor:
         """Return the first processor of the hearing pipeline."""
@@ -196,13 +196,16 @@ class RealtimeTransport(BaseTransport):
         now, limits = asyncio.get_running_loop().time, self._session.config.limits
         pace = AppendPace(limits.append_burst_s, limits.append_speed, now())
         async for message in wire.messages():
-            await self._outbox.room()
-            await self._work.room()
+            if not (self._outbox.has_room and self._work.has_room):
+                await self._outbox.room()
+                await self._work.room()
             if isinstance(message, bytes):
                 self._refuse_binary()
                 continue
-            effects, audio = await in_turns(self._session.receive(message))
-            self._perform(effects)
+            audio = self._session.receive_audio(message)
+            if audio is None:
+                effects, audio = await in_turns(self._session.receive(message))
+                self._perform(effects)
             if not audio:
                 continue
             step = SLICE_MS * self._format.bytes_per_ms
@@ -226,12 +229,16 @@ class RealtimeTransport(BaseTransport):
     async def _hear(self, audio: bytes) -> None:
         was_open = self._session.turns.open is not None
         effects, written = self._session.append(audio)
-        self._perform(effects)
+        if effects:
+            self._perform(effects)
         if was_open:
             self._hearing.hear(written)
         self._detector.add(self._to_detector.push(written))
         # Nothing overtakes the audio: the next event of the client is read when this is through.
-        while (decision := await self._manager.next_decision(self._detector)) is not None:
+        while (
+            self._detector.waiting
+            and (decision := await self._manager.next_decision(self._detector)) is not None
+        ):
             if isinstance(decision, SpeechPaused):
                 await self._judge()
             else:
@@ -303,6 +310,7 @@ class RealtimeTransport(BaseTransport):
                 case ForgetTurn(item_id):
                     self._responses.drop_held()
                     self._hearing.forget(item_id)
+                    self._log.unheard(item_id)
                 case Transcribe(item_id, audio, audio_format, settings):
                     text = self._hearing.commit(item_id, audio, audio_format, self._noise, settings)
                     if text is not None:
@@ -328,6 +336,11 @@ class RealtimeTransport(BaseTransport):
 
     async def _release(self, hearing: RunningPipeline) -> None:
         await asyncio.gather(self._responses.close(), hearing.stop())
+
+    def _not_heard(self, hearing_id: str, error: ProviderError) -> None:
+        # Whether or not the turn depends on it: it may have been a guess.
+        self._log.failed(error)
+        self._hearing.on_failure(hearing_id, error)
 
     # --- turn_hearing.Listener ----------------------------------------------------------------
 

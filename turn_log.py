@@ -1,8 +1,9 @@
-"""What became of each session and each response, and how long every stage of it took.
+"""What became of each session and each turn, and how long every stage of it took.
 
-It listens to the events on their way out, so it sees what the client sees. The log gets one line
-per session and per response; metrics and traces are made of the same records. None of them ever
-holds words, audio or keys.
+It listens to the events on their way out, so it sees what the client sees. A turn that is answered
+has its line in the log when the response is over, one that nobody answers when its transcript is
+there; a response that the client asked for by itself has one, too. Metrics and traces are made of
+the same records. None of them ever holds words, audio or keys.
 """
 
 from __future__ import annotations
@@ -24,20 +25,13 @@ _FIRST_TEXT = {"response.output_text.delta", "response.output_audio_transcript.d
 
 
 @dataclass(slots=True)
-class _Turn:
-    """A turn that was committed."""
-
-    item_id: str
-    ended: float
-    transcribed: float | None = None
-
-
-@dataclass(slots=True)
 class _Answer:
     """A response that is under way."""
 
-    created: float
-    turn: _Turn | None
+    item_id: str | None
+    """The turn that it answers."""
+    start: float
+    """When that turn ended; without one, when the response was created."""
     bytes_per_ms: int
     moments: dict[Stage, float] = field(default_factory=dict)
 
@@ -57,8 +51,10 @@ class TurnLog:
         self._metrics = metrics
         self._tracer = tracer
         self._opened = time.monotonic()
-        self._turn: _Turn | None = None
+        self._turns: dict[str, float] = {}
+        """Turns that nobody answers so far, and that have no transcript yet → when they ended."""
         self._answers: dict[str, _Answer] = {}
+        self._turns_taken = 0
         self._responses = 0
         self._speculated = 0
         self._discarded = 0
@@ -72,7 +68,11 @@ class TurnLog:
         ).info(f"{self._session_id} opened by {client} for model {model}")
 
     def closed(self, reason: str) -> None:
-        """Note that the session is over."""
+        """Note that the session is over, and with it all that was under way."""
+        for response_id in list(self._answers):
+            self._response_over(response_id, "abandoned")
+        for item_id in list(self._turns):
+            self._turn_over(item_id, "abandoned")
         self._metrics.session_closed()
         seconds = time.monotonic() - self._opened
         waste = (
@@ -84,38 +84,46 @@ class TurnLog:
             event="session.closed",
             session_id=self._session_id,
             seconds=round(seconds, 3),
+            turns=self._turns_taken,
             responses=self._responses,
             speculated=self._speculated,
             discarded=self._discarded,
             reason=reason,
         ).info(
-            f"{self._session_id} closed after {seconds:.1f} s and {self._responses} responses"
-            f"{waste}: {reason}"
+            f"{self._session_id} closed after {seconds:.1f} s, {self._turns_taken} turns and "
+            f"{self._responses} responses{waste}: {reason}"
         )
 
     def heard(self, audio_s: float) -> None:
         """The client appended audio."""
-        self._metrics.audio_seconds.labels("in").inc(audio_s)
+        self._metrics.audio_in.inc(audio_s)
 
     def understood(self, item_id: str) -> None:
         """The transcript of a turn is there."""
-        for turn in [self._turn, *(answer.turn for answer in self._answers.values())]:
-            if turn is not None and turn.item_id == item_id:
-                turn.transcribed = time.monotonic()
+        for answer in self._answers.values():
+            if answer.item_id == item_id:
+                answer.moments["transcript"] = time.monotonic()
+        self._turn_over(item_id, "transcribed")
+
+    def unheard(self, item_id: str) -> None:
+        """Nobody wants the transcript of a turn."""
+        self._turn_over(item_id, "committed")
 
     def failed(self, error: ProviderError) -> None:
-        """A stage of a turn failed."""
+        """A provider failed, whether or not the client will hear of it."""
         self._metrics.provider_errors.labels(error.stage or "none", error.code).inc()
 
     def not_transcribed(self, item_id: str, error: ProviderError) -> None:
-        """A turn has no transcript."""
-        self.failed(error)
-        logger.bind(
-            event="transcription.failed",
-            session_id=self._session_id,
-            item_id=item_id,
-            error_code=error.code,
-        ).warning(f"{self._session_id} {item_id} was not transcribed: {error.message}")
+        """Audio has no transcript. Where a response needs it, that will fail, and say so."""
+        if item_id in self._turns:
+            self._turn_over(item_id, "failed", error)
+        elif all(answer.item_id != item_id for answer in self._answers.values()):
+            logger.bind(
+                event="transcription.failed",
+                session_id=self._session_id,
+                item_id=item_id,
+                error_code=error.code,
+            ).warning(f"{self._session_id} {item_id} was not transcribed: {error.message}")
 
     def speculated(self) -> None:
         """An answer was begun before the turn was over."""
@@ -134,15 +142,15 @@ class TurnLog:
         if kind == "session.updated":
             self._traced(event["session"].get("tracing"))
         elif kind == "input_audio_buffer.committed":
-            self._turn = _Turn(event["item_id"], now)
+            self._turns[event["item_id"]] = now
+            self._turns_taken += 1
             self._metrics.turns.inc()
         elif kind == "response.created":
-            response = event["response"]
-            audio_format = AudioFormat(response["audio"]["output"]["format"]["type"])
-            self._answers[response["id"]] = _Answer(now, self._turn, audio_format.bytes_per_ms)
-            self._turn = None
+            self._response_created(event["response"], now)
         elif kind == "response.done":
-            self._finished(event["response"], now)
+            response = event["response"]
+            error = (response["status_details"] or {}).get("error")
+            self._response_over(response["id"], response["status"], error)
         elif kind in _FIRST_TEXT:
             self._answers[event["response_id"]].moments.setdefault("first_text", now)
         elif kind in _FIRST_AUDIO:
@@ -150,7 +158,7 @@ class TurnLog:
             answer.moments.setdefault("first_audio", now)
             # The length of base64 says how much is in it, but for two bytes.
             audio_ms = len(event["delta"]) * 3 / 4 / answer.bytes_per_ms
-            self._metrics.audio_seconds.labels("out").inc(audio_ms / 1000)
+            self._metrics.audio_out.inc(audio_ms / 1000)
 
     def _traced(self, tracing: object) -> None:
         """Log under which names the client wants to find the session again (§C.2)."""
@@ -163,46 +171,77 @@ class TurnLog:
                 f"{self._session_id} is traced as {names}"
             )
 
-    def _finished(self, response: ServerEvent, now: float) -> None:
-        answer = self._answers.pop(response["id"])
+    def _response_created(self, response: ServerEvent, now: float) -> None:
+        item_id, start = None, now
+        # Responses beside the conversation answer nobody.
+        if self._turns and response["conversation_id"] is not None:
+            item_id, start = self._turns.popitem()
+        audio_format = AudioFormat(response["audio"]["output"]["format"]["type"])
+        self._answers[response["id"]] = _Answer(item_id, start, audio_format.bytes_per_ms)
+
+    def _response_over(
+        self, response_id: str, outcome: str, error: ServerEvent | None = None
+    ) -> None:
+        answer = self._answers.pop(response_id)
         self._responses += 1
+        now = time.monotonic()
         moments = {**answer.moments, "done": now}
-        start = answer.created
-        if answer.turn is not None:
-            start = answer.turn.ended
-            if answer.turn.transcribed is not None:
-                moments["transcript"] = answer.turn.transcribed
-        error = (response["status_details"] or {}).get("error")
         record = TurnRecord(
             session_id=self._session_id,
-            response_id=response["id"],
-            item_id=answer.turn.item_id if answer.turn is not None else None,
-            outcome=response["status"],
-            started_at=time.time() - (now - start),
-            stages={stage: moments[stage] - start for stage in STAGES if stage in moments},
-            error_code=error and error["code"],
+            response_id=response_id,
+            item_id=answer.item_id,
+            outcome=outcome,
+            started_at=time.time() - (now - answer.start),
+            stages={stage: moments[stage] - answer.start for stage in STAGES if stage in moments},
+            error_code=error["code"] if error else None,
         )
-        self._metrics.responded(record)
+        self._report(record, error["message"] if error else None)
+
+    def _turn_over(self, item_id: str, outcome: str, error: ProviderError | None = None) -> None:
+        """A turn is over that no response answers; nothing happens for any other item."""
+        ended = self._turns.pop(item_id, None)
+        if ended is None:
+            return
+        seconds = time.monotonic() - ended
+        record = TurnRecord(
+            session_id=self._session_id,
+            response_id=None,
+            item_id=item_id,
+            outcome=outcome,
+            started_at=time.time() - seconds,
+            stages={"transcript": seconds} if outcome == "transcribed" else {},
+            error_code=error.code if error else None,
+        )
+        self._report(record, error.message if error else None)
+
+    def _report(self, record: TurnRecord, reason: str | None) -> None:
+        self._metrics.turn_over(record)
         if self._tracer is not None:
             self._tracer.trace(record)
-        self._log(record, error and error["message"])
-
-    def _log(self, record: TurnRecord, reason: str | None) -> None:
+        ids = {"item_id": record.item_id, "response_id": record.response_id}
+        known = {name: value for name, value in ids.items() if value}
         bound = logger.bind(
-            event="response",
+            event="response" if record.response_id else "turn",
             session_id=record.session_id,
-            response_id=record.response_id,
+            **known,
             outcome=record.outcome,
             **{f"{stage}_ms": round(s * 1000, 1) for stage, s in record.stages.items()},
-            **({"item_id": record.item_id} if record.item_id else {}),
             **({"error_code": record.error_code} if reason else {}),
         )
         stages = ", ".join(
             f"{stage.replace('_', ' ')} {seconds * 1000:.0f} ms"
             for stage, seconds in record.stages.items()
         )
-        line = f"{record.session_id} {record.response_id} {record.outcome}: {stages}"
+        line = ": ".join(
+            part
+            for part in (
+                " ".join([record.session_id, *known.values(), record.outcome]),
+                stages,
+                reason,
+            )
+            if part
+        )
         if reason:
-            bound.warning(f"{line}: {reason}")
+            bound.warning(line)
         else:
             bound.info(line)

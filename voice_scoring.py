@@ -1,8 +1,8 @@
-"""Windows of all sessions go through Silero together: a third of the cost of one at a time.
+"""Windows of all sessions go through Silero together: a tenth of the cost of one at a time.
 
-With many sessions a window waits up to 8 ms for those of others, with few it does not wait. What
-is decided depends on neither, because a row of a call does not depend on the other rows, and a
-session's windows stay in order.
+With many sessions a window waits until there are enough for a call, but no longer than 8 ms; with
+few it does not wait. What is decided depends on neither, because a row of a call does not depend on
+the other rows, and a session's windows stay in order.
 """
 
 from __future__ import annotations
@@ -10,13 +10,14 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 
+import silero_network
 from silero import SileroModel, score_together
 from turn_detection import Decision, TurnDetector
 
 GATHER_S = 0.008
 """Shortest time between two calls of the model for different sessions."""
-MAX_ROWS = 32
-"""Windows in one call: the event loop stands still for its 3 ms."""
+MAX_ROWS = silero_network.ROWS
+"""Windows in one call: the event loop stands still for less than 1 ms."""
 
 
 class VoiceScoring:
@@ -42,7 +43,10 @@ class VoiceScoring:
         loop = asyncio.get_running_loop()
         result: asyncio.Future[Decision | None] = loop.create_future()
         self._due.append((detector, result))
-        if self._round is None:
+        if len(self._due) == MAX_ROWS and self._round is not None:
+            self._round.cancel()
+            self._round = loop.call_soon(self._run)
+        elif self._round is None:
             alone = self._served_last is detector
             due = loop.time() if alone else self._last_round + GATHER_S
             self._round = loop.call_at(due, self._run)

@@ -72,20 +72,21 @@ class Windows:
 
     def window(self) -> NDArray[np.float32]:
         """Return the window: 512 samples in [-1, 1]."""
-        pcm = bytes(self._pending[: self._needed])
+        count = self._needed // BYTES_PER_SAMPLE
+        samples = np.frombuffer(self._pending, dtype="<i2", count=count).astype(np.float32)
         if self._rate == SAMPLE_RATE:
-            return np.frombuffer(pcm, dtype="<i2").astype(np.float32) / np.float32(32768.0)
+            return samples / np.float32(32768.0)
         filters = _filters(self._rate)
-        step_bytes = _BLOCK * self._rate // SAMPLE_RATE * BYTES_PER_SAMPLE
+        step_bytes = _BLOCK * self._rate // SAMPLE_RATE * samples.itemsize
         # A row per block, each with what the filter sees of its neighbours.
-        rows = np.ndarray(
+        rows: NDArray[np.float32] = np.ndarray(
             (WINDOW_SAMPLES // _BLOCK, len(filters)),
-            dtype="<i2",
-            buffer=pcm,
-            strides=(step_bytes, BYTES_PER_SAMPLE),
+            dtype=np.float32,
+            buffer=samples,
+            strides=(step_bytes, samples.itemsize),
         )
         # Always the same shapes: a sum is made in the same order whoever else is listened to.
-        window: NDArray[np.float32] = np.dot(rows.astype(np.float32), filters).reshape(-1)
+        window: NDArray[np.float32] = np.dot(rows, filters).reshape(-1)
         return window
 
     def step(self) -> None:

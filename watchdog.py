@@ -41,32 +41,38 @@ class Watchdog:
         self._on_silence: Callable[[float], None] | None = on_silence
         """None: retired."""
         self._timer: asyncio.TimerHandle | None = None
+        self._due: float | None = None
+        """When silence has lasted too long; None: nothing is expected."""
         self._limit_s = 0.0
         self._holds = 0
 
     @property
     def waiting(self) -> bool:
         """Whether a sign of life is due."""
-        return self._timer is not None
+        return self._due is not None
 
     def expect(self, limit_s: float) -> None:
         """Expect the next sign of life within `limit_s` from now."""
-        self.rest()
         if self._on_silence is None:
             return
+        loop = asyncio.get_running_loop()
         self._limit_s = limit_s
-        self._timer = asyncio.get_running_loop().call_later(limit_s, self._expired)
+        self._due = loop.time() + limit_s
+        # A timer that is early is set anew when it rings: signs of life are many, silence is rare.
+        if self._timer is None or self._timer.when() > self._due:
+            self._set_timer(self._due)
 
     def rest(self) -> None:
         """Expect nothing."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._due = None
 
     def retire(self) -> None:
         """Expect nothing ever again: signs of life that come late must not set the timer anew."""
         self.rest()
         self._on_silence = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -76,13 +82,22 @@ class Watchdog:
             yield
         finally:
             self._holds -= 1
-            if self._timer is not None:
+            if self.waiting:
                 self.expect(self._limit_s)
 
-    def _expired(self) -> None:
+    def _set_timer(self, when: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_at(when, self._rang)
+
+    def _rang(self) -> None:
+        self._timer = None
+        if self._due is None:
+            return
         if self._holds:
             self.expect(self._limit_s)
-            return
-        self._timer = None
-        if self._on_silence is not None:
+        elif asyncio.get_running_loop().time() < self._due:
+            self._set_timer(self._due)
+        elif self._on_silence is not None:
+            self._due = None
             self._on_silence(self._limit_s)

@@ -32,6 +32,11 @@ class WorkQueue:
         if len(self._steps) > MANY:
             self._room.clear()
 
+    @property
+    def has_room(self) -> bool:
+        """Whether not much is due."""
+        return self._room.is_set()
+
     async def room(self) -> None:
         """Wait until not much is due any more."""
         await self._room.wait()

@@ -1,7 +1,10 @@
 """Several processes that serve one address: one event loop uses one core.
 
-The workers share nothing but the listening socket. The first one starts alone, so that what stops
-a start is said once; the others follow when it is ready.
+The workers share the listening socket, and nothing else that a session needs. The first one starts
+alone, so that what stops a start is said once; the others follow when it is ready.
+
+Signals are the parent's business: it tells the workers to end, and once more if it is told so once
+more. A terminal's Ctrl-C reaches the workers too, who therefore pay no heed to it.
 """
 
 from __future__ import annotations
@@ -35,7 +38,11 @@ class _Told(BaseException):
 
 
 def run_workers(
-    count: int, work: Work, arguments: tuple[Any, ...], announce: Callable[[str], None]
+    count: int,
+    work: Work,
+    arguments: tuple[Any, ...],
+    announce: Callable[[str], None],
+    on_death: Callable[[int], None],
 ) -> int:
     """Run workers until they are told to stop, or cannot start.
 
@@ -46,6 +53,7 @@ def run_workers(
         work: What each does; it must be importable, and the arguments picklable.
         arguments: For `work`, behind the connection.
         announce: Called once with the first worker's message, when all are ready.
+        on_death: Called with the process id of a worker that died.
 
     Returns:
         The exit status.
@@ -68,6 +76,8 @@ def run_workers(
                 if not worker.is_ready or worker.process.exitcode == 0:
                     return worker.process.exitcode or 0
                 logger.error(f"a worker died (exit status {worker.process.exitcode}): replaced")
+                assert worker.process.pid is not None
+                on_death(worker.process.pid)
                 workers.remove(worker)
             ready = all(worker.is_ready for worker in workers)
             if ready and len(workers) == count and not announced:
@@ -78,12 +88,20 @@ def run_workers(
     except _Told:
         return 0
     finally:
+        _end(workers)
         for number, before in zip((signal.SIGINT, signal.SIGTERM), told, strict=True):
             signal.signal(number, before)
+
+
+def _end(workers: list[_Worker]) -> None:
+    """Tell the workers to end, and wait until they have."""
+    try:
         for worker in workers:
             worker.process.terminate()
         for worker in workers:
             worker.process.join()
+    except _Told:
+        _end(workers)
 
 
 def _start(work: Work, arguments: tuple[Any, ...]) -> _Worker:

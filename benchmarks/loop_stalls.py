@@ -27,7 +27,8 @@ from typing import Any
 import uvicorn
 from websockets.asyncio.client import ClientConnection, connect
 
-from audio_utils import WIRE_RATE, silence
+from audio_format import AudioFormat, Encoder
+from audio_utils import WIRE_RATE, read_wav, silence
 from config import load_settings
 from draining_server import DrainingServer
 from logs import configure_logging
@@ -41,6 +42,11 @@ TICK_S = 0.002
 MIB = 1024 * 1024
 MINUTE = 60 * WIRE_RATE * 2
 """Bytes of a minute of PCM."""
+SENTENCES = 20
+BREATH_S = 0.05
+"""Enough to begin an answer to what has been said."""
+QUESTION = Path(__file__).parent / "data" / "question.wav"
+SENTENCE = "This goes on and on, and it takes some time to say. "
 
 Event = dict[str, Any]
 
@@ -82,6 +88,12 @@ class Heavy:
             piece = base64.b64encode(audio[start : start + size]).decode()
             await self.send("input_audio_buffer.append", audio=piece)
 
+    async def hesitate(self, sentence: bytes, pause: bytes) -> None:
+        """Say a sentence again and again, taking a breath after each."""
+        for _ in range(SENTENCES):
+            await self.append(sentence + pause, 4800)
+            await asyncio.sleep(BREATH_S)
+
     async def commit(self) -> str:
         """Commit; returns the item's id when it has been transcribed."""
         await self.send("input_audio_buffer.commit")
@@ -101,6 +113,33 @@ async def detected_file(client: Heavy) -> None:
     await client.configure(turn_detection={"type": "server_vad"})
     await client.append(hum(60_000), MINUTE)
     await client.settle()
+
+
+async def hesitant_speech(client: Heavy) -> None:
+    """A turn of 20 sentences, after each of which an answer is begun in vain."""
+    await client.configure(turn_detection={"type": "server_vad", "silence_duration_ms": 2000})
+    await client.hesitate(read_wav(QUESTION), silence(300))
+    await client.settle()
+
+
+async def hesitant_call(client: Heavy) -> None:
+    """The same by G.711, cleaned of noise."""
+    detection = {"type": "server_vad", "silence_duration_ms": 2000}
+    noise, pcmu = {"type": "near_field"}, {"type": "audio/pcmu"}
+    await client.configure(turn_detection=detection, noise_reduction=noise, format=pcmu)
+    spoken = Encoder(AudioFormat("audio/pcmu")).push(read_wav(QUESTION), last=True)
+    await client.hesitate(spoken, b"\xff" * 2400)
+    await client.settle()
+
+
+async def long_answer(client: Heavy) -> None:
+    """An answer of 5 minutes is made, and then cut off where the user heard it."""
+    await client.send("response.create")
+    done = await client.until("response.done")
+    heard = {"content_index": 0, "audio_end_ms": 150_000}
+    item_id = done["response"]["output"][0]["id"]
+    await client.send("conversation.item.truncate", item_id=item_id, **heard)
+    await client.until("conversation.item.truncated")
 
 
 async def long_turn(client: Heavy) -> None:
@@ -172,6 +211,9 @@ Task = Callable[[Heavy], Coroutine[Any, Any, None]]
 TASKS: Sequence[Task] = (
     largest_append,
     detected_file,
+    hesitant_speech,
+    hesitant_call,
+    long_answer,
     long_turn,
     noisy_turn,
     telephone_turn,
@@ -280,8 +322,12 @@ async def serve() -> None:
     settings = load_settings(
         server={"log_level": "error", "host": "127.0.0.1"},
         stt={"provider": "scripted", "options": {"delay_ms": 1}},
-        llm={"provider": "scripted"},
-        tts={"provider": "scripted"},
+        # An answer takes 5 minutes to hear, and nearly no time to make.
+        llm={
+            "provider": "scripted",
+            "options": {"text": SENTENCE * 100, "first_token_ms": 1, "word_ms": 0},
+        },
+        tts={"provider": "scripted", "options": {"delay_ms": 1}},
     )
     configure_logging(settings.server)
     listener = listen("127.0.0.1", 0)

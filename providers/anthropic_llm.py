@@ -26,6 +26,7 @@ from config import LLMConfig
 from generation import FinishReason, ResponseRequest, TokenUsage
 from protocol import new_id
 from providers.base import LLMProvider, ProviderSetupError
+from providers.certificates import trusted
 from providers.options import Options, parse_options, required_key
 from providers.refusals import do_not_wait
 from providers.stock_llm import NotUnderstood, StreamError, TellingLLMService
@@ -103,8 +104,11 @@ class AnthropicLLM(LLMProvider):
             base_url=config.api_base and config.api_base.rstrip("/").removesuffix("/v1"),
             max_retries=config.retries,
             timeout=Timeout(config.timeout_s, connect=config.connect_timeout_s),
-            http_client=DefaultAsyncHttpxClient(event_hooks={"response": [do_not_wait]}),
+            http_client=DefaultAsyncHttpxClient(
+                verify=trusted(), event_hooks={"response": [do_not_wait]}
+            ),
         )
+        self.address = str(self._client.base_url)
 
     @property
     def label(self) -> str:

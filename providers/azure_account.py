@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 from urllib.parse import urlsplit
 
 from azure.cognitiveservices.speech import CancellationErrorCode
@@ -72,6 +73,10 @@ class AzureAccount:
                 f"own is named by {kind}.api_base."
             )
         return cls(key, region, None)
+
+    def address(self, service: Literal["stt", "tts"]) -> str:
+        """Return the URL of one of its services."""
+        return self.endpoint or f"https://{self.region}.{service}.speech.microsoft.com"
 
     @property
     def where(self) -> str:

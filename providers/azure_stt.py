@@ -73,6 +73,7 @@ class AzureSTT(StreamSTT):
         self._stt = config
         self._options = parse_options("stt", config, AzureSTTOptions)
         self._account = AzureAccount.of("stt", config, self._options.region)
+        self.address = self._account.address("stt")
         self._releasing = ThreadPoolExecutor(RELEASING_THREADS, "azure-release")
 
     @property

@@ -87,6 +87,7 @@ class AzureTTS(TTSProvider):
         self._config = config
         self._options = parse_options("tts", config, AzureTTSOptions)
         self._account = AzureAccount.of("tts", config, self._options.region)
+        self.address = self._account.address("tts")
         self._speakers = AzureSpeakers(config, self._account, self._options.endpoint_id)
 
     @property

@@ -43,6 +43,8 @@ class Provider(ABC):
     """What must not be shown to anybody: the API key, which services like to quote."""
     remedies: Mapping[ErrorCategory, str] = {}
     """What to do about a kind of failure, where the provider knows more than `provider_errors`."""
+    address: str | None = None
+    """URL of the service that it speaks to; None: it runs here, or only its library knows."""
 
     @property
     @abstractmethod

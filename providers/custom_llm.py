@@ -30,6 +30,7 @@ class CustomLLM(LLMProvider):
         """
         self._factory = ServiceFactory("llm", service, LLMService, config)
         self.remedies = self._factory.remedies
+        self.address = config.api_base
         self._config = config
         self._clients = _Clients(config)
         is_chat = issubclass(service, BaseOpenAILLMService)

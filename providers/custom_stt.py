@@ -32,6 +32,7 @@ class CustomSTT(StreamSTT):
         super().__init__(config)
         self._factory = ServiceFactory("stt", service, STTService, config)
         self.remedies = self._factory.remedies
+        self.address = config.api_base
         self._stt = config
         self._takes_turns = issubclass(service, SegmentedSTTService | TurnSTTService)
         self._service = service

@@ -29,6 +29,7 @@ class CustomTTS(TTSProvider):
         """
         self._factory = ServiceFactory("tts", service, TTSService, config)
         self.remedies = self._factory.remedies
+        self.address = config.api_base
         self._config = config
         self._service = service
         # Those with a WebSocket get their audio elsewhere, and know themselves when it ends.

@@ -89,6 +89,7 @@ class DeepgramSTT(StreamSTT):
         if config.api_base is None:
             required_key("stt", config, "DEEPGRAM_API_KEY")
         self._line = _Line(config)
+        self.address = self._line.url
 
     @property
     def label(self) -> str:
@@ -129,7 +130,7 @@ class _Line:
         key = config.resolved_key()
         base = re.sub(r"^http", "ws", config.api_base or HOSTED).rstrip("/")
         self.host = urlsplit(base).hostname
-        self._url = f"{base}/v1/listen"
+        self.url = f"{base}/v1/listen"
         self._timeout_s = config.connect_timeout_s
         self._headers = {"Authorization": f"Token {key}"} if key else {}
         self._security: dict[str, Any] = {}
@@ -140,7 +141,7 @@ class _Line:
     async def dial(self, parameters: dict[str, Any]) -> AsyncIterator[AsyncV1SocketClient]:
         """Connect; raises what `websockets` raises."""
         async with connect(
-            f"{self._url}?{urlencode(parameters, doseq=True)}",
+            f"{self.url}?{urlencode(parameters, doseq=True)}",
             additional_headers=self._headers,
             open_timeout=self._timeout_s,
             close_timeout=HANG_UP_S,

@@ -59,6 +59,7 @@ class EdgeTTS(TTSProvider):
     """`tts.provider = "edge"`."""
 
     label = "Edge TTS"
+    address = "https://speech.platform.bing.com"
     named_voices = VOICES
     remedies: Mapping[ErrorCategory, str] = {
         ErrorCategory.AUTHORIZATION: (

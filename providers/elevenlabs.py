@@ -110,6 +110,7 @@ class ElevenLabsTTS(TTSProvider):
         # People copy the base of the HTTP API; the WebSocket's is the same host.
         base = (config.api_base or DEFAULT_URL).rstrip("/").removesuffix("/v1")
         self._url = "ws" + base.removeprefix("http") if base.startswith("http") else base
+        self.address = self._url
 
     @property
     def label(self) -> str:

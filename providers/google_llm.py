@@ -23,6 +23,7 @@ from pipecat.utils.errors import ErrorCategory
 from config import LLMConfig
 from generation import FinishReason, ResponseRequest
 from providers.base import LLMProvider
+from providers.certificates import trusted
 from providers.options import Options, parse_options, required_key
 from providers.stock_llm import NotUnderstood, StreamError, TellingLLMService
 
@@ -77,9 +78,10 @@ class GoogleLLM(LLMProvider):
         name = self._model.rpartition("/")[2]
         self._thinks_by_level = _THINKS_BY_LEVEL.match(name) is not None
         self.reasoning = self._thinks_by_level or _THINKS_BY_BUDGET.match(name) is not None
-        self._base = config.api_base or DEFAULT_BASE
+        self.address = self._base = config.api_base or DEFAULT_BASE
         self._http = _PatientClient(
-            timeout=httpx.Timeout(config.timeout_s, connect=config.connect_timeout_s)
+            verify=trusted(),
+            timeout=httpx.Timeout(config.timeout_s, connect=config.connect_timeout_s),
         )
         self._client = genai.Client(
             vertexai=False,
@@ -87,6 +89,9 @@ class GoogleLLM(LLMProvider):
             http_options=HttpOptions(
                 base_url=self._base,
                 httpx_async_client=self._http,
+                # The SDK prepares clients of its own beside that one, for what is not used here.
+                client_args={"verify": trusted()},
+                async_client_args={"verify": trusted(), "ssl": trusted()},
                 retry_options=HttpRetryOptions(
                     attempts=config.retries + 1,
                     initial_delay=FIRST_RETRY_S,

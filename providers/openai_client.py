@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from openai import APIStatusError, AsyncOpenAI, DefaultAsyncHttpxClient, Timeout
 
 from providers.base import ProviderSetupError
+from providers.certificates import trusted
 from providers.options import Options, ProviderConfig, parse_options
 from providers.refusals import do_not_wait
 
@@ -61,7 +62,9 @@ class SharedClient:
             base_url=self.base_url,
             max_retries=config.retries,
             timeout=Timeout(config.timeout_s, connect=config.connect_timeout_s),
-            http_client=DefaultAsyncHttpxClient(event_hooks={"response": [do_not_wait]}),
+            http_client=DefaultAsyncHttpxClient(
+                verify=trusted(), event_hooks={"response": [do_not_wait]}
+            ),
         )
 
     def _key(self, config: ProviderConfig) -> str | None:
@@ -69,6 +72,11 @@ class SharedClient:
         if self.base_url is None or urlsplit(self.base_url).hostname == OPENAI_HOST:
             return config.resolved_key()
         return config.api_key.get_secret_value() if config.api_key else None
+
+    @property
+    def address(self) -> str:
+        """URL of the service."""
+        return str(self.openai.base_url)
 
     @property
     def where(self) -> str:

@@ -42,6 +42,7 @@ class OpenAICompatibleLLM(LLMProvider):
     def __init__(self, config: LLMConfig) -> None:
         self._config = config
         self._client = SharedClient("llm", config, self.default_base)
+        self.address = self._client.address
         self._model = config.model or DEFAULT_MODEL
 
     @property

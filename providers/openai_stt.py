@@ -40,6 +40,7 @@ class OpenAICompatibleSTT(STTProvider):
     def __init__(self, config: STTConfig) -> None:
         self._config = config
         self._client = SharedClient("stt", config)
+        self.address = self._client.address
         self._model = config.model or DEFAULT_MODEL
 
     @property

@@ -1,11 +1,12 @@
 """Asks whether anything that is deployed (`requirements.lock`) has a known vulnerability.
 
 `make check` runs it. Without a network nobody can answer, and then it says so and lets the check
-pass: only what is found stops it.
+pass: only what is found stops it. With `--strict`, say before a release, no answer stops it too.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import subprocess
 import sys
@@ -15,8 +16,12 @@ from typing import Any
 LOCK = Path(__file__).parent.parent / "requirements.lock"
 
 
-def audit() -> int:
-    """Run pip-audit and print what it found; returns the exit status."""
+def audit(unanswered: int) -> int:
+    """Run pip-audit and print what it found; returns the exit status.
+
+    Args:
+        unanswered: The exit status if nobody could be asked.
+    """
     command = ["-r", str(LOCK), "--require-hashes", "--disable-pip", "--format", "json"]
     asked = subprocess.run(
         [sys.executable, "-m", "pip_audit", "--progress-spinner", "off", *command],
@@ -29,16 +34,16 @@ def audit() -> int:
     except ValueError:
         reason = asked.stderr.strip().rpartition("\n")[2] or f"exit status {asked.returncode}"
         print(f"audit: skipped, no answer about vulnerabilities ({reason})")
-        return 0
-    return verdict(report)
+        return unanswered
+    return verdict(report, unanswered)
 
 
-def verdict(report: list[dict[str, Any]]) -> int:
+def verdict(report: list[dict[str, Any]], unanswered: int) -> int:
     """Judge pip-audit's report: a line per vulnerability, and how much was looked at."""
     known = [entry for entry in report if "skip_reason" not in entry]
     if not known:
         print(f"audit: skipped, the advisories of {len(report)} packages cannot be reached")
-        return 0
+        return unanswered
     found = 0
     for entry in known:
         for flaw in entry.get("vulns") or []:
@@ -52,4 +57,6 @@ def verdict(report: list[dict[str, Any]]) -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(audit())
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--strict", action="store_true", help="fail if nobody can be asked")
+    raise SystemExit(audit(int(parser.parse_args().strict)))

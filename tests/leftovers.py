@@ -56,6 +56,8 @@ class Leftovers:
         self._sockets = _sockets(pooled)
         self._temporary = temporary
         self._files = self._temporary_files()
+        # What exists now is nothing to look through for what is left later: it is most of it.
+        gc.freeze()
 
     async def none(self, sessions: int = 0) -> None:
         """Wait until nothing is left; the time-out is the verdict.
@@ -70,6 +72,8 @@ class Leftovers:
                     await asyncio.sleep(0.01)
         except TimeoutError:
             raise AssertionError(f"left behind: {left}") from None
+        finally:
+            gc.unfreeze()
 
     def _found(self, sessions: int) -> dict[str, object]:
         threads = [thread for thread in threading.enumerate() if thread not in self._threads]
@@ -84,7 +88,7 @@ class Leftovers:
         if not any(found.values()):
             gc.collect()
             kinds = [type(thing) for thing in gc.get_objects()]
-            found["kept sessions"] = kinds.count(RealtimeSession) - sessions
+            found["kept sessions"] = kinds.count(RealtimeSession)
             found["kept responses"] = kinds.count(ResponsePipeline)
         return {name: things for name, things in found.items() if things}
 

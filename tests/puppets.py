@@ -53,6 +53,9 @@ def numbers_in(pcm: bytes) -> str:
 class Detector:
     """Decides what it is told to, at the next audio."""
 
+    waiting = True
+    """There may always be more to decide."""
+
     def __init__(self) -> None:
         self.speaking = False
         self.hesitating = False

@@ -25,6 +25,14 @@ SCRIPTED: dict[str, dict[str, Any]] = {
 }
 
 
+def plain_http(**options: Any) -> httpx.AsyncClient:
+    """A client for servers on loopback, which speak plain HTTP: it reads no certificates.
+
+    Reading them takes longer than most tests.
+    """
+    return httpx.AsyncClient(verify=False, **options)
+
+
 @dataclass
 class RunningServer:
     """Where the server is, and what it is made of."""
@@ -43,12 +51,12 @@ class RunningServer:
 
     async def emptied(self) -> None:
         """Wait until no session is open: a client learns of the end a little before that."""
-        async with asyncio.timeout(20), httpx.AsyncClient() as http:
+        async with asyncio.timeout(20), plain_http() as http:
             while await self._active_sessions(http):
                 pass
 
     async def active_sessions(self) -> int:
-        async with httpx.AsyncClient() as http:
+        async with plain_http() as http:
             return await self._active_sessions(http)
 
     async def _active_sessions(self, http: httpx.AsyncClient) -> int:

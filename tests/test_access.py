@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-import httpx
 import pytest
 from loguru import logger
 from websockets.asyncio.client import connect
@@ -20,7 +19,7 @@ from client_secrets import PREFIX
 from config import ConfigError, ServerConfig, load_settings
 from logs import configure_logging
 from main import create_app, main
-from tests.running_server import SCRIPTED, RunningServer, running
+from tests.running_server import SCRIPTED, RunningServer, plain_http, running
 from tests.wire_client import client, speech
 
 KEY = "a-key-of-the-operator"
@@ -91,7 +90,7 @@ def endpoints() -> list[tuple[str, str]]:
 async def test_every_endpoint_but_health_needs_a_key():
     guarded_ones = [found for found in endpoints() if found != ("GET", "/health")]
     assert {("GET", "/metrics"), ("POST", "/v1/realtime/client_secrets")} <= {*guarded_ones}
-    async with guarded() as server, httpx.AsyncClient(base_url=server.http) as http:
+    async with guarded() as server, plain_http(base_url=server.http) as http:
         for method, path in guarded_ones:
             refused = await http.request(method, path, json={})
             assert refused.status_code == 401, path
@@ -106,7 +105,7 @@ async def test_every_endpoint_but_health_needs_a_key():
 
 
 async def test_a_client_secret_opens_a_session_but_makes_no_further_ones():
-    async with guarded() as server, httpx.AsyncClient(base_url=server.http) as http:
+    async with guarded() as server, plain_http(base_url=server.http) as http:
         path = "/v1/realtime/client_secrets"
         made = await http.post(path, json={}, headers={"Authorization": f"Bearer {KEY}"})
         bearer = {"Authorization": f"Bearer {made.json()['value']}"}
@@ -133,7 +132,7 @@ async def test_a_client_secret_opens_a_session_but_makes_no_further_ones():
 async def test_web_pages_connect_only_from_where_they_may(allowed, origin, let_in):
     groups = {**SCRIPTED, "server": {"allowed_origins": allowed}}
     async with running(load_settings(**groups)) as server:
-        async with httpx.AsyncClient(base_url=server.http) as http:
+        async with plain_http(base_url=server.http) as http:
             answer = await http.get("/v1/models", headers={"Origin": origin})
             assert ("access-control-allow-origin" in answer.headers) == let_in
         if let_in:
@@ -199,7 +198,7 @@ async def test_every_key_is_compared_whole_and_in_constant_time(monkeypatch):
         return compare(one, other)
 
     monkeypatch.setattr(hmac, "compare_digest", noted)
-    async with guarded() as server, httpx.AsyncClient(base_url=server.http) as http:
+    async with guarded() as server, plain_http(base_url=server.http) as http:
         for key in (KEY, OTHER, WRONG):
             await http.get("/v1/models", headers={"Authorization": f"Bearer {key}"})
             assert len(compared) == 2
@@ -221,7 +220,7 @@ def verbose_log(capfd: pytest.CaptureFixture[str]) -> Iterator[Callable[[], str]
 
 
 async def test_no_key_no_token_and_no_audio_reaches_the_log(verbose_log):
-    async with guarded(debug=True) as server, httpx.AsyncClient(base_url=server.http) as http:
+    async with guarded(debug=True) as server, plain_http(base_url=server.http) as http:
         headers = {"Authorization": f"Bearer {KEY}"}
         made = await http.post("/v1/realtime/client_secrets", json={}, headers=headers)
         token = made.json()["value"]

@@ -23,7 +23,7 @@ from websockets.uri import parse_uri
 import outbox
 import websocket_protocol
 from outbox import HIGH_WATER_BYTES
-from tests.running_server import RunningServer, running, scripted_settings
+from tests.running_server import RunningServer, plain_http, running, scripted_settings
 from tests.session_driver import encoded
 from tests.test_metrics import counted
 from tests.wire_client import client
@@ -118,7 +118,7 @@ async def sent_bytes(server: RunningServer, http: httpx.AsyncClient | None = Non
 async def test_nothing_more_is_made_for_a_client_that_does_not_read():
     async with running(talkative()) as server, deaf(server) as wire:
         await ask(wire, server)
-        async with asyncio.timeout(60), httpx.AsyncClient() as http:
+        async with asyncio.timeout(60), plain_http() as http:
             made, unchanged = 0.0, 0
             while unchanged < 30:
                 before, made = made, await sent_bytes(server, http)

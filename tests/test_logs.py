@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator
 
+import httpx
 import pytest
 from loguru import logger
 
 from config import ServerConfig
 from logs import configure_logging
-from tests.running_server import running, scripted_settings
+from main import create_app
+from tests.running_server import running, scripted_settings, serving
 from tests.wire_client import client, speech
 
 
 @pytest.fixture(autouse=True)
 def restored() -> Iterator[None]:
     yield
+    logging.basicConfig(handlers=[], force=True)
     logger.remove()
     logger.disable("pipecat")
 
@@ -44,6 +48,33 @@ async def test_every_line_is_an_object_with_ids_durations_and_outcome(capsys):
     assert stages == sorted(stages)
     assert closed["responses"] == 1
     assert closed["reason"] == "the client left"
+
+
+async def test_a_mistake_of_ours_does_not_go_unnoticed(capsys):
+    configure_logging(ServerConfig(log_json=True))
+    settings = scripted_settings()
+    app = create_app(settings)
+
+    async def broken() -> None:
+        raise ValueError("a mistake")
+
+    app.add_api_route("/broken", broken)
+    async with serving(app, settings=settings) as port, httpx.AsyncClient() as http:
+        await app.state.lifecycle.started()
+        assert (await http.get(f"http://127.0.0.1:{port}/broken")).status_code == 500
+    (line,) = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert (line["level"], line["logger"]) == ("error", "uvicorn.error")
+    assert "ValueError: a mistake" in line["exception"]
+
+
+def test_what_libraries_say_is_in_the_same_form_and_only_when_it_matters(capsys):
+    configure_logging(ServerConfig(log_json=True))
+    library = logging.getLogger("some.library")
+    library.info("all is well")
+    library.warning("look at %s", "this")
+    (line,) = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert (line["level"], line["logger"]) == ("warning", "some.library")
+    assert line["message"] == "look at this"
 
 
 async def test_a_failure_names_its_code_and_an_exception_its_traceback(capsys):

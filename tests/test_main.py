@@ -12,7 +12,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import httpx
 import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
@@ -21,7 +20,7 @@ from websockets.typing import Subprotocol
 from config import load_settings
 from main import create_app, listen, main
 from pipeline_manager import PipelineManager
-from tests.running_server import running, scripted_settings, serving
+from tests.running_server import plain_http, running, scripted_settings, serving
 from tests.wire_client import client
 
 ROOT = Path(__file__).parent.parent
@@ -65,7 +64,7 @@ def test_a_complaint_is_one_line_on_stderr_without_a_traceback():
 
 async def test_health_counts_the_sessions():
     async with running() as server:
-        async with httpx.AsyncClient() as http:
+        async with plain_http() as http:
             health = await http.get(f"{server.http}/health")
         assert health.json() == {"status": "healthy", "active_sessions": 0}
         async with client(server.url), client(server.url):
@@ -78,7 +77,7 @@ async def test_health_says_starting_until_the_models_are_loaded():
     loaded = asyncio.Event()
     manager.stt.start = loaded.wait  # type: ignore[assignment]
     app = create_app(settings, manager)
-    async with serving(app) as port, httpx.AsyncClient() as http:
+    async with serving(app) as port, plain_http() as http:
         base = f"http://127.0.0.1:{port}"
         health = await http.get(f"{base}/health")
         assert (health.status_code, health.json()["status"]) == (503, "starting")
@@ -98,7 +97,7 @@ async def test_health_says_starting_until_the_models_are_loaded():
 
 async def test_voices_are_listed_with_what_they_stand_for():
     settings = load_settings(stt={"provider": "scripted"}, llm={"provider": "scripted"})
-    async with running(settings) as server, httpx.AsyncClient() as http:
+    async with running(settings) as server, plain_http() as http:
         listed = (await http.get(f"{server.http}/v1/audio/voices")).json()
         by_id = {voice["id"]: voice for voice in listed["data"]}
         assert by_id["ash"]["speaks_as"] == "gmw/en-US+m1"
@@ -111,7 +110,7 @@ async def test_voices_are_listed_with_what_they_stand_for():
 
 
 async def test_models_lists_names_that_connect():
-    async with running() as server, httpx.AsyncClient() as http:
+    async with running() as server, plain_http() as http:
         listed = (await http.get(f"{server.http}/v1/models")).json()
         names = [model["id"] for model in listed["data"]]
         assert "gpt-realtime" in names

@@ -4,28 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import re
-import subprocess
-import sys
-from contextlib import AsyncExitStack
-from pathlib import Path
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from pydantic import SecretStr
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 from websockets.typing import Origin
 
+from config import LLMConfig, Settings, STTConfig, TTSConfig
 from loop_monitor import watching
 from main import create_app
 from pipeline_manager import PipelineManager
-from tests.running_server import RunningServer, running, scripted_settings, serving
+from providers import llm, stt, tts
+from reachability import unreachable
+from tests.running_server import RunningServer, plain_http, running, scripted_settings, serving
 from tests.wire_client import client, speech
 
-ROOT = Path(__file__).parent.parent
 KEY = "a-key-of-the-operator"
 
 
@@ -35,7 +34,7 @@ async def counted(
     """Every sample, as `name{label="value"}`."""
     async with AsyncExitStack() as stack:
         if http is None:
-            http = await stack.enter_async_context(httpx.AsyncClient())
+            http = await stack.enter_async_context(plain_http())
         answer = await http.get(f"{server.http}/metrics", **options)
     assert answer.status_code == 200
     samples = {}
@@ -113,6 +112,20 @@ async def test_a_failure_is_counted_where_it_happened(group, options, stage):
     assert [(stage in name, n) for name, n in errors.items()] == [(True, 1)]
 
 
+@pytest.mark.parametrize(("group", "stage"), [("llm", "LLM"), ("stt", "STT")])
+async def test_a_failure_of_an_answer_begun_early_is_counted_too(group, stage):
+    """Nobody hears of it; it is tried again when the turn is over."""
+    settings = scripted_settings(**{group: {"fail": "start"}}, vad={"silence_duration_ms": 2000})
+    async with running(settings) as server, client(server.url) as wire:
+        await wire.append(speech(after_ms=400))
+        name = f'realtime_provider_errors_total{{code="provider_error",stage="{stage}"}}'
+        async with asyncio.timeout(20):
+            while not (await counted(server)).get(name):
+                pass
+        await wire.settled()
+        assert wire.types(1) == ["input_audio_buffer.speech_started", "input_audio_buffer.cleared"]
+
+
 async def test_refused_connections_are_counted_by_reason():
     settings = scripted_settings(server={"api_keys": [KEY]}, limits={"sessions": 1})
     bearer = {"Authorization": f"Bearer {KEY}"}
@@ -133,7 +146,7 @@ async def test_only_the_operator_may_ask(path):
     bearer = {"Authorization": f"Bearer {KEY}"}
     async with (
         running(scripted_settings(server={"api_keys": [KEY]})) as server,
-        httpx.AsyncClient(base_url=server.http) as http,
+        plain_http(base_url=server.http) as http,
     ):
         assert (await http.get(path)).status_code == 401
         minted = (await http.post("/v1/realtime/client_secrets", headers=bearer)).json()
@@ -146,26 +159,6 @@ async def test_two_servers_in_a_process_count_for_themselves():
     async with running() as first, running() as second, client(first.url):
         assert (await counted(first))["realtime_sessions_total{}"] == 1
         assert (await counted(second))["realtime_sessions_total{}"] == 0
-
-
-def test_workers_answer_for_each_other_when_they_share_a_folder(tmp_path):
-    """Two processes count; a third, which has counted nothing, knows the sum."""
-    code = (
-        "import sys; from metrics import Metrics; m = Metrics(); n = int(sys.argv[1]); "
-        "m.turns.inc(n) if n else print(m.exposition().decode())"
-    )
-    said = ""
-    for turns in ("2", "3", "0"):
-        said = subprocess.run(
-            [sys.executable, "-c", code, turns],
-            cwd=ROOT,
-            env={**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(tmp_path)},
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=60,
-        ).stdout
-    assert re.search(r"^realtime_turns_total 5\.0$", said, re.MULTILINE)
 
 
 async def test_a_loop_that_was_kept_is_late():
@@ -193,25 +186,107 @@ async def test_a_loop_that_was_kept_is_late():
 
 
 async def readiness(server: RunningServer) -> tuple[int, dict[str, Any]]:
-    async with httpx.AsyncClient(base_url=server.http) as http:
+    async with plain_http(base_url=server.http) as http:
         answer = await http.get("/ready")
     return answer.status_code, json.loads(answer.text)
 
 
-async def test_a_server_is_ready_while_its_providers_answer():
+@asynccontextmanager
+async def listening() -> AsyncIterator[tuple[asyncio.Server, int]]:
+    """A port where somebody answers."""
     listener = await asyncio.start_server(lambda _r, w: w.close(), "127.0.0.1", 0)
-    port = listener.sockets[0].getsockname()[1]
+    async with listener:
+        yield listener, listener.sockets[0].getsockname()[1]
+
+
+def asking(address: str) -> Settings:
+    """Settings with a model at an address, and the rest in this process."""
     settings = scripted_settings()
-    settings.llm.api_base = f"http://127.0.0.1:{port}/v1"
-    async with running(settings) as server:
-        assert await readiness(server) == (200, {"status": "ready"})
+    settings.llm = LLMConfig(provider="openai", model="m", api_base=address)
+    return settings
+
+
+async def test_a_server_is_ready_while_its_providers_answer():
+    async with listening() as (listener, port), AsyncExitStack() as stack:
+        # What is in an address beside host and port is nobody's business.
+        settings = asking(f"http://user:pass@127.0.0.1:{port}/v1")
+        server = await stack.enter_async_context(running(settings))
+        known = {"status": "ready", "providers": {"llm": f"127.0.0.1:{port}"}}
+        assert await readiness(server) == (200, known)
         listener.close()
         await listener.wait_closed()
         status, body = await readiness(server)
         assert (status, body["status"]) == (503, "providers_unreachable")
-        assert str(port) in body["providers"]["llm"]
+        assert body["providers"].keys() == {"llm"}
+        assert f"127.0.0.1:{port} cannot be reached" in body["providers"]["llm"]
         # It lives all the same: restarting it would help nobody.
         assert await server.active_sessions() == 0
+
+
+async def test_what_runs_in_the_process_is_not_asked():
+    async with running() as server:
+        assert await readiness(server) == (200, {"status": "ready", "providers": {}})
+
+
+async def test_behind_a_proxy_the_proxy_is_asked(monkeypatch):
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    async with listening() as (listener, port):
+        monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{port}")
+        addresses = {"llm": "http://nowhere.invalid/v1"}
+        assert await unreachable(addresses) == {}
+        monkeypatch.setenv("no_proxy", "nowhere.invalid")
+        assert "nowhere.invalid:80 cannot be reached" in (await unreachable(addresses))["llm"]
+        monkeypatch.delenv("no_proxy")
+        listener.close()
+        await listener.wait_closed()
+        assert f"the proxy 127.0.0.1:{port}" in (await unreachable(addresses))["llm"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "config", "place"),
+    [
+        ("stt", STTConfig(provider="deepgram", api_key=SecretStr("k")), "wss://api.deepgram.com/"),
+        (
+            "stt",
+            STTConfig(provider="azure", api_key=SecretStr("k"), options={"region": "westeurope"}),
+            "https://westeurope.stt.speech.microsoft.com",
+        ),
+        ("stt", STTConfig(provider="openai", api_key=SecretStr("k")), "https://api.openai.com/"),
+        ("llm", LLMConfig(provider="openai", api_key=SecretStr("k")), "https://api.openai.com/"),
+        ("llm", LLMConfig(provider="ollama"), "http://localhost:11434/"),
+        (
+            "llm",
+            LLMConfig(provider="anthropic", api_key=SecretStr("k")),
+            "https://api.anthropic.com",
+        ),
+        (
+            "llm",
+            LLMConfig(provider="google", api_key=SecretStr("k")),
+            "https://generativelanguage.googleapis.com",
+        ),
+        (
+            "tts",
+            TTSConfig(provider="elevenlabs", api_key=SecretStr("k")),
+            "wss://api.elevenlabs.io",
+        ),
+        (
+            "tts",
+            TTSConfig(provider="azure", api_key=SecretStr("k"), options={"region": "westeurope"}),
+            "https://westeurope.tts.speech.microsoft.com",
+        ),
+        ("tts", TTSConfig(provider="edge"), "https://speech.platform.bing.com"),
+        ("tts", TTSConfig(provider="openai", api_key=SecretStr("k")), "https://api.openai.com/"),
+        ("stt", STTConfig(), None),
+        ("tts", TTSConfig(), None),
+        ("llm", LLMConfig(), None),
+    ],
+    ids=lambda value: value.provider if hasattr(value, "provider") else str(value)[:12],
+)
+def test_every_provider_knows_where_its_service_is(kind, config, place):
+    load: Any = {"stt": stt.load, "llm": llm.load, "tts": tts.load}[kind]
+    address = load(config).address
+    assert address == place if place is None else address.startswith(place)
 
 
 async def test_a_server_that_is_leaving_is_not_ready():

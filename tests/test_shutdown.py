@@ -13,15 +13,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
 import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 import connection
 from tests.providers.own_backends import SegmentSTT
+from tests.running_server import plain_http, scripted_settings
 from tests.running_server import running as in_this_process
-from tests.running_server import scripted_settings
 from tests.wire_client import WireClient, client
 
 ROOT = Path(__file__).parent.parent
@@ -46,7 +45,7 @@ class Process:
             return await self.process.wait()
 
     async def health(self) -> tuple[int, str]:
-        async with httpx.AsyncClient() as http:
+        async with plain_http() as http:
             answer = await http.get(f"{self.http}/health")
         return answer.status_code, answer.json()["status"]
 

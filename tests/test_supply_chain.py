@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
-import runpy
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
 from packaging.markers import Marker
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parent.parent
+GOOD = {"name": "good", "version": "1.0", "vulns": []}
 FLAW = {"id": "PYSEC-1", "fix_versions": ["2.0"]}
 
 
@@ -51,6 +56,19 @@ def test_the_lock_is_made_of_the_requirements_there_are_now():
             assert wanted.specifier.contains(version), f"{pin} is not {wanted}: run `make lock`"
 
 
+@pytest.mark.parametrize("readme", ["README.md", "README.zh-CN.md"])
+def test_every_dependency_is_named_with_its_reason(readme):
+    text = (ROOT / readme).read_text(encoding="utf-8")
+    named = {name for line in text.splitlines() if line.startswith("|") for name in packages(line)}
+    tools = {"uv", "pip-audit", "opentelemetry-sdk", "opentelemetry-exporter-otlp-proto-http"}
+    assert {wanted.name for wanted in required()} | tools <= named
+
+
+def packages(row: str) -> list[str]:
+    """The words of a table's first cell."""
+    return re.findall(r"[\w-]+", row.split("|")[1])
+
+
 def test_the_lock_holds_for_every_python_that_is_supported():
     marked = {
         str(requirement.specifier): requirement.marker
@@ -64,25 +82,62 @@ def test_the_lock_holds_for_every_python_that_is_supported():
         assert Marker(str(marker)).evaluate(environment)
 
 
-def judged(report: list[dict[str, Any]], capsys: Any) -> tuple[int, str]:
-    verdict = runpy.run_path(str(ROOT / "requirements" / "audit.py"))["verdict"]
-    return verdict(report), capsys.readouterr().out
+def audited(prints: str, folder: Path, *arguments: str) -> tuple[int, str]:
+    """Run the audit with a pip-audit that prints this; returns its exit status and its words."""
+    package = folder / "pip_audit"
+    package.mkdir(exist_ok=True)
+    (package / "__init__.py").touch()
+    # What is locked has to be what it is asked about, as it stands.
+    code = f"""import sys
+if not {{"--require-hashes", {str(ROOT / "requirements.lock")!r}}} <= set(sys.argv):
+    sys.exit("asked about something else")
+print({prints!r})
+"""
+    (package / "__main__.py").write_text(code)
+    ran = subprocess.run(
+        [sys.executable, str(ROOT / "requirements" / "audit.py"), *arguments],
+        env={**os.environ, "PYTHONPATH": str(folder)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    return ran.returncode, ran.stdout
 
 
-def test_a_vulnerability_fails_the_check_and_is_named(capsys):
-    report: list[dict[str, Any]] = [
-        {"name": "good", "version": "1.0", "vulns": []},
-        {"name": "bad", "version": "1.0", "vulns": [FLAW]},
-        {"name": "own", "skip_reason": "not found"},
-    ]
-    status, said = judged(report, capsys)
+def report(*packages: dict[str, Any]) -> str:
+    return json.dumps({"dependencies": packages})
+
+
+def test_a_vulnerability_fails_the_check_and_is_named(tmp_path):
+    bad = {"name": "bad", "version": "1.0", "vulns": [FLAW]}
+    unknown = {"name": "own", "skip_reason": "not found"}
+    status, said = audited(report(GOOD, bad, unknown), tmp_path)
     assert status == 1
     assert "bad 1.0: PYSEC-1, fixed in 2.0" in said
     assert "1 known vulnerabilities in 2 packages (1 could not be looked up)" in said
+    assert audited(report(GOOD), tmp_path) == (0, "audit: 0 known vulnerabilities in 1 packages\n")
 
 
-def test_nothing_that_was_looked_at_is_not_nothing_that_was_found(capsys):
-    status, said = judged([{"name": "good", "skip_reason": "not found"}], capsys)
+@pytest.mark.parametrize(
+    "answer", [report({"name": "good", "skip_reason": "not found"}), "no JSON"], ids=["none", "bad"]
+)
+def test_without_an_answer_the_check_says_so_and_passes_unless_it_is_strict(answer, tmp_path):
+    status, said = audited(answer, tmp_path)
     assert status == 0
-    assert "skipped" in said
-    assert judged([{"name": "good", "version": "1.0", "vulns": []}], capsys)[0] == 0
+    assert said.startswith("audit: skipped")
+    assert audited(answer, tmp_path, "--strict")[0] == 1
+
+
+@pytest.mark.parametrize("extras", ["", "whisper tracing"])
+def test_the_lock_can_be_made_with_what_one_deploys(extras, tmp_path):
+    shown = subprocess.run(
+        ["make", "-n", "lock", f"WITH={extras}"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    named = re.findall(r"requirements\S*\.txt", shown.partition("compile")[2])
+    assert named == ["requirements.txt", *(f"requirements/{name}.txt" for name in extras.split())]
+    assert "--generate-hashes" in shown

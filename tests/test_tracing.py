@@ -70,6 +70,7 @@ def test_what_is_sent_to_the_client_is_what_is_traced():
     log = TurnLog("sess_1", Metrics(), tracer)
     response = {
         "id": "resp_1",
+        "conversation_id": "conv_1",
         "status": "completed",
         "status_details": None,
         "audio": {"output": {"format": {"type": "audio/pcm"}}},
@@ -84,6 +85,15 @@ def test_what_is_sent_to_the_client_is_what_is_traced():
     names = [span.name for span in exporter.get_finished_spans()]
     assert sorted(names) == ["deliver", "recognise", "think", "turn"]
     assert "secret" not in "".join(span.to_json() for span in exporter.get_finished_spans())
+
+
+def test_a_turn_that_nobody_answers_is_traced_too():
+    spans = spans_of(
+        record(response_id=None, outcome="transcribed", stages={"transcript": 0.1}),
+    )
+    assert spans.keys() == {"turn", "recognise"}
+    assert spans["turn"].attributes["realtime.item_id"] == "item_1"
+    assert "realtime.response_id" not in spans["turn"].attributes
 
 
 def test_without_the_library_the_remedy_is_named(monkeypatch):

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import multiprocessing
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from websockets.exceptions import ConnectionClosed
 
 from client_secrets import ClientSecrets
+from tests.wire_client import client
 
 ROOT = Path(__file__).parent.parent
 
@@ -44,7 +52,19 @@ def processes(group: int) -> list[int]:
     return found
 
 
-@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc")
+def workers(parent: int) -> list[int]:
+    """The processes of a server that serve."""
+    return [
+        number
+        for number in processes(parent)
+        if b"spawn_main" in Path(f"/proc/{number}/cmdline").read_bytes()
+    ]
+
+
+needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc")
+
+
+@needs_proc
 @pytest.mark.parametrize("to_all", [True, False], ids=["Ctrl-C", "SIGTERM"])
 def test_workers_start_together_and_end_together(to_all: bool) -> None:
     """The banner comes when all are ready; Ctrl-C reaches all of them, SIGTERM the first only."""
@@ -69,7 +89,7 @@ def test_workers_start_together_and_end_together(to_all: bool) -> None:
 
 
 def test_a_start_that_fails_ends_all_and_is_reported_once() -> None:
-    process = server("--workers", "3", REALTIME_TTS__PROVIDER="nobody.knows:Voice")
+    process = server("--workers", "2", REALTIME_TTS__PROVIDER="nobody.knows:Voice")
     output, complaints = process.communicate(timeout=60)
     assert process.returncode != 0
     assert output == ""
@@ -89,3 +109,151 @@ def test_processes_that_were_started_together_accept_each_others_client_secrets(
     key = receive.recv()
     process.join()
     assert ClientSecrets(None).read(key, 0) == {"type": "realtime"}
+
+
+# --- ending ---
+
+SLOW = '{"text": "One, two, three, four, five, six, seven, eight.", "word_ms": 300}'
+
+
+@needs_proc
+@pytest.mark.parametrize("to_all", [True, False], ids=["Ctrl-C", "SIGTERM"])
+async def test_answers_are_finished_before_the_workers_end(to_all: bool) -> None:
+    """A terminal tells every process; that the parent tells its workers too is no second signal."""
+    async with two_workers(REALTIME_LLM__OPTIONS=SLOW) as (address, process):
+        async with client(f"{address}/v1/realtime") as wire:
+            await wire.say("hi")
+            await wire.until("response.output_audio_transcript.delta")
+            if to_all:
+                os.killpg(process.pid, signal.SIGINT)
+            else:
+                process.terminate()
+            done = await wire.until("response.done")
+            assert done["response"]["status"] == "completed"
+            with pytest.raises(ConnectionClosed) as closed:
+                while True:
+                    await wire.receive()
+            assert closed.value.rcvd is not None
+            assert closed.value.rcvd.code == 1001
+        assert await asyncio.to_thread(process.wait, 30) == 0
+
+
+@needs_proc
+async def test_a_second_signal_ends_all_workers_at_once() -> None:
+    patient = {"REALTIME_SERVER__SHUTDOWN_GRACE_S": "600"}
+    endless = '{"text": "One, two, three, four.", "first_token_ms": 600000}'
+    async with AsyncExitStack() as stack:
+        address, process = await stack.enter_async_context(
+            two_workers(REALTIME_LLM__OPTIONS=endless, **patient)
+        )
+        wire = await stack.enter_async_context(client(f"{address}/v1/realtime"))
+        await wire.say("hi")
+        await wire.until("response.created")
+        process.terminate()
+        async with asyncio.timeout(20):
+            # It has heard the first when it says so.
+            while (await health(address))["status"] != "draining":
+                pass
+        process.terminate()
+        assert await asyncio.to_thread(process.wait, 30) == 0
+        assert workers(process.pid) == []
+
+
+# --- counting together ---
+
+
+@asynccontextmanager
+async def two_workers(**extra: str) -> AsyncIterator[tuple[str, subprocess.Popen[str]]]:
+    """A server with two workers: its address, and its process."""
+    process = server("--workers", "2", **extra)
+    try:
+        assert process.stdout is not None
+        banner = [await asyncio.to_thread(process.stdout.readline) for _ in range(6)]
+        yield banner[1].strip().removesuffix("/v1/realtime"), process
+    finally:
+        process.terminate()
+        await asyncio.to_thread(process.communicate, timeout=30)
+
+
+async def health(address: str) -> dict[str, Any]:
+    async with httpx.AsyncClient() as http:
+        said: dict[str, Any] = (await http.get(f"{address.replace('ws:', 'http:')}/health")).json()
+    return said
+
+
+async def counts(address: str) -> dict[str, float]:
+    """What `/metrics` says, and what `/health` says of open sessions."""
+    async with httpx.AsyncClient() as http:
+        text = (await http.get(f"{address.replace('ws:', 'http:')}/metrics")).text
+    samples = {
+        sample.name: sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+        if not sample.labels
+    }
+    return {**samples, "health": (await health(address))["active_sessions"]}
+
+
+async def until(condition: Callable[[dict[str, float]], Any], address: str) -> None:
+    async with asyncio.timeout(30):
+        while not condition(await counts(address)):
+            pass
+
+
+@asynccontextmanager
+async def alone(worker: int, others: list[int]) -> AsyncIterator[None]:
+    """Let one worker take all connections."""
+    for other in others:
+        if other != worker:
+            os.kill(other, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for other in others:
+            os.kill(other, signal.SIGCONT)
+
+
+@needs_proc
+async def test_whichever_worker_is_asked_answers_for_all_and_not_for_the_dead() -> None:
+    async with two_workers() as (address, process), AsyncExitStack() as stack:
+        serving = workers(process.pid)
+        assert len(serving) == 2
+        for worker in serving:
+            async with alone(worker, serving):
+                for _ in range(2):
+                    await stack.enter_async_context(client(f"{address}/v1/realtime"))
+        for worker in serving:
+            async with alone(worker, serving):
+                said = await counts(address)
+                assert said["realtime_sessions_active"] == said["health"] == 4
+                assert said["realtime_sessions_total"] == 4
+        os.kill(serving[0], signal.SIGKILL)
+        await until(lambda said: said["realtime_sessions_active"] == said["health"] == 2, address)
+        async with asyncio.timeout(30):
+            while len(workers(process.pid)) < 2:
+                await asyncio.sleep(0.05)
+        # What it counted has happened, and stays.
+        assert (await counts(address))["realtime_sessions_total"] == 4
+
+
+async def test_the_folder_of_the_counts_is_temporary_unless_it_is_named(tmp_path: Path) -> None:
+    own, named = tmp_path / "own", tmp_path / "named"
+    own.mkdir()
+    async with two_workers(TMPDIR=str(own)):
+        (folder,) = own.glob("realtime-counts-*")
+        assert list(folder.glob("*.db"))
+    assert list(own.glob("realtime-counts-*")) == []
+    named.mkdir()
+    async with two_workers(TMPDIR=str(own), PROMETHEUS_MULTIPROC_DIR=str(named)):
+        assert list(own.glob("realtime-counts-*")) == []
+        assert list(named.glob("*.db"))
+
+
+@pytest.mark.parametrize("count", ["1", "2"])
+def test_a_folder_that_is_not_there_is_named_with_the_remedy(count: str, tmp_path: Path) -> None:
+    missing = str(tmp_path / "nowhere")
+    process = server("--workers", count, PROMETHEUS_MULTIPROC_DIR=missing)
+    _output, complaints = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert complaints.startswith(f"error: PROMETHEUS_MULTIPROC_DIR is '{missing}'")
+    assert complaints.count("\n") == 1

@@ -86,12 +86,12 @@ def _install_python(client: str) -> str | None:
     commands = (
         (sys.executable, "-m", "venv", "--clear", "--without-pip", str(folder)),
         (
-            *(sys.executable, "-m", "pip", "--python", interpreter, "install"),
-            *("--quiet", "--disable-pip-version-check", "-r", f"{client}.txt"),
+            *(sys.executable, "-m", "uv", "pip", "install", "--python", interpreter),
+            *("--quiet", "-r", f"{client}.txt"),
         ),
     )
     reason = install(commands, folder, PYTHON / f"{client}.txt")
-    return reason and f"pip could not install {client}: {reason}"
+    return reason and f"uv could not install {client}: {reason}"
 
 
 async def run_node(

@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from websockets.asyncio.client import connect
 
 from client_secrets import MAX_LENGTH, BadSecret, ClientSecrets
-from tests.running_server import RunningServer, running, scripted_settings
+from tests.running_server import RunningServer, plain_http, running, scripted_settings
 from tests.wire_client import client
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -51,13 +51,13 @@ def base(server: RunningServer) -> str:
 
 
 async def post(server: RunningServer, body: Any, name: str = "client_secrets") -> httpx.Response:
-    async with httpx.AsyncClient() as http:
+    async with plain_http() as http:
         return await http.post(f"{server.http}/v1/realtime/{name}", json=body)
 
 
 async def test_the_defaults_are_a_realtime_session_for_ten_minutes(server):
     before = int(time.time())
-    async with httpx.AsyncClient() as http:
+    async with plain_http() as http:
         made = await http.post(f"{server.http}/v1/realtime/client_secrets")
     after = int(time.time())
     assert made.status_code == 200
@@ -250,13 +250,13 @@ async def test_what_is_wrong_is_named_as_in_an_update(server, body, code, param)
 
 @pytest.mark.parametrize("body", [b"{", b"\xff", b"[" * 100_000])
 async def test_a_body_that_is_no_json_is_refused(server, body):
-    async with httpx.AsyncClient() as http:
+    async with plain_http() as http:
         answer = await http.post(f"{server.http}/v1/realtime/client_secrets", content=body)
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "invalid_json")
 
 
 async def test_an_endless_body_is_not_read(server):
-    async with httpx.AsyncClient() as http:
+    async with plain_http() as http:
         body = b" " * (1024 * 1024 + 1)
         answer = await http.post(f"{server.http}/v1/realtime/client_secrets", content=body)
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "invalid_value")
@@ -333,7 +333,7 @@ async def test_the_beta_endpoints_say_what_is_wrong(server, name, body, code):
 
 
 async def test_azure_s_path_makes_keys_too(server):
-    async with httpx.AsyncClient() as http:
+    async with plain_http() as http:
         made = await http.post(f"{server.http}/openai/v1/realtime/client_secrets", json={})
     assert made.json()["value"].startswith("ek_")
 
@@ -353,6 +353,6 @@ async def test_azure_s_path_makes_keys_too(server):
     ],
 )
 async def test_a_body_that_is_no_proper_json_is_refused(server, path, body):
-    async with httpx.AsyncClient() as http:
+    async with plain_http() as http:
         answer = await http.post(f"{server.http}/v1/realtime/{path}", content=body)
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "invalid_json")

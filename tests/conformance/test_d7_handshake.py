@@ -6,14 +6,13 @@ import json
 from collections.abc import AsyncIterator
 from typing import Any
 
-import httpx
 import pytest
 from openai import AsyncOpenAI
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 from websockets.typing import Subprotocol
 
-from tests.running_server import RunningServer, running
+from tests.running_server import RunningServer, plain_http, running
 from tests.wire import check_event
 from tests.wire_client import client
 
@@ -201,14 +200,14 @@ async def test_without_a_model_the_session_gets_the_server_s(server):
     "path", ["/v1/realtime", "/v1/realtime/calls", "/v1/realtime/calls/rtc_x/accept"]
 )
 async def test_calls_are_refused_with_a_reason(server, path):
-    async with httpx.AsyncClient() as http:
+    async with plain_http() as http:
         answer = await http.post(f"{server.http}{path}", content=b"v=0")
     assert answer.status_code == 501
     assert answer.json()["error"]["code"] == "unsupported_endpoint"
 
 
 async def test_an_unknown_path_is_answered_in_the_service_s_form(server):
-    async with httpx.AsyncClient() as http:
+    async with plain_http() as http:
         answer = await http.get(f"{server.http}/v1/nothing")
     assert answer.status_code == 404
     assert set(answer.json()["error"]) == {"message", "type", "param", "code"}

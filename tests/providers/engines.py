@@ -9,10 +9,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-import httpx
-
 from config import Settings
-from tests.running_server import RunningServer, running, scripted_settings
+from tests.running_server import RunningServer, plain_http, running, scripted_settings
 from tests.wire_client import WireClient, client, speech
 
 HANG_S = 10
@@ -82,7 +80,7 @@ async def spoken_by(server: RunningServer, voice: str) -> bytes:
 
 async def voices(server: RunningServer) -> list[dict[str, Any]]:
     """Return the voices that the server lists."""
-    async with httpx.AsyncClient() as http:
+    async with plain_http() as http:
         listed = (await http.get(f"{server.http}/v1/audio/voices")).json()
     return list(listed["data"])
 

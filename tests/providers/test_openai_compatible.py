@@ -41,6 +41,19 @@ async def stack(
             yield fake, server, wire
 
 
+async def test_a_character_that_is_cut_in_two_is_put_together():
+    async with stack() as (fake, _server, wire):
+        fake.reply = ["Hi \ud83d", "\ude00 and", " \ud83d", " bye."]
+        await wire.update(output_modalities=["text"])
+        await wire.say("hi")
+        done = (await wire.until("response.done"))["response"]
+        assert done["output"][0]["content"][0]["text"] == "Hi 😀 and \ufffd bye."
+        deltas = [event["delta"] for event in wire.of("response.output_text.delta")]
+        assert "".join(deltas) == "Hi 😀 and \ufffd bye."
+        await wire.say("again")
+        assert (await wire.until("response.done"))["response"]["status"] == "completed"
+
+
 async def test_a_spoken_turn_goes_through_all_three():
     exact = {"speculative": False}
     async with stack(llm={"temperature": 0.3}, vad=exact) as (fake, _server, wire):

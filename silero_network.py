@@ -1,0 +1,196 @@
+"""Silero's network as products of matrices, for a fixed number of streams at once.
+
+onnxruntime spends most of a call on the many small nodes of the graph and on convolutions that
+leave the core's vector units idle; the same sums as products of matrices take a quarter of the
+time. The weights are those of the file that pipecat-ai ships.
+
+All products always have the same shapes, whoever is listened to. So a stream's result is the same
+to the last bit, alone or in company, provided that a row's result does not depend on which row it
+is. That is the affair of the machine's BLAS, so it is tried once at the start; where it does not
+hold, streams are computed one at a time.
+"""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+Floats = NDArray[np.float32]
+
+ROWS = 16
+"""Streams in one call. Fewer cost as much: with one alone 0.5 ms every 32 ms."""
+INPUT_SAMPLES = 576
+"""64 samples of context and the 512 of a window, at 16 kHz."""
+MEMORY = 256
+"""Numbers that the model remembers of a stream: the last output, and the cells behind it."""
+_STATE = 128
+
+_FRAME, _HOP = 256, 128
+"""Samples of a frame of the spectrum, and from one to the next."""
+_FRAMES = 4
+_MIRRORED = slice(INPUT_SAMPLES - 2, INPUT_SAMPLES - 2 - _FRAME // 4, -1)
+"""The samples that stand behind the last one, in mirror writing: its frame looks beyond it."""
+_BANDS = 129
+
+
+class SileroNetwork:
+    """The network of Silero VAD, version 5, at 16 kHz.
+
+    Not for several threads: the intermediate results lie in arrays that every call reuses.
+    """
+
+    def __init__(self) -> None:
+        """Read the weights from the pipecat-ai package.
+
+        Raises:
+            RuntimeError: The model in the package is another one.
+        """
+        # Threads would cut the products differently from time to time, and these are too small.
+        threadpool_limits(1, user_api="blas")
+        weights = _weights()
+        self._basis = np.ascontiguousarray(weights["stft.forward_basis_buffer"][:, 0].T)
+        self._layers = [_as_product(weights, layer) for layer in range(4)]
+        # Of one frame between two of padding only some taps meet it.
+        self._layers[2] = (self._layers[2][0][64:], self._layers[2][1])
+        self._layers[3] = (self._layers[3][0][64:128], self._layers[3][1])
+        # tanh is all that is computed: sigmoid(x) is tanh(x / 2) / 2 + 1 / 2. PyTorch's order of
+        # gates is i, f, g, o.
+        order = np.r_[0:256, 384:512, 256:384]
+        scale = np.repeat(np.array([0.5, 1], np.float32), [384, 128])
+        both = np.concatenate(
+            [weights["decoder.rnn.weight_ih"].T, weights["decoder.rnn.weight_hh"].T]
+        )
+        bias = weights["decoder.rnn.bias_ih"] + weights["decoder.rnn.bias_hh"]
+        self._gates = (np.ascontiguousarray(both[:, order] * scale), bias[order] * scale)
+        self._verdict = weights["decoder.decoder.2.weight"][0, :, 0]
+        self._verdict_bias = weights["decoder.decoder.2.bias"][0]
+        self._samples = np.zeros((ROWS, INPUT_SAMPLES + _FRAME // 4), np.float32)
+        self._frames = _windows(self._samples, _FRAMES, _FRAME, _HOP)
+        # A frame of zeros on either side is the convolutions' padding.
+        self._spectrum = np.zeros((ROWS, _FRAMES + 2, _BANDS), np.float32)
+        self._first = np.zeros((ROWS, _FRAMES + 2, 128), np.float32)
+        self._recurrent = np.zeros((ROWS, MEMORY), np.float32)
+        self._cells = np.zeros((ROWS, _STATE), np.float32)
+        self.at_once = ROWS if self._rows_agree() else 1
+        """Streams that may share a call."""
+
+    def run(self, samples: Floats, memories: Floats) -> tuple[Floats, Floats]:
+        """Score a window of each of some streams.
+
+        Args:
+            samples: Context and window, shape (streams, 576), in [-1, 1]; `at_once` streams at
+                most.
+            memories: The streams' memories, shape (streams, 256).
+
+        Returns:
+            The probabilities of speech, shape (streams,), and the new memories.
+        """
+        streams = len(samples)
+        self._samples[:streams, :INPUT_SAMPLES] = samples
+        self._recurrent[:streams, _STATE:] = memories[:, :_STATE]
+        self._cells[:streams] = memories[:, _STATE:]
+        self._encode()
+        product, bias = self._gates
+        gates = np.dot(self._recurrent, product)
+        gates += bias
+        np.tanh(gates, out=gates)
+        gates[:, :384] *= np.float32(0.5)
+        gates[:, :384] += np.float32(0.5)
+        let_in, keep, show, new = (gates[:, at : at + _STATE] for at in range(0, 512, _STATE))
+        after = np.empty((ROWS, MEMORY), np.float32)
+        output, cells = after[:, :_STATE], after[:, _STATE:]
+        np.multiply(keep, self._cells, out=cells)
+        let_in *= new
+        cells += let_in
+        np.tanh(cells, out=output)
+        output *= show
+        logits = np.dot(np.maximum(output, 0), self._verdict) + self._verdict_bias
+        probabilities = 1 / (1 + np.exp(-logits))
+        return probabilities[:streams], after[:streams]
+
+    def _encode(self) -> None:
+        """Put what is heard in each row's samples into the first half of its recurrent input."""
+        self._samples[:, INPUT_SAMPLES:] = self._samples[:, _MIRRORED]
+        spectrum = np.dot(self._frames.reshape(-1, _FRAME), self._basis)
+        spectrum *= spectrum
+        power = spectrum[:, :_BANDS] + spectrum[:, _BANDS:]
+        np.sqrt(power.reshape(ROWS, _FRAMES, _BANDS), out=self._spectrum[:, 1:-1])
+        first = self._layer(0, _windows(self._spectrum, _FRAMES, 3 * _BANDS, _BANDS))
+        self._first[:, 1:-1] = first.reshape(ROWS, _FRAMES, 128)
+        second = self._layer(1, _windows(self._first, 2, 3 * 128, 2 * 128))
+        third = self._layer(2, second)
+        self._recurrent[:, :_STATE] = self._layer(3, third)
+
+    def _layer(self, layer: int, inputs: Floats) -> Floats:
+        product, bias = self._layers[layer]
+        outputs: Floats = np.dot(inputs.reshape(-1, len(product)), product)
+        outputs += bias
+        return np.maximum(outputs, 0, out=outputs)
+
+    def _rows_agree(self) -> bool:
+        """Return whether a stream gets the same result in every row, whatever the others hold."""
+        chance = np.random.default_rng(0)
+        samples = chance.normal(0, 0.1, (ROWS, INPUT_SAMPLES)).astype(np.float32)
+        memories = chance.normal(0, 0.3, (ROWS, MEMORY)).astype(np.float32)
+        expected = self.run(samples, memories)
+        for shift in range(1, ROWS):
+            shifted = self.run(np.roll(samples, shift, axis=0), np.roll(memories, shift, axis=0))
+            if not np.array_equal(np.roll(shifted[1], -shift, axis=0), expected[1]):
+                return False
+        return True
+
+
+def _windows(array: Floats, count: int, length: int, step: int) -> Floats:
+    """View each row of an array as `count` overlapping stretches, in numbers."""
+    row, number = array.strides[0], array.itemsize
+    return np.ndarray(
+        (len(array), count, length), np.float32, array, 0, (row, step * number, number)
+    )
+
+
+def _as_product(weights: dict[str, Floats], layer: int) -> tuple[Floats, Floats]:
+    """Return a convolution's weights by tap, then channel; and its bias."""
+    kernel = weights[f"encoder.{layer}.reparam_conv.weight"]
+    product = np.ascontiguousarray(kernel.transpose(2, 1, 0).reshape(-1, len(kernel)))
+    return product, weights[f"encoder.{layer}.reparam_conv.bias"]
+
+
+def _weights() -> dict[str, Floats]:
+    """Return the constants of the network for 16 kHz by the names they had in PyTorch."""
+    model = onnx.load(str(files("pipecat.audio.vad.data").joinpath("silero_vad.onnx")))
+    (choice,) = (node for node in model.graph.node if node.op_type == "If")
+    (network,) = (branch.g for branch in choice.attribute if branch.name == "then_branch")
+    found = {
+        node.output[0].rpartition("__")[2]: onnx.numpy_helper.to_array(node.attribute[0].t)
+        for node in network.node
+        if node.op_type == "Constant"
+    }
+    if {name: found[name].shape for name in _SHAPES if name in found} != _SHAPES:
+        raise RuntimeError(
+            "The Silero model in the installed pipecat-ai is not the one that this server knows: "
+            "install the versions of requirements.txt."
+        )
+    return {name: found[name] for name in _SHAPES}
+
+
+_SHAPES = {
+    "stft.forward_basis_buffer": (258, 1, 256),
+    "encoder.0.reparam_conv.weight": (128, 129, 3),
+    "encoder.0.reparam_conv.bias": (128,),
+    "encoder.1.reparam_conv.weight": (64, 128, 3),
+    "encoder.1.reparam_conv.bias": (64,),
+    "encoder.2.reparam_conv.weight": (64, 64, 3),
+    "encoder.2.reparam_conv.bias": (64,),
+    "encoder.3.reparam_conv.weight": (128, 64, 3),
+    "encoder.3.reparam_conv.bias": (128,),
+    "decoder.rnn.weight_ih": (512, 128),
+    "decoder.rnn.weight_hh": (512, 128),
+    "decoder.rnn.bias_ih": (512,),
+    "decoder.rnn.bias_hh": (512,),
+    "decoder.decoder.2.weight": (1, 128, 1),
+    "decoder.decoder.2.bias": (1,),
+}

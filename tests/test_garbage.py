@@ -1,0 +1,34 @@
+"""The garbage collector leaves alone what a server has loaded, and still does its work."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+
+PROGRAM = """
+import gc, weakref
+import garbage
+
+class Thing:
+    pass
+
+loaded = Thing()
+garbage.settle()
+print(any(known is loaded for known in gc.get_objects()))
+circle = Thing()
+circle.itself = circle
+gone = weakref.ref(circle)
+del circle
+many = [[] for _ in range(garbage.YOUNG * 15)]
+print(gone() is None)
+"""
+
+
+def test_what_is_loaded_is_not_looked_through_and_circles_are_still_found() -> None:
+    run = subprocess.run(
+        [sys.executable, "-c", PROGRAM], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert run.stdout.split() == ["False", "True"]
