@@ -38,9 +38,9 @@ async def refusal(url: str, **options: Any) -> tuple[dict[str, Any], int]:
     """The error event and the close code of a connection that is refused."""
     async with connect(url, **options) as socket:
         event = json.loads(await socket.recv())
+        assert event["type"] == "error"
         with pytest.raises(ConnectionClosed) as closed:
             await socket.recv()
-    assert event["type"] == "error"
     assert closed.value.rcvd is not None
     return event["error"], closed.value.rcvd.code
 
@@ -169,6 +169,7 @@ def test_other_machines_are_served_only_with_keys_or_on_purpose(server, refused)
 def test_the_command_line_refuses_to_serve_other_machines_without_keys(monkeypatch):
     for kind in ("STT", "LLM", "TTS"):
         monkeypatch.setenv(f"REALTIME_{kind}__PROVIDER", "scripted")
+    monkeypatch.setattr("main.serve", lambda *_: pytest.fail("it serves"))
     with pytest.raises(SystemExit, match="REALTIME_API_KEYS"):
         main(["--host", "0.0.0.0", "--port", "0"])
 

@@ -17,7 +17,10 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from tests.running_server import plain_http
+import connection
+from tests.providers.own_backends import SegmentSTT
+from tests.running_server import plain_http, scripted_settings
+from tests.running_server import running as in_this_process
 from tests.wire_client import WireClient, client
 
 ROOT = Path(__file__).parent.parent
@@ -122,3 +125,25 @@ async def test_a_second_signal_ends_at_once():
         await close_code(wire)
         assert "response.done" not in wire.types()
         assert await running.ended() == 0
+
+
+async def test_a_session_that_cannot_end_holds_nobody_up(monkeypatch):
+    released = asyncio.Event()
+
+    async def stuck(_service: object) -> None:
+        await released.wait()
+
+    monkeypatch.setattr(SegmentSTT, "cleanup", stuck)
+    monkeypatch.setattr(connection, "CLOSING_S", 0.1)
+    settings = scripted_settings(
+        stt={"provider": "tests.providers.own_backends:SegmentSTT"},
+        server={"shutdown_grace_s": 0.1},
+    )
+    async with in_this_process(settings) as running, client(running.url):
+        try:
+            async with asyncio.timeout(20):
+                await running.connections.drain()
+            assert running.connections.active == 1
+        finally:
+            released.set()
+        await running.emptied()

@@ -110,6 +110,20 @@ async def test_a_forged_client_secret_is_refused_unopened(monkeypatch):
     assert opened == []
 
 
+async def test_a_picture_s_address_is_refused_and_never_visited(monkeypatch):
+    async with running() as server, client(server.url) as wire, temptation() as (url, visits):
+        monkeypatch.setattr(type(server.manager.llm), "images", True)
+        part = {"type": "input_image", "image_url": url}
+        item = {"type": "message", "role": "user", "content": [part]}
+        await wire.send("conversation.item.create", item=item)
+        await wire.send("response.create", response={"input": [item]})
+        errors = [event["error"] for event in await wire.settled()]
+        assert [error["code"] for error in errors] == ["invalid_value"] * 2
+        assert errors[0]["param"] == "item.content[0].image_url"
+        await normal_turn(wire, spoken=False)
+    assert visits == []
+
+
 async def test_a_picture_that_is_a_bomb_is_only_passed_on(monkeypatch):
     """Nothing here unpacks an image: what it would unpack to costs nothing."""
     async with running() as server, client(server.url) as wire:
