@@ -126,7 +126,8 @@ async def test_a_message_in_countless_fragments_closes_the_connection(monkeypatc
                     await asyncio.sleep(0)
 
             with pytest.raises(ConnectionClosedError) as closed:
-                await socket.send(pieces())
+                async with asyncio.timeout(20):
+                    await socket.send(pieces())
             assert closed.value.rcvd is not None
             assert closed.value.rcvd.code == 1009
             assert "fragments" in closed.value.rcvd.reason
