@@ -11,6 +11,7 @@ has a complete one. One manager serves the whole process: what it loads, all ses
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 
 from pipecat.frames.frames import ErrorFrame, Frame
 from pipecat.pipeline.pipeline import Pipeline
@@ -146,11 +147,11 @@ class PipelineManager:
         hesitate_after_ms = vad.speculate_after_ms if vad.speculative else None
         return TurnDetector(self._silero, hesitate_after_ms, WIRE_RATE)
 
-    async def next_decision(self, detector: TurnDetector) -> Decision | None:
+    def next_decision(self, detector: TurnDetector) -> Awaitable[Decision | None]:
         """Return what a detector decides next; see `VoiceScoring.next_decision`."""
         if self._scoring is None:
             raise RuntimeError(_NOT_STARTED)
-        return await self._scoring.next_decision(detector)
+        return self._scoring.next_decision(detector)
 
     async def turn_completeness(self, pcm: bytes) -> float:
         """Return how likely (0–1) a turn is over; see `SmartTurnModel.completeness`."""

@@ -193,8 +193,10 @@ class RealtimeTransport(BaseTransport):
         raise SessionOver
 
     async def _receive(self, wire: Wire) -> None:
-        now, limits = asyncio.get_running_loop().time, self._session.config.limits
-        pace = AppendPace(limits.append_burst_s, limits.append_speed, now())
+        limits = self._session.config.limits
+        now = asyncio.get_running_loop().time()
+        pace = AppendPace(limits.append_burst_s, limits.append_speed, now)
+        put_by = b""
         async for message in wire.messages():
             if not (self._outbox.has_room and self._work.has_room):
                 await self._outbox.room()
@@ -203,24 +205,44 @@ class RealtimeTransport(BaseTransport):
                 self._refuse_binary()
                 continue
             audio = self._session.receive_audio(message)
-            if audio is None:
-                effects, audio = await in_turns(self._session.receive(message))
-                self._perform(effects)
-            if not audio:
+            if audio is not None and self._can_wait(len(put_by) + len(audio)):
+                put_by += audio
                 continue
-            step = SLICE_MS * self._format.bytes_per_ms
-            for start in range(0, len(audio), step):
-                if start:
-                    # Other sessions go on while a file is worked through.
-                    await asyncio.sleep(0)
-                    await self._work.room()
-                await self._hear(audio[start : start + step])
-            audio_s = len(audio) / self._format.bytes_per_ms / 1000
-            self._log.heard(audio_s)
-            ahead_s = pace.take(audio_s, now())
-            if ahead_s:
-                # What the client goes on to send waits in its own socket.
-                await asyncio.sleep(ahead_s)
+            if audio is not None:
+                await self._take(put_by + audio, pace)
+            else:
+                await self._take(put_by, pace)
+                effects, appended = await in_turns(self._session.receive(message))
+                self._perform(effects)
+                await self._take(appended, pace)
+            put_by = b""
+
+    def _can_wait(self, length: int) -> bool:
+        """Return whether so much audio decides nothing yet: it is cheaper to take it with more.
+
+        A chunk of 20 ms completes a window of 32 ms only now and then.
+        """
+        heard_as_it_is = self._noise is None and self._format.name == "audio/pcm"
+        detected = self._session.config.turn_detection is not None
+        return heard_as_it_is and detected and length < self._detector.lacking
+
+    async def _take(self, audio: bytes, pace: AppendPace) -> None:
+        """Take what has been appended, at the client's pace or slower."""
+        if not audio:
+            return
+        step = SLICE_MS * self._format.bytes_per_ms
+        for start in range(0, len(audio), step):
+            if start:
+                # Other sessions go on while a file is worked through.
+                await asyncio.sleep(0)
+                await self._work.room()
+            await self._hear(audio[start : start + step])
+        audio_s = len(audio) / self._format.bytes_per_ms / 1000
+        self._log.heard(audio_s)
+        ahead_s = pace.take(audio_s, asyncio.get_running_loop().time())
+        if ahead_s:
+            # What the client goes on to send waits in its own socket.
+            await asyncio.sleep(ahead_s)
 
     def _refuse_binary(self) -> None:
         text = "Expected a text WebSocket message; binary frames are not supported."

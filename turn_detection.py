@@ -197,6 +197,11 @@ class TurnDetector:
         return self._windows.ready
 
     @property
+    def lacking(self) -> int:
+        """Bytes of audio without which there is nothing to score; 0 or less: none."""
+        return self._windows.lacking
+
+    @property
     def window(self) -> Window:
         """The window to score."""
         return self._windows.window()

@@ -66,35 +66,57 @@ class Windows:
         return len(self._pending) >= self._needed
 
     @property
+    def lacking(self) -> int:
+        """Bytes that the window lacks; 0 or less: it is whole."""
+        return self._needed - len(self._pending)
+
+    @property
     def silent(self) -> bool:
         """Whether the window is digital silence."""
         return self._pending.startswith(self._silence)
 
     def window(self) -> NDArray[np.float32]:
         """Return the window: 512 samples in [-1, 1]."""
-        count = self._needed // BYTES_PER_SAMPLE
-        samples = np.frombuffer(self._pending, dtype="<i2", count=count).astype(np.float32)
+        samples = np.frombuffer(self._pending, "<i2", count=self._needed // BYTES_PER_SAMPLE)
         if self._rate == SAMPLE_RATE:
-            return samples / np.float32(32768.0)
-        filters = _filters(self._rate)
-        step_bytes = _BLOCK * self._rate // SAMPLE_RATE * samples.itemsize
-        # A row per block, each with what the filter sees of its neighbours.
-        rows: NDArray[np.float32] = np.ndarray(
-            (WINDOW_SAMPLES // _BLOCK, len(filters)),
-            dtype=np.float32,
-            buffer=samples,
-            strides=(step_bytes, samples.itemsize),
-        )
-        # Always the same shapes: a sum is made in the same order whoever else is listened to.
-        window: NDArray[np.float32] = np.dot(rows, filters).reshape(-1)
-        return window
+            return samples.astype(np.float32) / np.float32(32768.0)
+        return _converter(self._rate).convert(samples)
 
     def step(self) -> None:
         """Go on behind the window."""
         del self._pending[: self._step_bytes]
 
 
+class _Converter:
+    """Makes windows of one rate. Not for several threads: it reuses its arrays."""
+
+    def __init__(self, rate: int) -> None:
+        self._filters = _filters(rate)
+        step = _BLOCK * rate // SAMPLE_RATE
+        length = len(self._filters)
+        blocks = WINDOW_SAMPLES // _BLOCK
+        self._samples = np.zeros((blocks - 1) * step + length + 1, np.int16)
+        # A row per block, each with what the filter sees of its neighbours.
+        number = self._samples.itemsize
+        self._overlapping: NDArray[np.int16] = np.ndarray(
+            (blocks, length), np.int16, self._samples, strides=(step * number, number)
+        )
+        self._rows = np.zeros((blocks, length), np.float32)
+
+    def convert(self, samples: NDArray[np.int16]) -> NDArray[np.float32]:
+        """Return the window of these samples: 512 at 16 kHz, in [-1, 1]."""
+        self._samples[: len(samples)] = samples
+        np.copyto(self._rows, self._overlapping)
+        # Always the same shapes: a sum is made in the same order whoever else is listened to.
+        window: NDArray[np.float32] = np.dot(self._rows, self._filters).reshape(-1)
+        return window
+
+
 @cache
+def _converter(rate: int) -> _Converter:
+    return _Converter(rate)
+
+
 def _filters(rate: int) -> NDArray[np.float32]:
     """Return the low-pass that makes a block of 16 kHz, a column per sample of it.
 

@@ -55,6 +55,7 @@ class Detector:
 
     waiting = True
     """There may always be more to decide."""
+    lacking = 0
 
     def __init__(self) -> None:
         self.speaking = False
