@@ -60,14 +60,21 @@ class VoiceScoring:
             detector, result = self._due.popleft()
             if not result.done():
                 rows.append((detector, result))
+        behind = False
         if rows:
             self._last_round = loop.time()
             self._served_last = rows[0][0] if len(rows) == 1 else None
-            self._score(rows)
-        # Other work goes on between two rounds.
-        self._round = loop.call_soon(self._run) if self._due else None
+            behind = self._score(rows)
+        if not self._due:
+            self._round = None
+        elif behind or len(self._due) >= MAX_ROWS:
+            # Other work goes on between two rounds.
+            self._round = loop.call_soon(self._run)
+        else:
+            self._round = loop.call_at(self._last_round + GATHER_S, self._run)
 
-    def _score(self, rows: list[tuple[TurnDetector, asyncio.Future[Decision | None]]]) -> None:
+    def _score(self, rows: list[tuple[TurnDetector, asyncio.Future[Decision | None]]]) -> bool:
+        """Score a window of each; return whether one of them has another: it is behind."""
         try:
             windows = [detector.window for detector, _ in rows]
             scores = score_together(self._model, [detector.stream for detector, _ in rows], windows)
@@ -75,10 +82,13 @@ class VoiceScoring:
         except Exception as error:
             for _, result in rows:
                 result.set_exception(error)
-            return
+            return False
+        behind = False
         for (detector, result), window, score in zip(rows, windows, scores, strict=True):
             decision = detector.scored(window, score) or detector.advance()
             if decision is None and detector.waiting:
                 self._due.append((detector, result))
+                behind = True
             else:
                 result.set_result(decision)
+        return behind
