@@ -51,7 +51,7 @@ class RunningServer:
 
     async def emptied(self) -> None:
         """Wait until no session is open: a client learns of the end a little before that."""
-        async with asyncio.timeout(20), plain_http() as http:
+        async with asyncio.timeout(45), plain_http() as http:
             while await self._active_sessions(http):
                 pass
 

@@ -1,0 +1,36 @@
+"""Whom a provider trusts: what this machine trusts, or the file that the environment names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from providers.certificates import trusted
+from tests.clients.tls import tls_front
+from tests.fake_openai import FakeOpenAI
+from tests.providers.test_openai_compatible import settings_for
+from tests.running_server import running, serving
+from tests.wire_client import client
+
+
+@pytest.fixture(autouse=True)
+def _read_anew() -> Iterator[None]:
+    trusted.cache_clear()
+    yield
+    trusted.cache_clear()
+
+
+@pytest.mark.parametrize(("named", "status"), [(True, "completed"), (False, "failed")])
+async def test_a_certificate_of_ones_own_is_trusted_when_it_is_named(
+    named: bool, status: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with serving(FakeOpenAI().app) as port, tls_front(port, tmp_path) as front:
+        if named:
+            monkeypatch.setenv("SSL_CERT_FILE", str(front.certificate))
+        settings = settings_for(f"https://127.0.0.1:{front.port}/v1", llm={"retries": 0})
+        async with running(settings) as server, client(server.url) as wire:
+            await wire.update(output_modalities=["text"])
+            await wire.say("Hi.")
+            assert (await wire.until("response.done"))["response"]["status"] == status
