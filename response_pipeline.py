@@ -31,19 +31,16 @@ from pipecat.services.tts_service import TTSService
 from pipecat.utils.errors import ErrorCategory
 from pipecat.utils.text.base_text_aggregator import Aggregation
 
-from audio_utils import BYTES_PER_SAMPLE, WIRE_RATE, Resampler
+from audio_utils import WIRE_RATE, Resampler
 from clauses import ClauseAggregator
 from frames import CompletionFrame, ToolCallFrame
-from generation import ClientRoom, PipelineSignals, ResponseRequest
+from generation import MAX_DELTA_BYTES, ClientRoom, PipelineSignals, ResponseRequest
 from pipeline_worker import RunningPipeline
 from provider_errors import provider_error
 from providers.base import Provider
 from time_stretch import TimeStretch
 from watchdog import Patience, Watchdog
 from whole_characters import WholeCharacters
-
-MAX_DELTA_BYTES = WIRE_RATE * BYTES_PER_SAMPLE * 2 // 5
-"""Longest audio delta: 400 ms, as the service sends (§E)."""
 
 _Service = TypeVar("_Service", LLMService, TTSService)
 

@@ -45,7 +45,7 @@ class ResponseRunner:
         if self._held is not None and self._held[0].answers(request):
             (held, pipeline), self._held = self._held, None
             self._running[request.response_id] = pipeline
-            held.release(self._signals, request.response_id)
+            await held.release(self._signals, request.response_id)
             return
         self.drop_held()
         try:

@@ -7,10 +7,13 @@ hears of it. It is used only if the request it was made for is, to the letter, t
 
 from __future__ import annotations
 
+import asyncio
+from collections import deque
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from generation import (
+    MAX_DELTA_BYTES,
     FinishReason,
     PipelineSignals,
     ProviderError,
@@ -19,6 +22,17 @@ from generation import (
 )
 
 _Report = Callable[[PipelineSignals, str], None]
+
+
+@dataclass(slots=True)
+class _Audio:
+    """A report of audio, which grows while it is kept: fewer and longer deltas cost less."""
+
+    pcm: bytes
+
+    def __call__(self, signals: PipelineSignals, response_id: str) -> None:
+        """Report it."""
+        signals.audio(response_id, self.pcm)
 
 
 class HeldResponse:
@@ -36,7 +50,7 @@ class HeldResponse:
         """
         self._request = request
         self._on_failure = on_failure
-        self._kept: list[_Report] = []
+        self._kept: deque[_Report] = deque()
         self._failed = False
         self._released: tuple[PipelineSignals, str] | None = None
 
@@ -45,12 +59,16 @@ class HeldResponse:
         own = replace(self._request, response_id=request.response_id)
         return own == request and not self._failed
 
-    def release(self, signals: PipelineSignals, response_id: str) -> None:
-        """Report all that has been made, and from now on what is made, as `response_id`."""
-        kept, self._kept = self._kept, []
+    async def release(self, signals: PipelineSignals, response_id: str) -> None:
+        """Report all that has been made, and from now on what is made, as `response_id`.
+
+        One thing after the other: the first is on its way, and others had their turn, before the
+        last is written.
+        """
+        while self._kept:
+            self._kept.popleft()(signals, response_id)
+            await asyncio.sleep(0)
         self._released = signals, response_id
-        for report in kept:
-            report(signals, response_id)
 
     def text(self, _response_id: str, delta: str) -> None:
         """The model wrote `delta`."""
@@ -72,7 +90,11 @@ class HeldResponse:
 
     def audio(self, _response_id: str, pcm: bytes) -> None:
         """The voice made audio."""
-        self._report(lambda signals, response_id: signals.audio(response_id, pcm))
+        last = self._kept[-1] if self._kept else None
+        if isinstance(last, _Audio) and len(last.pcm) + len(pcm) <= MAX_DELTA_BYTES:
+            last.pcm += pcm
+        else:
+            self._report(_Audio(pcm))
 
     def finished(self, _response_id: str, reason: FinishReason, usage: TokenUsage | None) -> None:
         """All of it has been made."""
