@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import json
 import os
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -90,7 +91,7 @@ def single_caller() -> list[Bar]:
 def many_callers(seconds: float, figures: str | None) -> list[Bar]:
     """Measure how many conversations one core carries."""
     print(f"\n{per_core.HEADER}", flush=True)
-    trials = per_core.ladder([25, 50, 75, 100, 125, 150], seconds)
+    trials = per_core.ladder([25, 50, 75, 90, 100, 110, 125], seconds)
     by_stage = per_core.with_server(lambda server: per_core.stages(server, per_core.BESIDE, 5.0))
     weight = per_core.with_server(per_core.megabytes_per_idle_session)
     opening = per_core.with_server(per_core.opening_ms)
@@ -113,6 +114,14 @@ def long_sessions() -> list[Bar]:
     return [Bar("60-minute session: a late turn / an early one", found["late / early"], 1.25, "×")]
 
 
+def state() -> str:
+    """Say how busy and how fast the machine is: what it measures means nothing without that."""
+    start = time.process_time()
+    sum(number * number for number in range(3_000_000))
+    loop_ms = 1000 * (time.process_time() - start)
+    return f"load {os.getloadavg()[0]:.1f}, {loop_ms:.0f} ms for a loop of plain Python"
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     """Measure everything."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.bars")
@@ -120,7 +129,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--seconds", type=float, default=12.0, help="of each trial with a crowd")
     parser.add_argument("--figures", metavar="FILE", help="save what benchmarks.plot draws")
     arguments = parser.parse_args(argv)
-    print(f"{DESCRIPTION}. Load of the machine before: {os.getloadavg()[0]:.1f}", flush=True)
+    print(f"{DESCRIPTION}.\nThe machine before: {state()}", flush=True)
     try:
         bars = spoken_turns(arguments.turns) + single_caller()
         bars += many_callers(arguments.seconds, arguments.figures) + long_sessions()
@@ -129,7 +138,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     print()
     for bar in bars:
         print(bar)
-    print(f"\nLoad of the machine behind: {os.getloadavg()[0]:.1f}")
+    print(f"\nThe machine behind: {state()}")
 
 
 if __name__ == "__main__":
