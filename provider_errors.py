@@ -41,7 +41,7 @@ _REMEDIES: Mapping[ErrorCategory, str] = {
     ErrorCategory.INVALID_REQUEST: "Check the model, voice and options.",
     ErrorCategory.RATE_LIMIT: "Try again later, or check the account's limits.",
     ErrorCategory.QUOTA: "Check the account's credit.",
-    ErrorCategory.CONNECTIVITY: "Check that it runs and that api_base is right.",
+    ErrorCategory.CONNECTIVITY: "Check the way to it, and {stage}.api_base if you set that.",
     ErrorCategory.SERVER: "The fault is on its side: try again later.",
 }
 _UNKNOWN = "The server's log with debug on says more."
@@ -64,7 +64,8 @@ def provider_error(
     category = error_category(frame)
     # Pipecat puts this before errors whose reason it has just been told.
     reason = " ".join(str(frame.error).split()).removeprefix("Unknown error occurred: ").rstrip(".")
-    remedy = provider.remedies.get(category) or _REMEDIES.get(category, _UNKNOWN)
+    usual = _REMEDIES.get(category, _UNKNOWN).format(stage=stage.lower())
+    remedy = provider.remedies.get(category) or usual
     code = _CODES.get(category, "provider_error")
     message = f"{stage} {provider.label} failed: {reason}. {remedy}"
     return ProviderError(provider.redacted(message), code, stage=stage)
