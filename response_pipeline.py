@@ -6,7 +6,6 @@ nothing else. It reports to the session by response id; the session drops what c
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar, cast
 
@@ -293,8 +292,3 @@ class ResponsePipeline:
             self._report.failed(stage, frame)
 
         stage.service.add_event_handler("on_error", on_error)
-
-
-async def stop_all(pipelines: list[ResponsePipeline]) -> None:
-    """Stop several pipelines at once."""
-    await asyncio.gather(*(pipeline.stop() for pipeline in pipelines))

@@ -196,7 +196,8 @@ class Caller(asyncio.Protocol):
                 encoded = len(payload) - payload.index(b'"delta":"') - len(b'"delta":""}')
                 last.take_audio(now, encoded * 3 / 4 / BYTES_PER_SAMPLE / WIRE_RATE)
         elif kind == b"input_audio_buffer.speech_stopped":
-            chunk = json.loads(payload)["audio_end_ms"] // CHUNK_MS - 1
+            # The chunk that the silence ends in, or with.
+            chunk = -(-json.loads(payload)["audio_end_ms"] // CHUNK_MS) - 1
             if chunk < len(self.sent):
                 self.answers.append(Answer(self.sent[chunk], now))
         elif kind == b"response.done":
