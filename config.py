@@ -38,6 +38,8 @@ MIN_KEY_LENGTH = 16
 MIN_SECRET_LENGTH = 6
 """Shorter ones may stand in any word, and protect nothing."""
 API_KEYS_VARIABLE = "REALTIME_API_KEYS"
+VARIABLES = frozenset({API_KEYS_VARIABLE, "REALTIME_CONFIG", "REALTIME_PROFILE"})
+"""Those that belong to no group."""
 """Short for `REALTIME_SERVER__API_KEYS`."""
 
 VENDOR_KEYS = {
@@ -118,7 +120,15 @@ class ServerConfig(_Group):
         """A key that can be guessed keeps nobody out."""
         if any(len(key.get_secret_value()) < MIN_KEY_LENGTH for key in keys):
             raise ValueError(f"every API key must have at least {MIN_KEY_LENGTH} characters")
+        if any(key.get_secret_value().startswith("ek_") for key in keys):
+            raise ValueError("no API key may begin with 'ek_': client secrets do")
         return keys
+
+    @field_validator("allowed_origins")
+    @classmethod
+    def _bare(cls, origins: list[str]) -> list[str]:
+        """Browsers name an origin without a slash behind it."""
+        return [origin.rstrip("/") for origin in origins]
 
 
 class LimitsConfig(_Group):
@@ -149,9 +159,9 @@ class LimitsConfig(_Group):
     """Seconds of audio that a client may append at once, say as a file."""
     append_speed: float = Field(4, ge=1)
     """How many times faster than real time it may append after that; it is slowed, not refused."""
-    ping_interval_s: float = Field(20, gt=0)
+    ping_interval_s: float = Field(20, gt=0, allow_inf_nan=False)
     """Seconds between the pings that show whether a silent client is still there."""
-    ping_timeout_s: float = Field(20, gt=0)
+    ping_timeout_s: float = Field(20, gt=0, allow_inf_nan=False)
     """Seconds after a ping without a sign of life that end the session."""
 
 
@@ -332,7 +342,7 @@ def load_settings(
                 sources.append(_checked(_ProfileSource(settings_cls, profile_file)))
             return tuple(sources)
 
-    _refuse_unknown_groups()
+    _refuse_unknown_variables()
     short = os.environ.get(API_KEYS_VARIABLE) or dotenv_values(".env").get(API_KEYS_VARIABLE)
     if short and not (overrides.get("server") or {}).get("api_keys"):
         overrides["server"] = {**(overrides.get("server") or {}), "api_keys": short}
@@ -399,15 +409,23 @@ def _checked(source: TomlConfigSettingsSource) -> TomlConfigSettingsSource:
     return source
 
 
-def _refuse_unknown_groups() -> None:
-    """Refuse a variable whose group is misspelled; pydantic would ignore it."""
-    for name in os.environ:
+def _refuse_unknown_variables() -> None:
+    """Refuse a variable that is misspelled; pydantic would ignore it, and keys would not count."""
+    for name in [*os.environ, *dotenv_values(".env")]:
         group, nested, _ = name.removeprefix("REALTIME_").partition("__")
-        if name.startswith("REALTIME_") and nested and group.lower() not in Settings.model_fields:
+        if not name.startswith("REALTIME_") or name in VARIABLES:
+            continue
+        if group.lower() in Settings.model_fields:
+            continue
+        if not nested:
             raise ConfigError(
-                f"Bad setting {name}: there is no group {group.lower()}; the groups are "
-                f"{', '.join(Settings.model_fields)}. Look at config.py."
+                f"Bad setting {name}: there is no such variable. Those without a group are "
+                f"{', '.join(sorted(VARIABLES))}; all others are REALTIME_<GROUP>__<SETTING>."
             )
+        raise ConfigError(
+            f"Bad setting {name}: there is no group {group.lower()}; the groups are "
+            f"{', '.join(Settings.model_fields)}. Look at config.py."
+        )
 
 
 def _explain(error: ValidationError) -> str:

@@ -102,11 +102,11 @@ class Connections:
             translates: Whether it came by the path of translation sessions (§B.14).
         """
         if not self._lifecycle.ready:
-            self._metrics.refused.labels(f"server_{self._lifecycle.state}").inc()
+            self._note(f"server_{self._lifecycle.state}", websocket)
             await websocket.send_denial_response(not_ready(self._lifecycle))
             return
         if not self._access.admits_origin(websocket.headers.get("origin")):
-            self._metrics.refused.labels("origin_not_allowed").inc()
+            self._note("origin_not_allowed", websocket)
             await websocket.send_denial_response(origin_refused())
             return
         offered = websocket.scope.get("subprotocols", [])
@@ -136,7 +136,7 @@ class Connections:
         except Refused as refusal:
             refused = refusal
         if refused is not None and refused.http_status is not None:
-            self._note(refused, websocket)
+            self._note(_code(refused), websocket)
             body = error_body(refused.error)
             await websocket.send_denial_response(JSONResponse(body, refused.http_status))
             return
@@ -144,7 +144,7 @@ class Connections:
         # Only now: while others were being accepted, the last place may have been taken.
         refused = refused or self._full(grant.holder)
         if refused is not None:
-            self._note(refused, websocket)
+            self._note(_code(refused), websocket)
             with suppress(ClientGone):
                 await wire.send(serialize(error_event(refused.error)))
             await wire.close(refused.close_code, refused.close_reason)
@@ -154,9 +154,8 @@ class Connections:
         dialect = BetaDialect(asked.kind) if asked.beta else GADialect(asked.kind)
         await self._run(config, dialect, wire, log, grant.holder)
 
-    def _note(self, refused: Refused, websocket: WebSocket) -> None:
+    def _note(self, code: str, websocket: WebSocket) -> None:
         """Count and log a client that gets no session, so that its operator finds out why."""
-        code = refused.error.code or ("missing_key" if refused.close_code == 3000 else "invalid")
         self._metrics.refused.labels(code).inc()
         logger.bind(event="connection.refused", code=code, client=_address(websocket)).info(
             f"{_address(websocket)} was refused: {code}"
@@ -232,6 +231,10 @@ class Connections:
 def _address(websocket: WebSocket) -> str:
     client = websocket.client
     return f"{client.host}:{client.port}" if client else "an unknown client"
+
+
+def _code(refused: Refused) -> str:
+    return refused.error.code or ("missing_key" if refused.close_code == 3000 else "invalid")
 
 
 def _patch(minted: dict[str, Any], asked: Handshake) -> Patch:

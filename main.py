@@ -25,7 +25,7 @@ try:
     logger.disable("pipecat")
 
     import garbage
-    from access import Access, AccessDenied, check_exposure
+    from access import Access, AccessDenied, ExposureGuard, check_exposure
     from check import check, table
     from client_secrets import ClientSecrets
     from config import PRODUCT_NAME, ConfigError, Settings, load_settings, profile_names
@@ -42,7 +42,7 @@ try:
     from shared_counts import counting_together, forget_process
     from tracing import TurnTracer
     from websocket_protocol import server_config
-    from workers import run_workers
+    from workers import end_with_parent, run_workers
 except ModuleNotFoundError as missing:
     raise SystemExit(
         f"The library '{missing.name}' is missing: run `make run`, or "
@@ -129,6 +129,7 @@ def create_app(
         allow_methods=["GET", "POST"],
         allow_headers=["authorization", "content-type", "api-key", "openai-beta"],
     )
+    app.add_middleware(ExposureGuard, server=settings.server)
     return app
 
 
@@ -270,6 +271,7 @@ def serve(
 
 def work(ready: Connection, settings: Settings, listener: socket.socket) -> None:
     """Serve as one of several workers (`workers.py`)."""
+    end_with_parent()
     configure_logging(settings.server)
     try:
         raise SystemExit(serve(settings, listener, ready.send, [signal.SIGTERM]))

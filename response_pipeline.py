@@ -272,6 +272,7 @@ class ResponsePipeline:
         if tts is not None:
             stages += [tts.service, AudioOutput(report)]
             self._watch(tts)
+            self._hold_back(tts.service)
         self._running = RunningPipeline(Pipeline(stages), f"response {request.response_id}")
         self._context = llm_context(request)
 
@@ -284,6 +285,16 @@ class ResponsePipeline:
         """Stop, wherever it is, and release everything."""
         self._report.unwatched()
         await self._running.stop()
+
+    def _hold_back(self, service: TTSService) -> None:
+        # Pipecat queues what a voice makes, all of it: a slow reader would have it in the memory.
+        queue = service.append_to_audio_context
+
+        async def when_there_is_room(context_id: str | None, frame: Any) -> None:
+            await self._report.room()
+            await queue(context_id, frame)
+
+        service.append_to_audio_context = when_there_is_room  # type: ignore[method-assign]
 
     def _watch(self, stage: Stage[Any]) -> None:
         # Called before the error frame travels, so a failure is known before the frame that

@@ -160,6 +160,18 @@ class RealtimeWebSocket(WebSocketsSansIOProtocol):
             send = self.conn.send_continuation
             await asyncio.sleep(0)
 
+    async def run_asgi(self) -> None:
+        """Let the application serve the connection; a refusal that is out completes its part."""
+        app = self.app
+
+        async def served(scope: Any, receive: Any, send: Any) -> None:
+            await app(scope, receive, send)
+            # uvicorn complains of a missing handshake, also where it has sent a refusal instead.
+            self.handshake_complete = self.handshake_complete or self.close_sent
+
+        self.app = served
+        await super().run_asgi()
+
     def on_task_complete(self, task: asyncio.Task[None]) -> None:
         """The application is through with this connection."""
         super().on_task_complete(task)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -102,6 +103,18 @@ def _end(workers: list[_Worker]) -> None:
             worker.process.join()
     except _Told:
         _end(workers)
+
+
+def end_with_parent() -> None:
+    """In a worker: end when the process that started it does, even if that was killed."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        parent.join()
+        signal.raise_signal(signal.SIGTERM)
+
+    threading.Thread(target=watch, name="parent", daemon=True).start()
 
 
 def _start(work: Work, arguments: tuple[Any, ...]) -> _Worker:

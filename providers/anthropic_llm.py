@@ -26,6 +26,7 @@ from config import LLMConfig
 from generation import FinishReason, ResponseRequest, TokenUsage
 from protocol import new_id
 from providers.base import LLMProvider, ProviderSetupError
+from providers.bounded_reply import bounded
 from providers.certificates import trusted
 from providers.options import Options, parse_options, required_key
 from providers.refusals import do_not_wait
@@ -105,7 +106,7 @@ class AnthropicLLM(LLMProvider):
             max_retries=config.retries,
             timeout=Timeout(config.timeout_s, connect=config.connect_timeout_s),
             http_client=DefaultAsyncHttpxClient(
-                verify=trusted(), event_hooks={"response": [do_not_wait]}
+                verify=trusted(), event_hooks={"response": [do_not_wait, bounded("llm")]}
             ),
         )
         self.address = str(self._client.base_url)
