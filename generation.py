@@ -54,6 +54,13 @@ class ProviderError:
     type: str = "server_error"
     stage: Literal["STT", "LLM", "TTS"] | None = None
     """None: no provider is to blame."""
+    words: str = ""
+    """What of the message are the provider's own words: it may quote what it was sent."""
+
+    @property
+    def for_log(self) -> str:
+        """The message without the provider's words."""
+        return self.message.replace(self.words, "…") if self.words else self.message
 
 
 @dataclass(frozen=True, slots=True)

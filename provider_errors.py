@@ -67,8 +67,10 @@ def provider_error(
     usual = _REMEDIES.get(category, _UNKNOWN).format(stage=stage.lower())
     remedy = provider.remedies.get(category) or usual
     code = _CODES.get(category, "provider_error")
-    message = f"{stage} {provider.label} failed: {reason}. {remedy}"
-    return ProviderError(provider.redacted(message), code, stage=stage)
+    message = provider.redacted(f"{stage} {provider.label} failed: {reason}. {remedy}")
+    # That nothing was reached, nobody on the other side has put into words.
+    words = "" if category is ErrorCategory.CONNECTIVITY else provider.redacted(reason)
+    return ProviderError(message, code, stage=stage, words=words)
 
 
 def error_category(frame: ErrorFrame) -> ErrorCategory:

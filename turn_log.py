@@ -56,6 +56,8 @@ class TurnLog:
         self._answers: dict[str, _Answer] = {}
         self._turns_taken = 0
         self._responses = 0
+        self._failure: ProviderError | None = None
+        """The last one: the client is told of it in an event that does not say what is whose."""
         self._speculated = 0
         self._discarded = 0
         self._tracing: object = None
@@ -111,6 +113,8 @@ class TurnLog:
 
     def failed(self, error: ProviderError) -> None:
         """A provider failed, whether or not the client will hear of it."""
+        logger.debug(f"{self._session_id}: {error.message}")
+        self._failure = error
         self._metrics.provider_errors.labels(error.stage or "none", error.code).inc()
 
     def not_transcribed(self, item_id: str, error: ProviderError) -> None:
@@ -123,7 +127,7 @@ class TurnLog:
                 session_id=self._session_id,
                 item_id=item_id,
                 error_code=error.code,
-            ).warning(f"{self._session_id} {item_id} was not transcribed: {error.message}")
+            ).warning(f"{self._session_id} {item_id} was not transcribed: {error.for_log}")
 
     def speculated(self) -> None:
         """An answer was begun before the turn was over."""
@@ -195,7 +199,10 @@ class TurnLog:
             stages={stage: moments[stage] - answer.start for stage in STAGES if stage in moments},
             error_code=error["code"] if error else None,
         )
-        self._report(record, error["message"] if error else None)
+        reason = error["message"] if error else None
+        if self._failure is not None and self._failure.message == reason:
+            reason = self._failure.for_log
+        self._report(record, reason)
 
     def _turn_over(self, item_id: str, outcome: str, error: ProviderError | None = None) -> None:
         """A turn is over that no response answers; nothing happens for any other item."""
@@ -212,7 +219,7 @@ class TurnLog:
             stages={"transcript": seconds} if outcome == "transcribed" else {},
             error_code=error.code if error else None,
         )
-        self._report(record, error.message if error else None)
+        self._report(record, error.for_log if error else None)
 
     def _report(self, record: TurnRecord, reason: str | None) -> None:
         self._metrics.turn_over(record)

@@ -41,12 +41,15 @@ async def test_a_session_and_its_response_are_a_line_each_without_words(lines):
     assert not [line for line in lines if "secret" in line or "Certainly" in line]
 
 
-async def test_a_failure_is_logged_with_its_reason(lines):
+async def test_a_failure_is_logged_with_its_remedy_but_not_in_the_words_of_the_provider(lines):
     settings = scripted_settings(llm={"fail": "start"})
     async with running(settings) as server, client(server.url) as wire:
         await wire.say("hi")
         await wire.until("response.done")
-    assert [line for line in lines if "failed" in line and "the script says so" in line]
+        message = wire.events[-1]["response"]["status_details"]["error"]["message"]
+    assert "LLM scripted failed: the script says so. " in message
+    (line,) = (line for line in lines if "failed" in line and "resp_" in line)
+    assert message.replace("the script says so", "…") in line
 
 
 async def test_tracing_names_the_session_in_the_log(lines):
@@ -126,7 +129,8 @@ async def test_a_turn_that_cannot_be_transcribed_has_one_line_with_the_reason(tu
     (line,) = turns
     assert (line["event"], line["item_id"], line["outcome"]) == ("turn", item_id, "failed")
     assert line["error_code"] == "provider_error"
-    assert [text for text in lines if item_id in text and "the script says so" in text]
+    assert [text for text in lines if item_id in text and "STT scripted failed: …" in text]
+    assert not [text for text in lines if item_id in text and "the script says so" in text]
 
 
 async def test_an_answer_to_a_turn_that_cannot_be_transcribed_is_its_line(turns):
