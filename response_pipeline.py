@@ -6,6 +6,7 @@ nothing else. It reports to the session by response id; the session drops what c
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar, cast
 
@@ -41,6 +42,9 @@ from time_stretch import TimeStretch
 from watchdog import Patience, Watchdog
 from whole_characters import WholeCharacters
 
+MAX_UNHEARD_BYTES = 2 * 1024 * 1024
+"""Some 40 s of speech that a voice may be ahead of what is on its way to the client."""
+
 _Service = TypeVar("_Service", LLMService, TTSService)
 
 
@@ -52,6 +56,28 @@ class Stage(Generic[_Service]):
     service: _Service
     provider: Provider
     patience: Patience
+
+
+class _Backlog:
+    """Audio between the voice and the client's outbox, with a bound: the voice waits for it."""
+
+    def __init__(self) -> None:
+        self._bytes = 0
+        self._room = asyncio.Event()
+        self._room.set()
+
+    async def put(self, length: int) -> None:
+        """Wait until there is room, and count so many bytes."""
+        await self._room.wait()
+        self._bytes += length
+        if self._bytes > MAX_UNHEARD_BYTES:
+            self._room.clear()
+
+    def take(self, length: int) -> None:
+        """So many bytes have arrived."""
+        self._bytes -= length
+        if self._bytes <= MAX_UNHEARD_BYTES:
+            self._room.set()
 
 
 class _Report:
@@ -74,6 +100,7 @@ class _Report:
         self._llm_watch = Watchdog(lambda limit_s: self._silent(llm, limit_s))
         self._tts_watch = Watchdog(lambda limit_s: self._silent(tts or llm, limit_s))
         self._llm_ended = False
+        self.unheard = _Backlog()
 
     async def room(self) -> None:
         """Wait until the client has read enough; no provider is to blame for that."""
@@ -196,6 +223,7 @@ class AudioOutput(FrameProcessor):
         if isinstance(frame, TTSAudioRawFrame):
             self._report.voice_moved()
             await self._audio(frame)
+            self._report.unheard.take(len(frame.audio))
         elif isinstance(frame, AggregatedTextFrame) and not isinstance(frame, TTSTextFrame):
             self._report.signals.speaking(self._report.request.response_id, frame.text)
         elif isinstance(frame, LLMFullResponseEndFrame):
@@ -291,7 +319,8 @@ class ResponsePipeline:
         queue = service.append_to_audio_context
 
         async def when_there_is_room(context_id: str | None, frame: Any) -> None:
-            await self._report.room()
+            if isinstance(frame, TTSAudioRawFrame):
+                await self._report.unheard.put(len(frame.audio))
             await queue(context_id, frame)
 
         service.append_to_audio_context = when_there_is_room  # type: ignore[method-assign]

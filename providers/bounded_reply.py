@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
 
+import httpx
 import httpx2
 
 MIB = 1024 * 1024
@@ -11,8 +13,14 @@ MAX_REPLY_BYTES = {"stt": 16 * MIB, "llm": 64 * MIB, "tts": 512 * MIB}
 """Longest reply to one request: far beyond any turn. Speech is taken as fast as it is heard."""
 
 
-class _Bounded(httpx2.AsyncByteStream):
-    def __init__(self, stream: httpx2.AsyncByteStream, limit: int) -> None:
+class ReplyTooLong(Exception):
+    """A service sends more than any turn can need."""
+
+
+class _Bounded(httpx.AsyncByteStream, httpx2.AsyncByteStream):
+    """A reply's body, for either library: the vendors' clients are not agreed on one."""
+
+    def __init__(self, stream: Any, limit: int) -> None:
         self._stream = stream
         self._limit = limit
 
@@ -21,21 +29,17 @@ class _Bounded(httpx2.AsyncByteStream):
         async for piece in self._stream:
             taken += len(piece)
             if taken > self._limit:
-                raise httpx2.RemoteProtocolError(
-                    f"the reply is longer than {self._limit // MIB} MiB"
-                )
+                raise ReplyTooLong(f"the reply is longer than {self._limit // MIB} MiB")
             yield piece
 
     async def aclose(self) -> None:
         await self._stream.aclose()
 
 
-def bounded(kind: str) -> Callable[[httpx2.Response], Awaitable[None]]:
+def bounded(kind: str) -> Callable[[Any], Awaitable[None]]:
     """Return a response hook that ends too long replies to a stage: `stt`, `llm` or `tts`."""
-    limit = MAX_REPLY_BYTES[kind]
 
-    async def bound(response: httpx2.Response) -> None:
-        assert isinstance(response.stream, httpx2.AsyncByteStream)
-        response.stream = _Bounded(response.stream, limit)
+    async def bound(response: httpx.Response | httpx2.Response) -> None:
+        response.stream = _Bounded(response.stream, MAX_REPLY_BYTES[kind])
 
     return bound

@@ -23,6 +23,7 @@ from pipecat.utils.errors import ErrorCategory
 from config import LLMConfig
 from generation import FinishReason, ResponseRequest
 from providers.base import LLMProvider
+from providers.bounded_reply import bounded
 from providers.certificates import trusted
 from providers.options import Options, parse_options, required_key
 from providers.stock_llm import NotUnderstood, StreamError, TellingLLMService
@@ -82,6 +83,7 @@ class GoogleLLM(LLMProvider):
         self._http = _PatientClient(
             verify=trusted(),
             timeout=httpx.Timeout(config.timeout_s, connect=config.connect_timeout_s),
+            event_hooks={"response": [bounded("llm")]},
         )
         self._client = genai.Client(
             vertexai=False,

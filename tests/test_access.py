@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import httpx
 import pytest
 from loguru import logger
 from websockets.asyncio.client import connect
@@ -25,6 +26,14 @@ from tests.wire_client import client, speech
 KEY = "a-key-of-the-operator"
 OTHER = "another-key-of-theirs"
 WRONG = "a-key-nobody-has-given"
+
+
+@pytest.fixture
+def lines() -> Iterator[list[str]]:
+    found: list[str] = []
+    sink = logger.add(lambda message: found.append(message.record["message"]), level="INFO")
+    yield found
+    logger.remove(sink)
 
 
 @asynccontextmanager
@@ -88,7 +97,7 @@ def endpoints() -> list[tuple[str, str]]:
 
 
 async def test_every_endpoint_but_health_needs_a_key():
-    guarded_ones = [found for found in endpoints() if found != ("GET", "/health")]
+    guarded_ones = [found for found in endpoints() if found[1] != "/health"]
     assert {("GET", "/metrics"), ("POST", "/v1/realtime/client_secrets")} <= {*guarded_ones}
     async with guarded() as server, plain_http(base_url=server.http) as http:
         for method, path in guarded_ones:
@@ -174,6 +183,50 @@ def test_the_command_line_refuses_to_serve_other_machines_without_keys(monkeypat
         main(["--host", "0.0.0.0", "--port", "0"])
 
 
+@pytest.mark.parametrize(
+    ("server", "came_to", "served"),
+    [
+        ({}, "127.0.0.1", True),
+        ({}, "192.168.1.5", False),
+        ({"insecure": True}, "192.168.1.5", True),
+        ({"api_keys": [KEY]}, "192.168.1.5", True),
+    ],
+)
+async def test_however_it_is_served_networks_are_refused_without_keys(
+    server, came_to, served, lines
+):
+    """As by `uvicorn main:app --host 0.0.0.0`, which asks nobody."""
+    app = create_app(load_settings(**SCRIPTED, server=server))
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url=f"http://{came_to}:8000") as http:
+        answer = await http.get("/health")
+    assert (answer.status_code != 403) == served
+    assert ("REALTIME_API_KEYS" in answer.text) == (not served)
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def receive() -> Any:
+        return {"type": "websocket.connect"}
+
+    scope = {
+        "type": "websocket",
+        "path": "/v1/realtime",
+        "raw_path": b"/v1/realtime",
+        "query_string": b"model=m",
+        "headers": [],
+        "server": (came_to, 8000),
+        "client": ("192.168.1.7", 5000),
+        "subprotocols": [],
+        "extensions": {"websocket.http.response": {}},
+    }
+    await app(scope, receive, send)
+    # Nothing has been started: who may ask is told so.
+    assert sent[0]["status"] == (503 if served else 403)
+    assert any("REALTIME_API_KEYS" in line for line in lines) == (not served)
+
+
 @pytest.mark.parametrize("host", ["127.0.0.2", "::1", "localhost"])
 def test_what_is_loopback(host):
     assert is_loopback(host)
@@ -240,3 +293,27 @@ async def test_no_key_no_token_and_no_audio_reaches_the_log(verbose_log):
     audio += [event["delta"] for event in wire.of("response.output_audio.delta")]
     for secret in (KEY, OTHER, WRONG, token, *(piece[400:440] for piece in audio)):
         assert secret not in log
+
+
+def test_a_key_must_not_look_like_a_client_secret(monkeypatch):
+    monkeypatch.setenv("REALTIME_API_KEYS", "ek_sixteen_characters")
+    with pytest.raises(ConfigError, match="ek_"):
+        load_settings()
+
+
+async def test_an_origin_may_be_written_with_a_slash_behind_it():
+    origins = ["https://app.example.com/"]
+    async with (
+        guarded(allowed_origins=origins, api_keys=[]) as server,
+        connect(server.url, origin=Origin("https://app.example.com")),
+    ):
+        pass
+
+
+async def test_whoever_is_refused_before_the_upgrade_has_a_line_and_no_error(lines):
+    async with guarded() as server:
+        with pytest.raises(InvalidStatus):
+            await connect(server.url, origin=Origin("https://elsewhere.example.com"))
+        await server.emptied()
+    assert [line for line in lines if "was refused: origin_not_allowed" in line]
+    assert not [line for line in lines if "handshake" in line]

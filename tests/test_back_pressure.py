@@ -7,7 +7,7 @@ import contextlib
 import json
 import os
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -16,6 +16,8 @@ from typing import Any
 import httpx
 import pytest
 from loguru import logger
+from pipecat.frames.frames import Frame as PipelineFrame
+from pipecat.frames.frames import TTSAudioRawFrame
 from websockets.client import ClientProtocol
 from websockets.frames import Frame, Opcode
 from websockets.uri import parse_uri
@@ -23,6 +25,7 @@ from websockets.uri import parse_uri
 import outbox
 import websocket_protocol
 from outbox import HIGH_WATER_BYTES
+from providers.scripted import _ScriptedTTSService
 from tests.running_server import RunningServer, plain_http, running, scripted_settings
 from tests.session_driver import encoded
 from tests.test_metrics import counted
@@ -125,6 +128,31 @@ async def test_nothing_more_is_made_for_a_client_that_does_not_read():
                 unchanged = unchanged + 1 if made == before else 0
                 # All of it would be 75 MiB; this is what the way to the client can hold.
                 assert made < HIGH_WATER_BYTES + KERNEL_BYTES
+
+
+async def test_the_voice_waits_for_a_client_that_does_not_read(monkeypatch):
+    spoken = 0
+    speak = _ScriptedTTSService.run_tts
+
+    async def counting(
+        service: _ScriptedTTSService, text: str, context_id: str
+    ) -> AsyncGenerator[PipelineFrame | None, None]:
+        nonlocal spoken
+        async for made in speak(service, text, context_id):
+            spoken += len(made.audio) if isinstance(made, TTSAudioRawFrame) else 0
+            yield made
+
+    monkeypatch.setattr(_ScriptedTTSService, "run_tts", counting)
+    async with running(talkative()) as server, deaf(server) as wire:
+        await ask(wire, server)
+        async with asyncio.timeout(60), plain_http() as http:
+            before, unchanged = 0, 0
+            while unchanged < 30:
+                await sent_bytes(server, http)
+                unchanged = unchanged + 1 if spoken == before else 0
+                before = spoken
+                # Base64 is a third longer. A little is between the voice and the client.
+                assert spoken < (HIGH_WATER_BYTES + KERNEL_BYTES) * 3 / 4 + 4 * MIB
 
 
 async def test_a_client_that_stops_reading_is_given_up_and_cut_off(impatient, lines):

@@ -232,6 +232,18 @@ def test_an_unknown_name_is_refused_wherever_it_stands(
     assert "no setting of that name" in message
 
 
+@pytest.mark.parametrize("name", ["REALTIME_API_KEY", "REALTIME_SERVR__API_KEYS"])
+@pytest.mark.parametrize("in_file", [False, True])
+def test_a_misspelled_variable_is_refused_or_its_keys_would_not_count(
+    name: str, here: Path, monkeypatch: pytest.MonkeyPatch, in_file: bool
+) -> None:
+    if in_file:
+        dotenv(here, f"{name}=x")
+    else:
+        monkeypatch.setenv(name, "x")
+    assert name in problem(None)
+
+
 def test_an_unknown_table_is_refused(here: Path) -> None:
     assert "lmm" in problem(toml(here, '[lmm]\nmodel = "x"\n'))
 

@@ -214,6 +214,16 @@ async def alone(worker: int, others: list[int]) -> AsyncIterator[None]:
 
 
 @needs_proc
+async def test_workers_end_with_a_parent_that_is_killed() -> None:
+    async with two_workers() as (_address, process):
+        serving = workers(process.pid)
+        process.kill()
+        async with asyncio.timeout(30):
+            while any(worker in processes(process.pid) for worker in serving):
+                await asyncio.sleep(0.05)
+
+
+@needs_proc
 async def test_whichever_worker_is_asked_answers_for_all_and_not_for_the_dead() -> None:
     async with two_workers() as (address, process), AsyncExitStack() as stack:
         serving = workers(process.pid)
