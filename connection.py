@@ -30,6 +30,8 @@ from tracing import Tracer
 from transport import ClientGone, RealtimeTransport
 from turn_log import TurnLog
 
+_LEFT = {1000, 1001, 1005, 1006}
+"""Codes with which clients leave, or are gone without a word."""
 CLOSING_S = 5
 """Time that clients have to take what is left for them, beyond the grace period."""
 
@@ -211,6 +213,7 @@ class Connections:
         reason = "the server failed"
         try:
             reason = await transport.run(wire)
+            reason = wire.cut_off_for or reason
         # A mistake of ours must neither look like a network failure nor go unnoticed (§D.7).
         except Exception:
             logger.exception(f"{session_id} failed")
@@ -248,11 +251,16 @@ class _WebSocketWire:
 
     def __init__(self, websocket: WebSocket) -> None:
         self._websocket = websocket
+        self.cut_off_for: str | None = None
+        """Why the connection ended, where the client did not just leave."""
 
     async def messages(self) -> AsyncIterator[str | bytes]:
         while True:
             message = await self._websocket.receive()
             if message["type"] == "websocket.disconnect":
+                code, reason = message.get("code"), message.get("reason")
+                if code not in _LEFT:
+                    self.cut_off_for = f"cut off with {code}" + (f": {reason}" if reason else "")
                 return
             text = message.get("text")
             yield text if text is not None else message["bytes"]

@@ -134,6 +134,8 @@ class RealtimeWebSocket(WebSocketsSansIOProtocol):
             self.pong_timer = self.loop.call_later(self.ping_timeout, self.keepalive_timeout)
             return
         super().keepalive_timeout()
+        reason = "keepalive ping timeout"
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": 1011, "reason": reason})
         self._cut_soon()
 
     async def send(self, message: Any) -> None:

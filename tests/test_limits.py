@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from loguru import logger
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, ConnectionClosedError
 
@@ -102,7 +104,15 @@ async def test_fifteen_mib_of_audio_fit_into_one_append_and_no_byte_more():
         assert "15 MiB" in error["error"]["message"]
 
 
-async def test_a_message_that_is_too_large_closes_the_connection_and_says_so():
+@pytest.fixture
+def lines() -> Iterator[list[str]]:
+    found: list[str] = []
+    sink = logger.add(lambda message: found.append(message.record["message"]), level="INFO")
+    yield found
+    logger.remove(sink)
+
+
+async def test_a_message_that_is_too_large_closes_the_connection_and_says_so(lines):
     async with running(scripted_settings(limits={"message_mib": 1})) as server:
         async with client(server.url) as wire:
             with pytest.raises(ConnectionClosedError) as closed:
@@ -112,6 +122,7 @@ async def test_a_message_that_is_too_large_closes_the_connection_and_says_so():
             assert closed.value.rcvd is not None
             assert closed.value.rcvd.code == 1009
         await server.emptied()
+    assert [line for line in lines if "closed after" in line and "cut off with 1009: " in line]
 
 
 async def test_a_message_in_countless_fragments_closes_the_connection(monkeypatch):
@@ -265,7 +276,7 @@ async def test_a_client_that_is_too_fast_is_slowed_and_loses_nothing():
 # --- clients that have gone ---
 
 
-async def test_a_client_that_answers_no_ping_is_given_up():
+async def test_a_client_that_answers_no_ping_is_given_up(lines):
     limits = {"ping_interval_s": 0.05, "ping_timeout_s": 0.05}
     async with running(scripted_settings(limits=limits)) as server:
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
@@ -281,3 +292,4 @@ async def test_a_client_that_answers_no_ping_is_given_up():
         assert b"keepalive ping timeout" in said
         writer.close()
         await server.emptied()
+    assert [line for line in lines if "keepalive ping timeout" in line]
