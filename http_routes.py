@@ -80,7 +80,8 @@ def health_route(lifecycle: Lifecycle, active_sessions: Callable[[], int]) -> AP
     """
     router = APIRouter()
 
-    @router.api_route("/health", methods=["GET", "HEAD"])
+    @router.get("/health")
+    @router.head("/health", include_in_schema=False)
     async def health() -> JSONResponse:
         body = {"status": lifecycle.state, "active_sessions": active_sessions()}
         return JSONResponse(body, 200 if lifecycle.ready else 503)
