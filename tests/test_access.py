@@ -28,14 +28,6 @@ OTHER = "another-key-of-theirs"
 WRONG = "a-key-nobody-has-given"
 
 
-@pytest.fixture
-def lines() -> Iterator[list[str]]:
-    found: list[str] = []
-    sink = logger.add(lambda message: found.append(message.record["message"]), level="INFO")
-    yield found
-    logger.remove(sink)
-
-
 @asynccontextmanager
 async def guarded(**server: Any) -> AsyncIterator[RunningServer]:
     groups = {**SCRIPTED, "server": {"api_keys": [KEY, OTHER], **server}}

@@ -7,7 +7,7 @@ import contextlib
 import json
 import os
 import socket
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -15,7 +15,6 @@ from typing import Any
 
 import httpx
 import pytest
-from loguru import logger
 from pipecat.frames.frames import Frame as PipelineFrame
 from pipecat.frames.frames import TTSAudioRawFrame
 from websockets.client import ClientProtocol
@@ -43,14 +42,6 @@ ENDLESS = "Go on. " * 60
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outbox, "STALL_TIMEOUT_S", 0.3)
     monkeypatch.setattr(websocket_protocol, "CUT_AFTER_S", 0.3)
-
-
-@pytest.fixture
-def lines() -> Iterator[list[str]]:
-    found: list[str] = []
-    sink = logger.add(lambda message: found.append(message.record["message"]), level="INFO")
-    yield found
-    logger.remove(sink)
 
 
 class Deaf:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from loguru import logger
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, ConnectionClosedError
 
@@ -102,14 +100,6 @@ async def test_fifteen_mib_of_audio_fit_into_one_append_and_no_byte_more():
         (error,) = await wire.settled()
         assert (error["error"]["code"], error["error"]["param"]) == ("invalid_value", "audio")
         assert "15 MiB" in error["error"]["message"]
-
-
-@pytest.fixture
-def lines() -> Iterator[list[str]]:
-    found: list[str] = []
-    sink = logger.add(lambda message: found.append(message.record["message"]), level="INFO")
-    yield found
-    logger.remove(sink)
 
 
 async def test_a_message_that_is_too_large_closes_the_connection_and_says_so(lines):

@@ -18,14 +18,6 @@ FAILED = "conversation.item.input_audio_transcription.failed"
 WHISPER = {"model": "whisper-1"}
 
 
-@pytest.fixture
-def lines() -> Iterator[list[str]]:
-    found: list[str] = []
-    sink = logger.add(lambda message: found.append(message.record["message"]), level="INFO")
-    yield found
-    logger.remove(sink)
-
-
 async def test_a_session_and_its_response_are_a_line_each_without_words(lines):
     async with running() as server:
         async with client(server.url) as wire:

@@ -1,0 +1,17 @@
+"""Fixtures that several files of tests need."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from loguru import logger
+
+
+@pytest.fixture
+def lines() -> Iterator[list[str]]:
+    """What is logged from level `info` on, as it comes."""
+    found: list[str] = []
+    sink = logger.add(lambda message: found.append(message.record["message"]), level="INFO")
+    yield found
+    logger.remove(sink)
