@@ -151,7 +151,8 @@ class Connections:
                 await wire.send(serialize(error_event(refused.error)))
             await wire.close(refused.close_code, refused.close_reason)
             return
-        log = TurnLog(config.id, self._metrics, self._tracer)
+        trace = self._tracer.session() if self._tracer is not None else None
+        log = TurnLog(config.id, self._metrics, trace)
         log.opened(_address(websocket), asked.model or asked.kind)
         dialect = BetaDialect(asked.kind) if asked.beta else GADialect(asked.kind)
         await self._run(config, dialect, wire, log, grant.holder)

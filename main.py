@@ -40,7 +40,7 @@ try:
     from pipeline_manager import PipelineManager
     from providers.base import ProviderSetupError
     from shared_counts import counting_together, forget_process
-    from tracing import TurnTracer
+    from tracing import Tracer
     from websocket_protocol import server_config
     from workers import end_with_parent, run_workers
 except ModuleNotFoundError as missing:
@@ -82,7 +82,7 @@ def create_app(
         ConfigError: Something that is asked for is not installed.
     """
     metrics = Metrics()
-    tracer = TurnTracer(PRODUCT_NAME) if settings.server.tracing else None
+    tracer = _tracer() if settings.server.tracing else None
     pipelines = manager or PipelineManager(settings)
     client_secrets = ClientSecrets(settings.server.secret)
     said = announce or _print
@@ -145,6 +145,19 @@ def _settled(announce: Callable[[str], None]) -> Callable[[str], None]:
 
 def _print(banner: str) -> None:
     print(banner, flush=True)
+
+
+def _tracer() -> Tracer:
+    try:
+        from otel_tracing import TurnTracer
+    except ImportError as missing:
+        raise ConfigError(
+            f"server.tracing needs the library '{missing.name}': "
+            "pip install -r requirements/tracing.txt, or leave it off."
+        ) from None
+    tracer = TurnTracer(PRODUCT_NAME)
+    tracer.install()
+    return tracer
 
 
 def _banner(settings: Settings, manager: PipelineManager, address: str | None) -> str:

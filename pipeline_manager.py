@@ -19,6 +19,7 @@ from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 from pipecat.services.llm_service import LLMService
 from pipecat.services.stt_service import SegmentedSTTService, STTService
 from pipecat.services.tts_service import TTSService
+from pipecat.utils.tracing.tracing_context import TracingContext
 
 from audio_utils import WIRE_RATE
 from config import Settings
@@ -176,6 +177,7 @@ class PipelineManager:
         transport_input: FrameProcessor,
         service: STTService,
         transport_output: FrameProcessor,
+        tracing: TracingContext | None = None,
     ) -> RunningPipeline:
         """Start the pipeline that transcribes one session's turns.
 
@@ -183,6 +185,7 @@ class PipelineManager:
             transport_input: Where the turns come from.
             service: The recogniser, from `create_stt`.
             transport_output: Where the transcripts go.
+            tracing: Under which the recogniser traces what it does; None: it does not.
 
         Raises:
             ProviderSetupError: The recogniser is of a kind that knows no turns.
@@ -202,13 +205,15 @@ class PipelineManager:
                 error.metadata[ITEM] = frame.item_id
                 await transport_output.process_frame(error, FrameDirection.DOWNSTREAM)
 
-        return RunningPipeline(Pipeline([*stages, service, transport_output]), "hearing", refuse)
+        pipeline = Pipeline([*stages, service, transport_output])
+        return RunningPipeline(pipeline, "hearing", refuse, tracing)
 
     def response_pipeline(
         self,
         request: ResponseRequest,
         signals: PipelineSignals,
         room: ClientRoom,
+        tracing: TracingContext | None = None,
     ) -> ResponsePipeline:
         """Build the pipeline of one response.
 
@@ -216,6 +221,7 @@ class PipelineManager:
             request: What to generate.
             signals: Who is told what is made.
             room: Says when the client has read enough.
+            tracing: Under which the services trace what they do; None: they do not.
         """
         llm = Stage("LLM", self.create_llm(request), self.llm, Patience.of(self.settings.llm))
         tts = (
@@ -223,4 +229,4 @@ class PipelineManager:
             if request.spoken
             else None
         )
-        return ResponsePipeline(request, llm, tts, signals, room)
+        return ResponsePipeline(request, llm, tts, signals, room, tracing)

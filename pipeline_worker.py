@@ -19,6 +19,7 @@ from pipecat.frames.frames import CancelFrame, ErrorFrame, Frame, StartFrame
 from pipecat.pipeline.pipeline import Pipeline
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor, FrameProcessorSetup
 from pipecat.utils.asyncio.task_manager import TaskManager
+from pipecat.utils.tracing.tracing_context import TracingContext
 
 from audio_utils import WIRE_RATE
 from silero import SAMPLE_RATE
@@ -35,6 +36,7 @@ class RunningPipeline:
         pipeline: Pipeline,
         name: str,
         on_refused: Callable[[Frame, ErrorFrame], Awaitable[None]] | None = None,
+        tracing: TracingContext | None = None,
     ) -> None:
         """Start it; frames pushed before it is up wait.
 
@@ -45,10 +47,12 @@ class RunningPipeline:
             pipeline: The linked processors.
             name: For the task's name, in logs and dumps.
             on_refused: Called with each frame that the pipeline does not take, and why.
+            tracing: Under which its services trace what they do; None: they do not.
         """
         self._pipeline = pipeline
         self._name = name
         self._on_refused = on_refused
+        self._tracing = tracing
         self._fault: ErrorFrame | None = None
         """Why it could not be set up."""
         self._end = _End()
@@ -101,6 +105,10 @@ class RunningPipeline:
             pipeline_worker=cast(Any, None),
             audio_in_sample_rate=SAMPLE_RATE,
             audio_out_sample_rate=WIRE_RATE,
+            enable_tracing=self._tracing is not None,
+            # Spans say how long a service took to its first byte.
+            enable_metrics=self._tracing is not None,
+            tracing_context=self._tracing,
         )
         await self._end.setup(setup)
         faults: list[ErrorFrame] = []

@@ -30,6 +30,7 @@ from pipecat.services.llm_service import LLMService
 from pipecat.services.tts_service import TTSService
 from pipecat.utils.errors import ErrorCategory
 from pipecat.utils.text.base_text_aggregator import Aggregation
+from pipecat.utils.tracing.tracing_context import TracingContext
 
 from audio_utils import WIRE_RATE, Resampler
 from clauses import ClauseAggregator
@@ -284,6 +285,7 @@ class ResponsePipeline:
         tts: Stage[TTSService] | None,
         signals: PipelineSignals,
         room: ClientRoom,
+        tracing: TracingContext | None = None,
     ) -> None:
         """Link the stages.
 
@@ -293,6 +295,7 @@ class ResponsePipeline:
             tts: A voice built for this response alone; None for text-only output.
             signals: Who is told what is made.
             room: Says when the client has read enough.
+            tracing: Under which the stages trace what they do; None: they do not.
         """
         self._report = report = _Report(request, signals, room, llm, tts)
         stages: list[FrameProcessor] = [llm.service, TextOutput(report)]
@@ -301,7 +304,8 @@ class ResponsePipeline:
             stages += [tts.service, AudioOutput(report)]
             self._watch(tts)
             self._hold_back(tts.service)
-        self._running = RunningPipeline(Pipeline(stages), f"response {request.response_id}")
+        name = f"response {request.response_id}"
+        self._running = RunningPipeline(Pipeline(stages), name, tracing=tracing)
         self._context = llm_context(request)
 
     async def start(self) -> None:

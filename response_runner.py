@@ -49,7 +49,8 @@ class ResponseRunner:
             return
         self.drop_held()
         try:
-            pipeline = self._manager.response_pipeline(request, self._signals, self._room)
+            tracing = self._log.tracing(request.response_id)
+            pipeline = self._manager.response_pipeline(request, self._signals, self._room, tracing)
         # Building a service runs a provider's code: whatever it raises fails this response.
         except Exception as error:
             logger.opt(exception=True).debug("building a response's pipeline failed")
@@ -64,7 +65,9 @@ class ResponseRunner:
         self.drop_held()
         held = HeldResponse(request, self._log.failed)
         try:
-            pipeline = self._manager.response_pipeline(request, held, self._room)
+            pipeline = self._manager.response_pipeline(
+                request, held, self._room, self._log.tracing()
+            )
         # The same will happen, and be said, if the response is wanted.
         except Exception:
             logger.opt(exception=True).debug("building a speculative response's pipeline failed")

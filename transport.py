@@ -147,7 +147,9 @@ class RealtimeTransport(BaseTransport):
         Returns:
             Why the session ended, for the log.
         """
-        hearing = self._manager.hearing_pipeline(self._input, self._stt, self._output)
+        hearing = self._manager.hearing_pipeline(
+            self._input, self._stt, self._output, self._log.tracing()
+        )
         self._push_turn = hearing.push
         reason = "the client left"
         limit_s = 60 * self._session.config.limit_minutes

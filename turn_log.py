@@ -12,12 +12,13 @@ import time
 from dataclasses import dataclass, field
 
 from loguru import logger
+from pipecat.utils.tracing.tracing_context import TracingContext
 
 from audio_format import AudioFormat
 from generation import ProviderError
 from metrics import Metrics
 from protocol import ServerEvent
-from tracing import Tracer
+from tracing import SessionTrace, Untraced
 from turn_record import STAGES, Stage, TurnRecord
 
 _FIRST_AUDIO = {"response.output_audio.delta"}
@@ -39,21 +40,25 @@ class _Answer:
 class TurnLog:
     """The log of one session."""
 
-    def __init__(self, session_id: str, metrics: Metrics, tracer: Tracer | None = None) -> None:
+    def __init__(
+        self, session_id: str, metrics: Metrics, trace: SessionTrace | None = None
+    ) -> None:
         """Start with nothing observed.
 
         Args:
             session_id: The `sess_…` id.
             metrics: What is counted over all sessions.
-            tracer: Where turns are traced; None: nowhere.
+            trace: Where its turns are traced; None: nowhere.
         """
         self._session_id = session_id
         self._metrics = metrics
-        self._tracer = tracer
+        self._trace = trace or Untraced()
         self._opened = time.monotonic()
         self._turns: dict[str, float] = {}
         """Turns that nobody answers so far, and that have no transcript yet → when they ended."""
         self._answers: dict[str, _Answer] = {}
+        self._spoken: str | None = None
+        """The turn that is being spoken."""
         self._turns_taken = 0
         self._responses = 0
         self._failure: ProviderError | None = None
@@ -61,6 +66,17 @@ class TurnLog:
         self._speculated = 0
         self._discarded = 0
         self._tracing: object = None
+
+    def tracing(self, response_id: str | None = None) -> TracingContext | None:
+        """Return under which Pipecat's services trace what they do; None: they do not.
+
+        Args:
+            response_id: For which response; None: for whatever turn began last.
+        """
+        answer = self._answers.get(response_id or "")
+        if answer is None or response_id is None:
+            return self._trace.current
+        return self._trace.of(answer.item_id or response_id)
 
     def opened(self, client: str, model: str) -> None:
         """Note that a client connected."""
@@ -75,6 +91,8 @@ class TurnLog:
             self._response_over(response_id, "abandoned")
         for item_id in list(self._turns):
             self._turn_over(item_id, "abandoned")
+        if self._spoken is not None:
+            self._trace.drop(self._spoken)
         self._metrics.session_closed()
         seconds = time.monotonic() - self._opened
         waste = (
@@ -108,7 +126,10 @@ class TurnLog:
         self._turn_over(item_id, "transcribed")
 
     def unheard(self, item_id: str) -> None:
-        """Nobody wants the transcript of a turn."""
+        """Nobody wants the transcript of a turn, or it was none."""
+        if item_id == self._spoken:
+            self._spoken = None
+            self._trace.drop(item_id)
         self._turn_over(item_id, "committed")
 
     def failed(self, error: ProviderError) -> None:
@@ -145,7 +166,12 @@ class TurnLog:
         kind = event["type"]
         if kind == "session.updated":
             self._traced(event["session"].get("tracing"))
+        elif kind == "input_audio_buffer.speech_started":
+            self._spoken = event["item_id"]
+            self._trace.begin(self._spoken)
         elif kind == "input_audio_buffer.committed":
+            self._spoken = None
+            self._trace.begin(event["item_id"])
             self._turns[event["item_id"]] = now
             self._turns_taken += 1
             self._metrics.turns.inc()
@@ -182,6 +208,7 @@ class TurnLog:
             item_id, start = self._turns.popitem()
         audio_format = AudioFormat(response["audio"]["output"]["format"]["type"])
         self._answers[response["id"]] = _Answer(item_id, start, audio_format.bytes_per_ms)
+        self._trace.begin(item_id or response["id"])
 
     def _response_over(
         self, response_id: str, outcome: str, error: ServerEvent | None = None
@@ -223,8 +250,7 @@ class TurnLog:
 
     def _report(self, record: TurnRecord, reason: str | None) -> None:
         self._metrics.turn_over(record)
-        if self._tracer is not None:
-            self._tracer.trace(record)
+        self._trace.end(record)
         ids = {"item_id": record.item_id, "response_id": record.response_id}
         known = {name: value for name, value in ids.items() if value}
         bound = logger.bind(

@@ -16,6 +16,7 @@ from openai.types import CompletionUsage
 from openai.types.chat import ChatCompletionChunk
 from openai.types.chat.chat_completion_chunk import Choice
 from pipecat.frames.frames import LLMTextFrame
+from pipecat.metrics.metrics import LLMTokenUsage
 from pipecat.processors.aggregators.llm_context import LLMContext
 from pipecat.services.openai.base_llm import BaseOpenAILLMService
 
@@ -101,6 +102,8 @@ class _Tee:
         reason = self._reason or "stop"
         if reason == "stop" and self._calls.count:
             reason = "tool_calls"
+        if self._usage is not None:
+            await self._service.start_llm_usage_metrics(_for_traces(self._usage))
         await self._service.push_frame(CompletionFrame(reason, self._usage))
 
     async def __aenter__(self) -> _Tee:
@@ -165,6 +168,15 @@ def _token_usage(usage: CompletionUsage | None) -> TokenUsage | None:
         return None
     details = getattr(usage, "prompt_tokens_details", None)
     return TokenUsage(prompt, completion, getattr(details, "cached_tokens", None) or 0)
+
+
+def _for_traces(usage: TokenUsage) -> LLMTokenUsage:
+    return LLMTokenUsage(
+        prompt_tokens=usage.input_tokens,
+        completion_tokens=usage.output_tokens,
+        total_tokens=usage.input_tokens + usage.output_tokens,
+        cache_read_input_tokens=usage.cached_tokens,
+    )
 
 
 def _reported(error: APIError) -> Exception:

@@ -24,6 +24,7 @@ from pipecat.frames.frames import (
     InterimTranscriptionFrame,
     StartFrame,
     TranscriptionFrame,
+    UserStoppedSpeakingFrame,
     VADUserStartedSpeakingFrame,
     VADUserStoppedSpeakingFrame,
 )
@@ -31,6 +32,7 @@ from pipecat.pipeline.pipeline import Pipeline
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 from pipecat.services.stt_service import STTService
 from pipecat.utils.errors import ErrorCategory
+from pipecat.utils.tracing.tracing_context import TracingContext
 
 from frames import TurnCommittedFrame, TurnStartedFrame
 from pipeline_worker import RunningPipeline
@@ -130,7 +132,9 @@ class StreamedTurns(TurnSTTService):
         async def on_text(text: str) -> None:
             await self.push_interim(item_id, text)
 
-        stream = self._streams[item_id] = _Stream(self._provider, (language, prompt), on_text)
+        stream = self._streams[item_id] = _Stream(
+            self._provider, (language, prompt), on_text, self._tracing_context
+        )
         return stream
 
     async def _replay(self, turn: TurnCommittedFrame) -> _Stream:
@@ -167,6 +171,7 @@ class _Stream:
         provider: StreamSTT,
         settings: tuple[str | None, str | None],
         on_text: Callable[[str], Awaitable[None]],
+        tracing: TracingContext | None,
     ) -> None:
         self._config = provider.config
         self._silence = bytes(provider.trailing_silence_ms * SAMPLE_RATE * 2 // 1000)
@@ -174,7 +179,10 @@ class _Stream:
         service = provider.connect(*settings)
         service.add_event_handler("on_error", self._on_error)
         self._results = _Results(on_text, provider.announces_end)
-        self._pipeline = RunningPipeline(Pipeline([service, self._results]), "stream")
+        self._tracing = tracing
+        self._pipeline = RunningPipeline(
+            Pipeline([service, self._results]), "stream", tracing=tracing
+        )
         self._begun = False
 
     async def hear(self, audio: bytes) -> None:
@@ -207,6 +215,9 @@ class _Stream:
     async def close(self) -> None:
         self._results.transcript.cancel()
         if self._results.connected.done():
+            if self._tracing is not None:
+                # With it ends the span of a service that never calls a result its last one.
+                await self._pipeline.push(UserStoppedSpeakingFrame())
             await self._pipeline.stop()
         else:
             await self._pipeline.abandon()

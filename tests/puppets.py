@@ -221,7 +221,7 @@ class Manager:
         return Streaming() if self._streaming else self.stt.create()
 
     def hearing_pipeline(
-        self, _first: FrameProcessor, _service: STTService, last: FrameProcessor
+        self, _first: FrameProcessor, _service: STTService, last: FrameProcessor, _tracing: None
     ) -> Recogniser:
         self.recogniser = Recogniser(last)
         return self.recogniser
@@ -231,6 +231,7 @@ class Manager:
         request: ResponseRequest,
         signals: PipelineSignals,
         _room: Callable[[], Awaitable[None]],
+        _tracing: None,
     ) -> Pipeline:
         self.pipelines.append(Pipeline(len(self.pipelines), request, signals))
         return self.pipelines[-1]

@@ -5,13 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import re
 import signal
-import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from pathlib import Path
+from contextlib import AbstractAsyncContextManager
 
 import pytest
 from websockets.asyncio.client import connect
@@ -19,64 +14,18 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 import connection
 from tests.providers.own_backends import SegmentSTT
-from tests.running_server import plain_http, scripted_settings
 from tests.running_server import running as in_this_process
+from tests.running_server import scripted_settings
+from tests.server_process import Process, server_process
 from tests.wire_client import WireClient, client
 
-ROOT = Path(__file__).parent.parent
 SLOW = {"text": "One, two, three, four, five, six, seven, eight.", "word_ms": 150}
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals")
 
 
-@dataclass
-class Process:
-    """A server in a process of its own."""
-
-    process: asyncio.subprocess.Process
-    http: str
-
-    @property
-    def url(self) -> str:
-        return f"{self.http.replace('http', 'ws')}/v1/realtime"
-
-    async def ended(self) -> int:
-        async with asyncio.timeout(30):
-            return await self.process.wait()
-
-    async def health(self) -> tuple[int, str]:
-        async with plain_http() as http:
-            answer = await http.get(f"{self.http}/health")
-        return answer.status_code, answer.json()["status"]
-
-
-@asynccontextmanager
-async def server(**environment: str) -> AsyncIterator[Process]:
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("REALTIME_")}
-    scripted = {f"REALTIME_{kind}__PROVIDER": "scripted" for kind in ("STT", "LLM", "TTS")}
-    slow = {"REALTIME_LLM__OPTIONS": json.dumps(SLOW)}
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "main.py",
-        "--port",
-        "0",
-        cwd=ROOT,
-        env={**kept, **scripted, **slow, **environment, "PYTHONUNBUFFERED": "1"},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-    )
-    assert process.stdout is not None
-    try:
-        async with asyncio.timeout(60):
-            while not (
-                found := re.search(rb"ws://localhost:(\d+)", await process.stdout.readline())
-            ):
-                pass
-        yield Process(process, f"http://127.0.0.1:{int(found[1])}")
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.wait()
+def slow_server(**environment: str) -> AbstractAsyncContextManager[Process]:
+    return server_process(REALTIME_LLM__OPTIONS=json.dumps(SLOW), **environment)
 
 
 async def close_code(wire: WireClient) -> int:
@@ -88,7 +37,7 @@ async def close_code(wire: WireClient) -> int:
 
 
 async def test_a_running_answer_is_finished_and_nobody_else_is_let_in():
-    async with server() as running, client(running.url) as wire, client(running.url) as idle:
+    async with slow_server() as running, client(running.url) as wire, client(running.url) as idle:
         await wire.say("hi")
         await wire.until("response.created")
         running.process.send_signal(signal.SIGTERM)
@@ -104,7 +53,7 @@ async def test_a_running_answer_is_finished_and_nobody_else_is_let_in():
 
 
 async def test_an_answer_that_takes_longer_than_the_grace_period_is_cut():
-    async with server(REALTIME_SERVER__SHUTDOWN_GRACE_S="0.2") as running:
+    async with slow_server(REALTIME_SERVER__SHUTDOWN_GRACE_S="0.2") as running:
         async with client(running.url) as wire:
             await wire.say("hi")
             await wire.until("response.created")
@@ -115,7 +64,7 @@ async def test_an_answer_that_takes_longer_than_the_grace_period_is_cut():
 
 
 async def test_a_second_signal_ends_at_once():
-    async with server() as running, client(running.url) as wire:
+    async with slow_server() as running, client(running.url) as wire:
         await wire.say("hi")
         await wire.until("response.created")
         running.process.send_signal(signal.SIGINT)
