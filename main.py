@@ -277,7 +277,8 @@ def serve(
         announce=_settled(announce),
         on_failed_start=lambda: setattr(server, "should_exit", True),
     )
-    server = DrainingServer(server_config(app, settings), app.state.connections.drain, signals)
+    sessions: Connections = app.state.connections
+    server = DrainingServer(server_config(app, settings), sessions.drain, sessions.hurry, signals)
     server.run(sockets=[listener])
     return int(app.state.lifecycle.state == "failed")
 

@@ -25,7 +25,7 @@ from audio_utils import WIRE_RATE
 from silero import SAMPLE_RATE
 
 PATIENCE_S = 10.0
-"""How long a pipeline may take to start or to stop, before it is taken apart as it is."""
+"""How long a pipeline may take to start, to stop or to clean up, before it is given up."""
 
 
 class RunningPipeline:
@@ -87,7 +87,11 @@ class RunningPipeline:
         else:
             self._starting.cancel()
             await asyncio.wait([self._starting])
-        await self._pipeline.cleanup()
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                await self._pipeline.cleanup()
+        except TimeoutError:
+            logger.warning(f"{self._name}: not cleaned up within {PATIENCE_S:g} s, left as it is")
         await self._end.cleanup()  # type: ignore[no-untyped-call]
 
     async def abandon(self) -> None:

@@ -63,11 +63,9 @@ class ResponseRunner:
     async def speculate(self, request: ResponseRequest) -> None:
         """Begin a response that may be wanted soon."""
         self.drop_held()
-        held = HeldResponse(request, self._log.failed)
+        held = HeldResponse(request, self._room, self._log.failed)
         try:
-            pipeline = self._manager.response_pipeline(
-                request, held, self._room, self._log.tracing()
-            )
+            pipeline = self._manager.response_pipeline(request, held, held, self._log.tracing())
         # The same will happen, and be said, if the response is wanted.
         except Exception:
             logger.opt(exception=True).debug("building a speculative response's pipeline failed")

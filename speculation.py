@@ -14,12 +14,16 @@ from dataclasses import dataclass, replace
 
 from generation import (
     MAX_DELTA_BYTES,
+    ClientRoom,
     FinishReason,
     PipelineSignals,
     ProviderError,
     ResponseRequest,
     TokenUsage,
 )
+
+MAX_HELD_BYTES = 2 * 1024 * 1024
+"""Some 40 s of speech: what is begun early waits when there is more."""
 
 _Report = Callable[[PipelineSignals, str], None]
 
@@ -36,21 +40,33 @@ class _Audio:
 
 
 class HeldResponse:
-    """Keeps what a response's pipeline reports (`generation.PipelineSignals`) until its release."""
+    """Keeps what a response's pipeline reports (`generation.PipelineSignals`) until its release.
+
+    Until then it stands for the client's room as well (`generation.ClientRoom`).
+    """
 
     def __init__(
-        self, request: ResponseRequest, on_failure: Callable[[ProviderError], None]
+        self,
+        request: ResponseRequest,
+        client: ClientRoom,
+        on_failure: Callable[[ProviderError], None],
     ) -> None:
         """Keep back the response to `request`.
 
         Args:
             request: What is generated.
+            client: How far behind the client is, which counts from the release on.
             on_failure: Told of a failure that nobody else will hear of: a response that is wanted
                 after it is generated anew.
         """
         self._request = request
+        self._client = client
         self._on_failure = on_failure
         self._kept: deque[_Report] = deque()
+        self._bytes = 0
+        """Of words and audio that are kept."""
+        self._left = asyncio.Event()
+        """Set when nothing is kept any more."""
         self._failed = False
         self._released: tuple[PipelineSignals, str] | None = None
 
@@ -69,15 +85,32 @@ class HeldResponse:
             self._kept.popleft()(signals, response_id)
             await asyncio.sleep(0)
         self._released = signals, response_id
+        self._left.set()
+
+    @property
+    def has_room(self) -> bool:
+        """Whether more may be made."""
+        if self._released is not None:
+            return self._client.has_room
+        return self._bytes <= MAX_HELD_BYTES
+
+    async def room(self) -> None:
+        """Wait until there is room."""
+        if not self.has_room:
+            await self._left.wait()
+        if self._released is not None:
+            await self._client.room()
 
     def text(self, _response_id: str, delta: str) -> None:
         """The model wrote `delta`."""
+        self._bytes += len(delta)
         self._report(lambda signals, response_id: signals.text(response_id, delta))
 
     def tool_call(
         self, _response_id: str, index: int, call_id: str, name: str, arguments: str
     ) -> None:
         """The model continued a tool call."""
+        self._bytes += len(arguments)
         self._report(
             lambda signals, response_id: signals.tool_call(
                 response_id, index, call_id, name, arguments
@@ -90,6 +123,7 @@ class HeldResponse:
 
     def audio(self, _response_id: str, pcm: bytes) -> None:
         """The voice made audio."""
+        self._bytes += len(pcm)
         last = self._kept[-1] if self._kept else None
         if isinstance(last, _Audio) and len(last.pcm) + len(pcm) <= MAX_DELTA_BYTES:
             last.pcm += pcm

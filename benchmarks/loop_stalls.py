@@ -333,7 +333,8 @@ async def serve() -> None:
     listener = listen("127.0.0.1", 0)
     url = f"ws://127.0.0.1:{listener.getsockname()[1]}{settings.server.ws_path}"
     app = create_app(settings)
-    product = DrainingServer(server_config(app, settings), app.state.connections.drain)
+    sessions = app.state.connections
+    product = DrainingServer(server_config(app, settings), sessions.drain, sessions.hurry)
     asyncio.get_running_loop().add_reader(sys.stdin, answer)
     async with watching(note, TICK_S), asyncio.TaskGroup() as group:
         group.create_task(product.serve(sockets=[listener]))

@@ -9,10 +9,15 @@ import signal
 from contextlib import AbstractAsyncContextManager
 
 import pytest
+import uvicorn
+from fastapi import FastAPI
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 import connection
+import pipeline_worker
+from draining_server import DrainingServer
+from main import listen
 from tests.providers.own_backends import SegmentSTT
 from tests.running_server import running as in_this_process
 from tests.running_server import scripted_settings
@@ -63,17 +68,58 @@ async def test_an_answer_that_takes_longer_than_the_grace_period_is_cut():
         assert await running.ended() == 0
 
 
-async def test_a_second_signal_ends_at_once():
-    async with slow_server() as running, client(running.url) as wire:
-        await wire.say("hi")
-        await wire.until("response.created")
-        running.process.send_signal(signal.SIGINT)
-        while await running.health() != (503, "draining"):
-            pass
-        running.process.send_signal(signal.SIGINT)
-        await close_code(wire)
-        assert "response.done" not in wire.types()
+async def test_a_second_signal_cuts_what_is_running():
+    async with slow_server(REALTIME_SERVER__SHUTDOWN_GRACE_S="600") as running:
+        async with client(running.url) as wire:
+            await wire.say("hi")
+            await wire.until("response.created")
+            running.process.send_signal(signal.SIGINT)
+            while await running.health() != (503, "draining"):
+                pass
+            running.process.send_signal(signal.SIGINT)
+            assert await close_code(wire) == 1001
+            assert "response.done" not in wire.types()
         assert await running.ended() == 0
+        assert "Traceback" not in running.logged()
+
+
+async def test_a_third_signal_ends_the_server_whatever_hangs():
+    steps: list[str] = []
+    draining = asyncio.Event()
+
+    async def drain() -> None:
+        draining.set()
+        await asyncio.Event().wait()
+
+    server = DrainingServer(
+        uvicorn.Config(FastAPI(), log_config=None), drain, lambda: steps.append("hurry")
+    )
+    serving = asyncio.create_task(server.serve(sockets=[listen("127.0.0.1", 0)]))
+    while not server.started:
+        await asyncio.sleep(0)
+    server.handle_exit(signal.SIGTERM, None)
+    await draining.wait()
+    server.handle_exit(signal.SIGTERM, None)
+    while not steps:
+        await asyncio.sleep(0)
+    assert not serving.done()
+    server.handle_exit(signal.SIGTERM, None)
+    async with asyncio.timeout(20):
+        await serving
+    assert steps == ["hurry"]
+
+
+async def test_a_service_that_does_not_clean_up_keeps_no_session(monkeypatch):
+    async def stuck(_service: object) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(SegmentSTT, "cleanup", stuck)
+    monkeypatch.setattr(pipeline_worker, "PATIENCE_S", 0.1)
+    own = {"provider": "tests.providers.own_backends:SegmentSTT"}
+    async with in_this_process(scripted_settings(stt=own)) as running:
+        async with client(running.url) as wire:
+            await wire.settled()
+        await running.emptied()
 
 
 async def test_a_session_that_cannot_end_holds_nobody_up(monkeypatch):

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+import response_pipeline
+import speculation
 from audio_utils import read_wav, silence
 from tests.fake_openai import FakeOpenAI
 from tests.providers.test_openai_compatible import stack
@@ -54,6 +56,23 @@ async def test_the_answer_is_begun_before_the_turn_is_over():
         completed = wire.of("conversation.item.input_audio_transcription.completed")
         assert [event["transcript"] for event in completed] == [fake.transcript]
         assert (len(fake.transcriptions), len(fake.chats)) == (1, 1)
+
+
+async def test_what_is_begun_early_does_not_fill_the_memory(monkeypatch):
+    """A voice may make minutes of speech before it is known whether anybody wants it."""
+    monkeypatch.setattr(speculation, "MAX_HELD_BYTES", 1)
+    monkeypatch.setattr(response_pipeline, "MAX_UNHEARD_BYTES", 1)
+    async with talking() as (fake, wire):
+        fake.reply = ["And this is a sentence. "] * 20
+        await wire.append(FIRST + silence(PAUSE_MS))
+        await guessed(fake, wire)
+        for _ in range(50):
+            await wire.update()
+        assert len(fake.speeches) < 10
+        await wire.append(silence(600))
+        done = (await wire.until("response.done"))["response"]
+        assert done["status"] == "completed"
+        assert len(fake.speeches) == 20
 
 
 async def test_whoever_goes_on_talking_has_said_one_turn():
