@@ -43,7 +43,7 @@ soak: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.soak $(ARGS)
 
 soak-smoke: $(VENV)/.dev
-	$(BIN)/python -m benchmarks.soak --minutes 0.5 --bar 150
+	$(BIN)/python -m benchmarks.soak --minutes 1 --bar 150
 
 # Other people's clients for tests/clients, the large ones too (`make test` installs the others).
 clients: $(VENV)/.dev

@@ -6,6 +6,7 @@ of them is asked answers for all.
 
 from __future__ import annotations
 
+import asyncio
 import os
 from glob import glob
 
@@ -99,6 +100,11 @@ class Metrics:
             registry=registry,
         )
         if self._folder is None:
+            self._tasks = Gauge(
+                "realtime_event_loop_tasks",
+                "Tasks of the event loop: they come and go with sessions and responses.",
+                registry=registry,
+            )
             # Memory, CPU time and file descriptors of this process.
             ProcessCollector(registry=registry)
             PlatformCollector(registry=registry)
@@ -133,8 +139,9 @@ class Metrics:
             self.stage_seconds.labels(stage).observe(seconds)
 
     def exposition(self) -> bytes:
-        """Return everything in Prometheus' text format."""
+        """Return everything in Prometheus' text format; called in the event loop."""
         if self._folder is None:
+            self._tasks.set(len(asyncio.all_tasks()))
             return generate_latest(self._registry)
         everybody = CollectorRegistry()
         MultiProcessCollector(everybody, str(self._folder))  # type: ignore[no-untyped-call]

@@ -63,9 +63,18 @@ class LocalServer:
 
     def active_sessions(self) -> int:
         """Ask the server how many sessions are open."""
-        address = self.url.replace("ws://", "http://").replace("/v1/realtime", "/health")
+        return int(json.loads(self._ask("/health"))["active_sessions"])
+
+    def tasks(self) -> int:
+        """Ask the server how many tasks its event loop has."""
+        return int(
+            float(self._ask("/metrics").rpartition("realtime_event_loop_tasks ")[2].split()[0])
+        )
+
+    def _ask(self, path: str) -> str:
+        address = self.url.replace("ws://", "http://").replace("/v1/realtime", path)
         with urllib.request.urlopen(address, timeout=STOP_S) as answer:
-            return int(json.load(answer)["active_sessions"])
+            return str(answer.read().decode())
 
     def emptied(self) -> int:
         """Wait until no session is open; return how many still are when patience ends."""

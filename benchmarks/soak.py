@@ -135,10 +135,11 @@ class Soak:
         while True:
             await asyncio.sleep(self._seconds / LOOKS)
             now = holdings(self._server.pid)
+            tasks = await asyncio.to_thread(self._server.tasks)
             self.looks.append((self.sessions, now))
             print(
                 f"{monotonic() - self._started:7.0f} s {self.sessions:7} sessions  {now}"
-                f" {len(self.errors):4} errors",
+                f" {tasks:4} tasks {len(self.errors):4} errors",
                 flush=True,
             )
 
@@ -153,13 +154,16 @@ def slope(looks: Sequence[tuple[int, Holdings]]) -> float:
     return float(per_session * 1000)
 
 
-def verdict(soak: Soak, left: int, after: Holdings, bar_mb: float) -> list[str]:
+def verdict(
+    soak: Soak, left: int, after: Holdings, tasks: tuple[int, int], bar_mb: float
+) -> list[str]:
     """Say what is wrong, if anything.
 
     Args:
         soak: What was seen.
         left: Sessions still open when all clients had gone.
         after: What the server held then.
+        tasks: Those of its event loop before the first session, and then.
         bar_mb: The most that memory may grow per 1,000 sessions.
     """
     growth = slope(soak.looks)
@@ -171,12 +175,13 @@ def verdict(soak: Soak, left: int, after: Holdings, bar_mb: float) -> list[str]:
     if growth > bar_mb:
         problems.append(f"memory grows by more than {bar_mb:g} MB per 1,000 sessions")
     warm = soak.looks[int(len(soak.looks) * WARM_UP)][1]
-    for name, then, now in (
-        ("files", warm.files, after.files),
-        ("threads", warm.threads, after.threads),
+    for name, then, when, now in (
+        ("files", warm.files, "under load", after.files),
+        ("threads", warm.threads, "under load", after.threads),
+        ("tasks", tasks[0], "before the first session", tasks[1]),
     ):
         if now > then:
-            problems.append(f"{now} {name}, where there were {then} under load")
+            problems.append(f"{now} {name}, where there were {then} {when}")
     return problems
 
 
@@ -189,10 +194,13 @@ def main(argv: list[str] | None = None) -> None:
     arguments = parser.parse_args(argv)
     try:
         with scripted_server() as server:
+            idle = server.tasks()
             soak = Soak(server, 60 * arguments.minutes)
             asyncio.run(soak.run(arguments.clients))
             left = server.emptied()
-            problems = verdict(soak, left, holdings(server.pid), arguments.bar)
+            after = holdings(server.pid)
+            tasks = idle, server.tasks()
+            problems = verdict(soak, left, after, tasks, arguments.bar)
     except ClientError as error:
         raise SystemExit(f"error: {error}") from None
     for problem in problems:

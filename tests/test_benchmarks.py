@@ -242,19 +242,26 @@ class TestSoak:
             slope(self.soak(0).looks[-1:])
 
     @pytest.mark.parametrize(
-        ("grown_mb", "left", "after", "errors", "problem"),
+        ("grown_mb", "left", "after", "tasks", "errors", "problem"),
         [
-            (0.5, 0, Holdings(221, 18, 4), [], None),
-            (1.5, 0, Holdings(221, 18, 4), [], "memory grows"),
-            (0.5, 2, Holdings(221, 18, 4), [], "2 sessions"),
-            (0.5, 0, Holdings(221, 26, 4), [], "26 files"),
-            (0.5, 0, Holdings(221, 18, 5), [], "5 threads"),
-            (0.5, 0, Holdings(221, 18, 4), ["spoken: x"], "spoken: x"),
+            (0.5, 0, Holdings(221, 18, 4), 9, [], None),
+            (1.5, 0, Holdings(221, 18, 4), 9, [], "memory grows"),
+            (0.5, 2, Holdings(221, 18, 4), 9, [], "2 sessions"),
+            (0.5, 0, Holdings(221, 26, 4), 9, [], "26 files"),
+            (0.5, 0, Holdings(221, 18, 5), 9, [], "5 threads"),
+            (0.5, 0, Holdings(221, 18, 4), 10, [], "10 tasks"),
+            (0.5, 0, Holdings(221, 18, 4), 9, ["spoken: x"], "spoken: x"),
         ],
     )
     def test_the_verdict(
-        self, grown_mb: float, left: int, after: Holdings, errors: list[str], problem: str | None
+        self,
+        grown_mb: float,
+        left: int,
+        after: Holdings,
+        tasks: int,
+        errors: list[str],
+        problem: str | None,
     ) -> None:
-        found = verdict(self.soak(grown_mb, errors), left, after, BAR_MB)
+        found = verdict(self.soak(grown_mb, errors), left, after, (9, tasks), BAR_MB)
         assert [problem in text for text in found if problem] == [True] * bool(problem)
         assert len(found) == bool(problem)

@@ -55,7 +55,7 @@ def default(value: object) -> str:
     return "none" if value in (None, []) else str(value)
 
 
-def test_every_metric_is_listed_with_its_type() -> None:
+async def test_every_metric_is_listed_with_its_type() -> None:
     made = {
         family.name + ("_total" if family.type == "counter" else ""): family.type
         for family in text_string_to_metric_families(Metrics().exposition().decode())
