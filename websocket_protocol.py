@@ -117,14 +117,24 @@ class RealtimeWebSocket(WebSocketsSansIOProtocol):
 
     def send_receive_event_to_app(self) -> None:
         """Queue a message that is complete, and go on reading while few wait."""
-        small = sum(map(len, self.frames)) <= SMALL_BYTES
-        if self.read_paused or not small or self.queue.qsize() >= AHEAD:
-            super().send_receive_event_to_app()
+        data = b"".join(self.frames)
+        self.frames = []
+        if self.close_sent:
             return
-        # The base class pauses what is not paused already.
-        self.read_paused = True
-        super().send_receive_event_to_app()
-        self.read_paused = False
+        if self.curr_msg_data_type == "text":
+            try:
+                text = data.decode()
+            except UnicodeDecodeError:
+                self.conn.fail(1007, "")
+                self.handle_parser_exception()
+                return
+            self.queue.put_nowait({"type": "websocket.receive", "text": text})
+        else:
+            self.queue.put_nowait({"type": "websocket.receive", "bytes": data})
+        crowded = len(data) > SMALL_BYTES or self.queue.qsize() > AHEAD
+        if crowded and not self.read_paused:
+            self.read_paused = True
+            self.transport.pause_reading()
 
     def keepalive_timeout(self) -> None:
         """Give a client up that has not answered a ping, unless the answer may be on its way."""

@@ -72,7 +72,7 @@ async def test_nobody_else_notices_and_nothing_is_left_behind(monkeypatch, tmp_p
         assert visits == []
 
 
-async def test_text_that_is_no_utf_8_ends_its_connection_and_no_other():
+async def test_text_that_is_no_utf_8_ends_its_connection_and_no_other(lines, caplog):
     async with running() as server, client(server.url) as other:
         await normal_turn(other, spoken=False)
         before = Leftovers(server)
@@ -86,6 +86,8 @@ async def test_text_that_is_no_utf_8_ends_its_connection_and_no_other():
                         await wire.receive()
                 assert closed.value.rcvd is not None
                 assert closed.value.rcvd.code == 1007
+        assert len([line for line in lines if "cut off with 1007" in line]) == 10
+        assert not [record for record in caplog.records if record.levelname == "ERROR"]
         await before.none(sessions=1)
         await normal_turn(other, spoken=False)
 
