@@ -175,6 +175,15 @@ def test_the_command_line_refuses_to_serve_other_machines_without_keys(monkeypat
         main(["--host", "0.0.0.0", "--port", "0"])
 
 
+def test_the_command_line_serves_them_when_that_is_meant(monkeypatch):
+    for kind in ("STT", "LLM", "TTS"):
+        monkeypatch.setenv(f"REALTIME_{kind}__PROVIDER", "scripted")
+    served: list[ServerConfig] = []
+    monkeypatch.setattr("main.serve", lambda settings, _listener: served.append(settings.server))
+    main(["--host", "0.0.0.0", "--port", "0", "--insecure"])
+    assert [(server.host, server.insecure) for server in served] == [("0.0.0.0", True)]
+
+
 @pytest.mark.parametrize(
     ("server", "came_to", "served"),
     [

@@ -66,9 +66,9 @@ async def test_what_is_begun_early_does_not_fill_the_memory(monkeypatch):
         fake.reply = ["And this is a sentence. "] * 20
         await wire.append(FIRST + silence(PAUSE_MS))
         await guessed(fake, wire)
-        for _ in range(50):
+        for _ in range(300):
             await wire.update()
-        assert len(fake.speeches) < 10
+        assert len(fake.speeches) < 5
         await wire.append(silence(600))
         done = (await wire.until("response.done"))["response"]
         assert done["status"] == "completed"
