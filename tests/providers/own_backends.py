@@ -25,6 +25,7 @@ from pipecat.services.llm_service import LLMService
 from pipecat.services.settings import LLMSettings, STTSettings, TTSSettings
 from pipecat.services.stt_service import SegmentedSTTService, STTService
 from pipecat.services.tts_service import TTSService
+from pipecat.utils.tracing.service_decorators import traced_stt
 from pipecat.utils.types import NOT_GIVEN, NotGiven
 
 from config import LLMConfig, STTConfig, TTSConfig
@@ -101,6 +102,7 @@ class StreamSTT(STTService):
         super().__init__(settings=settings)
         self._heard = 0
 
+    @traced_stt
     async def run_stt(self, audio: bytes) -> AsyncGenerator[Frame | None, None]:
         self._heard += 1
         yield InterimTranscriptionFrame("hello", "", "")
