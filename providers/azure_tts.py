@@ -24,6 +24,7 @@ from provider_errors import REFUSALS
 from providers.azure_account import AzureAccount, remedies
 from providers.azure_speaker import AzureSpeaker, AzureSpeakers, AzureSpeechError
 from providers.base import TTSProvider
+from providers.clause_voice import ClauseVoice
 from providers.options import Options, parse_options, refuse
 
 _VOICE = re.compile(r"[\w:-]+")
@@ -105,7 +106,7 @@ class AzureTTS(TTSProvider):
         self._speakers.close()
 
 
-class _AzureVoice(TTSService, AzureBaseTTSService):
+class _AzureVoice(ClauseVoice, AzureBaseTTSService):
     """The voice of one response."""
 
     def __init__(
@@ -154,18 +155,6 @@ class _AzureVoice(TTSService, AzureBaseTTSService):
             # The response has failed: its other clauses need not be asked for.
             await self.set_usable(False)
             yield ErrorFrame(f"{error} ({self._voice})", exception=error, category=error.category)
-
-    async def tts_process_generator(
-        self, context_id: str, generator: AsyncGenerator[Frame | None, None]
-    ) -> None:
-        """Queue the frames of `generator`, and close it at once if that is interrupted."""
-        async with aclosing(generator):
-            await super().tts_process_generator(context_id, generator)
-        # Also when nothing was said: the base class would wait for audio until its timeout.
-        self._is_yielding_frames_synchronously = True
-
-    async def _record_context_audio_outcome(self, context_id: str, received_audio: bool) -> None:
-        """Do not report silence: `run_tts` has done so."""
 
     async def _speak(self, text: str) -> AsyncGenerator[bytes, None]:
         if not _VOICE.fullmatch(self._voice):

@@ -20,6 +20,7 @@ from audio_utils import WIRE_RATE
 from config import TTSConfig
 from generation import OPENAI_VOICES
 from providers.base import ProviderSetupError, TTSProvider, VoiceInfo
+from providers.clause_voice import ClauseVoice
 from providers.edge_stream import EdgeError, read_aloud
 from providers.lead_in import LeadIn
 from providers.mp3 import BadMp3Error, Mp3Stream
@@ -100,7 +101,7 @@ class EdgeTTS(TTSProvider):
         ]
 
 
-class EdgeTTSService(TTSService):
+class EdgeTTSService(ClauseVoice):
     """The voice of one response."""
 
     def __init__(self, voice: str, config: TTSConfig, options: EdgeOptions) -> None:
@@ -127,18 +128,6 @@ class EdgeTTSService(TTSService):
             # The response has failed: its other clauses need not be asked for.
             await self.set_usable(False)
             yield ErrorFrame(f"{error} ({self._voice})", exception=error, category=error.category)
-
-    async def tts_process_generator(
-        self, context_id: str, generator: AsyncGenerator[Frame | None, None]
-    ) -> None:
-        """Queue the frames of `generator`, and close it at once if that is interrupted."""
-        async with aclosing(generator):
-            await super().tts_process_generator(context_id, generator)
-        # Also when nothing was said: the base class would wait for audio until its timeout.
-        self._is_yielding_frames_synchronously = True
-
-    async def _record_context_audio_outcome(self, context_id: str, received_audio: bool) -> None:
-        """Do not report silence: `read_aloud` has done so."""
 
     async def _speak(self, text: str) -> AsyncGenerator[bytes, None]:
         if not _VOICE.fullmatch(self._voice):

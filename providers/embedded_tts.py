@@ -14,12 +14,12 @@ from unicodedata import category
 
 from pipecat.frames.frames import ErrorFrame, Frame, TTSAudioRawFrame
 from pipecat.services.settings import TTSSettings
-from pipecat.services.tts_service import TTSService
 
 from audio_utils import BYTES_PER_SAMPLE, WIRE_RATE, Resampler
 from config import TTSConfig
 from providers import flite
 from providers.base import ProviderSetupError, TTSProvider
+from providers.clause_voice import ClauseVoice
 from providers.embedded_settings import refuse_unused, variable
 from providers.espeak import Espeak, EspeakVoice
 from providers.script_runs import Script, split_runs
@@ -140,7 +140,7 @@ class VoiceBox:
             self.flite.close()
 
 
-class EmbeddedTTSService(TTSService):
+class EmbeddedTTSService(ClauseVoice):
     """The voice of one response."""
 
     def __init__(self, box: VoiceBox, voice: str) -> None:
@@ -169,18 +169,6 @@ class EmbeddedTTSService(TTSService):
                     await asyncio.sleep(0)
         except SynthesisError as error:
             yield ErrorFrame(str(error))
-
-    async def tts_process_generator(
-        self, context_id: str, generator: AsyncGenerator[Frame | None, None]
-    ) -> None:
-        """Queue the frames of `generator`, and close it at once if that is interrupted."""
-        async with aclosing(generator):
-            await super().tts_process_generator(context_id, generator)
-        # Also when nothing was said: the base class would wait for audio until its timeout.
-        self._is_yielding_frames_synchronously = True
-
-    async def _record_context_audio_outcome(self, context_id: str, received_audio: bool) -> None:
-        """Do not report silence: here it means that the text has nothing to pronounce."""
 
     async def _speak(self, text: str) -> AsyncGenerator[bytes, None]:
         for piece in self._box.plan(text, self._voice):

@@ -11,15 +11,15 @@ from contextlib import aclosing
 
 from pipecat.frames.frames import Frame, TTSAudioRawFrame
 from pipecat.services.settings import TTSSettings
-from pipecat.services.tts_service import TTSService
 
+from providers.clause_voice import ClauseVoice
 from providers.engine_pool import EnginePool
 
 Speak = Callable[[str], Iterable[bytes]]
 """Turns a text into pieces of 16-bit mono PCM, each as soon as it is made; blocks meanwhile."""
 
 
-class LocalTTSService(TTSService):
+class LocalTTSService(ClauseVoice):
     """Speaks by a function that blocks, on the threads of a pool."""
 
     def __init__(self, pool: EnginePool, speak: Speak, sample_rate: int, voice: str) -> None:
@@ -48,15 +48,3 @@ class LocalTTSService(TTSService):
         async with aclosing(self._pool.stream(lambda: self._speak(text))) as pieces:
             async for pcm in pieces:
                 yield TTSAudioRawFrame(pcm, self._rate, 1, context_id=context_id)
-
-    async def tts_process_generator(
-        self, context_id: str, generator: AsyncGenerator[Frame | None, None]
-    ) -> None:
-        """Queue the frames of `generator`, and stop the engine at once if that is interrupted."""
-        async with aclosing(generator):
-            await super().tts_process_generator(context_id, generator)
-        # Also when nothing was said: the base class would wait for audio until its timeout.
-        self._is_yielding_frames_synchronously = True
-
-    async def _record_context_audio_outcome(self, context_id: str, received_audio: bool) -> None:
-        """Do not report silence: here it means that the text has nothing to pronounce."""

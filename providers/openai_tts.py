@@ -17,6 +17,7 @@ from audio_utils import WIRE_RATE
 from config import TTSConfig
 from generation import OPENAI_VOICES
 from providers.base import TTSProvider, VoiceInfo
+from providers.clause_voice import ClauseVoice
 from providers.openai_client import NO_KEY, SharedClient
 from providers.openai_voices import ServerVoices
 from providers.options import Options, parse_options
@@ -90,7 +91,7 @@ class OpenAICompatibleTTS(TTSProvider):
         await self._client.close()
 
 
-class _SpeechService(OpenAITTSService):
+class _SpeechService(ClauseVoice, OpenAITTSService):
     """Pipecat's service on the shared client, with any voice the server knows."""
 
     def __init__(
@@ -125,18 +126,6 @@ class _SpeechService(OpenAITTSService):
             # The response has failed: its other clauses need not be asked for.
             await self.set_usable(False)
             yield self._explain(error)
-
-    async def tts_process_generator(
-        self, context_id: str, generator: AsyncGenerator[Frame | None, None]
-    ) -> None:
-        """Queue the frames of `generator`, and release the connection at once if interrupted."""
-        async with aclosing(generator):
-            await super().tts_process_generator(context_id, generator)
-        # Also when nothing was said: the base class would wait for audio until its timeout.
-        self._is_yielding_frames_synchronously = True
-
-    async def _record_context_audio_outcome(self, context_id: str, received_audio: bool) -> None:
-        """Do not report silence: `run_tts` has done so."""
 
     async def _speak(self, text: str) -> AsyncGenerator[bytes, None]:
         async with self._client.audio.speech.with_streaming_response.create(
