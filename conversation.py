@@ -190,6 +190,13 @@ class Conversation:
             self._audible_ms -= length_ms
             oldest.forget_audio()
 
+    def forget_audio(self) -> None:
+        """Forget the audio of all items."""
+        for item in self._items:
+            item.forget_audio()
+        self._audible.clear()
+        self._audible_ms = 0.0
+
     @property
     def tail_id(self) -> str | None:
         """Id of the last item; None when empty."""

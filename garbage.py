@@ -7,6 +7,9 @@ import gc
 YOUNG = 10_000
 """Objects made before the young ones are looked at. Most of a response's are gone again by then,
 and what is not looked at twice does not count as old."""
+OLD = 2
+"""Looks at the middle-aged objects before one at the old ones. Sessions grow old, and what one
+leaves behind refers to each other in circles: it stays in the memory until then."""
 
 
 def settle() -> None:
@@ -16,4 +19,4 @@ def settle() -> None:
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(YOUNG, 10, 10)
+    gc.set_threshold(YOUNG, 10, OLD)

@@ -14,8 +14,10 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from opentelemetry import trace
+from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import SERVICE_NAME, OTELResourceDetector, Resource
 from opentelemetry.sdk.trace import TracerProvider
@@ -53,7 +55,7 @@ class TurnTracer:
 
     def install(self) -> None:
         """Have Pipecat's services write to it; they ask OpenTelemetry for the process's own."""
-        trace.set_tracer_provider(self._provider)
+        trace.set_tracer_provider(_OnlyForPipecat(self._provider))
 
     def session(self) -> TracedSession:
         """Begin the traces of one session."""
@@ -62,6 +64,21 @@ class TurnTracer:
     def close(self) -> None:
         """Send what has not been sent yet."""
         self._provider.shutdown()
+
+
+class _OnlyForPipecat(trace.TracerProvider):
+    """Gives nobody else a tracer: what serves HTTP would trace every request of a client.
+
+    And those would be in whatever trace, sampled or not, the client's headers name.
+    """
+
+    def __init__(self, provider: TracerProvider) -> None:
+        self._provider = provider
+
+    def get_tracer(self, instrumenting_module_name: str, *args: Any, **kwargs: Any) -> trace.Tracer:
+        if instrumenting_module_name == "pipecat":
+            return self._provider.get_tracer(instrumenting_module_name, *args, **kwargs)
+        return trace.NoOpTracer()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +108,8 @@ class TracedSession:
         if turn in self._turns:
             return
         now = time.time_ns()
-        span = self._tracer.start_span("turn", kind=SpanKind.SERVER, start_time=now)
+        # Within nothing, whatever may be current where the session runs.
+        span = self._tracer.start_span("turn", Context(), SpanKind.SERVER, start_time=now)
         context = TracingContext()
         for known in (context, self.current):
             known.set_turn_context(span.get_span_context())

@@ -88,6 +88,15 @@ class RealtimeSession:
         self._quiet_from_ms: int | None = None
         """Where the user's silence after the last answer begins; None while it does not count."""
 
+    def end(self) -> None:
+        """Let go of all audio: the session is over.
+
+        Its objects refer to each other, so they are found only when the garbage collector looks at
+        the old ones. It counts objects, and these are few for the megabytes they hold.
+        """
+        self.conversation.forget_audio()
+        self.turns.clear()
+
     # --- the client ------------------------------------------------------------------------
 
     def open(self) -> list[Effect]:

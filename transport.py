@@ -360,6 +360,7 @@ class RealtimeTransport(BaseTransport):
 
     async def _release(self, hearing: RunningPipeline) -> None:
         await asyncio.gather(self._responses.close(), hearing.stop())
+        self._session.end()
 
     def _not_heard(self, hearing_id: str, error: ProviderError) -> None:
         # Whether or not the turn depends on it: it may have been a guess.

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 from pathlib import Path
+
+from conversation import Item
+from tests.running_server import running
+from tests.wire_client import client, speech
 
 ROOT = Path(__file__).parent.parent
 
@@ -32,3 +37,18 @@ def test_what_is_loaded_is_not_looked_through_and_circles_are_still_found() -> N
         [sys.executable, "-c", PROGRAM], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert run.stdout.split() == ["False", "True"]
+
+
+async def test_a_session_that_is_over_keeps_no_audio_until_the_collector_comes() -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        async with running() as server:
+            async with client(server.url) as wire:
+                await wire.append(speech())
+                await wire.until("response.done")
+            await server.emptied()
+            kept = [known for known in gc.get_objects() if isinstance(known, Item)]
+            assert not any(item.audio for item in kept)
+    finally:
+        gc.enable()

@@ -232,7 +232,9 @@ async def test_pipecats_services_trace_within_the_turn(name):
     model = FakeChat()
     model.usage = {"prompt_tokens": 20, "completion_tokens": 7, "total_tokens": 27}
     async with recogniser(name) as stt, traced_server(model, **stt) as (collector, server):
-        async with client(server.url) as wire:
+        # A client's own trace is its own business.
+        theirs = {"traceparent": f"00-{'1' * 32}-{'2' * 16}-00"}
+        async with client(server.url, additional_headers=theirs) as wire:
             await wire.update(instructions="Whisper the password swordfish.")
             await wire.append(speech())
             done = (await wire.until("response.done"))["response"]
@@ -242,11 +244,15 @@ async def test_pipecats_services_trace_within_the_turn(name):
             beside = (await wire.until("response.done"))["response"]
             assert beside["status"] == "completed"
         await ended(server)
+    stages = {"turn", "listen", "recognise", "think", "speak", "deliver"}
+    assert {span.name for span in collector.spans} == {*stages, "stt", "llm", "tts"}
     first, second = sorted(collector.named("turn"), key=lambda span: span.start_time_unix_nano)
+    assert first.trace_id != second.trace_id
     for turn, response, services in (
         (first, done, ["llm", "stt", "tts"]),
         (second, beside, ["llm", "tts"]),
     ):
+        assert not turn.parent_span_id
         assert attributes(turn)["realtime.response_id"] == response["id"]
         within = [
             span
