@@ -233,7 +233,7 @@ async def test_pipecats_services_trace_within_the_turn(name):
     model.usage = {"prompt_tokens": 20, "completion_tokens": 7, "total_tokens": 27}
     async with recogniser(name) as stt, traced_server(model, **stt) as (collector, server):
         # A client's own trace is its own business.
-        theirs = {"traceparent": f"00-{'1' * 32}-{'2' * 16}-00"}
+        theirs = {"traceparent": f"00-{'1' * 32}-{'2' * 16}-01"}
         async with client(server.url, additional_headers=theirs) as wire:
             await wire.update(instructions="Whisper the password swordfish.")
             await wire.append(speech())
