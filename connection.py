@@ -29,6 +29,7 @@ from session_start import Patch, start_session
 from tracing import Tracer
 from transport import ClientGone, RealtimeTransport
 from turn_log import TurnLog
+from websocket_protocol import GONE
 
 _LEFT = {1000, 1001, 1005, 1006}
 """Codes with which clients leave, or are gone without a word."""
@@ -270,6 +271,13 @@ class _WebSocketWire:
                 return
             text = message.get("text")
             yield text if text is not None else message["bytes"]
+
+    async def linger(self, seconds: float) -> None:
+        # Another server than ours does not tell.
+        gone = self._websocket.scope.get(GONE) or asyncio.Event()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await gone.wait()
 
     async def send(self, frame: str) -> None:
         try:

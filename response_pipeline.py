@@ -39,6 +39,7 @@ from generation import MAX_DELTA_BYTES, ClientRoom, PipelineSignals, ResponseReq
 from pipeline_worker import RunningPipeline
 from provider_errors import provider_error
 from providers.base import Provider
+from steps import Breather
 from time_stretch import TimeStretch
 from watchdog import Patience, Watchdog
 from whole_characters import WholeCharacters
@@ -101,10 +102,13 @@ class _Report:
         self._llm_watch = Watchdog(lambda limit_s: self._silent(llm, limit_s))
         self._tts_watch = Watchdog(lambda limit_s: self._silent(tts or llm, limit_s))
         self._llm_ended = False
+        self._breather = Breather()
         self.unheard = _Backlog()
 
     async def room(self) -> None:
         """Wait until the client has read enough; no provider is to blame for that."""
+        # What a service has received already comes without a pause.
+        await self._breather.breathe()
         if self._client.has_room:
             return
         with self._llm_watch.held(), self._tts_watch.held():

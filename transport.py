@@ -80,6 +80,9 @@ class Wire(Protocol):
     def messages(self) -> AsyncIterator[str | bytes]:
         """Yield frames until the client goes."""
 
+    async def linger(self, seconds: float) -> None:
+        """Wait so long, or until the client is gone."""
+
     async def send(self, frame: str) -> None:
         """Send a text frame; raises `ClientGone`."""
 
@@ -198,6 +201,14 @@ class RealtimeTransport(BaseTransport):
         limits = self._session.config.limits
         now = asyncio.get_running_loop().time()
         pace = AppendPace(limits.append_burst_s, limits.append_speed, now)
+
+        async def take(audio: bytes) -> None:
+            """Take what has been appended, at the client's pace or slower."""
+            ahead_s = await self._take(audio, pace) if audio else 0
+            if ahead_s:
+                # What the client goes on to send waits in its own socket.
+                await wire.linger(ahead_s)
+
         put_by = b""
         async for message in wire.messages():
             if not (self._outbox.has_room and self._work.has_room):
@@ -211,12 +222,12 @@ class RealtimeTransport(BaseTransport):
                 put_by += audio
                 continue
             if audio is not None:
-                await self._take(put_by + audio, pace)
+                await take(put_by + audio)
             else:
-                await self._take(put_by, pace)
+                await take(put_by)
                 effects, appended = await in_turns(self._session.receive(message))
                 self._perform(effects)
-                await self._take(appended, pace)
+                await take(appended)
             put_by = b""
 
     def _can_wait(self, length: int) -> bool:
@@ -228,10 +239,8 @@ class RealtimeTransport(BaseTransport):
         detected = self._session.config.turn_detection is not None
         return heard_as_it_is and detected and length < self._detector.lacking
 
-    async def _take(self, audio: bytes, pace: AppendPace) -> None:
-        """Take what has been appended, at the client's pace or slower."""
-        if not audio:
-            return
+    async def _take(self, audio: bytes, pace: AppendPace) -> float:
+        """Take what has been appended; return the seconds by which the client is too fast."""
         step = SLICE_MS * self._format.bytes_per_ms
         for start in range(0, len(audio), step):
             if start:
@@ -241,10 +250,7 @@ class RealtimeTransport(BaseTransport):
             await self._hear(audio[start : start + step])
         audio_s = len(audio) / self._format.bytes_per_ms / 1000
         self._log.heard(audio_s)
-        ahead_s = pace.take(audio_s, asyncio.get_running_loop().time())
-        if ahead_s:
-            # What the client goes on to send waits in its own socket.
-            await asyncio.sleep(ahead_s)
+        return pace.take(audio_s, asyncio.get_running_loop().time())
 
     def _refuse_binary(self) -> None:
         text = "Expected a text WebSocket message; binary frames are not supported."

@@ -7,15 +7,17 @@ reading stops only when messages have really piled up.
 uvicorn waits for a client to take what it was sent before it closes a connection, and for ever:
 whoever stops reading would keep a session. Here a connection that is to be closed is cut when the
 rest does not leave in time. And a client that is sending is there, whether or not its answer to a
-ping has got through what it sent before.
+ping has got through what it sent before. And of one that is slowed down, and that nobody reads from
+meanwhile, the application learns at once that it is gone.
 """
 
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable
 from types import GeneratorType
-from typing import Any
+from typing import Any, cast
 
 import uvicorn
 from uvicorn.protocols.utils import ClientDisconnected
@@ -34,6 +36,8 @@ except ImportError:
     apply_mask = apply_mask_slowly
 
 MIB = 1024 * 1024
+GONE = "realtime.gone"
+"""Key in a connection's scope: an `asyncio.Event` that is set when the connection is lost."""
 _TEXT_WITH_16_BIT_LENGTH = b"\x81\xfe"
 """First bytes of a frame that is a whole text message, masked as those of clients are."""
 _HEADER_BYTES = 8
@@ -57,11 +61,26 @@ class RealtimeWebSocket(WebSocketsSansIOProtocol):
         super().__init__(*args, **kwargs)
         self._heard_at = self.loop.time()
         self._cut: asyncio.TimerHandle | None = None
+        self._gone = asyncio.Event()
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """A client has connected."""
+        super().connection_made(transport)
+        connection: socket.socket | None = transport.get_extra_info("socket")
+        interval, timeout = self.ping_interval, self.ping_timeout
+        if connection is None or connection.family == socket.AF_UNIX:
+            return
+        if interval and timeout and hasattr(socket, "TCP_USER_TIMEOUT"):
+            # For as long as nobody reads from the client, only the network can tell that it has
+            # been unplugged: it confirms nothing that it is sent.
+            patience_ms = round(1000 * (interval + timeout))
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, patience_ms)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is gone."""
         if self._cut is not None:
             self._cut.cancel()
+        self._gone.set()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -138,10 +157,10 @@ class RealtimeWebSocket(WebSocketsSansIOProtocol):
 
     def keepalive_timeout(self) -> None:
         """Give a client up that has not answered a ping, unless the answer may be on its way."""
-        # While reading is paused, what the client sends waits in its socket, answers included.
+        # While reading is paused, what the client sends waits in its socket, answers included. The
+        # next ping finds out whether the connection is still there.
         if self.read_paused or self._heard_at > self.ping_sent_at:
-            assert self.ping_timeout is not None
-            self.pong_timer = self.loop.call_later(self.ping_timeout, self.keepalive_timeout)
+            self.send_keepalive_ping()
             return
         super().keepalive_timeout()
         reason = "keepalive ping timeout"
@@ -175,6 +194,7 @@ class RealtimeWebSocket(WebSocketsSansIOProtocol):
     async def run_asgi(self) -> None:
         """Let the application serve the connection; a refusal that is out completes its part."""
         app = self.app
+        cast(dict[str, Any], self.scope)[GONE] = self._gone
 
         async def served(scope: Any, receive: Any, send: Any) -> None:
             await app(scope, receive, send)

@@ -53,6 +53,10 @@ class Line:
         while (event := await self._incoming.get()) is not None:
             yield event
 
+    async def linger(self, seconds: float) -> None:
+        """Wait so long; with these settings it is never asked for."""
+        await asyncio.sleep(seconds)
+
     async def send(self, frame: str) -> None:
         """Take what the server sends."""
         if frame.startswith('{"type":"response.done"'):

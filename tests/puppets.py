@@ -260,6 +260,9 @@ class PuppetWire:
             message, self.number = sent
             yield message
 
+    async def linger(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
     async def send(self, frame: str) -> None:
         self._arrived(frame)
 

@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import socket
+from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -22,13 +23,21 @@ from websockets.frames import Frame, Opcode
 from websockets.uri import parse_uri
 
 import outbox
+import steps
 import websocket_protocol
 from outbox import HIGH_WATER_BYTES
 from providers.scripted import _ScriptedTTSService
-from tests.running_server import RunningServer, plain_http, running, scripted_settings
+from tests.providers.model_vendors import OPENAI
+from tests.running_server import (
+    RunningServer,
+    plain_http,
+    running,
+    scripted_settings,
+)
 from tests.session_driver import encoded
 from tests.test_metrics import counted
 from tests.wire_client import client
+from transport import RealtimeTransport
 from work_queue import MANY, WorkQueue
 
 MIB = 1024 * 1024
@@ -231,3 +240,80 @@ async def test_whoever_makes_work_waits_when_there_is_much():
     carrying.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await carrying
+
+
+async def test_a_client_that_is_slowed_down_and_vanishes_ends_its_session():
+    """Nobody reads from it meanwhile: only what it is sent can tell."""
+    bounds = {"append_burst_s": 1, "append_speed": 1, "buffered_audio_s": 3600}
+    pings = {"ping_interval_s": 0.2, "ping_timeout_s": 0.2}
+    manual = {"type": "none"}
+    hurried = scripted_settings(limits={**bounds, **pings}, vad=manual)
+    async with running(hurried) as server, client(server.url) as wire:
+        # Twenty minutes, and more behind them that fills the sockets.
+        for _ in range(4):
+            await wire.append(bytes(300 * 48_000), step=300 * 48_000)
+        wire.socket.transport.abort()
+        await server.emptied()
+
+
+async def test_what_a_client_says_is_a_sign_of_life_once():
+    """It may be gone after it; the next ping finds out."""
+    pings = {"ping_interval_s": 0.2, "ping_timeout_s": 0.2}
+    async with running(scripted_settings(limits=pings)) as server, deaf(server) as wire:
+        while not any(frame.opcode is Opcode.PING for frame in await wire.read()):
+            pass
+        last_words = Frame(Opcode.TEXT, b"{}").serialize(mask=True)
+        await asyncio.get_running_loop().sock_sendall(wire.socket, last_words)
+        await server.emptied()
+
+
+@asynccontextmanager
+async def hurried_model(words: int) -> AsyncIterator[Any]:
+    """A model whose whole answer is there at once; yields the settings of a server that uses it."""
+    chunk = {"id": "x", "object": "chat.completion.chunk", "created": 1, "model": "x"}
+    said = {"index": 0, "delta": {"content": "word "}, "finish_reason": None}
+    ended = {"index": 0, "delta": {}, "finish_reason": "stop"}
+    lines = [json.dumps({**chunk, "choices": [choice]}) for choice in [*[said] * words, ended]]
+    body = "".join(f"data: {line}\n\n" for line in [*lines, "[DONE]"]).encode()
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: {len(body)}"
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(head.encode() + b"\r\n\r\n" + body)
+        await writer.drain()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as listening:
+        port = listening.sockets[0].getsockname()[1]
+        yield OPENAI.settings(f"http://127.0.0.1:{port}")
+
+
+async def test_a_model_that_never_pauses_leaves_others_their_turn(monkeypatch):
+    """Hundreds of its words arrive in one packet."""
+    monkeypatch.setattr(steps, "AT_A_STRETCH_S", 0)
+    turn = 0
+    words_in: Counter[int] = Counter()
+    text = RealtimeTransport.text
+
+    def counted_text(transport: RealtimeTransport, response_id: str, delta: str) -> None:
+        words_in[turn] += 1
+        text(transport, response_id, delta)
+
+    async def take_turns() -> None:
+        nonlocal turn
+        while True:
+            turn += 1
+            await asyncio.sleep(0)
+
+    monkeypatch.setattr(RealtimeTransport, "text", counted_text)
+    async with (
+        hurried_model(2000) as settings,
+        running(settings) as server,
+        client(server.url) as wire,
+    ):
+        await wire.update(output_modalities=["text"])
+        others = asyncio.create_task(take_turns())
+        await wire.say("hi")
+        assert (await wire.until("response.done"))["response"]["status"] == "completed"
+        others.cancel()
+    assert words_in.total() >= 2000
+    assert max(words_in.values()) <= 2
