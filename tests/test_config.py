@@ -91,6 +91,66 @@ def test_the_environment_may_name_the_toml_file(
     assert load_settings(other).server.port == 9002
 
 
+def test_a_dotenv_file_may_name_file_and_profile_which_flag_and_environment_override(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for port, name in enumerate(["dotenv", "environment", "flag"], 9001):
+        toml(here, f"[server]\nport = {port}\n", f"{name}.toml")
+    dotenv(here, "REALTIME_CONFIG=dotenv.toml", "REALTIME_PROFILE=local")
+    settings = load_settings()
+    assert (settings.server.port, settings.llm.provider) == (9001, "ollama")
+    monkeypatch.setenv("REALTIME_CONFIG", "environment.toml")
+    monkeypatch.setenv("REALTIME_PROFILE", "hosted")
+    settings = load_settings()
+    assert (settings.server.port, settings.llm.provider) == (9002, "openai")
+    settings = load_settings("flag.toml", "embedded")
+    assert (settings.server.port, settings.llm.provider) == (9003, "embedded")
+
+
+@pytest.mark.parametrize("flag_names_another", [False, True])
+def test_a_file_that_a_dotenv_file_names_and_nobody_has_is_refused(
+    here: Path, flag_names_another: bool
+) -> None:
+    dotenv(here, "REALTIME_CONFIG=nowhere.toml")
+    if flag_names_another:
+        assert load_settings(toml(here, "[server]\nport = 9001\n")).server.port == 9001
+    else:
+        message = problem()
+        assert "nowhere.toml" in message
+        assert "REALTIME_CONFIG" in message
+        assert ".env" in message
+
+
+def test_a_profile_that_a_dotenv_file_names_and_nobody_has_is_refused(here: Path) -> None:
+    dotenv(here, "REALTIME_PROFILE=lokal")
+    message = problem()
+    assert "lokal" in message
+    assert "REALTIME_PROFILE" in message
+
+
+def test_a_variable_that_is_empty_names_no_file(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REALTIME_CONFIG", "")
+    assert load_settings().server.port == 8000
+
+
+def test_the_short_name_of_the_keys_wins_over_what_comes_after_it_and_nothing_else(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def keys(**overrides: Any) -> list[str]:
+        found = load_settings(**overrides).server.api_keys
+        return [key.get_secret_value() for key in found]
+
+    dotenv(here, "REALTIME_API_KEYS=short-key-of-dotenv")
+    assert keys() == ["short-key-of-dotenv"]
+    monkeypatch.setenv("REALTIME_SERVER__API_KEYS", "long-key-of-environment")
+    assert keys() == ["long-key-of-environment"]
+    monkeypatch.setenv("REALTIME_API_KEYS", "short-key-of-environment")
+    assert keys() == ["short-key-of-environment"]
+    assert keys(server={"api_keys": ["key-of-the-command-line"]}) == ["key-of-the-command-line"]
+
+
 def test_environment_variables_name_group_and_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REALTIME_LLM__API_BASE", "http://localhost:11434/v1")
     monkeypatch.setenv("REALTIME_VAD__SILENCE_DURATION_MS", "700")
