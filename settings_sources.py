@@ -31,6 +31,7 @@ CONFIG_VARIABLE = "REALTIME_CONFIG"
 PROFILE_VARIABLE = "REALTIME_PROFILE"
 SHORT_NAMES = {"REALTIME_API_KEYS": ("server", "api_keys")}
 """Variables that stand for a setting without naming its group."""
+_SHORTENED = {".".join(setting): name for name, setting in SHORT_NAMES.items()}
 VARIABLES = sorted({*SHORT_NAMES, CONFIG_VARIABLE, PROFILE_VARIABLE})
 """Those that name no group."""
 PROFILES = Path(__file__).parent / "profiles"
@@ -169,9 +170,13 @@ def _read(
 def _refuse_unknown_variables(settings: type[BaseSettings]) -> None:
     """Refuse a variable that is misspelled; pydantic would ignore it, and keys would not count."""
     for name in [*os.environ, *dotenv_values(DOTENV)]:
-        group, nested, _ = name.removeprefix(PREFIX).partition("__")
-        if not name.startswith(PREFIX) or name in VARIABLES:
+        if not name.upper().startswith(PREFIX) or name in VARIABLES:
             continue
+        if name != name.upper():
+            raise ConfigError(
+                f"Bad setting {name}: variables are written in capitals. Call it {name.upper()}."
+            )
+        group, nested, _ = name.removeprefix(PREFIX).partition("__")
         if group.lower() in settings.model_fields:
             continue
         if not nested:
@@ -190,15 +195,17 @@ def _explain(error: ValidationError) -> str:
     first = error.errors()[0]
     group, *rest = (str(part) for part in first["loc"])
     name = ".".join([group, *rest])
-    named = PREFIX + "__".join([group, *rest]).upper()
-    value = "" if first["type"] == "extra_forbidden" else _shown(first["input"], rest)
-    reason = {"extra_forbidden": "there is no setting of that name"}.get(
-        first["type"], first["msg"][0].lower() + first["msg"][1:]
-    )
-    return (
-        f"Bad setting {name}: {reason}{value}. "
-        f"Look at {named}, .env, the --config file and config.py."
-    )
+    named = _SHORTENED.get(name, PREFIX + "__".join([group, *rest]).upper())
+    match first["type"]:
+        case "extra_forbidden":
+            reason = "there is no setting of that name"
+        case "value_error":
+            # Of a check of our own, which knows what of the value may be shown.
+            reason = str(first["ctx"]["error"])
+        case _:
+            shown = _shown(first["input"], rest)
+            reason = first["msg"][0].lower() + first["msg"][1:] + shown
+    return f"Bad setting {name}: {reason}. Look at {named}, .env, the --config file and config.py."
 
 
 def _shown(value: object, path: list[str]) -> str:

@@ -304,6 +304,24 @@ def test_a_misspelled_variable_is_refused_or_its_keys_would_not_count(
     assert name in problem(None)
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["realtime_api_keys", "realtime_config", "Realtime_Server__Port", "REALTIME_server__port"],
+)
+@pytest.mark.parametrize("in_file", [False, True])
+@pytest.mark.skipif(os.name == "nt", reason="Windows writes all names of variables in capitals")
+def test_a_variable_in_small_letters_is_answered_with_its_name_in_capitals(
+    name: str, here: Path, monkeypatch: pytest.MonkeyPatch, in_file: bool
+) -> None:
+    if in_file:
+        dotenv(here, f"{name}=9001")
+    else:
+        monkeypatch.setenv(name, "9001")
+    message = problem()
+    assert name in message
+    assert name.upper() in message
+
+
 def test_an_unknown_table_is_refused(here: Path) -> None:
     assert "lmm" in problem(toml(here, '[lmm]\nmodel = "x"\n'))
 
