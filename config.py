@@ -14,6 +14,7 @@ API keys that are not set here are taken from the vendors' own variables (``VEND
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -25,6 +26,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from origins import allowed_origin
 from settings_sources import DOTENV, PREFIX, explained, layers, variable
 from settings_sources import ConfigError as ConfigError
 from settings_sources import profile_names as profile_names
@@ -69,10 +71,11 @@ class ServerConfig(_Group):
     ws_path: str = Field("/v1/realtime", pattern=r"^/\S*$")
     """Path of the Realtime WebSocket. The `openai` SDK expects it to end in `/realtime`."""
     api_keys: Annotated[list[SecretStr], NoDecode] = Field(default_factory=list)
-    """Keys that clients need; in a variable, separated by commas. None: whoever reaches it."""
+    """Keys that clients need, printable ASCII without spaces; in a variable, separated by commas.
+    None: whoever reaches it."""
     allowed_origins: Annotated[list[str], NoDecode] = Field(default_factory=list)
-    """Origins of web pages that may connect (`https://app.example.com`), beside pages of this
-    machine itself; `*` allows all."""
+    """Origins of web pages that may connect (`https://app.example.com`, with its port unless that
+    is the usual one), beside pages of this machine itself; `*` allows all."""
     insecure: bool = False
     """Listen to other machines without keys."""
     secret: SecretStr | None = Field(None, min_length=16)
@@ -109,19 +112,25 @@ class ServerConfig(_Group):
 
     @field_validator("api_keys")
     @classmethod
-    def _refuse_short(cls, keys: list[SecretStr]) -> list[SecretStr]:
-        """A key that can be guessed keeps nobody out."""
-        if any(len(key.get_secret_value()) < MIN_KEY_LENGTH for key in keys):
-            raise ValueError(f"every API key must have at least {MIN_KEY_LENGTH} characters")
-        if any(key.get_secret_value().startswith("ek_") for key in keys):
-            raise ValueError("no API key may begin with 'ek_': client secrets do")
+    def _check_keys(cls, keys: list[SecretStr]) -> list[SecretStr]:
+        """A key that can be guessed keeps nobody out, and one that nobody can send everybody."""
+        for key in (secret.get_secret_value() for secret in keys):
+            if not re.fullmatch(r"[!-~]*", key):
+                raise ValueError(
+                    "an API key has a character that no client can send in a header; use letters, "
+                    "digits and signs of ASCII without spaces, and commas between keys"
+                )
+            if len(key) < MIN_KEY_LENGTH:
+                raise ValueError(f"every API key must have at least {MIN_KEY_LENGTH} characters")
+            if key.startswith("ek_"):
+                raise ValueError("no API key may begin with 'ek_': client secrets do")
         return keys
 
     @field_validator("allowed_origins")
     @classmethod
-    def _bare(cls, origins: list[str]) -> list[str]:
-        """Browsers name an origin without a slash behind it."""
-        return [origin.rstrip("/") for origin in origins]
+    def _as_browsers_say(cls, origins: list[str]) -> list[str]:
+        """An origin that no browser says would let nobody in."""
+        return [allowed_origin(origin) for origin in origins]
 
 
 class LimitsConfig(_Group):

@@ -322,6 +322,54 @@ def test_a_variable_in_small_letters_is_answered_with_its_name_in_capitals(
     assert name.upper() in message
 
 
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "app.example.com",
+        "app.example.com:8443",
+        "//app.example.com",
+        "https://*.example.com",
+        "https://app.example.com/page",
+        "https://app.example.com?page=1",
+        "https://app.example.com#page",
+        "https://somebody@app.example.com",
+        "https://app.example.com:99999",
+        "https://app.example.com:port",
+        "https://[app.example.com]",
+        "https://[::1",
+        "https://bücher.example",
+        "https://app example.com",
+        "https://app.example.com\n",
+        "https://",
+        "wss://app.example.com",
+        "file://app.example.com",
+        "",
+    ],
+)
+def test_an_origin_that_no_page_has_is_answered_with_the_form_that_is_wanted(origin: str) -> None:
+    message = problem(server={"allowed_origins": ["https://app.example", origin]})
+    assert "server.allowed_origins" in message
+    assert message.count(repr(origin)) == 1
+    assert "REALTIME_SERVER__ALLOWED_ORIGINS" in message
+    assert "https://app.example.com, https://app.example.com:8443, or * for all" in message
+
+
+def test_origins_of_the_settings_are_kept_as_browsers_write_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv(
+        "REALTIME_SERVER__ALLOWED_ORIGINS",
+        "https://App.Example:443/, http://app.example:8080, capacitor://localhost, *, null",
+    )
+    assert load_settings().server.allowed_origins == [
+        "https://app.example",
+        "http://app.example:8080",
+        "capacitor://localhost",
+        "*",
+        "null",
+    ]
+
+
 def test_an_unknown_table_is_refused(here: Path) -> None:
     assert "lmm" in problem(toml(here, '[lmm]\nmodel = "x"\n'))
 
