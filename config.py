@@ -18,7 +18,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -27,6 +27,7 @@ from pydantic_settings import (
 )
 
 from origins import allowed_origin
+from server_paths import own_path
 from settings_sources import DOTENV, PREFIX, explained, layers, variable
 from settings_sources import ConfigError as ConfigError
 from settings_sources import profile_names as profile_names
@@ -68,7 +69,7 @@ class ServerConfig(_Group):
     """TCP port; 0 lets the system choose one."""
     workers: int = Field(1, ge=1, le=256)
     """Processes that serve the address: about one per core. Each loads the models for itself."""
-    ws_path: str = Field("/v1/realtime", pattern=r"^/\S*$")
+    ws_path: Annotated[str, AfterValidator(own_path)] = "/v1/realtime"
     """Path of the Realtime WebSocket. The `openai` SDK expects it to end in `/realtime`."""
     api_keys: Annotated[list[SecretStr], NoDecode] = Field(default_factory=list)
     """Keys that clients need, printable ASCII without spaces; in a variable, separated by commas.

@@ -38,6 +38,7 @@ try:
     from operator_routes import operator_routes
     from pipeline_manager import PipelineManager
     from providers.base import ProviderSetupError
+    from server_paths import AZURE_PATHS
     from shared_counts import counting_together, forget_process
     from tracing import Tracer
     from websocket_protocol import server_config
@@ -48,8 +49,6 @@ except ModuleNotFoundError as missing:
         "`pip install -r requirements.txt`."
     ) from None
 
-AZURE_PATHS = ("/openai/v1/realtime", "/openai/realtime")
-"""Where Azure's clients look for the Realtime API (§D.7)."""
 SWITCH_INTERVAL_S = 0.0005
 """How long a thread that computes may keep the interpreter when the event loop wants it. Numpy lets
 go of it many times in a row; with Python's 5 ms each, a session that has noise cleaned would keep
@@ -103,7 +102,7 @@ def create_app(
     app.state.lifecycle = lifecycle
     app.state.connections = connections
 
-    paths = list(dict.fromkeys([settings.server.ws_path, *AZURE_PATHS]))
+    paths = [settings.server.ws_path, *AZURE_PATHS]
     app.include_router(health_route(lifecycle, lambda: metrics.open_sessions(connections.active)))
     app.include_router(operator_routes(pipelines, access, lifecycle, metrics))
     app.include_router(http_routes(settings, access, pipelines, client_secrets, paths, lifecycle))

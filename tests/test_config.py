@@ -258,7 +258,7 @@ def test_a_file_that_is_no_toml_is_refused(here: Path) -> None:
     [
         ({"server": {"port": 70000}}, "server.port", "not 70000"),
         ({"server": {"port": "many"}}, "server.port", "not 'many'"),
-        ({"server": {"ws_path": "no/slash"}}, "server.ws_path", "not 'no/slash'"),
+        ({"server": {"ws_path": "no/slash"}}, "server.ws_path", "'no/slash'"),
         ({"vad": {"threshold": 1.5}}, "vad.threshold", "not 1.5"),
         ({"vad": {"type": "semantic"}}, "vad.type", "not 'semantic'"),
         ({"llm": {"temperature": -1}}, "llm.temperature", "not -1"),
@@ -368,6 +368,28 @@ def test_origins_of_the_settings_are_kept_as_browsers_write_them(
         "*",
         "null",
     ]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "",
+        "v1/realtime",
+        "ws://localhost/v1/realtime",
+        "/v1/{model}",
+        "/v1/realtime?model=m",
+        "/v1/realtime#1",
+        "/v1/real time",
+        "/v1/%72ealtime",
+        "/v1/realtimé",
+        "/v1/realtime\n",
+    ],
+)
+def test_a_path_that_no_client_can_ask_for_is_refused(path: str) -> None:
+    message = problem(server={"ws_path": path})
+    assert "server.ws_path" in message
+    assert "must begin with /" in message
+    assert repr(path) in message
 
 
 def test_an_unknown_table_is_refused(here: Path) -> None:
