@@ -15,16 +15,17 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from fastapi import WebSocket
+from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import PlainTextResponse
 from loguru import logger
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from client_secrets import PREFIX, BadSecret, ClientSecrets
 from config import ConfigError, ServerConfig
+from origins import ANY_ORIGIN, normal_origin
 from protocol import ProtocolError
 
 _KEY_SUBPROTOCOL = "openai-insecure-api-key."
-ANY_ORIGIN = "*"
 
 
 class AccessDenied(Exception):
@@ -104,13 +105,12 @@ class Access:
 
     def admits_origin(self, origin: str | None) -> bool:
         """Return whether a page from `origin` may connect; None: not a browser."""
-        if origin is None or ANY_ORIGIN in self._origins or origin in self._origins:
+        if origin is None or ANY_ORIGIN in self._origins:
             return True
-        try:
-            host = urlsplit(origin).hostname
-        except ValueError:  # no browser's origin has brackets without an address in them
+        said = normal_origin(origin)
+        if said is None:
             return False
-        return is_loopback(host or "")
+        return said in self._origins or is_loopback(urlsplit(said).hostname or "")
 
     def _minted(self, key: str) -> dict[str, Any]:
         try:
@@ -125,6 +125,23 @@ class Access:
                 "server.secret."
             )
             raise AccessDenied("invalid_api_key", message) from None
+
+
+class PagesMiddleware(CORSMiddleware):
+    """Tells browsers which pages may read what is answered: those that may connect."""
+
+    def __init__(self, app: ASGIApp, access: Access) -> None:
+        """Answer for `app`, as `access` decides."""
+        super().__init__(
+            app,
+            allow_methods=["GET", "POST"],
+            allow_headers=["authorization", "content-type", "api-key", "openai-beta"],
+        )
+        self._access = access
+
+    def is_allowed_origin(self, origin: str) -> bool:
+        """Return whether a page from `origin` may read it."""
+        return self._access.admits_origin(origin)
 
 
 def check_exposure(server: ServerConfig) -> None:

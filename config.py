@@ -14,33 +14,29 @@ API keys that are not set here are taken from the vendors' own variables (``VEND
 
 from __future__ import annotations
 
-import os
+import re
 from pathlib import Path
-from tomllib import TOMLDecodeError
 from typing import Annotated, Any, Literal
 
-from dotenv import dotenv_values
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
-    SettingsError,
-    TomlConfigSettingsSource,
 )
+
+from origins import allowed_origin
+from server_paths import own_path
+from settings_sources import DOTENV, PREFIX, explained, layers, variable
+from settings_sources import ConfigError as ConfigError
+from settings_sources import profile_names as profile_names
 
 PRODUCT_NAME = "Open Realtime Server"
 
-PROFILES = Path(__file__).parent / "profiles"
-DEFAULT_PROFILE = "embedded"
 MIN_KEY_LENGTH = 16
 MIN_SECRET_LENGTH = 6
 """Shorter ones may stand in any word, and protect nothing."""
-API_KEYS_VARIABLE = "REALTIME_API_KEYS"
-VARIABLES = frozenset({API_KEYS_VARIABLE, "REALTIME_CONFIG", "REALTIME_PROFILE"})
-"""Those that belong to no group."""
-"""Short for `REALTIME_SERVER__API_KEYS`."""
 
 VENDOR_KEYS = {
     "openai": "OPENAI_API_KEY",
@@ -73,13 +69,14 @@ class ServerConfig(_Group):
     """TCP port; 0 lets the system choose one."""
     workers: int = Field(1, ge=1, le=256)
     """Processes that serve the address: about one per core. Each loads the models for itself."""
-    ws_path: str = Field("/v1/realtime", pattern=r"^/\S*$")
+    ws_path: Annotated[str, AfterValidator(own_path)] = "/v1/realtime"
     """Path of the Realtime WebSocket. The `openai` SDK expects it to end in `/realtime`."""
     api_keys: Annotated[list[SecretStr], NoDecode] = Field(default_factory=list)
-    """Keys that clients need; in a variable, separated by commas. None: whoever reaches it."""
+    """Keys that clients need, printable ASCII without spaces; in a variable, separated by commas.
+    None: whoever reaches it."""
     allowed_origins: Annotated[list[str], NoDecode] = Field(default_factory=list)
-    """Origins of web pages that may connect (`https://app.example.com`), beside pages of this
-    machine itself; `*` allows all."""
+    """Origins of web pages that may connect (`https://app.example.com`, with its port unless that
+    is the usual one), beside pages of this machine itself; `*` allows all."""
     insecure: bool = False
     """Listen to other machines without keys."""
     secret: SecretStr | None = Field(None, min_length=16)
@@ -116,19 +113,25 @@ class ServerConfig(_Group):
 
     @field_validator("api_keys")
     @classmethod
-    def _refuse_short(cls, keys: list[SecretStr]) -> list[SecretStr]:
-        """A key that can be guessed keeps nobody out."""
-        if any(len(key.get_secret_value()) < MIN_KEY_LENGTH for key in keys):
-            raise ValueError(f"every API key must have at least {MIN_KEY_LENGTH} characters")
-        if any(key.get_secret_value().startswith("ek_") for key in keys):
-            raise ValueError("no API key may begin with 'ek_': client secrets do")
+    def _check_keys(cls, keys: list[SecretStr]) -> list[SecretStr]:
+        """A key that can be guessed keeps nobody out, and one that nobody can send everybody."""
+        for key in (secret.get_secret_value() for secret in keys):
+            if not re.fullmatch(r"[!-~]*", key):
+                raise ValueError(
+                    "an API key has a character that no client can send in a header; use letters, "
+                    "digits and signs of ASCII without spaces, and commas between keys"
+                )
+            if len(key) < MIN_KEY_LENGTH:
+                raise ValueError(f"every API key must have at least {MIN_KEY_LENGTH} characters")
+            if key.startswith("ek_"):
+                raise ValueError("no API key may begin with 'ek_': client secrets do")
         return keys
 
     @field_validator("allowed_origins")
     @classmethod
-    def _bare(cls, origins: list[str]) -> list[str]:
-        """Browsers name an origin without a slash behind it."""
-        return [origin.rstrip("/") for origin in origins]
+    def _as_browsers_say(cls, origins: list[str]) -> list[str]:
+        """An origin that no browser says would let nobody in."""
+        return [allowed_origin(origin) for origin in origins]
 
 
 class LimitsConfig(_Group):
@@ -214,14 +217,14 @@ class _Provider(_Group):
             ConfigError: It has characters that no key has; libraries would quote it when they say
                 that it cannot be sent.
         """
-        variable = VENDOR_KEYS.get(self.provider, "")
-        key = os.environ.get(variable) or dotenv_values(".env").get(variable)
+        name = VENDOR_KEYS.get(self.provider, "")
+        key = variable(name)
         if self.api_key is not None:
-            variable, key = "api_key", self.api_key.get_secret_value()
+            name, key = "api_key", self.api_key.get_secret_value()
         key = (key or "").strip()
         if not (key.isascii() and key.isprintable()):
             raise ConfigError(
-                f"The API key of the provider '{self.provider}' ({variable}) has characters that "
+                f"The API key of the provider '{self.provider}' ({name}) has characters that "
                 "no key has, such as a line break within it: copy it anew."
             )
         return key or None
@@ -283,9 +286,9 @@ class Settings(BaseSettings):
     """All groups together. Build one with `load_settings`."""
 
     model_config = SettingsConfigDict(
-        env_prefix="REALTIME_",
+        env_prefix=PREFIX,
         env_nested_delimiter="__",
-        env_file=".env",
+        env_file=DOTENV,
         env_file_encoding="utf-8",
         extra="ignore",
     )
@@ -297,16 +300,6 @@ class Settings(BaseSettings):
     stt: STTConfig = Field(default_factory=STTConfig)
     llm: LLMConfig = Field(default_factory=LLMConfig)
     tts: TTSConfig = Field(default_factory=TTSConfig)
-
-
-class ConfigError(Exception):
-    """A setting that cannot be used. The message names it, the reason and the remedy."""
-
-
-def profile_names() -> list[str]:
-    """Return the ready-made stacks, the default one first."""
-    names = sorted(path.stem for path in PROFILES.glob("*.toml"))
-    return sorted(names, key=lambda name: name != DEFAULT_PROFILE)
 
 
 def load_settings(
@@ -323,9 +316,8 @@ def load_settings(
     Raises:
         ConfigError: A file that cannot be read, an unknown name or a value out of range.
     """
-    config_file, profile_file = _config_file(toml), _profile_file(profile)
 
-    class _FileSettings(Settings):
+    class _Loaded(Settings):
         @classmethod
         def settings_customise_sources(
             cls,
@@ -335,117 +327,8 @@ def load_settings(
             dotenv_settings: PydanticBaseSettingsSource,
             file_secret_settings: PydanticBaseSettingsSource,
         ) -> tuple[PydanticBaseSettingsSource, ...]:
-            sources = [init_settings, env_settings, dotenv_settings]
-            if config_file is not None:
-                sources.append(_checked(TomlConfigSettingsSource(settings_cls, config_file)))
-            if profile_file is not None:
-                sources.append(_checked(_ProfileSource(settings_cls, profile_file)))
-            return tuple(sources)
+            return layers(settings_cls, init_settings, env_settings, dotenv_settings, toml, profile)
 
-    _refuse_unknown_variables()
-    short = os.environ.get(API_KEYS_VARIABLE) or dotenv_values(".env").get(API_KEYS_VARIABLE)
-    if short and not (overrides.get("server") or {}).get("api_keys"):
-        overrides["server"] = {**(overrides.get("server") or {}), "api_keys": short}
-    try:
-        loaded = _FileSettings(**overrides)
-    except TOMLDecodeError as error:
-        raise ConfigError(f"{config_file} is not valid TOML: {error}.") from error
-    except ValidationError as error:
-        raise ConfigError(_explain(error)) from error
-    except SettingsError as error:
-        raise ConfigError(
-            f"A variable in the environment or .env cannot be parsed ({error}). "
-            "REALTIME_<GROUP>__OPTIONS must hold JSON."
-        ) from error
+    with explained():
+        loaded = _Loaded(**overrides)
     return Settings.model_construct(**dict(loaded))
-
-
-def _config_file(given: str | Path | None) -> Path | None:
-    chosen = given or os.environ.get("REALTIME_CONFIG")
-    if chosen is None:
-        return None
-    if not Path(chosen).is_file():
-        raise ConfigError(f"Configuration file {chosen} does not exist; check --config.")
-    return Path(chosen)
-
-
-def _profile_file(given: str | None) -> Path | None:
-    chosen = (
-        given or os.environ.get("REALTIME_PROFILE") or dotenv_values(".env").get("REALTIME_PROFILE")
-    )
-    if not chosen:
-        return None
-    if chosen not in profile_names():
-        raise ConfigError(
-            f"There is no profile '{chosen}'; choose one of {', '.join(profile_names())} "
-            "(--profile, REALTIME_PROFILE)."
-        )
-    return PROFILES / f"{chosen}.toml"
-
-
-class _ProfileSource(TomlConfigSettingsSource):
-    """A profile, less the stages for which another provider has been chosen elsewhere."""
-
-    def __call__(self) -> dict[str, Any]:
-        chosen = {
-            name: group.get("provider")
-            for name, group in self.current_state.items()
-            if isinstance(group, dict)
-        }
-        return {
-            name: group
-            for name, group in super().__call__().items()
-            if chosen.get(name) in (None, group.get("provider"))
-        }
-
-
-def _checked(source: TomlConfigSettingsSource) -> TomlConfigSettingsSource:
-    unknown = sorted(set(source.toml_data) - set(Settings.model_fields))
-    if unknown:
-        raise ConfigError(
-            f"Bad setting {unknown[0]}: {source.toml_file_path} may have the tables "
-            f"{', '.join(Settings.model_fields)}. Look at config.py."
-        )
-    return source
-
-
-def _refuse_unknown_variables() -> None:
-    """Refuse a variable that is misspelled; pydantic would ignore it, and keys would not count."""
-    for name in [*os.environ, *dotenv_values(".env")]:
-        group, nested, _ = name.removeprefix("REALTIME_").partition("__")
-        if not name.startswith("REALTIME_") or name in VARIABLES:
-            continue
-        if group.lower() in Settings.model_fields:
-            continue
-        if not nested:
-            raise ConfigError(
-                f"Bad setting {name}: there is no such variable. Those without a group are "
-                f"{', '.join(sorted(VARIABLES))}; all others are REALTIME_<GROUP>__<SETTING>."
-            )
-        raise ConfigError(
-            f"Bad setting {name}: there is no group {group.lower()}; the groups are "
-            f"{', '.join(Settings.model_fields)}. Look at config.py."
-        )
-
-
-def _explain(error: ValidationError) -> str:
-    """Render the first validation error as one line that names the setting and the remedy."""
-    first = error.errors()[0]
-    group, *rest = (str(part) for part in first["loc"])
-    name = ".".join([group, *rest])
-    variable = "REALTIME_" + "__".join([group, *rest]).upper()
-    value = "" if first["type"] == "extra_forbidden" else _shown(first["input"], rest)
-    reason = {"extra_forbidden": "there is no setting of that name"}.get(
-        first["type"], first["msg"][0].lower() + first["msg"][1:]
-    )
-    return (
-        f"Bad setting {name}: {reason}{value}. "
-        f"Look at {variable}, .env, the --config file and config.py."
-    )
-
-
-def _shown(value: object, path: list[str]) -> str:
-    """Say what was found, unless a key may be in it: a key itself, options, or a whole group."""
-    plain = isinstance(value, str | int | float) and path
-    secret = any("key" in part or part in ("options", "secret") for part in path)
-    return f", not {value!r}" if plain and not secret else ""

@@ -18,14 +18,13 @@ from typing import Any
 
 try:
     from fastapi import FastAPI, WebSocket
-    from fastapi.middleware.cors import CORSMiddleware
     from loguru import logger
 
     # Pipecat greets at import; `configure_logging` lets it speak when debug is on.
     logger.disable("pipecat")
 
     import garbage
-    from access import Access, AccessDenied, ExposureGuard, check_exposure
+    from access import Access, AccessDenied, ExposureGuard, PagesMiddleware, check_exposure
     from check import check, table
     from client_secrets import ClientSecrets
     from config import PRODUCT_NAME, ConfigError, Settings, load_settings, profile_names
@@ -39,6 +38,7 @@ try:
     from operator_routes import operator_routes
     from pipeline_manager import PipelineManager
     from providers.base import ProviderSetupError
+    from server_paths import AZURE_PATHS
     from shared_counts import counting_together, forget_process
     from tracing import Tracer
     from websocket_protocol import server_config
@@ -49,14 +49,10 @@ except ModuleNotFoundError as missing:
         "`pip install -r requirements.txt`."
     ) from None
 
-AZURE_PATHS = ("/openai/v1/realtime", "/openai/realtime")
-"""Where Azure's clients look for the Realtime API (§D.7)."""
 SWITCH_INTERVAL_S = 0.0005
 """How long a thread that computes may keep the interpreter when the event loop wants it. Numpy lets
 go of it many times in a row; with Python's 5 ms each, a session that has noise cleaned would keep
 all others waiting."""
-LOOPBACK_ORIGINS = r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?"
-"""Web pages that this machine itself serves."""
 
 
 def create_app(
@@ -106,7 +102,7 @@ def create_app(
     app.state.lifecycle = lifecycle
     app.state.connections = connections
 
-    paths = list(dict.fromkeys([settings.server.ws_path, *AZURE_PATHS]))
+    paths = [settings.server.ws_path, *AZURE_PATHS]
     app.include_router(health_route(lifecycle, lambda: metrics.open_sessions(connections.active)))
     app.include_router(operator_routes(pipelines, access, lifecycle, metrics))
     app.include_router(http_routes(settings, access, pipelines, client_secrets, paths, lifecycle))
@@ -122,13 +118,7 @@ def create_app(
         app.add_api_websocket_route(f"{path}/translations", translation)
     app.add_exception_handler(404, not_found)
     app.add_exception_handler(AccessDenied, access_denied)
-    app.add_middleware(
-        CORSMiddleware,
-        allow_origins=settings.server.allowed_origins,
-        allow_origin_regex=LOOPBACK_ORIGINS,
-        allow_methods=["GET", "POST"],
-        allow_headers=["authorization", "content-type", "api-key", "openai-beta"],
-    )
+    app.add_middleware(PagesMiddleware, access=access)
     app.add_middleware(ExposureGuard, server=settings.server)
     return app
 

@@ -91,6 +91,66 @@ def test_the_environment_may_name_the_toml_file(
     assert load_settings(other).server.port == 9002
 
 
+def test_a_dotenv_file_may_name_file_and_profile_which_flag_and_environment_override(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for port, name in enumerate(["dotenv", "environment", "flag"], 9001):
+        toml(here, f"[server]\nport = {port}\n", f"{name}.toml")
+    dotenv(here, "REALTIME_CONFIG=dotenv.toml", "REALTIME_PROFILE=local")
+    settings = load_settings()
+    assert (settings.server.port, settings.llm.provider) == (9001, "ollama")
+    monkeypatch.setenv("REALTIME_CONFIG", "environment.toml")
+    monkeypatch.setenv("REALTIME_PROFILE", "hosted")
+    settings = load_settings()
+    assert (settings.server.port, settings.llm.provider) == (9002, "openai")
+    settings = load_settings("flag.toml", "embedded")
+    assert (settings.server.port, settings.llm.provider) == (9003, "embedded")
+
+
+@pytest.mark.parametrize("flag_names_another", [False, True])
+def test_a_file_that_a_dotenv_file_names_and_nobody_has_is_refused(
+    here: Path, flag_names_another: bool
+) -> None:
+    dotenv(here, "REALTIME_CONFIG=nowhere.toml")
+    if flag_names_another:
+        assert load_settings(toml(here, "[server]\nport = 9001\n")).server.port == 9001
+    else:
+        message = problem()
+        assert "nowhere.toml" in message
+        assert "REALTIME_CONFIG" in message
+        assert ".env" in message
+
+
+def test_a_profile_that_a_dotenv_file_names_and_nobody_has_is_refused(here: Path) -> None:
+    dotenv(here, "REALTIME_PROFILE=lokal")
+    message = problem()
+    assert "lokal" in message
+    assert "REALTIME_PROFILE" in message
+
+
+def test_a_variable_that_is_empty_names_no_file(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REALTIME_CONFIG", "")
+    assert load_settings().server.port == 8000
+
+
+def test_the_short_name_of_the_keys_wins_over_what_comes_after_it_and_nothing_else(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def keys(**overrides: Any) -> list[str]:
+        found = load_settings(**overrides).server.api_keys
+        return [key.get_secret_value() for key in found]
+
+    dotenv(here, "REALTIME_API_KEYS=short-key-of-dotenv")
+    assert keys() == ["short-key-of-dotenv"]
+    monkeypatch.setenv("REALTIME_SERVER__API_KEYS", "long-key-of-environment")
+    assert keys() == ["long-key-of-environment"]
+    monkeypatch.setenv("REALTIME_API_KEYS", "short-key-of-environment")
+    assert keys() == ["short-key-of-environment"]
+    assert keys(server={"api_keys": ["key-of-the-command-line"]}) == ["key-of-the-command-line"]
+
+
 def test_environment_variables_name_group_and_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REALTIME_LLM__API_BASE", "http://localhost:11434/v1")
     monkeypatch.setenv("REALTIME_VAD__SILENCE_DURATION_MS", "700")
@@ -198,7 +258,7 @@ def test_a_file_that_is_no_toml_is_refused(here: Path) -> None:
     [
         ({"server": {"port": 70000}}, "server.port", "not 70000"),
         ({"server": {"port": "many"}}, "server.port", "not 'many'"),
-        ({"server": {"ws_path": "no/slash"}}, "server.ws_path", "not 'no/slash'"),
+        ({"server": {"ws_path": "no/slash"}}, "server.ws_path", "'no/slash'"),
         ({"vad": {"threshold": 1.5}}, "vad.threshold", "not 1.5"),
         ({"vad": {"type": "semantic"}}, "vad.type", "not 'semantic'"),
         ({"llm": {"temperature": -1}}, "llm.temperature", "not -1"),
@@ -242,6 +302,94 @@ def test_a_misspelled_variable_is_refused_or_its_keys_would_not_count(
     else:
         monkeypatch.setenv(name, "x")
     assert name in problem(None)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["realtime_api_keys", "realtime_config", "Realtime_Server__Port", "REALTIME_server__port"],
+)
+@pytest.mark.parametrize("in_file", [False, True])
+@pytest.mark.skipif(os.name == "nt", reason="Windows writes all names of variables in capitals")
+def test_a_variable_in_small_letters_is_answered_with_its_name_in_capitals(
+    name: str, here: Path, monkeypatch: pytest.MonkeyPatch, in_file: bool
+) -> None:
+    if in_file:
+        dotenv(here, f"{name}=9001")
+    else:
+        monkeypatch.setenv(name, "9001")
+    message = problem()
+    assert name in message
+    assert name.upper() in message
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "app.example.com",
+        "app.example.com:8443",
+        "//app.example.com",
+        "https://*.example.com",
+        "https://app.example.com/page",
+        "https://app.example.com?page=1",
+        "https://app.example.com#page",
+        "https://somebody@app.example.com",
+        "https://app.example.com:99999",
+        "https://app.example.com:port",
+        "https://[app.example.com]",
+        "https://[::1",
+        "https://bücher.example",
+        "https://app example.com",
+        "https://app.example.com\n",
+        "https://",
+        "wss://app.example.com",
+        "file://app.example.com",
+        "",
+    ],
+)
+def test_an_origin_that_no_page_has_is_answered_with_the_form_that_is_wanted(origin: str) -> None:
+    message = problem(server={"allowed_origins": ["https://app.example", origin]})
+    assert "server.allowed_origins" in message
+    assert message.count(repr(origin)) == 1
+    assert "REALTIME_SERVER__ALLOWED_ORIGINS" in message
+    assert "https://app.example.com, https://app.example.com:8443, or * for all" in message
+
+
+def test_origins_of_the_settings_are_kept_as_browsers_write_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv(
+        "REALTIME_SERVER__ALLOWED_ORIGINS",
+        "https://App.Example:443/, http://app.example:8080, capacitor://localhost, *, null",
+    )
+    assert load_settings().server.allowed_origins == [
+        "https://app.example",
+        "http://app.example:8080",
+        "capacitor://localhost",
+        "*",
+        "null",
+    ]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "",
+        "v1/realtime",
+        "ws://localhost/v1/realtime",
+        "/v1/{model}",
+        "/v1/realtime?model=m",
+        "/v1/realtime#1",
+        "/v1/real time",
+        "/v1/%72ealtime",
+        "/v1/realtimé",
+        "/v1/realtime\n",
+    ],
+)
+def test_a_path_that_no_client_can_ask_for_is_refused(path: str) -> None:
+    message = problem(server={"ws_path": path})
+    assert "server.ws_path" in message
+    assert "must begin with /" in message
+    assert repr(path) in message
 
 
 def test_an_unknown_table_is_refused(here: Path) -> None:

@@ -13,11 +13,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from fastapi.routing import APIWebSocketRoute
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 from websockets.typing import Subprotocol
 
-from config import load_settings
+from config import ConfigError, load_settings
 from main import create_app, listen, main
 from pipeline_manager import PipelineManager
 from tests.running_server import plain_http, running, scripted_settings, serving
@@ -188,6 +189,32 @@ def test_a_bad_setting_is_one_clear_line(variable, value, named, monkeypatch):
 
 def test_a_missing_configuration_file_is_one_clear_line(monkeypatch):
     assert "nowhere.toml" in refused(monkeypatch, "--config", "nowhere.toml")
+
+
+def test_the_websocket_cannot_have_a_path_on_which_the_server_answers_already():
+    settings = scripted_settings(server={"ws_path": "/chosen"})
+    app = create_app(settings)
+    sockets = {route.path for route in app.routes if isinstance(route, APIWebSocketRoute)}
+    paths = {path.replace("{rest}", "rtc_1") for path in {*app.openapi()["paths"], *sockets}}
+    others = {path for path in paths if not path.startswith("/chosen")}
+    assert {"/health", "/metrics", "/v1/models", "/openai/realtime"} <= others
+    for path in others:
+        for written in (path, f"{path}/"):
+            with pytest.raises(ConfigError, match="something else") as complaint:
+                load_settings(server={"ws_path": written})
+            assert "server.ws_path" in str(complaint.value)
+            assert f"'{written}'" in str(complaint.value)
+
+
+@pytest.mark.parametrize("path", ["/chosen", "/v1", "/healthy", "/openai/realtime2"])
+async def test_the_websocket_has_the_path_that_was_chosen(path):
+    async with running(scripted_settings(server={"ws_path": path})) as server:
+        url = server.url.replace("/v1/realtime", path)
+        async with client(url) as wire:
+            await wire.settled()
+        async with plain_http(base_url=server.http) as http:
+            assert (await http.get("/v1/models")).status_code == 200
+            assert (await http.post(f"{path}/client_secrets", json={})).status_code == 200
 
 
 def test_whatever_stops_the_start_is_said(monkeypatch, capsys):

@@ -1,0 +1,68 @@
+"""Origins of web pages, in the one form in which they can be compared (§D.7).
+
+A browser says where a page comes from: scheme, host and port, as `https://app.example.com`. It
+leaves out the port that the scheme has anyway and never names a path. People write settings less
+strictly; what means the same shall count as the same, and what no browser says is no origin.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+
+ANY_ORIGIN = "*"
+"""Stands for every origin, in the settings alone."""
+OPAQUE_ORIGIN = "null"
+"""What browsers say of pages that have none, such as files."""
+
+_FORM = re.compile(
+    r"(?P<scheme>[a-z][a-z0-9+.-]*)://(?P<host>[a-z0-9._-]+|\[[0-9a-f:.]+\])(:(?P<port>\d{0,5}))?",
+    re.ASCII | re.IGNORECASE,
+)
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+_NOT_OF_PAGES = ("ws", "wss", "file")
+"""Schemes that no origin has: a page opens a WebSocket and is not one, and files have no origin."""
+
+
+def normal_origin(text: str) -> str | None:
+    """Return an origin as browsers write it; None: it is none.
+
+    Args:
+        text: An origin, as a header or a setting has it.
+    """
+    if text == OPAQUE_ORIGIN:
+        return text
+    found = _FORM.fullmatch(text)
+    if found is None:
+        return None
+    scheme, host = found["scheme"].lower(), found["host"].lower()
+    port = int(found["port"]) if found["port"] else _DEFAULT_PORTS.get(scheme)
+    if scheme in _NOT_OF_PAGES or (port or 0) > 65535:
+        return None
+    if host.startswith("["):
+        try:
+            host = f"[{ipaddress.IPv6Address(host[1:-1])}]"
+        except ValueError:
+            return None
+    said = "" if port == _DEFAULT_PORTS.get(scheme) else f":{port}"
+    return f"{scheme}://{host}{said}"
+
+
+def allowed_origin(written: str) -> str:
+    """Return an origin of the settings as browsers write it, or `ANY_ORIGIN`.
+
+    Args:
+        written: As people write it; a slash behind it does no harm.
+
+    Raises:
+        ValueError: No page has that origin, so it would let nobody in.
+    """
+    if written == ANY_ORIGIN:
+        return written
+    origin = normal_origin(written.rstrip("/"))
+    if origin is None:
+        raise ValueError(
+            f"{written!r} is nothing that a browser calls an origin; write "
+            "https://app.example.com, https://app.example.com:8443, or * for all"
+        )
+    return origin
