@@ -54,13 +54,13 @@ class ProviderError:
     type: str = "server_error"
     stage: Literal["STT", "LLM", "TTS"] | None = None
     """None: no provider is to blame."""
-    words: str = ""
-    """What of the message are the provider's own words: it may quote what it was sent."""
+    discreet: str | None = None
+    """The message without words of others, who may quote what they were sent; None: it has none."""
 
     @property
     def for_log(self) -> str:
-        """The message without the provider's words."""
-        return self.message.replace(self.words, "…") if self.words else self.message
+        """What the log may say of it."""
+        return self.discreet or self.message
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from pipecat.utils.errors import (
 )
 
 from generation import ProviderError
-from providers.base import Provider
+from providers.base import Provider, StageFailure
 
 REFUSALS = {
     ErrorCategory.AUTHENTICATION,
@@ -45,6 +45,10 @@ _REMEDIES: Mapping[ErrorCategory, str] = {
     ErrorCategory.SERVER: "The fault is on its side: try again later.",
 }
 _UNKNOWN = "The server's log with debug on says more."
+_PREFACES = ("Unknown error occurred: ", "Error during completion: ")
+"""What Pipecat puts before errors whose reason it has just been told."""
+_QUOTING = "ProtocolError"
+"""What HTTP libraries call failures of a connection whose texts show what came over it."""
 _STATUS = re.compile(
     r"(?:\bHTTP(?:/[\d.]+)?|\bstatus(?:[ _]code)?|\berror)\W{1,3}([45]\d\d)\b", re.IGNORECASE
 )
@@ -62,15 +66,19 @@ def provider_error(
         frame: The error; Pipecat has masked credentials in its text.
     """
     category = error_category(frame)
-    # Pipecat puts this before errors whose reason it has just been told.
-    reason = " ".join(str(frame.error).split()).removeprefix("Unknown error occurred: ").rstrip(".")
+    reason = " ".join(str(frame.error).split()).rstrip(".")
+    for preface in _PREFACES:
+        reason = reason.removeprefix(preface)
     usual = _REMEDIES.get(category, _UNKNOWN).format(stage=stage.lower())
-    remedy = provider.remedies.get(category) or usual
+    known = _known_failure(frame)
+    remedy = (known and known.remedy) or provider.remedies.get(category) or usual
+
+    def told(reason: str) -> str:
+        return provider.redacted(f"{stage} {provider.label} failed: {reason}. {remedy}")
+
     code = _CODES.get(category, "provider_error")
-    message = provider.redacted(f"{stage} {provider.label} failed: {reason}. {remedy}")
-    # That nothing was reached, nobody on the other side has put into words.
-    words = "" if category is ErrorCategory.CONNECTIVITY else provider.redacted(reason)
-    return ProviderError(message, code, stage=stage, words=words)
+    discreet = told(_discreet_reason(frame, known, category) or reason)
+    return ProviderError(told(reason), code, stage=stage, discreet=discreet)
 
 
 def error_category(frame: ErrorFrame) -> ErrorCategory:
@@ -90,6 +98,29 @@ def error_category(frame: ErrorFrame) -> ErrorCategory:
     # Some services put nothing but a sentence into their error.
     status = _STATUS.search(str(frame.error))
     return classify_http_status_code(int(status[1])) if status else known
+
+
+def _known_failure(frame: ErrorFrame) -> StageFailure | None:
+    """Return what one of our own modules found out, if it was one."""
+    failures = (error for error in _causes(frame.exception) if isinstance(error, StageFailure))
+    return next(failures, None)
+
+
+def _discreet_reason(
+    frame: ErrorFrame, known: StageFailure | None, category: ErrorCategory
+) -> str | None:
+    """Return the reason without words of others; None: it has none."""
+    if known is not None:
+        return known.reason
+    # That nothing was reached, nobody on the other side has put into words.
+    garbled = any(
+        kind.__name__ == _QUOTING
+        for error in _causes(frame.exception)
+        for kind in type(error).__mro__
+    )
+    if category is ErrorCategory.CONNECTIVITY and not garbled:
+        return None
+    return f"… ({type(frame.exception).__name__})" if frame.exception else "…"
 
 
 def _is_quota(error: BaseException) -> bool:

@@ -54,8 +54,10 @@ class ResponseRunner:
         # Building a service runs a provider's code: whatever it raises fails this response.
         except Exception as error:
             logger.opt(exception=True).debug("building a response's pipeline failed")
-            message = f"The response's pipeline could not be built: {error}"
-            self._signals.failed(request.response_id, ProviderError(message))
+            what = "The response's pipeline could not be built: "
+            # The text may repeat the request, which is the conversation.
+            failure = ProviderError(f"{what}{error}", discreet=what + type(error).__name__)
+            self._signals.failed(request.response_id, failure)
             return
         self._running[request.response_id] = pipeline
         await pipeline.start()

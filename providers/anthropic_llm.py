@@ -26,7 +26,7 @@ from config import LLMConfig
 from generation import FinishReason, ResponseRequest, TokenUsage
 from protocol import new_id
 from providers.base import LLMProvider, ProviderSetupError
-from providers.bounded_reply import bounded
+from providers.bounded_reply import UNCOMPRESSED, bounded
 from providers.certificates import trusted
 from providers.options import Options, parse_options, required_key
 from providers.refusals import do_not_wait
@@ -106,7 +106,9 @@ class AnthropicLLM(LLMProvider):
             max_retries=config.retries,
             timeout=Timeout(config.timeout_s, connect=config.connect_timeout_s),
             http_client=DefaultAsyncHttpxClient(
-                verify=trusted(), event_hooks={"response": [do_not_wait, bounded("llm")]}
+                verify=trusted(),
+                headers=UNCOMPRESSED,
+                event_hooks={"response": [do_not_wait, bounded("llm")]},
             ),
         )
         self.address = str(self._client.base_url)
@@ -196,7 +198,7 @@ class _MessagesService(TellingLLMService, AnthropicLLMService):
         except httpx2.TransportError as error:
             raise ConnectionError(CUT) from error
         except ValueError as error:
-            raise NotUnderstood(f"the answer is no stream of messages: {error}") from error
+            raise NotUnderstood("the answer is no stream of messages", str(error)) from error
         if last is None:
             kind = stream.response.headers.get("content-type", "empty")
             raise NotUnderstood(f"the answer is no stream of messages but {kind}")

@@ -24,6 +24,24 @@ class ProviderSetupError(Exception):
     """A provider cannot work as configured. The message names the remedy."""
 
 
+class StageFailure(Exception):
+    """Why a stage cannot go on, in words of ours that may stand in the log."""
+
+    remedy: str | None = None
+    """What to do about it; None: what the provider says about this kind of failure."""
+
+    def __init__(self, reason: str, quoted: str = "") -> None:
+        """Describe a failure.
+
+        Args:
+            reason: What happened.
+            quoted: What the service said to it. It may repeat what it was sent, so it is for the
+                client alone.
+        """
+        super().__init__(f"{reason}: {quoted}" if quoted else reason)
+        self.reason = reason
+
+
 @dataclass(frozen=True, slots=True)
 class VoiceInfo:
     """A voice that clients may choose, for `GET /v1/audio/voices`."""

@@ -1,45 +1,119 @@
-"""Replies of providers have an end: a service that never stops sending must not fill the memory."""
+"""Replies of providers have an end: a service that never stops sending must not fill the memory.
+
+What counts is what arrives, so nothing may grow afterwards: replies are asked for as they are, and
+one that is compressed all the same is refused before a byte of it is unpacked.
+"""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import cache
 from typing import Any
 
-import httpx
-import httpx2
+import aiohttp
+
+from providers.base import StageFailure
 
 MIB = 1024 * 1024
-MAX_REPLY_BYTES = {"stt": 16 * MIB, "llm": 64 * MIB, "tts": 512 * MIB}
-"""Longest reply to one request: far beyond any turn. Speech is taken as fast as it is heard."""
+MAX_REPLY_BYTES = {"stt": 1 * MIB, "llm": 64 * MIB, "tts": 64 * MIB}
+"""Longest reply to one request, far beyond any turn: a transcript, an answer in pieces of a token
+each (128,000 of them), 20 minutes of speech for one clause."""
+MAX_NOTE_BYTES = 4 * MIB
+"""Longest reply that is neither: a refusal, or a list that was looked up (`GET`)."""
+
+UNCOMPRESSED = {"Accept-Encoding": "identity"}
+"""Headers of a client whose replies are to come as they are."""
+_COMPRESSIONS = {"gzip", "x-gzip", "deflate", "br", "zstd", "compress", "x-compress"}
 
 
-class ReplyTooLong(Exception):
+class ReplyTooLong(StageFailure):
     """A service sends more than any turn can need."""
 
 
-class _Bounded(httpx.AsyncByteStream, httpx2.AsyncByteStream):
-    """A reply's body, for either library: the vendors' clients are not agreed on one."""
+class ReplyCompressed(StageFailure):
+    """A service, or a proxy before it, compresses what was asked for as it is."""
 
-    def __init__(self, stream: Any, limit: int) -> None:
+    remedy = (
+        "Have the server, or the proxy before it, not compress: it was asked not to "
+        "(Accept-Encoding: identity)."
+    )
+
+
+class _Bounded:
+    """A reply's body."""
+
+    def __init__(self, stream: Any, limit: int, encoding: str) -> None:
         self._stream = stream
         self._limit = limit
+        self._encoding = encoding
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         taken = 0
         async for piece in self._stream:
             taken += len(piece)
-            if taken > self._limit:
-                raise ReplyTooLong(f"the reply is longer than {self._limit // MIB} MiB")
+            if failure := self._objection(taken):
+                raise failure
             yield piece
+
+    def _objection(self, taken: int) -> StageFailure | None:
+        if _is_compressed(self._encoding):
+            return _compressed(self._encoding)
+        if taken > self._limit:
+            return ReplyTooLong(f"the reply is longer than {self._limit // MIB} MiB")
+        return None
 
     async def aclose(self) -> None:
         await self._stream.aclose()
 
 
 def bounded(kind: str) -> Callable[[Any], Awaitable[None]]:
-    """Return a response hook that ends too long replies to a stage: `stt`, `llm` or `tts`."""
+    """Return a response hook, for httpx and httpx2, that ends too long replies to a stage.
 
-    async def bound(response: httpx.Response | httpx2.Response) -> None:
-        response.stream = _Bounded(response.stream, MAX_REPLY_BYTES[kind])
+    It belongs to clients that send `UNCOMPRESSED`.
+
+    Args:
+        kind: `stt`, `llm` or `tts`.
+    """
+
+    async def bound(response: Any) -> None:
+        # Without this header no library unpacks anything.
+        encoding = response.headers.pop("content-encoding", "")
+        limit = MAX_REPLY_BYTES[kind]
+        if response.is_error or response.request.method == "GET":
+            limit = min(limit, MAX_NOTE_BYTES)
+        kind_of_body = _like(type(response.stream))  # type: ignore[arg-type] # classes are hashable
+        response.stream = kind_of_body(response.stream, limit, encoding)
 
     return bound
+
+
+@cache
+def _like(stream: type[object]) -> type[_Bounded]:
+    """Return the class of bodies for the library that a stream is of.
+
+    Vendors' clients are not agreed on one: httpx comes with some of them, httpx2 with others.
+    """
+    base = next(base for base in stream.__mro__ if base.__name__ == "AsyncByteStream")
+    return type("Bounded", (_Bounded, base), {})
+
+
+async def refuse_compressed(
+    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+) -> aiohttp.ClientResponse:
+    """Refuse compressed replies: a middleware for clients of aiohttp that send `UNCOMPRESSED`."""
+    response = await handler(request)
+    encoding = response.headers.get("Content-Encoding", "")
+    if _is_compressed(encoding):
+        response.close()
+        raise _compressed(encoding)
+    return response
+
+
+def _is_compressed(encoding: str) -> bool:
+    """Return whether a `Content-Encoding` names a compression; some servers write `utf-8` there."""
+    return not _COMPRESSIONS.isdisjoint(name.strip().lower() for name in encoding.split(","))
+
+
+def _compressed(encoding: str) -> ReplyCompressed:
+    """Return the reason why a reply in `encoding` is refused."""
+    return ReplyCompressed(f"the reply is compressed ({encoding.strip()[:40]})")

@@ -151,7 +151,7 @@ class _Body:
     def not_understood(self) -> NotUnderstood:
         """Return the error of an answer that is something else."""
         head = " ".join(self._head.decode(errors="replace").split())
-        return NotUnderstood(f"the answer is no chat completion stream but {self._type}: {head}")
+        return NotUnderstood(f"the answer is no chat completion stream but {self._type}", head)
 
     async def _pass(self) -> AsyncIterator[bytes]:
         async for piece in self._read():

@@ -19,6 +19,7 @@ from pipecat.frames.frames import Frame
 from pipecat.utils.errors import ErrorCategory
 
 from providers.base import ProviderSetupError
+from providers.bounded_reply import UNCOMPRESSED, refuse_compressed
 from providers.options import ProviderConfig
 
 SESSION = "aiohttp_session"
@@ -207,11 +208,14 @@ class ServiceFactory:
         """Return the HTTP client of all services, made when the first one is."""
         if self._session is None:
             self._session = aiohttp.ClientSession(
+                headers=UNCOMPRESSED,
+                auto_decompress=False,
+                middlewares=(refuse_compressed,),
                 timeout=aiohttp.ClientTimeout(
                     total=None,
                     sock_connect=self._config.connect_timeout_s,
                     sock_read=self._config.timeout_s,
-                )
+                ),
             )
         return self._session
 

@@ -12,6 +12,7 @@ from pipecat.services.openai.base_llm import BaseOpenAILLMService
 from config import LLMConfig
 from generation import ResponseRequest
 from providers.base import LLMProvider
+from providers.bounded_reply import UNCOMPRESSED, bounded
 from providers.chat_stream import TellingChatService
 from providers.custom import ServiceFactory
 from providers.stock_llm import TellingLLMService
@@ -81,7 +82,12 @@ class _Clients:
     def share(self, client: AsyncOpenAI) -> AsyncOpenAI:
         config = self._config
         timeout = Timeout(config.timeout_s, connect=config.connect_timeout_s)
-        self.client = client.with_options(timeout=timeout, max_retries=config.retries)
+        http = client._client
+        hooks = http.event_hooks
+        http.event_hooks = {**hooks, "response": [*hooks["response"], bounded("llm")]}
+        self.client = client.with_options(
+            timeout=timeout, max_retries=config.retries, default_headers=UNCOMPRESSED
+        )
         return self.client
 
     async def close(self) -> None:

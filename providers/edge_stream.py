@@ -16,20 +16,24 @@ from edge_tts.typing import TTSChunk
 from pipecat.utils.errors import ErrorCategory, classify_http_status_code
 
 from config import TTSConfig
+from providers.base import StageFailure
 
 
-class EdgeError(Exception):
+class EdgeError(StageFailure):
     """Why the service does not speak."""
 
-    def __init__(self, reason: str, category: ErrorCategory, *, refused: bool = False) -> None:
+    def __init__(
+        self, reason: str, category: ErrorCategory, *, quoted: str = "", refused: bool = False
+    ) -> None:
         """Take note of a failure.
 
         Args:
             reason: What happened.
             category: What kind of failure it is.
+            quoted: What in the service's answer caused it.
             refused: Whether the service would only say the same again.
         """
-        super().__init__(reason)
+        super().__init__(reason, quoted)
         self.category = category
         self.refused = refused
 
@@ -103,4 +107,6 @@ async def _within(
     except (aiohttp.ClientError, OSError) as error:
         raise EdgeError(str(error), ErrorCategory.CONNECTIVITY) from error
     except (EdgeTTSException, ValueError, KeyError, TypeError) as error:
-        raise EdgeError(f"its answer makes no sense: {error}", ErrorCategory.SERVER) from error
+        raise EdgeError(
+            "its answer makes no sense", ErrorCategory.SERVER, quoted=str(error)
+        ) from error

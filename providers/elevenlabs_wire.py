@@ -25,6 +25,7 @@ from pydantic import (
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from audio_utils import BYTES_PER_SAMPLE, WIRE_RATE
+from providers.base import StageFailure
 
 _CATEGORIES: Mapping[str, ErrorCategory] = {
     "invalid_api_key": ErrorCategory.AUTHENTICATION,
@@ -47,11 +48,11 @@ _CATEGORIES: Mapping[str, ErrorCategory] = {
 _TRANSIENT = frozenset({ErrorCategory.CONNECTIVITY, ErrorCategory.SERVER})
 
 
-class ElevenLabsError(Exception):
+class ElevenLabsError(StageFailure):
     """Why the service does not speak."""
 
-    def __init__(self, reason: str, category: ErrorCategory) -> None:
-        super().__init__(reason)
+    def __init__(self, reason: str, category: ErrorCategory, quoted: str = "") -> None:
+        super().__init__(reason, quoted)
         self.category = category
 
     @property
@@ -97,7 +98,8 @@ class Message(BaseModel):
         """Raise what the service reports, if it reports an error."""
         if self.error is not None:
             category = _CATEGORIES.get(self.error, ErrorCategory.INVALID_REQUEST)
-            raise ElevenLabsError(f"{self.message or 'no reason given'} ({self.error})", category)
+            said = f"{self.message or 'no reason given'} ({self.error})"
+            raise ElevenLabsError("it reported an error", category, said)
 
 
 def explain(error: Exception, connect_timeout_s: float) -> ElevenLabsError:
@@ -114,11 +116,8 @@ def explain(error: Exception, connect_timeout_s: float) -> ElevenLabsError:
     if isinstance(error, ConnectionClosed):
         if error.rcvd is None:
             return ElevenLabsError("the connection was lost", ErrorCategory.CONNECTIVITY)
-        reason = f"{error.rcvd.reason} " if error.rcvd.reason else ""
-        return ElevenLabsError(
-            f"{reason}(it closed the connection early, code {error.rcvd.code})",
-            ErrorCategory.SERVER,
-        )
+        what = f"it closed the connection early (code {error.rcvd.code})"
+        return ElevenLabsError(what, ErrorCategory.SERVER, error.rcvd.reason)
     if isinstance(error, TimeoutError):
         return ElevenLabsError(
             f"no connection within {connect_timeout_s:g} s", ErrorCategory.CONNECTIVITY
@@ -126,7 +125,7 @@ def explain(error: Exception, connect_timeout_s: float) -> ElevenLabsError:
     if isinstance(error, OSError):
         return ElevenLabsError(str(error), ErrorCategory.CONNECTIVITY)
     what = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
-    return ElevenLabsError(f"its answer makes no sense: {what}", ErrorCategory.SERVER)
+    return ElevenLabsError("its answer makes no sense", ErrorCategory.SERVER, what)
 
 
 def _refusal(status: int, body: bytes) -> ElevenLabsError:
@@ -137,7 +136,7 @@ def _refusal(status: int, body: bytes) -> ElevenLabsError:
     except (ValueError, TypeError, KeyError):
         name, message = "", body[:200].decode(errors="replace")
     category = _CATEGORIES.get(name, classify_http_status_code(status))
-    return ElevenLabsError(f"status {status} {message}".strip(), category)
+    return ElevenLabsError(f"status {status}", category, message)
 
 
 class SpokenClauses:

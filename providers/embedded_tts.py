@@ -168,7 +168,7 @@ class EmbeddedTTSService(ClauseVoice):
                     # sessions have their turn, before the next one.
                     await asyncio.sleep(0)
         except SynthesisError as error:
-            yield ErrorFrame(str(error))
+            yield ErrorFrame(str(error), exception=error)
 
     async def _speak(self, text: str) -> AsyncGenerator[bytes, None]:
         for piece in self._box.plan(text, self._voice):

@@ -23,7 +23,7 @@ from pipecat.utils.errors import ErrorCategory
 from config import LLMConfig
 from generation import FinishReason, ResponseRequest
 from providers.base import LLMProvider
-from providers.bounded_reply import bounded
+from providers.bounded_reply import UNCOMPRESSED, bounded
 from providers.certificates import trusted
 from providers.options import Options, parse_options, required_key
 from providers.stock_llm import NotUnderstood, StreamError, TellingLLMService
@@ -83,6 +83,7 @@ class GoogleLLM(LLMProvider):
         self._http = _PatientClient(
             verify=trusted(),
             timeout=httpx.Timeout(config.timeout_s, connect=config.connect_timeout_s),
+            headers=UNCOMPRESSED,
             event_hooks={"response": [bounded("llm")]},
         )
         self._client = genai.Client(
@@ -181,7 +182,7 @@ class _GeminiService(TellingLLMService, GoogleLLMService):
         except APIError as error:
             raise _plain(error) from error
         except UnknownApiResponseError as error:
-            raise NotUnderstood(f"the answer is no stream of Gemini's: {error}") from error
+            raise NotUnderstood("the answer is no stream of Gemini's", str(error)) from error
         except httpx.TimeoutException as error:
             raise TimeoutError from error
         except httpx.TransportError as error:

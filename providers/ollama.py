@@ -13,6 +13,7 @@ from openai import APIError, APIStatusError
 from pipecat.utils.errors import ErrorCategory
 
 from config import LLMConfig
+from providers.base import StageFailure
 from providers.openai_client import explained
 from providers.openai_llm import OpenAICompatibleLLM
 
@@ -60,6 +61,13 @@ class OllamaLLM(OpenAICompatibleLLM):
         except APIError as error:
             remedy = self.remedies[ErrorCategory.CONNECTIVITY]
             logger.warning(f"Ollama at {self._client.where} did not answer: {error} {remedy}")
+        except StageFailure as error:
+            remedy = error.remedy or self.remedies[ErrorCategory.UNKNOWN]
+            logger.warning(f"Ollama at {self._client.where}: {error.reason}. {remedy}")
+        # Another server may answer with anything.
+        except (ValueError, TypeError, KeyError, RecursionError):
+            remedy = self.remedies[ErrorCategory.UNKNOWN]
+            logger.warning(f"{self._client.where} does not answer as Ollama does. {remedy}")
 
     async def _models(self) -> set[str]:
         """Return every name that a model may be asked for by."""

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from openai import APIStatusError, AsyncOpenAI, DefaultAsyncHttpxClient, Timeout
 
 from providers.base import ProviderSetupError
-from providers.bounded_reply import bounded
+from providers.bounded_reply import UNCOMPRESSED, bounded
 from providers.certificates import trusted
 from providers.options import Options, ProviderConfig, parse_options
 from providers.refusals import do_not_wait
@@ -64,7 +64,9 @@ class SharedClient:
             max_retries=config.retries,
             timeout=Timeout(config.timeout_s, connect=config.connect_timeout_s),
             http_client=DefaultAsyncHttpxClient(
-                verify=trusted(), event_hooks={"response": [do_not_wait, bounded(kind)]}
+                verify=trusted(),
+                headers=UNCOMPRESSED,
+                event_hooks={"response": [do_not_wait, bounded(kind)]},
             ),
         )
 

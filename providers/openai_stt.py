@@ -14,7 +14,7 @@ from pipecat.transcriptions.language import Language
 from pipecat.utils.errors import ErrorCategory
 
 from config import STTConfig
-from providers.base import STTProvider
+from providers.base import StageFailure, STTProvider
 from providers.openai_client import NO_KEY, SHOWN_CHARACTERS, SharedClient, explained
 
 DEFAULT_MODEL = "gpt-4o-mini-transcribe"
@@ -90,10 +90,10 @@ class _TranscriptionService(OpenAISTTService):
         except APIStatusError as refusal:
             raise explained(refusal) from refusal
         except JSONDecodeError as error:
-            raise ValueError(f"the server's answer is no JSON: {error}") from error
+            raise StageFailure("the server's answer is no JSON", str(error)) from error
         text = getattr(result, "text", None)
         if not isinstance(text, str):
             # The SDK passes a page of HTML, or JSON of another shape, on as it is.
             shown = " ".join(str(result).split())[:SHOWN_CHARACTERS]
-            raise ValueError(f"the server's answer is no transcription: {shown}")
+            raise StageFailure("the server's answer is no transcription", shown)
         yield TranscriptionFrame(text.strip(), "", "", result=result)

@@ -16,7 +16,7 @@ from pydantic import Field
 from audio_utils import WIRE_RATE
 from config import TTSConfig
 from generation import OPENAI_VOICES
-from providers.base import TTSProvider, VoiceInfo
+from providers.base import StageFailure, TTSProvider, VoiceInfo
 from providers.clause_voice import ClauseVoice
 from providers.openai_client import NO_KEY, SharedClient
 from providers.openai_voices import ServerVoices
@@ -122,7 +122,7 @@ class _SpeechService(ClauseVoice, OpenAITTSService):
             async with aclosing(self._speak(text)) as stream:
                 async for pcm in stream:
                     yield TTSAudioRawFrame(pcm, self.sample_rate, 1, context_id=context_id)
-        except (APIError, SpeechError, httpx2.TransportError) as error:
+        except (APIError, StageFailure, httpx2.TransportError) as error:
             # The response has failed: its other clauses need not be asked for.
             await self.set_usable(False)
             yield self._explain(error)
@@ -152,12 +152,12 @@ class _SpeechService(ClauseVoice, OpenAITTSService):
             reason = f"the stream was cut in the middle: {error}"
             if isinstance(error, httpx2.TimeoutException):
                 reason = f"nothing came for {self._timeout_s:g} s"
-        elif isinstance(error, SpeechError):
+        elif isinstance(error, StageFailure):
             category = ErrorCategory.SERVER
         return ErrorFrame(reason, exception=error, category=category)
 
 
-class SpeechError(Exception):
+class SpeechError(StageFailure):
     """What came is not what was asked for."""
 
 
@@ -172,4 +172,4 @@ def _check(content_type: str, start: bytes) -> None:
             raise SpeechError(f"it sent {kind} where raw PCM was asked for")
     if content_type.startswith(("text/", "application/json")):
         said = start[:200].decode(errors="replace")
-        raise SpeechError(f"it sent {content_type} instead of audio: {said}")
+        raise SpeechError(f"it sent {content_type} instead of audio", said)

@@ -6,15 +6,16 @@ own; OpenAI itself and many more do not. Clients ask for `alloy` everywhere.
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Mapping, Sequence
-from json import JSONDecodeError
 from typing import Any
 
 from loguru import logger
 from openai import APIConnectionError, APIError, APITimeoutError, AsyncOpenAI
 
 from generation import OPENAI_VOICES
+from providers.base import StageFailure
 
 PATIENCE_S = 3.0
 """Seconds for the list; without it names are passed on as they are."""
@@ -54,8 +55,15 @@ class ServerVoices:
         client = self._client.with_options(max_retries=0, timeout=PATIENCE_S)
         answer: object = None
         try:
-            answer = await client.get("/audio/voices", cast_to=object)
-        except (APIError, JSONDecodeError) as error:
+            # The client's own limit begins anew with every piece of an answer.
+            async with asyncio.timeout(PATIENCE_S):
+                answer = await client.get("/audio/voices", cast_to=object)
+        except StageFailure as error:
+            remedy = error.remedy or "Say what names stand for with tts.options.voices."
+            where = f"{client.base_url.host}{client.base_url.path}audio/voices"
+            logger.warning(f"TTS: the voices at {where} remain unknown: {error.reason}. {remedy}")
+        # What is no list may be JSON of any depth, or no JSON.
+        except (APIError, TimeoutError, ValueError, RecursionError) as error:
             logger.debug(f"{client.base_url.host} lists no voices: {error}")
             if isinstance(error, APIConnectionError) and not isinstance(error, APITimeoutError):
                 return

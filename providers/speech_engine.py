@@ -13,13 +13,14 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
 
+from providers.base import StageFailure
 from providers.lead_in import LeadIn
 
 Emit = Callable[[bytes], bool]
 """Takes a chunk of PCM; returns False when nobody listens any more."""
 
 
-class SynthesisError(Exception):
+class SynthesisError(StageFailure):
     """The engine could not speak. The message says which engine and why."""
 
 

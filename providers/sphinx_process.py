@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from providers.base import StageFailure
 from providers.sphinx_worker import ABANDON, AUDIO, END, HEADER, START
 
 _PROGRAM = Path(__file__).with_name("sphinx_worker.py")
@@ -26,7 +27,7 @@ _GRACE_S = 2.0
 _MAX_LINE_BYTES = 1 << 20
 
 
-class RecogniserError(Exception):
+class RecogniserError(StageFailure):
     """A turn could not be recognised, or no recogniser could be started."""
 
 

@@ -27,6 +27,7 @@ from pipecat.utils.errors import ErrorCategory
 from frames import CompletionFrame, ToolCallFrame
 from generation import SILENCE, FinishReason, TokenUsage
 from protocol import new_id
+from providers.base import StageFailure
 
 
 class StreamError(Exception):
@@ -40,7 +41,7 @@ class StreamError(Exception):
         self.status_code = status_code
 
 
-class NotUnderstood(Exception):
+class NotUnderstood(StageFailure):
     """What the service answered is nothing that its API describes."""
 
 

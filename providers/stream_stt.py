@@ -228,7 +228,9 @@ class _Stream:
         await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
 
     async def _on_error(self, _processor: FrameProcessor, frame: ErrorFrame) -> None:
-        self._results.fail(TurnFailed(str(frame.error), error_category(frame)))
+        failure = TurnFailed(str(frame.error), error_category(frame))
+        failure.__cause__ = frame.exception
+        self._results.fail(failure)
 
 
 _RESULTS = (InterimTranscriptionFrame, TranscriptionFrame, StreamEndFrame)

@@ -229,4 +229,5 @@ class TurnSTTService(STTService):
         try:
             await self.discard_turn(item_id)
         except Exception as error:
-            logger.warning(f"{self}: could not discard {item_id}: {error}")
+            logger.opt(exception=True).debug(f"{self}: discarding {item_id} failed")
+            logger.warning(f"{self}: could not discard {item_id}: {type(error).__name__}")

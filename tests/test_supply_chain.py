@@ -56,6 +56,23 @@ def test_the_lock_is_made_of_the_requirements_there_are_now():
             assert wanted.specifier.contains(version), f"{pin} is not {wanted}: run `make lock`"
 
 
+def test_what_needs_no_extra_does_without_the_packages_of_extras():
+    """Here they are installed; where only the lock is, importing one of them ends the start."""
+    program = f"""
+import sys
+sys.modules.update(dict.fromkeys({["httpx", "anthropic", "google.genai"]}))
+import check, main
+from config import load_settings
+from pipeline_manager import PipelineManager
+openai = {{"provider": "openai", "api_base": "http://127.0.0.1:9/v1"}}
+PipelineManager(load_settings(stt=openai, llm=openai, tts=openai))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.mark.parametrize("readme", ["README.md", "README.zh-CN.md"])
 def test_every_dependency_is_named_with_its_reason(readme):
     text = (ROOT / readme).read_text(encoding="utf-8")

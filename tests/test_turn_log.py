@@ -44,6 +44,17 @@ async def test_a_failure_is_logged_with_its_remedy_but_not_in_the_words_of_the_p
     assert message.replace("the script says so", "…") in line
 
 
+async def test_a_provider_that_cannot_be_built_is_logged_without_what_it_says(lines):
+    settings = scripted_settings(llm={"provider": "tests.providers.own_backends:QuotingLLM"})
+    async with running(settings) as server, client(server.url) as wire:
+        await wire.say("a secret question")
+        await wire.until("response.done")
+        message = wire.events[-1]["response"]["status_details"]["error"]["message"]
+    assert "cannot build for [{'role': 'user', 'content': 'a secret question'}]" in message
+    assert not [line for line in lines if "secret" in line]
+    assert [line for line in lines if "pipeline could not be built: ValueError" in line]
+
+
 async def test_tracing_names_the_session_in_the_log(lines):
     async with running() as server, client(server.url) as wire:
         await wire.update(tracing={"workflow_name": "kiosk", "group_id": "g7"})

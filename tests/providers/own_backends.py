@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from typing import Any
 
+from aiohttp import ClientSession
 from pipecat.frames.frames import (
     Frame,
     FunctionCallFromLLM,
@@ -93,6 +94,19 @@ class SegmentSTT(SegmentedSTTService):
         yield TranscriptionFrame(f"{given.model} {given.language} {given.prompt}", "", "")
 
 
+class RemoteSTT(SegmentSTT):
+    """Asks a server, with the HTTP client that it is given."""
+
+    def __init__(self, *, base_url: str, aiohttp_session: ClientSession, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._url = base_url
+        self._http = aiohttp_session
+
+    async def run_stt(self, audio: bytes) -> AsyncGenerator[Frame, None]:
+        async with self._http.post(self._url, data=audio) as response:
+            yield TranscriptionFrame(await response.text(), "", "")
+
+
 class StreamSTT(STTService):
     """Hears a stream, and finishes when it is told that the user stopped."""
 
@@ -167,6 +181,13 @@ class OwnLLM(LLMProvider):
 
     def create(self, request: ResponseRequest) -> LLMService[Any]:
         return EchoLLM(mood="own")
+
+
+class QuotingLLM(OwnLLM):
+    """Cannot build its service, and shows what for."""
+
+    def create(self, request: ResponseRequest) -> LLMService[Any]:
+        raise ValueError(f"cannot build for {request.messages}")
 
 
 class OwnTTS(TTSProvider):

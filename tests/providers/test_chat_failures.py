@@ -9,14 +9,13 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 import pytest_asyncio
 
-from providers.bounded_reply import MAX_REPLY_BYTES, MIB
 from tests.providers.model_vendors import (
     VENDORS,
     Vendor,
@@ -111,6 +110,25 @@ async def test_an_answer_that_is_none(stack: Stack, fault, reason, code):
         assert error["code"] in ([code] if code else ["provider_error", "provider_unreachable"])
 
 
+@pytest.mark.parametrize(
+    ("fault", "logged", "said"),
+    [
+        (401, "Error). Check", "refuse"),
+        ("html", "the answer is no ", "It works!"),
+        ("garbage", "the answer is no ", "this is not JSON"),
+        ("ends", "in the middle of the answer", None),
+        ("reports", "Error). ", "verload"),
+    ],
+)
+async def test_what_the_log_says_of_a_failure(stack: Stack, lines, fault, logged, said):
+    async with stack.failing(fault):
+        (line,) = [
+            line for line in lines if f"LLM {stack.vendor.model} at 127.0.0.1 failed:" in line
+        ]
+    assert logged in line
+    assert said is None or said not in line
+
+
 async def test_the_sessions_share_the_connections(stack: Stack):
     stack.fake.connections.clear()
     for _ in range(2):
@@ -143,33 +161,6 @@ async def test_a_server_that_is_not_there_yet(vendor: Vendor):
         assert "ollama serve" in error["message"] or "api_base" in error["message"]
         async with serving(vendor.fake().app, port):
             await recovered(wire)
-
-
-@pytest.mark.parametrize(
-    "vendor",
-    # Ollama is asked by the same client as OpenAI.
-    [vendor for vendor in VENDORS if vendor.name != "ollama"],
-    ids=lambda vendor: vendor.name,
-)
-async def test_an_answer_without_an_end(vendor: Vendor, monkeypatch: pytest.MonkeyPatch):
-    """One line of megabytes: nobody gives it up for silence, and libraries keep all of it."""
-    monkeypatch.setitem(MAX_REPLY_BYTES, "llm", MIB)
-
-    async def flood(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: "
-        writer.write(head.encode())
-        with suppress(ConnectionError):
-            while not writer.is_closing():
-                writer.write(b"a" * 65536)
-                await writer.drain()
-        writer.close()
-
-    server = await asyncio.start_server(flood, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    settings = vendor.settings(f"http://127.0.0.1:{port}", retries=0)
-    async with running(settings) as stack, text_session(stack) as wire:
-        assert "longer than 1 MiB" in failure(await answer(wire))["message"]
-    server.close()
 
 
 @asynccontextmanager

@@ -174,13 +174,13 @@ REFUSALS: list[Any] = [
     pytest.param(
         {"refusal": (401, {"status": "invalid_api_key", "message": "Invalid API key"})},
         "invalid_api_key",
-        ["status 401 Invalid API key", "ELEVENLABS_API_KEY"],
+        ["status 401: Invalid API key", "ELEVENLABS_API_KEY"],
         id="wrong key at the handshake",
     ),
     pytest.param(
         {"refusal": (403, {"status": "only_for_creator+", "message": "Not for this plan"})},
         "permission_denied",
-        ["status 403 Not for this plan"],
+        ["status 403: Not for this plan"],
         id="not allowed",
     ),
     pytest.param(
@@ -192,7 +192,7 @@ REFUSALS: list[Any] = [
     pytest.param(
         {"refusal": (429, {"status": "too_many_concurrent_requests", "message": "Too many"})},
         "rate_limit_exceeded",
-        ["status 429 Too many"],
+        ["status 429: Too many"],
         id="too many requests",
     ),
     pytest.param(

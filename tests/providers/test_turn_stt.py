@@ -180,6 +180,19 @@ async def test_a_turn_that_failed_and_is_discarded_says_nothing() -> None:
     assert stt.hooks("a").count("discard") <= 1
 
 
+async def test_a_turn_that_cannot_be_discarded_is_logged_without_what_is_said(lines) -> None:
+    stt = Recorder()
+    stt.failing["a"] = "discard"
+    stt.held["a"] = asyncio.Event()
+    async with running(stt) as pipeline:
+        await pipeline.push(TurnCommittedFrame("a", b"12"))
+        await pipeline.stage.until(InterimTranscriptionFrame)
+        await pipeline.push(TurnDiscardedFrame("a"), TurnCommittedFrame("b", b""))
+        await pipeline.stage.until(TranscriptionFrame)
+    assert [line for line in lines if "could not discard a: RuntimeError" in line]
+    assert not [line for line in lines if "no discard" in line]
+
+
 async def test_a_discarded_turn_is_forgotten() -> None:
     stt = Recorder()
     stt.held["a"] = asyncio.Event()
