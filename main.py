@@ -31,6 +31,8 @@ try:
     from config import PRODUCT_NAME, ConfigError, Settings, load_settings, profile_names
     from connection import Connections
     from draining_server import DrainingServer
+    from end_signals import END_SIGNALS, taking_end_signals
+    from hard_end import HardEnd
     from http_routes import access_denied, health_route, http_routes, not_found
     from lifecycle import Lifecycle
     from logs import configure_logging
@@ -243,8 +245,10 @@ def main(argv: list[str] | None = None) -> None:
         if workers == 1:
             status = serve(settings, listener)
         else:
+            grace_s = settings.server.shutdown_grace_s
             with counting_together():
-                status = run_workers(workers, work, (settings, listener), _print, forget_process)
+                share = (settings, listener)
+                status = run_workers(workers, work, share, _print, forget_process, grace_s)
     except (ConfigError, ProviderSetupError) as error:
         raise SystemExit(f"error: {error}") from None
     if status:
@@ -255,15 +259,17 @@ def serve(
     settings: Settings,
     listener: socket.socket,
     announce: Callable[[str], None] = _print,
-    signals: Collection[int] = (signal.SIGINT, signal.SIGTERM),
+    signals: Collection[int] = END_SIGNALS,
+    tidy: Callable[[], None] = lambda: None,
 ) -> int:
-    """Serve until the process is told to stop.
+    """Serve until the process is told to stop; it has to be over soon then.
 
     Args:
         settings: The configuration.
         listener: Where to listen; bound.
         announce: See `create_app`.
         signals: Those that tell it to stop.
+        tidy: See `HardEnd`.
 
     Returns:
         The exit status.
@@ -278,8 +284,13 @@ def serve(
         on_failed_start=lambda: setattr(server, "should_exit", True),
     )
     sessions: Connections = app.state.connections
-    server = DrainingServer(server_config(app, settings), sessions.drain, sessions.hurry, signals)
-    server.run(sockets=[listener])
+    hard_end = HardEnd(lambda: server.left, tidy)
+    config, grace_s = server_config(app, settings), settings.server.shutdown_grace_s
+    server = DrainingServer(
+        config, sessions.drain, sessions.hurry, hard_end.within, grace_s, signals
+    )
+    with taking_end_signals(server.handle_exit):
+        server.run(sockets=[listener])
     return int(app.state.lifecycle.state == "failed")
 
 
