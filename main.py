@@ -41,7 +41,7 @@ try:
     from operator_routes import operator_routes
     from pipeline_manager import PipelineManager
     from providers.base import ProviderSetupError
-    from shared_counts import counting_together, forget_process
+    from shared_counts import Counting, counting_together, forget_process
     from tracing import Tracer
     from websocket_protocol import server_config
     from workers import end_with_parent, run_workers
@@ -246,8 +246,8 @@ def main(argv: list[str] | None = None) -> None:
             status = serve(settings, listener)
         else:
             grace_s = settings.server.shutdown_grace_s
-            with counting_together():
-                share = (settings, listener)
+            with counting_together() as counting:
+                share = (settings, listener, counting)
                 status = run_workers(workers, work, share, _print, forget_process, grace_s)
     except (ConfigError, ProviderSetupError) as error:
         raise SystemExit(f"error: {error}") from None
@@ -294,14 +294,18 @@ def serve(
     return int(app.state.lifecycle.state == "failed")
 
 
-def work(ready: Connection, settings: Settings, listener: socket.socket) -> None:
+def work(
+    ready: Connection, settings: Settings, listener: socket.socket, counting: Counting
+) -> None:
     """Serve as one of several workers (`workers.py`)."""
     end_with_parent()
     configure_logging(settings.server)
     try:
-        raise SystemExit(serve(settings, listener, ready.send, [signal.SIGTERM]))
+        raise SystemExit(serve(settings, listener, ready.send, [signal.SIGTERM], counting.leave))
     except (ConfigError, ProviderSetupError) as error:
         raise SystemExit(f"error: {error}") from None
+    finally:
+        counting.leave()
 
 
 def run_check(settings: Settings) -> int:

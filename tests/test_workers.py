@@ -21,6 +21,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from websockets.exceptions import ConnectionClosed
 
 from client_secrets import ClientSecrets
+from tests.providers.hanging import HANGS
 from tests.wire_client import client
 
 ROOT = Path(__file__).parent.parent
@@ -283,11 +284,23 @@ async def alone(worker: int, others: list[int]) -> AsyncIterator[None]:
 
 
 @needs_proc
-async def test_workers_end_with_a_parent_that_is_killed() -> None:
-    async with two_workers() as (_address, process):
+async def test_workers_end_with_a_parent_that_is_killed_and_leave_nothing(tmp_path: Path) -> None:
+    """One of them ends in peace; the other one's event loop is blocked."""
+    blocking = {"REALTIME_LLM__PROVIDER": "tests.providers.hanging:InLoop"}
+    now = {"REALTIME_SERVER__SHUTDOWN_GRACE_S": "0"}
+    async with (
+        two_workers(TMPDIR=str(tmp_path), **blocking, **now) as (address, process),
+        client(f"{address}/v1/realtime") as wire,
+    ):
+        assert folders(tmp_path)
+        await wire.say("hi")
+        assert process.stderr is not None
+        while HANGS not in await asyncio.to_thread(process.stderr.readline):
+            pass
         serving = workers(process.pid)
         process.kill()
         await gone(serving, process.pid)
+    assert folders(tmp_path) == []
 
 
 @needs_proc
