@@ -1,17 +1,22 @@
 """uvicorn, ending politely: the first signal lets answers finish, the second cuts them.
 
-A third one gives up what will not end even then.
+What cannot end even so is ended by force (`hard_end.py`): some time after the grace period, or at
+the third signal.
 """
 
 from __future__ import annotations
 
 import asyncio
-import signal
 import socket
-from collections.abc import Awaitable, Callable, Collection
+import threading
+from collections.abc import Awaitable, Callable, Collection, Iterator
+from contextlib import contextmanager
 from types import FrameType
 
 import uvicorn
+
+from end_signals import END_SIGNALS
+from hard_end import BEYOND_GRACE_S
 
 
 class DrainingServer(uvicorn.Server):
@@ -22,7 +27,9 @@ class DrainingServer(uvicorn.Server):
         config: uvicorn.Config,
         drain: Callable[[], Awaitable[None]],
         hurry: Callable[[], None],
-        signals: Collection[int] = (signal.SIGINT, signal.SIGTERM),
+        end_within: Callable[[float], None],
+        grace_s: float,
+        signals: Collection[int] = END_SIGNALS,
     ) -> None:
         """Prepare.
 
@@ -30,35 +37,79 @@ class DrainingServer(uvicorn.Server):
             config: uvicorn's configuration.
             drain: Called at the first signal; the server ends when it returns.
             hurry: Called at the second one, to make it return soon.
+            end_within: Called at each with the seconds that the process may still take.
+            grace_s: How long `drain` lets answers take, unless it has to hurry.
             signals: Those that end it.
         """
         super().__init__(config)
         self._drain = drain
         self._hurry = hurry
+        self._end_within = end_within
+        self._grace_s = grace_s
         self._signals = signals
         self._loop: asyncio.AbstractEventLoop | None = None
+        """Where it runs, while it does."""
         self._signalled = 0
         """How often it has been told to end."""
         self._drained: asyncio.Task[None] | None = None
 
+    @property
+    def left(self) -> str:
+        """What has not ended yet, for people; any thread may ask."""
+        if not self.started:
+            return "the start"
+        if self._loop is None:
+            waited_for = [
+                thread.name
+                for thread in threading.enumerate()
+                if not thread.daemon and thread is not threading.main_thread()
+            ]
+            return f"threads ({', '.join(waited_for)})" if waited_for else "the interpreter"
+        if self._drained is None:
+            return "whatever occupies the event loop"
+        if not self._drained.done():
+            return "a session"
+        return "a connection" if self.server_state.tasks else "a provider"
+
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serve, and remember the loop only as long: signals come before and after it as well."""
+        try:
+            await super().serve(sockets=sockets)
+        finally:
+            self._loop = None
+
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Remember the loop: signals arrive outside of it."""
+        """Remember the loop, and do what was asked for before there was one."""
         self._loop = asyncio.get_running_loop()
+        if self._signalled:
+            self._begin_to_drain()
         await super().startup(sockets=sockets)
 
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Take a signal. uvicorn would raise it once more at the end, and the exit code be its."""
-        if self._loop is not None and sig in self._signals:
-            self._loop.call_soon_threadsafe(self._end)
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave them to whoever runs the process, for longer than the server does."""
+        yield
 
-    def _end(self) -> None:
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Take a signal."""
+        if sig not in self._signals:
+            return
         self._signalled += 1
         if self._signalled == 1:
-            self._drained = asyncio.create_task(self._drain_and_end(), name="drain")
+            self._end_within(self._grace_s + BEYOND_GRACE_S)
         elif self._signalled == 2:
-            self._hurry()
+            self._end_within(BEYOND_GRACE_S)
         else:
-            self.should_exit = self.force_exit = True
+            self._end_within(0)
+        if self._loop is None:
+            return
+        if self._signalled == 1:
+            self._loop.call_soon_threadsafe(self._begin_to_drain)
+        elif self._signalled == 2:
+            self._loop.call_soon_threadsafe(self._hurry)
+
+    def _begin_to_drain(self) -> None:
+        self._drained = asyncio.create_task(self._drain_and_end(), name="drain")
 
     async def _drain_and_end(self) -> None:
         try:

@@ -30,6 +30,8 @@ try:
     from config import PRODUCT_NAME, ConfigError, Settings, load_settings, profile_names
     from connection import Connections
     from draining_server import DrainingServer
+    from end_signals import END_SIGNALS, taking_end_signals
+    from hard_end import HardEnd
     from http_routes import access_denied, health_route, http_routes, not_found
     from lifecycle import Lifecycle
     from logs import configure_logging
@@ -39,7 +41,7 @@ try:
     from pipeline_manager import PipelineManager
     from providers.base import ProviderSetupError
     from server_paths import AZURE_PATHS
-    from shared_counts import counting_together, forget_process
+    from shared_counts import Counting, counting_together, forget_process
     from tracing import Tracer
     from websocket_protocol import server_config
     from workers import end_with_parent, run_workers
@@ -233,8 +235,10 @@ def main(argv: list[str] | None = None) -> None:
         if workers == 1:
             status = serve(settings, listener)
         else:
-            with counting_together():
-                status = run_workers(workers, work, (settings, listener), _print, forget_process)
+            grace_s = settings.server.shutdown_grace_s
+            with counting_together() as counting:
+                share = (settings, listener, counting)
+                status = run_workers(workers, work, share, _print, forget_process, grace_s)
     except (ConfigError, ProviderSetupError) as error:
         raise SystemExit(f"error: {error}") from None
     if status:
@@ -245,15 +249,17 @@ def serve(
     settings: Settings,
     listener: socket.socket,
     announce: Callable[[str], None] = _print,
-    signals: Collection[int] = (signal.SIGINT, signal.SIGTERM),
+    signals: Collection[int] = END_SIGNALS,
+    tidy: Callable[[], None] = lambda: None,
 ) -> int:
-    """Serve until the process is told to stop.
+    """Serve until the process is told to stop; it has to be over soon then.
 
     Args:
         settings: The configuration.
         listener: Where to listen; bound.
         announce: See `create_app`.
         signals: Those that tell it to stop.
+        tidy: See `HardEnd`.
 
     Returns:
         The exit status.
@@ -268,19 +274,28 @@ def serve(
         on_failed_start=lambda: setattr(server, "should_exit", True),
     )
     sessions: Connections = app.state.connections
-    server = DrainingServer(server_config(app, settings), sessions.drain, sessions.hurry, signals)
-    server.run(sockets=[listener])
+    hard_end = HardEnd(lambda: server.left, tidy)
+    config, grace_s = server_config(app, settings), settings.server.shutdown_grace_s
+    server = DrainingServer(
+        config, sessions.drain, sessions.hurry, hard_end.within, grace_s, signals
+    )
+    with taking_end_signals(server.handle_exit):
+        server.run(sockets=[listener])
     return int(app.state.lifecycle.state == "failed")
 
 
-def work(ready: Connection, settings: Settings, listener: socket.socket) -> None:
+def work(
+    ready: Connection, settings: Settings, listener: socket.socket, counting: Counting
+) -> None:
     """Serve as one of several workers (`workers.py`)."""
     end_with_parent()
     configure_logging(settings.server)
     try:
-        raise SystemExit(serve(settings, listener, ready.send, [signal.SIGTERM]))
+        raise SystemExit(serve(settings, listener, ready.send, [signal.SIGTERM], counting.leave))
     except (ConfigError, ProviderSetupError) as error:
         raise SystemExit(f"error: {error}") from None
+    finally:
+        counting.leave()
 
 
 def run_check(settings: Settings) -> int:

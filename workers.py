@@ -4,14 +4,17 @@ The workers share the listening socket, and nothing else that a session needs. T
 alone, so that what stops a start is said once; the others follow when it is ready.
 
 Signals are the parent's business: it tells the workers to end, and once more if it is told so once
-more. A terminal's Ctrl-C reaches the workers too, who therefore pay no heed to it.
+more. A terminal's Ctrl-C reaches the workers too, who therefore pay no heed to it. Workers end
+themselves by force when they hang (`hard_end.py`); those that cannot even do that, it kills.
 """
 
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,8 +25,13 @@ from typing import Any
 
 from loguru import logger
 
+from end_signals import taking_end_signals
+from hard_end import BEYOND_GRACE_S
+
 Work = Callable[..., None]
 """What a worker does: takes the connection by which it says that it is ready, and arguments."""
+_SPARE_S = 3
+"""Workers hear of their end a little later than the parent, and need a moment to be gone."""
 
 
 @dataclass
@@ -34,8 +42,18 @@ class _Worker:
     is_ready: bool = False
 
 
-class _Told(BaseException):
-    """The process has been told to stop."""
+class _Told:
+    """How the parent, who waits for its workers, hears that it is to end."""
+
+    def __init__(self) -> None:
+        self.inbox, self._outbox = multiprocessing.Pipe(duplex=False)
+        self._times = 0
+
+    def take(self, _number: int, _frame: FrameType | None) -> None:
+        """Take a signal. More than three mean no more, and might fill the pipe."""
+        self._times += 1
+        if self._times <= 3:
+            self._outbox.send_bytes(b"end")
 
 
 def run_workers(
@@ -44,65 +62,89 @@ def run_workers(
     arguments: tuple[Any, ...],
     announce: Callable[[str], None],
     on_death: Callable[[int], None],
+    grace_s: float,
 ) -> int:
     """Run workers until they are told to stop, or cannot start.
 
-    A worker that dies later is replaced.
+    A worker that ends later is replaced.
 
     Args:
         count: How many.
         work: What each does; it must be importable, and the arguments picklable.
         arguments: For `work`, behind the connection.
         announce: Called once with the first worker's message, when all are ready.
-        on_death: Called with the process id of a worker that died.
+        on_death: Called with the process id of a worker that ended.
+        grace_s: How long a worker that is told to stop may go on with its work.
 
     Returns:
         The exit status.
     """
     workers: list[_Worker] = []
-    told = [signal.signal(number, _stop) for number in (signal.SIGINT, signal.SIGTERM)]
+    told = _Told()
     message, announced = "", False
-    try:
-        workers.append(_start(work, arguments))
-        while True:
-            starting = [worker.ready for worker in workers if not worker.is_ready]
-            wait([*starting, *(worker.process.sentinel for worker in workers)])
-            for worker in [worker for worker in workers if not worker.is_ready]:
-                if worker.ready.poll():
-                    # At the end of the pipe the worker is dying, and has said why.
-                    with suppress(EOFError):
-                        message = message or worker.ready.recv()
-                        worker.is_ready = True
-            for worker in [worker for worker in workers if not worker.process.is_alive()]:
-                if not worker.is_ready or worker.process.exitcode == 0:
-                    return worker.process.exitcode or 0
-                logger.error(f"a worker died (exit status {worker.process.exitcode}): replaced")
-                assert worker.process.pid is not None
-                on_death(worker.process.pid)
-                workers.remove(worker)
-            ready = all(worker.is_ready for worker in workers)
-            if ready and len(workers) == count and not announced:
-                announce(message)
-                announced = True
-            elif ready:
-                workers += [_start(work, arguments) for _ in range(count - len(workers))]
-    except _Told:
-        return 0
-    finally:
-        _end(workers)
-        for number, before in zip((signal.SIGINT, signal.SIGTERM), told, strict=True):
-            signal.signal(number, before)
+    with taking_end_signals(told.take):
+        try:
+            workers.append(_start(work, arguments))
+            while True:
+                starting = [worker.ready for worker in workers if not worker.is_ready]
+                wait([told.inbox, *starting, *(worker.process.sentinel for worker in workers)])
+                if told.inbox.poll():
+                    told.inbox.recv_bytes()
+                    return 0
+                for worker in [worker for worker in workers if not worker.is_ready]:
+                    if worker.ready.poll():
+                        # At the end of the pipe the worker is dying, and has said why.
+                        with suppress(EOFError):
+                            message = message or worker.ready.recv()
+                            worker.is_ready = True
+                for worker in [worker for worker in workers if not worker.process.is_alive()]:
+                    status = worker.process.exitcode
+                    assert status is not None
+                    if not worker.is_ready:
+                        if status <= 0:
+                            logger.error(f"a worker ended while it started (exit status {status})")
+                        return status
+                    logger.error(f"a worker ended (exit status {status}): replaced")
+                    assert worker.process.pid is not None
+                    on_death(worker.process.pid)
+                    workers.remove(worker)
+                ready = all(worker.is_ready for worker in workers)
+                if ready and len(workers) == count and not announced:
+                    announce(message)
+                    announced = True
+                elif ready:
+                    workers += [_start(work, arguments) for _ in range(count - len(workers))]
+        finally:
+            _end(workers, told.inbox, grace_s)
 
 
-def _end(workers: list[_Worker]) -> None:
-    """Tell the workers to end, and wait until they have."""
-    try:
-        for worker in workers:
-            worker.process.terminate()
-        for worker in workers:
-            worker.process.join()
-    except _Told:
-        _end(workers)
+def _end(workers: list[_Worker], told: Connection, grace_s: float) -> None:
+    """Tell the workers to end, and wait until they have; kill those that cannot.
+
+    Args:
+        workers: Those that were started.
+        told: Has a message whenever the parent is told to end once more.
+        grace_s: See `run_workers`.
+    """
+    ends_at = time.monotonic() + grace_s + BEYOND_GRACE_S + _SPARE_S
+    again = 0
+    for worker in workers:
+        worker.process.terminate()
+    while left := [worker.process for worker in workers if worker.process.is_alive()]:
+        sentinels = [process.sentinel for process in left]
+        if told in wait([told, *sentinels], max(0, ends_at - time.monotonic())):
+            told.recv_bytes()
+            again += 1
+            if again == 1:
+                ends_at = min(ends_at, time.monotonic() + BEYOND_GRACE_S + _SPARE_S)
+                for process in left:
+                    process.terminate()
+        if again == 2 or time.monotonic() >= ends_at:
+            numbers = ", ".join(str(process.pid) for process in left)
+            logger.warning(f"workers ({numbers}) did not end: they are ended by force")
+            for process in left:
+                process.kill()
+                process.join()
 
 
 def end_with_parent() -> None:
@@ -112,7 +154,13 @@ def end_with_parent() -> None:
 
     def watch() -> None:
         parent.join()
-        signal.raise_signal(signal.SIGTERM)
+        if os.name == "nt":
+            signal.raise_signal(signal.SIGTERM)
+            return
+        # Whatever the main thread waits for is interrupted only by a signal that is its own.
+        main_thread = threading.main_thread().ident
+        assert main_thread is not None
+        signal.pthread_kill(main_thread, signal.SIGTERM)
 
     threading.Thread(target=watch, name="parent", daemon=True).start()
 
@@ -124,7 +172,3 @@ def _start(work: Work, arguments: tuple[Any, ...]) -> _Worker:
     process.start()
     send.close()
     return _Worker(process, receive)
-
-
-def _stop(_number: int, _frame: FrameType | None) -> None:
-    raise _Told

@@ -30,7 +30,6 @@ from websockets.asyncio.client import ClientConnection, connect
 from audio_format import AudioFormat, Encoder
 from audio_utils import WIRE_RATE, read_wav, silence
 from config import load_settings
-from draining_server import DrainingServer
 from logs import configure_logging
 from loop_monitor import watching
 from main import create_app, listen
@@ -333,8 +332,7 @@ async def serve() -> None:
     listener = listen("127.0.0.1", 0)
     url = f"ws://127.0.0.1:{listener.getsockname()[1]}{settings.server.ws_path}"
     app = create_app(settings)
-    sessions = app.state.connections
-    product = DrainingServer(server_config(app, settings), sessions.drain, sessions.hurry)
+    product = uvicorn.Server(server_config(app, settings))
     asyncio.get_running_loop().add_reader(sys.stdin, answer)
     async with watching(note, TICK_S), asyncio.TaskGroup() as group:
         group.create_task(product.serve(sockets=[listener]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import signal
 from contextlib import AbstractAsyncContextManager
 
@@ -18,6 +19,7 @@ import connection
 import pipeline_worker
 from draining_server import DrainingServer
 from main import listen
+from tests.providers.hanging import HANGS
 from tests.providers.own_backends import SegmentSTT
 from tests.running_server import running as in_this_process
 from tests.running_server import scripted_settings
@@ -83,30 +85,83 @@ async def test_a_second_signal_cuts_what_is_running():
         assert "Traceback" not in running.logged()
 
 
-async def test_a_third_signal_ends_the_server_whatever_hangs():
-    steps: list[str] = []
-    draining = asyncio.Event()
+def hanging_server(where: str, grace_s: int) -> AbstractAsyncContextManager[Process]:
+    return server_process(
+        REALTIME_LLM__PROVIDER=f"tests.providers.hanging:{where}",
+        REALTIME_SERVER__SHUTDOWN_GRACE_S=str(grace_s),
+    )
+
+
+async def hung(running: Process) -> None:
+    async with asyncio.timeout(20):
+        while HANGS not in running.logged():
+            await asyncio.sleep(0.01)
+
+
+async def ended_by_signals(running: Process) -> int:
+    """Tell it to end, as often as it takes: signals that come too soon after another are one."""
+    while running.process.returncode is None:
+        running.process.send_signal(signal.SIGTERM)
+        await asyncio.sleep(0.01)
+    return await running.ended()
+
+
+async def test_what_cannot_end_in_time_is_named_and_ended_by_force():
+    """Neither the event loop nor the interpreter would ever give up a thread."""
+    async with hanging_server("InThread", grace_s=0) as running:
+        async with client(running.url) as wire:
+            await wire.say("hi")
+            await hung(running)
+            running.process.send_signal(signal.SIGTERM)
+            assert await close_code(wire) == 1001
+        assert await running.ended() == 0
+        named = r"threads \(\w+_0\b.*\) did not end: the process is ended by force"
+        assert re.search(named, running.logged())
+
+
+async def test_a_third_signal_ends_a_server_that_cannot_close_a_provider():
+    async with hanging_server("AtClose", grace_s=600) as running:
+        running.process.send_signal(signal.SIGTERM)
+        await hung(running)
+        async with asyncio.timeout(20):
+            assert await ended_by_signals(running) == 0
+        assert "a provider did not end: the process is ended by force" in running.logged()
+
+
+async def test_a_third_signal_ends_a_server_whose_event_loop_is_blocked():
+    async with hanging_server("InLoop", grace_s=600) as running:
+        async with client(running.url) as wire:
+            await wire.say("hi")
+            await hung(running)
+            async with asyncio.timeout(20):
+                assert await ended_by_signals(running) == 0
+        assert "whatever occupies the event loop did not end" in running.logged()
+
+
+async def test_a_signal_that_comes_late_does_not_change_the_exit_status():
+    async with hanging_server("LateSignal", grace_s=600) as running:
+        running.process.send_signal(signal.SIGTERM)
+        assert await running.ended() == 0
+        assert "by force" not in running.logged()
+
+
+async def test_each_signal_leaves_less_time_and_an_early_one_counts():
+    """A signal may come when the server has no event loop yet."""
+    steps: list[str | float] = []
 
     async def drain() -> None:
-        draining.set()
-        await asyncio.Event().wait()
+        steps.append("drain")
+        server.handle_exit(signal.SIGTERM, None)
+        await hurried.wait()
+        server.handle_exit(signal.SIGTERM, None)
 
-    server = DrainingServer(
-        uvicorn.Config(FastAPI(), log_config=None), drain, lambda: steps.append("hurry")
-    )
-    serving = asyncio.create_task(server.serve(sockets=[listen("127.0.0.1", 0)]))
-    while not server.started:
-        await asyncio.sleep(0)
-    server.handle_exit(signal.SIGTERM, None)
-    await draining.wait()
-    server.handle_exit(signal.SIGTERM, None)
-    while not steps:
-        await asyncio.sleep(0)
-    assert not serving.done()
+    hurried = asyncio.Event()
+    config = uvicorn.Config(FastAPI(), log_config=None)
+    server = DrainingServer(config, drain, hurried.set, steps.append, grace_s=100)
     server.handle_exit(signal.SIGTERM, None)
     async with asyncio.timeout(20):
-        await serving
-    assert steps == ["hurry"]
+        await server.serve(sockets=[listen("127.0.0.1", 0)])
+    assert steps == [110, "drain", 10, 0]
 
 
 async def test_a_service_that_does_not_clean_up_keeps_no_session(monkeypatch):

@@ -21,6 +21,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from websockets.exceptions import ConnectionClosed
 
 from client_secrets import ClientSecrets
+from tests.providers.hanging import HANGS
 from tests.wire_client import client
 
 ROOT = Path(__file__).parent.parent
@@ -159,6 +160,70 @@ async def test_a_second_signal_ends_all_workers_at_once() -> None:
         assert workers(process.pid) == []
 
 
+async def gone(pids: list[int], group: int) -> None:
+    async with asyncio.timeout(30):
+        while set(pids) & set(processes(group)):
+            await asyncio.sleep(0.05)
+
+
+@needs_proc
+async def test_a_worker_that_cannot_end_in_time_is_killed() -> None:
+    async with two_workers(REALTIME_SERVER__SHUTDOWN_GRACE_S="0") as (_address, process):
+        stuck = workers(process.pid)[0]
+        os.kill(stuck, signal.SIGSTOP)
+        process.terminate()
+        _rest, complaints = await asyncio.to_thread(process.communicate, timeout=30)
+        assert process.returncode == 0
+        assert f"workers ({stuck}) did not end: they are ended by force" in complaints
+        assert processes(process.pid) == []
+
+
+@needs_proc
+async def test_a_third_signal_kills_workers_at_once() -> None:
+    async with two_workers(REALTIME_SERVER__SHUTDOWN_GRACE_S="600") as (_address, process):
+        stuck = workers(process.pid)[0]
+        os.kill(stuck, signal.SIGSTOP)
+        async with asyncio.timeout(20):
+            # Signals that come too soon after another are one. They go on until it is gone.
+            while process.poll() is None:
+                process.terminate()
+                await asyncio.sleep(0)
+        assert process.returncode == 0
+        await gone([stuck], process.pid)
+
+
+@needs_proc
+async def test_a_worker_that_is_told_to_end_is_replaced() -> None:
+    async with two_workers() as (address, process):
+        told = workers(process.pid)[0]
+        os.kill(told, signal.SIGTERM)
+        await gone([told], process.pid)
+        async with asyncio.timeout(30):
+            while len(workers(process.pid)) < 2:
+                await asyncio.sleep(0.05)
+        assert (await health(address))["status"] == "healthy"
+        process.terminate()
+        _rest, complaints = await asyncio.to_thread(process.communicate, timeout=30)
+        assert process.returncode == 0
+        assert complaints.count("a worker ended (exit status 0): replaced") == 1
+
+
+@needs_proc
+async def test_a_worker_that_is_killed_while_it_starts_ends_the_server() -> None:
+    process = server("--workers", "2")
+    try:
+        async with asyncio.timeout(30):
+            while not (starting := workers(process.pid)):
+                await asyncio.sleep(0.01)
+        os.kill(starting[0], signal.SIGKILL)
+        output, complaints = await asyncio.to_thread(process.communicate, timeout=30)
+        assert process.returncode not in (0, None)
+        assert output == ""
+        assert complaints.count("a worker ended while it started (exit status -9)") == 1
+    finally:
+        process.kill()
+
+
 # --- counting together ---
 
 
@@ -200,6 +265,11 @@ async def until(condition: Callable[[dict[str, float]], Any], address: str) -> N
             pass
 
 
+def folders(place: Path) -> list[Path]:
+    """Those that servers count in."""
+    return list(place.glob("realtime-counts-*"))
+
+
 @asynccontextmanager
 async def alone(worker: int, others: list[int]) -> AsyncIterator[None]:
     """Let one worker take all connections."""
@@ -214,13 +284,23 @@ async def alone(worker: int, others: list[int]) -> AsyncIterator[None]:
 
 
 @needs_proc
-async def test_workers_end_with_a_parent_that_is_killed() -> None:
-    async with two_workers() as (_address, process):
+async def test_workers_end_with_a_parent_that_is_killed_and_leave_nothing(tmp_path: Path) -> None:
+    """One of them ends in peace; the other one's event loop is blocked."""
+    blocking = {"REALTIME_LLM__PROVIDER": "tests.providers.hanging:InLoop"}
+    now = {"REALTIME_SERVER__SHUTDOWN_GRACE_S": "0"}
+    async with (
+        two_workers(TMPDIR=str(tmp_path), **blocking, **now) as (address, process),
+        client(f"{address}/v1/realtime") as wire,
+    ):
+        assert folders(tmp_path)
+        await wire.say("hi")
+        assert process.stderr is not None
+        while HANGS not in await asyncio.to_thread(process.stderr.readline):
+            pass
         serving = workers(process.pid)
         process.kill()
-        async with asyncio.timeout(30):
-            while any(worker in processes(process.pid) for worker in serving):
-                await asyncio.sleep(0.05)
+        await gone(serving, process.pid)
+    assert folders(tmp_path) == []
 
 
 @needs_proc
@@ -250,12 +330,12 @@ async def test_the_folder_of_the_counts_is_temporary_unless_it_is_named(tmp_path
     own, named = tmp_path / "own", tmp_path / "named"
     own.mkdir()
     async with two_workers(TMPDIR=str(own)):
-        (folder,) = own.glob("realtime-counts-*")
+        (folder,) = folders(own)
         assert list(folder.glob("*.db"))
-    assert list(own.glob("realtime-counts-*")) == []
+    assert folders(own) == []
     named.mkdir()
     async with two_workers(TMPDIR=str(own), PROMETHEUS_MULTIPROC_DIR=str(named)):
-        assert list(own.glob("realtime-counts-*")) == []
+        assert folders(own) == []
         assert list(named.glob("*.db"))
 
 
