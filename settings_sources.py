@@ -102,6 +102,11 @@ def explained() -> Iterator[None]:
             f"A variable in the environment or .env cannot be parsed ({error}). "
             "REALTIME_<GROUP>__OPTIONS must hold JSON."
         ) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            f"A file with settings cannot be read ({error}). Look at .env and the --config file: "
+            "they must be text in UTF-8, and readable for the server."
+        ) from error
 
 
 def _short(variables: Mapping[str, str | None]) -> dict[str, Any]:

@@ -249,6 +249,13 @@ def test_a_missing_file_is_named(here: Path) -> None:
     assert "--config" in message
 
 
+@pytest.mark.parametrize("name", ["server.toml", ".env"])
+def test_a_file_that_is_no_text_is_refused(here: Path, name: str) -> None:
+    (here / "server.toml").touch()
+    (here / name).write_bytes(b"\xff\xfe")
+    assert "UTF-8" in problem(here / "server.toml")
+
+
 def test_a_file_that_is_no_toml_is_refused(here: Path) -> None:
     assert "is not valid TOML" in problem(toml(here, f'[llm\napi_key = "{SECRET}"'))
 
