@@ -249,11 +249,16 @@ async def test_a_client_that_is_slowed_down_and_vanishes_ends_its_session():
     manual = {"type": "none"}
     hurried = scripted_settings(limits={**bounds, **pings}, vad=manual)
     async with running(hurried) as server, client(server.url) as wire:
-        # Twenty minutes, and more behind them that fills the sockets.
-        for _ in range(4):
-            await wire.append(bytes(300 * 48_000), step=300 * 48_000)
+        five_minutes = bytes(300 * 48_000)
+        flood = asyncio.create_task(wire.append(five_minutes * 2, step=len(five_minutes)))
+        async with asyncio.timeout(20), plain_http() as http:
+            while (await counted(server, http))[
+                'realtime_audio_seconds_total{direction="in"}'
+            ] < 300:
+                pass
         wire.socket.transport.abort()
         await server.emptied()
+        await asyncio.wait([flood])
 
 
 async def test_what_a_client_says_is_a_sign_of_life_once():
