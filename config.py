@@ -162,9 +162,9 @@ class LimitsConfig(_Group):
     """Seconds of audio that a client may append at once, say as a file."""
     append_speed: float = Field(4, ge=1)
     """How many times faster than real time it may append after that; it is slowed, not refused."""
-    ping_interval_s: float = Field(20, gt=0, allow_inf_nan=False)
+    ping_interval_s: float = Field(20, gt=0, le=86_400)
     """Seconds between the pings that show whether a silent client is still there."""
-    ping_timeout_s: float = Field(20, gt=0, allow_inf_nan=False)
+    ping_timeout_s: float = Field(20, gt=0, le=86_400)
     """Seconds after a ping without a sign of life that end the session."""
 
 

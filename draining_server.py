@@ -69,7 +69,8 @@ class DrainingServer(uvicorn.Server):
             return "whatever occupies the event loop"
         if not self._drained.done():
             return "a session"
-        return "a connection" if self.server_state.tasks else "a provider"
+        state = self.server_state
+        return "a connection" if state.connections or state.tasks else "a provider"
 
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
         """Serve, and remember the loop only as long: signals come before and after it as well."""

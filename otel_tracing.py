@@ -103,15 +103,15 @@ class TracedSession:
         self._tracer = tracer
         self._turns: dict[str, _Turn] = {}
 
-    def begin(self, turn: str) -> None:
-        """A turn begins; nothing happens if it has begun already."""
+    def begin(self, turn: str, *, spoken: bool) -> None:
+        """A turn begins, or a response that answers none; nothing if it has begun already."""
         if turn in self._turns:
             return
         now = time.time_ns()
         # Within nothing, whatever may be current where the session runs.
         span = self._tracer.start_span("turn", Context(), SpanKind.SERVER, start_time=now)
         context = TracingContext()
-        for known in (context, self.current):
+        for known in (context, self.current) if spoken else (context,):
             known.set_turn_context(span.get_span_context())
         self._turns[turn] = _Turn(span, now, context)
 

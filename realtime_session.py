@@ -202,7 +202,7 @@ class RealtimeSession:
         item, effects = self._commit_item(turn)
         item.transcript_state = "done"
         item.heard = SILENCE
-        return [Send(triggered), *effects, *self.responses.create(ResponseOptions())]
+        return [Send(triggered), *effects, *self.responses.answer(item.id)]
 
     def expire(self) -> list[Effect]:
         """End the session: its time is up (§D.7)."""

@@ -17,10 +17,10 @@ class SessionTrace(Protocol):
 
     @property
     def current(self) -> TracingContext | None:
-        """Under which Pipecat's services trace what they do for the turn that began last."""
+        """Under which Pipecat's services trace what they do for the turn that was spoken last."""
 
-    def begin(self, turn: str) -> None:
-        """A turn begins; nothing happens if it has begun already."""
+    def begin(self, turn: str, *, spoken: bool) -> None:
+        """A turn begins, or a response that answers none; nothing if it has begun already."""
 
     def of(self, turn: str) -> TracingContext | None:
         """Return under which Pipecat's services trace what they do for a turn."""
@@ -47,7 +47,7 @@ class Untraced:
 
     current: TracingContext | None = None
 
-    def begin(self, turn: str) -> None:
+    def begin(self, turn: str, *, spoken: bool) -> None:
         """Do nothing."""
 
     def of(self, turn: str) -> TracingContext | None:

@@ -71,12 +71,12 @@ class TurnLog:
         """Return under which Pipecat's services trace what they do; None: they do not.
 
         Args:
-            response_id: For which response; None: for whatever turn began last.
+            response_id: For which response; None: for the turn that is being spoken, or will be.
         """
         answer = self._answers.get(response_id or "")
-        if answer is None or response_id is None:
-            return self._trace.current
-        return self._trace.of(answer.item_id or response_id)
+        if answer is not None and response_id is not None:
+            return self._trace.of(answer.item_id or response_id)
+        return self._trace.current if self._spoken is None else self._trace.of(self._spoken)
 
     def opened(self, client: str, model: str) -> None:
         """Note that a client connected."""
@@ -168,10 +168,10 @@ class TurnLog:
             self._traced(event["session"].get("tracing"))
         elif kind == "input_audio_buffer.speech_started":
             self._spoken = event["item_id"]
-            self._trace.begin(self._spoken)
+            self._trace.begin(self._spoken, spoken=True)
         elif kind == "input_audio_buffer.committed":
             self._spoken = None
-            self._trace.begin(event["item_id"])
+            self._trace.begin(event["item_id"], spoken=True)
             self._turns[event["item_id"]] = now
             self._turns_taken += 1
             self._metrics.turns.inc()
@@ -208,7 +208,7 @@ class TurnLog:
             item_id, start = self._turns.popitem()
         audio_format = AudioFormat(response["audio"]["output"]["format"]["type"])
         self._answers[response["id"]] = _Answer(item_id, start, audio_format.bytes_per_ms)
-        self._trace.begin(item_id or response["id"])
+        self._trace.begin(item_id or response["id"], spoken=False)
 
     def _response_over(
         self, response_id: str, outcome: str, error: ServerEvent | None = None

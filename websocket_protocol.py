@@ -44,6 +44,8 @@ _HEADER_BYTES = 8
 """Of such a frame: these, its length, and the mask."""
 CUT_AFTER_S = 5.0
 """What is left for a client when its connection is to be closed has this long to leave."""
+CLOSE_WITHIN_S = 2
+"""How long the server waits at its end for connections that it has closed."""
 FRAGMENT = 512 * 1024
 """Characters of a longer message that are sent at a time. It takes about 1 ms."""
 AHEAD = 16
@@ -68,7 +70,7 @@ class RealtimeWebSocket(WebSocketsSansIOProtocol):
         super().connection_made(transport)
         connection: socket.socket | None = transport.get_extra_info("socket")
         interval, timeout = self.ping_interval, self.ping_timeout
-        if connection is None or connection.family == socket.AF_UNIX:
+        if connection is None or connection.family not in (socket.AF_INET, socket.AF_INET6):
             return
         if interval and timeout and hasattr(socket, "TCP_USER_TIMEOUT"):
             # For as long as nobody reads from the client, only the network can tell that it has
@@ -241,5 +243,5 @@ def server_config(app: Any, settings: Settings) -> uvicorn.Config:
         ws_per_message_deflate=False,
         ws_ping_interval=limits.ping_interval_s,
         ws_ping_timeout=limits.ping_timeout_s,
-        timeout_graceful_shutdown=5,
+        timeout_graceful_shutdown=CLOSE_WITHIN_S,
     )

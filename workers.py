@@ -95,7 +95,8 @@ def run_workers(
                     if worker.ready.poll():
                         # At the end of the pipe the worker is dying, and has said why.
                         with suppress(EOFError):
-                            message = message or worker.ready.recv()
+                            said = worker.ready.recv()
+                            message = message or said
                             worker.is_ready = True
                 for worker in [worker for worker in workers if not worker.process.is_alive()]:
                     status = worker.process.exitcode

@@ -65,7 +65,7 @@ class OllamaLLM(OpenAICompatibleLLM):
             remedy = error.remedy or self.remedies[ErrorCategory.UNKNOWN]
             logger.warning(f"Ollama at {self._client.where}: {error.reason}. {remedy}")
         # Another server may answer with anything.
-        except (ValueError, TypeError, KeyError, RecursionError):
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             remedy = self.remedies[ErrorCategory.UNKNOWN]
             logger.warning(f"{self._client.where} does not answer as Ollama does. {remedy}")
 

@@ -55,7 +55,7 @@ def spans_of(*records: TurnRecord):
     tracer = TurnTracer("test", exporter)
     for known in records:
         session = tracer.session()
-        session.begin(known.item_id or known.response_id or "")
+        session.begin(known.item_id or known.response_id or "", spoken=True)
         session.end(known)
     tracer.close()
     return {span.name: span for span in exporter.get_finished_spans()}
@@ -143,6 +143,18 @@ def test_what_is_sent_to_the_client_is_what_is_traced():
 def test_whatever_becomes_of_a_turn_its_span_ends_once(events, outcomes):
     turns = [span for span in traced(*events) if span.name == "turn"]
     assert [span.attributes["realtime.outcome"] for span in turns] == outcomes
+
+
+def test_what_is_done_early_for_a_turn_is_in_its_trace_whatever_begins_meanwhile():
+    log = TurnLog("sess_1", Metrics(), TurnTracer("test", InMemorySpanExporter()).session())
+    log.observe(STARTED)
+    early = log.tracing()
+    log.observe({**CREATED, "response": {**RESPONSE, "id": "resp_2", "conversation_id": None}})
+    hearing, beside = log.tracing(), log.tracing("resp_2")
+    assert early is not None
+    assert hearing is not None
+    assert beside is not None
+    assert early.get_turn_context() == hearing.get_turn_context() != beside.get_turn_context()
 
 
 def test_without_the_library_the_remedy_is_named(monkeypatch):
