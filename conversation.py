@@ -103,8 +103,10 @@ class Item:
         """What the model reads: text, transcript, or the words that were heard."""
         if self.heard is not None:
             return self.heard
-        words = [part.get("text") or part.get("transcript") or "" for part in self.content]
-        return words[0] if len(words) == 1 else "".join(words)
+        if len(self.content) == 1:
+            # Nearly always; and every turn reads the whole conversation.
+            return _words(self.content[0])
+        return "".join(map(_words, self.content))
 
     @property
     def images(self) -> list[dict[str, Any]]:
@@ -145,6 +147,10 @@ def _whole_words(text: str, length: int) -> str:
         return text[:length].rstrip()
     before, space, _ = text[:length].rpartition(" ")
     return before.rstrip() if space else ""
+
+
+def _words(part: dict[str, Any]) -> str:
+    return part.get("text") or part.get("transcript") or ""
 
 
 class Conversation:
