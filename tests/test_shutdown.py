@@ -115,7 +115,7 @@ async def test_what_cannot_end_in_time_is_named_and_ended_by_force():
             running.process.send_signal(signal.SIGTERM)
             assert await close_code(wire) == 1001
         assert await running.ended() == 0
-        named = r"threads \(\w+_0\b.*\) did not end: the process is ended by force"
+        named = r"threads \(\w+_\d+\b.*\) did not end: the process is ended by force"
         assert re.search(named, running.logged())
 
 

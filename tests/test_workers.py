@@ -98,6 +98,18 @@ def test_a_start_that_fails_ends_all_and_is_reported_once() -> None:
     assert "nobody.knows" in complaints
 
 
+def test_a_later_worker_that_cannot_start_ends_all_too(tmp_path: Path) -> None:
+    alone = {"REALTIME_LLM__PROVIDER": "tests.providers.crowded:OnlyOne"}
+    process = server("--workers", "2", **alone, THE_ONLY_ONE=str(tmp_path / "taken"))
+    try:
+        output, complaints = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 1
+    assert output == ""
+    assert complaints.count("another process has the model") == 1
+
+
 def mint(answer: Connection) -> None:
     answer.send(ClientSecrets(None).mint({"type": "realtime"}, 2_000_000_000))
 
