@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from config import LimitsConfig
 from generation import SILENCE
 from tests.conformance.sequences import committed, created
-from tests.session_driver import Driver, types
+from tests.session_driver import Driver, session_config, types
 from tests.wire import Event
 
 
@@ -43,6 +44,16 @@ def test_silence_after_the_played_answer_is_answered_in_the_order_of_b12():
         created(id="resp_2"),
     ]
     assert driver.requests[-1].messages[-1] == {"role": "user", "content": SILENCE}
+
+
+def test_responses_beside_the_conversation_do_not_stand_in_its_way():
+    driver = Driver(session_config(limits=LimitsConfig(responses=1)))
+    driver.turn_detection(idle_timeout_ms=5000)
+    driver.say("hi")
+    driver.respond()
+    driver.answer(ms=0)
+    driver.respond(conversation="none")
+    assert "response.created" in types(quiet(driver, 5100))
 
 
 def test_the_timer_fires_once_per_silence_and_is_armed_again_by_the_next_answer():

@@ -91,3 +91,14 @@ async def test_another_server_in_its_place_does_not_stop_the_start(log):
         await provider.start()
         await provider.close()
     assert "404" in log.getvalue() or "Not Found" in log.getvalue()
+
+
+@pytest.mark.parametrize("listed", [None, 7, {}])
+async def test_a_list_that_is_none_of_names_does_not_stop_the_start(listed, log):
+    fake = FakeOllama()
+    fake.models = [listed]
+    async with serving(fake.app) as port:
+        provider = llm.load(OLLAMA.settings(f"http://127.0.0.1:{port}").llm)
+        await provider.start()
+        await provider.close()
+    assert "does not answer as Ollama does" in log.getvalue()
