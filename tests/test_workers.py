@@ -187,7 +187,10 @@ async def test_a_worker_that_cannot_end_in_time_is_killed() -> None:
         _rest, complaints = await asyncio.to_thread(process.communicate, timeout=30)
         assert process.returncode == 0
         assert f"workers ({stuck}) did not end: they are ended by force" in complaints
-        assert processes(process.pid) == []
+        # What multiprocessing itself has started ends a moment after the parent.
+        async with asyncio.timeout(30):
+            while processes(process.pid):
+                await asyncio.sleep(0.05)
 
 
 @needs_proc
