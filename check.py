@@ -26,7 +26,6 @@ from pipecat.services.settings import LLMSettings
 
 from audio_utils import WIRE_RATE, Resampler
 from config import ConfigError, Settings
-from frames import CompletionFrame, TurnAudioFrame, TurnCommittedFrame, TurnStartedFrame
 from generation import FinishReason, ProviderError, ResponseRequest, TokenUsage
 from hearing import TranscriptOutput, TurnInput
 from pipeline_manager import PipelineManager
@@ -34,6 +33,7 @@ from providers import llm as llm_providers
 from providers import stt as stt_providers
 from providers import tts as tts_providers
 from providers.base import LLMProvider, Provider, ProviderSetupError, STTProvider, TTSProvider
+from providers.frames import CompletionFrame, TurnAudioFrame, TurnCommittedFrame, TurnStartedFrame
 from session_config import DEFAULT_VOICE
 from silero import SAMPLE_RATE
 from watchdog import Patience

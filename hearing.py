@@ -25,10 +25,15 @@ from pipecat.services.settings import STTSettings
 from pipecat.services.stt_service import SegmentedSTTService
 from pipecat.utils.errors import ErrorCategory
 
-from frames import TurnAudioFrame, TurnCommittedFrame, TurnDiscardedFrame, TurnStartedFrame
 from generation import ProviderError
-from provider_errors import provider_error
 from providers.base import STTProvider
+from providers.errors import provider_error
+from providers.frames import (
+    TurnAudioFrame,
+    TurnCommittedFrame,
+    TurnDiscardedFrame,
+    TurnStartedFrame,
+)
 from silero import SAMPLE_RATE
 
 ITEM = "item_id"

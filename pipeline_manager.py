@@ -23,15 +23,15 @@ from pipecat.utils.tracing.tracing_context import TracingContext
 
 from audio_utils import WIRE_RATE
 from config import Settings
-from frames import TurnCommittedFrame
 from generation import Capabilities, ClientRoom, PipelineSignals, ResponseRequest
 from hearing import ITEM, SegmentTurns
-from pipeline_worker import RunningPipeline
 from providers import llm as llm_providers
 from providers import stt as stt_providers
 from providers import tts as tts_providers
 from providers.base import LLMProvider, ProviderSetupError, STTProvider, TTSProvider
-from providers.turn_stt import TurnSTTService
+from providers.frames import TurnCommittedFrame
+from providers.running_pipeline import RunningPipeline
+from providers.stt.turns import TurnSTTService
 from response_pipeline import ResponsePipeline, Stage
 from silero import SileroModel, shared_silero
 from smart_turn import SmartTurnModel
@@ -197,7 +197,7 @@ class PipelineManager:
         elif not isinstance(service, TurnSTTService):
             raise ProviderSetupError(
                 f"{type(service).__name__} must derive from Pipecat's SegmentedSTTService or from "
-                "providers.turn_stt.TurnSTTService."
+                "providers.stt.turns.TurnSTTService."
             )
 
         async def refuse(frame: Frame, error: ErrorFrame) -> None:

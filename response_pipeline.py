@@ -34,11 +34,11 @@ from pipecat.utils.tracing.tracing_context import TracingContext
 
 from audio_utils import WIRE_RATE, Resampler
 from clauses import ClauseAggregator
-from frames import CompletionFrame, ToolCallFrame
 from generation import MAX_DELTA_BYTES, ClientRoom, PipelineSignals, ResponseRequest
-from pipeline_worker import RunningPipeline
-from provider_errors import provider_error
 from providers.base import Provider
+from providers.errors import provider_error
+from providers.frames import CompletionFrame, ToolCallFrame
+from providers.running_pipeline import RunningPipeline
 from steps import Breather
 from time_stretch import TimeStretch
 from watchdog import Patience, Watchdog

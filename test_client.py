@@ -216,7 +216,7 @@ async def speech(wav: str | None) -> bytes:
         if not pcm:
             raise ClientError(f"--wav {wav} holds no audio; record a sentence.")
         return pcm
-    from providers.speech_engine import SynthesisError
+    from providers.tts.speech_engine import SynthesisError
 
     try:
         return await embedded_speech(SPOKEN_TEXT)
@@ -228,8 +228,8 @@ async def speech(wav: str | None) -> bytes:
 
 async def embedded_speech(text: str) -> bytes:
     """Let the server's built-in voice say something in this process, flite if there is one."""
-    from providers import flite
-    from providers.espeak import DEFAULT_VOICE, Espeak
+    from providers.tts import flite
+    from providers.tts.espeak import DEFAULT_VOICE, Espeak
 
     clear = flite.find()
     engine, voice = (clear, flite.VOICE) if clear else (Espeak(), DEFAULT_VOICE)

@@ -39,9 +39,9 @@ from hearing import TranscriptOutput, TurnInput
 from noise_reduction import NoiseReduction
 from outbox import Outbox, SlowReader
 from pipeline_manager import PipelineManager
-from pipeline_worker import RunningPipeline
 from protocol import ProtocolError, error_event
-from providers.turn_stt import TurnSTTService
+from providers.running_pipeline import RunningPipeline
+from providers.stt.turns import TurnSTTService
 from realtime_session import RealtimeSession
 from response_runner import ResponseRunner
 from smart_turn import CONTEXT_MS

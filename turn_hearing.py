@@ -16,9 +16,14 @@ from pipecat.frames.frames import Frame
 
 from audio_format import AudioFormat
 from audio_input import InputStream, heard
-from frames import TurnAudioFrame, TurnCommittedFrame, TurnDiscardedFrame, TurnStartedFrame
 from generation import ProviderError, TranscriptionSettings
 from noise_reduction import NoiseReduction
+from providers.frames import (
+    TurnAudioFrame,
+    TurnCommittedFrame,
+    TurnDiscardedFrame,
+    TurnStartedFrame,
+)
 
 EASY_MS, EASY_NOISY_MS = 10_000, 1_000
 """Audio up to this length, and up to this one if it has to be cleaned, is converted on the spot: it

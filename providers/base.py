@@ -106,7 +106,7 @@ class STTProvider(Provider):
         Returns:
             A `SegmentedSTTService`, which is handed whole turns, or a `TurnSTTService`, which
             hears them as they are spoken. For a streaming service of Pipecat, derive from
-            `providers.stream_stt.StreamSTT`.
+            `providers.stt.streams.StreamSTT`.
         """
 
 

@@ -22,12 +22,17 @@ from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 from pipecat.services.stt_service import STTService
 
 from config import STTConfig
-from frames import TurnAudioFrame, TurnCommittedFrame, TurnDiscardedFrame, TurnStartedFrame
 from generation import PipelineSignals, ResponseRequest
 from hearing import ITEM
 from pipeline_manager import PipelineManager
+from providers.frames import (
+    TurnAudioFrame,
+    TurnCommittedFrame,
+    TurnDiscardedFrame,
+    TurnStartedFrame,
+)
 from providers.scripted import ScriptedSTT
-from providers.turn_stt import TurnSTTService
+from providers.stt.turns import TurnSTTService
 from turn_detection import Decision
 
 LOUDNESS = 150

@@ -327,7 +327,7 @@ async def test_a_failure_is_told_with_its_remedy_and_the_other_stages_are_tried(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # How long a speech server is asked for its voices is no setting.
-    monkeypatch.setattr("providers.openai_voices.PATIENCE_S", SHORT_S)
+    monkeypatch.setattr("providers.tts.openai_voices.PATIENCE_S", SHORT_S)
     async with failing(party, failure, behaviour, monkeypatch) as group, asyncio.timeout(60):
         verdicts = await check(load_settings(**{**SCRIPTED, party.stage.lower(): group}))
     text = table(verdicts)

@@ -232,7 +232,7 @@ def test_whatever_stops_the_start_is_said(monkeypatch, capsys):
 
 def test_the_openai_provider_starts_without_a_warning():
     result = subprocess.run(
-        [sys.executable, "-c", "import providers.openai_llm"],
+        [sys.executable, "-c", "import providers.llm.openai"],
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -16,9 +16,9 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 import connection
-import pipeline_worker
 from draining_server import DrainingServer
 from main import listen
+from providers import running_pipeline
 from tests.providers.hanging import HANGS
 from tests.providers.own_backends import SegmentSTT
 from tests.running_server import running as in_this_process
@@ -169,7 +169,7 @@ async def test_a_service_that_does_not_clean_up_keeps_no_session(monkeypatch):
         await asyncio.Event().wait()
 
     monkeypatch.setattr(SegmentSTT, "cleanup", stuck)
-    monkeypatch.setattr(pipeline_worker, "PATIENCE_S", 0.1)
+    monkeypatch.setattr(running_pipeline, "PATIENCE_S", 0.1)
     own = {"provider": "tests.providers.own_backends:SegmentSTT"}
     async with in_this_process(scripted_settings(stt=own)) as running:
         async with client(running.url) as wire:

@@ -6,8 +6,13 @@ import pytest
 from pipecat.frames.frames import Frame
 
 from audio_format import AudioFormat
-from frames import TurnAudioFrame, TurnCommittedFrame, TurnDiscardedFrame, TurnStartedFrame
 from generation import ProviderError, TranscriptionSettings
+from providers.frames import (
+    TurnAudioFrame,
+    TurnCommittedFrame,
+    TurnDiscardedFrame,
+    TurnStartedFrame,
+)
 from turn_hearing import Delivery, TurnHearing
 
 PCM = bytes(4800)

@@ -14,7 +14,7 @@ from beta_events import read_minted, read_session
 from config import LLMConfig
 from generation import ProviderError, ResponseRequest, TokenUsage
 from protocol import ProtocolError
-from providers.openai_llm import OpenAICompatibleLLM
+from providers.llm.openai import OpenAICompatibleLLM
 from tests.conformance.beta_wire import (
     ASSISTANT,
     NAMED,

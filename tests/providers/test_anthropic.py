@@ -252,7 +252,7 @@ async def test_what_cannot_work_is_refused(changed, named, monkeypatch):
 
 async def test_a_missing_package_is_answered_with_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "anthropic", None)
-    monkeypatch.delitem(sys.modules, "providers.anthropic_llm", raising=False)
+    monkeypatch.delitem(sys.modules, "providers.llm.anthropic", raising=False)
     group = {"provider": "anthropic", "api_key": KEY}
     with pytest.raises(ProviderSetupError, match=r"pip install -r requirements/anthropic\.txt"):
         llm.load(load_settings(llm=group).llm)

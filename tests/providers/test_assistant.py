@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from providers import assistant_texts as texts
-from providers.assistant import Answer, ToolCall, reply
+from providers.assistant import texts
+from providers.assistant.reply import Answer, ToolCall, reply
 
 NOW = datetime(2029, 11, 22, 15, 5)
 """A Thursday."""

@@ -14,7 +14,7 @@ import pytest
 
 from config import TTSConfig
 from providers import llm, tts
-from providers.bounded_reply import MAX_REPLY_BYTES, MIB
+from providers.http_clients import MAX_REPLY_BYTES, MIB
 from tests.providers.model_vendors import OLLAMA, VENDORS, Vendor, answer, failure, text_session
 from tests.providers.speaking import failure as voice_failure
 from tests.providers.speaking import voice
@@ -201,7 +201,7 @@ async def test_a_list_of_voices_without_an_end_does_not_stop_the_start(kind, lin
 
 @pytest.mark.parametrize("body", [b" ", b"["])
 async def test_a_list_of_voices_that_trickles_does_not_stop_the_start(body, lines, monkeypatch):
-    monkeypatch.setattr("providers.openai_voices.PATIENCE_S", 0.3)
+    monkeypatch.setattr("providers.tts.openai_voices.PATIENCE_S", 0.3)
     async with Torrent(body, "application/json", pause_s=0.02).running() as origin:
         provider = tts.load(TTSConfig(provider="openai", api_base=f"{origin}/v1", model="m"))
         async with asyncio.timeout(60):

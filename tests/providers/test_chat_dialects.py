@@ -11,8 +11,8 @@ import pytest
 import pytest_asyncio
 
 from generation import ResponseRequest
-from providers.openai_llm import OpenAICompatibleLLM
-from providers.thoughts import ThoughtFilter
+from providers.llm.openai import OpenAICompatibleLLM
+from providers.llm.thoughts import ThoughtFilter
 from tests.providers.fakes.chat import HEAD, ScriptedChat
 from tests.providers.fakes.model_server import event
 from tests.providers.model_vendors import (

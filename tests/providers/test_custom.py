@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-import pipeline_worker
-from providers import llm, stt, tts
+from providers import llm, running_pipeline, stt, tts
 from providers.base import ProviderSetupError
 from tests.fake_openai import FakeOpenAI
 from tests.providers import own_backends
@@ -264,7 +263,7 @@ async def test_a_service_that_cannot_be_set_up_fails_each_turn_at_once(name, mon
 
     monkeypatch.setattr(getattr(own_backends, name), "setup", setup)
     # Nobody may wait for the rest of its pipeline to start or to stop.
-    monkeypatch.setattr(pipeline_worker, "PATIENCE_S", 3600)
+    monkeypatch.setattr(running_pipeline, "PATIENCE_S", 3600)
     kind = name[-3:]
     settings = scripted_settings(**{kind.lower(): {"provider": f"{OWN}:{name}"}})
     async with running(settings) as server:

@@ -12,10 +12,10 @@ from unittest.mock import Mock
 import pytest
 
 from config import Settings, STTConfig
-from frames import TurnAudioFrame, TurnDiscardedFrame, TurnStartedFrame
 from providers import stt
 from providers.base import ProviderSetupError
-from providers.deepgram import DeepgramSTT
+from providers.frames import TurnAudioFrame, TurnDiscardedFrame, TurnStartedFrame
+from providers.stt.deepgram import DeepgramSTT
 from tests.providers.fakes.deepgram import KEY, FakeDeepgram, fake_deepgram
 from tests.providers.stage import running as running_stage
 from tests.running_server import running, scripted_settings

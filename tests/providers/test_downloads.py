@@ -10,8 +10,8 @@ import pytest
 
 from config import STTConfig, TTSConfig
 from providers.base import ProviderSetupError
-from providers.downloads import Progress, fetch, hub_address, in_background
-from providers.whisper_files import model_folder
+from providers.in_process.downloads import Progress, fetch, hub_address, in_background
+from providers.stt.whisper_files import model_folder
 from tests.providers import tiny_whisper
 from tests.providers.file_server import FileServer, serving_files
 

@@ -20,7 +20,7 @@ from config import TTSConfig
 from generation import OPENAI_VOICES
 from providers import tts
 from providers.base import ProviderSetupError
-from providers.elevenlabs import ElevenLabsTTS
+from providers.tts.elevenlabs import ElevenLabsTTS
 from tests.providers.fakes.elevenlabs import CHARACTER_MS, KEY, FakeElevenLabs
 from tests.providers.fakes.tone import tone
 from tests.providers.speaking import answer, audio, failure, free_port, mute_server, voice

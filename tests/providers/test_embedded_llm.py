@@ -31,12 +31,12 @@ from pipecat.utils.asyncio.task_manager import TaskManager
 from pipecat.workers.base_worker import WorkerParams
 
 from config import LLMConfig
-from frames import CompletionFrame, ToolCallFrame
 from generation import ResponseRequest
-from providers import embedded_llm
-from providers.assistant_texts import STORY
+from providers.assistant.texts import STORY
 from providers.base import ProviderSetupError
-from providers.embedded_llm import AssistantLLMService, EmbeddedLLM
+from providers.frames import CompletionFrame, ToolCallFrame
+from providers.llm import embedded
+from providers.llm.embedded import AssistantLLMService, EmbeddedLLM
 
 WEATHER = {
     "type": "function",
@@ -281,7 +281,7 @@ async def test_a_failure_is_reported_and_the_response_ends(monkeypatch: pytest.M
     def fail(*_: Any) -> None:
         raise RuntimeError("broken rules")
 
-    monkeypatch.setattr(embedded_llm, "reply", fail)
+    monkeypatch.setattr(embedded, "reply", fail)
     async with running(service(request("hello"))) as run:
         out = await run.answer()
         await run.errors.seen(ErrorFrame)
@@ -298,7 +298,7 @@ async def test_other_frames_pass() -> None:
 
 @given(st.text())
 def test_pieces_put_together_are_the_text(text: str) -> None:
-    assert "".join(embedded_llm._PIECE.findall(text)) == text
+    assert "".join(embedded._PIECE.findall(text)) == text
 
 
 def test_label() -> None:

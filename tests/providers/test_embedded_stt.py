@@ -18,11 +18,16 @@ import pytest_asyncio
 from pipecat.frames.frames import ErrorFrame, InterimTranscriptionFrame, TranscriptionFrame
 
 from config import STTConfig
-from frames import TurnAudioFrame, TurnCommittedFrame, TurnDiscardedFrame, TurnStartedFrame
-from providers import embedded_stt, sphinx_worker
 from providers.base import ProviderSetupError
-from providers.embedded_stt import EmbeddedSTT
-from providers.sphinx_worker import AUDIO, END, HEADER, START
+from providers.frames import (
+    TurnAudioFrame,
+    TurnCommittedFrame,
+    TurnDiscardedFrame,
+    TurnStartedFrame,
+)
+from providers.stt import embedded, sphinx_worker
+from providers.stt.embedded import EmbeddedSTT
+from providers.stt.sphinx_worker import AUDIO, END, HEADER, START
 from tests.providers.stage import HANG_S, Running, running, speech, transcripts
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -232,7 +237,7 @@ async def test_a_broken_pocketsphinx_is_explained(
 
 
 async def test_a_missing_pocketsphinx_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(embedded_stt, "find_spec", lambda _name: None)
+    monkeypatch.setattr(embedded, "find_spec", lambda _name: None)
     with pytest.raises(ProviderSetupError, match=r"Python 3\.11 to 3\.13.*REALTIME_STT__PROVIDER"):
         await EmbeddedSTT(STTConfig()).start()
 

@@ -23,11 +23,11 @@ from pipecat.frames.frames import (
 )
 
 from config import TTSConfig
-from providers import embedded_tts, espeak, flite
 from providers.base import ProviderSetupError
-from providers.embedded_tts import NAMED_VOICES, EmbeddedTTS, EmbeddedTTSService, VoiceBox
-from providers.espeak import EspeakVoice
-from providers.speech_engine import Emit, SpeechEngine, SynthesisError
+from providers.tts import embedded, espeak, flite
+from providers.tts.embedded import NAMED_VOICES, EmbeddedTTS, EmbeddedTTSService, VoiceBox
+from providers.tts.espeak import EspeakVoice
+from providers.tts.speech_engine import Emit, SpeechEngine, SynthesisError
 from tests.providers.stage import Running, running
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -328,6 +328,6 @@ async def test_a_missing_espeak_is_explained(monkeypatch: pytest.MonkeyPatch) ->
     def missing() -> espeak.Espeak:
         raise ModuleNotFoundError("No module named 'espeakng_loader'")
 
-    monkeypatch.setattr(embedded_tts, "Espeak", missing)
+    monkeypatch.setattr(embedded, "Espeak", missing)
     with pytest.raises(ProviderSetupError, match="pip install espeakng-loader"):
         await EmbeddedTTS(TTSConfig()).start()

@@ -9,7 +9,7 @@ from contextlib import aclosing
 
 import pytest
 
-from providers.engine_pool import EnginePool
+from providers.in_process.engine_pool import EnginePool
 
 
 @pytest.fixture

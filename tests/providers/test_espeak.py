@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from providers.espeak import DEFAULT_VOICE, Espeak
-from providers.speech_engine import Emit, SynthesisError
+from providers.tts.espeak import DEFAULT_VOICE, Espeak
+from providers.tts.speech_engine import Emit, SynthesisError
 
 SENTENCE = "The quick brown fox jumps over the lazy dog."
 

@@ -9,9 +9,9 @@ from contextlib import aclosing
 
 import pytest
 
-from providers import flite
-from providers.flite import VOICE, Flite, to_ascii
-from providers.speech_engine import SynthesisError
+from providers.tts import flite
+from providers.tts.flite import VOICE, Flite, to_ascii
+from providers.tts.speech_engine import SynthesisError
 
 LIBRARIES = ("flite", "flite_cmu_us_slt")
 INSTALLED = all(ctypes.util.find_library(name) for name in LIBRARIES)

@@ -228,7 +228,7 @@ async def test_what_cannot_work_is_refused(changed, named, monkeypatch):
 
 async def test_a_missing_package_is_answered_with_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "google.genai.errors", None)
-    monkeypatch.delitem(sys.modules, "providers.google_llm", raising=False)
+    monkeypatch.delitem(sys.modules, "providers.llm.google", raising=False)
     group = {"provider": "google", "api_key": KEY}
     with pytest.raises(ProviderSetupError, match=r"pip install -r requirements/google\.txt"):
         llm.load(load_settings(llm=group).llm)

@@ -12,7 +12,7 @@ from kokoro_onnx import Kokoro
 from config import TTSConfig
 from generation import OPENAI_VOICES
 from providers.base import ProviderSetupError
-from providers.kokoro import NAMED_VOICES, KokoroTTS
+from providers.tts.kokoro import NAMED_VOICES, KokoroTTS
 from tests.providers import tiny_voices
 from tests.providers.engines import LoopWatch, answer, reason, spoken_by, talking, voices, with_tts
 from tests.providers.file_server import serving_files
@@ -169,7 +169,7 @@ async def test_model_and_voices_are_downloaded_once(folder, tmp_path, monkeypatc
     with serving_files() as web:
         web.files["/kokoro-v1.0.int8.onnx"] = (folder / "tiny.onnx").read_bytes()
         web.files["/voices-v1.0.bin"] = (folder / "voices.bin").read_bytes()
-        monkeypatch.setattr("providers.kokoro.RELEASE", web.url)
+        monkeypatch.setattr("providers.tts.kokoro.RELEASE", web.url)
         config = TTSConfig(
             provider="kokoro", model="kokoro-v1.0.int8", options={"download_dir": str(tmp_path)}
         )
@@ -188,7 +188,7 @@ async def refused(group: dict[str, Any]) -> str:
 
 async def test_a_download_that_fails_names_file_address_and_place(tmp_path, monkeypatch):
     with serving_files() as web:
-        monkeypatch.setattr("providers.kokoro.RELEASE", web.url)
+        monkeypatch.setattr("providers.tts.kokoro.RELEASE", web.url)
         why = await refused({"options": {"download_dir": str(tmp_path)}})
     assert f"{web.url}/kokoro-v1.0.onnx" in why
     assert str(tmp_path / "kokoro-v1.0.onnx") in why

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from providers.lead_in import LeadIn
+from providers.tts.lead_in import LeadIn
 
 RATE = 16000
 HUM = (3000 * np.ones(1600)).astype("<i2").tobytes()

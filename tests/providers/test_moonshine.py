@@ -12,7 +12,7 @@ from moonshine_voice.moonshine_api import moonshine_get_stt_dependencies_string
 from audio_utils import silence
 from config import STTConfig
 from providers.base import ProviderSetupError
-from providers.moonshine import MoonshineSTT
+from providers.stt.moonshine import MoonshineSTT
 from tests.providers import tiny_moonshine
 from tests.providers.engines import HEARD, UNHEARD, LoopWatch, commit, listen, with_stt
 from tests.providers.file_server import serving_files
@@ -129,7 +129,7 @@ def redirect(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
         host = "https://download.moonshine.ai/model/tiny-en/quantized"
         return str(real(*args)).replace(f'"url":"{host}', f'"url":"{url}')
 
-    monkeypatch.setattr("providers.moonshine.moonshine_get_stt_dependencies_string", listed)
+    monkeypatch.setattr("providers.stt.moonshine.moonshine_get_stt_dependencies_string", listed)
 
 
 async def test_a_damaged_model_is_no_traceback(tmp_path):

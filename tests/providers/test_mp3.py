@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from providers.mp3 import BadMp3Error, Mp3Stream
+from providers.tts.mp3 import BadMp3Error, Mp3Stream
 from tests.providers.fakes.edge import mp3
 
 LENGTH_MS = 500

@@ -9,7 +9,7 @@ import pytest
 from loguru import logger
 
 from providers import llm
-from providers.ollama import OllamaLLM
+from providers.llm.ollama import OllamaLLM
 from tests.providers.fakes.chat import FakeOllama
 from tests.providers.model_vendors import OLLAMA, answer, failure, text_of
 from tests.running_server import running, serving

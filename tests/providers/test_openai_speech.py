@@ -15,7 +15,7 @@ from pipecat.frames.frames import (
 )
 
 from config import TTSConfig
-from providers.openai_tts import OpenAICompatibleTTS
+from providers.tts.openai import OpenAICompatibleTTS
 from tests.providers.fakes.openai_speech import CHARACTER_MS, FakeSpeech
 from tests.providers.fakes.tone import tone
 from tests.providers.speaking import answer, audio, failure, free_port, mute_server, voice
@@ -116,7 +116,7 @@ async def test_a_server_that_is_down_is_named_and_works_once_it_is_up():
 
 
 async def test_a_server_that_takes_no_part_times_out(monkeypatch):
-    monkeypatch.setattr("providers.openai_voices.PATIENCE_S", 0.2)
+    monkeypatch.setattr("providers.tts.openai_voices.PATIENCE_S", 0.2)
     async with mute_server() as port, voice(settings(port, timeout_s=0.2)) as wire:
         error = await failure(wire)
         assert error["code"] == "provider_unreachable"

@@ -118,7 +118,7 @@ async def test_a_server_that_was_away_at_the_start_is_asked_later():
 
 
 async def test_a_server_that_does_not_answer_the_question_is_asked_once(monkeypatch):
-    monkeypatch.setattr("providers.openai_voices.PATIENCE_S", 0.2)
+    monkeypatch.setattr("providers.tts.openai_voices.PATIENCE_S", 0.2)
     fake = FakeOpenAI()
     fake.voices_hang = True
     async with serving(fake.app) as port, voice(settings(port)) as wire:

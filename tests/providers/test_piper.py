@@ -11,7 +11,7 @@ from piper import PiperVoice
 from config import TTSConfig
 from generation import OPENAI_VOICES
 from providers.base import ProviderSetupError
-from providers.piper import PiperTTS
+from providers.tts.piper import PiperTTS
 from tests.providers import tiny_voices
 from tests.providers.engines import LoopWatch, answer, reason, spoken_by, talking, voices, with_tts
 from tests.providers.file_server import serving_files

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from providers.script_runs import script_of, split_runs
+from providers.tts.script_runs import script_of, split_runs
 
 
 @pytest.mark.parametrize(

@@ -21,8 +21,13 @@ from pipecat.services.stt_service import STTService
 from pipecat.utils.errors import ErrorCategory
 
 from config import STTConfig
-from frames import TurnAudioFrame, TurnCommittedFrame, TurnDiscardedFrame, TurnStartedFrame
-from providers.stream_stt import CHUNK_BYTES, StreamEndFrame, StreamSTT, join_text
+from providers.frames import (
+    TurnAudioFrame,
+    TurnCommittedFrame,
+    TurnDiscardedFrame,
+    TurnStartedFrame,
+)
+from providers.stt.streams import CHUNK_BYTES, StreamEndFrame, StreamSTT, join_text
 from tests.providers.stage import HANG_S, Stage, running
 
 SECOND = bytes(range(250)) * 128

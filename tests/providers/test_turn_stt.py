@@ -15,8 +15,13 @@ from pipecat.frames.frames import (
     UserStartedSpeakingFrame,
 )
 
-from frames import TurnAudioFrame, TurnCommittedFrame, TurnDiscardedFrame, TurnStartedFrame
-from providers.turn_stt import TurnSTTService
+from providers.frames import (
+    TurnAudioFrame,
+    TurnCommittedFrame,
+    TurnDiscardedFrame,
+    TurnStartedFrame,
+)
+from providers.stt.turns import TurnSTTService
 from tests.providers.stage import Stage, running
 
 

@@ -12,11 +12,11 @@ from faster_whisper import WhisperModel
 from pipecat.frames.frames import TranscriptionFrame
 
 from config import STTConfig
-from frames import TurnCommittedFrame
 from hearing import SegmentTurns
 from pipeline_manager import PipelineManager
 from providers.base import ProviderSetupError
-from providers.whisper import WhisperSTT
+from providers.frames import TurnCommittedFrame
+from providers.stt.whisper import WhisperSTT
 from tests.providers import tiny_whisper
 from tests.providers.engines import HEARD, UNHEARD, LoopWatch, commit, listen, with_stt
 from tests.providers.stage import running as running_stage

@@ -1,0 +1,266 @@
+"""Builds any Pipecat service out of the settings of a stage, for `"package.module:Class"`.
+
+Pipecat's services are built alike: what belongs to the connection are arguments, what belongs to
+the model is in `settings`. Both are taken from the stage's settings, the rest from its `options`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing
+from dataclasses import fields, is_dataclass
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+import aiohttp
+from pipecat.frames.frames import Frame
+from pipecat.utils.errors import ErrorCategory
+
+from providers.base import ProviderSetupError
+from providers.http_clients import UNCOMPRESSED, refuse_compressed
+from providers.options import ProviderConfig
+
+SESSION = "aiohttp_session"
+"""The argument by which services ask for an HTTP client."""
+ADDRESSES = ("base_url", "url", "private_endpoint", "server")
+"""The arguments by which services take the address of their server."""
+BY_NAME = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+STYLES = {"voice": ("voice", "voice_id")}
+"""A setting → the arguments it goes by in services that take no `settings`."""
+
+
+class ServiceFactory:
+    """Builds services of one class."""
+
+    def __init__(self, kind: str, service: Any, base: type[Any], config: ProviderConfig) -> None:
+        """Look at the class.
+
+        Args:
+            kind: `stt`, `llm` or `tts`, for errors.
+            service: The class that `config.provider` names.
+            base: What it must derive from.
+            config: The stage's settings.
+
+        Raises:
+            ProviderSetupError: It is not a service of this kind, or lacks what it needs.
+        """
+        self._kind = kind
+        self._config = config
+        if not (isinstance(service, type) and issubclass(service, base)):
+            raise ProviderSetupError(
+                f"{kind}.provider '{config.provider}' is neither a Pipecat {base.__name__} nor a "
+                f"{kind.upper()}Provider: name a class that is one."
+            )
+        self.service = service
+        self._session: aiohttp.ClientSession | None = None
+        self._accepted = _parameters(service)
+        self._settings_class = self._find_settings()
+        options = dict(config.options)
+        self._settings = self._check_settings(options.pop("settings", {}))
+        self._arguments = {**self._connection(), **self._check_options(options)}
+        if config.model is not None and not self.takes("model"):
+            raise self._meaningless("model", "it takes no model")
+        missing = sorted(self._required() - set(self._arguments))
+        if missing:
+            name = missing[0]
+            where = {"api_key": "api_key", **dict.fromkeys(ADDRESSES, "api_base")}.get(name)
+            setting = self._variable(where) if where else f"{kind}.options.{name}"
+            raise ProviderSetupError(
+                f"{service.__name__} cannot be built without {name}: set {setting}."
+            )
+
+    @property
+    def label(self) -> str:
+        """Class, model and host, for people."""
+        model, base = self._config.model, self._config.api_base
+        label = f"{self.service.__name__} ({model})" if model else self.service.__name__
+        return f"{label} at {urlsplit(base).hostname}" if base else label
+
+    @property
+    def remedies(self) -> Mapping[ErrorCategory, str]:
+        """What to do about failures of the service."""
+        address = self._address()
+        where = f" and that {self._variable('api_base')} is right" if address else ""
+        return {
+            ErrorCategory.AUTHENTICATION: f"Check {self._variable('api_key')}.",
+            ErrorCategory.CONNECTIVITY: f"Check that what it needs is running{where}.",
+            ErrorCategory.INVALID_REQUEST: (
+                f"Check {self._variable('model')} and {self._variable('options')}."
+            ),
+        }
+
+    def takes(self, setting: str) -> bool:
+        """Return whether services can be told a setting."""
+        return setting in self._setting_names() or bool(self._argument(setting))
+
+    def build(self, service: type[Any] | None = None, **given: Any) -> Any:
+        """Build one.
+
+        Args:
+            service: A subclass to build instead.
+            **given: What its settings are to be; None leaves one to the configuration.
+
+        Raises:
+            ProviderSetupError: The class refuses its arguments.
+        """
+        wanted = {name: value for name, value in given.items() if value is not None}
+        arguments = dict(self._arguments)
+        if SESSION in self._accepted:
+            arguments.setdefault(SESSION, self._http())
+        if self._settings_class is not None:
+            known = self._setting_names()
+            wanted = {name: value for name, value in wanted.items() if name in known}
+            make = cast(Callable[..., Any], self._settings_class)
+            arguments["settings"] = make(**{**self._settings, **wanted})
+        else:
+            for name, value in wanted.items():
+                if argument := self._argument(name):
+                    arguments[argument] = value
+        try:
+            return (service or self.service)(**arguments)
+        except (TypeError, ValueError) as error:
+            raise ProviderSetupError(
+                f"{self._kind}.provider '{self._config.provider}' cannot be built: {error}. Its "
+                f"arguments are {self._kind}.options, its settings {self._kind}.options.settings."
+            ) from error
+
+    async def close(self) -> None:
+        """Close the connections that services share."""
+        if self._session is not None:
+            await self._session.close()
+
+    def _find_settings(self) -> type[Any] | None:
+        found = getattr(self.service, "Settings", None)
+        takes = "settings" in self._accepted and is_dataclass(found)
+        return cast(type[Any], found) if takes else None
+
+    def _setting_names(self) -> set[str]:
+        if self._settings_class is None:
+            return set()
+        return {item.name for item in fields(self._settings_class)}
+
+    def _argument(self, setting: str) -> str | None:
+        """Return the argument for a setting, in a service that takes no `settings`."""
+        if self._settings_class is not None:
+            return None
+        names = STYLES.get(setting, (setting,))
+        return next((name for name in names if name in self._accepted), None)
+
+    def _address(self) -> str | None:
+        """Return the argument that takes the address of the server."""
+        return next((name for name in ADDRESSES if name in self._accepted), None)
+
+    def _connection(self) -> dict[str, Any]:
+        """Return the arguments that the stage's own settings stand for."""
+        arguments: dict[str, Any] = {}
+        if key := self._config.resolved_key():
+            if "api_key" not in self._accepted:
+                raise self._meaningless("api_key", "it takes no api_key")
+            arguments["api_key"] = key
+        if self._config.api_base is not None:
+            address = self._address()
+            if address is None:
+                raise self._meaningless("api_base", f"it takes none of {', '.join(ADDRESSES)}")
+            arguments[address] = self._config.api_base
+        return arguments
+
+    def _check_options(self, options: dict[str, Any]) -> dict[str, Any]:
+        unknown = sorted(set(options) - self._accepted)
+        if unknown and not _takes_any(self.service):
+            raise ProviderSetupError(
+                f"{self._kind}.options.{unknown[0]}: {self.service.__name__} has no such argument; "
+                f"it takes {', '.join(sorted(self._accepted))}."
+            )
+        return options
+
+    def _check_settings(self, settings: dict[str, Any]) -> dict[str, Any]:
+        unknown = sorted(set(settings) - self._setting_names())
+        if unknown:
+            known = ", ".join(sorted(self._setting_names())) or "none"
+            raise ProviderSetupError(
+                f"{self._kind}.options.settings.{unknown[0]}: {self.service.__name__} has no such "
+                f"setting; its settings are {known}."
+            )
+        return settings
+
+    def _required(self) -> set[str]:
+        settled: set[str | None] = {"self", SESSION, *map(self._argument, ("model", "voice"))}
+        if self._settings_class is not None:
+            settled.add("settings")
+        return {
+            parameter.name
+            for parameter in _constructor(self.service).parameters.values()
+            if parameter.default is parameter.empty and parameter.kind in BY_NAME
+        } - settled
+
+    def _variable(self, name: str) -> str:
+        return f"{self._kind}.{name} (REALTIME_{self._kind.upper()}__{name.upper()})"
+
+    def _meaningless(self, name: str, reason: str) -> ProviderSetupError:
+        return ProviderSetupError(
+            f"{self._variable(name)} has no meaning for {self.service.__name__}: {reason}. "
+            "Unset it."
+        )
+
+    def _http(self) -> aiohttp.ClientSession:
+        """Return the HTTP client of all services, made when the first one is."""
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                headers=UNCOMPRESSED,
+                auto_decompress=False,
+                middlewares=(refuse_compressed,),
+                timeout=aiohttp.ClientTimeout(
+                    total=None,
+                    sock_connect=self._config.connect_timeout_s,
+                    sock_read=self._config.timeout_s,
+                ),
+            )
+        return self._session
+
+
+async def watched(
+    frames: AsyncGenerator[Frame | None, None], silence_s: float
+) -> AsyncGenerator[Frame | None, None]:
+    """Pass a service's frames on.
+
+    Raises:
+        TimeoutError: None came for `silence_s`; many services would wait for ever.
+    """
+    async with aclosing(frames):
+        while True:
+            try:
+                async with asyncio.timeout(silence_s):
+                    frame = await anext(frames)
+            except StopAsyncIteration:
+                return
+            except TimeoutError as error:
+                raise TimeoutError(f"nothing came within {silence_s:g} s") from error
+            yield frame
+
+
+def _constructor(service: Any) -> inspect.Signature:
+    # That of the class itself is another one where Pipecat has marked the class as deprecated.
+    return inspect.signature(service.__init__)
+
+
+def _parameters(service: type[Any]) -> set[str]:
+    """Return the names that a class's constructor takes or hands on to those of its bases."""
+    names: set[str] = set()
+    for ancestor in service.__mro__:
+        if "__init__" not in vars(ancestor):
+            continue
+        parameters = inspect.signature(vars(ancestor)["__init__"]).parameters.values()
+        names |= {parameter.name for parameter in parameters if parameter.kind in BY_NAME}
+        if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+            break
+    return names - {"self"}
+
+
+def _takes_any(service: type[Any]) -> bool:
+    """Return whether no constructor on the way up would say that it knows no such argument."""
+    return any(
+        parameter.kind is parameter.VAR_POSITIONAL
+        for parameter in _constructor(service).parameters.values()
+    )

@@ -1,0 +1,54 @@
+"""Tells the tool calls of a streamed chat completion apart.
+
+OpenAI numbers them. Other servers give every call the number 0, or none at all and the whole call
+in one piece; what they agree on is that a call begins with its name.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from openai.types.chat.chat_completion_chunk import ChoiceDeltaToolCall
+
+from protocol import new_id
+from providers.frames import ToolCallFrame
+
+
+@dataclass(slots=True)
+class _Call:
+    position: int
+    name: str
+    theirs: str | None
+    """The server's id. Clients get another: they may echo 32 characters at most (§A.5)."""
+    ours: str = field(default_factory=lambda: new_id("call"))
+
+
+class StreamedCalls:
+    """The calls of one response."""
+
+    def __init__(self) -> None:
+        self._open: dict[int | None, _Call] = {}
+        """The call that a number stands for at present."""
+        self.count = 0
+
+    def piece(self, delta: ChoiceDeltaToolCall) -> ToolCallFrame:
+        """Return a piece as the session wants it."""
+        # The SDK does not check what it receives, so even required fields may be absent.
+        index = getattr(delta, "index", None)
+        theirs = getattr(delta, "id", None)
+        function = getattr(delta, "function", None)
+        name = getattr(function, "name", None) or ""
+        call = self._open.get(index)
+        if call is None or _begins_another(call, index, theirs, name):
+            call = self._open[index] = _Call(self.count, name, theirs)
+            self.count += 1
+        arguments = getattr(function, "arguments", None) or ""
+        return ToolCallFrame(call.position, call.ours, call.name, arguments)
+
+
+def _begins_another(call: _Call, index: int | None, theirs: str | None, name: str) -> bool:
+    if not name:
+        return False
+    if theirs and call.theirs:
+        return theirs != call.theirs
+    return index is None

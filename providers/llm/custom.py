@@ -1,0 +1,115 @@
+"""Any Pipecat language model: `llm.provider = "package.module:Class"`."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from openai import AsyncOpenAI, Timeout
+from pipecat.adapters.llm.services.open_ai_adapter import OpenAILLMInvocationParams
+from pipecat.services.llm_service import LLMService
+from pipecat.services.openai.base_llm import BaseOpenAILLMService
+
+from config import LLMConfig
+from generation import ResponseRequest
+from providers.base import LLMProvider
+from providers.custom_service import ServiceFactory
+from providers.http_clients import UNCOMPRESSED, bounded
+from providers.llm.chat_stream import TellingChatService
+from providers.llm.stock import TellingLLMService
+
+
+class CustomLLM(LLMProvider):
+    """A Pipecat service that `llm.provider` names by its class."""
+
+    reasoning = False
+
+    def __init__(self, service: type[Any], config: LLMConfig) -> None:
+        """Prepare to build `service`, once per response.
+
+        Raises:
+            ProviderSetupError: It is not a language model, or not with these settings.
+        """
+        self._factory = ServiceFactory("llm", service, LLMService, config)
+        self.remedies = self._factory.remedies
+        self.address = config.api_base
+        self._config = config
+        self._clients = _Clients(config)
+        is_chat = issubclass(service, BaseOpenAILLMService)
+        telling = _CustomChat if is_chat else TellingLLMService
+        self._service = type(service.__name__, (telling, service), {"clients": self._clients})
+
+    @property
+    def label(self) -> str:
+        """Class and model."""
+        return self._factory.label
+
+    async def start(self) -> None:
+        """Build one, so that what it refuses is known before the first response."""
+        self.create(ResponseRequest("start", "", []))
+
+    def create(self, request: ResponseRequest) -> LLMService[Any]:
+        """Build the model of one response."""
+        asked = request.temperature
+        service = self._factory.build(
+            self._service,
+            model=self._config.model,
+            system_instruction=request.instructions or None,
+            temperature=self._config.temperature if asked is None else asked,
+            max_tokens=request.max_output_tokens,
+        )
+        if isinstance(service, TellingLLMService):
+            service.silence_s = self._config.timeout_s
+            service.single_call = request.parallel_tool_calls is False
+            if not self._factory.takes("system_instruction"):
+                service.instructions = request.instructions
+        else:
+            cast(_CustomChat, service).request = request
+        return cast(LLMService[Any], service)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._factory.close()
+        await self._clients.close()
+
+
+class _Clients:
+    """The client of chat completions that all responses share, built as the first one builds it."""
+
+    def __init__(self, config: LLMConfig) -> None:
+        self._config = config
+        self.client: AsyncOpenAI | None = None
+
+    def share(self, client: AsyncOpenAI) -> AsyncOpenAI:
+        config = self._config
+        timeout = Timeout(config.timeout_s, connect=config.connect_timeout_s)
+        http = client._client
+        hooks = http.event_hooks
+        http.event_hooks = {**hooks, "response": [*hooks["response"], bounded("llm")]}
+        self.client = client.with_options(
+            timeout=timeout, max_retries=config.retries, default_headers=UNCOMPRESSED
+        )
+        return self.client
+
+    async def close(self) -> None:
+        if self.client is not None:
+            await self.client.close()
+
+
+class _CustomChat(TellingChatService):
+    """A base to put before a service of chat completions that somebody named."""
+
+    clients: _Clients
+    request: ResponseRequest
+
+    def create_client(self, *args: Any, **kwargs: Any) -> AsyncOpenAI:
+        """Use the process's client; the first response makes it."""
+        return self.clients.client or self.clients.share(super().create_client(*args, **kwargs))
+
+    def build_chat_completion_params(
+        self, params_from_context: OpenAILLMInvocationParams
+    ) -> dict[str, Any]:
+        """Ask for one tool call if only one may be."""
+        params: dict[str, Any] = super().build_chat_completion_params(params_from_context)
+        if self.request.tools and self.request.parallel_tool_calls is not None:
+            params["parallel_tool_calls"] = self.request.parallel_tool_calls
+        return params

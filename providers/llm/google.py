@@ -1,0 +1,219 @@
+"""Google's Gemini models: `llm.provider = "google"`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+import httpx
+from google import genai
+from google.genai.errors import APIError, UnknownApiResponseError
+from google.genai.types import FinishReason as GoogleReason
+from google.genai.types import GenerateContentResponse, HttpOptions, HttpRetryOptions
+from pipecat.processors.aggregators.llm_context import LLMContext
+from pipecat.services.google.llm import (
+    GoogleLLMService,
+    GoogleLLMSettings,
+    GoogleThinkingConfig,
+)
+from pipecat.services.llm_service import LLMService
+from pipecat.utils.errors import ErrorCategory
+
+from config import LLMConfig
+from generation import FinishReason, ResponseRequest
+from providers.base import LLMProvider
+from providers.certificates import trusted
+from providers.http_clients import UNCOMPRESSED, bounded
+from providers.llm.stock import NotUnderstood, StreamError, TellingLLMService
+from providers.options import Options, parse_options, required_key
+
+DEFAULT_MODEL = "gemini-3.6-flash"
+DEFAULT_BASE = "https://generativelanguage.googleapis.com"
+FIRST_RETRY_S = 0.5
+RETRIED = [408, 500, 502, 503, 504]
+"""Statuses after which it is asked once more; who has asked too often is not."""
+"""Seconds before the second attempt."""
+
+_THINKS_BY_LEVEL = re.compile(r"gemini-([3-9]|\d\d)|gemma-4")
+_THINKS_BY_BUDGET = re.compile(r"gemini-2\.5")
+_LEVELS = {"low": "low", "medium": "medium", "high": "high", "xhigh": "high"}
+_BUDGETS = {"low": 1024, "medium": 8192, "high": 24576, "xhigh": 24576}
+"""Reasoning efforts as Google's own OpenAI-compatible API translates them. `minimal` is the least
+that a model can do, which is what Pipecat asks for unless it is told otherwise."""
+_REASONS: dict[GoogleReason, FinishReason] = {
+    GoogleReason.STOP: "stop",
+    GoogleReason.MAX_TOKENS: "length",
+    GoogleReason.SAFETY: "content_filter",
+    GoogleReason.RECITATION: "content_filter",
+    GoogleReason.LANGUAGE: "content_filter",
+    GoogleReason.BLOCKLIST: "content_filter",
+    GoogleReason.PROHIBITED_CONTENT: "content_filter",
+    GoogleReason.SPII: "content_filter",
+}
+"""Reasons that end an answer; all others are failures."""
+_MODES = {"auto": "AUTO", "none": "NONE", "required": "ANY"}
+
+
+class GoogleLLM(LLMProvider):
+    """The Gemini API."""
+
+    remedies: Mapping[ErrorCategory, str] = {
+        ErrorCategory.UNKNOWN: (
+            "Check that llm.api_base (REALTIME_LLM__API_BASE), if set, leads to such a service."
+        ),
+        # A bad key is answered with 400, like a bad request.
+        ErrorCategory.INVALID_REQUEST: (
+            "Check GOOGLE_API_KEY or llm.api_key, and llm.model (REALTIME_LLM__MODEL); "
+            "https://ai.google.dev/gemini-api/docs/models lists the names."
+        ),
+        ErrorCategory.AUTHENTICATION: "Check GOOGLE_API_KEY or llm.api_key.",
+        ErrorCategory.AUTHORIZATION: "Check what the key in GOOGLE_API_KEY may use.",
+    }
+
+    def __init__(self, config: LLMConfig) -> None:
+        """Prepare the connections; raises `ProviderSetupError`."""
+        parse_options("llm", config, Options)
+        self._temperature = config.temperature
+        self._model = config.model or DEFAULT_MODEL
+        name = self._model.rpartition("/")[2]
+        self._thinks_by_level = _THINKS_BY_LEVEL.match(name) is not None
+        self.reasoning = self._thinks_by_level or _THINKS_BY_BUDGET.match(name) is not None
+        self.address = self._base = config.api_base or DEFAULT_BASE
+        self._http = _PatientClient(
+            verify=trusted(),
+            timeout=httpx.Timeout(config.timeout_s, connect=config.connect_timeout_s),
+            headers=UNCOMPRESSED,
+            event_hooks={"response": [bounded("llm")]},
+        )
+        self._client = genai.Client(
+            vertexai=False,
+            api_key=required_key("llm", config, "GOOGLE_API_KEY"),
+            http_options=HttpOptions(
+                base_url=self._base,
+                httpx_async_client=self._http,
+                # The SDK prepares clients of its own beside that one, for what is not used here.
+                client_args={"verify": trusted()},
+                async_client_args={"verify": trusted(), "ssl": trusted()},
+                retry_options=HttpRetryOptions(
+                    attempts=config.retries + 1,
+                    initial_delay=FIRST_RETRY_S,
+                    jitter=FIRST_RETRY_S,
+                    http_status_codes=RETRIED,
+                ),
+            ),
+        )
+
+    @property
+    def label(self) -> str:
+        """Model and host."""
+        return f"{self._model} at {httpx.URL(self._base).host}"
+
+    def create(self, request: ResponseRequest) -> LLMService[Any]:
+        """Build the model of one response."""
+        asked = request.temperature
+        settings = GoogleLLMSettings(
+            model=self._model,
+            system_instruction=request.instructions,
+            temperature=self._temperature if asked is None else asked,
+            max_tokens=request.max_output_tokens,
+            thinking=self._thinking(request.reasoning_effort),
+        )
+        return _GeminiService(self._client, settings, request)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    def _thinking(self, effort: str | None) -> GoogleThinkingConfig | None:
+        if effort not in _LEVELS:
+            return None
+        if self._thinks_by_level:
+            return GoogleThinkingConfig(thinking_level=_LEVELS[effort])
+        return GoogleThinkingConfig(thinking_budget=_BUDGETS[effort])
+
+
+class _PatientClient(httpx.AsyncClient):
+    """An HTTP client that keeps its own time-outs; Google's SDK knows only one for everything."""
+
+    def build_request(self, *args: Any, **kwargs: Any) -> httpx.Request:
+        """Build a request with the time-outs of the client."""
+        return super().build_request(*args, **{**kwargs, "timeout": self.timeout})
+
+
+class _GeminiService(TellingLLMService, GoogleLLMService):
+    """One response of Pipecat's service, on the shared client."""
+
+    def __init__(
+        self,
+        client: genai.Client,
+        settings: GoogleLLMSettings,
+        request: ResponseRequest,
+    ) -> None:
+        self._shared = client
+        self._request = request
+        super().__init__(
+            api_key="shared",
+            settings=settings,
+            tool_config=_tool_config(request),
+            # The HTTP client watches over silence.
+            stream_idle_timeout_secs=None,
+        )
+        # Which Google cannot be asked for.
+        self.single_call = request.parallel_tool_calls is False
+
+    def create_client(self) -> None:
+        """Use the process's client instead of one of our own."""
+        self._client = self._shared
+
+    async def _close_client(self) -> None:
+        """Leave the client open: it is not ours."""
+
+    def _should_inject_trailing_user_message(self) -> bool:
+        # A response is a message of its own, not the rest of the last one.
+        return True
+
+    async def _stream_response(self, context: LLMContext) -> AsyncIterator[GenerateContentResponse]:
+        reason: FinishReason | None = None
+        try:
+            async for chunk in super()._stream_response(context):
+                reason = _finish_reason(chunk) or reason
+                yield chunk
+        except APIError as error:
+            raise _plain(error) from error
+        except UnknownApiResponseError as error:
+            raise NotUnderstood("the answer is no stream of Gemini's", str(error)) from error
+        except httpx.TimeoutException as error:
+            raise TimeoutError from error
+        except httpx.TransportError as error:
+            raise ConnectionError(f"the connection failed: {error}") from error
+        if reason is None:
+            raise ConnectionError("the stream ended in the middle of the answer")
+        self.finish_reason = reason
+
+
+def _finish_reason(chunk: GenerateContentResponse) -> FinishReason | None:
+    if chunk.prompt_feedback is not None and chunk.prompt_feedback.block_reason is not None:
+        return "content_filter"
+    if not chunk.candidates or chunk.candidates[0].finish_reason is None:
+        return None
+    reason = chunk.candidates[0].finish_reason
+    if reason not in _REASONS:
+        raise StreamError(f"the model stopped for {reason.value}", 500)
+    return _REASONS[reason]
+
+
+def _plain(error: APIError) -> StreamError:
+    """Return an error with its HTTP status, which may have come in the middle of a stream."""
+    return StreamError(f"{error.code} {error.status or ''}: {error.message}", error.code)
+
+
+def _tool_config(request: ResponseRequest) -> dict[str, Any] | None:
+    if not request.tools:
+        return None
+    choice = request.tool_choice
+    if isinstance(choice, dict):
+        chosen = {"mode": "ANY", "allowed_function_names": [choice["name"]]}
+    else:
+        chosen = {"mode": _MODES[choice]}
+    return {"function_calling_config": chosen}

@@ -1,0 +1,84 @@
+"""Models that Ollama serves on this machine or another: `llm.provider = "ollama"`.
+
+Answers come by its OpenAI-compatible API. Its own API tells before the first turn what would go
+wrong in it, and has the model loaded by then, which takes Ollama seconds.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from loguru import logger
+from openai import APIError, APIStatusError
+from pipecat.utils.errors import ErrorCategory
+
+from config import LLMConfig
+from providers.base import StageFailure
+from providers.llm.openai import OpenAICompatibleLLM
+from providers.openai_client import explained
+
+DEFAULT_MODEL = "llama3.2"
+
+
+class OllamaLLM(OpenAICompatibleLLM):
+    """Ollama by way of its OpenAI-compatible API."""
+
+    default_base = "http://localhost:11434/v1"
+
+    def __init__(self, config: LLMConfig) -> None:
+        """Prepare the connection; raises `ProviderSetupError`."""
+        model = config.model or DEFAULT_MODEL
+        base = config.api_base
+        if base is not None and not base.rstrip("/").endswith("/v1"):
+            base = f"{base.rstrip('/')}/v1"
+        super().__init__(config.model_copy(update={"model": model, "api_base": base}))
+        self._pull = f"ollama pull {model}"
+        self.remedies = {
+            **self.remedies,
+            ErrorCategory.AUTHENTICATION: "Check llm.api_key (REALTIME_LLM__API_KEY).",
+            ErrorCategory.INVALID_REQUEST: (
+                f"If Ollama does not have the model, fetch it with `{self._pull}`; `ollama list` "
+                "shows those it has."
+            ),
+            ErrorCategory.CONNECTIVITY: (
+                "Start it with `ollama serve`, or say where it is with llm.api_base "
+                "(REALTIME_LLM__API_BASE)."
+            ),
+        }
+
+    async def start(self) -> None:
+        """Load the model; what stands in the way is only logged, as it may be mended any time."""
+        try:
+            if self._model in await self._models():
+                # A prompt of nothing loads the model and makes no text.
+                await self._call("generate", {"model": self._model, "prompt": "", "stream": False})
+            else:
+                logger.warning(f"Ollama at {self._client.where} has no {self._model}: {self._pull}")
+        except APIStatusError as error:
+            reason = explained(error)
+            text = f"Ollama at {self._client.where} cannot load {self._model}: {reason}"
+            logger.warning(self.redacted(text))
+        except APIError as error:
+            remedy = self.remedies[ErrorCategory.CONNECTIVITY]
+            logger.warning(f"Ollama at {self._client.where} did not answer: {error} {remedy}")
+        except StageFailure as error:
+            remedy = error.remedy or self.remedies[ErrorCategory.UNKNOWN]
+            logger.warning(f"Ollama at {self._client.where}: {error.reason}. {remedy}")
+        # Another server may answer with anything.
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+            remedy = self.remedies[ErrorCategory.UNKNOWN]
+            logger.warning(f"{self._client.where} does not answer as Ollama does. {remedy}")
+
+    async def _models(self) -> set[str]:
+        """Return every name that a model may be asked for by."""
+        answer = await self._call("tags")
+        names = {model["name"] for model in answer["models"]}
+        return names | {name.removesuffix(":latest") for name in names}
+
+    async def _call(self, name: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Call Ollama's own API."""
+        url = str(self._client.openai.base_url).removesuffix("/v1/") + f"/api/{name}"
+        client = self._client.openai.with_options(max_retries=0)
+        if body is None:
+            return await client.get(url, cast_to=dict[str, Any])
+        return await client.post(url, body=body, cast_to=dict[str, Any])

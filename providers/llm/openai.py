@@ -1,0 +1,126 @@
+"""Chat completions of OpenAI, vLLM, llama.cpp, LM Studio and all that speak the same API."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from openai import NOT_GIVEN, AsyncOpenAI
+from pipecat.adapters.llm.services.open_ai_adapter import OpenAILLMInvocationParams
+from pipecat.services.llm_service import LLMService
+from pipecat.services.openai.llm import OpenAILLMService
+from pipecat.utils.errors import ErrorCategory
+
+from config import LLMConfig
+from generation import SILENCE, ResponseRequest
+from providers.base import LLMProvider
+from providers.llm.chat_stream import TellingChatService
+from providers.openai_client import OPENAI_HOST, SharedClient
+
+DEFAULT_MODEL = "gpt-4.1-mini"
+
+
+class OpenAICompatibleLLM(LLMProvider):
+    """`llm.provider = "openai"`."""
+
+    default_base: str | None = None
+    """Where the service is unless the configuration says; None: OpenAI itself."""
+    remedies: Mapping[ErrorCategory, str] = {
+        ErrorCategory.UNKNOWN: (
+            "Check that llm.api_base (REALTIME_LLM__API_BASE) leads to a server of this API."
+        ),
+        ErrorCategory.AUTHENTICATION: "Check OPENAI_API_KEY or llm.api_key.",
+        ErrorCategory.INVALID_REQUEST: (
+            "Check llm.model (REALTIME_LLM__MODEL) and the path in llm.api_base, which usually "
+            "ends in /v1."
+        ),
+        ErrorCategory.CONNECTIVITY: (
+            "Check that it runs and that llm.api_base (REALTIME_LLM__API_BASE) is right."
+        ),
+    }
+
+    def __init__(self, config: LLMConfig) -> None:
+        self._config = config
+        self._client = SharedClient("llm", config, self.default_base)
+        self.address = self._client.address
+        self._model = config.model or DEFAULT_MODEL
+
+    @property
+    def label(self) -> str:
+        """Model and host."""
+        return f"{self._model} at {self._client.where}"
+
+    def create(self, request: ResponseRequest) -> LLMService[Any]:
+        """Build the model of one response."""
+        asked = request.temperature
+        temperature = self._config.temperature if asked is None else asked
+        return _ChatService(self._client, self._model, temperature, request)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.close()
+
+
+class _ChatService(TellingChatService, OpenAILLMService):
+    """One response of Pipecat's OpenAI service."""
+
+    def __init__(
+        self,
+        client: SharedClient,
+        model: str,
+        temperature: float | None,
+        request: ResponseRequest,
+    ) -> None:
+        self._shared = client
+        self._request = request
+        super().__init__(
+            api_key="shared",
+            settings=self.Settings(
+                model=model, temperature=NOT_GIVEN if temperature is None else temperature
+            ),
+        )
+
+    def create_client(self, *args: Any, **kwargs: Any) -> AsyncOpenAI:
+        """Use the process's client instead of one of our own."""
+        return self._shared.openai
+
+    def build_chat_completion_params(
+        self, params_from_context: OpenAILLMInvocationParams
+    ) -> dict[str, Any]:
+        """Ask for exactly what this response is about."""
+        request = self._request
+        params: dict[str, Any] = super().build_chat_completion_params(params_from_context)
+        system = [{"role": "system", "content": request.instructions}]
+        messages = request.messages
+        if not messages and self._shared.where != OPENAI_HOST:
+            # The templates of many models insist on a user.
+            messages = [{"role": "user", "content": SILENCE}]
+        params["messages"] = (system if request.instructions else []) + messages
+        params.pop("tools", None)
+        params.pop("tool_choice", None)
+        if request.tools:
+            params["tools"] = [_chat_tool(tool) for tool in request.tools]
+            params["tool_choice"] = _chat_choice(request.tool_choice)
+            if request.parallel_tool_calls is not None:
+                params["parallel_tool_calls"] = request.parallel_tool_calls
+        if request.reasoning_effort is not None:
+            params["reasoning_effort"] = request.reasoning_effort
+        if request.max_output_tokens is not None:
+            # Only OpenAI itself has moved on from max_tokens.
+            openai = self._shared.where == OPENAI_HOST
+            name = "max_completion_tokens" if openai else "max_tokens"
+            params[name] = request.max_output_tokens
+        return params
+
+
+def _chat_tool(tool: Mapping[str, Any]) -> dict[str, Any]:
+    function = {"name": tool["name"], "parameters": tool["parameters"]}
+    if tool.get("description"):
+        function["description"] = tool["description"]
+    return {"type": "function", "function": function}
+
+
+def _chat_choice(choice: str | dict[str, Any]) -> str | dict[str, Any]:
+    if isinstance(choice, str):
+        return choice
+    return {"type": "function", "function": {"name": choice["name"]}}

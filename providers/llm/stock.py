@@ -1,0 +1,170 @@
+"""What the protocol needs to know of a response, from Pipecat services of any vendor.
+
+Pipecat runs tool calls itself and keeps usage for its metrics. Here the client runs the calls, so
+they are passed on as they are, and the usage goes to the client.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from pipecat.frames.frames import (
+    ErrorFrame,
+    Frame,
+    FunctionCallFromLLM,
+    LLMContextFrame,
+    LLMFullResponseEndFrame,
+)
+from pipecat.metrics.metrics import LLMTokenUsage
+from pipecat.processors.aggregators.llm_context import LLMContext
+from pipecat.processors.frame_processor import FrameDirection
+from pipecat.services.llm_service import LLMService
+from pipecat.utils.errors import ErrorCategory
+
+from generation import SILENCE, FinishReason, TokenUsage
+from protocol import new_id
+from providers.base import StageFailure
+from providers.frames import CompletionFrame, ToolCallFrame
+
+
+class StreamError(Exception):
+    """A service that had begun to answer reported a failure instead of going on.
+
+    The HTTP status was sent long before, so `status_code` is the one that the report stands for.
+    """
+
+    def __init__(self, message: str, status_code: int) -> None:
+        super().__init__(message)
+        self.status_code = status_code
+
+
+class NotUnderstood(StageFailure):
+    """What the service answered is nothing that its API describes."""
+
+
+class TellingLLMService(LLMService[Any]):
+    """Any Pipecat service of one response. A base to put before that service's class."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        """Build the service that comes next in line with `kwargs`."""
+        super().__init__(**kwargs)
+        self.finish_reason: FinishReason = "stop"
+        self.usage: TokenUsage | None = None
+        self.silence_s: float | None = None
+        """Seconds after which a service that makes nothing has failed; None: it knows itself."""
+        self.single_call = False
+        """Whether the client takes one tool call at most."""
+        self.instructions = ""
+        """Instructions for a service that takes none in its settings."""
+        self._watch: asyncio.Timeout | None = None
+        self._calls = 0
+
+    async def tell_tool_call(self, index: int, call_id: str, name: str, arguments: str) -> None:
+        """Pass on a piece of a tool call."""
+        self.finish_reason = "tool_calls"
+        await self.push_frame(ToolCallFrame(index, call_id, name, arguments))
+
+    async def run_function_calls(self, function_calls: Sequence[FunctionCallFromLLM]) -> None:
+        """Pass whole calls on: the client runs them."""
+        for call in function_calls[:1] if self.single_call else function_calls:
+            arguments = json.dumps(call.arguments, ensure_ascii=False)
+            # Providers' own ids may be longer than the 32 characters clients may echo (§A.5).
+            await self.tell_tool_call(self._calls, new_id("call"), call.function_name, arguments)
+            self._calls += 1
+
+    async def start_llm_usage_metrics(self, tokens: LLMTokenUsage) -> None:
+        """Keep the usage."""
+        cached = tokens.cache_read_input_tokens or 0
+        # Anthropic counts what it read from its cache apart from the prompt; total_tokens never.
+        prompt = max(tokens.total_tokens - tokens.completion_tokens, tokens.prompt_tokens)
+        if prompt or tokens.completion_tokens:
+            self.usage = TokenUsage(prompt, tokens.completion_tokens, cached)
+
+    async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
+        """Answer a conversation, or fail when that takes too long."""
+        if not isinstance(frame, LLMContextFrame):
+            await super().process_frame(frame, direction)
+            return
+        self._prepare(frame.context)
+        self._watch = watch = asyncio.timeout(self.silence_s)
+        try:
+            async with watch:
+                await super().process_frame(frame, direction)
+        except TimeoutError:
+            if not watch.expired():
+                raise
+            # The service may have ended its answer on the way out, or not.
+            await self.push_frame(LLMFullResponseEndFrame())
+        finally:
+            self._watch = None
+
+    async def push_frame(
+        self, frame: Frame, direction: FrameDirection = FrameDirection.DOWNSTREAM
+    ) -> None:
+        """Say how the answer ended before it ends."""
+        watch = self._watch
+        if isinstance(frame, LLMFullResponseEndFrame):
+            if watch is not None and watch.expired():
+                await self._fail_late()
+            await super().push_frame(CompletionFrame(self.finish_reason, self.usage))
+        silence_s = self.silence_s
+        if silence_s is None or watch is None or watch.expired():
+            await super().push_frame(frame, direction)
+            return
+        # A client that reads slowly is no fault of the service.
+        watch.reschedule(None)
+        await super().push_frame(frame, direction)
+        watch.reschedule(asyncio.get_running_loop().time() + silence_s)
+
+    async def _call_event_handler(self, event_name: str, *args: Any, **kwargs: Any) -> None:
+        """Fail a response that took too long; some services end it as if it were complete."""
+        if event_name == "on_completion_timeout":
+            await self._fail_late()
+        await super()._call_event_handler(event_name, *args, **kwargs)
+
+    async def _fail_late(self) -> None:
+        reason = "the model did not answer in time"
+        await self.push_error_frame(ErrorFrame(reason, category=ErrorCategory.CONNECTIVITY))
+
+    def _prepare(self, context: LLMContext) -> None:
+        messages: list[Any] = list(context.messages)
+        instructed = isinstance(self._settings.system_instruction, str)
+        # Pipecat would drop the first message in favour of the instructions.
+        while instructed and messages and messages[0]["role"] == "system":
+            self.append_system_instruction(_text(messages.pop(0)))
+        if self.instructions:
+            messages.insert(0, {"role": "system", "content": self.instructions})
+        context.set_messages(
+            [_with_valid_calls(message) for message in messages]
+            or [{"role": "user", "content": SILENCE}]
+        )
+
+
+def _text(message: dict[str, Any]) -> str:
+    content = message["content"]
+    if isinstance(content, str):
+        return content
+    return "\n".join(part["text"] for part in content if part["type"] == "text")
+
+
+def _with_valid_calls(message: Any) -> Any:
+    """Wrap arguments that are no JSON object, as clients may write them, in one."""
+    calls = message.get("tool_calls")
+    if not calls:
+        return message
+    return {**message, "tool_calls": [_with_valid_arguments(call) for call in calls]}
+
+
+def _with_valid_arguments(call: dict[str, Any]) -> dict[str, Any]:
+    function = call["function"]
+    try:
+        valid = isinstance(json.loads(function["arguments"]), dict)
+    except ValueError:
+        valid = False
+    if valid:
+        return call
+    wrapped = json.dumps({"arguments": function["arguments"]}, ensure_ascii=False)
+    return {**call, "function": {**function, "arguments": wrapped}}

@@ -1,0 +1,80 @@
+"""Any Pipecat recogniser: `stt.provider = "package.module:Class"`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from typing import Any, cast
+
+from pipecat.frames.frames import Frame
+from pipecat.services.stt_service import SegmentedSTTService, STTService
+
+from config import STTConfig
+from providers.custom_service import ServiceFactory, watched
+from providers.stt.streams import StreamedTurns, StreamSTT
+from providers.stt.turns import TurnSTTService
+
+
+class CustomSTT(StreamSTT):
+    """A Pipecat service that `stt.provider` names by its class.
+
+    One that takes segments is built once per session, one that streams once per turn.
+    """
+
+    # Services that finalise on their own hear the end of a turn in it.
+    trailing_silence_ms = 800
+
+    def __init__(self, service: type[Any], config: STTConfig) -> None:
+        """Prepare to build `service`.
+
+        Raises:
+            ProviderSetupError: It is not a recogniser, or not with these settings.
+        """
+        super().__init__(config)
+        self._factory = ServiceFactory("stt", service, STTService, config)
+        self.remedies = self._factory.remedies
+        self.address = config.api_base
+        self._stt = config
+        self._takes_turns = issubclass(service, SegmentedSTTService | TurnSTTService)
+        self._service = service
+        if issubclass(service, SegmentedSTTService):
+            silence = {"silence_s": config.timeout_s}
+            self._service = type(service.__name__, (_WatchedSegments, service), silence)
+        self.accepts_prompt = self._factory.takes("prompt")
+
+    @property
+    def label(self) -> str:
+        """Class and model."""
+        return self._factory.label
+
+    async def start(self) -> None:
+        """Build one, so that what it refuses is known before the first session."""
+        self._build(self._stt.language, None)
+
+    def create(self) -> STTService:
+        """Build the recogniser of one session."""
+        return self._build(self._stt.language, None) if self._takes_turns else StreamedTurns(self)
+
+    def connect(self, language: str | None, prompt: str | None) -> STTService:
+        """Build the recogniser of one turn."""
+        return self._build(language or self._stt.language, prompt)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._factory.close()
+
+    def _build(self, language: str | None, prompt: str | None) -> STTService:
+        service = self._factory.build(
+            self._service, model=self._stt.model, language=language, prompt=prompt
+        )
+        return cast(STTService, service)
+
+
+class _WatchedSegments(SegmentedSTTService):
+    """A base to put before a service that takes segments."""
+
+    silence_s: float
+
+    async def run_stt(self, audio: bytes) -> AsyncGenerator[Frame | None, None]:
+        """Transcribe one turn, or fail when that takes too long."""
+        async for frame in watched(super().run_stt(audio), self.silence_s):
+            yield frame

@@ -1,0 +1,246 @@
+"""Transcription by Deepgram: a live stream per turn, which is told where the turn ends.
+
+Pipecat's service reads all certificates of the system for every connection it makes, and makes
+new ones for as long as it lives. Here a turn has one connection, made with what the provider
+holds ready, so that it costs the other sessions nothing; a second attempt is a second service.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import ssl
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import fields
+from typing import Any, cast
+from urllib.parse import urlencode, urlsplit
+
+from deepgram.core.events import EventType
+from deepgram.listen.v1.socket_client import AsyncV1SocketClient
+from deepgram.listen.v1.types import ListenV1Error, ListenV1Metadata, ListenV1Results
+from pipecat.frames.frames import Frame, VADUserStoppedSpeakingFrame
+from pipecat.processors.frame_processor import FrameDirection
+from pipecat.services.deepgram.stt import DeepgramSTTService, DeepgramSTTSettings
+from pipecat.services.stt_service import STTService
+from pipecat.utils.errors import ErrorCategory
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus, WebSocketException
+
+from config import STTConfig
+from providers.base import ProviderSetupError
+from providers.options import Options, parse_options, required_key
+from providers.stt.streams import StreamEndFrame, StreamSTT, phrases
+
+HOSTED = "wss://api.deepgram.com"
+DEFAULT_MODEL = "nova-3"
+MULTILINGUAL = {"nova-3", "nova-3-general", "nova-3-medical", "nova-2", "nova-2-general"}
+"""Models that find out which language is spoken, as `language=multi`."""
+HANG_UP_S = 0.5
+"""Longest wait for the service to take leave."""
+
+
+class DeepgramOptions(Options):
+    """`stt.options`: parameters of Deepgram's live API."""
+
+    smart_format: bool | None = None
+    punctuate: bool | None = True
+    numerals: bool | None = None
+    profanity_filter: bool | None = None
+    redact: list[str] | None = None
+    replace: list[str] | None = None
+    version: str | None = None
+    mip_opt_out: bool | None = None
+    tag: str | None = None
+
+
+class DeepgramSTT(StreamSTT):
+    """`stt.provider = "deepgram"`: api.deepgram.com, or a server of one's own at `api_base`.
+
+    Without a language, the models in `MULTILINGUAL` decide, and the others take English. A prompt
+    is a list of words to expect, separated by commas: `keyterm` of Nova-3, `keywords` of the rest.
+    """
+
+    announces_end = True
+    remedies: Mapping[ErrorCategory, str] = {
+        ErrorCategory.AUTHENTICATION: "Check DEEPGRAM_API_KEY or stt.api_key.",
+        ErrorCategory.AUTHORIZATION: "Check which models the project of this Deepgram key may use.",
+        ErrorCategory.INVALID_REQUEST: "Check stt.model, stt.language and stt.options.",
+        ErrorCategory.RATE_LIMIT: "Try again later, or ask Deepgram for more concurrent streams.",
+        ErrorCategory.QUOTA: "Check the credit of the Deepgram project.",
+        ErrorCategory.CONNECTIVITY: "Check the network, and stt.api_base if it is set.",
+    }
+
+    def __init__(self, config: STTConfig) -> None:
+        """Check the configuration.
+
+        Raises:
+            ProviderSetupError: No key, an unknown option, or a model of another API.
+        """
+        super().__init__(config)
+        self._stt = config
+        self._options = parse_options("stt", config, DeepgramOptions)
+        self._model = config.model or DEFAULT_MODEL
+        if self._model.startswith("flux"):
+            raise ProviderSetupError(
+                f"stt.model '{self._model}' ends turns by itself and has another API; choose "
+                f"one that transcribes, e.g. {DEFAULT_MODEL}."
+            )
+        if config.api_base is None:
+            required_key("stt", config, "DEEPGRAM_API_KEY")
+        self._line = _Line(config)
+        self.address = self._line.url
+
+    @property
+    def label(self) -> str:
+        """Model and host."""
+        return f"{self._model} at Deepgram ({self._line.host})"
+
+    def connect(self, language: str | None, prompt: str | None) -> STTService:
+        """Build the service of one turn."""
+        parameters: dict[str, Any] = {**_UNSET, **self._options.model_dump(exclude=_CONNECTION)}
+        decides = "multi" if self._model in MULTILINGUAL else None
+        parameters.update(
+            model=self._model,
+            language=language or self._stt.language or decides,
+            interim_results=True,
+        )
+        if prompt:
+            parameters.update(_expected(prompt, self._model))
+        return _DeepgramTurn(self._line, self._options, DeepgramSTTSettings(**parameters))
+
+
+_CONNECTION = {"mip_opt_out", "tag"}
+"""Options that Pipecat keeps apart from its settings."""
+_UNSET = {item.name: None for item in fields(DeepgramSTTSettings) if item.name != "extra"}
+"""Pipecat wants a value for every setting."""
+
+
+def _expected(prompt: str, model: str) -> dict[str, list[str]]:
+    """Return a prompt as the parameter that a model has for words to expect."""
+    if model.startswith("nova-3"):
+        return {"keyterm": phrases(prompt)}
+    return {"keywords": re.findall(r"[\w'-]+", prompt)}
+
+
+class _Line:
+    """Makes connections, with certificates that are read once."""
+
+    def __init__(self, config: STTConfig) -> None:
+        key = config.resolved_key()
+        base = re.sub(r"^http", "ws", config.api_base or HOSTED).rstrip("/")
+        self.host = urlsplit(base).hostname
+        self.url = f"{base}/v1/listen"
+        self._timeout_s = config.connect_timeout_s
+        self._headers = {"Authorization": f"Token {key}"} if key else {}
+        self._security: dict[str, Any] = {}
+        if base.startswith("wss:"):
+            self._security = {"ssl": ssl.create_default_context()}
+
+    @asynccontextmanager
+    async def dial(self, parameters: dict[str, Any]) -> AsyncIterator[AsyncV1SocketClient]:
+        """Connect; raises what `websockets` raises."""
+        async with connect(
+            f"{self.url}?{urlencode(parameters, doseq=True)}",
+            additional_headers=self._headers,
+            open_timeout=self._timeout_s,
+            close_timeout=HANG_UP_S,
+            compression=None,
+            **self._security,
+        ) as socket:
+            yield AsyncV1SocketClient(websocket=cast(Any, socket))
+
+
+class _DeepgramTurn(DeepgramSTTService):
+    """Pipecat's service for one turn: one connection, and a definite end."""
+
+    _connection: Any
+    _connection_task: Any
+
+    def __init__(
+        self, line: _Line, options: DeepgramOptions, settings: DeepgramSTTSettings
+    ) -> None:
+        # Past Pipecat's constructor, which takes 70 ms of the event loop for an HTTP client.
+        STTService.__init__(self, settings=settings, ttfs_p99_latency=0.0)
+        self._line = line
+        self._encoding = "linear16"
+        self._channels = 1
+        self._multichannel = False
+        self._callback = None
+        self._callback_method = None
+        self._tag = options.tag
+        self._mip_opt_out = options.mip_opt_out
+        self._addons = None
+        self._connection = None
+        self._connection_task = None
+        self._told_to_close = False
+
+    async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
+        """Let the service flush and close at the end of the turn.
+
+        Pipecat's class asks for the flush alone, and Deepgram may leave that unanswered if it
+        has nothing left to say.
+        """
+        await super().process_frame(frame, direction)
+        if isinstance(frame, VADUserStoppedSpeakingFrame) and self._connection:
+            self._told_to_close = True
+            await self._connection.send_close_stream()
+
+    async def _connect(self) -> None:
+        settled = asyncio.Event()
+        self._connection_task = self.create_task(self._converse(settled))
+        await settled.wait()
+
+    async def _converse(self, settled: asyncio.Event) -> None:
+        """Keep the connection from its beginning to its end."""
+        try:
+            async with self._line.dial(self._build_connect_kwargs()) as connection:
+                connection.on(EventType.MESSAGE, self._on_message)
+                connection.on(EventType.ERROR, self._on_error)
+                self._connection = connection
+                settled.set()
+                keepalive = self.create_task(self._keepalive_handler())
+                try:
+                    await connection.start_listening()
+                finally:
+                    self._connection = None
+                    await self.cancel_task(keepalive)
+            # Of no account once the end has been announced.
+            reason = "the service closed the stream in the middle of the turn"
+            await self.push_error(reason, category=ErrorCategory.CONNECTIVITY)
+        except InvalidStatus as refusal:
+            status = refusal.response.status_code
+            await self.push_error(f"status {status}: {_reason(refusal)}", exception=refusal)
+        except (OSError, WebSocketException) as error:
+            await self.push_error(
+                f"no connection: {error}", exception=error, category=ErrorCategory.CONNECTIVITY
+            )
+        finally:
+            settled.set()
+
+    async def _on_message(self, message: Any) -> None:
+        if isinstance(message, ListenV1Error):
+            reason = message.description or message.message
+            await self.push_error(f"{message.variant or message.code}: {reason}")
+            return
+        await super()._on_message(message)
+        flushed = isinstance(message, ListenV1Results) and message.from_finalize
+        # The last message of a stream that was told to close.
+        summary = isinstance(message, ListenV1Metadata) and self._told_to_close
+        if flushed or summary:
+            await self.push_frame(StreamEndFrame())
+
+    async def _on_error(self, error: Exception) -> None:
+        cut = isinstance(error, WebSocketException)
+        await self.push_error(
+            f"the stream broke: {error}" if cut else f"the service sent garbage: {error}",
+            exception=error,
+            category=ErrorCategory.CONNECTIVITY if cut else ErrorCategory.SERVER,
+        )
+
+
+def _reason(refusal: InvalidStatus) -> str:
+    """Return what Deepgram says about a connection that it refuses."""
+    response = refusal.response
+    said = response.headers.get("dg-error") or (response.body or b"").decode(errors="replace")
+    return said.strip()[:300] or response.reason_phrase

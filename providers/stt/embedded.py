@@ -1,0 +1,148 @@
+"""A recogniser that needs no key, no network and no download: pocketsphinx, for US English.
+
+It hears turns while they are spoken, so that its transcript is there moments after the last word.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from importlib.util import find_spec
+from typing import Any
+
+from config import STTConfig
+from providers.base import ProviderSetupError, STTProvider
+from providers.embedded_settings import refuse_unused, variable
+from providers.frames import TurnCommittedFrame, TurnStartedFrame
+from providers.stt.sphinx_pool import SphinxPool
+from providers.stt.sphinx_process import RecogniserError, Recognition
+from providers.stt.turns import TurnSTTService
+
+DEFAULT_WORKERS = 2
+MAX_WORKERS = 8
+
+
+class SphinxSTTService(TurnSTTService):
+    """The recogniser of one session, on processes that all sessions share."""
+
+    def __init__(self, pool: SphinxPool) -> None:
+        """Recognise with the processes of `pool`."""
+        super().__init__()
+        self._pool = pool
+        self._turns_heard: dict[str, tuple[Recognition, asyncio.Task[None]]] = {}
+        self._mean = ""
+
+    async def begin_turn(self, turn: TurnStartedFrame) -> None:
+        """Take a process if one is free."""
+        item_id = turn.item_id
+        recognition = self._pool.open(self._mean)
+        relay = self.create_task(self._relay(item_id, recognition), f"interims {item_id}")
+        self._turns_heard[item_id] = recognition, relay
+
+    async def hear(self, item_id: str, audio: bytes) -> None:
+        """Pass audio on."""
+        self._turns_heard[item_id][0].feed(audio)
+
+    async def commit_turn(self, frame: TurnCommittedFrame) -> None:
+        """Wait for the transcript and push it."""
+        recognition, relay = self._turns_heard[frame.item_id]
+        self._pool.commit(recognition, frame.audio)
+        # The interim results come before the final one.
+        await asyncio.wait([relay])
+        transcript = await recognition.result()
+        if transcript.text:
+            # A noise says nothing about the speaker.
+            self._mean = transcript.mean
+        await self.push_final(frame.item_id, transcript.text)
+        del self._turns_heard[frame.item_id]
+
+    async def discard_turn(self, item_id: str) -> None:
+        """Give the process back."""
+        recognition, relay = self._turns_heard.pop(item_id)
+        self._pool.abandon(recognition)
+        await self.cancel_task(relay)
+
+    async def _relay(self, item_id: str, recognition: Recognition) -> None:
+        async for text in recognition.interims():
+            await self.push_interim(item_id, text)
+
+
+class EmbeddedSTT(STTProvider):
+    """The recogniser processes of the server."""
+
+    languages = frozenset({"en"})
+    accepts_prompt = False
+    # Measured: of the words on which two interim results agree, one in six is revised later.
+    steady_interims = False
+
+    def __init__(self, config: STTConfig) -> None:
+        """Check the settings; `start` starts the processes.
+
+        Raises:
+            ProviderSetupError: A setting has no meaning here, or pocketsphinx is missing.
+        """
+        refuse_unused(
+            "stt",
+            config,
+            ("workers",),
+            "choose another recogniser, such as REALTIME_STT__PROVIDER=openai",
+        )
+        language = config.language
+        if language is not None and language.lower().replace("_", "-").split("-")[0] != "en":
+            raise ProviderSetupError(
+                f"stt.language '{language}' is not understood by the embedded recogniser, which "
+                f"knows US English only: unset {variable('stt', 'language')} or configure another "
+                "recogniser, such as REALTIME_STT__PROVIDER=openai."
+            )
+        self._pool = SphinxPool(_workers(config.options.get("workers", DEFAULT_WORKERS)))
+
+    @property
+    def label(self) -> str:
+        """What people read at start-up."""
+        return "embedded (pocketsphinx, US English)"
+
+    @property
+    def pids(self) -> list[int]:
+        """Process ids of the recogniser's workers, for supervision."""
+        return self._pool.pids
+
+    async def start(self) -> None:
+        """Start the processes and wait until each has loaded its model.
+
+        Raises:
+            ProviderSetupError: pocketsphinx is missing or cannot start.
+        """
+        if find_spec("pocketsphinx") is None:
+            raise ProviderSetupError(
+                "The embedded recogniser needs pocketsphinx, which has no wheel for this version "
+                "of Python: use Python 3.11 to 3.13 (pip install -r requirements.txt), or "
+                "configure another recogniser, such as REALTIME_STT__PROVIDER=openai."
+            )
+        try:
+            await self._pool.start()
+        except (RecogniserError, OSError) as error:
+            raise ProviderSetupError(
+                f"The embedded recogniser cannot start ({error}): reinstall pocketsphinx, or "
+                "configure another recogniser, such as REALTIME_STT__PROVIDER=openai."
+            ) from error
+
+    async def close(self) -> None:
+        """End the processes."""
+        await self._pool.close()
+
+    def create(self) -> SphinxSTTService:
+        """Build the recogniser of one session."""
+        return SphinxSTTService(self._pool)
+
+
+def _workers(option: Any) -> int:
+    """Read the option `workers`, which an environment variable gives as text."""
+    try:
+        count = int(str(option))
+    except ValueError:
+        count = 0
+    if not 1 <= count <= MAX_WORKERS:
+        raise ProviderSetupError(
+            f"stt.options.workers must be a number from 1 to {MAX_WORKERS}, not {option!r} "
+            f"({variable('stt', 'options')})."
+        )
+    return count

@@ -1,0 +1,295 @@
+"""Lets Pipecat's streaming recognisers transcribe turns: one connection per turn.
+
+Such a service hears an endless stream and cuts it by rules of its own. Here every turn gets a
+service of its own, connected while the user begins to speak, told where the turn ends, and thrown
+away with its result. So no result can land in another turn, a failed turn is heard again on a new
+connection, one in silence costs no connection, and settings are those of the turn.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from abc import abstractmethod
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+from unicodedata import east_asian_width
+
+from pipecat.frames.frames import (
+    DataFrame,
+    ErrorFrame,
+    Frame,
+    InputAudioRawFrame,
+    InterimTranscriptionFrame,
+    StartFrame,
+    TranscriptionFrame,
+    UserStoppedSpeakingFrame,
+    VADUserStartedSpeakingFrame,
+    VADUserStoppedSpeakingFrame,
+)
+from pipecat.pipeline.pipeline import Pipeline
+from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
+from pipecat.services.stt_service import STTService
+from pipecat.utils.errors import ErrorCategory
+from pipecat.utils.tracing.tracing_context import TracingContext
+
+from providers.base import STTProvider
+from providers.errors import REFUSALS, error_category
+from providers.frames import TurnCommittedFrame, TurnStartedFrame
+from providers.options import ProviderConfig
+from providers.running_pipeline import RunningPipeline
+from providers.stt.turns import TurnFailed, TurnSTTService
+from silero import SAMPLE_RATE
+
+CHUNK_BYTES = SAMPLE_RATE * 2 // 10
+"""Longest audio frame: 100 ms, as services expect of a live stream."""
+
+
+@dataclass
+class StreamEndFrame(DataFrame):
+    """No more results of the turn will come; pushed by services that can tell."""
+
+
+class StreamSTT(STTProvider):
+    """Base of providers of streaming recognisers."""
+
+    announces_end: bool = False
+    """Whether the services push a `StreamEndFrame`. If not, the first final result that comes
+    after the end of the turn is taken as the last one."""
+    trailing_silence_ms: int = 0
+    """Silence to send after a turn, for services that finalise only what they hear ending."""
+
+    def __init__(self, config: ProviderConfig) -> None:
+        """Keep the time-outs and the number of retries."""
+        self.config = config
+
+    @abstractmethod
+    def connect(self, language: str | None, prompt: str | None) -> STTService:
+        """Build the service of one turn.
+
+        It is told where the turn ends by a `VADUserStoppedSpeakingFrame`, upon which it should
+        ask for the final result at once.
+
+        Args:
+            language: ISO 639-1 code; None leaves it to the service.
+            prompt: Words to expect, or None.
+        """
+
+    def create(self) -> STTService:
+        """Build the recogniser of one session."""
+        return StreamedTurns(self)
+
+
+class StreamedTurns(TurnSTTService):
+    """The recogniser of one session: a stream per turn."""
+
+    def __init__(self, provider: StreamSTT) -> None:
+        """Transcribe with services that `provider` connects."""
+        super().__init__()
+        self._provider = provider
+        self._streams: dict[str, _Stream] = {}
+        self._hanging_up: set[asyncio.Task[None]] = set()
+
+    async def begin_turn(self, turn: TurnStartedFrame) -> None:
+        """Connect, while the user speaks."""
+        self._connect(turn.item_id, turn.language, turn.prompt)
+
+    async def hear(self, item_id: str, audio: bytes) -> None:
+        """Pass audio on."""
+        await self._streams[item_id].hear(audio)
+
+    async def commit_turn(self, frame: TurnCommittedFrame) -> None:
+        """Ask for the rest, and push the transcript."""
+        stream = self._streams[frame.item_id]
+        if stream.settings != (frame.language, frame.prompt):
+            stream = await self._replay(frame)
+        for _retry in range(self._provider.config.retries):
+            try:
+                text = await stream.finish()
+                break
+            except TurnFailed as failure:
+                if failure.category in REFUSALS:
+                    raise
+                stream = await self._replay(frame)
+        else:
+            text = await stream.finish()
+        await self.push_final(frame.item_id, text)
+        await self.discard_turn(frame.item_id)
+
+    async def discard_turn(self, item_id: str) -> None:
+        """Hang up, which takes some services their time: nobody waits for it but `cleanup`."""
+        task = asyncio.create_task(self._streams.pop(item_id).close(), name=f"hang up {item_id}")
+        self._hanging_up.add(task)
+        task.add_done_callback(self._hanging_up.discard)
+
+    async def cleanup(self) -> None:
+        """Drop all turns, and wait until their connections are gone."""
+        await super().cleanup()
+        await asyncio.gather(*self._hanging_up)
+
+    def _connect(self, item_id: str, language: str | None, prompt: str | None) -> _Stream:
+        async def on_text(text: str) -> None:
+            await self.push_interim(item_id, text)
+
+        stream = self._streams[item_id] = _Stream(
+            self._provider, (language, prompt), on_text, self._tracing_context
+        )
+        return stream
+
+    async def _replay(self, turn: TurnCommittedFrame) -> _Stream:
+        """Let a new connection hear the turn from its beginning."""
+        await self.discard_turn(turn.item_id)
+        stream = self._connect(turn.item_id, turn.language, turn.prompt)
+        await stream.hear(turn.audio)
+        return stream
+
+
+def phrases(prompt: str) -> list[str]:
+    """Return the words to expect that a prompt lists, one by one."""
+    return [phrase for part in re.split(r"[,;\n]", prompt) if (phrase := part.strip())]
+
+
+def join_text(*parts: str) -> str:
+    """Join pieces of a transcript; scripts that write no spaces get none."""
+    joined = ""
+    for part in filter(None, parts):
+        spaced = joined and not (_unspaced(joined[-1]) or _unspaced(part[0]))
+        joined += f" {part}" if spaced else part
+    return joined
+
+
+def _unspaced(character: str) -> bool:
+    return east_asian_width(character) in "WF"
+
+
+class _Stream:
+    """One connection, and what came of it."""
+
+    def __init__(
+        self,
+        provider: StreamSTT,
+        settings: tuple[str | None, str | None],
+        on_text: Callable[[str], Awaitable[None]],
+        tracing: TracingContext | None,
+    ) -> None:
+        self._config = provider.config
+        self._silence = bytes(provider.trailing_silence_ms * SAMPLE_RATE * 2 // 1000)
+        self.settings = settings
+        service = provider.connect(*settings)
+        service.add_event_handler("on_error", self._on_error)
+        self._results = _Results(on_text, provider.announces_end)
+        self._tracing = tracing
+        self._pipeline = RunningPipeline(
+            Pipeline([service, self._results]), "stream", tracing=tracing
+        )
+        self._begun = False
+
+    async def hear(self, audio: bytes) -> None:
+        if audio and not self._begun:
+            self._begun = True
+            await self._pipeline.push(VADUserStartedSpeakingFrame(start_secs=0.0))
+        for start in range(0, len(audio), CHUNK_BYTES):
+            chunk = audio[start : start + CHUNK_BYTES]
+            await self._pipeline.push(InputAudioRawFrame(chunk, SAMPLE_RATE, 1))
+
+    async def finish(self) -> str:
+        """End the turn and return its transcript; raises `TurnFailed`."""
+        await self._pipeline.push(VADUserStoppedSpeakingFrame(stop_secs=0.0))
+        await self.hear(self._silence)
+        try:
+            async with asyncio.timeout(self._config.connect_timeout_s):
+                await self._first(self._results.connected)
+            async with asyncio.timeout(self._config.timeout_s):
+                return await self._results.transcript
+        except TimeoutError:
+            if self._results.text:
+                return self._results.text
+            limit = self._config.timeout_s
+            what = f"gave no result within {limit:g} s"
+            if not self._results.connected.done():
+                limit = self._config.connect_timeout_s
+                what = f"could not be reached within {limit:g} s"
+            raise TurnFailed(f"the service {what}", ErrorCategory.CONNECTIVITY) from None
+
+    async def close(self) -> None:
+        self._results.transcript.cancel()
+        if self._results.connected.done():
+            if self._tracing is not None:
+                # With it ends the span of a service that never calls a result its last one.
+                await self._pipeline.push(UserStoppedSpeakingFrame())
+            await self._pipeline.stop()
+        else:
+            await self._pipeline.abandon()
+
+    async def _first(self, event: asyncio.Future[None]) -> None:
+        """Wait for `event`, or for the end, which may be a failure to get there."""
+        either: set[asyncio.Future[Any]] = {event, self._results.transcript}
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+
+    async def _on_error(self, _processor: FrameProcessor, frame: ErrorFrame) -> None:
+        failure = TurnFailed(str(frame.error), error_category(frame))
+        failure.__cause__ = frame.exception
+        self._results.fail(failure)
+
+
+_RESULTS = (InterimTranscriptionFrame, TranscriptionFrame, StreamEndFrame)
+
+
+class _Results(FrameProcessor):
+    """Stands behind the service and puts its results together."""
+
+    def __init__(self, on_text: Callable[[str], Awaitable[None]], announced_end: bool) -> None:
+        super().__init__(enable_direct_mode=True)
+        loop = asyncio.get_running_loop()
+        self.connected: asyncio.Future[None] = loop.create_future()
+        self.transcript: asyncio.Future[str] = loop.create_future()
+        self._turn_is_over = False
+        """Whether the service has heard where the turn ends."""
+        self._on_text = on_text
+        self._announced_end = announced_end
+        self._final: list[str] = []
+        self._interim = ""
+
+    @property
+    def text(self) -> str:
+        """What has been understood so far."""
+        return join_text(*self._final, self._interim)
+
+    def fail(self, failure: TurnFailed) -> None:
+        """Note why there will be no transcript; the first reason counts."""
+        if not self.transcript.done():
+            self.transcript.set_exception(failure)
+            # Asked for when the turn is committed, which may never happen.
+            self.transcript.exception()
+
+    async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
+        """Take results; the rest has no place to go to."""
+        await super().process_frame(frame, direction)
+        if isinstance(frame, StartFrame) and not self.connected.done():
+            self.connected.set_result(None)
+        if isinstance(frame, VADUserStoppedSpeakingFrame):
+            self._turn_is_over = True
+        if self.transcript.done() and isinstance(frame, _RESULTS):
+            # What follows the end is heard in the silence behind it.
+            return
+        if isinstance(frame, StreamEndFrame):
+            self._end()
+        elif isinstance(frame, InterimTranscriptionFrame):
+            self._interim = frame.text.strip()
+            await self._on_text(self.text)
+        elif isinstance(frame, TranscriptionFrame):
+            self._interim = ""
+            self._final.append(frame.text.strip())
+            await self._on_text(self.text)
+            if self._turn_is_over and not self._announced_end:
+                self._end()
+        else:
+            await self.push_frame(frame, direction)
+
+    def _end(self) -> None:
+        if not self._turn_is_over:
+            reason = "the service ended the stream in the middle of the turn"
+            self.fail(TurnFailed(reason, ErrorCategory.CONNECTIVITY))
+        if not self.transcript.done():
+            self.transcript.set_result(self.text)

@@ -1,0 +1,224 @@
+"""Whisper in this process, by faster-whisper: about a hundred languages, on CPU or GPU, no key.
+
+One model serves all sessions, and several turns at a time. Pipecat's service brings the settings
+and the contract; it would load a model for each session.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Iterable, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import ctranslate2
+import numpy as np
+from faster_whisper import WhisperModel
+from faster_whisper.transcribe import Segment
+from pipecat.frames.frames import Frame, TranscriptionFrame
+from pipecat.services.stt_service import STTService
+from pipecat.services.whisper.stt import WhisperSTTService, WhisperSTTSettings
+from pipecat.transcriptions.language import Language
+from pipecat.utils.errors import ErrorCategory
+from pipecat.utils.time import time_now_iso8601
+from pipecat.utils.types import NOT_GIVEN, NotGiven
+from pydantic import Field
+
+from config import STTConfig
+from providers.base import ProviderSetupError, STTProvider
+from providers.in_process.engine_pool import EnginePool
+from providers.options import Options, parse_options, refuse
+from providers.stt.whisper_files import REPOSITORIES, model_folder
+
+CPU_MODEL = "small"
+GPU_MODEL = "large-v3-turbo"
+SAMPLE_RATE = 16000
+
+
+class _WhisperOptions(Options):
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    compute_type: str | None = None
+    """As CTranslate2 names them; None: int8 on a CPU, float16 on a GPU that can."""
+    beam_size: int = Field(5, ge=1, le=20)
+    no_speech_prob: float = Field(0.4, gt=0, le=1)
+    """Segments that are this likely to be no speech at all are dropped."""
+    parallel: int = Field(2, ge=1, le=16)
+    """Turns transcribed at a time."""
+    cpu_threads: int = Field(0, ge=0)
+    """Threads per turn; 0 leaves it to CTranslate2."""
+    download_dir: Path | None = None
+
+
+@dataclass
+class _Settings(WhisperSTTSettings):
+    """Pipecat's settings under the name by which a session sets the prompt."""
+
+    prompt: str | NotGiven | None = field(default_factory=lambda: NOT_GIVEN)
+
+
+class WhisperSTT(STTProvider):
+    """`stt.provider = "whisper"`."""
+
+    remedies: Mapping[ErrorCategory, str] = {
+        ErrorCategory.CONNECTIVITY: "Choose a smaller stt.model (REALTIME_STT__MODEL) or a smaller "
+        "stt.options.beam_size, or raise stt.timeout_s (REALTIME_STT__TIMEOUT_S).",
+    }
+
+    def __init__(self, config: STTConfig) -> None:
+        """Check the settings; `start` loads the model.
+
+        Raises:
+            ProviderSetupError: A setting has no meaning here, or there is no such device.
+        """
+        refuse("stt", config, ("api_key", "api_base"))
+        self._config = config
+        self._options = parse_options("stt", config, _WhisperOptions)
+        self._device = _device(self._options.device)
+        self._compute_type = _compute_type(self._options.compute_type, self._device)
+        self._name = config.model or (GPU_MODEL if self._device == "cuda" else CPU_MODEL)
+        self._pool = EnginePool("whisper", self._options.parallel)
+        self._model: WhisperModel | None = None
+
+    @property
+    def label(self) -> str:
+        """Model and device."""
+        # Clients read it in errors: where a folder is concerns nobody.
+        return f"whisper {Path(self._name).name} ({self._device}, {self._compute_type})"
+
+    async def start(self) -> None:
+        """Find, load and warm up the model.
+
+        Raises:
+            ProviderSetupError: It cannot be had or loaded, or does not know `stt.language`.
+        """
+        folder = await model_folder(self._name, self._config, self._options.download_dir)
+        try:
+            model = await self._pool.run(lambda: self._load(folder))
+        # CTranslate2 and the tokenizer raise whatever fits what they find in the files.
+        except Exception as error:
+            raise ProviderSetupError(
+                f"The Whisper model in {folder} cannot be loaded on {self._device}: {error}. "
+                "Delete the folder if a download was damaged; otherwise look at stt.model, "
+                "stt.options.device and stt.options.compute_type."
+            ) from error
+        self.languages = _languages(self._name, model)
+        language = self._config.language
+        if language is not None and _code(language) not in self.languages:
+            raise ProviderSetupError(
+                f"stt.language '{language}' is none that whisper {self._name} knows: choose one of "
+                f"{', '.join(sorted(self.languages))}, or another stt.model."
+            )
+        self._model = model
+
+    async def close(self) -> None:
+        """Let go of the model."""
+        self._pool.close()
+        self._model = None
+
+    def create(self) -> STTService:
+        """Build the recogniser of one session."""
+        if self._model is None:
+            raise RuntimeError("WhisperSTT.start() must come before the first session.")
+        return _WhisperService(self._model, self._pool, self._options, self._config.language)
+
+    def _load(self, folder: Path) -> WhisperModel:
+        model = WhisperModel(
+            str(folder),
+            device=self._device,
+            compute_type=self._compute_type,
+            cpu_threads=self._options.cpu_threads,
+            num_workers=self._options.parallel,
+        )
+        hiss = np.random.default_rng(0).normal(0, 0.001, SAMPLE_RATE).astype(np.float32)
+        segments, _ = model.transcribe(hiss, beam_size=self._options.beam_size)
+        list(segments)
+        return model
+
+
+class _WhisperService(WhisperSTTService):
+    """Pipecat's service on the shared model; no language means that the model decides."""
+
+    Settings = _Settings
+
+    def __init__(
+        self, model: WhisperModel, pool: EnginePool, options: _WhisperOptions, language: str | None
+    ) -> None:
+        # `_load`, which the base's constructor calls, needs it.
+        self._shared = model
+        super().__init__(
+            settings=_Settings(no_speech_prob=options.no_speech_prob, prompt=None),
+        )
+        settings: Any = self._settings
+        # Pipecat's default is English; ours is that the recogniser decides.
+        settings.language = language
+        self._pool = pool
+        self._options = options
+
+    def _load(self) -> None:
+        self._model = self._shared
+
+    def language_to_service_language(self, language: Language) -> str | None:
+        """Return Whisper's code; that it knows the language has been checked."""
+        return _code(str(language))
+
+    async def run_stt(self, audio: bytes) -> AsyncGenerator[Frame, None]:
+        """Transcribe one turn; failures are raised, with all that is known of them."""
+        # The settings are those of the turn only now: another turn may change them.
+        settings: Any = self._settings
+        language = None if settings.language is None else _code(str(settings.language))
+        prompt = settings.prompt
+        limit = self._options.no_speech_prob
+
+        def transcribe() -> Iterable[Segment]:
+            samples = np.frombuffer(audio, np.int16).astype(np.float32) / 32768
+            segments: Iterable[Segment]
+            segments, _ = self._shared.transcribe(
+                samples,
+                language=language,
+                initial_prompt=prompt,
+                beam_size=self._options.beam_size,
+            )
+            return segments
+
+        text = ""
+        async with aclosing(self._pool.stream(transcribe)) as segments:
+            async for segment in segments:
+                if segment.no_speech_prob < limit:
+                    text += segment.text
+        yield TranscriptionFrame(text.strip(), self._user_id, time_now_iso8601())
+
+
+def _device(wanted: str) -> Literal["cpu", "cuda"]:
+    gpu = ctranslate2.get_cuda_device_count() > 0
+    if wanted == "cuda" and not gpu:
+        raise ProviderSetupError(
+            "stt.options.device is cuda, but CTranslate2 finds no GPU: install the driver, CUDA 12 "
+            "and cuDNN 9 (pip install nvidia-cublas-cu12 nvidia-cudnn-cu12), or use cpu."
+        )
+    return "cuda" if gpu and wanted != "cpu" else "cpu"
+
+
+def _compute_type(wanted: str | None, device: str) -> str:
+    supported = ctranslate2.get_supported_compute_types(device)
+    if wanted is None:
+        preferred = "int8" if device == "cpu" else "float16"
+        return preferred if preferred in supported else "default"
+    if wanted not in {*supported, "default", "auto"}:
+        raise ProviderSetupError(
+            f"stt.options.compute_type '{wanted}' is not supported on this {device}: choose "
+            f"default, auto or one of {', '.join(sorted(supported))}."
+        )
+    return wanted
+
+
+def _languages(name: str, model: WhisperModel) -> frozenset[str]:
+    # The distilled models speak English alone, but have the tokenizer of their teacher.
+    if name in REPOSITORIES and (name.endswith(".en") or name.startswith("distil-")):
+        return frozenset({"en"})
+    return frozenset(model.supported_languages)
+
+
+def _code(language: str) -> str:
+    """Return `en` of `en-US`: Whisper knows no regions."""
+    return language.lower().replace("_", "-").partition("-")[0]

@@ -1,0 +1,119 @@
+"""Finds the files of a Whisper model: in a folder, in Hugging Face's cache, or on its hub.
+
+faster-whisper would download them itself, but silently, and it would ask the network on every
+start. A model that is in the cache needs no network here.
+"""
+
+from __future__ import annotations
+
+import sys
+from fnmatch import fnmatch
+from pathlib import Path
+
+from faster_whisper.utils import _MODELS
+from huggingface_hub import HfApi, hf_hub_download, snapshot_download
+from huggingface_hub.errors import LocalEntryNotFoundError
+
+from config import STTConfig
+from providers.base import ProviderSetupError
+from providers.in_process.downloads import HUB, Progress, hub_is_offline, in_background
+
+REPOSITORIES: dict[str, str] = dict(_MODELS)
+"""Short name of a model → its repository, as faster-whisper has them."""
+
+_WANTED = (
+    "config.json",
+    "preprocessor_config.json",
+    "model.bin",
+    "tokenizer.json",
+    "vocabulary.*",
+)
+_NEEDED = ("config.json", "model.bin", "tokenizer.json")
+
+
+async def model_folder(name: str, config: STTConfig, cache: Path | None) -> Path:
+    """Return the folder of a model, downloading it first if need be.
+
+    Args:
+        name: A short name, a repository (`owner/name`) or a folder.
+        config: Time-outs.
+        cache: Where downloads are kept; None: where Hugging Face keeps its own.
+
+    Raises:
+        ProviderSetupError: There is no such model, or it cannot be had.
+    """
+    return await in_background(lambda progress: _find(name, config, cache, progress))
+
+
+def _find(name: str, config: STTConfig, cache: Path | None, progress: type[Progress]) -> Path:
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        if lacking := _lacking(folder):
+            raise ProviderSetupError(
+                f"The folder {folder} (stt.model) has no {lacking}: convert the model with "
+                "ct2-transformers-converter --copy_files tokenizer.json preprocessor_config.json"
+            )
+        return folder
+    repository = REPOSITORIES.get(name, name)
+    if name not in REPOSITORIES and (name.count("/") != 1 or name.startswith((".", "/", "~"))):
+        raise ProviderSetupError(
+            f"stt.model '{name}' is neither a folder nor a Whisper model: choose one of "
+            f"{', '.join(REPOSITORIES)}, a repository at Hugging Face (owner/name) or a folder "
+            "with a model that CTranslate2 has converted."
+        )
+    return _cached(repository, cache) or _download(repository, config, cache, progress)
+
+
+def _lacking(folder: Path) -> str | None:
+    return next((name for name in _NEEDED if not (folder / name).is_file()), None)
+
+
+def _cached(repository: str, cache: Path | None) -> Path | None:
+    try:
+        snapshot = snapshot_download(
+            repository, cache_dir=cache, allow_patterns=list(_WANTED), local_files_only=True
+        )
+    except LocalEntryNotFoundError:
+        return None
+    folder = Path(snapshot)
+    return None if _lacking(folder) else folder
+
+
+def _download(
+    repository: str, config: STTConfig, cache: Path | None, progress: type[Progress]
+) -> Path:
+    by_hand = (
+        f"fetch the files of {HUB}/{repository} by other means and name their folder in stt.model "
+        "(REALTIME_STT__MODEL)."
+    )
+    if hub_is_offline():
+        raise ProviderSetupError(
+            f"The Whisper model {repository} is not in the cache, and HF_HUB_OFFLINE forbids to "
+            f"download it: unset that variable, or {by_hand}"
+        )
+    print(f"Downloading the Whisper model {repository}", file=sys.stderr, flush=True)
+    try:
+        found = HfApi().model_info(repository, timeout=config.connect_timeout_s)
+        names = [file.rfilename for file in found.siblings or ()]
+        files = [
+            hf_hub_download(
+                repository,
+                name,
+                cache_dir=cache,
+                etag_timeout=config.connect_timeout_s,
+                tqdm_class=progress,
+            )
+            for name in names
+            if any(fnmatch(name, wanted) for wanted in _WANTED)
+        ]
+        folder = Path(files[0]).parent if files else Path()
+        if lacking := _lacking(folder):
+            raise FileNotFoundError(f"it has no {lacking}")
+    # The hub's library raises the errors of its HTTP client and of Rust besides its own.
+    except Exception as error:
+        reason = str(error).strip().partition("\n")[0].rstrip(".") or repr(error)
+        raise ProviderSetupError(
+            f"The Whisper model {repository} could not be downloaded ({reason}). Check the name, "
+            f"the network (HTTPS_PROXY and HF_ENDPOINT are heeded) and the disk, or {by_hand}"
+        ) from error
+    return folder

@@ -1,0 +1,185 @@
+"""The voices of Azure Speech, streamed.
+
+Pipecat's service for these waits, after a clause, for frames of a transport that is not here,
+and builds and connects a synthesizer of its own; so the synthesizers are ours, and the SSML and
+its settings are Pipecat's.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from typing import Any
+
+from pipecat.frames.frames import ErrorFrame, Frame, TTSAudioRawFrame
+from pipecat.processors.frame_processor import FrameProcessorSetup
+from pipecat.services.azure.tts import AzureBaseTTSService, AzureTTSSettings
+from pipecat.services.tts_service import TTSService
+from pipecat.utils.errors import ErrorCategory
+
+from audio_utils import WIRE_RATE
+from config import TTSConfig
+from providers.azure_account import AzureAccount, remedies
+from providers.base import TTSProvider
+from providers.errors import REFUSALS
+from providers.options import Options, parse_options, refuse
+from providers.tts.azure_speaker import AzureSpeaker, AzureSpeakers, AzureSpeechError
+from providers.tts.clause_voice import ClauseVoice
+
+_VOICE = re.compile(r"[\w:-]+")
+_LOCALE = re.compile(r"[a-z]{2,3}-[A-Z]{2}\b")
+
+
+class AzureTTSOptions(Options):
+    """`tts.options`: where the service is, and SSML that is put around every clause."""
+
+    region: str | None = None
+    """Region of the Speech resource; None: AZURE_SPEECH_REGION."""
+    endpoint_id: str | None = None
+    """A custom voice's deployment."""
+    language: str | None = None
+    """Locale in which a multilingual voice is to speak whatever the text; None: it decides."""
+    rate: str | None = None
+    pitch: str | None = None
+    volume: str | None = None
+    style: str | None = None
+    style_degree: str | None = None
+    role: str | None = None
+
+
+class AzureTTS(TTSProvider):
+    """`tts.provider = "azure"`: a region, or a private endpoint or container at `api_base`.
+
+    Any of Azure's voices may be chosen by its name. OpenAI's names stand for multilingual ones,
+    and not for the few that Azure calls by OpenAI's names, which not every region has.
+    """
+
+    remedies: Mapping[ErrorCategory, str] = {
+        **remedies("tts"),
+        ErrorCategory.INVALID_REQUEST: (
+            "Check the voice (tts.voice_id or the client's), e.g. en-US-AvaMultilingualNeural, "
+            "and tts.options."
+        ),
+    }
+    named_voices: Mapping[str, str] = {
+        "alloy": "en-US-AvaMultilingualNeural",
+        "ash": "en-US-AndrewMultilingualNeural",
+        "ballad": "en-GB-OllieMultilingualNeural",
+        "cedar": "en-US-BrianMultilingualNeural",
+        "coral": "en-US-EmmaMultilingualNeural",
+        "echo": "en-US-SteffanMultilingualNeural",
+        "fable": "en-GB-AdaMultilingualNeural",
+        "marin": "en-US-SerenaMultilingualNeural",
+        "nova": "en-US-NancyMultilingualNeural",
+        "onyx": "en-US-DavisMultilingualNeural",
+        "sage": "en-US-EvelynMultilingualNeural",
+        "shimmer": "en-US-PhoebeMultilingualNeural",
+        "verse": "en-US-ChristopherMultilingualNeural",
+    }
+
+    def __init__(self, config: TTSConfig) -> None:
+        """Check the configuration.
+
+        Raises:
+            ProviderSetupError: No key or region, an unknown option, or a model.
+        """
+        refuse("tts", config, ("model",))
+        self._config = config
+        self._options = parse_options("tts", config, AzureTTSOptions)
+        self._account = AzureAccount.of("tts", config, self._options.region)
+        self.address = self._account.address("tts")
+        self._speakers = AzureSpeakers(config, self._account, self._options.endpoint_id)
+
+    @property
+    def label(self) -> str:
+        """Service and place."""
+        return f"Azure Speech ({self._account.where})"
+
+    def create(self, voice: str) -> TTSService:
+        """Build the voice of one response."""
+        own = self.named_voices.get(voice, voice)
+        return _AzureVoice(self._speakers, self._config, self._options, own)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        self._speakers.close()
+
+
+class _AzureVoice(ClauseVoice, AzureBaseTTSService):
+    """The voice of one response."""
+
+    def __init__(
+        self, speakers: AzureSpeakers, config: TTSConfig, options: AzureTTSOptions, voice: str
+    ) -> None:
+        locale = _LOCALE.match(voice)
+        settings: dict[str, Any] = dict.fromkeys(
+            ("effect", "emphasis", "voice_parameters", "model")
+        )
+        settings |= options.model_dump(exclude={"region", "endpoint_id", "language"})
+        settings["language"] = options.language or (locale[0] if locale else "en-US")
+        super().__init__(
+            sample_rate=WIRE_RATE,
+            push_start_frame=True,
+            push_stop_frames=True,
+            stop_frame_timeout_s=30,
+            max_consecutive_zero_audio_contexts=0,
+            settings=AzureTTSSettings(
+                voice=voice, force_locale=options.language is not None, **settings
+            ),
+        )
+        self._speakers = speakers
+        self._speaker: AzureSpeaker | None = None
+        self._config = config
+        self._voice = voice
+
+    async def setup(self, setup: FrameProcessorSetup) -> None:  # type: ignore[override]
+        """Connect while the model thinks."""
+        await super().setup(setup)
+        self._speaker = self._speakers.borrow()
+
+    async def cleanup(self) -> None:
+        """Leave the connection to the next response."""
+        await super().cleanup()
+        if self._speaker is not None:
+            self._speakers.give_back(self._speaker)
+            self._speaker = None
+
+    async def run_tts(self, text: str, context_id: str) -> AsyncGenerator[Frame | None, None]:
+        """Speak one clause."""
+        try:
+            async with aclosing(self._speak(text)) as stream:
+                async for pcm in stream:
+                    yield TTSAudioRawFrame(pcm, WIRE_RATE, 1, context_id=context_id)
+        except AzureSpeechError as error:
+            # The response has failed: its other clauses need not be asked for.
+            await self.set_usable(False)
+            yield ErrorFrame(f"{error} ({self._voice})", exception=error, category=error.category)
+
+    async def _speak(self, text: str) -> AsyncGenerator[bytes, None]:
+        if not _VOICE.fullmatch(self._voice):
+            reason = f"no voice of Azure is called {self._voice!r}"
+            raise AzureSpeechError(reason, ErrorCategory.INVALID_REQUEST)
+        ssml = self._construct_ssml(text)
+        for left in range(self._config.retries, -1, -1):
+            heard = False
+            try:
+                async with aclosing(self._speak_once(ssml)) as stream:
+                    async for pcm in stream:
+                        heard = True
+                        yield pcm
+                return
+            except AzureSpeechError as error:
+                if heard or error.category in REFUSALS or not left:
+                    raise
+
+    async def _speak_once(self, ssml: str) -> AsyncGenerator[bytes, None]:
+        speaker, self._speaker = self._speaker or self._speakers.borrow(), None
+        try:
+            async with aclosing(speaker.speak(ssml)) as stream:
+                async for pcm in stream:
+                    yield pcm
+        except BaseException:
+            speaker.dismiss()
+            raise
+        self._speaker = speaker

@@ -1,0 +1,96 @@
+"""Any Pipecat voice: `tts.provider = "package.module:Class"`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from typing import Any, cast
+
+from pipecat.frames.frames import ErrorFrame, Frame
+from pipecat.services.openai.tts import OpenAITTSService
+from pipecat.services.tts_service import TTSService, WebsocketTTSService
+
+from config import TTSConfig
+from generation import OPENAI_VOICES, ResponseRequest
+from providers.base import TTSProvider
+from providers.custom_service import ServiceFactory, watched
+
+NEVER_S = 3600.0
+"""Longer than any response lasts."""
+
+
+class CustomTTS(TTSProvider):
+    """A Pipecat service that `tts.provider` names by its class."""
+
+    def __init__(self, service: type[Any], config: TTSConfig) -> None:
+        """Prepare to build `service`, once per response.
+
+        Raises:
+            ProviderSetupError: It is not a voice, or not with these settings.
+        """
+        self._factory = ServiceFactory("tts", service, TTSService, config)
+        self.remedies = self._factory.remedies
+        self.address = config.api_base
+        self._config = config
+        self._service = service
+        # Those with a WebSocket get their audio elsewhere, and know themselves when it ends.
+        if not issubclass(service, WebsocketTTSService):
+            silence = {"silence_s": config.timeout_s}
+            self._service = type(service.__name__, (_WatchedVoice, service), silence)
+        # OpenAI's names mean nothing to a service that nobody has mapped them for.
+        chosen = config.voice_id or config.options.get("settings", {}).get("voice")
+        if chosen:
+            self.named_voices = dict.fromkeys(OPENAI_VOICES, chosen)
+        elif issubclass(service, OpenAITTSService):
+            self.named_voices = {name: name for name in OPENAI_VOICES}
+
+    @property
+    def label(self) -> str:
+        """Class and model."""
+        return self._factory.label
+
+    async def start(self) -> None:
+        """Build one, so that what it refuses is known before the first response."""
+        self.create(ResponseRequest("start", "", []).voice)
+
+    def create(self, voice: str) -> TTSService:
+        """Build the voice of one response."""
+        # Without a voice of its own, the service is left its default.
+        own = self.named_voices.get(voice, None if voice in OPENAI_VOICES else voice)
+        service = self._factory.build(self._service, model=self._config.model, voice=own)
+        return cast(TTSService, service)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._factory.close()
+
+
+class _WatchedVoice(TTSService):
+    """A base to put before a service whose `run_tts` yields the audio.
+
+    Such services may end an answer without audio only after seconds, never end it after an
+    exception, and wait for ever for a server that does not answer.
+    """
+
+    silence_s: float
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        # Nothing ends by the clock: when `run_tts` has returned, the clause is over.
+        self._stop_frame_timeout_s = NEVER_S
+        self._max_consecutive_zero_audio_contexts = 0
+
+    async def run_tts(self, text: str, context_id: str) -> AsyncGenerator[Frame | None, None]:
+        """Speak one clause; whatever goes wrong becomes an error frame."""
+        try:
+            async for frame in watched(super().run_tts(text, context_id), self.silence_s):
+                yield frame
+        # A service may raise anything its client library raises: the response fails by it.
+        except Exception as error:
+            yield ErrorFrame(str(error) or repr(error), exception=error)
+
+    async def tts_process_generator(
+        self, context_id: str, generator: AsyncGenerator[Frame | None, None]
+    ) -> None:
+        """Speak, and end the answer at once even if there was no audio at all."""
+        await super().tts_process_generator(context_id, generator)
+        self._is_yielding_frames_synchronously = True

@@ -1,0 +1,168 @@
+"""The voices that Microsoft Edge reads web pages with: many languages, no key, no promise.
+
+Pipecat has no service for them. The interface is Microsoft's own and undocumented; it has changed
+before, so errors say how to get a newer `edge-tts`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+
+from pipecat.frames.frames import ErrorFrame, Frame, TTSAudioRawFrame
+from pipecat.services.settings import TTSSettings
+from pipecat.services.tts_service import TTSService
+from pipecat.utils.errors import ErrorCategory
+from pydantic import Field
+
+from audio_utils import WIRE_RATE
+from config import TTSConfig
+from generation import OPENAI_VOICES
+from providers.base import ProviderSetupError, TTSProvider, VoiceInfo
+from providers.options import Options, parse_options, refuse
+from providers.tts.clause_voice import ClauseVoice
+from providers.tts.edge_stream import EdgeError, read_aloud
+from providers.tts.lead_in import LeadIn
+from providers.tts.mp3 import BadMp3Error, Mp3Stream
+
+_VOICE = re.compile(r"([a-z]{2,3}-[A-Z]{2})-(?:[a-z]+-)?\w+Neural")
+"""`en-US-EmmaMultilingualNeural`, `zh-CN-liaoning-XiaobeiNeural`."""
+_EXAMPLE = "zh-CN-XiaoxiaoNeural"
+_LIST = "`edge-tts --list-voices` lists them"
+
+VOICES: Mapping[str, str] = {
+    "alloy": "en-US-EmmaMultilingualNeural",
+    "ash": "en-US-AndrewMultilingualNeural",
+    "ballad": "it-IT-GiuseppeMultilingualNeural",
+    "cedar": "en-US-BrianMultilingualNeural",
+    "coral": "de-DE-SeraphinaMultilingualNeural",
+    "echo": "en-AU-WilliamMultilingualNeural",
+    "fable": "en-GB-RyanNeural",
+    "marin": "en-US-AvaMultilingualNeural",
+    "nova": "fr-FR-VivienneMultilingualNeural",
+    "onyx": "de-DE-FlorianMultilingualNeural",
+    "sage": "pt-BR-ThalitaMultilingualNeural",
+    "shimmer": "en-GB-SoniaNeural",
+    "verse": "fr-FR-RemyMultilingualNeural",
+}
+"""OpenAI's names → voices, nearly all of which speak every language, as OpenAI's do."""
+
+
+class EdgeOptions(Options):
+    """How the voices sound."""
+
+    pitch: str = Field("+0Hz", pattern=r"^[+-]\d+Hz$")
+    volume: str = Field("+0%", pattern=r"^[+-]\d+%$")
+
+
+class EdgeTTS(TTSProvider):
+    """`tts.provider = "edge"`."""
+
+    label = "Edge TTS"
+    address = "https://speech.platform.bing.com"
+    named_voices = VOICES
+    remedies: Mapping[ErrorCategory, str] = {
+        ErrorCategory.AUTHORIZATION: (
+            "Microsoft takes this for no browser: pip install -U edge-tts, and check the "
+            "computer's clock."
+        ),
+        ErrorCategory.INVALID_REQUEST: (
+            f"Check that the voice exists ({_LIST}) and speaks the language of the text."
+        ),
+        ErrorCategory.CONNECTIVITY: "Check the way to speech.platform.bing.com.",
+        ErrorCategory.RATE_LIMIT: "Try again later: nobody is promised anything here.",
+    }
+
+    def __init__(self, config: TTSConfig) -> None:
+        """Check the configuration.
+
+        Raises:
+            ProviderSetupError: A setting has no meaning here, or there can be no such voice.
+        """
+        refuse("tts", config, ("model", "api_base", "api_key"))
+        self._config = config
+        self._options = parse_options("tts", config, EdgeOptions)
+        voice = config.voice_id
+        if voice is not None and voice not in OPENAI_VOICES and not _VOICE.fullmatch(voice):
+            raise ProviderSetupError(
+                f"tts.voice_id '{voice}' is no voice of Edge, such as {_EXAMPLE}; {_LIST}."
+            )
+
+    def create(self, voice: str) -> TTSService:
+        """Build the voice of one response."""
+        return EdgeTTSService(self.named_voices.get(voice, voice), self._config, self._options)
+
+    def list_voices(self) -> list[VoiceInfo]:
+        """Return the voices that have a name here; any other of Edge's may be chosen too."""
+        return [
+            VoiceInfo(info.id, info.speaks_as, _language(info.speaks_as))
+            for info in super().list_voices()
+        ]
+
+
+class EdgeTTSService(ClauseVoice):
+    """The voice of one response."""
+
+    def __init__(self, voice: str, config: TTSConfig, options: EdgeOptions) -> None:
+        """Speak with `voice`, one of Microsoft's names."""
+        super().__init__(
+            sample_rate=WIRE_RATE,
+            push_start_frame=True,
+            push_stop_frames=True,
+            # Silence is watched where the audio comes from.
+            stop_frame_timeout_s=24 * 3600.0,
+            settings=TTSSettings(model=None, voice=voice, language=None),
+        )
+        self._voice = voice
+        self._config = config
+        self._options = options
+
+    async def run_tts(self, text: str, context_id: str) -> AsyncGenerator[Frame | None, None]:
+        """Speak one clause, on a second connection if the first one failed before any sound."""
+        try:
+            async with aclosing(self._speak(text)) as stream:
+                async for pcm in stream:
+                    yield TTSAudioRawFrame(pcm, WIRE_RATE, 1, context_id=context_id)
+        except EdgeError as error:
+            # The response has failed: its other clauses need not be asked for.
+            await self.set_usable(False)
+            yield ErrorFrame(f"{error} ({self._voice})", exception=error, category=error.category)
+
+    async def _speak(self, text: str) -> AsyncGenerator[bytes, None]:
+        if not _VOICE.fullmatch(self._voice):
+            reason = f"no voice of Edge is called so, as {_EXAMPLE} is"
+            raise EdgeError(reason, ErrorCategory.INVALID_REQUEST)
+        for left in range(self._config.retries, -1, -1):
+            heard = False
+            try:
+                async with aclosing(self._speak_once(text)) as stream:
+                    async for pcm in stream:
+                        heard = True
+                        yield pcm
+                return
+            except EdgeError as error:
+                if heard or error.refused or not left:
+                    raise
+
+    async def _speak_once(self, text: str) -> AsyncGenerator[bytes, None]:
+        mp3, lead_in = Mp3Stream(WIRE_RATE), LeadIn(WIRE_RATE)
+        options = self._options
+        pieces = read_aloud(
+            text, self._voice, self._config, pitch=options.pitch, volume=options.volume
+        )
+        try:
+            async with aclosing(pieces):
+                async for piece in pieces:
+                    if pcm := lead_in.push(mp3.push(piece)):
+                        yield pcm
+            if pcm := lead_in.push(mp3.flush()):
+                yield pcm
+        except BadMp3Error as error:
+            raise EdgeError(str(error), ErrorCategory.SERVER) from error
+
+
+def _language(voice: str) -> str | None:
+    """Return the language that a voice's name begins with; None if it speaks all of them."""
+    match = _VOICE.fullmatch(voice)
+    return match[1] if match and "Multilingual" not in voice else None

@@ -1,0 +1,204 @@
+"""Kokoro's voices in this process: 54 of them out of one model, in nine languages, no key.
+
+One model serves all sessions. A clause is one pass of the model, so there is nothing to stream
+within it; a longer text is spoken a pass at a time.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from kokoro_onnx import Kokoro
+from kokoro_onnx.chunker import pause_after, split_phonemes
+from kokoro_onnx.config import SAMPLE_RATE
+from pipecat.services.tts_service import TTSService
+from pipecat.utils.errors import ErrorCategory
+from pydantic import Field
+
+from config import TTSConfig
+from providers.base import ProviderSetupError, TTSProvider, VoiceInfo
+from providers.in_process.downloads import fetch
+from providers.in_process.engine_pool import EnginePool
+from providers.options import Options, parse_options, refuse
+from providers.tts.local import LocalTTSService
+
+DEFAULT_MODEL = "kokoro-v1.0"
+MODELS = {"kokoro-v1.0": "310 MB", "kokoro-v1.0.fp16": "169 MB", "kokoro-v1.0.int8": "88 MB"}
+"""Published models → their size."""
+VOICES_FILE = "voices-v1.0.bin"
+RELEASE = "https://github.com/thewh1teagle/kokoro-onnx/releases/download/model-files-v1.0"
+SENTENCE_PAUSE_S, CLAUSE_PAUSE_S = 0.25, 0.1
+"""Silence after a sentence and a clause: Kokoro trims its own."""
+
+NAMED_VOICES: Mapping[str, str] = {
+    "alloy": "af_alloy",
+    "ash": "am_michael",
+    "ballad": "bm_fable",
+    "cedar": "am_fenrir",
+    "coral": "af_bella",
+    "echo": "am_echo",
+    "fable": "bm_george",
+    "marin": "af_heart",
+    "nova": "af_nova",
+    "onyx": "am_onyx",
+    "sage": "af_sarah",
+    "shimmer": "bf_emma",
+    "verse": "am_puck",
+}
+"""OpenAI's names → the voices that come closest."""
+
+_LANGUAGES = {
+    "a": ("en-us", "en-US"),
+    "b": ("en-gb", "en-GB"),
+    "e": ("es", "es"),
+    "f": ("fr-fr", "fr"),
+    "h": ("hi", "hi"),
+    "i": ("it", "it"),
+    "j": ("ja", "ja"),
+    "p": ("pt-br", "pt-BR"),
+    "z": ("cmn", "zh"),
+}
+"""First letter of a voice's name → its language, for espeak-ng and as BCP 47."""
+_OTHER = ("en-us", None)
+_PUNCTUATION = str.maketrans(
+    dict(zip("，、；：。！？", (f"{mark} " for mark in ",,;:.!?"), strict=True))
+)
+"""Chinese and Japanese marks → those that Kokoro was trained with."""
+_LANGUAGE_FLAG = re.compile(r"\([a-z]{2,3}(?:-[a-z]+)*\)")
+"""What espeak-ng puts where it changes the language, as in `(en)`; Kokoro would read it out."""
+
+
+class _KokoroOptions(Options):
+    download_dir: Path = Path("~/.cache/pipecat/kokoro-onnx")
+    """Where Pipecat keeps them too."""
+    voices_path: Path | None = None
+    parallel: int = Field(2, ge=1, le=16)
+    """Clauses spoken at a time."""
+
+
+class KokoroTTS(TTSProvider):
+    """`tts.provider = "kokoro"`."""
+
+    remedies: Mapping[ErrorCategory, str] = {
+        ErrorCategory.CONNECTIVITY: "Set tts.model to kokoro-v1.0.int8 (REALTIME_TTS__MODEL), or "
+        "raise tts.timeout_s (REALTIME_TTS__TIMEOUT_S).",
+    }
+
+    def __init__(self, config: TTSConfig) -> None:
+        """Check the settings; `start` loads the model.
+
+        Raises:
+            ProviderSetupError: A setting has no meaning here.
+        """
+        refuse("tts", config, ("api_key", "api_base"))
+        self._config = config
+        self._options = parse_options("tts", config, _KokoroOptions)
+        self._model = config.model or DEFAULT_MODEL
+        if self._model not in MODELS and not self._model.endswith(".onnx"):
+            known = ", ".join(f"{name} ({size})" for name, size in MODELS.items())
+            raise ProviderSetupError(
+                f"tts.model '{self._model}' is no Kokoro model: choose one of {known}, or a path "
+                "that ends in .onnx."
+            )
+        self._pool = EnginePool("kokoro", self._options.parallel)
+        self._kokoro: Kokoro | None = None
+
+    @property
+    def label(self) -> str:
+        """The model; a file goes by its name."""
+        return f"kokoro {Path(self._model).name.removesuffix('.onnx')}"
+
+    async def start(self) -> None:
+        """Download, load and warm up the model.
+
+        Raises:
+            ProviderSetupError: It cannot be had or loaded, or `tts.voice_id` is no voice of it.
+        """
+        model, voices = await self._files()
+        try:
+            kokoro = await self._pool.run(partial(_load, model, voices))
+        # onnxruntime and numpy raise whatever fits what they find in the files.
+        except Exception as error:
+            raise ProviderSetupError(
+                f"Kokoro cannot be loaded from {model} and {voices}: {error}. Delete them if a "
+                "download was damaged."
+            ) from error
+        own = kokoro.get_voices()
+        self.voices = frozenset(own)
+        self.named_voices = {
+            name: voice if voice in self.voices else own[place % len(own)]
+            for place, (name, voice) in enumerate(NAMED_VOICES.items())
+        }
+        wanted = self._config.voice_id
+        if wanted is not None and wanted not in self.voices | NAMED_VOICES.keys():
+            raise ProviderSetupError(
+                f"tts.voice_id '{wanted}' is no voice of Kokoro: choose one of {', '.join(own)} "
+                "(REALTIME_TTS__VOICE_ID)."
+            )
+        self._kokoro = kokoro
+
+    async def close(self) -> None:
+        """Let go of the model."""
+        self._pool.close()
+        self._kokoro = None
+
+    def create(self, voice: str) -> TTSService:
+        """Build the voice of one response."""
+        if self._kokoro is None:
+            raise RuntimeError("KokoroTTS.start() must come before the first response.")
+        own = self.named_voices.get(voice, voice)
+        return LocalTTSService(self._pool, partial(_speak, self._kokoro, own), SAMPLE_RATE, own)
+
+    def list_voices(self) -> list[VoiceInfo]:
+        """Return the voices with their languages."""
+        return [
+            VoiceInfo(voice.id, voice.speaks_as, _LANGUAGES.get(voice.speaks_as[0], _OTHER)[1])
+            for voice in super().list_voices()
+        ]
+
+    async def _files(self) -> tuple[Path, Path]:
+        """Return the files of the model and of its voices, downloading what is not given."""
+        folder = self._options.download_dir.expanduser()
+        model, voices = folder / f"{self._model}.onnx", folder / VOICES_FILE
+        wanted = {model: f"{RELEASE}/{model.name}", voices: f"{RELEASE}/{VOICES_FILE}"}
+        if self._model.endswith(".onnx"):
+            del wanted[model]
+            model = _given("tts.model", Path(self._model))
+        if self._options.voices_path is not None:
+            del wanted[voices]
+            voices = _given("tts.options.voices_path", self._options.voices_path)
+        await fetch(wanted, self._config)
+        return model, voices
+
+
+def _given(setting: str, path: Path) -> Path:
+    path = path.expanduser()
+    if not path.is_file():
+        raise ProviderSetupError(
+            f"{setting} names {path}, which is not there: unset it to download what Kokoro needs, "
+            f"or get the file from {RELEASE.replace('download', 'tag')}."
+        )
+    return path
+
+
+def _load(model: Path, voices: Path) -> Kokoro:
+    kokoro = Kokoro(str(model), str(voices))
+    for _ in _speak(kokoro, kokoro.get_voices()[0], "Ready."):
+        pass
+    return kokoro
+
+
+def _speak(kokoro: Kokoro, voice: str, text: str) -> Iterator[bytes]:
+    language, _ = _LANGUAGES.get(voice[0], _OTHER)
+    readable = " ".join(text.translate(_PUNCTUATION).split())
+    # `create` would take a text with nothing to pronounce for an error.
+    phonemes = _LANGUAGE_FLAG.sub("", kokoro.tokenizer.phonemize(readable, language))
+    for batch in split_phonemes(phonemes):
+        samples, rate = kokoro.create(batch, voice, lang=language, is_phonemes=True)
+        pause = int(rate * pause_after(batch, SENTENCE_PAUSE_S, CLAUSE_PAUSE_S))
+        sound = (np.clip(samples, -1, 1) * 32767).astype("<i2")
+        yield sound.tobytes() + bytes(2 * pause)

@@ -1,0 +1,50 @@
+"""The voice of one response, spoken by an engine that runs in this process.
+
+Pipecat's own services for such engines load a model for each instance, synthesise on asyncio's
+own threads and report a failure as a mere sentence; here the model and the threads are shared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Iterable
+from contextlib import aclosing
+
+from pipecat.frames.frames import Frame, TTSAudioRawFrame
+from pipecat.services.settings import TTSSettings
+
+from providers.in_process.engine_pool import EnginePool
+from providers.tts.clause_voice import ClauseVoice
+
+Speak = Callable[[str], Iterable[bytes]]
+"""Turns a text into pieces of 16-bit mono PCM, each as soon as it is made; blocks meanwhile."""
+
+
+class LocalTTSService(ClauseVoice):
+    """Speaks by a function that blocks, on the threads of a pool."""
+
+    def __init__(self, pool: EnginePool, speak: Speak, sample_rate: int, voice: str) -> None:
+        """Speak with one voice.
+
+        Args:
+            pool: Where `speak` runs.
+            speak: The engine, set to the voice.
+            sample_rate: Hz of what it makes.
+            voice: Its name.
+        """
+        super().__init__(
+            sample_rate=sample_rate,
+            push_start_frame=True,
+            push_stop_frames=True,
+            stop_frame_timeout_s=30,
+            max_consecutive_zero_audio_contexts=0,
+            settings=TTSSettings(model=None, voice=voice, language=None),
+        )
+        self._pool = pool
+        self._speak = speak
+        self._rate = sample_rate
+
+    async def run_tts(self, text: str, context_id: str) -> AsyncGenerator[Frame | None, None]:
+        """Speak one clause; failures are raised and fail the response."""
+        async with aclosing(self._pool.stream(lambda: self._speak(text))) as pieces:
+            async for pcm in pieces:
+                yield TTSAudioRawFrame(pcm, self._rate, 1, context_id=context_id)

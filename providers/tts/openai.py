@@ -1,0 +1,175 @@
+"""Voices of OpenAI, speaches, LocalAI, Kokoro-FastAPI and all that have `/v1/audio/speech`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+
+import httpx2
+from openai import APIError
+from pipecat.frames.frames import ErrorFrame, Frame, TTSAudioRawFrame
+from pipecat.services.openai.tts import OpenAITTSService
+from pipecat.services.tts_service import TTSService
+from pipecat.utils.errors import ErrorCategory
+from pydantic import Field
+
+from audio_utils import WIRE_RATE
+from config import TTSConfig
+from generation import OPENAI_VOICES
+from providers.base import StageFailure, TTSProvider, VoiceInfo
+from providers.openai_client import NO_KEY, SharedClient
+from providers.options import Options, parse_options
+from providers.tts.clause_voice import ClauseVoice
+from providers.tts.openai_voices import ServerVoices
+
+DEFAULT_MODEL = "gpt-4o-mini-tts"
+CHUNK_BYTES = 960
+"""20 ms: Pipecat waits for half a second of audio before the first frame."""
+_MAGIC = {b"RIFF": "WAV", b"ID3": "MP3", b"OggS": "Ogg", b"fLaC": "FLAC"}
+
+
+class SpeechOptions(Options):
+    """What only this provider knows."""
+
+    voices: dict[str, str] = Field(default_factory=dict)
+    """What names stand for on the server: `{"alloy": "af_heart"}`."""
+
+
+class OpenAICompatibleTTS(TTSProvider):
+    """`tts.provider = "openai"`."""
+
+    remedies: Mapping[ErrorCategory, str] = {
+        ErrorCategory.UNKNOWN: (
+            "Check that tts.api_base (REALTIME_TTS__API_BASE) leads to a server of this API."
+        ),
+        ErrorCategory.CONNECTIVITY: (
+            "Check that it runs and that tts.api_base (REALTIME_TTS__API_BASE) is right."
+        ),
+        ErrorCategory.AUTHENTICATION: "Check OPENAI_API_KEY or tts.api_key.",
+        ErrorCategory.INVALID_REQUEST: (
+            "Check tts.model and the voice; tts.options.voices says what a name stands for."
+        ),
+    }
+
+    def __init__(self, config: TTSConfig) -> None:
+        options = parse_options("tts", config, SpeechOptions)
+        self._client = SharedClient("tts", config.model_copy(update={"options": {}}))
+        self.address = self._client.address
+        self._model = config.model or DEFAULT_MODEL
+        self._timeout_s = config.timeout_s
+        self._voices = ServerVoices(
+            self._client.openai, self._model, config.voice_id, options.voices
+        )
+        if config.api_base is None:
+            self._voices.listed = OPENAI_VOICES
+        self.named_voices = self._voices.named
+
+    @property
+    def label(self) -> str:
+        """Model and host."""
+        return f"{self._model} at {self._client.where}"
+
+    async def start(self) -> None:
+        """Ask the server which voices it has; it need not be there yet."""
+        if self._voices.listed is None:
+            await self._voices.ask()
+
+    def create(self, voice: str) -> TTSService:
+        """Build the voice of one response."""
+        return _SpeechService(self._client, self._model, voice, self._voices, self._timeout_s)
+
+    def list_voices(self) -> list[VoiceInfo]:
+        """Return what names stand for, and the server's own names if it tells them."""
+        own = {*(self._voices.listed or ()), *self.named_voices.values()} - {*self.named_voices}
+        return [
+            *(VoiceInfo(name, voice) for name, voice in sorted(self.named_voices.items())),
+            *(VoiceInfo(name, name) for name in sorted(own)),
+        ]
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.close()
+
+
+class _SpeechService(ClauseVoice, OpenAITTSService):
+    """Pipecat's service on the shared client, with any voice the server knows."""
+
+    def __init__(
+        self,
+        client: SharedClient,
+        model: str,
+        voice: str,
+        voices: ServerVoices,
+        timeout_s: float,
+    ) -> None:
+        super().__init__(
+            api_key=NO_KEY,
+            http_client=client.openai._client,
+            sample_rate=WIRE_RATE,
+            stop_frame_timeout_s=30,
+            max_consecutive_zero_audio_contexts=0,
+            settings=self.Settings(model=model, voice=voice),
+        )
+        self._client = client.openai
+        self._model = model
+        self._voice = voice
+        self._voices = voices
+        self._timeout_s = timeout_s
+
+    async def run_tts(self, text: str, context_id: str) -> AsyncGenerator[Frame | None, None]:
+        """Stream the speech of one clause."""
+        try:
+            async with aclosing(self._speak(text)) as stream:
+                async for pcm in stream:
+                    yield TTSAudioRawFrame(pcm, self.sample_rate, 1, context_id=context_id)
+        except (APIError, StageFailure, httpx2.TransportError) as error:
+            # The response has failed: its other clauses need not be asked for.
+            await self.set_usable(False)
+            yield self._explain(error)
+
+    async def _speak(self, text: str) -> AsyncGenerator[bytes, None]:
+        async with self._client.audio.speech.with_streaming_response.create(
+            input=text,
+            model=self._model,
+            voice=await self._voices.own_name(self._voice),
+            response_format="pcm",
+        ) as response:
+            heard = False
+            async for chunk in response.iter_bytes(CHUNK_BYTES):
+                if not heard:
+                    _check(response.headers.get("content-type", ""), chunk)
+                    heard = True
+                yield chunk
+        if not heard:
+            raise SpeechError("it sent no audio")
+
+    def _explain(self, error: Exception) -> ErrorFrame:
+        category = None
+        reason = str(error)
+        if isinstance(error, httpx2.TransportError):
+            # The SDK translates what happens before an answer, not what interrupts it.
+            category = ErrorCategory.CONNECTIVITY
+            reason = f"the stream was cut in the middle: {error}"
+            if isinstance(error, httpx2.TimeoutException):
+                reason = f"nothing came for {self._timeout_s:g} s"
+        elif isinstance(error, StageFailure):
+            category = ErrorCategory.SERVER
+        return ErrorFrame(reason, exception=error, category=category)
+
+
+class SpeechError(StageFailure):
+    """What came is not what was asked for."""
+
+
+def _check(content_type: str, start: bytes) -> None:
+    """Refuse what is no raw PCM, judged by how it begins, as labels of audio are often wrong.
+
+    Raises:
+        SpeechError: It is something else, and would be noise.
+    """
+    for magic, kind in _MAGIC.items():
+        if start.startswith(magic):
+            raise SpeechError(f"it sent {kind} where raw PCM was asked for")
+    if content_type.startswith(("text/", "application/json")):
+        said = start[:200].decode(errors="replace")
+        raise SpeechError(f"it sent {content_type} instead of audio", said)

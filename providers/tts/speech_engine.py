@@ -1,0 +1,94 @@
+"""What the built-in voices share: blocking C code on a thread, heard as an async stream.
+
+A C synthesiser blocks, keeps its state in globals and calls back with audio. Each engine here gets
+one thread of its own, which speaks one text after another; asyncio sees a stream of PCM chunks
+that can be closed at any moment.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import AsyncGenerator, Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from providers.base import StageFailure
+from providers.tts.lead_in import LeadIn
+
+Emit = Callable[[bytes], bool]
+"""Takes a chunk of PCM; returns False when nobody listens any more."""
+
+
+class SynthesisError(StageFailure):
+    """The engine could not speak. The message says which engine and why."""
+
+
+class SpeechEngine(ABC):
+    """A synthesiser on its own thread."""
+
+    name: str
+    """The engine's name for people."""
+    sample_rate: int
+    """Hz of the PCM it makes."""
+
+    def __init__(self) -> None:
+        """Start without a thread; the first text starts it."""
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix=type(self).__name__.lower())
+
+    async def synthesize(
+        self, text: str, voice: str, rate_wpm: int | None = None
+    ) -> AsyncGenerator[bytes, None]:
+        """Speak `text`, yielding 16-bit mono PCM at `sample_rate` as it is made.
+
+        The engine's own silence before the first sound is left out.
+        Closing the generator early stops the engine at its next chunk of audio.
+
+        Args:
+            text: What to say.
+            voice: One of the engine's voices.
+            rate_wpm: Words per minute; None is the engine's natural speed.
+
+        Raises:
+            SynthesisError: The engine failed, or has no such voice.
+        """
+        loop = asyncio.get_running_loop()
+        chunks: asyncio.Queue[bytes | None] = asyncio.Queue()
+        closed = threading.Event()
+
+        def emit(pcm: bytes) -> bool:
+            if closed.is_set():
+                return False
+            try:
+                loop.call_soon_threadsafe(chunks.put_nowait, pcm)
+            except RuntimeError:
+                # The loop is gone, and with it whoever listened.
+                return False
+            return True
+
+        try:
+            done = loop.run_in_executor(self._thread, self._speak, text, voice, rate_wpm, emit)
+        except RuntimeError as error:
+            raise SynthesisError(f"{self.name} is closed.") from error
+        # Runs on the loop after every chunk that the thread has handed over.
+        done.add_done_callback(lambda _: chunks.put_nowait(None))
+        try:
+            lead_in = LeadIn(self.sample_rate)
+            while (chunk := await chunks.get()) is not None:
+                if heard := lead_in.push(chunk):
+                    yield heard
+            if done.cancelled():
+                raise SynthesisError(f"{self.name} was closed before it spoke.")
+            done.result()
+        finally:
+            closed.set()
+            # A text that has not had its turn yet is never spoken at all.
+            done.cancel()
+
+    def close(self) -> None:
+        """Speak nothing further and wait until the thread has ended."""
+        self._thread.shutdown(wait=True, cancel_futures=True)
+
+    @abstractmethod
+    def _speak(self, text: str, voice: str, rate_wpm: int | None, emit: Emit) -> None:
+        """Speak on the calling thread until done or `emit` returns False."""
