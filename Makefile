@@ -45,9 +45,9 @@ soak: $(VENV)/.dev
 soak-smoke: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.soak --minutes 1 --bar 150
 
-# Other people's clients for tests/clients, the large ones too (`make test` installs the others).
+# Other people's clients for tests/foreign_clients, the large ones too (`make test` installs the others).
 clients: $(VENV)/.dev
-	$(BIN)/python -m tests.clients.installed
+	$(BIN)/python -m tests.foreign_clients.installed
 
 # The pictures of the terminal client in the README.
 screenshots: $(VENV)/.runtime

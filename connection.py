@@ -20,15 +20,15 @@ from dialect import Dialect, GADialect
 from handshake import SUBPROTOCOL, Handshake, Refused, check_handshake
 from http_routes import error_body, not_ready, origin_refused
 from lifecycle import Lifecycle
-from metrics import Metrics
 from pipeline_manager import PipelineManager
 from protocol import ProtocolError, error_event, serialize
 from realtime_session import RealtimeSession
 from session_config import SessionConfig
 from session_start import Patch, start_session
-from tracing import Tracer
+from telemetry.metrics import Metrics
+from telemetry.tracing import Tracer
+from telemetry.turn_log import TurnLog
 from transport import ClientGone, RealtimeTransport
-from turn_log import TurnLog
 from websocket_protocol import GONE
 
 _LEFT = {1000, 1001, 1005, 1006}

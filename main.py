@@ -34,15 +34,15 @@ try:
     from hard_end import HardEnd
     from http_routes import access_denied, health_route, http_routes, not_found
     from lifecycle import Lifecycle
-    from logs import configure_logging
-    from loop_monitor import watching
-    from metrics import Metrics
     from operator_routes import operator_routes
     from pipeline_manager import PipelineManager
     from providers.base import ProviderSetupError
     from server_paths import AZURE_PATHS
-    from shared_counts import Counting, counting_together, forget_process
-    from tracing import Tracer
+    from telemetry.logs import configure_logging
+    from telemetry.loop_lag import watching
+    from telemetry.metrics import Metrics
+    from telemetry.shared_counts import Counting, counting_together, forget_process
+    from telemetry.tracing import Tracer
     from websocket_protocol import server_config
     from workers import end_with_parent, run_workers
 except ModuleNotFoundError as missing:
@@ -141,7 +141,7 @@ def _print(banner: str) -> None:
 
 def _tracer() -> Tracer:
     try:
-        from otel_tracing import TurnTracer
+        from telemetry.otel_tracing import TurnTracer
     except ImportError as missing:
         raise ConfigError(
             f"server.tracing needs the library '{missing.name}': "

@@ -7,9 +7,9 @@ from fastapi.responses import JSONResponse
 
 from access import Access
 from lifecycle import Lifecycle
-from metrics import CONTENT_TYPE, Metrics
 from pipeline_manager import PipelineManager
 from reachability import place, unreachable
+from telemetry.metrics import CONTENT_TYPE, Metrics
 
 
 def operator_routes(

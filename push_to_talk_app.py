@@ -1,6 +1,6 @@
 """Talk with a Realtime server from the terminal: push to talk, hear and read the answer.
 
-The command line only. The conversation and its screen are in `terminal_app`.
+The command line only. The conversation and its screen are in `clients/terminal/`.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from typing import Any
 
 try:
     from audio_utils import read_wav
-    from realtime_client import DEFAULT_MODEL, LOCAL_URL, ClientError, make_client
+    from clients.sdk import DEFAULT_MODEL, LOCAL_URL, ClientError, make_client
+    from clients.terminal.app import THEMES, PushToTalkApp
+    from clients.terminal.client import RealtimeClient
+    from clients.terminal.session import Wishes
+    from clients.terminal.sound import SoundMaker
+    from clients.terminal.speakers import WavRecorder
+    from clients.terminal.view import View
     from sound_devices import list_devices
-    from terminal_app.app import THEMES, PushToTalkApp
-    from terminal_app.client import RealtimeClient
-    from terminal_app.session import Wishes
-    from terminal_app.sound import SoundMaker
-    from terminal_app.speakers import WavRecorder
-    from terminal_app.view import View
 except ModuleNotFoundError as missing:
     raise SystemExit(
         f"The library '{missing.name}' is missing: run `make run`, or "

@@ -10,7 +10,7 @@ from generation import ClientRoom, PipelineSignals, ProviderError, ResponseReque
 from pipeline_manager import PipelineManager
 from response_pipeline import ResponsePipeline
 from speculation import HeldResponse
-from turn_log import TurnLog
+from telemetry.turn_log import TurnLog
 
 
 class ResponseRunner:

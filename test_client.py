@@ -35,7 +35,8 @@ try:
         silence,
         write_wav,
     )
-    from client_checks import (
+    from clients.sdk import DEFAULT_MODEL, LOCAL_URL, LOST, ClientError, explain, make_client
+    from clients.verdicts import (
         PAUSE_MS,
         SPOKEN_TURN,
         TRANSCRIPTION,
@@ -48,7 +49,6 @@ try:
         check_typed,
         report,
     )
-    from realtime_client import DEFAULT_MODEL, LOCAL_URL, LOST, ClientError, explain, make_client
 except ModuleNotFoundError as missing:
     raise SystemExit(
         f"The library '{missing.name}' is missing: run `make run`, or "

@@ -46,6 +46,7 @@ from realtime_session import RealtimeSession
 from response_runner import ResponseRunner
 from smart_turn import CONTEXT_MS
 from steps import in_turns
+from telemetry.turn_log import TurnLog
 from turn_detection import (
     Decision,
     SpeechHesitated,
@@ -55,7 +56,6 @@ from turn_detection import (
     SpeechStopped,
 )
 from turn_hearing import Delivery, TurnHearing
-from turn_log import TurnLog
 from work_queue import WorkQueue
 
 SLICE_MS = 100

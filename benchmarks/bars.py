@@ -18,7 +18,7 @@ from benchmarks.caller import measure
 from benchmarks.clip import speech_chunks
 from benchmarks.local_server import DESCRIPTION, scripted_server
 from benchmarks.voice_latency import summarise
-from realtime_client import DEFAULT_MODEL, ClientError, make_client
+from clients.sdk import DEFAULT_MODEL, ClientError, make_client
 
 SPOKEN_SESSIONS = (1, 8)
 

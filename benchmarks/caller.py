@@ -26,7 +26,7 @@ from openai.types.realtime.realtime_session_create_request_param import (
 
 from audio_utils import silence
 from benchmarks.clip import CHUNK_MS
-from realtime_client import ClientError, Connect
+from clients.sdk import ClientError, Connect
 
 SILENCE_MS = 500
 """Silence that ends a turn, as the sessions ask for it."""

@@ -19,7 +19,7 @@ from typing import Any, cast
 from urllib.parse import urlsplit
 
 from audio_utils import BYTES_PER_SAMPLE, WIRE_RATE
-from realtime_client import ClientError
+from clients.sdk import ClientError
 
 CHUNK_MS = 20
 OPEN_S = 20.0

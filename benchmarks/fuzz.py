@@ -17,7 +17,7 @@ from time import monotonic
 
 from benchmarks.local_server import LocalServer, scripted_server
 from benchmarks.process import Holdings, holdings
-from realtime_client import ClientError
+from clients.sdk import ClientError
 from tests.hostile.attack import attack, normal_turn
 from tests.hostile.messages import Hostility, Message
 from tests.hostile.recordings import record

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from realtime_client import ClientError
+from clients.sdk import ClientError
 
 ROOT = Path(__file__).resolve().parent.parent
 START_S, STOP_S = 60.0, 10.0

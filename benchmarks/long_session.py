@@ -22,12 +22,12 @@ from loguru import logger
 from audio_utils import read_wav
 from benchmarks.clip import speech_chunks
 from config import Settings, load_settings
-from metrics import Metrics
 from pipeline_manager import PipelineManager
 from realtime_session import RealtimeSession
 from session_start import start_session
+from telemetry.metrics import Metrics
+from telemetry.turn_log import TurnLog
 from transport import RealtimeTransport
-from turn_log import TurnLog
 
 QUESTION = Path(__file__).resolve().parent / "data" / "question.wav"
 TURN_S = 9.0

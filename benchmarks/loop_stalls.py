@@ -30,9 +30,9 @@ from websockets.asyncio.client import ClientConnection, connect
 from audio_format import AudioFormat, Encoder
 from audio_utils import WIRE_RATE, read_wav, silence
 from config import load_settings
-from logs import configure_logging
-from loop_monitor import watching
 from main import create_app, listen
+from telemetry.logs import configure_logging
+from telemetry.loop_lag import watching
 from websocket_protocol import server_config
 
 ROOT = Path(__file__).resolve().parent.parent

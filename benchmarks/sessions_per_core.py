@@ -31,7 +31,7 @@ from audio_utils import WIRE_RATE, read_wav, silence
 from benchmarks.clip import speech_chunks
 from benchmarks.crowd import Caller, append_frames, join, talk
 from benchmarks.local_server import DESCRIPTION, LocalServer, scripted_server
-from realtime_client import ClientError
+from clients.sdk import ClientError
 
 QUESTION = Path(__file__).resolve().parent / "data" / "question.wav"
 LIMIT_MS = 100.0

@@ -19,7 +19,7 @@ import numpy as np
 
 from benchmarks.local_server import LocalServer, scripted_server
 from benchmarks.process import Holdings, holdings
-from realtime_client import ClientError
+from clients.sdk import ClientError
 from tests.wire_client import WireClient, client, speech
 
 BAR_MB = 1.0

@@ -24,7 +24,7 @@ from audio_utils import read_wav
 from benchmarks.caller import MILESTONES, SILENCE_MS, Measurement, measure
 from benchmarks.clip import CHUNK_MS, speech_chunks
 from benchmarks.local_server import DESCRIPTION, LocalServer, scripted_server
-from realtime_client import DEFAULT_MODEL, LOST, ClientError, explain, make_client
+from clients.sdk import DEFAULT_MODEL, LOST, ClientError, explain, make_client
 
 QUESTION = Path(__file__).resolve().parent / "data" / "question.wav"
 

@@ -1,4 +1,4 @@
-"""Writes `docs/protocol.md`: what of the protocol is supported, read off the code itself.
+"""Writes `protocol.md`: what of the protocol is supported, read off the code itself.
 
 Run it with `python docs/make_protocol_table.py`. Client events and their fields are those of the
 models in `client_events.py`, held against the SDK's own; server events those that `protocol.py`
@@ -287,12 +287,12 @@ def _fields_of(type_: str, model: type[BaseModel], theirs: type[BaseModel] | Non
 
 
 def render() -> str:
-    """Return the text of `docs/protocol.md`."""
+    """Return the text of `protocol.md`."""
     published = _published(RealtimeClientEvent)
     lines = [
         "# The protocol, row by row",
         "",
-        "Written by `docs/make_protocol_table.py` from the code; do not edit.",
+        "Written by `make_protocol_table.py` from the code; do not edit.",
         "",
         '"yes": supported. Otherwise the `code` of the `error` event that answers it, which names',
         "the field in `param`; nothing of such an event is applied. A field that no row names is",

@@ -16,11 +16,11 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from openai.resources.realtime.realtime import AsyncRealtimeConnection
 
-from realtime_client import LOCAL_URL, explain
-from terminal_app.app import PushToTalkApp
-from terminal_app.client import RealtimeClient
-from terminal_app.sound import SoundMaker
-from terminal_app.view import Latency, Link, SessionInfo, View
+from clients.sdk import LOCAL_URL, explain
+from clients.terminal.app import PushToTalkApp
+from clients.terminal.client import RealtimeClient
+from clients.terminal.sound import SoundMaker
+from clients.terminal.view import Latency, Link, SessionInfo, View
 
 FOLDER = Path(__file__).parent / "screenshots"
 STORY = (

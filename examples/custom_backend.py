@@ -35,10 +35,10 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from config import load_settings
 from generation import ResponseRequest
-from logs import configure_logging
 from main import create_app
 from pipeline_manager import PipelineManager
 from providers.base import LLMProvider, STTProvider, TTSProvider
+from telemetry.logs import configure_logging
 from websocket_protocol import server_config
 
 

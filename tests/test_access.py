@@ -18,8 +18,8 @@ from websockets.typing import Origin, Subprotocol
 from access import check_exposure, is_loopback
 from client_secrets import PREFIX
 from config import ConfigError, ServerConfig, load_settings
-from logs import configure_logging
 from main import create_app, main
+from telemetry.logs import configure_logging
 from tests.running_server import SCRIPTED, RunningServer, plain_http, running
 from tests.wire_client import client, speech
 

@@ -21,7 +21,7 @@ from audio_utils import (
     silence,
     write_wav,
 )
-from tests.clients.fake_sound import FakeSound
+from tests.foreign_clients.fake_sound import FakeSound
 
 
 def tone(rate: int, seconds: float = 1.0, hertz: float = 440.0) -> bytes:

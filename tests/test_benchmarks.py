@@ -22,7 +22,7 @@ from benchmarks.local_server import LocalServer
 from benchmarks.process import Holdings
 from benchmarks.soak import BAR_MB, Soak, slope, verdict
 from benchmarks.voice_latency import QUESTION, as_json, parse_arguments, summarise, table
-from realtime_client import ClientError, Connect
+from clients.sdk import ClientError, Connect
 
 ROOT = Path(__file__).resolve().parent.parent
 NAMES = list(MILESTONES.values())

@@ -11,8 +11,8 @@ import pytest
 from loguru import logger
 
 from config import ServerConfig
-from logs import configure_logging
 from main import create_app
+from telemetry.logs import configure_logging
 from tests.running_server import running, scripted_settings, serving
 from tests.wire_client import client, speech
 

@@ -17,11 +17,11 @@ from websockets.exceptions import InvalidStatus
 from websockets.typing import Origin
 
 from config import LLMConfig, Settings, STTConfig, TTSConfig
-from loop_monitor import watching
 from main import create_app
 from pipeline_manager import PipelineManager
 from providers import llm, stt, tts
 from reachability import unreachable
+from telemetry.loop_lag import watching
 from tests.running_server import RunningServer, plain_http, running, scripted_settings, serving
 from tests.wire_client import client, speech
 

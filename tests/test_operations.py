@@ -20,7 +20,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from websockets.typing import Subprotocol
 
 from config import LimitsConfig, ServerConfig, Settings
-from metrics import Metrics
+from telemetry.metrics import Metrics
 from tests.running_server import running, scripted_settings
 from tests.wire_client import client
 
@@ -74,7 +74,7 @@ def test_every_setting_that_is_named_exists() -> None:
 def test_every_event_of_the_log_is_listed() -> None:
     logged = {
         event
-        for module in ("turn_log.py", "connection.py")
+        for module in ("telemetry/turn_log.py", "connection.py")
         for event in re.findall(r'"((?:session|connection|transcription)\.[a-z]+)"', code(module))
         if f'event="{event}"' in code(module)
     }

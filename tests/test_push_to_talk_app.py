@@ -15,14 +15,14 @@ from textual.binding import Binding
 
 import push_to_talk_app as program
 from audio_utils import AudioPlayerAsync, write_wav
-from realtime_client import make_client
-from terminal_app.app import PushToTalkApp
-from terminal_app.client import RealtimeClient
-from terminal_app.sources import Microphone
-from terminal_app.view import Latency, SessionInfo, View
-from tests.clients.fake_sound import FakeSound
-from tests.clients.scripted_server import ANSWER_PCM, ANSWER_TEXT, scripted_server
-from tests.terminal_app.bench import PCM
+from clients.sdk import make_client
+from clients.terminal.app import PushToTalkApp
+from clients.terminal.client import RealtimeClient
+from clients.terminal.sources import Microphone
+from clients.terminal.view import Latency, SessionInfo, View
+from tests.foreign_clients.fake_sound import FakeSound
+from tests.foreign_clients.scripted_server import ANSWER_PCM, ANSWER_TEXT, scripted_server
+from tests.clients.terminal.bench import PCM
 
 
 class Told:

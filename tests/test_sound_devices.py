@@ -9,7 +9,7 @@ import pytest
 
 import sound_devices
 from sound_devices import Device, NoSound, list_devices, open_sound, remedy
-from tests.clients.fake_sound import FakeSound
+from tests.foreign_clients.fake_sound import FakeSound
 
 
 class SoundDevice:

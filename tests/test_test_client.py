@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-import client_checks
 import test_client as client
 from audio_utils import duration_ms, read_wav, silence, write_wav
-from realtime_client import ClientError, make_client
-from tests.clients.scripted_server import (
+from clients import verdicts
+from clients.sdk import ClientError, make_client
+from tests.foreign_clients.scripted_server import (
     ANSWER_PCM,
     ANSWER_TEXT,
     Event,
@@ -187,16 +187,16 @@ def test_no_address(url: str) -> None:
         make_client(url, "none")
 
 
-def replay(events: list[Event]) -> client_checks.Turn:
-    turn = client_checks.Turn("replay")
+def replay(events: list[Event]) -> verdicts.Turn:
+    turn = verdicts.Turn("replay")
     for event in events:
         turn.add({"event_id": "event_1", **event})
     return turn
 
 
-def failures(turn: client_checks.Turn, spoken: bool = False) -> list[str]:
-    own = client_checks.check_spoken if spoken else client_checks.check_typed
-    checks = [*own(turn), *client_checks.check_answer(turn), *client_checks.check_all(turn)]
+def failures(turn: verdicts.Turn, spoken: bool = False) -> list[str]:
+    own = verdicts.check_spoken if spoken else verdicts.check_typed
+    checks = [*own(turn), *verdicts.check_answer(turn), *verdicts.check_all(turn)]
     return [check.name for check in checks if not check.passed]
 
 
@@ -222,7 +222,7 @@ def changed(kind: str, **fields: object) -> Spoil:
 
 AUDIO = "response.output_audio.delta"
 DONE = "response.done"
-TRANSCRIBED = f"{client_checks.TRANSCRIPTION}.completed"
+TRANSCRIBED = f"{verdicts.TRANSCRIPTION}.completed"
 
 
 @pytest.mark.parametrize(
@@ -262,7 +262,7 @@ def test_what_is_wrong_with_a_typed_turn(spoil: Spoil, failing: str) -> None:
         (changed(TRANSCRIBED, transcript=" "), "one transcription.completed"),
         (changed(TRANSCRIBED, usage=None), "one transcription.completed"),
         (without(TRANSCRIBED), "one transcription.completed"),
-        (changed(f"{client_checks.TRANSCRIPTION}.delta", delta="x"), "transcription deltas"),
+        (changed(f"{verdicts.TRANSCRIPTION}.delta", delta="x"), "transcription deltas"),
         (lambda events: [SPEECH, *events], "the recording is one turn"),
     ],
 )

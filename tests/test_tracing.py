@@ -17,8 +17,10 @@ from opentelemetry.trace import StatusCode
 
 from config import ConfigError, load_settings
 from main import create_app
-from metrics import Metrics
-from otel_tracing import TurnTracer
+from telemetry.metrics import Metrics
+from telemetry.otel_tracing import TurnTracer
+from telemetry.turn_log import TurnLog
+from telemetry.turn_record import TurnRecord
 from tests.providers.fakes.chat import FakeChat
 from tests.providers.fakes.deepgram import KEY, fake_deepgram
 from tests.providers.fakes.model_server import ModelServer
@@ -26,8 +28,6 @@ from tests.providers.fakes.openai_speech import FakeSpeech
 from tests.running_server import SCRIPTED, serving
 from tests.server_process import server_process
 from tests.wire_client import client, speech
-from turn_log import TurnLog
-from turn_record import TurnRecord
 
 RESPONSE = {
     "id": "resp_1",

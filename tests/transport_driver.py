@@ -11,15 +11,15 @@ import re
 from typing import Any
 
 from generation import ProviderError
-from metrics import Metrics
 from realtime_session import RealtimeSession
+from telemetry.metrics import Metrics
+from telemetry.turn_log import TurnLog
 from tests.ordering import Observer
 from tests.puppets import Manager, Pipeline, PuppetWire, Recogniser, voice
 from tests.session_driver import encoded, pcm, session_config
 from tests.wire import Event
 from transport import RealtimeTransport
 from turn_detection import SpeechHesitated, SpeechResumed, SpeechStarted, SpeechStopped
-from turn_log import TurnLog
 
 SPOKEN, CLIPS = 120, 80
 """Numbers that samples can tell apart: for what is spoken, and for what is sent as an item."""

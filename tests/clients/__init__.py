@@ -1,1 +1,1 @@
-"""What stands in for a server in the tests of the clients."""
+"""Tests of the programs that talk to the server."""

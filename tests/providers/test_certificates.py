@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from providers.certificates import trusted
-from tests.clients.tls import tls_front
+from tests.foreign_clients.tls import tls_front
 from tests.fake_openai import FakeOpenAI
 from tests.providers.test_openai_compatible import settings_for
 from tests.running_server import running, serving

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.clients.installed import install
+from tests.foreign_clients.installed import install
 from tests.providers.llama.tiny_gguf import make_tiny_gguf
 
 HERE = Path(__file__).parent

@@ -1,0 +1,1 @@
+"""The programs that talk to the server: the terminal client, and the checks of a smoke test."""

@@ -1,0 +1,191 @@
+"""The server's turn: asking for an answer, showing and playing it, and interrupting it.
+
+At most one answer is asked for or under way. A question that comes meanwhile cancels it and waits
+for its end, because the protocol refuses a second response until then.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import time
+from contextlib import suppress
+from typing import Any
+
+from openai.resources.realtime.realtime import AsyncRealtimeConnection
+from openai.types.realtime import RealtimeServerEvent
+
+from audio_utils import AudioPlayerAsync
+from clients.terminal.answer import Answer, Cut
+from clients.terminal.view import Latency, Until, View
+
+CANCEL_PATIENCE_S = 5.0
+"""How long a new question waits for the cancelled answer to end."""
+
+
+class Answering:
+    """All answers of a conversation, one after the other."""
+
+    def __init__(self, view: View, player: AudioPlayerAsync | None) -> None:
+        """Show answers on `view` and play them on `player`, if there is one."""
+        self.player = player
+        self._view = view
+        self._answer: Answer | None = None
+        self._idle = asyncio.Event()  # no answer is asked for or under way
+        self._idle.set()
+        self._questions = 0
+
+    def supersede(self) -> None:
+        """Drop a question that still waits to be asked: a better one is being put."""
+        self._questions += 1
+
+    async def ask(self, connection: AsyncRealtimeConnection, answer: Answer) -> None:
+        """Send response.create, once the cancelled answer has ended; the last question wins."""
+        self.supersede()
+        question = self._questions
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._idle.wait(), CANCEL_PATIENCE_S)
+        if question != self._questions:
+            return
+        answer.request_id = f"ask_{question}"
+        self._begin(answer)
+        await connection.response.create(event_id=answer.request_id)
+
+    def silence(self) -> list[Cut]:
+        """Stop playback, and say what of the answer was not heard."""
+        answer, player = self._answer, self.player
+        if answer is None or answer.interrupted:
+            return []
+        waiting = player is not None and player.waiting_samples
+        if player is not None:
+            player.stop()  # before its count is read: the device plays on until then
+        playing = player.item_id if player is not None and waiting else None
+        cuts = answer.interrupt(playing, player.played_ms if player is not None else 0.0)
+        for cut in cuts:
+            self._view.show_interrupted(*cut)
+        return cuts
+
+    async def give_way(self, connection: AsyncRealtimeConnection) -> None:
+        """Stop for the user's speech. The server stops by itself; it must learn what was heard.
+
+        A question that the server has not begun to answer is not affected by earlier speech.
+        """
+        if self._answer is not None and self._answer.response_id:
+            await self._truncate(connection, self.silence())
+
+    async def cancel(self, connection: AsyncRealtimeConnection, cuts: list[Cut]) -> None:
+        """Tell the server to stop, and what was not heard."""
+        if not self._idle.is_set():
+            await connection.response.cancel()
+        await self._truncate(connection, cuts)
+
+    async def _truncate(self, connection: AsyncRealtimeConnection, cuts: list[Cut]) -> None:
+        for item_id, heard_ms in cuts:
+            if heard_ms is not None:
+                await connection.conversation.item.truncate(
+                    item_id=item_id, content_index=0, audio_end_ms=heard_ms
+                )
+
+    def handle(self, event: RealtimeServerEvent, speech_ended: float | None) -> None:
+        """Take an event of a response.
+
+        Args:
+            event: Any event of the server; those of responses matter.
+            speech_ended: When the user stopped to speak, if the server answers that by itself.
+
+        Raises:
+            OSError: The answer cannot be played; the message names the remedy.
+        """
+        if event.type == "response.created":
+            self._created(event.response.id or "", speech_ended)
+        elif (
+            event.type == "response.output_audio_transcript.delta"
+            or event.type == "response.output_text.delta"
+        ):
+            if answer := self._heard(event.response_id):
+                answer.note(event.item_id)
+                self._view.show_text(event.item_id, "assistant", event.delta, append=True)
+                if event.type == "response.output_text.delta":
+                    self._began(answer, "first text")
+        elif event.type == "response.output_audio.delta":
+            answer = self._heard(event.response_id)
+            if answer and self.player is not None:
+                answer.note(event.item_id, sound=True)
+                self._began(answer, "first audio")
+                self._play(self.player, base64.b64decode(event.delta), event.item_id)
+        elif event.type == "response.output_item.added":
+            if event.item.type == "function_call" or event.item.type == "mcp_call":
+                self._view.show_text(event.item.id or "call", "tool", f"{event.item.name}(…)")
+        elif event.type == "response.output_item.done":
+            if event.item.type == "function_call" or event.item.type == "mcp_call":
+                call = f"{event.item.name}({event.item.arguments})"
+                self._view.show_text(event.item.id or "call", "tool", call)
+        elif event.type == "response.done":
+            self._done(event.response)
+        elif event.type == "error":
+            answer = self._answer
+            if answer and event.error.event_id and event.error.event_id == answer.request_id:
+                self._ended(answer)
+
+    def forget(self) -> None:
+        """The connection is lost: the answer will not go on."""
+        self.silence()
+        if self._answer is not None:
+            self._ended(self._answer)
+        self._answer = None
+        self.supersede()
+        self._idle.set()
+
+    def _begin(self, answer: Answer) -> None:
+        self._answer = answer
+        self._idle.clear()
+        self._view.show_waiting()
+
+    def _created(self, response_id: str, speech_ended: float | None) -> None:
+        answer = self._answer
+        if answer is None or answer.done or answer.response_id:
+            answer = Answer(speech_ended, "end of speech")
+            self._begin(answer)
+        answer.response_id = response_id
+
+    def _heard(self, response_id: str) -> Answer | None:
+        """The answer this belongs to, unless nobody wants to hear more of it."""
+        answer = self._answer
+        if answer is None or answer.interrupted or answer.response_id != response_id:
+            return None
+        return answer
+
+    def _began(self, answer: Answer, until: Until) -> None:
+        if answer.began:
+            return
+        answer.began = True
+        if answer.asked_at is None:
+            self._view.show_latency(None)
+        else:
+            ms = (time.perf_counter() - answer.asked_at) * 1000
+            self._view.show_latency(Latency(ms, answer.since, until))
+
+    def _ended(self, answer: Answer) -> None:
+        answer.done = True
+        self._idle.set()
+        if not answer.began:
+            self._view.show_latency(None)
+
+    def _play(self, player: AudioPlayerAsync, pcm: bytes, item_id: str) -> None:
+        try:
+            player.add_data(pcm, item_id)
+        except OSError:
+            self.player = None
+            raise
+
+    def _done(self, response: Any) -> None:
+        answer = self._answer
+        if answer is None or answer.response_id != response.id:
+            return
+        self._ended(answer)
+        if response.status not in ("completed", "cancelled"):
+            details = response.status_details
+            reason = getattr(details and details.error, "message", None)
+            reason = reason or getattr(details, "reason", None) or "no reason given"
+            text = f"The answer is {response.status}: {reason}"
+            self._view.show_text(f"end {response.id}", "problem", text)

@@ -1,0 +1,105 @@
+"""The connection to the server, made again as often as need be."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+from openai.resources.realtime.realtime import AsyncRealtimeConnection
+from openai.types.realtime import RealtimeServerEvent
+from websockets.exceptions import ConnectionClosedOK
+
+from clients.sdk import LOST, Connect, explain, explain_refusal
+from clients.terminal.view import Link, View
+
+RETRY_S = (1, 30)
+"""The first wait before another attempt to connect, and the longest."""
+
+Handle = Callable[[RealtimeServerEvent, AsyncRealtimeConnection], Awaitable[None]]
+
+
+class KeptConnection:
+    """Connects, hands on what the server says, and connects again."""
+
+    def __init__(
+        self, connect: Connect, view: View, url: str, retry_s: tuple[int, int] = RETRY_S
+    ) -> None:
+        """Prepare; `run` connects.
+
+        Args:
+            connect: Opens a connection of the SDK.
+            view: Is told whether there is a connection, and why not.
+            url: Address for messages.
+            retry_s: The first wait before another attempt, and the longest; it doubles between.
+        """
+        self._connect, self._view, self._url = connect, view, url
+        self._first_s, self._longest_s = retry_s
+        self._retry = asyncio.Event()
+        self._connection: AsyncRealtimeConnection | None = None
+
+    @property
+    def up(self) -> bool:
+        """Whether there is a connection."""
+        return self._connection is not None
+
+    def live(self) -> AsyncRealtimeConnection:
+        """Return the connection.
+
+        Raises:
+            ConnectionError: There is none.
+        """
+        if self._connection is None:
+            raise ConnectionError("Not sent: there is no connection. R tries to connect now.")
+        return self._connection
+
+    def retry_now(self) -> None:
+        """End the wait before the next attempt to connect."""
+        self._retry.set()
+
+    async def run(self, handle: Handle, lost: Callable[[], None]) -> None:
+        """Stay connected until cancelled; wait longer after each failure.
+
+        Args:
+            handle: Takes every event of the server.
+            lost: Is called when a connection or an attempt has ended.
+        """
+        wait_s, sessions = self._first_s, 0
+        while True:
+            answered, refusal = False, ""
+            self._view.show_link(Link("connecting"))
+            reason = f"{self._url} closed the connection."
+            try:
+                async with self._connect() as self._connection:
+                    while True:
+                        event = await self._connection.recv()
+                        if not answered and getattr(event, "type", None) == "error":
+                            # It opens no session, and is about to close the connection.
+                            refusal = explain_refusal(event, self._url)
+                            self._view.show_text(f"outage {sessions}", "problem", refusal)
+                        else:
+                            answered = True
+                            await handle(event, self._connection)
+            except ConnectionClosedOK:
+                pass
+            except LOST as error:
+                reason = explain(error, self._url)
+            except ValueError:
+                reason = f"{self._url} sent something that is not JSON. Is it Realtime?"
+            finally:
+                self._connection = None
+                lost()
+            if answered:
+                wait_s, sessions = self._first_s, sessions + 1
+            # Attempts that fail one after the other share a line.
+            self._view.show_text(f"outage {sessions}", "problem", refusal or reason)
+            await self._wait(wait_s)
+            wait_s = min(2 * wait_s, self._longest_s)
+
+    async def _wait(self, seconds: int) -> None:
+        self._retry.clear()
+        for left in range(seconds, 0, -1):
+            self._view.show_link(Link("offline", left))
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._retry.wait(), 1)
+                return

@@ -1,0 +1,85 @@
+"""What the app hears with and speaks with, from the command line or chosen while it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from audio_utils import WIRE_RATE, AudioPlayerAsync
+from clients.terminal.sources import AudioSource, Microphone, SpokenFile
+from clients.terminal.speakers import NoSpeaker, WavRecorder
+from sound_devices import NoSound, SoundCallback, SoundStream, open_sound
+
+DeviceName = int | str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """What there is of sound, and one line about what is missing."""
+
+    source: AudioSource | None
+    player: AudioPlayerAsync | None
+    missing: str = ""
+
+
+class SoundMaker:
+    """Builds microphones and loudspeakers that have been seen to work."""
+
+    def __init__(self, spoken: bytes | None = None, recorder: WavRecorder | None = None) -> None:
+        """Decide what does not change while the app runs.
+
+        Args:
+            spoken: PCM to say in place of a microphone.
+            recorder: Keeps all that is played.
+        """
+        self._spoken, self._recorder = spoken, recorder
+
+    def open_all(self, input_device: DeviceName, output_device: DeviceName) -> Sound:
+        """Open what there is; nothing is missing that a file stands in for."""
+        missing: list[NoSound] = []
+        source: AudioSource | None = None
+        try:
+            source = SpokenFile(self._spoken) if self._spoken else self.microphone(input_device)
+        except NoSound as error:
+            missing.append(error)
+        player: AudioPlayerAsync | None = None
+        try:
+            player = self.player(output_device)
+        except NoSound as error:
+            missing.append(error)
+            if self._spoken or self._recorder:
+                player = self._player(NoSpeaker)
+        told = [error.reason for error in missing] + [error.remedy for error in missing]
+        if missing:
+            told.append(self._consequence(source is not None, player is not None))
+        return Sound(source, player, " ".join(dict.fromkeys(told)))
+
+    def microphone(self, device: DeviceName) -> Microphone:
+        """Build a microphone.
+
+        Raises:
+            NoSound: It cannot be used.
+        """
+        open_sound("input", lambda *_: None, WIRE_RATE, device).close()
+        return Microphone(lambda callback: open_sound("input", callback, WIRE_RATE, device))
+
+    def player(self, device: DeviceName) -> AudioPlayerAsync:
+        """Build a player on a loudspeaker, and start it.
+
+        Raises:
+            NoSound: It cannot be used.
+        """
+        player = self._player(lambda callback: open_sound("output", callback, WIRE_RATE, device))
+        player.start()
+        return player
+
+    def _player(self, open_device: Callable[[SoundCallback], SoundStream]) -> AudioPlayerAsync:
+        return AudioPlayerAsync(open_device, self._recorder.write if self._recorder else None)
+
+    def _consequence(self, asks: bool, answers: bool) -> str:
+        """Say how the app goes on although something is missing."""
+        if not answers:
+            return "Answers are text." if asks else "Going on with text."
+        if not asks:
+            return "Questions are typed."
+        return "Answers go to the file." if self._recorder else "Answers are not heard."

@@ -1,0 +1,174 @@
+"""The parts of the screen: conversation, level meter, input line, and a footer for any width."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, VerticalScroll
+from textual.content import Content
+from textual.events import Key
+from textual.geometry import Size
+from textual.reactive import reactive
+from textual.widget import Widget
+from textual.widgets import Footer, Input, Static
+
+from clients.terminal.view import Who
+
+SPEAKERS: dict[Who, str] = {
+    "you": "You",
+    "assistant": "Assistant",
+    "tool": "Tool",
+    "problem": "Error",
+    "note": "",
+}
+QUIET_DBFS = -60.0
+"""Where the meter begins; a quiet room is about as loud."""
+HIGH_DBFS = -6.0
+"""From here on a microphone is about to overdrive."""
+
+
+class Line(Horizontal):
+    """One turn, tool call or message: who, and what."""
+
+    def __init__(self) -> None:
+        """Build an empty line."""
+        super().__init__()
+        self.text = ""
+        self._who, self._what = Static(classes="who"), Static(classes="what", markup=False)
+
+    def compose(self) -> ComposeResult:
+        """Lay out the line."""
+        yield self._who
+        yield self._what
+
+    def show(self, who: Who, text: str) -> None:
+        """Show who said what."""
+        self.text = text
+        self.set_class(True, who)
+        self._who.update(SPEAKERS[who])
+        self._what.update(text)
+
+    def interrupt(self, heard_ms: int | None) -> None:
+        """Dim it, and say how much of it was heard."""
+        self.add_class("interrupted")
+        heard = "" if heard_ms is None else f" after {heard_ms / 1000:.1f} s"
+        self._what.update(f"{self.text} [interrupted{heard}]")
+
+
+class Conversation(VerticalScroll):
+    """All that was said. It follows its end until the user scrolls up."""
+
+    def __init__(self) -> None:
+        """Build an empty conversation."""
+        super().__init__(id="conversation")
+        self._lines: dict[str, Line] = {}
+
+    def on_mount(self) -> None:
+        """Follow the end."""
+        self.anchor()
+
+    def show(self, key: str, who: Who, text: str, append: bool) -> None:
+        """Add, replace or lengthen the line of this key."""
+        self._line(key).show(who, self._line(key).text + text if append else text)
+
+    def interrupt(self, key: str, heard_ms: int | None) -> None:
+        """Dim a line, if there is one: an answer may be interrupted before its first word."""
+        if key in self._lines:
+            self._lines[key].interrupt(heard_ms)
+
+    def _line(self, key: str) -> Line:
+        if key not in self._lines:
+            self._lines[key] = Line()
+            self.mount(self._lines[key])
+        return self._lines[key]
+
+
+class LevelMeter(Widget):
+    """How loud the microphone is, from -60 dB to the loudest it can be."""
+
+    dbfs: reactive[float] = reactive(QUIET_DBFS)
+
+    def render(self) -> Content:
+        """Draw the meter at its present width."""
+        width = self.size.width
+        share = (min(self.dbfs, 0.0) - QUIET_DBFS) / -QUIET_DBFS
+        filled = max(0, round(share * width))
+        color = "$error" if self.dbfs >= HIGH_DBFS else "$success"
+        return Content.assemble(("━" * filled, color), ("─" * (width - filled), "$foreground 30%"))
+
+
+class MessageInput(Input):
+    """Where messages are typed. What is sent leaves the line, unless it is `kept`."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "submit", "Send", key_display="Enter"),
+        # Before the keys after it, which are not for the line.
+        Binding("tab", "app.focus_next", "Keys", key_display="Tab", priority=True),
+    ]
+    kept = False
+
+    async def on_key(self, event: Key) -> None:
+        """Send at Enter, in turn: a binding would be found after the keys that follow."""
+        if event.key == "enter":
+            event.stop()
+            event.prevent_default()
+            await self.action_submit()
+
+    async def action_submit(self) -> None:
+        """Send the line."""
+        await super().action_submit()
+        if not self.kept:
+            self.clear()
+
+
+class Rows(Widget):
+    """Parts side by side, in as many rows as they need; none is torn apart."""
+
+    def __init__(self, gap: str, parts: Sequence[Content] = (), id: str | None = None) -> None:
+        """Show these, with `gap` between two in a row."""
+        super().__init__(id=id)
+        self.auto_links = False  # a link keeps the colours it has
+        self._gap, self._parts = gap, parts
+
+    def show(self, parts: Sequence[Content]) -> None:
+        """Show others."""
+        self._parts = parts
+        self.refresh(layout=True)
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """Say how many rows are needed at a width."""
+        return len(self._rows(width))
+
+    def render(self) -> Content:
+        """Write the parts."""
+        return Content("\n").join(self._rows(self.size.width))
+
+    def _rows(self, width: int) -> list[Content]:
+        rows = [Content()]
+        for part in self._parts:
+            if not rows[-1]:
+                rows[-1] = part
+            elif rows[-1].cell_length + len(self._gap) + part.cell_length <= width:
+                rows[-1] = rows[-1] + self._gap + part
+            else:
+                rows.append(part)
+        return rows
+
+
+class KeyFooter(Footer):
+    """The keys that do something now; Textual's own footer has one row and hides the rest."""
+
+    def compose(self) -> ComposeResult:
+        """Write the keys. Each can be clicked."""
+        keys: dict[str, Content] = {}
+        for _, binding, enabled, _ in self.screen.active_bindings.values():
+            if binding.show and enabled:
+                keys[binding.action] = Content.from_markup(
+                    f"[@click=app.simulate_key('{binding.key}')][b $text-accent]$key[/] $label[/]",
+                    key=self.app.get_key_display(binding),
+                    label=binding.description,
+                )
+        yield Rows("  ", list(keys.values()))

@@ -1,0 +1,153 @@
+"""What the server counts, for Prometheus: one explicit registry per application.
+
+Processes that serve one address count together in a folder (`shared_counts.py`), so that whichever
+of them is asked answers for all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from glob import glob
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    GCCollector,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+    generate_latest,
+)
+from prometheus_client.multiprocess import MultiProcessCollector
+
+from telemetry.shared_counts import folder_of_counts, forget_process
+from telemetry.turn_record import TurnRecord
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+_OPEN = "realtime_sessions_active"
+_STAGE_BUCKETS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1, 1.5, 2, 3, 5, 10, 30)
+_LAG_BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2)
+
+
+class Metrics:
+    """All metrics. What is no one-liner has a method."""
+
+    def __init__(self) -> None:
+        """Begin to count.
+
+        Raises:
+            ConfigError: There is no such folder as the processes are to count in.
+        """
+        self._folder = folder_of_counts()
+        self._registry = registry = CollectorRegistry()
+        self.sessions_active = Gauge(
+            _OPEN,
+            "Open sessions.",
+            registry=registry,
+            multiprocess_mode="livesum",
+        )
+        self.sessions = Counter(
+            "realtime_sessions_total", "Sessions that were opened.", registry=registry
+        )
+        self.refused = Counter(
+            "realtime_connections_refused_total",
+            "Connections that got no session, by reason.",
+            ["reason"],
+            registry=registry,
+        )
+        self.turns = Counter(
+            "realtime_turns_total", "Turns of users that were committed.", registry=registry
+        )
+        self.responses = Counter(
+            "realtime_responses_total", "Responses, by outcome.", ["outcome"], registry=registry
+        )
+        self.stage_seconds = Histogram(
+            "realtime_stage_seconds",
+            "Seconds from the end of the turn (or response.create) to each stage of its answer.",
+            ["stage"],
+            buckets=_STAGE_BUCKETS,
+            registry=registry,
+        )
+        self.provider_errors = Counter(
+            "realtime_provider_errors_total",
+            "Failures of providers, by stage and error code.",
+            ["stage", "code"],
+            registry=registry,
+        )
+        self.speculations = Counter(
+            "realtime_speculations_total",
+            "Answers that were begun before the turn was over.",
+            registry=registry,
+        )
+        self.speculations_discarded = Counter(
+            "realtime_speculations_discarded_total",
+            "Answers that were begun early in vain.",
+            registry=registry,
+        )
+        audio_seconds = Counter(
+            "realtime_audio_seconds_total",
+            "Seconds of audio taken from clients (in) and made for them (out).",
+            ["direction"],
+            registry=registry,
+        )
+        self.audio_in, self.audio_out = map(audio_seconds.labels, ("in", "out"))
+        self.loop_lag = Histogram(
+            "realtime_event_loop_lag_seconds",
+            "Seconds that the event loop was late for a timer: what one session costs others.",
+            buckets=_LAG_BUCKETS,
+            registry=registry,
+        )
+        if self._folder is None:
+            self._tasks = Gauge(
+                "realtime_event_loop_tasks",
+                "Tasks of the event loop: they come and go with sessions and responses.",
+                registry=registry,
+            )
+            # Memory, CPU time and file descriptors of this process.
+            ProcessCollector(registry=registry)
+            PlatformCollector(registry=registry)
+            GCCollector(registry=registry)
+
+    def session_opened(self) -> None:
+        """A session was opened."""
+        self.sessions.inc()
+        self.sessions_active.inc()
+
+    def session_closed(self) -> None:
+        """A session ended."""
+        self.sessions_active.dec()
+
+    def open_sessions(self, own: int) -> int:
+        """Return the open sessions of all processes that count together.
+
+        Args:
+            own: Those of this process.
+        """
+        if self._folder is None:
+            return own
+        files = glob(str(self._folder / "gauge_livesum_*.db"))
+        gauges = MultiProcessCollector.merge(files)  # type: ignore[no-untyped-call]
+        return int(sum(s.value for gauge in gauges for s in gauge.samples if s.name == _OPEN))
+
+    def turn_over(self, record: TurnRecord) -> None:
+        """A response is over, or a turn that nobody answered."""
+        if record.response_id is not None:
+            self.responses.labels(record.outcome).inc()
+        for stage, seconds in record.stages.items():
+            self.stage_seconds.labels(stage).observe(seconds)
+
+    def exposition(self) -> bytes:
+        """Return everything in Prometheus' text format; called in the event loop."""
+        if self._folder is None:
+            self._tasks.set(len(asyncio.all_tasks()))
+            return generate_latest(self._registry)
+        everybody = CollectorRegistry()
+        MultiProcessCollector(everybody, str(self._folder))  # type: ignore[no-untyped-call]
+        return generate_latest(everybody)
+
+    def close(self) -> None:
+        """The process ends: its sessions are no longer open, whatever its files say."""
+        if self._folder is not None:
+            forget_process(os.getpid())
