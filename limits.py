@@ -2,7 +2,7 @@
 
 Every error names the setting (`config.LimitsConfig`), because whoever reads it may be the one who
 can raise it. Limits on time and on sockets are where clocks and sockets are: `append_pace.py`,
-`websocket_protocol.py`, `connection.py`.
+`serving/process/uvicorn_websocket.py`, `serving/open_sessions.py`.
 """
 
 from __future__ import annotations

@@ -23,28 +23,34 @@ try:
     # Pipecat greets at import; `configure_logging` lets it speak when debug is on.
     logger.disable("pipecat")
 
-    import garbage
-    from access import Access, AccessDenied, ExposureGuard, PagesMiddleware, check_exposure
-    from check import check, table
-    from client_secrets import ClientSecrets
     from config import PRODUCT_NAME, ConfigError, Settings, load_settings, profile_names
-    from connection import Connections
-    from draining_server import DrainingServer
     from end_signals import END_SIGNALS, taking_end_signals
-    from hard_end import HardEnd
-    from http_routes import access_denied, health_route, http_routes, not_found
-    from lifecycle import Lifecycle
-    from operator_routes import operator_routes
     from pipeline_manager import PipelineManager
     from providers.base import ProviderSetupError
     from server_paths import AZURE_PATHS
+    from serving.access.client_secrets import ClientSecrets
+    from serving.access.keys import (
+        Access,
+        AccessDenied,
+        ExposureGuard,
+        PagesMiddleware,
+        check_exposure,
+    )
+    from serving.lifecycle import Lifecycle
+    from serving.open_sessions import Connections
+    from serving.operator_routes import operator_routes
+    from serving.process import garbage
+    from serving.process.draining_server import DrainingServer
+    from serving.process.ending import HardEnd
+    from serving.process.uvicorn_websocket import server_config
+    from serving.process.workers import end_with_parent, run_workers
+    from serving.public_routes import access_denied, health_route, http_routes, not_found
+    from serving.stack_check import check, table
     from telemetry.logs import configure_logging
     from telemetry.loop_lag import watching
     from telemetry.metrics import Metrics
     from telemetry.shared_counts import Counting, counting_together, forget_process
     from telemetry.tracing import Tracer
-    from websocket_protocol import server_config
-    from workers import end_with_parent, run_workers
 except ModuleNotFoundError as missing:
     raise SystemExit(
         f"The library '{missing.name}' is missing: run `make run`, or "
@@ -287,7 +293,7 @@ def serve(
 def work(
     ready: Connection, settings: Settings, listener: socket.socket, counting: Counting
 ) -> None:
-    """Serve as one of several workers (`workers.py`)."""
+    """Serve as one of several workers (`serving/process/workers.py`)."""
     end_with_parent()
     configure_logging(settings.server)
     try:

@@ -31,9 +31,9 @@ from audio_format import AudioFormat, Encoder
 from audio_utils import WIRE_RATE, read_wav, silence
 from config import load_settings
 from main import create_app, listen
+from serving.process.uvicorn_websocket import server_config
 from telemetry.logs import configure_logging
 from telemetry.loop_lag import watching
-from websocket_protocol import server_config
 
 ROOT = Path(__file__).resolve().parent.parent
 TICK_S = 0.002

@@ -38,8 +38,8 @@ from generation import ResponseRequest
 from main import create_app
 from pipeline_manager import PipelineManager
 from providers.base import LLMProvider, STTProvider, TTSProvider
+from serving.process.uvicorn_websocket import server_config
 from telemetry.logs import configure_logging
-from websocket_protocol import server_config
 
 
 class StopwatchSTT(SegmentedSTTService):

@@ -13,10 +13,10 @@ import uvicorn
 from fastapi import FastAPI
 
 from config import Settings, load_settings
-from connection import Connections
 from main import create_app, listen
 from pipeline_manager import PipelineManager
-from websocket_protocol import server_config
+from serving.open_sessions import Connections
+from serving.process.uvicorn_websocket import server_config
 
 SCRIPTED: dict[str, dict[str, Any]] = {
     "stt": {"provider": "scripted", "options": {"delay_ms": 5, "text": "hello there"}},

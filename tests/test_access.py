@@ -15,10 +15,10 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Origin, Subprotocol
 
-from access import check_exposure, is_loopback
-from client_secrets import PREFIX
 from config import ConfigError, ServerConfig, load_settings
 from main import create_app, main
+from serving.access.client_secrets import PREFIX
+from serving.access.keys import check_exposure, is_loopback
 from telemetry.logs import configure_logging
 from tests.running_server import SCRIPTED, RunningServer, plain_http, running
 from tests.wire_client import client, speech

@@ -24,9 +24,9 @@ from websockets.uri import parse_uri
 
 import outbox
 import steps
-import websocket_protocol
 from outbox import HIGH_WATER_BYTES
 from providers.scripted import _ScriptedTTSService
+from serving.process import uvicorn_websocket
 from tests.providers.model_vendors import OPENAI
 from tests.running_server import (
     RunningServer,
@@ -50,7 +50,7 @@ ENDLESS = "Go on. " * 60
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outbox, "STALL_TIMEOUT_S", 0.3)
-    monkeypatch.setattr(websocket_protocol, "CUT_AFTER_S", 0.3)
+    monkeypatch.setattr(uvicorn_websocket, "CUT_AFTER_S", 0.3)
 
 
 class Deaf:
@@ -169,7 +169,7 @@ async def test_a_client_that_stops_reading_is_given_up_and_cut_off(impatient, li
 
 
 async def test_a_client_that_reads_again_in_time_is_told_why(impatient, monkeypatch):
-    monkeypatch.setattr(websocket_protocol, "CUT_AFTER_S", 30)
+    monkeypatch.setattr(uvicorn_websocket, "CUT_AFTER_S", 30)
     async with running(talkative()) as server, deaf(server) as wire:
         await ask(wire, server)
         await server.emptied()

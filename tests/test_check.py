@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from check import check, table
 from config import load_settings
 from main import run_check
+from serving.stack_check import check, table
 from tests.fake_openai import FakeOpenAI
 from tests.running_server import SCRIPTED, serving
 

@@ -16,8 +16,8 @@ import pytest
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse, StreamingResponse
 
-from check import check, table
 from config import load_settings
+from serving.stack_check import check, table
 from tests.fake_openai import FakeOpenAI
 from tests.providers.fakes.azure import fake_azure
 from tests.providers.fakes.deepgram import fake_deepgram

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from access import Access, AccessDenied
-from client_secrets import ClientSecrets
 from config import LLMConfig
-from handshake import Handshake, Refused, check_handshake, model_names
 from protocol import REALTIME_MODELS, error_event
+from serving.access.client_secrets import ClientSecrets
+from serving.access.keys import Access, AccessDenied
+from serving.admission import Handshake, Refused, check_handshake, model_names
 from tests.session_driver import settings
 from tests.wire import check_event
 

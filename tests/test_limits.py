@@ -10,9 +10,9 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, ConnectionClosedError
 
-import websocket_protocol
 from append_pace import AppendPace
 from config import LimitsConfig
+from serving.process import uvicorn_websocket
 from tests.running_server import RunningServer, running, scripted_settings
 from tests.session_driver import USER_TEXT, Driver, of, session_config, types
 from tests.wire_client import client, speech
@@ -116,7 +116,7 @@ async def test_a_message_that_is_too_large_closes_the_connection_and_says_so(lin
 
 
 async def test_a_message_in_countless_fragments_closes_the_connection(monkeypatch):
-    monkeypatch.setattr(websocket_protocol, "CUT_AFTER_S", 0.2)
+    monkeypatch.setattr(uvicorn_websocket, "CUT_AFTER_S", 0.2)
     async with running() as server:
         async with connect(server.url) as socket:
             await socket.recv()

@@ -20,7 +20,7 @@ from config import LLMConfig, Settings, STTConfig, TTSConfig
 from main import create_app
 from pipeline_manager import PipelineManager
 from providers import llm, stt, tts
-from reachability import unreachable
+from serving.reachability import unreachable
 from telemetry.loop_lag import watching
 from tests.running_server import RunningServer, plain_http, running, scripted_settings, serving
 from tests.wire_client import client, speech

@@ -74,7 +74,7 @@ def test_every_setting_that_is_named_exists() -> None:
 def test_every_event_of_the_log_is_listed() -> None:
     logged = {
         event
-        for module in ("telemetry/turn_log.py", "connection.py")
+        for module in ("telemetry/turn_log.py", "serving/open_sessions.py")
         for event in re.findall(r'"((?:session|connection|transcription)\.[a-z]+)"', code(module))
         if f'event="{event}"' in code(module)
     }

@@ -20,9 +20,9 @@ from clients.terminal.app import PushToTalkApp
 from clients.terminal.client import RealtimeClient
 from clients.terminal.sources import Microphone
 from clients.terminal.view import Latency, SessionInfo, View
+from tests.clients.terminal.bench import PCM
 from tests.foreign_clients.fake_sound import FakeSound
 from tests.foreign_clients.scripted_server import ANSWER_PCM, ANSWER_TEXT, scripted_server
-from tests.clients.terminal.bench import PCM
 
 
 class Told:

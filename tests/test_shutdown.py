@@ -15,10 +15,10 @@ from fastapi import FastAPI
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-import connection
-from draining_server import DrainingServer
 from main import listen
 from providers import running_pipeline
+from serving import open_sessions
+from serving.process.draining_server import DrainingServer
 from tests.providers.hanging import HANGS
 from tests.providers.own_backends import SegmentSTT
 from tests.running_server import running as in_this_process
@@ -184,7 +184,7 @@ async def test_a_session_that_cannot_end_holds_nobody_up(monkeypatch):
         await released.wait()
 
     monkeypatch.setattr(SegmentSTT, "cleanup", stuck)
-    monkeypatch.setattr(connection, "CLOSING_S", 0.1)
+    monkeypatch.setattr(open_sessions, "CLOSING_S", 0.1)
     settings = scripted_settings(
         stt={"provider": "tests.providers.own_backends:SegmentSTT"},
         server={"shutdown_grace_s": 0.1},

@@ -13,8 +13,8 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from uvicorn.server import ServerState
 from websockets.frames import Frame, Opcode
 
+from serving.process.uvicorn_websocket import RealtimeWebSocket, server_config
 from tests.running_server import scripted_settings
-from websocket_protocol import RealtimeWebSocket, server_config
 
 HANDSHAKE = (
     b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"

@@ -20,7 +20,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from websockets.exceptions import ConnectionClosed
 
-from client_secrets import ClientSecrets
+from serving.access.client_secrets import ClientSecrets
 from tests.providers.hanging import HANGS
 from tests.wire_client import client
 

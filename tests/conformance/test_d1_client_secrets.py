@@ -15,7 +15,7 @@ from openai import AsyncOpenAI, BadRequestError
 from pydantic import SecretStr
 from websockets.asyncio.client import connect
 
-from client_secrets import MAX_LENGTH, BadSecret, ClientSecrets
+from serving.access.client_secrets import MAX_LENGTH, BadSecret, ClientSecrets
 from tests.running_server import RunningServer, plain_http, running, scripted_settings
 from tests.wire_client import client
 

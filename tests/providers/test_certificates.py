@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from providers.certificates import trusted
-from tests.foreign_clients.tls import tls_front
 from tests.fake_openai import FakeOpenAI
+from tests.foreign_clients.tls import tls_front
 from tests.providers.test_openai_compatible import settings_for
 from tests.running_server import running, serving
 from tests.wire_client import client

@@ -11,8 +11,8 @@ import pytest
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 
-from check import check, table
 from config import ConfigError, load_settings
+from serving.stack_check import check, table
 from tests.fake_openai import FakeOpenAI
 from tests.running_server import SCRIPTED, running, scripted_settings, serving
 from tests.wire_client import WireClient, client

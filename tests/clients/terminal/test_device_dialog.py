@@ -8,8 +8,6 @@ import sys
 import pytest
 from textual.widgets import OptionList
 
-from tests.foreign_clients.fake_connection import CLOSED, FakeSocket
-from tests.foreign_clients.fake_sound import FakeSound
 from tests.clients.terminal.bench import (
     CREATED,
     INPUT,
@@ -20,6 +18,8 @@ from tests.clients.terminal.bench import (
     session,
     sounds,
 )
+from tests.foreign_clients.fake_connection import CLOSED, FakeSocket
+from tests.foreign_clients.fake_sound import FakeSound
 
 
 class SoundDevices:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from clients.terminal.sources import SpokenFile
-from tests.foreign_clients.fake_connection import CLOSED, Event, FakeSocket
 from tests.clients.terminal.bench import (
     CREATED,
     INPUT,
@@ -19,6 +18,7 @@ from tests.clients.terminal.bench import (
     sounds,
     spoken_item,
 )
+from tests.foreign_clients.fake_connection import CLOSED, Event, FakeSocket
 
 DETECTION = {"type": "server_vad", "silence_duration_ms": 500}
 UPDATED: Event = {

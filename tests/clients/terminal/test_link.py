@@ -10,7 +10,6 @@ from websockets.frames import Close
 from websockets.http11 import Response
 
 from clients.terminal.link import RETRY_S
-from tests.foreign_clients.fake_connection import CLOSED, Event, FakeSocket
 from tests.clients.terminal.bench import (
     CREATED,
     PCM,
@@ -19,6 +18,7 @@ from tests.clients.terminal.bench import (
     says,
     sounds,
 )
+from tests.foreign_clients.fake_connection import CLOSED, Event, FakeSocket
 
 FOOTER = "K Talk  V Hands-free  M Mute  Esc Stop  / Type  D Devices  T Theme  Q Quit"
 

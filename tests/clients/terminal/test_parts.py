@@ -20,8 +20,8 @@ from clients.terminal.sound import SoundMaker
 from clients.terminal.sources import BLOCK_BYTES, Microphone, SpokenFile
 from clients.terminal.speakers import NoSpeaker, WavRecorder
 from clients.terminal.speech_clock import REMEMBERED_MS, SpeechClock
-from tests.foreign_clients.fake_sound import FakeSound
 from tests.clients.terminal.bench import PCM
+from tests.foreign_clients.fake_sound import FakeSound
 from tests.test_sound_devices import SoundDevice
 
 

@@ -7,8 +7,6 @@ from textual.widgets import Input
 from audio_utils import silence
 from clients.terminal.session import Wishes
 from clients.terminal.sources import Microphone, SpokenFile
-from tests.foreign_clients.fake_sound import FakeSound
-from tests.foreign_clients.scripted_server import user_item
 from tests.clients.terminal.bench import (
     INPUT,
     PCM,
@@ -24,6 +22,8 @@ from tests.clients.terminal.bench import (
     tool_call,
     writes,
 )
+from tests.foreign_clients.fake_sound import FakeSound
+from tests.foreign_clients.scripted_server import user_item
 
 
 async def test_the_session_is_asked_for_and_shown() -> None:

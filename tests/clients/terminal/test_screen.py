@@ -13,7 +13,6 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from clients.terminal.key_releases import KeyReleased, KeyReleasesReported
-from tests.foreign_clients.fake_connection import FakeSocket
 from tests.clients.terminal.bench import (
     CREATED,
     INPUT,
@@ -26,6 +25,7 @@ from tests.clients.terminal.bench import (
     sounds,
     writes,
 )
+from tests.foreign_clients.fake_connection import FakeSocket
 
 KEYS = "K Talk  V Hands-free  M Mute  Esc Stop  / Type  D Devices  T Theme  Q Quit"
 SIZES = [(60, 20), (80, 24), (132, 50), (300, 60)]

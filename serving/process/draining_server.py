@@ -1,6 +1,6 @@
 """uvicorn, ending politely: the first signal lets answers finish, the second cuts them.
 
-What cannot end even so is ended by force (`hard_end.py`): some time after the grace period, or at
+What cannot end even so is ended by force (`ending.py`): some time after the grace period, or at
 the third signal.
 """
 
@@ -16,7 +16,7 @@ from types import FrameType
 import uvicorn
 
 from end_signals import END_SIGNALS
-from hard_end import BEYOND_GRACE_S
+from serving.process.ending import BEYOND_GRACE_S
 
 
 class DrainingServer(uvicorn.Server):

@@ -20,10 +20,10 @@ from fastapi.responses import PlainTextResponse
 from loguru import logger
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from client_secrets import PREFIX, BadSecret, ClientSecrets
 from config import ConfigError, ServerConfig
 from origins import ANY_ORIGIN, normal_origin
 from protocol import ProtocolError
+from serving.access.client_secrets import PREFIX, BadSecret, ClientSecrets
 
 _KEY_SUBPROTOCOL = "openai-insecure-api-key."
 

@@ -43,7 +43,7 @@ class ClientSecrets:
 
         Args:
             secret: `server.secret`; None: a random one, good for this process and for those that
-                were started together with it (`workers.py`, `uvicorn --workers`).
+                were started together with it (`serving/process/workers.py`, `uvicorn --workers`).
         """
         # Python makes a random key per process, and hands its own to the processes it starts.
         own = bytes(multiprocessing.current_process().authkey)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse
 
-from access import Access
-from lifecycle import Lifecycle
 from pipeline_manager import PipelineManager
-from reachability import place, unreachable
+from serving.access.keys import Access
+from serving.lifecycle import Lifecycle
+from serving.reachability import place, unreachable
 from telemetry.metrics import CONTENT_TYPE, Metrics
 
 

@@ -5,7 +5,7 @@ alone, so that what stops a start is said once; the others follow when it is rea
 
 Signals are the parent's business: it tells the workers to end, and once more if it is told so once
 more. A terminal's Ctrl-C reaches the workers too, who therefore pay no heed to it. Workers end
-themselves by force when they hang (`hard_end.py`); those that cannot even do that, it kills.
+themselves by force when they hang (`ending.py`); those that cannot even do that, it kills.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from typing import Any
 from loguru import logger
 
 from end_signals import taking_end_signals
-from hard_end import BEYOND_GRACE_S
+from serving.process.ending import BEYOND_GRACE_S
 
 Work = Callable[..., None]
 """What a worker does: takes the connection by which it says that it is ready, and arguments."""

@@ -11,14 +11,14 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from access import Access, AccessDenied
 from beta_dialect import beta_sessions
 from beta_events import in_beta_names, read_session
-from client_secrets import ClientSecrets
 from config import Settings
-from handshake import choose_model, model_names
-from lifecycle import Lifecycle
 from pipeline_manager import PipelineManager
+from serving.access.client_secrets import ClientSecrets
+from serving.access.keys import Access, AccessDenied
+from serving.admission import choose_model, model_names
+from serving.lifecycle import Lifecycle
 from session_patch import SessionKind, SessionPatch
 from session_start import Patch, read_patch, start_session
 from strict_json import read_json

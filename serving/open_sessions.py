@@ -12,24 +12,24 @@ from fastapi import WebSocket, WebSocketDisconnect
 from fastapi.responses import JSONResponse
 from loguru import logger
 
-from access import Access, AccessDenied
 from beta_dialect import BetaDialect
 from beta_events import read_minted
 from config import Settings
 from dialect import Dialect, GADialect
-from handshake import SUBPROTOCOL, Handshake, Refused, check_handshake
-from http_routes import error_body, not_ready, origin_refused
-from lifecycle import Lifecycle
 from pipeline_manager import PipelineManager
 from protocol import ProtocolError, error_event, serialize
 from realtime_session import RealtimeSession
+from serving.access.keys import Access, AccessDenied
+from serving.admission import SUBPROTOCOL, Handshake, Refused, check_handshake
+from serving.lifecycle import Lifecycle
+from serving.process.uvicorn_websocket import GONE
+from serving.public_routes import error_body, not_ready, origin_refused
 from session_config import SessionConfig
 from session_start import Patch, start_session
 from telemetry.metrics import Metrics
 from telemetry.tracing import Tracer
 from telemetry.turn_log import TurnLog
 from transport import ClientGone, RealtimeTransport
-from websocket_protocol import GONE
 
 _LEFT = {1000, 1001, 1005, 1006}
 """Codes with which clients leave, or are gone without a word."""

@@ -1,0 +1,1 @@
+"""The HTTP side: who is let in, which sessions are open, and the pages beside them."""

@@ -1,0 +1,1 @@
+"""Who may use the server: keys, client secrets, origins, and what listens where."""
