@@ -26,11 +26,11 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from origins import allowed_origin
-from server_paths import own_path
-from settings_sources import DOTENV, PREFIX, explained, layers, variable
-from settings_sources import ConfigError as ConfigError
-from settings_sources import profile_names as profile_names
+from settings.origins import allowed_origin
+from settings.paths import own_path
+from settings.sources import DOTENV, PREFIX, explained, layers, variable
+from settings.sources import ConfigError as ConfigError
+from settings.sources import profile_names as profile_names
 
 PRODUCT_NAME = "Open Realtime Server"
 

@@ -27,7 +27,6 @@ try:
     from end_signals import END_SIGNALS, taking_end_signals
     from pipeline_manager import PipelineManager
     from providers.base import ProviderSetupError
-    from server_paths import AZURE_PATHS
     from serving.access.client_secrets import ClientSecrets
     from serving.access.keys import (
         Access,
@@ -46,6 +45,7 @@ try:
     from serving.process.workers import end_with_parent, run_workers
     from serving.public_routes import access_denied, health_route, http_routes, not_found
     from serving.stack_check import check, table
+    from settings.paths import AZURE_PATHS
     from telemetry.logs import configure_logging
     from telemetry.loop_lag import watching
     from telemetry.metrics import Metrics

@@ -21,9 +21,9 @@ from loguru import logger
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from config import ConfigError, ServerConfig
-from origins import ANY_ORIGIN, normal_origin
 from protocol import ProtocolError
 from serving.access.client_secrets import PREFIX, BadSecret, ClientSecrets
+from settings.origins import ANY_ORIGIN, normal_origin
 
 _KEY_SUBPROTOCOL = "openai-insecure-api-key."
 

@@ -1,0 +1,1 @@
+"""Where settings come from, beside config.py, which says what they are."""
