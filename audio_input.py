@@ -7,9 +7,9 @@ sound at k / rate seconds in.
 
 from __future__ import annotations
 
-from audio_format import AudioFormat
+from audio.formats import AudioFormat
+from audio.noise_reduction import NoiseReducer, NoiseReduction
 from audio_utils import Resampler
-from noise_reduction import NoiseReducer, NoiseReduction
 from silero import SAMPLE_RATE
 
 

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 import soxr
 
+from audio.devices import NoSound, SoundCallback, SoundStream, open_sound
 from config import AudioConfig
-from sound_devices import NoSound, SoundCallback, SoundStream, open_sound
 
 BYTES_PER_SAMPLE = 2
 WIRE_RATE: int = AudioConfig().OPENAI_SAMPLE_RATE

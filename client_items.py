@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from audio_format import AudioFormat
+from audio.formats import AudioFormat
 from client_events import FunctionCall, FunctionCallOutput, UserMessage
 from conversation import Item
 from generation import Capabilities

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from audio_format import AudioFormat
+from audio.formats import AudioFormat
 from validation import ProtocolError
 
 Status = Literal["in_progress", "completed", "incomplete"]

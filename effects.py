@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from audio_format import AudioFormat
+from audio.formats import AudioFormat
+from audio.noise_reduction import NoiseReduction
 from generation import ResponseRequest, TranscriptionSettings
-from noise_reduction import NoiseReduction
 from protocol import ServerEvent
 
 

@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from audio_format import AudioFormat, convert
+from audio.formats import AudioFormat, convert
 from steps import Steps
 from validation import ProtocolError
 

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 try:
+    from audio.devices import list_devices
     from audio_utils import read_wav
     from clients.sdk import DEFAULT_MODEL, LOCAL_URL, ClientError, make_client
     from clients.terminal.app import THEMES, PushToTalkApp
@@ -21,7 +22,6 @@ try:
     from clients.terminal.sound import SoundMaker
     from clients.terminal.speakers import WavRecorder
     from clients.terminal.view import View
-    from sound_devices import list_devices
 except ModuleNotFoundError as missing:
     raise SystemExit(
         f"The library '{missing.name}' is missing: run `make run`, or "

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from audio_format import Encoder
+from audio.formats import Encoder
 from conversation import Conversation, Item, SpokenText
 from generation import FinishReason, ProviderError, TokenUsage
 from protocol import ServerEvent, encode_audio, new_id, server_event

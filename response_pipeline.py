@@ -32,6 +32,7 @@ from pipecat.utils.errors import ErrorCategory
 from pipecat.utils.text.base_text_aggregator import Aggregation
 from pipecat.utils.tracing.tracing_context import TracingContext
 
+from audio.time_stretch import TimeStretch
 from audio_utils import WIRE_RATE, Resampler
 from clauses import ClauseAggregator
 from generation import MAX_DELTA_BYTES, ClientRoom, PipelineSignals, ResponseRequest
@@ -40,7 +41,6 @@ from providers.errors import provider_error
 from providers.frames import CompletionFrame, ToolCallFrame
 from providers.running_pipeline import RunningPipeline
 from steps import Breather
-from time_stretch import TimeStretch
 from watchdog import Patience, Watchdog
 from whole_characters import WholeCharacters
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from audio_format import AudioFormat
+from audio.formats import AudioFormat
 from client_events import BetaResponseOptions, ItemReference, ResponseAudioOutput, ResponseOptions
 from client_items import build_item
 from conversation import Conversation, Item

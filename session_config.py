@@ -9,11 +9,11 @@ from __future__ import annotations
 from copy import deepcopy
 from typing import Any
 
-from audio_format import AudioFormat
+from audio.formats import AudioFormat
+from audio.noise_reduction import NoiseReduction
 from config import Settings
 from generation import REALTIME_VOICES, Capabilities, TranscriptionSettings
 from limits import check_prompt
-from noise_reduction import NoiseReduction
 from session_patch import Reasoning, SessionKind, SessionPatch, TranscriptionPatch, cross_type
 from validation import ProtocolError, invalid_value
 

@@ -16,7 +16,8 @@ from pipecat.processors.frame_processor import FrameProcessor
 from pipecat.transports.base_transport import BaseTransport
 
 from append_pace import AppendPace
-from audio_format import AudioFormat
+from audio.formats import AudioFormat
+from audio.noise_reduction import NoiseReduction
 from audio_input import CleanStream, heard
 from dialect import Dialect, GADialect
 from effects import (
@@ -36,7 +37,6 @@ from effects import (
 from event_frame import frame
 from generation import FinishReason, ProviderError, ResponseRequest, TokenUsage
 from hearing import TranscriptOutput, TurnInput
-from noise_reduction import NoiseReduction
 from outbox import Outbox, SlowReader
 from pipeline_manager import PipelineManager
 from protocol import ProtocolError, error_event

@@ -14,10 +14,10 @@ from typing import Protocol
 
 from pipecat.frames.frames import Frame
 
-from audio_format import AudioFormat
+from audio.formats import AudioFormat
+from audio.noise_reduction import NoiseReduction
 from audio_input import InputStream, heard
 from generation import ProviderError, TranscriptionSettings
-from noise_reduction import NoiseReduction
 from providers.frames import (
     TurnAudioFrame,
     TurnCommittedFrame,

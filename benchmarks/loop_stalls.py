@@ -27,7 +27,7 @@ from typing import Any
 import uvicorn
 from websockets.asyncio.client import ClientConnection, connect
 
-from audio_format import AudioFormat, Encoder
+from audio.formats import AudioFormat, Encoder
 from audio_utils import WIRE_RATE, read_wav, silence
 from config import load_settings
 from main import create_app, listen

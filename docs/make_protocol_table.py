@@ -22,7 +22,7 @@ from openai.types.realtime import RealtimeClientEvent, RealtimeServerEvent
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from audio_format import AudioFormat
+from audio.formats import AudioFormat
 from beta_dialect import BetaDialect
 from beta_events import FORMATS, in_beta_names
 from client_events import CLIENT_EVENTS, TRANSCRIPTION_EVENTS, BetaResponseOptions

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from loguru import logger
 from pipecat.utils.tracing.tracing_context import TracingContext
 
-from audio_format import AudioFormat
+from audio.formats import AudioFormat
 from generation import ProviderError
 from protocol import ServerEvent
 from telemetry.metrics import Metrics

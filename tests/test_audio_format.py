@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from audio_format import AudioFormat, Encoder, convert
+from audio.formats import AudioFormat, Encoder, convert
 from audio_utils import duration_ms
 from steps import at_once
 

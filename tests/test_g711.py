@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-import g711
+from audio import g711
 
 ALL = bytes(range(256))
 

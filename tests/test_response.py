@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from audio_format import AudioFormat
+from audio.formats import AudioFormat
 from conversation import Conversation, Item
 from generation import ProviderError, TokenUsage
 from response import Response

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-import sound_devices
-from sound_devices import Device, NoSound, list_devices, open_sound, remedy
+from audio import devices
+from audio.devices import Device, NoSound, list_devices, open_sound, remedy
 from tests.foreign_clients.fake_sound import FakeSound
 
 
@@ -118,5 +118,5 @@ def test_a_missing_portaudio_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_every_system_has_its_remedy(platform: str, library: str, device: str) -> None:
-    assert library in remedy(sound_devices._LIBRARY, platform)
-    assert device in remedy(sound_devices._DEVICE, platform)
+    assert library in remedy(devices._LIBRARY, platform)
+    assert device in remedy(devices._DEVICE, platform)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pipecat.frames.frames import Frame
 
-from audio_format import AudioFormat
+from audio.formats import AudioFormat
 from generation import ProviderError, TranscriptionSettings
 from providers.frames import (
     TurnAudioFrame,

@@ -19,6 +19,7 @@ from textual.events import AppBlur
 from textual.widgets import Input, Static
 from textual.worker import WorkType
 
+from audio.devices import Direction, list_devices
 from clients.terminal.client import RealtimeClient
 from clients.terminal.device_dialog import DeviceDialog
 from clients.terminal.key_releases import KeyReleased, KeyReleasesReported
@@ -32,7 +33,6 @@ from clients.terminal.widgets import (
     MessageInput,
     Rows,
 )
-from sound_devices import Direction, list_devices
 
 LINKS: dict[str, tuple[str, str]] = {
     "connecting": ("◌ connecting", "$text-warning"),

@@ -12,8 +12,8 @@ from textual.screen import ModalScreen
 from textual.widgets import Label, OptionList
 from textual.widgets.option_list import Option
 
+from audio.devices import Device, Direction
 from clients.terminal.widgets import KeyFooter
-from sound_devices import Device, Direction
 
 Choose = Callable[[Direction, int | None], Awaitable[str]]
 """Uses a device, or None: the system's default; returns why it cannot, or nothing."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from audio.devices import NoSound, SoundCallback, SoundStream, open_sound
 from audio_utils import WIRE_RATE, AudioPlayerAsync
 from clients.terminal.sources import AudioSource, Microphone, SpokenFile
 from clients.terminal.speakers import NoSpeaker, WavRecorder
-from sound_devices import NoSound, SoundCallback, SoundStream, open_sound
 
 DeviceName = int | str | None
 

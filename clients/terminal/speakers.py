@@ -13,8 +13,8 @@ from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
 
+from audio.devices import SoundCallback
 from audio_utils import BYTES_PER_SAMPLE, WIRE_RATE
-from sound_devices import SoundCallback
 
 BLOCK_SAMPLES = WIRE_RATE // 50
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from audio_format import AudioFormat
+from audio.formats import AudioFormat
 from effects import HearTurn, Transcribe
 from generation import ProviderError, TokenUsage, TranscriptionSettings
 from tests.conformance.sequences import (

@@ -7,7 +7,7 @@ import base64
 import numpy as np
 import pytest
 
-from audio_format import AudioFormat, convert
+from audio.formats import AudioFormat, convert
 from audio_utils import read_wav, silence
 from steps import at_once
 from tests.running_server import running

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from audio.devices import SoundCallback
 from audio_utils import BYTES_PER_SAMPLE
-from sound_devices import SoundCallback
 
 
 class FakeSound:

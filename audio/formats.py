@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
-import g711
+from audio import g711
 from audio_utils import WIRE_RATE, Resampler
 from steps import Steps
 

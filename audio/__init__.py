@@ -1,0 +1,1 @@
+"""Sound as numbers: formats of the wire, filters, rates, and the devices that record and play."""
