@@ -10,7 +10,7 @@ from __future__ import annotations
 from audio.formats import AudioFormat
 from audio.noise_reduction import NoiseReducer, NoiseReduction
 from audio_utils import Resampler
-from silero import SAMPLE_RATE
+from turn_detection.silero import SAMPLE_RATE
 
 
 class CleanStream:

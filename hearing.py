@@ -34,7 +34,7 @@ from providers.frames import (
     TurnDiscardedFrame,
     TurnStartedFrame,
 )
-from silero import SAMPLE_RATE
+from turn_detection.silero import SAMPLE_RATE
 
 ITEM = "item_id"
 """Key in a frame's metadata: the item the frame is about."""

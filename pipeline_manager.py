@@ -33,10 +33,10 @@ from providers.frames import TurnCommittedFrame
 from providers.running_pipeline import RunningPipeline
 from providers.stt.turns import TurnSTTService
 from response_pipeline import ResponsePipeline, Stage
-from silero import SileroModel, shared_silero
-from smart_turn import SmartTurnModel
-from turn_detection import Decision, TurnDetector
-from voice_scoring import VoiceScoring
+from turn_detection.batched_scoring import VoiceScoring
+from turn_detection.silero import SileroModel, shared_silero
+from turn_detection.smart_turn import SmartTurnModel
+from turn_detection.turn_detector import Decision, TurnDetector
 from watchdog import Patience
 
 _NOT_STARTED = "PipelineManager.start() must come before the first session."

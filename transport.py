@@ -44,10 +44,10 @@ from providers.running_pipeline import RunningPipeline
 from providers.stt.turns import TurnSTTService
 from realtime_session import RealtimeSession
 from response_runner import ResponseRunner
-from smart_turn import CONTEXT_MS
 from steps import in_turns
 from telemetry.turn_log import TurnLog
-from turn_detection import (
+from turn_detection.smart_turn import CONTEXT_MS
+from turn_detection.turn_detector import (
     Decision,
     SpeechHesitated,
     SpeechPaused,

@@ -14,7 +14,7 @@ from benchmarks.local_server import scripted_server
 from benchmarks.long_session import run as long_session
 from benchmarks.scenarios import FIRST_AUDIO, QUESTION, STOPPED, clip, play, settings
 from benchmarks.sessions_per_core import room
-from silero import WINDOW_SAMPLES, SileroModel, VoiceStream, score_together
+from turn_detection.silero import WINDOW_SAMPLES, SileroModel, VoiceStream, score_together
 
 ROWS = 16
 

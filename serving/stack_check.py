@@ -35,7 +35,7 @@ from providers import tts as tts_providers
 from providers.base import LLMProvider, Provider, ProviderSetupError, STTProvider, TTSProvider
 from providers.frames import CompletionFrame, TurnAudioFrame, TurnCommittedFrame, TurnStartedFrame
 from session_config import DEFAULT_VOICE
-from silero import SAMPLE_RATE
+from turn_detection.silero import SAMPLE_RATE
 from watchdog import Patience
 
 SENTENCE = "Hello, this is a short test of the voice."

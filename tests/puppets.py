@@ -33,7 +33,7 @@ from providers.frames import (
 )
 from providers.scripted import ScriptedSTT
 from providers.stt.turns import TurnSTTService
-from turn_detection import Decision
+from turn_detection.turn_detector import Decision
 
 LOUDNESS = 150
 """Sample value per number."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from silero import WINDOW_MS
-from turn_detection import (
+from turn_detection.silero import WINDOW_MS
+from turn_detection.turn_detector import (
     Decision,
     SpeechDetector,
     SpeechHesitated,

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from audio_utils import read_wav, silence
-from silero import (
+from turn_detection.silero import (
     SAMPLE_RATE,
     WINDOW_SAMPLES,
     SileroModel,
@@ -17,7 +17,7 @@ from silero import (
     Window,
     score_together,
 )
-from turn_detection import Decision, TurnDetector
+from turn_detection.turn_detector import Decision, TurnDetector
 
 SPEECH = Path(__file__).parent / "data" / "flite-slt_s02.wav"
 SETTINGS = {"type": "server_vad", "threshold": 0.5, "silence_duration_ms": 500}

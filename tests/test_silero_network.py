@@ -10,8 +10,15 @@ import onnxruntime
 import pytest
 
 from audio_utils import read_wav
-from silero import SAMPLE_RATE
-from silero_network import _SHAPES, INPUT_SAMPLES, MEMORY, ROWS, Floats, SileroNetwork
+from turn_detection.silero import SAMPLE_RATE
+from turn_detection.silero_network import (
+    _SHAPES,
+    INPUT_SAMPLES,
+    MEMORY,
+    ROWS,
+    Floats,
+    SileroNetwork,
+)
 
 DATA = Path(__file__).parent / "data"
 PATH = files("pipecat.audio.vad.data").joinpath("silero_vad.onnx")

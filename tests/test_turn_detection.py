@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audio_utils import read_wav, silence
-from silero import SAMPLE_RATE, WINDOW_MS, WINDOW_SAMPLES, SileroModel
-from turn_detection import SpeechDetector, SpeechStarted, SpeechStopped, TurnDetector
+from turn_detection.silero import SAMPLE_RATE, WINDOW_MS, WINDOW_SAMPLES, SileroModel
+from turn_detection.turn_detector import SpeechDetector, SpeechStarted, SpeechStopped, TurnDetector
 
 SPEECH = Path(__file__).parent / "data" / "flite-slt_s02.wav"
 SETTINGS = {"type": "server_vad", "threshold": 0.5, "silence_duration_ms": 200}

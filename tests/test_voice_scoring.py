@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 
 from audio_utils import read_wav, silence
-from silero import SAMPLE_RATE, WINDOW_SAMPLES, SileroModel
-from turn_detection import (
+from turn_detection.batched_scoring import MAX_ROWS, VoiceScoring
+from turn_detection.silero import SAMPLE_RATE, WINDOW_SAMPLES, SileroModel
+from turn_detection.turn_detector import (
     Decision,
     SpeechPaused,
     SpeechStarted,
     SpeechStopped,
     TurnDetector,
 )
-from voice_scoring import MAX_ROWS, VoiceScoring
 
 DATA = Path(__file__).parent / "data"
 SERVER = {"type": "server_vad", "threshold": 0.5, "silence_duration_ms": 300}

@@ -19,7 +19,12 @@ from tests.puppets import Manager, Pipeline, PuppetWire, Recogniser, voice
 from tests.session_driver import encoded, pcm, session_config
 from tests.wire import Event
 from transport import RealtimeTransport
-from turn_detection import SpeechHesitated, SpeechResumed, SpeechStarted, SpeechStopped
+from turn_detection.turn_detector import (
+    SpeechHesitated,
+    SpeechResumed,
+    SpeechStarted,
+    SpeechStopped,
+)
 
 SPOKEN, CLIPS = 120, 80
 """Numbers that samples can tell apart: for what is spoken, and for what is sent as an item."""

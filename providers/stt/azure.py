@@ -34,7 +34,7 @@ from config import STTConfig
 from providers.azure_account import AzureAccount, failure_of, remedies
 from providers.options import Options, parse_options, refuse
 from providers.stt.streams import StreamEndFrame, StreamSTT, phrases
-from silero import SAMPLE_RATE
+from turn_detection.silero import SAMPLE_RATE
 
 RELEASING_THREADS = 8
 

@@ -40,7 +40,7 @@ from providers.frames import TurnCommittedFrame, TurnStartedFrame
 from providers.options import ProviderConfig
 from providers.running_pipeline import RunningPipeline
 from providers.stt.turns import TurnFailed, TurnSTTService
-from silero import SAMPLE_RATE
+from turn_detection.silero import SAMPLE_RATE
 
 CHUNK_BYTES = SAMPLE_RATE * 2 // 10
 """Longest audio frame: 100 ms, as services expect of a live stream."""

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audio_utils import BYTES_PER_SAMPLE, resample
-from silero import SAMPLE_RATE, WINDOW_SAMPLES
+from turn_detection.silero import SAMPLE_RATE, WINDOW_SAMPLES
 
 REACH = 24
 """Samples that the filter looks ahead and back: 1 ms at 24 kHz."""

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from config import AudioConfig
-from silero_network import MEMORY, SileroNetwork
+from turn_detection.silero_network import MEMORY, SileroNetwork
 
 SAMPLE_RATE: int = AudioConfig().INTERNAL_SAMPLE_RATE
 WINDOW_SAMPLES = 512

@@ -10,8 +10,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from silero import SAMPLE_RATE, WINDOW_MS, Score, SileroModel, VoiceStream, Window, score_together
-from voice_windows import Windows
+from turn_detection.silero import (
+    SAMPLE_RATE,
+    WINDOW_MS,
+    Score,
+    SileroModel,
+    VoiceStream,
+    Window,
+    score_together,
+)
+from turn_detection.windows import Windows
 
 START_WINDOWS = 3
 """Voiced windows in a row that make an onset: a click or a cough is shorter than 96 ms."""

@@ -1,0 +1,1 @@
+"""When the user speaks and when a turn is over, decided from audio alone."""
