@@ -24,7 +24,7 @@ from pipecat.utils.tracing.tracing_context import TracingContext
 from audio_utils import WIRE_RATE
 from config import Settings
 from generation import Capabilities, ClientRoom, PipelineSignals, ResponseRequest
-from hearing import ITEM, SegmentTurns
+from hearing.recogniser_pipeline import ITEM, SegmentTurns
 from providers import llm as llm_providers
 from providers import stt as stt_providers
 from providers import tts as tts_providers

@@ -18,7 +18,6 @@ from pipecat.transports.base_transport import BaseTransport
 from append_pace import AppendPace
 from audio.formats import AudioFormat
 from audio.noise_reduction import NoiseReduction
-from audio_input import CleanStream, heard
 from dialect import Dialect, GADialect
 from effects import (
     Close,
@@ -36,7 +35,9 @@ from effects import (
 )
 from event_frame import frame
 from generation import FinishReason, ProviderError, ResponseRequest, TokenUsage
-from hearing import TranscriptOutput, TurnInput
+from hearing.cleaned_audio import CleanStream, heard
+from hearing.recogniser_pipeline import TranscriptOutput, TurnInput
+from hearing.turn_recognition import Delivery, TurnHearing
 from outbox import Outbox, SlowReader
 from pipeline_manager import PipelineManager
 from protocol import ProtocolError, error_event
@@ -55,7 +56,6 @@ from turn_detection.turn_detector import (
     SpeechStarted,
     SpeechStopped,
 )
-from turn_hearing import Delivery, TurnHearing
 from work_queue import WorkQueue
 
 SLICE_MS = 100

@@ -27,7 +27,7 @@ from pipecat.services.settings import LLMSettings
 from audio_utils import WIRE_RATE, Resampler
 from config import ConfigError, Settings
 from generation import FinishReason, ProviderError, ResponseRequest, TokenUsage
-from hearing import TranscriptOutput, TurnInput
+from hearing.recogniser_pipeline import TranscriptOutput, TurnInput
 from pipeline_manager import PipelineManager
 from providers import llm as llm_providers
 from providers import stt as stt_providers

@@ -23,7 +23,7 @@ from pipecat.services.stt_service import STTService
 
 from config import STTConfig
 from generation import PipelineSignals, ResponseRequest
-from hearing import ITEM
+from hearing.recogniser_pipeline import ITEM
 from pipeline_manager import PipelineManager
 from providers.frames import (
     TurnAudioFrame,

@@ -7,13 +7,13 @@ from pipecat.frames.frames import Frame
 
 from audio.formats import AudioFormat
 from generation import ProviderError, TranscriptionSettings
+from hearing.turn_recognition import Delivery, TurnHearing
 from providers.frames import (
     TurnAudioFrame,
     TurnCommittedFrame,
     TurnDiscardedFrame,
     TurnStartedFrame,
 )
-from turn_hearing import Delivery, TurnHearing
 
 PCM = bytes(4800)
 ENGLISH = TranscriptionSettings("en")

@@ -12,7 +12,7 @@ from faster_whisper import WhisperModel
 from pipecat.frames.frames import TranscriptionFrame
 
 from config import STTConfig
-from hearing import SegmentTurns
+from hearing.recogniser_pipeline import SegmentTurns
 from pipeline_manager import PipelineManager
 from providers.base import ProviderSetupError
 from providers.frames import TurnCommittedFrame

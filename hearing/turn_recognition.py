@@ -16,8 +16,8 @@ from pipecat.frames.frames import Frame
 
 from audio.formats import AudioFormat
 from audio.noise_reduction import NoiseReduction
-from audio_input import InputStream, heard
 from generation import ProviderError, TranscriptionSettings
+from hearing.cleaned_audio import InputStream, heard
 from providers.frames import (
     TurnAudioFrame,
     TurnCommittedFrame,

@@ -1,0 +1,1 @@
+"""From audio to words: one turn at a time to the recogniser, and its reports back."""
