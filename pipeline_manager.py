@@ -21,6 +21,7 @@ from pipecat.services.stt_service import SegmentedSTTService, STTService
 from pipecat.services.tts_service import TTSService
 from pipecat.utils.tracing.tracing_context import TracingContext
 
+from answering.response_pipeline import ResponsePipeline, Stage
 from audio_utils import WIRE_RATE
 from config import Settings
 from generation import Capabilities, ClientRoom, PipelineSignals, ResponseRequest
@@ -32,7 +33,6 @@ from providers.base import LLMProvider, ProviderSetupError, STTProvider, TTSProv
 from providers.frames import TurnCommittedFrame
 from providers.running_pipeline import RunningPipeline
 from providers.stt.turns import TurnSTTService
-from response_pipeline import ResponsePipeline, Stage
 from turn_detection.batched_scoring import VoiceScoring
 from turn_detection.silero import SileroModel, shared_silero
 from turn_detection.smart_turn import SmartTurnModel

@@ -15,6 +15,7 @@ from pipecat.frames.frames import Frame
 from pipecat.processors.frame_processor import FrameProcessor
 from pipecat.transports.base_transport import BaseTransport
 
+from answering.runner import ResponseRunner
 from append_pace import AppendPace
 from audio.formats import AudioFormat
 from audio.noise_reduction import NoiseReduction
@@ -44,7 +45,6 @@ from protocol import ProtocolError, error_event
 from providers.running_pipeline import RunningPipeline
 from providers.stt.turns import TurnSTTService
 from realtime_session import RealtimeSession
-from response_runner import ResponseRunner
 from steps import in_turns
 from telemetry.turn_log import TurnLog
 from turn_detection.smart_turn import CONTEXT_MS

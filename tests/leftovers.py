@@ -8,8 +8,8 @@ import os
 import threading
 from pathlib import Path
 
+from answering.response_pipeline import ResponsePipeline
 from realtime_session import RealtimeSession
-from response_pipeline import ResponsePipeline
 from tests.running_server import RunningServer
 
 PATIENCE_S = 10.0

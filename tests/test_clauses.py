@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clauses import ClauseAggregator
+from answering.clauses import ClauseAggregator
 
 
 async def stream(pieces: list[str], aggregator: ClauseAggregator | None = None) -> list[list[str]]:

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-import response_pipeline
-import speculation
+from answering import held_response, response_pipeline
 from audio_utils import read_wav, silence
 from tests.fake_openai import FakeOpenAI
 from tests.providers.test_openai_compatible import stack
@@ -60,7 +59,7 @@ async def test_the_answer_is_begun_before_the_turn_is_over():
 
 async def test_what_is_begun_early_does_not_fill_the_memory(monkeypatch):
     """A voice may make minutes of speech before it is known whether anybody wants it."""
-    monkeypatch.setattr(speculation, "MAX_HELD_BYTES", 1)
+    monkeypatch.setattr(held_response, "MAX_HELD_BYTES", 1)
     monkeypatch.setattr(response_pipeline, "MAX_UNHEARD_BYTES", 1)
     async with talking() as (fake, wire):
         fake.reply = ["And this is a sentence. "] * 20

@@ -6,10 +6,10 @@ import asyncio
 
 from loguru import logger
 
+from answering.held_response import HeldResponse
+from answering.response_pipeline import ResponsePipeline
 from generation import ClientRoom, PipelineSignals, ProviderError, ResponseRequest
 from pipeline_manager import PipelineManager
-from response_pipeline import ResponsePipeline
-from speculation import HeldResponse
 from telemetry.turn_log import TurnLog
 
 
