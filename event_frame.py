@@ -9,8 +9,8 @@ from __future__ import annotations
 import secrets
 from typing import Any
 
+from flow.steps import Steps
 from protocol import ServerEvent, encode_audio, serialize
-from steps import Steps
 
 LONG = 16 * 1024
 """Characters from which a picture's URL is kept out of the JSON encoder."""

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from audio.formats import AudioFormat, convert
-from steps import Steps
+from flow.steps import Steps
 from validation import ProtocolError
 
 LOOKBACK_MS = 1000

@@ -1,7 +1,7 @@
 """What a session's client may have of everything, and what it is told when it wants more.
 
 Every error names the setting (`config.LimitsConfig`), because whoever reads it may be the one who
-can raise it. Limits on time and on sockets are where clocks and sockets are: `append_pace.py`,
+can raise it. Limits on time and on sockets are where clocks and sockets are: `flow/append_pace.py`,
 `serving/process/uvicorn_websocket.py`, `serving/open_sessions.py`.
 """
 

@@ -14,7 +14,7 @@ from typing import Any
 import pybase64
 from pydantic import BaseModel
 
-from steps import Steps
+from flow.steps import Steps
 from validation import ProtocolError
 
 LONG = 16 * 1024

@@ -24,6 +24,7 @@ from pipecat.utils.tracing.tracing_context import TracingContext
 from answering.response_pipeline import ResponsePipeline, Stage
 from audio_utils import WIRE_RATE
 from config import Settings
+from flow.watchdog import Patience
 from generation import Capabilities, ClientRoom, PipelineSignals, ResponseRequest
 from hearing.recogniser_pipeline import ITEM, SegmentTurns
 from providers import llm as llm_providers
@@ -37,7 +38,6 @@ from turn_detection.batched_scoring import VoiceScoring
 from turn_detection.silero import SileroModel, shared_silero
 from turn_detection.smart_turn import SmartTurnModel
 from turn_detection.turn_detector import Decision, TurnDetector
-from watchdog import Patience
 
 _NOT_STARTED = "PipelineManager.start() must come before the first session."
 

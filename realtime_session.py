@@ -44,6 +44,7 @@ from effects import (
     SetTurnDetection,
     Transcribe,
 )
+from flow.steps import Steps
 from generation import SILENCE, ProviderError, ResponseRequest
 from input_turns import ClosedTurn, InputTurns
 from limits import check_buffer, check_items
@@ -56,7 +57,6 @@ from protocol import (
 )
 from responses import Responses, transcribe
 from session_config import SessionConfig
-from steps import Steps
 from transcription import Transcription
 from validation import ProtocolError
 
@@ -120,7 +120,7 @@ class RealtimeSession:
             return None
 
     def receive(self, raw: str) -> Steps[tuple[list[Effect], bytes]]:
-        """Take one text frame from the client, a long one in steps (`steps.py`).
+        """Take one text frame from the client, a long one in steps (`flow/steps.py`).
 
         Returns:
             The effects, and the audio that the frame carried: 24 kHz PCM in whole samples, for

@@ -16,7 +16,6 @@ from pipecat.processors.frame_processor import FrameProcessor
 from pipecat.transports.base_transport import BaseTransport
 
 from answering.runner import ResponseRunner
-from append_pace import AppendPace
 from audio.formats import AudioFormat
 from audio.noise_reduction import NoiseReduction
 from dialect import Dialect, GADialect
@@ -35,17 +34,19 @@ from effects import (
     Transcribe,
 )
 from event_frame import frame
+from flow.append_pace import AppendPace
+from flow.outbox import Outbox, SlowReader
+from flow.steps import in_turns
+from flow.work_queue import WorkQueue
 from generation import FinishReason, ProviderError, ResponseRequest, TokenUsage
 from hearing.cleaned_audio import CleanStream, heard
 from hearing.recogniser_pipeline import TranscriptOutput, TurnInput
 from hearing.turn_recognition import Delivery, TurnHearing
-from outbox import Outbox, SlowReader
 from pipeline_manager import PipelineManager
 from protocol import ProtocolError, error_event
 from providers.running_pipeline import RunningPipeline
 from providers.stt.turns import TurnSTTService
 from realtime_session import RealtimeSession
-from steps import in_turns
 from telemetry.turn_log import TurnLog
 from turn_detection.smart_turn import CONTEXT_MS
 from turn_detection.turn_detector import (
@@ -56,7 +57,6 @@ from turn_detection.turn_detector import (
     SpeechStarted,
     SpeechStopped,
 )
-from work_queue import WorkQueue
 
 SLICE_MS = 100
 """Audio taken at once; a whole file in one event is worked through in such steps."""

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from audio import g711
 from audio_utils import WIRE_RATE, Resampler
-from steps import Steps
+from flow.steps import Steps
 
 FormatName = Literal["audio/pcm", "audio/pcmu", "audio/pcma"]
 _LAWS: dict[FormatName, g711.Law] = {"audio/pcmu": "ulaw", "audio/pcma": "alaw"}

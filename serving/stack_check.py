@@ -26,6 +26,7 @@ from pipecat.services.settings import LLMSettings
 
 from audio_utils import WIRE_RATE, Resampler
 from config import ConfigError, Settings
+from flow.watchdog import Patience
 from generation import FinishReason, ProviderError, ResponseRequest, TokenUsage
 from hearing.recogniser_pipeline import TranscriptOutput, TurnInput
 from pipeline_manager import PipelineManager
@@ -36,7 +37,6 @@ from providers.base import LLMProvider, Provider, ProviderSetupError, STTProvide
 from providers.frames import CompletionFrame, TurnAudioFrame, TurnCommittedFrame, TurnStartedFrame
 from session_config import DEFAULT_VOICE
 from turn_detection.silero import SAMPLE_RATE
-from watchdog import Patience
 
 SENTENCE = "Hello, this is a short test of the voice."
 PROMPT = "Say hello in one short sentence."

@@ -9,11 +9,11 @@ from typing import Any
 from config import LLMConfig, Settings, STTConfig, TTSConfig, VADConfig
 from effects import Effect, Generate, Send
 from event_frame import frame
+from flow.steps import at_once
 from generation import Capabilities, FinishReason, ResponseRequest, TokenUsage
 from protocol import SERVER_EVENTS
 from realtime_session import RealtimeSession
 from session_config import SessionConfig
-from steps import at_once
 from tests.wire import Event, Names, check_event, normalise
 
 NOW = 1_700_000_000.5

@@ -7,7 +7,7 @@ import pytest
 
 from audio.formats import AudioFormat, Encoder, convert
 from audio_utils import duration_ms
-from steps import at_once
+from flow.steps import at_once
 
 TONE = (9000 * np.sin(2 * np.pi * 440 / 24000 * np.arange(24000))).astype("<i2").tobytes()
 PCM = AudioFormat()

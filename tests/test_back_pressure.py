@@ -22,9 +22,9 @@ from websockets.client import ClientProtocol
 from websockets.frames import Frame, Opcode
 from websockets.uri import parse_uri
 
-import outbox
-import steps
-from outbox import HIGH_WATER_BYTES
+from flow import outbox, steps
+from flow.outbox import HIGH_WATER_BYTES
+from flow.work_queue import MANY, WorkQueue
 from providers.scripted import _ScriptedTTSService
 from serving.process import uvicorn_websocket
 from tests.providers.model_vendors import OPENAI
@@ -38,7 +38,6 @@ from tests.session_driver import encoded
 from tests.test_metrics import counted
 from tests.wire_client import client
 from transport import RealtimeTransport
-from work_queue import MANY, WorkQueue
 
 MIB = 1024 * 1024
 KERNEL_BYTES = 12 * MIB

@@ -10,8 +10,8 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, ConnectionClosedError
 
-from append_pace import AppendPace
 from config import LimitsConfig
+from flow.append_pace import AppendPace
 from serving.process import uvicorn_websocket
 from tests.running_server import RunningServer, running, scripted_settings
 from tests.session_driver import USER_TEXT, Driver, of, session_config, types

@@ -11,9 +11,9 @@ import pytest
 
 from client_events import AppendAudio, CreateItem
 from event_frame import LongFrame, frame
+from flow.steps import Steps, at_once
 from long_text import LONG, LongText, cut_long, decode_base64, put_back
 from protocol import parse_client_event
-from steps import Steps, at_once
 from tests.session_driver import Driver, encoded, pcm, types
 from validation import ProtocolError
 

@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager, suppress
 
 import pytest
 
-import outbox
-from outbox import HIGH_WATER_BYTES, Outbox, SlowReader
+from flow import outbox
+from flow.outbox import HIGH_WATER_BYTES, Outbox, SlowReader
 
 
 class Client:

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from flow.watchdog import Watchdog
 from tests.running_server import SCRIPTED, running, scripted_settings
 from tests.wire_client import client, speech
-from watchdog import Watchdog
 
 QUICK = {"timeout_s": 0.2, "connect_timeout_s": 0.1, "retries": 0}
 

@@ -9,7 +9,7 @@ import pytest
 
 from audio.formats import AudioFormat, convert
 from audio_utils import read_wav, silence
-from steps import at_once
+from flow.steps import at_once
 from tests.running_server import running
 from tests.wire_client import DATA, WireClient, client
 

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 
 from event_frame import LongFrame
-from steps import in_turns
+from flow.steps import in_turns
 
 HIGH_WATER_BYTES = 4 * 1024 * 1024
 """Feeders wait above this: some 60 s of audio."""

@@ -1,0 +1,1 @@
+"""Queues and bounds between a client, its session and its pipelines."""
