@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from audio.formats import AudioFormat
-from client_events import FunctionCall, FunctionCallOutput, UserMessage
 from conversation import Item
 from generation import Capabilities
-from long_text import LongText, decode_base64
 from protocol import decode_audio, new_id
-from validation import ProtocolError
+from wire.client_events import FunctionCall, FunctionCallOutput, UserMessage
+from wire.errors import ProtocolError
+from wire.long_strings import LongText, decode_base64
 
 _IMAGE_TYPES = {
     "data:image/png;base64,": b"\x89PNG\r\n\x1a\n",
@@ -24,7 +24,7 @@ def build_item(
     """Build an item.
 
     Args:
-        given: One of the item models of `client_events.py`.
+        given: One of the item models of `wire/client_events.py`.
         input_format: Format of audio that the item carries.
         capabilities: What the model can do; an image for a blind one is refused.
         path: Where the item is in the client's event, for errors.

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from audio.formats import AudioFormat
-from validation import ProtocolError
+from wire.errors import ProtocolError
 
 Status = Literal["in_progress", "completed", "incomplete"]
 Transcript = Literal["none", "pending", "done", "failed"]
@@ -59,7 +59,7 @@ class Item:
     def wire(self, *, with_audio: bool = False) -> dict[str, Any]:
         """Return the item in wire form; keys that do not apply are absent, never null (§F.7).
 
-        Audio stands in it as bytes: `event_frame.py` encodes it.
+        Audio stands in it as bytes: `wire/text_frames.py` encodes it.
         """
         if self.type == "function_call":
             return {

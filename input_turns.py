@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from audio.formats import AudioFormat, convert
 from flow.steps import Steps
-from validation import ProtocolError
+from wire.errors import ProtocolError
 
 LOOKBACK_MS = 1000
 """Audio kept beyond the prefix padding, for the time the detector takes to make up its mind."""

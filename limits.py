@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from config import LimitsConfig
-from validation import ProtocolError
+from wire.errors import ProtocolError
 
 
 def check_prompt(

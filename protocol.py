@@ -1,7 +1,7 @@
 """The wire vocabulary: ids, server events, error objects and the parsing of client events.
 
 Nothing here knows of Pipecat, FastAPI or audio devices. The shapes of client events are in
-`client_events.py`; the rules quoted by section are those of OpenAI's Realtime protocol (GA).
+`wire/client_events.py`; the rules quoted by section are those of OpenAI's Realtime protocol (GA).
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from openai.types.realtime import RealtimeSessionCreateRequest
 from pydantic import ValidationError
 from pydantic_core import to_json
 
-from client_events import CLIENT_EVENTS, ClientEvent
-from long_text import decode_base64
-from strict_json import read_json
-from validation import ProtocolError, explain, invalid_value, wrong_type
+from wire.client_events import CLIENT_EVENTS, ClientEvent
+from wire.errors import ProtocolError, explain, invalid_value, wrong_type
+from wire.long_strings import decode_base64
+from wire.strict_json import read_json
 
 __all__ = [
     "REALTIME_MODELS",

@@ -11,27 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from append_shape import AppendShape
-from client_events import (
-    AppendAudio,
-    CancelResponse,
-    ClearAudio,
-    ClientEvent,
-    CloseSession,
-    CommitAudio,
-    CreateItem,
-    CreateResponse,
-    DeleteItem,
-    FunctionCallOutput,
-    ResponseOptions,
-    RetrieveItem,
-    TruncateItem,
-    UpdateSession,
-    UpdateTranscription,
-)
 from client_items import build_item
 from conversation import Conversation, Item, duplicate_item
-from dialect import Dialect, GADialect
 from effects import (
     Close,
     Effect,
@@ -48,7 +29,6 @@ from flow.steps import Steps
 from generation import SILENCE, ProviderError, ResponseRequest
 from input_turns import ClosedTurn, InputTurns
 from limits import check_buffer, check_items
-from long_text import cut_long, put_back
 from protocol import (
     decode_audio,
     error_event,
@@ -58,7 +38,27 @@ from protocol import (
 from responses import Responses, transcribe
 from session_config import SessionConfig
 from transcription import Transcription
-from validation import ProtocolError
+from wire.append_shortcut import AppendShape
+from wire.client_events import (
+    AppendAudio,
+    CancelResponse,
+    ClearAudio,
+    ClientEvent,
+    CloseSession,
+    CommitAudio,
+    CreateItem,
+    CreateResponse,
+    DeleteItem,
+    FunctionCallOutput,
+    ResponseOptions,
+    RetrieveItem,
+    TruncateItem,
+    UpdateSession,
+    UpdateTranscription,
+)
+from wire.dialect import Dialect, GADialect
+from wire.errors import ProtocolError
+from wire.long_strings import cut_long, put_back
 
 WINDOW_MS = 32
 """The grid on which offsets are announced (§E)."""

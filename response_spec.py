@@ -6,13 +6,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from audio.formats import AudioFormat
-from client_events import BetaResponseOptions, ItemReference, ResponseAudioOutput, ResponseOptions
 from client_items import build_item
 from conversation import Conversation, Item
 from limits import check_prompt
 from protocol import new_id
 from session_config import SessionConfig, tool_echo
-from validation import ProtocolError
+from wire.client_events import (
+    BetaResponseOptions,
+    ItemReference,
+    ResponseAudioOutput,
+    ResponseOptions,
+)
+from wire.errors import ProtocolError
 
 
 @dataclass(slots=True)

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
-from client_events import ResponseOptions
 from context_window import ContextTooLong, fit
 from conversation import Conversation, Item, render_messages
 from effects import Effect, Generate, Send, StopGenerating, Transcribe
@@ -19,7 +18,8 @@ from protocol import ServerEvent
 from response import CancelReason, Response
 from response_spec import ResponseSpec, build_spec
 from session_config import SessionConfig
-from validation import ProtocolError
+from wire.client_events import ResponseOptions
+from wire.errors import ProtocolError
 
 
 class Listener(Protocol):

@@ -14,8 +14,8 @@ from audio.noise_reduction import NoiseReduction
 from config import Settings
 from generation import REALTIME_VOICES, Capabilities, TranscriptionSettings
 from limits import check_prompt
-from session_patch import Reasoning, SessionKind, SessionPatch, TranscriptionPatch, cross_type
-from validation import ProtocolError, invalid_value
+from wire.errors import ProtocolError, invalid_value
+from wire.session_fields import Reasoning, SessionKind, SessionPatch, TranscriptionPatch, cross_type
 
 DEFAULT_VOICE = "alloy"
 _SEMANTIC_VAD = {

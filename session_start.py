@@ -6,13 +6,13 @@ import json
 import time
 from typing import Any
 
-from client_events import UpdateSession, UpdateTranscription
 from config import Settings
-from dialect import GADialect
 from generation import Capabilities
 from protocol import new_id
 from session_config import SessionConfig
-from session_patch import SessionKind, SessionPatch, TranscriptionPatch
+from wire.client_events import UpdateSession, UpdateTranscription
+from wire.dialect import GADialect
+from wire.session_fields import SessionKind, SessionPatch, TranscriptionPatch
 
 Patch = SessionPatch | TranscriptionPatch
 """How a session differs from the defaults."""

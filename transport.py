@@ -18,7 +18,6 @@ from pipecat.transports.base_transport import BaseTransport
 from answering.runner import ResponseRunner
 from audio.formats import AudioFormat
 from audio.noise_reduction import NoiseReduction
-from dialect import Dialect, GADialect
 from effects import (
     Close,
     Effect,
@@ -33,7 +32,6 @@ from effects import (
     StopGenerating,
     Transcribe,
 )
-from event_frame import frame
 from flow.append_pace import AppendPace
 from flow.outbox import Outbox, SlowReader
 from flow.steps import in_turns
@@ -57,6 +55,8 @@ from turn_detection.turn_detector import (
     SpeechStarted,
     SpeechStopped,
 )
+from wire.dialect import Dialect, GADialect
+from wire.text_frames import frame
 
 SLICE_MS = 100
 """Audio taken at once; a whole file in one event is worked through in such steps."""

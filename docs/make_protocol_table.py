@@ -1,7 +1,7 @@
 """Writes `protocol.md`: what of the protocol is supported, read off the code itself.
 
 Run it with `python docs/make_protocol_table.py`. Client events and their fields are those of the
-models in `client_events.py`, held against the SDK's own; server events those that `protocol.py`
+models in `wire/client_events.py`, held against the SDK's own; server events those that `protocol.py`
 declares, as each dialect renders them; endpoints those of the application.
 """
 
@@ -23,19 +23,19 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from audio.formats import AudioFormat
-from beta_dialect import BetaDialect
-from beta_events import FORMATS, in_beta_names
-from client_events import CLIENT_EVENTS, TRANSCRIPTION_EVENTS, BetaResponseOptions
 from config import Settings
 from conversation import Conversation, Item
-from dialect import Dialect, GADialect
 from generation import Capabilities
 from main import create_app
 from protocol import SERVER_EVENTS, ProtocolError, server_event
 from response import Response
 from response_spec import ResponseSpec
 from session_config import SessionConfig
-from session_patch import BetaSessionPatch, SessionPatch
+from wire.beta_reading import FORMATS, in_beta_names
+from wire.beta_writing import BetaDialect
+from wire.client_events import CLIENT_EVENTS, TRANSCRIPTION_EVENTS, BetaResponseOptions
+from wire.dialect import Dialect, GADialect
+from wire.session_fields import BetaSessionPatch, SessionPatch
 
 TARGET = Path(__file__).parent / "protocol.md"
 _PLAIN = {int: "integer", float: "number", str: "string", bool: "boolean", dict: "object"}

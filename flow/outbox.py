@@ -10,8 +10,8 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
 
-from event_frame import LongFrame
 from flow.steps import in_turns
+from wire.text_frames import LongFrame
 
 HIGH_WATER_BYTES = 4 * 1024 * 1024
 """Feeders wait above this: some 60 s of audio."""

@@ -9,11 +9,11 @@ from typing import Any, get_args
 
 from openai.types.realtime import AudioTranscription
 
-from beta_dialect import wants_beta
 from config import Settings
 from protocol import REALTIME_MODELS, ProtocolError
-from session_patch import SessionKind
-from validation import invalid_value
+from wire.beta_writing import wants_beta
+from wire.errors import invalid_value
+from wire.session_fields import SessionKind
 
 SUBPROTOCOL = "realtime"
 """The subprotocol that is answered when a client offers it, and no other ever is."""

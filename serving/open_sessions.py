@@ -12,10 +12,7 @@ from fastapi import WebSocket, WebSocketDisconnect
 from fastapi.responses import JSONResponse
 from loguru import logger
 
-from beta_dialect import BetaDialect
-from beta_events import read_minted
 from config import Settings
-from dialect import Dialect, GADialect
 from pipeline_manager import PipelineManager
 from protocol import ProtocolError, error_event, serialize
 from realtime_session import RealtimeSession
@@ -30,6 +27,9 @@ from telemetry.metrics import Metrics
 from telemetry.tracing import Tracer
 from telemetry.turn_log import TurnLog
 from transport import ClientGone, RealtimeTransport
+from wire.beta_reading import read_minted
+from wire.beta_writing import BetaDialect
+from wire.dialect import Dialect, GADialect
 
 _LEFT = {1000, 1001, 1005, 1006}
 """Codes with which clients leave, or are gone without a word."""

@@ -11,18 +11,18 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from beta_dialect import beta_sessions
-from beta_events import in_beta_names, read_session
 from config import Settings
 from pipeline_manager import PipelineManager
 from serving.access.client_secrets import ClientSecrets
 from serving.access.keys import Access, AccessDenied
 from serving.admission import choose_model, model_names
 from serving.lifecycle import Lifecycle
-from session_patch import SessionKind, SessionPatch
 from session_start import Patch, read_patch, start_session
-from strict_json import read_json
-from validation import ProtocolError, explain, invalid_value
+from wire.beta_reading import in_beta_names, read_session
+from wire.beta_writing import beta_sessions
+from wire.errors import ProtocolError, explain, invalid_value
+from wire.session_fields import SessionKind, SessionPatch
+from wire.strict_json import read_json
 
 BETA_LIFE_S = 60
 """How long a key of the beta endpoints is good for unless the client says (§D.5)."""

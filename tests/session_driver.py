@@ -8,13 +8,13 @@ from typing import Any
 
 from config import LLMConfig, Settings, STTConfig, TTSConfig, VADConfig
 from effects import Effect, Generate, Send
-from event_frame import frame
 from flow.steps import at_once
 from generation import Capabilities, FinishReason, ResponseRequest, TokenUsage
 from protocol import SERVER_EVENTS
 from realtime_session import RealtimeSession
 from session_config import SessionConfig
 from tests.wire import Event, Names, check_event, normalise
+from wire.text_frames import frame
 
 NOW = 1_700_000_000.5
 BYTES_PER_MS = 48

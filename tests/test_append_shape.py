@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from append_shape import AppendShape
-from client_events import AppendAudio
 from protocol import ProtocolError, decode_audio, parse_client_event
-from strict_json import read_json
+from wire.append_shortcut import AppendShape
+from wire.client_events import AppendAudio
+from wire.strict_json import read_json
 
 TYPE = "input_audio_buffer.append"
 AUDIO = base64.b64encode(bytes(range(120))).decode()

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from conversation import Conversation, Item, SpokenText, render_messages
 from tests.session_driver import pcm
-from validation import ProtocolError
+from wire.errors import ProtocolError
 
 
 def message(item_id: str, text: str = "hi", role: Any = "user") -> Item:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from input_turns import LOOKBACK_MS, InputTurns
-from validation import ProtocolError
+from wire.errors import ProtocolError
 
 MS = 48
 """Bytes in a millisecond of 24 kHz PCM."""

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from client_events import AppendAudio, CreateItem
-from event_frame import LongFrame, frame
 from flow.steps import Steps, at_once
-from long_text import LONG, LongText, cut_long, decode_base64, put_back
 from protocol import parse_client_event
 from tests.session_driver import Driver, encoded, pcm, types
-from validation import ProtocolError
+from wire.client_events import AppendAudio, CreateItem
+from wire.errors import ProtocolError
+from wire.long_strings import LONG, LongText, cut_long, decode_base64, put_back
+from wire.text_frames import LongFrame, frame
 
 LIMIT = 512 * 1024
 NOISE = os.urandom(900_000)

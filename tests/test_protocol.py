@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from client_events import AppendAudio
 from protocol import (
     ProtocolError,
     decode_audio,
@@ -24,6 +23,7 @@ from protocol import (
 )
 from tests.conformance.frames import MINIMAL, parse
 from tests.wire import check_event
+from wire.client_events import AppendAudio
 
 BASE62 = set(string.ascii_letters + string.digits)
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from strict_json import MAX_DIGITS, MAX_VALUES, read_json
+from wire.strict_json import MAX_DIGITS, MAX_VALUES, read_json
 
 WORDS = st.text(st.characters(exclude_categories=["Cs"]))
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(10**30), 10**30)

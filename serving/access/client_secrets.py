@@ -16,7 +16,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from validation import ProtocolError
+from wire.errors import ProtocolError
 
 PREFIX = "ek_"
 """What tells a client secret from an API key."""

@@ -9,15 +9,15 @@ from openai.types.beta.realtime import RealtimeServerEvent
 from openai.types.beta.realtime.transcription_session import TranscriptionSession
 from pydantic import BaseModel
 
-from beta_dialect import BetaDialect
 from config import VADConfig
 from effects import Effect, Send
 from generation import Capabilities
 from realtime_session import RealtimeSession
 from session_config import SessionConfig
-from session_patch import SessionKind
 from tests.session_driver import NOW, Driver, settings, written
 from tests.wire import Event, Names
+from wire.beta_writing import BetaDialect
+from wire.session_fields import SessionKind
 
 USER = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "hi"}]}
 ASSISTANT = {"type": "message", "role": "assistant", "content": [{"type": "text", "text": "hey"}]}

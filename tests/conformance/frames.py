@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from client_events import ClientEvent
 from protocol import ProtocolError, parse_client_event
+from wire.client_events import ClientEvent
 
 UNKNOWN_TYPE = (
     "Invalid value: 'nope'. Supported values are: 'session.update', 'session.close', "

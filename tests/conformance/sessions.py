@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from client_events import UpdateSession
 from config import LLMConfig, VADConfig
 from generation import Capabilities
 from protocol import parse_client_event
 from session_config import SessionConfig
 from tests.session_driver import session_config
+from wire.client_events import UpdateSession
 
 SERVER_VAD = {
     "type": "server_vad",

@@ -23,7 +23,7 @@ from tests.conformance.misuse import (
 from tests.conformance.sequences import driver
 from tests.conformance.sessions import apply, audio_input, config
 from tests.session_driver import Driver, of, types
-from validation import ProtocolError
+from wire.errors import ProtocolError
 
 ROWS = [
     other("no session", "session.update", "missing_required_parameter", "session",

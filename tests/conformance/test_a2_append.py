@@ -12,7 +12,7 @@ from protocol import MAX_AUDIO_BYTES, decode_audio, encode_audio
 from tests.conformance.misuse import missing, other, refusals
 from tests.conformance.sequences import driver
 from tests.session_driver import Driver, encoded, pcm
-from validation import ProtocolError
+from wire.errors import ProtocolError
 
 NOT_BASE64 = (
     "Invalid 'audio'. Expected base64-encoded audio bytes (mono PCM16 at 24kHz) "

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from beta_dialect import BetaDialect, wants_beta
-from client_events import BetaResponseOptions, CreateResponse, UpdateSession
-from dialect import GADialect
 from generation import Capabilities
 from protocol import ProtocolError, server_event
 from tests.conformance.beta_wire import ASSISTANT, NAMED, TOOL, USER, BetaDriver
 from tests.session_driver import Driver, types
+from wire.beta_writing import BetaDialect, wants_beta
+from wire.client_events import BetaResponseOptions, CreateResponse, UpdateSession
+from wire.dialect import GADialect
 
 PCM = {"type": "audio/pcm"}
 

@@ -9,8 +9,6 @@ import pytest
 from openai.types.beta.realtime import SessionCreateResponse
 from openai.types.beta.realtime.transcription_session import TranscriptionSession
 
-from beta_dialect import beta_sessions
-from beta_events import read_minted, read_session
 from config import LLMConfig
 from generation import ProviderError, ResponseRequest, TokenUsage
 from protocol import ProtocolError
@@ -25,6 +23,8 @@ from tests.conformance.beta_wire import (
     no_unknown_fields,
 )
 from tests.session_driver import of, session_config, types
+from wire.beta_reading import read_minted, read_session
+from wire.beta_writing import beta_sessions
 
 
 class TestEchoes:

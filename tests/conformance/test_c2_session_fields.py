@@ -10,7 +10,7 @@ from generation import Capabilities
 from tests.conformance.sequences import driver
 from tests.conformance.sessions import apply, config
 from tests.session_driver import Driver, session_config, types
-from validation import ProtocolError
+from wire.errors import ProtocolError
 
 
 def test_the_voice_is_settled_by_the_first_speech() -> None:

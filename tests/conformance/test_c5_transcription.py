@@ -10,7 +10,7 @@ from generation import Capabilities
 from tests.conformance.sequences import TRANSCRIPTION, driver
 from tests.conformance.sessions import apply, audio_input, config
 from tests.session_driver import Driver, session_config, types
-from validation import ProtocolError
+from wire.errors import ProtocolError
 
 
 def test_settings_that_are_refused_may_be_null_and_are_not_echoed() -> None:

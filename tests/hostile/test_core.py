@@ -13,21 +13,21 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from beta_dialect import BetaDialect
-from client_events import CLIENT_EVENTS
-from dialect import Dialect, GADialect
 from effects import Effect, Generate, Send, Transcribe
 from generation import Capabilities
 from protocol import serialize
 from realtime_session import RealtimeSession
 from session_config import SessionConfig
-from session_patch import SessionKind
 from tests.conformance.beta_wire import check_beta_event
 from tests.hostile.messages import Hostility, Message
 from tests.hostile.recordings import record
 from tests.running_server import running
 from tests.session_driver import NOW, Driver, of, settings, types
 from tests.wire import Event, check_event
+from wire.beta_writing import BetaDialect
+from wire.client_events import CLIENT_EVENTS
+from wire.dialect import Dialect, GADialect
+from wire.session_fields import SessionKind
 
 MESSAGES = 3000
 """Per dialect and way of making them."""

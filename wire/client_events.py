@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from session_patch import (
+from wire.session_fields import (
     NO_PROMPT,
     Format,
     FunctionTool,

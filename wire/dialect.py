@@ -9,9 +9,9 @@ from __future__ import annotations
 from functools import partial
 from typing import Protocol
 
-from client_events import TRANSCRIPTION_EVENTS, ClientEvent
 from protocol import ServerEvent, parse_client_event, validate_event
-from session_patch import SessionKind
+from wire.client_events import TRANSCRIPTION_EVENTS, ClientEvent
+from wire.session_fields import SessionKind
 
 
 class Dialect(Protocol):

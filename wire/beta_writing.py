@@ -1,6 +1,6 @@
 """The beta dialect: what clients spoke before GA, and some still do (§B.16).
 
-A session knows nothing of it. `beta_events.py` reads what a beta client writes as GA events; here
+A session knows nothing of it. `beta_reading.py` reads what a beta client writes as GA events; here
 GA's events are written the way it expects them. The shapes are those of the last beta generation
 (§C.3): older clients read them as well, for nothing that they look at was taken away.
 
@@ -14,10 +14,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from beta_events import FORMATS, asked_modalities, in_beta_names, read_event
-from client_events import ClientEvent
 from protocol import ProtocolError, ServerEvent, parse_client_event, server_event
-from session_patch import SessionKind
+from wire.beta_reading import FORMATS, asked_modalities, in_beta_names, read_event
+from wire.client_events import ClientEvent
+from wire.session_fields import SessionKind
 
 DEFAULT_TEMPERATURE = 0.8
 """What is echoed while the client has set none (§B.16)."""

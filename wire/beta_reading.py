@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from client_events import (
+from protocol import validate_event
+from wire.client_events import (
     CLIENT_EVENTS,
     TRANSCRIPTION_EVENTS,
     BetaResponseOptions,
@@ -19,9 +20,8 @@ from client_events import (
     UpdateSession,
     UpdateTranscription,
 )
-from protocol import validate_event
-from session_patch import BetaSessionPatch, SessionKind
-from validation import ProtocolError, invalid_value, wrong_type
+from wire.errors import ProtocolError, invalid_value, wrong_type
+from wire.session_fields import BetaSessionPatch, SessionKind
 
 FORMATS = {"pcm16": "audio/pcm", "g711_ulaw": "audio/pcmu", "g711_alaw": "audio/pcma"}
 """Beta's names of the audio formats → GA's."""

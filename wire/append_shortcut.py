@@ -7,7 +7,7 @@ way, with base64 in between, says the same with other audio. Anything else is re
 
 from __future__ import annotations
 
-from long_text import LONG, decode_base64
+from wire.long_strings import LONG, decode_base64
 
 
 class AppendShape:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
 
-from validation import unsupported
+from wire.errors import unsupported
 
 SessionKind = Literal["realtime", "transcription"]
 """What a session is for: it answers, or it only writes down what it hears. It never changes."""

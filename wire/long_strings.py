@@ -15,7 +15,7 @@ import pybase64
 from pydantic import BaseModel
 
 from flow.steps import Steps
-from validation import ProtocolError
+from wire.errors import ProtocolError
 
 LONG = 16 * 1024
 """Characters from which a string is cut out."""
