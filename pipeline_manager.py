@@ -25,7 +25,6 @@ from answering.response_pipeline import ResponsePipeline, Stage
 from audio_utils import WIRE_RATE
 from config import Settings
 from flow.watchdog import Patience
-from generation import Capabilities, ClientRoom, PipelineSignals, ResponseRequest
 from hearing.recogniser_pipeline import ITEM, SegmentTurns
 from providers import llm as llm_providers
 from providers import stt as stt_providers
@@ -34,6 +33,7 @@ from providers.base import LLMProvider, ProviderSetupError, STTProvider, TTSProv
 from providers.frames import TurnCommittedFrame
 from providers.running_pipeline import RunningPipeline
 from providers.stt.turns import TurnSTTService
+from session.ports import Capabilities, ClientRoom, PipelineSignals, ResponseRequest
 from turn_detection.batched_scoring import VoiceScoring
 from turn_detection.silero import SileroModel, shared_silero
 from turn_detection.smart_turn import SmartTurnModel

@@ -1,7 +1,7 @@
 """One session without I/O: client events and pipeline reports in, effects out.
 
-The session owns three state machines: the turn being spoken (`input_turns.py`), the responses
-(`response.py`) and the conversation (`conversation.py`). It never awaits, sleeps or reads a
+The session owns three state machines: the turn being spoken (`session/input_buffer.py`), the responses
+(`session/response.py`) and the conversation (`session/conversation.py`). It never awaits, sleeps or reads a
 clock, so the whole protocol can be tested in microseconds and driven by any transport.
 Section numbers are those of the Realtime protocol.
 """
@@ -11,9 +11,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from client_items import build_item
-from conversation import Conversation, Item, duplicate_item
-from effects import (
+from flow.steps import Steps
+from protocol import (
+    decode_audio,
+    error_event,
+    new_id,
+    server_event,
+)
+from session.conversation import Conversation, Item, duplicate_item
+from session.effects import (
     Close,
     Effect,
     ForgetTurn,
@@ -25,19 +31,13 @@ from effects import (
     SetTurnDetection,
     Transcribe,
 )
-from flow.steps import Steps
-from generation import SILENCE, ProviderError, ResponseRequest
-from input_turns import ClosedTurn, InputTurns
-from limits import check_buffer, check_items
-from protocol import (
-    decode_audio,
-    error_event,
-    new_id,
-    server_event,
-)
-from responses import Responses, transcribe
-from session_config import SessionConfig
-from transcription import Transcription
+from session.input_buffer import ClosedTurn, InputTurns
+from session.item_input import build_item
+from session.limits import check_buffer, check_items
+from session.ports import SILENCE, ProviderError, ResponseRequest
+from session.response_scheduler import Responses, transcribe
+from session.session_config import SessionConfig
+from session.transcription import Transcription
 from wire.append_shortcut import AppendShape
 from wire.client_events import (
     AppendAudio,

@@ -7,9 +7,9 @@ import time
 from typing import Any
 
 from config import Settings
-from generation import Capabilities
 from protocol import new_id
-from session_config import SessionConfig
+from session.ports import Capabilities
+from session.session_config import SessionConfig
 from wire.client_events import UpdateSession, UpdateTranscription
 from wire.dialect import GADialect
 from wire.session_fields import SessionKind, SessionPatch, TranscriptionPatch

@@ -18,7 +18,19 @@ from pipecat.transports.base_transport import BaseTransport
 from answering.runner import ResponseRunner
 from audio.formats import AudioFormat
 from audio.noise_reduction import NoiseReduction
-from effects import (
+from flow.append_pace import AppendPace
+from flow.outbox import Outbox, SlowReader
+from flow.steps import in_turns
+from flow.work_queue import WorkQueue
+from hearing.cleaned_audio import CleanStream, heard
+from hearing.recogniser_pipeline import TranscriptOutput, TurnInput
+from hearing.turn_recognition import Delivery, TurnHearing
+from pipeline_manager import PipelineManager
+from protocol import ProtocolError, error_event
+from providers.running_pipeline import RunningPipeline
+from providers.stt.turns import TurnSTTService
+from realtime_session import RealtimeSession
+from session.effects import (
     Close,
     Effect,
     ForgetTurn,
@@ -32,19 +44,7 @@ from effects import (
     StopGenerating,
     Transcribe,
 )
-from flow.append_pace import AppendPace
-from flow.outbox import Outbox, SlowReader
-from flow.steps import in_turns
-from flow.work_queue import WorkQueue
-from generation import FinishReason, ProviderError, ResponseRequest, TokenUsage
-from hearing.cleaned_audio import CleanStream, heard
-from hearing.recogniser_pipeline import TranscriptOutput, TurnInput
-from hearing.turn_recognition import Delivery, TurnHearing
-from pipeline_manager import PipelineManager
-from protocol import ProtocolError, error_event
-from providers.running_pipeline import RunningPipeline
-from providers.stt.turns import TurnSTTService
-from realtime_session import RealtimeSession
+from session.ports import FinishReason, ProviderError, ResponseRequest, TokenUsage
 from telemetry.turn_log import TurnLog
 from turn_detection.smart_turn import CONTEXT_MS
 from turn_detection.turn_detector import (

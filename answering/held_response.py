@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from generation import (
+from session.ports import (
     MAX_DELTA_BYTES,
     ClientRoom,
     FinishReason,

@@ -38,11 +38,11 @@ from audio.time_stretch import TimeStretch
 from audio_utils import WIRE_RATE, Resampler
 from flow.steps import Breather
 from flow.watchdog import Patience, Watchdog
-from generation import MAX_DELTA_BYTES, ClientRoom, PipelineSignals, ResponseRequest
 from providers.base import Provider
 from providers.errors import provider_error
 from providers.frames import CompletionFrame, ToolCallFrame
 from providers.running_pipeline import RunningPipeline
+from session.ports import MAX_DELTA_BYTES, ClientRoom, PipelineSignals, ResponseRequest
 
 MAX_UNHEARD_BYTES = 2 * 1024 * 1024
 """Some 40 s of speech that a voice may be ahead of what is on its way to the client."""

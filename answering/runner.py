@@ -8,8 +8,8 @@ from loguru import logger
 
 from answering.held_response import HeldResponse
 from answering.response_pipeline import ResponsePipeline
-from generation import ClientRoom, PipelineSignals, ProviderError, ResponseRequest
 from pipeline_manager import PipelineManager
+from session.ports import ClientRoom, PipelineSignals, ProviderError, ResponseRequest
 from telemetry.turn_log import TurnLog
 
 

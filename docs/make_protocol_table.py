@@ -24,13 +24,13 @@ from pydantic.fields import FieldInfo
 
 from audio.formats import AudioFormat
 from config import Settings
-from conversation import Conversation, Item
-from generation import Capabilities
 from main import create_app
 from protocol import SERVER_EVENTS, ProtocolError, server_event
-from response import Response
-from response_spec import ResponseSpec
-from session_config import SessionConfig
+from session.conversation import Conversation, Item
+from session.ports import Capabilities
+from session.response import Response
+from session.response_spec import ResponseSpec
+from session.session_config import SessionConfig
 from wire.beta_reading import FORMATS, in_beta_names
 from wire.beta_writing import BetaDialect
 from wire.client_events import CLIENT_EVENTS, TRANSCRIPTION_EVENTS, BetaResponseOptions

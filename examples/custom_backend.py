@@ -34,11 +34,11 @@ from pipecat.services.tts_service import TTSService
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from config import load_settings
-from generation import ResponseRequest
 from main import create_app
 from pipeline_manager import PipelineManager
 from providers.base import LLMProvider, STTProvider, TTSProvider
 from serving.process.uvicorn_websocket import server_config
+from session.ports import ResponseRequest
 from telemetry.logs import configure_logging
 
 

@@ -25,7 +25,6 @@ from pipecat.services.settings import STTSettings
 from pipecat.services.stt_service import SegmentedSTTService
 from pipecat.utils.errors import ErrorCategory
 
-from generation import ProviderError
 from providers.base import STTProvider
 from providers.errors import provider_error
 from providers.frames import (
@@ -34,6 +33,7 @@ from providers.frames import (
     TurnDiscardedFrame,
     TurnStartedFrame,
 )
+from session.ports import ProviderError
 from turn_detection.silero import SAMPLE_RATE
 
 ITEM = "item_id"

@@ -16,7 +16,6 @@ from pipecat.frames.frames import Frame
 
 from audio.formats import AudioFormat
 from audio.noise_reduction import NoiseReduction
-from generation import ProviderError, TranscriptionSettings
 from hearing.cleaned_audio import InputStream, heard
 from providers.frames import (
     TurnAudioFrame,
@@ -24,6 +23,7 @@ from providers.frames import (
     TurnDiscardedFrame,
     TurnStartedFrame,
 )
+from session.ports import ProviderError, TranscriptionSettings
 
 EASY_MS, EASY_NOISY_MS = 10_000, 1_000
 """Audio up to this length, and up to this one if it has to be cleaned, is converted on the spot: it

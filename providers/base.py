@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pipecat.services.tts_service import TTSService
     from pipecat.utils.errors import ErrorCategory
 
-    from generation import ResponseRequest
+    from session.ports import ResponseRequest
 
 
 class ProviderSetupError(Exception):

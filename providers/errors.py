@@ -14,8 +14,8 @@ from pipecat.utils.errors import (
     classify_http_status_code,
 )
 
-from generation import ProviderError
 from providers.base import Provider, StageFailure
+from session.ports import ProviderError
 
 REFUSALS = {
     ErrorCategory.AUTHENTICATION,

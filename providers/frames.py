@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pipecat.frames.frames import DataFrame, SystemFrame
 
-from generation import FinishReason, TokenUsage
+from session.ports import FinishReason, TokenUsage
 
 
 @dataclass

@@ -33,10 +33,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from audio_utils import WIRE_RATE
 from config import LLMConfig, STTConfig, TTSConfig
-from generation import FinishReason, ResponseRequest, TokenUsage
 from protocol import new_id
 from providers.base import LLMProvider, ProviderSetupError, STTProvider, TTSProvider
 from providers.frames import CompletionFrame, ToolCallFrame
+from session.ports import FinishReason, ResponseRequest, TokenUsage
 
 Failure = Literal["start", "middle", "hang"]
 

@@ -21,7 +21,7 @@ from serving.admission import SUBPROTOCOL, Handshake, Refused, check_handshake
 from serving.lifecycle import Lifecycle
 from serving.process.uvicorn_websocket import GONE
 from serving.public_routes import error_body, not_ready, origin_refused
-from session_config import SessionConfig
+from session.session_config import SessionConfig
 from session_start import Patch, start_session
 from telemetry.metrics import Metrics
 from telemetry.tracing import Tracer

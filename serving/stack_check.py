@@ -27,7 +27,6 @@ from pipecat.services.settings import LLMSettings
 from audio_utils import WIRE_RATE, Resampler
 from config import ConfigError, Settings
 from flow.watchdog import Patience
-from generation import FinishReason, ProviderError, ResponseRequest, TokenUsage
 from hearing.recogniser_pipeline import TranscriptOutput, TurnInput
 from pipeline_manager import PipelineManager
 from providers import llm as llm_providers
@@ -35,7 +34,8 @@ from providers import stt as stt_providers
 from providers import tts as tts_providers
 from providers.base import LLMProvider, Provider, ProviderSetupError, STTProvider, TTSProvider
 from providers.frames import CompletionFrame, TurnAudioFrame, TurnCommittedFrame, TurnStartedFrame
-from session_config import DEFAULT_VOICE
+from session.ports import FinishReason, ProviderError, ResponseRequest, TokenUsage
+from session.session_config import DEFAULT_VOICE
 from turn_detection.silero import SAMPLE_RATE
 
 SENTENCE = "Hello, this is a short test of the voice."

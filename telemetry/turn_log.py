@@ -15,8 +15,8 @@ from loguru import logger
 from pipecat.utils.tracing.tracing_context import TracingContext
 
 from audio.formats import AudioFormat
-from generation import ProviderError
 from protocol import ServerEvent
+from session.ports import ProviderError
 from telemetry.metrics import Metrics
 from telemetry.tracing import SessionTrace, Untraced
 from telemetry.turn_record import STAGES, Stage, TurnRecord

@@ -22,7 +22,6 @@ from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 from pipecat.services.stt_service import STTService
 
 from config import STTConfig
-from generation import PipelineSignals, ResponseRequest
 from hearing.recogniser_pipeline import ITEM
 from pipeline_manager import PipelineManager
 from providers.frames import (
@@ -33,6 +32,7 @@ from providers.frames import (
 )
 from providers.scripted import ScriptedSTT
 from providers.stt.turns import TurnSTTService
+from session.ports import PipelineSignals, ResponseRequest
 from turn_detection.turn_detector import Decision
 
 LOUDNESS = 150

@@ -7,12 +7,12 @@ import json
 from typing import Any
 
 from config import LLMConfig, Settings, STTConfig, TTSConfig, VADConfig
-from effects import Effect, Generate, Send
 from flow.steps import at_once
-from generation import Capabilities, FinishReason, ResponseRequest, TokenUsage
 from protocol import SERVER_EVENTS
 from realtime_session import RealtimeSession
-from session_config import SessionConfig
+from session.effects import Effect, Generate, Send
+from session.ports import Capabilities, FinishReason, ResponseRequest, TokenUsage
+from session.session_config import SessionConfig
 from tests.wire import Event, Names, check_event, normalise
 from wire.text_frames import frame
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from context_window import ContextTooLong, fit
-from conversation import Item
+from session.context_window import ContextTooLong, fit
+from session.conversation import Item
 
 
 def message(number: int) -> Item:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from conversation import Item
+from session.conversation import Item
 from tests.running_server import running
 from tests.wire_client import client, speech
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from input_turns import LOOKBACK_MS, InputTurns
+from session.input_buffer import LOOKBACK_MS, InputTurns
 from wire.errors import ProtocolError
 
 MS = 48

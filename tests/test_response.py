@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from audio.formats import AudioFormat
-from conversation import Conversation, Item
-from generation import ProviderError, TokenUsage
-from response import Response
-from response_spec import ResponseSpec
+from session.conversation import Conversation, Item
+from session.ports import ProviderError, TokenUsage
+from session.response import Response
+from session.response_spec import ResponseSpec
 from tests.session_driver import of, pcm, types
 from tests.wire import Event, check_event, normalise
 

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from config import VADConfig
-from effects import (
+from session.effects import (
     ForgetTurn,
     Generate,
     HearTurn,
@@ -25,7 +25,7 @@ from effects import (
     StopGenerating,
     Transcribe,
 )
-from generation import ProviderError, TokenUsage
+from session.ports import ProviderError, TokenUsage
 from tests.ordering import Observer
 from tests.session_driver import Driver, encoded, of, pcm, session_config, types, written
 from tests.wire import Event

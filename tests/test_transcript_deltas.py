@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from transcript_deltas import TranscriptDeltas
+from session.transcript_deltas import TranscriptDeltas
 
 
 def deltas(*interims: str, final: str) -> list[str]:

@@ -6,7 +6,6 @@ import pytest
 from pipecat.frames.frames import Frame
 
 from audio.formats import AudioFormat
-from generation import ProviderError, TranscriptionSettings
 from hearing.turn_recognition import Delivery, TurnHearing
 from providers.frames import (
     TurnAudioFrame,
@@ -14,6 +13,7 @@ from providers.frames import (
     TurnDiscardedFrame,
     TurnStartedFrame,
 )
+from session.ports import ProviderError, TranscriptionSettings
 
 PCM = bytes(4800)
 ENGLISH = TranscriptionSettings("en")

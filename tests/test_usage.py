@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from conversation import Item
-from generation import TokenUsage
+from session.conversation import Item
+from session.ports import TokenUsage
+from session.usage import estimate_tokens, no_usage, response_usage
 from tests.session_driver import Driver, of, pcm
-from usage import estimate_tokens, no_usage, response_usage
 
 
 def audio(role: Any, ms: float, text: str = "") -> Item:

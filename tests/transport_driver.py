@@ -10,8 +10,8 @@ import json
 import re
 from typing import Any
 
-from generation import ProviderError
 from realtime_session import RealtimeSession
+from session.ports import ProviderError
 from telemetry.metrics import Metrics
 from telemetry.turn_log import TurnLog
 from tests.ordering import Observer

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from generation import SILENCE
 from providers.assistant import chinese, english, texts
 from providers.assistant.conversation import Conversation
 from providers.assistant.tools import (
@@ -25,6 +24,7 @@ from providers.assistant.tools import (
     spoken_name,
 )
 from providers.assistant.words import Utterance, is_chinese, unquote
+from session.ports import SILENCE
 
 __all__ = ["Answer", "ToolCall", "reply"]
 

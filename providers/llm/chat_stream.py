@@ -20,12 +20,12 @@ from pipecat.metrics.metrics import LLMTokenUsage
 from pipecat.processors.aggregators.llm_context import LLMContext
 from pipecat.services.openai.base_llm import BaseOpenAILLMService
 
-from generation import FinishReason, TokenUsage
 from providers.frames import CompletionFrame
 from providers.llm.chat_calls import StreamedCalls
 from providers.llm.stock import NotUnderstood, StreamError
 from providers.llm.thoughts import ThoughtFilter
 from providers.openai_client import explained
+from session.ports import FinishReason, TokenUsage
 
 _REASONS: dict[str, FinishReason] = {
     "length": "length",

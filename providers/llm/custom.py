@@ -10,12 +10,12 @@ from pipecat.services.llm_service import LLMService
 from pipecat.services.openai.base_llm import BaseOpenAILLMService
 
 from config import LLMConfig
-from generation import ResponseRequest
 from providers.base import LLMProvider
 from providers.custom_service import ServiceFactory
 from providers.http_clients import UNCOMPRESSED, bounded
 from providers.llm.chat_stream import TellingChatService
 from providers.llm.stock import TellingLLMService
+from session.ports import ResponseRequest
 
 
 class CustomLLM(LLMProvider):

@@ -28,10 +28,10 @@ from pipecat.services.llm_service import LLMService
 from pipecat.services.settings import LLMSettings
 
 from config import LLMConfig
-from generation import FinishReason, ResponseRequest, TokenUsage
 from providers.assistant.reply import Answer, ToolCall, reply
 from providers.base import LLMProvider, ProviderSetupError
 from providers.frames import CompletionFrame, ToolCallFrame
+from session.ports import FinishReason, ResponseRequest, TokenUsage
 
 _PACES = {"first_token_ms": 0.0, "word_ms": 0.0, "long_word_ms": 150.0}
 LONG_WORDS = 50

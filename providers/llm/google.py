@@ -21,12 +21,12 @@ from pipecat.services.llm_service import LLMService
 from pipecat.utils.errors import ErrorCategory
 
 from config import LLMConfig
-from generation import FinishReason, ResponseRequest
 from providers.base import LLMProvider
 from providers.certificates import trusted
 from providers.http_clients import UNCOMPRESSED, bounded
 from providers.llm.stock import NotUnderstood, StreamError, TellingLLMService
 from providers.options import Options, parse_options, required_key
+from session.ports import FinishReason, ResponseRequest
 
 DEFAULT_MODEL = "gemini-3.6-flash"
 DEFAULT_BASE = "https://generativelanguage.googleapis.com"

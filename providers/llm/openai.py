@@ -12,10 +12,10 @@ from pipecat.services.openai.llm import OpenAILLMService
 from pipecat.utils.errors import ErrorCategory
 
 from config import LLMConfig
-from generation import SILENCE, ResponseRequest
 from providers.base import LLMProvider
 from providers.llm.chat_stream import TellingChatService
 from providers.openai_client import OPENAI_HOST, SharedClient
+from session.ports import SILENCE, ResponseRequest
 
 DEFAULT_MODEL = "gpt-4.1-mini"
 

@@ -10,9 +10,9 @@ from pipecat.services.openai.tts import OpenAITTSService
 from pipecat.services.tts_service import TTSService, WebsocketTTSService
 
 from config import TTSConfig
-from generation import OPENAI_VOICES, ResponseRequest
 from providers.base import TTSProvider
 from providers.custom_service import ServiceFactory, watched
+from session.ports import OPENAI_VOICES, ResponseRequest
 
 NEVER_S = 3600.0
 """Longer than any response lasts."""

@@ -15,12 +15,12 @@ from pydantic import Field
 
 from audio_utils import WIRE_RATE
 from config import TTSConfig
-from generation import OPENAI_VOICES
 from providers.base import StageFailure, TTSProvider, VoiceInfo
 from providers.openai_client import NO_KEY, SharedClient
 from providers.options import Options, parse_options
 from providers.tts.clause_voice import ClauseVoice
 from providers.tts.openai_voices import ServerVoices
+from session.ports import OPENAI_VOICES
 
 DEFAULT_MODEL = "gpt-4o-mini-tts"
 CHUNK_BYTES = 960

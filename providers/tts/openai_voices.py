@@ -14,8 +14,8 @@ from typing import Any
 from loguru import logger
 from openai import APIConnectionError, APIError, APITimeoutError, AsyncOpenAI
 
-from generation import OPENAI_VOICES
 from providers.base import StageFailure
+from session.ports import OPENAI_VOICES
 
 PATIENCE_S = 3.0
 """Seconds for the list; without it names are passed on as they are."""

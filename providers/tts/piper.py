@@ -20,12 +20,12 @@ from piper.download_voices import URL_FORMAT, VOICE_PATTERN
 from pydantic import Field
 
 from config import TTSConfig
-from generation import OPENAI_VOICES
 from providers.base import ProviderSetupError, TTSProvider, VoiceInfo
 from providers.in_process.downloads import fetch, hub_address, hub_is_offline
 from providers.in_process.engine_pool import EnginePool
 from providers.options import Options, parse_options, refuse
 from providers.tts.local import LocalTTSService
+from session.ports import OPENAI_VOICES
 
 DEFAULT_VOICE = "en_US-lessac-medium"
 WARM_UP = "1 2 3"

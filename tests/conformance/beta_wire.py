@@ -10,10 +10,10 @@ from openai.types.beta.realtime.transcription_session import TranscriptionSessio
 from pydantic import BaseModel
 
 from config import VADConfig
-from effects import Effect, Send
-from generation import Capabilities
 from realtime_session import RealtimeSession
-from session_config import SessionConfig
+from session.effects import Effect, Send
+from session.ports import Capabilities
+from session.session_config import SessionConfig
 from tests.session_driver import NOW, Driver, settings, written
 from tests.wire import Event, Names
 from wire.beta_writing import BetaDialect

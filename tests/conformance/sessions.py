@@ -6,9 +6,9 @@ import json
 from typing import Any
 
 from config import LLMConfig, VADConfig
-from generation import Capabilities
 from protocol import parse_client_event
-from session_config import SessionConfig
+from session.ports import Capabilities
+from session.session_config import SessionConfig
 from tests.session_driver import session_config
 from wire.client_events import UpdateSession
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from effects import Send
 from flow.steps import at_once
 from protocol import error_event, parse_client_event, serialize
+from session.effects import Send
 from tests.conformance.frames import MINIMAL, UNKNOWN_TYPE, parse, refusal
 from tests.conformance.misuse import (
     ITEM,

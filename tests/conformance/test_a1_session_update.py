@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from effects import ForgetTurn, SetTurnDetection
+from session.effects import ForgetTurn, SetTurnDetection
 from tests.conformance.misuse import (
     LOCKED,
     audio_in,

@@ -6,9 +6,9 @@ import base64
 
 import pytest
 
-from effects import Transcribe
 from flow.steps import at_once
 from protocol import MAX_AUDIO_BYTES, decode_audio, encode_audio
+from session.effects import Transcribe
 from tests.conformance.misuse import missing, other, refusals
 from tests.conformance.sequences import driver
 from tests.session_driver import Driver, encoded, pcm

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from effects import ResetTurnDetection
+from session.effects import ResetTurnDetection
 from tests.conformance.misuse import other, refusals
 from tests.conformance.sequences import COMMITTED, driver
 from tests.session_driver import types

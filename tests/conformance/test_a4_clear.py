@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from effects import ForgetTurn, ResetTurnDetection
+from session.effects import ForgetTurn, ResetTurnDetection
 from tests.conformance.sequences import driver
 from tests.session_driver import types
 

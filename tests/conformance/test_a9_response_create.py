@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from effects import Transcribe
+from session.effects import Transcribe
 from tests.conformance.misuse import (
     LOCKED,
     TEXT,

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from config import LLMConfig
-from effects import StopGenerating
-from generation import ProviderError, TokenUsage
+from session.effects import StopGenerating
+from session.ports import ProviderError, TokenUsage
 from tests.conformance.sequences import ZERO, Output, created, done, driver, response, usage
 from tests.session_driver import Driver, of, session_config, types
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from config import LimitsConfig
-from generation import SILENCE
+from session.ports import SILENCE
 from tests.conformance.sequences import committed, created
 from tests.session_driver import Driver, session_config, types
 from tests.wire import Event

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from generation import Capabilities
+from session.ports import Capabilities
 from tests.conformance.sequences import added, user_text
 from tests.session_driver import Driver, of, session_config
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from effects import SetTurnDetection
+from session.effects import SetTurnDetection
 from tests.conformance.sequences import driver
 
 

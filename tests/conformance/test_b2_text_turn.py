@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 
-from generation import TokenUsage
+from session.ports import TokenUsage
 from tests.conformance.sequences import PLACE, ZERO, driver, response
 from tests.session_driver import pcm
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from audio.formats import AudioFormat
-from effects import HearTurn, Transcribe
-from generation import ProviderError, TokenUsage, TranscriptionSettings
+from session.effects import HearTurn, Transcribe
+from session.ports import ProviderError, TokenUsage, TranscriptionSettings
 from tests.conformance.sequences import (
     COMMITTED,
     END,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from effects import Transcribe
-from generation import TokenUsage
+from session.effects import Transcribe
+from session.ports import TokenUsage
 from tests.conformance.sequences import (
     Output,
     committed,

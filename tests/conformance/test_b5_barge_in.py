@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from effects import StopGenerating
+from session.effects import StopGenerating
 from tests.conformance.sequences import (
     AUDIO_CLOSE,
     COMMITTED,

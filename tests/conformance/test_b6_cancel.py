@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from effects import Generate, StopGenerating
+from session.effects import Generate, StopGenerating
 from tests.conformance.sequences import Output, created, done, driver, messages, usage
 from tests.session_driver import types
 

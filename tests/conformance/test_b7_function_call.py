@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from generation import TokenUsage
+from session.ports import TokenUsage
 from tests.conformance.sequences import (
     END,
     Output,

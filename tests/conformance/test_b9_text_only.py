@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from generation import TokenUsage
+from session.ports import TokenUsage
 from tests.conformance.sequences import (
     Output,
     added,

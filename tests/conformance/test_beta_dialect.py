@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from generation import Capabilities
 from protocol import ProtocolError, server_event
+from session.ports import Capabilities
 from tests.conformance.beta_wire import ASSISTANT, NAMED, TOOL, USER, BetaDriver
 from tests.session_driver import Driver, types
 from wire.beta_writing import BetaDialect, wants_beta

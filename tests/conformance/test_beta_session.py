@@ -10,9 +10,9 @@ from openai.types.beta.realtime import SessionCreateResponse
 from openai.types.beta.realtime.transcription_session import TranscriptionSession
 
 from config import LLMConfig
-from generation import ProviderError, ResponseRequest, TokenUsage
 from protocol import ProtocolError
 from providers.llm.openai import OpenAICompatibleLLM
+from session.ports import ProviderError, ResponseRequest, TokenUsage
 from tests.conformance.beta_wire import (
     ASSISTANT,
     NAMED,

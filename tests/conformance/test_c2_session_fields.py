@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from generation import Capabilities
+from session.ports import Capabilities
 from tests.conformance.sequences import driver
 from tests.conformance.sessions import apply, config
 from tests.session_driver import Driver, session_config, types

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from generation import Capabilities
+from session.ports import Capabilities
 from tests.conformance.sequences import TRANSCRIPTION, driver
 from tests.conformance.sessions import apply, audio_input, config
 from tests.session_driver import Driver, session_config, types

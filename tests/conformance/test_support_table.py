@@ -6,8 +6,8 @@ import runpy
 from pathlib import Path
 from typing import Any
 
-from generation import ProviderError
 from protocol import SERVER_EVENTS
+from session.ports import ProviderError
 from tests.conformance.beta_wire import BetaDriver
 from tests.session_driver import Driver, types
 

@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from effects import Effect, Generate, Send, Transcribe
-from generation import Capabilities
 from protocol import serialize
 from realtime_session import RealtimeSession
-from session_config import SessionConfig
+from session.effects import Effect, Generate, Send, Transcribe
+from session.ports import Capabilities
+from session.session_config import SessionConfig
 from tests.conformance.beta_wire import check_beta_event
 from tests.hostile.messages import Hostility, Message
 from tests.hostile.recordings import record

@@ -7,8 +7,8 @@ import os
 from pipecat.services.llm_service import LLMService
 
 from config import LLMConfig
-from generation import ResponseRequest
 from providers.base import LLMProvider, ProviderSetupError
+from session.ports import ResponseRequest
 
 MARK = "THE_ONLY_ONE"
 """The variable that names a file: whoever creates it has the model."""

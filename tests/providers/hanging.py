@@ -16,8 +16,8 @@ from pipecat.services.llm_service import LLMService
 from pipecat.services.settings import LLMSettings
 
 from config import LLMConfig
-from generation import ResponseRequest
 from providers.base import LLMProvider
+from session.ports import ResponseRequest
 
 HANGS = "here it hangs"
 """What they log before."""

@@ -30,8 +30,8 @@ from pipecat.utils.tracing.service_decorators import traced_stt
 from pipecat.utils.types import NOT_GIVEN, NotGiven
 
 from config import LLMConfig, STTConfig, TTSConfig
-from generation import ResponseRequest
 from providers.base import LLMProvider, STTProvider, TTSProvider
+from session.ports import ResponseRequest
 
 FAULTS = ("", "broken", "silent", "mute")
 A_CLASS_OF_ANOTHER_KIND = dict

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from config import Settings, TTSConfig
-from generation import OPENAI_VOICES
 from providers import tts
 from providers.base import ProviderSetupError
+from session.ports import OPENAI_VOICES
 from tests.providers.fakes.azure import KEY, VOICE, FakeAzure, fake_azure
 from tests.running_server import running, scripted_settings
 from tests.wire_client import WireClient, client

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from generation import ResponseRequest
 from providers.llm.openai import OpenAICompatibleLLM
 from providers.llm.thoughts import ThoughtFilter
+from session.ports import ResponseRequest
 from tests.providers.fakes.chat import HEAD, ScriptedChat
 from tests.providers.fakes.model_server import event
 from tests.providers.model_vendors import (

@@ -16,10 +16,10 @@ from pipecat.frames.frames import (
 )
 
 from config import TTSConfig
-from generation import OPENAI_VOICES
 from providers import tts
 from providers.base import ProviderSetupError
 from providers.tts.edge import EdgeTTS
+from session.ports import OPENAI_VOICES
 from tests.providers.fakes.edge import CHARACTER_MS, FakeEdge, redirect
 from tests.providers.fakes.tone import RATE, pitch
 from tests.providers.speaking import answer, audio, failure, free_port, mute_server, voice

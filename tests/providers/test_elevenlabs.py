@@ -17,10 +17,10 @@ from pipecat.frames.frames import (
 )
 
 from config import TTSConfig
-from generation import OPENAI_VOICES
 from providers import tts
 from providers.base import ProviderSetupError
 from providers.tts.elevenlabs import ElevenLabsTTS
+from session.ports import OPENAI_VOICES
 from tests.providers.fakes.elevenlabs import CHARACTER_MS, KEY, FakeElevenLabs
 from tests.providers.fakes.tone import tone
 from tests.providers.speaking import answer, audio, failure, free_port, mute_server, voice

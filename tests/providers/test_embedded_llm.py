@@ -31,12 +31,12 @@ from pipecat.utils.asyncio.task_manager import TaskManager
 from pipecat.workers.base_worker import WorkerParams
 
 from config import LLMConfig
-from generation import ResponseRequest
 from providers.assistant.texts import STORY
 from providers.base import ProviderSetupError
 from providers.frames import CompletionFrame, ToolCallFrame
 from providers.llm import embedded
 from providers.llm.embedded import AssistantLLMService, EmbeddedLLM
+from session.ports import ResponseRequest
 
 WEATHER = {
     "type": "function",

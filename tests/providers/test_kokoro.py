@@ -10,9 +10,9 @@ import pytest
 from kokoro_onnx import Kokoro
 
 from config import TTSConfig
-from generation import OPENAI_VOICES
 from providers.base import ProviderSetupError
 from providers.tts.kokoro import NAMED_VOICES, KokoroTTS
+from session.ports import OPENAI_VOICES
 from tests.providers import tiny_voices
 from tests.providers.engines import LoopWatch, answer, reason, spoken_by, talking, voices, with_tts
 from tests.providers.file_server import serving_files

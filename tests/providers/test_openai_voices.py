@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from config import TTSConfig
-from generation import OPENAI_VOICES
 from providers import tts
 from providers.base import ProviderSetupError, TTSProvider, VoiceInfo
+from session.ports import OPENAI_VOICES
 from tests.fake_openai import FakeOpenAI
 from tests.providers.speaking import answer, failure, free_port, voice
 from tests.running_server import serving

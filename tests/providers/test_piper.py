@@ -9,9 +9,9 @@ import pytest
 from piper import PiperVoice
 
 from config import TTSConfig
-from generation import OPENAI_VOICES
 from providers.base import ProviderSetupError
 from providers.tts.piper import PiperTTS
+from session.ports import OPENAI_VOICES
 from tests.providers import tiny_voices
 from tests.providers.engines import LoopWatch, answer, reason, spoken_by, talking, voices, with_tts
 from tests.providers.file_server import serving_files

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from audio.formats import Encoder
-from conversation import Conversation, Item, SpokenText
-from generation import FinishReason, ProviderError, TokenUsage
 from protocol import ServerEvent, encode_audio, new_id, server_event
-from response_spec import ResponseSpec
-from usage import no_usage, response_usage
+from session.conversation import Conversation, Item, SpokenText
+from session.ports import FinishReason, ProviderError, TokenUsage
+from session.response_spec import ResponseSpec
+from session.usage import no_usage, response_usage
 
 CancelReason = Literal["turn_detected", "client_cancelled"]
 Outcome = Literal["in_progress", "completed", "cancelled", "incomplete", "failed"]

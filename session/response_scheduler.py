@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
-from context_window import ContextTooLong, fit
-from conversation import Conversation, Item, render_messages
-from effects import Effect, Generate, Send, StopGenerating, Transcribe
-from generation import FinishReason, ProviderError, ResponseRequest, TokenUsage
-from limits import check_responses
 from protocol import ServerEvent
-from response import CancelReason, Response
-from response_spec import ResponseSpec, build_spec
-from session_config import SessionConfig
+from session.context_window import ContextTooLong, fit
+from session.conversation import Conversation, Item, render_messages
+from session.effects import Effect, Generate, Send, StopGenerating, Transcribe
+from session.limits import check_responses
+from session.ports import FinishReason, ProviderError, ResponseRequest, TokenUsage
+from session.response import CancelReason, Response
+from session.response_spec import ResponseSpec, build_spec
+from session.session_config import SessionConfig
 from wire.client_events import ResponseOptions
 from wire.errors import ProtocolError
 

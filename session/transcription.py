@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from conversation import Conversation, Item
-from effects import Effect, Send
-from generation import ProviderError
 from protocol import server_event
-from responses import Responses
-from transcript_deltas import TranscriptDeltas
+from session.conversation import Conversation, Item
+from session.effects import Effect, Send
+from session.ports import ProviderError
+from session.response_scheduler import Responses
+from session.transcript_deltas import TranscriptDeltas
 
 _EVENT = "conversation.item.input_audio_transcription"
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from conversation import Item
-from generation import TokenUsage
+from session.conversation import Item
+from session.ports import TokenUsage
 
 USER_MS_PER_TOKEN = 100
 ASSISTANT_MS_PER_TOKEN = 50

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from audio.formats import AudioFormat
-from conversation import Item
-from generation import Capabilities
 from protocol import decode_audio, new_id
+from session.conversation import Item
+from session.ports import Capabilities
 from wire.client_events import FunctionCall, FunctionCallOutput, UserMessage
 from wire.errors import ProtocolError
 from wire.long_strings import LongText, decode_base64

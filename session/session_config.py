@@ -12,8 +12,8 @@ from typing import Any
 from audio.formats import AudioFormat
 from audio.noise_reduction import NoiseReduction
 from config import Settings
-from generation import REALTIME_VOICES, Capabilities, TranscriptionSettings
-from limits import check_prompt
+from session.limits import check_prompt
+from session.ports import REALTIME_VOICES, Capabilities, TranscriptionSettings
 from wire.errors import ProtocolError, invalid_value
 from wire.session_fields import Reasoning, SessionKind, SessionPatch, TranscriptionPatch, cross_type
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections import deque
 from typing import Any
 
-from conversation import Item
-from generation import ProviderError
-from usage import IMAGE_TOKENS, estimate_tokens
+from session.conversation import Item
+from session.ports import ProviderError
+from session.usage import IMAGE_TOKENS, estimate_tokens
 
 
 class ContextTooLong(Exception):

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from audio.formats import AudioFormat
-from client_items import build_item
-from conversation import Conversation, Item
-from limits import check_prompt
 from protocol import new_id
-from session_config import SessionConfig, tool_echo
+from session.conversation import Conversation, Item
+from session.item_input import build_item
+from session.limits import check_prompt
+from session.session_config import SessionConfig, tool_echo
 from wire.client_events import (
     BetaResponseOptions,
     ItemReference,
