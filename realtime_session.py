@@ -1,8 +1,9 @@
 """One session without I/O: client events and pipeline reports in, effects out.
 
-The session owns three state machines: the turn being spoken (`session/input_buffer.py`), the responses
-(`session/response.py`) and the conversation (`session/conversation.py`). It never awaits, sleeps or reads a
-clock, so the whole protocol can be tested in microseconds and driven by any transport.
+The session owns three state machines: the turn being spoken (`session/input_buffer.py`), the
+responses (`session/response.py`) and the conversation (`session/conversation.py`). It never awaits,
+sleeps or reads a clock, so the whole protocol can be tested in microseconds and driven by any
+transport.
 Section numbers are those of the Realtime protocol.
 """
 

@@ -1,8 +1,8 @@
 """Writes `protocol.md`: what of the protocol is supported, read off the code itself.
 
 Run it with `python docs/make_protocol_table.py`. Client events and their fields are those of the
-models in `wire/client_events.py`, held against the SDK's own; server events those that `protocol.py`
-declares, as each dialect renders them; endpoints those of the application.
+models in `wire/client_events.py`, held against the SDK's own; server events those that
+`protocol.py` declares, as each dialect renders them; endpoints those of the application.
 """
 
 from __future__ import annotations

@@ -4,8 +4,8 @@ Pipecat's services trace what they do (`llm`, `tts`, `stt`: model, tokens, time 
 whatever turn a `TracingContext` names. Pipecat itself names turns in its `PipelineWorker`, one per
 session; here each response has a lean pipeline of its own (`providers/running_pipeline.py`), so the
 turn is named here. Its span says what the client saw, stage by stage, also where a provider is none
-of Pipecat's services. What is begun early and thrown away (`answering/held_response.py`) is in its turn's
-trace.
+of Pipecat's services. What is begun early and thrown away (`answering/held_response.py`) is in its
+turn's trace.
 
 Where they go is said by OpenTelemetry's own variables, such as `OTEL_EXPORTER_OTLP_ENDPOINT`.
 """
