@@ -1,258 +1,31 @@
 """PCM helpers shared by server and clients: sample rates, durations, WAV files, playback.
 
 Audio is `bytes` of 16-bit signed little-endian mono PCM everywhere, as on the wire
-(protocol.md §E); functions say the rate in Hz.
+(`docs/wire.md` §E); functions say the rate in Hz. This is the front door of `audio/`.
 """
 
 from __future__ import annotations
 
-import threading
-import wave
-from collections import deque
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+from audio.pcm import (
+    BYTES_PER_SAMPLE,
+    WIRE_RATE,
+    Resampler,
+    duration_ms,
+    read_wav,
+    resample,
+    silence,
+    write_wav,
+)
+from audio.player import AudioPlayerAsync
 
-import numpy as np
-import soxr
-
-from audio.devices import NoSound, SoundCallback, SoundStream, open_sound
-from config import AudioConfig
-
-BYTES_PER_SAMPLE = 2
-WIRE_RATE: int = AudioConfig().OPENAI_SAMPLE_RATE
-"""Hz of PCM on the wire."""
-
-
-class Resampler:
-    """Converts a stream of PCM from one rate to another, chunk by chunk, without seams.
-
-    Sample k of the output is the sound at k / `to_rate` seconds of the input: the filter's delay
-    holds back the end of the stream, it does not shift it. `flush` releases that end.
-
-    The same audio always gives the same samples, however it is chunked, and digital silence stays
-    silent. That is why soxr is not given integers: it would add dither, another one every time.
-    """
-
-    def __init__(self, from_rate: int, to_rate: int, quality: str = "HQ") -> None:
-        """Start a stream.
-
-        Args:
-            from_rate: Rate of the input in Hz.
-            to_rate: Rate of the output in Hz.
-            quality: soxr quality; `LQ` holds back about 11 ms on average, `HQ` about 21 ms.
-        """
-        self._stream = (
-            None
-            if from_rate == to_rate
-            else soxr.ResampleStream(from_rate, to_rate, 1, dtype="float32", quality=quality)
-        )
-
-    def push(self, pcm: bytes, last: bool = False) -> bytes:
-        """Return the output that `pcm` completes; with `last`, all that is left."""
-        if self._stream is None:
-            return pcm
-        samples = np.frombuffer(pcm, dtype="<i2").astype(np.float32)
-        out = self._stream.resample_chunk(samples, last=last)
-        np.rint(out, out=out)
-        np.minimum(out, 32767.0, out=out)
-        np.maximum(out, -32768.0, out=out)
-        resampled: bytes = out.astype("<i2").tobytes()
-        return resampled
-
-    def flush(self) -> bytes:
-        """End the stream and return what the filter still held back."""
-        return self.push(b"", last=True)
-
-
-def resample(pcm: bytes, from_rate: int, to_rate: int) -> bytes:
-    """Convert a whole clip of 16-bit mono PCM from one rate (Hz) to another."""
-    return Resampler(from_rate, to_rate).push(pcm, last=True)
-
-
-def duration_ms(pcm: bytes, rate: int = WIRE_RATE) -> float:
-    """Length of 16-bit mono PCM in milliseconds."""
-    return len(pcm) / BYTES_PER_SAMPLE / rate * 1000
-
-
-def silence(ms: float, rate: int = WIRE_RATE) -> bytes:
-    """Return `ms` milliseconds of digital silence."""
-    return bytes(round(ms * rate / 1000) * BYTES_PER_SAMPLE)
-
-
-def read_wav(path: str | Path, rate: int = WIRE_RATE) -> bytes:
-    """Read a 16-bit PCM WAV file as mono PCM at `rate` Hz, mixing channels and resampling.
-
-    Raises:
-        ValueError: The file is not 16-bit PCM WAV.
-    """
-    try:
-        with wave.open(str(path), "rb") as file:
-            if file.getsampwidth() != BYTES_PER_SAMPLE:
-                raise ValueError(f"{path}: only 16-bit WAV files can be read; convert it first.")
-            channels, from_rate = file.getnchannels(), file.getframerate()
-            pcm = file.readframes(file.getnframes())
-    except (wave.Error, EOFError) as error:
-        reason = str(error) or "it is cut off"
-        raise ValueError(f"{path} is not a PCM WAV file ({reason}).") from error
-    pcm = pcm[: len(pcm) - len(pcm) % (BYTES_PER_SAMPLE * channels)]  # of one that is cut off
-    if channels > 1:
-        frames = np.frombuffer(pcm, dtype="<i2").reshape(-1, channels)
-        pcm = frames.mean(axis=1).astype("<i2").tobytes()
-    return resample(pcm, from_rate, rate)
-
-
-def write_wav(path: str | Path, pcm: bytes, rate: int = WIRE_RATE) -> None:
-    """Write 16-bit mono PCM at `rate` Hz as a WAV file."""
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(BYTES_PER_SAMPLE)
-        file.setframerate(rate)
-        file.writeframes(pcm)
-
-
-class AudioPlayerAsync:
-    """Plays PCM at `WIRE_RATE` as it arrives, without gaps, and knows exactly what was played.
-
-    Any thread may call any method; the sound card takes its samples on a thread of its own.
-    Audio belongs to items (conversation items). One item follows the other without a gap, and
-    the count of played samples begins anew with the first sample of the next.
-
-    A sample counts as played when it is heard: the device is a queue of fixed length, its latency,
-    and what is still in it when playback stops never sounds.
-    """
-
-    def __init__(
-        self,
-        stream_factory: Callable[[SoundCallback], SoundStream] | None = None,
-        on_handed: Callable[[bytes], None] | None = None,
-    ) -> None:
-        """Build a player; the device is opened by the first `start` or `add_data`.
-
-        Args:
-            stream_factory: Opens a device that calls the given callback; None: the default one.
-            on_handed: Is called with all audio that goes to the device, on the device's thread.
-        """
-        self._open = stream_factory or (lambda callback: open_sound("output", callback, WIRE_RATE))
-        self._on_handed = on_handed
-        self._control = threading.RLock()  # guards the stream; held while PortAudio is called
-        self._lock = threading.Lock()  # guards what the callback touches; never held for long
-        self._stream: SoundStream | None = None
-        self._running = False
-        self._queue: deque[tuple[str, bytearray]] = deque()
-        self._pending: deque[tuple[str, int]] = deque()
-        """Runs of samples in the device, oldest first: item ("" is silence) and how many."""
-        self._delay = 0
-        self._item_id = ""
-        self._played = 0
-
-    @property
-    def item_id(self) -> str:
-        """The item that plays, or the last one that did."""
-        with self._lock:
-            return self._item_id
-
-    @property
-    def played_samples(self) -> int:
-        """Samples of the current item that were heard."""
-        with self._lock:
-            return self._played
-
-    @property
-    def played_ms(self) -> float:
-        """`played_samples` in milliseconds."""
-        return self.played_samples / WIRE_RATE * 1000
-
-    @property
-    def waiting_samples(self) -> int:
-        """Samples that were added and not yet heard."""
-        with self._lock:
-            queued = sum(len(pcm) // BYTES_PER_SAMPLE for _, pcm in self._queue)
-            return queued + sum(samples for item_id, samples in self._pending if item_id)
-
-    def start(self) -> None:
-        """Open the device, if need be, and play what is there and what comes.
-
-        Raises:
-            NoSound: There is no sound output; the message names the remedy.
-        """
-        with self._control:
-            if self._stream is None:
-                self._stream = self._open(self._fill)
-                self._delay = round(self._stream.latency * WIRE_RATE)
-            if not self._running:
-                try:
-                    self._stream.start()
-                except Exception as error:  # PortAudio's own type exists only where PortAudio does
-                    raise NoSound(f"Cannot play: {error}.", "Check the output device.") from error
-                self._running = True
-
-    def add_data(self, pcm: bytes, item_id: str = "audio") -> None:
-        """Append PCM of an item. Half a sample at the end waits for its other half."""
-        with self._lock:
-            if self._queue and self._queue[-1][0] == item_id:
-                self._queue[-1][1].extend(pcm)
-            else:
-                self._queue.append((item_id, bytearray(pcm)))
-                if len(self._queue) == 1 and not any(name for name, _ in self._pending):
-                    self._enter(item_id)
-        self.start()
-
-    def stop(self) -> None:
-        """Fall silent at once and forget what has not been played; the counts stay."""
-        with self._control:
-            with self._lock:
-                self._queue.clear()
-            if self._stream is not None and self._running:
-                self._stream.abort()
-                self._running = False
-            with self._lock:
-                self._pending.clear()
-
-    def close(self) -> None:
-        """Stop and release the device."""
-        with self._control:
-            self.stop()
-            if self._stream is not None:
-                self._stream.close()
-                self._stream = None
-
-    def _enter(self, item_id: str) -> None:
-        if item_id != self._item_id:
-            self._item_id, self._played = item_id, 0
-
-    def _fill(self, out: Any, samples: int, _times: Any, _status: Any) -> None:
-        """Hand the device its next block, with silence where there is no audio."""
-        missing = samples * BYTES_PER_SAMPLE
-        block = bytearray()
-        with self._lock:
-            while self._queue and missing:
-                item_id, pcm = self._queue[0]
-                take = min(missing, len(pcm) - len(pcm) % BYTES_PER_SAMPLE)
-                if not take and len(self._queue) == 1:
-                    break  # half a sample: the rest is still to come
-                block += pcm[:take]
-                del pcm[:take]
-                missing -= take
-                self._pending.append((item_id, take // BYTES_PER_SAMPLE))
-                if len(pcm) < BYTES_PER_SAMPLE and (not pcm or len(self._queue) > 1):
-                    self._queue.popleft()
-            self._pending.append(("", missing // BYTES_PER_SAMPLE))
-            self._count_heard()
-        out[:] = bytes(block) + bytes(missing)
-        if self._on_handed is not None and block:
-            self._on_handed(bytes(block))
-
-    def _count_heard(self) -> None:
-        """Count what has come out of the device: all but the last `_delay` samples in it."""
-        heard = sum(samples for _, samples in self._pending) - self._delay
-        while self._pending and heard >= 0:
-            item_id, samples = self._pending.popleft()
-            out = min(samples, heard)
-            heard -= out
-            if item_id:
-                self._enter(item_id)
-                self._played += out
-            if out < samples:
-                self._pending.appendleft((item_id, samples - out))
-                break
+__all__ = [
+    "BYTES_PER_SAMPLE",
+    "WIRE_RATE",
+    "AudioPlayerAsync",
+    "Resampler",
+    "duration_ms",
+    "read_wav",
+    "resample",
+    "silence",
+    "write_wav",
+]

@@ -1,19 +1,14 @@
-"""The server: FastAPI routes, start-up, shut-down and command line.
+"""The server: the application and its start. The front door of `serving/` and `telemetry/`.
 
 `python main.py` runs it; `uvicorn main:app` does too, with the settings of the environment.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-import os
-import signal
-import socket
 import sys
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from multiprocessing.connection import Connection
 from typing import Any
 
 try:
@@ -24,27 +19,22 @@ try:
     logger.disable("pipecat")
 
     from config import PRODUCT_NAME, ConfigError, Settings, load_settings, profile_names
-    from end_signals import END_SIGNALS, taking_end_signals
     from pipeline_manager import PipelineManager
     from providers.base import ProviderSetupError
+    from serving.access.browsers import PagesMiddleware
     from serving.access.client_secrets import ClientSecrets
-    from serving.access.keys import (
-        Access,
-        AccessDenied,
-        ExposureGuard,
-        PagesMiddleware,
-        check_exposure,
-    )
+    from serving.access.exposure import ExposureGuard, check_exposure
+    from serving.access.keys import Access, AccessDenied
+    from serving.command_line import arguments, run_check
+    from serving.http_errors import access_denied, not_found
     from serving.lifecycle import Lifecycle
     from serving.open_sessions import Connections
     from serving.operator_routes import operator_routes
-    from serving.process import garbage
-    from serving.process.draining_server import DrainingServer
-    from serving.process.ending import HardEnd
+    from serving.process.ending import END_SIGNALS, HardEnd, taking_end_signals
+    from serving.process.server import listener_of, serve, settled, work
     from serving.process.uvicorn_websocket import server_config
     from serving.process.workers import end_with_parent, run_workers
-    from serving.public_routes import access_denied, health_route, http_routes, not_found
-    from serving.stack_check import check, table
+    from serving.public_routes import health_route, http_routes
     from settings.paths import AZURE_PATHS
     from telemetry.logs import configure_logging
     from telemetry.loop_lag import watching
@@ -131,16 +121,6 @@ def create_app(
     return app
 
 
-def _settled(announce: Callable[[str], None]) -> Callable[[str], None]:
-    """Return what else a process that serves does when it is ready."""
-
-    def ready(banner: str) -> None:
-        garbage.settle()
-        announce(banner)
-
-    return ready
-
-
 def _print(banner: str) -> None:
     print(banner, flush=True)
 
@@ -169,163 +149,40 @@ def _banner(settings: Settings, manager: PipelineManager, address: str | None) -
     return "\n".join(lines)
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """Bind the server's address before anything is loaded.
-
-    The protocol number matters: asyncio switches Nagle's algorithm off only for sockets that say
-    they are TCP, and with it on small events wait for the client's next packet.
-
-    Raises:
-        OSError: The address is taken, or not one of this machine.
-    """
-    family, kind, _, _, address = socket.getaddrinfo(
-        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-    )[0]
-    listener = socket.socket(family, kind, socket.IPPROTO_TCP)
-    try:
-        if os.name != "nt":
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-    except OSError:
-        listener.close()
-        raise
-    return listener
-
-
-def _arguments(argv: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=f"{PRODUCT_NAME}: OpenAI's Realtime API, locally.")
-    parser.add_argument("--config", metavar="FILE", help="TOML file with settings")
-    parser.add_argument("--host", help="address to bind (default 127.0.0.1)")
-    parser.add_argument("--port", type=int, help="TCP port (default 8000)")
-    parser.add_argument(
-        "--insecure", action="store_true", help="listen to other machines without API keys"
-    )
-    parser.add_argument("--workers", type=int, help="processes, about one per core (default 1)")
-    parser.add_argument("--debug", action="store_true", help="log what every stage does")
-    parser.add_argument("--log-level", metavar="LEVEL", help="debug, info, warning or error")
-    parser.add_argument(
-        "--log-json", action="store_true", help="write the log as one JSON object per line"
-    )
-    parser.add_argument(
-        "--profile", metavar="NAME", help=f"a ready-made stack: {', '.join(profile_names())}"
-    )
-    parser.add_argument(
-        "--check", action="store_true", help="try voice, recogniser and model once, and say how"
-    )
-    return parser.parse_args(argv)
-
-
 def main(argv: list[str] | None = None) -> None:
     """Run the server until it is told to stop."""
-    arguments = _arguments(argv)
-    given = {
-        "host": arguments.host,
-        "port": arguments.port,
-        "workers": arguments.workers,
-        "debug": arguments.debug or None,
-        "log_level": arguments.log_level,
-        "log_json": arguments.log_json or None,
-        "insecure": arguments.insecure or None,
+    given = arguments(argv)
+    server = {
+        "host": given.host,
+        "port": given.port,
+        "workers": given.workers,
+        "debug": given.debug or None,
+        "log_level": given.log_level,
+        "log_json": given.log_json or None,
+        "insecure": given.insecure or None,
     }
-    flags = {name: value for name, value in given.items() if value is not None}
+    flags = {name: value for name, value in server.items() if value is not None}
     try:
         settings = load_settings(
-            arguments.config, arguments.profile, **({"server": flags} if flags else {})
+            given.config, given.profile, **({"server": flags} if flags else {})
         )
         configure_logging(settings.server)
-        if arguments.check:
+        if given.check:
             raise SystemExit(run_check(settings))
         check_exposure(settings.server)
-        listener = _listener(settings)
+        listener = listener_of(settings)
         workers = settings.server.workers
         if workers == 1:
-            status = serve(settings, listener)
+            status = serve(create_app, settings, listener, _print)
         else:
             grace_s = settings.server.shutdown_grace_s
             with counting_together() as counting:
-                share = (settings, listener, counting)
+                share = (create_app, settings, listener, counting)
                 status = run_workers(workers, work, share, _print, forget_process, grace_s)
     except (ConfigError, ProviderSetupError) as error:
         raise SystemExit(f"error: {error}") from None
     if status:
         raise SystemExit(status)
-
-
-def serve(
-    settings: Settings,
-    listener: socket.socket,
-    announce: Callable[[str], None] = _print,
-    signals: Collection[int] = END_SIGNALS,
-    tidy: Callable[[], None] = lambda: None,
-) -> int:
-    """Serve until the process is told to stop; it has to be over soon then.
-
-    Args:
-        settings: The configuration.
-        listener: Where to listen; bound.
-        announce: See `create_app`.
-        signals: Those that tell it to stop.
-        tidy: See `HardEnd`.
-
-    Returns:
-        The exit status.
-
-    Raises:
-        ProviderSetupError: A provider cannot work as configured.
-    """
-    app = create_app(
-        settings,
-        address=_address(settings, listener),
-        announce=_settled(announce),
-        on_failed_start=lambda: setattr(server, "should_exit", True),
-    )
-    sessions: Connections = app.state.connections
-    hard_end = HardEnd(lambda: server.left, tidy)
-    config, grace_s = server_config(app, settings), settings.server.shutdown_grace_s
-    server = DrainingServer(
-        config, sessions.drain, sessions.hurry, hard_end.within, grace_s, signals
-    )
-    with taking_end_signals(server.handle_exit):
-        server.run(sockets=[listener])
-    return int(app.state.lifecycle.state == "failed")
-
-
-def work(
-    ready: Connection, settings: Settings, listener: socket.socket, counting: Counting
-) -> None:
-    """Serve as one of several workers (`serving/process/workers.py`)."""
-    end_with_parent()
-    configure_logging(settings.server)
-    try:
-        raise SystemExit(serve(settings, listener, ready.send, [signal.SIGTERM], counting.leave))
-    except (ConfigError, ProviderSetupError) as error:
-        raise SystemExit(f"error: {error}") from None
-    finally:
-        counting.leave()
-
-
-def run_check(settings: Settings) -> int:
-    """Try the configured stack and print what became of it; returns the exit status."""
-    verdicts = asyncio.run(check(settings))
-    print(table(verdicts))
-    return int(any(verdict.error for verdict in verdicts))
-
-
-def _listener(settings: Settings) -> socket.socket:
-    server = settings.server
-    try:
-        return listen(server.host, server.port)
-    except OSError as error:
-        raise ConfigError(
-            f"{server.host}:{server.port} cannot be used ({error.strerror}). "
-            "Choose another address with --port or --host."
-        ) from error
-
-
-def _address(settings: Settings, listener: socket.socket) -> str:
-    host = settings.server.host
-    shown = "localhost" if host in ("127.0.0.1", "::1", "0.0.0.0", "::") else host
-    return f"ws://{shown}:{listener.getsockname()[1]}"
 
 
 def __getattr__(name: str) -> Any:
@@ -335,7 +192,7 @@ def __getattr__(name: str) -> Any:
     try:
         settings = load_settings()
         configure_logging(settings.server)
-        return create_app(settings, announce=_settled(_print))
+        return create_app(settings, announce=settled(_print))
     except (ConfigError, ProviderSetupError) as error:
         raise SystemExit(f"error: {error}") from None
 

@@ -21,8 +21,9 @@ from pipecat.services.stt_service import SegmentedSTTService, STTService
 from pipecat.services.tts_service import TTSService
 from pipecat.utils.tracing.tracing_context import TracingContext
 
-from answering.response_pipeline import ResponsePipeline, Stage
-from audio_utils import WIRE_RATE
+from answering.response_pipeline import ResponsePipeline
+from answering.supervision import Stage
+from audio.pcm import WIRE_RATE
 from config import Settings
 from flow.watchdog import Patience
 from hearing.recogniser_pipeline import ITEM, SegmentTurns
@@ -33,11 +34,12 @@ from providers.base import LLMProvider, ProviderSetupError, STTProvider, TTSProv
 from providers.frames import TurnCommittedFrame
 from providers.running_pipeline import RunningPipeline
 from providers.stt.turns import TurnSTTService
+from session.decisions import Decision
 from session.ports import Capabilities, ClientRoom, PipelineSignals, ResponseRequest
 from turn_detection.batched_scoring import VoiceScoring
 from turn_detection.silero import SileroModel, shared_silero
 from turn_detection.smart_turn import SmartTurnModel
-from turn_detection.turn_detector import Decision, TurnDetector
+from turn_detection.turn_detector import TurnDetector
 
 _NOT_STARTED = "PipelineManager.start() must come before the first session."
 

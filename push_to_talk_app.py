@@ -14,7 +14,7 @@ from typing import Any
 
 try:
     from audio.devices import list_devices
-    from audio_utils import read_wav
+    from audio.pcm import read_wav
     from clients.sdk import DEFAULT_MODEL, LOCAL_URL, ClientError, make_client
     from clients.terminal.app import THEMES, PushToTalkApp
     from clients.terminal.client import RealtimeClient

@@ -13,13 +13,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from flow.steps import Steps
-from protocol import (
-    decode_audio,
-    error_event,
-    new_id,
-    server_event,
-)
-from session.conversation import Conversation, Item, duplicate_item
+from session.conversation import Conversation, duplicate_item
 from session.effects import (
     Close,
     Effect,
@@ -34,6 +28,7 @@ from session.effects import (
 )
 from session.input_buffer import ClosedTurn, InputTurns
 from session.item_input import build_item
+from session.items import Item
 from session.limits import check_buffer, check_items
 from session.ports import SILENCE, ProviderError, ResponseRequest
 from session.response_scheduler import Responses, transcribe
@@ -58,8 +53,10 @@ from wire.client_events import (
     UpdateTranscription,
 )
 from wire.dialect import Dialect, GADialect
+from wire.envelope import error_event, new_id, server_event
 from wire.errors import ProtocolError
 from wire.long_strings import cut_long, put_back
+from wire.reading import decode_audio
 
 WINDOW_MS = 32
 """The grid on which offsets are announced (§E)."""

@@ -26,7 +26,7 @@ try:
     )
     from websockets.exceptions import ConnectionClosed
 
-    from audio_utils import (
+    from audio.pcm import (
         BYTES_PER_SAMPLE,
         WIRE_RATE,
         duration_ms,

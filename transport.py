@@ -26,10 +26,18 @@ from hearing.cleaned_audio import CleanStream, heard
 from hearing.recogniser_pipeline import TranscriptOutput, TurnInput
 from hearing.turn_recognition import Delivery, TurnHearing
 from pipeline_manager import PipelineManager
-from protocol import ProtocolError, error_event
+from protocol import ProtocolError
 from providers.running_pipeline import RunningPipeline
 from providers.stt.turns import TurnSTTService
 from realtime_session import RealtimeSession
+from session.decisions import (
+    Decision,
+    SpeechHesitated,
+    SpeechPaused,
+    SpeechResumed,
+    SpeechStarted,
+    SpeechStopped,
+)
 from session.effects import (
     Close,
     Effect,
@@ -47,15 +55,8 @@ from session.effects import (
 from session.ports import FinishReason, ProviderError, ResponseRequest, TokenUsage
 from telemetry.turn_log import TurnLog
 from turn_detection.smart_turn import CONTEXT_MS
-from turn_detection.turn_detector import (
-    Decision,
-    SpeechHesitated,
-    SpeechPaused,
-    SpeechResumed,
-    SpeechStarted,
-    SpeechStopped,
-)
 from wire.dialect import Dialect, GADialect
+from wire.envelope import error_event
 from wire.text_frames import frame
 
 SLICE_MS = 100

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from audio import g711
-from audio_utils import WIRE_RATE, Resampler
+from audio.pcm import WIRE_RATE, Resampler
 from flow.steps import Steps
 
 FormatName = Literal["audio/pcm", "audio/pcmu", "audio/pcma"]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from audio_utils import WIRE_RATE
+from audio.pcm import WIRE_RATE
 
 _PIECE = WIRE_RATE * 30 // 1000
 _OVERLAP = _PIECE // 2

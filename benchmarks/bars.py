@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from audio_utils import read_wav
+from audio.pcm import read_wav
 from benchmarks import long_session, scenarios
 from benchmarks import sessions_per_core as per_core
 from benchmarks.caller import measure

@@ -24,7 +24,7 @@ from openai.types.realtime.realtime_session_create_request_param import (
     RealtimeSessionCreateRequestParam,
 )
 
-from audio_utils import silence
+from audio.pcm import silence
 from benchmarks.clip import CHUNK_MS
 from clients.sdk import ClientError, Connect
 

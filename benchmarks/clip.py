@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from audio_utils import BYTES_PER_SAMPLE, WIRE_RATE
+from audio.pcm import BYTES_PER_SAMPLE, WIRE_RATE
 
 CHUNK_MS = 20
 FRAME_MS = 10

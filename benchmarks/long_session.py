@@ -19,12 +19,12 @@ from typing import Any
 
 from loguru import logger
 
-from audio_utils import read_wav
+from audio.pcm import read_wav
 from benchmarks.clip import speech_chunks
 from config import Settings, load_settings
 from pipeline_manager import PipelineManager
 from realtime_session import RealtimeSession
-from session_start import start_session
+from serving.session_start import start_session
 from telemetry.metrics import Metrics
 from telemetry.turn_log import TurnLog
 from transport import RealtimeTransport

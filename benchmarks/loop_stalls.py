@@ -28,9 +28,10 @@ import uvicorn
 from websockets.asyncio.client import ClientConnection, connect
 
 from audio.formats import AudioFormat, Encoder
-from audio_utils import WIRE_RATE, read_wav, silence
+from audio.pcm import WIRE_RATE, read_wav, silence
 from config import load_settings
-from main import create_app, listen
+from main import create_app
+from serving.process.server import listen
 from serving.process.uvicorn_websocket import server_config
 from telemetry.logs import configure_logging
 from telemetry.loop_lag import watching

@@ -13,7 +13,7 @@ from statistics import median, quantiles
 from time import perf_counter
 from typing import Any
 
-from audio_utils import read_wav
+from audio.pcm import read_wav
 from benchmarks.clip import speech_chunks
 from benchmarks.crowd import CHUNK_MS, Caller, append_frames, event_frame, join
 from benchmarks.local_server import scripted_server

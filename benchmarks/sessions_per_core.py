@@ -27,7 +27,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from audio_utils import WIRE_RATE, read_wav, silence
+from audio.pcm import WIRE_RATE, read_wav, silence
 from benchmarks.clip import speech_chunks
 from benchmarks.crowd import Caller, append_frames, join, talk
 from benchmarks.local_server import DESCRIPTION, LocalServer, scripted_server

@@ -20,7 +20,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from audio_utils import read_wav
+from audio.pcm import read_wav
 from benchmarks.caller import MILESTONES, SILENCE_MS, Measurement, measure
 from benchmarks.clip import CHUNK_MS, speech_chunks
 from benchmarks.local_server import DESCRIPTION, LocalServer, scripted_server

@@ -16,7 +16,7 @@ from openai.types.realtime import RealtimeServerEvent
 from pydantic import BaseModel, ValidationError
 from websockets.exceptions import ConnectionClosed
 
-from audio_utils import BYTES_PER_SAMPLE, duration_ms
+from audio.pcm import BYTES_PER_SAMPLE, duration_ms
 
 PAUSE_MS = 500
 """Silence that ends the spoken turn, as the session asks for it."""

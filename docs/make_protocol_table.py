@@ -25,8 +25,9 @@ from pydantic.fields import FieldInfo
 from audio.formats import AudioFormat
 from config import Settings
 from main import create_app
-from protocol import SERVER_EVENTS, ProtocolError, server_event
-from session.conversation import Conversation, Item
+from protocol import SERVER_EVENTS, ProtocolError
+from session.conversation import Conversation
+from session.items import Item
 from session.ports import Capabilities
 from session.response import Response
 from session.response_spec import ResponseSpec
@@ -35,6 +36,7 @@ from wire.beta_reading import FORMATS, in_beta_names
 from wire.beta_writing import BetaDialect
 from wire.client_events import CLIENT_EVENTS, TRANSCRIPTION_EVENTS, BetaResponseOptions
 from wire.dialect import Dialect, GADialect
+from wire.envelope import server_event
 from wire.session_fields import BetaSessionPatch, SessionPatch
 
 TARGET = Path(__file__).parent / "protocol.md"

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from audio.formats import AudioFormat
 from audio.noise_reduction import NoiseReducer, NoiseReduction
-from audio_utils import Resampler
-from turn_detection.silero import SAMPLE_RATE
+from audio.pcm import SAMPLE_RATE, Resampler
 
 
 class CleanStream:

@@ -25,6 +25,7 @@ from pipecat.services.settings import STTSettings
 from pipecat.services.stt_service import SegmentedSTTService
 from pipecat.utils.errors import ErrorCategory
 
+from audio.pcm import SAMPLE_RATE
 from providers.base import STTProvider
 from providers.errors import provider_error
 from providers.frames import (
@@ -34,7 +35,6 @@ from providers.frames import (
     TurnStartedFrame,
 )
 from session.ports import ProviderError
-from turn_detection.silero import SAMPLE_RATE
 
 ITEM = "item_id"
 """Key in a frame's metadata: the item the frame is about."""

@@ -6,11 +6,14 @@ one that is compressed all the same is refused before a byte of it is unpacked.
 
 from __future__ import annotations
 
+import functools
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import cache
-from typing import Any
+from typing import Any, Protocol
 
 import aiohttp
+import httpx2
 
 from providers.base import StageFailure
 
@@ -117,3 +120,37 @@ def _is_compressed(encoding: str) -> bool:
 def _compressed(encoding: str) -> ReplyCompressed:
     """Return the reason why a reply in `encoding` is refused."""
     return ReplyCompressed(f"the reply is compressed ({encoding.strip()[:40]})")
+
+
+@functools.cache
+def trusted() -> ssl.SSLContext:
+    """Return what this machine trusts; `SSL_CERT_FILE` and `SSL_CERT_DIR` change it."""
+    return httpx2.create_ssl_context()
+
+
+class _Headers(Protocol):
+    def __setitem__(self, name: str, value: str) -> None: ...
+
+    def pop(self, name: str, default: str | None = None) -> str | None: ...
+
+
+class _Response(Protocol):
+    status_code: int
+
+    @property
+    def headers(self) -> _Headers: ...
+
+
+TOO_MANY = 429
+
+
+async def do_not_wait(response: _Response) -> None:
+    """Let a client library try again at once or not at all (a response hook of httpx).
+
+    It would obey `Retry-After`, which may be a minute, in silence. Somebody who talks is better
+    told; and who has sent too many requests should not send another one.
+    """
+    response.headers.pop("retry-after", None)
+    response.headers.pop("retry-after-ms", None)
+    if response.status_code == TOO_MANY:
+        response.headers["x-should-retry"] = "false"

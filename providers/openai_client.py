@@ -7,10 +7,8 @@ from urllib.parse import urlsplit
 from openai import APIStatusError, AsyncOpenAI, DefaultAsyncHttpxClient, Timeout
 
 from providers.base import ProviderSetupError
-from providers.certificates import trusted
-from providers.http_clients import UNCOMPRESSED, bounded
+from providers.http_clients import UNCOMPRESSED, bounded, do_not_wait, trusted
 from providers.options import Options, ProviderConfig, parse_options
-from providers.refusals import do_not_wait
 
 OPENAI_HOST = "api.openai.com"
 NO_KEY = "none"

@@ -21,8 +21,7 @@ from pipecat.processors.frame_processor import FrameDirection, FrameProcessor, F
 from pipecat.utils.asyncio.task_manager import TaskManager
 from pipecat.utils.tracing.tracing_context import TracingContext
 
-from audio_utils import WIRE_RATE
-from turn_detection.silero import SAMPLE_RATE
+from audio.pcm import SAMPLE_RATE, WIRE_RATE
 
 PATIENCE_S = 10.0
 """How long a pipeline may take to start, to stop or to clean up, before it is given up."""

@@ -31,12 +31,12 @@ from pipecat.services.stt_service import SegmentedSTTService
 from pipecat.services.tts_service import TTSService
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from audio_utils import WIRE_RATE
+from audio.pcm import WIRE_RATE
 from config import LLMConfig, STTConfig, TTSConfig
-from protocol import new_id
 from providers.base import LLMProvider, ProviderSetupError, STTProvider, TTSProvider
 from providers.frames import CompletionFrame, ToolCallFrame
 from session.ports import FinishReason, ResponseRequest, TokenUsage
+from wire.envelope import new_id
 
 Failure = Literal["start", "middle", "hang"]
 

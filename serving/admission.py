@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, get_args
-
-from openai.types.realtime import AudioTranscription
+from typing import Any
 
 from config import Settings
-from protocol import REALTIME_MODELS, ProtocolError
-from wire.beta_writing import wants_beta
+from protocol import ProtocolError
+from serving.model_names import TRANSCRIPTION_MODELS, choose_model
+from wire.dialect import wants_beta
 from wire.errors import invalid_value
 from wire.session_fields import SessionKind
 
@@ -20,17 +19,6 @@ SUBPROTOCOL = "realtime"
 
 _GA_ONLY = re.compile(r"gpt-realtime-2(?!\d)")
 """The second generation of models; a snapshot such as gpt-realtime-2025-08-28 is of the first."""
-
-
-def _transcription_models() -> tuple[str, ...]:
-    annotation = AudioTranscription.model_fields["model"].annotation
-    return tuple(
-        name for option in get_args(annotation) for name in get_args(option) if name is not None
-    )
-
-
-TRANSCRIPTION_MODELS = _transcription_models()
-"""Names of models that transcribe, as the installed SDK lists them."""
 
 
 class Refused(Exception):
@@ -74,35 +62,6 @@ class Handshake:
     """Configuration out of a client secret, as in a `session.update`."""
     beta: bool = False
     """Whether the client speaks the beta dialect (§B.16)."""
-
-
-def model_names(settings: Settings) -> list[str]:
-    """Names a client may ask for: those that OpenAI's clients use, and the configured model."""
-    own = [settings.llm.model] if settings.llm.model else []
-    return [*REALTIME_MODELS, *(name for name in own if name not in REALTIME_MODELS)]
-
-
-def choose_model(settings: Settings, asked: str | None) -> str:
-    """Return the model that was asked for, or the server's.
-
-    Raises:
-        ProtocolError: There is no such model.
-    """
-    names = model_names(settings)
-    model = asked or settings.llm.model or names[0]
-    if model in names:
-        return model
-    if model in TRANSCRIPTION_MODELS:
-        raise ProtocolError(
-            "invalid_model",
-            f'Model "{model}" is a transcription model and cannot be used as the realtime session '
-            "model. Connect with ?intent=transcription.",
-        )
-    raise ProtocolError(
-        "invalid_model",
-        f'Model "{model}" is not supported in realtime mode. GET /v1/models lists the names '
-        "that are; llm.model adds one.",
-    )
 
 
 def check_handshake(

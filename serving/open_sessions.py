@@ -14,15 +14,15 @@ from loguru import logger
 
 from config import Settings
 from pipeline_manager import PipelineManager
-from protocol import ProtocolError, error_event, serialize
+from protocol import ProtocolError
 from realtime_session import RealtimeSession
 from serving.access.keys import Access, AccessDenied
 from serving.admission import SUBPROTOCOL, Handshake, Refused, check_handshake
+from serving.http_errors import error_body, not_ready, origin_refused
 from serving.lifecycle import Lifecycle
 from serving.process.uvicorn_websocket import GONE
-from serving.public_routes import error_body, not_ready, origin_refused
+from serving.session_start import Patch, start_session
 from session.session_config import SessionConfig
-from session_start import Patch, start_session
 from telemetry.metrics import Metrics
 from telemetry.tracing import Tracer
 from telemetry.turn_log import TurnLog
@@ -30,6 +30,7 @@ from transport import ClientGone, RealtimeTransport
 from wire.beta_reading import read_minted
 from wire.beta_writing import BetaDialect
 from wire.dialect import Dialect, GADialect
+from wire.envelope import error_event, serialize
 
 _LEFT = {1000, 1001, 1005, 1006}
 """Codes with which clients leave, or are gone without a word."""

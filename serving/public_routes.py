@@ -2,73 +2,22 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import asdict
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Any
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from config import Settings
 from pipeline_manager import PipelineManager
 from serving.access.client_secrets import ClientSecrets
-from serving.access.keys import Access, AccessDenied
-from serving.admission import choose_model, model_names
+from serving.access.keys import Access
+from serving.client_secret_routes import _answering, _Mint
+from serving.http_errors import error_body, not_ready
 from serving.lifecycle import Lifecycle
-from session_start import Patch, read_patch, start_session
-from wire.beta_reading import in_beta_names, read_session
-from wire.beta_writing import beta_sessions
-from wire.errors import ProtocolError, explain, invalid_value
-from wire.session_fields import SessionKind, SessionPatch
-from wire.strict_json import read_json
-
-BETA_LIFE_S = 60
-"""How long a key of the beta endpoints is good for unless the client says (§D.5)."""
-MAX_BODY_BYTES = 1024 * 1024
-"""Largest request body."""
-
-
-class _ExpiresAfter(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    anchor: Literal["created_at"] = "created_at"
-    seconds: Annotated[int, Field(ge=10, le=7200)] = 600
-
-
-class _SecretRequest(BaseModel):
-    """Body of `POST /v1/realtime/client_secrets`. The session is validated like an update."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    expires_after: _ExpiresAfter | None = None
-    session: dict[str, Any] | None = None
-
-
-class _BetaSecret(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    expires_after: _ExpiresAfter | None = None
-    expires_at: _ExpiresAfter | None = None
-
-
-class _BetaSecretRequest(BaseModel):
-    """What of a beta request is about its key (§D.5)."""
-
-    client_secret: _BetaSecret | None = None
-
-
-def error_body(error: ProtocolError) -> dict[str, Any]:
-    """Write an error as the service's HTTP endpoints do."""
-    return {
-        "error": {
-            "message": error.message,
-            "type": error.type,
-            "param": error.param,
-            "code": error.code,
-        }
-    }
+from serving.model_names import model_names
+from wire.errors import ProtocolError
 
 
 def health_route(lifecycle: Lifecycle, active_sessions: Callable[[], int]) -> APIRouter:
@@ -159,145 +108,3 @@ async def _no_calls(_request: Request) -> JSONResponse:
         "WebRTC and SIP calls are not supported by this server yet; connect by WebSocket.",
     )
     return JSONResponse(error_body(error), 501)
-
-
-async def not_found(request: Request, _error: Exception) -> JSONResponse:
-    """Answer a path that does not exist the way the service does, in JSON."""
-    error = ProtocolError("not_found", f"Invalid URL ({request.method} {request.url.path})")
-    return JSONResponse(error_body(error), 404)
-
-
-async def access_denied(_request: Request, denied: Exception) -> JSONResponse:
-    """Answer a request without a key, or with a wrong one, as the service does."""
-    assert isinstance(denied, AccessDenied)
-    return JSONResponse(error_body(denied.error), 401, {"WWW-Authenticate": "Bearer"})
-
-
-def origin_refused() -> JSONResponse:
-    """Answer a web page that may not connect."""
-    error = ProtocolError(
-        "origin_not_allowed",
-        "Pages of this origin may not connect; the server's operator can allow it "
-        "(server.allowed_origins).",
-    )
-    return JSONResponse(error_body(error), 403)
-
-
-def not_ready(lifecycle: Lifecycle) -> JSONResponse:
-    """Answer what needs the models while they are being loaded, or when the server is to stop."""
-    if lifecycle.state == "draining":
-        error = ProtocolError(
-            "server_draining", "The server is shutting down; connect again.", type_="server_error"
-        )
-    else:
-        error = ProtocolError(
-            "server_starting",
-            "The server is loading its models; try again in a few seconds. GET /health says when "
-            "it is ready.",
-            type_="server_error",
-        )
-    return JSONResponse(error_body(error), 503, {"Retry-After": "2"})
-
-
-def _answering(
-    action: Callable[[dict[str, Any]], dict[str, Any]], lifecycle: Lifecycle
-) -> Callable[[Request], Awaitable[JSONResponse]]:
-    """Return an endpoint that reads and writes JSON, and says what is wrong as §D.1 has it."""
-
-    async def endpoint(request: Request) -> JSONResponse:
-        if not lifecycle.ready:
-            return not_ready(lifecycle)
-        try:
-            return JSONResponse(action(await _body(request)))
-        except ProtocolError as error:
-            return JSONResponse(error_body(error), 400)
-
-    return endpoint
-
-
-class _Mint:
-    """Makes client secrets."""
-
-    def __init__(
-        self, settings: Settings, manager: PipelineManager, client_secrets: ClientSecrets
-    ) -> None:
-        self._settings = settings
-        self._manager = manager
-        self._client_secrets = client_secrets
-
-    def client_secret(self, body: dict[str, Any]) -> dict[str, Any]:
-        """Answer `POST /v1/realtime/client_secrets` (§D.1)."""
-        asked = _validated(_SecretRequest, body)
-        given = {"type": "realtime"} if asked.session is None else asked.session
-        kind = given.get("type")
-        if isinstance(kind, str) and kind not in ("realtime", "transcription"):
-            raise invalid_value(kind, ["realtime", "transcription"], "session.type")
-        patch = read_patch(given, "transcription" if kind == "transcription" else "realtime")
-        secret, session = self._make(patch, asked.expires_after or _ExpiresAfter())
-        return {**secret, "session": session}
-
-    def beta_session(self, body: dict[str, Any]) -> dict[str, Any]:
-        """Answer `POST /v1/realtime/sessions` (§D.5)."""
-        return self._beta(body, "realtime")
-
-    def beta_transcription_session(self, body: dict[str, Any]) -> dict[str, Any]:
-        """Answer `POST /v1/realtime/transcription_sessions` (§D.5)."""
-        return self._beta(body, "transcription")
-
-    def _beta(self, body: dict[str, Any], kind: SessionKind) -> dict[str, Any]:
-        chosen = {"client_secret": body.get("client_secret")}
-        asked = _validated(_BetaSecretRequest, chosen).client_secret or _BetaSecret()
-        # The SDK calls it `expires_at` for transcription sessions.
-        life = asked.expires_after or asked.expires_at or _ExpiresAfter(seconds=BETA_LIFE_S)
-        patch = read_session(body, kind).session
-        try:
-            secret, session = self._make(patch, life)
-        except ProtocolError as error:
-            raise in_beta_names(error) from None
-        return beta_sessions(session, secret)
-
-    def _make(self, patch: Patch, life: _ExpiresAfter) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Make a client secret; return it and the session that it opens."""
-        now = int(time.time())
-        capabilities = self._manager.capabilities
-        model = ""
-        if isinstance(patch, SessionPatch):
-            try:
-                model = choose_model(self._settings, patch.model)
-            except ProtocolError as error:
-                raise ProtocolError(error.code, error.message, "session.model") from None
-        config = start_session(self._settings, capabilities, patch.type, model, patch)
-        packed = patch.model_dump(mode="json", exclude_unset=True)
-        value = self._client_secrets.mint(packed, now + life.seconds)
-        return (
-            {"value": value, "expires_at": now + life.seconds},
-            {**config.wire(), "expires_at": 0},
-        )
-
-
-_Body = TypeVar("_Body", bound=BaseModel)
-
-
-def _validated(model: type[_Body], body: dict[str, Any]) -> _Body:
-    try:
-        return model.model_validate(body)
-    except ValidationError as error:
-        raise explain(error, body) from None
-
-
-async def _body(request: Request) -> dict[str, Any]:
-    """Read a JSON object; an empty body is an empty object."""
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BODY_BYTES:
-            raise ProtocolError(
-                "invalid_value", f"The request body is larger than {MAX_BODY_BYTES} bytes."
-            )
-    try:
-        parsed = read_json(body.decode()) if body.strip() else {}
-    except (ValueError, RecursionError) as error:
-        raise ProtocolError("invalid_json", f"The request body is not JSON. {error}") from None
-    if not isinstance(parsed, dict):
-        raise ProtocolError("invalid_type", "The request body must be a JSON object.")
-    return parsed

@@ -24,7 +24,7 @@ from pipecat.processors.frame_processor import FrameDirection
 from pipecat.services.llm_service import LLMService
 from pipecat.services.settings import LLMSettings
 
-from audio_utils import WIRE_RATE, Resampler
+from audio.pcm import SAMPLE_RATE, WIRE_RATE, Resampler
 from config import ConfigError, Settings
 from flow.watchdog import Patience
 from hearing.recogniser_pipeline import TranscriptOutput, TurnInput
@@ -36,7 +36,6 @@ from providers.base import LLMProvider, Provider, ProviderSetupError, STTProvide
 from providers.frames import CompletionFrame, TurnAudioFrame, TurnCommittedFrame, TurnStartedFrame
 from session.ports import FinishReason, ProviderError, ResponseRequest, TokenUsage
 from session.session_config import DEFAULT_VOICE
-from turn_detection.silero import SAMPLE_RATE
 
 SENTENCE = "Hello, this is a short test of the voice."
 PROMPT = "Say hello in one short sentence."

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Any
 
-from session.conversation import Item
+from session.items import Item
 from session.ports import ProviderError
 from session.usage import IMAGE_TOKENS, estimate_tokens
 

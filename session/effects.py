@@ -11,8 +11,8 @@ from typing import Any
 
 from audio.formats import AudioFormat
 from audio.noise_reduction import NoiseReduction
-from protocol import ServerEvent
 from session.ports import ResponseRequest, TranscriptionSettings
+from wire.envelope import ServerEvent
 
 
 @dataclass(frozen=True, slots=True)

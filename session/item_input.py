@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from audio.formats import AudioFormat
-from protocol import decode_audio, new_id
-from session.conversation import Item
+from session.items import Item
 from session.ports import Capabilities
 from wire.client_events import FunctionCall, FunctionCallOutput, UserMessage
+from wire.envelope import new_id
 from wire.errors import ProtocolError
 from wire.long_strings import LongText, decode_base64
+from wire.reading import decode_audio
 
 _IMAGE_TYPES = {
     "data:image/png;base64,": b"\x89PNG\r\n\x1a\n",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
-from audio_utils import BYTES_PER_SAMPLE, WIRE_RATE
+from audio.pcm import BYTES_PER_SAMPLE, WIRE_RATE
 
 MAX_DELTA_BYTES = WIRE_RATE * BYTES_PER_SAMPLE * 2 // 5
 """Longest audio delta: 400 ms, as the service sends (§E)."""

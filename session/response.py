@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from audio.formats import Encoder
-from protocol import ServerEvent, encode_audio, new_id, server_event
-from session.conversation import Conversation, Item, SpokenText
+from session.conversation import Conversation
+from session.items import Item, SpokenText
 from session.ports import FinishReason, ProviderError, TokenUsage
 from session.response_spec import ResponseSpec
 from session.usage import no_usage, response_usage
+from wire.envelope import ServerEvent, encode_audio, new_id, server_event
 
 CancelReason = Literal["turn_detected", "client_cancelled"]
 Outcome = Literal["in_progress", "completed", "cancelled", "incomplete", "failed"]

@@ -9,16 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
-from protocol import ServerEvent
 from session.context_window import ContextTooLong, fit
-from session.conversation import Conversation, Item, render_messages
+from session.conversation import Conversation
 from session.effects import Effect, Generate, Send, StopGenerating, Transcribe
+from session.items import Item
 from session.limits import check_responses
+from session.model_messages import render_messages
 from session.ports import FinishReason, ProviderError, ResponseRequest, TokenUsage
 from session.response import CancelReason, Response
 from session.response_spec import ResponseSpec, build_spec
 from session.session_config import SessionConfig
 from wire.client_events import ResponseOptions
+from wire.envelope import ServerEvent
 from wire.errors import ProtocolError
 
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from audio.formats import AudioFormat
-from protocol import new_id
-from session.conversation import Conversation, Item
+from session.conversation import Conversation
 from session.item_input import build_item
+from session.items import Item
 from session.limits import check_prompt
 from session.session_config import SessionConfig, tool_echo
 from wire.client_events import (
@@ -17,6 +17,7 @@ from wire.client_events import (
     ResponseAudioOutput,
     ResponseOptions,
 )
+from wire.envelope import new_id
 from wire.errors import ProtocolError
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from protocol import server_event
-from session.conversation import Conversation, Item
+from session.conversation import Conversation
 from session.effects import Effect, Send
+from session.items import Item
 from session.ports import ProviderError
 from session.response_scheduler import Responses
 from session.transcript_deltas import TranscriptDeltas
+from wire.envelope import server_event
 
 _EVENT = "conversation.item.input_audio_transcription"
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from session.conversation import Item
+from session.items import Item
 from session.ports import TokenUsage
 
 USER_MS_PER_TOKEN = 100

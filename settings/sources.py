@@ -34,7 +34,7 @@ SHORT_NAMES = {"REALTIME_API_KEYS": ("server", "api_keys")}
 _SHORTENED = {".".join(setting): name for name, setting in SHORT_NAMES.items()}
 VARIABLES = sorted({*SHORT_NAMES, CONFIG_VARIABLE, PROFILE_VARIABLE})
 """Those that name no group."""
-PROFILES = Path(__file__).parent / "profiles"
+PROFILES = Path(__file__).parent.parent / "profiles"
 DEFAULT_PROFILE = "embedded"
 
 

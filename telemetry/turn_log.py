@@ -15,11 +15,11 @@ from loguru import logger
 from pipecat.utils.tracing.tracing_context import TracingContext
 
 from audio.formats import AudioFormat
-from protocol import ServerEvent
 from session.ports import ProviderError
 from telemetry.metrics import Metrics
 from telemetry.tracing import SessionTrace, Untraced
 from telemetry.turn_record import STAGES, Stage, TurnRecord
+from wire.envelope import ServerEvent
 
 _FIRST_AUDIO = {"response.output_audio.delta"}
 _FIRST_TEXT = {"response.output_text.delta", "response.output_audio_transcript.delta"}

@@ -32,8 +32,8 @@ from providers.frames import (
 )
 from providers.scripted import ScriptedSTT
 from providers.stt.turns import TurnSTTService
+from session.decisions import Decision
 from session.ports import PipelineSignals, ResponseRequest
-from turn_detection.turn_detector import Decision
 
 LOUDNESS = 150
 """Sample value per number."""

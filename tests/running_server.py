@@ -13,9 +13,10 @@ import uvicorn
 from fastapi import FastAPI
 
 from config import Settings, load_settings
-from main import create_app, listen
+from main import create_app
 from pipeline_manager import PipelineManager
 from serving.open_sessions import Connections
+from serving.process.server import listen
 from serving.process.uvicorn_websocket import server_config
 
 SCRIPTED: dict[str, dict[str, Any]] = {

@@ -18,7 +18,7 @@ from websockets.typing import Origin, Subprotocol
 from config import ConfigError, ServerConfig, load_settings
 from main import create_app, main
 from serving.access.client_secrets import PREFIX
-from serving.access.keys import check_exposure, is_loopback
+from serving.access.exposure import check_exposure, is_loopback
 from telemetry.logs import configure_logging
 from tests.running_server import SCRIPTED, RunningServer, plain_http, running
 from tests.wire_client import client, speech
@@ -190,7 +190,7 @@ def test_the_command_line_serves_them_when_that_is_meant(monkeypatch):
     for kind in ("STT", "LLM", "TTS"):
         monkeypatch.setenv(f"REALTIME_{kind}__PROVIDER", "scripted")
     served: list[ServerConfig] = []
-    monkeypatch.setattr("main.serve", lambda settings, _listener: served.append(settings.server))
+    monkeypatch.setattr("main.serve", lambda _build, settings, *_: served.append(settings.server))
     main(["--host", "0.0.0.0", "--port", "0", "--insecure"])
     assert [(server.host, server.insecure) for server in served] == [("0.0.0.0", True)]
 

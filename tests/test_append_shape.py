@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocol import ProtocolError, decode_audio, parse_client_event
+from protocol import ProtocolError
 from wire.append_shortcut import AppendShape
 from wire.client_events import AppendAudio
+from wire.reading import decode_audio, parse_client_event
 from wire.strict_json import read_json
 
 TYPE = "input_audio_buffer.append"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from audio.formats import AudioFormat, Encoder, convert
-from audio_utils import duration_ms
+from audio.pcm import duration_ms
 from flow.steps import at_once
 
 TONE = (9000 * np.sin(2 * np.pi * 440 / 24000 * np.arange(24000))).astype("<i2").tobytes()

@@ -11,16 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from audio_utils import (
-    WIRE_RATE,
-    AudioPlayerAsync,
-    Resampler,
-    duration_ms,
-    read_wav,
-    resample,
-    silence,
-    write_wav,
-)
+from audio.pcm import WIRE_RATE, Resampler, duration_ms, read_wav, resample, silence, write_wav
+from audio.player import AudioPlayerAsync
 from tests.foreign_clients.fake_sound import FakeSound
 
 

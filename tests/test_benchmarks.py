@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from openai.resources.realtime.realtime import AsyncRealtimeConnection
 
-from audio_utils import BYTES_PER_SAMPLE, WIRE_RATE, read_wav, silence, write_wav
+from audio.pcm import BYTES_PER_SAMPLE, WIRE_RATE, read_wav, silence, write_wav
 from benchmarks.caller import MILESTONES, Measurement, Turn, measure
 from benchmarks.clip import speech_chunks, voiced_samples
 from benchmarks.local_server import LocalServer

@@ -9,7 +9,7 @@ import pytest
 from websockets.frames import Frame, Opcode
 from websockets.protocol import SERVER, Protocol
 
-from audio_utils import silence
+from audio.pcm import silence
 from benchmarks import plot
 from benchmarks.bars import Bar
 from benchmarks.crowd import Answer, append_frames, event_frame, frame

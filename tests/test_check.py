@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from config import load_settings
-from main import run_check
+from serving.command_line import run_check
 from serving.stack_check import check, table
 from tests.fake_openai import FakeOpenAI
 from tests.running_server import SCRIPTED, serving

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from session.context_window import ContextTooLong, fit
-from session.conversation import Item
+from session.items import Item
 
 
 def message(number: int) -> Item:

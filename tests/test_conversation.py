@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from session.conversation import Conversation, Item, SpokenText, render_messages
+from session.conversation import Conversation
+from session.items import Item, SpokenText
+from session.model_messages import render_messages
 from tests.session_driver import pcm
 from wire.errors import ProtocolError
 

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from session.conversation import Item
+from session.items import Item
 from tests.running_server import running
 from tests.wire_client import client, speech
 
@@ -15,7 +15,7 @@ ROOT = Path(__file__).parent.parent
 
 PROGRAM = """
 import gc, weakref
-import garbage
+from serving.process import garbage
 
 class Thing:
     pass

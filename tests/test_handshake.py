@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 
 from config import LLMConfig
-from protocol import REALTIME_MODELS, error_event
+from protocol import REALTIME_MODELS
 from serving.access.client_secrets import ClientSecrets
 from serving.access.keys import Access, AccessDenied
-from serving.admission import Handshake, Refused, check_handshake, model_names
+from serving.admission import Handshake, Refused, check_handshake
+from serving.model_names import model_names
 from tests.session_driver import settings
 from tests.wire import check_event
+from wire.envelope import error_event
 
 SECRETS = ClientSecrets(None)
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from turn_detection.silero import WINDOW_MS
-from turn_detection.turn_detector import (
+from session.decisions import (
     Decision,
-    SpeechDetector,
     SpeechHesitated,
     SpeechPaused,
     SpeechResumed,
     SpeechStarted,
     SpeechStopped,
 )
+from turn_detection.silero import WINDOW_MS
+from turn_detection.speech_detector import SpeechDetector
 
 
 def decisions(

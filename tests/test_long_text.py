@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from flow.steps import Steps, at_once
-from protocol import parse_client_event
 from tests.session_driver import Driver, encoded, pcm, types
 from wire.client_events import AppendAudio, CreateItem
 from wire.errors import ProtocolError
 from wire.long_strings import LONG, LongText, cut_long, decode_base64, put_back
+from wire.reading import parse_client_event
 from wire.text_frames import LongFrame, frame
 
 LIMIT = 512 * 1024

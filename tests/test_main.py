@@ -19,8 +19,9 @@ from websockets.exceptions import InvalidStatus
 from websockets.typing import Subprotocol
 
 from config import ConfigError, load_settings
-from main import create_app, listen, main
+from main import create_app, main
 from pipeline_manager import PipelineManager
+from serving.process.server import listen
 from tests.running_server import plain_http, running, scripted_settings, serving
 from tests.wire_client import client
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from audio.noise_reduction import NoiseReducer, NoiseReduction, reduce_noise
-from audio_utils import read_wav, silence
+from audio.pcm import read_wav, silence
 from tests.wire_client import DATA
 
 CLEAN = silence(1500) + read_wav(DATA / "flite-slt_s01.wav") + silence(500)

@@ -11,19 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from protocol import (
-    ProtocolError,
-    decode_audio,
-    encode_audio,
-    error_event,
-    new_id,
-    parse_client_event,
-    serialize,
-    server_event,
-)
+from protocol import ProtocolError
 from tests.conformance.frames import MINIMAL, parse
 from tests.wire import check_event
 from wire.client_events import AppendAudio
+from wire.envelope import encode_audio, error_event, new_id, serialize, server_event
+from wire.reading import decode_audio, parse_client_event
 
 BASE62 = set(string.ascii_letters + string.digits)
 

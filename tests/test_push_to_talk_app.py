@@ -14,7 +14,8 @@ import pytest
 from textual.binding import Binding
 
 import push_to_talk_app as program
-from audio_utils import AudioPlayerAsync, write_wav
+from audio.pcm import write_wav
+from audio.player import AudioPlayerAsync
 from clients.sdk import make_client
 from clients.terminal.app import PushToTalkApp
 from clients.terminal.client import RealtimeClient

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from audio.formats import AudioFormat
-from session.conversation import Conversation, Item
+from session.conversation import Conversation
+from session.items import Item
 from session.ports import ProviderError, TokenUsage
 from session.response import Response
 from session.response_spec import ResponseSpec

@@ -15,10 +15,10 @@ from fastapi import FastAPI
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from main import listen
 from providers import running_pipeline
 from serving import open_sessions
 from serving.process.draining_server import DrainingServer
+from serving.process.server import listen
 from tests.providers.hanging import HANGS
 from tests.providers.own_backends import SegmentSTT
 from tests.running_server import running as in_this_process

@@ -8,16 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from audio_utils import read_wav, silence
-from turn_detection.silero import (
-    SAMPLE_RATE,
-    WINDOW_SAMPLES,
-    SileroModel,
-    VoiceStream,
-    Window,
-    score_together,
-)
-from turn_detection.turn_detector import Decision, TurnDetector
+from audio.pcm import SAMPLE_RATE, read_wav, silence
+from session.decisions import Decision
+from turn_detection.silero import WINDOW_SAMPLES, SileroModel, VoiceStream, Window, score_together
+from turn_detection.turn_detector import TurnDetector
 
 SPEECH = Path(__file__).parent / "data" / "flite-slt_s02.wav"
 SETTINGS = {"type": "server_vad", "threshold": 0.5, "silence_duration_ms": 500}

@@ -9,8 +9,7 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from audio_utils import read_wav
-from turn_detection.silero import SAMPLE_RATE
+from audio.pcm import SAMPLE_RATE, read_wav
 from turn_detection.silero_network import (
     _SHAPES,
     INPUT_SAMPLES,

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from answering import held_response, response_pipeline
-from audio_utils import read_wav, silence
+from audio.pcm import read_wav, silence
 from tests.fake_openai import FakeOpenAI
 from tests.providers.test_openai_compatible import stack
 from tests.wire_client import DATA, WireClient

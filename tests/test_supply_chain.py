@@ -61,7 +61,8 @@ def test_what_needs_no_extra_does_without_the_packages_of_extras():
     program = f"""
 import sys
 sys.modules.update(dict.fromkeys({["httpx", "anthropic", "google.genai"]}))
-import check, main
+import main
+import serving.stack_check
 from config import load_settings
 from pipeline_manager import PipelineManager
 openai = {{"provider": "openai", "api_base": "http://127.0.0.1:9/v1"}}

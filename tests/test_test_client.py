@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import test_client as client
-from audio_utils import duration_ms, read_wav, silence, write_wav
+from audio.pcm import duration_ms, read_wav, silence, write_wav
 from clients import verdicts
 from clients.sdk import ClientError, make_client
 from tests.foreign_clients.scripted_server import (

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from audio.pcm import duration_ms
 from audio.time_stretch import TimeStretch
-from audio_utils import duration_ms
 
 TONE = (8000 * np.sin(2 * np.pi * 220 / 24000 * np.arange(48000))).astype("<i2").tobytes()
 

@@ -158,7 +158,7 @@ def test_what_is_done_early_for_a_turn_is_in_its_trace_whatever_begins_meanwhile
 
 
 def test_without_the_library_the_remedy_is_named(monkeypatch):
-    monkeypatch.delitem(sys.modules, "otel_tracing")
+    monkeypatch.delitem(sys.modules, "telemetry.otel_tracing")
     monkeypatch.setitem(sys.modules, "opentelemetry.sdk.trace", None)
     settings = load_settings(**SCRIPTED, server={"tracing": True})
     with pytest.raises(ConfigError, match=r"requirements/tracing\.txt"):

@@ -10,9 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from audio_utils import read_wav, silence
-from turn_detection.silero import SAMPLE_RATE, WINDOW_MS, WINDOW_SAMPLES, SileroModel
-from turn_detection.turn_detector import SpeechDetector, SpeechStarted, SpeechStopped, TurnDetector
+from audio.pcm import SAMPLE_RATE, read_wav, silence
+from session.decisions import SpeechStarted, SpeechStopped
+from turn_detection.silero import WINDOW_MS, WINDOW_SAMPLES, SileroModel
+from turn_detection.speech_detector import SpeechDetector
+from turn_detection.turn_detector import TurnDetector
 
 SPEECH = Path(__file__).parent / "data" / "flite-slt_s02.wav"
 SETTINGS = {"type": "server_vad", "threshold": 0.5, "silence_duration_ms": 200}

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from session.conversation import Item
+from session.items import Item
 from session.ports import TokenUsage
 from session.usage import estimate_tokens, no_usage, response_usage
 from tests.session_driver import Driver, of, pcm

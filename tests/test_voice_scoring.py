@@ -9,16 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from audio_utils import read_wav, silence
+from audio.pcm import SAMPLE_RATE, read_wav, silence
+from session.decisions import Decision, SpeechPaused, SpeechStarted, SpeechStopped
 from turn_detection.batched_scoring import MAX_ROWS, VoiceScoring
-from turn_detection.silero import SAMPLE_RATE, WINDOW_SAMPLES, SileroModel
-from turn_detection.turn_detector import (
-    Decision,
-    SpeechPaused,
-    SpeechStarted,
-    SpeechStopped,
-    TurnDetector,
-)
+from turn_detection.silero import WINDOW_SAMPLES, SileroModel
+from turn_detection.turn_detector import TurnDetector
 
 DATA = Path(__file__).parent / "data"
 SERVER = {"type": "server_vad", "threshold": 0.5, "silence_duration_ms": 300}

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from turn_detection.silero import SAMPLE_RATE, WINDOW_SAMPLES
+from audio.pcm import SAMPLE_RATE
+from turn_detection.silero import WINDOW_SAMPLES
 from turn_detection.windows import REACH, Windows
 
 RATES = [8000, 16000, 24000]

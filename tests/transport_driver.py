@@ -11,6 +11,7 @@ import re
 from typing import Any
 
 from realtime_session import RealtimeSession
+from session.decisions import SpeechHesitated, SpeechResumed, SpeechStarted, SpeechStopped
 from session.ports import ProviderError
 from telemetry.metrics import Metrics
 from telemetry.turn_log import TurnLog
@@ -19,12 +20,6 @@ from tests.puppets import Manager, Pipeline, PuppetWire, Recogniser, voice
 from tests.session_driver import encoded, pcm, session_config
 from tests.wire import Event
 from transport import RealtimeTransport
-from turn_detection.turn_detector import (
-    SpeechHesitated,
-    SpeechResumed,
-    SpeechStarted,
-    SpeechStopped,
-)
 
 SPOKEN, CLIPS = 120, 80
 """Numbers that samples can tell apart: for what is spoken, and for what is sent as an item."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
 
-from audio_utils import read_wav, silence
+from audio.pcm import read_wav, silence
 from tests.wire import check_event
 
 DATA = Path(__file__).parent / "data"

@@ -10,9 +10,10 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 
+from session.decisions import Decision
 from turn_detection import silero_network
 from turn_detection.silero import SileroModel, score_together
-from turn_detection.turn_detector import Decision, TurnDetector
+from turn_detection.turn_detector import TurnDetector
 
 GATHER_S = 0.008
 """Shortest time between two calls of the model for different sessions."""

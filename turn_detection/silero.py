@@ -13,10 +13,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from config import AudioConfig
 from turn_detection.silero_network import MEMORY, SileroNetwork
 
-SAMPLE_RATE: int = AudioConfig().INTERNAL_SAMPLE_RATE
 WINDOW_SAMPLES = 512
 WINDOW_MS = 32
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from pipecat.audio.turn.smart_turn.local_smart_turn_v3 import LocalSmartTurnAnalyzerV3
 
-from turn_detection.silero import SAMPLE_RATE
+from audio.pcm import SAMPLE_RATE
 
 CONTEXT_MS = 8000
 """The model hears the last 8 s of a turn."""

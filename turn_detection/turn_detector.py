@@ -7,24 +7,16 @@ same audio always gives the same offsets, however it was chunked (§E).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
-from turn_detection.silero import (
-    SAMPLE_RATE,
-    WINDOW_MS,
-    Score,
-    SileroModel,
-    VoiceStream,
-    Window,
-    score_together,
+from audio.pcm import SAMPLE_RATE
+from session.decisions import (
+    Decision,
+    SpeechStopped,
 )
+from turn_detection.silero import Score, SileroModel, VoiceStream, Window, score_together
+from turn_detection.speech_detector import SpeechDetector
 from turn_detection.windows import Windows
-
-START_WINDOWS = 3
-"""Voiced windows in a row that make an onset: a click or a cough is shorter than 96 ms."""
-HYSTERESIS = 0.15
-"""Speech ends this far below the threshold at which it began, as Silero's authors advise."""
 
 SEMANTIC_THRESHOLD = 0.5
 """Probability of speech that counts under `semantic_vad`, which has no threshold of its own."""
@@ -32,120 +24,6 @@ JUDGE_AFTER_MS = 200
 """Pause after which Smart Turn is asked: it was trained on turns that end with one."""
 _CEILINGS_MS = {"low": 8000, "medium": 4000, "high": 2000, "auto": 4000}
 _COMPLETE_FROM = {"low": 0.7, "medium": 0.5, "high": 0.3, "auto": 0.5}
-
-
-@dataclass(frozen=True, slots=True)
-class SpeechStarted:
-    """Speech began at the start of the window at `onset_ms`."""
-
-    onset_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class SpeechStopped:
-    """Enough silence was heard; it ends at `end_ms`."""
-
-    end_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class SpeechHesitated:
-    """A pause up to `at_ms` is long enough to guess that the turn may be over."""
-
-    at_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class SpeechResumed:
-    """Speech goes on after all, since `at_ms`."""
-
-    at_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class SpeechPaused:
-    """A pause has lasted long enough to ask whether the turn is over; it lasts up to `at_ms`."""
-
-    at_ms: int
-
-
-Decision = SpeechStarted | SpeechStopped | SpeechHesitated | SpeechResumed | SpeechPaused
-
-
-class SpeechDetector:
-    """Turns probabilities into onsets and offsets: a pure state machine on the 32 ms grid."""
-
-    def __init__(
-        self,
-        threshold: float,
-        silence_ms: int,
-        *,
-        hesitate_after_ms: int | None = None,
-        judge_after_ms: int | None = None,
-        speaking: bool = False,
-    ) -> None:
-        """Start in silence, or in the middle of speech.
-
-        Args:
-            threshold: Probability from which a window is voiced (0–1).
-            silence_ms: Silence that ends speech, in milliseconds; rounded up to windows.
-            hesitate_after_ms: Pause after which `SpeechHesitated` invites a guess; None: never.
-            judge_after_ms: Pause after which `SpeechPaused` asks for a judgement; None: never.
-            speaking: Whether speech has begun already.
-        """
-        self._threshold = threshold
-        self._exit_threshold = max(threshold - HYSTERESIS, 0.01)
-        self._longest_windows = _windows(silence_ms)
-        self._silence_windows = self._longest_windows
-        self._hesitate_windows = None if hesitate_after_ms is None else _windows(hesitate_after_ms)
-        self._judge_windows = None if judge_after_ms is None else _windows(judge_after_ms)
-        self._hesitating = False
-        self._voiced = 0
-        self._silent = 0
-        self.speaking = speaking
-
-    def next(self, index: int, probability: float) -> Decision | None:
-        """Take the score of window `index`, counted from the first of the session."""
-        if not self.speaking:
-            self._voiced = self._voiced + 1 if probability >= self._threshold else 0
-            if self._voiced < START_WINDOWS:
-                return None
-            self.speaking = True
-            self._silent = 0
-            return SpeechStarted((index + 1 - START_WINDOWS) * WINDOW_MS)
-        if probability >= self._exit_threshold:
-            self._silent = 0
-            self._silence_windows = self._longest_windows
-            if not self._hesitating:
-                return None
-            self._hesitating = False
-            return SpeechResumed(index * WINDOW_MS)
-        self._silent += 1
-        if self._silent >= self._silence_windows:
-            return self._stop(index)
-        if self._silent == self._judge_windows:
-            return SpeechPaused((index + 1) * WINDOW_MS)
-        if self._silent == self._hesitate_windows:
-            self._hesitating = True
-            return SpeechHesitated((index + 1) * WINDOW_MS)
-        return None
-
-    def judged(self, index: int, silence_ms: int) -> SpeechStopped | None:
-        """Take the judgement on the pause at window `index`.
-
-        Args:
-            index: The window that was answered with `SpeechPaused`.
-            silence_ms: How long this pause, all of it, must last to end the turn.
-        """
-        self._silence_windows = _windows(silence_ms)
-        return self._stop(index) if self._silent >= self._silence_windows else None
-
-    def _stop(self, index: int) -> SpeechStopped:
-        self.speaking = False
-        self._hesitating = False
-        self._voiced = 0
-        self._silence_windows = self._longest_windows
-        return SpeechStopped((index + 1) * WINDOW_MS)
 
 
 class TurnDetector:
@@ -290,7 +168,3 @@ class TurnDetector:
             hesitate_after_ms=self._hesitate_after_ms,
             speaking=speaking,
         )
-
-
-def _windows(ms: int) -> int:
-    return max(1, -(-ms // WINDOW_MS))

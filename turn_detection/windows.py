@@ -13,8 +13,8 @@ from math import gcd
 import numpy as np
 from numpy.typing import NDArray
 
-from audio_utils import BYTES_PER_SAMPLE, resample
-from turn_detection.silero import SAMPLE_RATE, WINDOW_SAMPLES
+from audio.pcm import BYTES_PER_SAMPLE, SAMPLE_RATE, resample
+from turn_detection.silero import WINDOW_SAMPLES
 
 REACH = 24
 """Samples that the filter looks ahead and back: 1 ms at 24 kHz."""

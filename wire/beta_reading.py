@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from protocol import validate_event
 from wire.client_events import (
     CLIENT_EVENTS,
     TRANSCRIPTION_EVENTS,
@@ -21,6 +20,7 @@ from wire.client_events import (
     UpdateTranscription,
 )
 from wire.errors import ProtocolError, invalid_value, wrong_type
+from wire.reading import validate_event
 from wire.session_fields import BetaSessionPatch, SessionKind
 
 FORMATS = {"pcm16": "audio/pcm", "g711_ulaw": "audio/pcmu", "g711_alaw": "audio/pcma"}

@@ -11,18 +11,18 @@ there it is accepted and echoed, and changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from protocol import ProtocolError, ServerEvent, parse_client_event, server_event
+from protocol import ProtocolError
 from wire.beta_reading import FORMATS, asked_modalities, in_beta_names, read_event
 from wire.client_events import ClientEvent
+from wire.envelope import ServerEvent, server_event
+from wire.reading import parse_client_event
 from wire.session_fields import SessionKind
 
 DEFAULT_TEMPERATURE = 0.8
 """What is echoed while the client has set none (§B.16)."""
-_BETA_HEADER = "realtime=v1"
-_BETA_SUBPROTOCOL = "openai-beta.realtime-v1"
 _REQUEST_LIMIT = 20_000
 _TOKEN_LIMIT = 15_000_000
 
@@ -63,17 +63,6 @@ _GA_ONLY: dict[str, set[str]] = {
     "conversation.item.input_audio_transcription.completed": {"languages"},
 }
 _TRANSCRIPTION_KEYS = ("model", "language", "prompt")
-
-
-def wants_beta(headers: Mapping[str, str], subprotocols: Sequence[str]) -> bool:
-    """Tell whether a client speaks beta (§B.16).
-
-    Args:
-        headers: Request headers, by lower-case name.
-        subprotocols: WebSocket subprotocols that the client offers.
-    """
-    asked = [value.strip() for value in headers.get("openai-beta", "").split(",")]
-    return _BETA_HEADER in asked or _BETA_SUBPROTOCOL in subprotocols
 
 
 class BetaDialect:

@@ -6,11 +6,13 @@ session's GA server events into what the client expects.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Protocol
 
-from protocol import ServerEvent, parse_client_event, validate_event
 from wire.client_events import TRANSCRIPTION_EVENTS, ClientEvent
+from wire.envelope import ServerEvent
+from wire.reading import parse_client_event, validate_event
 from wire.session_fields import SessionKind
 
 
@@ -42,3 +44,20 @@ class GADialect:
     def render(self, event: ServerEvent) -> list[ServerEvent]:
         """Write a server event."""
         return [event]
+
+
+_BETA_HEADER = "realtime=v1"
+
+
+_BETA_SUBPROTOCOL = "openai-beta.realtime-v1"
+
+
+def wants_beta(headers: Mapping[str, str], subprotocols: Sequence[str]) -> bool:
+    """Tell whether a client speaks beta (§B.16).
+
+    Args:
+        headers: Request headers, by lower-case name.
+        subprotocols: WebSocket subprotocols that the client offers.
+    """
+    asked = [value.strip() for value in headers.get("openai-beta", "").split(",")]
+    return _BETA_HEADER in asked or _BETA_SUBPROTOCOL in subprotocols

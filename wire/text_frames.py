@@ -10,7 +10,7 @@ import secrets
 from typing import Any
 
 from flow.steps import Steps
-from protocol import ServerEvent, encode_audio, serialize
+from wire.envelope import ServerEvent, encode_audio, serialize
 
 LONG = 16 * 1024
 """Characters from which a picture's URL is kept out of the JSON encoder."""

@@ -15,7 +15,7 @@ from typing import Any
 from openai.resources.realtime.realtime import AsyncRealtimeConnection
 from openai.types.realtime import RealtimeServerEvent
 
-from audio_utils import AudioPlayerAsync
+from audio.player import AudioPlayerAsync
 from clients.terminal.answer import Answer, Cut
 from clients.terminal.view import Latency, Until, View
 

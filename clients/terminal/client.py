@@ -17,7 +17,8 @@ from openai.resources.realtime.realtime import AsyncRealtimeConnection
 from openai.types.realtime import RealtimeServerEvent
 from websockets.exceptions import WebSocketException
 
-from audio_utils import AudioPlayerAsync, duration_ms
+from audio.pcm import duration_ms
+from audio.player import AudioPlayerAsync
 from clients.sdk import LOCAL_URL, Connect
 from clients.terminal.answer import Answer
 from clients.terminal.answering import Answering

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from audio.devices import NoSound, SoundCallback, SoundStream, open_sound
-from audio_utils import WIRE_RATE, AudioPlayerAsync
+from audio.pcm import WIRE_RATE
+from audio.player import AudioPlayerAsync
 from clients.terminal.sources import AudioSource, Microphone, SpokenFile
 from clients.terminal.speakers import NoSpeaker, WavRecorder
 

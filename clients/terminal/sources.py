@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import ClassVar, Protocol
 
 from audio.devices import NoSound, SoundCallback, SoundStream, open_sound
-from audio_utils import BYTES_PER_SAMPLE, WIRE_RATE
+from audio.pcm import BYTES_PER_SAMPLE, WIRE_RATE
 
 BLOCK_S = 0.02
 BLOCK_BYTES = round(BLOCK_S * WIRE_RATE) * BYTES_PER_SAMPLE

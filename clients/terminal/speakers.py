@@ -14,7 +14,7 @@ from pathlib import Path
 from queue import SimpleQueue
 
 from audio.devices import SoundCallback
-from audio_utils import BYTES_PER_SAMPLE, WIRE_RATE
+from audio.pcm import BYTES_PER_SAMPLE, WIRE_RATE
 
 BLOCK_SAMPLES = WIRE_RATE // 50
 

@@ -23,14 +23,12 @@ from pipecat.services.llm_service import LLMService
 from pipecat.utils.errors import ErrorCategory
 
 from config import LLMConfig
-from protocol import new_id
 from providers.base import LLMProvider, ProviderSetupError
-from providers.certificates import trusted
-from providers.http_clients import UNCOMPRESSED, bounded
+from providers.http_clients import UNCOMPRESSED, bounded, do_not_wait, trusted
 from providers.llm.stock import NotUnderstood, StreamError, TellingLLMService
 from providers.options import Options, parse_options, required_key
-from providers.refusals import do_not_wait
 from session.ports import FinishReason, ResponseRequest, TokenUsage
+from wire.envelope import new_id
 
 DEFAULT_MODEL = "claude-sonnet-4-6"
 DEFAULT_MAX_TOKENS = 4096

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 
 from openai.types.chat.chat_completion_chunk import ChoiceDeltaToolCall
 
-from protocol import new_id
 from providers.frames import ToolCallFrame
+from wire.envelope import new_id
 
 
 @dataclass(slots=True)

@@ -22,8 +22,7 @@ from pipecat.utils.errors import ErrorCategory
 
 from config import LLMConfig
 from providers.base import LLMProvider
-from providers.certificates import trusted
-from providers.http_clients import UNCOMPRESSED, bounded
+from providers.http_clients import UNCOMPRESSED, bounded, trusted
 from providers.llm.stock import NotUnderstood, StreamError, TellingLLMService
 from providers.options import Options, parse_options, required_key
 from session.ports import FinishReason, ResponseRequest

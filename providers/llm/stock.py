@@ -24,10 +24,10 @@ from pipecat.processors.frame_processor import FrameDirection
 from pipecat.services.llm_service import LLMService
 from pipecat.utils.errors import ErrorCategory
 
-from protocol import new_id
 from providers.base import StageFailure
 from providers.frames import CompletionFrame, ToolCallFrame
 from session.ports import SILENCE, FinishReason, TokenUsage
+from wire.envelope import new_id
 
 
 class StreamError(Exception):

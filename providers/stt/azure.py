@@ -30,11 +30,11 @@ from pipecat.services.stt_service import STTService
 from pipecat.utils.errors import ErrorCategory
 from pydantic import Field
 
+from audio.pcm import SAMPLE_RATE
 from config import STTConfig
 from providers.azure_account import AzureAccount, failure_of, remedies
 from providers.options import Options, parse_options, refuse
 from providers.stt.streams import StreamEndFrame, StreamSTT, phrases
-from turn_detection.silero import SAMPLE_RATE
 
 RELEASING_THREADS = 8
 

@@ -11,8 +11,8 @@ from typing import Any
 
 from config import STTConfig
 from providers.base import ProviderSetupError, STTProvider
-from providers.embedded_settings import refuse_unused, variable
 from providers.frames import TurnCommittedFrame, TurnStartedFrame
+from providers.options import refuse_unused, variable
 from providers.stt.sphinx_pool import SphinxPool
 from providers.stt.sphinx_process import RecogniserError, Recognition
 from providers.stt.turns import TurnSTTService

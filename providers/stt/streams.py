@@ -34,13 +34,13 @@ from pipecat.services.stt_service import STTService
 from pipecat.utils.errors import ErrorCategory
 from pipecat.utils.tracing.tracing_context import TracingContext
 
+from audio.pcm import SAMPLE_RATE
 from providers.base import STTProvider
 from providers.errors import REFUSALS, error_category
 from providers.frames import TurnCommittedFrame, TurnStartedFrame
 from providers.options import ProviderConfig
 from providers.running_pipeline import RunningPipeline
 from providers.stt.turns import TurnFailed, TurnSTTService
-from turn_detection.silero import SAMPLE_RATE
 
 CHUNK_BYTES = SAMPLE_RATE * 2 // 10
 """Longest audio frame: 100 ms, as services expect of a live stream."""

@@ -18,7 +18,7 @@ from pipecat.services.azure.tts import AzureBaseTTSService, AzureTTSSettings
 from pipecat.services.tts_service import TTSService
 from pipecat.utils.errors import ErrorCategory
 
-from audio_utils import WIRE_RATE
+from audio.pcm import WIRE_RATE
 from config import TTSConfig
 from providers.azure_account import AzureAccount, remedies
 from providers.base import TTSProvider

@@ -28,7 +28,7 @@ from pydantic import Field, ValidationError
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed, WebSocketException
 
-from audio_utils import WIRE_RATE
+from audio.pcm import WIRE_RATE
 from config import TTSConfig
 from providers.base import ProviderSetupError, TTSProvider
 from providers.options import Options, parse_options, required_key

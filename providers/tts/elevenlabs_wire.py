@@ -24,7 +24,7 @@ from pydantic import (
 )
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from audio_utils import BYTES_PER_SAMPLE, WIRE_RATE
+from audio.pcm import BYTES_PER_SAMPLE, WIRE_RATE
 from providers.base import StageFailure
 
 _CATEGORIES: Mapping[str, ErrorCategory] = {

@@ -15,10 +15,10 @@ from unicodedata import category
 from pipecat.frames.frames import ErrorFrame, Frame, TTSAudioRawFrame
 from pipecat.services.settings import TTSSettings
 
-from audio_utils import BYTES_PER_SAMPLE, WIRE_RATE, Resampler
+from audio.pcm import BYTES_PER_SAMPLE, WIRE_RATE, Resampler
 from config import TTSConfig
 from providers.base import ProviderSetupError, TTSProvider
-from providers.embedded_settings import refuse_unused, variable
+from providers.options import refuse_unused, variable
 from providers.tts import flite
 from providers.tts.clause_voice import ClauseVoice
 from providers.tts.espeak import Espeak, EspeakVoice

@@ -13,7 +13,7 @@ from pipecat.services.tts_service import TTSService
 from pipecat.utils.errors import ErrorCategory
 from pydantic import Field
 
-from audio_utils import WIRE_RATE
+from audio.pcm import WIRE_RATE
 from config import TTSConfig
 from providers.base import StageFailure, TTSProvider, VoiceInfo
 from providers.openai_client import NO_KEY, SharedClient

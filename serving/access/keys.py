@@ -7,22 +7,16 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import ipaddress
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from fastapi import WebSocket
-from fastapi.middleware.cors import CORSMiddleware
-from fastapi.responses import PlainTextResponse
-from loguru import logger
-from starlette.types import ASGIApp, Receive, Scope, Send
-
-from config import ConfigError, ServerConfig
+from config import ServerConfig
 from protocol import ProtocolError
 from serving.access.client_secrets import PREFIX, BadSecret, ClientSecrets
+from serving.access.exposure import is_loopback
 from settings.origins import ANY_ORIGIN, normal_origin
 
 _KEY_SUBPROTOCOL = "openai-insecure-api-key."
@@ -125,79 +119,6 @@ class Access:
                 "server.secret."
             )
             raise AccessDenied("invalid_api_key", message) from None
-
-
-class PagesMiddleware(CORSMiddleware):
-    """Tells browsers which pages may read what is answered: those that may connect."""
-
-    def __init__(self, app: ASGIApp, access: Access) -> None:
-        """Answer for `app`, as `access` decides."""
-        super().__init__(
-            app,
-            allow_methods=["GET", "POST"],
-            allow_headers=["authorization", "content-type", "api-key", "openai-beta"],
-        )
-        self._access = access
-
-    def is_allowed_origin(self, origin: str) -> bool:
-        """Return whether a page from `origin` may read it."""
-        return self._access.admits_origin(origin)
-
-
-def check_exposure(server: ServerConfig) -> None:
-    """Refuse to listen to other machines without keys, unless told to.
-
-    Raises:
-        ConfigError: The host is not this machine's own, and there are no keys.
-    """
-    if server.api_keys or server.insecure or is_loopback(server.host):
-        return
-    raise ConfigError(_exposed(server.host))
-
-
-class ExposureGuard:
-    """Answers nobody who came by a network, where there are no keys and that is not meant.
-
-    `main.py` refuses to listen there; whoever serves the application otherwise, say by `uvicorn
-    main:app --host`, is kept safe here.
-    """
-
-    def __init__(self, app: ASGIApp, server: ServerConfig) -> None:
-        """Guard `app`."""
-        self._app = app
-        self._open = bool(server.api_keys) or server.insecure
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve, or refuse, one request or connection."""
-        # Of a Unix socket the path is known, and no port.
-        host, port = scope.get("server") or ("", None)
-        if self._open or port is None or scope["type"] == "lifespan" or is_loopback(host):
-            await self._app(scope, receive, send)
-            return
-        logger.bind(event="connection.refused", code="exposed").error(_exposed(host))
-        refusal = PlainTextResponse(_exposed(host) + "\n", 403)
-        if scope["type"] == "websocket":
-            await WebSocket(scope, receive, send).send_denial_response(refusal)
-        else:
-            await refusal(scope, receive, send)
-
-
-def _exposed(host: str) -> str:
-    return (
-        f"Without API keys anybody who reaches {host} could use this server: set "
-        "REALTIME_API_KEYS, or say that this is meant with --insecure "
-        "(REALTIME_SERVER__INSECURE=true)."
-    )
-
-
-def is_loopback(host: str) -> bool:
-    """Return whether a host name or address is this machine's own."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _api_key(headers: Mapping[str, str], subprotocols: Sequence[str]) -> str | None:

@@ -15,8 +15,7 @@ from types import FrameType
 
 import uvicorn
 
-from end_signals import END_SIGNALS
-from serving.process.ending import BEYOND_GRACE_S
+from serving.process.ending import BEYOND_GRACE_S, END_SIGNALS
 
 
 class DrainingServer(uvicorn.Server):

@@ -8,11 +8,15 @@ ending starts no threads any more.
 
 from __future__ import annotations
 
+import atexit
 import os
+import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from queue import Empty, SimpleQueue
+from types import FrameType
 
 from loguru import logger
 
@@ -63,3 +67,32 @@ class HardEnd:
         logger.warning(f"{self._left()} did not end: the process is ended by force")
         self._tidy()
         self._said.set()
+
+
+END_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+@contextmanager
+def taking_end_signals(take: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """Have `take` called with each of them within the block, and after it too once one has come."""
+    came = False
+
+    def note(number: int, frame: FrameType | None) -> None:
+        nonlocal came
+        came = True
+        take(number, frame)
+
+    before = {number: signal.signal(number, note) for number in END_SIGNALS}
+    try:
+        yield
+    finally:
+        if came:
+            atexit.register(_ignore)
+        else:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def _ignore() -> None:
+    for number in END_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)

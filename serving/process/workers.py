@@ -25,8 +25,7 @@ from typing import Any
 
 from loguru import logger
 
-from end_signals import taking_end_signals
-from serving.process.ending import BEYOND_GRACE_S
+from serving.process.ending import BEYOND_GRACE_S, taking_end_signals
 
 Work = Callable[..., None]
 """What a worker does: takes the connection by which it says that it is ready, and arguments."""

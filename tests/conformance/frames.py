@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from protocol import ProtocolError, parse_client_event
+from protocol import ProtocolError
 from wire.client_events import ClientEvent
+from wire.reading import parse_client_event
 
 UNKNOWN_TYPE = (
     "Invalid value: 'nope'. Supported values are: 'session.update', 'session.close', "

@@ -6,11 +6,11 @@ import json
 from typing import Any
 
 from config import LLMConfig, VADConfig
-from protocol import parse_client_event
 from session.ports import Capabilities
 from session.session_config import SessionConfig
 from tests.session_driver import session_config
 from wire.client_events import UpdateSession
+from wire.reading import parse_client_event
 
 SERVER_VAD = {
     "type": "server_vad",

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from flow.steps import at_once
-from protocol import error_event, parse_client_event, serialize
 from session.effects import Send
 from tests.conformance.frames import MINIMAL, UNKNOWN_TYPE, parse, refusal
 from tests.conformance.misuse import (
@@ -25,6 +24,8 @@ from tests.running_server import running
 from tests.session_driver import Driver, of
 from tests.wire import check_event
 from tests.wire_client import client
+from wire.envelope import error_event, serialize
+from wire.reading import parse_client_event
 
 
 def test_the_first_finding_names_the_type_before_what_follows_from_it() -> None:

@@ -7,12 +7,13 @@ import base64
 import pytest
 
 from flow.steps import at_once
-from protocol import MAX_AUDIO_BYTES, decode_audio, encode_audio
 from session.effects import Transcribe
 from tests.conformance.misuse import missing, other, refusals
 from tests.conformance.sequences import driver
 from tests.session_driver import Driver, encoded, pcm
+from wire.envelope import encode_audio
 from wire.errors import ProtocolError
+from wire.reading import MAX_AUDIO_BYTES, decode_audio
 
 NOT_BASE64 = (
     "Invalid 'audio'. Expected base64-encoded audio bytes (mono PCM16 at 24kHz) "

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from openai import AsyncOpenAI
 
-from audio_utils import silence
+from audio.pcm import silence
 from tests.running_server import RunningServer, running, scripted_settings
 from tests.wire_client import client, speech
 

@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
-from protocol import ProtocolError, server_event
+from protocol import ProtocolError
 from session.ports import Capabilities
 from tests.conformance.beta_wire import ASSISTANT, NAMED, TOOL, USER, BetaDriver
 from tests.session_driver import Driver, types
-from wire.beta_writing import BetaDialect, wants_beta
+from wire.beta_writing import BetaDialect
 from wire.client_events import BetaResponseOptions, CreateResponse, UpdateSession
-from wire.dialect import GADialect
+from wire.dialect import GADialect, wants_beta
+from wire.envelope import server_event
 
 PCM = {"type": "audio/pcm"}
 

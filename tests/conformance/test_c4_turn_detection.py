@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from audio_utils import read_wav, silence
+from audio.pcm import read_wav, silence
 from tests.conformance.sessions import SERVER_VAD, apply, audio_input, config
 from tests.running_server import running, scripted_settings
 from tests.session_driver import Driver, of, types

@@ -187,7 +187,7 @@ async def test_a_key_is_good_until_the_second_it_expires():
 async def test_a_session_outlives_its_key(server, monkeypatch):
     made = (await post(server, {"expires_after": {"seconds": 10}})).json()
     async with client(server.url, **bearer(made["value"])) as wire:
-        monkeypatch.setattr("access.time.time", lambda: made["expires_at"] + 1.0)
+        monkeypatch.setattr("serving.access.keys.time.time", lambda: made["expires_at"] + 1.0)
         await wire.update(instructions="Still here?")
         async with connect(server.url, **bearer(made["value"])) as socket:
             error = json.loads(await socket.recv())["error"]

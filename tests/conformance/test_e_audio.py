@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from audio.formats import AudioFormat, convert
-from audio_utils import read_wav, silence
+from audio.pcm import read_wav, silence
 from flow.steps import at_once
 from tests.running_server import running
 from tests.wire_client import DATA, WireClient, client

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from audio_utils import WIRE_RATE, read_wav
+from audio.pcm import WIRE_RATE, read_wav
 
 pytestmark = pytest.mark.skipif(
     shutil.which("tmux") is None, reason="tmux is missing: apt install tmux"

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from audio_utils import silence
+from audio.pcm import silence
 from tests.leftovers import Leftovers
 from tests.running_server import RunningServer, running, scripted_settings
 from tests.test_speculation import FIRST, PAUSE_MS

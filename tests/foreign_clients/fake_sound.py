@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from audio.devices import SoundCallback
-from audio_utils import BYTES_PER_SAMPLE
+from audio.pcm import BYTES_PER_SAMPLE
 
 
 class FakeSound:

@@ -35,7 +35,7 @@ from pipecat.services.openai.realtime.events import (
 from pipecat.services.openai.realtime.llm import OpenAIRealtimeLLMService
 from pipecat.workers.runner import WorkerRunner
 
-from audio_utils import WIRE_RATE
+from audio.pcm import WIRE_RATE
 from tests.foreign_clients.installed import QUARTER_SECOND
 from tests.running_server import RunningServer, running, scripted_settings
 from tests.wire_client import PATIENCE_S, speech

@@ -13,7 +13,6 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from protocol import serialize
 from realtime_session import RealtimeSession
 from session.effects import Effect, Generate, Send, Transcribe
 from session.ports import Capabilities
@@ -27,6 +26,7 @@ from tests.wire import Event, check_event
 from wire.beta_writing import BetaDialect
 from wire.client_events import CLIENT_EVENTS
 from wire.dialect import Dialect, GADialect
+from wire.envelope import serialize
 from wire.session_fields import SessionKind
 
 MESSAGES = 3000

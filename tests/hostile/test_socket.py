@@ -99,7 +99,7 @@ async def test_a_forged_client_secret_is_refused_unopened(monkeypatch):
         opened.append(data)
         return b"[0, {}]"
 
-    monkeypatch.setattr("client_secrets.zlib.decompress", decompress)
+    monkeypatch.setattr("serving.access.client_secrets.zlib.decompress", decompress)
     bomb = base64.urlsafe_b64encode(bytes(32) + zlib.compress(bytes(4_000_000), 9))
     async with running() as server:
         for forged in (bomb.decode().rstrip("="), "", "AAAA", "é", "A" * 6000):

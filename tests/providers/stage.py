@@ -15,7 +15,7 @@ from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 from pipecat.utils.asyncio.task_manager import TaskManager
 from pipecat.workers.base_worker import WorkerParams
 
-from audio_utils import read_wav
+from audio.pcm import read_wav
 
 DATA = Path(__file__).parents[1] / "data"
 HANG_S = 60

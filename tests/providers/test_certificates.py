@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from providers.certificates import trusted
+from providers.http_clients import trusted
 from tests.fake_openai import FakeOpenAI
 from tests.foreign_clients.tls import tls_front
 from tests.providers.test_openai_compatible import settings_for

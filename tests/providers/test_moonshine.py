@@ -9,7 +9,7 @@ import pytest
 from moonshine_voice import Transcriber
 from moonshine_voice.moonshine_api import moonshine_get_stt_dependencies_string
 
-from audio_utils import silence
+from audio.pcm import silence
 from config import STTConfig
 from providers.base import ProviderSetupError
 from providers.stt.moonshine import MoonshineSTT

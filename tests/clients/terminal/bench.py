@@ -11,7 +11,7 @@ from typing import Any
 from textual.pilot import Pilot
 from textual.widgets import Static
 
-from audio_utils import AudioPlayerAsync
+from audio.player import AudioPlayerAsync
 from clients.terminal.app import PushToTalkApp
 from clients.terminal.client import RealtimeClient
 from clients.terminal.session import Wishes

@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from audio_utils import AudioPlayerAsync, read_wav
+from audio.pcm import read_wav
+from audio.player import AudioPlayerAsync
 from clients.terminal.answer import Answer, Cut
 from clients.terminal.capture import SILENCE_DBFS, Capture, level_dbfs
 from clients.terminal.sound import SoundMaker

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textual.widgets import Input
 
-from audio_utils import silence
+from audio.pcm import silence
 from clients.terminal.session import Wishes
 from clients.terminal.sources import Microphone, SpokenFile
 from tests.clients.terminal.bench import (

@@ -7,11 +7,11 @@ import time
 from typing import Any
 
 from config import Settings
-from protocol import new_id
 from session.ports import Capabilities
 from session.session_config import SessionConfig
 from wire.client_events import UpdateSession, UpdateTranscription
 from wire.dialect import GADialect
+from wire.envelope import new_id
 from wire.session_fields import SessionKind, SessionPatch, TranscriptionPatch
 
 Patch = SessionPatch | TranscriptionPatch

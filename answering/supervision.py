@@ -1,0 +1,140 @@
+"""Who watches over the stages of one response: time-outs, failures, and the voice's lead."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any, Generic, Literal, TypeVar
+
+from pipecat.frames.frames import ErrorFrame
+from pipecat.services.llm_service import LLMService
+from pipecat.services.tts_service import TTSService
+from pipecat.utils.errors import ErrorCategory
+
+from flow.steps import Breather
+from flow.watchdog import Patience, Watchdog
+from providers.base import Provider
+from providers.errors import provider_error
+from providers.frames import CompletionFrame
+from session.ports import ClientRoom, PipelineSignals, ResponseRequest
+
+MAX_UNHEARD_BYTES = 2 * 1024 * 1024
+"""Some 40 s of speech that a voice may be ahead of what is on its way to the client."""
+
+
+_Service = TypeVar("_Service", LLMService, TTSService)
+
+
+@dataclass(frozen=True, slots=True)
+class Stage(Generic[_Service]):
+    """A service built for one response, and whose it is."""
+
+    name: Literal["LLM", "TTS"]
+    service: _Service
+    provider: Provider
+    patience: Patience
+
+
+class _Backlog:
+    """Audio between the voice and the client's outbox, with a bound: the voice waits for it."""
+
+    def __init__(self) -> None:
+        self._bytes = 0
+        self._room = asyncio.Event()
+        self._room.set()
+
+    async def put(self, length: int) -> None:
+        """Wait until there is room, and count so many bytes."""
+        await self._room.wait()
+        self._bytes += length
+        if self._bytes > MAX_UNHEARD_BYTES:
+            self._room.clear()
+
+    def take(self, length: int) -> None:
+        """So many bytes have arrived."""
+        self._bytes -= length
+        if self._bytes <= MAX_UNHEARD_BYTES:
+            self._room.set()
+
+
+class _Report:
+    """Where the processors of one response report to, and who watches over them."""
+
+    def __init__(
+        self,
+        request: ResponseRequest,
+        signals: PipelineSignals,
+        client: ClientRoom,
+        llm: Stage[LLMService],
+        tts: Stage[TTSService] | None,
+    ) -> None:
+        self.request = request
+        self.signals = signals
+        self.completion = CompletionFrame("stop")
+        self._client = client
+        self._llm = llm
+        self._tts = tts
+        self._llm_watch = Watchdog(lambda limit_s: self._silent(llm, limit_s))
+        self._tts_watch = Watchdog(lambda limit_s: self._silent(tts or llm, limit_s))
+        self._llm_ended = False
+        self._breather = Breather()
+        self.unheard = _Backlog()
+
+    async def room(self) -> None:
+        """Wait until the client has read enough; no provider is to blame for that."""
+        # What a service has received already comes without a pause.
+        await self._breather.breathe()
+        if self._client.has_room:
+            return
+        with self._llm_watch.held(), self._tts_watch.held():
+            await self._client.room()
+
+    def started(self) -> None:
+        """The model has been asked."""
+        self._llm_watch.expect(self._llm.patience.first_s)
+
+    def model_moved(self) -> None:
+        """The model made something."""
+        if not self._llm_ended:
+            self._llm_watch.expect(self._llm.patience.next_s)
+
+    def model_ended(self) -> None:
+        """The model is through; what the voice was given is still to be spoken."""
+        self._llm_ended = True
+        self._llm_watch.rest()
+        if self._tts is not None and not self._tts_watch.waiting:
+            self._tts_watch.expect(self._tts.patience.first_s)
+
+    def voice_given(self) -> None:
+        """The voice has something to say."""
+        if self._tts is not None and not self._tts_watch.waiting:
+            self._tts_watch.expect(self._tts.patience.first_s)
+
+    def voice_moved(self) -> None:
+        """The voice made audio. More is only certain to follow once the model has ended."""
+        if self._tts is not None and self._llm_ended:
+            self._tts_watch.expect(self._tts.patience.next_s)
+        else:
+            self._tts_watch.rest()
+
+    def finished(self) -> None:
+        """All of the response has been made."""
+        self.unwatched()
+        self.signals.finished(
+            self.request.response_id, self.completion.reason, self.completion.usage
+        )
+
+    def failed(self, stage: Stage[Any], frame: ErrorFrame) -> None:
+        """A stage says why it cannot go on."""
+        self.unwatched()
+        error = provider_error(stage.name, stage.provider, frame)
+        self.signals.failed(self.request.response_id, error)
+
+    def unwatched(self) -> None:
+        """Expect nothing more of the stages; what they still make while they stop is no sign."""
+        self._llm_watch.retire()
+        self._tts_watch.retire()
+
+    def _silent(self, stage: Stage[Any], limit_s: float) -> None:
+        text = f"the service has been silent for {limit_s:g} s"
+        self.failed(stage, ErrorFrame(text, category=ErrorCategory.CONNECTIVITY))

@@ -1,0 +1,40 @@
+"""What the command line of the server takes."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+
+from config import PRODUCT_NAME, Settings, profile_names
+from serving.stack_check import check, table
+
+
+def arguments(argv: list[str] | None) -> argparse.Namespace:
+    """Read the arguments; None: those of the process."""
+    parser = argparse.ArgumentParser(description=f"{PRODUCT_NAME}: OpenAI's Realtime API, locally.")
+    parser.add_argument("--config", metavar="FILE", help="TOML file with settings")
+    parser.add_argument("--host", help="address to bind (default 127.0.0.1)")
+    parser.add_argument("--port", type=int, help="TCP port (default 8000)")
+    parser.add_argument(
+        "--insecure", action="store_true", help="listen to other machines without API keys"
+    )
+    parser.add_argument("--workers", type=int, help="processes, about one per core (default 1)")
+    parser.add_argument("--debug", action="store_true", help="log what every stage does")
+    parser.add_argument("--log-level", metavar="LEVEL", help="debug, info, warning or error")
+    parser.add_argument(
+        "--log-json", action="store_true", help="write the log as one JSON object per line"
+    )
+    parser.add_argument(
+        "--profile", metavar="NAME", help=f"a ready-made stack: {', '.join(profile_names())}"
+    )
+    parser.add_argument(
+        "--check", action="store_true", help="try voice, recogniser and model once, and say how"
+    )
+    return parser.parse_args(argv)
+
+
+def run_check(settings: Settings) -> int:
+    """Try the configured stack and print what became of it; returns the exit status."""
+    verdicts = asyncio.run(check(settings))
+    print(table(verdicts))
+    return int(any(verdict.error for verdict in verdicts))

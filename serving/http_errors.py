@@ -1,0 +1,62 @@
+"""Errors of the HTTP side, written as the service writes them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import Request
+from fastapi.responses import JSONResponse
+
+from serving.access.keys import AccessDenied
+from serving.lifecycle import Lifecycle
+from wire.errors import ProtocolError
+
+
+def error_body(error: ProtocolError) -> dict[str, Any]:
+    """Write an error as the service's HTTP endpoints do."""
+    return {
+        "error": {
+            "message": error.message,
+            "type": error.type,
+            "param": error.param,
+            "code": error.code,
+        }
+    }
+
+
+async def not_found(request: Request, _error: Exception) -> JSONResponse:
+    """Answer a path that does not exist the way the service does, in JSON."""
+    error = ProtocolError("not_found", f"Invalid URL ({request.method} {request.url.path})")
+    return JSONResponse(error_body(error), 404)
+
+
+async def access_denied(_request: Request, denied: Exception) -> JSONResponse:
+    """Answer a request without a key, or with a wrong one, as the service does."""
+    assert isinstance(denied, AccessDenied)
+    return JSONResponse(error_body(denied.error), 401, {"WWW-Authenticate": "Bearer"})
+
+
+def origin_refused() -> JSONResponse:
+    """Answer a web page that may not connect."""
+    error = ProtocolError(
+        "origin_not_allowed",
+        "Pages of this origin may not connect; the server's operator can allow it "
+        "(server.allowed_origins).",
+    )
+    return JSONResponse(error_body(error), 403)
+
+
+def not_ready(lifecycle: Lifecycle) -> JSONResponse:
+    """Answer what needs the models while they are being loaded, or when the server is to stop."""
+    if lifecycle.state == "draining":
+        error = ProtocolError(
+            "server_draining", "The server is shutting down; connect again.", type_="server_error"
+        )
+    else:
+        error = ProtocolError(
+            "server_starting",
+            "The server is loading its models; try again in a few seconds. GET /health says when "
+            "it is ready.",
+            type_="server_error",
+        )
+    return JSONResponse(error_body(error), 503, {"Retry-After": "2"})

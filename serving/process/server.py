@@ -1,0 +1,157 @@
+"""One process that serves: where it listens, how it runs, and how it stops."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from collections.abc import Callable, Collection
+from multiprocessing.connection import Connection
+from typing import Protocol
+
+from fastapi import FastAPI
+
+from config import ConfigError, Settings
+from providers.base import ProviderSetupError
+from serving.open_sessions import Connections
+from serving.process import garbage
+from serving.process.draining_server import DrainingServer
+from serving.process.ending import END_SIGNALS, HardEnd, taking_end_signals
+from serving.process.uvicorn_websocket import server_config
+from serving.process.workers import end_with_parent
+from telemetry.logs import configure_logging
+from telemetry.shared_counts import Counting
+
+
+class BuildApp(Protocol):
+    """Builds the application to serve: `main.create_app`."""
+
+    def __call__(
+        self,
+        settings: Settings,
+        *,
+        address: str | None,
+        announce: Callable[[str], None],
+        on_failed_start: Callable[[], None],
+    ) -> FastAPI:
+        """Build it."""
+
+
+def settled(announce: Callable[[str], None]) -> Callable[[str], None]:
+    """Return what else a process that serves does when it is ready."""
+
+    def ready(banner: str) -> None:
+        garbage.settle()
+        announce(banner)
+
+    return ready
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Bind the server's address before anything is loaded.
+
+    The protocol number matters: asyncio switches Nagle's algorithm off only for sockets that say
+    they are TCP, and with it on small events wait for the client's next packet.
+
+    Raises:
+        OSError: The address is taken, or not one of this machine.
+    """
+    family, kind, _, _, address = socket.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
+    listener = socket.socket(family, kind, socket.IPPROTO_TCP)
+    try:
+        if os.name != "nt":
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def listener_of(settings: Settings) -> socket.socket:
+    """Bind the address that the settings name.
+
+    Raises:
+        ConfigError: It cannot be used.
+    """
+    server = settings.server
+    try:
+        return listen(server.host, server.port)
+    except OSError as error:
+        raise ConfigError(
+            f"{server.host}:{server.port} cannot be used ({error.strerror}). "
+            "Choose another address with --port or --host."
+        ) from error
+
+
+def serve(
+    build: BuildApp,
+    settings: Settings,
+    listener: socket.socket,
+    announce: Callable[[str], None],
+    signals: Collection[int] = END_SIGNALS,
+    tidy: Callable[[], None] = lambda: None,
+) -> int:
+    """Serve until the process is told to stop; it has to be over soon then.
+
+    Args:
+        build: Builds the application.
+        settings: The configuration.
+        listener: Where to listen; bound.
+        announce: See `create_app`.
+        signals: Those that tell it to stop.
+        tidy: See `HardEnd`.
+
+    Returns:
+        The exit status.
+
+    Raises:
+        ProviderSetupError: A provider cannot work as configured.
+    """
+
+    def on_failed_start() -> None:
+        server.should_exit = True
+
+    app = build(
+        settings,
+        address=_address(settings, listener),
+        announce=settled(announce),
+        on_failed_start=on_failed_start,
+    )
+    sessions: Connections = app.state.connections
+    hard_end = HardEnd(lambda: server.left, tidy)
+    config, grace_s = server_config(app, settings), settings.server.shutdown_grace_s
+    server = DrainingServer(
+        config, sessions.drain, sessions.hurry, hard_end.within, grace_s, signals
+    )
+    with taking_end_signals(server.handle_exit):
+        server.run(sockets=[listener])
+    return int(app.state.lifecycle.state == "failed")
+
+
+def work(
+    ready: Connection,
+    build: BuildApp,
+    settings: Settings,
+    listener: socket.socket,
+    counting: Counting,
+) -> None:
+    """Serve as one of several workers (`workers.py`)."""
+    end_with_parent()
+    configure_logging(settings.server)
+    try:
+        raise SystemExit(
+            serve(build, settings, listener, ready.send, [signal.SIGTERM], counting.leave)
+        )
+    except (ConfigError, ProviderSetupError) as error:
+        raise SystemExit(f"error: {error}") from None
+    finally:
+        counting.leave()
+
+
+def _address(settings: Settings, listener: socket.socket) -> str:
+    host = settings.server.host
+    shown = "localhost" if host in ("127.0.0.1", "::1", "0.0.0.0", "::") else host
+    return f"ws://{shown}:{listener.getsockname()[1]}"
