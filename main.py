@@ -18,7 +18,7 @@ try:
     # Pipecat greets at import; `configure_logging` lets it speak when debug is on.
     logger.disable("pipecat")
 
-    from config import PRODUCT_NAME, ConfigError, Settings, load_settings, profile_names
+    from config import PRODUCT_NAME, ConfigError, Settings, load_settings
     from pipeline_manager import PipelineManager
     from providers.base import ProviderSetupError
     from serving.access.browsers import PagesMiddleware
@@ -30,16 +30,14 @@ try:
     from serving.lifecycle import Lifecycle
     from serving.open_sessions import Connections
     from serving.operator_routes import operator_routes
-    from serving.process.ending import END_SIGNALS, HardEnd, taking_end_signals
     from serving.process.server import listener_of, serve, settled, work
-    from serving.process.uvicorn_websocket import server_config
-    from serving.process.workers import end_with_parent, run_workers
+    from serving.process.workers import run_workers
     from serving.public_routes import health_route, http_routes
     from settings.paths import AZURE_PATHS
     from telemetry.logs import configure_logging
     from telemetry.loop_lag import watching
     from telemetry.metrics import Metrics
-    from telemetry.shared_counts import Counting, counting_together, forget_process
+    from telemetry.shared_counts import counting_together, forget_process
     from telemetry.tracing import Tracer
 except ModuleNotFoundError as missing:
     raise SystemExit(

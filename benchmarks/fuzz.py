@@ -21,7 +21,7 @@ from clients.sdk import ClientError
 from tests.hostile.attack import attack, normal_turn
 from tests.hostile.messages import Hostility, Message
 from tests.hostile.recordings import record
-from tests.wire_client import WireClient, client
+from tests.support.wire_client import WireClient, client
 
 BURST = 250
 BURSTS = 4

@@ -20,7 +20,7 @@ import numpy as np
 from benchmarks.local_server import LocalServer, scripted_server
 from benchmarks.process import Holdings, holdings
 from clients.sdk import ClientError
-from tests.wire_client import WireClient, client, speech
+from tests.support.wire_client import WireClient, client, speech
 
 BAR_MB = 1.0
 """Growth of memory per thousand sessions."""

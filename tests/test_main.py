@@ -10,7 +10,6 @@ import signal
 import socket
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from fastapi.routing import APIWebSocketRoute
@@ -22,10 +21,10 @@ from config import ConfigError, load_settings
 from main import create_app, main
 from pipeline_manager import PipelineManager
 from serving.process.server import listen
-from tests.running_server import plain_http, running, scripted_settings, serving
-from tests.wire_client import client
+from tests.support.places import ROOT
+from tests.support.running_server import plain_http, running, scripted_settings, serving
+from tests.support.wire_client import client
 
-ROOT = Path(__file__).parent.parent
 SCRIPTED = {
     "REALTIME_STT__PROVIDER": "scripted",
     "REALTIME_LLM__PROVIDER": "scripted",

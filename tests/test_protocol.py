@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from protocol import ProtocolError
 from tests.conformance.frames import MINIMAL, parse
-from tests.wire import check_event
+from tests.support.strict_reader import check_event
 from wire.client_events import AppendAudio
 from wire.envelope import encode_audio, error_event, new_id, serialize, server_event
 from wire.reading import decode_audio, parse_client_event

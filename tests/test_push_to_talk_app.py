@@ -22,8 +22,8 @@ from clients.terminal.client import RealtimeClient
 from clients.terminal.sources import Microphone
 from clients.terminal.view import Latency, SessionInfo, View
 from tests.clients.terminal.bench import PCM
-from tests.foreign_clients.fake_sound import FakeSound
-from tests.foreign_clients.scripted_server import ANSWER_PCM, ANSWER_TEXT, scripted_server
+from tests.support.fake_sound import FakeSound
+from tests.support.scripted_server import ANSWER_PCM, ANSWER_TEXT, scripted_server
 
 
 class Told:
@@ -159,7 +159,7 @@ def test_devices_are_chosen_by_number_or_name() -> None:
 def test_devices_are_listed(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from tests.test_sound_devices import SoundDevice
+    from tests.support.fake_sound_device import SoundDevice
 
     module = SoundDevice()
     monkeypatch.setitem(sys.modules, "sounddevice", module)

@@ -13,7 +13,7 @@ import test_client as client
 from audio.pcm import duration_ms, read_wav, silence, write_wav
 from clients import verdicts
 from clients.sdk import ClientError, make_client
-from tests.foreign_clients.scripted_server import (
+from tests.support.scripted_server import (
     ANSWER_PCM,
     ANSWER_TEXT,
     Event,

@@ -22,7 +22,7 @@ from loguru import logger
 
 BEYOND_GRACE_S = 10
 """How long the process may go on after the grace period: its sessions are being closed
-(`connection.CLOSING_S`), then connections and providers."""
+(`serving/open_sessions.py`), then connections and providers."""
 _SAYING_S = 1
 """How long the log, and tidying up, may take."""
 

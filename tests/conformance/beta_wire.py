@@ -14,8 +14,8 @@ from realtime_session import RealtimeSession
 from session.effects import Effect, Send
 from session.ports import Capabilities
 from session.session_config import SessionConfig
-from tests.session_driver import NOW, Driver, settings, written
-from tests.wire import Event, Names
+from tests.support.session_driver import NOW, Driver, settings, written
+from tests.support.strict_reader import Event, Names
 from wire.beta_writing import BetaDialect
 from wire.session_fields import SessionKind
 
@@ -74,7 +74,7 @@ TIMEOUT = "input_audio_buffer.timeout_triggered"
 def check_beta_event(event: Event) -> None:
     """Raise unless `event` is exactly what a client of the SDK's beta may be sent.
 
-    As strict as `tests.wire.check_event`: published type, required fields, JSON types without
+    As strict as `strict_reader.check_event`: published type, required fields, JSON types without
     coercion, nothing unknown.
     """
     type_ = event["type"]
@@ -113,7 +113,7 @@ def no_unknown_fields(value: object, path: str) -> None:
 
 
 class BetaDriver(Driver):
-    """`tests.session_driver.Driver` for a client that speaks beta.
+    """`tests.support.session_driver.Driver` for a client that speaks beta.
 
     What it sends and what it is shown passes the dialect, as in the transport.
     """

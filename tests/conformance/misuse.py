@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from tests.session_driver import Driver, types
-from tests.wire import Event
+from tests.support.session_driver import Driver, types
+from tests.support.strict_reader import Event
 
 MINE = "mine_1"
 ITEM = "<the answer>"

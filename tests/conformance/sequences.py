@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from config import LLMConfig, VADConfig
-from tests.session_driver import Driver, encoded, pcm, session_config
-from tests.wire import Event
+from tests.support.session_driver import Driver, encoded, pcm, session_config
+from tests.support.strict_reader import Event
 
 PCM = {"type": "audio/pcm", "rate": 24000}
 PLACE = {"response_id": "resp_1", "item_id": "item_2", "output_index": 0, "content_index": 0}

@@ -8,7 +8,7 @@ from typing import Any
 from config import LLMConfig, VADConfig
 from session.ports import Capabilities
 from session.session_config import SessionConfig
-from tests.session_driver import session_config
+from tests.support.session_driver import session_config
 from wire.client_events import UpdateSession
 from wire.reading import parse_client_event
 

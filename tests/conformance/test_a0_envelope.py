@@ -20,10 +20,10 @@ from tests.conformance.misuse import (
     update,
     vad,
 )
-from tests.running_server import running
-from tests.session_driver import Driver, of
-from tests.wire import check_event
-from tests.wire_client import client
+from tests.support.running_server import running
+from tests.support.session_driver import Driver, of
+from tests.support.strict_reader import check_event
+from tests.support.wire_client import client
 from wire.envelope import error_event, serialize
 from wire.reading import parse_client_event
 

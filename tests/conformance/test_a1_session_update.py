@@ -22,7 +22,7 @@ from tests.conformance.misuse import (
 )
 from tests.conformance.sequences import driver
 from tests.conformance.sessions import apply, audio_input, config
-from tests.session_driver import Driver, of, types
+from tests.support.session_driver import Driver, of, types
 from wire.errors import ProtocolError
 
 ROWS = [

@@ -10,7 +10,7 @@ from flow.steps import at_once
 from session.effects import Transcribe
 from tests.conformance.misuse import missing, other, refusals
 from tests.conformance.sequences import driver
-from tests.session_driver import Driver, encoded, pcm
+from tests.support.session_driver import Driver, encoded, pcm
 from wire.envelope import encode_audio
 from wire.errors import ProtocolError
 from wire.reading import MAX_AUDIO_BYTES, decode_audio

@@ -5,7 +5,7 @@ from __future__ import annotations
 from session.effects import ResetTurnDetection
 from tests.conformance.misuse import other, refusals
 from tests.conformance.sequences import COMMITTED, driver
-from tests.session_driver import types
+from tests.support.session_driver import types
 
 TOO_SMALL = (
     "Error committing input audio buffer: buffer too small. Expected at least 100ms of audio, "

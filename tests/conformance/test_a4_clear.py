@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from session.effects import ForgetTurn, ResetTurnDetection
 from tests.conformance.sequences import driver
-from tests.session_driver import types
+from tests.support.session_driver import types
 
 
 def test_clear_drops_the_turn_in_progress() -> None:

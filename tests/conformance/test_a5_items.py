@@ -19,9 +19,9 @@ from tests.conformance.misuse import (
     user,
 )
 from tests.conformance.sequences import added, driver, messages
-from tests.running_server import running
-from tests.session_driver import Driver, encoded, of, pcm, types
-from tests.wire_client import client
+from tests.support.running_server import running
+from tests.support.session_driver import Driver, encoded, of, pcm, types
+from tests.support.wire_client import client
 
 OUTPUT = {"type": "function_call_output", "output": "1"}
 

@@ -7,7 +7,7 @@ import base64
 from config import ServerConfig
 from tests.conformance.misuse import missing, other, refusals
 from tests.conformance.sequences import driver
-from tests.session_driver import Driver, pcm, session_config
+from tests.support.session_driver import Driver, pcm, session_config
 
 ROWS = [
     other("unknown", "conversation.item.retrieve", "item_retrieve_invalid_item_id", None,

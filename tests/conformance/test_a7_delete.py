@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.conformance.misuse import missing, other, refusals
 from tests.conformance.sequences import AUDIO_CLOSE, END, driver, messages
-from tests.session_driver import types
+from tests.support.session_driver import types
 
 ROWS = [
     other("unknown", "conversation.item.delete", "item_delete_invalid_item_id", None,

@@ -6,7 +6,7 @@ import base64
 
 from tests.conformance.misuse import missing, refusals, truncate
 from tests.conformance.sequences import AUDIO_CLOSE, END, driver, messages
-from tests.session_driver import pcm, types
+from tests.support.session_driver import pcm, types
 
 ONLY_AUDIO = "Only model output audio messages can be truncated"
 

@@ -20,7 +20,7 @@ from tests.conformance.misuse import (
     user,
 )
 from tests.conformance.sequences import PCM, driver, messages
-from tests.session_driver import Driver, encoded, of, pcm, types
+from tests.support.session_driver import Driver, encoded, of, pcm, types
 
 ROWS = [
     respond("one is active", "conversation_already_has_active_response", None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.conformance.sequences import driver, messages
-from tests.session_driver import types
+from tests.support.session_driver import types
 
 
 def test_events_are_processed_in_the_order_of_their_arrival() -> None:

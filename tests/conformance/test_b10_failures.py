@@ -10,7 +10,7 @@ from config import LLMConfig
 from session.effects import StopGenerating
 from session.ports import ProviderError, TokenUsage
 from tests.conformance.sequences import ZERO, Output, created, done, driver, response, usage
-from tests.session_driver import Driver, of, session_config, types
+from tests.support.session_driver import Driver, of, session_config, types
 
 
 def test_a_failure_ends_the_response_without_an_error_event_and_the_session_goes_on() -> None:

@@ -9,8 +9,8 @@ import pytest
 from openai import AsyncOpenAI
 
 from audio.pcm import silence
-from tests.running_server import RunningServer, running, scripted_settings
-from tests.wire_client import client, speech
+from tests.support.running_server import RunningServer, running, scripted_settings
+from tests.support.wire_client import client, speech
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from config import LimitsConfig
 from session.ports import SILENCE
 from tests.conformance.sequences import committed, created
-from tests.session_driver import Driver, session_config, types
-from tests.wire import Event
+from tests.support.session_driver import Driver, session_config, types
+from tests.support.strict_reader import Event
 
 
 def quiet(driver: Driver, ms: int) -> list[Event]:

@@ -9,7 +9,7 @@ import pytest
 
 from session.ports import Capabilities
 from tests.conformance.sequences import added, user_text
-from tests.session_driver import Driver, of, session_config
+from tests.support.session_driver import Driver, of, session_config
 
 PNG = "data:image/png;base64," + base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(20)).decode()
 

@@ -6,7 +6,7 @@ import base64
 
 from session.ports import TokenUsage
 from tests.conformance.sequences import PLACE, ZERO, driver, response
-from tests.session_driver import pcm
+from tests.support.session_driver import pcm
 
 
 def test_a_text_message_answered_aloud() -> None:

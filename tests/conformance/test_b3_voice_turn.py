@@ -20,7 +20,7 @@ from tests.conformance.sequences import (
     transcribed,
     usage,
 )
-from tests.session_driver import of, pcm, types
+from tests.support.session_driver import of, pcm, types
 
 FAILURE = ProviderError("The recogniser is gone.", "provider_error", "server_error")
 

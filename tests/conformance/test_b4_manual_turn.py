@@ -14,7 +14,7 @@ from tests.conformance.sequences import (
     transcribed,
     usage,
 )
-from tests.session_driver import pcm
+from tests.support.session_driver import pcm
 
 
 def test_a_manual_turn() -> None:

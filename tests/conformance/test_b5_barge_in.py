@@ -20,7 +20,7 @@ from tests.conformance.sequences import (
     usage,
     user_text,
 )
-from tests.session_driver import types
+from tests.support.session_driver import types
 
 
 def test_barge_in_closes_the_running_response_after_speech_started() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from session.effects import Generate, StopGenerating
 from tests.conformance.sequences import Output, created, done, driver, messages, usage
-from tests.session_driver import types
+from tests.support.session_driver import types
 
 
 @pytest.mark.parametrize("by_id", [True, False])

@@ -15,7 +15,7 @@ from tests.conformance.sequences import (
     response,
     usage,
 )
-from tests.session_driver import of, types
+from tests.support.session_driver import of, types
 
 
 def test_a_function_call_and_its_result() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from session.ports import TokenUsage
 from tests.conformance.sequences import END, Output, created, done, driver, messages, usage
-from tests.session_driver import of, types
+from tests.support.session_driver import of, types
 
 
 def test_an_out_of_band_response_runs_beside_the_conversation() -> None:

@@ -10,7 +10,7 @@ import pytest
 from protocol import ProtocolError
 from session.ports import Capabilities
 from tests.conformance.beta_wire import ASSISTANT, NAMED, TOOL, USER, BetaDriver
-from tests.session_driver import Driver, types
+from tests.support.session_driver import Driver, types
 from wire.beta_writing import BetaDialect
 from wire.client_events import BetaResponseOptions, CreateResponse, UpdateSession
 from wire.dialect import GADialect, wants_beta

@@ -9,8 +9,8 @@ from typing import Any
 from openai import AsyncOpenAI
 
 from tests.conformance.beta_wire import check_beta_event
-from tests.running_server import running
-from tests.wire_client import PATIENCE_S
+from tests.support.running_server import running
+from tests.support.wire_client import PATIENCE_S
 
 
 async def test_the_sdks_beta_client_has_a_conversation():

@@ -22,7 +22,7 @@ from tests.conformance.beta_wire import (
     BetaDriver,
     no_unknown_fields,
 )
-from tests.session_driver import of, session_config, types
+from tests.support.session_driver import of, session_config, types
 from wire.beta_reading import read_minted, read_session
 from wire.beta_writing import beta_sessions
 

@@ -8,9 +8,10 @@ import pytest
 
 from audio.pcm import read_wav, silence
 from tests.conformance.sessions import SERVER_VAD, apply, audio_input, config
-from tests.running_server import running, scripted_settings
-from tests.session_driver import Driver, of, types
-from tests.wire_client import DATA, client
+from tests.support.places import DATA
+from tests.support.running_server import running, scripted_settings
+from tests.support.session_driver import Driver, of, types
+from tests.support.wire_client import client
 
 SEMANTIC = {
     "type": "semantic_vad",

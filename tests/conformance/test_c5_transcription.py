@@ -9,7 +9,7 @@ import pytest
 from session.ports import Capabilities
 from tests.conformance.sequences import TRANSCRIPTION, driver
 from tests.conformance.sessions import apply, audio_input, config
-from tests.session_driver import Driver, session_config, types
+from tests.support.session_driver import Driver, session_config, types
 from wire.errors import ProtocolError
 
 

@@ -16,8 +16,8 @@ from pydantic import SecretStr
 from websockets.asyncio.client import connect
 
 from serving.access.client_secrets import MAX_LENGTH, BadSecret, ClientSecrets
-from tests.running_server import RunningServer, plain_http, running, scripted_settings
-from tests.wire_client import client
+from tests.support.running_server import RunningServer, plain_http, running, scripted_settings
+from tests.support.wire_client import client
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

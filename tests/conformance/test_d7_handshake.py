@@ -12,9 +12,9 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 from websockets.typing import Subprotocol
 
-from tests.running_server import RunningServer, plain_http, running
-from tests.wire import check_event
-from tests.wire_client import client
+from tests.support.running_server import RunningServer, plain_http, running
+from tests.support.strict_reader import check_event
+from tests.support.wire_client import client
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -10,8 +10,9 @@ import pytest
 from audio.formats import AudioFormat, convert
 from audio.pcm import read_wav, silence
 from flow.steps import at_once
-from tests.running_server import running
-from tests.wire_client import DATA, WireClient, client
+from tests.support.places import DATA
+from tests.support.running_server import running
+from tests.support.wire_client import WireClient, client
 
 PCM = AudioFormat()
 TELEPHONY = ["audio/pcmu", "audio/pcma"]

@@ -6,8 +6,8 @@ import base64
 
 import pytest
 
-from tests.running_server import running, scripted_settings
-from tests.wire_client import client, speech
+from tests.support.running_server import running, scripted_settings
+from tests.support.wire_client import client, speech
 
 LONG = " ".join(f"word{n}" for n in range(400))
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from realtime_session import RealtimeSession
-from tests.running_server import RunningServer, running, scripted_settings
-from tests.wire_client import client, speech
+from tests.support.running_server import RunningServer, running, scripted_settings
+from tests.support.wire_client import client, speech
 
 LONG = " ".join(f"word{n}" for n in range(400))
 

@@ -14,12 +14,12 @@ from typing import Any
 
 import pytest
 
-from tests.fake_openai import FakeOpenAI
-from tests.leftovers import Leftovers
-from tests.ordering import Observer
-from tests.providers.test_openai_compatible import settings_for
-from tests.running_server import RunningServer, running, serving
-from tests.wire_client import WireClient, client, speech
+from tests.support.fake_openai import FakeOpenAI
+from tests.support.leftovers import Leftovers
+from tests.support.openai_stack import settings_for
+from tests.support.ordering import Observer
+from tests.support.running_server import RunningServer, running, serving
+from tests.support.wire_client import WireClient, client, speech
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

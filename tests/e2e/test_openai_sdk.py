@@ -14,8 +14,8 @@ from openai import AsyncOpenAI
 from openai.resources.realtime.realtime import AsyncRealtimeConnection
 
 from config import load_settings
-from tests.running_server import RunningServer, running
-from tests.wire_client import PATIENCE_S, speech
+from tests.support.running_server import RunningServer, running
+from tests.support.wire_client import PATIENCE_S, speech
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -17,11 +17,11 @@ import numpy as np
 import pytest
 
 from audio.pcm import WIRE_RATE, read_wav
+from tests.support.places import ROOT
 
 pytestmark = pytest.mark.skipif(
     shutil.which("tmux") is None, reason="tmux is missing: apt install tmux"
 )
-ROOT = Path(__file__).parents[2]
 SPEECH = "tests/data/flite-slt_s01.wav"
 SAID = "hello how are you doing today"
 ANSWERED = "I am fine, thank you."

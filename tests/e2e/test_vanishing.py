@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator
 import pytest
 
 from audio.pcm import silence
-from tests.leftovers import Leftovers
-from tests.running_server import RunningServer, running, scripted_settings
-from tests.test_speculation import FIRST, PAUSE_MS
-from tests.wire_client import client, speech
+from tests.support.clips import FIRST, PAUSE_MS
+from tests.support.leftovers import Leftovers
+from tests.support.running_server import RunningServer, running, scripted_settings
+from tests.support.wire_client import client, speech
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

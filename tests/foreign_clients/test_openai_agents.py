@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.foreign_clients.installed import QUARTER_SECOND, Report, last, of, run_python
-from tests.running_server import running, scripted_settings
+from tests.support.running_server import running, scripted_settings
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.foreign_clients.installed import QUARTER_SECOND, Report, last, of, run_node
 from tests.foreign_clients.tls import tls_front
-from tests.running_server import running, scripted_settings
+from tests.support.running_server import running, scripted_settings
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -37,8 +37,8 @@ from pipecat.workers.runner import WorkerRunner
 
 from audio.pcm import WIRE_RATE
 from tests.foreign_clients.installed import QUARTER_SECOND
-from tests.running_server import RunningServer, running, scripted_settings
-from tests.wire_client import PATIENCE_S, speech
+from tests.support.running_server import RunningServer, running, scripted_settings
+from tests.support.wire_client import PATIENCE_S, speech
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from itertools import count
 
 from tests.hostile.messages import Frame
-from tests.wire_client import WireClient, speech
+from tests.support.wire_client import WireClient, speech
 
 SANE = {
     "type": "realtime",

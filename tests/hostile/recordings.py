@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 
 from tests.hostile.messages import Message
-from tests.wire_client import WireClient, client, speech
+from tests.support.wire_client import WireClient, client, speech
 
 STEP = 9600
 """200 ms of 24 kHz PCM."""

@@ -20,9 +20,9 @@ from session.session_config import SessionConfig
 from tests.conformance.beta_wire import check_beta_event
 from tests.hostile.messages import Hostility, Message
 from tests.hostile.recordings import record
-from tests.running_server import running
-from tests.session_driver import NOW, Driver, of, settings, types
-from tests.wire import Event, check_event
+from tests.support.running_server import running
+from tests.support.session_driver import NOW, Driver, of, settings, types
+from tests.support.strict_reader import Event, check_event
 from wire.beta_writing import BetaDialect
 from wire.client_events import CLIENT_EVENTS
 from wire.dialect import Dialect, GADialect

@@ -15,9 +15,9 @@ from websockets.exceptions import ConnectionClosed
 from tests.hostile.attack import attack, normal_turn
 from tests.hostile.messages import Hostility, Message
 from tests.hostile.recordings import PICTURE, record
-from tests.leftovers import Leftovers
-from tests.running_server import RunningServer, running
-from tests.wire_client import client
+from tests.support.leftovers import Leftovers
+from tests.support.running_server import RunningServer, running
+from tests.support.wire_client import client
 
 BURST = 150
 SECRET = "the other one's secret"

@@ -10,8 +10,8 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from config import Settings
-from tests.running_server import RunningServer, plain_http, running, scripted_settings
-from tests.wire_client import WireClient, client, speech
+from tests.support.running_server import RunningServer, plain_http, running, scripted_settings
+from tests.support.wire_client import WireClient, client, speech
 
 HANG_S = 10
 """Seconds after which an event loop that does not turn is taken to stand still."""

@@ -12,8 +12,8 @@ from tests.providers.fakes.anthropic import FakeAnthropic
 from tests.providers.fakes.chat import FakeChat, FakeOllama
 from tests.providers.fakes.gemini import FakeGemini
 from tests.providers.fakes.model_server import ModelServer
-from tests.running_server import RunningServer, running, scripted_settings, serving
-from tests.wire_client import WireClient, client
+from tests.support.running_server import RunningServer, running, scripted_settings, serving
+from tests.support.wire_client import WireClient, client
 
 KEY = "a-key-that-nobody-may-see"
 PIXEL = (

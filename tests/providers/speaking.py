@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from tests.running_server import running, scripted_settings
-from tests.wire_client import WireClient, client
+from tests.support.running_server import running, scripted_settings
+from tests.support.wire_client import WireClient, client
 
 ANSWER = "Hello there, this is the first sentence. And this is the second one."
 

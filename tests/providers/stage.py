@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import TypeVar
 
 from pipecat.frames.frames import CancelFrame, ErrorFrame, Frame, StartFrame
@@ -16,8 +15,8 @@ from pipecat.utils.asyncio.task_manager import TaskManager
 from pipecat.workers.base_worker import WorkerParams
 
 from audio.pcm import read_wav
+from tests.support.places import DATA
 
-DATA = Path(__file__).parents[1] / "data"
 HANG_S = 60
 """Seconds after which a test that waits for something has failed."""
 

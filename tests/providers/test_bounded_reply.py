@@ -18,8 +18,8 @@ from providers.http_clients import MAX_REPLY_BYTES, MIB
 from tests.providers.model_vendors import OLLAMA, VENDORS, Vendor, answer, failure, text_session
 from tests.providers.speaking import failure as voice_failure
 from tests.providers.speaking import voice
-from tests.running_server import running, scripted_settings
-from tests.wire_client import client, speech
+from tests.support.running_server import running, scripted_settings
+from tests.support.wire_client import client, speech
 
 OWN = "tests.providers.own_backends"
 FAILED = "conversation.item.input_audio_transcription.failed"

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from providers.http_clients import trusted
-from tests.fake_openai import FakeOpenAI
 from tests.foreign_clients.tls import tls_front
-from tests.providers.test_openai_compatible import settings_for
-from tests.running_server import running, serving
-from tests.wire_client import client
+from tests.support.fake_openai import FakeOpenAI
+from tests.support.openai_stack import settings_for
+from tests.support.running_server import running, serving
+from tests.support.wire_client import client
 
 
 @pytest.fixture(autouse=True)

@@ -13,9 +13,9 @@ from fastapi.responses import JSONResponse, Response
 
 from config import ConfigError, load_settings
 from serving.stack_check import check, table
-from tests.fake_openai import FakeOpenAI
-from tests.running_server import SCRIPTED, running, scripted_settings, serving
-from tests.wire_client import WireClient, client
+from tests.support.fake_openai import FakeOpenAI
+from tests.support.running_server import SCRIPTED, running, scripted_settings, serving
+from tests.support.wire_client import WireClient, client
 
 KEY = "given-by-the-operator"
 

@@ -18,9 +18,9 @@ from clients.terminal.session import Wishes
 from clients.terminal.sound import SoundMaker
 from clients.terminal.sources import AudioSource, Microphone
 from clients.terminal.widgets import Line, Rows
-from tests.foreign_clients.fake_connection import Event, FakeServer, FakeSocket
-from tests.foreign_clients.fake_sound import FakeSound
-from tests.foreign_clients.scripted_server import user_item
+from tests.support.fake_connection import Event, FakeServer, FakeSocket
+from tests.support.fake_sound import FakeSound
+from tests.support.scripted_server import user_item
 
 SESSION: Event = {"type": "realtime", "id": "sess_1", "model": "gpt-realtime"}
 SESSION |= {"audio": {"output": {"voice": "marin"}}}

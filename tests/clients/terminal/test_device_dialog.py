@@ -18,8 +18,8 @@ from tests.clients.terminal.bench import (
     session,
     sounds,
 )
-from tests.foreign_clients.fake_connection import CLOSED, FakeSocket
-from tests.foreign_clients.fake_sound import FakeSound
+from tests.support.fake_connection import CLOSED, FakeSocket
+from tests.support.fake_sound import FakeSound
 
 
 class SoundDevices:

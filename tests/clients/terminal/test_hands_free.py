@@ -18,7 +18,7 @@ from tests.clients.terminal.bench import (
     sounds,
     spoken_item,
 )
-from tests.foreign_clients.fake_connection import CLOSED, Event, FakeSocket
+from tests.support.fake_connection import CLOSED, Event, FakeSocket
 
 DETECTION = {"type": "server_vad", "silence_duration_ms": 500}
 UPDATED: Event = {

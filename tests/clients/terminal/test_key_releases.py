@@ -12,14 +12,14 @@ from textual._xterm_parser import XTermParser
 from textual.events import Key
 from textual.message import Message
 
+from tests.support.places import ROOT
+
 if sys.platform == "win32":
     pytest.skip("Windows reports no releases", allow_module_level=True)
 
 import pty
 
 from clients.terminal.key_releases import KeyReleased, KeyReleasesReported, ReleaseFilter
-
-ROOT = Path(__file__).parents[2]
 
 
 def read(*pieces: str) -> list[str]:

@@ -18,7 +18,7 @@ from tests.clients.terminal.bench import (
     says,
     sounds,
 )
-from tests.foreign_clients.fake_connection import CLOSED, Event, FakeSocket
+from tests.support.fake_connection import CLOSED, Event, FakeSocket
 
 FOOTER = "K Talk  V Hands-free  M Mute  Esc Stop  / Type  D Devices  T Theme  Q Quit"
 

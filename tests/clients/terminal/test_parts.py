@@ -22,8 +22,8 @@ from clients.terminal.sources import BLOCK_BYTES, Microphone, SpokenFile
 from clients.terminal.speakers import NoSpeaker, WavRecorder
 from clients.terminal.speech_clock import REMEMBERED_MS, SpeechClock
 from tests.clients.terminal.bench import PCM
-from tests.foreign_clients.fake_sound import FakeSound
-from tests.test_sound_devices import SoundDevice
+from tests.support.fake_sound import FakeSound
+from tests.support.fake_sound_device import SoundDevice
 
 
 async def test_a_capture_yields_all_that_was_said_before_it_was_stopped() -> None:

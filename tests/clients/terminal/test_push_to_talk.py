@@ -22,8 +22,8 @@ from tests.clients.terminal.bench import (
     tool_call,
     writes,
 )
-from tests.foreign_clients.fake_sound import FakeSound
-from tests.foreign_clients.scripted_server import user_item
+from tests.support.fake_sound import FakeSound
+from tests.support.scripted_server import user_item
 
 
 async def test_the_session_is_asked_for_and_shown() -> None:

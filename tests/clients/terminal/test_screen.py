@@ -25,7 +25,7 @@ from tests.clients.terminal.bench import (
     sounds,
     writes,
 )
-from tests.foreign_clients.fake_connection import FakeSocket
+from tests.support.fake_connection import FakeSocket
 
 KEYS = "K Talk  V Hands-free  M Mute  Esc Stop  / Type  D Devices  T Theme  Q Quit"
 SIZES = [(60, 20), (80, 24), (132, 50), (300, 60)]

@@ -1,0 +1,1 @@
+"""Tests of `benchmarks/`, and the figures that CI can check as ratios."""

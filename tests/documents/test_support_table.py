@@ -1,0 +1,95 @@
+"""`docs/protocol.md` says what the code does: generated anew, and held against what is sent."""
+
+from __future__ import annotations
+
+import runpy
+from typing import Any
+
+from protocol import SERVER_EVENTS
+from session.ports import ProviderError
+from tests.conformance.beta_wire import BetaDriver
+from tests.support.places import ROOT
+from tests.support.session_driver import Driver, types
+
+DOCS = ROOT / "docs"
+FAILURE = ProviderError("The recogniser is gone.")
+
+
+def table() -> dict[str, list[str]]:
+    """First cell of each row → the others."""
+    rows = (DOCS / "protocol.md").read_text(encoding="utf-8").splitlines()
+    cells = [[cell.strip(" `") for cell in row.strip("|").split(" | ")] for row in rows]
+    return {first: rest for first, *rest in cells}
+
+
+def everything(d: Driver, **text: Any) -> None:
+    """Make a session send each event that it can send; `text` is its setting to write only."""
+    d.say("Hi.", id="hi")
+    d.respond()
+    d.answer()
+    (spoken,) = d.items()[1:]
+    d.send("conversation.item.truncate", item_id=spoken, content_index=0, audio_end_ms=500)
+    d.send("conversation.item.retrieve", item_id=spoken)
+    d.send("conversation.item.delete", item_id=spoken)
+    d.respond()
+    d.call("{}")
+    d.finish("tool_calls")
+    start = (int(d.session.turns.written_ms) // 32 + 2) * 32
+    d.speak(start, start + 960)
+    d.heard(d.items()[-1], "Hello.")
+    d.finish()
+    d.speak(start + 2048, start + 3008)
+    d.perform(d.session.transcription_failed(d.items()[-1], FAILURE))
+    d.send("input_audio_buffer.clear")
+    d.send("response.cancel")
+    d.respond()
+    d.finish()
+    for _ in range(60):
+        d.append(100)
+    d.finish()
+    d.update(**text)
+    d.respond()
+    d.text("Written.")
+    d.finish()
+
+
+def ga() -> Driver:
+    d = Driver()
+    d.transcribe()
+    d.turn_detection(idle_timeout_ms=5000)
+    everything(d, output_modalities=["text"])
+    return d
+
+
+def beta() -> BetaDriver:
+    d = BetaDriver()
+    detection = {"type": "server_vad", "idle_timeout_ms": 5000}
+    d.update(input_audio_transcription={"model": "whisper-1"}, turn_detection=detection)
+    everything(d, modalities=["text"])
+    return d
+
+
+def test_the_document_is_what_the_script_writes() -> None:
+    written = (DOCS / "protocol.md").read_text(encoding="utf-8")
+    made = runpy.run_path(str(DOCS / "make_protocol_table.py"))["render"]()
+    assert written == made, "run `python docs/make_protocol_table.py`"
+
+
+def test_the_declared_events_are_those_that_are_sent() -> None:
+    sent = set(types(ga().events))
+    assert sent == set(SERVER_EVENTS)
+    rows = table()
+    for type_ in sent:
+        assert rows[type_][1] == "yes"
+
+
+def test_beta_clients_get_the_events_that_the_document_names() -> None:
+    rows = table()
+    named = {"session.created", "rate_limits.updated"}
+    for type_ in SERVER_EVENTS:
+        named |= {
+            type_ if name.strip("` ") == "the same" else name.strip("` ")
+            for name in rows[type_][2].replace("–", "").split(", then ")
+            if name
+        }
+    assert set(types(beta().events)) == named

@@ -1,0 +1,104 @@
+"""Ollama against a loopback server that has its own API beside OpenAI's."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+
+import pytest
+from loguru import logger
+
+from providers import llm
+from providers.llm.ollama import OllamaLLM
+from tests.providers.fakes.chat import FakeOllama
+from tests.providers.model_vendors import OLLAMA, answer, failure, text_of
+from tests.support.running_server import running, serving
+from tests.support.wire_client import client
+
+
+@pytest.fixture
+def log() -> Iterator[io.StringIO]:
+    lines = io.StringIO()
+    sink = logger.add(lines, level="WARNING")
+    yield lines
+    logger.remove(sink)
+
+
+@pytest.mark.parametrize("path", ["", "/", "/v1", "/v1/"])
+async def test_the_model_is_loaded_before_the_first_turn(path, log):
+    fake = FakeOllama()
+    async with serving(fake.app) as port:
+        settings = OLLAMA.settings(f"http://127.0.0.1:{port}{path}", api_key=None)
+        async with running(settings) as server, client(server.url) as wire:
+            assert fake.loaded == [{"model": "llama3.2", "prompt": "", "stream": False}]
+            await wire.update(output_modalities=["text"])
+            assert text_of(await answer(wire)) == "Hello from the fake."
+    assert log.getvalue() == ""
+
+
+@pytest.mark.parametrize("model", ["qwen3:8b", "llama3.2:latest"])
+async def test_a_model_goes_by_its_name_with_or_without_a_tag(model):
+    fake = FakeOllama()
+    fake.models = ["qwen3:8b", "llama3.2:latest"]
+    async with serving(fake.app) as port:
+        provider = llm.load(OLLAMA.settings(f"http://127.0.0.1:{port}", model=model).llm)
+        await provider.start()
+        assert [request["model"] for request in fake.loaded] == [model]
+        await provider.close()
+
+
+async def test_a_model_that_is_missing_is_named_with_the_command_that_fetches_it(log):
+    fake = FakeOllama()
+    fake.models = ["qwen3:8b"]
+    async with serving(fake.app) as port:
+        settings = OLLAMA.settings(f"http://127.0.0.1:{port}")
+        async with running(settings) as server, client(server.url) as wire:
+            assert "ollama pull llama3.2" in log.getvalue()
+            assert fake.loaded == []
+            await wire.update(output_modalities=["text"])
+            fake.fault = 404
+            error = failure(await answer(wire))["message"]
+            assert "try pulling it first" in error
+            assert "`ollama pull llama3.2`" in error
+            # Fetched in the meantime, it works without a restart.
+            fake.fault = None
+            assert (await answer(wire))["status"] == "completed"
+
+
+async def test_a_model_that_cannot_be_loaded_does_not_stop_the_start(log):
+    fake = FakeOllama()
+    fake.fault = 500
+    async with serving(fake.app) as port:
+        provider = llm.load(OLLAMA.settings(f"http://127.0.0.1:{port}").llm)
+        await provider.start()
+        await provider.close()
+    assert "requires more system memory" in log.getvalue()
+
+
+async def test_a_server_that_is_down_does_not_stop_the_start(log):
+    provider = llm.load(OLLAMA.settings("http://127.0.0.1:9").llm)
+    await provider.start()
+    await provider.close()
+    assert "ollama serve" in log.getvalue()
+
+
+async def test_another_server_in_its_place_does_not_stop_the_start(log):
+    fake = FakeOllama()
+    fake.fault = None
+    async with serving(fake.app) as port:
+        config = OLLAMA.settings(f"http://127.0.0.1:{port}/elsewhere").llm
+        provider = OllamaLLM(config)
+        await provider.start()
+        await provider.close()
+    assert "404" in log.getvalue() or "Not Found" in log.getvalue()
+
+
+@pytest.mark.parametrize("listed", [None, 7, {}])
+async def test_a_list_that_is_none_of_names_does_not_stop_the_start(listed, log):
+    fake = FakeOllama()
+    fake.models = [listed]
+    async with serving(fake.app) as port:
+        provider = llm.load(OLLAMA.settings(f"http://127.0.0.1:{port}").llm)
+        await provider.start()
+        await provider.close()
+    assert "does not answer as Ollama does" in log.getvalue()

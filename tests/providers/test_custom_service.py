@@ -1,0 +1,331 @@
+"""`"package.module:Class"`: any Pipecat service, and any class of one's own, by its name."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from providers import llm, running_pipeline, stt, tts
+from providers.base import ProviderSetupError
+from tests.providers import own_backends
+from tests.providers.fakes.anthropic import FakeAnthropic
+from tests.providers.fakes.chat import FakeChat
+from tests.providers.fakes.model_server import Answer
+from tests.providers.model_vendors import answer, failure, text_of
+from tests.support.fake_openai import FakeOpenAI
+from tests.support.running_server import running, scripted_settings, serving
+from tests.support.wire_client import WireClient, client, speech
+
+OWN = "tests.providers.own_backends"
+GROQ = "pipecat.services.groq.llm:GroqLLMService"
+TOOLS = [{"type": "function", "name": name, "parameters": {"type": "object"}} for name in "ab"]
+LOAD: dict[str, Any] = {"stt": stt.load, "llm": llm.load, "tts": tts.load}
+
+
+@asynccontextmanager
+async def session(written: bool = True, **groups: dict[str, Any]) -> AsyncIterator[WireClient]:
+    async with running(scripted_settings(**groups)) as server, client(server.url) as wire:
+        if written:
+            await wire.update(output_modalities=["text"])
+        yield wire
+
+
+def audio_of(wire: WireClient) -> bytes:
+    deltas = wire.of("response.output_audio.delta")
+    return b"".join(base64.b64decode(event["delta"]) for event in deltas)
+
+
+async def test_a_chat_service_of_pipecats():
+    fake = FakeChat()
+    fake.usage = {"prompt_tokens": 5, "completion_tokens": 7}
+    async with serving(fake.app) as port:
+        base = f"http://127.0.0.1:{port}/v1"
+        group = {
+            "provider": GROQ,
+            "api_base": base,
+            "api_key": "secret-key",
+            "model": "llama-y",
+            "retries": 0,
+            "timeout_s": 1,
+            "options": {"settings": {"top_p": 0.5, "max_tokens": 99}},
+        }
+        async with session(llm=group) as wire:
+            await wire.update(instructions="Be brief.", tools=TOOLS, max_output_tokens=20)
+            await wire.update(parallel_tool_calls=False)
+            response = await answer(wire)
+            assert text_of(response) == "Hello from the fake."
+            assert response["usage"]["output_tokens"] == 7
+            asked = fake.asked[0]
+            assert (asked["model"], asked["top_p"]) == ("llama-y", 0.5)
+            assert asked["max_tokens"] == 20, "the session has the last word"
+            assert asked["parallel_tool_calls"] is False
+            assert asked["messages"][0] == {"role": "system", "content": "Be brief."}
+            assert fake.headers[0]["authorization"] == "Bearer secret-key"
+
+            fake.answer = Answer([], [("a", {"x": 1}), ("b", {})], "tool_calls")
+            calls = (await answer(wire))["output"]
+            assert [(c["name"], c["arguments"]) for c in calls] == [("a", '{"x": 1}'), ("b", "{}")]
+
+            fake.answer = Answer()
+            for fault in (401, "hangs", "ends"):
+                fake.fault = fault
+                error = failure(await answer(wire))
+                assert "GroqLLMService (llama-y) at 127.0.0.1 failed" in error["message"]
+                if fault == 401:
+                    assert "llm.api_key (REALTIME_LLM__API_KEY)" in error["message"]
+                fake.fault = None
+                assert (await answer(wire))["status"] == "completed"
+        assert len(fake.connections) <= 3, "one connection, but for those that failed"
+
+
+async def test_a_service_of_pipecats_that_is_not_openai_like(monkeypatch):
+    fake = FakeAnthropic()
+    async with serving(fake.app) as port:
+        monkeypatch.setenv("ANTHROPIC_BASE_URL", f"http://127.0.0.1:{port}")
+        group = {
+            "provider": "pipecat.services.anthropic.llm:AnthropicLLMService",
+            "api_key": "secret-key",
+            "timeout_s": 1,
+        }
+        async with session(llm=group) as wire:
+            assert text_of(await answer(wire)) == "Hello from the fake."
+            for fault in ("hangs", "stalls"):
+                fake.fault = fault
+                error = failure(await answer(wire))
+                assert error["code"] == "provider_unreachable"
+                assert "did not answer in time" in error["message"]
+                fake.fault = None
+                assert (await answer(wire))["status"] == "completed"
+
+
+async def test_a_model_of_ones_own():
+    async with session(llm={"provider": f"{OWN}:EchoLLM", "options": {"mood": "gay"}}) as wire:
+        await wire.update(instructions="Be kind.")
+        assert text_of(await answer(wire)) == "gay. system: Be kind. / user: hi"
+
+
+@pytest.mark.parametrize(("parallel", "names"), [(True, ["a", "b"]), (False, ["a"])])
+async def test_a_model_of_ones_own_may_call_tools(parallel, names):
+    async with session(llm={"provider": f"{OWN}:EchoLLM", "options": {"mood": "helpful"}}) as wire:
+        await wire.update(tools=TOOLS, parallel_tool_calls=parallel)
+        calls = (await answer(wire))["output"]
+        assert [call["name"] for call in calls] == names
+        assert {call["arguments"] for call in calls} == {'{"n": 1}'}
+
+
+async def test_a_model_that_never_answers():
+    silent = {"provider": f"{OWN}:EchoLLM", "timeout_s": 0.2, "options": {"mood": "silent"}}
+    async with session(llm=silent) as wire:
+        for _ in range(2):
+            assert failure(await answer(wire))["code"] == "provider_unreachable"
+
+
+async def test_a_recogniser_of_pipecats_that_takes_segments():
+    fake = FakeOpenAI()
+    async with serving(fake.app) as port:
+        group = {
+            "provider": "pipecat.services.groq.stt:GroqSTTService",
+            "api_base": f"http://127.0.0.1:{port}/v1",
+            "api_key": "secret-key",
+            "model": "whisper-y",
+            "language": "de",
+        }
+        async with session(stt=group) as wire:
+            await wire.update(audio={"input": {"transcription": {"prompt": "Bo"}}})
+            await wire.append(speech())
+            done = await wire.until("conversation.item.input_audio_transcription.completed")
+            assert done["transcript"] == "what the user said"
+            heard = fake.transcriptions[0]
+            assert (heard["model"], heard["language"], heard["prompt"]) == ("whisper-y", "de", "Bo")
+
+
+async def transcribed(wire: WireClient, **transcription: Any) -> dict[str, Any]:
+    wanted = {"model": "whisper-1", **transcription}
+    await wire.update(audio={"input": {"transcription": wanted}})
+    await wire.append(speech())
+    while True:
+        event = await wire.receive()
+        kind = event["type"].removeprefix("conversation.item.input_audio_transcription.")
+        if kind in ("completed", "failed"):
+            return event
+
+
+async def test_a_recogniser_of_ones_own_that_takes_segments():
+    group = {"provider": f"{OWN}:SegmentSTT", "model": "mine", "language": "fr"}
+    async with session(stt=group) as wire:
+        assert (await transcribed(wire, prompt="Bo"))["transcript"] == "mine fr Bo"
+        await wire.until("response.done")
+        event = await transcribed(wire, language="it", prompt="Bo")
+        assert event["transcript"] == "mine it Bo"
+
+
+async def test_a_recogniser_of_ones_own_that_streams():
+    async with session(stt={"provider": f"{OWN}:StreamSTT", "language": "fr"}) as wire:
+        assert (await transcribed(wire))["transcript"] == "hello fr"
+        deltas = wire.of("conversation.item.input_audio_transcription.delta")
+        assert deltas[0]["delta"] == "hello"
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"), [("broken", "out of order"), ("silent", "nothing came within 0.2 s")]
+)
+async def test_a_recogniser_that_fails(fault, reason):
+    group = {"provider": f"{OWN}:SegmentSTT", "timeout_s": 0.2, "options": {"fault": fault}}
+    async with session(stt=group) as wire:
+        event = await transcribed(wire)
+        assert event["type"].endswith("failed")
+        assert reason in event["error"]["message"]
+        assert "SegmentSTT" in event["error"]["message"]
+
+
+async def test_a_voice_of_pipecats():
+    fake = FakeOpenAI()
+    async with serving(fake.app) as port:
+        group = {
+            "provider": "pipecat.services.openai.tts:OpenAITTSService",
+            "api_base": f"http://127.0.0.1:{port}/v1",
+            "api_key": "secret-key",
+            "model": "tts-y",
+            "timeout_s": 2,
+            "options": {"sample_rate": 24000, "settings": {"instructions": "Whisper."}},
+        }
+        async with session(written=False, tts=group) as wire:
+            await wire.update(audio={"output": {"voice": "coral"}})
+            assert (await answer(wire))["status"] == "completed"
+            spoken = fake.speeches[0]
+            assert (spoken["model"], spoken["voice"], spoken["instructions"]) == (
+                "tts-y",
+                "coral",
+                "Whisper.",
+            )
+            assert audio_of(wire)
+            fake.status = 400
+            assert "400" in failure(await answer(wire))["message"]
+            fake.status = 200
+            assert (await answer(wire))["status"] == "completed"
+
+
+async def test_a_voice_that_wants_an_http_client_shares_the_stages():
+    fake = FakeOpenAI()
+    group = {
+        "provider": "pipecat.services.piper.tts:PiperHttpTTSService",
+        "api_base": "http://127.0.0.1:9/voice",
+    }
+    async with serving(fake.app), session(written=False, tts=group) as wire:
+        error = failure(await answer(wire))
+        assert "PiperHttpTTSService at 127.0.0.1 failed" in error["message"]
+
+
+@pytest.mark.parametrize(
+    ("config", "chosen", "heard"),
+    [({}, None, "p"), ({"voice_id": "zoe"}, None, "z"), ({"voice_id": "zoe"}, "max", "m")],
+)
+async def test_a_voice_of_ones_own(config, chosen, heard):
+    group = {"provider": f"{OWN}:ToneTTS", **config}
+    async with session(written=False, tts=group) as wire:
+        if chosen:
+            await wire.update(audio={"output": {"voice": chosen}})
+        response = await answer(wire)
+        assert response["status"] == "completed"
+        pcm = audio_of(wire)
+        middle = int.from_bytes(pcm[len(pcm) // 2 & ~1 :][:2], "little", signed=True)
+        # Resampling leaves a constant what it is.
+        assert abs(middle - ord(heard)) <= 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"), [("broken", "is hoarse"), ("silent", "nothing came within 0.2 s")]
+)
+async def test_a_voice_that_fails(fault, reason):
+    group = {"provider": f"{OWN}:ToneTTS", "timeout_s": 0.2, "options": {"fault": fault}}
+    async with session(written=False, tts=group) as wire:
+        for _ in range(2):
+            error = failure(await answer(wire))
+            assert reason in error["message"]
+            assert "TTS ToneTTS failed" in error["message"]
+
+
+async def test_a_voice_without_audio_is_an_error_and_no_wait():
+    group = {"provider": f"{OWN}:ToneTTS", "options": {"fault": "mute"}}
+    async with session(written=False, tts=group) as wire:
+        for _ in range(4):
+            assert "no audio" in failure(await answer(wire))["message"]
+
+
+@pytest.mark.parametrize("name", ["EchoLLM", "ToneTTS", "SegmentSTT", "StreamSTT"])
+async def test_a_service_that_cannot_be_set_up_fails_each_turn_at_once(name, monkeypatch):
+    async def setup(_service: object, _setup: object) -> None:
+        raise RuntimeError("there is no room")
+
+    monkeypatch.setattr(getattr(own_backends, name), "setup", setup)
+    # Nobody may wait for the rest of its pipeline to start or to stop.
+    monkeypatch.setattr(running_pipeline, "PATIENCE_S", 3600)
+    kind = name[-3:]
+    settings = scripted_settings(**{kind.lower(): {"provider": f"{OWN}:{name}"}})
+    async with running(settings) as server:
+        async with client(server.url) as wire:
+            for _ in range(2):
+                await wire.append(speech())
+                error = failure((await wire.until("response.done"))["response"])
+                assert error["message"].startswith(f"{kind} {name} failed: ")
+                assert "there is no room" in error["message"]
+        await server.emptied()
+
+
+async def test_providers_of_ones_own():
+    groups = {kind: {"provider": f"{OWN}:Own{kind.upper()}"} for kind in LOAD}
+    async with session(written=False, **groups) as wire:
+        await wire.update(instructions="")
+        await wire.append(speech())
+        response = (await wire.until("response.done"))["response"]
+        assert response["status"] == "completed"
+        said = response["output"][0]["content"][0]["transcript"]
+        assert said == "own. user: own None None"
+        assert audio_of(wire)
+
+
+@pytest.mark.parametrize(
+    ("kind", "group", "named"),
+    [
+        ("llm", {"provider": "no.such.module:Thing"}, "needs the package 'no'"),
+        ("llm", {"provider": f"{OWN}:Nothing"}, "has no Nothing"),
+        ("llm", {"provider": f"{OWN}:A_CLASS_OF_ANOTHER_KIND"}, "LLMService nor a LLMProvider"),
+        ("tts", {"provider": f"{OWN}:EchoLLM"}, "TTSService nor a TTSProvider"),
+        ("stt", {"provider": f"{OWN}:ToneTTS"}, "STTService nor a STTProvider"),
+        ("llm", {"provider": f"{OWN}:EchoLLM", "options": {"tone": 1}}, "llm.options.tone: .*mood"),
+        ("llm", {"provider": f"{OWN}:EchoLLM", "api_key": "k"}, "llm.api_key .*no meaning"),
+        ("llm", {"provider": f"{OWN}:EchoLLM", "api_base": "http://x"}, "llm.api_base .*no mean"),
+        ("llm", {"provider": f"{OWN}:EchoLLM", "model": "x"}, "llm.model .*no meaning"),
+        ("llm", {"provider": GROQ}, "without api_key: set llm.api_key"),
+        (
+            "llm",
+            {"provider": GROQ, "api_key": "k", "options": {"settings": {"tone": 1}}},
+            "llm.options.settings.tone: .*top_p",
+        ),
+        (
+            "tts",
+            {"provider": "pipecat.services.xtts.tts:XTTSService"},
+            "without base_url: set tts.api_base",
+        ),
+        (
+            "tts",
+            {"provider": "pipecat.services.neuphonic.tts:NeuphonicHttpTTSService"},
+            "without api_key: set tts.api_key",
+        ),
+    ],
+)
+def test_what_cannot_work_is_refused_with_a_reason(kind, group, named):
+    config = getattr(scripted_settings(**{kind: group}), kind)
+    with pytest.raises(ProviderSetupError, match=f"(?s){named}"):
+        LOAD[kind](config)
+
+
+async def test_what_only_the_class_can_know_is_refused_before_the_first_session():
+    group = {"provider": f"{OWN}:ToneTTS", "options": {"fault": "loud"}}
+    provider = tts.load(scripted_settings(tts=group).tts)
+    with pytest.raises(ProviderSetupError, match="no fault is called loud"):
+        await provider.start()

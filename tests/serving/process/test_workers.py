@@ -1,0 +1,363 @@
+"""Several processes behind one address: one banner, one secret, one end."""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from websockets.exceptions import ConnectionClosed
+
+from serving.access.client_secrets import ClientSecrets
+from tests.providers.hanging import HANGS
+from tests.support.places import ROOT
+from tests.support.wire_client import client
+
+
+def server(*arguments: str, **extra: str) -> subprocess.Popen[str]:
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("REALTIME_", "OPENAI_"))}
+    scripted = {f"REALTIME_{kind}__PROVIDER": "scripted" for kind in ("STT", "LLM", "TTS")}
+    return subprocess.Popen(
+        [sys.executable, "main.py", "--port", "0", *arguments],
+        cwd=ROOT,
+        env={**kept, **scripted, **extra},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def processes(group: int) -> list[int]:
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = entry.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[2]) == group and fields[0] != "Z":
+            found.append(int(entry.parent.name))
+    return found
+
+
+def workers(parent: int) -> list[int]:
+    """The processes of a server that serve."""
+    return [
+        number
+        for number in processes(parent)
+        if b"spawn_main" in Path(f"/proc/{number}/cmdline").read_bytes()
+    ]
+
+
+needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc")
+
+
+@needs_proc
+@pytest.mark.parametrize("to_all", [True, False], ids=["Ctrl-C", "SIGTERM"])
+def test_workers_start_together_and_end_together(to_all: bool) -> None:
+    """The banner comes when all are ready; Ctrl-C reaches all of them, SIGTERM the first only."""
+    process = server("--workers", "2")
+    assert process.stdout is not None
+    banner = [process.stdout.readline() for _ in range(6)]
+    assert "Open Realtime Server" in banner[0]
+    # The parent, its resource tracker and two workers.
+    assert len(processes(process.pid)) >= 3
+    if to_all:
+        os.killpg(process.pid, signal.SIGINT)
+    else:
+        process.terminate()
+    rest, complaints = process.communicate(timeout=30)
+    assert process.returncode == 0, complaints
+    assert rest == ""
+    assert complaints == ""
+    deadline = time.monotonic() + 20
+    while processes(process.pid) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert processes(process.pid) == []
+
+
+def test_a_start_that_fails_ends_all_and_is_reported_once() -> None:
+    process = server("--workers", "2", REALTIME_TTS__PROVIDER="nobody.knows:Voice")
+    output, complaints = process.communicate(timeout=60)
+    assert process.returncode != 0
+    assert output == ""
+    assert complaints.count("error:") == 1
+    assert "nobody.knows" in complaints
+
+
+def test_a_later_worker_that_cannot_start_ends_all_too(tmp_path: Path) -> None:
+    alone = {"REALTIME_LLM__PROVIDER": "tests.providers.crowded:OnlyOne"}
+    process = server("--workers", "2", **alone, THE_ONLY_ONE=str(tmp_path / "taken"))
+    try:
+        output, complaints = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 1
+    assert output == ""
+    assert complaints.count("another process has the model") == 1
+
+
+def mint(answer: Connection) -> None:
+    answer.send(ClientSecrets(None).mint({"type": "realtime"}, 2_000_000_000))
+
+
+def test_processes_that_were_started_together_accept_each_others_client_secrets() -> None:
+    context = multiprocessing.get_context("spawn")
+    receive, send = context.Pipe(duplex=False)
+    process = context.Process(target=mint, args=(send,))
+    process.start()
+    key = receive.recv()
+    process.join()
+    assert ClientSecrets(None).read(key, 0) == {"type": "realtime"}
+
+
+# --- ending ---
+
+SLOW = '{"text": "One, two, three, four, five, six, seven, eight.", "word_ms": 300}'
+
+
+@needs_proc
+@pytest.mark.parametrize("to_all", [True, False], ids=["Ctrl-C", "SIGTERM"])
+async def test_answers_are_finished_before_the_workers_end(to_all: bool) -> None:
+    """A terminal tells every process; that the parent tells its workers too is no second signal."""
+    async with two_workers(REALTIME_LLM__OPTIONS=SLOW) as (address, process):
+        async with client(f"{address}/v1/realtime") as wire:
+            await wire.say("hi")
+            await wire.until("response.output_audio_transcript.delta")
+            if to_all:
+                os.killpg(process.pid, signal.SIGINT)
+            else:
+                process.terminate()
+            done = await wire.until("response.done")
+            assert done["response"]["status"] == "completed"
+            with pytest.raises(ConnectionClosed) as closed:
+                while True:
+                    await wire.receive()
+            assert closed.value.rcvd is not None
+            assert closed.value.rcvd.code == 1001
+        assert await asyncio.to_thread(process.wait, 30) == 0
+
+
+@needs_proc
+async def test_a_second_signal_ends_all_workers_at_once() -> None:
+    patient = {"REALTIME_SERVER__SHUTDOWN_GRACE_S": "600"}
+    endless = '{"text": "One, two, three, four.", "first_token_ms": 600000}'
+    async with AsyncExitStack() as stack:
+        address, process = await stack.enter_async_context(
+            two_workers(REALTIME_LLM__OPTIONS=endless, **patient)
+        )
+        wire = await stack.enter_async_context(client(f"{address}/v1/realtime"))
+        await wire.say("hi")
+        await wire.until("response.created")
+        process.terminate()
+        async with asyncio.timeout(20):
+            # It has heard the first when it says so.
+            while (await health(address))["status"] != "draining":
+                pass
+        process.terminate()
+        assert await asyncio.to_thread(process.wait, 30) == 0
+        assert workers(process.pid) == []
+
+
+async def gone(pids: list[int], group: int) -> None:
+    async with asyncio.timeout(30):
+        while set(pids) & set(processes(group)):
+            await asyncio.sleep(0.05)
+
+
+@needs_proc
+async def test_a_worker_that_cannot_end_in_time_is_killed() -> None:
+    async with two_workers(REALTIME_SERVER__SHUTDOWN_GRACE_S="0") as (_address, process):
+        stuck = workers(process.pid)[0]
+        os.kill(stuck, signal.SIGSTOP)
+        process.terminate()
+        _rest, complaints = await asyncio.to_thread(process.communicate, timeout=30)
+        assert process.returncode == 0
+        assert f"workers ({stuck}) did not end: they are ended by force" in complaints
+        # What multiprocessing itself has started ends a moment after the parent.
+        async with asyncio.timeout(30):
+            while processes(process.pid):
+                await asyncio.sleep(0.05)
+
+
+@needs_proc
+async def test_a_third_signal_kills_workers_at_once() -> None:
+    async with two_workers(REALTIME_SERVER__SHUTDOWN_GRACE_S="600") as (_address, process):
+        stuck = workers(process.pid)[0]
+        os.kill(stuck, signal.SIGSTOP)
+        async with asyncio.timeout(20):
+            # Signals that come too soon after another are one. They go on until it is gone.
+            while process.poll() is None:
+                process.terminate()
+                await asyncio.sleep(0)
+        assert process.returncode == 0
+        await gone([stuck], process.pid)
+
+
+@needs_proc
+async def test_a_worker_that_is_told_to_end_is_replaced() -> None:
+    async with two_workers() as (address, process):
+        told = workers(process.pid)[0]
+        os.kill(told, signal.SIGTERM)
+        await gone([told], process.pid)
+        async with asyncio.timeout(30):
+            while len(workers(process.pid)) < 2:
+                await asyncio.sleep(0.05)
+        assert (await health(address))["status"] == "healthy"
+        process.terminate()
+        _rest, complaints = await asyncio.to_thread(process.communicate, timeout=30)
+        assert process.returncode == 0
+        assert complaints.count("a worker ended (exit status 0): replaced") == 1
+
+
+@needs_proc
+async def test_a_worker_that_is_killed_while_it_starts_ends_the_server() -> None:
+    process = server("--workers", "2")
+    try:
+        async with asyncio.timeout(30):
+            while not (starting := workers(process.pid)):
+                await asyncio.sleep(0.01)
+        os.kill(starting[0], signal.SIGKILL)
+        output, complaints = await asyncio.to_thread(process.communicate, timeout=30)
+        assert process.returncode not in (0, None)
+        assert output == ""
+        assert complaints.count("a worker ended while it started (exit status -9)") == 1
+    finally:
+        process.kill()
+
+
+# --- counting together ---
+
+
+@asynccontextmanager
+async def two_workers(**extra: str) -> AsyncIterator[tuple[str, subprocess.Popen[str]]]:
+    """A server with two workers: its address, and its process."""
+    process = server("--workers", "2", **extra)
+    try:
+        assert process.stdout is not None
+        banner = [await asyncio.to_thread(process.stdout.readline) for _ in range(6)]
+        yield banner[1].strip().removesuffix("/v1/realtime"), process
+    finally:
+        process.terminate()
+        await asyncio.to_thread(process.communicate, timeout=30)
+
+
+async def health(address: str) -> dict[str, Any]:
+    async with httpx.AsyncClient() as http:
+        said: dict[str, Any] = (await http.get(f"{address.replace('ws:', 'http:')}/health")).json()
+    return said
+
+
+async def counts(address: str) -> dict[str, float]:
+    """What `/metrics` says, and what `/health` says of open sessions."""
+    async with httpx.AsyncClient() as http:
+        text = (await http.get(f"{address.replace('ws:', 'http:')}/metrics")).text
+    samples = {
+        sample.name: sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+        if not sample.labels
+    }
+    return {**samples, "health": (await health(address))["active_sessions"]}
+
+
+async def until(condition: Callable[[dict[str, float]], Any], address: str) -> None:
+    async with asyncio.timeout(30):
+        while not condition(await counts(address)):
+            pass
+
+
+def folders(place: Path) -> list[Path]:
+    """Those that servers count in."""
+    return list(place.glob("realtime-counts-*"))
+
+
+@asynccontextmanager
+async def alone(worker: int, others: list[int]) -> AsyncIterator[None]:
+    """Let one worker take all connections."""
+    for other in others:
+        if other != worker:
+            os.kill(other, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for other in others:
+            os.kill(other, signal.SIGCONT)
+
+
+@needs_proc
+async def test_workers_end_with_a_parent_that_is_killed_and_leave_nothing(tmp_path: Path) -> None:
+    """One of them ends in peace; the other one's event loop is blocked."""
+    blocking = {"REALTIME_LLM__PROVIDER": "tests.providers.hanging:InLoop"}
+    now = {"REALTIME_SERVER__SHUTDOWN_GRACE_S": "0"}
+    async with (
+        two_workers(TMPDIR=str(tmp_path), **blocking, **now) as (address, process),
+        client(f"{address}/v1/realtime") as wire,
+    ):
+        assert folders(tmp_path)
+        await wire.say("hi")
+        assert process.stderr is not None
+        while HANGS not in await asyncio.to_thread(process.stderr.readline):
+            pass
+        serving = workers(process.pid)
+        process.kill()
+        await gone(serving, process.pid)
+    assert folders(tmp_path) == []
+
+
+@needs_proc
+async def test_whichever_worker_is_asked_answers_for_all_and_not_for_the_dead() -> None:
+    async with two_workers() as (address, process), AsyncExitStack() as stack:
+        serving = workers(process.pid)
+        assert len(serving) == 2
+        for worker in serving:
+            async with alone(worker, serving):
+                for _ in range(2):
+                    await stack.enter_async_context(client(f"{address}/v1/realtime"))
+        for worker in serving:
+            async with alone(worker, serving):
+                said = await counts(address)
+                assert said["realtime_sessions_active"] == said["health"] == 4
+                assert said["realtime_sessions_total"] == 4
+        os.kill(serving[0], signal.SIGKILL)
+        await until(lambda said: said["realtime_sessions_active"] == said["health"] == 2, address)
+        async with asyncio.timeout(30):
+            while len(workers(process.pid)) < 2:
+                await asyncio.sleep(0.05)
+        # What it counted has happened, and stays.
+        assert (await counts(address))["realtime_sessions_total"] == 4
+
+
+async def test_the_folder_of_the_counts_is_temporary_unless_it_is_named(tmp_path: Path) -> None:
+    own, named = tmp_path / "own", tmp_path / "named"
+    own.mkdir()
+    async with two_workers(TMPDIR=str(own)):
+        (folder,) = folders(own)
+        assert list(folder.glob("*.db"))
+    assert folders(own) == []
+    named.mkdir()
+    async with two_workers(TMPDIR=str(own), PROMETHEUS_MULTIPROC_DIR=str(named)):
+        assert folders(own) == []
+        assert list(named.glob("*.db"))
+
+
+@pytest.mark.parametrize("count", ["1", "2"])
+def test_a_folder_that_is_not_there_is_named_with_the_remedy(count: str, tmp_path: Path) -> None:
+    missing = str(tmp_path / "nowhere")
+    process = server("--workers", count, PROMETHEUS_MULTIPROC_DIR=missing)
+    _output, complaints = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert complaints.startswith(f"error: PROMETHEUS_MULTIPROC_DIR is '{missing}'")
+    assert complaints.count("\n") == 1

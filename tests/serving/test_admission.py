@@ -1,0 +1,201 @@
+"""What a client asks for when it connects, and why it may be refused (protocol §D.7)."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from config import LLMConfig
+from protocol import REALTIME_MODELS
+from serving.access.client_secrets import ClientSecrets
+from serving.access.keys import Access, AccessDenied
+from serving.admission import Handshake, Refused, check_handshake
+from serving.model_names import model_names
+from tests.support.session_driver import settings
+from tests.support.strict_reader import check_event
+from wire.envelope import error_event
+
+SECRETS = ClientSecrets(None)
+
+
+def minted(session: dict[str, Any], expires_at: int = 2**40) -> str:
+    return SECRETS.mint(session, expires_at)
+
+
+def asked(
+    query: dict[str, str] | None = None,
+    headers: dict[str, str] | None = None,
+    subprotocols: list[str] | None = None,
+    *,
+    model: str | None = None,
+    azure: bool = False,
+) -> Handshake:
+    configured = settings(llm=LLMConfig(model=model))
+    headers, subprotocols = headers or {}, subprotocols or []
+    minted = Access(configured.server, SECRETS).admit(headers, subprotocols).minted
+    return check_handshake(configured, query or {}, headers, subprotocols, minted, azure=azure)
+
+
+def connect(query: dict[str, str] | None = None, model: str | None = None) -> str:
+    return asked(query, model=model).model
+
+
+def refused(**request: Any) -> Refused:
+    with pytest.raises(Refused) as caught:
+        asked(**request)
+    # It goes to the client as an error event, then as the reason of the close frame.
+    check_event(error_event(caught.value.error))
+    assert len(caught.value.close_reason.encode()) <= 123
+    return caught.value
+
+
+@pytest.mark.parametrize("name", ["gpt-realtime", "gpt-realtime-mini", "gpt-4o-realtime-preview"])
+def test_the_models_of_existing_clients_are_served_under_their_names(name: str) -> None:
+    assert name in REALTIME_MODELS
+    assert connect({"model": name}) == name
+
+
+def test_the_configured_model_may_be_asked_for() -> None:
+    assert connect({"model": "llama3:8b"}, model="llama3:8b") == "llama3:8b"
+    assert "llama3:8b" in model_names(settings(llm=LLMConfig(model="llama3:8b")))
+
+
+def test_a_model_is_listed_once() -> None:
+    names = model_names(settings(llm=LLMConfig(model="gpt-realtime")))
+    assert len(names) == len(set(names)) == len(REALTIME_MODELS)
+
+
+def test_without_a_model_the_configured_one_is_served() -> None:
+    assert connect(model="llama3:8b") == "llama3:8b"
+    assert connect({"model": ""}, model="llama3:8b") == "llama3:8b"
+    assert connect() in REALTIME_MODELS
+
+
+def test_an_unknown_model_is_refused_in_the_service_s_words() -> None:
+    refusal = refused(query={"model": "gpt-nope"})
+    assert refusal.error.code == "invalid_model"
+    assert refusal.error.message.startswith('Model "gpt-nope" is not supported in realtime mode')
+    assert refusal.close_reason == "invalid_request_error.invalid_model"
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        {"headers": {"openai-beta": "realtime=v1"}},
+        {"headers": {"openai-beta": "assistants=v2, realtime=v1"}},
+        {"subprotocols": ["realtime", "openai-insecure-api-key.x", "openai-beta.realtime-v1"]},
+    ],
+    ids=["header", "one of several", "subprotocol"],
+)
+def test_the_beta_dialect_is_asked_for_by_header_or_subprotocol(request_: dict[str, Any]) -> None:
+    assert asked({"model": "gpt-realtime"}, **request_).beta
+
+
+@pytest.mark.parametrize("model", ["gpt-realtime-2", "gpt-realtime-2.1", "gpt-realtime-2.1-mini"])
+def test_a_model_of_the_ga_api_is_refused_to_a_beta_client(model: str) -> None:
+    refusal = refused(query={"model": model}, headers={"openai-beta": "realtime=v1"})
+    assert refusal.error.message == f'Model "{model}" is only available on the GA API.'
+    assert refusal.close_reason == "invalid_request_error.invalid_model"
+
+
+def test_a_dated_snapshot_of_the_first_generation_is_served_to_a_beta_client() -> None:
+    beta = {"openai-beta": "realtime=v1"}
+    assert asked({"model": "gpt-realtime-2025-08-28"}, beta).model == "gpt-realtime-2025-08-28"
+
+
+def test_a_transcription_session_has_no_model() -> None:
+    handshake = asked({"intent": "transcription"})
+    assert (handshake.kind, handshake.model) == ("transcription", "")
+
+
+@pytest.mark.parametrize("name", ["whisper-1", "gpt-4o-transcribe", "gpt-4o-mini-transcribe"])
+def test_a_model_that_transcribes_cannot_answer(name: str) -> None:
+    refusal = refused(query={"model": name})
+    assert refusal.error.message.startswith(
+        f'Model "{name}" is a transcription model and cannot be used as the realtime session model'
+    )
+    assert refusal.close_reason == "invalid_request_error.invalid_model"
+
+
+@pytest.mark.parametrize(
+    ("query", "code"),
+    [
+        ({"intent": "transcription", "model": "gpt-realtime"}, None),
+        ({"intent": "conversation"}, "invalid_value"),
+        ({"call_id": "rtc_1", "model": "gpt-realtime"}, None),
+        ({"call_id": "rtc_1", "intent": "transcription"}, None),
+    ],
+)
+def test_two_selectors_are_refused(query: dict[str, str], code: str | None) -> None:
+    refusal = refused(query=query)
+    assert (refusal.error.code, refusal.close_code) == (code, 4000)
+    assert refusal.http_status is None
+
+
+def test_an_unknown_call_is_not_found() -> None:
+    refusal = refused(query={"call_id": "rtc_1"})
+    assert (refusal.error.code, refusal.http_status) == ("call_id_not_found", 404)
+
+
+def test_azure_s_deployments_have_names_of_their_own() -> None:
+    assert asked({"deployment": "my-voice"}, azure=True).model == "my-voice"
+    assert asked({"model": "my-voice"}, azure=True).model == "my-voice"
+    assert asked({"deployment": "my-voice"}).model in REALTIME_MODELS
+    assert "transcription model" in refused(query={"model": "whisper-1"}, azure=True).error.message
+
+
+def test_a_client_secret_decides_kind_and_model() -> None:
+    key = minted({"type": "realtime", "model": "gpt-realtime-mini"})
+    handshake = asked({"model": "gpt-realtime"}, {"authorization": f"Bearer {key}"})
+    assert handshake.model == "gpt-realtime-mini"
+    key = minted({"type": "transcription"})
+    handshake = asked({}, {"authorization": f"bearer {key}"})
+    assert (handshake.kind, handshake.minted) == ("transcription", {"type": "transcription"})
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        {"headers": {"authorization": "Bearer {key}"}},
+        {"headers": {"api-key": "{key}"}},
+        {"subprotocols": ["realtime", "openai-insecure-api-key.{key}"]},
+    ],
+    ids=["bearer", "azure", "browser"],
+)
+@pytest.mark.parametrize("key", ["ek_forged", "expired"])
+def test_a_bad_client_secret_is_refused_wherever_it_stands(
+    request_: dict[str, Any], key: str
+) -> None:
+    value = minted({"type": "realtime"}, expires_at=1) if key == "expired" else key
+    request_ = json.loads(json.dumps(request_).replace("{key}", value))
+    with pytest.raises(AccessDenied) as denied:
+        asked(**request_)
+    assert denied.value.error.code == "invalid_api_key"
+    assert value not in denied.value.error.message
+
+
+def test_a_client_secret_of_one_kind_opens_no_session_of_the_other() -> None:
+    realtime = {"authorization": f"Bearer {minted({'type': 'realtime'})}"}
+    assert refused(query={"intent": "transcription"}, headers=realtime).error.param == "intent"
+    transcription = {"authorization": f"Bearer {minted({'type': 'transcription'})}"}
+    refusal = refused(query={"model": "gpt-realtime"}, headers=transcription)
+    assert refusal.error.message == (
+        "You must not provide a model parameter for transcription sessions."
+    )
+
+
+def test_what_else_clients_send_is_ignored() -> None:
+    handshake = asked(
+        {"model": "gpt-realtime", "temperature": "0.8", "voice": "alloy"},
+        {"authorization": "Bearer x", "openai-beta": "assistants=v2", "user-agent": "x"},
+        ["realtime", "openai-insecure-api-key.x", "openai-agents-sdk.1", "openai-project.y"],
+    )
+    assert handshake == Handshake("realtime", "gpt-realtime")
+
+
+def test_a_refusal_without_a_code_closes_without_one() -> None:
+    refusal = Refused(None, "No.")
+    assert refusal.close_reason == "invalid_request_error"
+    assert refusal.error.code is None

@@ -1,0 +1,91 @@
+"""`--check` says of every stage whether it works, and if not, why and what to do."""
+
+from __future__ import annotations
+
+import socket
+from typing import Any
+
+import pytest
+
+from config import load_settings
+from serving.command_line import run_check
+from serving.stack_check import check, table
+from tests.support.fake_openai import FakeOpenAI
+from tests.support.running_server import SCRIPTED, serving
+
+KEY = "sk-very-secret-1234"
+
+
+async def checked(**groups: Any) -> tuple[dict[str, Any], str]:
+    """Verdicts by stage, and the table."""
+    verdicts = await check(load_settings(**{**SCRIPTED, **groups}))
+    return {verdict.stage: verdict for verdict in verdicts}, table(verdicts)
+
+
+async def test_a_stack_that_works_says_how_long_its_first_results_took():
+    verdicts, text = await checked()
+    assert list(verdicts) == ["TTS", "STT", "LLM"]
+    assert all(verdict.error is None for verdict in verdicts.values())
+    assert "heard “hello there”" in text
+    assert text.count(" ms") == 3
+
+
+def test_the_command_line_prints_the_table_and_its_status_says_whether_all_is_well(capsys):
+    assert run_check(load_settings(**SCRIPTED)) == 0
+    assert "TTS  scripted" in capsys.readouterr().out
+    broken = {**SCRIPTED, "llm": {"provider": "scripted", "options": {"fail": "start"}}}
+    assert run_check(load_settings(**broken)) == 1
+    assert "LLM scripted failed" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("status", "remedy"),
+    [(401, "api_key"), (404, "model"), (429, "limits"), (500, "try again later")],
+)
+async def test_a_refusal_is_told_with_its_remedy(status, remedy):
+    fake = FakeOpenAI()
+    fake.status = status
+    async with serving(fake.app) as port:
+        group = {
+            "provider": "openai",
+            "api_base": f"http://127.0.0.1:{port}/v1",
+            "api_key": KEY,
+            "retries": 0,
+        }
+        verdicts, text = await checked(stt=group, llm=group, tts=group)
+    for verdict in verdicts.values():
+        assert (verdict.reachable, verdict.first_result_ms) == ("yes", None)
+        assert "the fake refuses" in verdict.error.message
+        assert remedy in verdict.error.message
+    assert KEY not in text
+
+
+async def test_a_server_that_is_down_is_not_reachable():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        base = f"http://127.0.0.1:{free.getsockname()[1]}/v1"
+    verdicts, _text = await checked(llm={"provider": "openai", "api_base": base, "retries": 0})
+    assert verdicts["LLM"].reachable == "no"
+    assert "api_base" in verdicts["LLM"].error.message
+    assert verdicts["TTS"].error is None
+
+
+async def test_a_stage_that_cannot_start_leaves_the_others_to_be_tried():
+    verdicts, text = await checked(tts={"provider": "nobody"})
+    assert "There is no TTS provider 'nobody'" in verdicts["TTS"].error.message
+    assert verdicts["TTS"].reachable == "-"
+    assert "no voice to listen to" in text
+    assert verdicts["LLM"].error is None
+
+
+async def test_a_key_that_a_service_quotes_is_struck_out():
+    fake = FakeOpenAI()
+    fake.status = 401
+    fake.refusal = f"Incorrect API key provided: {KEY}"
+    async with serving(fake.app) as port:
+        base = f"http://127.0.0.1:{port}/v1"
+        _verdicts, text = await checked(
+            llm={"provider": "openai", "api_base": base, "api_key": KEY, "retries": 0}
+        )
+    assert "Incorrect API key" in text
+    assert KEY not in text

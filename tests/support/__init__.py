@@ -1,0 +1,1 @@
+"""What several tests need: a running server, clients that look closely, fakes."""

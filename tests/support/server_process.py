@@ -1,0 +1,77 @@
+"""A server in a process of its own, as its users start it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import IO
+
+from tests.support.places import ROOT
+from tests.support.running_server import plain_http
+
+
+@dataclass
+class Process:
+    """A server in a process of its own."""
+
+    process: asyncio.subprocess.Process
+    http: str
+    log: IO[bytes]
+    """What it wrote to stderr."""
+
+    @property
+    def url(self) -> str:
+        return f"{self.http.replace('http', 'ws')}/v1/realtime"
+
+    async def ended(self) -> int:
+        async with asyncio.timeout(30):
+            return await self.process.wait()
+
+    def logged(self) -> str:
+        self.log.seek(0)
+        return self.log.read().decode()
+
+    async def health(self) -> tuple[int, str]:
+        async with plain_http() as http:
+            answer = await http.get(f"{self.http}/health")
+        return answer.status_code, answer.json()["status"]
+
+
+@asynccontextmanager
+async def server_process(**environment: str) -> AsyncIterator[Process]:
+    """Serve scripted providers, unless `environment` says otherwise."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("REALTIME_")}
+    scripted = {f"REALTIME_{kind}__PROVIDER": "scripted" for kind in ("STT", "LLM", "TTS")}
+    with tempfile.TemporaryFile() as log:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "main.py",
+            "--port",
+            "0",
+            cwd=ROOT,
+            env={**kept, **scripted, **environment, "PYTHONUNBUFFERED": "1"},
+            stdout=asyncio.subprocess.PIPE,
+            stderr=log,
+        )
+        try:
+            yield Process(process, f"http://127.0.0.1:{await _port(process)}", log)
+        finally:
+            if process.returncode is None:
+                process.kill()
+            await process.wait()
+
+
+async def _port(process: asyncio.subprocess.Process) -> int:
+    assert process.stdout is not None
+    async with asyncio.timeout(60):
+        while True:
+            line = await process.stdout.readline()
+            assert line, "the server ended before it was ready"
+            if found := re.search(rb"ws://localhost:(\d+)", line):
+                return int(found[1])

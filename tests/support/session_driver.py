@@ -1,0 +1,211 @@
+"""Drives one session the way a transport does, and holds every event it sends against the SDK."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+from config import LLMConfig, Settings, STTConfig, TTSConfig, VADConfig
+from flow.steps import at_once
+from protocol import SERVER_EVENTS
+from realtime_session import RealtimeSession
+from session.effects import Effect, Generate, Send
+from session.ports import Capabilities, FinishReason, ResponseRequest, TokenUsage
+from session.session_config import SessionConfig
+from tests.support.strict_reader import Event, Names, check_event, normalise
+from wire.text_frames import frame
+
+NOW = 1_700_000_000.5
+BYTES_PER_MS = 48
+USER_TEXT = {
+    "type": "message",
+    "role": "user",
+    "content": [{"type": "input_text", "text": "hi"}],
+}
+
+
+def settings(**groups: Any) -> Settings:
+    """The defaults of config.py, whatever the environment of the tests says."""
+    defaults = {"vad": VADConfig(), "stt": STTConfig(), "llm": LLMConfig(), "tts": TTSConfig()}
+    return Settings.model_construct(**{**defaults, **groups})
+
+
+def session_config(capabilities: Capabilities | None = None, **groups: Any) -> SessionConfig:
+    return SessionConfig(
+        settings(**groups),
+        capabilities or Capabilities(),
+        session_id="sess_1",
+        model="gpt-realtime",
+        now=NOW,
+    )
+
+
+def pcm(ms: float, value: int = 1) -> bytes:
+    """`ms` milliseconds of 24 kHz PCM that is not silence."""
+    return value.to_bytes(2, "little", signed=True) * round(ms * 24)
+
+
+def written(event: Event) -> Event:
+    """The event as a client reads it."""
+    if event["type"] != "conversation.item.retrieved":
+        return event
+    text = frame(event)
+    if isinstance(text, str):
+        return event
+    read: Event = json.loads(at_once(text.write()))
+    return read
+
+
+def encoded(audio: bytes) -> str:
+    return base64.b64encode(audio).decode()
+
+
+class Driver:
+    """A client, a transport, a detector, a recogniser and a pipeline, all played by the test."""
+
+    def __init__(self, config: SessionConfig | None = None) -> None:
+        self.session = RealtimeSession(config or session_config())
+        self.effects: list[Effect] = []
+        self.names = Names()
+        self.perform(self.session.open())
+
+    # --- what happens ---
+
+    def perform(self, effects: list[Effect]) -> list[Event]:
+        """Take effects as the transport would; return the events among them."""
+        self.effects += effects
+        events = [written(effect.event) for effect in effects if isinstance(effect, Send)]
+        for event in events:
+            check_event(event)
+            assert tuple(event)[2:] == SERVER_EVENTS[event["type"]], event["type"]
+        return events
+
+    def raw(self, frame: str) -> list[Event]:
+        """Send a text frame."""
+        effects, audio = at_once(self.session.receive(frame))
+        events = self.perform(effects)
+        for start in range(0, len(audio), 100 * BYTES_PER_MS):
+            more, _ = self.session.append(audio[start : start + 100 * BYTES_PER_MS])
+            events += self.perform(more)
+        return events
+
+    def send(self, type_: str, **fields: Any) -> list[Event]:
+        return self.raw(json.dumps({"type": type_, **fields}))
+
+    def update(self, **session: Any) -> list[Event]:
+        return self.send("session.update", session={"type": "realtime", **session})
+
+    def turn_detection(self, **changed: Any) -> list[Event]:
+        return self.update(
+            audio={"input": {"turn_detection": {"type": "server_vad", **changed}}},
+        )
+
+    def manual(self) -> list[Event]:
+        return self.update(audio={"input": {"turn_detection": None}})
+
+    def transcribe(self) -> list[Event]:
+        return self.update(audio={"input": {"transcription": {"model": "whisper-1"}}})
+
+    def append(self, ms: float) -> list[Event]:
+        return self.send("input_audio_buffer.append", audio=encoded(pcm(ms)))
+
+    def say(self, text: str, **fields: Any) -> list[Event]:
+        """Create a user message."""
+        content = [{"type": "input_text", "text": text}]
+        item = {"type": "message", "role": "user", "content": content, **fields}
+        return self.send("conversation.item.create", item=item)
+
+    def respond(self, **response: Any) -> list[Event]:
+        return self.send("response.create", response=response)
+
+    def speak(self, start_ms: int = 0, end_ms: int = 960) -> list[Event]:
+        """A whole detected turn: audio, onset, more audio, offset."""
+        written = self.session.turns.written_ms
+        events = self.append(start_ms + 96 - written)
+        events += self.perform(self.session.speech_started(start_ms))
+        events += self.append(end_ms - start_ms - 96)
+        return events + self.perform(self.session.speech_stopped(end_ms))
+
+    def heard(self, item_id: str, text: str) -> list[Event]:
+        """The recogniser answers."""
+        return self.perform(self.session.transcript(item_id, text))
+
+    def text(self, delta: str, response_id: str | None = None) -> list[Event]:
+        return self.perform(self.session.responses.text(response_id or self.running, delta))
+
+    def speaking(self, text: str, response_id: str | None = None) -> None:
+        self.session.responses.speaking(response_id or self.running, text)
+
+    def audio(self, ms: float, response_id: str | None = None) -> list[Event]:
+        return self.perform(self.session.responses.audio(response_id or self.running, pcm(ms)))
+
+    def call(
+        self, arguments: str, index: int = 0, call_id: str = "call_a", name: str = "get_weather"
+    ) -> list[Event]:
+        return self.perform(
+            self.session.responses.tool_call(self.running, index, call_id, name, arguments)
+        )
+
+    def finish(
+        self,
+        reason: FinishReason = "stop",
+        usage: TokenUsage | None = None,
+        response_id: str | None = None,
+    ) -> list[Event]:
+        return self.perform(
+            self.session.responses.finished(response_id or self.running, reason, usage)
+        )
+
+    def answer(self, text: str = "Hello there.", ms: float = 1000) -> str:
+        """Let the running response speak and finish; return its item's id."""
+        events = self.text(text) + self.audio(ms) + self.finish()
+        return str(of(events, "response.output_item.done")[0]["item"]["id"])
+
+    # --- what there is ---
+
+    @property
+    def requests(self) -> list[ResponseRequest]:
+        """Responses that generation was asked for."""
+        return [effect.request for effect in self.effects if isinstance(effect, Generate)]
+
+    @property
+    def running(self) -> str:
+        """The response that was started last."""
+        return self.requests[-1].response_id
+
+    @property
+    def events(self) -> list[Event]:
+        """Everything that was sent, in order."""
+        return [written(effect.event) for effect in self.effects if isinstance(effect, Send)]
+
+    def named(self, events: list[Event]) -> list[Event]:
+        """`normalise`, with one set of names for the whole session."""
+        return normalise(events, self.names)
+
+    def kind(self, wanted: type[Any]) -> list[Any]:
+        """All effects of a kind so far."""
+        return [effect for effect in self.effects if isinstance(effect, wanted)]
+
+    def items(self) -> list[str]:
+        """Ids of the conversation, in order."""
+        return [item.id for item in self.session.conversation]
+
+    def state(self) -> Any:
+        """All that an event could have changed, for comparison."""
+        turns = self.session.turns
+        return (
+            self.session.config.wire(),
+            [item.wire(with_audio=True) for item in self.session.conversation],
+            [item.text for item in self.session.conversation],
+            (turns.open, turns.written_ms),
+            len(self.effects) - len(self.events),
+        )
+
+
+def types(events: list[Event]) -> list[str]:
+    return [event["type"] for event in events]
+
+
+def of(events: list[Event], type_: str) -> list[Event]:
+    return [event for event in events if event["type"] == type_]

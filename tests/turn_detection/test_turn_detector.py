@@ -1,0 +1,307 @@
+"""When speech starts and stops: the rules, and Silero on real speech (protocol §C.4, E)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from audio.pcm import SAMPLE_RATE, read_wav, silence
+from session.decisions import SpeechStarted, SpeechStopped
+from tests.support.places import DATA
+from turn_detection.silero import WINDOW_MS, WINDOW_SAMPLES, SileroModel
+from turn_detection.speech_detector import SpeechDetector
+from turn_detection.turn_detector import TurnDetector
+
+SPEECH = DATA / "flite-slt_s02.wav"
+SETTINGS = {"type": "server_vad", "threshold": 0.5, "silence_duration_ms": 200}
+BYTES_PER_MS = SAMPLE_RATE * 2 // 1000
+
+
+def windows(detector: SpeechDetector, scores: str, start: int = 0) -> list[Any]:
+    """Feed one score a window: `#` is speech, `.` is none, `~` is in between."""
+    probability = {"#": 0.9, ".": 0.1, "~": 0.4}
+    found = [detector.next(index, probability[score]) for index, score in enumerate(scores, start)]
+    return [decision for decision in found if decision is not None]
+
+
+class FakeModel(SileroModel):
+    """Loud windows are speech."""
+
+    def __init__(self) -> None:
+        self.silence = ()
+
+    def run(self, samples: Any, memories: Any) -> tuple[Any, Any]:
+        loud = np.abs(samples[:, -WINDOW_SAMPLES:]).max(axis=1) > 0.1
+        return np.where(loud, 0.95, 0.02), memories
+
+
+def window(loud: bool) -> bytes:
+    return np.full(WINDOW_SAMPLES, 8000 if loud else 0, dtype="<i2").tobytes()
+
+
+def audio(scores: str) -> bytes:
+    return b"".join(window(score == "#") for score in scores)
+
+
+def detector(configured: dict[str, Any] | None = SETTINGS) -> TurnDetector:
+    built = TurnDetector(FakeModel())
+    built.configure(configured)
+    return built
+
+
+# --- the rules ---
+
+
+def test_three_voiced_windows_make_an_onset_at_the_first_of_them() -> None:
+    assert windows(SpeechDetector(0.5, 200), "..##") == []
+    assert windows(SpeechDetector(0.5, 200), "..###") == [SpeechStarted(2 * WINDOW_MS)]
+
+
+@pytest.mark.parametrize("scores", ["#", "##", "##.##.##", ".#.#.#.#", "~~~~~~"])
+def test_a_click_or_a_murmur_is_no_speech(scores: str) -> None:
+    assert windows(SpeechDetector(0.5, 200), scores + "." * 20) == []
+
+
+def test_a_window_at_the_threshold_is_voiced() -> None:
+    rules = SpeechDetector(0.5, 200)
+    assert [rules.next(index, 0.5) for index in range(3)][-1] == SpeechStarted(0)
+    rules = SpeechDetector(0.5, 200)
+    assert [rules.next(index, 0.499) for index in range(9)] == [None] * 9
+
+
+@pytest.mark.parametrize(
+    ("silence_ms", "count"), [(0, 1), (1, 1), (32, 1), (33, 2), (200, 7), (500, 16), (512, 16)]
+)
+def test_silence_ends_speech_when_all_of_it_was_heard(silence_ms: int, count: int) -> None:
+    rules = SpeechDetector(0.5, silence_ms)
+    windows(rules, "###")
+    assert windows(rules, "." * (count - 1), 3) == []
+    assert windows(rules, ".", 2 + count) == [SpeechStopped((3 + count) * WINDOW_MS)]
+
+
+def test_a_pause_shorter_than_that_does_not_end_speech() -> None:
+    assert windows(SpeechDetector(0.5, 200), "###" + "......#" * 5) == [SpeechStarted(0)]
+
+
+def test_speech_goes_on_just_below_the_threshold() -> None:
+    assert windows(SpeechDetector(0.5, 200), "###" + "~" * 50) == [SpeechStarted(0)]
+
+
+@pytest.mark.parametrize("threshold", [0.0, 0.1, 0.9, 1.0])
+def test_any_legal_threshold_can_start_and_end_speech(threshold: float) -> None:
+    rules = SpeechDetector(threshold, 32)
+    assert [rules.next(index, 1.0) for index in range(3)][-1] == SpeechStarted(0)
+    assert rules.next(3, 0.0) == SpeechStopped(4 * WINDOW_MS)
+
+
+def test_one_turn_follows_the_other() -> None:
+    assert windows(SpeechDetector(0.5, 64), "###..###..") == [
+        SpeechStarted(0),
+        SpeechStopped(5 * WINDOW_MS),
+        SpeechStarted(5 * WINDOW_MS),
+        SpeechStopped(10 * WINDOW_MS),
+    ]
+
+
+def test_a_detector_that_takes_over_in_speech_only_waits_for_its_end() -> None:
+    rules = SpeechDetector(0.5, 64, speaking=True)
+    assert windows(rules, "###..", 10) == [SpeechStopped(15 * WINDOW_MS)]
+
+
+@given(
+    scores=st.lists(st.floats(0, 1), max_size=120),
+    threshold=st.floats(0, 1),
+    silence_ms=st.integers(0, 400),
+)
+@settings(deadline=None, derandomize=True, max_examples=150)
+def test_starts_and_stops_alternate_on_the_grid_and_never_go_back(
+    scores: list[float], threshold: float, silence_ms: int
+) -> None:
+    rules = SpeechDetector(threshold, silence_ms)
+    last_ms, speaking = 0, False
+    for index, score in enumerate(scores):
+        decision = rules.next(index, score)
+        if decision is None:
+            continue
+        assert isinstance(decision, SpeechStopped if speaking else SpeechStarted)
+        ms = decision.onset_ms if isinstance(decision, SpeechStarted) else decision.end_ms
+        assert ms % WINDOW_MS == 0
+        assert last_ms <= ms <= (index + 1) * WINDOW_MS
+        if isinstance(decision, SpeechStopped):
+            assert ms - last_ms >= silence_ms
+        last_ms, speaking = ms, not speaking
+        assert rules.speaking == speaking
+
+
+# --- windows out of a stream ---
+
+
+SCORES = "..####.....##........###########................."
+EXPECTED = [
+    SpeechStarted(2 * WINDOW_MS),
+    SpeechStopped(20 * WINDOW_MS),
+    SpeechStarted(21 * WINDOW_MS),
+    SpeechStopped(39 * WINDOW_MS),
+]
+
+
+def test_a_stream_is_cut_into_windows() -> None:
+    assert list(detector().push(audio(SCORES))) == EXPECTED
+
+
+@given(sizes=st.lists(st.integers(1, 3000), min_size=1, max_size=40))
+@settings(deadline=None, derandomize=True, max_examples=60)
+def test_decisions_do_not_depend_on_how_the_audio_is_chunked(sizes: list[int]) -> None:
+    stream, pcm, found, at = detector(), audio(SCORES), [], 0
+    for size in [*sizes, len(pcm)]:
+        found += list(stream.push(pcm[at : at + size]))
+        at += size
+    assert found == EXPECTED
+
+
+def test_the_grid_goes_on_through_a_reset() -> None:
+    stream = detector()
+    list(stream.push(audio("....##")))
+    stream.reset()
+    assert list(stream.push(audio("###"))) == [SpeechStarted(6 * WINDOW_MS)]
+
+
+def test_a_reset_forgets_the_speech_in_progress() -> None:
+    stream = detector()
+    assert list(stream.push(audio("#####"))) == [SpeechStarted(0)]
+    stream.reset()
+    assert list(stream.push(audio("." * 20))) == []
+
+
+def test_the_grid_goes_on_while_detection_is_off() -> None:
+    stream = detector(None)
+    assert list(stream.push(audio("#" * 10) + window(True)[:500])) == []
+    stream.configure(SETTINGS)
+    assert list(stream.push(window(True)[500:] + audio("##"))) == [SpeechStarted(10 * WINDOW_MS)]
+
+
+def test_switching_detection_off_ends_speech_in_silence() -> None:
+    stream = detector()
+    list(stream.push(audio("###")))
+    stream.configure(None)
+    assert list(stream.push(audio("." * 20))) == []
+    stream.configure(SETTINGS)
+    assert list(stream.push(audio("." * 20))) == []
+
+
+def test_other_settings_apply_at_once_and_leave_speech_in_progress() -> None:
+    """The turn is open: without its end the user would wait for an answer for ever."""
+    stream = detector()
+    assert list(stream.push(audio("####"))) == [SpeechStarted(0)]
+    stream.configure({**SETTINGS, "silence_duration_ms": 64})
+    assert list(stream.push(audio(".."))) == [SpeechStopped(6 * WINDOW_MS)]
+
+
+# --- Silero on real speech ---
+
+
+@pytest.fixture(scope="module")
+def silero() -> SileroModel:
+    return SileroModel()
+
+
+@pytest.fixture(scope="module")
+def spoken() -> bytes:
+    """A second of silence, a spoken question, a second of silence: 16 kHz PCM."""
+    quiet = silence(1000, SAMPLE_RATE)
+    return quiet + read_wav(SPEECH, SAMPLE_RATE) + quiet
+
+
+def listen(model: SileroModel, pcm: bytes, chunk: int | None = None, **changed: Any) -> list[Any]:
+    stream = TurnDetector(model)
+    stream.configure({**SETTINGS, **changed})
+    size = chunk or len(pcm)
+    return [
+        decision for at in range(0, len(pcm), size) for decision in stream.push(pcm[at : at + size])
+    ]
+
+
+def loud_ms(pcm: bytes) -> tuple[float, float]:
+    """Where speech begins and ends, by its energy in steps of 10 ms."""
+    samples = np.frombuffer(pcm, dtype="<i2").astype(float)
+    step = SAMPLE_RATE // 100
+    levels = np.sqrt((samples[: len(samples) // step * step].reshape(-1, step) ** 2).mean(axis=1))
+    loud = np.flatnonzero(levels > 0.1 * levels.max())
+    return float(loud[0] * 10), float((loud[-1] + 1) * 10)
+
+
+def test_a_spoken_question_is_one_turn_where_it_is_loud(silero: SileroModel, spoken: bytes) -> None:
+    started, stopped = listen(silero, spoken, silence_duration_ms=500)
+    begin, end = loud_ms(spoken)
+    assert isinstance(started, SpeechStarted)
+    assert isinstance(stopped, SpeechStopped)
+    # 300 ms of padding are taken before the onset: no sound may be lost in front of it.
+    assert begin - 150 <= started.onset_ms <= begin + 200
+    assert end + 500 - 100 <= stopped.end_ms <= end + 500 + 300
+
+
+def test_offsets_lie_on_the_32_ms_grid(silero: SileroModel, spoken: bytes) -> None:
+    decisions = listen(silero, spoken)
+    offsets = [d.onset_ms if isinstance(d, SpeechStarted) else d.end_ms for d in decisions]
+    assert len(offsets) >= 2
+    assert [offset % 32 for offset in offsets] == [0] * len(offsets)
+    assert offsets == sorted(offsets)
+
+
+@pytest.mark.parametrize("samples", [100, 320, 512, 513, 1600, 24_000])
+def test_any_chunking_gives_the_same_decisions(
+    silero: SileroModel, spoken: bytes, samples: int
+) -> None:
+    whole = listen(silero, spoken)
+    assert len(whole) >= 2
+    assert listen(silero, spoken, samples * 2) == whole
+    assert listen(silero, spoken, samples * 2 + 1) == whole
+
+
+def test_two_sessions_share_the_model_and_nothing_else(silero: SileroModel, spoken: bytes) -> None:
+    alone = listen(silero, spoken)
+    one, other = TurnDetector(silero), TurnDetector(silero)
+    one.configure(SETTINGS)
+    other.configure(SETTINGS)
+    noise = np.random.default_rng(1).normal(0, 3000, len(spoken) // 2).astype("<i2").tobytes()
+    found = []
+    for at in range(0, len(spoken), 3200):
+        found += list(one.push(spoken[at : at + 3200]))
+        list(other.push(noise[at : at + 3200]))
+    assert found == alone
+
+
+def test_the_same_words_later_give_the_same_offsets_later(
+    silero: SileroModel, spoken: bytes
+) -> None:
+    early = listen(silero, spoken, silence_duration_ms=500)
+    late = listen(silero, silence(3200, SAMPLE_RATE) + spoken, silence_duration_ms=500)
+    assert len(early) == len(late) == 2
+    assert abs(late[0].onset_ms - early[0].onset_ms - 3200) <= WINDOW_MS
+    assert abs(late[1].end_ms - early[1].end_ms - 3200) <= WINDOW_MS
+
+
+def test_silence_is_no_speech(silero: SileroModel) -> None:
+    assert listen(silero, silence(5000, SAMPLE_RATE)) == []
+
+
+@pytest.mark.parametrize("level", [30, 300, 3000])
+def test_white_noise_is_no_speech(silero: SileroModel, level: int) -> None:
+    noise = np.random.default_rng(7).normal(0, level, 5 * SAMPLE_RATE)
+    pcm = np.clip(noise, -32768, 32767).astype("<i2").tobytes()
+    assert listen(silero, pcm) == []
+
+
+def test_longer_silence_joins_what_shorter_silence_splits(silero: SileroModel) -> None:
+    words = read_wav(SPEECH, SAMPLE_RATE)
+    pause = silence(800, SAMPLE_RATE)
+    pcm = words + pause + words + silence(3000, SAMPLE_RATE)
+    starts = {
+        ms: sum(isinstance(d, SpeechStarted) for d in listen(silero, pcm, silence_duration_ms=ms))
+        for ms in (500, 2000)
+    }
+    assert starts == {500: 2, 2000: 1}
