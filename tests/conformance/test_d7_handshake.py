@@ -94,8 +94,8 @@ async def test_the_url_of_the_banner_works_without_any_selector(server):
     ids=["none", "bearer", "azure", "browser"],
 )
 async def test_any_api_key_is_accepted(server, options):
-    async with client(server.url, **options):
-        pass
+    async with client(server.url, **options) as wire:
+        assert wire.types() == ["session.created"]
 
 
 @pytest.mark.parametrize(

@@ -145,7 +145,7 @@ async def test_a_label_that_is_no_compression_is_no_reason_to_refuse():
         settings = VENDORS[0].settings(origin)
         async with running(settings) as server, text_session(server) as wire:
             await wire.say("hi")
-            await wire.until("response.output_text.delta")
+            assert (await wire.until("response.output_text.delta"))["delta"] == "a"
 
 
 @pytest.mark.parametrize(
