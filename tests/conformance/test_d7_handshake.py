@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
-from typing import Any
 
 import pytest
 from openai import AsyncOpenAI
@@ -13,8 +12,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.typing import Subprotocol
 
 from tests.support.running_server import RunningServer, plain_http, running
-from tests.support.strict_reader import check_event
-from tests.support.wire_client import client
+from tests.support.wire_client import client, refusal
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -27,16 +25,6 @@ async def server() -> AsyncIterator[RunningServer]:
 
 def at(server: RunningServer, query: str = "", path: str = "/v1/realtime") -> str:
     return f"ws://127.0.0.1:{server.port}{path}{query}"
-
-
-async def refusal(url: str, **options: Any) -> tuple[dict[str, Any], int | None, str | None]:
-    """Connect where it must fail: the error, the close code, the close reason."""
-    async with connect(url, **options) as socket:
-        event = json.loads(await socket.recv())
-        check_event(event)
-        assert event["type"] == "error"
-        await socket.wait_closed()
-        return event["error"], socket.close_code, socket.close_reason
 
 
 @pytest.mark.parametrize(

@@ -8,16 +8,16 @@ from typing import Any
 
 import pytest
 from websockets.asyncio.client import connect
-from websockets.exceptions import ConnectionClosed, ConnectionClosedError
+from websockets.exceptions import ConnectionClosedError
 
 from config import LimitsConfig
 from flow.append_pace import AppendPace
 from serving.process import uvicorn_websocket
-from tests.support.running_server import RunningServer, running, scripted_settings
+from tests.support.keys import KEY, OTHER
+from tests.support.running_server import running, scripted_settings
 from tests.support.session_driver import USER_TEXT, Driver, of, session_config, types
-from tests.support.wire_client import client, speech
+from tests.support.wire_client import client, refusal, speech
 
-KEY, OTHER = "a-key-of-the-operator", "another-key-of-theirs"
 MIB = 1024 * 1024
 
 
@@ -31,24 +31,13 @@ def the_error(events: list[dict[str, Any]]) -> dict[str, Any]:
     return error
 
 
-async def refusal(server: RunningServer, **options: Any) -> tuple[dict[str, Any], int]:
-    """The error and the close code of a connection that is refused."""
-    async with asyncio.timeout(20), connect(server.url, **options) as socket:
-        event = json.loads(await socket.recv())
-        assert event["type"] == "error"
-        with pytest.raises(ConnectionClosed) as closed:
-            await socket.recv()
-    assert closed.value.rcvd is not None
-    return event["error"], closed.value.rcvd.code
-
-
 # --- sessions ---
 
 
 async def test_a_full_server_asks_to_come_back_and_takes_the_next_when_one_has_left():
     async with running(scripted_settings(limits={"sessions": 2})) as server:
         async with client(server.url), client(server.url):
-            error, code = await refusal(server)
+            error, code, _ = await refusal(server.url)
             assert (error["type"], error["code"], code) == (
                 "server_error",
                 "server_overloaded",
@@ -65,7 +54,7 @@ async def test_a_key_has_its_own_share():
     settings = scripted_settings(server={"api_keys": [KEY, OTHER]}, limits={"sessions_per_key": 1})
     bearer = {key: {"Authorization": f"Bearer {key}"} for key in (KEY, OTHER)}
     async with running(settings) as server, client(server.url, additional_headers=bearer[KEY]):
-        error, code = await refusal(server, additional_headers=bearer[KEY])
+        error, code, _ = await refusal(server.url, additional_headers=bearer[KEY])
         assert (error["code"], code) == ("rate_limit_exceeded", 1013)
         assert "limits.sessions_per_key" in error["message"]
         async with client(server.url, additional_headers=bearer[OTHER]):

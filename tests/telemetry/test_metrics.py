@@ -21,6 +21,7 @@ from providers import llm, stt, tts
 from serving.reachability import unreachable
 from telemetry.loop_lag import watching
 from tests.support.counts import counted
+from tests.support.keys import KEY
 from tests.support.running_server import (
     RunningServer,
     plain_http,
@@ -29,8 +30,6 @@ from tests.support.running_server import (
     serving,
 )
 from tests.support.wire_client import client, speech
-
-KEY = "a-key-of-the-operator"
 
 
 async def test_a_spoken_turn_is_counted_with_all_its_stages():
