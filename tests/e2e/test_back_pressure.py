@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import os
 import socket
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +22,6 @@ from websockets.uri import parse_uri
 
 from flow import outbox, steps
 from flow.outbox import HIGH_WATER_BYTES
-from flow.work_queue import MANY, WorkQueue
 from providers.scripted import _ScriptedTTSService
 from serving.process import uvicorn_websocket
 from tests.providers.model_vendors import OPENAI
@@ -211,34 +208,6 @@ async def test_a_client_that_floods_without_reading_waits_and_others_do_not():
 
 
 # --- work that has to wait ---
-
-
-async def test_whoever_makes_work_waits_when_there_is_much():
-    work, done, gate = WorkQueue(), [], asyncio.Event()
-
-    async def step(number: int) -> None:
-        await gate.wait()
-        done.append(number)
-
-    async def make() -> None:
-        for number in range(2 * MANY):
-            await work.room()
-            work.put(partial(step, number))
-
-    carrying = asyncio.create_task(work.carry_out())
-    making = asyncio.create_task(make())
-    for _ in range(4 * MANY):
-        await asyncio.sleep(0)
-    assert not making.done()
-    gate.set()
-    async with asyncio.timeout(20):
-        await making
-        while len(done) < 2 * MANY:
-            await asyncio.sleep(0)
-    assert done == list(range(2 * MANY))
-    carrying.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await carrying
 
 
 async def test_a_client_that_is_slowed_down_and_vanishes_ends_its_session():

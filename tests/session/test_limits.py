@@ -11,7 +11,6 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosedError
 
 from config import LimitsConfig
-from flow.append_pace import AppendPace
 from serving.process import uvicorn_websocket
 from tests.support.keys import KEY, OTHER
 from tests.support.running_server import running, scripted_settings
@@ -216,24 +215,6 @@ def test_tools_and_instructions_have_a_bound_that_is_exact(where):
 
 
 # --- the pace of appends ---
-
-
-def test_a_microphone_and_a_whole_file_are_never_slowed():
-    pace = AppendPace(burst_s=60, speed=4, now=0.0)
-    assert all(pace.take(0.02, n * 0.02) == 0 for n in range(10_000))
-    assert pace.take(60, 200.0) == 0
-
-
-def test_beyond_the_burst_a_client_waits_for_as_long_as_it_is_too_fast():
-    pace = AppendPace(burst_s=60, speed=4, now=0.0)
-    assert pace.take(60, 0.0) == 0
-    assert pace.take(8, 0.0) == 2
-    assert pace.take(4, 2.0) == 1
-
-
-def test_the_bucket_never_holds_more_than_a_burst():
-    pace = AppendPace(burst_s=60, speed=4, now=0.0)
-    assert pace.take(64, 1_000_000.0) == 1
 
 
 async def test_a_client_that_is_too_fast_waits_and_others_do_not() -> None:
