@@ -46,11 +46,6 @@ _AGAIN = re.compile(
     r"(?:(?:it|that|this)(?: again| once more| one more time)?|again|once more|one more time)"
     r"(?: please)?"
 )
-_WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-_MONTHS = (
-    *("January", "February", "March", "April", "May", "June", "July"),
-    *("August", "September", "October", "November", "December"),
-)
 
 
 def answer(heard: Utterance, talk: Conversation, now: datetime) -> str:
@@ -107,14 +102,6 @@ def _say(heard: Utterance, talk: Conversation, now: datetime) -> str | None:
     return unquote(match["said"])
 
 
-def _calculate(heard: Utterance, talk: Conversation, now: datetime) -> str | None:
-    return calculate(heard)
-
-
-def _count(heard: Utterance, talk: Conversation, now: datetime) -> str | None:
-    return count(heard)
-
-
 def _entertain(heard: Utterance, talk: Conversation, now: datetime) -> str | None:
     said = frozenset(heard.words)
     if len(heard) > 3 and not said & _WISHES:
@@ -165,8 +152,8 @@ _SKILLS: tuple[Callable[[Utterance, Conversation, datetime], str | None], ...] =
     _remember,
     _recall_name,
     _say,
-    _calculate,
-    _count,
+    lambda heard, _talk, _now: calculate(heard),
+    lambda heard, _talk, _now: count(heard),
     _entertain,
     _clock,
     _hear_name,
@@ -208,7 +195,7 @@ def _time(now: datetime) -> str:
 
 
 def _date(day: datetime) -> str:
-    return f"{_WEEKDAYS[day.weekday()]}, {_MONTHS[day.month - 1]} {day.day}, {day.year}"
+    return f"{day:%A, %B} {day.day}, {day.year}"
 
 
 def _bare(text: str) -> str:

@@ -19,12 +19,11 @@ _BY_PROOF: dict[str, str] = {
     ),
     "hearing/test_turn_recognition.py": "hearing/recogniser_pipeline.py",
     # Providers.
-    "providers/assistant/test_reply.py": (
-        "providers/assistant/arguments.py providers/assistant/chinese.py "
-        "providers/assistant/conversation.py providers/assistant/english.py "
-        "providers/assistant/schema.py providers/assistant/sums.py providers/assistant/texts.py "
-        "providers/assistant/tools.py providers/assistant/words.py"
+    "providers/assistant/test_arguments.py": "providers/assistant/schema.py",
+    "providers/assistant/test_english.py": (
+        "providers/assistant/texts.py providers/assistant/words.py"
     ),
+    "providers/assistant/test_reply.py": "providers/assistant/conversation.py",
     "providers/test_custom_service.py": (
         "providers/base.py providers/frames.py providers/options.py providers/registry.py "
         "providers/running_pipeline.py providers/llm/custom.py providers/llm/stock.py "
