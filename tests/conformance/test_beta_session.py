@@ -15,14 +15,15 @@ from providers.llm.openai import OpenAICompatibleLLM
 from session.ports import ProviderError, ResponseRequest, TokenUsage
 from tests.conformance.beta_wire import (
     ASSISTANT,
+    CAPTURED,
     NAMED,
     TIMEOUT,
     TOOL,
     VAD,
     BetaDriver,
-    no_unknown_fields,
 )
 from tests.support.session_driver import of, session_config, types
+from tests.support.strict_reader import no_unknown_fields
 from wire.beta_reading import read_minted, read_session
 from wire.beta_writing import beta_sessions
 
@@ -494,7 +495,7 @@ class TestEphemeralKeys:
         config.apply(event.session, voice_locked=False)
         answer = beta_sessions(config.wire(), SECRET)
         parsed = TranscriptionSession.model_validate_json(json.dumps(answer), strict=True)
-        no_unknown_fields(parsed, "transcription_sessions")
+        no_unknown_fields(parsed, "transcription_sessions", CAPTURED)
         assert parsed.client_secret.expires_at == SECRET["expires_at"]
         assert parsed.input_audio_format == "g711_alaw"
 

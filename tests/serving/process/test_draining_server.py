@@ -7,7 +7,8 @@ import json
 import os
 import re
 import signal
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import pytest
 import uvicorn
@@ -35,6 +36,17 @@ def slow_server(**environment: str) -> AbstractAsyncContextManager[Process]:
     return server_process(REALTIME_LLM__OPTIONS=json.dumps(SLOW), **environment)
 
 
+@asynccontextmanager
+async def answering(**environment: str) -> AsyncIterator[tuple[Process, WireClient]]:
+    """A server in the middle of an answer; it has to end well when the block does."""
+    async with slow_server(**environment) as running:
+        async with client(running.url) as wire:
+            await wire.say("hi")
+            await wire.until("response.created")
+            yield running, wire
+        assert await running.ended() == 0
+
+
 async def close_code(wire: WireClient) -> int:
     with pytest.raises(ConnectionClosed) as closed:
         while True:
@@ -43,10 +55,8 @@ async def close_code(wire: WireClient) -> int:
     return closed.value.rcvd.code
 
 
-async def test_a_running_answer_is_finished_and_nobody_else_is_let_in():
-    async with slow_server() as running, client(running.url) as wire, client(running.url) as idle:
-        await wire.say("hi")
-        await wire.until("response.created")
+async def test_a_running_answer_is_finished_and_nobody_else_is_let_in() -> None:
+    async with answering() as (running, wire), client(running.url) as idle:
         running.process.send_signal(signal.SIGTERM)
         assert await close_code(idle) == 1001
         assert await running.health() == (503, "draining")
@@ -56,31 +66,23 @@ async def test_a_running_answer_is_finished_and_nobody_else_is_let_in():
         done = (await wire.until("response.done"))["response"]
         assert done["status"] == "completed"
         assert await close_code(wire) == 1001
-        assert await running.ended() == 0
 
 
-async def test_an_answer_that_takes_longer_than_the_grace_period_is_cut():
-    async with slow_server(REALTIME_SERVER__SHUTDOWN_GRACE_S="0.2") as running:
-        async with client(running.url) as wire:
-            await wire.say("hi")
-            await wire.until("response.created")
-            running.process.send_signal(signal.SIGTERM)
-            assert await close_code(wire) == 1001
-            assert "response.done" not in wire.types()
-        assert await running.ended() == 0
+async def test_an_answer_that_takes_longer_than_the_grace_period_is_cut() -> None:
+    async with answering(REALTIME_SERVER__SHUTDOWN_GRACE_S="0.2") as (running, wire):
+        running.process.send_signal(signal.SIGTERM)
+        assert await close_code(wire) == 1001
+        assert "response.done" not in wire.types()
 
 
-async def test_a_second_signal_cuts_what_is_running():
-    async with slow_server(REALTIME_SERVER__SHUTDOWN_GRACE_S="600") as running:
-        async with client(running.url) as wire:
-            await wire.say("hi")
-            await wire.until("response.created")
-            running.process.send_signal(signal.SIGINT)
-            while await running.health() != (503, "draining"):
-                pass
-            running.process.send_signal(signal.SIGINT)
-            assert await close_code(wire) == 1001
-            assert "response.done" not in wire.types()
+async def test_a_second_signal_cuts_what_is_running() -> None:
+    async with answering(REALTIME_SERVER__SHUTDOWN_GRACE_S="600") as (running, wire):
+        running.process.send_signal(signal.SIGINT)
+        while await running.health() != (503, "draining"):
+            pass
+        running.process.send_signal(signal.SIGINT)
+        assert await close_code(wire) == 1001
+        assert "response.done" not in wire.types()
         assert await running.ended() == 0
         assert "Traceback" not in running.logged()
 
