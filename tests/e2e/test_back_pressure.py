@@ -114,7 +114,7 @@ async def sent_bytes(server: RunningServer, http: httpx.AsyncClient | None = Non
     return samples.get('realtime_audio_seconds_total{direction="out"}', 0.0) * 48_000 * 4 / 3
 
 
-async def test_nothing_more_is_made_for_a_client_that_does_not_read():
+async def test_nothing_more_is_made_for_a_client_that_does_not_read() -> None:
     async with running(talkative()) as server, deaf(server) as wire:
         await ask(wire, server)
         async with asyncio.timeout(60), plain_http() as http:
@@ -126,7 +126,7 @@ async def test_nothing_more_is_made_for_a_client_that_does_not_read():
                 assert made < HIGH_WATER_BYTES + KERNEL_BYTES
 
 
-async def test_the_voice_waits_for_a_client_that_does_not_read(monkeypatch):
+async def test_the_voice_waits_for_a_client_that_does_not_read(monkeypatch: pytest.MonkeyPatch):
     spoken = 0
     speak = _ScriptedTTSService.run_tts
 
@@ -151,7 +151,9 @@ async def test_the_voice_waits_for_a_client_that_does_not_read(monkeypatch):
                 assert spoken < (HIGH_WATER_BYTES + KERNEL_BYTES) * 3 / 4 + 4 * MIB
 
 
-async def test_a_client_that_stops_reading_is_given_up_and_cut_off(impatient, lines):
+async def test_a_client_that_stops_reading_is_given_up_and_cut_off(
+    impatient: None, lines: list[str]
+) -> None:
     async with running(talkative()) as server, deaf(server) as wire:
         await ask(wire, server)
         await server.emptied()
@@ -164,7 +166,9 @@ async def test_a_client_that_stops_reading_is_given_up_and_cut_off(impatient, li
                     await asyncio.sleep(0)
 
 
-async def test_a_client_that_reads_again_in_time_is_told_why(impatient, monkeypatch):
+async def test_a_client_that_reads_again_in_time_is_told_why(
+    impatient: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(uvicorn_websocket, "CUT_AFTER_S", 30)
     async with running(talkative()) as server, deaf(server) as wire:
         await ask(wire, server)
@@ -183,7 +187,7 @@ def resident_bytes() -> int:
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="/proc")
-async def test_a_client_that_floods_without_reading_waits_and_others_do_not():
+async def test_a_client_that_floods_without_reading_waits_and_others_do_not() -> None:
     """Each of its requests is answered with 640 KiB; all of them together would be 600 MiB."""
     asked = 1000
     async with running() as server, deaf(server) as wire:
@@ -210,7 +214,7 @@ async def test_a_client_that_floods_without_reading_waits_and_others_do_not():
 # --- work that has to wait ---
 
 
-async def test_a_client_that_is_slowed_down_and_vanishes_ends_its_session():
+async def test_a_client_that_is_slowed_down_and_vanishes_ends_its_session() -> None:
     """Nobody reads from it meanwhile: only what it is sent can tell."""
     bounds = {"append_burst_s": 1, "append_speed": 1, "buffered_audio_s": 3600}
     pings = {"ping_interval_s": 0.2, "ping_timeout_s": 0.2}
@@ -229,7 +233,7 @@ async def test_a_client_that_is_slowed_down_and_vanishes_ends_its_session():
         await asyncio.wait([flood])
 
 
-async def test_what_a_client_says_is_a_sign_of_life_once():
+async def test_what_a_client_says_is_a_sign_of_life_once() -> None:
     """It may be gone after it; the next ping finds out."""
     pings = {"ping_interval_s": 0.2, "ping_timeout_s": 0.2}
     async with running(scripted_settings(limits=pings)) as server, deaf(server) as wire:
@@ -260,7 +264,9 @@ async def hurried_model(words: int) -> AsyncIterator[Any]:
         yield OPENAI.settings(f"http://127.0.0.1:{port}")
 
 
-async def test_a_model_that_never_pauses_leaves_others_their_turn(monkeypatch):
+async def test_a_model_that_never_pauses_leaves_others_their_turn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Hundreds of its words arrive in one packet."""
     monkeypatch.setattr(steps, "AT_A_STRETCH_S", 0)
     turn = 0

@@ -33,7 +33,7 @@ def the_error(events: list[dict[str, Any]]) -> dict[str, Any]:
 # --- sessions ---
 
 
-async def test_a_full_server_asks_to_come_back_and_takes_the_next_when_one_has_left():
+async def test_a_full_server_asks_to_come_back_and_takes_the_next_when_one_has_left() -> None:
     async with running(scripted_settings(limits={"sessions": 2})) as server:
         async with client(server.url), client(server.url):
             error, code, _ = await refusal(server.url)
@@ -49,7 +49,7 @@ async def test_a_full_server_asks_to_come_back_and_takes_the_next_when_one_has_l
             pass
 
 
-async def test_a_key_has_its_own_share():
+async def test_a_key_has_its_own_share() -> None:
     settings = scripted_settings(server={"api_keys": [KEY, OTHER]}, limits={"sessions_per_key": 1})
     bearer = {key: {"Authorization": f"Bearer {key}"} for key in (KEY, OTHER)}
     async with running(settings) as server, client(server.url, additional_headers=bearer[KEY]):
@@ -60,13 +60,13 @@ async def test_a_key_has_its_own_share():
             pass
 
 
-async def test_without_keys_nobody_has_a_share():
+async def test_without_keys_nobody_has_a_share() -> None:
     settings = scripted_settings(limits={"sessions_per_key": 1})
     async with running(settings) as server, client(server.url), client(server.url):
         assert await server.active_sessions() == 2
 
 
-async def test_whoever_comes_first_gets_the_last_place():
+async def test_whoever_comes_first_gets_the_last_place() -> None:
     """Clients that connect at the same moment must not slip in together."""
     async with running(scripted_settings(limits={"sessions": 3})) as server:
         sockets = await asyncio.gather(*(connect(server.url) for _ in range(8)))
@@ -79,7 +79,7 @@ async def test_whoever_comes_first_gets_the_last_place():
 # --- messages ---
 
 
-async def test_fifteen_mib_of_audio_fit_into_one_append_and_no_byte_more():
+async def test_fifteen_mib_of_audio_fit_into_one_append_and_no_byte_more() -> None:
     manual = {"type": "none"}
     async with running(scripted_settings(vad=manual)) as server, client(server.url) as wire:
         await wire.append(bytes(15 * MIB), step=15 * MIB)
@@ -90,7 +90,9 @@ async def test_fifteen_mib_of_audio_fit_into_one_append_and_no_byte_more():
         assert "15 MiB" in error["error"]["message"]
 
 
-async def test_a_message_that_is_too_large_closes_the_connection_and_says_so(lines):
+async def test_a_message_that_is_too_large_closes_the_connection_and_says_so(
+    lines: list[str],
+) -> None:
     async with running(scripted_settings(limits={"message_mib": 1})) as server:
         async with client(server.url) as wire:
             with pytest.raises(ConnectionClosedError) as closed:
@@ -103,7 +105,9 @@ async def test_a_message_that_is_too_large_closes_the_connection_and_says_so(lin
     assert [line for line in lines if "closed after" in line and "cut off with 1009: " in line]
 
 
-async def test_a_message_in_countless_fragments_closes_the_connection(monkeypatch):
+async def test_a_message_in_countless_fragments_closes_the_connection(
+    monkeypatch: pytest.MonkeyPatch,
+):
     monkeypatch.setattr(uvicorn_websocket, "CUT_AFTER_S", 0.2)
     async with running() as server:
         async with connect(server.url) as socket:
@@ -126,7 +130,7 @@ async def test_a_message_in_countless_fragments_closes_the_connection(monkeypatc
 # --- the input buffer ---
 
 
-def test_uncommitted_audio_has_a_bound_and_the_event_beyond_it_changes_nothing():
+def test_uncommitted_audio_has_a_bound_and_the_event_beyond_it_changes_nothing() -> None:
     driver = limited(buffered_audio_s=2)
     driver.manual()
     assert driver.append(1500) == []
@@ -139,7 +143,7 @@ def test_uncommitted_audio_has_a_bound_and_the_event_beyond_it_changes_nothing()
     assert driver.append(2000) == []
 
 
-def test_a_detected_turn_that_is_too_long_is_ended_and_the_next_begins():
+def test_a_detected_turn_that_is_too_long_is_ended_and_the_next_begins() -> None:
     driver = limited(buffered_audio_s=2)
     driver.append(96)
     driver.perform(driver.session.speech_started(0))
@@ -154,7 +158,7 @@ def test_a_detected_turn_that_is_too_long_is_ended_and_the_next_begins():
     assert driver.session.turns.open is not None
 
 
-async def test_a_detected_turn_that_is_too_long_goes_on_as_another_over_the_wire():
+async def test_a_detected_turn_that_is_too_long_goes_on_as_another_over_the_wire() -> None:
     settings = scripted_settings(limits={"buffered_audio_s": 1})
     async with running(settings) as server, client(server.url) as wire:
         detection = {"type": "server_vad", "create_response": False}
@@ -168,7 +172,7 @@ async def test_a_detected_turn_that_is_too_long_goes_on_as_another_over_the_wire
 # --- what a session holds ---
 
 
-def test_a_conversation_has_a_largest_number_of_items():
+def test_a_conversation_has_a_largest_number_of_items() -> None:
     driver = limited(conversation_items=2)
     driver.say("one", id="item_1")
     driver.say("two")
@@ -182,7 +186,7 @@ def test_a_conversation_has_a_largest_number_of_items():
     assert "error" not in types(driver.send("input_audio_buffer.commit"))
 
 
-def test_responses_beside_the_conversation_have_a_largest_number():
+def test_responses_beside_the_conversation_have_a_largest_number() -> None:
     driver = limited(responses=2)
     for _ in range(2):
         driver.respond(conversation="none", input=[USER_TEXT])
@@ -194,7 +198,7 @@ def test_responses_beside_the_conversation_have_a_largest_number():
 
 
 @pytest.mark.parametrize("where", ["session", "response"])
-def test_tools_and_instructions_have_a_bound_that_is_exact(where):
+def test_tools_and_instructions_have_a_bound_that_is_exact(where: str):
     def ask(driver: Driver, **fields: Any) -> list[dict[str, Any]]:
         return driver.update(**fields) if where == "session" else driver.respond(**fields)
 
@@ -249,7 +253,7 @@ async def test_a_client_that_is_slowed_loses_nothing() -> None:
 # --- clients that have gone ---
 
 
-async def test_a_client_that_answers_no_ping_is_given_up(lines):
+async def test_a_client_that_answers_no_ping_is_given_up(lines: list[str]) -> None:
     limits = {"ping_interval_s": 0.05, "ping_timeout_s": 0.05}
     async with running(scripted_settings(limits=limits)) as server:
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port)

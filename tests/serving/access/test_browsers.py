@@ -37,7 +37,9 @@ from tests.support.wire_client import client
         (["https://app.example:8443"], "https://app.example:8443", True),
     ],
 )
-async def test_web_pages_connect_only_from_where_they_may(allowed, origin, let_in):
+async def test_web_pages_connect_only_from_where_they_may(
+    allowed: list[str], origin: str, let_in: bool
+) -> None:
     groups = {**SCRIPTED, "server": {"allowed_origins": allowed}}
     async with running(load_settings(**groups)) as server:
         async with plain_http(base_url=server.http) as http:
@@ -52,7 +54,7 @@ async def test_web_pages_connect_only_from_where_they_may(allowed, origin, let_i
             assert refused.value.response.status_code == 403
 
 
-async def test_an_origin_may_be_written_with_a_slash_behind_it():
+async def test_an_origin_may_be_written_with_a_slash_behind_it() -> None:
     origins = ["https://app.example.com/"]
     async with (
         guarded(allowed_origins=origins, api_keys=[]) as server,
@@ -61,7 +63,9 @@ async def test_an_origin_may_be_written_with_a_slash_behind_it():
         assert wire.types() == ["session.created"]
 
 
-async def test_whoever_is_refused_before_the_upgrade_has_a_line_and_no_error(lines):
+async def test_whoever_is_refused_before_the_upgrade_has_a_line_and_no_error(
+    lines: list[str],
+) -> None:
     async with guarded() as server:
         with pytest.raises(InvalidStatus):
             await connect(server.url, origin=Origin("https://elsewhere.example.com"))

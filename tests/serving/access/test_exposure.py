@@ -27,7 +27,9 @@ from tests.support.running_server import SCRIPTED
         ({"host": "0.0.0.0", "api_keys": [KEY]}, False),
     ],
 )
-def test_other_machines_are_served_only_with_keys_or_on_purpose(server, refused):
+def test_other_machines_are_served_only_with_keys_or_on_purpose(
+    server: dict[str, Any], refused: bool
+) -> None:
     settings = load_settings(server=server)
     if refused:
         with pytest.raises(ConfigError, match=r"REALTIME_API_KEYS.*--insecure"):
@@ -36,7 +38,9 @@ def test_other_machines_are_served_only_with_keys_or_on_purpose(server, refused)
         check_exposure(settings.server)
 
 
-def test_the_command_line_refuses_to_serve_other_machines_without_keys(monkeypatch):
+def test_the_command_line_refuses_to_serve_other_machines_without_keys(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     for kind in ("STT", "LLM", "TTS"):
         monkeypatch.setenv(f"REALTIME_{kind}__PROVIDER", "scripted")
     monkeypatch.setattr("main.serve", lambda *_: pytest.fail("it serves"))
@@ -44,7 +48,7 @@ def test_the_command_line_refuses_to_serve_other_machines_without_keys(monkeypat
         main(["--host", "0.0.0.0", "--port", "0"])
 
 
-def test_the_command_line_serves_them_when_that_is_meant(monkeypatch):
+def test_the_command_line_serves_them_when_that_is_meant(monkeypatch: pytest.MonkeyPatch) -> None:
     for kind in ("STT", "LLM", "TTS"):
         monkeypatch.setenv(f"REALTIME_{kind}__PROVIDER", "scripted")
     served: list[ServerConfig] = []
@@ -63,7 +67,7 @@ def test_the_command_line_serves_them_when_that_is_meant(monkeypatch):
     ],
 )
 async def test_however_it_is_served_networks_are_refused_without_keys(
-    server, came_to, served, lines
+    server: dict[str, Any], came_to: str, served: bool, lines: list[str]
 ):
     """As by `uvicorn main:app --host 0.0.0.0`, which asks nobody."""
     app = create_app(load_settings(**SCRIPTED, server=server))
@@ -98,5 +102,5 @@ async def test_however_it_is_served_networks_are_refused_without_keys(
 
 
 @pytest.mark.parametrize("host", ["127.0.0.2", "::1", "localhost"])
-def test_what_is_loopback(host):
+def test_what_is_loopback(host: str) -> None:
     assert is_loopback(host)

@@ -23,7 +23,7 @@ from tests.support.wire_client import client, refusal, speech
 
 @pytest.mark.parametrize("key", [KEY, OTHER])
 @pytest.mark.parametrize("place", ["bearer", "azure", "browser"])
-async def test_a_key_opens_a_session_wherever_it_stands(key, place):
+async def test_a_key_opens_a_session_wherever_it_stands(key: str, place: str) -> None:
     places: dict[str, dict[str, Any]] = {
         "bearer": {"additional_headers": {"Authorization": f"Bearer {key}"}},
         "azure": {"additional_headers": {"api-key": key}},
@@ -38,7 +38,7 @@ async def test_a_key_opens_a_session_wherever_it_stands(key, place):
         assert await server.active_sessions() == 1
 
 
-async def test_whoever_has_no_key_is_told_and_turned_away():
+async def test_whoever_has_no_key_is_told_and_turned_away() -> None:
     async with guarded() as server:
         error, code, _ = await refusal(server.url)
         assert (error["code"], code) == (None, 3000)
@@ -63,7 +63,7 @@ def endpoints() -> list[tuple[str, str]]:
     ]
 
 
-async def test_every_endpoint_but_health_needs_a_key():
+async def test_every_endpoint_but_health_needs_a_key() -> None:
     guarded_ones = [found for found in endpoints() if found[1] != "/health"]
     assert {("GET", "/metrics"), ("POST", "/v1/realtime/client_secrets")} <= {*guarded_ones}
     async with guarded() as server, plain_http(base_url=server.http) as http:
@@ -80,7 +80,7 @@ async def test_every_endpoint_but_health_needs_a_key():
         assert (error["code"], code) == (None, 3000)
 
 
-async def test_a_client_secret_opens_a_session_but_makes_no_further_ones():
+async def test_a_client_secret_opens_a_session_but_makes_no_further_ones() -> None:
     async with guarded() as server, plain_http(base_url=server.http) as http:
         path = "/v1/realtime/client_secrets"
         made = await http.post(path, json={}, headers={"Authorization": f"Bearer {KEY}"})
@@ -92,7 +92,7 @@ async def test_a_client_secret_opens_a_session_but_makes_no_further_ones():
         assert (refused.status_code, refused.json()["error"]["code"]) == (401, "invalid_api_key")
 
 
-def test_keys_come_from_variables(monkeypatch):
+def test_keys_come_from_variables(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REALTIME_API_KEYS", f"{KEY}, {OTHER}")
     keys = [key.get_secret_value() for key in load_settings().server.api_keys]
     assert keys == [KEY, OTHER]
@@ -113,8 +113,8 @@ def test_keys_come_from_variables(monkeypatch):
 )
 @pytest.mark.parametrize("by_variable", [True, False])
 def test_a_key_that_can_be_guessed_or_not_be_sent_is_refused_and_not_shown(
-    key, reason, by_variable, monkeypatch
-):
+    key: str, reason: str, by_variable: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     if by_variable:
         monkeypatch.setenv("REALTIME_API_KEYS", f"{KEY},{key}")
     groups = {} if by_variable else {"server": {"api_keys": [KEY, key]}}
@@ -128,7 +128,7 @@ def test_a_key_that_can_be_guessed_or_not_be_sent_is_refused_and_not_shown(
     assert KEY not in message
 
 
-async def test_every_sign_that_a_header_can_carry_may_be_in_a_key():
+async def test_every_sign_that_a_header_can_carry_may_be_in_a_key() -> None:
     # In a list of a file: in a variable commas part the keys.
     key = "".join(map(chr, range(ord("!"), ord("~") + 1)))
     headers = {"Authorization": f"Bearer {key}"}
@@ -136,7 +136,7 @@ async def test_every_sign_that_a_header_can_carry_may_be_in_a_key():
         assert (await http.get("/v1/models", headers=headers)).status_code == 200
 
 
-async def test_every_key_is_compared_whole_and_in_constant_time(monkeypatch):
+async def test_every_key_is_compared_whole_and_in_constant_time(monkeypatch: pytest.MonkeyPatch):
     compared: list[tuple[bytes, bytes]] = []
     compare = hmac.compare_digest
 
@@ -166,7 +166,7 @@ def verbose_log(capfd: pytest.CaptureFixture[str]) -> Iterator[Callable[[], str]
     logger.disable("pipecat")
 
 
-async def test_no_key_no_token_and_no_audio_reaches_the_log(verbose_log):
+async def test_no_key_no_token_and_no_audio_reaches_the_log(verbose_log: Callable[[], str]) -> None:
     async with guarded(debug=True) as server, plain_http(base_url=server.http) as http:
         headers = {"Authorization": f"Bearer {KEY}"}
         made = await http.post("/v1/realtime/client_secrets", json={}, headers=headers)

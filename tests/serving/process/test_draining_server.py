@@ -108,7 +108,7 @@ async def ended_by_signals(running: Process) -> int:
     return await running.ended()
 
 
-async def test_what_cannot_end_in_time_is_named_and_ended_by_force():
+async def test_what_cannot_end_in_time_is_named_and_ended_by_force() -> None:
     """Neither the event loop nor the interpreter would ever give up a thread."""
     async with hanging_server("InThread", grace_s=0) as running:
         async with client(running.url) as wire:
@@ -121,7 +121,7 @@ async def test_what_cannot_end_in_time_is_named_and_ended_by_force():
         assert re.search(named, running.logged())
 
 
-async def test_a_third_signal_ends_a_server_that_cannot_close_a_provider():
+async def test_a_third_signal_ends_a_server_that_cannot_close_a_provider() -> None:
     async with hanging_server("AtClose", grace_s=600) as running:
         running.process.send_signal(signal.SIGTERM)
         await hung(running)
@@ -130,7 +130,7 @@ async def test_a_third_signal_ends_a_server_that_cannot_close_a_provider():
         assert "a provider did not end: the process is ended by force" in running.logged()
 
 
-async def test_a_third_signal_ends_a_server_whose_event_loop_is_blocked():
+async def test_a_third_signal_ends_a_server_whose_event_loop_is_blocked() -> None:
     async with hanging_server("InLoop", grace_s=600) as running:
         async with client(running.url) as wire:
             await wire.say("hi")
@@ -140,14 +140,14 @@ async def test_a_third_signal_ends_a_server_whose_event_loop_is_blocked():
         assert "whatever occupies the event loop did not end" in running.logged()
 
 
-async def test_a_signal_that_comes_late_does_not_change_the_exit_status():
+async def test_a_signal_that_comes_late_does_not_change_the_exit_status() -> None:
     async with hanging_server("LateSignal", grace_s=600) as running:
         running.process.send_signal(signal.SIGTERM)
         assert await running.ended() == 0
         assert "by force" not in running.logged()
 
 
-async def test_each_signal_leaves_less_time_and_an_early_one_counts():
+async def test_each_signal_leaves_less_time_and_an_early_one_counts() -> None:
     """A signal may come when the server has no event loop yet."""
     steps: list[str | float] = []
 
@@ -166,7 +166,9 @@ async def test_each_signal_leaves_less_time_and_an_early_one_counts():
     assert steps == [110, "drain", 10, 0]
 
 
-async def test_a_service_that_does_not_clean_up_keeps_no_session(monkeypatch):
+async def test_a_service_that_does_not_clean_up_keeps_no_session(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     async def stuck(_service: object) -> None:
         await asyncio.Event().wait()
 
@@ -179,7 +181,7 @@ async def test_a_service_that_does_not_clean_up_keeps_no_session(monkeypatch):
         await running.emptied()
 
 
-async def test_a_session_that_cannot_end_holds_nobody_up(monkeypatch):
+async def test_a_session_that_cannot_end_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
     released = asyncio.Event()
 
     async def stuck(_service: object) -> None:
