@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from session.decisions import SpeechStarted, SpeechStopped
 from session.effects import Transcribe
 from session.ports import TokenUsage
 from tests.conformance.sequences import (
@@ -45,5 +46,5 @@ def test_the_detector_is_not_listened_to_in_manual_mode() -> None:
     d = driver()
     d.manual()
     d.append(500)
-    assert d.session.speech_started(96) == []
-    assert d.session.speech_stopped(480) == []
+    assert d.session.heard(SpeechStarted(96)) == []
+    assert d.session.heard(SpeechStopped(480)) == []
