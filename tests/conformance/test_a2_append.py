@@ -81,4 +81,4 @@ def test_half_a_sample_waits_for_its_other_half() -> None:
     for piece in (audio[:4799], audio[4799:]):
         assert d.send("input_audio_buffer.append", audio=encoded(piece)) == []
     d.send("input_audio_buffer.commit")
-    assert [transcribe.audio for transcribe in d.kind(Transcribe)] == [audio]
+    assert [transcribe.clip.audio for transcribe in d.kind(Transcribe)] == [audio]

@@ -204,7 +204,7 @@ def test_audio_is_transcribed_before_the_model_reads_it():
     item = events[0]["item"]
     assert item["content"] == [{"type": "input_audio", "transcript": None}]
     (transcribe,) = driver.kind(Transcribe)
-    assert (transcribe.item_id, transcribe.audio) == (item["id"], pcm(500))
+    assert (transcribe.item_id, transcribe.clip.audio) == (item["id"], pcm(500))
     driver.respond()
     assert driver.requests == []
     driver.heard(item["id"], "good morning")

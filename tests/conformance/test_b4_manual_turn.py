@@ -38,7 +38,7 @@ def test_a_manual_turn() -> None:
         *answer.has_spoken("Hi."),
         *done("completed", output=[answer.spoken("Hi.")], usage=usage(5, 3, audio_in=10)),
     ]
-    assert d.kind(Transcribe)[0].audio == pcm(1000)
+    assert d.kind(Transcribe)[0].clip.audio == pcm(1000)
     assert messages(d) == [("user", "Hello.")]
 
 
