@@ -4,7 +4,7 @@ The session owns three state machines: the turn being spoken (`session/input_buf
 responses (`session/response.py`) and the conversation (`session/conversation.py`). It never awaits,
 sleeps or reads a clock, so the whole protocol can be tested in microseconds and driven by any
 transport.
-Section numbers are those of the Realtime protocol.
+Section numbers (§B.5) are those of `docs/wire.md`, also in `session/` and `wire/`.
 """
 
 from __future__ import annotations
