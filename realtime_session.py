@@ -184,7 +184,7 @@ class RealtimeSession:
     def _check_idle(self, start_ms: int) -> list[Effect]:
         """Answer a user who has been silent for `idle_timeout_ms` of audio (§B.12)."""
         detection = self.config.turn_detection
-        timeout_ms = detection and detection.get("idle_timeout_ms")
+        timeout_ms = detection and detection.idle_timeout_ms
         if not timeout_ms or self.turns.open is not None:
             return []
         if self.turns.written_ms < start_ms + timeout_ms:
@@ -335,7 +335,7 @@ class RealtimeSession:
                 self.config.transcription_settings,
             ),
         ]
-        if self.config.kind == "realtime" and detection["interrupt_response"]:
+        if self.config.kind == "realtime" and detection.interrupt_response:
             effects += self.responses.interrupt()
         return effects
 
@@ -351,7 +351,7 @@ class RealtimeSession:
             )
         )
         effects = [stopped, *self._committed(turn)]
-        if self.config.kind == "realtime" and detection["create_response"]:
+        if self.config.kind == "realtime" and detection.create_response:
             effects += self.responses.answer(turn.item_id)
         return effects
 
@@ -364,7 +364,7 @@ class RealtimeSession:
         turn = self.turns.open
         if turn is None or turn.item_id != item_id or detection is None:
             return None
-        if self.config.kind != "realtime" or not detection["create_response"]:
+        if self.config.kind != "realtime" or not detection.create_response:
             return None
         content = [{"type": "input_audio", "transcript": text}]
         return self.responses.preview(Item(item_id, "message", role="user", content=content))

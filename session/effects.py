@@ -7,11 +7,11 @@ carried out.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from audio.formats import AudioFormat
 from audio.noise_reduction import NoiseReduction
 from session.ports import ResponseRequest, TranscriptionSettings
+from session.turn_settings import TurnDetection
 from wire.envelope import ServerEvent
 
 
@@ -40,7 +40,7 @@ class SetNoiseReduction:
 class SetTurnDetection:
     """Detect turns with these settings (§C.4) from here on; None: the client commits them."""
 
-    settings: dict[str, Any] | None
+    settings: TurnDetection | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 from pipecat.frames.frames import (
@@ -34,6 +34,7 @@ from providers.scripted import ScriptedSTT
 from providers.stt.turns import TurnSTTService
 from session.decisions import Decision
 from session.ports import PipelineSignals, ResponseRequest
+from session.turn_settings import TurnDetection
 
 LOUDNESS = 150
 """Sample value per number."""
@@ -68,7 +69,7 @@ class Detector:
         self.decisions: deque[Decision] = deque()
         self._configured = False
 
-    def configure(self, settings: dict[str, Any] | None) -> None:
+    def configure(self, settings: TurnDetection | None) -> None:
         if settings is None or not self._configured:
             self.reset()
         self._configured = settings is not None
