@@ -14,6 +14,7 @@ from session.effects import Effect, Generate, Send
 from session.ports import Capabilities, FinishReason, ResponseRequest, TokenUsage
 from session.session_config import SessionConfig
 from tests.support.strict_reader import Event, Names, check_event, normalise
+from wire.session_fields import SessionKind
 from wire.text_frames import frame
 
 NOW = 1_700_000_000.5
@@ -31,13 +32,16 @@ def settings(**groups: Any) -> Settings:
     return Settings.model_construct(**{**defaults, **groups})
 
 
-def session_config(capabilities: Capabilities | None = None, **groups: Any) -> SessionConfig:
+def session_config(
+    capabilities: Capabilities | None = None, kind: SessionKind = "realtime", **groups: Any
+) -> SessionConfig:
     return SessionConfig(
         settings(**groups),
         capabilities or Capabilities(),
         session_id="sess_1",
         model="gpt-realtime",
         now=NOW,
+        kind=kind,
     )
 
 
