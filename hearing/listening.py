@@ -14,6 +14,7 @@ from audio.formats import AudioFormat
 from audio.noise_reduction import NoiseReduction
 from hearing.cleaned_audio import CleanStream, heard
 from session.decisions import Decision, SpeechPaused
+from session.turn_settings import TurnDetection
 from turn_detection.smart_turn import CONTEXT_MS
 from turn_detection.turn_models import TurnModels
 
@@ -49,7 +50,7 @@ class Listening:
         self._format, self._noise = audio_format, noise
         self._stream = CleanStream(audio_format, noise)
 
-    def configure(self, settings: dict[str, object] | None) -> None:
+    def configure(self, settings: TurnDetection | None) -> None:
         """Detect turns with these settings from here on; None: the client commits them."""
         self._detects = settings is not None
         self._detector.configure(settings)

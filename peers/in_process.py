@@ -19,7 +19,7 @@ MANY = 1024
 
 
 class InProcessPeer:
-    """Both ends of a connection: `put` and `get` for the client, `peers.base.Peer` for a session."""
+    """Both ends of a connection: `put` and `get` for a client, `peers.base.Peer` for a session."""
 
     def __init__(self) -> None:
         """Connect. Nothing is sent yet."""

@@ -7,12 +7,12 @@ carried out.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from audio.clip import Clip
 from audio.formats import AudioFormat
 from audio.noise_reduction import NoiseReduction
 from session.ports import CloseReason, ResponseRequest, TranscriptionSettings
+from session.turn_settings import TurnDetection
 from wire.envelope import ServerEvent
 
 
@@ -52,7 +52,7 @@ class HearAs:
 class SetTurnDetection:
     """Detect turns with these settings (§C.4) from here on; None: the client commits them."""
 
-    settings: dict[str, Any] | None
+    settings: TurnDetection | None
 
 
 @dataclass(frozen=True, slots=True)

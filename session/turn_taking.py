@@ -142,7 +142,7 @@ class TurnTaking:
     def _check_idle(self, start_ms: int) -> list[Effect]:
         """Answer a user who has been silent for `idle_timeout_ms` of audio (§B.12)."""
         detection = self._config.turn_detection
-        timeout_ms = detection and detection.get("idle_timeout_ms")
+        timeout_ms = detection and detection.idle_timeout_ms
         if not timeout_ms or self._turns.open is not None:
             return []
         if self._turns.written_ms < start_ms + timeout_ms:
@@ -206,7 +206,7 @@ class TurnTaking:
         clip = self._clip(self._turns.heard_so_far())
         settings = self._config.transcription_settings
         effects: list[Effect] = [Send(started), HearTurn(turn.item_id, clip, settings)]
-        if self._config.kind == "realtime" and detection["interrupt_response"]:
+        if self._config.kind == "realtime" and detection.interrupt_response:
             effects += [Silence(), *self._responses.interrupt()]
         return effects
 
@@ -240,7 +240,7 @@ class TurnTaking:
             )
         )
         effects = [stopped, *self._committed(turn)]
-        if self._config.kind == "realtime" and detection["create_response"]:
+        if self._config.kind == "realtime" and detection.create_response:
             effects += self._responses.answer(turn.item_id)
         return effects
 
@@ -250,7 +250,7 @@ class TurnTaking:
         turn = self._turns.open
         if turn is None or turn.item_id != item_id or detection is None:
             return []
-        if self._config.kind != "realtime" or not detection["create_response"]:
+        if self._config.kind != "realtime" or not detection.create_response:
             return []
         content = [{"type": "input_audio", "transcript": text}]
         request = self._responses.preview(Item(item_id, "message", role="user", content=content))

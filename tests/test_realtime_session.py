@@ -236,11 +236,11 @@ class World:
                 assert events == []
                 return
             self.last_ms = onset
-            padding_ms = detection.get("prefix_padding_ms", 300)
+            padding_ms = detection.prefix_padding_ms
             assert events[0]["type"] == "input_audio_buffer.speech_started"
             assert events[0]["audio_start_ms"] >= max(0, onset - padding_ms)
             stopped = [event["response"]["id"] for event in of(events, "response.done")]
-            assert stopped == (interrupted if detection["interrupt_response"] else [])
+            assert stopped == (interrupted if detection.interrupt_response else [])
             for done in of(events, "response.done"):
                 assert done["response"]["status_details"]["reason"] == "turn_detected"
             assert of(events, "response.created") == []
@@ -259,7 +259,7 @@ class World:
                 "conversation.item.added",
                 "conversation.item.done",
             ]
-            if detection["create_response"] and not interrupted:
+            if detection.create_response and not interrupted:
                 expected.append("response.created")
             assert types(events) == expected
 

@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 
+from session.decisions import SpeechStarted, SpeechStopped
 from session.ports import Capabilities, ProviderError
+from session.reports import ResponseFailed, TurnSoFar
 from session.session_config import SessionConfig
 from tests.conformance.beta_wire import BetaDriver
 from tests.conformance.sequences import driver
@@ -205,8 +207,8 @@ def voice_turn() -> list[Event]:
 
 def heard(d: Driver) -> list[Event]:
     (item_id,) = d.items()
-    events = d.perform(d.session.transcript_so_far(item_id, "Good"))
-    events += d.perform(d.session.transcript_so_far(item_id, "Good morning"))
+    events = d.report(TurnSoFar(item_id, "Good"))
+    events += d.report(TurnSoFar(item_id, "Good morning"))
     return events + d.heard(item_id, "Good morning.")
 
 
@@ -222,10 +224,10 @@ def barge_in() -> list[Event]:
     d.say("Tell me a story.")
     d.respond()
     d.text("Once upon a time.")
-    events = d.audio(1000) + d.append(5000) + d.perform(d.session.speech_started(4896))
+    events = d.audio(1000) + d.append(5000) + d.decided(SpeechStarted(4896))
     place = {"item_id": d.items()[1], "content_index": 0, "audio_end_ms": 600}
     events += d.send("conversation.item.truncate", **place) + d.append(1000)
-    return events + d.perform(d.session.speech_stopped(5888))
+    return events + d.decided(SpeechStopped(5888))
 
 
 def client_cancels() -> list[Event]:
@@ -257,7 +259,7 @@ def out_of_band() -> list[Event]:
 def failure() -> list[Event]:
     d = driver()
     error = ProviderError("Slow down.", "rate_limit_exceeded")
-    return d.respond() + d.perform(d.session.responses.failed(d.running, error))
+    return d.respond() + d.report(ResponseFailed(d.running, error))
 
 
 def transcription_session() -> list[Event]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 from pipecat.frames.frames import (
@@ -39,6 +39,7 @@ from session.decisions import Decision
 from session.effects import OutputAudio
 from session.ports import CloseReason, ResponseRequest
 from session.reports import ResponseReport
+from session.turn_settings import TurnDetection
 from wire.dialect import GADialect
 from wire.envelope import ServerEvent
 from wire.incoming import EventReader
@@ -77,7 +78,7 @@ class Detector:
         self.decisions: deque[Decision] = deque()
         self._configured = False
 
-    def configure(self, settings: dict[str, Any] | None) -> None:
+    def configure(self, settings: TurnDetection | None) -> None:
         if settings is None or not self._configured:
             self.reset()
         self._configured = settings is not None

@@ -29,6 +29,7 @@ from wire.dialect import GADialect
 from wire.envelope import error_event
 from wire.errors import ProtocolError
 from wire.incoming import AppendedAudio, EventReader
+from wire.session_fields import SessionKind
 from wire.text_frames import frame
 
 MAX_EVENT_LENGTH = LimitsConfig().event_kib * 1024
@@ -47,13 +48,16 @@ def settings(**groups: Any) -> Settings:
     return Settings.model_construct(**{**defaults, **groups})
 
 
-def session_config(capabilities: Capabilities | None = None, **groups: Any) -> SessionConfig:
+def session_config(
+    capabilities: Capabilities | None = None, kind: SessionKind = "realtime", **groups: Any
+) -> SessionConfig:
     return SessionConfig(
         settings(**groups),
         capabilities or Capabilities(),
         session_id="sess_1",
         model="gpt-realtime",
         now=NOW,
+        kind=kind,
     )
 
 
