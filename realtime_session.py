@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from flow.steps import Steps
+from session.content import InputText, UserAudio
 from session.conversation import Conversation, duplicate_item
 from session.effects import (
     Close,
@@ -28,7 +29,7 @@ from session.effects import (
 )
 from session.input_buffer import ClosedTurn, InputTurns
 from session.item_input import build_item
-from session.items import Item
+from session.items import Item, UserMessage
 from session.limits import check_buffer, check_items
 from session.ports import SILENCE, ProviderError, ResponseRequest
 from session.response_scheduler import Responses, transcribe
@@ -197,10 +198,10 @@ class RealtimeSession:
             audio_end_ms=end_ms,
             item_id=turn.item_id,
         )
-        item, effects = self._commit_item(turn)
-        item.transcript_state = "done"
-        item.heard = SILENCE
-        return [Send(triggered), *effects, *self.responses.answer(item.id)]
+        audio = self._audio(turn)
+        audio.read_as(SILENCE)
+        effects = self._commit_item(turn.item_id, audio)
+        return [Send(triggered), *effects, *self.responses.answer(turn.item_id)]
 
     def expire(self) -> list[Effect]:
         """End the session: its time is up (§D.7)."""
@@ -366,8 +367,7 @@ class RealtimeSession:
             return None
         if self.config.kind != "realtime" or not detection["create_response"]:
             return None
-        content = [{"type": "input_audio", "transcript": text}]
-        return self.responses.preview(Item(item_id, "message", role="user", content=content))
+        return self.responses.preview(UserMessage(item_id, [InputText(text)]))
 
     # --- the recogniser --------------------------------------------------------------------
 
@@ -401,31 +401,27 @@ class RealtimeSession:
     # --- turns ----------------------------------------------------------------
 
     def _committed(self, turn: ClosedTurn) -> list[Effect]:
-        item, effects = self._commit_item(turn)
+        audio = self._audio(turn)
+        effects = self._commit_item(turn.item_id, audio)
         self._quiet_from_ms = None
         if self.config.kind == "transcription" and self.config.transcription is None:
             # Nobody reads a transcript: there are no responses, and no events for it (§B.11).
-            item.transcript_state = "none"
-            return [*effects, ForgetTurn(item.id)]
+            audio.unwanted()
+            return [*effects, ForgetTurn(turn.item_id)]
         settings = self.config.transcription_settings
-        return [*effects, Transcribe(item.id, turn.audio, item.format, settings)]
+        return [*effects, Transcribe(turn.item_id, turn.audio, audio.format, settings)]
 
-    def _commit_item(self, turn: ClosedTurn) -> tuple[Item, list[Effect]]:
-        item = Item(
-            turn.item_id,
-            "message",
-            role="user",
-            content=[{"type": "input_audio", "transcript": None}],
-            audio=bytearray(turn.audio),
-            format=self.turns.format,
-            transcript_state="pending",
-            announced=self.config.transcription is not None,
-        )
+    def _audio(self, turn: ClosedTurn) -> UserAudio:
+        announced = self.config.transcription is not None
+        return UserAudio(self.turns.format, bytearray(turn.audio), announced=announced)
+
+    def _commit_item(self, item_id: str, audio: UserAudio) -> list[Effect]:
+        item = UserMessage(item_id, [audio])
         previous = self.conversation.insert(item)
         committed = server_event(
             "input_audio_buffer.committed", previous_item_id=previous, item_id=item.id
         )
-        return item, [
+        return [
             Send(committed),
             *self._item_is_complete(item, previous),
             *self._transcription.delta(item),

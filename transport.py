@@ -44,6 +44,7 @@ from session.effects import (
     ForgetTurn,
     Generate,
     HearTurn,
+    OutputAudio,
     ResetTurnDetection,
     Send,
     SetInputFormat,
@@ -56,7 +57,7 @@ from session.ports import FinishReason, ProviderError, ResponseRequest, TokenUsa
 from telemetry.turn_log import TurnLog
 from turn_detection.smart_turn import CONTEXT_MS
 from wire.dialect import Dialect, GADialect
-from wire.envelope import error_event
+from wire.envelope import ServerEvent, encode_audio, error_event, server_event
 from wire.text_frames import frame
 
 SLICE_MS = 100
@@ -322,9 +323,18 @@ class RealtimeTransport(BaseTransport):
         for effect in effects:
             match effect:
                 case Send(event):
-                    self._log.observe(event)
-                    for written in self._dialect.render(event):
-                        self._outbox.put(frame(written))
+                    self._put(event)
+                case OutputAudio(response_id, item_id, output_index, content_index, audio):
+                    self._put(
+                        server_event(
+                            "response.output_audio.delta",
+                            response_id=response_id,
+                            item_id=item_id,
+                            output_index=output_index,
+                            content_index=content_index,
+                            delta=encode_audio(audio),
+                        )
+                    )
                 case Close() as closing:
                     self._closing = self._closing or closing
                     self._outbox.finish()
@@ -355,6 +365,11 @@ class RealtimeTransport(BaseTransport):
         if self._leaving and not self._session.responses.running:
             self._leaving = False
             self._go_away()
+
+    def _put(self, event: ServerEvent) -> None:
+        self._log.observe(event)
+        for written in self._dialect.render(event):
+            self._outbox.put(frame(written))
 
     async def _generate(self, request: ResponseRequest) -> None:
         if self._session.responses.is_active(request.response_id):

@@ -23,6 +23,17 @@ class Send:
 
 
 @dataclass(frozen=True, slots=True)
+class OutputAudio:
+    """Play this to the client: audio in the format that the response was asked for."""
+
+    response_id: str
+    item_id: str
+    output_index: int
+    content_index: int
+    audio: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class SetInputFormat:
     """What is appended from here on has this format."""
 
@@ -99,6 +110,7 @@ class Close:
 
 Effect = (
     Send
+    | OutputAudio
     | Close
     | SetInputFormat
     | SetNoiseReduction

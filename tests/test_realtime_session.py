@@ -25,6 +25,7 @@ from session.effects import (
     StopGenerating,
     Transcribe,
 )
+from session.items import FunctionCall
 from session.ports import ProviderError, TokenUsage
 from tests.support.ordering import Observer
 from tests.support.session_driver import Driver, encoded, of, pcm, session_config, types, written
@@ -126,7 +127,7 @@ class World:
         known: list[str] = [
             item.call_id
             for item in self.driver.session.conversation
-            if item.type == "function_call"
+            if isinstance(item, FunctionCall)
         ]
         known.append("call_nobody")
         return known[choice % len(known)]
@@ -187,7 +188,7 @@ class World:
         assert types(events)[0] == ("error" if item_id == "nobody" else "conversation.item.deleted")
 
     def truncate(self, choice: int, ms: int, index: int) -> None:
-        spoken = [item.id for item in self.driver.session.conversation if item.spoken or item.audio]
+        spoken = [item.id for item in self.driver.session.conversation if item.audio_ms]
         events = self.send(
             "conversation.item.truncate",
             item_id=spoken[choice % len(spoken)] if spoken and choice < 6 else self.some_id(choice),

@@ -14,7 +14,7 @@ from realtime_session import RealtimeSession
 from session.effects import Effect, Send
 from session.ports import Capabilities
 from session.session_config import SessionConfig
-from tests.support.session_driver import NOW, Driver, settings, written
+from tests.support.session_driver import NOW, Driver, on_a_socket, settings, written
 from tests.support.strict_reader import Event, Names
 from wire.beta_writing import BetaDialect
 from wire.session_fields import SessionKind
@@ -137,6 +137,7 @@ class BetaDriver(Driver):
         self.perform(self.session.open())
 
     def perform(self, effects: list[Effect]) -> list[Event]:
+        effects = on_a_socket(effects)
         self.effects += effects
         events = [
             written(event)

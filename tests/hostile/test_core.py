@@ -21,7 +21,7 @@ from tests.conformance.beta_wire import check_beta_event
 from tests.hostile.messages import Hostility, Message
 from tests.hostile.recordings import record
 from tests.support.running_server import running
-from tests.support.session_driver import NOW, Driver, of, settings, types
+from tests.support.session_driver import NOW, Driver, of, on_a_socket, settings, types
 from tests.support.strict_reader import Event, check_event
 from wire.beta_writing import BetaDialect
 from wire.client_events import CLIENT_EVENTS
@@ -112,6 +112,7 @@ class Target(Driver):
 
     def perform(self, effects: list[Effect]) -> list[Event]:
         """Take effects; what the client would read of them must be right, and fit into a frame."""
+        effects = on_a_socket(effects)
         self.effects += effects
         events = [effect.event for effect in effects if isinstance(effect, Send)]
         for event in events:

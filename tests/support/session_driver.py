@@ -10,10 +10,11 @@ from config import LLMConfig, Settings, STTConfig, TTSConfig, VADConfig
 from flow.steps import at_once
 from protocol import SERVER_EVENTS
 from realtime_session import RealtimeSession
-from session.effects import Effect, Generate, Send
+from session.effects import Effect, Generate, OutputAudio, Send
 from session.ports import Capabilities, FinishReason, ResponseRequest, TokenUsage
 from session.session_config import SessionConfig
 from tests.support.strict_reader import Event, Names, check_event, normalise
+from wire.envelope import server_event
 from wire.text_frames import frame
 
 NOW = 1_700_000_000.5
@@ -61,6 +62,25 @@ def encoded(audio: bytes) -> str:
     return base64.b64encode(audio).decode()
 
 
+def on_a_socket(effects: list[Effect]) -> list[Effect]:
+    """The same effects for a client that has audio played to it by events, as on a WebSocket."""
+    return [
+        Send(
+            server_event(
+                "response.output_audio.delta",
+                response_id=effect.response_id,
+                item_id=effect.item_id,
+                output_index=effect.output_index,
+                content_index=effect.content_index,
+                delta=encoded(effect.audio),
+            )
+        )
+        if isinstance(effect, OutputAudio)
+        else effect
+        for effect in effects
+    ]
+
+
 class Driver:
     """A client, a transport, a detector, a recogniser and a pipeline, all played by the test."""
 
@@ -74,6 +94,7 @@ class Driver:
 
     def perform(self, effects: list[Effect]) -> list[Event]:
         """Take effects as the transport would; return the events among them."""
+        effects = on_a_socket(effects)
         self.effects += effects
         events = [written(effect.event) for effect in effects if isinstance(effect, Send)]
         for event in events:
