@@ -155,7 +155,7 @@ class Connections:
         if refused is not None:
             self._note(_code(refused), websocket)
             with suppress(ClientGone):
-                await wire.send(serialize(error_event(refused.error)))
+                await wire.send(serialize(error_event(refused.error).wire()))
             await wire.close(refused.close_code, refused.close_reason)
             return
         trace = self._tracer.session() if self._tracer is not None else None
@@ -232,7 +232,7 @@ class Connections:
             error = ProtocolError(None, message, type_="server_error")
             with suppress(ClientGone, TimeoutError):
                 async with asyncio.timeout(CLOSING_S):
-                    await wire.send(serialize(error_event(error)))
+                    await wire.send(serialize(error_event(error).wire()))
             await wire.close(1011, "internal error")
         finally:
             del self._sessions[session_id]

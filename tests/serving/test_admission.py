@@ -46,7 +46,7 @@ def refused(**request: Any) -> Refused:
     with pytest.raises(Refused) as caught:
         asked(**request)
     # It goes to the client as an error event, then as the reason of the close frame.
-    check_event(error_event(caught.value.error))
+    check_event(error_event(caught.value.error).wire())
     assert len(caught.value.close_reason.encode()) <= 123
     return caught.value
 

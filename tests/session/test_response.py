@@ -15,6 +15,7 @@ from session.response import Response
 from session.response_spec import ResponseSpec
 from tests.support.session_driver import of, pcm, types
 from tests.support.strict_reader import Event, check_event, normalise
+from wire.event_record import ServerEvent
 
 PCM = {"type": "audio/pcm", "rate": 24000}
 TEXT_CLOSE = [
@@ -62,11 +63,12 @@ class Played:
         self.response.started = True
         self.events: list[Event] = []
 
-    def __call__(self, events: list[Event]) -> list[Event]:
-        for event in events:
+    def __call__(self, events: list[ServerEvent]) -> list[Event]:
+        written = [event.wire() for event in events]
+        for event in written:
             check_event(event)
-        self.events += events
-        return events
+        self.events += written
+        return written
 
     def text(self, delta: str) -> list[Event]:
         return self(self.response.text(delta))
@@ -90,8 +92,8 @@ class Played:
 
 
 def test_created_is_the_object_of_the_service_key_by_key() -> None:
-    (event,) = Played().response.created()
-    check_event(event)
+    played = Played()
+    (event,) = played(played.response.created())
     assert list(event["response"].items()) == list(
         {
             "object": "realtime.response",
@@ -110,7 +112,8 @@ def test_created_is_the_object_of_the_service_key_by_key() -> None:
 
 
 def test_a_text_response_still_shows_its_audio_settings() -> None:
-    (event,) = Played(spoken=False).response.created()
+    played = Played(spoken=False)
+    (event,) = played(played.response.created())
     assert event["response"]["output_modalities"] == ["text"]
     assert event["response"]["audio"] == {"output": {"format": PCM, "voice": "alloy"}}
 
