@@ -50,8 +50,15 @@ from wire.client_events import (
     UpdateSession,
     UpdateTranscription,
 )
-from wire.envelope import error_event, new_id, server_event
+from wire.envelope import error_event, new_id
 from wire.errors import ProtocolError
+from wire.session_events import (
+    ItemDeleted,
+    ItemRetrieved,
+    ItemTruncated,
+    SessionCreated,
+    SessionUpdated,
+)
 
 
 class RealtimeSession:
@@ -104,7 +111,7 @@ class RealtimeSession:
         detection = self._config.turn_detection
         self._turns.set_mode()
         return [
-            Send(server_event("session.created", session=self._config.wire())),
+            Send(SessionCreated(session=self._config.wire())),
             SetTurnDetection(detection),
         ]
 
@@ -167,7 +174,7 @@ class RealtimeSession:
         noise_before = self._config.noise_reduction
         self._config.apply(event.session, voice_locked=self._conversation.has_assistant_audio)
         after = self._config.turn_detection
-        effects: list[Effect] = [Send(server_event("session.updated", session=self._config.wire()))]
+        effects: list[Effect] = [Send(SessionUpdated(session=self._config.wire()))]
         input_format, noise = self._config.input_format, self._config.noise_reduction
         if (input_format, noise) != (self._buffer.format, noise_before):
             effects.append(HearAs(input_format, noise))
@@ -200,11 +207,11 @@ class RealtimeSession:
                 f"Error retrieving item: the item with id '{event.item_id}' does not exist.",
             )
         wire = item.wire(with_audio=True)
-        return [Send(server_event("conversation.item.retrieved", item=wire))]
+        return [Send(ItemRetrieved(item=wire))]
 
     def _delete_item(self, event: DeleteItem) -> list[Effect]:
         self._conversation.delete(event.item_id)
-        deleted = Send(server_event("conversation.item.deleted", item_id=event.item_id))
+        deleted = Send(ItemDeleted(item_id=event.item_id))
         self._transcription.forget(event.item_id)
         return [deleted, *self._responses.item_deleted(event.item_id)]
 
@@ -212,8 +219,7 @@ class RealtimeSession:
         self._conversation.truncate(event.item_id, event.content_index, event.audio_end_ms)
         return [
             Send(
-                server_event(
-                    "conversation.item.truncated",
+                ItemTruncated(
                     item_id=event.item_id,
                     content_index=event.content_index,
                     audio_end_ms=event.audio_end_ms,

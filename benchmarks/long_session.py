@@ -23,12 +23,12 @@ from peers.in_process import InProcessPeer
 from pipeline_manager import PipelineManager
 from realtime_session import RealtimeSession
 from serving.session_start import start_session
-from session.effects import OutputAudio
 from telemetry.metrics import Metrics
 from telemetry.turn_log import TurnLog
 from transport import RealtimeTransport
 from wire.client_events import CommitAudio, CreateResponse
 from wire.reading import validate_event
+from wire.response_events import ResponseDone
 
 QUESTION = Path(__file__).resolve().parent / "data" / "question.wav"
 TURN_S = 9.0
@@ -91,7 +91,7 @@ async def _until_done(peer: InProcessPeer) -> None:
     """Take what the server sends until a response is complete."""
     while True:
         got = await peer.get()
-        if not isinstance(got, OutputAudio) and got["type"] == "response.done":
+        if isinstance(got, ResponseDone):
             return
 
 

@@ -20,9 +20,10 @@ from peers.base import PeerGone, PeerStalled
 from session.effects import OutputAudio
 from session.ports import CloseReason
 from wire.dialect import Dialect
-from wire.envelope import ServerEvent, encode_audio, server_event
+from wire.envelope import ServerEvent, encode_audio
 from wire.errors import ProtocolError
 from wire.incoming import EventReader, Incoming
+from wire.response_events import OutputAudioDelta
 from wire.text_frames import frame
 
 GONE = "realtime.gone"
@@ -163,8 +164,7 @@ class WebSocketPeer:
 
 def audio_delta(audio: OutputAudio) -> ServerEvent:
     """Write audio as the event that carries it in base64."""
-    return server_event(
-        "response.output_audio.delta",
+    return OutputAudioDelta(
         response_id=audio.response_id,
         item_id=audio.item_id,
         output_index=audio.output_index,

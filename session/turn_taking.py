@@ -40,6 +40,13 @@ from session.transcription import Transcription
 from session.user_silence import UserSilence
 from wire.envelope import error_event, new_id, server_event
 from wire.errors import ProtocolError
+from wire.session_events import (
+    BufferCleared,
+    BufferCommitted,
+    BufferSpeechStarted,
+    BufferSpeechStopped,
+    BufferTimeoutTriggered,
+)
 
 WINDOW_MS = 32
 """The grid on which offsets are announced (§E)."""
@@ -150,11 +157,8 @@ class TurnTaking:
             return []
         start_ms, end_ms = (ms // WINDOW_MS * WINDOW_MS for ms in (start_ms, start_ms + timeout_ms))
         turn = ClosedTurn(new_id("item"), self._turns.silence(start_ms, end_ms))
-        triggered = server_event(
-            "input_audio_buffer.timeout_triggered",
-            audio_start_ms=start_ms,
-            audio_end_ms=end_ms,
-            item_id=turn.item_id,
+        triggered = BufferTimeoutTriggered(
+            audio_start_ms=start_ms, audio_end_ms=end_ms, item_id=turn.item_id
         )
         audio = self._audio(turn)
         audio.read_as(SILENCE)
@@ -172,7 +176,7 @@ class TurnTaking:
     def clear(self) -> list[Effect]:
         """Drop what was appended and not committed (§A.4)."""
         abandoned = self._turns.clear()
-        effects: list[Effect] = [Send(server_event("input_audio_buffer.cleared"))]
+        effects: list[Effect] = [Send(BufferCleared())]
         if abandoned is not None:
             self._transcription.forget(abandoned.item_id)
             effects.append(ForgetTurn(abandoned.item_id))
@@ -199,11 +203,7 @@ class TurnTaking:
             return []
         turn = self._turns.speech_started(onset_ms)
         self._silence.broken()
-        started = server_event(
-            "input_audio_buffer.speech_started",
-            audio_start_ms=turn.start_ms,
-            item_id=turn.item_id,
-        )
+        started = BufferSpeechStarted(audio_start_ms=turn.start_ms, item_id=turn.item_id)
         clip = self._clip(self._turns.heard_so_far())
         settings = self._config.transcription_settings
         effects: list[Effect] = [Send(started), HearTurn(turn.item_id, clip, settings)]
@@ -235,11 +235,7 @@ class TurnTaking:
         if detection is None or self._turns.open is None:
             return []
         turn = self._turns.speech_stopped(end_ms)
-        stopped = Send(
-            server_event(
-                "input_audio_buffer.speech_stopped", audio_end_ms=end_ms, item_id=turn.item_id
-            )
-        )
+        stopped = Send(BufferSpeechStopped(audio_end_ms=end_ms, item_id=turn.item_id))
         effects = [stopped, *self._committed(turn)]
         if self._config.kind == "realtime" and detection.create_response:
             effects += self._responses.answer(turn.item_id)
@@ -274,9 +270,7 @@ class TurnTaking:
     def _commit_item(self, item_id: str, audio: UserAudio) -> list[Effect]:
         item = UserMessage(item_id, [audio])
         previous = self._conversation.insert(item)
-        committed = server_event(
-            "input_audio_buffer.committed", previous_item_id=previous, item_id=item.id
-        )
+        committed = BufferCommitted(previous_item_id=previous, item_id=item.id)
         return [
             Send(committed),
             *item_is_complete(item, previous),

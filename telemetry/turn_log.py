@@ -20,9 +20,14 @@ from session.reports import Report, ResponseFailed, TurnFailed, TurnUnderstood
 from telemetry.metrics import Metrics
 from telemetry.tracing import SessionTrace, Untraced
 from telemetry.turn_record import STAGES, Stage, TurnRecord
-from wire.envelope import ServerEvent
-
-_FIRST_TEXT = {"response.output_text.delta", "response.output_audio_transcript.delta"}
+from wire.event_record import FailureBody, ResponseBody, ServerEvent
+from wire.response_events import (
+    OutputAudioTranscriptDelta,
+    OutputTextDelta,
+    ResponseCreated,
+    ResponseDone,
+)
+from wire.session_events import BufferCommitted, BufferSpeechStarted, SessionUpdated
 
 
 @dataclass(slots=True)
@@ -179,26 +184,25 @@ class TurnLog:
     def observe(self, event: ServerEvent) -> None:
         """Take note of an event that is sent now."""
         now = time.monotonic()
-        kind = event["type"]
-        if kind == "session.updated":
-            self._traced(event["session"].get("tracing"))
-        elif kind == "input_audio_buffer.speech_started":
-            self._spoken = event["item_id"]
-            self._trace.begin(self._spoken, spoken=True)
-        elif kind == "input_audio_buffer.committed":
-            self._spoken = None
-            self._trace.begin(event["item_id"], spoken=True)
-            self._turns[event["item_id"]] = now
-            self._turns_taken += 1
-            self._metrics.turns.inc()
-        elif kind == "response.created":
-            self._response_created(event["response"], now)
-        elif kind == "response.done":
-            response = event["response"]
-            error = (response["status_details"] or {}).get("error")
-            self._response_over(response["id"], response["status"], error)
-        elif kind in _FIRST_TEXT:
-            self._answers[event["response_id"]].moments.setdefault("first_text", now)
+        match event:
+            case OutputTextDelta() | OutputAudioTranscriptDelta():
+                self._answers[event.response_id].moments.setdefault("first_text", now)
+            case SessionUpdated(session):
+                self._traced(session.get("tracing"))
+            case BufferSpeechStarted():
+                self._spoken = event.item_id
+                self._trace.begin(self._spoken, spoken=True)
+            case BufferCommitted():
+                self._spoken = None
+                self._trace.begin(event.item_id, spoken=True)
+                self._turns[event.item_id] = now
+                self._turns_taken += 1
+                self._metrics.turns.inc()
+            case ResponseCreated(response):
+                self._response_created(response, now)
+            case ResponseDone(response):
+                error = (response["status_details"] or {}).get("error")
+                self._response_over(response["id"], response["status"], error)
 
     def _traced(self, tracing: object) -> None:
         """Log under which names the client wants to find the session again (§C.2)."""
@@ -211,7 +215,7 @@ class TurnLog:
                 f"{self._session_id} is traced as {names}"
             )
 
-    def _response_created(self, response: ServerEvent, now: float) -> None:
+    def _response_created(self, response: ResponseBody, now: float) -> None:
         item_id, start = None, now
         # Responses beside the conversation answer nobody.
         if self._turns and response["conversation_id"] is not None:
@@ -221,7 +225,7 @@ class TurnLog:
         self._trace.begin(item_id or response["id"], spoken=False)
 
     def _response_over(
-        self, response_id: str, outcome: str, error: ServerEvent | None = None
+        self, response_id: str, outcome: str, error: FailureBody | None = None
     ) -> None:
         answer = self._answers.pop(response_id)
         self._responses += 1

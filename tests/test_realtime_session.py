@@ -68,7 +68,7 @@ class World:
         for effect in self.driver.effects[self.effect :]:
             match effect:
                 case Send(event):
-                    read = written(event)
+                    read = written(event.wire())
                     self.observer.see(read)
                     events.append(read)
                 case SetTurnDetection(found):

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from session.decisions import SpeechStarted, SpeechStopped
-from session.effects import ForgetTurn, SetTurnDetection
+from session.effects import ForgetTurn, Send, SetTurnDetection
 from tests.conformance.misuse import (
     LOCKED,
     audio_in,
@@ -221,7 +221,8 @@ def test_an_update_in_the_middle_of_speech_does_not_disturb_the_turn() -> None:
 def test_other_detection_settings_reach_the_detector_after_the_echo() -> None:
     d = driver()
     d.turn_detection(threshold=0.9)
-    assert d.effects[-2].event["type"] == "session.updated"  # type: ignore[union-attr]
+    assert isinstance(d.effects[-2], Send)
+    assert d.effects[-2].event.type == "session.updated"
     assert d.effects[-1] == SetTurnDetection(d.inside.config.turn_detection)
     d.manual()
     assert d.effects[-1] == SetTurnDetection(None)

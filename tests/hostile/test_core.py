@@ -131,7 +131,7 @@ class Target(Driver):
             for written in self.dialect.render(event):
                 serialize(written).encode()
                 self._check(written)
-        return events
+        return [event.wire() for event in events]
 
     def fire(self, frame: str) -> None:
         """Send a frame: it is applied, or refused as a whole by one error."""

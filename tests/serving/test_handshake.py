@@ -48,7 +48,7 @@ def refused(**request: Any) -> Refused:
     with pytest.raises(Refused) as caught:
         asked(**request)
     # It goes to the client as an error event, then as the reason of the close frame.
-    check_event(error_event(caught.value.error))
+    check_event(error_event(caught.value.error).wire())
     assert len(caught.value.close_message.encode()) <= 123
     return caught.value
 

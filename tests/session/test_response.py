@@ -75,12 +75,14 @@ class Played:
         self.events: list[Event] = []
 
     def __call__(self, effects: list[Effect]) -> list[Event]:
-        events = [effect.event for effect in on_a_socket(effects) if isinstance(effect, Send)]
-        assert len(events) == len(effects)
-        for event in events:
+        written = [
+            effect.event.wire() for effect in on_a_socket(effects) if isinstance(effect, Send)
+        ]
+        assert len(written) == len(effects)
+        for event in written:
             check_event(event)
-        self.events += events
-        return events
+        self.events += written
+        return written
 
     def message(self) -> AssistantMessage:
         """The answer, as it stands in the conversation."""

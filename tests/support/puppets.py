@@ -293,7 +293,7 @@ class PuppetPeer:
         """There is always room."""
 
     def send(self, event: ServerEvent) -> None:
-        text = frame(event)
+        text = frame(event.wire())
         self._arrived(text if isinstance(text, str) else at_once(text.write()))
 
     def play(self, audio: OutputAudio) -> None:

@@ -8,7 +8,6 @@ from typing import Any
 
 from config import LimitsConfig, LLMConfig, Settings, STTConfig, TTSConfig, VADConfig
 from flow.steps import at_once
-from protocol import SERVER_EVENTS
 from realtime_session import RealtimeSession
 from session.decisions import Decision, SpeechStarted, SpeechStopped
 from session.effects import Effect, Generate, OutputAudio, Send
@@ -26,9 +25,10 @@ from session.session_config import SessionConfig
 from tests.support.inside import Inside
 from tests.support.strict_reader import Event, Names, check_event, normalise
 from wire.dialect import GADialect
-from wire.envelope import error_event, server_event
+from wire.envelope import error_event
 from wire.errors import ProtocolError
 from wire.incoming import AppendedAudio, EventReader
+from wire.response_events import OutputAudioDelta
 from wire.session_fields import SessionKind
 from wire.text_frames import frame
 
@@ -77,6 +77,11 @@ def written(event: Event) -> Event:
     return read
 
 
+def sent(effects: list[Effect]) -> list[Event]:
+    """The events among effects, as a client reads them."""
+    return [written(effect.event.wire()) for effect in effects if isinstance(effect, Send)]
+
+
 def encoded(audio: bytes) -> str:
     return base64.b64encode(audio).decode()
 
@@ -85,8 +90,7 @@ def on_a_socket(effects: list[Effect]) -> list[Effect]:
     """The same effects for a client that has audio played to it by events, as on a WebSocket."""
     return [
         Send(
-            server_event(
-                "response.output_audio.delta",
+            OutputAudioDelta(
                 response_id=effect.response_id,
                 item_id=effect.item_id,
                 output_index=effect.output_index,
@@ -117,10 +121,9 @@ class Driver:
         """Take effects as the transport would; return the events among them."""
         effects = on_a_socket(effects)
         self.effects += effects
-        events = [written(effect.event) for effect in effects if isinstance(effect, Send)]
+        events = sent(effects)
         for event in events:
             check_event(event)
-            assert tuple(event)[2:] == SERVER_EVENTS[event["type"]], event["type"]
         return events
 
     def raw(self, frame: str) -> list[Event]:
@@ -233,7 +236,7 @@ class Driver:
     @property
     def events(self) -> list[Event]:
         """Everything that was sent, in order."""
-        return [written(effect.event) for effect in self.effects if isinstance(effect, Send)]
+        return sent(self.effects)
 
     def named(self, events: list[Event]) -> list[Event]:
         """`normalise`, with one set of names for the whole session."""
