@@ -17,6 +17,7 @@ _BY_PROOF: dict[str, str] = {
         "clients/terminal/app.py clients/terminal/session.py clients/terminal/view.py "
         "clients/terminal/widgets.py"
     ),
+    "hearing/test_cleaned_audio.py": "audio/clip.py",
     "hearing/test_turn_recognition.py": "hearing/recogniser_pipeline.py",
     # Providers.
     "providers/assistant/test_arguments.py": "providers/assistant/schema.py",
@@ -62,19 +63,33 @@ _BY_PROOF: dict[str, str] = {
     "telemetry/test_tracing.py": "telemetry/otel_tracing.py telemetry/wordless_spans.py",
     "telemetry/test_turn_log.py": "telemetry/turn_record.py",
     "test_config.py": "settings/origins.py settings/paths.py settings/sources.py",
-    # The protocol.
-    "conformance": (
-        "session/effects.py session/item_input.py session/model_messages.py session/ports.py "
-        "session/response_scheduler.py session/response_spec.py session/transcription.py "
-        "wire/client_events.py wire/reading.py wire/session_fields.py"
+    "serving/test_handshake.py": (
+        "serving/admission.py serving/refused.py serving/websocket_endpoint.py"
     ),
+    # The protocol, and whoever speaks it.
+    "conformance": (
+        "session/content.py session/effects.py session/item_input.py session/model_messages.py "
+        "session/ports.py session/provider_checks.py session/reports.py "
+        "session/response_scheduler.py session/response_spec.py session/session_settings.py "
+        "session/transcription.py session/turn_taking.py wire/binary_parts.py wire/incoming.py "
+        "wire/reading.py wire/session_fields.py"
+    ),
+    "conformance/test_b12_idle_timeout.py": "session/user_silence.py",
     "conformance/test_beta_dialect.py": (
         "wire/beta_reading.py wire/beta_writing.py wire/dialect.py"
     ),
-    "conformance/test_c4_turn_detection.py": "turn_detection/smart_turn.py",
+    "conformance/test_c4_turn_detection.py": (
+        "turn_detection/smart_turn.py turn_detection/turn_models.py"
+    ),
+    "e2e/test_conversation.py": "hearing/listening.py",
     "session/test_conversation.py": "session/items.py",
-    "test_protocol.py": "wire/envelope.py",
+    "session/test_response.py": "session/output_item.py",
+    "test_protocol.py": "wire/envelope.py wire/ids.py",
+    "test_transport.py": "peers/base.py peers/in_process.py peers/websocket.py",
     "turn_detection/test_speech_detector.py": "session/decisions.py",
+    "wire/test_server_events.py": (
+        "wire/event_record.py wire/response_events.py wire/session_events.py"
+    ),
 }
 """Where they are proven → the modules."""
 

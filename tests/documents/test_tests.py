@@ -12,8 +12,8 @@ from tests.support.places import ROOT
 
 TESTS = ROOT / "tests"
 WINGS = (
-    *("answering", "audio", "clients", "flow", "hearing", "providers", "serving", "session"),
-    *("settings", "telemetry", "turn_detection", "wire"),
+    *("answering", "audio", "clients", "flow", "hearing", "peers", "providers", "serving"),
+    *("session", "settings", "telemetry", "turn_detection", "wire"),
 )
 FILES = sorted(TESTS.rglob("*.py"))
 TREES = {path: ast.parse(path.read_text()) for path in FILES}

@@ -1,0 +1,221 @@
+"""The item that a response is writing: text, speech or a call, and the events of each (§B.2, B.7).
+
+An item is added, grows by deltas and is closed; each kind writes its own events for that, in the
+order that the protocol guarantees. Which item comes when is decided in `session/response.py`.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from audio.formats import Encoder
+from session.content import AssistantAudio, OutputText
+from session.conversation import Conversation
+from session.effects import Effect, OutputAudio, Send
+from session.items import AssistantMessage, FunctionCall, OutputItem
+from session.response_spec import ResponseSpec
+from wire.event_record import AudioPart, TextPart
+from wire.ids import new_id
+from wire.response_events import (
+    ContentPartAdded,
+    ContentPartDone,
+    FunctionCallArgumentsDelta,
+    FunctionCallArgumentsDone,
+    OutputAudioDone,
+    OutputAudioTranscriptDelta,
+    OutputAudioTranscriptDone,
+    OutputItemAdded,
+    OutputItemDone,
+    OutputTextDelta,
+    OutputTextDone,
+)
+from wire.session_events import ItemAdded, ItemDone
+
+Ending = Literal["completed", "incomplete"]
+
+
+class _OpenItem:
+    """What all of them have in common: where they stand, and how they begin and end."""
+
+    def __init__(
+        self, item: OutputItem, spec: ResponseSpec, index: int, conversation: Conversation
+    ) -> None:
+        """Put the item where it belongs.
+
+        Args:
+            item: New, and empty.
+            spec: What its response was asked to be.
+            index: Which item of its response it is.
+            conversation: Takes it in, unless the response runs beside it.
+        """
+        self.item = item
+        self._response_id = spec.id
+        self._index = index
+        self._conversation = conversation if spec.in_conversation else None
+        self._previous_id = conversation.insert(item) if spec.in_conversation else None
+
+    @property
+    def _place(self) -> tuple[str, str, int]:
+        """What events about the item begin with: its response, itself, and which output it is."""
+        return self._response_id, self.item.id, self._index
+
+    @property
+    def _part_place(self) -> tuple[str, str, int, int]:
+        """The same for the one content part of a message."""
+        return self._response_id, self.item.id, self._index, 0
+
+    def _added(self) -> list[Effect]:
+        wire = self.item.wire()
+        effects: list[Effect] = [Send(OutputItemAdded(self._response_id, self._index, wire))]
+        if self._conversation is not None:
+            effects.append(Send(ItemAdded(self._previous_id, wire)))
+        return effects
+
+    def _done(self, ending: Ending) -> list[Effect]:
+        self.item.status = ending
+        wire = self.item.wire()
+        effects: list[Effect] = []
+        if self._conversation is not None:
+            if self._conversation.get(self.item.id) is self.item:
+                self._conversation.keep_audio(self.item)
+            effects.append(Send(ItemDone(self._previous_id, wire)))
+        return [*effects, Send(OutputItemDone(self._response_id, self._index, wire))]
+
+
+class OpenText(_OpenItem):
+    """A message that the model is writing."""
+
+    def __init__(self, spec: ResponseSpec, index: int, conversation: Conversation) -> None:
+        """Begin an empty message; its arguments are those of `_OpenItem`."""
+        self._message = AssistantMessage(new_id("item"), [], "in_progress")
+        super().__init__(self._message, spec, index, conversation)
+        self._text = OutputText()
+
+    def open(self) -> list[Effect]:
+        """Announce the message."""
+        effects = self._added()
+        self._message.content.append(self._text)
+        return [*effects, Send(ContentPartAdded(*self._part_place, self._part()))]
+
+    def write(self, delta: str) -> list[Effect]:
+        """The model wrote `delta`."""
+        self._text.text += delta
+        return [Send(OutputTextDelta(*self._part_place, delta))]
+
+    def close(self, ending: Ending) -> list[Effect]:
+        """Close the message out."""
+        return [
+            Send(OutputTextDone(*self._part_place, self._text.text)),
+            Send(ContentPartDone(*self._part_place, self._part())),
+            *self._done(ending),
+        ]
+
+    def _part(self) -> TextPart:
+        # Parts are called "text" and "audio", the item's content "output_…" (§0, rule 2).
+        return {"type": "text", "text": self._text.text}
+
+
+class OpenSpeech(_OpenItem):
+    """A message that is being spoken: the model writes its words, the voice follows."""
+
+    def __init__(self, spec: ResponseSpec, index: int, conversation: Conversation) -> None:
+        """Begin an empty message; its arguments are those of `_OpenItem`."""
+        self._message = AssistantMessage(new_id("item"), [], "in_progress")
+        super().__init__(self._message, spec, index, conversation)
+        self._audio = AssistantAudio(spec.format)
+        self._encoder = Encoder(spec.format)
+        self._transcript = ""
+        """All that was sent of it, even if the client has cut the item since."""
+
+    def open(self) -> list[Effect]:
+        """Announce the message."""
+        effects = self._added()
+        self._message.content.append(self._audio)
+        return [*effects, Send(ContentPartAdded(*self._part_place, self._part()))]
+
+    def write(self, delta: str) -> list[Effect]:
+        """The model wrote `delta`: words of audio to come."""
+        self._transcript += delta
+        self._audio.write(delta)
+        return [Send(OutputAudioTranscriptDelta(*self._part_place, delta))]
+
+    def speak(self, text: str) -> None:
+        """The audio from here on speaks `text`."""
+        self._audio.speak(text)
+
+    def play(self, pcm: bytes) -> list[Effect]:
+        """The voice made `pcm`: 24 kHz, 16-bit, mono."""
+        return self._output(self._encoder.push(pcm))
+
+    def forget_unplayed(self) -> None:
+        """The text runs ahead of the voice: the model must remember what was said, not more."""
+        self._audio.forget_unplayed()
+
+    def close(self, ending: Ending) -> list[Effect]:
+        """Close the message out; what the encoder still holds belongs to a complete one only."""
+        rest = self._encoder.push(b"", last=True) if ending == "completed" else b""
+        return [
+            *self._output(rest),
+            Send(OutputAudioDone(*self._part_place)),
+            Send(OutputAudioTranscriptDone(*self._part_place, self._transcript)),
+            Send(ContentPartDone(*self._part_place, self._part())),
+            *self._done(ending),
+        ]
+
+    def _output(self, audio: bytes) -> list[Effect]:
+        if not audio:
+            return []
+        self._audio.append(audio)
+        return [OutputAudio(self._response_id, self.item.id, self._index, 0, audio)]
+
+    def _part(self) -> AudioPart:
+        return {"type": "audio", "transcript": self._transcript}
+
+
+class OpenCall(_OpenItem):
+    """A function call that the model is writing."""
+
+    def __init__(
+        self,
+        spec: ResponseSpec,
+        index: int,
+        conversation: Conversation,
+        number: int,
+        call_id: str,
+        name: str,
+    ) -> None:
+        """Begin a call without arguments.
+
+        Args:
+            spec: As in `_OpenItem`.
+            index: As in `_OpenItem`.
+            conversation: As in `_OpenItem`.
+            number: Which of its calls this is to the model.
+            call_id: The `call_…` id.
+            name: The function.
+        """
+        self._call = FunctionCall(new_id("item"), call_id, name, status="in_progress")
+        super().__init__(self._call, spec, index, conversation)
+        self.number = number
+
+    def open(self) -> list[Effect]:
+        """Announce the call."""
+        return self._added()
+
+    def write(self, arguments: str) -> list[Effect]:
+        """The model continued the JSON of the arguments."""
+        if not arguments:
+            return []
+        self._call.arguments += arguments
+        return [Send(FunctionCallArgumentsDelta(*self._place, self._call.call_id, arguments))]
+
+    def close(self, ending: Ending) -> list[Effect]:
+        """Close the call out."""
+        call = self._call
+        return [
+            Send(FunctionCallArgumentsDone(*self._place, call.call_id, call.name, call.arguments)),
+            *self._done(ending),
+        ]
+
+
+OpenMessage = OpenText | OpenSpeech
