@@ -36,7 +36,7 @@ _CODES: Mapping[ErrorCategory, str] = {
     ErrorCategory.SERVER: "provider_error",
 }
 _REMEDIES: Mapping[ErrorCategory, str] = {
-    ErrorCategory.AUTHENTICATION: "Check the API key of this stage.",
+    ErrorCategory.AUTHENTICATION: "Check {keys}.",
     ErrorCategory.AUTHORIZATION: "Check what the API key may use.",
     ErrorCategory.INVALID_REQUEST: "Check the model, voice and options.",
     ErrorCategory.RATE_LIMIT: "Try again later, or check the account's limits.",
@@ -69,7 +69,9 @@ def provider_error(
     reason = " ".join(str(frame.error).split()).rstrip(".")
     for preface in _PREFACES:
         reason = reason.removeprefix(preface)
-    usual = _REMEDIES.get(category, _UNKNOWN).format(stage=stage.lower())
+    usual = _REMEDIES.get(category, _UNKNOWN).format(
+        stage=stage.lower(), keys=_where_keys_are(stage, provider)
+    )
     known = _known_failure(frame)
     remedy = (known and known.remedy) or provider.remedies.get(category) or usual
 
@@ -79,6 +81,14 @@ def provider_error(
     code = _CODES.get(category, "provider_error")
     discreet = told(_discreet_reason(frame, known, category) or reason)
     return ProviderError(told(reason), code, stage=stage, discreet=discreet)
+
+
+def _where_keys_are(stage: str, provider: Provider) -> str:
+    """Name the setting of the API key, after the vendor's own variable if it has one."""
+    setting = f"{stage.lower()}.api_key"
+    declared = provider.declaration
+    variable = declared.key_variable if declared is not None else None
+    return f"{variable} or {setting}" if variable else setting
 
 
 def error_category(frame: ErrorFrame) -> ErrorCategory:

@@ -16,6 +16,7 @@ from config import LLMConfig
 from providers.base import StageFailure
 from providers.llm.openai import OpenAICompatibleLLM
 from providers.openai_client import explained
+from settings.declarations import Declaration
 
 DEFAULT_MODEL = "llama3.2"
 
@@ -23,6 +24,7 @@ DEFAULT_MODEL = "llama3.2"
 class OllamaLLM(OpenAICompatibleLLM):
     """Ollama by way of its OpenAI-compatible API."""
 
+    declaration = Declaration(kind="llm", name="ollama")
     default_base = "http://localhost:11434/v1"
 
     def __init__(self, config: LLMConfig) -> None:

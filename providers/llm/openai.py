@@ -16,6 +16,7 @@ from providers.base import LLMProvider
 from providers.llm.chat_stream import TellingChatService
 from providers.openai_client import OPENAI_HOST, SharedClient
 from session.ports import SILENCE, ResponseRequest
+from settings.declarations import Declaration
 
 DEFAULT_MODEL = "gpt-4.1-mini"
 
@@ -23,13 +24,13 @@ DEFAULT_MODEL = "gpt-4.1-mini"
 class OpenAICompatibleLLM(LLMProvider):
     """`llm.provider = "openai"`."""
 
+    declaration = Declaration(kind="llm", name="openai", key_variable="OPENAI_API_KEY")
     default_base: str | None = None
     """Where the service is unless the configuration says; None: OpenAI itself."""
     remedies: Mapping[ErrorCategory, str] = {
         ErrorCategory.UNKNOWN: (
             "Check that llm.api_base (REALTIME_LLM__API_BASE) leads to a server of this API."
         ),
-        ErrorCategory.AUTHENTICATION: "Check OPENAI_API_KEY or llm.api_key.",
         ErrorCategory.INVALID_REQUEST: (
             "Check llm.model (REALTIME_LLM__MODEL) and the path in llm.api_base, which usually "
             "ends in /v1."

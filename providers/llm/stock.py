@@ -25,9 +25,9 @@ from pipecat.services.llm_service import LLMService
 from pipecat.utils.errors import ErrorCategory
 
 from providers.base import StageFailure
+from providers.call_ids import new_call_id
 from providers.frames import CompletionFrame, ToolCallFrame
 from session.ports import SILENCE, FinishReason, TokenUsage
-from wire.envelope import new_id
 
 
 class StreamError(Exception):
@@ -71,8 +71,7 @@ class TellingLLMService(LLMService[Any]):
         """Pass whole calls on: the client runs them."""
         for call in function_calls[:1] if self.single_call else function_calls:
             arguments = json.dumps(call.arguments, ensure_ascii=False)
-            # Providers' own ids may be longer than the 32 characters clients may echo (§A.5).
-            await self.tell_tool_call(self._calls, new_id("call"), call.function_name, arguments)
+            await self.tell_tool_call(self._calls, new_call_id(), call.function_name, arguments)
             self._calls += 1
 
     async def start_llm_usage_metrics(self, tokens: LLMTokenUsage) -> None:

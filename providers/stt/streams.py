@@ -35,10 +35,10 @@ from pipecat.utils.errors import ErrorCategory
 from pipecat.utils.tracing.tracing_context import TracingContext
 
 from audio.pcm import SAMPLE_RATE
+from config import STTConfig
 from providers.base import STTProvider
 from providers.errors import REFUSALS, error_category
 from providers.frames import TurnCommittedFrame, TurnStartedFrame
-from providers.options import ProviderConfig
 from providers.running_pipeline import RunningPipeline
 from providers.stt.turns import TurnFailed, TurnSTTService
 
@@ -60,8 +60,8 @@ class StreamSTT(STTProvider):
     trailing_silence_ms: int = 0
     """Silence to send after a turn, for services that finalise only what they hear ending."""
 
-    def __init__(self, config: ProviderConfig) -> None:
-        """Keep the time-outs and the number of retries."""
+    def __init__(self, config: STTConfig) -> None:
+        """Keep the time-outs, the number of retries and the language."""
         self.config = config
 
     @abstractmethod
@@ -72,7 +72,8 @@ class StreamSTT(STTProvider):
         ask for the final result at once.
 
         Args:
-            language: ISO 639-1 code; None leaves it to the service.
+            language: ISO 639-1 code, the client's or else the configured one; None leaves it to
+                the service.
             prompt: Words to expect, or None.
         """
 
@@ -176,7 +177,8 @@ class _Stream:
         self._config = provider.config
         self._silence = bytes(provider.trailing_silence_ms * SAMPLE_RATE * 2 // 1000)
         self.settings = settings
-        service = provider.connect(*settings)
+        language, prompt = settings
+        service = provider.connect(language or provider.config.language, prompt)
         service.add_event_handler("on_error", self._on_error)
         self._results = _Results(on_text, provider.announces_end)
         self._tracing = tracing

@@ -30,6 +30,7 @@ from providers.base import ProviderSetupError, STTProvider
 from providers.in_process.engine_pool import EnginePool
 from providers.options import Options, parse_options, refuse
 from providers.stt.whisper_files import REPOSITORIES, model_folder
+from settings.declarations import Declaration
 
 CPU_MODEL = "small"
 GPU_MODEL = "large-v3-turbo"
@@ -60,6 +61,7 @@ class _Settings(WhisperSTTSettings):
 class WhisperSTT(STTProvider):
     """`stt.provider = "whisper"`."""
 
+    declaration = Declaration(kind="stt", name="whisper", extra=True, options=_WhisperOptions)
     remedies: Mapping[ErrorCategory, str] = {
         ErrorCategory.CONNECTIVITY: "Choose a smaller stt.model (REALTIME_STT__MODEL) or a smaller "
         "stt.options.beam_size, or raise stt.timeout_s (REALTIME_STT__TIMEOUT_S).",

@@ -23,17 +23,20 @@ from pipecat.utils.errors import ErrorCategory
 
 from config import TTSConfig
 from providers.azure_account import AzureAccount, failure_of
+from providers.errors import REFUSALS
+from providers.tts.clause_voice import VoiceFailure
 
 IDLE_SPEAKERS = 8
 RELEASING_THREADS = 4
 
 
-class AzureSpeechError(Exception):
+class AzureSpeechError(VoiceFailure):
     """Azure did not speak, or not to the end."""
 
     def __init__(self, message: str, category: ErrorCategory) -> None:
         super().__init__(message)
         self.category = category
+        self.refused = category in REFUSALS
 
 
 class AzureSpeakers:

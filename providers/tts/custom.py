@@ -12,10 +12,8 @@ from pipecat.services.tts_service import TTSService, WebsocketTTSService
 from config import TTSConfig
 from providers.base import TTSProvider
 from providers.custom_service import ServiceFactory, watched
+from providers.tts.clause_voice import NEVER_S, PromptEnd
 from session.ports import OPENAI_VOICES, ResponseRequest
-
-NEVER_S = 3600.0
-"""Longer than any response lasts."""
 
 
 class CustomTTS(TTSProvider):
@@ -64,7 +62,7 @@ class CustomTTS(TTSProvider):
         await self._factory.close()
 
 
-class _WatchedVoice(TTSService):
+class _WatchedVoice(PromptEnd):
     """A base to put before a service whose `run_tts` yields the audio.
 
     Such services may end an answer without audio only after seconds, never end it after an
@@ -87,10 +85,3 @@ class _WatchedVoice(TTSService):
         # A service may raise anything its client library raises: the response fails by it.
         except Exception as error:
             yield ErrorFrame(str(error) or repr(error), exception=error)
-
-    async def tts_process_generator(
-        self, context_id: str, generator: AsyncGenerator[Frame | None, None]
-    ) -> None:
-        """Speak, and end the answer at once even if there was no audio at all."""
-        await super().tts_process_generator(context_id, generator)
-        self._is_yielding_frames_synchronously = True

@@ -17,9 +17,10 @@ from pipecat.utils.errors import ErrorCategory, classify_http_status_code
 
 from config import TTSConfig
 from providers.base import StageFailure
+from providers.tts.clause_voice import VoiceFailure
 
 
-class EdgeError(StageFailure):
+class EdgeError(VoiceFailure, StageFailure):
     """Why the service does not speak."""
 
     def __init__(
@@ -33,7 +34,7 @@ class EdgeError(StageFailure):
             quoted: What in the service's answer caused it.
             refused: Whether the service would only say the same again.
         """
-        super().__init__(reason, quoted)
+        StageFailure.__init__(self, reason, quoted)
         self.category = category
         self.refused = refused
 

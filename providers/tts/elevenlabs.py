@@ -33,6 +33,7 @@ from config import TTSConfig
 from providers.base import ProviderSetupError, TTSProvider
 from providers.options import Options, parse_options, required_key
 from providers.tts.elevenlabs_wire import ElevenLabsError, Message, SpokenClauses, explain
+from settings.declarations import Declaration
 
 DEFAULT_MODEL = "eleven_flash_v2_5"
 DEFAULT_URL = "wss://api.elevenlabs.io"
@@ -76,9 +77,11 @@ class ElevenLabsOptions(Options):
 class ElevenLabsTTS(TTSProvider):
     """`tts.provider = "elevenlabs"`."""
 
+    declaration = Declaration(
+        kind="tts", name="elevenlabs", key_variable="ELEVENLABS_API_KEY", options=ElevenLabsOptions
+    )
     named_voices = VOICES
     remedies: Mapping[ErrorCategory, str] = {
-        ErrorCategory.AUTHENTICATION: "Check ELEVENLABS_API_KEY or tts.api_key.",
         ErrorCategory.AUTHORIZATION: (
             "The key or the plan does not allow it: look at elevenlabs.io/app/settings/api-keys."
         ),
@@ -97,7 +100,7 @@ class ElevenLabsTTS(TTSProvider):
             ProviderSetupError: No key, or an option that cannot be used.
         """
         self._config = config
-        self._key = required_key("tts", config, "ELEVENLABS_API_KEY")
+        self._key = required_key(self.declaration, config)
         self._options = parse_options("tts", config, ElevenLabsOptions)
         self._model = config.model or DEFAULT_MODEL
         language = self._options.language

@@ -313,8 +313,8 @@ async def test_a_closed_provider_builds_no_voice() -> None:
     [
         ({"model": "x"}, "tts.model.*REALTIME_TTS__MODEL"),
         ({"api_base": "http://x"}, "tts.api_base.*REALTIME_TTS__API_BASE"),
-        ({"options": {"rate": 1}}, "no 'rate'.*engine.*REALTIME_TTS__OPTIONS"),
-        ({"options": {"engine": "festival"}}, "engine must be one of auto, espeak, flite"),
+        ({"options": {"rate": 1}}, "options.rate: .*engine.*REALTIME_TTS__OPTIONS"),
+        ({"options": {"engine": "festival"}}, "options.engine: .*'auto', 'espeak' or 'flite'"),
         ({"voice_id": "nobody"}, "voice_id 'nobody'.*alloy.*REALTIME_TTS__VOICE_ID"),
     ],
 )
