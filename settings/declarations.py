@@ -9,6 +9,7 @@ text, as build tools read a version out of a module.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -88,7 +89,7 @@ def _read(path: Path) -> Iterator[Declaration]:
     before, *after = path.read_text(encoding="utf-8").split(_MARK)
     module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
     for text in after:
-        class_name = before.rpartition("\nclass ")[2].partition("(")[0]
+        class_name = re.split(r"\W", before.rpartition("\nclass ")[2], maxsplit=1)[0]
         # To parse whole modules would cost every start 40 ms.
         line = text.partition("\n")[0]
         arguments = line if line.endswith(")") else text.partition("\n    )\n")[0] + ")"
