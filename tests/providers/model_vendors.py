@@ -22,6 +22,12 @@ PIXEL = (
 )
 """An image."""
 
+CITY = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
+TOOLS = [
+    {"type": "function", "name": name, "description": f"Does {name}.", "parameters": CITY}
+    for name in ("get_weather", "get_time")
+]
+
 
 @dataclass(frozen=True)
 class Vendor:

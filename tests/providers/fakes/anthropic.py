@@ -25,6 +25,10 @@ class FakeAnthropic(ModelServer):
         self.cached = 0
         self.written = 0
 
+    def forget(self) -> None:
+        super().forget()
+        self.cached = self.written = 0
+
     def routes(self) -> None:
         self.app.post("/v1/messages")(self.converse)
 

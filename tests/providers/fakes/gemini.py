@@ -25,6 +25,10 @@ class FakeGemini(ModelServer):
         self.models: list[str] = []
         self.blocked = False
 
+    def forget(self) -> None:
+        super().forget()
+        self.blocked = False
+
     def routes(self) -> None:
         self.app.post("/v1beta/models/{name}:streamGenerateContent")(self.converse)
 

@@ -64,6 +64,11 @@ class ModelServer(ABC):
         """Requests that still go wrong; None: all."""
         self.routes()
 
+    def forget(self) -> None:
+        """Forget what was asked, and answer as at first."""
+        self.asked.clear()
+        self.answer = Answer()
+
     @abstractmethod
     def routes(self) -> None:
         """Register `converse` under the vendor's path."""

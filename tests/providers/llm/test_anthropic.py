@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from typing import Any
-
 import pytest
-import pytest_asyncio
 
 from config import load_settings
 from providers import llm
-from tests.providers.fakes.anthropic import FakeAnthropic
 from tests.providers.fakes.model_server import Answer
 from tests.providers.model_vendors import (
     ANTHROPIC,
@@ -18,12 +13,10 @@ from tests.providers.model_vendors import (
     answer,
     conversation,
     failure,
-    product,
-    text_session,
 )
-from tests.support.wire_client import WireClient
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
+VENDOR = ANTHROPIC
 
 TOOLS = [
     {
@@ -38,27 +31,6 @@ TOOLS = [
     }
     for name in ("get_weather", "get_time")
 ]
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def stack() -> AsyncIterator[tuple[FakeAnthropic, Any]]:
-    async with product(ANTHROPIC) as pair:
-        yield pair
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def fake(stack) -> FakeAnthropic:
-    fake: FakeAnthropic = stack[0]
-    fake.asked.clear()
-    fake.answer = Answer()
-    fake.cached = fake.written = 0
-    return fake
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def wire(stack) -> AsyncIterator[WireClient]:
-    async with text_session(stack[1]) as wire:
-        yield wire
 
 
 async def test_what_was_read_from_its_cache_or_written_to_it_counts_as_prompt(fake, wire):

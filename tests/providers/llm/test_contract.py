@@ -21,6 +21,7 @@ from tests.providers.fakes.model_server import Answer, Asked, ModelServer
 from tests.providers.model_vendors import (
     KEY,
     PIXEL,
+    TOOLS,
     VENDORS,
     Vendor,
     answer,
@@ -33,11 +34,6 @@ from tests.support.wire_client import WireClient
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-CITY = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
-TOOLS = [
-    {"type": "function", "name": name, "description": f"Does {name}.", "parameters": CITY}
-    for name in ("get_weather", "get_time")
-]
 CALLS = [("get_weather", {"city": "Oslo"}), ("get_time", {"city": "Rome"})]
 
 

@@ -2,54 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from typing import Any
-
 import pytest
-import pytest_asyncio
 
 from config import load_settings
 from providers import llm
-from tests.providers.fakes.gemini import FakeGemini
 from tests.providers.fakes.model_server import Answer
 from tests.providers.model_vendors import (
     GOOGLE,
     KEY,
+    TOOLS,
     answer,
     conversation,
     failure,
-    product,
-    text_session,
 )
-from tests.support.wire_client import WireClient
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-CITY = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
-TOOLS = [
-    {"type": "function", "name": name, "description": f"Does {name}.", "parameters": CITY}
-    for name in ("get_weather", "get_time")
-]
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def stack() -> AsyncIterator[tuple[FakeGemini, Any]]:
-    async with product(GOOGLE) as pair:
-        yield pair
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def fake(stack) -> FakeGemini:
-    fake: FakeGemini = stack[0]
-    fake.asked.clear()
-    fake.answer, fake.blocked = Answer(), False
-    return fake
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def wire(stack) -> AsyncIterator[WireClient]:
-    async with text_session(stack[1]) as wire:
-        yield wire
+VENDOR = GOOGLE
 
 
 async def test_nothing_is_sent_that_nobody_asked_for(fake, wire):
