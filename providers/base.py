@@ -27,7 +27,7 @@ class ProviderSetupError(Exception):
 
 
 class StageFailure(Exception):
-    """Why a stage cannot go on, in words of ours that may stand in the log."""
+    """Why a stage failed, in words of ours, so that it may be logged."""
 
     remedy: str | None = None
     """What to do about it; None: what the provider says about this kind of failure."""

@@ -46,7 +46,7 @@ _REMEDIES: Mapping[ErrorCategory, str] = {
 }
 _UNKNOWN = "The server's log with debug on says more."
 _PREFACES = ("Unknown error occurred: ", "Error during completion: ")
-"""What Pipecat puts before errors whose reason it has just been told."""
+"""Prefixes that Pipecat puts before the reason of an error."""
 _QUOTING = "ProtocolError"
 """What HTTP libraries call failures of a connection whose texts show what came over it."""
 _STATUS = re.compile(
@@ -122,7 +122,7 @@ def _discreet_reason(
     """Return the reason without words of others; None: it has none."""
     if known is not None:
         return known.reason
-    # That nothing was reached, nobody on the other side has put into words.
+    # A connection failure is worded on this side, so it quotes nobody.
     garbled = any(
         kind.__name__ == _QUOTING
         for error in _causes(frame.exception)
@@ -134,7 +134,7 @@ def _discreet_reason(
 
 
 def _is_quota(error: BaseException) -> bool:
-    """Tell no credit from too many requests: OpenAI and its kin answer 429 to both."""
+    """Return whether credit is used up; OpenAI answers 429 to that and to too many requests."""
     return getattr(error, "code", None) == "insufficient_quota"
 
 

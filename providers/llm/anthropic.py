@@ -178,7 +178,7 @@ class _MessagesService(TellingLLMService, AnthropicLLMService):
         return self._listen(stream)
 
     def _should_inject_trailing_user_message(self) -> bool:
-        # A response is a message of its own, not the rest of the last one.
+        # A response is a new message, not the continuation of the assistant's last one.
         return True
 
     async def _listen(
@@ -211,7 +211,7 @@ class _MessagesService(TellingLLMService, AnthropicLLMService):
             raise ConnectionError(CUT)
 
     async def _took_call(self, calls: dict[int, _Call], event: BetaRawMessageStreamEvent) -> bool:
-        """Tell a piece of a tool call, if the event is one; Pipecat is not to see it."""
+        """Push a piece of a tool call, if the event is one; Pipecat does not get it then."""
         if event.type == "content_block_start" and event.content_block.type == "tool_use":
             calls[event.index] = _Call(len(calls), event.content_block.name)
             arguments = ""

@@ -156,10 +156,10 @@ class _GeminiService(TellingLLMService, GoogleLLMService):
             api_key="shared",
             settings=settings,
             tool_config=_tool_config(request),
-            # The HTTP client watches over silence.
+            # The HTTP client's time-outs bound silence.
             stream_idle_timeout_secs=None,
         )
-        # Which Google cannot be asked for.
+        # Google's API has no such parameter.
         self.single_call = request.parallel_tool_calls is False
 
     def create_client(self) -> None:
@@ -170,7 +170,7 @@ class _GeminiService(TellingLLMService, GoogleLLMService):
         """Leave the client open: it is not ours."""
 
     def _should_inject_trailing_user_message(self) -> bool:
-        # A response is a message of its own, not the rest of the last one.
+        # A response is a new message, not the continuation of the assistant's last one.
         return True
 
     async def _stream_response(self, context: LLMContext) -> AsyncIterator[GenerateContentResponse]:

@@ -49,10 +49,10 @@ class OllamaLLM(OpenAICompatibleLLM):
         }
 
     async def start(self) -> None:
-        """Load the model; what stands in the way is only logged, as it may be mended any time."""
+        """Load the model; a failure is only logged, as Ollama may be started or mended later."""
         try:
             if self._model in await self._models():
-                # A prompt of nothing loads the model and makes no text.
+                # An empty prompt loads the model without generating.
                 await self._call("generate", {"model": self._model, "prompt": "", "stream": False})
             else:
                 logger.warning(f"Ollama at {self._client.where} has no {self._model}: {self._pull}")

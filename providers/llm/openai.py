@@ -107,7 +107,7 @@ class _ChatService(TellingChatService, OpenAILLMService):
         if request.reasoning_effort is not None:
             params["reasoning_effort"] = request.reasoning_effort
         if request.max_output_tokens is not None:
-            # Only OpenAI itself has moved on from max_tokens.
+            # Other servers know only the older name of the parameter.
             openai = self._shared.where == OPENAI_HOST
             name = "max_completion_tokens" if openai else "max_tokens"
             params[name] = request.max_output_tokens

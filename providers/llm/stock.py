@@ -95,7 +95,7 @@ class TellingLLMService(LLMService[Any]):
         except TimeoutError:
             if not watch.expired():
                 raise
-            # The service may have ended its answer on the way out, or not.
+            # The service may have been cancelled before it could end its answer.
             await self.push_frame(LLMFullResponseEndFrame())
         finally:
             self._watch = None
@@ -103,7 +103,7 @@ class TellingLLMService(LLMService[Any]):
     async def push_frame(
         self, frame: Frame, direction: FrameDirection = FrameDirection.DOWNSTREAM
     ) -> None:
-        """Say how the answer ended before it ends."""
+        """Push how the answer ended, just before its end."""
         watch = self._watch
         if isinstance(frame, LLMFullResponseEndFrame):
             if watch is not None and watch.expired():
@@ -113,7 +113,7 @@ class TellingLLMService(LLMService[Any]):
         if silence_s is None or watch is None or watch.expired():
             await super().push_frame(frame, direction)
             return
-        # A client that reads slowly is no fault of the service.
+        # The time that a slow client takes does not count as the service's.
         watch.reschedule(None)
         await super().push_frame(frame, direction)
         watch.reschedule(asyncio.get_running_loop().time() + silence_s)

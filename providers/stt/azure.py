@@ -100,7 +100,7 @@ class AzureSTT(StreamSTT):
         )
 
     async def close(self) -> None:
-        """Let the threads go when they are done."""
+        """End the threads when they are done."""
         self._releasing.shutdown(wait=False)
 
 
@@ -208,5 +208,5 @@ class _AzureTurn(AzureSTTService):
         self._settled.set()
 
     def _soon(self, what: Coroutine[Any, Any, None]) -> None:
-        """Do something in the event loop, from a thread of the SDK; in order, as Pipecat does."""
+        """Run a coroutine in the event loop, from a thread of the SDK; calls keep their order."""
         asyncio.run_coroutine_threadsafe(what, self.get_event_loop())

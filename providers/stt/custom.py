@@ -20,7 +20,7 @@ class CustomSTT(StreamSTT):
     One that takes segments is built once per session, one that streams once per turn.
     """
 
-    # Services that finalise on their own hear the end of a turn in it.
+    # Services that finalise by themselves take this silence for the end of the turn.
     trailing_silence_ms = 800
 
     def __init__(self, service: type[Any], config: STTConfig) -> None:

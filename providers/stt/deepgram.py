@@ -198,7 +198,7 @@ class _DeepgramTurn(DeepgramSTTService):
         await settled.wait()
 
     async def _converse(self, settled: asyncio.Event) -> None:
-        """Keep the connection from its beginning to its end."""
+        """Connect, send audio and receive results until the stream ends."""
         try:
             async with self._line.dial(self._build_connect_kwargs()) as connection:
                 connection.on(EventType.MESSAGE, self._on_message)
@@ -211,7 +211,7 @@ class _DeepgramTurn(DeepgramSTTService):
                 finally:
                     self._connection = None
                     await self.cancel_task(keepalive)
-            # Of no account once the end has been announced.
+            # After the end has been announced, a failure changes nothing.
             reason = "the service closed the stream in the middle of the turn"
             await self.push_error(reason, category=ErrorCategory.CONNECTIVITY)
         except InvalidStatus as refusal:

@@ -100,7 +100,7 @@ class MoonshineSTT(STTProvider):
             ) from error
 
     async def close(self) -> None:
-        """Let go of the model."""
+        """Release the model."""
         self._pool.close()
         self._transcriber = None
 

@@ -119,7 +119,7 @@ class StreamedTurns(TurnSTTService):
         await self.discard_turn(frame.item_id)
 
     async def discard_turn(self, item_id: str) -> None:
-        """Hang up, which takes some services their time: nobody waits for it but `cleanup`."""
+        """Close the connection in the background, as some services are slow; `cleanup` waits."""
         task = asyncio.create_task(self._streams.pop(item_id).close(), name=f"hang up {item_id}")
         self._hanging_up.add(task)
         task.add_done_callback(self._hanging_up.discard)
@@ -165,7 +165,7 @@ def _unspaced(character: str) -> bool:
 
 
 class _Stream:
-    """One connection, and what came of it."""
+    """One connection and its results."""
 
     def __init__(
         self,
@@ -218,14 +218,14 @@ class _Stream:
         self._results.transcript.cancel()
         if self._results.connected.done():
             if self._tracing is not None:
-                # With it ends the span of a service that never calls a result its last one.
+                # It ends the tracing span of a service that never marks a result as its last.
                 await self._pipeline.push(UserStoppedSpeakingFrame())
             await self._pipeline.stop()
         else:
             await self._pipeline.abandon()
 
     async def _first(self, event: asyncio.Future[None]) -> None:
-        """Wait for `event`, or for the end, which may be a failure to get there."""
+        """Wait for `event` or for the end of the transcript, whichever comes first."""
         either: set[asyncio.Future[Any]] = {event, self._results.transcript}
         await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
 
@@ -239,7 +239,7 @@ _RESULTS = (InterimTranscriptionFrame, TranscriptionFrame, StreamEndFrame)
 
 
 class _Results(FrameProcessor):
-    """Stands behind the service and puts its results together."""
+    """Follows the service in its pipeline and joins its results."""
 
     def __init__(self, on_text: Callable[[str], Awaitable[None]], announced_end: bool) -> None:
         super().__init__(enable_direct_mode=True)
@@ -262,18 +262,18 @@ class _Results(FrameProcessor):
         """Note why there will be no transcript; the first reason counts."""
         if not self.transcript.done():
             self.transcript.set_exception(failure)
-            # Asked for when the turn is committed, which may never happen.
+            # Retrieved here, as a turn that is never committed does not ask for it.
             self.transcript.exception()
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
-        """Take results; the rest has no place to go to."""
+        """Collect results; pass every other frame on."""
         await super().process_frame(frame, direction)
         if isinstance(frame, StartFrame) and not self.connected.done():
             self.connected.set_result(None)
         if isinstance(frame, VADUserStoppedSpeakingFrame):
             self._turn_is_over = True
         if self.transcript.done() and isinstance(frame, _RESULTS):
-            # What follows the end is heard in the silence behind it.
+            # Results after the end come from the trailing silence.
             return
         if isinstance(frame, StreamEndFrame):
             self._end()

@@ -85,7 +85,7 @@ class WhisperSTT(STTProvider):
     @property
     def label(self) -> str:
         """Model and device."""
-        # Clients read it in errors: where a folder is concerns nobody.
+        # Clients read the label in errors: they are not told the path.
         return f"whisper {Path(self._name).name} ({self._device}, {self._compute_type})"
 
     async def start(self) -> None:
@@ -114,7 +114,7 @@ class WhisperSTT(STTProvider):
         self._model = model
 
     async def close(self) -> None:
-        """Let go of the model."""
+        """Release the model."""
         self._pool.close()
         self._model = None
 
@@ -166,7 +166,7 @@ class _WhisperService(WhisperSTTService):
 
     async def run_stt(self, audio: bytes) -> AsyncGenerator[Frame, None]:
         """Transcribe one turn; failures are raised, with all that is known of them."""
-        # The settings are those of the turn only now: another turn may change them.
+        # Read now: these settings are the turn's, and the next turn replaces them.
         settings: Any = self._settings
         language = None if settings.language is None else _code(str(settings.language))
         prompt = settings.prompt

@@ -30,11 +30,11 @@ class CustomTTS(TTSProvider):
         self.address = config.api_base
         self._config = config
         self._service = service
-        # Those with a WebSocket get their audio elsewhere, and know themselves when it ends.
+        # Services with a WebSocket receive audio outside `run_tts` and end a clause themselves.
         if not issubclass(service, WebsocketTTSService):
             silence = {"silence_s": config.timeout_s}
             self._service = type(service.__name__, (_WatchedVoice, service), silence)
-        # OpenAI's names mean nothing to a service that nobody has mapped them for.
+        # The service has no voices for OpenAI's names: they all stand for the configured one.
         chosen = config.voice_id or config.options.get("settings", {}).get("voice")
         if chosen:
             self.named_voices = dict.fromkeys(OPENAI_VOICES, chosen)

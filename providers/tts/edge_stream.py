@@ -26,7 +26,7 @@ class EdgeError(VoiceFailure, StageFailure):
     def __init__(
         self, reason: str, category: ErrorCategory, *, quoted: str = "", refused: bool = False
     ) -> None:
-        """Take note of a failure.
+        """Describe a failure.
 
         Args:
             reason: What happened.
@@ -61,7 +61,7 @@ async def read_aloud(
     )
     stream = communicate.stream()
     received = 0
-    # The first piece has a connection to wait for.
+    # Before the first piece the connection has to be made, too.
     patience = config.connect_timeout_s + config.timeout_s
     step = asyncio.ensure_future(_next(stream))
     try:
@@ -74,7 +74,7 @@ async def read_aloud(
         if received != communicate.state["cumulative_audio_bytes"]:
             raise EdgeError("the stream was cut in the middle", ErrorCategory.CONNECTIVITY)
     finally:
-        # A read that is cancelled says goodbye, and does not wait for an answer.
+        # Cancelling the read closes the connection without waiting for the service's close frame.
         step.cancel()
         await asyncio.wait({step})
         await stream.aclose()
@@ -94,7 +94,8 @@ async def _within(
     try:
         return step.result()
     except NoAudioReceived as error:
-        # All that it says about a voice that it does not have; but it also happens now and then.
+        # The service reports no more of a voice that it does not have; as it also happens by
+        # chance, it is tried again.
         raise EdgeError("it sent no audio", ErrorCategory.INVALID_REQUEST) from error
     except (aiohttp.ClientResponseError, SkewAdjustmentError) as error:
         refusal = error if isinstance(error, aiohttp.ClientResponseError) else error.__cause__

@@ -144,7 +144,7 @@ class KokoroTTS(TTSProvider):
         self._kokoro = kokoro
 
     async def close(self) -> None:
-        """Let go of the model."""
+        """Release the model."""
         self._pool.close()
         self._kokoro = None
 

@@ -131,7 +131,7 @@ class PiperTTS(TTSProvider):
         self._speakers = speakers
 
     async def close(self) -> None:
-        """Let go of the voices."""
+        """Release the voices."""
         self._pool.close()
         self._speakers = {}
 
