@@ -2,51 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
-import numpy as np
 import pytest
 
-from tests.providers.fakes import azure, edge, elevenlabs, openai_speech
-from tests.providers.fakes.tone import RATE, pitch, tone
-from tests.support.running_server import serving
+from tests.providers.fakes import azure, elevenlabs
+from tests.providers.voice_services import (
+    Service,
+    on_loopback,
+    run_azure,
+    run_edge,
+    run_elevenlabs,
+    run_openai,
+)
 
 CLAUSES = ["Hello there,", "this is the first sentence.", "And this is the second one."]
 """What `speaking.ANSWER` is spoken as."""
-MP3_FRAME_MS = 24
-"""At 24 kHz: the codec makes whole ones."""
-
-
-class Service(Protocol):
-    """A vendor's fake, seen alike."""
-
-    fake: Any
-    base: str | None
-    """Where it is; None: the provider knows no other place."""
-
-    def hold(self) -> None:
-        """Let no more than the beginning of the audio come."""
-
-    def release(self) -> None:
-        """Let the rest of it come."""
-
-    @property
-    def attempts(self) -> int:
-        """Requests so far."""
-
-    @property
-    def voices(self) -> set[str]:
-        """The vendor's voices that were asked for."""
-
-    def expect(self, pcm: bytes, clauses: Sequence[str], first: int) -> None:
-        """Assert that `pcm` is these clauses; `first` of them were spoken before."""
-
-    @property
-    def spoken(self) -> int:
-        """Clauses spoken so far, if they sound different by their number."""
 
 
 @dataclass(frozen=True)
@@ -99,179 +73,18 @@ class Voice:
         return {"provider": self.name, "retries": 0, **where, **key, **self.settings, **changed}
 
 
-class _Azure:
-    def __init__(self, fake: azure.FakeAzure) -> None:
-        self.fake = fake
-        self.base: str | None = fake.base
-        self.spoken = 0
-
-    def hold(self) -> None:
-        self.fake.hold_after = 4800
-
-    def release(self) -> None:
-        self.fake.hold_after = None
-        self.fake.over.set()
-
-    @property
-    def attempts(self) -> int:
-        return sum(len(call.ssml) for call in self.fake.calls)
-
-    @property
-    def voices(self) -> set[str]:
-        return {voice for call in self.fake.calls for voice, _text in call.spoken}
-
-    def expect(self, pcm: bytes, clauses: Sequence[str], first: int) -> None:
-        assert pcm == azure.VOICE * len(clauses)
-
-
-@asynccontextmanager
-async def _run_azure(_monkeypatch: pytest.MonkeyPatch, port: int) -> AsyncIterator[Service]:
-    async with azure.fake_azure(port) as fake:
-        yield _Azure(fake)
-
-
-class _Edge:
-    base = None
-
-    def __init__(self, fake: edge.FakeEdge) -> None:
-        self.fake = fake
-
-    def hold(self) -> None:
-        self.fake.go_on.clear()
-
-    def release(self) -> None:
-        self.fake.go_on.set()
-
-    @property
-    def attempts(self) -> int:
-        return self.fake.connections
-
-    @property
-    def voices(self) -> set[str]:
-        return set(self.fake.voices)
-
-    @property
-    def spoken(self) -> int:
-        return len(self.fake.texts)
-
-    def expect(self, pcm: bytes, clauses: Sequence[str], first: int) -> None:
-        heard = tones(pcm)
-        pitches = [pitch(first + number) for number in range(len(clauses))]
-        assert [frequency for frequency, _ in heard] == pitches
-        for (_, length), text in zip(heard, clauses, strict=True):
-            assert abs(length - len(text) * edge.CHARACTER_MS) <= MP3_FRAME_MS
-        # Neither lost nor padded, but for the ends of each clause's MP3.
-        total = len(pcm) * 1000 / (2 * RATE)
-        wanted = sum(len(text) for text in clauses) * edge.CHARACTER_MS
-        assert -MP3_FRAME_MS <= total - wanted <= 2 * MP3_FRAME_MS * len(clauses)
-
-
-def tones(pcm: bytes) -> list[tuple[int, float]]:
-    """The tones in `pcm`, one after the other: frequency in Hz and length in ms."""
-    samples = np.frombuffer(pcm, "<i2").astype(float)
-    loud = np.flatnonzero(np.abs(samples) > 2000)
-    pauses = np.flatnonzero(np.diff(loud) > RATE // 100)
-    found = []
-    for part in np.split(loud, pauses + 1):
-        sounding = samples[part[0] : part[-1] + 1]
-        spectrum = np.abs(np.fft.rfft(sounding * np.hanning(len(sounding)), n=RATE))
-        found.append((round(int(spectrum.argmax()), -1), len(sounding) * 1000 / RATE))
-    return found
-
-
-@asynccontextmanager
-async def _run_edge(monkeypatch: pytest.MonkeyPatch, port: int) -> AsyncIterator[Service]:
-    fake = edge.FakeEdge()
-    fake.port = port
-    async with fake.running(monkeypatch):
-        yield _Edge(fake)
-
-
-class _ElevenLabs:
-    spoken = 0
-
-    def __init__(self, fake: elevenlabs.FakeElevenLabs) -> None:
-        self.fake = fake
-        self.base: str | None = _on_loopback(fake.port)
-
-    def hold(self) -> None:
-        self.fake.go_on.clear()
-
-    def release(self) -> None:
-        self.fake.go_on.set()
-
-    @property
-    def attempts(self) -> int:
-        return len(self.fake.addresses)
-
-    @property
-    def voices(self) -> set[str]:
-        return {self.fake.voice}
-
-    def expect(self, pcm: bytes, clauses: Sequence[str], first: int) -> None:
-        lengths = [len(text) * elevenlabs.CHARACTER_MS for text in clauses]
-        assert pcm == b"".join(tone(number, length) for number, length in enumerate(lengths))
-
-
-@asynccontextmanager
-async def _run_elevenlabs(_monkeypatch: pytest.MonkeyPatch, port: int) -> AsyncIterator[Service]:
-    fake = elevenlabs.FakeElevenLabs()
-    fake.port = port
-    async with fake.running():
-        yield _ElevenLabs(fake)
-
-
-class _OpenAI:
-    def __init__(self, fake: openai_speech.FakeSpeech, port: int) -> None:
-        self.fake = fake
-        self.base: str | None = f"{_on_loopback(port)}/v1"
-
-    def hold(self) -> None:
-        self.fake.go_on.clear()
-
-    def release(self) -> None:
-        self.fake.go_on.set()
-
-    @property
-    def attempts(self) -> int:
-        return self.spoken
-
-    @property
-    def voices(self) -> set[str]:
-        return {asked["voice"] for asked in self.fake.asked}
-
-    @property
-    def spoken(self) -> int:
-        return len(self.fake.asked)
-
-    def expect(self, pcm: bytes, clauses: Sequence[str], first: int) -> None:
-        lengths = [len(text) * openai_speech.CHARACTER_MS for text in clauses]
-        assert pcm == b"".join(tone(first + n, length) for n, length in enumerate(lengths))
-
-
-@asynccontextmanager
-async def _run_openai(_monkeypatch: pytest.MonkeyPatch, port: int) -> AsyncIterator[Service]:
-    fake = openai_speech.FakeSpeech()
-    async with serving(fake.app, port) as taken:
-        yield _OpenAI(fake, taken)
-
-
-def _on_loopback(port: int) -> str:
-    return f"http://127.0.0.1:{port}"
-
-
 _PATIENT = {"timeout_s": 10, "connect_timeout_s": 10}
 """Where Azure's SDK gets an answer it may try for a second or two."""
 _UNKNOWN_VOICE = "Unsupported voice en-US-AvaMultilingualNeural."
 AZURE = Voice(
     "azure",
-    _run_azure,
+    run_azure,
     label="TTS Azure Speech (127.0.0.1)",
     key=azure.KEY,
     settings={},
     limits={"timeout_s": 1, "connect_timeout_s": 1},
     away="tts.api_base",
-    address=_on_loopback,
+    address=on_loopback,
     once=[{"mutes": 1}],
     left="unseen",
     faults={
@@ -315,7 +128,7 @@ AZURE = Voice(
 )
 EDGE = Voice(
     "edge",
-    _run_edge,
+    run_edge,
     label="TTS Edge TTS",
     key=None,
     settings={"voice_id": "en-GB-RyanNeural"},
@@ -363,13 +176,13 @@ EDGE = Voice(
 _NO_VOICE = ("voice_id_does_not_exist", "A voice with voice_id my-voice does not exist.")
 ELEVENLABS = Voice(
     "elevenlabs",
-    _run_elevenlabs,
+    run_elevenlabs,
     label="TTS ElevenLabs eleven_flash_v2_5 at 127.0.0.1",
     key=elevenlabs.KEY,
     settings={"voice_id": "my-voice"},
     limits={"timeout_s": 0.2},
     away="api_base",
-    address=_on_loopback,
+    address=on_loopback,
     once=[
         {"fail": "hang", "failures": 1},
         {"fail": "garbage", "failures": 1},
@@ -438,13 +251,13 @@ ELEVENLABS = Voice(
 )
 OPENAI = Voice(
     "openai",
-    _run_openai,
+    run_openai,
     label="TTS kokoro-x at 127.0.0.1",
     key="sk-key",
     settings={"model": "kokoro-x"},
     limits={"timeout_s": 0.2},
     away="api_base",
-    address=lambda port: f"{_on_loopback(port)}/v1",
+    address=lambda port: f"{on_loopback(port)}/v1",
     left="at once",
     named=False,
     faults={

@@ -20,7 +20,8 @@ from session.ports import OPENAI_VOICES
 from tests.providers.fakes.edge import redirect
 from tests.providers.speaking import ANSWER, answer, audio, failure, free_port, mute_server, voice
 from tests.providers.stage import running
-from tests.providers.voice_vendors import CLAUSES, EDGE, ELEVENLABS, VOICES, Service, Voice
+from tests.providers.voice_services import Service
+from tests.providers.voice_vendors import CLAUSES, EDGE, ELEVENLABS, VOICES, Voice
 from tests.support.wire_client import WireClient
 
 each_vendor = pytest.mark.parametrize("vendor", VOICES, ids=lambda vendor: vendor.name)
