@@ -95,14 +95,15 @@ class _Held:
 
 
 class _Edge(_Held):
-    base = None
+    base: str | None = None
 
     def __init__(self, fake: edge.FakeEdge) -> None:
         self.fake = fake
 
     @property
     def attempts(self) -> int:
-        return self.fake.connections
+        connections: int = self.fake.connections
+        return connections
 
     @property
     def voices(self) -> set[str]:

@@ -30,7 +30,7 @@ class Fault:
     behaviour: Mapping[str, Any]
     code: str
     words: Sequence[str] = ()
-    limits: Mapping[str, float] = field(default_factory=dict)
+    limits: Mapping[str, Any] = field(default_factory=dict)
     """Time-outs of the provider, where they are not those of the row."""
 
 
@@ -48,7 +48,7 @@ class Voice:
     key: str | None
     settings: Mapping[str, Any]
     faults: Mapping[str, Fault]
-    limits: Mapping[str, float]
+    limits: Mapping[str, Any]
     """Time-outs that make a silent service fail soon."""
     refused: Sequence[tuple[dict[str, Any], str]]
     """Settings that cannot work, and what the refusal names."""
