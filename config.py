@@ -42,7 +42,8 @@ MIN_SECRET_LENGTH = 6
 VENDOR_KEYS = vendor_keys()
 """Provider name → the environment variable in which its vendor expects the API key.
 
-Each provider declares its own in its module (`providers/`)."""
+A provider declares its own in its module, `providers/`.
+"""
 
 DEFAULT_INSTRUCTIONS = (
     "You are a helpful, friendly voice assistant. Your answers are spoken aloud: keep them short, "
@@ -240,8 +241,8 @@ class LLMConfig(_Provider):
     """The language model."""
 
     provider: str = "embedded"
-    """`embedded`, another name of README, "Providers", such as `openai` (any OpenAI-compatible
-    server), or `package.module:Class`."""
+    """`embedded`, `openai` (any OpenAI-compatible server) or another of those in README,
+    "Providers"; or `package.module:Class`."""
     timeout_s: float = Field(30, gt=0)
     """Seconds that the service may be silent; longer than elsewhere, as it may load a model."""
     model: str | None = None
@@ -258,8 +259,8 @@ class STTConfig(_Provider):
     """Speech recognition."""
 
     provider: str = "embedded"
-    """`embedded` (pocketsphinx, US English), another name of README, "Providers", such as `openai`
-    (any `/v1/audio/transcriptions`), or `package.module:Class`."""
+    """`embedded` (pocketsphinx, US English), `openai` (any `/v1/audio/transcriptions`) or another
+    of those in README, "Providers"; or `package.module:Class`."""
     model: str | None = None
     """Model name as the provider knows it; None: the provider's default."""
     language: str | None = None
@@ -270,8 +271,8 @@ class TTSConfig(_Provider):
     """The voice."""
 
     provider: str = "embedded"
-    """`embedded` (espeak-ng or flite), another name of README, "Providers", such as `openai` (any
-    `/v1/audio/speech`), or `package.module:Class`."""
+    """`embedded` (espeak-ng or flite), `openai` (any `/v1/audio/speech`) or another of those in
+    README, "Providers"; or `package.module:Class`."""
     voice_id: str | None = None
     """Voice a session starts with; None: `alloy`."""
     model: str | None = None

@@ -20,7 +20,6 @@ from pydantic import BaseModel
 
 ROOT = Path(__file__).parent.parent
 PROVIDERS = ROOT / "providers"
-EXTRAS = ROOT / "requirements"
 
 Kind = Literal["stt", "llm", "tts"]
 """A group of settings, and what its providers do: speech recognition, language model, voice."""

@@ -45,14 +45,14 @@ _UNSPACED = r"\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\u3000-\u303f\uff00-\uffef"
 _PIECE = re.compile(rf"\s*(?:[{_UNSPACED}]|[^\s{_UNSPACED}]+)|\s+")
 
 
-def _no_truth(value: Any) -> Any:
+def _not_boolean(value: Any) -> Any:
     """Refuse `true`, which pydantic would take for 1."""
     if isinstance(value, bool):
         raise ValueError("it must be a number of milliseconds")
     return value
 
 
-Milliseconds = Annotated[float, BeforeValidator(_no_truth), Field(ge=0, allow_inf_nan=False)]
+Milliseconds = Annotated[float, BeforeValidator(_not_boolean), Field(ge=0, allow_inf_nan=False)]
 
 
 def _local_time() -> datetime:
