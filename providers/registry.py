@@ -8,13 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 from providers.base import Provider, ProviderSetupError
-
-EXTRAS = Path(__file__).parent.parent / "requirements"
-"""One file per provider that needs more than `requirements.txt`, named like the provider."""
+from settings.installation import install_extra
 
 
 def load(
@@ -68,12 +65,7 @@ def _find(kind: str, name: str, target: str) -> Any:
         # Pipecat answers a missing package with an error of its own.
         missing = error if error.name or error.__cause__ is None else error.__cause__
         package = getattr(missing, "name", None) or str(missing)
-        extra = f"requirements/{name}.txt"
-        remedy = (
-            f"pip install -r {extra}"
-            if (EXTRAS / f"{name}.txt").is_file()
-            else f"pip install {package.partition('.')[0]}"
-        )
+        remedy = install_extra(name) or f"pip install {package.partition('.')[0]}"
         raise ProviderSetupError(
             f"The {kind} provider '{name}' needs the package '{package}': {remedy}"
         ) from error

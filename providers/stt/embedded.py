@@ -16,6 +16,7 @@ from providers.options import refuse_unused, variable
 from providers.stt.sphinx_pool import SphinxPool
 from providers.stt.sphinx_process import RecogniserError, Recognition
 from providers.stt.turns import TurnSTTService
+from settings.installation import reinstall
 
 DEFAULT_WORKERS = 2
 MAX_WORKERS = 8
@@ -114,7 +115,7 @@ class EmbeddedSTT(STTProvider):
         if find_spec("pocketsphinx") is None:
             raise ProviderSetupError(
                 "The embedded recogniser needs pocketsphinx, which has no wheel for this version "
-                "of Python: use Python 3.11 to 3.13 (pip install -r requirements.txt), or "
+                f"of Python: use Python 3.11 to 3.13 ({reinstall()}), or "
                 "configure another recogniser, such as REALTIME_STT__PROVIDER=openai."
             )
         try:
