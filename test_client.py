@@ -18,7 +18,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
-from settings.installation import command, missing_library
+from settings.installation import missing_library, program_name
 
 try:
     import numpy as np
@@ -365,7 +365,7 @@ async def print_answer(connection: AsyncRealtimeConnection) -> None:
 def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(
-        prog=command("test_client.py").removeprefix("python "),
+        prog=program_name("test_client.py"),
         description="Check a running Realtime server with a typed and a spoken turn.",
         epilog="Exit status: 0 all checks passed, 1 some failed, 2 nothing could be checked.",
     )

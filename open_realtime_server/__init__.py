@@ -7,6 +7,7 @@ neither another package nor a file of the user's can take their place.
 
 from __future__ import annotations
 
+import runpy
 import sys
 from pathlib import Path
 
@@ -18,9 +19,8 @@ def serve() -> None:
     if not sys.flags.safe_path:
         # Classes of the user's own, which settings may name, lie where the server is started.
         sys.path.append("")
-    from main import main
-
-    main()
+    # As `python -m main`, so that the processes of --workers begin with the same module.
+    runpy.run_module("main", run_name="__main__", alter_sys=True)
 
 
 def talk() -> int:

@@ -21,13 +21,18 @@ _COMMANDS = {
 }
 
 
-def command(program: str) -> str:
-    """Return what starts a program.
+def program_name(file: str) -> str:
+    """Return what a program is called.
 
     Args:
-        program: Its file in a checkout: `main.py`, `push_to_talk_app.py` or `test_client.py`.
+        file: Its file in a checkout: `main.py`, `push_to_talk_app.py` or `test_client.py`.
     """
-    return f"python {program}" if REQUIREMENTS.is_dir() else _COMMANDS[program]
+    return file if REQUIREMENTS.is_dir() else _COMMANDS[file]
+
+
+def command(file: str) -> str:
+    """Return what starts a program, given its file in a checkout."""
+    return f"python {file}" if REQUIREMENTS.is_dir() else _COMMANDS[file]
 
 
 def start_server() -> str:
