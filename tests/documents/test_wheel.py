@@ -166,17 +166,15 @@ async def test_it_runs_in_an_empty_environment_as_a_checkout_does(
 
 
 def test_it_says_its_version(installed: Installed, tmp_path: Path) -> None:
-    for command in (["open-realtime-server"], ["python", "-m", PACKAGE]):
-        said = installed.run(*command, "--version", folder=tmp_path).stdout
-        assert said == f"Open Realtime Server {VERSION}\n"
+    said = installed.run("open-realtime-server", "--version", folder=tmp_path).stdout
+    assert said == f"Open Realtime Server {VERSION}\n"
 
 
 def test_what_a_provider_lacks_is_named_as_pip_knows_it(
     installed: Installed, tmp_path: Path
 ) -> None:
-    refused = installed.run(
-        "open-realtime-server", folder=tmp_path, REALTIME_STT__PROVIDER="whisper"
-    )
+    command = ("python", "-m", PACKAGE)
+    refused = installed.run(*command, folder=tmp_path, REALTIME_STT__PROVIDER="whisper")
     assert refused.returncode == 1
     assert "pip install 'open-realtime-server[whisper]'" in refused.stderr
 
