@@ -1,7 +1,7 @@
 """The wire vocabulary: ids, server events, error objects and the parsing of client events.
 
 Nothing here knows of Pipecat, FastAPI or audio devices. The shapes of client events are in
-`wire/client_events.py`; the rules quoted by section are those of OpenAI's Realtime protocol (GA).
+`wire/client_events.py`; section numbers (§A.0) are those of `docs/wire.md`.
 """
 
 from __future__ import annotations

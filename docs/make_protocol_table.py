@@ -304,7 +304,7 @@ def render() -> str:
         "its content is `text` and `audio` for `output_text` and `output_audio`, and its audio",
         f"formats are {', '.join(f'`{name}`' for name in FORMATS)}.",
         "",
-        "Comments in the code cite rules of the protocol by section: A client events (A.0 envelope",
+        "Comments cite rules by section of [`wire.md`](wire.md): A client events (A.0 envelope",
         "and errors, A.1 `session.update`, A.2–A.4 the audio buffer, A.5–A.8 items, A.9 and A.10",
         "responses, A.11 and A.12 other transports), B server events (B.1–B.12 and B.15 sequences,",
         "B.16 beta), C the session object, D HTTP and connection (D.1 client secrets, D.7",

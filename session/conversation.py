@@ -145,6 +145,9 @@ class Conversation:
         self._lost_assistant_audio |= _spoken(item)
         item.truncate(audio_end_ms)
 
+    def played(self, item_id: str, played_ms: float) -> None:
+        """Note how much of an answer the client has heard."""
+
     def check_tool_output(self, call_id: str) -> None:
         """Refuse the result of a call that was never made (§A.5)."""
         if not any(

@@ -16,12 +16,12 @@ from pipecat.utils.tracing.tracing_context import TracingContext
 
 from audio.formats import AudioFormat
 from session.ports import ProviderError
+from session.reports import Report, ResponseFailed, TurnFailed, TurnUnderstood
 from telemetry.metrics import Metrics
 from telemetry.tracing import SessionTrace, Untraced
 from telemetry.turn_record import STAGES, Stage, TurnRecord
 from wire.envelope import ServerEvent
 
-_FIRST_AUDIO = {"response.output_audio.delta"}
 _FIRST_TEXT = {"response.output_text.delta", "response.output_audio_transcript.delta"}
 
 
@@ -150,6 +150,22 @@ class TurnLog:
                 error_code=error.code,
             ).warning(f"{self._session_id} {item_id} was not transcribed: {error.for_log}")
 
+    def reported(self, report: Report) -> None:
+        """Take note of what a pipeline reports."""
+        match report:
+            case TurnUnderstood(item_id):
+                self.understood(item_id)
+            case TurnFailed(item_id, error):
+                self.not_transcribed(item_id, error)
+            case ResponseFailed(error=error):
+                self.failed(error)
+
+    def played(self, response_id: str, length: int) -> None:
+        """So many bytes of a response's audio are on their way to the client."""
+        answer = self._answers[response_id]
+        answer.moments.setdefault("first_audio", time.monotonic())
+        self._metrics.audio_out.inc(length / answer.bytes_per_ms / 1000)
+
     def speculated(self) -> None:
         """An answer was begun before the turn was over."""
         self._speculated += 1
@@ -183,12 +199,8 @@ class TurnLog:
             self._response_over(response["id"], response["status"], error)
         elif kind in _FIRST_TEXT:
             self._answers[event["response_id"]].moments.setdefault("first_text", now)
-        elif kind in _FIRST_AUDIO:
-            answer = self._answers[event["response_id"]]
-            answer.moments.setdefault("first_audio", now)
-            # The length of base64 says how much is in it, but for two bytes.
-            audio_ms = len(event["delta"]) * 3 / 4 / answer.bytes_per_ms
-            self._metrics.audio_out.inc(audio_ms / 1000)
+        elif kind == "response.output_audio.delta":
+            self.played(event["response_id"], len(event["delta"]) * 3 // 4)
 
     def _traced(self, tracing: object) -> None:
         """Log under which names the client wants to find the session again (§C.2)."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, PrivateAttr
 
 from wire.session_fields import (
     NO_PROMPT,
@@ -29,24 +29,48 @@ from wire.session_fields import (
 )
 
 
-class _InputText(StrictModel):
+class InputText(StrictModel):
+    """A text part of a user or system message."""
+
     type: Literal["input_text"]
     text: str
 
 
-class _InputAudio(StrictModel):
+class InputAudio(StrictModel):
+    """An audio part of a user message."""
+
     type: Literal["input_audio"]
     audio: str
     transcript: str | None = None
+    _content: bytes = PrivateAttr(b"")
+
+    @classmethod
+    def of(cls, audio: bytes, transcript: str | None = None) -> InputAudio:
+        """Make a part of audio that was never base64."""
+        part = cls(type="input_audio", audio="", transcript=transcript)
+        part.hold(audio)
+        return part
+
+    @property
+    def content(self) -> bytes:
+        """The audio, in the session's input format."""
+        return self._content
+
+    def hold(self, content: bytes) -> None:
+        """Keep the audio, and its base64 no more."""
+        self._content = content
+        self.audio = ""
 
 
-class _InputImage(StrictModel):
+class InputImage(StrictModel):
+    """An image part of a user message: a data URI."""
+
     type: Literal["input_image"]
     image_url: str
     detail: Literal["auto", "low", "high"] | None = None
 
 
-_UserContent = Annotated[_InputText | _InputAudio | _InputImage, Field(discriminator="type")]
+_UserContent = Annotated[InputText | InputAudio | InputImage, Field(discriminator="type")]
 
 
 class _OutputText(StrictModel):
@@ -65,7 +89,7 @@ class SystemMessage(_Item):
 
     type: Literal["message"]
     role: Literal["system"]
-    content: list[_InputText]
+    content: list[InputText]
 
 
 class UserMessage(_Item):

@@ -28,6 +28,7 @@ from websockets.streams import StreamReader
 from websockets.utils import apply_mask as apply_mask_slowly
 
 from config import Settings
+from peers.websocket import GONE
 
 try:
     from websockets.speedups import apply_mask
@@ -36,8 +37,6 @@ except ImportError:
     apply_mask = apply_mask_slowly
 
 MIB = 1024 * 1024
-GONE = "realtime.gone"
-"""Key in a connection's scope: an `asyncio.Event` that is set when the connection is lost."""
 _TEXT_WITH_16_BIT_LENGTH = b"\x81\xfe"
 """First bytes of a frame that is a whole text message, masked as those of clients are."""
 _HEADER_BYTES = 8
