@@ -3,7 +3,7 @@
 The front door of `session/`, where its state machines are: the input buffer and the turn in it, the
 conversation, the responses. It never awaits, sleeps or reads a clock, and knows no text frame, no
 base64 and no close code, so the whole protocol can be tested in microseconds and driven by any
-peer. Section numbers (§) are those of `docs/wire.md`.
+peer. Section numbers are those of `docs/wire.md`.
 """
 
 from __future__ import annotations

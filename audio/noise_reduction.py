@@ -119,9 +119,3 @@ class NoiseReducer:
             self._minimum, self._candidate = self._candidate, self._power.copy()
             self._frames = 0
         return self._minimum
-
-
-def reduce_noise(pcm: bytes, settings: NoiseReduction, rate: int) -> bytes:
-    """Clean a whole clip; the length stays."""
-    reducer = NoiseReducer(settings, rate)
-    return reducer.push(pcm) + reducer.flush()

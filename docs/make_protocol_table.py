@@ -27,7 +27,7 @@ from config import Settings
 from main import create_app
 from protocol import SERVER_EVENTS, ProtocolError
 from session.conversation import Conversation
-from session.items import Item
+from session.items import FunctionCall
 from session.ports import Capabilities
 from session.response import Response
 from session.response_spec import ResponseSpec
@@ -233,7 +233,7 @@ def _samples() -> dict[str, Any]:
     spec = ResponseSpec("", ["audio"], "", AudioFormat(), "", [], "auto", "inf", None)
     return {
         "session": config.wire(),
-        "item": Item("", "function_call").wire(),
+        "item": FunctionCall("", "", "").wire(),
         "response": Response(spec, Conversation("")).wire(),
         "error": {"code": None, "message": "", "param": None},
     }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from session.items import Item
+from session.items import FunctionCall, FunctionCallOutput, Item
 from session.ports import ProviderError
 from session.session_settings import Truncation
 from session.usage import IMAGE_TOKENS, estimate_tokens
@@ -61,13 +61,18 @@ def fit(
     while kept and total > limit * ratio:
         dropped = kept.popleft()
         total -= _tokens(dropped)
-        if dropped.call_id and dropped.call_id not in dropped_calls:
-            dropped_calls.add(dropped.call_id)
-            total -= sum(_tokens(item) for item in kept if item.call_id == dropped.call_id)
-            kept = deque(item for item in kept if item.call_id != dropped.call_id)
+        call_id = _call_id(dropped)
+        if call_id is not None and call_id not in dropped_calls:
+            dropped_calls.add(call_id)
+            total -= sum(_tokens(item) for item in kept if _call_id(item) == call_id)
+            kept = deque(item for item in kept if _call_id(item) != call_id)
     return list(kept)
 
 
+def _call_id(item: Item) -> str | None:
+    return item.call_id if isinstance(item, FunctionCall | FunctionCallOutput) else None
+
+
 def _tokens(item: Item) -> int:
-    pictures = sum(IMAGE_TOKENS[part["detail"]] for part in item.images)
-    return estimate_tokens(item.text or item.arguments or item.output) + pictures
+    pictures = sum(IMAGE_TOKENS[image.detail] for image in item.images)
+    return estimate_tokens(item.text) + pictures

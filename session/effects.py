@@ -25,7 +25,7 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class OutputAudio:
-    """Play this to the client: audio in the session's output format."""
+    """Play this to the client: audio in the format that the response was asked for."""
 
     response_id: str
     item_id: str

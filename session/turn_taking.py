@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from audio.clip import Clip
 from flow.steps import Steps
+from session.content import InputText, UserAudio
 from session.conversation import Conversation
 from session.decisions import (
     Decision,
@@ -30,7 +31,7 @@ from session.effects import (
     Transcribe,
 )
 from session.input_buffer import ClosedTurn, InputTurns
-from session.items import Item
+from session.items import Item, UserMessage
 from session.limits import check_buffer, check_items
 from session.ports import SILENCE
 from session.response_scheduler import Responses
@@ -155,10 +156,10 @@ class TurnTaking:
             audio_end_ms=end_ms,
             item_id=turn.item_id,
         )
-        item, effects = self._commit_item(turn)
-        item.transcript_state = "done"
-        item.heard = SILENCE
-        return [Send(triggered), *effects, *self._responses.answer(item.id)]
+        audio = self._audio(turn)
+        audio.read_as(SILENCE)
+        effects = self._commit_item(turn.item_id, audio)
+        return [Send(triggered), *effects, *self._responses.answer(turn.item_id)]
 
     def commit(self) -> list[Effect]:
         """Commit what was appended, on the client's word (§A.3)."""
@@ -252,36 +253,31 @@ class TurnTaking:
             return []
         if self._config.kind != "realtime" or not detection.create_response:
             return []
-        content = [{"type": "input_audio", "transcript": text}]
-        request = self._responses.preview(Item(item_id, "message", role="user", content=content))
+        request = self._responses.preview(UserMessage(item_id, [InputText(text)]))
         return [] if request is None else [Speculate(item_id, text, request)]
 
     def _committed(self, turn: ClosedTurn) -> list[Effect]:
-        item, effects = self._commit_item(turn)
+        audio = self._audio(turn)
+        effects = self._commit_item(turn.item_id, audio)
         self._silence.broken()
         if self._config.kind == "transcription" and self._config.transcription is None:
             # Nobody reads a transcript: there are no responses, and no events for it (§B.11).
-            item.transcript_state = "none"
-            return [*effects, ForgetTurn(item.id)]
+            audio.unwanted()
+            return [*effects, ForgetTurn(turn.item_id)]
         settings = self._config.transcription_settings
-        return [*effects, Transcribe(item.id, self._clip(turn.audio), settings)]
+        return [*effects, Transcribe(turn.item_id, self._clip(turn.audio), settings)]
 
-    def _commit_item(self, turn: ClosedTurn) -> tuple[Item, list[Effect]]:
-        item = Item(
-            turn.item_id,
-            "message",
-            role="user",
-            content=[{"type": "input_audio", "transcript": None}],
-            audio=bytearray(turn.audio),
-            format=self._turns.format,
-            transcript_state="pending",
-            announced=self._config.transcription is not None,
-        )
+    def _audio(self, turn: ClosedTurn) -> UserAudio:
+        announced = self._config.transcription is not None
+        return UserAudio(self._turns.format, bytearray(turn.audio), announced=announced)
+
+    def _commit_item(self, item_id: str, audio: UserAudio) -> list[Effect]:
+        item = UserMessage(item_id, [audio])
         previous = self._conversation.insert(item)
         committed = server_event(
             "input_audio_buffer.committed", previous_item_id=previous, item_id=item.id
         )
-        return item, [
+        return [
             Send(committed),
             *item_is_complete(item, previous),
             *self._transcription.delta(item),

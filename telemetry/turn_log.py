@@ -199,8 +199,6 @@ class TurnLog:
             self._response_over(response["id"], response["status"], error)
         elif kind in _FIRST_TEXT:
             self._answers[event["response_id"]].moments.setdefault("first_text", now)
-        elif kind == "response.output_audio.delta":
-            self.played(event["response_id"], len(event["delta"]) * 3 // 4)
 
     def _traced(self, tracing: object) -> None:
         """Log under which names the client wants to find the session again (§C.2)."""

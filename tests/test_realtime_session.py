@@ -26,6 +26,7 @@ from session.effects import (
     StopGenerating,
     Transcribe,
 )
+from session.items import FunctionCall
 from session.ports import ProviderError, TokenUsage
 from session.reports import ResponseFailed, ToolCallMade, TurnFailed, TurnUnderstood
 from tests.support.ordering import Observer
@@ -126,7 +127,9 @@ class World:
 
     def call_id(self, choice: int) -> str:
         known: list[str] = [
-            item.call_id for item in self.driver.inside.conversation if item.type == "function_call"
+            item.call_id
+            for item in self.driver.inside.conversation
+            if isinstance(item, FunctionCall)
         ]
         known.append("call_nobody")
         return known[choice % len(known)]
@@ -187,7 +190,7 @@ class World:
         assert types(events)[0] == ("error" if item_id == "nobody" else "conversation.item.deleted")
 
     def truncate(self, choice: int, ms: int, index: int) -> None:
-        spoken = [item.id for item in self.driver.inside.conversation if item.spoken or item.audio]
+        spoken = [item.id for item in self.driver.inside.conversation if item.audio_ms]
         events = self.send(
             "conversation.item.truncate",
             item_id=spoken[choice % len(spoken)] if spoken and choice < 6 else self.some_id(choice),

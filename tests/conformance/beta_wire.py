@@ -15,7 +15,14 @@ from session.effects import Effect, Send
 from session.ports import Capabilities
 from session.session_config import SessionConfig
 from tests.support.inside import Inside
-from tests.support.session_driver import MAX_EVENT_LENGTH, NOW, Driver, settings, written
+from tests.support.session_driver import (
+    MAX_EVENT_LENGTH,
+    NOW,
+    Driver,
+    on_a_socket,
+    settings,
+    written,
+)
 from tests.support.strict_reader import Event, Names
 from wire.beta_writing import BetaDialect
 from wire.incoming import EventReader
@@ -141,6 +148,7 @@ class BetaDriver(Driver):
         self.perform(self.session.open())
 
     def perform(self, effects: list[Effect]) -> list[Event]:
+        effects = on_a_socket(effects)
         self.effects += effects
         events = [
             written(event)

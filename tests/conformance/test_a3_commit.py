@@ -42,7 +42,7 @@ def test_each_commit_names_the_tail_as_its_predecessor() -> None:
     d.say("Hi.", id="mine")
     for previous in ("mine", None):
         d.append(200)
-        tail = d.inside.conversation.tail_id
+        tail = d.items()[-1]
         committed, added, done = d.send("input_audio_buffer.commit")
         assert committed["previous_item_id"] == (previous or tail)
         assert added["previous_item_id"] == done["previous_item_id"] == (previous or tail)

@@ -35,8 +35,7 @@ def test_a_detected_turn_with_transcription() -> None:
     events += d.decided(SpeechStarted(12_256))
     events += d.append(2_400)
     events += d.decided(SpeechStopped(14_720))
-    item_id = d.inside.conversation.tail_id
-    assert item_id is not None
+    item_id = d.items()[-1]
     assert d.requests == []
     events += d.heard(item_id, "Hello from the probe.")
     events += d.text("Hi.")

@@ -22,7 +22,15 @@ from tests.hostile.messages import Hostility, Message
 from tests.hostile.recordings import record
 from tests.support.inside import Inside
 from tests.support.running_server import running
-from tests.support.session_driver import MAX_EVENT_LENGTH, NOW, Driver, of, settings, types
+from tests.support.session_driver import (
+    MAX_EVENT_LENGTH,
+    NOW,
+    Driver,
+    of,
+    on_a_socket,
+    settings,
+    types,
+)
 from tests.support.strict_reader import Event, check_event
 from wire.beta_writing import BetaDialect
 from wire.client_events import CLIENT_EVENTS
@@ -116,6 +124,7 @@ class Target(Driver):
 
     def perform(self, effects: list[Effect]) -> list[Event]:
         """Take effects; what the client would read of them must be right, and fit into a frame."""
+        effects = on_a_socket(effects)
         self.effects += effects
         events = [effect.event for effect in effects if isinstance(effect, Send)]
         for event in events:

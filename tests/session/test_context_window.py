@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import pytest
 
+from session.content import InputText
 from session.context_window import ContextTooLong, fit
-from session.items import Item
+from session.items import FunctionCall, FunctionCallOutput, Item, UserMessage
 from session.session_settings import Truncation
 from wire.session_fields import RetentionRatio, TokenLimits
 
 
-def message(number: int) -> Item:
+def message(number: int) -> UserMessage:
     """A message of 100 estimated tokens."""
     text = f"{number:03d}".ljust(400, ".")
-    return Item(f"item_{number}", "message", role="user", content=[{"text": text, "type": "x"}])
+    return UserMessage(f"item_{number}", [InputText(text)])
 
 
-ITEMS = [message(number) for number in range(10)]
+ITEMS: list[Item] = [message(number) for number in range(10)]
 
 
 def kept(truncation: Truncation, window: int | None) -> list[str]:
@@ -60,7 +61,7 @@ def test_a_client_s_own_limit_counts_without_a_window():
 
 
 def test_a_call_goes_with_its_result():
-    call = Item("call", "function_call", name="f", call_id="c", arguments="{}")
-    result = Item("result", "function_call_output", call_id="c", output="x" * 400)
-    items = [call, message(1), result, message(2)]
+    call = FunctionCall("call", "c", "f", "{}")
+    result = FunctionCallOutput("result", "c", "x" * 400)
+    items: list[Item] = [call, message(1), result, message(2)]
     assert [item.id for item in fit(items, "", "auto", 250)] == ["item_1", "item_2"]

@@ -11,7 +11,7 @@ from flow.steps import at_once
 from protocol import SERVER_EVENTS
 from realtime_session import RealtimeSession
 from session.decisions import Decision, SpeechStarted, SpeechStopped
-from session.effects import Effect, Generate, Send
+from session.effects import Effect, Generate, OutputAudio, Send
 from session.ports import Capabilities, FinishReason, ResponseRequest, TokenUsage
 from session.reports import (
     AudioMade,
@@ -26,7 +26,7 @@ from session.session_config import SessionConfig
 from tests.support.inside import Inside
 from tests.support.strict_reader import Event, Names, check_event, normalise
 from wire.dialect import GADialect
-from wire.envelope import error_event
+from wire.envelope import error_event, server_event
 from wire.errors import ProtocolError
 from wire.incoming import AppendedAudio, EventReader
 from wire.session_fields import SessionKind
@@ -81,6 +81,25 @@ def encoded(audio: bytes) -> str:
     return base64.b64encode(audio).decode()
 
 
+def on_a_socket(effects: list[Effect]) -> list[Effect]:
+    """The same effects for a client that has audio played to it by events, as on a WebSocket."""
+    return [
+        Send(
+            server_event(
+                "response.output_audio.delta",
+                response_id=effect.response_id,
+                item_id=effect.item_id,
+                output_index=effect.output_index,
+                content_index=effect.content_index,
+                delta=encoded(effect.audio),
+            )
+        )
+        if isinstance(effect, OutputAudio)
+        else effect
+        for effect in effects
+    ]
+
+
 class Driver:
     """A client, a transport, a detector, a recogniser and a pipeline, all played by the test."""
 
@@ -96,6 +115,7 @@ class Driver:
 
     def perform(self, effects: list[Effect]) -> list[Event]:
         """Take effects as the transport would; return the events among them."""
+        effects = on_a_socket(effects)
         self.effects += effects
         events = [written(effect.event) for effect in effects if isinstance(effect, Send)]
         for event in events:

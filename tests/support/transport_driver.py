@@ -167,7 +167,7 @@ class Stage:
             await self.client("conversation.item.retrieve", item_id=item.id)
 
     async def truncate(self, choice: int) -> None:
-        known = [item.id for item in self.inside.conversation if item.audio] or ["nobody"]
+        known = [item.id for item in self.inside.conversation if item.audio_ms] or ["nobody"]
         item_id = known[choice % len(known)]
         await self.client(
             "conversation.item.truncate", item_id=item_id, content_index=0, audio_end_ms=10

@@ -166,7 +166,8 @@ def test_a_picture_is_kept_once_and_shown_as_it_came() -> None:
     assert added["item"]["content"][0]["image_url"] == uri
     assert types([added, done]) == ["conversation.item.added", "conversation.item.done"]
     (item,) = driver.inside.conversation
-    assert not isinstance(item.content[0]["image_url"], LongText)
+    (image,) = item.images
+    assert not isinstance(image.url, LongText)
 
 
 @pytest.mark.parametrize("ms", [1, 7, 60_000])
