@@ -1,4 +1,4 @@
-# make run · test · check · bench · bench-smoke · fuzz · soak · clients · screenshots · lock
+# make run · test · check · bench · bench-smoke · fuzz · soak · clients · screenshots · lock · wheel
 PYTHON ?= python3
 VENV := .venv
 EXTRAS := $(wildcard requirements/*.txt)
@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 # Without it every process, and the tests start many, would compile all its modules again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test check bench bench-smoke performance-plot fuzz soak soak-smoke clients screenshots lock clean
+.PHONY: run test check bench bench-smoke performance-plot fuzz soak soak-smoke clients screenshots lock wheel clean
 
 run: $(VENV)/.runtime
 	$(BIN)/python main.py $(ARGS)
@@ -62,6 +62,10 @@ lock: $(VENV)/.dev
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 		--no-annotate --upgrade --custom-compile-command "make lock" \
 		requirements.txt $(WITH:%=requirements/%.txt) -o requirements.lock
+
+# What `pip install .` installs, as one file in dist/. tests/documents/test_wheel.py tries it.
+wheel: $(VENV)/.dev
+	$(BIN)/uv build --quiet --wheel --out-dir dist
 
 clean:
 	rm -rf $(VENV)

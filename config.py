@@ -34,6 +34,8 @@ from settings.sources import ConfigError as ConfigError
 from settings.sources import profile_names as profile_names
 
 PRODUCT_NAME = "Open Realtime Server"
+VERSION = "0.2.0"
+"""What `--version` and `/health` say and the wheel is called; `CHANGELOG.md` says what is new."""
 
 MIN_KEY_LENGTH = 16
 MIN_SECRET_LENGTH = 6

@@ -12,6 +12,7 @@ from typing import Any
 
 from providers.base import Provider, ProviderSetupError
 from settings.declarations import Declaration, Kind, declarations
+from settings.installation import install_extra
 
 
 def load(kind: Kind, config: Any, wrap: Callable[[type[Any], Any], Provider]) -> Any:
@@ -63,8 +64,8 @@ def _import(declaration: Declaration) -> Any:
         # Pipecat answers a missing package with an error of its own.
         missing = error if error.name or error.__cause__ is None else error.__cause__
         package = getattr(missing, "name", None) or str(missing)
-        extra = declaration.requirements
-        remedy = f"pip install {f'-r {extra}' if extra else package.partition('.')[0]}"
+        extra = install_extra(declaration.name) if declaration.extra else None
+        remedy = extra or f"pip install {package.partition('.')[0]}"
         raise ProviderSetupError(
             f"The {kind.upper()} provider '{name}' needs the package '{package}': {remedy}"
         ) from error

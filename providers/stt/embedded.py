@@ -18,6 +18,7 @@ from providers.stt.sphinx_pool import SphinxPool
 from providers.stt.sphinx_process import RecogniserError, Recognition
 from providers.stt.turns import TurnSTTService
 from settings.declarations import Declaration
+from settings.installation import reinstall
 
 DEFAULT_WORKERS = 2
 MAX_WORKERS = 8
@@ -120,8 +121,7 @@ class EmbeddedSTT(STTProvider):
         if find_spec("pocketsphinx") is None:
             raise ProviderSetupError(
                 "The embedded recogniser needs pocketsphinx, which has no wheel for this version "
-                "of Python: use Python 3.11 to 3.13 (pip install -r requirements.txt), or "
-                f"configure {_ANOTHER}."
+                f"of Python: use Python 3.11 to 3.13 ({reinstall()}), or configure {_ANOTHER}."
             )
         try:
             await self._pool.start()
