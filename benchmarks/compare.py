@@ -16,6 +16,7 @@ import argparse
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import zip_longest
 from pathlib import Path
 from statistics import median
@@ -188,12 +189,8 @@ def ladder(old: Path, new: Path, counts: Sequence[int], seconds: float) -> Row:
             done = trials[which]
             if len(done) > 1 and not done[-1].carried and not done[-2].carried:
                 continue
-            done.append(
-                per_core.with_server(
-                    lambda server, count=count: per_core.trial(server, count, seconds),  # type: ignore[misc]
-                    tree=tree,
-                )
-            )
+            use = partial(per_core.trial, count=count, seconds=seconds)
+            done.append(per_core.with_server(use, tree=tree))
     for pair in zip_longest(*trials):
         for name, trial in zip(("old", "new"), pair, strict=True):
             if trial is not None:
