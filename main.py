@@ -25,14 +25,16 @@ try:
     from serving.access.client_secrets import ClientSecrets
     from serving.access.exposure import ExposureGuard, check_exposure
     from serving.access.keys import Access, AccessDenied
+    from serving.admission import Admission
     from serving.command_line import arguments, run_check
     from serving.http_errors import access_denied, not_found
     from serving.lifecycle import Lifecycle
-    from serving.open_sessions import Connections
+    from serving.open_sessions import OpenSessions
     from serving.operator_routes import operator_routes
     from serving.process.server import listener_of, serve, settled, work
     from serving.process.workers import run_workers
     from serving.public_routes import health_route, http_routes
+    from serving.websocket_endpoint import WebSocketEndpoint
     from settings.paths import AZURE_PATHS
     from telemetry.logs import configure_logging
     from telemetry.loop_lag import watching
@@ -82,7 +84,8 @@ def create_app(
         pipelines, lambda: said(_banner(settings, pipelines, address)), on_failed_start
     )
     access = Access(settings.server, client_secrets)
-    connections = Connections(settings, pipelines, access, lifecycle, metrics, tracer)
+    sessions = OpenSessions(settings, pipelines, lifecycle, metrics, tracer)
+    endpoint = WebSocketEndpoint(Admission(settings, pipelines, access, lifecycle), sessions)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -96,18 +99,18 @@ def create_app(
     # FastAPI would publish its schema, and pages that show it, to whoever has no key.
     app = FastAPI(title=PRODUCT_NAME, lifespan=lifespan, openapi_url=None)
     app.state.lifecycle = lifecycle
-    app.state.connections = connections
+    app.state.sessions = sessions
 
     paths = [settings.server.ws_path, *AZURE_PATHS]
-    app.include_router(health_route(lifecycle, lambda: metrics.open_sessions(connections.active)))
+    app.include_router(health_route(lifecycle, lambda: metrics.open_sessions(sessions.active)))
     app.include_router(operator_routes(pipelines, access, lifecycle, metrics))
     app.include_router(http_routes(settings, access, pipelines, client_secrets, paths, lifecycle))
 
     async def realtime(websocket: WebSocket) -> None:
-        await connections.serve(websocket, azure=websocket.url.path in AZURE_PATHS)
+        await endpoint.serve(websocket, azure=websocket.url.path in AZURE_PATHS)
 
     async def translation(websocket: WebSocket) -> None:
-        await connections.serve(websocket, translates=True)
+        await endpoint.serve(websocket, translates=True)
 
     for path in paths:
         app.add_api_websocket_route(path, realtime)

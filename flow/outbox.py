@@ -9,14 +9,24 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
+from typing import Protocol
 
-from flow.steps import in_turns
-from wire.text_frames import LongFrame
+from flow.steps import Steps, in_turns
 
 HIGH_WATER_BYTES = 4 * 1024 * 1024
 """Feeders wait above this: some 60 s of audio."""
 STALL_TIMEOUT_S = 30.0
 """A client that takes nothing for so long is given up."""
+
+
+class LongFrame(Protocol):
+    """A frame whose text is made when its turn has come."""
+
+    def __len__(self) -> int:
+        """Return the length of the text."""
+
+    def write(self) -> Steps[str]:
+        """Make the text."""
 
 
 class SlowReader(Exception):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import fields
-from typing import Any
+from typing import Any, cast
 
 from pipecat.audio.utils import pcm_to_wav
 from pipecat.frames.frames import (
@@ -20,13 +20,17 @@ from pipecat.frames.frames import (
     STTUpdateSettingsFrame,
     TranscriptionFrame,
 )
+from pipecat.pipeline.pipeline import Pipeline
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 from pipecat.services.settings import STTSettings
-from pipecat.services.stt_service import SegmentedSTTService
+from pipecat.services.stt_service import SegmentedSTTService, STTService
 from pipecat.utils.errors import ErrorCategory
+from pipecat.utils.tracing.tracing_context import TracingContext
 
 from audio.pcm import SAMPLE_RATE
-from providers.base import STTProvider
+from config import STTConfig
+from flow.watchdog import Patience
+from providers.base import ProviderSetupError, STTProvider
 from providers.errors import provider_error
 from providers.frames import (
     TurnAudioFrame,
@@ -34,6 +38,8 @@ from providers.frames import (
     TurnDiscardedFrame,
     TurnStartedFrame,
 )
+from providers.running_pipeline import RunningPipeline
+from providers.stt.turns import TurnSTTService
 from session.ports import ProviderError
 
 ITEM = "item_id"
@@ -190,3 +196,52 @@ class TranscriptOutput(FrameProcessor):
             self._on_failure(item_id, provider_error("STT", self._provider, frame))
         else:
             await self.push_frame(frame, direction)
+
+
+def hears_as_spoken(service: STTService) -> bool:
+    """Return whether a recogniser hears turns as they are spoken, or only whole ones.
+
+    Raises:
+        ProviderSetupError: It is of a kind that knows no turns.
+    """
+    if isinstance(service, TurnSTTService):
+        return True
+    if isinstance(service, SegmentedSTTService):
+        return False
+    raise ProviderSetupError(
+        f"{type(service).__name__} must derive from Pipecat's SegmentedSTTService or from "
+        "providers.stt.turns.TurnSTTService."
+    )
+
+
+def hearing_pipeline(
+    turns: FrameProcessor,
+    service: STTService,
+    transcripts: FrameProcessor,
+    config: STTConfig,
+    tracing: TracingContext | None = None,
+) -> RunningPipeline:
+    """Start the pipeline that transcribes one session's turns.
+
+    Args:
+        turns: Where the turns come from.
+        service: The recogniser.
+        transcripts: Where the transcripts go.
+        config: Its language, and how long it may take.
+        tracing: Under which the recogniser traces what it does; None: it does not.
+
+    Raises:
+        ProviderSetupError: The recogniser is of a kind that knows no turns.
+    """
+    stages = [turns]
+    if not hears_as_spoken(service):
+        segmented = cast(SegmentedSTTService, service)
+        stages.append(SegmentTurns(segmented, config.language, Patience.of(config).first_s))
+
+    async def refuse(frame: Frame, error: ErrorFrame) -> None:
+        if isinstance(frame, TurnCommittedFrame):
+            error.metadata[ITEM] = frame.item_id
+            await transcripts.process_frame(error, FrameDirection.DOWNSTREAM)
+
+    pipeline = Pipeline([*stages, service, transcripts])
+    return RunningPipeline(pipeline, "hearing", refuse, tracing)

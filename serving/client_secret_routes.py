@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from config import Settings
 from pipeline_manager import PipelineManager
 from serving.access.client_secrets import ClientSecrets
-from serving.http_errors import error_body, not_ready
+from serving.http_errors import error_body, not_ready, refused
 from serving.lifecycle import Lifecycle
 from serving.model_names import choose_model
 from serving.session_start import Patch, read_patch, start_session
@@ -67,7 +67,7 @@ def _answering(
 
     async def endpoint(request: Request) -> JSONResponse:
         if not lifecycle.ready:
-            return not_ready(lifecycle)
+            return refused(not_ready(lifecycle))
         try:
             return JSONResponse(action(await _body(request)))
         except ProtocolError as error:

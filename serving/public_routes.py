@@ -14,7 +14,7 @@ from pipeline_manager import PipelineManager
 from serving.access.client_secrets import ClientSecrets
 from serving.access.keys import Access
 from serving.client_secret_routes import _answering, _Mint
-from serving.http_errors import error_body, not_ready
+from serving.http_errors import error_body, not_ready, refused
 from serving.lifecycle import Lifecycle
 from serving.model_names import model_names
 from wire.errors import ProtocolError
@@ -76,7 +76,7 @@ def http_routes(
     @router.get("/v1/audio/voices")
     async def voices() -> JSONResponse:
         if not lifecycle.ready:
-            return not_ready(lifecycle)
+            return refused(not_ready(lifecycle))
         known = manager.tts.list_voices()
         return JSONResponse(
             {

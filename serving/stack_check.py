@@ -34,7 +34,14 @@ from providers import stt as stt_providers
 from providers import tts as tts_providers
 from providers.base import LLMProvider, Provider, ProviderSetupError, STTProvider, TTSProvider
 from providers.frames import CompletionFrame, TurnAudioFrame, TurnCommittedFrame, TurnStartedFrame
-from session.ports import FinishReason, ProviderError, ResponseRequest, TokenUsage
+from session.ports import ProviderError, ResponseRequest
+from session.reports import (
+    AudioMade,
+    ResponseFailed,
+    ResponseFinished,
+    ResponseReport,
+    TextMade,
+)
 from session.session_config import DEFAULT_VOICE
 
 SENTENCE = "Hello, this is a short test of the voice."
@@ -203,7 +210,7 @@ async def _try_recogniser(manager: PipelineManager, speech: bytes) -> Verdict:
 
 
 class _Outcome:
-    """Collects what a response's pipeline makes: its `PipelineSignals` and `ClientRoom`."""
+    """Collects what a response's pipeline makes; to it, a client that reads all (`ClientRoom`)."""
 
     def __init__(self) -> None:
         self.words = ""
@@ -217,7 +224,7 @@ class _Outcome:
     async def of(self, manager: PipelineManager, request: ResponseRequest) -> None:
         """Generate a response and collect it."""
         self._begun = time.monotonic()
-        pipeline = manager.response_pipeline(request, self, self)
+        pipeline = manager.response_pipeline(request, self._take, self)
         await pipeline.start()
         # What has begun to answer works, even if it never comes to an end.
         with suppress(TimeoutError):
@@ -239,34 +246,25 @@ class _Outcome:
         stages = (manager.settings.llm, manager.settings.tts)
         return sum(Patience.of(stage).first_s for stage in stages)
 
-    def text(self, _response_id: str, delta: str) -> None:
-        """The model wrote `delta`."""
-        self.words += delta
-        if self.first_text_ms is None:
-            self.first_text_ms = 1000 * (time.monotonic() - self._begun)
+    def _take(self, report: ResponseReport) -> None:
+        """Take what the pipeline reports; of failures the first reason counts."""
+        match report:
+            case TextMade(delta=delta):
+                self.words += delta
+                if self.first_text_ms is None:
+                    self.first_text_ms = self._elapsed_ms()
+            case AudioMade(pcm=pcm):
+                self.pcm += pcm
+                if self.first_audio_ms is None:
+                    self.first_audio_ms = self._elapsed_ms()
+            case ResponseFinished():
+                self._done.set()
+            case ResponseFailed(error=error):
+                self.error = self.error or error
+                self._done.set()
 
-    def tool_call(
-        self, response_id: str, index: int, call_id: str, name: str, arguments: str
-    ) -> None:
-        """No tools are offered."""
-
-    def speaking(self, response_id: str, text: str) -> None:
-        """What is spoken is known."""
-
-    def audio(self, _response_id: str, pcm: bytes) -> None:
-        """The voice made audio."""
-        self.pcm += pcm
-        if self.first_audio_ms is None:
-            self.first_audio_ms = 1000 * (time.monotonic() - self._begun)
-
-    def finished(self, _response_id: str, _reason: FinishReason, _usage: TokenUsage | None) -> None:
-        """All of it was made."""
-        self._done.set()
-
-    def failed(self, _response_id: str, error: ProviderError) -> None:
-        """A stage failed; the first reason counts."""
-        self.error = self.error or error
-        self._done.set()
+    def _elapsed_ms(self) -> float:
+        return 1000 * (time.monotonic() - self._begun)
 
 
 class _Reciter(LLMProvider):

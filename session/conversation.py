@@ -6,7 +6,8 @@ import math
 from collections import deque
 from collections.abc import Iterator
 
-from session.items import Item
+from session.content import Audio
+from session.items import AssistantMessage, FunctionCall, Item
 from wire.errors import ProtocolError
 
 
@@ -24,8 +25,8 @@ class Conversation:
         self._items: list[Item] = []
         self._by_id: dict[str, Item] = {}
         self._kept_audio_ms = kept_audio_ms
-        self._audible: deque[tuple[Item, float]] = deque()
-        """Items whose audio is kept, and how long it was, the oldest first."""
+        self._audible: deque[tuple[Audio, float]] = deque()
+        """The audio that is kept, and how long it was, the oldest first."""
         self._audible_ms = 0.0
         self._lost_assistant_audio = False
 
@@ -44,26 +45,23 @@ class Conversation:
 
     def keep_audio(self, item: Item) -> None:
         """Take note that an item's audio is complete; forget the oldest beyond the limit."""
-        if not item.audio:
+        audio = item.audio
+        if audio is None or not audio.data:
             return
-        self._audible.append((item, item.audio_ms))
-        self._audible_ms += item.audio_ms
+        self._audible.append((audio, audio.ms))
+        self._audible_ms += audio.ms
         while self._audible_ms > self._kept_audio_ms and len(self._audible) > 1:
             oldest, length_ms = self._audible.popleft()
             self._audible_ms -= length_ms
-            oldest.forget_audio()
+            oldest.forget()
 
     def forget_audio(self) -> None:
         """Forget the audio of all items."""
         for item in self._items:
-            item.forget_audio()
+            if item.audio is not None:
+                item.audio.forget()
         self._audible.clear()
         self._audible_ms = 0.0
-
-    @property
-    def tail_id(self) -> str | None:
-        """Id of the last item; None when empty."""
-        return self._items[-1].id if self._items else None
 
     @property
     def has_assistant_audio(self) -> bool:
@@ -116,8 +114,8 @@ class Conversation:
         self._items.remove(item)
         del self._by_id[item_id]
         self._lost_assistant_audio |= _spoken(item)
-        if item.transcript_state == "pending":
-            item.transcript_state = "none"
+        if item.untranscribed is not None:
+            item.untranscribed.unwanted()
 
     def truncate(self, item_id: str, content_index: int, audio_end_ms: int) -> None:
         """Cut an assistant's audio to what was played (§A.8).
@@ -130,25 +128,37 @@ class Conversation:
             raise ProtocolError(
                 "item_truncate_invalid_item_id", f"Item with item_id not found: {item_id}"
             )
-        if item.role != "assistant" or not (item.audio_ms or item.truncated):
+        audio = item.audio if isinstance(item, AssistantMessage) else None
+        if audio is None or not (audio.ms or audio.truncated):
             raise ProtocolError(None, "Only model output audio messages can be truncated")
         if content_index != 0:
             raise ProtocolError(
                 "invalid_value", f"Invalid 'content_index': {content_index}.", "content_index"
             )
-        if audio_end_ms > item.audio_ms:
+        if audio_end_ms > audio.ms:
             raise ProtocolError(
                 "invalid_value",
-                f"Audio content of {int(item.audio_ms)}ms is already shorter than {audio_end_ms}ms",
+                f"Audio content of {int(audio.ms)}ms is already shorter than {audio_end_ms}ms",
                 "audio_end_ms",
             )
         self._lost_assistant_audio |= _spoken(item)
-        item.truncate(audio_end_ms)
+        audio.truncate(audio_end_ms)
+
+    def played(self, item_id: str, ms: float) -> None:
+        """The client has played so much of an answer; items that are gone are of no interest.
+
+        Args:
+            item_id: The assistant's message.
+            ms: Length of the audio that was played since its beginning, in milliseconds.
+        """
+        item = self.get(item_id)
+        if isinstance(item, AssistantMessage) and item.audio is not None:
+            item.audio.played_ms = ms
 
     def check_tool_output(self, call_id: str) -> None:
         """Refuse the result of a call that was never made (§A.5)."""
         if not any(
-            item.type == "function_call" and item.call_id == call_id for item in self._items
+            isinstance(item, FunctionCall) and item.call_id == call_id for item in self._items
         ):
             raise ProtocolError(
                 "invalid_tool_call_id", f"Tool call ID '{call_id}' not found in conversation."
@@ -156,7 +166,7 @@ class Conversation:
 
 
 def _spoken(item: Item) -> bool:
-    return item.role == "assistant" and item.audio_ms > 0
+    return isinstance(item, AssistantMessage) and item.audio_ms > 0
 
 
 def duplicate_item(item_id: str) -> ProtocolError:

@@ -1,151 +1,188 @@
-"""Items of a conversation, as the wire shows them."""
+"""Items of a conversation: messages, function calls and their results (§A.5, §B).
+
+`Item` is any of them. What all can be asked stands in `_Item`, so most of the session need not
+tell one from another; who must, asks for the type.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
-from audio.formats import AudioFormat
+from session.content import (
+    AssistantAudio,
+    Audio,
+    InputImage,
+    InputText,
+    OutputText,
+    UserAudio,
+)
 
 Status = Literal["in_progress", "completed", "incomplete"]
 
 
-Transcript = Literal["none", "pending", "done", "failed"]
-
-
-@dataclass(slots=True)
-class SpokenText:
-    """A clause and where in the item's audio it starts, in milliseconds."""
-
-    text: str
-    start_ms: float
-
-
-@dataclass(slots=True)
-class Item:
-    """One item. Which fields mean something depends on `type` (§A.5, §B)."""
+@dataclass(slots=True, eq=False)
+class _Item:
+    """What all items have; two of them are the same only if they are one."""
 
     id: str
-    type: Literal["message", "function_call", "function_call_output"]
-    role: Literal["system", "user", "assistant"] | None = None
-    status: Status = "completed"
-    content: list[dict[str, Any]] = field(default_factory=list)
-    """Content parts in wire form, without audio bytes."""
-    audio: bytearray = field(default_factory=bytearray)
-    """Audio of one content part, as it was written or sent; empty once it is not kept any more."""
-    forgotten_ms: float = 0.0
-    """Length of audio that was there and is not kept any more."""
-    format: AudioFormat = field(default_factory=AudioFormat)
-    """Format of `audio`."""
-    audio_index: int = 0
-    """Which content part the audio belongs to."""
-    transcript_state: Transcript = "none"
-    """For user audio: whether the recogniser has answered."""
-    spoken: list[SpokenText] = field(default_factory=list)
-    """For assistant audio: what is said where."""
-    heard: str | None = None
-    """For assistant audio that was cut short: the words the user heard."""
-    truncated: bool = False
-    """For assistant audio: whether the client cut it; what is still generated adds nothing."""
-    announced: bool = False
-    """For user audio: whether the client wants transcription events for it."""
-    name: str = ""
-    call_id: str = ""
-    arguments: str = ""
-    output: str = ""
 
-    def wire(self, *, with_audio: bool = False) -> dict[str, Any]:
-        """Return the item in wire form; keys that do not apply are absent, never null (§F.7).
-
-        Audio stands in it as bytes: `wire/text_frames.py` encodes it.
-        """
-        if self.type == "function_call":
-            return {
-                "id": self.id,
-                "type": self.type,
-                "status": self.status,
-                "name": self.name,
-                "call_id": self.call_id,
-                "arguments": self.arguments,
-            }
-        if self.type == "function_call_output":
-            return {
-                "id": self.id,
-                "type": self.type,
-                "call_id": self.call_id,
-                "output": self.output,
-            }
-        content = [dict(part) for part in self.content]
-        if with_audio and content and self.audio:
-            content[self.audio_index]["audio"] = bytes(self.audio)
-        return {
-            "id": self.id,
-            "type": self.type,
-            "status": self.status,
-            "role": self.role,
-            "content": content,
-        }
+    @property
+    def audio(self) -> UserAudio | AssistantAudio | None:
+        """Its audio."""
+        return None
 
     @property
     def audio_ms(self) -> float:
-        """Length of the item's audio in milliseconds, kept or not."""
-        return self.forgotten_ms + len(self.audio) / self.format.bytes_per_ms
+        """Length of its audio in milliseconds, kept or not."""
+        audio = self.audio
+        return 0.0 if audio is None else audio.ms
 
-    def forget_audio(self) -> None:
-        """Keep the length of the audio, and no more of it."""
-        self.forgotten_ms = self.audio_ms
-        self.audio = bytearray()
+    @property
+    def images(self) -> list[InputImage]:
+        """Its pictures."""
+        return []
+
+    @property
+    def untranscribed(self) -> UserAudio | None:
+        """Its audio, as long as the transcript of that is still to come."""
+        return None
+
+
+@dataclass(slots=True, eq=False)
+class _Message(_Item):
+    """What messages have in common."""
+
+    role: ClassVar[Literal["system", "user", "assistant"]]
+    content: Sequence[InputText | InputImage | OutputText | UserAudio | AssistantAudio]
+    status: Status = "completed"
 
     @property
     def text(self) -> str:
         """What the model reads: text, transcript, or the words that were heard."""
-        if self.heard is not None:
-            return self.heard
         if len(self.content) == 1:
             # Nearly always; and every turn reads the whole conversation.
-            return _words(self.content[0])
-        return "".join(map(_words, self.content))
+            return self.content[0].text
+        return "".join([part.text for part in self.content])
+
+    def wire(self, *, with_audio: bool = False) -> dict[str, Any]:
+        """Return the message in wire form, with its audio (as bytes) on request."""
+        return {
+            "id": self.id,
+            "type": "message",
+            "status": self.status,
+            "role": self.role,
+            "content": [
+                part.wire_with_audio() if with_audio and isinstance(part, Audio) else part.wire()
+                for part in self.content
+            ],
+        }
+
+
+@dataclass(slots=True, eq=False)
+class SystemMessage(_Message):
+    """Instructions in the middle of a conversation."""
+
+    role = "system"
+    content: list[InputText]
+
+
+@dataclass(slots=True, eq=False)
+class UserMessage(_Message):
+    """What the user said, wrote or showed; its parts never change."""
+
+    role = "user"
+    content: Sequence[InputText | InputImage | UserAudio]
+    audio: UserAudio | None = field(init=False)
+    """The one part that is audio."""
+
+    def __post_init__(self) -> None:
+        """Find the audio."""
+        self.audio = next((part for part in self.content if isinstance(part, UserAudio)), None)
 
     @property
-    def images(self) -> list[dict[str, Any]]:
-        """The image parts."""
-        return [part for part in self.content if part["type"] == "input_image"]
+    def audio_index(self) -> int:
+        """Which part the audio is, or would be."""
+        return next((at for at, part in enumerate(self.content) if part is self.audio), 0)
 
-    def forget_unheard(self, ms: float) -> None:
-        """Keep for the model the words of the first `ms` milliseconds: by clause, then by letters.
+    @property
+    def images(self) -> list[InputImage]:
+        """The parts that are pictures."""
+        return [part for part in self.content if isinstance(part, InputImage)]
 
-        Words are cut together with their times, so a second, shorter cut still finds its place.
-        """
-        clauses = self.spoken or [SpokenText(self.text, 0)]
-        ends = [clause.start_ms for clause in clauses[1:]] + [self.audio_ms]
-        heard: list[SpokenText] = []
-        for clause, end_ms in zip(clauses, ends, strict=True):
-            if clause.start_ms >= ms:
-                break
-            text = clause.text.strip()
-            if end_ms > ms:
-                share = (ms - clause.start_ms) / (end_ms - clause.start_ms)
-                text = _whole_words(text, int(len(text) * share))
-            heard.append(SpokenText(text, clause.start_ms))
-        self.spoken = heard
-        self.heard = " ".join(clause.text for clause in heard if clause.text)
-
-    def truncate(self, audio_end_ms: int) -> None:
-        """Cut assistant audio; its transcript goes, the heard words stay for the model (§A.8)."""
-        self.forget_unheard(audio_end_ms)
-        self.forgotten_ms = min(self.forgotten_ms, audio_end_ms)
-        del self.audio[audio_end_ms * self.format.bytes_per_ms :]
-        self.content = [{"type": "output_audio", "transcript": None}]
-        self.truncated = True
+    @property
+    def untranscribed(self) -> UserAudio | None:
+        """The audio, as long as its transcript is still to come."""
+        audio = self.audio
+        return audio if audio is not None and audio.state == "pending" else None
 
 
-def _whole_words(text: str, length: int) -> str:
-    """Return the words of `text` that end within its first `length` characters."""
-    if length >= len(text) or text[length].isspace():
-        return text[:length].rstrip()
-    before, space, _ = text[:length].rpartition(" ")
-    return before.rstrip() if space else ""
+@dataclass(slots=True, eq=False)
+class AssistantMessage(_Message):
+    """What the assistant said or wrote, or is saying; without content when it begins."""
+
+    role = "assistant"
+    content: list[OutputText | AssistantAudio]
+
+    @property
+    def audio(self) -> AssistantAudio | None:
+        """The part that is spoken."""
+        for part in self.content:
+            if isinstance(part, AssistantAudio):
+                return part
+        return None
 
 
-def _words(part: dict[str, Any]) -> str:
-    return part.get("text") or part.get("transcript") or ""
+@dataclass(slots=True, eq=False)
+class FunctionCall(_Item):
+    """The model calls a tool of the client's."""
+
+    call_id: str
+    name: str
+    arguments: str = ""
+    """JSON, as far as it is written."""
+    status: Status = "completed"
+
+    @property
+    def text(self) -> str:
+        """What the model reads, and wrote."""
+        return self.arguments
+
+    def wire(self, *, with_audio: bool = False) -> dict[str, Any]:
+        """Return the call in wire form."""
+        return {
+            "id": self.id,
+            "type": "function_call",
+            "status": self.status,
+            "name": self.name,
+            "call_id": self.call_id,
+            "arguments": self.arguments,
+        }
+
+
+@dataclass(slots=True, eq=False)
+class FunctionCallOutput(_Item):
+    """What came of a call."""
+
+    call_id: str
+    output: str
+
+    @property
+    def text(self) -> str:
+        """What the model reads."""
+        return self.output
+
+    def wire(self, *, with_audio: bool = False) -> dict[str, Any]:
+        """Return the result in wire form; it has no status there (§B)."""
+        return {
+            "id": self.id,
+            "type": "function_call_output",
+            "call_id": self.call_id,
+            "output": self.output,
+        }
+
+
+OutputItem = AssistantMessage | FunctionCall
+"""What a response makes."""
+Item = SystemMessage | UserMessage | AssistantMessage | FunctionCall | FunctionCallOutput

@@ -2,43 +2,59 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from session.items import Item
+from session.items import (
+    AssistantMessage,
+    FunctionCall,
+    FunctionCallOutput,
+    Item,
+    SystemMessage,
+    UserMessage,
+)
 
 
-def _content(item: Item) -> str | list[dict[str, Any]]:
-    text, images = item.text, item.images
+def _content(message: UserMessage) -> str | list[dict[str, Any]]:
+    text, images = message.text, message.images
     if not images:
         return text
     words = [{"type": "text", "text": text}] if text else []
     pictures = [
-        {"type": "image_url", "image_url": {"url": part["image_url"], "detail": part["detail"]}}
-        for part in images
+        {"type": "image_url", "image_url": {"url": image.url, "detail": image.detail}}
+        for image in images
     ]
     return words + pictures
 
 
-def render_messages(items: list[Item]) -> list[dict[str, Any]]:
+def render_messages(items: Sequence[Item]) -> list[dict[str, Any]]:
     """Write items as chat-completions messages.
 
     A tool call is followed by its result wherever that stands, as model servers insist; a call
     without a result yet is left out, and so are messages without words.
     """
-    results = {item.call_id: item for item in items if item.type == "function_call_output"}
+    results = {item.call_id: item for item in items if isinstance(item, FunctionCallOutput)}
     messages: list[dict[str, Any]] = []
     for item in items:
-        if item.type == "message":
-            content = _content(item)
-            if content:
-                messages.append({"role": item.role, "content": content})
-        elif item.type == "function_call" and item.call_id in results:
-            call = {
-                "id": item.call_id,
-                "type": "function",
-                "function": {"name": item.name, "arguments": item.arguments},
-            }
-            messages.append({"role": "assistant", "content": None, "tool_calls": [call]})
-            result = results[item.call_id].output
-            messages.append({"role": "tool", "tool_call_id": item.call_id, "content": result})
+        match item:
+            case UserMessage():
+                if content := _content(item):
+                    messages.append({"role": "user", "content": content})
+            case AssistantMessage() | SystemMessage():
+                if text := item.text:
+                    messages.append({"role": item.role, "content": text})
+            case FunctionCall() if item.call_id in results:
+                messages += _call(item, results[item.call_id])
     return messages
+
+
+def _call(call: FunctionCall, result: FunctionCallOutput) -> list[dict[str, Any]]:
+    made = {
+        "id": call.call_id,
+        "type": "function",
+        "function": {"name": call.name, "arguments": call.arguments},
+    }
+    return [
+        {"role": "assistant", "content": None, "tool_calls": [made]},
+        {"role": "tool", "tool_call_id": call.call_id, "content": result.output},
+    ]

@@ -1,23 +1,25 @@
 """One response: from `response.created` to exactly one `response.done` (§B.2, B.5–B.10).
 
 A pure state machine. It takes what the pipeline reports, in whatever order the stages report it,
-and returns the server events in the order that the protocol guarantees: items strictly one after
-the other, each closed before the next is added. After `done` it returns nothing, so a late report
-of a cancelled pipeline cannot reach the client.
+and returns effects in the order that the protocol guarantees: items strictly one after the other,
+each closed before the next is added (`session/output_item.py`). After `done` it returns nothing,
+so a late report of a cancelled pipeline cannot reach the client.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
-from audio.formats import Encoder
 from session.conversation import Conversation
-from session.items import Item, SpokenText
+from session.effects import Effect, Send
+from session.items import Item, OutputItem
+from session.output_item import Ending, OpenCall, OpenMessage, OpenSpeech, OpenText
 from session.ports import FinishReason, ProviderError, TokenUsage
 from session.response_spec import ResponseSpec
 from session.usage import no_usage, response_usage
-from wire.envelope import ServerEvent, encode_audio, new_id, server_event
+from wire.envelope import ServerEvent
+from wire.response_events import RateLimitsUpdated, ResponseCreated, ResponseDone
 
 CancelReason = Literal["turn_detected", "client_cancelled"]
 Outcome = Literal["in_progress", "completed", "cancelled", "incomplete", "failed"]
@@ -26,21 +28,14 @@ _INCOMPLETE: dict[FinishReason, str] = {
     "length": "max_output_tokens",
     "content_filter": "content_filter",
 }
+_Message = TypeVar("_Message", OpenText, OpenSpeech)
 
 
-@dataclass(slots=True)
-class _Output:
-    item: Item
-    index: int
-    previous_id: str | None
-    encoder: Encoder
-    text: str = ""
-    """All that was sent of it, even if the client has cut the item since."""
+@dataclass(frozen=True, slots=True)
+class _CallDelta:
+    """A piece of a call, as the model wrote it."""
 
-
-@dataclass(slots=True)
-class _ToolDelta:
-    index: int
+    number: int
     call_id: str
     name: str
     arguments: str
@@ -57,11 +52,12 @@ class Response:
     outcome: Outcome = "in_progress"
     started: bool = False
     """Whether the model was asked."""
-    _output: list[Item] = field(default_factory=list)
-    _open: _Output | None = None
-    _open_call: int | None = None
+    _output: list[OutputItem] = field(default_factory=list)
+    _open: OpenMessage | OpenCall | None = None
+    """The last of them, while it is being written."""
     _closed_calls: set[int] = field(default_factory=set)
-    _held_calls: list[_ToolDelta] = field(default_factory=list)
+    _held_calls: list[_CallDelta] = field(default_factory=list)
+    """What came of calls that wait for the item before them."""
     _usage: dict[str, Any] | None = None
     _status_details: dict[str, Any] | None = None
 
@@ -98,102 +94,92 @@ class Response:
             **({} if spec.temperature is None else {"temperature": spec.temperature}),
         }
 
-    def created(self) -> list[ServerEvent]:
+    def created(self) -> list[Effect]:
         """Announce the response."""
-        return [server_event("response.created", response=self.wire())]
+        return [Send(ResponseCreated(response=self.wire()))]
 
-    def text(self, delta: str) -> list[ServerEvent]:
+    def text(self, delta: str) -> list[Effect]:
         """The model wrote `delta`: text, or the transcript of audio to come."""
         if not self.active or not delta:
             return []
-        events = self._ensure_message()
-        assert self._open is not None
-        self._open.text += delta
-        if not self._open.item.truncated:
-            key = "transcript" if self.spec.spoken else "text"
-            self._open.item.content[0][key] = self._open.text
-        name = "output_audio_transcript" if self.spec.spoken else "output_text"
-        return [*events, self._part_event(f"response.{name}.delta", delta=delta)]
+        if self.spec.spoken:
+            effects, speech = self._message(OpenSpeech)
+            return effects + speech.write(delta)
+        effects, text = self._message(OpenText)
+        return effects + text.write(delta)
 
     def speaking(self, text: str) -> None:
         """Note that the audio from here on speaks `text`, for a later truncation (§A.8)."""
-        if self.active and self._open is not None and self._open.item.type == "message":
-            item = self._open.item
-            if not item.truncated:
-                item.spoken.append(SpokenText(text, item.audio_ms))
+        if self.active and isinstance(self._open, OpenSpeech):
+            self._open.speak(text)
 
-    def audio(self, pcm: bytes) -> list[ServerEvent]:
+    def audio(self, pcm: bytes) -> list[Effect]:
         """The voice made `pcm`: 24 kHz, 16-bit, mono."""
         if not self.active or not pcm or not self.spec.spoken:
             return []
-        events = self._ensure_message()
-        assert self._open is not None
-        return events + self._audio_delta(self._open.encoder.push(pcm))
+        effects, speech = self._message(OpenSpeech)
+        return effects + speech.play(pcm)
 
-    def _audio_delta(self, audio: bytes) -> list[ServerEvent]:
-        assert self._open is not None
-        if not audio:
-            return []
-        if not self._open.item.truncated:
-            self._open.item.audio += audio
-        return [self._part_event("response.output_audio.delta", delta=encode_audio(audio))]
-
-    def tool_call(self, index: int, call_id: str, name: str, arguments: str) -> list[ServerEvent]:
-        """The model continued tool call `index`.
+    def tool_call(self, number: int, call_id: str, name: str, arguments: str) -> list[Effect]:
+        """The model continued tool call `number`.
 
         A call waits for the end of the speech or the call before it: items are strictly
         sequential, and a model may write several calls in turns. What comes for a call that
         is closed already is dropped, or the client would run it twice.
         """
-        if not self.active or index in self._closed_calls:
+        if not self.active or number in self._closed_calls:
             return []
-        delta = _ToolDelta(index, call_id, name, arguments)
-        if self._open is None or self._open_call == index:
-            return self._tool_delta(delta)
-        if self._open_call is not None or self.spec.spoken:
+        delta = _CallDelta(number, call_id, name, arguments)
+        match self._open:
+            case OpenSpeech():
+                waits = True
+            case OpenCall() as call:
+                waits = call.number != number
+            case _:
+                waits = any(held.number == number for held in self._held_calls)
+        if waits:
             self._held_calls.append(delta)
             return []
-        return [*self._close_open("completed"), *self._tool_delta(delta)]
+        return self._write_call(delta)
 
-    def finish(self, reason: FinishReason, reported: TokenUsage | None) -> list[ServerEvent]:
+    def finish(self, reason: FinishReason, reported: TokenUsage | None) -> list[Effect]:
         """Text, tool calls and audio are complete."""
         if not self.active:
             return []
         incomplete = _INCOMPLETE.get(reason)
-        last: Literal["completed", "incomplete"] = "incomplete" if incomplete else "completed"
-        events: list[ServerEvent] = []
+        last: Ending = "incomplete" if incomplete else "completed"
+        effects: list[Effect] = []
         if self._held_calls:
-            events += self._close_open("completed")
-            for delta in sorted(self._held_calls, key=lambda delta: delta.index):
-                events += self._tool_delta(delta)
-        events += self._close_open(last)
+            effects += self._close("completed")
+            for delta in sorted(self._held_calls, key=lambda delta: delta.number):
+                effects += self._write_call(delta)
+        effects += self._close(last)
         if incomplete:
             self._status_details = {"type": "incomplete", "reason": incomplete}
-        return events + self._done(last, reported)
+        return effects + self._done(last, reported)
 
-    def cancel(self, reason: CancelReason) -> list[ServerEvent]:
+    def cancel(self, reason: CancelReason) -> list[Effect]:
         """Close the response out where it stands (§B.5, B.6)."""
         if not self.active:
             return []
-        if self._open is not None and self._open.item.type == "message" and self.spec.spoken:
-            # The text runs ahead of the voice: the model must remember what was said, not more.
-            self._open.item.forget_unheard(self._open.item.audio_ms)
-        events = self._close_open("incomplete")
+        if isinstance(self._open, OpenSpeech):
+            self._open.forget_unplayed()
+        effects = self._close("incomplete")
         self._status_details = {"type": "cancelled", "reason": reason}
-        return events + self._done("cancelled", None)
+        return effects + self._done("cancelled", None)
 
-    def fail(self, error: ProviderError) -> list[ServerEvent]:
+    def fail(self, error: ProviderError) -> list[Effect]:
         """Close the response out because a stage failed (§B.10)."""
         if not self.active:
             return []
-        events = self._close_open("incomplete")
+        effects = self._close("incomplete")
         self._status_details = {
             "type": "failed",
             "error": {"type": error.type, "code": error.code, "message": error.message},
         }
-        return events + self._done("failed", None)
+        return effects + self._done("failed", None)
 
-    def _done(self, outcome: Outcome, reported: TokenUsage | None) -> list[ServerEvent]:
+    def _done(self, outcome: Outcome, reported: TokenUsage | None) -> list[Effect]:
         generated = bool(self._output) or outcome in ("completed", "incomplete")
         self._usage = (
             response_usage(self.context, self.spec.instructions, self._output, reported)
@@ -202,147 +188,49 @@ class Response:
         )
         self.outcome = outcome
         self._held_calls.clear()
-        events = [server_event("response.done", response=self.wire())]
+        effects: list[Effect] = [Send(ResponseDone(response=self.wire()))]
         if generated:
-            events.append(_rate_limits())
-        return events
+            effects.append(Send(_rate_limits()))
+        return effects
 
-    def _ensure_message(self) -> list[ServerEvent]:
-        if self._open is not None and self._open.item.type == "message":
-            return []
-        events = self._close_open("completed")
-        events += self._add(Item(new_id("item"), "message", role="assistant", status="in_progress"))
-        assert self._open is not None
-        spoken = self.spec.spoken
-        self._open.item.content.append(
-            {"type": "output_audio", "transcript": ""}
-            if spoken
-            else {"type": "output_text", "text": ""}
-        )
-        return [*events, self._part_event("response.content_part.added", part=self._part())]
+    def _message(self, kind: type[_Message]) -> tuple[list[Effect], _Message]:
+        """Return the message that is being written, after what it takes to begin one."""
+        if isinstance(self._open, kind):
+            return [], self._open
+        effects = self._close("completed")
+        message = kind(self.spec, len(self._output), self.conversation)
+        return effects + self._begin(message), message
 
-    def _tool_delta(self, delta: _ToolDelta) -> list[ServerEvent]:
-        events: list[ServerEvent] = []
-        if self._open is None or self._open_call != delta.index:
-            events += self._close_open("completed")
-            item = Item(new_id("item"), "function_call", status="in_progress")
-            item.name, item.call_id = delta.name, delta.call_id
-            events += self._add(item)
-            self._open_call = delta.index
-        if delta.arguments:
-            assert self._open is not None
-            self._open.item.arguments += delta.arguments
-            events.append(
-                self._call_event("response.function_call_arguments.delta", delta=delta.arguments)
+    def _write_call(self, delta: _CallDelta) -> list[Effect]:
+        effects: list[Effect] = []
+        call = self._open
+        if not isinstance(call, OpenCall) or call.number != delta.number:
+            effects += self._close("completed")
+            index = len(self._output)
+            call = OpenCall(
+                self.spec, index, self.conversation, delta.number, delta.call_id, delta.name
             )
-        return events
+            effects += self._begin(call)
+        return effects + call.write(delta.arguments)
 
-    def _add(self, item: Item) -> list[ServerEvent]:
-        previous = self.conversation.insert(item) if self.spec.in_conversation else None
-        item.format = self.spec.format
-        encoder = Encoder(self.spec.format)
-        self._open = _Output(item, len(self._output), previous, encoder)
-        self._output.append(item)
-        wire = item.wire()
-        events = [
-            server_event(
-                "response.output_item.added",
-                response_id=self.id,
-                output_index=self._open.index,
-                item=wire,
-            )
-        ]
-        if self.spec.in_conversation:
-            events.append(
-                server_event("conversation.item.added", previous_item_id=previous, item=wire)
-            )
-        return events
+    def _begin(self, opened: OpenMessage | OpenCall) -> list[Effect]:
+        self._open = opened
+        self._output.append(opened.item)
+        return opened.open()
 
-    def _close_open(self, status: Literal["completed", "incomplete"]) -> list[ServerEvent]:
+    def _close(self, ending: Ending) -> list[Effect]:
         if self._open is None:
             return []
-        item = self._open.item
-        item.status = status
-        events: list[ServerEvent] = []
-        if item.type == "function_call":
-            events.append(
-                self._call_event(
-                    "response.function_call_arguments.done",
-                    name=item.name,
-                    arguments=item.arguments,
-                )
-            )
-        elif self.spec.spoken:
-            text = self._open.text
-            if status == "completed":
-                events += self._audio_delta(self._open.encoder.push(b"", last=True))
-            events.append(self._part_event("response.output_audio.done"))
-            events.append(
-                self._part_event("response.output_audio_transcript.done", transcript=text)
-            )
-            events.append(self._part_event("response.content_part.done", part=self._part()))
-        else:
-            events.append(self._part_event("response.output_text.done", text=self._open.text))
-            events.append(self._part_event("response.content_part.done", part=self._part()))
-        wire = item.wire()
-        if self.spec.in_conversation:
-            if self.conversation.get(item.id) is item:
-                self.conversation.keep_audio(item)
-            events.append(
-                server_event(
-                    "conversation.item.done",
-                    previous_item_id=self._open.previous_id,
-                    item=wire,
-                )
-            )
-        events.append(
-            server_event(
-                "response.output_item.done",
-                response_id=self.id,
-                output_index=self._open.index,
-                item=wire,
-            )
-        )
-        if self._open_call is not None:
-            self._closed_calls.add(self._open_call)
+        effects = self._open.close(ending)
+        if isinstance(self._open, OpenCall):
+            self._closed_calls.add(self._open.number)
         self._open = None
-        self._open_call = None
-        return events
-
-    def _part(self) -> dict[str, Any]:
-        assert self._open is not None
-        # Parts are called "audio" and "text", the item's content "output_…" (§0, rule 2).
-        if self.spec.spoken:
-            return {"type": "audio", "transcript": self._open.text}
-        return {"type": "text", "text": self._open.text}
-
-    def _part_event(self, event_type: str, /, **fields: Any) -> ServerEvent:
-        assert self._open is not None
-        return server_event(
-            event_type,
-            response_id=self.id,
-            item_id=self._open.item.id,
-            output_index=self._open.index,
-            content_index=0,
-            **fields,
-        )
-
-    def _call_event(self, event_type: str, /, **fields: Any) -> ServerEvent:
-        assert self._open is not None
-        return server_event(
-            event_type,
-            response_id=self.id,
-            item_id=self._open.item.id,
-            output_index=self._open.index,
-            call_id=self._open.item.call_id,
-            **fields,
-        )
+        return effects
 
 
 def _rate_limits() -> ServerEvent:
     """Return the event that clients expect after a response; this server sets no such limit."""
     limit = 15_000_000
-    return server_event(
-        "rate_limits.updated",
-        rate_limits=[{"name": "tokens", "limit": limit, "remaining": limit, "reset_seconds": 0.0}],
+    return RateLimitsUpdated(
+        rate_limits=[{"name": "tokens", "limit": limit, "remaining": limit, "reset_seconds": 0.0}]
     )

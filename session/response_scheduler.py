@@ -6,25 +6,34 @@ waits until the transcripts of its context are there, because its model reads wo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Protocol
 
+from audio.clip import Clip
 from session.context_window import ContextTooLong, fit
 from session.conversation import Conversation
-from session.effects import Effect, Generate, Send, StopGenerating, Transcribe
+from session.effects import Effect, Generate, StopGenerating, Transcribe
 from session.items import Item
 from session.limits import check_responses
 from session.model_messages import render_messages
-from session.ports import FinishReason, ProviderError, ResponseRequest, TokenUsage
+from session.ports import ProviderError, ResponseRequest
+from session.reports import (
+    AudioMade,
+    ClauseSpoken,
+    ResponseFailed,
+    ResponseFinished,
+    ResponseReport,
+    TextMade,
+    ToolCallMade,
+)
 from session.response import CancelReason, Response
 from session.response_spec import ResponseSpec, build_spec
 from session.session_config import SessionConfig
 from wire.client_events import ResponseOptions
-from wire.envelope import ServerEvent
 from wire.errors import ProtocolError
 
 
-class Listener(Protocol):
+class AnswerListener(Protocol):
     """Who has to know about the responses of the conversation."""
 
     def answer_opened(self) -> None:
@@ -38,7 +47,7 @@ class Responses:
     """All responses that have not ended. Reports about others have no effects."""
 
     def __init__(
-        self, config: SessionConfig, conversation: Conversation, listener: Listener
+        self, config: SessionConfig, conversation: Conversation, listener: AnswerListener
     ) -> None:
         self._config = config
         self._conversation = conversation
@@ -58,10 +67,6 @@ class Responses:
     def running(self) -> bool:
         """Whether any response is still to be finished."""
         return bool(self._open)
-
-    def is_active(self, response_id: str) -> bool:
-        """Whether the response is still to be finished."""
-        return response_id in self._open
 
     @property
     def awaited_items(self) -> Iterator[Item]:
@@ -126,7 +131,7 @@ class Responses:
         None where there would be no answer, or not at once. Nothing changes.
         """
         context = [*self._conversation, item]
-        waits = any(known.transcript_state == "pending" for known in context)
+        waits = any(known.untranscribed for known in context)
         if self.active is not None or waits or not item.text:
             return None
         spec = build_spec(ResponseOptions(), self._config, self._conversation)
@@ -147,58 +152,41 @@ class Responses:
         """An item stays without a transcript: responses that wait for it fail (§B.10)."""
         effects: list[Effect] = []
         for response in [r for r in self._waiting if item in r.context]:
-            effects += self._events(response, response.fail(error))
+            effects += self._went_on(response, response.fail(error))
         return effects + self.items_ready()
 
     def items_ready(self) -> list[Effect]:
         """Start the responses that wait for nothing any more."""
         effects: list[Effect] = []
         for response in list(self._waiting):
-            pending = any(item.transcript_state == "pending" for item in response.context)
+            pending = any(item.untranscribed for item in response.context)
             if response in self._waiting and not pending:
                 self._waiting.remove(response)
                 effects += self._start(response)
         return effects
 
-    # --- the pipelines (generation.PipelineSignals, with effects) -----------------------------
+    # --- the pipelines -------------------------------------------------------------------------
 
-    def text(self, response_id: str, delta: str) -> list[Effect]:
-        """The model wrote `delta`."""
-        return self._report(response_id, lambda response: response.text(delta))
-
-    def speaking(self, response_id: str, text: str) -> None:
-        """The audio that follows speaks `text`."""
-        response = self._open.get(response_id)
-        if response is not None:
-            response.speaking(text)
-
-    def audio(self, response_id: str, pcm: bytes) -> list[Effect]:
-        """The voice made audio: 24 kHz PCM."""
-        return self._report(response_id, lambda response: response.audio(pcm))
-
-    def tool_call(
-        self, response_id: str, index: int, call_id: str, name: str, arguments: str
-    ) -> list[Effect]:
-        """The model continued a tool call."""
-        return self._report(
-            response_id, lambda response: response.tool_call(index, call_id, name, arguments)
-        )
-
-    def finished(
-        self, response_id: str, reason: FinishReason, usage: TokenUsage | None
-    ) -> list[Effect]:
-        """The pipeline of a response is through."""
-        return self._report(response_id, lambda response: response.finish(reason, usage))
-
-    def failed(self, response_id: str, error: ProviderError) -> list[Effect]:
-        """A stage of a response failed."""
-        return self._report(response_id, lambda response: response.fail(error))
-
-    def _report(
-        self, response_id: str, step: Callable[[Response], list[ServerEvent]]
-    ) -> list[Effect]:
-        response = self._open.get(response_id)
-        return self._events(response, step(response)) if response is not None else []
+    def report(self, report: ResponseReport) -> list[Effect]:
+        """Take what the pipeline of a response reports."""
+        response = self._open.get(report.response_id)
+        if response is None:
+            return []
+        match report:
+            case TextMade(delta=delta):
+                effects = response.text(delta)
+            case ToolCallMade(_, index, call_id, name, arguments):
+                effects = response.tool_call(index, call_id, name, arguments)
+            case ClauseSpoken(text=text):
+                response.speaking(text)
+                return []
+            case AudioMade(pcm=pcm):
+                effects = response.audio(pcm)
+            case ResponseFinished(reason=reason, usage=usage):
+                effects = response.finish(reason, usage)
+            case ResponseFailed(error=error):
+                effects = response.fail(error)
+        return self._went_on(response, effects)
 
     # --- the life of a response ---------------------------------------------------------------
 
@@ -209,21 +197,20 @@ class Responses:
         if spec.in_conversation:
             self._listener.answer_opened()
         self._waiting.append(response)
-        effects: list[Effect] = [Send(event) for event in response.created()]
-        return effects + self.items_ready()
+        return response.created() + self.items_ready()
 
     def _start(self, response: Response) -> list[Effect]:
         spec = response.spec
         if any(item.id == spec.answers and not item.text for item in response.context):
             # The detector took a noise for a turn: there is nothing to answer.
-            return self._events(response, response.finish("stop", None))
+            return self._went_on(response, response.finish("stop", None))
         unmet = _unmet_choice(spec)
         if unmet is not None:
-            return self._events(response, response.fail(unmet))
+            return self._went_on(response, response.fail(unmet))
         try:
             response.context = self._fit(spec, response.context)
         except ContextTooLong as too_long:
-            return self._events(response, response.fail(too_long.error))
+            return self._went_on(response, response.fail(too_long.error))
         response.started = True
         return [Generate(_request(spec, response.context))]
 
@@ -232,10 +219,10 @@ class Responses:
         return fit(context, spec.instructions, config.truncation, config.context_tokens)
 
     def _cancel(self, response: Response, reason: CancelReason) -> list[Effect]:
-        return self._events(response, response.cancel(reason))
+        return self._went_on(response, response.cancel(reason))
 
-    def _events(self, response: Response, events: list[ServerEvent]) -> list[Effect]:
-        effects: list[Effect] = [Send(event) for event in events]
+    def _went_on(self, response: Response, effects: list[Effect]) -> list[Effect]:
+        """A response had these effects; if it is over now, so is what was held up by it."""
         if response.active:
             return effects
         del self._open[response.id]
@@ -253,10 +240,12 @@ class Responses:
 
 def transcribe(item: Item, config: SessionConfig) -> list[Effect]:
     """Ask for the transcript of an item's audio, if it lacks one."""
-    if item.transcript_state != "pending":
+    audio = item.untranscribed
+    if audio is None:
         return []
     settings = config.transcription_settings
-    return [Transcribe(item.id, bytes(item.audio), item.format, settings)]
+    clip = Clip(bytes(audio.data), audio.format, config.noise_reduction)
+    return [Transcribe(item.id, clip, settings)]
 
 
 def _unmet_choice(spec: ResponseSpec) -> ProviderError | None:

@@ -8,9 +8,11 @@ text it was turned into.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from session.items import Item
+from session.content import UserAudio
+from session.items import Item, OutputItem
 from session.ports import TokenUsage
 
 USER_MS_PER_TOKEN = 100
@@ -31,7 +33,10 @@ def no_usage() -> dict[str, Any]:
 
 
 def response_usage(
-    context: list[Item], instructions: str, output: list[Item], reported: TokenUsage | None
+    context: Sequence[Item],
+    instructions: str,
+    output: Sequence[OutputItem],
+    reported: TokenUsage | None,
 ) -> dict[str, Any]:
     """Count one response.
 
@@ -46,17 +51,21 @@ def response_usage(
         cached = reported.cached_tokens
     else:
         text_in = estimate_tokens(instructions) + sum(
-            estimate_tokens(item.text or item.arguments or item.output) for item in context
+            estimate_tokens(item.text) for item in context
         )
-        text_out = sum(estimate_tokens(item.text or item.arguments) for item in output)
+        text_out = sum(estimate_tokens(item.text) for item in output)
         cached = 0
-    audio_in = sum(
-        int(item.audio_ms / (USER_MS_PER_TOKEN if item.role == "user" else ASSISTANT_MS_PER_TOKEN))
-        for item in context
-    )
-    audio_out = sum(int(item.audio_ms / ASSISTANT_MS_PER_TOKEN) for item in output)
-    image_in = sum(IMAGE_TOKENS[part["detail"]] for item in context for part in item.images)
+    audio_in, audio_out = sum(map(_audio_tokens, context)), sum(map(_audio_tokens, output))
+    image_in = sum(IMAGE_TOKENS[image.detail] for item in context for image in item.images)
     return _usage(text_in, audio_in, image_in, cached, text_out, audio_out)
+
+
+def _audio_tokens(item: Item) -> int:
+    audio = item.audio
+    if audio is None:
+        return 0
+    by_user = isinstance(audio, UserAudio)
+    return int(audio.ms / (USER_MS_PER_TOKEN if by_user else ASSISTANT_MS_PER_TOKEN))
 
 
 def _usage(

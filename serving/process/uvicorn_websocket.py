@@ -28,10 +28,9 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.frames import Frame
 
 from config import Settings
+from peers.websocket import GONE
 
 MIB = 1024 * 1024
-GONE = "realtime.gone"
-"""Key in a connection's scope: an `asyncio.Event` that is set when the connection is lost."""
 CUT_AFTER_S = 5.0
 """What is left for a client when its connection is to be closed has this long to leave."""
 CLOSE_WITHIN_S = 2

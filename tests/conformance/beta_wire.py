@@ -14,9 +14,18 @@ from realtime_session import RealtimeSession
 from session.effects import Effect, Send
 from session.ports import Capabilities
 from session.session_config import SessionConfig
-from tests.support.session_driver import NOW, Driver, settings, written
+from tests.support.inside import Inside
+from tests.support.session_driver import (
+    MAX_EVENT_LENGTH,
+    NOW,
+    Driver,
+    on_a_socket,
+    settings,
+    written,
+)
 from tests.support.strict_reader import Event, Names
 from wire.beta_writing import BetaDialect
+from wire.incoming import EventReader
 from wire.session_fields import SessionKind
 
 USER = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "hi"}]}
@@ -130,13 +139,16 @@ class BetaDriver(Driver):
             kind=kind,
         )
         self.dialect = BetaDialect(kind)
-        self.session = RealtimeSession(config, self.dialect)
+        self.session = RealtimeSession(config)
+        self.inside = Inside(self.session)
+        self._reader = EventReader(self.dialect, MAX_EVENT_LENGTH)
         self.effects: list[Effect] = []
         self.rendered: list[Event] = []
         self.names = Names()
         self.perform(self.session.open())
 
     def perform(self, effects: list[Effect]) -> list[Event]:
+        effects = on_a_socket(effects)
         self.effects += effects
         events = [
             written(event)

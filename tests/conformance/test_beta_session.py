@@ -12,7 +12,9 @@ from openai.types.beta.realtime.transcription_session import TranscriptionSessio
 from config import LLMConfig
 from protocol import ProtocolError
 from providers.llm.openai import OpenAICompatibleLLM
+from session.decisions import SpeechStarted
 from session.ports import ProviderError, ResponseRequest, TokenUsage
+from session.reports import ResponseFailed
 from tests.conformance.beta_wire import (
     ASSISTANT,
     NAMED,
@@ -139,9 +141,8 @@ class TestEchoes:
     def test_a_failure_is_told_as_in_ga(self):
         driver = BetaDriver()
         driver.respond()
-        events = driver.perform(
-            driver.session.responses.failed(driver.running, ProviderError("no", code="down"))
-        )
+        error = ProviderError("no", code="down")
+        events = driver.report(ResponseFailed(driver.running, error))
         assert types(events) == ["response.done"]
         details = events[0]["response"]["status_details"]
         assert details == {
@@ -295,7 +296,7 @@ class TestTurns:
         driver.text("A long story.")
         driver.audio(400)
         driver.append(96)
-        events = driver.perform(driver.session.speech_started(0))
+        events = driver.decided(SpeechStarted(0))
         assert types(events) == [
             "input_audio_buffer.speech_started",
             "response.audio.done",
@@ -490,7 +491,7 @@ class TestEphemeralKeys:
             "input_audio_transcription": {"model": "whisper-1"},
         }
         event = read_session(body, "transcription")
-        config = BetaDriver("transcription").session.config
+        config = BetaDriver("transcription").inside.config
         config.apply(event.session, voice_locked=False)
         answer = beta_sessions(config.wire(), SECRET)
         parsed = TranscriptionSession.model_validate_json(json.dumps(answer), strict=True)

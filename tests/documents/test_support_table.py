@@ -7,6 +7,7 @@ from typing import Any
 
 from protocol import SERVER_EVENTS
 from session.ports import ProviderError
+from session.reports import TurnFailed
 from tests.conformance.beta_wire import BetaDriver
 from tests.support.places import ROOT
 from tests.support.session_driver import Driver, types
@@ -34,12 +35,12 @@ def everything(d: Driver, **text: Any) -> None:
     d.respond()
     d.call("{}")
     d.finish("tool_calls")
-    start = (int(d.session.turns.written_ms) // 32 + 2) * 32
+    start = (int(d.inside.turns.written_ms) // 32 + 2) * 32
     d.speak(start, start + 960)
     d.heard(d.items()[-1], "Hello.")
     d.finish()
     d.speak(start + 2048, start + 3008)
-    d.perform(d.session.transcription_failed(d.items()[-1], FAILURE))
+    d.report(TurnFailed(d.items()[-1], FAILURE))
     d.send("input_audio_buffer.clear")
     d.send("response.cancel")
     d.respond()

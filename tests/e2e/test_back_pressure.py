@@ -27,6 +27,7 @@ from flow.outbox import HIGH_WATER_BYTES
 from flow.work_queue import MANY, WorkQueue
 from providers.scripted import _ScriptedTTSService
 from serving.process import uvicorn_websocket
+from session.reports import Report, TextMade
 from tests.providers.model_vendors import OPENAI
 from tests.support.counts import counted
 from tests.support.running_server import (
@@ -296,11 +297,11 @@ async def test_a_model_that_never_pauses_leaves_others_their_turn(monkeypatch):
     monkeypatch.setattr(steps, "AT_A_STRETCH_S", 0)
     turn = 0
     words_in: Counter[int] = Counter()
-    text = RealtimeTransport.text
+    report = RealtimeTransport.report
 
-    def counted_text(transport: RealtimeTransport, response_id: str, delta: str) -> None:
-        words_in[turn] += 1
-        text(transport, response_id, delta)
+    def counted(transport: RealtimeTransport, made: Report) -> None:
+        words_in[turn] += isinstance(made, TextMade)
+        report(transport, made)
 
     async def take_turns() -> None:
         nonlocal turn
@@ -308,7 +309,7 @@ async def test_a_model_that_never_pauses_leaves_others_their_turn(monkeypatch):
             turn += 1
             await asyncio.sleep(0)
 
-    monkeypatch.setattr(RealtimeTransport, "text", counted_text)
+    monkeypatch.setattr(RealtimeTransport, "report", counted)
     async with (
         hurried_model(2000) as settings,
         running(settings) as server,

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import pytest
 
+from session.content import InputText
 from session.context_window import ContextTooLong, fit
-from session.items import Item
+from session.items import FunctionCall, FunctionCallOutput, Item, UserMessage
+from session.session_settings import Truncation
+from wire.session_fields import RetentionRatio, TokenLimits
 
 
-def message(number: int) -> Item:
+def message(number: int) -> UserMessage:
     """A message of 100 estimated tokens."""
     text = f"{number:03d}".ljust(400, ".")
-    return Item(f"item_{number}", "message", role="user", content=[{"text": text, "type": "x"}])
+    return UserMessage(f"item_{number}", [InputText(text)])
 
 
-ITEMS = [message(number) for number in range(10)]
+ITEMS: list[Item] = [message(number) for number in range(10)]
 
 
-def kept(truncation: object, window: int | None) -> list[str]:
-    return [item.id for item in fit(ITEMS, "", truncation, window)]  # type: ignore[arg-type]
+def kept(truncation: Truncation, window: int | None) -> list[str]:
+    return [item.id for item in fit(ITEMS, "", truncation, window)]
 
 
 def test_what_fits_is_left_alone():
@@ -46,19 +49,19 @@ def test_disabled_says_how_long_it_is():
 
 
 def test_a_ratio_drops_more_than_needed():
-    ratio = {"type": "retention_ratio", "retention_ratio": 0.5}
+    ratio = RetentionRatio(type="retention_ratio", retention_ratio=0.5)
     assert kept(ratio, 800) == [f"item_{n}" for n in range(6, 10)]
     assert kept(ratio, 1000) == [item.id for item in ITEMS]
 
 
 def test_a_client_s_own_limit_counts_without_a_window():
-    limits = {"post_instructions": 200}
-    ratio = {"type": "retention_ratio", "retention_ratio": 1.0, "token_limits": limits}
+    limits = TokenLimits(post_instructions=200)
+    ratio = RetentionRatio(type="retention_ratio", retention_ratio=1.0, token_limits=limits)
     assert kept(ratio, None) == ["item_8", "item_9"]
 
 
 def test_a_call_goes_with_its_result():
-    call = Item("call", "function_call", name="f", call_id="c", arguments="{}")
-    result = Item("result", "function_call_output", call_id="c", output="x" * 400)
-    items = [call, message(1), result, message(2)]
+    call = FunctionCall("call", "c", "f", "{}")
+    result = FunctionCallOutput("result", "c", "x" * 400)
+    items: list[Item] = [call, message(1), result, message(2)]
     assert [item.id for item in fit(items, "", "auto", 250)] == ["item_1", "item_2"]

@@ -8,23 +8,45 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from session.content import AssistantAudio, Clause, InputText, OutputText, UserAudio
 from session.conversation import Conversation
-from session.items import Item, SpokenText
+from session.items import (
+    AssistantMessage,
+    FunctionCall,
+    FunctionCallOutput,
+    Item,
+    SystemMessage,
+    UserMessage,
+)
 from session.model_messages import render_messages
 from tests.support.session_driver import pcm
 from wire.errors import ProtocolError
 
 
-def message(item_id: str, text: str = "hi", role: Any = "user") -> Item:
-    kind = "output_text" if role == "assistant" else "input_text"
-    return Item(item_id, "message", role=role, content=[{"type": kind, "text": text}])
+def message(item_id: str, text: str = "hi") -> UserMessage:
+    return UserMessage(item_id, [InputText(text)])
 
 
-def spoken(text: str, ms: int, clauses: list[SpokenText] | None = None) -> Item:
-    content = [{"type": "output_audio", "transcript": text}]
-    item = Item("a", "message", role="assistant", content=content, audio=bytearray(pcm(ms)))
-    item.spoken = clauses or []
-    return item
+def answer(item_id: str, text: str = "hi") -> AssistantMessage:
+    return AssistantMessage(item_id, [OutputText(text)])
+
+
+def speech(text: str, ms: int, clauses: list[Clause] | None = None) -> AssistantAudio:
+    audio = AssistantAudio(data=bytearray(pcm(ms)), clauses=clauses or [])
+    audio.write(text)
+    return audio
+
+
+def spoken(text: str, ms: int, clauses: list[Clause] | None = None) -> AssistantMessage:
+    return AssistantMessage("a", [speech(text, ms, clauses)])
+
+
+def heard(item_id: str, ms: float, text: str | None = None) -> UserMessage:
+    """What the user said, and, unless it is None, what was understood."""
+    audio = UserAudio(data=bytearray(pcm(ms)))
+    if text is not None:
+        audio.understood(text)
+    return UserMessage(item_id, [audio])
 
 
 def conversation(*items: Item) -> Conversation:
@@ -45,11 +67,9 @@ def code(error: pytest.ExceptionInfo[ProtocolError]) -> str | None:
 @pytest.mark.parametrize("previous", [None, ""])
 def test_without_a_predecessor_an_item_is_appended(previous: str | None) -> None:
     items = conversation()
-    assert items.tail_id is None
     assert items.insert(message("a"), previous) is None
     assert items.insert(message("b"), previous) == "a"
     assert order(items) == ["a", "b"]
-    assert items.tail_id == "b"
 
 
 def test_root_is_the_front() -> None:
@@ -102,9 +122,17 @@ def test_a_deleted_id_may_be_used_again() -> None:
 
 
 def test_nobody_waits_for_the_transcript_of_a_deleted_item() -> None:
-    item = Item("a", "message", role="user", transcript_state="pending")
+    item = heard("a", 100)
+    assert item.untranscribed is not None
     conversation(item).delete("a")
-    assert item.transcript_state != "pending"
+    assert item.untranscribed is None
+
+
+def test_what_was_understood_of_an_item_outlives_it() -> None:
+    item = heard("a", 100, "Hello.")
+    conversation(item).delete("a")
+    assert item.audio is not None
+    assert (item.audio.state, item.text) == ("done", "Hello.")
 
 
 @given(data=st.data())
@@ -124,7 +152,6 @@ def test_the_order_is_that_of_a_list(data: Any) -> None:
             real = items.insert(message(f"i{number}"), previous)
             assert real == (model[at - 1] if at else None)
         assert order(items) == model
-        assert items.tail_id == (model[-1] if model else None)
 
 
 @pytest.mark.parametrize(
@@ -141,7 +168,7 @@ def test_the_order_is_that_of_a_list(data: Any) -> None:
             },
         ),
         (
-            Item("a", "function_call", name="f", call_id="c", arguments="{}"),
+            FunctionCall("a", "c", "f", "{}"),
             {
                 "id": "a",
                 "type": "function_call",
@@ -152,11 +179,11 @@ def test_the_order_is_that_of_a_list(data: Any) -> None:
             },
         ),
         (
-            Item("a", "function_call_output", call_id="c", output="1"),
+            FunctionCallOutput("a", "c", "1"),
             {"id": "a", "type": "function_call_output", "call_id": "c", "output": "1"},
         ),
     ],
-    ids=lambda value: value.type if isinstance(value, Item) else "",
+    ids=lambda value: type(value).__name__,
 )
 def test_an_item_shows_exactly_the_keys_of_its_type_in_order(
     item: Item, wire: dict[str, Any]
@@ -170,18 +197,17 @@ def test_audio_is_shown_only_on_request_and_never_changes_the_item() -> None:
     (part,) = item.wire(with_audio=True)["content"]
     assert part["audio"] == pcm(10)
     part["transcript"] = "changed"
-    assert item.content == [{"type": "output_audio", "transcript": "Hello."}]
+    assert item.wire()["content"] == [{"type": "output_audio", "transcript": "Hello."}]
 
 
 def test_user_audio_shows_its_transcript_as_null_until_there_is_one() -> None:
-    item = Item("a", "message", role="user", content=[{"type": "input_audio", "transcript": None}])
+    item = heard("a", 10)
     assert item.wire()["content"] == [{"type": "input_audio", "transcript": None}]
     assert item.text == ""
 
 
 def test_assistant_audio_settles_the_voice_and_nothing_else_does() -> None:
-    user = Item("u", "message", role="user", audio=bytearray(pcm(10)))
-    items = conversation(user, message("t", role="assistant"))
+    items = conversation(heard("u", 10), answer("t"))
     assert not items.has_assistant_audio
     items.insert(spoken("Hello.", 10))
     assert items.has_assistant_audio
@@ -228,7 +254,7 @@ def test_the_model_keeps_the_words_that_were_heard() -> None:
 
 
 def test_heard_words_are_found_by_clause() -> None:
-    clauses = [SpokenText("Hello there, ", 0), SpokenText("how are you?", 1000)]
+    clauses = [Clause("Hello there, ", 0), Clause("how are you?", 1000)]
     item = spoken("Hello there, how are you?", 2000, clauses)
     conversation(item).truncate("a", 0, 1000)
     assert item.text == "Hello there,"
@@ -238,7 +264,7 @@ def test_heard_words_are_found_by_clause() -> None:
 
 
 def test_truncating_twice_at_the_same_point_changes_nothing() -> None:
-    clauses = [SpokenText("Hello there,", 0), SpokenText("how are you?", 1000)]
+    clauses = [Clause("Hello there,", 0), Clause("how are you?", 1000)]
     item = spoken("Hello there, how are you?", 2000, clauses)
     items = conversation(item)
     items.truncate("a", 0, 500)
@@ -261,6 +287,32 @@ def test_a_second_truncation_can_only_shorten() -> None:
     assert item.text == "One"
 
 
+# --- what the client has played ---
+
+
+def test_what_is_played_is_noted_with_the_answer() -> None:
+    item = spoken("One two three four.", 1000)
+    items = conversation(item)
+    assert item.audio is not None
+    assert item.audio.played_ms is None
+    items.played("a", 250.5)
+    items.played("a", 500)
+    assert item.audio.played_ms == 500
+    # Nothing is lost by that alone: the rest may still be played.
+    assert (item.audio_ms, item.text) == (1000, "One two three four.")
+
+
+@pytest.mark.parametrize(
+    "item", [heard("a", 1000, "Hi."), answer("a"), FunctionCall("a", "c", "f")]
+)
+def test_only_answers_that_are_spoken_can_be_played(item: Item) -> None:
+    items = conversation(item)
+    before = item.wire(with_audio=True)
+    items.played("a", 10)
+    items.played("nobody", 10)
+    assert item.wire(with_audio=True) == before
+
+
 @given(
     lengths=st.lists(st.integers(1, 400), min_size=1, max_size=4),
     cuts=st.lists(st.integers(0, 1600), min_size=1, max_size=4),
@@ -272,7 +324,7 @@ def test_the_heard_words_are_a_beginning_and_get_fewer_with_every_cut(
     clauses, start, words = [], 0, []
     for number, length in enumerate(lengths):
         words += [f"word{number}", f"and{number}"]
-        clauses.append(SpokenText(f"word{number} and{number}", start))
+        clauses.append(Clause(f"word{number} and{number}", start))
         start += length
     item = spoken(" ".join(words), start, clauses)
     items, before = conversation(item), len(words)
@@ -294,21 +346,21 @@ def test_the_heard_words_are_a_beginning_and_get_fewer_with_every_cut(
     [
         (message("a"), 0, 0, None, "Only model output audio messages can be truncated"),
         (
-            message("a", role="assistant"),
+            answer("a"),
             0,
             0,
             None,
             "Only model output audio messages can be truncated",
         ),
         (
-            Item("a", "message", role="user", audio=bytearray(pcm(100))),
+            heard("a", 100),
             50,
             0,
             None,
             "Only model output audio messages can be truncated",
         ),
         (
-            Item("a", "function_call"),
+            FunctionCall("a", "c", "f"),
             0,
             0,
             None,
@@ -327,11 +379,11 @@ def test_the_heard_words_are_a_beginning_and_get_fewer_with_every_cut(
 def test_what_cannot_be_truncated_is_refused_in_the_service_s_words(
     item: Item, ms: int, index: int, expected: str | None, message_: str
 ) -> None:
-    before = bytes(item.audio)
+    before = item.wire(with_audio=True)
     with pytest.raises(ProtocolError) as caught:
         conversation(item).truncate("a", index, ms)
     assert (code(caught), caught.value.message) == (expected, message_)
-    assert bytes(item.audio) == before
+    assert item.wire(with_audio=True) == before
 
 
 @pytest.mark.parametrize("index", [1, -1])
@@ -345,7 +397,7 @@ def test_there_is_no_other_part_to_truncate(index: int) -> None:
 
 
 def test_a_result_needs_a_call_of_its_id() -> None:
-    items = conversation(Item("a", "function_call", name="f", call_id="call_1"))
+    items = conversation(FunctionCall("a", "call_1", "f"))
     items.check_tool_output("call_1")
     with pytest.raises(ProtocolError) as caught:
         items.check_tool_output("call_2")
@@ -354,10 +406,10 @@ def test_a_result_needs_a_call_of_its_id() -> None:
 
 
 def test_messages_go_to_the_model_in_order_with_their_roles() -> None:
-    items = [
-        message("a", "Be brief.", "system"),
+    items: list[Item] = [
+        SystemMessage("a", [InputText("Be brief.")]),
         message("b", "Hi."),
-        message("c", "Yo", "assistant"),
+        answer("c", "Yo"),
     ]
     assert render_messages(items) == [
         {"role": "system", "content": "Be brief."},
@@ -367,28 +419,25 @@ def test_messages_go_to_the_model_in_order_with_their_roles() -> None:
 
 
 def test_speech_is_read_by_its_transcript_and_silence_not_at_all() -> None:
-    heard = Item("a", "message", role="user", content=[{"type": "input_audio", "transcript": "Hi"}])
-    unheard = Item(
-        "b", "message", role="user", content=[{"type": "input_audio", "transcript": None}]
-    )
-    assert render_messages([heard, unheard]) == [{"role": "user", "content": "Hi"}]
+    assert render_messages([heard("a", 10, "Hi"), heard("b", 10)]) == [
+        {"role": "user", "content": "Hi"}
+    ]
 
 
 def test_truncated_speech_is_read_as_far_as_it_was_heard() -> None:
     item = spoken("One two three four.", 1000)
-    item.truncate(500)
+    conversation(item).truncate("a", 0, 500)
     assert render_messages([item]) == [{"role": "assistant", "content": "One two"}]
 
 
 def test_parts_of_a_message_are_read_together() -> None:
-    parts = [{"type": "input_text", "text": "one "}, {"type": "input_text", "text": "two"}]
-    item = Item("a", "message", role="user", content=parts)
+    item = UserMessage("a", [InputText("one "), InputText("two")])
     assert render_messages([item]) == [{"role": "user", "content": "one two"}]
 
 
 def test_a_call_is_followed_by_its_result_wherever_that_stands() -> None:
-    call = Item("a", "function_call", name="f", call_id="c1", arguments='{"x":1}')
-    result = Item("b", "function_call_output", call_id="c1", output="42")
+    call = FunctionCall("a", "c1", "f", '{"x":1}')
+    result = FunctionCallOutput("b", "c1", "42")
     expected = [
         {
             "role": "assistant",
@@ -405,12 +454,12 @@ def test_a_call_is_followed_by_its_result_wherever_that_stands() -> None:
 
 
 def test_a_call_without_a_result_and_a_result_without_a_call_are_left_out() -> None:
-    call = Item("a", "function_call", name="f", call_id="c1", arguments="{}")
-    result = Item("b", "function_call_output", call_id="c2", output="42")
+    call = FunctionCall("a", "c1", "f", "{}")
+    result = FunctionCallOutput("b", "c2", "42")
     assert render_messages([call, result]) == []
 
 
 def test_an_empty_result_is_a_result() -> None:
-    call = Item("a", "function_call", name="f", call_id="c1", arguments="{}")
-    result = Item("b", "function_call_output", call_id="c1", output="")
+    call = FunctionCall("a", "c1", "f", "{}")
+    result = FunctionCallOutput("b", "c1", "")
     assert [m["role"] for m in render_messages([call, result])] == ["assistant", "tool"]

@@ -13,6 +13,7 @@ from websockets.exceptions import ConnectionClosed, ConnectionClosedError
 from config import LimitsConfig
 from flow.append_pace import AppendPace
 from serving.process import uvicorn_websocket
+from session.decisions import SpeechStarted
 from tests.support.running_server import RunningServer, running, scripted_settings
 from tests.support.session_driver import USER_TEXT, Driver, of, session_config, types
 from tests.support.wire_client import client, speech
@@ -146,7 +147,7 @@ def test_uncommitted_audio_has_a_bound_and_the_event_beyond_it_changes_nothing()
     assert error["code"] == "input_audio_buffer_full"
     assert "limits.buffered_audio_s" in error["message"]
     assert driver.append(500) == []
-    assert driver.session.turns.written_ms == 2000
+    assert driver.inside.turns.written_ms == 2000
     driver.send("input_audio_buffer.commit")
     assert driver.append(2000) == []
 
@@ -154,16 +155,16 @@ def test_uncommitted_audio_has_a_bound_and_the_event_beyond_it_changes_nothing()
 def test_a_detected_turn_that_is_too_long_is_ended_and_the_next_begins():
     driver = limited(buffered_audio_s=2)
     driver.append(96)
-    driver.perform(driver.session.speech_started(0))
+    driver.decided(SpeechStarted(0))
     events = driver.append(2000)
     assert types(events)[:2] == [
         "input_audio_buffer.speech_stopped",
         "input_audio_buffer.committed",
     ]
     assert 1900 < of(events, "input_audio_buffer.speech_stopped")[0]["audio_end_ms"] <= 2100
-    assert driver.session.turns.open is None
-    driver.perform(driver.session.speech_started(2096))
-    assert driver.session.turns.open is not None
+    assert driver.inside.turns.open is None
+    driver.decided(SpeechStarted(2096))
+    assert driver.inside.turns.open is not None
 
 
 async def test_a_detected_turn_that_is_too_long_goes_on_as_another_over_the_wire():

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import base64
 from typing import Any
 
 import pytest
 
 from audio.formats import AudioFormat
+from session.content import AssistantAudio, InputText
 from session.conversation import Conversation
-from session.items import Item
+from session.effects import Effect, OutputAudio, Send
+from session.items import AssistantMessage, UserMessage
 from session.ports import ProviderError, TokenUsage
 from session.response import Response
 from session.response_spec import ResponseSpec
-from tests.support.session_driver import of, pcm, types
+from tests.support.session_driver import of, on_a_socket, pcm, types
 from tests.support.strict_reader import Event, check_event, normalise
 
+PCM_24K = AudioFormat()
 PCM = {"type": "audio/pcm", "rate": 24000}
 TEXT_CLOSE = [
     "response.output_text.done",
@@ -40,17 +42,27 @@ END = ["response.done", "rate_limits.updated"]
 FAILURE = ProviderError("The voice is out of credit.", "insufficient_quota", "insufficient_quota")
 
 
+def user(item_id: str) -> UserMessage:
+    return UserMessage(item_id, [InputText("hi")])
+
+
 class Played:
     """A response whose events are collected and held against the SDK."""
 
-    def __init__(self, *, spoken: bool = True, in_conversation: bool = True) -> None:
+    def __init__(
+        self,
+        *,
+        spoken: bool = True,
+        in_conversation: bool = True,
+        audio_format: AudioFormat = PCM_24K,
+    ) -> None:
         self.conversation = Conversation("conv_1")
-        self.conversation.insert(Item("before", "message", role="user"))
+        self.conversation.insert(user("before"))
         spec = ResponseSpec(
             id="resp_1",
             modalities=["audio"] if spoken else ["text"],
             voice="alloy",
-            format=AudioFormat(),
+            format=audio_format,
             instructions="",
             tools=[],
             tool_choice="auto",
@@ -62,11 +74,27 @@ class Played:
         self.response.started = True
         self.events: list[Event] = []
 
-    def __call__(self, events: list[Event]) -> list[Event]:
-        for event in events:
+    def __call__(self, effects: list[Effect]) -> list[Event]:
+        written = [
+            effect.event.wire() for effect in on_a_socket(effects) if isinstance(effect, Send)
+        ]
+        assert len(written) == len(effects)
+        for event in written:
             check_event(event)
-        self.events += events
-        return events
+        self.events += written
+        return written
+
+    def message(self) -> AssistantMessage:
+        """The answer, as it stands in the conversation."""
+        item = list(self.conversation)[-1]
+        assert isinstance(item, AssistantMessage)
+        return item
+
+    def speech(self) -> AssistantAudio:
+        """Its audio."""
+        audio = self.message().audio
+        assert audio is not None
+        return audio
 
     def text(self, delta: str) -> list[Event]:
         return self(self.response.text(delta))
@@ -90,8 +118,8 @@ class Played:
 
 
 def test_created_is_the_object_of_the_service_key_by_key() -> None:
-    (event,) = Played().response.created()
-    check_event(event)
+    played = Played()
+    (event,) = played(played.response.created())
     assert list(event["response"].items()) == list(
         {
             "object": "realtime.response",
@@ -110,7 +138,8 @@ def test_created_is_the_object_of_the_service_key_by_key() -> None:
 
 
 def test_a_text_response_still_shows_its_audio_settings() -> None:
-    (event,) = Played(spoken=False).response.created()
+    played = Played(spoken=False)
+    (event,) = played(played.response.created())
     assert event["response"]["output_modalities"] == ["text"]
     assert event["response"]["audio"] == {"output": {"format": PCM, "voice": "alloy"}}
 
@@ -209,16 +238,26 @@ def test_deltas_add_up_to_what_done_says(spoken: bool, kind: str, field: str) ->
     assert of(played.events, f"response.{kind}.done")[0][field] == "One two three."
 
 
-def test_audio_deltas_carry_the_audio_and_the_item_keeps_it() -> None:
+def test_audio_is_played_as_it_is_made_and_the_item_keeps_it() -> None:
     played = Played()
     played.text("Hello.")
-    played.audio(10)
-    played.audio(20)
-    sent = [event["delta"] for event in of(played.events, "response.output_audio.delta")]
-    assert b"".join(base64.b64decode(delta) for delta in sent) == pcm(30)
-    item = played.conversation.get(of(played.events, "conversation.item.added")[0]["item"]["id"])
-    assert item is not None
-    assert bytes(item.audio) == pcm(30)
+    effects = played.response.audio(pcm(10)) + played.response.audio(pcm(20))
+    item_id = played.message().id
+    assert effects == [
+        OutputAudio("resp_1", item_id, 0, 0, pcm(10)),
+        OutputAudio("resp_1", item_id, 0, 0, pcm(20)),
+    ]
+    assert bytes(played.speech().data) == pcm(30)
+
+
+def test_audio_is_played_in_the_format_that_was_asked_for() -> None:
+    played = Played(audio_format=AudioFormat("audio/pcmu"))
+    effects = [*played.response.audio(pcm(100)), *played.response.finish("stop", None)]
+    audio = b"".join(effect.audio for effect in effects if isinstance(effect, OutputAudio))
+    # The encoder gives out its last samples when the answer is complete, and the item has them.
+    assert isinstance(effects[-len(AUDIO_CLOSE) - len(END) - 1], OutputAudio)
+    assert len(audio) == 800
+    assert bytes(played.speech().data) == audio
 
 
 def test_audio_may_come_before_any_text() -> None:
@@ -254,13 +293,13 @@ def test_the_item_stands_in_the_conversation_from_the_start() -> None:
     played.text("Hello.")
     (added,) = of(played.events, "conversation.item.added")
     assert added["previous_item_id"] == "before"
-    assert played.conversation.tail_id == added["item"]["id"]
+    assert played.message().id == added["item"]["id"]
 
 
 def test_done_repeats_the_predecessor_that_added_named() -> None:
     played = Played()
     played.text("Hello.")
-    played.conversation.insert(Item("after", "message", role="user"))
+    played.conversation.insert(user("after"))
     played.finish()
     assert of(played.events, "conversation.item.done")[0]["previous_item_id"] == "before"
 
@@ -326,6 +365,17 @@ def test_a_call_that_is_over_is_not_made_again() -> None:
     assert played.call(" ") == []
     played.finish("tool_calls")
     assert [item["type"] for item in played.done["output"]] == ["function_call", "message"]
+
+
+def test_a_call_that_waits_is_not_torn_by_text_after_the_call_before_it() -> None:
+    played = Played(spoken=False)
+    played.call("{}", 0, "call_a")
+    played.call('{"a":', 1, "call_b")
+    played.text("Let me see.")
+    played.call("1}", 1, "call_b")
+    played.finish("tool_calls")
+    output = [(item.get("call_id"), item.get("arguments")) for item in played.done["output"]]
+    assert output == [("call_a", "{}"), (None, None), ("call_b", '{"a":1}')]
 
 
 def test_a_call_waits_for_the_speech_before_it() -> None:
@@ -427,8 +477,7 @@ def test_after_cancelling_the_model_remembers_what_was_spoken_and_no_more() -> N
     played.audio(100)
     played.response.speaking("I am fine.")
     played(played.response.cancel("turn_detected"))
-    item = played.conversation.get(played.done["output"][0]["id"])
-    assert item is not None
+    item = played.message()
     assert item.text == "Hello there. How are you?"
     # The wire still shows the transcript that was sent.
     assert item.wire()["content"][0]["transcript"] == "Hello there. How are you? I am fine."
@@ -438,9 +487,43 @@ def test_a_written_answer_is_remembered_as_far_as_it_was_sent() -> None:
     played = Played(spoken=False)
     played.text("Hello")
     played(played.response.cancel("client_cancelled"))
-    item = played.conversation.get(played.done["output"][0]["id"])
-    assert item is not None
-    assert item.text == "Hello"
+    assert played.message().text == "Hello"
+
+
+@pytest.mark.parametrize(
+    ("played_ms", "remembered"),
+    [
+        (None, "Hello there. How are you?"),
+        (150, "Hello there. How"),
+        (100, "Hello there."),
+        (0, ""),
+    ],
+)
+def test_after_cancelling_the_model_remembers_what_was_played(
+    played_ms: float | None, remembered: str
+) -> None:
+    played = Played()
+    played.text("Hello there. How are you? I am fine.")
+    played.response.speaking("Hello there.")
+    played.audio(100)
+    played.response.speaking("How are you?")
+    played.audio(100)
+    if played_ms is not None:
+        played.conversation.played(played.message().id, played_ms)
+    played(played.response.cancel("turn_detected"))
+    assert played.message().text == remembered
+    # The client keeps its audio and its transcript until it cuts them.
+    assert played.message().audio_ms == 200
+    assert played.message().wire()["content"][0]["transcript"].endswith("I am fine.")
+
+
+def test_an_answer_that_ends_well_is_remembered_whole_however_much_was_played() -> None:
+    played = Played()
+    played.text("Hello there.")
+    played.audio(100)
+    played.conversation.played(played.message().id, 50)
+    played.finish()
+    assert played.message().text == "Hello there."
 
 
 @pytest.mark.parametrize(
@@ -501,7 +584,7 @@ def test_nothing_comes_after_the_end(end: str) -> None:
     played(ends[end]())
     played.response.speaking("more")
     late = [*played.text("more"), *played.audio(10), *played.call("{}")]
-    assert late + [event for other in ends.values() for event in other()] == []
+    assert [*late, *(effect for other in ends.values() for effect in other())] == []
     assert not played.response.active
 
 
@@ -523,9 +606,7 @@ def test_truncating_a_streaming_item_leaves_its_events_whole() -> None:
     played.text("Hello there. ")
     played.response.speaking("Hello there.")
     played.audio(400)
-    item_id = played.conversation.tail_id
-    assert item_id is not None
-    played.conversation.truncate(item_id, 0, 400)
+    played.conversation.truncate(played.message().id, 0, 400)
     played.response.speaking("How are you?")
     played.text("How are you?")
     played.audio(400)
@@ -535,8 +616,7 @@ def test_truncating_a_streaming_item_leaves_its_events_whole() -> None:
     assert of(played.events, "response.content_part.done")[0]["part"]["transcript"] == (
         "Hello there. How are you?"
     )
-    item = played.conversation.get(item_id)
-    assert item is not None
+    item = played.message()
     assert (item.audio_ms, item.text) == (400, "Hello there.")
     assert item.wire()["content"] == [{"type": "output_audio", "transcript": None}]
 
@@ -545,13 +625,10 @@ def test_cancelling_a_truncated_item_keeps_what_was_heard() -> None:
     played = Played()
     played.text("One two three four.")
     played.audio(1000)
-    item_id = played.conversation.tail_id
-    assert item_id is not None
-    played.conversation.truncate(item_id, 0, 500)
+    played.conversation.truncate(played.message().id, 0, 500)
     played.audio(1000)
     played(played.response.cancel("client_cancelled"))
-    item = played.conversation.get(item_id)
-    assert item is not None
+    item = played.message()
     assert (item.audio_ms, item.text) == (500, "One two")
 
 

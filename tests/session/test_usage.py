@@ -6,16 +6,24 @@ from typing import Any
 
 import pytest
 
-from session.items import Item
+from session.content import AssistantAudio, InputImage, InputText, UserAudio
+from session.conversation import Conversation
+from session.items import AssistantMessage, FunctionCall, FunctionCallOutput, Item, UserMessage
 from session.ports import TokenUsage
 from session.usage import estimate_tokens, no_usage, response_usage
 from tests.support.session_driver import Driver, of, pcm
 
 
-def audio(role: Any, ms: float, text: str = "") -> Item:
-    kind = "input_audio" if role == "user" else "output_audio"
-    content = [{"type": kind, "transcript": text}]
-    return Item("a", "message", role=role, content=content, audio=bytearray(pcm(ms)))
+def asked(ms: float, text: str = "") -> UserMessage:
+    audio = UserAudio(data=bytearray(pcm(ms)))
+    audio.understood(text)
+    return UserMessage("a", [audio])
+
+
+def answered(ms: float, text: str = "") -> AssistantMessage:
+    audio = AssistantAudio(data=bytearray(pcm(ms)))
+    audio.write(text)
+    return AssistantMessage("a", [audio])
 
 
 def counts(usage: dict[str, Any]) -> tuple[int, int]:
@@ -44,23 +52,25 @@ def test_a_response_that_never_reached_the_model_used_nothing() -> None:
 
 @pytest.mark.parametrize(("ms", "tokens"), [(588, 5), (5850, 58), (99, 0), (100, 1)])
 def test_user_audio_counts_a_token_per_100_ms_floored(ms: int, tokens: int) -> None:
-    assert counts(response_usage([audio("user", ms)], "", [], None)) == (tokens, 0)
+    assert counts(response_usage([asked(ms)], "", [], None)) == (tokens, 0)
 
 
 @pytest.mark.parametrize(("ms", "tokens"), [(1200, 24), (5950, 119), (7300, 146), (49, 0)])
 def test_assistant_audio_counts_a_token_per_50_ms(ms: int, tokens: int) -> None:
-    item = audio("assistant", ms)
+    item = answered(ms)
     assert counts(response_usage([item], "", [item], None)) == (tokens, tokens)
 
 
 def test_truncated_audio_counts_as_far_as_it_was_heard() -> None:
-    item = audio("assistant", 7300, "a long answer")
-    item.truncate(4000)
+    item = answered(7300, "a long answer")
+    conversation = Conversation("conv_1")
+    conversation.insert(item)
+    conversation.truncate(item.id, 0, 4000)
     assert counts(response_usage([item], "", [], None)) == (80, 0)
 
 
 def test_the_provider_s_own_count_is_taken_for_text() -> None:
-    context, output = [audio("user", 1000, "hello")], [audio("assistant", 500, "hi")]
+    context, output = [asked(1000, "hello")], [answered(500, "hi")]
     usage = response_usage(context, "Be kind.", output, TokenUsage(100, 20, cached_tokens=64))
     assert usage["input_token_details"] == {
         "text_tokens": 100,
@@ -73,12 +83,19 @@ def test_the_provider_s_own_count_is_taken_for_text() -> None:
 
 
 def test_without_one_text_is_estimated_from_all_the_model_read_and_wrote() -> None:
-    call = Item("c", "function_call", name="f", call_id="c", arguments="x" * 8)
-    result = Item("r", "function_call_output", call_id="c", output="y" * 12)
-    context = [audio("user", 0, "a" * 4), call, result]
-    usage = response_usage(context, "b" * 40, [audio("assistant", 0, "c" * 20), call], None)
+    call = FunctionCall("c", "c", "f", "x" * 8)
+    result = FunctionCallOutput("r", "c", "y" * 12)
+    context: list[Item] = [asked(0, "a" * 4), call, result]
+    usage = response_usage(context, "b" * 40, [answered(0, "c" * 20), call], None)
     assert usage["input_token_details"]["text_tokens"] == 10 + 1 + 2 + 3
     assert usage["output_token_details"]["text_tokens"] == 5 + 2
+
+
+@pytest.mark.parametrize(("detail", "tokens"), [("low", 85), ("high", 765), ("auto", 765)])
+def test_a_picture_counts_by_its_detail(detail: Any, tokens: int) -> None:
+    picture = UserMessage("a", [InputText("What?"), InputImage("data:image/png;base64,", detail)])
+    usage = response_usage([picture], "", [], None)
+    assert usage["input_token_details"]["image_tokens"] == tokens
 
 
 @pytest.mark.parametrize(("text", "tokens"), [("", 0), ("a", 1), ("abcd", 1), ("abcde", 2)])
@@ -88,9 +105,7 @@ def test_an_estimate_is_rounded_up(text: str, tokens: int) -> None:
 
 @pytest.mark.parametrize("reported", [None, TokenUsage(7, 3, 2)])
 def test_the_sums_are_right(reported: TokenUsage | None) -> None:
-    usage = response_usage(
-        [audio("user", 1000, "hello")], "Be kind.", [audio("assistant", 500, "hi")], reported
-    )
+    usage = response_usage([asked(1000, "hello")], "Be kind.", [answered(500, "hi")], reported)
     read, made = usage["input_token_details"], usage["output_token_details"]
     assert usage["input_tokens"] == read["text_tokens"] + read["audio_tokens"] > 0
     assert usage["output_tokens"] == made["text_tokens"] + made["audio_tokens"] > 0

@@ -284,6 +284,6 @@ async def test_a_server_that_is_leaving_is_not_ready():
     app = create_app(settings, manager)
     async with serving(app, settings=settings) as port:
         await app.state.lifecycle.started()
-        server = RunningServer(port, manager, app.state.connections)
+        server = RunningServer(port, manager, app.state.sessions)
         app.state.lifecycle.drain()
         assert await readiness(server) == (503, {"status": "draining"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,13 +12,14 @@ from hypothesis import strategies as st
 
 from audio.pcm import SAMPLE_RATE, read_wav, silence
 from session.decisions import SpeechStarted, SpeechStopped
+from session.turn_settings import ServerVad, TurnDetection
 from tests.support.places import DATA
 from turn_detection.silero import WINDOW_MS, WINDOW_SAMPLES, SileroModel
 from turn_detection.speech_detector import SpeechDetector
 from turn_detection.turn_detector import TurnDetector
 
 SPEECH = DATA / "flite-slt_s02.wav"
-SETTINGS = {"type": "server_vad", "threshold": 0.5, "silence_duration_ms": 200}
+SETTINGS = ServerVad(threshold=0.5, prefix_padding_ms=300, silence_duration_ms=200)
 BYTES_PER_MS = SAMPLE_RATE * 2 // 1000
 
 
@@ -47,7 +49,7 @@ def audio(scores: str) -> bytes:
     return b"".join(window(score == "#") for score in scores)
 
 
-def detector(configured: dict[str, Any] | None = SETTINGS) -> TurnDetector:
+def detector(configured: TurnDetection | None = SETTINGS) -> TurnDetector:
     built = TurnDetector(FakeModel())
     built.configure(configured)
     return built
@@ -197,7 +199,7 @@ def test_other_settings_apply_at_once_and_leave_speech_in_progress() -> None:
     """The turn is open: without its end the user would wait for an answer for ever."""
     stream = detector()
     assert list(stream.push(audio("####"))) == [SpeechStarted(0)]
-    stream.configure({**SETTINGS, "silence_duration_ms": 64})
+    stream.configure(replace(SETTINGS, silence_duration_ms=64))
     assert list(stream.push(audio(".."))) == [SpeechStopped(6 * WINDOW_MS)]
 
 
@@ -218,7 +220,7 @@ def spoken() -> bytes:
 
 def listen(model: SileroModel, pcm: bytes, chunk: int | None = None, **changed: Any) -> list[Any]:
     stream = TurnDetector(model)
-    stream.configure({**SETTINGS, **changed})
+    stream.configure(replace(SETTINGS, **changed))
     size = chunk or len(pcm)
     return [
         decision for at in range(0, len(pcm), size) for decision in stream.push(pcm[at : at + size])

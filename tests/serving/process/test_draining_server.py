@@ -192,8 +192,8 @@ async def test_a_session_that_cannot_end_holds_nobody_up(monkeypatch):
     async with in_this_process(settings) as running, client(running.url):
         try:
             async with asyncio.timeout(20):
-                await running.connections.drain()
-            assert running.connections.active == 1
+                await running.sessions.drain()
+            assert running.sessions.active == 1
         finally:
             released.set()
         await running.emptied()
