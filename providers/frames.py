@@ -44,7 +44,7 @@ class TurnCommittedFrame(SystemFrame):
 
 @dataclass
 class TurnDiscardedFrame(SystemFrame):
-    """The open turn came to nothing; its audio is to be forgotten."""
+    """The open turn is dropped; its audio is to be forgotten."""
 
     item_id: str
 

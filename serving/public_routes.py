@@ -9,7 +9,7 @@ from typing import Any
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse
 
-from config import Settings
+from config import VERSION, Settings
 from pipeline_manager import PipelineManager
 from serving.access.client_secrets import ClientSecrets
 from serving.access.keys import Access
@@ -32,7 +32,11 @@ def health_route(lifecycle: Lifecycle, active_sessions: Callable[[], int]) -> AP
     @router.get("/health")
     @router.head("/health", include_in_schema=False)
     async def health() -> JSONResponse:
-        body = {"status": lifecycle.state, "active_sessions": active_sessions()}
+        body = {
+            "status": lifecycle.state,
+            "active_sessions": active_sessions(),
+            "version": VERSION,
+        }
         return JSONResponse(body, 200 if lifecycle.ready else 503)
 
     return router

@@ -7,18 +7,22 @@ from __future__ import annotations
 
 import asyncio
 from importlib.util import find_spec
-from typing import Any
+
+from pydantic import Field
 
 from config import STTConfig
 from providers.base import ProviderSetupError, STTProvider
 from providers.frames import TurnCommittedFrame, TurnStartedFrame
-from providers.options import refuse_unused, variable
+from providers.options import Options, parse_options, refuse, variable
 from providers.stt.sphinx_pool import SphinxPool
 from providers.stt.sphinx_process import RecogniserError, Recognition
 from providers.stt.turns import TurnSTTService
+from settings.declarations import Declaration
+from settings.installation import reinstall
 
 DEFAULT_WORKERS = 2
 MAX_WORKERS = 8
+_ANOTHER = "another recogniser, such as REALTIME_STT__PROVIDER=openai"
 
 
 class SphinxSTTService(TurnSTTService):
@@ -66,9 +70,17 @@ class SphinxSTTService(TurnSTTService):
             await self.push_interim(item_id, text)
 
 
+class EmbeddedSTTOptions(Options):
+    """`stt.options`."""
+
+    workers: int = Field(DEFAULT_WORKERS, ge=1, le=MAX_WORKERS)
+    """Processes that recognise: turns at a time."""
+
+
 class EmbeddedSTT(STTProvider):
     """The recogniser processes of the server."""
 
+    declaration = Declaration(kind="stt", name="embedded", options=EmbeddedSTTOptions)
     languages = frozenset({"en"})
     accepts_prompt = False
     # Measured: of the words on which two interim results agree, one in six is revised later.
@@ -80,20 +92,15 @@ class EmbeddedSTT(STTProvider):
         Raises:
             ProviderSetupError: A setting has no meaning here, or pocketsphinx is missing.
         """
-        refuse_unused(
-            "stt",
-            config,
-            ("workers",),
-            "choose another recogniser, such as REALTIME_STT__PROVIDER=openai",
-        )
+        refuse("stt", config, ("model", "api_base"), f"configure {_ANOTHER}")
         language = config.language
         if language is not None and language.lower().replace("_", "-").split("-")[0] != "en":
             raise ProviderSetupError(
                 f"stt.language '{language}' is not understood by the embedded recogniser, which "
-                f"knows US English only: unset {variable('stt', 'language')} or configure another "
-                "recogniser, such as REALTIME_STT__PROVIDER=openai."
+                f"knows US English only: unset {variable('stt', 'language')} or configure "
+                f"{_ANOTHER}."
             )
-        self._pool = SphinxPool(_workers(config.options.get("workers", DEFAULT_WORKERS)))
+        self._pool = SphinxPool(parse_options("stt", config, EmbeddedSTTOptions).workers)
 
     @property
     def label(self) -> str:
@@ -114,15 +121,14 @@ class EmbeddedSTT(STTProvider):
         if find_spec("pocketsphinx") is None:
             raise ProviderSetupError(
                 "The embedded recogniser needs pocketsphinx, which has no wheel for this version "
-                "of Python: use Python 3.11 to 3.13 (pip install -r requirements.txt), or "
-                "configure another recogniser, such as REALTIME_STT__PROVIDER=openai."
+                f"of Python: use Python 3.11 to 3.13 ({reinstall()}), or configure {_ANOTHER}."
             )
         try:
             await self._pool.start()
         except (RecogniserError, OSError) as error:
             raise ProviderSetupError(
                 f"The embedded recogniser cannot start ({error}): reinstall pocketsphinx, or "
-                "configure another recogniser, such as REALTIME_STT__PROVIDER=openai."
+                f"configure {_ANOTHER}."
             ) from error
 
     async def close(self) -> None:
@@ -132,17 +138,3 @@ class EmbeddedSTT(STTProvider):
     def create(self) -> SphinxSTTService:
         """Build the recogniser of one session."""
         return SphinxSTTService(self._pool)
-
-
-def _workers(option: Any) -> int:
-    """Read the option `workers`, which an environment variable gives as text."""
-    try:
-        count = int(str(option))
-    except ValueError:
-        count = 0
-    if not 1 <= count <= MAX_WORKERS:
-        raise ProviderSetupError(
-            f"stt.options.workers must be a number from 1 to {MAX_WORKERS}, not {option!r} "
-            f"({variable('stt', 'options')})."
-        )
-    return count

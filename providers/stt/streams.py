@@ -35,10 +35,10 @@ from pipecat.utils.errors import ErrorCategory
 from pipecat.utils.tracing.tracing_context import TracingContext
 
 from audio.pcm import SAMPLE_RATE
+from config import STTConfig
 from providers.base import STTProvider
 from providers.errors import REFUSALS, error_category
 from providers.frames import TurnCommittedFrame, TurnStartedFrame
-from providers.options import ProviderConfig
 from providers.running_pipeline import RunningPipeline
 from providers.stt.turns import TurnFailed, TurnSTTService
 
@@ -60,8 +60,8 @@ class StreamSTT(STTProvider):
     trailing_silence_ms: int = 0
     """Silence to send after a turn, for services that finalise only what they hear ending."""
 
-    def __init__(self, config: ProviderConfig) -> None:
-        """Keep the time-outs and the number of retries."""
+    def __init__(self, config: STTConfig) -> None:
+        """Keep the time-outs, the number of retries and the language."""
         self.config = config
 
     @abstractmethod
@@ -72,7 +72,8 @@ class StreamSTT(STTProvider):
         ask for the final result at once.
 
         Args:
-            language: ISO 639-1 code; None leaves it to the service.
+            language: ISO 639-1 code, the client's or else the configured one; None leaves it to
+                the service.
             prompt: Words to expect, or None.
         """
 
@@ -118,7 +119,7 @@ class StreamedTurns(TurnSTTService):
         await self.discard_turn(frame.item_id)
 
     async def discard_turn(self, item_id: str) -> None:
-        """Hang up, which takes some services their time: nobody waits for it but `cleanup`."""
+        """Close the connection in the background, as some services are slow; `cleanup` waits."""
         task = asyncio.create_task(self._streams.pop(item_id).close(), name=f"hang up {item_id}")
         self._hanging_up.add(task)
         task.add_done_callback(self._hanging_up.discard)
@@ -164,7 +165,7 @@ def _unspaced(character: str) -> bool:
 
 
 class _Stream:
-    """One connection, and what came of it."""
+    """One connection and its results."""
 
     def __init__(
         self,
@@ -176,7 +177,8 @@ class _Stream:
         self._config = provider.config
         self._silence = bytes(provider.trailing_silence_ms * SAMPLE_RATE * 2 // 1000)
         self.settings = settings
-        service = provider.connect(*settings)
+        language, prompt = settings
+        service = provider.connect(language or provider.config.language, prompt)
         service.add_event_handler("on_error", self._on_error)
         self._results = _Results(on_text, provider.announces_end)
         self._tracing = tracing
@@ -216,14 +218,14 @@ class _Stream:
         self._results.transcript.cancel()
         if self._results.connected.done():
             if self._tracing is not None:
-                # With it ends the span of a service that never calls a result its last one.
+                # It ends the tracing span of a service that never marks a result as its last.
                 await self._pipeline.push(UserStoppedSpeakingFrame())
             await self._pipeline.stop()
         else:
             await self._pipeline.abandon()
 
     async def _first(self, event: asyncio.Future[None]) -> None:
-        """Wait for `event`, or for the end, which may be a failure to get there."""
+        """Wait for `event` or for the end of the transcript, whichever comes first."""
         either: set[asyncio.Future[Any]] = {event, self._results.transcript}
         await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
 
@@ -237,7 +239,7 @@ _RESULTS = (InterimTranscriptionFrame, TranscriptionFrame, StreamEndFrame)
 
 
 class _Results(FrameProcessor):
-    """Stands behind the service and puts its results together."""
+    """Follows the service in its pipeline and joins its results."""
 
     def __init__(self, on_text: Callable[[str], Awaitable[None]], announced_end: bool) -> None:
         super().__init__(enable_direct_mode=True)
@@ -260,18 +262,18 @@ class _Results(FrameProcessor):
         """Note why there will be no transcript; the first reason counts."""
         if not self.transcript.done():
             self.transcript.set_exception(failure)
-            # Asked for when the turn is committed, which may never happen.
+            # Retrieved here, as a turn that is never committed does not ask for it.
             self.transcript.exception()
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
-        """Take results; the rest has no place to go to."""
+        """Collect results; pass every other frame on."""
         await super().process_frame(frame, direction)
         if isinstance(frame, StartFrame) and not self.connected.done():
             self.connected.set_result(None)
         if isinstance(frame, VADUserStoppedSpeakingFrame):
             self._turn_is_over = True
         if self.transcript.done() and isinstance(frame, _RESULTS):
-            # What follows the end is heard in the silence behind it.
+            # Results after the end come from the trailing silence.
             return
         if isinstance(frame, StreamEndFrame):
             self._end()

@@ -210,7 +210,7 @@ class TurnSTTService(STTService):
         except Exception as error:
             failure = error
             await self._forget(item_id)
-        # A turn that fails before it is committed may yet be discarded, and then is no failure.
+        # A failure is reported once the turn is committed: an open turn may yet be discarded.
         while isinstance(message, bytes):
             message = await inbox.get()
         del self._turns[item_id]
