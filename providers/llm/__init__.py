@@ -1,4 +1,7 @@
-"""The language models that `llm.provider` can name: each declares itself in its module here."""
+"""The language models that `llm.provider` can name: each declares itself in its module here.
+
+Other wings may enter by the modules in `__all__`.
+"""
 
 from __future__ import annotations
 
@@ -13,3 +16,6 @@ from providers.llm.custom import CustomLLM
 def load(config: LLMConfig) -> LLMProvider:
     """Build the configured provider; raises `ProviderSetupError`."""
     return cast(LLMProvider, registry.load("llm", config, CustomLLM))
+
+
+__all__: list[str] = []

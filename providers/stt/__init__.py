@@ -1,4 +1,7 @@
-"""The recognisers that `stt.provider` can name: each declares itself in its module here."""
+"""The recognisers that `stt.provider` can name: each declares itself in its module here.
+
+Other wings may enter by the modules in `__all__`.
+"""
 
 from __future__ import annotations
 
@@ -13,3 +16,6 @@ from providers.stt.custom import CustomSTT
 def load(config: STTConfig) -> STTProvider:
     """Build the configured provider; raises `ProviderSetupError`."""
     return cast(STTProvider, registry.load("stt", config, CustomSTT))
+
+
+__all__ = ["streams", "turns"]

@@ -1,4 +1,7 @@
-"""The voices that `tts.provider` can name: each declares itself in its module here."""
+"""The voices that `tts.provider` can name: each declares itself in its module here.
+
+Other wings may enter by the modules in `__all__`.
+"""
 
 from __future__ import annotations
 
@@ -13,3 +16,6 @@ from providers.tts.custom import CustomTTS
 def load(config: TTSConfig) -> TTSProvider:
     """Build the configured provider; raises `ProviderSetupError`."""
     return cast(TTSProvider, registry.load("tts", config, CustomTTS))
+
+
+__all__ = ["clause_voice", "espeak", "flite", "speech_engine"]
