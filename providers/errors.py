@@ -15,7 +15,7 @@ from pipecat.utils.errors import (
 )
 
 from providers.base import Provider, StageFailure
-from session.ports import ProviderError
+from session.ports import FailureReason
 
 REFUSALS = {
     ErrorCategory.AUTHENTICATION,
@@ -55,9 +55,9 @@ _STATUS = re.compile(
 """An HTTP status in a sentence: `HTTP 401`, `status_code: 404`, `Authentication error (401)`."""
 
 
-def provider_error(
+def failure_reason(
     stage: Literal["STT", "LLM", "TTS"], provider: Provider, frame: ErrorFrame
-) -> ProviderError:
+) -> FailureReason:
     """Describe a stage's error frame for the client.
 
     Args:
@@ -80,7 +80,7 @@ def provider_error(
 
     code = _CODES.get(category, "provider_error")
     discreet = told(_discreet_reason(frame, known, category) or reason)
-    return ProviderError(told(reason), code, stage=stage, discreet=discreet)
+    return FailureReason(told(reason), code, stage=stage, discreet=discreet)
 
 
 def _where_keys_are(stage: str, provider: Provider) -> str:

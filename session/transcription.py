@@ -6,7 +6,7 @@ from session.content import UserAudio
 from session.conversation import Conversation
 from session.effects import Effect, Send
 from session.items import UserMessage
-from session.ports import ProviderError
+from session.ports import FailureReason
 from session.response_scheduler import Responses
 from session.transcript_deltas import TranscriptDeltas
 from wire.event_record import DurationUsage, FailureBody
@@ -63,7 +63,7 @@ class Transcription:
             return []
         return [Send(InputTranscriptionDelta(item.id, item.audio_index, delta))]
 
-    def failed(self, item_id: str, error: ProviderError) -> list[Effect]:
+    def failed(self, item_id: str, error: FailureReason) -> list[Effect]:
         """The recogniser could not transcribe a committed turn; responses to it fail (§B.10)."""
         awaited = self._awaited(item_id)
         if awaited is None:

@@ -37,18 +37,20 @@ class SphinxSTTService(TurnSTTService):
 
     async def begin_turn(self, turn: TurnStartedFrame) -> None:
         """Take a process if one is free."""
-        item_id = turn.item_id
+        recognition_id = turn.recognition_id
         recognition = self._pool.open(self._mean)
-        relay = self.create_task(self._relay(item_id, recognition), f"interims {item_id}")
-        self._turns_heard[item_id] = recognition, relay
+        relay = self.create_task(
+            self._relay(recognition_id, recognition), f"interims {recognition_id}"
+        )
+        self._turns_heard[recognition_id] = recognition, relay
 
-    async def hear(self, item_id: str, audio: bytes) -> None:
+    async def hear(self, recognition_id: str, audio: bytes) -> None:
         """Pass audio on."""
-        self._turns_heard[item_id][0].feed(audio)
+        self._turns_heard[recognition_id][0].feed(audio)
 
     async def commit_turn(self, frame: TurnCommittedFrame) -> None:
         """Wait for the transcript and push it."""
-        recognition, relay = self._turns_heard[frame.item_id]
+        recognition, relay = self._turns_heard[frame.recognition_id]
         self._pool.commit(recognition, frame.audio)
         # The interim results come before the final one.
         await asyncio.wait([relay])
@@ -56,18 +58,18 @@ class SphinxSTTService(TurnSTTService):
         if transcript.text:
             # A noise says nothing about the speaker.
             self._mean = transcript.mean
-        await self.push_final(frame.item_id, transcript.text)
-        del self._turns_heard[frame.item_id]
+        await self.push_final(frame.recognition_id, transcript.text)
+        del self._turns_heard[frame.recognition_id]
 
-    async def discard_turn(self, item_id: str) -> None:
+    async def discard_turn(self, recognition_id: str) -> None:
         """Give the process back."""
-        recognition, relay = self._turns_heard.pop(item_id)
+        recognition, relay = self._turns_heard.pop(recognition_id)
         self._pool.abandon(recognition)
         await self.cancel_task(relay)
 
-    async def _relay(self, item_id: str, recognition: Recognition) -> None:
+    async def _relay(self, recognition_id: str, recognition: Recognition) -> None:
         async for text in recognition.interims():
-            await self.push_interim(item_id, text)
+            await self.push_interim(recognition_id, text)
 
 
 class EmbeddedSTTOptions(Options):

@@ -40,7 +40,7 @@ from providers.base import STTProvider
 from providers.errors import REFUSALS, error_category
 from providers.frames import TurnCommittedFrame, TurnStartedFrame
 from providers.running_pipeline import RunningPipeline
-from providers.stt.turns import TurnFailed, TurnSTTService
+from providers.stt.turns import TurnFailure, TurnSTTService
 
 CHUNK_BYTES = SAMPLE_RATE * 2 // 10
 """Longest audio frame: 100 ms, as services expect of a live stream."""
@@ -94,33 +94,35 @@ class StreamedTurns(TurnSTTService):
 
     async def begin_turn(self, turn: TurnStartedFrame) -> None:
         """Connect, while the user speaks."""
-        self._connect(turn.item_id, turn.language, turn.prompt)
+        self._connect(turn.recognition_id, turn.language, turn.prompt)
 
-    async def hear(self, item_id: str, audio: bytes) -> None:
+    async def hear(self, recognition_id: str, audio: bytes) -> None:
         """Pass audio on."""
-        await self._streams[item_id].hear(audio)
+        await self._streams[recognition_id].hear(audio)
 
     async def commit_turn(self, frame: TurnCommittedFrame) -> None:
         """Ask for the rest, and push the transcript."""
-        stream = self._streams[frame.item_id]
+        stream = self._streams[frame.recognition_id]
         if stream.settings != (frame.language, frame.prompt):
             stream = await self._replay(frame)
         for _retry in range(self._provider.config.retries):
             try:
                 text = await stream.finish()
                 break
-            except TurnFailed as failure:
+            except TurnFailure as failure:
                 if failure.category in REFUSALS:
                     raise
                 stream = await self._replay(frame)
         else:
             text = await stream.finish()
-        await self.push_final(frame.item_id, text)
-        await self.discard_turn(frame.item_id)
+        await self.push_final(frame.recognition_id, text)
+        await self.discard_turn(frame.recognition_id)
 
-    async def discard_turn(self, item_id: str) -> None:
+    async def discard_turn(self, recognition_id: str) -> None:
         """Close the connection in the background, as some services are slow; `cleanup` waits."""
-        task = asyncio.create_task(self._streams.pop(item_id).close(), name=f"hang up {item_id}")
+        task = asyncio.create_task(
+            self._streams.pop(recognition_id).close(), name=f"hang up {recognition_id}"
+        )
         self._hanging_up.add(task)
         task.add_done_callback(self._hanging_up.discard)
 
@@ -129,19 +131,19 @@ class StreamedTurns(TurnSTTService):
         await super().cleanup()
         await asyncio.gather(*self._hanging_up)
 
-    def _connect(self, item_id: str, language: str | None, prompt: str | None) -> _Stream:
+    def _connect(self, recognition_id: str, language: str | None, prompt: str | None) -> _Stream:
         async def on_text(text: str) -> None:
-            await self.push_interim(item_id, text)
+            await self.push_interim(recognition_id, text)
 
-        stream = self._streams[item_id] = _Stream(
+        stream = self._streams[recognition_id] = _Stream(
             self._provider, (language, prompt), on_text, self._tracing_context
         )
         return stream
 
     async def _replay(self, turn: TurnCommittedFrame) -> _Stream:
         """Let a new connection hear the turn from its beginning."""
-        await self.discard_turn(turn.item_id)
-        stream = self._connect(turn.item_id, turn.language, turn.prompt)
+        await self.discard_turn(turn.recognition_id)
+        stream = self._connect(turn.recognition_id, turn.language, turn.prompt)
         await stream.hear(turn.audio)
         return stream
 
@@ -196,7 +198,7 @@ class _Stream:
             await self._pipeline.push(InputAudioRawFrame(chunk, SAMPLE_RATE, 1))
 
     async def finish(self) -> str:
-        """End the turn and return its transcript; raises `TurnFailed`."""
+        """End the turn and return its transcript; raises `TurnFailure`."""
         await self._pipeline.push(VADUserStoppedSpeakingFrame(stop_secs=0.0))
         await self.hear(self._silence)
         try:
@@ -212,7 +214,7 @@ class _Stream:
             if not self._results.connected.done():
                 limit = self._config.connect_timeout_s
                 what = f"could not be reached within {limit:g} s"
-            raise TurnFailed(f"the service {what}", ErrorCategory.CONNECTIVITY) from None
+            raise TurnFailure(f"the service {what}", ErrorCategory.CONNECTIVITY) from None
 
     async def close(self) -> None:
         self._results.transcript.cancel()
@@ -230,7 +232,7 @@ class _Stream:
         await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
 
     async def _on_error(self, _processor: FrameProcessor, frame: ErrorFrame) -> None:
-        failure = TurnFailed(str(frame.error), error_category(frame))
+        failure = TurnFailure(str(frame.error), error_category(frame))
         failure.__cause__ = frame.exception
         self._results.fail(failure)
 
@@ -258,7 +260,7 @@ class _Results(FrameProcessor):
         """What has been understood so far."""
         return join_text(*self._final, self._interim)
 
-    def fail(self, failure: TurnFailed) -> None:
+    def fail(self, failure: TurnFailure) -> None:
         """Note why there will be no transcript; the first reason counts."""
         if not self.transcript.done():
             self.transcript.set_exception(failure)
@@ -292,6 +294,6 @@ class _Results(FrameProcessor):
     def _end(self) -> None:
         if not self._turn_is_over:
             reason = "the service ended the stream in the middle of the turn"
-            self.fail(TurnFailed(reason, ErrorCategory.CONNECTIVITY))
+            self.fail(TurnFailure(reason, ErrorCategory.CONNECTIVITY))
         if not self.transcript.done():
             self.transcript.set_result(self.text)

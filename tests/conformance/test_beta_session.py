@@ -13,7 +13,7 @@ from config import LLMConfig
 from protocol import ProtocolError
 from providers.llm.openai import OpenAICompatibleLLM
 from session.decisions import SpeechStarted
-from session.ports import ProviderError, ResponseRequest, TokenUsage
+from session.ports import FailureReason, ResponseRequest, TokenUsage
 from session.reports import ResponseFailed
 from tests.conformance.beta_wire import (
     ASSISTANT,
@@ -142,7 +142,7 @@ class TestEchoes:
     def test_a_failure_is_told_as_in_ga(self) -> None:
         driver = BetaDriver()
         driver.respond()
-        error = ProviderError("no", code="down")
+        error = FailureReason("no", code="down")
         events = driver.report(ResponseFailed(driver.running, error))
         assert types(events) == ["response.done"]
         details = events[0]["response"]["status_details"]
