@@ -71,14 +71,17 @@ def test_a_transcription_session_answers_nothing_with_another_detection_either()
 
 def test_null_takes_an_idle_timeout_away() -> None:
     target = config()
-    for given, held in [
-        ({"idle_timeout_ms": 6000}, 6000),
-        ({}, 6000),
-        ({"idle_timeout_ms": None}, None),
-    ]:
-        apply(target, audio={"input": {"turn_detection": {"type": "server_vad", **given}}})
-        assert target.turn_detection is not None
-        assert target.turn_detection.idle_timeout_ms == held
+    held = []
+    changes: list[dict[str, int | None]] = [
+        {"idle_timeout_ms": 6000},
+        {},
+        {"idle_timeout_ms": None},
+    ]
+    for given in changes:
+        detection = {"type": "server_vad", **given}
+        wire = apply(target, audio={"input": {"turn_detection": detection}})
+        held.append(audio_input(wire)["turn_detection"]["idle_timeout_ms"])
+    assert held == [6000, 6000, None]
 
 
 def test_the_echo_is_a_copy() -> None:
