@@ -26,12 +26,13 @@ _BY_PROOF: dict[str, str] = {
     ),
     "providers/assistant/test_reply.py": "providers/assistant/conversation.py",
     "providers/test_custom_service.py": (
-        "providers/base.py providers/frames.py providers/options.py providers/registry.py "
+        "providers/base.py providers/frames.py providers/options.py "
         "providers/running_pipeline.py providers/llm/custom.py providers/llm/stock.py "
         "providers/stt/custom.py providers/tts/custom.py"
     ),
     "providers/test_bounded_reply.py": "providers/http_clients.py",
     "providers/test_patience.py": "providers/errors.py providers/openai_client.py",
+    "providers/llm/test_contract.py": "providers/call_ids.py",
     "providers/llm/test_chat_dialects.py": (
         "providers/llm/chat_calls.py providers/llm/chat_stream.py providers/llm/thoughts.py"
     ),
@@ -62,6 +63,7 @@ _BY_PROOF: dict[str, str] = {
     ),
     "telemetry/test_tracing.py": "telemetry/otel_tracing.py telemetry/wordless_spans.py",
     "telemetry/test_turn_log.py": "telemetry/turn_record.py",
+    "documents/test_wheel.py": "settings/installation.py",
     "test_config.py": "settings/origins.py settings/paths.py settings/sources.py",
     "serving/test_handshake.py": (
         "serving/admission.py serving/refused.py serving/websocket_endpoint.py"
@@ -85,7 +87,7 @@ _BY_PROOF: dict[str, str] = {
     "session/test_conversation.py": "session/items.py",
     "session/test_response.py": "session/output_item.py",
     "test_protocol.py": "wire/envelope.py wire/ids.py",
-    "test_transport.py": "peers/base.py peers/in_process.py peers/websocket.py",
+    "test_transport.py": "peers/base.py peers/websocket.py",
     "turn_detection/test_speech_detector.py": "session/decisions.py",
     "wire/test_server_events.py": (
         "wire/event_record.py wire/response_events.py wire/session_events.py"
