@@ -11,6 +11,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+from settings.installation import install_extra, missing_library, start_server
+
 try:
     from fastapi import FastAPI, WebSocket
     from loguru import logger
@@ -42,10 +44,7 @@ try:
     from telemetry.shared_counts import counting_together, forget_process
     from telemetry.tracing import Tracer
 except ModuleNotFoundError as missing:
-    raise SystemExit(
-        f"The library '{missing.name}' is missing: run `make run`, or "
-        "`pip install -r requirements.txt`."
-    ) from None
+    raise SystemExit(missing_library(missing.name)) from None
 
 SWITCH_INTERVAL_S = 0.0005
 """How long a thread that computes may keep the interpreter when the event loop wants it. Numpy lets
@@ -132,7 +131,7 @@ def _tracer() -> Tracer:
     except ImportError as missing:
         raise ConfigError(
             f"server.tracing needs the library '{missing.name}': "
-            "pip install -r requirements/tracing.txt, or leave it off."
+            f"{install_extra('tracing')}, or leave it off."
         ) from None
     tracer = TurnTracer(PRODUCT_NAME)
     tracer.install()
@@ -145,7 +144,7 @@ def _banner(settings: Settings, manager: PipelineManager, address: str | None) -
     if manager.llm.for_trial:
         lines += [
             "The embedded assistant is for trying things out. A real model, e.g. from Ollama:",
-            "  REALTIME_LLM__PROVIDER=ollama REALTIME_LLM__MODEL=llama3.2 make run",
+            f"  REALTIME_LLM__PROVIDER=ollama REALTIME_LLM__MODEL=llama3.2 {start_server()}",
         ]
     return "\n".join(lines)
 

@@ -8,9 +8,6 @@ peer. Section numbers are those of `docs/wire.md`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, ClassVar
-
 from audio.clip import Clip
 from flow.steps import Steps
 from session.conversation import Conversation, duplicate_item
@@ -116,9 +113,12 @@ class RealtimeSession:
         ]
 
     def take(self, event: ClientEvent) -> Steps[list[Effect]]:
-        """Take an event of the client, a costly one in steps (`flow/steps.py`)."""
+        """Take an event of the client, a costly one in steps (`flow/steps.py`).
+
+        Its record names the method that handles it (`ClientEvent.handler`): one of those below.
+        """
         try:
-            effects = self._handlers[type(event)](self, event)
+            effects: list[Effect] = getattr(self, event.handler)(event)
         except ProtocolError as error:
             return [Send(error_event(error.answering(error.event_id or event.event_id)))]
         yield from self._turns.set_format()
@@ -166,10 +166,12 @@ class RealtimeSession:
         error = ProtocolError("session_expired", message)
         return [Send(error_event(error)), Close(CloseReason.EXPIRED, message)]
 
-    def _close(self, _event: CloseSession) -> list[Effect]:
+    def close_session(self, _event: CloseSession) -> list[Effect]:
+        """The client is done (§A.0)."""
         return [Close(CloseReason.CLIENT_DONE)]
 
-    def _update_session(self, event: UpdateSession | UpdateTranscription) -> list[Effect]:
+    def update_session(self, event: UpdateSession | UpdateTranscription) -> list[Effect]:
+        """Change the settings (§A.1)."""
         before = self._config.turn_detection
         noise_before = self._config.noise_reduction
         self._config.apply(event.session, voice_locked=self._conversation.has_assistant_audio)
@@ -183,13 +185,16 @@ class RealtimeSession:
             effects += [*self._turns.set_mode(), SetTurnDetection(after)]
         return effects
 
-    def _commit(self, _event: CommitAudio) -> list[Effect]:
+    def commit_audio(self, _event: CommitAudio) -> list[Effect]:
+        """Commit what was appended (§A.3)."""
         return self._turns.commit()
 
-    def _clear(self, _event: ClearAudio) -> list[Effect]:
+    def clear_audio(self, _event: ClearAudio) -> list[Effect]:
+        """Drop what was appended and not committed (§A.4)."""
         return self._turns.clear()
 
-    def _create_item(self, event: CreateItem) -> list[Effect]:
+    def create_item(self, event: CreateItem) -> list[Effect]:
+        """Put an item of the client's into the conversation (§A.5)."""
         check_items(self._config.limits, len(self._conversation))
         if isinstance(event.item, FunctionCallOutput):
             self._conversation.check_tool_output(event.item.call_id)
@@ -199,7 +204,8 @@ class RealtimeSession:
         previous = self._conversation.insert(item, event.previous_item_id)
         return [*item_is_complete(item, previous), *transcribe(item, self._config)]
 
-    def _retrieve_item(self, event: RetrieveItem) -> list[Effect]:
+    def retrieve_item(self, event: RetrieveItem) -> list[Effect]:
+        """Show an item with its audio (§A.6)."""
         item = self._conversation.get(event.item_id)
         if item is None:
             raise ProtocolError(
@@ -209,13 +215,15 @@ class RealtimeSession:
         wire = item.wire(with_audio=True)
         return [Send(ItemRetrieved(item=wire))]
 
-    def _delete_item(self, event: DeleteItem) -> list[Effect]:
+    def delete_item(self, event: DeleteItem) -> list[Effect]:
+        """Take an item out of the conversation (§A.7)."""
         self._conversation.delete(event.item_id)
         deleted = Send(ItemDeleted(item_id=event.item_id))
         self._transcription.forget(event.item_id)
         return [deleted, *self._responses.item_deleted(event.item_id)]
 
-    def _truncate_item(self, event: TruncateItem) -> list[Effect]:
+    def truncate_item(self, event: TruncateItem) -> list[Effect]:
+        """Cut an answer to what was played (§A.8)."""
         self._conversation.truncate(event.item_id, event.content_index, event.audio_end_ms)
         return [
             Send(
@@ -227,27 +235,15 @@ class RealtimeSession:
             )
         ]
 
-    def _create_response(self, event: CreateResponse) -> list[Effect]:
+    def create_response(self, event: CreateResponse) -> list[Effect]:
+        """Begin a response on the client's word (§A.9)."""
         if self._config.kind == "transcription":
             raise ProtocolError(None, "Cannot create a response on a transcription session")
         return self._responses.create(event.response or ResponseOptions())
 
-    def _cancel_response(self, event: CancelResponse) -> list[Effect]:
+    def cancel_response(self, event: CancelResponse) -> list[Effect]:
+        """Cancel a response (§A.10)."""
         return self._responses.cancel(event.response_id)
-
-    _handlers: ClassVar[dict[type[ClientEvent], Callable[[RealtimeSession, Any], list[Effect]]]] = {
-        UpdateSession: _update_session,
-        UpdateTranscription: _update_session,
-        CloseSession: _close,
-        CommitAudio: _commit,
-        ClearAudio: _clear,
-        CreateItem: _create_item,
-        RetrieveItem: _retrieve_item,
-        DeleteItem: _delete_item,
-        TruncateItem: _truncate_item,
-        CreateResponse: _create_response,
-        CancelResponse: _cancel_response,
-    }
 
     # --- recogniser and responses ------------------------------------------------------------
 

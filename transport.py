@@ -45,7 +45,7 @@ from session.effects import (
     StopGenerating,
     Transcribe,
 )
-from session.ports import CloseReason, ProviderError
+from session.ports import CloseReason, FailureReason
 from session.reports import Report, TurnUnderstood
 from telemetry.turn_log import TurnLog
 from wire.client_events import ClientEvent
@@ -293,7 +293,7 @@ class RealtimeTransport(BaseTransport):
         await asyncio.gather(self._responses.close(), hearing.stop())
         self._session.end()
 
-    def _not_recognised(self, recognition_id: str, error: ProviderError) -> None:
+    def _not_recognised(self, recognition_id: str, error: FailureReason) -> None:
         # Whether or not the turn depends on it: it may have been a guess.
         self._log.failed(error)
         self._recognition.on_failure(recognition_id, error)

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 
-from session.ports import MAX_DELTA_BYTES, ClientRoom, ProviderError, ResponseRequest
+from session.ports import MAX_DELTA_BYTES, ClientRoom, FailureReason, ResponseRequest
 from session.reports import AudioMade, ResponseFailed, ResponseReport, TextMade, ToolCallMade
 
 MAX_HELD_BYTES = 2 * 1024 * 1024
@@ -31,7 +31,7 @@ class HeldResponse:
         self,
         request: ResponseRequest,
         client: ClientRoom,
-        on_failure: Callable[[ProviderError], None],
+        on_failure: Callable[[FailureReason], None],
     ) -> None:
         """Keep back the response to `request`.
 

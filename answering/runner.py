@@ -11,7 +11,7 @@ from pipecat.utils.tracing.tracing_context import TracingContext
 
 from answering.held_response import HeldResponse
 from answering.response_pipeline import ResponsePipeline
-from session.ports import ClientRoom, ProviderError, ResponseRequest
+from session.ports import ClientRoom, FailureReason, ResponseRequest
 from session.reports import ResponseFailed, ResponseReport
 from telemetry.turn_log import TurnLog
 
@@ -81,7 +81,7 @@ class ResponseRunner:
             logger.opt(exception=True).debug("building a response's pipeline failed")
             what = "The response's pipeline could not be built: "
             # The text may repeat the request, which is the conversation.
-            failure = ProviderError(f"{what}{error}", discreet=what + type(error).__name__)
+            failure = FailureReason(f"{what}{error}", discreet=what + type(error).__name__)
             self._report(ResponseFailed(request.response_id, failure))
             return
         self._running[request.response_id] = pipeline

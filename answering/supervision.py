@@ -15,7 +15,7 @@ from pipecat.utils.errors import ErrorCategory
 from flow.steps import Breather
 from flow.watchdog import Patience, Watchdog
 from providers.base import Provider
-from providers.errors import provider_error
+from providers.errors import failure_reason
 from providers.frames import CompletionFrame
 from session.ports import ClientRoom, ResponseRequest
 from session.reports import ResponseFailed, ResponseFinished, ResponseReport
@@ -128,7 +128,7 @@ class Supervision:
     def failed(self, stage: Stage[Any], frame: ErrorFrame) -> None:
         """A stage says why it cannot go on."""
         self.unwatched()
-        error = provider_error(stage.name, stage.provider, frame)
+        error = failure_reason(stage.name, stage.provider, frame)
         self.report(ResponseFailed(self.request.response_id, error))
 
     def unwatched(self) -> None:

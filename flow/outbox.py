@@ -19,7 +19,7 @@ STALL_TIMEOUT_S = 30.0
 """A client that takes nothing for so long is given up."""
 
 
-class LongFrame(Protocol):
+class Writable(Protocol):
     """A frame whose text is made when its turn has come."""
 
     def __len__(self) -> int:
@@ -37,7 +37,7 @@ class Outbox:
     """Text frames for one client."""
 
     def __init__(self) -> None:
-        self._frames: deque[str | LongFrame] = deque()
+        self._frames: deque[str | Writable] = deque()
         self._bytes = 0
         self._finished = False
         self._sending = False
@@ -46,7 +46,7 @@ class Outbox:
         self._room = asyncio.Event()
         self._room.set()
 
-    def put(self, frame: str | LongFrame) -> None:
+    def put(self, frame: str | Writable) -> None:
         """Queue a frame; never waits. After `finish` it is dropped."""
         if self._finished:
             return

@@ -31,8 +31,9 @@ from audio.pcm import SAMPLE_RATE
 from config import STTConfig
 from flow.watchdog import Patience
 from providers.base import ProviderSetupError, STTProvider
-from providers.errors import provider_error
+from providers.errors import failure_reason
 from providers.frames import (
+    RECOGNITION,
     TurnAudioFrame,
     TurnCommittedFrame,
     TurnDiscardedFrame,
@@ -40,10 +41,7 @@ from providers.frames import (
 )
 from providers.running_pipeline import RunningPipeline
 from providers.stt.turns import TurnSTTService
-from session.ports import ProviderError
-
-ITEM = "item_id"
-"""Key in a frame's metadata: the item the frame is about."""
+from session.ports import FailureReason
 
 
 class TurnInput(FrameProcessor):
@@ -88,14 +86,14 @@ class SegmentTurns(FrameProcessor):
         await super().process_frame(frame, direction)
         if isinstance(frame, TurnCommittedFrame):
             await self._apply_settings(frame)
-            item_id = frame.item_id
+            recognition_id = frame.recognition_id
             job: asyncio.Task[None] = self.create_task(self._transcribe(frame))
-            self._jobs[item_id] = job
-            job.add_done_callback(lambda _job: self._jobs.pop(item_id, None))
+            self._jobs[recognition_id] = job
+            job.add_done_callback(lambda _job: self._jobs.pop(recognition_id, None))
             # The job reads the settings in its first step, before a turn that follows changes them.
             await asyncio.sleep(0)
         elif isinstance(frame, TurnDiscardedFrame):
-            discarded = self._jobs.get(frame.item_id)
+            discarded = self._jobs.get(frame.recognition_id)
             if discarded is not None:
                 await self.cancel_task(discarded)
         elif not isinstance(frame, TurnStartedFrame | TurnAudioFrame):
@@ -155,7 +153,7 @@ class SegmentTurns(FrameProcessor):
         await self._answer(turn, TranscriptionFrame(text, "", "", finalized=True))
 
     async def _answer(self, turn: TurnCommittedFrame, frame: Frame) -> None:
-        frame.metadata[ITEM] = turn.item_id
+        frame.metadata[RECOGNITION] = turn.recognition_id
         await self.push_frame(frame)
 
 
@@ -167,7 +165,7 @@ class TranscriptOutput(FrameProcessor):
         provider: STTProvider,
         on_interim: Callable[[str, str], None],
         on_transcript: Callable[[str, str], None],
-        on_failure: Callable[[str, ProviderError], None],
+        on_failure: Callable[[str, FailureReason], None],
     ) -> None:
         """Report by callbacks.
 
@@ -186,14 +184,14 @@ class TranscriptOutput(FrameProcessor):
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
         """Pick the transcripts and the failures."""
         await super().process_frame(frame, direction)
-        item_id = frame.metadata.get(ITEM)
-        if isinstance(frame, TranscriptionFrame) and item_id is not None:
-            self._on_transcript(item_id, frame.text.strip())
-        elif isinstance(frame, InterimTranscriptionFrame) and item_id is not None:
+        recognition_id = frame.metadata.get(RECOGNITION)
+        if isinstance(frame, TranscriptionFrame) and recognition_id is not None:
+            self._on_transcript(recognition_id, frame.text.strip())
+        elif isinstance(frame, InterimTranscriptionFrame) and recognition_id is not None:
             if self._provider.steady_interims:
-                self._on_interim(item_id, frame.text.strip())
-        elif isinstance(frame, ErrorFrame) and item_id is not None:
-            self._on_failure(item_id, provider_error("STT", self._provider, frame))
+                self._on_interim(recognition_id, frame.text.strip())
+        elif isinstance(frame, ErrorFrame) and recognition_id is not None:
+            self._on_failure(recognition_id, failure_reason("STT", self._provider, frame))
         else:
             await self.push_frame(frame, direction)
 
@@ -240,7 +238,7 @@ def hearing_pipeline(
 
     async def refuse(frame: Frame, error: ErrorFrame) -> None:
         if isinstance(frame, TurnCommittedFrame):
-            error.metadata[ITEM] = frame.item_id
+            error.metadata[RECOGNITION] = frame.recognition_id
             await transcripts.process_frame(error, FrameDirection.DOWNSTREAM)
 
     pipeline = Pipeline([*stages, service, transcripts])

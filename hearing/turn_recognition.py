@@ -23,7 +23,7 @@ from providers.frames import (
     TurnDiscardedFrame,
     TurnStartedFrame,
 )
-from session.ports import ProviderError, TranscriptionSettings
+from session.ports import FailureReason, TranscriptionSettings
 from session.reports import TurnFailed, TurnGuessed, TurnReport, TurnSoFar, TurnUnderstood
 
 EASY_MS, EASY_NOISY_MS = 10_000, 1_000
@@ -197,7 +197,7 @@ class TurnRecognition:
             self._guess.text = text
             self._report(TurnGuessed(self._guess.item_id, text))
 
-    def on_failure(self, id_: str, error: ProviderError) -> None:
+    def on_failure(self, id_: str, error: FailureReason) -> None:
         """A recognition has no result. A turn whose guess failed is heard again when it is over."""
         awaited = self._awaited.pop(id_, None)
         if awaited is not None and awaited.again is not None:

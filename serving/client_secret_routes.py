@@ -60,7 +60,7 @@ class _BetaSecretRequest(BaseModel):
     client_secret: _BetaSecret | None = None
 
 
-def _answering(
+def json_endpoint(
     action: Callable[[dict[str, Any]], dict[str, Any]], lifecycle: Lifecycle
 ) -> Callable[[Request], Awaitable[JSONResponse]]:
     """Return an endpoint that reads and writes JSON, and says what is wrong as §D.1 has it."""
@@ -76,7 +76,7 @@ def _answering(
     return endpoint
 
 
-class _Mint:
+class Mint:
     """Makes client secrets."""
 
     def __init__(

@@ -34,7 +34,7 @@ from providers import stt as stt_providers
 from providers import tts as tts_providers
 from providers.base import LLMProvider, Provider, ProviderSetupError, STTProvider, TTSProvider
 from providers.frames import CompletionFrame, TurnAudioFrame, TurnCommittedFrame, TurnStartedFrame
-from session.ports import ProviderError, ResponseRequest
+from session.ports import FailureReason, ResponseRequest
 from session.reports import (
     AudioMade,
     ResponseFailed,
@@ -62,7 +62,7 @@ class Verdict:
     first_result_ms: float | None = None
     """Milliseconds to the first audio or text, or from the end of the speech to the transcript."""
     result: str = ""
-    error: ProviderError | None = None
+    error: FailureReason | None = None
     answered: bool = False
     """Whether a stage that failed had begun to answer."""
 
@@ -128,7 +128,7 @@ async def _start(stage: str, name: str, load: Callable[[], Provider]) -> Provide
         await provider.start()
     except (ProviderSetupError, ConfigError) as error:
         label = provider.label if provider else "-"
-        return Verdict(stage, name, label, error=ProviderError(str(error), "provider_setup"))
+        return Verdict(stage, name, label, error=FailureReason(str(error), "provider_setup"))
     return provider
 
 
@@ -140,7 +140,7 @@ async def _try_voice(manager: PipelineManager) -> tuple[Verdict, bytes]:
     label = f"{manager.tts.label}, voice {voice}"
     error = outcome.error
     if error is None and not outcome.pcm:
-        error = ProviderError(f"TTS {label} made no audio for “{SENTENCE}”. Check the voice.")
+        error = FailureReason(f"TTS {label} made no audio for “{SENTENCE}”. Check the voice.")
     seconds = len(outcome.pcm) / (2 * WIRE_RATE)
     result = f"said “{SENTENCE}” in {seconds:.1f} s of audio"
     verdict = Verdict("TTS", config.provider, label, outcome.first_audio_ms, result)
@@ -164,13 +164,13 @@ async def _try_model(manager: PipelineManager) -> Verdict:
     said = " ".join(outcome.words.split())
     error = outcome.error
     if error is None and not said:
-        error = ProviderError(f"LLM {manager.llm.label} answered with no text. Check the model.")
+        error = FailureReason(f"LLM {manager.llm.label} answered with no text. Check the model.")
     result = f"answered “{said if len(said) <= 80 else said[:79] + '…'}”"
     verdict = Verdict("LLM", config.provider, manager.llm.label, outcome.first_text_ms, result)
     return verdict if error is None else _failed(verdict, error)
 
 
-def _failed(verdict: Verdict, error: ProviderError) -> Verdict:
+def _failed(verdict: Verdict, error: FailureReason) -> Verdict:
     """Return the verdict on a stage that failed, perhaps in the middle of its answer."""
     answered = verdict.first_result_ms is not None
     return replace(verdict, first_result_ms=None, error=error, answered=answered)
@@ -180,7 +180,7 @@ async def _try_recogniser(manager: PipelineManager, speech: bytes) -> Verdict:
     config = manager.settings.stt
     resampler = Resampler(WIRE_RATE, SAMPLE_RATE)
     pcm = resampler.push(speech or bytes(2 * WIRE_RATE)) + resampler.flush()
-    outcome: asyncio.Future[str | ProviderError] = asyncio.get_running_loop().create_future()
+    outcome: asyncio.Future[str | FailureReason] = asyncio.get_running_loop().create_future()
     output = TranscriptOutput(
         manager.stt,
         lambda _item, _text: None,
@@ -197,10 +197,10 @@ async def _try_recogniser(manager: PipelineManager, speech: bytes) -> Verdict:
         took_ms = 1000 * (time.monotonic() - begun)
     finally:
         await pipeline.stop()
-    if isinstance(result, ProviderError):
+    if isinstance(result, FailureReason):
         return Verdict("STT", config.provider, manager.stt.label, error=result)
     if speech and not result:
-        error = ProviderError(
+        error = FailureReason(
             f"STT {manager.stt.label} heard nothing in “{SENTENCE}”. "
             "Check the language and the model."
         )
@@ -215,7 +215,7 @@ class _Outcome:
     def __init__(self) -> None:
         self.words = ""
         self.pcm = bytearray()
-        self.error: ProviderError | None = None
+        self.error: FailureReason | None = None
         self.first_text_ms: float | None = None
         self.first_audio_ms: float | None = None
         self._begun = 0.0

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 
 from session.items import FunctionCall, FunctionCallOutput, Item
-from session.ports import ProviderError
+from session.ports import FailureReason
 from session.session_settings import Truncation
 from session.usage import IMAGE_TOKENS, estimate_tokens
 from wire.session_fields import RetentionRatio
@@ -20,7 +20,7 @@ class ContextTooLong(Exception):
 
     def __init__(self, tokens: int, limit: int) -> None:
         super().__init__(f"{tokens} > {limit}")
-        self.error = ProviderError(
+        self.error = FailureReason(
             f"The conversation has about {tokens} tokens, more than the {limit} that the model "
             "reads, and truncation is disabled.",
             "context_length_exceeded",

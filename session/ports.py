@@ -61,7 +61,7 @@ class TokenUsage:
 
 
 @dataclass(frozen=True, slots=True)
-class ProviderError:
+class FailureReason:
     """Why a stage failed. `message` names the provider, the reason and the remedy."""
 
     message: str

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from session.ports import FinishReason, ProviderError, TokenUsage
+from session.ports import FailureReason, FinishReason, TokenUsage
 
 # --- of a turn ----------------------------------------------------------------------------------
 
@@ -42,7 +42,7 @@ class TurnFailed:
     """A committed turn could not be transcribed (§B.10)."""
 
     item_id: str
-    error: ProviderError
+    error: FailureReason
 
 
 TurnReport = TurnSoFar | TurnGuessed | TurnUnderstood | TurnFailed
@@ -99,7 +99,7 @@ class ResponseFailed:
     """A stage failed; nothing more will come (§B.10)."""
 
     response_id: str
-    error: ProviderError
+    error: FailureReason
 
 
 ResponseReport = (

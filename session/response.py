@@ -15,7 +15,7 @@ from session.conversation import Conversation
 from session.effects import Effect, Send
 from session.items import Item, OutputItem
 from session.output_item import Ending, OpenCall, OpenMessage, OpenSpeech, OpenText
-from session.ports import FinishReason, ProviderError, TokenUsage
+from session.ports import FailureReason, FinishReason, TokenUsage
 from session.response_spec import ResponseSpec
 from session.usage import no_usage, response_usage
 from wire.envelope import ServerEvent
@@ -168,7 +168,7 @@ class Response:
         self._status_details = {"type": "cancelled", "reason": reason}
         return effects + self._done("cancelled", None)
 
-    def fail(self, error: ProviderError) -> list[Effect]:
+    def fail(self, error: FailureReason) -> list[Effect]:
         """Close the response out because a stage failed (§B.10)."""
         if not self.active:
             return []

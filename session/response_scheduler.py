@@ -16,7 +16,7 @@ from session.effects import Effect, Generate, StopGenerating, Transcribe
 from session.items import Item
 from session.limits import check_responses
 from session.model_messages import render_messages
-from session.ports import ProviderError, ResponseRequest
+from session.ports import FailureReason, ResponseRequest
 from session.reports import (
     AudioMade,
     ClauseSpoken,
@@ -148,7 +148,7 @@ class Responses:
             self._turn_due = None
         return self.items_ready()
 
-    def item_failed(self, item: Item, error: ProviderError) -> list[Effect]:
+    def item_failed(self, item: Item, error: FailureReason) -> list[Effect]:
         """An item stays without a transcript: responses that wait for it fail (§B.10)."""
         effects: list[Effect] = []
         for response in [r for r in self._waiting if item in r.context]:
@@ -248,7 +248,7 @@ def transcribe(item: Item, config: SessionConfig) -> list[Effect]:
     return [Transcribe(item.id, clip, settings)]
 
 
-def _unmet_choice(spec: ResponseSpec) -> ProviderError | None:
+def _unmet_choice(spec: ResponseSpec) -> FailureReason | None:
     """Return why the model cannot choose a tool as it must (§C.2), or None."""
     names = {tool["name"] for tool in spec.tools}
     choice = spec.tool_choice
@@ -258,7 +258,7 @@ def _unmet_choice(spec: ResponseSpec) -> ProviderError | None:
         reason = f"tool_choice names '{choice['name']}', which is not among the tools."
     else:
         return None
-    return ProviderError(reason, "invalid_tool_choice", "invalid_request_error")
+    return FailureReason(reason, "invalid_tool_choice", "invalid_request_error")
 
 
 def _request(spec: ResponseSpec, context: list[Item]) -> ResponseRequest:

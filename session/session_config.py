@@ -21,10 +21,10 @@ from session.provider_checks import (
 )
 from session.session_merge import merged
 from session.session_settings import (
-    AudioInput,
-    AudioOutput,
+    InputAudioSettings,
     InputTranscription,
     MaxOutputTokens,
+    OutputAudioSettings,
     RealtimeSessionSettings,
     SessionSettings,
     ToolChoice,
@@ -75,7 +75,7 @@ class SessionConfig:
             interrupt_response=kind == "realtime",
         )
         expires_at = int(now + 60 * self.limit_minutes)
-        audio_input = AudioInput(
+        audio_input = InputAudioSettings(
             AudioFormat(), None if settings.vad.type == "none" else self._default_vad
         )
         self._settings: SessionSettings
@@ -88,7 +88,7 @@ class SessionConfig:
                 expires_at=expires_at,
                 instructions=settings.llm.default_instructions,
                 input=audio_input,
-                output=AudioOutput(AudioFormat(), settings.tts.voice_id or DEFAULT_VOICE),
+                output=OutputAudioSettings(AudioFormat(), settings.tts.voice_id or DEFAULT_VOICE),
             )
 
     def wire(self) -> dict[str, Any]:

@@ -11,9 +11,9 @@ from typing import TypeVar
 from audio.formats import AudioFormat
 from audio.noise_reduction import NoiseReduction
 from session.session_settings import (
-    AudioInput,
-    AudioOutput,
+    InputAudioSettings,
     InputTranscription,
+    OutputAudioSettings,
     RealtimeSessionSettings,
     SessionSettings,
     TranscriptionSessionSettings,
@@ -96,7 +96,9 @@ def _transcription_session(
     )
 
 
-def _input(before: AudioInput, patch: AudioInputPatch | None, default_vad: ServerVad) -> AudioInput:
+def _input(
+    before: InputAudioSettings, patch: AudioInputPatch | None, default_vad: ServerVad
+) -> InputAudioSettings:
     if patch is None:
         return before
     given = patch.model_fields_set
@@ -108,7 +110,7 @@ def _input(before: AudioInput, patch: AudioInputPatch | None, default_vad: Serve
         transcription = _transcription(transcription, patch.transcription)
     if "noise_reduction" in given:
         noise = _noise_reduction(noise, patch.noise_reduction)
-    return AudioInput(
+    return InputAudioSettings(
         format=before.format if patch.format is None else AudioFormat(patch.format.type),
         turn_detection=detection,
         transcription=transcription,
@@ -116,10 +118,10 @@ def _input(before: AudioInput, patch: AudioInputPatch | None, default_vad: Serve
     )
 
 
-def _output(before: AudioOutput, patch: AudioOutputPatch | None) -> AudioOutput:
+def _output(before: OutputAudioSettings, patch: AudioOutputPatch | None) -> OutputAudioSettings:
     if patch is None:
         return before
-    return AudioOutput(
+    return OutputAudioSettings(
         format=before.format if patch.format is None else AudioFormat(patch.format.type),
         voice=_updated(before.voice, patch.voice),
         speed=_updated(before.speed, patch.speed),

@@ -42,7 +42,7 @@ class InputTranscription:
 
 
 @dataclass(frozen=True, slots=True)
-class AudioInput:
+class InputAudioSettings:
     """What is appended, how it is heard, and when a turn is over."""
 
     format: AudioFormat
@@ -74,7 +74,7 @@ class AudioInput:
 
 
 @dataclass(frozen=True, slots=True)
-class AudioOutput:
+class OutputAudioSettings:
     """What answers sound like."""
 
     format: AudioFormat
@@ -96,7 +96,7 @@ class TranscriptionSessionSettings:
     id: str
     expires_at: int
     """Unix time in seconds."""
-    input: AudioInput
+    input: InputAudioSettings
     include: tuple[str, ...] | None = None
 
     def wire(self) -> dict[str, Any]:
@@ -124,8 +124,8 @@ class RealtimeSessionSettings:
     """Unix time in seconds."""
     instructions: str
     """The system prompt."""
-    input: AudioInput
-    output: AudioOutput
+    input: InputAudioSettings
+    output: OutputAudioSettings
     output_modality: Literal["audio", "text"] = "audio"
     tools: tuple[dict[str, Any], ...] = ()
     """Functions as `tool_echo` writes them: echoes, models and providers all take this form."""

@@ -38,7 +38,7 @@ from session.response_scheduler import Responses
 from session.session_config import SessionConfig
 from session.transcription import Transcription
 from session.user_silence import UserSilence
-from wire.envelope import error_event, new_id, server_event
+from wire.envelope import error_event, new_id
 from wire.errors import ProtocolError
 from wire.session_events import (
     BufferCleared,
@@ -46,6 +46,8 @@ from wire.session_events import (
     BufferSpeechStarted,
     BufferSpeechStopped,
     BufferTimeoutTriggered,
+    ItemAdded,
+    ItemDone,
 )
 
 WINDOW_MS = 32
@@ -281,7 +283,4 @@ class TurnTaking:
 def item_is_complete(item: Item, previous: str | None) -> list[Effect]:
     """Announce an item that is added and complete at once (§B.2)."""
     wire = item.wire()
-    return [
-        Send(server_event(f"conversation.item.{step}", previous_item_id=previous, item=wire))
-        for step in ("added", "done")
-    ]
+    return [Send(ItemAdded(previous, wire)), Send(ItemDone(previous, wire))]

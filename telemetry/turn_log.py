@@ -15,7 +15,7 @@ from loguru import logger
 from pipecat.utils.tracing.tracing_context import TracingContext
 
 from audio.formats import AudioFormat
-from session.ports import ProviderError
+from session.ports import FailureReason
 from session.reports import Report, ResponseFailed, TurnFailed, TurnUnderstood
 from telemetry.metrics import Metrics
 from telemetry.tracing import SessionTrace, Untraced
@@ -66,7 +66,7 @@ class TurnLog:
         """The turn that is being spoken."""
         self._turns_taken = 0
         self._responses = 0
-        self._failure: ProviderError | None = None
+        self._failure: FailureReason | None = None
         """The last one: the client is told of it in an event that does not say what is whose."""
         self._speculated = 0
         self._discarded = 0
@@ -137,13 +137,13 @@ class TurnLog:
             self._trace.drop(item_id)
         self._turn_over(item_id, "committed")
 
-    def failed(self, error: ProviderError) -> None:
+    def failed(self, error: FailureReason) -> None:
         """A provider failed, whether or not the client will hear of it."""
         logger.debug(f"{self._session_id}: {error.message}")
         self._failure = error
         self._metrics.provider_errors.labels(error.stage or "none", error.code).inc()
 
-    def not_transcribed(self, item_id: str, error: ProviderError) -> None:
+    def not_transcribed(self, item_id: str, error: FailureReason) -> None:
         """Audio has no transcript. Where a response needs it, that will fail, and say so."""
         if item_id in self._turns:
             self._turn_over(item_id, "failed", error)
@@ -245,7 +245,7 @@ class TurnLog:
             reason = self._failure.for_log
         self._report(record, reason)
 
-    def _turn_over(self, item_id: str, outcome: str, error: ProviderError | None = None) -> None:
+    def _turn_over(self, item_id: str, outcome: str, error: FailureReason | None = None) -> None:
         """A turn is over that no response answers; nothing happens for any other item."""
         ended = self._turns.pop(item_id, None)
         if ended is None:

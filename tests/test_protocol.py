@@ -55,29 +55,6 @@ def test_frames_are_compact_json_and_keep_letters_as_they_are() -> None:
     assert serialize({"type": "a", "text": "Grüße 你好"}) == '{"type":"a","text":"Grüße 你好"}'
 
 
-def test_an_error_event_always_has_all_five_inner_keys() -> None:
-    event = error_event(ProtocolError(None, "No.")).wire()
-    check_event(event)
-    assert event["error"] == {
-        "type": "invalid_request_error",
-        "code": None,
-        "message": "No.",
-        "param": None,
-        "event_id": None,
-    }
-
-
-def test_an_error_names_code_param_and_the_event_it_answers() -> None:
-    error = ProtocolError("invalid_value", "No.", "item.id", type_="server_error")
-    assert error_event(error.answering("mine")).error == {
-        "type": "server_error",
-        "code": "invalid_value",
-        "message": "No.",
-        "param": "item.id",
-        "event_id": "mine",
-    }
-
-
 def test_append_keeps_its_audio_as_it_is() -> None:
     event = parse({"type": "input_audio_buffer.append", "audio": "AAAA", "event_id": "mine"})
     assert isinstance(event, AppendAudio)
@@ -171,12 +148,3 @@ def test_whatever_is_changed_in_an_event_it_parses_or_is_refused_by_name(data: A
         assert error.code
         assert error.message
         check_event(error_event(error).wire())
-
-
-def test_an_error_quotes_what_was_sent_but_not_megabytes_of_it() -> None:
-    with pytest.raises(ProtocolError) as refused:
-        parse({"type": "response.cancel", "x" * 1_000_000: 1})
-    error = error_event(refused.value).error
-    assert error["message"].startswith("Unknown parameter: 'xxx")
-    assert error["message"].endswith("xxx'.")
-    assert max(len(error["message"]), len(error["param"] or "")) < 3000

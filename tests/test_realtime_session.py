@@ -27,13 +27,13 @@ from session.effects import (
     Transcribe,
 )
 from session.items import FunctionCall
-from session.ports import ProviderError, TokenUsage
+from session.ports import FailureReason, TokenUsage
 from session.reports import ResponseFailed, ToolCallMade, TurnFailed, TurnUnderstood
 from tests.support.ordering import Observer
 from tests.support.session_driver import Driver, encoded, of, pcm, session_config, types, written
 from tests.support.strict_reader import Event
 
-FAILURE = ProviderError("It is gone.")
+FAILURE = FailureReason("It is gone.")
 Op = tuple[Any, ...]
 
 

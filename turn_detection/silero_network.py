@@ -24,6 +24,8 @@ import onnx
 from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
+from settings.installation import reinstall
+
 Floats = NDArray[np.float32]
 
 ROWS = 32
@@ -188,7 +190,7 @@ def _weights() -> dict[str, Floats]:
     if {name: found[name].shape for name in _SHAPES if name in found} != _SHAPES:
         raise RuntimeError(
             "The Silero model in the installed pipecat-ai is not the one that this server knows: "
-            "install the versions of requirements.txt."
+            f"{reinstall()}."
         )
     return {name: found[name] for name in _SHAPES}
 

@@ -192,8 +192,8 @@ class ClientEvent(StrictModel):
     beta: ClassVar[str | None]
     """Its name in the beta dialect, which is the same unless the record says otherwise; None: beta
     has no such event (§B.16)."""
-    handler: ClassVar[str | None]
-    """The method of the session that handles it; None: audio goes another way."""
+    handler: ClassVar[str] = ""
+    """The method of `RealtimeSession` that handles it; empty: audio goes another way."""
     kinds: ClassVar[tuple[SessionKind, ...]] = get_args(SessionKind)
     """In which sessions this is what its name means."""
     named_with: ClassVar[tuple[str, ...]] = ()
@@ -252,7 +252,6 @@ class AppendAudio(ClientEvent):
     """The client sends audio: base64, in the session's input format."""
 
     section = "A.2"
-    handler = None
     # Translation sessions have it, which this server does not (§A.12).
     named_with = ("session.input_audio_buffer.append",)
 

@@ -1,8 +1,6 @@
-"""Server events on their way out: made by name, made of an error, and written as text."""
+"""Server events on their way out: made of an error, and written as text."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import pybase64
 from pydantic_core import to_json
@@ -10,7 +8,6 @@ from pydantic_core import to_json
 from wire.errors import ProtocolError
 from wire.event_record import ServerEvent, WireEvent
 from wire.ids import new_id
-from wire.server_events import SERVER_EVENTS
 from wire.session_events import ErrorEvent
 
 __all__ = [
@@ -20,16 +17,10 @@ __all__ = [
     "error_event",
     "new_id",
     "serialize",
-    "server_event",
 ]
 
 MAX_QUOTED = 2000
 """Characters of an error's message."""
-
-
-def server_event(type_: str, **fields: Any) -> ServerEvent:
-    """Make the record of the event called `type_`."""
-    return SERVER_EVENTS[type_](**fields)
 
 
 def error_event(error: ProtocolError) -> ErrorEvent:

@@ -23,7 +23,7 @@ from tests.support.session_driver import (
     settings,
     written,
 )
-from tests.support.strict_reader import Event, Names
+from tests.support.strict_reader import Event, Names, no_unknown_fields
 from wire.beta_writing import BetaDialect
 from wire.incoming import EventReader
 from wire.session_fields import SessionKind
@@ -107,18 +107,7 @@ def check_beta_event(event: Event) -> None:
 
 def _check(model: type[BaseModel], value: Any, path: str) -> None:
     parsed = model.model_validate_json(json.dumps(value, allow_nan=False), strict=True)
-    no_unknown_fields(parsed, path)
-
-
-def no_unknown_fields(value: object, path: str) -> None:
-    if isinstance(value, list):
-        for index, inner in enumerate(value):
-            no_unknown_fields(inner, f"{path}[{index}]")
-    elif isinstance(value, BaseModel):
-        unknown = set(value.model_extra or {}) - CAPTURED.get(type(value).__name__, set())
-        assert not unknown, f"{path}: the SDK's beta knows no {sorted(unknown)}"
-        for name in type(value).model_fields:
-            no_unknown_fields(getattr(value, name), f"{path}.{name}")
+    no_unknown_fields(parsed, path, CAPTURED)
 
 
 class BetaDriver(Driver):

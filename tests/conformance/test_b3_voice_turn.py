@@ -6,7 +6,7 @@ from audio.clip import Clip
 from audio.formats import AudioFormat
 from session.decisions import SpeechStarted, SpeechStopped
 from session.effects import HearTurn, Transcribe
-from session.ports import ProviderError, TokenUsage, TranscriptionSettings
+from session.ports import FailureReason, TokenUsage, TranscriptionSettings
 from session.reports import TurnFailed
 from tests.conformance.sequences import (
     COMMITTED,
@@ -25,7 +25,7 @@ from tests.conformance.sequences import (
 )
 from tests.support.session_driver import of, pcm, types
 
-FAILURE = ProviderError("The recogniser is gone.", "provider_error", "server_error")
+FAILURE = FailureReason("The recogniser is gone.", "provider_error", "server_error")
 
 
 def test_a_detected_turn_with_transcription() -> None:

@@ -6,14 +6,14 @@ import runpy
 from typing import Any
 
 from protocol import SERVER_EVENTS
-from session.ports import ProviderError
+from session.ports import FailureReason
 from session.reports import TurnFailed
 from tests.conformance.beta_wire import BetaDriver
 from tests.support.places import ROOT
 from tests.support.session_driver import Driver, types
 
 DOCS = ROOT / "docs"
-FAILURE = ProviderError("The recogniser is gone.")
+FAILURE = FailureReason("The recogniser is gone.")
 
 
 def table() -> dict[str, list[str]]:

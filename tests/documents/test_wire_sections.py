@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from session.decisions import SpeechStarted, SpeechStopped
-from session.ports import Capabilities, ProviderError
+from session.ports import Capabilities, FailureReason
 from session.reports import ResponseFailed, TurnSoFar
 from session.session_config import SessionConfig
 from tests.conformance.beta_wire import BetaDriver
@@ -258,7 +258,7 @@ def out_of_band() -> list[Event]:
 
 def failure() -> list[Event]:
     d = driver()
-    error = ProviderError("Slow down.", "rate_limit_exceeded")
+    error = FailureReason("Slow down.", "rate_limit_exceeded")
     return d.respond() + d.report(ResponseFailed(d.running, error))
 
 

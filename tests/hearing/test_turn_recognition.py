@@ -14,13 +14,13 @@ from providers.frames import (
     TurnDiscardedFrame,
     TurnStartedFrame,
 )
-from session.ports import ProviderError, TranscriptionSettings
+from session.ports import FailureReason, TranscriptionSettings
 from session.reports import TurnFailed, TurnGuessed, TurnReport, TurnSoFar, TurnUnderstood
 
 PCM = bytes(4800)
 ENGLISH = TranscriptionSettings("en")
 GERMAN = TranscriptionSettings("de")
-ERROR = ProviderError("broken")
+ERROR = FailureReason("broken")
 
 
 def clip(times: int = 1) -> Clip:
@@ -64,10 +64,14 @@ class Desk:
 
     def asked(self) -> list[str]:
         """Hearings whose transcript was asked for."""
-        return [frame.item_id for frame in self.frames if isinstance(frame, TurnCommittedFrame)]
+        return [
+            frame.recognition_id for frame in self.frames if isinstance(frame, TurnCommittedFrame)
+        ]
 
     def dropped(self) -> list[str]:
-        return [frame.item_id for frame in self.frames if isinstance(frame, TurnDiscardedFrame)]
+        return [
+            frame.recognition_id for frame in self.frames if isinstance(frame, TurnDiscardedFrame)
+        ]
 
 
 @pytest.fixture
@@ -131,7 +135,7 @@ def test_whoever_goes_on_is_heard_from_the_beginning(desk: Desk) -> None:
     assert desk.commit() is None
     second = desk.asked()[1]
     assert second != first
-    heard = [f for f in desk.frames if isinstance(f, TurnAudioFrame) and f.item_id == second]
+    heard = [f for f in desk.frames if isinstance(f, TurnAudioFrame) and f.recognition_id == second]
     assert sum(len(frame.audio) for frame in heard) > len(PCM)
     desk.hearing.on_transcript(second, "all of it")
     assert desk.told == [("understood", "a", "all of it")]

@@ -14,8 +14,8 @@ from session.ports import Capabilities
 from session.session_config import SessionConfig
 from session.session_merge import merged
 from session.session_settings import (
-    AudioInput,
-    AudioOutput,
+    InputAudioSettings,
+    OutputAudioSettings,
     RealtimeSessionSettings,
     SessionSettings,
     TranscriptionSessionSettings,
@@ -153,7 +153,7 @@ def test_a_refused_update_changes_nothing(before: Fields, update: Fields) -> Non
 
 
 VAD = ServerVad(threshold=0.5, prefix_padding_ms=300, silence_duration_ms=200)
-INPUT = AudioInput(AudioFormat(), VAD)
+INPUT = InputAudioSettings(AudioFormat(), VAD)
 EITHER: dict[SessionKind, SessionSettings] = {
     "realtime": RealtimeSessionSettings(
         id="sess_1",
@@ -161,7 +161,7 @@ EITHER: dict[SessionKind, SessionSettings] = {
         expires_at=1,
         instructions="",
         input=INPUT,
-        output=AudioOutput(AudioFormat(), "alloy"),
+        output=OutputAudioSettings(AudioFormat(), "alloy"),
     ),
     "transcription": TranscriptionSessionSettings("sess_1", 1, INPUT),
 }

@@ -23,11 +23,11 @@ from pipecat.services.stt_service import STTService
 
 from config import STTConfig
 from flow.steps import at_once
-from hearing.recogniser_pipeline import ITEM
 from peers.base import Incoming
 from peers.websocket import audio_delta
 from pipeline_manager import PipelineManager
 from providers.frames import (
+    RECOGNITION,
     TurnAudioFrame,
     TurnCommittedFrame,
     TurnDiscardedFrame,
@@ -105,13 +105,13 @@ class Streaming(TurnSTTService):
     async def begin_turn(self, turn: TurnStartedFrame) -> None:
         raise NotImplementedError
 
-    async def hear(self, item_id: str, audio: bytes) -> None:
+    async def hear(self, recognition_id: str, audio: bytes) -> None:
         raise NotImplementedError
 
     async def commit_turn(self, frame: TurnCommittedFrame) -> None:
         raise NotImplementedError
 
-    async def discard_turn(self, item_id: str) -> None:
+    async def discard_turn(self, recognition_id: str) -> None:
         raise NotImplementedError
 
 
@@ -132,19 +132,19 @@ class Recogniser:
 
     async def push(self, frame: Frame) -> None:
         match frame:
-            case TurnStartedFrame(item_id=hearing):
+            case TurnStartedFrame(recognition_id=hearing):
                 assert not self.open, "two turns at a time"
                 self.open[hearing] = b""
-            case TurnAudioFrame(item_id=hearing, audio=audio):
+            case TurnAudioFrame(recognition_id=hearing, audio=audio):
                 self.open[hearing] += audio
-            case TurnCommittedFrame(item_id=hearing, audio=audio):
+            case TurnCommittedFrame(recognition_id=hearing, audio=audio):
                 assert hearing not in self.asked, "asked for twice"
                 # The resampler holds back a little, and the stream may go beyond the turn.
                 heard = self.open.pop(hearing, b"")
                 both = min(len(heard), len(audio) - RINGING)
                 assert heard[:both] == audio[:both], "other audio than was heard"
                 self.asked[hearing] = numbers_in(audio)
-            case TurnDiscardedFrame(item_id=hearing):
+            case TurnDiscardedFrame(recognition_id=hearing):
                 self.open.pop(hearing, None)
                 if hearing in self.asked:
                     self.dropped[hearing] = self.asked.pop(hearing)
@@ -178,7 +178,7 @@ class Recogniser:
             await self._tell(hearing, InterimTranscriptionFrame(f"said {numbers}", "", ""))
 
     async def _tell(self, hearing: str, frame: Frame) -> None:
-        frame.metadata[ITEM] = hearing
+        frame.metadata[RECOGNITION] = hearing
         await self._output.process_frame(frame, FrameDirection.DOWNSTREAM)
 
     async def stop(self) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from realtime_session import RealtimeSession
 from session.decisions import SpeechHesitated, SpeechResumed, SpeechStarted, SpeechStopped
-from session.ports import ProviderError
+from session.ports import FailureReason
 from session.reports import AudioMade, ResponseFailed, ResponseFinished, TextMade, ToolCallMade
 from telemetry.metrics import Metrics
 from telemetry.turn_log import TurnLog
@@ -269,7 +269,7 @@ class Stage:
                 report(ResponseFinished(response_id, "stop", None))
             case "fail":
                 pipeline.ended = True
-                report(ResponseFailed(response_id, ProviderError("It is gone.")))
+                report(ResponseFailed(response_id, FailureReason("It is gone.")))
 
     async def settle_all(self) -> None:
         """Everything that is under way comes to its end."""
