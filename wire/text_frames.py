@@ -1,6 +1,6 @@
 """Server events as text frames; those with minutes of audio or a picture are written in steps.
 
-In an event, audio of an item stands as bytes (`conversation.Item.wire`). It becomes base64 here,
+In an event, audio of an item stands as bytes (`wire` of `session/items.py`). It becomes base64 here,
 just before the frame is sent, and no JSON encoder has to look through it.
 """
 
