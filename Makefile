@@ -1,11 +1,14 @@
-# make run · test · check · bench · bench-smoke · fuzz · soak · clients · screenshots · lock
+# make run · test · check · bench · bench-smoke · fuzz · soak · clients · screenshots · lock · wheel
 PYTHON ?= python3
 VENV := .venv
+EXTRAS := $(wildcard requirements/*.txt)
+# Every provider is tested with its own library.
+DEV := -r requirements-dev.txt $(EXTRAS:%=-r %)
 BIN := $(VENV)/bin
 # Without it every process, and the tests start many, would compile all its modules again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test check bench bench-smoke performance-plot fuzz soak soak-smoke clients screenshots lock clean
+.PHONY: run test check bench bench-smoke performance-plot fuzz soak soak-smoke clients screenshots lock wheel clean
 
 run: $(VENV)/.runtime
 	$(BIN)/python main.py $(ARGS)
@@ -60,6 +63,10 @@ lock: $(VENV)/.dev
 		--no-annotate --upgrade --custom-compile-command "make lock" \
 		requirements.txt $(WITH:%=requirements/%.txt) -o requirements.lock
 
+# What `pip install .` installs, as one file in dist/. tests/documents/test_wheel.py tries it.
+wheel: $(VENV)/.dev
+	$(BIN)/uv build --quiet --wheel --out-dir dist
+
 clean:
 	rm -rf $(VENV)
 
@@ -73,8 +80,8 @@ $(VENV)/.runtime: requirements.txt | $(BIN)/python
 
 # The libraries of all providers are 1.4 GB: minutes for pip, seconds for uv. But uv knows nothing of
 # pip's settings, and where those are needed (a mirror, certificates) pip has the last word.
-$(VENV)/.dev: requirements-dev.txt requirements.txt $(wildcard requirements/*.txt) | $(BIN)/python
+$(VENV)/.dev: requirements-dev.txt requirements.txt $(EXTRAS) | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements-dev.txt || \
-		$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python $(DEV) || \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check $(DEV)
 	touch $@ $(VENV)/.runtime

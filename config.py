@@ -26,6 +26,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from settings.declarations import vendor_keys
 from settings.origins import allowed_origin
 from settings.paths import own_path
 from settings.sources import DOTENV, PREFIX, explained, layers, variable
@@ -33,20 +34,18 @@ from settings.sources import ConfigError as ConfigError
 from settings.sources import profile_names as profile_names
 
 PRODUCT_NAME = "Open Realtime Server"
+VERSION = "0.2.0"
+"""What `--version` and `/health` say and the wheel is called; `CHANGELOG.md` says what is new."""
 
 MIN_KEY_LENGTH = 16
 MIN_SECRET_LENGTH = 6
 """Shorter ones may stand in any word, and protect nothing."""
 
-VENDOR_KEYS = {
-    "openai": "OPENAI_API_KEY",
-    "deepgram": "DEEPGRAM_API_KEY",
-    "elevenlabs": "ELEVENLABS_API_KEY",
-    "azure": "AZURE_SPEECH_API_KEY",
-    "anthropic": "ANTHROPIC_API_KEY",
-    "google": "GOOGLE_API_KEY",
-}
-"""Provider name → the environment variable in which its vendor expects the API key."""
+VENDOR_KEYS = vendor_keys()
+"""Provider name → the environment variable in which its vendor expects the API key.
+
+A provider declares its own in its module, `providers/`.
+"""
 
 DEFAULT_INSTRUCTIONS = (
     "You are a helpful, friendly voice assistant. Your answers are spoken aloud: keep them short, "
@@ -172,7 +171,7 @@ class AudioConfig(_Group):
     """Sample rates in Hz. Both are facts of the protocol and of Silero, not tuning knobs."""
 
     OPENAI_SAMPLE_RATE: Literal[24000] = 24000
-    """PCM on the wire: 16-bit signed little-endian, mono, 24 kHz (protocol.md §E)."""
+    """PCM on the wire: 16-bit signed little-endian, mono, 24 kHz (`docs/wire.md` §E)."""
     INTERNAL_SAMPLE_RATE: Literal[16000] = 16000
     """PCM inside the pipeline, as Silero and speech recognisers expect it."""
 
@@ -244,8 +243,8 @@ class LLMConfig(_Provider):
     """The language model."""
 
     provider: str = "embedded"
-    """`embedded`, `openai` (any OpenAI-compatible server), `ollama`, `anthropic`, `google`, or
-    `package.module:Class`."""
+    """`embedded`, `openai` (any OpenAI-compatible server) or another of those in README,
+    "Providers"; or `package.module:Class`."""
     timeout_s: float = Field(30, gt=0)
     """Seconds that the service may be silent; longer than elsewhere, as it may load a model."""
     model: str | None = None
@@ -262,8 +261,8 @@ class STTConfig(_Provider):
     """Speech recognition."""
 
     provider: str = "embedded"
-    """`embedded` (pocketsphinx, US English), `deepgram`, `azure`, `openai` (any
-    `/v1/audio/transcriptions`), `whisper`, `moonshine`, or `package.module:Class`."""
+    """`embedded` (pocketsphinx, US English), `openai` (any `/v1/audio/transcriptions`) or another
+    of those in README, "Providers"; or `package.module:Class`."""
     model: str | None = None
     """Model name as the provider knows it; None: the provider's default."""
     language: str | None = None
@@ -274,8 +273,8 @@ class TTSConfig(_Provider):
     """The voice."""
 
     provider: str = "embedded"
-    """`embedded` (espeak-ng or flite), `elevenlabs`, `azure`, `edge`, `openai` (any
-    `/v1/audio/speech`), `piper`, `kokoro`, or `package.module:Class`."""
+    """`embedded` (espeak-ng or flite), `openai` (any `/v1/audio/speech`) or another of those in
+    README, "Providers"; or `package.module:Class`."""
     voice_id: str | None = None
     """Voice a session starts with; None: `alloy`."""
     model: str | None = None

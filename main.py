@@ -11,6 +11,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+from settings.installation import install_extra, missing_library, start_server
+
 try:
     from fastapi import FastAPI, WebSocket
     from loguru import logger
@@ -25,14 +27,16 @@ try:
     from serving.access.client_secrets import ClientSecrets
     from serving.access.exposure import ExposureGuard, check_exposure
     from serving.access.keys import Access, AccessDenied
+    from serving.admission import Admission
     from serving.command_line import arguments, run_check
     from serving.http_errors import access_denied, not_found
     from serving.lifecycle import Lifecycle
-    from serving.open_sessions import Connections
+    from serving.open_sessions import OpenSessions
     from serving.operator_routes import operator_routes
     from serving.process.server import listener_of, serve, settled, work
     from serving.process.workers import run_workers
     from serving.public_routes import health_route, http_routes
+    from serving.websocket_endpoint import WebSocketEndpoint
     from settings.paths import AZURE_PATHS
     from telemetry.logs import configure_logging
     from telemetry.loop_lag import watching
@@ -40,10 +44,7 @@ try:
     from telemetry.shared_counts import counting_together, forget_process
     from telemetry.tracing import Tracer
 except ModuleNotFoundError as missing:
-    raise SystemExit(
-        f"The library '{missing.name}' is missing: run `make run`, or "
-        "`pip install -r requirements.txt`."
-    ) from None
+    raise SystemExit(missing_library(missing.name)) from None
 
 SWITCH_INTERVAL_S = 0.0005
 """How long a thread that computes may keep the interpreter when the event loop wants it. Numpy lets
@@ -82,7 +83,8 @@ def create_app(
         pipelines, lambda: said(_banner(settings, pipelines, address)), on_failed_start
     )
     access = Access(settings.server, client_secrets)
-    connections = Connections(settings, pipelines, access, lifecycle, metrics, tracer)
+    sessions = OpenSessions(settings, pipelines, lifecycle, metrics, tracer)
+    endpoint = WebSocketEndpoint(Admission(settings, pipelines, access, lifecycle), sessions)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -96,18 +98,18 @@ def create_app(
     # FastAPI would publish its schema, and pages that show it, to whoever has no key.
     app = FastAPI(title=PRODUCT_NAME, lifespan=lifespan, openapi_url=None)
     app.state.lifecycle = lifecycle
-    app.state.connections = connections
+    app.state.sessions = sessions
 
     paths = [settings.server.ws_path, *AZURE_PATHS]
-    app.include_router(health_route(lifecycle, lambda: metrics.open_sessions(connections.active)))
+    app.include_router(health_route(lifecycle, lambda: metrics.open_sessions(sessions.active)))
     app.include_router(operator_routes(pipelines, access, lifecycle, metrics))
     app.include_router(http_routes(settings, access, pipelines, client_secrets, paths, lifecycle))
 
     async def realtime(websocket: WebSocket) -> None:
-        await connections.serve(websocket, azure=websocket.url.path in AZURE_PATHS)
+        await endpoint.serve(websocket, azure=websocket.url.path in AZURE_PATHS)
 
     async def translation(websocket: WebSocket) -> None:
-        await connections.serve(websocket, translates=True)
+        await endpoint.serve(websocket, translates=True)
 
     for path in paths:
         app.add_api_websocket_route(path, realtime)
@@ -129,7 +131,7 @@ def _tracer() -> Tracer:
     except ImportError as missing:
         raise ConfigError(
             f"server.tracing needs the library '{missing.name}': "
-            "pip install -r requirements/tracing.txt, or leave it off."
+            f"{install_extra('tracing')}, or leave it off."
         ) from None
     tracer = TurnTracer(PRODUCT_NAME)
     tracer.install()
@@ -142,7 +144,7 @@ def _banner(settings: Settings, manager: PipelineManager, address: str | None) -
     if manager.llm.for_trial:
         lines += [
             "The embedded assistant is for trying things out. A real model, e.g. from Ollama:",
-            "  REALTIME_LLM__PROVIDER=ollama REALTIME_LLM__MODEL=llama3.2 make run",
+            f"  REALTIME_LLM__PROVIDER=ollama REALTIME_LLM__MODEL=llama3.2 {start_server()}",
         ]
     return "\n".join(lines)
 

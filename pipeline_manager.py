@@ -10,38 +10,27 @@ has a complete one. One manager serves the whole process: what it loads, all ses
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable
+from collections.abc import Callable
 
-from pipecat.frames.frames import ErrorFrame, Frame
-from pipecat.pipeline.pipeline import Pipeline
-from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
+from pipecat.processors.frame_processor import FrameProcessor
 from pipecat.services.llm_service import LLMService
-from pipecat.services.stt_service import SegmentedSTTService, STTService
+from pipecat.services.stt_service import STTService
 from pipecat.services.tts_service import TTSService
 from pipecat.utils.tracing.tracing_context import TracingContext
 
 from answering.response_pipeline import ResponsePipeline
 from answering.supervision import Stage
-from audio.pcm import WIRE_RATE
 from config import Settings
 from flow.watchdog import Patience
-from hearing.recogniser_pipeline import ITEM, SegmentTurns
+from hearing.recogniser_pipeline import hearing_pipeline
 from providers import llm as llm_providers
 from providers import stt as stt_providers
 from providers import tts as tts_providers
-from providers.base import LLMProvider, ProviderSetupError, STTProvider, TTSProvider
-from providers.frames import TurnCommittedFrame
+from providers.base import LLMProvider, STTProvider, TTSProvider
 from providers.running_pipeline import RunningPipeline
-from providers.stt.turns import TurnSTTService
-from session.decisions import Decision
-from session.ports import Capabilities, ClientRoom, PipelineSignals, ResponseRequest
-from turn_detection.batched_scoring import VoiceScoring
-from turn_detection.silero import SileroModel, shared_silero
-from turn_detection.smart_turn import SmartTurnModel
-from turn_detection.turn_detector import TurnDetector
-
-_NOT_STARTED = "PipelineManager.start() must come before the first session."
+from session.ports import Capabilities, ClientRoom, ResponseRequest
+from session.reports import ResponseReport
+from turn_detection.turn_models import TurnModels
 
 
 class PipelineManager:
@@ -70,9 +59,7 @@ class PipelineManager:
         self.stt = stt or stt_providers.load(settings.stt)
         self.llm = llm or llm_providers.load(settings.llm)
         self.tts = tts or tts_providers.load(settings.tts)
-        self._silero: SileroModel | None = None
-        self._scoring: VoiceScoring | None = None
-        self._smart_turn: SmartTurnModel | None = None
+        self.turn_models = TurnModels(settings.vad)
 
     async def start(self) -> None:
         """Load every model, once, before the first session.
@@ -80,9 +67,7 @@ class PipelineManager:
         Raises:
             ProviderSetupError: A provider cannot start; those that did are closed again.
         """
-        self._silero = await asyncio.to_thread(shared_silero)
-        self._scoring = VoiceScoring(self._silero)
-        self._smart_turn = await asyncio.to_thread(SmartTurnModel)
+        await self.turn_models.start()
         started = []
         try:
             for provider in (self.stt, self.llm, self.tts):
@@ -95,8 +80,7 @@ class PipelineManager:
 
     async def close(self) -> None:
         """Release what `start` loaded."""
-        if self._smart_turn is not None:
-            self._smart_turn.close()
+        self.turn_models.close()
         for provider in (self.stt, self.llm, self.tts):
             await provider.close()
 
@@ -142,26 +126,6 @@ class PipelineManager:
             if provider.address is not None
         }
 
-    def create_detector(self) -> TurnDetector:
-        """Build the turn detector of one session on the shared Silero model."""
-        if self._silero is None:
-            raise RuntimeError(_NOT_STARTED)
-        vad = self.settings.vad
-        hesitate_after_ms = vad.speculate_after_ms if vad.speculative else None
-        return TurnDetector(self._silero, hesitate_after_ms, WIRE_RATE)
-
-    def next_decision(self, detector: TurnDetector) -> Awaitable[Decision | None]:
-        """Return what a detector decides next; see `VoiceScoring.next_decision`."""
-        if self._scoring is None:
-            raise RuntimeError(_NOT_STARTED)
-        return self._scoring.next_decision(detector)
-
-    async def turn_completeness(self, pcm: bytes) -> float:
-        """Return how likely (0–1) a turn is over; see `SmartTurnModel.completeness`."""
-        if self._smart_turn is None:
-            raise RuntimeError(_NOT_STARTED)
-        return await self._smart_turn.completeness(pcm)
-
     def create_stt(self) -> STTService:
         """Build the recogniser of one session."""
         return self.stt.create()
@@ -192,28 +156,14 @@ class PipelineManager:
         Raises:
             ProviderSetupError: The recogniser is of a kind that knows no turns.
         """
-        stages: list[FrameProcessor] = [transport_input]
-        if isinstance(service, SegmentedSTTService):
-            patience = Patience.of(self.settings.stt)
-            stages.append(SegmentTurns(service, self.settings.stt.language, patience.first_s))
-        elif not isinstance(service, TurnSTTService):
-            raise ProviderSetupError(
-                f"{type(service).__name__} must derive from Pipecat's SegmentedSTTService or from "
-                "providers.stt.turns.TurnSTTService."
-            )
-
-        async def refuse(frame: Frame, error: ErrorFrame) -> None:
-            if isinstance(frame, TurnCommittedFrame):
-                error.metadata[ITEM] = frame.item_id
-                await transport_output.process_frame(error, FrameDirection.DOWNSTREAM)
-
-        pipeline = Pipeline([*stages, service, transport_output])
-        return RunningPipeline(pipeline, "hearing", refuse, tracing)
+        return hearing_pipeline(
+            transport_input, service, transport_output, self.settings.stt, tracing
+        )
 
     def response_pipeline(
         self,
         request: ResponseRequest,
-        signals: PipelineSignals,
+        report: Callable[[ResponseReport], None],
         room: ClientRoom,
         tracing: TracingContext | None = None,
     ) -> ResponsePipeline:
@@ -221,7 +171,7 @@ class PipelineManager:
 
         Args:
             request: What to generate.
-            signals: Who is told what is made.
+            report: Told what is made.
             room: Says when the client has read enough.
             tracing: Under which the services trace what they do; None: they do not.
         """
@@ -231,4 +181,4 @@ class PipelineManager:
             if request.spoken
             else None
         )
-        return ResponsePipeline(request, llm, tts, signals, room, tracing)
+        return ResponsePipeline(request, llm, tts, report, room, tracing)

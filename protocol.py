@@ -1,7 +1,17 @@
-"""The wire vocabulary: ids, server events, error objects and the parsing of client events.
+"""The protocol in one place: its events, its errors and ids, and how client events are read.
 
-Nothing here knows of Pipecat, FastAPI or audio devices. The shapes of client events are in
-`wire/client_events.py`; the rules quoted by section are those of OpenAI's Realtime protocol (GA).
+An event is one record. What lists events is read off the records: what the parser takes and names
+to a client that sends something else, what each is called in the beta dialect, and the tables of
+`docs/protocol.md`. So an event is added in one place:
+
+- What a client sends: a class in `wire/client_events.py`, with the fields that it may have and the
+  method of the session that handles it; then that method.
+- What the server sends: a class in `wire/session_events.py` or `wire/response_events.py`, with its
+  fields in the order in which they are written. To send it, make one:
+  `ItemDeleted(item_id="item_1")`.
+
+Then run `python docs/make_protocol_table.py`. Section numbers (§B.3) are those of
+`docs/wire.md`. Nothing here knows of Pipecat, FastAPI or audio devices.
 """
 
 from __future__ import annotations
@@ -10,13 +20,20 @@ from typing import get_args
 
 from openai.types.realtime import RealtimeSessionCreateRequest
 
-from wire.envelope import ServerEvent, encode_audio, error_event, new_id, serialize, server_event
+from wire.client_events import CLIENT_EVENTS, TRANSCRIPTION_EVENTS, ClientEvent
+from wire.envelope import encode_audio, error_event, serialize
 from wire.errors import ProtocolError
+from wire.event_record import ServerEvent
+from wire.ids import new_id
 from wire.reading import decode_audio, parse_client_event, validate_event
+from wire.server_events import SERVER_EVENTS
 
 __all__ = [
+    "CLIENT_EVENTS",
     "REALTIME_MODELS",
     "SERVER_EVENTS",
+    "TRANSCRIPTION_EVENTS",
+    "ClientEvent",
     "ProtocolError",
     "ServerEvent",
     "decode_audio",
@@ -25,52 +42,8 @@ __all__ = [
     "new_id",
     "parse_client_event",
     "serialize",
-    "server_event",
     "validate_event",
 ]
-
-
-_PART = ("response_id", "item_id", "output_index", "content_index")
-_CALL = ("response_id", "item_id", "output_index", "call_id")
-_TRANSCRIPTION = ("item_id", "content_index")
-SERVER_EVENTS: dict[str, tuple[str, ...]] = {
-    "error": ("error",),
-    "session.created": ("session",),
-    "session.updated": ("session",),
-    "conversation.item.added": ("previous_item_id", "item"),
-    "conversation.item.done": ("previous_item_id", "item"),
-    "conversation.item.retrieved": ("item",),
-    "conversation.item.truncated": ("item_id", "content_index", "audio_end_ms"),
-    "conversation.item.deleted": ("item_id",),
-    "conversation.item.input_audio_transcription.delta": (*_TRANSCRIPTION, "delta"),
-    "conversation.item.input_audio_transcription.completed": (
-        *_TRANSCRIPTION,
-        "transcript",
-        "usage",
-    ),
-    "conversation.item.input_audio_transcription.failed": (*_TRANSCRIPTION, "error"),
-    "input_audio_buffer.committed": ("previous_item_id", "item_id"),
-    "input_audio_buffer.cleared": (),
-    "input_audio_buffer.speech_started": ("audio_start_ms", "item_id"),
-    "input_audio_buffer.speech_stopped": ("audio_end_ms", "item_id"),
-    "input_audio_buffer.timeout_triggered": ("audio_start_ms", "audio_end_ms", "item_id"),
-    "response.created": ("response",),
-    "response.done": ("response",),
-    "response.output_item.added": ("response_id", "output_index", "item"),
-    "response.output_item.done": ("response_id", "output_index", "item"),
-    "response.content_part.added": (*_PART, "part"),
-    "response.content_part.done": (*_PART, "part"),
-    "response.output_text.delta": (*_PART, "delta"),
-    "response.output_text.done": (*_PART, "text"),
-    "response.output_audio_transcript.delta": (*_PART, "delta"),
-    "response.output_audio_transcript.done": (*_PART, "transcript"),
-    "response.output_audio.delta": (*_PART, "delta"),
-    "response.output_audio.done": _PART,
-    "response.function_call_arguments.delta": (*_CALL, "delta"),
-    "response.function_call_arguments.done": (*_CALL, "name", "arguments"),
-    "rate_limits.updated": ("rate_limits",),
-}
-"""Event that a session may send → its fields, in order, behind `type` and `event_id` (§B)."""
 
 
 def _published_models() -> tuple[str, ...]:

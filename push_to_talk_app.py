@@ -12,6 +12,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from settings.installation import command, missing_library, program_name
+
 try:
     from audio.devices import list_devices
     from audio.pcm import read_wav
@@ -23,17 +25,16 @@ try:
     from clients.terminal.speakers import WavRecorder
     from clients.terminal.view import View
 except ModuleNotFoundError as missing:
-    raise SystemExit(
-        f"The library '{missing.name}' is missing: run `make run`, or "
-        "`pip install -r requirements.txt`."
-    ) from None
+    raise SystemExit(missing_library(missing.name)) from None
 
 USE_LOCAL_SERVER = True
 """False: talk to OpenAI's own service, with the key in OPENAI_API_KEY."""
 LOCAL_SERVER = LOCAL_URL
 OPENAI_SERVICE = "wss://api.openai.com/v1/realtime"
 
-KEYS = """\
+COMMAND = command("push_to_talk_app.py")
+
+KEYS = f"""\
 keys:
   K        start to record; again: stop and send
   Space    hold to talk, let go to send (where the terminal reports releases of keys:
@@ -48,10 +49,10 @@ keys:
   Q        quit (Ctrl+Q while typing)
 
 examples:
-  python push_to_talk_app.py                               the server on this machine
-  python push_to_talk_app.py --url ws://192.168.1.7:8000   one on another machine
-  python push_to_talk_app.py --url openai                  OpenAI's own, key in OPENAI_API_KEY
-  python push_to_talk_app.py --wav-in question.wav --wav-out answer.wav
+  {COMMAND}                               the server on this machine
+  {COMMAND} --url ws://192.168.1.7:8000   one on another machine
+  {COMMAND} --url openai                  OpenAI's own, key in OPENAI_API_KEY
+  {COMMAND} --wav-in question.wav --wav-out answer.wav
                            without a sound card: K speaks the file, K again sends it
 """
 
@@ -59,7 +60,7 @@ examples:
 def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(
-        prog="push_to_talk_app.py",
+        prog=program_name("push_to_talk_app.py"),
         description="Talk with a Realtime server: K records, K again sends, Q quits.",
         epilog=KEYS,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -189,7 +190,8 @@ def run(args: argparse.Namespace) -> None:
     wishes = Wishes(args.voice, args.instructions, read_tools(args.tools) if args.tools else None)
     spoken = read_speech(args.wav_in) if args.wav_in else None
     if not in_terminal():
-        raise ClientError("This needs a terminal, not redirected. Without: python test_client.py.")
+        instead = command("test_client.py")
+        raise ClientError(f"This needs a terminal, not redirected. Without: {instead}.")
     recorder = record_answers(args.wav_out) if args.wav_out else None
     maker = SoundMaker(spoken, recorder)
     sound = maker.open_all(args.input_device, args.output_device)

@@ -18,6 +18,8 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
+from settings.installation import missing_library, program_name
+
 try:
     import numpy as np
     from openai.resources.realtime.realtime import AsyncRealtimeConnection
@@ -50,10 +52,7 @@ try:
         report,
     )
 except ModuleNotFoundError as missing:
-    raise SystemExit(
-        f"The library '{missing.name}' is missing: run `make run`, or "
-        "`pip install -r requirements.txt`."
-    ) from None
+    raise SystemExit(missing_library(missing.name)) from None
 
 DEFAULT_TEXT = "Say exactly: the quick brown fox jumps over the lazy dog"
 SPOKEN_TEXT = "What is the weather like today?"
@@ -366,7 +365,7 @@ async def print_answer(connection: AsyncRealtimeConnection) -> None:
 def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(
-        prog="test_client.py",
+        prog=program_name("test_client.py"),
         description="Check a running Realtime server with a typed and a spoken turn.",
         epilog="Exit status: 0 all checks passed, 1 some failed, 2 nothing could be checked.",
     )

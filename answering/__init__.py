@@ -1,1 +1,6 @@
-"""From words to audio: one response at a time through the model and the voice."""
+"""From words to audio: one response at a time through the model and the voice.
+
+Other wings may enter by the modules in `__all__`.
+"""
+
+__all__ = ["runner"]

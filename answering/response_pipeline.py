@@ -6,6 +6,7 @@ nothing else. It reports to the session by response id; the session drops what c
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, cast
 
 from pipecat.adapters.llm.schemas.function_schema import FunctionSchema
@@ -23,9 +24,10 @@ from pipecat.services.tts_service import TTSService
 from pipecat.utils.tracing.tracing_context import TracingContext
 
 from answering.outputs import AudioOutput, TextOutput
-from answering.supervision import Stage, _Report
+from answering.supervision import Stage, Supervision
 from providers.running_pipeline import RunningPipeline
-from session.ports import ClientRoom, PipelineSignals, ResponseRequest
+from session.ports import ClientRoom, ResponseRequest
+from session.reports import ResponseReport
 
 
 def llm_context(request: ResponseRequest) -> LLMContext:
@@ -56,7 +58,7 @@ class ResponsePipeline:
         request: ResponseRequest,
         llm: Stage[LLMService],
         tts: Stage[TTSService] | None,
-        signals: PipelineSignals,
+        report: Callable[[ResponseReport], None],
         room: ClientRoom,
         tracing: TracingContext | None = None,
     ) -> None:
@@ -66,15 +68,15 @@ class ResponsePipeline:
             request: What to generate.
             llm: A model built for this response alone.
             tts: A voice built for this response alone; None for text-only output.
-            signals: Who is told what is made.
+            report: Told what is made.
             room: Says when the client has read enough.
             tracing: Under which the stages trace what they do; None: they do not.
         """
-        self._report = report = _Report(request, signals, room, llm, tts)
-        stages: list[FrameProcessor] = [llm.service, TextOutput(report)]
+        self._supervision = supervision = Supervision(request, report, room, llm, tts)
+        stages: list[FrameProcessor] = [llm.service, TextOutput(supervision)]
         self._watch(llm)
         if tts is not None:
-            stages += [tts.service, AudioOutput(report)]
+            stages += [tts.service, AudioOutput(supervision)]
             self._watch(tts)
             self._hold_back(tts.service)
         name = f"response {request.response_id}"
@@ -83,12 +85,12 @@ class ResponsePipeline:
 
     async def start(self) -> None:
         """Start generating."""
-        self._report.started()
+        self._supervision.started()
         await self._running.push(LLMContextFrame(self._context))
 
     async def stop(self) -> None:
         """Stop, wherever it is, and release everything."""
-        self._report.unwatched()
+        self._supervision.unwatched()
         await self._running.stop()
 
     def _hold_back(self, service: TTSService) -> None:
@@ -97,7 +99,7 @@ class ResponsePipeline:
 
         async def when_there_is_room(context_id: str | None, frame: Any) -> None:
             if isinstance(frame, TTSAudioRawFrame):
-                await self._report.unheard.put(len(frame.audio))
+                await self._supervision.unheard.put(len(frame.audio))
             await queue(context_id, frame)
 
         service.append_to_audio_context = when_there_is_room  # type: ignore[method-assign]
@@ -106,6 +108,6 @@ class ResponsePipeline:
         # Called before the error frame travels, so a failure is known before the frame that
         # ends the answer could make it look complete.
         async def on_error(_processor: FrameProcessor, frame: ErrorFrame) -> None:
-            self._report.failed(stage, frame)
+            self._supervision.failed(stage, frame)
 
         stage.service.add_event_handler("on_error", on_error)

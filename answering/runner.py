@@ -3,14 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from typing import Protocol
 
 from loguru import logger
+from pipecat.utils.tracing.tracing_context import TracingContext
 
 from answering.held_response import HeldResponse
 from answering.response_pipeline import ResponsePipeline
-from pipeline_manager import PipelineManager
-from session.ports import ClientRoom, PipelineSignals, ProviderError, ResponseRequest
+from session.ports import ClientRoom, FailureReason, ResponseRequest
+from session.reports import ResponseFailed, ResponseReport
 from telemetry.turn_log import TurnLog
+
+
+class Pipelines(Protocol):
+    """What builds the pipelines: `PipelineManager`."""
+
+    def response_pipeline(
+        self,
+        request: ResponseRequest,
+        report: Callable[[ResponseReport], None],
+        room: ClientRoom,
+        tracing: TracingContext | None = None,
+    ) -> ResponsePipeline:
+        """Build the pipeline of one response."""
 
 
 class ResponseRunner:
@@ -18,46 +34,55 @@ class ResponseRunner:
 
     def __init__(
         self,
-        manager: PipelineManager,
-        signals: PipelineSignals,
+        pipelines: Pipelines,
+        report: Callable[[ResponseReport], None],
         room: ClientRoom,
         log: TurnLog,
     ) -> None:
         """Start with none.
 
         Args:
-            manager: Builds the pipelines.
-            signals: Who is told what they make.
+            pipelines: Builds them.
+            report: Told what they make.
             room: Says when the client has read enough.
             log: Where answers that are begun early are counted, and their failures.
         """
-        self._manager = manager
-        self._signals = signals
+        self._pipelines = pipelines
+        self._report = report
         self._room = room
         self._log = log
+        self._due: set[str] = set()
+        """Responses that are to be generated as soon as the session's other work allows."""
         self._running: dict[str, ResponsePipeline] = {}
         self._held: tuple[HeldResponse, ResponsePipeline] | None = None
         """The answer to a turn that may be over."""
         self._stopping: set[asyncio.Task[None]] = set()
 
+    def expect(self, request: ResponseRequest) -> None:
+        """Take note that `generate` will be called, unless the response is stopped before."""
+        self._due.add(request.response_id)
+
     async def generate(self, request: ResponseRequest) -> None:
         """Generate a response that the client has been told of."""
+        if request.response_id not in self._due:
+            return
+        self._due.remove(request.response_id)
         if self._held is not None and self._held[0].answers(request):
             (held, pipeline), self._held = self._held, None
             self._running[request.response_id] = pipeline
-            await held.release(self._signals, request.response_id)
+            await held.release(self._report, request.response_id)
             return
         self.drop_held()
         try:
             tracing = self._log.tracing(request.response_id)
-            pipeline = self._manager.response_pipeline(request, self._signals, self._room, tracing)
+            pipeline = self._pipelines.response_pipeline(request, self._report, self._room, tracing)
         # Building a service runs a provider's code: whatever it raises fails this response.
         except Exception as error:
             logger.opt(exception=True).debug("building a response's pipeline failed")
             what = "The response's pipeline could not be built: "
             # The text may repeat the request, which is the conversation.
-            failure = ProviderError(f"{what}{error}", discreet=what + type(error).__name__)
-            self._signals.failed(request.response_id, failure)
+            failure = FailureReason(f"{what}{error}", discreet=what + type(error).__name__)
+            self._report(ResponseFailed(request.response_id, failure))
             return
         self._running[request.response_id] = pipeline
         await pipeline.start()
@@ -67,7 +92,9 @@ class ResponseRunner:
         self.drop_held()
         held = HeldResponse(request, self._room, self._log.failed)
         try:
-            pipeline = self._manager.response_pipeline(request, held, held, self._log.tracing())
+            pipeline = self._pipelines.response_pipeline(
+                request, held.report, held, self._log.tracing()
+            )
         # The same will happen, and be said, if the response is wanted.
         except Exception:
             logger.opt(exception=True).debug("building a speculative response's pipeline failed")
@@ -84,7 +111,8 @@ class ResponseRunner:
             self._stop_soon(pipeline)
 
     def stop(self, response_id: str) -> None:
-        """Stop generating a response, if it is being generated."""
+        """Stop generating a response, if it is being generated or about to be."""
+        self._due.discard(response_id)
         pipeline = self._running.pop(response_id, None)
         if pipeline is not None:
             self._stop_soon(pipeline)

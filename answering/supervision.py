@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 
@@ -14,9 +15,10 @@ from pipecat.utils.errors import ErrorCategory
 from flow.steps import Breather
 from flow.watchdog import Patience, Watchdog
 from providers.base import Provider
-from providers.errors import provider_error
+from providers.errors import failure_reason
 from providers.frames import CompletionFrame
-from session.ports import ClientRoom, PipelineSignals, ResponseRequest
+from session.ports import ClientRoom, ResponseRequest
+from session.reports import ResponseFailed, ResponseFinished, ResponseReport
 
 MAX_UNHEARD_BYTES = 2 * 1024 * 1024
 """Some 40 s of speech that a voice may be ahead of what is on its way to the client."""
@@ -57,19 +59,19 @@ class _Backlog:
             self._room.set()
 
 
-class _Report:
-    """Where the processors of one response report to, and who watches over them."""
+class Supervision:
+    """Where the processors of one response report to, and what watches over them."""
 
     def __init__(
         self,
         request: ResponseRequest,
-        signals: PipelineSignals,
+        report: Callable[[ResponseReport], None],
         client: ClientRoom,
         llm: Stage[LLMService],
         tts: Stage[TTSService] | None,
     ) -> None:
         self.request = request
-        self.signals = signals
+        self.report = report
         self.completion = CompletionFrame("stop")
         self._client = client
         self._llm = llm
@@ -120,15 +122,14 @@ class _Report:
     def finished(self) -> None:
         """All of the response has been made."""
         self.unwatched()
-        self.signals.finished(
-            self.request.response_id, self.completion.reason, self.completion.usage
-        )
+        completion = self.completion
+        self.report(ResponseFinished(self.request.response_id, completion.reason, completion.usage))
 
     def failed(self, stage: Stage[Any], frame: ErrorFrame) -> None:
         """A stage says why it cannot go on."""
         self.unwatched()
-        error = provider_error(stage.name, stage.provider, frame)
-        self.signals.failed(self.request.response_id, error)
+        error = failure_reason(stage.name, stage.provider, frame)
+        self.report(ResponseFailed(self.request.response_id, error))
 
     def unwatched(self) -> None:
         """Expect nothing more of the stages; what they still make while they stop is no sign."""

@@ -1,1 +1,6 @@
-"""Sound as numbers: formats of the wire, filters, rates, and the devices that record and play."""
+"""Sound as numbers: formats of the wire, filters, rates, and the devices that record and play.
+
+Other wings may enter by the modules in `__all__`.
+"""
+
+__all__ = ["clip", "devices", "formats", "noise_reduction", "pcm", "player", "time_stretch"]

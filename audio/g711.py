@@ -1,4 +1,4 @@
-"""G.711: telephone audio, one byte per sample at 8 kHz (ITU-T G.711; protocol.md §E).
+"""G.711: telephone audio, one byte per sample at 8 kHz (ITU-T G.711; `docs/wire.md` §E).
 
 Python dropped its own codec with `audioop`; two look-up tables per law are all there is to it.
 """

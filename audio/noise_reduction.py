@@ -8,7 +8,7 @@ frequency and turned down; speech, which comes and goes, stays. `far_field` cuts
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,10 @@ class NoiseReduction:
     type: Literal["near_field", "far_field"]
     strength: float = 1.0
     """0: nothing is changed, 1: as deep as the type cuts."""
+
+    def wire(self) -> dict[str, Any]:
+        """Return the settings as sessions show them."""
+        return {"strength": self.strength, "type": self.type}
 
 
 class NoiseReducer:

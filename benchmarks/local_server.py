@@ -86,13 +86,14 @@ class LocalServer:
 
 @contextmanager
 def scripted_server(
-    *, instant: bool = False, core: int | None = None, **settings: str
+    *, instant: bool = False, core: int | None = None, tree: Path = ROOT, **settings: str
 ) -> Iterator[LocalServer]:
     """Run a server for as long as the block lasts.
 
     Args:
         instant: Whether the providers answer at once, instead of as `DESCRIPTION` says.
         core: The only core it may use; None: any.
+        tree: The checkout whose `main.py` is run.
         **settings: Further settings, `VAD__SPECULATIVE="false"`.
 
     Raises:
@@ -101,7 +102,7 @@ def scripted_server(
     port = _free_port()
     # Its own folder: no .env there. Only what the benchmark sets may count.
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile() as log:
-        command = [sys.executable, str(ROOT / "main.py")]
+        command = [sys.executable, str(tree.resolve() / "main.py")]
         if core is not None:
             command = ["taskset", "-c", str(core), *command]
         process = subprocess.Popen(
@@ -116,7 +117,9 @@ def scripted_server(
             if not _healthy(process, port):
                 log.seek(0)
                 said = log.read().decode(errors="replace").strip().rpartition("\n")[2]
-                raise ClientError(f"The server did not start. Its last words: {said or 'none'}")
+                raise ClientError(
+                    f"The server of {tree} did not start. Last words: {said or 'none'}"
+                )
             yield LocalServer(f"ws://127.0.0.1:{port}/v1/realtime", process.pid)
         finally:
             process.terminate()

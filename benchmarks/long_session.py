@@ -8,11 +8,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import base64
-import json
 import resource
 import time
-from collections.abc import AsyncIterator
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -22,48 +19,22 @@ from loguru import logger
 from audio.pcm import read_wav
 from benchmarks.clip import speech_chunks
 from config import Settings, load_settings
+from peers.in_process import InProcessPeer
 from pipeline_manager import PipelineManager
 from realtime_session import RealtimeSession
 from serving.session_start import start_session
 from telemetry.metrics import Metrics
 from telemetry.turn_log import TurnLog
 from transport import RealtimeTransport
+from wire.client_events import CommitAudio, CreateResponse
+from wire.reading import validate_event
+from wire.response_events import ResponseDone
 
 QUESTION = Path(__file__).resolve().parent / "data" / "question.wav"
 TURN_S = 9.0
 """Length of a turn with its answer, in a real conversation."""
 SAMPLE = 20
 """Turns that are compared, at either end."""
-
-
-class Line:
-    """A wire (`transport.Wire`) without a network."""
-
-    def __init__(self) -> None:
-        self._incoming: asyncio.Queue[str | None] = asyncio.Queue()
-        self.done = asyncio.Event()
-        """Set when a response is complete."""
-
-    def say(self, event: str | None) -> None:
-        """Send a client event; None: the client leaves."""
-        self._incoming.put_nowait(event)
-
-    async def messages(self) -> AsyncIterator[str]:
-        """Yield what was said."""
-        while (event := await self._incoming.get()) is not None:
-            yield event
-
-    async def linger(self, seconds: float) -> None:
-        """Wait so long; with these settings it is never asked for."""
-        await asyncio.sleep(seconds)
-
-    async def send(self, frame: str) -> None:
-        """Take what the server sends."""
-        if frame.startswith('{"type":"response.done"'):
-            self.done.set()
-
-    async def close(self, code: int, reason: str) -> None:
-        """Nothing is to be closed."""
 
 
 def settings() -> Settings:
@@ -90,26 +61,24 @@ async def play(minutes: float) -> tuple[list[float], list[float]]:
     manager = PipelineManager(chosen)
     await manager.start()
     config = start_session(chosen, manager.capabilities, "realtime", "gpt-realtime", None)
-    line = Line()
-    transport = RealtimeTransport(RealtimeSession(config), manager, TurnLog(config.id, Metrics()))
-    session = asyncio.create_task(transport.run(line))
-    line.say(_event("session.update", session={"type": "realtime", "audio": _MANUAL}))
-    chunks = [
-        _event("input_audio_buffer.append", audio=base64.b64encode(chunk).decode())
-        for chunk in speech_chunks(read_wav(QUESTION))[:100]
-    ]
+    peer = InProcessPeer()
+    log = TurnLog(config.id, Metrics())
+    transport = RealtimeTransport(RealtimeSession(config), manager, log, peer)
+    session = asyncio.create_task(transport.run())
+    update = {"type": "session.update", "session": {"type": "realtime", "audio": _MANUAL}}
+    peer.put(validate_event(update))
+    chunks = speech_chunks(read_wav(QUESTION))[:100]
     used, memory = [], []
     for _ in range(int(minutes * 60 / TURN_S)):
         start = time.process_time()
-        line.done.clear()
-        for event in chunks:
-            line.say(event)
-        line.say(_event("input_audio_buffer.commit"))
-        line.say(_event("response.create"))
-        await line.done.wait()
+        for chunk in chunks:
+            peer.append(chunk)
+        peer.put(CommitAudio(type="input_audio_buffer.commit"))
+        peer.put(CreateResponse(type="response.create"))
+        await _until_done(peer)
         used.append(time.process_time() - start)
         memory.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
-    line.say(None)
+    peer.leave()
     await session
     await manager.close()
     return used, memory
@@ -118,8 +87,12 @@ async def play(minutes: float) -> tuple[list[float], list[float]]:
 _MANUAL = {"input": {"turn_detection": None}}
 
 
-def _event(type_: str, **fields: Any) -> str:
-    return json.dumps({"type": type_, **fields})
+async def _until_done(peer: InProcessPeer) -> None:
+    """Take what the server sends until a response is complete."""
+    while True:
+        got = await peer.get()
+        if isinstance(got, ResponseDone):
+            return
 
 
 def run(minutes: float = 60) -> dict[str, float]:

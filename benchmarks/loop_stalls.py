@@ -17,6 +17,7 @@ import json
 import os
 import struct
 import sys
+import time
 import zlib
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
@@ -303,6 +304,17 @@ async def measure(server: Server, task: Task) -> Stall:
     await server.longest_ms()
     await ask(server.url, task)
     return Stall(task.__name__, (task.__doc__ or "").strip(), await server.longest_ms())
+
+
+def at_once_ms() -> float:
+    """Return how long this machine takes to read the largest append in one go, as the unit.
+
+    Everything heavy is done in steps because of it, so no step may take as long.
+    """
+    event = json.dumps({"audio": base64.b64encode(bytes(15 * MIB)).decode()})
+    start = time.perf_counter()
+    base64.b64decode(json.loads(event)["audio"], validate=True)
+    return (time.perf_counter() - start) * 1000
 
 
 async def serve() -> None:

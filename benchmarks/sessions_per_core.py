@@ -30,7 +30,7 @@ import numpy as np
 from audio.pcm import WIRE_RATE, read_wav, silence
 from benchmarks.clip import speech_chunks
 from benchmarks.crowd import Caller, append_frames, join, talk
-from benchmarks.local_server import DESCRIPTION, LocalServer, scripted_server
+from benchmarks.local_server import DESCRIPTION, ROOT, LocalServer, scripted_server
 from clients.sdk import ClientError
 
 QUESTION = Path(__file__).resolve().parent / "data" / "question.wav"
@@ -178,23 +178,45 @@ async def megabytes_per_idle_session(server: LocalServer) -> float:
 async def opening_ms(server: LocalServer) -> float:
     """Measure the median time from connecting to `session.created` beside conversations."""
     callers = await gather_callers(server, BESIDE, conversation())
+    opening = await opening_beside(server, callers, 40)
+    for caller in callers:
+        caller.leave()
+    return opening
+
+
+async def opening_beside(server: LocalServer, callers: Sequence[Caller], times: int) -> float:
+    """Open sessions, one after the other, while callers talk; return the median time in ms."""
     background = asyncio.create_task(talk(callers, lambda _now: False))
     await asyncio.sleep(WARM_UP_S)
-    times = []
-    for _ in range(40):
+    taken = []
+    for _ in range(times):
         extra, opened = await join(server.url, [], session())
         extra.leave()
-        times.append(1000 * opened)
+        taken.append(1000 * opened)
         await asyncio.sleep(0.1)
     background.cancel()
     await asyncio.wait([background])
-    for caller in callers:
-        caller.leave()
-    return median(times)
+    return median(taken)
 
 
-def with_server(use: Callable[[LocalServer], Awaitable[T]]) -> T:
-    """Run a server on the first core, and what uses it on the others."""
+def with_server(
+    use: Callable[[LocalServer], Awaitable[T]],
+    *,
+    instant: bool = False,
+    tree: Path = ROOT,
+    **settings: str,
+) -> T:
+    """Run a server on the first core, and what uses it on the others.
+
+    Args:
+        use: Uses the server.
+        instant: See `scripted_server`.
+        tree: The checkout that the server is started from.
+        **settings: See `scripted_server`.
+
+    Raises:
+        ClientError: The machine has one core, or the server does not start.
+    """
     cores = sorted(os.sched_getaffinity(0))
     if len(cores) < 2 or shutil.which("taskset") is None:
         raise ClientError("Two cores and taskset are needed: one core is the server's alone.")
@@ -202,7 +224,7 @@ def with_server(use: Callable[[LocalServer], Awaitable[T]]) -> T:
     async def using(server: LocalServer) -> T:
         return await use(server)
 
-    with scripted_server(core=cores[0]) as server:
+    with scripted_server(instant=instant, core=cores[0], tree=tree, **settings) as server:
         os.sched_setaffinity(0, cores[1:])
         try:
             with asyncio.Runner(loop_factory=_loop_factory()) as runner:

@@ -1,1 +1,6 @@
-"""The programs that talk to the server: the terminal client, and the checks of a smoke test."""
+"""The programs that talk to the server: the terminal client, and the checks of a smoke test.
+
+Other wings may enter by the modules in `__all__`.
+"""
+
+__all__: list[str] = []

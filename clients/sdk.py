@@ -11,6 +11,8 @@ from openai import AsyncOpenAI, OpenAIError
 from openai.resources.realtime.realtime import AsyncRealtimeConnection
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
+from settings.installation import command
+
 KEY_REMEDY = "Give the right key by --api-key or OPENAI_API_KEY."
 LOCAL_URL = "ws://localhost:8000/v1/realtime"
 DEFAULT_MODEL = "gpt-realtime"
@@ -46,7 +48,7 @@ def make_client(url: str, api_key: str) -> AsyncOpenAI:
 
 def explain(error: Exception, url: str) -> str:
     """Say in one line why there is no connection, and what to do."""
-    remedy = f"Is the server running (python main.py), and is {url} its address?"
+    remedy = f"Is the server running ({command('main.py')}), and is {url} its address?"
     if urlsplit(url).hostname not in ("localhost", "127.0.0.1", "::1"):
         remedy = "Check the address (--url) and the network."
     if isinstance(error, ConnectionClosed):

@@ -1,8 +1,8 @@
 """Writes `protocol.md`: what of the protocol is supported, read off the code itself.
 
-Run it with `python docs/make_protocol_table.py`. Client events and their fields are those of the
-models in `wire/client_events.py`, held against the SDK's own; server events those that
-`protocol.py` declares, as each dialect renders them; endpoints those of the application.
+Run it with `python docs/make_protocol_table.py`. Events and their fields are those of the records
+that `protocol.py` lists, held against the SDK's own and as each dialect reads and writes them;
+endpoints are those of the application.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from pydantic.fields import FieldInfo
 from audio.formats import AudioFormat
 from config import Settings
 from main import create_app
-from protocol import SERVER_EVENTS, ProtocolError
+from protocol import CLIENT_EVENTS, SERVER_EVENTS, TRANSCRIPTION_EVENTS, ProtocolError
 from session.conversation import Conversation
 from session.items import FunctionCall
 from session.ports import Capabilities
@@ -34,9 +34,8 @@ from session.response_spec import ResponseSpec
 from session.session_config import SessionConfig
 from wire.beta_reading import FORMATS, in_beta_names
 from wire.beta_writing import BetaDialect
-from wire.client_events import CLIENT_EVENTS, TRANSCRIPTION_EVENTS, BetaResponseOptions
+from wire.client_events import ANNOUNCED, BETA_EVENTS, BetaResponseOptions
 from wire.dialect import Dialect, GADialect
-from wire.envelope import server_event
 from wire.session_fields import BetaSessionPatch, SessionPatch
 
 TARGET = Path(__file__).parent / "protocol.md"
@@ -214,15 +213,18 @@ def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str]:
     return [*lines, *("| " + " | ".join(row) + " |" for row in rows), ""]
 
 
-def _client_events(published: dict[str, type[BaseModel]]) -> Iterator[tuple[str, str, str]]:
-    other = ("transcription_session.update", "session.input_audio_buffer.append")
-    for type_ in dict.fromkeys([*CLIENT_EVENTS, *published, *other]):
+def _client_events(
+    published: dict[str, type[BaseModel]],
+) -> Iterator[tuple[str, str, str, str]]:
+    sections = {record.beta: record.section for record in BETA_EVENTS.values()}
+    sections |= {type_: record.section for type_, record in CLIENT_EVENTS.items()}
+    for type_ in dict.fromkeys([*CLIENT_EVENTS, *published, *BETA_EVENTS, *ANNOUNCED]):
         said = []
         for dialect in (GADialect(), BetaDialect()):
             refusal = _refusal(dialect, {"type": type_})
             unknown = refusal is not None and refusal.param == "type"
             said.append("no: `invalid_value`" if unknown else "yes")
-        yield f"`{type_}`", said[0], said[1]
+        yield f"`{type_}`", said[0], said[1], _rule(sections.get(type_))
 
 
 def _samples() -> dict[str, Any]:
@@ -239,18 +241,23 @@ def _samples() -> dict[str, Any]:
     }
 
 
-def _server_events() -> Iterator[tuple[str, str, str, str]]:
+def _server_events() -> Iterator[tuple[str, str, str, str, str]]:
     samples = _samples()
     dialect = BetaDialect()
-    for type_, fields in SERVER_EVENTS.items():
-        event = server_event(type_, **{name: samples.get(name, "") for name in fields})
+    for type_, record in SERVER_EVENTS.items():
+        fields = record.fields()
+        event = record(**{name: samples.get(name, "") for name in fields})
         beta = [rendered["type"] for rendered in dialect.render(event)]
         listed = ", ".join(f"`{name}`" for name in fields)
         names = ", then ".join("the same" if name == type_ else f"`{name}`" for name in beta)
-        yield f"`{type_}`", listed, "yes", names or "–"
+        yield f"`{type_}`", listed, "yes", names or "–", _rule(record.section)
     for type_ in _published(RealtimeServerEvent):
         if type_ not in SERVER_EVENTS:
-            yield f"`{type_}`", "", "never sent", "–"
+            yield f"`{type_}`", "", "never sent", "–", _rule(None)
+
+
+def _rule(section: str | None) -> str:
+    return f"§{section}" if section else "–"
 
 
 def _endpoints() -> Iterator[tuple[str, str]]:
@@ -304,7 +311,7 @@ def render() -> str:
         "its content is `text` and `audio` for `output_text` and `output_audio`, and its audio",
         f"formats are {', '.join(f'`{name}`' for name in FORMATS)}.",
         "",
-        "Comments in the code cite rules of the protocol by section: A client events (A.0 envelope",
+        "Comments cite rules by section of [`wire.md`](wire.md): A client events (A.0 envelope",
         "and errors, A.1 `session.update`, A.2–A.4 the audio buffer, A.5–A.8 items, A.9 and A.10",
         "responses, A.11 and A.12 other transports), B server events (B.1–B.12 and B.15 sequences,",
         "B.16 beta), C the session object, D HTTP and connection (D.1 client secrets, D.7",
@@ -313,22 +320,25 @@ def render() -> str:
         "",
         "## Client events",
         "",
-        *_table(("event", "GA", "beta"), _client_events(published)),
+        *_table(("event", "GA", "beta", "rules"), _client_events(published)),
     ]
     for type_, model in CLIENT_EVENTS.items():
         lines += [f"### `{type_}`", "", *_fields_of(type_, model, published.get(type_))]
-    model = TRANSCRIPTION_EVENTS["session.update"]
+    for type_, model in TRANSCRIPTION_EVENTS.items():
+        if model is not CLIENT_EVENTS[type_]:
+            lines += [
+                f"### `{type_}` of a transcription session",
+                "",
+                f"Beta: `{model.beta}`.",
+                "",
+                *_fields_of(type_, model, published[type_]),
+            ]
     lines += [
-        "### `session.update` of a transcription session",
-        "",
-        "Beta: `transcription_session.update`.",
-        "",
-        *_fields_of("session.update", model, published["session.update"]),
         "## Server events",
         "",
         "Every event begins with `type` and `event_id`.",
         "",
-        *_table(("event", "fields", "GA", "beta"), _server_events()),
+        *_table(("event", "fields", "GA", "beta", "rules"), _server_events()),
         "## Session fields that the server sets",
         "",
         *_table(

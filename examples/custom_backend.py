@@ -23,11 +23,10 @@ from pipecat.frames.frames import (
     LLMFullResponseStartFrame,
     LLMTextFrame,
     TranscriptionFrame,
-    TTSAudioRawFrame,
 )
 from pipecat.processors.frame_processor import FrameDirection
 from pipecat.services.llm_service import LLMService
-from pipecat.services.settings import LLMSettings, STTSettings, TTSSettings
+from pipecat.services.settings import LLMSettings, STTSettings
 from pipecat.services.stt_service import SegmentedSTTService
 from pipecat.services.tts_service import TTSService
 
@@ -36,9 +35,8 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from config import load_settings
 from main import create_app
 from pipeline_manager import PipelineManager
-from providers.base import LLMProvider, STTProvider, TTSProvider
+from providers import ClauseVoice, LLMProvider, ResponseRequest, STTProvider, TTSProvider
 from serving.process.uvicorn_websocket import server_config
-from session.ports import ResponseRequest
 from telemetry.logs import configure_logging
 
 
@@ -70,22 +68,17 @@ class ParrotLLM(LLMService):
             await self.push_frame(frame, direction)
 
 
-class BeepTTS(TTSService):
+class BeepTTS(ClauseVoice):
     """Any sample rate will do; the server resamples to 24 kHz."""
 
     def __init__(self) -> None:
-        super().__init__(
-            sample_rate=16000,
-            push_start_frame=True,
-            push_stop_frames=True,
-            settings=TTSSettings(model=None, voice=None, language=None),
-        )
+        super().__init__("beep", sample_rate=16000)
 
-    async def run_tts(self, text: str, context_id: str) -> AsyncGenerator[Frame, None]:
+    async def speak(self, text: str) -> AsyncGenerator[bytes, None]:
         beep = 8000 * np.sin(2 * np.pi * 440 / 16000 * np.arange(1600))
         pcm = np.concatenate((beep, np.zeros(1600))).astype("<i2").tobytes()
         for _word in text.split():
-            yield TTSAudioRawFrame(pcm, 16000, 1, context_id=context_id)
+            yield pcm
 
 
 class Stopwatch(STTProvider):

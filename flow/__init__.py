@@ -1,1 +1,6 @@
-"""Queues and bounds between a client, its session and its pipelines."""
+"""Queues and bounds between a client, its session and its pipelines.
+
+Other wings may enter by the modules in `__all__`.
+"""
+
+__all__ = ["append_pace", "outbox", "steps", "watchdog"]

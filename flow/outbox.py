@@ -9,14 +9,24 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
+from typing import Protocol
 
-from flow.steps import in_turns
-from wire.text_frames import LongFrame
+from flow.steps import Steps, in_turns
 
 HIGH_WATER_BYTES = 4 * 1024 * 1024
 """Feeders wait above this: some 60 s of audio."""
 STALL_TIMEOUT_S = 30.0
 """A client that takes nothing for so long is given up."""
+
+
+class Writable(Protocol):
+    """A frame whose text is made when its turn has come."""
+
+    def __len__(self) -> int:
+        """Return the length of the text."""
+
+    def write(self) -> Steps[str]:
+        """Make the text."""
 
 
 class SlowReader(Exception):
@@ -27,7 +37,7 @@ class Outbox:
     """Text frames for one client."""
 
     def __init__(self) -> None:
-        self._frames: deque[str | LongFrame] = deque()
+        self._frames: deque[str | Writable] = deque()
         self._bytes = 0
         self._finished = False
         self._sending = False
@@ -36,7 +46,7 @@ class Outbox:
         self._room = asyncio.Event()
         self._room.set()
 
-    def put(self, frame: str | LongFrame) -> None:
+    def put(self, frame: str | Writable) -> None:
         """Queue a frame; never waits. After `finish` it is dropped."""
         if self._finished:
             return

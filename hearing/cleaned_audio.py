@@ -7,6 +7,7 @@ sound at k / rate seconds in.
 
 from __future__ import annotations
 
+from audio.clip import Clip
 from audio.formats import AudioFormat
 from audio.noise_reduction import NoiseReducer, NoiseReduction
 from audio.pcm import SAMPLE_RATE, Resampler
@@ -52,9 +53,10 @@ class InputStream:
         return self._resampler.push(self._clean.flush(), last=True)
 
 
-def heard(audio: bytes, audio_format: AudioFormat, noise: NoiseReduction | None) -> bytes:
-    """Convert a whole clip, a second at a time: no single call into a library takes long."""
-    stream = InputStream(audio_format, noise)
-    step = 1000 * audio_format.bytes_per_ms
+def heard(clip: Clip) -> bytes:
+    """Convert a whole clip to PCM at 16 kHz, a second at a time: no call into a library is long."""
+    stream = InputStream(clip.format, clip.noise)
+    step = 1000 * clip.format.bytes_per_ms
+    audio = clip.audio
     pieces = [stream.push(audio[start : start + step]) for start in range(0, len(audio), step)]
     return b"".join([*pieces, stream.flush()])

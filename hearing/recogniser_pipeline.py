@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import fields
-from typing import Any
+from typing import Any, cast
 
 from pipecat.audio.utils import pcm_to_wav
 from pipecat.frames.frames import (
@@ -20,24 +20,28 @@ from pipecat.frames.frames import (
     STTUpdateSettingsFrame,
     TranscriptionFrame,
 )
+from pipecat.pipeline.pipeline import Pipeline
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 from pipecat.services.settings import STTSettings
-from pipecat.services.stt_service import SegmentedSTTService
+from pipecat.services.stt_service import SegmentedSTTService, STTService
 from pipecat.utils.errors import ErrorCategory
+from pipecat.utils.tracing.tracing_context import TracingContext
 
 from audio.pcm import SAMPLE_RATE
-from providers.base import STTProvider
-from providers.errors import provider_error
+from config import STTConfig
+from flow.watchdog import Patience
+from providers.base import ProviderSetupError, STTProvider
+from providers.errors import failure_reason
 from providers.frames import (
+    RECOGNITION,
     TurnAudioFrame,
     TurnCommittedFrame,
     TurnDiscardedFrame,
     TurnStartedFrame,
 )
-from session.ports import ProviderError
-
-ITEM = "item_id"
-"""Key in a frame's metadata: the item the frame is about."""
+from providers.running_pipeline import RunningPipeline
+from providers.stt.turns import TurnSTTService
+from session.ports import FailureReason
 
 
 class TurnInput(FrameProcessor):
@@ -82,14 +86,14 @@ class SegmentTurns(FrameProcessor):
         await super().process_frame(frame, direction)
         if isinstance(frame, TurnCommittedFrame):
             await self._apply_settings(frame)
-            item_id = frame.item_id
+            recognition_id = frame.recognition_id
             job: asyncio.Task[None] = self.create_task(self._transcribe(frame))
-            self._jobs[item_id] = job
-            job.add_done_callback(lambda _job: self._jobs.pop(item_id, None))
+            self._jobs[recognition_id] = job
+            job.add_done_callback(lambda _job: self._jobs.pop(recognition_id, None))
             # The job reads the settings in its first step, before a turn that follows changes them.
             await asyncio.sleep(0)
         elif isinstance(frame, TurnDiscardedFrame):
-            discarded = self._jobs.get(frame.item_id)
+            discarded = self._jobs.get(frame.recognition_id)
             if discarded is not None:
                 await self.cancel_task(discarded)
         elif not isinstance(frame, TurnStartedFrame | TurnAudioFrame):
@@ -149,7 +153,7 @@ class SegmentTurns(FrameProcessor):
         await self._answer(turn, TranscriptionFrame(text, "", "", finalized=True))
 
     async def _answer(self, turn: TurnCommittedFrame, frame: Frame) -> None:
-        frame.metadata[ITEM] = turn.item_id
+        frame.metadata[RECOGNITION] = turn.recognition_id
         await self.push_frame(frame)
 
 
@@ -161,7 +165,7 @@ class TranscriptOutput(FrameProcessor):
         provider: STTProvider,
         on_interim: Callable[[str, str], None],
         on_transcript: Callable[[str, str], None],
-        on_failure: Callable[[str, ProviderError], None],
+        on_failure: Callable[[str, FailureReason], None],
     ) -> None:
         """Report by callbacks.
 
@@ -180,13 +184,62 @@ class TranscriptOutput(FrameProcessor):
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
         """Pick the transcripts and the failures."""
         await super().process_frame(frame, direction)
-        item_id = frame.metadata.get(ITEM)
-        if isinstance(frame, TranscriptionFrame) and item_id is not None:
-            self._on_transcript(item_id, frame.text.strip())
-        elif isinstance(frame, InterimTranscriptionFrame) and item_id is not None:
+        recognition_id = frame.metadata.get(RECOGNITION)
+        if isinstance(frame, TranscriptionFrame) and recognition_id is not None:
+            self._on_transcript(recognition_id, frame.text.strip())
+        elif isinstance(frame, InterimTranscriptionFrame) and recognition_id is not None:
             if self._provider.steady_interims:
-                self._on_interim(item_id, frame.text.strip())
-        elif isinstance(frame, ErrorFrame) and item_id is not None:
-            self._on_failure(item_id, provider_error("STT", self._provider, frame))
+                self._on_interim(recognition_id, frame.text.strip())
+        elif isinstance(frame, ErrorFrame) and recognition_id is not None:
+            self._on_failure(recognition_id, failure_reason("STT", self._provider, frame))
         else:
             await self.push_frame(frame, direction)
+
+
+def hears_as_spoken(service: STTService) -> bool:
+    """Return whether a recogniser hears turns as they are spoken, or only whole ones.
+
+    Raises:
+        ProviderSetupError: It is of a kind that knows no turns.
+    """
+    if isinstance(service, TurnSTTService):
+        return True
+    if isinstance(service, SegmentedSTTService):
+        return False
+    raise ProviderSetupError(
+        f"{type(service).__name__} must derive from Pipecat's SegmentedSTTService or from "
+        "providers.stt.turns.TurnSTTService."
+    )
+
+
+def hearing_pipeline(
+    turns: FrameProcessor,
+    service: STTService,
+    transcripts: FrameProcessor,
+    config: STTConfig,
+    tracing: TracingContext | None = None,
+) -> RunningPipeline:
+    """Start the pipeline that transcribes one session's turns.
+
+    Args:
+        turns: Where the turns come from.
+        service: The recogniser.
+        transcripts: Where the transcripts go.
+        config: Its language, and how long it may take.
+        tracing: Under which the recogniser traces what it does; None: it does not.
+
+    Raises:
+        ProviderSetupError: The recogniser is of a kind that knows no turns.
+    """
+    stages = [turns]
+    if not hears_as_spoken(service):
+        segmented = cast(SegmentedSTTService, service)
+        stages.append(SegmentTurns(segmented, config.language, Patience.of(config).first_s))
+
+    async def refuse(frame: Frame, error: ErrorFrame) -> None:
+        if isinstance(frame, TurnCommittedFrame):
+            error.metadata[RECOGNITION] = frame.recognition_id
+            await transcripts.process_frame(error, FrameDirection.DOWNSTREAM)
+
+    pipeline = Pipeline([*stages, service, transcripts])
+    return RunningPipeline(pipeline, "hearing", refuse, tracing)

@@ -2,18 +2,18 @@
 
 A turn is heard while it is spoken. At a short pause, before it is known whether the turn is over,
 the recogniser is already asked for the transcript: a guess. If the user goes on, the guess is
-dropped and the turn is heard anew; if not, the transcript is there when the turn ends. So one
-turn may be heard several times, and every hearing has an id of its own.
+dropped and the turn is recognised anew; if not, the transcript is there when the turn ends. So one
+turn may be recognised several times, and every recognition has an id of its own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 from pipecat.frames.frames import Frame
 
+from audio.clip import Clip
 from audio.formats import AudioFormat
 from audio.noise_reduction import NoiseReduction
 from hearing.cleaned_audio import InputStream, heard
@@ -23,7 +23,8 @@ from providers.frames import (
     TurnDiscardedFrame,
     TurnStartedFrame,
 )
-from session.ports import ProviderError, TranscriptionSettings
+from session.ports import FailureReason, TranscriptionSettings
+from session.reports import TurnFailed, TurnGuessed, TurnReport, TurnSoFar, TurnUnderstood
 
 EASY_MS, EASY_NOISY_MS = 10_000, 1_000
 """Audio up to this length, and up to this one if it has to be cleaned, is converted on the spot: it
@@ -40,27 +41,12 @@ class Delivery:
     """Whether making it takes so long that a thread should do it."""
 
 
-class Listener(Protocol):
-    """Who is told what has been understood. Every call names the turn's item."""
-
-    def turn_so_far(self, item_id: str, text: str) -> None:
-        """The turn says `text` as far as it has been heard."""
-
-    def turn_guessed(self, item_id: str, text: str) -> None:
-        """The turn says `text` if it is over, which is not known yet."""
-
-    def turn_understood(self, item_id: str, text: str) -> None:
-        """The turn said `text`."""
-
-    def turn_failed(self, item_id: str, error: ProviderError) -> None:
-        """The turn could not be transcribed."""
-
-
 @dataclass(slots=True)
-class _Hearing:
-    """A turn as the recogniser hears it once."""
+class _Open:
+    """A turn that is being spoken, as the recogniser hears it."""
 
     id: str
+    """Of this recognition."""
     item_id: str
     settings: TranscriptionSettings
     stream: InputStream | None
@@ -84,50 +70,47 @@ class _Awaited:
 
     item_id: str
     again: tuple[str, Delivery] | None = None
-    """The hearing of the turn as it was when it was over, if the result is one that was guessed
-    before that."""
+    """The recognition of the turn as it was when it was over, if the result is one that was
+    guessed before that."""
 
 
-class TurnHearing:
+class TurnRecognition:
     """The turns of one session on their way through the recogniser."""
 
     def __init__(
-        self, push: Callable[[Delivery], None], listener: Listener, *, as_spoken: bool = True
+        self,
+        push: Callable[[Delivery], None],
+        report: Callable[[TurnReport], None],
+        *,
+        as_spoken: bool = True,
     ) -> None:
         """Start with no turn.
 
         Args:
             push: Puts a frame into the hearing pipeline, soon; order is kept.
-            listener: Who is told what has been understood.
+            report: Told what has been understood.
             as_spoken: Whether the recogniser hears turns as they are spoken, or only whole ones:
                 then no audio is sent before a turn ends.
         """
         self._as_spoken = as_spoken
         self._push = push
-        self._listener = listener
-        self._open: _Hearing | None = None
+        self._report = report
+        self._open: _Open | None = None
         self._guess: _Guess | None = None
         self._awaited: dict[str, _Awaited] = {}
-        """By hearing."""
-        self._hearings = 0
+        """By recognition."""
+        self._count = 0
 
-    def begin(
-        self,
-        item_id: str,
-        audio: bytes,
-        audio_format: AudioFormat,
-        noise: NoiseReduction | None,
-        settings: TranscriptionSettings,
-    ) -> None:
-        """Let the recogniser hear a turn: `audio`, and what `hear` is given from now on."""
-        self._hearings += 1
-        hearing_id = f"{item_id}.{self._hearings}"
-        stream = InputStream(audio_format, noise) if self._as_spoken else None
-        self._open = _Hearing(hearing_id, item_id, settings, stream)
+    def begin(self, item_id: str, clip: Clip, settings: TranscriptionSettings) -> None:
+        """Let the recogniser hear a turn: `clip`, and what `hear` is given from now on."""
+        self._count += 1
+        id_ = f"{item_id}.{self._count}"
+        stream = InputStream(clip.format, clip.noise) if self._as_spoken else None
+        self._open = _Open(id_, item_id, settings, stream)
         if stream is not None:
-            started = TurnStartedFrame(hearing_id, settings.language, settings.prompt)
+            started = TurnStartedFrame(id_, settings.language, settings.prompt)
             self._push(Delivery(lambda: started))
-            self._pass_on(self._open, stream, audio, hard=_hard(audio, audio_format, noise))
+            self._pass_on(self._open, stream, clip.audio, hard=_hard(clip))
 
     def hear(self, audio: bytes) -> None:
         """Pass on what is appended while a turn is open."""
@@ -140,34 +123,27 @@ class TurnHearing:
             self._pass_on(self._open, self._open.stream, None)
             self._open.stream = InputStream(audio_format, noise)
 
-    def guess(self, audio: bytes, audio_format: AudioFormat, noise: NoiseReduction | None) -> None:
-        """Ask for the transcript of the open turn, whose audio so far is `audio`."""
+    def guess(self, clip: Clip) -> None:
+        """Ask for the transcript of the open turn, which is `clip` so far."""
         if self._open is None:
             return
-        hearing, self._open = self._open, None
-        self._guess = _Guess(hearing.id, hearing.item_id, hearing.settings)
-        self._push(_committed(hearing.id, audio, audio_format, noise, hearing.settings))
+        turn, self._open = self._open, None
+        self._guess = _Guess(turn.id, turn.item_id, turn.settings)
+        self._push(_committed(turn.id, clip, turn.settings))
 
     def is_guess(self, item_id: str, text: str) -> bool:
         """Return whether `text` is still the guess of what the turn says."""
         guess = self._guess
         return guess is not None and (guess.item_id, guess.text) == (item_id, text)
 
-    def resume(self, audio: bytes, audio_format: AudioFormat, noise: NoiseReduction | None) -> None:
-        """The user goes on: drop the guess and hear the turn again from its beginning."""
+    def resume(self, clip: Clip) -> None:
+        """The user goes on: drop the guess and hear the turn again from its beginning, `clip`."""
         guess = self._drop_guess()
         if guess is not None:
-            self.begin(guess.item_id, audio, audio_format, noise, guess.settings)
+            self.begin(guess.item_id, clip, guess.settings)
 
-    def commit(
-        self,
-        item_id: str,
-        audio: bytes,
-        audio_format: AudioFormat,
-        noise: NoiseReduction | None,
-        settings: TranscriptionSettings,
-    ) -> str | None:
-        """Ask for the transcript of a turn that is over, whose audio is `audio`.
+    def commit(self, item_id: str, clip: Clip, settings: TranscriptionSettings) -> str | None:
+        """Ask for the transcript of a turn that is over: exactly `clip`.
 
         Returns:
             The transcript, if a guess has it already; None: it will be reported.
@@ -179,17 +155,17 @@ class TurnHearing:
                 return guess.text
             if not guess.failed:
                 again_id = f"{guess.id}.again"
-                again = _committed(again_id, audio, audio_format, noise, settings)
+                again = _committed(again_id, clip, settings)
                 self._awaited[guess.id] = _Awaited(item_id, (again_id, again))
                 return None
         elif guess is not None and guess.item_id == item_id:
             self._drop_guess()
-        hearing_id = item_id
+        id_ = item_id
         if self._open is not None and self._open.item_id == item_id:
-            hearing_id = self._open.id
+            id_ = self._open.id
             self._open = None
-        self._awaited[hearing_id] = _Awaited(item_id)
-        self._push(_committed(hearing_id, audio, audio_format, noise, settings))
+        self._awaited[id_] = _Awaited(item_id)
+        self._push(_committed(id_, clip, settings))
         return None
 
     def forget(self, item_id: str) -> None:
@@ -202,52 +178,52 @@ class TurnHearing:
 
     # --- what the recogniser reports ----------------------------------------------------------
 
-    def on_interim(self, hearing_id: str, text: str) -> None:
-        """A hearing has got so far."""
-        awaited = self._awaited.get(hearing_id)
+    def on_interim(self, id_: str, text: str) -> None:
+        """A recognition has got so far."""
+        awaited = self._awaited.get(id_)
         item_id = awaited.item_id if awaited else None
-        for hearing in (self._open, self._guess):
-            if hearing is not None and hearing.id == hearing_id:
-                item_id = hearing.item_id
+        for turn in (self._open, self._guess):
+            if turn is not None and turn.id == id_:
+                item_id = turn.item_id
         if item_id is not None:
-            self._listener.turn_so_far(item_id, text)
+            self._report(TurnSoFar(item_id, text))
 
-    def on_transcript(self, hearing_id: str, text: str) -> None:
-        """A hearing has its result."""
-        awaited = self._awaited.pop(hearing_id, None)
+    def on_transcript(self, id_: str, text: str) -> None:
+        """A recognition has its result."""
+        awaited = self._awaited.pop(id_, None)
         if awaited is not None:
-            self._listener.turn_understood(awaited.item_id, text)
-        elif self._guess is not None and self._guess.id == hearing_id:
+            self._report(TurnUnderstood(awaited.item_id, text))
+        elif self._guess is not None and self._guess.id == id_:
             self._guess.text = text
-            self._listener.turn_guessed(self._guess.item_id, text)
+            self._report(TurnGuessed(self._guess.item_id, text))
 
-    def on_failure(self, hearing_id: str, error: ProviderError) -> None:
-        """A hearing has no result. A turn whose guess failed is heard again when it is over."""
-        awaited = self._awaited.pop(hearing_id, None)
+    def on_failure(self, id_: str, error: FailureReason) -> None:
+        """A recognition has no result. A turn whose guess failed is heard again when it is over."""
+        awaited = self._awaited.pop(id_, None)
         if awaited is not None and awaited.again is not None:
             again_id, again = awaited.again
             self._awaited[again_id] = _Awaited(awaited.item_id)
             self._push(again)
         elif awaited is not None:
-            self._listener.turn_failed(awaited.item_id, error)
-        elif self._guess is not None and self._guess.id == hearing_id:
+            self._report(TurnFailed(awaited.item_id, error))
+        elif self._guess is not None and self._guess.id == id_:
             self._guess.failed = True
 
     # ------------------------------------------------------------------------------------------
 
     def _pass_on(
-        self, hearing: _Hearing, stream: InputStream, audio: bytes | None, *, hard: bool = False
+        self, turn: _Open, stream: InputStream, audio: bytes | None, *, hard: bool = False
     ) -> None:
-        """Hand over audio of a hearing; None: what its filters still hold back."""
+        """Hand over audio of a turn; None: what its filters still hold back."""
 
         def make() -> TurnAudioFrame | None:
             pcm = stream.flush() if audio is None else stream.push(audio)
-            return TurnAudioFrame(hearing.id, pcm) if pcm else None
+            return TurnAudioFrame(turn.id, pcm) if pcm else None
 
         self._push(Delivery(make, hard))
 
-    def _discard(self, hearing_id: str) -> None:
-        self._push(Delivery(lambda: TurnDiscardedFrame(hearing_id)))
+    def _discard(self, id_: str) -> None:
+        self._push(Delivery(lambda: TurnDiscardedFrame(id_)))
 
     def _drop_guess(self) -> _Guess | None:
         guess, self._guess = self._guess, None
@@ -256,20 +232,12 @@ class TurnHearing:
         return guess
 
 
-def _committed(
-    hearing_id: str,
-    audio: bytes,
-    audio_format: AudioFormat,
-    noise: NoiseReduction | None,
-    settings: TranscriptionSettings,
-) -> Delivery:
+def _committed(id_: str, clip: Clip, settings: TranscriptionSettings) -> Delivery:
     def make() -> TurnCommittedFrame:
-        pcm = heard(audio, audio_format, noise)
-        return TurnCommittedFrame(hearing_id, pcm, settings.language, settings.prompt)
+        return TurnCommittedFrame(id_, heard(clip), settings.language, settings.prompt)
 
-    return Delivery(make, _hard(audio, audio_format, noise))
+    return Delivery(make, _hard(clip))
 
 
-def _hard(audio: bytes, audio_format: AudioFormat, noise: NoiseReduction | None) -> bool:
-    easy_ms = EASY_MS if noise is None else EASY_NOISY_MS
-    return len(audio) > easy_ms * audio_format.bytes_per_ms
+def _hard(clip: Clip) -> bool:
+    return clip.ms > (EASY_MS if clip.noise is None else EASY_NOISY_MS)

@@ -1,1 +1,70 @@
-"""Providers: the recognisers, models and voices that `config.py` can name."""
+"""Providers: the recognisers, models and voices that `config.py` can name.
+
+This is the one door for the author of a backend: the bases of providers and of services, the frames
+that Pipecat does not have, and what a response asks for. CONTRIBUTING.md adds a provider to the
+ones here; README, "Your own backend", keeps one beside them.
+"""
+
+from __future__ import annotations
+
+from providers.base import (
+    LLMProvider,
+    Provider,
+    ProviderSetupError,
+    StageFailure,
+    STTProvider,
+    TTSProvider,
+    VoiceInfo,
+)
+from providers.call_ids import new_call_id
+from providers.frames import (
+    CompletionFrame,
+    ToolCallFrame,
+    TurnAudioFrame,
+    TurnCommittedFrame,
+    TurnDiscardedFrame,
+    TurnStartedFrame,
+)
+from providers.options import Options, parse_options, refuse, required_key
+from providers.stt.streams import StreamEndFrame, StreamSTT
+from providers.stt.turns import TurnSTTService
+from providers.tts.clause_voice import ClauseVoice, VoiceFailure
+from session.ports import FinishReason, ResponseRequest, TokenUsage
+from settings.declarations import Declaration
+
+__all__ = [
+    "ClauseVoice",
+    "CompletionFrame",
+    "Declaration",
+    "FinishReason",
+    "LLMProvider",
+    "Options",
+    "Provider",
+    "ProviderSetupError",
+    "ResponseRequest",
+    "STTProvider",
+    "StageFailure",
+    "StreamEndFrame",
+    "StreamSTT",
+    "TTSProvider",
+    "TokenUsage",
+    "ToolCallFrame",
+    "TurnAudioFrame",
+    "TurnCommittedFrame",
+    "TurnDiscardedFrame",
+    "TurnSTTService",
+    "TurnStartedFrame",
+    "VoiceFailure",
+    "VoiceInfo",
+    "base",
+    "errors",
+    "frames",
+    "llm",
+    "new_call_id",
+    "parse_options",
+    "refuse",
+    "required_key",
+    "running_pipeline",
+    "stt",
+    "tts",
+]

@@ -15,8 +15,8 @@ from pipecat.utils.errors import ErrorCategory, classify_http_status_code
 
 from providers.base import ProviderSetupError
 from providers.options import ProviderConfig, required_key
+from settings.declarations import Declaration
 
-KEY_VARIABLE = "AZURE_SPEECH_API_KEY"
 REGION_VARIABLE = "AZURE_SPEECH_REGION"
 NO_KEY = "none"
 """A container of one's own wants no key, but the SDK wants one."""
@@ -45,24 +45,27 @@ class AzureAccount:
     endpoint: str | None
 
     @classmethod
-    def of(cls, kind: str, config: ProviderConfig, region: str | None) -> AzureAccount:
+    def of(
+        cls, declaration: Declaration, config: ProviderConfig, region: str | None
+    ) -> AzureAccount:
         """Read the account from the settings.
 
         Args:
-            kind: `stt` or `tts`, for errors.
+            declaration: The provider's, for errors.
             config: The group.
             region: The option `region`.
 
         Raises:
             ProviderSetupError: No key, no place, or two places.
         """
+        kind = declaration.kind
         if config.api_base and region:
             raise ProviderSetupError(
                 f"{kind}.options.region has no meaning beside {kind}.api_base: unset one of them."
             )
         if config.api_base:
             return cls(config.resolved_key() or NO_KEY, None, config.api_base)
-        key = required_key(kind, config, KEY_VARIABLE)
+        key = required_key(declaration, config)
         region = (
             region or os.environ.get(REGION_VARIABLE) or dotenv_values(".env").get(REGION_VARIABLE)
         )
@@ -84,12 +87,13 @@ class AzureAccount:
         return self.region or urlsplit(self.endpoint or "").hostname or ""
 
 
-def remedies(kind: str) -> Mapping[ErrorCategory, str]:
+def remedies(declaration: Declaration) -> Mapping[ErrorCategory, str]:
     """Return what to do about failures of a stage."""
+    kind = declaration.kind
     return {
         ErrorCategory.AUTHENTICATION: (
-            f"Check {KEY_VARIABLE} or {kind}.api_key, and that it belongs to the region in "
-            f"{REGION_VARIABLE} or {kind}.options.region."
+            f"Check {declaration.key_variable} or {kind}.api_key, and that it belongs to the "
+            f"region in {REGION_VARIABLE} or {kind}.options.region."
         ),
         ErrorCategory.RATE_LIMIT: "Try again later, or raise the limits of the Speech resource.",
         ErrorCategory.QUOTA: "Check the quota of the Speech resource.",

@@ -9,7 +9,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
+
+from settings.declarations import Declaration
 
 if TYPE_CHECKING:
     from pipecat.services.llm_service import LLMService
@@ -25,7 +27,7 @@ class ProviderSetupError(Exception):
 
 
 class StageFailure(Exception):
-    """Why a stage cannot go on, in words of ours that may stand in the log."""
+    """Why a stage failed, in words of ours, so that it may be logged."""
 
     remedy: str | None = None
     """What to do about it; None: what the provider says about this kind of failure."""
@@ -57,6 +59,9 @@ class VoiceInfo:
 class Provider(ABC):
     """Common to all kinds: a label for people, and what is loaded once per process."""
 
+    declaration: ClassVar[Declaration | None] = None
+    """By what name `config.py` knows it, and what it needs. None: a provider that is named by its
+    class, or handed to `PipelineManager`."""
     secrets: frozenset[str] = frozenset()
     """What must not be shown to anybody: the API key, which services like to quote."""
     remedies: Mapping[ErrorCategory, str] = {}

@@ -35,7 +35,7 @@ class ServiceFactory:
     """Builds services of one class."""
 
     def __init__(self, kind: str, service: Any, base: type[Any], config: ProviderConfig) -> None:
-        """Look at the class.
+        """Check the class and the settings.
 
         Args:
             kind: `stt`, `llm` or `tts`, for errors.

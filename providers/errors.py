@@ -15,7 +15,7 @@ from pipecat.utils.errors import (
 )
 
 from providers.base import Provider, StageFailure
-from session.ports import ProviderError
+from session.ports import FailureReason
 
 REFUSALS = {
     ErrorCategory.AUTHENTICATION,
@@ -36,7 +36,7 @@ _CODES: Mapping[ErrorCategory, str] = {
     ErrorCategory.SERVER: "provider_error",
 }
 _REMEDIES: Mapping[ErrorCategory, str] = {
-    ErrorCategory.AUTHENTICATION: "Check the API key of this stage.",
+    ErrorCategory.AUTHENTICATION: "Check {keys}.",
     ErrorCategory.AUTHORIZATION: "Check what the API key may use.",
     ErrorCategory.INVALID_REQUEST: "Check the model, voice and options.",
     ErrorCategory.RATE_LIMIT: "Try again later, or check the account's limits.",
@@ -46,7 +46,7 @@ _REMEDIES: Mapping[ErrorCategory, str] = {
 }
 _UNKNOWN = "The server's log with debug on says more."
 _PREFACES = ("Unknown error occurred: ", "Error during completion: ")
-"""What Pipecat puts before errors whose reason it has just been told."""
+"""Prefixes that Pipecat puts before the reason of an error."""
 _QUOTING = "ProtocolError"
 """What HTTP libraries call failures of a connection whose texts show what came over it."""
 _STATUS = re.compile(
@@ -55,9 +55,9 @@ _STATUS = re.compile(
 """An HTTP status in a sentence: `HTTP 401`, `status_code: 404`, `Authentication error (401)`."""
 
 
-def provider_error(
+def failure_reason(
     stage: Literal["STT", "LLM", "TTS"], provider: Provider, frame: ErrorFrame
-) -> ProviderError:
+) -> FailureReason:
     """Describe a stage's error frame for the client.
 
     Args:
@@ -69,7 +69,9 @@ def provider_error(
     reason = " ".join(str(frame.error).split()).rstrip(".")
     for preface in _PREFACES:
         reason = reason.removeprefix(preface)
-    usual = _REMEDIES.get(category, _UNKNOWN).format(stage=stage.lower())
+    usual = _REMEDIES.get(category, _UNKNOWN).format(
+        stage=stage.lower(), keys=_where_keys_are(stage, provider)
+    )
     known = _known_failure(frame)
     remedy = (known and known.remedy) or provider.remedies.get(category) or usual
 
@@ -78,7 +80,15 @@ def provider_error(
 
     code = _CODES.get(category, "provider_error")
     discreet = told(_discreet_reason(frame, known, category) or reason)
-    return ProviderError(told(reason), code, stage=stage, discreet=discreet)
+    return FailureReason(told(reason), code, stage=stage, discreet=discreet)
+
+
+def _where_keys_are(stage: str, provider: Provider) -> str:
+    """Name the setting of the API key, after the vendor's own variable if it has one."""
+    setting = f"{stage.lower()}.api_key"
+    declared = provider.declaration
+    variable = declared.key_variable if declared is not None else None
+    return f"{variable} or {setting}" if variable else setting
 
 
 def error_category(frame: ErrorFrame) -> ErrorCategory:
@@ -112,7 +122,7 @@ def _discreet_reason(
     """Return the reason without words of others; None: it has none."""
     if known is not None:
         return known.reason
-    # That nothing was reached, nobody on the other side has put into words.
+    # A connection failure is worded on this side, so it quotes nobody.
     garbled = any(
         kind.__name__ == _QUOTING
         for error in _causes(frame.exception)
@@ -124,7 +134,7 @@ def _discreet_reason(
 
 
 def _is_quota(error: BaseException) -> bool:
-    """Tell no credit from too many requests: OpenAI and its kin answer 429 to both."""
+    """Return whether credit is used up; OpenAI answers 429 to that and to too many requests."""
     return getattr(error, "code", None) == "insufficient_quota"
 
 

@@ -8,6 +8,10 @@ from pipecat.frames.frames import DataFrame, SystemFrame
 
 from session.ports import FinishReason, TokenUsage
 
+RECOGNITION = "recognition_id"
+"""Key in the metadata of a recogniser's frames: the recognition that they are the result of. A turn
+may be recognised several times, at each of its pauses, so this is not the id of its item."""
+
 
 @dataclass
 class TurnStartedFrame(SystemFrame):
@@ -16,7 +20,7 @@ class TurnStartedFrame(SystemFrame):
     `language` and `prompt` are those of the session now; the commit has the last word.
     """
 
-    item_id: str
+    recognition_id: str
     language: str | None = None
     prompt: str | None = None
 
@@ -25,7 +29,7 @@ class TurnStartedFrame(SystemFrame):
 class TurnAudioFrame(SystemFrame):
     """Audio of an open turn as it arrives: 16-bit mono PCM at 16 kHz, a head start for the STT."""
 
-    item_id: str
+    recognition_id: str
     audio: bytes
 
 
@@ -36,7 +40,7 @@ class TurnCommittedFrame(SystemFrame):
     `TurnAudioFrame`s of the turn carried a prefix of it, or none of it.
     """
 
-    item_id: str
+    recognition_id: str
     audio: bytes
     language: str | None = None
     prompt: str | None = None
@@ -44,9 +48,9 @@ class TurnCommittedFrame(SystemFrame):
 
 @dataclass
 class TurnDiscardedFrame(SystemFrame):
-    """The open turn came to nothing; its audio is to be forgotten."""
+    """The open turn is dropped; its audio is to be forgotten."""
 
-    item_id: str
+    recognition_id: str
 
 
 @dataclass

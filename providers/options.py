@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from config import LLMConfig, STTConfig, TTSConfig
 from providers.base import ProviderSetupError
+from settings.declarations import Declaration
 
 ProviderConfig = STTConfig | LLMConfig | TTSConfig
 
@@ -42,36 +42,38 @@ def parse_options(kind: str, config: ProviderConfig, model: type[_Options]) -> _
         if first["type"] == "extra_forbidden":
             known = ", ".join(sorted(model.model_fields)) or "no options"
             reason = f"'{config.provider}' has no such option; it takes {known}"
-        raise ProviderSetupError(f"{kind}.options.{name}: {reason}.") from error
+        where = f"{kind}.options.{name}" if name else f"{kind}.options"
+        raise ProviderSetupError(f"{where}: {reason} ({variable(kind, 'options')}).") from error
 
 
-def required_key(kind: str, config: ProviderConfig, variable: str) -> str:
+def required_key(declaration: Declaration, config: ProviderConfig) -> str:
     """Return the API key of a provider that cannot work without one.
 
     Args:
-        kind: `stt`, `llm` or `tts`.
+        declaration: The provider's; its `key_variable` is named if there is no key.
         config: The group.
-        variable: The vendor's own environment variable, for the message.
 
     Raises:
         ProviderSetupError: There is no key.
     """
     key = config.resolved_key()
     if not key:
+        kind = declaration.kind
         raise ProviderSetupError(
-            f"{kind}.provider '{config.provider}' needs an API key: set {variable}, or "
-            f"{kind}.api_key (REALTIME_{kind.upper()}__API_KEY)."
+            f"{kind}.provider '{config.provider}' needs an API key: set "
+            f"{declaration.key_variable}, or {kind}.api_key ({variable(kind, 'api_key')})."
         )
     return key
 
 
-def refuse(kind: str, config: ProviderConfig, names: tuple[str, ...]) -> None:
+def refuse(kind: str, config: ProviderConfig, names: tuple[str, ...], instead: str = "") -> None:
     """Refuse settings that a provider has no use for, rather than ignoring them.
 
     Args:
         kind: `stt`, `llm` or `tts`.
         config: The group.
         names: Settings that must be unset.
+        instead: What else may be done, as a clause that follows "or".
 
     Raises:
         ProviderSetupError: One of them is set.
@@ -80,36 +82,8 @@ def refuse(kind: str, config: ProviderConfig, names: tuple[str, ...]) -> None:
         if getattr(config, name) is not None:
             raise ProviderSetupError(
                 f"{kind}.{name} has no meaning for the provider '{config.provider}': unset "
-                f"REALTIME_{kind.upper()}__{name.upper()}."
+                f"{variable(kind, name)}{f', or {instead}' if instead else ''}."
             )
-
-
-def refuse_unused(
-    group: str, config: STTConfig | TTSConfig, options: Collection[str], remedy: str
-) -> None:
-    """Check that only what an embedded provider understands is set.
-
-    Args:
-        group: `stt` or `tts`, for the names of settings and variables.
-        config: The group's settings.
-        options: Names that `config.options` may have.
-        remedy: A provider to use instead, as a clause that follows "or".
-
-    Raises:
-        ProviderSetupError: A setting that would have no effect.
-    """
-    for name in ("model", "api_base"):
-        if getattr(config, name) is not None:
-            raise ProviderSetupError(
-                f"{group}.{name} has no meaning for the embedded provider: unset "
-                f"{variable(group, name)}, or {remedy}."
-            )
-    unknown = sorted(set(config.options) - set(options))
-    if unknown:
-        raise ProviderSetupError(
-            f"{group}.options has no '{unknown[0]}' for the embedded provider: choose from "
-            f"{', '.join(sorted(options))} ({variable(group, 'options')})."
-        )
 
 
 def variable(group: str, name: str) -> str:

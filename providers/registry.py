@@ -1,33 +1,25 @@
 """Finds a provider by its name in `config.py`, importing only what is used.
 
 A provider's package may be missing when another one is configured, so the modules are imported
-by name, and a missing package is answered with what to install.
+by name (`settings/declarations.py`), and a missing package is answered with what to install.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 from providers.base import Provider, ProviderSetupError
+from settings.declarations import Declaration, Kind, declarations
+from settings.installation import install_extra
 
-EXTRAS = Path(__file__).parent.parent / "requirements"
-"""One file per provider that needs more than `requirements.txt`, named like the provider."""
 
-
-def load(
-    kind: str,
-    names: Mapping[str, str],
-    config: Any,
-    wrap: Callable[[type[Any], Any], Provider],
-) -> Any:
+def load(kind: Kind, config: Any, wrap: Callable[[type[Any], Any], Provider]) -> Any:
     """Build the provider that `config.provider` names.
 
     Args:
-        kind: `STT`, `LLM` or `TTS`, for errors.
-        names: Provider name → `package.module:Class`.
+        kind: What it has to be.
         config: The kind's group of settings; handed to the class.
         wrap: Makes a provider of a Pipecat service that `config.provider` names directly.
 
@@ -35,49 +27,49 @@ def load(
         ProviderSetupError: No such provider, its package is missing, or it cannot work as
             configured.
     """
-    provider = _build(kind, names, config, wrap)
+    provider = _build(kind, config, wrap)
     provider.secrets = config.secrets()
     return provider
 
 
-def _build(
-    kind: str,
-    names: Mapping[str, str],
-    config: Any,
-    wrap: Callable[[type[Any], Any], Provider],
-) -> Any:
+def _build(kind: Kind, config: Any, wrap: Callable[[type[Any], Any], Provider]) -> Provider:
     name = config.provider
-    if ":" in name:
-        found = _find(kind, name, name)
-        is_provider = isinstance(found, type) and issubclass(found, Provider)
-        return found(config) if is_provider else wrap(found, config)
-    target = names.get(name)
-    if target is None:
+    if ":" not in name:
+        own: Provider = _import(_declared(kind, name))(config)
+        return own
+    found = _import(Declaration(kind=kind, name=name, target=name))
+    if isinstance(found, type) and issubclass(found, Provider):
+        make: Callable[[Any], Provider] = found
+        return make(config)
+    return wrap(found, config)
+
+
+def _declared(kind: Kind, name: str) -> Declaration:
+    known = {found.name: found for found in declarations() if found.kind == kind}
+    if name not in known:
         raise ProviderSetupError(
-            f"There is no {kind} provider '{name}'; choose one of {', '.join(sorted(names))}, or "
-            f"name a class of your own as package.module:Class ({kind.lower()}.provider)."
+            f"There is no {kind.upper()} provider '{name}'; choose one of "
+            f"{', '.join(sorted(known))}, or name a class of your own as package.module:Class "
+            f"({kind}.provider)."
         )
-    return _find(kind, name, target)(config)
+    return known[name]
 
 
-def _find(kind: str, name: str, target: str) -> Any:
-    module, _, attribute = target.partition(":")
+def _import(declaration: Declaration) -> Any:
+    module, _, attribute = declaration.target.partition(":")
+    kind, name = declaration.kind, declaration.name
     try:
         return getattr(import_module(module), attribute)
     except ImportError as error:
         # Pipecat answers a missing package with an error of its own.
         missing = error if error.name or error.__cause__ is None else error.__cause__
         package = getattr(missing, "name", None) or str(missing)
-        extra = f"requirements/{name}.txt"
-        remedy = (
-            f"pip install -r {extra}"
-            if (EXTRAS / f"{name}.txt").is_file()
-            else f"pip install {package.partition('.')[0]}"
-        )
+        extra = install_extra(declaration.name) if declaration.extra else None
+        remedy = extra or f"pip install {package.partition('.')[0]}"
         raise ProviderSetupError(
-            f"The {kind} provider '{name}' needs the package '{package}': {remedy}"
+            f"The {kind.upper()} provider '{name}' needs the package '{package}': {remedy}"
         ) from error
     except AttributeError as error:
         raise ProviderSetupError(
-            f"The module {module} has no {attribute}; look at {kind.lower()}.provider."
+            f"The module {module} has no {attribute}; look at {kind}.provider."
         ) from error

@@ -141,7 +141,7 @@ class RunningPipeline:
 
 
 class _End(FrameProcessor):
-    """Where what nobody took comes to rest."""
+    """The end of the pipeline: drops the frames that no processor took."""
 
     def __init__(self) -> None:
         super().__init__(enable_direct_mode=True)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
-from typing import Any, Literal, NoReturn, TypeVar
+from typing import Literal, NoReturn
 
 import numpy as np
 from pipecat.frames.frames import (
@@ -22,21 +22,23 @@ from pipecat.frames.frames import (
     LLMFullResponseStartFrame,
     LLMTextFrame,
     TranscriptionFrame,
-    TTSAudioRawFrame,
 )
 from pipecat.processors.frame_processor import FrameDirection
 from pipecat.services.llm_service import LLMService
-from pipecat.services.settings import LLMSettings, STTSettings, TTSSettings
+from pipecat.services.settings import LLMSettings, STTSettings
 from pipecat.services.stt_service import SegmentedSTTService
 from pipecat.services.tts_service import TTSService
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
 from audio.pcm import WIRE_RATE
 from config import LLMConfig, STTConfig, TTSConfig
-from providers.base import LLMProvider, ProviderSetupError, STTProvider, TTSProvider
+from providers.base import LLMProvider, STTProvider, TTSProvider
+from providers.call_ids import new_call_id
 from providers.frames import CompletionFrame, ToolCallFrame
+from providers.options import Options, parse_options
+from providers.tts.clause_voice import ClauseVoice
 from session.ports import FinishReason, ResponseRequest, TokenUsage
-from wire.envelope import new_id
+from settings.declarations import Declaration
 
 Failure = Literal["start", "middle", "hang"]
 
@@ -44,9 +46,7 @@ _HUM = (3000 * np.sin(2 * np.pi * 220 / WIRE_RATE * np.arange(WIRE_RATE))).astyp
 """A second of it: whole periods, so it can be repeated. It costs nothing while it is measured."""
 
 
-class _Script(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
+class _Script(Options):
     fail: Failure | None = None
 
 
@@ -80,20 +80,6 @@ class TTSScript(_Script):
     """Length of the audio."""
 
 
-T = TypeVar("T", bound=_Script)
-
-
-def _options(script: type[T], given: dict[str, Any], kind: str) -> T:
-    try:
-        return script.model_validate(given)
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"])
-        raise ProviderSetupError(
-            f"{kind}.options.{name} of the scripted provider: {first['msg']}."
-        ) from error
-
-
 async def _hang() -> NoReturn:
     await asyncio.Event().wait()
     raise AssertionError("an event that nobody sets was set")
@@ -102,10 +88,11 @@ async def _hang() -> NoReturn:
 class ScriptedSTT(STTProvider):
     """Understands every turn as the same words."""
 
+    declaration = Declaration(kind="stt", name="scripted", options=STTScript)
     label = "scripted"
 
     def __init__(self, config: STTConfig) -> None:
-        self.script = _options(STTScript, config.options, "stt")
+        self.script = parse_options("stt", config, STTScript)
 
     def create(self) -> SegmentedSTTService:
         """Build the recogniser of one session."""
@@ -132,10 +119,11 @@ class _ScriptedSTTService(SegmentedSTTService):
 class ScriptedLLM(LLMProvider):
     """Gives every answer in the same words, at the same pace."""
 
+    declaration = Declaration(kind="llm", name="scripted", options=LLMScript)
     label = "scripted"
 
     def __init__(self, config: LLMConfig) -> None:
-        self.script = _options(LLMScript, config.options, "llm")
+        self.script = parse_options("llm", config, LLMScript)
 
     def create(self, request: ResponseRequest) -> LLMService:
         """Build the model of one response."""
@@ -182,7 +170,7 @@ class _ScriptedLLMService(LLMService):
             reason = "length"
         elif script.tool and script.tool in offered and self._request.tool_choice != "none":
             reason = "tool_calls"
-            call_id = new_id("call")
+            call_id = new_call_id()
             half = len(script.arguments) // 2
             for piece in (script.arguments[:half], script.arguments[half:]):
                 await self.push_frame(ToolCallFrame(0, call_id, script.tool, piece))
@@ -193,28 +181,23 @@ class _ScriptedLLMService(LLMService):
 class ScriptedTTS(TTSProvider):
     """Hums for as long as the text would take to speak."""
 
+    declaration = Declaration(kind="tts", name="scripted", options=TTSScript)
     label = "scripted"
 
     def __init__(self, config: TTSConfig) -> None:
-        self.script = _options(TTSScript, config.options, "tts")
+        self.script = parse_options("tts", config, TTSScript)
 
     def create(self, voice: str) -> TTSService:
         """Build the voice of one response."""
         return _ScriptedTTSService(self.script)
 
 
-class _ScriptedTTSService(TTSService):
+class _ScriptedTTSService(ClauseVoice):
     def __init__(self, script: TTSScript) -> None:
-        super().__init__(
-            sample_rate=WIRE_RATE,
-            push_start_frame=True,
-            push_stop_frames=True,
-            stop_frame_timeout_s=30,
-            settings=TTSSettings(model=None, voice=None, language=None),
-        )
+        super().__init__("scripted")
         self._script = script
 
-    async def run_tts(self, text: str, context_id: str) -> AsyncGenerator[Frame | None, None]:
+    async def speak(self, text: str) -> AsyncGenerator[bytes, None]:
         await asyncio.sleep(self._script.delay_ms / 1000)
         if self._script.fail == "start":
             raise RuntimeError("the script says so")
@@ -222,7 +205,7 @@ class _ScriptedTTSService(TTSService):
         audio = (_HUM * (length // len(_HUM) + 1))[:length]
         step = WIRE_RATE // 10 * 2
         for start in range(0, len(audio), step):
-            yield TTSAudioRawFrame(audio[start : start + step], WIRE_RATE, 1, context_id=context_id)
+            yield audio[start : start + step]
             if self._script.fail == "middle":
                 raise RuntimeError("the script says so")
             if self._script.fail == "hang":

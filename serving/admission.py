@@ -1,143 +1,145 @@
-"""What a client asks for when it connects, and why it may be refused (§D.7)."""
+"""Who gets a session, and which: the one check for every way to open one (§D.7).
+
+A WebSocket, or whatever else a client comes by, is admitted here: the server must be ready, the
+page's origin allowed, the key good, and what is asked for possible. Whether there is room for one
+session more is asked last, when it opens (`open_sessions.py`).
+"""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from config import Settings
-from protocol import ProtocolError
-from serving.model_names import TRANSCRIPTION_MODELS, choose_model
-from wire.dialect import wants_beta
-from wire.errors import invalid_value
-from wire.session_fields import SessionKind
-
-SUBPROTOCOL = "realtime"
-"""The subprotocol that is answered when a client offers it, and no other ever is."""
-
-_GA_ONLY = re.compile(r"gpt-realtime-2(?!\d)")
-"""The second generation of models; a snapshot such as gpt-realtime-2025-08-28 is of the first."""
-
-
-class Refused(Exception):
-    """The connection is refused: one error event, then a close code."""
-
-    def __init__(
-        self,
-        code: str | None,
-        message: str,
-        param: str | None = None,
-        *,
-        close_code: int = 4000,
-        http_status: int | None = None,
-        type_: str = "invalid_request_error",
-    ) -> None:
-        """Say why.
-
-        Args:
-            code: Code of the error event; None where the service has none.
-            message: Its message.
-            param: The query parameter at fault.
-            close_code: 3000 for a bad key, 1013 for a server that is full, 4000 for anything else.
-            http_status: Status to refuse the upgrade itself with, instead of an error event.
-            type_: Whose fault it is, as the error event has it.
-        """
-        super().__init__(message)
-        self.error = ProtocolError(code, message, param, type_=type_)
-        self.close_code = close_code
-        self.close_reason = f"{type_}.{code}" if code else type_
-        self.http_status = http_status
+from pipeline_manager import PipelineManager
+from serving.access.keys import Access, AccessDenied, Grant
+from serving.handshake import Handshake, check_handshake
+from serving.http_errors import not_ready, origin_refused
+from serving.lifecycle import Lifecycle
+from serving.refused import Refused
+from serving.session_start import Patch, start_session
+from session.ports import CloseReason
+from session.session_config import SessionConfig
+from wire.beta_reading import read_minted
+from wire.errors import ProtocolError
 
 
 @dataclass(frozen=True, slots=True)
-class Handshake:
-    """The session that a client asked for."""
+class Asked:
+    """The request by which a client comes."""
 
-    kind: SessionKind
-    model: str
-    """Name of the model; empty for a transcription session."""
-    minted: dict[str, Any] | None = None
-    """Configuration out of a client secret, as in a `session.update`."""
-    beta: bool = False
-    """Whether the client speaks the beta dialect (§B.16)."""
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    """By lower-case name."""
+    subprotocols: Sequence[str] = ()
+    """Those of WebSockets that the client offers."""
+    client: str = "an unknown client"
+    """Its address, for the log."""
+    azure: bool = False
+    """Whether it came by Azure's path."""
+    translates: bool = False
+    """Whether it came by the path of translation sessions (§B.14)."""
 
 
-def check_handshake(
-    settings: Settings,
-    query: Mapping[str, str],
-    headers: Mapping[str, str],
-    subprotocols: Sequence[str],
-    minted: dict[str, Any] | None,
-    *,
-    azure: bool = False,
-) -> Handshake:
-    """Return what the client asks for.
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A client that may have a session."""
 
-    The service wants exactly one of `model`, `intent=transcription` and `call_id`. Here all three
-    may be missing: the URL that the server prints when it starts is to work in any WebSocket tool,
-    and then the session has the server's own model.
+    config: SessionConfig
+    beta: bool
+    """Whether it speaks the beta dialect (§B.16)."""
+    holder: str | None
+    """Whose key it came with; see `Grant`."""
+    label: str
+    """The model or the kind of session, for the log."""
+    client: str
+    """Its address, for the log."""
 
-    Args:
-        settings: The server's configuration.
-        query: Query parameters of the URL; unknown ones are nobody's business.
-        headers: Request headers, by lower-case name.
-        subprotocols: WebSocket subprotocols that the client offers.
-        minted: The session out of the client secret that the client came with.
-        azure: Whether the path is Azure's, where models go by the names of deployments: whatever
-            their owner called them.
 
-    Raises:
-        Refused: The client asks for what this server does not serve.
-    """
-    beta = wants_beta(headers, subprotocols)
-    transcribing = _intends_transcription(query)
-    model = query.get("model") or None
-    if "call_id" in query:
-        _check_call_alone(query)
-        raise Refused(
-            "call_id_not_found", "No session found for the provided call_id.", http_status=404
+class Admission:
+    """Lets clients in."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        manager: PipelineManager,
+        access: Access,
+        lifecycle: Lifecycle,
+    ) -> None:
+        """Let in by these.
+
+        Args:
+            settings: The configuration.
+            manager: Knows what the providers can do.
+            access: Knows who may connect.
+            lifecycle: Knows whether sessions can be opened.
+        """
+        self._settings = settings
+        self._manager = manager
+        self._access = access
+        self._lifecycle = lifecycle
+
+    def admit(self, asked: Asked) -> Admitted:
+        """Return the session that a client may have.
+
+        Raises:
+            Refused: It may not, and why.
+        """
+        if not self._lifecycle.ready:
+            raise not_ready(self._lifecycle)
+        if not self._access.admits_origin(asked.headers.get("origin")):
+            raise origin_refused()
+        grant = self._grant(asked)
+        if asked.translates:
+            raise Refused(
+                "unsupported_endpoint",
+                "Translation sessions are not supported by this server yet.",
+            )
+        handshake = check_handshake(
+            self._settings,
+            asked.query,
+            asked.headers,
+            asked.subprotocols,
+            grant.minted,
+            azure=asked.azure,
         )
-    if minted is not None:
-        if transcribing and minted["type"] != "transcription":
+        return Admitted(
+            config=self._configure(handshake),
+            beta=handshake.beta,
+            holder=grant.holder,
+            label=handshake.model or handshake.kind,
+            client=asked.client,
+        )
+
+    def _grant(self, asked: Asked) -> Grant:
+        try:
+            return self._access.admit(asked.headers, asked.subprotocols)
+        except AccessDenied as denied:
+            error = denied.error
             raise Refused(
-                "invalid_value",
-                "This client secret is for a realtime session: connect without an intent.",
-                "intent",
+                error.code,
+                error.message,
+                reason=CloseReason.BAD_KEY,
+                # Azure refuses a bad key at once, OpenAI in an event (§D.7).
+                http_status=401 if asked.azure else None,
+            ) from None
+
+    def _configure(self, asked: Handshake) -> SessionConfig:
+        try:
+            return start_session(
+                self._settings,
+                self._manager.capabilities,
+                asked.kind,
+                asked.model,
+                None if asked.minted is None else _patch(asked.minted, asked),
             )
-        transcribing = minted["type"] == "transcription"
-    if transcribing:
-        if model is not None:
-            raise Refused(
-                None, "You must not provide a model parameter for transcription sessions.", "model"
-            )
-        return Handshake("transcription", "", minted, beta)
-    asked = (minted or {}).get("model") or model
-    if azure:
-        asked = asked or query.get("deployment") or None
-        if asked is not None and asked not in TRANSCRIPTION_MODELS:
-            return Handshake("realtime", asked, minted, beta)
-    try:
-        model = choose_model(settings, asked)
-    except ProtocolError as error:
-        raise Refused(error.code, error.message) from None
-    if beta and model != settings.llm.model and _GA_ONLY.match(model):
-        raise Refused("invalid_model", f'Model "{model}" is only available on the GA API.')
-    return Handshake("realtime", model, minted, beta)
+        except ProtocolError as error:
+            # A replica with other providers than the one that made the client secret.
+            raise Refused(error.code, error.message, error.param) from None
 
 
-def _intends_transcription(query: Mapping[str, str]) -> bool:
-    intent = query.get("intent")
-    if intent in (None, "transcription"):
-        return intent is not None
-    error = invalid_value(intent, ["transcription"], "intent")
-    raise Refused(error.code, error.message, error.param)
-
-
-def _check_call_alone(query: Mapping[str, str]) -> None:
-    for other in ("model", "intent"):
-        if query.get(other):
-            raise Refused(
-                None, f"You must not provide {other} together with call_id: a call has its own."
-            )
+def _patch(minted: dict[str, Any], asked: Handshake) -> Patch:
+    # A key of the beta endpoints may open a GA session, which has no temperature (§A.9).
+    known = {key: value for key, value in minted.items() if asked.beta or key != "temperature"}
+    return read_minted(known, asked.kind).session

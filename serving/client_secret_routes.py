@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from config import Settings
 from pipeline_manager import PipelineManager
 from serving.access.client_secrets import ClientSecrets
-from serving.http_errors import error_body, not_ready
+from serving.http_errors import error_body, not_ready, refused
 from serving.lifecycle import Lifecycle
 from serving.model_names import choose_model
 from serving.session_start import Patch, read_patch, start_session
@@ -60,14 +60,14 @@ class _BetaSecretRequest(BaseModel):
     client_secret: _BetaSecret | None = None
 
 
-def _answering(
+def json_endpoint(
     action: Callable[[dict[str, Any]], dict[str, Any]], lifecycle: Lifecycle
 ) -> Callable[[Request], Awaitable[JSONResponse]]:
     """Return an endpoint that reads and writes JSON, and says what is wrong as §D.1 has it."""
 
     async def endpoint(request: Request) -> JSONResponse:
         if not lifecycle.ready:
-            return not_ready(lifecycle)
+            return refused(not_ready(lifecycle))
         try:
             return JSONResponse(action(await _body(request)))
         except ProtocolError as error:
@@ -76,7 +76,7 @@ def _answering(
     return endpoint
 
 
-class _Mint:
+class Mint:
     """Makes client secrets."""
 
     def __init__(

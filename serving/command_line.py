@@ -5,13 +5,18 @@ from __future__ import annotations
 import argparse
 import asyncio
 
-from config import PRODUCT_NAME, Settings, profile_names
+from config import PRODUCT_NAME, VERSION, Settings, profile_names
 from serving.stack_check import check, table
+from settings.installation import program_name
 
 
 def arguments(argv: list[str] | None) -> argparse.Namespace:
     """Read the arguments; None: those of the process."""
-    parser = argparse.ArgumentParser(description=f"{PRODUCT_NAME}: OpenAI's Realtime API, locally.")
+    parser = argparse.ArgumentParser(
+        prog=program_name("main.py"),
+        description=f"{PRODUCT_NAME}: OpenAI's Realtime API, locally.",
+    )
+    parser.add_argument("--version", action="version", version=f"{PRODUCT_NAME} {VERSION}")
     parser.add_argument("--config", metavar="FILE", help="TOML file with settings")
     parser.add_argument("--host", help="address to bind (default 127.0.0.1)")
     parser.add_argument("--port", type=int, help="TCP port (default 8000)")

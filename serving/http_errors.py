@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse
 
 from serving.access.keys import AccessDenied
 from serving.lifecycle import Lifecycle
+from serving.refused import Refused
 from wire.errors import ProtocolError
 
 
@@ -36,27 +37,31 @@ async def access_denied(_request: Request, denied: Exception) -> JSONResponse:
     return JSONResponse(error_body(denied.error), 401, {"WWW-Authenticate": "Bearer"})
 
 
-def origin_refused() -> JSONResponse:
-    """Answer a web page that may not connect."""
-    error = ProtocolError(
+def refused(refusal: Refused) -> JSONResponse:
+    """Answer whoever gets no session."""
+    return JSONResponse(error_body(refusal.error), refusal.http_status or 400, refusal.headers)
+
+
+def origin_refused() -> Refused:
+    """Return why a web page may not connect."""
+    return Refused(
         "origin_not_allowed",
         "Pages of this origin may not connect; the server's operator can allow it "
         "(server.allowed_origins).",
+        http_status=403,
     )
-    return JSONResponse(error_body(error), 403)
 
 
-def not_ready(lifecycle: Lifecycle) -> JSONResponse:
-    """Answer what needs the models while they are being loaded, or when the server is to stop."""
+def not_ready(lifecycle: Lifecycle) -> Refused:
+    """Return why there is nothing while models are loaded, or when the server is to stop."""
     if lifecycle.state == "draining":
-        error = ProtocolError(
-            "server_draining", "The server is shutting down; connect again.", type_="server_error"
-        )
+        code, message = "server_draining", "The server is shutting down; connect again."
     else:
-        error = ProtocolError(
+        code, message = (
             "server_starting",
             "The server is loading its models; try again in a few seconds. GET /health says when "
             "it is ready.",
-            type_="server_error",
         )
-    return JSONResponse(error_body(error), 503, {"Retry-After": "2"})
+    return Refused(
+        code, message, http_status=503, headers={"Retry-After": "2"}, type_="server_error"
+    )

@@ -9,12 +9,12 @@ from typing import Any
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse
 
-from config import Settings
+from config import VERSION, Settings
 from pipeline_manager import PipelineManager
 from serving.access.client_secrets import ClientSecrets
 from serving.access.keys import Access
-from serving.client_secret_routes import _answering, _Mint
-from serving.http_errors import error_body, not_ready
+from serving.client_secret_routes import Mint, json_endpoint
+from serving.http_errors import error_body, not_ready, refused
 from serving.lifecycle import Lifecycle
 from serving.model_names import model_names
 from wire.errors import ProtocolError
@@ -32,7 +32,11 @@ def health_route(lifecycle: Lifecycle, active_sessions: Callable[[], int]) -> AP
     @router.get("/health")
     @router.head("/health", include_in_schema=False)
     async def health() -> JSONResponse:
-        body = {"status": lifecycle.state, "active_sessions": active_sessions()}
+        body = {
+            "status": lifecycle.state,
+            "active_sessions": active_sessions(),
+            "version": VERSION,
+        }
         return JSONResponse(body, 200 if lifecycle.ready else 503)
 
     return router
@@ -76,7 +80,7 @@ def http_routes(
     @router.get("/v1/audio/voices")
     async def voices() -> JSONResponse:
         if not lifecycle.ready:
-            return not_ready(lifecycle)
+            return refused(not_ready(lifecycle))
         known = manager.tts.list_voices()
         return JSONResponse(
             {
@@ -86,7 +90,7 @@ def http_routes(
             }
         )
 
-    mint = _Mint(settings, manager, client_secrets)
+    mint = Mint(settings, manager, client_secrets)
     actions = {
         "client_secrets": mint.client_secret,
         "sessions": mint.beta_session,
@@ -94,7 +98,7 @@ def http_routes(
     }
     for path in paths:
         for name, action in actions.items():
-            endpoint = _answering(action, lifecycle)
+            endpoint = json_endpoint(action, lifecycle)
             router.add_api_route(f"{path}/{name}", endpoint, methods=["POST"])
         # SDP offers come to the path itself, call control below it (§D.2, D.3, D.5).
         for calls in (path, f"{path}/calls", f"{path}/calls/{{rest:path}}"):

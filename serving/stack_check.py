@@ -34,7 +34,14 @@ from providers import stt as stt_providers
 from providers import tts as tts_providers
 from providers.base import LLMProvider, Provider, ProviderSetupError, STTProvider, TTSProvider
 from providers.frames import CompletionFrame, TurnAudioFrame, TurnCommittedFrame, TurnStartedFrame
-from session.ports import FinishReason, ProviderError, ResponseRequest, TokenUsage
+from session.ports import FailureReason, ResponseRequest
+from session.reports import (
+    AudioMade,
+    ResponseFailed,
+    ResponseFinished,
+    ResponseReport,
+    TextMade,
+)
 from session.session_config import DEFAULT_VOICE
 
 SENTENCE = "Hello, this is a short test of the voice."
@@ -55,7 +62,7 @@ class Verdict:
     first_result_ms: float | None = None
     """Milliseconds to the first audio or text, or from the end of the speech to the transcript."""
     result: str = ""
-    error: ProviderError | None = None
+    error: FailureReason | None = None
     answered: bool = False
     """Whether a stage that failed had begun to answer."""
 
@@ -121,7 +128,7 @@ async def _start(stage: str, name: str, load: Callable[[], Provider]) -> Provide
         await provider.start()
     except (ProviderSetupError, ConfigError) as error:
         label = provider.label if provider else "-"
-        return Verdict(stage, name, label, error=ProviderError(str(error), "provider_setup"))
+        return Verdict(stage, name, label, error=FailureReason(str(error), "provider_setup"))
     return provider
 
 
@@ -133,7 +140,7 @@ async def _try_voice(manager: PipelineManager) -> tuple[Verdict, bytes]:
     label = f"{manager.tts.label}, voice {voice}"
     error = outcome.error
     if error is None and not outcome.pcm:
-        error = ProviderError(f"TTS {label} made no audio for “{SENTENCE}”. Check the voice.")
+        error = FailureReason(f"TTS {label} made no audio for “{SENTENCE}”. Check the voice.")
     seconds = len(outcome.pcm) / (2 * WIRE_RATE)
     result = f"said “{SENTENCE}” in {seconds:.1f} s of audio"
     verdict = Verdict("TTS", config.provider, label, outcome.first_audio_ms, result)
@@ -157,13 +164,13 @@ async def _try_model(manager: PipelineManager) -> Verdict:
     said = " ".join(outcome.words.split())
     error = outcome.error
     if error is None and not said:
-        error = ProviderError(f"LLM {manager.llm.label} answered with no text. Check the model.")
+        error = FailureReason(f"LLM {manager.llm.label} answered with no text. Check the model.")
     result = f"answered “{said if len(said) <= 80 else said[:79] + '…'}”"
     verdict = Verdict("LLM", config.provider, manager.llm.label, outcome.first_text_ms, result)
     return verdict if error is None else _failed(verdict, error)
 
 
-def _failed(verdict: Verdict, error: ProviderError) -> Verdict:
+def _failed(verdict: Verdict, error: FailureReason) -> Verdict:
     """Return the verdict on a stage that failed, perhaps in the middle of its answer."""
     answered = verdict.first_result_ms is not None
     return replace(verdict, first_result_ms=None, error=error, answered=answered)
@@ -173,7 +180,7 @@ async def _try_recogniser(manager: PipelineManager, speech: bytes) -> Verdict:
     config = manager.settings.stt
     resampler = Resampler(WIRE_RATE, SAMPLE_RATE)
     pcm = resampler.push(speech or bytes(2 * WIRE_RATE)) + resampler.flush()
-    outcome: asyncio.Future[str | ProviderError] = asyncio.get_running_loop().create_future()
+    outcome: asyncio.Future[str | FailureReason] = asyncio.get_running_loop().create_future()
     output = TranscriptOutput(
         manager.stt,
         lambda _item, _text: None,
@@ -190,10 +197,10 @@ async def _try_recogniser(manager: PipelineManager, speech: bytes) -> Verdict:
         took_ms = 1000 * (time.monotonic() - begun)
     finally:
         await pipeline.stop()
-    if isinstance(result, ProviderError):
+    if isinstance(result, FailureReason):
         return Verdict("STT", config.provider, manager.stt.label, error=result)
     if speech and not result:
-        error = ProviderError(
+        error = FailureReason(
             f"STT {manager.stt.label} heard nothing in “{SENTENCE}”. "
             "Check the language and the model."
         )
@@ -203,12 +210,12 @@ async def _try_recogniser(manager: PipelineManager, speech: bytes) -> Verdict:
 
 
 class _Outcome:
-    """Collects what a response's pipeline makes: its `PipelineSignals` and `ClientRoom`."""
+    """Collects what a response's pipeline makes; to it, a client that reads all (`ClientRoom`)."""
 
     def __init__(self) -> None:
         self.words = ""
         self.pcm = bytearray()
-        self.error: ProviderError | None = None
+        self.error: FailureReason | None = None
         self.first_text_ms: float | None = None
         self.first_audio_ms: float | None = None
         self._begun = 0.0
@@ -217,7 +224,7 @@ class _Outcome:
     async def of(self, manager: PipelineManager, request: ResponseRequest) -> None:
         """Generate a response and collect it."""
         self._begun = time.monotonic()
-        pipeline = manager.response_pipeline(request, self, self)
+        pipeline = manager.response_pipeline(request, self._take, self)
         await pipeline.start()
         # What has begun to answer works, even if it never comes to an end.
         with suppress(TimeoutError):
@@ -239,34 +246,25 @@ class _Outcome:
         stages = (manager.settings.llm, manager.settings.tts)
         return sum(Patience.of(stage).first_s for stage in stages)
 
-    def text(self, _response_id: str, delta: str) -> None:
-        """The model wrote `delta`."""
-        self.words += delta
-        if self.first_text_ms is None:
-            self.first_text_ms = 1000 * (time.monotonic() - self._begun)
+    def _take(self, report: ResponseReport) -> None:
+        """Take what the pipeline reports; of failures the first reason counts."""
+        match report:
+            case TextMade(delta=delta):
+                self.words += delta
+                if self.first_text_ms is None:
+                    self.first_text_ms = self._elapsed_ms()
+            case AudioMade(pcm=pcm):
+                self.pcm += pcm
+                if self.first_audio_ms is None:
+                    self.first_audio_ms = self._elapsed_ms()
+            case ResponseFinished():
+                self._done.set()
+            case ResponseFailed(error=error):
+                self.error = self.error or error
+                self._done.set()
 
-    def tool_call(
-        self, response_id: str, index: int, call_id: str, name: str, arguments: str
-    ) -> None:
-        """No tools are offered."""
-
-    def speaking(self, response_id: str, text: str) -> None:
-        """What is spoken is known."""
-
-    def audio(self, _response_id: str, pcm: bytes) -> None:
-        """The voice made audio."""
-        self.pcm += pcm
-        if self.first_audio_ms is None:
-            self.first_audio_ms = 1000 * (time.monotonic() - self._begun)
-
-    def finished(self, _response_id: str, _reason: FinishReason, _usage: TokenUsage | None) -> None:
-        """All of it was made."""
-        self._done.set()
-
-    def failed(self, _response_id: str, error: ProviderError) -> None:
-        """A stage failed; the first reason counts."""
-        self.error = self.error or error
-        self._done.set()
+    def _elapsed_ms(self) -> float:
+        return 1000 * (time.monotonic() - self._begun)
 
 
 class _Reciter(LLMProvider):

@@ -7,11 +7,12 @@ Instructions and tools are never dropped; tool calls go together with their resu
 from __future__ import annotations
 
 from collections import deque
-from typing import Any
 
 from session.items import FunctionCall, FunctionCallOutput, Item
-from session.ports import ProviderError
+from session.ports import FailureReason
+from session.session_settings import Truncation
 from session.usage import IMAGE_TOKENS, estimate_tokens
+from wire.session_fields import RetentionRatio
 
 
 class ContextTooLong(Exception):
@@ -19,7 +20,7 @@ class ContextTooLong(Exception):
 
     def __init__(self, tokens: int, limit: int) -> None:
         super().__init__(f"{tokens} > {limit}")
-        self.error = ProviderError(
+        self.error = FailureReason(
             f"The conversation has about {tokens} tokens, more than the {limit} that the model "
             "reads, and truncation is disabled.",
             "context_length_exceeded",
@@ -28,14 +29,14 @@ class ContextTooLong(Exception):
 
 
 def fit(
-    items: list[Item], instructions: str, truncation: str | dict[str, Any], window: int | None
+    items: list[Item], instructions: str, truncation: Truncation, window: int | None
 ) -> list[Item]:
     """Return the items that the model is given: all, or the newest that fit.
 
     Args:
         items: The conversation, oldest first.
         instructions: The system prompt, which always stays.
-        truncation: `auto`, `disabled` or `{"type": "retention_ratio", …}`.
+        truncation: What the session asks for (§C.7).
         window: Tokens that the model reads; None: unknown, so only the client's limit counts.
 
     Raises:
@@ -43,9 +44,9 @@ def fit(
     """
     ratio = 1.0
     limit = None if window is None else max(window - estimate_tokens(instructions), 0)
-    if isinstance(truncation, dict):
-        ratio = truncation["retention_ratio"]
-        own = (truncation.get("token_limits") or {}).get("post_instructions")
+    if isinstance(truncation, RetentionRatio):
+        ratio = truncation.retention_ratio
+        own = truncation.token_limits.post_instructions if truncation.token_limits else None
         if own is not None:
             limit = own if limit is None else min(own, limit)
     if limit is None:

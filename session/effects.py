@@ -7,11 +7,12 @@ carried out.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
+from audio.clip import Clip
 from audio.formats import AudioFormat
 from audio.noise_reduction import NoiseReduction
-from session.ports import ResponseRequest, TranscriptionSettings
+from session.ports import CloseReason, ResponseRequest, TranscriptionSettings
+from session.turn_settings import TurnDetection
 from wire.envelope import ServerEvent
 
 
@@ -34,24 +35,24 @@ class OutputAudio:
 
 
 @dataclass(frozen=True, slots=True)
-class SetInputFormat:
-    """What is appended from here on has this format."""
-
-    format: AudioFormat
+class Silence:
+    """Play nothing more of what was played to the client: the user speaks (§B.5)."""
 
 
 @dataclass(frozen=True, slots=True)
-class SetNoiseReduction:
-    """Clean what is heard from here on; None: take it as it is."""
+class HearAs:
+    """What is appended from here on has this format, and is cleaned like this."""
 
-    settings: NoiseReduction | None
+    format: AudioFormat
+    noise: NoiseReduction | None
+    """None: it is taken as it is."""
 
 
 @dataclass(frozen=True, slots=True)
 class SetTurnDetection:
     """Detect turns with these settings (§C.4) from here on; None: the client commits them."""
 
-    settings: dict[str, Any] | None
+    settings: TurnDetection | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +62,37 @@ class ResetTurnDetection:
 
 @dataclass(frozen=True, slots=True)
 class HearTurn:
-    """A turn is open: let the recogniser hear `audio` and all that is appended from now on."""
+    """A turn is open: let the recogniser hear `clip`, and all that follows by `HearOn`."""
 
     item_id: str
-    audio: bytes
-    format: AudioFormat
+    clip: Clip
     settings: TranscriptionSettings
+
+
+@dataclass(frozen=True, slots=True)
+class HearOn:
+    """The open turn goes on: `audio` was appended to it."""
+
+    audio: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class GuessTurn:
+    """The open turn may be over: ask the recogniser what `clip`, all of it so far, says."""
+
+    item_id: str
+    clip: Clip
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeTurn:
+    """The user goes on: drop what was begun at the pause, and hear the turn again.
+
+    `clip` is the turn from its beginning.
+    """
+
+    item_id: str
+    clip: Clip
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +104,23 @@ class ForgetTurn:
 
 @dataclass(frozen=True, slots=True)
 class Transcribe:
-    """Transcribe a committed turn: exactly this audio."""
+    """Transcribe a committed turn, or a client's item: exactly this audio."""
 
     item_id: str
-    audio: bytes
-    format: AudioFormat
+    clip: Clip
     settings: TranscriptionSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Speculate:
+    """Begin the answer to a turn that may be over, and keep it back.
+
+    Only while `text` is still what the recogniser takes the turn for.
+    """
+
+    item_id: str
+    text: str
+    request: ResponseRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,21 +141,26 @@ class StopGenerating:
 class Close:
     """Close the connection, once all that was sent before is with the client."""
 
-    code: int
-    reason: str
+    reason: CloseReason
+    message: str = ""
+    """For people; empty where the reason says it all."""
 
 
 Effect = (
     Send
     | OutputAudio
+    | Silence
     | Close
-    | SetInputFormat
-    | SetNoiseReduction
+    | HearAs
     | SetTurnDetection
     | ResetTurnDetection
     | HearTurn
+    | HearOn
+    | GuessTurn
+    | ResumeTurn
     | ForgetTurn
     | Transcribe
+    | Speculate
     | Generate
     | StopGenerating
 )

@@ -6,7 +6,7 @@ order that the protocol guarantees. Which item comes when is decided in `session
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 from audio.formats import Encoder
 from session.content import AssistantAudio, OutputText
@@ -14,7 +14,22 @@ from session.conversation import Conversation
 from session.effects import Effect, OutputAudio, Send
 from session.items import AssistantMessage, FunctionCall, OutputItem
 from session.response_spec import ResponseSpec
-from wire.envelope import new_id, server_event
+from wire.event_record import AudioPart, TextPart
+from wire.ids import new_id
+from wire.response_events import (
+    ContentPartAdded,
+    ContentPartDone,
+    FunctionCallArgumentsDelta,
+    FunctionCallArgumentsDone,
+    OutputAudioDone,
+    OutputAudioTranscriptDelta,
+    OutputAudioTranscriptDone,
+    OutputItemAdded,
+    OutputItemDone,
+    OutputTextDelta,
+    OutputTextDone,
+)
+from wire.session_events import ItemAdded, ItemDone
 
 Ending = Literal["completed", "incomplete"]
 
@@ -39,11 +54,21 @@ class _OpenItem:
         self._conversation = conversation if spec.in_conversation else None
         self._previous_id = conversation.insert(item) if spec.in_conversation else None
 
+    @property
+    def _place(self) -> tuple[str, str, int]:
+        """What events about the item begin with: its response, itself, and which output it is."""
+        return self._response_id, self.item.id, self._index
+
+    @property
+    def _part_place(self) -> tuple[str, str, int, int]:
+        """The same for the one content part of a message."""
+        return self._response_id, self.item.id, self._index, 0
+
     def _added(self) -> list[Effect]:
         wire = self.item.wire()
-        effects: list[Effect] = [self._output_item("added", wire)]
+        effects: list[Effect] = [Send(OutputItemAdded(self._response_id, self._index, wire))]
         if self._conversation is not None:
-            effects.append(self._conversation_item("added", wire))
+            effects.append(Send(ItemAdded(self._previous_id, wire)))
         return effects
 
     def _done(self, ending: Ending) -> list[Effect]:
@@ -53,29 +78,8 @@ class _OpenItem:
         if self._conversation is not None:
             if self._conversation.get(self.item.id) is self.item:
                 self._conversation.keep_audio(self.item)
-            effects.append(self._conversation_item("done", wire))
-        return [*effects, self._output_item("done", wire)]
-
-    def _output_item(self, step: str, wire: dict[str, Any]) -> Send:
-        place = {"response_id": self._response_id, "output_index": self._index}
-        return _send(f"response.output_item.{step}", **place, item=wire)
-
-    def _conversation_item(self, step: str, wire: dict[str, Any]) -> Send:
-        return _send(f"conversation.item.{step}", previous_item_id=self._previous_id, item=wire)
-
-    def _event(self, type_: str, /, **fields: Any) -> Send:
-        """Return an event that says to which item it belongs."""
-        return _send(
-            f"response.{type_}",
-            response_id=self._response_id,
-            item_id=self.item.id,
-            output_index=self._index,
-            **fields,
-        )
-
-    def _part_event(self, type_: str, /, **fields: Any) -> Send:
-        """Return an event about the one content part of a message."""
-        return self._event(type_, content_index=0, **fields)
+            effects.append(Send(ItemDone(self._previous_id, wire)))
+        return [*effects, Send(OutputItemDone(self._response_id, self._index, wire))]
 
 
 class OpenText(_OpenItem):
@@ -91,22 +95,22 @@ class OpenText(_OpenItem):
         """Announce the message."""
         effects = self._added()
         self._message.content.append(self._text)
-        return [*effects, self._part_event("content_part.added", part=self._part())]
+        return [*effects, Send(ContentPartAdded(*self._part_place, self._part()))]
 
     def write(self, delta: str) -> list[Effect]:
         """The model wrote `delta`."""
         self._text.text += delta
-        return [self._part_event("output_text.delta", delta=delta)]
+        return [Send(OutputTextDelta(*self._part_place, delta))]
 
     def close(self, ending: Ending) -> list[Effect]:
         """Close the message out."""
         return [
-            self._part_event("output_text.done", text=self._text.text),
-            self._part_event("content_part.done", part=self._part()),
+            Send(OutputTextDone(*self._part_place, self._text.text)),
+            Send(ContentPartDone(*self._part_place, self._part())),
             *self._done(ending),
         ]
 
-    def _part(self) -> dict[str, Any]:
+    def _part(self) -> TextPart:
         # Parts are called "text" and "audio", the item's content "output_…" (§0, rule 2).
         return {"type": "text", "text": self._text.text}
 
@@ -127,13 +131,13 @@ class OpenSpeech(_OpenItem):
         """Announce the message."""
         effects = self._added()
         self._message.content.append(self._audio)
-        return [*effects, self._part_event("content_part.added", part=self._part())]
+        return [*effects, Send(ContentPartAdded(*self._part_place, self._part()))]
 
     def write(self, delta: str) -> list[Effect]:
         """The model wrote `delta`: words of audio to come."""
         self._transcript += delta
         self._audio.write(delta)
-        return [self._part_event("output_audio_transcript.delta", delta=delta)]
+        return [Send(OutputAudioTranscriptDelta(*self._part_place, delta))]
 
     def speak(self, text: str) -> None:
         """The audio from here on speaks `text`."""
@@ -152,9 +156,9 @@ class OpenSpeech(_OpenItem):
         rest = self._encoder.push(b"", last=True) if ending == "completed" else b""
         return [
             *self._output(rest),
-            self._part_event("output_audio.done"),
-            self._part_event("output_audio_transcript.done", transcript=self._transcript),
-            self._part_event("content_part.done", part=self._part()),
+            Send(OutputAudioDone(*self._part_place)),
+            Send(OutputAudioTranscriptDone(*self._part_place, self._transcript)),
+            Send(ContentPartDone(*self._part_place, self._part())),
             *self._done(ending),
         ]
 
@@ -164,7 +168,7 @@ class OpenSpeech(_OpenItem):
         self._audio.append(audio)
         return [OutputAudio(self._response_id, self.item.id, self._index, 0, audio)]
 
-    def _part(self) -> dict[str, Any]:
+    def _part(self) -> AudioPart:
         return {"type": "audio", "transcript": self._transcript}
 
 
@@ -203,22 +207,15 @@ class OpenCall(_OpenItem):
         if not arguments:
             return []
         self._call.arguments += arguments
-        return [self._call_event("delta", delta=arguments)]
+        return [Send(FunctionCallArgumentsDelta(*self._place, self._call.call_id, arguments))]
 
     def close(self, ending: Ending) -> list[Effect]:
         """Close the call out."""
         call = self._call
         return [
-            self._call_event("done", name=call.name, arguments=call.arguments),
+            Send(FunctionCallArgumentsDone(*self._place, call.call_id, call.name, call.arguments)),
             *self._done(ending),
         ]
 
-    def _call_event(self, step: str, /, **fields: Any) -> Send:
-        return self._event(f"function_call_arguments.{step}", call_id=self._call.call_id, **fields)
-
 
 OpenMessage = OpenText | OpenSpeech
-
-
-def _send(type_: str, /, **fields: Any) -> Send:
-    return Send(server_event(type_, **fields))

@@ -7,6 +7,7 @@ the wire; these records are all that the two share.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any, Literal, Protocol
 
 from audio.pcm import BYTES_PER_SAMPLE, WIRE_RATE
@@ -33,6 +34,20 @@ REALTIME_VOICES = (
 OPENAI_VOICES = (*REALTIME_VOICES, "fable", "nova", "onyx")
 """These and the ones that only OpenAI's speech endpoint knows."""
 
+
+class CloseReason(Enum):
+    """Why a session's connection is closed; each peer has its own way to say it (§D.7)."""
+
+    CLIENT_DONE = "the client closed it"
+    EXPIRED = "its time is up"
+    SERVER_STOPS = "the server stops"
+    SLOW_READER = "the client stopped reading"
+    FAILED = "the server failed"
+    BAD_KEY = "the key is missing or wrong"
+    BAD_REQUEST = "what was asked for cannot be"
+    FULL = "there are too many sessions"
+
+
 FinishReason = Literal["stop", "tool_calls", "length", "content_filter"]
 
 
@@ -46,7 +61,7 @@ class TokenUsage:
 
 
 @dataclass(frozen=True, slots=True)
-class ProviderError:
+class FailureReason:
     """Why a stage failed. `message` names the provider, the reason and the remedy."""
 
     message: str
@@ -127,27 +142,3 @@ class ClientRoom(Protocol):
 
     async def room(self) -> None:
         """Wait until it has."""
-
-
-class PipelineSignals(Protocol):
-    """What a response's pipeline reports while it runs. Every call names its response."""
-
-    def text(self, response_id: str, delta: str) -> None:
-        """The model wrote `delta`."""
-
-    def tool_call(
-        self, response_id: str, index: int, call_id: str, name: str, arguments: str
-    ) -> None:
-        """The model continued tool call `index` by a piece of its JSON `arguments`."""
-
-    def speaking(self, response_id: str, text: str) -> None:
-        """The audio that follows speaks `text`, up to the next call."""
-
-    def audio(self, response_id: str, pcm: bytes) -> None:
-        """The voice made `pcm`: 16-bit mono at 24 kHz."""
-
-    def finished(self, response_id: str, reason: FinishReason, usage: TokenUsage | None) -> None:
-        """Text, tool calls and audio are complete."""
-
-    def failed(self, response_id: str, error: ProviderError) -> None:
-        """A stage failed; nothing more will come."""

@@ -15,10 +15,11 @@ from session.conversation import Conversation
 from session.effects import Effect, Send
 from session.items import Item, OutputItem
 from session.output_item import Ending, OpenCall, OpenMessage, OpenSpeech, OpenText
-from session.ports import FinishReason, ProviderError, TokenUsage
+from session.ports import FailureReason, FinishReason, TokenUsage
 from session.response_spec import ResponseSpec
 from session.usage import no_usage, response_usage
-from wire.envelope import ServerEvent, server_event
+from wire.envelope import ServerEvent
+from wire.response_events import RateLimitsUpdated, ResponseCreated, ResponseDone
 
 CancelReason = Literal["turn_detected", "client_cancelled"]
 Outcome = Literal["in_progress", "completed", "cancelled", "incomplete", "failed"]
@@ -95,7 +96,7 @@ class Response:
 
     def created(self) -> list[Effect]:
         """Announce the response."""
-        return [Send(server_event("response.created", response=self.wire()))]
+        return [Send(ResponseCreated(response=self.wire()))]
 
     def text(self, delta: str) -> list[Effect]:
         """The model wrote `delta`: text, or the transcript of audio to come."""
@@ -167,7 +168,7 @@ class Response:
         self._status_details = {"type": "cancelled", "reason": reason}
         return effects + self._done("cancelled", None)
 
-    def fail(self, error: ProviderError) -> list[Effect]:
+    def fail(self, error: FailureReason) -> list[Effect]:
         """Close the response out because a stage failed (§B.10)."""
         if not self.active:
             return []
@@ -187,7 +188,7 @@ class Response:
         )
         self.outcome = outcome
         self._held_calls.clear()
-        effects: list[Effect] = [Send(server_event("response.done", response=self.wire()))]
+        effects: list[Effect] = [Send(ResponseDone(response=self.wire()))]
         if generated:
             effects.append(Send(_rate_limits()))
         return effects
@@ -230,7 +231,6 @@ class Response:
 def _rate_limits() -> ServerEvent:
     """Return the event that clients expect after a response; this server sets no such limit."""
     limit = 15_000_000
-    return server_event(
-        "rate_limits.updated",
-        rate_limits=[{"name": "tokens", "limit": limit, "remaining": limit, "reset_seconds": 0.0}],
+    return RateLimitsUpdated(
+        rate_limits=[{"name": "tokens", "limit": limit, "remaining": limit, "reset_seconds": 0.0}]
     )

@@ -6,16 +6,26 @@ waits until the transcripts of its context are there, because its model reads wo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Protocol
 
+from audio.clip import Clip
 from session.context_window import ContextTooLong, fit
 from session.conversation import Conversation
 from session.effects import Effect, Generate, StopGenerating, Transcribe
 from session.items import Item
 from session.limits import check_responses
 from session.model_messages import render_messages
-from session.ports import FinishReason, ProviderError, ResponseRequest, TokenUsage
+from session.ports import FailureReason, ResponseRequest
+from session.reports import (
+    AudioMade,
+    ClauseSpoken,
+    ResponseFailed,
+    ResponseFinished,
+    ResponseReport,
+    TextMade,
+    ToolCallMade,
+)
 from session.response import CancelReason, Response
 from session.response_spec import ResponseSpec, build_spec
 from session.session_config import SessionConfig
@@ -23,7 +33,7 @@ from wire.client_events import ResponseOptions
 from wire.errors import ProtocolError
 
 
-class Listener(Protocol):
+class AnswerListener(Protocol):
     """Who has to know about the responses of the conversation."""
 
     def answer_opened(self) -> None:
@@ -37,7 +47,7 @@ class Responses:
     """All responses that have not ended. Reports about others have no effects."""
 
     def __init__(
-        self, config: SessionConfig, conversation: Conversation, listener: Listener
+        self, config: SessionConfig, conversation: Conversation, listener: AnswerListener
     ) -> None:
         self._config = config
         self._conversation = conversation
@@ -57,10 +67,6 @@ class Responses:
     def running(self) -> bool:
         """Whether any response is still to be finished."""
         return bool(self._open)
-
-    def is_active(self, response_id: str) -> bool:
-        """Whether the response is still to be finished."""
-        return response_id in self._open
 
     @property
     def awaited_items(self) -> Iterator[Item]:
@@ -142,7 +148,7 @@ class Responses:
             self._turn_due = None
         return self.items_ready()
 
-    def item_failed(self, item: Item, error: ProviderError) -> list[Effect]:
+    def item_failed(self, item: Item, error: FailureReason) -> list[Effect]:
         """An item stays without a transcript: responses that wait for it fail (§B.10)."""
         effects: list[Effect] = []
         for response in [r for r in self._waiting if item in r.context]:
@@ -159,43 +165,28 @@ class Responses:
                 effects += self._start(response)
         return effects
 
-    # --- the pipelines (generation.PipelineSignals, with effects) -----------------------------
+    # --- the pipelines -------------------------------------------------------------------------
 
-    def text(self, response_id: str, delta: str) -> list[Effect]:
-        """The model wrote `delta`."""
-        return self._report(response_id, lambda response: response.text(delta))
-
-    def speaking(self, response_id: str, text: str) -> None:
-        """The audio that follows speaks `text`."""
-        response = self._open.get(response_id)
-        if response is not None:
-            response.speaking(text)
-
-    def audio(self, response_id: str, pcm: bytes) -> list[Effect]:
-        """The voice made audio: 24 kHz PCM."""
-        return self._report(response_id, lambda response: response.audio(pcm))
-
-    def tool_call(
-        self, response_id: str, index: int, call_id: str, name: str, arguments: str
-    ) -> list[Effect]:
-        """The model continued a tool call."""
-        return self._report(
-            response_id, lambda response: response.tool_call(index, call_id, name, arguments)
-        )
-
-    def finished(
-        self, response_id: str, reason: FinishReason, usage: TokenUsage | None
-    ) -> list[Effect]:
-        """The pipeline of a response is through."""
-        return self._report(response_id, lambda response: response.finish(reason, usage))
-
-    def failed(self, response_id: str, error: ProviderError) -> list[Effect]:
-        """A stage of a response failed."""
-        return self._report(response_id, lambda response: response.fail(error))
-
-    def _report(self, response_id: str, step: Callable[[Response], list[Effect]]) -> list[Effect]:
-        response = self._open.get(response_id)
-        return self._went_on(response, step(response)) if response is not None else []
+    def report(self, report: ResponseReport) -> list[Effect]:
+        """Take what the pipeline of a response reports."""
+        response = self._open.get(report.response_id)
+        if response is None:
+            return []
+        match report:
+            case TextMade(delta=delta):
+                effects = response.text(delta)
+            case ToolCallMade(_, index, call_id, name, arguments):
+                effects = response.tool_call(index, call_id, name, arguments)
+            case ClauseSpoken(text=text):
+                response.speaking(text)
+                return []
+            case AudioMade(pcm=pcm):
+                effects = response.audio(pcm)
+            case ResponseFinished(reason=reason, usage=usage):
+                effects = response.finish(reason, usage)
+            case ResponseFailed(error=error):
+                effects = response.fail(error)
+        return self._went_on(response, effects)
 
     # --- the life of a response ---------------------------------------------------------------
 
@@ -253,10 +244,11 @@ def transcribe(item: Item, config: SessionConfig) -> list[Effect]:
     if audio is None:
         return []
     settings = config.transcription_settings
-    return [Transcribe(item.id, bytes(audio.data), audio.format, settings)]
+    clip = Clip(bytes(audio.data), audio.format, config.noise_reduction)
+    return [Transcribe(item.id, clip, settings)]
 
 
-def _unmet_choice(spec: ResponseSpec) -> ProviderError | None:
+def _unmet_choice(spec: ResponseSpec) -> FailureReason | None:
     """Return why the model cannot choose a tool as it must (§C.2), or None."""
     names = {tool["name"] for tool in spec.tools}
     choice = spec.tool_choice
@@ -266,7 +258,7 @@ def _unmet_choice(spec: ResponseSpec) -> ProviderError | None:
         reason = f"tool_choice names '{choice['name']}', which is not among the tools."
     else:
         return None
-    return ProviderError(reason, "invalid_tool_choice", "invalid_request_error")
+    return FailureReason(reason, "invalid_tool_choice", "invalid_request_error")
 
 
 def _request(spec: ResponseSpec, context: list[Item]) -> ResponseRequest:

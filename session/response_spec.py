@@ -10,7 +10,8 @@ from session.conversation import Conversation
 from session.item_input import build_item
 from session.items import Item
 from session.limits import check_prompt
-from session.session_config import SessionConfig, tool_echo
+from session.session_config import SessionConfig
+from session.session_settings import tool_echo
 from wire.client_events import (
     BetaResponseOptions,
     ItemReference,
@@ -67,7 +68,7 @@ def build_spec(
     if voice != config.voice:
         locked = in_conversation and conversation.has_assistant_audio
         config.check_voice(voice, "response.audio.output.voice", locked=locked)
-    choice = options.tool_choice
+    choice = config.tool_choice if options.tool_choice is None else options.tool_choice
     return ResponseSpec(
         id=new_id("resp"),
         modalities=list(options.output_modalities or config.output_modalities),
@@ -77,18 +78,8 @@ def build_spec(
         instructions=(
             config.instructions if options.instructions is None else options.instructions
         ),
-        tools=(
-            config.tools
-            if options.tools is None
-            else [tool_echo(tool.model_dump()) for tool in options.tools]
-        ),
-        tool_choice=(
-            config.tool_choice
-            if choice is None
-            else choice
-            if isinstance(choice, str)
-            else choice.model_dump()
-        ),
+        tools=(config.tools if options.tools is None else list(map(tool_echo, options.tools))),
+        tool_choice=choice if isinstance(choice, str) else choice.model_dump(),
         max_output_tokens=options.max_output_tokens or config.max_output_tokens,
         reasoning_effort=config.reasoning_effort(options.reasoning),
         parallel_tool_calls=(

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from session.content import UserAudio
 from session.conversation import Conversation
 from session.effects import Effect, Send
 from session.items import UserMessage
-from session.ports import ProviderError
+from session.ports import FailureReason
 from session.response_scheduler import Responses
 from session.transcript_deltas import TranscriptDeltas
-from wire.envelope import server_event
+from wire.event_record import DurationUsage, FailureBody
+from wire.session_events import (
+    InputTranscriptionCompleted,
+    InputTranscriptionDelta,
+    InputTranscriptionFailed,
+)
 
 
 class Transcription:
@@ -46,8 +49,9 @@ class Transcription:
         self._texts.forget(item_id)
         audio.understood(text)
         if audio.announced:
-            usage = {"type": "duration", "seconds": round(audio.ms / 1000, 3)}
-            effects.append(_event("completed", item, transcript=text, usage=usage))
+            usage: DurationUsage = {"type": "duration", "seconds": round(audio.ms / 1000, 3)}
+            completed = InputTranscriptionCompleted(item_id, item.audio_index, text, usage)
+            effects.append(Send(completed))
         return effects + self._responses.items_ready()
 
     def delta(self, item: UserMessage) -> list[Effect]:
@@ -55,9 +59,11 @@ class Transcription:
         if item.audio is None or not item.audio.announced:
             return []
         delta = self._texts.next_delta(item.id)
-        return [_event("delta", item, delta=delta)] if delta else []
+        if not delta:
+            return []
+        return [Send(InputTranscriptionDelta(item.id, item.audio_index, delta))]
 
-    def failed(self, item_id: str, error: ProviderError) -> list[Effect]:
+    def failed(self, item_id: str, error: FailureReason) -> list[Effect]:
         """The recogniser could not transcribe a committed turn; responses to it fail (§B.10)."""
         awaited = self._awaited(item_id)
         if awaited is None:
@@ -67,8 +73,8 @@ class Transcription:
         audio.failed()
         effects: list[Effect] = []
         if audio.announced:
-            shown = {"type": error.type, "code": error.code, "message": error.message}
-            effects.append(_event("failed", item, error=shown))
+            shown: FailureBody = {"type": error.type, "code": error.code, "message": error.message}
+            effects.append(Send(InputTranscriptionFailed(item_id, item.audio_index, shown)))
         return effects + self._responses.item_failed(item, error)
 
     def forget(self, item_id: str) -> None:
@@ -83,14 +89,3 @@ class Transcription:
         if not isinstance(known, UserMessage) or known.untranscribed is None:
             return None
         return known, known.untranscribed
-
-
-def _event(step: str, item: UserMessage, /, **fields: Any) -> Send:
-    return Send(
-        server_event(
-            f"conversation.item.input_audio_transcription.{step}",
-            item_id=item.id,
-            content_index=item.audio_index,
-            **fields,
-        )
-    )

@@ -1,1 +1,6 @@
-"""Where settings come from, beside config.py, which says what they are."""
+"""Where settings come from, beside config.py, which says what they are.
+
+Other wings may enter by the modules in `__all__`.
+"""
+
+__all__ = ["declarations", "installation", "origins", "paths"]

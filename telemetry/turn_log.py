@@ -15,14 +15,19 @@ from loguru import logger
 from pipecat.utils.tracing.tracing_context import TracingContext
 
 from audio.formats import AudioFormat
-from session.ports import ProviderError
+from session.ports import FailureReason
+from session.reports import Report, ResponseFailed, TurnFailed, TurnUnderstood
 from telemetry.metrics import Metrics
 from telemetry.tracing import SessionTrace, Untraced
 from telemetry.turn_record import STAGES, Stage, TurnRecord
-from wire.envelope import ServerEvent
-
-_FIRST_AUDIO = {"response.output_audio.delta"}
-_FIRST_TEXT = {"response.output_text.delta", "response.output_audio_transcript.delta"}
+from wire.event_record import FailureBody, ResponseBody, ServerEvent
+from wire.response_events import (
+    OutputAudioTranscriptDelta,
+    OutputTextDelta,
+    ResponseCreated,
+    ResponseDone,
+)
+from wire.session_events import BufferCommitted, BufferSpeechStarted, SessionUpdated
 
 
 @dataclass(slots=True)
@@ -61,7 +66,7 @@ class TurnLog:
         """The turn that is being spoken."""
         self._turns_taken = 0
         self._responses = 0
-        self._failure: ProviderError | None = None
+        self._failure: FailureReason | None = None
         """The last one: the client is told of it in an event that does not say what is whose."""
         self._speculated = 0
         self._discarded = 0
@@ -132,13 +137,13 @@ class TurnLog:
             self._trace.drop(item_id)
         self._turn_over(item_id, "committed")
 
-    def failed(self, error: ProviderError) -> None:
+    def failed(self, error: FailureReason) -> None:
         """A provider failed, whether or not the client will hear of it."""
         logger.debug(f"{self._session_id}: {error.message}")
         self._failure = error
         self._metrics.provider_errors.labels(error.stage or "none", error.code).inc()
 
-    def not_transcribed(self, item_id: str, error: ProviderError) -> None:
+    def not_transcribed(self, item_id: str, error: FailureReason) -> None:
         """Audio has no transcript. Where a response needs it, that will fail, and say so."""
         if item_id in self._turns:
             self._turn_over(item_id, "failed", error)
@@ -149,6 +154,22 @@ class TurnLog:
                 item_id=item_id,
                 error_code=error.code,
             ).warning(f"{self._session_id} {item_id} was not transcribed: {error.for_log}")
+
+    def reported(self, report: Report) -> None:
+        """Take note of what a pipeline reports."""
+        match report:
+            case TurnUnderstood(item_id):
+                self.understood(item_id)
+            case TurnFailed(item_id, error):
+                self.not_transcribed(item_id, error)
+            case ResponseFailed(error=error):
+                self.failed(error)
+
+    def played(self, response_id: str, length: int) -> None:
+        """So many bytes of a response's audio are on their way to the client."""
+        answer = self._answers[response_id]
+        answer.moments.setdefault("first_audio", time.monotonic())
+        self._metrics.audio_out.inc(length / answer.bytes_per_ms / 1000)
 
     def speculated(self) -> None:
         """An answer was begun before the turn was over."""
@@ -163,32 +184,25 @@ class TurnLog:
     def observe(self, event: ServerEvent) -> None:
         """Take note of an event that is sent now."""
         now = time.monotonic()
-        kind = event["type"]
-        if kind == "session.updated":
-            self._traced(event["session"].get("tracing"))
-        elif kind == "input_audio_buffer.speech_started":
-            self._spoken = event["item_id"]
-            self._trace.begin(self._spoken, spoken=True)
-        elif kind == "input_audio_buffer.committed":
-            self._spoken = None
-            self._trace.begin(event["item_id"], spoken=True)
-            self._turns[event["item_id"]] = now
-            self._turns_taken += 1
-            self._metrics.turns.inc()
-        elif kind == "response.created":
-            self._response_created(event["response"], now)
-        elif kind == "response.done":
-            response = event["response"]
-            error = (response["status_details"] or {}).get("error")
-            self._response_over(response["id"], response["status"], error)
-        elif kind in _FIRST_TEXT:
-            self._answers[event["response_id"]].moments.setdefault("first_text", now)
-        elif kind in _FIRST_AUDIO:
-            answer = self._answers[event["response_id"]]
-            answer.moments.setdefault("first_audio", now)
-            # The length of base64 says how much is in it, but for two bytes.
-            audio_ms = len(event["delta"]) * 3 / 4 / answer.bytes_per_ms
-            self._metrics.audio_out.inc(audio_ms / 1000)
+        match event:
+            case OutputTextDelta() | OutputAudioTranscriptDelta():
+                self._answers[event.response_id].moments.setdefault("first_text", now)
+            case SessionUpdated(session):
+                self._traced(session.get("tracing"))
+            case BufferSpeechStarted():
+                self._spoken = event.item_id
+                self._trace.begin(self._spoken, spoken=True)
+            case BufferCommitted():
+                self._spoken = None
+                self._trace.begin(event.item_id, spoken=True)
+                self._turns[event.item_id] = now
+                self._turns_taken += 1
+                self._metrics.turns.inc()
+            case ResponseCreated(response):
+                self._response_created(response, now)
+            case ResponseDone(response):
+                error = (response["status_details"] or {}).get("error")
+                self._response_over(response["id"], response["status"], error)
 
     def _traced(self, tracing: object) -> None:
         """Log under which names the client wants to find the session again (§C.2)."""
@@ -201,7 +215,7 @@ class TurnLog:
                 f"{self._session_id} is traced as {names}"
             )
 
-    def _response_created(self, response: ServerEvent, now: float) -> None:
+    def _response_created(self, response: ResponseBody, now: float) -> None:
         item_id, start = None, now
         # Responses beside the conversation answer nobody.
         if self._turns and response["conversation_id"] is not None:
@@ -211,7 +225,7 @@ class TurnLog:
         self._trace.begin(item_id or response["id"], spoken=False)
 
     def _response_over(
-        self, response_id: str, outcome: str, error: ServerEvent | None = None
+        self, response_id: str, outcome: str, error: FailureBody | None = None
     ) -> None:
         answer = self._answers.pop(response_id)
         self._responses += 1
@@ -231,7 +245,7 @@ class TurnLog:
             reason = self._failure.for_log
         self._report(record, reason)
 
-    def _turn_over(self, item_id: str, outcome: str, error: ProviderError | None = None) -> None:
+    def _turn_over(self, item_id: str, outcome: str, error: FailureReason | None = None) -> None:
         """A turn is over that no response answers; nothing happens for any other item."""
         ended = self._turns.pop(item_id, None)
         if ended is None:

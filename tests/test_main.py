@@ -17,7 +17,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 from websockets.typing import Subprotocol
 
-from config import ConfigError, load_settings
+from config import VERSION, ConfigError, load_settings
 from main import create_app, main
 from pipeline_manager import PipelineManager
 from serving.process.server import listen
@@ -67,7 +67,7 @@ async def test_health_counts_the_sessions():
     async with running() as server:
         async with plain_http() as http:
             health = await http.get(f"{server.http}/health")
-        assert health.json() == {"status": "healthy", "active_sessions": 0}
+        assert health.json() == {"status": "healthy", "active_sessions": 0, "version": VERSION}
         async with client(server.url), client(server.url):
             assert await server.active_sessions() == 2
 
@@ -292,6 +292,12 @@ async def test_the_server_starts_says_what_it_is_and_ends_on_a_signal(command, e
     async with asyncio.timeout(30):
         _out, errors = await process.communicate()
     assert b"Traceback" not in errors
+
+
+def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert (ended.value.code, capsys.readouterr().out) == (0, f"Open Realtime Server {VERSION}\n")
 
 
 def test_the_configuration_file_reaches_the_server(tmp_path, monkeypatch):

@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from config import VADConfig
+from session.decisions import SpeechStarted, SpeechStopped
 from session.effects import (
     ForgetTurn,
     Generate,
@@ -26,12 +27,13 @@ from session.effects import (
     Transcribe,
 )
 from session.items import FunctionCall
-from session.ports import ProviderError, TokenUsage
+from session.ports import FailureReason, TokenUsage
+from session.reports import ResponseFailed, ToolCallMade, TurnFailed, TurnUnderstood
 from tests.support.ordering import Observer
 from tests.support.session_driver import Driver, encoded, of, pcm, session_config, types, written
 from tests.support.strict_reader import Event
 
-FAILURE = ProviderError("It is gone.")
+FAILURE = FailureReason("It is gone.")
 Op = tuple[Any, ...]
 
 
@@ -66,7 +68,7 @@ class World:
         for effect in self.driver.effects[self.effect :]:
             match effect:
                 case Send(event):
-                    read = written(event)
+                    read = written(event.wire())
                     self.observer.see(read)
                     events.append(read)
                 case SetTurnDetection(found):
@@ -76,16 +78,16 @@ class World:
                 case ResetTurnDetection():
                     self.speaking = False
                     self.last_ms = max(self.last_ms, self.now_ms)
-                case HearTurn(item_id=item_id, audio=audio):
+                case HearTurn(item_id=item_id, clip=clip):
                     assert self.hearing is None
-                    assert audio
+                    assert clip.audio
                     self.hearing = item_id
                 case ForgetTurn(item_id):
                     assert self.hearing == item_id
                     self.hearing = None
-                case Transcribe(item_id=item_id, audio=audio):
+                case Transcribe(item_id=item_id, clip=clip):
                     assert self.hearing == item_id
-                    assert len(audio) % 2 == 0
+                    assert len(clip.audio) % 2 == 0
                     self.hearing = None
                     self.untranscribed.append(item_id)
                 case Generate(request):
@@ -101,14 +103,14 @@ class World:
         assert set(self.observer.active) == {
             response_id
             for response_id in self.observer.active
-            if self.driver.session.responses.is_active(response_id)
+            if self.driver.is_active(response_id)
         }
         return events
 
     @property
     def now_ms(self) -> int:
         """Where the detector's grid is."""
-        return int(self.driver.session.turns.written_ms) // 32 * 32
+        return int(self.driver.inside.turns.written_ms) // 32 * 32
 
     # --- choosing ---
 
@@ -126,7 +128,7 @@ class World:
     def call_id(self, choice: int) -> str:
         known: list[str] = [
             item.call_id
-            for item in self.driver.session.conversation
+            for item in self.driver.inside.conversation
             if isinstance(item, FunctionCall)
         ]
         known.append("call_nobody")
@@ -188,7 +190,7 @@ class World:
         assert types(events)[0] == ("error" if item_id == "nobody" else "conversation.item.deleted")
 
     def truncate(self, choice: int, ms: int, index: int) -> None:
-        spoken = [item.id for item in self.driver.session.conversation if item.audio_ms]
+        spoken = [item.id for item in self.driver.inside.conversation if item.audio_ms]
         events = self.send(
             "conversation.item.truncate",
             item_id=spoken[choice % len(spoken)] if spoken and choice < 6 else self.some_id(choice),
@@ -224,31 +226,31 @@ class World:
     def speech(self, spurious: bool) -> None:
         """The detector decides, as it does: on its grid, never back in time."""
         now = self.now_ms
-        detection = self.driver.session.config.turn_detection
+        detection = self.driver.inside.config.turn_detection
         interrupted = [r.id for r in self.observer.active.values() if r.in_conversation]
         if (not self.speaking) != spurious:
             onset = now - 96
             if onset < self.last_ms:
                 return
             self.speaking = self.detecting
-            self.driver.perform(self.driver.session.speech_started(onset))
+            self.driver.decided(SpeechStarted(onset))
             events = self.catch_up()
             if detection is None or not events:
                 assert events == []
                 return
             self.last_ms = onset
-            padding_ms = detection.get("prefix_padding_ms", 300)
+            padding_ms = detection.prefix_padding_ms
             assert events[0]["type"] == "input_audio_buffer.speech_started"
             assert events[0]["audio_start_ms"] >= max(0, onset - padding_ms)
             stopped = [event["response"]["id"] for event in of(events, "response.done")]
-            assert stopped == (interrupted if detection["interrupt_response"] else [])
+            assert stopped == (interrupted if detection.interrupt_response else [])
             for done in of(events, "response.done"):
                 assert done["response"]["status_details"]["reason"] == "turn_detected"
             assert of(events, "response.created") == []
         elif now > self.last_ms:
             self.speaking = False
-            was_open = self.driver.session.turns.open is not None
-            self.driver.perform(self.driver.session.speech_stopped(now))
+            was_open = self.driver.inside.turns.open is not None
+            self.driver.decided(SpeechStopped(now))
             events = self.catch_up()
             if detection is None or not was_open:
                 assert events == []
@@ -260,7 +262,7 @@ class World:
                 "conversation.item.added",
                 "conversation.item.done",
             ]
-            if detection["create_response"] and not interrupted:
+            if detection.create_response and not interrupted:
                 expected.append("response.created")
             assert types(events) == expected
 
@@ -277,11 +279,8 @@ class World:
         if not self.untranscribed:
             return
         item_id = self.untranscribed[choice % len(self.untranscribed)]
-        session = self.driver.session
-        self.driver.perform(
-            session.transcription_failed(item_id, FAILURE)
-            if text is None
-            else session.transcript(item_id, text)
+        self.driver.report(
+            TurnFailed(item_id, FAILURE) if text is None else TurnUnderstood(item_id, text)
         )
         self.catch_up()
 
@@ -291,7 +290,7 @@ class World:
         if response_id is None:
             return
         over = response_id not in self.observer.active
-        driver, session = self.driver, self.driver.session
+        driver = self.driver
         match signal:
             case "text":
                 driver.text(argument, response_id)
@@ -305,13 +304,11 @@ class World:
                     self.calls[response_id] = self.calls.get(response_id, -1) + 1
                 index = self.calls[response_id]
                 call_id = f"call_{list(self.generating).index(response_id)}_{index}"
-                driver.perform(
-                    session.responses.tool_call(response_id, index, call_id, "f", arguments)
-                )
+                driver.report(ToolCallMade(response_id, index, call_id, "f", arguments))
             case "finished":
                 driver.finish(argument, TokenUsage(3, 2), response_id)
             case "failed":
-                driver.perform(session.responses.failed(response_id, FAILURE))
+                driver.report(ResponseFailed(response_id, FAILURE))
         events = self.catch_up()
         # Nothing of a response that is over; its neighbours are left alone.
         assert not over or events == []

@@ -14,6 +14,7 @@ from typing import Any
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from session.ports import CloseReason
 from tests.support.transport_driver import COMPLETED, Stage
 
 EXAMPLES = int(os.environ.get("EXAMPLES", "0"))
@@ -122,7 +123,7 @@ async def play(happenings: list[tuple[Any, ...]], end: str, *, streaming: bool) 
     """Let things happen to one session, and then its end."""
     before = asyncio.all_tasks()
     stage = Stage(streaming=streaming)
-    running = asyncio.create_task(stage.transport.run(stage.wire))
+    running = asyncio.create_task(stage.transport.run())
     await stage.settle()
     await stage.update({"audio": {"input": {"transcription": {"model": "m"}}}})
     for name, *arguments in happenings:
@@ -139,9 +140,9 @@ async def play(happenings: list[tuple[Any, ...]], end: str, *, streaming: bool) 
             stage.transport.leave(GRACE_S)
             await stage.settle_all()
             assert await running == "The server is shutting down."
-            assert stage.wire.closed == (1001, "The server is shutting down.")
+            assert stage.peer.closed == (CloseReason.SERVER_STOPS, "The server is shutting down.")
     if not running.done():
-        stage.wire.leave()
+        stage.peer.leave()
         assert await running == "the client left"
     assert stage.recogniser.stopped
     running_on = [p.number for p in stage.manager.pipelines if p.running]

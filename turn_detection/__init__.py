@@ -1,1 +1,6 @@
-"""When the user speaks and when a turn is over, decided from audio alone."""
+"""When the user speaks and when a turn is over, decided from audio alone.
+
+Other wings may enter by the modules in `__all__`.
+"""
+
+__all__ = ["smart_turn", "turn_models"]

@@ -7,13 +7,10 @@ same audio always gives the same offsets, however it was chunked (§E).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from audio.pcm import SAMPLE_RATE
-from session.decisions import (
-    Decision,
-    SpeechStopped,
-)
+from session.decisions import Decision, SpeechStopped
+from session.turn_settings import Eagerness, SemanticVad, ServerVad, TurnDetection
 from turn_detection.silero import Score, SileroModel, VoiceStream, Window, score_together
 from turn_detection.speech_detector import SpeechDetector
 from turn_detection.windows import Windows
@@ -22,8 +19,8 @@ SEMANTIC_THRESHOLD = 0.5
 """Probability of speech that counts under `semantic_vad`, which has no threshold of its own."""
 JUDGE_AFTER_MS = 200
 """Pause after which Smart Turn is asked: it was trained on turns that end with one."""
-_CEILINGS_MS = {"low": 8000, "medium": 4000, "high": 2000, "auto": 4000}
-_COMPLETE_FROM = {"low": 0.7, "medium": 0.5, "high": 0.3, "auto": 0.5}
+_CEILINGS_MS: dict[Eagerness, int] = {"low": 8000, "medium": 4000, "high": 2000, "auto": 4000}
+_COMPLETE_FROM: dict[Eagerness, float] = {"low": 0.7, "medium": 0.5, "high": 0.3, "auto": 0.5}
 
 
 class TurnDetector:
@@ -49,7 +46,7 @@ class TurnDetector:
         """What the model remembers of the audio."""
         self._hesitate_after_ms = hesitate_after_ms
         self._detector: SpeechDetector | None = None
-        self._settings: dict[str, Any] | None = None
+        self._settings: TurnDetection | None = None
         self._windows = Windows(rate)
         self._index = 0
 
@@ -57,7 +54,7 @@ class TurnDetector:
         """Take audio at another rate, in Hz, from the next on."""
         self._windows.reformat(rate)
 
-    def configure(self, settings: dict[str, Any] | None) -> None:
+    def configure(self, settings: TurnDetection | None) -> None:
         """Use these `turn_detection` settings (§C.4) from here on; None switches it off.
 
         Speech in progress stays in progress: its turn is open, and somebody has to end it.
@@ -146,25 +143,27 @@ class TurnDetector:
         A turn that sounds complete ends at once; any other pause must last the longer, the less
         complete it sounds, up to the ceiling of the session's eagerness (§C.4).
         """
-        if self._detector is None or self._settings is None:
+        if self._detector is None or not isinstance(self._settings, SemanticVad):
             return None
-        eagerness = self._settings["eagerness"]
+        eagerness = self._settings.eagerness
         complete = completeness >= _COMPLETE_FROM[eagerness]
         silence_ms = 0 if complete else round(_CEILINGS_MS[eagerness] * (1 - completeness))
         return self._detector.judged(self._index - 1, silence_ms)
 
-    def _build(self, settings: dict[str, Any], *, speaking: bool = False) -> SpeechDetector:
-        if settings["type"] == "semantic_vad":
-            return SpeechDetector(
-                SEMANTIC_THRESHOLD,
-                _CEILINGS_MS[settings["eagerness"]],
-                hesitate_after_ms=self._hesitate_after_ms,
-                judge_after_ms=JUDGE_AFTER_MS,
-                speaking=speaking,
-            )
-        return SpeechDetector(
-            settings["threshold"],
-            settings["silence_duration_ms"],
-            hesitate_after_ms=self._hesitate_after_ms,
-            speaking=speaking,
-        )
+    def _build(self, settings: TurnDetection, *, speaking: bool = False) -> SpeechDetector:
+        match settings:
+            case ServerVad():
+                return SpeechDetector(
+                    settings.threshold,
+                    settings.silence_duration_ms,
+                    hesitate_after_ms=self._hesitate_after_ms,
+                    speaking=speaking,
+                )
+            case SemanticVad():
+                return SpeechDetector(
+                    SEMANTIC_THRESHOLD,
+                    _CEILINGS_MS[settings.eagerness],
+                    hesitate_after_ms=self._hesitate_after_ms,
+                    judge_after_ms=JUDGE_AFTER_MS,
+                    speaking=speaking,
+                )

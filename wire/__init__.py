@@ -1,1 +1,21 @@
-"""The protocol as text: what clients may send, what the server writes, and the two dialects."""
+"""The protocol as text: what clients may send, what the server writes, and the two dialects.
+
+Other wings may enter by the modules in `__all__`.
+"""
+
+__all__ = [
+    "beta_reading",
+    "beta_writing",
+    "client_events",
+    "dialect",
+    "envelope",
+    "errors",
+    "event_record",
+    "ids",
+    "incoming",
+    "response_events",
+    "session_events",
+    "session_fields",
+    "strict_json",
+    "text_frames",
+]

@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from wire.client_events import (
-    CLIENT_EVENTS,
-    TRANSCRIPTION_EVENTS,
+    BETA_EVENTS,
     BetaResponseOptions,
     ClientEvent,
+    CreateItem,
     CreateResponse,
     UpdateSession,
     UpdateTranscription,
@@ -26,19 +26,6 @@ from wire.session_fields import BetaSessionPatch, SessionKind
 FORMATS = {"pcm16": "audio/pcm", "g711_ulaw": "audio/pcmu", "g711_alaw": "audio/pcma"}
 """Beta's names of the audio formats → GA's."""
 
-_TYPES = (
-    "session.update",
-    "transcription_session.update",
-    "input_audio_buffer.append",
-    "input_audio_buffer.commit",
-    "input_audio_buffer.clear",
-    "conversation.item.create",
-    "conversation.item.truncate",
-    "conversation.item.delete",
-    "conversation.item.retrieve",
-    "response.create",
-    "response.cancel",
-)
 _ITEM_TYPES = ("message", "function_call", "function_call_output")
 _CONTENT = {
     # An assistant's item cannot carry audio; as in GA, that is said by asking for its text (§A.5).
@@ -109,19 +96,25 @@ class _BetaCreateResponse(CreateResponse):
     response: BetaResponseOptions | None = None
 
 
-_SAME = {name: CLIENT_EVENTS[name] for name in _TYPES if name in CLIENT_EVENTS}
-_MODELS: dict[SessionKind, dict[str, type[ClientEvent]]] = {
-    "realtime": {
-        **_SAME,
-        "session.update": _BetaUpdateSession,
-        "response.create": _BetaCreateResponse,
-    },
-    "transcription": {
-        **_SAME,
-        "session.update": TRANSCRIPTION_EVENTS["session.update"],
-        "response.create": _BetaCreateResponse,
-    },
+_WIDER: dict[type[ClientEvent], type[ClientEvent]] = {
+    UpdateSession: _BetaUpdateSession,
+    CreateResponse: _BetaCreateResponse,
 }
+
+
+def _models(kind: SessionKind) -> dict[str, type[ClientEvent]]:
+    return {
+        record.type_name(): _WIDER.get(record, record)
+        for record in BETA_EVENTS.values()
+        if kind in record.kinds
+    }
+
+
+_MODELS: dict[SessionKind, dict[str, type[ClientEvent]]] = {
+    "realtime": _models("realtime"),
+    "transcription": _models("transcription"),
+}
+"""GA's name of an event → what holds it, in a session of each kind."""
 
 
 def read_event(message: dict[str, Any], kind: SessionKind = "realtime") -> ClientEvent:
@@ -134,21 +127,19 @@ def read_event(message: dict[str, Any], kind: SessionKind = "realtime") -> Clien
     Raises:
         ProtocolError: The event is not valid; names and paths are beta's.
     """
-    type_ = message.get("type")
+    name = message.get("type")
+    record = BETA_EVENTS.get(name) if isinstance(name, str) else None
+    if record is None:
+        return validate_event(message, {}, tuple(BETA_EVENTS))
+    message = {**message, "type": record.type_name()}
     names = dict(_NAMES)
-    if type_ == "session.update":
+    if record is UpdateSession:
         message = _rewrite(message, "session", _SESSION_FIELDS, names, type="realtime")
-    elif type_ == "transcription_session.update":
-        message = _rewrite(
-            {**message, "type": "session.update"},
-            "session",
-            _TRANSCRIPTION_FIELDS,
-            names,
-            type="transcription",
-        )
-    elif type_ == "response.create":
+    elif record is UpdateTranscription:
+        message = _rewrite(message, "session", _TRANSCRIPTION_FIELDS, names, type="transcription")
+    elif record is CreateResponse:
         message = _rewrite(message, "response", _RESPONSE_FIELDS, names)
-    elif type_ == "conversation.item.create" and "item" in message:
+    elif record is CreateItem and "item" in message:
         message = {**message, "item": _item(message["item"], "item")}
     try:
         return _validated(message, kind)
@@ -158,7 +149,7 @@ def read_event(message: dict[str, Any], kind: SessionKind = "realtime") -> Clien
 
 def _validated(message: dict[str, Any], kind: SessionKind) -> ClientEvent:
     """Validate an event in GA's form; what it becomes is GA's own, plus a temperature."""
-    event = validate_event(message, _MODELS[kind], _TYPES)
+    event = validate_event(message, _MODELS[kind])
     if isinstance(event, _BetaUpdateSession):
         return UpdateSession(type=event.type, event_id=event.event_id, session=event.session)
     if isinstance(event, _BetaCreateResponse):
@@ -176,10 +167,10 @@ def read_session(
     Raises:
         ProtocolError: The body is not valid; paths start at the body.
     """
-    prefix = "transcription_" if kind == "transcription" else ""
+    record = UpdateTranscription if kind == "transcription" else UpdateSession
     session = {key: value for key, value in body.items() if key != "client_secret"}
     try:
-        event = read_event({"type": f"{prefix}session.update", "session": session}, kind)
+        event = read_event({"type": record.beta, "session": session}, kind)
     except ProtocolError as error:
         raise without_session(error) from None
     assert isinstance(event, UpdateSession | UpdateTranscription)
@@ -198,7 +189,7 @@ def read_minted(
     Raises:
         ProtocolError: It is not valid.
     """
-    event = _validated({"type": "session.update", "session": session}, kind)
+    event = _validated({"type": UpdateSession.type_name(), "session": session}, kind)
     assert isinstance(event, UpdateSession | UpdateTranscription)
     return event
 

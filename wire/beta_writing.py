@@ -11,14 +11,28 @@ there it is accepted and echoed, and changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from protocol import ProtocolError
 from wire.beta_reading import FORMATS, asked_modalities, in_beta_names, read_event
 from wire.client_events import ClientEvent
-from wire.envelope import ServerEvent, server_event
+from wire.errors import ProtocolError
+from wire.event_record import ErrorBody, RateLimit, ServerEvent, SessionBody, WireEvent
 from wire.reading import parse_client_event
+from wire.response_events import (
+    OutputItemAdded,
+    OutputItemDone,
+    RateLimitsUpdated,
+    ResponseCreated,
+    ResponseDone,
+)
+from wire.session_events import (
+    ErrorEvent,
+    ItemAdded,
+    ItemRetrieved,
+    SessionCreated,
+    SessionUpdated,
+)
 from wire.session_fields import SessionKind
 
 DEFAULT_TEMPERATURE = 0.8
@@ -28,40 +42,6 @@ _TOKEN_LIMIT = 15_000_000
 
 _FORMAT_NAMES = {ga: beta for beta, ga in FORMATS.items()}
 _PART_TYPES = {"output_text": "text", "output_audio": "audio"}
-_SAME = {
-    "conversation.item.deleted",
-    "conversation.item.input_audio_transcription.completed",
-    "conversation.item.input_audio_transcription.delta",
-    "conversation.item.input_audio_transcription.failed",
-    "conversation.item.truncated",
-    "input_audio_buffer.cleared",
-    "input_audio_buffer.committed",
-    "input_audio_buffer.speech_started",
-    "input_audio_buffer.speech_stopped",
-    # No SDK type has it, but it only comes to clients that set `idle_timeout_ms` (§C.3).
-    "input_audio_buffer.timeout_triggered",
-    "output_audio_buffer.cleared",
-    "output_audio_buffer.started",
-    "output_audio_buffer.stopped",
-    "response.content_part.added",
-    "response.content_part.done",
-    "response.function_call_arguments.delta",
-    "response.function_call_arguments.done",
-}
-_RENAMED = {
-    **{name: name for name in _SAME},
-    "response.output_text.delta": "response.text.delta",
-    "response.output_text.done": "response.text.done",
-    "response.output_audio.delta": "response.audio.delta",
-    "response.output_audio.done": "response.audio.done",
-    "response.output_audio_transcript.delta": "response.audio_transcript.delta",
-    "response.output_audio_transcript.done": "response.audio_transcript.done",
-}
-# What GA puts into events and beta never had (§B.16).
-_GA_ONLY: dict[str, set[str]] = {
-    "response.function_call_arguments.done": {"name"},
-    "conversation.item.input_audio_transcription.completed": {"languages"},
-}
 _TRANSCRIPTION_KEYS = ("model", "language", "prompt")
 
 
@@ -76,17 +56,6 @@ class BetaDialect:
         self._asked: list[str] | None = None
         """The order in the event that is being answered; it counts once that is accepted."""
         self._by_response: dict[str, list[str]] = {}
-        self._render: dict[str, Callable[[ServerEvent], list[ServerEvent]]] = {
-            "error": self._error,
-            "session.created": self._session,
-            "session.updated": self._session,
-            "conversation.item.added": self._item_added,
-            "conversation.item.retrieved": self._with_item,
-            "response.output_item.added": self._with_item,
-            "response.output_item.done": self._with_item,
-            "response.created": self._response_created,
-            "response.done": self._response_done,
-        }
 
     def parse(self, raw: str) -> ClientEvent:
         """Read a text frame; raises `ProtocolError` in the client's own terms."""
@@ -98,68 +67,56 @@ class BetaDialect:
         self._asked = asked_modalities(message)
         return event
 
-    def render(self, event: ServerEvent) -> list[ServerEvent]:
+    def render(self, event: ServerEvent) -> list[WireEvent]:
         """Write a server event.
 
-        GA's `conversation.item.done` and `rate_limits.updated` have no counterpart of their own,
-        nor has anything that beta did not know; the `Dialect` leaves them out.
+        GA's `conversation.item.done` and `rate_limits.updated` have no counterpart of their own;
+        which names and fields are others in beta, the events' records say.
         """
-        type_ = event["type"]
-        special = self._render.get(type_)
-        if special is not None:
-            return special(event)
-        if type_ not in _RENAMED:
+        if event.beta is None:
             return []
-        gone = _GA_ONLY.get(type_, set()) | {"obfuscation"}
-        kept = {key: value for key, value in event.items() if key not in gone}
-        return [{**kept, "type": _RENAMED[type_]}]
+        written = {**event.wire(), "type": event.beta}
+        for name in event.not_in_beta:
+            del written[name]
+        match event:
+            case ErrorEvent(error):
+                written["error"] = self._error(error)
+            case SessionCreated(session) | SessionUpdated(session):
+                if session["type"] == "transcription":
+                    written["type"] = f"transcription_{event.beta}"
+                written["session"] = self._session(session)
+            case ItemAdded() | ItemRetrieved() | OutputItemAdded() | OutputItemDone():
+                written["item"] = _item(event.item)
+            case ResponseCreated(response):
+                self._answered(response["id"])
+                written["response"] = self._response(response)
+                return [written, _rate_limits().wire()]
+            case ResponseDone(response):
+                written["response"] = self._response(response)
+                self._by_response.pop(response["id"], None)
+        return [written]
 
-    def _error(self, event: ServerEvent) -> list[ServerEvent]:
+    def _error(self, given: ErrorBody) -> ErrorBody:
         self._asked = None
-        given = event["error"]
         error = ProtocolError(given["code"], given["message"], given["param"])
         # The reader names unknown fields as the client does; here they may look like GA's.
         if error.code != "unknown_parameter":
             error = in_beta_names(error)
-        return [{**event, "error": {**given, "message": error.message, "param": error.param}}]
+        return {**given, "message": error.message, "param": error.param}
 
-    def _session(self, event: ServerEvent) -> list[ServerEvent]:
-        session = event["session"]
+    def _session(self, session: SessionBody) -> SessionBody:
         if session["type"] == "transcription":
-            body = _transcription_session(session)
-            return [{**event, "type": f"transcription_{event['type']}", "session": body}]
+            return _transcription_session(session)
         if self._asked is not None and len(self._asked) > 1:
             self._spoken = self._asked
         self._asked = None
-        return [{**event, "session": _realtime_session(session, self._spoken)}]
+        return _realtime_session(session, self._spoken)
 
-    def _item_added(self, event: ServerEvent) -> list[ServerEvent]:
-        return [{**event, "type": "conversation.item.created", "item": _item(event["item"])}]
-
-    def _with_item(self, event: ServerEvent) -> list[ServerEvent]:
-        return [{**event, "item": _item(event["item"])}]
-
-    def _response_created(self, event: ServerEvent) -> list[ServerEvent]:
+    def _answered(self, response_id: str) -> None:
+        """The event in which the client asked for modalities became this response."""
         if self._asked is not None and len(self._asked) > 1:
-            self._by_response[event["response"]["id"]] = self._asked
+            self._by_response[response_id] = self._asked
         self._asked = None
-        limits = [("requests", _REQUEST_LIMIT), ("tokens", _TOKEN_LIMIT)]
-        return [
-            {**event, "response": self._response(event["response"])},
-            # This server sets no limits; clients of the beta look for the event here (§B.16).
-            server_event(
-                "rate_limits.updated",
-                rate_limits=[
-                    {"name": name, "limit": limit, "remaining": limit, "reset_seconds": 0.0}
-                    for name, limit in limits
-                ],
-            ),
-        ]
-
-    def _response_done(self, event: ServerEvent) -> list[ServerEvent]:
-        response = self._response(event["response"])
-        self._by_response.pop(response["id"], None)
-        return [{**event, "response": response}]
 
     def _response(self, response: Mapping[str, Any]) -> dict[str, Any]:
         output = response["audio"]["output"]
@@ -179,6 +136,23 @@ class BetaDialect:
             "usage": _without_images(response["usage"]),
             "metadata": response["metadata"],
         }
+
+
+def _rate_limits() -> RateLimitsUpdated:
+    """Return the event that clients of the beta look for here; this server sets no limits."""
+    requests: RateLimit = {
+        "name": "requests",
+        "limit": _REQUEST_LIMIT,
+        "remaining": _REQUEST_LIMIT,
+        "reset_seconds": 0.0,
+    }
+    tokens: RateLimit = {
+        "name": "tokens",
+        "limit": _TOKEN_LIMIT,
+        "remaining": _TOKEN_LIMIT,
+        "reset_seconds": 0.0,
+    }
+    return RateLimitsUpdated([requests, tokens])
 
 
 def beta_sessions(config_wire: Mapping[str, Any], secret: Mapping[str, Any]) -> dict[str, Any]:

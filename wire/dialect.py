@@ -11,7 +11,7 @@ from functools import partial
 from typing import Protocol
 
 from wire.client_events import TRANSCRIPTION_EVENTS, ClientEvent
-from wire.envelope import ServerEvent
+from wire.event_record import ServerEvent, WireEvent
 from wire.reading import parse_client_event, validate_event
 from wire.session_fields import SessionKind
 
@@ -22,7 +22,7 @@ class Dialect(Protocol):
     def parse(self, raw: str) -> ClientEvent:
         """Read a text frame; raises `ProtocolError` in the client's own terms."""
 
-    def render(self, event: ServerEvent) -> list[ServerEvent]:
+    def render(self, event: ServerEvent) -> list[WireEvent]:
         """Write a server event; some have no counterpart, some have several."""
 
 
@@ -41,9 +41,9 @@ class GADialect:
         """Read a text frame."""
         return parse_client_event(raw, self._validate)
 
-    def render(self, event: ServerEvent) -> list[ServerEvent]:
+    def render(self, event: ServerEvent) -> list[WireEvent]:
         """Write a server event."""
-        return [event]
+        return [event.wire()]
 
 
 _BETA_HEADER = "realtime=v1"

@@ -1,7 +1,7 @@
 """The service's validation errors, made out of pydantic's.
 
-Clients branch on `error.code` and show `error.param`; both, and the messages, follow §A.0 of the
-protocol. Pydantic finds what is wrong, this module says it the way the service does.
+Clients branch on `error.code` and show `error.param`; both, and the messages, follow §A.0 of
+`docs/wire.md`. Pydantic finds what is wrong, this module says it the way the service does.
 """
 
 from __future__ import annotations

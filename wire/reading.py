@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from wire.client_events import CLIENT_EVENTS, ClientEvent
+from wire.client_events import ANNOUNCED, CLIENT_EVENTS, ClientEvent
 from wire.errors import ProtocolError, explain, invalid_value, wrong_type
 from wire.long_strings import decode_base64
 from wire.strict_json import read_json
@@ -18,23 +18,6 @@ MAX_AUDIO_BYTES = 15 * 1024 * 1024
 
 MAX_DEPTH = 100
 """Arrays and objects inside each other: far more than any tool's schema, far less than Python."""
-
-
-# The list that the service prints for an unknown type, in its order (§A.0).
-_ANNOUNCED_TYPES = (
-    "session.update",
-    "session.close",
-    "input_audio_buffer.append",
-    "session.input_audio_buffer.append",
-    "input_audio_buffer.commit",
-    "input_audio_buffer.clear",
-    "conversation.item.create",
-    "conversation.item.truncate",
-    "conversation.item.delete",
-    "conversation.item.retrieve",
-    "response.create",
-    "response.cancel",
-)
 
 
 def parse_client_event(
@@ -123,13 +106,13 @@ def _deeper_than(value: Any, limit: int) -> bool:
 def validate_event(
     message: dict[str, Any],
     models: Mapping[str, type[ClientEvent]] = CLIENT_EVENTS,
-    announced: Sequence[str] = _ANNOUNCED_TYPES,
+    announced: Sequence[str] = ANNOUNCED,
 ) -> ClientEvent:
     """Validate a message.
 
     Args:
         message: The JSON object of a frame.
-        models: Event type → its model.
+        models: Event type → its record.
         announced: The types to list when it is none of these.
 
     Raises:

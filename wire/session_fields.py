@@ -70,7 +70,7 @@ class PCMFormat(StrictModel):
 Format = Annotated[PCMFormat | TelephonyFormat, Field(discriminator="type")]
 
 
-class Transcription(StrictModel):
+class InputTranscriptionPatch(StrictModel):
     """`session.audio.input.transcription` (§C.5); the model's name is an alias here."""
 
     model: str | None = None
@@ -87,7 +87,7 @@ class Transcription(StrictModel):
     ] = None
 
 
-class SemanticVAD(StrictModel):
+class SemanticVadPatch(StrictModel):
     """`turn_detection` by a model of how turns end (§C.4). Absent fields keep their value."""
 
     type: Literal["semantic_vad"]
@@ -96,7 +96,7 @@ class SemanticVAD(StrictModel):
     interrupt_response: bool | None = None
 
 
-class ServerVAD(StrictModel):
+class ServerVadPatch(StrictModel):
     """`turn_detection` by silence (§C.4). Absent fields keep their value."""
 
     type: Literal["server_vad"]
@@ -108,7 +108,7 @@ class ServerVAD(StrictModel):
     idle_timeout_ms: Annotated[int, Field(ge=5000, le=30000)] | None = None
 
 
-TurnDetection = Annotated[ServerVAD | SemanticVAD, Field(discriminator="type")]
+TurnDetectionPatch = Annotated[ServerVadPatch | SemanticVadPatch, Field(discriminator="type")]
 
 
 class NoiseReductionPatch(StrictModel):
@@ -118,16 +118,18 @@ class NoiseReductionPatch(StrictModel):
     strength: Annotated[float, Field(ge=0.0, le=1.0)] | None = None
 
 
-class AudioInput(StrictModel):
+class AudioInputPatch(StrictModel):
     """`session.audio.input`."""
 
     format: Format | None = None
-    transcription: Transcription | None = None
-    turn_detection: Annotated[TurnDetection | None, BeforeValidator(_turn_detection_none)] = None
+    transcription: InputTranscriptionPatch | None = None
+    turn_detection: Annotated[TurnDetectionPatch | None, BeforeValidator(_turn_detection_none)] = (
+        None
+    )
     noise_reduction: NoiseReductionPatch | None = None
 
 
-class AudioOutput(StrictModel):
+class AudioOutputPatch(StrictModel):
     """`session.audio.output`."""
 
     format: Format | None = None
@@ -135,11 +137,11 @@ class AudioOutput(StrictModel):
     speed: Annotated[float, Field(ge=0.25, le=1.5)] | None = None
 
 
-class Audio(StrictModel):
+class AudioPatch(StrictModel):
     """`session.audio`."""
 
-    input: AudioInput | None = None
-    output: AudioOutput | None = None
+    input: AudioInputPatch | None = None
+    output: AudioOutputPatch | None = None
 
 
 class FunctionTool(StrictModel):
@@ -153,7 +155,7 @@ class FunctionTool(StrictModel):
     )
 
 
-class FunctionChoice(StrictModel):
+class FunctionChoice(StrictModel, frozen=True):
     """`tool_choice` that names one function."""
 
     type: Literal["function"]
@@ -168,7 +170,7 @@ def _tool_choice(value: object) -> object:
     return FunctionChoice.model_validate(value) if isinstance(value, dict) else value
 
 
-class Tracing(StrictModel):
+class Tracing(StrictModel, frozen=True):
     """`session.tracing` other than `auto` (§C.2); accepted and echoed, nothing is traced."""
 
     workflow_name: str | None = None
@@ -204,19 +206,19 @@ Temperature = Annotated[float, Field(ge=0.6, le=1.2)]
 NO_PROMPT = only_null("Prompt templates are not supported by this server; use 'instructions'.")
 
 
-class Reasoning(StrictModel):
+class Reasoning(StrictModel, frozen=True):
     """How long the model may think (§C.2)."""
 
     effort: Literal["minimal", "low", "medium", "high", "xhigh"] | None = None
 
 
-class TokenLimits(StrictModel):
+class TokenLimits(StrictModel, frozen=True):
     """`token_limits` of a truncation."""
 
     post_instructions: Annotated[int, Field(ge=0)] | None = None
 
 
-class RetentionRatio(StrictModel):
+class RetentionRatio(StrictModel, frozen=True):
     """Truncation that drops more than needed, so that prompt caches stay warm (§C.7)."""
 
     type: Literal["retention_ratio"]
@@ -237,7 +239,7 @@ class SessionPatch(StrictModel):
     model: str | None = None
     instructions: str | None = None
     output_modalities: Modalities | None = None
-    audio: Audio | None = None
+    audio: AudioPatch | None = None
     tools: list[FunctionTool] | None = None
     tool_choice: ToolChoice | None = None
     max_output_tokens: MaxTokens | None = None
@@ -255,17 +257,17 @@ class BetaSessionPatch(SessionPatch):
     temperature: Temperature | None = None
 
 
-class TranscriptionAudio(StrictModel):
+class TranscriptionAudioPatch(StrictModel):
     """`session.audio` of a transcription session: nothing is spoken."""
 
-    input: AudioInput | None = None
+    input: AudioInputPatch | None = None
 
 
 class TranscriptionPatch(StrictModel):
     """The `session` of a `session.update` to a transcription session (§A.1, B.11)."""
 
     type: Annotated[Literal["transcription"], BeforeValidator(_transcription_type)]
-    audio: TranscriptionAudio | None = None
+    audio: TranscriptionAudioPatch | None = None
     include: list[Literal["item.input_audio_transcription.logprobs"]] | None = None
 
 

@@ -10,7 +10,7 @@ import secrets
 from typing import Any
 
 from flow.steps import Steps
-from wire.envelope import ServerEvent, encode_audio, serialize
+from wire.envelope import WireEvent, encode_audio, serialize
 
 LONG = 16 * 1024
 """Characters from which a picture's URL is kept out of the JSON encoder."""
@@ -44,7 +44,7 @@ class LongFrame:
         return "".join(written)
 
 
-def frame(event: ServerEvent) -> str | LongFrame:
+def frame(event: WireEvent) -> str | LongFrame:
     """Return an event as a text frame."""
     content = event["item"].get("content") if "item" in event else None
     if not content:

@@ -3,3 +3,5 @@
 `client` holds the conversation and knows no screen; `app` is the screen and knows no protocol;
 `view` is what the one tells the other.
 """
+
+__all__: list[str] = []

@@ -1,1 +1,6 @@
-"""The rule-based assistant, which answers where no model is configured; it gains no rules."""
+"""The rule-based assistant, which answers where no model is configured; it gains no rules.
+
+Other wings may enter by the modules in `__all__`.
+"""
+
+__all__ = ["reply"]

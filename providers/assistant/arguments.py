@@ -11,7 +11,6 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from types import MappingProxyType
 from typing import Any, Final
 
 from providers.assistant.schema import fit, is_list, is_listed, is_number, kind, real, resolve
@@ -37,11 +36,9 @@ _PLACES = vocabulary(
 )
 _KEYED: tuple[tuple[frozenset[str], tuple[str, ...]], ...] = (
     (vocabulary("origin from departure source start"), ("from",)),
-    (vocabulary("destination arrival end"), ("to", "for", "in")),
     (_PLACES, ("in", "at", "near", "to", "for", "of")),
     (vocabulary("recipient to contact person email phone"), ("to", "with", "for")),
     (vocabulary("name title label"), ("called", "named", "titled", "labeled", "labelled")),
-    (vocabulary("subject topic"), ("about", "regarding")),
     (vocabulary("text message body content note"), ("saying", "says", "that")),
 )
 _DAYS = vocabulary(
@@ -68,9 +65,7 @@ _QUESTION_WORDS = _LEADING | vocabulary(
 _SENTENCE_END = re.compile(r"[?!;\n。？！]|(?<=\w\w\w)\.")
 _FLAG_WORDS = vocabulary("is has use with enable enabled")
 _NEGATIONS = frozenset({"no", "not", "without", "never"})
-_SECONDS: Mapping[str, int] = MappingProxyType(
-    {"second": 1, "sec": 1, "minute": 60, "min": 60, "hour": 3600, "day": 86400}
-)
+_SECONDS: Mapping[str, int] = {"second": 1, "minute": 60, "min": 60, "hour": 3600, "day": 86400}
 
 
 def fill_arguments(

@@ -11,7 +11,7 @@ from providers.assistant.words import text_of
 _SPOKEN = ("user", "assistant", "tool")
 
 
-class Conversation:
+class Talk:
     """A conversation in chat-completions form, read into what the rules ask for."""
 
     def __init__(self, messages: Sequence[Any]) -> None:

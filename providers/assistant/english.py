@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from providers.assistant import texts
-from providers.assistant.conversation import Conversation
+from providers.assistant.conversation import Talk
 from providers.assistant.sums import calculate, count
 from providers.assistant.words import Utterance, title, unquote, vocabulary
 
@@ -46,14 +46,9 @@ _AGAIN = re.compile(
     r"(?:(?:it|that|this)(?: again| once more| one more time)?|again|once more|one more time)"
     r"(?: please)?"
 )
-_WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-_MONTHS = (
-    *("January", "February", "March", "April", "May", "June", "July"),
-    *("August", "September", "October", "November", "December"),
-)
 
 
-def answer(heard: Utterance, talk: Conversation, now: datetime) -> str:
+def answer(heard: Utterance, talk: Talk, now: datetime) -> str:
     """Answer an utterance by the first skill that knows what to say."""
     for skill in _SKILLS:
         text = skill(heard, talk, now)
@@ -68,7 +63,7 @@ def repeat(text: str) -> str | None:
     return None if match is None else unquote(match["said"])
 
 
-def _remember(heard: Utterance, talk: Conversation, now: datetime) -> str | None:
+def _remember(heard: Utterance, talk: Talk, now: datetime) -> str | None:
     """Say what was said before, and by whom."""
     if heard.has("did i say", "did i just say", "what i said", "thing i said", "did i tell you"):
         if not talk.earlier:
@@ -90,7 +85,7 @@ def _remember(heard: Utterance, talk: Conversation, now: datetime) -> str | None
     return None
 
 
-def _recall_name(heard: Utterance, talk: Conversation, now: datetime) -> str | None:
+def _recall_name(heard: Utterance, talk: Talk, now: datetime) -> str | None:
     asked = ("what is", "know", "remember", "say", "tell me", "what was", "what")
     if not heard.has("who am i", "what am i called", *(f"{words} my name" for words in asked)):
         return None
@@ -98,7 +93,7 @@ def _recall_name(heard: Utterance, talk: Conversation, now: datetime) -> str | N
     return "You have not told me your name yet." if name is None else f"Your name is {name}."
 
 
-def _say(heard: Utterance, talk: Conversation, now: datetime) -> str | None:
+def _say(heard: Utterance, talk: Talk, now: datetime) -> str | None:
     match = _SAY.search(heard.text)
     if match is None:
         return None
@@ -107,15 +102,7 @@ def _say(heard: Utterance, talk: Conversation, now: datetime) -> str | None:
     return unquote(match["said"])
 
 
-def _calculate(heard: Utterance, talk: Conversation, now: datetime) -> str | None:
-    return calculate(heard)
-
-
-def _count(heard: Utterance, talk: Conversation, now: datetime) -> str | None:
-    return count(heard)
-
-
-def _entertain(heard: Utterance, talk: Conversation, now: datetime) -> str | None:
+def _entertain(heard: Utterance, talk: Talk, now: datetime) -> str | None:
     said = frozenset(heard.words)
     if len(heard) > 3 and not said & _WISHES:
         return None
@@ -127,7 +114,7 @@ def _entertain(heard: Utterance, talk: Conversation, now: datetime) -> str | Non
     return None
 
 
-def _clock(heard: Utterance, talk: Conversation, now: datetime) -> str | None:
+def _clock(heard: Utterance, talk: Talk, now: datetime) -> str | None:
     """Tell the time, the date, or both."""
     said = frozenset(heard.words)
     asks = bool(said & {"what", "tell", "which"})
@@ -148,12 +135,12 @@ def _clock(heard: Utterance, talk: Conversation, now: datetime) -> str | None:
     return " ".join(parts) or None
 
 
-def _hear_name(heard: Utterance, talk: Conversation, now: datetime) -> str | None:
+def _hear_name(heard: Utterance, talk: Talk, now: datetime) -> str | None:
     name = _told_name(heard.text)
     return None if name is None else f"Nice to meet you, {name}."
 
 
-def _small_talk(heard: Utterance, talk: Conversation, now: datetime) -> str | None:
+def _small_talk(heard: Utterance, talk: Talk, now: datetime) -> str | None:
     for phrases in (*texts.SMALL_TALK, *texts.OTHER_LANGUAGES):
         if len(heard) <= phrases.at_most and heard.has(*phrases.said):
             name = _known_name(talk.earlier) if phrases.answer == texts.GREETING else None
@@ -161,12 +148,12 @@ def _small_talk(heard: Utterance, talk: Conversation, now: datetime) -> str | No
     return None
 
 
-_SKILLS: tuple[Callable[[Utterance, Conversation, datetime], str | None], ...] = (
+_SKILLS: tuple[Callable[[Utterance, Talk, datetime], str | None], ...] = (
     _remember,
     _recall_name,
     _say,
-    _calculate,
-    _count,
+    lambda heard, _talk, _now: calculate(heard),
+    lambda heard, _talk, _now: count(heard),
     _entertain,
     _clock,
     _hear_name,
@@ -208,7 +195,7 @@ def _time(now: datetime) -> str:
 
 
 def _date(day: datetime) -> str:
-    return f"{_WEEKDAYS[day.weekday()]}, {_MONTHS[day.month - 1]} {day.day}, {day.year}"
+    return f"{day:%A, %B} {day.day}, {day.year}"
 
 
 def _bare(text: str) -> str:

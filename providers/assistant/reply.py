@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Any
 
 from providers.assistant import chinese, english, texts
-from providers.assistant.conversation import Conversation
+from providers.assistant.conversation import Talk
 from providers.assistant.tools import (
     ToolCall,
     choose_calls,
@@ -72,7 +72,7 @@ def reply(
             answer: "say exactly …", "say …" and "greet …" are followed.
         now: Current time.
     """
-    talk = Conversation(messages)
+    talk = Talk(messages)
     heard = talk.heard or ""
     if talk.results:
         return Answer(" ".join(_spoken_results(talk, talk.results)))
@@ -102,12 +102,12 @@ def reply(
     return Answer(english.answer(utterance, talk, now))
 
 
-def _spoken_results(talk: Conversation, results: Sequence[tuple[str, Any]]) -> list[str]:
+def _spoken_results(talk: Talk, results: Sequence[tuple[str, Any]]) -> list[str]:
     in_chinese = is_chinese(talk.heard or "")
     return [speak_result(name, content, in_chinese) for name, content in results]
 
 
-def _volunteer(talk: Conversation, orders: Sequence[str]) -> str:
+def _volunteer(talk: Talk, orders: Sequence[str]) -> str:
     """Say something where there is nothing to answer.
 
     A result that came while the user was talking, what the instructions ask for, or a greeting.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
-from types import MappingProxyType
 
 from providers.assistant.words import (
     SOUND_ALIKES,
@@ -19,35 +18,23 @@ COUNT_LIMIT = 100
 """How far the assistant counts: a long answer, but one that ends."""
 
 _TOO_BIG = 10**15
-_OPERATORS: Mapping[str, str] = MappingProxyType(
-    {
-        "plus": "plus",
-        "+": "plus",
-        "minus": "minus",
-        "-": "minus",
-        "−": "minus",
-        "less": "minus",
-        "times": "times",
-        "x": "times",
-        "*": "times",
-        "×": "times",
-        "multiplied": "times",
-        "divided": "divided by",
-        "over": "divided by",
-        "/": "divided by",
-        "÷": "divided by",
-    }
-)
-# "add 3 to 4" puts the operator first: verb → operator, and whether it swaps the operands.
-_VERBS: Mapping[str, tuple[str, bool]] = MappingProxyType(
-    {
-        "add": ("plus", False),
-        "sum": ("plus", False),
-        "subtract": ("minus", True),
-        "multiply": ("times", False),
-        "divide": ("divided by", False),
-    }
-)
+_OPERATORS: Mapping[str, str] = {
+    sign: operator
+    for operator, signs in {
+        "plus": "plus +",
+        "minus": "minus - − less",
+        "times": "times x * × multiplied",
+        "divided by": "divided over / ÷",
+    }.items()
+    for sign in signs.split()
+}
+# "add 3 to 4" puts the operator first; "subtract 3 from 4" the operands in reverse as well.
+_VERBS: Mapping[str, str] = {
+    "add": "plus",
+    "subtract": "minus",
+    "multiply": "times",
+    "divide": "divided by",
+}
 _LINKS = frozenset({"to", "too", "two", "till", "until", "through", "thru"})
 # A dash or slash between figures is a sum only where nothing else was said ("24/7", "5-10").
 _AROUND_A_SUM = vocabulary(
@@ -98,9 +85,6 @@ def _range(tokens: Sequence[Word], down: bool) -> tuple[int, int]:
     """Read "to ten", "from two to ten", "down from ten" and what is misheard for them."""
     start = next((i + 1 for i, token in enumerate(tokens) if token.norm == "from"), None)
     if start is None:
-        # "count two twenty": the first word is a misheard "to" if a number follows it.
-        if len(tokens) > 1 and tokens[0].norm in _LINKS and _numbers_in(tokens[1:]):
-            tokens = tokens[1:]
         found = _numbers_in(tokens)
         last = _whole(found[-1]) if found else 10
         return (last, 1) if down else (min(1, last), last)
@@ -137,10 +121,9 @@ def _verb_sum(heard: Utterance) -> tuple[list[Fraction], list[str]] | None:
             found = numbers(heard.tokens[place + 1 :])
             if len(found) != 2:
                 return None
-            operator, swaps = _VERBS[token.norm]
-            swaps = swaps and heard.has("from")
             operands = [Fraction(str(number.value)) for number in found]
-            return (operands[::-1] if swaps else operands), [operator]
+            swaps = token.norm == "subtract" and heard.has("from")
+            return (operands[::-1] if swaps else operands), [_VERBS[token.norm]]
     return None
 
 

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
-from types import MappingProxyType
 from typing import Any
 
 from providers.assistant.arguments import fill_arguments
@@ -29,7 +28,7 @@ _STOP_WORDS = vocabulary(
     "information data details tool function api"
 )
 # What recognisers write for the word a tool is often named by.
-_MISHEARD: Mapping[str, str] = MappingProxyType({"whether": "weather"})
+_MISHEARD: Mapping[str, str] = {"whether": "weather"}
 _JOINING = frozenset({"and", "then", "also"})
 _MAX_SPOKEN_DEPTH = 4
 _MAX_SPOKEN_WORDS = 120
@@ -144,23 +143,9 @@ def _call(tool: _Tool, text: str, now: datetime) -> ToolCall:
 
 
 def _named_by_clause(text: str, tools: Sequence[_Tool]) -> list[tuple[_Tool, str]]:
-    """Return each tool named in `text` with the part of it that is about this tool.
-
-    A clause that names no tool belongs to the one before: "set a timer for five minutes and
-    thirty seconds". So does what comes first: "in london, what is the weather".
-    """
-    found: list[tuple[_Tool, str]] = []
-    loose = ""
-    for clause in _clauses(text):
-        tool = _named(Utterance(clause), tools)
-        if tool is not None:
-            found.append((tool, loose + clause))
-            loose = ""
-        elif found:
-            last, words = found[-1]
-            found[-1] = (last, words + clause)
-        else:
-            loose += clause
+    """Return each tool named in `text`, with the clause that names it."""
+    named = [(_named(Utterance(clause), tools), clause) for clause in _clauses(text)]
+    found = [(tool, clause) for tool, clause in named if tool is not None]
     if len(found) > 1:
         return found
     # With one tool or none the clauses mean nothing: "terms and conditions" may be one name.

@@ -11,7 +11,6 @@ import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any, Literal
 
 _TOKEN = re.compile(
@@ -31,43 +30,31 @@ def vocabulary(words: str) -> frozenset[str]:
 
 
 _FILLERS = vocabulary("uh um uhm hmm hm mm mhm er erm ah eh huh")
-_CONTRACTIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {
-        "whats": ("what", "is"),
-        "hows": ("how", "is"),
-        "whos": ("who", "is"),
-        "wheres": ("where", "is"),
-        "thats": ("that", "is"),
-        "its": ("it", "is"),
-        "im": ("i", "am"),
-        "youre": ("you", "are"),
-        "todays": ("today",),
-        "dont": ("do", "not"),
-        "didnt": ("did", "not"),
-    }
-)
+_CONTRACTIONS: Mapping[str, str] = {
+    "whats": "what is",
+    "hows": "how is",
+    "whos": "who is",
+    "im": "i am",
+    "todays": "today",
+    "dont": "do not",
+}
 _UNIT_WORDS = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
     "fifteen sixteen seventeen eighteen nineteen"
 )
 _TENS_WORDS = "twenty thirty forty fifty sixty seventy eighty ninety"
-_UNITS: Mapping[str, int] = MappingProxyType(
-    {word: value for value, word in enumerate(_UNIT_WORDS.split())}
-)
-_TENS: Mapping[str, int] = MappingProxyType(
-    {word: value * 10 for value, word in enumerate(_TENS_WORDS.split(), start=2)}
-)
-_SCALES: Mapping[str, int] = MappingProxyType({"thousand": 10**3, "million": 10**6})
-SOUND_ALIKES: Mapping[str, int] = MappingProxyType(
-    {"to": 2, "too": 2, "for": 4, "fore": 4, "won": 1, "ate": 8}
-)
+_UNITS: Mapping[str, int] = {word: value for value, word in enumerate(_UNIT_WORDS.split())}
+_TENS: Mapping[str, int] = {word: 10 * n for n, word in enumerate(_TENS_WORDS.split(), start=2)}
+_SCALES: Mapping[str, int] = {"thousand": 10**3, "million": 10**6}
+SOUND_ALIKES: Mapping[str, int] = {"to": 2, "too": 2, "for": 4, "fore": 4, "won": 1, "ate": 8}
 """Words a recogniser writes for a number where only the context tells."""
 _MINUS = frozenset({"minus", "negative", "-", "−"})
 _MAX_DIGITS = 15
-_ZH_DIGITS: Mapping[str, int] = MappingProxyType(
-    {digit: value for value, digit in enumerate("零一二三四五六七八九")}
-    | {"两": 2, "兩": 2, "〇": 0}
-)
+_ZH_DIGITS: Mapping[str, int] = {digit: at for at, digit in enumerate("零一二三四五六七八九")} | {
+    "两": 2,
+    "兩": 2,
+    "〇": 0,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +104,8 @@ class Utterance:
     @property
     def intelligible(self) -> bool:
         """Whether there is a word in it that means something."""
-        if not _NOISE.search(self.text):
-            return not set(self.words) <= _FILLERS
-        words = Utterance(_NOISE.sub(" ", self.text)).words
-        return not set(words) <= _FILLERS
+        spoken = Utterance(_NOISE.sub(" ", self.text)) if _NOISE.search(self.text) else self
+        return not set(spoken.words) <= _FILLERS
 
 
 def text_of(content: Any) -> str:
@@ -198,9 +183,8 @@ def _tokens(text: str) -> Iterator[Word]:
         decomposed = unicodedata.normalize("NFD", match.group().lower())
         plain = "".join(c for c in decomposed if not unicodedata.combining(c))
         plain = plain.replace("'", "").replace("’", "")
-        for norm in _CONTRACTIONS.get(plain, (plain,)):
-            if norm:
-                yield Word(norm, match.start(), match.end())
+        for norm in _CONTRACTIONS.get(plain, plain).split():
+            yield Word(norm, match.start(), match.end())
 
 
 def _number_at(tokens: Sequence[Word], place: int) -> tuple[int | float, int] | None:

@@ -1,1 +1,6 @@
-"""What engines in this process share: their threads, and the download of their files."""
+"""What engines in this process share: their threads, and the download of their files.
+
+Other wings may enter by the modules in `__all__`.
+"""
+
+__all__ = ["downloads", "engine_pool"]

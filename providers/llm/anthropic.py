@@ -24,11 +24,12 @@ from pipecat.utils.errors import ErrorCategory
 
 from config import LLMConfig
 from providers.base import LLMProvider, ProviderSetupError
+from providers.call_ids import new_call_id
 from providers.http_clients import UNCOMPRESSED, bounded, do_not_wait, trusted
 from providers.llm.stock import NotUnderstood, StreamError, TellingLLMService
 from providers.options import Options, parse_options, required_key
 from session.ports import FinishReason, ResponseRequest, TokenUsage
-from wire.envelope import new_id
+from settings.declarations import Declaration
 
 DEFAULT_MODEL = "claude-sonnet-4-6"
 DEFAULT_MAX_TOKENS = 4096
@@ -75,11 +76,17 @@ class AnthropicOptions(Options):
 class AnthropicLLM(LLMProvider):
     """The Messages API."""
 
+    declaration = Declaration(
+        kind="llm",
+        name="anthropic",
+        key_variable="ANTHROPIC_API_KEY",
+        extra=True,
+        options=AnthropicOptions,
+    )
     remedies: Mapping[ErrorCategory, str] = {
         ErrorCategory.UNKNOWN: (
             "Check that llm.api_base (REALTIME_LLM__API_BASE), if set, leads to such a service."
         ),
-        ErrorCategory.AUTHENTICATION: "Check ANTHROPIC_API_KEY or llm.api_key.",
         ErrorCategory.AUTHORIZATION: "Check what the key in ANTHROPIC_API_KEY may use.",
         ErrorCategory.INVALID_REQUEST: (
             "Check llm.model (REALTIME_LLM__MODEL); https://platform.claude.com/docs lists the "
@@ -99,7 +106,7 @@ class AnthropicLLM(LLMProvider):
         self._model = config.model or DEFAULT_MODEL
         self.reasoning = _TAKES_EFFORT.match(self._model) is not None
         self._client = AsyncAnthropic(
-            api_key=required_key("llm", config, "ANTHROPIC_API_KEY"),
+            api_key=required_key(self.declaration, config),
             base_url=config.api_base and config.api_base.rstrip("/").removesuffix("/v1"),
             max_retries=config.retries,
             timeout=Timeout(config.timeout_s, connect=config.connect_timeout_s),
@@ -171,7 +178,7 @@ class _MessagesService(TellingLLMService, AnthropicLLMService):
         return self._listen(stream)
 
     def _should_inject_trailing_user_message(self) -> bool:
-        # A response is a message of its own, not the rest of the last one.
+        # A response is a new message, not the continuation of the assistant's last one.
         return True
 
     async def _listen(
@@ -204,7 +211,7 @@ class _MessagesService(TellingLLMService, AnthropicLLMService):
             raise ConnectionError(CUT)
 
     async def _took_call(self, calls: dict[int, _Call], event: BetaRawMessageStreamEvent) -> bool:
-        """Tell a piece of a tool call, if the event is one; Pipecat is not to see it."""
+        """Push a piece of a tool call, if the event is one; Pipecat does not get it then."""
         if event.type == "content_block_start" and event.content_block.type == "tool_use":
             calls[event.index] = _Call(len(calls), event.content_block.name)
             arguments = ""
@@ -234,8 +241,7 @@ class _MessagesService(TellingLLMService, AnthropicLLMService):
 class _Call:
     position: int
     name: str
-    # Anthropic's own ids are longer than clients may echo (§A.5).
-    call_id: str = field(default_factory=lambda: new_id("call"))
+    call_id: str = field(default_factory=new_call_id)
     has_arguments: bool = False
 
 

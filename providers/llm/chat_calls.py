@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 
 from openai.types.chat.chat_completion_chunk import ChoiceDeltaToolCall
 
+from providers.call_ids import new_call_id
 from providers.frames import ToolCallFrame
-from wire.envelope import new_id
 
 
 @dataclass(slots=True)
@@ -19,8 +19,8 @@ class _Call:
     position: int
     name: str
     theirs: str | None
-    """The server's id. Clients get another: they may echo 32 characters at most (§A.5)."""
-    ours: str = field(default_factory=lambda: new_id("call"))
+    """The server's id. Clients get another one (`call_ids.py`)."""
+    ours: str = field(default_factory=new_call_id)
 
 
 class StreamedCalls:

@@ -10,11 +10,9 @@ import asyncio
 import json
 import math
 import re
-import secrets
-import string
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 from pipecat.frames.frames import (
     Frame,
@@ -26,18 +24,20 @@ from pipecat.frames.frames import (
 from pipecat.processors.frame_processor import FrameDirection
 from pipecat.services.llm_service import LLMService
 from pipecat.services.settings import LLMSettings
+from pydantic import BeforeValidator, Field
 
 from config import LLMConfig
 from providers.assistant.reply import Answer, ToolCall, reply
-from providers.base import LLMProvider, ProviderSetupError
+from providers.base import LLMProvider
+from providers.call_ids import new_call_id
 from providers.frames import CompletionFrame, ToolCallFrame
+from providers.options import Options, parse_options, refuse
 from session.ports import FinishReason, ResponseRequest, TokenUsage
+from settings.declarations import Declaration
 
-_PACES = {"first_token_ms": 0.0, "word_ms": 0.0, "long_word_ms": 150.0}
 LONG_WORDS = 50
 """Words after which an answer is long: from there on it can be interrupted."""
-_REMEDY = 'remove it, or set llm.provider = "openai" to use a real model'
-_CALL_ID_ALPHABET = string.ascii_letters + string.digits
+_REMEDY = 'set llm.provider = "openai" to use a real model'
 _ARGUMENT_PIECES = 4
 _CHARACTERS_PER_TOKEN = 4
 # A word with the space before it. Scripts that write no spaces come character by character.
@@ -45,19 +45,36 @@ _UNSPACED = r"\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\u3000-\u303f\uff00-\uffef"
 _PIECE = re.compile(rf"\s*(?:[{_UNSPACED}]|[^\s{_UNSPACED}]+)|\s+")
 
 
+def _not_boolean(value: Any) -> Any:
+    """Refuse `true`, which pydantic would take for 1."""
+    if isinstance(value, bool):
+        raise ValueError("it must be a number of milliseconds")
+    return value
+
+
+Milliseconds = Annotated[float, BeforeValidator(_not_boolean), Field(ge=0, allow_inf_nan=False)]
+
+
 def _local_time() -> datetime:
     return datetime.now().astimezone()
 
 
+class EmbeddedLLMOptions(Options):
+    """`llm.options`: the pace of an answer; 0 is as fast as the pipeline takes it."""
+
+    first_token_ms: Milliseconds = 0
+    """Before the first piece."""
+    word_ms: Milliseconds = 0
+    """Before every further piece."""
+    long_word_ms: Milliseconds = 150
+    """Before every piece from the fiftieth word on, if that is more than `word_ms`: a long answer
+    that was made at once would be complete before anybody could interrupt it."""
+
+
 class EmbeddedLLM(LLMProvider):
-    """The built-in assistant. It needs no key, no model and no network.
+    """The built-in assistant. It needs no key, no model and no network."""
 
-    Options: `first_token_ms` and `word_ms` set the pace in milliseconds, before the first piece
-    and before every further one; both default to 0, as fast as the pipeline takes it. From the
-    fiftieth word on, `long_word_ms` (150) counts if it is more: a story that was made at once
-    would be over, for the protocol, long before anybody could interrupt it.
-    """
-
+    declaration = Declaration(kind="llm", name="embedded", options=EmbeddedLLMOptions)
     images = False
     reasoning = False
     for_trial = True
@@ -68,20 +85,8 @@ class EmbeddedLLM(LLMProvider):
         Raises:
             ProviderSetupError: A setting that the assistant does not have, or a bad pace.
         """
-        for name in ("model", "api_base", "temperature"):
-            value = getattr(config, name)
-            if value is not None:
-                raise ProviderSetupError(
-                    f"llm.{name} is {value!r}, but the embedded assistant has no such setting: "
-                    f"{_REMEDY}."
-                )
-        unknown = sorted(set(config.options) - set(_PACES))
-        if unknown:
-            raise ProviderSetupError(
-                f"llm.options.{unknown[0]} is unknown to the embedded assistant, which knows "
-                f"{', '.join(_PACES)}: {_REMEDY}."
-            )
-        self._paces = {name: _pace(config.options, name) for name in _PACES}
+        refuse("llm", config, ("model", "api_base", "temperature"), _REMEDY)
+        self._pace = parse_options("llm", config, EmbeddedLLMOptions)
 
     @property
     def label(self) -> str:
@@ -90,12 +95,7 @@ class EmbeddedLLM(LLMProvider):
 
     def create(self, request: ResponseRequest) -> AssistantLLMService:
         """Build the assistant of one response."""
-        return AssistantLLMService(
-            request,
-            first_token_ms=self._paces["first_token_ms"],
-            word_ms=self._paces["word_ms"],
-            long_word_ms=self._paces["long_word_ms"],
-        )
+        return AssistantLLMService(request, self._pace)
 
 
 class AssistantLLMService(LLMService):
@@ -104,19 +104,14 @@ class AssistantLLMService(LLMService):
     def __init__(
         self,
         request: ResponseRequest,
-        *,
-        first_token_ms: float = 0,
-        word_ms: float = 0,
-        long_word_ms: float = 0,
+        pace: EmbeddedLLMOptions,
         clock: Callable[[], datetime] = _local_time,
     ) -> None:
         """Prepare the answer to a request.
 
         Args:
             request: What to answer.
-            first_token_ms: Milliseconds before the first piece of the answer.
-            word_ms: Milliseconds before every further piece.
-            long_word_ms: Milliseconds before every piece beyond the fiftieth, if that is more.
+            pace: How fast it comes.
             clock: Tells the current time, when the answer is due.
         """
         super().__init__(
@@ -135,9 +130,9 @@ class AssistantLLMService(LLMService):
             )
         )
         self._request = request
-        self._first_ms = first_token_ms
-        self._word_ms = word_ms
-        self._long_ms = max(word_ms, long_word_ms)
+        self._first_ms = pace.first_token_ms
+        self._word_ms = pace.word_ms
+        self._long_ms = max(pace.word_ms, pace.long_word_ms)
         self._clock = clock
         self._pieces = 0
 
@@ -182,7 +177,7 @@ class AssistantLLMService(LLMService):
         await self.push_frame(CompletionFrame(reason=reason, usage=usage))
 
     async def _push_call(self, index: int, call: ToolCall) -> None:
-        call_id = "call_" + "".join(secrets.choice(_CALL_ID_ALPHABET) for _ in range(16))
+        call_id = new_call_id()
         for piece in _split(_json(call.arguments)):
             await self._wait()
             await self.push_frame(
@@ -194,20 +189,6 @@ class AssistantLLMService(LLMService):
         pace = self._word_ms if self._pieces < LONG_WORDS else self._long_ms
         await asyncio.sleep((pace if self._pieces else self._first_ms) / 1000)
         self._pieces += 1
-
-
-def _pace(options: Mapping[str, Any], name: str) -> float:
-    value = options.get(name, _PACES[name])
-    try:
-        # Environment variables give numbers as text.
-        pace = math.nan if isinstance(value, bool) else float(value)
-    except (TypeError, ValueError, OverflowError):
-        pace = math.nan
-    if not 0 <= pace < math.inf:
-        raise ProviderSetupError(
-            f"llm.options.{name} is {value!r}: set it to a number of milliseconds, 0 or more."
-        )
-    return pace
 
 
 def _split(text: str) -> Iterator[str]:

@@ -26,13 +26,14 @@ from providers.http_clients import UNCOMPRESSED, bounded, trusted
 from providers.llm.stock import NotUnderstood, StreamError, TellingLLMService
 from providers.options import Options, parse_options, required_key
 from session.ports import FinishReason, ResponseRequest
+from settings.declarations import Declaration
 
 DEFAULT_MODEL = "gemini-3.6-flash"
 DEFAULT_BASE = "https://generativelanguage.googleapis.com"
 FIRST_RETRY_S = 0.5
-RETRIED = [408, 500, 502, 503, 504]
-"""Statuses after which it is asked once more; who has asked too often is not."""
 """Seconds before the second attempt."""
+RETRIED = [408, 500, 502, 503, 504]
+"""Statuses after which it is asked once more; not 429: more requests would not help."""
 
 _THINKS_BY_LEVEL = re.compile(r"gemini-([3-9]|\d\d)|gemma-4")
 _THINKS_BY_BUDGET = re.compile(r"gemini-2\.5")
@@ -57,6 +58,7 @@ _MODES = {"auto": "AUTO", "none": "NONE", "required": "ANY"}
 class GoogleLLM(LLMProvider):
     """The Gemini API."""
 
+    declaration = Declaration(kind="llm", name="google", key_variable="GOOGLE_API_KEY", extra=True)
     remedies: Mapping[ErrorCategory, str] = {
         ErrorCategory.UNKNOWN: (
             "Check that llm.api_base (REALTIME_LLM__API_BASE), if set, leads to such a service."
@@ -66,7 +68,6 @@ class GoogleLLM(LLMProvider):
             "Check GOOGLE_API_KEY or llm.api_key, and llm.model (REALTIME_LLM__MODEL); "
             "https://ai.google.dev/gemini-api/docs/models lists the names."
         ),
-        ErrorCategory.AUTHENTICATION: "Check GOOGLE_API_KEY or llm.api_key.",
         ErrorCategory.AUTHORIZATION: "Check what the key in GOOGLE_API_KEY may use.",
     }
 
@@ -87,7 +88,7 @@ class GoogleLLM(LLMProvider):
         )
         self._client = genai.Client(
             vertexai=False,
-            api_key=required_key("llm", config, "GOOGLE_API_KEY"),
+            api_key=required_key(self.declaration, config),
             http_options=HttpOptions(
                 base_url=self._base,
                 httpx_async_client=self._http,
@@ -155,10 +156,10 @@ class _GeminiService(TellingLLMService, GoogleLLMService):
             api_key="shared",
             settings=settings,
             tool_config=_tool_config(request),
-            # The HTTP client watches over silence.
+            # The HTTP client's time-outs bound silence.
             stream_idle_timeout_secs=None,
         )
-        # Which Google cannot be asked for.
+        # Google's API has no such parameter.
         self.single_call = request.parallel_tool_calls is False
 
     def create_client(self) -> None:
@@ -169,7 +170,7 @@ class _GeminiService(TellingLLMService, GoogleLLMService):
         """Leave the client open: it is not ours."""
 
     def _should_inject_trailing_user_message(self) -> bool:
-        # A response is a message of its own, not the rest of the last one.
+        # A response is a new message, not the continuation of the assistant's last one.
         return True
 
     async def _stream_response(self, context: LLMContext) -> AsyncIterator[GenerateContentResponse]:

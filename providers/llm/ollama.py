@@ -16,6 +16,7 @@ from config import LLMConfig
 from providers.base import StageFailure
 from providers.llm.openai import OpenAICompatibleLLM
 from providers.openai_client import explained
+from settings.declarations import Declaration
 
 DEFAULT_MODEL = "llama3.2"
 
@@ -23,6 +24,7 @@ DEFAULT_MODEL = "llama3.2"
 class OllamaLLM(OpenAICompatibleLLM):
     """Ollama by way of its OpenAI-compatible API."""
 
+    declaration = Declaration(kind="llm", name="ollama")
     default_base = "http://localhost:11434/v1"
 
     def __init__(self, config: LLMConfig) -> None:
@@ -47,10 +49,10 @@ class OllamaLLM(OpenAICompatibleLLM):
         }
 
     async def start(self) -> None:
-        """Load the model; what stands in the way is only logged, as it may be mended any time."""
+        """Load the model; a failure is only logged, as Ollama may be started or mended later."""
         try:
             if self._model in await self._models():
-                # A prompt of nothing loads the model and makes no text.
+                # An empty prompt loads the model without generating.
                 await self._call("generate", {"model": self._model, "prompt": "", "stream": False})
             else:
                 logger.warning(f"Ollama at {self._client.where} has no {self._model}: {self._pull}")

@@ -16,6 +16,7 @@ from providers.base import LLMProvider
 from providers.llm.chat_stream import TellingChatService
 from providers.openai_client import OPENAI_HOST, SharedClient
 from session.ports import SILENCE, ResponseRequest
+from settings.declarations import Declaration
 
 DEFAULT_MODEL = "gpt-4.1-mini"
 
@@ -23,13 +24,13 @@ DEFAULT_MODEL = "gpt-4.1-mini"
 class OpenAICompatibleLLM(LLMProvider):
     """`llm.provider = "openai"`."""
 
+    declaration = Declaration(kind="llm", name="openai", key_variable="OPENAI_API_KEY")
     default_base: str | None = None
     """Where the service is unless the configuration says; None: OpenAI itself."""
     remedies: Mapping[ErrorCategory, str] = {
         ErrorCategory.UNKNOWN: (
             "Check that llm.api_base (REALTIME_LLM__API_BASE) leads to a server of this API."
         ),
-        ErrorCategory.AUTHENTICATION: "Check OPENAI_API_KEY or llm.api_key.",
         ErrorCategory.INVALID_REQUEST: (
             "Check llm.model (REALTIME_LLM__MODEL) and the path in llm.api_base, which usually "
             "ends in /v1."
@@ -106,7 +107,7 @@ class _ChatService(TellingChatService, OpenAILLMService):
         if request.reasoning_effort is not None:
             params["reasoning_effort"] = request.reasoning_effort
         if request.max_output_tokens is not None:
-            # Only OpenAI itself has moved on from max_tokens.
+            # Other servers know only the older name of the parameter.
             openai = self._shared.where == OPENAI_HOST
             name = "max_completion_tokens" if openai else "max_tokens"
             params[name] = request.max_output_tokens

@@ -25,9 +25,9 @@ from pipecat.services.llm_service import LLMService
 from pipecat.utils.errors import ErrorCategory
 
 from providers.base import StageFailure
+from providers.call_ids import new_call_id
 from providers.frames import CompletionFrame, ToolCallFrame
 from session.ports import SILENCE, FinishReason, TokenUsage
-from wire.envelope import new_id
 
 
 class StreamError(Exception):
@@ -71,8 +71,7 @@ class TellingLLMService(LLMService[Any]):
         """Pass whole calls on: the client runs them."""
         for call in function_calls[:1] if self.single_call else function_calls:
             arguments = json.dumps(call.arguments, ensure_ascii=False)
-            # Providers' own ids may be longer than the 32 characters clients may echo (§A.5).
-            await self.tell_tool_call(self._calls, new_id("call"), call.function_name, arguments)
+            await self.tell_tool_call(self._calls, new_call_id(), call.function_name, arguments)
             self._calls += 1
 
     async def start_llm_usage_metrics(self, tokens: LLMTokenUsage) -> None:
@@ -96,7 +95,7 @@ class TellingLLMService(LLMService[Any]):
         except TimeoutError:
             if not watch.expired():
                 raise
-            # The service may have ended its answer on the way out, or not.
+            # The service may have been cancelled before it could end its answer.
             await self.push_frame(LLMFullResponseEndFrame())
         finally:
             self._watch = None
@@ -104,7 +103,7 @@ class TellingLLMService(LLMService[Any]):
     async def push_frame(
         self, frame: Frame, direction: FrameDirection = FrameDirection.DOWNSTREAM
     ) -> None:
-        """Say how the answer ended before it ends."""
+        """Push how the answer ended, just before its end."""
         watch = self._watch
         if isinstance(frame, LLMFullResponseEndFrame):
             if watch is not None and watch.expired():
@@ -114,7 +113,7 @@ class TellingLLMService(LLMService[Any]):
         if silence_s is None or watch is None or watch.expired():
             await super().push_frame(frame, direction)
             return
-        # A client that reads slowly is no fault of the service.
+        # The time that a slow client takes does not count as the service's.
         watch.reschedule(None)
         await super().push_frame(frame, direction)
         watch.reschedule(asyncio.get_running_loop().time() + silence_s)

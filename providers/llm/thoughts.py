@@ -10,7 +10,7 @@ OPEN, CLOSE = "<think>", "</think>"
 
 
 class ThoughtFilter:
-    """Drops thoughts at the beginning of a streamed answer; later tags are what is talked about."""
+    """Drops thoughts at the beginning of a streamed answer; later tags are part of the answer."""
 
     def __init__(self) -> None:
         self._held = ""

@@ -1,4 +1,7 @@
-"""The speech recognition that `stt.provider` can name."""
+"""The recognisers that `stt.provider` can name: each declares itself in its module here.
+
+Other wings may enter by the modules in `__all__`.
+"""
 
 from __future__ import annotations
 
@@ -9,18 +12,10 @@ from providers import registry
 from providers.base import STTProvider
 from providers.stt.custom import CustomSTT
 
-PROVIDERS = {
-    "azure": "providers.stt.azure:AzureSTT",
-    "deepgram": "providers.stt.deepgram:DeepgramSTT",
-    "embedded": "providers.stt.embedded:EmbeddedSTT",
-    "moonshine": "providers.stt.moonshine:MoonshineSTT",
-    "openai": "providers.stt.openai:OpenAICompatibleSTT",
-    "scripted": "providers.scripted:ScriptedSTT",
-    "whisper": "providers.stt.whisper:WhisperSTT",
-}
-"""Name → class."""
-
 
 def load(config: STTConfig) -> STTProvider:
     """Build the configured provider; raises `ProviderSetupError`."""
-    return cast(STTProvider, registry.load("STT", PROVIDERS, config, CustomSTT))
+    return cast(STTProvider, registry.load("stt", config, CustomSTT))
+
+
+__all__ = ["streams", "turns"]

@@ -35,6 +35,7 @@ from config import STTConfig
 from providers.azure_account import AzureAccount, failure_of, remedies
 from providers.options import Options, parse_options, refuse
 from providers.stt.streams import StreamEndFrame, StreamSTT, phrases
+from settings.declarations import Declaration
 
 RELEASING_THREADS = 8
 
@@ -59,8 +60,15 @@ class AzureSTT(StreamSTT):
     expect, separated by commas.
     """
 
+    declaration = Declaration(
+        kind="stt",
+        name="azure",
+        key_variable="AZURE_SPEECH_API_KEY",
+        extra=True,
+        options=AzureSTTOptions,
+    )
     announces_end = True
-    remedies = remedies("stt")
+    remedies = remedies(declaration)
 
     def __init__(self, config: STTConfig) -> None:
         """Check the configuration.
@@ -70,9 +78,8 @@ class AzureSTT(StreamSTT):
         """
         super().__init__(config)
         refuse("stt", config, ("model",))
-        self._stt = config
         self._options = parse_options("stt", config, AzureSTTOptions)
-        self._account = AzureAccount.of("stt", config, self._options.region)
+        self._account = AzureAccount.of(self.declaration, config, self._options.region)
         self.address = self._account.address("stt")
         self._releasing = ThreadPoolExecutor(RELEASING_THREADS, "azure-release")
 
@@ -83,8 +90,7 @@ class AzureSTT(StreamSTT):
 
     def connect(self, language: str | None, prompt: str | None) -> STTService:
         """Build the service of one turn."""
-        wanted = language or self._stt.language
-        languages = [wanted] if wanted else self._options.languages
+        languages = [language] if language else self._options.languages
         return _AzureTurn(
             self._account,
             self._options,
@@ -94,7 +100,7 @@ class AzureSTT(StreamSTT):
         )
 
     async def close(self) -> None:
-        """Let the threads go when they are done."""
+        """End the threads when they are done."""
         self._releasing.shutdown(wait=False)
 
 
@@ -202,5 +208,5 @@ class _AzureTurn(AzureSTTService):
         self._settled.set()
 
     def _soon(self, what: Coroutine[Any, Any, None]) -> None:
-        """Do something in the event loop, from a thread of the SDK; in order, as Pipecat does."""
+        """Run a coroutine in the event loop, from a thread of the SDK; calls keep their order."""
         asyncio.run_coroutine_threadsafe(what, self.get_event_loop())

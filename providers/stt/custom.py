@@ -20,7 +20,7 @@ class CustomSTT(StreamSTT):
     One that takes segments is built once per session, one that streams once per turn.
     """
 
-    # Services that finalise on their own hear the end of a turn in it.
+    # Services that finalise by themselves take this silence for the end of the turn.
     trailing_silence_ms = 800
 
     def __init__(self, service: type[Any], config: STTConfig) -> None:
@@ -33,7 +33,6 @@ class CustomSTT(StreamSTT):
         self._factory = ServiceFactory("stt", service, STTService, config)
         self.remedies = self._factory.remedies
         self.address = config.api_base
-        self._stt = config
         self._takes_turns = issubclass(service, SegmentedSTTService | TurnSTTService)
         self._service = service
         if issubclass(service, SegmentedSTTService):
@@ -48,15 +47,17 @@ class CustomSTT(StreamSTT):
 
     async def start(self) -> None:
         """Build one, so that what it refuses is known before the first session."""
-        self._build(self._stt.language, None)
+        self._build(self.config.language, None)
 
     def create(self) -> STTService:
         """Build the recogniser of one session."""
-        return self._build(self._stt.language, None) if self._takes_turns else StreamedTurns(self)
+        if not self._takes_turns:
+            return StreamedTurns(self)
+        return self._build(self.config.language, None)
 
     def connect(self, language: str | None, prompt: str | None) -> STTService:
         """Build the recogniser of one turn."""
-        return self._build(language or self._stt.language, prompt)
+        return self._build(language, prompt)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -64,7 +65,7 @@ class CustomSTT(StreamSTT):
 
     def _build(self, language: str | None, prompt: str | None) -> STTService:
         service = self._factory.build(
-            self._service, model=self._stt.model, language=language, prompt=prompt
+            self._service, model=self.config.model, language=language, prompt=prompt
         )
         return cast(STTService, service)
 

@@ -31,6 +31,7 @@ from config import STTConfig
 from providers.base import ProviderSetupError
 from providers.options import Options, parse_options, required_key
 from providers.stt.streams import StreamEndFrame, StreamSTT, phrases
+from settings.declarations import Declaration
 
 HOSTED = "wss://api.deepgram.com"
 DEFAULT_MODEL = "nova-3"
@@ -61,9 +62,15 @@ class DeepgramSTT(StreamSTT):
     is a list of words to expect, separated by commas: `keyterm` of Nova-3, `keywords` of the rest.
     """
 
+    declaration = Declaration(
+        kind="stt",
+        name="deepgram",
+        key_variable="DEEPGRAM_API_KEY",
+        extra=True,
+        options=DeepgramOptions,
+    )
     announces_end = True
     remedies: Mapping[ErrorCategory, str] = {
-        ErrorCategory.AUTHENTICATION: "Check DEEPGRAM_API_KEY or stt.api_key.",
         ErrorCategory.AUTHORIZATION: "Check which models the project of this Deepgram key may use.",
         ErrorCategory.INVALID_REQUEST: "Check stt.model, stt.language and stt.options.",
         ErrorCategory.RATE_LIMIT: "Try again later, or ask Deepgram for more concurrent streams.",
@@ -78,7 +85,6 @@ class DeepgramSTT(StreamSTT):
             ProviderSetupError: No key, an unknown option, or a model of another API.
         """
         super().__init__(config)
-        self._stt = config
         self._options = parse_options("stt", config, DeepgramOptions)
         self._model = config.model or DEFAULT_MODEL
         if self._model.startswith("flux"):
@@ -87,7 +93,7 @@ class DeepgramSTT(StreamSTT):
                 f"one that transcribes, e.g. {DEFAULT_MODEL}."
             )
         if config.api_base is None:
-            required_key("stt", config, "DEEPGRAM_API_KEY")
+            required_key(self.declaration, config)
         self._line = _Line(config)
         self.address = self._line.url
 
@@ -102,7 +108,7 @@ class DeepgramSTT(StreamSTT):
         decides = "multi" if self._model in MULTILINGUAL else None
         parameters.update(
             model=self._model,
-            language=language or self._stt.language or decides,
+            language=language or decides,
             interim_results=True,
         )
         if prompt:
@@ -192,7 +198,7 @@ class _DeepgramTurn(DeepgramSTTService):
         await settled.wait()
 
     async def _converse(self, settled: asyncio.Event) -> None:
-        """Keep the connection from its beginning to its end."""
+        """Connect, send audio and receive results until the stream ends."""
         try:
             async with self._line.dial(self._build_connect_kwargs()) as connection:
                 connection.on(EventType.MESSAGE, self._on_message)
@@ -205,7 +211,7 @@ class _DeepgramTurn(DeepgramSTTService):
                 finally:
                     self._connection = None
                     await self.cancel_task(keepalive)
-            # Of no account once the end has been announced.
+            # After the end has been announced, a failure changes nothing.
             reason = "the service closed the stream in the middle of the turn"
             await self.push_error(reason, category=ErrorCategory.CONNECTIVITY)
         except InvalidStatus as refusal:

@@ -7,18 +7,22 @@ from __future__ import annotations
 
 import asyncio
 from importlib.util import find_spec
-from typing import Any
+
+from pydantic import Field
 
 from config import STTConfig
 from providers.base import ProviderSetupError, STTProvider
 from providers.frames import TurnCommittedFrame, TurnStartedFrame
-from providers.options import refuse_unused, variable
+from providers.options import Options, parse_options, refuse, variable
 from providers.stt.sphinx_pool import SphinxPool
 from providers.stt.sphinx_process import RecogniserError, Recognition
 from providers.stt.turns import TurnSTTService
+from settings.declarations import Declaration
+from settings.installation import reinstall
 
 DEFAULT_WORKERS = 2
 MAX_WORKERS = 8
+_ANOTHER = "another recogniser, such as REALTIME_STT__PROVIDER=openai"
 
 
 class SphinxSTTService(TurnSTTService):
@@ -33,18 +37,20 @@ class SphinxSTTService(TurnSTTService):
 
     async def begin_turn(self, turn: TurnStartedFrame) -> None:
         """Take a process if one is free."""
-        item_id = turn.item_id
+        recognition_id = turn.recognition_id
         recognition = self._pool.open(self._mean)
-        relay = self.create_task(self._relay(item_id, recognition), f"interims {item_id}")
-        self._turns_heard[item_id] = recognition, relay
+        relay = self.create_task(
+            self._relay(recognition_id, recognition), f"interims {recognition_id}"
+        )
+        self._turns_heard[recognition_id] = recognition, relay
 
-    async def hear(self, item_id: str, audio: bytes) -> None:
+    async def hear(self, recognition_id: str, audio: bytes) -> None:
         """Pass audio on."""
-        self._turns_heard[item_id][0].feed(audio)
+        self._turns_heard[recognition_id][0].feed(audio)
 
     async def commit_turn(self, frame: TurnCommittedFrame) -> None:
         """Wait for the transcript and push it."""
-        recognition, relay = self._turns_heard[frame.item_id]
+        recognition, relay = self._turns_heard[frame.recognition_id]
         self._pool.commit(recognition, frame.audio)
         # The interim results come before the final one.
         await asyncio.wait([relay])
@@ -52,23 +58,31 @@ class SphinxSTTService(TurnSTTService):
         if transcript.text:
             # A noise says nothing about the speaker.
             self._mean = transcript.mean
-        await self.push_final(frame.item_id, transcript.text)
-        del self._turns_heard[frame.item_id]
+        await self.push_final(frame.recognition_id, transcript.text)
+        del self._turns_heard[frame.recognition_id]
 
-    async def discard_turn(self, item_id: str) -> None:
+    async def discard_turn(self, recognition_id: str) -> None:
         """Give the process back."""
-        recognition, relay = self._turns_heard.pop(item_id)
+        recognition, relay = self._turns_heard.pop(recognition_id)
         self._pool.abandon(recognition)
         await self.cancel_task(relay)
 
-    async def _relay(self, item_id: str, recognition: Recognition) -> None:
+    async def _relay(self, recognition_id: str, recognition: Recognition) -> None:
         async for text in recognition.interims():
-            await self.push_interim(item_id, text)
+            await self.push_interim(recognition_id, text)
+
+
+class EmbeddedSTTOptions(Options):
+    """`stt.options`."""
+
+    workers: int = Field(DEFAULT_WORKERS, ge=1, le=MAX_WORKERS)
+    """Processes that recognise: turns at a time."""
 
 
 class EmbeddedSTT(STTProvider):
     """The recogniser processes of the server."""
 
+    declaration = Declaration(kind="stt", name="embedded", options=EmbeddedSTTOptions)
     languages = frozenset({"en"})
     accepts_prompt = False
     # Measured: of the words on which two interim results agree, one in six is revised later.
@@ -80,20 +94,15 @@ class EmbeddedSTT(STTProvider):
         Raises:
             ProviderSetupError: A setting has no meaning here, or pocketsphinx is missing.
         """
-        refuse_unused(
-            "stt",
-            config,
-            ("workers",),
-            "choose another recogniser, such as REALTIME_STT__PROVIDER=openai",
-        )
+        refuse("stt", config, ("model", "api_base"), f"configure {_ANOTHER}")
         language = config.language
         if language is not None and language.lower().replace("_", "-").split("-")[0] != "en":
             raise ProviderSetupError(
                 f"stt.language '{language}' is not understood by the embedded recogniser, which "
-                f"knows US English only: unset {variable('stt', 'language')} or configure another "
-                "recogniser, such as REALTIME_STT__PROVIDER=openai."
+                f"knows US English only: unset {variable('stt', 'language')} or configure "
+                f"{_ANOTHER}."
             )
-        self._pool = SphinxPool(_workers(config.options.get("workers", DEFAULT_WORKERS)))
+        self._pool = SphinxPool(parse_options("stt", config, EmbeddedSTTOptions).workers)
 
     @property
     def label(self) -> str:
@@ -114,15 +123,14 @@ class EmbeddedSTT(STTProvider):
         if find_spec("pocketsphinx") is None:
             raise ProviderSetupError(
                 "The embedded recogniser needs pocketsphinx, which has no wheel for this version "
-                "of Python: use Python 3.11 to 3.13 (pip install -r requirements.txt), or "
-                "configure another recogniser, such as REALTIME_STT__PROVIDER=openai."
+                f"of Python: use Python 3.11 to 3.13 ({reinstall()}), or configure {_ANOTHER}."
             )
         try:
             await self._pool.start()
         except (RecogniserError, OSError) as error:
             raise ProviderSetupError(
                 f"The embedded recogniser cannot start ({error}): reinstall pocketsphinx, or "
-                "configure another recogniser, such as REALTIME_STT__PROVIDER=openai."
+                f"configure {_ANOTHER}."
             ) from error
 
     async def close(self) -> None:
@@ -132,17 +140,3 @@ class EmbeddedSTT(STTProvider):
     def create(self) -> SphinxSTTService:
         """Build the recogniser of one session."""
         return SphinxSTTService(self._pool)
-
-
-def _workers(option: Any) -> int:
-    """Read the option `workers`, which an environment variable gives as text."""
-    try:
-        count = int(str(option))
-    except ValueError:
-        count = 0
-    if not 1 <= count <= MAX_WORKERS:
-        raise ProviderSetupError(
-            f"stt.options.workers must be a number from 1 to {MAX_WORKERS}, not {option!r} "
-            f"({variable('stt', 'options')})."
-        )
-    return count

@@ -36,6 +36,7 @@ from providers.base import ProviderSetupError, STTProvider
 from providers.in_process.downloads import fetch
 from providers.in_process.engine_pool import EnginePool
 from providers.options import Options, parse_options, refuse
+from settings.declarations import Declaration
 
 DEFAULT_LANGUAGE = "en"
 PREFERRED = ModelArch.SMALL_STREAMING
@@ -51,6 +52,7 @@ class _MoonshineOptions(Options):
 class MoonshineSTT(STTProvider):
     """`stt.provider = "moonshine"`."""
 
+    declaration = Declaration(kind="stt", name="moonshine", extra=True, options=_MoonshineOptions)
     accepts_prompt = False
     remedies: Mapping[ErrorCategory, str] = {
         ErrorCategory.CONNECTIVITY: "Set stt.model to tiny-streaming (REALTIME_STT__MODEL), or "
@@ -98,7 +100,7 @@ class MoonshineSTT(STTProvider):
             ) from error
 
     async def close(self) -> None:
-        """Let go of the model."""
+        """Release the model."""
         self._pool.close()
         self._transcriber = None
 

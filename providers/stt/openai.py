@@ -16,6 +16,7 @@ from pipecat.utils.errors import ErrorCategory
 from config import STTConfig
 from providers.base import StageFailure, STTProvider
 from providers.openai_client import NO_KEY, SHOWN_CHARACTERS, SharedClient, explained
+from settings.declarations import Declaration
 
 DEFAULT_MODEL = "gpt-4o-mini-transcribe"
 
@@ -23,11 +24,11 @@ DEFAULT_MODEL = "gpt-4o-mini-transcribe"
 class OpenAICompatibleSTT(STTProvider):
     """`stt.provider = "openai"`."""
 
+    declaration = Declaration(kind="stt", name="openai", key_variable="OPENAI_API_KEY")
     remedies: Mapping[ErrorCategory, str] = {
         ErrorCategory.UNKNOWN: (
             "Check that stt.api_base (REALTIME_STT__API_BASE) leads to a server of this API."
         ),
-        ErrorCategory.AUTHENTICATION: "Check OPENAI_API_KEY or stt.api_key.",
         ErrorCategory.INVALID_REQUEST: (
             "Check stt.model (REALTIME_STT__MODEL) and the path in stt.api_base, which usually "
             "ends in /v1."

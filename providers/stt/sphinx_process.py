@@ -56,7 +56,7 @@ class Recognition:
         """Audio for the process to come; None once a process had to leave the open turn."""
         self._interims: asyncio.Queue[str | None] = asyncio.Queue()
         self._result: asyncio.Future[Transcript] = asyncio.get_running_loop().create_future()
-        # A turn may fail after its session has stopped asking.
+        # Retrieved here, as a turn may fail after its session has stopped waiting.
         self._result.add_done_callback(lambda done: done.cancelled() or done.exception())
 
     @property
@@ -101,7 +101,7 @@ class Recognition:
             self._interims.put_nowait(None)
 
     def cancel(self) -> None:
-        """Want no result any more."""
+        """End the turn without a result: nobody waits for one."""
         if not self.done:
             self._result.cancel()
             self._interims.put_nowait(None)

@@ -35,12 +35,12 @@ from pipecat.utils.errors import ErrorCategory
 from pipecat.utils.tracing.tracing_context import TracingContext
 
 from audio.pcm import SAMPLE_RATE
+from config import STTConfig
 from providers.base import STTProvider
 from providers.errors import REFUSALS, error_category
 from providers.frames import TurnCommittedFrame, TurnStartedFrame
-from providers.options import ProviderConfig
 from providers.running_pipeline import RunningPipeline
-from providers.stt.turns import TurnFailed, TurnSTTService
+from providers.stt.turns import TurnFailure, TurnSTTService
 
 CHUNK_BYTES = SAMPLE_RATE * 2 // 10
 """Longest audio frame: 100 ms, as services expect of a live stream."""
@@ -60,8 +60,8 @@ class StreamSTT(STTProvider):
     trailing_silence_ms: int = 0
     """Silence to send after a turn, for services that finalise only what they hear ending."""
 
-    def __init__(self, config: ProviderConfig) -> None:
-        """Keep the time-outs and the number of retries."""
+    def __init__(self, config: STTConfig) -> None:
+        """Keep the time-outs, the number of retries and the language."""
         self.config = config
 
     @abstractmethod
@@ -72,7 +72,8 @@ class StreamSTT(STTProvider):
         ask for the final result at once.
 
         Args:
-            language: ISO 639-1 code; None leaves it to the service.
+            language: ISO 639-1 code, the client's or else the configured one; None leaves it to
+                the service.
             prompt: Words to expect, or None.
         """
 
@@ -93,33 +94,35 @@ class StreamedTurns(TurnSTTService):
 
     async def begin_turn(self, turn: TurnStartedFrame) -> None:
         """Connect, while the user speaks."""
-        self._connect(turn.item_id, turn.language, turn.prompt)
+        self._connect(turn.recognition_id, turn.language, turn.prompt)
 
-    async def hear(self, item_id: str, audio: bytes) -> None:
+    async def hear(self, recognition_id: str, audio: bytes) -> None:
         """Pass audio on."""
-        await self._streams[item_id].hear(audio)
+        await self._streams[recognition_id].hear(audio)
 
     async def commit_turn(self, frame: TurnCommittedFrame) -> None:
         """Ask for the rest, and push the transcript."""
-        stream = self._streams[frame.item_id]
+        stream = self._streams[frame.recognition_id]
         if stream.settings != (frame.language, frame.prompt):
             stream = await self._replay(frame)
         for _retry in range(self._provider.config.retries):
             try:
                 text = await stream.finish()
                 break
-            except TurnFailed as failure:
+            except TurnFailure as failure:
                 if failure.category in REFUSALS:
                     raise
                 stream = await self._replay(frame)
         else:
             text = await stream.finish()
-        await self.push_final(frame.item_id, text)
-        await self.discard_turn(frame.item_id)
+        await self.push_final(frame.recognition_id, text)
+        await self.discard_turn(frame.recognition_id)
 
-    async def discard_turn(self, item_id: str) -> None:
-        """Hang up, which takes some services their time: nobody waits for it but `cleanup`."""
-        task = asyncio.create_task(self._streams.pop(item_id).close(), name=f"hang up {item_id}")
+    async def discard_turn(self, recognition_id: str) -> None:
+        """Close the connection in the background, as some services are slow; `cleanup` waits."""
+        task = asyncio.create_task(
+            self._streams.pop(recognition_id).close(), name=f"hang up {recognition_id}"
+        )
         self._hanging_up.add(task)
         task.add_done_callback(self._hanging_up.discard)
 
@@ -128,19 +131,19 @@ class StreamedTurns(TurnSTTService):
         await super().cleanup()
         await asyncio.gather(*self._hanging_up)
 
-    def _connect(self, item_id: str, language: str | None, prompt: str | None) -> _Stream:
+    def _connect(self, recognition_id: str, language: str | None, prompt: str | None) -> _Stream:
         async def on_text(text: str) -> None:
-            await self.push_interim(item_id, text)
+            await self.push_interim(recognition_id, text)
 
-        stream = self._streams[item_id] = _Stream(
+        stream = self._streams[recognition_id] = _Stream(
             self._provider, (language, prompt), on_text, self._tracing_context
         )
         return stream
 
     async def _replay(self, turn: TurnCommittedFrame) -> _Stream:
         """Let a new connection hear the turn from its beginning."""
-        await self.discard_turn(turn.item_id)
-        stream = self._connect(turn.item_id, turn.language, turn.prompt)
+        await self.discard_turn(turn.recognition_id)
+        stream = self._connect(turn.recognition_id, turn.language, turn.prompt)
         await stream.hear(turn.audio)
         return stream
 
@@ -164,7 +167,7 @@ def _unspaced(character: str) -> bool:
 
 
 class _Stream:
-    """One connection, and what came of it."""
+    """One connection and its results."""
 
     def __init__(
         self,
@@ -176,7 +179,8 @@ class _Stream:
         self._config = provider.config
         self._silence = bytes(provider.trailing_silence_ms * SAMPLE_RATE * 2 // 1000)
         self.settings = settings
-        service = provider.connect(*settings)
+        language, prompt = settings
+        service = provider.connect(language or provider.config.language, prompt)
         service.add_event_handler("on_error", self._on_error)
         self._results = _Results(on_text, provider.announces_end)
         self._tracing = tracing
@@ -194,7 +198,7 @@ class _Stream:
             await self._pipeline.push(InputAudioRawFrame(chunk, SAMPLE_RATE, 1))
 
     async def finish(self) -> str:
-        """End the turn and return its transcript; raises `TurnFailed`."""
+        """End the turn and return its transcript; raises `TurnFailure`."""
         await self._pipeline.push(VADUserStoppedSpeakingFrame(stop_secs=0.0))
         await self.hear(self._silence)
         try:
@@ -210,25 +214,25 @@ class _Stream:
             if not self._results.connected.done():
                 limit = self._config.connect_timeout_s
                 what = f"could not be reached within {limit:g} s"
-            raise TurnFailed(f"the service {what}", ErrorCategory.CONNECTIVITY) from None
+            raise TurnFailure(f"the service {what}", ErrorCategory.CONNECTIVITY) from None
 
     async def close(self) -> None:
         self._results.transcript.cancel()
         if self._results.connected.done():
             if self._tracing is not None:
-                # With it ends the span of a service that never calls a result its last one.
+                # It ends the tracing span of a service that never marks a result as its last.
                 await self._pipeline.push(UserStoppedSpeakingFrame())
             await self._pipeline.stop()
         else:
             await self._pipeline.abandon()
 
     async def _first(self, event: asyncio.Future[None]) -> None:
-        """Wait for `event`, or for the end, which may be a failure to get there."""
+        """Wait for `event` or for the end of the transcript, whichever comes first."""
         either: set[asyncio.Future[Any]] = {event, self._results.transcript}
         await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
 
     async def _on_error(self, _processor: FrameProcessor, frame: ErrorFrame) -> None:
-        failure = TurnFailed(str(frame.error), error_category(frame))
+        failure = TurnFailure(str(frame.error), error_category(frame))
         failure.__cause__ = frame.exception
         self._results.fail(failure)
 
@@ -237,7 +241,7 @@ _RESULTS = (InterimTranscriptionFrame, TranscriptionFrame, StreamEndFrame)
 
 
 class _Results(FrameProcessor):
-    """Stands behind the service and puts its results together."""
+    """Follows the service in its pipeline and joins its results."""
 
     def __init__(self, on_text: Callable[[str], Awaitable[None]], announced_end: bool) -> None:
         super().__init__(enable_direct_mode=True)
@@ -256,22 +260,22 @@ class _Results(FrameProcessor):
         """What has been understood so far."""
         return join_text(*self._final, self._interim)
 
-    def fail(self, failure: TurnFailed) -> None:
+    def fail(self, failure: TurnFailure) -> None:
         """Note why there will be no transcript; the first reason counts."""
         if not self.transcript.done():
             self.transcript.set_exception(failure)
-            # Asked for when the turn is committed, which may never happen.
+            # Retrieved here, as a turn that is never committed does not ask for it.
             self.transcript.exception()
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
-        """Take results; the rest has no place to go to."""
+        """Collect results; pass every other frame on."""
         await super().process_frame(frame, direction)
         if isinstance(frame, StartFrame) and not self.connected.done():
             self.connected.set_result(None)
         if isinstance(frame, VADUserStoppedSpeakingFrame):
             self._turn_is_over = True
         if self.transcript.done() and isinstance(frame, _RESULTS):
-            # What follows the end is heard in the silence behind it.
+            # Results after the end come from the trailing silence.
             return
         if isinstance(frame, StreamEndFrame):
             self._end()
@@ -290,6 +294,6 @@ class _Results(FrameProcessor):
     def _end(self) -> None:
         if not self._turn_is_over:
             reason = "the service ended the stream in the middle of the turn"
-            self.fail(TurnFailed(reason, ErrorCategory.CONNECTIVITY))
+            self.fail(TurnFailure(reason, ErrorCategory.CONNECTIVITY))
         if not self.transcript.done():
             self.transcript.set_result(self.text)

@@ -29,17 +29,15 @@ from pipecat.utils.errors import ErrorCategory
 from pipecat.utils.time import time_now_iso8601
 
 from providers.frames import (
+    RECOGNITION,
     TurnAudioFrame,
     TurnCommittedFrame,
     TurnDiscardedFrame,
     TurnStartedFrame,
 )
 
-ITEM_ID = "item_id"
-"""Key in a result's metadata: the id of the turn it belongs to."""
 
-
-class TurnFailed(Exception):
+class TurnFailure(Exception):
     """A turn could not be transcribed, and it is known what kind of failure it is."""
 
     def __init__(self, message: str, category: ErrorCategory) -> None:
@@ -65,7 +63,7 @@ class TurnSTTService(STTService):
 
     Results go downstream: `InterimTranscriptionFrame`s, then one `TranscriptionFrame` with
     `finalized` set (its text may be empty) or one `ErrorFrame`, all with the turn's id in
-    `metadata["item_id"]`. The turns' own frames end here.
+    `metadata["recognition_id"]`. The turns' own frames end here.
     """
 
     def __init__(self, **kwargs: Any) -> None:
@@ -83,7 +81,7 @@ class TurnSTTService(STTService):
         """Prepare for the audio of a turn. Called once, before the other hooks."""
 
     @abstractmethod
-    async def hear(self, item_id: str, audio: bytes) -> None:
+    async def hear(self, recognition_id: str, audio: bytes) -> None:
         """Take the next audio of a turn: 16-bit mono PCM at 16 kHz."""
 
     @abstractmethod
@@ -95,35 +93,35 @@ class TurnSTTService(STTService):
         """
 
     @abstractmethod
-    async def discard_turn(self, item_id: str) -> None:
+    async def discard_turn(self, recognition_id: str) -> None:
         """Forget a turn that was begun: nobody waits for its result any more.
 
         Also called when a hook failed, and at teardown; once per turn, after its other hooks.
         """
 
-    async def push_interim(self, item_id: str, text: str) -> None:
+    async def push_interim(self, recognition_id: str, text: str) -> None:
         """Push what has been understood of a turn so far."""
         frame = InterimTranscriptionFrame(text, self._user_id, time_now_iso8601())
-        frame.metadata[ITEM_ID] = item_id
+        frame.metadata[RECOGNITION] = recognition_id
         await self.push_frame(frame)
 
-    async def push_final(self, item_id: str, text: str) -> None:
+    async def push_final(self, recognition_id: str, text: str) -> None:
         """Push the transcript of a turn; an empty one says that nothing was understood."""
         frame = TranscriptionFrame(text, self._user_id, time_now_iso8601(), finalized=True)
-        frame.metadata[ITEM_ID] = item_id
+        frame.metadata[RECOGNITION] = recognition_id
         # An interruption is about the answer, not about what was said.
         frame.interruptible = False
         await self.push_frame(frame)
 
-    async def push_failure(self, item_id: str, error: Exception) -> None:
+    async def push_failure(self, recognition_id: str, error: Exception) -> None:
         """Push the reason why a turn has no transcript."""
         frame = ErrorFrame(
             str(error) or repr(error),
             processor=self,
             exception=error,
-            category=error.category if isinstance(error, TurnFailed) else ErrorCategory.UNKNOWN,
+            category=error.category if isinstance(error, TurnFailure) else ErrorCategory.UNKNOWN,
         )
-        frame.metadata[ITEM_ID] = item_id
+        frame.metadata[RECOGNITION] = recognition_id
         await self.push_frame(frame)
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
@@ -138,16 +136,16 @@ class TurnSTTService(STTService):
         if isinstance(frame, TurnStartedFrame):
             self._open(frame)
         elif isinstance(frame, TurnAudioFrame):
-            turn = self._turns.get(frame.item_id)
+            turn = self._turns.get(frame.recognition_id)
             if turn is not None and not turn.committed:
                 turn.inbox.put_nowait(frame.audio)
         elif isinstance(frame, TurnCommittedFrame):
-            turn = self._open(TurnStartedFrame(frame.item_id, frame.language, frame.prompt))
+            turn = self._open(TurnStartedFrame(frame.recognition_id, frame.language, frame.prompt))
             if not turn.committed:
                 turn.committed = True
                 turn.inbox.put_nowait(frame)
         else:
-            await self._drop(frame.item_id)
+            await self._drop(frame.recognition_id)
 
     async def run_stt(self, audio: bytes) -> AsyncGenerator[Frame | None, None]:
         """Unused: audio comes in turns, never as a stream.
@@ -160,11 +158,11 @@ class TurnSTTService(STTService):
 
     async def stop(self, frame: EndFrame) -> None:
         """Wait for the transcripts of committed turns; drop the open ones."""
-        for item_id, turn in list(self._turns.items()):
+        for recognition_id, turn in list(self._turns.items()):
             if turn.committed:
                 await asyncio.wait([turn.task])
             else:
-                await self._drop(item_id)
+                await self._drop(recognition_id)
         await super().stop(frame)
 
     async def cancel(self, frame: CancelFrame) -> None:
@@ -181,58 +179,58 @@ class TurnSTTService(STTService):
 
     def _open(self, begun: TurnStartedFrame) -> _Turn:
         """Return the turn, beginning it if it has not begun: a commit may come first."""
-        turn = self._turns.get(begun.item_id)
+        turn = self._turns.get(begun.recognition_id)
         if turn is None:
             inbox: asyncio.Queue[bytes | TurnCommittedFrame] = asyncio.Queue()
-            task = self.create_task(self._run(begun, inbox), f"turn {begun.item_id}")
-            turn = self._turns[begun.item_id] = _Turn(inbox, task)
+            task = self.create_task(self._run(begun, inbox), f"turn {begun.recognition_id}")
+            turn = self._turns[begun.recognition_id] = _Turn(inbox, task)
         return turn
 
     async def _run(
         self, begun: TurnStartedFrame, inbox: asyncio.Queue[bytes | TurnCommittedFrame]
     ) -> None:
         """Take a turn through its hooks, from its beginning to its result."""
-        item_id = begun.item_id
+        recognition_id = begun.recognition_id
         failure: Exception | None = None
         fed = 0
         message: bytes | TurnCommittedFrame = b""
-        self._begun.add(item_id)
+        self._begun.add(recognition_id)
         try:
             await self.begin_turn(begun)
             while isinstance(message := await inbox.get(), bytes):
-                await self.hear(item_id, message)
+                await self.hear(recognition_id, message)
                 fed += len(message)
             if rest := message.audio[fed:]:
-                await self.hear(item_id, rest)
+                await self.hear(recognition_id, rest)
             await self.commit_turn(message)
-            self._begun.discard(item_id)
+            self._begun.discard(recognition_id)
         # A hook may raise anything its library raises: the turn fails, not the session.
         except Exception as error:
             failure = error
-            await self._forget(item_id)
-        # A turn that fails before it is committed may yet be discarded, and then is no failure.
+            await self._forget(recognition_id)
+        # A failure is reported once the turn is committed: an open turn may yet be discarded.
         while isinstance(message, bytes):
             message = await inbox.get()
-        del self._turns[item_id]
+        del self._turns[recognition_id]
         if failure is not None:
-            await self.push_failure(item_id, failure)
+            await self.push_failure(recognition_id, failure)
 
-    async def _drop(self, item_id: str) -> None:
-        turn = self._turns.pop(item_id, None)
+    async def _drop(self, recognition_id: str) -> None:
+        turn = self._turns.pop(recognition_id, None)
         if turn is not None:
             await self.cancel_task(turn.task)
-            await self._forget(item_id)
+            await self._forget(recognition_id)
 
     async def _drop_all(self) -> None:
-        for item_id in list(self._turns):
-            await self._drop(item_id)
+        for recognition_id in list(self._turns):
+            await self._drop(recognition_id)
 
-    async def _forget(self, item_id: str) -> None:
-        if item_id not in self._begun:
+    async def _forget(self, recognition_id: str) -> None:
+        if recognition_id not in self._begun:
             return
-        self._begun.discard(item_id)
+        self._begun.discard(recognition_id)
         try:
-            await self.discard_turn(item_id)
+            await self.discard_turn(recognition_id)
         except Exception as error:
-            logger.opt(exception=True).debug(f"{self}: discarding {item_id} failed")
-            logger.warning(f"{self}: could not discard {item_id}: {type(error).__name__}")
+            logger.opt(exception=True).debug(f"{self}: discarding {recognition_id} failed")
+            logger.warning(f"{self}: could not discard {recognition_id}: {type(error).__name__}")

@@ -30,6 +30,7 @@ from providers.base import ProviderSetupError, STTProvider
 from providers.in_process.engine_pool import EnginePool
 from providers.options import Options, parse_options, refuse
 from providers.stt.whisper_files import REPOSITORIES, model_folder
+from settings.declarations import Declaration
 
 CPU_MODEL = "small"
 GPU_MODEL = "large-v3-turbo"
@@ -60,6 +61,7 @@ class _Settings(WhisperSTTSettings):
 class WhisperSTT(STTProvider):
     """`stt.provider = "whisper"`."""
 
+    declaration = Declaration(kind="stt", name="whisper", extra=True, options=_WhisperOptions)
     remedies: Mapping[ErrorCategory, str] = {
         ErrorCategory.CONNECTIVITY: "Choose a smaller stt.model (REALTIME_STT__MODEL) or a smaller "
         "stt.options.beam_size, or raise stt.timeout_s (REALTIME_STT__TIMEOUT_S).",
@@ -83,7 +85,7 @@ class WhisperSTT(STTProvider):
     @property
     def label(self) -> str:
         """Model and device."""
-        # Clients read it in errors: where a folder is concerns nobody.
+        # Clients read the label in errors: they are not told the path.
         return f"whisper {Path(self._name).name} ({self._device}, {self._compute_type})"
 
     async def start(self) -> None:
@@ -112,7 +114,7 @@ class WhisperSTT(STTProvider):
         self._model = model
 
     async def close(self) -> None:
-        """Let go of the model."""
+        """Release the model."""
         self._pool.close()
         self._model = None
 
@@ -164,7 +166,7 @@ class _WhisperService(WhisperSTTService):
 
     async def run_stt(self, audio: bytes) -> AsyncGenerator[Frame, None]:
         """Transcribe one turn; failures are raised, with all that is known of them."""
-        # The settings are those of the turn only now: another turn may change them.
+        # Read now: these settings are the turn's, and the next turn replaces them.
         settings: Any = self._settings
         language = None if settings.language is None else _code(str(settings.language))
         prompt = settings.prompt

@@ -1,4 +1,7 @@
-"""The voices that `tts.provider` can name."""
+"""The voices that `tts.provider` can name: each declares itself in its module here.
+
+Other wings may enter by the modules in `__all__`.
+"""
 
 from __future__ import annotations
 
@@ -9,19 +12,10 @@ from providers import registry
 from providers.base import TTSProvider
 from providers.tts.custom import CustomTTS
 
-PROVIDERS = {
-    "azure": "providers.tts.azure:AzureTTS",
-    "edge": "providers.tts.edge:EdgeTTS",
-    "elevenlabs": "providers.tts.elevenlabs:ElevenLabsTTS",
-    "embedded": "providers.tts.embedded:EmbeddedTTS",
-    "kokoro": "providers.tts.kokoro:KokoroTTS",
-    "openai": "providers.tts.openai:OpenAICompatibleTTS",
-    "piper": "providers.tts.piper:PiperTTS",
-    "scripted": "providers.scripted:ScriptedTTS",
-}
-"""Name → class."""
-
 
 def load(config: TTSConfig) -> TTSProvider:
     """Build the configured provider; raises `ProviderSetupError`."""
-    return cast(TTSProvider, registry.load("TTS", PROVIDERS, config, CustomTTS))
+    return cast(TTSProvider, registry.load("tts", config, CustomTTS))
+
+
+__all__ = ["clause_voice", "espeak", "flite", "speech_engine"]

@@ -12,20 +12,18 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import Any
 
-from pipecat.frames.frames import ErrorFrame, Frame, TTSAudioRawFrame
 from pipecat.processors.frame_processor import FrameProcessorSetup
 from pipecat.services.azure.tts import AzureBaseTTSService, AzureTTSSettings
 from pipecat.services.tts_service import TTSService
 from pipecat.utils.errors import ErrorCategory
 
-from audio.pcm import WIRE_RATE
 from config import TTSConfig
 from providers.azure_account import AzureAccount, remedies
 from providers.base import TTSProvider
-from providers.errors import REFUSALS
 from providers.options import Options, parse_options, refuse
 from providers.tts.azure_speaker import AzureSpeaker, AzureSpeakers, AzureSpeechError
 from providers.tts.clause_voice import ClauseVoice
+from settings.declarations import Declaration
 
 _VOICE = re.compile(r"[\w:-]+")
 _LOCALE = re.compile(r"[a-z]{2,3}-[A-Z]{2}\b")
@@ -55,8 +53,15 @@ class AzureTTS(TTSProvider):
     and not for the few that Azure calls by OpenAI's names, which not every region has.
     """
 
+    declaration = Declaration(
+        kind="tts",
+        name="azure",
+        key_variable="AZURE_SPEECH_API_KEY",
+        extra=True,
+        options=AzureTTSOptions,
+    )
     remedies: Mapping[ErrorCategory, str] = {
-        **remedies("tts"),
+        **remedies(declaration),
         ErrorCategory.INVALID_REQUEST: (
             "Check the voice (tts.voice_id or the client's), e.g. en-US-AvaMultilingualNeural, "
             "and tts.options."
@@ -87,7 +92,7 @@ class AzureTTS(TTSProvider):
         refuse("tts", config, ("model",))
         self._config = config
         self._options = parse_options("tts", config, AzureTTSOptions)
-        self._account = AzureAccount.of("tts", config, self._options.region)
+        self._account = AzureAccount.of(self.declaration, config, self._options.region)
         self.address = self._account.address("tts")
         self._speakers = AzureSpeakers(config, self._account, self._options.endpoint_id)
 
@@ -119,19 +124,14 @@ class _AzureVoice(ClauseVoice, AzureBaseTTSService):
         settings |= options.model_dump(exclude={"region", "endpoint_id", "language"})
         settings["language"] = options.language or (locale[0] if locale else "en-US")
         super().__init__(
-            sample_rate=WIRE_RATE,
-            push_start_frame=True,
-            push_stop_frames=True,
-            stop_frame_timeout_s=30,
-            max_consecutive_zero_audio_contexts=0,
+            voice,
             settings=AzureTTSSettings(
                 voice=voice, force_locale=options.language is not None, **settings
             ),
         )
+        self.retries = config.retries
         self._speakers = speakers
         self._speaker: AzureSpeaker | None = None
-        self._config = config
-        self._voice = voice
 
     async def setup(self, setup: FrameProcessorSetup) -> None:  # type: ignore[override]
         """Connect while the model thinks."""
@@ -145,35 +145,12 @@ class _AzureVoice(ClauseVoice, AzureBaseTTSService):
             self._speakers.give_back(self._speaker)
             self._speaker = None
 
-    async def run_tts(self, text: str, context_id: str) -> AsyncGenerator[Frame | None, None]:
-        """Speak one clause."""
-        try:
-            async with aclosing(self._speak(text)) as stream:
-                async for pcm in stream:
-                    yield TTSAudioRawFrame(pcm, WIRE_RATE, 1, context_id=context_id)
-        except AzureSpeechError as error:
-            # The response has failed: its other clauses need not be asked for.
-            await self.set_usable(False)
-            yield ErrorFrame(f"{error} ({self._voice})", exception=error, category=error.category)
-
-    async def _speak(self, text: str) -> AsyncGenerator[bytes, None]:
+    async def speak(self, text: str) -> AsyncGenerator[bytes, None]:
+        """Speak one clause, on the connection of this response."""
         if not _VOICE.fullmatch(self._voice):
             reason = f"no voice of Azure is called {self._voice!r}"
             raise AzureSpeechError(reason, ErrorCategory.INVALID_REQUEST)
         ssml = self._construct_ssml(text)
-        for left in range(self._config.retries, -1, -1):
-            heard = False
-            try:
-                async with aclosing(self._speak_once(ssml)) as stream:
-                    async for pcm in stream:
-                        heard = True
-                        yield pcm
-                return
-            except AzureSpeechError as error:
-                if heard or error.category in REFUSALS or not left:
-                    raise
-
-    async def _speak_once(self, ssml: str) -> AsyncGenerator[bytes, None]:
         speaker, self._speaker = self._speaker or self._speakers.borrow(), None
         try:
             async with aclosing(speaker.speak(ssml)) as stream:

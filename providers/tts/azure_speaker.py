@@ -23,17 +23,20 @@ from pipecat.utils.errors import ErrorCategory
 
 from config import TTSConfig
 from providers.azure_account import AzureAccount, failure_of
+from providers.errors import REFUSALS
+from providers.tts.clause_voice import VoiceFailure
 
 IDLE_SPEAKERS = 8
 RELEASING_THREADS = 4
 
 
-class AzureSpeechError(Exception):
+class AzureSpeechError(VoiceFailure):
     """Azure did not speak, or not to the end."""
 
     def __init__(self, message: str, category: ErrorCategory) -> None:
         super().__init__(message)
         self.category = category
+        self.refused = category in REFUSALS
 
 
 class AzureSpeakers:
@@ -73,14 +76,14 @@ class AzureSpeakers:
             speaker.dismiss()
 
     def close(self) -> None:
-        """Take the connections down, as soon as the SDK lets go of them."""
+        """Close the connections, in threads, as the SDK may block."""
         while self._idle:
             self._idle.pop().dismiss()
         self._releasing.shutdown(wait=False)
 
 
 class AzureSpeaker:
-    """A synthesizer and its connection. It lives in the event loop; the SDK does not."""
+    """A synthesizer and its connection, used from the event loop; the SDK has its own threads."""
 
     def __init__(self, speech: SpeechConfig, config: TTSConfig, releasing: Executor) -> None:
         self._config = config
@@ -90,7 +93,7 @@ class AzureSpeaker:
         self._connection: Any = Connection.from_speech_synthesizer(self._synthesizer)
         self._connected = False
         self._events: asyncio.Queue[bytes | AzureSpeechError | None] = asyncio.Queue()
-        """Audio of the utterance, and its end; nothing, when the connection stands."""
+        """Audio of the utterance, then None or an error; an empty piece: the connection is open."""
         self._connection.connected.connect(lambda _event: self._soon(self._has_connected))
         self._connection.disconnected.connect(lambda _event: self._soon(self._has_disconnected))
         self._synthesizer.synthesizing.connect(lambda event: self._tell(event.result.audio_data))
@@ -98,7 +101,7 @@ class AzureSpeaker:
         self._synthesizer.synthesis_canceled.connect(lambda event: self._tell(_failure(event)))
 
     def connect(self) -> None:
-        """Connect ahead of the first utterance; if that fails, the utterance will tell."""
+        """Connect ahead of the first utterance, which reports it if that fails."""
         self._connection.open(True)
 
     async def speak(self, ssml: str) -> AsyncGenerator[bytes, None]:

@@ -12,10 +12,8 @@ from pipecat.services.tts_service import TTSService, WebsocketTTSService
 from config import TTSConfig
 from providers.base import TTSProvider
 from providers.custom_service import ServiceFactory, watched
+from providers.tts.clause_voice import NEVER_S, PromptEnd
 from session.ports import OPENAI_VOICES, ResponseRequest
-
-NEVER_S = 3600.0
-"""Longer than any response lasts."""
 
 
 class CustomTTS(TTSProvider):
@@ -32,11 +30,11 @@ class CustomTTS(TTSProvider):
         self.address = config.api_base
         self._config = config
         self._service = service
-        # Those with a WebSocket get their audio elsewhere, and know themselves when it ends.
+        # Services with a WebSocket receive audio outside `run_tts` and end a clause themselves.
         if not issubclass(service, WebsocketTTSService):
             silence = {"silence_s": config.timeout_s}
             self._service = type(service.__name__, (_WatchedVoice, service), silence)
-        # OpenAI's names mean nothing to a service that nobody has mapped them for.
+        # The service has no voices for OpenAI's names: they all stand for the configured one.
         chosen = config.voice_id or config.options.get("settings", {}).get("voice")
         if chosen:
             self.named_voices = dict.fromkeys(OPENAI_VOICES, chosen)
@@ -64,7 +62,7 @@ class CustomTTS(TTSProvider):
         await self._factory.close()
 
 
-class _WatchedVoice(TTSService):
+class _WatchedVoice(PromptEnd):
     """A base to put before a service whose `run_tts` yields the audio.
 
     Such services may end an answer without audio only after seconds, never end it after an
@@ -87,10 +85,3 @@ class _WatchedVoice(TTSService):
         # A service may raise anything its client library raises: the response fails by it.
         except Exception as error:
             yield ErrorFrame(str(error) or repr(error), exception=error)
-
-    async def tts_process_generator(
-        self, context_id: str, generator: AsyncGenerator[Frame | None, None]
-    ) -> None:
-        """Speak, and end the answer at once even if there was no audio at all."""
-        await super().tts_process_generator(context_id, generator)
-        self._is_yielding_frames_synchronously = True

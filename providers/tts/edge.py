@@ -10,8 +10,6 @@ import re
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 
-from pipecat.frames.frames import ErrorFrame, Frame, TTSAudioRawFrame
-from pipecat.services.settings import TTSSettings
 from pipecat.services.tts_service import TTSService
 from pipecat.utils.errors import ErrorCategory
 from pydantic import Field
@@ -25,6 +23,7 @@ from providers.tts.edge_stream import EdgeError, read_aloud
 from providers.tts.lead_in import LeadIn
 from providers.tts.mp3 import BadMp3Error, Mp3Stream
 from session.ports import OPENAI_VOICES
+from settings.declarations import Declaration
 
 _VOICE = re.compile(r"([a-z]{2,3}-[A-Z]{2})-(?:[a-z]+-)?\w+Neural")
 """`en-US-EmmaMultilingualNeural`, `zh-CN-liaoning-XiaobeiNeural`."""
@@ -59,6 +58,7 @@ class EdgeOptions(Options):
 class EdgeTTS(TTSProvider):
     """`tts.provider = "edge"`."""
 
+    declaration = Declaration(kind="tts", name="edge", extra=True, options=EdgeOptions)
     label = "Edge TTS"
     address = "https://speech.platform.bing.com"
     named_voices = VOICES
@@ -106,46 +106,16 @@ class EdgeTTSService(ClauseVoice):
 
     def __init__(self, voice: str, config: TTSConfig, options: EdgeOptions) -> None:
         """Speak with `voice`, one of Microsoft's names."""
-        super().__init__(
-            sample_rate=WIRE_RATE,
-            push_start_frame=True,
-            push_stop_frames=True,
-            # Silence is watched where the audio comes from.
-            stop_frame_timeout_s=24 * 3600.0,
-            settings=TTSSettings(model=None, voice=voice, language=None),
-        )
-        self._voice = voice
+        super().__init__(voice)
+        self.retries = config.retries
         self._config = config
         self._options = options
 
-    async def run_tts(self, text: str, context_id: str) -> AsyncGenerator[Frame | None, None]:
-        """Speak one clause, on a second connection if the first one failed before any sound."""
-        try:
-            async with aclosing(self._speak(text)) as stream:
-                async for pcm in stream:
-                    yield TTSAudioRawFrame(pcm, WIRE_RATE, 1, context_id=context_id)
-        except EdgeError as error:
-            # The response has failed: its other clauses need not be asked for.
-            await self.set_usable(False)
-            yield ErrorFrame(f"{error} ({self._voice})", exception=error, category=error.category)
-
-    async def _speak(self, text: str) -> AsyncGenerator[bytes, None]:
+    async def speak(self, text: str) -> AsyncGenerator[bytes, None]:
+        """Speak one clause, on a connection of its own."""
         if not _VOICE.fullmatch(self._voice):
             reason = f"no voice of Edge is called so, as {_EXAMPLE} is"
-            raise EdgeError(reason, ErrorCategory.INVALID_REQUEST)
-        for left in range(self._config.retries, -1, -1):
-            heard = False
-            try:
-                async with aclosing(self._speak_once(text)) as stream:
-                    async for pcm in stream:
-                        heard = True
-                        yield pcm
-                return
-            except EdgeError as error:
-                if heard or error.refused or not left:
-                    raise
-
-    async def _speak_once(self, text: str) -> AsyncGenerator[bytes, None]:
+            raise EdgeError(reason, ErrorCategory.INVALID_REQUEST, refused=True)
         mp3, lead_in = Mp3Stream(WIRE_RATE), LeadIn(WIRE_RATE)
         options = self._options
         pieces = read_aloud(

@@ -17,15 +17,16 @@ from pipecat.utils.errors import ErrorCategory, classify_http_status_code
 
 from config import TTSConfig
 from providers.base import StageFailure
+from providers.tts.clause_voice import VoiceFailure
 
 
-class EdgeError(StageFailure):
+class EdgeError(VoiceFailure, StageFailure):
     """Why the service does not speak."""
 
     def __init__(
         self, reason: str, category: ErrorCategory, *, quoted: str = "", refused: bool = False
     ) -> None:
-        """Take note of a failure.
+        """Describe a failure.
 
         Args:
             reason: What happened.
@@ -33,7 +34,7 @@ class EdgeError(StageFailure):
             quoted: What in the service's answer caused it.
             refused: Whether the service would only say the same again.
         """
-        super().__init__(reason, quoted)
+        StageFailure.__init__(self, reason, quoted)
         self.category = category
         self.refused = refused
 
@@ -60,7 +61,7 @@ async def read_aloud(
     )
     stream = communicate.stream()
     received = 0
-    # The first piece has a connection to wait for.
+    # Before the first piece the connection has to be made, too.
     patience = config.connect_timeout_s + config.timeout_s
     step = asyncio.ensure_future(_next(stream))
     try:
@@ -73,7 +74,7 @@ async def read_aloud(
         if received != communicate.state["cumulative_audio_bytes"]:
             raise EdgeError("the stream was cut in the middle", ErrorCategory.CONNECTIVITY)
     finally:
-        # A read that is cancelled says goodbye, and does not wait for an answer.
+        # Cancelling the read closes the connection without waiting for the service's close frame.
         step.cancel()
         await asyncio.wait({step})
         await stream.aclose()
@@ -93,7 +94,8 @@ async def _within(
     try:
         return step.result()
     except NoAudioReceived as error:
-        # All that it says about a voice that it does not have; but it also happens now and then.
+        # The service reports no more of a voice that it does not have; as it also happens by
+        # chance, it is tried again.
         raise EdgeError("it sent no audio", ErrorCategory.INVALID_REQUEST) from error
     except (aiohttp.ClientResponseError, SkewAdjustmentError) as error:
         refusal = error if isinstance(error, aiohttp.ClientResponseError) else error.__cause__

@@ -1,8 +1,8 @@
 """ElevenLabs, over the WebSocket on which it streams speech while the text still comes.
 
 Pipecat's service, with what a response needs otherwise: the connection is made while the model
-thinks, failures are reported at once and with the service's own reason, nothing reconnects behind
-a response's back, and stopping waits for nobody.
+thinks, failures are reported at once and with the service's own reason, nothing reconnects on its
+own, and stopping does not wait for the service.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from config import TTSConfig
 from providers.base import ProviderSetupError, TTSProvider
 from providers.options import Options, parse_options, required_key
 from providers.tts.elevenlabs_wire import ElevenLabsError, Message, SpokenClauses, explain
+from settings.declarations import Declaration
 
 DEFAULT_MODEL = "eleven_flash_v2_5"
 DEFAULT_URL = "wss://api.elevenlabs.io"
@@ -76,9 +77,11 @@ class ElevenLabsOptions(Options):
 class ElevenLabsTTS(TTSProvider):
     """`tts.provider = "elevenlabs"`."""
 
+    declaration = Declaration(
+        kind="tts", name="elevenlabs", key_variable="ELEVENLABS_API_KEY", options=ElevenLabsOptions
+    )
     named_voices = VOICES
     remedies: Mapping[ErrorCategory, str] = {
-        ErrorCategory.AUTHENTICATION: "Check ELEVENLABS_API_KEY or tts.api_key.",
         ErrorCategory.AUTHORIZATION: (
             "The key or the plan does not allow it: look at elevenlabs.io/app/settings/api-keys."
         ),
@@ -97,7 +100,7 @@ class ElevenLabsTTS(TTSProvider):
             ProviderSetupError: No key, or an option that cannot be used.
         """
         self._config = config
-        self._key = required_key("tts", config, "ELEVENLABS_API_KEY")
+        self._key = required_key(self.declaration, config)
         self._options = parse_options("tts", config, ElevenLabsOptions)
         self._model = config.model or DEFAULT_MODEL
         language = self._options.language
@@ -174,7 +177,7 @@ class _ElevenLabsService(ElevenLabsTTSService):
         yield None
 
     async def on_turn_context_completed(self) -> None:
-        """Ask for what is still to come, and for word that it has come."""
+        """Ask the service to speak all text that it still holds, and to say when it has."""
         self._complete = True
         self._turn_context_id = None
         if self._websocket is not None and self._texts:
@@ -212,7 +215,7 @@ class _ElevenLabsService(ElevenLabsTTSService):
                 return
             except (OSError, WebSocketException, ValidationError, ElevenLabsError) as error:
                 failure = explain(error, self._config.connect_timeout_s)
-            # With nothing to say, a service that is away is nobody's trouble.
+            # A response without text does not fail because the service is away.
             await self._text_given.wait()
             if self._heard or not failure.transient or not left:
                 await self.push_error(str(failure), failure, category=failure.category)
@@ -225,12 +228,12 @@ class _ElevenLabsService(ElevenLabsTTSService):
             max_size=MAX_MESSAGE_BYTES,
             additional_headers={"xi-api-key": self._api_key},
             open_timeout=self._config.connect_timeout_s,
-            # A goodbye is said, but not waited for.
+            # A close frame is sent; the service's is not waited for.
             close_timeout=0,
         )
         try:
             async with asyncio.timeout(None) as self._silence:
-                # More may be added meanwhile.
+                # `run_tts` may append clauses while these are sent.
                 for text in self._texts:
                     await self._send_clause(websocket, text)
                 self._websocket = websocket
@@ -295,7 +298,7 @@ class _ElevenLabsService(ElevenLabsTTSService):
 
     async def _send(self, websocket: ClientConnection, messages: list[dict[str, Any]]) -> None:
         self._watch()
-        # Who receives on a connection that has ended learns it too, and the reason.
+        # `_converse_once` receives on this connection: it learns the reason and reports it.
         with suppress(ConnectionClosed):
             for message in messages:
                 await websocket.send(json.dumps({"context_id": self._context_id, **message}))

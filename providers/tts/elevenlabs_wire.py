@@ -87,7 +87,7 @@ class Message(BaseModel):
     @field_validator("alignment", mode="wrap")
     @classmethod
     def _optional(cls, value: object, parse: ValidatorFunctionWrapHandler) -> Alignment | None:
-        """Do without an alignment that cannot be read: the audio counts."""
+        """Drop an alignment that cannot be read; the audio beside it is kept."""
         try:
             alignment: Alignment | None = parse(value)
         except ValidationError:
@@ -153,7 +153,7 @@ class SpokenClauses:
         self._spoken = 0
 
     def add(self, clause: AggregatedTextFrame) -> None:
-        """Take note of a clause that is sent."""
+        """Add a clause that was sent."""
         self._waiting.append((self._sent, clause))
         self._sent += sum(not char.isspace() for char in clause.text)
 
@@ -171,13 +171,13 @@ class SpokenClauses:
         yield pcm[done:]
 
     def rest(self) -> Iterator[AggregatedTextFrame]:
-        """Yield the clauses of which no audio told that it speaks them."""
+        """Yield the clauses that no alignment has mentioned."""
         while self._waiting:
             yield self._waiting.popleft()[1]
 
     def _begun(self, alignment: Alignment | None) -> Iterator[tuple[float, AggregatedTextFrame]]:
         if alignment is None:
-            # Nothing says what this is: at most all that was sent.
+            # Without an alignment, the audio is taken for all clauses that were sent.
             for clause in self.rest():
                 yield 0, clause
             return

@@ -10,25 +10,24 @@ import asyncio
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, replace
+from typing import Literal
 from unicodedata import category
-
-from pipecat.frames.frames import ErrorFrame, Frame, TTSAudioRawFrame
-from pipecat.services.settings import TTSSettings
 
 from audio.pcm import BYTES_PER_SAMPLE, WIRE_RATE, Resampler
 from config import TTSConfig
 from providers.base import ProviderSetupError, TTSProvider
-from providers.options import refuse_unused, variable
+from providers.options import Options, parse_options, refuse, variable
 from providers.tts import flite
 from providers.tts.clause_voice import ClauseVoice
 from providers.tts.espeak import Espeak, EspeakVoice
 from providers.tts.script_runs import Script, split_runs
 from providers.tts.speech_engine import SpeechEngine, SynthesisError
+from settings.declarations import Declaration
 
 MAX_CHUNK_BYTES = WIRE_RATE * BYTES_PER_SAMPLE // 10
 """Longest audio frame: 100 ms."""
 
-_ENGINES = ("auto", "espeak", "flite")
+_ANOTHER = "another voice, such as REALTIME_TTS__PROVIDER=openai"
 _WARM_UP = "Ready."
 
 
@@ -145,33 +144,22 @@ class EmbeddedTTSService(ClauseVoice):
 
     def __init__(self, box: VoiceBox, voice: str) -> None:
         """Speak with `voice`, one of `box.voices`."""
-        super().__init__(
-            sample_rate=WIRE_RATE,
-            push_start_frame=True,
-            push_stop_frames=True,
-            stop_frame_timeout_s=30.0,
-            max_consecutive_zero_audio_contexts=0,
-            settings=TTSSettings(model=None, voice=voice, language=None),
-        )
+        super().__init__(voice)
         self._box = box
-        self._voice = box.voices[voice]
+        self._sound = box.voices[voice]
 
-    async def run_tts(self, text: str, context_id: str) -> AsyncGenerator[Frame | None, None]:
-        """Speak `text`: 16-bit mono PCM at 24 kHz, in frames of at most 100 ms."""
-        try:
-            async with aclosing(self._speak(text)) as stream:
-                async for pcm in stream:
-                    for start in range(0, len(pcm), MAX_CHUNK_BYTES):
-                        chunk = pcm[start : start + MAX_CHUNK_BYTES]
-                        yield TTSAudioRawFrame(chunk, WIRE_RATE, 1, context_id=context_id)
-                    # The engines are far faster than real time: let the chunk go out, and other
-                    # sessions have their turn, before the next one.
-                    await asyncio.sleep(0)
-        except SynthesisError as error:
-            yield ErrorFrame(str(error), exception=error)
+    async def speak(self, text: str) -> AsyncGenerator[bytes, None]:
+        """Speak `text`: 16-bit mono PCM at 24 kHz, in pieces of at most 100 ms."""
+        async with aclosing(self._pieces(text)) as stream:
+            async for pcm in stream:
+                for start in range(0, len(pcm), MAX_CHUNK_BYTES):
+                    yield pcm[start : start + MAX_CHUNK_BYTES]
+                # The engines are far faster than real time: let the chunk go out, and other
+                # sessions have their turn, before the next one.
+                await asyncio.sleep(0)
 
-    async def _speak(self, text: str) -> AsyncGenerator[bytes, None]:
-        for piece in self._box.plan(text, self._voice):
+    async def _pieces(self, text: str) -> AsyncGenerator[bytes, None]:
+        for piece in self._box.plan(text, self._sound):
             resampler = Resampler(piece.engine.sample_rate, WIRE_RATE)
             async with aclosing(piece.engine.synthesize(piece.text, piece.voice)) as stream:
                 async for pcm in stream:
@@ -179,9 +167,17 @@ class EmbeddedTTSService(ClauseVoice):
             yield resampler.flush()
 
 
+class EmbeddedTTSOptions(Options):
+    """`tts.options`."""
+
+    engine: Literal["auto", "espeak", "flite"] = "auto"
+    """What reads Latin script; `auto`: flite for the voices that prefer it, where installed."""
+
+
 class EmbeddedTTS(TTSProvider):
     """The engines of the process, shared by all sessions."""
 
+    declaration = Declaration(kind="tts", name="embedded", options=EmbeddedTTSOptions)
     named_voices: Mapping[str, str] = {
         name: voice.in_language(voice.espeak) for name, voice in NAMED_VOICES.items()
     }
@@ -192,18 +188,8 @@ class EmbeddedTTS(TTSProvider):
         Raises:
             ProviderSetupError: A setting has no meaning here.
         """
-        refuse_unused(
-            "tts",
-            config,
-            ("engine",),
-            "choose another voice, such as REALTIME_TTS__PROVIDER=openai",
-        )
-        self._engine = config.options.get("engine", "auto")
-        if self._engine not in _ENGINES:
-            raise ProviderSetupError(
-                f"tts.options.engine must be one of {', '.join(_ENGINES)}, not "
-                f"{self._engine!r} ({variable('tts', 'options')})."
-            )
+        refuse("tts", config, ("model", "api_base"), f"choose {_ANOTHER}")
+        self._engine = parse_options("tts", config, EmbeddedTTSOptions).engine
         self._voice_id = config.voice_id
         self._box: VoiceBox | None = None
 
@@ -266,7 +252,7 @@ class EmbeddedTTS(TTSProvider):
         except (ModuleNotFoundError, SynthesisError) as error:
             raise ProviderSetupError(
                 f"The embedded voice cannot be loaded ({error}): pip install espeakng-loader, or "
-                "choose another voice, such as REALTIME_TTS__PROVIDER=openai."
+                f"choose {_ANOTHER}."
             ) from error
         box = VoiceBox(espeak, espeak.list_voices())
         if found is not None:

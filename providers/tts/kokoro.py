@@ -25,6 +25,7 @@ from providers.in_process.downloads import fetch
 from providers.in_process.engine_pool import EnginePool
 from providers.options import Options, parse_options, refuse
 from providers.tts.local import LocalTTSService
+from settings.declarations import Declaration
 
 DEFAULT_MODEL = "kokoro-v1.0"
 MODELS = {"kokoro-v1.0": "310 MB", "kokoro-v1.0.fp16": "169 MB", "kokoro-v1.0.int8": "88 MB"}
@@ -83,6 +84,7 @@ class _KokoroOptions(Options):
 class KokoroTTS(TTSProvider):
     """`tts.provider = "kokoro"`."""
 
+    declaration = Declaration(kind="tts", name="kokoro", extra=True, options=_KokoroOptions)
     remedies: Mapping[ErrorCategory, str] = {
         ErrorCategory.CONNECTIVITY: "Set tts.model to kokoro-v1.0.int8 (REALTIME_TTS__MODEL), or "
         "raise tts.timeout_s (REALTIME_TTS__TIMEOUT_S).",
@@ -142,7 +144,7 @@ class KokoroTTS(TTSProvider):
         self._kokoro = kokoro
 
     async def close(self) -> None:
-        """Let go of the model."""
+        """Release the model."""
         self._pool.close()
         self._kokoro = None
 

@@ -7,10 +7,6 @@ own threads and report a failure as a mere sentence; here the model and the thre
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Iterable
-from contextlib import aclosing
-
-from pipecat.frames.frames import Frame, TTSAudioRawFrame
-from pipecat.services.settings import TTSSettings
 
 from providers.in_process.engine_pool import EnginePool
 from providers.tts.clause_voice import ClauseVoice
@@ -31,20 +27,10 @@ class LocalTTSService(ClauseVoice):
             sample_rate: Hz of what it makes.
             voice: Its name.
         """
-        super().__init__(
-            sample_rate=sample_rate,
-            push_start_frame=True,
-            push_stop_frames=True,
-            stop_frame_timeout_s=30,
-            max_consecutive_zero_audio_contexts=0,
-            settings=TTSSettings(model=None, voice=voice, language=None),
-        )
+        super().__init__(voice, sample_rate=sample_rate)
         self._pool = pool
         self._speak = speak
-        self._rate = sample_rate
 
-    async def run_tts(self, text: str, context_id: str) -> AsyncGenerator[Frame | None, None]:
-        """Speak one clause; failures are raised and fail the response."""
-        async with aclosing(self._pool.stream(lambda: self._speak(text))) as pieces:
-            async for pcm in pieces:
-                yield TTSAudioRawFrame(pcm, self._rate, 1, context_id=context_id)
+    def speak(self, text: str) -> AsyncGenerator[bytes, None]:
+        """Speak one clause."""
+        return self._pool.stream(lambda: self._speak(text))

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing
 
 import httpx2
 from openai import APIError
-from pipecat.frames.frames import ErrorFrame, Frame, TTSAudioRawFrame
+from pipecat.frames.frames import ErrorFrame
 from pipecat.services.openai.tts import OpenAITTSService
 from pipecat.services.tts_service import TTSService
 from pipecat.utils.errors import ErrorCategory
 from pydantic import Field
 
-from audio.pcm import WIRE_RATE
 from config import TTSConfig
 from providers.base import StageFailure, TTSProvider, VoiceInfo
 from providers.openai_client import NO_KEY, SharedClient
@@ -21,6 +19,7 @@ from providers.options import Options, parse_options
 from providers.tts.clause_voice import ClauseVoice
 from providers.tts.openai_voices import ServerVoices
 from session.ports import OPENAI_VOICES
+from settings.declarations import Declaration
 
 DEFAULT_MODEL = "gpt-4o-mini-tts"
 CHUNK_BYTES = 960
@@ -38,6 +37,9 @@ class SpeechOptions(Options):
 class OpenAICompatibleTTS(TTSProvider):
     """`tts.provider = "openai"`."""
 
+    declaration = Declaration(
+        kind="tts", name="openai", key_variable="OPENAI_API_KEY", options=SpeechOptions
+    )
     remedies: Mapping[ErrorCategory, str] = {
         ErrorCategory.UNKNOWN: (
             "Check that tts.api_base (REALTIME_TTS__API_BASE) leads to a server of this API."
@@ -45,7 +47,6 @@ class OpenAICompatibleTTS(TTSProvider):
         ErrorCategory.CONNECTIVITY: (
             "Check that it runs and that tts.api_base (REALTIME_TTS__API_BASE) is right."
         ),
-        ErrorCategory.AUTHENTICATION: "Check OPENAI_API_KEY or tts.api_key.",
         ErrorCategory.INVALID_REQUEST: (
             "Check tts.model and the voice; tts.options.voices says what a name stands for."
         ),
@@ -94,6 +95,8 @@ class OpenAICompatibleTTS(TTSProvider):
 class _SpeechService(ClauseVoice, OpenAITTSService):
     """Pipecat's service on the shared client, with any voice the server knows."""
 
+    failures = (APIError, StageFailure, httpx2.TransportError)
+
     def __init__(
         self,
         client: SharedClient,
@@ -103,31 +106,18 @@ class _SpeechService(ClauseVoice, OpenAITTSService):
         timeout_s: float,
     ) -> None:
         super().__init__(
+            voice,
             api_key=NO_KEY,
             http_client=client.openai._client,
-            sample_rate=WIRE_RATE,
-            stop_frame_timeout_s=30,
-            max_consecutive_zero_audio_contexts=0,
             settings=self.Settings(model=model, voice=voice),
         )
         self._client = client.openai
         self._model = model
-        self._voice = voice
         self._voices = voices
         self._timeout_s = timeout_s
 
-    async def run_tts(self, text: str, context_id: str) -> AsyncGenerator[Frame | None, None]:
-        """Stream the speech of one clause."""
-        try:
-            async with aclosing(self._speak(text)) as stream:
-                async for pcm in stream:
-                    yield TTSAudioRawFrame(pcm, self.sample_rate, 1, context_id=context_id)
-        except (APIError, StageFailure, httpx2.TransportError) as error:
-            # The response has failed: its other clauses need not be asked for.
-            await self.set_usable(False)
-            yield self._explain(error)
-
-    async def _speak(self, text: str) -> AsyncGenerator[bytes, None]:
+    async def speak(self, text: str) -> AsyncGenerator[bytes, None]:
+        """Stream the speech of one clause; the SDK has its own attempts."""
         async with self._client.audio.speech.with_streaming_response.create(
             input=text,
             model=self._model,
@@ -143,7 +133,8 @@ class _SpeechService(ClauseVoice, OpenAITTSService):
         if not heard:
             raise SpeechError("it sent no audio")
 
-    def _explain(self, error: Exception) -> ErrorFrame:
+    def explain(self, error: Exception) -> ErrorFrame:
+        """Return what fails the response."""
         category = None
         reason = str(error)
         if isinstance(error, httpx2.TransportError):

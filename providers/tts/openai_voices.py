@@ -27,7 +27,7 @@ class ServerVoices:
     def __init__(
         self, client: AsyncOpenAI, model: str, chosen: str | None, by_hand: Mapping[str, str]
     ) -> None:
-        """Know nothing yet.
+        """Start without the server's list, which `ask` fetches.
 
         Args:
             client: Leads to the server.

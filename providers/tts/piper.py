@@ -26,6 +26,7 @@ from providers.in_process.engine_pool import EnginePool
 from providers.options import Options, parse_options, refuse
 from providers.tts.local import LocalTTSService
 from session.ports import OPENAI_VOICES
+from settings.declarations import Declaration
 
 DEFAULT_VOICE = "en_US-lessac-medium"
 WARM_UP = "1 2 3"
@@ -60,6 +61,7 @@ class _Speaker:
 class PiperTTS(TTSProvider):
     """`tts.provider = "piper"`."""
 
+    declaration = Declaration(kind="tts", name="piper", extra=True, options=_PiperOptions)
     remedies: Mapping[ErrorCategory, str] = {
         ErrorCategory.CONNECTIVITY: "Choose a smaller voice (…-low, …-x_low) in tts.voice_id, or "
         "raise tts.timeout_s (REALTIME_TTS__TIMEOUT_S).",
@@ -129,7 +131,7 @@ class PiperTTS(TTSProvider):
         self._speakers = speakers
 
     async def close(self) -> None:
-        """Let go of the voices."""
+        """Release the voices."""
         self._pool.close()
         self._speakers = {}
 

@@ -62,7 +62,7 @@ class SpeechEngine(ABC):
             try:
                 loop.call_soon_threadsafe(chunks.put_nowait, pcm)
             except RuntimeError:
-                # The loop is gone, and with it whoever listened.
+                # The event loop is closed: nobody listens any more.
                 return False
             return True
 
@@ -82,7 +82,7 @@ class SpeechEngine(ABC):
             done.result()
         finally:
             closed.set()
-            # A text that has not had its turn yet is never spoken at all.
+            # A text that still waits for the thread is not spoken at all.
             done.cancel()
 
     def close(self) -> None:

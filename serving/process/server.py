@@ -13,7 +13,7 @@ from fastapi import FastAPI
 
 from config import ConfigError, Settings
 from providers.base import ProviderSetupError
-from serving.open_sessions import Connections
+from serving.open_sessions import OpenSessions
 from serving.process import garbage
 from serving.process.draining_server import DrainingServer
 from serving.process.ending import END_SIGNALS, HardEnd, taking_end_signals
@@ -120,7 +120,7 @@ def serve(
         announce=settled(announce),
         on_failed_start=on_failed_start,
     )
-    sessions: Connections = app.state.connections
+    sessions: OpenSessions = app.state.sessions
     hard_end = HardEnd(lambda: server.left, tidy)
     config, grace_s = server_config(app, settings), settings.server.shutdown_grace_s
     server = DrainingServer(

@@ -1,1 +1,1 @@
-"""One file per section of the protocol; each test is named after the rule that it checks."""
+"""One file per section of `docs/wire.md`; each test is named after the rule that it checks."""

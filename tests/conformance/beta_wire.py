@@ -14,9 +14,18 @@ from realtime_session import RealtimeSession
 from session.effects import Effect, Send
 from session.ports import Capabilities
 from session.session_config import SessionConfig
-from tests.support.session_driver import NOW, Driver, on_a_socket, settings, written
-from tests.support.strict_reader import Event, Names
+from tests.support.inside import Inside
+from tests.support.session_driver import (
+    MAX_EVENT_LENGTH,
+    NOW,
+    Driver,
+    on_a_socket,
+    settings,
+    written,
+)
+from tests.support.strict_reader import Event, Names, no_unknown_fields
 from wire.beta_writing import BetaDialect
+from wire.incoming import EventReader
 from wire.session_fields import SessionKind
 
 USER = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "hi"}]}
@@ -98,18 +107,7 @@ def check_beta_event(event: Event) -> None:
 
 def _check(model: type[BaseModel], value: Any, path: str) -> None:
     parsed = model.model_validate_json(json.dumps(value, allow_nan=False), strict=True)
-    no_unknown_fields(parsed, path)
-
-
-def no_unknown_fields(value: object, path: str) -> None:
-    if isinstance(value, list):
-        for index, inner in enumerate(value):
-            no_unknown_fields(inner, f"{path}[{index}]")
-    elif isinstance(value, BaseModel):
-        unknown = set(value.model_extra or {}) - CAPTURED.get(type(value).__name__, set())
-        assert not unknown, f"{path}: the SDK's beta knows no {sorted(unknown)}"
-        for name in type(value).model_fields:
-            no_unknown_fields(getattr(value, name), f"{path}.{name}")
+    no_unknown_fields(parsed, path, CAPTURED)
 
 
 class BetaDriver(Driver):
@@ -130,7 +128,9 @@ class BetaDriver(Driver):
             kind=kind,
         )
         self.dialect = BetaDialect(kind)
-        self.session = RealtimeSession(config, self.dialect)
+        self.session = RealtimeSession(config)
+        self.inside = Inside(self.session)
+        self._reader = EventReader(self.dialect, MAX_EVENT_LENGTH)
         self.effects: list[Effect] = []
         self.rendered: list[Event] = []
         self.names = Names()

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from session.effects import ForgetTurn, SetTurnDetection
+from session.decisions import SpeechStarted, SpeechStopped
+from session.effects import ForgetTurn, Send, SetTurnDetection
 from tests.conformance.misuse import (
     LOCKED,
     audio_in,
@@ -208,20 +209,21 @@ def test_what_stock_clients_send_in_an_update_is_tolerated(session: dict[str, An
 def test_an_update_in_the_middle_of_speech_does_not_disturb_the_turn() -> None:
     d = driver()
     d.append(500)
-    (started,) = d.perform(d.session.speech_started(96))
+    (started,) = d.decided(SpeechStarted(96))
     before = len(d.kind(SetTurnDetection))
     d.update(instructions="New.", audio={"output": {"voice": "ash"}})
     d.turn_detection()
     assert len(d.kind(SetTurnDetection)) == before
-    (stopped, *_) = d.perform(d.session.speech_stopped(480))
+    (stopped, *_) = d.decided(SpeechStopped(480))
     assert stopped["item_id"] == started["item_id"]
 
 
 def test_other_detection_settings_reach_the_detector_after_the_echo() -> None:
     d = driver()
     d.turn_detection(threshold=0.9)
-    assert d.effects[-2].event["type"] == "session.updated"  # type: ignore[union-attr]
-    assert d.effects[-1] == SetTurnDetection(d.session.config.turn_detection)
+    assert isinstance(d.effects[-2], Send)
+    assert d.effects[-2].event.type == "session.updated"
+    assert d.effects[-1] == SetTurnDetection(d.inside.config.turn_detection)
     d.manual()
     assert d.effects[-1] == SetTurnDetection(None)
 
@@ -229,7 +231,7 @@ def test_other_detection_settings_reach_the_detector_after_the_echo() -> None:
 def test_switching_detection_off_in_the_middle_of_speech_abandons_the_turn() -> None:
     d = driver()
     d.append(500)
-    (started,) = d.perform(d.session.speech_started(96))
+    (started,) = d.decided(SpeechStarted(96))
     d.manual()
     assert d.kind(ForgetTurn) == [ForgetTurn(started["item_id"])]
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import base64
-
 import pytest
 
 from flow.steps import at_once
 from session.effects import Transcribe
 from tests.conformance.misuse import missing, other, refusals
 from tests.conformance.sequences import driver
-from tests.support.session_driver import Driver, encoded, pcm
+from tests.support.session_driver import MAX_EVENT_LENGTH, Driver, encoded, pcm
+from wire.dialect import GADialect
 from wire.envelope import encode_audio
 from wire.errors import ProtocolError
+from wire.incoming import AppendedAudio, EventReader
 from wire.reading import MAX_AUDIO_BYTES, decode_audio
 
 NOT_BASE64 = (
@@ -39,14 +39,12 @@ test_a_misuse_is_answered_by_one_error_and_nothing_is_applied = refusals(ROWS)
 def test_append_is_not_acknowledged_and_hands_its_audio_on() -> None:
     d = driver()
     assert d.append(20) == []
-    effects, audio = at_once(
-        d.session.receive(
-            '{"type":"input_audio_buffer.append","audio":"'
-            + base64.b64encode(pcm(20)).decode()
-            + '"}'
-        )
-    )
-    assert (effects, audio) == ([], pcm(20))
+    reader = EventReader(GADialect(), MAX_EVENT_LENGTH)
+    frame = f'{{"type":"input_audio_buffer.append","audio":"{encoded(pcm(20))}"}}'
+    came = at_once(reader.read(frame))
+    assert came == AppendedAudio(pcm(20))
+    assert reader.read_append(frame) == came
+    assert d.session.append(pcm(20)) == ([], pcm(20))
 
 
 @pytest.mark.parametrize("encoded", ["%%%%", "AAA", "AA=A", "AAAA\n", "AA AA", "ÄAAA", "A", "-_-_"])
@@ -83,4 +81,4 @@ def test_half_a_sample_waits_for_its_other_half() -> None:
     for piece in (audio[:4799], audio[4799:]):
         assert d.send("input_audio_buffer.append", audio=encoded(piece)) == []
     d.send("input_audio_buffer.commit")
-    assert [transcribe.audio for transcribe in d.kind(Transcribe)] == [audio]
+    assert [transcribe.clip.audio for transcribe in d.kind(Transcribe)] == [audio]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from session.decisions import SpeechStarted, SpeechStopped
 from session.effects import ResetTurnDetection
 from tests.conformance.misuse import other, refusals
 from tests.conformance.sequences import COMMITTED, driver
@@ -50,13 +51,13 @@ def test_each_commit_names_the_tail_as_its_predecessor() -> None:
 def test_a_commit_during_speech_uses_the_announced_id_and_sends_no_speech_stopped() -> None:
     d = driver()
     d.append(500)
-    (started,) = d.perform(d.session.speech_started(320))
+    (started,) = d.decided(SpeechStarted(320))
     d.append(500)
     events = d.send("input_audio_buffer.commit")
     assert types(events) == COMMITTED
     assert events[0]["item_id"] == events[1]["item"]["id"] == started["item_id"]
     assert d.kind(ResetTurnDetection) == [ResetTurnDetection()]
-    assert d.session.speech_stopped(960) == []
+    assert d.session.heard(SpeechStopped(960)) == []
 
 
 def test_after_a_detected_turn_there_is_nothing_left_to_commit() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from session.decisions import SpeechStarted, SpeechStopped
 from session.effects import ForgetTurn, ResetTurnDetection
 from tests.conformance.sequences import driver
 from tests.support.session_driver import types
@@ -20,13 +21,13 @@ def test_clear_drops_the_turn_in_progress() -> None:
 def test_clear_in_the_middle_of_speech_abandons_the_announced_item() -> None:
     d = driver()
     d.append(500)
-    d.perform(d.session.speech_started(320))
+    d.decided(SpeechStarted(320))
     announced = d.events[-1]["item_id"]
     d.send("input_audio_buffer.clear")
     assert d.kind(ForgetTurn) == [ForgetTurn(announced)]
-    assert d.session.speech_stopped(480) == []
+    assert d.session.heard(SpeechStopped(480)) == []
     d.append(1000)
-    (started,) = d.perform(d.session.speech_started(1056))
+    (started,) = d.decided(SpeechStarted(1056))
     assert started["item_id"] != announced
     assert started["audio_start_ms"] == 756
 
@@ -40,5 +41,5 @@ def test_clear_does_not_rewind_the_offsets() -> None:
     d.append(1000)
     d.send("input_audio_buffer.clear")
     d.append(500)
-    (event,) = d.perform(d.session.speech_started(1312))
+    (event,) = d.decided(SpeechStarted(1312))
     assert event["audio_start_ms"] == 1312

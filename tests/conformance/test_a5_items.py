@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from session.decisions import SpeechStarted, SpeechStopped
 from session.effects import Transcribe
 from tests.conformance.misuse import (
     ITEM,
@@ -178,10 +179,10 @@ def test_an_assistant_s_words_may_be_given() -> None:
 def test_an_announced_id_cannot_be_taken_by_the_client() -> None:
     d = driver()
     d.append(500)
-    (started,) = d.perform(d.session.speech_started(320))
+    (started,) = d.decided(SpeechStarted(320))
     (error,) = d.say("Hi.", id=started["item_id"])
     assert error["error"]["code"] == "item_create_duplicate_item_id"
-    assert "conversation.item.added" in types(d.perform(d.session.speech_stopped(480)))
+    assert "conversation.item.added" in types(d.decided(SpeechStopped(480)))
 
 
 def test_a_client_s_own_call_gets_an_id_and_may_be_answered() -> None:
@@ -203,7 +204,7 @@ def test_audio_is_transcribed_before_the_model_reads_it():
     item = events[0]["item"]
     assert item["content"] == [{"type": "input_audio", "transcript": None}]
     (transcribe,) = driver.kind(Transcribe)
-    assert (transcribe.item_id, transcribe.audio) == (item["id"], pcm(500))
+    assert (transcribe.item_id, transcribe.clip.audio) == (item["id"], pcm(500))
     driver.respond()
     assert driver.requests == []
     driver.heard(item["id"], "good morning")
@@ -235,10 +236,10 @@ def test_retrieve_gives_the_audio_back_where_it_was():
 def test_audio_beside_a_turn_that_is_being_spoken_disturbs_nothing():
     driver = Driver()
     driver.append(500)
-    driver.perform(driver.session.speech_started(96))
-    turn = driver.session.turns.open
+    driver.decided(SpeechStarted(96))
+    turn = driver.inside.turns.open
     create(driver, {"type": "input_audio", "audio": encoded(pcm(500))})
-    assert driver.session.turns.open == turn
+    assert driver.inside.turns.open == turn
 
 
 MESSAGE = {"type": "message", "status": "completed"}

@@ -80,4 +80,4 @@ def test_speech_without_its_audio_can_still_be_truncated() -> None:
         "conversation.item.truncate", item_id=answered, content_index=0, audio_end_ms=500
     )
     assert truncated["type"] == "conversation.item.truncated"
-    assert d.session.conversation.get(answered).audio_ms == 500  # type: ignore[union-attr]
+    assert d.inside.conversation.get(answered).audio_ms == 500  # type: ignore[union-attr]

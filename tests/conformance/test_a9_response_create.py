@@ -119,7 +119,7 @@ def test_a_response_asks_for_the_conversation_and_the_session_s_settings() -> No
 
 def test_overrides_apply_to_one_response_only() -> None:
     d = driver()
-    before = d.session.config.wire()
+    before = d.inside.config.wire()
     (created,) = d.respond(
         instructions="Be rude.",
         output_modalities=["text"],
@@ -140,7 +140,7 @@ def test_overrides_apply_to_one_response_only() -> None:
     d.text("Go away.")
     (done,) = of(d.finish(), "response.done")
     assert done["response"]["metadata"] == {"client_event_id": "x"}
-    assert d.session.config.wire() == before
+    assert d.inside.config.wire() == before
     (created,) = d.respond()
     assert created["response"]["metadata"] is None
     assert d.requests[1].instructions == "Be kind."
@@ -172,10 +172,10 @@ def test_a_response_is_active_from_created_to_done() -> None:
     d = driver()
     (created,) = d.respond()
     response_id = created["response"]["id"]
-    assert d.session.responses.is_active(response_id)
+    assert d.is_active(response_id)
     d.answer()
-    assert not d.session.responses.is_active(response_id)
-    assert not d.session.responses.is_active("resp_nobody")
+    assert not d.is_active(response_id)
+    assert not d.is_active("resp_nobody")
 
 
 def test_a_response_does_not_use_audio_that_is_not_committed() -> None:

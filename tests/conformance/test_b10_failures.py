@@ -8,7 +8,8 @@ import pytest
 
 from config import LLMConfig
 from session.effects import StopGenerating
-from session.ports import ProviderError, TokenUsage
+from session.ports import FailureReason, TokenUsage
+from session.reports import ResponseFailed
 from tests.conformance.sequences import ZERO, Output, created, done, driver, response, usage
 from tests.support.session_driver import Driver, of, session_config, types
 
@@ -17,12 +18,12 @@ def test_a_failure_ends_the_response_without_an_error_event_and_the_session_goes
     d = driver()
     d.respond()
     failed = d.running
-    error = ProviderError("No credit.", "insufficient_quota", "insufficient_quota")
-    events = d.perform(d.session.responses.failed(failed, error))
+    error = FailureReason("No credit.", "insufficient_quota", "insufficient_quota")
+    events = d.report(ResponseFailed(failed, error))
     assert types(events) == ["response.done"]
     assert events[0]["response"]["status_details"]["error"]["code"] == "insufficient_quota"
     assert d.kind(StopGenerating) == [StopGenerating(failed)]
-    assert d.session.responses.is_active(failed) is False
+    assert d.is_active(failed) is False
     assert types(d.respond()) == ["response.created"]
 
 
@@ -30,8 +31,8 @@ def test_a_failure_before_anything_was_made_is_created_and_done_alone() -> None:
     d = driver()
     events = d.respond()
     error = {"type": "server_error", "code": "rate_limit_exceeded", "message": "Slow down."}
-    failure = ProviderError(error["message"], error["code"], error["type"])
-    events += d.perform(d.session.responses.failed(d.running, failure))
+    failure = FailureReason(error["message"], error["code"], error["type"])
+    events += d.report(ResponseFailed(d.running, failure))
     assert d.named(events) == [
         created(),
         {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from config import LimitsConfig
+from session.decisions import SpeechStarted
 from session.ports import SILENCE
 from tests.conformance.sequences import committed, created
 from tests.support.session_driver import Driver, session_config, types
@@ -69,7 +70,7 @@ def test_speech_disarms_the_timer():
     driver = idle_driver()
     driver.answer(ms=0)
     driver.append(3000)
-    driver.perform(driver.session.speech_started(2900))
+    driver.decided(SpeechStarted(2900))
     assert quiet(driver, 9000) == []
 
 

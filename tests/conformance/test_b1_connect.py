@@ -10,6 +10,6 @@ def test_connecting_is_greeted_by_the_session_and_nothing_else() -> None:
     d = driver()
     (event,) = d.events
     assert event["type"] == "session.created"
-    assert event["session"] == d.session.config.wire()
-    assert d.kind(SetTurnDetection) == [SetTurnDetection(d.session.config.turn_detection)]
+    assert event["session"] == d.inside.config.wire()
+    assert d.kind(SetTurnDetection) == [SetTurnDetection(d.inside.config.turn_detection)]
     assert len(d.effects) == 2

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from audio.clip import Clip
 from audio.formats import AudioFormat
+from session.decisions import SpeechStarted, SpeechStopped
 from session.effects import HearTurn, Transcribe
-from session.ports import ProviderError, TokenUsage, TranscriptionSettings
+from session.ports import FailureReason, TokenUsage, TranscriptionSettings
+from session.reports import TurnFailed
 from tests.conformance.sequences import (
     COMMITTED,
     END,
@@ -22,16 +25,16 @@ from tests.conformance.sequences import (
 )
 from tests.support.session_driver import of, pcm, types
 
-FAILURE = ProviderError("The recogniser is gone.", "provider_error", "server_error")
+FAILURE = FailureReason("The recogniser is gone.", "provider_error", "server_error")
 
 
 def test_a_detected_turn_with_transcription() -> None:
     d = driver()
     d.transcribe()
     events = d.append(12_352)
-    events += d.perform(d.session.speech_started(12_256))
+    events += d.decided(SpeechStarted(12_256))
     events += d.append(2_400)
-    events += d.perform(d.session.speech_stopped(14_720))
+    events += d.decided(SpeechStopped(14_720))
     item_id = d.items()[-1]
     assert d.requests == []
     events += d.heard(item_id, "Hello from the probe.")
@@ -61,15 +64,19 @@ def test_the_recogniser_hears_the_turn_and_is_given_exactly_its_audio() -> None:
     d = driver()
     d.update(audio={"input": {"transcription": {"model": "m", "language": "de", "prompt": "p"}}})
     d.append(1000)
-    d.perform(d.session.speech_started(896))
+    d.decided(SpeechStarted(896))
     item_id = of(d.events, "input_audio_buffer.speech_started")[0]["item_id"]
     assert d.kind(HearTurn) == [
-        HearTurn(item_id, pcm(1000 - 596), AudioFormat(), TranscriptionSettings("de", "p"))
+        HearTurn(
+            item_id,
+            Clip(pcm(1000 - 596), AudioFormat(), None),
+            TranscriptionSettings("de", "p"),
+        )
     ]
     d.append(1000)
-    d.perform(d.session.speech_stopped(1952))
+    d.decided(SpeechStopped(1952))
     (transcribe,) = d.kind(Transcribe)
-    assert (transcribe.item_id, transcribe.audio) == (item_id, pcm(1952 - 596))
+    assert (transcribe.item_id, transcribe.clip.audio) == (item_id, pcm(1952 - 596))
     assert (transcribe.settings.language, transcribe.settings.prompt) == ("de", "p")
 
 
@@ -96,8 +103,8 @@ def test_a_turn_may_be_committed_without_an_answer() -> None:
 def test_a_turn_of_the_detector_may_be_short() -> None:
     d = driver(prefix_padding_ms=0)
     d.append(200)
-    d.perform(d.session.speech_started(96))
-    assert types(d.perform(d.session.speech_stopped(192)))[:2] == [
+    d.decided(SpeechStarted(96))
+    assert types(d.decided(SpeechStopped(192)))[:2] == [
         "input_audio_buffer.speech_stopped",
         "input_audio_buffer.committed",
     ]
@@ -136,7 +143,7 @@ def test_an_item_is_transcribed_once() -> None:
     item_id = d.items()[0]
     d.heard(item_id, "Hello.")
     assert d.heard(item_id, "Again.") == []
-    assert d.perform(d.session.transcription_failed(item_id, FAILURE)) == []
+    assert d.report(TurnFailed(item_id, FAILURE)) == []
     assert d.heard("nobody", "Hello.") == []
 
 
@@ -163,7 +170,7 @@ def test_a_failed_transcription_is_reported_and_fails_its_response() -> None:
     d.transcribe()
     d.speak()
     item_id = d.items()[0]
-    events = d.perform(d.session.transcription_failed(item_id, FAILURE))
+    events = d.report(TurnFailed(item_id, FAILURE))
     assert types(events) == [f"{TRANSCRIPTION}.failed", "response.done"]
     assert events[0]["item_id"] == item_id
     assert events[0]["error"] == {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from session.decisions import SpeechStarted, SpeechStopped
 from session.effects import Transcribe
 from session.ports import TokenUsage
 from tests.conformance.sequences import (
@@ -37,7 +38,7 @@ def test_a_manual_turn() -> None:
         *answer.has_spoken("Hi."),
         *done("completed", output=[answer.spoken("Hi.")], usage=usage(5, 3, audio_in=10)),
     ]
-    assert d.kind(Transcribe)[0].audio == pcm(1000)
+    assert d.kind(Transcribe)[0].clip.audio == pcm(1000)
     assert messages(d) == [("user", "Hello.")]
 
 
@@ -45,5 +46,5 @@ def test_the_detector_is_not_listened_to_in_manual_mode() -> None:
     d = driver()
     d.manual()
     d.append(500)
-    assert d.session.speech_started(96) == []
-    assert d.session.speech_stopped(480) == []
+    assert d.session.heard(SpeechStarted(96)) == []
+    assert d.session.heard(SpeechStopped(480)) == []

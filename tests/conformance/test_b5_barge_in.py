@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from session.decisions import SpeechStarted, SpeechStopped
 from session.effects import StopGenerating
 from tests.conformance.sequences import (
     AUDIO_CLOSE,
@@ -31,7 +32,7 @@ def test_barge_in_closes_the_running_response_after_speech_started() -> None:
     events += d.text("Once upon a time.")
     events += d.audio(1000)
     events += d.append(5000)
-    events += d.perform(d.session.speech_started(4896))
+    events += d.decided(SpeechStarted(4896))
     assert d.kind(StopGenerating) == [StopGenerating(running)]
     # Nothing more of it is heard, whatever the pipeline still reports.
     events += d.text("more", running) + d.audio(10, running) + d.finish(response_id=running)
@@ -39,7 +40,7 @@ def test_barge_in_closes_the_running_response_after_speech_started() -> None:
     place = {"item_id": d.items()[1], "content_index": 0, "audio_end_ms": 600}
     events += d.send("conversation.item.truncate", **place)
     events += d.append(1000)
-    events += d.perform(d.session.speech_stopped(5888))
+    events += d.decided(SpeechStopped(5888))
 
     answer = Output("item_2", "item_1")
     said = "Once upon a time."
@@ -72,7 +73,7 @@ def test_barge_in_before_anything_was_said() -> None:
     d = driver()
     d.respond()
     d.append(500)
-    events = d.perform(d.session.speech_started(96))
+    events = d.decided(SpeechStarted(96))
     assert types(events) == ["input_audio_buffer.speech_started", "response.done"]
     done = events[1]["response"]
     assert (done["status"], done["output"], done["usage"]) == ("cancelled", [], ZERO)
@@ -82,12 +83,12 @@ def test_barge_in_while_the_transcript_is_still_awaited() -> None:
     d = driver()
     d.speak(0, 960)
     d.append(1000)
-    events = d.perform(d.session.speech_started(1056))
+    events = d.decided(SpeechStarted(1056))
     assert types(events) == ["input_audio_buffer.speech_started", "response.done"]
     assert events[1]["response"]["usage"] == ZERO
     assert d.heard(d.items()[0], "One.") == []
     assert d.requests == []
-    d.perform(d.session.speech_stopped(1920))
+    d.decided(SpeechStopped(1920))
     d.heard(d.items()[1], "Two.")
     assert messages(d) == [("user", "One."), ("user", "Two.")]
 
@@ -97,7 +98,7 @@ def test_speech_after_the_end_of_a_response_ends_nothing() -> None:
     d.respond()
     d.answer()
     d.append(500)
-    assert types(d.perform(d.session.speech_started(96))) == ["input_audio_buffer.speech_started"]
+    assert types(d.decided(SpeechStarted(96))) == ["input_audio_buffer.speech_started"]
 
 
 def test_without_interruption_the_answer_to_the_turn_waits_for_the_running_one() -> None:
@@ -130,13 +131,13 @@ def test_cancelling_does_not_cancel_the_answer_that_waits() -> None:
 def test_an_answer_that_waits_is_dropped_when_the_user_speaks_again() -> None:
     d = driver()
     d.append(500)
-    d.perform(d.session.speech_started(96))
+    d.decided(SpeechStarted(96))
     d.respond()
-    d.perform(d.session.speech_stopped(480))
+    d.decided(SpeechStopped(480))
     d.append(1000)
-    events = d.perform(d.session.speech_started(1056))
+    events = d.decided(SpeechStarted(1056))
     assert types(events) == ["input_audio_buffer.speech_started", "response.done"]
-    assert types(d.perform(d.session.speech_stopped(1472)))[-1] == "response.created"
+    assert types(d.decided(SpeechStopped(1472)))[-1] == "response.created"
 
 
 def test_each_waiting_turn_is_answered_once() -> None:
@@ -168,5 +169,5 @@ def test_out_of_band_responses_are_not_interrupted() -> None:
     d = driver()
     d.respond(conversation="none")
     d.append(500)
-    assert types(d.perform(d.session.speech_started(96))) == ["input_audio_buffer.speech_started"]
+    assert types(d.decided(SpeechStarted(96))) == ["input_audio_buffer.speech_started"]
     assert types(d.text("still here"))[-1] == "response.output_audio_transcript.delta"

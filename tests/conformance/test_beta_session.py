@@ -12,23 +12,26 @@ from openai.types.beta.realtime.transcription_session import TranscriptionSessio
 from config import LLMConfig
 from protocol import ProtocolError
 from providers.llm.openai import OpenAICompatibleLLM
-from session.ports import ProviderError, ResponseRequest, TokenUsage
+from session.decisions import SpeechStarted
+from session.ports import FailureReason, ResponseRequest, TokenUsage
+from session.reports import ResponseFailed
 from tests.conformance.beta_wire import (
     ASSISTANT,
+    CAPTURED,
     NAMED,
     TIMEOUT,
     TOOL,
     VAD,
     BetaDriver,
-    no_unknown_fields,
 )
 from tests.support.session_driver import of, session_config, types
+from tests.support.strict_reader import no_unknown_fields
 from wire.beta_reading import read_minted, read_session
 from wire.beta_writing import beta_sessions
 
 
 class TestEchoes:
-    def test_the_session_in_the_order_of_the_last_generation(self):
+    def test_the_session_in_the_order_of_the_last_generation(self) -> None:
         created = BetaDriver().events[0]
         assert created["type"] == "session.created"
         session = dict(created["session"])
@@ -81,7 +84,7 @@ class TestEchoes:
             "include": None,
         }
 
-    def test_every_setting_is_echoed(self):
+    def test_every_setting_is_echoed(self) -> None:
         asked = {
             "modalities": ["text", "audio"],
             "instructions": "Be brief.",
@@ -104,14 +107,14 @@ class TestEchoes:
         assert {key: session[key] for key in asked} == asked
         assert list(session["tools"][0]) == ["name", "description", "parameters", "type"]
 
-    def test_a_certain_function_is_chosen_by_its_name(self):
+    def test_a_certain_function_is_chosen_by_its_name(self) -> None:
         # A string in beta's session (§C.3), whatever the client may write.
         (updated,) = BetaDriver().update(
             tools=[TOOL], tool_choice={"type": "function", "name": "get_weather"}
         )
         assert updated["session"]["tool_choice"] == "get_weather"
 
-    def test_modalities_keep_the_clients_order(self):
+    def test_modalities_keep_the_clients_order(self) -> None:
         driver = BetaDriver()
         driver.update(modalities=["text", "audio"])
         driver.update(modalities=["audio"])  # refused
@@ -123,7 +126,7 @@ class TestEchoes:
         created = of(driver.respond(), "response.created")[0]
         assert created["response"]["modalities"] == ["text", "audio"]
 
-    def test_the_order_of_a_refused_response_is_forgotten(self):
+    def test_the_order_of_a_refused_response_is_forgotten(self) -> None:
         driver = BetaDriver()
         driver.update(turn_detection={"type": "server_vad", "interrupt_response": False})
         driver.respond()
@@ -136,12 +139,11 @@ class TestEchoes:
         created = of(driver.finish(), "response.created")[0]
         assert created["response"]["modalities"] == ["audio", "text"]
 
-    def test_a_failure_is_told_as_in_ga(self):
+    def test_a_failure_is_told_as_in_ga(self) -> None:
         driver = BetaDriver()
         driver.respond()
-        events = driver.perform(
-            driver.session.responses.failed(driver.running, ProviderError("no", code="down"))
-        )
+        error = FailureReason("no", code="down")
+        events = driver.report(ResponseFailed(driver.running, error))
         assert types(events) == ["response.done"]
         details = events[0]["response"]["status_details"]
         assert details == {
@@ -157,7 +159,7 @@ LIMITS = [
 
 
 class TestTurns:
-    def test_a_detected_turn(self):
+    def test_a_detected_turn(self) -> None:
         """The whole sequence of §B.16."""
         driver = BetaDriver()
         driver.update(input_audio_transcription={"model": "whisper-1"})
@@ -248,7 +250,7 @@ class TestTurns:
             },
         }
 
-    def test_a_text_answer(self):
+    def test_a_text_answer(self) -> None:
         driver = BetaDriver()
         assert types(driver.say("hi")) == ["conversation.item.created"]
         events = driver.respond(modalities=["text"])
@@ -269,7 +271,7 @@ class TestTurns:
         assert response["modalities"] == ["text"]
         assert response["output"][0]["content"] == [{"type": "text", "text": "Hey."}]
 
-    def test_a_function_call_and_its_result(self):
+    def test_a_function_call_and_its_result(self) -> None:
         driver = BetaDriver()
         driver.update(tools=[TOOL])
         driver.respond()
@@ -289,13 +291,13 @@ class TestTurns:
             "conversation.item.created"
         ]
 
-    def test_a_barge_in(self):
+    def test_a_barge_in(self) -> None:
         driver = BetaDriver()
         driver.respond()
         driver.text("A long story.")
         driver.audio(400)
         driver.append(96)
-        events = driver.perform(driver.session.speech_started(0))
+        events = driver.decided(SpeechStarted(0))
         assert types(events) == [
             "input_audio_buffer.speech_started",
             "response.audio.done",
@@ -320,7 +322,7 @@ class TestTurns:
             "conversation.item.deleted"
         ]
 
-    def test_an_out_of_band_response_adds_no_items(self):
+    def test_an_out_of_band_response_adds_no_items(self) -> None:
         driver = BetaDriver()
         events = driver.respond(conversation="none", input=[ASSISTANT], metadata={"a": "b"})
         events += driver.text("x") + driver.finish()
@@ -329,7 +331,7 @@ class TestTurns:
         assert events[0]["response"]["metadata"] == {"a": "b"}
         assert driver.requests[0].messages == [{"role": "assistant", "content": "hey"}]
 
-    def test_silence_after_an_answer(self):
+    def test_silence_after_an_answer(self) -> None:
         driver = BetaDriver()
         driver.update(turn_detection={"type": "server_vad", "idle_timeout_ms": 5000})
         driver.respond()
@@ -344,7 +346,7 @@ class TestTurns:
 class TestEffects:
     """What a beta client sets has its effect."""
 
-    def test_temperature_reaches_the_request(self):
+    def test_temperature_reaches_the_request(self) -> None:
         driver = BetaDriver()
         driver.respond()
         assert driver.requests[-1].temperature is None
@@ -367,7 +369,7 @@ class TestEffects:
     )
     def test_the_request_wins_over_the_configuration(
         self, configured: float | None, asked: float | None, sent: float
-    ):
+    ) -> None:
         config = LLMConfig(
             provider="openai", api_key="k", api_base="http://127.0.0.1:9/v1", temperature=configured
         )
@@ -378,7 +380,7 @@ class TestEffects:
         )
         assert params["temperature"] == sent
 
-    def test_the_rest_of_a_response(self):
+    def test_the_rest_of_a_response(self) -> None:
         driver = BetaDriver()
         driver.update(speed=1.5, instructions="session", voice="ash")
         created = of(
@@ -399,7 +401,7 @@ class TestEffects:
         assert (request.max_output_tokens, request.tool_choice) == (7, "required")
         assert [tool["name"] for tool in request.tools] == ["get_weather"]
 
-    def test_manual_turns(self):
+    def test_manual_turns(self) -> None:
         driver = BetaDriver()
         driver.update(turn_detection=None)
         driver.append(200)
@@ -408,7 +410,7 @@ class TestEffects:
 
 
 class TestTranscriptionSessions:
-    def test_the_session_and_a_turn(self):
+    def test_the_session_and_a_turn(self) -> None:
         driver = BetaDriver("transcription")
         detection = {key: VAD[key] for key in list(VAD)[:4]}
         assert types(driver.events) == ["transcription_session.created"]
@@ -435,14 +437,14 @@ class TestTranscriptionSessions:
             "include": None,
         }
 
-    def test_modalities_are_checked_and_mean_nothing(self):
+    def test_modalities_are_checked_and_mean_nothing(self) -> None:
         driver = BetaDriver("transcription")
         (updated,) = driver.transcription_update(modalities=["text"])
         assert "modalities" not in updated["session"]
         (error,) = driver.transcription_update(modalities=["audio"])
         assert error["error"]["param"] == "session.modalities"
 
-    def test_a_realtime_update_is_refused(self):
+    def test_a_realtime_update_is_refused(self) -> None:
         driver = BetaDriver("transcription")
         (error,) = driver.update(instructions="x", temperature=0.8)
         assert error["error"]["param"] == "type"
@@ -450,7 +452,7 @@ class TestTranscriptionSessions:
             "Passing a realtime session update event to a transcription session is not allowed."
         )
 
-    def test_errors_have_beta_paths(self):
+    def test_errors_have_beta_paths(self) -> None:
         driver = BetaDriver("transcription")
         (error,) = driver.transcription_update(input_audio_transcription={"modell": "whisper-1"})
         assert error["error"]["param"] == "session.input_audio_transcription.modell"
@@ -464,7 +466,7 @@ SECRET = {"value": "ek_1", "expires_at": 1_700_000_060}
 class TestEphemeralKeys:
     """The bodies of `POST /v1/realtime/sessions` and `/transcription_sessions` (§D.5)."""
 
-    def test_a_realtime_session(self):
+    def test_a_realtime_session(self) -> None:
         event = read_session(
             {
                 "model": "gpt-realtime",
@@ -484,27 +486,27 @@ class TestEphemeralKeys:
         assert parsed.client_secret.value == "ek_1"
         assert parsed.modalities == ["audio", "text"]
 
-    def test_a_transcription_session(self):
+    def test_a_transcription_session(self) -> None:
         body = {
             "input_audio_format": "g711_alaw",
             "input_audio_transcription": {"model": "whisper-1"},
         }
         event = read_session(body, "transcription")
-        config = BetaDriver("transcription").session.config
+        config = BetaDriver("transcription").inside.config
         config.apply(event.session, voice_locked=False)
         answer = beta_sessions(config.wire(), SECRET)
         parsed = TranscriptionSession.model_validate_json(json.dumps(answer), strict=True)
-        no_unknown_fields(parsed, "transcription_sessions")
+        no_unknown_fields(parsed, "transcription_sessions", CAPTURED)
         assert parsed.client_secret.expires_at == SECRET["expires_at"]
         assert parsed.input_audio_format == "g711_alaw"
 
-    def test_paths_start_at_the_body(self):
+    def test_paths_start_at_the_body(self) -> None:
         with pytest.raises(ProtocolError) as raised:
             read_session({"temperature": 5})
         assert raised.value.param == "temperature"
         assert raised.value.message.startswith("Invalid 'temperature': ")
 
-    def test_what_was_minted_is_validated_as_ga(self):
+    def test_what_was_minted_is_validated_as_ga(self) -> None:
         with pytest.raises(ProtocolError) as raised:
             read_minted({"type": "realtime", "modalities": ["text"]})
         assert raised.value.param == "session.modalities"

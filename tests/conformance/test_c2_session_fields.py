@@ -120,7 +120,7 @@ FIELDS: list[tuple[str, Any]] = [
 @pytest.mark.parametrize(("path", "value"), FIELDS, ids=str)
 def test_a_field_is_set_and_echoed_and_no_other_is_changed(path: str, value: Any) -> None:
     d = Driver()
-    expected = d.session.config.wire()
+    expected = d.inside.config.wire()
     *blocks, key = path.split(".")
     update: dict[str, Any] = {}
     inner, target = update, expected

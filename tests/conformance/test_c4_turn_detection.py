@@ -7,6 +7,7 @@ import json
 import pytest
 
 from audio.pcm import read_wav, silence
+from session.decisions import SpeechStarted, SpeechStopped
 from tests.conformance.sessions import SERVER_VAD, apply, audio_input, config
 from tests.support.places import DATA
 from tests.support.running_server import running, scripted_settings
@@ -63,10 +64,10 @@ def test_create_and_interrupt_in_all_combinations(create, interrupt):
     driver.turn_detection(create_response=create, interrupt_response=interrupt)
     driver.respond()
     first = driver.running
-    events = driver.append(96) + driver.perform(driver.session.speech_started(0))
+    events = driver.append(96) + driver.decided(SpeechStarted(0))
     cancelled = [e["response"]["id"] for e in of(events, "response.done")]
     assert cancelled == ([first] if interrupt else [])
-    events = driver.append(1000) + driver.perform(driver.session.speech_stopped(960))
+    events = driver.append(1000) + driver.decided(SpeechStopped(960))
     if not interrupt:
         # A turn that ends beside a running response is answered after it.
         assert "response.created" not in types(events)

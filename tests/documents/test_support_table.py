@@ -6,13 +6,14 @@ import runpy
 from typing import Any
 
 from protocol import SERVER_EVENTS
-from session.ports import ProviderError
+from session.ports import FailureReason
+from session.reports import TurnFailed
 from tests.conformance.beta_wire import BetaDriver
 from tests.support.places import ROOT
 from tests.support.session_driver import Driver, types
 
 DOCS = ROOT / "docs"
-FAILURE = ProviderError("The recogniser is gone.")
+FAILURE = FailureReason("The recogniser is gone.")
 
 
 def table() -> dict[str, list[str]]:
@@ -34,12 +35,12 @@ def everything(d: Driver, **text: Any) -> None:
     d.respond()
     d.call("{}")
     d.finish("tool_calls")
-    start = (int(d.session.turns.written_ms) // 32 + 2) * 32
+    start = (int(d.inside.turns.written_ms) // 32 + 2) * 32
     d.speak(start, start + 960)
     d.heard(d.items()[-1], "Hello.")
     d.finish()
     d.speak(start + 2048, start + 3008)
-    d.perform(d.session.transcription_failed(d.items()[-1], FAILURE))
+    d.report(TurnFailed(d.items()[-1], FAILURE))
     d.send("input_audio_buffer.clear")
     d.send("response.cancel")
     d.respond()

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import os
 import socket
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +22,9 @@ from websockets.uri import parse_uri
 
 from flow import outbox, steps
 from flow.outbox import HIGH_WATER_BYTES
-from flow.work_queue import MANY, WorkQueue
 from providers.scripted import _ScriptedTTSService
 from serving.process import uvicorn_websocket
+from session.reports import Report, TextMade
 from tests.providers.model_vendors import OPENAI
 from tests.support.counts import counted
 from tests.support.running_server import (
@@ -117,7 +115,7 @@ async def sent_bytes(server: RunningServer, http: httpx.AsyncClient | None = Non
     return samples.get('realtime_audio_seconds_total{direction="out"}', 0.0) * 48_000 * 4 / 3
 
 
-async def test_nothing_more_is_made_for_a_client_that_does_not_read():
+async def test_nothing_more_is_made_for_a_client_that_does_not_read() -> None:
     async with running(talkative()) as server, deaf(server) as wire:
         await ask(wire, server)
         async with asyncio.timeout(60), plain_http() as http:
@@ -129,7 +127,7 @@ async def test_nothing_more_is_made_for_a_client_that_does_not_read():
                 assert made < HIGH_WATER_BYTES + KERNEL_BYTES
 
 
-async def test_the_voice_waits_for_a_client_that_does_not_read(monkeypatch):
+async def test_the_voice_waits_for_a_client_that_does_not_read(monkeypatch: pytest.MonkeyPatch):
     spoken = 0
     speak = _ScriptedTTSService.run_tts
 
@@ -154,7 +152,9 @@ async def test_the_voice_waits_for_a_client_that_does_not_read(monkeypatch):
                 assert spoken < (HIGH_WATER_BYTES + KERNEL_BYTES) * 3 / 4 + 4 * MIB
 
 
-async def test_a_client_that_stops_reading_is_given_up_and_cut_off(impatient, lines):
+async def test_a_client_that_stops_reading_is_given_up_and_cut_off(
+    impatient: None, lines: list[str]
+) -> None:
     async with running(talkative()) as server, deaf(server) as wire:
         await ask(wire, server)
         await server.emptied()
@@ -167,7 +167,9 @@ async def test_a_client_that_stops_reading_is_given_up_and_cut_off(impatient, li
                     await asyncio.sleep(0)
 
 
-async def test_a_client_that_reads_again_in_time_is_told_why(impatient, monkeypatch):
+async def test_a_client_that_reads_again_in_time_is_told_why(
+    impatient: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(uvicorn_websocket, "CUT_AFTER_S", 30)
     async with running(talkative()) as server, deaf(server) as wire:
         await ask(wire, server)
@@ -186,7 +188,7 @@ def resident_bytes() -> int:
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="/proc")
-async def test_a_client_that_floods_without_reading_waits_and_others_do_not():
+async def test_a_client_that_floods_without_reading_waits_and_others_do_not() -> None:
     """Each of its requests is answered with 640 KiB; all of them together would be 600 MiB."""
     asked = 1000
     async with running() as server, deaf(server) as wire:
@@ -213,35 +215,7 @@ async def test_a_client_that_floods_without_reading_waits_and_others_do_not():
 # --- work that has to wait ---
 
 
-async def test_whoever_makes_work_waits_when_there_is_much():
-    work, done, gate = WorkQueue(), [], asyncio.Event()
-
-    async def step(number: int) -> None:
-        await gate.wait()
-        done.append(number)
-
-    async def make() -> None:
-        for number in range(2 * MANY):
-            await work.room()
-            work.put(partial(step, number))
-
-    carrying = asyncio.create_task(work.carry_out())
-    making = asyncio.create_task(make())
-    for _ in range(4 * MANY):
-        await asyncio.sleep(0)
-    assert not making.done()
-    gate.set()
-    async with asyncio.timeout(20):
-        await making
-        while len(done) < 2 * MANY:
-            await asyncio.sleep(0)
-    assert done == list(range(2 * MANY))
-    carrying.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await carrying
-
-
-async def test_a_client_that_is_slowed_down_and_vanishes_ends_its_session():
+async def test_a_client_that_is_slowed_down_and_vanishes_ends_its_session() -> None:
     """Nobody reads from it meanwhile: only what it is sent can tell."""
     bounds = {"append_burst_s": 1, "append_speed": 1, "buffered_audio_s": 3600}
     pings = {"ping_interval_s": 0.2, "ping_timeout_s": 0.2}
@@ -260,7 +234,7 @@ async def test_a_client_that_is_slowed_down_and_vanishes_ends_its_session():
         await asyncio.wait([flood])
 
 
-async def test_what_a_client_says_is_a_sign_of_life_once():
+async def test_what_a_client_says_is_a_sign_of_life_once() -> None:
     """It may be gone after it; the next ping finds out."""
     pings = {"ping_interval_s": 0.2, "ping_timeout_s": 0.2}
     async with running(scripted_settings(limits=pings)) as server, deaf(server) as wire:
@@ -291,16 +265,18 @@ async def hurried_model(words: int) -> AsyncIterator[Any]:
         yield OPENAI.settings(f"http://127.0.0.1:{port}")
 
 
-async def test_a_model_that_never_pauses_leaves_others_their_turn(monkeypatch):
+async def test_a_model_that_never_pauses_leaves_others_their_turn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Hundreds of its words arrive in one packet."""
     monkeypatch.setattr(steps, "AT_A_STRETCH_S", 0)
     turn = 0
     words_in: Counter[int] = Counter()
-    text = RealtimeTransport.text
+    report = RealtimeTransport.report
 
-    def counted_text(transport: RealtimeTransport, response_id: str, delta: str) -> None:
-        words_in[turn] += 1
-        text(transport, response_id, delta)
+    def counted(transport: RealtimeTransport, made: Report) -> None:
+        words_in[turn] += isinstance(made, TextMade)
+        report(transport, made)
 
     async def take_turns() -> None:
         nonlocal turn
@@ -308,7 +284,7 @@ async def test_a_model_that_never_pauses_leaves_others_their_turn(monkeypatch):
             turn += 1
             await asyncio.sleep(0)
 
-    monkeypatch.setattr(RealtimeTransport, "text", counted_text)
+    monkeypatch.setattr(RealtimeTransport, "report", counted)
     async with (
         hurried_model(2000) as settings,
         running(settings) as server,

@@ -107,9 +107,12 @@ async def test_there_is_no_room_while_the_first_frame_is_still_on_its_way() -> N
 
 
 async def test_putting_never_waits() -> None:
-    box = Outbox()
-    for _ in range(3):
-        box.put("x" * HIGH_WATER_BYTES)
+    box, client = Outbox(), Client()
+    frames = [letter * HIGH_WATER_BYTES for letter in "abc"]
+    for frame in frames:
+        box.put(frame)
+    async with drained(box, client):
+        assert await client.until(3) == frames
 
 
 async def test_a_client_that_takes_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,64 +5,73 @@ from __future__ import annotations
 import pytest
 from pipecat.frames.frames import Frame
 
+from audio.clip import Clip
 from audio.formats import AudioFormat
-from hearing.turn_recognition import Delivery, TurnHearing
+from hearing.turn_recognition import Delivery, TurnRecognition
 from providers.frames import (
     TurnAudioFrame,
     TurnCommittedFrame,
     TurnDiscardedFrame,
     TurnStartedFrame,
 )
-from session.ports import ProviderError, TranscriptionSettings
+from session.ports import FailureReason, TranscriptionSettings
+from session.reports import TurnFailed, TurnGuessed, TurnReport, TurnSoFar, TurnUnderstood
 
 PCM = bytes(4800)
 ENGLISH = TranscriptionSettings("en")
 GERMAN = TranscriptionSettings("de")
-ERROR = ProviderError("broken")
+ERROR = FailureReason("broken")
+
+
+def clip(times: int = 1) -> Clip:
+    return Clip(PCM * times, AudioFormat(), None)
 
 
 class Desk:
-    """The recogniser on one side of a `TurnHearing`, the session on the other."""
+    """The recogniser on one side of a `TurnRecognition`, the session on the other."""
 
     def __init__(self) -> None:
         self.frames: list[Frame] = []
         self.told: list[tuple[str, str, object]] = []
-        self.hearing = TurnHearing(self.push, self)
+        self.hearing = TurnRecognition(self.push, self.report)
 
     def push(self, delivery: Delivery) -> None:
         made = delivery.make()
         if made is not None:
             self.frames.append(made)
 
-    def turn_so_far(self, item_id: str, text: str) -> None:
-        self.told.append(("so far", item_id, text))
-
-    def turn_guessed(self, item_id: str, text: str) -> None:
-        self.told.append(("guessed", item_id, text))
-
-    def turn_understood(self, item_id: str, text: str) -> None:
-        self.told.append(("understood", item_id, text))
-
-    def turn_failed(self, item_id: str, error: ProviderError) -> None:
-        self.told.append(("failed", item_id, error))
+    def report(self, report: TurnReport) -> None:
+        match report:
+            case TurnSoFar(item_id, text):
+                self.told.append(("so far", item_id, text))
+            case TurnGuessed(item_id, text):
+                self.told.append(("guessed", item_id, text))
+            case TurnUnderstood(item_id, text):
+                self.told.append(("understood", item_id, text))
+            case TurnFailed(item_id, error):
+                self.told.append(("failed", item_id, error))
 
     def begin(self, item_id: str = "a") -> None:
-        self.hearing.begin(item_id, PCM, AudioFormat(), None, ENGLISH)
+        self.hearing.begin(item_id, clip(), ENGLISH)
 
     def guess(self) -> str:
         """Ask at a pause; returns the hearing."""
-        self.hearing.guess(PCM, AudioFormat(), None)
+        self.hearing.guess(clip())
         return self.asked()[-1]
 
     def commit(self, item_id: str = "a", settings: TranscriptionSettings = ENGLISH) -> str | None:
-        return self.hearing.commit(item_id, PCM, AudioFormat(), None, settings)
+        return self.hearing.commit(item_id, clip(), settings)
 
     def asked(self) -> list[str]:
         """Hearings whose transcript was asked for."""
-        return [frame.item_id for frame in self.frames if isinstance(frame, TurnCommittedFrame)]
+        return [
+            frame.recognition_id for frame in self.frames if isinstance(frame, TurnCommittedFrame)
+        ]
 
     def dropped(self) -> list[str]:
-        return [frame.item_id for frame in self.frames if isinstance(frame, TurnDiscardedFrame)]
+        return [
+            frame.recognition_id for frame in self.frames if isinstance(frame, TurnDiscardedFrame)
+        ]
 
 
 @pytest.fixture
@@ -118,7 +127,7 @@ def test_a_guess_that_fails_is_asked_for_again_once_the_turn_is_over(desk: Desk,
 def test_whoever_goes_on_is_heard_from_the_beginning(desk: Desk) -> None:
     desk.begin()
     first = desk.guess()
-    desk.hearing.resume(PCM * 2, AudioFormat(), None)
+    desk.hearing.resume(clip(2))
     desk.hearing.on_transcript(first, "too early")
     desk.hearing.on_failure(first, ERROR)
     assert desk.told == []
@@ -126,7 +135,7 @@ def test_whoever_goes_on_is_heard_from_the_beginning(desk: Desk) -> None:
     assert desk.commit() is None
     second = desk.asked()[1]
     assert second != first
-    heard = [f for f in desk.frames if isinstance(f, TurnAudioFrame) and f.item_id == second]
+    heard = [f for f in desk.frames if isinstance(f, TurnAudioFrame) and f.recognition_id == second]
     assert sum(len(frame.audio) for frame in heard) > len(PCM)
     desk.hearing.on_transcript(second, "all of it")
     assert desk.told == [("understood", "a", "all of it")]
@@ -149,7 +158,7 @@ def test_a_turn_that_came_to_nothing_is_forgotten(desk: Desk, guessing: bool) ->
     desk.hearing.forget("a")
     assert desk.dropped() == [hearing]
     desk.hearing.on_transcript(hearing, "nobody asked")
-    desk.hearing.resume(PCM, AudioFormat(), None)
+    desk.hearing.resume(clip())
     assert desk.told == []
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import count
 
-from tests.hostile.messages import Frame
+from tests.hostile.messages import SERVER_VAD, Frame
 from tests.support.wire_client import WireClient, speech
 
 SANE = {
@@ -24,15 +24,7 @@ SANE = {
             "format": {"type": "audio/pcm", "rate": 24000},
             "transcription": {"model": "whisper-1"},
             "noise_reduction": None,
-            "turn_detection": {
-                "type": "server_vad",
-                "threshold": 0.5,
-                "prefix_padding_ms": 300,
-                "silence_duration_ms": 500,
-                "idle_timeout_ms": None,
-                "create_response": True,
-                "interrupt_response": True,
-            },
+            "turn_detection": SERVER_VAD,
         },
         "output": {"format": {"type": "audio/pcm", "rate": 24000}, "speed": 1.0},
     },

@@ -27,6 +27,16 @@ _NUMBERS = {json.dumps(name): name.strip("\x00") for name in (NAN, INFINITY, BEY
 BOMB = zlib.compress(bytes(8_000_000), 9)
 """Eight megabytes of nothing in eight kilobytes."""
 PNG = b"\x89PNG\r\n\x1a\n"
+SERVER_VAD: Message = {
+    "type": "server_vad",
+    "threshold": 0.5,
+    "prefix_padding_ms": 300,
+    "silence_duration_ms": 500,
+    "idle_timeout_ms": None,
+    "create_response": True,
+    "interrupt_response": True,
+}
+"""A turn detection with nothing odd in it, every field written out."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 
-from tests.hostile.messages import Message
+from tests.hostile.messages import SERVER_VAD, Message
 from tests.support.wire_client import WireClient, client, speech
 
 STEP = 9600
@@ -36,15 +36,7 @@ async def _spoken(wire: WireClient) -> None:
                 "format": {"type": "audio/pcm", "rate": 24000},
                 "transcription": {"model": "whisper-1", "language": "en", "prompt": "Bo"},
                 "noise_reduction": {"type": "near_field"},
-                "turn_detection": {
-                    "type": "server_vad",
-                    "threshold": 0.5,
-                    "prefix_padding_ms": 300,
-                    "silence_duration_ms": 500,
-                    "idle_timeout_ms": None,
-                    "create_response": True,
-                    "interrupt_response": True,
-                },
+                "turn_detection": SERVER_VAD,
             },
             "output": {"voice": "alloy", "speed": 1.0, "format": {"type": "audio/pcmu"}},
         },

@@ -20,13 +20,23 @@ from session.session_config import SessionConfig
 from tests.conformance.beta_wire import check_beta_event
 from tests.hostile.messages import Hostility, Message
 from tests.hostile.recordings import record
+from tests.support.inside import Inside
 from tests.support.running_server import running
-from tests.support.session_driver import NOW, Driver, of, on_a_socket, settings, types
+from tests.support.session_driver import (
+    MAX_EVENT_LENGTH,
+    NOW,
+    Driver,
+    of,
+    on_a_socket,
+    settings,
+    types,
+)
 from tests.support.strict_reader import Event, check_event
 from wire.beta_writing import BetaDialect
 from wire.client_events import CLIENT_EVENTS
 from wire.dialect import Dialect, GADialect
 from wire.envelope import serialize
+from wire.incoming import EventReader
 from wire.session_fields import SessionKind
 
 MESSAGES = 3000
@@ -106,7 +116,9 @@ class Target(Driver):
             now=NOW,
             kind=kind,
         )
-        self.session = RealtimeSession(config, self.dialect)
+        self.session = RealtimeSession(config)
+        self.inside = Inside(self.session)
+        self._reader = EventReader(self.dialect, MAX_EVENT_LENGTH)
         self.effects = []
         self.perform(self.session.open())
 
@@ -119,7 +131,7 @@ class Target(Driver):
             for written in self.dialect.render(event):
                 serialize(written).encode()
                 self._check(written)
-        return events
+        return [event.wire() for event in events]
 
     def fire(self, frame: str) -> None:
         """Send a frame: it is applied, or refused as a whole by one error."""
@@ -142,7 +154,7 @@ class Target(Driver):
                 case Generate(request):
                     self.text("Well.", request.response_id)
                     self.finish(response_id=request.response_id)
-        assert not self.session.responses.running
+        assert not self.inside.responses.running
         for item_id in self.items():
             self.send("conversation.item.delete", item_id=item_id)
         self.effects.clear()

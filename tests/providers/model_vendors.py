@@ -1,8 +1,8 @@
-"""The providers of language models, each with its fake, for tests that hold for all of them."""
+"""The providers of language models, a row each: its fake, and its words for what all can do."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +22,12 @@ PIXEL = (
 )
 """An image."""
 
+CITY = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
+TOOLS = [
+    {"type": "function", "name": name, "description": f"Does {name}.", "parameters": CITY}
+    for name in ("get_weather", "get_time")
+]
+
 
 @dataclass(frozen=True)
 class Vendor:
@@ -36,6 +42,12 @@ class Vendor:
     """What a remedy for a wrong key must name."""
     unknown_model: str
     """What a remedy for an unknown model must name."""
+    choices: Sequence[tuple[Any, bool | None, Any]]
+    """`tool_choice` and `parallel_tool_calls` of a session, and what the vendor is told."""
+    unfinished: Mapping[str, str]
+    """Why the vendor ends an answer before its end → what clients are told."""
+    refused: Sequence[tuple[dict[str, Any], str]]
+    """Settings that cannot work, and what the refusal names."""
 
     def settings(self, origin: str, **changed: Any) -> Settings:
         return scripted_settings(
@@ -49,12 +61,88 @@ class Vendor:
         )
 
 
-OPENAI = Vendor("openai", FakeChat, "/v1", "llama-x", "OPENAI_API_KEY", "REALTIME_LLM__MODEL")
-OLLAMA = Vendor("ollama", FakeOllama, "", "llama3.2", "llm.api_key", "ollama pull llama3.2")
-ANTHROPIC = Vendor(
-    "anthropic", FakeAnthropic, "", "claude-x", "ANTHROPIC_API_KEY", "REALTIME_LLM__MODEL"
+LENGTH, FILTERED = "max_output_tokens", "content_filter"
+ONE = {"type": "function", "name": "get_time"}
+"""A choice: that function."""
+
+_CHAT_CHOICES = (
+    ("auto", None, {"tool_choice": "auto"}),
+    ("auto", False, {"tool_choice": "auto", "parallel_tool_calls": False}),
+    ("none", None, {"tool_choice": "none"}),
+    ("required", True, {"tool_choice": "required", "parallel_tool_calls": True}),
+    (ONE, None, {"tool_choice": {"type": "function", "function": {"name": "get_time"}}}),
 )
-GOOGLE = Vendor("google", FakeGemini, "", "gemini-x", "GOOGLE_API_KEY", "REALTIME_LLM__MODEL")
+_CHAT_UNFINISHED = {"length": LENGTH, "content_filter": FILTERED}
+OPENAI = Vendor(
+    "openai",
+    FakeChat,
+    path="/v1",
+    model="llama-x",
+    key="OPENAI_API_KEY",
+    unknown_model="REALTIME_LLM__MODEL",
+    choices=_CHAT_CHOICES,
+    unfinished=_CHAT_UNFINISHED,
+    refused=[
+        ({"api_key": None, "api_base": None}, "OPENAI_API_KEY"),
+        ({"api_base": "ws://localhost:1"}, "llm.api_base"),
+        ({"options": {"cache": True}}, "llm.options.cache"),
+    ],
+)
+OLLAMA = Vendor(
+    "ollama",
+    FakeOllama,
+    path="",
+    model="llama3.2",
+    key="llm.api_key",
+    unknown_model="ollama pull llama3.2",
+    choices=_CHAT_CHOICES,
+    unfinished=_CHAT_UNFINISHED,
+    refused=[({"options": {"cache": True}}, "llm.options.cache")],
+)
+ANTHROPIC = Vendor(
+    "anthropic",
+    FakeAnthropic,
+    path="",
+    model="claude-x",
+    key="ANTHROPIC_API_KEY",
+    unknown_model="REALTIME_LLM__MODEL",
+    choices=[
+        ("auto", None, {"type": "auto"}),
+        ("auto", False, {"type": "auto", "disable_parallel_tool_use": True}),
+        ("none", False, {"type": "none"}),
+        ("required", None, {"type": "any"}),
+        (ONE, False, {"type": "tool", "name": "get_time", "disable_parallel_tool_use": True}),
+    ],
+    unfinished={
+        "max_tokens": LENGTH,
+        "model_context_window_exceeded": LENGTH,
+        "refusal": FILTERED,
+    },
+    refused=[
+        ({"api_key": None}, "ANTHROPIC_API_KEY"),
+        ({"temperature": 1.5}, "REALTIME_LLM__TEMPERATURE"),
+        ({"options": {"cache": True}}, "llm.options.cache"),
+    ],
+)
+GOOGLE = Vendor(
+    "google",
+    FakeGemini,
+    path="",
+    model="gemini-x",
+    key="GOOGLE_API_KEY",
+    unknown_model="REALTIME_LLM__MODEL",
+    choices=[
+        ("auto", None, {"mode": "AUTO"}),
+        ("none", None, {"mode": "NONE"}),
+        ("required", None, {"mode": "ANY"}),
+        (ONE, None, {"mode": "ANY", "allowedFunctionNames": ["get_time"]}),
+    ],
+    unfinished={"MAX_TOKENS": LENGTH, "SAFETY": FILTERED, "PROHIBITED_CONTENT": FILTERED},
+    refused=[
+        ({"api_key": None}, "GOOGLE_API_KEY"),
+        ({"options": {"cache": True}}, "llm.options.cache"),
+    ],
+)
 VENDORS = (OPENAI, OLLAMA, ANTHROPIC, GOOGLE)
 
 

@@ -42,13 +42,19 @@ class Stage(FrameProcessor):
     def of(self, kind: type[F]) -> list[F]:
         return [frame for frame in self.frames if isinstance(frame, kind)]
 
-    async def until(self, kind: type[F], count: int = 1, item_id: str | None = None) -> list[F]:
+    async def until(
+        self, kind: type[F], count: int = 1, recognition_id: str | None = None
+    ) -> list[F]:
         """Wait for `count` frames of a kind, of any turn or of one."""
         async with asyncio.timeout(HANG_S):
             while True:
                 found = self.of(kind)
-                if item_id is not None:
-                    found = [frame for frame in found if frame.metadata["item_id"] == item_id]
+                if recognition_id is not None:
+                    found = [
+                        frame
+                        for frame in found
+                        if frame.metadata["recognition_id"] == recognition_id
+                    ]
                 if len(found) >= count:
                     return found
                 self._came.clear()

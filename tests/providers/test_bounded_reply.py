@@ -91,7 +91,9 @@ def refused(message: str, lines: list[str], torrent: Torrent, unpacked: list[str
 
 @pytest.mark.parametrize("status", [200, 400])
 @each_vendor
-async def test_a_model_whose_answer_is_compressed(vendor: Vendor, status, lines, unpacked):
+async def test_a_model_whose_answer_is_compressed(
+    vendor: Vendor, status: int, lines: list[str], unpacked: list[str]
+) -> None:
     torrent = Torrent(BOMB, encoding="gzip", status=status)
     async with (
         torrent.running() as origin,
@@ -103,7 +105,9 @@ async def test_a_model_whose_answer_is_compressed(vendor: Vendor, status, lines,
         refused(failure(await answer(wire))["message"], lines, torrent, unpacked)
 
 
-async def test_a_named_chat_service_whose_answer_is_compressed(lines, unpacked):
+async def test_a_named_chat_service_whose_answer_is_compressed(
+    lines: list[str], unpacked: list[str]
+) -> None:
     torrent = Torrent(BOMB, encoding="gzip")
     group = {"provider": "pipecat.services.groq.llm:GroqLLMService", "api_key": "k", "model": "m"}
     async with torrent.running() as origin:
@@ -113,7 +117,9 @@ async def test_a_named_chat_service_whose_answer_is_compressed(lines, unpacked):
 
 
 @pytest.mark.parametrize("provider", ["openai", f"{OWN}:RemoteSTT"])
-async def test_a_recogniser_whose_answer_is_compressed(provider, lines, unpacked):
+async def test_a_recogniser_whose_answer_is_compressed(
+    provider: str, lines: list[str], unpacked: list[str]
+) -> None:
     torrent = Torrent(BOMB, "application/json", "gzip")
     async with torrent.running() as origin:
         group = {"provider": provider, "api_base": f"{origin}/v1", "model": "m"}
@@ -126,7 +132,7 @@ async def test_a_recogniser_whose_answer_is_compressed(provider, lines, unpacked
             refused(error["message"], lines, torrent, unpacked)
 
 
-async def test_a_voice_whose_audio_is_compressed(lines, unpacked):
+async def test_a_voice_whose_audio_is_compressed(lines: list[str], unpacked: list[str]) -> None:
     torrent = Torrent(BOMB, "audio/pcm", "gzip")
     async with torrent.running() as origin:
         group = {"provider": "openai", "api_base": f"{origin}/v1", "model": "m"}
@@ -138,14 +144,14 @@ async def test_a_voice_whose_audio_is_compressed(lines, unpacked):
             refused((await voice_failure(wire))["message"], lines, torrent, unpacked)
 
 
-async def test_a_label_that_is_no_compression_is_no_reason_to_refuse():
+async def test_a_label_that_is_no_compression_is_no_reason_to_refuse() -> None:
     chunk = b'data: {"id":"x","choices":[{"index":0,"delta":{"content":"a"}}]}\n\n'
     torrent = Torrent(chunk, encoding="utf-8")
     async with torrent.running() as origin:
         settings = VENDORS[0].settings(origin)
         async with running(settings) as server, text_session(server) as wire:
             await wire.say("hi")
-            await wire.until("response.output_text.delta")
+            assert (await wire.until("response.output_text.delta"))["delta"] == "a"
 
 
 @pytest.mark.parametrize(
@@ -154,7 +160,9 @@ async def test_a_label_that_is_no_compression_is_no_reason_to_refuse():
     [vendor for vendor in VENDORS if vendor is not OLLAMA],
     ids=lambda vendor: vendor.name,
 )
-async def test_an_answer_without_an_end(vendor: Vendor, lines, monkeypatch: pytest.MonkeyPatch):
+async def test_an_answer_without_an_end(
+    vendor: Vendor, lines: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """One line of megabytes: nobody gives it up for silence, and libraries keep all of it."""
     monkeypatch.setitem(MAX_REPLY_BYTES, "llm", MIB)
     async with Torrent(b"a" * 65536).running() as origin:
@@ -165,7 +173,7 @@ async def test_an_answer_without_an_end(vendor: Vendor, lines, monkeypatch: pyte
     assert [line for line in lines if message in line]
 
 
-async def test_a_transcript_without_an_end(lines):
+async def test_a_transcript_without_an_end(lines: list[str]) -> None:
     torrent = Torrent(b" " * 65536, "application/json")
     async with torrent.running() as origin:
         group = {"provider": "openai", "api_base": f"{origin}/v1", "model": "m"}
@@ -178,7 +186,7 @@ async def test_a_transcript_without_an_end(lines):
 
 
 @pytest.mark.parametrize("status", [400, 500])
-async def test_a_refusal_without_an_end(status):
+async def test_a_refusal_without_an_end(status: int) -> None:
     torrent = Torrent(b"a" * 65536, "text/plain", status=status)
     async with torrent.running() as origin:
         settings = VENDORS[0].settings(origin, retries=0)
@@ -189,7 +197,9 @@ async def test_a_refusal_without_an_end(status):
 
 
 @pytest.mark.parametrize("kind", ["application/json", "audio/pcm"])
-async def test_a_list_of_voices_without_an_end_does_not_stop_the_start(kind, lines):
+async def test_a_list_of_voices_without_an_end_does_not_stop_the_start(
+    kind: str, lines: list[str]
+) -> None:
     async with Torrent(b" " * 65536, kind).running() as origin:
         provider = tts.load(TTSConfig(provider="openai", api_base=f"{origin}/v1", model="m"))
         await provider.start()
@@ -200,7 +210,9 @@ async def test_a_list_of_voices_without_an_end_does_not_stop_the_start(kind, lin
 
 
 @pytest.mark.parametrize("body", [b" ", b"["])
-async def test_a_list_of_voices_that_trickles_does_not_stop_the_start(body, lines, monkeypatch):
+async def test_a_list_of_voices_that_trickles_does_not_stop_the_start(
+    body: bytes, lines: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("providers.tts.openai_voices.PATIENCE_S", 0.3)
     async with Torrent(body, "application/json", pause_s=0.02).running() as origin:
         provider = tts.load(TTSConfig(provider="openai", api_base=f"{origin}/v1", model="m"))
@@ -214,7 +226,9 @@ async def test_a_list_of_voices_that_trickles_does_not_stop_the_start(body, line
     ("encoding", "reason"),
     [("", "the reply is longer than 4 MiB"), ("gzip", "the reply is compressed (gzip)")],
 )
-async def test_a_list_of_models_that_is_none_does_not_stop_the_start(encoding, reason, lines):
+async def test_a_list_of_models_that_is_none_does_not_stop_the_start(
+    encoding: str, reason: str, lines: list[str]
+) -> None:
     torrent = Torrent(b" " * 65536, "application/json", encoding)
     async with torrent.running() as origin:
         provider = llm.load(OLLAMA.settings(origin).llm)

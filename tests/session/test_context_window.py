@@ -7,6 +7,8 @@ import pytest
 from session.content import InputText
 from session.context_window import ContextTooLong, fit
 from session.items import FunctionCall, FunctionCallOutput, Item, UserMessage
+from session.session_settings import Truncation
+from wire.session_fields import RetentionRatio, TokenLimits
 
 
 def message(number: int) -> UserMessage:
@@ -18,8 +20,8 @@ def message(number: int) -> UserMessage:
 ITEMS: list[Item] = [message(number) for number in range(10)]
 
 
-def kept(truncation: object, window: int | None) -> list[str]:
-    return [item.id for item in fit(ITEMS, "", truncation, window)]  # type: ignore[arg-type]
+def kept(truncation: Truncation, window: int | None) -> list[str]:
+    return [item.id for item in fit(ITEMS, "", truncation, window)]
 
 
 def test_what_fits_is_left_alone():
@@ -47,14 +49,14 @@ def test_disabled_says_how_long_it_is():
 
 
 def test_a_ratio_drops_more_than_needed():
-    ratio = {"type": "retention_ratio", "retention_ratio": 0.5}
+    ratio = RetentionRatio(type="retention_ratio", retention_ratio=0.5)
     assert kept(ratio, 800) == [f"item_{n}" for n in range(6, 10)]
     assert kept(ratio, 1000) == [item.id for item in ITEMS]
 
 
 def test_a_client_s_own_limit_counts_without_a_window():
-    limits = {"post_instructions": 200}
-    ratio = {"type": "retention_ratio", "retention_ratio": 1.0, "token_limits": limits}
+    limits = TokenLimits(post_instructions=200)
+    ratio = RetentionRatio(type="retention_ratio", retention_ratio=1.0, token_limits=limits)
     assert kept(ratio, None) == ["item_8", "item_9"]
 
 

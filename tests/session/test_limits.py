@@ -8,16 +8,16 @@ from typing import Any
 
 import pytest
 from websockets.asyncio.client import connect
-from websockets.exceptions import ConnectionClosed, ConnectionClosedError
+from websockets.exceptions import ConnectionClosedError
 
 from config import LimitsConfig
-from flow.append_pace import AppendPace
 from serving.process import uvicorn_websocket
-from tests.support.running_server import RunningServer, running, scripted_settings
+from session.decisions import SpeechStarted
+from tests.support.keys import KEY, OTHER
+from tests.support.running_server import running, scripted_settings
 from tests.support.session_driver import USER_TEXT, Driver, of, session_config, types
-from tests.support.wire_client import client, speech
+from tests.support.wire_client import client, refusal, speech
 
-KEY, OTHER = "a-key-of-the-operator", "another-key-of-theirs"
 MIB = 1024 * 1024
 
 
@@ -31,24 +31,13 @@ def the_error(events: list[dict[str, Any]]) -> dict[str, Any]:
     return error
 
 
-async def refusal(server: RunningServer, **options: Any) -> tuple[dict[str, Any], int]:
-    """The error and the close code of a connection that is refused."""
-    async with asyncio.timeout(20), connect(server.url, **options) as socket:
-        event = json.loads(await socket.recv())
-        assert event["type"] == "error"
-        with pytest.raises(ConnectionClosed) as closed:
-            await socket.recv()
-    assert closed.value.rcvd is not None
-    return event["error"], closed.value.rcvd.code
-
-
 # --- sessions ---
 
 
-async def test_a_full_server_asks_to_come_back_and_takes_the_next_when_one_has_left():
+async def test_a_full_server_asks_to_come_back_and_takes_the_next_when_one_has_left() -> None:
     async with running(scripted_settings(limits={"sessions": 2})) as server:
         async with client(server.url), client(server.url):
-            error, code = await refusal(server)
+            error, code, _ = await refusal(server.url)
             assert (error["type"], error["code"], code) == (
                 "server_error",
                 "server_overloaded",
@@ -61,24 +50,24 @@ async def test_a_full_server_asks_to_come_back_and_takes_the_next_when_one_has_l
             pass
 
 
-async def test_a_key_has_its_own_share():
+async def test_a_key_has_its_own_share() -> None:
     settings = scripted_settings(server={"api_keys": [KEY, OTHER]}, limits={"sessions_per_key": 1})
     bearer = {key: {"Authorization": f"Bearer {key}"} for key in (KEY, OTHER)}
     async with running(settings) as server, client(server.url, additional_headers=bearer[KEY]):
-        error, code = await refusal(server, additional_headers=bearer[KEY])
+        error, code, _ = await refusal(server.url, additional_headers=bearer[KEY])
         assert (error["code"], code) == ("rate_limit_exceeded", 1013)
         assert "limits.sessions_per_key" in error["message"]
         async with client(server.url, additional_headers=bearer[OTHER]):
             pass
 
 
-async def test_without_keys_nobody_has_a_share():
+async def test_without_keys_nobody_has_a_share() -> None:
     settings = scripted_settings(limits={"sessions_per_key": 1})
     async with running(settings) as server, client(server.url), client(server.url):
         assert await server.active_sessions() == 2
 
 
-async def test_whoever_comes_first_gets_the_last_place():
+async def test_whoever_comes_first_gets_the_last_place() -> None:
     """Clients that connect at the same moment must not slip in together."""
     async with running(scripted_settings(limits={"sessions": 3})) as server:
         sockets = await asyncio.gather(*(connect(server.url) for _ in range(8)))
@@ -91,7 +80,7 @@ async def test_whoever_comes_first_gets_the_last_place():
 # --- messages ---
 
 
-async def test_fifteen_mib_of_audio_fit_into_one_append_and_no_byte_more():
+async def test_fifteen_mib_of_audio_fit_into_one_append_and_no_byte_more() -> None:
     manual = {"type": "none"}
     async with running(scripted_settings(vad=manual)) as server, client(server.url) as wire:
         await wire.append(bytes(15 * MIB), step=15 * MIB)
@@ -102,7 +91,9 @@ async def test_fifteen_mib_of_audio_fit_into_one_append_and_no_byte_more():
         assert "15 MiB" in error["error"]["message"]
 
 
-async def test_a_message_that_is_too_large_closes_the_connection_and_says_so(lines):
+async def test_a_message_that_is_too_large_closes_the_connection_and_says_so(
+    lines: list[str],
+) -> None:
     async with running(scripted_settings(limits={"message_mib": 1})) as server:
         async with client(server.url) as wire:
             with pytest.raises(ConnectionClosedError) as closed:
@@ -115,7 +106,9 @@ async def test_a_message_that_is_too_large_closes_the_connection_and_says_so(lin
     assert [line for line in lines if "closed after" in line and "cut off with 1009: " in line]
 
 
-async def test_a_message_in_countless_fragments_closes_the_connection(monkeypatch):
+async def test_a_message_in_countless_fragments_closes_the_connection(
+    monkeypatch: pytest.MonkeyPatch,
+):
     monkeypatch.setattr(uvicorn_websocket, "CUT_AFTER_S", 0.2)
     async with running() as server:
         async with connect(server.url) as socket:
@@ -138,7 +131,7 @@ async def test_a_message_in_countless_fragments_closes_the_connection(monkeypatc
 # --- the input buffer ---
 
 
-def test_uncommitted_audio_has_a_bound_and_the_event_beyond_it_changes_nothing():
+def test_uncommitted_audio_has_a_bound_and_the_event_beyond_it_changes_nothing() -> None:
     driver = limited(buffered_audio_s=2)
     driver.manual()
     assert driver.append(1500) == []
@@ -146,27 +139,27 @@ def test_uncommitted_audio_has_a_bound_and_the_event_beyond_it_changes_nothing()
     assert error["code"] == "input_audio_buffer_full"
     assert "limits.buffered_audio_s" in error["message"]
     assert driver.append(500) == []
-    assert driver.session.turns.written_ms == 2000
+    assert driver.inside.turns.written_ms == 2000
     driver.send("input_audio_buffer.commit")
     assert driver.append(2000) == []
 
 
-def test_a_detected_turn_that_is_too_long_is_ended_and_the_next_begins():
+def test_a_detected_turn_that_is_too_long_is_ended_and_the_next_begins() -> None:
     driver = limited(buffered_audio_s=2)
     driver.append(96)
-    driver.perform(driver.session.speech_started(0))
+    driver.decided(SpeechStarted(0))
     events = driver.append(2000)
     assert types(events)[:2] == [
         "input_audio_buffer.speech_stopped",
         "input_audio_buffer.committed",
     ]
     assert 1900 < of(events, "input_audio_buffer.speech_stopped")[0]["audio_end_ms"] <= 2100
-    assert driver.session.turns.open is None
-    driver.perform(driver.session.speech_started(2096))
-    assert driver.session.turns.open is not None
+    assert driver.inside.turns.open is None
+    driver.decided(SpeechStarted(2096))
+    assert driver.inside.turns.open is not None
 
 
-async def test_a_detected_turn_that_is_too_long_goes_on_as_another_over_the_wire():
+async def test_a_detected_turn_that_is_too_long_goes_on_as_another_over_the_wire() -> None:
     settings = scripted_settings(limits={"buffered_audio_s": 1})
     async with running(settings) as server, client(server.url) as wire:
         detection = {"type": "server_vad", "create_response": False}
@@ -180,7 +173,7 @@ async def test_a_detected_turn_that_is_too_long_goes_on_as_another_over_the_wire
 # --- what a session holds ---
 
 
-def test_a_conversation_has_a_largest_number_of_items():
+def test_a_conversation_has_a_largest_number_of_items() -> None:
     driver = limited(conversation_items=2)
     driver.say("one", id="item_1")
     driver.say("two")
@@ -194,7 +187,7 @@ def test_a_conversation_has_a_largest_number_of_items():
     assert "error" not in types(driver.send("input_audio_buffer.commit"))
 
 
-def test_responses_beside_the_conversation_have_a_largest_number():
+def test_responses_beside_the_conversation_have_a_largest_number() -> None:
     driver = limited(responses=2)
     for _ in range(2):
         driver.respond(conversation="none", input=[USER_TEXT])
@@ -206,7 +199,7 @@ def test_responses_beside_the_conversation_have_a_largest_number():
 
 
 @pytest.mark.parametrize("where", ["session", "response"])
-def test_tools_and_instructions_have_a_bound_that_is_exact(where):
+def test_tools_and_instructions_have_a_bound_that_is_exact(where: str):
     def ask(driver: Driver, **fields: Any) -> list[dict[str, Any]]:
         return driver.update(**fields) if where == "session" else driver.respond(**fields)
 
@@ -229,44 +222,39 @@ def test_tools_and_instructions_have_a_bound_that_is_exact(where):
 # --- the pace of appends ---
 
 
-def test_a_microphone_and_a_whole_file_are_never_slowed():
-    pace = AppendPace(burst_s=60, speed=4, now=0.0)
-    assert all(pace.take(0.02, n * 0.02) == 0 for n in range(10_000))
-    assert pace.take(60, 200.0) == 0
+async def test_a_client_that_is_too_fast_waits_and_others_do_not() -> None:
+    settings = scripted_settings(
+        vad={"type": "none"}, limits={"append_burst_s": 1, "append_speed": 1}
+    )
+    async with (
+        running(settings) as server,
+        client(server.url) as hasty,
+        client(server.url) as other,
+    ):
+        await hasty.append(bytes(48 * 20_000), step=48 * 1000)
+        settled = asyncio.create_task(hasty.settled())
+        for _ in range(100):
+            await other.settled()
+        assert not settled.done()
+        settled.cancel()
 
 
-def test_beyond_the_burst_a_client_waits_for_as_long_as_it_is_too_fast():
-    pace = AppendPace(burst_s=60, speed=4, now=0.0)
-    assert pace.take(60, 0.0) == 0
-    assert pace.take(8, 0.0) == 2
-    assert pace.take(4, 2.0) == 1
-
-
-def test_the_bucket_never_holds_more_than_a_burst():
-    pace = AppendPace(burst_s=60, speed=4, now=0.0)
-    assert pace.take(64, 1_000_000.0) == 1
-
-
-async def test_a_client_that_is_too_fast_is_slowed_and_loses_nothing():
+async def test_a_client_that_is_slowed_loses_nothing() -> None:
     settings = scripted_settings(
         vad={"type": "none"}, limits={"append_burst_s": 1, "append_speed": 50}
     )
     async with running(settings) as server, client(server.url) as wire:
-        loop = asyncio.get_running_loop()
-        started = loop.time()
+        await wire.update(audio={"input": {"transcription": {"model": "m"}}})
         await wire.append(bytes(48 * 5000), step=48 * 1000)
-        assert await wire.settled() == []
-        # 4 s too many at 50 s per second; nothing makes a server quicker than its bucket.
-        assert loop.time() - started >= 0.08
-        await wire.append(bytes(48 * 200))
         await wire.send("input_audio_buffer.commit")
-        await wire.until("input_audio_buffer.committed")
+        done = await wire.until("conversation.item.input_audio_transcription.completed")
+        assert done["usage"] == {"type": "duration", "seconds": 5}
 
 
 # --- clients that have gone ---
 
 
-async def test_a_client_that_answers_no_ping_is_given_up(lines):
+async def test_a_client_that_answers_no_ping_is_given_up(lines: list[str]) -> None:
     limits = {"ping_interval_s": 0.05, "ping_timeout_s": 0.05}
     async with running(scripted_settings(limits=limits)) as server:
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port)

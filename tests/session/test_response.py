@@ -11,7 +11,7 @@ from session.content import AssistantAudio, InputText
 from session.conversation import Conversation
 from session.effects import Effect, OutputAudio, Send
 from session.items import AssistantMessage, UserMessage
-from session.ports import ProviderError, TokenUsage
+from session.ports import FailureReason, TokenUsage
 from session.response import Response
 from session.response_spec import ResponseSpec
 from tests.support.session_driver import of, on_a_socket, pcm, types
@@ -39,7 +39,7 @@ CALL_CLOSE = [
 ]
 OPEN = ["response.output_item.added", "conversation.item.added"]
 END = ["response.done", "rate_limits.updated"]
-FAILURE = ProviderError("The voice is out of credit.", "insufficient_quota", "insufficient_quota")
+FAILURE = FailureReason("The voice is out of credit.", "insufficient_quota", "insufficient_quota")
 
 
 def user(item_id: str) -> UserMessage:
@@ -75,12 +75,14 @@ class Played:
         self.events: list[Event] = []
 
     def __call__(self, effects: list[Effect]) -> list[Event]:
-        events = [effect.event for effect in on_a_socket(effects) if isinstance(effect, Send)]
-        assert len(events) == len(effects)
-        for event in events:
+        written = [
+            effect.event.wire() for effect in on_a_socket(effects) if isinstance(effect, Send)
+        ]
+        assert len(written) == len(effects)
+        for event in written:
             check_event(event)
-        self.events += events
-        return events
+        self.events += written
+        return written
 
     def message(self) -> AssistantMessage:
         """The answer, as it stands in the conversation."""

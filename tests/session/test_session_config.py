@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from config import TTSConfig, VADConfig
+from session.turn_settings import SemanticVad, ServerVad
 from tests.conformance.sessions import SERVER_VAD, apply, audio_input, config
+from tests.support.session_driver import session_config
+from wire.session_fields import TranscriptionPatch
 
 PCM = {"type": "audio/pcm", "rate": 24000}
 
@@ -29,6 +34,54 @@ def test_a_server_without_turn_detection_starts_in_manual_mode() -> None:
     # A client may still ask for it, and gets the configured values.
     wire = apply(manual, audio={"input": {"turn_detection": {"type": "server_vad"}}})
     assert audio_input(wire)["turn_detection"] == SERVER_VAD
+
+
+def test_semantic_detection_pads_turns_as_the_server_is_configured_to() -> None:
+    target = config(vad=VADConfig(prefix_padding_ms=120))
+    apply(target, audio={"input": {"turn_detection": {**SERVER_VAD, "prefix_padding_ms": 50}}})
+    assert target.prefix_padding_ms == 50
+    apply(target, audio={"input": {"turn_detection": {"type": "semantic_vad"}}})
+    assert target.prefix_padding_ms == 120
+    apply(target, audio={"input": {"turn_detection": None}})
+    assert target.prefix_padding_ms is None
+
+
+def test_a_transcription_session_answers_nothing() -> None:
+    target = session_config(kind="transcription")
+    assert isinstance(target.turn_detection, ServerVad)
+    assert not target.turn_detection.create_response
+    assert not target.turn_detection.interrupt_response
+    with pytest.raises(TypeError, match="no settings of responses"):
+        _ = target.voice
+
+
+def test_a_transcription_session_answers_nothing_with_another_detection_either() -> None:
+    detection = TranscriptionPatch.model_validate(
+        {
+            "type": "transcription",
+            "audio": {"input": {"turn_detection": {"type": "semantic_vad"}}},
+        }
+    )
+    target = session_config(kind="transcription")
+    target.apply(detection, voice_locked=False)
+    assert isinstance(target.turn_detection, SemanticVad)
+    assert not target.turn_detection.create_response
+    assert not target.turn_detection.interrupt_response
+
+
+def test_null_takes_an_idle_timeout_away() -> None:
+    target = config()
+    held = []
+    changes: list[dict[str, int | None]] = [
+        {"idle_timeout_ms": 6000},
+        {},
+        {"idle_timeout_ms": None},
+    ]
+    for given in changes:
+        detection = {"type": "server_vad", **given}
+        wire = apply(target, audio={"input": {"turn_detection": detection}})
+        held.append(audio_input(wire)["turn_detection"]["idle_timeout_ms"])
+    assert held == [6000, 6000, None]
 
 
 def test_the_echo_is_a_copy() -> None:

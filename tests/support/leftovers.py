@@ -78,7 +78,7 @@ class Leftovers:
     def _found(self, sessions: int) -> dict[str, object]:
         threads = [thread for thread in threading.enumerate() if thread not in self._threads]
         found: dict[str, object] = {
-            "sessions": self._server.connections.active - sessions,
+            "sessions": self._server.sessions.active - sessions,
             "tasks": [task for task in asyncio.all_tasks() - self._tasks if not task.done()],
             "threads": threads,
             "sockets": _sockets(self._pooled) - self._sockets,

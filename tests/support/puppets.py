@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 from pipecat.frames.frames import (
@@ -22,9 +22,12 @@ from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 from pipecat.services.stt_service import STTService
 
 from config import STTConfig
-from hearing.recogniser_pipeline import ITEM
+from flow.steps import at_once
+from peers.base import Incoming
+from peers.websocket import audio_delta
 from pipeline_manager import PipelineManager
 from providers.frames import (
+    RECOGNITION,
     TurnAudioFrame,
     TurnCommittedFrame,
     TurnDiscardedFrame,
@@ -33,7 +36,14 @@ from providers.frames import (
 from providers.scripted import ScriptedSTT
 from providers.stt.turns import TurnSTTService
 from session.decisions import Decision
-from session.ports import PipelineSignals, ResponseRequest
+from session.effects import OutputAudio
+from session.ports import CloseReason, ResponseRequest
+from session.reports import ResponseReport
+from session.turn_settings import TurnDetection
+from wire.dialect import GADialect
+from wire.envelope import ServerEvent
+from wire.incoming import EventReader
+from wire.text_frames import frame
 
 LOUDNESS = 150
 """Sample value per number."""
@@ -68,7 +78,7 @@ class Detector:
         self.decisions: deque[Decision] = deque()
         self._configured = False
 
-    def configure(self, settings: dict[str, Any] | None) -> None:
+    def configure(self, settings: TurnDetection | None) -> None:
         if settings is None or not self._configured:
             self.reset()
         self._configured = settings is not None
@@ -95,13 +105,13 @@ class Streaming(TurnSTTService):
     async def begin_turn(self, turn: TurnStartedFrame) -> None:
         raise NotImplementedError
 
-    async def hear(self, item_id: str, audio: bytes) -> None:
+    async def hear(self, recognition_id: str, audio: bytes) -> None:
         raise NotImplementedError
 
     async def commit_turn(self, frame: TurnCommittedFrame) -> None:
         raise NotImplementedError
 
-    async def discard_turn(self, item_id: str) -> None:
+    async def discard_turn(self, recognition_id: str) -> None:
         raise NotImplementedError
 
 
@@ -122,19 +132,19 @@ class Recogniser:
 
     async def push(self, frame: Frame) -> None:
         match frame:
-            case TurnStartedFrame(item_id=hearing):
+            case TurnStartedFrame(recognition_id=hearing):
                 assert not self.open, "two turns at a time"
                 self.open[hearing] = b""
-            case TurnAudioFrame(item_id=hearing, audio=audio):
+            case TurnAudioFrame(recognition_id=hearing, audio=audio):
                 self.open[hearing] += audio
-            case TurnCommittedFrame(item_id=hearing, audio=audio):
+            case TurnCommittedFrame(recognition_id=hearing, audio=audio):
                 assert hearing not in self.asked, "asked for twice"
                 # The resampler holds back a little, and the stream may go beyond the turn.
                 heard = self.open.pop(hearing, b"")
                 both = min(len(heard), len(audio) - RINGING)
                 assert heard[:both] == audio[:both], "other audio than was heard"
                 self.asked[hearing] = numbers_in(audio)
-            case TurnDiscardedFrame(item_id=hearing):
+            case TurnDiscardedFrame(recognition_id=hearing):
                 self.open.pop(hearing, None)
                 if hearing in self.asked:
                     self.dropped[hearing] = self.asked.pop(hearing)
@@ -168,7 +178,7 @@ class Recogniser:
             await self._tell(hearing, InterimTranscriptionFrame(f"said {numbers}", "", ""))
 
     async def _tell(self, hearing: str, frame: Frame) -> None:
-        frame.metadata[ITEM] = hearing
+        frame.metadata[RECOGNITION] = hearing
         await self._output.process_frame(frame, FrameDirection.DOWNSTREAM)
 
     async def stop(self) -> None:
@@ -178,10 +188,12 @@ class Recogniser:
 class Pipeline:
     """Answers when the test says so, even after it was told to stop."""
 
-    def __init__(self, number: int, request: ResponseRequest, signals: PipelineSignals) -> None:
+    def __init__(
+        self, number: int, request: ResponseRequest, report: Callable[[ResponseReport], None]
+    ) -> None:
         self.number = number
         self.request = request
-        self.signals = signals
+        self.report = report
         self.words = 0
         """How often it has said something."""
         self.stopped = False
@@ -208,6 +220,10 @@ class Manager:
         self.pipelines: list[Pipeline] = []
         self.recogniser: Recogniser | None = None
 
+    @property
+    def turn_models(self) -> Manager:
+        return self
+
     def as_manager(self) -> PipelineManager:
         return cast(PipelineManager, self)
 
@@ -219,7 +235,7 @@ class Manager:
         await asyncio.sleep(0)
         return detector.next()
 
-    async def turn_completeness(self, _pcm: bytes) -> float:
+    async def completeness(self, _pcm: bytes) -> float:
         return 1.0
 
     def create_stt(self) -> STTService:
@@ -234,23 +250,28 @@ class Manager:
     def response_pipeline(
         self,
         request: ResponseRequest,
-        signals: PipelineSignals,
+        report: Callable[[ResponseReport], None],
         _room: Callable[[], Awaitable[None]],
         _tracing: None,
     ) -> Pipeline:
-        self.pipelines.append(Pipeline(len(self.pipelines), request, signals))
+        self.pipelines.append(Pipeline(len(self.pipelines), request, report))
         return self.pipelines[-1]
 
 
-class PuppetWire:
-    """A connection without a network."""
+class PuppetPeer:
+    """A connection without a network: JSON in, and JSON out at once."""
+
+    left = None
+    has_room = True
 
     def __init__(self, arrived: Callable[[str], None]) -> None:
         self._arrived = arrived
         self._incoming: asyncio.Queue[tuple[str, int] | None] = asyncio.Queue()
+        self._reader = EventReader(GADialect(), 256 * 1024)
+        self._finished = asyncio.Event()
         self.number = 0
         """What the audio said last that has come through."""
-        self.closed: tuple[int, str] | None = None
+        self.closed: tuple[CloseReason, str] | None = None
 
     def give(self, message: str, number: int) -> None:
         """Let the client send something, while it says a number."""
@@ -260,16 +281,38 @@ class PuppetWire:
         """Let the client go."""
         self._incoming.put_nowait(None)
 
-    async def messages(self) -> AsyncIterator[str | bytes]:
+    async def incoming(self) -> AsyncIterator[Incoming]:
         while (sent := await self._incoming.get()) is not None:
             message, self.number = sent
-            yield message
+            yield at_once(self._reader.read(message))
 
-    async def linger(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)
+    async def pace(self, _audio_s: float) -> None:
+        """It is never too fast."""
 
-    async def send(self, frame: str) -> None:
-        self._arrived(frame)
+    async def room(self) -> None:
+        """There is always room."""
 
-    async def close(self, code: int, reason: str) -> None:
-        self.closed = code, reason
+    def send(self, event: ServerEvent) -> None:
+        text = frame(event.wire())
+        self._arrived(text if isinstance(text, str) else at_once(text.write()))
+
+    def play(self, audio: OutputAudio) -> None:
+        self.send(audio_delta(audio))
+
+    def silence(self) -> None:
+        """The client stops by itself."""
+
+    def played(self) -> dict[str, float]:
+        return {}
+
+    async def deliver(self) -> None:
+        await self._finished.wait()
+
+    def finish(self) -> None:
+        self._finished.set()
+
+    async def send_at_once(self, event: ServerEvent) -> None:
+        self.send(event)
+
+    async def close(self, reason: CloseReason, message: str = "") -> None:
+        self.closed = reason, message

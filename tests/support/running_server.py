@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from config import Settings, load_settings
 from main import create_app
 from pipeline_manager import PipelineManager
-from serving.open_sessions import Connections
+from serving.open_sessions import OpenSessions
 from serving.process.server import listen
 from serving.process.uvicorn_websocket import server_config
 
@@ -40,7 +40,7 @@ class RunningServer:
 
     port: int
     manager: PipelineManager
-    connections: Connections
+    sessions: OpenSessions
 
     @property
     def url(self) -> str:
@@ -127,4 +127,4 @@ async def running(
     app = create_app(settings, manager)
     async with serving(app, settings=settings) as port:
         await app.state.lifecycle.started()
-        yield RunningServer(port, manager, app.state.connections)
+        yield RunningServer(port, manager, app.state.sessions)

@@ -7,9 +7,10 @@ import os
 import re
 import sys
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO
 
 from tests.support.places import ROOT
@@ -46,16 +47,24 @@ class Process:
 @asynccontextmanager
 async def server_process(**environment: str) -> AsyncIterator[Process]:
     """Serve scripted providers, unless `environment` says otherwise."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("REALTIME_")}
     scripted = {f"REALTIME_{kind}__PROVIDER": "scripted" for kind in ("STT", "LLM", "TTS")}
+    async with started([sys.executable, "main.py"], ROOT, **{**scripted, **environment}) as server:
+        yield server
+
+
+@asynccontextmanager
+async def started(
+    command: Sequence[str], folder: Path, **environment: str
+) -> AsyncIterator[Process]:
+    """Start a server on a free port, in a folder, and wait until it serves."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("REALTIME_")}
     with tempfile.TemporaryFile() as log:
         process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "main.py",
+            *command,
             "--port",
             "0",
-            cwd=ROOT,
-            env={**kept, **scripted, **environment, "PYTHONUNBUFFERED": "1"},
+            cwd=folder,
+            env={**kept, **environment, "PYTHONUNBUFFERED": "1"},
             stdout=asyncio.subprocess.PIPE,
             stderr=log,
         )

@@ -6,17 +6,33 @@ import base64
 import json
 from typing import Any
 
-from config import LLMConfig, Settings, STTConfig, TTSConfig, VADConfig
+from config import LimitsConfig, LLMConfig, Settings, STTConfig, TTSConfig, VADConfig
 from flow.steps import at_once
-from protocol import SERVER_EVENTS
 from realtime_session import RealtimeSession
+from session.decisions import Decision, SpeechStarted, SpeechStopped
 from session.effects import Effect, Generate, OutputAudio, Send
 from session.ports import Capabilities, FinishReason, ResponseRequest, TokenUsage
+from session.reports import (
+    AudioMade,
+    ClauseSpoken,
+    Report,
+    ResponseFinished,
+    TextMade,
+    ToolCallMade,
+    TurnUnderstood,
+)
 from session.session_config import SessionConfig
+from tests.support.inside import Inside
 from tests.support.strict_reader import Event, Names, check_event, normalise
-from wire.envelope import server_event
+from wire.dialect import GADialect
+from wire.envelope import error_event
+from wire.errors import ProtocolError
+from wire.incoming import AppendedAudio, EventReader
+from wire.response_events import OutputAudioDelta
+from wire.session_fields import SessionKind
 from wire.text_frames import frame
 
+MAX_EVENT_LENGTH = LimitsConfig().event_kib * 1024
 NOW = 1_700_000_000.5
 BYTES_PER_MS = 48
 USER_TEXT = {
@@ -32,13 +48,16 @@ def settings(**groups: Any) -> Settings:
     return Settings.model_construct(**{**defaults, **groups})
 
 
-def session_config(capabilities: Capabilities | None = None, **groups: Any) -> SessionConfig:
+def session_config(
+    capabilities: Capabilities | None = None, kind: SessionKind = "realtime", **groups: Any
+) -> SessionConfig:
     return SessionConfig(
         settings(**groups),
         capabilities or Capabilities(),
         session_id="sess_1",
         model="gpt-realtime",
         now=NOW,
+        kind=kind,
     )
 
 
@@ -58,6 +77,11 @@ def written(event: Event) -> Event:
     return read
 
 
+def sent(effects: list[Effect]) -> list[Event]:
+    """The events among effects, as a client reads them."""
+    return [written(effect.event.wire()) for effect in effects if isinstance(effect, Send)]
+
+
 def encoded(audio: bytes) -> str:
     return base64.b64encode(audio).decode()
 
@@ -66,8 +90,7 @@ def on_a_socket(effects: list[Effect]) -> list[Effect]:
     """The same effects for a client that has audio played to it by events, as on a WebSocket."""
     return [
         Send(
-            server_event(
-                "response.output_audio.delta",
+            OutputAudioDelta(
                 response_id=effect.response_id,
                 item_id=effect.item_id,
                 output_index=effect.output_index,
@@ -86,6 +109,8 @@ class Driver:
 
     def __init__(self, config: SessionConfig | None = None) -> None:
         self.session = RealtimeSession(config or session_config())
+        self.inside = Inside(self.session)
+        self._reader = EventReader(GADialect(self.inside.config.kind), MAX_EVENT_LENGTH)
         self.effects: list[Effect] = []
         self.names = Names()
         self.perform(self.session.open())
@@ -96,16 +121,21 @@ class Driver:
         """Take effects as the transport would; return the events among them."""
         effects = on_a_socket(effects)
         self.effects += effects
-        events = [written(effect.event) for effect in effects if isinstance(effect, Send)]
+        events = sent(effects)
         for event in events:
             check_event(event)
-            assert tuple(event)[2:] == SERVER_EVENTS[event["type"]], event["type"]
         return events
 
     def raw(self, frame: str) -> list[Event]:
         """Send a text frame."""
-        effects, audio = at_once(self.session.receive(frame))
-        events = self.perform(effects)
+        came = at_once(self._reader.read(frame))
+        if isinstance(came, ProtocolError):
+            return self.perform([Send(error_event(came))])
+        if not isinstance(came, AppendedAudio):
+            return self.perform(at_once(self.session.take(came)))
+        refused = self.session.refuse_append(len(came.audio), came.event_id)
+        events = self.perform(refused)
+        audio = b"" if refused else came.audio
         for start in range(0, len(audio), 100 * BYTES_PER_MS):
             more, _ = self.session.append(audio[start : start + 100 * BYTES_PER_MS])
             events += self.perform(more)
@@ -142,31 +172,37 @@ class Driver:
 
     def speak(self, start_ms: int = 0, end_ms: int = 960) -> list[Event]:
         """A whole detected turn: audio, onset, more audio, offset."""
-        written = self.session.turns.written_ms
+        written = self.inside.turns.written_ms
         events = self.append(start_ms + 96 - written)
-        events += self.perform(self.session.speech_started(start_ms))
+        events += self.decided(SpeechStarted(start_ms))
         events += self.append(end_ms - start_ms - 96)
-        return events + self.perform(self.session.speech_stopped(end_ms))
+        return events + self.decided(SpeechStopped(end_ms))
+
+    def decided(self, decision: Decision) -> list[Event]:
+        """The detector decides."""
+        return self.perform(self.session.heard(decision))
+
+    def report(self, report: Report) -> list[Event]:
+        """The recogniser, or the pipeline of a response, reports."""
+        return self.perform(self.session.report(report))
 
     def heard(self, item_id: str, text: str) -> list[Event]:
         """The recogniser answers."""
-        return self.perform(self.session.transcript(item_id, text))
+        return self.report(TurnUnderstood(item_id, text))
 
     def text(self, delta: str, response_id: str | None = None) -> list[Event]:
-        return self.perform(self.session.responses.text(response_id or self.running, delta))
+        return self.report(TextMade(response_id or self.running, delta))
 
     def speaking(self, text: str, response_id: str | None = None) -> None:
-        self.session.responses.speaking(response_id or self.running, text)
+        self.report(ClauseSpoken(response_id or self.running, text))
 
     def audio(self, ms: float, response_id: str | None = None) -> list[Event]:
-        return self.perform(self.session.responses.audio(response_id or self.running, pcm(ms)))
+        return self.report(AudioMade(response_id or self.running, pcm(ms)))
 
     def call(
         self, arguments: str, index: int = 0, call_id: str = "call_a", name: str = "get_weather"
     ) -> list[Event]:
-        return self.perform(
-            self.session.responses.tool_call(self.running, index, call_id, name, arguments)
-        )
+        return self.report(ToolCallMade(self.running, index, call_id, name, arguments))
 
     def finish(
         self,
@@ -174,9 +210,7 @@ class Driver:
         usage: TokenUsage | None = None,
         response_id: str | None = None,
     ) -> list[Event]:
-        return self.perform(
-            self.session.responses.finished(response_id or self.running, reason, usage)
-        )
+        return self.report(ResponseFinished(response_id or self.running, reason, usage))
 
     def answer(self, text: str = "Hello there.", ms: float = 1000) -> str:
         """Let the running response speak and finish; return its item's id."""
@@ -184,6 +218,10 @@ class Driver:
         return str(of(events, "response.output_item.done")[0]["item"]["id"])
 
     # --- what there is ---
+
+    def is_active(self, response_id: str) -> bool:
+        """Whether a response is still to be finished."""
+        return response_id in self.inside.responses._open
 
     @property
     def requests(self) -> list[ResponseRequest]:
@@ -198,7 +236,7 @@ class Driver:
     @property
     def events(self) -> list[Event]:
         """Everything that was sent, in order."""
-        return [written(effect.event) for effect in self.effects if isinstance(effect, Send)]
+        return sent(self.effects)
 
     def named(self, events: list[Event]) -> list[Event]:
         """`normalise`, with one set of names for the whole session."""
@@ -210,15 +248,15 @@ class Driver:
 
     def items(self) -> list[str]:
         """Ids of the conversation, in order."""
-        return [item.id for item in self.session.conversation]
+        return [item.id for item in self.inside.conversation]
 
     def state(self) -> Any:
         """All that an event could have changed, for comparison."""
-        turns = self.session.turns
+        turns = self.inside.turns
         return (
-            self.session.config.wire(),
-            [item.wire(with_audio=True) for item in self.session.conversation],
-            [item.text for item in self.session.conversation],
+            self.inside.config.wire(),
+            [item.wire(with_audio=True) for item in self.inside.conversation],
+            [item.text for item in self.inside.conversation],
             (turns.open, turns.written_ms),
             len(self.effects) - len(self.events),
         )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping, Set
 from typing import Any, get_args
 
 from openai.types.realtime import RealtimeServerEvent
@@ -44,7 +45,7 @@ def check_event(event: Event) -> None:
     assert model is not None, f"{event['type']} is no published event type"
     assert list(event)[:2] == ["type", "event_id"], f"{event['type']} starts with {list(event)[:2]}"
     parsed = model.model_validate_json(json.dumps(event, allow_nan=False), strict=True)
-    _no_unknown_fields(parsed, event["type"])
+    no_unknown_fields(parsed, event["type"], _SERVER_SET)
     items = [event["item"]] if "item" in event else event.get("response", {}).get("output", [])
     for item in items:
         nulls = [key for key, value in item.items() if value is None]
@@ -52,15 +53,22 @@ def check_event(event: Event) -> None:
         assert len(item["id"]) <= 32, f"{event['type']}: an item id of {len(item['id'])} characters"
 
 
-def _no_unknown_fields(value: object, path: str) -> None:
+def no_unknown_fields(value: object, path: str, known: Mapping[str, Set[str]]) -> None:
+    """Fail where the SDK does not know a field of what it has parsed.
+
+    Args:
+        value: What it made of an event.
+        path: Where that is, for the message.
+        known: Name of a model → fields that it lacks and servers send.
+    """
     if isinstance(value, list):
         for index, inner in enumerate(value):
-            _no_unknown_fields(inner, f"{path}[{index}]")
+            no_unknown_fields(inner, f"{path}[{index}]", known)
     elif isinstance(value, BaseModel):
-        unknown = set(value.model_extra or {}) - _SERVER_SET.get(type(value).__name__, set())
+        unknown = set(value.model_extra or {}) - known.get(type(value).__name__, set())
         assert not unknown, f"{path}: the SDK knows no {sorted(unknown)}"
         for name in type(value).model_fields:
-            _no_unknown_fields(getattr(value, name), f"{path}.{name}")
+            no_unknown_fields(getattr(value, name), f"{path}.{name}", known)
 
 
 class Names:

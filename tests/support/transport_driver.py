@@ -12,11 +12,13 @@ from typing import Any
 
 from realtime_session import RealtimeSession
 from session.decisions import SpeechHesitated, SpeechResumed, SpeechStarted, SpeechStopped
-from session.ports import ProviderError
+from session.ports import FailureReason
+from session.reports import AudioMade, ResponseFailed, ResponseFinished, TextMade, ToolCallMade
 from telemetry.metrics import Metrics
 from telemetry.turn_log import TurnLog
+from tests.support.inside import Inside
 from tests.support.ordering import Observer
-from tests.support.puppets import Manager, Pipeline, PuppetWire, Recogniser, voice
+from tests.support.puppets import Manager, Pipeline, PuppetPeer, Recogniser, voice
 from tests.support.session_driver import encoded, pcm, session_config
 from tests.support.strict_reader import Event
 from transport import RealtimeTransport
@@ -38,9 +40,10 @@ class Stage:
         self.observer = Observer()
         self.manager = Manager(streaming=streaming)
         self.session = RealtimeSession(session_config())
-        self.wire = PuppetWire(self._arrived)
+        self.inside = Inside(self.session)
+        self.peer = PuppetPeer(self._arrived)
         self.transport = RealtimeTransport(
-            self.session, self.manager.as_manager(), TurnLog("sess_1", Metrics())
+            self.session, self.manager.as_manager(), TurnLog("sess_1", Metrics()), self.peer
         )
         self.number = 1
         """What is being said."""
@@ -72,7 +75,7 @@ class Stage:
             case "session.created" | "session.updated":
                 self.told = event["session"]["instructions"]
             case "input_audio_buffer.committed":
-                self.numbers[event["item_id"]] = self.wire.number
+                self.numbers[event["item_id"]] = self.peer.number
             case kind if kind == COMPLETED:
                 self._understood(event["item_id"], event["transcript"])
             case "conversation.item.retrieved":
@@ -111,7 +114,7 @@ class Stage:
             self._check_nothing_runs_in_vain()
 
     def _check_nothing_runs_in_vain(self) -> None:
-        turn = self.session.turns.open
+        turn = self.inside.turns.open
         wanted = {*self.numbers, *([turn.item_id] if turn else [])}
         assert self.recogniser.busy_with() <= wanted, "a turn that came to nothing is heard"
         running = [p.request.response_id for p in self.manager.pipelines if p.running]
@@ -128,7 +131,7 @@ class Stage:
         await self.settle()
 
     async def client(self, type_: str, **fields: Any) -> None:
-        self.wire.give(json.dumps({"type": type_, **fields}), self.number)
+        self.peer.give(json.dumps({"type": type_, **fields}), self.number)
         await self.settle()
 
     async def append(self) -> None:
@@ -156,15 +159,15 @@ class Stage:
         await self.client("conversation.item.create", item=item)
 
     async def delete(self, choice: int) -> None:
-        known = [item.id for item in self.session.conversation] or ["nobody"]
+        known = [item.id for item in self.inside.conversation] or ["nobody"]
         await self.client("conversation.item.delete", item_id=known[choice % len(known)])
 
     async def retrieve_all(self) -> None:
-        for item in list(self.session.conversation):
+        for item in list(self.inside.conversation):
             await self.client("conversation.item.retrieve", item_id=item.id)
 
     async def truncate(self, choice: int) -> None:
-        known = [item.id for item in self.session.conversation if item.audio_ms] or ["nobody"]
+        known = [item.id for item in self.inside.conversation if item.audio_ms] or ["nobody"]
         item_id = known[choice % len(known)]
         await self.client(
             "conversation.item.truncate", item_id=item_id, content_index=0, audio_end_ms=10
@@ -173,7 +176,7 @@ class Stage:
     async def speech(self, what: str) -> None:
         """The detector decides, if it can decide this now."""
         detector = self.manager.detector
-        now = int(self.session.turns.written_ms) // 32 * 32
+        now = int(self.inside.turns.written_ms) // 32 * 32
         if what == "start" and not detector.speaking:
             await self.say_the_next()
             detector.speaking = True
@@ -184,7 +187,7 @@ class Stage:
         elif what == "resume" and detector.hesitating:
             await self.say_the_next()
             detector.hesitating = False
-            turn = self.session.turns.open
+            turn = self.inside.turns.open
             if turn is not None:
                 answers = self.recogniser.answers.items()
                 self.overtaken |= {words for words, id_ in answers if id_.startswith(turn.item_id)}
@@ -236,7 +239,7 @@ class Stage:
         await self.settle()
 
     async def begin_to_recognise(self) -> None:
-        if self.session.config.turn_detection is not None:
+        if self.inside.config.turn_detection is not None:
             await self.recogniser.begin_to_answer()
 
     async def report(self, choice: int, what: str) -> None:
@@ -252,21 +255,21 @@ class Stage:
             assert self.events[came:] == [], "a stopped pipeline was heard"
 
     def _report(self, pipeline: Pipeline, what: str) -> None:
-        signals, response_id = pipeline.signals, pipeline.request.response_id
+        report, response_id = pipeline.report, pipeline.request.response_id
         match what:
             case "text":
-                signals.text(response_id, f"p{pipeline.number}: {pipeline.words} ")
+                report(TextMade(response_id, f"p{pipeline.number}: {pipeline.words} "))
                 pipeline.words += 1
             case "audio":
-                signals.audio(response_id, pcm(100))
+                report(AudioMade(response_id, pcm(100)))
             case "call":
-                signals.tool_call(response_id, 0, f"call_{pipeline.number}", "f", "{}")
+                report(ToolCallMade(response_id, 0, f"call_{pipeline.number}", "f", "{}"))
             case "finish":
                 pipeline.ended = True
-                signals.finished(response_id, "stop", None)
+                report(ResponseFinished(response_id, "stop", None))
             case "fail":
                 pipeline.ended = True
-                signals.failed(response_id, ProviderError("It is gone."))
+                report(ResponseFailed(response_id, FailureReason("It is gone.")))
 
     async def settle_all(self) -> None:
         """Everything that is under way comes to its end."""

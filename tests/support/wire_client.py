@@ -7,7 +7,7 @@ import base64
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 from websockets.asyncio.client import ClientConnection, connect
 
@@ -93,3 +93,24 @@ async def client(url: str, **options: Any) -> AsyncIterator[WireClient]:
         greeting = await wire.receive()
         assert greeting["type"] == "session.created"
         yield wire
+
+
+class Refusal(NamedTuple):
+    """How a connection ended that was never a session."""
+
+    error: dict[str, Any]
+    """Of the one event that was sent."""
+    code: int | None
+    """The close code."""
+    reason: str | None
+    """What stands beside the close code."""
+
+
+async def refusal(url: str, **options: Any) -> Refusal:
+    """Connect where it must fail."""
+    async with asyncio.timeout(PATIENCE_S), connect(url, **options) as socket:
+        event = json.loads(await socket.recv())
+        check_event(event)
+        assert event["type"] == "error"
+        await socket.wait_closed()
+        return Refusal(event["error"], socket.close_code, socket.close_reason)

@@ -19,8 +19,8 @@ from main import create_app
 from pipeline_manager import PipelineManager
 from providers import llm, stt, tts
 from serving.reachability import unreachable
-from telemetry.loop_lag import watching
 from tests.support.counts import counted
+from tests.support.keys import KEY
 from tests.support.running_server import (
     RunningServer,
     plain_http,
@@ -30,10 +30,8 @@ from tests.support.running_server import (
 )
 from tests.support.wire_client import client, speech
 
-KEY = "a-key-of-the-operator"
 
-
-async def test_a_spoken_turn_is_counted_with_all_its_stages():
+async def test_a_spoken_turn_is_counted_with_all_its_stages() -> None:
     async with running() as server:
         async with client(server.url) as wire:
             audio = speech()
@@ -64,7 +62,7 @@ async def test_a_spoken_turn_is_counted_with_all_its_stages():
     assert samples["process_open_fds{}"] > 0
 
 
-async def test_answers_that_were_begun_in_vain_are_counted():
+async def test_answers_that_were_begun_in_vain_are_counted() -> None:
     settings = scripted_settings(vad={"silence_duration_ms": 2000})
     async with running(settings) as server, client(server.url) as wire:
         await wire.append(speech(after_ms=400))
@@ -88,7 +86,9 @@ async def test_answers_that_were_begun_in_vain_are_counted():
         ("stt", {"fail": "start"}, "STT"),
     ],
 )
-async def test_a_failure_is_counted_where_it_happened(group, options, stage):
+async def test_a_failure_is_counted_where_it_happened(
+    group: str, options: dict[str, Any], stage: str
+) -> None:
     settings = scripted_settings(**{group: options}, vad={"type": "none"})
     async with running(settings) as server, client(server.url) as wire:
         await wire.append(speech())
@@ -102,7 +102,7 @@ async def test_a_failure_is_counted_where_it_happened(group, options, stage):
 
 
 @pytest.mark.parametrize(("group", "stage"), [("llm", "LLM"), ("stt", "STT")])
-async def test_a_failure_of_an_answer_begun_early_is_counted_too(group, stage):
+async def test_a_failure_of_an_answer_begun_early_is_counted_too(group: str, stage: str) -> None:
     """Nobody hears of it; it is tried again when the turn is over."""
     settings = scripted_settings(**{group: {"fail": "start"}}, vad={"silence_duration_ms": 2000})
     async with running(settings) as server, client(server.url) as wire:
@@ -115,7 +115,7 @@ async def test_a_failure_of_an_answer_begun_early_is_counted_too(group, stage):
         assert wire.types(1) == ["input_audio_buffer.speech_started", "input_audio_buffer.cleared"]
 
 
-async def test_refused_connections_are_counted_by_reason():
+async def test_refused_connections_are_counted_by_reason() -> None:
     settings = scripted_settings(server={"api_keys": [KEY]}, limits={"sessions": 1})
     bearer = {"Authorization": f"Bearer {KEY}"}
     async with running(settings) as server:
@@ -131,7 +131,7 @@ async def test_refused_connections_are_counted_by_reason():
 
 
 @pytest.mark.parametrize("path", ["/metrics", "/ready"])
-async def test_only_the_operator_may_ask(path):
+async def test_only_the_operator_may_ask(path: str) -> None:
     bearer = {"Authorization": f"Bearer {KEY}"}
     async with (
         running(scripted_settings(server={"api_keys": [KEY]})) as server,
@@ -144,31 +144,10 @@ async def test_only_the_operator_may_ask(path):
         assert (await http.get(path, headers=bearer)).status_code == 200
 
 
-async def test_two_servers_in_a_process_count_for_themselves():
+async def test_two_servers_in_a_process_count_for_themselves() -> None:
     async with running() as first, running() as second, client(first.url):
         assert (await counted(first))["realtime_sessions_total{}"] == 1
         assert (await counted(second))["realtime_sessions_total{}"] == 0
-
-
-async def test_a_loop_that_was_kept_is_late():
-    lags: list[float] = []
-    noted = asyncio.Event()
-
-    def note(lag: float) -> None:
-        lags.append(lag)
-        noted.set()
-
-    loop = asyncio.get_running_loop()
-    async with watching(note, tick_s=0.001):
-        until = loop.time() + 0.1
-        while loop.time() < until:
-            pass
-        async with asyncio.timeout(10):
-            await noted.wait()
-    assert max(lags) > 0.09
-    count = len(lags)
-    await asyncio.sleep(0.01)
-    assert len(lags) == count
 
 
 # --- readiness ---
@@ -195,7 +174,7 @@ def asking(address: str) -> Settings:
     return settings
 
 
-async def test_a_server_is_ready_while_its_providers_answer():
+async def test_a_server_is_ready_while_its_providers_answer() -> None:
     async with listening() as (listener, port), AsyncExitStack() as stack:
         # What is in an address beside host and port is nobody's business.
         settings = asking(f"http://user:pass@127.0.0.1:{port}/v1")
@@ -212,12 +191,12 @@ async def test_a_server_is_ready_while_its_providers_answer():
         assert await server.active_sessions() == 0
 
 
-async def test_what_runs_in_the_process_is_not_asked():
+async def test_what_runs_in_the_process_is_not_asked() -> None:
     async with running() as server:
         assert await readiness(server) == (200, {"status": "ready", "providers": {}})
 
 
-async def test_behind_a_proxy_the_proxy_is_asked(monkeypatch):
+async def test_behind_a_proxy_the_proxy_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("no_proxy", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
     async with listening() as (listener, port):
@@ -272,18 +251,20 @@ async def test_behind_a_proxy_the_proxy_is_asked(monkeypatch):
     ],
     ids=lambda value: value.provider if hasattr(value, "provider") else str(value)[:12],
 )
-def test_every_provider_knows_where_its_service_is(kind, config, place):
+def test_every_provider_knows_where_its_service_is(
+    kind: str, config: Any, place: str | None
+) -> None:
     load: Any = {"stt": stt.load, "llm": llm.load, "tts": tts.load}[kind]
     address = load(config).address
     assert address == place if place is None else address.startswith(place)
 
 
-async def test_a_server_that_is_leaving_is_not_ready():
+async def test_a_server_that_is_leaving_is_not_ready() -> None:
     settings = scripted_settings()
     manager = PipelineManager(settings)
     app = create_app(settings, manager)
     async with serving(app, settings=settings) as port:
         await app.state.lifecycle.started()
-        server = RunningServer(port, manager, app.state.connections)
+        server = RunningServer(port, manager, app.state.sessions)
         app.state.lifecycle.drain()
         assert await readiness(server) == (503, {"status": "draining"})

@@ -28,6 +28,9 @@ from tests.providers.fakes.openai_speech import FakeSpeech
 from tests.support.running_server import SCRIPTED, serving
 from tests.support.server_process import server_process
 from tests.support.wire_client import client, speech
+from wire.event_record import ServerEvent
+from wire.response_events import OutputAudioTranscriptDelta, ResponseCreated, ResponseDone
+from wire.session_events import BufferCommitted, BufferSpeechStarted
 
 RESPONSE = {
     "id": "resp_1",
@@ -98,7 +101,7 @@ def test_a_turn_that_nobody_answers_is_traced_too():
     assert "realtime.response_id" not in spans["turn"].attributes
 
 
-def traced(*events: dict[str, Any] | str):
+def traced(*events: ServerEvent | str):
     """Let a log see events, and hear of the turn's transcript at a string; return the spans."""
     exporter = InMemorySpanExporter()
     tracer = TurnTracer("test", exporter)
@@ -113,15 +116,14 @@ def traced(*events: dict[str, Any] | str):
     return exporter.get_finished_spans()
 
 
-STARTED = {"type": "input_audio_buffer.speech_started", "item_id": "item_1"}
-COMMITTED = {"type": "input_audio_buffer.committed", "item_id": "item_1"}
-CREATED = {"type": "response.created", "response": RESPONSE}
-DONE = {"type": "response.done", "response": RESPONSE}
+STARTED = BufferSpeechStarted(audio_start_ms=0, item_id="item_1")
+COMMITTED = BufferCommitted(previous_item_id=None, item_id="item_1")
+CREATED = ResponseCreated(RESPONSE)
+DONE = ResponseDone(RESPONSE)
 
 
 def test_what_is_sent_to_the_client_is_what_is_traced():
-    delta = {"response_id": "resp_1", "delta": "secret"}
-    words = {"type": "response.output_audio_transcript.delta", **delta}
+    words = OutputAudioTranscriptDelta("resp_1", "item_2", 0, 0, delta="secret")
     spans = traced(STARTED, COMMITTED, CREATED, "understood", words, DONE)
     names = [span.name for span in spans]
     assert sorted(names) == ["deliver", "listen", "recognise", "think", "turn"]
@@ -149,7 +151,7 @@ def test_what_is_done_early_for_a_turn_is_in_its_trace_whatever_begins_meanwhile
     log = TurnLog("sess_1", Metrics(), TurnTracer("test", InMemorySpanExporter()).session())
     log.observe(STARTED)
     early = log.tracing()
-    log.observe({**CREATED, "response": {**RESPONSE, "id": "resp_2", "conversation_id": None}})
+    log.observe(ResponseCreated({**RESPONSE, "id": "resp_2", "conversation_id": None}))
     hearing, beside = log.tracing(), log.tracing("resp_2")
     assert early is not None
     assert hearing is not None

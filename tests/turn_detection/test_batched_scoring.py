@@ -10,13 +10,14 @@ import pytest
 
 from audio.pcm import SAMPLE_RATE, read_wav, silence
 from session.decisions import Decision, SpeechPaused, SpeechStarted, SpeechStopped
+from session.turn_settings import SemanticVad, ServerVad, TurnDetection
 from tests.support.places import DATA
 from turn_detection.batched_scoring import MAX_ROWS, VoiceScoring
 from turn_detection.silero import WINDOW_SAMPLES, SileroModel
 from turn_detection.turn_detector import TurnDetector
 
-SERVER = {"type": "server_vad", "threshold": 0.5, "silence_duration_ms": 300}
-SEMANTIC = {"type": "semantic_vad", "eagerness": "high"}
+SERVER = ServerVad(threshold=0.5, prefix_padding_ms=300, silence_duration_ms=300)
+SEMANTIC = SemanticVad(prefix_padding_ms=300, eagerness="high")
 
 
 class Counting(SileroModel):
@@ -43,7 +44,7 @@ def silero(loaded: Counting) -> Counting:
     return loaded
 
 
-def detector(model: SileroModel, settings: dict[str, Any]) -> TurnDetector:
+def detector(model: SileroModel, settings: TurnDetection) -> TurnDetector:
     built = TurnDetector(model, hesitate_after_ms=120)
     built.configure(settings)
     return built
@@ -65,7 +66,7 @@ async def hear(
     return decisions
 
 
-def alone(model: SileroModel, settings: dict[str, Any], pcm: bytes) -> list[Decision]:
+def alone(model: SileroModel, settings: TurnDetection, pcm: bytes) -> list[Decision]:
     listener = detector(model, settings)
     decisions: list[Decision] = []
     for decision in listener.push(pcm):
@@ -84,7 +85,7 @@ def spoken() -> bytes:
 
 @pytest.mark.parametrize("settings", [SERVER, SEMANTIC], ids=["server_vad", "semantic_vad"])
 async def test_company_changes_no_decision(
-    silero: Counting, spoken: bytes, settings: dict[str, Any]
+    silero: Counting, spoken: bytes, settings: TurnDetection
 ) -> None:
     chance = np.random.default_rng(5)
     expected = alone(silero, settings, spoken)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,12 +10,13 @@ import pytest
 
 from audio.pcm import SAMPLE_RATE, read_wav, silence
 from session.decisions import Decision
+from session.turn_settings import ServerVad
 from tests.support.places import DATA
 from turn_detection.silero import WINDOW_SAMPLES, SileroModel, VoiceStream, Window, score_together
 from turn_detection.turn_detector import TurnDetector
 
 SPEECH = DATA / "flite-slt_s02.wav"
-SETTINGS = {"type": "server_vad", "threshold": 0.5, "silence_duration_ms": 500}
+SETTINGS = ServerVad(threshold=0.5, prefix_padding_ms=300, silence_duration_ms=500)
 
 
 class FakeModel(SileroModel):
@@ -151,7 +153,7 @@ class Attentive(SileroModel):
 
 def listen(model: SileroModel, pcm: bytes, **changed: Any) -> tuple[list[Decision], VoiceStream]:
     detector = TurnDetector(model, hesitate_after_ms=120)
-    detector.configure({**SETTINGS, **changed})
+    detector.configure(replace(SETTINGS, **changed))
     return list(detector.push(pcm)), detector.stream
 
 

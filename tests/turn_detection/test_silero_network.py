@@ -7,6 +7,7 @@ from importlib.resources import files
 import numpy as np
 import onnxruntime
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from audio.pcm import SAMPLE_RATE, read_wav
 from tests.support.places import DATA
@@ -75,6 +76,29 @@ def test_where_rows_differ_streams_are_not_put_together(monkeypatch: pytest.Monk
     assert SileroNetwork().at_once == ROWS
     monkeypatch.setattr(np, "dot", uneven)
     assert SileroNetwork().at_once == 1
+
+
+def test_products_take_one_thread_and_others_keep_theirs(monkeypatch: pytest.MonkeyPatch) -> None:
+    dot, during = np.dot, set[int]()
+
+    def noting(one: Floats, other: Floats) -> Floats:
+        during.update(blas_threads())
+        product: Floats = dot(one, other)
+        return product
+
+    with threadpool_limits(2, user_api="blas"):
+        network = SileroNetwork()
+        monkeypatch.setattr(np, "dot", noting)
+        network.run(np.zeros((2, INPUT_SAMPLES), np.float32), np.zeros((2, MEMORY), np.float32))
+        assert during == {1}
+        assert blas_threads() == {2}
+
+
+def blas_threads() -> set[int]:
+    """How many threads the process's BLAS, of which libraries bring their own, may use."""
+    return {
+        library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"
+    }
 
 
 def test_another_model_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

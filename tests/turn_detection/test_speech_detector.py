@@ -1,6 +1,12 @@
-"""The pauses in a turn that invite a guess, and what takes the guess back."""
+"""The rules: what makes an onset, what ends speech, and which pauses invite a guess (§C.4, E)."""
 
 from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from session.decisions import (
     Decision,
@@ -14,6 +20,13 @@ from turn_detection.silero import WINDOW_MS
 from turn_detection.speech_detector import SpeechDetector
 
 
+def windows(detector: SpeechDetector, scores: str, start: int = 0) -> list[Any]:
+    """Feed one score a window: `#` is speech, `.` is none, `~` is in between."""
+    probability = {"#": 0.9, ".": 0.1, "~": 0.4}
+    found = [detector.next(index, probability[score]) for index, score in enumerate(scores, start)]
+    return [decision for decision in found if decision is not None]
+
+
 def decisions(
     *scores: tuple[float, int], silence_ms: int = 320, judge_after_ms: int | None = None
 ) -> list[Decision]:
@@ -24,7 +37,91 @@ def decisions(
     return [decision for decision in decided if decision is not None]
 
 
-def test_a_pause_invites_a_guess_once_and_then_ends_the_turn():
+def test_three_voiced_windows_make_an_onset_at_the_first_of_them() -> None:
+    assert windows(SpeechDetector(0.5, 200), "..##") == []
+    assert windows(SpeechDetector(0.5, 200), "..###") == [SpeechStarted(2 * WINDOW_MS)]
+
+
+@pytest.mark.parametrize("scores", ["#", "##", "##.##.##", ".#.#.#.#", "~~~~~~"])
+def test_a_click_or_a_murmur_is_no_speech(scores: str) -> None:
+    assert windows(SpeechDetector(0.5, 200), scores + "." * 20) == []
+
+
+def test_a_window_at_the_threshold_is_voiced() -> None:
+    rules = SpeechDetector(0.5, 200)
+    assert [rules.next(index, 0.5) for index in range(3)][-1] == SpeechStarted(0)
+    rules = SpeechDetector(0.5, 200)
+    assert [rules.next(index, 0.499) for index in range(9)] == [None] * 9
+
+
+@pytest.mark.parametrize(
+    ("silence_ms", "count"), [(0, 1), (1, 1), (32, 1), (33, 2), (200, 7), (500, 16), (512, 16)]
+)
+def test_silence_ends_speech_when_all_of_it_was_heard(silence_ms: int, count: int) -> None:
+    rules = SpeechDetector(0.5, silence_ms)
+    windows(rules, "###")
+    assert windows(rules, "." * (count - 1), 3) == []
+    assert windows(rules, ".", 2 + count) == [SpeechStopped((3 + count) * WINDOW_MS)]
+
+
+def test_a_pause_shorter_than_that_does_not_end_speech() -> None:
+    assert windows(SpeechDetector(0.5, 200), "###" + "......#" * 5) == [SpeechStarted(0)]
+
+
+def test_speech_goes_on_just_below_the_threshold() -> None:
+    assert windows(SpeechDetector(0.5, 200), "###" + "~" * 50) == [SpeechStarted(0)]
+
+
+@pytest.mark.parametrize("threshold", [0.0, 0.1, 0.9, 1.0])
+def test_any_legal_threshold_can_start_and_end_speech(threshold: float) -> None:
+    rules = SpeechDetector(threshold, 32)
+    assert [rules.next(index, 1.0) for index in range(3)][-1] == SpeechStarted(0)
+    assert rules.next(3, 0.0) == SpeechStopped(4 * WINDOW_MS)
+
+
+def test_one_turn_follows_the_other() -> None:
+    assert windows(SpeechDetector(0.5, 64), "###..###..") == [
+        SpeechStarted(0),
+        SpeechStopped(5 * WINDOW_MS),
+        SpeechStarted(5 * WINDOW_MS),
+        SpeechStopped(10 * WINDOW_MS),
+    ]
+
+
+def test_a_detector_that_takes_over_in_speech_only_waits_for_its_end() -> None:
+    rules = SpeechDetector(0.5, 64, speaking=True)
+    assert windows(rules, "###..", 10) == [SpeechStopped(15 * WINDOW_MS)]
+
+
+@given(
+    scores=st.lists(st.floats(0, 1), max_size=120),
+    threshold=st.floats(0, 1),
+    silence_ms=st.integers(0, 400),
+)
+@settings(deadline=None, derandomize=True, max_examples=150)
+def test_starts_and_stops_alternate_on_the_grid_and_never_go_back(
+    scores: list[float], threshold: float, silence_ms: int
+) -> None:
+    rules = SpeechDetector(threshold, silence_ms)
+    last_ms, speaking = 0, False
+    for index, score in enumerate(scores):
+        decision = rules.next(index, score)
+        if decision is None:
+            continue
+        assert isinstance(decision, SpeechStopped if speaking else SpeechStarted)
+        ms = decision.onset_ms if isinstance(decision, SpeechStarted) else decision.end_ms
+        assert ms % WINDOW_MS == 0
+        assert last_ms <= ms <= (index + 1) * WINDOW_MS
+        if isinstance(decision, SpeechStopped):
+            assert ms - last_ms >= silence_ms
+        last_ms, speaking = ms, not speaking
+        assert rules.speaking == speaking
+
+
+# --- pauses that invite a guess ---
+
+
+def test_a_pause_invites_a_guess_once_and_then_ends_the_turn() -> None:
     assert decisions((0.9, 5), (0.0, 12)) == [
         SpeechStarted(0),
         SpeechHesitated(8 * WINDOW_MS),
@@ -32,7 +129,7 @@ def test_a_pause_invites_a_guess_once_and_then_ends_the_turn():
     ]
 
 
-def test_speech_that_goes_on_takes_the_guess_back():
+def test_speech_that_goes_on_takes_the_guess_back() -> None:
     assert decisions((0.9, 5), (0.0, 4), (0.9, 1), (0.0, 3)) == [
         SpeechStarted(0),
         SpeechHesitated(8 * WINDOW_MS),
@@ -41,18 +138,18 @@ def test_speech_that_goes_on_takes_the_guess_back():
     ]
 
 
-def test_a_pause_too_short_for_a_guess_takes_nothing_back():
+def test_a_pause_too_short_for_a_guess_takes_nothing_back() -> None:
     assert decisions((0.9, 5), (0.0, 2), (0.9, 3)) == [SpeechStarted(0)]
 
 
-def test_where_silence_ends_the_turn_as_soon_there_is_nothing_to_guess():
+def test_where_silence_ends_the_turn_as_soon_there_is_nothing_to_guess() -> None:
     assert decisions((0.9, 5), (0.0, 3), silence_ms=96) == [
         SpeechStarted(0),
         SpeechStopped(8 * WINDOW_MS),
     ]
 
 
-def test_the_guess_comes_before_the_judgement():
+def test_the_guess_comes_before_the_judgement() -> None:
     assert decisions((0.9, 5), (0.0, 7), silence_ms=4000, judge_after_ms=200) == [
         SpeechStarted(0),
         SpeechHesitated(8 * WINDOW_MS),

@@ -1,7 +1,8 @@
-"""When speech starts and stops: the rules, and Silero on real speech (protocol §C.4, E)."""
+"""When speech starts and stops in a stream, and with Silero on real speech (protocol §C.4, E)."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,21 +12,14 @@ from hypothesis import strategies as st
 
 from audio.pcm import SAMPLE_RATE, read_wav, silence
 from session.decisions import SpeechStarted, SpeechStopped
+from session.turn_settings import ServerVad, TurnDetection
 from tests.support.places import DATA
 from turn_detection.silero import WINDOW_MS, WINDOW_SAMPLES, SileroModel
-from turn_detection.speech_detector import SpeechDetector
 from turn_detection.turn_detector import TurnDetector
 
 SPEECH = DATA / "flite-slt_s02.wav"
-SETTINGS = {"type": "server_vad", "threshold": 0.5, "silence_duration_ms": 200}
+SETTINGS = ServerVad(threshold=0.5, prefix_padding_ms=300, silence_duration_ms=200)
 BYTES_PER_MS = SAMPLE_RATE * 2 // 1000
-
-
-def windows(detector: SpeechDetector, scores: str, start: int = 0) -> list[Any]:
-    """Feed one score a window: `#` is speech, `.` is none, `~` is in between."""
-    probability = {"#": 0.9, ".": 0.1, "~": 0.4}
-    found = [detector.next(index, probability[score]) for index, score in enumerate(scores, start)]
-    return [decision for decision in found if decision is not None]
 
 
 class FakeModel(SileroModel):
@@ -47,94 +41,10 @@ def audio(scores: str) -> bytes:
     return b"".join(window(score == "#") for score in scores)
 
 
-def detector(configured: dict[str, Any] | None = SETTINGS) -> TurnDetector:
+def detector(configured: TurnDetection | None = SETTINGS) -> TurnDetector:
     built = TurnDetector(FakeModel())
     built.configure(configured)
     return built
-
-
-# --- the rules ---
-
-
-def test_three_voiced_windows_make_an_onset_at_the_first_of_them() -> None:
-    assert windows(SpeechDetector(0.5, 200), "..##") == []
-    assert windows(SpeechDetector(0.5, 200), "..###") == [SpeechStarted(2 * WINDOW_MS)]
-
-
-@pytest.mark.parametrize("scores", ["#", "##", "##.##.##", ".#.#.#.#", "~~~~~~"])
-def test_a_click_or_a_murmur_is_no_speech(scores: str) -> None:
-    assert windows(SpeechDetector(0.5, 200), scores + "." * 20) == []
-
-
-def test_a_window_at_the_threshold_is_voiced() -> None:
-    rules = SpeechDetector(0.5, 200)
-    assert [rules.next(index, 0.5) for index in range(3)][-1] == SpeechStarted(0)
-    rules = SpeechDetector(0.5, 200)
-    assert [rules.next(index, 0.499) for index in range(9)] == [None] * 9
-
-
-@pytest.mark.parametrize(
-    ("silence_ms", "count"), [(0, 1), (1, 1), (32, 1), (33, 2), (200, 7), (500, 16), (512, 16)]
-)
-def test_silence_ends_speech_when_all_of_it_was_heard(silence_ms: int, count: int) -> None:
-    rules = SpeechDetector(0.5, silence_ms)
-    windows(rules, "###")
-    assert windows(rules, "." * (count - 1), 3) == []
-    assert windows(rules, ".", 2 + count) == [SpeechStopped((3 + count) * WINDOW_MS)]
-
-
-def test_a_pause_shorter_than_that_does_not_end_speech() -> None:
-    assert windows(SpeechDetector(0.5, 200), "###" + "......#" * 5) == [SpeechStarted(0)]
-
-
-def test_speech_goes_on_just_below_the_threshold() -> None:
-    assert windows(SpeechDetector(0.5, 200), "###" + "~" * 50) == [SpeechStarted(0)]
-
-
-@pytest.mark.parametrize("threshold", [0.0, 0.1, 0.9, 1.0])
-def test_any_legal_threshold_can_start_and_end_speech(threshold: float) -> None:
-    rules = SpeechDetector(threshold, 32)
-    assert [rules.next(index, 1.0) for index in range(3)][-1] == SpeechStarted(0)
-    assert rules.next(3, 0.0) == SpeechStopped(4 * WINDOW_MS)
-
-
-def test_one_turn_follows_the_other() -> None:
-    assert windows(SpeechDetector(0.5, 64), "###..###..") == [
-        SpeechStarted(0),
-        SpeechStopped(5 * WINDOW_MS),
-        SpeechStarted(5 * WINDOW_MS),
-        SpeechStopped(10 * WINDOW_MS),
-    ]
-
-
-def test_a_detector_that_takes_over_in_speech_only_waits_for_its_end() -> None:
-    rules = SpeechDetector(0.5, 64, speaking=True)
-    assert windows(rules, "###..", 10) == [SpeechStopped(15 * WINDOW_MS)]
-
-
-@given(
-    scores=st.lists(st.floats(0, 1), max_size=120),
-    threshold=st.floats(0, 1),
-    silence_ms=st.integers(0, 400),
-)
-@settings(deadline=None, derandomize=True, max_examples=150)
-def test_starts_and_stops_alternate_on_the_grid_and_never_go_back(
-    scores: list[float], threshold: float, silence_ms: int
-) -> None:
-    rules = SpeechDetector(threshold, silence_ms)
-    last_ms, speaking = 0, False
-    for index, score in enumerate(scores):
-        decision = rules.next(index, score)
-        if decision is None:
-            continue
-        assert isinstance(decision, SpeechStopped if speaking else SpeechStarted)
-        ms = decision.onset_ms if isinstance(decision, SpeechStarted) else decision.end_ms
-        assert ms % WINDOW_MS == 0
-        assert last_ms <= ms <= (index + 1) * WINDOW_MS
-        if isinstance(decision, SpeechStopped):
-            assert ms - last_ms >= silence_ms
-        last_ms, speaking = ms, not speaking
-        assert rules.speaking == speaking
 
 
 # --- windows out of a stream ---
@@ -197,7 +107,7 @@ def test_other_settings_apply_at_once_and_leave_speech_in_progress() -> None:
     """The turn is open: without its end the user would wait for an answer for ever."""
     stream = detector()
     assert list(stream.push(audio("####"))) == [SpeechStarted(0)]
-    stream.configure({**SETTINGS, "silence_duration_ms": 64})
+    stream.configure(replace(SETTINGS, silence_duration_ms=64))
     assert list(stream.push(audio(".."))) == [SpeechStopped(6 * WINDOW_MS)]
 
 
@@ -218,7 +128,7 @@ def spoken() -> bytes:
 
 def listen(model: SileroModel, pcm: bytes, chunk: int | None = None, **changed: Any) -> list[Any]:
     stream = TurnDetector(model)
-    stream.configure({**SETTINGS, **changed})
+    stream.configure(replace(SETTINGS, **changed))
     size = chunk or len(pcm)
     return [
         decision for at in range(0, len(pcm), size) for decision in stream.push(pcm[at : at + size])

@@ -106,7 +106,7 @@ def test_long_text_that_is_no_base64_is_refused_as_short_text_is(spoil: Any) -> 
     (error,) = driver.raw(append(text, event_id="mine"))
     assert (error["error"]["code"], error["error"]["param"]) == ("invalid_value", "audio")
     assert error["error"]["event_id"] == "mine"
-    assert driver.session.turns.written_ms == 0
+    assert driver.inside.turns.written_ms == 0
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,7 @@ def test_a_picture_is_kept_once_and_shown_as_it_came() -> None:
     added, done = driver.raw(user({"type": "input_image", "image_url": uri}))
     assert added["item"]["content"][0]["image_url"] == uri
     assert types([added, done]) == ["conversation.item.added", "conversation.item.done"]
-    (item,) = driver.session.conversation
+    (item,) = driver.inside.conversation
     (image,) = item.images
     assert not isinstance(image.url, LongText)
 

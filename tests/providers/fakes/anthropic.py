@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any
 
-from tests.providers.fakes.model_server import ModelServer, event
+from tests.providers.fakes.model_server import Asked, ModelServer, event
 
 KINDS = {
     400: "invalid_request_error",
@@ -24,11 +25,39 @@ class FakeAnthropic(ModelServer):
         self.cached = 0
         self.written = 0
 
+    def forget(self) -> None:
+        super().forget()
+        self.cached = self.written = 0
+
     def routes(self) -> None:
         self.app.post("/v1/messages")(self.converse)
 
     def error(self, status: int) -> dict[str, Any]:
         return {"type": "error", "error": {"type": KINDS[status], "message": "the fake refuses"}}
+
+    def told(self, asked: dict[str, Any]) -> Asked:
+        blocks = [
+            (message["role"], block)
+            for message in asked["messages"]
+            for block in _blocks(message["content"])
+        ]
+        return Asked(
+            system="".join(block["text"] for block in _blocks(asked.get("system", []))),
+            messages=[(role, block["text"]) for role, block in blocks if block["type"] == "text"],
+            limit=asked["max_tokens"],
+            tools=[tool["name"] for tool in asked["tools"]],
+            choice=asked.get("tool_choice"),
+            images=[
+                base64.b64decode(block["source"]["data"])
+                for _, block in blocks
+                if block["type"] == "image"
+            ],
+            results=[
+                "".join(part["text"] for part in _blocks(block["content"]))
+                for _, block in blocks
+                if block["type"] == "tool_result"
+            ],
+        )
 
     def begin(self) -> list[str]:
         usage = {
@@ -76,6 +105,10 @@ class FakeAnthropic(ModelServer):
 
     def report(self) -> str:
         return _event("error", error={"type": "overloaded_error", "message": "Overloaded"})
+
+
+def _blocks(content: str | list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{"type": "text", "text": content}] if isinstance(content, str) else content
 
 
 def _event(kind: str, **fields: Any) -> str:

@@ -9,22 +9,22 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 from xml.etree import ElementTree
 
-from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
+
+from tests.providers.fakes.speech_socket import SpeechSocket, listening
 
 KEY = "azure-secret-key"
 PIECE = 16000 * 2 // 2
 """Bytes of half a second: how often a hypothesis comes."""
-FAULTS = ("status", "hang", "cut_after", "hold_after", "close", "garbage", "silent")
 VOICE = b"".join((n % 1000).to_bytes(2, "little") for n in range(7200))
 """300 ms of 24 kHz, in place of a voice."""
 
@@ -45,8 +45,10 @@ class Call:
 
 
 @dataclass
-class FakeAzure:
+class FakeAzure(SpeechSocket):
     """What it answers, and what it was asked."""
+
+    FAULTS = ("status", "hang", "cut_after", "hold_after", "close", "garbage", "silent")
 
     words: list[str] = field(default_factory=lambda: ["turn", "on", "the", "kitchen", "light"])
     """Every hypothesis knows one more of them."""
@@ -65,28 +67,6 @@ class FakeAzure:
     garbage: bool = False
     silent: bool = False
     """Never answer a request."""
-    calls: list[Call] = field(default_factory=list)
-    attempts: int = 0
-    port: int = 0
-    changed: asyncio.Event = field(default_factory=asyncio.Event)
-    over: asyncio.Event = field(default_factory=asyncio.Event)
-
-    @property
-    def base(self) -> str:
-        return f"ws://127.0.0.1:{self.port}"
-
-    def recover(self) -> None:
-        """Behave well from now on."""
-        whole = FakeAzure()
-        for name in FAULTS:
-            setattr(self, name, getattr(whole, name))
-
-    async def until(self, condition: Any) -> None:
-        """Wait until `condition()` holds; it is looked at whenever something comes."""
-        async with asyncio.timeout(20):
-            while not condition():
-                self.changed.clear()
-                await self.changed.wait()
 
     async def refuse(self, connection: ServerConnection, _request: Request) -> Response | None:
         self.attempts += 1
@@ -221,16 +201,6 @@ def _fields(head: str) -> dict[str, str]:
     return dict(line.split(":", 1) for line in head.splitlines() if line)
 
 
-@asynccontextmanager
-async def fake_azure(port: int = 0, **behaviour: Any) -> AsyncIterator[FakeAzure]:
+def fake_azure(port: int = 0, **behaviour: Any) -> AbstractAsyncContextManager[FakeAzure]:
     """Run one on a loopback port; 0: a free one."""
-    fake = FakeAzure(**behaviour)
-    server: Server
-    async with serve(
-        fake.serve, "127.0.0.1", port, process_request=fake.refuse, close_timeout=0.1
-    ) as server:
-        fake.port = next(iter(server.sockets)).getsockname()[1]
-        try:
-            yield fake
-        finally:
-            fake.over.set()
+    return listening(FakeAzure(**behaviour), port)

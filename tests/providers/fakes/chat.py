@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any
 
 from fastapi import Request
 from fastapi.responses import JSONResponse
 
-from tests.providers.fakes.model_server import ModelServer, event
+from tests.providers.fakes.model_server import Asked, ModelServer, event
 
 HEAD = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "fake"}
 
@@ -23,6 +24,25 @@ class FakeChat(ModelServer):
 
     def error(self, status: int) -> dict[str, Any]:
         return {"error": {"message": "the fake refuses", "type": "x", "code": "x", "param": None}}
+
+    def told(self, asked: dict[str, Any]) -> Asked:
+        parts = [
+            (message["role"], part)
+            for message in asked["messages"]
+            for part in _parts(message.get("content"))
+        ]
+        texts = [(role, part["text"]) for role, part in parts if part["type"] == "text"]
+        urls = [part["image_url"]["url"] for _, part in parts if part["type"] == "image_url"]
+        wanted = ("tool_choice", "parallel_tool_calls")
+        return Asked(
+            system="\n\n".join(text for role, text in texts if role == "system"),
+            messages=[(role, text) for role, text in texts if role not in ("system", "tool")],
+            limit=asked.get("max_tokens"),
+            tools=[tool["function"]["name"] for tool in asked.get("tools", [])],
+            choice={name: asked[name] for name in wanted if name in asked},
+            images=[base64.b64decode(url.partition(",")[2]) for url in urls],
+            results=[text for role, text in texts if role == "tool"],
+        )
 
     def begin(self) -> list[str]:
         head = [self.chunk(delta={"role": "assistant", "content": ""})]
@@ -46,6 +66,12 @@ class FakeChat(ModelServer):
         """Return a chunk with one choice."""
         choices = [{"index": 0, "finish_reason": None, "delta": {}, **choice}]
         return event({**HEAD, "choices": choices})
+
+
+def _parts(content: str | list[dict[str, Any]] | None) -> list[dict[str, Any]]:
+    if isinstance(content, list):
+        return content
+    return [{"type": "text", "text": content}] if content else []
 
 
 class ScriptedChat(FakeChat):

@@ -9,22 +9,21 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
+
+from tests.providers.fakes.speech_socket import SpeechSocket, listening
 
 KEY = "dg-secret-key"
 PIECE = 16000 * 2 // 2
 """Bytes of half a second: how often an interim result comes."""
-
-FAULTS = ("status", "hang", "cut_after", "close_after", "garbage", "error", "silent")
 
 
 @dataclass
@@ -40,8 +39,10 @@ class Call:
 
 
 @dataclass
-class FakeDeepgram:
+class FakeDeepgram(SpeechSocket):
     """What it answers, and what it was asked."""
+
+    FAULTS = ("status", "hang", "cut_after", "close_after", "garbage", "error", "silent")
 
     words: list[str] = field(default_factory=lambda: ["turn", "on", "the", "kitchen", "light"])
     """Every interim result knows one more of them."""
@@ -64,28 +65,6 @@ class FakeDeepgram:
     """Whether a `Finalize` is answered with `from_finalize`."""
     failing: int = 0
     """Connections to refuse with 503, counted down."""
-    calls: list[Call] = field(default_factory=list)
-    attempts: int = 0
-    port: int = 0
-    changed: asyncio.Event = field(default_factory=asyncio.Event)
-    over: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def recover(self) -> None:
-        """Behave well from now on."""
-        whole = FakeDeepgram()
-        for name in FAULTS:
-            setattr(self, name, getattr(whole, name))
-
-    @property
-    def base(self) -> str:
-        return f"ws://127.0.0.1:{self.port}"
-
-    async def until(self, condition: Any) -> None:
-        """Wait until `condition()` holds; it is looked at whenever something comes."""
-        async with asyncio.timeout(20):
-            while not condition():
-                self.changed.clear()
-                await self.changed.wait()
 
     async def refuse(self, connection: ServerConnection, request: Request) -> Response | None:
         self.attempts += 1
@@ -184,16 +163,6 @@ class _Stream:
         await self.socket.send(json.dumps(message))
 
 
-@asynccontextmanager
-async def fake_deepgram(port: int = 0, **behaviour: Any) -> AsyncIterator[FakeDeepgram]:
+def fake_deepgram(port: int = 0, **behaviour: Any) -> AbstractAsyncContextManager[FakeDeepgram]:
     """Run one on a loopback port; 0: a free one."""
-    fake = FakeDeepgram(**behaviour)
-    server: Server
-    async with serve(
-        fake.serve, "127.0.0.1", port, process_request=fake.refuse, close_timeout=0.1
-    ) as server:
-        fake.port = next(iter(server.sockets)).getsockname()[1]
-        try:
-            yield fake
-        finally:
-            fake.over.set()
+    return listening(FakeDeepgram(**behaviour), port)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from typing import Any
 
-from tests.providers.fakes.model_server import ModelServer, event
+from tests.providers.fakes.model_server import Asked, ModelServer, event
 
 KINDS = {
     400: "INVALID_ARGUMENT",
@@ -24,6 +25,10 @@ class FakeGemini(ModelServer):
         self.models: list[str] = []
         self.blocked = False
 
+    def forget(self) -> None:
+        super().forget()
+        self.blocked = False
+
     def routes(self) -> None:
         self.app.post("/v1beta/models/{name}:streamGenerateContent")(self.converse)
 
@@ -34,6 +39,30 @@ class FakeGemini(ModelServer):
     def error(self, status: int) -> dict[str, Any]:
         refusal = {"code": status, "message": "the fake refuses", "status": KINDS[status]}
         return {"error": refusal}
+
+    def told(self, asked: dict[str, Any]) -> Asked:
+        parts = [
+            (content["role"], part) for content in asked["contents"] for part in content["parts"]
+        ]
+        system = asked.get("systemInstruction", {}).get("parts", [])
+        declared = [group["functionDeclarations"] for group in asked.get("tools", [])]
+        return Asked(
+            system="".join(part["text"] for part in system),
+            messages=[(role, part["text"]) for role, part in parts if "text" in part],
+            limit=asked.get("generationConfig", {}).get("maxOutputTokens"),
+            tools=[tool["name"] for group in declared for tool in group],
+            choice=asked.get("toolConfig", {}).get("functionCallingConfig"),
+            images=[
+                base64.urlsafe_b64decode(part["inlineData"]["data"] + "==")
+                for _, part in parts
+                if "inlineData" in part
+            ],
+            results=[
+                part["functionResponse"]["response"]["value"]
+                for _, part in parts
+                if "functionResponse" in part
+            ],
+        )
 
     def begin(self) -> list[str]:
         if self.blocked:

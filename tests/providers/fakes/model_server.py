@@ -32,6 +32,24 @@ class Answer:
     """The vendor's word for why it ends; None: the usual one."""
 
 
+@dataclass
+class Asked:
+    """What a model was asked, whatever the vendor's format."""
+
+    system: str
+    """Instructions and system messages, in one text."""
+    messages: list[tuple[str, str]]
+    """Role and text, without system messages, calls and results."""
+    limit: int | None = None
+    """Tokens of the answer."""
+    tools: list[str] = field(default_factory=list)
+    choice: Any = None
+    """In the vendor's own words."""
+    images: list[bytes] = field(default_factory=list)
+    results: list[str] = field(default_factory=list)
+    """Of tool calls, in their order."""
+
+
 class ModelServer(ABC):
     """Records what it is asked; answers what the test set up."""
 
@@ -45,6 +63,11 @@ class ModelServer(ABC):
         self.faults_left: int | None = None
         """Requests that still go wrong; None: all."""
         self.routes()
+
+    def forget(self) -> None:
+        """Forget what was asked, and answer as at first."""
+        self.asked.clear()
+        self.answer = Answer()
 
     @abstractmethod
     def routes(self) -> None:
@@ -65,6 +88,10 @@ class ModelServer(ABC):
     @abstractmethod
     def report(self) -> str:
         """Return the event of an error that happens while the model answers."""
+
+    @abstractmethod
+    def told(self, asked: dict[str, Any]) -> Asked:
+        """Return what a request says."""
 
     def read(self, body: dict[str, Any]) -> dict[str, Any]:
         """Return a request in the form in which the vendor documents it."""

@@ -35,7 +35,7 @@ from providers.assistant.texts import STORY
 from providers.base import ProviderSetupError
 from providers.frames import CompletionFrame, ToolCallFrame
 from providers.llm import embedded
-from providers.llm.embedded import AssistantLLMService, EmbeddedLLM
+from providers.llm.embedded import AssistantLLMService, EmbeddedLLM, EmbeddedLLMOptions
 from session.ports import ResponseRequest
 
 WEATHER = {
@@ -176,7 +176,7 @@ async def test_instructions_alone_are_answered() -> None:
 
 async def test_the_time_is_told_when_the_answer_is_due() -> None:
     told = AssistantLLMService(
-        request("what time is it"), clock=lambda: datetime(2029, 11, 22, 15, 5)
+        request("what time is it"), EmbeddedLLMOptions(), lambda: datetime(2029, 11, 22, 15, 5)
     )
     async with running(told) as run:
         assert (await run.answer()).text == "It is 3:05 PM."

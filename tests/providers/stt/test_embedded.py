@@ -61,18 +61,18 @@ def assert_understood(name: str, text: str) -> None:
     assert understood(transcripts()[name], text), text
 
 
-async def speak(pipeline: Running, item_id: str, audio: bytes, early: float = 1.0) -> None:
+async def speak(pipeline: Running, recognition_id: str, audio: bytes, early: float = 1.0) -> None:
     """Say a turn as a session does: `early` of it while it is spoken, then all of it."""
     heard = audio[: int(len(audio) * early) & ~1]
-    await pipeline.push(TurnStartedFrame(item_id))
+    await pipeline.push(TurnStartedFrame(recognition_id))
     for start in range(0, len(heard), CHUNK):
-        await pipeline.push(TurnAudioFrame(item_id, heard[start : start + CHUNK]))
-    await pipeline.push(TurnCommittedFrame(item_id, audio))
+        await pipeline.push(TurnAudioFrame(recognition_id, heard[start : start + CHUNK]))
+    await pipeline.push(TurnCommittedFrame(recognition_id, audio))
 
 
 def texts(pipeline: Running) -> dict[str, str]:
     """Turn → transcript."""
-    return {f.metadata["item_id"]: f.text for f in pipeline.stage.of(TranscriptionFrame)}
+    return {f.metadata["recognition_id"]: f.text for f in pipeline.stage.of(TranscriptionFrame)}
 
 
 def alive(pid: int) -> bool:
@@ -91,7 +91,7 @@ async def test_speech_is_understood_while_it_is_spoken(provider: EmbeddedSTT, na
         (final,) = await pipeline.stage.until(TranscriptionFrame)
     assert_understood(name, final.text)
     interims = pipeline.stage.of(InterimTranscriptionFrame)
-    assert {frame.metadata["item_id"] for frame in interims} == {"item"}
+    assert {frame.metadata["recognition_id"] for frame in interims} == {"item"}
     assert len({frame.text for frame in interims}) > 2
     assert pipeline.stage.frames.index(interims[-1]) < pipeline.stage.frames.index(final)
 
@@ -135,12 +135,14 @@ async def test_turns_that_stay_open_keep_nobody_waiting(provider: EmbeddedSTT) -
     audio = speech(name)
     opened = ["open 1", "open 2", "open 3"]
     async with running(provider.create()) as hoarder, running(provider.create()) as other:
-        for item_id in opened:
-            await hoarder.push(TurnStartedFrame(item_id), TurnAudioFrame(item_id, audio[:9600]))
+        for recognition_id in opened:
+            await hoarder.push(
+                TurnStartedFrame(recognition_id), TurnAudioFrame(recognition_id, audio[:9600])
+            )
         await speak(other, "over", audio)
         await other.stage.until(TranscriptionFrame)
-        for item_id in opened:
-            await hoarder.push(TurnCommittedFrame(item_id, audio))
+        for recognition_id in opened:
+            await hoarder.push(TurnCommittedFrame(recognition_id, audio))
         await hoarder.stage.until(TranscriptionFrame, 3)
     for text in (*texts(other).values(), *texts(hoarder).values()):
         assert_understood(name, text)
@@ -157,7 +159,7 @@ async def test_discarded_turns_and_ended_sessions_free_their_process() -> None:
             await speak(pipeline, "wanted", speech(name))
             await pipeline.stage.until(TranscriptionFrame)
             await pipeline.push(TurnStartedFrame("open"), TurnAudioFrame("open", speech(name)))
-            await pipeline.stage.until(InterimTranscriptionFrame, item_id="open")
+            await pipeline.stage.until(InterimTranscriptionFrame, recognition_id="open")
         async with running(provider.create()) as another:
             await speak(another, "wanted too", speech(name))
             await another.stage.until(TranscriptionFrame)
@@ -175,7 +177,7 @@ async def test_a_killed_process_fails_its_turn_and_is_replaced() -> None:
         os.kill(first, signal.SIGKILL)
         await pipeline.push(TurnCommittedFrame("lost", speech(name)))
         (error,) = await pipeline.stage.until(ErrorFrame)
-        assert error.metadata["item_id"] == "lost"
+        assert error.metadata["recognition_id"] == "lost"
         assert "recogniser process ended unexpectedly" in error.error
         await speak(pipeline, "next", speech(name))
         await pipeline.stage.until(TranscriptionFrame)
@@ -198,7 +200,7 @@ async def test_closing_ends_the_processes_and_what_they_do() -> None:
         assert not any(alive(pid) for pid in pids)
         await pipeline.push(TurnCommittedFrame("late", b""))
         errors = await pipeline.stage.until(ErrorFrame, 2)
-    assert {error.metadata["item_id"] for error in errors} == {"running", "late"}
+    assert {error.metadata["recognition_id"] for error in errors} == {"running", "late"}
     assert all("shutting down" in error.error for error in errors)
     assert provider.pids == []
     await provider.close()
@@ -248,10 +250,10 @@ async def test_a_missing_pocketsphinx_is_explained(monkeypatch: pytest.MonkeyPat
         ({"language": "de"}, "stt.language 'de'.*REALTIME_STT__LANGUAGE"),
         ({"model": "small"}, "stt.model.*REALTIME_STT__MODEL"),
         ({"api_base": "http://x"}, "stt.api_base.*REALTIME_STT__API_BASE"),
-        ({"options": {"beam": 1}}, "no 'beam'.*workers.*REALTIME_STT__OPTIONS"),
-        ({"options": {"workers": 0}}, "workers must be a number from 1 to 8"),
-        ({"options": {"workers": 9}}, "workers must be a number from 1 to 8"),
-        ({"options": {"workers": "many"}}, "workers must be a number from 1 to 8"),
+        ({"options": {"beam": 1}}, "options.beam: .*workers.*REALTIME_STT__OPTIONS"),
+        ({"options": {"workers": 0}}, "options.workers: .*greater than or equal to 1"),
+        ({"options": {"workers": 9}}, "options.workers: .*less than or equal to 8"),
+        ({"options": {"workers": "many"}}, "options.workers: .*a valid integer"),
     ],
 )
 async def test_settings_without_meaning_are_refused(settings: dict[str, Any], says: str) -> None:

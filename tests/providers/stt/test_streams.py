@@ -136,7 +136,9 @@ def switchboard(*plans: Plan) -> Switchboard:
 
 
 def transcripts(stage: Stage) -> list[tuple[str, str]]:
-    return [(frame.metadata["item_id"], frame.text) for frame in stage.of(TranscriptionFrame)]
+    return [
+        (frame.metadata["recognition_id"], frame.text) for frame in stage.of(TranscriptionFrame)
+    ]
 
 
 async def outcome(board: Switchboard, **config: Any) -> Stage:
@@ -159,7 +161,7 @@ async def outcome(board: Switchboard, **config: Any) -> Stage:
 def failure(stage: Stage) -> ErrorFrame:
     assert not stage.of(TranscriptionFrame)
     (error,) = stage.of(ErrorFrame)
-    assert error.metadata["item_id"] == "one"
+    assert error.metadata["recognition_id"] == "one"
     return error
 
 
@@ -184,10 +186,10 @@ async def test_turns_run_in_parallel_on_lines_of_their_own():
             TurnAudioFrame("one", b"\1\1"),
             TurnCommittedFrame("two", b"\2\2\2\2"),
         )
-        await pipeline.stage.until(TranscriptionFrame, item_id="two")
+        await pipeline.stage.until(TranscriptionFrame, recognition_id="two")
         assert not board.lines[0].ended
         await pipeline.push(TurnCommittedFrame("one", b"\1\1\1\1"))
-        await pipeline.stage.until(TranscriptionFrame, item_id="one")
+        await pipeline.stage.until(TranscriptionFrame, recognition_id="one")
     assert transcripts(pipeline.stage) == [("two", "second"), ("one", "first")]
     assert [b"".join(line.heard) for line in board.lines] == [b"\1\1\1\1", b"\2\2\2\2"]
 
@@ -198,7 +200,7 @@ async def test_a_discarded_turn_is_hung_up_even_while_it_connects(reachable):
     async with running(Provider(board).create()) as pipeline:
         await pipeline.push(TurnStartedFrame("one"), TurnAudioFrame("one", SECOND))
         await pipeline.push(TurnDiscardedFrame("one"), TurnCommittedFrame("two", SECOND))
-        await pipeline.stage.until(TranscriptionFrame, item_id="two")
+        await pipeline.stage.until(TranscriptionFrame, recognition_id="two")
         for line in board.lines:
             async with asyncio.timeout(HANG_S):
                 await line.closed.wait()
@@ -297,7 +299,7 @@ async def test_a_failure_of_a_turn_that_is_discarded_is_none():
     async with running(Provider(board).create()) as pipeline:
         await pipeline.push(TurnStartedFrame("one"), TurnAudioFrame("one", SECOND))
         await pipeline.push(TurnDiscardedFrame("one"), TurnCommittedFrame("two", SECOND))
-        await pipeline.stage.until(TranscriptionFrame, item_id="two")
+        await pipeline.stage.until(TranscriptionFrame, recognition_id="two")
     assert not pipeline.stage.of(ErrorFrame)
 
 

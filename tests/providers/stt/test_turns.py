@@ -38,45 +38,47 @@ class Recorder(TurnSTTService):
         """Turn → what its commit waits for."""
         self.ending = asyncio.Event()
 
-    def _note(self, hook: str, item_id: str) -> None:
-        self.calls.append((hook, item_id))
-        if self.failing.get(item_id) == hook:
+    def _note(self, hook: str, recognition_id: str) -> None:
+        self.calls.append((hook, recognition_id))
+        if self.failing.get(recognition_id) == hook:
             raise RuntimeError(f"no {hook}")
 
     async def begin_turn(self, turn: TurnStartedFrame) -> None:
-        item_id = turn.item_id
-        self.heard[item_id] = b""
-        self._note("begin", item_id)
+        recognition_id = turn.recognition_id
+        self.heard[recognition_id] = b""
+        self._note("begin", recognition_id)
 
-    async def hear(self, item_id: str, audio: bytes) -> None:
-        self._note("hear", item_id)
-        self.heard[item_id] += audio
-        await self.push_interim(item_id, f"{len(audio)}")
+    async def hear(self, recognition_id: str, audio: bytes) -> None:
+        self._note("hear", recognition_id)
+        self.heard[recognition_id] += audio
+        await self.push_interim(recognition_id, f"{len(audio)}")
 
     async def commit_turn(self, frame: TurnCommittedFrame) -> None:
-        self._note("commit", frame.item_id)
-        if frame.item_id in self.held:
-            await self.held[frame.item_id].wait()
-        heard = len(self.heard[frame.item_id])
-        await self.push_final(frame.item_id, f"{heard} bytes" if heard else "")
+        self._note("commit", frame.recognition_id)
+        if frame.recognition_id in self.held:
+            await self.held[frame.recognition_id].wait()
+        heard = len(self.heard[frame.recognition_id])
+        await self.push_final(frame.recognition_id, f"{heard} bytes" if heard else "")
 
-    async def discard_turn(self, item_id: str) -> None:
-        self._note("discard", item_id)
+    async def discard_turn(self, recognition_id: str) -> None:
+        self._note("discard", recognition_id)
 
     async def stop(self, frame: EndFrame) -> None:
         self.ending.set()
         await super().stop(frame)
 
-    def hooks(self, item_id: str) -> list[str]:
-        return [hook for hook, turn in self.calls if turn == item_id]
+    def hooks(self, recognition_id: str) -> list[str]:
+        return [hook for hook, turn in self.calls if turn == recognition_id]
 
 
 def finals(stage: Stage) -> list[tuple[str, str]]:
-    return [(frame.metadata["item_id"], frame.text) for frame in stage.of(TranscriptionFrame)]
+    return [
+        (frame.metadata["recognition_id"], frame.text) for frame in stage.of(TranscriptionFrame)
+    ]
 
 
 def failures(stage: Stage) -> list[tuple[str, str]]:
-    return [(frame.metadata["item_id"], frame.error) for frame in stage.of(ErrorFrame)]
+    return [(frame.metadata["recognition_id"], frame.error) for frame in stage.of(ErrorFrame)]
 
 
 async def test_a_turn_runs_through_its_hooks_in_order() -> None:
@@ -91,10 +93,14 @@ async def test_a_turn_runs_through_its_hooks_in_order() -> None:
         (final,) = await pipeline.stage.until(TranscriptionFrame)
     assert stt.hooks("a") == ["begin", "hear", "hear", "hear", "commit"]
     assert stt.heard["a"] == b"12345678"
-    assert (final.text, final.finalized, final.metadata) == ("8 bytes", True, {"item_id": "a"})
+    assert (final.text, final.finalized, final.metadata) == (
+        "8 bytes",
+        True,
+        {"recognition_id": "a"},
+    )
     interims = pipeline.stage.of(InterimTranscriptionFrame)
     assert [frame.text for frame in interims] == ["2", "4", "2"]
-    assert {frame.metadata["item_id"] for frame in interims} == {"a"}
+    assert {frame.metadata["recognition_id"] for frame in interims} == {"a"}
     assert pipeline.stage.frames.index(interims[-1]) < pipeline.stage.frames.index(final)
 
 

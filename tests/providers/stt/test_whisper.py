@@ -124,9 +124,9 @@ async def test_turns_committed_at_once_keep_their_own_language_and_prompt(model,
                 TurnCommittedFrame("b", audio, "fr", "-b"),
             )
             await pipeline.stage.until(TranscriptionFrame, 2)
-            for item_id in ("a", "b"):
-                frames = await pipeline.stage.until(TranscriptionFrame, 1, item_id)
-                assert frames[0].text.endswith(f"-{item_id}")
+            for recognition_id in ("a", "b"):
+                frames = await pipeline.stage.until(TranscriptionFrame, 1, recognition_id)
+                assert frames[0].text.endswith(f"-{recognition_id}")
     finally:
         await provider.close()
     assert sorted(call["language"] for call in calls.asked[1:]) == ["de", "fr"]

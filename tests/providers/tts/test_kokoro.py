@@ -14,11 +14,10 @@ from providers.base import ProviderSetupError
 from providers.tts.kokoro import NAMED_VOICES, KokoroTTS
 from session.ports import OPENAI_VOICES
 from tests.providers import tiny_voices
-from tests.providers.engines import LoopWatch, answer, reason, spoken_by, talking, voices, with_tts
+from tests.providers.engines import answer, reason, spoken_by, talking, voices, with_tts
 from tests.providers.file_server import serving_files
 from tests.providers.tiny_voices import KOKORO_STEP, pitch_of
 from tests.support.running_server import running
-from tests.support.wire_client import client
 
 TEXT = "Hello there. How are you?"
 PITCHES = {"af_heart": 300.0, "am_echo": 450.0, "bm_george": 600.0, "zf_xiaoni": 750.0}
@@ -80,37 +79,6 @@ async def test_a_voice_brings_its_language(folder, monkeypatch):
     assert not any("(" in phonemes for _, phonemes in prepared.spoken)
 
 
-async def test_sessions_share_one_model(folder, monkeypatch):
-    loaded: list[Any] = []
-    real = Kokoro.__init__
-
-    def load(self: Kokoro, *args: Any) -> None:
-        loaded.append(args)
-        real(self, *args)
-
-    monkeypatch.setattr(Kokoro, "__init__", load)
-    async with (
-        running(with_tts(TEXT, **settings(folder))) as server,
-        client(server.url) as one,
-        client(server.url) as two,
-    ):
-        for wire in (one, two):
-            await wire.send("response.create")
-        for wire in (one, two):
-            assert (await wire.until("response.done"))["response"]["status"] == "completed"
-    assert len(loaded) == 1
-
-
-async def test_the_event_loop_turns_while_the_voice_works(folder, monkeypatch):
-    watch = LoopWatch()
-    monkeypatch.setattr(Kokoro, "_infer", watch.before(Kokoro._infer))
-    async with talking(with_tts(TEXT, **settings(folder))) as (_server, wire):
-        warm_up = watch.turns
-        done, _ = await answer(wire)
-    assert done["status"] == "completed"
-    assert (warm_up, watch.turns) == (1, 3)
-
-
 async def test_openais_names_and_its_own_are_listed_and_others_refused(folder):
     async with talking(with_tts(TEXT, **settings(folder))) as (server, wire):
         listed = await voices(server)
@@ -127,22 +95,6 @@ async def test_openais_names_and_its_own_are_listed_and_others_refused(folder):
 def test_openais_names_are_as_many_voices():
     assert NAMED_VOICES.keys() == set(OPENAI_VOICES)
     assert len(set(NAMED_VOICES.values())) == len(OPENAI_VOICES)
-
-
-async def test_a_failure_names_the_model_and_the_next_answer_is_spoken(folder, monkeypatch):
-    async with talking(with_tts(TEXT, **settings(folder))) as (_server, wire):
-        with monkeypatch.context() as broken:
-
-            def fail(*_: Any) -> None:
-                raise RuntimeError("no memory left")
-
-            broken.setattr(Kokoro, "_infer", fail)
-            done, _ = await answer(wire)
-        assert "TTS kokoro tiny failed" in reason(done)
-        assert "no memory left" in reason(done)
-        done, pcm = await answer(wire)
-        assert done["status"] == "completed"
-        assert pcm
 
 
 async def test_a_model_that_is_too_slow_says_how_to_make_it_faster(folder, monkeypatch):

@@ -13,11 +13,10 @@ from providers.base import ProviderSetupError
 from providers.tts.piper import PiperTTS
 from session.ports import OPENAI_VOICES
 from tests.providers import tiny_voices
-from tests.providers.engines import LoopWatch, answer, reason, spoken_by, talking, voices, with_tts
+from tests.providers.engines import answer, spoken_by, talking, voices, with_tts
 from tests.providers.file_server import serving_files
 from tests.providers.tiny_voices import PIPER_PITCH_HZ, PIPER_RATE, pitch_of
 from tests.support.running_server import running
-from tests.support.wire_client import client
 
 TEXT = "Hello there. How are you?"
 ONE, SEVERAL = "en_US-one-low", "de_DE-several-low"
@@ -52,40 +51,6 @@ async def test_an_answer_is_spoken_in_real_time_and_pitch(folder):
     assert pitch_of(pcm, 24000) == pytest.approx(PIPER_PITCH_HZ, rel=0.05)
 
 
-async def test_sessions_share_one_voice(folder, monkeypatch):
-    loaded: list[Any] = []
-    real = PiperVoice.load
-
-    def load(*args: Any, **kwargs: Any) -> PiperVoice:
-        loaded.append(args)
-        return real(*args, **kwargs)
-
-    monkeypatch.setattr(PiperVoice, "load", load)
-    async with (
-        running(with_tts(TEXT, **settings(folder, ONE))) as server,
-        client(server.url) as one,
-        client(server.url) as two,
-    ):
-        for wire in (one, two):
-            await wire.send("response.create")
-        for wire in (one, two):
-            assert (await wire.until("response.done"))["response"]["status"] == "completed"
-    assert len(loaded) == 1
-
-
-async def test_the_event_loop_turns_while_the_voice_works(folder, monkeypatch):
-    watch = LoopWatch()
-    real = PiperVoice.phoneme_ids_to_audio
-    monkeypatch.setattr(PiperVoice, "phoneme_ids_to_audio", watch.before(real))
-    async with talking(with_tts(TEXT, **settings(folder, ONE))) as (_server, wire):
-        warm_up = watch.turns
-        done, _ = await answer(wire)
-    assert done["status"] == "completed"
-    assert warm_up == 1
-    # A sentence at a time.
-    assert watch.turns == 3
-
-
 async def test_speakers_are_voices_and_have_openais_names(folder):
     async with talking(with_tts(TEXT, **settings(folder, SEVERAL))) as (server, wire):
         heard = {}
@@ -111,22 +76,6 @@ async def test_a_table_gives_openais_names_other_voices(folder):
         for voice, times in (("nova", 2), ("alloy", 1), (ONE, 1)):
             pcm = await spoken_by(server, voice)
             assert round(pitch_of(pcm, 24000) / PIPER_PITCH_HZ) == times
-
-
-async def test_a_failure_names_the_voice_and_the_next_answer_is_spoken(folder, monkeypatch):
-    async with talking(with_tts(TEXT, **settings(folder, ONE))) as (_server, wire):
-        with monkeypatch.context() as broken:
-
-            def fail(*_: Any, **__: Any) -> None:
-                raise RuntimeError("no memory left")
-
-            broken.setattr(PiperVoice, "phoneme_ids_to_audio", fail)
-            done, _ = await answer(wire)
-        assert f"TTS piper {ONE} failed" in reason(done)
-        assert "no memory left" in reason(done)
-        done, pcm = await answer(wire)
-        assert done["status"] == "completed"
-        assert pcm
 
 
 async def test_what_cannot_be_pronounced_is_silent_and_no_failure(folder):

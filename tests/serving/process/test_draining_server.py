@@ -7,7 +7,8 @@ import json
 import os
 import re
 import signal
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import pytest
 import uvicorn
@@ -35,6 +36,17 @@ def slow_server(**environment: str) -> AbstractAsyncContextManager[Process]:
     return server_process(REALTIME_LLM__OPTIONS=json.dumps(SLOW), **environment)
 
 
+@asynccontextmanager
+async def answering(**environment: str) -> AsyncIterator[tuple[Process, WireClient]]:
+    """A server in the middle of an answer; it has to end well when the block does."""
+    async with slow_server(**environment) as running:
+        async with client(running.url) as wire:
+            await wire.say("hi")
+            await wire.until("response.created")
+            yield running, wire
+        assert await running.ended() == 0
+
+
 async def close_code(wire: WireClient) -> int:
     with pytest.raises(ConnectionClosed) as closed:
         while True:
@@ -43,10 +55,8 @@ async def close_code(wire: WireClient) -> int:
     return closed.value.rcvd.code
 
 
-async def test_a_running_answer_is_finished_and_nobody_else_is_let_in():
-    async with slow_server() as running, client(running.url) as wire, client(running.url) as idle:
-        await wire.say("hi")
-        await wire.until("response.created")
+async def test_a_running_answer_is_finished_and_nobody_else_is_let_in() -> None:
+    async with answering() as (running, wire), client(running.url) as idle:
         running.process.send_signal(signal.SIGTERM)
         assert await close_code(idle) == 1001
         assert await running.health() == (503, "draining")
@@ -56,31 +66,23 @@ async def test_a_running_answer_is_finished_and_nobody_else_is_let_in():
         done = (await wire.until("response.done"))["response"]
         assert done["status"] == "completed"
         assert await close_code(wire) == 1001
-        assert await running.ended() == 0
 
 
-async def test_an_answer_that_takes_longer_than_the_grace_period_is_cut():
-    async with slow_server(REALTIME_SERVER__SHUTDOWN_GRACE_S="0.2") as running:
-        async with client(running.url) as wire:
-            await wire.say("hi")
-            await wire.until("response.created")
-            running.process.send_signal(signal.SIGTERM)
-            assert await close_code(wire) == 1001
-            assert "response.done" not in wire.types()
-        assert await running.ended() == 0
+async def test_an_answer_that_takes_longer_than_the_grace_period_is_cut() -> None:
+    async with answering(REALTIME_SERVER__SHUTDOWN_GRACE_S="0.2") as (running, wire):
+        running.process.send_signal(signal.SIGTERM)
+        assert await close_code(wire) == 1001
+        assert "response.done" not in wire.types()
 
 
-async def test_a_second_signal_cuts_what_is_running():
-    async with slow_server(REALTIME_SERVER__SHUTDOWN_GRACE_S="600") as running:
-        async with client(running.url) as wire:
-            await wire.say("hi")
-            await wire.until("response.created")
-            running.process.send_signal(signal.SIGINT)
-            while await running.health() != (503, "draining"):
-                pass
-            running.process.send_signal(signal.SIGINT)
-            assert await close_code(wire) == 1001
-            assert "response.done" not in wire.types()
+async def test_a_second_signal_cuts_what_is_running() -> None:
+    async with answering(REALTIME_SERVER__SHUTDOWN_GRACE_S="600") as (running, wire):
+        running.process.send_signal(signal.SIGINT)
+        while await running.health() != (503, "draining"):
+            pass
+        running.process.send_signal(signal.SIGINT)
+        assert await close_code(wire) == 1001
+        assert "response.done" not in wire.types()
         assert await running.ended() == 0
         assert "Traceback" not in running.logged()
 
@@ -106,7 +108,7 @@ async def ended_by_signals(running: Process) -> int:
     return await running.ended()
 
 
-async def test_what_cannot_end_in_time_is_named_and_ended_by_force():
+async def test_what_cannot_end_in_time_is_named_and_ended_by_force() -> None:
     """Neither the event loop nor the interpreter would ever give up a thread."""
     async with hanging_server("InThread", grace_s=0) as running:
         async with client(running.url) as wire:
@@ -119,7 +121,7 @@ async def test_what_cannot_end_in_time_is_named_and_ended_by_force():
         assert re.search(named, running.logged())
 
 
-async def test_a_third_signal_ends_a_server_that_cannot_close_a_provider():
+async def test_a_third_signal_ends_a_server_that_cannot_close_a_provider() -> None:
     async with hanging_server("AtClose", grace_s=600) as running:
         running.process.send_signal(signal.SIGTERM)
         await hung(running)
@@ -128,7 +130,7 @@ async def test_a_third_signal_ends_a_server_that_cannot_close_a_provider():
         assert "a provider did not end: the process is ended by force" in running.logged()
 
 
-async def test_a_third_signal_ends_a_server_whose_event_loop_is_blocked():
+async def test_a_third_signal_ends_a_server_whose_event_loop_is_blocked() -> None:
     async with hanging_server("InLoop", grace_s=600) as running:
         async with client(running.url) as wire:
             await wire.say("hi")
@@ -138,14 +140,14 @@ async def test_a_third_signal_ends_a_server_whose_event_loop_is_blocked():
         assert "whatever occupies the event loop did not end" in running.logged()
 
 
-async def test_a_signal_that_comes_late_does_not_change_the_exit_status():
+async def test_a_signal_that_comes_late_does_not_change_the_exit_status() -> None:
     async with hanging_server("LateSignal", grace_s=600) as running:
         running.process.send_signal(signal.SIGTERM)
         assert await running.ended() == 0
         assert "by force" not in running.logged()
 
 
-async def test_each_signal_leaves_less_time_and_an_early_one_counts():
+async def test_each_signal_leaves_less_time_and_an_early_one_counts() -> None:
     """A signal may come when the server has no event loop yet."""
     steps: list[str | float] = []
 
@@ -164,7 +166,9 @@ async def test_each_signal_leaves_less_time_and_an_early_one_counts():
     assert steps == [110, "drain", 10, 0]
 
 
-async def test_a_service_that_does_not_clean_up_keeps_no_session(monkeypatch):
+async def test_a_service_that_does_not_clean_up_keeps_no_session(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     async def stuck(_service: object) -> None:
         await asyncio.Event().wait()
 
@@ -177,7 +181,7 @@ async def test_a_service_that_does_not_clean_up_keeps_no_session(monkeypatch):
         await running.emptied()
 
 
-async def test_a_session_that_cannot_end_holds_nobody_up(monkeypatch):
+async def test_a_session_that_cannot_end_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
     released = asyncio.Event()
 
     async def stuck(_service: object) -> None:
@@ -192,8 +196,8 @@ async def test_a_session_that_cannot_end_holds_nobody_up(monkeypatch):
     async with in_this_process(settings) as running, client(running.url):
         try:
             async with asyncio.timeout(20):
-                await running.connections.drain()
-            assert running.connections.active == 1
+                await running.sessions.drain()
+            assert running.sessions.active == 1
         finally:
             released.set()
         await running.emptied()

@@ -1,4 +1,4 @@
-"""Messages that come whole are taken without the parser; nobody can tell, but by the time."""
+"""Reading does not stop with every message; what is read is what uvicorn itself would read."""
 
 from __future__ import annotations
 
@@ -13,7 +13,12 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from uvicorn.server import ServerState
 from websockets.frames import Frame, Opcode
 
-from serving.process.uvicorn_websocket import RealtimeWebSocket, server_config
+from serving.process.uvicorn_websocket import (
+    AHEAD,
+    SMALL_BYTES,
+    RealtimeWebSocket,
+    server_config,
+)
 from tests.support.running_server import scripted_settings
 
 HANDSHAKE = (
@@ -29,15 +34,16 @@ class _Sink(asyncio.Transport):
     def __init__(self) -> None:
         super().__init__()
         self.written = b""
+        self.reading = True
 
     def write(self, data: Any) -> None:
         self.written += data
 
     def pause_reading(self) -> None:
-        pass
+        self.reading = False
 
     def resume_reading(self) -> None:
-        pass
+        self.reading = True
 
     def is_closing(self) -> bool:
         return False
@@ -47,6 +53,21 @@ class _Sink(asyncio.Transport):
 
     def abort(self) -> None:
         pass
+
+
+async def connected(
+    protocol: type[WebSocketsSansIOProtocol], app: Any
+) -> tuple[WebSocketsSansIOProtocol, _Sink]:
+    """Return a connection that `app` has accepted."""
+    config = server_config(app, scripted_settings())
+    config.lifespan = "off"
+    config.load()
+    connection, sink = protocol(config=config, server_state=ServerState(), app_state={}), _Sink()
+    connection.connection_made(sink)
+    connection.data_received(HANDSHAKE)
+    while b"\r\n\r\n" not in sink.written:
+        await asyncio.sleep(0)
+    return connection, sink
 
 
 async def delivered(protocol: type[WebSocketsSansIOProtocol], pieces: list[bytes]) -> Any:
@@ -62,14 +83,7 @@ async def delivered(protocol: type[WebSocketsSansIOProtocol], pieces: list[bytes
             if message["type"] != "websocket.receive":
                 return
 
-    config = server_config(app, scripted_settings())
-    config.lifespan = "off"
-    config.load()
-    connection, sink = protocol(config=config, server_state=ServerState(), app_state={}), _Sink()
-    connection.connection_made(sink)
-    connection.data_received(HANDSHAKE)
-    while b"\r\n\r\n" not in sink.written:
-        await asyncio.sleep(0)
+    connection, sink = await connected(protocol, app)
     handshake = len(sink.written)
     for piece in pieces:
         connection.data_received(piece)
@@ -102,7 +116,7 @@ ENDS = st.sampled_from(
 @given(
     st.lists(FRAMES, max_size=5), ENDS, st.lists(st.integers(0, 3000), max_size=5), st.booleans()
 )
-async def test_however_bytes_arrive_the_same_is_delivered(
+async def test_however_bytes_arrive_uvicorn_would_deliver_the_same(
     frames: list[bytes], end: bytes, cuts: list[int], by_frame: bool
 ) -> None:
     frames = [*frames, end]
@@ -124,28 +138,31 @@ async def test_what_looks_like_a_message_inside_of_another_is_none() -> None:
 
 
 @pytest.mark.parametrize(
-    ("pieces", "parsed"),
+    ("messages", "reading"),
     [
-        ([WHOLE], 0),
-        ([WHOLE, WHOLE], 0),
-        ([WHOLE[:100], WHOLE[100:], WHOLE], 2),
-        ([WHOLE + WHOLE, WHOLE], 0),
-        ([WHOLE + WHOLE[:100], WHOLE[100:]], 2),
-        ([Frame(Opcode.PING, b"").serialize(mask=True) + WHOLE, WHOLE], 1),
-        ([Frame(Opcode.TEXT, b"a", fin=False).serialize(mask=True), WHOLE], 2),
+        ([WHOLE] * AHEAD, True),
+        ([WHOLE] * (AHEAD + 1), False),
+        ([Frame(Opcode.TEXT, b"a" * (SMALL_BYTES + 1)).serialize(mask=True)], False),
     ],
 )
-async def test_a_whole_message_passes_the_parser_by(
-    monkeypatch: pytest.MonkeyPatch, pieces: list[bytes], parsed: int
-) -> None:
-    """This test notices when a new version of websockets closes the short cut."""
-    seen: list[bytes] = []
-    slow = WebSocketsSansIOProtocol.data_received
+async def test_reading_stops_when_messages_pile_up(messages: list[bytes], reading: bool) -> None:
+    """And not with every message, as it does in uvicorn; it goes on when they have been taken."""
+    take, taken = asyncio.Event(), asyncio.Event()
 
-    def counted(self: WebSocketsSansIOProtocol, data: bytes) -> None:
-        seen.append(data)
-        slow(self, data)
+    async def app(_scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "websocket.accept"})
+        await take.wait()
+        for _ in messages:
+            await receive()
+        taken.set()
+        await receive()
 
-    monkeypatch.setattr(WebSocketsSansIOProtocol, "data_received", counted)
-    await delivered(RealtimeWebSocket, pieces)
-    assert len(seen) - 1 == parsed
+    connection, sink = await connected(RealtimeWebSocket, app)
+    for message in messages:
+        connection.data_received(message)
+    assert sink.reading is reading
+    take.set()
+    await taken.wait()
+    assert sink.reading
+    connection.connection_lost(None)

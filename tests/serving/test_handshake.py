@@ -11,8 +11,10 @@ from config import LLMConfig
 from protocol import REALTIME_MODELS
 from serving.access.client_secrets import ClientSecrets
 from serving.access.keys import Access, AccessDenied
-from serving.admission import Handshake, Refused, check_handshake
+from serving.handshake import Handshake, check_handshake
 from serving.model_names import model_names
+from serving.refused import Refused
+from session.ports import CloseReason
 from tests.support.session_driver import settings
 from tests.support.strict_reader import check_event
 from wire.envelope import error_event
@@ -46,8 +48,8 @@ def refused(**request: Any) -> Refused:
     with pytest.raises(Refused) as caught:
         asked(**request)
     # It goes to the client as an error event, then as the reason of the close frame.
-    check_event(error_event(caught.value.error))
-    assert len(caught.value.close_reason.encode()) <= 123
+    check_event(error_event(caught.value.error).wire())
+    assert len(caught.value.close_message.encode()) <= 123
     return caught.value
 
 
@@ -77,7 +79,7 @@ def test_an_unknown_model_is_refused_in_the_service_s_words() -> None:
     refusal = refused(query={"model": "gpt-nope"})
     assert refusal.error.code == "invalid_model"
     assert refusal.error.message.startswith('Model "gpt-nope" is not supported in realtime mode')
-    assert refusal.close_reason == "invalid_request_error.invalid_model"
+    assert refusal.close_message == "invalid_request_error.invalid_model"
 
 
 @pytest.mark.parametrize(
@@ -97,7 +99,7 @@ def test_the_beta_dialect_is_asked_for_by_header_or_subprotocol(request_: dict[s
 def test_a_model_of_the_ga_api_is_refused_to_a_beta_client(model: str) -> None:
     refusal = refused(query={"model": model}, headers={"openai-beta": "realtime=v1"})
     assert refusal.error.message == f'Model "{model}" is only available on the GA API.'
-    assert refusal.close_reason == "invalid_request_error.invalid_model"
+    assert refusal.close_message == "invalid_request_error.invalid_model"
 
 
 def test_a_dated_snapshot_of_the_first_generation_is_served_to_a_beta_client() -> None:
@@ -116,7 +118,7 @@ def test_a_model_that_transcribes_cannot_answer(name: str) -> None:
     assert refusal.error.message.startswith(
         f'Model "{name}" is a transcription model and cannot be used as the realtime session model'
     )
-    assert refusal.close_reason == "invalid_request_error.invalid_model"
+    assert refusal.close_message == "invalid_request_error.invalid_model"
 
 
 @pytest.mark.parametrize(
@@ -130,7 +132,7 @@ def test_a_model_that_transcribes_cannot_answer(name: str) -> None:
 )
 def test_two_selectors_are_refused(query: dict[str, str], code: str | None) -> None:
     refusal = refused(query=query)
-    assert (refusal.error.code, refusal.close_code) == (code, 4000)
+    assert (refusal.error.code, refusal.reason) == (code, CloseReason.BAD_REQUEST)
     assert refusal.http_status is None
 
 
@@ -197,5 +199,5 @@ def test_what_else_clients_send_is_ignored() -> None:
 
 def test_a_refusal_without_a_code_closes_without_one() -> None:
     refusal = Refused(None, "No.")
-    assert refusal.close_reason == "invalid_request_error"
+    assert refusal.close_message == "invalid_request_error"
     assert refusal.error.code is None

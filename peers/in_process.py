@@ -1,0 +1,122 @@
+"""A client in this process: typed events and audio as objects, through plain queues.
+
+For programs that hold a conversation without a network, and the shortest example of a peer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+
+from peers.base import AppendedAudio, Incoming, PeerGone
+from session.effects import OutputAudio
+from session.ports import CloseReason
+from wire.client_events import ClientEvent
+from wire.envelope import ServerEvent
+
+MANY = 1024
+"""Events that may wait for the client before the server waits for it."""
+
+
+class InProcessPeer:
+    """Both ends of a connection: `put` and `get` for a client, `peers.base.Peer` for a session."""
+
+    def __init__(self) -> None:
+        """Connect. Nothing is sent yet."""
+        self._in: asyncio.Queue[Incoming | None] = asyncio.Queue()
+        self._out: asyncio.Queue[ServerEvent | OutputAudio | None] = asyncio.Queue()
+        self._finished = asyncio.Event()
+        self._taken = asyncio.Event()
+        self._playing: dict[str, float] = {}
+        self.silenced = 0
+        """How often the client was told to stop playing."""
+        self.closed: tuple[CloseReason, str] | None = None
+        """Why the session closed the connection, and its words for people."""
+
+    # --- the client's end ---------------------------------------------------------------------
+
+    def put(self, event: ClientEvent) -> None:
+        """Send an event."""
+        self._in.put_nowait(event)
+
+    def append(self, audio: bytes) -> None:
+        """Append audio in the session's input format."""
+        self._in.put_nowait(AppendedAudio(audio))
+
+    def leave(self) -> None:
+        """Go: the session ends."""
+        self._in.put_nowait(None)
+
+    def heard(self, item_id: str, played_ms: float) -> None:
+        """Say how much of an item that is playing has been heard, in milliseconds."""
+        self._playing[item_id] = played_ms
+
+    async def get(self) -> ServerEvent | OutputAudio:
+        """Return the next event, or audio to play.
+
+        Raises:
+            PeerGone: The session has ended, and there is nothing more.
+        """
+        got = await self._out.get()
+        self._taken.set()
+        if got is None:
+            raise PeerGone
+        return got
+
+    # --- the session's end --------------------------------------------------------------------
+
+    @property
+    def left(self) -> None:
+        """Nothing to tell: this client just leaves."""
+
+    async def incoming(self) -> AsyncIterator[Incoming]:
+        """Yield what the client sends, until it leaves."""
+        while (came := await self._in.get()) is not None:
+            yield came
+
+    async def pace(self, audio_s: float) -> None:
+        """Let the client append as fast as it likes."""
+
+    def send(self, event: ServerEvent) -> None:
+        """Put an event where `get` finds it."""
+        self._out.put_nowait(event)
+
+    def play(self, audio: OutputAudio) -> None:
+        """Put audio where `get` finds it, in order with the events."""
+        self._out.put_nowait(audio)
+
+    def silence(self) -> None:
+        """Have the client play nothing more of what it was given."""
+        self.silenced += 1
+
+    def played(self) -> Mapping[str, float]:
+        """Return what the client said by `heard`."""
+        return self._playing
+
+    @property
+    def has_room(self) -> bool:
+        """Whether the client takes what it is sent."""
+        return self._out.qsize() < MANY
+
+    async def room(self) -> None:
+        """Wait until it does."""
+        while not self.has_room:
+            self._taken.clear()
+            await self._taken.wait()
+
+    async def deliver(self) -> None:
+        """Wait for `finish`: what was put is with the client."""
+        await self._finished.wait()
+
+    def finish(self) -> None:
+        """End `deliver`."""
+        self._finished.set()
+
+    async def send_at_once(self, event: ServerEvent) -> None:
+        """Send an event; there is nothing to overtake."""
+        self.send(event)
+
+    async def close(self, reason: CloseReason, message: str = "") -> None:
+        """Say why, and end the client's `get`."""
+        self.closed = reason, message
+        self._out.put_nowait(None)

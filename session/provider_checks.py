@@ -1,0 +1,64 @@
+"""What a client may ask for only where the configured providers can do it (§C.2, C.5).
+
+Each check raises a `ProtocolError` that names the provider and the field.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from session.ports import REALTIME_VOICES, Capabilities
+from session.session_settings import InputTranscription
+from wire.errors import ProtocolError, invalid_value
+from wire.session_fields import Reasoning
+
+_FEW_VOICES = 40
+
+
+def check_known_voice(can: Capabilities, voice: str, param: str) -> None:
+    """Refuse a voice that the TTS does not have; `param` is the field's path."""
+    voices = can.voices
+    if voices is None or voice in voices:
+        return
+    # espeak-ng alone has hundreds; the short list is what other clients use.
+    usual = [name for name in REALTIME_VOICES if name in voices]
+    raise invalid_value(voice, sorted(voices) if len(voices) <= _FEW_VOICES else usual, param)
+
+
+def check_reasoning(can: Capabilities, asked: Reasoning | None, param: str) -> None:
+    """Refuse an effort where the model does not reason; `param` is the field's path."""
+    if asked is None or asked.effort is None or can.reasoning:
+        return
+    raise ProtocolError("invalid_value", f"{can.llm_name} takes no reasoning effort.", param)
+
+
+def check_include(can: Capabilities, include: Sequence[str] | None) -> None:
+    """Refuse log probabilities, all that can be included, where the recogniser has none."""
+    if include and not can.logprobs:
+        message = f"{can.stt_name} reports no log probabilities."
+        raise ProtocolError("invalid_value", message, "session.include")
+
+
+def check_transcription(can: Capabilities, transcription: InputTranscription | None) -> None:
+    """Refuse a language that the recogniser does not understand, and a prompt it cannot take."""
+    if transcription is None:
+        return
+    path = "session.audio.input.transcription"
+    language = transcription.language
+    if language and can.languages is not None and _base(language) not in can.languages:
+        raise ProtocolError(
+            "invalid_value",
+            f"{can.stt_name} does not understand '{language}', only "
+            f"{', '.join(sorted(can.languages))}; configure another recogniser.",
+            f"{path}.language",
+        )
+    if transcription.prompt and not can.transcription_prompt:
+        raise ProtocolError(
+            "invalid_value",
+            f"{can.stt_name} takes no prompt; configure another recogniser.",
+            f"{path}.prompt",
+        )
+
+
+def _base(language: str) -> str:
+    return language.lower().replace("_", "-").split("-")[0]

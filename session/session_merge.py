@@ -1,0 +1,197 @@
+"""How an update changes a session's settings (§A.1): only what it gives, block by block.
+
+`null` takes away what a session can be without: turn detection, transcription, noise reduction
+and tracing. Anywhere else it means "unchanged", as if the field were not there.
+"""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from audio.formats import AudioFormat
+from audio.noise_reduction import NoiseReduction
+from session.session_settings import (
+    InputAudioSettings,
+    InputTranscription,
+    OutputAudioSettings,
+    RealtimeSessionSettings,
+    SessionSettings,
+    TranscriptionSessionSettings,
+    tool_echo,
+)
+from session.turn_settings import SemanticVad, ServerVad, TurnDetection
+from wire.errors import ProtocolError
+from wire.session_fields import (
+    AudioInputPatch,
+    AudioOutputPatch,
+    BetaSessionPatch,
+    InputTranscriptionPatch,
+    NoiseReductionPatch,
+    SemanticVadPatch,
+    ServerVadPatch,
+    SessionPatch,
+    TranscriptionPatch,
+    TurnDetectionPatch,
+    cross_type,
+)
+
+_T = TypeVar("_T")
+
+
+def merged(
+    settings: SessionSettings, patch: SessionPatch | TranscriptionPatch, default_vad: ServerVad
+) -> SessionSettings:
+    """Return the settings as an update leaves them.
+
+    Args:
+        settings: What holds before.
+        patch: The validated `session` of a `session.update`.
+        default_vad: Where turn detection starts that was off, or of another type.
+
+    Raises:
+        ProtocolError: The update is for a session of the other kind.
+    """
+    match settings, patch:
+        case RealtimeSessionSettings(), SessionPatch():
+            return _realtime(settings, patch, default_vad)
+        case TranscriptionSessionSettings(), TranscriptionPatch():
+            return _transcription_session(settings, patch, default_vad)
+    raise ProtocolError("invalid_value", cross_type(settings.kind), "session.type")
+
+
+def _realtime(
+    before: RealtimeSessionSettings, patch: SessionPatch, default_vad: ServerVad
+) -> RealtimeSessionSettings:
+    audio = patch.audio
+    modalities, tools = patch.output_modalities, patch.tools
+    temperature = patch.temperature if isinstance(patch, BetaSessionPatch) else None
+    return RealtimeSessionSettings(
+        id=before.id,
+        model=before.model,
+        expires_at=before.expires_at,
+        instructions=_updated(before.instructions, patch.instructions),
+        input=_input(before.input, audio.input if audio else None, default_vad),
+        output=_output(before.output, audio.output if audio else None),
+        output_modality=before.output_modality if modalities is None else modalities[0],
+        tools=before.tools if tools is None else tuple(map(tool_echo, tools)),
+        tool_choice=_updated(before.tool_choice, patch.tool_choice),
+        max_output_tokens=_updated(before.max_output_tokens, patch.max_output_tokens),
+        tracing=patch.tracing if "tracing" in patch.model_fields_set else before.tracing,
+        truncation=_updated(before.truncation, patch.truncation),
+        include=before.include if patch.include is None else tuple(patch.include),
+        reasoning=_updated(before.reasoning, patch.reasoning),
+        parallel_tool_calls=_updated(before.parallel_tool_calls, patch.parallel_tool_calls),
+        temperature=_updated(before.temperature, temperature),
+    )
+
+
+def _transcription_session(
+    before: TranscriptionSessionSettings, patch: TranscriptionPatch, default_vad: ServerVad
+) -> TranscriptionSessionSettings:
+    return TranscriptionSessionSettings(
+        id=before.id,
+        expires_at=before.expires_at,
+        input=_input(before.input, patch.audio.input if patch.audio else None, default_vad),
+        include=before.include if patch.include is None else tuple(patch.include),
+    )
+
+
+def _input(
+    before: InputAudioSettings, patch: AudioInputPatch | None, default_vad: ServerVad
+) -> InputAudioSettings:
+    if patch is None:
+        return before
+    given = patch.model_fields_set
+    detection, transcription = before.turn_detection, before.transcription
+    noise = before.noise_reduction
+    if "turn_detection" in given:
+        detection = _turn_detection(detection, patch.turn_detection, default_vad)
+    if "transcription" in given:
+        transcription = _transcription(transcription, patch.transcription)
+    if "noise_reduction" in given:
+        noise = _noise_reduction(noise, patch.noise_reduction)
+    return InputAudioSettings(
+        format=before.format if patch.format is None else AudioFormat(patch.format.type),
+        turn_detection=detection,
+        transcription=transcription,
+        noise_reduction=noise,
+    )
+
+
+def _output(before: OutputAudioSettings, patch: AudioOutputPatch | None) -> OutputAudioSettings:
+    if patch is None:
+        return before
+    return OutputAudioSettings(
+        format=before.format if patch.format is None else AudioFormat(patch.format.type),
+        voice=_updated(before.voice, patch.voice),
+        speed=_updated(before.speed, patch.speed),
+    )
+
+
+def _turn_detection(
+    before: TurnDetection | None, patch: TurnDetectionPatch | None, default: ServerVad
+) -> TurnDetection | None:
+    match patch:
+        case ServerVadPatch():
+            return _server_vad(before if isinstance(before, ServerVad) else default, patch)
+        case SemanticVadPatch():
+            return _semantic_vad(before, patch, default)
+    return None
+
+
+def _server_vad(before: ServerVad, patch: ServerVadPatch) -> ServerVad:
+    # A timeout can be null, so that null takes it away.
+    idles = "idle_timeout_ms" in patch.model_fields_set
+    return ServerVad(
+        threshold=_updated(before.threshold, patch.threshold),
+        prefix_padding_ms=_updated(before.prefix_padding_ms, patch.prefix_padding_ms),
+        silence_duration_ms=_updated(before.silence_duration_ms, patch.silence_duration_ms),
+        idle_timeout_ms=patch.idle_timeout_ms if idles else before.idle_timeout_ms,
+        create_response=_updated(before.create_response, patch.create_response),
+        interrupt_response=_updated(before.interrupt_response, patch.interrupt_response),
+    )
+
+
+def _semantic_vad(
+    before: TurnDetection | None, patch: SemanticVadPatch, default: ServerVad
+) -> SemanticVad:
+    if not isinstance(before, SemanticVad):
+        before = SemanticVad(
+            prefix_padding_ms=default.prefix_padding_ms,
+            create_response=default.create_response,
+            interrupt_response=default.interrupt_response,
+        )
+    return SemanticVad(
+        prefix_padding_ms=before.prefix_padding_ms,
+        eagerness=_updated(before.eagerness, patch.eagerness),
+        create_response=_updated(before.create_response, patch.create_response),
+        interrupt_response=_updated(before.interrupt_response, patch.interrupt_response),
+    )
+
+
+def _transcription(
+    before: InputTranscription | None, patch: InputTranscriptionPatch | None
+) -> InputTranscription | None:
+    if patch is None:
+        return None
+    before = before or InputTranscription()
+    # Each of these may be unset, so that null unsets it.
+    given = patch.model_fields_set
+    return InputTranscription(
+        model=patch.model if "model" in given else before.model,
+        language=patch.language if "language" in given else before.language,
+        prompt=patch.prompt if "prompt" in given else before.prompt,
+    )
+
+
+def _noise_reduction(
+    before: NoiseReduction | None, patch: NoiseReductionPatch | None
+) -> NoiseReduction | None:
+    if patch is None:
+        return None
+    strength = 1.0 if before is None else before.strength
+    return NoiseReduction(patch.type, _updated(strength, patch.strength))
+
+
+def _updated(before: _T, given: _T | None) -> _T:
+    return before if given is None else given

@@ -1,0 +1,191 @@
+"""The settings of one session as records: what each field holds, and how a session shows it (§C).
+
+A record never changes; an update makes another one (`session/session_merge.py`). The two kinds
+of session are two types: one that only transcribes has no voice, tools or instructions (§B.11).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+from audio.formats import AudioFormat
+from audio.noise_reduction import NoiseReduction
+from session.turn_settings import TurnDetection
+from wire.session_fields import (
+    FunctionChoice,
+    FunctionTool,
+    Reasoning,
+    RetentionRatio,
+    Tracing,
+)
+
+MaxOutputTokens = int | Literal["inf"]
+ToolChoice = str | FunctionChoice
+"""`auto`, `none`, `required`, or one function."""
+Truncation = Literal["auto", "disabled"] | RetentionRatio
+"""What to do when the conversation outgrows the model (§C.7)."""
+
+
+@dataclass(frozen=True, slots=True)
+class InputTranscription:
+    """What the client wants of the transcription events (§C.5)."""
+
+    model: str | None = None
+    """An alias: the server's recogniser answers, whatever it is called here."""
+    language: str | None = None
+    prompt: str | None = None
+
+    def wire(self) -> dict[str, Any]:
+        """Return it as sessions show it."""
+        return {"model": self.model, "language": self.language, "prompt": self.prompt}
+
+
+@dataclass(frozen=True, slots=True)
+class InputAudioSettings:
+    """What is appended, how it is heard, and when a turn is over."""
+
+    format: AudioFormat
+    turn_detection: TurnDetection | None
+    """None: the client ends its turns itself."""
+    transcription: InputTranscription | None = None
+    """None: the client wants no transcription events."""
+    noise_reduction: NoiseReduction | None = None
+    """None: audio is heard as it comes."""
+
+    def hearing_wire(self) -> dict[str, Any]:
+        """Return it as a transcription session shows it."""
+        detection = self.turn_detection
+        return self._wire(None if detection is None else detection.hearing_wire())
+
+    def wire(self) -> dict[str, Any]:
+        """Return it as a realtime session shows it."""
+        detection = self.turn_detection
+        return self._wire(None if detection is None else detection.wire())
+
+    def _wire(self, turn_detection: dict[str, Any] | None) -> dict[str, Any]:
+        transcription, noise = self.transcription, self.noise_reduction
+        return {
+            "format": self.format.wire(),
+            "transcription": None if transcription is None else transcription.wire(),
+            "noise_reduction": None if noise is None else noise.wire(),
+            "turn_detection": turn_detection,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class OutputAudioSettings:
+    """What answers sound like."""
+
+    format: AudioFormat
+    voice: str
+    speed: float = 1.0
+    """Pace of the voice; 1.0 is its own."""
+
+    def wire(self) -> dict[str, Any]:
+        """Return it as sessions show it."""
+        return {"format": self.format.wire(), "voice": self.voice, "speed": self.speed}
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptionSessionSettings:
+    """A session that only writes down what it hears (§B.11)."""
+
+    kind: ClassVar[Literal["transcription"]] = "transcription"
+
+    id: str
+    expires_at: int
+    """Unix time in seconds."""
+    input: InputAudioSettings
+    include: tuple[str, ...] | None = None
+
+    def wire(self) -> dict[str, Any]:
+        """Return the whole session as its events show it."""
+        return {
+            "type": "transcription",
+            "object": "realtime.transcription_session",
+            "id": self.id,
+            "expires_at": self.expires_at,
+            "audio": {"input": self.input.hearing_wire()},
+            "include": None if self.include is None else list(self.include),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class RealtimeSessionSettings:
+    """A session that answers (§C.1)."""
+
+    kind: ClassVar[Literal["realtime"]] = "realtime"
+
+    id: str
+    model: str
+    """As the client named it."""
+    expires_at: int
+    """Unix time in seconds."""
+    instructions: str
+    """The system prompt."""
+    input: InputAudioSettings
+    output: OutputAudioSettings
+    output_modality: Literal["audio", "text"] = "audio"
+    tools: tuple[dict[str, Any], ...] = ()
+    """Functions as `tool_echo` writes them: echoes, models and providers all take this form."""
+    tool_choice: ToolChoice = "auto"
+    max_output_tokens: MaxOutputTokens = "inf"
+    tracing: Literal["auto"] | Tracing | None = None
+    truncation: Truncation = "auto"
+    include: tuple[str, ...] | None = None
+    reasoning: Reasoning | None = None
+    """None: never set; the session does not show it."""
+    parallel_tool_calls: bool | None = None
+    """Whether several tools may be called at once. None: never set, not shown, the model's."""
+    temperature: float | None = None
+    """Sampling temperature. None: never set, not shown; only beta clients can (§B.16)."""
+
+    def wire(self) -> dict[str, Any]:
+        """Return the whole session as its events show it."""
+        session: dict[str, Any] = {
+            "type": "realtime",
+            "object": "realtime.session",
+            "id": self.id,
+            "model": self.model,
+            "output_modalities": [self.output_modality],
+            "instructions": self.instructions,
+            "tools": list(self.tools),
+            "tool_choice": echo(self.tool_choice),
+            "max_output_tokens": self.max_output_tokens,
+            "tracing": echo(self.tracing),
+            "truncation": echo(self.truncation),
+            "prompt": None,
+            "expires_at": self.expires_at,
+            "audio": {"input": self.input.wire(), "output": self.output.wire()},
+            "include": None if self.include is None else list(self.include),
+        }
+        if self.reasoning is not None:
+            session["reasoning"] = echo(self.reasoning)
+        if self.parallel_tool_calls is not None:
+            session["parallel_tool_calls"] = self.parallel_tool_calls
+        if self.temperature is not None:
+            session["temperature"] = self.temperature
+        return session
+
+
+SessionSettings = RealtimeSessionSettings | TranscriptionSessionSettings
+
+
+def echo(
+    value: str | FunctionChoice | Tracing | RetentionRatio | Reasoning | None,
+) -> str | dict[str, Any] | None:
+    """Return a setting that is one word or a block, as sessions show it: with the keys given."""
+    if value is None or isinstance(value, str):
+        return value
+    return value.model_dump(exclude_unset=True)
+
+
+def tool_echo(tool: FunctionTool) -> dict[str, Any]:
+    """Write a function tool with every key, as the service echoes it (§C.1)."""
+    return {
+        "type": "function",
+        "name": tool.name,
+        "description": tool.description,
+        "parameters": tool.parameters,
+    }

@@ -1,0 +1,286 @@
+"""The user's turns: what is appended, what the detector decides on it, and the items that come out.
+
+Rules of turn taking live here: when a turn begins and interrupts (§B.3, B.5), when its answer may
+begin early, when it is over and answered, and when silence itself is answered (§B.12).
+"""
+
+from __future__ import annotations
+
+from audio.clip import Clip
+from flow.steps import Steps
+from session.content import InputText, UserAudio
+from session.conversation import Conversation
+from session.decisions import (
+    Decision,
+    SpeechHesitated,
+    SpeechResumed,
+    SpeechStarted,
+    SpeechStopped,
+)
+from session.effects import (
+    Effect,
+    ForgetTurn,
+    GuessTurn,
+    HearOn,
+    HearTurn,
+    ResetTurnDetection,
+    ResumeTurn,
+    Send,
+    Silence,
+    Speculate,
+    Transcribe,
+)
+from session.input_buffer import ClosedTurn, InputTurns
+from session.items import Item, UserMessage
+from session.limits import check_buffer, check_items
+from session.ports import SILENCE
+from session.response_scheduler import Responses
+from session.session_config import SessionConfig
+from session.transcription import Transcription
+from session.user_silence import UserSilence
+from wire.envelope import error_event, new_id
+from wire.errors import ProtocolError
+from wire.session_events import (
+    BufferCleared,
+    BufferCommitted,
+    BufferSpeechStarted,
+    BufferSpeechStopped,
+    BufferTimeoutTriggered,
+    ItemAdded,
+    ItemDone,
+)
+
+WINDOW_MS = 32
+"""The grid on which offsets are announced (§E)."""
+MAX_GUESS_MS = 60_000
+"""Longest turn at whose pauses an answer is begun: each of them is heard from its beginning."""
+
+
+class TurnTaking:
+    """Cuts what the user says into turns, and has them answered."""
+
+    def __init__(
+        self,
+        config: SessionConfig,
+        conversation: Conversation,
+        turns: InputTurns,
+        silence: UserSilence,
+        responses: Responses,
+        transcription: Transcription,
+    ) -> None:
+        self._config = config
+        self._conversation = conversation
+        self._turns = turns
+        self._silence = silence
+        self._responses = responses
+        self._transcription = transcription
+
+    def is_open(self, item_id: str) -> bool:
+        """Return whether the turn that becomes this item is being spoken."""
+        return self._turns.open is not None and self._turns.open.item_id == item_id
+
+    def set_mode(self) -> list[Effect]:
+        """Detect turns or leave them to the client, as the session's settings say now."""
+        abandoned = self._turns.set_mode(self._config.prefix_padding_ms)
+        if abandoned is None:
+            return []
+        self._transcription.forget(abandoned.item_id)
+        return [ForgetTurn(abandoned.item_id)]
+
+    def set_format(self) -> Steps[None]:
+        """Take audio in the session's input format from the next append on."""
+        return self._turns.set_format(self._config.input_format)
+
+    def refuse_append(self, length: int, event_id: str | None) -> list[Effect]:
+        """Refuse an append that would hold more than may wait for a commit; [] accepts it (§D.8).
+
+        Args:
+            length: Bytes of audio in the event, all of which it may be appended by `append` then.
+            event_id: The client's, for the error.
+        """
+        # Detected turns are ended at the limit instead: there may be any number in one append.
+        if self._config.turn_detection is not None:
+            return []
+        try:
+            added_ms = length / self._turns.format.bytes_per_ms
+            check_buffer(self._config.limits, self._turns.buffered_ms, added_ms)
+        except ProtocolError as error:
+            return [Send(error_event(error.answering(event_id)))]
+        return []
+
+    def append(self, audio: bytes) -> tuple[list[Effect], bytes]:
+        """Write audio of an `input_audio_buffer.append` (§A.2).
+
+        Args:
+            audio: In the session's input format; a byte that is half a sample waits for the other.
+
+        Returns:
+            The effects, and the whole samples that were written, for the turn detector. What it
+            decides on them comes back by `heard`.
+        """
+        was_open = self._turns.open is not None
+        written, opened = self._turns.append(audio)
+        effects: list[Effect] = []
+        if opened is not None:
+            settings = self._config.transcription_settings
+            effects.append(HearTurn(opened.item_id, self._clip(written), settings))
+        if self._turns.open is not None:
+            effects += self._check_length()
+        quiet_from_ms = self._silence.from_ms
+        if quiet_from_ms is not None:
+            effects += self._check_idle(quiet_from_ms)
+        if was_open and self._turns.open is not None:
+            effects.append(HearOn(written))
+        return effects, written
+
+    def recent_speech(self, last_ms: int) -> Clip:
+        """Return the end of the open turn, at most `last_ms` milliseconds of it."""
+        return self._clip(self._turns.heard_so_far(last_ms))
+
+    def _clip(self, audio: bytes) -> Clip:
+        return Clip(audio, self._turns.format, self._config.noise_reduction)
+
+    def _check_length(self) -> list[Effect]:
+        """End a detected turn that is as long as may be; what follows is a turn of its own."""
+        if self._config.turn_detection is None:
+            return []
+        if self._turns.buffered_ms < self._config.limits.buffered_audio_s * 1000:
+            return []
+        end_ms = int(self._turns.written_ms) // WINDOW_MS * WINDOW_MS
+        return [*self._speech_stopped(end_ms), ResetTurnDetection()]
+
+    def _check_idle(self, start_ms: int) -> list[Effect]:
+        """Answer a user who has been silent for `idle_timeout_ms` of audio (§B.12)."""
+        detection = self._config.turn_detection
+        timeout_ms = detection and detection.idle_timeout_ms
+        if not timeout_ms or self._turns.open is not None:
+            return []
+        if self._turns.written_ms < start_ms + timeout_ms:
+            return []
+        start_ms, end_ms = (ms // WINDOW_MS * WINDOW_MS for ms in (start_ms, start_ms + timeout_ms))
+        turn = ClosedTurn(new_id("item"), self._turns.silence(start_ms, end_ms))
+        triggered = BufferTimeoutTriggered(
+            audio_start_ms=start_ms, audio_end_ms=end_ms, item_id=turn.item_id
+        )
+        audio = self._audio(turn)
+        audio.read_as(SILENCE)
+        effects = self._commit_item(turn.item_id, audio)
+        return [Send(triggered), *effects, *self._responses.answer(turn.item_id)]
+
+    def commit(self) -> list[Effect]:
+        """Commit what was appended, on the client's word (§A.3)."""
+        check_items(self._config.limits, len(self._conversation))
+        detected = self._config.turn_detection is not None
+        turn = self._turns.commit()
+        effects = self._committed(turn)
+        return [ResetTurnDetection(), *effects] if detected else effects
+
+    def clear(self) -> list[Effect]:
+        """Drop what was appended and not committed (§A.4)."""
+        abandoned = self._turns.clear()
+        effects: list[Effect] = [Send(BufferCleared())]
+        if abandoned is not None:
+            self._transcription.forget(abandoned.item_id)
+            effects.append(ForgetTurn(abandoned.item_id))
+        effects.append(ResetTurnDetection())
+        return effects
+
+    def heard(self, decision: Decision) -> list[Effect]:
+        """Take what the turn detector decided on the audio that was written."""
+        match decision:
+            case SpeechStarted(onset_ms):
+                return self._speech_started(onset_ms)
+            case SpeechStopped(end_ms):
+                return self._speech_stopped(end_ms)
+            case SpeechHesitated():
+                return self._speech_hesitated()
+            case SpeechResumed():
+                return self._speech_resumed()
+        return []
+
+    def _speech_started(self, onset_ms: int) -> list[Effect]:
+        """Open a turn, and interrupt the answer that is running (§B.3, B.5)."""
+        detection = self._config.turn_detection
+        if detection is None or self._turns.open is not None:
+            return []
+        turn = self._turns.speech_started(onset_ms)
+        self._silence.broken()
+        started = BufferSpeechStarted(audio_start_ms=turn.start_ms, item_id=turn.item_id)
+        clip = self._clip(self._turns.heard_so_far())
+        settings = self._config.transcription_settings
+        effects: list[Effect] = [Send(started), HearTurn(turn.item_id, clip, settings)]
+        if self._config.kind == "realtime" and detection.interrupt_response:
+            effects += [Silence(), *self._responses.interrupt()]
+        return effects
+
+    def _speech_hesitated(self) -> list[Effect]:
+        """Guess that the turn is over: its transcript, and then the answer, may begin."""
+        turn = self._turns.open
+        if turn is None or not 0 < self._turns.open_ms <= MAX_GUESS_MS:
+            return []
+        return [GuessTurn(turn.item_id, self._clip(self._turns.heard_so_far()))]
+
+    def _speech_resumed(self) -> list[Effect]:
+        """Throw away what was begun at the pause; the turn goes on."""
+        turn = self._turns.open
+        if turn is None:
+            return []
+        return [ResumeTurn(turn.item_id, self._clip(self._turns.heard_so_far()))]
+
+    def _speech_stopped(self, end_ms: int) -> list[Effect]:
+        """Commit the turn and answer it (§B.3).
+
+        Args:
+            end_ms: The end of the silence that ended it.
+        """
+        detection = self._config.turn_detection
+        if detection is None or self._turns.open is None:
+            return []
+        turn = self._turns.speech_stopped(end_ms)
+        stopped = Send(BufferSpeechStopped(audio_end_ms=end_ms, item_id=turn.item_id))
+        effects = [stopped, *self._committed(turn)]
+        if self._config.kind == "realtime" and detection.create_response:
+            effects += self._responses.answer(turn.item_id)
+        return effects
+
+    def guessed(self, item_id: str, text: str) -> list[Effect]:
+        """Begin the answer to what the open turn says if it ends now, if there would be one."""
+        detection = self._config.turn_detection
+        turn = self._turns.open
+        if turn is None or turn.item_id != item_id or detection is None:
+            return []
+        if self._config.kind != "realtime" or not detection.create_response:
+            return []
+        request = self._responses.preview(UserMessage(item_id, [InputText(text)]))
+        return [] if request is None else [Speculate(item_id, text, request)]
+
+    def _committed(self, turn: ClosedTurn) -> list[Effect]:
+        audio = self._audio(turn)
+        effects = self._commit_item(turn.item_id, audio)
+        self._silence.broken()
+        if self._config.kind == "transcription" and self._config.transcription is None:
+            # Nobody reads a transcript: there are no responses, and no events for it (§B.11).
+            audio.unwanted()
+            return [*effects, ForgetTurn(turn.item_id)]
+        settings = self._config.transcription_settings
+        return [*effects, Transcribe(turn.item_id, self._clip(turn.audio), settings)]
+
+    def _audio(self, turn: ClosedTurn) -> UserAudio:
+        announced = self._config.transcription is not None
+        return UserAudio(self._turns.format, bytearray(turn.audio), announced=announced)
+
+    def _commit_item(self, item_id: str, audio: UserAudio) -> list[Effect]:
+        item = UserMessage(item_id, [audio])
+        previous = self._conversation.insert(item)
+        committed = BufferCommitted(previous_item_id=previous, item_id=item.id)
+        return [
+            Send(committed),
+            *item_is_complete(item, previous),
+            *self._transcription.delta(item),
+        ]
+
+
+def item_is_complete(item: Item, previous: str | None) -> list[Effect]:
+    """Announce an item that is added and complete at once (§B.2)."""
+    wire = item.wire()
+    return [Send(ItemAdded(previous, wire)), Send(ItemDone(previous, wire))]

@@ -1,0 +1,113 @@
+"""Which providers there are: what each says of itself, read without importing its library.
+
+A provider's module imports its vendor's library, which is there only for those who use it. Yet the
+name of every provider, and the variable that holds its key, must be known at start. So a class
+declares itself by a `Declaration` whose arguments are written out, and this module reads them as
+text, as build tools read a version out of a module.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Literal, cast
+
+from pydantic import BaseModel
+
+ROOT = Path(__file__).parent.parent
+PROVIDERS = ROOT / "providers"
+
+Kind = Literal["stt", "llm", "tts"]
+"""A group of settings, and what its providers do: speech recognition, language model, voice."""
+
+_READ = ("kind", "name", "key_variable", "extra")
+"""What is read as text; the rest is known once the module is imported."""
+_MARK = "\n    declaration = Declaration("
+"""How a class begins to declare itself, as ruff formats it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declaration:
+    """What a provider is called and what it needs: `declaration` of its class.
+
+    What it can do stands in the class's own attributes, such as `languages` or `voices`.
+    """
+
+    kind: Kind
+    name: str
+    """What `stt.provider`, `llm.provider` or `tts.provider` calls it."""
+    key_variable: str | None = None
+    """The environment variable in which its vendor expects the API key; None: it has none."""
+    extra: bool = False
+    """Whether it needs more than `requirements.txt`: then `requirements/NAME.txt` has it."""
+    options: type[BaseModel] | None = None
+    """What `options` of its group may hold; None: nothing."""
+    target: str = ""
+    """`package.module:Class`; filled in where the declaration is found."""
+
+    @property
+    def requirements(self) -> str | None:
+        """What to install, relative to the project; None: it needs nothing of its own."""
+        return f"requirements/{self.name}.txt" if self.extra else None
+
+
+@cache
+def declarations() -> tuple[Declaration, ...]:
+    """Return what all providers declare, without `options`, in order of kind and name.
+
+    Raises:
+        ValueError: A declaration that cannot be read, or two of one kind and name.
+    """
+    found: dict[tuple[Kind, str], Declaration] = {}
+    for path in sorted(PROVIDERS.rglob("*.py")):
+        for declaration in _read(path):
+            other = found.setdefault((declaration.kind, declaration.name), declaration)
+            if other is not declaration:
+                raise ValueError(
+                    f"{other.target} and {declaration.target} are both the {declaration.kind} "
+                    f"provider '{declaration.name}': rename one of them."
+                )
+    return tuple(found[key] for key in sorted(found))
+
+
+def vendor_keys() -> dict[str, str]:
+    """Return provider name → the environment variable in which its vendor expects the API key."""
+    return {
+        declaration.name: declaration.key_variable
+        for declaration in declarations()
+        if declaration.key_variable is not None
+    }
+
+
+def _read(path: Path) -> Iterator[Declaration]:
+    """Find the classes of a module that declare themselves."""
+    before, *after = path.read_text(encoding="utf-8").split(_MARK)
+    module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    for text in after:
+        class_name = re.split(r"\W", before.rpartition("\nclass ")[2], maxsplit=1)[0]
+        # To parse whole modules would cost every start 40 ms.
+        line = text.partition("\n")[0]
+        arguments = line if line.endswith(")") else text.partition("\n    )\n")[0] + ")"
+        yield _declared(path, arguments, f"{module}:{class_name}")
+        before = text
+
+
+def _declared(path: Path, arguments: str, target: str) -> Declaration:
+    """Make a declaration of the text behind its opening parenthesis."""
+    try:
+        call = cast(ast.Call, ast.parse(f"Declaration({arguments}", mode="eval").body)
+        literals = {
+            str(argument.arg): ast.literal_eval(argument.value)
+            for argument in call.keywords
+            if argument.arg in _READ
+        }
+        return Declaration(**literals, target=target)
+    except (SyntaxError, ValueError, TypeError) as error:
+        raise ValueError(
+            f"{path}: the declaration of {target} cannot be read ({error}): write out "
+            f"{', '.join(_READ)} as literals, because the module is not run for it."
+        ) from None

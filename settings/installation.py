@@ -1,0 +1,73 @@
+"""How this server came to be here, and so by which commands it is started and completed.
+
+A checkout is started by `python main.py` and completed from its `requirements/`; an installed
+server has commands, and extras by name. Only the standard library is imported: whoever asks may
+lack all others.
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, metadata
+from pathlib import Path
+
+DISTRIBUTION = "open-realtime-server"
+"""The name by which pip knows it."""
+REQUIREMENTS = Path(__file__).parent.parent / "requirements"
+"""In a checkout, one file per provider that needs more than `requirements.txt`; else absent."""
+_COMMANDS = {
+    "main.py": "open-realtime-server",
+    "push_to_talk_app.py": "open-realtime-talk",
+    "test_client.py": "open-realtime-check",
+}
+
+
+def program_name(file: str) -> str:
+    """Return what a program is called.
+
+    Args:
+        file: Its file in a checkout: `main.py`, `push_to_talk_app.py` or `test_client.py`.
+    """
+    return file if REQUIREMENTS.is_dir() else _COMMANDS[file]
+
+
+def command(file: str) -> str:
+    """Return what starts a program, given its file in a checkout."""
+    return f"python {file}" if REQUIREMENTS.is_dir() else _COMMANDS[file]
+
+
+def start_server() -> str:
+    """Return what starts the server, for variables to be written in front of."""
+    return "make run" if REQUIREMENTS.is_dir() else command("main.py")
+
+
+def install_extra(name: str) -> str | None:
+    """Return what installs the libraries of an extra; None if there is no such extra.
+
+    Args:
+        name: Of a provider, or `tracing`.
+    """
+    if REQUIREMENTS.is_dir():
+        file = f"{name}.txt"
+        return f"pip install -r requirements/{file}" if (REQUIREMENTS / file).is_file() else None
+    return f"pip install '{DISTRIBUTION}[{name}]'" if name in _extras() else None
+
+
+def reinstall() -> str:
+    """Return what installs the libraries that the server itself needs."""
+    if REQUIREMENTS.is_dir():
+        return "pip install -r requirements.txt"
+    return f"pip install {DISTRIBUTION}"
+
+
+def missing_library(name: str | None) -> str:
+    """Say what to do where a library of the server itself is missing."""
+    remedy = "`make run`, or " if REQUIREMENTS.is_dir() else ""
+    return f"The library '{name}' is missing: run {remedy}`{reinstall()}`."
+
+
+def _extras() -> list[str]:
+    try:
+        return metadata(DISTRIBUTION).get_all("Provides-Extra") or []
+    except PackageNotFoundError:
+        # Copied here by other means than pip.
+        return []

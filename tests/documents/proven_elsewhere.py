@@ -1,0 +1,101 @@
+"""Modules without a test of their own name, and where under `tests/` they are proven.
+
+Behaviour of the protocol is proven through the protocol, and a piece of a provider through the
+provider: such a test stays true when the module behind it is cut another way.
+"""
+
+from __future__ import annotations
+
+_BY_PROOF: dict[str, str] = {
+    "answering/test_held_response.py": "answering/outputs.py answering/runner.py",
+    "e2e/test_faults.py": "answering/response_pipeline.py answering/supervision.py",
+    "test_test_client.py": "clients/sdk.py clients/verdicts.py",
+    "clients/terminal/test_push_to_talk.py": (
+        "clients/terminal/answering.py clients/terminal/client.py clients/terminal/user_turns.py"
+    ),
+    "clients/terminal/test_screen.py": (
+        "clients/terminal/app.py clients/terminal/session.py clients/terminal/view.py "
+        "clients/terminal/widgets.py"
+    ),
+    "hearing/test_cleaned_audio.py": "audio/clip.py",
+    "hearing/test_turn_recognition.py": "hearing/recogniser_pipeline.py",
+    # Providers.
+    "providers/assistant/test_arguments.py": "providers/assistant/schema.py",
+    "providers/assistant/test_english.py": (
+        "providers/assistant/texts.py providers/assistant/words.py"
+    ),
+    "providers/assistant/test_reply.py": "providers/assistant/conversation.py",
+    "providers/test_custom_service.py": (
+        "providers/base.py providers/frames.py providers/options.py "
+        "providers/running_pipeline.py providers/llm/custom.py providers/llm/stock.py "
+        "providers/stt/custom.py providers/tts/custom.py"
+    ),
+    "providers/test_bounded_reply.py": "providers/http_clients.py",
+    "providers/test_patience.py": "providers/errors.py providers/openai_client.py",
+    "providers/llm/test_contract.py": "providers/call_ids.py",
+    "providers/llm/test_chat_dialects.py": (
+        "providers/llm/chat_calls.py providers/llm/chat_stream.py providers/llm/thoughts.py"
+    ),
+    "e2e/test_failures.py": "providers/scripted.py",
+    "providers/stt/test_embedded.py": (
+        "providers/stt/sphinx_pool.py providers/stt/sphinx_process.py "
+        "providers/stt/sphinx_worker.py"
+    ),
+    "providers/stt/test_whisper.py": "providers/stt/whisper_files.py",
+    "providers/tts/test_azure.py": "providers/azure_account.py providers/tts/azure_speaker.py",
+    "providers/tts/test_edge.py": "providers/tts/edge_stream.py",
+    "providers/tts/test_elevenlabs.py": "providers/tts/elevenlabs_wire.py",
+    "providers/tts/test_embedded.py": "providers/tts/speech_engine.py",
+    "providers/tts/test_piper.py": "providers/tts/local.py providers/tts/clause_voice.py",
+    # The server.
+    "conformance/test_d1_client_secrets.py": (
+        "serving/access/client_secrets.py serving/client_secret_routes.py serving/session_start.py"
+    ),
+    "conformance/test_d7_handshake.py": "serving/model_names.py",
+    "test_main.py": (
+        "serving/http_errors.py serving/lifecycle.py serving/process/server.py "
+        "serving/public_routes.py"
+    ),
+    "serving/test_stack_check.py": "serving/command_line.py",
+    "serving/process/test_draining_server.py": "serving/open_sessions.py serving/process/ending.py",
+    "telemetry/test_metrics.py": (
+        "serving/operator_routes.py serving/reachability.py telemetry/shared_counts.py"
+    ),
+    "telemetry/test_tracing.py": "telemetry/otel_tracing.py telemetry/wordless_spans.py",
+    "telemetry/test_turn_log.py": "telemetry/turn_record.py",
+    "documents/test_wheel.py": "settings/installation.py",
+    "test_config.py": "settings/origins.py settings/paths.py settings/sources.py",
+    "serving/test_handshake.py": (
+        "serving/admission.py serving/refused.py serving/websocket_endpoint.py"
+    ),
+    # The protocol, and whoever speaks it.
+    "conformance": (
+        "session/content.py session/effects.py session/item_input.py session/model_messages.py "
+        "session/ports.py session/provider_checks.py session/reports.py "
+        "session/response_scheduler.py session/response_spec.py session/session_settings.py "
+        "session/transcription.py session/turn_taking.py wire/binary_parts.py wire/incoming.py "
+        "wire/reading.py wire/session_fields.py"
+    ),
+    "conformance/test_b12_idle_timeout.py": "session/user_silence.py",
+    "conformance/test_beta_dialect.py": (
+        "wire/beta_reading.py wire/beta_writing.py wire/dialect.py"
+    ),
+    "conformance/test_c4_turn_detection.py": (
+        "turn_detection/smart_turn.py turn_detection/turn_models.py"
+    ),
+    "e2e/test_conversation.py": "hearing/listening.py",
+    "session/test_conversation.py": "session/items.py",
+    "session/test_response.py": "session/output_item.py",
+    "test_protocol.py": "wire/envelope.py wire/ids.py",
+    "test_transport.py": "peers/base.py peers/websocket.py",
+    "turn_detection/test_speech_detector.py": "session/decisions.py",
+    "wire/test_server_events.py": (
+        "wire/event_record.py wire/response_events.py wire/session_events.py"
+    ),
+}
+"""Where they are proven → the modules."""
+
+PROVEN_ELSEWHERE = {
+    module: proof for proof, modules in _BY_PROOF.items() for module in modules.split()
+}
+"""Module → a file or folder under `tests/`."""

@@ -1,0 +1,188 @@
+"""What is installed: a wheel with the whole server in one name, that runs where nothing else is."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from email.message import Message
+from email.parser import Parser
+from importlib.metadata import distributions
+from pathlib import Path
+from typing import NamedTuple
+from zipfile import ZipFile
+
+import pytest
+from packaging.requirements import Requirement
+
+from config import VERSION
+from tests.support.places import ROOT
+from tests.support.running_server import plain_http
+from tests.support.server_process import started
+
+PACKAGE = "open_realtime_server"
+INFO = f"{PACKAGE}-{VERSION}.dist-info"
+LEFT_OUT = {"benchmarks", "docs", "examples", "requirements", "tests"}
+"""Folders that are for those who work on the server."""
+EXTRAS = {file.stem for file in (ROOT / "requirements").glob("*.txt")}
+OWN_MODEL = """
+from providers.llm.embedded import EmbeddedLLM
+
+class Own(EmbeddedLLM):
+    label = "a class of one's own"
+"""
+
+
+class Installed(NamedTuple):
+    """An environment with the wheel and what it asks for."""
+
+    commands: Path
+    """Folder of its programs."""
+    names: set[str]
+    """What the wheel itself brought into site-packages."""
+
+    def run(
+        self, *command: str, folder: Path, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run one of its programs in a folder, to its end."""
+        return subprocess.run(
+            [str(self.commands / command[0]), *command[1:]],
+            cwd=folder,
+            env={**plain_environment(), **environment},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+
+def plain_environment() -> dict[str, str]:
+    """This process's, less what says where Python looks and how the server is set."""
+    return {k: v for k, v in os.environ.items() if not k.startswith(("REALTIME_", "PYTHONPATH"))}
+
+
+def uv(*arguments: str) -> None:
+    """Run uv; where no registry can be reached, and nothing is kept of it, the test is skipped."""
+    done = subprocess.run(
+        [sys.executable, "-m", "uv", *arguments], capture_output=True, text=True, check=False
+    )
+    if "Failed to fetch" in done.stderr and "CI" not in os.environ:
+        pytest.skip(f"no registry: {done.stderr.strip().splitlines()[-1]}")
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    uv("build", "--wheel", "--out-dir", str(folder), str(ROOT))
+    [built] = folder.glob("*.whl")
+    return built
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Installed:
+    """Versions are those that the tests run with: they are what lies on this machine."""
+    folder = tmp_path_factory.mktemp("installed")
+    versions = folder / "versions.txt"
+    versions.write_text("\n".join(f"{one.name}=={one.version}" for one in distributions()))
+    uv("venv", "--python", sys.executable, str(folder / "venv"))
+    [packages] = (folder / "venv").glob("[Ll]ib/**/site-packages")
+    commands = folder / "venv" / ("Scripts" if os.name == "nt" else "bin")
+    before = {entry.name for entry in packages.iterdir()}
+    install = ("pip", "install", "--python", str(commands / "python"))
+    uv(*install, "--no-deps", str(wheel))
+    names = {entry.name for entry in packages.iterdir()} - before
+    uv(*install, "--constraint", str(versions), str(wheel))
+    return Installed(commands, names)
+
+
+def metadata(wheel: Path) -> Message:
+    with ZipFile(wheel) as archive:
+        return Parser().parsestr(archive.read(f"{INFO}/METADATA").decode())
+
+
+def modules() -> set[str]:
+    """All of the server and its clients, and the profiles."""
+    found = [*ROOT.glob("*.py"), *ROOT.glob("profiles/*.toml")]
+    for folder in ROOT.iterdir():
+        if folder.is_dir() and folder.name not in LEFT_OUT and not folder.name.startswith("."):
+            found += folder.rglob("*.py")
+    return {path.relative_to(ROOT).as_posix() for path in found}
+
+
+def test_the_whole_server_and_nothing_else_is_in_it(wheel: Path) -> None:
+    with ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+    inside = {name for name in names if name.startswith(f"{PACKAGE}/")}
+    assert inside == {f"{PACKAGE}/{name.removeprefix(f'{PACKAGE}/')}" for name in modules()}
+    assert {name.split("/")[0] for name in names - inside} == {INFO}
+    assert f"{INFO}/licenses/LICENSE" in names
+
+
+def test_it_asks_for_what_the_files_of_requirements_name(wheel: Path) -> None:
+    told = metadata(wheel)
+    asked = {Requirement(line) for line in told.get_all("Requires-Dist", [])}
+    assert set(told.get_all("Provides-Extra", [])) == EXTRAS, "pyproject.toml lists the extras"
+    assert {wanted for wanted in asked if "extra" not in str(wanted.marker)} == named(
+        "requirements.txt"
+    )
+    for extra in EXTRAS:
+        of_extra = {
+            Requirement(str(wanted).partition(";")[0])
+            for wanted in asked
+            if f'extra == "{extra}"' in str(wanted.marker)
+        }
+        assert of_extra == named(f"requirements/{extra}.txt"), extra
+
+
+def named(file: str) -> set[Requirement]:
+    lines = (ROOT / file).read_text(encoding="utf-8").splitlines()
+    return {Requirement(line) for line in lines if line and not line.startswith(("#", "-"))}
+
+
+def test_the_change_log_begins_with_its_version() -> None:
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert re.findall(r"^## \[(.+?)\]", text, re.MULTILINE)[0] == VERSION
+
+
+async def test_it_runs_in_an_empty_environment_as_a_checkout_does(
+    installed: Installed, tmp_path: Path
+) -> None:
+    """With workers, `.env`, and a class of the user's, beside a file that is called like ours."""
+    assert installed.names == {PACKAGE, INFO}
+    (tmp_path / "config.py").write_text("raise SystemExit('this is another config')")
+    (tmp_path / "own.py").write_text(OWN_MODEL)
+    (tmp_path / ".env").write_text("REALTIME_LLM__PROVIDER=own:Own\n")
+    server_command = [str(installed.commands / "open-realtime-server"), "--workers", "2"]
+    async with started(server_command, tmp_path) as server, plain_http() as http:
+        health = (await http.get(f"{server.http}/health")).json()
+        assert health == {"status": "healthy", "active_sessions": 0, "version": VERSION}
+        checked = installed.run("open-realtime-check", "--url", server.url, folder=tmp_path)
+        assert checked.returncode == 0, checked.stdout + checked.stderr
+        server.process.terminate()
+        assert await server.ended() == 0
+        assert "Traceback" not in server.logged()
+
+
+def test_it_says_its_version(installed: Installed, tmp_path: Path) -> None:
+    said = installed.run("open-realtime-server", "--version", folder=tmp_path).stdout
+    assert said == f"Open Realtime Server {VERSION}\n"
+
+
+def test_what_a_provider_lacks_is_named_as_pip_knows_it(
+    installed: Installed, tmp_path: Path
+) -> None:
+    command = ("python", "-m", PACKAGE)
+    refused = installed.run(*command, folder=tmp_path, REALTIME_STT__PROVIDER="whisper")
+    assert refused.returncode == 1
+    assert "pip install 'open-realtime-server[whisper]'" in refused.stderr
+
+
+def test_a_library_of_its_own_that_is_missing_is_one_clear_line(
+    installed: Installed, tmp_path: Path
+) -> None:
+    program = "import sys; sys.modules['soxr'] = None; import open_realtime_server, main"
+    refused = installed.run("python", "-c", program, folder=tmp_path)
+    said = "The library 'soxr' is missing: run `pip install open-realtime-server`.\n"
+    assert (refused.returncode, refused.stderr) == (1, said)

@@ -1,0 +1,32 @@
+"""What a session holds, for tests of its rules; the server itself goes by its methods alone."""
+
+from __future__ import annotations
+
+from realtime_session import RealtimeSession
+from session.conversation import Conversation
+from session.input_buffer import InputTurns
+from session.response_scheduler import Responses
+from session.session_config import SessionConfig
+
+
+class Inside:
+    """The parts of one session."""
+
+    def __init__(self, session: RealtimeSession) -> None:
+        self._session = session
+
+    @property
+    def conversation(self) -> Conversation:
+        return self._session._conversation
+
+    @property
+    def config(self) -> SessionConfig:
+        return self._session._config
+
+    @property
+    def turns(self) -> InputTurns:
+        return self._session._buffer
+
+    @property
+    def responses(self) -> Responses:
+        return self._session._responses

@@ -1,0 +1,61 @@
+"""The models that decide turns: Silero and Smart Turn, loaded once and shared by all sessions."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+
+from audio.pcm import WIRE_RATE
+from config import VADConfig
+from session.decisions import Decision
+from turn_detection.batched_scoring import VoiceScoring
+from turn_detection.silero import SileroModel, shared_silero
+from turn_detection.smart_turn import SmartTurnModel
+from turn_detection.turn_detector import TurnDetector
+
+_NOT_STARTED = "PipelineManager.start() must come before the first session."
+
+
+class TurnModels:
+    """What all turn detectors of the process share."""
+
+    def __init__(self, settings: VADConfig) -> None:
+        """Load nothing yet."""
+        self._settings = settings
+        self._silero: SileroModel | None = None
+        self._scoring: VoiceScoring | None = None
+        self._smart_turn: SmartTurnModel | None = None
+
+    async def start(self) -> None:
+        """Load them, off the event loop."""
+        self._silero = await asyncio.to_thread(shared_silero)
+        self._scoring = VoiceScoring(self._silero)
+        self._smart_turn = await asyncio.to_thread(SmartTurnModel)
+
+    def close(self) -> None:
+        """Release what `start` loaded."""
+        if self._smart_turn is not None:
+            self._smart_turn.close()
+
+    def create_detector(self) -> TurnDetector:
+        """Build the turn detector of one session.
+
+        Raises:
+            RuntimeError: The models are not loaded.
+        """
+        if self._silero is None:
+            raise RuntimeError(_NOT_STARTED)
+        guess_after_ms = self._settings.speculate_after_ms if self._settings.speculative else None
+        return TurnDetector(self._silero, guess_after_ms, WIRE_RATE)
+
+    def next_decision(self, detector: TurnDetector) -> Awaitable[Decision | None]:
+        """Return what a detector decides next; see `VoiceScoring.next_decision`."""
+        if self._scoring is None:
+            raise RuntimeError(_NOT_STARTED)
+        return self._scoring.next_decision(detector)
+
+    async def completeness(self, pcm: bytes) -> float:
+        """Return how likely (0–1) a turn is over; see `SmartTurnModel.completeness`."""
+        if self._smart_turn is None:
+            raise RuntimeError(_NOT_STARTED)
+        return await self._smart_turn.completeness(pcm)

@@ -1,0 +1,69 @@
+"""From a client's text frames to what a session takes: typed events, and audio as bytes.
+
+Base64 ends here. What is appended fifty times a second takes a short cut past the JSON parser
+(`append_shortcut.py`); what is megabytes long is taken in steps (`long_strings.py`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flow.steps import Steps
+from wire.append_shortcut import AppendShape
+from wire.binary_parts import decode_parts
+from wire.client_events import AppendAudio, ClientEvent
+from wire.dialect import Dialect
+from wire.errors import ProtocolError
+from wire.long_strings import cut_long, put_back
+from wire.reading import decode_audio
+
+
+@dataclass(frozen=True, slots=True)
+class AppendedAudio:
+    """The audio of an `input_audio_buffer.append`, in the session's input format (§A.2)."""
+
+    audio: bytes
+    event_id: str | None = None
+    """The client's, if it gave one."""
+
+
+Incoming = ClientEvent | AppendedAudio | ProtocolError
+"""What a client sent; the error is the answer to what could not be read."""
+
+
+class EventReader:
+    """Reads the text frames of one client."""
+
+    def __init__(self, dialect: Dialect, max_length: int) -> None:
+        """Read what is written in `dialect`.
+
+        Args:
+            dialect: How the client writes.
+            max_length: Characters that an event may have beside audio and images.
+        """
+        self._dialect = dialect
+        self._max_length = max_length
+        self._append_shape = AppendShape()
+
+    def read_append(self, raw: str) -> AppendedAudio | None:
+        """Return what an append writes that looks like those before; None: `read` must see it."""
+        audio = self._append_shape.read(raw)
+        return None if audio is None else AppendedAudio(audio)
+
+    def read(self, raw: str) -> Steps[Incoming]:
+        """Read one text frame, a long one in steps."""
+        event_id = None
+        try:
+            light, cut = yield from cut_long(raw, self._max_length)
+            event = self._dialect.parse(light)
+            event_id = event.event_id
+            if cut:
+                yield from put_back(event, cut, self._max_length)
+            if isinstance(event, AppendAudio):
+                if event_id is None:
+                    self._append_shape.learn(raw, event.audio)
+                return AppendedAudio(decode_audio(event.audio), event_id)
+            decode_parts(event)
+        except ProtocolError as error:
+            return error.answering(error.event_id or event_id)
+        return event

@@ -1,0 +1,17 @@
+"""All server events, read off their records.
+
+To add an event, add its class to `wire/session_events.py` or `wire/response_events.py`.
+"""
+
+from __future__ import annotations
+
+from wire import response_events, session_events
+from wire.event_record import ServerEvent
+
+SERVER_EVENTS: dict[str, type[ServerEvent]] = {
+    record.type: record
+    for module in (session_events, response_events)
+    for record in vars(module).values()
+    if isinstance(record, type) and issubclass(record, ServerEvent) and "type" in vars(record)
+}
+"""Event that a session may send → its record."""
