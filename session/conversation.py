@@ -144,16 +144,16 @@ class Conversation:
         self._lost_assistant_audio |= _spoken(item)
         audio.truncate(audio_end_ms)
 
-    def played(self, item_id: str, ms: float) -> None:
-        """The client has played so much of an answer; items that are gone are of no interest.
+    def played(self, item_id: str, played_ms: float) -> None:
+        """Note how much of an answer the client has heard; items that are gone do not matter.
 
         Args:
             item_id: The assistant's message.
-            ms: Length of the audio that was played since its beginning, in milliseconds.
+            played_ms: From its beginning, in milliseconds.
         """
         item = self.get(item_id)
         if isinstance(item, AssistantMessage) and item.audio is not None:
-            item.audio.played_ms = ms
+            item.audio.played_ms = played_ms
 
     def check_tool_output(self, call_id: str) -> None:
         """Refuse the result of a call that was never made (§A.5)."""

@@ -62,10 +62,10 @@ def _user_parts(
     parts: list[InputText | InputImage | UserAudio] = []
     for index, part in enumerate(given.content):
         param = f"{path}.content[{index}]"
-        match part.type:
-            case "input_text":
+        match part:
+            case client_events.InputText():
                 parts.append(InputText(part.text))
-            case "input_image":
+            case client_events.InputImage():
                 if not capabilities.images:
                     raise ProtocolError(
                         "invalid_value",
@@ -73,22 +73,22 @@ def _user_parts(
                         f"{param}.type",
                     )
                 parts.append(InputImage(part.image_url, part.detail or "auto"))
-            case "input_audio":
+            case client_events.InputAudio():
                 if any(isinstance(before, UserAudio) for before in parts):
                     raise ProtocolError(
                         "invalid_value",
                         "A message can hold one 'input_audio' part.",
                         f"{param}.type",
                     )
-                parts.append(_user_audio(part.content, input_format, part.transcript))
+                parts.append(_user_audio(part, input_format))
     return parts
 
 
-def _user_audio(given: bytes, input_format: AudioFormat, transcript: str | None) -> UserAudio:
+def _user_audio(given: client_events.InputAudio, input_format: AudioFormat) -> UserAudio:
     # Half a sample at the end is nothing to hear (§A.2).
-    whole = len(given) - len(given) % input_format.sample_bytes
-    audio = UserAudio(input_format, bytearray(given[:whole]))
-    if transcript is not None:
+    whole = len(given.content) - len(given.content) % input_format.sample_bytes
+    audio = UserAudio(input_format, bytearray(given.content[:whole]))
+    if given.transcript is not None:
         # It spares the recogniser.
-        audio.understood(transcript)
+        audio.understood(given.transcript)
     return audio

@@ -1,7 +1,7 @@
 """Server events as text frames; those with minutes of audio or a picture are written in steps.
 
-In an event, audio of an item stands as bytes (`conversation.Item.wire`). It becomes base64 here,
-just before the frame is sent, and no JSON encoder has to look through it.
+In an event, audio of an item stands as bytes (`session/content.py`). It becomes base64 here, just
+before the frame is sent, and no JSON encoder has to look through it.
 """
 
 from __future__ import annotations
