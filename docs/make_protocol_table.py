@@ -257,7 +257,7 @@ def _server_events() -> Iterator[tuple[str, str, str, str, str]]:
 
 
 def _rule(section: str | None) -> str:
-    return "§" + section if section else "–"
+    return f"\N{SECTION SIGN}{section}" if section else "–"
 
 
 def _endpoints() -> Iterator[tuple[str, str]]:
