@@ -34,8 +34,9 @@ from session.response_spec import ResponseSpec
 from session.session_config import SessionConfig
 from wire.beta_reading import FORMATS, in_beta_names
 from wire.beta_writing import BetaDialect
-from wire.client_events import ANNOUNCED, BETA_EVENTS, BetaResponseOptions
+from wire.client_events import ANNOUNCED, BETA_EVENTS
 from wire.dialect import Dialect, GADialect
+from wire.response_fields import BetaResponseOptions
 from wire.session_fields import BetaSessionPatch, SessionPatch
 
 TARGET = Path(__file__).parent / "protocol.md"
