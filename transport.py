@@ -214,7 +214,11 @@ class RealtimeTransport(BaseTransport):
         effects, written = self._session.append(audio)
         if effects:
             self._perform(effects)
-        async for decision in self._listening.take(written):
+        self._listening.add(written)
+        while (
+            self._listening.waiting
+            and (decision := await self._listening.next_decision()) is not None
+        ):
             self._decided(decision)
 
     def _decided(self, decision: Decision) -> None:
@@ -238,6 +242,8 @@ class RealtimeTransport(BaseTransport):
                 case OutputAudio() as audio:
                     self._log.played(audio.response_id, len(audio.audio))
                     self._peer.play(audio)
+                case HearOn(audio):
+                    self._recognition.hear(audio)
                 case Silence():
                     self._peer.silence()
                 case Close() as closing:
@@ -252,8 +258,6 @@ class RealtimeTransport(BaseTransport):
                     self._listening.reset()
                 case HearTurn(item_id, clip, settings):
                     self._recognition.begin(item_id, clip, settings)
-                case HearOn(audio):
-                    self._recognition.hear(audio)
                 case GuessTurn(clip=clip):
                     self._recognition.guess(clip)
                 case ResumeTurn(clip=clip):

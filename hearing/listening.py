@@ -7,7 +7,7 @@ settled here; what a decision means is the session's business.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 
 from audio.clip import Clip
 from audio.formats import AudioFormat
@@ -33,7 +33,8 @@ class Listening:
         self._recent_speech = recent_speech
         self._detector = models.create_detector()
         self._format = AudioFormat()
-        self._noise: NoiseReduction | None = None
+        self._unchanged = True
+        """Whether the detector hears just what was appended: PCM that is not cleaned."""
         self._stream = CleanStream(self._format, None)
         self._detects = False
 
@@ -47,7 +48,8 @@ class Listening:
         # What the old filter still holds back goes first: offsets count every sample.
         self._detector.add(self._stream.flush())
         self._detector.reformat(audio_format.rate)
-        self._format, self._noise = audio_format, noise
+        self._format = audio_format
+        self._unchanged = noise is None and audio_format.name == "audio/pcm"
         self._stream = CleanStream(audio_format, noise)
 
     def configure(self, settings: TurnDetection | None) -> None:
@@ -64,24 +66,30 @@ class Listening:
 
         A chunk of 20 ms completes a window of 32 ms only now and then.
         """
-        heard_as_it_is = self._noise is None and self._format.name == "audio/pcm"
-        return heard_as_it_is and self._detects and length < self._detector.lacking
+        return self._unchanged and self._detects and length < self._detector.lacking
 
-    async def take(self, audio: bytes) -> AsyncIterator[Decision]:
-        """Listen to audio; yield what is decided on it, in order.
-
-        Nothing overtakes the audio: it waits here for the models.
-        """
+    def add(self, audio: bytes) -> None:
+        """Take audio, to be heard behind what was added before."""
         self._detector.add(self._stream.push(audio))
+
+    @property
+    def waiting(self) -> bool:
+        """Whether there is audio on which something may be decided."""
+        return self._detector.waiting
+
+    async def next_decision(self) -> Decision | None:
+        """Return the next decision on the audio that was added; None: there is none yet.
+
+        Call it until then: nothing overtakes the audio, which waits here for the models.
+        """
         while self._detector.waiting:
             decision = await self._models.next_decision(self._detector)
-            if isinstance(decision, SpeechPaused):
-                decision = await self._judge()
-                if decision is None:
-                    continue
-            if decision is None:
-                return
-            yield decision
+            if not isinstance(decision, SpeechPaused):
+                return decision
+            judged = await self._judge()
+            if judged is not None:
+                return judged
+        return None
 
     async def _judge(self) -> Decision | None:
         """Ask Smart Turn whether the turn is over at this pause."""

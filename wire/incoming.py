@@ -6,7 +6,7 @@ Base64 ends here. What is appended fifty times a second takes a short cut past t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from flow.steps import Steps
 from wire.append_shortcut import AppendShape
@@ -18,9 +18,11 @@ from wire.long_strings import cut_long, put_back
 from wire.reading import decode_audio
 
 
-@dataclass(frozen=True, slots=True)
-class AppendedAudio:
-    """The audio of an `input_audio_buffer.append`, in the session's input format (§A.2)."""
+class AppendedAudio(NamedTuple):
+    """The audio of an `input_audio_buffer.append`, in the session's input format (§A.2).
+
+    Made fifty times a second, and a tuple is made in half the time of a frozen dataclass.
+    """
 
     audio: bytes
     event_id: str | None = None
