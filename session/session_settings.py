@@ -137,7 +137,7 @@ class RealtimeSessionSettings:
     reasoning: Reasoning | None = None
     """None: never set; the session does not show it."""
     parallel_tool_calls: bool | None = None
-    """Whether several tools may be called at once; None: never set, not shown, the model's choice."""
+    """Whether several tools may be called at once; None: never set, not shown, up to the model."""
     temperature: float | None = None
     """Sampling temperature of a beta client (§B.16); None: never set, not shown."""
 
