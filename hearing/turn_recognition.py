@@ -197,7 +197,7 @@ class TurnRecognition:
             self._report(TurnGuessed(self._guess.item_id, text))
 
     def on_failure(self, id_: str, error: FailureReason) -> None:
-        """Take a recognition's failure; if it was a guess, the turn is recognised again at its end."""
+        """Take a failure; a turn whose guess failed is recognised again, as a whole, at its end."""
         awaited = self._awaited.pop(id_, None)
         if awaited is not None and awaited.again is not None:
             again_id, again = awaited.again
