@@ -128,7 +128,7 @@ class ServerConfig(_Group):
 
     @field_validator("allowed_origins")
     @classmethod
-    def _as_browsers_say(cls, origins: list[str]) -> list[str]:
+    def _check_origins(cls, origins: list[str]) -> list[str]:
         """Refuse origins that no browser sends."""
         return [allowed_origin(origin) for origin in origins]
 

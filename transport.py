@@ -114,10 +114,10 @@ class RealtimeTransport(BaseTransport):
         Returns:
             Why the session ended, for the log.
         """
-        hearing = self._manager.hearing_pipeline(
+        pipeline = self._manager.hearing_pipeline(
             self.input(), self._stt, self.output(), self._log.tracing()
         )
-        self._push_turn = hearing.push
+        self._push_turn = pipeline.push
         reason = "the client left"
         expiry = asyncio.get_running_loop().call_later(self._session.lifetime_s, self._expire)
         try:
@@ -142,7 +142,7 @@ class RealtimeTransport(BaseTransport):
             await self._peer.close(CloseReason.SLOW_READER, message)
         finally:
             expiry.cancel()
-            await asyncio.shield(self._release(hearing))
+            await asyncio.shield(self._release(pipeline))
         return self._peer.left or reason
 
     def leave(self, grace_s: float) -> None:
@@ -189,7 +189,7 @@ class RealtimeTransport(BaseTransport):
                 await self._take(came)
 
     async def _take(self, event: ClientEvent) -> None:
-        self._tell_what_played()
+        self._report_played()
         self._perform(await in_turns(self._session.take(event)))
 
     async def _append(self, audio: bytes, event_id: str | None = None) -> None:
@@ -218,10 +218,10 @@ class RealtimeTransport(BaseTransport):
             self._decided(decision)
 
     def _decided(self, decision: Decision) -> None:
-        self._tell_what_played()
+        self._report_played()
         self._perform(self._session.heard(decision))
 
-    def _tell_what_played(self) -> None:
+    def _report_played(self) -> None:
         for item_id, played_ms in self._peer.played().items():
             self._session.played(item_id, played_ms)
 
@@ -289,8 +289,8 @@ class RealtimeTransport(BaseTransport):
         if self._recognition.is_guess(wanted.item_id, wanted.text):
             await self._responses.speculate(wanted.request)
 
-    async def _release(self, hearing: RunningPipeline) -> None:
-        await asyncio.gather(self._responses.close(), hearing.stop())
+    async def _release(self, pipeline: RunningPipeline) -> None:
+        await asyncio.gather(self._responses.close(), pipeline.stop())
         self._session.end()
 
     def _not_recognised(self, recognition_id: str, error: FailureReason) -> None:

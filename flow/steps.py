@@ -51,9 +51,9 @@ class Breather:
         now = time.monotonic()
         if self._began is None:
             self._began = now
-            asyncio.get_running_loop().call_soon(self._others_had_their_turn)
+            asyncio.get_running_loop().call_soon(self._loop_ran)
         elif now - self._began > AT_A_STRETCH_S:
             await asyncio.sleep(0)
 
-    def _others_had_their_turn(self) -> None:
+    def _loop_ran(self) -> None:
         self._began = None

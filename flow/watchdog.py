@@ -88,9 +88,9 @@ class Watchdog:
     def _set_timer(self, when: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = asyncio.get_running_loop().call_at(when, self._rang)
+        self._timer = asyncio.get_running_loop().call_at(when, self._timer_fired)
 
-    def _rang(self) -> None:
+    def _timer_fired(self) -> None:
         self._timer = None
         if self._due is None:
             return

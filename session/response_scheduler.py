@@ -152,7 +152,7 @@ class Responses:
         """Fail the responses that wait for an item whose transcription failed (§B.10)."""
         effects: list[Effect] = []
         for response in [r for r in self._waiting if item in r.context]:
-            effects += self._went_on(response, response.fail(error))
+            effects += self._after_change(response, response.fail(error))
         return effects + self.items_ready()
 
     def items_ready(self) -> list[Effect]:
@@ -186,7 +186,7 @@ class Responses:
                 effects = response.finish(reason, usage)
             case ResponseFailed(error=error):
                 effects = response.fail(error)
-        return self._went_on(response, effects)
+        return self._after_change(response, effects)
 
     # --- the life of a response ---------------------------------------------------------------
 
@@ -203,14 +203,14 @@ class Responses:
         spec = response.spec
         if any(item.id == spec.answers and not item.text for item in response.context):
             # A turn without words: the detector took noise for speech.
-            return self._went_on(response, response.finish("stop", None))
+            return self._after_change(response, response.finish("stop", None))
         unmet = _unmet_choice(spec)
         if unmet is not None:
-            return self._went_on(response, response.fail(unmet))
+            return self._after_change(response, response.fail(unmet))
         try:
             response.context = self._fit(spec, response.context)
         except ContextTooLong as too_long:
-            return self._went_on(response, response.fail(too_long.error))
+            return self._after_change(response, response.fail(too_long.error))
         response.started = True
         return [Generate(_request(spec, response.context))]
 
@@ -219,9 +219,9 @@ class Responses:
         return fit(context, spec.instructions, config.truncation, config.context_tokens)
 
     def _cancel(self, response: Response, reason: CancelReason) -> list[Effect]:
-        return self._went_on(response, response.cancel(reason))
+        return self._after_change(response, response.cancel(reason))
 
-    def _went_on(self, response: Response, effects: list[Effect]) -> list[Effect]:
+    def _after_change(self, response: Response, effects: list[Effect]) -> list[Effect]:
         """Return a response's effects; if it ended, clean up and answer the turn that waited."""
         if response.active:
             return effects

@@ -83,7 +83,7 @@ class SileroNetwork:
         self._first_windows = _windows(self._first, 2, 3 * 128, 2 * 128)
         self._recurrent = np.zeros((ROWS, MEMORY), np.float32)
         self._cells = np.zeros((ROWS, _STATE), np.float32)
-        self.at_once = ROWS if self._company_is_harmless() else 1
+        self.at_once = ROWS if self._results_are_independent() else 1
         """Most streams per call of `run`."""
 
     def run(self, samples: Floats, memories: Floats) -> tuple[Floats, Floats]:
@@ -147,7 +147,7 @@ class SileroNetwork:
         outputs += bias
         return np.maximum(outputs, 0, out=outputs)
 
-    def _company_is_harmless(self) -> bool:
+    def _results_are_independent(self) -> bool:
         """Return whether a stream's result is the same in every row and batch size."""
         chance = np.random.default_rng(0)
         samples = chance.normal(0, 0.1, (ROWS, INPUT_SAMPLES)).astype(np.float32)

@@ -96,7 +96,7 @@ class _BetaCreateResponse(CreateResponse):
     response: BetaResponseOptions | None = None
 
 
-_WIDER: dict[type[ClientEvent], type[ClientEvent]] = {
+_BETA_RECORDS: dict[type[ClientEvent], type[ClientEvent]] = {
     UpdateSession: _BetaUpdateSession,
     CreateResponse: _BetaCreateResponse,
 }
@@ -104,7 +104,7 @@ _WIDER: dict[type[ClientEvent], type[ClientEvent]] = {
 
 def _models(kind: SessionKind) -> dict[str, type[ClientEvent]]:
     return {
-        record.type_name(): _WIDER.get(record, record)
+        record.type_name(): _BETA_RECORDS.get(record, record)
         for record in BETA_EVENTS.values()
         if kind in record.kinds
     }
@@ -253,7 +253,7 @@ def _rewrite(
         param = f"{block}.{name}"
         if name not in fields:
             raise ProtocolError("unknown_parameter", f"Unknown parameter: '{param}'.", param)
-        value = _VALUES.get(name, _as_it_is)(value, param)
+        value = _VALUES.get(name, _unchanged)(value, param)
         path = fields[name]
         if not path:
             continue
@@ -265,7 +265,7 @@ def _rewrite(
     return {**message, block: nested}
 
 
-def _as_it_is(value: Any, _param: str) -> Any:
+def _unchanged(value: Any, _param: str) -> Any:
     return value
 
 

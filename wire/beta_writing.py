@@ -175,7 +175,7 @@ def beta_sessions(config_wire: Mapping[str, Any], secret: Mapping[str, Any]) -> 
 
 def _realtime_session(session: Mapping[str, Any], spoken: list[str]) -> dict[str, Any]:
     """Write a session in the key order of the last beta generation (§C.3)."""
-    heard, said = session["audio"]["input"], session["audio"]["output"]
+    given, output = session["audio"]["input"], session["audio"]["output"]
     choice = session["tool_choice"]
     return {
         "object": session["object"],
@@ -183,46 +183,46 @@ def _realtime_session(session: Mapping[str, Any], spoken: list[str]) -> dict[str
         "model": session["model"],
         "modalities": _modalities(session["output_modalities"], spoken),
         "instructions": session["instructions"],
-        "voice": said["voice"],
-        "output_audio_format": _FORMAT_NAMES[said["format"]["type"]],
+        "voice": output["voice"],
+        "output_audio_format": _FORMAT_NAMES[output["format"]["type"]],
         "tools": [_tool(tool) for tool in session["tools"]],
         # Always a string in beta: for a certain function, its name (§C.3).
         "tool_choice": choice if isinstance(choice, str) else choice["name"],
         "temperature": session.get("temperature", DEFAULT_TEMPERATURE),
         "max_response_output_tokens": session["max_output_tokens"],
-        "turn_detection": heard["turn_detection"],
-        "speed": said["speed"],
+        "turn_detection": given["turn_detection"],
+        "speed": output["speed"],
         "tracing": session["tracing"],
         "truncation": session["truncation"],
         "prompt": session["prompt"],
         "expires_at": session["expires_at"],
-        **_hearing(heard),
+        **_input_fields(given),
         "client_secret": None,
         "include": session["include"],
     }
 
 
 def _transcription_session(session: Mapping[str, Any]) -> dict[str, Any]:
-    heard = session["audio"]["input"]
-    hearing = _hearing(heard)
+    given = session["audio"]["input"]
+    fields = _input_fields(given)
     return {
         "id": session["id"],
         "object": session["object"],
         "expires_at": session["expires_at"],
-        "input_audio_noise_reduction": hearing["input_audio_noise_reduction"],
-        "turn_detection": heard["turn_detection"],
-        "input_audio_format": hearing["input_audio_format"],
-        "input_audio_transcription": hearing["input_audio_transcription"],
+        "input_audio_noise_reduction": fields["input_audio_noise_reduction"],
+        "turn_detection": given["turn_detection"],
+        "input_audio_format": fields["input_audio_format"],
+        "input_audio_transcription": fields["input_audio_transcription"],
         "client_secret": None,
         "include": session["include"],
     }
 
 
-def _hearing(heard: Mapping[str, Any]) -> dict[str, Any]:
-    reduction, transcription = heard["noise_reduction"], heard["transcription"]
+def _input_fields(given: Mapping[str, Any]) -> dict[str, Any]:
+    reduction, transcription = given["noise_reduction"], given["transcription"]
     return {
         "input_audio_noise_reduction": reduction and {"type": reduction["type"]},
-        "input_audio_format": _FORMAT_NAMES[heard["format"]["type"]],
+        "input_audio_format": _FORMAT_NAMES[given["format"]["type"]],
         "input_audio_transcription": transcription
         and {key: transcription.get(key) for key in _TRANSCRIPTION_KEYS},
     }

@@ -79,7 +79,7 @@ def cut_long(raw: str, limit: int) -> Steps[tuple[str, Mapping[str, str]]]:
     cut: dict[str, str] = {}
     kept: list[str] = []
     done = 0
-    for start, end in _unbroken(raw):
+    for start, end in _long_stretches(raw):
         text = raw[start:end]
         yield
         # Only base64 is cut out: nothing escaped, no prose. Text between two strings would begin
@@ -128,7 +128,7 @@ def _check(length: int, limit: int) -> None:
         )
 
 
-def _unbroken(raw: str) -> Generator[tuple[int, int], None, None]:
+def _long_stretches(raw: str) -> Generator[tuple[int, int], None, None]:
     """Yield the start and end of every long stretch without a quotation mark."""
     probe = 0
     while probe + _STRIDE <= len(raw):
