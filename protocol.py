@@ -9,8 +9,9 @@ an event is added in one place:
 - A server event: a class in `wire/session_events.py` or `wire/response_events.py`, with its fields
   in the order in which they are written. To send it, make one: `ItemDeleted(item_id="item_1")`.
 
-Then run `python docs/make_protocol_table.py`. Section numbers (§B.3) are those of
-`docs/wire.md`. Nothing here knows of Pipecat, FastAPI or audio devices.
+Then run `python docs/make_protocol_table.py`. `CONTRIBUTING.md` shows all of that for one event.
+Section numbers (§B.3) are those of `docs/wire.md`. Nothing here knows of Pipecat, FastAPI or audio
+devices.
 """
 
 from __future__ import annotations

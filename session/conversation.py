@@ -144,16 +144,16 @@ class Conversation:
         self._lost_assistant_audio |= _spoken(item)
         audio.truncate(audio_end_ms)
 
-    def played(self, item_id: str, ms: float) -> None:
+    def played(self, item_id: str, played_ms: float) -> None:
         """Note how much of an assistant message was played; unknown items are ignored.
 
         Args:
             item_id: The assistant message.
-            ms: Milliseconds of its audio that were played.
+            played_ms: Milliseconds of its audio that were played.
         """
         item = self.get(item_id)
         if isinstance(item, AssistantMessage) and item.audio is not None:
-            item.audio.played_ms = ms
+            item.audio.played_ms = played_ms
 
     def check_tool_output(self, call_id: str) -> None:
         """Refuse the result of an unknown tool call (§A.5).

@@ -8,9 +8,10 @@ A stream's result must be the same to the last bit, alone or in a batch. That de
 machine's BLAS: a row of a product may depend on its position and on the number of rows. This is
 tested once at the start; if so, streams are computed one at a time.
 
-BLAS would split such products over several threads, which costs more than it gains: 53 to 76 µs of
-CPU a window instead of 18, with 32 in a call and two cores. So each call limits BLAS to one thread,
-for itself alone. Setting the limit costs 15 to 20 µs a call, about one percent of a conversation.
+BLAS would split such products over several threads, which costs more than it gains: 15.6 ms of CPU
+a session-second instead of 4.5, with 60 sessions and two cores. So each call limits BLAS to one
+thread, for itself alone. Setting the limit costs 15 to 20 µs a call, about one percent of a
+conversation.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Writes server events as text frames, long ones in steps.
 
-In an event, the audio of an item is bytes (`session/items.py`). It becomes base64 here, just before
-the frame is sent, and never passes through the JSON encoder.
+In an event, the audio of an item is bytes (`session/content.py`). It becomes base64 here, just
+before the frame is sent, and never passes through the JSON encoder.
 """
 
 from __future__ import annotations

@@ -72,7 +72,7 @@ async def test_a_mistake_of_the_server_is_said_and_ends_that_session_only(monkey
     async with running() as server, client(server.url) as other:
         async with client(server.url) as wire:
             monkeypatch.setattr(RealtimeSession, "append", broken)
-            await wire.append(bytes(960))
+            await wire.append(bytes(9600))
             error = (await wire.until("error"))["error"]
             assert error["type"] == "server_error"
             await wire.socket.wait_closed()
