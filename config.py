@@ -35,11 +35,11 @@ from settings.sources import profile_names as profile_names
 
 PRODUCT_NAME = "Open Realtime Server"
 VERSION = "0.2.0"
-"""What `--version` and `/health` say and the wheel is called; `CHANGELOG.md` says what is new."""
+"""The version that `--version`, `/health` and the wheel show; see `CHANGELOG.md`."""
 
 MIN_KEY_LENGTH = 16
 MIN_SECRET_LENGTH = 6
-"""Shorter ones may stand in any word, and protect nothing."""
+"""Shorter secrets are not masked in texts: they may be part of any word, and protect nothing."""
 
 VENDOR_KEYS = vendor_keys()
 """Provider name → the environment variable in which its vendor expects the API key.
@@ -60,7 +60,7 @@ class _Group(BaseModel):
 
 
 class ServerConfig(_Group):
-    """Where the server listens, and how much it says."""
+    """Address, access, lifetime of sessions, logging and tracing."""
 
     host: str = "127.0.0.1"
     """Address to bind. The default is reachable from this machine only."""
@@ -93,7 +93,7 @@ class ServerConfig(_Group):
     log_json: bool = False
     """Write the log as one JSON object per line."""
     debug: bool = False
-    """Log what Pipecat and every stage do, as `log_level = "debug"` does: words may be in it."""
+    """Log what Pipecat and every stage do, as `log_level = "debug"` does; may log what is said."""
     tracing: bool = False
     """Send OpenTelemetry traces, where `OTEL_EXPORTER_OTLP_ENDPOINT` says."""
 
@@ -113,7 +113,7 @@ class ServerConfig(_Group):
     @field_validator("api_keys")
     @classmethod
     def _check_keys(cls, keys: list[SecretStr]) -> list[SecretStr]:
-        """A key that can be guessed keeps nobody out, and one that nobody can send everybody."""
+        """Refuse keys that are easy to guess, and keys that no client can send."""
         for key in (secret.get_secret_value() for secret in keys):
             if not re.fullmatch(r"[!-~]*", key):
                 raise ValueError(
@@ -128,13 +128,13 @@ class ServerConfig(_Group):
 
     @field_validator("allowed_origins")
     @classmethod
-    def _as_browsers_say(cls, origins: list[str]) -> list[str]:
-        """An origin that no browser says would let nobody in."""
+    def _check_origins(cls, origins: list[str]) -> list[str]:
+        """Refuse origins that no browser sends."""
         return [allowed_origin(origin) for origin in origins]
 
 
 class LimitsConfig(_Group):
-    """What a client may use of the server. Whoever meets a limit is told its name here."""
+    """Limits on what a client may use; the error at a limit names the setting."""
 
     sessions: int = Field(500, ge=1)
     """Open sessions of a process; further clients are asked to come back (close code 1013). Each
@@ -188,8 +188,8 @@ class VADConfig(_Group):
     silence_duration_ms: int = Field(500, ge=0, le=10000)
     """Milliseconds of silence that end a turn."""
     speculative: bool = True
-    """Begin the answer at the first short pause and keep it back until the turn is over. It is
-    there sooner, for model calls in vain where the user was only taking a breath."""
+    """Start the response at a first short pause and hold it back until the turn is over. It comes
+    sooner, at the cost of model calls in vain where the user speaks on."""
     speculate_after_ms: int = Field(120, ge=32, le=2000)
     """Milliseconds of silence that make such a pause."""
 
@@ -213,8 +213,8 @@ class _Provider(_Group):
         """Return the API key in clear: the setting, else the vendor's variable, else None.
 
         Raises:
-            ConfigError: It has characters that no key has; libraries would quote it when they say
-                that it cannot be sent.
+            ConfigError: The key has characters that no header can carry. (Libraries would quote it
+                in their errors.)
         """
         name = VENDOR_KEYS.get(self.provider, "")
         key = variable(name)
@@ -229,7 +229,7 @@ class _Provider(_Group):
         return key or None
 
     def secrets(self) -> frozenset[str]:
-        """Return what must not be shown: the key, and options that are called keys or tokens."""
+        """Return the texts to mask in logs and errors: the key, and options named like keys."""
         named = [
             str(value)
             for name, value in self.options.items()

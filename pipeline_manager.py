@@ -1,11 +1,11 @@
-"""Builds the pipelines of a session out of the configured providers: the place for your own.
+"""Builds the pipelines of a session from the configured providers, or from your own.
 
-Hearing, one per session:      transport in → (Silero at its door) → STT → transport out
-Speaking, one per response:    LLM → clauses → TTS → transport out
+Recognition, one per session:   transport in → STT → transport out
+Response, one per response:     LLM → clauses → TTS → transport out
 
 A custom backend is a provider of your own (`providers/base.py`) given to `PipelineManager`, or a
 subclass that overrides `create_stt`, `create_llm` or `create_tts`; README, "Your own backend",
-has a complete one. One manager serves the whole process: what it loads, all sessions share.
+has a complete one. One manager serves the whole process: all sessions share what it loads.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from turn_detection.turn_models import TurnModels
 
 
 class PipelineManager:
-    """The providers of the process, and the pipelines made of them."""
+    """The providers of the process; builds the pipelines made of them."""
 
     def __init__(
         self,
@@ -47,10 +47,10 @@ class PipelineManager:
         """Choose the providers.
 
         Args:
-            settings: Names a provider per kind.
+            settings: The server's configuration, which names a provider per kind.
             stt: A recogniser of your own, instead of the configured one.
-            llm: A model of your own.
-            tts: A voice of your own.
+            llm: A model of your own, instead of the configured one.
+            tts: A voice of your own, instead of the configured one.
 
         Raises:
             ProviderSetupError: A provider does not exist or cannot work as configured.
@@ -62,7 +62,7 @@ class PipelineManager:
         self.turn_models = TurnModels(settings.vad)
 
     async def start(self) -> None:
-        """Load every model, once, before the first session.
+        """Load all models, once, before the first session.
 
         Raises:
             ProviderSetupError: A provider cannot start; those that did are closed again.
@@ -86,7 +86,7 @@ class PipelineManager:
 
     @property
     def capabilities(self) -> Capabilities:
-        """What the providers can do; the rest is refused by name."""
+        """What the providers can do; requests for more are refused by name."""
         return Capabilities(
             voices=self._voices(),
             languages=self.stt.languages,
@@ -103,7 +103,7 @@ class PipelineManager:
         return None if own is None else own | self.tts.named_voices.keys()
 
     def describe(self) -> dict[str, str]:
-        """Return kind → what is in use, for the start-up banner."""
+        """Return kind → the name of what is in use, for the start-up banner."""
         vad = self.settings.vad
         turns = (
             "turns are committed by the client"
@@ -148,13 +148,13 @@ class PipelineManager:
         """Start the pipeline that transcribes one session's turns.
 
         Args:
-            transport_input: Where the turns come from.
+            transport_input: The first processor, into which turns are pushed.
             service: The recogniser, from `create_stt`.
-            transport_output: Where the transcripts go.
-            tracing: Under which the recogniser traces what it does; None: it does not.
+            transport_output: The last processor, which reports transcripts.
+            tracing: The context of the recogniser's spans; None: no tracing.
 
         Raises:
-            ProviderSetupError: The recogniser is of a kind that knows no turns.
+            ProviderSetupError: The recogniser's class is not supported.
         """
         return hearing_pipeline(
             transport_input, service, transport_output, self.settings.stt, tracing
@@ -171,9 +171,9 @@ class PipelineManager:
 
         Args:
             request: What to generate.
-            report: Told what is made.
-            room: Says when the client has read enough.
-            tracing: Under which the services trace what they do; None: they do not.
+            report: Takes the reports about the response.
+            room: The client's back-pressure.
+            tracing: The context of the services' spans; None: no tracing.
         """
         llm = Stage("LLM", self.create_llm(request), self.llm, Patience.of(self.settings.llm))
         tts = (

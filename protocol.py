@@ -1,14 +1,13 @@
-"""The protocol in one place: its events, its errors and ids, and how client events are read.
+"""The front door of `wire/`: events, errors and ids of the protocol, and reading client events.
 
-An event is one record. What lists events is read off the records: what the parser takes and names
-to a client that sends something else, what each is called in the beta dialect, and the tables of
-`docs/protocol.md`. So an event is added in one place:
+An event is one record. Every list of events derives from the records: the types that the parser
+accepts and lists in its errors, the beta dialect's names, and the tables of `docs/protocol.md`. So
+an event is added in one place:
 
-- What a client sends: a class in `wire/client_events.py`, with the fields that it may have and the
-  method of the session that handles it; then that method.
-- What the server sends: a class in `wire/session_events.py` or `wire/response_events.py`, with its
-  fields in the order in which they are written. To send it, make one:
-  `ItemDeleted(item_id="item_1")`.
+- A client event: a class in `wire/client_events.py`, with its fields and the name of the session's
+  method that handles it; then that method.
+- A server event: a class in `wire/session_events.py` or `wire/response_events.py`, with its fields
+  in the order in which they are written. To send it, make one: `ItemDeleted(item_id="item_1")`.
 
 Then run `python docs/make_protocol_table.py`. `CONTRIBUTING.md` shows all of that for one event.
 Section numbers (§B.3) are those of `docs/wire.md`. Nothing here knows of Pipecat, FastAPI or audio

@@ -1,8 +1,8 @@
 """One session without I/O: client events, audio, decisions and reports in, effects out.
 
-The front door of `session/`, where its state machines are: the input buffer and the turn in it, the
-conversation, the responses. It never awaits, sleeps or reads a clock, and knows no text frame, no
-base64 and no close code, so the whole protocol can be tested in microseconds and driven by any
+The front door of `session/`, where its state machines are: the input buffer with the open turn, the
+conversation, the responses. It never awaits, sleeps or reads a clock, and knows no text frames,
+base64 or close codes, so that the whole protocol can be tested in microseconds and driven by any
 peer. Section numbers are those of `docs/wire.md`.
 """
 
@@ -61,15 +61,15 @@ from wire.session_events import (
 class RealtimeSession:
     """The state of one session.
 
-    Every method returns the effects of what it was told, in order. Reports about items and
-    responses that are gone, or over, have none.
+    Methods return effects, in the order in which they are to be carried out. Reports about items
+    and responses that are deleted or over have no effects.
     """
 
     def __init__(self, config: SessionConfig) -> None:
         """Start a session.
 
         Args:
-            config: Its settings.
+            config: The session's settings, which updates change.
         """
         self._config = config
         self._conversation = Conversation(new_id("conv"), config.kept_audio_ms)
@@ -89,14 +89,14 @@ class RealtimeSession:
 
     @property
     def lifetime_s(self) -> float:
-        """Seconds after which the session is to `expire`."""
+        """Seconds after which the caller is to call `expire`."""
         return 60 * self._config.limit_minutes
 
     def end(self) -> None:
-        """Let go of all audio: the session is over.
+        """Release all audio of a session that is over.
 
-        Its objects refer to each other, so they are found only when the garbage collector looks at
-        the old ones. It counts objects, and these are few for the megabytes they hold.
+        Its objects refer to each other, so that only the garbage collector frees them. It runs by
+        the number of objects, and these are few for the megabytes that they hold.
         """
         self._conversation.forget_audio()
         self._buffer.clear()
@@ -104,7 +104,7 @@ class RealtimeSession:
     # --- the client ------------------------------------------------------------------------
 
     def open(self) -> list[Effect]:
-        """Greet the client (§B.1)."""
+        """Begin the session: `session.created` (§B.1)."""
         detection = self._config.turn_detection
         self._turns.set_mode()
         return [
@@ -113,9 +113,9 @@ class RealtimeSession:
         ]
 
     def take(self, event: ClientEvent) -> Steps[list[Effect]]:
-        """Take an event of the client, a costly one in steps (`flow/steps.py`).
+        """Take a client event, in steps where that takes long (`flow/steps.py`).
 
-        Its record names the method that handles it (`ClientEvent.handler`): one of those below.
+        The event's record names the method below that handles it (`ClientEvent.handler`).
         """
         try:
             effects: list[Effect] = getattr(self, event.handler)(event)
@@ -125,11 +125,14 @@ class RealtimeSession:
         return self._settled(effects)
 
     def refuse_append(self, length: int, event_id: str | None) -> list[Effect]:
-        """Refuse an append that would hold more than may wait for a commit; [] accepts it (§D.8).
+        """Refuse an append that would exceed the limit of uncommitted audio (§D.8).
 
         Args:
-            length: Bytes of audio in the event, all of which it may be appended by `append` then.
-            event_id: The client's, for the error.
+            length: Bytes of audio in the event.
+            event_id: The client's id of the event, for the error.
+
+        Returns:
+            The error to send; empty: the append is accepted.
         """
         return self._turns.refuse_append(length, event_id)
 
@@ -137,17 +140,17 @@ class RealtimeSession:
         """Write audio of an `input_audio_buffer.append` (§A.2).
 
         Args:
-            audio: In the session's input format; a byte that is half a sample waits for the other.
+            audio: In the session's input format; half a sample at the end waits for the next.
 
         Returns:
-            The effects, and the whole samples that were written, for the turn detector. What it
-            decides on them comes back by `heard`.
+            The effects, and the whole samples written, for the turn detector. Its decisions on
+            them come back by `heard`.
         """
         effects, written = self._turns.append(audio)
         return (self._settled(effects) if effects else effects), written
 
     def heard(self, decision: Decision) -> list[Effect]:
-        """Take what the turn detector decided on the audio that was written (§B.3, B.5)."""
+        """Take a decision of the turn detector (§B.3, B.5)."""
         return self._settled(self._turns.heard(decision))
 
     def recent_speech(self, last_ms: int) -> Clip:
@@ -155,11 +158,11 @@ class RealtimeSession:
         return self._turns.recent_speech(last_ms)
 
     def played(self, item_id: str, played_ms: float) -> None:
-        """The client has heard so much of an answer that is still playing (§B.5)."""
+        """Note that `played_ms` milliseconds of an assistant message were played (§B.5)."""
         self._conversation.played(item_id, played_ms)
 
     def expire(self) -> list[Effect]:
-        """End the session: its time is up (§D.7)."""
+        """End the session at the end of its lifetime (§D.7)."""
         message = (
             f"Your session hit the maximum duration of {self._config.limit_minutes:g} minutes."
         )
@@ -167,7 +170,7 @@ class RealtimeSession:
         return [Send(error_event(error)), Close(CloseReason.EXPIRED, message)]
 
     def close_session(self, _event: CloseSession) -> list[Effect]:
-        """The client is done (§A.0)."""
+        """End the session, as the client asked (§A.0)."""
         return [Close(CloseReason.CLIENT_DONE)]
 
     def update_session(self, event: UpdateSession | UpdateTranscription) -> list[Effect]:
@@ -186,15 +189,15 @@ class RealtimeSession:
         return effects
 
     def commit_audio(self, _event: CommitAudio) -> list[Effect]:
-        """Commit what was appended (§A.3)."""
+        """Commit the open turn (§A.3)."""
         return self._turns.commit()
 
     def clear_audio(self, _event: ClearAudio) -> list[Effect]:
-        """Drop what was appended and not committed (§A.4)."""
+        """Drop the uncommitted audio (§A.4)."""
         return self._turns.clear()
 
     def create_item(self, event: CreateItem) -> list[Effect]:
-        """Put an item of the client's into the conversation (§A.5)."""
+        """Add a client's item to the conversation (§A.5)."""
         check_items(self._config.limits, len(self._conversation))
         if isinstance(event.item, FunctionCallOutput):
             self._conversation.check_tool_output(event.item.call_id)
@@ -205,7 +208,7 @@ class RealtimeSession:
         return [*item_is_complete(item, previous), *transcribe(item, self._config)]
 
     def retrieve_item(self, event: RetrieveItem) -> list[Effect]:
-        """Show an item with its audio (§A.6)."""
+        """Send an item with its audio (§A.6)."""
         item = self._conversation.get(event.item_id)
         if item is None:
             raise ProtocolError(
@@ -216,14 +219,14 @@ class RealtimeSession:
         return [Send(ItemRetrieved(item=wire))]
 
     def delete_item(self, event: DeleteItem) -> list[Effect]:
-        """Take an item out of the conversation (§A.7)."""
+        """Delete an item from the conversation (§A.7)."""
         self._conversation.delete(event.item_id)
         deleted = Send(ItemDeleted(item_id=event.item_id))
         self._transcription.forget(event.item_id)
         return [deleted, *self._responses.item_deleted(event.item_id)]
 
     def truncate_item(self, event: TruncateItem) -> list[Effect]:
-        """Cut an answer to what was played (§A.8)."""
+        """Cut an assistant message to what was played (§A.8)."""
         self._conversation.truncate(event.item_id, event.content_index, event.audio_end_ms)
         return [
             Send(
@@ -236,7 +239,7 @@ class RealtimeSession:
         ]
 
     def create_response(self, event: CreateResponse) -> list[Effect]:
-        """Begin a response on the client's word (§A.9)."""
+        """Begin a response (§A.9)."""
         if self._config.kind == "transcription":
             raise ProtocolError(None, "Cannot create a response on a transcription session")
         return self._responses.create(event.response or ResponseOptions())
@@ -248,7 +251,7 @@ class RealtimeSession:
     # --- recogniser and responses ------------------------------------------------------------
 
     def report(self, report: Report) -> list[Effect]:
-        """Take what the recogniser or the pipeline of a response reports."""
+        """Take a report of the recogniser's or a response's pipeline."""
         match report:
             case TurnSoFar(item_id, text):
                 is_open = self._turns.is_open(item_id)
@@ -275,7 +278,7 @@ class RealtimeSession:
         return [Close(CloseReason.SERVER_STOPS, "The server is shutting down.")]
 
     def _settled(self, effects: list[Effect]) -> list[Effect]:
-        """Return effects, and the end of a session that only waited for its last response."""
+        """Return effects; after `leave`, also the session's end once no response is running."""
         if self._leaving and not self._responses.running:
             self._leaving = False
             return [*effects, *self.go_away()]

@@ -1,8 +1,8 @@
-"""The Pipecat transport of one session: a client's events in → frames, frames → events out.
+"""The Pipecat transport of one session: connects a client, a session and its pipelines.
 
 The front door of `peers/` and `flow/`. It moves data between a peer (`peers/base.py`), the session
-(`realtime_session.py`) and the pipelines, and carries out the session's effects; it decides
-nothing.
+(`realtime_session.py`) and the pipelines, and carries out the session's effects. All decisions are
+the session's.
 """
 
 from __future__ import annotations
@@ -53,11 +53,11 @@ from wire.envelope import error_event
 from wire.errors import ProtocolError
 
 SLICE_MS = 100
-"""Audio taken at once; a whole file in one event is worked through in such steps."""
+"""Longest audio taken at once; a file in one event is taken in slices of this length."""
 
 
 class SessionOver(Exception):
-    """The session is over, and the client has all that was sent to it."""
+    """The session ended, and all its output was delivered to the client."""
 
 
 class RealtimeTransport(BaseTransport):
@@ -71,11 +71,11 @@ class RealtimeTransport(BaseTransport):
         Args:
             session: The state machines of this session.
             manager: Builds the pipelines.
-            log: Where turns are noted.
+            log: Logs the session's turns.
             peer: The client.
 
         Raises:
-            ProviderSetupError: The recogniser is of a kind that knows no turns.
+            ProviderSetupError: The recogniser's class is not supported.
         """
         super().__init__()
         self._session = session
@@ -96,28 +96,28 @@ class RealtimeTransport(BaseTransport):
             self._not_recognised,
         )
         self._push_turn: Callable[[Frame], Awaitable[None]] = self._input.push_frame
-        """Where the recogniser's frames go in; they wait there while its pipeline starts."""
+        """Pushes a frame into the recogniser's pipeline; frames wait there while it starts."""
         self._work = WorkQueue()
         self._responses = ResponseRunner(manager, self.report, peer, log)
 
     def input(self) -> FrameProcessor:
-        """Return the first processor of the hearing pipeline."""
+        """Return the first processor of the recogniser's pipeline."""
         return self._input
 
     def output(self) -> FrameProcessor:
-        """Return the last processor of the hearing pipeline."""
+        """Return the last processor of the recogniser's pipeline."""
         return self._output
 
     async def run(self) -> str:
-        """Serve the client until it goes.
+        """Serve the client until the session ends.
 
         Returns:
             Why the session ended, for the log.
         """
-        hearing = self._manager.hearing_pipeline(
+        pipeline = self._manager.hearing_pipeline(
             self.input(), self._stt, self.output(), self._log.tracing()
         )
-        self._push_turn = hearing.push
+        self._push_turn = pipeline.push
         reason = "the client left"
         expiry = asyncio.get_running_loop().call_later(self._session.lifetime_s, self._expire)
         try:
@@ -142,16 +142,16 @@ class RealtimeTransport(BaseTransport):
             await self._peer.close(CloseReason.SLOW_READER, message)
         finally:
             expiry.cancel()
-            await asyncio.shield(self._release(hearing))
+            await asyncio.shield(self._release(pipeline))
         return self._peer.left or reason
 
     def leave(self, grace_s: float) -> None:
-        """End the session when no response is running any more, but within `grace_s`."""
+        """End the session when no response is running any more, at the latest in `grace_s` s."""
         asyncio.get_running_loop().call_later(grace_s, self._go_away)
         self._perform(self._session.leave())
 
     def report(self, report: Report) -> None:
-        """Take what recogniser and response pipelines report."""
+        """Take a report of the recogniser's or a response's pipeline."""
         self._log.reported(report)
         self._perform(self._session.report(report))
 
@@ -165,7 +165,7 @@ class RealtimeTransport(BaseTransport):
         await self._peer.deliver()
         raise SessionOver
 
-    # --- what the client sends ----------------------------------------------------------------
+    # --- input of the client ------------------------------------------------------------------
 
     async def _receive(self) -> None:
         waiting = b""
@@ -189,11 +189,11 @@ class RealtimeTransport(BaseTransport):
                 await self._take(came)
 
     async def _take(self, event: ClientEvent) -> None:
-        self._tell_what_played()
+        self._report_played()
         self._perform(await in_turns(self._session.take(event)))
 
     async def _append(self, audio: bytes, event_id: str | None = None) -> None:
-        """Take what was appended, slice by slice, at the client's pace or slower."""
+        """Take appended audio slice by slice, and slow the client if it is too fast."""
         refused = self._session.refuse_append(len(audio), event_id)
         if refused:
             self._perform(refused)
@@ -202,7 +202,7 @@ class RealtimeTransport(BaseTransport):
         step = SLICE_MS * bytes_per_ms
         for start in range(0, len(audio), step):
             if start:
-                # Other sessions go on while a file is worked through.
+                # The event loop runs other sessions between two slices.
                 await asyncio.sleep(0)
                 await self._work.room()
             await self._hear(audio[start : start + step])
@@ -222,17 +222,17 @@ class RealtimeTransport(BaseTransport):
             self._decided(decision)
 
     def _decided(self, decision: Decision) -> None:
-        self._tell_what_played()
+        self._report_played()
         self._perform(self._session.heard(decision))
 
-    def _tell_what_played(self) -> None:
+    def _report_played(self) -> None:
         for item_id, played_ms in self._peer.played().items():
             self._session.played(item_id, played_ms)
 
-    # --- what the session wants ---------------------------------------------------------------
+    # --- effects of the session ---------------------------------------------------------------
 
     def _perform(self, effects: list[Effect]) -> None:
-        """Carry out effects in order; what has to wait is queued behind what waits already."""
+        """Carry out effects in order; asynchronous ones are queued."""
         understood: list[TurnUnderstood] = []
         for effect in effects:
             match effect:
@@ -293,11 +293,11 @@ class RealtimeTransport(BaseTransport):
         if self._recognition.is_guess(wanted.item_id, wanted.text):
             await self._responses.speculate(wanted.request)
 
-    async def _release(self, hearing: RunningPipeline) -> None:
-        await asyncio.gather(self._responses.close(), hearing.stop())
+    async def _release(self, pipeline: RunningPipeline) -> None:
+        await asyncio.gather(self._responses.close(), pipeline.stop())
         self._session.end()
 
     def _not_recognised(self, recognition_id: str, error: FailureReason) -> None:
-        # Whether or not the turn depends on it: it may have been a guess.
+        # Counted even if the turn does not depend on it, as after a dropped guess.
         self._log.failed(error)
         self._recognition.on_failure(recognition_id, error)

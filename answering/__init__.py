@@ -1,4 +1,4 @@
-"""From words to audio: one response at a time through the model and the voice.
+"""Generates responses: each through a language model and a voice of its own.
 
 Other wings may enter by the modules in `__all__`.
 """

@@ -1,7 +1,7 @@
-"""Cuts the model's text into what the voice is given: an early first clause, then sentences.
+"""Cuts the model's text into pieces for the voice: an early first clause, then sentences.
 
-Pipecat's aggregator releases a sentence only when the next one has begun. The first words decide
-how long the user waits, so the first clause goes as soon as it can be spoken on its own.
+Pipecat's aggregator releases a sentence only when the next one has begun. How long the user waits
+depends on the first words, so the first clause is released as soon as it can be spoken on its own.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class ClauseAggregator(SimpleTextAggregator):
         self._started = False
 
     async def aggregate(self, text: str) -> AsyncIterator[Aggregation]:
-        """Take a piece of text as the model streams it; yield what can be spoken now."""
+        """Take a text delta; yield what can be spoken now."""
         async for sentence in super().aggregate(text):
             self._started = True
             yield sentence
@@ -33,7 +33,7 @@ class ClauseAggregator(SimpleTextAggregator):
             return
         whole = _ends_clause(self._text)
         if whole or (len(pending.split()) > _MAX_WORDS and text.startswith(" ")):
-            # Of a run of words the last one may still be growing: it stays.
+            # The last word may be incomplete: it stays.
             head, tail = (self._text, "") if whole else self._text.rsplit(" ", 1)
             await super().reset()
             self._started = True
@@ -41,12 +41,12 @@ class ClauseAggregator(SimpleTextAggregator):
             yield Aggregation(text=head.strip(), type=TextType.SENTENCE)
 
     async def flush(self) -> Aggregation | None:
-        """Yield what is left at the end of the answer."""
+        """Return the text that is left at the end of the response."""
         self._started = False
         return await super().flush()
 
     async def handle_interruption(self) -> None:
-        """Drop what was not spoken."""
+        """Drop the text that was not released."""
         self._started = False
         await super().handle_interruption()
 

@@ -1,8 +1,8 @@
-"""A response that is generated before it is known whether anybody will want it.
+"""Speculation: a response that is generated before its turn is known to be over.
 
-At a short pause the turn is probably over. Its answer is begun at once and kept back; when the
-turn is confirmed it goes to the client as if it had been asked for then, and otherwise nobody ever
-hears of it. It is used only if the request it was made for is, to the letter, the real one.
+At a short pause the turn is probably over. Its response is started at once and held back; when the
+turn ends it is released to the client, otherwise it is discarded. It is used only if its request
+equals the real one.
 """
 
 from __future__ import annotations
@@ -16,15 +16,16 @@ from session.ports import MAX_DELTA_BYTES, ClientRoom, FailureReason, ResponseRe
 from session.reports import AudioMade, ResponseFailed, ResponseReport, TextMade, ToolCallMade
 
 MAX_HELD_BYTES = 2 * 1024 * 1024
-"""Some 40 s of speech: what is begun early waits when there is more."""
+"""Most output that is held, about 40 s of speech; beyond it, the pipeline waits."""
 
 Take = Callable[[ResponseReport], None]
 
 
 class HeldResponse:
-    """Keeps what a response's pipeline reports until its release.
+    """Holds the reports of a response's pipeline until its release.
 
-    Until then it stands for the client's room as well (`session.ports.ClientRoom`).
+    It is the pipeline's `session.ports.ClientRoom`: bounded by its own size before the release, by
+    the client afterwards.
     """
 
     def __init__(
@@ -33,35 +34,34 @@ class HeldResponse:
         client: ClientRoom,
         on_failure: Callable[[FailureReason], None],
     ) -> None:
-        """Keep back the response to `request`.
+        """Hold the response to `request`.
 
         Args:
-            request: What is generated.
-            client: How far behind the client is, which counts from the release on.
-            on_failure: Told of a failure that nobody else will hear of: a response that is wanted
-                after it is generated anew.
+            request: The request that is being generated.
+            client: The client's back-pressure, from the release on.
+            on_failure: Takes a failure before the release, which is not reported otherwise: the
+                response is then generated anew.
         """
         self._request = request
         self._client = client
         self._on_failure = on_failure
         self._kept: deque[ResponseReport] = deque()
         self._bytes = 0
-        """Of words and audio that are kept."""
+        """Size of the text and audio that were held."""
         self._left = asyncio.Event()
-        """Set when nothing is kept any more."""
+        """Set at the release."""
         self._failed = False
         self._released: tuple[Take, str] | None = None
 
     def answers(self, request: ResponseRequest) -> bool:
-        """Return whether this is what `request` asks for; a failed one is worth another try."""
+        """Return whether this is the response to `request`, and has not failed."""
         own = replace(self._request, response_id=request.response_id)
         return own == request and not self._failed
 
     async def release(self, take: Take, response_id: str) -> None:
-        """Report all that has been made, and from now on what is made, as `response_id`.
+        """Pass on all held reports, and from now on every new one, as those of `response_id`.
 
-        One thing after the other: the first is on its way, and others had their turn, before the
-        last is written.
+        It yields to the event loop after each, so that the first is sent before the last is taken.
         """
         while self._kept:
             take(replace(self._kept.popleft(), response_id=response_id))
@@ -71,20 +71,20 @@ class HeldResponse:
 
     @property
     def has_room(self) -> bool:
-        """Whether more may be made."""
+        """Whether more output may be made now."""
         if self._released is not None:
             return self._client.has_room
         return self._bytes <= MAX_HELD_BYTES
 
     async def room(self) -> None:
-        """Wait until there is room."""
+        """Wait until more output may be made."""
         if not self.has_room:
             await self._left.wait()
         if self._released is not None:
             await self._client.room()
 
     def report(self, report: ResponseReport) -> None:
-        """Keep a report, or pass it on."""
+        """Hold a report or, after the release, pass it on."""
         if isinstance(report, ResponseFailed):
             self._failed = True
             if self._released is None:
@@ -104,7 +104,7 @@ class HeldResponse:
             case AudioMade(pcm=pcm):
                 self._bytes += len(pcm)
                 last = self._kept[-1] if self._kept else None
-                # Fewer and longer deltas cost less.
+                # Fewer, longer audio deltas are cheaper.
                 if isinstance(last, AudioMade) and len(last.pcm) + len(pcm) <= MAX_DELTA_BYTES:
                     self._kept[-1] = AudioMade(last.response_id, last.pcm + pcm)
                     return

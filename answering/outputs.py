@@ -1,4 +1,4 @@
-"""The processors behind the model and behind the voice: what was made becomes reports."""
+"""The processors after the LLM and after the TTS, which report text, tool calls and audio."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from session.reports import AudioMade, ClauseSpoken, TextMade, ToolCallMade
 
 
 class TextOutput(FrameProcessor):
-    """Sits behind the LLM: reports its text and tool calls at once, passes clauses to the TTS."""
+    """Follows the LLM: reports its text and tool calls at once, passes clauses to the TTS."""
 
     def __init__(self, supervision: Supervision) -> None:
         super().__init__(enable_direct_mode=True)
@@ -34,7 +34,7 @@ class TextOutput(FrameProcessor):
         self._characters = WholeCharacters()
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
-        """Handle what the model makes."""
+        """Handle a frame of the model."""
         await super().process_frame(frame, direction)
         watched, response_id = self._supervision, self._supervision.request.response_id
         if isinstance(frame, LLMTextFrame | ToolCallFrame | CompletionFrame | LLMThoughtTextFrame):
@@ -66,14 +66,14 @@ class TextOutput(FrameProcessor):
             await self.push_frame(frame, direction)
 
     async def _speak(self, clause: Aggregation | None) -> None:
-        # Punctuation or an emoji on its own is nothing to say.
+        # Punctuation or an emoji alone cannot be spoken.
         if clause is not None and any(char.isalnum() for char in clause.text):
             self._supervision.voice_given()
             await self.push_frame(AggregatedTextFrame(clause.text, clause.type))
 
 
 class AudioOutput(FrameProcessor):
-    """Sits behind the TTS: reports its audio, in whole samples at 24 kHz."""
+    """Follows the TTS: reports its audio, in whole samples at 24 kHz."""
 
     def __init__(self, supervision: Supervision) -> None:
         super().__init__(enable_direct_mode=True)
@@ -84,7 +84,7 @@ class AudioOutput(FrameProcessor):
         self._stretch = TimeStretch(supervision.request.speed)
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
-        """Handle what the voice makes."""
+        """Handle a frame of the voice."""
         await super().process_frame(frame, direction)
         watched = self._supervision
         if isinstance(frame, TTSAudioRawFrame):

@@ -1,7 +1,7 @@
 """The pipeline of one response: LLM → clauses → TTS → client.
 
-Every response has its own, so settings of two responses never mix and stopping one touches
-nothing else. It reports to the session by response id; the session drops what comes too late.
+Every response has its own, so that settings of two responses never mix and stopping one affects no
+other. Its reports carry the response's id; the session ignores those that come too late.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from session.reports import ResponseReport
 
 
 def llm_context(request: ResponseRequest) -> LLMContext:
-    """Return a request in Pipecat's form, from which its services make each vendor's own."""
+    """Return a request as Pipecat's context, which its services convert for each vendor."""
     tools = [
         FunctionSchema(
             tool["name"],
@@ -51,7 +51,7 @@ def llm_context(request: ResponseRequest) -> LLMContext:
 
 
 class ResponsePipeline:
-    """One response being generated."""
+    """The pipeline that generates one response."""
 
     def __init__(
         self,
@@ -68,9 +68,9 @@ class ResponsePipeline:
             request: What to generate.
             llm: A model built for this response alone.
             tts: A voice built for this response alone; None for text-only output.
-            report: Told what is made.
-            room: Says when the client has read enough.
-            tracing: Under which the stages trace what they do; None: they do not.
+            report: Takes the reports about the response.
+            room: The client's back-pressure.
+            tracing: The context of the stages' spans; None: no tracing.
         """
         self._supervision = supervision = Supervision(request, report, room, llm, tts)
         stages: list[FrameProcessor] = [llm.service, TextOutput(supervision)]
@@ -89,12 +89,12 @@ class ResponsePipeline:
         await self._running.push(LLMContextFrame(self._context))
 
     async def stop(self) -> None:
-        """Stop, wherever it is, and release everything."""
+        """Stop generating and release all resources."""
         self._supervision.unwatched()
         await self._running.stop()
 
     def _hold_back(self, service: TTSService) -> None:
-        # Pipecat queues what a voice makes, all of it: a slow reader would have it in the memory.
+        # Pipecat's queue after a voice is unbounded: with a slow client it would fill the memory.
         queue = service.append_to_audio_context
 
         async def when_there_is_room(context_id: str | None, frame: Any) -> None:
@@ -105,8 +105,8 @@ class ResponsePipeline:
         service.append_to_audio_context = when_there_is_room  # type: ignore[method-assign]
 
     def _watch(self, stage: Stage[Any]) -> None:
-        # Called before the error frame travels, so a failure is known before the frame that
-        # ends the answer could make it look complete.
+        # Called before the error frame travels, so that the failure is known before the frame
+        # that ends the response could make it look complete.
         async def on_error(_processor: FrameProcessor, frame: ErrorFrame) -> None:
             self._supervision.failed(stage, frame)
 

@@ -1,4 +1,4 @@
-"""Runs the pipelines of one session's responses, also of one that nobody has asked for yet."""
+"""Runs the pipelines of one session's responses, including a speculative one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from telemetry.turn_log import TurnLog
 
 
 class Pipelines(Protocol):
-    """What builds the pipelines: `PipelineManager`."""
+    """Builds pipelines: `PipelineManager`."""
 
     def response_pipeline(
         self,
@@ -30,7 +30,7 @@ class Pipelines(Protocol):
 
 
 class ResponseRunner:
-    """The responses that are being generated."""
+    """The responses of one session that are being generated."""
 
     def __init__(
         self,
@@ -42,28 +42,28 @@ class ResponseRunner:
         """Start with none.
 
         Args:
-            pipelines: Builds them.
-            report: Told what they make.
-            room: Says when the client has read enough.
-            log: Where answers that are begun early are counted, and their failures.
+            pipelines: Builds the pipelines.
+            report: Takes their reports.
+            room: The client's back-pressure.
+            log: Counts speculative responses and their failures.
         """
         self._pipelines = pipelines
         self._report = report
         self._room = room
         self._log = log
         self._due: set[str] = set()
-        """Responses that are to be generated as soon as the session's other work allows."""
+        """Ids of the responses whose `generate` is queued."""
         self._running: dict[str, ResponsePipeline] = {}
         self._held: tuple[HeldResponse, ResponsePipeline] | None = None
-        """The answer to a turn that may be over."""
+        """The speculative response to a turn that may be over."""
         self._stopping: set[asyncio.Task[None]] = set()
 
     def expect(self, request: ResponseRequest) -> None:
-        """Take note that `generate` will be called, unless the response is stopped before."""
+        """Note that `generate` is queued; `stop` can still take it back."""
         self._due.add(request.response_id)
 
     async def generate(self, request: ResponseRequest) -> None:
-        """Generate a response that the client has been told of."""
+        """Generate a response, or release the speculative one if its request is the same."""
         if request.response_id not in self._due:
             return
         self._due.remove(request.response_id)
@@ -76,11 +76,11 @@ class ResponseRunner:
         try:
             tracing = self._log.tracing(request.response_id)
             pipeline = self._pipelines.response_pipeline(request, self._report, self._room, tracing)
-        # Building a service runs a provider's code: whatever it raises fails this response.
+        # Building a service runs a provider's code, which may raise anything.
         except Exception as error:
             logger.opt(exception=True).debug("building a response's pipeline failed")
             what = "The response's pipeline could not be built: "
-            # The text may repeat the request, which is the conversation.
+            # The error's text may quote the request, and so the conversation: not for the log.
             failure = FailureReason(f"{what}{error}", discreet=what + type(error).__name__)
             self._report(ResponseFailed(request.response_id, failure))
             return
@@ -88,14 +88,14 @@ class ResponseRunner:
         await pipeline.start()
 
     async def speculate(self, request: ResponseRequest) -> None:
-        """Begin a response that may be wanted soon."""
+        """Start the response to a turn that may be over."""
         self.drop_held()
         held = HeldResponse(request, self._room, self._log.failed)
         try:
             pipeline = self._pipelines.response_pipeline(
                 request, held.report, held, self._log.tracing()
             )
-        # The same will happen, and be said, if the response is wanted.
+        # `generate` will meet the same failure, and report it.
         except Exception:
             logger.opt(exception=True).debug("building a speculative response's pipeline failed")
             return
@@ -104,21 +104,21 @@ class ResponseRunner:
         await pipeline.start()
 
     def drop_held(self) -> None:
-        """Throw away what was begun early."""
+        """Discard the speculative response, if there is one."""
         if self._held is not None:
             (_held, pipeline), self._held = self._held, None
             self._log.discarded()
             self._stop_soon(pipeline)
 
     def stop(self, response_id: str) -> None:
-        """Stop generating a response, if it is being generated or about to be."""
+        """Stop generating a response, also one that is still queued."""
         self._due.discard(response_id)
         pipeline = self._running.pop(response_id, None)
         if pipeline is not None:
             self._stop_soon(pipeline)
 
     async def close(self) -> None:
-        """Stop everything, and wait until it is gone."""
+        """Stop all responses, and wait until their pipelines have stopped."""
         self.drop_held()
         for response_id in list(self._running):
             self.stop(response_id)

@@ -1,4 +1,4 @@
-"""Who watches over the stages of one response: time-outs, failures, and the voice's lead."""
+"""Supervises the stages of one response: time-outs, failures, and how far the voice is ahead."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from session.ports import ClientRoom, ResponseRequest
 from session.reports import ResponseFailed, ResponseFinished, ResponseReport
 
 MAX_UNHEARD_BYTES = 2 * 1024 * 1024
-"""Some 40 s of speech that a voice may be ahead of what is on its way to the client."""
+"""Most audio, about 40 s, that a voice may make ahead of what was reported."""
 
 
 _Service = TypeVar("_Service", LLMService, TTSService)
@@ -29,7 +29,7 @@ _Service = TypeVar("_Service", LLMService, TTSService)
 
 @dataclass(frozen=True, slots=True)
 class Stage(Generic[_Service]):
-    """A service built for one response, and whose it is."""
+    """A service built for one response, with its provider and time-outs."""
 
     name: Literal["LLM", "TTS"]
     service: _Service
@@ -38,7 +38,7 @@ class Stage(Generic[_Service]):
 
 
 class _Backlog:
-    """Audio between the voice and the client's outbox, with a bound: the voice waits for it."""
+    """Bounds the audio between the voice and its output: beyond the bound, the voice waits."""
 
     def __init__(self) -> None:
         self._bytes = 0
@@ -46,21 +46,21 @@ class _Backlog:
         self._room.set()
 
     async def put(self, length: int) -> None:
-        """Wait until there is room, and count so many bytes."""
+        """Wait until there is room, then count `length` more bytes."""
         await self._room.wait()
         self._bytes += length
         if self._bytes > MAX_UNHEARD_BYTES:
             self._room.clear()
 
     def take(self, length: int) -> None:
-        """So many bytes have arrived."""
+        """Count `length` bytes less: they were reported."""
         self._bytes -= length
         if self._bytes <= MAX_UNHEARD_BYTES:
             self._room.set()
 
 
 class Supervision:
-    """Where the processors of one response report to, and what watches over them."""
+    """Passes on the reports of one response's processors, and watches their time-outs."""
 
     def __init__(
         self,
@@ -83,8 +83,8 @@ class Supervision:
         self.unheard = _Backlog()
 
     async def room(self) -> None:
-        """Wait until the client has read enough; no provider is to blame for that."""
-        # What a service has received already comes without a pause.
+        """Wait until the client has read enough; that time does not count as silence of a stage."""
+        # A service that has buffered its results would never yield to the event loop otherwise.
         await self._breather.breathe()
         if self._client.has_room:
             return
@@ -92,47 +92,47 @@ class Supervision:
             await self._client.room()
 
     def started(self) -> None:
-        """The model has been asked."""
+        """Note that the model was asked: its first result is due."""
         self._llm_watch.expect(self._llm.patience.first_s)
 
     def model_moved(self) -> None:
-        """The model made something."""
+        """Note that the model made something: more is due."""
         if not self._llm_ended:
             self._llm_watch.expect(self._llm.patience.next_s)
 
     def model_ended(self) -> None:
-        """The model is through; what the voice was given is still to be spoken."""
+        """Note that the model has ended; the voice still has to speak what it was given."""
         self._llm_ended = True
         self._llm_watch.rest()
         if self._tts is not None and not self._tts_watch.waiting:
             self._tts_watch.expect(self._tts.patience.first_s)
 
     def voice_given(self) -> None:
-        """The voice has something to say."""
+        """Note that the voice was given a clause: its audio is due."""
         if self._tts is not None and not self._tts_watch.waiting:
             self._tts_watch.expect(self._tts.patience.first_s)
 
     def voice_moved(self) -> None:
-        """The voice made audio. More is only certain to follow once the model has ended."""
+        """Note that the voice made audio; more is due only once the model has ended."""
         if self._tts is not None and self._llm_ended:
             self._tts_watch.expect(self._tts.patience.next_s)
         else:
             self._tts_watch.rest()
 
     def finished(self) -> None:
-        """All of the response has been made."""
+        """Report that the response is complete."""
         self.unwatched()
         completion = self.completion
         self.report(ResponseFinished(self.request.response_id, completion.reason, completion.usage))
 
     def failed(self, stage: Stage[Any], frame: ErrorFrame) -> None:
-        """A stage says why it cannot go on."""
+        """Report that a stage failed."""
         self.unwatched()
         error = failure_reason(stage.name, stage.provider, frame)
         self.report(ResponseFailed(self.request.response_id, error))
 
     def unwatched(self) -> None:
-        """Expect nothing more of the stages; what they still make while they stop is no sign."""
+        """End the time-outs; output of stages that are being stopped does not restart them."""
         self._llm_watch.retire()
         self._tts_watch.retire()
 

@@ -1,20 +1,21 @@
-"""Text whose characters may be cut in two, as by model servers written in JavaScript.
+"""Joins surrogate pairs that a model server has split between two text deltas.
 
-There a string is a row of 16-bit units, and an emoji is two of them; a piece of an answer may end
-between. No text frame can carry half a character, and neither can the next request to a model.
+In JavaScript a string is a sequence of 16-bit units and an emoji is two of them, so a delta of such
+a server may end between the two. Neither a text frame nor a later request to a model can carry a
+lone surrogate.
 """
 
 from __future__ import annotations
 
 
 class WholeCharacters:
-    """Holds half a character back until its other half comes."""
+    """Holds a high surrogate back until the low one comes."""
 
     def __init__(self) -> None:
         self._half = ""
 
     def push(self, text: str) -> str:
-        """Take a piece of text; return what is whole. A half that stays alone becomes U+FFFD."""
+        """Take a text delta; return its whole characters. A lone surrogate becomes U+FFFD."""
         text, self._half = self._half + text, ""
         if text.isascii():
             return text

@@ -1,4 +1,4 @@
-"""Sound as numbers: formats of the wire, filters, rates, and the devices that record and play.
+"""Audio: wire formats, resampling, filters, and the devices that record and play.
 
 Other wings may enter by the modules in `__all__`.
 """

@@ -1,4 +1,4 @@
-"""Audio as a client wrote it, with what is needed to hear it: its format, and how to clean it."""
+"""Audio as a client sent it, with its format and noise reduction."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from audio.noise_reduction import NoiseReduction
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """A stretch of audio. `hearing/cleaned_audio.py` makes it what a recogniser hears."""
+    """A stretch of audio; `hearing/cleaned_audio.py` converts it for a recogniser."""
 
     audio: bytes
     """Whole samples of the format."""
     format: AudioFormat
     noise: NoiseReduction | None
-    """How it is cleaned before it is heard; None: not at all."""
+    """The noise reduction to apply; None: none."""
 
     @property
     def ms(self) -> float:

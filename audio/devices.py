@@ -1,7 +1,7 @@
-"""Sound devices: which there are, and opening them by way of `sounddevice` (PortAudio).
+"""Sound devices: lists them, and opens them with `sounddevice` (PortAudio).
 
-Everything here may fail on a machine without a sound card. It then raises `NoSound`, one line
-that names the remedy for the system at hand, so that a caller can say it and go on without sound.
+On a machine without a sound card everything here raises `NoSound`, one line with the remedy for the
+system at hand, so that a caller can show it and go on without sound.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from typing import Any, Literal, Protocol
 
 Direction = Literal["input", "output"]
 SoundCallback = Callable[[Any, int, Any, Any], None]
-"""What PortAudio calls for every block: (buffer, samples, times, status flags)."""
+"""PortAudio's callback for every block: (buffer, samples, times, status flags)."""
 _DIRECTIONS: tuple[Direction, Direction] = ("input", "output")
 LATENCY_S = 0.05
-"""Asked of the devices: short enough to interrupt, long enough for Python to keep up."""
+"""Latency asked of devices: short enough for barge-in, long enough for Python to keep up."""
 
 _LIBRARY = {
     "linux": "Install it: apt install libportaudio2 (dnf, pacman: portaudio).",
@@ -34,23 +34,23 @@ _DEVICE = {
 
 
 class NoSound(OSError):
-    """Why a device cannot be used, and what helps."""
+    """A device cannot be used; says why and what helps."""
 
     def __init__(self, reason: str, remedy: str) -> None:
-        """Take both as one sentence each, or more."""
+        """Make the error of two texts, each one or more sentences."""
         super().__init__(f"{reason} {remedy}")
         self.reason, self.remedy = reason, remedy
 
 
 class SoundStream(Protocol):
-    """What is needed of a stream of the sound card; sounddevice's raw streams have it."""
+    """The needed part of the interface of sounddevice's raw streams."""
 
     @property
     def latency(self) -> float:
         """Seconds between handing a sample over and hearing it."""
 
     def start(self) -> None:
-        """Begin to call back."""
+        """Begin to call the callback."""
 
     def abort(self) -> None:
         """Stop at once and drop what the device has buffered."""
@@ -72,7 +72,7 @@ class Device:
 def open_sound(
     direction: Direction, callback: SoundCallback, rate: int, device: int | str | None = None
 ) -> SoundStream:
-    """Open a device for 16-bit mono PCM, stopped.
+    """Open a device for 16-bit mono PCM; the stream is not started.
 
     Args:
         direction: Whether to record or to play.
@@ -104,9 +104,9 @@ def open_sound(
 
 
 def list_devices() -> list[Device]:
-    """Devices of the system's own sound interface, defaults first; none is an empty list.
+    """Return the devices of the system's default sound interface, default devices first.
 
-    Windows offers every device once for each of its interfaces; only the default one's are told.
+    Windows lists every device once for each of its interfaces; the others are left out.
 
     Raises:
         NoSound: There is no PortAudio; the message names the remedy.
@@ -123,7 +123,7 @@ def list_devices() -> list[Device]:
 
 
 def remedy(remedies: dict[str, str], platform: str = sys.platform) -> str:
-    """Choose what helps on a system; unknown ones are mostly like Linux."""
+    """Return the remedy for a platform; unknown ones get that for Linux."""
     return remedies.get(platform, remedies["linux"])
 
 
@@ -139,5 +139,5 @@ def _library() -> ModuleType:
 
 
 def _line(error: Exception) -> str:
-    """Put a message of several lines, as that about ambiguous names, into one."""
+    """Return an error's message, which may have several lines, as one line."""
     return " ".join(str(error).split()).rstrip(".")

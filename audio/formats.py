@@ -1,4 +1,4 @@
-"""The three audio formats of the wire, and the way from and to the PCM inside (§C.2, E)."""
+"""The three audio formats of the wire, and conversion to and from PCM (§C.2, E)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LAWS: dict[FormatName, g711.Law] = {"audio/pcmu": "ulaw", "audio/pcma": "alaw"}
 
 @dataclass(frozen=True)
 class AudioFormat:
-    """One format; the same object says how long audio is and what it sounds like."""
+    """One audio format of the wire, mono."""
 
     name: FormatName = "audio/pcm"
 
@@ -48,14 +48,14 @@ class AudioFormat:
 
 
 class Encoder:
-    """Turns a stream of 24 kHz PCM into a format of the wire."""
+    """Encodes a stream of 24 kHz 16-bit PCM into a format of the wire."""
 
     def __init__(self, audio_format: AudioFormat) -> None:
         self._law = _LAWS.get(audio_format.name)
         self._resampler = Resampler(WIRE_RATE, audio_format.rate)
 
     def push(self, pcm: bytes, *, last: bool = False) -> bytes:
-        """Encode more of the stream; with `last`, all that is left of it."""
+        """Encode more of the stream; with `last`, also what the resampler still holds."""
         out = self._resampler.push(pcm, last=last)
         return out if self._law is None else g711.encode(out, self._law)
 

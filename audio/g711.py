@@ -1,6 +1,6 @@
 """G.711: telephone audio, one byte per sample at 8 kHz (ITU-T G.711; `docs/wire.md` §E).
 
-Python dropped its own codec with `audioop`; two look-up tables per law are all there is to it.
+Python removed its own codec with `audioop`; two look-up tables per law replace it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def _decode_alaw() -> NDArray[np.int16]:
 
 
 def _encoder(decoded: NDArray[np.int16]) -> NDArray[np.uint8]:
-    """For each of the 65,536 sample values, the code that decodes nearest to it."""
+    """Return, for each of the 65,536 sample values, the code that decodes nearest to it."""
     order = np.argsort(decoded, kind="stable")
     values = decoded[order].astype(np.int32)
     samples = np.arange(-32768, 32768, dtype=np.int32)

@@ -1,8 +1,8 @@
-"""Suppresses steady noise before the turn detector and the recogniser hear it (§C.2).
+"""Suppresses steady noise in the input of the turn detector and the recogniser (§C.2).
 
-A Wiener filter on 20 ms frames: what is always there, such as a fan or hiss, is learned per
-frequency and turned down; speech, which comes and goes, stays. `far_field` cuts deeper than
-`near_field`, where the microphone is close and the noise faint.
+A Wiener filter on 20 ms frames: steady sound, such as a fan or hiss, is estimated per frequency
+and attenuated; speech, which varies, stays. `far_field` attenuates more than `near_field`, where
+the microphone is close and the noise faint.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 FRAME_MS = 20
 _FLOOR = {"near_field": 0.25, "far_field": 0.1}
 _LEARN_MS = 1200
-"""The quietest moment of so long is taken for the noise: longer than any vowel."""
+"""The noise is the minimum power within one to two times this: longer than any vowel."""
 _SMOOTHING = 0.8
 _MINIMUM_BIAS = 2.0
 """The minimum of a fluctuating power lies about this much below its mean."""
@@ -25,11 +25,11 @@ _DECISION_DIRECTED = 0.96
 
 @dataclass(frozen=True, slots=True)
 class NoiseReduction:
-    """Settings of a session."""
+    """Settings of noise reduction."""
 
     type: Literal["near_field", "far_field"]
     strength: float = 1.0
-    """0: nothing is changed, 1: as deep as the type cuts."""
+    """0: no change, 1: the full attenuation of the type."""
 
     def wire(self) -> dict[str, Any]:
         """Return the settings as sessions show them."""
@@ -37,13 +37,13 @@ class NoiseReduction:
 
 
 class NoiseReducer:
-    """One stream of 16-bit PCM; the output is aligned with the input and held back by 20 ms."""
+    """One stream of 16-bit PCM; the output is aligned with the input, and up to 20 ms later."""
 
     def __init__(self, settings: NoiseReduction, rate: int) -> None:
         """Start a stream.
 
         Args:
-            settings: How deep to cut.
+            settings: Type and strength.
             rate: Sample rate in Hz.
         """
         self._hop = rate * FRAME_MS // 2000
@@ -63,7 +63,7 @@ class NoiseReducer:
         self._given = 0
 
     def push(self, pcm: bytes) -> bytes:
-        """Take PCM; return what is clean by now."""
+        """Take PCM; return the filtered samples that are ready."""
         self._taken += len(pcm) // 2
         self._input = np.append(self._input, np.frombuffer(pcm, dtype="<i2"))
         out = []
@@ -73,7 +73,7 @@ class NoiseReducer:
         return self._give(out)
 
     def flush(self) -> bytes:
-        """Return the end of the stream."""
+        """Return the rest of the stream."""
         missing = self._taken - self._given
         self._input = np.append(self._input, np.zeros(4 * self._hop))
         out = []
@@ -86,7 +86,7 @@ class NoiseReducer:
         if not frames:
             return b""
         samples = np.concatenate(frames)
-        # The first half frame only fades in what was before the stream.
+        # The first half frame lies before the start of the stream.
         skipped = min(self._skip, len(samples))
         self._skip -= skipped
         samples = samples[skipped:]

@@ -20,11 +20,11 @@ WIRE_RATE: int = AudioConfig().OPENAI_SAMPLE_RATE
 class Resampler:
     """Converts a stream of PCM from one rate to another, chunk by chunk, without seams.
 
-    Sample k of the output is the sound at k / `to_rate` seconds of the input: the filter's delay
-    holds back the end of the stream, it does not shift it. `flush` releases that end.
+    Sample k of the output is the sound at k / `to_rate` seconds of the input: the filter holds back
+    the end of the stream, but does not shift it. `flush` releases that end.
 
     The same audio always gives the same samples, however it is chunked, and digital silence stays
-    silent. That is why soxr is not given integers: it would add dither, another one every time.
+    silent. So soxr is given floats: with integers it would add random dither.
     """
 
     def __init__(self, from_rate: int, to_rate: int, quality: str = "HQ") -> None:
@@ -42,7 +42,7 @@ class Resampler:
         )
 
     def push(self, pcm: bytes, last: bool = False) -> bytes:
-        """Return the output that `pcm` completes; with `last`, all that is left."""
+        """Return the output that is ready after `pcm`; with `last`, all that is left."""
         if self._stream is None:
             return pcm
         samples = np.frombuffer(pcm, dtype="<i2").astype(np.float32)
@@ -54,7 +54,7 @@ class Resampler:
         return resampled
 
     def flush(self) -> bytes:
-        """End the stream and return what the filter still held back."""
+        """End the stream and return what the filter still held."""
         return self.push(b"", last=True)
 
 
@@ -64,7 +64,7 @@ def resample(pcm: bytes, from_rate: int, to_rate: int) -> bytes:
 
 
 def duration_ms(pcm: bytes, rate: int = WIRE_RATE) -> float:
-    """Length of 16-bit mono PCM in milliseconds."""
+    """Return the length of 16-bit mono PCM at `rate` Hz in milliseconds."""
     return len(pcm) / BYTES_PER_SAMPLE / rate * 1000
 
 
@@ -88,7 +88,7 @@ def read_wav(path: str | Path, rate: int = WIRE_RATE) -> bytes:
     except (wave.Error, EOFError) as error:
         reason = str(error) or "it is cut off"
         raise ValueError(f"{path} is not a PCM WAV file ({reason}).") from error
-    pcm = pcm[: len(pcm) - len(pcm) % (BYTES_PER_SAMPLE * channels)]  # of one that is cut off
+    pcm = pcm[: len(pcm) - len(pcm) % (BYTES_PER_SAMPLE * channels)]  # a cut-off file
     if channels > 1:
         frames = np.frombuffer(pcm, dtype="<i2").reshape(-1, channels)
         pcm = frames.mean(axis=1).astype("<i2").tobytes()

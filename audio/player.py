@@ -1,4 +1,4 @@
-"""Plays PCM that arrives faster than it is heard, and can be silenced at once."""
+"""Plays PCM that arrives faster than real time, and can be stopped at once for barge-in."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from audio.pcm import BYTES_PER_SAMPLE, WIRE_RATE
 
 
 class AudioPlayerAsync:
-    """Plays PCM at `WIRE_RATE` as it arrives, without gaps, and knows exactly what was played.
+    """Plays PCM at `WIRE_RATE` as it arrives, without gaps, and counts the played samples.
 
-    Any thread may call any method; the sound card takes its samples on a thread of its own.
-    Audio belongs to items (conversation items). One item follows the other without a gap, and
-    the count of played samples begins anew with the first sample of the next.
+    Any thread may call any method; the sound card takes its samples on a thread of its own. Audio
+    belongs to conversation items. Items follow each other without a gap, and the count of played
+    samples starts at 0 for each.
 
-    A sample counts as played when it is heard: the device is a queue of fixed length, its latency,
-    and what is still in it when playback stops never sounds.
+    A sample counts as played when it leaves the device, which is a queue as long as its latency;
+    samples that are still in it when playback stops are never heard.
     """
 
     def __init__(
@@ -31,7 +31,7 @@ class AudioPlayerAsync:
 
         Args:
             stream_factory: Opens a device that calls the given callback; None: the default one.
-            on_handed: Is called with all audio that goes to the device, on the device's thread.
+            on_handed: Called with all audio that goes to the device, on the device's thread.
         """
         self._open = stream_factory or (lambda callback: open_sound("output", callback, WIRE_RATE))
         self._on_handed = on_handed
@@ -41,14 +41,14 @@ class AudioPlayerAsync:
         self._running = False
         self._queue: deque[tuple[str, bytearray]] = deque()
         self._pending: deque[tuple[str, int]] = deque()
-        """Runs of samples in the device, oldest first: item ("" is silence) and how many."""
+        """Runs of samples in the device, oldest first: item id ("" is silence) and their number."""
         self._delay = 0
         self._item_id = ""
         self._played = 0
 
     @property
     def item_id(self) -> str:
-        """The item that plays, or the last one that did."""
+        """Id of the item that plays, or of the last one that did."""
         with self._lock:
             return self._item_id
 
@@ -71,7 +71,7 @@ class AudioPlayerAsync:
             return queued + sum(samples for item_id, samples in self._pending if item_id)
 
     def start(self) -> None:
-        """Open the device, if need be, and play what is there and what comes.
+        """Start playback; opens the device if necessary.
 
         Raises:
             NoSound: There is no sound output; the message names the remedy.
@@ -88,7 +88,7 @@ class AudioPlayerAsync:
                 self._running = True
 
     def add_data(self, pcm: bytes, item_id: str = "audio") -> None:
-        """Append PCM of an item. Half a sample at the end waits for its other half."""
+        """Append PCM of an item and start playback; half a sample at the end waits for the rest."""
         with self._lock:
             if self._queue and self._queue[-1][0] == item_id:
                 self._queue[-1][1].extend(pcm)
@@ -99,7 +99,7 @@ class AudioPlayerAsync:
         self.start()
 
     def stop(self) -> None:
-        """Fall silent at once and forget what has not been played; the counts stay."""
+        """Stop playback at once and drop what was not played; the counts stay."""
         with self._control:
             with self._lock:
                 self._queue.clear()
@@ -144,7 +144,7 @@ class AudioPlayerAsync:
             self._on_handed(bytes(block))
 
     def _count_heard(self) -> None:
-        """Count what has come out of the device: all but the last `_delay` samples in it."""
+        """Count the samples that have left the device: all but the last `_delay`."""
         heard = sum(samples for _, samples in self._pending) - self._delay
         while self._pending and heard >= 0:
             item_id, samples = self._pending.popleft()

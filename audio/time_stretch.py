@@ -1,8 +1,8 @@
-"""Speaks faster or slower without changing the pitch (§C.2, `speed`).
+"""Changes the pace of speech without changing its pitch (§C.2, `speed`).
 
 WSOLA: overlapping pieces are taken from the input at the new pace, each shifted by a few
-milliseconds to where it continues the one before it best. It streams, so the first audio is not
-held back by more than one piece.
+milliseconds to where it best continues the one before. It streams, so that the first audio is
+delayed by no more than one piece.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class TimeStretch:
         """Start a stream.
 
         Args:
-            speed: 1.5 is half as fast again; 1.0 passes everything through.
+            speed: 1.5 is one and a half times as fast; 1.0 passes everything through.
         """
         self._speed = speed
         self._input: NDArray[np.float32] = np.zeros(0, dtype=np.float32)
@@ -36,7 +36,7 @@ class TimeStretch:
         self._fade_out = 1 - self._fade_in
 
     def push(self, pcm: bytes) -> bytes:
-        """Take 16-bit PCM and return what can be spoken of it so far."""
+        """Take 16-bit PCM; return the stretched samples that are ready."""
         if self._speed == 1.0:
             return pcm
         self._input = np.append(self._input, np.frombuffer(pcm, dtype="<i2").astype(np.float32))
@@ -46,7 +46,7 @@ class TimeStretch:
         return _pcm(pieces)
 
     def flush(self) -> bytes:
-        """Return the end of the stream."""
+        """Return the rest of the stream."""
         if self._tail is None:
             rest, self._input = self._input, self._input[:0]
             return _pcm([rest])

@@ -1,7 +1,7 @@
-"""What is on its way to the client, with a bound: one writer, in order, back-pressure behind it.
+"""The queue of frames to a client, with back-pressure.
 
-State machines emit events without waiting; whoever feeds them (a pipeline, the receive loop)
-waits here first when the client reads slowly, so memory stays flat.
+State machines emit events without waiting. Whatever feeds them (a pipeline, the receive loop) waits
+for `room` first when the client reads slowly, so that the queue stays bounded.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from typing import Protocol
 from flow.steps import Steps, in_turns
 
 HIGH_WATER_BYTES = 4 * 1024 * 1024
-"""Feeders wait above this: some 60 s of audio."""
+"""Queued bytes above which there is no room: about 60 s of audio."""
 STALL_TIMEOUT_S = 30.0
-"""A client that takes nothing for so long is given up."""
+"""Seconds after which a client that reads nothing is disconnected."""
 
 
 class Writable(Protocol):
-    """A frame whose text is made when its turn has come."""
+    """A frame whose text is written only when it is sent."""
 
     def __len__(self) -> int:
         """Return the length of the text."""
 
     def write(self) -> Steps[str]:
-        """Make the text."""
+        """Return the text, in steps."""
 
 
 class SlowReader(Exception):
@@ -41,7 +41,7 @@ class Outbox:
         self._bytes = 0
         self._finished = False
         self._sending = False
-        """Whether the client is to take a frame; then silence is its fault."""
+        """Whether a frame waits for the client; only then does the stall time-out apply."""
         self._filled = asyncio.Event()
         self._room = asyncio.Event()
         self._room.set()
@@ -57,21 +57,21 @@ class Outbox:
             self._room.clear()
 
     def finish(self) -> None:
-        """Take nothing more: `drain_into` returns when what is here is sent."""
+        """Accept no more frames: `drain_into` returns when the queued ones are sent."""
         self._finished = True
         self._filled.set()
 
     @property
     def has_room(self) -> bool:
-        """Whether the client has caught up."""
+        """Whether the queue is below the high-water mark."""
         return self._room.is_set()
 
     async def room(self) -> None:
-        """Wait until the client has caught up."""
+        """Wait until the queue is below the high-water mark."""
         await self._room.wait()
 
     async def drain_into(self, send: Callable[[str], Awaitable[None]]) -> None:
-        """Send frames in order, until `finish` and the last of them.
+        """Send frames in order; return after `finish`, when all are sent.
 
         Raises:
             SlowReader: The client took nothing for 30 s.
@@ -88,7 +88,7 @@ class Outbox:
     async def _drain(
         self, send: Callable[[str], Awaitable[None]], patience: asyncio.Timeout
     ) -> None:
-        # One timer for many frames, put off now and then: one per frame costs more than the frame.
+        # One timer for many frames, postponed now and then: one per frame would be too costly.
         clock = asyncio.get_running_loop().time
         put_off = 0.0
         while True:

@@ -1,8 +1,8 @@
-"""Long work in short steps: everybody else has their turn in between.
+"""Long work in short steps, so that it does not block the event loop.
 
-The session never awaits, and its pure functions never do. What takes longer than a few milliseconds
-is written as a generator instead; whoever runs it decides what happens between two steps. What does
-await, but of things that are always there already, takes a `Breather` along.
+The session and its pure functions never await. What takes longer than a few milliseconds is written
+as a generator instead, and the caller decides what happens between two steps. Coroutines whose
+awaits never actually wait use a `Breather`.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from typing import TypeVar
 _Result = TypeVar("_Result")
 Steps = Generator[None, None, _Result]
 AT_A_STRETCH_S = 0.002
-"""How long somebody may work before others have their turn."""
+"""Longest work, in seconds, before a `Breather` yields to the event loop."""
 
 
 def at_once(steps: Steps[_Result]) -> _Result:
-    """Do all of it now."""
+    """Run all steps now."""
     while True:
         try:
             next(steps)
@@ -29,7 +29,7 @@ def at_once(steps: Steps[_Result]) -> _Result:
 
 
 async def in_turns(steps: Steps[_Result]) -> _Result:
-    """Do it step by step, with everybody else's work in between."""
+    """Run the steps one by one, yielding to the event loop in between."""
     while True:
         try:
             next(steps)
@@ -40,20 +40,20 @@ async def in_turns(steps: Steps[_Result]) -> _Result:
 
 
 class Breather:
-    """Lets others have their turn wherever it is asked after a long stretch of work."""
+    """Yields to the event loop after a long stretch of work."""
 
     def __init__(self) -> None:
         self._began: float | None = None
-        """When the stretch began; None: others had their turn since."""
+        """When the stretch of work began; None: the event loop has run other work since."""
 
     async def breathe(self) -> None:
-        """Go on, or wait until everybody else had their turn."""
+        """Yield to the event loop if the stretch is longer than `AT_A_STRETCH_S`."""
         now = time.monotonic()
         if self._began is None:
             self._began = now
-            asyncio.get_running_loop().call_soon(self._others_had_their_turn)
+            asyncio.get_running_loop().call_soon(self._loop_ran)
         elif now - self._began > AT_A_STRETCH_S:
             await asyncio.sleep(0)
 
-    def _others_had_their_turn(self) -> None:
+    def _loop_ran(self) -> None:
         self._began = None

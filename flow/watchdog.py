@@ -1,4 +1,4 @@
-"""Notices when a provider has fallen silent, whatever its library does about time-outs."""
+"""Time-outs of providers, independent of those of their libraries."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from config import LLMConfig, STTConfig, TTSConfig
 
 MARGIN_S = 1.0
-"""A library that keeps time itself knows better what it waited for, so it may speak first."""
+"""Added to every limit, so that a library's own time-out, with its better message, comes first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,56 +18,56 @@ class Patience:
     """How long a stage may be silent, in seconds."""
 
     first_s: float
-    """Before its first result: the provider's library may have to try again."""
+    """Before its first result, with retries by the provider's library."""
     next_s: float
     """Between two pieces of a result."""
 
     @classmethod
     def of(cls, config: STTConfig | LLMConfig | TTSConfig) -> Patience:
-        """Read a stage's settings."""
+        """Return the limits from a stage's settings."""
         first = config.connect_timeout_s + config.timeout_s * (1 + config.retries)
         return cls(first + MARGIN_S, config.timeout_s + MARGIN_S)
 
 
 class Watchdog:
-    """A timer that every sign of life sets back."""
+    """A time-out that every sign of life of a stage restarts."""
 
     def __init__(self, on_silence: Callable[[float], None]) -> None:
-        """Start at rest.
+        """Start without a time-out.
 
         Args:
-            on_silence: Called once, with the seconds of silence.
+            on_silence: Called when a time-out expires, with its length in seconds.
         """
         self._on_silence: Callable[[float], None] | None = on_silence
         """None: retired."""
         self._timer: asyncio.TimerHandle | None = None
         self._due: float | None = None
-        """When silence has lasted too long; None: nothing is expected."""
+        """When the time-out expires, in the loop's time; None: none runs."""
         self._limit_s = 0.0
         self._holds = 0
 
     @property
     def waiting(self) -> bool:
-        """Whether a sign of life is due."""
+        """Whether a time-out runs."""
         return self._due is not None
 
     def expect(self, limit_s: float) -> None:
-        """Expect the next sign of life within `limit_s` from now."""
+        """Restart the time-out: the next sign of life is due within `limit_s` seconds."""
         if self._on_silence is None:
             return
         loop = asyncio.get_running_loop()
         self._limit_s = limit_s
         self._due = loop.time() + limit_s
-        # A timer that is early is set anew when it rings: signs of life are many, silence is rare.
+        # A timer that is too early is set again when it fires: cheaper than at every sign of life.
         if self._timer is None or self._timer.when() > self._due:
             self._set_timer(self._due)
 
     def rest(self) -> None:
-        """Expect nothing."""
+        """End the time-out; `expect` starts it again."""
         self._due = None
 
     def retire(self) -> None:
-        """Expect nothing ever again: signs of life that come late must not set the timer anew."""
+        """End the time-out for good: `expect` has no effect any more."""
         self.rest()
         self._on_silence = None
         if self._timer is not None:
@@ -76,7 +76,7 @@ class Watchdog:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Be patient while somebody else keeps the stage waiting."""
+        """Suspend the time-out within the block, while the stage waits for something else."""
         self._holds += 1
         try:
             yield
@@ -88,9 +88,9 @@ class Watchdog:
     def _set_timer(self, when: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = asyncio.get_running_loop().call_at(when, self._rang)
+        self._timer = asyncio.get_running_loop().call_at(when, self._timer_fired)
 
-    def _rang(self) -> None:
+    def _timer_fired(self) -> None:
         self._timer = None
         if self._due is None:
             return

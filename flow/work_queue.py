@@ -1,7 +1,7 @@
-"""What a session has to do that may have to wait, in order, with a bound.
+"""The queue of a session's asynchronous work, in order, with back-pressure.
 
-State machines ask for work without waiting; whoever makes them do so (the receive loop) waits here
-first when much is due, say because a recogniser's service is slow to take what it is given.
+State machines ask for work without waiting. The receive loop, which feeds them, waits for `room`
+first when the queue is long, say because a recogniser's service takes audio slowly.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 Step = Callable[[], Awaitable[None]]
 
 MANY = 256
-"""Steps that may wait: some 25 s of audio in slices of 100 ms."""
+"""Queued steps above which there is no room: about 25 s of audio in slices of 100 ms."""
 
 
 class WorkQueue:
@@ -34,15 +34,15 @@ class WorkQueue:
 
     @property
     def has_room(self) -> bool:
-        """Whether not much is due."""
+        """Whether the queue is short."""
         return self._room.is_set()
 
     async def room(self) -> None:
-        """Wait until not much is due any more."""
+        """Wait until the queue is short."""
         await self._room.wait()
 
     async def carry_out(self) -> None:
-        """Carry out what is put, for ever."""
+        """Run queued steps in order, until cancelled."""
         while True:
             await self._some.wait()
             while self._steps:
@@ -50,6 +50,6 @@ class WorkQueue:
                 if len(self._steps) <= MANY:
                     self._room.set()
                 await step()
-                # Steps that need not wait after all must not keep others waiting.
+                # Steps that never actually wait must not block the event loop.
                 await asyncio.sleep(0)
             self._some.clear()

@@ -1,4 +1,4 @@
-"""From audio to words: one turn at a time to the recogniser, and its reports back.
+"""From a user's audio to transcripts: turns go to the recogniser, its reports come back.
 
 Other wings may enter by the modules in `__all__`.
 """

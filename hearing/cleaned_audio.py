@@ -1,8 +1,8 @@
-"""What the client writes, as the turn detector and the recogniser hear it.
+"""Converts appended audio into the PCM that the turn detector and the recogniser take.
 
-Both hear it decoded from its format and cleaned, if the session wants that: the detector at the
-rate of the wire, the recogniser at 16 kHz; in step with the wire, so that sample k out is the
-sound at k / rate seconds in.
+Both take it decoded and, if the session wants that, with noise reduction: the detector at the
+format's rate, the recogniser at 16 kHz. The output is aligned with the input: sample k is the sound
+at k / rate seconds.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from audio.pcm import SAMPLE_RATE, Resampler
 
 
 class CleanStream:
-    """One stream of appended audio, as PCM at its own rate."""
+    """One stream of appended audio, as 16-bit PCM at the format's rate."""
 
     def __init__(self, audio_format: AudioFormat, noise: NoiseReduction | None) -> None:
         """Start a stream.
 
         Args:
-            audio_format: What the client writes.
-            noise: How to clean it; None: not at all.
+            audio_format: Format of the appended audio.
+            noise: Noise reduction; None: none.
         """
         self._format = audio_format
         self._reducer = NoiseReducer(noise, audio_format.rate) if noise else None
@@ -32,12 +32,12 @@ class CleanStream:
         return self._reducer.push(pcm) if self._reducer else pcm
 
     def flush(self) -> bytes:
-        """Return the end of the stream, which the filter held back."""
+        """Return the end of the stream, which the filter still held."""
         return self._reducer.flush() if self._reducer else b""
 
 
 class InputStream:
-    """One stream of appended audio, as PCM at 16 kHz."""
+    """One stream of appended audio, as 16-bit PCM at 16 kHz."""
 
     def __init__(self, audio_format: AudioFormat, noise: NoiseReduction | None) -> None:
         """Start a stream; see `CleanStream`."""
@@ -49,12 +49,12 @@ class InputStream:
         return self._resampler.push(self._clean.push(audio))
 
     def flush(self) -> bytes:
-        """Return the end of the stream, which the filters held back."""
+        """Return the end of the stream, which the filters still held."""
         return self._resampler.push(self._clean.flush(), last=True)
 
 
 def heard(clip: Clip) -> bytes:
-    """Convert a whole clip to PCM at 16 kHz, a second at a time: no call into a library is long."""
+    """Convert a whole clip to 16-bit PCM at 16 kHz, a second at a time to keep calls short."""
     stream = InputStream(clip.format, clip.noise)
     step = 1000 * clip.format.bytes_per_ms
     audio = clip.audio

@@ -1,7 +1,7 @@
-"""One session's ear: what is appended goes to the turn detector, and its decisions come out.
+"""Turn detection of one session: appended audio in, the turn detector's decisions out.
 
-Whether a pause needs a judgement, and how long audio may wait before it decides anything, is
-settled here; what a decision means is the session's business.
+Asks Smart Turn about pauses, and says how much audio may be collected before any decision depends
+on it. What a decision means is up to the session.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ class Listening:
     """The turn detector of one session, and the filters before it."""
 
     def __init__(self, models: TurnModels, recent_speech: Callable[[int], Clip]) -> None:
-        """Listen to nothing yet.
+        """Start without audio.
 
         Args:
-            models: Score the audio; all sessions share them.
-            recent_speech: Returns the last so many milliseconds of the open turn.
+            models: The models that score audio, shared by all sessions.
+            recent_speech: Returns the end of the open turn, at most so many milliseconds.
         """
         self._models = models
         self._recent_speech = recent_speech
@@ -40,12 +40,12 @@ class Listening:
 
     @property
     def format(self) -> AudioFormat:
-        """Format of what is appended."""
+        """Format of the appended audio."""
         return self._format
 
     def reformat(self, audio_format: AudioFormat, noise: NoiseReduction | None) -> None:
-        """Hear what is appended from here on in another way."""
-        # What the old filter still holds back goes first: offsets count every sample.
+        """Expect another format and noise reduction from here on."""
+        # The old filter's remaining samples go first: offsets count every sample.
         self._detector.add(self._stream.flush())
         self._detector.reformat(audio_format.rate)
         self._format = audio_format
@@ -53,18 +53,18 @@ class Listening:
         self._stream = CleanStream(audio_format, noise)
 
     def configure(self, settings: TurnDetection | None) -> None:
-        """Detect turns with these settings from here on; None: the client commits them."""
+        """Detect turns with these settings from here on; None: the client commits turns."""
         self._detects = settings is not None
         self._detector.configure(settings)
 
     def reset(self) -> None:
-        """Forget the speech in progress: what follows is a new turn."""
+        """Drop the state of speech in progress: what follows is a new turn."""
         self._detector.reset()
 
     def can_wait(self, length: int) -> bool:
-        """Return whether so much audio decides nothing yet: it is cheaper to take it with more.
+        """Return whether `length` bytes complete no window, so that more may be collected first.
 
-        A chunk of 20 ms completes a window of 32 ms only now and then.
+        Fewer, longer calls are cheaper: a chunk of 20 ms often completes no window of 32 ms.
         """
         return self._unchanged and self._detects and length < self._detector.lacking
 
@@ -94,6 +94,6 @@ class Listening:
     async def _judge(self) -> Decision | None:
         """Ask Smart Turn whether the turn is over at this pause."""
         recent = self._recent_speech(CONTEXT_MS)
-        # Cleaning 8 s of noise takes a while.
+        # Noise reduction of 8 s takes too long for the event loop.
         pcm = await asyncio.to_thread(heard, recent)
         return self._detector.judged(await self._models.completeness(pcm))

@@ -1,7 +1,7 @@
-"""The pipeline that hears: transport in → STT → transcripts, one for the life of a session.
+"""The recogniser's pipeline: turns in → STT → transcripts out, one for the life of a session.
 
-Audio enters it only while somebody speaks, and every turn carries the id of its item, so a
-transcript always knows which words it belongs to, however many are under way.
+Audio enters it only while a turn is open, and every frame carries the id of its recognition, so
+that results are matched with turns however many are in progress.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ from session.ports import FailureReason
 
 
 class TurnInput(FrameProcessor):
-    """The door of the hearing pipeline: the transport pushes turns in here."""
+    """The first processor of the recogniser's pipeline: the transport pushes turns in here."""
 
     def __init__(self) -> None:
         super().__init__(enable_direct_mode=True)
@@ -59,20 +59,20 @@ class TurnInput(FrameProcessor):
 class SegmentTurns(FrameProcessor):
     """Hands whole committed turns to a recogniser that takes segments.
 
-    Stands before the service in the pipeline and calls its `run_stt`, the contract of all
-    segmented services, directly: no pre-roll, no padding, no queue of one, and the result knows
-    its turn.
+    It precedes the service in the pipeline and calls its `run_stt`, which all segmented services
+    have, directly: that avoids Pipecat's pre-roll, padding and one-at-a-time queue, and matches
+    every result with its recognition.
     """
 
     def __init__(
         self, service: SegmentedSTTService, language: str | None, timeout_s: float
     ) -> None:
-        """Drive `service`.
+        """Prepare to call `service`.
 
         Args:
             service: The recogniser; it must follow this processor in the pipeline.
             language: ISO 639-1 code when the client names none; None leaves it to the service.
-            timeout_s: Seconds the service may take, beyond as long as the turn itself is.
+            timeout_s: Seconds that the service may take beyond the length of the turn itself.
         """
         super().__init__(enable_direct_mode=True)
         self._service = service
@@ -82,7 +82,7 @@ class SegmentTurns(FrameProcessor):
         self._jobs: dict[str, asyncio.Task[None]] = {}
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
-        """Start a transcription per committed turn; nothing else of a turn matters here."""
+        """Start a transcription per committed turn; ignore the turn's other frames."""
         await super().process_frame(frame, direction)
         if isinstance(frame, TurnCommittedFrame):
             await self._apply_settings(frame)
@@ -119,7 +119,7 @@ class SegmentTurns(FrameProcessor):
             )
 
     async def cleanup(self) -> None:
-        """Drop transcriptions that nobody waits for any more."""
+        """Cancel the transcriptions in progress."""
         await self._cancel_jobs()
         await super().cleanup()
 
@@ -145,7 +145,7 @@ class SegmentTurns(FrameProcessor):
             text = str(error) or f"the service gave no result within {limit_s:.0f} s"
             await self._answer(turn, ErrorFrame(text, category=ErrorCategory.CONNECTIVITY))
             return
-        # A service may raise anything its client library raises: the turn fails, not the session.
+        # A service may raise whatever its client library raises: only this turn fails.
         except Exception as error:
             await self._answer(turn, ErrorFrame(str(error) or repr(error), exception=error))
             return
@@ -158,7 +158,7 @@ class SegmentTurns(FrameProcessor):
 
 
 class TranscriptOutput(FrameProcessor):
-    """The end of the hearing pipeline: reports what is understood of each turn."""
+    """The last processor of the recogniser's pipeline: reports transcripts and failures."""
 
     def __init__(
         self,
@@ -170,10 +170,10 @@ class TranscriptOutput(FrameProcessor):
         """Report by callbacks.
 
         Args:
-            provider: The recogniser, for errors.
-            on_interim: Takes the item's id and what has been understood so far.
-            on_transcript: Takes the item's id and its text.
-            on_failure: Takes the item's id and the reason.
+            provider: The recogniser's provider, named in errors.
+            on_interim: Takes a recognition's id and its transcript so far.
+            on_transcript: Takes a recognition's id and its final transcript.
+            on_failure: Takes a recognition's id and the reason.
         """
         super().__init__(enable_direct_mode=True)
         self._provider = provider
@@ -182,7 +182,7 @@ class TranscriptOutput(FrameProcessor):
         self._on_failure = on_failure
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
-        """Pick the transcripts and the failures."""
+        """Report transcripts and failures of recognitions; pass on all other frames."""
         await super().process_frame(frame, direction)
         recognition_id = frame.metadata.get(RECOGNITION)
         if isinstance(frame, TranscriptionFrame) and recognition_id is not None:
@@ -197,10 +197,10 @@ class TranscriptOutput(FrameProcessor):
 
 
 def hears_as_spoken(service: STTService) -> bool:
-    """Return whether a recogniser hears turns as they are spoken, or only whole ones.
+    """Return whether a recogniser takes turns as they are spoken, rather than whole ones.
 
     Raises:
-        ProviderSetupError: It is of a kind that knows no turns.
+        ProviderSetupError: Its class supports neither.
     """
     if isinstance(service, TurnSTTService):
         return True
@@ -222,14 +222,14 @@ def hearing_pipeline(
     """Start the pipeline that transcribes one session's turns.
 
     Args:
-        turns: Where the turns come from.
+        turns: The first processor, into which turns are pushed.
         service: The recogniser.
-        transcripts: Where the transcripts go.
-        config: Its language, and how long it may take.
-        tracing: Under which the recogniser traces what it does; None: it does not.
+        transcripts: The last processor, which reports transcripts.
+        config: The recogniser's language and time-outs.
+        tracing: The context of the recogniser's spans; None: no tracing.
 
     Raises:
-        ProviderSetupError: The recogniser is of a kind that knows no turns.
+        ProviderSetupError: The recogniser's class is not supported.
     """
     stages = [turns]
     if not hears_as_spoken(service):

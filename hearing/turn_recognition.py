@@ -1,9 +1,9 @@
-"""What the recogniser is given of a session's turns, and which turn its results belong to.
+"""Sends a session's turns to the recogniser, and matches its results with turns.
 
-A turn is heard while it is spoken. At a short pause, before it is known whether the turn is over,
-the recogniser is already asked for the transcript: a guess. If the user goes on, the guess is
-dropped and the turn is recognised anew; if not, the transcript is there when the turn ends. So one
-turn may be recognised several times, and every recognition has an id of its own.
+A turn is recognised while it is spoken. At a short pause, before it is known whether the turn is
+over, the recogniser is asked for the transcript so far: a guess. If the user speaks on, the guess
+is dropped and the turn is recognised anew; if not, the transcript is there when the turn ends. So
+one turn may have several recognitions, each with its own id.
 """
 
 from __future__ import annotations
@@ -27,35 +27,35 @@ from session.ports import FailureReason, TranscriptionSettings
 from session.reports import TurnFailed, TurnGuessed, TurnReport, TurnSoFar, TurnUnderstood
 
 EASY_MS, EASY_NOISY_MS = 10_000, 1_000
-"""Audio up to this length, and up to this one if it has to be cleaned, is converted on the spot: it
-takes a few milliseconds."""
+"""Longest clip, without and with noise reduction, that is converted in the event loop: it takes a
+few milliseconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A frame for the recogniser that is made when its turn has come."""
+    """A frame for the recogniser that is made only when it is handed over."""
 
     make: Callable[[], Frame | None]
-    """None: there is nothing to hand over yet."""
+    """Returns the frame; None: no audio is ready yet."""
     hard: bool = False
-    """Whether making it takes so long that a thread should do it."""
+    """Whether `make` takes so long that it should run in a thread."""
 
 
 @dataclass(slots=True)
 class _Open:
-    """A turn that is being spoken, as the recogniser hears it."""
+    """The recognition of an open turn."""
 
     id: str
-    """Of this recognition."""
+    """The recognition's id."""
     item_id: str
     settings: TranscriptionSettings
     stream: InputStream | None
-    """What is heard as it is spoken; None: the recogniser waits for the whole turn."""
+    """Converts the turn's audio as it is spoken; None: the recogniser takes only whole turns."""
 
 
 @dataclass(slots=True)
 class _Guess:
-    """A transcript asked for at a pause."""
+    """The recognition of a turn that may be over, asked for at a pause."""
 
     id: str
     item_id: str
@@ -66,16 +66,15 @@ class _Guess:
 
 @dataclass(frozen=True, slots=True)
 class _Awaited:
-    """A result that is due."""
+    """The recognition of a committed turn, whose result is due."""
 
     item_id: str
     again: tuple[str, Delivery] | None = None
-    """The recognition of the turn as it was when it was over, if the result is one that was
-    guessed before that."""
+    """A second recognition of the whole turn, in case this one, begun as a guess, fails."""
 
 
 class TurnRecognition:
-    """The turns of one session on their way through the recogniser."""
+    """The recognitions of one session."""
 
     def __init__(
         self,
@@ -84,13 +83,13 @@ class TurnRecognition:
         *,
         as_spoken: bool = True,
     ) -> None:
-        """Start with no turn.
+        """Start with none.
 
         Args:
-            push: Puts a frame into the hearing pipeline, soon; order is kept.
-            report: Told what has been understood.
-            as_spoken: Whether the recogniser hears turns as they are spoken, or only whole ones:
-                then no audio is sent before a turn ends.
+            push: Queues a frame for the recogniser's pipeline; order is kept.
+            report: Takes reports about turns.
+            as_spoken: Whether the recogniser takes turns as they are spoken; otherwise no audio
+                is sent before a turn ends.
         """
         self._as_spoken = as_spoken
         self._push = push
@@ -98,11 +97,11 @@ class TurnRecognition:
         self._open: _Open | None = None
         self._guess: _Guess | None = None
         self._awaited: dict[str, _Awaited] = {}
-        """By recognition."""
+        """By the recognition's id."""
         self._count = 0
 
     def begin(self, item_id: str, clip: Clip, settings: TranscriptionSettings) -> None:
-        """Let the recogniser hear a turn: `clip`, and what `hear` is given from now on."""
+        """Begin the recognition of a turn with `clip`; `hear` takes the rest."""
         self._count += 1
         id_ = f"{item_id}.{self._count}"
         stream = InputStream(clip.format, clip.noise) if self._as_spoken else None
@@ -113,18 +112,18 @@ class TurnRecognition:
             self._pass_on(self._open, stream, clip.audio, hard=_hard(clip))
 
     def hear(self, audio: bytes) -> None:
-        """Pass on what is appended while a turn is open."""
+        """Send audio that was appended to the open turn."""
         if self._open is not None and self._open.stream is not None:
             self._pass_on(self._open, self._open.stream, audio)
 
     def reformat(self, audio_format: AudioFormat, noise: NoiseReduction | None) -> None:
-        """Take what follows in another format."""
+        """Expect another format and noise reduction from here on."""
         if self._open is not None and self._open.stream is not None:
             self._pass_on(self._open, self._open.stream, None)
             self._open.stream = InputStream(audio_format, noise)
 
     def guess(self, clip: Clip) -> None:
-        """Ask for the transcript of the open turn, which is `clip` so far."""
+        """Ask for the transcript of the open turn so far, `clip`, in case it ends here."""
         if self._open is None:
             return
         turn, self._open = self._open, None
@@ -132,12 +131,12 @@ class TurnRecognition:
         self._push(_committed(turn.id, clip, turn.settings))
 
     def is_guess(self, item_id: str, text: str) -> bool:
-        """Return whether `text` is still the guess of what the turn says."""
+        """Return whether `text` is still the guessed transcript of the turn."""
         guess = self._guess
         return guess is not None and (guess.item_id, guess.text) == (item_id, text)
 
     def resume(self, clip: Clip) -> None:
-        """The user goes on: drop the guess and hear the turn again from its beginning, `clip`."""
+        """Drop the guess, as the user speaks on, and recognise the turn so far, `clip`, anew."""
         guess = self._drop_guess()
         if guess is not None:
             self.begin(guess.item_id, clip, guess.settings)
@@ -146,7 +145,7 @@ class TurnRecognition:
         """Ask for the transcript of a turn that is over: exactly `clip`.
 
         Returns:
-            The transcript, if a guess has it already; None: it will be reported.
+            The transcript, if the guess has one already; None: it will be reported.
         """
         guess = self._guess
         if guess is not None and (guess.item_id, guess.settings) == (item_id, settings):
@@ -169,7 +168,7 @@ class TurnRecognition:
         return None
 
     def forget(self, item_id: str) -> None:
-        """The turn came to nothing."""
+        """Drop the recognition of a turn: its transcript is not needed."""
         if self._guess is not None and self._guess.item_id == item_id:
             self._drop_guess()
         if self._open is not None and self._open.item_id == item_id:
@@ -179,7 +178,7 @@ class TurnRecognition:
     # --- what the recogniser reports ----------------------------------------------------------
 
     def on_interim(self, id_: str, text: str) -> None:
-        """A recognition has got so far."""
+        """Take a recognition's transcript so far."""
         awaited = self._awaited.get(id_)
         item_id = awaited.item_id if awaited else None
         for turn in (self._open, self._guess):
@@ -189,7 +188,7 @@ class TurnRecognition:
             self._report(TurnSoFar(item_id, text))
 
     def on_transcript(self, id_: str, text: str) -> None:
-        """A recognition has its result."""
+        """Take a recognition's final transcript."""
         awaited = self._awaited.pop(id_, None)
         if awaited is not None:
             self._report(TurnUnderstood(awaited.item_id, text))
@@ -198,7 +197,7 @@ class TurnRecognition:
             self._report(TurnGuessed(self._guess.item_id, text))
 
     def on_failure(self, id_: str, error: FailureReason) -> None:
-        """A recognition has no result. A turn whose guess failed is heard again when it is over."""
+        """Take a failure; a turn whose guess failed is recognised again, as a whole, at its end."""
         awaited = self._awaited.pop(id_, None)
         if awaited is not None and awaited.again is not None:
             again_id, again = awaited.again
@@ -214,7 +213,7 @@ class TurnRecognition:
     def _pass_on(
         self, turn: _Open, stream: InputStream, audio: bytes | None, *, hard: bool = False
     ) -> None:
-        """Hand over audio of a turn; None: what its filters still hold back."""
+        """Send audio of a turn; None: what its filters still hold."""
 
         def make() -> TurnAudioFrame | None:
             pcm = stream.flush() if audio is None else stream.push(audio)

@@ -1,4 +1,4 @@
-"""The client at the other end of a session: one seam, and a module for every way to reach it.
+"""Peers: the client's side of a session, one interface and a module per kind of connection.
 
 Other wings may enter by the modules in `__all__`.
 """

@@ -1,8 +1,8 @@
-"""The client as a session's transport sees it, however it is connected.
+"""The interface between a session's transport and a client, however it is connected.
 
-A peer yields what the client sends as typed events and bytes of audio, and takes events and audio
-to play. How that travels, as text frames on a WebSocket, on a data channel beside a media track, or
-as objects within the process, is the peer's alone: dialect, JSON, base64, close codes and pacing.
+A peer yields the client's events as typed records and its audio as bytes, and takes events and
+audio to play. Only the peer knows how they travel (text frames on a WebSocket, a data channel
+beside a media track, objects within the process): dialect, JSON, base64, close codes and pacing.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class PeerGone(Exception):
 
 
 class PeerStalled(Exception):
-    """The client takes nothing any more of what it is sent."""
+    """The client has stopped reading what it is sent."""
 
 
 class Peer(Protocol):
@@ -30,28 +30,28 @@ class Peer(Protocol):
 
     @property
     def left(self) -> str | None:
-        """Why the connection ended, for the log; None: the client just left, or is still here."""
+        """Why the connection ended, for the log; None: it is open, or the client closed it."""
 
     def incoming(self) -> AsyncIterator[Incoming]:
         """Yield what the client sends, until it leaves."""
 
     async def pace(self, audio_s: float) -> None:
-        """So many seconds of audio have been taken: wait until the client may send more."""
+        """Count `audio_s` seconds of appended audio, and wait until the client may send more."""
 
     def send(self, event: ServerEvent) -> None:
-        """Send an event, behind all that was sent before; never waits."""
+        """Queue an event, in order; never waits."""
 
     def play(self, audio: OutputAudio) -> None:
-        """Play audio, in order with the events; never waits."""
+        """Queue audio to play, in order with the events; never waits."""
 
     def silence(self) -> None:
-        """Play nothing more of what was given to `play`: the user speaks."""
+        """Stop playback of all audio given to `play`: barge-in."""
 
     def played(self) -> Mapping[str, float]:
-        """Return item → milliseconds of it that the client has heard, of items still playing.
+        """Return item id → milliseconds played, of items that are still playing.
 
-        What is not in it has been played as far as it was made: so it is on a WebSocket, where
-        the client has everything at once and says by `conversation.item.truncate` what it cut.
+        Audio of other items counts as played as soon as it is made. So it is for all items on a
+        WebSocket, where the client reports by `conversation.item.truncate` what it did not play.
         """
 
     @property
@@ -59,30 +59,30 @@ class Peer(Protocol):
         """Whether the client keeps up with what it is sent."""
 
     async def room(self) -> None:
-        """Wait until it does."""
+        """Wait until the client keeps up."""
 
     async def deliver(self) -> None:
-        """Bring what is sent to the client, until `finish` and the last of it.
+        """Deliver what is queued to the client; return after `finish`, when all is delivered.
 
         Raises:
             PeerGone: The connection is lost.
-            PeerStalled: The client takes nothing any more.
+            PeerStalled: The client has stopped reading.
         """
 
     def finish(self) -> None:
-        """Take nothing more: `deliver` returns when all is with the client."""
+        """Accept no more output: `deliver` returns when all is delivered."""
 
     async def send_at_once(self, event: ServerEvent) -> None:
-        """Send a last event past all that waits.
+        """Send a last event ahead of the queue.
 
         Raises:
             PeerGone: The connection is lost.
         """
 
     async def close(self, reason: CloseReason, message: str = "") -> None:
-        """Close the connection; nothing happens if it is closed already.
+        """Close the connection, if it is still open.
 
         Args:
-            reason: Why; every kind of connection has its own code for it.
-            message: For people.
+            reason: Why; each kind of connection has its own codes for it.
+            message: Details for people.
         """

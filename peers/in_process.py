@@ -15,14 +15,14 @@ from wire.client_events import ClientEvent
 from wire.envelope import ServerEvent
 
 MANY = 1024
-"""Events that may wait for the client before the server waits for it."""
+"""Queued events above which there is no room."""
 
 
 class InProcessPeer:
     """Both ends of a connection: `put` and `get` for a client, `peers.base.Peer` for a session."""
 
     def __init__(self) -> None:
-        """Connect. Nothing is sent yet."""
+        """Connect both ends, with empty queues."""
         self._in: asyncio.Queue[Incoming | None] = asyncio.Queue()
         self._out: asyncio.Queue[ServerEvent | OutputAudio | None] = asyncio.Queue()
         self._finished = asyncio.Event()
@@ -31,7 +31,7 @@ class InProcessPeer:
         self.silenced = 0
         """How often the client was told to stop playing."""
         self.closed: tuple[CloseReason, str] | None = None
-        """Why the session closed the connection, and its words for people."""
+        """Why the session closed the connection, and its message; None: it is open."""
 
     # --- the client's end ---------------------------------------------------------------------
 
@@ -44,18 +44,18 @@ class InProcessPeer:
         self._in.put_nowait(AppendedAudio(audio))
 
     def leave(self) -> None:
-        """Go: the session ends."""
+        """Leave: the session ends."""
         self._in.put_nowait(None)
 
     def heard(self, item_id: str, played_ms: float) -> None:
-        """Say how much of an item that is playing has been heard, in milliseconds."""
+        """Report how many milliseconds of an item have been played."""
         self._playing[item_id] = played_ms
 
     async def get(self) -> ServerEvent | OutputAudio:
         """Return the next event, or audio to play.
 
         Raises:
-            PeerGone: The session has ended, and there is nothing more.
+            PeerGone: The session has ended and all its output was taken.
         """
         got = await self._out.get()
         self._taken.set()
@@ -67,7 +67,7 @@ class InProcessPeer:
 
     @property
     def left(self) -> None:
-        """Nothing to tell: this client just leaves."""
+        """Always None: this connection cannot be lost."""
 
     async def incoming(self) -> AsyncIterator[Incoming]:
         """Yield what the client sends, until it leaves."""
@@ -75,37 +75,37 @@ class InProcessPeer:
             yield came
 
     async def pace(self, audio_s: float) -> None:
-        """Let the client append as fast as it likes."""
+        """Do nothing: appends are not slowed."""
 
     def send(self, event: ServerEvent) -> None:
-        """Put an event where `get` finds it."""
+        """Queue an event for `get`."""
         self._out.put_nowait(event)
 
     def play(self, audio: OutputAudio) -> None:
-        """Put audio where `get` finds it, in order with the events."""
+        """Queue audio for `get`, in order with the events."""
         self._out.put_nowait(audio)
 
     def silence(self) -> None:
-        """Have the client play nothing more of what it was given."""
+        """Tell the client to stop playback."""
         self.silenced += 1
 
     def played(self) -> Mapping[str, float]:
-        """Return what the client said by `heard`."""
+        """Return what the client reported by `heard`."""
         return self._playing
 
     @property
     def has_room(self) -> bool:
-        """Whether the client takes what it is sent."""
+        """Whether the client keeps up with what it is sent."""
         return self._out.qsize() < MANY
 
     async def room(self) -> None:
-        """Wait until it does."""
+        """Wait until the client keeps up."""
         while not self.has_room:
             self._taken.clear()
             await self._taken.wait()
 
     async def deliver(self) -> None:
-        """Wait for `finish`: what was put is with the client."""
+        """Wait for `finish`; queued output needs no delivery."""
         await self._finished.wait()
 
     def finish(self) -> None:
@@ -113,10 +113,10 @@ class InProcessPeer:
         self._finished.set()
 
     async def send_at_once(self, event: ServerEvent) -> None:
-        """Send an event; there is nothing to overtake."""
+        """Queue an event behind the others."""
         self.send(event)
 
     async def close(self, reason: CloseReason, message: str = "") -> None:
-        """Say why, and end the client's `get`."""
+        """Note the reason, and end the client's `get`."""
         self.closed = reason, message
         self._out.put_nowait(None)

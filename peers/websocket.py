@@ -1,7 +1,7 @@
 """A client on a WebSocket: one event per text frame (§D.7).
 
-Here the protocol is text: dialect, JSON, base64 and close codes; the client has what is made as
-soon as the network takes it, and is slowed down by not being read.
+Dialect, JSON, base64 and close codes are known only here. Output is sent as fast as the network
+takes it; a client that sends too fast is slowed by not reading its socket.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from wire.response_events import OutputAudioDelta
 from wire.text_frames import frame
 
 GONE = "realtime.gone"
-"""Key in the scope of a WebSocket: an `asyncio.Event`, set when the connection is lost. Only a
-server of this project has it (`serving/process/uvicorn_websocket.py`)."""
+"""Key in a WebSocket's scope of an `asyncio.Event` that is set when the connection is lost. Only
+this project's own server process sets it (`serving/process/uvicorn_websocket.py`)."""
 
 CLOSE_CODES = {
     CloseReason.CLIENT_DONE: 1000,
     CloseReason.EXPIRED: 1001,
-    # Clients of the service reconnect on this code.
+    # Clients reconnect on this code.
     CloseReason.SERVER_STOPS: 1001,
     CloseReason.SLOW_READER: 1008,
     CloseReason.FAILED: 1011,
@@ -41,10 +41,10 @@ CLOSE_CODES = {
     CloseReason.BAD_KEY: 3000,
     CloseReason.BAD_REQUEST: 4000,
 }
-"""How a close is said on a WebSocket (§D.7)."""
+"""Close codes (§D.7)."""
 
 _LEFT = {1000, 1001, 1005, 1006}
-"""Codes with which clients leave, or are gone without a word."""
+"""Close codes of a client that leaves, with or without a close frame: not worth logging."""
 _NOTHING_PLAYS: Mapping[str, float] = {}
 
 
@@ -52,12 +52,12 @@ class WebSocketPeer:
     """A Starlette WebSocket as a session's peer (`peers.base.Peer`)."""
 
     def __init__(self, websocket: WebSocket, dialect: Dialect, limits: LimitsConfig) -> None:
-        """Speak to a client whose connection is accepted.
+        """Wrap an accepted connection.
 
         Args:
             websocket: The connection.
-            dialect: How the client writes and reads.
-            limits: How large an event may be, and how fast audio may come.
+            dialect: The client's dialect.
+            limits: Largest event, and pace of appends.
         """
         self._websocket = websocket
         self._dialect = dialect
@@ -69,11 +69,11 @@ class WebSocketPeer:
 
     @property
     def left(self) -> str | None:
-        """Why the connection ended, where the client did not just leave."""
+        """Why the connection ended, for the log; None: it is open, or the client closed it."""
         return self._left
 
     async def incoming(self) -> AsyncIterator[Incoming]:
-        """Yield what the client sends, until it leaves; a client that reads slowly waits."""
+        """Yield what the client sends, until it leaves; waits while it reads too slowly."""
         while True:
             message = await self._websocket.receive()
             if message["type"] == "websocket.disconnect":
@@ -96,30 +96,30 @@ class WebSocketPeer:
             self._left = f"cut off with {code}" + (f": {reason}" if reason else "")
 
     async def pace(self, audio_s: float) -> None:
-        """Wait where the client is too fast: what it goes on to send waits in its own socket."""
+        """Wait while the client appends too fast; its further data stays in the socket."""
         ahead_s = self._pace.take(audio_s, asyncio.get_running_loop().time())
         if not ahead_s:
             return
-        # Another server than ours does not tell when a client is gone.
+        # Servers other than this project's do not tell when a connection is lost.
         gone = self._websocket.scope.get(GONE) or asyncio.Event()
         with suppress(TimeoutError):
             async with asyncio.timeout(ahead_s):
                 await gone.wait()
 
     def send(self, event: ServerEvent) -> None:
-        """Queue an event, as the client's dialect has it."""
+        """Queue an event, in the client's dialect."""
         for written in self._dialect.render(event):
             self._outbox.put(frame(written))
 
     def play(self, audio: OutputAudio) -> None:
-        """Queue audio as `response.output_audio.delta`: the client plays it."""
+        """Queue audio as `response.output_audio.delta`."""
         self.send(audio_delta(audio))
 
     def silence(self) -> None:
-        """Do nothing: the client hears of `speech_started`, and stops its own player (§B.5)."""
+        """Do nothing: the client stops its own playback at `speech_started` (§B.5)."""
 
     def played(self) -> Mapping[str, float]:
-        """Return nothing: what is made is with the client."""
+        """Return no item: the peer does not know what is played."""
         return _NOTHING_PLAYS
 
     @property
@@ -128,29 +128,29 @@ class WebSocketPeer:
         return self._outbox.has_room
 
     async def room(self) -> None:
-        """Wait until it does."""
+        """Wait until the client keeps up."""
         await self._outbox.room()
 
     async def deliver(self) -> None:
-        """Write frames until `finish`, and the last of them."""
+        """Write queued frames; return after `finish`, when all are written."""
         try:
             await self._outbox.drain_into(self._write)
         except SlowReader:
             raise PeerStalled from None
 
     def finish(self) -> None:
-        """Take nothing more."""
+        """Accept no more events."""
         self._outbox.finish()
 
     async def send_at_once(self, event: ServerEvent) -> None:
-        """Write an event past the queue."""
+        """Write an event ahead of the queue."""
         for written in self._dialect.render(event):
             text = frame(written)
             await self._write(text if isinstance(text, str) else await in_turns(text.write()))
 
     async def close(self, reason: CloseReason, message: str = "") -> None:
         """Close with the code for `reason`."""
-        # The client may be gone, or have closed at the same moment.
+        # The client may have closed the connection already, or at the same moment.
         with suppress(WebSocketDisconnect, RuntimeError):
             await self._websocket.close(CLOSE_CODES[reason], message)
 
@@ -158,12 +158,12 @@ class WebSocketPeer:
         try:
             await self._websocket.send_text(text)
         except (WebSocketDisconnect, RuntimeError) as error:
-            # Starlette raises RuntimeError for a socket that was closed while we were sending.
+            # Starlette raises RuntimeError for a socket that was closed during a send.
             raise PeerGone from error
 
 
 def audio_delta(audio: OutputAudio) -> ServerEvent:
-    """Write audio as the event that carries it in base64."""
+    """Return the event that carries audio as base64."""
     return OutputAudioDelta(
         response_id=audio.response_id,
         item_id=audio.item_id,

@@ -1,4 +1,4 @@
-"""The pure core: what a session is and does, without awaiting, sending or reading a clock.
+"""The pure core: a session's state and rules. It never awaits, sends or reads a clock.
 
 Other wings may enter by the modules in `__all__`.
 """

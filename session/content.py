@@ -1,6 +1,6 @@
-"""What messages are made of: text, pictures, and audio with the words that are known of it (§A.5).
+"""Content parts of messages: text, images, and audio with its transcript (§A.5).
 
-Each part can be seen in two ways: `wire()` is what clients are shown, `text` what the model reads.
+Each part has two forms: `wire()` is what clients see, `text` what the model reads.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ TranscriptState = Literal["none", "pending", "done", "failed"]
 
 @dataclass(frozen=True, slots=True)
 class InputText:
-    """What the user or the system wrote."""
+    """Text that the user or the system wrote."""
 
     text: str
 
@@ -26,13 +26,13 @@ class InputText:
 
 @dataclass(frozen=True, slots=True)
 class InputImage:
-    """A picture that the user shows."""
+    """An image that the user sent."""
 
     url: str
-    """A data URI: the picture itself."""
+    """A data URI, which holds the image itself."""
     detail: Literal["auto", "low", "high"] = "auto"
     text: ClassVar[str] = ""
-    """Pictures have no words; models that see are given the picture."""
+    """Empty: models that take images are given `url`."""
 
     def wire(self) -> dict[str, Any]:
         """Return the part in wire form."""
@@ -41,11 +41,11 @@ class InputImage:
 
 @dataclass(slots=True)
 class OutputText:
-    """What the assistant wrote."""
+    """Text that the assistant wrote."""
 
     text: str = ""
     type: Literal["output_text", "output_audio"] = "output_text"
-    """Clients may call the text of a message of theirs `output_audio`, and are shown that again."""
+    """`output_audio` where the client gave that type to the text of an item it created; echoed."""
 
     def wire(self) -> dict[str, Any]:
         """Return the part in wire form."""
@@ -54,27 +54,27 @@ class OutputText:
 
 @dataclass(slots=True, eq=False)
 class Audio:
-    """Audio of a message, and how long it is even when it is not kept any more."""
+    """Audio of a message. Its length stays known after the samples were dropped."""
 
     type: ClassVar[str]
     format: AudioFormat = field(default_factory=AudioFormat)
     """Format of `data`."""
     data: bytearray = field(default_factory=bytearray)
-    """The audio as it was written or sent; empty once it is forgotten."""
+    """The audio as it was received or sent; empty once it was dropped."""
     forgotten_ms: float = 0.0
-    """Length of audio that was there and is not kept any more."""
+    """Length of the audio that was dropped, in milliseconds."""
     transcript: str | None = None
-    """The words as the client is shown them; None: there are none, or not yet."""
+    """The transcript that clients see; None: there is none, or none yet."""
     text: str = ""
-    """The words as the model reads them."""
+    """The transcript that the model reads."""
 
     @property
     def ms(self) -> float:
-        """Length in milliseconds, kept or not."""
+        """Length in milliseconds, dropped audio included."""
         return self.forgotten_ms + len(self.data) / self.format.bytes_per_ms
 
     def forget(self) -> None:
-        """Keep the length of the audio, and no more of it."""
+        """Drop the samples and keep their length."""
         self.forgotten_ms = self.ms
         self.data = bytearray()
 
@@ -90,82 +90,84 @@ class Audio:
 
 @dataclass(slots=True, eq=False)
 class UserAudio(Audio):
-    """What the user said, and how far it has been understood."""
+    """What the user said, and the state of its transcription."""
 
     type: ClassVar[str] = "input_audio"
     state: TranscriptState = "pending"
-    """Whether the recogniser has answered; `none`: nobody waits for it."""
+    """State of the transcript; `none`: nothing waits for one."""
     announced: bool = False
     """Whether the client wants transcription events for it."""
 
     def understood(self, text: str) -> None:
-        """The user said `text`."""
+        """Take the final transcript, for the client and the model."""
         self.transcript = text
         self.read_as(text)
 
     def read_as(self, text: str) -> None:
-        """Let the model read `text`, and the client nothing new; no transcript is to come."""
+        """Let the model read `text` without showing it to the client; no transcript follows."""
         self.text = text
         self.state = "done"
 
     def failed(self) -> None:
-        """The audio could not be understood."""
+        """Note that transcription failed."""
         self.state = "failed"
 
     def unwanted(self) -> None:
-        """Nobody waits for the transcript any more, if it is still to come."""
+        """Note that nothing waits for a pending transcript any more."""
         if self.state == "pending":
             self.state = "none"
 
 
 @dataclass(frozen=True, slots=True)
 class Clause:
-    """A clause and where in the audio it starts, in milliseconds."""
+    """A spoken clause, for matching words with audio."""
 
     text: str
     start_ms: float
+    """Where in the item's audio it starts, in milliseconds."""
 
 
 @dataclass(slots=True, eq=False)
 class AssistantAudio(Audio):
-    """What the assistant says, and how much of it the user hears.
+    """What the assistant says, and how much of it the user has heard.
 
-    It grows while it is generated, until the client cuts it: what comes after that adds nothing.
+    It grows while it is generated, until the client truncates it; later audio is ignored.
     """
 
     type: ClassVar[str] = "output_audio"
     transcript: str | None = ""
-    """The words as the client is shown them; None: the client has cut the audio (§A.8)."""
+    """The transcript that clients see; None: the client has truncated the audio (§A.8)."""
     clauses: list[Clause] = field(default_factory=list)
-    """What is said where."""
+    """The clauses spoken so far, in order."""
     played_ms: float | None = None
-    """How much of it the client has played; None: it has all that was made, as on a WebSocket."""
+    """Audio that the client has played; None: the peer does not report it, so all of it counts."""
 
     @property
     def truncated(self) -> bool:
-        """Whether the client has cut it."""
+        """Whether the client has truncated it."""
         return self.transcript is None
 
     def write(self, delta: str) -> None:
-        """The model wrote more words."""
+        """Add a transcript delta that the model wrote."""
         if self.transcript is not None:
             self.transcript += delta
             self.text = self.transcript
 
     def speak(self, text: str) -> None:
-        """The audio from here on speaks `text`."""
+        """Note that the audio from here on speaks `text`."""
         if not self.truncated:
             self.clauses.append(Clause(text, self.ms))
 
     def append(self, audio: bytes) -> None:
-        """The voice made more audio, in `format`."""
+        """Add audio, in `format`."""
         if not self.truncated:
             self.data += audio
 
     def forget_unheard(self, ms: float) -> None:
-        """Keep for the model the words of the first `ms` milliseconds: by clause, then by letters.
+        """Cut the model's text to the words within the first `ms` milliseconds.
 
-        Words are cut together with their times, so a second, shorter cut still finds its place.
+        Whole clauses are kept by their times; within a clause, words are kept in proportion to its
+        letters. `clauses` is cut too, so that a second, shorter cut still works.
         """
         clauses = self.clauses or [Clause(self.text, 0)]
         ends = [clause.start_ms for clause in clauses[1:]] + [self.ms]
@@ -182,11 +184,11 @@ class AssistantAudio(Audio):
         self.text = " ".join(clause.text for clause in heard if clause.text)
 
     def forget_unplayed(self) -> None:
-        """Keep for the model the words that were played: text and audio run ahead of that."""
+        """Cut the model's text to what was played: text and audio run ahead of playback."""
         self.forget_unheard(self.ms if self.played_ms is None else self.played_ms)
 
     def truncate(self, audio_end_ms: int) -> None:
-        """Cut the audio; its transcript goes, the heard words stay for the model (§A.8)."""
+        """Cut the audio and drop its transcript; the model keeps the heard words (§A.8)."""
         self.forget_unheard(audio_end_ms)
         self.forgotten_ms = min(self.forgotten_ms, audio_end_ms)
         del self.data[audio_end_ms * self.format.bytes_per_ms :]

@@ -1,6 +1,6 @@
-"""Keeps a conversation within what its model can read (§C.7).
+"""Keeps a conversation within the model's context window (§C.7).
 
-Lengths are estimated (`usage.py`), so the window should be set a little below the model's own.
+Tokens are estimated (`session/usage.py`), so set the window a little below the model's own.
 Instructions and tools are never dropped; tool calls go together with their results.
 """
 
@@ -35,12 +35,12 @@ def fit(
 
     Args:
         items: The conversation, oldest first.
-        instructions: The system prompt, which always stays.
-        truncation: What the session asks for (§C.7).
-        window: Tokens that the model reads; None: unknown, so only the client's limit counts.
+        instructions: The system prompt, which is never dropped.
+        truncation: The session's truncation strategy (§C.7).
+        window: The model's context window in tokens; None: unknown, only the client's limit counts.
 
     Raises:
-        ContextTooLong: It does not fit and may not be truncated.
+        ContextTooLong: The items do not fit and truncation is disabled.
     """
     ratio = 1.0
     limit = None if window is None else max(window - estimate_tokens(instructions), 0)

@@ -1,4 +1,4 @@
-"""The conversation: its items in order, as the wire shows them and as the model reads them."""
+"""The conversation: its items in order, and the rules for changing them (§A.5–A.8)."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ class Conversation:
 
         Args:
             conversation_id: The `conv_…` id.
-            kept_audio_ms: Audio that is kept; of the oldest items it is forgotten first.
+            kept_audio_ms: Longest audio to keep; beyond it, the oldest items lose theirs first.
         """
         self.id = conversation_id
         self._items: list[Item] = []
         self._by_id: dict[str, Item] = {}
         self._kept_audio_ms = kept_audio_ms
         self._audible: deque[tuple[Audio, float]] = deque()
-        """The audio that is kept, and how long it was, the oldest first."""
+        """The audio that is kept and its length in ms when it was added, oldest first."""
         self._audible_ms = 0.0
         self._lost_assistant_audio = False
 
@@ -44,7 +44,7 @@ class Conversation:
         return self._by_id.get(item_id)
 
     def keep_audio(self, item: Item) -> None:
-        """Take note that an item's audio is complete; forget the oldest beyond the limit."""
+        """Count an item's complete audio, and drop the oldest audio beyond the limit."""
         audio = item.audio
         if audio is None or not audio.data:
             return
@@ -56,7 +56,7 @@ class Conversation:
             oldest.forget()
 
     def forget_audio(self) -> None:
-        """Forget the audio of all items."""
+        """Drop the audio of all items."""
         for item in self._items:
             if item.audio is not None:
                 item.audio.forget()
@@ -65,15 +65,15 @@ class Conversation:
 
     @property
     def has_assistant_audio(self) -> bool:
-        """Whether the voice is settled (§C.2): the user has heard it, whatever became of it."""
-        # The newest are asked first: an answer is never far.
+        """Whether assistant audio was ever made, deleted items included: locks the voice (§C.2)."""
+        # Newest first: a spoken item is usually among the last few.
         return self._lost_assistant_audio or any(_spoken(item) for item in reversed(self._items))
 
     def insert(self, item: Item, previous_item_id: str | None = None) -> str | None:
         """Insert an item at the end, the front (`root`) or after another one (§A.5).
 
         Returns:
-            The id of its real predecessor.
+            The id of the item before it; None: it is the first.
 
         Raises:
             ProtocolError: A duplicate id, or an unknown predecessor.
@@ -118,10 +118,10 @@ class Conversation:
             item.untranscribed.unwanted()
 
     def truncate(self, item_id: str, content_index: int, audio_end_ms: int) -> None:
-        """Cut an assistant's audio to what was played (§A.8).
+        """Cut an assistant message's audio to its first `audio_end_ms` milliseconds (§A.8).
 
         Raises:
-            ProtocolError: Unknown item, not assistant audio, or not that long.
+            ProtocolError: The item is unknown, has no assistant audio, or is shorter.
         """
         item = self.get(item_id)
         if item is None:
@@ -145,18 +145,22 @@ class Conversation:
         audio.truncate(audio_end_ms)
 
     def played(self, item_id: str, played_ms: float) -> None:
-        """Note how much of an answer the client has heard; items that are gone do not matter.
+        """Note how much of an assistant message was played; unknown items are ignored.
 
         Args:
-            item_id: The assistant's message.
-            played_ms: From its beginning, in milliseconds.
+            item_id: The assistant message.
+            played_ms: Milliseconds of its audio that were played.
         """
         item = self.get(item_id)
         if isinstance(item, AssistantMessage) and item.audio is not None:
             item.audio.played_ms = played_ms
 
     def check_tool_output(self, call_id: str) -> None:
-        """Refuse the result of a call that was never made (§A.5)."""
+        """Refuse the result of an unknown tool call (§A.5).
+
+        Raises:
+            ProtocolError: The conversation has no call of this id.
+        """
         if not any(
             isinstance(item, FunctionCall) and item.call_id == call_id for item in self._items
         ):

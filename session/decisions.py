@@ -1,4 +1,7 @@
-"""What a session is told of its user's speech: onsets, pauses and ends, on the 32 ms grid (§E)."""
+"""Decisions of a turn detector about the user's speech, on the 32 ms grid (§E).
+
+Times are milliseconds of audio written since the session began.
+"""
 
 from __future__ import annotations
 
@@ -14,28 +17,28 @@ class SpeechStarted:
 
 @dataclass(frozen=True, slots=True)
 class SpeechStopped:
-    """Enough silence was heard; it ends at `end_ms`."""
+    """The turn is over; its trailing silence ends at `end_ms`."""
 
     end_ms: int
 
 
 @dataclass(frozen=True, slots=True)
 class SpeechHesitated:
-    """A pause up to `at_ms` is long enough to guess that the turn may be over."""
+    """A pause up to `at_ms` suggests that the turn may be over: speculation may begin."""
 
     at_ms: int
 
 
 @dataclass(frozen=True, slots=True)
 class SpeechResumed:
-    """Speech goes on after all, since `at_ms`."""
+    """Speech went on at `at_ms` after a hesitation: speculation is void."""
 
     at_ms: int
 
 
 @dataclass(frozen=True, slots=True)
 class SpeechPaused:
-    """A pause has lasted long enough to ask whether the turn is over; it lasts up to `at_ms`."""
+    """A pause up to `at_ms` is long enough to ask a model whether the turn is over."""
 
     at_ms: int
 

@@ -1,7 +1,6 @@
-"""What a session wants done: commands from its state machines to whoever drives them.
+"""Effects: the commands that a session returns instead of awaiting or sending.
 
-The session core neither awaits nor sends; it returns these, in the order in which they are to be
-carried out.
+Whoever drives the session carries them out in the order in which they are returned.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class OutputAudio:
-    """Play this to the client: audio in the format that the response was asked for."""
+    """Play audio of a response to the client, in the response's output format."""
 
     response_id: str
     item_id: str
@@ -36,33 +35,33 @@ class OutputAudio:
 
 @dataclass(frozen=True, slots=True)
 class Silence:
-    """Play nothing more of what was played to the client: the user speaks (§B.5)."""
+    """Stop playback of audio that was already sent: barge-in (§B.5)."""
 
 
 @dataclass(frozen=True, slots=True)
 class HearAs:
-    """What is appended from here on has this format, and is cleaned like this."""
+    """Audio appended from here on has this format and gets this noise reduction."""
 
     format: AudioFormat
     noise: NoiseReduction | None
-    """None: it is taken as it is."""
+    """None: no noise reduction."""
 
 
 @dataclass(frozen=True, slots=True)
 class SetTurnDetection:
-    """Detect turns with these settings (§C.4) from here on; None: the client commits them."""
+    """Detect turns with these settings (§C.4) from here on; None: the client commits turns."""
 
     settings: TurnDetection | None
 
 
 @dataclass(frozen=True, slots=True)
 class ResetTurnDetection:
-    """Forget the speech in progress: what follows is a new turn."""
+    """Drop the turn detector's state: speech that follows is a new turn."""
 
 
 @dataclass(frozen=True, slots=True)
 class HearTurn:
-    """A turn is open: let the recogniser hear `clip`, and all that follows by `HearOn`."""
+    """A turn opened: begin its recognition with `clip`; the rest follows as `HearOn`."""
 
     item_id: str
     clip: Clip
@@ -71,14 +70,14 @@ class HearTurn:
 
 @dataclass(frozen=True, slots=True)
 class HearOn:
-    """The open turn goes on: `audio` was appended to it."""
+    """Give the recogniser `audio`, which was appended to the open turn."""
 
     audio: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class GuessTurn:
-    """The open turn may be over: ask the recogniser what `clip`, all of it so far, says."""
+    """The open turn may be over: ask for the transcript of `clip`, all of it so far."""
 
     item_id: str
     clip: Clip
@@ -86,7 +85,7 @@ class GuessTurn:
 
 @dataclass(frozen=True, slots=True)
 class ResumeTurn:
-    """The user goes on: drop what was begun at the pause, and hear the turn again.
+    """The user speaks on: drop the speculation and recognise the turn again.
 
     `clip` is the turn from its beginning.
     """
@@ -97,14 +96,14 @@ class ResumeTurn:
 
 @dataclass(frozen=True, slots=True)
 class ForgetTurn:
-    """The open turn came to nothing."""
+    """Drop the recognition of a turn: nobody needs its transcript."""
 
     item_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class Transcribe:
-    """Transcribe a committed turn, or a client's item: exactly this audio."""
+    """Transcribe a committed turn or an item that a client created: exactly `clip`."""
 
     item_id: str
     clip: Clip
@@ -113,9 +112,9 @@ class Transcribe:
 
 @dataclass(frozen=True, slots=True)
 class Speculate:
-    """Begin the answer to a turn that may be over, and keep it back.
+    """Start the response to a turn that may be over, and hold back its output.
 
-    Only while `text` is still what the recogniser takes the turn for.
+    It counts only while `text` is still the turn's transcript.
     """
 
     item_id: str
@@ -132,18 +131,18 @@ class Generate:
 
 @dataclass(frozen=True, slots=True)
 class StopGenerating:
-    """Stop generating a response; whatever it still reports is ignored."""
+    """Stop generating a response; its later reports are ignored."""
 
     response_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class Close:
-    """Close the connection, once all that was sent before is with the client."""
+    """Close the connection, once everything sent before has been delivered."""
 
     reason: CloseReason
     message: str = ""
-    """For people; empty where the reason says it all."""
+    """Details for people; may be empty."""
 
 
 Effect = (

@@ -1,7 +1,7 @@
-"""The input side of a session: the audio buffer and the turn that is being spoken.
+"""The input side of a session: the audio buffer and the open turn.
 
-A pure state machine: idle → speaking → committed, driven by samples written, never by a clock.
-Offsets are milliseconds of audio written since the session began; neither commit nor clear
+A pure state machine (idle → speaking → committed) that is driven by samples written, not by a
+clock. Offsets are milliseconds of audio written since the session began; neither commit nor clear
 resets them (§E).
 """
 
@@ -16,13 +16,13 @@ from flow.steps import Steps
 from wire.errors import ProtocolError
 
 LOOKBACK_MS = 1000
-"""Audio kept beyond the prefix padding, for the time the detector takes to make up its mind."""
+"""Audio kept beyond the prefix padding: the detector reports an onset later than it happened."""
 MIN_COMMIT_MS = 100
 
 
 @dataclass(frozen=True, slots=True)
 class OpenTurn:
-    """A turn in progress: its item's id, and where it starts."""
+    """A turn in progress: the id of its item and the offset of its start."""
 
     item_id: str
     start_ms: int
@@ -30,14 +30,14 @@ class OpenTurn:
 
 @dataclass(frozen=True, slots=True)
 class ClosedTurn:
-    """A committed turn: the item's id and exactly its audio."""
+    """A committed turn: the id of its item and exactly its audio, in the input format."""
 
     item_id: str
     audio: bytes
 
 
 class InputTurns:
-    """Holds what the client appended and cuts it into turns."""
+    """The input audio buffer, cut into turns."""
 
     def __init__(self, mint_item_id: Callable[[], str]) -> None:
         """Start empty.
@@ -48,8 +48,8 @@ class InputTurns:
         self._mint = mint_item_id
         self._buffer = bytearray()
         self._format = AudioFormat()
-        self._epoch_ms = 0.0  # written when the format was last changed
-        self._base = 0  # bytes written since then before the first one in the buffer
+        self._epoch_ms = 0.0  # `written_ms` when the format last changed
+        self._base = 0  # position of the buffer's first byte, in bytes written since then
         self._half_sample = b""
         self._padding_ms: int | None = None
         self.open: OpenTurn | None = None
@@ -61,11 +61,11 @@ class InputTurns:
 
     @property
     def format(self) -> AudioFormat:
-        """What the client writes."""
+        """Format of the audio that the client appends."""
         return self._format
 
     def set_format(self, audio_format: AudioFormat) -> Steps[None]:
-        """Take another format from the next append on; what is buffered is converted (§F.5.14)."""
+        """Expect another format from the next append on, and convert the buffer (§F.5.14)."""
         if audio_format == self._format:
             return
         end_ms = self.written_ms
@@ -76,10 +76,13 @@ class InputTurns:
         self._epoch_ms, self._base = end_ms, -len(self._buffer)
 
     def set_mode(self, padding_ms: int | None) -> OpenTurn | None:
-        """Switch between detected turns (with this prefix padding) and manual ones (None).
+        """Switch between detected turns and manual ones; switching drops uncommitted audio.
+
+        Args:
+            padding_ms: Prefix padding of detected turns; None: the client commits turns.
 
         Returns:
-            The turn that the switch abandoned, if one was open.
+            The open turn that was dropped, if any.
         """
         if (self._padding_ms is None) == (padding_ms is None):
             self._padding_ms = padding_ms
@@ -88,12 +91,10 @@ class InputTurns:
         return self.clear()
 
     def append(self, audio: bytes) -> tuple[bytes, OpenTurn | None]:
-        """Write audio.
-
-        A byte that is half a sample waits for its other half.
+        """Write audio; half a sample at the end waits for the next append.
 
         Returns:
-            The whole samples written, and the manual turn that they open, if any.
+            The whole samples written, and the manual turn that they opened, if any.
         """
         if self._half_sample or len(audio) % self._format.sample_bytes:
             audio = self._half_sample + audio
@@ -113,7 +114,7 @@ class InputTurns:
         return self.written_ms - self.open.start_ms if self.open is not None else 0.0
 
     def speech_started(self, onset_ms: int) -> OpenTurn:
-        """Open a turn at a detected onset, back-dated by the padding, not below 0 (§E)."""
+        """Open a turn at a detected onset less the prefix padding, not below 0 (§E)."""
         assert self._padding_ms is not None
         buffered_ms = math.ceil(self._epoch_ms + self._base / self._format.bytes_per_ms)
         start_ms = max(0, onset_ms - self._padding_ms, buffered_ms)
@@ -126,7 +127,7 @@ class InputTurns:
         return self.written_ms - self.open.start_ms if self.open is not None else 0.0
 
     def heard_so_far(self, last_ms: int | None = None) -> bytes:
-        """Audio of the open turn up to now, or only the end of it."""
+        """Return the audio of the open turn up to now, or only its last `last_ms` milliseconds."""
         assert self.open is not None
         start = self._index(self.open.start_ms)
         if last_ms is not None:
@@ -141,14 +142,14 @@ class InputTurns:
         return turn
 
     def silence(self, start_ms: int, end_ms: int) -> bytes:
-        """Return a stretch in which nobody spoke, as far as it is still held."""
+        """Return the audio between two offsets without a turn, as far as it is still buffered."""
         return self._cut(start_ms, end_ms)
 
     def commit(self) -> ClosedTurn:
-        """Close the turn where the audio ends, on the client's word (§A.3).
+        """Close the open turn at the end of the audio, as the client commits it (§A.3).
 
         Raises:
-            ProtocolError: Less than 100 ms of it.
+            ProtocolError: It is shorter than 100 ms, or no turn is open.
         """
         heard = self.heard_so_far() if self.open else b""
         length_ms = len(heard) / self._format.bytes_per_ms
@@ -170,7 +171,7 @@ class InputTurns:
         """Drop all uncommitted audio (§A.4).
 
         Returns:
-            The turn that this abandoned, if one was open.
+            The open turn that was dropped, if any.
         """
         abandoned, self.open = self.open, None
         self._base += len(self._buffer)
@@ -182,7 +183,7 @@ class InputTurns:
         return bytes(memoryview(self._buffer)[self._index(start_ms) : self._index(end_ms)])
 
     def _index(self, ms: int) -> int:
-        """Return where in the buffer the sample at `ms` is."""
+        """Return the byte index in the buffer of the sample at the offset `ms`."""
         size = self._format.sample_bytes
         samples = round((ms - self._epoch_ms) * self._format.rate / 1000)
         return max(samples * size - self._base, 0)

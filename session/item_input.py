@@ -1,4 +1,4 @@
-"""Items as clients describe them, made into items of the conversation (§A.5, B.15)."""
+"""Builds conversation items from the items that clients send (§A.5, B.15)."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ def build_item(
     """Build an item.
 
     Args:
-        given: The item as the client wrote it.
-        input_format: Format of audio that the item carries.
-        capabilities: What the model can do; an image for a blind one is refused.
+        given: The item as the client sent it.
+        input_format: Format of the item's audio.
+        capabilities: What the model can do; images are refused where it takes none.
         path: Where the item is in the client's event, for errors.
 
     Raises:
-        ProtocolError: What this model cannot take.
+        ProtocolError: The item holds what this server cannot take.
     """
     item_id = given.id or new_id("item")
     match given:
@@ -85,10 +85,10 @@ def _user_parts(
 
 
 def _user_audio(given: item_fields.InputAudio, input_format: AudioFormat) -> UserAudio:
-    # Half a sample at the end is nothing to hear (§A.2).
+    # Half a sample at the end is dropped (§A.2).
     whole = len(given.content) - len(given.content) % input_format.sample_bytes
     audio = UserAudio(input_format, bytearray(given.content[:whole]))
     if given.transcript is not None:
-        # It spares the recogniser.
+        # The client's transcript makes a recognition unnecessary.
         audio.understood(given.transcript)
     return audio

@@ -1,7 +1,7 @@
 """Items of a conversation: messages, function calls and their results (§A.5, §B).
 
-`Item` is any of them. What all can be asked stands in `_Item`, so most of the session need not
-tell one from another; who must, asks for the type.
+`Item` is the union of all kinds. `_Item` holds what every kind offers, so that most of the session
+need not distinguish them.
 """
 
 from __future__ import annotations
@@ -24,29 +24,29 @@ Status = Literal["in_progress", "completed", "incomplete"]
 
 @dataclass(slots=True, eq=False)
 class _Item:
-    """What all items have; two of them are the same only if they are one."""
+    """What all items have in common. Items are compared by identity."""
 
     id: str
 
     @property
     def audio(self) -> UserAudio | AssistantAudio | None:
-        """Its audio."""
+        """Its audio, if it has any."""
         return None
 
     @property
     def audio_ms(self) -> float:
-        """Length of its audio in milliseconds, kept or not."""
+        """Length of its audio in milliseconds, dropped audio included."""
         audio = self.audio
         return 0.0 if audio is None else audio.ms
 
     @property
     def images(self) -> list[InputImage]:
-        """Its pictures."""
+        """Its images."""
         return []
 
     @property
     def untranscribed(self) -> UserAudio | None:
-        """Its audio, as long as the transcript of that is still to come."""
+        """Its audio, while the transcript is pending."""
         return None
 
 
@@ -60,9 +60,9 @@ class _Message(_Item):
 
     @property
     def text(self) -> str:
-        """What the model reads: text, transcript, or the words that were heard."""
+        """What the model reads: text, transcript, or the words that the user heard."""
         if len(self.content) == 1:
-            # Nearly always; and every turn reads the whole conversation.
+            # The usual case, kept fast: every response reads the whole conversation.
             return self.content[0].text
         return "".join([part.text for part in self.content])
 
@@ -82,7 +82,7 @@ class _Message(_Item):
 
 @dataclass(slots=True, eq=False)
 class SystemMessage(_Message):
-    """Instructions in the middle of a conversation."""
+    """Instructions within a conversation."""
 
     role = "system"
     content: list[InputText]
@@ -90,7 +90,7 @@ class SystemMessage(_Message):
 
 @dataclass(slots=True, eq=False)
 class UserMessage(_Message):
-    """What the user said, wrote or showed; its parts never change."""
+    """What the user said, wrote or showed; its list of parts never changes."""
 
     role = "user"
     content: Sequence[InputText | InputImage | UserAudio]
@@ -103,24 +103,24 @@ class UserMessage(_Message):
 
     @property
     def audio_index(self) -> int:
-        """Which part the audio is, or would be."""
+        """Index of the audio among the parts; 0 without audio."""
         return next((at for at, part in enumerate(self.content) if part is self.audio), 0)
 
     @property
     def images(self) -> list[InputImage]:
-        """The parts that are pictures."""
+        """The parts that are images."""
         return [part for part in self.content if isinstance(part, InputImage)]
 
     @property
     def untranscribed(self) -> UserAudio | None:
-        """The audio, as long as its transcript is still to come."""
+        """The audio, while its transcript is pending."""
         audio = self.audio
         return audio if audio is not None and audio.state == "pending" else None
 
 
 @dataclass(slots=True, eq=False)
 class AssistantMessage(_Message):
-    """What the assistant said or wrote, or is saying; without content when it begins."""
+    """What the assistant says or writes; its content is empty when it begins."""
 
     role = "assistant"
     content: list[OutputText | AssistantAudio]
@@ -136,17 +136,17 @@ class AssistantMessage(_Message):
 
 @dataclass(slots=True, eq=False)
 class FunctionCall(_Item):
-    """The model calls a tool of the client's."""
+    """A call of one of the client's tools by the model."""
 
     call_id: str
     name: str
     arguments: str = ""
-    """JSON, as far as it is written."""
+    """JSON; incomplete while the model writes it."""
     status: Status = "completed"
 
     @property
     def text(self) -> str:
-        """What the model reads, and wrote."""
+        """The arguments, for counting tokens."""
         return self.arguments
 
     def wire(self, *, with_audio: bool = False) -> dict[str, Any]:
@@ -163,18 +163,18 @@ class FunctionCall(_Item):
 
 @dataclass(slots=True, eq=False)
 class FunctionCallOutput(_Item):
-    """What came of a call."""
+    """The result of a function call, from the client."""
 
     call_id: str
     output: str
 
     @property
     def text(self) -> str:
-        """What the model reads."""
+        """The result, as the model reads it."""
         return self.output
 
     def wire(self, *, with_audio: bool = False) -> dict[str, Any]:
-        """Return the result in wire form; it has no status there (§B)."""
+        """Return the result in wire form, which has no status (§B)."""
         return {
             "id": self.id,
             "type": "function_call_output",
@@ -184,5 +184,5 @@ class FunctionCallOutput(_Item):
 
 
 OutputItem = AssistantMessage | FunctionCall
-"""What a response makes."""
+"""An item that a response can make."""
 Item = SystemMessage | UserMessage | AssistantMessage | FunctionCall | FunctionCallOutput

@@ -1,7 +1,7 @@
-"""What a session's client may have of everything, and what it is told when it wants more.
+"""Limits on what one client may keep in a session, and the errors beyond them (§D.8).
 
-Every error names the setting (`config.LimitsConfig`), because whoever reads it may be the one who
-can raise it. Limits on time and on sockets are where clocks and sockets are: `flow/append_pace.py`,
+Every error names its setting (`config.LimitsConfig`), so that an operator who reads it knows what
+to raise. Limits on pace, message size and sessions: `flow/append_pace.py`,
 `serving/process/uvicorn_websocket.py`, `serving/open_sessions.py`.
 """
 
@@ -20,7 +20,7 @@ def check_prompt(
     tools: Sequence[Any] | None,
     path: str,
 ) -> None:
-    """Check what the model is to be told, of a session or of a response.
+    """Check the size of the prompt of a session or a response.
 
     Args:
         limits: The server's limits.
@@ -49,10 +49,10 @@ def check_prompt(
 
 
 def check_items(limits: LimitsConfig, items: int) -> None:
-    """Check that a conversation of so many items may get one more.
+    """Check that a conversation of `items` items may get one more.
 
     Raises:
-        ProtocolError: It may not.
+        ProtocolError: The conversation is full.
     """
     if items >= limits.conversation_items:
         raise ProtocolError(
@@ -63,10 +63,10 @@ def check_items(limits: LimitsConfig, items: int) -> None:
 
 
 def check_responses(limits: LimitsConfig, running: int) -> None:
-    """Check that beside so many running responses one more may be created.
+    """Check that beside `running` responses one more may be created.
 
     Raises:
-        ProtocolError: It may not.
+        ProtocolError: Too many are running.
     """
     if running >= limits.responses:
         raise ProtocolError(
@@ -77,10 +77,10 @@ def check_responses(limits: LimitsConfig, running: int) -> None:
 
 
 def check_buffer(limits: LimitsConfig, buffered_ms: float, added_ms: float) -> None:
-    """Check that audio may be added to what waits to be committed.
+    """Check that `added_ms` of audio may join the `buffered_ms` that wait for a commit.
 
     Raises:
-        ProtocolError: It would be too much.
+        ProtocolError: The buffer would exceed its limit.
     """
     if buffered_ms + added_ms > limits.buffered_audio_s * 1000:
         raise ProtocolError(

@@ -30,8 +30,8 @@ def _content(message: UserMessage) -> str | list[dict[str, Any]]:
 def render_messages(items: Sequence[Item]) -> list[dict[str, Any]]:
     """Write items as chat-completions messages.
 
-    A tool call is followed by its result wherever that stands, as model servers insist; a call
-    without a result yet is left out, and so are messages without words.
+    A tool call is followed by its result wherever that stands, as model APIs require. Calls
+    without a result and empty messages are left out.
     """
     results = {item.call_id: item for item in items if isinstance(item, FunctionCallOutput)}
     messages: list[dict[str, Any]] = []

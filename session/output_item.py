@@ -1,7 +1,7 @@
-"""The item that a response is writing: text, speech or a call, and the events of each (§B.2, B.7).
+"""The open item of a response (text, speech or a function call) and its events (§B.2, B.7).
 
-An item is added, grows by deltas and is closed; each kind writes its own events for that, in the
-order that the protocol guarantees. Which item comes when is decided in `session/response.py`.
+An item is added, grows by deltas and is closed; each kind emits its own events for that, in the
+order that the protocol guarantees. `session/response.py` decides which item comes when.
 """
 
 from __future__ import annotations
@@ -35,18 +35,18 @@ Ending = Literal["completed", "incomplete"]
 
 
 class _OpenItem:
-    """What all of them have in common: where they stand, and how they begin and end."""
+    """What all kinds have in common: their place, their first and their last events."""
 
     def __init__(
         self, item: OutputItem, spec: ResponseSpec, index: int, conversation: Conversation
     ) -> None:
-        """Put the item where it belongs.
+        """Add the item to the conversation, unless the response runs beside it.
 
         Args:
-            item: New, and empty.
-            spec: What its response was asked to be.
-            index: Which item of its response it is.
-            conversation: Takes it in, unless the response runs beside it.
+            item: A new, empty item.
+            spec: The parameters of its response.
+            index: Its `output_index`.
+            conversation: The session's conversation.
         """
         self.item = item
         self._response_id = spec.id
@@ -56,12 +56,12 @@ class _OpenItem:
 
     @property
     def _place(self) -> tuple[str, str, int]:
-        """What events about the item begin with: its response, itself, and which output it is."""
+        """First fields of its events: response id, item id and output index."""
         return self._response_id, self.item.id, self._index
 
     @property
     def _part_place(self) -> tuple[str, str, int, int]:
-        """The same for the one content part of a message."""
+        """The same with the content index, which is always 0."""
         return self._response_id, self.item.id, self._index, 0
 
     def _added(self) -> list[Effect]:
@@ -98,12 +98,12 @@ class OpenText(_OpenItem):
         return [*effects, Send(ContentPartAdded(*self._part_place, self._part()))]
 
     def write(self, delta: str) -> list[Effect]:
-        """The model wrote `delta`."""
+        """Add a text delta."""
         self._text.text += delta
         return [Send(OutputTextDelta(*self._part_place, delta))]
 
     def close(self, ending: Ending) -> list[Effect]:
-        """Close the message out."""
+        """Close the message."""
         return [
             Send(OutputTextDone(*self._part_place, self._text.text)),
             Send(ContentPartDone(*self._part_place, self._part())),
@@ -116,7 +116,7 @@ class OpenText(_OpenItem):
 
 
 class OpenSpeech(_OpenItem):
-    """A message that is being spoken: the model writes its words, the voice follows."""
+    """A message that is being spoken: transcript deltas come first, their audio follows."""
 
     def __init__(self, spec: ResponseSpec, index: int, conversation: Conversation) -> None:
         """Begin an empty message; its arguments are those of `_OpenItem`."""
@@ -125,7 +125,7 @@ class OpenSpeech(_OpenItem):
         self._audio = AssistantAudio(spec.format)
         self._encoder = Encoder(spec.format)
         self._transcript = ""
-        """All that was sent of it, even if the client has cut the item since."""
+        """All transcript deltas that were sent, even if the client has truncated the item."""
 
     def open(self) -> list[Effect]:
         """Announce the message."""
@@ -134,25 +134,25 @@ class OpenSpeech(_OpenItem):
         return [*effects, Send(ContentPartAdded(*self._part_place, self._part()))]
 
     def write(self, delta: str) -> list[Effect]:
-        """The model wrote `delta`: words of audio to come."""
+        """Add a transcript delta."""
         self._transcript += delta
         self._audio.write(delta)
         return [Send(OutputAudioTranscriptDelta(*self._part_place, delta))]
 
     def speak(self, text: str) -> None:
-        """The audio from here on speaks `text`."""
+        """Note that the audio from here on speaks `text`."""
         self._audio.speak(text)
 
     def play(self, pcm: bytes) -> list[Effect]:
-        """The voice made `pcm`: 24 kHz, 16-bit, mono."""
+        """Add audio; `pcm` is 24 kHz, 16-bit, mono."""
         return self._output(self._encoder.push(pcm))
 
     def forget_unplayed(self) -> None:
-        """The text runs ahead of the voice: the model must remember what was said, not more."""
+        """Cut the model's text to what was played: the text runs ahead of playback."""
         self._audio.forget_unplayed()
 
     def close(self, ending: Ending) -> list[Effect]:
-        """Close the message out; what the encoder still holds belongs to a complete one only."""
+        """Close the message; only a complete one gets the encoder's remaining samples."""
         rest = self._encoder.push(b"", last=True) if ending == "completed" else b""
         return [
             *self._output(rest),
@@ -190,9 +190,9 @@ class OpenCall(_OpenItem):
             spec: As in `_OpenItem`.
             index: As in `_OpenItem`.
             conversation: As in `_OpenItem`.
-            number: Which of its calls this is to the model.
+            number: The model's index of this call among its calls.
             call_id: The `call_…` id.
-            name: The function.
+            name: The function's name.
         """
         self._call = FunctionCall(new_id("item"), call_id, name, status="in_progress")
         super().__init__(self._call, spec, index, conversation)
@@ -203,14 +203,14 @@ class OpenCall(_OpenItem):
         return self._added()
 
     def write(self, arguments: str) -> list[Effect]:
-        """The model continued the JSON of the arguments."""
+        """Add a delta of the arguments' JSON."""
         if not arguments:
             return []
         self._call.arguments += arguments
         return [Send(FunctionCallArgumentsDelta(*self._place, self._call.call_id, arguments))]
 
     def close(self, ending: Ending) -> list[Effect]:
-        """Close the call out."""
+        """Close the call."""
         call = self._call
         return [
             Send(FunctionCallArgumentsDone(*self._place, call.call_id, call.name, call.arguments)),

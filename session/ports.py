@@ -1,7 +1,7 @@
-"""What a session asks of its pipelines and what they report back, as plain data.
+"""The records that a session and its pipelines share, as plain data.
 
-The session (`realtime_session.py`) knows nothing of Pipecat and the providers know nothing of
-the wire; these records are all that the two share.
+A session (`realtime_session.py`) knows nothing of Pipecat, and a provider nothing of events. What
+pipelines report back is in `session/reports.py`.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from typing import Any, Literal, Protocol
 from audio.pcm import BYTES_PER_SAMPLE, WIRE_RATE
 
 MAX_DELTA_BYTES = WIRE_RATE * BYTES_PER_SAMPLE * 2 // 5
-"""Longest audio delta: 400 ms, as the service sends (§E)."""
+"""Longest audio delta in bytes of PCM: 400 ms, as OpenAI's service sends (§E)."""
 
 SILENCE = "(The user is silent.)"
-"""What a model reads where the user said nothing for too long."""
+"""What the model reads as the user's turn when the idle timeout fires (§B.12)."""
 
 REALTIME_VOICES = (
     "alloy",
@@ -32,11 +32,11 @@ REALTIME_VOICES = (
 )
 """Names that OpenAI's Realtime service gives its voices."""
 OPENAI_VOICES = (*REALTIME_VOICES, "fable", "nova", "onyx")
-"""These and the ones that only OpenAI's speech endpoint knows."""
+"""These and the names that only OpenAI's speech endpoint knows."""
 
 
 class CloseReason(Enum):
-    """Why a session's connection is closed; each peer has its own way to say it (§D.7)."""
+    """Why a session's connection is closed; each peer has its own codes for it (§D.7)."""
 
     CLIENT_DONE = "the client closed it"
     EXPIRED = "its time is up"
@@ -68,13 +68,13 @@ class FailureReason:
     code: str = "provider_error"
     type: str = "server_error"
     stage: Literal["STT", "LLM", "TTS"] | None = None
-    """None: no provider is to blame."""
+    """The provider that failed; None: no provider did."""
     discreet: str | None = None
-    """The message without words of others, who may quote what they were sent; None: it has none."""
+    """`message` without quoted provider text, which may repeat user data; None: it quotes none."""
 
     @property
     def for_log(self) -> str:
-        """What the log may say of it."""
+        """The message for the log, without user data."""
         return self.discreet or self.message
 
 
@@ -97,17 +97,17 @@ class ResponseRequest:
     """False: at most one tool call; None leaves it to the provider."""
     temperature: float | None = None
     """Only beta clients can set it (§B.16); None leaves it to the server's configuration. The
-    `embedded` and `scripted` models are deterministic: to them it means nothing."""
+    `embedded` and `scripted` models are deterministic and ignore it."""
     voice: str = "alloy"
     speed: float = 1.0
-    """Pace of the voice, without a change of pitch."""
+    """Pace of the voice at constant pitch; 1.0 is its own."""
     spoken: bool = True
     """False for a text-only response: no voice is built."""
 
 
 @dataclass(frozen=True, slots=True)
 class TranscriptionSettings:
-    """What a client may ask of the recogniser; None leaves it to the server's configuration."""
+    """The client's wishes for recognition; None leaves one to the server's configuration."""
 
     language: str | None = None
     prompt: str | None = None
@@ -115,7 +115,7 @@ class TranscriptionSettings:
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What the configured providers can do, so that the rest is refused with a reason."""
+    """What the configured providers can do; requests for more are refused with a reason."""
 
     voices: frozenset[str] | None = None
     """Voice names the TTS accepts; None: any name, the provider decides."""
@@ -134,11 +134,11 @@ class Capabilities:
 
 
 class ClientRoom(Protocol):
-    """How far behind the client is with reading."""
+    """Back-pressure: whether the client reads fast enough for more output."""
 
     @property
     def has_room(self) -> bool:
-        """Whether it has caught up."""
+        """Whether more output may be made now."""
 
     async def room(self) -> None:
-        """Wait until it has."""
+        """Wait until more output may be made."""

@@ -1,4 +1,4 @@
-"""What a client may ask for only where the configured providers can do it (§C.2, C.5).
+"""Refuses requests that the configured providers cannot meet (§C.2, C.5).
 
 Each check raises a `ProtocolError` that names the provider and the field.
 """
@@ -20,20 +20,20 @@ def check_known_voice(can: Capabilities, voice: str, param: str) -> None:
     voices = can.voices
     if voices is None or voice in voices:
         return
-    # espeak-ng alone has hundreds; the short list is what other clients use.
+    # Some voices have hundreds of names (espeak-ng): list only those that clients usually send.
     usual = [name for name in REALTIME_VOICES if name in voices]
     raise invalid_value(voice, sorted(voices) if len(voices) <= _FEW_VOICES else usual, param)
 
 
 def check_reasoning(can: Capabilities, asked: Reasoning | None, param: str) -> None:
-    """Refuse an effort where the model does not reason; `param` is the field's path."""
+    """Refuse a reasoning effort where the model takes none; `param` is the field's path."""
     if asked is None or asked.effort is None or can.reasoning:
         return
     raise ProtocolError("invalid_value", f"{can.llm_name} takes no reasoning effort.", param)
 
 
 def check_include(can: Capabilities, include: Sequence[str] | None) -> None:
-    """Refuse log probabilities, all that can be included, where the recogniser has none."""
+    """Refuse log probabilities (the only `include` there is) where the recogniser has none."""
     if include and not can.logprobs:
         message = f"{can.stt_name} reports no log probabilities."
         raise ProtocolError("invalid_value", message, "session.include")

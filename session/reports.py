@@ -1,7 +1,7 @@
 """What recogniser and response pipelines report to a session, as plain data.
 
-A report names the turn's item or the response that it is about. The session drops what comes for
-one that is over, so a pipeline that is being stopped may still report.
+A report names the item of its turn, or its response. The session ignores reports about one that is
+over, so a pipeline may still report while it is being stopped.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from session.ports import FailureReason, FinishReason, TokenUsage
 
 @dataclass(frozen=True, slots=True)
 class TurnSoFar:
-    """The recogniser understood `text` of a turn that may not be committed yet (§B.3)."""
+    """An interim transcript of a turn, which may still be open (§B.3)."""
 
     item_id: str
     text: str
@@ -23,7 +23,7 @@ class TurnSoFar:
 
 @dataclass(frozen=True, slots=True)
 class TurnGuessed:
-    """A turn says `text` if it is over, which is not known yet."""
+    """The transcript of an open turn, should it end here (the answer to `effects.GuessTurn`)."""
 
     item_id: str
     text: str
@@ -31,7 +31,7 @@ class TurnGuessed:
 
 @dataclass(frozen=True, slots=True)
 class TurnUnderstood:
-    """A committed turn said `text` (§B.3)."""
+    """The final transcript of a committed turn (§B.3)."""
 
     item_id: str
     text: str
@@ -52,7 +52,7 @@ TurnReport = TurnSoFar | TurnGuessed | TurnUnderstood | TurnFailed
 
 @dataclass(frozen=True, slots=True)
 class TextMade:
-    """The model wrote `delta`."""
+    """The model wrote a text delta."""
 
     response_id: str
     delta: str
@@ -60,7 +60,7 @@ class TextMade:
 
 @dataclass(frozen=True, slots=True)
 class ToolCallMade:
-    """The model continued tool call `index` by a piece of its JSON `arguments`."""
+    """The model wrote a delta of the JSON `arguments` of its tool call number `index`."""
 
     response_id: str
     index: int
@@ -96,7 +96,7 @@ class ResponseFinished:
 
 @dataclass(frozen=True, slots=True)
 class ResponseFailed:
-    """A stage failed; nothing more will come (§B.10)."""
+    """A stage failed; no further reports follow (§B.10)."""
 
     response_id: str
     error: FailureReason

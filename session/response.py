@@ -33,7 +33,7 @@ _Message = TypeVar("_Message", OpenText, OpenSpeech)
 
 @dataclass(frozen=True, slots=True)
 class _CallDelta:
-    """A piece of a call, as the model wrote it."""
+    """A delta of a function call, as the model wrote it."""
 
     number: int
     call_id: str
@@ -48,16 +48,16 @@ class Response:
     spec: ResponseSpec
     conversation: Conversation
     context: list[Item] = field(default_factory=list)
-    """The items the model reads: those there were when the response was created."""
+    """The items that the model reads: a snapshot from when the response was created."""
     outcome: Outcome = "in_progress"
     started: bool = False
-    """Whether the model was asked."""
+    """Whether generation was started; before, it waits for transcripts."""
     _output: list[OutputItem] = field(default_factory=list)
     _open: OpenMessage | OpenCall | None = None
-    """The last of them, while it is being written."""
+    """The last item of `_output`, while it is open."""
     _closed_calls: set[int] = field(default_factory=set)
     _held_calls: list[_CallDelta] = field(default_factory=list)
-    """What came of calls that wait for the item before them."""
+    """Deltas of calls that wait until the open item is closed."""
     _usage: dict[str, Any] | None = None
     _status_details: dict[str, Any] | None = None
 
@@ -99,7 +99,7 @@ class Response:
         return [Send(ResponseCreated(response=self.wire()))]
 
     def text(self, delta: str) -> list[Effect]:
-        """The model wrote `delta`: text, or the transcript of audio to come."""
+        """Take a text delta: output text, or the transcript of audio to come."""
         if not self.active or not delta:
             return []
         if self.spec.spoken:
@@ -114,18 +114,18 @@ class Response:
             self._open.speak(text)
 
     def audio(self, pcm: bytes) -> list[Effect]:
-        """The voice made `pcm`: 24 kHz, 16-bit, mono."""
+        """Take audio; `pcm` is 24 kHz, 16-bit, mono."""
         if not self.active or not pcm or not self.spec.spoken:
             return []
         effects, speech = self._message(OpenSpeech)
         return effects + speech.play(pcm)
 
     def tool_call(self, number: int, call_id: str, name: str, arguments: str) -> list[Effect]:
-        """The model continued tool call `number`.
+        """Take a delta of tool call `number`.
 
-        A call waits for the end of the speech or the call before it: items are strictly
-        sequential, and a model may write several calls in turns. What comes for a call that
-        is closed already is dropped, or the client would run it twice.
+        A call waits until the speech or the call before it is closed: items are strictly
+        sequential, but a model may interleave calls. Deltas of a closed call are dropped, or the
+        client would run it twice.
         """
         if not self.active or number in self._closed_calls:
             return []
@@ -143,7 +143,7 @@ class Response:
         return self._write_call(delta)
 
     def finish(self, reason: FinishReason, reported: TokenUsage | None) -> list[Effect]:
-        """Text, tool calls and audio are complete."""
+        """Close the response: text, tool calls and audio are complete."""
         if not self.active:
             return []
         incomplete = _INCOMPLETE.get(reason)
@@ -159,7 +159,7 @@ class Response:
         return effects + self._done(last, reported)
 
     def cancel(self, reason: CancelReason) -> list[Effect]:
-        """Close the response out where it stands (§B.5, B.6)."""
+        """Close the response unfinished: barge-in or `response.cancel` (§B.5, B.6)."""
         if not self.active:
             return []
         if isinstance(self._open, OpenSpeech):
@@ -169,7 +169,7 @@ class Response:
         return effects + self._done("cancelled", None)
 
     def fail(self, error: FailureReason) -> list[Effect]:
-        """Close the response out because a stage failed (§B.10)."""
+        """Close the response because a stage failed (§B.10)."""
         if not self.active:
             return []
         effects = self._close("incomplete")
@@ -194,7 +194,7 @@ class Response:
         return effects
 
     def _message(self, kind: type[_Message]) -> tuple[list[Effect], _Message]:
-        """Return the message that is being written, after what it takes to begin one."""
+        """Return the open message of this kind, and the effects of opening it if none was."""
         if isinstance(self._open, kind):
             return [], self._open
         effects = self._close("completed")
@@ -229,7 +229,7 @@ class Response:
 
 
 def _rate_limits() -> ServerEvent:
-    """Return the event that clients expect after a response; this server sets no such limit."""
+    """Return the event that clients expect after a response; this server has no rate limits."""
     limit = 15_000_000
     return RateLimitsUpdated(
         rate_limits=[{"name": "tokens", "limit": limit, "remaining": limit, "reset_seconds": 0.0}]

@@ -1,7 +1,7 @@
-"""The responses of a session: which one is active, which wait, and what they are given (§A.9).
+"""Schedules the responses of a session: which is active, which wait for transcripts (§A.9).
 
-At most one response at a time writes to the conversation; any number run beside it. A response
-waits until the transcripts of its context are there, because its model reads words, not audio.
+At most one response at a time writes to the conversation; others run beside it. A response waits
+for the transcripts of its context, because the model reads text, not audio.
 """
 
 from __future__ import annotations
@@ -34,17 +34,17 @@ from wire.response_fields import ResponseOptions
 
 
 class AnswerListener(Protocol):
-    """Who has to know about the responses of the conversation."""
+    """Is told when a response in the conversation begins and ends."""
 
     def answer_opened(self) -> None:
         """A response began."""
 
     def answer_finished(self, audio_ms: float) -> None:
-        """A response ended; so much audio was sent of it, in milliseconds."""
+        """A response ended, after `audio_ms` milliseconds of audio were sent."""
 
 
 class Responses:
-    """All responses that have not ended. Reports about others have no effects."""
+    """All responses in progress. Reports about others have no effects."""
 
     def __init__(
         self, config: SessionConfig, conversation: Conversation, listener: AnswerListener
@@ -54,9 +54,9 @@ class Responses:
         self._listener = listener
         self._open: dict[str, Response] = {}
         self._waiting: list[Response] = []
-        """Responses that need transcripts which are not there yet."""
+        """Responses whose context still lacks transcripts."""
         self._turn_due: str | None = None
-        """The user item of a turn that ended while a response was running (§B.5)."""
+        """The item of a turn that ended during a response; it is answered afterwards (§B.5)."""
 
     @property
     def active(self) -> Response | None:
@@ -65,22 +65,21 @@ class Responses:
 
     @property
     def running(self) -> bool:
-        """Whether any response is still to be finished."""
+        """Whether any response is in progress."""
         return bool(self._open)
 
     @property
     def awaited_items(self) -> Iterator[Item]:
-        """What the waiting responses are going to read."""
+        """The items in the contexts of waiting responses."""
         return (item for response in self._waiting for item in response.context)
 
     # --- the client and the turns -----------------------------------------------------------
 
     def create(self, options: ResponseOptions) -> list[Effect]:
-        """Begin a response on the client's word (§A.9).
+        """Begin a response for a `response.create` (§A.9).
 
         Raises:
-            ProtocolError: One is active already, too many are running beside the conversation,
-                or it cannot be what is asked.
+            ProtocolError: One is active already, too many are running, or an option is invalid.
         """
         active = self.active
         check_responses(self._config.limits, len(self._open))
@@ -96,10 +95,10 @@ class Responses:
         return effects + [effect for item in own for effect in transcribe(item, self._config)]
 
     def cancel(self, response_id: str | None) -> list[Effect]:
-        """Cancel a response, or the active one (§A.10).
+        """Cancel a response, or the active one for None (§A.10).
 
         Raises:
-            ProtocolError: There is none.
+            ProtocolError: There is no such response.
         """
         response = self._open.get(response_id) if response_id else self.active
         if response is None:
@@ -109,7 +108,7 @@ class Responses:
         return self._cancel(response, "client_cancelled")
 
     def interrupt(self) -> list[Effect]:
-        """The user speaks: the active response ends, and no earlier turn is answered (§B.5)."""
+        """Cancel the active response at barge-in, and forget a turn that waited for it (§B.5)."""
         active = self.active
         if active is None:
             return []
@@ -117,7 +116,7 @@ class Responses:
         return self._cancel(active, "turn_detected")
 
     def answer(self, item_id: str) -> list[Effect]:
-        """Answer a detected turn, at once or after the response that is running (§B.5)."""
+        """Answer a detected turn, now or after the active response (§B.5)."""
         if self.active is not None:
             self._turn_due = item_id
             return []
@@ -126,9 +125,10 @@ class Responses:
         return self._begin(spec)
 
     def preview(self, item: Item) -> ResponseRequest | None:
-        """Return what `answer` would ask for if `item` were the last one of the conversation.
+        """Return the request that `answer` would make if `item` ended the conversation.
 
-        None where there would be no answer, or not at once. Nothing changes.
+        Returns:
+            None: there would be no answer, or not at once. State does not change.
         """
         context = [*self._conversation, item]
         waits = any(known.untranscribed for known in context)
@@ -143,20 +143,20 @@ class Responses:
             return None
 
     def item_deleted(self, item_id: str) -> list[Effect]:
-        """An item is gone; nobody waits for it, or answers it, any more."""
+        """Stop waiting for an item that was deleted, and do not answer it."""
         if self._turn_due == item_id:
             self._turn_due = None
         return self.items_ready()
 
     def item_failed(self, item: Item, error: FailureReason) -> list[Effect]:
-        """An item stays without a transcript: responses that wait for it fail (§B.10)."""
+        """Fail the responses that wait for an item whose transcription failed (§B.10)."""
         effects: list[Effect] = []
         for response in [r for r in self._waiting if item in r.context]:
-            effects += self._went_on(response, response.fail(error))
+            effects += self._after_change(response, response.fail(error))
         return effects + self.items_ready()
 
     def items_ready(self) -> list[Effect]:
-        """Start the responses that wait for nothing any more."""
+        """Start the waiting responses whose transcripts are complete."""
         effects: list[Effect] = []
         for response in list(self._waiting):
             pending = any(item.untranscribed for item in response.context)
@@ -186,7 +186,7 @@ class Responses:
                 effects = response.finish(reason, usage)
             case ResponseFailed(error=error):
                 effects = response.fail(error)
-        return self._went_on(response, effects)
+        return self._after_change(response, effects)
 
     # --- the life of a response ---------------------------------------------------------------
 
@@ -202,15 +202,15 @@ class Responses:
     def _start(self, response: Response) -> list[Effect]:
         spec = response.spec
         if any(item.id == spec.answers and not item.text for item in response.context):
-            # The detector took a noise for a turn: there is nothing to answer.
-            return self._went_on(response, response.finish("stop", None))
+            # A turn without words: the detector took noise for speech.
+            return self._after_change(response, response.finish("stop", None))
         unmet = _unmet_choice(spec)
         if unmet is not None:
-            return self._went_on(response, response.fail(unmet))
+            return self._after_change(response, response.fail(unmet))
         try:
             response.context = self._fit(spec, response.context)
         except ContextTooLong as too_long:
-            return self._went_on(response, response.fail(too_long.error))
+            return self._after_change(response, response.fail(too_long.error))
         response.started = True
         return [Generate(_request(spec, response.context))]
 
@@ -219,10 +219,10 @@ class Responses:
         return fit(context, spec.instructions, config.truncation, config.context_tokens)
 
     def _cancel(self, response: Response, reason: CancelReason) -> list[Effect]:
-        return self._went_on(response, response.cancel(reason))
+        return self._after_change(response, response.cancel(reason))
 
-    def _went_on(self, response: Response, effects: list[Effect]) -> list[Effect]:
-        """A response had these effects; if it is over now, so is what was held up by it."""
+    def _after_change(self, response: Response, effects: list[Effect]) -> list[Effect]:
+        """Return a response's effects; if it ended, clean up and answer the turn that waited."""
         if response.active:
             return effects
         del self._open[response.id]
@@ -239,7 +239,7 @@ class Responses:
 
 
 def transcribe(item: Item, config: SessionConfig) -> list[Effect]:
-    """Ask for the transcript of an item's audio, if it lacks one."""
+    """Ask for the transcript of an item's audio, if it is pending."""
     audio = item.untranscribed
     if audio is None:
         return []
@@ -249,7 +249,7 @@ def transcribe(item: Item, config: SessionConfig) -> list[Effect]:
 
 
 def _unmet_choice(spec: ResponseSpec) -> FailureReason | None:
-    """Return why the model cannot choose a tool as it must (§C.2), or None."""
+    """Return why `tool_choice` cannot be met (§C.2), or None."""
     names = {tool["name"] for tool in spec.tools}
     choice = spec.tool_choice
     if choice == "required" and not names:

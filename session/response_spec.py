@@ -1,4 +1,4 @@
-"""What a response is asked to be: the client's overrides on top of the session (§A.9)."""
+"""The parameters of one response: the client's overrides on top of the session's (§A.9)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from wire.response_fields import BetaResponseOptions, ResponseAudioOutput, Respo
 
 @dataclass(slots=True)
 class ResponseSpec:
-    """What a response was asked to be; echoed in its wire form."""
+    """The parameters of one response; its wire form echoes them."""
 
     id: str
     modalities: list[str]
@@ -33,15 +33,15 @@ class ResponseSpec:
     metadata: dict[str, str] | None
     in_conversation: bool = True
     input: list[Item] | None = None
-    """Context of its own instead of the conversation's."""
+    """The items to read instead of the conversation's; None: the conversation's."""
     speed: float = 1.0
-    """Pace of the voice."""
+    """Pace of the voice; 1.0 is its own."""
     reasoning_effort: str | None = None
     parallel_tool_calls: bool | None = None
     temperature: float | None = None
     """Only beta clients can set it (§B.16)."""
     answers: str | None = None
-    """The user item that a detected turn made, and that this response answers by itself."""
+    """The item of the detected turn that it answers; None: the client asked for the response."""
 
     @property
     def spoken(self) -> bool:
@@ -55,7 +55,7 @@ def build_spec(
     """Merge a `response.create` with the session's settings.
 
     Raises:
-        ProtocolError: A voice, an effort or an item that cannot be used, or too much of something.
+        ProtocolError: A voice, effort or item cannot be used, or a limit is exceeded.
     """
     check_prompt(config.limits, options.instructions, options.tools, "response")
     in_conversation = options.conversation != "none"

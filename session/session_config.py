@@ -1,7 +1,7 @@
-"""A session's settings while it lives: where they begin, what may change them, who reads them.
+"""The current settings of a session: defaults, checked updates, and access for the core.
 
-What the settings are is in `session/session_settings.py`, and how an update changes them in
-`session/session_merge.py`. Here they meet what the server allows and its providers can do.
+The records are in `session/session_settings.py`, merging in `session/session_merge.py`. Here they
+are checked against the server's limits and its providers' capabilities.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ DEFAULT_VOICE = "alloy"
 
 
 class SessionConfig:
-    """The settings of one session. They never outlive it or reach another one."""
+    """The current settings of one session."""
 
     def __init__(
         self,
@@ -52,13 +52,13 @@ class SessionConfig:
         now: float,
         kind: SessionKind = "realtime",
     ) -> None:
-        """Take the server's defaults.
+        """Start with the server's defaults.
 
         Args:
             settings: The server's configuration.
             capabilities: What the configured providers can do.
             session_id: The `sess_…` id.
-            model: The model name the client asked for; echoed as it is.
+            model: The model name that the client asked for; echoed as it is.
             now: Unix time in seconds, from which the session's lifetime counts.
             kind: Whether the session answers, or only transcribes (§B.11).
         """
@@ -96,7 +96,7 @@ class SessionConfig:
         return self._settings.wire()
 
     def apply(self, patch: SessionPatch | TranscriptionPatch, *, voice_locked: bool) -> None:
-        """Merge an update, all of it or nothing (§A.1).
+        """Merge an update completely, or not at all (§A.1).
 
         Args:
             patch: The validated `session` of a `session.update`.
@@ -123,7 +123,7 @@ class SessionConfig:
         self._settings = settings
 
     def check_voice(self, voice: str, param: str, *, locked: bool) -> None:
-        """Refuse a voice the TTS does not have, or a change after the first audio (§C.2)."""
+        """Refuse a voice that the TTS lacks, or a change while the voice is locked (§C.2)."""
         if locked and voice != self.voice:
             raise ProtocolError(
                 "cannot_update_voice",
@@ -164,13 +164,13 @@ class SessionConfig:
 
     @property
     def prefix_padding_ms(self) -> int | None:
-        """Audio before an onset that belongs to the turn; None in manual mode."""
+        """Audio before an onset that belongs to the turn, in ms; None in manual mode."""
         detection = self._settings.input.turn_detection
         return None if detection is None else detection.prefix_padding_ms
 
     @property
     def noise_reduction(self) -> NoiseReduction | None:
-        """How input is cleaned before it is heard; None: not at all."""
+        """Noise reduction of the input; None: none."""
         return self._settings.input.noise_reduction
 
     @property
@@ -180,13 +180,13 @@ class SessionConfig:
 
     @property
     def transcription_settings(self) -> TranscriptionSettings:
-        """What the client asks of the recogniser for the next committed item."""
+        """The client's wishes for the recognition of the next turn."""
         asked = self._settings.input.transcription
         if asked is None:
             return TranscriptionSettings()
         return TranscriptionSettings(language=asked.language, prompt=asked.prompt)
 
-    # --- a session that answers; a transcription session has none of these -------------------
+    # --- realtime sessions only; a transcription session has none of these -------------------
 
     @property
     def _answering(self) -> RealtimeSessionSettings:
@@ -216,7 +216,7 @@ class SessionConfig:
 
     @property
     def truncation(self) -> Truncation:
-        """What to do when the conversation outgrows the model (§C.7)."""
+        """What to do when the conversation exceeds the context window (§C.7)."""
         return self._answering.truncation
 
     @property
@@ -225,10 +225,10 @@ class SessionConfig:
         return self._answering.max_output_tokens
 
     def reasoning_effort(self, asked: Reasoning | None = None) -> str | None:
-        """Return the effort for a response: what is asked for it, else the session's.
+        """Return the reasoning effort of a response: its own, else the session's.
 
         Raises:
-            ProtocolError: The model does not reason (§A.1).
+            ProtocolError: The model takes no reasoning effort (§A.1).
         """
         check_reasoning(self.capabilities, asked, "response.reasoning")
         if asked is not None and asked.effort is not None:
@@ -248,7 +248,7 @@ class SessionConfig:
 
     @property
     def voice(self) -> str:
-        """Voice of the session."""
+        """The session's voice."""
         return self._answering.output.voice
 
     @property
@@ -263,7 +263,7 @@ class SessionConfig:
 
 
 def _refuse_responses(patch: TranscriptionPatch) -> None:
-    """Refuse to make or interrupt responses in a session that has none (§B.11)."""
+    """Refuse settings about responses in a transcription session (§B.11)."""
     detection = patch.audio and patch.audio.input and patch.audio.input.turn_detection
     for name in ("create_response", "interrupt_response", "idle_timeout_ms"):
         if getattr(detection, name, None):

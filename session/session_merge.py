@@ -1,7 +1,7 @@
-"""How an update changes a session's settings (§A.1): only what it gives, block by block.
+"""Merges a `session.update` into a session's settings (§A.1), block by block.
 
-`null` takes away what a session can be without: turn detection, transcription, noise reduction
-and tracing. Anywhere else it means "unchanged", as if the field were not there.
+`null` switches off what is optional: turn detection, transcription, noise reduction and tracing.
+Anywhere else it means "unchanged", like a field that is missing.
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ _T = TypeVar("_T")
 def merged(
     settings: SessionSettings, patch: SessionPatch | TranscriptionPatch, default_vad: ServerVad
 ) -> SessionSettings:
-    """Return the settings as an update leaves them.
+    """Return the settings after an update.
 
     Args:
-        settings: What holds before.
+        settings: The settings before it.
         patch: The validated `session` of a `session.update`.
-        default_vad: Where turn detection starts that was off, or of another type.
+        default_vad: What turn detection starts from where it was off or of another type.
 
     Raises:
         ProtocolError: The update is for a session of the other kind.
@@ -140,7 +140,7 @@ def _turn_detection(
 
 
 def _server_vad(before: ServerVad, patch: ServerVadPatch) -> ServerVad:
-    # A timeout can be null, so that null takes it away.
+    # The timeout is optional, so null removes it.
     idles = "idle_timeout_ms" in patch.model_fields_set
     return ServerVad(
         threshold=_updated(before.threshold, patch.threshold),
@@ -175,7 +175,7 @@ def _transcription(
     if patch is None:
         return None
     before = before or InputTranscription()
-    # Each of these may be unset, so that null unsets it.
+    # Each of these is optional, so null removes it.
     given = patch.model_fields_set
     return InputTranscription(
         model=patch.model if "model" in given else before.model,

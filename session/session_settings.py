@@ -1,7 +1,7 @@
-"""The settings of one session as records: what each field holds, and how a session shows it (§C).
+"""The settings of one session as immutable records, and their wire form (§C).
 
-A record never changes; an update makes another one (`session/session_merge.py`). The two kinds
-of session are two types: one that only transcribes has no voice, tools or instructions (§B.11).
+An update makes new records (`session/session_merge.py`). The two kinds of session are two types: a
+transcription session has no voice, tools or instructions (§B.11).
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ MaxOutputTokens = int | Literal["inf"]
 ToolChoice = str | FunctionChoice
 """`auto`, `none`, `required`, or one function."""
 Truncation = Literal["auto", "disabled"] | RetentionRatio
-"""What to do when the conversation outgrows the model (§C.7)."""
+"""What to do when the conversation exceeds the context window (§C.7)."""
 
 
 @dataclass(frozen=True, slots=True)
 class InputTranscription:
-    """What the client wants of the transcription events (§C.5)."""
+    """Transcription as the client wants it (§C.5)."""
 
     model: str | None = None
-    """An alias: the server's recogniser answers, whatever it is called here."""
+    """Echoed only: the server's recogniser is used, whatever it is called here."""
     language: str | None = None
     prompt: str | None = None
 
@@ -43,15 +43,15 @@ class InputTranscription:
 
 @dataclass(frozen=True, slots=True)
 class InputAudioSettings:
-    """What is appended, how it is heard, and when a turn is over."""
+    """Input audio: format, turn detection, transcription and noise reduction."""
 
     format: AudioFormat
     turn_detection: TurnDetection | None
-    """None: the client ends its turns itself."""
+    """None: the client commits its turns."""
     transcription: InputTranscription | None = None
     """None: the client wants no transcription events."""
     noise_reduction: NoiseReduction | None = None
-    """None: audio is heard as it comes."""
+    """None: no noise reduction."""
 
     def hearing_wire(self) -> dict[str, Any]:
         """Return it as a transcription session shows it."""
@@ -75,7 +75,7 @@ class InputAudioSettings:
 
 @dataclass(frozen=True, slots=True)
 class OutputAudioSettings:
-    """What answers sound like."""
+    """Output audio: format, voice and pace."""
 
     format: AudioFormat
     voice: str
@@ -89,7 +89,7 @@ class OutputAudioSettings:
 
 @dataclass(frozen=True, slots=True)
 class TranscriptionSessionSettings:
-    """A session that only writes down what it hears (§B.11)."""
+    """A session that only transcribes (§B.11)."""
 
     kind: ClassVar[Literal["transcription"]] = "transcription"
 
@@ -128,7 +128,7 @@ class RealtimeSessionSettings:
     output: OutputAudioSettings
     output_modality: Literal["audio", "text"] = "audio"
     tools: tuple[dict[str, Any], ...] = ()
-    """Functions as `tool_echo` writes them: echoes, models and providers all take this form."""
+    """Functions as `tool_echo` writes them, the form for echoes and providers alike."""
     tool_choice: ToolChoice = "auto"
     max_output_tokens: MaxOutputTokens = "inf"
     tracing: Literal["auto"] | Tracing | None = None
@@ -137,9 +137,9 @@ class RealtimeSessionSettings:
     reasoning: Reasoning | None = None
     """None: never set; the session does not show it."""
     parallel_tool_calls: bool | None = None
-    """Whether several tools may be called at once. None: never set, not shown, the model's."""
+    """Whether several tools may be called at once; None: never set, not shown, up to the model."""
     temperature: float | None = None
-    """Sampling temperature. None: never set, not shown; only beta clients can (§B.16)."""
+    """Sampling temperature of a beta client (§B.16); None: never set, not shown."""
 
     def wire(self) -> dict[str, Any]:
         """Return the whole session as its events show it."""
@@ -175,7 +175,7 @@ SessionSettings = RealtimeSessionSettings | TranscriptionSessionSettings
 def echo(
     value: str | FunctionChoice | Tracing | RetentionRatio | Reasoning | None,
 ) -> str | dict[str, Any] | None:
-    """Return a setting that is one word or a block, as sessions show it: with the keys given."""
+    """Return the wire form of a setting that is a word or a block: the keys that were given."""
     if value is None or isinstance(value, str):
         return value
     return value.model_dump(exclude_unset=True)

@@ -1,4 +1,4 @@
-"""What has been understood of a session's turns, and what its client is told of it (§B.3)."""
+"""Transcripts of a session's turns: stores them in items and announces them (§B.3)."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ from wire.session_events import (
 
 
 class Transcription:
-    """Puts transcripts into the items that wait for them."""
+    """Puts transcripts into the items that lack them, and reports them to the client."""
 
     def __init__(self, conversation: Conversation, responses: Responses) -> None:
-        """Start with nothing understood.
+        """Start without transcripts.
 
         Args:
-            conversation: Has the items.
-            responses: Wait for transcripts, too: also of items that are in no conversation.
+            conversation: Holds the items.
+            responses: Wait for transcripts, also of items outside the conversation.
         """
         self._conversation = conversation
         self._responses = responses
         self._texts = TranscriptDeltas()
 
     def so_far(self, item_id: str, text: str, *, is_open: bool) -> list[Effect]:
-        """The recogniser understood `text` of a turn, which may be open: it has no item then."""
+        """Take an interim transcript of a turn; an open turn has no item yet."""
         awaited = self._awaited(item_id)
         if awaited is not None or is_open:
             self._texts.understood(item_id, text)
         return self.delta(awaited[0]) if awaited is not None else []
 
     def completed(self, item_id: str, text: str) -> list[Effect]:
-        """The recogniser understood a committed turn."""
+        """Take the final transcript of a committed turn."""
         awaited = self._awaited(item_id)
         if awaited is None:
             return []
@@ -55,7 +55,7 @@ class Transcription:
         return effects + self._responses.items_ready()
 
     def delta(self, item: UserMessage) -> list[Effect]:
-        """Tell the client what it has not been told yet of an item."""
+        """Send the next transcript delta of an item, if there is one."""
         if item.audio is None or not item.audio.announced:
             return []
         delta = self._texts.next_delta(item.id)
@@ -64,7 +64,7 @@ class Transcription:
         return [Send(InputTranscriptionDelta(item.id, item.audio_index, delta))]
 
     def failed(self, item_id: str, error: FailureReason) -> list[Effect]:
-        """The recogniser could not transcribe a committed turn; responses to it fail (§B.10)."""
+        """Report that transcription of a turn failed; responses that wait for it fail (§B.10)."""
         awaited = self._awaited(item_id)
         if awaited is None:
             return []
@@ -78,11 +78,11 @@ class Transcription:
         return effects + self._responses.item_failed(item, error)
 
     def forget(self, item_id: str) -> None:
-        """The item, or the turn that was to become it, is gone."""
+        """Drop the transcript of an item that was deleted, or of a turn that was dropped."""
         self._texts.forget(item_id)
 
     def _awaited(self, item_id: str) -> tuple[UserMessage, UserAudio] | None:
-        """Return the item, and its audio, if its transcript is still to come."""
+        """Return an item and its audio if its transcript is pending."""
         known = self._conversation.get(item_id) or next(
             (item for item in self._responses.awaited_items if item.id == item_id), None
         )

@@ -1,7 +1,7 @@
-"""When turns are detected, and what follows from one (§C.4): one record per kind of detection.
+"""Settings of turn detection (§C.4): one record per kind.
 
-Sessions merge updates into these, the turn detector and the session read them, and `None` in
-their place means that the client ends its turns itself.
+The turn detector and the session read them. `None` in their place means that the client commits
+its turns.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ class ServerVad:
     silence_duration_ms: int
     """Silence that ends a turn."""
     idle_timeout_ms: int | None = None
-    """Silence after an answer that is answered by itself (§B.12); None: however long."""
+    """Silence after a response that triggers another one (§B.12); None: none does."""
     create_response: bool = True
-    """Whether the end of a turn is answered; never in a transcription session."""
+    """Whether the end of a turn creates a response; never in a transcription session."""
     interrupt_response: bool = True
-    """Whether speech stops an answer in progress; never in a transcription session."""
+    """Whether speech cancels the active response; never in a transcription session."""
 
     def hearing_wire(self) -> dict[str, Any]:
         """Return what a transcription session shows: all but what is about responses (§C.4)."""
@@ -51,17 +51,17 @@ class ServerVad:
 
 @dataclass(frozen=True, slots=True)
 class SemanticVad:
-    """A turn ends when it sounds complete, or else after a silence that eagerness limits."""
+    """A turn ends when it sounds complete, or after a silence whose length eagerness sets."""
 
     prefix_padding_ms: int
-    """As for `ServerVad`; the server's own, since the protocol has none here."""
+    """As for `ServerVad`; always the server's default, as the protocol has no such field here."""
     eagerness: Eagerness = "auto"
     create_response: bool = True
     """As for `ServerVad`."""
     interrupt_response: bool = True
     """As for `ServerVad`."""
     idle_timeout_ms: ClassVar[None] = None
-    """Only `server_vad` answers a silence."""
+    """Only `server_vad` has an idle timeout."""
 
     def hearing_wire(self) -> dict[str, Any]:
         """Return what a transcription session shows: all but what is about responses (§C.4)."""

@@ -1,7 +1,7 @@
-"""The user's turns: what is appended, what the detector decides on it, and the items that come out.
+"""The rules of turn taking, from appended audio and detector decisions to user items.
 
-Rules of turn taking live here: when a turn begins and interrupts (§B.3, B.5), when its answer may
-begin early, when it is over and answered, and when silence itself is answered (§B.12).
+When a turn begins and interrupts a response (§B.3, B.5), when its response may be started early,
+when it ends and is answered, and when silence itself is answered (§B.12).
 """
 
 from __future__ import annotations
@@ -53,11 +53,11 @@ from wire.session_events import (
 WINDOW_MS = 32
 """The grid on which offsets are announced (§E)."""
 MAX_GUESS_MS = 60_000
-"""Longest turn at whose pauses an answer is begun: each of them is heard from its beginning."""
+"""Longest turn to speculate on: each pause makes the recogniser start from the turn's beginning."""
 
 
 class TurnTaking:
-    """Cuts what the user says into turns, and has them answered."""
+    """Cuts the user's audio into turns and has them answered."""
 
     def __init__(
         self,
@@ -76,11 +76,11 @@ class TurnTaking:
         self._transcription = transcription
 
     def is_open(self, item_id: str) -> bool:
-        """Return whether the turn that becomes this item is being spoken."""
+        """Return whether the turn that becomes this item is open."""
         return self._turns.open is not None and self._turns.open.item_id == item_id
 
     def set_mode(self) -> list[Effect]:
-        """Detect turns or leave them to the client, as the session's settings say now."""
+        """Switch to detected or manual turns, as the session's settings say."""
         abandoned = self._turns.set_mode(self._config.prefix_padding_ms)
         if abandoned is None:
             return []
@@ -88,17 +88,20 @@ class TurnTaking:
         return [ForgetTurn(abandoned.item_id)]
 
     def set_format(self) -> Steps[None]:
-        """Take audio in the session's input format from the next append on."""
+        """Expect the session's input format from the next append on."""
         return self._turns.set_format(self._config.input_format)
 
     def refuse_append(self, length: int, event_id: str | None) -> list[Effect]:
-        """Refuse an append that would hold more than may wait for a commit; [] accepts it (§D.8).
+        """Refuse an append that would exceed the limit of uncommitted audio (§D.8).
 
         Args:
-            length: Bytes of audio in the event, all of which it may be appended by `append` then.
-            event_id: The client's, for the error.
+            length: Bytes of audio in the event.
+            event_id: The client's id of the event, for the error.
+
+        Returns:
+            The error to send; empty: the append is accepted.
         """
-        # Detected turns are ended at the limit instead: there may be any number in one append.
+        # Detected turns are ended at the limit instead, and one append may hold several.
         if self._config.turn_detection is not None:
             return []
         try:
@@ -112,11 +115,11 @@ class TurnTaking:
         """Write audio of an `input_audio_buffer.append` (§A.2).
 
         Args:
-            audio: In the session's input format; a byte that is half a sample waits for the other.
+            audio: In the session's input format; half a sample at the end waits for the next.
 
         Returns:
-            The effects, and the whole samples that were written, for the turn detector. What it
-            decides on them comes back by `heard`.
+            The effects, and the whole samples written, for the turn detector. Its decisions on
+            them come back by `heard`.
         """
         was_open = self._turns.open is not None
         written, opened = self._turns.append(audio)
@@ -141,7 +144,7 @@ class TurnTaking:
         return Clip(audio, self._turns.format, self._config.noise_reduction)
 
     def _check_length(self) -> list[Effect]:
-        """End a detected turn that is as long as may be; what follows is a turn of its own."""
+        """End a detected turn that reached the limit; what follows is a new turn."""
         if self._config.turn_detection is None:
             return []
         if self._turns.buffered_ms < self._config.limits.buffered_audio_s * 1000:
@@ -168,7 +171,7 @@ class TurnTaking:
         return [Send(triggered), *effects, *self._responses.answer(turn.item_id)]
 
     def commit(self) -> list[Effect]:
-        """Commit what was appended, on the client's word (§A.3)."""
+        """Commit the open turn, as the client asked (§A.3)."""
         check_items(self._config.limits, len(self._conversation))
         detected = self._config.turn_detection is not None
         turn = self._turns.commit()
@@ -176,7 +179,7 @@ class TurnTaking:
         return [ResetTurnDetection(), *effects] if detected else effects
 
     def clear(self) -> list[Effect]:
-        """Drop what was appended and not committed (§A.4)."""
+        """Drop the uncommitted audio (§A.4)."""
         abandoned = self._turns.clear()
         effects: list[Effect] = [Send(BufferCleared())]
         if abandoned is not None:
@@ -186,7 +189,7 @@ class TurnTaking:
         return effects
 
     def heard(self, decision: Decision) -> list[Effect]:
-        """Take what the turn detector decided on the audio that was written."""
+        """Take a decision of the turn detector."""
         match decision:
             case SpeechStarted(onset_ms):
                 return self._speech_started(onset_ms)
@@ -199,7 +202,7 @@ class TurnTaking:
         return []
 
     def _speech_started(self, onset_ms: int) -> list[Effect]:
-        """Open a turn, and interrupt the answer that is running (§B.3, B.5)."""
+        """Open a turn and cancel the active response: barge-in (§B.3, B.5)."""
         detection = self._config.turn_detection
         if detection is None or self._turns.open is not None:
             return []
@@ -214,14 +217,14 @@ class TurnTaking:
         return effects
 
     def _speech_hesitated(self) -> list[Effect]:
-        """Guess that the turn is over: its transcript, and then the answer, may begin."""
+        """Speculate that the turn is over: ask for its transcript, then start its response."""
         turn = self._turns.open
         if turn is None or not 0 < self._turns.open_ms <= MAX_GUESS_MS:
             return []
         return [GuessTurn(turn.item_id, self._clip(self._turns.heard_so_far()))]
 
     def _speech_resumed(self) -> list[Effect]:
-        """Throw away what was begun at the pause; the turn goes on."""
+        """Drop the speculation; the turn goes on."""
         turn = self._turns.open
         if turn is None:
             return []
@@ -244,7 +247,7 @@ class TurnTaking:
         return effects
 
     def guessed(self, item_id: str, text: str) -> list[Effect]:
-        """Begin the answer to what the open turn says if it ends now, if there would be one."""
+        """Start the response to an open turn early, given its transcript if it ends here."""
         detection = self._config.turn_detection
         turn = self._turns.open
         if turn is None or turn.item_id != item_id or detection is None:
@@ -259,7 +262,7 @@ class TurnTaking:
         effects = self._commit_item(turn.item_id, audio)
         self._silence.broken()
         if self._config.kind == "transcription" and self._config.transcription is None:
-            # Nobody reads a transcript: there are no responses, and no events for it (§B.11).
+            # Nothing needs the transcript: neither responses nor transcription events (§B.11).
             audio.unwanted()
             return [*effects, ForgetTurn(turn.item_id)]
         settings = self._config.transcription_settings

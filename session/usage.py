@@ -2,8 +2,8 @@
 
 Text tokens are the provider's own count where it reports one, else an estimate of one token per
 four characters. Audio tokens follow the length: 100 ms a token for the user, 50 ms for the
-assistant. The model behind this server reads transcripts, so user audio is counted beside the
-text it was turned into.
+assistant. The model behind this server reads transcripts, so user audio is counted in addition to
+its transcript.
 """
 
 from __future__ import annotations

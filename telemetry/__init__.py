@@ -1,4 +1,4 @@
-"""What an operator sees of the server: log lines, counts, traces, and how late its loop runs.
+"""Telemetry for the operator: log lines, metrics, traces and the event loop's lag.
 
 Other wings may enter by the modules in `__all__`.
 """

@@ -1,4 +1,4 @@
-"""Where the server's log goes and what a line of it looks like: for people, or for machines."""
+"""Configures the server's log: lines for people, or JSON for machines."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def configure_logging(server: ServerConfig) -> None:
-    """Write the log to standard error; with `debug`, all that libraries say too."""
+    """Write the log to standard error; with `debug`, that of libraries too."""
     verbose = server.verbose
     level = "DEBUG" if verbose else server.log_level.upper()
     logging.basicConfig(
@@ -38,10 +38,10 @@ def configure_logging(server: ServerConfig) -> None:
 
 
 class _Forwarding(logging.Handler):
-    """Brings what libraries log with Python's own `logging` into the same log."""
+    """Forwards records of Python's `logging`, which libraries use, to loguru."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Log a line in the library's name."""
+        """Log a record under the library's name."""
 
         def name(line: Record) -> None:
             line["name"] = record.name
@@ -51,7 +51,7 @@ class _Forwarding(logging.Handler):
 
 
 def _write_json(message: Message) -> None:
-    """Write one object per line; what was bound to the line becomes fields of it."""
+    """Write one JSON object per line, with the values bound to the line as fields."""
     record = message.record
     line = {
         "time": record["time"].isoformat(),
@@ -61,6 +61,6 @@ def _write_json(message: Message) -> None:
         **record["extra"],
     }
     if record["exception"] is not None:
-        # The text behind the message is the traceback, without the values in it.
+        # The text after the message is the traceback, without the values of variables.
         line["exception"] = str(message).removeprefix(record["message"]).strip()
     print(json.dumps(line, ensure_ascii=False, default=str), file=sys.stderr, flush=True)

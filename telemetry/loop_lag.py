@@ -1,4 +1,4 @@
-"""How late the event loop is: the time that one session's work keeps all others waiting."""
+"""Measures the event loop's lag: how long one session's work blocks all others."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ TICK_S = 0.05
 
 @asynccontextmanager
 async def watching(on_lag: Callable[[float], None], tick_s: float = TICK_S) -> AsyncIterator[None]:
-    """Measure for as long as the block lasts.
+    """Measure the lag within the block.
 
     Args:
         on_lag: Takes the seconds that the loop was late for a timer, once per tick.

@@ -1,7 +1,7 @@
-"""What the server counts, for Prometheus: one explicit registry per application.
+"""Prometheus metrics, in one explicit registry per application.
 
-Processes that serve one address count together in a folder (`shared_counts.py`), so that whichever
-of them is asked answers for all.
+Processes that serve one address share their counts in a folder (`telemetry/shared_counts.py`), so
+that each can answer for all.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ _LAG_BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2)
 
 
 class Metrics:
-    """All metrics. What is no one-liner has a method."""
+    """All metrics; counters that are used directly are attributes."""
 
     def __init__(self) -> None:
-        """Begin to count.
+        """Start counting.
 
         Raises:
-            ConfigError: There is no such folder as the processes are to count in.
+            ConfigError: The folder of shared counts does not exist.
         """
         self._folder = folder_of_counts()
         self._registry = registry = CollectorRegistry()
@@ -105,25 +105,25 @@ class Metrics:
                 "Tasks of the event loop: they come and go with sessions and responses.",
                 registry=registry,
             )
-            # Memory, CPU time and file descriptors of this process.
+            # Metrics of this process: memory, CPU time, file descriptors.
             ProcessCollector(registry=registry)
             PlatformCollector(registry=registry)
             GCCollector(registry=registry)
 
     def session_opened(self) -> None:
-        """A session was opened."""
+        """Count a session that was opened."""
         self.sessions.inc()
         self.sessions_active.inc()
 
     def session_closed(self) -> None:
-        """A session ended."""
+        """Count a session that ended."""
         self.sessions_active.dec()
 
     def open_sessions(self, own: int) -> int:
-        """Return the open sessions of all processes that count together.
+        """Return the number of open sessions of all processes that share their counts.
 
         Args:
-            own: Those of this process.
+            own: The number of this process.
         """
         if self._folder is None:
             return own
@@ -132,14 +132,14 @@ class Metrics:
         return int(sum(s.value for gauge in gauges for s in gauge.samples if s.name == _OPEN))
 
     def turn_over(self, record: TurnRecord) -> None:
-        """A response is over, or a turn that nobody answered."""
+        """Count a response that ended, or a turn without one."""
         if record.response_id is not None:
             self.responses.labels(record.outcome).inc()
         for stage, seconds in record.stages.items():
             self.stage_seconds.labels(stage).observe(seconds)
 
     def exposition(self) -> bytes:
-        """Return everything in Prometheus' text format; called in the event loop."""
+        """Return all metrics in Prometheus' text format; call it in the event loop."""
         if self._folder is None:
             self._tasks.set(len(asyncio.all_tasks()))
             return generate_latest(self._registry)
@@ -148,6 +148,6 @@ class Metrics:
         return generate_latest(everybody)
 
     def close(self) -> None:
-        """The process ends: its sessions are no longer open, whatever its files say."""
+        """Remove this process's open sessions from the shared counts."""
         if self._folder is not None:
             forget_process(os.getpid())

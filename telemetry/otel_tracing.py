@@ -1,13 +1,12 @@
 """OpenTelemetry traces, one per turn, with the spans of Pipecat's own services inside.
 
-Pipecat's services trace what they do (`llm`, `tts`, `stt`: model, tokens, time to first byte) under
-whatever turn a `TracingContext` names. Pipecat itself names turns in its `PipelineWorker`, one per
-session; here each response has a lean pipeline of its own (`providers/running_pipeline.py`), so the
-turn is named here. Its span says what the client saw, stage by stage, also where a provider is none
-of Pipecat's services. What is begun early and thrown away (`answering/held_response.py`) is in its
-turn's trace.
+Pipecat's services write spans (`llm`, `tts`, `stt`: model, tokens, time to first byte) as children
+of the turn in a `TracingContext`. Pipecat itself sets that in its `PipelineWorker`, one per
+session; here each response has a pipeline of its own (`providers/running_pipeline.py`), so it is
+set here. A turn's span has one child per stage as the client saw it, whatever the provider. A
+discarded speculative response (`answering/held_response.py`) is in its turn's trace.
 
-Where they go is said by OpenTelemetry's own variables, such as `OTEL_EXPORTER_OTLP_ENDPOINT`.
+OpenTelemetry's own variables, such as `OTEL_EXPORTER_OTLP_ENDPOINT`, say where traces go.
 """
 
 from __future__ import annotations
@@ -36,17 +35,17 @@ _SPANS: Mapping[Stage, str] = {
     "first_audio": "speak",
     "done": "deliver",
 }
-"""A stage → the span that ends with it; each begins where the one before it ended."""
+"""Stage → the span that ends with it; each begins where the one before it ended."""
 
 
 class TurnTracer:
     """The traces of all sessions of this process."""
 
     def __init__(self, service: str, exporter: SpanExporter | None = None) -> None:
-        """Prepare.
+        """Prepare the exporter.
 
         Args:
-            service: The service's name in traces, unless `OTEL_SERVICE_NAME` has another.
+            service: The service's name in traces, unless `OTEL_SERVICE_NAME` sets one.
             exporter: Where spans go; None: by OTLP over HTTP, as the environment says.
         """
         named = Resource({SERVICE_NAME: service}).merge(OTELResourceDetector().detect())
@@ -55,7 +54,7 @@ class TurnTracer:
         self._provider.add_span_processor(BatchSpanProcessor(wordless))
 
     def install(self) -> None:
-        """Have Pipecat's services write to it; they ask OpenTelemetry for the process's own."""
+        """Make Pipecat's services write to it, as the process's global tracer provider."""
         trace.set_tracer_provider(_OnlyForPipecat(self._provider))
 
     def session(self) -> TracedSession:
@@ -68,9 +67,9 @@ class TurnTracer:
 
 
 class _OnlyForPipecat(trace.TracerProvider):
-    """Gives nobody else a tracer: what serves HTTP would trace every request of a client.
+    """Gives a tracer to Pipecat only.
 
-    And those would be in whatever trace, sampled or not, the client's headers name.
+    Otherwise HTTP libraries would trace every request, in whatever trace the client's headers name.
     """
 
     def __init__(self, provider: TracerProvider) -> None:
@@ -84,7 +83,7 @@ class _OnlyForPipecat(trace.TracerProvider):
 
 @dataclass(frozen=True, slots=True)
 class _Turn:
-    """A turn that is not over, and what its services trace under."""
+    """A turn in progress, with its span and the context of its services' spans."""
 
     span: trace.Span
     began_ns: int
@@ -95,21 +94,21 @@ class TracedSession:
     """The traces of one session."""
 
     def __init__(self, tracer: trace.Tracer) -> None:
-        """Start with no turn.
+        """Start without turns.
 
         Args:
-            tracer: Where spans are made.
+            tracer: Makes the spans.
         """
         self.current = TracingContext()
         self._tracer = tracer
         self._turns: dict[str, _Turn] = {}
 
     def begin(self, turn: str, *, spoken: bool) -> None:
-        """A turn begins, or a response that answers none; nothing if it has begun already."""
+        """Begin the trace of a turn, or of a response without one, unless it has begun."""
         if turn in self._turns:
             return
         now = time.time_ns()
-        # Within nothing, whatever may be current where the session runs.
+        # An empty context: no parent, whatever span is current where the session runs.
         span = self._tracer.start_span("turn", Context(), SpanKind.SERVER, start_time=now)
         context = TracingContext()
         for known in (context, self.current) if spoken else (context,):
@@ -117,11 +116,11 @@ class TracedSession:
         self._turns[turn] = _Turn(span, now, context)
 
     def of(self, turn: str) -> TracingContext:
-        """Return under which Pipecat's services trace what they do for a turn."""
+        """Return the context of Pipecat's spans for a turn."""
         return self._turns[turn].context
 
     def end(self, record: TurnRecord) -> None:
-        """Write the spans of a turn that is over, with the times they had."""
+        """Write the spans of a turn that is over, with the times of its stages."""
         known = record.item_id or record.response_id
         assert known is not None
         turn = self._turns.pop(known)
@@ -139,14 +138,14 @@ class TracedSession:
         if record.item_id is not None and turn.began_ns < at:
             self._tracer.start_span(_LISTEN, inside, start_time=turn.began_ns).end(at)
         for stage, seconds in record.stages.items():
-            # A transcript that nobody waited for may come after the first words.
+            # The transcript may come after the first text, if the response did not wait for it.
             ended = max(at, _ns(record.started_at + seconds))
             self._tracer.start_span(_SPANS[stage], inside, start_time=at).end(ended)
             at = ended
         turn.span.end(max(at, turn.began_ns))
 
     def drop(self, turn: str) -> None:
-        """A turn was none: what its services did for it is all that is known of it."""
+        """End the trace of a turn that was dropped, with only its services' spans in it."""
         dropped = self._turns.pop(turn, None)
         if dropped is not None:
             dropped.span.set_attribute("realtime.outcome", "cleared")

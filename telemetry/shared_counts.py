@@ -1,11 +1,11 @@
-"""Where processes that serve one address count together: a folder of files, one set per process.
+"""The folder in which processes that serve one address share their counts.
 
-`prometheus_client` finds it by a variable of the environment, and looks only when it is imported:
-so it has to stand before a worker starts.
+`prometheus_client` finds it by an environment variable that it reads only when it is imported, so
+the variable must be set before a worker starts.
 
-A temporary folder is the parent's to remove, and that of the last worker when the parent was
-killed. A pipe to which nobody writes tells who is last: all hold it open, so it is at its end when
-nobody is left.
+The parent removes a temporary folder or, when the parent was killed, the last worker does. A pipe
+tells which is the last: all processes hold its writing end open, so it reads as closed when none is
+left.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 
 
 def folder_of_counts() -> Path | None:
-    """Return the folder; None: this process counts for itself.
+    """Return the folder; None: this process counts alone.
 
     Raises:
-        ConfigError: It does not exist.
+        ConfigError: The folder does not exist.
     """
     named = os.environ.get(VARIABLE)
     if named is None:
@@ -45,33 +45,34 @@ def folder_of_counts() -> Path | None:
 
 @dataclass(frozen=True, slots=True)
 class Counting:
-    """One process's part in a folder; others get it as an argument when they are started."""
+    """One process's share in the folder; workers get it as an argument when they start."""
 
     temporary: str | None
     """The folder, if it is to be removed at the end."""
     others: Connection
-    """At its end when no process holds `part` any more."""
+    """The pipe's reading end: closed once no process holds `part` any more."""
     part: Connection
+    """The pipe's writing end."""
 
     def leave(self) -> None:
-        """Count no more; the last one removes the folder."""
+        """Stop counting; the last process removes the folder."""
         self.part.close()
         if self.temporary is not None and self.others.poll():
-            # Two who leave at the same moment are both the last one.
+            # Two processes that leave at the same moment may both remove it.
             shutil.rmtree(self.temporary, ignore_errors=True)
 
 
 @contextmanager
 def counting_together() -> Iterator[Counting]:
-    """Let the processes that are started within the block count together.
+    """Let the processes that are started within the block share their counts.
 
-    The folder is a temporary one, unless the environment names one.
+    The folder is temporary, unless the environment names one.
 
     Yields:
-        The part of this process, for those that it starts.
+        The share to pass to the processes.
 
     Raises:
-        ConfigError: It names one that does not exist.
+        ConfigError: The folder that the environment names does not exist.
     """
     others, part = multiprocessing.Pipe(duplex=False)
     if folder_of_counts() is not None:
@@ -86,5 +87,5 @@ def counting_together() -> Iterator[Counting]:
 
 
 def forget_process(process_id: int) -> None:
-    """A process is gone, and so are its sessions; what it has counted stays."""
+    """Drop the open sessions of a process that has ended; its other counts stay."""
     mark_process_dead(process_id)  # type: ignore[no-untyped-call]

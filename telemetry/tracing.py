@@ -1,6 +1,6 @@
-"""What a session traces of its turns, and nothing of the kind where tracing is off.
+"""The interface by which a session traces its turns, and its stand-in where tracing is off.
 
-OpenTelemetry is an optional library: only `otel_tracing.py`, loaded when tracing is on, imports it.
+OpenTelemetry is optional: only `telemetry/otel_tracing.py`, loaded when tracing is on, imports it.
 """
 
 from __future__ import annotations
@@ -13,23 +13,31 @@ from telemetry.turn_record import TurnRecord
 
 
 class SessionTrace(Protocol):
-    """The traces of one session. A turn goes by its item's id, or its response's if it has none."""
+    """The traces of one session.
+
+    A `turn` is identified by its item's id; a response without a turn by the response's id.
+    """
 
     @property
     def current(self) -> TracingContext | None:
-        """Under which Pipecat's services trace what they do for the turn that was spoken last."""
+        """The context of Pipecat's spans for the turn that was spoken last."""
 
     def begin(self, turn: str, *, spoken: bool) -> None:
-        """A turn begins, or a response that answers none; nothing if it has begun already."""
+        """Begin the trace of a turn, or of a response without one, unless it has begun.
+
+        Args:
+            turn: Its id.
+            spoken: Whether it is a user's turn, which becomes `current`.
+        """
 
     def of(self, turn: str) -> TracingContext | None:
-        """Return under which Pipecat's services trace what they do for a turn."""
+        """Return the context of Pipecat's spans for a turn."""
 
     def end(self, record: TurnRecord) -> None:
-        """A turn is over."""
+        """End the trace of a turn that is over."""
 
     def drop(self, turn: str) -> None:
-        """A turn was none."""
+        """End the trace of a turn that was dropped, say by `input_audio_buffer.clear`."""
 
 
 class Tracer(Protocol):
@@ -43,7 +51,7 @@ class Tracer(Protocol):
 
 
 class Untraced:
-    """A session that nobody traces."""
+    """The traces of a session where tracing is off: none."""
 
     current: TracingContext | None = None
 
@@ -51,7 +59,7 @@ class Untraced:
         """Do nothing."""
 
     def of(self, turn: str) -> TracingContext | None:
-        """Return nothing to trace under."""
+        """Return None: no tracing."""
 
     def end(self, record: TurnRecord) -> None:
         """Do nothing."""

@@ -1,9 +1,8 @@
-"""What became of each session and each turn, and how long every stage of it took.
+"""Logs the outcome of each session and turn, and the time that each of its stages took.
 
-It listens to the events on their way out, so it sees what the client sees. A turn that is answered
-has its line in the log when the response is over, one that nobody answers when its transcript is
-there; a response that the client asked for by itself has one, too. Metrics and traces are made of
-the same records. None of them ever holds words, audio or keys.
+It observes outgoing events, so it sees what the client sees. A turn with a response is logged when
+the response ends, a turn without one when its transcript is there, and a response without a turn,
+too. Metrics and traces are made from the same records. None of them holds text, audio or keys.
 """
 
 from __future__ import annotations
@@ -32,10 +31,10 @@ from wire.session_events import BufferCommitted, BufferSpeechStarted, SessionUpd
 
 @dataclass(slots=True)
 class _Answer:
-    """A response that is under way."""
+    """A response in progress."""
 
     item_id: str | None
-    """The turn that it answers."""
+    """The item of the turn that it answers."""
     start: float
     """When that turn ended; without one, when the response was created."""
     bytes_per_ms: int
@@ -52,31 +51,31 @@ class TurnLog:
 
         Args:
             session_id: The `sess_…` id.
-            metrics: What is counted over all sessions.
-            trace: Where its turns are traced; None: nowhere.
+            metrics: The metrics of all sessions.
+            trace: The session's traces; None: no tracing.
         """
         self._session_id = session_id
         self._metrics = metrics
         self._trace = trace or Untraced()
         self._opened = time.monotonic()
         self._turns: dict[str, float] = {}
-        """Turns that nobody answers so far, and that have no transcript yet → when they ended."""
+        """Item id → when the turn ended, of turns without a response or a transcript so far."""
         self._answers: dict[str, _Answer] = {}
         self._spoken: str | None = None
-        """The turn that is being spoken."""
+        """The item id of the open turn."""
         self._turns_taken = 0
         self._responses = 0
         self._failure: FailureReason | None = None
-        """The last one: the client is told of it in an event that does not say what is whose."""
+        """The last failure: `response.done` has its message, but not the one for the log."""
         self._speculated = 0
         self._discarded = 0
         self._tracing: object = None
 
     def tracing(self, response_id: str | None = None) -> TracingContext | None:
-        """Return under which Pipecat's services trace what they do; None: they do not.
+        """Return the context of Pipecat's spans; None: no tracing.
 
         Args:
-            response_id: For which response; None: for the turn that is being spoken, or will be.
+            response_id: The response to trace; None: the open turn or, without one, the last.
         """
         answer = self._answers.get(response_id or "")
         if answer is not None and response_id is not None:
@@ -91,7 +90,7 @@ class TurnLog:
         ).info(f"{self._session_id} opened by {client} for model {model}")
 
     def closed(self, reason: str) -> None:
-        """Note that the session is over, and with it all that was under way."""
+        """Note that the session ended, and with it all turns and responses in progress."""
         for response_id in list(self._answers):
             self._response_over(response_id, "abandoned")
         for item_id in list(self._turns):
@@ -120,31 +119,31 @@ class TurnLog:
         )
 
     def heard(self, audio_s: float) -> None:
-        """The client appended audio."""
+        """Count appended audio, in seconds."""
         self._metrics.audio_in.inc(audio_s)
 
     def understood(self, item_id: str) -> None:
-        """The transcript of a turn is there."""
+        """Note that the transcript of a turn is there."""
         for answer in self._answers.values():
             if answer.item_id == item_id:
                 answer.moments["transcript"] = time.monotonic()
         self._turn_over(item_id, "transcribed")
 
     def unheard(self, item_id: str) -> None:
-        """Nobody wants the transcript of a turn, or it was none."""
+        """Note that a turn was dropped, or needs no transcript."""
         if item_id == self._spoken:
             self._spoken = None
             self._trace.drop(item_id)
         self._turn_over(item_id, "committed")
 
     def failed(self, error: FailureReason) -> None:
-        """A provider failed, whether or not the client will hear of it."""
+        """Count a provider's failure, whether or not it reaches the client."""
         logger.debug(f"{self._session_id}: {error.message}")
         self._failure = error
         self._metrics.provider_errors.labels(error.stage or "none", error.code).inc()
 
     def not_transcribed(self, item_id: str, error: FailureReason) -> None:
-        """Audio has no transcript. Where a response needs it, that will fail, and say so."""
+        """Log that transcription failed, unless a response fails for it and is logged itself."""
         if item_id in self._turns:
             self._turn_over(item_id, "failed", error)
         elif all(answer.item_id != item_id for answer in self._answers.values()):
@@ -156,7 +155,7 @@ class TurnLog:
             ).warning(f"{self._session_id} {item_id} was not transcribed: {error.for_log}")
 
     def reported(self, report: Report) -> None:
-        """Take note of what a pipeline reports."""
+        """Note a pipeline's report."""
         match report:
             case TurnUnderstood(item_id):
                 self.understood(item_id)
@@ -166,23 +165,23 @@ class TurnLog:
                 self.failed(error)
 
     def played(self, response_id: str, length: int) -> None:
-        """So many bytes of a response's audio are on their way to the client."""
+        """Note `length` bytes of a response's audio that are sent now."""
         answer = self._answers[response_id]
         answer.moments.setdefault("first_audio", time.monotonic())
         self._metrics.audio_out.inc(length / answer.bytes_per_ms / 1000)
 
     def speculated(self) -> None:
-        """An answer was begun before the turn was over."""
+        """Count a speculative response."""
         self._speculated += 1
         self._metrics.speculations.inc()
 
     def discarded(self) -> None:
-        """Such an answer was thrown away."""
+        """Count a speculative response that was discarded."""
         self._discarded += 1
         self._metrics.speculations_discarded.inc()
 
     def observe(self, event: ServerEvent) -> None:
-        """Take note of an event that is sent now."""
+        """Note an event that is sent now."""
         now = time.monotonic()
         match event:
             case OutputTextDelta() | OutputAudioTranscriptDelta():
@@ -205,7 +204,7 @@ class TurnLog:
                 self._response_over(response["id"], response["status"], error)
 
     def _traced(self, tracing: object) -> None:
-        """Log under which names the client wants to find the session again (§C.2)."""
+        """Log the names under which the client traces the session (§C.2)."""
         if tracing == self._tracing:
             return
         self._tracing = tracing
@@ -217,7 +216,7 @@ class TurnLog:
 
     def _response_created(self, response: ResponseBody, now: float) -> None:
         item_id, start = None, now
-        # Responses beside the conversation answer nobody.
+        # Responses outside the conversation answer no turn.
         if self._turns and response["conversation_id"] is not None:
             item_id, start = self._turns.popitem()
         audio_format = AudioFormat(response["audio"]["output"]["format"]["type"])
@@ -246,7 +245,7 @@ class TurnLog:
         self._report(record, reason)
 
     def _turn_over(self, item_id: str, outcome: str, error: FailureReason | None = None) -> None:
-        """A turn is over that no response answers; nothing happens for any other item."""
+        """Report a turn without a response; other items are ignored."""
         ended = self._turns.pop(item_id, None)
         if ended is None:
             return

@@ -1,4 +1,4 @@
-"""What is known of a turn when it is over: plain numbers for logs, metrics and traces."""
+"""The record of a turn that is over, for logs, metrics and traces."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ class TurnRecord:
 
     session_id: str
     response_id: str | None
-    """None: nobody answered the turn."""
+    """None: the turn has no response."""
     item_id: str | None
-    """The turn's item; None: the response answers no turn that has just been spoken."""
+    """The turn's item; None: the response answers no turn."""
     outcome: str
-    """Of a response: `completed`, `cancelled`, `failed`, `incomplete`, or `abandoned`: the session
-    ended before. Of a turn alone: `transcribed`, `failed`, `abandoned`, or `committed`: nobody
-    wanted its transcript."""
+    """Of a response: `completed`, `cancelled`, `failed`, `incomplete`, or `abandoned` (the session
+    ended before). Of a turn without one: `transcribed`, `failed`, `abandoned`, or `committed` (its
+    transcript was not needed)."""
     started_at: float
     """When the turn ended or, without one, the response was created: Unix time in seconds."""
     stages: dict[Stage, float]
-    """Seconds from then until each stage that was reached, in the order of `STAGES`."""
+    """Seconds from `started_at` to each stage that was reached, in the order of `STAGES`."""
     error_code: str | None = None

@@ -1,8 +1,8 @@
-"""Takes out of spans whatever may quote a user, a model or a key, before they leave the process.
+"""Removes from spans whatever may quote a user, a model or a key, before they are exported.
 
 Pipecat's services put prompts, transcripts, answers and tools into their spans, and OpenTelemetry
-the words of exceptions; nothing switches that off. Only attributes that are known to be harmless
-are let through: one that a new version adds is left out until somebody has looked at it.
+the messages of exceptions; neither has a switch for that. So only attributes on a list of harmless
+ones are exported: one that a new version adds is removed until it is on the list.
 """
 
 from __future__ import annotations
@@ -32,26 +32,26 @@ _HARMLESS_GROUPS = ("realtime.", "metrics.", "gen_ai.request.", "gen_ai.usage.")
 
 
 class WordlessExporter(SpanExporter):
-    """Hands spans on without the words in them."""
+    """Passes spans to another exporter without the text in them."""
 
     def __init__(self, exporter: SpanExporter) -> None:
-        """Stand before another.
+        """Wrap another exporter.
 
         Args:
-            exporter: Where spans go.
+            exporter: Exports the cleaned spans.
         """
         self._exporter = exporter
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        """Hand spans on."""
+        """Export spans without their text."""
         return self._exporter.export([_wordless(span) for span in spans])
 
     def shutdown(self) -> None:
-        """Close the other one."""
+        """Shut the wrapped exporter down."""
         self._exporter.shutdown()
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
-        """Have the other one send what it has; returns whether it could in the time."""
+        """Flush the wrapped exporter; return whether it succeeded in the time."""
         return self._exporter.force_flush(timeout_millis)
 
 

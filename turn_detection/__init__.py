@@ -1,4 +1,4 @@
-"""When the user speaks and when a turn is over, decided from audio alone.
+"""Turn detection: when the user speaks and when a turn is over, decided from audio alone.
 
 Other wings may enter by the modules in `__all__`.
 """

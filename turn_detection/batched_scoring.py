@@ -1,7 +1,7 @@
-"""Windows of all sessions go through Silero together: a tenth of the cost of one at a time.
+"""Scores windows of all sessions in shared calls of Silero: a tenth of the cost of single calls.
 
 With many sessions a window waits until there are enough for a call, but no longer than 8 ms; with
-few it does not wait. What is decided depends on neither, because a row of a call does not depend on
+few it does not wait. Decisions do not depend on that, because a row of a call does not depend on
 the other rows, and a session's windows stay in order.
 """
 
@@ -18,25 +18,25 @@ from turn_detection.turn_detector import TurnDetector
 GATHER_S = 0.008
 """Shortest time between two calls of the model for different sessions."""
 MAX_ROWS = silero_network.ROWS
-"""Windows in one call: the event loop stands still for less than 1 ms."""
+"""Most windows in one call, which then blocks the event loop for less than 1 ms."""
 
 
 class VoiceScoring:
-    """Asks the model on behalf of all the detectors of the process."""
+    """Scores windows for all turn detectors of the process."""
 
     def __init__(self, model: SileroModel) -> None:
-        """Ask `model`."""
+        """Score with `model`."""
         self._model = model
         self._due: deque[tuple[TurnDetector, asyncio.Future[Decision | None]]] = deque()
         self._round: asyncio.Handle | None = None
         self._last_round = 0.0
         self._served_last: TurnDetector | None = None
-        """The only detector of the last call; None: there were several."""
+        """The detector of the last call, if it was alone: then it need not wait for others."""
 
     async def next_decision(self, detector: TurnDetector) -> Decision | None:
-        """Return the next decision on the audio that `detector` was given; None: there is none.
+        """Return the next decision on the audio of `detector`; None: there is none yet.
 
-        Call it again after a decision: there may be more audio behind it.
+        Call it again after a decision: there may be another.
         """
         decision = detector.advance()
         if decision is not None or not detector.waiting:
@@ -54,7 +54,7 @@ class VoiceScoring:
         return await result
 
     def _run(self) -> None:
-        """Score a window of each detector that waits, and go on until none of them does."""
+        """Score one window of each waiting detector, and schedule the next round."""
         loop = asyncio.get_running_loop()
         rows: list[tuple[TurnDetector, asyncio.Future[Decision | None]]] = []
         while self._due and len(rows) < MAX_ROWS:
@@ -69,17 +69,17 @@ class VoiceScoring:
         if not self._due:
             self._round = None
         elif behind or len(self._due) >= MAX_ROWS:
-            # Other work goes on between two rounds.
+            # The event loop runs other work between two rounds.
             self._round = loop.call_soon(self._run)
         else:
             self._round = loop.call_at(self._last_round + GATHER_S, self._run)
 
     def _score(self, rows: list[tuple[TurnDetector, asyncio.Future[Decision | None]]]) -> bool:
-        """Score a window of each; return whether one of them has another: it is behind."""
+        """Score one window of each detector; return whether any has more windows waiting."""
         try:
             windows = [detector.window for detector, _ in rows]
             scores = score_together(self._model, [detector.stream for detector, _ in rows], windows)
-        # Without an answer the sessions would wait for ever.
+        # Whatever fails, the waiting sessions must get an answer.
         except Exception as error:
             for _, result in rows:
                 result.set_exception(error)

@@ -1,7 +1,7 @@
-"""Silero, the model that says how likely a window of audio is speech: one copy per process.
+"""Silero VAD, which scores how likely a window of audio is speech: one copy per process.
 
-A session holds only the model's memory of its own audio. One call takes windows of many sessions;
-what a session hears is the same to the last bit, however many others there are.
+A session holds only the model's recurrent state of its own audio. One call takes windows of many
+sessions; a session's scores are the same to the last bit, however many others there are.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ WINDOW_SAMPLES = 512
 WINDOW_MS = 32
 
 CONTEXT_SAMPLES = 64
-"""End of the window before, which the model hears in front of each window."""
+"""End of the previous window, which the model takes in front of each window."""
 
-# Silero loses its ear after a long stretch without speech. As in Pipecat's own analyzer, its
-# memory is wiped every 2 s of clear non-speech.
+# Silero becomes insensitive after a long stretch without speech. As in Pipecat's own analyzer, its
+# state is reset every 2 s of clear non-speech.
 _RESET_WINDOWS = 2000 // WINDOW_MS
 _RESET_BELOW = 0.1
 _RESET_QUIET_WINDOWS = 5
@@ -30,16 +30,16 @@ _RESET_QUIET_WINDOWS = 5
 Window = NDArray[np.float32]
 """512 samples in [-1, 1]."""
 Memory = NDArray[np.float32]
-"""What the model keeps of one stream, 256 numbers; never written to."""
+"""The model's recurrent state for one stream, 256 numbers; never modified in place."""
 
 
 class Score(NamedTuple):
-    """What the model makes of one window."""
+    """The model's result for one window."""
 
     probability: float
-    """Of speech, 0–1."""
+    """Probability of speech, 0–1."""
     memory: Memory
-    """With which the stream's next window is to be scored."""
+    """The state with which the stream's next window is scored."""
 
 
 class SileroModel:
@@ -52,15 +52,15 @@ class SileroModel:
     def run(
         self, samples: NDArray[np.float32], memories: NDArray[np.float32]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Score one window of each of some streams.
+        """Score one window per stream.
 
         Args:
             samples: 64 samples of context and the 512 of the window, shape (streams, 576), in
                 [-1, 1].
-            memories: The streams' memories, shape (streams, 256).
+            memories: The streams' states, shape (streams, 256).
 
         Returns:
-            The probabilities of speech, shape (streams,), and the new memories.
+            The probabilities of speech, shape (streams,), and the new states.
         """
         network = self._network
         if len(samples) <= network.at_once:
@@ -83,14 +83,14 @@ def shared_silero() -> SileroModel:
 
 
 class VoiceStream:
-    """One session's use of the model: what it remembers of the audio so far."""
+    """One session's use of the model: its recurrent state and context."""
 
     def __init__(self, model: SileroModel) -> None:
         self._model = model
         self.wipe()
 
     def wipe(self) -> None:
-        """Forget all audio."""
+        """Reset the state and the context."""
         self.memory: Memory = _BLANK
         self.context: NDArray[np.float32] = _NO_CONTEXT
         self._windows = 0
@@ -98,10 +98,10 @@ class VoiceStream:
         self._only_silence = True
 
     def recall_silence(self) -> Score | None:
-        """Return what the model would say to digital silence; None: it has to be asked.
+        """Return the known score of a window of digital silence; None: it has to be computed.
 
-        It is known while nothing but that was heard since the last wipe: always the same windows
-        with the same memories.
+        It is known while all windows since the last wipe were digital silence, because then the
+        states are always the same.
         """
         known = self._model.silence
         if self._only_silence and self._windows < len(known):
@@ -109,19 +109,19 @@ class VoiceStream:
         return None
 
     def hear(self, window: Window, score: Score, *, speaking: bool) -> None:
-        """Go on behind a window.
+        """Advance past a window.
 
         Args:
-            window: What was heard.
-            score: What the model made of it.
-            speaking: Whether speech was in progress before it; then the memory is not wiped.
+            window: The window.
+            score: Its score.
+            speaking: Whether speech was in progress before it; then the state is not reset.
         """
         self._only_silence = False
         self.context = window[-CONTEXT_SAMPLES:]
         self._scored(score, speaking)
 
     def hear_silence(self, score: Score, *, speaking: bool) -> None:
-        """Go on behind a window of which `recall_silence` knew the score."""
+        """Advance past a window whose score came from `recall_silence`."""
         self._scored(score, speaking)
 
     def _scored(self, score: Score, speaking: bool) -> None:
@@ -135,14 +135,14 @@ class VoiceStream:
 def score_together(
     model: SileroModel, streams: Sequence[VoiceStream], windows: Sequence[Window]
 ) -> list[Score]:
-    """Score the next window of each of some streams, in one call of the model."""
+    """Score the next window of each stream, in one call of the model."""
     heard = [
         part for pair in zip(streams, windows, strict=True) for part in (pair[0].context, pair[1])
     ]
     samples = np.concatenate(heard).reshape(len(streams), -1)
     memories = np.concatenate([stream.memory for stream in streams]).reshape(len(streams), -1)
     probabilities, after = model.run(samples, memories)
-    # A view would keep the memories of all the others as long as one of them is in use.
+    # A view would keep the whole array alive as long as one stream uses its row.
     return [
         Score(probability, memory.copy())
         for probability, memory in zip(probabilities.tolist(), after, strict=True)
@@ -150,9 +150,9 @@ def score_together(
 
 
 def silence_by_heart(model: SileroModel) -> tuple[Score, ...]:
-    """Return what the model makes of digital silence, window by window, from a blank memory on.
+    """Return the scores of successive windows of digital silence, from the initial state on.
 
-    As many windows as pass before a silent stream's memory is wiped and all begins again.
+    There are as many as windows pass before a silent stream is wiped and starts over.
     """
     scores: list[Score] = []
     stream = VoiceStream(model)

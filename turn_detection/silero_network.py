@@ -1,17 +1,17 @@
-"""Silero's network as products of matrices, for a fixed number of streams at once.
+"""Silero's network as matrix products in numpy, for a batch of streams.
 
 onnxruntime spends most of a call on the many small nodes of the graph and on convolutions that
-leave the core's vector units idle; the same sums as products of matrices take a quarter of the
-time. The weights are those of the file that pipecat-ai ships.
+leave the core's vector units idle; the same sums as matrix products take a quarter of the time. The
+weights are those of the file that pipecat-ai ships.
 
-A stream's result must be the same to the last bit, alone or in company. That is the affair of the
-machine's BLAS: whether a row of a product depends on which row it is, and on how many there are. It
-is tried once at the start; where it does, streams are computed one at a time.
+A stream's result must be the same to the last bit, alone or in a batch. That depends on the
+machine's BLAS: a row of a product may depend on its position and on the number of rows. This is
+tested once at the start; if so, streams are computed one at a time.
 
-BLAS would cut such products into pieces for several threads, which costs more than it brings:
-15.6 ms of CPU a session-second instead of 4.5, with 60 sessions and two cores. So each call takes
-place on one thread, and what else computes in the process keeps its own. To say so costs 15 to
-20 µs a call, about a percent of what a conversation costs.
+BLAS would split such products over several threads, which costs more than it gains: 15.6 ms of CPU
+a session-second instead of 4.5, with 60 sessions and two cores. So each call limits BLAS to one
+thread, for itself alone. Setting the limit costs 15 to 20 µs a call, about one percent of a
+conversation.
 """
 
 from __future__ import annotations
@@ -28,44 +28,44 @@ from settings.installation import reinstall
 Floats = NDArray[np.float32]
 
 ROWS = 32
-"""Streams that a call can take: about 0.75 ms of work."""
+"""Most streams in a call: about 0.75 ms of work."""
 FEWEST = 4
-"""Rows that are computed at least: BLAS takes products of very few rows in another way."""
+"""Fewest rows to compute: BLAS computes products of very few rows in another way."""
 INPUT_SAMPLES = 576
 """64 samples of context and the 512 of a window, at 16 kHz."""
 MEMORY = 256
-"""Numbers that the model remembers of a stream: the last output, and the cells behind it."""
+"""Size of a stream's recurrent state: the LSTM's last output, then its cells."""
 _STATE = 128
 
 _FRAME, _HOP = 256, 128
-"""Samples of a frame of the spectrum, and from one to the next."""
+"""Samples of a frame of the spectrum, and from the start of one to the next."""
 _FRAMES = 4
 _MIRRORED = slice(INPUT_SAMPLES - 2, INPUT_SAMPLES - 2 - _FRAME // 4, -1)
-"""The samples that stand behind the last one, in mirror writing: its frame looks beyond it."""
+"""Reflection padding: the samples that are repeated, mirrored, after the last one."""
 _BANDS = 129
 
 
 class SileroNetwork:
     """The network of Silero VAD, version 5, at 16 kHz.
 
-    Not for several threads: the intermediate results lie in arrays that every call reuses.
+    Not thread-safe: every call reuses the arrays of intermediate results.
     """
 
     def __init__(self) -> None:
         """Read the weights from the pipecat-ai package.
 
         Raises:
-            RuntimeError: The model in the package is another one.
+            RuntimeError: The model in the package has another architecture.
         """
         self._blas = ThreadpoolController().select(user_api="blas")
         weights = _weights()
         self._basis = np.ascontiguousarray(weights["stft.forward_basis_buffer"][:, 0].T)
         self._layers = [_as_product(weights, layer) for layer in range(4)]
-        # Of one frame between two of padding only some taps meet it.
+        # Layers 2 and 3 have one input frame between padding: only some taps meet it.
         self._layers[2] = (self._layers[2][0][64:], self._layers[2][1])
         self._layers[3] = (self._layers[3][0][64:128], self._layers[3][1])
-        # tanh is all that is computed: sigmoid(x) is tanh(x / 2) / 2 + 1 / 2. PyTorch's order of
-        # gates is i, f, g, o.
+        # All gates are computed by tanh: sigmoid(x) is tanh(x / 2) / 2 + 1 / 2. PyTorch's order of
+        # gates is i, f, g, o; here it is i, f, o, g.
         order = np.r_[0:256, 384:512, 256:384]
         scale = np.repeat(np.array([0.5, 1], np.float32), [384, 128])
         both = np.concatenate(
@@ -77,26 +77,26 @@ class SileroNetwork:
         self._verdict_bias = weights["decoder.decoder.2.bias"][0]
         self._samples = np.zeros((ROWS, INPUT_SAMPLES + _FRAME // 4), np.float32)
         self._frames = _windows(self._samples, _FRAMES, _FRAME, _HOP)
-        # A frame of zeros on either side is the convolutions' padding.
+        # A frame of zeros on either side pads the convolutions.
         self._spectrum = np.zeros((ROWS, _FRAMES + 2, _BANDS), np.float32)
         self._first = np.zeros((ROWS, _FRAMES + 2, 128), np.float32)
         self._spectrum_windows = _windows(self._spectrum, _FRAMES, 3 * _BANDS, _BANDS)
         self._first_windows = _windows(self._first, 2, 3 * 128, 2 * 128)
         self._recurrent = np.zeros((ROWS, MEMORY), np.float32)
         self._cells = np.zeros((ROWS, _STATE), np.float32)
-        self.at_once = ROWS if self._company_is_harmless() else 1
-        """Streams that may share a call."""
+        self.at_once = ROWS if self._results_are_independent() else 1
+        """Most streams per call of `run`."""
 
     def run(self, samples: Floats, memories: Floats) -> tuple[Floats, Floats]:
-        """Score a window of each of some streams.
+        """Score one window per stream.
 
         Args:
-            samples: Context and window, shape (streams, 576), in [-1, 1]; `at_once` streams at
-                most.
-            memories: The streams' memories, shape (streams, 256).
+            samples: Context and window, shape (streams, 576), in [-1, 1]; at most `at_once`
+                streams.
+            memories: The streams' states, shape (streams, 256).
 
         Returns:
-            The probabilities of speech, shape (streams,), and the new memories.
+            The probabilities of speech, shape (streams,), and the new states.
         """
         with self._blas.limit(limits=1):
             return self._score(samples, memories)
@@ -124,13 +124,13 @@ class SileroNetwork:
         output *= show
         heard = np.maximum(output, 0)
         heard *= self._verdict
-        # Not a product: BLAS adds up a column in another order when there are more rows.
+        # Not a matrix product: BLAS sums a column in another order when there are more rows.
         logits = heard.sum(axis=1) + self._verdict_bias
         probabilities = 1 / (1 + np.exp(-logits))
         return probabilities[:streams], after[:streams]
 
     def _encode(self, rows: int) -> None:
-        """Put what is heard in each row's samples into the first half of its recurrent input."""
+        """Encode each row's samples into the first half of its recurrent input."""
         self._samples[:rows, INPUT_SAMPLES:] = self._samples[:rows, _MIRRORED]
         spectrum = np.dot(self._frames[:rows].reshape(-1, _FRAME), self._basis)
         spectrum *= spectrum
@@ -148,8 +148,8 @@ class SileroNetwork:
         outputs += bias
         return np.maximum(outputs, 0, out=outputs)
 
-    def _company_is_harmless(self) -> bool:
-        """Return whether a stream gets the same result in every row, among any number of rows."""
+    def _results_are_independent(self) -> bool:
+        """Return whether a stream's result is the same in every row and batch size."""
         chance = np.random.default_rng(0)
         samples = chance.normal(0, 0.1, (ROWS, INPUT_SAMPLES)).astype(np.float32)
         memories = chance.normal(0, 0.3, (ROWS, MEMORY)).astype(np.float32)
@@ -162,7 +162,14 @@ class SileroNetwork:
 
 
 def _windows(array: Floats, count: int, length: int, step: int) -> Floats:
-    """View each row of an array as `count` overlapping stretches, in numbers."""
+    """View each row of an array as `count` overlapping stretches.
+
+    Args:
+        array: Shape (rows, …), C-contiguous.
+        count: Stretches per row.
+        length: Numbers in a stretch.
+        step: Numbers from the start of one to that of the next.
+    """
     row, number = array.strides[0], array.itemsize
     return np.ndarray(
         (len(array), count, length), np.float32, array, 0, (row, step * number, number)
@@ -170,14 +177,14 @@ def _windows(array: Floats, count: int, length: int, step: int) -> Floats:
 
 
 def _as_product(weights: dict[str, Floats], layer: int) -> tuple[Floats, Floats]:
-    """Return a convolution's weights by tap, then channel; and its bias."""
+    """Return a convolution's weights as a matrix (tap and channel, output), and its bias."""
     kernel = weights[f"encoder.{layer}.reparam_conv.weight"]
     product = np.ascontiguousarray(kernel.transpose(2, 1, 0).reshape(-1, len(kernel)))
     return product, weights[f"encoder.{layer}.reparam_conv.bias"]
 
 
 def _weights() -> dict[str, Floats]:
-    """Return the constants of the network for 16 kHz by the names they had in PyTorch."""
+    """Return the weights of the network for 16 kHz, by their names in PyTorch."""
     model = onnx.load(str(files("pipecat.audio.vad.data").joinpath("silero_vad.onnx")))
     (choice,) = (node for node in model.graph.node if node.op_type == "If")
     (network,) = (branch.g for branch in choice.attribute if branch.name == "then_branch")

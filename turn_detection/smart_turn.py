@@ -1,7 +1,7 @@
-"""Is the sentence over? Smart Turn v3 listens to how a turn ends, not only that it paused (§C.4).
+"""Smart Turn v3: judges from the sound of a pause whether the turn is over (§C.4).
 
-The model comes with Pipecat and is loaded once per process. One judgement costs some 90 ms of
-CPU, so it is made in a thread of its own and other sessions go on meanwhile.
+The model comes with Pipecat and is loaded once per process. One judgement takes about 90 ms of CPU,
+so it runs in a thread of its own.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pipecat.audio.turn.smart_turn.local_smart_turn_v3 import LocalSmartTurnAnal
 from audio.pcm import SAMPLE_RATE
 
 CONTEXT_MS = 8000
-"""The model hears the last 8 s of a turn."""
+"""Audio that the model takes: the last 8 s of a turn."""
 
 
 @functools.cache

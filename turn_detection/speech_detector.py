@@ -1,4 +1,4 @@
-"""Probabilities of speech into onsets, pauses and ends: a pure state machine on the 32 ms grid."""
+"""Turns probabilities of speech into decisions: onsets, pauses and ends."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ HYSTERESIS = 0.15
 
 
 class SpeechDetector:
-    """Turns probabilities into onsets and offsets: a pure state machine on the 32 ms grid."""
+    """A pure state machine over the scores of 32 ms windows."""
 
     def __init__(
         self,
@@ -37,7 +37,7 @@ class SpeechDetector:
         Args:
             threshold: Probability from which a window is voiced (0–1).
             silence_ms: Silence that ends speech, in milliseconds; rounded up to windows.
-            hesitate_after_ms: Pause after which `SpeechHesitated` invites a guess; None: never.
+            hesitate_after_ms: Pause after which `SpeechHesitated` is decided; None: never.
             judge_after_ms: Pause after which `SpeechPaused` asks for a judgement; None: never.
             speaking: Whether speech has begun already.
         """
@@ -82,8 +82,8 @@ class SpeechDetector:
         """Take the judgement on the pause at window `index`.
 
         Args:
-            index: The window that was answered with `SpeechPaused`.
-            silence_ms: How long this pause, all of it, must last to end the turn.
+            index: The window for which `next` returned `SpeechPaused`.
+            silence_ms: Total length of this pause that ends the turn, in milliseconds.
         """
         self._silence_windows = _windows(silence_ms)
         return self._stop(index) if self._silent >= self._silence_windows else None

@@ -1,6 +1,6 @@
-"""When did speech start, and when did it stop? Silero scores windows, a detector decides.
+"""Decides when speech starts and when a turn ends, from Silero's scores of windows.
 
-Decisions fall on a grid of 32 ms windows counted from the first sample of the session, so the
+Decisions fall on a grid of 32 ms windows counted from the first sample of the session, so that the
 same audio always gives the same offsets, however it was chunked (§E).
 """
 
@@ -16,7 +16,7 @@ from turn_detection.speech_detector import SpeechDetector
 from turn_detection.windows import Windows
 
 SEMANTIC_THRESHOLD = 0.5
-"""Probability of speech that counts under `semantic_vad`, which has no threshold of its own."""
+"""Threshold under `semantic_vad`, which has no such setting."""
 JUDGE_AFTER_MS = 200
 """Pause after which Smart Turn is asked: it was trained on turns that end with one."""
 _CEILINGS_MS: dict[Eagerness, int] = {"low": 8000, "medium": 4000, "high": 2000, "auto": 4000}
@@ -24,26 +24,26 @@ _COMPLETE_FROM: dict[Eagerness, float] = {"low": 0.7, "medium": 0.5, "high": 0.3
 
 
 class TurnDetector:
-    """Says where speech starts and stops in a session's audio.
+    """The turn detector of one session.
 
-    It never waits for the model. Give it audio by `add`, then take what `advance` decides until
-    that is None; where the detector is `waiting`, score its `window` and go on with `scored`.
+    It never waits for the model. Give it audio by `add`, then call `advance` until that returns
+    None; if the detector is then `waiting`, score its `window` and pass the score to `scored`.
     `push` does all of that at once.
     """
 
     def __init__(
         self, model: SileroModel, hesitate_after_ms: int | None = None, rate: int = SAMPLE_RATE
     ) -> None:
-        """Listen.
+        """Start without audio, with turn detection off.
 
         Args:
             model: Scores the windows.
             hesitate_after_ms: See `SpeechDetector`.
-            rate: Of the audio, in Hz.
+            rate: Sample rate of the audio in Hz.
         """
         self._model = model
         self.stream = VoiceStream(model)
-        """What the model remembers of the audio."""
+        """The model's state for this audio."""
         self._hesitate_after_ms = hesitate_after_ms
         self._detector: SpeechDetector | None = None
         self._settings: TurnDetection | None = None
@@ -51,13 +51,13 @@ class TurnDetector:
         self._index = 0
 
     def reformat(self, rate: int) -> None:
-        """Take audio at another rate, in Hz, from the next on."""
+        """Expect audio at another rate, in Hz, from the next `add` on."""
         self._windows.reformat(rate)
 
     def configure(self, settings: TurnDetection | None) -> None:
         """Use these `turn_detection` settings (§C.4) from here on; None switches it off.
 
-        Speech in progress stays in progress: its turn is open, and somebody has to end it.
+        Speech in progress stays in progress, so that its open turn still ends.
         """
         self._settings = settings
         if settings is None or self._detector is None:
@@ -66,12 +66,12 @@ class TurnDetector:
             self._detector = self._build(settings, speaking=self._detector.speaking)
 
     def reset(self) -> None:
-        """Forget the speech in progress. The grid, and so the offsets, go on."""
+        """Drop the state of speech in progress. The grid, and so the offsets, continue."""
         self.stream.wipe()
         self._detector = None if self._settings is None else self._build(self._settings)
 
     def add(self, pcm: bytes) -> None:
-        """Take 16-bit audio of any length, to be heard behind what was added before."""
+        """Append 16-bit PCM of any length."""
         self._windows.add(pcm)
 
     @property
@@ -81,7 +81,7 @@ class TurnDetector:
 
     @property
     def lacking(self) -> int:
-        """Bytes of audio without which there is nothing to score; 0 or less: none."""
+        """Bytes of audio that the next window still lacks; 0 or less: it is complete."""
         return self._windows.lacking
 
     @property
@@ -90,9 +90,9 @@ class TurnDetector:
         return self._windows.window()
 
     def advance(self) -> Decision | None:
-        """Go on as far as that needs no model; return the first decision that is made there.
+        """Advance as far as possible without the model; return the first decision on the way.
 
-        After `SpeechPaused` the caller may call `judged` before it goes on.
+        After `SpeechPaused` the caller may call `judged` before it continues.
         """
         while self.waiting:
             if self._detector is None:
@@ -108,7 +108,7 @@ class TurnDetector:
         return None
 
     def scored(self, window: Window, score: Score) -> Decision | None:
-        """Take the model's word on the window it waits for and go on behind it."""
+        """Take the score of the waiting window and advance past it."""
         if self._detector is None:
             return None
         self.stream.hear(window, score, speaking=self._detector.speaking)
@@ -120,7 +120,7 @@ class TurnDetector:
         return decision
 
     def push(self, pcm: bytes) -> Iterator[Decision]:
-        """Take audio and hear all of it at once; yield what is decided on it, in order."""
+        """Take audio and score all of it now; yield the decisions on it, in order."""
         self.add(pcm)
         while True:
             decision = self.advance()
@@ -138,9 +138,9 @@ class TurnDetector:
         self._index += 1
 
     def judged(self, completeness: float) -> SpeechStopped | None:
-        """Say how likely (0–1) the turn is over at the pause that `push` has just yielded.
+        """Take the probability (0–1) that the turn is over at the `SpeechPaused` just decided.
 
-        A turn that sounds complete ends at once; any other pause must last the longer, the less
+        A turn that sounds complete ends at once. Otherwise the pause must last longer the less
         complete it sounds, up to the ceiling of the session's eagerness (§C.4).
         """
         if self._detector is None or not isinstance(self._settings, SemanticVad):

@@ -1,4 +1,4 @@
-"""The models that decide turns: Silero and Smart Turn, loaded once and shared by all sessions."""
+"""The models of turn detection, Silero and Smart Turn: loaded once, shared by all sessions."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ _NOT_STARTED = "PipelineManager.start() must come before the first session."
 
 
 class TurnModels:
-    """What all turn detectors of the process share."""
+    """The models that all turn detectors of the process share."""
 
     def __init__(self, settings: VADConfig) -> None:
-        """Load nothing yet."""
+        """Prepare; `start` loads the models."""
         self._settings = settings
         self._silero: SileroModel | None = None
         self._scoring: VoiceScoring | None = None
         self._smart_turn: SmartTurnModel | None = None
 
     async def start(self) -> None:
-        """Load them, off the event loop."""
+        """Load the models, off the event loop."""
         self._silero = await asyncio.to_thread(shared_silero)
         self._scoring = VoiceScoring(self._silero)
         self._smart_turn = await asyncio.to_thread(SmartTurnModel)
@@ -49,7 +49,7 @@ class TurnModels:
         return TurnDetector(self._silero, guess_after_ms, WIRE_RATE)
 
     def next_decision(self, detector: TurnDetector) -> Awaitable[Decision | None]:
-        """Return what a detector decides next; see `VoiceScoring.next_decision`."""
+        """Return a detector's next decision; see `VoiceScoring.next_decision`."""
         if self._scoring is None:
             raise RuntimeError(_NOT_STARTED)
         return self._scoring.next_decision(detector)

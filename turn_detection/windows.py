@@ -1,8 +1,8 @@
-"""Cuts what a client writes into the windows that Silero hears: 32 ms of 16 kHz.
+"""Cuts a session's audio into Silero's windows: 32 ms at 16 kHz.
 
-Audio is put away untouched as it comes and converted a window at a time: one small product of
-matrices, where a resampler that is handed every 20 ms of a hundred clients would cost more than
-the model. Window k is the sound from k · 32 ms on, however the audio was chunked.
+Audio is buffered as it comes and resampled a window at a time, by one small matrix product; a
+streaming resampler called for every 20 ms chunk of a hundred clients would cost more than the
+model. Window k is the sound from k · 32 ms on, however the audio was chunked.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from turn_detection.silero import WINDOW_SAMPLES
 REACH = 24
 """Samples that the filter looks ahead and back: 1 ms at 24 kHz."""
 _ROLLOFF = 0.92
-"""Where the filter begins to fall, as a share of the highest frequency that fits."""
+"""Cut-off frequency, as a share of the lower of the two Nyquist frequencies."""
 _KAISER_BETA = 6.0
-"""Some 60 dB of attenuation."""
+"""Shape of the Kaiser window: about 60 dB of attenuation."""
 _BLOCK = 32
-"""Samples that are computed by one row of the product."""
+"""Output samples that one row of the product computes."""
 
 
 class Windows:
@@ -33,13 +33,13 @@ class Windows:
         """Start a stream.
 
         Args:
-            rate: Of the audio, in Hz: 16,000, or one of the wire.
+            rate: Sample rate in Hz: 16,000, or that of a wire format.
         """
         self._pending = bytearray()
         self._listen(rate)
 
     def reformat(self, rate: int) -> None:
-        """Take what follows at another rate, in Hz; nothing of what came before is lost."""
+        """Expect another rate, in Hz, from the next `add` on; buffered audio is converted."""
         if rate != self._rate:
             before = bytes(self._pending[self._history_bytes :])
             earlier = self._rate
@@ -57,17 +57,17 @@ class Windows:
         self._pending += bytes(self._history_bytes)
 
     def add(self, pcm: bytes) -> None:
-        """Put audio away."""
+        """Buffer 16-bit PCM."""
         self._pending += pcm
 
     @property
     def ready(self) -> bool:
-        """Whether there is a whole window."""
+        """Whether a window is complete."""
         return len(self._pending) >= self._needed
 
     @property
     def lacking(self) -> int:
-        """Bytes that the window lacks; 0 or less: it is whole."""
+        """Bytes that the window still lacks; 0 or less: it is complete."""
         return self._needed - len(self._pending)
 
     @property
@@ -83,12 +83,12 @@ class Windows:
         return _converter(self._rate).convert(samples)
 
     def step(self) -> None:
-        """Go on behind the window."""
+        """Advance past the window."""
         del self._pending[: self._step_bytes]
 
 
 class _Converter:
-    """Makes windows of one rate. Not for several threads: it reuses its arrays."""
+    """Resamples windows of one rate. Not thread-safe: it reuses its arrays."""
 
     def __init__(self, rate: int) -> None:
         self._filters = _filters(rate)
@@ -96,7 +96,7 @@ class _Converter:
         length = len(self._filters)
         blocks = WINDOW_SAMPLES // _BLOCK
         self._samples = np.zeros((blocks - 1) * step + length + 1, np.int16)
-        # A row per block, each with what the filter sees of its neighbours.
+        # A row per block, with the neighbouring samples that the filter covers.
         number = self._samples.itemsize
         self._overlapping: NDArray[np.int16] = np.ndarray(
             (blocks, length), np.int16, self._samples, strides=(step * number, number)
@@ -107,7 +107,7 @@ class _Converter:
         """Return the window of these samples: 512 at 16 kHz, in [-1, 1]."""
         self._samples[: len(samples)] = samples
         np.copyto(self._rows, self._overlapping)
-        # Always the same shapes: a sum is made in the same order whoever else is listened to.
+        # Always the same shapes, so that sums are made in the same order and results never vary.
         window: NDArray[np.float32] = np.dot(self._rows, self._filters).reshape(-1)
         return window
 
@@ -118,9 +118,10 @@ def _converter(rate: int) -> _Converter:
 
 
 def _filters(rate: int) -> NDArray[np.float32]:
-    """Return the low-pass that makes a block of 16 kHz, a column per sample of it.
+    """Return the low-pass filters for a block at 16 kHz, one column per output sample.
 
-    Column k is a windowed sinc around the place of sample k in the input, scaled to [-1, 1].
+    Column k is a windowed sinc around the position of sample k in the input; it also scales
+    16-bit samples to [-1, 1].
     """
     common = gcd(rate, SAMPLE_RATE)
     up, down = SAMPLE_RATE // common, rate // common

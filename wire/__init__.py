@@ -1,4 +1,4 @@
-"""The protocol as text: what clients may send, what the server writes, and the two dialects.
+"""The wire protocol: client events, server events, their text form and the two dialects.
 
 Other wings may enter by the modules in `__all__`.
 """

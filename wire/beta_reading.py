@@ -1,8 +1,8 @@
 """Beta client events, read as GA ones (§B.16).
 
 The beta session is flat where GA's is nested, and a few values have other names; all else is the
-same. So an event is rewritten, then held against the very models that GA uses, and what those
-complain about is said in the names that the client used.
+same. So an event is rewritten into GA's form and validated by GA's models, and errors are
+translated back into the names that the client used.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ FORMATS = {"pcm16": "audio/pcm", "g711_ulaw": "audio/pcmu", "g711_alaw": "audio/
 
 _ITEM_TYPES = ("message", "function_call", "function_call_output")
 _CONTENT = {
-    # An assistant's item cannot carry audio; as in GA, that is said by asking for its text (§A.5).
+    # Assistant items cannot carry audio: GA's validation then asks for `text` (§A.5).
     "assistant": {"text": "output_text", "audio": "output_audio"},
     "user": {"input_text": "input_text", "input_audio": "input_audio"},
     "system": {"input_text": "input_text"},
@@ -36,7 +36,7 @@ _CONTENT = {
 _MODALITIES = {("text",): ["text"], ("audio", "text"): ["audio"], ("text", "audio"): ["audio"]}
 
 Fields = Mapping[str, tuple[str, ...]]
-"""A flat name → where GA has it."""
+"""Beta's flat field name → GA's path within the block; empty: GA has no such field."""
 
 _AUDIO_FIELDS: Fields = {
     "input_audio_format": ("audio", "input", "format"),
@@ -60,7 +60,7 @@ _SESSION_FIELDS: Fields = {
     "tracing": ("tracing",),
     "prompt": ("prompt",),
 }
-# A transcription session says nothing, so its modalities are checked and have no counterpart.
+# A transcription session has no output, so its modalities are checked and then dropped.
 _TRANSCRIPTION_FIELDS: Fields = {**_AUDIO_FIELDS, "modalities": ()}
 _RESPONSE_FIELDS: Fields = {
     "max_response_output_tokens": ("max_output_tokens",),
@@ -85,7 +85,7 @@ _NAMES = {
     **_names("response", _RESPONSE_FIELDS),
     "session.type": "type",
 }
-"""GA path → beta path. The kind of a beta session follows from the event's own type."""
+"""GA path → beta path. A beta session has no `type`: the event's type implies it."""
 
 
 class _BetaUpdateSession(UpdateSession):
@@ -96,7 +96,7 @@ class _BetaCreateResponse(CreateResponse):
     response: BetaResponseOptions | None = None
 
 
-_WIDER: dict[type[ClientEvent], type[ClientEvent]] = {
+_BETA_RECORDS: dict[type[ClientEvent], type[ClientEvent]] = {
     UpdateSession: _BetaUpdateSession,
     CreateResponse: _BetaCreateResponse,
 }
@@ -104,7 +104,7 @@ _WIDER: dict[type[ClientEvent], type[ClientEvent]] = {
 
 def _models(kind: SessionKind) -> dict[str, type[ClientEvent]]:
     return {
-        record.type_name(): _WIDER.get(record, record)
+        record.type_name(): _BETA_RECORDS.get(record, record)
         for record in BETA_EVENTS.values()
         if kind in record.kinds
     }
@@ -114,15 +114,15 @@ _MODELS: dict[SessionKind, dict[str, type[ClientEvent]]] = {
     "realtime": _models("realtime"),
     "transcription": _models("transcription"),
 }
-"""GA's name of an event → what holds it, in a session of each kind."""
+"""Session kind → GA's event name → the record that validates it."""
 
 
 def read_event(message: dict[str, Any], kind: SessionKind = "realtime") -> ClientEvent:
-    """Read a beta client event as the GA event that does the same.
+    """Read a beta client event as the equivalent GA event.
 
     Args:
         message: The JSON object of a frame.
-        kind: What the session is for.
+        kind: The session's kind.
 
     Raises:
         ProtocolError: The event is not valid; names and paths are beta's.
@@ -148,7 +148,7 @@ def read_event(message: dict[str, Any], kind: SessionKind = "realtime") -> Clien
 
 
 def _validated(message: dict[str, Any], kind: SessionKind) -> ClientEvent:
-    """Validate an event in GA's form; what it becomes is GA's own, plus a temperature."""
+    """Validate an event in GA's form, with beta's `temperature`; return GA's own record."""
     event = validate_event(message, _MODELS[kind])
     if isinstance(event, _BetaUpdateSession):
         return UpdateSession(type=event.type, event_id=event.event_id, session=event.session)
@@ -184,7 +184,7 @@ def read_minted(
 
     Args:
         session: `read_session(…).session.model_dump(exclude_unset=True)`, or any GA session.
-        kind: What the session is for.
+        kind: The session's kind.
 
     Raises:
         ProtocolError: It is not valid.
@@ -203,7 +203,7 @@ def asked_modalities(message: dict[str, Any]) -> list[str] | None:
 
 
 def in_beta_names(error: ProtocolError, names: Mapping[str, str] = _NAMES) -> ProtocolError:
-    """Return the error with the names that a beta client knows.
+    """Translate an error into beta's field names.
 
     Args:
         error: An error about GA's fields.
@@ -218,7 +218,7 @@ def in_beta_names(error: ProtocolError, names: Mapping[str, str] = _NAMES) -> Pr
 
 
 def without_session(error: ProtocolError) -> ProtocolError:
-    """Return the error with paths that start at the body of a beta request (§D.5)."""
+    """Return the error with its path relative to the body of a beta HTTP request (§D.5)."""
     param = error.param or ""
     return _renamed(error, param, param.removeprefix("session."))
 
@@ -236,7 +236,15 @@ def _renamed(error: ProtocolError, old: str, new: str) -> ProtocolError:
 def _rewrite(
     message: dict[str, Any], block: str, fields: Fields, names: dict[str, str], **fixed: Any
 ) -> dict[str, Any]:
-    """Nest a flat block the way GA does, and note in `names` what the client called things."""
+    """Nest a flat block the way GA does.
+
+    Args:
+        message: The event.
+        block: The key of the block, `session` or `response`.
+        fields: The fields that beta allows in it.
+        names: GA path → beta path; gets an entry for every field that the client sent.
+        **fixed: Fields to add to the nested block.
+    """
     given = message.get(block)
     if not isinstance(given, dict):
         return message
@@ -245,7 +253,7 @@ def _rewrite(
         param = f"{block}.{name}"
         if name not in fields:
             raise ProtocolError("unknown_parameter", f"Unknown parameter: '{param}'.", param)
-        value = _VALUES.get(name, _as_it_is)(value, param)
+        value = _VALUES.get(name, _unchanged)(value, param)
         path = fields[name]
         if not path:
             continue
@@ -257,7 +265,7 @@ def _rewrite(
     return {**message, block: nested}
 
 
-def _as_it_is(value: Any, _param: str) -> Any:
+def _unchanged(value: Any, _param: str) -> Any:
     return value
 
 
@@ -299,7 +307,7 @@ def _items(value: Any, param: str) -> Any:
 
 
 def _item(item: Any, param: str, types: tuple[str, ...] = _ITEM_TYPES) -> Any:
-    """Rename the content parts of an item; beta knows fewer kinds of items and of content."""
+    """Rename the content parts of an item, and refuse those that beta does not have."""
     if not isinstance(item, dict):
         return item
     _check_name(item, types, param)

@@ -1,12 +1,11 @@
-"""The beta dialect: what clients spoke before GA, and some still do (§B.16).
+"""The beta dialect, which clients spoke before GA and some still do (§B.16): the writing side.
 
-A session knows nothing of it. `beta_reading.py` reads what a beta client writes as GA events; here
-GA's events are written the way it expects them. The shapes are those of the last beta generation
-(§C.3): older clients read them as well, for nothing that they look at was taken away.
+A session knows only GA events. `wire/beta_reading.py` turns a beta client's events into those;
+here GA's server events are written in beta's shapes. They are those of the last beta generation
+(§C.3), which older clients read as well, because no field that they use was removed.
 
-`temperature` is the one setting that GA has lost. It travels to the language model with the
-request (`generation.ResponseRequest`); the `embedded` and `scripted` models are deterministic, so
-there it is accepted and echoed, and changes nothing.
+`temperature` is the one setting that GA dropped. It reaches the language model with the request
+(`session.ports.ResponseRequest`).
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ from wire.session_events import (
 from wire.session_fields import SessionKind
 
 DEFAULT_TEMPERATURE = 0.8
-"""What is echoed while the client has set none (§B.16)."""
+"""Echoed while the client has set none (§B.16)."""
 _REQUEST_LIMIT = 20_000
 _TOKEN_LIMIT = 15_000_000
 
@@ -46,19 +45,23 @@ _TRANSCRIPTION_KEYS = ("model", "language", "prompt")
 
 
 class BetaDialect:
-    """The dialect of one beta client; the session and its transport share the same one."""
+    """The dialect of one beta client. It echoes modalities in the order that the client used."""
 
     def __init__(self, kind: SessionKind = "realtime") -> None:
-        """Read for a session of this kind."""
+        """Start with GA's order of modalities.
+
+        Args:
+            kind: The session's kind.
+        """
         self._kind = kind
         self._spoken = ["audio", "text"]
-        """How the client last ordered the modalities of a session that speaks."""
+        """The modalities of a session with audio output, in the client's last order."""
         self._asked: list[str] | None = None
-        """The order in the event that is being answered; it counts once that is accepted."""
+        """The order in the event that was read last; it counts once the event is accepted."""
         self._by_response: dict[str, list[str]] = {}
 
     def parse(self, raw: str) -> ClientEvent:
-        """Read a text frame; raises `ProtocolError` in the client's own terms."""
+        """Read a text frame; raises `ProtocolError` with beta's names."""
         return parse_client_event(raw, self._read)
 
     def _read(self, message: dict[str, Any]) -> ClientEvent:
@@ -70,8 +73,8 @@ class BetaDialect:
     def render(self, event: ServerEvent) -> list[WireEvent]:
         """Write a server event.
 
-        GA's `conversation.item.done` and `rate_limits.updated` have no counterpart of their own;
-        which names and fields are others in beta, the events' records say.
+        GA's `conversation.item.done` and `rate_limits.updated` have no counterpart. The events'
+        records say which names and fields differ in beta.
         """
         if event.beta is None:
             return []
@@ -99,7 +102,7 @@ class BetaDialect:
     def _error(self, given: ErrorBody) -> ErrorBody:
         self._asked = None
         error = ProtocolError(given["code"], given["message"], given["param"])
-        # The reader names unknown fields as the client does; here they may look like GA's.
+        # Unknown fields carry the client's names already, which may look like GA paths.
         if error.code != "unknown_parameter":
             error = in_beta_names(error)
         return {**given, "message": error.message, "param": error.param}
@@ -113,7 +116,7 @@ class BetaDialect:
         return _realtime_session(session, self._spoken)
 
     def _answered(self, response_id: str) -> None:
-        """The event in which the client asked for modalities became this response."""
+        """Keep the order of modalities that the client asked for in this response."""
         if self._asked is not None and len(self._asked) > 1:
             self._by_response[response_id] = self._asked
         self._asked = None
@@ -139,7 +142,7 @@ class BetaDialect:
 
 
 def _rate_limits() -> RateLimitsUpdated:
-    """Return the event that clients of the beta look for here; this server sets no limits."""
+    """Return the event that beta clients expect here; this server has no rate limits."""
     requests: RateLimit = {
         "name": "requests",
         "limit": _REQUEST_LIMIT,
@@ -172,7 +175,7 @@ def beta_sessions(config_wire: Mapping[str, Any], secret: Mapping[str, Any]) -> 
 
 def _realtime_session(session: Mapping[str, Any], spoken: list[str]) -> dict[str, Any]:
     """Write a session in the key order of the last beta generation (§C.3)."""
-    heard, said = session["audio"]["input"], session["audio"]["output"]
+    given, output = session["audio"]["input"], session["audio"]["output"]
     choice = session["tool_choice"]
     return {
         "object": session["object"],
@@ -180,46 +183,46 @@ def _realtime_session(session: Mapping[str, Any], spoken: list[str]) -> dict[str
         "model": session["model"],
         "modalities": _modalities(session["output_modalities"], spoken),
         "instructions": session["instructions"],
-        "voice": said["voice"],
-        "output_audio_format": _FORMAT_NAMES[said["format"]["type"]],
+        "voice": output["voice"],
+        "output_audio_format": _FORMAT_NAMES[output["format"]["type"]],
         "tools": [_tool(tool) for tool in session["tools"]],
         # Always a string in beta: for a certain function, its name (§C.3).
         "tool_choice": choice if isinstance(choice, str) else choice["name"],
         "temperature": session.get("temperature", DEFAULT_TEMPERATURE),
         "max_response_output_tokens": session["max_output_tokens"],
-        "turn_detection": heard["turn_detection"],
-        "speed": said["speed"],
+        "turn_detection": given["turn_detection"],
+        "speed": output["speed"],
         "tracing": session["tracing"],
         "truncation": session["truncation"],
         "prompt": session["prompt"],
         "expires_at": session["expires_at"],
-        **_hearing(heard),
+        **_input_fields(given),
         "client_secret": None,
         "include": session["include"],
     }
 
 
 def _transcription_session(session: Mapping[str, Any]) -> dict[str, Any]:
-    heard = session["audio"]["input"]
-    hearing = _hearing(heard)
+    given = session["audio"]["input"]
+    fields = _input_fields(given)
     return {
         "id": session["id"],
         "object": session["object"],
         "expires_at": session["expires_at"],
-        "input_audio_noise_reduction": hearing["input_audio_noise_reduction"],
-        "turn_detection": heard["turn_detection"],
-        "input_audio_format": hearing["input_audio_format"],
-        "input_audio_transcription": hearing["input_audio_transcription"],
+        "input_audio_noise_reduction": fields["input_audio_noise_reduction"],
+        "turn_detection": given["turn_detection"],
+        "input_audio_format": fields["input_audio_format"],
+        "input_audio_transcription": fields["input_audio_transcription"],
         "client_secret": None,
         "include": session["include"],
     }
 
 
-def _hearing(heard: Mapping[str, Any]) -> dict[str, Any]:
-    reduction, transcription = heard["noise_reduction"], heard["transcription"]
+def _input_fields(given: Mapping[str, Any]) -> dict[str, Any]:
+    reduction, transcription = given["noise_reduction"], given["transcription"]
     return {
         "input_audio_noise_reduction": reduction and {"type": reduction["type"]},
-        "input_audio_format": _FORMAT_NAMES[heard["format"]["type"]],
+        "input_audio_format": _FORMAT_NAMES[given["format"]["type"]],
         "input_audio_transcription": transcription
         and {key: transcription.get(key) for key in _TRANSCRIPTION_KEYS},
     }

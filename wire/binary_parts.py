@@ -1,4 +1,4 @@
-"""Audio and images inside items, out of the base64 that clients write (§A.5, B.15)."""
+"""Decodes the base64 of audio and images inside items (§A.5, B.15)."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _IMAGE_TYPES = {
 
 
 def decode_parts(event: ClientEvent) -> None:
-    """Decode the audio in an event's items, and look at its images.
+    """Decode the audio in an event's items, in place, and check its images.
 
     Raises:
-        ProtocolError: Audio or an image that cannot be used.
+        ProtocolError: Audio or an image is invalid.
     """
     match event:
         case CreateItem(item=UserMessage() as message):
@@ -41,10 +41,10 @@ def _decode(message: UserMessage, path: str) -> None:
 
 
 def check_image(url: str, param: str) -> None:
-    """Refuse anything but a PNG or JPEG in a data URI; nothing is ever fetched (§B.15).
+    """Refuse anything but a PNG or JPEG in a data URI; URLs are never fetched (§B.15).
 
     Raises:
-        ProtocolError: It is something else; `param` names it.
+        ProtocolError: It is something else; the error names `param`.
     """
     for prefix, magic in _IMAGE_TYPES.items():
         if url.startswith(prefix):

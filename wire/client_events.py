@@ -1,12 +1,11 @@
-"""The client events of the protocol (§A): a record each, from which all that lists them derives.
+"""The client events of the protocol (§A), one record each; every list of them derives from these.
 
-A record is a model that refuses whatever it does not know. The SDK's own types describe the same
-events, but accept any extra field and know no ranges; a server has to refuse both by name. What
-this server knows but does not offer yet is listed here as well, so that it is refused with a
-reason instead of being ignored.
+A record is a model that refuses unknown fields. The SDK's own types describe the same events, but
+accept any extra field and any value; a server has to refuse both by name. Fields that this server
+does not support are listed as well, so that they are refused with a reason.
 
-The records stand in the order in which the service names them to a client that sends something
-else. To add an event, add its class here, and the method of the session that handles it.
+The records stand in the order in which the service lists them in its error for an unknown type. To
+add an event, add its class here, and the method of the session that handles it.
 """
 
 from __future__ import annotations
@@ -27,23 +26,21 @@ from wire.session_fields import (
 
 
 class ClientEvent(StrictModel):
-    """What all client events share.
+    """The base of all client events.
 
-    A subclass whose `type` is a literal is the record of an event; its fields are what the event
-    carries.
+    A subclass whose `type` is a literal is the record of an event; its fields are the event's.
     """
 
     section: ClassVar[str]
-    """Where `docs/wire.md` has the rules for it."""
+    """The section of `docs/wire.md` with its rules."""
     beta: ClassVar[str | None]
-    """Its name in the beta dialect, which is the same unless the record says otherwise; None: beta
-    has no such event (§B.16)."""
+    """Its name in the beta dialect, by default the same; None: beta has no such event (§B.16)."""
     handler: ClassVar[str] = ""
-    """The method of `RealtimeSession` that handles it; empty: audio goes another way."""
+    """The method of `RealtimeSession` that handles it; empty: `RealtimeSession.append` does."""
     kinds: ClassVar[tuple[SessionKind, ...]] = get_args(SessionKind)
-    """In which sessions this is what its name means."""
+    """The kinds of session in which this record is valid."""
     named_with: ClassVar[tuple[str, ...]] = ()
-    """What the service names behind it, but takes in no session of these kinds."""
+    """Types that the service's error lists after this one, though no such session accepts them."""
 
     type: str
     event_id: Annotated[str, Field(max_length=512)] | None = None
@@ -85,7 +82,7 @@ class UpdateTranscription(ClientEvent):
 
 
 class CloseSession(ClientEvent):
-    """The client is done."""
+    """The client ends the session."""
 
     section = "A.0"
     beta = None
@@ -98,7 +95,7 @@ class AppendAudio(ClientEvent):
     """The client sends audio: base64, in the session's input format."""
 
     section = "A.2"
-    # Translation sessions have it, which this server does not (§A.12).
+    # An event of translation sessions, which this server does not have (§A.12).
     named_with = ("session.input_audio_buffer.append",)
 
     type: Literal["input_audio_buffer.append"]
@@ -106,7 +103,7 @@ class AppendAudio(ClientEvent):
 
 
 class CommitAudio(ClientEvent):
-    """The client ends the turn."""
+    """The client commits the audio in the buffer: the turn ends."""
 
     section = "A.3"
     handler = "commit_audio"
@@ -115,7 +112,7 @@ class CommitAudio(ClientEvent):
 
 
 class ClearAudio(ClientEvent):
-    """The client drops what is in the buffer."""
+    """The client drops the audio in the buffer."""
 
     section = "A.4"
     handler = "clear_audio"
@@ -124,7 +121,7 @@ class ClearAudio(ClientEvent):
 
 
 class CreateItem(ClientEvent):
-    """The client puts an item into the conversation."""
+    """The client adds an item to the conversation."""
 
     section = "A.5"
     handler = "create_item"
@@ -135,7 +132,7 @@ class CreateItem(ClientEvent):
 
 
 class TruncateItem(ClientEvent):
-    """The client played an answer up to `audio_end_ms` only."""
+    """The client cuts an assistant message's audio to the first `audio_end_ms` milliseconds."""
 
     section = "A.8"
     handler = "truncate_item"
@@ -147,7 +144,7 @@ class TruncateItem(ClientEvent):
 
 
 class DeleteItem(ClientEvent):
-    """The client takes an item out of the conversation."""
+    """The client deletes an item from the conversation."""
 
     section = "A.7"
     handler = "delete_item"
@@ -177,7 +174,7 @@ class CreateResponse(ClientEvent):
 
 
 class CancelResponse(ClientEvent):
-    """The client does not want the response."""
+    """The client cancels a response."""
 
     section = "A.10"
     handler = "cancel_response"
@@ -198,17 +195,17 @@ def _in_sessions(kind: SessionKind) -> dict[str, type[ClientEvent]]:
 
 
 CLIENT_EVENTS = _in_sessions("realtime")
-"""Event that a client of a realtime session may send → its record."""
+"""Event type → record, for realtime sessions."""
 
 TRANSCRIPTION_EVENTS = _in_sessions("transcription")
-"""Event that a client of a transcription session may send → its record."""
+"""Event type → record, for transcription sessions."""
 
 ANNOUNCED = tuple(
     dict.fromkeys(name for record in _RECORDS for name in (record.type_name(), *record.named_with))
 )
-"""The names that the service prints for an unknown one, in its order (§A.0)."""
+"""The types that the error for an unknown type lists, in the service's order (§A.0)."""
 
 BETA_EVENTS: dict[str, type[ClientEvent]] = {
     record.beta: record for record in _RECORDS if record.beta is not None
 }
-"""Event that a client of the beta dialect may send, by its name there → its record."""
+"""Event type in the beta dialect → record."""

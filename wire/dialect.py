@@ -1,7 +1,7 @@
-"""How a client writes and reads the protocol: a translation at the edge.
+"""Dialects of the protocol, GA and beta: translated at the edge, so that the session knows only GA.
 
-The session speaks GA only. A dialect turns a client's text frames into GA client events, and the
-session's GA server events into what the client expects.
+A dialect turns a client's text frames into GA client events, and the session's GA server events
+into what the client expects.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ class Dialect(Protocol):
     """One client's dialect."""
 
     def parse(self, raw: str) -> ClientEvent:
-        """Read a text frame; raises `ProtocolError` in the client's own terms."""
+        """Read a text frame; raises `ProtocolError` with the dialect's names."""
 
     def render(self, event: ServerEvent) -> list[WireEvent]:
-        """Write a server event; some have no counterpart, some have several."""
+        """Write a server event, as none, one or several events of the dialect."""
 
 
 class GADialect:
     """The current protocol: nothing to translate."""
 
     def __init__(self, kind: SessionKind = "realtime") -> None:
-        """Read for a session of this kind."""
+        """Accept the client events of sessions of this kind."""
         self._validate = (
             partial(validate_event, models=TRANSCRIPTION_EVENTS)
             if kind == "transcription"

@@ -1,4 +1,4 @@
-"""Server events on their way out: made of an error, and written as text."""
+"""Makes `error` events, and writes events and audio as text."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ __all__ = [
 ]
 
 MAX_QUOTED = 2000
-"""Characters of an error's message."""
+"""Longest message or param of an error, in characters."""
 
 
 def error_event(error: ProtocolError) -> ErrorEvent:
     """Make the `error` event: all five inner keys are always there (§A.0).
 
-    Messages and params quote what the client sent, but not megabytes of it.
+    Messages and params quote what the client sent, shortened to `MAX_QUOTED`.
     """
     return ErrorEvent(
         {

@@ -1,7 +1,7 @@
-"""The service's validation errors, made out of pydantic's.
+"""Protocol errors, and pydantic's validation errors translated into those of the service.
 
 Clients branch on `error.code` and show `error.param`; both, and the messages, follow §A.0 of
-`docs/wire.md`. Pydantic finds what is wrong, this module says it the way the service does.
+`docs/wire.md`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 
 
 class ProtocolError(Exception):
-    """A client's mistake, or a refusal: becomes one `error` event (§A.0)."""
+    """An invalid or refused request: becomes one `error` event (§A.0)."""
 
     def __init__(
         self,
@@ -66,7 +66,7 @@ def wrong_type(value: object, expected: str, param: str) -> ProtocolError:
 
 
 def unsupported(message: str) -> PydanticCustomError:
-    """Return the error for a field that this server knows but does not offer."""
+    """Return the error for a field or value that this server does not support."""
     return PydanticCustomError("refused", "{reason}", {"reason": message})
 
 
@@ -84,14 +84,14 @@ _KINDS = {
 }
 _RANK = {"missing": 1, "extra_forbidden": 3}
 _SHAPE_KEYS = ("type", "role")
-"""Keys that decide which other fields there are."""
+"""Discriminators: keys that decide which other fields an object has."""
 
 
 def explain(error: ValidationError, message: dict[str, Any]) -> ProtocolError:
-    """Turn pydantic's finding about `message` into the service's error.
+    """Translate pydantic's errors about `message` into the service's error.
 
-    Only the first finding is reported, as the service does. A wrong `type` goes before what it
-    entails, then a missing field before a wrong one and that before an unknown one.
+    Like the service, it reports only one: a wrong discriminator before all else, then a missing
+    field, a wrong one, an unknown one.
     """
     first = min(error.errors(include_url=False), key=_rank)
     kind = first["type"]
@@ -187,7 +187,7 @@ def _path(location: tuple[int | str, ...], message: dict[str, Any], kind: str) -
     for index, part in enumerate(location):
         last = index == len(location) - 1 and (
             kind in ("missing", "extra_forbidden")
-            # A field may be named like the type it belongs to.
+            # A field may have the same name as the union tag before it.
             or (not kind.startswith("union_tag") and isinstance(here, dict) and part in here)
         )
         if not last and part in tags:
@@ -204,5 +204,5 @@ def _path(location: tuple[int | str, ...], message: dict[str, Any], kind: str) -
 
 
 def _tags(value: Any) -> list[object]:
-    """Return the union tags that pydantic may put behind the location of `value`."""
+    """Return the union tags that pydantic may insert after the location of `value`."""
     return [value.get(key) for key in _SHAPE_KEYS] if isinstance(value, dict) else []

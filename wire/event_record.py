@@ -1,7 +1,7 @@
-"""What every server event is: a record that knows its name, its name in beta, and its fields.
+"""The base of all server events: a record with a name, a beta name and fields.
 
-The events themselves are in `wire/server_events.py`. Here is what they share, and the objects that
-several of them carry.
+The events themselves are in `wire/session_events.py` and `wire/response_events.py`; here is their
+base class, and the objects that several of them carry.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ ResponseBody = dict[str, Any]
 
 
 class ErrorBody(TypedDict):
-    """What is wrong; all five keys are always there (§A.0)."""
+    """The `error` of an `error` event; all five keys are always there (§A.0)."""
 
     type: str
     code: str | None
@@ -42,28 +42,28 @@ class FailureBody(TypedDict):
 
 
 class TextPart(TypedDict):
-    """The content part of an answer in writing."""
+    """The content part of a text message of the assistant."""
 
     type: Literal["text"]
     text: str
 
 
 class AudioPart(TypedDict):
-    """The content part of a spoken answer."""
+    """The content part of a spoken message of the assistant."""
 
     type: Literal["audio"]
     transcript: str
 
 
 class DurationUsage(TypedDict):
-    """What a transcript cost: seconds of audio (§C.5)."""
+    """Usage of a transcription: seconds of audio (§C.5)."""
 
     type: Literal["duration"]
     seconds: float
 
 
 class RateLimit(TypedDict):
-    """One limit of the service."""
+    """One rate limit, as `rate_limits.updated` lists it."""
 
     name: Literal["requests", "tokens"]
     limit: int
@@ -73,24 +73,23 @@ class RateLimit(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class ServerEvent:
-    """What all server events share.
+    """The base of all server events.
 
-    A subclass with a `type` is the record of an event; its fields are what the event carries, in
-    the order in which they are written. One without is what several events have in common.
+    A subclass with a `type` is the record of an event; its fields are the event's, in the order in
+    which they are written. A subclass without one is a base of several events.
     """
 
     type: ClassVar[str]
     """The event's name."""
     section: ClassVar[str]
-    """Where `docs/wire.md` has the rules for it."""
+    """The section of `docs/wire.md` with its rules."""
     beta: ClassVar[str | None]
-    """Its name in the beta dialect, which is the same unless the record says otherwise; None: beta
-    has no such event (§B.16)."""
+    """Its name in the beta dialect, by default the same; None: beta has no such event (§B.16)."""
     not_in_beta: ClassVar[tuple[str, ...]] = ()
     """Fields that the event lacks in beta."""
 
     event_id: str = field(default_factory=partial(new_id, "event"), kw_only=True)
-    """The id of this one, minted when the record is made."""
+    """The event's id, minted when the record is made."""
 
     def __init_subclass__(cls) -> None:
         if "type" in vars(cls) and "beta" not in vars(cls):
@@ -99,7 +98,7 @@ class ServerEvent:
     @classmethod
     def fields(cls) -> tuple[str, ...]:
         """Return the names of the event's fields, in order, without `type` and `event_id`."""
-        # What a pattern matches by position is what the constructor takes by position.
+        # The positional fields; `event_id` is keyword-only, and so not among them.
         return cls.__match_args__
 
     def wire(self) -> WireEvent:

@@ -1,7 +1,7 @@
-"""From a client's text frames to what a session takes: typed events, and audio as bytes.
+"""Reads a client's text frames into what a session takes: typed events, and audio as bytes.
 
-Base64 ends here. What is appended fifty times a second takes a short cut past the JSON parser
-(`append_shortcut.py`); what is megabytes long is taken in steps (`long_strings.py`).
+Appends, which are frequent, take a fast path past the JSON parser (`wire/append_shortcut.py`);
+long frames are read in steps (`wire/long_strings.py`).
 """
 
 from __future__ import annotations
@@ -26,29 +26,29 @@ class AppendedAudio(NamedTuple):
 
     audio: bytes
     event_id: str | None = None
-    """The client's, if it gave one."""
+    """The client's id of the event, if it gave one."""
 
 
 Incoming = ClientEvent | AppendedAudio | ProtocolError
-"""What a client sent; the error is the answer to what could not be read."""
+"""What a client sent; an error in place of a frame that could not be read."""
 
 
 class EventReader:
     """Reads the text frames of one client."""
 
     def __init__(self, dialect: Dialect, max_length: int) -> None:
-        """Read what is written in `dialect`.
+        """Start with no known shape of appends.
 
         Args:
-            dialect: How the client writes.
-            max_length: Characters that an event may have beside audio and images.
+            dialect: The client's dialect.
+            max_length: Characters that an event may have, not counting audio and images.
         """
         self._dialect = dialect
         self._max_length = max_length
         self._append_shape = AppendShape()
 
     def read_append(self, raw: str) -> AppendedAudio | None:
-        """Return what an append writes that looks like those before; None: `read` must see it."""
+        """Read an append by the fast path; None: use `read`."""
         audio = self._append_shape.read(raw)
         return None if audio is None else AppendedAudio(audio)
 

@@ -30,7 +30,7 @@ class InputAudio(StrictModel):
 
     @classmethod
     def of(cls, audio: bytes, transcript: str | None = None) -> InputAudio:
-        """Make a part of audio that was never base64."""
+        """Make a part from audio that did not arrive as base64."""
         part = cls(type="input_audio", audio="", transcript=transcript)
         part.hold(audio)
         return part
@@ -41,7 +41,7 @@ class InputAudio(StrictModel):
         return self._content
 
     def hold(self, content: bytes) -> None:
-        """Keep the audio, and its base64 no more."""
+        """Keep the decoded audio and drop its base64."""
         self._content = content
         self.audio = ""
 

@@ -1,8 +1,8 @@
-"""Audio and images in client events: base64 of up to tens of megabytes, taken in small steps.
+"""Decodes long base64 strings (audio, images) of client events in small steps.
 
-To parse a string of 20 MB as JSON, to look for odd characters in it and to decode it takes a tenth
-of a second, in which no other session would hear anything. So long strings are cut out of a frame
-before it is parsed, decoded piece by piece, and put back where they were.
+Parsing and decoding a string of 20 MB takes a tenth of a second, which would block all other
+sessions. So long strings are cut out of a frame before it is parsed, decoded piece by piece, and
+put back into the parsed event.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ LONG = 16 * 1024
 """Characters from which a string is cut out."""
 _STRIDE = LONG // 2
 _SHOWN = 1500
-"""What a stand-in shows of its string: enough for errors, and too much for any field that is
-limited in length."""
+"""Characters of the string that its stand-in begins with: enough to quote in errors, and more than
+any field of limited length allows, so that validation still refuses it."""
 _PIECE = 256 * 1024
 """Characters decoded at a time; a multiple of 4. It takes about 1 ms."""
 _BINARY_FIELDS = ("audio", "image_url")
 
 
 class LongText(str):
-    """A long string that holds base64, alone or as a data URI, and what was in it."""
+    """A long string of base64, alone or in a data URI, with its decoded content."""
 
     plain: str
-    """The same without its content: what is kept."""
+    """The string as a plain `str`, without the content."""
     content: bytes | None
-    """None: it is no base64."""
+    """The decoded bytes; None: it is not valid base64."""
 
     def __new__(cls, plain: str, content: bytes | None) -> LongText:
         """Join a string and its content."""
@@ -45,14 +45,14 @@ class LongText(str):
 
 
 def decode_base64(text: str, start: int = 0) -> bytes:
-    """Decode strictly.
+    """Decode base64 strictly.
 
     Args:
-        text: Base64, which has been decoded already if it is a `LongText`.
-        start: Where in the text it begins.
+        text: The base64; a `LongText` has been decoded already.
+        start: Index in the text at which the base64 begins.
 
     Raises:
-        ValueError: It is no base64.
+        ValueError: It is not valid base64.
     """
     if not isinstance(text, LongText):
         return pybase64.b64decode(text[start:], validate=True)
@@ -66,24 +66,24 @@ def cut_long(raw: str, limit: int) -> Steps[tuple[str, Mapping[str, str]]]:
 
     Args:
         raw: The text.
-        limit: Characters that it may have without them.
+        limit: Characters that may remain.
 
     Returns:
-        The text with stand-ins, and what each stands for.
+        The text with stand-ins, and stand-in → string.
 
     Raises:
-        ProtocolError: The rest is too long.
+        ProtocolError: More remains.
     """
     if len(raw) <= LONG:
         return raw, {}
     cut: dict[str, str] = {}
     kept: list[str] = []
     done = 0
-    for start, end in _unbroken(raw):
+    for start, end in _long_stretches(raw):
         text = raw[start:end]
         yield
-        # Only base64 is taken out: nothing escaped, no prose. (A value cannot begin otherwise
-        # behind a quotation mark that ends a string, so this is the inside of one.)
+        # Only base64 is cut out: nothing escaped, no prose. Text between two strings would begin
+        # with other characters, so this is the inside of a string.
         if not (text.isascii() and (text[0].isalnum() or text[0] in "+/=")):
             continue
         if "\\" in text or " " in text:
@@ -99,10 +99,10 @@ def cut_long(raw: str, limit: int) -> Steps[tuple[str, Mapping[str, str]]]:
 
 
 def put_back(event: BaseModel, cut: Mapping[str, str], limit: int) -> Steps[None]:
-    """Put long strings back into the event that was made of the rest, audio and images decoded.
+    """Put long strings back into the parsed event; audio and images as `LongText`.
 
     Raises:
-        ProtocolError: The others among them are too long.
+        ProtocolError: Together, the strings that are neither exceed `limit` characters.
     """
     others = 0
     for owner, name, stand_in in _strings(event):
@@ -128,8 +128,8 @@ def _check(length: int, limit: int) -> None:
         )
 
 
-def _unbroken(raw: str) -> Generator[tuple[int, int], None, None]:
-    """Yield the stretches without a quotation mark that are long."""
+def _long_stretches(raw: str) -> Generator[tuple[int, int], None, None]:
+    """Yield the start and end of every long stretch without a quotation mark."""
     probe = 0
     while probe + _STRIDE <= len(raw):
         if raw.find('"', probe, probe + _STRIDE) >= 0:
@@ -144,7 +144,7 @@ def _unbroken(raw: str) -> Generator[tuple[int, int], None, None]:
 
 
 def _strings(value: Any) -> Generator[tuple[Any, Any, str], None, None]:
-    """Yield every string in an event: what holds it, under which key, and itself."""
+    """Yield every string in an event as (container, key, string)."""
     fields = value.__dict__ if isinstance(value, BaseModel) else value
     entries = enumerate(fields) if isinstance(fields, list) else list(fields.items())
     for key, inner in entries:

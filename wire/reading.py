@@ -1,4 +1,4 @@
-"""Client events out of text: parsed, validated, and refused as the service refuses them (§A.0)."""
+"""Parses and validates client events, with the service's errors (§A.0)."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from wire.long_strings import decode_base64
 from wire.strict_json import read_json
 
 MAX_AUDIO_BYTES = 15 * 1024 * 1024
-"""Decoded audio of one `input_audio_buffer.append` (§D.8)."""
+"""Most decoded audio in one `input_audio_buffer.append`, in bytes (§D.8)."""
 
 
 MAX_DEPTH = 100
-"""Arrays and objects inside each other: far more than any tool's schema, far less than Python."""
+"""Most levels of nested JSON: more than any tool's schema needs, fewer than Python's limit."""
 
 
 def parse_client_event(
@@ -27,10 +27,10 @@ def parse_client_event(
 
     Args:
         raw: The frame.
-        validate: How to read the message in it; None: `validate_event`.
+        validate: Makes the event of the JSON object; None: `validate_event`.
 
     Raises:
-        ProtocolError: The event is not valid; nothing of it may be applied (§A.0).
+        ProtocolError: The event is not valid (§A.0).
     """
     message = _parse_json(raw)
     event_id = message.get("event_id")
@@ -112,8 +112,8 @@ def validate_event(
 
     Args:
         message: The JSON object of a frame.
-        models: Event type → its record.
-        announced: The types to list when it is none of these.
+        models: Event type → record.
+        announced: The types that the error for an unknown type lists.
 
     Raises:
         ProtocolError: The event is not valid.

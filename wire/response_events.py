@@ -1,4 +1,4 @@
-"""The server events about responses (§B): records, like those of `wire/session_events.py`."""
+"""The server events about responses (§B), one record each (`wire/event_record.py`)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class ResponseCreated(ServerEvent):
 
 @dataclass(frozen=True, slots=True)
 class ResponseDone(ServerEvent):
-    """A response is over, in whatever way; there is exactly one for each."""
+    """A response ended: completed, cancelled, incomplete or failed. Sent exactly once for each."""
 
     type = "response.done"
     section = "B.2"
@@ -45,7 +45,7 @@ class OutputItemAdded(_OutputItemEvent):
 
 @dataclass(frozen=True, slots=True)
 class OutputItemDone(_OutputItemEvent):
-    """An item of a response is complete, or cut short."""
+    """An item of a response is closed, complete or not."""
 
     type = "response.output_item.done"
 
@@ -62,7 +62,7 @@ class _PartEvent(ServerEvent):
 
 @dataclass(frozen=True, slots=True)
 class ContentPartAdded(_PartEvent):
-    """The text or the speech of an item begins."""
+    """A content part, text or audio, begins."""
 
     type = "response.content_part.added"
 
@@ -71,7 +71,7 @@ class ContentPartAdded(_PartEvent):
 
 @dataclass(frozen=True, slots=True)
 class ContentPartDone(_PartEvent):
-    """The text or the speech of an item is complete."""
+    """A content part is complete."""
 
     type = "response.content_part.done"
 
@@ -80,7 +80,7 @@ class ContentPartDone(_PartEvent):
 
 @dataclass(frozen=True, slots=True)
 class OutputTextDelta(_PartEvent):
-    """The model wrote more of an answer in writing."""
+    """A text delta of a written message."""
 
     type = "response.output_text.delta"
     beta = "response.text.delta"
@@ -90,7 +90,7 @@ class OutputTextDelta(_PartEvent):
 
 @dataclass(frozen=True, slots=True)
 class OutputTextDone(_PartEvent):
-    """An answer in writing, as a whole."""
+    """The complete text of a written message."""
 
     type = "response.output_text.done"
     beta = "response.text.done"
@@ -100,7 +100,7 @@ class OutputTextDone(_PartEvent):
 
 @dataclass(frozen=True, slots=True)
 class OutputAudioTranscriptDelta(_PartEvent):
-    """The model wrote more of an answer that is spoken."""
+    """A transcript delta of a spoken message."""
 
     type = "response.output_audio_transcript.delta"
     beta = "response.audio_transcript.delta"
@@ -110,7 +110,7 @@ class OutputAudioTranscriptDelta(_PartEvent):
 
 @dataclass(frozen=True, slots=True)
 class OutputAudioTranscriptDone(_PartEvent):
-    """The words of a spoken answer, as a whole."""
+    """The complete transcript of a spoken message."""
 
     type = "response.output_audio_transcript.done"
     beta = "response.audio_transcript.done"
@@ -120,7 +120,7 @@ class OutputAudioTranscriptDone(_PartEvent):
 
 @dataclass(frozen=True, slots=True)
 class OutputAudioDelta(_PartEvent):
-    """The voice said more: base64, in the format of the response."""
+    """An audio delta of a spoken message: base64, in the response's output format."""
 
     type = "response.output_audio.delta"
     beta = "response.audio.delta"
@@ -130,7 +130,7 @@ class OutputAudioDelta(_PartEvent):
 
 @dataclass(frozen=True, slots=True)
 class OutputAudioDone(_PartEvent):
-    """The voice said all of an item."""
+    """The audio of a spoken message is complete."""
 
     type = "response.output_audio.done"
     beta = "response.audio.done"
@@ -148,7 +148,7 @@ class _CallEvent(ServerEvent):
 
 @dataclass(frozen=True, slots=True)
 class FunctionCallArgumentsDelta(_CallEvent):
-    """The model wrote more of a call's arguments."""
+    """A delta of a call's arguments (JSON)."""
 
     type = "response.function_call_arguments.delta"
 
@@ -157,7 +157,7 @@ class FunctionCallArgumentsDelta(_CallEvent):
 
 @dataclass(frozen=True, slots=True)
 class FunctionCallArgumentsDone(_CallEvent):
-    """A call's arguments, as a whole."""
+    """The complete arguments of a call."""
 
     type = "response.function_call_arguments.done"
     not_in_beta = ("name",)
@@ -168,10 +168,10 @@ class FunctionCallArgumentsDone(_CallEvent):
 
 @dataclass(frozen=True, slots=True)
 class RateLimitsUpdated(ServerEvent):
-    """What the client may still ask for; this server sets no such limit (§B)."""
+    """The client's remaining rate limits; this server has none (§B)."""
 
     type = "rate_limits.updated"
-    # Beta has the event, but at another time: its dialect sends one of its own.
+    # Beta sends this event at another time: `BetaDialect` writes its own.
     beta = None
     section = "B.2"
 

@@ -50,6 +50,6 @@ class ResponseOptions(StrictModel):
 
 
 class BetaResponseOptions(ResponseOptions):
-    """What a beta client may override on top (§B.16)."""
+    """The same with beta's `temperature` (§B.16)."""
 
     temperature: Temperature | None = None

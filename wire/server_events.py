@@ -1,4 +1,4 @@
-"""All server events, read off their records.
+"""All server events by type.
 
 To add an event, add its class to `wire/session_events.py` or `wire/response_events.py`.
 """
@@ -14,4 +14,4 @@ SERVER_EVENTS: dict[str, type[ServerEvent]] = {
     for record in vars(module).values()
     if isinstance(record, type) and issubclass(record, ServerEvent) and "type" in vars(record)
 }
-"""Event that a session may send → its record."""
+"""Event type → record."""

@@ -1,7 +1,6 @@
-"""The server events about the session, its conversation and the audio that comes in (§B).
+"""The server events about the session, its conversation and its input audio (§B).
 
-Each is a record (`wire/event_record.py`) that says what the event is called, what it carries, how
-beta clients know it, and which rules it follows. `wire/server_events.py` lists them all.
+Each is a record (`wire/event_record.py`). `wire/server_events.py` lists them all.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from wire.event_record import (
 
 @dataclass(frozen=True, slots=True)
 class ErrorEvent(ServerEvent):
-    """Something that the client sent was refused, or the session ends."""
+    """A client event was refused, or the session ends."""
 
     type = "error"
     section = "A.0"
@@ -42,7 +41,7 @@ class SessionCreated(ServerEvent):
 
 @dataclass(frozen=True, slots=True)
 class SessionUpdated(ServerEvent):
-    """The client changed the session, which is now as this says."""
+    """The session's settings after a `session.update`."""
 
     type = "session.updated"
     section = "A.1"
@@ -55,7 +54,7 @@ class SessionUpdated(ServerEvent):
 
 @dataclass(frozen=True, slots=True)
 class ItemAdded(ServerEvent):
-    """An item is in the conversation; one that the model makes is still empty."""
+    """An item was added to the conversation; one of a response is still empty."""
 
     type = "conversation.item.added"
     beta = "conversation.item.created"
@@ -67,7 +66,7 @@ class ItemAdded(ServerEvent):
 
 @dataclass(frozen=True, slots=True)
 class ItemDone(ServerEvent):
-    """An item is as it will be."""
+    """An item is complete."""
 
     type = "conversation.item.done"
     beta = None
@@ -89,7 +88,7 @@ class ItemRetrieved(ServerEvent):
 
 @dataclass(frozen=True, slots=True)
 class ItemTruncated(ServerEvent):
-    """An answer was cut to what the client played of it."""
+    """An assistant message was truncated to what the client played."""
 
     type = "conversation.item.truncated"
     section = "A.8"
@@ -101,7 +100,7 @@ class ItemTruncated(ServerEvent):
 
 @dataclass(frozen=True, slots=True)
 class ItemDeleted(ServerEvent):
-    """An item is out of the conversation."""
+    """An item was deleted from the conversation."""
 
     type = "conversation.item.deleted"
     section = "A.7"
@@ -111,7 +110,7 @@ class ItemDeleted(ServerEvent):
 
 @dataclass(frozen=True, slots=True)
 class InputTranscriptionDelta(ServerEvent):
-    """The recogniser understood more of what the user said."""
+    """A delta of the transcript of a user's audio."""
 
     type = "conversation.item.input_audio_transcription.delta"
     section = "B.3"
@@ -123,7 +122,7 @@ class InputTranscriptionDelta(ServerEvent):
 
 @dataclass(frozen=True, slots=True)
 class InputTranscriptionCompleted(ServerEvent):
-    """The recogniser understood what the user said."""
+    """The final transcript of a user's audio."""
 
     type = "conversation.item.input_audio_transcription.completed"
     section = "B.3"
@@ -136,7 +135,7 @@ class InputTranscriptionCompleted(ServerEvent):
 
 @dataclass(frozen=True, slots=True)
 class InputTranscriptionFailed(ServerEvent):
-    """The recogniser could not transcribe what the user said."""
+    """A user's audio could not be transcribed."""
 
     type = "conversation.item.input_audio_transcription.failed"
     section = "B.3"
@@ -151,7 +150,7 @@ class InputTranscriptionFailed(ServerEvent):
 
 @dataclass(frozen=True, slots=True)
 class BufferCommitted(ServerEvent):
-    """The audio in the buffer became an item: the turn is over."""
+    """The audio in the buffer was committed as an item: the turn is over."""
 
     type = "input_audio_buffer.committed"
     section = "A.3"
@@ -170,7 +169,7 @@ class BufferCleared(ServerEvent):
 
 @dataclass(frozen=True, slots=True)
 class BufferSpeechStarted(ServerEvent):
-    """The turn detector heard the user begin; the turn will be item `item_id`."""
+    """The turn detector found an onset of speech; the turn will become item `item_id`."""
 
     type = "input_audio_buffer.speech_started"
     section = "B.3"
@@ -181,7 +180,7 @@ class BufferSpeechStarted(ServerEvent):
 
 @dataclass(frozen=True, slots=True)
 class BufferSpeechStopped(ServerEvent):
-    """The turn detector heard the user end."""
+    """The turn detector found the end of the turn."""
 
     type = "input_audio_buffer.speech_stopped"
     section = "B.3"

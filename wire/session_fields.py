@@ -1,4 +1,4 @@
-"""The fields of a session that a client may set (§A.1, C.2), as models that refuse the rest."""
+"""The session fields that a client may set (§A.1, C.2), as models that refuse all others."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Fiel
 from wire.errors import unsupported
 
 SessionKind = Literal["realtime", "transcription"]
-"""What a session is for: it answers, or it only writes down what it hears. It never changes."""
+"""A session answers, or only transcribes; its kind never changes."""
 
 
 class StrictModel(BaseModel):
-    """Refuses fields it does not know, and values of another type."""
+    """A model that refuses unknown fields and values of another type."""
 
     model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
 
@@ -71,7 +71,7 @@ Format = Annotated[PCMFormat | TelephonyFormat, Field(discriminator="type")]
 
 
 class InputTranscriptionPatch(StrictModel):
-    """`session.audio.input.transcription` (§C.5); the model's name is an alias here."""
+    """`session.audio.input.transcription` (§C.5); `model` is echoed only."""
 
     model: str | None = None
     language: str | None = None
@@ -88,7 +88,7 @@ class InputTranscriptionPatch(StrictModel):
 
 
 class SemanticVadPatch(StrictModel):
-    """`turn_detection` by a model of how turns end (§C.4). Absent fields keep their value."""
+    """`turn_detection` by an end-of-turn model (§C.4). Absent fields keep their value."""
 
     type: Literal["semantic_vad"]
     eagerness: Literal["low", "medium", "high", "auto"] | None = None
@@ -171,7 +171,7 @@ def _tool_choice(value: object) -> object:
 
 
 class Tracing(StrictModel, frozen=True):
-    """`session.tracing` other than `auto` (§C.2); accepted and echoed, nothing is traced."""
+    """`session.tracing` other than `auto` (§C.2): echoed, and its names are logged."""
 
     workflow_name: str | None = None
     group_id: str | None = None
@@ -183,7 +183,7 @@ def _tracing(value: object) -> object:
 
 
 def cross_type(kind: SessionKind) -> str:
-    """Say that a session of one kind was updated as one of the other (§A.1)."""
+    """Return the message for an update meant for the other kind of session (§A.1)."""
     other = "realtime" if kind == "transcription" else "transcription"
     return f"Passing a {other} session update event to a {kind} session is not allowed."
 
@@ -207,7 +207,7 @@ NO_PROMPT = only_null("Prompt templates are not supported by this server; use 'i
 
 
 class Reasoning(StrictModel, frozen=True):
-    """How long the model may think (§C.2)."""
+    """How much the model may reason (§C.2)."""
 
     effort: Literal["minimal", "low", "medium", "high", "xhigh"] | None = None
 
@@ -219,7 +219,7 @@ class TokenLimits(StrictModel, frozen=True):
 
 
 class RetentionRatio(StrictModel, frozen=True):
-    """Truncation that drops more than needed, so that prompt caches stay warm (§C.7)."""
+    """Truncation that drops more than needed, so that prompt caches keep working (§C.7)."""
 
     type: Literal["retention_ratio"]
     retention_ratio: Annotated[float, Field(ge=0.0, le=1.0)]
@@ -233,7 +233,7 @@ Truncation = Annotated[
 
 
 class SessionPatch(StrictModel):
-    """The `session` of a `session.update`: only what is there is changed (§A.1)."""
+    """The `session` of a `session.update`: absent fields keep their value (§A.1)."""
 
     type: Annotated[Literal["realtime"], BeforeValidator(_session_type)]
     model: str | None = None
@@ -252,13 +252,13 @@ class SessionPatch(StrictModel):
 
 
 class BetaSessionPatch(SessionPatch):
-    """What a beta client may change on top (§B.16); GA has no `temperature` (§A.9)."""
+    """The same with beta's `temperature` (§B.16), which GA does not have (§A.9)."""
 
     temperature: Temperature | None = None
 
 
 class TranscriptionAudioPatch(StrictModel):
-    """`session.audio` of a transcription session: nothing is spoken."""
+    """`session.audio` of a transcription session, which has no output."""
 
     input: AudioInputPatch | None = None
 
@@ -272,8 +272,8 @@ class TranscriptionPatch(StrictModel):
 
 
 def beta_shape(value: object) -> object:
-    """Tell a transcription session's client that the beta shape is another kind of session's."""
-    # The first dialect has no type; what it calls things gives it away.
+    """Refuse a beta-shaped update of a transcription session as one of the other kind."""
+    # Beta's sessions have no `type`; their flat field names give them away.
     if isinstance(value, dict) and "type" not in value and value.keys() - {"audio", "include"}:
         _transcription_type("realtime")
     return value

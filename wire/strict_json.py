@@ -1,8 +1,8 @@
-"""JSON as this server takes it from strangers: what it writes again is JSON, and reading is quick.
+"""A JSON reader for untrusted text: strict, and bounded in time.
 
-Python's own reader lets through what JSON does not have (`NaN`, infinite numbers) and what no
-text frame can carry (half characters), and it reads any number of values, which then all have to
-be looked at: 100,000 of them keep every other session waiting for a second.
+Python's own reader accepts what is not JSON (`NaN`, infinite numbers) and what no text frame can
+carry (lone surrogates). It also reads any number of values, which then all have to be validated:
+100,000 of them would block all other sessions for a second.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ import re
 from typing import Any
 
 MAX_VALUES = 10_000
-"""Values in one message: room for hundreds of tools, and read in a few milliseconds."""
+"""Most values in one message: enough for hundreds of tools, and read in a few milliseconds."""
 MAX_DIGITS = 100
-"""Digits of a whole number; the time to read one grows with their square."""
+"""Most digits of an integer; the time to read one grows with their square."""
 
-# A string, closed or not, is stepped over as a whole; whatever else separates values counts.
+# Matches whole strings, to skip them, and the separators that count values.
 _SEPARATORS = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|([,\[{])', re.DOTALL)
 
 
@@ -25,9 +25,9 @@ def read_json(text: str) -> Any:
     """Parse JSON.
 
     Raises:
-        ValueError: It is not JSON, a number is not finite, a character is half one, or there are
+        ValueError: It is not JSON, a number is not finite, there is a lone surrogate, or there are
             too many values.
-        RecursionError: It is nested deeper than Python can follow.
+        RecursionError: It is nested deeper than Python's limit.
     """
     if sum(map(text.count, ",[{")) > MAX_VALUES:
         _count_values(text)
@@ -63,7 +63,7 @@ def _bounded(number: str) -> int:
     return int(number)
 
 
-# `json.loads` would build one per call; audio comes fifty times a second.
+# Built once: `json.loads` would build one per call, and appends are frequent.
 _DECODER = json.JSONDecoder(
     parse_constant=_reject_constant, parse_float=_finite, parse_int=_bounded
 )

@@ -1,7 +1,7 @@
-"""Server events as text frames; those with minutes of audio or a picture are written in steps.
+"""Writes server events as text frames, long ones in steps.
 
-In an event, audio of an item stands as bytes (`session/content.py`). It becomes base64 here, just
-before the frame is sent, and no JSON encoder has to look through it.
+In an event, the audio of an item is bytes (`session/content.py`). It becomes base64 here, just
+before the frame is sent, and never passes through the JSON encoder.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from flow.steps import Steps
 from wire.envelope import WireEvent, encode_audio, serialize
 
 LONG = 16 * 1024
-"""Characters from which a picture's URL is kept out of the JSON encoder."""
+"""Characters from which an image's URL bypasses the JSON encoder."""
 _PIECE = 192 * 1024
 """Bytes encoded at a time; a multiple of 3. It takes about 1 ms."""
 
 
 class LongFrame:
-    """A frame whose text is yet to be made."""
+    """A long frame, whose text is written only when it is sent."""
 
     def __init__(self, pieces: list[str | bytes]) -> None:
-        """Take text, and the audio between it."""
+        """Hold the frame as pieces, in order: text, and audio that becomes base64."""
         self._pieces = pieces
 
     def __len__(self) -> int:
@@ -32,7 +32,7 @@ class LongFrame:
         )
 
     def write(self) -> Steps[str]:
-        """Make the text."""
+        """Return the text, in steps."""
         written: list[str] = []
         for piece in self._pieces:
             if isinstance(piece, str):
@@ -45,7 +45,7 @@ class LongFrame:
 
 
 def frame(event: WireEvent) -> str | LongFrame:
-    """Return an event as a text frame."""
+    """Return an event as a text frame, or as a `LongFrame` if it has long parts."""
     content = event["item"].get("content") if "item" in event else None
     if not content:
         return serialize(event)
