@@ -14,7 +14,7 @@ class Phrases(NamedTuple):
     said: tuple[str, ...]
     answer: str
     at_most: int
-    """Further words that the utterance may contain and still match."""
+    """Most words that a matching utterance may have."""
 
 
 GREETING = "Hello! How can I help you?"

@@ -43,7 +43,7 @@ _CATEGORIES: Mapping[str, ErrorCategory] = {
     "model_not_found": ErrorCategory.INVALID_REQUEST,
     "unsupported_model": ErrorCategory.INVALID_REQUEST,
 }
-"""ElevenLabs' error name → kind of failure, where the name says more than the status or close code.
+"""ElevenLabs' error name → kind of failure, where status and close code say less.
 """
 
 _TRANSIENT = frozenset({ErrorCategory.CONNECTIVITY, ErrorCategory.SERVER})
