@@ -31,7 +31,8 @@ class Answering:
         self.player = player
         self._view = view
         self._answer: Answer | None = None
-        self._idle = asyncio.Event()  # no answer is requested or in progress self._idle.set()
+        self._idle = asyncio.Event()  # no answer is requested or in progress
+        self._idle.set()
         self._questions = 0
 
     def supersede(self) -> None:

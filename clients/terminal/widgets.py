@@ -130,7 +130,8 @@ class Rows(Widget):
     def __init__(self, gap: str, parts: Sequence[Content] = (), id: str | None = None) -> None:
         """Show these, with `gap` between two in a row."""
         super().__init__(id=id)
-        self.auto_links = False  # links keep their own colours self._gap, self._parts = gap, parts
+        self.auto_links = False  # links keep their own colours
+        self._gap, self._parts = gap, parts
 
     def show(self, parts: Sequence[Content]) -> None:
         """Show others."""
