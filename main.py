@@ -17,7 +17,7 @@ try:
     from fastapi import FastAPI, WebSocket
     from loguru import logger
 
-    # Pipecat greets at import; `configure_logging` lets it speak when debug is on.
+    # Pipecat logs a greeting at import; `configure_logging` enables its log again for debug.
     logger.disable("pipecat")
 
     from config import PRODUCT_NAME, ConfigError, Settings, load_settings
@@ -47,9 +47,9 @@ except ModuleNotFoundError as missing:
     raise SystemExit(missing_library(missing.name)) from None
 
 SWITCH_INTERVAL_S = 0.0005
-"""How long a thread that computes may keep the interpreter when the event loop wants it. Numpy lets
-go of it many times in a row; with Python's 5 ms each, a session that has noise cleaned would keep
-all others waiting."""
+"""Seconds that a computing thread may hold the GIL while the event loop wants it. Numpy releases it
+many times in a row; at Python's default of 5 ms each, one session with noise reduction would delay
+all others."""
 
 
 def create_app(
@@ -65,14 +65,14 @@ def create_app(
     Args:
         settings: The configuration.
         manager: A pipeline manager of your own; None builds one from the settings.
-        address: Where it will listen, for people (`ws://localhost:8000`); None: unknown.
-        announce: Called with what people should know when it is ready; None prints it.
+        address: URL to show in the banner (`ws://localhost:8000`); None: unknown.
+        announce: Called with the start-up banner when the server is ready; None prints it.
         on_failed_start: Called when the providers cannot start, with the reason printed; None
             ends the process.
 
     Raises:
         ProviderSetupError: A provider cannot work as configured.
-        ConfigError: Something that is asked for is not installed.
+        ConfigError: A setting needs a library that is not installed.
     """
     metrics = Metrics()
     tracer = _tracer() if settings.server.tracing else None
@@ -95,7 +95,7 @@ def create_app(
         if tracer is not None:
             await asyncio.to_thread(tracer.close)
 
-    # FastAPI would publish its schema, and pages that show it, to whoever has no key.
+    # FastAPI would publish its schema and documentation pages to clients without a key.
     app = FastAPI(title=PRODUCT_NAME, lifespan=lifespan, openapi_url=None)
     app.state.lifecycle = lifecycle
     app.state.sessions = sessions

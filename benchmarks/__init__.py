@@ -1,1 +1,1 @@
-"""What README quotes, each figure reproducible by one command."""
+"""Benchmarks: each figure that README quotes is reproducible by one command."""

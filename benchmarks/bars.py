@@ -1,4 +1,4 @@
-"""Everything the server promises about speed, measured in a few minutes, in one table."""
+"""Measures all of the server's performance targets in a few minutes, in one table."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SPOKEN_SESSIONS = (1, 8)
 
 @dataclass(frozen=True)
 class Bar:
-    """One promise."""
+    """One target."""
 
     name: str
     value: float
@@ -35,7 +35,7 @@ class Bar:
 
     @property
     def met(self) -> bool:
-        """Whether it is kept."""
+        """Whether the target is met."""
         return self.value >= self.limit if self.at_least else self.value <= self.limit
 
     def __str__(self) -> str:
@@ -45,7 +45,7 @@ class Bar:
 
 
 def spoken_turns(turns: int) -> list[Bar]:
-    """Measure detected turns, alone and among others."""
+    """Measure detected turns, with one caller and with several."""
     speech = speech_chunks(read_wav(per_core.QUESTION))
     found = []
     for sessions in SPOKEN_SESSIONS:
@@ -109,13 +109,13 @@ def many_callers(seconds: float, figures: str | None) -> list[Bar]:
 
 
 def long_sessions() -> list[Bar]:
-    """Measure whether a session grows."""
+    """Measure whether a long session costs more CPU or memory over time."""
     found = long_session.run(60)
     return [Bar("60-minute session: a late turn / an early one", found["late / early"], 1.25, "×")]
 
 
 def state() -> str:
-    """Say how busy and how fast the machine is: what it measures means nothing without that."""
+    """Describe the machine's load and speed, without which the figures mean nothing."""
     start = time.process_time()
     sum(number * number for number in range(3_000_000))
     loop_ms = 1000 * (time.process_time() - start)

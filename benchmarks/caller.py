@@ -1,9 +1,8 @@
 """Simulated callers: each streams a spoken clip in real time and notes when the answers arrive.
 
-The official SDK makes the connection, so any server it can talk to can be measured. The frames
-on it are raw: the SDK's typed calls cost about 0.3 ms per 20 ms of audio, six percent of a core
-with four callers, while the same few messages, serialised in advance, cost next to nothing. An
-event is stamped before it is parsed.
+The official SDK makes the connection, so any server that it works with can be measured. Frames are
+serialised in advance: the SDK's typed calls cost about 0.3 ms per 20 ms of audio, six percent of a
+core with four callers. An event's time is taken before it is parsed.
 """
 
 from __future__ import annotations
@@ -29,15 +28,15 @@ from benchmarks.clip import CHUNK_MS
 from clients.sdk import ClientError, Connect
 
 SILENCE_MS = 500
-"""Silence that ends a turn, as the sessions ask for it."""
+"""Silence in ms that ends a turn, as the sessions configure it."""
 PAUSE_MS = 500
-"""Silence before each turn. It grows by a chunk with every turn, so that the voice does not always
-end at the same place of a grid on which the server may look at audio."""
+"""Silence before each turn. It grows by a chunk with every turn, so that the voice ends at varying
+positions of the windows in which the server scores audio."""
 STAGGER_S = 1.245
-"""Start of a caller after the one before: a quarter of a turn of the default clip, and a quarter
-of a chunk more than whole chunks, so that nothing of four callers happens in step."""
+"""Delay between the starts of callers: a quarter of a turn of the default clip, plus a quarter of a
+chunk, so that four callers are never in step."""
 PATIENCE_S = 30.0
-"""How long an answer, or the server's settings, may take."""
+"""Seconds that an answer, or `session.updated`, may take."""
 
 MILESTONES = {
     "input_audio_buffer.speech_stopped": "speech_stopped",
@@ -47,7 +46,7 @@ MILESTONES = {
     "response.output_audio.delta": "first audio delta",
     "response.done": "response.done",
 }
-"""Event type → the name of what is measured: the first such event of a turn."""
+"""Event type → name of the milestone: the first such event of a turn."""
 
 SESSION: RealtimeSessionCreateRequestParam = {
     "type": "realtime",
@@ -63,7 +62,7 @@ SESSION: RealtimeSessionCreateRequestParam = {
 
 @dataclass
 class Turn:
-    """What came when in one turn; times are those of `perf_counter`, in seconds."""
+    """The milestones of one turn; times are those of `perf_counter`, in seconds."""
 
     session: int
     number: int
@@ -80,19 +79,19 @@ class Turn:
 
 @dataclass(frozen=True)
 class Measurement:
-    """What some callers at once have measured."""
+    """The results of several callers at once."""
 
     turns: list[Turn]
     late_ms: float
-    """By how much the latest chunk missed its time."""
+    """Largest delay of a chunk behind its schedule."""
     session_s: float
     """Seconds of audio sent, over all sessions."""
     cpu_s: float | None
-    """CPU time the server spent meanwhile; None where it cannot be told."""
+    """CPU seconds that the server used meanwhile; None where that is unknown."""
 
 
 class Caller:
-    """One session that never stops sending audio: silence, and the clip when it is its turn."""
+    """One session that sends audio without pause: silence, and the clip for each turn."""
 
     def __init__(
         self, index: int, connection: AsyncRealtimeConnection, speech: list[bytes]
@@ -124,7 +123,7 @@ class Caller:
     async def stream(self) -> None:
         """Send a chunk every 20 ms, until cancelled.
 
-        The time of each is counted from the first: lateness of one does not delay the others.
+        The schedule counts from the first chunk, so a late one does not delay the others.
         """
         await asyncio.sleep(self._index * STAGGER_S)
         start = perf_counter()
@@ -147,7 +146,7 @@ class Caller:
                 self._complete(event["response"])
 
     async def hold(self, turns: int) -> list[Turn]:
-        """Ask as often as that, each time as soon as the answer to the last is complete."""
+        """Hold `turns` turns, each as soon as the answer to the one before is complete."""
         return [await self._ask(number) for number in range(turns)]
 
     async def _ask(self, number: int) -> Turn:
@@ -161,7 +160,7 @@ class Caller:
         return turn
 
     async def _receive(self) -> dict[str, Any]:
-        """Take an event, and note when it came."""
+        """Receive an event, and note the time."""
         message = await self._connection.recv_bytes()
         now = perf_counter()
         event: dict[str, Any] = json.loads(message)
@@ -202,7 +201,7 @@ async def measure(
         sessions: Number of callers.
         turns: Turns of each, with the warm-up.
         speech: The clip, in chunks.
-        cpu_seconds: Says how much CPU time the server has used so far.
+        cpu_seconds: Returns the CPU seconds that the server has used so far.
 
     Raises:
         ClientError: The server does not answer as it should.
@@ -217,7 +216,7 @@ async def measure(
         cpu_before = cpu_seconds()
         try:
             async with asyncio.TaskGroup() as group:
-                # A caller that is through goes on sending silence: the load stays the same.
+                # A caller that has finished goes on sending silence, to keep the load constant.
                 background = [
                     group.create_task(job)
                     for caller in callers
@@ -244,7 +243,7 @@ def _append(pcm: bytes) -> str:
 
 @asynccontextmanager
 async def _patience(expected_s: float, problem: str) -> AsyncIterator[None]:
-    """Allow the block `PATIENCE_S` more than expected."""
+    """Fail if the block takes `PATIENCE_S` longer than expected."""
     try:
         async with asyncio.timeout(expected_s + PATIENCE_S):
             yield

@@ -1,4 +1,4 @@
-"""A spoken clip as a benchmark needs it: cut where the voice ends, in chunks that end there too."""
+"""Cuts a spoken clip for benchmarks into chunks, the last of which ends with the voice."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from audio.pcm import BYTES_PER_SAMPLE, WIRE_RATE
 CHUNK_MS = 20
 FRAME_MS = 10
 FLOOR_DB = -40
-"""A frame this far below the loudest one, or farther, is no longer voice."""
+"""A frame at least this far below the loudest one is not voice."""
 
 
 def voiced_samples(pcm: bytes, rate: int = WIRE_RATE) -> int:

@@ -1,13 +1,12 @@
 """Is one tree of this repository faster than another? The same load on both, in turn.
 
-A figure of yesterday proves nothing about today's machine. Here a server is started from each of
-two checkouts, the same callers talk to both, and that again and again: what the machine does
-meanwhile happens to both. Only what a server does on the wire counts, so the trees need have
-nothing in common but `python main.py` and the settings of the scripted providers.
+Yesterday's figures do not compare with today's machine. Here servers are started from two
+checkouts, and the same callers talk to each in turn, many times, so that other load affects both
+alike. Only the wire is measured, so the trees need have nothing in common but `python main.py` and
+the settings of the scripted providers.
 
-The ratio is that of a pair, of which the median and the range are shown: where the range spans 1,
-there is hardly a difference to be seen. A tree compared with itself shows what the machine makes of
-nothing.
+Each pair of runs gives a ratio; median and range are shown. If the range spans 1, there is hardly a
+difference. Comparing a tree with itself shows the machine's noise.
 """
 
 from __future__ import annotations
@@ -27,11 +26,11 @@ from benchmarks.scenarios import SLOW_LLM, barge_in, manual_commit
 from clients.sdk import ClientError
 
 WORSE = 1.05
-"""A ratio from which on the new tree counts as worse, if hardly a pair says otherwise."""
+"""Ratio from which the new tree counts as worse, if nearly all pairs agree."""
 DISSENT = 0.2
-"""Share of the pairs that may."""
+"""Share of the pairs that may disagree."""
 OPENED = 20
-"""Sessions that are opened, one after the other, beside the conversations."""
+"""Sessions that are opened, one after the other, while conversations run."""
 
 Figures = Mapping[str, float]
 """What is measured → its value; a smaller one is better."""
@@ -39,19 +38,19 @@ Figures = Mapping[str, float]
 
 @dataclass(frozen=True)
 class Scale:
-    """How much is done in one go."""
+    """The size of one run."""
 
     callers: int = 30
     """Conversations at once."""
     seconds: float = 10.0
-    """For which they are measured; a turn of theirs takes 10."""
+    """Seconds for which they are measured; a turn takes 10 s."""
     commits: int = 30
-    """Manual turns, after a tenth as many to warm up."""
+    """Manual turns, after a tenth as many for warm-up."""
     interruptions: int = 2
 
 
 async def conversations(server: LocalServer, scale: Scale) -> Figures:
-    """Let many talk at once."""
+    """Measure many conversations at once."""
     callers = await per_core.gather_callers(server, scale.callers, per_core.conversation())
     cpu, taken, late = await per_core.cpu_while(server, callers, scale.seconds)
     opening = await per_core.opening_beside(server, callers, OPENED)
@@ -74,7 +73,7 @@ async def conversations(server: LocalServer, scale: Scale) -> Figures:
 
 
 async def own_share(server: LocalServer, scale: Scale) -> Figures:
-    """Commit turns by hand, with providers that answer at once: all that is left is the server."""
+    """Measure manual turns with instant providers: what remains is the server's own share."""
     await manual_commit(server.url, max(1, scale.commits // 10))
     before = server.cpu_seconds() or 0.0
     waits = await manual_commit(server.url, scale.commits)
@@ -86,7 +85,7 @@ async def own_share(server: LocalServer, scale: Scale) -> Figures:
 
 
 async def interruption(server: LocalServer, scale: Scale) -> Figures:
-    """Speak while the model is still writing."""
+    """Measure a barge-in while the model is still writing."""
     return {
         "barge-in: voice → response.done, ms": median(
             await barge_in(server.url, scale.interruptions)
@@ -97,12 +96,12 @@ async def interruption(server: LocalServer, scale: Scale) -> Figures:
 TAKEN = "core taken by other programs, %"
 LATE = "latest chunk of a caller, ms"
 NOT_OURS = (TAKEN, LATE)
-"""What says how far the rest can be trusted; no affair of the trees."""
+"""Figures of the machine, which tell how reliable the others are."""
 
 
 @dataclass(frozen=True)
 class Load:
-    """Something that a fresh server is put through."""
+    """A measurement that runs against a fresh server."""
 
     run: Callable[[LocalServer, Scale], Awaitable[Figures]]
     instant: bool = False
@@ -125,7 +124,7 @@ LOADS = {
 
 
 def in_turn(load: Load, old: Path, new: Path, pairs: int, scale: Scale) -> list[list[Figures]]:
-    """Measure both trees so often; every other time the new one goes first.
+    """Measure both trees `pairs` times; the new one goes first every other time.
 
     Returns:
         The figures of the old tree, and those of the new one.
@@ -139,7 +138,7 @@ def in_turn(load: Load, old: Path, new: Path, pairs: int, scale: Scale) -> list[
 
 @dataclass(frozen=True)
 class Row:
-    """What two trees make of one figure."""
+    """One figure of both trees."""
 
     name: str
     old: float
@@ -149,7 +148,7 @@ class Row:
 
     @property
     def worse(self) -> bool:
-        """Whether the new tree is worse, as far as can be told."""
+        """Whether the new tree is worse by more than the noise."""
         dissent = sum(ratio <= 1 for ratio in self.ratios) / len(self.ratios)
         worse = median(self.ratios) > WORSE and dissent <= DISSENT
         return worse and self.name not in NOT_OURS

@@ -1,9 +1,8 @@
-"""A crowd of callers in one process, as cheap as can be: the server is to be measured, not them.
+"""Many callers in one process that use little CPU, so that the server is the limit.
 
-Each talks in a fixed rhythm: a pause, the clip, and silence in which the answer is listened to.
-All frames are made in advance and written by one timer for everybody; of what comes back only the
-beginning of each event is looked at, until something in it is worth a closer look. A WebSocket
-client library would cost more than the server that is measured.
+Each repeats a fixed script: a pause, the clip, and silence while the answer plays. All frames are
+made in advance and written by one timer; of received events only the beginning is read, unless more
+is needed. A WebSocket client library would cost more CPU than the server.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from clients.sdk import ClientError
 
 CHUNK_MS = 20
 OPEN_S = 20.0
-"""How long a session may take to open."""
+"""Seconds that a session may take to open."""
 
 _TEXT, _CLOSE, _PING, _PONG = 1, 8, 9, 10
 _HANDSHAKE = (
@@ -33,7 +32,7 @@ _HANDSHAKE = (
 
 
 def frame(message: bytes, opcode: int = _TEXT) -> bytes:
-    """Return a client's WebSocket frame; its mask is zero, which the server cannot know."""
+    """Return a client's WebSocket frame; its mask is zero, so the payload is not changed."""
     length = len(message)
     if length < 126:
         head = bytes([0x80 | opcode, 0x80 | length])
@@ -62,20 +61,20 @@ def append_frames(pcm: bytes, chunk_ms: int = CHUNK_MS) -> list[bytes]:
 
 @dataclass(slots=True)
 class Answer:
-    """One turn and what came of it; times are those of `perf_counter`, in seconds."""
+    """One turn and its answer; times are those of `perf_counter`, in seconds."""
 
     decided: float
-    """When the chunk was sent that ended the silence behind the turn."""
+    """When the chunk was sent that completed the silence after the turn."""
     stopped: float
     first_audio: float | None = None
     played_s: float = 0.0
-    """Length of the audio so far."""
+    """Seconds of audio received so far."""
     late_s: float = 0.0
-    """Longest time a player had nothing to play."""
+    """Longest time in seconds for which a player had nothing to play."""
     done: float | None = None
 
     def take_audio(self, now: float, seconds: float) -> None:
-        """Audio came."""
+        """Count audio that has arrived."""
         if self.first_audio is None:
             self.first_audio = now
         self.late_s = max(self.late_s, now - self.first_audio - self.played_s)
@@ -84,7 +83,7 @@ class Answer:
 
 @dataclass
 class Caller(asyncio.Protocol):
-    """One session. `script` is sent in a circle, a chunk at a time."""
+    """One session, which sends `script` in a loop, a chunk at a time."""
 
     script: Sequence[bytes]
     position: int = 0
@@ -102,9 +101,9 @@ class Caller(asyncio.Protocol):
     """When `session.updated` came."""
     problem: str | None = None
     arrivals: dict[str, float] = field(default_factory=dict)
-    """Event type → when the first of them came; whoever asks clears it."""
+    """Event type → when the first one arrived; cleared by the reader."""
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set with every event; whoever waits clears it."""
+    """Set by every event; cleared by the waiter."""
 
     def __post_init__(self) -> None:
         self._transport: asyncio.Transport | None = None
@@ -112,11 +111,11 @@ class Caller(asyncio.Protocol):
         self._upgraded = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep what to write to."""
+        """Keep the transport."""
         self._transport = cast(asyncio.Transport, transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Say so, unless it was us."""
+        """Report a connection that the server closed."""
         if self._transport is not None:
             self._fail(f"the connection was lost ({exc or 'closed by the server'})")
 
@@ -154,7 +153,7 @@ class Caller(asyncio.Protocol):
             transport.close()
 
     def data_received(self, data: bytes) -> None:
-        """Take what the server sends."""
+        """Parse the server's frames."""
         now = perf_counter()
         self._received += data
         if not self._upgraded:
@@ -196,7 +195,7 @@ class Caller(asyncio.Protocol):
                 encoded = len(payload) - payload.index(b'"delta":"') - len(b'"delta":""}')
                 last.take_audio(now, encoded * 3 / 4 / BYTES_PER_SAMPLE / WIRE_RATE)
         elif kind == b"input_audio_buffer.speech_stopped":
-            # The chunk that the silence ends in, or with.
+            # The chunk in which the silence is completed.
             chunk = -(-json.loads(payload)["audio_end_ms"] // CHUNK_MS) - 1
             if chunk < len(self.sent):
                 self.answers.append(Answer(self.sent[chunk], now))
@@ -217,7 +216,7 @@ class Caller(asyncio.Protocol):
         for waited in (self.opened, self.configured):
             if not waited.done():
                 waited.set_exception(ClientError(problem))
-                waited.exception()  # somebody may have stopped waiting
+                waited.exception()  # the waiter may have been cancelled
 
 
 async def join(url: str, script: Sequence[bytes], session: dict[str, Any]) -> tuple[Caller, float]:
@@ -241,12 +240,12 @@ async def join(url: str, script: Sequence[bytes], session: dict[str, Any]) -> tu
 
 
 async def talk(callers: Sequence[Caller], until: Callable[[float], bool]) -> float:
-    """Let all callers send in real time until `until` of the seconds so far.
+    """Let all callers send in real time until `until(elapsed seconds)` is true.
 
-    Everybody sends a chunk every 20 ms, each at another time within them.
+    Each sends a chunk every 20 ms, at its own offset within them.
 
     Returns:
-        By how much the latest chunk missed its time, in seconds.
+        Largest delay of a chunk behind its schedule, in seconds.
     """
     start, late, tick = perf_counter(), 0.0, 0
     while not until(tick / 1000):

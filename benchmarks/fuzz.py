@@ -1,8 +1,8 @@
-"""Fires hostile messages at a server of its own, and looks what it does to it: `make fuzz`.
+"""Sends hostile messages to a server of its own and checks that it survives: `make fuzz`.
 
-Several clients at once send bursts of broken, forged and untimely messages. After every burst the
-same session has to hold a normal turn; every event that comes back is held against the official
-SDK's type for it. At the end no session may be open, and the server must hold what it held
+Several clients at once send bursts of invalid, forged and untimely messages. After every burst the
+same session must complete a normal turn; every event received is validated against the official
+SDK's types. At the end no session may be open, and the server must hold no more resources than
 after the first tenth.
 """
 
@@ -25,15 +25,15 @@ from tests.support.wire_client import WireClient, client
 
 BURST = 250
 BURSTS = 4
-"""Bursts a session has to live through."""
+"""Bursts per session."""
 GROWTH = 1.25
-"""Memory at the end, compared with that after the first tenth."""
+"""Limit for memory at the end, relative to that after the first tenth."""
 POOL = min(32, (os.cpu_count() or 1) + 4)
-"""Threads that asyncio keeps for work that would block: it starts them as they are needed."""
+"""Threads of asyncio's default executor, which it starts as needed."""
 
 
 class Campaign:
-    """Some clients at once against one server."""
+    """A fuzz run: several clients at once against one server."""
 
     def __init__(self, server: LocalServer, recorded: list[Message], wanted: int) -> None:
         """Prepare.
@@ -96,7 +96,7 @@ def _forget(wire: WireClient) -> None:
 
 
 async def run(server: LocalServer, messages: int, clients: int) -> list[str]:
-    """Hold a campaign; return what is wrong afterwards."""
+    """Run a campaign; return what is wrong with the server afterwards."""
     idle = holdings(server.pid)
     campaign = Campaign(server, await record(server.url), messages)
     await campaign.fire(clients)

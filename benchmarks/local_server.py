@@ -1,4 +1,4 @@
-"""A server of our own to measure: a process with scripted providers, on a free port."""
+"""Starts a server to measure: a process with scripted providers, on a free port."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from clients.sdk import ClientError
 
 ROOT = Path(__file__).resolve().parent.parent
 START_S, STOP_S = 60.0, 10.0
-"""How long the server may take to answer /health, and to end."""
+"""Seconds that the server may take to answer /health, and to end."""
 
 STT = {"delay_ms": 50}
 LLM = {"first_token_ms": 100, "word_ms": 10}
@@ -44,7 +44,7 @@ class LocalServer:
         return int(status.partition("VmRSS:")[2].split()[0]) / 1024
 
     def waited_seconds(self) -> float:
-        """How long its threads were ready to run while others had the core; 0 without /proc."""
+        """Seconds for which its threads waited for a core that others used; 0 without /proc."""
         try:
             tasks = list(Path(f"/proc/{self.pid}/task").glob("*/schedstat"))
             return sum(int(task.read_text().split()[1]) for task in tasks) / 1e9
@@ -77,7 +77,7 @@ class LocalServer:
             return str(answer.read().decode())
 
     def emptied(self) -> int:
-        """Wait until no session is open; return how many still are when patience ends."""
+        """Wait until no session is open; return how many still are at the time-out."""
         deadline = time.monotonic() + STOP_S
         while (left := self.active_sessions()) and time.monotonic() < deadline:
             time.sleep(0.1)
@@ -100,7 +100,7 @@ def scripted_server(
         ClientError: It does not start.
     """
     port = _free_port()
-    # Its own folder: no .env there. Only what the benchmark sets may count.
+    # A folder of its own, without `.env`: only the benchmark's settings apply.
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile() as log:
         command = [sys.executable, str(tree.resolve() / "main.py")]
         if core is not None:

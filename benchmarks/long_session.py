@@ -1,7 +1,7 @@
 """Does the last minute of a long session cost what the first one did?
 
-A whole session is played without a network and faster than real time: turns of two seconds, each
-committed and answered. What counts is the CPU time of a turn, early and late, and the memory.
+A whole session runs without a network and faster than real time: turns of two seconds, each
+committed and answered. Measured are the CPU time of early and late turns, and the memory.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ from wire.response_events import ResponseDone
 
 QUESTION = Path(__file__).resolve().parent / "data" / "question.wav"
 TURN_S = 9.0
-"""Length of a turn with its answer, in a real conversation."""
+"""Seconds of a turn with its answer, in a real conversation."""
 SAMPLE = 20
-"""Turns that are compared, at either end."""
+"""Number of turns compared at each end."""
 
 
 def settings() -> Settings:
@@ -88,7 +88,7 @@ _MANUAL = {"input": {"turn_detection": None}}
 
 
 async def _until_done(peer: InProcessPeer) -> None:
-    """Take what the server sends until a response is complete."""
+    """Receive events until a response is complete."""
     while True:
         got = await peer.get()
         if isinstance(got, ResponseDone):
@@ -96,7 +96,7 @@ async def _until_done(peer: InProcessPeer) -> None:
 
 
 def run(minutes: float = 60) -> dict[str, float]:
-    """Play a session and compare its ends; the very first turns are a warm-up."""
+    """Play a session and compare its first turns, after a warm-up, with its last."""
     logger.remove()
     used, memory = asyncio.run(play(minutes))
     early, late = used[SAMPLE : 2 * SAMPLE], used[-SAMPLE:]

@@ -1,10 +1,10 @@
-"""How long the heaviest things a client can ask for keep all other sessions waiting.
+"""How long a client's heaviest requests delay all other sessions.
 
     python -m benchmarks.loop_stalls [--rounds N] [--limit MS] [--json]
 
-A server runs in a process of its own, and one client asks for one heavy thing after the other. The
-longest time that the server's event loop was late for a timer meanwhile is what they would wait.
-What else the machine does is in it, so the best of several rounds counts. With `--limit` the exit
+A server runs in its own process, and one client makes one heavy request after the other. The delay
+of other sessions is the largest lateness of a timer in the server's event loop meanwhile. It
+includes other load of the machine, so the best of several rounds counts. With `--limit` the exit
 status is 1 if anything takes longer.
 """
 
@@ -45,7 +45,7 @@ MINUTE = 60 * WIRE_RATE * 2
 """Bytes of a minute of PCM."""
 SENTENCES = 20
 BREATH_S = 0.05
-"""Enough to begin an answer to what has been said."""
+"""Seconds to wait until the server has begun a speculative answer."""
 QUESTION = Path(__file__).parent / "data" / "question.wav"
 SENTENCE = "This goes on and on, and it takes some time to say. "
 
@@ -53,7 +53,7 @@ Event = dict[str, Any]
 
 
 class Heavy:
-    """One client that asks for heavy things."""
+    """A client that makes heavy requests."""
 
     def __init__(self, socket: ClientConnection) -> None:
         """Use a connection that has been greeted."""
@@ -73,12 +73,12 @@ class Heavy:
                 return event
 
     async def settle(self) -> None:
-        """Wait until everything that was sent has been worked through."""
+        """Wait until the server has handled everything that was sent."""
         await self.send("input_audio_buffer.clear")
         await self.until("input_audio_buffer.cleared")
 
     async def configure(self, **audio_input: Any) -> None:
-        """Update how input is heard."""
+        """Update the session's `audio.input`."""
         audio = {"input": {"turn_detection": None, **audio_input}}
         await self.send("session.update", session={"type": "realtime", "audio": audio})
         await self.until("session.updated")
@@ -90,7 +90,7 @@ class Heavy:
             await self.send("input_audio_buffer.append", audio=piece)
 
     async def hesitate(self, sentence: bytes, pause: bytes) -> None:
-        """Say a sentence again and again, taking a breath after each."""
+        """Append a sentence many times, with a pause after each."""
         for _ in range(SENTENCES):
             await self.append(sentence + pause, 4800)
             await asyncio.sleep(BREATH_S)
@@ -117,14 +117,14 @@ async def detected_file(client: Heavy) -> None:
 
 
 async def hesitant_speech(client: Heavy) -> None:
-    """A turn of 20 sentences, after each of which an answer is begun in vain."""
+    """A turn of 20 sentences, after each of which a speculative answer is begun and dropped."""
     await client.configure(turn_detection={"type": "server_vad", "silence_duration_ms": 2000})
     await client.hesitate(read_wav(QUESTION), silence(300))
     await client.settle()
 
 
 async def hesitant_call(client: Heavy) -> None:
-    """The same by G.711, cleaned of noise."""
+    """The same in G.711, with noise reduction."""
     detection = {"type": "server_vad", "silence_duration_ms": 2000}
     noise, pcmu = {"type": "near_field"}, {"type": "audio/pcmu"}
     await client.configure(turn_detection=detection, noise_reduction=noise, format=pcmu)
@@ -134,7 +134,7 @@ async def hesitant_call(client: Heavy) -> None:
 
 
 async def long_answer(client: Heavy) -> None:
-    """An answer of 5 minutes is made, and then cut off where the user heard it."""
+    """An answer of 5 minutes is made, and then truncated."""
     await client.send("response.create")
     done = await client.until("response.done")
     heard = {"content_index": 0, "audio_end_ms": 150_000}
@@ -151,7 +151,7 @@ async def long_turn(client: Heavy) -> None:
 
 
 async def noisy_turn(client: Heavy) -> None:
-    """A turn of 2 minutes is cleaned of noise and committed."""
+    """A turn of 2 minutes is committed with noise reduction."""
     noise = {"type": "far_field"}
     await client.configure(transcription={"model": "whisper-1"}, noise_reduction=noise)
     await client.append(hum(120_000), MINUTE // 60)
@@ -246,7 +246,7 @@ def png(size: int) -> bytes:
 
 
 async def ask(url: str, task: Task) -> None:
-    """Let a new client ask for one thing, and close."""
+    """Run one task on a new connection, and close it."""
     async with connect(url, max_size=None, max_queue=None, compression=None) as socket:
         client = Heavy(socket)
         await client.until("session.created")
@@ -256,7 +256,7 @@ async def ask(url: str, task: Task) -> None:
 
 @dataclass(frozen=True)
 class Stall:
-    """What one thing costs others."""
+    """How long one task delayed other sessions."""
 
     name: str
     what: str
@@ -264,14 +264,14 @@ class Stall:
 
 
 class Server:
-    """The product in a process of its own, which says how late its event loop was."""
+    """A server process that reports how late its event loop was."""
 
     def __init__(self, process: asyncio.subprocess.Process, url: str) -> None:
         self._process = process
         self.url = url
 
     async def longest_ms(self) -> float:
-        """Return the longest delay since the last question."""
+        """Return the longest delay in ms since the last call."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(b"?\n")
@@ -300,16 +300,16 @@ async def server() -> AsyncIterator[Server]:
 
 
 async def measure(server: Server, task: Task) -> Stall:
-    """Ask for one thing, and see what it costs."""
+    """Run one task, and measure the delay."""
     await server.longest_ms()
     await ask(server.url, task)
     return Stall(task.__name__, (task.__doc__ or "").strip(), await server.longest_ms())
 
 
 def at_once_ms() -> float:
-    """Return how long this machine takes to read the largest append in one go, as the unit.
+    """Return the ms that this machine takes to parse the largest append at once, as the unit.
 
-    Everything heavy is done in steps because of it, so no step may take as long.
+    Heavy work is split into steps to avoid such a delay, so no step may take as long.
     """
     event = json.dumps({"audio": base64.b64encode(bytes(15 * MIB)).decode()})
     start = time.perf_counter()
@@ -318,7 +318,7 @@ def at_once_ms() -> float:
 
 
 async def serve() -> None:
-    """Be the server, and answer every line on standard input with the longest delay."""
+    """Run the server; answer every line on standard input with the longest delay."""
     longest_s = 0.0
 
     def note(lag_s: float) -> None:

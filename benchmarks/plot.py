@@ -1,4 +1,4 @@
-"""Draws what `benchmarks.bars --figures` has saved: latency and CPU against sessions, as SVG."""
+"""Plots the figures of `benchmarks.bars --figures`: latency and CPU by sessions, as SVG."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a process holds, as Linux tells it: memory, file descriptors, threads."""
+"""Reads a process's memory, file descriptors and threads from Linux's /proc."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ MB = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Holdings:
-    """One look at a process."""
+    """The resources of a process at one moment."""
 
     memory_mb: float
-    """Resident memory."""
+    """Resident memory in MB."""
     files: int
     """Open file descriptors."""
     threads: int
@@ -24,10 +24,10 @@ class Holdings:
 
 
 def holdings(pid: int) -> Holdings:
-    """Look at a process.
+    """Read the resources of a process.
 
     Raises:
-        OSError: There is none, or no /proc.
+        OSError: There is no such process, or no /proc.
     """
     process = Path(f"/proc/{pid}")
     pages = int((process / "statm").read_text().split()[1])

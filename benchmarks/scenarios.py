@@ -1,4 +1,4 @@
-"""The waits that `voice_latency.py` does not measure: one caller, one scenario after the other.
+"""The latencies that `voice_latency.py` does not measure: one caller, one scenario after the other.
 
 Manual turns, the turn model, interruptions, and the server's own share with providers that answer
 at once. All times are in ms.

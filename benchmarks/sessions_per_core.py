@@ -2,13 +2,13 @@
 
 The server is pinned to one core, the callers run on the others. Every caller streams in real time,
 20 ms at a time: a pause, a spoken question, and quiet in which the answer is listened to. The quiet
-is that of a room, not digital silence, so Silero has to listen to all of it.
+is a room's noise, not digital silence, so that Silero scores all of it.
 
-The server's own latency is counted from the chunk that completes the silence behind a turn to the
-first audio of the answer: with speculative turns the answer is made by then, and what is left is
-the server's. A number of callers is carried if the 99th percentile of that stays within 100 ms and
-no player runs dry. The time for which other programs had the server's core is printed beside it:
-where it is more than a few percent, the machine was too busy to say anything.
+The server's own latency is counted from the chunk that completes the silence after a turn to the
+first audio of the answer: with speculative turns the answer is ready by then, so the rest is the
+server's. A number of callers is carried if its 99th percentile is within 100 ms and no player runs
+dry. The share of time for which other programs used the server's core is printed too: above a few
+percent, the result is invalid.
 """
 
 from __future__ import annotations
@@ -35,19 +35,19 @@ from clients.sdk import ClientError
 
 QUESTION = Path(__file__).resolve().parent / "data" / "question.wav"
 LIMIT_MS = 100.0
-"""What the 99th percentile of the server's own latency may be."""
+"""Limit in ms for the 99th percentile of the server's own latency."""
 WARM_UP_S = 2.0
 ROOM = 20.0
 """Level of a quiet room: standard deviation of its samples."""
 BESIDE = 50
-"""Conversations that run while sessions are opened, and idle sessions that are weighed."""
+"""Conversations that run while sessions are opened, and idle sessions whose memory is measured."""
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Trial:
-    """What a number of callers at once has measured."""
+    """The result of one number of callers."""
 
     sessions: int
     answers: int
@@ -62,7 +62,7 @@ class Trial:
     taken: float
     """Share of the time the server was ready to run while other programs had its core."""
     callers_late_ms: float
-    """By how much the latest chunk missed its time: the callers must not be the limit."""
+    """Largest delay of a chunk behind its schedule: the callers must not be the limit."""
     problem: str | None = None
 
     @property
@@ -93,7 +93,7 @@ def conversation() -> list[bytes]:
 async def gather_callers(
     server: LocalServer, count: int, script: Sequence[bytes], *, detect: bool = True
 ) -> list[Caller]:
-    """Open sessions, each somewhere else in the script."""
+    """Open sessions, each at another position of the script."""
     callers = []
     for index in range(count):
         caller, _ = await join(server.url, script, session(detect=detect))
@@ -108,8 +108,8 @@ async def cpu_while(
     """Let callers talk.
 
     Returns:
-        CPU seconds of the server per second, seconds per second for which others had its core,
-        and by how much the callers were late, in seconds.
+        CPU seconds of the server per second, seconds per second for which others used its core, and
+        the callers' largest delay, in seconds.
     """
     before: list[float] = []
 
@@ -165,7 +165,7 @@ async def stages(server: LocalServer, count: int, seconds: float) -> dict[str, f
 
 
 async def megabytes_per_idle_session(server: LocalServer) -> float:
-    """Measure what `BESIDE` more idle sessions weigh, each."""
+    """Measure the memory of an idle session, from `BESIDE` of them."""
     first = await gather_callers(server, BESIDE, [])
     before = server.memory_mb()
     more = await gather_callers(server, BESIDE, [])
@@ -206,7 +206,7 @@ def with_server(
     tree: Path = ROOT,
     **settings: str,
 ) -> T:
-    """Run a server on the first core, and what uses it on the others.
+    """Run a server on the first core, and `use` on the others.
 
     Args:
         use: Uses the server.

@@ -1,4 +1,4 @@
-"""The ratios that must hold on any machine, in less than a minute; never a time by itself."""
+"""Checks ratios that must hold on any machine, in less than a minute; no absolute times."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ async def after_stopped(url: str, turns: int) -> float:
 
 
 def speculation() -> float:
-    """Return how much of the wait behind `speech_stopped` speculative turns leave over."""
+    """Return the wait after `speech_stopped` with speculative turns, relative to without."""
     waits = []
     for speculative in ("true", "false"):
         with scripted_server(VAD__SPECULATIVE=speculative) as server:
@@ -44,7 +44,7 @@ def speculation() -> float:
 
 
 def batching(rounds: int = 60) -> float:
-    """Return what a window costs in a batch, against one alone."""
+    """Return the cost of a window in a batch, relative to one alone."""
     model = SileroModel()
     streams = [VoiceStream(model) for _ in range(ROWS)]
     noise = np.random.default_rng(0).normal(0, 0.1, (ROWS, WINDOW_SAMPLES)).astype(np.float32)
@@ -69,7 +69,7 @@ RATIOS = {
         1.6,
     ),
 }
-"""What is measured → how, and what it may be at most."""
+"""Name of a ratio → its measurement, and its limit."""
 
 
 def main() -> None:

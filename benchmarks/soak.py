@@ -1,9 +1,9 @@
-"""Opens and closes sessions with real turns for a long time, and watches the server: `make soak`.
+"""Opens and closes sessions with real turns for a long time, to find leaks: `make soak`.
 
-Several clients at once hold short conversations with a server of its own: spoken and written
-turns, barge-ins, cancelled and beside-the-conversation answers, and clients that go in the middle,
-politely or not. What the server holds is printed as it goes. After the warm-up its memory may
-grow by at most so much per thousand sessions.
+Several clients at once hold short conversations with a server of its own: spoken and written turns,
+barge-ins, cancelled and out-of-band responses, and clients that disconnect in the middle, with or
+without a close frame. The server's resources are printed meanwhile. After the warm-up its memory
+may grow only by a limit per thousand sessions.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from clients.sdk import ClientError
 from tests.support.wire_client import WireClient, client, speech
 
 BAR_MB = 1.0
-"""Growth of memory per thousand sessions."""
+"""Limit in MB for the growth of memory per thousand sessions."""
 WARM_UP = 0.5
-"""Share of the time in which memory may still find its size."""
+"""Share of the run that is warm-up, in which memory may grow."""
 LOOKS = 60
-"""How often the server is looked at, in all."""
+"""Number of samples of the server's resources."""
 SPEECH = speech()
 
 
@@ -99,7 +99,7 @@ class Soak:
         """Prepare.
 
         Args:
-            server: Whom to talk to.
+            server: The server to test.
             seconds: How long.
         """
         self._server = server
@@ -109,7 +109,7 @@ class Soak:
         self.sessions = 0
         self.errors: list[str] = []
         self.looks: list[tuple[int, Holdings]] = []
-        """Sessions so far, and what the server held."""
+        """Samples: the number of sessions so far, and the server's resources."""
 
     async def run(self, clients: int) -> None:
         """Talk until the time is up."""
@@ -126,7 +126,7 @@ class Soak:
             try:
                 async with client(self._server.url) as wire:
                     await conversation(wire)
-            # Whatever goes wrong with one session, the others go on.
+            # Whatever fails in one session is recorded; the others go on.
             except Exception as error:
                 self.errors.append(f"{conversation.__name__.strip('_')}: {error!r}")
             self.sessions += 1
@@ -157,13 +157,13 @@ def slope(looks: Sequence[tuple[int, Holdings]]) -> float:
 def verdict(
     soak: Soak, left: int, after: Holdings, tasks: tuple[int, int], bar_mb: float
 ) -> list[str]:
-    """Say what is wrong, if anything.
+    """Return what is wrong, if anything.
 
     Args:
-        soak: What was seen.
+        soak: The finished run.
         left: Sessions still open when all clients had gone.
-        after: What the server held then.
-        tasks: Those of its event loop before the first session, and then.
+        after: The server's resources then.
+        tasks: Tasks of its event loop before the first session, and then.
         bar_mb: The most that memory may grow per 1,000 sessions.
     """
     growth = slope(soak.looks)

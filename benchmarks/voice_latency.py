@@ -31,7 +31,7 @@ QUESTION = Path(__file__).resolve().parent / "data" / "question.wav"
 
 @dataclass(frozen=True)
 class Delays:
-    """What is said of one milestone, in ms."""
+    """Statistics of one milestone, in ms."""
 
     median: float
     max: float
@@ -98,7 +98,7 @@ def benchmark(arguments: argparse.Namespace) -> None:
     """Measure, print and save.
 
     Raises:
-        ClientError: There is nothing to measure.
+        ClientError: The server cannot be measured.
     """
     try:
         speech = speech_chunks(read_wav(arguments.wav))

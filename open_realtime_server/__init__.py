@@ -1,8 +1,8 @@
-"""What an installed server has that a checkout lacks: a name in site-packages, and commands.
+"""The package of an installed server, and its commands.
 
-The wheel lays the whole tree into this package. Its modules call each other by the names that they
-have in a checkout (`config`, `providers.base`), so its folder comes first where Python looks, and
-neither another package nor a file of the user's can take their place.
+The wheel puts the whole tree into this package. Its modules import each other by their names in a
+checkout (`config`, `providers.base`), so this folder comes first in `sys.path`; no other package or
+file of the user's can replace them.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 def serve() -> None:
     """Run the server: `open-realtime-server`, as `python main.py` does from a checkout."""
     if not sys.flags.safe_path:
-        # Classes of the user's own, which settings may name, lie where the server is started.
+        # The user's own classes, which settings may name, are in the working directory.
         sys.path.append("")
-    # As `python -m main`, so that the processes of --workers begin with the same module.
+    # As `python -m main`, so that the processes of --workers start with the same module.
     runpy.run_module("main", run_name="__main__", alter_sys=True)
 
 

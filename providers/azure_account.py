@@ -1,4 +1,4 @@
-"""What Azure's recogniser and voices have in common: where the service is, and how it fails."""
+"""What Azure's recogniser and voices share: the account, the addresses, and their errors."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from settings.declarations import Declaration
 
 REGION_VARIABLE = "AZURE_SPEECH_REGION"
 NO_KEY = "none"
-"""A container of one's own wants no key, but the SDK wants one."""
+"""Placeholder key: a self-hosted container needs none, but the SDK insists on one."""
 
 _CATEGORIES = {
     CancellationErrorCode.AuthenticationFailure: ErrorCategory.AUTHENTICATION,
@@ -32,13 +32,13 @@ _CATEGORIES = {
     CancellationErrorCode.ServiceUnavailable: ErrorCategory.SERVER,
 }
 _STATUS = re.compile(r"\((4\d\d)\)")
-"""How the SDK puts an HTTP status into its sentence."""
+"""Finds the HTTP status in the SDK's error message."""
 _QUOTA = re.compile(r"\bquota\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class AzureAccount:
-    """A Speech resource, or a container of one's own."""
+    """A Speech resource, or a self-hosted container."""
 
     key: str
     region: str | None
@@ -48,15 +48,15 @@ class AzureAccount:
     def of(
         cls, declaration: Declaration, config: ProviderConfig, region: str | None
     ) -> AzureAccount:
-        """Read the account from the settings.
+        """Read the account from a group of settings.
 
         Args:
-            declaration: The provider's, for errors.
+            declaration: Names the provider in errors.
             config: The group.
             region: The option `region`.
 
         Raises:
-            ProviderSetupError: No key, no place, or two places.
+            ProviderSetupError: No key, or not exactly one of region and `api_base`.
         """
         kind = declaration.kind
         if config.api_base and region:
@@ -78,17 +78,17 @@ class AzureAccount:
         return cls(key, region, None)
 
     def address(self, service: Literal["stt", "tts"]) -> str:
-        """Return the URL of one of its services."""
+        """Return the URL of one of the account's services."""
         return self.endpoint or f"https://{self.region}.{service}.speech.microsoft.com"
 
     @property
     def where(self) -> str:
-        """Region or host, for people."""
+        """Region or host, for labels and errors."""
         return self.region or urlsplit(self.endpoint or "").hostname or ""
 
 
 def remedies(declaration: Declaration) -> Mapping[ErrorCategory, str]:
-    """Return what to do about failures of a stage."""
+    """Return the remedy for each kind of failure."""
     kind = declaration.kind
     return {
         ErrorCategory.AUTHENTICATION: (
@@ -107,8 +107,8 @@ def failure_of(code: CancellationErrorCode, details: str) -> tuple[str, ErrorCat
     """Return the reason in one line, and what kind of failure it is.
 
     Args:
-        code: The SDK's kind, which is a coarse one.
-        details: The SDK's sentence, which may hold an HTTP status.
+        code: The SDK's error code, which is coarse.
+        details: The SDK's error message, which may contain an HTTP status.
     """
     # What follows repeats the address and the headers of the connection.
     reason = re.split(r"\n| SessionId: | USP state: ", details)[0].strip() or code.name

@@ -27,18 +27,18 @@ class ProviderSetupError(Exception):
 
 
 class StageFailure(Exception):
-    """Why a stage failed, in words of ours, so that it may be logged."""
+    """Why a stage failed, without text from the service, so that it may be logged."""
 
     remedy: str | None = None
-    """What to do about it; None: what the provider says about this kind of failure."""
+    """The remedy; None: the provider's remedy for this kind of failure."""
 
     def __init__(self, reason: str, quoted: str = "") -> None:
         """Describe a failure.
 
         Args:
             reason: What happened.
-            quoted: What the service said to it. It may repeat what it was sent, so it is for the
-                client alone.
+            quoted: The service's own message. It may repeat what the service was sent, so it is
+                shown to the client and not logged.
         """
         super().__init__(f"{reason}: {quoted}" if quoted else reason)
         self.reason = reason
@@ -51,23 +51,23 @@ class VoiceInfo:
     id: str
     """What a session's `voice` names."""
     speaks_as: str
-    """The provider's own name of it; the same unless `id` is one of OpenAI's names."""
+    """The provider's own name of the voice; equals `id` unless that is one of OpenAI's names."""
     language: str | None = None
-    """BCP 47 tag of the language it was made for; None: many, or not known."""
+    """BCP 47 tag of its language; None: several, or unknown."""
 
 
 class Provider(ABC):
-    """Common to all kinds: a label for people, and what is loaded once per process."""
+    """What all kinds of provider have: a label, and resources loaded once per process."""
 
     declaration: ClassVar[Declaration | None] = None
-    """By what name `config.py` knows it, and what it needs. None: a provider that is named by its
-    class, or handed to `PipelineManager`."""
+    """Its name in `config.py`, and what it needs. None: a provider that the settings name by its
+    class, or that is passed to `PipelineManager`."""
     secrets: frozenset[str] = frozenset()
-    """What must not be shown to anybody: the API key, which services like to quote."""
+    """Strings to redact, such as the API key: services quote it in errors."""
     remedies: Mapping[ErrorCategory, str] = {}
-    """What to do about a kind of failure, where the provider knows more than `provider_errors`."""
+    """Kind of failure → remedy, where the provider knows a better one than `errors.py`."""
     address: str | None = None
-    """URL of the service that it speaks to; None: it runs here, or only its library knows."""
+    """URL of its service; None: it runs in this process, or only its library knows the URL."""
 
     @property
     @abstractmethod
@@ -75,7 +75,7 @@ class Provider(ABC):
         """Provider and model in a few words, for the start-up banner and for errors."""
 
     def redacted(self, text: str) -> str:
-        """Return `text` with the provider's secrets struck out."""
+        """Return `text` with the provider's secrets redacted."""
         for secret in self.secrets:
             text = text.replace(secret, "***")
         return text
@@ -109,8 +109,8 @@ class STTProvider(Provider):
         """Build the recogniser of one session.
 
         Returns:
-            A `SegmentedSTTService`, which is handed whole turns, or a `TurnSTTService`, which
-            hears them as they are spoken. For a streaming service of Pipecat, derive from
+            A `SegmentedSTTService`, which gets whole turns, or a `TurnSTTService`, which gets their
+            audio as it arrives. For a streaming service of Pipecat, derive from
             `providers.stt.streams.StreamSTT`.
         """
 
@@ -119,11 +119,11 @@ class LLMProvider(Provider):
     """A language model."""
 
     images: bool = True
-    """Whether it may be given images."""
+    """Whether it accepts images."""
     reasoning: bool = True
     """Whether a reasoning effort has an effect."""
     for_trial: bool = False
-    """Whether start-up should say that it is for trying things out."""
+    """Whether the start-up banner should say that it is a stand-in for a real model."""
 
     @abstractmethod
     def create(self, request: ResponseRequest) -> LLMService:

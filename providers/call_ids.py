@@ -1,6 +1,6 @@
 """Ids of tool calls.
 
-A vendor's own ids do not do: clients may echo 32 characters at most, and many are longer.
+Vendors' own ids cannot be used: clients may send back at most 32 characters, and many are longer.
 """
 
 from __future__ import annotations

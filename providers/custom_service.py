@@ -1,7 +1,7 @@
 """Builds any Pipecat service out of the settings of a stage, for `"package.module:Class"`.
 
-Pipecat's services are built alike: what belongs to the connection are arguments, what belongs to
-the model is in `settings`. Both are taken from the stage's settings, the rest from its `options`.
+Constructors of Pipecat's services follow one pattern: arguments configure the connection, and
+`settings` the model. Both are taken from the stage's settings, other arguments from its `options`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ ADDRESSES = ("base_url", "url", "private_endpoint", "server")
 """The arguments by which services take the address of their server."""
 BY_NAME = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 STYLES = {"voice": ("voice", "voice_id")}
-"""A setting → the arguments it goes by in services that take no `settings`."""
+"""A setting → names of its argument in services that take no `settings`."""
 
 
 class ServiceFactory:
@@ -73,14 +73,14 @@ class ServiceFactory:
 
     @property
     def label(self) -> str:
-        """Class, model and host, for people."""
+        """Class, model and host."""
         model, base = self._config.model, self._config.api_base
         label = f"{self.service.__name__} ({model})" if model else self.service.__name__
         return f"{label} at {urlsplit(base).hostname}" if base else label
 
     @property
     def remedies(self) -> Mapping[ErrorCategory, str]:
-        """What to do about failures of the service."""
+        """Kind of failure → remedy."""
         address = self._address()
         where = f" and that {self._variable('api_base')} is right" if address else ""
         return {
@@ -92,7 +92,7 @@ class ServiceFactory:
         }
 
     def takes(self, setting: str) -> bool:
-        """Return whether services can be told a setting."""
+        """Return whether the service has an argument for a setting."""
         return setting in self._setting_names() or bool(self._argument(setting))
 
     def build(self, service: type[Any] | None = None, **given: Any) -> Any:
@@ -100,7 +100,7 @@ class ServiceFactory:
 
         Args:
             service: A subclass to build instead.
-            **given: What its settings are to be; None leaves one to the configuration.
+            **given: Values of its settings; None: the configured one.
 
         Raises:
             ProviderSetupError: The class refuses its arguments.
@@ -205,7 +205,7 @@ class ServiceFactory:
         )
 
     def _http(self) -> aiohttp.ClientSession:
-        """Return the HTTP client of all services, made when the first one is."""
+        """Return the HTTP client that all services share, created for the first one."""
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 headers=UNCOMPRESSED,
@@ -223,10 +223,10 @@ class ServiceFactory:
 async def watched(
     frames: AsyncGenerator[Frame | None, None], silence_s: float
 ) -> AsyncGenerator[Frame | None, None]:
-    """Pass a service's frames on.
+    """Pass a service's frames on, with a limit on the time between them.
 
     Raises:
-        TimeoutError: None came for `silence_s`; many services would wait for ever.
+        TimeoutError: No frame came for `silence_s`; many services would wait for ever.
     """
     async with aclosing(frames):
         while True:
@@ -241,7 +241,7 @@ async def watched(
 
 
 def _constructor(service: Any) -> inspect.Signature:
-    # That of the class itself is another one where Pipecat has marked the class as deprecated.
+    # Not `signature(service)`: Pipecat's deprecation of a class changes that one.
     return inspect.signature(service.__init__)
 
 
@@ -259,7 +259,7 @@ def _parameters(service: type[Any]) -> set[str]:
 
 
 def _takes_any(service: type[Any]) -> bool:
-    """Return whether no constructor on the way up would say that it knows no such argument."""
+    """Return whether the constructor has `*args`: its signature cannot name what it takes."""
     return any(
         parameter.kind is parameter.VAR_POSITIONAL
         for parameter in _constructor(service).parameters.values()

@@ -1,4 +1,4 @@
-"""Says what went wrong at a provider: which stage, why, and what to do about it."""
+"""Describes a provider's failure for the client: which stage, why, and the remedy."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ REFUSALS = {
     ErrorCategory.RATE_LIMIT,
     ErrorCategory.QUOTA,
 }
-"""Failures that a second attempt would meet again."""
+"""Kinds of failure that a retry would not cure."""
 
 _CODES: Mapping[ErrorCategory, str] = {
     ErrorCategory.AUTHENTICATION: "invalid_api_key",
@@ -48,11 +48,12 @@ _UNKNOWN = "The server's log with debug on says more."
 _PREFACES = ("Unknown error occurred: ", "Error during completion: ")
 """Prefixes that Pipecat puts before the reason of an error."""
 _QUOTING = "ProtocolError"
-"""What HTTP libraries call failures of a connection whose texts show what came over it."""
+"""Names of HTTP libraries' exceptions whose text quotes received data."""
 _STATUS = re.compile(
     r"(?:\bHTTP(?:/[\d.]+)?|\bstatus(?:[ _]code)?|\berror)\W{1,3}([45]\d\d)\b", re.IGNORECASE
 )
-"""An HTTP status in a sentence: `HTTP 401`, `status_code: 404`, `Authentication error (401)`."""
+"""Finds an HTTP status in a message: `HTTP 401`, `status_code: 404`, `Authentication error (401)`.
+"""
 
 
 def failure_reason(
@@ -62,7 +63,8 @@ def failure_reason(
 
     Args:
         stage: `STT`, `LLM` or `TTS`.
-        provider: Whose service failed; it may know a better remedy than the usual one.
+        provider: The provider of the failed service; it may know a better remedy than the usual
+            one.
         frame: The error; Pipecat has masked credentials in its text.
     """
     category = error_category(frame)
@@ -92,26 +94,26 @@ def _where_keys_are(stage: str, provider: Provider) -> str:
 
 
 def error_category(frame: ErrorFrame) -> ErrorCategory:
-    """Return what kind of failure an error frame is about."""
+    """Return the kind of failure that an error frame reports."""
     if any(map(_is_quota, _causes(frame.exception))):
         return ErrorCategory.QUOTA
     known = frame.category or ErrorCategory.UNKNOWN
     if known is not ErrorCategory.UNKNOWN:
         return known
     for error in _causes(frame.exception):
-        # SDKs wrap what happened on the socket, so the type is all there is to go by.
+        # SDKs wrap errors of the socket, so only the exception's type tells them apart.
         if isinstance(error, APIConnectionError | OSError | TimeoutError):
             return ErrorCategory.CONNECTIVITY
         category = classify_http_exception(error)
         if category not in (None, ErrorCategory.UNKNOWN):
             return category
-    # Some services put nothing but a sentence into their error.
+    # Some services report an error as text alone.
     status = _STATUS.search(str(frame.error))
     return classify_http_status_code(int(status[1])) if status else known
 
 
 def _known_failure(frame: ErrorFrame) -> StageFailure | None:
-    """Return what one of our own modules found out, if it was one."""
+    """Return the failure as one of our own modules described it, if one did."""
     failures = (error for error in _causes(frame.exception) if isinstance(error, StageFailure))
     return next(failures, None)
 
@@ -119,10 +121,10 @@ def _known_failure(frame: ErrorFrame) -> StageFailure | None:
 def _discreet_reason(
     frame: ErrorFrame, known: StageFailure | None, category: ErrorCategory
 ) -> str | None:
-    """Return the reason without words of others; None: it has none."""
+    """Return the reason without text from the service; None if there is none."""
     if known is not None:
         return known.reason
-    # A connection failure is worded on this side, so it quotes nobody.
+    # The text of a connection failure is written on this side, so it quotes no service.
     garbled = any(
         kind.__name__ == _QUOTING
         for error in _causes(frame.exception)
@@ -134,13 +136,13 @@ def _discreet_reason(
 
 
 def _is_quota(error: BaseException) -> bool:
-    """Return whether credit is used up; OpenAI answers 429 to that and to too many requests."""
+    """Return whether the quota is used up; OpenAI answers 429 to that and to rate limits."""
     return getattr(error, "code", None) == "insufficient_quota"
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
     seen: set[int] = set()
-    # An error that was raised from itself is its own cause.
+    # An exception raised from itself is its own cause: stop there.
     while error is not None and id(error) not in seen:
         seen.add(id(error))
         yield error

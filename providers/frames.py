@@ -1,4 +1,4 @@
-"""Pipecat frames that Pipecat does not have: turns on the way in, model details on the way out."""
+"""Frames that Pipecat lacks: the user's turns for the recogniser, and details of a response."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from pipecat.frames.frames import DataFrame, SystemFrame
 from session.ports import FinishReason, TokenUsage
 
 RECOGNITION = "recognition_id"
-"""Key in the metadata of a recogniser's frames: the recognition that they are the result of. A turn
-may be recognised several times, at each of its pauses, so this is not the id of its item."""
+"""Key in the metadata of a recogniser's frames: the id of the recognition that they belong to. A
+turn may be recognised several times, at each of its pauses, so this is not its item's id."""
 
 
 @dataclass
 class TurnStartedFrame(SystemFrame):
     """A turn has begun; audio of it may follow before it is known where it ends.
 
-    `language` and `prompt` are those of the session now; the commit has the last word.
+    `language` and `prompt` are the session's at this moment; those of the commit replace them.
     """
 
     recognition_id: str
@@ -37,7 +37,7 @@ class TurnAudioFrame(SystemFrame):
 class TurnCommittedFrame(SystemFrame):
     """A turn is over. `audio` is exactly the committed turn: 16-bit mono PCM at 16 kHz.
 
-    `TurnAudioFrame`s of the turn carried a prefix of it, or none of it.
+    The turn's `TurnAudioFrame`s have carried a prefix of it, possibly an empty one.
     """
 
     recognition_id: str
@@ -48,14 +48,14 @@ class TurnCommittedFrame(SystemFrame):
 
 @dataclass
 class TurnDiscardedFrame(SystemFrame):
-    """The open turn is dropped; its audio is to be forgotten."""
+    """The open turn is dropped, and its audio with it."""
 
     recognition_id: str
 
 
 @dataclass
 class ToolCallFrame(DataFrame):
-    """A piece of a call of `function`, as it streams; `index` tells parallel calls apart."""
+    """A delta of a call of `function`; `index` tells parallel calls apart."""
 
     index: int
     call_id: str

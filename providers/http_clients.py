@@ -1,7 +1,7 @@
-"""Replies of providers have an end: a service that never stops sending must not fill the memory.
+"""Bounds replies of providers: a service that never stops sending must not fill the memory.
 
-What counts is what arrives, so nothing may grow afterwards: replies are asked for as they are, and
-one that is compressed all the same is refused before a byte of it is unpacked.
+The limit counts received bytes, so replies must not be compressed: they are requested without
+compression, and one that is compressed all the same is refused before it is unpacked.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from providers.base import StageFailure
 
 MIB = 1024 * 1024
 MAX_REPLY_BYTES = {"stt": 1 * MIB, "llm": 64 * MIB, "tts": 64 * MIB}
-"""Longest reply to one request, far beyond any turn: a transcript, an answer in pieces of a token
-each (128,000 of them), 20 minutes of speech for one clause."""
+"""Longest reply to one request in bytes, far beyond any turn: a transcript, a response of 128,000
+one-token deltas, 20 minutes of speech for one clause."""
 MAX_NOTE_BYTES = 4 * MIB
-"""Longest reply that is neither: a refusal, or a list that was looked up (`GET`)."""
+"""Longest other reply in bytes: an error, or a list that was looked up (`GET`)."""
 
 UNCOMPRESSED = {"Accept-Encoding": "identity"}
-"""Headers of a client whose replies are to come as they are."""
+"""Request headers that ask for replies without compression."""
 _COMPRESSIONS = {"gzip", "x-gzip", "deflate", "br", "zstd", "compress", "x-compress"}
 
 
@@ -34,7 +34,7 @@ class ReplyTooLong(StageFailure):
 
 
 class ReplyCompressed(StageFailure):
-    """A service, or a proxy before it, compresses what was asked for as it is."""
+    """A service, or a proxy before it, compresses although the request forbids it."""
 
     remedy = (
         "Have the server, or the proxy before it, not compress: it was asked not to "
@@ -43,7 +43,7 @@ class ReplyCompressed(StageFailure):
 
 
 class _Bounded:
-    """A reply's body."""
+    """A reply's body, which fails once it is too long."""
 
     def __init__(self, stream: Any, limit: int, encoding: str) -> None:
         self._stream = stream
@@ -72,14 +72,14 @@ class _Bounded:
 def bounded(kind: str) -> Callable[[Any], Awaitable[None]]:
     """Return a response hook, for httpx and httpx2, that ends too long replies to a stage.
 
-    It belongs to clients that send `UNCOMPRESSED`.
+    Use it with clients that send `UNCOMPRESSED`.
 
     Args:
         kind: `stt`, `llm` or `tts`.
     """
 
     async def bound(response: Any) -> None:
-        # Without this header no library unpacks anything.
+        # Without this header no HTTP library decompresses the body.
         encoding = response.headers.pop("content-encoding", "")
         limit = MAX_REPLY_BYTES[kind]
         if response.is_error or response.request.method == "GET":
@@ -94,7 +94,7 @@ def bounded(kind: str) -> Callable[[Any], Awaitable[None]]:
 def _like(stream: type[object]) -> type[_Bounded]:
     """Return the class of bodies for the library that a stream is of.
 
-    Vendors' clients are not agreed on one: httpx comes with some of them, httpx2 with others.
+    Some vendors' clients use httpx, others httpx2.
     """
     base = next(base for base in stream.__mro__ if base.__name__ == "AsyncByteStream")
     return type("Bounded", (_Bounded, base), {})
@@ -124,7 +124,7 @@ def _compressed(encoding: str) -> ReplyCompressed:
 
 @functools.cache
 def trusted() -> ssl.SSLContext:
-    """Return what this machine trusts; `SSL_CERT_FILE` and `SSL_CERT_DIR` change it."""
+    """Return a TLS context with the system's certificates (`SSL_CERT_FILE`, `SSL_CERT_DIR`)."""
     return httpx2.create_ssl_context()
 
 
@@ -145,10 +145,10 @@ TOO_MANY = 429
 
 
 async def do_not_wait(response: _Response) -> None:
-    """Let a client library try again at once or not at all (a response hook of httpx).
+    """Make a client library retry at once or not at all (a response hook of httpx).
 
-    It would obey `Retry-After`, which may be a minute, in silence. Somebody who talks is better
-    told; and who has sent too many requests should not send another one.
+    It would obey `Retry-After`, which may be a minute of silence for a user who waits for an
+    answer. After too many requests (429) it must not retry at all.
     """
     response.headers.pop("retry-after", None)
     response.headers.pop("retry-after-ms", None)

@@ -1,4 +1,4 @@
-"""One HTTP client per provider for the whole process, for OpenAI and all that speak its API."""
+"""One HTTP client per provider and process, for OpenAI and all servers with its API."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from providers.options import Options, ProviderConfig, parse_options
 
 OPENAI_HOST = "api.openai.com"
 NO_KEY = "none"
-"""Local servers want no key, but the SDK wants one."""
+"""Placeholder key: local servers need none, but the SDK insists on one."""
 
 SHOWN_CHARACTERS = 200
-"""How much of a refusal is shown."""
+"""Characters of a server's error message that are shown."""
 
 
 def explained(refusal: APIStatusError) -> APIStatusError:
-    """Return a refusal with the server's own words, which the SDK drops unless they are OpenAI's.
+    """Return an error with the server's own message, which the SDK drops unless in OpenAI's form.
 
     Other servers write `{"error": "…"}`, `{"detail": "…"}` or a plain sentence.
     """
@@ -42,7 +42,7 @@ class SharedClient:
             default_base: Base URL unless `config.api_base` names one; None: OpenAI itself.
 
         Raises:
-            ProviderSetupError: No key for OpenAI itself, or an option, of which there are none.
+            ProviderSetupError: No key for OpenAI itself, or any option: there are none.
         """
         self.base_url = config.api_base or default_base
         key = self._key(config)
@@ -69,7 +69,7 @@ class SharedClient:
         )
 
     def _key(self, config: ProviderConfig) -> str | None:
-        """Return the key; OPENAI_API_KEY is OpenAI's own, and no other server's business."""
+        """Return the key; OPENAI_API_KEY is sent to OpenAI alone, not to other servers."""
         if self.base_url is None or urlsplit(self.base_url).hostname == OPENAI_HOST:
             return config.resolved_key()
         return config.api_key.get_secret_value() if config.api_key else None
@@ -81,7 +81,7 @@ class SharedClient:
 
     @property
     def where(self) -> str:
-        """Host of the service, for people."""
+        """Host of the service, for labels and errors."""
         return self.openai.base_url.host
 
     async def close(self) -> None:

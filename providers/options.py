@@ -1,4 +1,4 @@
-"""Reads `options`, the settings that only one provider knows, and refuses what it does not know."""
+"""Reads `options`, the settings of a single provider, and rejects unknown ones."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def parse_options(kind: str, config: ProviderConfig, model: type[_Options]) -> _
     Args:
         kind: `stt`, `llm` or `tts`: the group of settings.
         config: The group.
-        model: What the provider takes.
+        model: The provider's options.
 
     Raises:
         ProviderSetupError: The first option that is unknown or has a bad value.
@@ -67,7 +67,7 @@ def required_key(declaration: Declaration, config: ProviderConfig) -> str:
 
 
 def refuse(kind: str, config: ProviderConfig, names: tuple[str, ...], instead: str = "") -> None:
-    """Refuse settings that a provider has no use for, rather than ignoring them.
+    """Reject settings that have no effect on a provider, rather than ignoring them.
 
     Args:
         kind: `stt`, `llm` or `tts`.

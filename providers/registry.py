@@ -19,7 +19,7 @@ def load(kind: Kind, config: Any, wrap: Callable[[type[Any], Any], Provider]) ->
     """Build the provider that `config.provider` names.
 
     Args:
-        kind: What it has to be.
+        kind: Kind of provider.
         config: The kind's group of settings; handed to the class.
         wrap: Makes a provider of a Pipecat service that `config.provider` names directly.
 
@@ -61,7 +61,7 @@ def _import(declaration: Declaration) -> Any:
     try:
         return getattr(import_module(module), attribute)
     except ImportError as error:
-        # Pipecat answers a missing package with an error of its own.
+        # Pipecat raises an error of its own for a missing package.
         missing = error if error.name or error.__cause__ is None else error.__cause__
         package = getattr(missing, "name", None) or str(missing)
         extra = install_extra(declaration.name) if declaration.extra else None

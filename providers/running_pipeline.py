@@ -1,8 +1,8 @@
 """Runs one Pipecat pipeline, lean: without Pipecat's `PipelineWorker`.
 
-A Realtime server starts a pipeline per response and stops it as often. The worker's own tasks,
-observers, timers and bus cost more than the rest of such a pipeline, and an answer waits for them;
-what is needed of it is here: set up, start, push, cancel.
+A Realtime server starts and stops a pipeline per response. The worker's tasks, observers, timers
+and bus cost more than the rest of such a pipeline and delay the answer. This has only what is
+needed: set up, start, push, cancel.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from pipecat.utils.tracing.tracing_context import TracingContext
 from audio.pcm import SAMPLE_RATE, WIRE_RATE
 
 PATIENCE_S = 10.0
-"""How long a pipeline may take to start, to stop or to clean up, before it is given up."""
+"""Seconds that a pipeline may take to start, to stop or to clean up, before it is abandoned."""
 
 
 class RunningPipeline:
@@ -45,8 +45,8 @@ class RunningPipeline:
         Args:
             pipeline: The linked processors.
             name: For the task's name, in logs and dumps.
-            on_refused: Called with each frame that the pipeline does not take, and why.
-            tracing: Under which its services trace what they do; None: they do not.
+            on_refused: Called with each frame that the pipeline rejects, and the reason.
+            tracing: Context for the spans of its services; None: no tracing.
         """
         self._pipeline = pipeline
         self._name = name
@@ -72,8 +72,8 @@ class RunningPipeline:
     async def stop(self) -> None:
         """Cancel the pipeline and wait until its tasks are gone.
 
-        It is not stopped while it starts: a service would then start its tasks after nobody is
-        left to stop them.
+        A pipeline that is starting is cancelled only once it is up: otherwise a service could start
+        tasks that nothing stops.
         """
         await asyncio.wait([self._starting], timeout=PATIENCE_S)
         if self._up:
@@ -104,12 +104,12 @@ class RunningPipeline:
         setup = FrameProcessorSetup(
             clock=clock,
             task_manager=TaskManager(),
-            # Only Pipecat's own runner of tools asks for it; tools are the client's business here.
+            # Only Pipecat's own runner of tools uses it; here the client runs tools.
             pipeline_worker=cast(Any, None),
             audio_in_sample_rate=SAMPLE_RATE,
             audio_out_sample_rate=WIRE_RATE,
             enable_tracing=self._tracing is not None,
-            # Spans say how long a service took to its first byte.
+            # Spans report a service's time to first byte.
             enable_metrics=self._tracing is not None,
             tracing_context=self._tracing,
         )
@@ -148,7 +148,7 @@ class _End(FrameProcessor):
         self.cancelled = asyncio.Event()
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
-        """Notice that all processors have been cancelled."""
+        """Set an event when the `CancelFrame` arrives: all processors have been cancelled."""
         await super().process_frame(frame, direction)
         if isinstance(frame, CancelFrame):
             self.cancelled.set()

@@ -3,8 +3,8 @@
 For benchmarks, for the tests of this server, and for app developers who want their own tests
 deterministic: `stt.provider`, `llm.provider` or `tts.provider` = `scripted`, with `options`.
 
-`fail` in any of them makes the stage fail: `start` before its first result, `middle` after it,
-`never` answering at all is `hang`.
+The option `fail` makes the stage fail: `start` before its first result, `middle` after it; `hang`:
+it never answers.
 """
 
 from __future__ import annotations
@@ -43,7 +43,8 @@ from settings.declarations import Declaration
 Failure = Literal["start", "middle", "hang"]
 
 _HUM = (3000 * np.sin(2 * np.pi * 220 / WIRE_RATE * np.arange(WIRE_RATE))).astype("<i2").tobytes()
-"""A second of it: whole periods, so it can be repeated. It costs nothing while it is measured."""
+"""One second of the hum: whole periods, so it can be repeated. Made in advance, so that benchmarks
+do not measure it."""
 
 
 class _Script(Options):
@@ -54,16 +55,16 @@ class STTScript(_Script):
     """Options of the scripted recogniser."""
 
     text: str = "hello there"
-    """What every turn says."""
+    """Transcript of every turn."""
     delay_ms: float = Field(50, ge=0)
-    """From the commit to the transcript."""
+    """Delay from the commit to the transcript."""
 
 
 class LLMScript(_Script):
     """Options of the scripted model."""
 
     text: str = "Certainly. Here is an answer with a few words in it, and one more sentence."
-    """What every answer says."""
+    """Text of every answer."""
     first_token_ms: float = Field(100, ge=0)
     word_ms: float = Field(10, ge=0)
     tool: str | None = None
@@ -75,7 +76,7 @@ class TTSScript(_Script):
     """Options of the scripted voice, which hums."""
 
     delay_ms: float = Field(80, ge=0)
-    """From each call to its audio."""
+    """Delay from each clause to its audio."""
     ms_per_character: float = Field(60, gt=0)
     """Length of the audio."""
 
@@ -86,7 +87,7 @@ async def _hang() -> NoReturn:
 
 
 class ScriptedSTT(STTProvider):
-    """Understands every turn as the same words."""
+    """Returns the same transcript for every turn."""
 
     declaration = Declaration(kind="stt", name="scripted", options=STTScript)
     label = "scripted"

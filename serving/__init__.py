@@ -1,4 +1,4 @@
-"""The HTTP side: who is let in, which sessions are open, and the pages beside them.
+"""The HTTP side: admission of clients, the open sessions, and the HTTP endpoints.
 
 Other wings may enter by the modules in `__all__`.
 """

@@ -1,8 +1,8 @@
 """Who gets a session, and which: the one check for every way to open one (§D.7).
 
-A WebSocket, or whatever else a client comes by, is admitted here: the server must be ready, the
-page's origin allowed, the key good, and what is asked for possible. Whether there is room for one
-session more is asked last, when it opens (`open_sessions.py`).
+Every transport is admitted here: the server must be ready, the page's origin allowed, the key
+valid, and the requested session possible. Limits on open sessions are checked last, when the
+session opens (`open_sessions.py`).
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ from wire.errors import ProtocolError
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The request by which a client comes."""
+    """The request with which a client asks for a session."""
 
     query: Mapping[str, str]
     headers: Mapping[str, str]
-    """By lower-case name."""
+    """Request headers, by lower-case name."""
     subprotocols: Sequence[str] = ()
-    """Those of WebSockets that the client offers."""
+    """WebSocket subprotocols that the client offers."""
     client: str = "an unknown client"
     """Its address, for the log."""
     azure: bool = False
-    """Whether it came by Azure's path."""
+    """Whether the path is Azure's."""
     translates: bool = False
-    """Whether it came by the path of translation sessions (§B.14)."""
+    """Whether the path is that of translation sessions (§B.14)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Admitted:
     beta: bool
     """Whether it speaks the beta dialect (§B.16)."""
     holder: str | None
-    """Whose key it came with; see `Grant`."""
+    """Identifies the key, for limits per key; see `Grant.holder`."""
     label: str
     """The model or the kind of session, for the log."""
     client: str
@@ -67,13 +67,13 @@ class Admission:
         access: Access,
         lifecycle: Lifecycle,
     ) -> None:
-        """Let in by these.
+        """Prepare.
 
         Args:
             settings: The configuration.
-            manager: Knows what the providers can do.
-            access: Knows who may connect.
-            lifecycle: Knows whether sessions can be opened.
+            manager: Tells what the providers can do.
+            access: Checks keys and origins.
+            lifecycle: Tells whether sessions can be opened.
         """
         self._settings = settings
         self._manager = manager
@@ -84,7 +84,7 @@ class Admission:
         """Return the session that a client may have.
 
         Raises:
-            Refused: It may not, and why.
+            Refused: It may not; the error says why.
         """
         if not self._lifecycle.ready:
             raise not_ready(self._lifecycle)
@@ -135,7 +135,7 @@ class Admission:
                 None if asked.minted is None else _patch(asked.minted, asked),
             )
         except ProtocolError as error:
-            # A replica with other providers than the one that made the client secret.
+            # The client secret was made by a replica with other providers.
             raise Refused(error.code, error.message, error.param) from None
 
 

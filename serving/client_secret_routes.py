@@ -24,11 +24,11 @@ from wire.session_fields import SessionKind, SessionPatch
 from wire.strict_json import read_json
 
 BETA_LIFE_S = 60
-"""How long a key of the beta endpoints is good for unless the client says (§D.5)."""
+"""Default lifetime of a key from the beta endpoints, in seconds (§D.5)."""
 
 
 MAX_BODY_BYTES = 1024 * 1024
-"""Largest request body."""
+"""Largest request body, in bytes."""
 
 
 class _ExpiresAfter(BaseModel):
@@ -55,7 +55,7 @@ class _BetaSecret(BaseModel):
 
 
 class _BetaSecretRequest(BaseModel):
-    """What of a beta request is about its key (§D.5)."""
+    """The field of a beta request that configures the key (§D.5)."""
 
     client_secret: _BetaSecret | None = None
 
@@ -63,7 +63,7 @@ class _BetaSecretRequest(BaseModel):
 def json_endpoint(
     action: Callable[[dict[str, Any]], dict[str, Any]], lifecycle: Lifecycle
 ) -> Callable[[Request], Awaitable[JSONResponse]]:
-    """Return an endpoint that reads and writes JSON, and says what is wrong as §D.1 has it."""
+    """Return an endpoint that reads and writes JSON and reports errors as §D.1 says."""
 
     async def endpoint(request: Request) -> JSONResponse:
         if not lifecycle.ready:

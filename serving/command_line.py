@@ -1,4 +1,4 @@
-"""What the command line of the server takes."""
+"""The server's command-line arguments, and its `--check`."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
 
 
 def run_check(settings: Settings) -> int:
-    """Try the configured stack and print what became of it; returns the exit status."""
+    """Run the stack check, print its results and return the exit status."""
     verdicts = asyncio.run(check(settings))
     print(table(verdicts))
     return int(any(verdict.error for verdict in verdicts))

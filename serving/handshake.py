@@ -27,7 +27,7 @@ class Handshake:
     model: str
     """Name of the model; empty for a transcription session."""
     minted: dict[str, Any] | None = None
-    """Configuration out of a client secret, as in a `session.update`."""
+    """Configuration of a client secret, as in a `session.update`."""
     beta: bool = False
     """Whether the client speaks the beta dialect (§B.16)."""
 
@@ -43,21 +43,20 @@ def check_handshake(
 ) -> Handshake:
     """Return what the client asks for.
 
-    The service wants exactly one of `model`, `intent=transcription` and `call_id`. Here all three
-    may be missing: the URL that the server prints when it starts is to work in any WebSocket tool,
-    and then the session has the server's own model.
+    OpenAI requires exactly one of `model`, `intent=transcription` and `call_id`. Here all three may
+    be missing, so that the URL printed at start works in any WebSocket tool; the session then has
+    the configured model.
 
     Args:
         settings: The server's configuration.
-        query: Query parameters of the URL; unknown ones are nobody's business.
+        query: Query parameters of the URL; unknown ones are ignored.
         headers: Request headers, by lower-case name.
         subprotocols: WebSocket subprotocols that the client offers.
-        minted: The session out of the client secret that the client came with.
-        azure: Whether the path is Azure's, where models go by the names of deployments: whatever
-            their owner called them.
+        minted: Session configuration of the client's client secret, if it has one.
+        azure: Whether the path is Azure's, where `model` is a deployment's name, which may be any.
 
     Raises:
-        Refused: The client asks for what this server does not serve.
+        Refused: This server does not offer the requested session.
     """
     beta = wants_beta(headers, subprotocols)
     transcribing = _intends_transcription(query)

@@ -1,4 +1,4 @@
-"""Errors of the HTTP side, written as the service writes them."""
+"""HTTP error responses in the form of OpenAI's API."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from wire.errors import ProtocolError
 
 
 def error_body(error: ProtocolError) -> dict[str, Any]:
-    """Write an error as the service's HTTP endpoints do."""
+    """Return the JSON body of an error, as OpenAI's HTTP endpoints write it."""
     return {
         "error": {
             "message": error.message,
@@ -26,19 +26,19 @@ def error_body(error: ProtocolError) -> dict[str, Any]:
 
 
 async def not_found(request: Request, _error: Exception) -> JSONResponse:
-    """Answer a path that does not exist the way the service does, in JSON."""
+    """Answer a path that does not exist with an error in JSON, as OpenAI does."""
     error = ProtocolError("not_found", f"Invalid URL ({request.method} {request.url.path})")
     return JSONResponse(error_body(error), 404)
 
 
 async def access_denied(_request: Request, denied: Exception) -> JSONResponse:
-    """Answer a request without a key, or with a wrong one, as the service does."""
+    """Answer a request without a key, or with a wrong one, as OpenAI does."""
     assert isinstance(denied, AccessDenied)
     return JSONResponse(error_body(denied.error), 401, {"WWW-Authenticate": "Bearer"})
 
 
 def refused(refusal: Refused) -> JSONResponse:
-    """Answer whoever gets no session."""
+    """Answer a client that is refused a session."""
     return JSONResponse(error_body(refusal.error), refusal.http_status or 400, refusal.headers)
 
 
@@ -53,7 +53,7 @@ def origin_refused() -> Refused:
 
 
 def not_ready(lifecycle: Lifecycle) -> Refused:
-    """Return why there is nothing while models are loaded, or when the server is to stop."""
+    """Return why sessions are refused: models are loading, or the server is draining."""
     if lifecycle.state == "draining":
         code, message = "server_draining", "The server is shutting down; connect again."
     else:

@@ -1,4 +1,4 @@
-"""Where the server is in its life: starting while models load, ready for sessions, draining.
+"""The server's states: starting while models load, ready for sessions, draining.
 
 The port is open from the beginning, so that `/health` can say what the server is waiting for.
 """
@@ -25,7 +25,7 @@ def _end_process() -> None:
 
 
 class Lifecycle:
-    """Starts and closes what sessions share."""
+    """Starts and closes the providers, which all sessions share, and holds the server's state."""
 
     def __init__(
         self,
@@ -36,9 +36,10 @@ class Lifecycle:
         """Prepare.
 
         Args:
-            manager: What has to be started.
+            manager: Starts and closes the providers.
             announce: Called when the server is ready.
-            give_up: Called when it cannot start; None ends the process as a signal would.
+            give_up: Called when the providers cannot start; None ends the process as a signal
+                would.
         """
         self.state: State = "starting"
         self._manager = manager
@@ -56,13 +57,13 @@ class Lifecycle:
         await self._start_over.wait()
 
     def drain(self) -> None:
-        """Let nobody in any more."""
+        """Refuse new sessions from now on."""
         if self.ready:
             self.state = "draining"
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Start in the background; close at the end."""
+        """Start the providers in the background; close them when the block ends."""
         start = asyncio.create_task(self._start(), name="start")
         try:
             yield
@@ -75,7 +76,7 @@ class Lifecycle:
     async def _start(self) -> None:
         try:
             await self._manager.start()
-        # uvicorn is kept quiet, so whatever stops the start has to be said here.
+        # uvicorn's own log is off, so a failure to start is logged here.
         except Exception as error:
             logger.opt(exception=True).debug("the start failed")
             kind = "" if isinstance(error, ProviderSetupError) else f"{type(error).__name__}: "

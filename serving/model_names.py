@@ -1,4 +1,4 @@
-"""Names of models that clients ask for, and what they are taken for."""
+"""The model names that clients may ask for, and the model that a session gets."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TRANSCRIPTION_MODELS = _transcription_models()
 
 
 def model_names(settings: Settings) -> list[str]:
-    """Names a client may ask for: those that OpenAI's clients use, and the configured model."""
+    """Return the names a client may ask for: OpenAI's own, and the configured model."""
     own = [settings.llm.model] if settings.llm.model else []
     return [*REALTIME_MODELS, *(name for name in own if name not in REALTIME_MODELS)]
 

@@ -25,12 +25,12 @@ from wire.envelope import error_event
 from wire.errors import ProtocolError
 
 CLOSING_S = 5
-"""Time that clients have to take what is left for them, beyond the grace period."""
+"""Seconds that clients have, after the grace period, to receive what is still queued for them."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Open:
-    """An open session: its transport, the task that serves it, and whose it is."""
+    """An open session: its transport, the task that serves it, and the holder of its key."""
 
     transport: RealtimeTransport
     task: asyncio.Task[Any] | None
@@ -48,13 +48,13 @@ class OpenSessions:
         metrics: Metrics,
         tracer: Tracer | None = None,
     ) -> None:
-        """Run with these.
+        """Prepare.
 
         Args:
             settings: The configuration.
             manager: Builds the pipelines.
-            lifecycle: Is told when no session may be opened any more.
-            metrics: Counts them.
+            lifecycle: Is told when the server begins to drain.
+            metrics: Counts sessions and refusals.
             tracer: Where turns are traced; None: nowhere.
         """
         self._settings = settings
@@ -75,7 +75,7 @@ class OpenSessions:
         return self._settings.limits
 
     async def drain(self) -> None:
-        """Open no session any more, and wait until those there are have ended."""
+        """Refuse new sessions, and wait until the open ones have ended."""
         self._lifecycle.drain()
         grace_s = self._settings.server.shutdown_grace_s
         tasks = [known.task for known in self._sessions.values() if known.task is not None]
@@ -93,11 +93,11 @@ class OpenSessions:
         """Serve a client, from its greeting to its close.
 
         Args:
-            admitted: Who it is, and what it gets.
+            admitted: The client's session, as `Admission.admit` returned it.
             peer: The client, whose connection is accepted.
         """
         try:
-            # Only now: while others were being accepted, the last place may have been taken.
+            # Checked only now: another client may have taken the last place during the handshake.
             self._check_room(admitted.holder)
         except Refused as refusal:
             await self.refuse(refusal, admitted.client, peer)
@@ -113,7 +113,7 @@ class OpenSessions:
         reason = CloseReason.FAILED.value
         try:
             reason = await transport.run()
-        # A mistake of ours must neither look like a network failure nor go unnoticed (§D.7).
+        # A bug in the server must not look like a network failure, and must be logged (§D.7).
         except Exception:
             logger.exception(f"{config.id} failed")
             await _apologise(config.id, peer)
@@ -137,7 +137,7 @@ class OpenSessions:
         )
 
     def _check_room(self, holder: str | None) -> None:
-        """Refuse one session too many; clients may come back (§D.7)."""
+        """Raise `Refused` if a limit on open sessions is reached; clients may try later (§D.7)."""
         limits = self._settings.limits
         if len(self._sessions) >= limits.sessions:
             raise Refused(

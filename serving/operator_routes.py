@@ -1,4 +1,4 @@
-"""What the operator's own machines ask: whether to send clients here, and what has been counted."""
+"""Endpoints for load balancers and monitoring: `/ready` and `/metrics`."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ def operator_routes(
     """Build `/ready` and `/metrics`, which need an API key where keys are configured.
 
     Args:
-        manager: Knows where the providers' services are.
-        access: Knows who may ask.
-        lifecycle: Knows whether sessions can be opened.
-        metrics: What has been counted.
+        manager: Tells the addresses of the providers' services.
+        access: Checks keys.
+        lifecycle: Tells whether sessions can be opened.
+        metrics: The metrics to report.
     """
 
     async def as_operator(request: Request) -> None:

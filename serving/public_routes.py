@@ -21,7 +21,7 @@ from wire.errors import ProtocolError
 
 
 def health_route(lifecycle: Lifecycle, active_sessions: Callable[[], int]) -> APIRouter:
-    """Build `/health`, which everybody may ask.
+    """Build `/health`, which needs no key.
 
     Args:
         lifecycle: Knows whether the providers have started.
@@ -50,14 +50,14 @@ def http_routes(
     paths: list[str],
     lifecycle: Lifecycle,
 ) -> APIRouter:
-    """Build the routes that need a key, where keys are configured.
+    """Build the routes that need a key if keys are configured.
 
     Args:
         settings: The server's configuration.
-        access: Knows who may use them.
-        manager: Knows what the providers can do.
+        access: Checks keys.
+        manager: Tells what the providers can do.
         client_secrets: Makes client secrets.
-        paths: Where the Realtime endpoints are.
+        paths: Paths of the Realtime endpoints.
         lifecycle: Knows whether the providers have started.
     """
 

@@ -1,4 +1,4 @@
-"""Whether the providers' services answer: a TCP connection each, and nothing that costs money."""
+"""Checks by TCP connections that the providers' services can be reached; no billed requests."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ async def unreachable(addresses: Mapping[str, str]) -> Mapping[str, str]:
 
 
 def place(address: str) -> str:
-    """Return host and port of a URL, and nothing else that may be in it."""
+    """Return host and port of a URL, without credentials, path or query."""
     url = urlsplit(address)
     return f"{url.hostname}:{url.port or _PORTS[url.scheme]}"
 
@@ -41,10 +41,9 @@ async def _try(address: str) -> str | None:
 
 
 def _door(address: str) -> tuple[str, int, str]:
-    """Return where to connect, and what that is called.
+    """Return host, port and display name of the service, or of the proxy before it.
 
-    It is the service, or the proxy that the environment puts before it: vendors' libraries go by
-    that, too.
+    The proxy is the one that the environment names, as vendors' libraries use it too.
     """
     where = place(address)
     host, _, port = where.rpartition(":")

@@ -1,4 +1,4 @@
-"""Why a client gets no session, whichever way it came (§D.7)."""
+"""The refusal of a session, whatever the transport (§D.7)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from wire.errors import ProtocolError
 
 
 class Refused(Exception):
-    """The connection is refused: one error event, then the close; or a status of HTTP."""
+    """A session is refused: by one error event, then the close; or by an HTTP status."""
 
     def __init__(
         self,
@@ -22,16 +22,16 @@ class Refused(Exception):
         headers: Mapping[str, str] | None = None,
         type_: str = "invalid_request_error",
     ) -> None:
-        """Say why.
+        """Describe the refusal.
 
         Args:
-            code: Code of the error event; None where the service has none.
+            code: Code of the error event; None where OpenAI sends none.
             message: Its message.
             param: The query parameter at fault.
-            reason: What the connection is closed with.
+            reason: Why the connection is closed; the transport maps it to a close code.
             http_status: Status to refuse the request itself with, instead of an error event.
-            headers: Of that answer.
-            type_: Whose fault it is, as the error event has it.
+            headers: Headers of that HTTP response.
+            type_: `type` of the error event.
         """
         super().__init__(message)
         self.error = ProtocolError(code, message, param, type_=type_)
@@ -42,6 +42,6 @@ class Refused(Exception):
 
     @property
     def noted_as(self) -> str:
-        """What it is counted and logged as."""
+        """Name of the refusal in metrics and the log."""
         no_code = "missing_key" if self.reason is CloseReason.BAD_KEY else "invalid"
         return self.error.code or no_code

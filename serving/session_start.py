@@ -1,4 +1,4 @@
-"""How a session's configuration comes about: the server's defaults, and what was minted (§D.1)."""
+"""Configures a new session: the server's defaults, changed by a client secret's patch (§D.1)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from wire.envelope import new_id
 from wire.session_fields import SessionKind, SessionPatch, TranscriptionPatch
 
 Patch = SessionPatch | TranscriptionPatch
-"""How a session differs from the defaults."""
+"""Changes to a session's defaults."""
 
 
 def read_patch(given: dict[str, Any], kind: SessionKind) -> Patch:

@@ -13,14 +13,14 @@ from wire.beta_writing import BetaDialect
 from wire.dialect import GADialect
 
 SUBPROTOCOL = "realtime"
-"""The subprotocol that is answered when a client offers it, and no other ever is."""
+"""The only subprotocol that the server accepts, if the client offers it."""
 
 
 class WebSocketEndpoint:
-    """Opens sessions for clients that come by WebSocket."""
+    """Opens sessions for WebSocket clients."""
 
     def __init__(self, admission: Admission, sessions: OpenSessions) -> None:
-        """Open them.
+        """Prepare.
 
         Args:
             admission: Lets clients in.
@@ -34,13 +34,13 @@ class WebSocketEndpoint:
     ) -> None:
         """Serve one connection.
 
-        The service answers a bad handshake with an error event, then closes; a call that it does
-        not know it refuses at once (§D.4).
+        Like OpenAI, it answers a bad handshake with an error event and closes, but refuses an
+        unknown `call_id` with an HTTP status (§D.4).
 
         Args:
             websocket: The connection, not accepted yet.
-            azure: Whether it came by Azure's path.
-            translates: Whether it came by the path of translation sessions (§B.14).
+            azure: Whether the path is Azure's.
+            translates: Whether the path is that of translation sessions (§B.14).
         """
         offered = websocket.scope.get("subprotocols", [])
         chosen = SUBPROTOCOL if SUBPROTOCOL in offered else None

@@ -1,9 +1,8 @@
-"""Which providers there are: what each says of itself, read without importing its library.
+"""Which providers there are: reads each one's declaration without importing its library.
 
-A provider's module imports its vendor's library, which is there only for those who use it. Yet the
-name of every provider, and the variable that holds its key, must be known at start. So a class
-declares itself by a `Declaration` whose arguments are written out, and this module reads them as
-text, as build tools read a version out of a module.
+A provider's module imports its vendor's library, which may not be installed. Yet every provider's
+name and key variable must be known at start. So its class has a `Declaration` with literal
+arguments, which this module reads as text, as build tools read a version from a module.
 """
 
 from __future__ import annotations
@@ -25,21 +24,21 @@ Kind = Literal["stt", "llm", "tts"]
 """A group of settings, and what its providers do: speech recognition, language model, voice."""
 
 _READ = ("kind", "name", "key_variable", "extra")
-"""What is read as text; the rest is known once the module is imported."""
+"""Arguments that are read as text; the others are known once the module is imported."""
 _MARK = "\n    declaration = Declaration("
-"""How a class begins to declare itself, as ruff formats it."""
+"""The beginning of a declaration in a class, as ruff formats it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Declaration:
     """What a provider is called and what it needs: `declaration` of its class.
 
-    What it can do stands in the class's own attributes, such as `languages` or `voices`.
+    Capabilities are the class's own attributes, such as `languages` or `voices`.
     """
 
     kind: Kind
     name: str
-    """What `stt.provider`, `llm.provider` or `tts.provider` calls it."""
+    """Its name in `stt.provider`, `llm.provider` or `tts.provider`."""
     key_variable: str | None = None
     """The environment variable in which its vendor expects the API key; None: it has none."""
     extra: bool = False
@@ -47,7 +46,7 @@ class Declaration:
     options: type[BaseModel] | None = None
     """What `options` of its group may hold; None: nothing."""
     target: str = ""
-    """`package.module:Class`; filled in where the declaration is found."""
+    """`package.module:Class`; set by `declarations`."""
 
     @property
     def requirements(self) -> str | None:
@@ -84,12 +83,12 @@ def vendor_keys() -> dict[str, str]:
 
 
 def _read(path: Path) -> Iterator[Declaration]:
-    """Find the classes of a module that declare themselves."""
+    """Yield the declarations in a module."""
     before, *after = path.read_text(encoding="utf-8").split(_MARK)
     module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
     for text in after:
         class_name = re.split(r"\W", before.rpartition("\nclass ")[2], maxsplit=1)[0]
-        # To parse whole modules would cost every start 40 ms.
+        # Parsing whole modules would add 40 ms to every start.
         line = text.partition("\n")[0]
         arguments = line if line.endswith(")") else text.partition("\n    )\n")[0] + ")"
         yield _declared(path, arguments, f"{module}:{class_name}")
@@ -97,7 +96,7 @@ def _read(path: Path) -> Iterator[Declaration]:
 
 
 def _declared(path: Path, arguments: str, target: str) -> Declaration:
-    """Make a declaration of the text behind its opening parenthesis."""
+    """Parse a declaration from the text behind its opening parenthesis."""
     try:
         call = cast(ast.Call, ast.parse(f"Declaration({arguments}", mode="eval").body)
         literals = {

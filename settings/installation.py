@@ -1,8 +1,8 @@
-"""How this server came to be here, and so by which commands it is started and completed.
+"""Whether the server is a checkout or installed, and so which commands start it and add extras.
 
-A checkout is started by `python main.py` and completed from its `requirements/`; an installed
-server has commands, and extras by name. Only the standard library is imported: whoever asks may
-lack all others.
+A checkout is started by `python main.py` and gets extras from its `requirements/`; an installed
+server has commands, and pip extras. It imports the standard library only, since others may be
+missing.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, metadata
 from pathlib import Path
 
 DISTRIBUTION = "open-realtime-server"
-"""The name by which pip knows it."""
+"""The distribution's name for pip."""
 REQUIREMENTS = Path(__file__).parent.parent / "requirements"
 """In a checkout, one file per provider that needs more than `requirements.txt`; else absent."""
 _COMMANDS = {
@@ -31,20 +31,20 @@ def program_name(file: str) -> str:
 
 
 def command(file: str) -> str:
-    """Return what starts a program, given its file in a checkout."""
+    """Return the command of a program, given its file in a checkout."""
     return f"python {file}" if REQUIREMENTS.is_dir() else _COMMANDS[file]
 
 
 def start_server() -> str:
-    """Return what starts the server, for variables to be written in front of."""
+    """Return the server's command, in a form that variables can be put in front of."""
     return "make run" if REQUIREMENTS.is_dir() else command("main.py")
 
 
 def install_extra(name: str) -> str | None:
-    """Return what installs the libraries of an extra; None if there is no such extra.
+    """Return the command that installs an extra; None if there is no such extra.
 
     Args:
-        name: Of a provider, or `tracing`.
+        name: Name of a provider, or `tracing`.
     """
     if REQUIREMENTS.is_dir():
         file = f"{name}.txt"
@@ -53,14 +53,14 @@ def install_extra(name: str) -> str | None:
 
 
 def reinstall() -> str:
-    """Return what installs the libraries that the server itself needs."""
+    """Return the command that installs the libraries that the server itself needs."""
     if REQUIREMENTS.is_dir():
         return "pip install -r requirements.txt"
     return f"pip install {DISTRIBUTION}"
 
 
 def missing_library(name: str | None) -> str:
-    """Say what to do where a library of the server itself is missing."""
+    """Return the error message for a missing library of the server itself."""
     remedy = "`make run`, or " if REQUIREMENTS.is_dir() else ""
     return f"The library '{name}' is missing: run {remedy}`{reinstall()}`."
 
@@ -69,5 +69,5 @@ def _extras() -> list[str]:
     try:
         return metadata(DISTRIBUTION).get_all("Provides-Extra") or []
     except PackageNotFoundError:
-        # Copied here by other means than pip.
+        # The package was copied here without pip.
         return []

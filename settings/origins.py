@@ -1,8 +1,8 @@
 """Origins of web pages, in the one form in which they can be compared (§D.7).
 
-A browser says where a page comes from: scheme, host and port, as `https://app.example.com`. It
-leaves out the port that the scheme has anyway and never names a path. People write settings less
-strictly; what means the same shall count as the same, and what no browser says is no origin.
+A browser sends a page's origin as scheme, host and port (`https://app.example.com`), without the
+scheme's default port and without a path. Settings are written less strictly: equivalent forms are
+normalised, and what no browser sends is rejected.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ import ipaddress
 import re
 
 ANY_ORIGIN = "*"
-"""Stands for every origin, in the settings alone."""
+"""Stands for every origin; valid in the settings only."""
 OPAQUE_ORIGIN = "null"
-"""What browsers say of pages that have none, such as files."""
+"""What browsers send for pages without an origin, such as files."""
 
 _FORM = re.compile(
     r"(?P<scheme>[a-z][a-z0-9+.-]*)://(?P<host>[a-z0-9._-]+|\[[0-9a-f:.]+\])(:(?P<port>\d{0,5}))?",
@@ -52,10 +52,10 @@ def allowed_origin(written: str) -> str:
     """Return an origin of the settings as browsers write it, or `ANY_ORIGIN`.
 
     Args:
-        written: As people write it; a slash behind it does no harm.
+        written: As the setting has it; a trailing slash is allowed.
 
     Raises:
-        ValueError: No page has that origin, so it would let nobody in.
+        ValueError: No page has that origin, so it would never match.
     """
     if written == ANY_ORIGIN:
         return written

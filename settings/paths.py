@@ -1,7 +1,7 @@
-"""Paths on which the server answers whatever `server.ws_path` says, and which that may not take.
+"""The server's fixed paths, which `server.ws_path` must not be.
 
-Of two routes with one path the first one answers. The server would start without complaint, and
-then either sessions or what is asked there otherwise could not be reached.
+Of two routes with one path only the first answers: the server would start without an error, and
+sessions or the other endpoint could not be reached.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ import re
 AZURE_PATHS = ("/openai/v1/realtime", "/openai/realtime")
 """Where Azure's clients look for the Realtime API (§D.7)."""
 OWN_PATHS = frozenset({"/health", "/ready", "/metrics", "/v1/models", "/v1/audio/voices"})
-"""What is asked by HTTP, beside what lies below the paths of the Realtime API."""
+"""Other HTTP endpoints, besides those below the paths of the Realtime API."""
 
 
 def own_path(path: str) -> str:
-    """Return the path of the WebSocket as it was chosen.
+    """Return `server.ws_path`, validated.
 
     Raises:
-        ValueError: No client can ask for it, or the server has it already.
+        ValueError: No client can request the path, or the server uses it already.
     """
     if not re.fullmatch(r"/[A-Za-z0-9._~!$&'()*+,;=:@/-]*", path):
         raise ValueError(

@@ -1,8 +1,8 @@
-"""Where settings come from, in which order, and what is said of one that cannot be used.
+"""The sources of settings, their order, and the errors for invalid ones.
 
-`config.py` says what can be set. This module reads it out of variables, `.env`, TOML files and
-profiles, and it refuses what pydantic would pass over in silence: a setting that is misspelled, and
-so not made, may be the one that keeps strangers out.
+`config.py` defines the settings. This module reads them from variables, `.env`, TOML files and
+profiles, and rejects what pydantic would silently ignore: a misspelled setting may be the one that
+protects the server.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from pydantic_settings import (
 )
 
 PREFIX = "REALTIME_"
-"""What all variables of the server begin with."""
+"""Prefix of the server's environment variables."""
 DOTENV = ".env"
 CONFIG_VARIABLE = "REALTIME_CONFIG"
 PROFILE_VARIABLE = "REALTIME_PROFILE"
@@ -33,7 +33,7 @@ SHORT_NAMES = {"REALTIME_API_KEYS": ("server", "api_keys")}
 """Variables that stand for a setting without naming its group."""
 _SHORTENED = {".".join(setting): name for name, setting in SHORT_NAMES.items()}
 VARIABLES = sorted({*SHORT_NAMES, CONFIG_VARIABLE, PROFILE_VARIABLE})
-"""Those that name no group."""
+"""Variables with the prefix that name no group."""
 PROFILES = Path(__file__).parent.parent / "profiles"
 DEFAULT_PROFILE = "embedded"
 
@@ -61,7 +61,7 @@ def layers(
     toml: str | Path | None,
     profile: str | None,
 ) -> tuple[PydanticBaseSettingsSource, ...]:
-    """Return every source of settings, the one that wins first.
+    """Return every source of settings, highest priority first.
 
     Args:
         settings: All groups.
@@ -72,7 +72,7 @@ def layers(
         profile: A ready-made stack; None takes the one that `REALTIME_PROFILE` names, if any.
 
     Raises:
-        ConfigError: A file that cannot be read, or a name that nothing has.
+        ConfigError: A file that cannot be read, or an unknown name.
     """
     _refuse_unknown_variables(settings)
     sources = [
@@ -92,7 +92,7 @@ def layers(
 
 @contextmanager
 def explained() -> Iterator[None]:
-    """Raise what pydantic has to say of settings as a `ConfigError` of one line."""
+    """Raise pydantic's validation errors as a `ConfigError` of one line."""
     try:
         yield
     except ValidationError as error:
@@ -110,7 +110,7 @@ def explained() -> Iterator[None]:
 
 
 def _short(variables: Mapping[str, str | None]) -> dict[str, Any]:
-    """Return the settings that are made by a short name, in their groups."""
+    """Return the settings given by short variable names, in their groups."""
     found: dict[str, Any] = {}
     for name, (group, setting) in SHORT_NAMES.items():
         if variables.get(name):
@@ -141,7 +141,7 @@ def _profile_file(given: str | None) -> Path | None:
 
 
 class _ProfileSource(TomlConfigSettingsSource):
-    """A profile, less the stages for which another provider has been chosen elsewhere."""
+    """A profile, without the stages for which a source above it names another provider."""
 
     def __call__(self) -> dict[str, Any]:
         chosen = {
@@ -173,7 +173,7 @@ def _read(
 
 
 def _refuse_unknown_variables(settings: type[BaseSettings]) -> None:
-    """Refuse a variable that is misspelled; pydantic would ignore it, and keys would not count."""
+    """Reject misspelled variables; pydantic would ignore them, even one that sets keys."""
     for name in [*os.environ, *dotenv_values(DOTENV)]:
         if not name.upper().startswith(PREFIX) or name in VARIABLES:
             continue
@@ -205,7 +205,7 @@ def _explain(error: ValidationError) -> str:
         case "extra_forbidden":
             reason = "there is no setting of that name"
         case "value_error":
-            # Of a check of our own, which knows what of the value may be shown.
+            # From a check of our own, whose message shows no secret.
             reason = str(first["ctx"]["error"])
         case _:
             shown = _shown(first["input"], rest)
@@ -214,7 +214,7 @@ def _explain(error: ValidationError) -> str:
 
 
 def _shown(value: object, path: list[str]) -> str:
-    """Say what was found, unless a key may be in it: a key itself, options, or a whole group."""
+    """Return the value for the message, unless it may contain a key: a key, options, or a group."""
     plain = isinstance(value, str | int | float) and path
     secret = any("key" in part or part in ("options", "secret") for part in path)
     return f", not {value!r}" if plain and not secret else ""

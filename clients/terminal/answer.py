@@ -1,4 +1,4 @@
-"""One answer of the server, from the question until it is heard: what of it counts, what is cut."""
+"""The state of one response of the server, from the request until it has been played."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 
 
 class Cut(NamedTuple):
-    """An item of an interrupted answer, and how much of its sound was heard; None: it has none."""
+    """An item of an interrupted answer, and the ms of it that were played; None: no audio."""
 
     item_id: str
     heard_ms: int | None
@@ -15,35 +15,35 @@ class Cut(NamedTuple):
 
 @dataclass(slots=True)
 class Answer:
-    """An answer that was asked for, is under way, or is done and perhaps still playing."""
+    """An answer that is requested, in progress, or done and perhaps still playing."""
 
     asked_at: float | None
-    """When the question ended, by `time.perf_counter`; None: there was no question."""
+    """When the user's turn ended, by `time.perf_counter`; None: there was none."""
     since: Literal["end of speech", "sending"]
     request_id: str = ""
     """Event id of the response.create; "" if the server answers by itself."""
     response_id: str = ""
-    """"" until the server has begun."""
+    """Response id; "" until `response.created`."""
     done: bool = False
     interrupted: bool = False
     began: bool = False
-    """Whether its latency is known."""
+    """Whether its latency has been measured."""
     sounds: dict[str, bool] = field(default_factory=dict)
-    """Items of it in order of appearance, and whether they have sound."""
+    """Its items in order of appearance → whether they have audio."""
 
     def note(self, item_id: str, sound: bool = False) -> None:
-        """Something of an item has come."""
+        """Note that content of an item has arrived."""
         self.sounds[item_id] = sound or self.sounds.get(item_id, False)
 
     def interrupt(self, playing: str | None, played_ms: float) -> list[Cut]:
-        """End it, and say what was not or not entirely heard.
+        """End the answer, and return its items that were not played to the end.
 
         Args:
-            playing: The item that sounds; None: all sound that has come was heard.
-            played_ms: How much of that item was heard.
+            playing: Id of the item that is playing; None: all audio received so far was played.
+            played_ms: Milliseconds of that item that were played.
 
         Returns:
-            The items that were cut short, none if it was heard to the end.
+            The items that were cut short; empty if all was played.
         """
         items = list(self.sounds)
         if playing is not None:

@@ -1,7 +1,7 @@
-"""The server's turn: asking for an answer, showing and playing it, and interrupting it.
+"""Responses of the server: requests, shows, plays and interrupts them.
 
-At most one answer is asked for or under way. A question that comes meanwhile cancels it and waits
-for its end, because the protocol refuses a second response until then.
+At most one answer is requested or in progress. A new question cancels it and waits for its end,
+because the protocol refuses a second response until then.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from clients.terminal.answer import Answer, Cut
 from clients.terminal.view import Latency, Until, View
 
 CANCEL_PATIENCE_S = 5.0
-"""How long a new question waits for the cancelled answer to end."""
+"""Seconds that a new question waits for the cancelled answer to end."""
 
 
 class Answering:
@@ -31,12 +31,12 @@ class Answering:
         self.player = player
         self._view = view
         self._answer: Answer | None = None
-        self._idle = asyncio.Event()  # no answer is asked for or under way
+        self._idle = asyncio.Event()  # no answer is requested or in progress
         self._idle.set()
         self._questions = 0
 
     def supersede(self) -> None:
-        """Drop a question that still waits to be asked: a better one is being put."""
+        """Drop a question that still waits to be sent: a new one replaces it."""
         self._questions += 1
 
     async def ask(self, connection: AsyncRealtimeConnection, answer: Answer) -> None:
@@ -52,13 +52,13 @@ class Answering:
         await connection.response.create(event_id=answer.request_id)
 
     def silence(self) -> list[Cut]:
-        """Stop playback, and say what of the answer was not heard."""
+        """Stop playback, and return the items that were not played to the end."""
         answer, player = self._answer, self.player
         if answer is None or answer.interrupted:
             return []
         waiting = player is not None and player.waiting_samples
         if player is not None:
-            player.stop()  # before its count is read: the device plays on until then
+            player.stop()  # before its position is read: the device plays on until then
         playing = player.item_id if player is not None and waiting else None
         cuts = answer.interrupt(playing, player.played_ms if player is not None else 0.0)
         for cut in cuts:
@@ -66,7 +66,7 @@ class Answering:
         return cuts
 
     async def give_way(self, connection: AsyncRealtimeConnection) -> None:
-        """Stop for the user's speech. The server stops by itself; it must learn what was heard.
+        """Stop playback at barge-in. The server stops by itself; tell it what was played.
 
         A question that the server has not begun to answer is not affected by earlier speech.
         """
@@ -74,7 +74,7 @@ class Answering:
             await self._truncate(connection, self.silence())
 
     async def cancel(self, connection: AsyncRealtimeConnection, cuts: list[Cut]) -> None:
-        """Tell the server to stop, and what was not heard."""
+        """Cancel the response, and truncate the items that were not played to the end."""
         if not self._idle.is_set():
             await connection.response.cancel()
         await self._truncate(connection, cuts)
@@ -87,11 +87,11 @@ class Answering:
                 )
 
     def handle(self, event: RealtimeServerEvent, speech_ended: float | None) -> None:
-        """Take an event of a response.
+        """Handle an event of a response.
 
         Args:
-            event: Any event of the server; those of responses matter.
-            speech_ended: When the user stopped to speak, if the server answers that by itself.
+            event: Any server event; those not of responses are ignored.
+            speech_ended: When the user stopped speaking, if the server responds by itself.
 
         Raises:
             OSError: The answer cannot be played; the message names the remedy.
@@ -128,7 +128,7 @@ class Answering:
                 self._ended(answer)
 
     def forget(self) -> None:
-        """The connection is lost: the answer will not go on."""
+        """Forget the answer: the connection is lost."""
         self.silence()
         if self._answer is not None:
             self._ended(self._answer)
@@ -149,7 +149,7 @@ class Answering:
         answer.response_id = response_id
 
     def _heard(self, response_id: str) -> Answer | None:
-        """The answer this belongs to, unless nobody wants to hear more of it."""
+        """Return the answer of a response id; None if it was interrupted."""
         answer = self._answer
         if answer is None or answer.interrupted or answer.response_id != response_id:
             return None

@@ -1,4 +1,4 @@
-"""The screen: it shows what a `RealtimeClient` reports, and turns keys into calls of it."""
+"""The screen: shows what a `RealtimeClient` reports, and maps keys to its methods."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class PushToTalkApp(App[None]):
         Binding("space", "hold", "Hold to talk", key_display="Space"),
         Binding("v,V", "hands_free", "Hands-free", key_display="V"),
         Binding("m,M", "mute", "Mute", key_display="M"),
-        # These two change what the keys after them mean, so they must not wait in a queue.
+        # These two change the meaning of the keys that follow, so they must not be queued.
         Binding("escape", "interrupt", "Stop", key_display="Esc", priority=True),
         Binding("slash", "type", "Type", key_display="/", priority=True),
         Binding("d,D", "devices", "Devices", key_display="D"),
@@ -108,9 +108,9 @@ class PushToTalkApp(App[None]):
         """Build the screen.
 
         Args:
-            make: Builds the client that this is the screen of.
-            sound: Opens devices that are chosen here.
-            note: The first line.
+            make: Builds the client, given this screen.
+            sound: Opens the devices that are chosen in the app.
+            note: Text of the first line.
             theme: `dark` or `light`.
         """
         super().__init__()
@@ -128,7 +128,7 @@ class PushToTalkApp(App[None]):
         self._latency_short = Static(id="latency-short", classes="latency")
 
     def get_driver_class(self) -> type[Driver]:
-        """Choose the driver that reports releases of keys, where there is one."""
+        """Return the driver that reports key releases, where the platform has one."""
         chosen = super().get_driver_class()
         if constants.DRIVER is not None or chosen.__name__ != "LinuxDriver":
             return chosen
@@ -159,7 +159,7 @@ class PushToTalkApp(App[None]):
     # Keys.
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Offer only what can be done."""
+        """Disable actions that are not possible now."""
         if action == "hold":
             return self._reports_releases
         if action == "retry":
@@ -175,7 +175,7 @@ class PushToTalkApp(App[None]):
         self._do(self.client.toggle_recording)
 
     def action_hold(self) -> None:
-        """Record until the key is let go; a held key is pressed again and again."""
+        """Record until the key is released; the terminal repeats a held key."""
         if not self._holding:
             self._holding = True
             self._do(self.client.begin_recording)
@@ -191,15 +191,15 @@ class PushToTalkApp(App[None]):
             self._let_go()
 
     def on_app_blur(self, _: AppBlur) -> None:
-        """Let go: a release that another window gets is not reported here."""
+        """End the recording: a release in another window is not reported here."""
         self._let_go()
 
     def action_hands_free(self) -> None:
-        """Let the server decide when to answer, or no longer."""
+        """Toggle hands-free mode: the server detects turns."""
         self._do(self.client.toggle_hands_free)
 
     def action_mute(self) -> None:
-        """Silence the microphone, or no longer."""
+        """Toggle mute."""
         self.client.toggle_mute()
 
     def action_interrupt(self) -> None:
@@ -208,7 +208,7 @@ class PushToTalkApp(App[None]):
         self._do(self.client.interrupt)
 
     def action_type(self) -> None:
-        """Go to the input line, at once: `focus` would let keys that are typed fast go astray."""
+        """Focus the input line at once: `focus` is delayed, and keys typed fast would be lost."""
         self.screen.set_focus(self._text)
 
     def action_theme(self) -> None:
@@ -248,7 +248,7 @@ class PushToTalkApp(App[None]):
         return ""
 
     def _do(self, action: WorkType[None]) -> None:
-        """Let the client act while the screen goes on. After the end it acts no more."""
+        """Run an action of the client in the background; not after the app has ended."""
         self.run_worker(action)
 
     # What is shown.
@@ -268,7 +268,7 @@ class PushToTalkApp(App[None]):
         self._show_status()
 
     def show_input(self, state: InputState, hands_free: bool, muted: bool) -> None:
-        """Show whether the microphone is on."""
+        """Show the state of the microphone."""
         text, color = INPUTS[state]
         parts = [
             Content.styled("hands-free, paused" if hands_free and state == "off" else text, color)
@@ -293,12 +293,12 @@ class PushToTalkApp(App[None]):
         self._conversation.interrupt(key, heard_ms)
 
     def show_waiting(self) -> None:
-        """Show that an answer is waited for."""
+        """Show that an answer is pending."""
         for shown in (self._latency, self._latency_short):
             shown.update(Content.styled("waiting …", "$text-muted"))
 
     def show_latency(self, latency: Latency | None) -> None:
-        """Show how fast the answer is, in as many words as fit."""
+        """Show the answer's latency, in as many words as fit."""
         if latency is None:
             self._latency.update()
             self._latency_short.update()

@@ -1,4 +1,4 @@
-"""One use of the microphone: from the sound card's thread to the event loop, in order."""
+"""One recording: passes audio in order from the sound card's thread to the event loop."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ class Capture:
     """Audio from a source between `start` and `stop`. Iterating yields its blocks of PCM."""
 
     def __init__(self, source: AudioSource) -> None:
-        """Prepare to listen to `source`."""
+        """Prepare to record from `source`."""
         self.stopped_at = 0.0
         """When `stop` was called, by `time.perf_counter`."""
         self.over = False
-        """Whether the source is a file that has been spoken to its end."""
+        """Whether the source is a file that has been played to its end."""
         self._source = source
         self._blocks = asyncio.Queue[bytes | None]()
 
     def start(self, on_end: Callable[[], None]) -> None:
-        """Listen. `on_end` is called on the event loop when a file is over; a microphone never is.
+        """Start recording. `on_end` is called on the event loop at the end of a file.
 
         Raises:
-            NoSound: The source cannot be listened to; the message names the remedy.
+            NoSound: The source cannot be opened; the message names the remedy.
         """
         loop = asyncio.get_running_loop()
 
@@ -45,10 +45,10 @@ class Capture:
         self._source.start(on_audio, on_over)
 
     def stop(self) -> None:
-        """Listen no more. What was heard so far is still yielded."""
+        """Stop recording. Audio recorded so far is still yielded."""
         self.stopped_at = time.perf_counter()
         self._source.stop()
-        # Through the loop, as the audio: nothing overtakes the last of it.
+        # Through the loop, as the audio, so that the end cannot overtake the last block.
         asyncio.get_running_loop().call_soon_threadsafe(self._blocks.put_nowait, None)
 
     async def __aiter__(self) -> AsyncIterator[bytes]:

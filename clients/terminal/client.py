@@ -1,7 +1,7 @@
 """A conversation with a Realtime server, without a screen.
 
-`RealtimeClient` speaks the protocol through the official `openai` SDK, records and plays; what is
-to be seen of it goes to a `View`.
+`RealtimeClient` speaks the protocol through the official `openai` SDK, records and plays, and
+reports to a `View`.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ from clients.terminal.user_turns import UserTurns
 from clients.terminal.view import InputState, Link, View
 
 SHORTEST_RECORDING_MS = 100
-"""What the protocol accepts as a turn."""
+"""Shortest audio that the protocol accepts as a turn."""
 NOT_ACTIVE = "response_cancel_not_active"
-"""An answer that was cancelled had just ended by itself."""
+"""Error code if a cancelled response had just ended by itself; harmless."""
 
 
 class RealtimeClient:
-    """One conversation with a Realtime server, reconnected as often as need be."""
+    """One conversation with a Realtime server; reconnects when the connection is lost."""
 
     def __init__(
         self,
@@ -54,7 +54,7 @@ class RealtimeClient:
         Args:
             connect: Opens a connection of the SDK.
             view: Is told what happens.
-            source: What questions are recorded from; None: they are typed.
+            source: Where questions are recorded; None: they are typed.
             player: Plays answers; None asks for text only.
             wishes: What to ask of the session.
             url: Address for messages.
@@ -76,7 +76,7 @@ class RealtimeClient:
         self._open_calls: list[tuple[str, str]] = []  # call id and name of tools to be answered
 
     async def run(self) -> None:
-        """Hold the conversation until cancelled, reconnected as often as need be."""
+        """Hold the conversation until cancelled; reconnect when the connection is lost."""
         self._show_input()
         await self._link.run(self._receive, self._disconnected)
 
@@ -90,7 +90,7 @@ class RealtimeClient:
         self._link.retry_now()
 
     async def toggle_recording(self) -> None:
-        """Start to record, or stop and send. Hands-free, a file is spoken again."""
+        """Start to record, or stop and send; hands-free, play the file again."""
         if self._hands_free:
             if self._source is not None and self._source.is_file:
                 self._stop_capture()
@@ -125,7 +125,7 @@ class RealtimeClient:
             self._stop_capture()
 
     async def toggle_hands_free(self) -> None:
-        """Let the server find out when to answer, or no longer."""
+        """Toggle hands-free mode: the server detects turns."""
         with self._reporting():
             connection = self._link.live()
             if not self._hands_free and self._source is None:
@@ -140,7 +140,7 @@ class RealtimeClient:
             await connection.session.update(session={"type": "realtime", "audio": {"input": heard}})
 
     def toggle_mute(self) -> None:
-        """Send silence instead of what the microphone hears, or no longer."""
+        """Toggle mute: send silence instead of the microphone's audio."""
         self._muted = not self._muted
         self._show_input()
 
@@ -169,7 +169,7 @@ class RealtimeClient:
             await self._answering.ask(connection, Answer(time.perf_counter(), "sending"))
 
     async def interrupt(self) -> None:
-        """Stop the answer, both its sound and its making, and the question that waits for it."""
+        """Stop the answer's playback and generation, and drop a waiting question."""
         self._answering.supersede()
         cuts = self._answering.silence()
         if self._link.up:
@@ -186,7 +186,7 @@ class RealtimeClient:
                 self._start_capture()
 
     async def use_player(self, player: AudioPlayerAsync) -> None:
-        """Play on something else, from now on. A client of text becomes one of sound."""
+        """Play on `player` from now on; a text-only client asks for audio from then."""
         await self.interrupt()
         before, self._answering.player = self._answering.player, player
         if before is not None:
@@ -221,7 +221,7 @@ class RealtimeClient:
             self._forwarding = None
 
     async def _forward(self, capture: Capture, connection: AsyncRealtimeConnection) -> None:
-        """Pass the microphone on as it speaks; when a recording ends, commit and ask."""
+        """Append the recording's audio as it arrives; at its end, commit and request an answer."""
         recorded_ms = 0.0
         with self._reporting():
             async for pcm in capture:
@@ -246,7 +246,7 @@ class RealtimeClient:
         try:
             await self._handle(event, connection)
         except (AttributeError, TypeError, ValueError):
-            # The SDK does not validate: what an event lacks is missed here.
+            # The SDK does not validate events: a missing field raises here.
             kind = getattr(event, "type", "nameless")
             self._problem(f"The server sent a '{kind}' event of the wrong shape; ignored.")
 
@@ -258,7 +258,7 @@ class RealtimeClient:
         elif event.type == "session.updated":
             self._show_session(event.session)
         elif event.type == "input_audio_buffer.speech_started":
-            if self._hands_free:  # else it was on its way when hands-free ended
+            if self._hands_free:  # else it was sent before hands-free ended
                 self._hearing = True
                 self._show_input()
                 await self._answering.give_way(connection)
@@ -297,7 +297,7 @@ class RealtimeClient:
                 self._start_capture()
 
     def _disconnected(self) -> None:
-        """Forget the session: a new connection starts from nothing."""
+        """Reset the state: a new connection has a new session."""
         self._discard_capture()
         self._hearing, self._speech_ended = False, None
         self._user_turns.forget()
@@ -327,7 +327,7 @@ class RealtimeClient:
 
     @contextmanager
     def _reporting(self) -> Iterator[None]:
-        """Show what keeps the block from being done, instead of raising it."""
+        """Show errors of the block instead of raising them."""
         try:
             yield
         except WebSocketException:

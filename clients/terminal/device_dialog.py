@@ -16,7 +16,7 @@ from audio.devices import Device, Direction
 from clients.terminal.widgets import KeyFooter
 
 Choose = Callable[[Direction, int | None], Awaitable[str]]
-"""Uses a device, or None: the system's default; returns why it cannot, or nothing."""
+"""Uses a device (None: the system's default); returns the error message, or None."""
 
 
 class DeviceDialog(ModalScreen[None]):

@@ -1,4 +1,4 @@
-r"""Reports when a key is let go, which Textual cannot, so that one can hold a key to talk.
+r"""Reports key releases, which Textual does not, so that a user can hold a key to talk.
 
 A terminal with the kitty keyboard protocol reports releases if asked: `ESC [ 107 ; 1 : 3 u` is the
 K that goes up (https://sw.kovidgoyal.net/kitty/keyboard-protocol/). Textual speaks the protocol
@@ -33,7 +33,7 @@ _PRESS_KINDS = "12"
 
 
 class KeyReleased(Message):
-    """A key was let go."""
+    """A key was released."""
 
     def __init__(self, character: str) -> None:
         """Name the key by the character on it, without modifiers."""
@@ -53,7 +53,7 @@ class ReleaseFilter:
         self._held_back = ""
 
     def feed(self, data: str) -> Iterator[str | Message]:
-        """Yield what is for Textual, and messages for what is not, in order.
+        """Yield the input for Textual, and messages for releases, in order.
 
         A report that is cut off at the end of `data` is held back until the next call.
         """

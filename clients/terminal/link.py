@@ -1,4 +1,4 @@
-"""The connection to the server, made again as often as need be."""
+"""The connection to the server, which reconnects when it is lost."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Handle = Callable[[RealtimeServerEvent, AsyncRealtimeConnection], Awaitable[None
 
 
 class KeptConnection:
-    """Connects, hands on what the server says, and connects again."""
+    """Connects, passes server events on, and reconnects."""
 
     def __init__(
         self, connect: Connect, view: View, url: str, retry_s: tuple[int, int] = RETRY_S
@@ -74,7 +74,7 @@ class KeptConnection:
                     while True:
                         event = await self._connection.recv()
                         if not answered and getattr(event, "type", None) == "error":
-                            # It opens no session, and is about to close the connection.
+                            # The server refuses the session and is about to close the connection.
                             refusal = explain_refusal(event, self._url)
                             self._view.show_text(f"outage {sessions}", "problem", refusal)
                         else:
@@ -91,7 +91,7 @@ class KeptConnection:
                 lost()
             if answered:
                 wait_s, sessions = self._first_s, sessions + 1
-            # Attempts that fail one after the other share a line.
+            # Consecutive failed attempts share a line of the conversation.
             self._view.show_text(f"outage {sessions}", "problem", refusal or reason)
             await self._wait(wait_s)
             wait_s = min(2 * wait_s, self._longest_s)

@@ -1,4 +1,4 @@
-"""What is asked of a session, and what is read from it."""
+"""Builds the session configuration to ask for, and reads the one that the server reports."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TRANSCRIPTION_MODEL = "whisper-1"
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """What a user asks of every session; what is None is left to the server."""
+    """The user's settings of every session; None leaves one to the server."""
 
     voice: str | None = None
     instructions: str | None = None
@@ -46,7 +46,7 @@ def wanted_session(
 
 
 def wanted_input(hands_free: bool) -> RealtimeAudioConfigInputParam:
-    """Build the part of a session that tells who ends a turn."""
+    """Build the input part of a session: turn detection if hands-free, else none."""
     return {
         "turn_detection": {"type": "server_vad"} if hands_free else None,
         "transcription": {"model": TRANSCRIPTION_MODEL},
@@ -54,7 +54,7 @@ def wanted_input(hands_free: bool) -> RealtimeAudioConfigInputParam:
 
 
 def session_info(session: Any) -> SessionInfo:
-    """Read which session this is; the SDK types it as a request, which has no id."""
+    """Read the session's identity; the SDK types it as a request, which has no id."""
     output = getattr(getattr(session, "audio", None), "output", None)
     said = (getattr(session, "id", None), getattr(session, "model", None))
     told = [str(value or "?") for value in (*said, getattr(output, "voice", None))]
@@ -62,7 +62,7 @@ def session_info(session: Any) -> SessionInfo:
 
 
 def pause_ms(session: Any) -> float:
-    """Read by how much silence the server recognises the end of speech."""
+    """Return the silence in ms by which the server detects the end of speech."""
     audio_input = getattr(getattr(session, "audio", None), "input", None)
     detection = getattr(audio_input, "turn_detection", None)
     return getattr(detection, "silence_duration_ms", None) or 0.0

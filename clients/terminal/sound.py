@@ -1,4 +1,4 @@
-"""What the app hears with and speaks with, from the command line or chosen while it runs."""
+"""Opens microphones and loudspeakers, named on the command line or chosen in the app."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DeviceName = int | str | None
 
 @dataclass(frozen=True, slots=True)
 class Sound:
-    """What there is of sound, and one line about what is missing."""
+    """The devices that could be opened, and a line about those that could not."""
 
     source: AudioSource | None
     player: AudioPlayerAsync | None
@@ -24,19 +24,19 @@ class Sound:
 
 
 class SoundMaker:
-    """Builds microphones and loudspeakers that have been seen to work."""
+    """Builds microphones and loudspeakers, and checks that they work."""
 
     def __init__(self, spoken: bytes | None = None, recorder: WavRecorder | None = None) -> None:
-        """Decide what does not change while the app runs.
+        """Keep what does not change while the app runs.
 
         Args:
-            spoken: PCM to say in place of a microphone.
-            recorder: Keeps all that is played.
+            spoken: PCM at 24 kHz to send in place of a microphone.
+            recorder: Records all that is played.
         """
         self._spoken, self._recorder = spoken, recorder
 
     def open_all(self, input_device: DeviceName, output_device: DeviceName) -> Sound:
-        """Open what there is; nothing is missing that a file stands in for."""
+        """Open both devices; one that a file replaces is not needed."""
         missing: list[NoSound] = []
         source: AudioSource | None = None
         try:

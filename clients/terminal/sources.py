@@ -1,4 +1,4 @@
-"""Where questions come from: the microphone, or a file that is spoken in its place."""
+"""Audio sources of questions: the microphone, or a file in its place."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ BLOCK_BYTES = round(BLOCK_S * WIRE_RATE) * BYTES_PER_SAMPLE
 
 
 class AudioSource(Protocol):
-    """Something that can be listened to, at `WIRE_RATE` and in real time."""
+    """A source of PCM at `WIRE_RATE`, in real time."""
 
     @property
     def is_file(self) -> bool:
-        """Whether it says the same again each time it is started."""
+        """Whether it is a file, which starts from its beginning each time."""
 
     def start(self, on_audio: Callable[[bytes], None], on_end: Callable[[], None]) -> None:
         """Call `on_audio` with PCM until `stop`, perhaps on another thread.
@@ -26,7 +26,7 @@ class AudioSource(Protocol):
         A source that has an end calls `on_end` there, on the event loop; silence follows.
 
         Raises:
-            NoSound: It cannot be listened to; the message names the remedy.
+            NoSound: It cannot be opened; the message names the remedy.
         """
 
     def stop(self) -> None:
@@ -65,21 +65,21 @@ class Microphone:
 
 
 class SpokenFile:
-    """Speaks a recording at the pace of a microphone, and is silent after it."""
+    """Plays a recording at the pace of a microphone, followed by silence."""
 
     is_file: ClassVar[bool] = True
 
     def __init__(self, pcm: bytes) -> None:
-        """Take what is to be said, as PCM at `WIRE_RATE`."""
+        """Prepare to play PCM at `WIRE_RATE`."""
         self._pcm = pcm
         self._speaking: asyncio.Task[None] | None = None
 
     def start(self, on_audio: Callable[[bytes], None], on_end: Callable[[], None]) -> None:
-        """Speak from the beginning, on the running event loop."""
+        """Play from the beginning, on the running event loop."""
         self._speaking = asyncio.create_task(self._speak(on_audio, on_end))
 
     def stop(self) -> None:
-        """Fall silent."""
+        """Stop."""
         if self._speaking is not None:
             self._speaking.cancel()
             self._speaking = None

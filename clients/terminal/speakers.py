@@ -1,7 +1,7 @@
-"""Where answers go besides a sound card: into a file, or nowhere at the pace of a sound card.
+"""Outputs for answers other than a sound card: a WAV file, or none.
 
-Without a device, answers still have to take their time: what was heard of one that is interrupted
-is then as true as with a loudspeaker.
+Without a device, audio is still consumed in real time, so that the played part of an interrupted
+answer is as accurate as with a loudspeaker.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ BLOCK_SAMPLES = WIRE_RATE // 50
 
 
 class NoSpeaker:
-    """A `SoundStream` that takes samples as a sound card does, and drops them."""
+    """A `SoundStream` that takes samples at a sound card's pace, and drops them."""
 
     latency = 0.0
 
@@ -65,8 +65,8 @@ class WavRecorder:
             OSError: It cannot be written.
         """
         self.error: OSError | None = None
-        """What kept the file from being completed."""
-        # Unbuffered: what was played is on the disk, and its errors come where they can be told.
+        """The error that kept the file from being completed."""
+        # Unbuffered: what was played is in the file, and errors are raised where they are handled.
         self._disk = open(path, "wb", buffering=0)  # noqa: SIM115
         self._file = wave.open(self._disk, "wb")  # noqa: SIM115
         self._file.setnchannels(1)
@@ -76,7 +76,7 @@ class WavRecorder:
             self._file.writeframes(b"")
         except OSError:
             with suppress(OSError):
-                self._file.close()  # else Python tries it later, and complains on the screen
+                self._file.close()  # else Python retries at exit, and prints an error on the screen
             self._disk.close()
             raise
         self._blocks = SimpleQueue[bytes | None]()

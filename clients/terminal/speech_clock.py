@@ -1,7 +1,7 @@
-"""When a moment of the sent audio was spoken.
+"""Maps offsets in the sent audio to this machine's clock.
 
-The server tells the end of speech as an offset into the audio it received. To say how long an
-answer took, that offset must be found on this machine's clock.
+The server reports the end of speech as an offset in ms into the audio it received. To measure an
+answer's latency, that offset must be mapped to local time.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from bisect import bisect_left
 from collections import deque
 
 REMEMBERED_MS = 60_000
-"""A server tells the end of speech within a second or so of it."""
+"""Milliseconds of audio to remember: a server reports the end of speech within about a second."""
 
 
 class SpeechClock:
-    """Knows for the audio of one session what was sent when."""
+    """Remembers when the audio of one session was sent."""
 
     def __init__(self) -> None:
         """Start at the beginning of a session's audio."""
@@ -29,7 +29,7 @@ class SpeechClock:
             self._blocks.popleft()
 
     def when(self, offset_ms: float) -> float | None:
-        """When the sound at this offset was spoken, in seconds; None: it is not known.
+        """Return when the audio at an offset was spoken, in seconds; None if unknown.
 
         Blocks arrive when they are complete, so a moment inside one lies before its arrival.
         """

@@ -1,4 +1,4 @@
-"""What the user said, as the server understands it bit by bit."""
+"""The user's turns, as the server transcribes them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ NOT_YET = "…"
 
 
 class UserTurns:
-    """Shows the turns of the user: a placeholder, then words as they come, then the final ones."""
+    """Shows each turn: a placeholder, then transcript deltas, then the final transcript."""
 
     def __init__(self, view: View) -> None:
         """Show turns on `view`."""
@@ -18,7 +18,7 @@ class UserTurns:
         self._interim: dict[str, str] = {}
 
     def handle(self, event: RealtimeServerEvent) -> None:
-        """Take any event of the server; those about the user's words matter."""
+        """Handle any server event; those not about the user's turns are ignored."""
         if event.type == "conversation.item.added":
             if event.item.type == "message" and event.item.role == "user" and event.item.id:
                 text = event.item.content[0].text if event.item.content else None
@@ -36,5 +36,5 @@ class UserTurns:
             self._view.show_text(event.item_id, "you", f"(not understood: {event.error.message})")
 
     def forget(self) -> None:
-        """The session is over: what is interim stays so."""
+        """Forget the turns: the session is over, and interim transcripts stay as they are."""
         self._interim.clear()

@@ -1,4 +1,4 @@
-"""What there is to show of a conversation: the one interface between the client and a screen."""
+"""The interface between the client and a screen: all that a conversation shows."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal, Protocol
 Who = Literal["you", "assistant", "tool", "problem", "note"]
 Until = Literal["first audio", "first text"]
 InputState = Literal["none", "off", "recording", "file over", "listening", "hearing"]
-"""`file over`: a recording from a file has reached its end; `hearing`: the server hears speech."""
+"""State of the input. `file over`: the file has ended; `hearing`: the server detects speech."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class SessionInfo:
-    """Which session this is, and what answers in it."""
+    """Id of a session, and the model and voice that answer in it."""
 
     id: str
     model: str
@@ -47,22 +47,22 @@ class View(Protocol):
         """The server opened or changed the session."""
 
     def show_input(self, state: InputState, hands_free: bool, muted: bool) -> None:
-        """The microphone, or what stands in for it, is used differently."""
+        """The state of the microphone, or of its file, has changed."""
 
     def show_level(self, dbfs: float) -> None:
-        """The microphone is this loud."""
+        """The microphone's level in dBFS."""
 
     def show_text(self, key: str, who: Who, text: str, append: bool = False) -> None:
         """A line of the conversation is new, replaced, or longer by `text`."""
 
     def show_interrupted(self, key: str, heard_ms: int | None) -> None:
-        """A line was interrupted; its sound, if it has any, after `heard_ms`."""
+        """A line was interrupted, after `heard_ms` of its audio; None: it has none."""
 
     def show_waiting(self) -> None:
-        """An answer is waited for."""
+        """An answer is pending."""
 
     def show_latency(self, latency: Latency | None) -> None:
-        """The wait is over; None: it cannot be said how long it took, or nothing came."""
+        """The answer began; None: its latency is unknown, or nothing came."""
 
     def show_tool_wait(self, tool: str | None) -> None:
         """The next typed line is the result of this tool; None: a message."""

@@ -25,9 +25,9 @@ SPEAKERS: dict[Who, str] = {
     "note": "",
 }
 QUIET_DBFS = -60.0
-"""Where the meter begins; a quiet room is about as loud."""
+"""Lower end of the meter in dBFS: about the level of a quiet room."""
 HIGH_DBFS = -6.0
-"""From here on a microphone is about to overdrive."""
+"""Level in dBFS above which a microphone is about to clip."""
 
 
 class Line(Horizontal):
@@ -52,14 +52,14 @@ class Line(Horizontal):
         self._what.update(text)
 
     def interrupt(self, heard_ms: int | None) -> None:
-        """Dim it, and say how much of it was heard."""
+        """Dim the line, and show how much of it was heard."""
         self.add_class("interrupted")
         heard = "" if heard_ms is None else f" after {heard_ms / 1000:.1f} s"
         self._what.update(f"{self.text} [interrupted{heard}]")
 
 
 class Conversation(VerticalScroll):
-    """All that was said. It follows its end until the user scrolls up."""
+    """The conversation's lines. It scrolls to the end unless the user has scrolled up."""
 
     def __init__(self) -> None:
         """Build an empty conversation."""
@@ -101,17 +101,17 @@ class LevelMeter(Widget):
 
 
 class MessageInput(Input):
-    """Where messages are typed. What is sent leaves the line, unless it is `kept`."""
+    """The input line. Sending clears it, unless the message is `kept`."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "submit", "Send", key_display="Enter"),
-        # Before the keys after it, which are not for the line.
+        # Handled at once: the keys that follow are not for the line.
         Binding("tab", "app.focus_next", "Keys", key_display="Tab", priority=True),
     ]
     kept = False
 
     async def on_key(self, event: Key) -> None:
-        """Send at Enter, in turn: a binding would be found after the keys that follow."""
+        """Send at Enter, in order: a binding would run after the keys that follow."""
         if event.key == "enter":
             event.stop()
             event.prevent_default()
@@ -125,12 +125,12 @@ class MessageInput(Input):
 
 
 class Rows(Widget):
-    """Parts side by side, in as many rows as they need; none is torn apart."""
+    """Parts side by side, wrapped into rows; no part is split."""
 
     def __init__(self, gap: str, parts: Sequence[Content] = (), id: str | None = None) -> None:
         """Show these, with `gap` between two in a row."""
         super().__init__(id=id)
-        self.auto_links = False  # a link keeps the colours it has
+        self.auto_links = False  # links keep their own colours
         self._gap, self._parts = gap, parts
 
     def show(self, parts: Sequence[Content]) -> None:
@@ -139,7 +139,7 @@ class Rows(Widget):
         self.refresh(layout=True)
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        """Say how many rows are needed at a width."""
+        """Return the number of rows needed at a width."""
         return len(self._rows(width))
 
     def render(self) -> Content:
@@ -159,7 +159,7 @@ class Rows(Widget):
 
 
 class KeyFooter(Footer):
-    """The keys that do something now; Textual's own footer has one row and hides the rest."""
+    """The enabled keys; Textual's own footer has one row and hides what does not fit."""
 
     def compose(self) -> ComposeResult:
         """Write the keys. Each can be clicked."""

@@ -1,8 +1,8 @@
 """Arguments of a tool call, filled from what the user said and the tool's JSON schema.
 
-This is no understanding of language: it takes the enum value, number, place or quotation that the
-utterance contains, and otherwise the least value that the schema allows, so that a call always
-has every required property.
+It understands no language: it takes the enum value, number, place or quotation that the utterance
+contains, else the least value that the schema allows, so that a call always has every required
+property.
 """
 
 from __future__ import annotations
@@ -116,8 +116,8 @@ class _Filler:
         names = list(dict.fromkeys(names))
         schemas = {name: resolve(properties.get(name), self._root) for name in names}
         values: dict[str, Any] = {}
-        # What can be told with certainty goes first, so that the places and texts which take
-        # whatever is left do not take a number or an enum value.
+        # Certain values are filled first, so that places and texts, which take whatever is left, do
+        # not take a number or an enum value.
         for phase in (self._listed, self._unit, self._number, self._flag, self._other):
             for name in names:
                 if name not in values:
@@ -208,7 +208,7 @@ class _Filler:
         if not found and least and depth < _MAX_DEPTH:
             one = {"properties": {name: items}, "required": [name]}
             found = list(self.object(one, depth + 1).values())
-        # Short of values, the last one is repeated.
+        # If there are too few values, the last one is repeated.
         found += found[-1:] * (least - len(found))
         return found[:most]
 
@@ -231,7 +231,7 @@ class _Filler:
         return value if len(value) <= longest else value[: max(0, int(longest))]
 
     def _string_said(self, name: str, schema: Mapping[str, Any], required: bool) -> str | None:
-        """Return a value that something in the utterance clearly marks."""
+        """Return a value that the utterance clearly marks, such as a quotation."""
         words = set(name_words(name))
         when = self._when(words, schema.get("format"), required)
         if when is not None:

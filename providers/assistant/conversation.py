@@ -12,7 +12,7 @@ _SPOKEN = ("user", "assistant", "tool")
 
 
 class Talk:
-    """A conversation in chat-completions form, read into what the rules ask for."""
+    """A conversation in chat-completions form, reduced to what the rules use."""
 
     def __init__(self, messages: Sequence[Any]) -> None:
         turns = [m for m in messages if isinstance(m, Mapping)]
@@ -36,7 +36,7 @@ class Talk:
             for m, following in pairwise(spoken)
             if m.get("role") == "tool" and following.get("role") == "user"
         ]
-        """Tool results that the user talked over: they were not spoken when they came."""
+        """Tool results that arrived while the user spoke, and were not spoken yet."""
         self.waiting_for = list(_calls(spoken[-1]).values()) if last == "assistant" else []
         """Names of the tools that were called last and have not returned."""
         notes = takewhile(lambda m: m.get("role") not in _SPOKEN, reversed(turns))
@@ -64,7 +64,7 @@ def _result(message: Mapping[str, Any], names: Mapping[str, str]) -> tuple[str, 
 def _trailing_results(
     spoken: Sequence[Mapping[str, Any]], names: Mapping[str, str]
 ) -> list[tuple[str, Any]]:
-    """Return the results at the end of a conversation, and what was called for each."""
+    """Return the tool results at the end of a conversation, each with its function's name."""
     results: list[tuple[str, Any]] = []
     for message in reversed(spoken):
         if message.get("role") == "tool":

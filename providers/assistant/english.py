@@ -17,7 +17,7 @@ _POLITE = (
     r"|i want you to|i would like you to)[\s,]+)*"
 )
 SEPARATOR = r"(?:\s+(?:this|the following)(?:\s+\w+)?\s*:)?[\s:,;.…]*"
-"""Pattern of what stands between the order to say something exactly and what is to be said."""
+"""Pattern of the words between an order such as "say exactly" and the text to be said."""
 
 # Orders to say something verbatim: they come before everything else, tools included.
 _EXACTLY = re.compile(
@@ -64,7 +64,7 @@ def repeat(text: str) -> str | None:
 
 
 def _remember(heard: Utterance, talk: Talk, now: datetime) -> str | None:
-    """Say what was said before, and by whom."""
+    """Answer questions about what was said before, and by whom."""
     if heard.has("did i say", "did i just say", "what i said", "thing i said", "did i tell you"):
         if not talk.earlier:
             return "This is the first thing you have said to me."
@@ -159,7 +159,7 @@ _SKILLS: tuple[Callable[[Utterance, Talk, datetime], str | None], ...] = (
     _hear_name,
     _small_talk,
 )
-"""In the order in which they are asked: what is most particular comes first."""
+"""Skills in the order in which they are tried: the most specific first."""
 
 
 def _fallback(heard: Utterance) -> str:

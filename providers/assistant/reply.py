@@ -108,11 +108,11 @@ def _spoken_results(talk: Talk, results: Sequence[tuple[str, Any]]) -> list[str]
 
 
 def _volunteer(talk: Talk, orders: Sequence[str]) -> str:
-    """Say something where there is nothing to answer.
+    """Speak when there is no user turn to answer.
 
-    A result that came while the user was talking, what the instructions ask for, or a greeting.
-    Amid a conversation it means that the user said something that was not understood: the
-    session leaves out turns without words.
+    It speaks a tool result that came while the user was talking, what the instructions ask for, or
+    a greeting. In the middle of a conversation the user's turn had no words, which the session
+    leaves out: say that it was not understood.
     """
     late = _spoken_results(talk, talk.late_results)
     late = [said for said in late if not any(said in answer for answer in talk.answers)]

@@ -1,6 +1,6 @@
-"""The little of JSON Schema that filling a tool's arguments takes.
+"""The subset of JSON Schema that is needed to fill a tool's arguments.
 
-Schemas come from an app: nothing in them is trusted to be of the type it should be.
+Schemas come from an app, so no value in them is trusted to have the right type.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ class Phrases(NamedTuple):
     said: tuple[str, ...]
     answer: str
     at_most: int
-    """Words an utterance may have to mean just this."""
+    """Most words that a matching utterance may have."""
 
 
 GREETING = "Hello! How can I help you?"
@@ -60,7 +60,7 @@ OTHER_LANGUAGES: tuple[Phrases, ...] = (
     Phrases(("ciao", "buongiorno"), "Ciao! Come posso aiutarti?", 5),
     Phrases(("grazie",), "Prego.", 5),
 )
-"""Small talk in Spanish, French, German and Italian, to show that text is text."""
+"""Small talk in Spanish, French, German and Italian."""
 
 GREETINGS_BY_LANGUAGE = (
     ("chinese", "你好！有什么可以帮您？"),

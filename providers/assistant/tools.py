@@ -160,7 +160,7 @@ def _clauses(text: str) -> list[str]:
 
 
 def _named(heard: Utterance, tools: Sequence[_Tool]) -> _Tool | None:
-    """Return the tool of which most words were said, if all that matter were."""
+    """Return the tool with the most words said, if all its significant words were."""
     said = _forms(heard.tokens)
     best: _Tool | None = None
     best_score = (0, 0)

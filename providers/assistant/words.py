@@ -103,7 +103,7 @@ class Utterance:
 
     @property
     def intelligible(self) -> bool:
-        """Whether there is a word in it that means something."""
+        """Whether it contains a meaningful word."""
         spoken = Utterance(_NOISE.sub(" ", self.text)) if _NOISE.search(self.text) else self
         return not set(spoken.words) <= _FILLERS
 

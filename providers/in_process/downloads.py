@@ -1,7 +1,7 @@
-"""Fetches model files on the first start: visibly, whole or not at all, with a remedy if it fails.
+"""Downloads model files on the first start, atomically, with visible progress.
 
-Several hundred megabytes take minutes. On a terminal there is a bar; in a log, where a bar would
-be noise, a line for every tenth.
+Several hundred megabytes take minutes. On a terminal there is a progress bar; in a log, a line for
+every 10 %.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 
 class Progress(tqdm):  # type: ignore[misc]
-    """How far one file is: a bar on a terminal, else a line for every tenth."""
+    """Progress of one file: a bar on a terminal, else a log line for every 10 %."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """Start; the arguments are those of tqdm."""
@@ -51,19 +51,19 @@ class Progress(tqdm):  # type: ignore[misc]
         return int(10 * self.n / self.total) if self.total else 0
 
 
-# tqdm's default lock is for several processes, and starts one to look after it.
+# tqdm's default lock is one for several processes, and starts a tracker process.
 Progress.set_lock(threading.RLock())
 
 
 class _Stopped(Exception):
-    """Nobody waits for the download any more."""
+    """The download was cancelled."""
 
 
 async def in_background(work: Callable[[type[Progress]], T]) -> T:
     """Download on a thread; if the caller is cancelled, the thread ends at its next byte.
 
     Args:
-        work: Does it, and reports to bars of the class it is given.
+        work: Downloads, and reports to progress bars of the class it gets.
     """
     stopped = threading.Event()
 
@@ -97,10 +97,11 @@ async def fetch(files: Mapping[Path, str], config: STTConfig | TTSConfig) -> Non
 
     Args:
         files: Where a file goes → its address. Missing folders are made.
-        config: Settings of the provider that needs it: time-outs and retries.
+        config: Settings of the provider: time-outs and retries.
 
     Raises:
-        ProviderSetupError: One cannot be had. Says why, and where to put it by hand.
+        ProviderSetupError: A file cannot be downloaded; the message says why, and where to put it
+            by hand.
     """
 
     def work(progress: type[Progress]) -> None:

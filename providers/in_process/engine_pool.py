@@ -1,9 +1,8 @@
-"""Threads for engines that run in this process: bounded, shared by all sessions, heard by asyncio.
+"""Threads for engines that run in this process: bounded, and shared by all sessions.
 
-A model that infers on the event loop would stop every session's audio. One that infers on
-asyncio's own threads would, when many speak at once, take them from everything else that needs
-one. So each provider has as many threads of its own as its model may run at a time; what exceeds
-them waits in line.
+Inference on the event loop would stop every session's audio. On asyncio's default threads, many
+sessions at once would take them from all other work. So each provider has as many threads of its
+own as its model may run at a time; further work waits in a queue.
 """
 
 from __future__ import annotations
@@ -24,18 +23,18 @@ class EnginePool:
         """Start without a thread; the first work starts one.
 
         Args:
-            name: Of the engine, for errors and for the threads.
+            name: Name of the engine, for errors and thread names.
             threads: How many pieces of work may run at a time.
         """
         self._name = name
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix=name)
 
     async def run(self, work: Callable[[], T]) -> T:
-        """Do one thing on a thread of the pool and return its result."""
+        """Run `work` on a thread of the pool and return its result."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
     async def stream(self, work: Callable[[], Iterable[T]]) -> AsyncGenerator[T, None]:
-        """Iterate over what `work` returns on a thread of the pool, yielding each item when ready.
+        """Iterate over the result of `work` on a thread of the pool, yielding each item when ready.
 
         Closing the generator early stops the engine after the item it is at; work that still
         waits for a thread is never begun. Close it with `contextlib.aclosing`.
@@ -67,5 +66,5 @@ class EnginePool:
             done.cancel()
 
     def close(self) -> None:
-        """Begin nothing further; what is running ends by itself."""
+        """Start no further work; what is running ends by itself."""
         self._threads.shutdown(wait=False, cancel_futures=True)

@@ -33,7 +33,7 @@ from settings.declarations import Declaration
 
 DEFAULT_MODEL = "claude-sonnet-4-6"
 DEFAULT_MAX_TOKENS = 4096
-"""Anthropic insists on a limit; this one is far beyond what anybody wants to listen to."""
+"""Token limit, which Anthropic requires; far beyond any spoken answer."""
 MAX_TEMPERATURE = 1.0
 
 CUT = "the stream ended in the middle of the answer"
@@ -57,7 +57,7 @@ _STATUS = {
     "timeout_error": 504,
     "overloaded_error": 529,
 }
-"""What Anthropic calls its errors → their HTTP status, for those that come in a stream."""
+"""Anthropic's error type → HTTP status, for errors reported within a stream."""
 _COUNTS = (
     "input_tokens",
     "cache_creation_input_tokens",
@@ -70,7 +70,7 @@ class AnthropicOptions(Options):
     """What `llm.options` may hold."""
 
     prompt_caching: bool = False
-    """Have Anthropic keep the conversation between turns: cheaper and faster once it is long."""
+    """Use Anthropic's prompt cache: cheaper and faster once a conversation is long."""
 
 
 class AnthropicLLM(LLMProvider):
@@ -132,7 +132,7 @@ class AnthropicLLM(LLMProvider):
             enable_prompt_caching=self._options.prompt_caching,
         )
         if request.temperature is not None:
-            # Clients may ask for up to 1.2, which is more than the model knows.
+            # Clients may ask for a temperature of up to 1.2; Anthropic allows at most 1.
             settings.temperature = min(request.temperature, MAX_TEMPERATURE)
         elif self._config.temperature is not None:
             settings.temperature = self._config.temperature
@@ -147,10 +147,10 @@ class AnthropicLLM(LLMProvider):
 
 
 class _MessagesService(TellingLLMService, AnthropicLLMService):
-    """One response of Pipecat's service, with a listener on its stream.
+    """One response of Pipecat's service, which also reads the stream's events itself.
 
-    Pipecat keeps only the last tool call of a message, takes a stream that is cut for a complete
-    one, and reports usage when the response is over.
+    Pipecat keeps only the last tool call of a message, takes an interrupted stream for a complete
+    one, and reports usage only at the end.
     """
 
     def __init__(
@@ -211,14 +211,14 @@ class _MessagesService(TellingLLMService, AnthropicLLMService):
             raise ConnectionError(CUT)
 
     async def _took_call(self, calls: dict[int, _Call], event: BetaRawMessageStreamEvent) -> bool:
-        """Push a piece of a tool call, if the event is one; Pipecat does not get it then."""
+        """Push the event if it is a tool call's delta; return whether Pipecat must not see it."""
         if event.type == "content_block_start" and event.content_block.type == "tool_use":
             calls[event.index] = _Call(len(calls), event.content_block.name)
             arguments = ""
         elif event.type == "content_block_delta" and event.delta.type == "input_json_delta":
             arguments = event.delta.partial_json
         elif event.type == "content_block_stop" and event.index in calls:
-            # A function without parameters gets no arguments at all.
+            # A call of a function without parameters streams no arguments.
             arguments = "" if calls[event.index].has_arguments else "{}"
         else:
             return False
@@ -228,12 +228,12 @@ class _MessagesService(TellingLLMService, AnthropicLLMService):
         return True
 
     def _count(self, usage: BetaUsage | BetaMessageDeltaUsage) -> None:
-        """Keep the usage; a later report replaces what it mentions of an earlier one."""
+        """Keep the usage; fields of a later report replace those of an earlier one."""
         for name in self._counts:
             if (value := getattr(usage, name, None)) is not None:
                 self._counts[name] = value
         fresh, written, read, output = self._counts.values()
-        # Anthropic counts what it reads from its cache, and writes to it, apart from the prompt.
+        # Anthropic counts tokens read from and written to its cache apart from the prompt's.
         self.usage = TokenUsage(fresh + written + read, output, read)
 
 
@@ -264,7 +264,7 @@ def _tool_choice(request: ResponseRequest) -> dict[str, Any]:
 
 
 def _reported(error: APIStatusError) -> Exception:
-    """Return what was reported in the stream, whose own status was 200."""
+    """Return an error reported within a stream with its HTTP status; the stream's own was 200."""
     body = error.body.get("error") if isinstance(error.body, dict) else None
     if not isinstance(body, dict):
         return error

@@ -1,7 +1,7 @@
 """Tells the tool calls of a streamed chat completion apart.
 
-OpenAI numbers them. Other servers give every call the number 0, or none at all and the whole call
-in one piece; what they agree on is that a call begins with its name.
+OpenAI gives each call an `index`. Other servers give every call index 0, or none and the whole call
+in one delta. In all of them a call begins with the delta that has its name.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class _Call:
     position: int
     name: str
     theirs: str | None
-    """The server's id. Clients get another one (`call_ids.py`)."""
+    """The server's id; clients get a different one (`call_ids.py`)."""
     ours: str = field(default_factory=new_call_id)
 
 
@@ -28,11 +28,11 @@ class StreamedCalls:
 
     def __init__(self) -> None:
         self._open: dict[int | None, _Call] = {}
-        """The call that a number stands for at present."""
+        """The server's index → the latest call with that index."""
         self.count = 0
 
     def piece(self, delta: ChoiceDeltaToolCall) -> ToolCallFrame:
-        """Return a piece as the session wants it."""
+        """Return a delta as a frame for the session."""
         # The SDK does not check what it receives, so even required fields may be absent.
         index = getattr(delta, "index", None)
         theirs = getattr(delta, "id", None)

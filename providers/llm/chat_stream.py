@@ -1,7 +1,7 @@
-"""What Pipecat drops of a streamed chat completion: tool calls as they stream, reason and usage.
+"""Reads from a streamed chat completion what Pipecat drops: tool call deltas, finish reason, usage.
 
-It is also where servers that only resemble OpenAI's are understood: what they leave out is not
-missed, and what is no answer at all is said to be none.
+It also tolerates servers that only resemble OpenAI's: fields that they leave out are optional, and
+a body that is no chat completion is reported as an error.
 """
 
 from __future__ import annotations
@@ -34,17 +34,17 @@ _REASONS: dict[str, FinishReason] = {
 }
 _DONE = re.compile(rb"^data: ?\[DONE\]", re.MULTILINE)
 HEAD_BYTES = 200
-"""How much of an answer is shown that is none."""
+"""Characters shown in the error of a body that is no chat completion."""
 
 
 class TellingChatService(BaseOpenAILLMService):
-    """Any Pipecat service of chat completions, with a listener on its stream.
+    """Any Pipecat service of chat completions, with its stream observed.
 
-    A base to put before that service's class.
+    A mixin: put it before that service's class in the bases.
     """
 
     async def get_chat_completions(self, context: LLMContext) -> AsyncStream[ChatCompletionChunk]:
-        """Open the stream, with a listener on it."""
+        """Open the stream, wrapped in `_Tee`."""
         try:
             stream = await super().get_chat_completions(context)
         except APIStatusError as error:
@@ -53,7 +53,7 @@ class TellingChatService(BaseOpenAILLMService):
 
 
 class _Tee:
-    """Passes text on, and pushes what Pipecat would drop as frames of our own."""
+    """Passes chunks with text on to Pipecat, and pushes what it would drop as our own frames."""
 
     def __init__(
         self, stream: AsyncStream[ChatCompletionChunk], service: BaseOpenAILLMService
@@ -80,7 +80,7 @@ class _Tee:
                     for choice in getattr(chunk, "choices", None) or []
                     if isinstance(choice, Choice)
                 ]
-                # Pipecat reads these without asking whether the server sent them.
+                # Pipecat reads these fields without checking that the server sent them.
                 chunk.usage = None
                 chunk.model = getattr(chunk, "model", "")
                 chunk.choices = choices
@@ -126,13 +126,13 @@ class _Tee:
             return
         for call in getattr(delta, "tool_calls", None) or []:
             await self._service.push_frame(self._calls.piece(call))
-        # Pipecat would look for a handler of the call; the client is the handler.
+        # Hidden from Pipecat, which would look for a handler: the client runs the call.
         delta.tool_calls = None
         delta.content = self._thoughts.push(getattr(delta, "content", None) or "")
 
 
 class _Body:
-    """The bytes of an answer as they pass: how it begins, and whether it is brought to its end."""
+    """Watches the bytes of a reply: how it begins, and whether its end marker has come."""
 
     def __init__(self, response: Any) -> None:
         self._head = b""
@@ -145,11 +145,11 @@ class _Body:
 
     @property
     def done(self) -> bool:
-        """Whether the server said that this is all."""
+        """Whether the server has sent the stream's end marker."""
         return _DONE.search(self._tail) is not None
 
     def not_understood(self) -> NotUnderstood:
-        """Return the error of an answer that is something else."""
+        """Return the error for a reply that is no chat completion."""
         head = " ".join(self._head.decode(errors="replace").split())
         return NotUnderstood(f"the answer is no chat completion stream but {self._type}", head)
 

@@ -27,7 +27,7 @@ class CustomLLM(LLMProvider):
         """Prepare to build `service`, once per response.
 
         Raises:
-            ProviderSetupError: It is not a language model, or not with these settings.
+            ProviderSetupError: The class is no language model, or does not accept these settings.
         """
         self._factory = ServiceFactory("llm", service, LLMService, config)
         self.remedies = self._factory.remedies
@@ -44,7 +44,7 @@ class CustomLLM(LLMProvider):
         return self._factory.label
 
     async def start(self) -> None:
-        """Build one, so that what it refuses is known before the first response."""
+        """Build one service, so that a refusal is known before the first response."""
         self.create(ResponseRequest("start", "", []))
 
     def create(self, request: ResponseRequest) -> LLMService[Any]:
@@ -73,7 +73,7 @@ class CustomLLM(LLMProvider):
 
 
 class _Clients:
-    """The client of chat completions that all responses share, built as the first one builds it."""
+    """The chat completions client that all responses share; the first one creates it."""
 
     def __init__(self, config: LLMConfig) -> None:
         self._config = config
@@ -96,13 +96,13 @@ class _Clients:
 
 
 class _CustomChat(TellingChatService):
-    """A base to put before a service of chat completions that somebody named."""
+    """A mixin to put before the class of the configured service of chat completions."""
 
     clients: _Clients
     request: ResponseRequest
 
     def create_client(self, *args: Any, **kwargs: Any) -> AsyncOpenAI:
-        """Use the process's client; the first response makes it."""
+        """Use the shared client; the first response creates it."""
         return self.clients.client or self.clients.share(super().create_client(*args, **kwargs))
 
     def build_chat_completion_params(

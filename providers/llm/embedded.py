@@ -1,7 +1,7 @@
 """The embedded language model: the rule-based assistant as a Pipecat service.
 
-It streams its answers in pieces and at a settable pace like a model does, so that everything
-behind it (voices, interruptions, tool calls) works as it will with a real one.
+It streams its answers in deltas at a configurable pace, so that voices, interruptions and tool
+calls work as with a real model.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from session.ports import FinishReason, ResponseRequest, TokenUsage
 from settings.declarations import Declaration
 
 LONG_WORDS = 50
-"""Words after which an answer is long: from there on it can be interrupted."""
+"""Words after which an answer counts as long and is slowed by `long_word_ms`."""
 _REMEDY = 'set llm.provider = "openai" to use a real model'
 _ARGUMENT_PIECES = 4
 _CHARACTERS_PER_TOKEN = 4
@@ -60,15 +60,15 @@ def _local_time() -> datetime:
 
 
 class EmbeddedLLMOptions(Options):
-    """`llm.options`: the pace of an answer; 0 is as fast as the pipeline takes it."""
+    """`llm.options`: the pace of an answer in ms; 0 is as fast as the pipeline takes it."""
 
     first_token_ms: Milliseconds = 0
-    """Before the first piece."""
+    """Delay before the first delta."""
     word_ms: Milliseconds = 0
-    """Before every further piece."""
+    """Delay before each further delta."""
     long_word_ms: Milliseconds = 150
-    """Before every piece from the fiftieth word on, if that is more than `word_ms`: a long answer
-    that was made at once would be complete before anybody could interrupt it."""
+    """Delay before each delta from the fiftieth word on, if more than `word_ms`: otherwise a long
+    answer would be complete before a user could interrupt it."""
 
 
 class EmbeddedLLM(LLMProvider):
@@ -99,7 +99,7 @@ class EmbeddedLLM(LLMProvider):
 
 
 class AssistantLLMService(LLMService):
-    """Answers one request: the context frame only says when."""
+    """Answers one request, when the context frame arrives."""
 
     def __init__(
         self,
@@ -111,8 +111,8 @@ class AssistantLLMService(LLMService):
 
         Args:
             request: What to answer.
-            pace: How fast it comes.
-            clock: Tells the current time, when the answer is due.
+            pace: Delays between its deltas.
+            clock: Returns the current time; called when the answer begins.
         """
         super().__init__(
             settings=LLMSettings(
@@ -185,7 +185,7 @@ class AssistantLLMService(LLMService):
             )
 
     async def _wait(self) -> None:
-        """Keep the pace. Without one, still let others run, and an interruption arrive."""
+        """Wait before the next delta; at least yield, so that an interruption can arrive."""
         pace = self._word_ms if self._pieces < LONG_WORDS else self._long_ms
         await asyncio.sleep((pace if self._pieces else self._first_ms) / 1000)
         self._pieces += 1
@@ -197,10 +197,10 @@ def _split(text: str) -> Iterator[str]:
 
 
 def _usage(request: ResponseRequest, answer: Answer, spoken: str) -> TokenUsage:
-    """Estimate the tokens of a model call; what a limit cut off is not counted."""
+    """Estimate the tokens of a response; text beyond the token limit is not counted."""
     output = _tokens(spoken)
     if request.max_output_tokens is not None:
-        # A piece counts as one token towards the limit, however long it is.
+        # A delta counts as one token towards the limit, however long it is.
         output = min(output, request.max_output_tokens)
     output += sum(_tokens(call.name + _json(call.arguments)) for call in answer.tool_calls)
     given = (request.instructions, *map(_json, request.messages), *map(_json, request.tools))

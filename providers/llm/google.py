@@ -33,14 +33,14 @@ DEFAULT_BASE = "https://generativelanguage.googleapis.com"
 FIRST_RETRY_S = 0.5
 """Seconds before the second attempt."""
 RETRIED = [408, 500, 502, 503, 504]
-"""Statuses after which it is asked once more; not 429: more requests would not help."""
+"""HTTP statuses that are retried once; not 429: more requests would not help."""
 
 _THINKS_BY_LEVEL = re.compile(r"gemini-([3-9]|\d\d)|gemma-4")
 _THINKS_BY_BUDGET = re.compile(r"gemini-2\.5")
 _LEVELS = {"low": "low", "medium": "medium", "high": "high", "xhigh": "high"}
 _BUDGETS = {"low": 1024, "medium": 8192, "high": 24576, "xhigh": 24576}
-"""Reasoning efforts as Google's own OpenAI-compatible API translates them. `minimal` is the least
-that a model can do, which is what Pipecat asks for unless it is told otherwise."""
+"""Reasoning effort → thinking level, or thinking budget in tokens, as in Google's own
+OpenAI-compatible API. `minimal`, the least that a model allows, is also Pipecat's default."""
 _REASONS: dict[GoogleReason, FinishReason] = {
     GoogleReason.STOP: "stop",
     GoogleReason.MAX_TOKENS: "length",
@@ -51,7 +51,7 @@ _REASONS: dict[GoogleReason, FinishReason] = {
     GoogleReason.PROHIBITED_CONTENT: "content_filter",
     GoogleReason.SPII: "content_filter",
 }
-"""Reasons that end an answer; all others are failures."""
+"""Finish reasons of a successful response; all others are failures."""
 _MODES = {"auto": "AUTO", "none": "NONE", "required": "ANY"}
 
 
@@ -63,7 +63,7 @@ class GoogleLLM(LLMProvider):
         ErrorCategory.UNKNOWN: (
             "Check that llm.api_base (REALTIME_LLM__API_BASE), if set, leads to such a service."
         ),
-        # A bad key is answered with 400, like a bad request.
+        # Google answers an invalid key with 400, as it does a bad request.
         ErrorCategory.INVALID_REQUEST: (
             "Check GOOGLE_API_KEY or llm.api_key, and llm.model (REALTIME_LLM__MODEL); "
             "https://ai.google.dev/gemini-api/docs/models lists the names."
@@ -92,7 +92,7 @@ class GoogleLLM(LLMProvider):
             http_options=HttpOptions(
                 base_url=self._base,
                 httpx_async_client=self._http,
-                # The SDK prepares clients of its own beside that one, for what is not used here.
+                # The SDK also prepares clients of its own, which are not used here.
                 client_args={"verify": trusted()},
                 async_client_args={"verify": trusted(), "ssl": trusted()},
                 retry_options=HttpRetryOptions(
@@ -134,7 +134,7 @@ class GoogleLLM(LLMProvider):
 
 
 class _PatientClient(httpx.AsyncClient):
-    """An HTTP client that keeps its own time-outs; Google's SDK knows only one for everything."""
+    """An HTTP client that keeps its own time-outs; Google's SDK sets one for everything."""
 
     def build_request(self, *args: Any, **kwargs: Any) -> httpx.Request:
         """Build a request with the time-outs of the client."""
@@ -167,7 +167,7 @@ class _GeminiService(TellingLLMService, GoogleLLMService):
         self._client = self._shared
 
     async def _close_client(self) -> None:
-        """Leave the client open: it is not ours."""
+        """Leave the client open: other responses share it."""
 
     def _should_inject_trailing_user_message(self) -> bool:
         # A response is a new message, not the continuation of the assistant's last one.
@@ -204,7 +204,7 @@ def _finish_reason(chunk: GenerateContentResponse) -> FinishReason | None:
 
 
 def _plain(error: APIError) -> StreamError:
-    """Return an error with its HTTP status, which may have come in the middle of a stream."""
+    """Return an error with its HTTP status, which may have been reported within a stream."""
     return StreamError(f"{error.code} {error.status or ''}: {error.message}", error.code)
 
 

@@ -1,7 +1,7 @@
 """Models that Ollama serves on this machine or another: `llm.provider = "ollama"`.
 
-Answers come by its OpenAI-compatible API. Its own API tells before the first turn what would go
-wrong in it, and has the model loaded by then, which takes Ollama seconds.
+Responses use its OpenAI-compatible API. At start, its own API checks that the model exists and
+loads it, which takes seconds, before the first turn needs it.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class OllamaLLM(OpenAICompatibleLLM):
         }
 
     async def start(self) -> None:
-        """Load the model; a failure is only logged, as Ollama may be started or mended later."""
+        """Load the model; a failure is only logged, as Ollama may be started later."""
         try:
             if self._model in await self._models():
                 # An empty prompt loads the model without generating.
@@ -66,13 +66,13 @@ class OllamaLLM(OpenAICompatibleLLM):
         except StageFailure as error:
             remedy = error.remedy or self.remedies[ErrorCategory.UNKNOWN]
             logger.warning(f"Ollama at {self._client.where}: {error.reason}. {remedy}")
-        # Another server may answer with anything.
+        # A server other than Ollama may answer with JSON of any shape.
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             remedy = self.remedies[ErrorCategory.UNKNOWN]
             logger.warning(f"{self._client.where} does not answer as Ollama does. {remedy}")
 
     async def _models(self) -> set[str]:
-        """Return every name that a model may be asked for by."""
+        """Return the names of all models, with and without the tag `latest`."""
         answer = await self._call("tags")
         names = {model["name"] for model in answer["models"]}
         return names | {name.removesuffix(":latest") for name in names}

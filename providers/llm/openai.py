@@ -26,7 +26,7 @@ class OpenAICompatibleLLM(LLMProvider):
 
     declaration = Declaration(kind="llm", name="openai", key_variable="OPENAI_API_KEY")
     default_base: str | None = None
-    """Where the service is unless the configuration says; None: OpenAI itself."""
+    """Default base URL; None: OpenAI's."""
     remedies: Mapping[ErrorCategory, str] = {
         ErrorCategory.UNKNOWN: (
             "Check that llm.api_base (REALTIME_LLM__API_BASE) leads to a server of this API."
@@ -88,13 +88,13 @@ class _ChatService(TellingChatService, OpenAILLMService):
     def build_chat_completion_params(
         self, params_from_context: OpenAILLMInvocationParams
     ) -> dict[str, Any]:
-        """Ask for exactly what this response is about."""
+        """Set the request's parameters to those of this response."""
         request = self._request
         params: dict[str, Any] = super().build_chat_completion_params(params_from_context)
         system = [{"role": "system", "content": request.instructions}]
         messages = request.messages
         if not messages and self._shared.where != OPENAI_HOST:
-            # The templates of many models insist on a user.
+            # The chat templates of many models require a user message.
             messages = [{"role": "user", "content": SILENCE}]
         params["messages"] = (system if request.instructions else []) + messages
         params.pop("tools", None)

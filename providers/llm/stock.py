@@ -1,7 +1,7 @@
-"""What the protocol needs to know of a response, from Pipecat services of any vendor.
+"""Gets what the protocol reports about a response out of Pipecat services of any vendor.
 
-Pipecat runs tool calls itself and keeps usage for its metrics. Here the client runs the calls, so
-they are passed on as they are, and the usage goes to the client.
+Pipecat would run tool calls itself and keep usage for its metrics. Here both are passed on: the
+client runs the calls and is told the usage.
 """
 
 from __future__ import annotations
@@ -31,9 +31,10 @@ from session.ports import SILENCE, FinishReason, TokenUsage
 
 
 class StreamError(Exception):
-    """A service that had begun to answer reported a failure instead of going on.
+    """A service reported a failure within a stream that had begun.
 
-    The HTTP status was sent long before, so `status_code` is the one that the report stands for.
+    The stream's own HTTP status was a success; `status_code` is the one that the failure
+    corresponds to.
     """
 
     def __init__(self, message: str, status_code: int) -> None:
@@ -42,33 +43,34 @@ class StreamError(Exception):
 
 
 class NotUnderstood(StageFailure):
-    """What the service answered is nothing that its API describes."""
+    """The service's reply is not what its API describes."""
 
 
 class TellingLLMService(LLMService[Any]):
-    """Any Pipecat service of one response. A base to put before that service's class."""
+    """Any Pipecat service of one response: a mixin to put before that service's class."""
 
     def __init__(self, **kwargs: Any) -> None:
-        """Build the service that comes next in line with `kwargs`."""
+        """Build the service with `kwargs`, the arguments of its own class."""
         super().__init__(**kwargs)
         self.finish_reason: FinishReason = "stop"
         self.usage: TokenUsage | None = None
         self.silence_s: float | None = None
-        """Seconds after which a service that makes nothing has failed; None: it knows itself."""
+        """Seconds without output after which the service has failed; None: it has its own time-out.
+        """
         self.single_call = False
-        """Whether the client takes one tool call at most."""
+        """Whether the response may have one tool call at most."""
         self.instructions = ""
-        """Instructions for a service that takes none in its settings."""
+        """Instructions, for a service whose settings cannot hold them."""
         self._watch: asyncio.Timeout | None = None
         self._calls = 0
 
     async def tell_tool_call(self, index: int, call_id: str, name: str, arguments: str) -> None:
-        """Pass on a piece of a tool call."""
+        """Push a delta of a tool call."""
         self.finish_reason = "tool_calls"
         await self.push_frame(ToolCallFrame(index, call_id, name, arguments))
 
     async def run_function_calls(self, function_calls: Sequence[FunctionCallFromLLM]) -> None:
-        """Pass whole calls on: the client runs them."""
+        """Push whole calls as frames: the client runs them."""
         for call in function_calls[:1] if self.single_call else function_calls:
             arguments = json.dumps(call.arguments, ensure_ascii=False)
             await self.tell_tool_call(self._calls, new_call_id(), call.function_name, arguments)
@@ -83,7 +85,7 @@ class TellingLLMService(LLMService[Any]):
             self.usage = TokenUsage(prompt, tokens.completion_tokens, cached)
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
-        """Answer a conversation, or fail when that takes too long."""
+        """Run the model on a context, or fail when that takes too long."""
         if not isinstance(frame, LLMContextFrame):
             await super().process_frame(frame, direction)
             return
@@ -103,7 +105,7 @@ class TellingLLMService(LLMService[Any]):
     async def push_frame(
         self, frame: Frame, direction: FrameDirection = FrameDirection.DOWNSTREAM
     ) -> None:
-        """Push how the answer ended, just before its end."""
+        """Push frames; before the end of the response, push its `CompletionFrame`."""
         watch = self._watch
         if isinstance(frame, LLMFullResponseEndFrame):
             if watch is not None and watch.expired():
@@ -113,7 +115,7 @@ class TellingLLMService(LLMService[Any]):
         if silence_s is None or watch is None or watch.expired():
             await super().push_frame(frame, direction)
             return
-        # The time that a slow client takes does not count as the service's.
+        # Time spent waiting for a slow client does not count as the service's.
         watch.reschedule(None)
         await super().push_frame(frame, direction)
         watch.reschedule(asyncio.get_running_loop().time() + silence_s)

@@ -15,10 +15,10 @@ class ThoughtFilter:
     def __init__(self) -> None:
         self._held = ""
         self._tag: str | None = OPEN
-        """The tag that is looked for; None: what comes is the answer."""
+        """The tag to look for next; None: all further text is answer."""
 
     def push(self, text: str) -> str:
-        """Take a piece of the text and return what is certainly answer."""
+        """Take a delta of the text and return what is certainly answer."""
         self._held += text
         if self._tag == OPEN:
             start = self._held.lstrip()
@@ -29,12 +29,12 @@ class ThoughtFilter:
         if self._tag == CLOSE:
             _, closed, rest = self._held.partition(CLOSE)
             rest = rest.lstrip()
-            # White space that parts the thoughts from the answer belongs to neither.
+            # White space between the thoughts and the answer is dropped.
             if closed and rest:
                 self._held, self._tag = rest, None
         return self.flush() if self._tag is None else ""
 
     def flush(self) -> str:
-        """Return what was held back, at the end of the text: thoughts are not."""
+        """Return the answer held back so far, at the end of the stream; thoughts are dropped."""
         held, self._held = self._held, ""
         return held if self._tag != CLOSE else ""

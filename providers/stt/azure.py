@@ -1,7 +1,7 @@
 """Transcription by Azure Speech: a recogniser of Microsoft's native SDK per turn.
 
-The SDK lives in threads of its own. Taking a recogniser down blocks whoever does it, for more
-than ten seconds if the service has gone silent, so threads of the provider do that.
+The SDK runs in threads of its own. Releasing a recogniser blocks its caller, for more than ten
+seconds if the service has gone silent, so threads of the provider do that.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class AzureSTTOptions(Options):
     region: str | None = None
     """Region of the Speech resource; None: AZURE_SPEECH_REGION."""
     languages: list[str] = Field(default_factory=lambda: ["en-US"], min_length=1, max_length=4)
-    """Locales that are told apart when no language is set; Azure tells up to four apart."""
+    """Locales to detect when no language is set; at most four."""
     endpoint_id: str | None = None
     """A custom model."""
     profanity: AzureProfanity | None = None
@@ -55,9 +55,9 @@ class AzureSTTOptions(Options):
 class AzureSTT(StreamSTT):
     """`stt.provider = "azure"`: a region, or a private endpoint or container at `api_base`.
 
-    Azure cannot recognise just any language: where neither the client nor `stt.language` names
-    one, it is one of `options.languages`, US English by default. A prompt is a list of words to
-    expect, separated by commas.
+    Azure detects languages only among a few: where neither the client nor `stt.language` names one,
+    among `options.languages`, US English by default. A prompt is a list of expected words,
+    separated by commas.
     """
 
     declaration = Declaration(
@@ -100,19 +100,19 @@ class AzureSTT(StreamSTT):
         )
 
     async def close(self) -> None:
-        """End the threads when they are done."""
+        """End the provider's threads, once they have released their recognisers."""
         self._releasing.shutdown(wait=False)
 
 
 class _Recognition:
-    """A running recogniser: what must not be freed in the event loop's thread."""
+    """A running recogniser, which must not be freed in the event loop's thread."""
 
     def __init__(self, recognizer: SpeechRecognizer) -> None:
         self._recognizer: Any = recognizer
         self.connection: Any = Connection.from_recognizer(recognizer)
 
     def release(self) -> None:
-        """Take it down; blocks."""
+        """Stop and free the recogniser; blocks."""
         recognizer, self._recognizer = self._recognizer, None
         connection, self.connection = self.connection, None
         connection.connected.disconnect_all()
@@ -127,7 +127,7 @@ class _Recognition:
 
 
 class _AzureTurn(AzureSTTService):
-    """Pipecat's service for one turn: it ends when the turn does, and says so."""
+    """Pipecat's service for one turn, which pushes a `StreamEndFrame` when the turn has ended."""
 
     def __init__(
         self,
@@ -150,10 +150,10 @@ class _AzureTurn(AzureSTTService):
         self._releasing = releasing
         self._recognition: _Recognition | None = None
         self._settled = asyncio.Event()
-        """Set when the service is reached, or not to be reached."""
+        """Set once the service is connected, or the connection has failed."""
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
-        """Let the service finalise at the end of the turn: it is the end of the audio."""
+        """Close the audio stream at the end of the turn, so that the service finalises."""
         await super().process_frame(frame, direction)
         if isinstance(frame, VADUserStoppedSpeakingFrame):
             self._end_audio()
@@ -208,5 +208,5 @@ class _AzureTurn(AzureSTTService):
         self._settled.set()
 
     def _soon(self, what: Coroutine[Any, Any, None]) -> None:
-        """Run a coroutine in the event loop, from a thread of the SDK; calls keep their order."""
+        """Run a coroutine in the event loop, from a thread of the SDK, in the order of calls."""
         asyncio.run_coroutine_threadsafe(what, self.get_event_loop())

@@ -17,17 +17,17 @@ from providers.stt.turns import TurnSTTService
 class CustomSTT(StreamSTT):
     """A Pipecat service that `stt.provider` names by its class.
 
-    One that takes segments is built once per session, one that streams once per turn.
+    A segmented service is built once per session, a streaming one once per turn.
     """
 
-    # Services that finalise by themselves take this silence for the end of the turn.
+    # Services with end-pointing of their own take this silence as the end of the turn.
     trailing_silence_ms = 800
 
     def __init__(self, service: type[Any], config: STTConfig) -> None:
         """Prepare to build `service`.
 
         Raises:
-            ProviderSetupError: It is not a recogniser, or not with these settings.
+            ProviderSetupError: The class is no recogniser, or does not accept these settings.
         """
         super().__init__(config)
         self._factory = ServiceFactory("stt", service, STTService, config)
@@ -46,7 +46,7 @@ class CustomSTT(StreamSTT):
         return self._factory.label
 
     async def start(self) -> None:
-        """Build one, so that what it refuses is known before the first session."""
+        """Build one service, so that a refusal is known before the first session."""
         self._build(self.config.language, None)
 
     def create(self) -> STTService:
@@ -71,7 +71,7 @@ class CustomSTT(StreamSTT):
 
 
 class _WatchedSegments(SegmentedSTTService):
-    """A base to put before a service that takes segments."""
+    """A mixin to put before the class of a segmented service."""
 
     silence_s: float
 

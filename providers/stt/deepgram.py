@@ -1,8 +1,8 @@
 """Transcription by Deepgram: a live stream per turn, which is told where the turn ends.
 
-Pipecat's service reads all certificates of the system for every connection it makes, and makes
-new ones for as long as it lives. Here a turn has one connection, made with what the provider
-holds ready, so that it costs the other sessions nothing; a second attempt is a second service.
+Pipecat's service reads all certificates of the system for each connection, which blocks the event
+loop, and reconnects for ever. Here a turn has one connection, made with the provider's TLS context;
+a retry is a new service.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ from settings.declarations import Declaration
 HOSTED = "wss://api.deepgram.com"
 DEFAULT_MODEL = "nova-3"
 MULTILINGUAL = {"nova-3", "nova-3-general", "nova-3-medical", "nova-2", "nova-2-general"}
-"""Models that find out which language is spoken, as `language=multi`."""
+"""Models that detect the language, by `language=multi`."""
 HANG_UP_S = 0.5
-"""Longest wait for the service to take leave."""
+"""Longest wait for the service to close the connection, in seconds."""
 
 
 class DeepgramOptions(Options):
@@ -56,10 +56,11 @@ class DeepgramOptions(Options):
 
 
 class DeepgramSTT(StreamSTT):
-    """`stt.provider = "deepgram"`: api.deepgram.com, or a server of one's own at `api_base`.
+    """`stt.provider = "deepgram"`: api.deepgram.com, or a self-hosted server at `api_base`.
 
-    Without a language, the models in `MULTILINGUAL` decide, and the others take English. A prompt
-    is a list of words to expect, separated by commas: `keyterm` of Nova-3, `keywords` of the rest.
+    Without a language, the models in `MULTILINGUAL` detect it, and the others assume English. A
+    prompt is a list of expected words, separated by commas: `keyterm` for Nova-3, `keywords` for
+    the rest.
     """
 
     declaration = Declaration(
@@ -117,20 +118,20 @@ class DeepgramSTT(StreamSTT):
 
 
 _CONNECTION = {"mip_opt_out", "tag"}
-"""Options that Pipecat keeps apart from its settings."""
+"""Options that are constructor arguments of Pipecat's service, not settings."""
 _UNSET = {item.name: None for item in fields(DeepgramSTTSettings) if item.name != "extra"}
 """Pipecat wants a value for every setting."""
 
 
 def _expected(prompt: str, model: str) -> dict[str, list[str]]:
-    """Return a prompt as the parameter that a model has for words to expect."""
+    """Return a prompt as the model's parameter for expected words."""
     if model.startswith("nova-3"):
         return {"keyterm": phrases(prompt)}
     return {"keywords": re.findall(r"[\w'-]+", prompt)}
 
 
 class _Line:
-    """Makes connections, with certificates that are read once."""
+    """Opens connections with a TLS context that is made once."""
 
     def __init__(self, config: STTConfig) -> None:
         key = config.resolved_key()
@@ -158,7 +159,7 @@ class _Line:
 
 
 class _DeepgramTurn(DeepgramSTTService):
-    """Pipecat's service for one turn: one connection, and a definite end."""
+    """Pipecat's service for one turn: one connection, whose end is reported."""
 
     _connection: Any
     _connection_task: Any
@@ -166,7 +167,8 @@ class _DeepgramTurn(DeepgramSTTService):
     def __init__(
         self, line: _Line, options: DeepgramOptions, settings: DeepgramSTTSettings
     ) -> None:
-        # Past Pipecat's constructor, which takes 70 ms of the event loop for an HTTP client.
+        # Skips Pipecat's constructor, which blocks the event loop for 70 ms to build an HTTP
+        # client.
         STTService.__init__(self, settings=settings, ttfs_p99_latency=0.0)
         self._line = line
         self._encoding = "linear16"
@@ -184,8 +186,8 @@ class _DeepgramTurn(DeepgramSTTService):
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
         """Let the service flush and close at the end of the turn.
 
-        Pipecat's class asks for the flush alone, and Deepgram may leave that unanswered if it
-        has nothing left to say.
+        Pipecat's class only asks for a flush, which Deepgram may not answer if it has no further
+        results.
         """
         await super().process_frame(frame, direction)
         if isinstance(frame, VADUserStoppedSpeakingFrame) and self._connection:
@@ -211,7 +213,7 @@ class _DeepgramTurn(DeepgramSTTService):
                 finally:
                     self._connection = None
                     await self.cancel_task(keepalive)
-            # After the end has been announced, a failure changes nothing.
+            # After a `StreamEndFrame` this failure has no effect.
             reason = "the service closed the stream in the middle of the turn"
             await self.push_error(reason, category=ErrorCategory.CONNECTIVITY)
         except InvalidStatus as refusal:

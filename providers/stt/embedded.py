@@ -1,6 +1,6 @@
 """A recogniser that needs no key, no network and no download: pocketsphinx, for US English.
 
-It hears turns while they are spoken, so that its transcript is there moments after the last word.
+It decodes turns while they are spoken, so the transcript is ready moments after the last word.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class SphinxSTTService(TurnSTTService):
         self._mean = ""
 
     async def begin_turn(self, turn: TurnStartedFrame) -> None:
-        """Take a process if one is free."""
+        """Begin a recognition; it takes a process if one is free."""
         recognition_id = turn.recognition_id
         recognition = self._pool.open(self._mean)
         relay = self.create_task(
@@ -56,7 +56,7 @@ class SphinxSTTService(TurnSTTService):
         await asyncio.wait([relay])
         transcript = await recognition.result()
         if transcript.text:
-            # A noise says nothing about the speaker.
+            # A turn without words is no sample of the speaker's cepstral mean.
             self._mean = transcript.mean
         await self.push_final(frame.recognition_id, transcript.text)
         del self._turns_heard[frame.recognition_id]
@@ -76,7 +76,7 @@ class EmbeddedSTTOptions(Options):
     """`stt.options`."""
 
     workers: int = Field(DEFAULT_WORKERS, ge=1, le=MAX_WORKERS)
-    """Processes that recognise: turns at a time."""
+    """Number of recogniser processes, and so of turns decoded at a time."""
 
 
 class EmbeddedSTT(STTProvider):
@@ -106,7 +106,7 @@ class EmbeddedSTT(STTProvider):
 
     @property
     def label(self) -> str:
-        """What people read at start-up."""
+        """Provider, engine and language."""
         return "embedded (pocketsphinx, US English)"
 
     @property

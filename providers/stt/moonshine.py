@@ -1,7 +1,7 @@
 """Moonshine in this process: small models that are quick on a CPU, one language each, no key.
 
-One model serves all sessions, a turn at a time: its C library hands out results that the next
-call overwrites. Pipecat's service brings the contract; it would load a model for each session.
+One model serves all sessions, one turn at a time: each call of its C library overwrites the results
+of the one before. Pipecat's service is the base class; by itself it would load a model per session.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ from settings.declarations import Declaration
 
 DEFAULT_LANGUAGE = "en"
 PREFERRED = ModelArch.SMALL_STREAMING
-"""Where it is published; else the library's own choice for the language."""
+"""Used if published for the language; else the library's own choice."""
 SAMPLE_RATE = 16000
 
 
 class _MoonshineOptions(Options):
     download_dir: Path | None = None
-    """Unset: where the library keeps them, which MOONSHINE_VOICE_CACHE can move."""
+    """Unset: the library's own folder, which MOONSHINE_VOICE_CACHE changes."""
 
 
 class MoonshineSTT(STTProvider):
@@ -83,7 +83,7 @@ class MoonshineSTT(STTProvider):
         """Download, load and warm up the model.
 
         Raises:
-            ProviderSetupError: It cannot be had or loaded.
+            ProviderSetupError: The model cannot be downloaded or loaded.
         """
         if self._language != "en" and self._arch in (ModelArch.TINY, ModelArch.BASE):
             logger.warning(
@@ -115,7 +115,7 @@ class _MoonshineService(MoonshineSTTService):
     """Pipecat's service on the shared model."""
 
     def __init__(self, transcriber: Transcriber, pool: EnginePool) -> None:
-        # `_load`, which the base's constructor calls, needs it.
+        # Set first: the base's constructor calls `_load`, which uses it.
         self._shared = transcriber
         super().__init__()
         self._pool = pool
@@ -124,7 +124,7 @@ class _MoonshineService(MoonshineSTTService):
         return self._shared
 
     async def run_stt(self, audio: bytes) -> AsyncGenerator[Frame, None]:
-        """Transcribe one turn; failures are raised, with all that is known of them."""
+        """Transcribe one turn; failures are raised as they are, to keep their kind."""
         lines: list[str] = []
         work = partial(_transcribe, self._shared, audio)
         async with aclosing(self._pool.stream(work)) as found:

@@ -1,4 +1,4 @@
-"""Transcription by OpenAI, speaches, LocalAI and all that have `/v1/audio/transcriptions`."""
+"""Transcription by OpenAI, speaches, LocalAI and all servers with `/v1/audio/transcriptions`."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class OpenAICompatibleSTT(STTProvider):
 
 
 class _TranscriptionService(OpenAISTTService):
-    """Pipecat's service on the shared client, which may leave the language to the model."""
+    """Pipecat's service on the shared client; without a language, the model detects it."""
 
     def __init__(self, client: SharedClient, model: str, language: str | None) -> None:
         super().__init__(
@@ -68,7 +68,7 @@ class _TranscriptionService(OpenAISTTService):
             settings=self.Settings(model=model),
         )
         self._client = client.openai
-        # Pipecat's default is English; ours is that the recogniser decides.
+        # Pipecat's default is English; here the recogniser detects the language.
         settings: Any = self._settings
         settings.language = language
         self._model = model
@@ -78,7 +78,7 @@ class _TranscriptionService(OpenAISTTService):
         return str(language)
 
     async def run_stt(self, audio: bytes) -> AsyncGenerator[Frame, None]:
-        """Transcribe one turn, a WAV file; failures are raised, with all that is known of them."""
+        """Transcribe one turn, a WAV file; failures are raised as they are, to keep their kind."""
         arguments: dict[str, Any] = {
             name: value
             for name in ("language", "prompt")
@@ -94,7 +94,7 @@ class _TranscriptionService(OpenAISTTService):
             raise StageFailure("the server's answer is no JSON", str(error)) from error
         text = getattr(result, "text", None)
         if not isinstance(text, str):
-            # The SDK passes a page of HTML, or JSON of another shape, on as it is.
+            # The SDK does not validate: it returns an HTML page or JSON of another shape as it is.
             shown = " ".join(str(result).split())[:SHOWN_CHARACTERS]
             raise StageFailure("the server's answer is no transcription", shown)
         yield TranscriptionFrame(text.strip(), "", "", result=result)

@@ -1,8 +1,8 @@
-"""Recogniser processes shared by all sessions: who gets one, and what happens when one dies.
+"""Recogniser processes shared by all sessions: their scheduling and their replacement.
 
-A decoder takes 90 MB and half a second to load and hears one turn at a time. So a fixed number of
-them serves everybody: a turn takes a free one as soon as it begins, and waits, buffering its
-audio, when there is none. A turn that is over goes before turns that may stay open for ever.
+A decoder takes 90 MB and half a second to load and decodes one turn at a time. So a fixed number of
+processes serves all sessions: a turn takes a free one when it begins, or waits and buffers its
+audio. Committed turns go before open ones, which may stay open for ever.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _CLOSED = "The recogniser is shutting down."
 
 
 class SphinxPool:
-    """The processes, and the turns that want them."""
+    """The processes, and the queue of turns that wait for one."""
 
     def __init__(self, size: int) -> None:
         """Make a pool of `size` processes; `start` starts them."""
@@ -28,7 +28,7 @@ class SphinxPool:
         self._processes: list[SphinxProcess] = []
         self._free: list[SphinxProcess] = []
         self._busy: list[SphinxProcess] = []
-        """Processes that have a turn, the one that has had it longest first."""
+        """Busy processes, the one with the oldest turn first."""
         self._queue: list[Recognition] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._launching = 0
@@ -62,7 +62,7 @@ class SphinxPool:
             recognition.fail(_CLOSED)
         self._queue.clear()
         await asyncio.gather(*(process.stop() for process in self._processes))
-        # What is left ends by itself: the tasks that attend to the processes, and launches.
+        # The tasks that serve processes, and launches under way, end by themselves.
         while self._tasks:
             await asyncio.wait(self._tasks)
 
@@ -81,7 +81,7 @@ class SphinxPool:
 
         Args:
             recognition: The turn.
-            audio: All of it again, for the case that its process had to be given away.
+            audio: All of its audio again, in case its process was given to another turn.
         """
         if recognition.done:
             return
@@ -95,7 +95,7 @@ class SphinxPool:
             self._schedule()
 
     def abandon(self, recognition: Recognition) -> None:
-        """Forget a turn and free what it holds."""
+        """Drop a turn and free its process."""
         recognition.cancel()
         if recognition in self._queue:
             self._queue.remove(recognition)
@@ -127,8 +127,8 @@ class SphinxPool:
     def _preempt(self) -> None:
         """Take a process from the oldest turn that is still open.
 
-        A client may leave a turn open for as long as it likes, and others must not wait for that.
-        The turn is decoded as a whole when it is committed.
+        A client may leave a turn open without limit, and other turns must not wait for it. Its
+        audio is decoded from the beginning when it is committed.
         """
         for process in self._busy:
             recognition = process.recognition
@@ -143,7 +143,7 @@ class SphinxPool:
         self._free.append(process)
 
     async def _attend(self, process: SphinxProcess) -> None:
-        """Let a process serve turns until it ends."""
+        """Read a process's results until it ends; give it a new turn whenever it is free."""
         async for _ in process.serve():
             self._busy.remove(process)
             self._free.append(process)

@@ -1,4 +1,4 @@
-"""A recogniser process as the server sees it, and the turn that it works on."""
+"""The server's side of a recogniser process, and the recognition that it works on."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class RecogniserError(StageFailure):
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """What was said in a turn."""
+    """The result of a turn."""
 
     text: str
     mean: str
@@ -53,26 +53,26 @@ class Recognition:
         self.process: SphinxProcess | None = None
         self.committed = False
         self.waiting: bytearray | None = bytearray()
-        """Audio for the process to come; None once a process had to leave the open turn."""
+        """Audio buffered until a process is free; None once the open turn has lost its process."""
         self._interims: asyncio.Queue[str | None] = asyncio.Queue()
         self._result: asyncio.Future[Transcript] = asyncio.get_running_loop().create_future()
-        # Retrieved here, as a turn may fail after its session has stopped waiting.
+        # Marks the exception as retrieved: the session may no longer wait when the turn fails.
         self._result.add_done_callback(lambda done: done.cancelled() or done.exception())
 
     @property
     def done(self) -> bool:
-        """Whether the turn has its result, or nobody wants it."""
+        """Whether the turn has its result, has failed or was cancelled."""
         return self._result.done()
 
     def feed(self, audio: bytes) -> None:
-        """Hear more of the turn: 16-bit mono PCM at 16 kHz."""
+        """Add audio to the turn: 16-bit mono PCM at 16 kHz."""
         if self.process is not None:
             self.process.send(AUDIO, audio)
         elif self.waiting is not None and not self.done:
             self.waiting += audio
 
     async def interims(self) -> AsyncGenerator[str, None]:
-        """Yield what was understood so far, whenever it changes, until there is a result."""
+        """Yield each interim transcript, until there is a result."""
         while (text := await self._interims.get()) is not None:
             yield text
 
@@ -85,23 +85,23 @@ class Recognition:
         return await asyncio.shield(self._result)
 
     def understand(self, text: str) -> None:
-        """Take an interim result."""
+        """Set the interim transcript."""
         self._interims.put_nowait(text)
 
     def succeed(self, transcript: Transcript) -> None:
-        """Take the final result."""
+        """Set the result."""
         if not self.done:
             self._result.set_result(transcript)
             self._interims.put_nowait(None)
 
     def fail(self, reason: str) -> None:
-        """Take the reason why there is no result."""
+        """Fail the turn, with the reason."""
         if not self.done:
             self._result.set_exception(RecogniserError(reason))
             self._interims.put_nowait(None)
 
     def cancel(self) -> None:
-        """End the turn without a result: nobody waits for one."""
+        """End the turn without a result."""
         if not self.done:
             self._result.cancel()
             self._interims.put_nowait(None)
@@ -121,9 +121,9 @@ class SphinxProcess:
         """Start a process and wait until its model is loaded.
 
         Raises:
-            RecogniserError: It cannot recognise anything.
+            RecogniserError: The process cannot load its model.
         """
-        # -P: the modules that lie beside the program are none of its own.
+        # -P: do not import from the program's own folder, whose modules are the server's.
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-P",
@@ -131,7 +131,7 @@ class SphinxProcess:
             stdin=PIPE,
             stdout=PIPE,
             limit=_MAX_LINE_BYTES,
-            # A signal to the server's group, such as Ctrl-C, is for the server to act on.
+            # So that a Ctrl-C to the server's process group does not reach it.
             **_OWN_GROUP,
         )
         launched = cls(process)
@@ -164,7 +164,7 @@ class SphinxProcess:
             self.send(END)
 
     def drop(self) -> None:
-        """Leave the turn unfinished."""
+        """Abandon the present turn."""
         if self.recognition is not None:
             self.recognition.process = None
             self.recognition = None
@@ -174,9 +174,9 @@ class SphinxProcess:
         """Send a message about the present turn."""
         stdin = self._process.stdin
         assert stdin is not None
-        # A process that has just died is noticed by `serve`, and its turn fails there.
+        # If the process has just died, `serve` notices and fails the turn.
         if not stdin.is_closing():
-            # Not drained: the process reads ahead, and the audio of a turn fits into memory.
+            # No `drain`: the process reads ahead, and the audio of a turn fits into memory.
             stdin.write(HEADER.pack(kind, self._turn, len(payload)) + payload)
 
     async def serve(self) -> AsyncGenerator[None, None]:
@@ -199,8 +199,8 @@ class SphinxProcess:
     async def stop(self) -> int:
         """End the process and return its exit status.
 
-        The end of its input ends it, whatever it is doing and on every system; a process that
-        does not even notice that is killed.
+        Closing its input ends it, even while it decodes and on every system; a process that hangs
+        is killed.
         """
         process = self._process
         assert process.stdin is not None

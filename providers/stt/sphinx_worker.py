@@ -39,11 +39,12 @@ HEADER = struct.Struct("<cII")
 START, AUDIO, END, ABANDON = b"S", b"A", b"E", b"X"
 
 _STEP_BYTES = 3200
-"""Audio decoded between two looks at what else came in: 100 ms."""
+"""Bytes decoded between two checks for an `ABANDON`: 100 ms."""
 _INTERIM_BYTES = 12800
-"""Audio between two interim results: 400 ms."""
+"""Bytes between two interim results: 400 ms."""
 _DEFAULT_MEAN = "41.00,-5.29,-0.12,5.09,2.48,-4.07,-1.37,-1.78,-5.08,-2.05,-6.45,-1.42,1.17"
-"""Cepstral mean of speech at a usual level: the decoder's own default costs a first turn words."""
+"""Cepstral mean of speech at a usual level; with the decoder's default, a first turn loses words.
+"""
 
 
 class Inbox:
@@ -61,7 +62,7 @@ class Inbox:
         return self._messages.get()
 
     def abandoned(self, turn: int) -> bool:
-        """Whether the turn is one that nobody wants any more."""
+        """Whether the turn has been abandoned."""
         return turn <= self._abandoned
 
     def _read(self) -> None:
@@ -73,7 +74,7 @@ class Inbox:
                 self._abandoned = turn
             else:
                 self._messages.put((kind, turn, payload))
-        # The server is gone: not even a decoding that is under way is of use.
+        # The server is gone: exit even while a decoding is under way.
         os._exit(0)
 
 
@@ -101,7 +102,7 @@ class Listener:
                 self._hear(payload)
             elif kind == END:
                 self._end()
-        # Whatever the decoder raises is the turn's failure; the next turn starts afresh.
+        # Whatever the decoder raises fails this turn only; the next one starts afresh.
         except Exception as error:
             with suppress(Exception):
                 self._stop()
@@ -158,10 +159,10 @@ class Listener:
 
 def main() -> None:
     """Load the model, then serve until standard input ends."""
-    # Ctrl-C in a terminal reaches the whole group; it is the server's business to end this process.
+    # Ctrl-C in a terminal reaches the whole process group; the server ends this process.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     inbox = Inbox(sys.stdin.buffer)
-    # Results have the pipe to themselves; what a library prints goes to standard error.
+    # Only results go to the pipe; what a library prints goes to standard error.
     output = os.fdopen(os.dup(1), "wb")
     with suppress(OSError):
         os.dup2(2, 1)
@@ -171,7 +172,7 @@ def main() -> None:
         decoder = Decoder(fwdflat=False, loglevel="FATAL")
     except Exception as error:
         Listener(None, inbox, output).report("error", 0, message=f"{type(error).__name__}: {error}")
-        # Not a return: the interpreter cannot shut down while the inbox is reading.
+        # Not `return`: the interpreter cannot shut down while the inbox thread is reading.
         os._exit(1)
     listener = Listener(decoder, inbox, output)
     listener.report("ready", 0)

@@ -1,9 +1,9 @@
 """Lets Pipecat's streaming recognisers transcribe turns: one connection per turn.
 
-Such a service hears an endless stream and cuts it by rules of its own. Here every turn gets a
-service of its own, connected while the user begins to speak, told where the turn ends, and thrown
-away with its result. So no result can land in another turn, a failed turn is heard again on a new
-connection, one in silence costs no connection, and settings are those of the turn.
+Such a service takes an endless stream and splits it by rules of its own. Here every turn gets its
+own service, which connects when the user begins to speak, is told where the turn ends, and is
+discarded after its result. So no result can land in another turn, a failed turn is retried on a new
+connection, silence needs no connection, and settings are those of the turn.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class StreamSTT(STTProvider):
     """Whether the services push a `StreamEndFrame`. If not, the first final result that comes
     after the end of the turn is taken as the last one."""
     trailing_silence_ms: int = 0
-    """Silence to send after a turn, for services that finalise only what they hear ending."""
+    """Silence to send after a turn, for services that need it to finalise."""
 
     def __init__(self, config: STTConfig) -> None:
         """Keep the time-outs, the number of retries and the language."""
@@ -72,9 +72,9 @@ class StreamSTT(STTProvider):
         ask for the final result at once.
 
         Args:
-            language: ISO 639-1 code, the client's or else the configured one; None leaves it to
-                the service.
-            prompt: Words to expect, or None.
+            language: ISO 639-1 code, the client's or else the configured one; None: the service
+                detects it.
+            prompt: Expected words, or None.
         """
 
     def create(self) -> STTService:
@@ -86,14 +86,14 @@ class StreamedTurns(TurnSTTService):
     """The recogniser of one session: a stream per turn."""
 
     def __init__(self, provider: StreamSTT) -> None:
-        """Transcribe with services that `provider` connects."""
+        """Prepare; `provider` builds the service of each turn."""
         super().__init__()
         self._provider = provider
         self._streams: dict[str, _Stream] = {}
         self._hanging_up: set[asyncio.Task[None]] = set()
 
     async def begin_turn(self, turn: TurnStartedFrame) -> None:
-        """Connect, while the user speaks."""
+        """Connect while the user speaks."""
         self._connect(turn.recognition_id, turn.language, turn.prompt)
 
     async def hear(self, recognition_id: str, audio: bytes) -> None:
@@ -101,7 +101,7 @@ class StreamedTurns(TurnSTTService):
         await self._streams[recognition_id].hear(audio)
 
     async def commit_turn(self, frame: TurnCommittedFrame) -> None:
-        """Ask for the rest, and push the transcript."""
+        """End the stream, and push the transcript."""
         stream = self._streams[frame.recognition_id]
         if stream.settings != (frame.language, frame.prompt):
             stream = await self._replay(frame)
@@ -141,7 +141,7 @@ class StreamedTurns(TurnSTTService):
         return stream
 
     async def _replay(self, turn: TurnCommittedFrame) -> _Stream:
-        """Let a new connection hear the turn from its beginning."""
+        """Send the turn again from its beginning, on a new connection."""
         await self.discard_turn(turn.recognition_id)
         stream = self._connect(turn.recognition_id, turn.language, turn.prompt)
         await stream.hear(turn.audio)
@@ -149,7 +149,7 @@ class StreamedTurns(TurnSTTService):
 
 
 def phrases(prompt: str) -> list[str]:
-    """Return the words to expect that a prompt lists, one by one."""
+    """Return the expected words that a prompt lists."""
     return [phrase for part in re.split(r"[,;\n]", prompt) if (phrase := part.strip())]
 
 
@@ -220,7 +220,7 @@ class _Stream:
         self._results.transcript.cancel()
         if self._results.connected.done():
             if self._tracing is not None:
-                # It ends the tracing span of a service that never marks a result as its last.
+                # This ends the tracing span of a service that never marks a result as final.
                 await self._pipeline.push(UserStoppedSpeakingFrame())
             await self._pipeline.stop()
         else:
@@ -241,7 +241,7 @@ _RESULTS = (InterimTranscriptionFrame, TranscriptionFrame, StreamEndFrame)
 
 
 class _Results(FrameProcessor):
-    """Follows the service in its pipeline and joins its results."""
+    """A processor behind the service, which joins its results into a transcript."""
 
     def __init__(self, on_text: Callable[[str], Awaitable[None]], announced_end: bool) -> None:
         super().__init__(enable_direct_mode=True)
@@ -249,7 +249,7 @@ class _Results(FrameProcessor):
         self.connected: asyncio.Future[None] = loop.create_future()
         self.transcript: asyncio.Future[str] = loop.create_future()
         self._turn_is_over = False
-        """Whether the service has heard where the turn ends."""
+        """Whether the service has been told where the turn ends."""
         self._on_text = on_text
         self._announced_end = announced_end
         self._final: list[str] = []
@@ -257,14 +257,14 @@ class _Results(FrameProcessor):
 
     @property
     def text(self) -> str:
-        """What has been understood so far."""
+        """The transcript so far."""
         return join_text(*self._final, self._interim)
 
     def fail(self, failure: TurnFailure) -> None:
-        """Note why there will be no transcript; the first reason counts."""
+        """Set the reason why there will be no transcript; the first one counts."""
         if not self.transcript.done():
             self.transcript.set_exception(failure)
-            # Retrieved here, as a turn that is never committed does not ask for it.
+            # Marks the exception as retrieved: a turn that is never committed does not read it.
             self.transcript.exception()
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:

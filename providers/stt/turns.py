@@ -1,8 +1,8 @@
-"""The base of recognisers that hear a turn while it is spoken.
+"""The base of recognisers that get a turn's audio while it is spoken.
 
-Pipecat's streaming recognisers hear one endless stream and guess where an utterance ends. Here the
-session knows: it begins turns, commits them and discards them, several at once if need be. This
-class turns its frames into four hooks per turn and puts the turn's id on every result.
+Pipecat's streaming recognisers take one endless stream and guess where an utterance ends. Here the
+session decides: it begins, commits and discards turns, several at once if need be. This class maps
+its frames to four hooks per turn and puts the recognition's id on every result.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from providers.frames import (
 
 
 class TurnFailure(Exception):
-    """A turn could not be transcribed, and it is known what kind of failure it is."""
+    """A turn could not be transcribed; carries the kind of failure."""
 
     def __init__(self, message: str, category: ErrorCategory) -> None:
         super().__init__(message)
@@ -62,14 +62,14 @@ class TurnSTTService(STTService):
     without holding up frames or other turns. The task is cancelled when the turn is discarded.
 
     Results go downstream: `InterimTranscriptionFrame`s, then one `TranscriptionFrame` with
-    `finalized` set (its text may be empty) or one `ErrorFrame`, all with the turn's id in
-    `metadata["recognition_id"]`. The turns' own frames end here.
+    `finalized` set (its text may be empty) or one `ErrorFrame`, all with the recognition's id in
+    `metadata["recognition_id"]`. The turns' own frames are not passed on.
     """
 
     def __init__(self, **kwargs: Any) -> None:
         """Build a recogniser; `kwargs` are those of Pipecat's `STTService`."""
         kwargs.setdefault("settings", STTSettings(model=None, language=None))
-        # Pipecat's turn strategies, which would wait this long, take no part.
+        # This is for Pipecat's turn strategies, which are not used here.
         kwargs.setdefault("ttfs_p99_latency", 0.0)
         super().__init__(**kwargs)
         self._turns: dict[str, _Turn] = {}
@@ -88,28 +88,28 @@ class TurnSTTService(STTService):
     async def commit_turn(self, frame: TurnCommittedFrame) -> None:
         """Finish a turn: push its final transcript, then return.
 
-        `hear` has had all of `frame.audio` before. An exception, here or in an earlier hook,
+        `hear` has received all of `frame.audio` by then. An exception, here or in an earlier hook,
         fails the turn with the exception's text.
         """
 
     @abstractmethod
     async def discard_turn(self, recognition_id: str) -> None:
-        """Forget a turn that was begun: nobody waits for its result any more.
+        """Drop a turn that was begun: its result is not needed any more.
 
         Also called when a hook failed, and at teardown; once per turn, after its other hooks.
         """
 
     async def push_interim(self, recognition_id: str, text: str) -> None:
-        """Push what has been understood of a turn so far."""
+        """Push the transcript of a turn so far."""
         frame = InterimTranscriptionFrame(text, self._user_id, time_now_iso8601())
         frame.metadata[RECOGNITION] = recognition_id
         await self.push_frame(frame)
 
     async def push_final(self, recognition_id: str, text: str) -> None:
-        """Push the transcript of a turn; an empty one says that nothing was understood."""
+        """Push the transcript of a turn; empty if no words were recognised."""
         frame = TranscriptionFrame(text, self._user_id, time_now_iso8601(), finalized=True)
         frame.metadata[RECOGNITION] = recognition_id
-        # An interruption is about the answer, not about what was said.
+        # An interruption stops the response; the transcript is still wanted.
         frame.interruptible = False
         await self.push_frame(frame)
 
@@ -125,13 +125,13 @@ class TurnSTTService(STTService):
         await self.push_frame(frame)
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
-        """Take the frames of turns; treat the others as any recogniser does."""
+        """Handle the frames of turns; leave the others to the base class."""
         if not isinstance(
             frame, TurnStartedFrame | TurnAudioFrame | TurnCommittedFrame | TurnDiscardedFrame
         ):
             await super().process_frame(frame, direction)
             return
-        # Past `STTService`, which would pass the frame on.
+        # Skips `STTService`, which would pass the frame on.
         await FrameProcessor.process_frame(self, frame, direction)
         if isinstance(frame, TurnStartedFrame):
             self._open(frame)
@@ -178,7 +178,7 @@ class TurnSTTService(STTService):
         await cleanup()
 
     def _open(self, begun: TurnStartedFrame) -> _Turn:
-        """Return the turn, beginning it if it has not begun: a commit may come first."""
+        """Return the turn, begun if need be: a commit may be its first frame."""
         turn = self._turns.get(begun.recognition_id)
         if turn is None:
             inbox: asyncio.Queue[bytes | TurnCommittedFrame] = asyncio.Queue()
@@ -204,7 +204,7 @@ class TurnSTTService(STTService):
                 await self.hear(recognition_id, rest)
             await self.commit_turn(message)
             self._begun.discard(recognition_id)
-        # A hook may raise anything its library raises: the turn fails, not the session.
+        # A hook may raise whatever its library raises: the turn fails, not the session.
         except Exception as error:
             failure = error
             await self._forget(recognition_id)

@@ -1,7 +1,7 @@
 """Whisper in this process, by faster-whisper: about a hundred languages, on CPU or GPU, no key.
 
-One model serves all sessions, and several turns at a time. Pipecat's service brings the settings
-and the contract; it would load a model for each session.
+One model serves all sessions, and several turns at a time. Pipecat's service is the base class; by
+itself it would load a model per session.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ SAMPLE_RATE = 16000
 class _WhisperOptions(Options):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     compute_type: str | None = None
-    """As CTranslate2 names them; None: int8 on a CPU, float16 on a GPU that can."""
+    """CTranslate2's compute type; None: int8 on a CPU, float16 on a GPU that supports it."""
     beam_size: int = Field(5, ge=1, le=20)
     no_speech_prob: float = Field(0.4, gt=0, le=1)
-    """Segments that are this likely to be no speech at all are dropped."""
+    """Segments with at least this probability of being no speech are dropped."""
     parallel: int = Field(2, ge=1, le=16)
     """Turns transcribed at a time."""
     cpu_threads: int = Field(0, ge=0)
@@ -85,19 +85,20 @@ class WhisperSTT(STTProvider):
     @property
     def label(self) -> str:
         """Model and device."""
-        # Clients read the label in errors: they are not told the path.
+        # Clients see the label in errors, so it must not contain a path.
         return f"whisper {Path(self._name).name} ({self._device}, {self._compute_type})"
 
     async def start(self) -> None:
         """Find, load and warm up the model.
 
         Raises:
-            ProviderSetupError: It cannot be had or loaded, or does not know `stt.language`.
+            ProviderSetupError: The model cannot be downloaded or loaded, or does not know
+                `stt.language`.
         """
         folder = await model_folder(self._name, self._config, self._options.download_dir)
         try:
             model = await self._pool.run(lambda: self._load(folder))
-        # CTranslate2 and the tokenizer raise whatever fits what they find in the files.
+        # CTranslate2 and the tokenizer raise errors of many types for broken files.
         except Exception as error:
             raise ProviderSetupError(
                 f"The Whisper model in {folder} cannot be loaded on {self._device}: {error}. "
@@ -139,20 +140,20 @@ class WhisperSTT(STTProvider):
 
 
 class _WhisperService(WhisperSTTService):
-    """Pipecat's service on the shared model; no language means that the model decides."""
+    """Pipecat's service on the shared model; without a language, the model detects it."""
 
     Settings = _Settings
 
     def __init__(
         self, model: WhisperModel, pool: EnginePool, options: _WhisperOptions, language: str | None
     ) -> None:
-        # `_load`, which the base's constructor calls, needs it.
+        # Set first: the base's constructor calls `_load`, which uses it.
         self._shared = model
         super().__init__(
             settings=_Settings(no_speech_prob=options.no_speech_prob, prompt=None),
         )
         settings: Any = self._settings
-        # Pipecat's default is English; ours is that the recogniser decides.
+        # Pipecat's default is English; here the recogniser detects the language.
         settings.language = language
         self._pool = pool
         self._options = options
@@ -161,11 +162,11 @@ class _WhisperService(WhisperSTTService):
         self._model = self._shared
 
     def language_to_service_language(self, language: Language) -> str | None:
-        """Return Whisper's code; that it knows the language has been checked."""
+        """Return Whisper's code; the language has been checked before."""
         return _code(str(language))
 
     async def run_stt(self, audio: bytes) -> AsyncGenerator[Frame, None]:
-        """Transcribe one turn; failures are raised, with all that is known of them."""
+        """Transcribe one turn; failures are raised as they are, to keep their kind."""
         # Read now: these settings are the turn's, and the next turn replaces them.
         settings: Any = self._settings
         language = None if settings.language is None else _code(str(settings.language))
@@ -215,7 +216,7 @@ def _compute_type(wanted: str | None, device: str) -> str:
 
 
 def _languages(name: str, model: WhisperModel) -> frozenset[str]:
-    # The distilled models speak English alone, but have the tokenizer of their teacher.
+    # The distilled models know English alone, but have a multilingual tokenizer.
     if name in REPOSITORIES and (name.endswith(".en") or name.startswith("distil-")):
         return frozenset({"en"})
     return frozenset(model.supported_languages)

@@ -40,7 +40,7 @@ async def model_folder(name: str, config: STTConfig, cache: Path | None) -> Path
         cache: Where downloads are kept; None: where Hugging Face keeps its own.
 
     Raises:
-        ProviderSetupError: There is no such model, or it cannot be had.
+        ProviderSetupError: There is no such model, or it cannot be downloaded.
     """
     return await in_background(lambda progress: _find(name, config, cache, progress))
 
@@ -109,7 +109,7 @@ def _download(
         folder = Path(files[0]).parent if files else Path()
         if lacking := _lacking(folder):
             raise FileNotFoundError(f"it has no {lacking}")
-    # The hub's library raises the errors of its HTTP client and of Rust besides its own.
+    # The hub's library also raises errors of its HTTP client and of its Rust code.
     except Exception as error:
         reason = str(error).strip().partition("\n")[0].rstrip(".") or repr(error)
         raise ProviderSetupError(

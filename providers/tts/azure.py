@@ -1,8 +1,8 @@
 """The voices of Azure Speech, streamed.
 
-Pipecat's service for these waits, after a clause, for frames of a transport that is not here,
-and builds and connects a synthesizer of its own; so the synthesizers are ours, and the SSML and
-its settings are Pipecat's.
+Pipecat's service waits after each clause for frames of a transport that does not exist here, and
+connects a synthesizer per response. So the synthesizers here are our own; SSML and settings are
+Pipecat's.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ _LOCALE = re.compile(r"[a-z]{2,3}-[A-Z]{2}\b")
 
 
 class AzureTTSOptions(Options):
-    """`tts.options`: where the service is, and SSML that is put around every clause."""
+    """`tts.options`: the service's place, and SSML attributes of every clause."""
 
     region: str | None = None
     """Region of the Speech resource; None: AZURE_SPEECH_REGION."""
     endpoint_id: str | None = None
     """A custom voice's deployment."""
     language: str | None = None
-    """Locale in which a multilingual voice is to speak whatever the text; None: it decides."""
+    """Locale that a multilingual voice speaks; None: it detects the text's."""
     rate: str | None = None
     pitch: str | None = None
     volume: str | None = None
@@ -49,8 +49,8 @@ class AzureTTSOptions(Options):
 class AzureTTS(TTSProvider):
     """`tts.provider = "azure"`: a region, or a private endpoint or container at `api_base`.
 
-    Any of Azure's voices may be chosen by its name. OpenAI's names stand for multilingual ones,
-    and not for the few that Azure calls by OpenAI's names, which not every region has.
+    Any of Azure's voices may be chosen by its name. OpenAI's names stand for multilingual voices,
+    not for Azure's voices with those names, which some regions lack.
     """
 
     declaration = Declaration(
@@ -139,7 +139,7 @@ class _AzureVoice(ClauseVoice, AzureBaseTTSService):
         self._speaker = self._speakers.borrow()
 
     async def cleanup(self) -> None:
-        """Leave the connection to the next response."""
+        """Keep the connection for the next response."""
         await super().cleanup()
         if self._speaker is not None:
             self._speakers.give_back(self._speaker)

@@ -1,7 +1,7 @@
-"""Synthesizers of Microsoft's Speech SDK: one utterance each at a time, connected beforehand.
+"""A pool of synthesizers of Microsoft's Speech SDK, one utterance each at a time.
 
-Building one costs a millisecond, but its first utterance waits for a connection. So those that
-are done are kept, with their connections, for the next response of whatever session.
+Building one costs a millisecond, but its first utterance waits for a connection. So used ones are
+kept connected for the next response of any session.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ RELEASING_THREADS = 4
 
 
 class AzureSpeechError(VoiceFailure):
-    """Azure did not speak, or not to the end."""
+    """Azure sent no audio, or not all of it."""
 
     def __init__(self, message: str, category: ErrorCategory) -> None:
         super().__init__(message)
@@ -61,7 +61,7 @@ class AzureSpeakers:
         self._releasing = ThreadPoolExecutor(RELEASING_THREADS, "azure-release")
 
     def borrow(self) -> AzureSpeaker:
-        """Return a speaker nobody uses, connected or connecting."""
+        """Return a free speaker, connected or connecting."""
         if self._idle:
             return self._idle.pop()
         speaker = AzureSpeaker(self._speech, self._config, self._releasing)
@@ -93,7 +93,8 @@ class AzureSpeaker:
         self._connection: Any = Connection.from_speech_synthesizer(self._synthesizer)
         self._connected = False
         self._events: asyncio.Queue[bytes | AzureSpeechError | None] = asyncio.Queue()
-        """Audio of the utterance, then None or an error; an empty piece: the connection is open."""
+        """Audio of the utterance, ended by None or an error; `b""` means that the connection is
+        open."""
         self._connection.connected.connect(lambda _event: self._soon(self._has_connected))
         self._connection.disconnected.connect(lambda _event: self._soon(self._has_disconnected))
         self._synthesizer.synthesizing.connect(lambda event: self._tell(event.result.audio_data))
@@ -101,13 +102,13 @@ class AzureSpeaker:
         self._synthesizer.synthesis_canceled.connect(lambda event: self._tell(_failure(event)))
 
     def connect(self) -> None:
-        """Connect ahead of the first utterance, which reports it if that fails."""
+        """Connect ahead of the first utterance, which reports a failure."""
         self._connection.open(True)
 
     async def speak(self, ssml: str) -> AsyncGenerator[bytes, None]:
         """Speak; yields 16-bit mono PCM at 24 kHz as it comes.
 
-        A speaker whose utterance did not come to its end must be dismissed.
+        A speaker whose utterance was not completed must be dismissed.
 
         Raises:
             AzureSpeechError: Azure refused, broke off or fell silent.
@@ -121,7 +122,7 @@ class AzureSpeaker:
                 yield event
 
     def dismiss(self) -> None:
-        """Stop in mid-utterance if need be, and free everything, in a thread of the provider."""
+        """Stop any utterance and free the synthesizer, in a thread of the provider."""
         self._releasing.submit(self._release)
 
     async def _next(self) -> bytes | AzureSpeechError | None:
@@ -145,7 +146,7 @@ class AzureSpeaker:
         self._soon(self._events.put_nowait, event)
 
     def _soon(self, *call: Any) -> None:
-        """Call something in the event loop, from a thread of the SDK."""
+        """Call a function in the event loop, from a thread of the SDK."""
         self._loop.call_soon_threadsafe(*call)
 
     def _release(self) -> None:

@@ -1,8 +1,8 @@
-"""The base of voices that make all audio of a clause in one go: only `speak` is missing.
+"""The base of voices whose `speak` yields all audio of a clause; subclasses add only that.
 
-Pipecat also serves voices whose audio comes later, by another way. So it waits for some until a
-time-out where a clause had none, leaves a generator that is interrupted to the garbage collector,
-and reports silence as a failure of its own.
+Pipecat also supports voices whose audio arrives later, by another path. So after a clause without
+audio it waits for a time-out and reports silence as a failure, and it leaves interrupted generators
+to the garbage collector.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ from audio.pcm import WIRE_RATE
 from providers.base import StageFailure
 
 NEVER_S = 24 * 3600.0
-"""Longer than any response lasts: nothing is to end by the clock."""
+"""Longer than any response, in seconds: turns Pipecat's time-outs off."""
 
 
 class VoiceFailure(Exception):
-    """A service did not speak, or not to the end."""
+    """A service sent no audio for a clause, or not all of it."""
 
     category: ErrorCategory
     refused: bool = False
-    """Whether another attempt would fail in the same way."""
+    """Whether a retry would fail in the same way."""
 
 
 class PromptEnd(TTSService):
-    """A clause is over when `run_tts` is. A base to put before the class of a service."""
+    """A mixin to put before a service's class: a clause ends when `run_tts` returns."""
 
     async def tts_process_generator(
         self, context_id: str, generator: AsyncGenerator[Frame | None, None]
@@ -41,17 +41,17 @@ class PromptEnd(TTSService):
         """Queue the frames of `generator`, and close it at once if that is interrupted."""
         async with aclosing(generator):
             await super().tts_process_generator(context_id, generator)
-        # Also when nothing was said.
+        # Also when there was no audio.
         self._is_yielding_frames_synchronously = True
 
 
 class ClauseVoice(PromptEnd):
-    """The voice of one response. A base to build on, or to put before the class of a service."""
+    """The voice of one response: a base class, or a mixin to put before a service's class."""
 
     retries: int = 0
-    """How often a clause is begun again after a `VoiceFailure` before any sound."""
+    """Retries of a clause after a `VoiceFailure` before its first audio."""
     failures: ClassVar[tuple[type[Exception], ...]] = (StageFailure, VoiceFailure)
-    """What `speak` may raise that `explain` can explain; other errors are reported as they are."""
+    """Exceptions of `speak` that `explain` handles; others are reported as they are."""
 
     def __init__(self, voice: str, *, sample_rate: int = WIRE_RATE, **service: Any) -> None:
         """Speak with one voice.
@@ -59,17 +59,17 @@ class ClauseVoice(PromptEnd):
         Args:
             voice: Its name, as the service or engine calls it.
             sample_rate: Hz of the PCM that `speak` makes.
-            **service: Further arguments of the service's class that comes next in line.
+            **service: Further arguments of the service's class.
         """
         service.setdefault("settings", TTSSettings(model=None, voice=voice, language=None))
         super().__init__(
             sample_rate=sample_rate,
-            # Silence is watched by whoever knows when audio is due, and reported there.
+            # No time-out of Pipecat's: subclasses know when audio is due, and report silence.
             stop_frame_timeout_s=NEVER_S,
             max_consecutive_zero_audio_contexts=0,
             **service,
         )
-        # Not arguments, as some services of Pipecat give them themselves.
+        # Not passed as arguments, because some of Pipecat's services set them themselves.
         self._push_start_frame = self._push_stop_frames = True
         self._voice = voice
         self._rate = sample_rate
@@ -85,11 +85,11 @@ class ClauseVoice(PromptEnd):
             16-bit mono PCM at `sample_rate`, as it is made.
 
         Raises:
-            VoiceFailure: It failed in a way that another attempt may mend.
+            VoiceFailure: It failed in a way that a retry may cure.
         """
 
     def explain(self, error: Exception) -> ErrorFrame:
-        """Return what fails the response, for one of `failures`."""
+        """Return the error frame for one of `failures`; it fails the response."""
         if isinstance(error, VoiceFailure):
             reason = f"{error} ({self._voice})"
             return ErrorFrame(reason, exception=error, category=error.category)
@@ -102,7 +102,7 @@ class ClauseVoice(PromptEnd):
                 async for pcm in stream:
                     yield TTSAudioRawFrame(pcm, self._rate, 1, context_id=context_id)
         except self.failures as error:
-            # The response has failed: its other clauses need not be asked for.
+            # The response has failed: skip its further clauses.
             await self.set_usable(False)
             yield self.explain(error)
 
@@ -120,4 +120,4 @@ class ClauseVoice(PromptEnd):
                     raise
 
     async def _record_context_audio_outcome(self, context_id: str, received_audio: bool) -> None:
-        """Do not report silence: `speak` has done so, or there was nothing to pronounce."""
+        """Do not report silence: `speak` has, or there was nothing to pronounce."""

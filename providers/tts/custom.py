@@ -23,7 +23,7 @@ class CustomTTS(TTSProvider):
         """Prepare to build `service`, once per response.
 
         Raises:
-            ProviderSetupError: It is not a voice, or not with these settings.
+            ProviderSetupError: The class is no voice, or does not accept these settings.
         """
         self._factory = ServiceFactory("tts", service, TTSService, config)
         self.remedies = self._factory.remedies
@@ -34,7 +34,7 @@ class CustomTTS(TTSProvider):
         if not issubclass(service, WebsocketTTSService):
             silence = {"silence_s": config.timeout_s}
             self._service = type(service.__name__, (_WatchedVoice, service), silence)
-        # The service has no voices for OpenAI's names: they all stand for the configured one.
+        # All of OpenAI's voice names stand for the configured voice.
         chosen = config.voice_id or config.options.get("settings", {}).get("voice")
         if chosen:
             self.named_voices = dict.fromkeys(OPENAI_VOICES, chosen)
@@ -47,12 +47,12 @@ class CustomTTS(TTSProvider):
         return self._factory.label
 
     async def start(self) -> None:
-        """Build one, so that what it refuses is known before the first response."""
+        """Build one service, so that a refusal is known before the first response."""
         self.create(ResponseRequest("start", "", []).voice)
 
     def create(self, voice: str) -> TTSService:
         """Build the voice of one response."""
-        # Without a voice of its own, the service is left its default.
+        # Without a configured voice, the service keeps its default.
         own = self.named_voices.get(voice, None if voice in OPENAI_VOICES else voice)
         service = self._factory.build(self._service, model=self._config.model, voice=own)
         return cast(TTSService, service)
@@ -63,17 +63,17 @@ class CustomTTS(TTSProvider):
 
 
 class _WatchedVoice(PromptEnd):
-    """A base to put before a service whose `run_tts` yields the audio.
+    """A mixin to put before a service whose `run_tts` yields the audio.
 
-    Such services may end an answer without audio only after seconds, never end it after an
-    exception, and wait for ever for a server that does not answer.
+    Such services may take seconds to end a response without audio, never end it after an exception,
+    and wait for ever for a server that does not answer.
     """
 
     silence_s: float
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        # Nothing ends by the clock: when `run_tts` has returned, the clause is over.
+        # No time-outs of Pipecat's: the clause ends when `run_tts` has returned.
         self._stop_frame_timeout_s = NEVER_S
         self._max_consecutive_zero_audio_contexts = 0
 
@@ -82,6 +82,6 @@ class _WatchedVoice(PromptEnd):
         try:
             async for frame in watched(super().run_tts(text, context_id), self.silence_s):
                 yield frame
-        # A service may raise anything its client library raises: the response fails by it.
+        # A service may raise whatever its client library raises: it fails the response.
         except Exception as error:
             yield ErrorFrame(str(error) or repr(error), exception=error)

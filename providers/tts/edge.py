@@ -1,4 +1,4 @@
-"""The voices that Microsoft Edge reads web pages with: many languages, no key, no promise.
+"""The voices with which Microsoft Edge reads web pages: many languages, no key, no guarantee.
 
 Pipecat has no service for them. The interface is Microsoft's own and undocumented; it has changed
 before, so errors say how to get a newer `edge-tts`.
@@ -78,7 +78,7 @@ class EdgeTTS(TTSProvider):
         """Check the configuration.
 
         Raises:
-            ProviderSetupError: A setting has no meaning here, or there can be no such voice.
+            ProviderSetupError: A setting has no effect here, or the voice's name is malformed.
         """
         refuse("tts", config, ("model", "api_base", "api_key"))
         self._config = config
@@ -94,7 +94,7 @@ class EdgeTTS(TTSProvider):
         return EdgeTTSService(self.named_voices.get(voice, voice), self._config, self._options)
 
     def list_voices(self) -> list[VoiceInfo]:
-        """Return the voices that have a name here; any other of Edge's may be chosen too."""
+        """Return the voices of OpenAI's names; clients may also choose any other of Edge's."""
         return [
             VoiceInfo(info.id, info.speaks_as, _language(info.speaks_as))
             for info in super().list_voices()
@@ -133,6 +133,6 @@ class EdgeTTSService(ClauseVoice):
 
 
 def _language(voice: str) -> str | None:
-    """Return the language that a voice's name begins with; None if it speaks all of them."""
+    """Return the language that a voice's name begins with; None if it is multilingual."""
     match = _VOICE.fullmatch(voice)
     return match[1] if match and "Multilingual" not in voice else None

@@ -1,7 +1,7 @@
-"""One clause read aloud by Microsoft Edge's voices: the MP3 as it arrives, or the reason why not.
+"""Streams the MP3 of one clause from Microsoft Edge's voices, or raises the reason for a failure.
 
-`edge-tts` speaks the protocol, on a connection per clause. It leaves to its user to notice that a
-stream was cut or has fallen silent.
+`edge-tts` implements the protocol, with a connection per clause. It does not detect that a stream
+was cut or has fallen silent; this does.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from providers.tts.clause_voice import VoiceFailure
 
 
 class EdgeError(VoiceFailure, StageFailure):
-    """Why the service does not speak."""
+    """A failure of the service."""
 
     def __init__(
         self, reason: str, category: ErrorCategory, *, quoted: str = "", refused: bool = False
@@ -31,8 +31,8 @@ class EdgeError(VoiceFailure, StageFailure):
         Args:
             reason: What happened.
             category: What kind of failure it is.
-            quoted: What in the service's answer caused it.
-            refused: Whether the service would only say the same again.
+            quoted: The service's own message.
+            refused: Whether a retry would be refused in the same way.
         """
         StageFailure.__init__(self, reason, quoted)
         self.category = category
@@ -47,21 +47,21 @@ async def read_aloud(
     Args:
         text: One clause.
         voice: Microsoft's name of a voice.
-        config: Its time-outs.
+        config: The time-outs.
         pitch: Change of pitch, such as `+5Hz`.
         volume: Change of volume, such as `-10%`.
 
     Raises:
-        EdgeError: There is no audio, or not all of it.
+        EdgeError: No audio has come, or not all of it.
     """
     communicate = Communicate(text, voice, pitch=pitch, volume=volume)
-    # Its arguments take whole seconds only. The second bounds the handshake's answer.
+    # `edge-tts` takes whole seconds only. The second time-out is for the handshake.
     communicate.session_timeout = aiohttp.ClientTimeout(
         total=None, sock_connect=config.connect_timeout_s, sock_read=config.connect_timeout_s
     )
     stream = communicate.stream()
     received = 0
-    # Before the first piece the connection has to be made, too.
+    # The first chunk also includes the time to connect.
     patience = config.connect_timeout_s + config.timeout_s
     step = asyncio.ensure_future(_next(stream))
     try:
@@ -94,8 +94,8 @@ async def _within(
     try:
         return step.result()
     except NoAudioReceived as error:
-        # The service reports no more of a voice that it does not have; as it also happens by
-        # chance, it is tried again.
+        # This is all that the service reports for an unknown voice; as it also happens at random,
+        # it is retried.
         raise EdgeError("it sent no audio", ErrorCategory.INVALID_REQUEST) from error
     except (aiohttp.ClientResponseError, SkewAdjustmentError) as error:
         refusal = error if isinstance(error, aiohttp.ClientResponseError) else error.__cause__

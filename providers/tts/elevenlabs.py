@@ -1,8 +1,8 @@
-"""ElevenLabs, over the WebSocket on which it streams speech while the text still comes.
+"""ElevenLabs, over the WebSocket that streams speech while text is still being sent.
 
-Pipecat's service, with what a response needs otherwise: the connection is made while the model
-thinks, failures are reported at once and with the service's own reason, nothing reconnects on its
-own, and stopping does not wait for the service.
+It adapts Pipecat's service: the connection is made while the model thinks, failures are reported at
+once with the service's own reason, nothing reconnects by itself, and stopping does not wait for the
+service.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from settings.declarations import Declaration
 DEFAULT_MODEL = "eleven_flash_v2_5"
 DEFAULT_URL = "wss://api.elevenlabs.io"
 KEEPALIVE_S = 10
-"""The service drops a connection on which it has heard nothing for 20 s."""
+"""The service closes a connection on which it has received nothing for 20 s."""
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 _A_DAY_S = 24 * 3600.0
 
@@ -61,17 +61,17 @@ VOICES: Mapping[str, str] = {
 
 
 class ElevenLabsOptions(Options):
-    """What ElevenLabs lets one set; unset: as the voice's owner set it."""
+    """ElevenLabs' settings; unset: the voice's own."""
 
     language: str | None = None
-    """ISO 639-1 code; None: the model hears it from the text."""
+    """ISO 639-1 code; None: the model detects it from the text."""
     stability: float | None = Field(None, ge=0, le=1)
     similarity_boost: float | None = Field(None, ge=0, le=1)
     style: float | None = Field(None, ge=0, le=1)
     use_speaker_boost: bool | None = None
     apply_text_normalization: Literal["auto", "on", "off"] | None = None
     enable_logging: bool | None = None
-    """False: ElevenLabs keeps nothing (for accounts that may ask for it)."""
+    """False: ElevenLabs stores nothing (only for accounts with zero retention)."""
 
 
 class ElevenLabsTTS(TTSProvider):
@@ -110,7 +110,7 @@ class ElevenLabsTTS(TTSProvider):
                 f"tts.options.language: {self._model} takes no language '{language}'; unset it, "
                 f"or choose one of {', '.join(sorted(known)) or 'another model'}."
             )
-        # People copy the base of the HTTP API; the WebSocket's is the same host.
+        # Accept the base URL of the HTTP API too; the WebSocket is on the same host.
         base = (config.api_base or DEFAULT_URL).rstrip("/").removesuffix("/v1")
         self._url = "ws" + base.removeprefix("http") if base.startswith("http") else base
         self.address = self._url
@@ -130,7 +130,7 @@ class ElevenLabsTTS(TTSProvider):
             enable_logging=self._options.enable_logging,
             settings=ElevenLabsTTSService.Settings(
                 model=self._model,
-                # It becomes part of the address, and clients choose it.
+                # Clients choose the voice, and it becomes part of the URL.
                 voice=quote(self.named_voices.get(voice, voice), safe=""),
                 **options,
             ),
@@ -144,21 +144,21 @@ class _ElevenLabsService(ElevenLabsTTSService):
         super().__init__(
             sample_rate=WIRE_RATE,
             ws_send_timeout=config.timeout_s,
-            # Silence is watched here, where it is known whether anything is due.
+            # `_watch` detects silence: it knows whether audio is due.
             stop_frame_timeout_s=_A_DAY_S,
             **arguments,
         )
         self._config = config
         self._websocket: ClientConnection | None = None
-        """The connection, once it has been told all that is to be spoken so far."""
+        """The connection, once all text so far has been sent on it."""
         self._conversation: asyncio.Task[None] | None = None
         self._context_id = ""
         self._texts: list[str] = []
         self._text_given = asyncio.Event()
         self._complete = False
-        """Whether no more text will come."""
+        """Whether the text is complete."""
         self._heard = False
-        """Whether audio has come."""
+        """Whether audio has been received."""
         self._spoken = SpokenClauses()
         self._silence = asyncio.timeout(None)
 
@@ -177,14 +177,14 @@ class _ElevenLabsService(ElevenLabsTTSService):
         yield None
 
     async def on_turn_context_completed(self) -> None:
-        """Ask the service to speak all text that it still holds, and to say when it has."""
+        """Ask the service to speak all buffered text, and to report the end."""
         self._complete = True
         self._turn_context_id = None
         if self._websocket is not None and self._texts:
             await self._send_end(self._websocket)
 
     async def _announce_text(self, src_frame: AggregatedTextFrame, context_id: str) -> None:
-        # It belongs in front of its audio, which comes after that of the clauses before.
+        # Not pushed yet: it belongs before its audio, which follows that of earlier clauses.
         src_frame.append_to_context = False
         src_frame.context_id = context_id
         src_frame.will_be_spoken = True
@@ -194,7 +194,7 @@ class _ElevenLabsService(ElevenLabsTTSService):
         """Do not report silence: `_received` does, at once."""
 
     async def _connect(self) -> None:
-        # Not awaited: the model is asked meanwhile.
+        # Not awaited, so that the model begins meanwhile.
         self._conversation = self.create_task(self._converse(), "elevenlabs")
         self._create_keepalive_task(interval=KEEPALIVE_S)
 
@@ -208,14 +208,14 @@ class _ElevenLabsService(ElevenLabsTTSService):
         return super()._is_keepalive_ready() and not self._complete
 
     async def _converse(self) -> None:
-        """Have the whole answer spoken, on a second connection if the first one failed early."""
+        """Run the connection of the response; a second one if the first failed before any audio."""
         for left in range(self._config.retries, -1, -1):
             try:
                 await self._converse_once()
                 return
             except (OSError, WebSocketException, ValidationError, ElevenLabsError) as error:
                 failure = explain(error, self._config.connect_timeout_s)
-            # A response without text does not fail because the service is away.
+            # A response without text does not fail if the service is down.
             await self._text_given.wait()
             if self._heard or not failure.transient or not left:
                 await self.push_error(str(failure), failure, category=failure.category)
@@ -228,7 +228,7 @@ class _ElevenLabsService(ElevenLabsTTSService):
             max_size=MAX_MESSAGE_BYTES,
             additional_headers={"xi-api-key": self._api_key},
             open_timeout=self._config.connect_timeout_s,
-            # A close frame is sent; the service's is not waited for.
+            # Sends a close frame without waiting for the service's.
             close_timeout=0,
         )
         try:
@@ -251,7 +251,7 @@ class _ElevenLabsService(ElevenLabsTTSService):
             await websocket.close()
 
     async def _received(self, message: Message) -> bool:
-        """Take a message; return whether it was the last one."""
+        """Handle a message; return whether it was the last one."""
         message.raise_error()
         if message.audio:
             self._heard = True
@@ -298,7 +298,7 @@ class _ElevenLabsService(ElevenLabsTTSService):
 
     async def _send(self, websocket: ClientConnection, messages: list[dict[str, Any]]) -> None:
         self._watch()
-        # `_converse_once` receives on this connection: it learns the reason and reports it.
+        # `_converse_once`, which receives on this connection, reports the reason.
         with suppress(ConnectionClosed):
             for message in messages:
                 await websocket.send(json.dumps({"context_id": self._context_id, **message}))

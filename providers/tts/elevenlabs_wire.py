@@ -1,7 +1,7 @@
-"""What ElevenLabs answers on its WebSocket, and what its failures mean.
+"""The messages of ElevenLabs' WebSocket, and the meaning of its errors.
 
-Pipecat's service overlooks the error messages, which come as ordinary text messages just before
-the connection is closed.
+Pipecat's service ignores the error messages, which are ordinary text messages just before the
+connection is closed.
 """
 
 from __future__ import annotations
@@ -43,13 +43,14 @@ _CATEGORIES: Mapping[str, ErrorCategory] = {
     "model_not_found": ErrorCategory.INVALID_REQUEST,
     "unsupported_model": ErrorCategory.INVALID_REQUEST,
 }
-"""Error names of ElevenLabs, where the status or close code beside them says less."""
+"""ElevenLabs' error name → kind of failure, where status and close code say less.
+"""
 
 _TRANSIENT = frozenset({ErrorCategory.CONNECTIVITY, ErrorCategory.SERVER})
 
 
 class ElevenLabsError(StageFailure):
-    """Why the service does not speak."""
+    """A failure of the service."""
 
     def __init__(self, reason: str, category: ErrorCategory, quoted: str = "") -> None:
         super().__init__(reason, quoted)
@@ -57,7 +58,7 @@ class ElevenLabsError(StageFailure):
 
     @property
     def transient(self) -> bool:
-        """Whether another attempt may succeed."""
+        """Whether a retry may succeed."""
         return self.category in _TRANSIENT
 
 
@@ -87,7 +88,7 @@ class Message(BaseModel):
     @field_validator("alignment", mode="wrap")
     @classmethod
     def _optional(cls, value: object, parse: ValidatorFunctionWrapHandler) -> Alignment | None:
-        """Drop an alignment that cannot be read; the audio beside it is kept."""
+        """Drop an invalid alignment, but keep the message's audio."""
         try:
             alignment: Alignment | None = parse(value)
         except ValidationError:
@@ -95,7 +96,7 @@ class Message(BaseModel):
         return alignment
 
     def raise_error(self) -> None:
-        """Raise what the service reports, if it reports an error."""
+        """Raise the error that the message reports, if any."""
         if self.error is not None:
             category = _CATEGORIES.get(self.error, ErrorCategory.INVALID_REQUEST)
             said = f"{self.message or 'no reason given'} ({self.error})"
@@ -103,11 +104,11 @@ class Message(BaseModel):
 
 
 def explain(error: Exception, connect_timeout_s: float) -> ElevenLabsError:
-    """Return what a failure of the connection means.
+    """Return a failure of the connection as an `ElevenLabsError`.
 
     Args:
         error: What the WebSocket library or the parser raised.
-        connect_timeout_s: Seconds that the handshake was given.
+        connect_timeout_s: The handshake's time-out, for the message.
     """
     if isinstance(error, ElevenLabsError):
         return error
@@ -140,11 +141,10 @@ def _refusal(status: int, body: bytes) -> ElevenLabsError:
 
 
 class SpokenClauses:
-    """Tells which clause a piece of audio speaks, by the characters that are aligned with it.
+    """Finds where in the audio each clause begins, by the characters aligned with it.
 
-    Audio of one clause is still to come when the next is sent, so the order in which clauses are
-    sent says nothing about where in the audio they begin. Spaces are not counted: the service
-    may add or drop some between clauses.
+    The next clause is sent before all audio of the last has come, so the time of sending does not
+    tell. Spaces are not counted: the service may add or drop some between clauses.
     """
 
     def __init__(self) -> None:
@@ -171,7 +171,7 @@ class SpokenClauses:
         yield pcm[done:]
 
     def rest(self) -> Iterator[AggregatedTextFrame]:
-        """Yield the clauses that no alignment has mentioned."""
+        """Yield the clauses that no alignment has reached."""
         while self._waiting:
             yield self._waiting.popleft()[1]
 

@@ -1,7 +1,7 @@
 """Voices that need no key, no network and no download: espeak-ng, and flite where installed.
 
 espeak-ng speaks every language, robotically; flite's one voice is clearer but knows English alone.
-So a voice here is a pair: what reads Latin script, and how espeak-ng sounds in all other scripts.
+So a voice here is a pair: the engine for Latin script, and espeak-ng's timbre for all others.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ _WARM_UP = "Ready."
 
 @dataclass(frozen=True, slots=True)
 class Voice:
-    """How a name sounds."""
+    """The engines' voices behind a voice's name."""
 
     espeak: str
-    """espeak voice for Latin script, and for scripts that its language is written in."""
+    """espeak voice for Latin script, and for the scripts of its language."""
     variant: str = ""
     """espeak variant: the timbre, in every language."""
     flite: bool = False
@@ -67,7 +67,7 @@ NAMED_VOICES: Mapping[str, Voice] = {
     "shimmer": Voice("gmw/en-US", "f5"),
     "verse": Voice("gmw/en-US", "victor"),
 }
-"""The names that OpenAI's voices have, as distinct as espeak-ng can make them."""
+"""OpenAI's voice names → voices, as distinct as espeak-ng can make them."""
 
 _SLT = Voice("gmw/en-US", "f2", flite=True)
 
@@ -102,7 +102,7 @@ class VoiceBox:
 
         Args:
             engine: The engine.
-            everywhere: For all the named voices, not only those that prefer it.
+            everywhere: Whether for all named voices, not only those that prefer it.
         """
         self.flite = engine
         self.voices[flite.VOICE] = _SLT
@@ -124,7 +124,7 @@ class VoiceBox:
         return pieces
 
     def _reader(self, script: Script | None, voice: Voice) -> tuple[SpeechEngine, str]:
-        """Return who reads `script` for `voice`, and by which name of its voices."""
+        """Return the engine that reads `script` for `voice`, and the name of the engine's voice."""
         if script is None and voice.flite and self.flite is not None:
             return self.flite, flite.VOICE
         if script is None or script.readable_in(voice.language):
@@ -154,8 +154,8 @@ class EmbeddedTTSService(ClauseVoice):
             async for pcm in stream:
                 for start in range(0, len(pcm), MAX_CHUNK_BYTES):
                     yield pcm[start : start + MAX_CHUNK_BYTES]
-                # The engines are far faster than real time: let the chunk go out, and other
-                # sessions have their turn, before the next one.
+                # The engines are far faster than real time: yield, so that the chunk is sent and
+                # other sessions run before the next one.
                 await asyncio.sleep(0)
 
     async def _pieces(self, text: str) -> AsyncGenerator[bytes, None]:
@@ -171,7 +171,7 @@ class EmbeddedTTSOptions(Options):
     """`tts.options`."""
 
     engine: Literal["auto", "espeak", "flite"] = "auto"
-    """What reads Latin script; `auto`: flite for the voices that prefer it, where installed."""
+    """Engine for Latin script; `auto`: flite for the voices that prefer it, if installed."""
 
 
 class EmbeddedTTS(TTSProvider):
@@ -201,7 +201,7 @@ class EmbeddedTTS(TTSProvider):
         return "embedded (flite slt + espeak-ng)" if self._box.flite else "embedded (espeak-ng)"
 
     async def start(self) -> None:
-        """Load the engines and let each say a word.
+        """Load the engines and warm them up.
 
         Raises:
             ProviderSetupError: An engine is missing, or `tts.voice_id` is no voice of theirs.
@@ -261,7 +261,7 @@ class EmbeddedTTS(TTSProvider):
 
 
 async def _warm_up(box: VoiceBox) -> None:
-    """Let each engine say a word: the first synthesis of a process is slower than the others."""
+    """Synthesise a word with each engine: the first synthesis of a process is slow."""
     try:
         for piece in (*box.plan(_WARM_UP, Voice("gmw/en-US")), *box.plan(_WARM_UP, _SLT)):
             async with aclosing(piece.engine.synthesize(piece.text, piece.voice)) as stream:
@@ -275,7 +275,7 @@ def _by_name(voices: Iterable[EspeakVoice]) -> dict[str, str]:
     """Return every name by which espeak's voices can be called → identifier.
 
     A voice answers to its identifier (`gmw/en-US`), the last part of it (`en-US`), and its
-    language tags (`en-us`) where no other voice has a better claim to them.
+    language tags (`en-us`) unless another voice has a better priority for them.
     """
     tags: dict[str, tuple[int, str]] = {}
     names: dict[str, str] = {}

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from providers.tts.speech_engine import Emit, SpeechEngine, SynthesisError
 
 DEFAULT_VOICE = "gmw/en-US+f2"
-"""The espeak voice that a US English recogniser understands best, and people with it."""
+"""The US English voice that is the most intelligible, measured with a recogniser."""
 DEFAULT_RATE_WPM = 150
 """Words per minute; espeak's own 175 is harder to follow."""
 
@@ -35,7 +35,7 @@ _AudioCallback = ctypes.CFUNCTYPE(
 )
 
 _speaking = threading.Lock()
-"""Held while the library's globals belong to one text: they are one per process, not ours."""
+"""Held while a text is spoken: the library's voice, rate and callback are global."""
 
 
 class _VoiceRecord(ctypes.Structure):
@@ -104,11 +104,11 @@ class Espeak(SpeechEngine):
             stop = bool(samples) and count > 0 and not emit(ctypes.string_at(samples, count * 2))
             return int(stop)
 
-        # Kept in a variable: the library calls it until `espeak_Synth` returns.
+        # Kept in a variable, as the library calls it until `espeak_Synth` returns.
         callback = _AudioCallback(on_audio)
         encoded = text.replace("\0", " ").encode()
-        # Between two texts espeak leaves no gap; inside one, punctuation pauses. So that a
-        # sentence spoken clause by clause sounds whole, a text pauses where its end would.
+        # Punctuation makes a pause within a text but not at its end. Clauses are texts of their
+        # own, so the pause at the end of one is added here.
         pause = _END_PAUSE if text.rstrip().rstrip(_CLOSERS).endswith(_PAUSES) else 0
         with _speaking:
             self._library.espeak_SetSynthCallback(callback)
@@ -161,8 +161,8 @@ def _load() -> tuple[ctypes.CDLL, int]:
         ctypes.c_void_p,
         ctypes.c_void_p,
     )
-    # A buffer of 0 ms asks for the smallest chunks, 60 ms. Without `_DONT_EXIT` the library
-    # would end the process when it misses its data.
+    # A buffer of 0 ms gives the smallest chunks, 60 ms. Without `_DONT_EXIT` the library would end
+    # the process if its data is missing.
     rate: int = library.espeak_Initialize(_OUTPUT_SYNCHRONOUS, 0, data, _DONT_EXIT)
     if rate <= 0:
         raise SynthesisError("espeak-ng cannot be initialised; reinstall espeakng-loader.")

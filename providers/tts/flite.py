@@ -1,8 +1,8 @@
 """flite's `slt` voice in this process: the clearest voice that needs no download, if installed.
 
-flite is no Python package; it comes with the operating system (Debian: `apt install flite`), so it
-is looked for and may be absent. Its voice is one object per process whose features carry the
-streaming callback: it is loaded once and speaks one text at a time.
+flite is no Python package; it comes with the operating system (Debian: `apt install flite`) and may
+be absent. Its voice is one object per process that also holds the streaming callback, so it is
+loaded once and speaks one text at a time.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from providers.tts.speech_engine import Emit, SpeechEngine, SynthesisError
 VOICE = "slt"
 """The one voice: a US English woman."""
 NATURAL_RATE_WPM = 180
-"""Words per minute that the voice speaks when left alone."""
+"""The voice's own rate in words per minute."""
 
 _CHUNK_SAMPLES = 480
 """Least samples per callback: 30 ms; the first comes once the whole text has been analysed."""
@@ -50,7 +50,7 @@ _SPELLED = str.maketrans(
 )
 
 _speaking = threading.Lock()
-"""Held while the voice's features belong to one text: the voice is one per process."""
+"""Held while a text is spoken: rate and callback are set on the one voice of the process."""
 
 
 class _Wave(ctypes.Structure):
@@ -107,7 +107,7 @@ class Flite(SpeechEngine):
             voice: File name or path of libflite_cmu_us_slt.
 
         Raises:
-            SynthesisError: They cannot be loaded, or are no flite 2.
+            SynthesisError: The libraries cannot be loaded, or are not of flite 2.
         """
         super().__init__()
         self._library, self._voice, self._streaming = _load(core, voice)
@@ -152,7 +152,7 @@ def find() -> Flite | None:
 
 
 def to_ascii(text: str) -> str:
-    """Write Latin text with the only letters that flite knows."""
+    """Transliterate Latin text to ASCII, which is all that flite knows."""
     decomposed = unicodedata.normalize("NFKD", text.translate(_SPELLED))
     return decomposed.encode("ascii", "ignore").decode().replace("\0", " ")
 

@@ -1,7 +1,7 @@
-"""Kokoro's voices in this process: 54 of them out of one model, in nine languages, no key.
+"""Kokoro's voices in this process: 54 voices in nine languages from one model, no key.
 
-One model serves all sessions. A clause is one pass of the model, so there is nothing to stream
-within it; a longer text is spoken a pass at a time.
+One model serves all sessions. A clause is one pass of the model, so its audio comes at once; a
+longer text takes several passes.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ MODELS = {"kokoro-v1.0": "310 MB", "kokoro-v1.0.fp16": "169 MB", "kokoro-v1.0.in
 VOICES_FILE = "voices-v1.0.bin"
 RELEASE = "https://github.com/thewh1teagle/kokoro-onnx/releases/download/model-files-v1.0"
 SENTENCE_PAUSE_S, CLAUSE_PAUSE_S = 0.25, 0.1
-"""Silence after a sentence and a clause: Kokoro trims its own."""
+"""Silence added after a sentence and a clause: Kokoro's own is trimmed."""
 
 NAMED_VOICES: Mapping[str, str] = {
     "alloy": "af_alloy",
@@ -70,12 +70,12 @@ _PUNCTUATION = str.maketrans(
 )
 """Chinese and Japanese marks → those that Kokoro was trained with."""
 _LANGUAGE_FLAG = re.compile(r"\([a-z]{2,3}(?:-[a-z]+)*\)")
-"""What espeak-ng puts where it changes the language, as in `(en)`; Kokoro would read it out."""
+"""espeak-ng's marks of a language change, such as `(en)`; Kokoro would pronounce them."""
 
 
 class _KokoroOptions(Options):
     download_dir: Path = Path("~/.cache/pipecat/kokoro-onnx")
-    """Where Pipecat keeps them too."""
+    """The folder that Pipecat uses too."""
     voices_path: Path | None = None
     parallel: int = Field(2, ge=1, le=16)
     """Clauses spoken at a time."""
@@ -111,19 +111,20 @@ class KokoroTTS(TTSProvider):
 
     @property
     def label(self) -> str:
-        """The model; a file goes by its name."""
+        """The model's name; of a file, without its folder."""
         return f"kokoro {Path(self._model).name.removesuffix('.onnx')}"
 
     async def start(self) -> None:
         """Download, load and warm up the model.
 
         Raises:
-            ProviderSetupError: It cannot be had or loaded, or `tts.voice_id` is no voice of it.
+            ProviderSetupError: The model cannot be downloaded or loaded, or has no voice
+                `tts.voice_id`.
         """
         model, voices = await self._files()
         try:
             kokoro = await self._pool.run(partial(_load, model, voices))
-        # onnxruntime and numpy raise whatever fits what they find in the files.
+        # onnxruntime and numpy raise errors of many types for broken files.
         except Exception as error:
             raise ProviderSetupError(
                 f"Kokoro cannot be loaded from {model} and {voices}: {error}. Delete them if a "
@@ -163,7 +164,7 @@ class KokoroTTS(TTSProvider):
         ]
 
     async def _files(self) -> tuple[Path, Path]:
-        """Return the files of the model and of its voices, downloading what is not given."""
+        """Return the files of the model and its voices, downloading what is not configured."""
         folder = self._options.download_dir.expanduser()
         model, voices = folder / f"{self._model}.onnx", folder / VOICES_FILE
         wanted = {model: f"{RELEASE}/{model.name}", voices: f"{RELEASE}/{VOICES_FILE}"}
@@ -197,7 +198,7 @@ def _load(model: Path, voices: Path) -> Kokoro:
 def _speak(kokoro: Kokoro, voice: str, text: str) -> Iterator[bytes]:
     language, _ = _LANGUAGES.get(voice[0], _OTHER)
     readable = " ".join(text.translate(_PUNCTUATION).split())
-    # `create` would take a text with nothing to pronounce for an error.
+    # `create` would raise an error for a text with nothing to pronounce.
     phonemes = _LANGUAGE_FLAG.sub("", kokoro.tokenizer.phonemize(readable, language))
     for batch in split_phonemes(phonemes):
         samples, rate = kokoro.create(batch, voice, lang=language, is_phonemes=True)

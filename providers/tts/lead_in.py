@@ -1,4 +1,4 @@
-"""Cuts the silence with which a synthesiser begins: up to 180 ms that the user would wait for."""
+"""Trims a synthesiser's leading silence, up to 180 ms that the user would wait for."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy as np
 KEPT_MS = 20
 """Silence left before the first sound, so that it does not begin with a click."""
 _AUDIBLE = 250
-"""Amplitude of 16-bit PCM from which something can be heard (-42 dB of full scale)."""
+"""Amplitude of 16-bit PCM that counts as audible (-42 dB of full scale)."""
 
 
 class LeadIn:
@@ -19,7 +19,7 @@ class LeadIn:
         self._silence: bytes | None = b""
 
     def push(self, pcm: bytes) -> bytes:
-        """Take PCM; return what is to be heard of it."""
+        """Take PCM; return it without leading silence."""
         if self._silence is None:
             return pcm
         held = self._silence + pcm

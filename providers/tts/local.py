@@ -1,7 +1,7 @@
 """The voice of one response, spoken by an engine that runs in this process.
 
-Pipecat's own services for such engines load a model for each instance, synthesise on asyncio's
-own threads and report a failure as a mere sentence; here the model and the threads are shared.
+Pipecat's services for such engines load a model per instance, synthesise on asyncio's default
+threads and report failures as text alone; here the model and a pool of threads are shared.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from providers.in_process.engine_pool import EnginePool
 from providers.tts.clause_voice import ClauseVoice
 
 Speak = Callable[[str], Iterable[bytes]]
-"""Turns a text into pieces of 16-bit mono PCM, each as soon as it is made; blocks meanwhile."""
+"""Synthesises a text: yields chunks of 16-bit mono PCM as they are made, and blocks meanwhile."""
 
 
 class LocalTTSService(ClauseVoice):
-    """Speaks by a function that blocks, on the threads of a pool."""
+    """Speaks by a blocking function, on the threads of a pool."""
 
     def __init__(self, pool: EnginePool, speak: Speak, sample_rate: int, voice: str) -> None:
         """Speak with one voice.

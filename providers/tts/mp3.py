@@ -18,12 +18,12 @@ class Mp3Stream:
     """One MP3 stream as 16-bit mono PCM."""
 
     def __init__(self, rate: int) -> None:
-        """Start a stream that is to be heard at `rate` Hz."""
+        """Start a stream that is decoded to PCM at `rate` Hz."""
         self._codec = cast(AudioCodecContext, av.CodecContext.create("mp3float", "r"))
         self._resampler = av.AudioResampler("s16", "mono", rate)
 
     def push(self, data: bytes) -> bytes:
-        """Take bytes, cut anywhere; return what can be heard now.
+        """Take MP3 bytes, cut anywhere; return the PCM decoded so far.
 
         Raises:
             BadMp3Error: They are no MP3.
@@ -36,7 +36,7 @@ class Mp3Stream:
         Raises:
             BadMp3Error: The rest is no MP3.
         """
-        # The parser lets go of the last frame when there is nothing behind it.
+        # An empty parse makes the parser release the last frame.
         rest = b"".join(self._decode(b""))
         return rest + b"".join(
             frame.to_ndarray().tobytes() for frame in self._resampler.resample(None)

@@ -1,4 +1,4 @@
-"""Voices of OpenAI, speaches, LocalAI, Kokoro-FastAPI and all that have `/v1/audio/speech`."""
+"""Voices of OpenAI, speaches, LocalAI, Kokoro-FastAPI and all servers with `/v1/audio/speech`."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from settings.declarations import Declaration
 
 DEFAULT_MODEL = "gpt-4o-mini-tts"
 CHUNK_BYTES = 960
-"""20 ms: Pipecat waits for half a second of audio before the first frame."""
+"""20 ms; Pipecat's own chunks hold half a second, which delays the first audio."""
 _MAGIC = {b"RIFF": "WAV", b"ID3": "MP3", b"OggS": "Ogg", b"fLaC": "FLAC"}
 
 
 class SpeechOptions(Options):
-    """What only this provider knows."""
+    """`tts.options`."""
 
     voices: dict[str, str] = Field(default_factory=dict)
-    """What names stand for on the server: `{"alloy": "af_heart"}`."""
+    """Voice name → the server's own voice: `{"alloy": "af_heart"}`."""
 
 
 class OpenAICompatibleTTS(TTSProvider):
@@ -71,7 +71,7 @@ class OpenAICompatibleTTS(TTSProvider):
         return f"{self._model} at {self._client.where}"
 
     async def start(self) -> None:
-        """Ask the server which voices it has; it need not be there yet."""
+        """Ask the server for its voices; it need not be running yet."""
         if self._voices.listed is None:
             await self._voices.ask()
 
@@ -80,7 +80,7 @@ class OpenAICompatibleTTS(TTSProvider):
         return _SpeechService(self._client, self._model, voice, self._voices, self._timeout_s)
 
     def list_voices(self) -> list[VoiceInfo]:
-        """Return what names stand for, and the server's own names if it tells them."""
+        """Return the known names, and the server's own voices if it lists them."""
         own = {*(self._voices.listed or ()), *self.named_voices.values()} - {*self.named_voices}
         return [
             *(VoiceInfo(name, voice) for name, voice in sorted(self.named_voices.items())),
@@ -117,7 +117,7 @@ class _SpeechService(ClauseVoice, OpenAITTSService):
         self._timeout_s = timeout_s
 
     async def speak(self, text: str) -> AsyncGenerator[bytes, None]:
-        """Stream the speech of one clause; the SDK has its own attempts."""
+        """Stream the speech of one clause; the SDK does the retries."""
         async with self._client.audio.speech.with_streaming_response.create(
             input=text,
             model=self._model,
@@ -134,11 +134,11 @@ class _SpeechService(ClauseVoice, OpenAITTSService):
             raise SpeechError("it sent no audio")
 
     def explain(self, error: Exception) -> ErrorFrame:
-        """Return what fails the response."""
+        """Return the error frame for a failure of the SDK or the connection."""
         category = None
         reason = str(error)
         if isinstance(error, httpx2.TransportError):
-            # The SDK translates what happens before an answer, not what interrupts it.
+            # The SDK wraps errors before a response begins, not those in the middle of it.
             category = ErrorCategory.CONNECTIVITY
             reason = f"the stream was cut in the middle: {error}"
             if isinstance(error, httpx2.TimeoutException):
@@ -149,14 +149,14 @@ class _SpeechService(ClauseVoice, OpenAITTSService):
 
 
 class SpeechError(StageFailure):
-    """What came is not what was asked for."""
+    """The reply is not raw PCM."""
 
 
 def _check(content_type: str, start: bytes) -> None:
-    """Refuse what is no raw PCM, judged by how it begins, as labels of audio are often wrong.
+    """Reject a reply that is no raw PCM, by its first bytes: content types are often wrong.
 
     Raises:
-        SpeechError: It is something else, and would be noise.
+        SpeechError: It is something else, and would sound as noise.
     """
     for magic, kind in _MAGIC.items():
         if start.startswith(magic):

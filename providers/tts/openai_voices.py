@@ -18,11 +18,11 @@ from providers.base import StageFailure
 from session.ports import OPENAI_VOICES
 
 PATIENCE_S = 3.0
-"""Seconds for the list; without it names are passed on as they are."""
+"""Seconds to wait for the list; without it, names are passed on as they are."""
 
 
 class ServerVoices:
-    """The voices of one server, which is asked for them once."""
+    """The voices of one server, fetched once."""
 
     def __init__(
         self, client: AsyncOpenAI, model: str, chosen: str | None, by_hand: Mapping[str, str]
@@ -30,10 +30,10 @@ class ServerVoices:
         """Start without the server's list, which `ask` fetches.
 
         Args:
-            client: Leads to the server.
+            client: Client of the server.
             model: Whose voices are wanted, if the server lists those of several.
             chosen: The configured voice; if it is the server's own, OpenAI's names stand for it.
-            by_hand: Name → voice, as configured; this wins.
+            by_hand: Name → voice, as configured; takes precedence.
         """
         self._client = client
         self._model = model
@@ -45,24 +45,24 @@ class ServerVoices:
         """The server's own names; None: it could not be reached so far."""
 
     async def own_name(self, voice: str) -> str:
-        """Return what the server calls a voice; ask for its list if it was away before."""
+        """Return the server's name of a voice; fetch the list if that failed before."""
         if self.listed is None:
             await self.ask()
         return self.named.get(voice, voice)
 
     async def ask(self) -> None:
-        """Ask the server for its voices. One that lists none, or is away, is no failure."""
+        """Ask the server for its voices. A server that lists none, or is down, is no failure."""
         client = self._client.with_options(max_retries=0, timeout=PATIENCE_S)
         answer: object = None
         try:
-            # The client's own limit begins anew with every piece of an answer.
+            # The client's own time-out starts again with every chunk of a reply.
             async with asyncio.timeout(PATIENCE_S):
                 answer = await client.get("/audio/voices", cast_to=object)
         except StageFailure as error:
             remedy = error.remedy or "Say what names stand for with tts.options.voices."
             where = f"{client.base_url.host}{client.base_url.path}audio/voices"
             logger.warning(f"TTS: the voices at {where} remain unknown: {error.reason}. {remedy}")
-        # What is no list may be JSON of any depth, or no JSON.
+        # The reply may be no JSON, or JSON nested too deeply to parse.
         except (APIError, TimeoutError, ValueError, RecursionError) as error:
             logger.debug(f"{client.base_url.host} lists no voices: {error}")
             if isinstance(error, APIConnectionError) and not isinstance(error, APITimeoutError):
@@ -77,7 +77,7 @@ def voice_names(answer: Any, model: str) -> tuple[str, ...]:
     Args:
         answer: A list, or an object with one as `voices` or `data`; of names, or of objects that
             have a `voice_id`, `id` or `name`, and perhaps a `model_id`.
-        model: Only its voices are taken, if the answer says of any that they are.
+        model: Only this model's voices are taken, if the answer names models at all.
     """
     found = answer
     if isinstance(answer, dict):
@@ -93,8 +93,8 @@ def voice_names(answer: Any, model: str) -> tuple[str, ...]:
 def stand_ins(listed: Sequence[str], chosen: str | None) -> dict[str, str]:
     """Return OpenAI's names → voices of a server that has none of these names.
 
-    Unless one is chosen for all, a voice that is called alike (`af_nova`) comes first; the rest
-    are taken from the top of the list, as the languages further down may not be the user's.
+    Without a chosen voice, a name stands for a similar one (`af_nova`) if there is one; the others
+    get voices from the top of the list, as those further down may be of other languages.
     """
     if not listed or set(listed) & set(OPENAI_VOICES):
         return {}

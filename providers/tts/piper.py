@@ -30,17 +30,17 @@ from settings.declarations import Declaration
 
 DEFAULT_VOICE = "en_US-lessac-medium"
 WARM_UP = "1 2 3"
-"""Something that every language can read."""
+"""Text for the warm-up that every language can read."""
 
 _EXTRAS = {"pinyin": "zh", "japanese": "ja", "thai": "th"}
-"""How a voice reads its script → the extra of piper-tts that it takes."""
+"""A voice's kind of phonemes → the extra of piper-tts that it needs."""
 
 
 class _PiperOptions(Options):
     download_dir: Path = Path("~/.cache/pipecat/piper")
-    """Where Pipecat keeps them too."""
+    """The folder that Pipecat uses too."""
     voices: dict[str, str] = Field(default_factory=dict)
-    """OpenAI's voice name → Piper voice, for other than the default one."""
+    """OpenAI's voice name → Piper voice; the others stand for the default voice."""
     use_cuda: bool = False
     parallel: int = Field(2, ge=1, le=16)
     """Clauses spoken at a time."""
@@ -109,7 +109,7 @@ class PiperTTS(TTSProvider):
         """Download, load and warm up the voices.
 
         Raises:
-            ProviderSetupError: One of them cannot be had or loaded, or lacks a speaker.
+            ProviderSetupError: A voice cannot be downloaded or loaded, or lacks a speaker.
         """
         paths = {_base(wanted): self._path(_base(wanted)) for wanted in self._wanted}
         await self._download(paths.values())
@@ -184,7 +184,7 @@ class PiperTTS(TTSProvider):
     def _load(self, name: str, path: Path) -> dict[str, _Speaker]:
         try:
             voice = PiperVoice.load(path, use_cuda=self._options.use_cuda, download_dir=path.parent)
-        # onnxruntime and the configuration raise whatever fits what they find in the files.
+        # onnxruntime and the configuration raise errors of many types for broken files.
         except Exception as error:
             raise ProviderSetupError(
                 f"The Piper voice {path} cannot be loaded: {error}. Delete it and its .json if a "
@@ -209,12 +209,12 @@ class PiperTTS(TTSProvider):
 
 
 def _base(wanted: str) -> str:
-    """Return what has to be loaded for a name or path with or without a speaker."""
+    """Return a voice's name or path without its speaker: what has to be loaded."""
     return wanted.partition("#")[0]
 
 
 def _name(wanted: str) -> str:
-    """Return what clients call it: a path goes by the name of its file."""
+    """Return the name that clients use; of a path, the file's name."""
     base, mark, speaker = wanted.partition("#")
     return f"{Path(base).stem if base.endswith('.onnx') else base}{mark}{speaker}"
 

@@ -1,4 +1,4 @@
-"""Which language to read a piece of text in, told by its script.
+"""Splits text into runs of one script, to choose the language in which each is read.
 
 A synthesiser that is handed Chinese with an English voice spells "Chinese letter, Chinese letter".
 So text is cut where its script changes, and each piece goes to a voice that can read it.
@@ -12,13 +12,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """A script that most voices cannot read."""
+    """A script other than Latin, which most voices cannot read."""
 
     name: str
     language: str
-    """The language it is read in unless the chosen voice's own language is written in it."""
+    """Language in which it is read, unless the chosen voice's own language uses the script."""
     others: frozenset[str]
-    """Further languages written in it; their voices keep it."""
+    """Further languages that use it; their voices read it themselves."""
 
     def readable_in(self, language: str) -> bool:
         """Whether a voice of `language` (an espeak language code) reads this script."""
@@ -102,8 +102,8 @@ def script_of(char: str) -> Script | None:
 def split_runs(text: str) -> list[Run]:
     """Cut `text` where its script changes.
 
-    What belongs to no script (digits, punctuation, spaces) stays with the letters before it, or,
-    at the beginning, with those after it; so "3 kilos" in the middle of Chinese is read in Chinese.
+    Characters of no script (digits, punctuation, spaces) join the run before them, or, at the
+    beginning, the one after; so "3 kilos" in the middle of Chinese is read in Chinese.
     """
     runs: list[Run] = []
     start = 0

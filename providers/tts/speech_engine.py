@@ -1,8 +1,8 @@
-"""What the built-in voices share: blocking C code on a thread, heard as an async stream.
+"""The base of the built-in voices: runs blocking C code on a thread, as an async stream.
 
-A C synthesiser blocks, keeps its state in globals and calls back with audio. Each engine here gets
-one thread of its own, which speaks one text after another; asyncio sees a stream of PCM chunks
-that can be closed at any moment.
+A C synthesiser blocks, keeps its state in globals and calls back with audio. Each engine has one
+thread, which speaks one text after another; asyncio sees a stream of PCM chunks that can be closed
+at any moment.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from providers.base import StageFailure
 from providers.tts.lead_in import LeadIn
 
 Emit = Callable[[bytes], bool]
-"""Takes a chunk of PCM; returns False when nobody listens any more."""
+"""Takes a chunk of PCM; returns False when the stream has been closed."""
 
 
 class SynthesisError(StageFailure):
@@ -28,7 +28,7 @@ class SpeechEngine(ABC):
     """A synthesiser on its own thread."""
 
     name: str
-    """The engine's name for people."""
+    """The engine's name, for labels and errors."""
     sample_rate: int
     """Hz of the PCM it makes."""
 
@@ -62,7 +62,7 @@ class SpeechEngine(ABC):
             try:
                 loop.call_soon_threadsafe(chunks.put_nowait, pcm)
             except RuntimeError:
-                # The event loop is closed: nobody listens any more.
+                # The event loop is closed: stop.
                 return False
             return True
 
@@ -82,11 +82,11 @@ class SpeechEngine(ABC):
             done.result()
         finally:
             closed.set()
-            # A text that still waits for the thread is not spoken at all.
+            # A text that still waits for the thread is dropped.
             done.cancel()
 
     def close(self) -> None:
-        """Speak nothing further and wait until the thread has ended."""
+        """Start no further text, and wait until the thread has ended."""
         self._thread.shutdown(wait=True, cancel_futures=True)
 
     @abstractmethod

@@ -1,4 +1,4 @@
-"""Which web pages may read what the server answers."""
+"""CORS: which web pages may read the server's HTTP responses."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from serving.access.keys import Access
 
 
 class PagesMiddleware(CORSMiddleware):
-    """Tells browsers which pages may read what is answered: those that may connect."""
+    """CORS headers that let the origins that may connect read responses, and no others."""
 
     def __init__(self, app: ASGIApp, access: Access) -> None:
-        """Answer for `app`, as `access` decides."""
+        """Wrap `app`; `access` decides which origins are allowed."""
         super().__init__(
             app,
             allow_methods=["GET", "POST"],
@@ -21,5 +21,5 @@ class PagesMiddleware(CORSMiddleware):
         self._access = access
 
     def is_allowed_origin(self, origin: str) -> bool:
-        """Return whether a page from `origin` may read it."""
+        """Return whether a page from `origin` may read responses."""
         return self._access.admits_origin(origin)

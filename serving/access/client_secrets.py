@@ -1,7 +1,7 @@
 """Client secrets: short-lived keys that carry a session's configuration (§D.1).
 
-A key is signed, not stored: any replica that shares `server.secret` accepts it. It is readable to
-whoever holds it, as is the session that it opens.
+A key is signed, not stored: any replica that shares `server.secret` accepts it. It is not
+encrypted: its holder can read the configuration in it.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from pydantic import SecretStr
 from wire.errors import ProtocolError
 
 PREFIX = "ek_"
-"""What tells a client secret from an API key."""
+"""Prefix of client secrets; API keys do not begin with it."""
 MAX_LENGTH = 7000
-"""Longest key in characters: it travels in one HTTP header line, which may have 8 KiB."""
+"""Longest key in characters: it must fit into an HTTP header line, of 8 KiB at most."""
 
 _PURPOSE = b"open-realtime-server client secret, version 1"
 _SIGNATURE_BYTES = 32
@@ -55,7 +55,7 @@ class ClientSecrets:
 
         Args:
             session: What the session shall be configured with, as in a `session.update`.
-            expires_at: Unix time in seconds from which on it opens no session.
+            expires_at: Unix time in seconds at which it expires.
 
         Raises:
             ProtocolError: The configuration does not fit into a key.
@@ -81,7 +81,7 @@ class ClientSecrets:
             now: Unix time in seconds.
 
         Raises:
-            BadSecret: It is not valid, or not any more.
+            BadSecret: It was not made here, or it has expired.
         """
         encoded = value.removeprefix(PREFIX)
         try:
@@ -89,7 +89,7 @@ class ClientSecrets:
         except (binascii.Error, ValueError):
             raise BadSecret(expired=False) from None
         if _encode(signed) != encoded:
-            # The last character has bits to spare; one key shall have one form.
+            # The last base64 character has unused bits: accept only one spelling of a key.
             raise BadSecret(expired=False)
         signature, packed = signed[:_SIGNATURE_BYTES], signed[_SIGNATURE_BYTES:]
         if not hmac.compare_digest(signature, self._sign(packed)):

@@ -1,4 +1,4 @@
-"""A server without keys answers its own machine alone, however it is served."""
+"""A server without keys answers loopback connections alone, however it is started."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def check_exposure(server: ServerConfig) -> None:
 
 
 class ExposureGuard:
-    """Answers nobody who came by a network, where there are no keys and that is not meant.
+    """Refuses clients from the network if there are no keys and the settings do not allow it.
 
-    `main.py` refuses to listen there; whoever serves the application otherwise, say by `uvicorn
-    main:app --host`, is kept safe here.
+    `main.py` refuses to listen to the network then; this covers other starts of the application,
+    such as `uvicorn main:app --host`.
     """
 
     def __init__(self, app: ASGIApp, server: ServerConfig) -> None:
@@ -37,7 +37,7 @@ class ExposureGuard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve, or refuse, one request or connection."""
-        # Of a Unix socket the path is known, and no port.
+        # A Unix socket has a path in place of host and port.
         host, port = scope.get("server") or ("", None)
         if self._open or port is None or scope["type"] == "lifespan" or is_loopback(host):
             await self._app(scope, receive, send)

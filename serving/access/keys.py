@@ -32,12 +32,12 @@ class AccessDenied(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """Who was let in."""
+    """A client that was let in."""
 
     holder: str | None
-    """Tells keys apart without naming them, for limits; None: nobody needs one."""
+    """Identifies the key without revealing it, for limits per key; None: no keys are configured."""
     minted: dict[str, Any] | None = None
-    """The session out of a client secret; None for an API key, or where none is needed."""
+    """Session configuration of a client secret; None for an API key, or without keys."""
 
 
 class Access:
@@ -47,7 +47,7 @@ class Access:
         """Prepare.
 
         Args:
-            server: Knows the keys and origins.
+            server: Holds the keys and the allowed origins.
             client_secrets: Reads keys that begin with `ek_`.
         """
         self._digests = [_digest(key.get_secret_value()) for key in server.api_keys]
@@ -71,7 +71,7 @@ class Access:
             return Grant(None)
         if key is None:
             raise AccessDenied(None, "Missing bearer or basic authentication in header")
-        # Every key is compared, so that the time taken says nothing about any of them.
+        # Every key is compared, so that the time taken reveals nothing about any of them.
         digest = _digest(key)
         matches = [hmac.compare_digest(digest, known) for known in self._digests]
         if not any(matches):
@@ -85,8 +85,8 @@ class Access:
     def admit_operator(self, headers: Mapping[str, str]) -> None:
         """Let a request in that makes client secrets.
 
-        A client secret does not do where keys are configured: whoever has one could make more of
-        them, and so never lose access.
+        Where keys are configured, a client secret is refused: its holder could make more of them,
+        and so keep access for ever.
 
         Raises:
             AccessDenied: It has no API key, or a wrong one.

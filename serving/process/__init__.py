@@ -1,4 +1,4 @@
-"""The server as a process: how it listens, how it is multiplied, and how it ends.
+"""The server as a process: its listening socket, its workers, and its shutdown.
 
 Other wings may enter by the modules in `__all__`.
 """

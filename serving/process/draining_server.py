@@ -1,6 +1,6 @@
-"""uvicorn, ending politely: the first signal lets answers finish, the second cuts them.
+"""uvicorn with a graceful shutdown: the first signal lets responses finish, the second cuts them.
 
-What cannot end even so is ended by force (`ending.py`): some time after the grace period, or at
+A process that still hangs is ended by force (`ending.py`): some time after the grace period, or at
 the third signal.
 """
 
@@ -19,7 +19,7 @@ from serving.process.ending import BEYOND_GRACE_S, END_SIGNALS
 
 
 class DrainingServer(uvicorn.Server):
-    """A server that is told when to let nobody in any more, before it closes its connections."""
+    """A uvicorn server that drains sessions before it closes its connections."""
 
     def __init__(
         self,
@@ -35,10 +35,10 @@ class DrainingServer(uvicorn.Server):
         Args:
             config: uvicorn's configuration.
             drain: Called at the first signal; the server ends when it returns.
-            hurry: Called at the second one, to make it return soon.
-            end_within: Called at each with the seconds that the process may still take.
-            grace_s: How long `drain` lets answers take, unless it has to hurry.
-            signals: Those that end it.
+            hurry: Called at the second signal, to make `drain` return soon.
+            end_within: Called at each signal with the seconds that the process may still take.
+            grace_s: Seconds that `drain` gives responses to finish, unless `hurry` is called.
+            signals: Signals that shut it down; others are ignored.
         """
         super().__init__(config)
         self._drain = drain
@@ -47,14 +47,14 @@ class DrainingServer(uvicorn.Server):
         self._grace_s = grace_s
         self._signals = signals
         self._loop: asyncio.AbstractEventLoop | None = None
-        """Where it runs, while it does."""
+        """The event loop that the server runs in; None before and after."""
         self._signalled = 0
-        """How often it has been told to end."""
+        """Number of signals received so far."""
         self._drained: asyncio.Task[None] | None = None
 
     @property
     def left(self) -> str:
-        """What has not ended yet, for people; any thread may ask."""
+        """Description of what has not ended yet, for the log; any thread may read it."""
         if not self.started:
             return "the start"
         if self._loop is None:
@@ -72,14 +72,14 @@ class DrainingServer(uvicorn.Server):
         return "a connection" if state.connections or state.tasks else "a provider"
 
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
-        """Serve, and remember the loop only as long: signals come before and after it as well."""
+        """Serve. Signals may also arrive before and after, when there is no event loop."""
         try:
             await super().serve(sockets=sockets)
         finally:
             self._loop = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Remember the loop, and do what was asked for before there was one."""
+        """Keep the event loop, and begin to drain if a signal came before it ran."""
         self._loop = asyncio.get_running_loop()
         if self._signalled:
             self._begin_to_drain()
@@ -87,11 +87,11 @@ class DrainingServer(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Leave them to whoever runs the process, for longer than the server does."""
+        """Install no signal handlers: `taking_end_signals` has, for longer than the server runs."""
         yield
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Take a signal."""
+        """Handle a signal: the first drains, the second hurries, the third ends the process."""
         if sig not in self._signals:
             return
         self._signalled += 1

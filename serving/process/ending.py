@@ -1,9 +1,8 @@
-"""The end of a process that was told to end, when something in it cannot.
+"""Ends a process whose shutdown hangs.
 
 An event loop waits for its executor's threads, and the interpreter for all threads, for ever. So
-two threads of its own count the time: one says in the log what hangs, the other one ends the
-process, even where the log cannot be written. They run from the start: an interpreter that is
-ending starts no threads any more.
+two threads watch the deadline: one logs what hangs, the other ends the process even if logging
+blocks. They run from the start, because an interpreter that is shutting down starts no threads.
 """
 
 from __future__ import annotations
@@ -21,26 +20,25 @@ from types import FrameType
 from loguru import logger
 
 BEYOND_GRACE_S = 10
-"""How long the process may go on after the grace period: its sessions are being closed
-(`serving/open_sessions.py`), then connections and providers."""
+"""Seconds that the process may take after the grace period to close its sessions
+(`serving/open_sessions.py`), connections and providers."""
 _SAYING_S = 1
-"""How long the log, and tidying up, may take."""
+"""Seconds that logging and tidying up may take."""
 
 
 class HardEnd:
-    """Ends the process, with status 0: it does what it was told."""
+    """Ends the process when its deadline has passed, with status 0: the end was asked for."""
 
     def __init__(self, left: Callable[[], str], tidy: Callable[[], None]) -> None:
-        """Be ready to.
+        """Start the watching threads; there is no deadline yet.
 
         Args:
-            left: Says what has not ended yet, for people.
+            left: Describes what has not ended yet, for the log.
             tidy: Called before the process ends by force, to leave nothing behind.
         """
         self._left = left
         self._tidy = tidy
-        # Unlike other ways to tell a thread something, this one may be used by a signal handler
-        # that has interrupted another one.
+        # A SimpleQueue is reentrant, so a signal handler that interrupts another may use it.
         self._told: SimpleQueue[float] = SimpleQueue()
         self._over = threading.Event()
         self._said = threading.Event()
@@ -74,7 +72,7 @@ END_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 @contextmanager
 def taking_end_signals(take: Callable[[int, FrameType | None], None]) -> Iterator[None]:
-    """Have `take` called with each of them within the block, and after it too once one has come."""
+    """Call `take` with each end signal within the block, and after it too if one has come."""
     came = False
 
     def note(number: int, frame: FrameType | None) -> None:

@@ -1,21 +1,21 @@
-"""Keeps the garbage collector's pauses short: every session waits while it looks at all objects."""
+"""Keeps the garbage collector's pauses short: a full collection delays every session."""
 
 from __future__ import annotations
 
 import gc
 
 YOUNG = 10_000
-"""Objects made before the young ones are looked at. Most of a response's are gone again by then,
-and what is not looked at twice does not count as old."""
+"""Allocations between collections of the youngest generation. Most of a response's objects are
+freed by then, so few of them are promoted to an older generation."""
 OLD = 2
-"""Looks at the middle-aged objects before one at the old ones. Sessions grow old, and what one
-leaves behind refers to each other in circles: it stays in the memory until then."""
+"""Collections of the middle generation per full one. A session's objects reach the oldest
+generation and form cycles, so their memory is only freed by a full collection."""
 
 
 def settle() -> None:
-    """Leave out what is there for good, once a server is ready: libraries and models.
+    """Exclude permanent objects (libraries, models) from collections, once the server is ready.
 
-    These are some 180,000 objects; to look through them takes about 100 ms.
+    These are some 180,000 objects, which take about 100 ms to traverse.
     """
     gc.collect()
     gc.freeze()

@@ -38,7 +38,7 @@ class BuildApp(Protocol):
 
 
 def settled(announce: Callable[[str], None]) -> Callable[[str], None]:
-    """Return what else a process that serves does when it is ready."""
+    """Return a callback for a ready server: settle the garbage collector, then `announce`."""
 
     def ready(banner: str) -> None:
         garbage.settle()
@@ -94,14 +94,14 @@ def serve(
     signals: Collection[int] = END_SIGNALS,
     tidy: Callable[[], None] = lambda: None,
 ) -> int:
-    """Serve until the process is told to stop; it has to be over soon then.
+    """Serve until a signal stops the process; a shutdown that hangs is ended by force.
 
     Args:
         build: Builds the application.
         settings: The configuration.
-        listener: Where to listen; bound.
+        listener: The bound socket to listen on.
         announce: See `create_app`.
-        signals: Those that tell it to stop.
+        signals: Signals that stop it.
         tidy: See `HardEnd`.
 
     Returns:

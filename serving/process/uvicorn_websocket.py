@@ -1,18 +1,18 @@
 """uvicorn's WebSockets: cheap for audio, safe against clients that stop reading or never stop.
 
-uvicorn stops reading from a client with each message until the application has taken it. For a
-client that sends audio fifty times a second that is two system calls a message for nothing; here
-reading stops only when messages have really piled up.
+uvicorn pauses reading after each message until the application has taken it: two needless system
+calls per message, at fifty audio messages a second. Here reading pauses only when messages have
+piled up.
 
-uvicorn waits for a client to take what it was sent before it closes a connection, and for ever:
-whoever stops reading would keep a session. Here a connection that is to be closed is cut when the
-rest does not leave in time. And a client that is sending is there, whether or not its answer to a
-ping has got through what it sent before. And of one that is slowed down, and that nobody reads from
-meanwhile, the application learns at once that it is gone.
+Before it closes a connection, uvicorn waits without limit until the client has received everything,
+so a client that stops reading would keep its session. Here a closing connection is cut when the
+rest does not leave in time. A client that is sending counts as alive, even if its pong is still
+queued behind what it sent. And the application learns at once that a client is gone, even while
+reading from it is paused.
 
-Frames are taken apart by the websockets library alone. Reading whole messages past its parser would
-save 3 to 5 µs a message, 2 to 4 % of what a conversation costs, and would need to know where the
-parser is, which the library does not tell.
+Frames are parsed by the websockets library alone. Bypassing its parser for whole messages would
+save 3 to 5 µs a message, 2 to 4 % of a conversation's cost, but needs the parser's state, which the
+library does not expose.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ from peers.websocket import GONE
 
 MIB = 1024 * 1024
 CUT_AFTER_S = 5.0
-"""What is left for a client when its connection is to be closed has this long to leave."""
+"""Seconds that a closing connection has to send what is still queued for the client."""
 CLOSE_WITHIN_S = 2
-"""How long the server waits at its end for connections that it has closed."""
+"""Seconds that a server that shuts down waits for connections that it has closed."""
 FRAGMENT = 512 * 1024
-"""Characters of a longer message that are sent at a time. It takes about 1 ms."""
+"""Characters per fragment of a long message; sending one takes about 1 ms."""
 AHEAD = 16
-"""Messages that may wait for the application before reading stops."""
+"""Messages that may wait for the application before reading pauses."""
 SMALL_BYTES = 64 * 1024
-"""A larger message stops it at once: memory stays bounded."""
+"""A message of more bytes than this pauses reading at once, to bound memory."""
 MAX_FRAGMENTS = 4096
-"""Pieces of one message: enough for 4 KiB each, too few to fill the memory with empty ones."""
+"""Most fragments of one message: enough for 4 KiB each, too few for empty ones to fill memory."""
 
 
 class RealtimeWebSocket(WebSocketsSansIOProtocol):
@@ -62,8 +62,8 @@ class RealtimeWebSocket(WebSocketsSansIOProtocol):
         if connection is None or connection.family not in (socket.AF_INET, socket.AF_INET6):
             return
         if interval and timeout and hasattr(socket, "TCP_USER_TIMEOUT"):
-            # For as long as nobody reads from the client, only the network can tell that it has
-            # been unplugged: it confirms nothing that it is sent.
+            # While reading is paused, a lost peer shows only in TCP: what is sent to it stays
+            # unacknowledged.
             patience_ms = round(1000 * (interval + timeout))
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, patience_ms)
 
@@ -75,26 +75,26 @@ class RealtimeWebSocket(WebSocketsSansIOProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes; they are also a sign of life."""
+        """Parse received bytes; they also count as a sign of life."""
         self._heard_at = self.loop.time()
-        # Of a client that broke the rules nothing more is taken.
+        # What a client sends after a protocol violation is dropped.
         if self.conn.parser_exc is None:
             super().data_received(data)
 
     def handle_parser_exception(self) -> None:
-        """Close the connection of a client that broke the rules, say with too large a message."""
+        """Close the connection after a protocol violation, such as too large a message."""
         assert self.conn.close_sent is not None
         code, reason = self.conn.close_sent.code, self.conn.close_sent.reason
         self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
         self.transport.write(b"".join(self.conn.data_to_send()))
         self.close_sent = True
-        # What still comes is read and dropped: closing now would reset the connection, and the
-        # client would never see why. With this timer set, uvicorn leaves the closing to it.
+        # Keep reading and dropping: closing now would reset the connection before the client has
+        # read the close frame. While this timer is set, uvicorn does not close by itself.
         self.transport.resume_reading()
         self.close_timer = self.loop.call_later(CUT_AFTER_S, self.transport.abort)
 
     def handle_cont(self, event: Frame) -> None:
-        """Take one more piece of a message."""
+        """Handle a continuation frame."""
         if len(self.frames) < MAX_FRAGMENTS:
             super().handle_cont(event)
             return
@@ -103,7 +103,7 @@ class RealtimeWebSocket(WebSocketsSansIOProtocol):
         self.handle_parser_exception()
 
     def send_receive_event_to_app(self) -> None:
-        """Queue a message that is complete, and go on reading while few wait."""
+        """Queue a complete message; pause reading only if many messages wait."""
         data = b"".join(self.frames)
         self.frames = []
         if self.close_sent:
@@ -124,9 +124,9 @@ class RealtimeWebSocket(WebSocketsSansIOProtocol):
             self.transport.pause_reading()
 
     def keepalive_timeout(self) -> None:
-        """Give a client up that has not answered a ping, unless the answer may be on its way."""
-        # While reading is paused, what the client sends waits in its socket, answers included. The
-        # next ping finds out whether the connection is still there.
+        """Close a connection without a pong in time, unless the pong may still be queued."""
+        # While reading is paused, a pong waits unread in the socket. The next ping finds out
+        # whether the connection is still alive.
         if self.read_paused or self._heard_at > self.ping_sent_at:
             self.send_keepalive_ping()
             return
@@ -136,7 +136,7 @@ class RealtimeWebSocket(WebSocketsSansIOProtocol):
         self._cut_soon()
 
     async def send(self, message: Any) -> None:
-        """Send what the application says; it never waits for room to close."""
+        """Send an ASGI message; a close never waits until the send buffer has room."""
         if message["type"] == "websocket.close":
             self.writable.set()
             await super().send(message)
@@ -147,7 +147,7 @@ class RealtimeWebSocket(WebSocketsSansIOProtocol):
             await super().send(message)
 
     async def _send_in_fragments(self, text: str) -> None:
-        """Send a message of megabytes, with everybody else's work in between."""
+        """Send a long message in fragments, yielding to other sessions between them."""
         send: Callable[[bytes, bool], None] = self.conn.send_text
         for start in range(0, len(text), FRAGMENT):
             await self.writable.wait()
@@ -160,20 +160,20 @@ class RealtimeWebSocket(WebSocketsSansIOProtocol):
             await asyncio.sleep(0)
 
     async def run_asgi(self) -> None:
-        """Let the application serve the connection; a refusal that is out completes its part."""
+        """Run the application; a refused handshake counts as complete."""
         app = self.app
         cast(dict[str, Any], self.scope)[GONE] = self._gone
 
         async def served(scope: Any, receive: Any, send: Any) -> None:
             await app(scope, receive, send)
-            # uvicorn complains of a missing handshake, also where it has sent a refusal instead.
+            # uvicorn would log a missing handshake even where it has sent a refusal instead.
             self.handshake_complete = self.handshake_complete or self.close_sent
 
         self.app = served
         await super().run_asgi()
 
     def on_task_complete(self, task: asyncio.Task[None]) -> None:
-        """The application is through with this connection."""
+        """The application has returned: cut the connection if it does not close in time."""
         super().on_task_complete(task)
         self._cut_soon()
 
@@ -183,7 +183,7 @@ class RealtimeWebSocket(WebSocketsSansIOProtocol):
 
 
 def server_config(app: Any, settings: Settings) -> uvicorn.Config:
-    """Return uvicorn's configuration for the product."""
+    """Return uvicorn's configuration for this server."""
     limits, verbose = settings.limits, settings.server.verbose
     return uvicorn.Config(
         app,

@@ -1,11 +1,11 @@
 """Several processes that serve one address: one event loop uses one core.
 
-The workers share the listening socket, and nothing else that a session needs. The first one starts
-alone, so that what stops a start is said once; the others follow when it is ready.
+The workers share the listening socket, and no session state. The first one starts alone, so that a
+failure to start is reported once; the others follow when it is ready.
 
-Signals are the parent's business: it tells the workers to end, and once more if it is told so once
-more. A terminal's Ctrl-C reaches the workers too, who therefore pay no heed to it. Workers end
-themselves by force when they hang (`ending.py`); those that cannot even do that, it kills.
+The parent handles signals: each one it forwards to the workers. A terminal's Ctrl-C reaches the
+workers too, so they ignore it. A worker whose shutdown hangs ends itself by force (`ending.py`);
+one that cannot is killed by the parent.
 """
 
 from __future__ import annotations
@@ -28,28 +28,28 @@ from loguru import logger
 from serving.process.ending import BEYOND_GRACE_S, taking_end_signals
 
 Work = Callable[..., None]
-"""What a worker does: takes the connection by which it says that it is ready, and arguments."""
+"""A worker's main function; takes the connection on which it reports ready, and arguments."""
 _SPARE_S = 3
-"""Workers hear of their end a little later than the parent, and need a moment to be gone."""
+"""Extra seconds before workers are killed: they get the signal later than the parent."""
 
 
 @dataclass
 class _Worker:
     process: SpawnProcess
     ready: Connection
-    """Gets one message when the worker can serve."""
+    """Receives one message when the worker is ready."""
     is_ready: bool = False
 
 
 class _Told:
-    """How the parent, who waits for its workers, hears that it is to end."""
+    """A pipe that wakes the parent, which waits for its workers, when a signal arrives."""
 
     def __init__(self) -> None:
         self.inbox, self._outbox = multiprocessing.Pipe(duplex=False)
         self._times = 0
 
     def take(self, _number: int, _frame: FrameType | None) -> None:
-        """Take a signal. More than three mean no more, and might fill the pipe."""
+        """Handle a signal. Those after the third change nothing and might fill the pipe."""
         self._times += 1
         if self._times <= 3:
             self._outbox.send_bytes(b"end")
@@ -92,7 +92,7 @@ def run_workers(
                     return 0
                 for worker in [worker for worker in workers if not worker.is_ready]:
                     if worker.ready.poll():
-                        # At the end of the pipe the worker is dying, and has said why.
+                        # EOFError: the worker is exiting, and has printed why.
                         with suppress(EOFError):
                             said = worker.ready.recv()
                             message = message or said
@@ -119,11 +119,11 @@ def run_workers(
 
 
 def _end(workers: list[_Worker], told: Connection, grace_s: float) -> None:
-    """Tell the workers to end, and wait until they have; kill those that cannot.
+    """Signal the workers to end and wait for them; kill those that hang.
 
     Args:
         workers: Those that were started.
-        told: Has a message whenever the parent is told to end once more.
+        told: Has a message for each further signal to the parent.
         grace_s: See `run_workers`.
     """
     ends_at = time.monotonic() + grace_s + BEYOND_GRACE_S + _SPARE_S
@@ -157,7 +157,7 @@ def end_with_parent() -> None:
         if os.name == "nt":
             signal.raise_signal(signal.SIGTERM)
             return
-        # Whatever the main thread waits for is interrupted only by a signal that is its own.
+        # Only a signal interrupts what the main thread may be waiting for.
         main_thread = threading.main_thread().ident
         assert main_thread is not None
         signal.pthread_kill(main_thread, signal.SIGTERM)

@@ -1,1 +1,1 @@
-"""Tests of what is written about the server: documents, pictures, requirements."""
+"""Tests that documents, screenshots, requirements and the layout match the code."""

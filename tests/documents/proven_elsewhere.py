@@ -1,7 +1,7 @@
-"""Modules without a test of their own name, and where under `tests/` they are proven.
+"""Modules without a test file of their own, and where under `tests/` they are tested.
 
-Behaviour of the protocol is proven through the protocol, and a piece of a provider through the
-provider: such a test stays true when the module behind it is cut another way.
+The protocol's behaviour is tested through the protocol, and parts of a provider through the
+provider: such tests survive a restructuring of the modules.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ _BY_PROOF: dict[str, str] = {
     "serving/test_handshake.py": (
         "serving/admission.py serving/refused.py serving/websocket_endpoint.py"
     ),
-    # The protocol, and whoever speaks it.
+    # The protocol, and its clients and peers.
     "conformance": (
         "session/content.py session/effects.py session/model_messages.py "
         "session/ports.py session/provider_checks.py session/reports.py "
@@ -93,7 +93,7 @@ _BY_PROOF: dict[str, str] = {
         "wire/event_record.py wire/response_events.py wire/session_events.py"
     ),
 }
-"""Where they are proven → the modules."""
+"""Test file or folder → the modules that it tests."""
 
 PROVEN_ELSEWHERE = {
     module: proof for proof, modules in _BY_PROOF.items() for module in modules.split()

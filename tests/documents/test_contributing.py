@@ -26,24 +26,24 @@ NOT_COPIED = shutil.ignore_patterns(
 
 
 def shown(section: str) -> str:
-    """The diff in a section of the document."""
+    """Return the diff in a section of the document."""
     (body,) = re.findall(rf"^## {section}\n(.*?)(?=^## |\Z)", DOCUMENT, re.MULTILINE | re.DOTALL)
     (diff,) = re.findall(r"^```diff\n(.*?)^```$", body, re.MULTILINE | re.DOTALL)
     return str(diff)
 
 
 def tree(folder: Path, diff: str, *files: str) -> Path:
-    """Copy the tree and apply a diff, or what it says of some files."""
+    """Copy the tree and apply a diff, or its parts about some files."""
     copy = folder / "tree"
     shutil.copytree(ROOT, copy, ignore=NOT_COPIED)
-    # Lines above a hunk may come and go: its neighbours say where it belongs.
+    # Line numbers may shift: a hunk is placed by its context lines.
     command = ["git", "apply", "--recount", "-C1", *(f"--include={name}" for name in files), "-"]
     subprocess.run(command, cwd=copy, env=alone(copy), input=diff, text=True, check=True)
     return copy
 
 
 def alone(copy: Path) -> dict[str, str]:
-    """The environment in which git takes a folder for what it is, whatever it lies in."""
+    """Return an environment in which git ignores a repository around the folder."""
     return {**os.environ, "GIT_CEILING_DIRECTORIES": str(copy.parent)}
 
 

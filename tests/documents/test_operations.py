@@ -29,7 +29,7 @@ TEXT = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
 
 
 def rows(prefix: str) -> dict[str, list[str]]:
-    """Tables' rows whose first cell begins so: its name → the other cells."""
+    """Return table rows whose first cell begins with `prefix`: name → the other cells."""
     found = {}
     for line in TEXT.splitlines():
         cells = [cell.strip() for cell in line.strip("|").split("|")]
@@ -47,7 +47,7 @@ def test_every_setting_is_in_a_table_with_its_default(group: LimitsConfig | Serv
 
 
 def default(value: object) -> str:
-    """A default as the tables have it."""
+    """Return a default as the tables write it."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, float):
@@ -102,7 +102,7 @@ def snippet(language: str) -> str:
 
 
 def nginx(folder: Path, port: int, upstream: int) -> list[str]:
-    """The snippet for nginx, with another port and certificate, as anybody can run it."""
+    """Return nginx's command with the document's snippet, with another port and certificate."""
     text = snippet("nginx").replace("listen 443", f"listen {port}")
     text = text.replace("127.0.0.1:8000", f"127.0.0.1:{upstream}")
     text = text.replace("/etc/ssl/voice", str(folder / "voice"))
@@ -118,7 +118,7 @@ def nginx(folder: Path, port: int, upstream: int) -> list[str]:
 
 
 def caddy(folder: Path, port: int, upstream: int) -> list[str]:
-    """The snippet for Caddy, alike."""
+    """Return Caddy's command with the document's snippet, likewise."""
     text = snippet("caddy").replace("127.0.0.1:8000", f"127.0.0.1:{upstream}")
     certificate = f"tls {folder}/voice.pem {folder}/voice.key"
     text = text.replace("voice.example.com {", f"https://localhost:{port} {{\n{certificate}")
@@ -196,7 +196,7 @@ async def test_the_proxy_of_the_snippet_serves_sessions_and_hides_what_is_the_op
             await wire.append(bytes(2 * 1024 * 1024), step=2 * 1024 * 1024)
             await wire.settled()
             assert not wire.of("error")
-        # As browsers do it.
+        # As browsers send the key.
         offered = [Subprotocol("realtime"), Subprotocol(f"openai-insecure-api-key.{key}")]
         async with client(url, ssl=trust, subprotocols=offered) as wire:
             assert wire.socket.subprotocol == "realtime"

@@ -1,4 +1,4 @@
-"""The providers in both READMEs, and what they install, are those that declare themselves."""
+"""The providers in both READMEs, and their extras, are those of the declarations."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def test_every_option_stands_in_the_table_of_options(readme):
 
 
 def options_of(name: str) -> tuple[set[str], set[str]]:
-    """The options of a provider of whatever kind, and the words that they take."""
+    """Return the options of a provider of any kind, and the words that they accept."""
     models = [
         own.options
         for found in declarations()

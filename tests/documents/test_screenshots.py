@@ -11,7 +11,7 @@ from tests.support.places import ROOT
 
 
 def words(picture: Path) -> list[str]:
-    """All that is written in a picture; its colours and sizes may change with Textual."""
+    """Return the text of a picture; colours and sizes may change with Textual."""
     return re.findall(r"<text[^>]*>([^<]+)</text>", picture.read_text(encoding="utf-8"))
 
 

@@ -1,4 +1,4 @@
-"""What is deployed: every package pinned, hashed and asked about."""
+"""Every deployed package is pinned, hashed and audited."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def required() -> list[Requirement]:
 
 
 def locked() -> list[tuple[str, str]]:
-    """Every requirement of the lock, and all that stands behind it."""
+    """Return every requirement of the lock, with its hashes."""
     text = (ROOT / "requirements.lock").read_text(encoding="utf-8").replace("\\\n", " ")
     lines = [line for line in text.splitlines() if line and not line.startswith("#")]
     parts = [line.partition(" --hash") for line in lines]
@@ -58,7 +58,7 @@ def test_the_lock_is_made_of_the_requirements_there_are_now():
 
 
 def test_what_needs_no_extra_does_without_the_packages_of_extras():
-    """Here they are installed; where only the lock is, importing one of them ends the start."""
+    """Here extras are installed; with the lock alone, importing one would fail the start."""
     program = f"""
 import sys
 sys.modules.update(dict.fromkeys({["httpx", "anthropic", "google.genai"]}))
@@ -102,11 +102,11 @@ def test_the_lock_holds_for_every_python_that_is_supported():
 
 
 def audited(prints: str, folder: Path, *arguments: str) -> tuple[int, str]:
-    """Run the audit with a pip-audit that prints this; returns its exit status and its words."""
+    """Run the audit with a fake pip-audit that prints `prints`; return exit status and output."""
     package = folder / "pip_audit"
     package.mkdir(exist_ok=True)
     (package / "__init__.py").touch()
-    # What is locked has to be what it is asked about, as it stands.
+    # The lock itself must be audited, without resolving it again.
     code = f"""import sys
 if not {{"--require-hashes", {str(ROOT / "requirements.lock")!r}}} <= set(sys.argv):
     sys.exit("asked about something else")

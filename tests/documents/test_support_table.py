@@ -1,4 +1,4 @@
-"""`docs/protocol.md` says what the code does: generated anew, and held against what is sent."""
+"""`docs/protocol.md` matches the code: compared with its generator, and with sent events."""
 
 from __future__ import annotations
 

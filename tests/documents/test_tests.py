@@ -1,4 +1,4 @@
-"""What holds of the tests themselves: each can fail, none leans on another, all is tested."""
+"""Rules for the tests: each can fail, none imports another, every module has one."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ MODULES = sorted(
 )
 
 FAILS = {"raises", "warns", "fail", "timeout", "wait_for"}
-"""What pytest fails by, and waits with an end."""
+"""Calls that can fail a test: pytest's own, and waits with a time-out."""
 
 
 def short(path: Path) -> str:
@@ -37,7 +37,7 @@ def short(path: Path) -> str:
 
 
 class Function:
-    """What a function or method does that can fail a test."""
+    """A function or method, and what in it can fail a test."""
 
     def __init__(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
         inside = list(ast.walk(node))
@@ -56,7 +56,7 @@ class Function:
 
 
 class File:
-    """The functions of a file, and what it takes from other files of `tests/`."""
+    """The functions of a file, and its imports from other files of `tests/`."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -113,7 +113,7 @@ def test_every_test_can_fail() -> None:
 
 
 def test_no_test_file_leans_on_another() -> None:
-    """What two of them need is in `tests/support/` or in a module beside them."""
+    """Shared helpers are in `tests/support/` or in a module beside the tests."""
     leaning = [
         f"{short(path)} imports {node.module}"
         for path, tree in TREES.items()
@@ -126,7 +126,7 @@ def test_no_test_file_leans_on_another() -> None:
 
 
 def own_test(module: str) -> Path:
-    """Where the test of a module is, if it has one of its own."""
+    """Return the path of a module's own test, which may not exist."""
     path = Path(module)
     return TESTS / path.parent / f"test_{path.name}"
 

@@ -1,4 +1,4 @@
-"""What is installed: a wheel with the whole server in one name, that runs where nothing else is."""
+"""The wheel contains the whole server under one name, and runs in an empty environment."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.support.server_process import started
 PACKAGE = "open_realtime_server"
 INFO = f"{PACKAGE}-{VERSION}.dist-info"
 LEFT_OUT = {"benchmarks", "docs", "examples", "requirements", "tests"}
-"""Folders that are for those who work on the server."""
+"""Folders for development, which the wheel leaves out."""
 EXTRAS = {file.stem for file in (ROOT / "requirements").glob("*.txt")}
 OWN_MODEL = """
 from providers.llm.embedded import EmbeddedLLM
@@ -35,12 +35,12 @@ class Own(EmbeddedLLM):
 
 
 class Installed(NamedTuple):
-    """An environment with the wheel and what it asks for."""
+    """An environment with the wheel and its requirements."""
 
     commands: Path
-    """Folder of its programs."""
+    """Folder of its executables."""
     names: set[str]
-    """What the wheel itself brought into site-packages."""
+    """Names that the wheel added to site-packages."""
 
     def run(
         self, *command: str, folder: Path, **environment: str
@@ -58,7 +58,7 @@ class Installed(NamedTuple):
 
 
 def plain_environment() -> dict[str, str]:
-    """This process's, less what says where Python looks and how the server is set."""
+    """Return this process's environment without Python's paths and the server's settings."""
     return {k: v for k, v in os.environ.items() if not k.startswith(("REALTIME_", "PYTHONPATH"))}
 
 
@@ -82,7 +82,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Installed:
-    """Versions are those that the tests run with: they are what lies on this machine."""
+    """Install the versions that the tests run with, so that no download is needed."""
     folder = tmp_path_factory.mktemp("installed")
     versions = folder / "versions.txt"
     versions.write_text("\n".join(f"{one.name}=={one.version}" for one in distributions()))
@@ -103,7 +103,7 @@ def metadata(wheel: Path) -> Message:
 
 
 def modules() -> set[str]:
-    """All of the server and its clients, and the profiles."""
+    """Return the modules of the server and its clients, and the profiles."""
     found = [*ROOT.glob("*.py"), *ROOT.glob("profiles/*.toml")]
     for folder in ROOT.iterdir():
         if folder.is_dir() and folder.name not in LEFT_OUT and not folder.name.startswith("."):

@@ -1,4 +1,4 @@
-"""Imports run one way, and a wing is entered by its doors alone.
+"""Imports run one way, and a wing is imported only by what it exports.
 
 Every wing is a folder behind a front door at the top. A module imports its own wing and what lies
 below it in `LAYERS`, never what lies above; from another wing it imports what that wing exports
@@ -41,7 +41,7 @@ LAYERS = (
     "test_client",
     "open_realtime_server",
 )
-"""From the bottom, the core, to the top, sockets and programs. A folder, or a file's name."""
+"""Folders and modules, from the bottom (the core) to the top (sockets and programs)."""
 
 FRONT_DOORS = {
     "config": {"settings"},
@@ -54,7 +54,7 @@ FRONT_DOORS = {
     "push_to_talk_app": {"clients"},
     "test_client": {"clients"},
 }
-"""Front door → the wings behind it, in which it may go where it likes."""
+"""Front door → the wings behind it, of which it may import any module."""
 
 
 def dotted(path: Path) -> str:
@@ -64,7 +64,7 @@ def dotted(path: Path) -> str:
 
 
 def sources() -> dict[str, Path]:
-    """Module → its file, of all that the server and its programs consist of."""
+    """Return module → its file, for all modules of the server and its programs."""
     files = list(ROOT.glob("*.py"))
     for layer in LAYERS:
         files += (ROOT / layer).rglob("*.py")
@@ -103,7 +103,7 @@ EXPORTS = {
 
 
 def at_home(importer: str, package: str) -> bool:
-    """Whether a module is in a package, or the front door of its wing."""
+    """Return whether a module is in a package, or is the front door of its wing."""
     wing = package.partition(".")[0]
     behind = FRONT_DOORS.get(importer, set())
     return importer == package or importer.startswith(f"{package}.") or wing in behind
@@ -184,6 +184,6 @@ def test_what_is_exported_is_there() -> None:
     ],
 )
 def test_the_rules_hold(importer: str, code: str, why: str | None) -> None:
-    """Each rule is broken once; two wings side by side have an order, too."""
+    """Each case breaks one rule; the order also holds between neighbouring wings."""
     found = list(trespasses(importer, code))
     assert (why is None and not found) or (why is not None and why in "\n".join(found))

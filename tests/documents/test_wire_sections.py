@@ -30,12 +30,12 @@ HEADING = re.compile(r"#{2,3} (0|[A-F](?:\.\d+)?)\.? ")
 NUMBERED = re.compile(r"(\d+)\. ")
 ONE = r"(?:0(?:, rule \d+)?|[A-F](?:\.\d+)*)(?!\w|\.\w)"
 SPACE = r"\s+(?:#\s+)?"
-"""Between two words of a text, which may go on in the next line of a comment."""
+"""Matches the space between two words, which may include a comment's line break."""
 AND = f"(?:,{SPACE}(?:and{SPACE})?|{SPACE}and{SPACE}|–)"
 CITATION = re.compile(f"({SIGN}{ONE}(?:{AND}{SIGN}?{ONE})*)|{SIGN}.{{0,2}}")
-"""One or several sections; or else a sign that no section follows."""
+"""Matches a citation of one or several sections, or the sign without one."""
 OTHERS = re.compile(rf"RFC \d+, {SIGN}[\d.]+")
-"""Sections of other documents, which are named before them."""
+"""Matches citations of other documents, which name the document first."""
 
 
 def sections() -> list[str]:
@@ -71,7 +71,7 @@ def cited(citation: str) -> Iterator[str]:
 
 
 def dangling(text: str, known: set[str]) -> Iterator[tuple[int, str]]:
-    """Yield the line and the name of each section that a text cites and that there is not."""
+    """Yield line and name of each section that a text cites but that does not exist."""
     text = OTHERS.sub(lambda found: " " * len(found[0]), text)
     for found in CITATION.finditer(text):
         line = text.count("\n", 0, found.start()) + 1
@@ -81,7 +81,7 @@ def dangling(text: str, known: set[str]) -> Iterator[tuple[int, str]]:
 
 def tracked() -> Iterator[tuple[str, str]]:
     """Yield the name and the text of every tracked file that is text."""
-    # A checkout may belong to another user than the tests', as in a container.
+    # The checkout may belong to another user, as in a container.
     command = ["git", "-c", "safe.directory=*", "ls-files", "-z"]
     listed = subprocess.run(command, cwd=ROOT, capture_output=True, check=True, text=True).stdout
     for name in filter(None, listed.split("\0")):
@@ -302,7 +302,7 @@ SEQUENCES = {block.section: block.lines for block in blocks() if block.kind == "
 
 
 def once(names: list[str]) -> list[str]:
-    """Leave out what repeats the name before it."""
+    """Drop consecutive repetitions of a name."""
     return [name for name, _ in groupby(names)]
 
 

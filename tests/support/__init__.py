@@ -1,1 +1,1 @@
-"""What several tests need: a running server, clients that look closely, fakes."""
+"""Helpers that several tests share: a running server, strict clients, fakes."""

@@ -1,4 +1,4 @@
-"""What a running server counts."""
+"""Reads the metrics of a running server."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support.running_server import RunningServer, plain_http
 async def counted(
     server: RunningServer, http: httpx.AsyncClient | None = None, **options: Any
 ) -> dict[str, float]:
-    """Every sample, as `name{label="value"}`."""
+    """Return every sample of `/metrics`: `name{label="value"}` → value."""
     async with AsyncExitStack() as stack:
         if http is None:
             http = await stack.enter_async_context(plain_http())

@@ -1,4 +1,4 @@
-"""A connection of the SDK whose WebSocket is the test, which reads what is sent and answers."""
+"""A connection of the SDK on a fake WebSocket: the test reads what is sent, and answers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Event = dict[str, Any]
 
 
 class FakeSocket:
-    """The bytes below an `AsyncRealtimeConnection`."""
+    """The WebSocket of an `AsyncRealtimeConnection`."""
 
     def __init__(self) -> None:
         self.sent: list[Event] = []

@@ -14,7 +14,7 @@ from fastapi.responses import JSONResponse, StreamingResponse
 
 
 class FakeOpenAI:
-    """Records what it is asked; answers what the test set up."""
+    """Records requests; answers what the test has set."""
 
     def __init__(self) -> None:
         self.app = FastAPI()
@@ -31,7 +31,7 @@ class FakeOpenAI:
         self.refusal = "the fake refuses"
         self.cut = False
         self.voices: Any = None
-        """What it answers when asked for its voices; None: it does not know the question."""
+        """Its list of voices; None: it has no such endpoint."""
         self.voices_asked = 0
         self.voices_hang = False
         self.app.get("/v1/audio/voices")(self.list_voices)

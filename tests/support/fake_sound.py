@@ -1,4 +1,4 @@
-"""Sound devices without hardware: the test is the sound card and calls back when it wants to."""
+"""Sound devices without hardware: the test calls the callbacks in place of a sound card."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class FakeSound:
         self.calls.append("start")
 
     def fail(self) -> None:
-        """What `start` does of a device that is in use."""
+        """The `start` of a device that is in use: raises."""
         raise RuntimeError("device busy")
 
     def abort(self) -> None:
@@ -36,7 +36,7 @@ class FakeSound:
 
     @property
     def running(self) -> bool:
-        """Whether a real device would call back now."""
+        """Whether a real device would call the callback now."""
         return self.calls[-1:] == ["start"]
 
     def pull(self, samples: int) -> bytes:

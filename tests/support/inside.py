@@ -1,4 +1,4 @@
-"""What a session holds, for tests of its rules; the server itself goes by its methods alone."""
+"""A session's inner parts, for tests of its rules; the server uses its methods alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A server with API keys, and keys of it."""
+"""A server with API keys, and its keys."""
 
 from __future__ import annotations
 

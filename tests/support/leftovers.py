@@ -1,4 +1,4 @@
-"""What a server may not leave behind once its clients are gone."""
+"""Checks that a server leaves no resources behind once its clients are gone."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from realtime_session import RealtimeSession
 from tests.support.running_server import RunningServer
 
 PATIENCE_S = 10.0
-"""What is still there after this long stays."""
+"""Seconds after which what is still there counts as a leak."""
 
 
 def _sockets(pooled: int | None) -> set[str]:
-    """The sockets this process holds, by inode; nothing where there is no /proc."""
+    """Return the inodes of this process's sockets; empty where there is no /proc."""
     found = set()
     for entry in Path("/proc/self/fd").glob("*"):
         try:
@@ -30,23 +30,23 @@ def _sockets(pooled: int | None) -> set[str]:
 
 
 def _connections_with(port: int) -> set[str]:
-    """Inodes of the sockets that are connected to a port of this machine."""
+    """Return the inodes of sockets that are connected to a port of this machine."""
     rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
     at_port = f":{port:04X}"
     return {row[9] for row in rows if row[1].endswith(at_port) or row[2].endswith(at_port)}
 
 
 class Leftovers:
-    """Compares what there is with what there was."""
+    """Compares the process's resources with those at an earlier moment."""
 
     def __init__(
         self, server: RunningServer, temporary: Path | None = None, pooled: int | None = None
     ) -> None:
-        """Take down what there is now.
+        """Record the present resources.
 
         Args:
             server: The server, in this process.
-            temporary: The folder for temporary files, if nobody else writes there.
+            temporary: The folder for temporary files, if nothing else writes there.
             pooled: The port of a service whose connections the whole process shares and keeps.
         """
         self._server = server
@@ -56,14 +56,14 @@ class Leftovers:
         self._sockets = _sockets(pooled)
         self._temporary = temporary
         self._files = self._temporary_files()
-        # What exists now is nothing to look through for what is left later: it is most of it.
+        # Frozen: most objects exist already, and later searches need not include them.
         gc.freeze()
 
     async def none(self, sessions: int = 0) -> None:
-        """Wait until nothing is left; the time-out is the verdict.
+        """Wait until nothing is left behind; fail at the time-out.
 
         Args:
-            sessions: How many were open before, and still are.
+            sessions: Number of sessions that were open before and still are.
         """
         left: dict[str, object] = {}
         try:
@@ -84,7 +84,7 @@ class Leftovers:
             "sockets": _sockets(self._pooled) - self._sockets,
             "files": self._temporary_files() - self._files,
         }
-        # Looking for objects takes a while, so it comes last.
+        # Last, because searching for objects is slow.
         if not any(found.values()):
             gc.collect()
             kinds = [type(thing) for thing in gc.get_objects()]

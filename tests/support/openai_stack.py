@@ -1,4 +1,4 @@
-"""A server whose three stages are one OpenAI-compatible service, which is a fake."""
+"""A server whose three stages use one fake OpenAI-compatible service."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The ordering guarantees of protocol §B, as an observer that sees what a client sees.
+"""Checks the ordering guarantees of protocol §B on the events that a client sees.
 
-It knows nothing of the server's code: it follows the events of one session and raises at the
-first that no client could make sense of.
+It knows nothing of the server's code: it follows the events of one session and raises at the first
+that breaks the order.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _DELTAS = {
     "response.output_audio_transcript.delta": "transcript",
     "response.function_call_arguments.delta": "arguments",
 }
-# What follows what in the life of one output item. A state is the last event that was seen.
+# Which event may follow which for one output item. A state is the last event seen.
 _AUDIO_DELTAS = {"response.output_audio.delta", "response.output_audio_transcript.delta"}
 _MESSAGE_STEPS = {
     "response.content_part.added": {"response.output_text.delta", *_AUDIO_DELTAS},
@@ -39,7 +39,7 @@ _CALL_STEPS = {
 
 @dataclass
 class _Item:
-    """An output item in the making."""
+    """The state of an output item in progress."""
 
     id: str
     kind: str
@@ -64,7 +64,7 @@ class Observer:
 
     def __init__(self) -> None:
         self.order: list[str] = []
-        """The conversation, as the events tell it."""
+        """Item ids of the conversation, as the events report them."""
         self.active: dict[str, _Response] = {}
         self._over: set[str] = set()
         self._seen_ids: set[str] = set()
@@ -80,7 +80,7 @@ class Observer:
         self._transcribed: set[str] = set()
 
     def see(self, event: Event) -> None:
-        """Take the next event."""
+        """Check the next event."""
         check_event(event)
         kind = event["type"]
         assert kind not in _NEVER_SENT
@@ -119,7 +119,7 @@ class Observer:
         self._last = event
 
     def end(self) -> None:
-        """Nothing more will come: nothing may be left open."""
+        """The session has ended: fail if a response or item is still in progress."""
         assert not self.active, "a response without response.done"
         assert self._pending_done is None
 
@@ -319,6 +319,6 @@ class Observer:
     def _session(self, session: Event) -> None:
         detected = session["audio"]["input"]["turn_detection"] is not None
         if detected != self._detected:
-            # What was being spoken came to nothing.
+            # The turn in progress was discarded.
             self._turn = None
         self._detected = detected

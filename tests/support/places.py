@@ -1,10 +1,10 @@
-"""Where things are, wherever the test that needs them is."""
+"""Paths that tests use, independent of the test's own folder."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-"""The project's folder."""
+"""The root of the repository."""
 DATA = ROOT / "tests" / "data"
 """Recordings."""

@@ -1,7 +1,7 @@
-"""A detector, a recogniser and pipelines on strings: the transport runs, the test pulls.
+"""A detector, a recogniser and pipelines that act only when the test tells them to.
 
-Nothing here happens by itself. What is heard carries a number in its samples, what is understood
-and what is answered carry numbers in their words, so that each can be told from all the others.
+The transport under test is real. Audio carries numbers in its samples, transcripts and answers
+carry numbers in their text, so that each can be traced to its origin.
 """
 
 from __future__ import annotations
@@ -48,25 +48,25 @@ from wire.text_frames import frame
 LOUDNESS = 150
 """Sample value per number."""
 SYLLABLE = 320
-"""Samples, at 16 kHz, that are enough of a number."""
+"""Samples at 16 kHz that are enough to recognise a number."""
 RINGING = 640
-"""Bytes at the end of a clip that sound different where it goes on."""
+"""Bytes at the end of resampled audio that differ if more audio follows."""
 
 
 def voice(number: int, take: int) -> bytes:
-    """100 ms of audio that say a number; no take is quite like those before and after it."""
+    """Return 100 ms of audio that encode a number; successive takes differ slightly."""
     return (number * LOUDNESS + take % 50).to_bytes(2, "little") * 2400
 
 
 def numbers_in(pcm: bytes) -> str:
-    """What audio at 16 kHz says: its numbers, one after the other."""
+    """Return the numbers encoded in audio at 16 kHz, in order."""
     levels = np.frombuffer(pcm, dtype="<i2") // LOUDNESS
     spoken = np.split(levels, np.flatnonzero(np.diff(levels)) + 1)
     return " ".join(str(level[0]) for level in spoken if len(level) >= SYLLABLE)
 
 
 class Detector:
-    """Decides what it is told to, at the next audio."""
+    """Returns the decision that the test has set, at the next audio."""
 
     waiting = True
     """There may always be more to decide."""
@@ -87,10 +87,10 @@ class Detector:
         self.speaking = self.hesitating = False
 
     def reformat(self, rate: int) -> None:
-        """What is decided here is not heard."""
+        """Nothing: decisions do not depend on the audio."""
 
     def add(self, pcm: bytes) -> None:
-        """As `reformat`."""
+        """Nothing, as `reformat`."""
 
     def next(self) -> Decision | None:
         if self._configured and self.decisions:
@@ -100,7 +100,7 @@ class Detector:
 
 
 class Streaming(TurnSTTService):
-    """A recogniser that hears turns as they are spoken; `Recogniser` does its work."""
+    """A recogniser that gets turns as they are spoken, and delegates to `Recogniser`."""
 
     async def begin_turn(self, turn: TurnStartedFrame) -> None:
         raise NotImplementedError
@@ -116,69 +116,69 @@ class Streaming(TurnSTTService):
 
 
 class Recogniser:
-    """Keeps what it is asked until the test lets it answer."""
+    """Holds recognitions until the test lets it answer them."""
 
     def __init__(self, output: FrameProcessor) -> None:
         self._output = output
         self.open: dict[str, bytes] = {}
-        """Hearing of a turn that is being spoken → what was heard of it."""
+        """Id of an open recognition → its audio so far."""
         self.asked: dict[str, str] = {}
-        """Hearing → the numbers in what was heard, oldest first."""
+        """Id of a committed recognition → the numbers in its audio, oldest first."""
         self.dropped: dict[str, str] = {}
-        """What was asked for, until it was not wanted any more."""
+        """As `asked`, for recognitions that were discarded after the commit."""
         self.answers: dict[str, str] = {}
-        """Words → the hearing they answer."""
+        """Transcript → the id of its recognition."""
         self.stopped = False
 
     async def push(self, frame: Frame) -> None:
         match frame:
-            case TurnStartedFrame(recognition_id=hearing):
+            case TurnStartedFrame(recognition_id=recognition):
                 assert not self.open, "two turns at a time"
-                self.open[hearing] = b""
-            case TurnAudioFrame(recognition_id=hearing, audio=audio):
-                self.open[hearing] += audio
-            case TurnCommittedFrame(recognition_id=hearing, audio=audio):
-                assert hearing not in self.asked, "asked for twice"
-                # The resampler holds back a little, and the stream may go beyond the turn.
-                heard = self.open.pop(hearing, b"")
+                self.open[recognition] = b""
+            case TurnAudioFrame(recognition_id=recognition, audio=audio):
+                self.open[recognition] += audio
+            case TurnCommittedFrame(recognition_id=recognition, audio=audio):
+                assert recognition not in self.asked, "asked for twice"
+                # The resampler delays some audio, and the stream may go beyond the turn.
+                heard = self.open.pop(recognition, b"")
                 both = min(len(heard), len(audio) - RINGING)
                 assert heard[:both] == audio[:both], "other audio than was heard"
-                self.asked[hearing] = numbers_in(audio)
-            case TurnDiscardedFrame(recognition_id=hearing):
-                self.open.pop(hearing, None)
-                if hearing in self.asked:
-                    self.dropped[hearing] = self.asked.pop(hearing)
+                self.asked[recognition] = numbers_in(audio)
+            case TurnDiscardedFrame(recognition_id=recognition):
+                self.open.pop(recognition, None)
+                if recognition in self.asked:
+                    self.dropped[recognition] = self.asked.pop(recognition)
 
     def busy_with(self) -> set[str]:
-        """Return the items of which something is heard, or asked for."""
-        return {hearing.split(".")[0] for hearing in (*self.open, *self.asked)}
+        """Return the ids of items with an open or committed recognition."""
+        return {recognition.split(".")[0] for recognition in (*self.open, *self.asked)}
 
     async def answer(self, choice: int, *, fails: bool) -> None:
-        """Answer one of the hearings that are asked for."""
+        """Answer one of the committed recognitions."""
         await self._answer(self.asked, choice, fails=fails)
 
     async def answer_late(self) -> None:
-        """Answer what was dropped last: the answer was under way by then."""
+        """Answer the recognition discarded last, as if the result had been under way."""
         await self._answer(self.dropped, -1, fails=False)
 
     async def _answer(self, due: dict[str, str], choice: int, *, fails: bool) -> None:
         if not due:
             return
-        hearing = list(due)[choice % len(due)]
-        words = f"said {due.pop(hearing)} in answer {len(self.answers)}."
-        self.answers[words] = hearing
+        recognition = list(due)[choice % len(due)]
+        words = f"said {due.pop(recognition)} in answer {len(self.answers)}."
+        self.answers[words] = recognition
         await self._tell(
-            hearing, ErrorFrame("broken") if fails else TranscriptionFrame(words, "", "")
+            recognition, ErrorFrame("broken") if fails else TranscriptionFrame(words, "", "")
         )
 
     async def begin_to_answer(self) -> None:
-        """Say of every hearing what all its answers begin with."""
-        spoken = {hearing: numbers_in(pcm) for hearing, pcm in self.open.items()}
-        for hearing, numbers in {**spoken, **self.asked}.items():
-            await self._tell(hearing, InterimTranscriptionFrame(f"said {numbers}", "", ""))
+        """Push an interim transcript of every recognition: the beginning of its final one."""
+        spoken = {recognition: numbers_in(pcm) for recognition, pcm in self.open.items()}
+        for recognition, numbers in {**spoken, **self.asked}.items():
+            await self._tell(recognition, InterimTranscriptionFrame(f"said {numbers}", "", ""))
 
-    async def _tell(self, hearing: str, frame: Frame) -> None:
-        frame.metadata[RECOGNITION] = hearing
+    async def _tell(self, recognition: str, frame: Frame) -> None:
+        frame.metadata[RECOGNITION] = recognition
         await self._output.process_frame(frame, FrameDirection.DOWNSTREAM)
 
     async def stop(self) -> None:
@@ -186,7 +186,7 @@ class Recogniser:
 
 
 class Pipeline:
-    """Answers when the test says so, even after it was told to stop."""
+    """A pipeline that reports when the test says so, even after it was told to stop."""
 
     def __init__(
         self, number: int, request: ResponseRequest, report: Callable[[ResponseReport], None]
@@ -195,7 +195,7 @@ class Pipeline:
         self.request = request
         self.report = report
         self.words = 0
-        """How often it has said something."""
+        """Number of times that it has spoken."""
         self.stopped = False
         self.ended = False
 
@@ -204,14 +204,14 @@ class Pipeline:
         return not self.stopped and not self.ended
 
     async def start(self) -> None:
-        """Nothing: the test reports for it."""
+        """Nothing: the test makes the reports."""
 
     async def stop(self) -> None:
         self.stopped = True
 
 
 class Manager:
-    """As much of a pipeline manager as a transport needs."""
+    """The part of a pipeline manager that a transport uses."""
 
     def __init__(self, *, streaming: bool) -> None:
         self._streaming = streaming
@@ -231,7 +231,7 @@ class Manager:
         return self.detector
 
     async def next_decision(self, detector: Detector) -> Decision | None:
-        # As the real one may: other things happen meanwhile.
+        # The real one may yield here too, so that other tasks run meanwhile.
         await asyncio.sleep(0)
         return detector.next()
 
@@ -270,15 +270,15 @@ class PuppetPeer:
         self._reader = EventReader(GADialect(), 256 * 1024)
         self._finished = asyncio.Event()
         self.number = 0
-        """What the audio said last that has come through."""
+        """The last number whose audio has been taken."""
         self.closed: tuple[CloseReason, str] | None = None
 
     def give(self, message: str, number: int) -> None:
-        """Let the client send something, while it says a number."""
+        """Let the client send a message; its audio carries `number`."""
         self._incoming.put_nowait((message, number))
 
     def leave(self) -> None:
-        """Let the client go."""
+        """Disconnect the client."""
         self._incoming.put_nowait(None)
 
     async def incoming(self) -> AsyncIterator[Incoming]:
@@ -287,10 +287,10 @@ class PuppetPeer:
             yield at_once(self._reader.read(message))
 
     async def pace(self, _audio_s: float) -> None:
-        """It is never too fast."""
+        """Nothing: input is never slowed."""
 
     async def room(self) -> None:
-        """There is always room."""
+        """Nothing: there is always room."""
 
     def send(self, event: ServerEvent) -> None:
         text = frame(event.wire())
@@ -300,7 +300,7 @@ class PuppetPeer:
         self.send(audio_delta(audio))
 
     def silence(self) -> None:
-        """The client stops by itself."""
+        """Nothing: the client stops playback by itself."""
 
     def played(self) -> dict[str, float]:
         return {}

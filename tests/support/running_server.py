@@ -27,7 +27,7 @@ SCRIPTED: dict[str, dict[str, Any]] = {
 
 
 def plain_http(**options: Any) -> httpx.AsyncClient:
-    """A client for servers on loopback, which speak plain HTTP: it reads no certificates.
+    """Return a client for servers on loopback, which reads no TLS certificates.
 
     Reading them takes longer than most tests.
     """
@@ -36,7 +36,7 @@ def plain_http(**options: Any) -> httpx.AsyncClient:
 
 @dataclass
 class RunningServer:
-    """Where the server is, and what it is made of."""
+    """A running server: its address and its parts."""
 
     port: int
     manager: PipelineManager
@@ -51,7 +51,7 @@ class RunningServer:
         return f"http://127.0.0.1:{self.port}"
 
     async def emptied(self) -> None:
-        """Wait until no session is open: a client learns of the end a little before that."""
+        """Wait until no session is open; a client sees the close shortly before."""
         async with asyncio.timeout(45), plain_http() as http:
             while await self._active_sessions(http):
                 pass
@@ -85,9 +85,9 @@ async def serving(
     """Serve an application on a loopback port.
 
     Args:
-        app: The product, or a provider's service.
-        port: Where; 0: on a free one.
-        settings: Whose limits the sockets have.
+        app: This server, or a fake of a provider's service.
+        port: The port; 0: a free one.
+        settings: Settings whose limits the sockets get.
 
     Yields:
         The port.

@@ -1,7 +1,7 @@
 """A WebSocket server that replays a scripted GA session, so that clients can be tested alone.
 
-It understands just enough to be talked to: a message gets an answer, appended audio becomes a
-turn, a cancel is obeyed. `spoil` rewrites the events of an answer to play a broken server.
+It supports the minimum: a message gets a response, appended audio becomes a turn, a cancel is
+obeyed. `spoil` rewrites the events of a response to simulate a broken server.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def spoken_turn(item_id: str) -> list[Event]:
 
 
 class ScriptedServer:
-    """One script for every connection. Attributes tell what clients sent."""
+    """Runs one script for every connection. Attributes record what clients sent."""
 
     def __init__(self, spoil: Spoil, hold_answers: bool, reject: str | None) -> None:
         self.received: list[Event] = []

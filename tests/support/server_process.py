@@ -1,4 +1,4 @@
-"""A server in a process of its own, as its users start it."""
+"""Starts a server in a process of its own, as users do."""
 
 from __future__ import annotations
 

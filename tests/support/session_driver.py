@@ -1,4 +1,4 @@
-"""Drives one session the way a transport does, and holds every event it sends against the SDK."""
+"""Drives one session as a transport does, and validates every event it sends with the SDK."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ USER_TEXT = {
 
 
 def settings(**groups: Any) -> Settings:
-    """The defaults of config.py, whatever the environment of the tests says."""
+    """Return the defaults of config.py, independent of the environment."""
     defaults = {"vad": VADConfig(), "stt": STTConfig(), "llm": LLMConfig(), "tts": TTSConfig()}
     return Settings.model_construct(**{**defaults, **groups})
 
@@ -105,7 +105,7 @@ def on_a_socket(effects: list[Effect]) -> list[Effect]:
 
 
 class Driver:
-    """A client, a transport, a detector, a recogniser and a pipeline, all played by the test."""
+    """A session whose client, transport, detector, recogniser and pipeline are the test."""
 
     def __init__(self, config: SessionConfig | None = None) -> None:
         self.session = RealtimeSession(config or session_config())
@@ -118,7 +118,7 @@ class Driver:
     # --- what happens ---
 
     def perform(self, effects: list[Effect]) -> list[Event]:
-        """Take effects as the transport would; return the events among them."""
+        """Record effects as the transport would perform them; return the events among them."""
         effects = on_a_socket(effects)
         self.effects += effects
         events = sent(effects)
@@ -179,15 +179,15 @@ class Driver:
         return events + self.decided(SpeechStopped(end_ms))
 
     def decided(self, decision: Decision) -> list[Event]:
-        """The detector decides."""
+        """Pass a decision of the detector to the session."""
         return self.perform(self.session.heard(decision))
 
     def report(self, report: Report) -> list[Event]:
-        """The recogniser, or the pipeline of a response, reports."""
+        """Pass a report of the recogniser or of a response's pipeline to the session."""
         return self.perform(self.session.report(report))
 
     def heard(self, item_id: str, text: str) -> list[Event]:
-        """The recogniser answers."""
+        """Let the recogniser report an item's transcript."""
         return self.report(TurnUnderstood(item_id, text))
 
     def text(self, delta: str, response_id: str | None = None) -> list[Event]:
@@ -213,14 +213,14 @@ class Driver:
         return self.report(ResponseFinished(response_id or self.running, reason, usage))
 
     def answer(self, text: str = "Hello there.", ms: float = 1000) -> str:
-        """Let the running response speak and finish; return its item's id."""
+        """Let the response in progress speak and finish; return its item's id."""
         events = self.text(text) + self.audio(ms) + self.finish()
         return str(of(events, "response.output_item.done")[0]["item"]["id"])
 
     # --- what there is ---
 
     def is_active(self, response_id: str) -> bool:
-        """Whether a response is still to be finished."""
+        """Whether a response is in progress."""
         return response_id in self.inside.responses._open
 
     @property
@@ -251,7 +251,7 @@ class Driver:
         return [item.id for item in self.inside.conversation]
 
     def state(self) -> Any:
-        """All that an event could have changed, for comparison."""
+        """All state that an event can change, for comparison."""
         turns = self.inside.turns
         return (
             self.inside.config.wire(),

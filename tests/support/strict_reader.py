@@ -1,7 +1,7 @@
-"""The strict reader of the wire: holds every server event against the SDK's own type for it.
+"""Validates every server event strictly against the SDK's own type for it.
 
-The SDK itself reads leniently (it constructs without validating), so a missing field would only
-hurt a client later, somewhere else. Here it fails at once.
+The SDK itself constructs events without validating, so a missing field would only break a client
+later, somewhere else. Here it fails at once.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _ID = re.compile(r"(item|resp|conv|sess|call)_[0-9A-Za-z]{16,}")
 
 
 def check_event(event: Event) -> None:
-    """Raise unless `event` is exactly what a client of the official SDK may be sent.
+    """Raise unless `event` is valid for the official SDK.
 
     Checked are the published type, required fields and JSON types (strictly, no coercion), that
     there is no field the SDK does not know, and that items leave out what does not apply (§F.7).
@@ -54,11 +54,11 @@ def check_event(event: Event) -> None:
 
 
 def no_unknown_fields(value: object, path: str, known: Mapping[str, Set[str]]) -> None:
-    """Fail where the SDK does not know a field of what it has parsed.
+    """Fail at a field that the SDK's models lack.
 
     Args:
-        value: What it made of an event.
-        path: Where that is, for the message.
+        value: The event, or a part of it, as the SDK parsed it.
+        path: Path of the value within the event, for the message.
         known: Name of a model → fields that it lacks and servers send.
     """
     if isinstance(value, list):
@@ -96,7 +96,7 @@ def normalise(events: list[Event], names: Names | None = None) -> list[Event]:
 
     Args:
         events: Server events in order.
-        names: Names given already, to go on with.
+        names: Names given so far; None starts anew.
     """
     names = names or Names()
     return [names.of({k: v for k, v in event.items() if k != "event_id"}) for event in events]

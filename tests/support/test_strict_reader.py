@@ -1,4 +1,4 @@
-"""The strict reader of the wire can fail: otherwise every test that uses it proves nothing."""
+"""The strict reader fails on invalid events: otherwise the tests that use it prove nothing."""
 
 from __future__ import annotations
 

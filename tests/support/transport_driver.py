@@ -1,6 +1,7 @@
 """Drives one transport whose client, detector, recogniser and pipelines are puppets.
 
-As `session_driver.py`, one storey up: whatever arrives is held against what was said before it.
+As `session_driver.py`, but with the transport: every result is checked against the audio and text
+that caused it.
 """
 
 from __future__ import annotations
@@ -24,16 +25,16 @@ from tests.support.strict_reader import Event
 from transport import RealtimeTransport
 
 SPOKEN, CLIPS = 120, 80
-"""Numbers that samples can tell apart: for what is spoken, and for what is sent as an item."""
+"""Numbers that samples can encode: for speech, and for audio sent as items."""
 STEPS = 30
-"""Rounds of the event loop in which everything that can happen at once has happened."""
+"""Iterations of the event loop after which no task can make further progress."""
 COMPLETED = "conversation.item.input_audio_transcription.completed"
 SAID = re.compile(r"said .*?(\d+) in answer")
 ANSWERED = re.compile(r"p(\d+): (\d+)")
 
 
 class Stage:
-    """One session, and the hands that hold the strings."""
+    """One session, and the methods that drive its puppets."""
 
     def __init__(self, *, streaming: bool) -> None:
         self.events: list[Event] = []
@@ -46,21 +47,21 @@ class Stage:
             self.session, self.manager.as_manager(), TurnLog("sess_1", Metrics()), self.peer
         )
         self.number = 1
-        """What is being said."""
+        """The number that the audio carries at present."""
         self.numbers: dict[str, int] = {}
-        """Item → what was said at the end of it."""
+        """Item id → the last number spoken in it."""
         self.overtaken: set[str] = set()
-        """Words that answered a pause after which the user went on."""
+        """Transcripts of a pause after which the user went on speaking."""
         self.told = ""
-        """Instructions as the client knows them."""
+        """Instructions that the client last set."""
         self.instructions: dict[str, str] = {}
-        """Response → what the model is to be told in it."""
+        """Response id → the instructions that its model must get."""
         self.takes = self.clips = 0
         self.steps = STEPS
         self.made: dict[str, int] = {}
-        """Response → the pipeline that its words came from."""
+        """Response id → the pipeline that its text came from."""
         self.places: dict[str, int] = {}
-        """Response → the place of its next words among all that its pipeline made."""
+        """Response id → index of its next text in its pipeline's output."""
 
     @property
     def recogniser(self) -> Recogniser:
@@ -88,8 +89,8 @@ class Stage:
                 self._said(event["response_id"], event["delta"])
 
     def _understood(self, item_id: str, words: str) -> None:
-        hearing = self.recogniser.answers[words]
-        assert hearing.split(".")[0] == item_id, "the words of another turn"
+        recognition = self.recogniser.answers[words]
+        assert recognition.split(".")[0] == item_id, "the words of another turn"
         (last,) = map(int, SAID.findall(words))
         assert last == self.numbers[item_id], "the words of other audio, or of half a turn"
 
@@ -123,7 +124,7 @@ class Stage:
         assert len(running) <= len(self.observer.active) + 1, "two answers begun early"
 
     async def race(self, one: tuple[Any, ...], other: tuple[Any, ...]) -> None:
-        """Two things happen before the transport has got round to either."""
+        """Two steps happen before the transport has handled either."""
         self.steps = 0
         for name, *arguments in (one, other):
             await getattr(self, name)(*arguments)
@@ -174,7 +175,7 @@ class Stage:
         )
 
     async def speech(self, what: str) -> None:
-        """The detector decides, if it can decide this now."""
+        """Let the detector make a decision, if it is possible now."""
         detector = self.manager.detector
         now = int(self.inside.turns.written_ms) // 32 * 32
         if what == "start" and not detector.speaking:
@@ -205,7 +206,7 @@ class Stage:
         await self.append()
 
     async def turn(self, steps: str) -> None:
-        """What happens often, and seldom by chance: see `TURNS_OF_PHRASE`."""
+        """A common sequence that random steps seldom make: see `TURNS_OF_PHRASE`."""
         for step in steps.split():
             match step:
                 case "changed":
@@ -243,7 +244,7 @@ class Stage:
             await self.recogniser.begin_to_answer()
 
     async def report(self, choice: int, what: str) -> None:
-        """A pipeline reports; one that was stopped, or is held back, is not heard."""
+        """Let a pipeline report; reports of a stopped or held one must have no effect."""
         running = [pipeline for pipeline in self.manager.pipelines if not pipeline.ended]
         if not running:
             return
@@ -272,7 +273,7 @@ class Stage:
                 report(ResponseFailed(response_id, FailureReason("It is gone.")))
 
     async def settle_all(self) -> None:
-        """Everything that is under way comes to its end."""
+        """Finish everything that is in progress."""
         for _ in range(10 * SPOKEN):
             waiting = [pipeline for pipeline in self.manager.pipelines if not pipeline.ended]
             if not waiting and not self.recogniser.asked:

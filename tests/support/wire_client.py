@@ -1,4 +1,4 @@
-"""A bare WebSocket client that keeps every event and holds each against the SDK's type for it."""
+"""A plain WebSocket client that records every event and validates it with the SDK's type."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support.places import DATA
 from tests.support.strict_reader import check_event
 
 PATIENCE_S = 45.0
-"""A missing event fails the test after this long: longer than a shared machine stands still."""
+"""Seconds after which a missing event fails the test; longer than a busy machine stalls."""
 STEP = 960
 """20 ms of 24 kHz PCM."""
 
@@ -47,7 +47,7 @@ class WireClient:
         return event
 
     async def settled(self) -> list[dict[str, Any]]:
-        """Everything that is on its way: a request that is always answered marks the end."""
+        """Return all pending events; a request that is always answered marks their end."""
         start = len(self.events)
         await self.send("input_audio_buffer.clear")
         await self.until("input_audio_buffer.cleared")
@@ -79,14 +79,14 @@ class WireClient:
 
 
 def speech(name: str = "flite-slt_s01", before_ms: int = 300, after_ms: int = 900) -> bytes:
-    """A spoken clip with silence around it: 24 kHz PCM."""
+    """Return a spoken clip with silence around it: 24 kHz PCM."""
     return silence(before_ms) + read_wav(DATA / f"{name}.wav") + silence(after_ms)
 
 
 @asynccontextmanager
 async def client(url: str, **options: Any) -> AsyncIterator[WireClient]:
     """Connect, and take the greeting."""
-    # Without a bound on what is unread, closing never waits for events nobody asked for.
+    # An unbounded queue: closing never waits for unread events.
     unbound: dict[str, Any] = {"max_size": None, "max_queue": None, "open_timeout": PATIENCE_S}
     async with connect(url, compression=None, **unbound, **options) as socket:
         wire = WireClient(socket)
@@ -96,18 +96,18 @@ async def client(url: str, **options: Any) -> AsyncIterator[WireClient]:
 
 
 class Refusal(NamedTuple):
-    """How a connection ended that was never a session."""
+    """The end of a connection that got no session."""
 
     error: dict[str, Any]
-    """Of the one event that was sent."""
+    """`error` of the one event that was sent."""
     code: int | None
     """The close code."""
     reason: str | None
-    """What stands beside the close code."""
+    """The close reason."""
 
 
 async def refusal(url: str, **options: Any) -> Refusal:
-    """Connect where it must fail."""
+    """Connect, and return how the server refused."""
     async with asyncio.timeout(PATIENCE_S), connect(url, **options) as socket:
         event = json.loads(await socket.recv())
         check_event(event)
