@@ -56,7 +56,9 @@ _BY_PROOF: dict[str, str] = {
         "serving/http_errors.py serving/lifecycle.py serving/process/server.py "
         "serving/public_routes.py"
     ),
-    "serving/test_stack_check.py": "serving/command_line.py",
+    "serving/test_stack_check.py": (
+        "serving/command_line.py serving/recital.py serving/stage_trials.py"
+    ),
     "serving/process/test_draining_server.py": "serving/open_sessions.py serving/process/ending.py",
     "telemetry/test_metrics.py": (
         "serving/operator_routes.py serving/reachability.py telemetry/shared_counts.py"
