@@ -9,7 +9,10 @@ from __future__ import annotations
 _BY_PROOF: dict[str, str] = {
     "answering/test_held_response.py": "answering/outputs.py answering/runner.py",
     "e2e/test_faults.py": "answering/response_pipeline.py answering/supervision.py",
-    "test_test_client.py": "clients/sdk.py clients/verdicts.py",
+    "test_test_client.py": (
+        "clients/checked_turns.py clients/recorded_turn.py clients/sdk.py clients/speech_sample.py "
+        "clients/text_chat.py clients/verdicts.py"
+    ),
     "clients/terminal/test_push_to_talk.py": (
         "clients/terminal/answering.py clients/terminal/client.py clients/terminal/user_turns.py"
     ),
