@@ -25,7 +25,7 @@ class SessionTrace(Protocol):
     def of(self, turn: str) -> TracingContext | None:
         """Return under which Pipecat's services trace what they do for a turn."""
 
-    def end(self, record: TurnRecord) -> None:
+    def end(self, turn: str, record: TurnRecord) -> None:
         """A turn is over."""
 
     def drop(self, turn: str) -> None:
@@ -53,7 +53,7 @@ class Untraced:
     def of(self, turn: str) -> TracingContext | None:
         """Return nothing to trace under."""
 
-    def end(self, record: TurnRecord) -> None:
+    def end(self, turn: str, record: TurnRecord) -> None:
         """Do nothing."""
 
     def drop(self, turn: str) -> None:
