@@ -115,7 +115,7 @@ def create_app(
         app.add_api_websocket_route(path, realtime)
         app.add_api_websocket_route(f"{path}/translations", translation)
     app.add_exception_handler(404, not_found)
-    app.add_exception_handler(AccessDenied, access_denied)
+    app.exception_handler(AccessDenied)(access_denied)
     app.add_middleware(PagesMiddleware, access=access)
     app.add_middleware(ExposureGuard, server=settings.server)
     return app

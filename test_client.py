@@ -1,49 +1,43 @@
 """Checks a running Realtime server from end to end, as any client would meet it.
 
-It holds two turns, one typed and one spoken, through the official `openai` SDK, prints what
-happened when, and judges it: which events came, in which order, with which audio and transcripts.
-`--interactive` is a chat in the terminal instead.
+    python test_client.py                        the server on this machine
+    python test_client.py --url wss://HOST/v1/realtime --api-key KEY
+    python test_client.py --wav FILE --save FILE a recording of yours, and the reply as WAV
+    python test_client.py -i                     chat in the terminal instead
+
+It holds two turns through the official `openai` SDK, one typed and one spoken in real time, prints
+what happened when, and says PASS or FAIL of each of these:
+
+- every event has the form that the SDK knows, and none is an error;
+- the events of the turn and of its response come complete and in the order of the protocol;
+- deltas add up to the transcript, of the answer and of what was heard;
+- audio comes, in whole samples; how long the first of it took is printed;
+- there is exactly one `response.done`, and nothing of the response after it.
+
+The spoken turn says a sentence of the voice built into the server, or a recording. The exit status
+is 0 if all checks passed, 1 if some failed, 2 if nothing could be checked (no server, no such file,
+a wrong argument), 130 after Ctrl-C.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import base64
 import os
-import signal
 import sys
-import threading
-import time
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 
 from settings.installation import missing_library, program_name
 
 try:
-    import numpy as np
-    from openai.resources.realtime.realtime import AsyncRealtimeConnection
-    from openai.types.realtime.realtime_session_create_request_param import (
-        RealtimeSessionCreateRequestParam,
-    )
-    from websockets.exceptions import ConnectionClosed
-
-    from audio.pcm import (
-        BYTES_PER_SAMPLE,
-        WIRE_RATE,
-        duration_ms,
-        read_wav,
-        resample,
-        silence,
-        write_wav,
-    )
-    from clients.sdk import DEFAULT_MODEL, LOCAL_URL, LOST, ClientError, explain, make_client
+    from audio.pcm import duration_ms, write_wav
+    from clients.checked_turns import open_session, spoken_turn, typed_turn
+    from clients.recorded_turn import Turn
+    from clients.sdk import DEFAULT_MODEL, LOCAL_URL, ClientError, connected
+    from clients.speech_sample import speech
+    from clients.text_chat import chat
     from clients.verdicts import (
-        PAUSE_MS,
-        SPOKEN_TURN,
-        TRANSCRIPTION,
         Check,
-        Turn,
         check_all,
         check_answer,
         check_session,
@@ -55,188 +49,6 @@ except ModuleNotFoundError as missing:
     raise SystemExit(missing_library(missing.name)) from None
 
 DEFAULT_TEXT = "Say exactly: the quick brown fox jumps over the lazy dog"
-SPOKEN_TEXT = "What is the weather like today?"
-LEAD_MS = 300
-"""Silence before the embedded voice begins, as before anybody who speaks into a microphone."""
-CHUNK_MS = 20
-WATCH_S = 0.5
-"""How long a finished turn is watched for events that must not come."""
-
-SESSION: RealtimeSessionCreateRequestParam = {
-    "type": "realtime",
-    "output_modalities": ["audio"],
-    "audio": {
-        "input": {
-            "transcription": {"model": "whisper-1"},
-            "turn_detection": {"type": "server_vad", "silence_duration_ms": PAUSE_MS},
-        }
-    },
-}
-CHAT_SESSION: RealtimeSessionCreateRequestParam = {
-    "type": "realtime",
-    "output_modalities": ["text"],
-    "audio": {"input": {"turn_detection": None}},
-}
-
-
-@asynccontextmanager
-async def connected(args: argparse.Namespace) -> AsyncIterator[AsyncRealtimeConnection]:
-    """Open a connection and close it in the end."""
-    client = make_client(args.url, args.api_key)
-    try:
-        connection = await client.realtime.connect(model=args.model).enter()
-    except LOST as error:
-        raise ClientError(explain(error, args.url)) from error
-    try:
-        yield connection
-    finally:
-        await connection.close()
-        await client.close()
-
-
-async def receive(
-    connection: AsyncRealtimeConnection,
-    turn: Turn,
-    timeout_s: float,
-    complete: Callable[[], bool],
-    watch_s: float = 0.0,
-) -> None:
-    """Record events until the turn is complete, then watch for what must not come."""
-    finished = False
-    try:
-        async with asyncio.timeout(timeout_s) as limit:
-            while not finished or watch_s:
-                with turn.until_closed():
-                    turn.add((await connection.recv()).to_dict())
-                if turn.stopped:
-                    return
-                if not finished and complete():
-                    finished = True
-                    limit.reschedule(asyncio.get_running_loop().time() + watch_s)
-    except TimeoutError:
-        if not finished:
-            turn.stop(f"not complete within {timeout_s:g} s (--timeout)")
-    except (AttributeError, ValueError):
-        turn.stop("the server sent something that is not a JSON object")
-
-
-async def open_session(connection: AsyncRealtimeConnection, timeout_s: float) -> Turn:
-    """Await session.created and set the session up."""
-    turn = Turn("Session")
-    await receive(connection, turn, timeout_s, lambda: bool(turn.events))
-    if turn.of("session.created"):
-        turn.note("> session.update")
-        with turn.until_closed():
-            await connection.session.update(session=SESSION)
-        ends = ("session.updated", "error")
-        await receive(connection, turn, timeout_s, lambda: bool(turn.of(*ends)))
-    elif not turn.stopped:
-        turn.stop("no session")
-    return turn
-
-
-async def typed_turn(connection: AsyncRealtimeConnection, text: str, timeout_s: float) -> Turn:
-    """Send a message and record the answer."""
-    turn = Turn(f"Typed turn: {text}")
-    turn.note("> conversation.item.create, response.create")
-    with turn.until_closed():
-        await say(connection, text)
-    ends = ("response.done", "error")
-    await receive(connection, turn, timeout_s, lambda: bool(turn.of(*ends)), WATCH_S)
-    return turn
-
-
-async def say(connection: AsyncRealtimeConnection, text: str) -> None:
-    """Put a message of the user into the conversation and ask for an answer."""
-    await connection.conversation.item.create(
-        item={"type": "message", "role": "user", "content": [{"type": "input_text", "text": text}]}
-    )
-    await connection.response.create()
-
-
-async def spoken_turn(connection: AsyncRealtimeConnection, pcm: bytes, timeout_s: float) -> Turn:
-    """Speak as a microphone would, in real time, and record the answer."""
-    turn = Turn(f"Spoken turn: {duration_ms(pcm):.0f} ms of audio")
-
-    def complete() -> bool:
-        heard = turn.of(f"{TRANSCRIPTION}.completed", f"{TRANSCRIPTION}.failed")
-        return bool(turn.of("error") or (turn.of("response.done") and heard))
-
-    microphone = asyncio.create_task(stream(connection, turn, pcm))
-    try:
-        limit_s = timeout_s + duration_ms(pcm) / 1000
-        await receive(connection, turn, limit_s, complete, WATCH_S)
-    finally:
-        microphone.cancel()
-        await asyncio.gather(microphone, return_exceptions=True)  # `receive` has told of a close
-    return turn
-
-
-async def stream(connection: AsyncRealtimeConnection, turn: Turn, pcm: bytes) -> None:
-    """Append audio in real time, then silence until the end of speech is recognised."""
-    size, quiet = len(silence(CHUNK_MS)), silence(CHUNK_MS)
-    chunks = [pcm[start : start + size] for start in range(0, len(pcm), size)]
-    last_sound = (speech_end(pcm) - 1) // size
-    turn.note(f"> input_audio_buffer.append, {CHUNK_MS} ms each")
-    start, sent = time.perf_counter(), 0
-    while sent < len(chunks) or not _speech_over(turn):
-        await asyncio.sleep(start + (sent + 1) * CHUNK_MS / 1000 - time.perf_counter())
-        chunk = chunks[sent] if sent < len(chunks) else quiet
-        await connection.input_audio_buffer.append(audio=base64.b64encode(chunk).decode())
-        if sent == last_sound:
-            turn.speech_ended = turn.clock()
-            turn.note("  end of speech")
-        sent += 1
-
-
-def _speech_over(turn: Turn) -> bool:
-    vad = turn.of(*SPOKEN_TURN[:2])
-    return bool(vad) and vad[-1]["type"] == SPOKEN_TURN[1]
-
-
-def speech_end(pcm: bytes) -> int:
-    """Find where the trailing silence of a recording begins, as a byte offset."""
-    level = np.abs(np.frombuffer(pcm, dtype="<i2").astype(np.int32))
-    loud = np.flatnonzero(level > 0.02 * level.max(initial=0))
-    return (int(loud[-1]) + 1) * BYTES_PER_SAMPLE if loud.size else len(pcm)
-
-
-async def speech(wav: str | None) -> bytes:
-    """Return what the spoken turn says: a recording, or the embedded voice.
-
-    Raises:
-        ClientError: There is neither.
-    """
-    if wav is not None:
-        try:
-            pcm = read_wav(wav)
-        except (OSError, ValueError, EOFError) as error:
-            raise ClientError(f"--wav {wav} cannot be read: {error}") from error
-        if not pcm:
-            raise ClientError(f"--wav {wav} holds no audio; record a sentence.")
-        return pcm
-    from providers.tts.speech_engine import SynthesisError
-
-    try:
-        return await embedded_speech(SPOKEN_TEXT)
-    except (ImportError, SynthesisError) as error:
-        raise ClientError(
-            f"The embedded voice cannot speak here ({error}). Give a recording by --wav FILE."
-        ) from error
-
-
-async def embedded_speech(text: str) -> bytes:
-    """Let the server's built-in voice say something in this process, flite if there is one."""
-    from providers.tts import flite
-    from providers.tts.espeak import DEFAULT_VOICE, Espeak
-
-    clear = flite.find()
-    engine, voice = (clear, flite.VOICE) if clear else (Espeak(), DEFAULT_VOICE)
-    try:
-        made = [chunk async for chunk in engine.synthesize(text, voice)]
-    finally:
-        engine.close()
-    return silence(LEAD_MS) + resample(b"".join(made), engine.sample_rate, WIRE_RATE)
 
 
 async def check(args: argparse.Namespace) -> int:
@@ -252,7 +64,7 @@ async def check(args: argparse.Namespace) -> int:
         if args.wav is not None:
             raise
         no_speech = str(error)
-    async with connected(args) as connection:
+    async with connected(args.url, args.api_key, args.model) as connection:
         turn = await open_session(connection, args.timeout)
         failed = report([*check_session(turn)])
         if not turn.stopped:
@@ -290,78 +102,6 @@ def save(path: str, pcm: bytes) -> None:
     print(f"\nReply saved as {path} ({duration_ms(pcm):.0f} ms).")
 
 
-async def chat(args: argparse.Namespace) -> int:
-    """Chat in the terminal until the end of input or Ctrl-C; Ctrl-C stops an answer."""
-    loop = asyncio.get_running_loop()
-    lines: asyncio.Queue[str | None] = asyncio.Queue()
-    stop_answer = asyncio.Event()
-    answering = False
-
-    def interrupted() -> None:
-        if answering:
-            stop_answer.set()
-        else:
-            lines.put_nowait(None)
-
-    def on_ctrl_c(*_: object) -> None:
-        if answering and stop_answer.is_set():
-            raise KeyboardInterrupt  # the server does not stop: leave
-        loop.call_soon_threadsafe(interrupted)
-
-    def read() -> None:
-        # Not sys.stdin: a thread that waits inside it cannot be left behind at exit.
-        with open(0, encoding="utf-8", errors="replace", closefd=False) as terminal:
-            for line in terminal:
-                loop.call_soon_threadsafe(lines.put_nowait, line.strip())
-        loop.call_soon_threadsafe(lines.put_nowait, None)
-
-    signal.signal(signal.SIGINT, on_ctrl_c)
-    async with connected(args) as connection:
-        await connection.session.update(session=CHAT_SESSION)
-        print("Type a message. Ctrl-C stops an answer, Ctrl-D ends the chat.")
-        threading.Thread(target=read, daemon=True).start()
-        while True:
-            print("> ", end="", flush=True)
-            line = await lines.get()
-            if line is None:
-                break
-            if not line:
-                continue
-            answering = True
-            stop_answer.clear()
-            canceller = asyncio.create_task(_cancel_on(stop_answer, connection))
-            try:
-                await say(connection, line)
-                await print_answer(connection)
-            except ConnectionClosed as error:
-                raise ClientError(explain(error, args.url)) from error
-            finally:
-                answering = False
-                canceller.cancel()
-    print()
-    return 0
-
-
-async def _cancel_on(stop: asyncio.Event, connection: AsyncRealtimeConnection) -> None:
-    await stop.wait()
-    await connection.response.cancel()
-
-
-async def print_answer(connection: AsyncRealtimeConnection) -> None:
-    """Print an answer as it is written."""
-    async for event in connection:
-        if event.type == "response.output_text.delta":
-            print(event.delta, end="", flush=True)
-        elif event.type == "error" and event.error.code != "response_cancel_not_active":
-            print(f"[{event.error.message}]")
-            return
-        elif event.type == "response.done":
-            status, details = event.response.status, event.response.status_details
-            reason = details.error if details and details.error else None
-            print("" if status == "completed" else f" [{getattr(reason, 'message', status)}]")
-            return
-
-
 def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(
@@ -393,7 +133,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parse_arguments(argv)
     try:
         if args.interactive:
-            return asyncio.run(chat(args))
+            asyncio.run(chat(args.url, args.api_key, args.model))
+            return 0
         return 1 if asyncio.run(check(args)) else 0
     except ClientError as error:
         print(error, file=sys.stderr)

@@ -82,7 +82,8 @@ class RealtimeTransport(BaseTransport):
         self._manager = manager
         self._log = log
         self._peer = peer
-        self._closing: Close | None = None
+        self._closing: asyncio.Future[Close] = asyncio.get_running_loop().create_future()
+        """Why the session is over; once it is set, the peer takes nothing more."""
         self._stt = manager.create_stt()
         self._listening = Listening(manager.turn_models, session.recent_speech)
         self._recognition = TurnRecognition(
@@ -131,9 +132,9 @@ class RealtimeTransport(BaseTransport):
                 for task in background:
                     task.cancel()
         except* SessionOver:
-            assert self._closing is not None
-            reason = self._closing.message or self._closing.reason.value
-            await self._peer.close(self._closing.reason, self._closing.message)
+            closing = self._closing.result()
+            reason = closing.message or closing.reason.value
+            await self._peer.close(closing.reason, closing.message)
         except* PeerGone:
             reason = "the connection was lost"
         except* PeerStalled:
@@ -247,7 +248,8 @@ class RealtimeTransport(BaseTransport):
                 case Silence():
                     self._peer.silence()
                 case Close() as closing:
-                    self._closing = self._closing or closing
+                    if not self._closing.done():
+                        self._closing.set_result(closing)
                     self._peer.finish()
                 case HearAs(audio_format, noise):
                     self._listening.reformat(audio_format, noise)

@@ -90,7 +90,7 @@ class AudioOutput(FrameProcessor):
         if isinstance(frame, TTSAudioRawFrame):
             watched.voice_moved()
             await self._audio(frame)
-            watched.unheard.take(len(frame.audio))
+            watched.lead.take(len(frame.audio))
         elif isinstance(frame, AggregatedTextFrame) and not isinstance(frame, TTSTextFrame):
             watched.report(ClauseSpoken(watched.request.response_id, frame.text))
         elif isinstance(frame, LLMFullResponseEndFrame):

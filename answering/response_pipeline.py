@@ -11,11 +11,7 @@ from typing import Any, cast
 
 from pipecat.adapters.llm.schemas.function_schema import FunctionSchema
 from pipecat.adapters.llm.schemas.tools_schema import ToolsSchema
-from pipecat.frames.frames import (
-    ErrorFrame,
-    LLMContextFrame,
-    TTSAudioRawFrame,
-)
+from pipecat.frames.frames import ErrorFrame, LLMContextFrame
 from pipecat.pipeline.pipeline import Pipeline
 from pipecat.processors.aggregators.llm_context import LLMContext
 from pipecat.processors.frame_processor import FrameProcessor
@@ -25,6 +21,7 @@ from pipecat.utils.tracing.tracing_context import TracingContext
 
 from answering.outputs import AudioOutput, TextOutput
 from answering.supervision import Stage, Supervision
+from answering.voice_lead import hold_back
 from providers.running_pipeline import RunningPipeline
 from session.ports import ClientRoom, ResponseRequest
 from session.reports import ResponseReport
@@ -78,7 +75,7 @@ class ResponsePipeline:
         if tts is not None:
             stages += [tts.service, AudioOutput(supervision)]
             self._watch(tts)
-            self._hold_back(tts.service)
+            hold_back(tts.service, supervision.lead)
         name = f"response {request.response_id}"
         self._running = RunningPipeline(Pipeline(stages), name, tracing=tracing)
         self._context = llm_context(request)
@@ -92,17 +89,6 @@ class ResponsePipeline:
         """Stop generating and release all resources."""
         self._supervision.unwatched()
         await self._running.stop()
-
-    def _hold_back(self, service: TTSService) -> None:
-        # Pipecat's queue after a voice is unbounded: with a slow client it would fill the memory.
-        queue = service.append_to_audio_context
-
-        async def when_there_is_room(context_id: str | None, frame: Any) -> None:
-            if isinstance(frame, TTSAudioRawFrame):
-                await self._supervision.unheard.put(len(frame.audio))
-            await queue(context_id, frame)
-
-        service.append_to_audio_context = when_there_is_room  # type: ignore[method-assign]
 
     def _watch(self, stage: Stage[Any]) -> None:
         # Called before the error frame travels, so that the failure is known before the frame

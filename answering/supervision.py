@@ -1,8 +1,7 @@
-"""Supervises the stages of one response: time-outs, failures, and how far the voice is ahead."""
+"""Supervises the stages of one response: time-outs and failures."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
@@ -12,6 +11,7 @@ from pipecat.services.llm_service import LLMService
 from pipecat.services.tts_service import TTSService
 from pipecat.utils.errors import ErrorCategory
 
+from answering.voice_lead import VoiceLead
 from flow.steps import Breather
 from flow.watchdog import Patience, Watchdog
 from providers.base import Provider
@@ -19,10 +19,6 @@ from providers.errors import failure_reason
 from providers.frames import CompletionFrame
 from session.ports import ClientRoom, ResponseRequest
 from session.reports import ResponseFailed, ResponseFinished, ResponseReport
-
-MAX_UNHEARD_BYTES = 2 * 1024 * 1024
-"""Most audio, about 40 s, that a voice may make ahead of what was reported."""
-
 
 _Service = TypeVar("_Service", LLMService, TTSService)
 
@@ -35,28 +31,6 @@ class Stage(Generic[_Service]):
     service: _Service
     provider: Provider
     patience: Patience
-
-
-class _Backlog:
-    """Bounds the audio between the voice and its output: beyond the bound, the voice waits."""
-
-    def __init__(self) -> None:
-        self._bytes = 0
-        self._room = asyncio.Event()
-        self._room.set()
-
-    async def put(self, length: int) -> None:
-        """Wait until there is room, then count `length` more bytes."""
-        await self._room.wait()
-        self._bytes += length
-        if self._bytes > MAX_UNHEARD_BYTES:
-            self._room.clear()
-
-    def take(self, length: int) -> None:
-        """Count `length` bytes less: they were reported."""
-        self._bytes -= length
-        if self._bytes <= MAX_UNHEARD_BYTES:
-            self._room.set()
 
 
 class Supervision:
@@ -80,7 +54,7 @@ class Supervision:
         self._tts_watch = Watchdog(lambda limit_s: self._silent(tts or llm, limit_s))
         self._llm_ended = False
         self._breather = Breather()
-        self.unheard = _Backlog()
+        self.lead = VoiceLead()
 
     async def room(self) -> None:
         """Wait until the client has read enough; that time does not count as silence of a stage."""

@@ -69,7 +69,7 @@ class TimeStretch:
             best = start
             head = self._input[best : best + _OVERLAP]
         else:
-            best = self._best_match(start)
+            best = self._best_match(self._tail, start)
             fresh = self._input[best : best + _OVERLAP]
             head = self._tail * self._fade_out + fresh * self._fade_in
         self._tail = self._input[best + _OVERLAP : best + _PIECE].copy()
@@ -79,11 +79,10 @@ class TimeStretch:
         self._dropped += keep_from
         return head
 
-    def _best_match(self, start: int) -> int:
-        assert self._tail is not None
+    def _best_match(self, tail: NDArray[np.float32], start: int) -> int:
         low = max(0, start - _SEARCH)
         area = self._input[low : start + _SEARCH + _OVERLAP]
-        scores = np.correlate(area, self._tail, mode="valid")
+        scores = np.correlate(area, tail, mode="valid")
         energy = np.convolve(area**2, np.ones(_OVERLAP, dtype=np.float32), mode="valid")
         return low + int(np.argmax(scores / np.sqrt(energy + 1.0)))
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -44,6 +44,38 @@ def make_client(url: str, api_key: str) -> AsyncOpenAI:
         for scheme in ("ws", "http")
     )
     return AsyncOpenAI(websocket_base_url=websocket, base_url=http, api_key=api_key)
+
+
+@asynccontextmanager
+async def connected(url: str, api_key: str, model: str) -> AsyncIterator[AsyncRealtimeConnection]:
+    """Open a connection and close it in the end.
+
+    Args:
+        url: Address of the server, as ws, wss, http or https URL.
+        api_key: Key for it.
+        model: Name of the model, which the server may ignore.
+
+    Raises:
+        ClientError: There is no connection.
+    """
+    client = make_client(url, api_key)
+    try:
+        connection = await client.realtime.connect(model=model).enter()
+    except LOST as error:
+        raise ClientError(explain(error, url)) from error
+    try:
+        yield connection
+    finally:
+        await connection.close()
+        await client.close()
+
+
+async def say(connection: AsyncRealtimeConnection, text: str) -> None:
+    """Put a message of the user into the conversation and ask for an answer."""
+    await connection.conversation.item.create(
+        item={"type": "message", "role": "user", "content": [{"type": "input_text", "text": text}]}
+    )
+    await connection.response.create()
 
 
 def explain(error: Exception, url: str) -> str:

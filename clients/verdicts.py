@@ -5,18 +5,15 @@ Pure functions on a recorded turn; nothing here talks to a server.
 
 from __future__ import annotations
 
-import base64
-import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, get_args
 
 from openai.types.realtime import RealtimeServerEvent
 from pydantic import BaseModel, ValidationError
-from websockets.exceptions import ConnectionClosed
 
 from audio.pcm import BYTES_PER_SAMPLE, duration_ms
+from clients.recorded_turn import Event, Turn, audio_of, dig
 
 PAUSE_MS = 500
 """Silence that ends the spoken turn, as the session asks for it."""
@@ -40,107 +37,11 @@ ANSWER = (
 )
 TRANSCRIPTION = "conversation.item.input_audio_transcription"
 
-Event = dict[str, Any]
 MODELS: dict[str, type[BaseModel]] = {
     get_args(model.model_fields["type"].annotation)[0]: model
     for model in get_args(get_args(RealtimeServerEvent)[0])
 }
 """The SDK's own type of every server event."""
-
-
-def dig(event: Any, *path: str | int) -> Any:
-    """Follow `path` into an event; None where it leads nowhere."""
-    for step in path:
-        try:
-            event = event[step]
-        except (KeyError, IndexError, TypeError):
-            return None
-    return event
-
-
-@dataclass
-class Turn:
-    """What arrived in one turn, and when: ms since the turn began."""
-
-    title: str
-    events: list[Event] = field(default_factory=list)
-    times: list[float] = field(default_factory=list)
-    started: float = field(default_factory=time.perf_counter)
-    speech_ended: float | None = None
-    """When the last sound of the spoken turn had been sent."""
-    stopped: str = ""
-    """Why the turn ended before it was complete."""
-
-    def __post_init__(self) -> None:
-        print(f"\n{self.title}")
-
-    def clock(self) -> float:
-        """Milliseconds since the turn began."""
-        return (time.perf_counter() - self.started) * 1000
-
-    def note(self, text: str) -> None:
-        """Write a line of the timeline."""
-        print(f"{self.clock():8.0f} ms  {text}", flush=True)
-
-    def add(self, event: Event) -> None:
-        """Record an event; of deltas only the first of a kind is shown."""
-        kind = event.get("type", "?")
-        if not kind.endswith(".delta"):
-            self.note(f"< {kind}{_detail(event)}")
-        elif not self.of(kind):
-            self.note(f"< {kind} (first)")
-        self.events.append(event)
-        self.times.append(self.clock())
-
-    @contextmanager
-    def until_closed(self) -> Iterator[None]:
-        """Note it when the server closes the connection within the block."""
-        try:
-            yield
-        except ConnectionClosed as error:
-            self.stop(f"connection closed: {error}")
-
-    def stop(self, reason: str) -> None:
-        """Note that nothing more will come."""
-        if not self.stopped:
-            self.stopped = reason
-            self.note(reason)
-
-    def of(self, *kinds: str) -> list[Event]:
-        """Events of these types, in the order they came."""
-        return [event for event in self.events if event.get("type") in kinds]
-
-    def first_ms(self, kind: str) -> float | None:
-        """When the first event of a type came."""
-        return next(
-            (at for at, e in zip(self.times, self.events, strict=True) if e.get("type") == kind),
-            None,
-        )
-
-    def audio(self) -> bytes:
-        """All audio of the answer."""
-        return b"".join(_pcm(event) for event in self.of("response.output_audio.delta"))
-
-
-def _detail(event: Event) -> str:
-    for path in (
-        ("error", "message"),
-        ("response", "status"),
-        ("audio_start_ms",),
-        ("audio_end_ms",),
-        ("transcript",),
-    ):
-        value = dig(event, *path)
-        if value is not None:
-            return f"  {value!r}" if isinstance(value, str) else f"  {path[0]} {value}"
-    return ""
-
-
-def _pcm(event: Event) -> bytes:
-    try:
-        return base64.b64decode(str(event.get("delta")), validate=True)
-    except ValueError:
-        return b""
 
 
 @dataclass(frozen=True)
@@ -279,7 +180,7 @@ def check_answer(turn: Turn) -> Iterator[Check]:
         bool(final) and joined == final,
         repr(final) if joined == final else f"{joined!r} is not {final!r}",
     )
-    sizes = [len(_pcm(event)) for event in turn.of("response.output_audio.delta")]
+    sizes = [len(audio_of(event)) for event in turn.of("response.output_audio.delta")]
     yield Check(
         "audio came, in whole samples",
         bool(sizes) and all(size and size % BYTES_PER_SAMPLE == 0 for size in sizes),

@@ -31,9 +31,8 @@ async def not_found(request: Request, _error: Exception) -> JSONResponse:
     return JSONResponse(error_body(error), 404)
 
 
-async def access_denied(_request: Request, denied: Exception) -> JSONResponse:
+async def access_denied(_request: Request, denied: AccessDenied) -> JSONResponse:
     """Answer a request without a key, or with a wrong one, as OpenAI does."""
-    assert isinstance(denied, AccessDenied)
     return JSONResponse(error_body(denied.error), 401, {"WWW-Authenticate": "Bearer"})
 
 

@@ -1,55 +1,30 @@
 """`python main.py --check`: does the configured stack work, and if not, what is to be done?
 
-Every stage is tried as a session would use it: the voice says a sentence, the recogniser hears
-it, the model answers a prompt. A stage that fails does not keep the others from being tried.
+Every stage is tried by itself, as a session would use it: the voice says a sentence, the
+recogniser hears it, the model answers a prompt. A stage that fails does not keep the others from
+being tried.
 """
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any, NoReturn
-
-from pipecat.frames.frames import (
-    Frame,
-    LLMContextFrame,
-    LLMFullResponseEndFrame,
-    LLMFullResponseStartFrame,
-    LLMTextFrame,
-)
-from pipecat.processors.frame_processor import FrameDirection
-from pipecat.services.llm_service import LLMService
-from pipecat.services.settings import LLMSettings
+from typing import TypeVar
 
 from audio.pcm import SAMPLE_RATE, WIRE_RATE, Resampler
-from config import ConfigError, Settings
-from flow.watchdog import Patience
-from hearing.recogniser_pipeline import TranscriptOutput, TurnInput
-from pipeline_manager import PipelineManager
+from config import ConfigError, LLMConfig, Settings, STTConfig, TTSConfig
 from providers import llm as llm_providers
 from providers import stt as stt_providers
 from providers import tts as tts_providers
-from providers.base import LLMProvider, Provider, ProviderSetupError, STTProvider, TTSProvider
-from providers.frames import CompletionFrame, TurnAudioFrame, TurnCommittedFrame, TurnStartedFrame
-from session.ports import FailureReason, ResponseRequest
-from session.reports import (
-    AudioMade,
-    ResponseFailed,
-    ResponseFinished,
-    ResponseReport,
-    TextMade,
-)
+from providers.base import Provider, ProviderSetupError
+from serving.stage_trials import answer, hear, speak
+from session.ports import FailureReason
 from session.session_config import DEFAULT_VOICE
 
 SENTENCE = "Hello, this is a short test of the voice."
 PROMPT = "Say hello in one short sentence."
-TURN = "check"
-MAX_TOKENS = 100
-LONGEST_ANSWER_S = 20
-"""Seconds after which an answer is long enough."""
+
+_Kind = TypeVar("_Kind", bound=Provider)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,27 +55,10 @@ async def check(settings: Settings) -> list[Verdict]:
     Returns:
         TTS, STT and LLM.
     """
-    tts = await _start("TTS", settings.tts.provider, lambda: tts_providers.load(settings.tts))
-    stt = await _start("STT", settings.stt.provider, lambda: stt_providers.load(settings.stt))
-    llm = await _start("LLM", settings.llm.provider, lambda: llm_providers.load(settings.llm))
-    manager = PipelineManager(
-        settings,
-        stt=stt if isinstance(stt, STTProvider) else _NoSTT(),
-        llm=_Reciter(),
-        tts=tts if isinstance(tts, TTSProvider) else _NoTTS(),
-    )
-    speech = b""
-    try:
-        if isinstance(tts, TTSProvider):
-            tts, speech = await _try_voice(manager)
-        if isinstance(stt, STTProvider):
-            stt = await _try_recogniser(manager, speech)
-        if isinstance(llm, LLMProvider):
-            manager.llm = llm
-            llm = await _try_model(manager)
-    finally:
-        await manager.close()
-    return [verdict for verdict in (tts, stt, llm) if isinstance(verdict, Verdict)]
+    tts, speech = await _check_voice(settings.tts)
+    stt = await _check_recogniser(settings.stt, speech)
+    llm = await _check_model(settings.llm)
+    return [tts, stt, llm]
 
 
 def table(verdicts: Iterable[Verdict]) -> str:
@@ -121,7 +79,7 @@ def table(verdicts: Iterable[Verdict]) -> str:
     return "\n".join([*lines, "", *notes])
 
 
-async def _start(stage: str, name: str, load: Callable[[], Provider]) -> Provider | Verdict:
+async def _start(stage: str, name: str, load: Callable[[], _Kind]) -> _Kind | Verdict:
     provider = None
     try:
         provider = load()
@@ -132,41 +90,67 @@ async def _start(stage: str, name: str, load: Callable[[], Provider]) -> Provide
     return provider
 
 
-async def _try_voice(manager: PipelineManager) -> tuple[Verdict, bytes]:
-    config = manager.settings.tts
+async def _check_voice(config: TTSConfig) -> tuple[Verdict, bytes]:
+    """Try the voice; returns what it said, too, as 16-bit mono PCM at 24 kHz."""
+    provider = await _start("TTS", config.provider, lambda: tts_providers.load(config))
+    if isinstance(provider, Verdict):
+        return provider, b""
     voice = config.voice_id or DEFAULT_VOICE
-    outcome = _Outcome()
-    await outcome.of(manager, ResponseRequest("check", SENTENCE, [], voice=voice))
-    label = f"{manager.tts.label}, voice {voice}"
-    error = outcome.error
-    if error is None and not outcome.pcm:
+    try:
+        made = await speak(provider, config, voice, SENTENCE)
+    finally:
+        await provider.close()
+    label = f"{provider.label}, voice {voice}"
+    error = made.error
+    if error is None and not made.pcm:
         error = FailureReason(f"TTS {label} made no audio for “{SENTENCE}”. Check the voice.")
-    seconds = len(outcome.pcm) / (2 * WIRE_RATE)
+    seconds = len(made.pcm) / (2 * WIRE_RATE)
     result = f"said “{SENTENCE}” in {seconds:.1f} s of audio"
-    verdict = Verdict("TTS", config.provider, label, outcome.first_audio_ms, result)
-    return verdict if error is None else _failed(verdict, error), bytes(outcome.pcm)
+    verdict = Verdict("TTS", config.provider, label, made.first_audio_ms, result)
+    return verdict if error is None else _failed(verdict, error), bytes(made.pcm)
 
 
-async def _try_model(manager: PipelineManager) -> Verdict:
-    config = manager.settings.llm
-    messages = [{"role": "user", "content": PROMPT}]
-    outcome = _Outcome()
-    await outcome.of(
-        manager,
-        ResponseRequest(
-            "check",
-            config.default_instructions,
-            messages,
-            max_output_tokens=MAX_TOKENS,
-            spoken=False,
-        ),
-    )
-    said = " ".join(outcome.words.split())
-    error = outcome.error
+async def _check_recogniser(config: STTConfig, speech: bytes) -> Verdict:
+    """Try the recogniser with what the voice said, or with silence if it said nothing."""
+    provider = await _start("STT", config.provider, lambda: stt_providers.load(config))
+    if isinstance(provider, Verdict):
+        return provider
+    resampler = Resampler(WIRE_RATE, SAMPLE_RATE)
+    pcm = resampler.push(speech or bytes(2 * WIRE_RATE)) + resampler.flush()
+    try:
+        heard = await hear(provider, config, pcm)
+    finally:
+        await provider.close()
+    label = provider.label
+    if isinstance(heard.result, FailureReason):
+        return Verdict("STT", config.provider, label, error=heard.result)
+    if not speech:
+        result = "heard a second of silence: no voice to listen to"
+    elif heard.result:
+        result = f"heard “{heard.result}”"
+    else:
+        error = FailureReason(
+            f"STT {label} heard nothing in “{SENTENCE}”. Check the language and the model."
+        )
+        return Verdict("STT", config.provider, label, error=error)
+    return Verdict("STT", config.provider, label, heard.took_ms, result)
+
+
+async def _check_model(config: LLMConfig) -> Verdict:
+    provider = await _start("LLM", config.provider, lambda: llm_providers.load(config))
+    if isinstance(provider, Verdict):
+        return provider
+    try:
+        made = await answer(provider, config, PROMPT)
+    finally:
+        await provider.close()
+    label = provider.label
+    said = " ".join(made.words.split())
+    error = made.error
     if error is None and not said:
-        error = FailureReason(f"LLM {manager.llm.label} answered with no text. Check the model.")
+        error = FailureReason(f"LLM {label} answered with no text. Check the model.")
     result = f"answered “{said if len(said) <= 80 else said[:79] + '…'}”"
-    verdict = Verdict("LLM", config.provider, manager.llm.label, outcome.first_text_ms, result)
+    verdict = Verdict("LLM", config.provider, label, made.first_text_ms, result)
     return verdict if error is None else _failed(verdict, error)
 
 
@@ -174,140 +158,3 @@ def _failed(verdict: Verdict, error: FailureReason) -> Verdict:
     """Return the verdict on a stage that failed, perhaps in the middle of its answer."""
     answered = verdict.first_result_ms is not None
     return replace(verdict, first_result_ms=None, error=error, answered=answered)
-
-
-async def _try_recogniser(manager: PipelineManager, speech: bytes) -> Verdict:
-    config = manager.settings.stt
-    resampler = Resampler(WIRE_RATE, SAMPLE_RATE)
-    pcm = resampler.push(speech or bytes(2 * WIRE_RATE)) + resampler.flush()
-    outcome: asyncio.Future[str | FailureReason] = asyncio.get_running_loop().create_future()
-    output = TranscriptOutput(
-        manager.stt,
-        lambda _item, _text: None,
-        lambda _item, text: outcome.set_result(text),
-        lambda _item, error: outcome.set_result(error),
-    )
-    pipeline = manager.hearing_pipeline(TurnInput(), manager.create_stt(), output)
-    try:
-        await pipeline.push(TurnStartedFrame(TURN, config.language))
-        await pipeline.push(TurnAudioFrame(TURN, pcm))
-        begun = time.monotonic()
-        await pipeline.push(TurnCommittedFrame(TURN, pcm, config.language))
-        result = await outcome
-        took_ms = 1000 * (time.monotonic() - begun)
-    finally:
-        await pipeline.stop()
-    if isinstance(result, FailureReason):
-        return Verdict("STT", config.provider, manager.stt.label, error=result)
-    if speech and not result:
-        error = FailureReason(
-            f"STT {manager.stt.label} heard nothing in “{SENTENCE}”. "
-            "Check the language and the model."
-        )
-        return Verdict("STT", config.provider, manager.stt.label, error=error)
-    heard = f"heard “{result}”" if speech else "heard a second of silence: no voice to listen to"
-    return Verdict("STT", config.provider, manager.stt.label, took_ms, heard)
-
-
-class _Outcome:
-    """Collects what a response's pipeline makes; to it, a client that reads all (`ClientRoom`)."""
-
-    def __init__(self) -> None:
-        self.words = ""
-        self.pcm = bytearray()
-        self.error: FailureReason | None = None
-        self.first_text_ms: float | None = None
-        self.first_audio_ms: float | None = None
-        self._begun = 0.0
-        self._done = asyncio.Event()
-
-    async def of(self, manager: PipelineManager, request: ResponseRequest) -> None:
-        """Generate a response and collect it."""
-        self._begun = time.monotonic()
-        pipeline = manager.response_pipeline(request, self._take, self)
-        await pipeline.start()
-        # What has begun to answer works, even if it never comes to an end.
-        with suppress(TimeoutError):
-            async with asyncio.timeout(self._patience_s(manager) + LONGEST_ANSWER_S):
-                await self._done.wait()
-        await pipeline.stop()
-
-    @property
-    def has_room(self) -> bool:
-        """Nobody reads slowly here."""
-        return True
-
-    async def room(self) -> None:
-        """There is nothing to wait for."""
-
-    @staticmethod
-    def _patience_s(manager: PipelineManager) -> float:
-        """Return after how long a stage that says nothing at all has been given up."""
-        stages = (manager.settings.llm, manager.settings.tts)
-        return sum(Patience.of(stage).first_s for stage in stages)
-
-    def _take(self, report: ResponseReport) -> None:
-        """Take what the pipeline reports; of failures the first reason counts."""
-        match report:
-            case TextMade(delta=delta):
-                self.words += delta
-                if self.first_text_ms is None:
-                    self.first_text_ms = self._elapsed_ms()
-            case AudioMade(pcm=pcm):
-                self.pcm += pcm
-                if self.first_audio_ms is None:
-                    self.first_audio_ms = self._elapsed_ms()
-            case ResponseFinished():
-                self._done.set()
-            case ResponseFailed(error=error):
-                self.error = self.error or error
-                self._done.set()
-
-    def _elapsed_ms(self) -> float:
-        return 1000 * (time.monotonic() - self._begun)
-
-
-class _Reciter(LLMProvider):
-    """A model that says its instructions, for the voice to be tried without the model."""
-
-    label = "the check"
-
-    def create(self, request: ResponseRequest) -> LLMService[Any]:
-        """Build it."""
-        return _Recital(request.instructions)
-
-
-class _Recital(LLMService[Any]):
-    def __init__(self, text: str) -> None:
-        super().__init__(settings=LLMSettings(model="check"))
-        self._text = text
-
-    async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
-        await super().process_frame(frame, direction)
-        if not isinstance(frame, LLMContextFrame):
-            await self.push_frame(frame, direction)
-            return
-        await self.push_frame(LLMFullResponseStartFrame())
-        await self.push_frame(LLMTextFrame(self._text))
-        await self.push_frame(CompletionFrame("stop"))
-        await self.push_frame(LLMFullResponseEndFrame())
-
-
-class _NoSTT(STTProvider):
-    """Stands where there is no recogniser to try."""
-
-    label = "-"
-
-    def create(self) -> NoReturn:
-        """Is never asked."""
-        raise ProviderSetupError("There is no recogniser.")
-
-
-class _NoTTS(TTSProvider):
-    """Stands where there is no voice to try."""
-
-    label = "-"
-
-    def create(self, voice: str) -> NoReturn:
-        """Is never asked."""
-        raise ProviderSetupError("There is no voice.")

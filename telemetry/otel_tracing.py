@@ -119,11 +119,9 @@ class TracedSession:
         """Return the context of Pipecat's spans for a turn."""
         return self._turns[turn].context
 
-    def end(self, record: TurnRecord) -> None:
-        """Write the spans of a turn that is over, with the times of its stages."""
-        known = record.item_id or record.response_id
-        assert known is not None
-        turn = self._turns.pop(known)
+    def end(self, turn: str, record: TurnRecord) -> None:
+        """Write the spans of a turn that is over, with the times they had."""
+        known = self._turns.pop(turn)
         attributes = {
             "realtime.session_id": record.session_id,
             "realtime.item_id": record.item_id,
@@ -131,18 +129,18 @@ class TracedSession:
             "realtime.outcome": record.outcome,
             "error.type": record.error_code,
         }
-        turn.span.set_attributes({k: v for k, v in attributes.items() if v is not None})
+        known.span.set_attributes({k: v for k, v in attributes.items() if v is not None})
         if record.outcome == "failed":
-            turn.span.set_status(Status(StatusCode.ERROR))
-        inside, at = set_span_in_context(turn.span), _ns(record.started_at)
-        if record.item_id is not None and turn.began_ns < at:
-            self._tracer.start_span(_LISTEN, inside, start_time=turn.began_ns).end(at)
+            known.span.set_status(Status(StatusCode.ERROR))
+        inside, at = set_span_in_context(known.span), _ns(record.started_at)
+        if record.item_id is not None and known.began_ns < at:
+            self._tracer.start_span(_LISTEN, inside, start_time=known.began_ns).end(at)
         for stage, seconds in record.stages.items():
             # The transcript may come after the first text, if the response did not wait for it.
             ended = max(at, _ns(record.started_at + seconds))
             self._tracer.start_span(_SPANS[stage], inside, start_time=at).end(ended)
             at = ended
-        turn.span.end(max(at, turn.began_ns))
+        known.span.end(max(at, known.began_ns))
 
     def drop(self, turn: str) -> None:
         """End the trace of a turn that was dropped, with only its services' spans in it."""

@@ -33,7 +33,7 @@ class SessionTrace(Protocol):
     def of(self, turn: str) -> TracingContext | None:
         """Return the context of Pipecat's spans for a turn."""
 
-    def end(self, record: TurnRecord) -> None:
+    def end(self, turn: str, record: TurnRecord) -> None:
         """End the trace of a turn that is over."""
 
     def drop(self, turn: str) -> None:
@@ -61,7 +61,7 @@ class Untraced:
     def of(self, turn: str) -> TracingContext | None:
         """Return None: no tracing."""
 
-    def end(self, record: TurnRecord) -> None:
+    def end(self, turn: str, record: TurnRecord) -> None:
         """Do nothing."""
 
     def drop(self, turn: str) -> None:

@@ -242,7 +242,7 @@ class TurnLog:
         reason = error["message"] if error else None
         if self._failure is not None and self._failure.message == reason:
             reason = self._failure.for_log
-        self._report(record, reason)
+        self._report(answer.item_id or response_id, record, reason)
 
     def _turn_over(self, item_id: str, outcome: str, error: FailureReason | None = None) -> None:
         """Report a turn without a response; other items are ignored."""
@@ -259,11 +259,11 @@ class TurnLog:
             stages={"transcript": seconds} if outcome == "transcribed" else {},
             error_code=error.code if error else None,
         )
-        self._report(record, error.for_log if error else None)
+        self._report(item_id, record, error.for_log if error else None)
 
-    def _report(self, record: TurnRecord, reason: str | None) -> None:
+    def _report(self, turn: str, record: TurnRecord, reason: str | None) -> None:
         self._metrics.turn_over(record)
-        self._trace.end(record)
+        self._trace.end(turn, record)
         ids = {"item_id": record.item_id, "response_id": record.response_id}
         known = {name: value for name, value in ids.items() if value}
         bound = logger.bind(

@@ -11,7 +11,7 @@ import pytest
 
 import test_client as client
 from audio.pcm import duration_ms, read_wav, silence, write_wav
-from clients import verdicts
+from clients import recorded_turn, speech_sample, verdicts
 from clients.sdk import ClientError, make_client
 from tests.support.scripted_server import (
     ANSWER_PCM,
@@ -149,7 +149,7 @@ async def test_without_a_voice_the_spoken_turn_fails_and_names_the_remedy(
     async def no_voice(text: str) -> bytes:
         raise ModuleNotFoundError("No module named 'espeakng_loader'")
 
-    monkeypatch.setattr(client, "embedded_speech", no_voice)
+    monkeypatch.setattr(speech_sample, "embedded_speech", no_voice)
     async with scripted_server() as server:
         failed = await client.check(client.parse_arguments(["--url", server.url]))
     assert failed == 1
@@ -159,10 +159,10 @@ async def test_without_a_voice_the_spoken_turn_fails_and_names_the_remedy(
 
 
 async def test_the_embedded_voice_speaks_after_a_moment_of_silence() -> None:
-    pcm = await client.embedded_speech("Hello.")
-    lead = silence(client.LEAD_MS)
+    pcm = await speech_sample.embedded_speech("Hello.")
+    lead = silence(speech_sample.LEAD_MS)
     assert pcm.startswith(lead)
-    assert 200 < duration_ms(pcm) - client.LEAD_MS < 3000
+    assert 200 < duration_ms(pcm) - speech_sample.LEAD_MS < 3000
 
 
 @pytest.mark.parametrize(
@@ -187,14 +187,14 @@ def test_no_address(url: str) -> None:
         make_client(url, "none")
 
 
-def replay(events: list[Event]) -> verdicts.Turn:
-    turn = verdicts.Turn("replay")
+def replay(events: list[Event]) -> recorded_turn.Turn:
+    turn = recorded_turn.Turn("replay")
     for event in events:
         turn.add({"event_id": "event_1", **event})
     return turn
 
 
-def failures(turn: verdicts.Turn, spoken: bool = False) -> list[str]:
+def failures(turn: recorded_turn.Turn, spoken: bool = False) -> list[str]:
     own = verdicts.check_spoken if spoken else verdicts.check_typed
     checks = [*own(turn), *verdicts.check_answer(turn), *verdicts.check_all(turn)]
     return [check.name for check in checks if not check.passed]
@@ -272,6 +272,6 @@ def test_what_is_wrong_with_a_spoken_turn(spoil: Spoil, failing: str) -> None:
 
 
 def test_the_end_of_speech_is_where_the_last_sound_is() -> None:
-    assert client.speech_end(b"\x00\x10" * 100 + bytes(200)) == 200
-    assert client.speech_end(bytes(200)) == 200
-    assert client.speech_end(b"") == 0
+    assert speech_sample.speech_end(b"\x00\x10" * 100 + bytes(200)) == 200
+    assert speech_sample.speech_end(bytes(200)) == 200
+    assert speech_sample.speech_end(b"") == 0

@@ -97,9 +97,10 @@ def run_workers(
                             said = worker.ready.recv()
                             message = message or said
                             worker.is_ready = True
-                for worker in [worker for worker in workers if not worker.process.is_alive()]:
-                    status = worker.process.exitcode
-                    assert status is not None
+                statuses = [(worker, worker.process.exitcode) for worker in workers]
+                for worker, status in statuses:
+                    if status is None:  # it runs
+                        continue
                     if not worker.is_ready:
                         if status <= 0:
                             logger.error(f"a worker ended while it started (exit status {status})")

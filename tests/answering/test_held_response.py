@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from answering import held_response, supervision
+from answering import held_response, voice_lead
 from audio.pcm import silence
 from tests.support.clips import FIRST, PAUSE_MS, SECOND
 from tests.support.fake_openai import FakeOpenAI
@@ -46,7 +46,7 @@ async def test_the_answer_is_begun_before_the_turn_is_over():
 async def test_what_is_begun_early_does_not_fill_the_memory(monkeypatch):
     """A voice may make minutes of speech before it is known whether anybody wants it."""
     monkeypatch.setattr(held_response, "MAX_HELD_BYTES", 1)
-    monkeypatch.setattr(supervision, "MAX_UNHEARD_BYTES", 1)
+    monkeypatch.setattr(voice_lead, "MAX_UNHEARD_BYTES", 1)
     async with talking() as (fake, wire):
         fake.reply = ["And this is a sentence. "] * 20
         await wire.append(FIRST + silence(PAUSE_MS))

@@ -9,7 +9,10 @@ from __future__ import annotations
 _BY_PROOF: dict[str, str] = {
     "answering/test_held_response.py": "answering/outputs.py answering/runner.py",
     "e2e/test_faults.py": "answering/response_pipeline.py answering/supervision.py",
-    "test_test_client.py": "clients/sdk.py clients/verdicts.py",
+    "test_test_client.py": (
+        "clients/checked_turns.py clients/recorded_turn.py clients/sdk.py clients/speech_sample.py "
+        "clients/text_chat.py clients/verdicts.py"
+    ),
     "clients/terminal/test_push_to_talk.py": (
         "clients/terminal/answering.py clients/terminal/client.py clients/terminal/user_turns.py"
     ),
@@ -56,7 +59,9 @@ _BY_PROOF: dict[str, str] = {
         "serving/http_errors.py serving/lifecycle.py serving/process/server.py "
         "serving/public_routes.py"
     ),
-    "serving/test_stack_check.py": "serving/command_line.py",
+    "serving/test_stack_check.py": (
+        "serving/command_line.py serving/recital.py serving/stage_trials.py"
+    ),
     "serving/process/test_draining_server.py": "serving/open_sessions.py serving/process/ending.py",
     "telemetry/test_metrics.py": (
         "serving/operator_routes.py serving/reachability.py telemetry/shared_counts.py"

@@ -116,7 +116,7 @@ def test_a_key_that_cannot_be_sent_is_refused_without_being_shown(key, monkeypat
 
 
 async def test_a_check_ends_even_if_the_answer_does_not(monkeypatch):
-    monkeypatch.setattr("serving.stack_check.LONGEST_ANSWER_S", 0)
+    monkeypatch.setattr("serving.stage_trials.LONGEST_ANSWER_S", 0)
     brief = {"timeout_s": 0.5, "connect_timeout_s": 0.1, "retries": 0}
     fake = FakeOpenAI()
     fake.reply = ["on", " and "] * 1_000_000

@@ -58,8 +58,9 @@ def spans_of(*records: TurnRecord):
     tracer = TurnTracer("test", exporter)
     for known in records:
         session = tracer.session()
-        session.begin(known.item_id or known.response_id or "", spoken=True)
-        session.end(known)
+        turn = known.item_id or known.response_id or ""
+        session.begin(turn, spoken=True)
+        session.end(turn, known)
     tracer.close()
     return {span.name: span for span in exporter.get_finished_spans()}
 

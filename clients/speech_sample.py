@@ -1,0 +1,57 @@
+"""What the spoken turn of a check says: a recording, or the voice that the server has built in."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from audio.pcm import BYTES_PER_SAMPLE, WIRE_RATE, read_wav, resample, silence
+from clients.sdk import ClientError
+
+SPOKEN_TEXT = "What is the weather like today?"
+LEAD_MS = 300
+"""Silence before the embedded voice begins, as before anybody who speaks into a microphone."""
+
+
+def speech_end(pcm: bytes) -> int:
+    """Find where the trailing silence of a recording begins, as a byte offset."""
+    level = np.abs(np.frombuffer(pcm, dtype="<i2").astype(np.int32))
+    loud = np.flatnonzero(level > 0.02 * level.max(initial=0))
+    return (int(loud[-1]) + 1) * BYTES_PER_SAMPLE if loud.size else len(pcm)
+
+
+async def speech(wav: str | None) -> bytes:
+    """Return what the spoken turn says: a recording, or the embedded voice.
+
+    Raises:
+        ClientError: There is neither.
+    """
+    if wav is not None:
+        try:
+            pcm = read_wav(wav)
+        except (OSError, ValueError, EOFError) as error:
+            raise ClientError(f"--wav {wav} cannot be read: {error}") from error
+        if not pcm:
+            raise ClientError(f"--wav {wav} holds no audio; record a sentence.")
+        return pcm
+    from providers.tts.speech_engine import SynthesisError
+
+    try:
+        return await embedded_speech(SPOKEN_TEXT)
+    except (ImportError, SynthesisError) as error:
+        raise ClientError(
+            f"The embedded voice cannot speak here ({error}). Give a recording by --wav FILE."
+        ) from error
+
+
+async def embedded_speech(text: str) -> bytes:
+    """Let the server's built-in voice say something in this process, flite if there is one."""
+    from providers.tts import flite
+    from providers.tts.espeak import DEFAULT_VOICE, Espeak
+
+    clear = flite.find()
+    engine, voice = (clear, flite.VOICE) if clear else (Espeak(), DEFAULT_VOICE)
+    try:
+        made = [chunk async for chunk in engine.synthesize(text, voice)]
+    finally:
+        engine.close()
+    return silence(LEAD_MS) + resample(b"".join(made), engine.sample_rate, WIRE_RATE)
