@@ -10,8 +10,9 @@ to a client that sends something else, what each is called in the beta dialect, 
   fields in the order in which they are written. To send it, make one:
   `ItemDeleted(item_id="item_1")`.
 
-Then run `python docs/make_protocol_table.py`. Section numbers (§B.3) are those of
-`docs/wire.md`. Nothing here knows of Pipecat, FastAPI or audio devices.
+Then run `python docs/make_protocol_table.py`. `CONTRIBUTING.md` shows all of that for one event.
+Section numbers (§B.3) are those of `docs/wire.md`. Nothing here knows of Pipecat, FastAPI or audio
+devices.
 """
 
 from __future__ import annotations

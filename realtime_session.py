@@ -40,8 +40,6 @@ from wire.client_events import (
     CreateItem,
     CreateResponse,
     DeleteItem,
-    FunctionCallOutput,
-    ResponseOptions,
     RetrieveItem,
     TruncateItem,
     UpdateSession,
@@ -49,6 +47,8 @@ from wire.client_events import (
 )
 from wire.envelope import error_event, new_id
 from wire.errors import ProtocolError
+from wire.item_fields import FunctionCallOutput
+from wire.response_fields import ResponseOptions
 from wire.session_events import (
     ItemDeleted,
     ItemRetrieved,

@@ -12,18 +12,25 @@ import re
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from types import UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from fastapi.routing import APIWebSocketRoute
 from openai.types.realtime import RealtimeClientEvent, RealtimeServerEvent
 from pydantic import BaseModel
-from pydantic.fields import FieldInfo
 
 from audio.formats import AudioFormat
 from config import Settings
+from docs.model_fields import (
+    Fields,
+    fields_of,
+    is_free_object,
+    kinds_of,
+    literals,
+    models_in,
+    values_of,
+)
 from main import create_app
 from protocol import CLIENT_EVENTS, SERVER_EVENTS, TRANSCRIPTION_EVENTS, ProtocolError
 from session.conversation import Conversation
@@ -34,12 +41,12 @@ from session.response_spec import ResponseSpec
 from session.session_config import SessionConfig
 from wire.beta_reading import FORMATS, in_beta_names
 from wire.beta_writing import BetaDialect
-from wire.client_events import ANNOUNCED, BETA_EVENTS, BetaResponseOptions
+from wire.client_events import ANNOUNCED, BETA_EVENTS
 from wire.dialect import Dialect, GADialect
+from wire.response_fields import BetaResponseOptions
 from wire.session_fields import BetaSessionPatch, SessionPatch
 
 TARGET = Path(__file__).parent / "protocol.md"
-_PLAIN = {int: "integer", float: "number", str: "string", bool: "boolean", dict: "object"}
 _BETA_MODELS: dict[str, type[BaseModel]] = {
     "session": BetaSessionPatch,
     "response": BetaResponseOptions,
@@ -53,100 +60,6 @@ _NOTES = {
     },
     "session.audio.input.transcription.model": "; an alias, the server's recogniser answers",
 }
-
-Fields = dict[str, list[Any]]
-"""Field → its types in all models that have it."""
-
-
-def _parts(annotation: Any) -> Iterator[Any]:
-    """Yield the types that a type consists of, without null."""
-    origin = get_origin(annotation)
-    if origin in (Union, UnionType):
-        for option in get_args(annotation):
-            yield from _parts(option)
-    elif origin is Annotated and get_origin(get_args(annotation)[0]) in (Union, UnionType):
-        yield from _parts(get_args(annotation)[0])
-    elif annotation is not type(None):
-        yield annotation
-
-
-def _bare(annotation: Any) -> Any:
-    return get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
-
-
-def _models(types: list[Any]) -> tuple[list[type[BaseModel]], str]:
-    """Return the models that `types` hold, and how a path goes on into them."""
-    found: list[type[BaseModel]] = []
-    suffix = ""
-    for part in (part for type_ in types for part in _parts(type_)):
-        bare = _bare(part)
-        if get_origin(bare) is list:
-            inner, deeper = _models([get_args(bare)[0]])
-            found += inner
-            suffix = "[]" + deeper
-        elif isinstance(bare, type) and issubclass(bare, BaseModel):
-            found.append(bare)
-    return found, suffix
-
-
-def _fields(models: list[type[BaseModel]]) -> Fields:
-    fields: Fields = {}
-    for model in models:
-        for name, field in model.model_fields.items():
-            annotation: Any = field.annotation
-            if field.metadata:
-                annotation = Annotated[annotation, *field.metadata]
-            fields.setdefault(field.alias or name, []).append(annotation)
-    return fields
-
-
-def _literals(types: list[Any]) -> list[str]:
-    """Return all literal values, also those in arrays."""
-    found: list[str] = []
-    for part in (_bare(part) for type_ in types for part in _parts(type_)):
-        if get_origin(part) is Literal:
-            found += [str(value) for value in get_args(part)]
-        elif get_origin(part) is list:
-            found += _literals([get_args(part)[0]])
-    return list(dict.fromkeys(found))
-
-
-def _kind(model: type[BaseModel]) -> list[str]:
-    fields = _fields([model])
-    return _literals(fields.get("role") or fields.get("type") or [])
-
-
-def _limits(metadata: Any) -> str:
-    limits: dict[str, Any] = {}
-    for item in metadata:
-        for inner in item.metadata if isinstance(item, FieldInfo) else [item]:
-            for name in ("ge", "le", "max_length"):
-                if hasattr(inner, name):
-                    limits[name] = getattr(inner, name)
-    if limits.get("ge") is not None and limits.get("ge") == limits.get("le"):
-        return f" {limits['ge']}"
-    if "ge" in limits and "le" in limits:
-        return f" {limits['ge']}–{limits['le']}"
-    if "ge" in limits:
-        return f" from {limits['ge']}"
-    return f" of at most {limits['max_length']}" if "max_length" in limits else ""
-
-
-def _values(types: list[Any]) -> str:
-    """Say which values a field takes."""
-    said: list[str] = []
-    for part in (part for type_ in types for part in _parts(type_)):
-        bare = _bare(part)
-        limits = _limits(get_args(part)[1:]) if get_origin(part) is Annotated else ""
-        if get_origin(bare) is Literal:
-            said += [f"`{value}`" for value in get_args(bare)]
-        elif get_origin(bare) is list:
-            said.append(f"array of {_values([get_args(bare)[0]])}")
-        elif isinstance(bare, type) and issubclass(bare, BaseModel):
-            said.append("object")
-        else:
-            said.append(_PLAIN.get(get_origin(bare) or bare, "") + limits)
-    return ", ".join(word for word in dict.fromkeys(said) if word.strip())
 
 
 def _refusal(dialect: Dialect, message: dict[str, Any]) -> ProtocolError | None:
@@ -174,25 +87,26 @@ def _beta_path(path: str) -> str:
 
 def _rows(path: str, ours: list[Any], theirs: list[Any]) -> Iterator[tuple[str, str, str, str]]:
     """Yield path, values, verdict and beta's path, for a field and all in it."""
-    models, suffix = _models(ours)
-    known = set(_literals(ours))
-    refused = [value for value in _literals(theirs) if value not in known] if known else []
+    models, suffix = models_in(ours)
+    known = set(literals(ours))
+    refused = [value for value in literals(theirs) if value not in known] if known else []
     verdict = "yes"
-    if not _values(ours):
+    if not values_of(ours):
         verdict = "no: `invalid_value`, unless null"
     elif refused:
         verdict = f"yes; {', '.join(f'`{value}`' for value in refused)}: `invalid_value`"
-    elif _models(theirs)[0] and not models and dict not in map(_bare, ours):
+    elif models_in(theirs)[0] and not models and not is_free_object(ours):
         verdict = "yes; an object: `invalid_type`"
     verdict += _NOTES.get(path, "")
-    yield path, _values(ours) or "null", verdict, _beta_path(path)
+    yield path, values_of(ours) or "null", verdict, _beta_path(path)
     if not models:
         return
     path += suffix
-    kinds = {kind for model in models for kind in _kind(model)}
-    sdk = [m for m in _models(theirs)[0] if not kinds or not _kind(m) or kinds & set(_kind(m))]
-    yield from _block(path, _fields(models), _fields(sdk))
-    for kind in [kind for model in _models(theirs)[0] if model not in sdk for kind in _kind(model)]:
+    kinds = {kind for model in models for kind in kinds_of(model)}
+    published = models_in(theirs)[0]
+    same = [m for m in published if not kinds or not kinds_of(m) or kinds & set(kinds_of(m))]
+    yield from _block(path, fields_of(models), fields_of(same))
+    for kind in [kind for model in published if model not in same for kind in kinds_of(model)]:
         yield f"{path}.type", f"`{kind}`", "no: `invalid_value`", "–"
 
 
@@ -205,7 +119,7 @@ def _block(path: str, ours: Fields, theirs: Fields) -> Iterator[tuple[str, str, 
 
 def _published(union: Any) -> dict[str, type[BaseModel]]:
     """Return event type → the SDK's model of it."""
-    return {_literals(_fields([model])["type"])[0]: model for model in _models([union])[0]}
+    return {literals(fields_of([model])["type"])[0]: model for model in models_in([union])[0]}
 
 
 def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str]:
@@ -271,17 +185,17 @@ def _endpoints() -> Iterator[tuple[str, str]]:
 
 
 def _fields_of(type_: str, model: type[BaseModel], theirs: type[BaseModel] | None) -> list[str]:
-    ours = _fields([model])
+    ours = fields_of([model])
     del ours["type"]
-    rows = list(_block("", ours, _fields([theirs]) if theirs else {}))
+    rows = list(_block("", ours, fields_of([theirs]) if theirs else {}))
     for block, beta in _BETA_MODELS.items():
         if block not in ours or type_ not in CLIENT_EVENTS:
             continue
-        known = _fields(_models(ours[block])[0])
-        for name, types in _fields([beta]).items():
+        known = fields_of(models_in(ours[block])[0])
+        for name, types in fields_of([beta]).items():
             if name not in known and model is CLIENT_EVENTS[type_]:
                 refused = "no: `unknown_parameter`"
-                rows.append((f"{block}.{name}", _values(types), refused, f"{block}.{name}"))
+                rows.append((f"{block}.{name}", values_of(types), refused, f"{block}.{name}"))
     lines = (
         (
             f"`{path}`",

@@ -13,13 +13,13 @@ from session.items import (
     UserMessage,
 )
 from session.ports import Capabilities
-from wire import client_events
+from wire import item_fields
 from wire.envelope import new_id
 from wire.errors import ProtocolError
 
 
 def build_item(
-    given: client_events.ItemInput,
+    given: item_fields.ItemInput,
     input_format: AudioFormat,
     capabilities: Capabilities,
     path: str = "item",
@@ -37,24 +37,24 @@ def build_item(
     """
     item_id = given.id or new_id("item")
     match given:
-        case client_events.UserMessage():
+        case item_fields.UserMessage():
             parts = _user_parts(given, input_format, capabilities, path)
             return UserMessage(item_id, parts)
-        case client_events.SystemMessage():
+        case item_fields.SystemMessage():
             return SystemMessage(item_id, [InputText(part.text) for part in given.content])
-        case client_events.AssistantMessage():
+        case item_fields.AssistantMessage():
             return AssistantMessage(
                 item_id, [OutputText(part.text, part.type) for part in given.content]
             )
-        case client_events.FunctionCall():
+        case item_fields.FunctionCall():
             call_id = given.call_id or new_id("call")
             return FunctionCall(item_id, call_id, given.name, given.arguments)
-        case client_events.FunctionCallOutput():
+        case item_fields.FunctionCallOutput():
             return FunctionCallOutput(item_id, given.call_id, given.output)
 
 
 def _user_parts(
-    given: client_events.UserMessage,
+    given: item_fields.UserMessage,
     input_format: AudioFormat,
     capabilities: Capabilities,
     path: str,
@@ -63,9 +63,9 @@ def _user_parts(
     for index, part in enumerate(given.content):
         param = f"{path}.content[{index}]"
         match part:
-            case client_events.InputText():
+            case item_fields.InputText():
                 parts.append(InputText(part.text))
-            case client_events.InputImage():
+            case item_fields.InputImage():
                 if not capabilities.images:
                     raise ProtocolError(
                         "invalid_value",
@@ -73,7 +73,7 @@ def _user_parts(
                         f"{param}.type",
                     )
                 parts.append(InputImage(part.image_url, part.detail or "auto"))
-            case client_events.InputAudio():
+            case item_fields.InputAudio():
                 if any(isinstance(before, UserAudio) for before in parts):
                     raise ProtocolError(
                         "invalid_value",
@@ -84,7 +84,7 @@ def _user_parts(
     return parts
 
 
-def _user_audio(given: client_events.InputAudio, input_format: AudioFormat) -> UserAudio:
+def _user_audio(given: item_fields.InputAudio, input_format: AudioFormat) -> UserAudio:
     # Half a sample at the end is nothing to hear (§A.2).
     whole = len(given.content) - len(given.content) % input_format.sample_bytes
     audio = UserAudio(input_format, bytearray(given.content[:whole]))

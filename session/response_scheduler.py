@@ -29,8 +29,8 @@ from session.reports import (
 from session.response import CancelReason, Response
 from session.response_spec import ResponseSpec, build_spec
 from session.session_config import SessionConfig
-from wire.client_events import ResponseOptions
 from wire.errors import ProtocolError
+from wire.response_fields import ResponseOptions
 
 
 class AnswerListener(Protocol):

@@ -12,14 +12,10 @@ from session.items import Item
 from session.limits import check_prompt
 from session.session_config import SessionConfig
 from session.session_settings import tool_echo
-from wire.client_events import (
-    BetaResponseOptions,
-    ItemReference,
-    ResponseAudioOutput,
-    ResponseOptions,
-)
 from wire.envelope import new_id
 from wire.errors import ProtocolError
+from wire.item_fields import ItemReference
+from wire.response_fields import BetaResponseOptions, ResponseAudioOutput, ResponseOptions
 
 
 @dataclass(slots=True)

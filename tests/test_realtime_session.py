@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import json
 from copy import deepcopy
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from config import VADConfig
+from protocol import CLIENT_EVENTS, TRANSCRIPTION_EVENTS, ClientEvent
+from realtime_session import RealtimeSession
 from session.decisions import SpeechStarted, SpeechStopped
 from session.effects import (
     ForgetTurn,
@@ -631,3 +633,19 @@ def test_the_sample_is_not_trivial() -> None:
     assert len(json.dumps(GOOD)) > 10_000
     assert len({event["type"] for event in GOOD}) == 24
     assert {event["type"] for event in GOOD} < REACHED
+
+
+HANDLED = [
+    record
+    for record in dict.fromkeys([*CLIENT_EVENTS.values(), *TRANSCRIPTION_EVENTS.values()])
+    if record.handler
+]
+
+
+@pytest.mark.parametrize("record", HANDLED)
+def test_the_handler_that_a_record_names_takes_it(record: type[ClientEvent]) -> None:
+    name = record.handler
+    method = getattr(RealtimeSession, name, None)
+    assert method, f"RealtimeSession has no method `{name}`, which {record.__name__} names"
+    taken = next(iter(get_type_hints(method).values()))
+    assert record in (get_args(taken) or (taken,))

@@ -12,7 +12,6 @@ from typing import Any
 
 from wire.client_events import (
     BETA_EVENTS,
-    BetaResponseOptions,
     ClientEvent,
     CreateItem,
     CreateResponse,
@@ -21,6 +20,7 @@ from wire.client_events import (
 )
 from wire.errors import ProtocolError, invalid_value, wrong_type
 from wire.reading import validate_event
+from wire.response_fields import BetaResponseOptions
 from wire.session_fields import BetaSessionPatch, SessionKind
 
 FORMATS = {"pcm16": "audio/pcm", "g711_ulaw": "audio/pcmu", "g711_alaw": "audio/pcma"}

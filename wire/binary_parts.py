@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-from wire.client_events import (
-    ClientEvent,
-    CreateItem,
-    CreateResponse,
-    InputAudio,
-    InputImage,
-    UserMessage,
-)
+from wire.client_events import ClientEvent, CreateItem, CreateResponse
 from wire.errors import ProtocolError
+from wire.item_fields import InputAudio, InputImage, UserMessage
 from wire.long_strings import LongText, decode_base64
 from wire.reading import decode_audio
 

@@ -12,8 +12,9 @@ from session.ports import Capabilities
 from tests.conformance.beta_wire import ASSISTANT, NAMED, TOOL, USER, BetaDriver
 from tests.support.session_driver import Driver, types
 from wire.beta_writing import BetaDialect
-from wire.client_events import BetaResponseOptions, CreateResponse, UpdateSession
+from wire.client_events import CreateResponse, UpdateSession
 from wire.dialect import GADialect, wants_beta
+from wire.response_fields import BetaResponseOptions
 
 PCM = {"type": "audio/pcm"}
 

@@ -70,11 +70,11 @@ _BY_PROOF: dict[str, str] = {
     ),
     # The protocol, and whoever speaks it.
     "conformance": (
-        "session/content.py session/effects.py session/item_input.py session/model_messages.py "
+        "session/content.py session/effects.py session/model_messages.py "
         "session/ports.py session/provider_checks.py session/reports.py "
         "session/response_scheduler.py session/response_spec.py session/session_settings.py "
         "session/transcription.py session/turn_taking.py wire/binary_parts.py wire/incoming.py "
-        "wire/reading.py wire/session_fields.py"
+        "wire/item_fields.py wire/reading.py wire/response_fields.py wire/session_fields.py"
     ),
     "conformance/test_b12_idle_timeout.py": "session/user_silence.py",
     "conformance/test_beta_dialect.py": (

@@ -8,6 +8,7 @@ below it in `LAYERS`, never what lies above; from another wing it imports what t
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -139,6 +140,15 @@ def test_the_top_folder_holds_the_front_doors_alone() -> None:
 def test_every_folder_of_code_is_a_wing() -> None:
     folders = {path.parent.name for path in ROOT.glob("*/__init__.py")}
     assert folders - {"tests", "benchmarks"} == {name for name in LAYERS if (ROOT / name).is_dir()}
+
+
+def test_the_table_for_contributors_has_the_wings_in_this_order_with_their_doors() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)/` \| (.*?) \| .* \|$", text, re.MULTILINE)
+    table = [(wing, set(re.findall(r"`(\w+)\.py`", doors))) for wing, doors in rows]
+    wings = [layer for layer in LAYERS if (ROOT / layer).is_dir()]
+    doors = [{door for door, behind in FRONT_DOORS.items() if wing in behind} for wing in wings]
+    assert table == list(zip(wings, doors, strict=True))
 
 
 def test_imports_run_one_way_and_by_the_doors() -> None:

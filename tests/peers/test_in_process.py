@@ -24,8 +24,9 @@ from telemetry.turn_log import TurnLog
 from tests.support.running_server import scripted_settings
 from tests.support.wire_client import speech
 from transport import RealtimeTransport
-from wire.client_events import CloseSession, CreateItem, CreateResponse, InputText, UserMessage
+from wire.client_events import CloseSession, CreateItem, CreateResponse
 from wire.event_record import ServerEvent
+from wire.item_fields import InputText, UserMessage
 from wire.response_events import ResponseDone
 from wire.session_events import BufferSpeechStarted, InputTranscriptionCompleted, SessionCreated
 

@@ -18,44 +18,44 @@ from session.items import (
 )
 from session.ports import Capabilities
 from tests.support.session_driver import pcm
-from wire import client_events
+from wire import item_fields
 from wire.errors import ProtocolError
 
 
-def built(given: client_events.ItemInput) -> Item:
+def built(given: item_fields.ItemInput) -> Item:
     return build_item(given, AudioFormat(), Capabilities())
 
 
-def user(*parts: Any) -> client_events.UserMessage:
-    return client_events.UserMessage(id="item_1", type="message", role="user", content=list(parts))
+def user(*parts: Any) -> item_fields.UserMessage:
+    return item_fields.UserMessage(id="item_1", type="message", role="user", content=list(parts))
 
 
-def said(audio: bytes, transcript: str | None = None) -> client_events.InputAudio:
-    return client_events.InputAudio.of(audio, transcript)
+def said(audio: bytes, transcript: str | None = None) -> item_fields.InputAudio:
+    return item_fields.InputAudio.of(audio, transcript)
 
 
-def wrote(text: str) -> client_events.InputText:
-    return client_events.InputText(type="input_text", text=text)
+def wrote(text: str) -> item_fields.InputText:
+    return item_fields.InputText(type="input_text", text=text)
 
 
 @pytest.mark.parametrize(
     ("model", "given", "kind", "text"),
     [
         (
-            client_events.SystemMessage,
+            item_fields.SystemMessage,
             {"role": "system", "content": [{"type": "input_text", "text": "Be brief."}]},
             SystemMessage,
             "Be brief.",
         ),
         (
-            client_events.AssistantMessage,
+            item_fields.AssistantMessage,
             {"role": "assistant", "content": [{"type": "output_text", "text": "Yes."}]},
             AssistantMessage,
             "Yes.",
         ),
         (
             # Clients may call their text so; it is still text, and shown as it came.
-            client_events.AssistantMessage,
+            item_fields.AssistantMessage,
             {"role": "assistant", "content": [{"type": "output_audio", "text": "Yes."}]},
             AssistantMessage,
             "Yes.",
@@ -73,11 +73,11 @@ def test_a_message_is_shown_as_it_came(
 
 
 def test_calls_and_results_are_items_of_their_own() -> None:
-    call = built(client_events.FunctionCall(type="function_call", name="f", arguments="{}"))
+    call = built(item_fields.FunctionCall(type="function_call", name="f", arguments="{}"))
     assert isinstance(call, FunctionCall)
     assert (call.name, call.arguments, call.status) == ("f", "{}", "completed")
     assert call.call_id.startswith("call_")
-    given = client_events.FunctionCallOutput(
+    given = item_fields.FunctionCallOutput(
         type="function_call_output", call_id=call.call_id, output="42"
     )
     result = built(given)
