@@ -26,9 +26,9 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from settings.declarations import vendor_keys
 from settings.origins import allowed_origin
 from settings.paths import own_path
+from settings.provider_declarations import vendor_keys
 from settings.sources import DOTENV, PREFIX, explained, layers, variable
 from settings.sources import ConfigError as ConfigError
 from settings.sources import profile_names as profile_names

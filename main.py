@@ -36,7 +36,7 @@ try:
     from serving.process.server import listener_of, serve, settled, work
     from serving.process.workers import run_workers
     from serving.public_routes import health_route, http_routes
-    from serving.websocket_endpoint import WebSocketEndpoint
+    from serving.websocket_route import WebSocketEndpoint
     from settings.paths import AZURE_PATHS
     from telemetry.logs import configure_logging
     from telemetry.loop_lag import watching

@@ -21,12 +21,12 @@ from session.effects import (
     Send,
     SetTurnDetection,
 )
-from session.input_buffer import InputTurns
+from session.input_buffer import InputBuffer
 from session.item_input import build_item
 from session.limits import check_items
 from session.ports import CloseReason
 from session.reports import Report, TurnFailed, TurnGuessed, TurnSoFar, TurnUnderstood
-from session.response_scheduler import Responses, transcribe
+from session.response_scheduler import ResponseScheduler, transcribe
 from session.session_config import SessionConfig
 from session.transcription import Transcription
 from session.turn_taking import TurnTaking, item_is_complete
@@ -73,9 +73,9 @@ class RealtimeSession:
         """
         self._config = config
         self._conversation = Conversation(new_id("conv"), config.kept_audio_ms)
-        self._buffer = InputTurns(lambda: new_id("item"))
+        self._buffer = InputBuffer(lambda: new_id("item"))
         silence = UserSilence(self._buffer)
-        self._responses = Responses(config, self._conversation, silence)
+        self._responses = ResponseScheduler(config, self._conversation, silence)
         self._transcription = Transcription(self._conversation, self._responses)
         self._turns = TurnTaking(
             config,

@@ -28,9 +28,9 @@ from providers.frames import (
 from providers.options import Options, parse_options, refuse, required_key
 from providers.stt.streams import StreamEndFrame, StreamSTT
 from providers.stt.turns import TurnSTTService
-from providers.tts.clause_voice import ClauseVoice, VoiceFailure
+from providers.tts.voice_base import ClauseVoice, VoiceFailure
 from session.ports import FinishReason, ResponseRequest, TokenUsage
-from settings.declarations import Declaration
+from settings.provider_declarations import Declaration
 
 __all__ = [
     "ClauseVoice",

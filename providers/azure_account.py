@@ -15,7 +15,7 @@ from pipecat.utils.errors import ErrorCategory, classify_http_status_code
 
 from providers.base import ProviderSetupError
 from providers.options import ProviderConfig, required_key
-from settings.declarations import Declaration
+from settings.provider_declarations import Declaration
 
 REGION_VARIABLE = "AZURE_SPEECH_REGION"
 NO_KEY = "none"

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from settings.declarations import Declaration
+from settings.provider_declarations import Declaration
 
 if TYPE_CHECKING:
     from pipecat.services.llm_service import LLMService

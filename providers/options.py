@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from config import LLMConfig, STTConfig, TTSConfig
 from providers.base import ProviderSetupError
-from settings.declarations import Declaration
+from settings.provider_declarations import Declaration
 
 ProviderConfig = STTConfig | LLMConfig | TTSConfig
 

@@ -1,7 +1,8 @@
 """Finds a provider by its name in `config.py`, importing only what is used.
 
 A provider's package may be missing when another one is configured, so the modules are imported
-by name (`settings/declarations.py`), and a missing package is answered with what to install.
+by name (`settings/provider_declarations.py`), and a missing package is answered with what to
+install.
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ from importlib import import_module
 from typing import Any
 
 from providers.base import Provider, ProviderSetupError
-from settings.declarations import Declaration, Kind, declarations
 from settings.installation import install_extra
+from settings.provider_declarations import Declaration, Kind, declarations
 
 
 def load(kind: Kind, config: Any, wrap: Callable[[type[Any], Any], Provider]) -> Any:

@@ -36,9 +36,9 @@ from providers.base import LLMProvider, STTProvider, TTSProvider
 from providers.call_ids import new_call_id
 from providers.frames import CompletionFrame, ToolCallFrame
 from providers.options import Options, parse_options
-from providers.tts.clause_voice import ClauseVoice
+from providers.tts.voice_base import ClauseVoice
 from session.ports import FinishReason, ResponseRequest, TokenUsage
-from settings.declarations import Declaration
+from settings.provider_declarations import Declaration
 
 Failure = Literal["start", "middle", "hang"]
 

@@ -36,7 +36,7 @@ class ClosedTurn:
     audio: bytes
 
 
-class InputTurns:
+class InputBuffer:
     """The input audio buffer, cut into turns."""
 
     def __init__(self, mint_item_id: Callable[[], str]) -> None:

@@ -43,7 +43,7 @@ class AnswerListener(Protocol):
         """A response ended, after `audio_ms` milliseconds of audio were sent."""
 
 
-class Responses:
+class ResponseScheduler:
     """All responses in progress. Reports about others have no effects."""
 
     def __init__(
@@ -54,7 +54,7 @@ class Responses:
         self._listener = listener
         self._open: dict[str, Response] = {}
         self._waiting: list[Response] = []
-        """Responses whose context still lacks transcripts."""
+        """ResponseScheduler whose context still lacks transcripts."""
         self._turn_due: str | None = None
         """The item of a turn that ended during a response; it is answered afterwards (§B.5)."""
 

@@ -7,7 +7,7 @@ from session.conversation import Conversation
 from session.effects import Effect, Send
 from session.items import UserMessage
 from session.ports import FailureReason
-from session.response_scheduler import Responses
+from session.response_scheduler import ResponseScheduler
 from session.transcript_deltas import TranscriptDeltas
 from wire.event_record import DurationUsage, FailureBody
 from wire.session_events import (
@@ -20,7 +20,7 @@ from wire.session_events import (
 class Transcription:
     """Puts transcripts into the items that lack them, and reports them to the client."""
 
-    def __init__(self, conversation: Conversation, responses: Responses) -> None:
+    def __init__(self, conversation: Conversation, responses: ResponseScheduler) -> None:
         """Start without transcripts.
 
         Args:

@@ -30,11 +30,11 @@ from session.effects import (
     Speculate,
     Transcribe,
 )
-from session.input_buffer import ClosedTurn, InputTurns
+from session.input_buffer import ClosedTurn, InputBuffer
 from session.items import Item, UserMessage
 from session.limits import check_buffer, check_items
 from session.ports import SILENCE
-from session.response_scheduler import Responses
+from session.response_scheduler import ResponseScheduler
 from session.session_config import SessionConfig
 from session.transcription import Transcription
 from session.user_silence import UserSilence
@@ -63,9 +63,9 @@ class TurnTaking:
         self,
         config: SessionConfig,
         conversation: Conversation,
-        turns: InputTurns,
+        turns: InputBuffer,
         silence: UserSilence,
-        responses: Responses,
+        responses: ResponseScheduler,
         transcription: Transcription,
     ) -> None:
         self._config = config

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from session.input_buffer import InputTurns
+from session.input_buffer import InputBuffer
 
 
 class UserSilence:
     """The silence that `idle_timeout_ms` limits; an `AnswerListener` of the responses."""
 
-    def __init__(self, turns: InputTurns) -> None:
+    def __init__(self, turns: InputBuffer) -> None:
         """Measure by the audio written into `turns`."""
         self._turns = turns
         self._from_ms: int | None = None

@@ -3,4 +3,4 @@
 Other wings may enter by the modules in `__all__`.
 """
 
-__all__ = ["declarations", "installation", "origins", "paths"]
+__all__ = ["provider_declarations", "installation", "origins", "paths"]

@@ -10,17 +10,10 @@ from collections.abc import Iterator
 
 from audio.pcm import SAMPLE_RATE
 from session.decisions import Decision, SpeechStopped
-from session.turn_settings import Eagerness, SemanticVad, ServerVad, TurnDetection
+from session.turn_settings import TurnDetection
+from turn_detection.end_pointing import EndPointer, end_pointer
 from turn_detection.silero import Score, SileroModel, VoiceStream, Window, score_together
-from turn_detection.speech_detector import SpeechDetector
 from turn_detection.windows import Windows
-
-SEMANTIC_THRESHOLD = 0.5
-"""Threshold under `semantic_vad`, which has no such setting."""
-JUDGE_AFTER_MS = 200
-"""Pause after which Smart Turn is asked: it was trained on turns that end with one."""
-_CEILINGS_MS: dict[Eagerness, int] = {"low": 8000, "medium": 4000, "high": 2000, "auto": 4000}
-_COMPLETE_FROM: dict[Eagerness, float] = {"low": 0.7, "medium": 0.5, "high": 0.3, "auto": 0.5}
 
 
 class TurnDetector:
@@ -38,14 +31,14 @@ class TurnDetector:
 
         Args:
             model: Scores the windows.
-            hesitate_after_ms: See `SpeechDetector`.
+            hesitate_after_ms: See `EndPointer`.
             rate: Sample rate of the audio in Hz.
         """
         self._model = model
         self.stream = VoiceStream(model)
         """The model's state for this audio."""
         self._hesitate_after_ms = hesitate_after_ms
-        self._detector: SpeechDetector | None = None
+        self._detector: EndPointer | None = None
         self._settings: TurnDetection | None = None
         self._windows = Windows(rate)
         self._index = 0
@@ -63,12 +56,17 @@ class TurnDetector:
         if settings is None or self._detector is None:
             self.reset()
         else:
-            self._detector = self._build(settings, speaking=self._detector.speaking)
+            self._detector = end_pointer(
+                settings, self._hesitate_after_ms, speaking=self._detector.speaking
+            )
 
     def reset(self) -> None:
         """Drop the state of speech in progress. The grid, and so the offsets, continue."""
         self.stream.wipe()
-        self._detector = None if self._settings is None else self._build(self._settings)
+        settings = self._settings
+        self._detector = (
+            None if settings is None else end_pointer(settings, self._hesitate_after_ms)
+        )
 
     def add(self, pcm: bytes) -> None:
         """Append 16-bit PCM of any length."""
@@ -114,7 +112,7 @@ class TurnDetector:
         self.stream.hear(window, score, speaking=self._detector.speaking)
         return self._decide(self._detector, score)
 
-    def _decide(self, detector: SpeechDetector, score: Score) -> Decision | None:
+    def _decide(self, detector: EndPointer, score: Score) -> Decision | None:
         decision = detector.next(self._index, score.probability)
         self._step()
         return decision
@@ -138,32 +136,7 @@ class TurnDetector:
         self._index += 1
 
     def judged(self, completeness: float) -> SpeechStopped | None:
-        """Take the probability (0–1) that the turn is over at the `SpeechPaused` just decided.
-
-        A turn that sounds complete ends at once. Otherwise the pause must last longer the less
-        complete it sounds, up to the ceiling of the session's eagerness (§C.4).
-        """
-        if self._detector is None or not isinstance(self._settings, SemanticVad):
+        """Take the probability (0–1) that the turn is over at the `SpeechPaused` just decided."""
+        if self._detector is None:
             return None
-        eagerness = self._settings.eagerness
-        complete = completeness >= _COMPLETE_FROM[eagerness]
-        silence_ms = 0 if complete else round(_CEILINGS_MS[eagerness] * (1 - completeness))
-        return self._detector.judged(self._index - 1, silence_ms)
-
-    def _build(self, settings: TurnDetection, *, speaking: bool = False) -> SpeechDetector:
-        match settings:
-            case ServerVad():
-                return SpeechDetector(
-                    settings.threshold,
-                    settings.silence_duration_ms,
-                    hesitate_after_ms=self._hesitate_after_ms,
-                    speaking=speaking,
-                )
-            case SemanticVad():
-                return SpeechDetector(
-                    SEMANTIC_THRESHOLD,
-                    _CEILINGS_MS[settings.eagerness],
-                    hesitate_after_ms=self._hesitate_after_ms,
-                    judge_after_ms=JUDGE_AFTER_MS,
-                    speaking=speaking,
-                )
+        return self._detector.judged(self._index - 1, completeness)

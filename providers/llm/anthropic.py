@@ -26,10 +26,10 @@ from config import LLMConfig
 from providers.base import LLMProvider, ProviderSetupError
 from providers.call_ids import new_call_id
 from providers.http_clients import UNCOMPRESSED, bounded, do_not_wait, trusted
-from providers.llm.stock import NotUnderstood, StreamError, TellingLLMService
+from providers.llm.pipecat_services import NotUnderstood, ReportingLLMService, StreamError
 from providers.options import Options, parse_options, required_key
 from session.ports import FinishReason, ResponseRequest, TokenUsage
-from settings.declarations import Declaration
+from settings.provider_declarations import Declaration
 
 DEFAULT_MODEL = "claude-sonnet-4-6"
 DEFAULT_MAX_TOKENS = 4096
@@ -146,7 +146,7 @@ class AnthropicLLM(LLMProvider):
         await self._client.close()
 
 
-class _MessagesService(TellingLLMService, AnthropicLLMService):
+class _MessagesService(ReportingLLMService, AnthropicLLMService):
     """One response of Pipecat's service, which also reads the stream's events itself.
 
     Pipecat keeps only the last tool call of a message, takes an interrupted stream for a complete

@@ -22,7 +22,7 @@ from pipecat.services.openai.base_llm import BaseOpenAILLMService
 
 from providers.frames import CompletionFrame
 from providers.llm.chat_calls import StreamedCalls
-from providers.llm.stock import NotUnderstood, StreamError
+from providers.llm.pipecat_services import NotUnderstood, StreamError
 from providers.llm.thoughts import ThoughtFilter
 from providers.openai_client import explained
 from session.ports import FinishReason, TokenUsage

@@ -14,7 +14,7 @@ from providers.base import LLMProvider
 from providers.custom_service import ServiceFactory
 from providers.http_clients import UNCOMPRESSED, bounded
 from providers.llm.chat_stream import TellingChatService
-from providers.llm.stock import TellingLLMService
+from providers.llm.pipecat_services import ReportingLLMService
 from session.ports import ResponseRequest
 
 
@@ -35,7 +35,7 @@ class CustomLLM(LLMProvider):
         self._config = config
         self._clients = _Clients(config)
         is_chat = issubclass(service, BaseOpenAILLMService)
-        telling = _CustomChat if is_chat else TellingLLMService
+        telling = _CustomChat if is_chat else ReportingLLMService
         self._service = type(service.__name__, (telling, service), {"clients": self._clients})
 
     @property
@@ -57,7 +57,7 @@ class CustomLLM(LLMProvider):
             temperature=self._config.temperature if asked is None else asked,
             max_tokens=request.max_output_tokens,
         )
-        if isinstance(service, TellingLLMService):
+        if isinstance(service, ReportingLLMService):
             service.silence_s = self._config.timeout_s
             service.single_call = request.parallel_tool_calls is False
             if not self._factory.takes("system_instruction"):

@@ -33,7 +33,7 @@ from providers.call_ids import new_call_id
 from providers.frames import CompletionFrame, ToolCallFrame
 from providers.options import Options, parse_options, refuse
 from session.ports import FinishReason, ResponseRequest, TokenUsage
-from settings.declarations import Declaration
+from settings.provider_declarations import Declaration
 
 LONG_WORDS = 50
 """Words after which an answer counts as long and is slowed by `long_word_ms`."""

@@ -23,10 +23,10 @@ from pipecat.utils.errors import ErrorCategory
 from config import LLMConfig
 from providers.base import LLMProvider
 from providers.http_clients import UNCOMPRESSED, bounded, trusted
-from providers.llm.stock import NotUnderstood, StreamError, TellingLLMService
+from providers.llm.pipecat_services import NotUnderstood, ReportingLLMService, StreamError
 from providers.options import Options, parse_options, required_key
 from session.ports import FinishReason, ResponseRequest
-from settings.declarations import Declaration
+from settings.provider_declarations import Declaration
 
 DEFAULT_MODEL = "gemini-3.6-flash"
 DEFAULT_BASE = "https://generativelanguage.googleapis.com"
@@ -141,7 +141,7 @@ class _PatientClient(httpx.AsyncClient):
         return super().build_request(*args, **{**kwargs, "timeout": self.timeout})
 
 
-class _GeminiService(TellingLLMService, GoogleLLMService):
+class _GeminiService(ReportingLLMService, GoogleLLMService):
     """One response of Pipecat's service, on the shared client."""
 
     def __init__(

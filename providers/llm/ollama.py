@@ -16,7 +16,7 @@ from config import LLMConfig
 from providers.base import StageFailure
 from providers.llm.openai import OpenAICompatibleLLM
 from providers.openai_client import explained
-from settings.declarations import Declaration
+from settings.provider_declarations import Declaration
 
 DEFAULT_MODEL = "llama3.2"
 

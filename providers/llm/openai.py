@@ -16,7 +16,7 @@ from providers.base import LLMProvider
 from providers.llm.chat_stream import TellingChatService
 from providers.openai_client import OPENAI_HOST, SharedClient
 from session.ports import SILENCE, ResponseRequest
-from settings.declarations import Declaration
+from settings.provider_declarations import Declaration
 
 DEFAULT_MODEL = "gpt-4.1-mini"
 

@@ -35,7 +35,7 @@ from config import STTConfig
 from providers.azure_account import AzureAccount, failure_of, remedies
 from providers.options import Options, parse_options, refuse
 from providers.stt.streams import StreamEndFrame, StreamSTT, phrases
-from settings.declarations import Declaration
+from settings.provider_declarations import Declaration
 
 RELEASING_THREADS = 8
 

@@ -31,7 +31,7 @@ from config import STTConfig
 from providers.base import ProviderSetupError
 from providers.options import Options, parse_options, required_key
 from providers.stt.streams import StreamEndFrame, StreamSTT, phrases
-from settings.declarations import Declaration
+from settings.provider_declarations import Declaration
 
 HOSTED = "wss://api.deepgram.com"
 DEFAULT_MODEL = "nova-3"

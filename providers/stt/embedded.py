@@ -17,8 +17,8 @@ from providers.options import Options, parse_options, refuse, variable
 from providers.stt.sphinx_pool import SphinxPool
 from providers.stt.sphinx_process import RecogniserError, Recognition
 from providers.stt.turns import TurnSTTService
-from settings.declarations import Declaration
 from settings.installation import reinstall
+from settings.provider_declarations import Declaration
 
 DEFAULT_WORKERS = 2
 MAX_WORKERS = 8

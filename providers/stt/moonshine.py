@@ -36,7 +36,7 @@ from providers.base import ProviderSetupError, STTProvider
 from providers.in_process.downloads import fetch
 from providers.in_process.engine_pool import EnginePool
 from providers.options import Options, parse_options, refuse
-from settings.declarations import Declaration
+from settings.provider_declarations import Declaration
 
 DEFAULT_LANGUAGE = "en"
 PREFERRED = ModelArch.SMALL_STREAMING

@@ -16,7 +16,7 @@ from pipecat.utils.errors import ErrorCategory
 from config import STTConfig
 from providers.base import StageFailure, STTProvider
 from providers.openai_client import NO_KEY, SHOWN_CHARACTERS, SharedClient, explained
-from settings.declarations import Declaration
+from settings.provider_declarations import Declaration
 
 DEFAULT_MODEL = "gpt-4o-mini-transcribe"
 

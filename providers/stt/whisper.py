@@ -30,7 +30,7 @@ from providers.base import ProviderSetupError, STTProvider
 from providers.in_process.engine_pool import EnginePool
 from providers.options import Options, parse_options, refuse
 from providers.stt.whisper_files import REPOSITORIES, model_folder
-from settings.declarations import Declaration
+from settings.provider_declarations import Declaration
 
 CPU_MODEL = "small"
 GPU_MODEL = "large-v3-turbo"

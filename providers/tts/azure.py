@@ -22,8 +22,8 @@ from providers.azure_account import AzureAccount, remedies
 from providers.base import TTSProvider
 from providers.options import Options, parse_options, refuse
 from providers.tts.azure_speaker import AzureSpeaker, AzureSpeakers, AzureSpeechError
-from providers.tts.clause_voice import ClauseVoice
-from settings.declarations import Declaration
+from providers.tts.voice_base import ClauseVoice
+from settings.provider_declarations import Declaration
 
 _VOICE = re.compile(r"[\w:-]+")
 _LOCALE = re.compile(r"[a-z]{2,3}-[A-Z]{2}\b")

@@ -24,7 +24,7 @@ from pipecat.utils.errors import ErrorCategory
 from config import TTSConfig
 from providers.azure_account import AzureAccount, failure_of
 from providers.errors import REFUSALS
-from providers.tts.clause_voice import VoiceFailure
+from providers.tts.voice_base import VoiceFailure
 
 IDLE_SPEAKERS = 8
 RELEASING_THREADS = 4

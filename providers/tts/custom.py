@@ -12,7 +12,7 @@ from pipecat.services.tts_service import TTSService, WebsocketTTSService
 from config import TTSConfig
 from providers.base import TTSProvider
 from providers.custom_service import ServiceFactory, watched
-from providers.tts.clause_voice import NEVER_S, PromptEnd
+from providers.tts.voice_base import NEVER_S, PromptEnd
 from session.ports import OPENAI_VOICES, ResponseRequest
 
 

@@ -18,12 +18,12 @@ from audio.pcm import WIRE_RATE
 from config import TTSConfig
 from providers.base import ProviderSetupError, TTSProvider, VoiceInfo
 from providers.options import Options, parse_options, refuse
-from providers.tts.clause_voice import ClauseVoice
 from providers.tts.edge_stream import EdgeError, read_aloud
 from providers.tts.lead_in import LeadIn
 from providers.tts.mp3 import BadMp3Error, Mp3Stream
+from providers.tts.voice_base import ClauseVoice
 from session.ports import OPENAI_VOICES
-from settings.declarations import Declaration
+from settings.provider_declarations import Declaration
 
 _VOICE = re.compile(r"([a-z]{2,3}-[A-Z]{2})-(?:[a-z]+-)?\w+Neural")
 """`en-US-EmmaMultilingualNeural`, `zh-CN-liaoning-XiaobeiNeural`."""

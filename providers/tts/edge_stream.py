@@ -17,7 +17,7 @@ from pipecat.utils.errors import ErrorCategory, classify_http_status_code
 
 from config import TTSConfig
 from providers.base import StageFailure
-from providers.tts.clause_voice import VoiceFailure
+from providers.tts.voice_base import VoiceFailure
 
 
 class EdgeError(VoiceFailure, StageFailure):

@@ -33,7 +33,7 @@ from config import TTSConfig
 from providers.base import ProviderSetupError, TTSProvider
 from providers.options import Options, parse_options, required_key
 from providers.tts.elevenlabs_wire import ElevenLabsError, Message, SpokenClauses, explain
-from settings.declarations import Declaration
+from settings.provider_declarations import Declaration
 
 DEFAULT_MODEL = "eleven_flash_v2_5"
 DEFAULT_URL = "wss://api.elevenlabs.io"

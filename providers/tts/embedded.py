@@ -18,11 +18,11 @@ from config import TTSConfig
 from providers.base import ProviderSetupError, TTSProvider
 from providers.options import Options, parse_options, refuse, variable
 from providers.tts import flite
-from providers.tts.clause_voice import ClauseVoice
 from providers.tts.espeak import Espeak, EspeakVoice
 from providers.tts.script_runs import Script, split_runs
 from providers.tts.speech_engine import SpeechEngine, SynthesisError
-from settings.declarations import Declaration
+from providers.tts.voice_base import ClauseVoice
+from settings.provider_declarations import Declaration
 
 MAX_CHUNK_BYTES = WIRE_RATE * BYTES_PER_SAMPLE // 10
 """Longest audio frame: 100 ms."""

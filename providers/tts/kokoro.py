@@ -25,7 +25,7 @@ from providers.in_process.downloads import fetch
 from providers.in_process.engine_pool import EnginePool
 from providers.options import Options, parse_options, refuse
 from providers.tts.local import LocalTTSService
-from settings.declarations import Declaration
+from settings.provider_declarations import Declaration
 
 DEFAULT_MODEL = "kokoro-v1.0"
 MODELS = {"kokoro-v1.0": "310 MB", "kokoro-v1.0.fp16": "169 MB", "kokoro-v1.0.int8": "88 MB"}

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable, Iterable
 
 from providers.in_process.engine_pool import EnginePool
-from providers.tts.clause_voice import ClauseVoice
+from providers.tts.voice_base import ClauseVoice
 
 Speak = Callable[[str], Iterable[bytes]]
 """Synthesises a text: yields chunks of 16-bit mono PCM as they are made, and blocks meanwhile."""

@@ -16,10 +16,10 @@ from config import TTSConfig
 from providers.base import StageFailure, TTSProvider, VoiceInfo
 from providers.openai_client import NO_KEY, SharedClient
 from providers.options import Options, parse_options
-from providers.tts.clause_voice import ClauseVoice
 from providers.tts.openai_voices import ServerVoices
+from providers.tts.voice_base import ClauseVoice
 from session.ports import OPENAI_VOICES
-from settings.declarations import Declaration
+from settings.provider_declarations import Declaration
 
 DEFAULT_MODEL = "gpt-4o-mini-tts"
 CHUNK_BYTES = 960

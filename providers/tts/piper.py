@@ -26,7 +26,7 @@ from providers.in_process.engine_pool import EnginePool
 from providers.options import Options, parse_options, refuse
 from providers.tts.local import LocalTTSService
 from session.ports import OPENAI_VOICES
-from settings.declarations import Declaration
+from settings.provider_declarations import Declaration
 
 DEFAULT_VOICE = "en_US-lessac-medium"
 WARM_UP = "1 2 3"

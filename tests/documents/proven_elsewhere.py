@@ -30,7 +30,7 @@ _BY_PROOF: dict[str, str] = {
     "providers/assistant/test_reply.py": "providers/assistant/conversation.py",
     "providers/test_custom_service.py": (
         "providers/base.py providers/frames.py providers/options.py "
-        "providers/running_pipeline.py providers/llm/custom.py providers/llm/stock.py "
+        "providers/running_pipeline.py providers/llm/custom.py providers/llm/pipecat_services.py "
         "providers/stt/custom.py providers/tts/custom.py"
     ),
     "providers/test_bounded_reply.py": "providers/http_clients.py",
@@ -49,7 +49,7 @@ _BY_PROOF: dict[str, str] = {
     "providers/tts/test_edge.py": "providers/tts/edge_stream.py",
     "providers/tts/test_elevenlabs.py": "providers/tts/elevenlabs_wire.py",
     "providers/tts/test_embedded.py": "providers/tts/speech_engine.py",
-    "providers/tts/test_piper.py": "providers/tts/local.py providers/tts/clause_voice.py",
+    "providers/tts/test_piper.py": "providers/tts/local.py providers/tts/voice_base.py",
     # The server.
     "conformance/test_d1_client_secrets.py": (
         "serving/access/client_secrets.py serving/client_secret_routes.py serving/session_start.py"
@@ -71,7 +71,7 @@ _BY_PROOF: dict[str, str] = {
     "documents/test_wheel.py": "settings/installation.py",
     "test_config.py": "settings/origins.py settings/paths.py settings/sources.py",
     "serving/test_handshake.py": (
-        "serving/admission.py serving/refused.py serving/websocket_endpoint.py"
+        "serving/admission.py serving/refused.py serving/websocket_route.py"
     ),
     # The protocol, and its clients and peers.
     "conformance": (
@@ -93,7 +93,7 @@ _BY_PROOF: dict[str, str] = {
     "session/test_response.py": "session/output_item.py",
     "test_protocol.py": "wire/envelope.py wire/ids.py",
     "test_transport.py": "peers/base.py peers/websocket.py",
-    "turn_detection/test_speech_detector.py": "session/decisions.py",
+    "turn_detection/test_end_pointing.py": "session/decisions.py",
     "wire/test_server_events.py": (
         "wire/event_record.py wire/response_events.py wire/session_events.py"
     ),

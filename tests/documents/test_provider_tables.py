@@ -12,7 +12,7 @@ from typing import Literal, get_args, get_origin
 import pytest
 
 from providers import LLMProvider, Provider, STTProvider, TTSProvider
-from settings.declarations import Declaration, declarations
+from settings.provider_declarations import Declaration, declarations
 from tests.support.places import ROOT
 
 EXTRAS = ROOT / "requirements"

@@ -10,7 +10,7 @@ import pytest
 
 from config import LLMConfig, STTConfig, TTSConfig
 from providers import Provider, ProviderSetupError, llm, stt, tts
-from settings.declarations import Declaration, declarations
+from settings.provider_declarations import Declaration, declarations
 
 LOADERS: dict[str, Any] = {"stt": stt.load, "llm": llm.load, "tts": tts.load}
 CONFIGS: dict[str, Any] = {"stt": STTConfig, "llm": LLMConfig, "tts": TTSConfig}

@@ -9,17 +9,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from session.input_buffer import LOOKBACK_MS, InputTurns
+from session.input_buffer import LOOKBACK_MS, InputBuffer
 from wire.errors import ProtocolError
 
 MS = 48
 """Bytes in a millisecond of 24 kHz PCM."""
 
 
-def turns(padding_ms: int | None = None) -> InputTurns:
+def turns(padding_ms: int | None = None) -> InputBuffer:
     """Manual turns by default; items are called item_0, item_1, and so on."""
     numbers = count()
-    built = InputTurns(lambda: f"item_{next(numbers)}")
+    built = InputBuffer(lambda: f"item_{next(numbers)}")
     built.set_mode(padding_ms)
     return built
 

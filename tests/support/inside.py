@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from realtime_session import RealtimeSession
 from session.conversation import Conversation
-from session.input_buffer import InputTurns
-from session.response_scheduler import Responses
+from session.input_buffer import InputBuffer
+from session.response_scheduler import ResponseScheduler
 from session.session_config import SessionConfig
 
 
@@ -24,9 +24,9 @@ class Inside:
         return self._session._config
 
     @property
-    def turns(self) -> InputTurns:
+    def turns(self) -> InputBuffer:
         return self._session._buffer
 
     @property
-    def responses(self) -> Responses:
+    def responses(self) -> ResponseScheduler:
         return self._session._responses

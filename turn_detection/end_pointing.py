@@ -1,4 +1,8 @@
-"""Turns probabilities of speech into decisions: onsets, pauses and ends."""
+"""End-pointing: when speech starts, how much silence ends a turn, and when a judge is asked.
+
+All rules about silence are here, those of `server_vad` and of `semantic_vad` (§C.4). They take
+probabilities of speech, one per 32 ms window, and say `session.decisions`.
+"""
 
 from __future__ import annotations
 
@@ -10,17 +14,23 @@ from session.decisions import (
     SpeechStarted,
     SpeechStopped,
 )
+from session.turn_settings import Eagerness, SemanticVad, ServerVad, TurnDetection
 from turn_detection.silero import WINDOW_MS
 
 START_WINDOWS = 3
 """Voiced windows in a row that make an onset: a click or a cough is shorter than 96 ms."""
-
-
 HYSTERESIS = 0.15
 """Speech ends this far below the threshold at which it began, as Silero's authors advise."""
 
+SEMANTIC_THRESHOLD = 0.5
+"""Threshold under `semantic_vad`, which has no such setting."""
+JUDGE_AFTER_MS = 200
+"""Pause after which Smart Turn is asked: it was trained on turns that end with one."""
+_CEILINGS_MS: dict[Eagerness, int] = {"low": 8000, "medium": 4000, "high": 2000, "auto": 4000}
+_COMPLETE_FROM: dict[Eagerness, float] = {"low": 0.7, "medium": 0.5, "high": 0.3, "auto": 0.5}
 
-class SpeechDetector:
+
+class EndPointer:
     """A pure state machine over the scores of 32 ms windows."""
 
     def __init__(
@@ -30,6 +40,7 @@ class SpeechDetector:
         *,
         hesitate_after_ms: int | None = None,
         judge_after_ms: int | None = None,
+        eagerness: Eagerness = "auto",
         speaking: bool = False,
     ) -> None:
         """Start in silence, or in the middle of speech.
@@ -39,8 +50,10 @@ class SpeechDetector:
             silence_ms: Silence that ends speech, in milliseconds; rounded up to windows.
             hesitate_after_ms: Pause after which `SpeechHesitated` is decided; None: never.
             judge_after_ms: Pause after which `SpeechPaused` asks for a judgement; None: never.
+            eagerness: How the judgement on a pause is read.
             speaking: Whether speech has begun already.
         """
+        self._eagerness = eagerness
         self._threshold = threshold
         self._exit_threshold = max(threshold - HYSTERESIS, 0.01)
         self._longest_windows = _windows(silence_ms)
@@ -78,13 +91,18 @@ class SpeechDetector:
             return SpeechHesitated((index + 1) * WINDOW_MS)
         return None
 
-    def judged(self, index: int, silence_ms: int) -> SpeechStopped | None:
+    def judged(self, index: int, completeness: float) -> SpeechStopped | None:
         """Take the judgement on the pause at window `index`.
+
+        A turn that sounds complete ends at once. Otherwise the pause must last longer the less
+        complete it sounds, up to the ceiling of the session's eagerness (§C.4).
 
         Args:
             index: The window for which `next` returned `SpeechPaused`.
-            silence_ms: Total length of this pause that ends the turn, in milliseconds.
+            completeness: Probability (0–1) that the turn is over.
         """
+        complete = completeness >= _COMPLETE_FROM[self._eagerness]
+        silence_ms = 0 if complete else round(_CEILINGS_MS[self._eagerness] * (1 - completeness))
         self._silence_windows = _windows(silence_ms)
         return self._stop(index) if self._silent >= self._silence_windows else None
 
@@ -94,6 +112,35 @@ class SpeechDetector:
         self._voiced = 0
         self._silence_windows = self._longest_windows
         return SpeechStopped((index + 1) * WINDOW_MS)
+
+
+def end_pointer(
+    settings: TurnDetection, hesitate_after_ms: int | None, *, speaking: bool = False
+) -> EndPointer:
+    """Build the end-pointer for a session's `turn_detection` (§C.4).
+
+    Args:
+        settings: Of either kind.
+        hesitate_after_ms: See `EndPointer`.
+        speaking: Whether speech has begun already.
+    """
+    match settings:
+        case ServerVad():
+            return EndPointer(
+                settings.threshold,
+                settings.silence_duration_ms,
+                hesitate_after_ms=hesitate_after_ms,
+                speaking=speaking,
+            )
+        case SemanticVad():
+            return EndPointer(
+                SEMANTIC_THRESHOLD,
+                _CEILINGS_MS[settings.eagerness],
+                hesitate_after_ms=hesitate_after_ms,
+                judge_after_ms=JUDGE_AFTER_MS,
+                eagerness=settings.eagerness,
+                speaking=speaking,
+            )
 
 
 def _windows(ms: int) -> int:

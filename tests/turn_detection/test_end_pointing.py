@@ -16,11 +16,11 @@ from session.decisions import (
     SpeechStarted,
     SpeechStopped,
 )
+from turn_detection.end_pointing import EndPointer
 from turn_detection.silero import WINDOW_MS
-from turn_detection.speech_detector import SpeechDetector
 
 
-def windows(detector: SpeechDetector, scores: str, start: int = 0) -> list[Any]:
+def windows(detector: EndPointer, scores: str, start: int = 0) -> list[Any]:
     """Feed one score a window: `#` is speech, `.` is none, `~` is in between."""
     probability = {"#": 0.9, ".": 0.1, "~": 0.4}
     found = [detector.next(index, probability[score]) for index, score in enumerate(scores, start)]
@@ -31,26 +31,26 @@ def decisions(
     *scores: tuple[float, int], silence_ms: int = 320, judge_after_ms: int | None = None
 ) -> list[Decision]:
     """Decisions on runs of windows of one score each; 96 ms of pause invite a guess."""
-    detector = SpeechDetector(0.5, silence_ms, hesitate_after_ms=96, judge_after_ms=judge_after_ms)
+    detector = EndPointer(0.5, silence_ms, hesitate_after_ms=96, judge_after_ms=judge_after_ms)
     run = [score for score, count in scores for _ in range(count)]
     decided = (detector.next(index, score) for index, score in enumerate(run))
     return [decision for decision in decided if decision is not None]
 
 
 def test_three_voiced_windows_make_an_onset_at_the_first_of_them() -> None:
-    assert windows(SpeechDetector(0.5, 200), "..##") == []
-    assert windows(SpeechDetector(0.5, 200), "..###") == [SpeechStarted(2 * WINDOW_MS)]
+    assert windows(EndPointer(0.5, 200), "..##") == []
+    assert windows(EndPointer(0.5, 200), "..###") == [SpeechStarted(2 * WINDOW_MS)]
 
 
 @pytest.mark.parametrize("scores", ["#", "##", "##.##.##", ".#.#.#.#", "~~~~~~"])
 def test_a_click_or_a_murmur_is_no_speech(scores: str) -> None:
-    assert windows(SpeechDetector(0.5, 200), scores + "." * 20) == []
+    assert windows(EndPointer(0.5, 200), scores + "." * 20) == []
 
 
 def test_a_window_at_the_threshold_is_voiced() -> None:
-    rules = SpeechDetector(0.5, 200)
+    rules = EndPointer(0.5, 200)
     assert [rules.next(index, 0.5) for index in range(3)][-1] == SpeechStarted(0)
-    rules = SpeechDetector(0.5, 200)
+    rules = EndPointer(0.5, 200)
     assert [rules.next(index, 0.499) for index in range(9)] == [None] * 9
 
 
@@ -58,29 +58,29 @@ def test_a_window_at_the_threshold_is_voiced() -> None:
     ("silence_ms", "count"), [(0, 1), (1, 1), (32, 1), (33, 2), (200, 7), (500, 16), (512, 16)]
 )
 def test_silence_ends_speech_when_all_of_it_was_heard(silence_ms: int, count: int) -> None:
-    rules = SpeechDetector(0.5, silence_ms)
+    rules = EndPointer(0.5, silence_ms)
     windows(rules, "###")
     assert windows(rules, "." * (count - 1), 3) == []
     assert windows(rules, ".", 2 + count) == [SpeechStopped((3 + count) * WINDOW_MS)]
 
 
 def test_a_pause_shorter_than_that_does_not_end_speech() -> None:
-    assert windows(SpeechDetector(0.5, 200), "###" + "......#" * 5) == [SpeechStarted(0)]
+    assert windows(EndPointer(0.5, 200), "###" + "......#" * 5) == [SpeechStarted(0)]
 
 
 def test_speech_goes_on_just_below_the_threshold() -> None:
-    assert windows(SpeechDetector(0.5, 200), "###" + "~" * 50) == [SpeechStarted(0)]
+    assert windows(EndPointer(0.5, 200), "###" + "~" * 50) == [SpeechStarted(0)]
 
 
 @pytest.mark.parametrize("threshold", [0.0, 0.1, 0.9, 1.0])
 def test_any_legal_threshold_can_start_and_end_speech(threshold: float) -> None:
-    rules = SpeechDetector(threshold, 32)
+    rules = EndPointer(threshold, 32)
     assert [rules.next(index, 1.0) for index in range(3)][-1] == SpeechStarted(0)
     assert rules.next(3, 0.0) == SpeechStopped(4 * WINDOW_MS)
 
 
 def test_one_turn_follows_the_other() -> None:
-    assert windows(SpeechDetector(0.5, 64), "###..###..") == [
+    assert windows(EndPointer(0.5, 64), "###..###..") == [
         SpeechStarted(0),
         SpeechStopped(5 * WINDOW_MS),
         SpeechStarted(5 * WINDOW_MS),
@@ -89,7 +89,7 @@ def test_one_turn_follows_the_other() -> None:
 
 
 def test_a_detector_that_takes_over_in_speech_only_waits_for_its_end() -> None:
-    rules = SpeechDetector(0.5, 64, speaking=True)
+    rules = EndPointer(0.5, 64, speaking=True)
     assert windows(rules, "###..", 10) == [SpeechStopped(15 * WINDOW_MS)]
 
 
@@ -102,7 +102,7 @@ def test_a_detector_that_takes_over_in_speech_only_waits_for_its_end() -> None:
 def test_starts_and_stops_alternate_on_the_grid_and_never_go_back(
     scores: list[float], threshold: float, silence_ms: int
 ) -> None:
-    rules = SpeechDetector(threshold, silence_ms)
+    rules = EndPointer(threshold, silence_ms)
     last_ms, speaking = 0, False
     for index, score in enumerate(scores):
         decision = rules.next(index, score)

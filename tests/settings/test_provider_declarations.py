@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from settings import declarations as reading
-from settings.declarations import Declaration, declarations, vendor_keys
+from settings import provider_declarations as reading
+from settings.provider_declarations import Declaration, declarations, vendor_keys
 from tests.support.places import ROOT
 
 Write = Callable[[str, str], None]

@@ -46,7 +46,7 @@ class NotUnderstood(StageFailure):
     """The service's reply is not what its API describes."""
 
 
-class TellingLLMService(LLMService[Any]):
+class ReportingLLMService(LLMService[Any]):
     """Any Pipecat service of one response: a mixin to put before that service's class."""
 
     def __init__(self, **kwargs: Any) -> None:
