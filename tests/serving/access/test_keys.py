@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import logging
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -160,10 +161,15 @@ async def test_every_key_is_compared_whole_and_in_constant_time(monkeypatch: pyt
 @pytest.fixture
 def verbose_log(capfd: pytest.CaptureFixture[str]) -> Iterator[Callable[[], str]]:
     """All that the server and its libraries say at the most talkative level."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
     configure_logging(ServerConfig(debug=True))
     yield lambda: "".join(capfd.readouterr())
     logger.remove()
     logger.disable("pipecat")
+    # What libraries say would be in the log of the tests that follow.
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 async def test_no_key_no_token_and_no_audio_reaches_the_log(verbose_log: Callable[[], str]) -> None:
