@@ -34,20 +34,20 @@ from session.user_silence import UserSilence
 from wire.client_events import (
     CancelResponse,
     ClearAudio,
-    ClientEvent,
     CloseSession,
     CommitAudio,
     CreateItem,
     CreateResponse,
     DeleteItem,
     RetrieveItem,
+    SessionEvent,
     TruncateItem,
     UpdateSession,
     UpdateTranscription,
 )
 from wire.envelope import error_event, new_id
 from wire.errors import ProtocolError
-from wire.item_fields import FunctionCallOutput
+from wire.item_fields import FunctionCallOutputFields
 from wire.response_fields import ResponseOptions
 from wire.session_events import (
     ItemDeleted,
@@ -112,10 +112,10 @@ class RealtimeSession:
             SetTurnDetection(detection),
         ]
 
-    def take(self, event: ClientEvent) -> Steps[list[Effect]]:
+    def take(self, event: SessionEvent) -> Steps[list[Effect]]:
         """Take a client event, in steps where that takes long (`flow/steps.py`).
 
-        The event's record names the method below that handles it (`ClientEvent.handler`).
+        The event's record names the method below that handles it (`SessionEvent.handler`).
         """
         try:
             effects: list[Effect] = getattr(self, event.handler)(event)
@@ -199,7 +199,7 @@ class RealtimeSession:
     def create_item(self, event: CreateItem) -> list[Effect]:
         """Add a client's item to the conversation (§A.5)."""
         check_items(self._config.limits, len(self._conversation))
-        if isinstance(event.item, FunctionCallOutput):
+        if isinstance(event.item, FunctionCallOutputFields):
             self._conversation.check_tool_output(event.item.call_id)
         item = build_item(event.item, self._config.input_format, self._config.capabilities)
         if self._turns.is_open(item.id):

@@ -48,7 +48,7 @@ from session.effects import (
 from session.ports import CloseReason, FailureReason
 from session.reports import Report, TurnUnderstood
 from telemetry.turn_log import TurnLog
-from wire.client_events import ClientEvent
+from wire.client_events import SessionEvent
 from wire.envelope import error_event
 from wire.errors import ProtocolError
 
@@ -189,7 +189,7 @@ class RealtimeTransport(BaseTransport):
             else:
                 await self._take(came)
 
-    async def _take(self, event: ClientEvent) -> None:
+    async def _take(self, event: SessionEvent) -> None:
         self._report_played()
         self._perform(await in_turns(self._session.take(event)))
 
@@ -208,7 +208,7 @@ class RealtimeTransport(BaseTransport):
                 await self._work.room()
             await self._hear(audio[start : start + step])
         audio_s = len(audio) / bytes_per_ms / 1000
-        self._log.heard(audio_s)
+        self._log.appended(audio_s)
         await self._peer.pace(audio_s)
 
     async def _hear(self, audio: bytes) -> None:

@@ -26,8 +26,7 @@ from serving.session_start import start_session
 from telemetry.metrics import Metrics
 from telemetry.turn_log import TurnLog
 from transport import RealtimeTransport
-from wire.client_events import CommitAudio, CreateResponse
-from wire.reading import validate_event
+from wire.client_events import CommitAudio, CreateResponse, UpdateSession
 from wire.response_events import ResponseDone
 
 QUESTION = Path(__file__).resolve().parent / "data" / "question.wav"
@@ -66,7 +65,7 @@ async def play(minutes: float) -> tuple[list[float], list[float]]:
     transport = RealtimeTransport(RealtimeSession(config), manager, log, peer)
     session = asyncio.create_task(transport.run())
     update = {"type": "session.update", "session": {"type": "realtime", "audio": _MANUAL}}
-    peer.put(validate_event(update))
+    peer.put(UpdateSession.model_validate(update))
     chunks = speech_chunks(read_wav(QUESTION))[:100]
     used, memory = [], []
     for _ in range(int(minutes * 60 / TURN_S)):

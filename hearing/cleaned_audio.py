@@ -53,7 +53,7 @@ class InputStream:
         return self._resampler.push(self._clean.flush(), last=True)
 
 
-def heard(clip: Clip) -> bytes:
+def cleaned(clip: Clip) -> bytes:
     """Convert a whole clip to 16-bit PCM at 16 kHz, a second at a time to keep calls short."""
     stream = InputStream(clip.format, clip.noise)
     step = 1000 * clip.format.bytes_per_ms

@@ -1,4 +1,6 @@
-"""Turn detection of one session: appended audio in, the turn detector's decisions out.
+"""What a session hears: appended audio in, the turn detector's decisions out.
+
+It stands beside the recognition because both hear the same audio through the same filters.
 
 Asks Smart Turn about pauses, and says how much audio may be collected before any decision depends
 on it. What a decision means is up to the session.
@@ -12,7 +14,7 @@ from collections.abc import Callable
 from audio.clip import Clip
 from audio.formats import AudioFormat
 from audio.noise_reduction import NoiseReduction
-from hearing.cleaned_audio import CleanStream, heard
+from hearing.cleaned_audio import CleanStream, cleaned
 from session.decisions import Decision, SpeechPaused
 from session.turn_settings import TurnDetection
 from turn_detection.smart_turn import CONTEXT_MS
@@ -95,5 +97,5 @@ class Listening:
         """Ask Smart Turn whether the turn is over at this pause."""
         recent = self._recent_speech(CONTEXT_MS)
         # Noise reduction of 8 s takes too long for the event loop.
-        pcm = await asyncio.to_thread(heard, recent)
+        pcm = await asyncio.to_thread(cleaned, recent)
         return self._detector.judged(await self._models.completeness(pcm))

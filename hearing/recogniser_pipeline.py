@@ -208,7 +208,7 @@ def hears_as_spoken(service: STTService) -> bool:
         return False
     raise ProviderSetupError(
         f"{type(service).__name__} must derive from Pipecat's SegmentedSTTService or from "
-        "providers.stt.turns.TurnSTTService."
+        "providers.TurnSTTService."
     )
 
 

@@ -16,7 +16,7 @@ from pipecat.frames.frames import Frame
 from audio.clip import Clip
 from audio.formats import AudioFormat
 from audio.noise_reduction import NoiseReduction
-from hearing.cleaned_audio import InputStream, heard
+from hearing.cleaned_audio import InputStream, cleaned
 from providers.frames import (
     TurnAudioFrame,
     TurnCommittedFrame,
@@ -233,7 +233,7 @@ class TurnRecognition:
 
 def _committed(id_: str, clip: Clip, settings: TranscriptionSettings) -> Delivery:
     def make() -> TurnCommittedFrame:
-        return TurnCommittedFrame(id_, heard(clip), settings.language, settings.prompt)
+        return TurnCommittedFrame(id_, cleaned(clip), settings.language, settings.prompt)
 
     return Delivery(make, _hard(clip))
 

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Mapping
 from peers.base import AppendedAudio, Incoming, PeerGone
 from session.effects import OutputAudio
 from session.ports import CloseReason
-from wire.client_events import ClientEvent
+from wire.client_events import SessionEvent
 from wire.envelope import ServerEvent
 
 MANY = 1024
@@ -35,7 +35,7 @@ class InProcessPeer:
 
     # --- the client's end ---------------------------------------------------------------------
 
-    def put(self, event: ClientEvent) -> None:
+    def put(self, event: SessionEvent) -> None:
         """Send an event."""
         self._in.put_nowait(event)
 
@@ -47,7 +47,7 @@ class InProcessPeer:
         """Leave: the session ends."""
         self._in.put_nowait(None)
 
-    def heard(self, item_id: str, played_ms: float) -> None:
+    def report_played(self, item_id: str, played_ms: float) -> None:
         """Report how many milliseconds of an item have been played."""
         self._playing[item_id] = played_ms
 
@@ -90,7 +90,7 @@ class InProcessPeer:
         self.silenced += 1
 
     def played(self) -> Mapping[str, float]:
-        """Return what the client reported by `heard`."""
+        """Return what the client reported by `report_played`."""
         return self._playing
 
     @property

@@ -108,11 +108,6 @@ class InputBuffer:
             self._forget_all_but(self._padding_ms + LOOKBACK_MS)
         return audio, opened
 
-    @property
-    def buffered_ms(self) -> float:
-        """Milliseconds of audio that wait to be committed."""
-        return self.written_ms - self.open.start_ms if self.open is not None else 0.0
-
     def speech_started(self, onset_ms: int) -> OpenTurn:
         """Open a turn at a detected onset less the prefix padding, not below 0 (§E)."""
         assert self._padding_ms is not None

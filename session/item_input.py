@@ -37,24 +37,24 @@ def build_item(
     """
     item_id = given.id or new_id("item")
     match given:
-        case item_fields.UserMessage():
+        case item_fields.UserMessageFields():
             parts = _user_parts(given, input_format, capabilities, path)
             return UserMessage(item_id, parts)
-        case item_fields.SystemMessage():
+        case item_fields.SystemMessageFields():
             return SystemMessage(item_id, [InputText(part.text) for part in given.content])
-        case item_fields.AssistantMessage():
+        case item_fields.AssistantMessageFields():
             return AssistantMessage(
                 item_id, [OutputText(part.text, part.type) for part in given.content]
             )
-        case item_fields.FunctionCall():
+        case item_fields.FunctionCallFields():
             call_id = given.call_id or new_id("call")
             return FunctionCall(item_id, call_id, given.name, given.arguments)
-        case item_fields.FunctionCallOutput():
+        case item_fields.FunctionCallOutputFields():
             return FunctionCallOutput(item_id, given.call_id, given.output)
 
 
 def _user_parts(
-    given: item_fields.UserMessage,
+    given: item_fields.UserMessageFields,
     input_format: AudioFormat,
     capabilities: Capabilities,
     path: str,
@@ -63,9 +63,9 @@ def _user_parts(
     for index, part in enumerate(given.content):
         param = f"{path}.content[{index}]"
         match part:
-            case item_fields.InputText():
+            case item_fields.TextPartFields():
                 parts.append(InputText(part.text))
-            case item_fields.InputImage():
+            case item_fields.ImagePartFields():
                 if not capabilities.images:
                     raise ProtocolError(
                         "invalid_value",
@@ -73,7 +73,7 @@ def _user_parts(
                         f"{param}.type",
                     )
                 parts.append(InputImage(part.image_url, part.detail or "auto"))
-            case item_fields.InputAudio():
+            case item_fields.AudioPartFields():
                 if any(isinstance(before, UserAudio) for before in parts):
                     raise ProtocolError(
                         "invalid_value",
@@ -84,7 +84,7 @@ def _user_parts(
     return parts
 
 
-def _user_audio(given: item_fields.InputAudio, input_format: AudioFormat) -> UserAudio:
+def _user_audio(given: item_fields.AudioPartFields, input_format: AudioFormat) -> UserAudio:
     # Half a sample at the end is dropped (§A.2).
     whole = len(given.content) - len(given.content) % input_format.sample_bytes
     audio = UserAudio(input_format, bytearray(given.content[:whole]))

@@ -63,25 +63,25 @@ class TurnTaking:
         self,
         config: SessionConfig,
         conversation: Conversation,
-        turns: InputBuffer,
+        buffer: InputBuffer,
         silence: UserSilence,
         responses: ResponseScheduler,
         transcription: Transcription,
     ) -> None:
         self._config = config
         self._conversation = conversation
-        self._turns = turns
+        self._buffer = buffer
         self._silence = silence
         self._responses = responses
         self._transcription = transcription
 
     def is_open(self, item_id: str) -> bool:
         """Return whether the turn that becomes this item is open."""
-        return self._turns.open is not None and self._turns.open.item_id == item_id
+        return self._buffer.open is not None and self._buffer.open.item_id == item_id
 
     def set_mode(self) -> list[Effect]:
         """Switch to detected or manual turns, as the session's settings say."""
-        abandoned = self._turns.set_mode(self._config.prefix_padding_ms)
+        abandoned = self._buffer.set_mode(self._config.prefix_padding_ms)
         if abandoned is None:
             return []
         self._transcription.forget(abandoned.item_id)
@@ -89,7 +89,7 @@ class TurnTaking:
 
     def set_format(self) -> Steps[None]:
         """Expect the session's input format from the next append on."""
-        return self._turns.set_format(self._config.input_format)
+        return self._buffer.set_format(self._config.input_format)
 
     def refuse_append(self, length: int, event_id: str | None) -> list[Effect]:
         """Refuse an append that would exceed the limit of uncommitted audio (§D.8).
@@ -105,8 +105,8 @@ class TurnTaking:
         if self._config.turn_detection is not None:
             return []
         try:
-            added_ms = length / self._turns.format.bytes_per_ms
-            check_buffer(self._config.limits, self._turns.buffered_ms, added_ms)
+            added_ms = length / self._buffer.format.bytes_per_ms
+            check_buffer(self._config.limits, self._buffer.open_ms, added_ms)
         except ProtocolError as error:
             return [Send(error_event(error.answering(event_id)))]
         return []
@@ -121,47 +121,47 @@ class TurnTaking:
             The effects, and the whole samples written, for the turn detector. Its decisions on
             them come back by `heard`.
         """
-        was_open = self._turns.open is not None
-        written, opened = self._turns.append(audio)
+        was_open = self._buffer.open is not None
+        written, opened = self._buffer.append(audio)
         effects: list[Effect] = []
         if opened is not None:
             settings = self._config.transcription_settings
             effects.append(HearTurn(opened.item_id, self._clip(written), settings))
-        if self._turns.open is not None:
+        if self._buffer.open is not None:
             effects += self._check_length()
         quiet_from_ms = self._silence.from_ms
         if quiet_from_ms is not None:
             effects += self._check_idle(quiet_from_ms)
-        if was_open and self._turns.open is not None:
+        if was_open and self._buffer.open is not None:
             effects.append(HearOn(written))
         return effects, written
 
     def recent_speech(self, last_ms: int) -> Clip:
         """Return the end of the open turn, at most `last_ms` milliseconds of it."""
-        return self._clip(self._turns.heard_so_far(last_ms))
+        return self._clip(self._buffer.heard_so_far(last_ms))
 
     def _clip(self, audio: bytes) -> Clip:
-        return Clip(audio, self._turns.format, self._config.noise_reduction)
+        return Clip(audio, self._buffer.format, self._config.noise_reduction)
 
     def _check_length(self) -> list[Effect]:
         """End a detected turn that reached the limit; what follows is a new turn."""
         if self._config.turn_detection is None:
             return []
-        if self._turns.buffered_ms < self._config.limits.buffered_audio_s * 1000:
+        if self._buffer.open_ms < self._config.limits.buffered_audio_s * 1000:
             return []
-        end_ms = int(self._turns.written_ms) // WINDOW_MS * WINDOW_MS
+        end_ms = int(self._buffer.written_ms) // WINDOW_MS * WINDOW_MS
         return [*self._speech_stopped(end_ms), ResetTurnDetection()]
 
     def _check_idle(self, start_ms: int) -> list[Effect]:
         """Answer a user who has been silent for `idle_timeout_ms` of audio (§B.12)."""
         detection = self._config.turn_detection
         timeout_ms = detection and detection.idle_timeout_ms
-        if not timeout_ms or self._turns.open is not None:
+        if not timeout_ms or self._buffer.open is not None:
             return []
-        if self._turns.written_ms < start_ms + timeout_ms:
+        if self._buffer.written_ms < start_ms + timeout_ms:
             return []
         start_ms, end_ms = (ms // WINDOW_MS * WINDOW_MS for ms in (start_ms, start_ms + timeout_ms))
-        turn = ClosedTurn(new_id("item"), self._turns.silence(start_ms, end_ms))
+        turn = ClosedTurn(new_id("item"), self._buffer.silence(start_ms, end_ms))
         triggered = BufferTimeoutTriggered(
             audio_start_ms=start_ms, audio_end_ms=end_ms, item_id=turn.item_id
         )
@@ -174,13 +174,13 @@ class TurnTaking:
         """Commit the open turn, as the client asked (§A.3)."""
         check_items(self._config.limits, len(self._conversation))
         detected = self._config.turn_detection is not None
-        turn = self._turns.commit()
+        turn = self._buffer.commit()
         effects = self._committed(turn)
         return [ResetTurnDetection(), *effects] if detected else effects
 
     def clear(self) -> list[Effect]:
         """Drop the uncommitted audio (§A.4)."""
-        abandoned = self._turns.clear()
+        abandoned = self._buffer.clear()
         effects: list[Effect] = [Send(BufferCleared())]
         if abandoned is not None:
             self._transcription.forget(abandoned.item_id)
@@ -204,12 +204,12 @@ class TurnTaking:
     def _speech_started(self, onset_ms: int) -> list[Effect]:
         """Open a turn and cancel the active response: barge-in (§B.3, B.5)."""
         detection = self._config.turn_detection
-        if detection is None or self._turns.open is not None:
+        if detection is None or self._buffer.open is not None:
             return []
-        turn = self._turns.speech_started(onset_ms)
+        turn = self._buffer.speech_started(onset_ms)
         self._silence.broken()
         started = BufferSpeechStarted(audio_start_ms=turn.start_ms, item_id=turn.item_id)
-        clip = self._clip(self._turns.heard_so_far())
+        clip = self._clip(self._buffer.heard_so_far())
         settings = self._config.transcription_settings
         effects: list[Effect] = [Send(started), HearTurn(turn.item_id, clip, settings)]
         if self._config.kind == "realtime" and detection.interrupt_response:
@@ -218,17 +218,17 @@ class TurnTaking:
 
     def _speech_hesitated(self) -> list[Effect]:
         """Speculate that the turn is over: ask for its transcript, then start its response."""
-        turn = self._turns.open
-        if turn is None or not 0 < self._turns.open_ms <= MAX_GUESS_MS:
+        turn = self._buffer.open
+        if turn is None or not 0 < self._buffer.open_ms <= MAX_GUESS_MS:
             return []
-        return [GuessTurn(turn.item_id, self._clip(self._turns.heard_so_far()))]
+        return [GuessTurn(turn.item_id, self._clip(self._buffer.heard_so_far()))]
 
     def _speech_resumed(self) -> list[Effect]:
         """Drop the speculation; the turn goes on."""
-        turn = self._turns.open
+        turn = self._buffer.open
         if turn is None:
             return []
-        return [ResumeTurn(turn.item_id, self._clip(self._turns.heard_so_far()))]
+        return [ResumeTurn(turn.item_id, self._clip(self._buffer.heard_so_far()))]
 
     def _speech_stopped(self, end_ms: int) -> list[Effect]:
         """Commit the turn and answer it (§B.3).
@@ -237,9 +237,9 @@ class TurnTaking:
             end_ms: The end of the silence that ended it.
         """
         detection = self._config.turn_detection
-        if detection is None or self._turns.open is None:
+        if detection is None or self._buffer.open is None:
             return []
-        turn = self._turns.speech_stopped(end_ms)
+        turn = self._buffer.speech_stopped(end_ms)
         stopped = Send(BufferSpeechStopped(audio_end_ms=end_ms, item_id=turn.item_id))
         effects = [stopped, *self._committed(turn)]
         if self._config.kind == "realtime" and detection.create_response:
@@ -249,7 +249,7 @@ class TurnTaking:
     def guessed(self, item_id: str, text: str) -> list[Effect]:
         """Start the response to an open turn early, given its transcript if it ends here."""
         detection = self._config.turn_detection
-        turn = self._turns.open
+        turn = self._buffer.open
         if turn is None or turn.item_id != item_id or detection is None:
             return []
         if self._config.kind != "realtime" or not detection.create_response:
@@ -270,7 +270,7 @@ class TurnTaking:
 
     def _audio(self, turn: ClosedTurn) -> UserAudio:
         announced = self._config.transcription is not None
-        return UserAudio(self._turns.format, bytearray(turn.audio), announced=announced)
+        return UserAudio(self._buffer.format, bytearray(turn.audio), announced=announced)
 
     def _commit_item(self, item_id: str, audio: UserAudio) -> list[Effect]:
         item = UserMessage(item_id, [audio])

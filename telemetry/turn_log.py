@@ -118,7 +118,7 @@ class TurnLog:
             f"{self._responses} responses{waste}: {reason}"
         )
 
-    def heard(self, audio_s: float) -> None:
+    def appended(self, audio_s: float) -> None:
         """Count appended audio, in seconds."""
         self._metrics.audio_in.inc(audio_s)
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from wire.client_events import ClientEvent, CreateItem, CreateResponse
+from wire.client_events import CreateItem, CreateResponse, SessionEvent
 from wire.errors import ProtocolError
-from wire.item_fields import InputAudio, InputImage, UserMessage
+from wire.item_fields import AudioPartFields, ImagePartFields, UserMessageFields
 from wire.long_strings import LongText, decode_base64
 from wire.reading import decode_audio
 
@@ -14,27 +14,27 @@ _IMAGE_TYPES = {
 }
 
 
-def decode_parts(event: ClientEvent) -> None:
+def decode_parts(event: SessionEvent) -> None:
     """Decode the audio in an event's items, in place, and check its images.
 
     Raises:
         ProtocolError: Audio or an image is invalid.
     """
     match event:
-        case CreateItem(item=UserMessage() as message):
+        case CreateItem(item=UserMessageFields() as message):
             _decode(message, "item")
         case CreateResponse(response=options) if options is not None:
             for index, given in enumerate(options.input or []):
-                if isinstance(given, UserMessage):
+                if isinstance(given, UserMessageFields):
                     _decode(given, f"response.input[{index}]")
 
 
-def _decode(message: UserMessage, path: str) -> None:
+def _decode(message: UserMessageFields, path: str) -> None:
     for index, part in enumerate(message.content):
         param = f"{path}.content[{index}]"
-        if isinstance(part, InputAudio):
+        if isinstance(part, AudioPartFields):
             part.hold(decode_audio(part.audio, f"{param}.audio"))
-        elif isinstance(part, InputImage):
+        elif isinstance(part, ImagePartFields):
             check_image(part.image_url, f"{param}.image_url")
             if isinstance(part.image_url, LongText):
                 part.image_url = part.image_url.plain

@@ -35,8 +35,6 @@ class ClientEvent(StrictModel):
     """The section of `docs/wire.md` with its rules."""
     beta: ClassVar[str | None]
     """Its name in the beta dialect, by default the same; None: beta has no such event (§B.16)."""
-    handler: ClassVar[str] = ""
-    """The method of `RealtimeSession` that handles it; empty: `RealtimeSession.append` does."""
     kinds: ClassVar[tuple[SessionKind, ...]] = get_args(SessionKind)
     """The kinds of session in which this record is valid."""
     named_with: ClassVar[tuple[str, ...]] = ()
@@ -47,7 +45,8 @@ class ClientEvent(StrictModel):
 
     @classmethod
     def __pydantic_init_subclass__(cls, **_options: Any) -> None:
-        if not hasattr(cls, "beta"):
+        names_an_event = get_args(cls.model_fields["type"].annotation)
+        if names_an_event and not hasattr(cls, "beta"):
             cls.beta = cls.type_name()
 
     @classmethod
@@ -58,7 +57,14 @@ class ClientEvent(StrictModel):
         return name
 
 
-class UpdateSession(ClientEvent):
+class SessionEvent(ClientEvent):
+    """A client event that `RealtimeSession.take` takes: all but appends, which become bytes."""
+
+    handler: ClassVar[str]
+    """The method of `RealtimeSession` that handles it."""
+
+
+class UpdateSession(SessionEvent):
     """The client changes a realtime session."""
 
     section = "A.1"
@@ -69,7 +75,7 @@ class UpdateSession(ClientEvent):
     session: SessionPatch
 
 
-class UpdateTranscription(ClientEvent):
+class UpdateTranscription(SessionEvent):
     """The client changes a transcription session."""
 
     section = "A.1"
@@ -81,7 +87,7 @@ class UpdateTranscription(ClientEvent):
     session: Annotated[TranscriptionPatch, BeforeValidator(beta_shape)]
 
 
-class CloseSession(ClientEvent):
+class CloseSession(SessionEvent):
     """The client ends the session."""
 
     section = "A.0"
@@ -102,7 +108,7 @@ class AppendAudio(ClientEvent):
     audio: str
 
 
-class CommitAudio(ClientEvent):
+class CommitAudio(SessionEvent):
     """The client commits the audio in the buffer: the turn ends."""
 
     section = "A.3"
@@ -111,7 +117,7 @@ class CommitAudio(ClientEvent):
     type: Literal["input_audio_buffer.commit"]
 
 
-class ClearAudio(ClientEvent):
+class ClearAudio(SessionEvent):
     """The client drops the audio in the buffer."""
 
     section = "A.4"
@@ -120,7 +126,7 @@ class ClearAudio(ClientEvent):
     type: Literal["input_audio_buffer.clear"]
 
 
-class CreateItem(ClientEvent):
+class CreateItem(SessionEvent):
     """The client adds an item to the conversation."""
 
     section = "A.5"
@@ -131,7 +137,7 @@ class CreateItem(ClientEvent):
     item: ItemInput
 
 
-class TruncateItem(ClientEvent):
+class TruncateItem(SessionEvent):
     """The client cuts an assistant message's audio to the first `audio_end_ms` milliseconds."""
 
     section = "A.8"
@@ -143,7 +149,7 @@ class TruncateItem(ClientEvent):
     audio_end_ms: Annotated[int, Field(ge=0)]
 
 
-class DeleteItem(ClientEvent):
+class DeleteItem(SessionEvent):
     """The client deletes an item from the conversation."""
 
     section = "A.7"
@@ -153,7 +159,7 @@ class DeleteItem(ClientEvent):
     item_id: str
 
 
-class RetrieveItem(ClientEvent):
+class RetrieveItem(SessionEvent):
     """The client asks for an item, with its audio."""
 
     section = "A.6"
@@ -163,7 +169,7 @@ class RetrieveItem(ClientEvent):
     item_id: str
 
 
-class CreateResponse(ClientEvent):
+class CreateResponse(SessionEvent):
     """The client asks for a response."""
 
     section = "A.9"
@@ -173,7 +179,7 @@ class CreateResponse(ClientEvent):
     response: ResponseOptions | None = None
 
 
-class CancelResponse(ClientEvent):
+class CancelResponse(SessionEvent):
     """The client cancels a response."""
 
     section = "A.10"
@@ -186,7 +192,9 @@ class CancelResponse(ClientEvent):
 _RECORDS: list[type[ClientEvent]] = [
     record
     for record in list(globals().values())
-    if isinstance(record, type) and issubclass(record, ClientEvent) and record is not ClientEvent
+    if isinstance(record, type)
+    and issubclass(record, ClientEvent)
+    and record not in (ClientEvent, SessionEvent)
 ]
 
 

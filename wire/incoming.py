@@ -11,7 +11,7 @@ from typing import NamedTuple
 from flow.steps import Steps
 from wire.append_shortcut import AppendShape
 from wire.binary_parts import decode_parts
-from wire.client_events import AppendAudio, ClientEvent
+from wire.client_events import AppendAudio, SessionEvent
 from wire.dialect import Dialect
 from wire.errors import ProtocolError
 from wire.long_strings import cut_long, put_back
@@ -29,7 +29,7 @@ class AppendedAudio(NamedTuple):
     """The client's id of the event, if it gave one."""
 
 
-Incoming = ClientEvent | AppendedAudio | ProtocolError
+Incoming = SessionEvent | AppendedAudio | ProtocolError
 """What a client sent; an error in place of a frame that could not be read."""
 
 
@@ -65,6 +65,7 @@ class EventReader:
                 if event_id is None:
                     self._append_shape.learn(raw, event.audio)
                 return AppendedAudio(decode_audio(event.audio), event_id)
+            assert isinstance(event, SessionEvent), "every other record is one"
             decode_parts(event)
         except ProtocolError as error:
             return error.answering(error.event_id or event_id)

@@ -13,23 +13,23 @@ from pydantic import Field, PrivateAttr
 from wire.session_fields import Id, StrictModel
 
 
-class InputText(StrictModel):
+class TextPartFields(StrictModel):
     """A text part of a user or system message."""
 
     type: Literal["input_text"]
     text: str
 
 
-class InputAudio(StrictModel):
+class AudioPartFields(StrictModel):
     """An audio part of a user message."""
 
     type: Literal["input_audio"]
     audio: str
     transcript: str | None = None
-    _content: bytes = PrivateAttr(b"")
+    _content: bytes | None = PrivateAttr(None)
 
     @classmethod
-    def of(cls, audio: bytes, transcript: str | None = None) -> InputAudio:
+    def of(cls, audio: bytes, transcript: str | None = None) -> AudioPartFields:
         """Make a part from audio that did not arrive as base64."""
         part = cls(type="input_audio", audio="", transcript=transcript)
         part.hold(audio)
@@ -37,7 +37,13 @@ class InputAudio(StrictModel):
 
     @property
     def content(self) -> bytes:
-        """The audio, in the session's input format."""
+        """The audio, in the session's input format.
+
+        Raises:
+            ValueError: It is still base64, which the session does not read.
+        """
+        if self._content is None:
+            raise ValueError("This audio was never decoded: make the part by AudioPartFields.of.")
         return self._content
 
     def hold(self, content: bytes) -> None:
@@ -46,7 +52,7 @@ class InputAudio(StrictModel):
         self.audio = ""
 
 
-class InputImage(StrictModel):
+class ImagePartFields(StrictModel):
     """An image part of a user message: a data URI."""
 
     type: Literal["input_image"]
@@ -54,7 +60,9 @@ class InputImage(StrictModel):
     detail: Literal["auto", "low", "high"] | None = None
 
 
-_UserContent = Annotated[InputText | InputAudio | InputImage, Field(discriminator="type")]
+_UserContent = Annotated[
+    TextPartFields | AudioPartFields | ImagePartFields, Field(discriminator="type")
+]
 
 
 class _OutputText(StrictModel):
@@ -68,15 +76,15 @@ class _Item(StrictModel):
     status: Literal["completed", "incomplete", "in_progress"] | None = None
 
 
-class SystemMessage(_Item):
+class SystemMessageFields(_Item):
     """A system message item."""
 
     type: Literal["message"]
     role: Literal["system"]
-    content: list[InputText]
+    content: list[TextPartFields]
 
 
-class UserMessage(_Item):
+class UserMessageFields(_Item):
     """A user message item."""
 
     type: Literal["message"]
@@ -84,7 +92,7 @@ class UserMessage(_Item):
     content: list[_UserContent]
 
 
-class AssistantMessage(_Item):
+class AssistantMessageFields(_Item):
     """An assistant message item; it cannot carry audio (§A.5)."""
 
     type: Literal["message"]
@@ -92,7 +100,7 @@ class AssistantMessage(_Item):
     content: list[_OutputText]
 
 
-class FunctionCall(_Item):
+class FunctionCallFields(_Item):
     """A function call item."""
 
     type: Literal["function_call"]
@@ -101,7 +109,7 @@ class FunctionCall(_Item):
     call_id: Id | None = None
 
 
-class FunctionCallOutput(_Item):
+class FunctionCallOutputFields(_Item):
     """The result of a function call."""
 
     type: Literal["function_call_output"]
@@ -116,8 +124,13 @@ class ItemReference(StrictModel):
     id: str
 
 
-Message = Annotated[SystemMessage | UserMessage | AssistantMessage, Field(discriminator="role")]
-ItemInput = Annotated[Message | FunctionCall | FunctionCallOutput, Field(discriminator="type")]
+Message = Annotated[
+    SystemMessageFields | UserMessageFields | AssistantMessageFields, Field(discriminator="role")
+]
+ItemInput = Annotated[
+    Message | FunctionCallFields | FunctionCallOutputFields, Field(discriminator="type")
+]
 ResponseInput = Annotated[
-    Message | FunctionCall | FunctionCallOutput | ItemReference, Field(discriminator="type")
+    Message | FunctionCallFields | FunctionCallOutputFields | ItemReference,
+    Field(discriminator="type"),
 ]

@@ -1,4 +1,4 @@
-"""The rule-based assistant, which answers where no model is configured; it gains no rules.
+"""The rule-based assistant, which answers where no model is configured; frozen: no more rules.
 
 Other wings may enter by the modules in `__all__`.
 """

@@ -237,9 +237,9 @@ def test_audio_beside_a_turn_that_is_being_spoken_disturbs_nothing():
     driver = Driver()
     driver.append(500)
     driver.decided(SpeechStarted(96))
-    turn = driver.inside.turns.open
+    turn = driver.inside.buffer.open
     create(driver, {"type": "input_audio", "audio": encoded(pcm(500))})
-    assert driver.inside.turns.open == turn
+    assert driver.inside.buffer.open == turn
 
 
 MESSAGE = {"type": "message", "status": "completed"}

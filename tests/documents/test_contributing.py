@@ -37,7 +37,7 @@ def tree(folder: Path, diff: str, *files: str) -> Path:
     copy = folder / "tree"
     shutil.copytree(ROOT, copy, ignore=NOT_COPIED)
     # Line numbers may shift: a hunk is placed by its context lines.
-    command = ["git", "apply", "--recount", "-C1", *(f"--include={name}" for name in files), "-"]
+    command = ["git", "apply", "-C1", *(f"--include={name}" for name in files), "-"]
     subprocess.run(command, cwd=copy, env=alone(copy), input=diff, text=True, check=True)
     return copy
 
@@ -87,10 +87,14 @@ def test_the_provider_speaks_and_the_readmes_are_complete(tmp_path: Path) -> Non
         ("README.md", "README.md lacks a row: | TTS | `chime` | …"),
         ("README.zh-CN.md", "README.zh-CN.md: the options of `chime` lack pitch_hz"),
         ("requirements/chime.txt", "requirements/ lacks chime.txt"),
+        ("pyproject.toml", "pyproject.toml lacks the extra chime"),
     ],
 )
 def test_what_the_provider_lacks_is_named(tmp_path: Path, forgotten: str, asked_for: str) -> None:
-    files = {"providers/tts/chime.py", "requirements/chime.txt", "README.md", "README.zh-CN.md"}
+    files = {
+        *("providers/tts/chime.py", "requirements/chime.txt", "pyproject.toml"),
+        *("README.md", "README.zh-CN.md"),
+    }
     copy = tree(tmp_path, shown("Adding a provider"), *sorted(files - {forgotten}))
     tables = run(copy, "-m", "pytest", "-q", "tests/documents/test_provider_tables.py")
     assert tables.returncode == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import tomllib
 from collections.abc import Iterable, Iterator
 from importlib import import_module
 from pathlib import Path
@@ -148,3 +149,13 @@ def test_every_extra_has_its_file_and_every_file_its_provider():
     for name in there:
         text = (EXTRAS / name).read_text(encoding="utf-8")
         assert "\n-r ../requirements.txt\n" in text, f"requirements/{name} must include the others"
+
+
+def test_every_file_of_requirements_is_an_extra_of_the_wheel() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    hook = project["tool"]["hatch"]["metadata"]["hooks"]["requirements_txt"]
+    extras = hook["optional-dependencies"]
+    wanted = {path.stem: [f"requirements/{path.name}"] for path in EXTRAS.glob("*.txt")}
+    missing = wanted.keys() - extras.keys()
+    assert not missing, f"pyproject.toml lacks the extra {named(missing)}"
+    assert extras == wanted

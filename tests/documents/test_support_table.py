@@ -35,7 +35,7 @@ def everything(d: Driver, **text: Any) -> None:
     d.respond()
     d.call("{}")
     d.finish("tool_calls")
-    start = (int(d.inside.turns.written_ms) // 32 + 2) * 32
+    start = (int(d.inside.buffer.written_ms) // 32 + 2) * 32
     d.speak(start, start + 960)
     d.heard(d.items()[-1], "Hello.")
     d.finish()

@@ -138,8 +138,21 @@ def test_the_top_folder_holds_the_front_doors_alone() -> None:
 
 
 def test_every_folder_of_code_is_a_wing() -> None:
-    folders = {path.parent.name for path in ROOT.glob("*/__init__.py")}
-    assert folders - {"tests", "benchmarks"} == {name for name in LAYERS if (ROOT / name).is_dir()}
+    folders = {path.relative_to(ROOT).parts[0] for path in ROOT.glob("[!.]*/**/*.py")}
+    others = {"tests", "benchmarks", "docs", "examples", "requirements", "build", "dist"}
+    assert folders - others == {name for name in LAYERS if (ROOT / name).is_dir()}
+
+
+def test_modules_are_imported_by_statements() -> None:
+    """Any other import would not be seen here. Providers are loaded by the name they declare."""
+    loaders = {"providers.registry"}
+    found = [
+        module
+        for module, path in SOURCES.items()
+        if module not in loaders
+        and re.search(r"\b(import_module|__import__)\s*\(", path.read_text())
+    ]
+    assert not found
 
 
 def test_the_table_for_contributors_has_the_wings_in_this_order_with_their_doors() -> None:

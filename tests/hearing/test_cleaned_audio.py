@@ -9,7 +9,7 @@ from audio.clip import Clip
 from audio.formats import AudioFormat
 from audio.noise_reduction import NoiseReduction
 from audio.pcm import SAMPLE_RATE, read_wav, resample
-from hearing.cleaned_audio import CleanStream, InputStream, heard
+from hearing.cleaned_audio import CleanStream, InputStream, cleaned
 from tests.support.places import DATA
 
 PCM, PCMU = AudioFormat("audio/pcm"), AudioFormat("audio/pcmu")
@@ -42,7 +42,7 @@ def test_the_recogniser_hears_the_same_however_it_comes(
     audio_format: AudioFormat, noise: NoiseReduction | None
 ) -> None:
     seconds = len(SPEECH) / audio_format.sample_bytes / audio_format.rate
-    whole = heard(Clip(SPEECH, audio_format, noise))
+    whole = cleaned(Clip(SPEECH, audio_format, noise))
     assert abs(len(whole) // 2 - seconds * SAMPLE_RATE) <= 2
     pieces = streamed(InputStream(audio_format, noise), SPEECH, 960)
     end = min(len(whole), len(pieces))
@@ -52,4 +52,4 @@ def test_the_recogniser_hears_the_same_however_it_comes(
 
 def test_without_cleaning_it_is_the_clip_at_16_khz() -> None:
     wanted = resample(SPEECH, PCM.rate, SAMPLE_RATE)
-    assert abs(len(heard(Clip(SPEECH, PCM, None))) - len(wanted)) <= 4
+    assert abs(len(cleaned(Clip(SPEECH, PCM, None))) - len(wanted)) <= 4

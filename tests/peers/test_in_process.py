@@ -26,7 +26,7 @@ from tests.support.wire_client import speech
 from transport import RealtimeTransport
 from wire.client_events import CloseSession, CreateItem, CreateResponse
 from wire.event_record import ServerEvent
-from wire.item_fields import InputText, UserMessage
+from wire.item_fields import AudioPartFields, TextPartFields, UserMessageFields
 from wire.response_events import ResponseDone
 from wire.session_events import BufferSpeechStarted, InputTranscriptionCompleted, SessionCreated
 
@@ -137,14 +137,23 @@ async def test_whoever_speaks_into_an_answer_silences_it_and_the_model_knows_wha
         caller.peer.append(speech())
         audio: OutputAudio = await caller.until_a(OutputAudio)
         # Of some seconds that are made at once, the client has heard four tenths of one.
-        caller.peer.heard(audio.item_id, 400)
+        caller.peer.report_played(audio.item_id, 400)
         caller.peer.append(speech())
         started = await caller.until_a(BufferSpeechStarted)
         assert caller.peer.silenced >= 1
         cancelled: ResponseDone = await caller.until_a(ResponseDone)
         assert cancelled.response["status_details"]["reason"] == "turn_detected"
-        between = caller.got[caller.got.index(started) : caller.got.index(cancelled)]
-        assert not [got for got in between if isinstance(got, OutputAudio)], "it played on"
+        since = caller.got[caller.got.index(started) :]
+        assert [got.type for got in since if not isinstance(got, OutputAudio)] == [
+            "input_audio_buffer.speech_started",
+            "response.output_audio.done",
+            "response.output_audio_transcript.done",
+            "response.content_part.done",
+            "conversation.item.done",
+            "response.output_item.done",
+            "response.done",
+        ]
+        assert not [got for got in since if isinstance(got, OutputAudio)], "it played on"
         await caller.until_a(ResponseDone)
         (said,) = [
             message["content"]
@@ -157,12 +166,28 @@ async def test_whoever_speaks_into_an_answer_silences_it_and_the_model_knows_wha
 
 async def test_items_carry_text_and_audio_as_they_are() -> None:
     async with call("Yes.") as caller:
-        part = InputText(type="input_text", text="hello")
-        message = UserMessage(type="message", role="user", content=[part])
+        part = TextPartFields(type="input_text", text="hello")
+        message = UserMessageFields(type="message", role="user", content=[part])
         caller.peer.put(CreateItem(type="conversation.item.create", item=message))
         caller.peer.put(CreateResponse(type="response.create"))
         await caller.until_a(ResponseDone)
         assert caller.llm.requests[-1].messages == [{"role": "user", "content": "hello"}]
+
+
+async def test_audio_in_an_item_is_bytes() -> None:
+    async with call("Yes.") as caller:
+        part = AudioPartFields.of(speech()[:48_000], transcript="hello there")
+        message = UserMessageFields(type="message", role="user", content=[part])
+        caller.peer.put(CreateItem(type="conversation.item.create", item=message))
+        caller.peer.put(CreateResponse(type="response.create"))
+        await caller.until_a(ResponseDone)
+        assert caller.llm.requests[-1].messages == [{"role": "user", "content": "hello there"}]
+
+
+def test_audio_that_nobody_decoded_is_not_taken_for_silence() -> None:
+    part = AudioPartFields(type="input_audio", audio="AAAA")
+    with pytest.raises(ValueError, match="never decoded"):
+        print(part.content)
 
 
 async def test_the_client_ends_the_session_and_learns_why() -> None:

@@ -26,36 +26,38 @@ def built(given: item_fields.ItemInput) -> Item:
     return build_item(given, AudioFormat(), Capabilities())
 
 
-def user(*parts: Any) -> item_fields.UserMessage:
-    return item_fields.UserMessage(id="item_1", type="message", role="user", content=list(parts))
+def user(*parts: Any) -> item_fields.UserMessageFields:
+    return item_fields.UserMessageFields(
+        id="item_1", type="message", role="user", content=list(parts)
+    )
 
 
-def said(audio: bytes, transcript: str | None = None) -> item_fields.InputAudio:
-    return item_fields.InputAudio.of(audio, transcript)
+def said(audio: bytes, transcript: str | None = None) -> item_fields.AudioPartFields:
+    return item_fields.AudioPartFields.of(audio, transcript)
 
 
-def wrote(text: str) -> item_fields.InputText:
-    return item_fields.InputText(type="input_text", text=text)
+def wrote(text: str) -> item_fields.TextPartFields:
+    return item_fields.TextPartFields(type="input_text", text=text)
 
 
 @pytest.mark.parametrize(
     ("model", "given", "kind", "text"),
     [
         (
-            item_fields.SystemMessage,
+            item_fields.SystemMessageFields,
             {"role": "system", "content": [{"type": "input_text", "text": "Be brief."}]},
             SystemMessage,
             "Be brief.",
         ),
         (
-            item_fields.AssistantMessage,
+            item_fields.AssistantMessageFields,
             {"role": "assistant", "content": [{"type": "output_text", "text": "Yes."}]},
             AssistantMessage,
             "Yes.",
         ),
         (
             # Clients may call their text so; it is still text, and shown as it came.
-            item_fields.AssistantMessage,
+            item_fields.AssistantMessageFields,
             {"role": "assistant", "content": [{"type": "output_audio", "text": "Yes."}]},
             AssistantMessage,
             "Yes.",
@@ -73,11 +75,11 @@ def test_a_message_is_shown_as_it_came(
 
 
 def test_calls_and_results_are_items_of_their_own() -> None:
-    call = built(item_fields.FunctionCall(type="function_call", name="f", arguments="{}"))
+    call = built(item_fields.FunctionCallFields(type="function_call", name="f", arguments="{}"))
     assert isinstance(call, FunctionCall)
     assert (call.name, call.arguments, call.status) == ("f", "{}", "completed")
     assert call.call_id.startswith("call_")
-    given = item_fields.FunctionCallOutput(
+    given = item_fields.FunctionCallOutputFields(
         type="function_call_output", call_id=call.call_id, output="42"
     )
     result = built(given)

@@ -139,7 +139,7 @@ def test_uncommitted_audio_has_a_bound_and_the_event_beyond_it_changes_nothing()
     assert error["code"] == "input_audio_buffer_full"
     assert "limits.buffered_audio_s" in error["message"]
     assert driver.append(500) == []
-    assert driver.inside.turns.written_ms == 2000
+    assert driver.inside.buffer.written_ms == 2000
     driver.send("input_audio_buffer.commit")
     assert driver.append(2000) == []
 
@@ -154,9 +154,9 @@ def test_a_detected_turn_that_is_too_long_is_ended_and_the_next_begins() -> None
         "input_audio_buffer.committed",
     ]
     assert 1900 < of(events, "input_audio_buffer.speech_stopped")[0]["audio_end_ms"] <= 2100
-    assert driver.inside.turns.open is None
+    assert driver.inside.buffer.open is None
     driver.decided(SpeechStarted(2096))
-    assert driver.inside.turns.open is not None
+    assert driver.inside.buffer.open is not None
 
 
 async def test_a_detected_turn_that_is_too_long_goes_on_as_another_over_the_wire() -> None:

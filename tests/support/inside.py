@@ -24,7 +24,7 @@ class Inside:
         return self._session._config
 
     @property
-    def turns(self) -> InputBuffer:
+    def buffer(self) -> InputBuffer:
         return self._session._buffer
 
     @property

@@ -172,7 +172,7 @@ class Driver:
 
     def speak(self, start_ms: int = 0, end_ms: int = 960) -> list[Event]:
         """A whole detected turn: audio, onset, more audio, offset."""
-        written = self.inside.turns.written_ms
+        written = self.inside.buffer.written_ms
         events = self.append(start_ms + 96 - written)
         events += self.decided(SpeechStarted(start_ms))
         events += self.append(end_ms - start_ms - 96)
@@ -252,7 +252,7 @@ class Driver:
 
     def state(self) -> Any:
         """All state that an event can change, for comparison."""
-        turns = self.inside.turns
+        turns = self.inside.buffer
         return (
             self.inside.config.wire(),
             [item.wire(with_audio=True) for item in self.inside.conversation],

@@ -115,7 +115,7 @@ class Stage:
             self._check_nothing_runs_in_vain()
 
     def _check_nothing_runs_in_vain(self) -> None:
-        turn = self.inside.turns.open
+        turn = self.inside.buffer.open
         wanted = {*self.numbers, *([turn.item_id] if turn else [])}
         assert self.recogniser.busy_with() <= wanted, "a turn that came to nothing is heard"
         running = [p.request.response_id for p in self.manager.pipelines if p.running]
@@ -177,7 +177,7 @@ class Stage:
     async def speech(self, what: str) -> None:
         """Let the detector make a decision, if it is possible now."""
         detector = self.manager.detector
-        now = int(self.inside.turns.written_ms) // 32 * 32
+        now = int(self.inside.buffer.written_ms) // 32 * 32
         if what == "start" and not detector.speaking:
             await self.say_the_next()
             detector.speaking = True
@@ -188,7 +188,7 @@ class Stage:
         elif what == "resume" and detector.hesitating:
             await self.say_the_next()
             detector.hesitating = False
-            turn = self.inside.turns.open
+            turn = self.inside.buffer.open
             if turn is not None:
                 answers = self.recogniser.answers.items()
                 self.overtaken |= {words for words, id_ in answers if id_.startswith(turn.item_id)}

@@ -106,7 +106,7 @@ def test_long_text_that_is_no_base64_is_refused_as_short_text_is(spoil: Any) -> 
     (error,) = driver.raw(append(text, event_id="mine"))
     assert (error["error"]["code"], error["error"]["param"]) == ("invalid_value", "audio")
     assert error["error"]["event_id"] == "mine"
-    assert driver.inside.turns.written_ms == 0
+    assert driver.inside.buffer.written_ms == 0
 
 
 @pytest.mark.parametrize(
