@@ -2,8 +2,8 @@
 
 A client writes all its appends alike; only the audio differs. So the text around the audio of a
 parsed append is remembered, and a frame with the same text around base64 needs no JSON parser.
-Any other frame is parsed. It relies on nothing but what this server has parsed before, and saves 15 %
-of what a conversation costs (`docs/performance.md`).
+Any other frame is parsed. It relies on nothing but what this server has parsed before, and saves
+15 % of what a conversation costs (`docs/performance.md`).
 """
 
 from __future__ import annotations
