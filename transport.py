@@ -175,11 +175,14 @@ class RealtimeTransport(BaseTransport):
                 await self._work.room()
             if isinstance(came, AppendedAudio):
                 audio = waiting + came.audio
-                if self._listening.can_wait(len(audio)):
+                refused = self._session.refuse_append(len(audio), came.event_id)
+                if refused:
+                    self._perform(refused)
+                elif self._listening.can_wait(len(audio)):
                     waiting = audio
-                    continue
-                waiting = b""
-                await self._append(audio, came.event_id)
+                else:
+                    waiting = b""
+                    await self._append(audio)
                 continue
             if waiting:
                 await self._append(waiting)
@@ -193,12 +196,8 @@ class RealtimeTransport(BaseTransport):
         self._report_played()
         self._perform(await in_turns(self._session.take(event)))
 
-    async def _append(self, audio: bytes, event_id: str | None = None) -> None:
+    async def _append(self, audio: bytes) -> None:
         """Take appended audio slice by slice, and slow the client if it is too fast."""
-        refused = self._session.refuse_append(len(audio), event_id)
-        if refused:
-            self._perform(refused)
-            return
         bytes_per_ms = self._listening.format.bytes_per_ms
         step = SLICE_MS * bytes_per_ms
         for start in range(0, len(audio), step):

@@ -20,6 +20,9 @@ from session.turn_settings import TurnDetection
 from turn_detection.smart_turn import CONTEXT_MS
 from turn_detection.turn_models import TurnModels
 
+COLLECTED_MS = 100
+"""Audio that is collected while turns are not detected: a recogniser hears it that much later."""
+
 
 class Listening:
     """The turn detector of one session, and the filters before it."""
@@ -64,11 +67,14 @@ class Listening:
         self._detector.reset()
 
     def can_wait(self, length: int) -> bool:
-        """Return whether `length` bytes complete no window, so that more may be collected first.
+        """Return whether `length` bytes decide nothing, so that more may be collected first.
 
-        Fewer, longer calls are cheaper: a chunk of 20 ms often completes no window of 32 ms.
+        Fewer, longer calls are cheaper: a chunk of 20 ms often completes no window of 32 ms, and
+        where the client commits its turns, nothing is decided before it does.
         """
-        return self._unchanged and self._detects and length < self._detector.lacking
+        if not self._detects:
+            return length < COLLECTED_MS * self._format.bytes_per_ms
+        return self._unchanged and length < self._detector.lacking
 
     def add(self, audio: bytes) -> None:
         """Take audio, to be heard behind what was added before."""
