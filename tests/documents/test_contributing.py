@@ -36,8 +36,7 @@ def tree(folder: Path, diff: str, *files: str) -> Path:
     """Copy the tree and apply a diff, or its parts about some files."""
     copy = folder / "tree"
     shutil.copytree(ROOT, copy, ignore=NOT_COPIED)
-    # Line numbers may shift: a hunk is placed by its context lines.
-    command = ["git", "apply", "-C1", *(f"--include={name}" for name in files), "-"]
+    command = ["git", "apply", *(f"--include={name}" for name in files), "-"]
     subprocess.run(command, cwd=copy, env=alone(copy), input=diff, text=True, check=True)
     return copy
 

@@ -138,9 +138,10 @@ async def test_whoever_speaks_into_an_answer_silences_it_and_the_model_knows_wha
         audio: OutputAudio = await caller.until_a(OutputAudio)
         # Of some seconds that are made at once, the client has heard four tenths of one.
         caller.peer.report_played(audio.item_id, 400)
+        before = caller.peer.silenced
         caller.peer.append(speech())
         started = await caller.until_a(BufferSpeechStarted)
-        assert caller.peer.silenced >= 1
+        assert caller.peer.silenced > before
         cancelled: ResponseDone = await caller.until_a(ResponseDone)
         assert cancelled.response["status_details"]["reason"] == "turn_detected"
         since = caller.got[caller.got.index(started) :]
