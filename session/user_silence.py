@@ -8,9 +8,9 @@ from session.input_buffer import InputBuffer
 class UserSilence:
     """The silence that `idle_timeout_ms` limits; an `AnswerListener` of the responses."""
 
-    def __init__(self, turns: InputBuffer) -> None:
-        """Measure by the audio written into `turns`."""
-        self._turns = turns
+    def __init__(self, buffer: InputBuffer) -> None:
+        """Measure by the audio written into `buffer`."""
+        self._buffer = buffer
         self._from_ms: int | None = None
 
     @property
@@ -24,7 +24,7 @@ class UserSilence:
 
     def answer_finished(self, audio_ms: float) -> None:
         """Start measuring at the end of the response's playback, `audio_ms` from now."""
-        self._from_ms = int(self._turns.written_ms + audio_ms)
+        self._from_ms = int(self._buffer.written_ms + audio_ms)
 
     def broken(self) -> None:
         """Stop measuring: the user speaks, or a turn was committed."""

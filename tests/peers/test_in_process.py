@@ -24,11 +24,24 @@ from telemetry.turn_log import TurnLog
 from tests.support.running_server import scripted_settings
 from tests.support.wire_client import speech
 from transport import RealtimeTransport
-from wire.client_events import CloseSession, CreateItem, CreateResponse
+from wire.client_events import (
+    CloseSession,
+    CommitAudio,
+    CreateItem,
+    CreateResponse,
+    RetrieveItem,
+    UpdateSession,
+)
 from wire.event_record import ServerEvent
 from wire.item_fields import AudioPartFields, TextPartFields, UserMessageFields
 from wire.response_events import ResponseDone
-from wire.session_events import BufferSpeechStarted, InputTranscriptionCompleted, SessionCreated
+from wire.session_events import (
+    BufferCommitted,
+    BufferSpeechStarted,
+    InputTranscriptionCompleted,
+    ItemRetrieved,
+    SessionCreated,
+)
 
 STORY = "Once upon a time there was a lighthouse. A girl lived there with her grandfather."
 
@@ -173,6 +186,22 @@ async def test_items_carry_text_and_audio_as_they_are() -> None:
         caller.peer.put(CreateResponse(type="response.create"))
         await caller.until_a(ResponseDone)
         assert caller.llm.requests[-1].messages == [{"role": "user", "content": "hello"}]
+
+
+async def test_small_chunks_that_the_client_commits_are_all_in_the_turn() -> None:
+    """They are collected on the way, and the last of them come with the commit."""
+    async with call() as caller:
+        manual = {"type": "realtime", "audio": {"input": {"turn_detection": None}}}
+        caller.peer.put(UpdateSession.model_validate({"type": "session.update", "session": manual}))
+        spoken = speech()[: 48 * 330]
+        for start in range(0, len(spoken), 960):
+            caller.peer.append(spoken[start : start + 960])
+        caller.peer.put(CommitAudio(type="input_audio_buffer.commit"))
+        committed: BufferCommitted = await caller.until_a(BufferCommitted)
+        caller.peer.put(RetrieveItem(type="conversation.item.retrieve", item_id=committed.item_id))
+        retrieved: ItemRetrieved = await caller.until_a(ItemRetrieved)
+        (part,) = retrieved.item["content"]
+        assert part["audio"] == spoken
 
 
 async def test_audio_in_an_item_is_bytes() -> None:
