@@ -169,9 +169,10 @@ def test_two_texts_of_a_message_keep_their_border():
 
 def test_texts_and_images_keep_their_order():
     image = InputImage(PICTURE, "low")
-    parts = [InputText("Before:"), image, InputText(" "), InputText("After:"), image]
+    before, blank, after = InputText("Before:"), InputText(" "), InputText("After:")
+    message = UserMessage("a", [before, image, blank, after, image])
     shown = {"type": "image_url", "image_url": {"url": PICTURE, "detail": "low"}}
-    assert read(UserMessage("a", parts)) == [
+    assert read(message) == [
         (
             "user",
             [{"type": "text", "text": "Before:"}, shown, {"type": "text", "text": "After:"}, shown],
