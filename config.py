@@ -78,6 +78,9 @@ class ServerConfig(_Group):
     is the usual one), beside pages of this machine itself; `*` allows all."""
     insecure: bool = False
     """Listen to other machines without keys."""
+    models_strict: bool = False
+    """Refuse model names that `GET /v1/models` does not list; otherwise any name opens a session
+    with the configured model."""
     secret: SecretStr | None = Field(None, min_length=16)
     """Signs client secrets; replicas that share it accept each other's. Unset: a random one, which
     the workers of one server share."""

@@ -14,7 +14,7 @@ from typing import Any
 from settings.installation import install_extra, missing_library, start_server
 
 try:
-    from fastapi import FastAPI, WebSocket
+    from fastapi import FastAPI
     from loguru import logger
 
     # Pipecat logs a greeting at import; `configure_logging` enables its log again for debug.
@@ -27,9 +27,11 @@ try:
     from serving.access.client_secrets import ClientSecrets
     from serving.access.exposure import ExposureGuard, check_exposure
     from serving.access.keys import Access, AccessDenied
+    from serving.access.url_keys import UrlKeys
     from serving.admission import Admission
     from serving.command_line import arguments, run_check
-    from serving.http_errors import access_denied, not_found
+    from serving.handshake import Service
+    from serving.http_errors import access_denied
     from serving.lifecycle import Lifecycle
     from serving.open_sessions import OpenSessions
     from serving.operator_routes import operator_routes
@@ -37,7 +39,8 @@ try:
     from serving.process.workers import run_workers
     from serving.public_routes import health_route, http_routes
     from serving.websocket_route import WebSocketEndpoint
-    from settings.paths import AZURE_PATHS
+    from serving.wrong_paths import WrongPaths
+    from settings.paths import AZURE_PATH, AZURE_PREVIEW_PATH
     from telemetry.logs import configure_logging
     from telemetry.loop_lag import watching
     from telemetry.metrics import Metrics
@@ -95,29 +98,38 @@ def create_app(
         if tracer is not None:
             await asyncio.to_thread(tracer.close)
 
-    # FastAPI would publish its schema and documentation pages to clients without a key.
-    app = FastAPI(title=PRODUCT_NAME, lifespan=lifespan, openapi_url=None)
+    app = FastAPI(
+        title=PRODUCT_NAME,
+        lifespan=lifespan,
+        # FastAPI would publish its schema and documentation pages to clients without a key.
+        openapi_url=None,
+        # A slash too many is answered with the right path (`serving/wrong_paths.py`).
+        redirect_slashes=False,
+        # Its own spans would have URLs in them, and so keys (`serving/access/url_keys.py`).
+        telemetry={"tracing": False},
+    )
     app.state.lifecycle = lifecycle
     app.state.sessions = sessions
 
-    paths = [settings.server.ws_path, *AZURE_PATHS]
+    services = {
+        settings.server.ws_path: Service.OPENAI,
+        AZURE_PATH: Service.AZURE,
+        AZURE_PREVIEW_PATH: Service.AZURE_PREVIEW,
+    }
     app.include_router(health_route(lifecycle, lambda: metrics.open_sessions(sessions.active)))
     app.include_router(operator_routes(pipelines, access, lifecycle, metrics))
+    paths = list(services)
     app.include_router(http_routes(settings, access, pipelines, client_secrets, paths, lifecycle))
-
-    async def realtime(websocket: WebSocket) -> None:
-        await endpoint.serve(websocket, azure=websocket.url.path in AZURE_PATHS)
-
-    async def translation(websocket: WebSocket) -> None:
-        await endpoint.serve(websocket, translates=True)
-
-    for path in paths:
-        app.add_api_websocket_route(path, realtime)
-        app.add_api_websocket_route(f"{path}/translations", translation)
-    app.add_exception_handler(404, not_found)
+    for path, service in services.items():
+        app.add_api_websocket_route(path, endpoint.at(service))
+        app.add_api_websocket_route(f"{path}/translations", endpoint.at(service, translates=True))
+    wrong = WrongPaths(endpoint, settings.server.ws_path)
+    app.router.default = wrong
+    app.add_exception_handler(405, wrong.method_not_allowed)
     app.exception_handler(AccessDenied)(access_denied)
     app.add_middleware(PagesMiddleware, access=access)
     app.add_middleware(ExposureGuard, server=settings.server)
+    app.add_middleware(UrlKeys)
     return app
 
 

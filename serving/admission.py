@@ -9,20 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from config import Settings
 from pipeline_manager import PipelineManager
 from serving.access.keys import Access, AccessDenied, Grant
-from serving.handshake import Handshake, check_handshake
+from serving.handshake import Handshake, Service, check_handshake
 from serving.http_errors import not_ready, origin_refused
 from serving.lifecycle import Lifecycle
 from serving.refused import Refused
-from serving.session_start import Patch, start_session
+from serving.session_start import Patch, start_session, transcribing_by
 from session.ports import CloseReason
 from session.session_config import SessionConfig
 from wire.beta_reading import read_minted
 from wire.errors import ProtocolError
+
+LONGEST_LABEL = 100
+"""Characters of a model's name that are logged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +38,8 @@ class Asked:
     """WebSocket subprotocols that the client offers."""
     client: str = "an unknown client"
     """Its address, for the log."""
-    azure: bool = False
-    """Whether the path is Azure's."""
+    service: Service = Service.OPENAI
+    """Whose path it is."""
     translates: bool = False
     """Whether the path is that of translation sessions (§B.14)."""
 
@@ -102,13 +104,13 @@ class Admission:
             asked.headers,
             asked.subprotocols,
             grant.minted,
-            azure=asked.azure,
+            asked.service,
         )
         return Admitted(
             config=self._configure(handshake),
             beta=handshake.beta,
             holder=grant.holder,
-            label=handshake.model or handshake.kind,
+            label=_label(handshake),
             client=asked.client,
         )
 
@@ -122,7 +124,7 @@ class Admission:
                 error.message,
                 reason=CloseReason.BAD_KEY,
                 # Azure refuses a bad key at once, OpenAI in an event (§D.7).
-                http_status=401 if asked.azure else None,
+                http_status=401 if asked.service.azure else None,
             ) from None
 
     def _configure(self, asked: Handshake) -> SessionConfig:
@@ -132,14 +134,30 @@ class Admission:
                 self._manager.capabilities,
                 asked.kind,
                 asked.model,
-                None if asked.minted is None else _patch(asked.minted, asked),
+                _patch(asked),
             )
         except ProtocolError as error:
             # The client secret was made by a replica with other providers.
             raise Refused(error.code, error.message, error.param) from None
 
 
-def _patch(minted: dict[str, Any], asked: Handshake) -> Patch:
-    # A key of the beta endpoints may open a GA session, which has no temperature (§A.9).
-    known = {key: value for key, value in minted.items() if asked.beta or key != "temperature"}
-    return read_minted(known, asked.kind).session
+def _patch(asked: Handshake) -> Patch | None:
+    """Return what differs from the defaults: the client secret's, and the URL's model."""
+    given = asked.minted
+    if given is not None and not asked.beta:
+        # A key of the beta endpoints may open a GA session, which has no temperature (§A.9).
+        given = {key: value for key, value in given.items() if key != "temperature"}
+    if asked.kind == "transcription" and asked.model:
+        given = transcribing_by(asked.model, given)
+    return None if given is None else read_minted(given, asked.kind).session
+
+
+def _label(asked: Handshake) -> str:
+    """Name the model, or the kind of session, in one line of the log."""
+    if asked.kind == "transcription":
+        return asked.kind
+    name = asked.model
+    if len(name) > LONGEST_LABEL:
+        name = f"{name[:LONGEST_LABEL]}…"
+    # Any name opens a session: one with a line break must not look like another line of the log.
+    return name if name.isprintable() else ascii(name)

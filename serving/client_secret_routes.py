@@ -80,8 +80,22 @@ class Mint:
     """Makes client secrets."""
 
     def __init__(
-        self, settings: Settings, manager: PipelineManager, client_secrets: ClientSecrets
+        self,
+        settings: Settings,
+        manager: PipelineManager,
+        client_secrets: ClientSecrets,
+        *,
+        azure: bool,
     ) -> None:
+        """Prepare.
+
+        Args:
+            settings: The server's configuration.
+            manager: Tells what the providers can do.
+            client_secrets: Makes the keys.
+            azure: Whether the path is Azure's, where any model's name will do.
+        """
+        self._azure = azure
         self._settings = settings
         self._manager = manager
         self._client_secrets = client_secrets
@@ -124,7 +138,7 @@ class Mint:
         model = ""
         if isinstance(patch, SessionPatch):
             try:
-                model = choose_model(self._settings, patch.model)
+                model = choose_model(self._settings, patch.model, azure=self._azure)
             except ProtocolError as error:
                 raise ProtocolError(error.code, error.message, "session.model") from None
         config = start_session(self._settings, capabilities, patch.type, model, patch)

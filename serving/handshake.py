@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
 from config import Settings
 from protocol import ProtocolError
-from serving.model_names import TRANSCRIPTION_MODELS, choose_model
+from serving.model_names import choose_model, names_are_free
 from serving.refused import Refused
 from wire.dialect import wants_beta
 from wire.errors import invalid_value
@@ -19,13 +20,41 @@ _GA_ONLY = re.compile(r"gpt-realtime-2(?!\d)")
 """The second generation of models; a snapshot such as gpt-realtime-2025-08-28 is of the first."""
 
 
+class Service(Enum):
+    """Whose path a client connects to: Azure's paths choose the dialect (§D.7)."""
+
+    OPENAI = "OpenAI"
+    """GA, or beta on request (§B.16)."""
+    AZURE = "Azure"
+    """GA."""
+    AZURE_PREVIEW = "Azure's preview"
+    """Beta."""
+
+    @property
+    def azure(self) -> bool:
+        """Whether it is one of Azure's."""
+        return self is not Service.OPENAI
+
+    def speaks_beta(self, headers: Mapping[str, str], subprotocols: Sequence[str]) -> bool:
+        """Return whether a client of this path is served in the beta dialect (§B.16).
+
+        Args:
+            headers: Request headers, by lower-case name.
+            subprotocols: WebSocket subprotocols that the client offers.
+        """
+        if self is Service.OPENAI:
+            return wants_beta(headers, subprotocols)
+        return self is Service.AZURE_PREVIEW
+
+
 @dataclass(frozen=True, slots=True)
 class Handshake:
     """The session that a client asked for."""
 
     kind: SessionKind
     model: str
-    """Name of the model; empty for a transcription session."""
+    """Name of the model. Of a transcription session it is the transcription's (§B.11), and empty if
+    the URL names none."""
     minted: dict[str, Any] | None = None
     """Configuration of a client secret, as in a `session.update`."""
     beta: bool = False
@@ -38,14 +67,14 @@ def check_handshake(
     headers: Mapping[str, str],
     subprotocols: Sequence[str],
     minted: dict[str, Any] | None,
-    *,
-    azure: bool = False,
+    service: Service = Service.OPENAI,
 ) -> Handshake:
     """Return what the client asks for.
 
     OpenAI requires exactly one of `model`, `intent=transcription` and `call_id`. Here all three may
     be missing, so that the URL printed at start works in any WebSocket tool; the session then has
-    the configured model.
+    the configured model. And an intent may have a model, as recognisers' clients send it to every
+    host but OpenAI's.
 
     Args:
         settings: The server's configuration.
@@ -53,45 +82,41 @@ def check_handshake(
         headers: Request headers, by lower-case name.
         subprotocols: WebSocket subprotocols that the client offers.
         minted: Session configuration of the client's client secret, if it has one.
-        azure: Whether the path is Azure's, where `model` is a deployment's name, which may be any.
+        service: Whose path it is. On Azure's, `deployment` is another name of `model`.
 
     Raises:
         Refused: This server does not offer the requested session.
     """
-    beta = wants_beta(headers, subprotocols)
+    beta = service.speaks_beta(headers, subprotocols)
     transcribing = _intends_transcription(query)
     model = query.get("model") or None
+    if service.azure:
+        model = model or query.get("deployment") or None
     if "call_id" in query:
         _check_call_alone(query)
         raise Refused(
             "call_id_not_found", "No session found for the provided call_id.", http_status=404
         )
     if minted is not None:
-        if transcribing and minted["type"] != "transcription":
-            raise Refused(
-                "invalid_value",
-                "This client secret is for a realtime session: connect without an intent.",
-                "intent",
-            )
+        _check_kind(minted, query, transcribing)
         transcribing = minted["type"] == "transcription"
     if transcribing:
-        if model is not None:
-            raise Refused(
-                None, "You must not provide a model parameter for transcription sessions.", "model"
-            )
-        return Handshake("transcription", "", minted, beta)
+        return Handshake("transcription", model or "", minted, beta)
     asked = (minted or {}).get("model") or model
-    if azure:
-        asked = asked or query.get("deployment") or None
-        if asked is not None and asked not in TRANSCRIPTION_MODELS:
-            return Handshake("realtime", asked, minted, beta)
+    return Handshake("realtime", _answering(settings, service, asked, beta), minted, beta)
+
+
+def _answering(settings: Settings, service: Service, asked: str | None, beta: bool) -> str:
+    """Return the model of a session that answers."""
     try:
-        model = choose_model(settings, asked)
+        model = choose_model(settings, asked, azure=service.azure)
     except ProtocolError as error:
         raise Refused(error.code, error.message) from None
+    if names_are_free(settings, azure=service.azure):
+        return model
     if beta and model != settings.llm.model and _GA_ONLY.match(model):
         raise Refused("invalid_model", f'Model "{model}" is only available on the GA API.')
-    return Handshake("realtime", model, minted, beta)
+    return model
 
 
 def _intends_transcription(query: Mapping[str, str]) -> bool:
@@ -100,6 +125,23 @@ def _intends_transcription(query: Mapping[str, str]) -> bool:
         return intent is not None
     error = invalid_value(intent, ["transcription"], "intent")
     raise Refused(error.code, error.message, error.param)
+
+
+def _check_kind(minted: dict[str, Any], query: Mapping[str, str], transcribing: bool) -> None:
+    """Refuse a URL that asks for a session of the kind that the client secret is not for."""
+    if transcribing and minted["type"] != "transcription":
+        raise Refused(
+            "invalid_value",
+            "This client secret is for a realtime session: connect without an intent.",
+            "intent",
+        )
+    if not transcribing and minted["type"] == "transcription" and query.get("model"):
+        raise Refused(
+            None,
+            "You must not provide a model parameter for transcription sessions without "
+            "intent=transcription.",
+            "model",
+        )
 
 
 def _check_call_alone(query: Mapping[str, str]) -> None:

@@ -25,12 +25,6 @@ def error_body(error: ProtocolError) -> dict[str, Any]:
     }
 
 
-async def not_found(request: Request, _error: Exception) -> JSONResponse:
-    """Answer a path that does not exist with an error in JSON, as OpenAI does."""
-    error = ProtocolError("not_found", f"Invalid URL ({request.method} {request.url.path})")
-    return JSONResponse(error_body(error), 404)
-
-
 async def access_denied(_request: Request, denied: AccessDenied) -> JSONResponse:
     """Answer a request without a key, or with a wrong one, as OpenAI does."""
     return JSONResponse(error_body(denied.error), 401, {"WWW-Authenticate": "Bearer"})

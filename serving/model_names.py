@@ -1,4 +1,4 @@
-"""The model names that clients may ask for, and the model that a session gets."""
+"""The model names that clients may ask for, and the model that a session gets (§D.7)."""
 
 from __future__ import annotations
 
@@ -22,16 +22,38 @@ TRANSCRIPTION_MODELS = _transcription_models()
 
 
 def model_names(settings: Settings) -> list[str]:
-    """Return the names a client may ask for: OpenAI's own, and the configured model."""
+    """Return the names that are listed: OpenAI's own, and the configured model."""
     own = [settings.llm.model] if settings.llm.model else []
     return [*REALTIME_MODELS, *(name for name in own if name not in REALTIME_MODELS)]
 
 
-def choose_model(settings: Settings, asked: str | None) -> str:
+def names_are_free(settings: Settings, *, azure: bool) -> bool:
+    """Return whether a session may have a name that is not listed.
+
+    Args:
+        settings: The server's configuration.
+        azure: Whether the path is Azure's, where a model's name is that of a deployment, which
+            may be any.
+    """
+    return azure or not settings.server.models_strict
+
+
+def opens_session(settings: Settings, name: str, *, azure: bool) -> bool:
+    """Return whether some session may be opened by a model's name, be it for transcription."""
+    known = (*model_names(settings), *TRANSCRIPTION_MODELS)
+    return bool(name) and (names_are_free(settings, azure=azure) or name in known)
+
+
+def choose_model(settings: Settings, asked: str | None, *, azure: bool) -> str:
     """Return the model that was asked for, or the server's.
 
+    Args:
+        settings: The server's configuration.
+        asked: The name, if there is one.
+        azure: Whether the path is Azure's.
+
     Raises:
-        ProtocolError: There is no such model.
+        ProtocolError: No session that answers may have this name.
     """
     names = model_names(settings)
     model = asked or settings.llm.model or names[0]
@@ -43,8 +65,10 @@ def choose_model(settings: Settings, asked: str | None) -> str:
             f'Model "{model}" is a transcription model and cannot be used as the realtime session '
             "model. Connect with ?intent=transcription.",
         )
+    if names_are_free(settings, azure=azure):
+        return model
     raise ProtocolError(
         "invalid_model",
         f'Model "{model}" is not supported in realtime mode. GET /v1/models lists the names '
-        "that are; llm.model adds one.",
+        "that are; llm.model adds one, and without server.models_strict any name will do.",
     )

@@ -16,7 +16,8 @@ from serving.access.keys import Access
 from serving.client_secret_routes import Mint, json_endpoint
 from serving.http_errors import error_body, not_ready, refused
 from serving.lifecycle import Lifecycle
-from serving.model_names import model_names
+from serving.model_names import model_names, opens_session
+from settings.paths import AZURE_SESSIONS_PATH, is_azure, models_paths
 from wire.errors import ProtocolError
 
 
@@ -69,14 +70,6 @@ def http_routes(
 
     router = APIRouter(dependencies=[Depends(with_key)])
 
-    @router.get("/v1/models")
-    async def models() -> dict[str, Any]:
-        data = [
-            {"id": name, "object": "model", "created": 0, "owned_by": "open-realtime-server"}
-            for name in model_names(settings)
-        ]
-        return {"object": "list", "data": data}
-
     @router.get("/v1/audio/voices")
     async def voices() -> JSONResponse:
         if not lifecycle.ready:
@@ -90,20 +83,54 @@ def http_routes(
             }
         )
 
-    mint = Mint(settings, manager, client_secrets)
-    actions = {
-        "client_secrets": mint.client_secret,
-        "sessions": mint.beta_session,
-        "transcription_sessions": mint.beta_transcription_session,
-    }
+    for path in models_paths(settings.server.ws_path):
+        router.include_router(_models_routes(settings, path))
     for path in paths:
+        mint = Mint(settings, manager, client_secrets, azure=is_azure(path))
+        actions = {
+            "client_secrets": mint.client_secret,
+            "sessions": mint.beta_session,
+            "transcription_sessions": mint.beta_transcription_session,
+        }
         for name, action in actions.items():
             endpoint = json_endpoint(action, lifecycle)
             router.add_api_route(f"{path}/{name}", endpoint, methods=["POST"])
         # SDP offers come to the path itself, call control below it (§D.2, D.3, D.5).
         for calls in (path, f"{path}/calls", f"{path}/calls/{{rest:path}}"):
             router.add_api_route(calls, _no_calls, methods=["POST"])
+    preview = Mint(settings, manager, client_secrets, azure=True)
+    router.add_api_route(
+        AZURE_SESSIONS_PATH, json_endpoint(preview.beta_session, lifecycle), methods=["POST"]
+    )
     return router
+
+
+def _models_routes(settings: Settings, path: str) -> APIRouter:
+    """Build the list of model names, and the look-up of one, which may have slashes (§D.7)."""
+    router = APIRouter()
+    azure = is_azure(path)
+
+    @router.get(path)
+    async def models() -> dict[str, Any]:
+        return {"object": "list", "data": [_model(name) for name in model_names(settings)]}
+
+    @router.get(f"{path}/{{name:path}}")
+    async def model(name: str) -> JSONResponse:
+        if opens_session(settings, name, azure=azure):
+            return JSONResponse(_model(name))
+        error = ProtocolError(
+            "model_not_found",
+            f"The model '{name}' does not exist. GET {path} lists the names that do; without "
+            "server.models_strict any name will do.",
+            "model",
+        )
+        return JSONResponse(error_body(error), 404)
+
+    return router
+
+
+def _model(name: str) -> dict[str, Any]:
+    return {"id": name, "object": "model", "created": 0, "owned_by": "open-realtime-server"}
 
 
 async def _no_calls(_request: Request) -> JSONResponse:

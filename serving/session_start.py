@@ -30,6 +30,26 @@ def read_patch(given: dict[str, Any], kind: SessionKind) -> Patch:
     return event.session
 
 
+def transcribing_by(model: str, session: dict[str, Any] | None) -> dict[str, Any]:
+    """Return a transcription session's settings with the model that the URL names (§B.11).
+
+    So it has transcripts from the start, for clients that send no `session.update`.
+
+    Args:
+        model: The name in the URL.
+        session: The client secret's settings, if there are any, in GA's form. What they say about
+            transcription holds.
+    """
+    session = session or {"type": "transcription"}
+    audio = session.get("audio") or {}
+    given = audio.get("input") or {}
+    asked = given.get("transcription", {})
+    if asked is None or asked.get("model"):
+        return session
+    heard = {**given, "transcription": {**asked, "model": model}}
+    return {**session, "audio": {**audio, "input": heard}}
+
+
 def start_session(
     settings: Settings,
     capabilities: Capabilities,

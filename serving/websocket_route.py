@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 from fastapi import WebSocket
 
 from peers.websocket import WebSocketPeer
 from serving.admission import Admission, Asked
+from serving.handshake import Service
 from serving.http_errors import refused
 from serving.open_sessions import OpenSessions
 from serving.refused import Refused
@@ -29,8 +32,23 @@ class WebSocketEndpoint:
         self._admission = admission
         self._sessions = sessions
 
+    def at(
+        self, service: Service, *, translates: bool = False
+    ) -> Callable[[WebSocket], Awaitable[None]]:
+        """Return the endpoint of one path.
+
+        Args:
+            service: Whose path it is.
+            translates: Whether it is that of translation sessions (§B.14).
+        """
+
+        async def endpoint(websocket: WebSocket) -> None:
+            await self.serve(websocket, service, translates=translates)
+
+        return endpoint
+
     async def serve(
-        self, websocket: WebSocket, *, azure: bool = False, translates: bool = False
+        self, websocket: WebSocket, service: Service = Service.OPENAI, *, translates: bool = False
     ) -> None:
         """Serve one connection.
 
@@ -39,7 +57,7 @@ class WebSocketEndpoint:
 
         Args:
             websocket: The connection, not accepted yet.
-            azure: Whether the path is Azure's.
+            service: Whose path it is.
             translates: Whether the path is that of translation sessions (§B.14).
         """
         offered = websocket.scope.get("subprotocols", [])
@@ -49,15 +67,14 @@ class WebSocketEndpoint:
             websocket.headers,
             offered,
             _address(websocket),
-            azure,
+            service,
             translates,
         )
         try:
             admitted = self._admission.admit(asked)
         except Refused as refusal:
             if refusal.http_status is not None:
-                self._sessions.note(refusal, asked.client)
-                await websocket.send_denial_response(refused(refusal))
+                await self.deny(websocket, refusal)
                 return
             await websocket.accept(subprotocol=chosen)
             peer = WebSocketPeer(websocket, GADialect(), self._sessions.limits)
@@ -68,6 +85,16 @@ class WebSocketEndpoint:
         dialect = BetaDialect(kind) if admitted.beta else GADialect(kind)
         peer = WebSocketPeer(websocket, dialect, self._sessions.limits)
         await self._sessions.run(admitted, peer)
+
+    async def deny(self, websocket: WebSocket, refusal: Refused) -> None:
+        """Refuse the handshake itself, by an HTTP status.
+
+        Args:
+            websocket: The connection, not accepted yet.
+            refusal: Why; it has an HTTP status.
+        """
+        self._sessions.note(refusal, _address(websocket))
+        await websocket.send_denial_response(refused(refusal))
 
 
 def _address(websocket: WebSocket) -> str:

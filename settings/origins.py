@@ -19,6 +19,7 @@ _FORM = re.compile(
     r"(?P<scheme>[a-z][a-z0-9+.-]*)://(?P<host>[a-z0-9._-]+|\[[0-9a-f:.]+\])(:(?P<port>\d{0,5}))?",
     re.ASCII | re.IGNORECASE,
 )
+_BELOW_LOCALHOST = re.compile(r"([a-z0-9_-]+\.)+localhost")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _NOT_OF_PAGES = ("ws", "wss", "file")
 """Schemes that no origin has: a page opens a WebSocket and is not one, and files have no origin."""
@@ -46,6 +47,31 @@ def normal_origin(text: str) -> str | None:
             return None
     said = "" if port == _DEFAULT_PORTS.get(scheme) else f":{port}"
     return f"{scheme}://{host}{said}"
+
+
+def is_local(origin: str) -> bool:
+    """Return whether a page is this machine's own, so that it may connect unasked (§D.7).
+
+    Desktop shells serve their pages as `tauri://localhost`, `capacitor://localhost`,
+    `ionic://localhost`, `https://tauri.localhost` or `http://app.localhost:PORT`. Browsers resolve
+    every name below `localhost` to loopback, so no other machine can serve such a page. In schemes
+    of their own, only the exact name is trusted: what else stands there is no host name.
+
+    Args:
+        origin: As `normal_origin` returns it.
+    """
+    found = _FORM.fullmatch(origin)
+    if found is None:
+        return False
+    host = found["host"]
+    if host == "localhost":
+        return True
+    if _BELOW_LOCALHOST.fullmatch(host):
+        return found["scheme"] in _DEFAULT_PORTS
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
 
 
 def allowed_origin(written: str) -> str:

@@ -8,10 +8,37 @@ from __future__ import annotations
 
 import re
 
-AZURE_PATHS = ("/openai/v1/realtime", "/openai/realtime")
+AZURE_PATH = "/openai/v1/realtime"
 """Where Azure's clients look for the Realtime API (§D.7)."""
-OWN_PATHS = frozenset({"/health", "/ready", "/metrics", "/v1/models", "/v1/audio/voices"})
+AZURE_PREVIEW_PATH = "/openai/realtime"
+"""Where they look for its preview, which is the beta dialect."""
+AZURE_PATHS = (AZURE_PATH, AZURE_PREVIEW_PATH)
+AZURE_SESSIONS_PATH = "/openai/realtimeapi/sessions"
+"""Where the preview makes client secrets (§D.5)."""
+AZURE_MODELS_PATHS = ("/openai/v1/models", "/openai/models")
+MODELS_PATH = "/v1/models"
+OWN_PATHS = frozenset({"/health", "/ready", "/metrics", "/v1/audio/voices"})
 """Other HTTP endpoints, besides those below the paths of the Realtime API."""
+
+_AZURE = (*AZURE_PATHS, *AZURE_MODELS_PATHS, AZURE_SESSIONS_PATH)
+
+
+def is_azure(path: str) -> bool:
+    """Return whether a path is one of Azure's, or below one."""
+    return any(f"{path}/".startswith(f"{known}/") for known in _AZURE)
+
+
+def models_paths(ws_path: str) -> list[str]:
+    """Return where model names are looked up: beside each path of the Realtime API.
+
+    A client's base URL is the path without `/realtime`, and its models are below that URL.
+
+    Args:
+        ws_path: `server.ws_path`.
+    """
+    base = ws_path.removesuffix("/realtime")
+    beside = [f"{base}/models"] if base != ws_path else []
+    return list(dict.fromkeys([MODELS_PATH, *beside, *AZURE_MODELS_PATHS]))
 
 
 def own_path(path: str) -> str:
@@ -26,7 +53,7 @@ def own_path(path: str) -> str:
             "letters, digits, -, _ and ., as /v1/realtime has"
         )
     bare = path.rstrip("/")
-    if bare in OWN_PATHS or any(f"{bare}/".startswith(f"{azure}/") for azure in AZURE_PATHS):
+    if bare in OWN_PATHS or is_azure(bare) or f"{bare}/".startswith(f"{MODELS_PATH}/"):
         raise ValueError(
             f"the server has something else at {path!r}; choose another path, such as /v1/realtime"
         )

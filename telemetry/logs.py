@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from loguru import logger
 
 from config import ServerConfig
+from telemetry.key_masks import mask_keys, mask_libraries
 
 if TYPE_CHECKING:
     from loguru import Message, Record
@@ -19,9 +20,12 @@ def configure_logging(server: ServerConfig) -> None:
     """Write the log to standard error; with `debug`, that of libraries too."""
     verbose = server.verbose
     level = "DEBUG" if verbose else server.log_level.upper()
+    forwarding = _Forwarding()
+    forwarding.addFilter(mask_keys)
     logging.basicConfig(
-        handlers=[_Forwarding()], level=logging.INFO if verbose else logging.WARNING, force=True
+        handlers=[forwarding], level=logging.INFO if verbose else logging.WARNING, force=True
     )
+    mask_libraries()
     logger.remove()
     if verbose:
         logger.enable("pipecat")

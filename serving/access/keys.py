@@ -11,13 +11,11 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 from config import ServerConfig
 from protocol import ProtocolError
 from serving.access.client_secrets import PREFIX, BadSecret, ClientSecrets
-from serving.access.exposure import is_loopback
-from settings.origins import ANY_ORIGIN, normal_origin
+from settings.origins import ANY_ORIGIN, is_local, normal_origin
 
 _KEY_SUBPROTOCOL = "openai-insecure-api-key."
 
@@ -102,9 +100,7 @@ class Access:
         if origin is None or ANY_ORIGIN in self._origins:
             return True
         said = normal_origin(origin)
-        if said is None:
-            return False
-        return said in self._origins or is_loopback(urlsplit(said).hostname or "")
+        return said is not None and (said in self._origins or is_local(said))
 
     def _minted(self, key: str) -> dict[str, Any]:
         try:

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from openai import AsyncOpenAI
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 from websockets.typing import Subprotocol
@@ -31,14 +30,10 @@ def at(server: RunningServer, query: str = "", path: str = "/v1/realtime") -> st
 @pytest.mark.parametrize(
     ("query", "code", "message"),
     [
-        ("?model=gpt-nope", "invalid_model",
-         'Model "gpt-nope" is not supported in realtime mode'),
         ("?model=whisper-1", "invalid_model",
          'Model "whisper-1" is a transcription model and cannot be used as the realtime session'),
         ("?model=gpt-4o-transcribe", "invalid_model",
          'Model "gpt-4o-transcribe" is a transcription model and cannot be used'),
-        ("?model=gpt-realtime&intent=transcription", None,
-         "You must not provide a model parameter for transcription sessions."),
         ("?model=gpt-realtime&call_id=rtc_1", None, "You must not provide model"),
         ("?intent=transcription&call_id=rtc_1", None, "You must not provide intent"),
         ("?intent=dance", "invalid_value",
@@ -131,20 +126,6 @@ async def test_nothing_is_answered_when_realtime_is_not_offered(server: RunningS
 
 
 @pytest.mark.parametrize(
-    "query", ["?model=my-deployment", "?deployment=my-deployment&api-version=2025-04-01-preview"]
-)
-async def test_azure_s_clients_find_their_path(server: RunningServer, query: str) -> None:
-    url = at(server, query, "/openai/v1/realtime")
-    async with client(url, additional_headers={"api-key": "x"}) as wire:
-        assert wire.events[0]["session"]["model"] == "my-deployment"
-
-
-async def test_azure_s_path_transcribes_as_well(server: RunningServer) -> None:
-    async with client(at(server, "?intent=transcription", "/openai/v1/realtime")) as wire:
-        assert wire.events[0]["session"]["type"] == "transcription"
-
-
-@pytest.mark.parametrize(
     "options",
     [
         {"additional_headers": {"OpenAI-Beta": "realtime=v1"}},
@@ -163,31 +144,6 @@ async def test_a_beta_client_is_greeted_in_its_dialect(
         assert json.loads(await socket.recv())["type"] == "transcription_session.created"
 
 
-async def test_a_model_of_the_ga_api_is_refused_to_a_beta_client(server: RunningServer) -> None:
-    beta = {"OpenAI-Beta": "realtime=v1"}
-    url = at(server, "?model=gpt-realtime-2")
-    error, close_code, reason = await refusal(url, additional_headers=beta)
-    assert error["message"] == 'Model "gpt-realtime-2" is only available on the GA API.'
-    assert (close_code, reason) == (4000, "invalid_request_error.invalid_model")
-    async with client(url) as wire:
-        assert wire.events[0]["session"]["model"] == "gpt-realtime-2"
-
-
-async def test_the_sdk_of_azure_s_kind_of_url_connects(server: RunningServer) -> None:
-    async with (
-        AsyncOpenAI(api_key="x", base_url=f"{server.http}/openai/v1") as sdk,
-        sdk.realtime.connect(model="my-deployment") as connection,
-    ):
-        assert (await connection.recv()).type == "session.created"
-
-
-@pytest.mark.parametrize("path", ["/openai/v1/realtime", "/openai/realtime"])
-async def test_azure_s_client_connects(server: RunningServer, path: str) -> None:
-    base = server.url.split("/v1/")[0]
-    async with client(f"{base}{path}?api-version=2025-10-01&deployment=mine") as wire:
-        assert wire.events[0]["session"]["model"] == "mine"
-
-
 async def test_without_a_model_the_session_gets_the_server_s(server: RunningServer) -> None:
     async with client(server.url.split("?")[0]) as wire:
         assert wire.events[0]["session"]["model"] == "gpt-realtime"
@@ -201,13 +157,6 @@ async def test_calls_are_refused_with_a_reason(server: RunningServer, path: str)
         answer = await http.post(f"{server.http}{path}", content=b"v=0")
     assert answer.status_code == 501
     assert answer.json()["error"]["code"] == "unsupported_endpoint"
-
-
-async def test_an_unknown_path_is_answered_in_the_service_s_form(server: RunningServer) -> None:
-    async with plain_http() as http:
-        answer = await http.get(f"{server.http}/v1/nothing")
-    assert answer.status_code == 404
-    assert set(answer.json()["error"]) == {"message", "type", "param", "code"}
 
 
 async def test_translation_is_refused_like_a_bad_handshake(server: RunningServer) -> None:

@@ -54,7 +54,8 @@ _BY_PROOF: dict[str, str] = {
     "conformance/test_d1_client_secrets.py": (
         "serving/access/client_secrets.py serving/client_secret_routes.py serving/session_start.py"
     ),
-    "conformance/test_d7_handshake.py": "serving/model_names.py",
+    "conformance/test_d7_model_names.py": "serving/model_names.py",
+    "conformance/test_d7_wrong_paths.py": "serving/wrong_paths.py",
     "test_main.py": (
         "serving/http_errors.py serving/lifecycle.py serving/process/server.py "
         "serving/public_routes.py"

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from config import LLMConfig
+from config import LLMConfig, ServerConfig
 from protocol import REALTIME_MODELS
 from serving.access.client_secrets import ClientSecrets
 from serving.access.keys import Access, AccessDenied
-from serving.handshake import Handshake, check_handshake
+from serving.handshake import Handshake, Service, check_handshake
 from serving.model_names import model_names
 from serving.refused import Refused
 from session.ports import CloseReason
@@ -32,12 +32,14 @@ def asked(
     subprotocols: list[str] | None = None,
     *,
     model: str | None = None,
-    azure: bool = False,
+    service: Service = Service.OPENAI,
+    strict: bool = False,
 ) -> Handshake:
-    configured = settings(llm=LLMConfig(model=model))
+    server = ServerConfig(models_strict=strict)
+    configured = settings(llm=LLMConfig(model=model), server=server)
     headers, subprotocols = headers or {}, subprotocols or []
     minted = Access(configured.server, SECRETS).admit(headers, subprotocols).minted
-    return check_handshake(configured, query or {}, headers, subprotocols, minted, azure=azure)
+    return check_handshake(configured, query or {}, headers, subprotocols, minted, service)
 
 
 def connect(query: dict[str, str] | None = None, model: str | None = None) -> str:
@@ -75,11 +77,16 @@ def test_without_a_model_the_configured_one_is_served() -> None:
     assert connect() in REALTIME_MODELS
 
 
-def test_an_unknown_model_is_refused_in_the_service_s_words() -> None:
-    refusal = refused(query={"model": "gpt-nope"})
+def test_any_name_is_served_unless_the_server_is_strict() -> None:
+    assert connect({"model": "gpt-nope"}) == "gpt-nope"
+    refusal = refused(query={"model": "gpt-nope"}, strict=True)
     assert refusal.error.code == "invalid_model"
     assert refusal.error.message.startswith('Model "gpt-nope" is not supported in realtime mode')
     assert refusal.close_message == "invalid_request_error.invalid_model"
+    key = minted({"type": "realtime", "model": "gpt-nope"})
+    bearer = {"authorization": f"Bearer {key}"}
+    assert asked({"model": "gpt-realtime"}, bearer).model == "gpt-nope"
+    assert refused(headers=bearer, strict=True).error.code == "invalid_model"
 
 
 @pytest.mark.parametrize(
@@ -97,24 +104,29 @@ def test_the_beta_dialect_is_asked_for_by_header_or_subprotocol(request_: dict[s
 
 @pytest.mark.parametrize("model", ["gpt-realtime-2", "gpt-realtime-2.1", "gpt-realtime-2.1-mini"])
 def test_a_model_of_the_ga_api_is_refused_to_a_beta_client(model: str) -> None:
-    refusal = refused(query={"model": model}, headers={"openai-beta": "realtime=v1"})
+    beta = {"openai-beta": "realtime=v1"}
+    assert asked({"model": model}, beta).beta
+    refusal = refused(query={"model": model}, headers=beta, strict=True)
     assert refusal.error.message == f'Model "{model}" is only available on the GA API.'
     assert refusal.close_message == "invalid_request_error.invalid_model"
 
 
 def test_a_dated_snapshot_of_the_first_generation_is_served_to_a_beta_client() -> None:
-    beta = {"openai-beta": "realtime=v1"}
-    assert asked({"model": "gpt-realtime-2025-08-28"}, beta).model == "gpt-realtime-2025-08-28"
+    name, beta = "gpt-realtime-2025-08-28", {"openai-beta": "realtime=v1"}
+    assert asked({"model": name}, beta, strict=True).model == name
 
 
-def test_a_transcription_session_has_no_model() -> None:
-    handshake = asked({"intent": "transcription"})
-    assert (handshake.kind, handshake.model) == ("transcription", "")
+@pytest.mark.parametrize("strict", [False, True])
+@pytest.mark.parametrize("name", ["", "whisper-1", "gpt-realtime", "my-own-recogniser"])
+def test_a_transcription_session_has_the_model_that_the_url_names(name: str, strict: bool) -> None:
+    handshake = asked({"intent": "transcription", "model": name}, strict=strict)
+    assert (handshake.kind, handshake.model) == ("transcription", name)
 
 
+@pytest.mark.parametrize("strict", [False, True])
 @pytest.mark.parametrize("name", ["whisper-1", "gpt-4o-transcribe", "gpt-4o-mini-transcribe"])
-def test_a_model_that_transcribes_cannot_answer(name: str) -> None:
-    refusal = refused(query={"model": name})
+def test_a_model_that_transcribes_cannot_answer(name: str, strict: bool) -> None:
+    refusal = refused(query={"model": name}, strict=strict)
     assert refusal.error.message.startswith(
         f'Model "{name}" is a transcription model and cannot be used as the realtime session model'
     )
@@ -124,7 +136,6 @@ def test_a_model_that_transcribes_cannot_answer(name: str) -> None:
 @pytest.mark.parametrize(
     ("query", "code"),
     [
-        ({"intent": "transcription", "model": "gpt-realtime"}, None),
         ({"intent": "conversation"}, "invalid_value"),
         ({"call_id": "rtc_1", "model": "gpt-realtime"}, None),
         ({"call_id": "rtc_1", "intent": "transcription"}, None),
@@ -141,11 +152,22 @@ def test_an_unknown_call_is_not_found() -> None:
     assert (refusal.error.code, refusal.http_status) == ("call_id_not_found", 404)
 
 
-def test_azure_s_deployments_have_names_of_their_own() -> None:
-    assert asked({"deployment": "my-voice"}, azure=True).model == "my-voice"
-    assert asked({"model": "my-voice"}, azure=True).model == "my-voice"
+@pytest.mark.parametrize("strict", [False, True])
+@pytest.mark.parametrize("service", [Service.AZURE, Service.AZURE_PREVIEW])
+def test_azure_s_deployments_have_names_of_their_own(service: Service, strict: bool) -> None:
+    for name in ("deployment", "model"):
+        assert asked({name: "my-voice"}, service=service, strict=strict).model == "my-voice"
+    transcribing = asked({"intent": "transcription", "deployment": "my-ears"}, service=service)
+    assert (transcribing.kind, transcribing.model) == ("transcription", "my-ears")
     assert asked({"deployment": "my-voice"}).model in REALTIME_MODELS
-    assert "transcription model" in refused(query={"model": "whisper-1"}, azure=True).error.message
+    error = refused(query={"model": "whisper-1"}, service=service, strict=strict).error
+    assert "transcription model" in error.message
+
+
+@pytest.mark.parametrize("headers", [{}, {"openai-beta": "realtime=v1"}])
+def test_azure_s_paths_choose_the_dialect(headers: dict[str, str]) -> None:
+    assert not asked({}, headers, service=Service.AZURE).beta
+    assert asked({}, headers, service=Service.AZURE_PREVIEW).beta
 
 
 def test_a_client_secret_decides_kind_and_model() -> None:
@@ -184,8 +206,11 @@ def test_a_client_secret_of_one_kind_opens_no_session_of_the_other() -> None:
     transcription = {"authorization": f"Bearer {minted({'type': 'transcription'})}"}
     refusal = refused(query={"model": "gpt-realtime"}, headers=transcription)
     assert refusal.error.message == (
-        "You must not provide a model parameter for transcription sessions."
+        "You must not provide a model parameter for transcription sessions without "
+        "intent=transcription."
     )
+    query = {"model": "whisper-1", "intent": "transcription"}
+    assert asked(query, transcription).model == "whisper-1"
 
 
 def test_what_else_clients_send_is_ignored() -> None:

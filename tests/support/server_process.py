@@ -76,6 +76,58 @@ async def started(
             await process.wait()
 
 
+@dataclass
+class UnderUvicorn:
+    """A server that uvicorn's own command line runs, `uvicorn main:app`."""
+
+    http: str
+    said: list[str]
+    """The lines of its output and its log; complete once the server has ended."""
+
+
+@asynccontextmanager
+async def under_uvicorn(**environment: str) -> AsyncIterator[UnderUvicorn]:
+    """Serve scripted providers as talkatively as uvicorn can, and end with a signal."""
+    scripted = {f"REALTIME_{kind}__PROVIDER": "scripted" for kind in ("STT", "LLM", "TTS")}
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("REALTIME_")}
+    command = ["-m", "uvicorn", "main:app", "--port", "0", "--log-level", "trace"]
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *command,
+        cwd=ROOT,
+        env={**kept, **scripted, **environment, "PYTHONUNBUFFERED": "1"},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    said: list[str] = []
+    ready: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    reading = asyncio.create_task(_read(process, said, ready))
+    try:
+        async with asyncio.timeout(60):
+            yield UnderUvicorn(f"http://127.0.0.1:{await ready}", said)
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        await reading
+        await process.wait()
+
+
+async def _read(
+    process: asyncio.subprocess.Process, said: list[str], ready: asyncio.Future[int]
+) -> None:
+    """Read all lines, so that the process never waits, and tell its port when it serves."""
+    assert process.stdout is not None
+    async for line in process.stdout:
+        said.append(line.decode())
+        everything = "".join(said) if not ready.done() else ""
+        found = re.search(r"running on http://127.0.0.1:(\d+)", everything)
+        # The banner's last line comes when the providers have started.
+        if found and "  TTS  " in everything:
+            ready.set_result(int(found[1]))
+    if not ready.done():
+        ready.set_exception(AssertionError("the server ended before it was ready"))
+
+
 async def _port(process: asyncio.subprocess.Process) -> int:
     assert process.stdout is not None
     async with asyncio.timeout(60):

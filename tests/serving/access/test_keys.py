@@ -58,7 +58,7 @@ def endpoints() -> list[tuple[str, str]]:
     """Every method and path that the application answers by HTTP."""
     paths = create_app(load_settings(**SCRIPTED)).openapi()["paths"]
     return [
-        (method.upper(), path.replace("{rest}", "rtc_1/accept"))
+        (method.upper(), path.replace("{rest}", "rtc_1/accept").replace("{name}", "one"))
         for path, methods in paths.items()
         for method in methods
     ]
