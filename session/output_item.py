@@ -13,6 +13,7 @@ from session.content import AssistantAudio, OutputText
 from session.conversation import Conversation
 from session.effects import Effect, OutputAudio, Send
 from session.items import AssistantMessage, FunctionCall, OutputItem
+from session.ports import MAX_DELTA_MS
 from session.response_spec import ResponseSpec
 from wire.event_record import AudioPart, TextPart
 from wire.ids import new_id
@@ -147,15 +148,16 @@ class OpenSpeech(_OpenItem):
         """Add audio; `pcm` is 24 kHz, 16-bit, mono."""
         return self._output(self._encoder.push(pcm))
 
-    def forget_unplayed(self) -> None:
-        """Cut the model's text to what was played: the text runs ahead of playback."""
+    def interrupt(self) -> None:
+        """Play no more of it, and cut the model's text to what was played: it runs ahead."""
         self._audio.forget_unplayed()
+        # With the old one goes the audio that it holds back.
+        self._encoder = Encoder(self._audio.format)
 
     def close(self, ending: Ending) -> list[Effect]:
-        """Close the message; only a complete one gets the encoder's remaining samples."""
-        rest = self._encoder.push(b"", last=True) if ending == "completed" else b""
+        """Close the message, behind the audio that the encoder still holds back."""
         return [
-            *self._output(rest),
+            *self._output(self._encoder.push(b"", last=True)),
             Send(OutputAudioDone(*self._part_place)),
             Send(OutputAudioTranscriptDone(*self._part_place, self._transcript)),
             Send(ContentPartDone(*self._part_place, self._part())),
@@ -163,10 +165,13 @@ class OpenSpeech(_OpenItem):
         ]
 
     def _output(self, audio: bytes) -> list[Effect]:
-        if not audio:
-            return []
         self._audio.append(audio)
-        return [OutputAudio(self._response_id, self.item.id, self._index, 0, audio)]
+        # A resampler gives its output in blocks, so that it may come to more than went in.
+        step = MAX_DELTA_MS * self._audio.format.bytes_per_ms
+        return [
+            OutputAudio(self._response_id, self.item.id, self._index, 0, audio[at : at + step])
+            for at in range(0, len(audio), step)
+        ]
 
     def _part(self) -> AudioPart:
         return {"type": "audio", "transcript": self._transcript}

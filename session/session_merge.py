@@ -111,7 +111,7 @@ def _input(
     if "noise_reduction" in given:
         noise = _noise_reduction(noise, patch.noise_reduction)
     return InputAudioSettings(
-        format=before.format if patch.format is None else AudioFormat(patch.format.type),
+        format=before.format if patch.format is None else AudioFormat.read(patch.format.model_dump()),
         turn_detection=detection,
         transcription=transcription,
         noise_reduction=noise,
@@ -122,7 +122,7 @@ def _output(before: OutputAudioSettings, patch: AudioOutputPatch | None) -> Outp
     if patch is None:
         return before
     return OutputAudioSettings(
-        format=before.format if patch.format is None else AudioFormat(patch.format.type),
+        format=before.format if patch.format is None else AudioFormat.read(patch.format.model_dump()),
         voice=_updated(before.voice, patch.voice),
         speed=_updated(before.speed, patch.speed),
     )
