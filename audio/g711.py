@@ -44,7 +44,8 @@ def _encoder(decoded: NDArray[np.int16]) -> NDArray[np.uint8]:
     middles = (values[1:] + values[:-1]) / 2
     negative = np.searchsorted(middles, samples[samples < 0], side="left")
     positive = np.searchsorted(middles, samples[samples >= 0], side="right")
-    return order[np.concatenate([negative, positive])].astype(np.uint8)
+    codes: NDArray[np.uint8] = order[np.concatenate([negative, positive])].astype(np.uint8)
+    return codes
 
 
 _DECODED: dict[Law, NDArray[np.int16]] = {"ulaw": _decode_ulaw(), "alaw": _decode_alaw()}

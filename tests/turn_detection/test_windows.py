@@ -52,8 +52,10 @@ def test_sounds_are_heard_as_they_are_and_when_they_are(rate: int, hertz: float)
 
 @pytest.mark.parametrize(
     ("rate", "hertz"),
-    [*((24000, hertz) for hertz in (9000, 10_000, 11_500))]
-    + [*((48000, hertz) for hertz in (9000, 11_500, 15_000, 23_000))],
+    [
+        *((24000, hertz) for hertz in (9000, 10_000, 11_500)),
+        *((48000, hertz) for hertz in (9000, 11_500, 15_000, 23_000)),
+    ],
 )
 def test_what_16_khz_cannot_hold_is_not_heard_as_something_else(rate: int, hertz: float) -> None:
     assert np.abs(heard(tone(rate, hertz), rate))[SETTLED:].max() < 0.001
