@@ -13,7 +13,6 @@ from session.content import AssistantAudio, OutputText
 from session.conversation import Conversation
 from session.effects import Effect, OutputAudio, Send
 from session.items import AssistantMessage, FunctionCall, OutputItem
-from session.ports import MAX_DELTA_MS
 from session.response_spec import ResponseSpec
 from wire.event_record import AudioPart, TextPart
 from wire.ids import new_id
@@ -165,13 +164,10 @@ class OpenSpeech(_OpenItem):
         ]
 
     def _output(self, audio: bytes) -> list[Effect]:
+        if not audio:
+            return []
         self._audio.append(audio)
-        # A resampler gives its output in blocks, so that it may come to more than went in.
-        step = MAX_DELTA_MS * self._audio.format.bytes_per_ms
-        return [
-            OutputAudio(self._response_id, self.item.id, self._index, 0, audio[at : at + step])
-            for at in range(0, len(audio), step)
-        ]
+        return [OutputAudio(self._response_id, self.item.id, self._index, 0, audio)]
 
     def _part(self) -> AudioPart:
         return {"type": "audio", "transcript": self._transcript}

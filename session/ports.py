@@ -12,10 +12,8 @@ from typing import Any, Literal, Protocol
 
 from audio.pcm import BYTES_PER_SAMPLE, WIRE_RATE
 
-MAX_DELTA_MS = 400
-"""Longest audio delta, as long as those of OpenAI's service (§E)."""
-MAX_DELTA_BYTES = MAX_DELTA_MS * WIRE_RATE * BYTES_PER_SAMPLE // 1000
-"""The same in bytes of 24 kHz PCM."""
+MAX_DELTA_BYTES = WIRE_RATE * BYTES_PER_SAMPLE * 2 // 5
+"""Longest audio delta in bytes of PCM: 400 ms, as OpenAI's service sends (§E)."""
 
 SILENCE = "(The user is silent.)"
 """What the model reads as the user's turn when the idle timeout fires (§B.12)."""

@@ -131,10 +131,10 @@ async def test_a_recogniser_hears_the_same_words_at_every_rate(spoken: AudioForm
             assert completed["usage"] == {"type": "duration", "seconds": (end_ms - start_ms) / 1000}
             words = completed["transcript"].split()
             if spoken.rate > 8000:
-                assert words == "hello how are you doing today".split()
+                assert words == ["hello", "how", "are", "you", "doing", "today"]
             else:
                 # What a telephone leaves is hard for a recogniser of wide-band speech.
-                assert words[-4:] == "are you doing today".split()
+                assert words[-4:] == ["are", "you", "doing", "today"]
 
 
 @pytest.mark.parametrize("wanted", OTHERS, ids=called)
@@ -237,7 +237,8 @@ def test_deltas_are_whole_packets_and_hold_all_that_was_said(
     sizes = [len(delta) for delta in deltas(events)]
     packet = 160 if audio_format in TELEPHONY else audio_format.sample_bytes
     assert {size % packet for size in sizes} == {0}
-    assert max(sizes) <= 400 * audio_format.bytes_per_ms
+    # A resampler gives its output in blocks, of which one more may be full.
+    assert max(sizes) <= (400 if audio_format == PCM else 440) * audio_format.bytes_per_ms
     said_ms, sent_ms = sum(pieces) / 24, sum(sizes) / audio_format.bytes_per_ms
     # A resampler may end a sample earlier or later.
     assert -0.13 <= sent_ms - said_ms < (20.13 if audio_format in TELEPHONY else 0.13)
