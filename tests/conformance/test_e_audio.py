@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from openai import AsyncOpenAI
 
 from audio.formats import AudioFormat, convert
 from audio.pcm import read_wav, silence
@@ -19,7 +21,7 @@ from session.reports import AudioMade
 from tests.support.places import DATA
 from tests.support.running_server import running, scripted_settings
 from tests.support.session_driver import Driver, encoded, of, session_config
-from tests.support.wire_client import WireClient, client, speech
+from tests.support.wire_client import PATIENCE_S, WireClient, client, speech
 
 PCM = AudioFormat()
 TELEPHONY = [AudioFormat("audio/pcmu"), AudioFormat("audio/pcma")]
@@ -135,6 +137,30 @@ async def test_a_recogniser_hears_the_same_words_at_every_rate(spoken: AudioForm
             else:
                 # What a telephone leaves is hard for a recogniser of wide-band speech.
                 assert words[-4:] == ["are", "you", "doing", "today"]
+
+
+@pytest.mark.parametrize("wanted", RATES, ids=called)
+async def test_the_sdk_asks_for_any_rate_and_reads_it(wanted: AudioFormat):
+    """Though its types know 24 kHz alone (§C.2)."""
+    async with (
+        running() as server,
+        AsyncOpenAI(api_key="none", base_url=f"{server.http}/v1") as sdk,
+        sdk.realtime.connect(model="gpt-realtime") as connection,
+    ):
+        output: Any = {"format": wanted.wire()}
+        await connection.session.update(session={"type": "realtime", "audio": {"output": output}})
+        await connection.response.create()
+        seen, audio = [], b""
+        async with asyncio.timeout(PATIENCE_S):
+            while (event := await connection.recv()).type != "response.done":
+                if event.type == "session.updated":
+                    session: Any = event.session
+                    assert session.audio.output.format.rate == wanted.rate
+                if event.type == "response.output_audio.delta":
+                    audio += base64.b64decode(event.delta)
+                seen.append(event.type)
+        assert "session.updated" in seen
+        assert pitch(decode(audio, wanted)) == pytest.approx(220, abs=2)
 
 
 @pytest.mark.parametrize("wanted", OTHERS, ids=called)
