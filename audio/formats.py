@@ -14,8 +14,8 @@ from flow.steps import Steps
 FormatName = Literal["audio/pcm", "audio/pcmu", "audio/pcma"]
 _LAWS: dict[FormatName, g711.Law] = {"audio/pcmu": "ulaw", "audio/pcma": "alaw"}
 
-PACKET_MS = 20
-"""G.711 is made in multiples of this: telephony sends packets of 20 ms, 160 bytes (§E)."""
+PACKET_BYTES = 160
+"""G.711 is sent in multiples of this, 20 ms: what telephony plays at a time (§E)."""
 
 
 @dataclass(frozen=True, init=False)
@@ -58,11 +58,6 @@ class AudioFormat:
         """Bytes of one millisecond: 48 for PCM at 24 kHz, 8 for G.711 (§E)."""
         return self.rate * self.sample_bytes // 1000
 
-    @cached_property
-    def packet_bytes(self) -> int:
-        """What it is sent in whole multiples of, in bytes: a packet of G.711, a sample of PCM."""
-        return PACKET_MS * self.bytes_per_ms if self.name in _LAWS else self.sample_bytes
-
     def wire(self) -> dict[str, Any]:
         """Return the format as sessions show it."""
         if self.name in _LAWS:
@@ -81,32 +76,32 @@ class AudioFormat:
 
 
 class Encoder:
-    """Encodes a stream of 24 kHz 16-bit PCM into a format of the wire, in whole packets."""
+    """Encodes a stream of 24 kHz 16-bit PCM into a format of the wire, G.711 in whole packets."""
 
     def __init__(self, audio_format: AudioFormat) -> None:
-        self._format = audio_format
+        self._law = _LAWS.get(audio_format.name)
         self._resampler = Resampler(WIRE_RATE, audio_format.rate)
-        self._packet_bytes = audio_format.packet_bytes
         self._begun = b""
         """The begun packet, which waits for its rest."""
 
     def push(self, pcm: bytes, *, last: bool = False) -> bytes:
-        """Encode more of the stream, in whole packets.
+        """Encode more of the stream.
 
         Args:
             pcm: Whole samples.
             last: Whether the stream ends here: then comes also what the resampler and the begun
                 packet hold, filled up with silence (§E).
         """
-        out = self._format.encode(self._resampler.push(pcm, last=last))
-        if self._begun or len(out) % self._packet_bytes:
-            out = self._begun + out
-            if last:
-                lacking = -len(out) % self._packet_bytes // self._format.sample_bytes
-                return out + self._format.encode(bytes(BYTES_PER_SAMPLE * lacking))
-            whole = len(out) - len(out) % self._packet_bytes
-            out, self._begun = out[:whole], out[whole:]
-        return out
+        out = self._resampler.push(pcm, last=last)
+        if self._law is None:
+            return out
+        if last:
+            lacking = -(len(self._begun) + len(out) // BYTES_PER_SAMPLE) % PACKET_BYTES
+            out += bytes(BYTES_PER_SAMPLE * lacking)
+        encoded = self._begun + g711.encode(out, self._law)
+        whole = len(encoded) - len(encoded) % PACKET_BYTES
+        self._begun = encoded[whole:]
+        return encoded[:whole]
 
 
 def convert(audio: bytes, given: AudioFormat, wanted: AudioFormat) -> Steps[bytes]:
