@@ -174,7 +174,8 @@ class AudioConfig(_Group):
     """Sample rates in Hz. Both are facts of the protocol and of Silero, not tuning knobs."""
 
     OPENAI_SAMPLE_RATE: Literal[24000] = 24000
-    """PCM on the wire: 16-bit signed little-endian, mono, 24 kHz (`docs/wire.md` §E)."""
+    """PCM on the wire: 16-bit signed little-endian, mono, 24 kHz (`docs/wire.md` §E) unless the
+    client chooses another rate."""
     INTERNAL_SAMPLE_RATE: Literal[16000] = 16000
     """PCM inside the pipeline, as Silero and speech recognisers expect it."""
 

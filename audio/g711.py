@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Law = Literal["ulaw", "alaw"]
-RATE = 8000
+RATE: Literal[8000] = 8000
 """Hz."""
 
 
@@ -33,12 +33,19 @@ def _decode_alaw() -> NDArray[np.int16]:
 
 
 def _encoder(decoded: NDArray[np.int16]) -> NDArray[np.uint8]:
-    """Return, for each of the 65,536 sample values, the code that decodes nearest to it."""
+    """Return, for each of the 65,536 sample values, the code that decodes nearest to it.
+
+    Of two that are as near, it is the one further from 0, and 0 itself is positive, as in the
+    standard. So digital silence is 0xFF or 0xD5, which telephony takes for silence.
+    """
     order = np.argsort(decoded, kind="stable")
     values = decoded[order].astype(np.int32)
     samples = np.arange(-32768, 32768, dtype=np.int32)
     middles = (values[1:] + values[:-1]) / 2
-    return order[np.searchsorted(middles, samples, side="left")].astype(np.uint8)
+    negative = np.searchsorted(middles, samples[samples < 0], side="left")
+    positive = np.searchsorted(middles, samples[samples >= 0], side="right")
+    codes: NDArray[np.uint8] = order[np.concatenate([negative, positive])].astype(np.uint8)
+    return codes
 
 
 _DECODED: dict[Law, NDArray[np.int16]] = {"ulaw": _decode_ulaw(), "alaw": _decode_alaw()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import wave
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import soxr
@@ -13,8 +14,10 @@ from config import AudioConfig
 BYTES_PER_SAMPLE = 2
 
 
-WIRE_RATE: int = AudioConfig().OPENAI_SAMPLE_RATE
-"""Hz of PCM on the wire."""
+Rate = Literal[8000, 16000, 24000, 48000]
+"""Hz that a client may choose for PCM on the wire (§C.2)."""
+WIRE_RATE: Literal[24000] = AudioConfig().OPENAI_SAMPLE_RATE
+"""Hz of PCM on the wire, unless the client chooses another, and of what voices make."""
 
 
 class Resampler:

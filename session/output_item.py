@@ -147,15 +147,16 @@ class OpenSpeech(_OpenItem):
         """Add audio; `pcm` is 24 kHz, 16-bit, mono."""
         return self._output(self._encoder.push(pcm))
 
-    def forget_unplayed(self) -> None:
-        """Cut the model's text to what was played: the text runs ahead of playback."""
+    def interrupt(self) -> None:
+        """Play no more of it, and cut the model's text to what was played: it runs ahead."""
         self._audio.forget_unplayed()
+        # With the old one goes the audio that it holds back.
+        self._encoder = Encoder(self._audio.format)
 
     def close(self, ending: Ending) -> list[Effect]:
-        """Close the message; only a complete one gets the encoder's remaining samples."""
-        rest = self._encoder.push(b"", last=True) if ending == "completed" else b""
+        """Close the message, behind the audio that the encoder still holds back."""
         return [
-            *self._output(rest),
+            *self._output(self._encoder.push(b"", last=True)),
             Send(OutputAudioDone(*self._part_place)),
             Send(OutputAudioTranscriptDone(*self._part_place, self._transcript)),
             Send(ContentPartDone(*self._part_place, self._part())),

@@ -164,7 +164,7 @@ class Response:
         if not self.active:
             return []
         if isinstance(self._open, OpenSpeech):
-            self._open.forget_unplayed()
+            self._open.interrupt()
         effects = self._close("incomplete")
         self._status_details = {"type": "cancelled", "reason": reason}
         return effects + self._done("cancelled", None)

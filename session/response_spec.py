@@ -98,7 +98,7 @@ def _temperature(options: ResponseOptions, config: SessionConfig) -> float | Non
 def _format(output: ResponseAudioOutput | None, config: SessionConfig) -> AudioFormat:
     if output is None or output.format is None:
         return config.output_format
-    return AudioFormat(output.format.type)
+    return AudioFormat.read(output.format.model_dump())
 
 
 def _resolve(inputs: list[Any], config: SessionConfig, conversation: Conversation) -> list[Item]:

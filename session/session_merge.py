@@ -25,6 +25,7 @@ from wire.session_fields import (
     AudioInputPatch,
     AudioOutputPatch,
     BetaSessionPatch,
+    Format,
     InputTranscriptionPatch,
     NoiseReductionPatch,
     SemanticVadPatch,
@@ -111,7 +112,7 @@ def _input(
     if "noise_reduction" in given:
         noise = _noise_reduction(noise, patch.noise_reduction)
     return InputAudioSettings(
-        format=before.format if patch.format is None else AudioFormat(patch.format.type),
+        format=_format(before.format, patch.format),
         turn_detection=detection,
         transcription=transcription,
         noise_reduction=noise,
@@ -122,10 +123,15 @@ def _output(before: OutputAudioSettings, patch: AudioOutputPatch | None) -> Outp
     if patch is None:
         return before
     return OutputAudioSettings(
-        format=before.format if patch.format is None else AudioFormat(patch.format.type),
+        format=_format(before.format, patch.format),
         voice=_updated(before.voice, patch.voice),
         speed=_updated(before.speed, patch.speed),
     )
+
+
+def _format(before: AudioFormat, given: Format | None) -> AudioFormat:
+    # Replaced whole: a rate that is left out is 24 kHz, whatever it was before.
+    return before if given is None else AudioFormat.read(given.model_dump())
 
 
 def _turn_detection(

@@ -219,7 +219,7 @@ class TurnLog:
         # Responses outside the conversation answer no turn.
         if self._turns and response["conversation_id"] is not None:
             item_id, start = self._turns.popitem()
-        audio_format = AudioFormat(response["audio"]["output"]["format"]["type"])
+        audio_format = AudioFormat.read(response["audio"]["output"]["format"])
         self._answers[response["id"]] = _Answer(item_id, start, audio_format.bytes_per_ms)
         self._trace.begin(item_id or response["id"], spoken=False)
 

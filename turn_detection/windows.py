@@ -16,14 +16,20 @@ from numpy.typing import NDArray
 from audio.pcm import BYTES_PER_SAMPLE, SAMPLE_RATE, resample
 from turn_detection.silero import WINDOW_SAMPLES
 
-REACH = 24
-"""Samples that the filter looks ahead and back: 1 ms at 24 kHz."""
+_REACH_MS = 1
+_MIN_REACH = 24
+"""Fewer samples make no filter: the lower rates look further ahead."""
 _ROLLOFF = 0.92
 """Cut-off frequency, as a share of the lower of the two Nyquist frequencies."""
 _KAISER_BETA = 6.0
 """Shape of the Kaiser window: about 60 dB of attenuation."""
 _BLOCK = 32
 """Output samples that one row of the product computes."""
+
+
+def reach(rate: int) -> int:
+    """Return how many samples of a rate, in Hz, the filter looks ahead and back."""
+    return 0 if rate == SAMPLE_RATE else max(_MIN_REACH, _REACH_MS * rate // 1000)
 
 
 class Windows:
@@ -49,10 +55,10 @@ class Windows:
 
     def _listen(self, rate: int) -> None:
         self._rate = rate
-        reach = 0 if rate == SAMPLE_RATE else REACH
+        ahead = reach(rate)
         self._step_bytes = WINDOW_SAMPLES * rate // SAMPLE_RATE * BYTES_PER_SAMPLE
-        self._history_bytes = max(0, reach - 1) * BYTES_PER_SAMPLE
-        self._needed = self._history_bytes + self._step_bytes + reach * BYTES_PER_SAMPLE
+        self._history_bytes = max(0, ahead - 1) * BYTES_PER_SAMPLE
+        self._needed = self._history_bytes + self._step_bytes + ahead * BYTES_PER_SAMPLE
         self._silence = bytes(self._needed)
         self._pending += bytes(self._history_bytes)
 
@@ -127,12 +133,13 @@ def _filters(rate: int) -> NDArray[np.float32]:
     up, down = SAMPLE_RATE // common, rate // common
     block = _BLOCK * down // up
     cutoff = _ROLLOFF * min(1.0, up / down)  # 1: half the input's rate
-    columns = np.zeros((REACH - 1 + block - 1 + REACH + 1, _BLOCK))
+    span = reach(rate)
+    columns = np.zeros((span - 1 + block - 1 + span + 1, _BLOCK))
     for sample in range(_BLOCK):
-        place = REACH - 1 + sample * down / up
+        place = span - 1 + sample * down / up
         distances = np.arange(len(columns)) - place
-        inside = np.abs(distances) < REACH
-        taper = np.i0(_KAISER_BETA * np.sqrt(1 - (distances[inside] / REACH) ** 2))
+        inside = np.abs(distances) < span
+        taper = np.i0(_KAISER_BETA * np.sqrt(1 - (distances[inside] / span) ** 2))
         taps = np.sinc(cutoff * distances[inside]) * taper
         columns[inside, sample] = taps / taps.sum()
     return (columns / 32768.0).astype(np.float32)

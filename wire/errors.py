@@ -110,10 +110,11 @@ def explain(error: ValidationError, message: dict[str, Any]) -> ProtocolError:
         tag = f"{param}.{context['discriminator'].strip(chr(39))}"
         expected = [name.strip("' ") for name in context["expected_tags"].split(",")]
         return invalid_value(context["tag"], expected, tag)
-    if kind == "literal_error" and not isinstance(value, str):
-        return wrong_type(value, "a string", param)
     if kind == "literal_error":
         expected = context["expected"].replace(" or ", ", ").split(", ")
+        wanted = "an integer" if expected[0].isdigit() else "a string"
+        if _kind_of(value) != wanted:
+            return wrong_type(value, wanted, param)
         return invalid_value(value, [name.strip("'") for name in expected], param)
     if kind in _KINDS:
         return wrong_type(value, _KINDS[kind], param)

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
 
+from audio.pcm import Rate
 from wire.errors import unsupported
 
 SessionKind = Literal["realtime", "transcription"]
@@ -61,10 +62,10 @@ class TelephonyFormat(StrictModel):
 
 
 class PCMFormat(StrictModel):
-    """`{"type": "audio/pcm", "rate": 24000}`."""
+    """`{"type": "audio/pcm", "rate": 24000}`; without a rate it has 24 kHz."""
 
     type: Literal["audio/pcm"]
-    rate: Annotated[int, Field(ge=24000, le=24000)] = 24000
+    rate: Rate | None = None
 
 
 Format = Annotated[PCMFormat | TelephonyFormat, Field(discriminator="type")]

@@ -31,6 +31,20 @@ def test_codes_of_the_standard(law, code, value):
     assert samples(g711.decode(bytes([code]), law)) == [value]
 
 
+@pytest.mark.parametrize(("law", "silence"), [("ulaw", 0xFF), ("alaw", 0xD5)])
+def test_silence_is_the_code_that_telephony_takes_for_it(law, silence):
+    assert g711.encode(bytes(4), law) == bytes([silence] * 2)
+
+
+@pytest.mark.parametrize("law", ["ulaw", "alaw"])
+def test_the_codes_of_opposite_samples_differ_in_their_sign_alone(law):
+    louder = np.arange(1, 32768, dtype="<i2")
+    codes, opposite = (
+        np.frombuffer(g711.encode(side.tobytes(), law), np.uint8) for side in (louder, -louder)
+    )
+    assert (codes ^ opposite == 0x80).all()
+
+
 @pytest.mark.parametrize("law", ["ulaw", "alaw"])
 def test_every_code_survives_the_round_trip_as_a_value(law):
     values = g711.decode(ALL, law)

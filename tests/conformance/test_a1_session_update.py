@@ -104,14 +104,23 @@ ROWS = [
     update("retention above 1", "decimal_above_max_value", "session.truncation.retention_ratio",
            truncation={"type": "retention_ratio", "retention_ratio": 1.5}),
     update("unknown truncation", "invalid_value", "session.truncation", truncation="never"),
-    *[audio_in(f"PCM at {rate} Hz", "integer_below_min_value", "format.rate",
-               "Invalid 'session.audio.input.format.rate': integer below minimum value. "
-               f"Expected a value >= 24000, but got {rate} instead.",
+    *[audio_in(f"PCM at {rate} Hz", "invalid_value", "format.rate",
+               f"Invalid value: '{rate}'. "
+               "Supported values are: '8000', '16000', '24000', and '48000'.",
                format={"type": "audio/pcm", "rate": rate},
                transcription={"model": "whisper-1"})
-      for rate in (16000, 8000)],
-    audio_in("PCM at 48000 Hz", "integer_above_max_value", "format.rate",
-             format={"type": "audio/pcm", "rate": 48000}),
+      for rate in (0, -16000, 11025, 22050, 44100, 96000)],
+    *[audio_in(f"a rate that is {found}", "invalid_type", "format.rate",
+               "Invalid type for 'session.audio.input.format.rate': expected an integer, "
+               f"but got {found} instead.", format={"type": "audio/pcm", "rate": rate})
+      for found, rate in [("a string", "16000"), ("a boolean", True), ("an array", [16000]),
+                          ("a decimal number", 16000.5), ("an object", {})]],
+    *[audio_in(f"G.711 with a rate of {rate}", "unknown_parameter", "format.rate",
+               unknown("session.audio.input.format.rate"),
+               format={"type": "audio/pcmu", "rate": rate})
+      for rate in (8000, 16000)],
+    update("output PCM at 44100 Hz", "invalid_value", "session.audio.output.format.rate",
+           audio={"output": {"format": {"type": "audio/pcm", "rate": 44100}}}),
     *[audio_in(f"format {name}", "invalid_value", "format.type", format={"type": name})
       for name in ("audio/opus", "audio/wav")],
     update("output format Opus", "invalid_value", "session.audio.output.format.type",

@@ -84,6 +84,7 @@ def test_a_model_that_does_not_reason_is_named():
     assert "the parrot" in error["error"]["message"]
 
 
+RATES = [8000, 16000, 24000, 48000]
 FIELDS: list[tuple[str, Any]] = [
     ("output_modalities", ["text"]),
     ("instructions", ""),
@@ -107,6 +108,8 @@ FIELDS: list[tuple[str, Any]] = [
     ("tracing", {"workflow_name": "w", "group_id": "g", "metadata": {}}),
     ("include", ["item.input_audio_transcription.logprobs"]),
     ("audio.input.format", {"type": "audio/pcmu"}),
+    *(("audio.input.format", {"type": "audio/pcm", "rate": rate}) for rate in RATES),
+    *(("audio.output.format", {"type": "audio/pcm", "rate": rate}) for rate in RATES),
     ("audio.input.noise_reduction", {"type": "far_field", "strength": 0.5}),
     ("audio.input.transcription", {"model": "m", "language": "de", "prompt": "p"}),
     ("audio.input.turn_detection", None),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import base64
 import json
 import random
 import string
@@ -13,11 +15,11 @@ import httpx
 import pytest
 from openai import AsyncOpenAI, BadRequestError
 from pydantic import SecretStr
-from websockets.asyncio.client import connect
+from websockets.asyncio.client import ClientConnection, connect
 
 from serving.access.client_secrets import MAX_LENGTH, BadSecret, ClientSecrets
 from tests.support.running_server import RunningServer, plain_http, running, scripted_settings
-from tests.support.wire_client import client
+from tests.support.wire_client import PATIENCE_S, client
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -117,6 +119,39 @@ async def test_the_minted_session_greets_whoever_brings_the_key(server, sdk):
             updated = await wire.update(instructions="Be long.")
             assert updated["session"]["instructions"] == "Be long."
             assert updated["session"]["tools"] == [TOOL]
+
+
+async def answered(socket: ClientConnection) -> bytes:
+    """Let a session of either dialect speak; return its audio."""
+    await socket.send(json.dumps({"type": "response.create"}))
+    audio = b""
+    async with asyncio.timeout(PATIENCE_S):
+        while (event := json.loads(await socket.recv()))["type"] != "response.done":
+            if event["type"] in ("response.output_audio.delta", "response.audio.delta"):
+                audio += base64.b64decode(event["delta"])
+    return audio
+
+
+@pytest.mark.parametrize("rate", [8000, 16000, 48000])
+async def test_a_minted_rate_holds_in_either_dialect(server, rate):
+    """Beta has no word for it: its session says `pcm16` (§B.16)."""
+    async with connect(server.url, compression=None) as socket:
+        await socket.recv()
+        usual = await answered(socket)
+    pcm = {"format": {"type": "audio/pcm", "rate": rate}}
+    made = (await post(server, session(audio={"input": pcm, "output": pcm}))).json()
+    key = {"Authorization": f"Bearer {made['value']}"}
+    greetings = []
+    for headers in (key, {**key, "OpenAI-Beta": "realtime=v1"}):
+        async with connect(server.url, compression=None, additional_headers=headers) as socket:
+            greetings.append(json.loads(await socket.recv())["session"])
+            audio = await answered(socket)
+        assert len(audio) / rate == pytest.approx(len(usual) / 24000, abs=0.001)
+    ga, beta = greetings
+    for greeting in (made["session"], ga):
+        assert greeting["audio"]["input"]["format"] == pcm["format"]
+        assert greeting["audio"]["output"]["format"] == pcm["format"]
+    assert (beta["input_audio_format"], beta["output_audio_format"]) == ("pcm16", "pcm16")
 
 
 async def test_the_sdk_connects_with_its_key_and_no_model(server, sdk):
@@ -233,8 +268,8 @@ def session(type_: str = "realtime", **fields: Any) -> dict[str, Any]:
         (session("transcription", instructions="x"), "unknown_parameter", "session.instructions"),
         (session("transcription", audio={"output": {}}), "unknown_parameter",
          "session.audio.output"),
-        (session(audio={"input": {"format": {"type": "audio/pcm", "rate": 16000}}}),
-         "integer_below_min_value", "session.audio.input.format.rate"),
+        (session(audio={"input": {"format": {"type": "audio/pcm", "rate": 44100}}}),
+         "invalid_value", "session.audio.input.format.rate"),
         ([], "invalid_type", None),
     ],
 )  # fmt: skip

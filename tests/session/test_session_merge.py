@@ -43,7 +43,13 @@ def typed(name: str, **fields: st.SearchStrategy[Any]) -> st.SearchStrategy[Fiel
 
 
 FLAGS = st.none() | st.booleans()
-FORMATS = st.sampled_from([{"type": "audio/pcm", "rate": 24000}, {"type": "audio/pcmu"}, None])
+FORMATS = st.sampled_from(
+    [
+        *({"type": "audio/pcm", "rate": rate} for rate in (8000, 16000, 24000, 48000)),
+        {"type": "audio/pcmu"},
+        None,
+    ]
+)
 HEARING = {
     "threshold": st.none() | st.floats(0, 1),
     "prefix_padding_ms": st.none() | st.integers(0, 10_000),

@@ -14,6 +14,8 @@ from typing import Any, get_args
 from openai.types.realtime import RealtimeServerEvent
 from pydantic import BaseModel
 
+from audio.pcm import Rate
+
 Event = dict[str, Any]
 
 
@@ -44,13 +46,25 @@ def check_event(event: Event) -> None:
     model = PUBLISHED.get(event["type"])
     assert model is not None, f"{event['type']} is no published event type"
     assert list(event)[:2] == ["type", "event_id"], f"{event['type']} starts with {list(event)[:2]}"
-    parsed = model.model_validate_json(json.dumps(event, allow_nan=False), strict=True)
+    published = _with_published_rates(event)
+    parsed = model.model_validate_json(json.dumps(published, allow_nan=False), strict=True)
     no_unknown_fields(parsed, event["type"], _SERVER_SET)
     items = [event["item"]] if "item" in event else event.get("response", {}).get("output", [])
     for item in items:
         nulls = [key for key, value in item.items() if value is None]
         assert not set(nulls) - _NULLABLE_IN_ITEMS, f"{event['type']}: an item with null {nulls}"
         assert len(item["id"]) <= 32, f"{event['type']}: an item id of {len(item['id'])} characters"
+
+
+def _with_published_rates(value: Any) -> Any:
+    """Return a copy of an event with 24 kHz, the one rate that the SDK knows, for PCM's others."""
+    if isinstance(value, list):
+        return [_with_published_rates(inner) for inner in value]
+    if not isinstance(value, dict):
+        return value
+    if value.get("type") == "audio/pcm" and value.get("rate") in get_args(Rate):
+        return {**value, "rate": 24000}
+    return {key: _with_published_rates(inner) for key, inner in value.items()}
 
 
 def no_unknown_fields(value: object, path: str, known: Mapping[str, Set[str]]) -> None:
