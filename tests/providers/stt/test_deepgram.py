@@ -10,6 +10,7 @@ import pytest
 from config import STTConfig
 from providers import TurnAudioFrame, TurnDiscardedFrame, TurnStartedFrame, stt
 from providers.stt.deepgram import DeepgramSTT
+from session.ports import NO_WISHES
 from tests.providers.fakes.deepgram import KEY, fake_deepgram
 from tests.providers.recogniser_vendors import COMPLETED, DEEPGRAM, hearing, turn
 from tests.providers.stage import running as running_stage
@@ -83,7 +84,7 @@ def test_certificates_are_read_once_for_all_turns(monkeypatch):
     monkeypatch.setattr(ssl, "create_default_context", make)
     provider = DeepgramSTT(STTConfig(provider="deepgram", api_key=KEY))
     for _ in range(3):
-        provider.connect(None, None)
+        provider.connect(NO_WISHES)
     assert make.call_count == 1
 
 

@@ -17,6 +17,7 @@ from pipeline_manager import PipelineManager
 from providers.base import ProviderSetupError
 from providers.frames import TurnCommittedFrame
 from providers.stt.whisper import WhisperSTT
+from session.ports import TranscriptionSettings
 from tests.providers import tiny_whisper
 from tests.providers.engines import HEARD, UNHEARD, LoopWatch, commit, listen, with_stt
 from tests.providers.stage import running as running_stage
@@ -120,8 +121,8 @@ async def test_turns_committed_at_once_keep_their_own_language_and_prompt(model,
         async with running_stage(turns) as pipeline:
             audio = speech("flite-slt_s01")
             await pipeline.push(
-                TurnCommittedFrame("a", audio, "de", "-a"),
-                TurnCommittedFrame("b", audio, "fr", "-b"),
+                TurnCommittedFrame("a", audio, TranscriptionSettings(("de",), "-a")),
+                TurnCommittedFrame("b", audio, TranscriptionSettings(("fr",), "-b")),
             )
             await pipeline.stage.until(TranscriptionFrame, 2)
             for recognition_id in ("a", "b"):
