@@ -222,7 +222,8 @@ class _WhisperService(WhisperSTTService):
             scored: Whether to give log probabilities.
         """
         samples = np.frombuffer(audio, np.int16).astype(np.float32) / 32768
-        model = ScoredModel(self._shared) if scored else self._shared
+        scores = ScoredModel(self._shared) if scored else None
+        model = scores or self._shared
         segments: Iterable[Segment]
         segments, info = model.transcribe(
             samples,
@@ -231,7 +232,7 @@ class _WhisperService(WhisperSTTService):
             **wishes,
         )
         for segment in segments:
-            logprobs = model.logprobs(segment) if isinstance(model, ScoredModel) else ()
+            logprobs = scores.logprobs(segment) if scores else ()
             yield _Part(segment.text, segment.no_speech_prob, info.language, logprobs)
 
 

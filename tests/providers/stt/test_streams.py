@@ -45,6 +45,8 @@ class Plan:
     breaks: str | None = None
     """Why it breaks at the first audio."""
     ends_early: bool = False
+    languages: tuple[tuple[str, ...], ...] = ()
+    """The languages of each final result."""
     results: tuple[str, ...] = ("all of it",)
     """Final results, of which the last comes after the end of the turn."""
     interim: str | None = None
@@ -89,7 +91,7 @@ class Line(STTService):
             yield StreamEndFrame()
         if first:
             for text in self.plan.results[:-1]:
-                yield TranscriptionFrame(text, "", "")
+                yield self._result(text)
         if self.ended and self.plan.wants_silence:
             await self._answer()
 
@@ -100,8 +102,14 @@ class Line(STTService):
             if self.plan.answers and not self.plan.wants_silence:
                 await self._answer()
 
+    def _result(self, text: str) -> TranscriptionFrame:
+        frame = TranscriptionFrame(text, "", "")
+        if self.plan.languages:
+            frame.metadata["languages"] = self.plan.languages[self.plan.results.index(text)]
+        return frame
+
     async def _answer(self) -> None:
-        await self.push_frame(TranscriptionFrame(self.plan.results[-1], "", ""))
+        await self.push_frame(self._result(self.plan.results[-1]))
         if self.announces_end:
             await self.push_frame(StreamEndFrame())
 
@@ -238,6 +246,13 @@ async def test_settings_that_changed_during_the_turn_make_it_heard_again():
     ]
     assert b"".join(board.lines[1].heard) == SECOND
     assert not board.lines[0].ended and board.lines[0].closed.is_set()
+
+
+async def test_the_languages_of_all_results_are_told_in_order():
+    spoken = (("de",), ("en", "de"), ())
+    board = switchboard(Plan(results=("eins", "two", "."), languages=spoken))
+    (frame,) = (await outcome(board)).of(TranscriptionFrame)
+    assert (frame.text, frame.metadata["languages"]) == ("eins two .", ("de", "en"))
 
 
 BROKEN = [
