@@ -91,7 +91,6 @@ class PipelineManager:
             voices=self._voices(),
             languages=self.stt.languages,
             transcription_prompt=self.stt.accepts_prompt,
-            logprobs=self.stt.logprobs,
             images=self.llm.images,
             reasoning=self.llm.reasoning,
             llm_name=self.llm.label,

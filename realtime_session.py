@@ -258,8 +258,8 @@ class RealtimeSession:
                 effects = self._transcription.so_far(item_id, text, is_open=is_open)
             case TurnGuessed(item_id, text):
                 effects = self._turns.guessed(item_id, text)
-            case TurnUnderstood(item_id, text):
-                effects = self._transcription.completed(item_id, text)
+            case TurnUnderstood(item_id, transcript):
+                effects = self._transcription.completed(item_id, transcript)
             case TurnFailed(item_id, error):
                 effects = self._transcription.failed(item_id, error)
             case _:

@@ -269,9 +269,9 @@ class RealtimeTransport(BaseTransport):
                     self._recognition.forget(item_id)
                     self._log.unheard(item_id)
                 case Transcribe(item_id, clip, settings):
-                    text = self._recognition.commit(item_id, clip, settings)
-                    if text is not None:
-                        understood.append(TurnUnderstood(item_id, text))
+                    known = self._recognition.commit(item_id, clip, settings)
+                    if known is not None:
+                        understood.append(TurnUnderstood(item_id, known))
                 case Speculate() as wanted:
                     self._work.put(partial(self._speculate, wanted))
                 case Generate(request):
@@ -279,8 +279,8 @@ class RealtimeTransport(BaseTransport):
                     self._work.put(partial(self._responses.generate, request))
                 case StopGenerating(response_id):
                     self._responses.stop(response_id)
-        for known in understood:
-            self.report(known)
+        for report in understood:
+            self.report(report)
 
     def _push(self, delivery: Delivery) -> None:
         self._work.put(partial(self._hand_over, delivery))

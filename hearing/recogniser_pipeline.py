@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import fields
-from typing import Any, cast
+from typing import cast
 
 from pipecat.audio.utils import pcm_to_wav
 from pipecat.frames.frames import (
@@ -38,10 +37,13 @@ from providers.frames import (
     TurnCommittedFrame,
     TurnDiscardedFrame,
     TurnStartedFrame,
+    describe,
+    whole,
 )
 from providers.running_pipeline import RunningPipeline
 from providers.stt.turns import TurnSTTService
-from session.ports import FailureReason
+from providers.stt.wishes import AppliedWishes
+from session.ports import FailureReason, Transcript
 
 
 class TurnInput(FrameProcessor):
@@ -78,7 +80,7 @@ class SegmentTurns(FrameProcessor):
         self._service = service
         self._language = language
         self._timeout_s = timeout_s
-        self._applied: dict[str, str | None] = {"language": language}
+        self._wishes = AppliedWishes(getattr(service, "Settings", STTSettings), language)
         self._jobs: dict[str, asyncio.Task[None]] = {}
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
@@ -102,17 +104,8 @@ class SegmentTurns(FrameProcessor):
             await self.push_frame(frame, direction)
 
     async def _apply_settings(self, turn: TurnCommittedFrame) -> None:
-        wanted = {"language": turn.language or self._language, "prompt": turn.prompt}
-        settings_class = getattr(self._service, "Settings", STTSettings)
-        known = {item.name for item in fields(settings_class)}
-        changed: dict[str, Any] = {
-            name: value
-            for name, value in wanted.items()
-            if name in known and value != self._applied.get(name)
-        }
-        if changed:
-            self._applied.update(changed)
-            delta = settings_class(**changed)
+        delta = self._wishes.changed(turn.settings.in_language(self._language))
+        if delta is not None:
             # Not queued: the transcription that follows reads the settings when it starts.
             await self._service.process_frame(
                 STTUpdateSettingsFrame(delta=delta), FrameDirection.DOWNSTREAM
@@ -131,7 +124,7 @@ class SegmentTurns(FrameProcessor):
         audio = (
             pcm_to_wav(turn.audio, SAMPLE_RATE) if self._service.wants_wav_segments else turn.audio
         )
-        words: list[str] = []
+        parts: list[TranscriptionFrame] = []
         limit_s = self._timeout_s + len(turn.audio) / (2 * SAMPLE_RATE)
         try:
             async with asyncio.timeout(limit_s):
@@ -140,7 +133,7 @@ class SegmentTurns(FrameProcessor):
                         await self._answer(turn, frame)
                         return
                     if isinstance(frame, TranscriptionFrame):
-                        words.append(frame.text.strip())
+                        parts.append(frame)
         except TimeoutError as error:
             text = str(error) or f"the service gave no result within {limit_s:.0f} s"
             await self._answer(turn, ErrorFrame(text, category=ErrorCategory.CONNECTIVITY))
@@ -149,8 +142,10 @@ class SegmentTurns(FrameProcessor):
         except Exception as error:
             await self._answer(turn, ErrorFrame(str(error) or repr(error), exception=error))
             return
-        text = " ".join(word for word in words if word)
-        await self._answer(turn, TranscriptionFrame(text, "", "", finalized=True))
+        text = " ".join(words for part in parts if (words := part.text.strip()))
+        result = TranscriptionFrame(text, "", "", finalized=True)
+        describe(result, whole(text, parts))
+        await self._answer(turn, result)
 
     async def _answer(self, turn: TurnCommittedFrame, frame: Frame) -> None:
         frame.metadata[RECOGNITION] = turn.recognition_id
@@ -164,7 +159,7 @@ class TranscriptOutput(FrameProcessor):
         self,
         provider: STTProvider,
         on_interim: Callable[[str, str], None],
-        on_transcript: Callable[[str, str], None],
+        on_transcript: Callable[[str, Transcript], None],
         on_failure: Callable[[str, FailureReason], None],
     ) -> None:
         """Report by callbacks.
@@ -186,7 +181,7 @@ class TranscriptOutput(FrameProcessor):
         await super().process_frame(frame, direction)
         recognition_id = frame.metadata.get(RECOGNITION)
         if isinstance(frame, TranscriptionFrame) and recognition_id is not None:
-            self._on_transcript(recognition_id, frame.text.strip())
+            self._on_transcript(recognition_id, whole(frame.text.strip(), [frame]))
         elif isinstance(frame, InterimTranscriptionFrame) and recognition_id is not None:
             if self._provider.steady_interims:
                 self._on_interim(recognition_id, frame.text.strip())

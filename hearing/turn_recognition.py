@@ -23,7 +23,7 @@ from providers.frames import (
     TurnDiscardedFrame,
     TurnStartedFrame,
 )
-from session.ports import FailureReason, TranscriptionSettings
+from session.ports import FailureReason, Transcript, TranscriptionSettings
 from session.reports import TurnFailed, TurnGuessed, TurnReport, TurnSoFar, TurnUnderstood
 
 EASY_MS, EASY_NOISY_MS = 10_000, 1_000
@@ -60,7 +60,7 @@ class _Guess:
     id: str
     item_id: str
     settings: TranscriptionSettings
-    text: str | None = None
+    transcript: Transcript | None = None
     failed: bool = False
 
 
@@ -107,7 +107,7 @@ class TurnRecognition:
         stream = InputStream(clip.format, clip.noise) if self._as_spoken else None
         self._open = _Open(id_, item_id, settings, stream)
         if stream is not None:
-            started = TurnStartedFrame(id_, settings.language, settings.prompt)
+            started = TurnStartedFrame(id_, settings)
             self._push(Delivery(lambda: started))
             self._pass_on(self._open, stream, clip.audio, hard=_hard(clip))
 
@@ -133,7 +133,9 @@ class TurnRecognition:
     def is_guess(self, item_id: str, text: str) -> bool:
         """Return whether `text` is still the guessed transcript of the turn."""
         guess = self._guess
-        return guess is not None and (guess.item_id, guess.text) == (item_id, text)
+        if guess is None or guess.transcript is None:
+            return False
+        return (guess.item_id, guess.transcript.text) == (item_id, text)
 
     def resume(self, clip: Clip) -> None:
         """Drop the guess, as the user speaks on, and recognise the turn so far, `clip`, anew."""
@@ -141,7 +143,9 @@ class TurnRecognition:
         if guess is not None:
             self.begin(guess.item_id, clip, guess.settings)
 
-    def commit(self, item_id: str, clip: Clip, settings: TranscriptionSettings) -> str | None:
+    def commit(
+        self, item_id: str, clip: Clip, settings: TranscriptionSettings
+    ) -> Transcript | None:
         """Ask for the transcript of a turn that is over: exactly `clip`.
 
         Returns:
@@ -150,8 +154,8 @@ class TurnRecognition:
         guess = self._guess
         if guess is not None and (guess.item_id, guess.settings) == (item_id, settings):
             self._guess = None
-            if guess.text is not None:
-                return guess.text
+            if guess.transcript is not None:
+                return guess.transcript
             if not guess.failed:
                 again_id = f"{guess.id}.again"
                 again = _committed(again_id, clip, settings)
@@ -187,14 +191,14 @@ class TurnRecognition:
         if item_id is not None:
             self._report(TurnSoFar(item_id, text))
 
-    def on_transcript(self, id_: str, text: str) -> None:
+    def on_transcript(self, id_: str, transcript: Transcript) -> None:
         """Take a recognition's final transcript."""
         awaited = self._awaited.pop(id_, None)
         if awaited is not None:
-            self._report(TurnUnderstood(awaited.item_id, text))
+            self._report(TurnUnderstood(awaited.item_id, transcript))
         elif self._guess is not None and self._guess.id == id_:
-            self._guess.text = text
-            self._report(TurnGuessed(self._guess.item_id, text))
+            self._guess.transcript = transcript
+            self._report(TurnGuessed(self._guess.item_id, transcript.text))
 
     def on_failure(self, id_: str, error: FailureReason) -> None:
         """Take a failure; a turn whose guess failed is recognised again, as a whole, at its end."""
@@ -233,7 +237,7 @@ class TurnRecognition:
 
 def _committed(id_: str, clip: Clip, settings: TranscriptionSettings) -> Delivery:
     def make() -> TurnCommittedFrame:
-        return TurnCommittedFrame(id_, cleaned(clip), settings.language, settings.prompt)
+        return TurnCommittedFrame(id_, cleaned(clip), settings)
 
     return Delivery(make, _hard(clip))
 

@@ -29,7 +29,14 @@ from providers.options import Options, parse_options, refuse, required_key
 from providers.stt.streams import StreamEndFrame, StreamSTT
 from providers.stt.turns import TurnSTTService
 from providers.tts.voice_base import ClauseVoice, VoiceFailure
-from session.ports import FinishReason, ResponseRequest, TokenUsage
+from session.ports import (
+    FinishReason,
+    ResponseRequest,
+    TokenLogprob,
+    TokenUsage,
+    Transcript,
+    TranscriptionSettings,
+)
 from settings.provider_declarations import Declaration
 
 __all__ = [
@@ -47,8 +54,11 @@ __all__ = [
     "StreamEndFrame",
     "StreamSTT",
     "TTSProvider",
+    "TokenLogprob",
     "TokenUsage",
     "ToolCallFrame",
+    "Transcript",
+    "TranscriptionSettings",
     "TurnAudioFrame",
     "TurnCommittedFrame",
     "TurnDiscardedFrame",

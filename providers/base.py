@@ -98,8 +98,6 @@ class STTProvider(Provider):
     """ISO 639-1 codes the recogniser accepts; None: any."""
     accepts_prompt: bool = True
     """Whether a transcription prompt has an effect."""
-    logprobs: bool = False
-    """Whether it can report log probabilities, as `logprobs` in a transcription's metadata."""
     steady_interims: bool = True
     """Whether words on which two interim results agree usually stay: only then do clients see
     them as deltas before the transcript is final."""
@@ -111,7 +109,10 @@ class STTProvider(Provider):
         Returns:
             A `SegmentedSTTService`, which gets whole turns, or a `TurnSTTService`, which gets their
             audio as it arrives. For a streaming service of Pipecat, derive from
-            `providers.stt.streams.StreamSTT`.
+            `providers.stt.streams.StreamSTT`. What the client wishes, `TranscriptionSettings`,
+            comes with the turns' frames, or in the fields of a segmented service's `Settings`
+            that `providers.stt.wishes` names; what it finds beyond words goes into the metadata
+            of its frames (`providers.frames`).
         """
 
 

@@ -91,6 +91,13 @@ class ServiceFactory:
             ),
         }
 
+    @property
+    def known(self) -> Mapping[str, str]:
+        """The names of the settings, or else the arguments, that it takes → their types."""
+        if self._settings_class is not None:
+            return {item.name: str(item.type) for item in fields(self._settings_class)}
+        return self._accepted
+
     def takes(self, setting: str) -> bool:
         """Return whether the service has an argument for a setting."""
         return setting in self._setting_names() or bool(self._argument(setting))
@@ -167,7 +174,7 @@ class ServiceFactory:
         return arguments
 
     def _check_options(self, options: dict[str, Any]) -> dict[str, Any]:
-        unknown = sorted(set(options) - self._accepted)
+        unknown = sorted(set(options) - set(self._accepted))
         if unknown and not _takes_any(self.service):
             raise ProviderSetupError(
                 f"{self._kind}.options.{unknown[0]}: {self.service.__name__} has no such argument; "
@@ -245,17 +252,23 @@ def _constructor(service: Any) -> inspect.Signature:
     return inspect.signature(service.__init__)
 
 
-def _parameters(service: type[Any]) -> set[str]:
-    """Return the names that a class's constructor takes or hands on to those of its bases."""
-    names: set[str] = set()
+def _parameters(service: type[Any]) -> dict[str, str]:
+    """Return the names that a class's constructor takes or hands on to those of its bases.
+
+    Returns:
+        Name → its type, as text.
+    """
+    names: dict[str, str] = {}
     for ancestor in service.__mro__:
         if "__init__" not in vars(ancestor):
             continue
         parameters = inspect.signature(vars(ancestor)["__init__"]).parameters.values()
-        names |= {parameter.name for parameter in parameters if parameter.kind in BY_NAME}
+        for parameter in parameters:
+            if parameter.kind in BY_NAME and parameter.name != "self":
+                names.setdefault(parameter.name, str(parameter.annotation))
         if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
             break
-    return names - {"self"}
+    return names
 
 
 def _takes_any(service: type[Any]) -> bool:

@@ -1,28 +1,44 @@
-"""Frames that Pipecat lacks: the user's turns for the recogniser, and details of a response."""
+"""Frames that Pipecat lacks: the user's turns for the recogniser, and details of a response.
+
+And what a recogniser knows beyond words: the metadata of Pipecat's `TranscriptionFrame`.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pipecat.frames.frames import DataFrame, SystemFrame
+from pipecat.frames.frames import DataFrame, SystemFrame, TranscriptionFrame
 
-from session.ports import FinishReason, TokenUsage
+from session.ports import (
+    NO_WISHES,
+    FinishReason,
+    TokenLogprob,
+    TokenUsage,
+    Transcript,
+    TranscriptionSettings,
+)
 
 RECOGNITION = "recognition_id"
 """Key in the metadata of a recogniser's frames: the id of the recognition that they belong to. A
 turn may be recognised several times, at each of its pauses, so this is not its item's id."""
+LANGUAGES = "languages"
+"""Key in the metadata of a `TranscriptionFrame`: ISO 639-1 codes of the languages that were heard,
+a sequence. Absent: the recogniser does not tell, or was told the language."""
+LOGPROBS = "logprobs"
+"""Key in the metadata of a `TranscriptionFrame`: a `TokenLogprob` for each token of its text, a
+sequence. Only for turns whose settings ask for `logprobs`."""
 
 
 @dataclass
 class TurnStartedFrame(SystemFrame):
     """A turn has begun; audio of it may follow before it is known where it ends.
 
-    `language` and `prompt` are the session's at this moment; those of the commit replace them.
+    `settings` are the session's at this moment; those of the commit replace them.
     """
 
     recognition_id: str
-    language: str | None = None
-    prompt: str | None = None
+    settings: TranscriptionSettings = NO_WISHES
 
 
 @dataclass
@@ -42,8 +58,7 @@ class TurnCommittedFrame(SystemFrame):
 
     recognition_id: str
     audio: bytes
-    language: str | None = None
-    prompt: str | None = None
+    settings: TranscriptionSettings = NO_WISHES
 
 
 @dataclass
@@ -69,3 +84,34 @@ class CompletionFrame(DataFrame):
 
     reason: FinishReason
     usage: TokenUsage | None = None
+
+
+def describe(frame: TranscriptionFrame, transcript: Transcript) -> None:
+    """Note in a frame's metadata what is known of its words."""
+    if transcript.languages is not None:
+        frame.metadata[LANGUAGES] = transcript.languages
+    if transcript.logprobs is not None:
+        frame.metadata[LOGPROBS] = transcript.logprobs
+
+
+def whole(text: str, parts: Sequence[TranscriptionFrame]) -> Transcript:
+    """Return a turn's transcript.
+
+    Args:
+        text: All its words.
+        parts: The recogniser's final results, in order, with what it knows in their metadata.
+    """
+    languages: dict[str, None] | None = None
+    for part in parts:
+        if LANGUAGES in part.metadata:
+            languages = {**(languages or {}), **dict.fromkeys(part.metadata[LANGUAGES])}
+    logprobs: list[TokenLogprob] | None = [] if parts else None
+    for part in parts:
+        if logprobs is not None:
+            scored = part.metadata.get(LOGPROBS)
+            logprobs = None if scored is None else [*logprobs, *scored]
+    return Transcript(
+        text,
+        None if languages is None else tuple(languages),
+        None if logprobs is None else tuple(logprobs),
+    )

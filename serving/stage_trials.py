@@ -18,7 +18,7 @@ from hearing.recogniser_pipeline import TranscriptOutput, TurnInput, hearing_pip
 from providers.base import LLMProvider, STTProvider, TTSProvider
 from providers.frames import TurnAudioFrame, TurnCommittedFrame, TurnStartedFrame
 from serving.recital import Reciter
-from session.ports import FailureReason, ResponseRequest
+from session.ports import NO_WISHES, FailureReason, ResponseRequest
 from session.reports import (
     AudioMade,
     ResponseFailed,
@@ -109,15 +109,16 @@ async def hear(provider: STTProvider, config: STTConfig, pcm: bytes) -> Heard:
     output = TranscriptOutput(
         provider,
         lambda _item, _text: None,
-        lambda _item, text: outcome.set_result(text),
+        lambda _item, transcript: outcome.set_result(transcript.text),
         lambda _item, error: outcome.set_result(error),
     )
     pipeline = hearing_pipeline(TurnInput(), provider.create(), output, config)
     try:
-        await pipeline.push(TurnStartedFrame(_TURN, config.language))
+        settings = NO_WISHES.in_language(config.language)
+        await pipeline.push(TurnStartedFrame(_TURN, settings))
         await pipeline.push(TurnAudioFrame(_TURN, pcm))
         begun = time.monotonic()
-        await pipeline.push(TurnCommittedFrame(_TURN, pcm, config.language))
+        await pipeline.push(TurnCommittedFrame(_TURN, pcm, settings))
         return Heard(await outcome, _ms_since(begun))
     finally:
         await pipeline.stop()

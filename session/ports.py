@@ -6,11 +6,12 @@ pipelines report back is in `session/reports.py`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any, Literal, Protocol
 
 from audio.pcm import BYTES_PER_SAMPLE, WIRE_RATE
+from wire.session_fields import Delay
 
 MAX_DELTA_BYTES = WIRE_RATE * BYTES_PER_SAMPLE * 2 // 5
 """Longest audio delta in bytes of PCM: 400 ms, as OpenAI's service sends (§E)."""
@@ -112,10 +113,54 @@ class ResponseRequest:
 
 @dataclass(frozen=True, slots=True)
 class TranscriptionSettings:
-    """The client's wishes for recognition; None leaves one to the server's configuration."""
+    """The client's wishes for recognition; what is unset is up to the server's configuration."""
 
-    language: str | None = None
+    languages: tuple[str, ...] = ()
+    """Languages that may be spoken, the likeliest first, as the client writes them (`en`,
+    `en-US`). Empty: the client names none."""
     prompt: str | None = None
+    keywords: tuple[str, ...] = ()
+    """Words to expect."""
+    delay: Delay | None = None
+    """How long a recogniser that writes while it hears may wait, for better words."""
+    logprobs: bool = False
+    """Whether the client wants log probabilities."""
+
+    @property
+    def language(self) -> str | None:
+        """The likeliest language, for a recogniser that takes one; None: the client names none."""
+        return self.languages[0] if self.languages else None
+
+    def in_language(self, configured: str | None) -> TranscriptionSettings:
+        """Return the same with the configured language where the client names none."""
+        if self.languages or not configured:
+            return self
+        return replace(self, languages=(configured,))
+
+
+NO_WISHES = TranscriptionSettings()
+
+
+@dataclass(frozen=True, slots=True)
+class TokenLogprob:
+    """How sure a recogniser is of one token of a transcript (§C.5)."""
+
+    token: str
+    bytes: bytes
+    """The token in UTF-8; it may be a part of a character."""
+    logprob: float
+    """Natural logarithm of its probability."""
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """What a recogniser understood of a turn."""
+
+    text: str
+    languages: tuple[str, ...] | None = None
+    """ISO 639-1 codes of the languages it heard; empty: it found none; None: it does not tell."""
+    logprobs: tuple[TokenLogprob, ...] | None = None
+    """Of all its tokens, in order; None: nobody asked, or the recogniser has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +173,6 @@ class Capabilities:
     """ISO 639-1 codes the recogniser accepts; None: any."""
     transcription_prompt: bool = True
     """Whether the recogniser takes a prompt."""
-    logprobs: bool = True
-    """Whether the recogniser reports log probabilities."""
     images: bool = True
     """Whether the model may be given images."""
     reasoning: bool = True

@@ -5,8 +5,6 @@ Each check raises a `ProtocolError` that names the provider and the field.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from session.ports import REALTIME_VOICES, Capabilities
 from session.session_settings import InputTranscription
 from wire.errors import ProtocolError, invalid_value
@@ -32,25 +30,19 @@ def check_reasoning(can: Capabilities, asked: Reasoning | None, param: str) -> N
     raise ProtocolError("invalid_value", f"{can.llm_name} takes no reasoning effort.", param)
 
 
-def check_include(can: Capabilities, include: Sequence[str] | None) -> None:
-    """Refuse log probabilities (the only `include` there is) where the recogniser has none."""
-    if include and not can.logprobs:
-        message = f"{can.stt_name} reports no log probabilities."
-        raise ProtocolError("invalid_value", message, "session.include")
-
-
 def check_transcription(can: Capabilities, transcription: InputTranscription | None) -> None:
-    """Refuse a language that the recogniser does not understand, and a prompt it cannot take."""
+    """Refuse a prompt that the recogniser cannot take, and languages of which it knows none."""
     if transcription is None:
         return
     path = "session.audio.input.transcription"
-    language = transcription.language
-    if language and can.languages is not None and _base(language) not in can.languages:
+    named = transcription.spoken
+    if named and not understood(can, named) and can.languages is not None:
+        quoted = ", ".join(f"'{language}'" for language in named)
         raise ProtocolError(
             "invalid_value",
-            f"{can.stt_name} does not understand '{language}', only "
+            f"{can.stt_name} does not understand {quoted}, only "
             f"{', '.join(sorted(can.languages))}; configure another recogniser.",
-            f"{path}.language",
+            f"{path}.language" if transcription.language else f"{path}.languages",
         )
     if transcription.prompt and not can.transcription_prompt:
         raise ProtocolError(
@@ -58,6 +50,14 @@ def check_transcription(can: Capabilities, transcription: InputTranscription | N
             f"{can.stt_name} takes no prompt; configure another recogniser.",
             f"{path}.prompt",
         )
+
+
+def understood(can: Capabilities, languages: tuple[str, ...]) -> tuple[str, ...]:
+    """Return those of `languages` that the recogniser understands."""
+    known = can.languages
+    if known is None:
+        return languages
+    return tuple(language for language in languages if _base(language) in known)
 
 
 def _base(language: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from session.ports import FailureReason, FinishReason, TokenUsage
+from session.ports import FailureReason, FinishReason, TokenUsage, Transcript
 
 # --- of a turn ----------------------------------------------------------------------------------
 
@@ -34,7 +34,7 @@ class TurnUnderstood:
     """The final transcript of a committed turn (§B.3)."""
 
     item_id: str
-    text: str
+    transcript: Transcript
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,15 +12,16 @@ from audio.formats import AudioFormat
 from audio.noise_reduction import NoiseReduction
 from config import Settings
 from session.limits import check_prompt
-from session.ports import Capabilities, TranscriptionSettings
+from session.ports import NO_WISHES, Capabilities, TranscriptionSettings
 from session.provider_checks import (
-    check_include,
     check_known_voice,
     check_reasoning,
     check_transcription,
+    understood,
 )
 from session.session_merge import merged
 from session.session_settings import (
+    LOGPROBS,
     InputAudioSettings,
     InputTranscription,
     MaxOutputTokens,
@@ -111,12 +112,9 @@ class SessionConfig:
         if isinstance(patch, SessionPatch):
             check_prompt(self.limits, patch.instructions, patch.tools, "session")
             check_reasoning(can, patch.reasoning, "session.reasoning")
-        check_include(can, patch.include)
-        if isinstance(patch, TranscriptionPatch):
-            _refuse_responses(patch)
-        elif patch.audio and patch.audio.output and patch.audio.output.voice is not None:
-            voice = patch.audio.output.voice
-            self.check_voice(voice, "session.audio.output.voice", locked=voice_locked)
+            if patch.audio and patch.audio.output and patch.audio.output.voice is not None:
+                voice = patch.audio.output.voice
+                self.check_voice(voice, "session.audio.output.voice", locked=voice_locked)
         check_transcription(can, settings.input.transcription)
         if isinstance(settings, RealtimeSessionSettings):
             self._check_tracing(settings)
@@ -180,11 +178,20 @@ class SessionConfig:
 
     @property
     def transcription_settings(self) -> TranscriptionSettings:
-        """The client's wishes for the recognition of the next turn."""
+        """The client's wishes for the recognition of the next turn.
+
+        Without those of its languages that the recogniser does not understand (§C.5).
+        """
         asked = self._settings.input.transcription
         if asked is None:
-            return TranscriptionSettings()
-        return TranscriptionSettings(language=asked.language, prompt=asked.prompt)
+            return NO_WISHES
+        return TranscriptionSettings(
+            languages=understood(self.capabilities, asked.spoken),
+            prompt=asked.prompt,
+            keywords=tuple(word for word in asked.keywords if word.strip()),
+            delay=asked.delay,
+            logprobs=LOGPROBS in (self._settings.include or ()),
+        )
 
     # --- realtime sessions only; a transcription session has none of these -------------------
 
@@ -260,15 +267,3 @@ class SessionConfig:
     def speed(self) -> float:
         """Pace of the voice; 1.0 is its own."""
         return self._answering.output.speed
-
-
-def _refuse_responses(patch: TranscriptionPatch) -> None:
-    """Refuse settings about responses in a transcription session (§B.11)."""
-    detection = patch.audio and patch.audio.input and patch.audio.input.turn_detection
-    for name in ("create_response", "interrupt_response", "idle_timeout_ms"):
-        if getattr(detection, name, None):
-            raise ProtocolError(
-                "invalid_value",
-                f"A transcription session has no responses, so '{name}' has nothing to act on.",
-                f"session.audio.input.turn_detection.{name}",
-            )

@@ -6,6 +6,8 @@ Anywhere else it means "unchanged", like a field that is missing.
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from typing import TypeVar
 
 from audio.formats import AudioFormat
@@ -37,6 +39,9 @@ from wire.session_fields import (
 )
 
 _T = TypeVar("_T")
+
+_WITHOUT_TURNS = re.compile(r"gpt-(live-transcribe|realtime-whisper)(-\d{4}-\d{2}-\d{2})?")
+"""Models of the service, and their dated snapshots, that leave turns to the client (§B.11)."""
 
 
 def merged(
@@ -92,9 +97,27 @@ def _transcription_session(
     return TranscriptionSessionSettings(
         id=before.id,
         expires_at=before.expires_at,
-        input=_input(before.input, patch.audio.input if patch.audio else None, default_vad),
+        input=_only_heard(before.input, patch.audio.input if patch.audio else None, default_vad),
         include=before.include if patch.include is None else tuple(patch.include),
     )
+
+
+def _only_heard(
+    before: InputAudioSettings, patch: AudioInputPatch | None, default_vad: ServerVad
+) -> InputAudioSettings:
+    """Merge the input of a session that only transcribes (§B.11)."""
+    after = _input(before, patch, default_vad)
+    if patch is None:
+        return after
+    if "turn_detection" in patch.model_fields_set:
+        # Nothing is answered, so what is about answers has no effect, and is not shown.
+        detection = after.turn_detection and after.turn_detection.only_hearing()
+        return replace(after, turn_detection=detection)
+    named = after.transcription and after.transcription.model
+    known = before.transcription and before.transcription.model
+    if named and named != known and _WITHOUT_TURNS.fullmatch(named):
+        return replace(after, turn_detection=None)
+    return after
 
 
 def _input(
@@ -181,12 +204,15 @@ def _transcription(
     if patch is None:
         return None
     before = before or InputTranscription()
-    # Each of these is optional, so null removes it.
+    # Each of these is optional, so null removes it, and an empty list is nothing.
     given = patch.model_fields_set
     return InputTranscription(
         model=patch.model if "model" in given else before.model,
         language=patch.language if "language" in given else before.language,
         prompt=patch.prompt if "prompt" in given else before.prompt,
+        languages=tuple(patch.languages or ()) if "languages" in given else before.languages,
+        keywords=tuple(patch.keywords or ()) if "keywords" in given else before.keywords,
+        delay=patch.delay if "delay" in given else before.delay,
     )
 
 

@@ -13,6 +13,7 @@ from audio.formats import AudioFormat
 from audio.noise_reduction import NoiseReduction
 from session.turn_settings import TurnDetection
 from wire.session_fields import (
+    Delay,
     FunctionChoice,
     FunctionTool,
     Reasoning,
@@ -25,6 +26,8 @@ ToolChoice = str | FunctionChoice
 """`auto`, `none`, `required`, or one function."""
 Truncation = Literal["auto", "disabled"] | RetentionRatio
 """What to do when the conversation exceeds the context window (§C.7)."""
+LOGPROBS = "item.input_audio_transcription.logprobs"
+"""What `include` may ask for (§C.5)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +35,33 @@ class InputTranscription:
     """Transcription as the client wants it (§C.5)."""
 
     model: str | None = None
-    """Echoed only: the server's recogniser is used, whatever it is called here."""
+    """The server's recogniser is used, whatever it is called here."""
     language: str | None = None
     prompt: str | None = None
+    languages: tuple[str, ...] = ()
+    keywords: tuple[str, ...] = ()
+    delay: Delay | None = None
+
+    @property
+    def spoken(self) -> tuple[str, ...]:
+        """All languages that the client names, `language` first."""
+        named = (self.language, *self.languages)
+        return tuple(dict.fromkeys(language for language in named if language))
 
     def wire(self) -> dict[str, Any]:
-        """Return it as sessions show it."""
-        return {"model": self.model, "language": self.language, "prompt": self.prompt}
+        """Return it as sessions show it: the service's three keys, and others that were set."""
+        shown: dict[str, Any] = {
+            "model": self.model,
+            "language": self.language,
+            "prompt": self.prompt,
+        }
+        if self.languages:
+            shown["languages"] = list(self.languages)
+        if self.keywords:
+            shown["keywords"] = list(self.keywords)
+        if self.delay is not None:
+            shown["delay"] = self.delay
+        return shown
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,10 @@ from session.content import UserAudio
 from session.conversation import Conversation
 from session.effects import Effect, Send
 from session.items import UserMessage
-from session.ports import FailureReason
+from session.ports import FailureReason, Transcript
 from session.response_scheduler import ResponseScheduler
 from session.transcript_deltas import TranscriptDeltas
-from wire.event_record import DurationUsage, FailureBody
+from wire.event_record import DurationUsage, FailureBody, HeardLanguage, LogprobBody
 from wire.session_events import (
     InputTranscriptionCompleted,
     InputTranscriptionDelta,
@@ -38,8 +38,9 @@ class Transcription:
             self._texts.understood(item_id, text)
         return self.delta(awaited[0]) if awaited is not None else []
 
-    def completed(self, item_id: str, text: str) -> list[Effect]:
+    def completed(self, item_id: str, transcript: Transcript) -> list[Effect]:
         """Take the final transcript of a committed turn."""
+        text = transcript.text
         awaited = self._awaited(item_id)
         if awaited is None:
             return []
@@ -50,7 +51,14 @@ class Transcription:
         audio.understood(text)
         if audio.announced:
             usage: DurationUsage = {"type": "duration", "seconds": round(audio.ms / 1000, 3)}
-            completed = InputTranscriptionCompleted(item_id, item.audio_index, text, usage)
+            completed = InputTranscriptionCompleted(
+                item_id,
+                item.audio_index,
+                text,
+                usage,
+                _languages(transcript),
+                _logprobs(transcript),
+            )
             effects.append(Send(completed))
         return effects + self._responses.items_ready()
 
@@ -89,3 +97,18 @@ class Transcription:
         if not isinstance(known, UserMessage) or known.untranscribed is None:
             return None
         return known, known.untranscribed
+
+
+def _languages(transcript: Transcript) -> list[HeardLanguage] | None:
+    if transcript.languages is None:
+        return None
+    return [{"code": language} for language in transcript.languages]
+
+
+def _logprobs(transcript: Transcript) -> list[LogprobBody] | None:
+    if transcript.logprobs is None:
+        return None
+    return [
+        {"token": one.token, "bytes": list(one.bytes), "logprob": one.logprob}
+        for one in transcript.logprobs
+    ]

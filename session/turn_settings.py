@@ -6,7 +6,7 @@ its turns.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
 Eagerness = Literal["low", "medium", "high", "auto"]
@@ -29,6 +29,10 @@ class ServerVad:
     """Whether the end of a turn creates a response; never in a transcription session."""
     interrupt_response: bool = True
     """Whether speech cancels the active response; never in a transcription session."""
+
+    def only_hearing(self) -> ServerVad:
+        """Return the same for a session without responses (§B.11)."""
+        return replace(self, create_response=False, interrupt_response=False, idle_timeout_ms=None)
 
     def hearing_wire(self) -> dict[str, Any]:
         """Return what a transcription session shows: all but what is about responses (§C.4)."""
@@ -62,6 +66,10 @@ class SemanticVad:
     """As for `ServerVad`."""
     idle_timeout_ms: ClassVar[None] = None
     """Only `server_vad` has an idle timeout."""
+
+    def only_hearing(self) -> SemanticVad:
+        """As for `ServerVad`."""
+        return replace(self, create_response=False, interrupt_response=False)
 
     def hearing_wire(self) -> dict[str, Any]:
         """Return what a transcription session shows: all but what is about responses (§C.4)."""

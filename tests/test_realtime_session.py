@@ -29,7 +29,7 @@ from session.effects import (
     Transcribe,
 )
 from session.items import FunctionCall
-from session.ports import FailureReason, TokenUsage
+from session.ports import FailureReason, TokenUsage, Transcript
 from session.reports import ResponseFailed, ToolCallMade, TurnFailed, TurnUnderstood
 from tests.support.ordering import Observer
 from tests.support.session_driver import Driver, encoded, of, pcm, session_config, types, written
@@ -283,7 +283,9 @@ class World:
             return
         item_id = self.untranscribed[choice % len(self.untranscribed)]
         self.driver.report(
-            TurnFailed(item_id, FAILURE) if text is None else TurnUnderstood(item_id, text)
+            TurnFailed(item_id, FAILURE)
+            if text is None
+            else TurnUnderstood(item_id, Transcript(text))
         )
         self.catch_up()
 

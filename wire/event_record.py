@@ -62,6 +62,20 @@ class DurationUsage(TypedDict):
     seconds: float
 
 
+class HeardLanguage(TypedDict):
+    """A language that the recogniser heard (§C.5)."""
+
+    code: str
+
+
+class LogprobBody(TypedDict):
+    """The log probability of one token of a transcript (§C.5)."""
+
+    token: str
+    bytes: list[int]
+    logprob: float
+
+
 class RateLimit(TypedDict):
     """One rate limit, as `rate_limits.updated` lists it."""
 
@@ -87,6 +101,8 @@ class ServerEvent:
     """Its name in the beta dialect, by default the same; None: beta has no such event (§B.16)."""
     not_in_beta: ClassVar[tuple[str, ...]] = ()
     """Fields that the event lacks in beta."""
+    optional: ClassVar[tuple[str, ...]] = ()
+    """Fields that are absent, never null, where there is nothing to say."""
 
     event_id: str = field(default_factory=partial(new_id, "event"), kw_only=True)
     """The event's id, minted when the record is made."""
@@ -107,4 +123,7 @@ class ServerEvent:
         names: tuple[str, ...] = self.__match_args__
         for name in names:
             written[name] = getattr(self, name)
+        for name in self.optional:
+            if written[name] is None:
+                del written[name]
         return written

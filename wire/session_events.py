@@ -11,7 +11,9 @@ from wire.event_record import (
     DurationUsage,
     ErrorBody,
     FailureBody,
+    HeardLanguage,
     ItemBody,
+    LogprobBody,
     ServerEvent,
     SessionBody,
 )
@@ -126,11 +128,17 @@ class InputTranscriptionCompleted(ServerEvent):
 
     type = "conversation.item.input_audio_transcription.completed"
     section = "B.3"
+    not_in_beta = ("languages",)
+    optional = ("languages", "logprobs")
 
     item_id: str
     content_index: int
     transcript: str
     usage: DurationUsage
+    languages: list[HeardLanguage] | None = None
+    """None: the recogniser does not tell."""
+    logprobs: list[LogprobBody] | None = None
+    """None: the client did not ask, or the recogniser has none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,21 +71,23 @@ class PCMFormat(StrictModel):
 Format = Annotated[PCMFormat | TelephonyFormat, Field(discriminator="type")]
 
 
+Delay = Literal["minimal", "low", "medium", "high", "xhigh"]
+"""How long a recogniser that writes while it hears may wait, for better words (§C.5)."""
+
+
 class InputTranscriptionPatch(StrictModel):
-    """`session.audio.input.transcription` (§C.5); `model` is echoed only."""
+    """`session.audio.input.transcription` (§C.5).
+
+    The server's recogniser answers whatever `model` is: it is echoed, and says in a transcription
+    session whether there are turns at first (§B.11).
+    """
 
     model: str | None = None
     language: str | None = None
     prompt: str | None = None
-    languages: Annotated[
-        None, only_null("Several languages are not supported by this server; use 'language'.")
-    ] = None
-    keywords: Annotated[
-        None, only_null("Keywords are not supported by this server; use 'prompt'.")
-    ] = None
-    delay: Annotated[
-        None, only_null("A delay is not supported by this server: whole turns are transcribed.")
-    ] = None
+    languages: list[str] | None = None
+    keywords: list[str] | None = None
+    delay: Delay | None = None
 
 
 class SemanticVadPatch(StrictModel):

@@ -7,12 +7,13 @@ seconds if the service has gone silent, so threads of the provider do that.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Any
 
 from azure.cognitiveservices.speech import (
     AutoDetectSourceLanguageConfig,
+    AutoDetectSourceLanguageResult,
     CancellationReason,
     Connection,
     PhraseListGrammar,
@@ -23,21 +24,27 @@ from azure.cognitiveservices.speech.audio import (
     AudioStreamFormat,
     PushAudioInputStream,
 )
-from pipecat.frames.frames import Frame, VADUserStoppedSpeakingFrame
+from pipecat.frames.frames import Frame, TranscriptionFrame, VADUserStoppedSpeakingFrame
 from pipecat.processors.frame_processor import FrameDirection
+from pipecat.services.azure.common import language_to_azure_language
 from pipecat.services.azure.stt import AzureProfanity, AzureSTTService, AzureSTTSettings
 from pipecat.services.stt_service import STTService
+from pipecat.transcriptions.language import Language
 from pipecat.utils.errors import ErrorCategory
 from pydantic import Field
 
 from audio.pcm import SAMPLE_RATE
 from config import STTConfig
 from providers.azure_account import AzureAccount, failure_of, remedies
+from providers.frames import LANGUAGES
 from providers.options import Options, parse_options, refuse
 from providers.stt.streams import StreamEndFrame, StreamSTT, phrases
+from session.ports import TranscriptionSettings
 from settings.provider_declarations import Declaration
 
 RELEASING_THREADS = 8
+CANDIDATES = 4
+"""Languages among which Azure can detect the spoken one."""
 
 
 class AzureSTTOptions(Options):
@@ -45,7 +52,9 @@ class AzureSTTOptions(Options):
 
     region: str | None = None
     """Region of the Speech resource; None: AZURE_SPEECH_REGION."""
-    languages: list[str] = Field(default_factory=lambda: ["en-US"], min_length=1, max_length=4)
+    languages: list[str] = Field(
+        default_factory=lambda: ["en-US"], min_length=1, max_length=CANDIDATES
+    )
     """Locales to detect when no language is set; at most four."""
     endpoint_id: str | None = None
     """A custom model."""
@@ -55,9 +64,9 @@ class AzureSTTOptions(Options):
 class AzureSTT(StreamSTT):
     """`stt.provider = "azure"`: a region, or a private endpoint or container at `api_base`.
 
-    Azure detects languages only among a few: where neither the client nor `stt.language` names one,
-    among `options.languages`, US English by default. A prompt is a list of expected words,
-    separated by commas.
+    Azure detects languages only among a few, `CANDIDATES` at most: those that the client names,
+    or `stt.language`, or else `options.languages`, US English by default. A prompt is a list of
+    expected words, separated by commas, as are the keywords.
     """
 
     declaration = Declaration(
@@ -88,14 +97,13 @@ class AzureSTT(StreamSTT):
         """Service and place."""
         return f"Azure Speech ({self._account.where})"
 
-    def connect(self, language: str | None, prompt: str | None) -> STTService:
+    def connect(self, settings: TranscriptionSettings) -> STTService:
         """Build the service of one turn."""
-        languages = [language] if language else self._options.languages
         return _AzureTurn(
             self._account,
             self._options,
-            languages,
-            phrases(prompt) if prompt else [],
+            _locales(settings.languages) or self._options.languages,
+            phrases(settings),
             self._releasing,
         )
 
@@ -158,6 +166,16 @@ class _AzureTurn(AzureSTTService):
         if isinstance(frame, VADUserStoppedSpeakingFrame):
             self._end_audio()
 
+    async def push_frame(
+        self, frame: Frame, direction: FrameDirection = FrameDirection.DOWNSTREAM
+    ) -> None:
+        """Add the language that was detected."""
+        if isinstance(frame, TranscriptionFrame) and len(self._languages) > 1:
+            event: Any = frame.result
+            detected = AutoDetectSourceLanguageResult(event.result).language
+            frame.metadata[LANGUAGES] = [detected.partition("-")[0]] if detected else []
+        await super().push_frame(frame, direction)
+
     async def _connect(self) -> None:
         loop = self.get_event_loop()
         self._audio_stream = PushAudioInputStream(AudioStreamFormat(SAMPLE_RATE, channels=1))
@@ -210,3 +228,17 @@ class _AzureTurn(AzureSTTService):
     def _soon(self, what: Coroutine[Any, Any, None]) -> None:
         """Run a coroutine in the event loop, from a thread of the SDK, in the order of calls."""
         asyncio.run_coroutine_threadsafe(what, self.get_event_loop())
+
+
+def _locales(languages: Sequence[str]) -> list[str]:
+    """Return Azure's names of the first few languages; it allows one locale for each."""
+    found: dict[str, str] = {}
+    for language in languages:
+        tag = language.replace("_", "-")
+        found.setdefault(tag.partition("-")[0].lower(), _locale(tag))
+    return list(found.values())[:CANDIDATES]
+
+
+def _locale(tag: str) -> str:
+    known = {language.lower(): language for language in Language}.get(tag.lower())
+    return (known and language_to_azure_language(known)) or tag

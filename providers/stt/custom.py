@@ -12,6 +12,8 @@ from config import STTConfig
 from providers.custom_service import ServiceFactory, watched
 from providers.stt.streams import StreamedTurns, StreamSTT
 from providers.stt.turns import TurnSTTService
+from providers.stt.wishes import named
+from session.ports import NO_WISHES, TranscriptionSettings
 
 
 class CustomSTT(StreamSTT):
@@ -47,26 +49,29 @@ class CustomSTT(StreamSTT):
 
     async def start(self) -> None:
         """Build one service, so that a refusal is known before the first session."""
-        self._build(self.config.language, None)
+        self._build(self._configured)
 
     def create(self) -> STTService:
         """Build the recogniser of one session."""
         if not self._takes_turns:
             return StreamedTurns(self)
-        return self._build(self.config.language, None)
+        return self._build(self._configured)
 
-    def connect(self, language: str | None, prompt: str | None) -> STTService:
+    def connect(self, settings: TranscriptionSettings) -> STTService:
         """Build the recogniser of one turn."""
-        return self._build(language, prompt)
+        return self._build(settings)
 
     async def close(self) -> None:
         """Close the connections."""
         await self._factory.close()
 
-    def _build(self, language: str | None, prompt: str | None) -> STTService:
-        service = self._factory.build(
-            self._service, model=self.config.model, language=language, prompt=prompt
-        )
+    @property
+    def _configured(self) -> TranscriptionSettings:
+        return NO_WISHES.in_language(self.config.language)
+
+    def _build(self, settings: TranscriptionSettings) -> STTService:
+        wishes = named(settings, self._factory.known)
+        service = self._factory.build(self._service, model=self.config.model, **wishes)
         return cast(STTService, service)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import re
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import fields
 from typing import Any, cast
@@ -19,7 +19,7 @@ from urllib.parse import urlencode, urlsplit
 from deepgram.core.events import EventType
 from deepgram.listen.v1.socket_client import AsyncV1SocketClient
 from deepgram.listen.v1.types import ListenV1Error, ListenV1Metadata, ListenV1Results
-from pipecat.frames.frames import Frame, VADUserStoppedSpeakingFrame
+from pipecat.frames.frames import Frame, TranscriptionFrame, VADUserStoppedSpeakingFrame
 from pipecat.processors.frame_processor import FrameDirection
 from pipecat.services.deepgram.stt import DeepgramSTTService, DeepgramSTTSettings
 from pipecat.services.stt_service import STTService
@@ -29,13 +29,17 @@ from websockets.exceptions import InvalidStatus, WebSocketException
 
 from config import STTConfig
 from providers.base import ProviderSetupError
+from providers.frames import LANGUAGES
 from providers.options import Options, parse_options, required_key
 from providers.stt.streams import StreamEndFrame, StreamSTT, phrases
+from session.ports import TranscriptionSettings
 from settings.provider_declarations import Declaration
 
 HOSTED = "wss://api.deepgram.com"
 DEFAULT_MODEL = "nova-3"
-MULTILINGUAL = {"nova-3", "nova-3-general", "nova-3-medical", "nova-2", "nova-2-general"}
+HINTED = {"nova-3", "nova-3-general"}
+"""Models that can be told which languages to expect."""
+MULTILINGUAL = {*HINTED, "nova-3-medical", "nova-2", "nova-2-general"}
 """Models that detect the language, by `language=multi`."""
 HANG_UP_S = 0.5
 """Longest wait for the service to close the connection, in seconds."""
@@ -58,9 +62,10 @@ class DeepgramOptions(Options):
 class DeepgramSTT(StreamSTT):
     """`stt.provider = "deepgram"`: api.deepgram.com, or a self-hosted server at `api_base`.
 
-    Without a language, the models in `MULTILINGUAL` detect it, and the others assume English. A
-    prompt is a list of expected words, separated by commas: `keyterm` for Nova-3, `keywords` for
-    the rest.
+    Without a language, or with several, the models in `MULTILINGUAL` detect it, those in `HINTED`
+    with the several in mind; for the others the first one counts, and English where there is none.
+    Keywords and a prompt, which is a list of words separated by commas, are `keyterm` for Nova-3,
+    `keywords` for the rest.
     """
 
     declaration = Declaration(
@@ -103,17 +108,13 @@ class DeepgramSTT(StreamSTT):
         """Model and host."""
         return f"{self._model} at Deepgram ({self._line.host})"
 
-    def connect(self, language: str | None, prompt: str | None) -> STTService:
+    def connect(self, settings: TranscriptionSettings) -> STTService:
         """Build the service of one turn."""
         parameters: dict[str, Any] = {**_UNSET, **self._options.model_dump(exclude=_CONNECTION)}
-        decides = "multi" if self._model in MULTILINGUAL else None
-        parameters.update(
-            model=self._model,
-            language=language or decides,
-            interim_results=True,
-        )
-        if prompt:
-            parameters.update(_expected(prompt, self._model))
+        parameters.update(model=self._model, interim_results=True)
+        parameters.update(_languages(settings.languages, self._model))
+        if words := phrases(settings):
+            parameters.update(_expected(words, self._model))
         return _DeepgramTurn(self._line, self._options, DeepgramSTTSettings(**parameters))
 
 
@@ -123,11 +124,19 @@ _UNSET = {item.name: None for item in fields(DeepgramSTTSettings) if item.name !
 """Pipecat wants a value for every setting."""
 
 
-def _expected(prompt: str, model: str) -> dict[str, list[str]]:
-    """Return a prompt as the model's parameter for expected words."""
+def _languages(languages: Sequence[str], model: str) -> dict[str, Any]:
+    """Return the model's parameters for the languages that may be spoken."""
+    if model not in MULTILINGUAL or len(languages) == 1:
+        return {"language": languages[0] if languages else None}
+    hints = {"language_hint": list(languages)} if languages and model in HINTED else {}
+    return {"language": "multi", "extra": hints}
+
+
+def _expected(words: list[str], model: str) -> dict[str, list[str]]:
+    """Return the model's parameter for expected words."""
     if model.startswith("nova-3"):
-        return {"keyterm": phrases(prompt)}
-    return {"keywords": re.findall(r"[\w'-]+", prompt)}
+        return {"keyterm": words}
+    return {"keywords": re.findall(r"[\w'-]+", " ".join(words))}
 
 
 class _Line:
@@ -193,6 +202,16 @@ class _DeepgramTurn(DeepgramSTTService):
         if isinstance(frame, VADUserStoppedSpeakingFrame) and self._connection:
             self._told_to_close = True
             await self._connection.send_close_stream()
+
+    async def push_frame(
+        self, frame: Frame, direction: FrameDirection = FrameDirection.DOWNSTREAM
+    ) -> None:
+        """Add the languages that were detected, the most frequent first."""
+        if isinstance(frame, TranscriptionFrame) and isinstance(frame.result, ListenV1Results):
+            detected = frame.result.channel.alternatives[0].languages
+            if detected is not None:
+                frame.metadata[LANGUAGES] = [tag.partition("-")[0] for tag in detected]
+        await super().push_frame(frame, direction)
 
     async def _connect(self) -> None:
         settled = asyncio.Event()

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncGenerator, Mapping
+from dataclasses import dataclass, field
 from json import JSONDecodeError
 from typing import Any
 
 from openai import APIStatusError
 from pipecat.frames.frames import Frame, TranscriptionFrame
-from pipecat.services.openai.stt import OpenAISTTService
+from pipecat.services.openai.stt import OpenAISTTService, OpenAISTTSettings
 from pipecat.services.stt_service import STTService
 from pipecat.transcriptions.language import Language
 from pipecat.utils.errors import ErrorCategory
+from pipecat.utils.types import NOT_GIVEN, NotGiven
 
 from config import STTConfig
 from providers.base import StageFailure, STTProvider
+from providers.frames import LANGUAGES, LOGPROBS
 from providers.openai_client import NO_KEY, SHOWN_CHARACTERS, SharedClient, explained
+from session.ports import TokenLogprob
 from settings.provider_declarations import Declaration
 
 DEFAULT_MODEL = "gpt-4o-mini-transcribe"
@@ -43,6 +48,8 @@ class OpenAICompatibleSTT(STTProvider):
         self._client = SharedClient("stt", config)
         self.address = self._client.address
         self._model = config.model or DEFAULT_MODEL
+        # The model that tells speakers apart takes no prompt.
+        self.accepts_prompt = "diarize" not in self._model
 
     @property
     def label(self) -> str:
@@ -58,14 +65,24 @@ class OpenAICompatibleSTT(STTProvider):
         await self._client.close()
 
 
+@dataclass
+class _Settings(OpenAISTTSettings):
+    """Pipecat's settings, and what else a session sets (`wishes.py`)."""
+
+    languages: list[str] | NotGiven | None = field(default_factory=lambda: NOT_GIVEN)
+    logprobs: bool | NotGiven | None = field(default_factory=lambda: NOT_GIVEN)
+
+
 class _TranscriptionService(OpenAISTTService):
     """Pipecat's service on the shared client; without a language, the model detects it."""
+
+    Settings = _Settings
 
     def __init__(self, client: SharedClient, model: str, language: str | None) -> None:
         super().__init__(
             api_key=NO_KEY,
             http_client=client.openai._client,
-            settings=self.Settings(model=model),
+            settings=_Settings(model=model, languages=None, logprobs=None),
         )
         self._client = client.openai
         # Pipecat's default is English; here the recogniser detects the language.
@@ -79,11 +96,12 @@ class _TranscriptionService(OpenAISTTService):
 
     async def run_stt(self, audio: bytes) -> AsyncGenerator[Frame, None]:
         """Transcribe one turn, a WAV file; failures are raised as they are, to keep their kind."""
-        arguments: dict[str, Any] = {
-            name: value
-            for name in ("language", "prompt")
-            if (value := getattr(self._settings, name))
-        }
+        # Read now: these settings are the turn's, and the next turn replaces them.
+        settings: Any = self._settings
+        scored = bool(settings.logprobs) and gives_logprobs(self._model)
+        arguments = _arguments(self._model, settings)
+        if scored:
+            arguments.update(response_format="json", include=["logprobs"])
         try:
             result = await self._client.audio.transcriptions.create(
                 file=("audio.wav", audio, "audio/wav"), model=self._model, **arguments
@@ -97,4 +115,54 @@ class _TranscriptionService(OpenAISTTService):
             # The SDK does not validate: it returns an HTML page or JSON of another shape as it is.
             shown = " ".join(str(result).split())[:SHOWN_CHARACTERS]
             raise StageFailure("the server's answer is no transcription", shown)
-        yield TranscriptionFrame(text.strip(), "", "", result=result)
+        frame = TranscriptionFrame(text.strip(), "", "", result=result)
+        if (languages := _heard(result)) is not None:
+            frame.metadata[LANGUAGES] = languages
+        if scored and (logprobs := _logprobs(result)) is not None:
+            frame.metadata[LOGPROBS] = logprobs
+        yield frame
+
+
+def gives_logprobs(model: str) -> bool:
+    """Return whether the API gives log probabilities for a model; others refuse the question."""
+    return bool(re.match(r"gpt-4o(-mini)?-transcribe(?!-diarize)", model))
+
+
+def _arguments(model: str, settings: Any) -> dict[str, Any]:
+    """Return what to send for a turn.
+
+    Only `gpt-transcribe` has fields for several languages and for keywords: the others are given
+    the first language, and the keywords in the prompt.
+    """
+    given = {"language": settings.language, "prompt": settings.prompt}
+    words = settings.keywords or []
+    if model.startswith("gpt-transcribe"):
+        given["keywords"] = words
+        if settings.languages:
+            given |= {"language": None, "languages": settings.languages}
+    elif "diarize" not in model:
+        given["prompt"] = " ".join(filter(None, (settings.prompt, ", ".join(words))))
+    return {name: value for name, value in given.items() if value}
+
+
+def _heard(result: Any) -> list[str] | None:
+    """Return the languages that the answer says were heard; None: it says nothing of them."""
+    languages = getattr(result, "languages", None)
+    if languages is None:
+        return None
+    return [language.code for language in languages]
+
+
+def _logprobs(result: Any) -> list[TokenLogprob] | None:
+    """Return the log probabilities in the answer; None: it has none."""
+    found = getattr(result, "logprobs", None)
+    if found is None:
+        return None
+    return [
+        TokenLogprob(
+            one.token,
+            one.token.encode() if one.bytes is None else bytes(map(int, one.bytes)),
+            one.logprob,
+        )
+        for one in found
+    ]

@@ -38,9 +38,10 @@ from audio.pcm import SAMPLE_RATE
 from config import STTConfig
 from providers.base import STTProvider
 from providers.errors import REFUSALS, error_category
-from providers.frames import TurnCommittedFrame, TurnStartedFrame
+from providers.frames import TurnCommittedFrame, TurnStartedFrame, whole
 from providers.running_pipeline import RunningPipeline
 from providers.stt.turns import TurnFailure, TurnSTTService
+from session.ports import Transcript, TranscriptionSettings
 
 CHUNK_BYTES = SAMPLE_RATE * 2 // 10
 """Longest audio frame: 100 ms, as services expect of a live stream."""
@@ -65,16 +66,15 @@ class StreamSTT(STTProvider):
         self.config = config
 
     @abstractmethod
-    def connect(self, language: str | None, prompt: str | None) -> STTService:
+    def connect(self, settings: TranscriptionSettings) -> STTService:
         """Build the service of one turn.
 
         It is told where the turn ends by a `VADUserStoppedSpeakingFrame`, upon which it should
         ask for the final result at once.
 
         Args:
-            language: ISO 639-1 code, the client's or else the configured one; None: the service
-                detects it.
-            prompt: Expected words, or None.
+            settings: The client's wishes, with the configured language where it names none. No
+                language: the service detects it.
         """
 
     def create(self) -> STTService:
@@ -94,7 +94,7 @@ class StreamedTurns(TurnSTTService):
 
     async def begin_turn(self, turn: TurnStartedFrame) -> None:
         """Connect while the user speaks."""
-        self._connect(turn.recognition_id, turn.language, turn.prompt)
+        self._connect(turn.recognition_id, turn.settings)
 
     async def hear(self, recognition_id: str, audio: bytes) -> None:
         """Pass audio on."""
@@ -103,19 +103,19 @@ class StreamedTurns(TurnSTTService):
     async def commit_turn(self, frame: TurnCommittedFrame) -> None:
         """End the stream, and push the transcript."""
         stream = self._streams[frame.recognition_id]
-        if stream.settings != (frame.language, frame.prompt):
+        if stream.settings != frame.settings:
             stream = await self._replay(frame)
         for _retry in range(self._provider.config.retries):
             try:
-                text = await stream.finish()
+                transcript = await stream.finish()
                 break
             except TurnFailure as failure:
                 if failure.category in REFUSALS:
                     raise
                 stream = await self._replay(frame)
         else:
-            text = await stream.finish()
-        await self.push_final(frame.recognition_id, text)
+            transcript = await stream.finish()
+        await self.push_final(frame.recognition_id, transcript)
         await self.discard_turn(frame.recognition_id)
 
     async def discard_turn(self, recognition_id: str) -> None:
@@ -131,26 +131,28 @@ class StreamedTurns(TurnSTTService):
         await super().cleanup()
         await asyncio.gather(*self._hanging_up)
 
-    def _connect(self, recognition_id: str, language: str | None, prompt: str | None) -> _Stream:
+    def _connect(self, recognition_id: str, settings: TranscriptionSettings) -> _Stream:
         async def on_text(text: str) -> None:
             await self.push_interim(recognition_id, text)
 
         stream = self._streams[recognition_id] = _Stream(
-            self._provider, (language, prompt), on_text, self._tracing_context
+            self._provider, settings, on_text, self._tracing_context
         )
         return stream
 
     async def _replay(self, turn: TurnCommittedFrame) -> _Stream:
         """Send the turn again from its beginning, on a new connection."""
         await self.discard_turn(turn.recognition_id)
-        stream = self._connect(turn.recognition_id, turn.language, turn.prompt)
+        stream = self._connect(turn.recognition_id, turn.settings)
         await stream.hear(turn.audio)
         return stream
 
 
-def phrases(prompt: str) -> list[str]:
-    """Return the expected words that a prompt lists."""
-    return [phrase for part in re.split(r"[,;\n]", prompt) if (phrase := part.strip())]
+def phrases(settings: TranscriptionSettings) -> list[str]:
+    """Return the expected words: those that the prompt lists, and the keywords."""
+    listed = re.split(r"[,;\n]", settings.prompt or "")
+    found = (part.strip() for part in (*listed, *settings.keywords))
+    return list(dict.fromkeys(phrase for phrase in found if phrase))
 
 
 def join_text(*parts: str) -> str:
@@ -172,15 +174,14 @@ class _Stream:
     def __init__(
         self,
         provider: StreamSTT,
-        settings: tuple[str | None, str | None],
+        settings: TranscriptionSettings,
         on_text: Callable[[str], Awaitable[None]],
         tracing: TracingContext | None,
     ) -> None:
         self._config = provider.config
         self._silence = bytes(provider.trailing_silence_ms * SAMPLE_RATE * 2 // 1000)
         self.settings = settings
-        language, prompt = settings
-        service = provider.connect(language or provider.config.language, prompt)
+        service = provider.connect(settings.in_language(provider.config.language))
         service.add_event_handler("on_error", self._on_error)
         self._results = _Results(on_text, provider.announces_end)
         self._tracing = tracing
@@ -197,7 +198,7 @@ class _Stream:
             chunk = audio[start : start + CHUNK_BYTES]
             await self._pipeline.push(InputAudioRawFrame(chunk, SAMPLE_RATE, 1))
 
-    async def finish(self) -> str:
+    async def finish(self) -> Transcript:
         """End the turn and return its transcript; raises `TurnFailure`."""
         await self._pipeline.push(VADUserStoppedSpeakingFrame(stop_secs=0.0))
         await self.hear(self._silence)
@@ -208,7 +209,7 @@ class _Stream:
                 return await self._results.transcript
         except TimeoutError:
             if self._results.text:
-                return self._results.text
+                return self._results.so_far
             limit = self._config.timeout_s
             what = f"gave no result within {limit:g} s"
             if not self._results.connected.done():
@@ -247,18 +248,23 @@ class _Results(FrameProcessor):
         super().__init__(enable_direct_mode=True)
         loop = asyncio.get_running_loop()
         self.connected: asyncio.Future[None] = loop.create_future()
-        self.transcript: asyncio.Future[str] = loop.create_future()
+        self.transcript: asyncio.Future[Transcript] = loop.create_future()
         self._turn_is_over = False
         """Whether the service has been told where the turn ends."""
         self._on_text = on_text
         self._announced_end = announced_end
-        self._final: list[str] = []
+        self._final: list[TranscriptionFrame] = []
         self._interim = ""
 
     @property
     def text(self) -> str:
+        """The words so far."""
+        return join_text(*(part.text.strip() for part in self._final), self._interim)
+
+    @property
+    def so_far(self) -> Transcript:
         """The transcript so far."""
-        return join_text(*self._final, self._interim)
+        return whole(self.text, self._final)
 
     def fail(self, failure: TurnFailure) -> None:
         """Set the reason why there will be no transcript; the first one counts."""
@@ -284,7 +290,7 @@ class _Results(FrameProcessor):
             await self._on_text(self.text)
         elif isinstance(frame, TranscriptionFrame):
             self._interim = ""
-            self._final.append(frame.text.strip())
+            self._final.append(frame)
             await self._on_text(self.text)
             if self._turn_is_over and not self._announced_end:
                 self._end()
@@ -296,4 +302,4 @@ class _Results(FrameProcessor):
             reason = "the service ended the stream in the middle of the turn"
             self.fail(TurnFailure(reason, ErrorCategory.CONNECTIVITY))
         if not self.transcript.done():
-            self.transcript.set_result(self.text)
+            self.transcript.set_result(self.so_far)

@@ -34,7 +34,9 @@ from providers.frames import (
     TurnCommittedFrame,
     TurnDiscardedFrame,
     TurnStartedFrame,
+    describe,
 )
+from session.ports import Transcript
 
 
 class TurnFailure(Exception):
@@ -105,10 +107,15 @@ class TurnSTTService(STTService):
         frame.metadata[RECOGNITION] = recognition_id
         await self.push_frame(frame)
 
-    async def push_final(self, recognition_id: str, text: str) -> None:
-        """Push the transcript of a turn; empty if no words were recognised."""
-        frame = TranscriptionFrame(text, self._user_id, time_now_iso8601(), finalized=True)
+    async def push_final(self, recognition_id: str, transcript: Transcript | str) -> None:
+        """Push the transcript of a turn, or its mere text; empty if no words were recognised."""
+        if isinstance(transcript, str):
+            transcript = Transcript(transcript)
+        frame = TranscriptionFrame(
+            transcript.text, self._user_id, time_now_iso8601(), finalized=True
+        )
         frame.metadata[RECOGNITION] = recognition_id
+        describe(frame, transcript)
         # An interruption stops the response; the transcript is still wanted.
         frame.interruptible = False
         await self.push_frame(frame)
@@ -140,7 +147,7 @@ class TurnSTTService(STTService):
             if turn is not None and not turn.committed:
                 turn.inbox.put_nowait(frame.audio)
         elif isinstance(frame, TurnCommittedFrame):
-            turn = self._open(TurnStartedFrame(frame.recognition_id, frame.language, frame.prompt))
+            turn = self._open(TurnStartedFrame(frame.recognition_id, frame.settings))
             if not turn.committed:
                 turn.committed = True
                 turn.inbox.put_nowait(frame)

@@ -6,9 +6,10 @@ itself it would load a model per session.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -27,9 +28,12 @@ from pydantic import Field
 
 from config import STTConfig
 from providers.base import ProviderSetupError, STTProvider
+from providers.frames import LANGUAGES, LOGPROBS
 from providers.in_process.engine_pool import EnginePool
 from providers.options import Options, parse_options, refuse
 from providers.stt.whisper_files import REPOSITORIES, model_folder
+from providers.stt.whisper_scores import ScoredModel
+from session.ports import TokenLogprob
 from settings.provider_declarations import Declaration
 
 CPU_MODEL = "small"
@@ -53,9 +57,22 @@ class _WhisperOptions(Options):
 
 @dataclass
 class _Settings(WhisperSTTSettings):
-    """Pipecat's settings under the name by which a session sets the prompt."""
+    """Pipecat's settings under the names by which a session sets them (`wishes.py`)."""
 
     prompt: str | NotGiven | None = field(default_factory=lambda: NOT_GIVEN)
+    languages: list[str] | NotGiven | None = field(default_factory=lambda: NOT_GIVEN)
+    logprobs: bool | NotGiven | None = field(default_factory=lambda: NOT_GIVEN)
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What is understood of a part of a turn."""
+
+    text: str
+    no_speech_prob: float
+    language: str
+    logprobs: tuple[TokenLogprob, ...]
+    """Empty where nobody asked for them."""
 
 
 class WhisperSTT(STTProvider):
@@ -150,7 +167,13 @@ class _WhisperService(WhisperSTTService):
         # Set first: the base's constructor calls `_load`, which uses it.
         self._shared = model
         super().__init__(
-            settings=_Settings(no_speech_prob=options.no_speech_prob, prompt=None),
+            settings=_Settings(
+                no_speech_prob=options.no_speech_prob,
+                prompt=None,
+                languages=None,
+                hotwords=None,
+                logprobs=None,
+            ),
         )
         settings: Any = self._settings
         # Pipecat's default is English; here the recogniser detects the language.
@@ -169,27 +192,48 @@ class _WhisperService(WhisperSTTService):
         """Transcribe one turn; failures are raised as they are, to keep their kind."""
         # Read now: these settings are the turn's, and the next turn replaces them.
         settings: Any = self._settings
-        language = None if settings.language is None else _code(str(settings.language))
-        prompt = settings.prompt
-        limit = self._options.no_speech_prob
+        named = settings.languages or [settings.language or ""]
+        candidates = tuple(dict.fromkeys(_code(str(language)) for language in named if language))
+        wishes = {"initial_prompt": settings.prompt, "hotwords": settings.hotwords}
+        scored, limit = bool(settings.logprobs), self._options.no_speech_prob
+        parts: list[_Part] = []
+        work = partial(self._transcribe, audio, candidates, wishes, scored=scored)
+        async with aclosing(self._pool.stream(work)) as found:
+            async for part in found:
+                if part.no_speech_prob < limit:
+                    parts.append(part)
+        text = "".join(part.text for part in parts)
+        frame = TranscriptionFrame(text.strip(), self._user_id, time_now_iso8601())
+        if self._shared.model.is_multilingual and len(candidates) != 1:
+            frame.metadata[LANGUAGES] = list(dict.fromkeys(part.language for part in parts))
+        if scored:
+            frame.metadata[LOGPROBS] = [one for part in parts for one in part.logprobs]
+        yield frame
 
-        def transcribe() -> Iterable[Segment]:
-            samples = np.frombuffer(audio, np.int16).astype(np.float32) / 32768
-            segments: Iterable[Segment]
-            segments, _ = self._shared.transcribe(
-                samples,
-                language=language,
-                initial_prompt=prompt,
-                beam_size=self._options.beam_size,
-            )
-            return segments
+    def _transcribe(
+        self, audio: bytes, candidates: tuple[str, ...], wishes: dict[str, Any], *, scored: bool
+    ) -> Iterator[_Part]:
+        """Transcribe a turn, on a thread.
 
-        text = ""
-        async with aclosing(self._pool.stream(transcribe)) as segments:
-            async for segment in segments:
-                if segment.no_speech_prob < limit:
-                    text += segment.text
-        yield TranscriptionFrame(text.strip(), self._user_id, time_now_iso8601())
+        Args:
+            audio: The turn.
+            candidates: Languages that may be spoken; none: any.
+            wishes: Further arguments.
+            scored: Whether to give log probabilities.
+        """
+        samples = np.frombuffer(audio, np.int16).astype(np.float32) / 32768
+        scores = ScoredModel(self._shared) if scored else None
+        model = scores or self._shared
+        segments: Iterable[Segment]
+        segments, info = model.transcribe(
+            samples,
+            language=_spoken(model, samples, candidates),
+            beam_size=self._options.beam_size,
+            **wishes,
+        )
+        for segment in segments:
+            logprobs = scores.logprobs(segment) if scores else ()
+            yield _Part(segment.text, segment.no_speech_prob, info.language, logprobs)
 
 
 def _device(wanted: str) -> Literal["cpu", "cuda"]:
@@ -220,6 +264,15 @@ def _languages(name: str, model: WhisperModel) -> frozenset[str]:
     if name in REPOSITORIES and (name.endswith(".en") or name.startswith("distil-")):
         return frozenset({"en"})
     return frozenset(model.supported_languages)
+
+
+def _spoken(model: WhisperModel, samples: Any, candidates: tuple[str, ...]) -> str | None:
+    """Return the language to transcribe in; None: whatever the model detects."""
+    if len(candidates) < 2:
+        return candidates[0] if candidates else None
+    _, _, probabilities = model.detect_language(samples)
+    known = dict(probabilities)
+    return max(candidates, key=lambda language: known[language])
 
 
 def _code(language: str) -> str:

@@ -9,7 +9,7 @@ import pytest
 from openai import AsyncOpenAI
 
 from audio.pcm import silence
-from tests.support.running_server import RunningServer, running, scripted_settings
+from tests.support.running_server import RunningServer, plain_http, running, scripted_settings
 from tests.support.wire_client import client, speech
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -17,6 +17,12 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 PCM = {"type": "audio/pcm", "rate": 24000}
 TRANSCRIBE = {"transcription": {"model": "gpt-4o-mini-transcribe"}}
 PREFIX = "conversation.item.input_audio_transcription"
+VAD = {
+    "type": "server_vad",
+    "threshold": 0.5,
+    "prefix_padding_ms": 300,
+    "silence_duration_ms": 200,
+}
 
 
 @pytest.fixture(scope="module")
@@ -48,12 +54,7 @@ async def test_the_greeting_is_that_of_the_service_key_by_key(server):
                 "format": PCM,
                 "transcription": None,
                 "noise_reduction": None,
-                "turn_detection": {
-                    "type": "server_vad",
-                    "threshold": 0.5,
-                    "prefix_padding_ms": 300,
-                    "silence_duration_ms": 200,
-                },
+                "turn_detection": VAD,
             }
         },
         "include": None,
@@ -137,16 +138,90 @@ async def test_turn_detection_shows_nothing_about_responses(server):
         }
 
 
+ANSWERING = {"create_response": True, "interrupt_response": True}
+
+
 @pytest.mark.parametrize(
-    ("name", "value"),
-    [("create_response", True), ("interrupt_response", True), ("idle_timeout_ms", 6000)],
+    ("detection", "shown"),
+    [
+        ({"type": "server_vad", **ANSWERING, "idle_timeout_ms": 5000}, VAD),
+        ({"type": "semantic_vad", **ANSWERING}, {"type": "semantic_vad", "eagerness": "auto"}),
+    ],
+    ids=lambda value: value["type"],
 )
-async def test_what_would_need_responses_is_refused(server, name, value):
+async def test_what_is_about_responses_has_no_effect_and_is_not_shown(server, detection, shown):
     async with client(transcription(server)) as wire:
-        detection = {"type": "server_vad", name: value}
+        updated = await wire.update(**patch(turn_detection=detection, **TRANSCRIBE))
+        assert updated["session"]["audio"]["input"]["turn_detection"] == shown
+        await wire.append(speech())
+        await wire.until(f"{PREFIX}.completed")
+        await wire.append(silence(6000))
+        assert not [name for name in wire.types() if name.startswith("response.")]
+        assert not wire.of("input_audio_buffer.timeout_triggered")
+        assert await wire.settled() == []
+
+
+async def test_what_is_about_responses_is_checked_all_the_same(server):
+    async with client(transcription(server)) as wire:
+        detection = {"type": "server_vad", "idle_timeout_ms": 4999}
         await wire.send("session.update", session=patch(turn_detection=detection))
         error = (await wire.until("error"))["error"]
-        assert error["param"] == f"session.audio.input.turn_detection.{name}"
+        assert error["param"] == "session.audio.input.turn_detection.idle_timeout_ms"
+
+
+NO_TURNS = ["gpt-live-transcribe", "gpt-realtime-whisper", "gpt-realtime-whisper-2026-05-07"]
+
+
+@pytest.mark.parametrize("model", NO_TURNS)
+async def test_a_model_without_turns_leaves_them_to_the_client(server, model):
+    async with client(transcription(server)) as wire:
+        updated = await wire.update(**patch(transcription={"model": model}))
+        assert updated["session"]["audio"]["input"]["turn_detection"] is None
+        await wire.append(speech() + silence(1000))
+        await wire.send("input_audio_buffer.commit")
+        await wire.until(f"{PREFIX}.completed")
+        assert len(wire.of("input_audio_buffer.committed")) == 1
+        assert not wire.of("input_audio_buffer.speech_started")
+
+
+async def test_turn_detection_that_is_given_holds_for_a_model_without_turns(server):
+    model = {"model": "gpt-live-transcribe"}
+    async with client(transcription(server)) as wire:
+        given = patch(turn_detection={"type": "server_vad"}, transcription=model)
+        updated = await wire.update(**given)
+        assert updated["session"]["audio"]["input"]["turn_detection"] == VAD
+        updated = await wire.update(**patch(transcription={**model, "keywords": ["Bo"]}))
+        assert updated["session"]["audio"]["input"]["turn_detection"] == VAD
+        updated = await wire.update(**patch(transcription={"model": "gpt-realtime-whisper"}))
+        assert updated["session"]["audio"]["input"]["turn_detection"] is None
+        updated = await wire.update(**patch(turn_detection={"type": "server_vad"}))
+        assert updated["session"]["audio"]["input"]["turn_detection"] == VAD
+
+
+@pytest.mark.parametrize("model", ["gpt-transcribe", "gpt-4o-transcribe", "gpt-live-transcribe-x"])
+async def test_other_models_keep_their_turns(server, model):
+    async with client(transcription(server)) as wire:
+        updated = await wire.update(**patch(transcription={"model": model}))
+        assert updated["session"]["audio"]["input"]["turn_detection"] == VAD
+
+
+async def test_a_conversation_keeps_its_turns_whatever_transcribes_it(server):
+    async with client(server.url) as wire:
+        before = wire.events[0]["session"]["audio"]["input"]["turn_detection"]
+        updated = await wire.update(audio={"input": {"transcription": {"model": NO_TURNS[0]}}})
+        assert updated["session"]["audio"]["input"]["turn_detection"] == before
+
+
+async def test_a_secret_for_a_model_without_turns_starts_without_them(server):
+    session = patch(transcription={"model": "gpt-realtime-whisper"})
+    async with plain_http() as http:
+        made = await http.post(
+            f"{server.http}/v1/realtime/client_secrets", json={"session": session}
+        )
+    assert made.json()["session"]["audio"]["input"]["turn_detection"] is None
+    key = {"Authorization": f"Bearer {made.json()['value']}"}
+    async with client(server.url.split("?")[0], additional_headers=key) as wire:
+        assert wire.events[0]["session"]["audio"]["input"]["turn_detection"] is None
 
 
 @pytest.mark.parametrize(

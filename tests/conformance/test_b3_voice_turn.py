@@ -70,7 +70,7 @@ def test_the_recogniser_hears_the_turn_and_is_given_exactly_its_audio() -> None:
         HearTurn(
             item_id,
             Clip(pcm(1000 - 596), AudioFormat(), None),
-            TranscriptionSettings("de", "p"),
+            TranscriptionSettings(("de",), "p"),
         )
     ]
     d.append(1000)

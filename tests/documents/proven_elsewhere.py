@@ -31,7 +31,7 @@ _BY_PROOF: dict[str, str] = {
     "providers/test_custom_service.py": (
         "providers/base.py providers/frames.py providers/options.py "
         "providers/running_pipeline.py providers/llm/custom.py providers/llm/pipecat_services.py "
-        "providers/stt/custom.py providers/tts/custom.py"
+        "providers/stt/custom.py providers/stt/wishes.py providers/tts/custom.py"
     ),
     "providers/test_bounded_reply.py": "providers/http_clients.py",
     "providers/test_patience.py": "providers/errors.py providers/openai_client.py",
@@ -44,7 +44,9 @@ _BY_PROOF: dict[str, str] = {
         "providers/stt/sphinx_pool.py providers/stt/sphinx_process.py "
         "providers/stt/sphinx_worker.py"
     ),
-    "providers/stt/test_whisper.py": "providers/stt/whisper_files.py",
+    "providers/stt/test_whisper.py": (
+        "providers/stt/whisper_files.py providers/stt/whisper_scores.py"
+    ),
     "providers/tts/test_azure.py": "providers/azure_account.py providers/tts/azure_speaker.py",
     "providers/tts/test_edge.py": "providers/tts/edge_stream.py",
     "providers/tts/test_elevenlabs.py": "providers/tts/elevenlabs_wire.py",

@@ -14,12 +14,12 @@ from providers.frames import (
     TurnDiscardedFrame,
     TurnStartedFrame,
 )
-from session.ports import FailureReason, TranscriptionSettings
+from session.ports import FailureReason, Transcript, TranscriptionSettings
 from session.reports import TurnFailed, TurnGuessed, TurnReport, TurnSoFar, TurnUnderstood
 
 PCM = bytes(4800)
-ENGLISH = TranscriptionSettings("en")
-GERMAN = TranscriptionSettings("de")
+ENGLISH = TranscriptionSettings(("en",))
+GERMAN = TranscriptionSettings(("de",))
 ERROR = FailureReason("broken")
 
 
@@ -46,8 +46,8 @@ class Desk:
                 self.told.append(("so far", item_id, text))
             case TurnGuessed(item_id, text):
                 self.told.append(("guessed", item_id, text))
-            case TurnUnderstood(item_id, text):
-                self.told.append(("understood", item_id, text))
+            case TurnUnderstood(item_id, transcript):
+                self.told.append(("understood", item_id, transcript.text))
             case TurnFailed(item_id, error):
                 self.told.append(("failed", item_id, error))
 
@@ -60,7 +60,8 @@ class Desk:
         return self.asked()[-1]
 
     def commit(self, item_id: str = "a", settings: TranscriptionSettings = ENGLISH) -> str | None:
-        return self.hearing.commit(item_id, clip(), settings)
+        known = self.hearing.commit(item_id, clip(), settings)
+        return None if known is None else known.text
 
     def asked(self) -> list[str]:
         """Hearings whose transcript was asked for."""
@@ -87,14 +88,14 @@ def test_a_turn_is_heard_as_it_is_spoken_and_then_asked_for(desk: Desk) -> None:
     assert kinds == [TurnStartedFrame, TurnAudioFrame, TurnAudioFrame, TurnCommittedFrame]
     (hearing,) = desk.asked()
     desk.hearing.on_interim(hearing, "hel")
-    desk.hearing.on_transcript(hearing, "hello")
+    desk.hearing.on_transcript(hearing, Transcript("hello"))
     assert desk.told == [("so far", "a", "hel"), ("understood", "a", "hello")]
 
 
 def test_a_guess_that_is_there_is_the_transcript(desk: Desk) -> None:
     desk.begin()
     hearing = desk.guess()
-    desk.hearing.on_transcript(hearing, "hello")
+    desk.hearing.on_transcript(hearing, Transcript("hello"))
     assert desk.hearing.is_guess("a", "hello")
     assert desk.commit() == "hello"
     assert desk.asked() == [hearing]
@@ -105,7 +106,7 @@ def test_a_guess_that_is_due_becomes_the_transcript(desk: Desk) -> None:
     desk.begin()
     hearing = desk.guess()
     assert desk.commit() is None
-    desk.hearing.on_transcript(hearing, "hello")
+    desk.hearing.on_transcript(hearing, Transcript("hello"))
     assert desk.told == [("understood", "a", "hello")]
 
 
@@ -128,7 +129,7 @@ def test_whoever_goes_on_is_heard_from_the_beginning(desk: Desk) -> None:
     desk.begin()
     first = desk.guess()
     desk.hearing.resume(clip(2))
-    desk.hearing.on_transcript(first, "too early")
+    desk.hearing.on_transcript(first, Transcript("too early"))
     desk.hearing.on_failure(first, ERROR)
     assert desk.told == []
     assert desk.dropped() == [first]
@@ -137,17 +138,17 @@ def test_whoever_goes_on_is_heard_from_the_beginning(desk: Desk) -> None:
     assert second != first
     heard = [f for f in desk.frames if isinstance(f, TurnAudioFrame) and f.recognition_id == second]
     assert sum(len(frame.audio) for frame in heard) > len(PCM)
-    desk.hearing.on_transcript(second, "all of it")
+    desk.hearing.on_transcript(second, Transcript("all of it"))
     assert desk.told == [("understood", "a", "all of it")]
 
 
 def test_a_guess_made_with_other_settings_is_no_answer(desk: Desk) -> None:
     desk.begin()
     first = desk.guess()
-    desk.hearing.on_transcript(first, "hello")
+    desk.hearing.on_transcript(first, Transcript("hello"))
     assert desk.commit(settings=GERMAN) is None
     assert desk.dropped() == [first]
-    desk.hearing.on_transcript(desk.asked()[1], "hallo")
+    desk.hearing.on_transcript(desk.asked()[1], Transcript("hallo"))
     assert desk.told[-1] == ("understood", "a", "hallo")
 
 
@@ -157,7 +158,7 @@ def test_a_turn_that_came_to_nothing_is_forgotten(desk: Desk, guessing: bool) ->
     hearing = desk.guess() if guessing else "a.1"
     desk.hearing.forget("a")
     assert desk.dropped() == [hearing]
-    desk.hearing.on_transcript(hearing, "nobody asked")
+    desk.hearing.on_transcript(hearing, Transcript("nobody asked"))
     desk.hearing.resume(clip())
     assert desk.told == []
 
@@ -168,6 +169,6 @@ def test_results_of_several_turns_find_their_own(desk: Desk) -> None:
     desk.begin("b")
     desk.commit("b")
     first, second = desk.asked()
-    desk.hearing.on_transcript(second, "two")
-    desk.hearing.on_transcript(first, "one")
+    desk.hearing.on_transcript(second, Transcript("two"))
+    desk.hearing.on_transcript(first, Transcript("one"))
     assert desk.told == [("understood", "b", "two"), ("understood", "a", "one")]

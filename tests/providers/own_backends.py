@@ -75,6 +75,13 @@ class SegmentSettings(STTSettings):
     prompt: str | NotGiven | None = field(default_factory=lambda: NOT_GIVEN)
 
 
+@dataclass
+class HintedSettings(SegmentSettings):
+    language_hints: list[str] | NotGiven | None = field(default_factory=lambda: NOT_GIVEN)
+    keyterms: list[str] | NotGiven | None = field(default_factory=lambda: NOT_GIVEN)
+    delay: str | NotGiven | None = field(default_factory=lambda: NOT_GIVEN)
+
+
 class SegmentSTT(SegmentedSTTService):
     """Tells what it was given."""
 
@@ -92,6 +99,32 @@ class SegmentSTT(SegmentedSTTService):
             raise RuntimeError("the recogniser is out of order")
         given: Any = self._settings
         yield TranscriptionFrame(f"{given.model} {given.language} {given.prompt}", "", "")
+
+
+class HintedSTT(SegmentSTT):
+    """Tells what it was given; takes hints by names of its own."""
+
+    Settings = HintedSettings
+
+    async def run_stt(self, audio: bytes) -> AsyncGenerator[Frame, None]:
+        given: Any = self._settings
+        yield TranscriptionFrame(f"{given.language_hints} {given.keyterms} {given.delay}", "", "")
+
+
+class HintedStream(STTService):
+    """Hears a stream; takes expected words as one argument, and no settings."""
+
+    def __init__(self, *, hotwords: str = "nothing", language: str = "any") -> None:
+        super().__init__(settings=STTSettings(model=None, language=None))
+        self._given = f"{hotwords}, {language}"
+
+    async def run_stt(self, audio: bytes) -> AsyncGenerator[Frame | None, None]:
+        yield None
+
+    async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
+        await super().process_frame(frame, direction)
+        if isinstance(frame, VADUserStoppedSpeakingFrame):
+            await self.push_frame(TranscriptionFrame(self._given, "", ""))
 
 
 class RemoteSTT(SegmentSTT):

@@ -163,6 +163,31 @@ async def test_a_recogniser_of_ones_own_that_takes_segments():
         assert event["transcript"] == "mine it Bo"
 
 
+async def test_hints_are_given_by_the_names_that_a_service_has_for_them():
+    async with session(stt={"provider": f"{OWN}:HintedSTT"}) as wire:
+        hints = {"languages": ["de", "en"], "keywords": ["Bo", "Li"], "delay": "high"}
+        event = await transcribed(wire, **hints)
+        assert event["transcript"] == "['de', 'en'] ['Bo', 'Li'] high"
+        await wire.until("response.done")
+        event = await transcribed(wire, languages=["fr"], keywords=[], delay=None)
+        assert event["transcript"] == "None None None"
+
+
+async def test_a_streaming_service_is_built_with_the_hints_of_the_turn():
+    async with session(stt={"provider": f"{OWN}:HintedStream"}) as wire:
+        hints = {"languages": ["de", "en"], "keywords": ["Bo", "Li"], "delay": "high"}
+        assert (await transcribed(wire, **hints))["transcript"] == "Bo, Li, de"
+        await wire.until("response.done")
+        nothing: dict[str, Any] = dict.fromkeys(hints)
+        assert (await transcribed(wire, **nothing))["transcript"] == "nothing, any"
+
+
+async def test_hints_for_which_a_service_has_no_name_have_no_effect():
+    async with session(stt={"provider": f"{OWN}:SegmentSTT", "model": "mine"}) as wire:
+        event = await transcribed(wire, languages=["de", "en"], keywords=["Bo"], delay="low")
+        assert event["transcript"] == "mine de NOT_GIVEN"
+
+
 async def test_a_recogniser_of_ones_own_that_streams():
     async with session(stt={"provider": f"{OWN}:StreamSTT", "language": "fr"}) as wire:
         assert (await transcribed(wire))["transcript"] == "hello fr"

@@ -35,15 +35,29 @@ _CONTROL = (
 _TIMES = tuple(f"<|{step * 0.02:.2f}|>" for step in range(1501))
 
 
-def build(folder: Path, sentence: str = SENTENCE, *, multilingual: bool = True) -> Path:
-    """Write the model to `folder`; the words of `sentence` must differ."""
+def build(
+    folder: Path,
+    sentence: str = SENTENCE,
+    *,
+    multilingual: bool = True,
+    likely: tuple[str, ...] = (),
+) -> Path:
+    """Write the model to `folder`.
+
+    Args:
+        folder: Where to write it.
+        sentence: What it says; its words must differ.
+        multilingual: Whether it knows more than English.
+        likely: The languages that it hears in all audio, the likeliest first; all others are
+            equally unlikely.
+    """
     words = [SPACE + word for word in sentence.split()]
     plain = sorted(pre_tokenizers.ByteLevel.alphabet()) + words
     if multilingual:
         # CTranslate2 takes a model for multilingual if its vocabulary has the empty token.
         plain.append("")
     vocabulary = [*plain, *_CONTROL, *_TIMES]
-    spec = _spec(vocabulary, words)
+    spec = _spec(vocabulary, words, likely)
     folder.mkdir(parents=True, exist_ok=True)
     spec.save(str(folder))
     _tokenizer(plain).save(str(folder / "tokenizer.json"))
@@ -58,7 +72,7 @@ def build(folder: Path, sentence: str = SENTENCE, *, multilingual: bool = True) 
     return folder
 
 
-def _spec(vocabulary: list[str], words: list[str]) -> Any:
+def _spec(vocabulary: list[str], words: list[str], likely: tuple[str, ...]) -> Any:
     spec = whisper_spec.WhisperSpec(1, HEADS, 1, HEADS)
     encoder, decoder = spec.encoder, spec.decoder
     encoder.conv1.weight, encoder.conv1.bias = _zeros(WIDTH, 80, 3), _zeros(WIDTH)
@@ -78,7 +92,7 @@ def _spec(vocabulary: list[str], words: list[str]) -> Any:
         _norm(layer.attention.layer_norm)
         for linear, rows in zip(layer.attention.linear, (1, 2, 1), strict=True):
             _linear(linear, rows * WIDTH, WIDTH)
-    decoder.embeddings.weight, decoder.projection.weight = _chain(vocabulary, words)
+    decoder.embeddings.weight, decoder.projection.weight = _chain(vocabulary, words, likely)
     spec.register_vocabulary(vocabulary)
     index = {token: place for place, token in enumerate(vocabulary)}
     spec.config.suppress_ids = []
@@ -89,7 +103,7 @@ def _spec(vocabulary: list[str], words: list[str]) -> Any:
     return spec
 
 
-def _chain(vocabulary: list[str], words: list[str]) -> tuple[Any, Any]:
+def _chain(vocabulary: list[str], words: list[str], likely: tuple[str, ...]) -> tuple[Any, Any]:
     """Return embeddings and projection by which each token of the sentence calls for the next."""
     index = {token: place for place, token in enumerate(vocabulary)}
     said = ["<|transcribe|>", "<|0.00|>", *words, "<|2.00|>", "<|endoftext|>"]
@@ -99,6 +113,8 @@ def _chain(vocabulary: list[str], words: list[str]) -> tuple[Any, Any]:
         projection[index[follower], step] = 10
     # A model for English alone is not told the task.
     embeddings[index["<|startoftranscript|>"], 0] = 8
+    for place, code in enumerate(likely):
+        projection[index[f"<|{code}|>"], 0] = 5 - place
     return embeddings, projection
 
 

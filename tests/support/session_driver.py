@@ -11,7 +11,7 @@ from flow.steps import at_once
 from realtime_session import RealtimeSession
 from session.decisions import Decision, SpeechStarted, SpeechStopped
 from session.effects import Effect, Generate, OutputAudio, Send
-from session.ports import Capabilities, FinishReason, ResponseRequest, TokenUsage
+from session.ports import Capabilities, FinishReason, ResponseRequest, TokenUsage, Transcript
 from session.reports import (
     AudioMade,
     ClauseSpoken,
@@ -188,7 +188,7 @@ class Driver:
 
     def heard(self, item_id: str, text: str) -> list[Event]:
         """Let the recogniser report an item's transcript."""
-        return self.report(TurnUnderstood(item_id, text))
+        return self.report(TurnUnderstood(item_id, Transcript(text)))
 
     def text(self, delta: str, response_id: str | None = None) -> list[Event]:
         return self.report(TextMade(response_id or self.running, delta))

@@ -53,6 +53,8 @@ class FakeAzure(SpeechSocket):
     words: list[str] = field(default_factory=lambda: ["turn", "on", "the", "kitchen", "light"])
     """Every hypothesis knows one more of them."""
     phrase: str = "Turn on the kitchen light."
+    detected: str | None = None
+    """The locale that was detected among several."""
     status: int = 200
     hang: bool = False
     """Take connections, and never answer."""
@@ -152,7 +154,9 @@ class _Connection:
         # Up to a whole millisecond: the SDK would send what is left again.
         ticks = -(-self.heard // 32) * 10_000
         status = "Success" if self.fake.phrase else "NoMatch"
-        result = {"RecognitionStatus": status, "DisplayText": self.fake.phrase}
+        result: dict[str, Any] = {"RecognitionStatus": status, "DisplayText": self.fake.phrase}
+        if self.fake.detected is not None:
+            result["PrimaryLanguage"] = {"Language": self.fake.detected, "Confidence": "High"}
         await self._send("speech.phrase", {**result, "Offset": 0, "Duration": ticks})
         await self._send("speech.endDetected", {"Offset": ticks})
         await self._send("turn.end", {})

@@ -48,6 +48,8 @@ class FakeDeepgram(SpeechSocket):
     """Every interim result knows one more of them."""
     revise: dict[int, str] = field(default_factory=dict)
     """Interim number → what it says instead."""
+    languages: list[str] | None = None
+    """Tags of what was spoken, as `language=multi` tells."""
     status: int = 200
     reason: str = "Invalid credentials."
     hang: bool = False
@@ -145,7 +147,9 @@ class _Stream:
         await self.socket.close()
 
     async def _result(self, text: str, **flags: bool) -> None:
-        alternative = {"transcript": text, "confidence": 0.9, "words": []}
+        alternative: dict[str, Any] = {"transcript": text, "confidence": 0.9, "words": []}
+        if self.fake.languages is not None:
+            alternative["languages"] = self.fake.languages
         await self._send(
             {
                 "type": "Results",

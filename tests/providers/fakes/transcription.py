@@ -19,7 +19,11 @@ class FakeTranscription:
     """Understands every turn as `text`, unless it fails."""
 
     def __init__(
-        self, fault: str | int | None = None, faults_left: int = 1000, text: str = "what was said"
+        self,
+        fault: str | int | None = None,
+        faults_left: int = 1000,
+        text: str = "what was said",
+        known: dict[str, Any] | None = None,
     ) -> None:
         self.app = FastAPI()
         self.app.post("/v1/audio/transcriptions")(self.transcribe)
@@ -27,6 +31,10 @@ class FakeTranscription:
         self.faults_left = faults_left
         """Requests that still go wrong."""
         self.text = text
+        self.known = known or {}
+        """What the answer has beside the text."""
+        self.asked: list[dict[str, list[str]]] = []
+        """Fields of each form, without the file; what is an array has `[]` behind its name."""
         self.attempts = 0
         self.heard_ms: list[float] = []
         self.keys: list[str] = []
@@ -45,7 +53,9 @@ class FakeTranscription:
             file: Any = form["file"]
             with wave.open(io.BytesIO(await file.read())) as audio:
                 self.heard_ms.append(audio.getnframes() * 1000 / audio.getframerate())
-        return JSONResponse({"text": self.text})
+            fields = {name: list(map(str, form.getlist(name))) for name in form if name != "file"}
+            self.asked.append(fields)
+        return JSONResponse({"text": self.text, **self.known})
 
     async def _fail(self, fault: str | int) -> Response:
         match fault:

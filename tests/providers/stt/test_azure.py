@@ -42,6 +42,16 @@ async def test_a_turn_has_a_connection_that_is_closed_after_it():
                 }
             },
         ),
+        (
+            {},
+            {"prompt": "Bo", "keywords": ["Li Na"]},
+            {
+                "dgi": {
+                    "Groups": [{"Type": "Generic", "Items": [{"Text": "Bo"}, {"Text": "Li Na"}]}],
+                    "bias": 1.0,
+                }
+            },
+        ),
     ],
 )
 async def test_language_and_prompt_reach_the_service(changed, asked, expected):
@@ -50,6 +60,29 @@ async def test_language_and_prompt_reach_the_service(changed, asked, expected):
         await turn(wire)
         context = fake.calls[0].contexts[0]
         assert {name: context.get(name) for name in expected} == expected
+
+
+@pytest.mark.parametrize(
+    ("asked", "candidates"),
+    [
+        (["de", "en_gb", "en-US", "zh"], ["de-DE", "en-GB", "zh-CN"]),
+        (["fr", "it", "es", "pt", "nl"], ["fr-FR", "it-IT", "es-ES", "pt-PT"]),
+    ],
+)
+async def test_a_client_may_name_several_languages(asked, candidates):
+    async with hearing(AZURE, {"detected": "de-DE"}) as (fake, wire):
+        await wire.update(audio={"input": {"transcription": {"languages": asked}}})
+        await turn(wire)
+        assert fake.calls[0].contexts[0]["languageId"]["languages"] == candidates
+        assert wire.of(COMPLETED)[0]["languages"] == [{"code": "de"}]
+
+
+async def test_a_language_that_was_given_is_not_told_as_detected():
+    async with hearing(AZURE, {"detected": "de-DE"}) as (fake, wire):
+        await wire.update(audio={"input": {"transcription": {"languages": ["de"]}}})
+        await turn(wire)
+        assert fake.calls[0].contexts[0]["phraseDetection"]["language"] == "de-DE"
+        assert "languages" not in wire.of(COMPLETED)[0]
 
 
 async def test_several_languages_are_told_apart():

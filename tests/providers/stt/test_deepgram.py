@@ -10,6 +10,7 @@ import pytest
 from config import STTConfig
 from providers import TurnAudioFrame, TurnDiscardedFrame, TurnStartedFrame, stt
 from providers.stt.deepgram import DeepgramSTT
+from session.ports import NO_WISHES
 from tests.providers.fakes.deepgram import KEY, fake_deepgram
 from tests.providers.recogniser_vendors import COMPLETED, DEEPGRAM, hearing, turn
 from tests.providers.stage import running as running_stage
@@ -52,6 +53,21 @@ async def test_every_turn_has_a_connection_of_its_own():
             {"prompt": "Bo, Li Na"},
             {"keywords": ["Bo", "Li", "Na"], "keyterm": None},
         ),
+        ({}, {"keywords": ["Bo", "Li Na"]}, {"keyterm": ["Bo", "Li Na"], "keywords": None}),
+        ({}, {"prompt": "Bo", "keywords": ["Oslo", "Bo"]}, {"keyterm": ["Bo", "Oslo"]}),
+        ({"model": "nova-2"}, {"keywords": ["Li Na"]}, {"keywords": ["Li", "Na"]}),
+        (
+            {},
+            {"languages": ["de", "en-GB"]},
+            {"language": ["multi"], "language_hint": ["de", "en-GB"]},
+        ),
+        ({}, {"languages": ["de"]}, {"language": ["de"], "language_hint": None}),
+        (
+            {"model": "nova-2"},
+            {"languages": ["es", "en"]},
+            {"language": ["multi"], "language_hint": None},
+        ),
+        ({"model": "enhanced"}, {"languages": ["de", "en"]}, {"language": ["de"]}),
         (
             {"options": {"smart_format": True, "redact": ["pci"], "mip_opt_out": True}},
             {},
@@ -65,6 +81,16 @@ async def test_settings_reach_the_service(changed, asked, expected):
         await turn(wire)
         query = fake.calls[0].query
         assert {name: query.get(name) for name in expected} == expected
+
+
+@pytest.mark.parametrize(
+    ("detected", "told"),
+    [(["en-US", "de"], [{"code": "en"}, {"code": "de"}]), ([], []), (None, None)],
+)
+async def test_the_languages_that_were_detected_are_told(detected, told):
+    async with hearing(DEEPGRAM, {"languages": detected}) as (_fake, wire):
+        await turn(wire)
+        assert wire.of(COMPLETED)[0].get("languages") == told
 
 
 async def test_a_turn_in_which_nothing_is_sent_is_kept_alive_and_hung_up_when_discarded():
@@ -83,7 +109,7 @@ def test_certificates_are_read_once_for_all_turns(monkeypatch):
     monkeypatch.setattr(ssl, "create_default_context", make)
     provider = DeepgramSTT(STTConfig(provider="deepgram", api_key=KEY))
     for _ in range(3):
-        provider.connect(None, None)
+        provider.connect(NO_WISHES)
     assert make.call_count == 1
 
 

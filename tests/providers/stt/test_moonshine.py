@@ -49,7 +49,8 @@ async def test_turns_of_two_sessions_are_transcribed_by_one_model(cache, monkeyp
         client(server.url) as two,
     ):
         for wire in (one, two):
-            await listen(wire, language="en-GB")
+            # What it does not understand is left out; it takes no keywords.
+            await listen(wire, languages=["de", "en-GB"], keywords=["Bo"], delay="low")
         for wire in (one, two, one, two):
             await commit(wire)
         for wire in (one, two):
@@ -79,7 +80,11 @@ async def test_the_event_loop_turns_while_the_model_works(cache, monkeypatch):
 
 async def test_another_language_and_a_prompt_are_refused_by_name(cache):
     async with running(with_stt(**settings(cache))) as server, client(server.url) as wire:
-        for transcription, named in (({"language": "de"}, "de"), ({"prompt": "Bo"}, "moonshine")):
+        for transcription, named in (
+            ({"language": "de"}, "de"),
+            ({"languages": ["de", "fr"]}, "'de', 'fr'"),
+            ({"prompt": "Bo"}, "moonshine"),
+        ):
             session = {"type": "realtime", "audio": {"input": {"transcription": transcription}}}
             await wire.send("session.update", session=session)
             assert named in (await wire.until("error"))["error"]["message"]

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from tests.providers.recogniser_vendors import FAILED, OPENAI, hearing, talking, turn
+from typing import Any
+
+import pytest
+
+from tests.providers.recogniser_vendors import COMPLETED, FAILED, OPENAI, hearing, talking, turn
 from tests.providers.speaking import mute_server
 
 
@@ -22,3 +26,85 @@ async def test_openai_s_key_goes_to_nobody_else(monkeypatch):
     async with hearing(OPENAI, api_key=None) as (fake, wire):
         await turn(wire)
         assert fake.keys == ["Bearer none"]
+
+
+INCLUDE = ["item.input_audio_transcription.logprobs"]
+BOTH = {"languages": ["de", "en"], "keywords": ["Bo", "Li Na"]}
+SURE = [{"token": "what", "bytes": [119, 104, 97, 116], "logprob": -0.5}]
+
+
+@pytest.mark.parametrize(
+    ("model", "asked", "sent"),
+    [
+        ("whisper-x", {}, {}),
+        ("whisper-x", {"language": "de", "prompt": "Bo"}, {"language": ["de"], "prompt": ["Bo"]}),
+        ("whisper-x", BOTH, {"language": ["de"], "prompt": ["Bo, Li Na"]}),
+        ("gpt-4o-transcribe", {**BOTH, "prompt": "Names:"},
+         {"language": ["de"], "prompt": ["Names: Bo, Li Na"]}),
+        ("gpt-transcribe", BOTH, {"languages[]": ["de", "en"], "keywords[]": ["Bo", "Li Na"]}),
+        ("gpt-transcribe", {"languages": ["de"], "prompt": "Bo"},
+         {"language": ["de"], "prompt": ["Bo"]}),
+        ("gpt-4o-transcribe-diarize", BOTH, {"language": ["de"]}),
+    ],
+)  # fmt: skip
+async def test_languages_keywords_and_prompt_are_sent_as_the_model_takes_them(model, asked, sent):
+    async with hearing(OPENAI, model=model) as (fake, wire):
+        await wire.update(audio={"input": {"transcription": asked}})
+        await turn(wire)
+        (form,) = fake.asked
+        assert {name: value for name, value in form.items() if name != "model"} == sent
+
+
+async def test_the_configured_language_counts_where_the_client_names_none():
+    async with hearing(OPENAI, language="fr") as (fake, wire):
+        for asked in ({}, {"languages": ["de"]}, {"languages": []}):
+            await wire.update(audio={"input": {"transcription": asked}})
+            await turn(wire)
+        assert [form["language"] for form in fake.asked] == [["fr"], ["de"], ["fr"]]
+
+
+@pytest.mark.parametrize(
+    ("model", "scored"),
+    [
+        ("gpt-4o-mini-transcribe", True),
+        ("gpt-4o-transcribe-2025-03-20", True),
+        ("gpt-4o-transcribe-diarize", False),
+        ("gpt-transcribe", False),
+        ("whisper-x", False),
+    ],
+)
+async def test_log_probabilities_are_asked_of_the_models_that_give_them(model, scored):
+    async with hearing(OPENAI, {"known": {"logprobs": SURE}}, model=model) as (fake, wire):
+        await turn(wire)
+        await wire.update(include=INCLUDE)
+        await turn(wire)
+        assert [form.get("include[]") for form in fake.asked] == [
+            None,
+            ["logprobs"] if scored else None,
+        ]
+        unasked, asked = wire.of(COMPLETED)
+        assert "logprobs" not in unasked
+        assert asked.get("logprobs") == (SURE if scored else None)
+
+
+@pytest.mark.parametrize(
+    ("known", "told"),
+    [
+        ({"languages": [{"code": "de"}, {"code": "en"}]}, [{"code": "de"}, {"code": "en"}]),
+        ({"languages": []}, []),
+        ({}, None),
+    ],
+)
+async def test_the_languages_in_the_answer_are_told(known: dict[str, Any], told: Any):
+    async with hearing(OPENAI, {"known": known}, model="gpt-transcribe") as (_fake, wire):
+        await turn(wire)
+        assert wire.of(COMPLETED)[0].get("languages") == told
+
+
+async def test_a_model_that_tells_speakers_apart_takes_no_prompt():
+    async with hearing(OPENAI, model="gpt-4o-transcribe-diarize") as (_fake, wire):
+        transcription = {"transcription": {"prompt": "Bo"}}
+        session = {"type": "realtime", "audio": {"input": transcription}}
+        await wire.send("session.update", session=session)
+        error = (await wire.until("error"))["error"]
+        assert error["param"] == "session.audio.input.transcription.prompt"

@@ -28,6 +28,7 @@ from providers.frames import (
     TurnStartedFrame,
 )
 from providers.stt.streams import CHUNK_BYTES, StreamEndFrame, StreamSTT, join_text
+from session.ports import NO_WISHES, TranscriptionSettings
 from tests.providers.stage import HANG_S, Stage, running
 
 SECOND = bytes(range(250)) * 128
@@ -44,6 +45,8 @@ class Plan:
     breaks: str | None = None
     """Why it breaks at the first audio."""
     ends_early: bool = False
+    languages: tuple[tuple[str, ...], ...] = ()
+    """The languages of each final result."""
     results: tuple[str, ...] = ("all of it",)
     """Final results, of which the last comes after the end of the turn."""
     interim: str | None = None
@@ -61,7 +64,7 @@ class Line(STTService):
         super().__init__(settings=STTSettings(model=None, language=None), ttfs_p99_latency=0.0)
         self.plan = plan
         self.announces_end = announces_end
-        self.asked: tuple[str | None, str | None] = (None, None)
+        self.asked = NO_WISHES
         self.heard: list[bytes] = []
         self.closed = asyncio.Event()
         self.ended = False
@@ -88,7 +91,7 @@ class Line(STTService):
             yield StreamEndFrame()
         if first:
             for text in self.plan.results[:-1]:
-                yield TranscriptionFrame(text, "", "")
+                yield self._result(text)
         if self.ended and self.plan.wants_silence:
             await self._answer()
 
@@ -99,8 +102,14 @@ class Line(STTService):
             if self.plan.answers and not self.plan.wants_silence:
                 await self._answer()
 
+    def _result(self, text: str) -> TranscriptionFrame:
+        frame = TranscriptionFrame(text, "", "")
+        if self.plan.languages:
+            frame.metadata["languages"] = self.plan.languages[self.plan.results.index(text)]
+        return frame
+
     async def _answer(self) -> None:
-        await self.push_frame(TranscriptionFrame(self.plan.results[-1], "", ""))
+        await self.push_frame(self._result(self.plan.results[-1]))
         if self.announces_end:
             await self.push_frame(StreamEndFrame())
 
@@ -123,10 +132,10 @@ class Provider(StreamSTT):
     def label(self) -> str:
         return "switchboard"
 
-    def connect(self, language: str | None, prompt: str | None) -> STTService:
+    def connect(self, settings: TranscriptionSettings) -> STTService:
         plans = self.board.plans
         line = Line(plans[min(len(self.board.lines), len(plans) - 1)], self.announces_end)
-        line.asked = (language, prompt)
+        line.asked = settings
         self.board.lines.append(line)
         return line
 
@@ -225,15 +234,25 @@ async def test_settings_that_changed_during_the_turn_make_it_heard_again():
     board = switchboard(Plan(results=("wrong language",)), Plan())
     async with running(Provider(board).create()) as pipeline:
         await pipeline.push(
-            TurnStartedFrame("one", "de", None),
+            TurnStartedFrame("one", TranscriptionSettings(("de",))),
             TurnAudioFrame("one", SECOND[:16000]),
-            TurnCommittedFrame("one", SECOND, "fr", "Bo"),
+            TurnCommittedFrame("one", SECOND, TranscriptionSettings(("fr",), "Bo")),
         )
         await pipeline.stage.until(TranscriptionFrame)
     assert transcripts(pipeline.stage) == [("one", "all of it")]
-    assert [line.asked for line in board.lines] == [("de", None), ("fr", "Bo")]
+    assert [line.asked for line in board.lines] == [
+        TranscriptionSettings(("de",)),
+        TranscriptionSettings(("fr",), "Bo"),
+    ]
     assert b"".join(board.lines[1].heard) == SECOND
     assert not board.lines[0].ended and board.lines[0].closed.is_set()
+
+
+async def test_the_languages_of_all_results_are_told_in_order():
+    spoken = (("de",), ("en", "de"), ())
+    board = switchboard(Plan(results=("eins", "two", "."), languages=spoken))
+    (frame,) = (await outcome(board)).of(TranscriptionFrame)
+    assert (frame.text, frame.metadata["languages"]) == ("eins two .", ("de", "en"))
 
 
 BROKEN = [

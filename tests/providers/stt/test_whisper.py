@@ -17,6 +17,7 @@ from pipeline_manager import PipelineManager
 from providers.base import ProviderSetupError
 from providers.frames import TurnCommittedFrame
 from providers.stt.whisper import WhisperSTT
+from session.ports import TranscriptionSettings
 from tests.providers import tiny_whisper
 from tests.providers.engines import HEARD, UNHEARD, LoopWatch, commit, listen, with_stt
 from tests.providers.stage import running as running_stage
@@ -95,6 +96,97 @@ async def test_language_and_prompt_reach_the_model_and_can_be_taken_back(model, 
     assert asked == [("de", "Bo", 1), ("zh", None, 1), ("fr", None, 1)]
 
 
+async def test_keywords_are_hot_words(model, calls):
+    async with running(with_stt(**settings(model))) as server, client(server.url) as wire:
+        for keywords in (["Bo", "Li Na"], []):
+            await listen(wire, keywords=keywords)
+            await commit(wire)
+            await wire.until(HEARD)
+    assert [call["hotwords"] for call in calls.asked[1:]] == ["Bo, Li Na", None]
+
+
+@pytest.fixture(scope="module")
+def french(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("french")
+    return tiny_whisper.build(folder, likely=("fr", "en", "de"))
+
+
+@pytest.mark.parametrize(
+    ("asked", "used", "told"),
+    [
+        ({}, None, [{"code": "fr"}]),
+        ({"languages": ["de-AT", "en"]}, "en", [{"code": "en"}]),
+        ({"languages": ["de", "fr"]}, "fr", [{"code": "fr"}]),
+        ({"language": "de", "languages": ["it"]}, "de", [{"code": "de"}]),
+        ({"languages": ["de"]}, "de", None),
+        ({"languages": ["en-US", "en-GB"]}, "en", None),
+        ({"languages": ["tlh", "de"]}, "de", None),
+    ],
+)
+async def test_the_likeliest_of_the_languages_is_used_and_told(french, calls, asked, used, told):
+    async with running(with_stt(**settings(french))) as server, client(server.url) as wire:
+        await listen(wire, **asked)
+        await commit(wire)
+        assert (await wire.until(HEARD)).get("languages") == told
+    assert calls.asked[1]["language"] == used
+
+
+async def test_a_model_for_english_alone_detects_nothing(english):
+    async with running(with_stt(**settings(english))) as server, client(server.url) as wire:
+        await listen(wire, languages=["de", "en"])
+        await commit(wire)
+        assert "languages" not in await wire.until(HEARD)
+
+
+INCLUDE = ["item.input_audio_transcription.logprobs"]
+
+
+async def scores(folder: Path, pcm: bytes | None = None, **options: Any) -> dict[str, Any]:
+    """Return a transcript for which log probabilities were asked."""
+    stt = with_stt(**settings(folder, **options))
+    async with running(stt) as server, client(server.url) as wire:
+        await listen(wire)
+        await wire.update(include=INCLUDE)
+        await commit(wire, pcm)
+        return await wire.until(HEARD)
+
+
+async def test_log_probabilities_are_those_of_the_tokens(model):
+    done = await scores(model)
+    logprobs = done["logprobs"]
+    assert "".join(one["token"] for one in logprobs) == f" {done['transcript']}"
+    assert [bytes(one["bytes"]) for one in logprobs] == [one["token"].encode() for one in logprobs]
+    # The tiny model expects a timestamp before the first word, and is sure of all others.
+    first, *others = (one["logprob"] for one in logprobs)
+    assert first < -5
+    assert others == [pytest.approx(0, abs=1e-3)] * 4
+
+
+async def test_log_probabilities_of_a_long_turn_go_on_behind_its_first_half_minute(model):
+    done = await scores(model, speech_24k() + bytes(48000 * 31))
+    words = tiny_whisper.SENTENCE.split()
+    assert [one["token"].strip() for one in done["logprobs"]] == [*words, *words]
+    assert done["transcript"].split() == [*words, *words]
+
+
+async def test_a_token_may_be_a_part_of_a_character(tmp_path):
+    (one,) = (await scores(tiny_whisper.build(tmp_path, "\xc3")))["logprobs"]
+    assert (one["token"], one["bytes"]) == (" \N{REPLACEMENT CHARACTER}", [0x20, 0xC3])
+
+
+async def test_what_is_dropped_has_no_log_probability_and_no_language(model):
+    done = await scores(model, no_speech_prob=1e-30)
+    assert (done["transcript"], done["logprobs"], done["languages"]) == ("", [], [])
+
+
+async def test_nobody_asked_for_log_probabilities(model, monkeypatch):
+    monkeypatch.setattr("providers.stt.whisper.ScoredModel", None)
+    async with running(with_stt(**settings(model))) as server, client(server.url) as wire:
+        await listen(wire)
+        await commit(wire)
+        assert "logprobs" not in await wire.until(HEARD)
+
+
 async def test_two_sessions_share_one_model_and_each_gets_its_own_words(model, calls):
     async with (
         running(with_stt(**settings(model))) as server,
@@ -120,8 +212,8 @@ async def test_turns_committed_at_once_keep_their_own_language_and_prompt(model,
         async with running_stage(turns) as pipeline:
             audio = speech("flite-slt_s01")
             await pipeline.push(
-                TurnCommittedFrame("a", audio, "de", "-a"),
-                TurnCommittedFrame("b", audio, "fr", "-b"),
+                TurnCommittedFrame("a", audio, TranscriptionSettings(("de",), "-a")),
+                TurnCommittedFrame("b", audio, TranscriptionSettings(("fr",), "-b")),
             )
             await pipeline.stage.until(TranscriptionFrame, 2)
             for recognition_id in ("a", "b"):
