@@ -132,10 +132,9 @@ class _ChatService(TellingChatService, OpenAILLMService):
 
 
 def _chat_tool(tool: Mapping[str, Any]) -> dict[str, Any]:
-    function = {"name": tool["name"], "parameters": tool["parameters"]}
-    if tool.get("description"):
-        function["description"] = tool["description"]
-    return {"type": "function", "function": function}
+    # Some chat templates do not take a function without a description.
+    described = {"name": tool["name"], "description": tool.get("description") or ""}
+    return {"type": "function", "function": {**described, "parameters": tool["parameters"]}}
 
 
 def _chat_choice(choice: str | dict[str, Any]) -> str | dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -21,40 +21,24 @@ from providers.llm.alternating_messages import (
 )
 from session.ports import SILENCE
 from tests.providers.llm.judges import ALL_FORMS, JUDGES, Judge, Refused
-
-PIXEL = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA", "detail": "auto"}}
+from tests.providers.llm.judges.conversations import (
+    ALL_SHAPES,
+    PIXEL,
+    PLAIN_SHAPES,
+    assistant,
+    call,
+    calls,
+    conversation,
+    result,
+    said,
+    strings,
+    system,
+    text,
+    user,
+)
 
 each_form = pytest.mark.parametrize("form", ALL_FORMS)
 each_judge = pytest.mark.parametrize("judge", JUDGES, ids=lambda judge: judge.name)
-
-
-def user(content: str | list[Message]) -> Message:
-    return {"role": "user", "content": content}
-
-
-def assistant(text: str) -> Message:
-    return {"role": "assistant", "content": text}
-
-
-def system(text: str) -> Message:
-    return {"role": "system", "content": text}
-
-
-def text(words: str) -> Message:
-    return {"type": "text", "text": words}
-
-
-def call(call_id: str, name: str = "look_up", arguments: str = '{"what": "it"}') -> Message:
-    function = {"name": name, "arguments": arguments}
-    return {"id": call_id, "type": "function", "function": function}
-
-
-def calls(*made: Message, content: str | None = None) -> Message:
-    return {"role": "assistant", "content": content, "tool_calls": list(made)}
-
-
-def result(call_id: str, output: str) -> Message:
-    return {"role": "tool", "tool_call_id": call_id, "content": output}
 
 
 def roles(messages: Sequence[Message]) -> list[str]:
@@ -129,6 +113,7 @@ def test_a_judge_refuses_tool_rounds_that_its_family_does(name, messages, why):
 def accepted(form: MessageForm, messages: list[Message], instructions: str) -> list[Message]:
     """Write a conversation and show it to all judges whom it concerns."""
     written = write_messages(form, messages, instructions)
+    spoken = said(instructions, *strings(messages))
     for judge in JUDGES:
         if form in judge.forms and judge.concerns(written):
             try:
@@ -136,72 +121,18 @@ def accepted(form: MessageForm, messages: list[Message], instructions: str) -> l
             except Refused as refusal:
                 pytest.fail(f"{judge.name} refuses {json.dumps(written, indent=1)}: {refusal}")
             if form == "strictest" or judge.name == "qwen3":
-                assert_in_order(said(messages, instructions), shown)
-    assert_in_order(said(messages, instructions), " ".join(strings(written)))
+                assert said(shown) == spoken
+    assert said(*strings(written)) == spoken, "nothing is lost, and the order is kept"
     assert write_messages(form, written) == written, "it is in that form already"
     assert all(one["content"] or one.get("tool_calls") for one in written)
     return written
-
-
-def said(messages: Sequence[Message], instructions: str) -> list[str]:
-    """Return all that anyone said, in order: texts between ‹› and results."""
-    return re.findall(r"‹\d+›", " ".join([instructions, *strings(messages)]))
-
-
-def strings(messages: Sequence[Message]) -> Iterator[str]:
-    for one in messages:
-        content = one["content"] or ""
-        if isinstance(content, str):
-            yield content
-        else:
-            yield from (part["text"] for part in content if part["type"] == "text")
-
-
-def assert_in_order(pieces: Sequence[str], shown: str) -> None:
-    assert re.findall(r"‹\d+›", shown) == list(pieces)
-
-
-def conversation(shapes: Sequence[str], ids: Iterator[str] | None = None) -> list[Message]:
-    """Make a conversation of shapes, where each text is one of its own."""
-    numbers = itertools.count(1)
-    ids = ids or (f"call_{n:016}" for n in itertools.count())
-
-    def words() -> str:
-        return f"‹{next(numbers)}›"
-
-    messages: list[Message] = []
-    for shape in shapes:
-        match shape.split("*"):
-            case ["user" | "assistant" | "system" as role]:
-                messages.append({"role": role, "content": words()})
-            case ["parts"]:
-                messages.append(user([text(words()), text(words())]))
-            case ["image"]:
-                messages.append(user([text(words()), PIXEL, text(words())]))
-            case ["empty"]:
-                messages += [user(""), user([text("")]), assistant(" "), system("")]
-            case ["call" | "call+text" as kind, number]:
-                made = [call(next(ids)) for _ in range(int(number))]
-                messages.append(calls(*made, content=words() if "text" in kind else None))
-                messages += [result(one["id"], words()) for one in made]
-            case ["twice"]:
-                made = [call(next(ids))]
-                messages += [calls(*made), result(made[0]["id"], words())]
-                messages += [calls(*made), result(made[0]["id"], words())]
-            case ["pending"]:
-                messages.append(calls(call(next(ids)), content=words()))
-    return messages
-
-
-SHAPES = ("user", "assistant", "system", "image", "call*1", "call+text*2")
-ALL_SHAPES = (*SHAPES, "parts", "empty", "call*2", "call*3", "call+text*1", "twice", "pending")
 
 
 @each_form
 @pytest.mark.parametrize("instructions", ["", "Be brief."])
 def test_every_short_conversation_is_accepted(form, instructions):
     for length in range(4):
-        for shapes in itertools.product(SHAPES, repeat=length):
+        for shapes in itertools.product(PLAIN_SHAPES, repeat=length):
             accepted(form, conversation(shapes), instructions)
 
 

@@ -88,6 +88,7 @@ def _compiled(template: str) -> Template:
         trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
     )
     environment.globals["raise_exception"] = _refuse
+    environment.globals["strftime_now"] = lambda _format: "today"
     environment.filters["tojson"] = _to_json
     return environment.from_string(template)
 
@@ -96,8 +97,8 @@ def _refuse(reason: str) -> NoReturn:
     raise Refused(reason)
 
 
-def _to_json(value: Any, indent: int | None = None) -> str:
-    return json.dumps(value, ensure_ascii=False, indent=indent)
+def _to_json(value: Any, indent: int | None = None, ensure_ascii: bool = False) -> str:
+    return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent)
 
 
 def _prepared(message: Message, vision: bool) -> Message:
