@@ -13,8 +13,11 @@ from config import LLMConfig
 from providers.base import LLMProvider
 from providers.custom_service import ServiceFactory
 from providers.http_clients import UNCOMPRESSED, bounded
+from providers.llm.alternating_messages import MessageForm, write_messages
 from providers.llm.chat_stream import TellingChatService
+from providers.llm.openai import ChatOptions
 from providers.llm.pipecat_services import ReportingLLMService
+from providers.options import parse_options
 from session.ports import ResponseRequest
 
 
@@ -29,14 +32,19 @@ class CustomLLM(LLMProvider):
         Raises:
             ProviderSetupError: The class is no language model, or does not accept these settings.
         """
+        is_chat = isinstance(service, type) and issubclass(service, BaseOpenAILLMService)
+        options = dict(config.options)
+        own = {"messages": options.pop("messages", None)} if is_chat else {}
+        chosen = parse_options("llm", config.model_copy(update={"options": own}), ChatOptions)
+        config = config.model_copy(update={"options": options})
         self._factory = ServiceFactory("llm", service, LLMService, config)
         self.remedies = self._factory.remedies
         self.address = config.api_base
         self._config = config
         self._clients = _Clients(config)
-        is_chat = issubclass(service, BaseOpenAILLMService)
         telling = _CustomChat if is_chat else ReportingLLMService
-        self._service = type(service.__name__, (telling, service), {"clients": self._clients})
+        shared = {"clients": self._clients, "form": chosen.messages or "as_written"}
+        self._service = type(service.__name__, (telling, service), shared)
 
     @property
     def label(self) -> str:
@@ -99,6 +107,7 @@ class _CustomChat(TellingChatService):
     """A mixin to put before the class of the configured service of chat completions."""
 
     clients: _Clients
+    form: MessageForm
     request: ResponseRequest
 
     def create_client(self, *args: Any, **kwargs: Any) -> AsyncOpenAI:
@@ -108,8 +117,9 @@ class _CustomChat(TellingChatService):
     def build_chat_completion_params(
         self, params_from_context: OpenAILLMInvocationParams
     ) -> dict[str, Any]:
-        """Ask for one tool call if only one may be."""
+        """Write the messages in the form asked for; ask for one tool call if only one may be."""
         params: dict[str, Any] = super().build_chat_completion_params(params_from_context)
+        params["messages"] = write_messages(self.form, params["messages"])
         if self.request.tools and self.request.parallel_tool_calls is not None:
             params["parallel_tool_calls"] = self.request.parallel_tool_calls
         return params

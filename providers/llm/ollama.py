@@ -14,7 +14,7 @@ from pipecat.utils.errors import ErrorCategory
 
 from config import LLMConfig
 from providers.base import StageFailure
-from providers.llm.openai import OpenAICompatibleLLM
+from providers.llm.openai import ChatOptions, OpenAICompatibleLLM
 from providers.openai_client import explained
 from settings.provider_declarations import Declaration
 
@@ -24,7 +24,7 @@ DEFAULT_MODEL = "llama3.2"
 class OllamaLLM(OpenAICompatibleLLM):
     """Ollama by way of its OpenAI-compatible API."""
 
-    declaration = Declaration(kind="llm", name="ollama")
+    declaration = Declaration(kind="llm", name="ollama", options=ChatOptions)
     default_base = "http://localhost:11434/v1"
 
     def __init__(self, config: LLMConfig) -> None:

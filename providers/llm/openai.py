@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,18 +14,32 @@ from pipecat.utils.errors import ErrorCategory
 
 from config import LLMConfig
 from providers.base import LLMProvider
+from providers.llm.alternating_messages import MessageForm, write_messages
 from providers.llm.chat_stream import TellingChatService
 from providers.openai_client import OPENAI_HOST, SharedClient
-from session.ports import SILENCE, ResponseRequest
+from providers.options import Options, parse_options
+from session.ports import ResponseRequest
 from settings.provider_declarations import Declaration
 
 DEFAULT_MODEL = "gpt-4.1-mini"
+_OPENAI_HOSTS = re.compile(r"(.+\.)?api\.openai\.com|.+\.openai\.azure\.(com|us|cn)")
+"""OpenAI's own service, in all regions, and Azure's: they take messages in any order."""
+
+
+class ChatOptions(Options):
+    """`llm.options`."""
+
+    messages: MessageForm | None = None
+    """How the conversation is put to the model; None: `as_written` for OpenAI itself, otherwise
+    `alternating`."""
 
 
 class OpenAICompatibleLLM(LLMProvider):
     """`llm.provider = "openai"`."""
 
-    declaration = Declaration(kind="llm", name="openai", key_variable="OPENAI_API_KEY")
+    declaration = Declaration(
+        kind="llm", name="openai", key_variable="OPENAI_API_KEY", options=ChatOptions
+    )
     default_base: str | None = None
     """Default base URL; None: OpenAI's."""
     remedies: Mapping[ErrorCategory, str] = {
@@ -41,9 +56,14 @@ class OpenAICompatibleLLM(LLMProvider):
     }
 
     def __init__(self, config: LLMConfig) -> None:
+        options = parse_options("llm", config, ChatOptions)
         self._config = config
-        self._client = SharedClient("llm", config, self.default_base)
+        self._client = SharedClient(
+            "llm", config.model_copy(update={"options": {}}), self.default_base
+        )
         self.address = self._client.address
+        any_order = _OPENAI_HOSTS.fullmatch(self._client.where) is not None
+        self._form = options.messages or ("as_written" if any_order else "alternating")
         self._model = config.model or DEFAULT_MODEL
 
     @property
@@ -55,7 +75,7 @@ class OpenAICompatibleLLM(LLMProvider):
         """Build the model of one response."""
         asked = request.temperature
         temperature = self._config.temperature if asked is None else asked
-        return _ChatService(self._client, self._model, temperature, request)
+        return _ChatService(self._client, self._model, temperature, request, self._form)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -71,9 +91,11 @@ class _ChatService(TellingChatService, OpenAILLMService):
         model: str,
         temperature: float | None,
         request: ResponseRequest,
+        form: MessageForm,
     ) -> None:
         self._shared = client
         self._request = request
+        self._form = form
         super().__init__(
             api_key="shared",
             settings=self.Settings(
@@ -91,12 +113,7 @@ class _ChatService(TellingChatService, OpenAILLMService):
         """Set the request's parameters to those of this response."""
         request = self._request
         params: dict[str, Any] = super().build_chat_completion_params(params_from_context)
-        system = [{"role": "system", "content": request.instructions}]
-        messages = request.messages
-        if not messages and self._shared.where != OPENAI_HOST:
-            # The chat templates of many models require a user message.
-            messages = [{"role": "user", "content": SILENCE}]
-        params["messages"] = (system if request.instructions else []) + messages
+        params["messages"] = write_messages(self._form, request.messages, request.instructions)
         params.pop("tools", None)
         params.pop("tool_choice", None)
         if request.tools:
@@ -115,10 +132,9 @@ class _ChatService(TellingChatService, OpenAILLMService):
 
 
 def _chat_tool(tool: Mapping[str, Any]) -> dict[str, Any]:
-    function = {"name": tool["name"], "parameters": tool["parameters"]}
-    if tool.get("description"):
-        function["description"] = tool["description"]
-    return {"type": "function", "function": function}
+    # Some chat templates do not take a function without a description.
+    described = {"name": tool["name"], "description": tool.get("description") or ""}
+    return {"type": "function", "function": {**described, "parameters": tool["parameters"]}}
 
 
 def _chat_choice(choice: str | dict[str, Any]) -> str | dict[str, Any]:
