@@ -89,6 +89,9 @@ class PipelineManager:
         """What the providers can do; requests for more are refused by name."""
         return Capabilities(
             voices=self._voices(),
+            voice_aliases=frozenset(
+                name for name, own in self.tts.named_voices.items() if name != own
+            ),
             languages=self.stt.languages,
             transcription_prompt=self.stt.accepts_prompt,
             logprobs=self.stt.logprobs,
@@ -96,6 +99,7 @@ class PipelineManager:
             reasoning=self.llm.reasoning,
             llm_name=self.llm.label,
             stt_name=self.stt.label,
+            tts_name=self.tts.label,
         )
 
     def _voices(self) -> frozenset[str] | None:
