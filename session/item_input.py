@@ -43,8 +43,11 @@ def build_item(
         case item_fields.SystemMessageFields():
             return SystemMessage(item_id, [InputText(part.text) for part in given.content])
         case item_fields.AssistantMessageFields():
-            said = [OutputText(part.text, part.type) for part in given.content]
-            return AssistantMessage(item_id, said, phase=given.phase)
+            return AssistantMessage(
+                item_id,
+                [OutputText(part.text, part.type) for part in given.content],
+                phase=given.phase,
+            )
         case item_fields.FunctionCallFields():
             call_id = given.call_id or new_id("call")
             return FunctionCall(item_id, call_id, given.name, given.arguments)

@@ -56,7 +56,6 @@ def test_an_error_is_the_only_effect_of_a_refused_event() -> None:
         '{"type":"response.create","response":{"max_output_tokens":NaN}}',
         '{"type":"response.create","response":{"max_output_tokens":Infinity}}',
         '{"type":"response.create","response":{"max_output_tokens":1e999}}',
-        '{"type":"response.create","response":{"instructions":"\\ud800"}}',
         '{"type":"response.create","response":{"max_output_tokens":' + "9" * 5000 + "}}",
         "[" * 5_000,
         "[" * 100_000,

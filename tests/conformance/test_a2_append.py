@@ -47,7 +47,7 @@ def test_append_is_not_acknowledged_and_hands_its_audio_on() -> None:
     assert d.session.append(pcm(20)) == ([], pcm(20))
 
 
-@pytest.mark.parametrize("encoded", ["%%%%", "AAA", "AA=A", "AAAA\n", "AA AA", "ÄAAA", "A", "-_-_"])
+@pytest.mark.parametrize("encoded", ["%%%%", "AAA", "AA=A", "AA AA", "AAAA\t", "AAAA\x0b", "ÄAAA", "A", "-_-_"])
 def test_audio_that_is_not_base64_is_refused(encoded: str) -> None:
     with pytest.raises(ProtocolError) as caught:
         decode_audio(encoded)

@@ -130,7 +130,7 @@ def test_what_is_no_event_stays_none(raw: str) -> None:
 def test_numbers_and_prose_are_left_where_they_are() -> None:
     numbers = '{"type":"x","list":[' + "1," * 20_000 + '1],"y":"z"}'
     assert at_once(cut_long(numbers, LIMIT)) == (numbers, {})
-    for text in ("words " * 10_000, "line\n" * 10_000, "Wörter" * 10_000):
+    for text in ("words " * 10_000, "line\t" * 10_000, "Wörter" * 10_000, '"' + "A" * 20_000):
         raw = json.dumps({"type": "x", "text": text}, ensure_ascii=False)
         assert at_once(cut_long(raw, LIMIT)) == (raw, {})
 
