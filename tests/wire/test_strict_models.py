@@ -48,8 +48,8 @@ def fields(*types: Any) -> set[str]:
     return {name for type_ in types for model in models(type_) for name in model.model_fields}
 
 
-def parts_of(message: type[BaseModel]) -> Any:
-    return message.model_fields["content"].annotation
+def type_of(model: type[BaseModel], field: str) -> Any:
+    return model.model_fields[field].annotation
 
 
 def user(*parts: Record) -> Record:
@@ -97,14 +97,9 @@ BETA_ITEMS = [
 ]
 ITEM_FIELDS = fields(ConversationItem, BetaItem)
 PART_FIELDS = fields(
-    *map(
-        parts_of,
-        (
-            RealtimeConversationItemAssistantMessage,
-            RealtimeConversationItemSystemMessage,
-            RealtimeConversationItemUserMessage,
-        ),
-    )
+    type_of(RealtimeConversationItemAssistantMessage, "content"),
+    type_of(RealtimeConversationItemSystemMessage, "content"),
+    type_of(RealtimeConversationItemUserMessage, "content"),
 )
 VADS = [{"type": "server_vad"}, {"type": "semantic_vad"}, {"type": "none"}]
 TOOL = {"type": "function", "name": "f"}
@@ -119,9 +114,7 @@ EVENTS = [
     {"type": "response.cancel"},
 ]
 SESSIONS = fields(RealtimeSessionCreateRequest, RealtimeTranscriptionSessionCreateRequest)
-BETA_SESSIONS = fields(
-    *(model.model_fields["session"].annotation for model in (BetaUpdate, BetaTranscriptionUpdate))
-)
+BETA_SESSIONS = fields(type_of(BetaUpdate, "session"), type_of(BetaTranscriptionUpdate, "session"))
 
 
 def transcription() -> GADialect:
