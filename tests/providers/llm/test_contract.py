@@ -7,6 +7,7 @@ in `test_contract_failures.py`, and what is special to it in a file of its own.
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -130,6 +131,18 @@ async def test_images_reach_the_model(stack: Stack):
         await respond(wire, {"type": "message", "role": "user", "content": content})
     assert stack.asked().images == [base64.b64decode(PIXEL.partition(",")[2])]
     assert ("user", "What?") in stack.asked().messages
+
+
+async def test_an_image_reaches_the_model_by_its_true_media_type(stack: Stack):
+    image = b"RIFF\x20\0\0\0WEBP" + bytes(100)
+    lines = base64.encodebytes(image).decode().replace("\n", "\r\n")
+    content = [{"type": "input_image", "image_url": f"data:image/jpg;base64,{lines}"}]
+    async with stack.session() as wire:
+        await respond(wire, {"type": "message", "role": "user", "content": content})
+    assert stack.asked().images == [image]
+    sent = json.dumps(stack.fake.asked[-1])
+    assert "image/webp" in sent
+    assert "image/jpg" not in sent
 
 
 async def test_a_conversation_that_openai_would_take(stack: Stack):
