@@ -13,6 +13,7 @@ from session.items import (
     SystemMessage,
     UserMessage,
 )
+from wire.strict_json import in_whole_characters
 
 
 def _content(message: UserMessage) -> str | list[dict[str, Any]]:
@@ -52,9 +53,13 @@ def _call(call: FunctionCall, result: FunctionCallOutput) -> list[dict[str, Any]
     made = {
         "id": call.call_id,
         "type": "function",
-        "function": {"name": call.name, "arguments": call.arguments},
+        "function": {"name": call.name, "arguments": in_whole_characters(call.arguments)},
     }
     return [
         {"role": "assistant", "content": None, "tool_calls": [made]},
-        {"role": "tool", "tool_call_id": call.call_id, "content": result.output},
+        {
+            "role": "tool",
+            "tool_call_id": call.call_id,
+            "content": in_whole_characters(result.output),
+        },
     ]

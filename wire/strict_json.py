@@ -55,6 +55,21 @@ def _with_whole_characters(value: Any) -> Any:
     return outer[0]
 
 
+def in_whole_characters(text: str) -> str:
+    """Return JSON without lone surrogates; any other text as it is.
+
+    For JSON within JSON, as in calls of functions: some model services are sent it as objects, and
+    half a character cannot be sent.
+    """
+    if "\\ud" not in text and "\\uD" not in text:
+        return text
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+    return json.dumps(_with_whole_characters(value), ensure_ascii=False)
+
+
 def _count_values(text: str) -> None:
     count = 0
     for found in _SEPARATORS.finditer(text):

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wire.strict_json import MAX_DIGITS, MAX_VALUES, read_json
+from wire.strict_json import MAX_DIGITS, MAX_VALUES, in_whole_characters, read_json
 
 WORDS = st.text(st.characters(exclude_categories=["Cs"]))
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(10**30), 10**30)
@@ -59,6 +59,21 @@ def test_half_a_character_may_stand_as_deep_as_anything():
     assert read_json("[" * 900 + '"\\ud83d"' + "]" * 900) == read_json(
         "[" * 900 + '"\\ufffd"' + "]" * 900
     )
+
+
+@pytest.mark.parametrize(
+    "text", ["", "21 °C", '{"a": "\\u00b0"}', 'print("\\ud83d")', '["\\ud83d', "[" * 5000]
+)
+def test_text_that_needs_no_change_within_a_call_stays(text):
+    assert in_whole_characters(text) == text
+
+
+def test_json_within_a_call_has_whole_characters():
+    assert (
+        in_whole_characters('{"\\udfff":["\\ud83d\\ude00\\ud83d"],"n":1}')
+        == '{"\ufffd": ["😀\ufffd"], "n": 1}'
+    )
+    assert in_whole_characters('"\\uD83D"') == '"\ufffd"'
 
 
 @given(st.text(st.sampled_from('a\\"\n€😀\ud83d\ude00\udfff')))

@@ -167,3 +167,12 @@ async def test_what_cannot_work_is_refused(vendor: Vendor, changed, named, monke
     monkeypatch.delenv(VENDOR_KEYS.get(vendor.name, "NONE"), raising=False)
     with pytest.raises(ProviderSetupError, match=named):
         llm.load(vendor.settings("http://127.0.0.1:9", **changed).llm)
+
+
+async def test_half_a_character_in_a_call_or_its_result_reaches_no_model(stack: Stack):
+    """JSON within JSON: the vendors' own formats have them as objects."""
+    half = '{"city":"\\ud83d"}'
+    call = {"type": "function_call", "name": "get_weather", "call_id": "c", "arguments": half}
+    result = {"type": "function_call_output", "call_id": "c", "output": half}
+    async with stack.session() as wire:
+        assert (await respond(wire, call, result))["status"] == "completed"
