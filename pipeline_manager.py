@@ -89,12 +89,16 @@ class PipelineManager:
         """What the providers can do; requests for more are refused by name."""
         return Capabilities(
             voices=self._voices(),
+            voice_aliases=frozenset(
+                name for name, own in self.tts.named_voices.items() if name != own
+            ),
             languages=self.stt.languages,
             transcription_prompt=self.stt.accepts_prompt,
             images=self.llm.images,
             reasoning=self.llm.reasoning,
             llm_name=self.llm.label,
             stt_name=self.stt.label,
+            tts_name=self.tts.label,
         )
 
     def _voices(self) -> frozenset[str] | None:

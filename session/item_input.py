@@ -44,7 +44,9 @@ def build_item(
             return SystemMessage(item_id, [InputText(part.text) for part in given.content])
         case item_fields.AssistantMessageFields():
             return AssistantMessage(
-                item_id, [OutputText(part.text, part.type) for part in given.content]
+                item_id,
+                [OutputText(part.text, part.type) for part in given.content],
+                phase=given.phase,
             )
         case item_fields.FunctionCallFields():
             call_id = given.call_id or new_id("call")

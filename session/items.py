@@ -18,6 +18,7 @@ from session.content import (
     OutputText,
     UserAudio,
 )
+from wire.item_fields import Phase
 
 Status = Literal["in_progress", "completed", "incomplete"]
 
@@ -124,6 +125,8 @@ class AssistantMessage(_Message):
 
     role = "assistant"
     content: list[OutputText | AssistantAudio]
+    phase: Phase | None = None
+    """As the client that created it gave it; None: it gave none, or the model made the message."""
 
     @property
     def audio(self) -> AssistantAudio | None:
@@ -132,6 +135,12 @@ class AssistantMessage(_Message):
             if isinstance(part, AssistantAudio):
                 return part
         return None
+
+    def wire(self, *, with_audio: bool = False) -> dict[str, Any]:
+        """Return the message in wire form, with its audio (as bytes) on request."""
+        # Not `super()`: a dataclass with slots is another class than the one that was written.
+        written = _Message.wire(self, with_audio=with_audio)
+        return written if self.phase is None else {**written, "phase": self.phase}
 
 
 @dataclass(slots=True, eq=False)

@@ -169,6 +169,8 @@ class Capabilities:
 
     voices: frozenset[str] | None = None
     """Voice names the TTS accepts; None: any name, the provider decides."""
+    voice_aliases: frozenset[str] = frozenset()
+    """Voice names that stand for voices which the TTS itself calls otherwise."""
     languages: frozenset[str] | None = None
     """ISO 639-1 codes the recogniser accepts; None: any."""
     transcription_prompt: bool = True
@@ -179,6 +181,7 @@ class Capabilities:
     """Whether the model takes a reasoning effort."""
     llm_name: str = "the model"
     stt_name: str = "the recogniser"
+    tts_name: str = "the voice provider"
 
 
 class ClientRoom(Protocol):

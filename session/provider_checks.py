@@ -8,19 +8,37 @@ from __future__ import annotations
 from session.ports import REALTIME_VOICES, Capabilities
 from session.session_settings import InputTranscription
 from wire.errors import ProtocolError, invalid_value
-from wire.session_fields import Reasoning
+from wire.session_fields import OwnVoice, Reasoning
 
 _FEW_VOICES = 40
 
 
-def check_known_voice(can: Capabilities, voice: str, param: str) -> None:
+def check_known_voice(can: Capabilities, voice: str | OwnVoice, param: str) -> None:
     """Refuse a voice that the TTS does not have; `param` is the field's path."""
+    if isinstance(voice, OwnVoice):
+        _check_own_voice(can, voice.id, f"{param}.id")
+        return
     voices = can.voices
     if voices is None or voice in voices:
         return
     # Some voices have hundreds of names (espeak-ng): list only those that clients usually send.
     usual = [name for name in REALTIME_VOICES if name in voices]
     raise invalid_value(voice, sorted(voices) if len(voices) <= _FEW_VOICES else usual, param)
+
+
+def _check_own_voice(can: Capabilities, name: str, param: str) -> None:
+    """Refuse what is no name of the TTS's own, as OpenAI's names are here."""
+    own = None if can.voices is None else can.voices - can.voice_aliases
+    if name not in can.voice_aliases and (own is None or name in own):
+        return
+    if own is not None and len(own) <= _FEW_VOICES:
+        raise invalid_value(name, sorted(own), param)
+    raise ProtocolError(
+        "invalid_value",
+        f"Invalid value: '{name}'. {can.tts_name} itself calls no voice so; GET /v1/audio/voices "
+        "lists its voices.",
+        param,
+    )
 
 
 def check_reasoning(can: Capabilities, asked: Reasoning | None, param: str) -> None:

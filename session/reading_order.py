@@ -23,6 +23,7 @@ from session.items import (
     UserMessage,
 )
 from session.ports import PENDING
+from wire.strict_json import in_whole_characters
 
 _PLAIN_ID = re.compile(r"[A-Za-z0-9_-]{1,40}")
 """Ids that every model service takes."""
@@ -104,7 +105,8 @@ def _calls(items: list[Item]) -> dict[FunctionCallOutput, FunctionCall]:
 
 
 def _exchange(call: FunctionCall, output: str, ids: _CallIds) -> ToolExchange:
-    return ToolExchange(ids.of(call.call_id), call.name, _json_object(call.arguments), output)
+    arguments = _json_object(in_whole_characters(call.arguments))
+    return ToolExchange(ids.of(call.call_id), call.name, arguments, in_whole_characters(output))
 
 
 class _CallIds:
@@ -130,8 +132,6 @@ def _json_object(arguments: str) -> str:
     """
     try:
         value = json.loads(arguments or "null", parse_constant=_no_constant)
-        # Half an emoji is JSON, but no text that can be sent.
-        json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         return json.dumps({"arguments": arguments}, ensure_ascii=False)
     if isinstance(value, dict):

@@ -16,6 +16,7 @@ from wire.envelope import new_id
 from wire.errors import ProtocolError
 from wire.item_fields import ItemReference
 from wire.response_fields import BetaResponseOptions, ResponseAudioOutput, ResponseOptions
+from wire.session_fields import voice_name
 
 
 @dataclass(slots=True)
@@ -68,7 +69,7 @@ def build_spec(
     return ResponseSpec(
         id=new_id("resp"),
         modalities=list(options.output_modalities or config.output_modalities),
-        voice=voice,
+        voice=voice_name(voice),
         format=_format(output, config),
         speed=config.speed,
         instructions=(

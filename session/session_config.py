@@ -35,7 +35,14 @@ from session.session_settings import (
 )
 from session.turn_settings import ServerVad, TurnDetection
 from wire.errors import ProtocolError
-from wire.session_fields import Reasoning, SessionKind, SessionPatch, TranscriptionPatch
+from wire.session_fields import (
+    OwnVoice,
+    Reasoning,
+    SessionKind,
+    SessionPatch,
+    TranscriptionPatch,
+    voice_name,
+)
 
 DEFAULT_VOICE = "alloy"
 
@@ -120,9 +127,9 @@ class SessionConfig:
             self._check_tracing(settings)
         self._settings = settings
 
-    def check_voice(self, voice: str, param: str, *, locked: bool) -> None:
+    def check_voice(self, voice: str | OwnVoice, param: str, *, locked: bool) -> None:
         """Refuse a voice that the TTS lacks, or a change while the voice is locked (§C.2)."""
-        if locked and voice != self.voice:
+        if locked and voice_name(voice) != self.voice:
             raise ProtocolError(
                 "cannot_update_voice",
                 "Cannot update a conversation's voice if assistant audio is present.",

@@ -36,6 +36,7 @@ from wire.session_fields import (
     TranscriptionPatch,
     TurnDetectionPatch,
     cross_type,
+    voice_name,
 )
 
 _T = TypeVar("_T")
@@ -147,7 +148,7 @@ def _output(before: OutputAudioSettings, patch: AudioOutputPatch | None) -> Outp
         return before
     return OutputAudioSettings(
         format=_format(before.format, patch.format),
-        voice=_updated(before.voice, patch.voice),
+        voice=before.voice if patch.voice is None else voice_name(patch.voice),
         speed=_updated(before.speed, patch.speed),
     )
 

@@ -60,6 +60,8 @@ _SESSION_FIELDS: Fields = {
     "tracing": ("tracing",),
     "prompt": ("prompt",),
 }
+_SESSION_OTHERS = frozenset((*_SESSION_FIELDS, "client_secret"))
+"""What typed clients write as null into a session of either kind (`wire/strict_models.py`)."""
 # A transcription session has no output, so its modalities are checked and then dropped.
 _TRANSCRIPTION_FIELDS: Fields = {**_AUDIO_FIELDS, "modalities": ()}
 _RESPONSE_FIELDS: Fields = {
@@ -252,6 +254,8 @@ def _rewrite(
     for name, value in given.items():
         param = f"{block}.{name}"
         if name not in fields:
+            if value is None and block == "session" and name in _SESSION_OTHERS:
+                continue
             raise ProtocolError("unknown_parameter", f"Unknown parameter: '{param}'.", param)
         value = _VALUES.get(name, _unchanged)(value, param)
         path = fields[name]
@@ -327,7 +331,11 @@ def _part(part: Any, names: Mapping[str, str], param: str) -> Any:
     if not isinstance(part, dict) or not isinstance(part.get("type"), str):
         return part
     _check_name(part, tuple(names), param)
-    return {**part, "type": names[part["type"]]}
+    renamed = {**part, "type": names[part["type"]]}
+    # Beta's parts have an id, for references (`wire/strict_models.py` has the other nulls).
+    if renamed.get("id", "") is None:
+        del renamed["id"]
+    return renamed
 
 
 def _check_name(value: dict[str, Any], names: tuple[str, ...], param: str) -> None:

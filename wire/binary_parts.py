@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import re
+
 from wire.client_events import CreateItem, CreateResponse, SessionEvent
 from wire.errors import ProtocolError
 from wire.item_fields import AudioPartFields, ImagePartFields, UserMessageFields
-from wire.long_strings import LongText, decode_base64
+from wire.long_strings import MAX_HEAD, LongText, decode_base64, without_line_ends
 from wire.reading import decode_audio
 
+_DATA_URI = re.compile(rf"data:[^,]{{0,{MAX_HEAD - 20}}};base64,", re.IGNORECASE)
 _IMAGE_TYPES = {
-    "data:image/png;base64,": b"\x89PNG\r\n\x1a\n",
-    "data:image/jpeg;base64,": b"\xff\xd8\xff",
+    "image/png": re.compile(rb"\x89PNG\r\n\x1a\n"),
+    "image/jpeg": re.compile(rb"\xff\xd8\xff"),
+    "image/gif": re.compile(rb"GIF8[79]a"),
+    "image/webp": re.compile(rb"RIFF.{4}WEBP", re.DOTALL),
 }
+"""Media type → how such a file begins."""
 
 
 def decode_parts(event: SessionEvent) -> None:
-    """Decode the audio in an event's items, in place, and check its images.
+    """Decode the audio in an event's items, in place, and mend its images.
 
     Raises:
         ProtocolError: Audio or an image is invalid.
@@ -35,28 +41,33 @@ def _decode(message: UserMessageFields, path: str) -> None:
         if isinstance(part, AudioPartFields):
             part.hold(decode_audio(part.audio, f"{param}.audio"))
         elif isinstance(part, ImagePartFields):
-            check_image(part.image_url, f"{param}.image_url")
-            if isinstance(part.image_url, LongText):
-                part.image_url = part.image_url.plain
+            part.image_url = mended_image(part.image_url, f"{param}.image_url")
 
 
-def check_image(url: str, param: str) -> None:
-    """Refuse anything but a PNG or JPEG in a data URI; URLs are never fetched (§B.15).
+def mended_image(url: str, param: str) -> str:
+    """Return an image's data URI as models read it: with its true media type, and in one line.
+
+    Args:
+        url: What a client calls the image; it often errs in the media type.
+        param: The field to name in the error.
 
     Raises:
-        ProtocolError: It is something else; the error names `param`.
+        ProtocolError: It is something else than an image in a data URI; URLs are never fetched
+            (§B.15).
     """
-    for prefix, magic in _IMAGE_TYPES.items():
-        if url.startswith(prefix):
-            try:
-                image = decode_base64(url, len(prefix))
-            except ValueError:
-                break
-            if image.startswith(magic):
-                return
-            break
-    raise ProtocolError(
-        "invalid_value",
-        f"Invalid '{param}'. Expected a base64-encoded data URI with a PNG or JPEG image.",
-        param,
-    )
+    head = _DATA_URI.match(url)
+    try:
+        image = b"" if head is None else decode_base64(url, head.end())
+    except ValueError:
+        image = b""
+    found = [name for name, begins in _IMAGE_TYPES.items() if begins.match(image)]
+    if head is None or not found:
+        raise ProtocolError(
+            "invalid_value",
+            f"Invalid '{param}'. Expected a base64-encoded data URI with a PNG, JPEG, GIF or WEBP "
+            "image.",
+            param,
+        )
+    plain = url.plain if isinstance(url, LongText) else without_line_ends(url)
+    right = f"data:{found[0]};base64,"
+    return plain if head[0] == right else right + plain[head.end() :]

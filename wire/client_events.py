@@ -19,13 +19,13 @@ from wire.response_fields import ResponseOptions
 from wire.session_fields import (
     SessionKind,
     SessionPatch,
-    StrictModel,
     TranscriptionPatch,
     beta_shape,
 )
+from wire.strict_models import Variant
 
 
-class ClientEvent(StrictModel):
+class ClientEvent(Variant):
     """The base of all client events.
 
     A subclass whose `type` is a literal is the record of an event; its fields are the event's.

@@ -10,17 +10,22 @@ from typing import Annotated, Literal
 
 from pydantic import Field, PrivateAttr
 
-from wire.session_fields import Id, StrictModel
+from wire.session_fields import Id
+from wire.strict_models import Variant
 
 
-class TextPartFields(StrictModel):
+class _Part(Variant):
+    """A content part of a message, whatever its role."""
+
+
+class TextPartFields(_Part):
     """A text part of a user or system message."""
 
     type: Literal["input_text"]
     text: str
 
 
-class AudioPartFields(StrictModel):
+class AudioPartFields(_Part):
     """An audio part of a user message."""
 
     type: Literal["input_audio"]
@@ -52,7 +57,7 @@ class AudioPartFields(StrictModel):
         self.audio = ""
 
 
-class ImagePartFields(StrictModel):
+class ImagePartFields(_Part):
     """An image part of a user message: a data URI."""
 
     type: Literal["input_image"]
@@ -65,15 +70,27 @@ _UserContent = Annotated[
 ]
 
 
-class _OutputText(StrictModel):
+class _OutputText(_Part):
     type: Literal["output_text", "output_audio"]
     text: str
 
 
-class _Item(StrictModel):
+class _Entry(Variant):
+    """What may stand where an item does."""
+
+    # Those of MCP's items (§B.13).
+    others = frozenset(
+        ("approval_request_id", "approve", "error", "reason", "server_label", "tools")
+    )
+
+
+class _Item(_Entry):
     id: Id | None = None
     object: Literal["realtime.item"] | None = None
     status: Literal["completed", "incomplete", "in_progress"] | None = None
+
+
+Phase = Literal["commentary", "final_answer"]
 
 
 class SystemMessageFields(_Item):
@@ -98,6 +115,8 @@ class AssistantMessageFields(_Item):
     type: Literal["message"]
     role: Literal["assistant"]
     content: list[_OutputText]
+    phase: Phase | None = None
+    """Whether it was said on the way or is the answer; no model of this server's is told."""
 
 
 class FunctionCallFields(_Item):
@@ -117,7 +136,7 @@ class FunctionCallOutputFields(_Item):
     output: str
 
 
-class ItemReference(StrictModel):
+class ItemReference(_Entry):
     """A pointer to an item of the conversation, for `response.input` only."""
 
     type: Literal["item_reference"]

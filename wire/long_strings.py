@@ -3,12 +3,18 @@
 Parsing and decoding a string of 20 MB takes a tenth of a second, which would block all other
 sessions. So long strings are cut out of a frame before it is parsed, decoded piece by piece, and
 put back into the parsed event.
+
+Writers of JSON and of base64 differ. Some escape characters that need none (`+` in .NET, `/` in
+PHP, `=` in Java), and some end a line after every 76 characters, as MIME wants it. All that is the
+same base64.
 """
 
 from __future__ import annotations
 
+import json
+import re
 import secrets
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from typing import Any
 
 import pybase64
@@ -25,14 +31,21 @@ _SHOWN = 1500
 any field of limited length allows, so that validation still refuses it."""
 _PIECE = 256 * 1024
 """Characters decoded at a time; a multiple of 4. It takes about 1 ms."""
+_MARK = 33
+"""Characters at the end of a stand-in that no other string has."""
+MAX_HEAD = 128
+"""Characters in which a data URI's comma has to come."""
 _BINARY_FIELDS = ("audio", "image_url")
+# Finds a backslash that escapes what is neither of base64 nor a line end.
+_OTHER_ESCAPE = re.compile(r"\\(?![rn/]|u00(?:0[aAdD]|2[bBfF]|3[dD]))")
+_LONGEST_ESCAPE = len(r"\u002B")
 
 
 class LongText(str):
     """A long string of base64, alone or in a data URI, with its decoded content."""
 
     plain: str
-    """The string as a plain `str`, without the content."""
+    """The string as a plain `str` without line ends, and without the content."""
     content: bytes | None
     """The decoded bytes; None: it is not valid base64."""
 
@@ -45,7 +58,7 @@ class LongText(str):
 
 
 def decode_base64(text: str, start: int = 0) -> bytes:
-    """Decode base64 strictly.
+    """Decode base64 strictly, but for line ends.
 
     Args:
         text: The base64; a `LongText` has been decoded already.
@@ -55,10 +68,22 @@ def decode_base64(text: str, start: int = 0) -> bytes:
         ValueError: It is not valid base64.
     """
     if not isinstance(text, LongText):
-        return pybase64.b64decode(text[start:], validate=True)
+        text = text[start:]
+        try:
+            return pybase64.b64decode(text, validate=True)
+        except ValueError:
+            in_one_line = without_line_ends(text)
+            if len(in_one_line) == len(text):
+                raise
+            return pybase64.b64decode(in_one_line, validate=True)
     if text.content is None:
         raise ValueError("no base64")
     return text.content
+
+
+def without_line_ends(text: str) -> str:
+    """Return the text in one line."""
+    return text.replace("\r", "").replace("\n", "")
 
 
 def cut_long(raw: str, limit: int) -> Steps[tuple[str, Mapping[str, str]]]:
@@ -69,7 +94,7 @@ def cut_long(raw: str, limit: int) -> Steps[tuple[str, Mapping[str, str]]]:
         limit: Characters that may remain.
 
     Returns:
-        The text with stand-ins, and stand-in → string.
+        The text with stand-ins, and for `put_back`, what they stand for, escaped as it came.
 
     Raises:
         ProtocolError: More remains.
@@ -82,15 +107,11 @@ def cut_long(raw: str, limit: int) -> Steps[tuple[str, Mapping[str, str]]]:
     for start, end in _long_stretches(raw):
         text = raw[start:end]
         yield
-        # Only base64 is cut out: nothing escaped, no prose. Text between two strings would begin
-        # with other characters, so this is the inside of a string.
-        if not (text.isascii() and (text[0].isalnum() or text[0] in "+/=")):
+        if not (yield from _is_base64(raw, start, text)):
             continue
-        if "\\" in text or " " in text:
-            continue
-        stand_in = f"{text[:_SHOWN]}…{secrets.token_hex(16)}"
-        cut[stand_in] = text
-        kept += [raw[done:start], stand_in]
+        mark = f"…{secrets.token_hex(16)}"
+        cut[mark] = text
+        kept += [raw[done:start], _beginning(text), mark]
         done = end
         yield
     light = "".join([*kept, raw[done:]])
@@ -106,9 +127,10 @@ def put_back(event: BaseModel, cut: Mapping[str, str], limit: int) -> Steps[None
     """
     others = 0
     for owner, name, stand_in in _strings(event):
-        text = cut.get(stand_in)
-        if text is None:
+        escaped = cut.get(stand_in[-_MARK:])
+        if escaped is None:
             continue
+        text = yield from _unescaped(escaped, in_one_line=name in _BINARY_FIELDS)
         if name in _BINARY_FIELDS:
             content = yield from _decode(text)
             owner[name] = LongText(text, content)
@@ -143,6 +165,53 @@ def _long_stretches(raw: str) -> Generator[tuple[int, int], None, None]:
         probe = end + 1
 
 
+def _is_base64(raw: str, start: int, text: str) -> Steps[bool]:
+    """Tell whether a stretch of a JSON text is a whole string, and base64 by the look of it."""
+    # Text between two strings would begin with other characters. Before a string's own quotation
+    # mark there is never a backslash.
+    if not (text[0].isalnum() or text[0] in "+/=\\") or raw[start - 2 : start - 1] == "\\":
+        return False
+    if not text.isascii() or any(other in text for other in " \n\r"):
+        return False
+    if "\\" in text:
+        for piece in _pieces(text):
+            if _OTHER_ESCAPE.search(piece):
+                return False
+            yield
+    return True
+
+
+def _beginning(text: str) -> str:
+    """Return as much of a string as a stand-in shows of it, escaped."""
+    if "\\" not in text:
+        return text[:_SHOWN]
+    first = next(_pieces(text, _SHOWN * _LONGEST_ESCAPE))
+    return json.dumps(json.loads(f'"{first}"')[:_SHOWN])[1:-1]
+
+
+def _pieces(text: str, size: int = _PIECE) -> Iterator[str]:
+    """Yield a text in pieces of about `size` characters, none of which ends within an escape."""
+    start = 0
+    while start < len(text):
+        end = start + size
+        escape = text.rfind("\\", end - _LONGEST_ESCAPE + 1, end)
+        if start < escape and end < len(text):
+            end = escape
+        yield text[start:end]
+        start = end
+
+
+def _unescaped(text: str, *, in_one_line: bool) -> Steps[str]:
+    if "\\" not in text:
+        return text
+    written: list[str] = []
+    for piece in _pieces(text):
+        plain = json.loads(f'"{piece}"')
+        written.append(without_line_ends(plain) if in_one_line else plain)
+        yield
+    return "".join(written)
+
+
 def _strings(value: Any) -> Generator[tuple[Any, Any, str], None, None]:
     """Yield every string in an event as (container, key, string)."""
     fields = value.__dict__ if isinstance(value, BaseModel) else value
@@ -155,7 +224,7 @@ def _strings(value: Any) -> Generator[tuple[Any, Any, str], None, None]:
 
 
 def _decode(text: str) -> Steps[bytes | None]:
-    start = text.find(",", 0, 64) + 1
+    start = text.find(",", 0, MAX_HEAD) + 1
     content: list[bytes] = []
     for at in range(start, len(text), _PIECE):
         try:

@@ -13,17 +13,18 @@ from wire.session_fields import (
     Metadata,
     Modalities,
     Reasoning,
-    StrictModel,
     Temperature,
     ToolChoice,
+    Voice,
 )
+from wire.strict_models import StrictModel
 
 
 class ResponseAudioOutput(StrictModel):
     """`response.audio.output`."""
 
     format: Format | None = None
-    voice: str | None = None
+    voice: Voice | None = None
 
 
 class ResponseAudio(StrictModel):

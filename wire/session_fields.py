@@ -4,19 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
+from pydantic import BeforeValidator, Discriminator, Field, Tag
 
 from audio.pcm import Rate
 from wire.errors import unsupported
+from wire.strict_models import StrictModel, Variant
 
 SessionKind = Literal["realtime", "transcription"]
 """A session answers, or only transcribes; its kind never changes."""
-
-
-class StrictModel(BaseModel):
-    """A model that refuses unknown fields and values of another type."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
 
 
 def only_null(reason: str) -> BeforeValidator:
@@ -32,7 +27,10 @@ def only_null(reason: str) -> BeforeValidator:
 
 def _turn_detection_none(value: object) -> object:
     # Azure's rtclient writes "no turn detection" this way (§F.7).
-    return None if value == {"type": "none"} else value
+    if isinstance(value, dict) and value.get("type") == "none":
+        _NoTurnDetection.model_validate(value)
+        return None
+    return value
 
 
 def _modalities(value: object) -> object:
@@ -43,10 +41,6 @@ def _modalities(value: object) -> object:
     return value
 
 
-def _arguments_null(value: object) -> object:
-    return {} if value is None else value
-
-
 Id = Annotated[str, Field(max_length=32)]
 Modalities = Annotated[list[Literal["text", "audio"]], BeforeValidator(_modalities)]
 Metadata = Annotated[
@@ -55,13 +49,17 @@ Metadata = Annotated[
 ]
 
 
-class TelephonyFormat(StrictModel):
+class _Format(Variant):
+    """An audio format."""
+
+
+class TelephonyFormat(_Format):
     """G.711: `{"type": "audio/pcmu"}` or `{"type": "audio/pcma"}`, always 8 kHz."""
 
     type: Literal["audio/pcmu", "audio/pcma"]
 
 
-class PCMFormat(StrictModel):
+class PCMFormat(_Format):
     """`{"type": "audio/pcm", "rate": 24000}`; without a rate it has 24 kHz."""
 
     type: Literal["audio/pcm"]
@@ -90,7 +88,15 @@ class InputTranscriptionPatch(StrictModel):
     delay: Delay | None = None
 
 
-class SemanticVadPatch(StrictModel):
+class _TurnDetection(Variant):
+    """A way to detect turns."""
+
+
+class _NoTurnDetection(_TurnDetection):
+    type: Literal["none"]
+
+
+class SemanticVadPatch(_TurnDetection):
     """`turn_detection` by an end-of-turn model (§C.4). Absent fields keep their value."""
 
     type: Literal["semantic_vad"]
@@ -99,7 +105,7 @@ class SemanticVadPatch(StrictModel):
     interrupt_response: bool | None = None
 
 
-class ServerVadPatch(StrictModel):
+class ServerVadPatch(_TurnDetection):
     """`turn_detection` by silence (§C.4). Absent fields keep their value."""
 
     type: Literal["server_vad"]
@@ -132,11 +138,30 @@ class AudioInputPatch(StrictModel):
     noise_reduction: NoiseReductionPatch | None = None
 
 
+class OwnVoice(StrictModel, frozen=True):
+    """A voice by the name that its provider has for it, where OpenAI has its custom voices."""
+
+    id: str
+
+
+def _voice(value: object) -> object:
+    return OwnVoice.model_validate(value) if isinstance(value, dict) else value
+
+
+Voice = Annotated[str | OwnVoice, BeforeValidator(_voice)]
+"""A name that clients may choose, or one of the provider's own (§C.2)."""
+
+
+def voice_name(voice: str | OwnVoice) -> str:
+    """Return the voice's name, as sessions show it."""
+    return voice if isinstance(voice, str) else voice.id
+
+
 class AudioOutputPatch(StrictModel):
     """`session.audio.output`."""
 
     format: Format | None = None
-    voice: str | None = None
+    voice: Voice | None = None
     speed: Annotated[float, Field(ge=0.25, le=1.5)] | None = None
 
 
@@ -150,16 +175,33 @@ class AudioPatch(StrictModel):
 class FunctionTool(StrictModel):
     """A function the model may call (§C.2)."""
 
+    # Those of MCP tools (§B.13).
+    others = frozenset(
+        (
+            "allowed_callers",
+            "allowed_tools",
+            "authorization",
+            "connector_id",
+            "defer_loading",
+            "headers",
+            "require_approval",
+            "server_description",
+            "server_label",
+            "server_url",
+            "tunnel_id",
+        )
+    )
+
     type: Literal["function"]
     name: str
     description: Annotated[str, Field(max_length=1024)] | None = None
-    parameters: Annotated[dict[str, Any], BeforeValidator(_arguments_null)] = Field(
-        default_factory=dict
-    )
+    parameters: dict[str, Any] = Field(default_factory=dict)
 
 
 class FunctionChoice(StrictModel, frozen=True):
     """`tool_choice` that names one function."""
+
+    others = frozenset(("server_label",))
 
     type: Literal["function"]
     name: str
@@ -235,7 +277,11 @@ Truncation = Annotated[
 ]
 
 
-class SessionPatch(StrictModel):
+class _Session(Variant):
+    """The `session` of a `session.update`."""
+
+
+class SessionPatch(_Session):
     """The `session` of a `session.update`: absent fields keep their value (§A.1)."""
 
     type: Annotated[Literal["realtime"], BeforeValidator(_session_type)]
@@ -263,10 +309,12 @@ class BetaSessionPatch(SessionPatch):
 class TranscriptionAudioPatch(StrictModel):
     """`session.audio` of a transcription session, which has no output."""
 
+    others = frozenset(("output",))
+
     input: AudioInputPatch | None = None
 
 
-class TranscriptionPatch(StrictModel):
+class TranscriptionPatch(_Session):
     """The `session` of a `session.update` to a transcription session (§A.1, B.11)."""
 
     type: Annotated[Literal["transcription"], BeforeValidator(_transcription_type)]
@@ -277,6 +325,8 @@ class TranscriptionPatch(StrictModel):
 def beta_shape(value: object) -> object:
     """Refuse a beta-shaped update of a transcription session as one of the other kind."""
     # Beta's sessions have no `type`; their flat field names give them away.
-    if isinstance(value, dict) and "type" not in value and value.keys() - {"audio", "include"}:
-        _transcription_type("realtime")
+    if isinstance(value, dict) and "type" not in value:
+        given = {key for key, held in value.items() if held is not None}
+        if given - {"audio", "include"}:
+            _transcription_type("realtime")
     return value

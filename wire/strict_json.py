@@ -1,8 +1,9 @@
 """A JSON reader for untrusted text: strict, and bounded in time.
 
 Python's own reader accepts what is not JSON (`NaN`, infinite numbers) and what no text frame can
-carry (lone surrogates). It also reads any number of values, which then all have to be validated:
-100,000 of them would block all other sessions for a second.
+carry: half a character, which clients write that cut a text in the middle of an emoji. It also
+reads any number of values, which then all have to be validated: 100,000 of them would block all
+other sessions for a second.
 """
 
 from __future__ import annotations
@@ -17,25 +18,56 @@ MAX_VALUES = 10_000
 MAX_DIGITS = 100
 """Most digits of an integer; the time to read one grows with their square."""
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
 # Matches whole strings, to skip them, and the separators that count values.
 _SEPARATORS = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|([,\[{])', re.DOTALL)
 
 
 def read_json(text: str) -> Any:
-    """Parse JSON.
+    """Parse JSON. A lone surrogate becomes U+FFFD, in strings and in keys.
 
     Raises:
-        ValueError: It is not JSON, a number is not finite, there is a lone surrogate, or there are
-            too many values.
+        ValueError: It is not JSON, a number is not finite, or there are too many values.
         RecursionError: It is nested deeper than Python's limit.
     """
     if sum(map(text.count, ",[{")) > MAX_VALUES:
         _count_values(text)
     value = _DECODER.decode(text)
     # Escaped lone surrogates are valid JSON, but no text frame could echo them.
-    if "\\ud" in text or "\\uD" in text:
-        json.dumps(value, ensure_ascii=False).encode()
-    return value
+    return _with_whole_characters(value) if "\\ud" in text or "\\uD" in text else value
+
+
+def _with_whole_characters(value: Any) -> Any:
+    """Replace the lone surrogates in a value that was just read, in place."""
+    outer = [value]
+    # A list of what is left to do: JSON may be nested deeper than functions may.
+    holders: list[Any] = [outer]
+    while holders:
+        holder = holders.pop()
+        entries = list(holder.items() if isinstance(holder, dict) else enumerate(holder))
+        if isinstance(holder, dict):
+            holder.clear()
+        for key, inner in entries:
+            name = _SURROGATE.sub("\ufffd", key) if isinstance(key, str) else key
+            holder[name] = _SURROGATE.sub("\ufffd", inner) if isinstance(inner, str) else inner
+            if isinstance(inner, dict | list):
+                holders.append(inner)
+    return outer[0]
+
+
+def in_whole_characters(text: str) -> str:
+    """Return JSON without lone surrogates; any other text as it is.
+
+    For JSON within JSON, as in calls of functions: some model services are sent it as objects, and
+    half a character cannot be sent.
+    """
+    if "\\ud" not in text and "\\uD" not in text:
+        return text
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+    return json.dumps(_with_whole_characters(value), ensure_ascii=False)
 
 
 def _count_values(text: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from session.effects import Send
+from tests.conformance.beta_wire import BetaDriver
 from tests.conformance.frames import MINIMAL, UNKNOWN_TYPE, parse, refusal
 from tests.conformance.misuse import (
     ITEM,
@@ -56,7 +57,6 @@ def test_an_error_is_the_only_effect_of_a_refused_event() -> None:
         '{"type":"response.create","response":{"max_output_tokens":NaN}}',
         '{"type":"response.create","response":{"max_output_tokens":Infinity}}',
         '{"type":"response.create","response":{"max_output_tokens":1e999}}',
-        '{"type":"response.create","response":{"instructions":"\\ud800"}}',
         '{"type":"response.create","response":{"max_output_tokens":' + "9" * 5000 + "}}",
         "[" * 5_000,
         "[" * 100_000,
@@ -75,6 +75,58 @@ def test_a_frame_that_is_not_json_is_invalid_json(frame: str) -> None:
 def test_escaped_characters_outside_the_basic_plane_are_text() -> None:
     parsed = parse_client_event('{"type":"response.create","event_id":"\\ud83d\\ude00"}')
     assert parsed.event_id == "😀"
+
+
+HALF = "\\ud83d"
+"""Half an emoji, as a client writes it in JSON that cut a text in its middle."""
+
+
+@pytest.mark.parametrize("dialect", [Driver, BetaDriver])
+@pytest.mark.parametrize("length", [1, 20_000])
+def test_half_a_character_is_replaced_and_the_event_is_taken(
+    dialect: type[Driver], length: int
+) -> None:
+    driver = dialect()
+    part = f'{{"type":"input_text","text":"{"A" * length}{HALF}"}}'
+    item = f'{{"type":"message","role":"user","content":[{part}]}}'
+    events = driver.raw(f'{{"type":"conversation.item.create","item":{item}}}')
+    words = "A" * length + "\ufffd"
+    assert [event["item"]["content"][0]["text"] for event in events] == [words] * len(events)
+    driver.respond()
+    assert driver.requests[0].messages == [{"role": "user", "content": words}]
+
+
+@pytest.mark.parametrize("field", [f'"item_id":"{HALF}"', f'"item_id":"x","{HALF}":1'])
+def test_an_error_about_half_a_character_keeps_the_event_id(field: str) -> None:
+    (event,) = Driver().raw(
+        f'{{"type":"conversation.item.delete","event_id":"mine{HALF}",{field}}}'
+    )
+    assert event["error"]["event_id"] == "mine\ufffd"
+    serialize(event).encode()
+
+
+async def test_half_a_character_harms_no_session_on_a_socket() -> None:
+    async with running() as server, client(server.url) as wire:
+        await wire.update(instructions="Hi \ud83d")
+        await wire.send(
+            "session.update",
+            session={
+                "type": "realtime",
+                "tools": [{"type": "function", "name": "f", "parameters": {"\udfff": "\ud83d"}}],
+            },
+        )
+        updated = await wire.until("session.updated")
+        assert updated["session"]["instructions"] == "Hi \ufffd"
+        assert updated["session"]["tools"][0]["parameters"] == {"\ufffd": "\ufffd"}
+        await wire.send("input_audio_buffer.append", audio="AAAA\ud83d", event_id="mine")
+        error = (await wire.until("error"))["error"]
+        assert (error["code"], error["param"], error["event_id"]) == (
+            "invalid_value",
+            "audio",
+            "mine",
+        )
+        await wire.say("Hi \ud83d")
+        assert (await wire.until("response.done"))["response"]["status"] == "completed"
 
 
 @pytest.mark.parametrize("frame", ["[]", "null", "5", '"response.create"', "true"])

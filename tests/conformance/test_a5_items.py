@@ -8,6 +8,7 @@ import pytest
 
 from session.decisions import SpeechStarted, SpeechStopped
 from session.effects import Transcribe
+from tests.conformance.beta_wire import BetaDriver
 from tests.conformance.misuse import (
     ITEM,
     TEXT,
@@ -74,6 +75,11 @@ ROWS = [
                 "item.content[0]", user(5, user=5)),
     create_item("unknown field of a part", "unknown_parameter", "item.content[0].bogus",
                 user({**TEXT, "bogus": 1})),
+    create_item("a phase of the user's", "unknown_parameter", "item.phase",
+                user(TEXT, phase="commentary")),
+    create_item("a phase there is not", "invalid_value", "item.phase",
+                {"type": "message", "role": "assistant", "content": [], "phase": "x"},
+                "Invalid value: 'x'. Supported values are: 'commentary' and 'final_answer'."),
     create_item("id of 39 characters", "string_above_max_length", "item.id",
                 user(TEXT, id="i" * 39), too_long("item.id", 32, 39)),
     create_item("call_id of 33 characters", "string_above_max_length", "item.call_id",
@@ -260,6 +266,47 @@ def test_an_item_is_echoed_as_it_was_given_in_added_and_done(item: dict[str, Any
     d = Driver()
     events = d.send("conversation.item.create", item={"id": "mine", **item})
     assert d.named(events) == added({"id": "mine", **item}, None)
+
+
+@pytest.mark.parametrize("phase", ["commentary", "final_answer"])
+def test_the_phase_of_an_assistant_s_words_is_kept(phase: str) -> None:
+    d = Driver()
+    content = [{"type": "output_text", "text": "Let me look."}]
+    item = {"id": "mine", **MESSAGE, "role": "assistant", "content": content, "phase": phase}
+    events = d.send("conversation.item.create", item=item)
+    assert d.named(events) == added(item, None)
+    (retrieved,) = d.send("conversation.item.retrieve", item_id="mine")
+    assert retrieved["item"] == item
+    d.respond()
+    assert messages(d) == [("assistant", "Let me look.")]
+    assert all("phase" not in event["item"] for event in of(d.finish(), "conversation.item.done"))
+
+
+def test_no_phase_is_shown_where_none_was_given() -> None:
+    content = [{"type": "output_text", "text": "Yes."}]
+    item = {"id": "mine", **MESSAGE, "role": "assistant", "content": content}
+    d = Driver()
+    events = d.send("conversation.item.create", item={**item, "phase": None})
+    assert d.named(events) == added(item, None)
+
+
+@pytest.mark.parametrize("dialect", [Driver, BetaDriver])
+def test_a_typed_client_s_nulls_change_nothing(dialect: type[Driver]) -> None:
+    empty = dict.fromkeys(
+        ("id", "object", "status", "name", "call_id", "arguments", "output", "phase")
+    )
+    part = {**TEXT, "audio": None, "transcript": None}
+    item = {**empty, "type": "message", "role": "user", "content": [part]}
+    d = dialect()
+    events = d.send("conversation.item.create", previous_item_id=None, item=item)
+    assert [event["item"]["content"] for event in events] == [[TEXT]] * len(events)
+    call = {**empty, "role": None, "content": None, "type": "function_call", "name": "f"}
+    events = d.send("conversation.item.create", item={**call, "arguments": "{}"})
+    shown = events[0]["item"]
+    assert not {"role", "content", "output", "phase"} & shown.keys()
+    result = {**empty, "type": "function_call_output", "role": None, "content": None, "output": ""}
+    d.send("conversation.item.create", item={**result, "call_id": shown["call_id"]})
+    assert [item.text for item in d.inside.conversation] == ["x", "{}", ""]
 
 
 def test_a_result_is_echoed_without_a_status() -> None:

@@ -7,9 +7,12 @@ from typing import Any
 import pytest
 
 from session.ports import Capabilities
+from tests.conformance.beta_wire import BetaDriver
 from tests.conformance.sequences import driver
 from tests.conformance.sessions import apply, config
-from tests.support.session_driver import Driver, session_config, types
+from tests.support.running_server import running, scripted_settings
+from tests.support.session_driver import Driver, of, session_config, types
+from tests.support.wire_client import client
 from wire.errors import ProtocolError
 
 
@@ -61,6 +64,94 @@ def test_a_voice_that_the_provider_lacks_is_refused_by_name() -> None:
     )
     assert "'alloy' and 'slt'" in caught.value.message
     assert target.instructions == "Be kind."
+
+
+FEW = Capabilities(voices=frozenset({"alloy", "slt"}), voice_aliases=frozenset({"alloy"}))
+MANY = Capabilities(
+    voices=frozenset({"alloy", *map(str, range(100))}), voice_aliases=frozenset({"alloy"})
+)
+ANY = Capabilities(voice_aliases=frozenset({"alloy"}))
+
+
+@pytest.mark.parametrize(("can", "own"), [(FEW, "slt"), (MANY, "7"), (ANY, "voice_1234")])
+def test_a_voice_by_its_id_is_the_provider_s_own_and_shown_by_its_name(
+    can: Capabilities, own: str
+) -> None:
+    d = Driver(session_config(can))
+    (updated,) = d.update(audio={"output": {"voice": {"id": own}}})
+    assert updated["session"]["audio"]["output"]["voice"] == own
+    d.respond()
+    assert d.requests[0].voice == own
+    d.finish()
+    d.update(audio={"output": {"voice": "alloy"}})
+    (created,) = of(d.respond(audio={"output": {"voice": {"id": own}}}), "response.created")
+    assert created["response"]["audio"]["output"]["voice"] == own
+    assert d.requests[1].voice == own
+
+
+@pytest.mark.parametrize(
+    ("can", "given"), [(FEW, "alloy"), (FEW, "nobody"), (MANY, "nobody"), (ANY, "alloy")]
+)
+def test_a_voice_by_an_id_that_the_provider_lacks_is_refused(can: Capabilities, given: str) -> None:
+    d = Driver(session_config(can))
+    (error,) = d.update(audio={"output": {"voice": {"id": given}}}, instructions="not applied")
+    path = "audio.output.voice.id"
+    assert (error["error"]["code"], error["error"]["param"]) == ("invalid_value", f"session.{path}")
+    assert ("'slt'" if can is FEW else "/v1/audio/voices") in error["error"]["message"]
+    assert d.inside.config.instructions != "not applied"
+    (error,) = d.respond(audio={"output": {"voice": {"id": given}}})
+    assert (error["error"]["code"], error["error"]["param"]) == (
+        "invalid_value",
+        f"response.{path}",
+    )
+
+
+@pytest.mark.parametrize(
+    ("voice", "code", "param"),
+    [
+        ({}, "missing_required_parameter", ".id"),
+        ({"id": None}, "invalid_type", ".id"),
+        ({"id": 5}, "invalid_type", ".id"),
+        ({"id": "slt", "name": "x"}, "unknown_parameter", ".name"),
+        (5, "invalid_type", ""),
+        (["slt"], "invalid_type", ""),
+    ],
+)
+def test_a_voice_is_a_name_or_an_object_with_an_id_alone(voice: Any, code: str, param: str) -> None:
+    (error,) = Driver(session_config(FEW)).update(audio={"output": {"voice": voice}})
+    assert error["error"]["code"] == code
+    assert error["error"]["param"] == f"session.audio.output.voice{param}"
+    (error,) = BetaDriver().send("session.update", session={"voice": voice})
+    assert error["error"]["code"] == code
+    assert error["error"]["param"] == f"session.voice{param}"
+
+
+async def test_the_embedded_voice_is_asked_for_its_own_names_on_a_socket() -> None:
+    async with (
+        running(scripted_settings(tts={"provider": "embedded"})) as server,
+        client(server.url) as wire,
+    ):
+        updated = await wire.update(audio={"output": {"voice": {"id": "de"}}})
+        assert updated["session"]["audio"]["output"]["voice"] == "de"
+        session = {"type": "realtime", "audio": {"output": {"voice": {"id": "alloy"}}}}
+        await wire.send("session.update", session=session)
+        error = (await wire.until("error"))["error"]
+        assert error["param"] == "session.audio.output.voice.id"
+        await wire.say("Guten Tag.")
+        done = (await wire.until("response.done"))["response"]
+        assert (done["status"], done["audio"]["output"]["voice"]) == ("completed", "de")
+
+
+def test_a_voice_by_its_id_is_settled_as_by_its_name() -> None:
+    d = Driver(session_config(FEW))
+    d.update(audio={"output": {"voice": "slt"}})
+    d.respond()
+    d.answer()
+    same, other = {"voice": {"id": "slt"}}, {"voice": "alloy"}
+    assert types(d.update(audio={"output": same})) == ["session.updated"]
+    (error,) = d.update(audio={"output": other})
+    assert error["error"]["code"] == "cannot_update_voice"
+    assert types(d.respond(audio={"output": same})) == ["response.created"]
 
 
 def test_reasoning_and_parallel_calls_reach_the_model_from_session_and_response():

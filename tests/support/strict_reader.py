@@ -32,6 +32,8 @@ PUBLISHED = _published()
 _SERVER_SET = {
     "RealtimeSessionCreateRequest": {"object", "id", "expires_at"},
     "RealtimeTranscriptionSessionCreateRequest": {"object", "id", "expires_at"},
+    # Only the types of the Responses API have it yet.
+    "RealtimeConversationItemAssistantMessage": {"phase"},
 }
 _NULLABLE_IN_ITEMS = {"output", "approval_request_id", "approve", "reason", "error"}
 _ID = re.compile(r"(item|resp|conv|sess|call)_[0-9A-Za-z]{16,}")

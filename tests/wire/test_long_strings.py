@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -72,6 +74,62 @@ def test_a_frame_of_any_length_and_layout_reads_the_same(length: int, space: str
     assert decode_base64(event.audio) == NOISE[:length]
 
 
+WRITERS = {
+    "lines": lambda text: json.dumps("\r\n".join(re.findall(".{1,76}", text))),
+    ".NET": lambda text: json.dumps(text).replace("+", "\\u002B"),
+    "PHP": lambda text: json.dumps(text).replace("/", "\\/"),
+    "Java": lambda text: json.dumps(text).replace("=", "\\u003d"),
+    "a line end first": lambda text: json.dumps("\n" + text),
+}
+
+
+@pytest.mark.parametrize("written", WRITERS.values(), ids=WRITERS)
+@pytest.mark.parametrize("length", [20_000, 20_001, 900_001])
+def test_escaped_base64_is_cut_out_and_comes_back_decoded(
+    written: Callable[[str], str], length: int
+) -> None:
+    text = written(encoded(NOISE[:length]))
+    raw = f'{{"type":"input_audio_buffer.append","audio":{text}}}'
+    light, cut = at_once(cut_long(raw, LIMIT))
+    assert len(light) < 2000
+    event = parse_client_event(light)
+    assert isinstance(event, AppendAudio)
+    at_once(put_back(event, cut, LIMIT))
+    assert event.audio == encoded(NOISE[:length])
+    assert decode_base64(event.audio) == NOISE[:length]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "line\n" * 10_000,
+        "\n" * 20_000,
+        "/" * 20_000,
+        'say "' + "A" * 20_000,
+        "A" * 20_000 + '" he said',
+        "A" * 20_000 + "\\",
+        "\\" + "A" * 20_000,
+        '"' + "A" * 20_000 + '"',
+        "A" * 20_000 + "\t",
+        "A" * 20_000 + "\ud83d",
+    ],
+    ids=repr,
+)
+@pytest.mark.parametrize("escape", [lambda text: text, lambda text: text.replace("/", "\\/")])
+def test_text_that_looks_like_base64_stays_what_it_is(
+    text: str, escape: Callable[[str], str]
+) -> None:
+    event = read(escape(user({"type": "input_text", "text": text})))
+    assert event.item.content[0].text == text.replace("\ud83d", "\ufffd")
+
+
+@pytest.mark.parametrize("escape", ["\\u002B", "\\/", "\\r\\n"])
+def test_a_field_of_limited_length_stays_limited_however_it_is_escaped(escape: str) -> None:
+    with pytest.raises(ProtocolError) as caught:
+        read(append("AAAA").replace("}", f', "event_id": "{escape * 20_000}"}}'))
+    assert (caught.value.code, caught.value.param) == ("string_above_max_length", "event_id")
+
+
 def test_several_long_strings_find_their_places() -> None:
     uri = "data:image/png;base64," + encoded(PNG)
     event = read(
@@ -130,7 +188,7 @@ def test_what_is_no_event_stays_none(raw: str) -> None:
 def test_numbers_and_prose_are_left_where_they_are() -> None:
     numbers = '{"type":"x","list":[' + "1," * 20_000 + '1],"y":"z"}'
     assert at_once(cut_long(numbers, LIMIT)) == (numbers, {})
-    for text in ("words " * 10_000, "line\n" * 10_000, "Wörter" * 10_000):
+    for text in ("words " * 10_000, "line\t" * 10_000, "Wörter" * 10_000, '"' + "A" * 20_000):
         raw = json.dumps({"type": "x", "text": text}, ensure_ascii=False)
         assert at_once(cut_long(raw, LIMIT)) == (raw, {})
 

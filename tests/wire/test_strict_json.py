@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wire.strict_json import MAX_DIGITS, MAX_VALUES, read_json
+from wire.strict_json import MAX_DIGITS, MAX_VALUES, in_whole_characters, read_json
 
 WORDS = st.text(st.characters(exclude_categories=["Cs"]))
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(10**30), 10**30)
@@ -27,7 +27,7 @@ def test_what_it_reads_is_what_was_written(value, escaped):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "{", "NaN", "[Infinity]", "[-Infinity]", "1e999", '"\\ud800"', '{"\\uDFFF":1}', "1 2"],
+    ["", "{", "NaN", "[Infinity]", "[-Infinity]", "1e999", '"\\ud80"', "1 2"],
 )
 def test_what_could_not_be_written_again_is_refused(text):
     with pytest.raises(ValueError):
@@ -36,6 +36,51 @@ def test_what_could_not_be_written_again_is_refused(text):
 
 def test_a_whole_pair_of_surrogates_is_a_character():
     assert read_json('"\\ud83d\\ude00"') == "😀"
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ('"\\ud800"', "\ufffd"),
+        ('"a\\uD83D b\\uDE00\\ud83d"', "a\ufffd b\ufffd\ufffd"),
+        ('"\\ud83d\\ud83d\\ude00"', "\ufffd😀"),
+        (
+            '{"\\uDFFF":1,"b":[[{"c\\udfff":"\\ud83d"}]]}',
+            {"\ufffd": 1, "b": [[{"c\ufffd": "\ufffd"}]]},
+        ),
+        ('["\\\\ud800"]', ["\\ud800"]),
+    ],
+)
+def test_half_a_character_is_replaced_wherever_it_stands(text, value):
+    assert read_json(text) == value
+
+
+def test_half_a_character_may_stand_as_deep_as_anything():
+    assert read_json("[" * 900 + '"\\ud83d"' + "]" * 900) == read_json(
+        "[" * 900 + '"\\ufffd"' + "]" * 900
+    )
+
+
+@pytest.mark.parametrize(
+    "text", ["", "21 °C", '{"a": "\\u00b0"}', 'print("\\ud83d")', '["\\ud83d', "[" * 5000]
+)
+def test_text_that_needs_no_change_within_a_call_stays(text):
+    assert in_whole_characters(text) == text
+
+
+def test_json_within_a_call_has_whole_characters():
+    assert (
+        in_whole_characters('{"\\udfff":["\\ud83d\\ude00\\ud83d"],"n":1}')
+        == '{"\ufffd": ["😀\ufffd"], "n": 1}'
+    )
+    assert in_whole_characters('"\\uD83D"') == '"\ufffd"'
+
+
+@given(st.text(st.sampled_from('a\\"\n€😀\ud83d\ude00\udfff')))
+def test_no_text_has_half_a_character(text):
+    (read,) = read_json(json.dumps([text]))
+    assert read == text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    read.encode()
 
 
 @pytest.mark.parametrize("sign", ["", "-"])

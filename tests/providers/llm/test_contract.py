@@ -171,6 +171,18 @@ async def test_arguments_that_are_no_json_poison_no_later_answer(stack: Stack):
         assert stack.asked().results == ["sun"]
 
 
+async def test_an_image_reaches_the_model_by_its_true_media_type(stack: Stack):
+    image = b"RIFF\x20\0\0\0WEBP" + bytes(100)
+    lines = base64.encodebytes(image).decode().replace("\n", "\r\n")
+    content = [{"type": "input_image", "image_url": f"data:image/jpg;base64,{lines}"}]
+    async with stack.session() as wire:
+        await respond(wire, {"type": "message", "role": "user", "content": content})
+    assert stack.asked().images == [image]
+    sent = json.dumps(stack.fake.asked[-1])
+    assert "image/webp" in sent
+    assert "image/jpg" not in sent
+
+
 async def test_a_conversation_that_openai_would_take(stack: Stack):
     """Instructions alone, then a system message at the beginning."""
     words = [{"type": "input_text", "text": "The caller is Ada."}]
@@ -193,3 +205,12 @@ async def test_what_cannot_work_is_refused(vendor: Vendor, changed, named, monke
     monkeypatch.delenv(VENDOR_KEYS.get(vendor.name, "NONE"), raising=False)
     with pytest.raises(ProviderSetupError, match=named):
         llm.load(vendor.settings("http://127.0.0.1:9", **changed).llm)
+
+
+async def test_half_a_character_in_a_call_or_its_result_reaches_no_model(stack: Stack):
+    """JSON within JSON: the vendors' own formats have them as objects."""
+    half = '{"city":"\\ud83d"}'
+    call = {"type": "function_call", "name": "get_weather", "call_id": "c", "arguments": half}
+    result = {"type": "function_call_output", "call_id": "c", "output": half}
+    async with stack.session() as wire:
+        assert (await respond(wire, call, result))["status"] == "completed"

@@ -194,6 +194,23 @@ async def test_openais_names_stand_for_different_voices(vendor: Voice, monkeypat
         assert service.voices == {own["fable"]}
 
 
+@pytest.mark.parametrize(
+    "vendor", [vendor for vendor in VOICES if vendor.named], ids=lambda vendor: vendor.name
+)
+async def test_a_voice_by_its_id_is_the_vendors_own(vendor: Voice, monkeypatch):
+    async with speaking(vendor, monkeypatch) as (service, wire):
+        own = tts.load(TTSConfig(**vendor.group(service.base))).named_voices["fable"]
+        for refused in OPENAI_VOICES:
+            voice = {"output": {"voice": {"id": refused}}}
+            session = {"type": "realtime", "audio": voice}
+            await wire.send("session.update", session=session)
+            assert (await wire.until("error"))["error"]["code"] == "invalid_value"
+        updated = await wire.update(audio={"output": {"voice": {"id": own}}})
+        assert updated["session"]["audio"]["output"]["voice"] == own
+        await answer(wire)
+        assert service.voices == {own}
+
+
 @each("refused")
 def test_what_cannot_work_is_refused(vendor: Voice, row: tuple[dict[str, Any], str], monkeypatch):
     changed, named = row
