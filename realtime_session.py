@@ -19,7 +19,6 @@ from session.effects import (
     Effect,
     HearAs,
     Send,
-    SetTurnDetection,
 )
 from session.input_buffer import InputBuffer
 from session.item_input import build_item
@@ -105,11 +104,9 @@ class RealtimeSession:
 
     def open(self) -> list[Effect]:
         """Begin the session: `session.created` (§B.1)."""
-        detection = self._config.turn_detection
-        self._turns.set_mode()
         return [
             Send(SessionCreated(session=self._config.wire())),
-            SetTurnDetection(detection),
+            *self._turns.set_detection(),
         ]
 
     def take(self, event: SessionEvent) -> Steps[list[Effect]]:
@@ -117,11 +114,15 @@ class RealtimeSession:
 
         The event's record names the method below that handles it (`SessionEvent.handler`).
         """
+        detection = self._config.turn_detection
         try:
             effects: list[Effect] = getattr(self, event.handler)(event)
         except ProtocolError as error:
             return [Send(error_event(error.answering(error.event_id or event.event_id)))]
         yield from self._turns.set_format()
+        if self._config.turn_detection != detection:
+            # An update that leaves turn detection alone must not disturb speech in progress.
+            effects += self._turns.set_detection()
         return self._settled(effects)
 
     def refuse_append(self, length: int, event_id: str | None) -> list[Effect]:
@@ -175,17 +176,12 @@ class RealtimeSession:
 
     def update_session(self, event: UpdateSession | UpdateTranscription) -> list[Effect]:
         """Change the settings (§A.1)."""
-        before = self._config.turn_detection
         noise_before = self._config.noise_reduction
         self._config.apply(event.session, voice_locked=self._conversation.has_assistant_audio)
-        after = self._config.turn_detection
         effects: list[Effect] = [Send(SessionUpdated(session=self._config.wire()))]
         input_format, noise = self._config.input_format, self._config.noise_reduction
         if (input_format, noise) != (self._buffer.format, noise_before):
             effects.append(HearAs(input_format, noise))
-        if after != before:
-            # An update that leaves turn detection alone must not disturb speech in progress.
-            effects += [*self._turns.set_mode(), SetTurnDetection(after)]
         return effects
 
     def commit_audio(self, _event: CommitAudio) -> list[Effect]:

@@ -32,10 +32,12 @@ from session.effects import (
     ForgetTurn,
     Generate,
     GuessTurn,
+    HearAgain,
     HearAs,
     HearOn,
     HearTurn,
     OutputAudio,
+    RehearTurn,
     ResetTurnDetection,
     ResumeTurn,
     Send,
@@ -194,21 +196,28 @@ class RealtimeTransport(BaseTransport):
 
     async def _take(self, event: SessionEvent) -> None:
         self._report_played()
-        self._perform(await in_turns(self._session.take(event)))
+        effects = await in_turns(self._session.take(event))
+        self._perform(effects)
+        for effect in effects:
+            if isinstance(effect, HearAgain):
+                await self._hear_all(effect.audio)
 
     async def _append(self, audio: bytes) -> None:
-        """Take appended audio slice by slice, and slow the client if it is too fast."""
-        bytes_per_ms = self._listening.format.bytes_per_ms
-        step = SLICE_MS * bytes_per_ms
+        """Take appended audio, and slow the client if it is too fast."""
+        await self._hear_all(audio)
+        audio_s = len(audio) / self._listening.format.bytes_per_ms / 1000
+        self._log.appended(audio_s)
+        await self._peer.pace(audio_s)
+
+    async def _hear_all(self, audio: bytes) -> None:
+        """Take audio slice by slice."""
+        step = SLICE_MS * self._listening.format.bytes_per_ms
         for start in range(0, len(audio), step):
             if start:
                 # The event loop runs other sessions between two slices.
                 await asyncio.sleep(0)
                 await self._work.room()
             await self._hear(audio[start : start + step])
-        audio_s = len(audio) / bytes_per_ms / 1000
-        self._log.appended(audio_s)
-        await self._peer.pace(audio_s)
 
     async def _hear(self, audio: bytes) -> None:
         effects, written = self._session.append(audio)
@@ -255,6 +264,8 @@ class RealtimeTransport(BaseTransport):
                     self._recognition.reformat(audio_format, noise)
                 case SetTurnDetection(settings):
                     self._listening.configure(settings)
+                case HearAgain(start_ms=start_ms, speaking=speaking):
+                    self._listening.go_back(start_ms, speaking=speaking)
                 case ResetTurnDetection():
                     self._listening.reset()
                 case HearTurn(item_id, clip, settings):
@@ -264,6 +275,9 @@ class RealtimeTransport(BaseTransport):
                 case ResumeTurn(clip=clip):
                     self._responses.drop_held()
                     self._recognition.resume(clip)
+                case RehearTurn(item_id, clip, settings):
+                    self._recognition.forget(item_id)
+                    self._recognition.begin(item_id, clip, settings)
                 case ForgetTurn(item_id):
                     self._responses.drop_held()
                     self._recognition.forget(item_id)

@@ -40,7 +40,8 @@ class Listening:
         self._format = AudioFormat()
         self._unchanged = True
         """Whether the detector hears just what was appended: PCM that is not cleaned."""
-        self._stream = CleanStream(self._format, None)
+        self._noise: NoiseReduction | None = None
+        self._stream = CleanStream(self._format, self._noise)
         self._detects = False
 
     @property
@@ -53,7 +54,7 @@ class Listening:
         # The old filter's remaining samples go first: offsets count every sample.
         self._detector.add(self._stream.flush())
         self._detector.reformat(audio_format.rate)
-        self._format = audio_format
+        self._format, self._noise = audio_format, noise
         self._unchanged = noise is None and audio_format.name == "audio/pcm"
         self._stream = CleanStream(audio_format, noise)
 
@@ -61,6 +62,16 @@ class Listening:
         """Detect turns with these settings from here on; None: the client commits turns."""
         self._detects = settings is not None
         self._detector.configure(settings)
+
+    def go_back(self, ms: float, *, speaking: bool) -> None:
+        """Go on at an offset: what is added next is the audio from there on.
+
+        Args:
+            ms: Milliseconds of audio since the session began.
+            speaking: Whether a turn is open there.
+        """
+        self._stream = CleanStream(self._format, self._noise)
+        self._detector.go_back(ms, speaking=speaking)
 
     def reset(self) -> None:
         """Drop the state of speech in progress: what follows is a new turn."""

@@ -55,6 +55,20 @@ class SetTurnDetection:
 
 
 @dataclass(frozen=True, slots=True)
+class HearAgain:
+    """Append `audio` again, which was taken back: turn detection is on, and has not heard it.
+
+    It is the last effect of an event, and what the client sends next comes behind the audio.
+    """
+
+    audio: bytes
+    start_ms: float
+    """Where the audio begins, and where turn detection goes back to."""
+    speaking: bool
+    """Whether a turn is open there."""
+
+
+@dataclass(frozen=True, slots=True)
 class ResetTurnDetection:
     """Drop the turn detector's state: speech that follows is a new turn."""
 
@@ -85,13 +99,22 @@ class GuessTurn:
 
 @dataclass(frozen=True, slots=True)
 class ResumeTurn:
-    """The user speaks on: drop the speculation and recognise the turn again.
+    """The turn goes on: drop the speculation, if there is one, and recognise the turn again.
 
     `clip` is the turn from its beginning.
     """
 
     item_id: str
     clip: Clip
+
+
+@dataclass(frozen=True, slots=True)
+class RehearTurn:
+    """Recognise the open turn from its beginning again; what follows `clip` comes again, too."""
+
+    item_id: str
+    clip: Clip
+    settings: TranscriptionSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,11 +175,13 @@ Effect = (
     | Close
     | HearAs
     | SetTurnDetection
+    | HearAgain
     | ResetTurnDetection
     | HearTurn
     | HearOn
     | GuessTurn
     | ResumeTurn
+    | RehearTurn
     | ForgetTurn
     | Transcribe
     | Speculate

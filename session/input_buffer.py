@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from audio.formats import AudioFormat, convert
 from flow.steps import Steps
@@ -18,6 +18,8 @@ from wire.errors import ProtocolError
 LOOKBACK_MS = 1000
 """Audio kept beyond the prefix padding: the detector reports an onset later than it happened."""
 MIN_COMMIT_MS = 100
+WINDOW_MS = 32
+"""The grid on which offsets are announced (§E)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,9 @@ class OpenTurn:
 
     item_id: str
     start_ms: int
+    heard_ms: float | None = None
+    """How far turn detection heard it before it was switched off; None: it still listens to the
+    turn, or never did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +39,18 @@ class ClosedTurn:
 
     item_id: str
     audio: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Unheard:
+    """What was appended while the client committed turns, and was taken back out of the buffer."""
+
+    start_ms: float
+    """The offset of its start."""
+    audio: bytes
+    """In the input format, perhaps with half a sample at the end."""
+    dropped: OpenTurn | None
+    """The turn that the client had begun by it; its id was never announced."""
 
 
 class InputBuffer:
@@ -52,6 +69,7 @@ class InputBuffer:
         self._base = 0  # position of the buffer's first byte, in bytes written since then
         self._half_sample = b""
         self._padding_ms: int | None = None
+        self._closed_ms = 0.0  # where the last turn ended
         self.open: OpenTurn | None = None
 
     @property
@@ -75,20 +93,51 @@ class InputBuffer:
         self._half_sample = b""
         self._epoch_ms, self._base = end_ms, -len(self._buffer)
 
-    def set_mode(self, padding_ms: int | None) -> OpenTurn | None:
-        """Switch between detected turns and manual ones; switching drops uncommitted audio.
+    def set_mode(self, padding_ms: int | None) -> Unheard | None:
+        """Switch between detected turns and manual ones, or change the padding (§A.1).
+
+        A turn that was detected stays open through any switch.
 
         Args:
             padding_ms: Prefix padding of detected turns; None: the client commits turns.
 
         Returns:
-            The open turn that was dropped, if any.
+            Once turns are detected again, the audio to append again, so that they are detected in
+            it; None if that is not what changed.
         """
-        if (self._padding_ms is None) == (padding_ms is None):
-            self._padding_ms = padding_ms
-            return None
-        self._padding_ms = padding_ms
-        return self.clear()
+        before, self._padding_ms = self._padding_ms, padding_ms
+        if before is None and padding_ms is not None:
+            return self._take_back()
+        if before is not None and padding_ms is None:
+            self._hand_over(before)
+        return None
+
+    def _hand_over(self, padding_ms: int) -> None:
+        """Leave the open turn to the client; without one, keep what the next turn begins with."""
+        if self.open is not None:
+            self.open = replace(self.open, heard_ms=self.written_ms)
+            return
+        # Whoever presses the key a moment late has begun to speak: the switch is an onset.
+        kept = min(
+            padding_ms * self._format.bytes_per_ms,
+            len(self._buffer) - self._index(self._closed_ms),
+        )
+        self._forget_all_but(max(kept, 0))
+
+    def _take_back(self) -> Unheard:
+        """Take what turn detection has not heard out of the buffer."""
+        if self.open is None or self.open.heard_ms is None:
+            start, start_ms = 0, self._start_ms
+            dropped, self.open = self.open, None
+        else:
+            # Windows of the detector begin on its grid.
+            start_ms = self.open.heard_ms // WINDOW_MS * WINDOW_MS
+            start, dropped = self._index(start_ms), None
+            self.open = replace(self.open, heard_ms=None)
+        audio = b"".join((memoryview(self._buffer)[start:], self._half_sample))
+        del self._buffer[start:]
+        self._half_sample = b""
+        return Unheard(start_ms, audio, dropped)
 
     def append(self, audio: bytes) -> tuple[bytes, OpenTurn | None]:
         """Write audio; half a sample at the end waits for the next append.
@@ -102,17 +151,16 @@ class InputBuffer:
             audio, self._half_sample = audio[:whole], audio[whole:]
         opened = None
         if self._padding_ms is None and self.open is None and audio:
-            opened = self.open = OpenTurn(self._mint(), int(self.written_ms))
+            opened = self.open = OpenTurn(self._mint(), int(self._start_ms))
         self._buffer += audio
         if self._padding_ms is not None and self.open is None:
-            self._forget_all_but(self._padding_ms + LOOKBACK_MS)
+            self._forget_all_but((self._padding_ms + LOOKBACK_MS) * self._format.bytes_per_ms)
         return audio, opened
 
     def speech_started(self, onset_ms: int) -> OpenTurn:
         """Open a turn at a detected onset less the prefix padding, not below 0 (§E)."""
         assert self._padding_ms is not None
-        buffered_ms = math.ceil(self._epoch_ms + self._base / self._format.bytes_per_ms)
-        start_ms = max(0, onset_ms - self._padding_ms, buffered_ms)
+        start_ms = max(0, onset_ms - self._padding_ms, math.ceil(self._start_ms))
         self.open = OpenTurn(self._mint(), start_ms)
         return self.open
 
@@ -133,7 +181,7 @@ class InputBuffer:
         """Close the open turn at `end_ms`, the end of the trailing silence."""
         assert self.open is not None
         turn = ClosedTurn(self.open.item_id, self._cut(self.open.start_ms, end_ms))
-        self.open = None
+        self.open, self._closed_ms = None, end_ms
         return turn
 
     def silence(self, start_ms: int, end_ms: int) -> bytes:
@@ -154,12 +202,10 @@ class InputBuffer:
                 "Error committing input audio buffer: buffer too small. Expected at least "
                 f"100ms of audio, but buffer only has {length_ms:.2f}ms of audio.",
             )
-        end = self._base + len(self._buffer)
         turn = ClosedTurn(self.open.item_id, heard)
-        self.open = None
+        self.open, self._closed_ms = None, self.written_ms
         if self._padding_ms is None:
-            self._base = end
-            self._buffer.clear()
+            self._forget_all_but(0)
         return turn
 
     def clear(self) -> OpenTurn | None:
@@ -177,14 +223,20 @@ class InputBuffer:
     def _cut(self, start_ms: int, end_ms: int) -> bytes:
         return bytes(memoryview(self._buffer)[self._index(start_ms) : self._index(end_ms)])
 
-    def _index(self, ms: int) -> int:
+    @property
+    def _start_ms(self) -> float:
+        """The offset of the buffer's first sample."""
+        return self._epoch_ms + self._base / self._format.bytes_per_ms
+
+    def _index(self, ms: float) -> int:
         """Return the byte index in the buffer of the sample at the offset `ms`."""
         size = self._format.sample_bytes
         samples = round((ms - self._epoch_ms) * self._format.rate / 1000)
         return max(samples * size - self._base, 0)
 
-    def _forget_all_but(self, keep_ms: int) -> None:
-        excess = len(self._buffer) - keep_ms * self._format.bytes_per_ms
+    def _forget_all_but(self, length: int) -> None:
+        """Drop all but the last `length` bytes."""
+        excess = len(self._buffer) - length
         if excess > 0:
             del self._buffer[:excess]
             self._base += excess

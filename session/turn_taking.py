@@ -21,16 +21,19 @@ from session.effects import (
     Effect,
     ForgetTurn,
     GuessTurn,
+    HearAgain,
     HearOn,
     HearTurn,
+    RehearTurn,
     ResetTurnDetection,
     ResumeTurn,
     Send,
+    SetTurnDetection,
     Silence,
     Speculate,
     Transcribe,
 )
-from session.input_buffer import ClosedTurn, InputBuffer
+from session.input_buffer import WINDOW_MS, ClosedTurn, InputBuffer
 from session.items import Item, UserMessage
 from session.limits import check_buffer, check_items
 from session.ports import SILENCE
@@ -50,8 +53,6 @@ from wire.session_events import (
     ItemDone,
 )
 
-WINDOW_MS = 32
-"""The grid on which offsets are announced (§E)."""
 MAX_GUESS_MS = 60_000
 """Longest turn to speculate on: each pause makes the recogniser start from the turn's beginning."""
 
@@ -79,13 +80,30 @@ class TurnTaking:
         """Return whether the turn that becomes this item is open."""
         return self._buffer.open is not None and self._buffer.open.item_id == item_id
 
-    def set_mode(self) -> list[Effect]:
-        """Switch to detected or manual turns, as the session's settings say."""
-        abandoned = self._buffer.set_mode(self._config.prefix_padding_ms)
-        if abandoned is None:
-            return []
-        self._transcription.forget(abandoned.item_id)
-        return [ForgetTurn(abandoned.item_id)]
+    def set_detection(self) -> list[Effect]:
+        """Detect turns, or leave them to the client, as the session's settings say (§A.1).
+
+        A turn that was detected goes on through any change. Audio that was appended while the
+        client committed turns is heard by turn detection as if it were appended only now.
+        """
+        detection = SetTurnDetection(self._config.turn_detection)
+        unheard = self._buffer.set_mode(self._config.prefix_padding_ms)
+        if unheard is None:
+            # A guess would stand for a turn that goes on: what asked for it will not take it back.
+            return [*self._speech_resumed(), detection]
+        effects: list[Effect] = []
+        if unheard.dropped is not None:
+            self._transcription.forget(unheard.dropped.item_id)
+            effects.append(ForgetTurn(unheard.dropped.item_id))
+        turn = self._buffer.open
+        if turn is not None:
+            clip = self._clip(self._buffer.heard_so_far())
+            effects.append(RehearTurn(turn.item_id, clip, self._config.transcription_settings))
+        effects.append(detection)
+        if turn is not None or unheard.audio:
+            speaking = turn is not None
+            effects.append(HearAgain(unheard.audio, unheard.start_ms, speaking=speaking))
+        return effects
 
     def set_format(self) -> Steps[None]:
         """Expect the session's input format from the next append on."""
@@ -126,7 +144,8 @@ class TurnTaking:
         effects: list[Effect] = []
         if opened is not None:
             settings = self._config.transcription_settings
-            effects.append(HearTurn(opened.item_id, self._clip(written), settings))
+            clip = self._clip(self._buffer.heard_so_far())
+            effects.append(HearTurn(opened.item_id, clip, settings))
         if self._buffer.open is not None:
             effects += self._check_length()
         quiet_from_ms = self._silence.from_ms

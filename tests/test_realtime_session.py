@@ -21,7 +21,9 @@ from session.decisions import SpeechStarted, SpeechStopped
 from session.effects import (
     ForgetTurn,
     Generate,
+    HearAgain,
     HearTurn,
+    RehearTurn,
     ResetTurnDetection,
     Send,
     SetTurnDetection,
@@ -78,6 +80,12 @@ class World:
                     self.detecting = found is not None
                     self.speaking = self.speaking and self.detecting
                     self.last_ms = max(self.last_ms, self.now_ms)
+                case HearAgain(speaking=speaking):
+                    self.speaking = speaking
+                    assert speaking == (self.driver.inside.buffer.open is not None)
+                case RehearTurn(item_id=item_id, clip=clip):
+                    assert self.hearing == item_id
+                    assert clip.audio
                 case ResetTurnDetection():
                     self.speaking = False
                     self.last_ms = max(self.last_ms, self.now_ms)

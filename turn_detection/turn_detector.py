@@ -12,7 +12,14 @@ from audio.pcm import SAMPLE_RATE
 from session.decisions import Decision, SpeechStopped
 from session.turn_settings import TurnDetection
 from turn_detection.end_pointing import EndPointer, end_pointer
-from turn_detection.silero import Score, SileroModel, VoiceStream, Window, score_together
+from turn_detection.silero import (
+    WINDOW_MS,
+    Score,
+    SileroModel,
+    VoiceStream,
+    Window,
+    score_together,
+)
 from turn_detection.windows import Windows
 
 
@@ -67,6 +74,21 @@ class TurnDetector:
         self._detector = (
             None if settings is None else end_pointer(settings, self._hesitate_after_ms)
         )
+
+    def go_back(self, ms: float, *, speaking: bool) -> None:
+        """Go on at an offset: the next `add` is the audio from there on. Detection is on.
+
+        Args:
+            ms: Milliseconds of audio since the session began.
+            speaking: Whether speech is in progress there.
+        """
+        settings = self._settings
+        assert settings is not None
+        self.stream.wipe()
+        self._detector = end_pointer(settings, self._hesitate_after_ms, speaking=speaking)
+        windows, into_ms = divmod(ms, WINDOW_MS)
+        self._index = int(windows)
+        self._windows.restart(into_ms)
 
     def add(self, pcm: bytes) -> None:
         """Append 16-bit PCM of any length."""

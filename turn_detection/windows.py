@@ -53,6 +53,12 @@ class Windows:
             self._listen(rate)
             self._pending += resample(before, earlier, rate)
 
+    def restart(self, into_ms: float) -> None:
+        """Drop what is buffered; the next `add` begins `into_ms` into a window, after silence."""
+        self._pending.clear()
+        self._listen(self._rate)
+        self._pending += bytes(round(into_ms * self._rate / 1000) * BYTES_PER_SAMPLE)
+
     def _listen(self, rate: int) -> None:
         self._rate = rate
         ahead = reach(rate)

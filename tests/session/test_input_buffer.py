@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from session.input_buffer import LOOKBACK_MS, InputBuffer
+from audio.formats import AudioFormat
+from flow.steps import at_once
+from session.input_buffer import LOOKBACK_MS, InputBuffer, Unheard
 from wire.errors import ProtocolError
 
 MS = 48
@@ -236,16 +238,85 @@ def test_another_padding_leaves_the_turn_in_progress_alone() -> None:
     assert buffer.speech_started(980).start_ms == 980
 
 
-@pytest.mark.parametrize(("before", "after"), [(300, None), (None, 300)])
-def test_changing_who_ends_turns_abandons_the_open_one(
-    before: int | None, after: int | None
-) -> None:
-    buffer = turns(before)
-    buffer.append(bytes(1000 * MS))
-    opened = buffer.open or buffer.speech_started(640)
-    assert buffer.set_mode(after) == opened
-    assert buffer.open is None
-    assert buffer.written_ms == 1000
+def test_a_detected_turn_goes_on_for_the_client_to_commit() -> None:
+    buffer = turns(300)
+    buffer.append(numbered(0, 1000))
+    opened = buffer.speech_started(640)
+    assert buffer.set_mode(None) is None
+    assert buffer.append(numbered(1000, 1200)) == (numbered(1000, 1200), None)
+    closed = buffer.commit()
+    assert (closed.item_id, closed.audio) == (opened.item_id, numbered(340, 1200))
+    buffer.append(numbered(1200, 1300))
+    assert buffer.commit().audio == numbered(1200, 1300)
+
+
+def test_without_speech_the_padding_is_no_turn_until_audio_follows() -> None:
+    buffer = turns(300)
+    buffer.append(numbered(0, 1000))
+    buffer.set_mode(None)
+    with pytest.raises(ProtocolError) as caught:
+        buffer.commit()
+    empty(caught, "0.00")
+    opened = buffer.append(numbered(1000, 1100))[1]
+    assert opened is not None
+    assert opened.start_ms == 700
+    assert buffer.commit().audio == numbered(700, 1100)
+
+
+@pytest.mark.parametrize("who", ["the detector", "the client"])
+def test_the_padding_of_a_switch_is_of_no_turn_before(who: str) -> None:
+    buffer = turns(300)
+    buffer.append(numbered(0, 1000))
+    buffer.speech_started(640)
+    if who == "the detector":
+        buffer.speech_stopped(960)
+        kept = numbered(960, 1000)
+    else:
+        buffer.commit()
+        kept = b""
+    buffer.set_mode(None)
+    buffer.append(numbered(1000, 1200))
+    assert buffer.commit().audio == kept + numbered(1000, 1200)
+
+
+def test_uncommitted_audio_is_taken_back_to_be_heard() -> None:
+    buffer = turns()
+    buffer.append(numbered(0, 500))
+    buffer.commit()
+    opened = buffer.append(numbered(500, 1200) + b"x")[1]
+    assert buffer.set_mode(300) == Unheard(500, numbered(500, 1200) + b"x", opened)
+    assert (buffer.open, buffer.written_ms) == (None, 500)
+    buffer.append(numbered(500, 1200))
+    assert buffer.speech_started(640).start_ms == 500
+    assert buffer.heard_so_far() == numbered(500, 1200)
+
+
+def test_a_detected_turn_is_taken_back_to_where_the_detector_left_it() -> None:
+    buffer = turns(300)
+    buffer.append(numbered(0, 1000))
+    opened = buffer.speech_started(640)
+    buffer.set_mode(None)
+    buffer.append(numbered(1000, 1500))
+    assert buffer.set_mode(300) == Unheard(992, numbered(992, 1500), None)
+    assert buffer.open == opened
+    assert buffer.heard_so_far() == numbered(340, 992)
+
+
+def test_switching_back_at_once_takes_back_what_was_kept() -> None:
+    buffer = turns(300)
+    buffer.append(numbered(0, 1000))
+    buffer.set_mode(None)
+    assert buffer.set_mode(300) == Unheard(700, numbered(700, 1000), None)
+
+
+def test_what_is_taken_back_is_in_the_new_format() -> None:
+    buffer = turns()
+    buffer.append(bytes(500 * MS))
+    at_once(buffer.set_format(AudioFormat("audio/pcmu")))
+    buffer.append(bytes(100 * 8))
+    unheard = buffer.set_mode(300)
+    assert unheard is not None
+    assert (unheard.start_ms, len(unheard.audio)) == (0, 600 * 8)
 
 
 @given(chunks=st.lists(st.tuples(st.integers(1, 9_000), st.booleans()), max_size=13))

@@ -83,6 +83,9 @@ class Detector:
             self.reset()
         self._configured = settings is not None
 
+    def go_back(self, _ms: float, *, speaking: bool) -> None:
+        self.speaking, self.hesitating = speaking, False
+
     def reset(self) -> None:
         self.speaking = self.hesitating = False
 

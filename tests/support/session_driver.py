@@ -10,7 +10,7 @@ from config import LimitsConfig, LLMConfig, Settings, STTConfig, TTSConfig, VADC
 from flow.steps import at_once
 from realtime_session import RealtimeSession
 from session.decisions import Decision, SpeechStarted, SpeechStopped
-from session.effects import Effect, Generate, OutputAudio, Send
+from session.effects import Effect, Generate, HearAgain, OutputAudio, Send
 from session.ports import Capabilities, FinishReason, ResponseRequest, TokenUsage, Transcript
 from session.reports import (
     AudioMade,
@@ -132,10 +132,20 @@ class Driver:
         if isinstance(came, ProtocolError):
             return self.perform([Send(error_event(came))])
         if not isinstance(came, AppendedAudio):
-            return self.perform(at_once(self.session.take(came)))
+            effects = at_once(self.session.take(came))
+            events = self.perform(effects)
+            for effect in effects:
+                if isinstance(effect, HearAgain):
+                    events += self.write(effect.audio)
+            return events
         refused = self.session.refuse_append(len(came.audio), came.event_id)
-        events = self.perform(refused)
-        audio = b"" if refused else came.audio
+        if refused:
+            return self.perform(refused)
+        return self.write(came.audio)
+
+    def write(self, audio: bytes) -> list[Event]:
+        """Write audio as the transport does, in slices."""
+        events: list[Event] = []
         for start in range(0, len(audio), 100 * BYTES_PER_MS):
             more, _ = self.session.append(audio[start : start + 100 * BYTES_PER_MS])
             events += self.perform(more)
