@@ -6,12 +6,15 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 from websockets.typing import Subprotocol
 
 from serving.access.url_keys import UrlKeys
-from tests.support.keys import KEY, WRONG
+from tests.support.keys import KEY, WRONG, guarded
 from tests.support.running_server import plain_http
 from tests.support.server_process import server_process, under_uvicorn
 
@@ -135,3 +138,14 @@ async def test_the_most_talkative_uvicorn_logs_no_key() -> None:
     assert "< GET /openai/realtime?model=mine" in log, "the handshake's lines are not logged"
     assert "< api-key: ***" in log
     _nothing_in(log, secrets)
+
+
+async def test_no_trace_of_a_request_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    """FastAPI would make spans, with the URL in them, wherever a tracer is installed."""
+    exporter, provider = InMemorySpanExporter(), TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    monkeypatch.setattr("opentelemetry.trace.get_tracer_provider", lambda: provider)
+    async with guarded() as server, plain_http(base_url=server.http) as http:
+        answer = await http.get(f"/openai/v1/models?api-key={KEY}")
+        assert answer.status_code == 200
+    assert exporter.get_finished_spans() == ()
