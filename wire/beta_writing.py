@@ -41,6 +41,7 @@ _TOKEN_LIMIT = 15_000_000
 
 _FORMAT_NAMES = {ga: beta for beta, ga in FORMATS.items()}
 _PART_TYPES = {"output_text": "text", "output_audio": "audio"}
+_TRANSCRIPTION_KEYS = ("model", "language", "prompt")
 
 
 class BetaDialect:
@@ -222,7 +223,8 @@ def _input_fields(given: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "input_audio_noise_reduction": reduction and {"type": reduction["type"]},
         "input_audio_format": _FORMAT_NAMES[given["format"]["type"]],
-        "input_audio_transcription": transcription,
+        "input_audio_transcription": transcription
+        and {key: transcription.get(key) for key in _TRANSCRIPTION_KEYS},
     }
 
 

@@ -13,8 +13,15 @@ from config import LLMConfig
 from protocol import ProtocolError
 from providers.llm.openai import OpenAICompatibleLLM
 from session.decisions import SpeechStarted
-from session.ports import FailureReason, ResponseRequest, TokenUsage
-from session.reports import ResponseFailed
+from session.ports import (
+    FailureReason,
+    ResponseRequest,
+    TokenLogprob,
+    TokenUsage,
+    Transcript,
+    TranscriptionSettings,
+)
+from session.reports import ResponseFailed, TurnUnderstood
 from tests.conformance.beta_wire import (
     ASSISTANT,
     CAPTURED,
@@ -436,6 +443,29 @@ class TestTranscriptionSessions:
             "client_secret": None,
             "include": None,
         }
+
+    def test_hints_are_taken_and_what_beta_does_not_know_is_not_told(self) -> None:
+        driver = BetaDriver("transcription")
+        hints = {"languages": ["de", "en"], "keywords": ["Bo"], "delay": "low"}
+        (updated,) = driver.transcription_update(
+            input_audio_transcription={"model": "whisper-1", **hints},
+            include=["item.input_audio_transcription.logprobs"],
+            turn_detection=None,
+        )
+        # Beta's types have three keys (§C.3).
+        shown = updated["session"]["input_audio_transcription"]
+        assert shown == {"model": "whisper-1", "language": None, "prompt": None}
+        settings = driver.inside.config.transcription_settings
+        assert settings == TranscriptionSettings(
+            ("de", "en"), keywords=("Bo",), delay="low", logprobs=True
+        )
+        driver.append(200)
+        driver.send("input_audio_buffer.commit")
+        sure = TokenLogprob("Bo", b"Bo", -0.5)
+        transcript = Transcript("Bo", languages=("de",), logprobs=(sure,))
+        *_, done = driver.report(TurnUnderstood(driver.items()[0], transcript))
+        assert done["logprobs"] == [{"token": "Bo", "bytes": [66, 111], "logprob": -0.5}]
+        assert "languages" not in done
 
     def test_modalities_are_checked_and_mean_nothing(self) -> None:
         driver = BetaDriver("transcription")
