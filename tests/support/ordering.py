@@ -70,7 +70,6 @@ class Observer:
         self._seen_ids: set[str] = set()
         self._items_ever: set[str] = set()
         self._last: Event | None = None
-        self._detected = False
         self._turn: str | None = None
         self._start_ms = -1
         self._end_ms = -1
@@ -114,8 +113,6 @@ class Observer:
             self.order.remove(event["item_id"])
         elif kind.startswith("input_audio_buffer."):
             self._input(event)
-        elif kind.startswith("session."):
-            self._session(event["session"])
         self._last = event
 
     def end(self) -> None:
@@ -315,10 +312,3 @@ class Observer:
             self._turn = None
         elif kind == "cleared":
             self._turn = None
-
-    def _session(self, session: Event) -> None:
-        detected = session["audio"]["input"]["turn_detection"] is not None
-        if detected != self._detected:
-            # The turn in progress was discarded.
-            self._turn = None
-        self._detected = detected
