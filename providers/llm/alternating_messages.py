@@ -14,6 +14,7 @@ where a conversation may also end with a result. Which family wants what is in
 from __future__ import annotations
 
 import hashlib
+import itertools
 import re
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal
@@ -57,7 +58,7 @@ def write_messages(
     first = next((n for n, one in enumerate(messages) if one["role"] != "system"), len(messages))
     leading = [instructions, *(_text(one["content"]) for one in messages[:first])]
     system_text = "\n\n".join(filter(str.strip, leading))
-    conversation = _Conversation(apart=form == "strictest", ids=_short_ids(messages))
+    conversation = _Conversation(apart=form == "strictest", ids=ShortIds(messages))
     if form == "strictest" and system_text:
         conversation.begin(system_text)
     for message in messages[first:]:
@@ -71,7 +72,7 @@ def write_messages(
 class _Conversation:
     """Messages in the order above, one added at a time."""
 
-    def __init__(self, apart: bool, ids: dict[str, str]) -> None:
+    def __init__(self, apart: bool, ids: ShortIds) -> None:
         self._apart = apart
         """Whether a tool call and text are messages apart."""
         self._ids = ids
@@ -137,7 +138,7 @@ class _Conversation:
         if self._last is None or (self._apart and self._last == "assistant"):
             self._user_is_silent()
         text = self._written.pop()["content"] if self._last == "assistant" else None
-        call_id = self._ids[call["id"]]
+        call_id = self._ids.next(call["id"])
         output = _text(message["content"])
         self._written += [
             {"role": "assistant", "content": text, "tool_calls": [{**call, "id": call_id}]},
@@ -182,26 +183,28 @@ def _text(content: str | Iterable[Message] | None) -> str:
     return "\n".join(part["text"] for part in _parts(content) if part["type"] == "text")
 
 
-def _short_ids(messages: Iterable[Message]) -> dict[str, str]:
-    """Return an id of nine letters and digits for each tool call's id.
+class ShortIds:
+    """Gives each tool call an id of nine letters and digits, by which none of them is mistaken.
 
-    It depends on the ids in the conversation so far alone, so that a server finds what it read
-    before in its cache.
+    An id depends on those before it alone, so that a server finds what it read before in its cache.
     """
-    found = [call["id"] for one in messages for call in one.get("tool_calls") or ()]
-    ids = {own: own for own in found if _ID.fullmatch(own)}
-    taken = set(ids)
-    for own in found:
-        if own not in ids:
-            ids[own] = _digest(own, taken)
-            taken.add(ids[own])
-    return ids
+
+    def __init__(self, messages: Iterable[Message]) -> None:
+        """Note the ids in a conversation that are such ids already: they stay."""
+        found = (call["id"] for one in messages for call in one.get("tool_calls") or ())
+        self._own = set(filter(_ID.fullmatch, found))
+        self._given: set[str] = set()
+
+    def next(self, own: str) -> str:
+        """Return the id for the next call, whose own is `own`."""
+        if own in self._own - self._given:
+            short = own
+        else:
+            digests = (_digest(f"{number} {own}") for number in itertools.count())
+            short = next(one for one in digests if one not in self._given | self._own)
+        self._given.add(short)
+        return short
 
 
-def _digest(own: str, taken: set[str]) -> str:
-    salt = 0
-    while True:
-        digest = hashlib.sha256(f"{salt} {own}".encode(errors="surrogatepass")).hexdigest()
-        if (short := digest[:_ID_LENGTH]) not in taken:
-            return short
-        salt += 1
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:_ID_LENGTH]

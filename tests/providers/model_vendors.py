@@ -86,6 +86,7 @@ OPENAI = Vendor(
         ({"api_key": None, "api_base": None}, "OPENAI_API_KEY"),
         ({"api_base": "ws://localhost:1"}, "llm.api_base"),
         ({"options": {"cache": True}}, "llm.options.cache"),
+        ({"options": {"messages": "sorted"}}, "llm.options.messages.*'alternating'"),
     ],
 )
 OLLAMA = Vendor(
@@ -97,7 +98,10 @@ OLLAMA = Vendor(
     unknown_model="ollama pull llama3.2",
     choices=_CHAT_CHOICES,
     unfinished=_CHAT_UNFINISHED,
-    refused=[({"options": {"cache": True}}, "llm.options.cache")],
+    refused=[
+        ({"options": {"cache": True}}, "llm.options.cache"),
+        ({"options": {"messages": "sorted"}}, "llm.options.messages.*'alternating'"),
+    ],
 )
 ANTHROPIC = Vendor(
     "anthropic",

@@ -82,6 +82,26 @@ async def test_a_chat_service_of_pipecats():
         assert len(fake.connections) <= 3, "one connection, but for those that failed"
 
 
+@pytest.mark.parametrize("form", [None, "alternating"])
+async def test_a_chat_service_is_told_the_conversation_in_the_form_asked_for(form):
+    fake = FakeChat()
+    async with serving(fake.app) as port:
+        base = f"http://127.0.0.1:{port}/v1"
+        options = {"messages": form} if form else {}
+        group = {"provider": GROQ, "api_base": base, "api_key": "none", "options": options}
+        async with session(llm=group) as wire:
+            await wire.update(instructions="Be brief.")
+            content = [{"type": "input_text", "text": "Hello."}]
+            item = {"type": "message", "role": "user", "content": content}
+            await wire.send("conversation.item.create", item=item)
+            await answer(wire, "Anyone there?")
+    users = ["Hello.\nAnyone there?"] if form else ["Hello.", "Anyone there?"]
+    assert fake.asked[0]["messages"] == [
+        {"role": "system", "content": "Be brief."},
+        *({"role": "user", "content": text} for text in users),
+    ]
+
+
 async def test_a_service_of_pipecats_that_is_not_openai_like(monkeypatch):
     fake = FakeAnthropic()
     async with serving(fake.app) as port:
