@@ -9,7 +9,7 @@ peer. Section numbers are those of `docs/wire.md`.
 from __future__ import annotations
 
 from audio.clip import Clip
-from flow.steps import Steps
+from flow.steps import Steps, at_once
 from session.conversation import Conversation, duplicate_item
 from session.decisions import (
     Decision,
@@ -104,10 +104,13 @@ class RealtimeSession:
 
     def open(self) -> list[Effect]:
         """Begin the session: `session.created` (§B.1)."""
-        return [
-            Send(SessionCreated(session=self._config.wire())),
-            *self._turns.set_detection(),
-        ]
+        effects: list[Effect] = [Send(SessionCreated(session=self._config.wire()))]
+        # A client secret may have settings of its own, which count from the first append on (§D.1).
+        hears = HearAs(self._config.input_format, self._config.noise_reduction)
+        if hears != HearAs(self._buffer.format, None):
+            at_once(self._turns.set_format())
+            effects.append(hears)
+        return [*effects, *self._turns.set_detection()]
 
     def take(self, event: SessionEvent) -> Steps[list[Effect]]:
         """Take a client event, in steps where that takes long (`flow/steps.py`).

@@ -43,7 +43,7 @@ def test_strength_zero_changes_nothing():
     assert cleaned(NOISY, NoiseReduction("far_field", 0.0)) == NOISY
 
 
-@pytest.mark.parametrize("rate", [8000, 24000])
+@pytest.mark.parametrize("rate", [8000, 16000, 24000, 48000])
 def test_the_stream_is_as_long_as_its_input_however_it_is_cut(rate):
     reducer = NoiseReducer(NoiseReduction("near_field"), rate)
     pieces = [reducer.push(NOISY[start : start + 998]) for start in range(0, len(NOISY), 998)]

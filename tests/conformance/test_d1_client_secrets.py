@@ -9,17 +9,19 @@ import random
 import string
 import time
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 import pytest
 from openai import AsyncOpenAI, BadRequestError
 from pydantic import SecretStr
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import connect
 
+from audio.formats import AudioFormat, convert
+from flow.steps import at_once
 from serving.access.client_secrets import MAX_LENGTH, BadSecret, ClientSecrets
 from tests.support.running_server import RunningServer, plain_http, running, scripted_settings
-from tests.support.wire_client import PATIENCE_S, client
+from tests.support.wire_client import PATIENCE_S, client, speech
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -121,37 +123,65 @@ async def test_the_minted_session_greets_whoever_brings_the_key(server, sdk):
             assert updated["session"]["tools"] == [TOOL]
 
 
-async def answered(socket: ClientConnection) -> bytes:
-    """Let a session of either dialect speak; return its audio."""
-    await socket.send(json.dumps({"type": "response.create"}))
-    audio = b""
-    async with asyncio.timeout(PATIENCE_S):
-        while (event := json.loads(await socket.recv()))["type"] != "response.done":
-            if event["type"] in ("response.output_audio.delta", "response.audio.delta"):
-                audio += base64.b64decode(event["delta"])
-    return audio
+class Heard(NamedTuple):
+    """How a session of either dialect greeted, took a spoken turn, and answered it."""
+
+    greeting: dict[str, Any]
+    offsets: tuple[int, int]
+    answer: bytes
 
 
-@pytest.mark.parametrize("rate", [8000, 16000, 48000])
-async def test_a_minted_rate_holds_in_either_dialect(server, rate):
-    """Beta has no word for it: its session says `pcm16` (§B.16)."""
-    async with connect(server.url, compression=None) as socket:
-        await socket.recv()
-        usual = await answered(socket)
-    pcm = {"format": {"type": "audio/pcm", "rate": rate}}
-    made = (await post(server, session(audio={"input": pcm, "output": pcm}))).json()
-    key = {"Authorization": f"Bearer {made['value']}"}
-    greetings = []
-    for headers in (key, {**key, "OpenAI-Beta": "realtime=v1"}):
-        async with connect(server.url, compression=None, additional_headers=headers) as socket:
-            greetings.append(json.loads(await socket.recv())["session"])
-            audio = await answered(socket)
-        assert len(audio) / rate == pytest.approx(len(usual) / 24000, abs=0.001)
-    ga, beta = greetings
-    for greeting in (made["session"], ga):
-        assert greeting["audio"]["input"]["format"] == pcm["format"]
-        assert greeting["audio"]["output"]["format"] == pcm["format"]
-    assert (beta["input_audio_format"], beta["output_audio_format"]) == ("pcm16", "pcm16")
+async def spoken_to(url: str, audio: bytes, *, key: str | None = None, beta: bool = False) -> Heard:
+    """Append audio to a new session, without a word before, and wait for the answer."""
+    headers = {} if key is None else {"Authorization": f"Bearer {key}"}
+    if beta:
+        headers["OpenAI-Beta"] = "realtime=v1"
+    events: list[dict[str, Any]] = []
+    async with (
+        connect(url, compression=None, additional_headers=headers) as socket,
+        asyncio.timeout(PATIENCE_S),
+    ):
+        encoded = base64.b64encode(audio).decode()
+        await socket.send(json.dumps({"type": "input_audio_buffer.append", "audio": encoded}))
+        while not events or events[-1]["type"] != "response.done":
+            events.append(json.loads(await socket.recv()))
+    (start,) = [e for e in events if e["type"] == "input_audio_buffer.speech_started"]
+    (stop,) = [e for e in events if e["type"] == "input_audio_buffer.speech_stopped"]
+    deltas = [
+        base64.b64decode(event["delta"])
+        for event in events
+        if event["type"] in ("response.output_audio.delta", "response.audio.delta")
+    ]
+    offsets = start["audio_start_ms"], stop["audio_end_ms"]
+    return Heard(events[0]["session"], offsets, b"".join(deltas))
+
+
+@pytest.mark.parametrize(
+    ("minted", "in_beta"),
+    [
+        # Beta has no word for another rate (§B.16).
+        *((AudioFormat("audio/pcm", rate), "pcm16") for rate in (8000, 16000, 48000)),
+        (AudioFormat("audio/pcmu"), "g711_ulaw"),
+    ],
+    ids=lambda value: f"{value.name} {value.rate}" if isinstance(value, AudioFormat) else "",
+)
+async def test_a_minted_format_holds_from_the_first_append_on(server, minted, in_beta):
+    usual = await spoken_to(server.url, speech())
+    format_ = {"format": minted.wire()}
+    made = (await post(server, session(audio={"input": format_, "output": format_}))).json()
+    audio, key = at_once(convert(speech(), AudioFormat(), minted)), made["value"]
+    ga = await spoken_to(server.url, audio, key=key)
+    beta = await spoken_to(server.url, audio, key=key, beta=True)
+    for heard in (ga, beta):
+        for found, expected in zip(heard.offsets, usual.offsets, strict=True):
+            assert abs(found - expected) <= 64
+        longer_ms = len(heard.answer) / minted.bytes_per_ms - len(usual.answer) / 48
+        assert 0 <= longer_ms <= 20
+    for shown in (made["session"], ga.greeting):
+        assert shown["audio"]["input"]["format"] == minted.wire()
+        assert shown["audio"]["output"]["format"] == minted.wire()
+    for name in ("input_audio_format", "output_audio_format"):
+        assert beta.greeting[name] == in_beta
 
 
 async def test_the_sdk_connects_with_its_key_and_no_model(server, sdk):

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import numpy as np
 import pytest
 
 from audio.clip import Clip
 from audio.formats import AudioFormat
 from audio.noise_reduction import NoiseReduction
-from audio.pcm import SAMPLE_RATE, read_wav, resample
+from audio.pcm import SAMPLE_RATE, Rate, read_wav, resample
 from hearing.cleaned_audio import CleanStream, InputStream, cleaned
 from tests.support.places import DATA
 
 PCM, PCMU = AudioFormat("audio/pcm"), AudioFormat("audio/pcmu")
+FORMATS = [PCMU, *(AudioFormat("audio/pcm", rate) for rate in get_args(Rate))]
 NEAR = NoiseReduction("near_field")
 SPEECH = read_wav(DATA / "flite-slt_s01.wav")
-"""24 kHz PCM; as G.711 it is noise, which will do."""
+"""24 kHz PCM; as G.711 it is noise, and at another rate another voice, which will do."""
 
 
 def streamed(stream: CleanStream | InputStream, audio: bytes, step: int) -> bytes:
@@ -28,7 +31,7 @@ def test_pcm_that_is_not_cleaned_is_what_was_written() -> None:
 
 
 @pytest.mark.parametrize("noise", [None, NEAR])
-@pytest.mark.parametrize("audio_format", [PCM, PCMU])
+@pytest.mark.parametrize("audio_format", FORMATS)
 def test_sample_for_sample_it_takes_as_long_as_on_the_wire(
     audio_format: AudioFormat, noise: NoiseReduction | None
 ) -> None:
@@ -37,7 +40,7 @@ def test_sample_for_sample_it_takes_as_long_as_on_the_wire(
 
 
 @pytest.mark.parametrize("noise", [None, NEAR])
-@pytest.mark.parametrize("audio_format", [PCM, PCMU])
+@pytest.mark.parametrize("audio_format", FORMATS)
 def test_the_recogniser_hears_the_same_however_it_comes(
     audio_format: AudioFormat, noise: NoiseReduction | None
 ) -> None:
@@ -53,3 +56,7 @@ def test_the_recogniser_hears_the_same_however_it_comes(
 def test_without_cleaning_it_is_the_clip_at_16_khz() -> None:
     wanted = resample(SPEECH, PCM.rate, SAMPLE_RATE)
     assert abs(len(cleaned(Clip(SPEECH, PCM, None))) - len(wanted)) <= 4
+
+
+def test_16_khz_is_what_the_recogniser_hears_sample_for_sample() -> None:
+    assert cleaned(Clip(SPEECH, AudioFormat("audio/pcm", 16000), None)) == SPEECH
