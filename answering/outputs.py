@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 from pipecat.frames.frames import (
     AggregatedTextFrame,
     Frame,
@@ -32,6 +34,7 @@ class TextOutput(FrameProcessor):
         self._supervision = supervision
         self._aggregator = ClauseAggregator()
         self._characters = WholeCharacters()
+        self._arguments: defaultdict[int, WholeCharacters] = defaultdict(WholeCharacters)
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
         """Handle a frame of the model."""
@@ -48,10 +51,9 @@ class TextOutput(FrameProcessor):
                     await self._speak(clause)
         elif isinstance(frame, ToolCallFrame):
             await self._speak(await self._aggregator.flush())
+            arguments = self._arguments[frame.index].push(frame.arguments)
             watched.report(
-                ToolCallMade(
-                    response_id, frame.index, frame.call_id, frame.function, frame.arguments
-                )
+                ToolCallMade(response_id, frame.index, frame.call_id, frame.function, arguments)
             )
         elif isinstance(frame, CompletionFrame):
             watched.completion = frame

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
+
 import pybase64
-from pydantic_core import to_json
+from pydantic_core import PydanticSerializationError, to_json
 
 from wire.errors import ProtocolError
 from wire.event_record import ServerEvent, WireEvent
 from wire.ids import new_id
 from wire.session_events import ErrorEvent
+from wire.strict_json import in_whole_characters
 
 __all__ = [
     "ServerEvent",
@@ -45,8 +48,14 @@ def _shortened(text: str) -> str:
 
 
 def serialize(event: WireEvent) -> str:
-    """Render an event as one compact JSON text frame."""
-    return to_json(event).decode()
+    """Render an event as one compact JSON text frame.
+
+    A lone surrogate, which only the text of a provider's service can have, becomes U+FFFD.
+    """
+    try:
+        return to_json(event).decode()
+    except PydanticSerializationError:
+        return to_json(json.loads(in_whole_characters(json.dumps(event)))).decode()
 
 
 def encode_audio(audio: bytes) -> str:

@@ -48,11 +48,16 @@ def _with_whole_characters(value: Any) -> Any:
         if isinstance(holder, dict):
             holder.clear()
         for key, inner in entries:
-            name = _SURROGATE.sub("\ufffd", key) if isinstance(key, str) else key
-            holder[name] = _SURROGATE.sub("\ufffd", inner) if isinstance(inner, str) else inner
+            name = whole_characters(key) if isinstance(key, str) else key
+            holder[name] = whole_characters(inner) if isinstance(inner, str) else inner
             if isinstance(inner, dict | list):
                 holders.append(inner)
     return outer[0]
+
+
+def whole_characters(text: str) -> str:
+    """Return a text with U+FFFD for each lone surrogate, as a service's JSON may have them."""
+    return _SURROGATE.sub("\ufffd", text)
 
 
 def in_whole_characters(text: str) -> str:

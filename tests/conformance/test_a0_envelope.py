@@ -105,6 +105,13 @@ def test_an_error_about_half_a_character_keeps_the_event_id(field: str) -> None:
     serialize(event).encode()
 
 
+def test_half_a_character_in_a_service_s_words_is_no_end_of_a_session() -> None:
+    """As a recogniser may have it in a transcript, or a failure in what it quotes."""
+    event = {"type": "error", "error": {"message": "\ud83d é 😀", "\udfff": None}}
+    shown = '{"type":"error","error":{"message":"\ufffd é 😀","\ufffd":null}}'
+    assert serialize(event) == shown
+
+
 async def test_half_a_character_harms_no_session_on_a_socket() -> None:
     async with running() as server, client(server.url) as wire:
         await wire.update(instructions="Hi \ud83d")

@@ -28,6 +28,20 @@ async def test_a_character_that_is_cut_in_two_is_put_together():
         assert (await wire.until("response.done"))["response"]["status"] == "completed"
 
 
+async def test_a_character_of_a_call_that_is_cut_in_two_is_put_together():
+    tool = {"type": "function", "name": "f", "parameters": {"type": "object"}}
+    async with stack() as (fake, _server, wire):
+        # The fake cuts arguments behind the fifth unit.
+        fake.reply, fake.finish = [], "tool_calls"
+        fake.tool_calls = [("f", '"Hi \ud83d\ude00 \ud83d."')]
+        await wire.update(output_modalities=["text"], tools=[tool])
+        await wire.say("hi")
+        (call,) = (await wire.until("response.done"))["response"]["output"]
+        assert call["arguments"] == '"Hi 😀 \ufffd."'
+        deltas = [event["delta"] for event in wire.of("response.function_call_arguments.delta")]
+        assert "".join(deltas) == '"Hi 😀 \ufffd."'
+
+
 async def test_a_spoken_turn_goes_through_all_three():
     exact = {"speculative": False}
     async with stack(llm={"temperature": 0.3}, vad=exact) as (fake, _server, wire):
