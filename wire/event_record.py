@@ -85,8 +85,6 @@ class ServerEvent:
     """The section of `docs/wire.md` with its rules."""
     beta: ClassVar[str | None]
     """Its name in the beta dialect, by default the same; None: beta has no such event (§B.16)."""
-    not_in_beta: ClassVar[tuple[str, ...]] = ()
-    """Fields that the event lacks in beta."""
 
     event_id: str = field(default_factory=partial(new_id, "event"), kw_only=True)
     """The event's id, minted when the record is made."""

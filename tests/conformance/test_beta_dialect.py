@@ -473,7 +473,7 @@ RENDERED: list[tuple[str, dict[str, Any], list[tuple[str, dict[str, Any]]]]] = [
     (
         "response.function_call_arguments.done",
         {**CALL, "name": "f", "arguments": "{}"},
-        [("response.function_call_arguments.done", {**CALL, "arguments": "{}"})],
+        [("response.function_call_arguments.done", {**CALL, "name": "f", "arguments": "{}"})],
     ),
     (
         "response.content_part.added",
