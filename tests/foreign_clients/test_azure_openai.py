@@ -1,4 +1,4 @@
-"""The official `openai` package for Python, as it reaches Azure, unmodified: GA, and the preview."""
+"""The `openai` package for Python as it reaches Azure, unmodified: GA, and the preview."""
 
 from __future__ import annotations
 
