@@ -30,7 +30,7 @@ CLIENTS = Path(__file__).parent
 NODE = CLIENTS / "node"
 PYTHON = CLIENTS / "python"
 ROOT = CLIENTS.parents[1]
-HEAVY = {"livekit"}
+HEAVY = {"livekit", "semantic-kernel"}
 """Installed only on request."""
 INSTALL_S = 300
 PATIENCE_S = 60.0
@@ -180,5 +180,6 @@ def last(lines: Sequence[Line], event: str) -> Line:
 
 
 if __name__ == "__main__":
-    problems = (_install_node(), _install_python("openai-agents"), _install_python("livekit"))
+    clients = sorted(needs.stem for needs in PYTHON.glob("*.txt"))
+    problems = [_install_node(), *map(_install_python, clients)]
     sys.exit("\n".join(filter(None, problems)) or None)
