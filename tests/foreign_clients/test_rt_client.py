@@ -73,3 +73,8 @@ async def test_a_cancelled_answer_ends_and_the_next_is_given(report):
     assert cut == {**cut, "status": "cancelled", "reason": "client_cancelled"}
     assert answered["status"] == "completed"
     assert last(lines, "message")["bytes"] >= QUARTER_SECOND
+
+
+async def test_an_answer_can_be_asked_for_as_the_documentation_of_the_preview_does(report):
+    lines = report.scenario("low_level")
+    assert last(lines, "response")["status"] == "completed"

@@ -1,22 +1,21 @@
 // Drives Azure's `rt-client`: at an endpoint like Azure's, or as it would reach OpenAI.
 
 import tls from 'node:tls';
-import { RTClient, isFunctionCallItem } from 'rt-client';
+import { LowLevelRTClient, RTClient, isFunctionCallItem } from 'rt-client';
 import { run, speech } from './scenarios.mjs';
 
 const azure = process.argv[3] === 'azure';
 
-/** What a line in the hosts file would do: the client has OpenAI's address built in. */
-function leadHere(url) {
-  const { hostname: host, port } = new URL(url);
+// What a line in the hosts file would do: the client has OpenAI's address built in.
+if (!azure) {
+  const { hostname: host, port } = new URL(process.argv[2]);
   const connect = tls.connect;
   tls.connect = (options) => connect({ ...options, host, port, servername: '' });
 }
 
-function open(url) {
-  if (azure) return new RTClient(new URL(url), { key: 'none' }, { deployment: 'my-deployment' });
-  leadHere(url);
-  return new RTClient({ key: 'none' }, { model: 'gpt-realtime' });
+function open(url, Client = RTClient) {
+  if (azure) return new Client(new URL(url), { key: 'none' }, { deployment: 'my-deployment' });
+  return new Client({ key: 'none' }, { model: 'gpt-realtime' });
 }
 
 async function collect(chunks) {
@@ -141,4 +140,26 @@ async function cancelled(url, say) {
   await client.close();
 }
 
-run({ text, written, audio, manual, tool, cancelled });
+// Events as Azure's documentation of the preview shows them.
+async function lowLevel(url, say) {
+  const client = open(url, LowLevelRTClient);
+  await client.send({
+    event_id: null,
+    type: 'response.create',
+    response: {
+      commit: true,
+      cancel_previous: true,
+      instructions: 'Please assist the user.',
+      modalities: ['text', 'audio'],
+    },
+  });
+  for await (const message of client.messages()) {
+    if (message.type === 'error') say('error', { error: message.error });
+    if (message.type !== 'response.done') continue;
+    say('response', { status: message.response.status });
+    break;
+  }
+  await client.close();
+}
+
+run({ text, written, audio, manual, tool, cancelled, low_level: lowLevel });
