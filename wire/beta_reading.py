@@ -71,6 +71,9 @@ _RESPONSE_FIELDS: Fields = {
     "voice": ("audio", "output", "voice"),
     "output_audio_format": ("audio", "output", "format"),
     "temperature": ("temperature",),
+    # Of the first preview, and Azure's clients still send them. Neither changes anything.
+    "commit": (),
+    "cancel_previous": (),
     **{
         name: (name,)
         for name in ("conversation", "input", "metadata", "instructions", "tools", "tool_choice")
@@ -296,6 +299,15 @@ def _format(value: Any, param: str) -> Any:
     return {"type": FORMATS[value]}
 
 
+def _always(value: Any, param: str) -> Any:
+    """Take a switch that cannot be off (§B.16)."""
+    if not isinstance(value, bool | None):
+        raise wrong_type(value, "a boolean", param)
+    if value is False:
+        raise invalid_value("false", ["true"], param)
+    return value
+
+
 def _tools(value: Any, param: str) -> Any:
     for index, tool in enumerate(value if isinstance(value, list) else []):
         if isinstance(tool, dict):
@@ -348,6 +360,8 @@ _VALUES: dict[str, Callable[[Any, str], Any]] = {
     "modalities": _modalities,
     "input_audio_format": _format,
     "output_audio_format": _format,
+    "commit": _always,
+    "cancel_previous": _always,
     "tools": _tools,
     "input": _items,
 }

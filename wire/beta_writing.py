@@ -27,6 +27,7 @@ from wire.response_events import (
 )
 from wire.session_events import (
     ErrorEvent,
+    InputTranscriptionDelta,
     ItemAdded,
     ItemRetrieved,
     SessionCreated,
@@ -42,6 +43,8 @@ _TOKEN_LIMIT = 15_000_000
 _FORMAT_NAMES = {ga: beta for beta, ga in FORMATS.items()}
 _PART_TYPES = {"output_text": "text", "output_audio": "audio"}
 _TRANSCRIPTION_KEYS = ("model", "language", "prompt")
+_WHOLE = "whisper-1"
+"""When clients knew this model alone, transcripts had no deltas, and some fail at one (§F.7)."""
 
 
 class BetaDialect:
@@ -59,6 +62,8 @@ class BetaDialect:
         self._asked: list[str] | None = None
         """The order in the event that was read last; it counts once the event is accepted."""
         self._by_response: dict[str, list[str]] = {}
+        self._whole_transcripts = False
+        """Whether the client asked for the model whose transcripts came whole (§B.16)."""
 
     def parse(self, raw: str) -> ClientEvent:
         """Read a text frame; raises `ProtocolError` with beta's names."""
@@ -74,9 +79,11 @@ class BetaDialect:
         """Write a server event.
 
         GA's `conversation.item.done` and `rate_limits.updated` have no counterpart. The events'
-        records say which names and fields differ in beta.
+        records say which names differ in beta.
         """
         if event.beta is None:
+            return []
+        if isinstance(event, InputTranscriptionDelta) and self._whole_transcripts:
             return []
         written = {**event.wire(), "type": event.beta}
         for name in event.not_in_beta:
@@ -113,6 +120,8 @@ class BetaDialect:
         if self._asked is not None and len(self._asked) > 1:
             self._spoken = self._asked
         self._asked = None
+        transcription = session["audio"]["input"]["transcription"]
+        self._whole_transcripts = transcription is not None and transcription.get("model") == _WHOLE
         return _realtime_session(session, self._spoken)
 
     def _answered(self, response_id: str) -> None:

@@ -160,7 +160,6 @@ class FunctionCallArgumentsDone(_CallEvent):
     """The complete arguments of a call."""
 
     type = "response.function_call_arguments.done"
-    not_in_beta = ("name",)
 
     name: str
     arguments: str

@@ -75,6 +75,7 @@ CAPTURED = {
     },
     "TurnDetection": {"idle_timeout_ms"},
     "InputTokenDetails": {"cached_tokens_details"},
+    "ResponseFunctionCallArgumentsDoneEvent": {"name"},
 }
 TIMEOUT = "input_audio_buffer.timeout_triggered"
 """The one event that no SDK type describes; it is the answer to `idle_timeout_ms`."""

@@ -105,6 +105,8 @@ RESPONSE_FIELDS: list[tuple[dict[str, Any], dict[str, Any]]] = [
         {"conversation": "none", "metadata": {"a": "b"}, "instructions": "x"},
     ),
     ({"tools": [TOOL], "tool_choice": "none"}, {"tools": [TOOL], "tool_choice": "none"}),
+    ({"commit": True, "cancel_previous": True, "instructions": "x"}, {"instructions": "x"}),
+    ({"commit": None, "cancel_previous": None}, {}),
     (
         {"input": [ASSISTANT, {"type": "item_reference", "id": "item_1"}]},
         {
@@ -273,6 +275,21 @@ ERRORS: list[tuple[str, dict[str, Any], str, str, str]] = [
         "response.max_output_tokens",
         "Invalid 'response.max_output_tokens': integer above maximum value. Expected a value "
         "<= 4096, but got 5000 instead.",
+    ),
+    (
+        "response.create",
+        {"commit": False},
+        "invalid_value",
+        "response.commit",
+        "Invalid value: 'false'. Supported values are: 'true'.",
+    ),
+    (
+        "response.create",
+        {"cancel_previous": "yes"},
+        "invalid_type",
+        "response.cancel_previous",
+        "Invalid type for 'response.cancel_previous': expected a boolean, but got a string "
+        "instead.",
     ),
     (
         "response.create",
@@ -473,7 +490,7 @@ RENDERED: list[tuple[str, dict[str, Any], list[tuple[str, dict[str, Any]]]]] = [
     (
         "response.function_call_arguments.done",
         {**CALL, "name": "f", "arguments": "{}"},
-        [("response.function_call_arguments.done", {**CALL, "arguments": "{}"})],
+        [("response.function_call_arguments.done", {**CALL, "name": "f", "arguments": "{}"})],
     ),
     (
         "response.content_part.added",

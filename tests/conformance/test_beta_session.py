@@ -166,10 +166,27 @@ LIMITS = [
 
 
 class TestTurns:
+    @pytest.mark.parametrize(
+        ("transcription", "parts"),
+        [
+            ({"model": "whisper-1"}, ["completed"]),
+            ({"model": "gpt-4o-transcribe"}, ["delta", "completed"]),
+            ({"language": "en"}, ["delta", "completed"]),
+        ],
+    )
+    def test_the_first_models_transcripts_come_whole(
+        self, transcription: dict[str, str], parts: list[str]
+    ) -> None:
+        """Clients that know no other model fail at a delta (§F.7)."""
+        driver = BetaDriver()
+        driver.update(input_audio_transcription=transcription)
+        user = of(driver.speak(), "conversation.item.created")[0]["item"]["id"]
+        assert types(driver.heard(user, "hello")) == [f"{NAMED}.{part}" for part in parts]
+
     def test_a_detected_turn(self) -> None:
         """The whole sequence of §B.16."""
         driver = BetaDriver()
-        driver.update(input_audio_transcription={"model": "whisper-1"})
+        driver.update(input_audio_transcription={"model": "gpt-4o-transcribe"})
         spoken = driver.speak()
         user = of(spoken, "conversation.item.created")[0]["item"]["id"]
         heard = driver.heard(user, "hello")
@@ -291,7 +308,7 @@ class TestTurns:
             "response.output_item.done",
             "response.done",
         ]
-        assert "name" not in events[3]
+        assert events[3]["name"] == TOOL["name"]
         assert events[4]["item"]["name"] == "get_weather"
         output = {"type": "function_call_output", "call_id": "call_a", "output": "sunny"}
         assert types(driver.send("conversation.item.create", item=output)) == [

@@ -65,7 +65,7 @@ def ga() -> Driver:
 def beta() -> BetaDriver:
     d = BetaDriver()
     detection = {"type": "server_vad", "idle_timeout_ms": 5000}
-    d.update(input_audio_transcription={"model": "whisper-1"}, turn_detection=detection)
+    d.update(input_audio_transcription={"model": "gpt-4o-transcribe"}, turn_detection=detection)
     everything(d, modalities=["text"])
     return d
 

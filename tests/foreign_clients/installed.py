@@ -30,7 +30,7 @@ CLIENTS = Path(__file__).parent
 NODE = CLIENTS / "node"
 PYTHON = CLIENTS / "python"
 ROOT = CLIENTS.parents[1]
-HEAVY = {"livekit"}
+HEAVY = {"livekit", "semantic-kernel"}
 """Installed only on request."""
 INSTALL_S = 300
 PATIENCE_S = 60.0
@@ -111,15 +111,22 @@ async def run_node(
     return Report(await _drive(*command, NODE_EXTRA_CA_CERTS=str(trust or "")))
 
 
-async def run_python(client: str, *arguments: str) -> Report:
-    """Run the driver of a client of `python/` to its end."""
+async def run_python(client: str, *arguments: str, trust: Path | None = None) -> Report:
+    """Run the driver of a client of `python/` to its end.
+
+    Args:
+        client: The client's name.
+        arguments: The driver's arguments.
+        trust: A certificate that it trusts in place of the usual ones.
+    """
     folder, interpreter = _environment(client)
     if client in HEAVY and not folder.exists():
         pytest.skip(f"{client} is large and not installed; `make clients` installs it")
     if reason := _install_python(client):
         pytest.skip(reason)
     driver = f"tests.foreign_clients.python.drive_{client.replace('-', '_')}"
-    return Report(await _drive(interpreter, "-m", driver, *arguments))
+    variables = {"SSL_CERT_FILE": str(trust)} if trust else {}
+    return Report(await _drive(interpreter, "-m", driver, *arguments, **variables))
 
 
 async def _drive(*command: str, **variables: str) -> list[Line]:
@@ -173,5 +180,6 @@ def last(lines: Sequence[Line], event: str) -> Line:
 
 
 if __name__ == "__main__":
-    problems = (_install_node(), _install_python("openai-agents"), _install_python("livekit"))
+    clients = sorted(needs.stem for needs in PYTHON.glob("*.txt"))
+    problems = [_install_node(), *map(_install_python, clients)]
     sys.exit("\n".join(filter(None, problems)) or None)

@@ -1,4 +1,4 @@
-"""The official `openai` package for Node, unmodified: both of its realtime clients.
+"""The official `openai` package for Node, unmodified: its realtime clients, for OpenAI and Azure.
 
 Whatever base URL it is given, the package connects by `wss:`, so the server gets a TLS front.
 """
@@ -17,17 +17,18 @@ NATIVE = "--experimental-websocket"
 """Node 20 has the WebSocket of browsers behind this option; later versions accept it as well."""
 
 
-@pytest.fixture(scope="module", params=["ws", "native"])
+@pytest.fixture(scope="module", params=["openai ws", "openai native", "azure ws", "azure native"])
 async def report(request, tmp_path_factory) -> Report:
-    options = [NATIVE] if request.param == "native" else []
+    service, transport = request.param.split()
+    options = [NATIVE] if transport == "native" else []
     folder = tmp_path_factory.mktemp("tls")
     async with (
         running(scripted_settings(llm={"provider": "embedded"})) as server,
         tls_front(server.port, folder) as front,
     ):
-        base = f"https://127.0.0.1:{front.port}/v1"
+        url = f"https://127.0.0.1:{front.port}"
         return await run_node(
-            "drive_openai", base, request.param, options=options, trust=front.certificate
+            "drive_openai", url, service, transport, options=options, trust=front.certificate
         )
 
 

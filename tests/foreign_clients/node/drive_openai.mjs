@@ -1,9 +1,10 @@
-// Drives the realtime clients of the official SDK: over `ws`, or over Node's own WebSocket.
+// Drives the realtime clients of the official SDK, at OpenAI or at Azure: over `ws`, or over
+// Node's own WebSocket.
 
-import OpenAI from 'openai';
+import OpenAI, { AzureOpenAI } from 'openai';
 import { Watch, run, speech } from './scenarios.mjs';
 
-const native = process.argv[3] === 'native';
+const [service, transport] = process.argv.slice(3);
 
 class Talk extends Watch {
   constructor(realtime, say) {
@@ -48,15 +49,24 @@ class Talk extends Watch {
   }
 }
 
-async function connect(baseURL, say) {
-  const client = new OpenAI({ apiKey: 'none', baseURL });
-  const realtime = native
-    ? new (await import('openai/realtime/websocket')).OpenAIRealtimeWebSocket(
-        { model: 'gpt-realtime' },
-        client,
-      )
-    : new (await import('openai/realtime/ws')).OpenAIRealtimeWS({ model: 'gpt-realtime' }, client);
-  const talk = new Talk(realtime, say);
+async function realtimeClass() {
+  return transport === 'native'
+    ? (await import('openai/realtime/websocket')).OpenAIRealtimeWebSocket
+    : (await import('openai/realtime/ws')).OpenAIRealtimeWS;
+}
+
+async function open(url) {
+  const Realtime = await realtimeClass();
+  if (service === 'azure') {
+    const options = { apiKey: 'none', endpoint: url, apiVersion: '2025-08-28' };
+    return Realtime.azure(new AzureOpenAI(options), { deploymentName: 'my-deployment' });
+  }
+  const client = new OpenAI({ apiKey: 'none', baseURL: `${url}/v1` });
+  return new Realtime({ model: 'gpt-realtime' }, client);
+}
+
+async function connect(url, say) {
+  const talk = new Talk(await open(url), say);
   await talk.seen('session.created');
   return talk;
 }
