@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-import pytest
+from collections.abc import AsyncGenerator
 
+import pytest
+from pipecat.frames.frames import Frame, TranscriptionFrame
+from pipecat.services.settings import STTSettings
+from pipecat.services.stt_service import SegmentedSTTService, STTService
+
+from pipeline_manager import PipelineManager
+from providers import STTProvider
 from tests.foreign_clients.installed import Report, of, run_node, run_python
-from tests.support.running_server import running
+from tests.support.running_server import running, scripted_settings
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -14,9 +21,27 @@ SERVER_TURNS = ["server_turns", "context_hints"]
 CLIENT_TURNS = ["client_turns", "gpt_realtime_whisper"]
 
 
+class GermanEarService(SegmentedSTTService):
+    """Hears German where it is told no language."""
+
+    async def run_stt(self, audio: bytes) -> AsyncGenerator[Frame, None]:
+        frame = TranscriptionFrame("hello there", "", "")
+        if self._settings.language is None:
+            frame.metadata["languages"] = ["de"]
+        yield frame
+
+
+class GermanEar(STTProvider):
+    label = "German ear"
+
+    def create(self) -> STTService:
+        return GermanEarService(settings=STTSettings(model=None, language=None))
+
+
 @pytest.fixture(scope="module", params=["python", "node"])
 async def report(request) -> Report:
-    async with running() as server:
+    settings = scripted_settings()
+    async with running(settings, PipelineManager(settings, stt=GermanEar())) as server:
         if request.param == "node":
             return await run_node("livekit/drive_stt", server.url)
         return await run_python("livekit", server.url, part="stt")
@@ -52,5 +77,7 @@ async def test_models_without_server_turns_leave_them_to_the_client(report, scen
     assert [line["audio_s"] for line in of(lines, "usage")] == [0, 0]
 
 
-async def test_the_language_may_be_left_to_the_recogniser(report):
-    both_turns(report.scenario("detected_language"))
+async def test_a_language_that_the_recogniser_found_is_shown(report):
+    lines = report.scenario("detected_language")
+    both_turns(lines)
+    assert [line["languages"] for line in of(lines, "final_transcript")] == [["de"]] * 2
