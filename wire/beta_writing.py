@@ -79,7 +79,7 @@ class BetaDialect:
         """Write a server event.
 
         GA's `conversation.item.done` and `rate_limits.updated` have no counterpart. The events'
-        records say which names differ in beta.
+        records say which names and fields differ in beta.
         """
         if event.beta is None:
             return []

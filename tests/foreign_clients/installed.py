@@ -30,8 +30,10 @@ CLIENTS = Path(__file__).parent
 NODE = CLIENTS / "node"
 PYTHON = CLIENTS / "python"
 ROOT = CLIENTS.parents[1]
-HEAVY = {"livekit", "semantic-kernel"}
-"""Installed only on request."""
+HEAVY = {"litellm", "livekit", "semantic-kernel"}
+"""Installed only on request: Python clients, and folders of Node clients."""
+PYTHONS = {"wyoming-openai": ">=3.12"}
+"""Clients that ask for another Python than the tests run with may have."""
 INSTALL_S = 300
 PATIENCE_S = 60.0
 """A driver that is not done after this long is stuck, whatever its own deadlines say."""
@@ -66,12 +68,19 @@ def _install_once(commands: tuple[tuple[str, ...], ...], folder: Path, needs: Pa
     return None
 
 
-def _install_node() -> str | None:
+def _too_large(client: str, folder: Path) -> str | None:
+    """Return why a client is not installed unasked."""
+    if client in HEAVY and not folder.exists():
+        return f"{client} is large and not installed; `make clients` installs it"
+    return None
+
+
+def _install_node(package: Path = NODE) -> str | None:
     for name in ("node", "npm"):
         if shutil.which(name) is None:
             return f"{name} is not installed"
     command = (str(shutil.which("npm")), "ci", "--no-audit", "--no-fund", "--loglevel=error")
-    reason = install((command,), NODE / "node_modules", NODE / "package-lock.json")
+    reason = install((command,), package / "node_modules", package / "package-lock.json")
     return reason and f"npm could not install the clients: {reason}"
 
 
@@ -83,12 +92,11 @@ def _environment(client: str) -> tuple[Path, str]:
 
 def _install_python(client: str) -> str | None:
     folder, interpreter = _environment(client)
+    uv = (sys.executable, "-m", "uv", "--quiet", "--no-python-downloads")
+    python = PYTHONS.get(client, sys.executable)
     commands = (
-        (sys.executable, "-m", "venv", "--clear", "--without-pip", str(folder)),
-        (
-            *(sys.executable, "-m", "uv", "pip", "install", "--python", interpreter),
-            *("--quiet", "-r", f"{client}.txt"),
-        ),
+        (*uv, "venv", "--clear", "--python", python, str(folder)),
+        (*uv, "pip", "install", "--python", interpreter, "-r", f"{client}.txt"),
     )
     reason = install(commands, folder, PYTHON / f"{client}.txt")
     return reason and f"uv could not install {client}: {reason}"
@@ -100,36 +108,46 @@ async def run_node(
     """Run a driver of `node/` to its end.
 
     Args:
-        driver: Name of the program.
+        driver: Name of the program, behind that of its folder if it has one: `livekit/drive_stt`.
         arguments: Its arguments.
         options: Options of Node itself.
         trust: A certificate that Node accepts in addition to the usual ones.
     """
-    if reason := _install_node():
+    program = NODE / f"{driver}.mjs"
+    package = program.parent
+    reason = _too_large(package.name, package / "node_modules") or _install_node(package)
+    if reason:
         pytest.skip(reason)
-    command = ("node", *options, str(NODE / f"{driver}.mjs"), *arguments)
-    return Report(await _drive(*command, NODE_EXTRA_CA_CERTS=str(trust or "")))
+    command = ("node", *options, str(program), *arguments)
+    return Report(await _drive(command, PATIENCE_S, NODE_EXTRA_CA_CERTS=str(trust or "")))
 
 
-async def run_python(client: str, *arguments: str, trust: Path | None = None) -> Report:
-    """Run the driver of a client of `python/` to its end.
+async def run_python(
+    client: str,
+    *arguments: str,
+    part: str = "",
+    trust: Path | None = None,
+    patience_s: float = PATIENCE_S,
+) -> Report:
+    """Run a driver of a client of `python/` to its end.
 
     Args:
-        client: The client's name.
-        arguments: The driver's arguments.
+        client: The client, by the name of its file of requirements.
+        arguments: Arguments of the driver.
+        part: The part of the client that is driven, if it has several drivers: `stt`.
         trust: A certificate that it trusts in place of the usual ones.
+        patience_s: Seconds after which it is stuck.
     """
     folder, interpreter = _environment(client)
-    if client in HEAVY and not folder.exists():
-        pytest.skip(f"{client} is large and not installed; `make clients` installs it")
-    if reason := _install_python(client):
+    if reason := _too_large(client, folder) or _install_python(client):
         pytest.skip(reason)
-    driver = f"tests.foreign_clients.python.drive_{client.replace('-', '_')}"
+    name = "_".join(filter(None, (client.replace("-", "_"), part)))
+    command = (interpreter, "-m", f"tests.foreign_clients.python.drive_{name}", *arguments)
     variables = {"SSL_CERT_FILE": str(trust)} if trust else {}
-    return Report(await _drive(interpreter, "-m", driver, *arguments, **variables))
+    return Report(await _drive(command, patience_s, **variables))
 
 
-async def _drive(*command: str, **variables: str) -> list[Line]:
+async def _drive(command: Sequence[str], patience_s: float, **variables: str) -> list[Line]:
     secrets = {"OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_ORG_ID", "OPENAI_PROJECT_ID"}
     environment = {name: value for name, value in os.environ.items() if name not in secrets}
     environment |= {"NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1", **variables}
@@ -141,7 +159,7 @@ async def _drive(*command: str, **variables: str) -> list[Line]:
         stderr=asyncio.subprocess.PIPE,
     )
     try:
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(patience_s):
             out, err = await process.communicate()
     finally:
         with contextlib.suppress(ProcessLookupError):
@@ -180,6 +198,8 @@ def last(lines: Sequence[Line], event: str) -> Line:
 
 
 if __name__ == "__main__":
-    clients = sorted(needs.stem for needs in PYTHON.glob("*.txt"))
-    problems = [_install_node(), *map(_install_python, clients)]
+    problems = [
+        *(_install_node(package) for package in (NODE, NODE / "livekit")),
+        *(_install_python(needs.stem) for needs in sorted(PYTHON.glob("*.txt"))),
+    ]
     sys.exit("\n".join(filter(None, problems)) or None)

@@ -2,29 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TypeVar
 
 import pytest
 from pipecat.adapters.llm.schemas.function_schema import FunctionSchema
 from pipecat.adapters.llm.schemas.tools_schema import ToolsSchema
-from pipecat.frames.frames import (
-    ErrorFrame,
-    Frame,
-    InputAudioRawFrame,
-    LLMFullResponseEndFrame,
-    LLMRunFrame,
-    TranscriptionFrame,
-    TTSAudioRawFrame,
-    TTSTextFrame,
-)
-from pipecat.pipeline.pipeline import Pipeline
-from pipecat.pipeline.worker import PipelineParams, PipelineWorker
+from pipecat.frames.frames import LLMRunFrame, TranscriptionFrame
 from pipecat.processors.aggregators.llm_context import LLMContext
 from pipecat.processors.aggregators.llm_response_universal import LLMContextAggregatorPair
-from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 from pipecat.services.llm_service import FunctionCallParams
 from pipecat.services.openai.realtime.events import (
     AudioConfiguration,
@@ -33,18 +19,12 @@ from pipecat.services.openai.realtime.events import (
     SessionProperties,
 )
 from pipecat.services.openai.realtime.llm import OpenAIRealtimeLLMService
-from pipecat.workers.runner import WorkerRunner
 
-from audio.pcm import WIRE_RATE
 from tests.foreign_clients.installed import QUARTER_SECOND
+from tests.foreign_clients.pipecat_bot import PipecatBot, piped
 from tests.support.running_server import RunningServer, running, scripted_settings
-from tests.support.wire_client import PATIENCE_S, speech
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-F = TypeVar("F", bound=Frame)
-STEP = WIRE_RATE // 10 * 2
-"""100 ms, as a transport would deliver it."""
 
 
 @pytest.fixture(scope="module")
@@ -53,54 +33,8 @@ async def server() -> AsyncIterator[RunningServer]:
         yield running_server
 
 
-class Tap(FrameProcessor):
-    """Keeps what passes by in either direction."""
-
-    def __init__(self, frames: list[Frame], news: asyncio.Condition) -> None:
-        super().__init__()
-        self._frames = frames
-        self._news = news
-
-    async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
-        await super().process_frame(frame, direction)
-        async with self._news:
-            self._frames.append(frame)
-            self._news.notify_all()
-        await self.push_frame(frame, direction)
-
-
-class Bot:
-    """A pipeline with the service between the two halves of a context."""
-
-    def __init__(self, worker: PipelineWorker, frames: list[Frame], news: asyncio.Condition):
-        self.frames = frames
-        self._worker = worker
-        self._news = news
-
-    async def push(self, frame: Frame) -> None:
-        await self._worker.queue_frame(frame)
-
-    def of(self, kind: type[F]) -> list[F]:
-        return [frame for frame in self.frames if isinstance(frame, kind)]
-
-    async def until(self, condition: Callable[[], bool]) -> None:
-        """Wait for frames. Pipecat takes every error from the server for the end of the session."""
-        async with asyncio.timeout(PATIENCE_S), self._news:
-            await self._news.wait_for(lambda: condition() or bool(self.of(ErrorFrame)))
-        assert not self.of(ErrorFrame)
-
-    async def answered(self, count: int) -> None:
-        await self.until(lambda: len(self.of(LLMFullResponseEndFrame)) >= count)
-
-    def audio(self) -> bytes:
-        return b"".join(frame.audio for frame in self.frames if isinstance(frame, TTSAudioRawFrame))
-
-    def text(self) -> str:
-        return "".join(frame.text for frame in self.frames if isinstance(frame, TTSTextFrame))
-
-
 @asynccontextmanager
-async def bot(server: RunningServer, said: str) -> AsyncIterator[Bot]:
+async def bot(server: RunningServer, said: str) -> AsyncIterator[PipecatBot]:
     """Run a bot that has been told something."""
     weather = FunctionSchema(
         name="get_weather",
@@ -124,25 +58,8 @@ async def bot(server: RunningServer, said: str) -> AsyncIterator[Bot]:
     service.register_function("get_weather", get_weather)
     context = LLMContext([{"role": "user", "content": said}], ToolsSchema([weather]))
     context_pair = LLMContextAggregatorPair(context)
-    frames: list[Frame] = []
-    news = asyncio.Condition()
-    before, after = Tap(frames, news), Tap(frames, news)
-    pipeline = Pipeline([context_pair.user(), before, service, after, context_pair.assistant()])
-    worker = PipelineWorker(
-        pipeline,
-        params=PipelineParams(audio_in_sample_rate=WIRE_RATE, audio_out_sample_rate=WIRE_RATE),
-        enable_rtvi=False,
-        idle_timeout_secs=None,
-    )
-    runner = WorkerRunner(handle_sigint=False)
-    await runner.add_workers(worker)
-    task = asyncio.create_task(runner.run())
-    try:
-        yield Bot(worker, frames, news)
-    finally:
-        await runner.cancel()
-        await task
-    assert not [frame for frame in frames if isinstance(frame, ErrorFrame)]
+    async with piped(service, [context_pair.user()], [context_pair.assistant()]) as pipeline:
+        yield pipeline
 
 
 async def test_a_context_is_answered_aloud(server):
@@ -159,10 +76,7 @@ async def test_a_spoken_turn_is_transcribed_and_answered(server):
         await pipeline.push(LLMRunFrame())
         await pipeline.answered(1)
         greeting = len(pipeline.audio())
-        spoken = speech()
-        for start in range(0, len(spoken), STEP):
-            piece = spoken[start : start + STEP]
-            await pipeline.push(InputAudioRawFrame(piece, WIRE_RATE, 1))
+        await pipeline.speak()
         await pipeline.answered(2)
         await pipeline.until(lambda: bool(pipeline.of(TranscriptionFrame)))
         (heard,) = {frame.text for frame in pipeline.of(TranscriptionFrame)}

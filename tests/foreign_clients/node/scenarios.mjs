@@ -3,7 +3,7 @@
 import { readFile } from 'node:fs/promises';
 
 const DEADLINE_MS = 12_000; // An event that has not come after this long is missing.
-const RATE = 24_000;
+export const RATE = 24_000;
 const WAV_HEADER = 44;
 const STEP = RATE / 5; // 100 ms of PCM, as a microphone would deliver it.
 

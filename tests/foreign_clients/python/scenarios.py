@@ -7,9 +7,10 @@ import json
 import sys
 import traceback
 import wave
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 DEADLINE_S = 12.0
 """An event that has not come after this long is missing."""
@@ -18,7 +19,8 @@ STEP = RATE // 10 * 2
 """100 ms of PCM, as a microphone would deliver it."""
 SPEECH = Path(__file__).parents[2] / "data" / "flite-slt_s01.wav"
 
-Scenario = Callable[[str, Callable[..., None]], Awaitable[None]]
+Say = Callable[..., None]
+T = TypeVar("T")
 
 
 def speech() -> Iterator[bytes]:
@@ -30,21 +32,48 @@ def speech() -> Iterator[bytes]:
     yield from (pcm[start : start + STEP] for start in range(0, len(pcm), STEP))
 
 
-def run(*scenarios: Scenario) -> None:
+@asynccontextmanager
+async def _directly(url: str) -> AsyncIterator[str]:
+    yield url
+
+
+def run(*scenarios: Callable[[str, Say], Awaitable[None]]) -> None:
     """Run the scenarios against the server named on the command line."""
-    asyncio.run(_run(sys.argv[1], scenarios))
+    run_through(_directly, *scenarios)
 
 
-async def _run(url: str, scenarios: tuple[Scenario, ...]) -> None:
-    for scenario in scenarios:
+def run_through(
+    bridge: Callable[[str], AbstractAsyncContextManager[T]],
+    *scenarios: Callable[[T, Say], Awaitable[None]],
+) -> None:
+    """Run the scenarios by way of a program that stands between them and the server.
 
-        def say(event: str, scenario: str = scenario.__name__, **fields: Any) -> None:
-            print(json.dumps({"scenario": scenario, "event": event, **fields}), flush=True)
+    Args:
+        bridge: Takes the URL of the server and runs the program; gives what the scenarios get.
+        scenarios: What is done.
+    """
+    asyncio.run(_run(sys.argv[1], bridge, scenarios))
 
-        try:
-            async with asyncio.timeout(DEADLINE_S):
-                await scenario(url, say)
-        except Exception:
-            say("failure", traceback=traceback.format_exc())
-        else:
-            say("end")
+
+async def _run(
+    url: str,
+    bridge: Callable[[str], AbstractAsyncContextManager[T]],
+    scenarios: Sequence[Callable[[T, Say], Awaitable[None]]],
+) -> None:
+    async with bridge(url) as place:
+        for scenario in scenarios:
+            await _play(place, scenario)
+
+
+async def _play(place: T, scenario: Callable[[T, Say], Awaitable[None]]) -> None:
+    def say(event: str, **fields: Any) -> None:
+        line = {"scenario": scenario.__name__, "event": event, **fields}
+        print(json.dumps(line), flush=True)
+
+    try:
+        async with asyncio.timeout(DEADLINE_S):
+            await scenario(place, say)
+    except Exception:
+        say("failure", traceback=traceback.format_exc())
+    else:
+        say("end")
