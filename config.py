@@ -34,7 +34,7 @@ from settings.sources import ConfigError as ConfigError
 from settings.sources import profile_names as profile_names
 
 PRODUCT_NAME = "Open Realtime Server"
-VERSION = "0.2.0"
+VERSION = "0.3.0"
 """The version that `--version`, `/health` and the wheel show; see `CHANGELOG.md`."""
 
 MIN_KEY_LENGTH = 16
