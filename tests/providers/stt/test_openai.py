@@ -57,8 +57,8 @@ async def test_languages_keywords_and_prompt_are_sent_as_the_model_takes_them(mo
 
 async def test_the_configured_language_counts_where_the_client_names_none():
     async with hearing(OPENAI, language="fr") as (fake, wire):
-        for asked in ({}, {"languages": ["de"]}, {"languages": []}):
-            await wire.update(audio={"input": {"transcription": asked}})
+        for languages in (None, ["de"], []):
+            await wire.update(audio={"input": {"transcription": {"languages": languages}}})
             await turn(wire)
         assert [form["language"] for form in fake.asked] == [["fr"], ["de"], ["fr"]]
 
