@@ -98,7 +98,7 @@ class _TranscriptionService(OpenAISTTService):
         """Transcribe one turn, a WAV file; failures are raised as they are, to keep their kind."""
         # Read now: these settings are the turn's, and the next turn replaces them.
         settings: Any = self._settings
-        scored = bool(settings.logprobs) and gives_logprobs(self._model)
+        scored = bool(settings.logprobs) and _gives_logprobs(self._model)
         arguments = _arguments(self._model, settings)
         if scored:
             arguments.update(response_format="json", include=["logprobs"])
@@ -123,7 +123,7 @@ class _TranscriptionService(OpenAISTTService):
         yield frame
 
 
-def gives_logprobs(model: str) -> bool:
+def _gives_logprobs(model: str) -> bool:
     """Return whether the API gives log probabilities for a model; others refuse the question."""
     return bool(re.match(r"gpt-4o(-mini)?-transcribe(?!-diarize)", model))
 

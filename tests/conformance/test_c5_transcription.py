@@ -54,7 +54,7 @@ def test_hints_are_echoed_merge_and_are_taken_back_by_null_and_by_an_empty_list(
     assert target.transcription_settings == TranscriptionSettings(
         ("en", "de"), keywords=("Li",), delay="low"
     )
-    taken_back = {"languages": [], "keywords": None, "delay": None}
+    taken_back: dict[str, Any] = {"languages": [], "keywords": None, "delay": None}
     wire = apply(target, audio={"input": {"transcription": taken_back}})
     assert list(audio_input(wire)["transcription"]) == ["model", "language", "prompt"]
     assert target.transcription_settings == NO_WISHES
