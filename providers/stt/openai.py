@@ -9,6 +9,7 @@ from json import JSONDecodeError
 from typing import Any
 
 from openai import APIStatusError
+from openai.types.audio.transcription import Logprob
 from pipecat.frames.frames import Frame, TranscriptionFrame
 from pipecat.services.openai.stt import OpenAISTTService, OpenAISTTSettings
 from pipecat.services.stt_service import STTService
@@ -148,15 +149,17 @@ def _arguments(model: str, settings: Any) -> dict[str, Any]:
 def _heard(result: Any) -> list[str] | None:
     """Return the languages that the answer says were heard; None: it says nothing of them."""
     languages = getattr(result, "languages", None)
-    if languages is None:
+    if not isinstance(languages, list):
         return None
-    return [language.code for language in languages]
+    codes = (getattr(language, "code", language) for language in languages)
+    # The SDK does not validate: other servers may write other things here.
+    return [code for code in codes if isinstance(code, str)]
 
 
 def _logprobs(result: Any) -> list[TokenLogprob] | None:
     """Return the log probabilities in the answer; None: it has none."""
     found = getattr(result, "logprobs", None)
-    if found is None:
+    if not isinstance(found, list) or not all(map(_is_logprob, found)):
         return None
     return [
         TokenLogprob(
@@ -166,3 +169,12 @@ def _logprobs(result: Any) -> list[TokenLogprob] | None:
         )
         for one in found
     ]
+
+
+def _is_logprob(one: Any) -> bool:
+    # As for languages; of its three fields, `bytes` may be missing.
+    return (
+        isinstance(one, Logprob)
+        and isinstance(one.token, str)
+        and isinstance(one.logprob, float | int)
+    )

@@ -18,6 +18,7 @@ from pipecat.utils.types import NOT_GIVEN, NotGiven
 from audio.pcm import silence
 from pipeline_manager import PipelineManager
 from providers import STTProvider, TokenLogprob, TranscriptionSettings
+from session.effects import Transcribe
 from session.ports import NO_WISHES, Capabilities
 from tests.conformance.sequences import TRANSCRIPTION, driver
 from tests.conformance.sessions import apply, audio_input, config
@@ -138,6 +139,17 @@ def test_what_the_recogniser_cannot_do_is_refused_by_name(
     assert caught.value.code == "invalid_value"
     assert caught.value.param == f"session.audio.input.transcription.{param}"
     assert target.wire() == before
+
+
+def test_nothing_is_computed_for_an_item_that_is_transcribed_without_events() -> None:
+    d = driver(create_response=False)
+    d.transcribe()
+    d.update(include=INCLUDE)
+    d.speak()
+    content = [{"type": "input_audio", "audio": encoded(bytes(9600))}]
+    d.send("conversation.item.create", item={"type": "message", "role": "user", "content": content})
+    spoken, created = d.kind(Transcribe)
+    assert (spoken.settings.logprobs, created.settings.logprobs) == (True, False)
 
 
 # --- through the socket -----------------------------------------------------------------------
