@@ -7,6 +7,7 @@ for the transcripts of its context, because the model reads text, not audio.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Protocol
 
 from audio.clip import Clip
@@ -245,6 +246,8 @@ def transcribe(item: Item, config: SessionConfig) -> list[Effect]:
     if audio is None:
         return []
     settings = config.transcription_settings
+    if not audio.announced:
+        settings = replace(settings, logprobs=False)
     clip = Clip(bytes(audio.data), audio.format, config.noise_reduction)
     return [Transcribe(item.id, clip, settings)]
 

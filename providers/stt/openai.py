@@ -9,6 +9,7 @@ from json import JSONDecodeError
 from typing import Any
 
 from openai import APIStatusError
+from openai.types.audio.transcription import Logprob
 from pipecat.frames.frames import Frame, TranscriptionFrame
 from pipecat.services.openai.stt import OpenAISTTService, OpenAISTTSettings
 from pipecat.services.stt_service import STTService
@@ -98,7 +99,7 @@ class _TranscriptionService(OpenAISTTService):
         """Transcribe one turn, a WAV file; failures are raised as they are, to keep their kind."""
         # Read now: these settings are the turn's, and the next turn replaces them.
         settings: Any = self._settings
-        scored = bool(settings.logprobs) and gives_logprobs(self._model)
+        scored = bool(settings.logprobs) and _gives_logprobs(self._model)
         arguments = _arguments(self._model, settings)
         if scored:
             arguments.update(response_format="json", include=["logprobs"])
@@ -123,7 +124,7 @@ class _TranscriptionService(OpenAISTTService):
         yield frame
 
 
-def gives_logprobs(model: str) -> bool:
+def _gives_logprobs(model: str) -> bool:
     """Return whether the API gives log probabilities for a model; others refuse the question."""
     return bool(re.match(r"gpt-4o(-mini)?-transcribe(?!-diarize)", model))
 
@@ -148,15 +149,17 @@ def _arguments(model: str, settings: Any) -> dict[str, Any]:
 def _heard(result: Any) -> list[str] | None:
     """Return the languages that the answer says were heard; None: it says nothing of them."""
     languages = getattr(result, "languages", None)
-    if languages is None:
+    if not isinstance(languages, list):
         return None
-    return [language.code for language in languages]
+    codes = (getattr(language, "code", language) for language in languages)
+    # The SDK does not validate: other servers may write other things here.
+    return [code for code in codes if isinstance(code, str)]
 
 
 def _logprobs(result: Any) -> list[TokenLogprob] | None:
     """Return the log probabilities in the answer; None: it has none."""
     found = getattr(result, "logprobs", None)
-    if found is None:
+    if not isinstance(found, list) or not all(map(_is_logprob, found)):
         return None
     return [
         TokenLogprob(
@@ -166,3 +169,12 @@ def _logprobs(result: Any) -> list[TokenLogprob] | None:
         )
         for one in found
     ]
+
+
+def _is_logprob(one: Any) -> bool:
+    # As for languages; of its three fields, `bytes` may be missing.
+    return (
+        isinstance(one, Logprob)
+        and isinstance(one.token, str)
+        and isinstance(one.logprob, float | int)
+    )

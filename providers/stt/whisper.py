@@ -32,7 +32,7 @@ from providers.frames import LANGUAGES, LOGPROBS
 from providers.in_process.engine_pool import EnginePool
 from providers.options import Options, parse_options, refuse
 from providers.stt.whisper_files import REPOSITORIES, model_folder
-from providers.stt.whisper_scores import ScoredModel
+from providers.stt.whisper_model import ScoredModel, TurnModel
 from session.ports import TokenLogprob
 from settings.provider_declarations import Declaration
 
@@ -143,7 +143,7 @@ class WhisperSTT(STTProvider):
         return _WhisperService(self._model, self._pool, self._options, self._config.language)
 
     def _load(self, folder: Path) -> WhisperModel:
-        model = WhisperModel(
+        model = TurnModel(
             str(folder),
             device=self._device,
             compute_type=self._compute_type,

@@ -18,6 +18,7 @@ from pipecat.utils.types import NOT_GIVEN, NotGiven
 from audio.pcm import silence
 from pipeline_manager import PipelineManager
 from providers import STTProvider, TokenLogprob, TranscriptionSettings
+from session.effects import Transcribe
 from session.ports import NO_WISHES, Capabilities
 from tests.conformance.sequences import TRANSCRIPTION, driver
 from tests.conformance.sessions import apply, audio_input, config
@@ -54,7 +55,7 @@ def test_hints_are_echoed_merge_and_are_taken_back_by_null_and_by_an_empty_list(
     assert target.transcription_settings == TranscriptionSettings(
         ("en", "de"), keywords=("Li",), delay="low"
     )
-    taken_back = {"languages": [], "keywords": None, "delay": None}
+    taken_back: dict[str, Any] = {"languages": [], "keywords": None, "delay": None}
     wire = apply(target, audio={"input": {"transcription": taken_back}})
     assert list(audio_input(wire)["transcription"]) == ["model", "language", "prompt"]
     assert target.transcription_settings == NO_WISHES
@@ -140,6 +141,17 @@ def test_what_the_recogniser_cannot_do_is_refused_by_name(
     assert target.wire() == before
 
 
+def test_nothing_is_computed_for_an_item_that_is_transcribed_without_events() -> None:
+    d = driver(create_response=False)
+    d.transcribe()
+    d.update(include=INCLUDE)
+    d.speak()
+    content = [{"type": "input_audio", "audio": encoded(bytes(9600))}]
+    d.send("conversation.item.create", item={"type": "message", "role": "user", "content": content})
+    spoken, created = d.kind(Transcribe)
+    assert (spoken.settings.logprobs, created.settings.logprobs) == (True, False)
+
+
 # --- through the socket -----------------------------------------------------------------------
 
 
@@ -183,6 +195,7 @@ HINTS = {
     "delay": "xhigh",
     "prompt": "names",
 }
+DONE = f"{TRANSCRIPTION}.completed"
 INCLUDE = ["item.input_audio_transcription.logprobs"]
 KINDS = pytest.mark.parametrize("kind", ["realtime", "transcription"])
 
@@ -208,7 +221,7 @@ async def heard(wire: WireClient, kind: str, hints: Any, **session: Any) -> dict
     await wire.update(type=kind, audio={"input": hearing}, **session)
     await wire.append(silence(200))
     await wire.send("input_audio_buffer.commit")
-    return await wire.until(f"{TRANSCRIPTION}.completed")
+    return await wire.until(DONE)
 
 
 @KINDS
@@ -262,9 +275,8 @@ async def test_the_sdk_reads_languages_and_log_probabilities(server):
         await connection.session.update(session=session)
         await connection.input_audio_buffer.append(audio=encoded(bytes(9600)))
         await connection.input_audio_buffer.commit()
-        async for event in connection:
-            if event.type == "conversation.item.input_audio_transcription.completed":
-                break
-        assert event.languages is not None and event.logprobs is not None
-        assert [language.code for language in event.languages] == ["de", "en"]
-        assert [(one.token, one.logprob) for one in event.logprobs] == [("\N{EURO SIGN}", -0.25)]
+        while (event := await connection.recv()).type != DONE:
+            assert event.type != "error"
+        done: Any = event
+        assert [language.code for language in done.languages] == ["de", "en"]
+        assert [(one.token, one.logprob) for one in done.logprobs] == [("\N{EURO SIGN}", -0.25)]

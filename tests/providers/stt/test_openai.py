@@ -57,8 +57,8 @@ async def test_languages_keywords_and_prompt_are_sent_as_the_model_takes_them(mo
 
 async def test_the_configured_language_counts_where_the_client_names_none():
     async with hearing(OPENAI, language="fr") as (fake, wire):
-        for asked in ({}, {"languages": ["de"]}, {"languages": []}):
-            await wire.update(audio={"input": {"transcription": asked}})
+        for languages in (None, ["de"], []):
+            await wire.update(audio={"input": {"transcription": {"languages": languages}}})
             await turn(wire)
         assert [form["language"] for form in fake.asked] == [["fr"], ["de"], ["fr"]]
 
@@ -88,10 +88,33 @@ async def test_log_probabilities_are_asked_of_the_models_that_give_them(model, s
 
 
 @pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ([{"token": "\N{EURO SIGN}", "logprob": -1}], [0xE2, 0x82, 0xAC]),
+        ([{"token": "a", "bytes": [97.0], "logprob": -0.5}], [97]),
+        ([-0.5], None),
+        ([{"token": "a"}], None),
+        ({"a": -0.5}, None),
+        (None, None),
+    ],
+)
+async def test_log_probabilities_of_another_shape_are_none(given: Any, told: list[int] | None):
+    model = "gpt-4o-transcribe"
+    async with hearing(OPENAI, {"known": {"logprobs": given}}, model=model) as (_fake, wire):
+        await wire.update(include=INCLUDE)
+        await turn(wire)
+        logprobs = wire.of(COMPLETED)[0].get("logprobs")
+        assert (logprobs and logprobs[0]["bytes"]) == told
+
+
+@pytest.mark.parametrize(
     ("known", "told"),
     [
         ({"languages": [{"code": "de"}, {"code": "en"}]}, [{"code": "de"}, {"code": "en"}]),
         ({"languages": []}, []),
+        ({"languages": ["de"]}, [{"code": "de"}]),
+        ({"languages": "de"}, None),
+        ({"languages": [None, {"name": "German"}]}, []),
         ({}, None),
     ],
 )

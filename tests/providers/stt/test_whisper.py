@@ -105,6 +105,13 @@ async def test_keywords_are_hot_words(model, calls):
     assert [call["hotwords"] for call in calls.asked[1:]] == ["Bo, Li Na", None]
 
 
+async def test_many_keywords_and_a_long_prompt_leave_room_for_the_words(model):
+    async with running(with_stt(**settings(model))) as server, client(server.url) as wire:
+        await listen(wire, keywords=["x" * 9] * 100, prompt="x" * 1000)
+        await commit(wire)
+        assert (await wire.until(HEARD))["transcript"] == tiny_whisper.SENTENCE
+
+
 @pytest.fixture(scope="module")
 def french(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("french")

@@ -1,8 +1,9 @@
-"""The log probabilities of a Whisper transcript, token by token.
+"""faster-whisper's model as turns need it: with hot words, and log probabilities token by token.
 
-faster-whisper tells the mean over a segment, or over a word together with timestamps, and these
-change where it goes on in longer audio. For them it asks the decoder how probable each token is,
-given the audio and the tokens before it. Here it is asked the same, and nothing else changes.
+Of probabilities, faster-whisper tells the mean over a segment, or over a word together with
+timestamps, and these change where it goes on in longer audio. For them it asks the decoder how
+probable each token is, given the audio and the tokens before it. Here it is asked the same, and
+nothing else changes.
 """
 
 from __future__ import annotations
@@ -16,8 +17,38 @@ from faster_whisper.transcribe import Segment
 
 from session.ports import TokenLogprob
 
+HOT_TOKENS = 100
+"""Longest hot words, in tokens."""
 
-class ScoredModel(WhisperModel):  # type: ignore[misc]  # faster-whisper has no types.
+
+class TurnModel(WhisperModel):  # type: ignore[misc]  # faster-whisper has no types.
+    """A model whose hot words leave the decoder room for the transcript."""
+
+    def get_prompt(
+        self,
+        tokenizer: Any,
+        previous_tokens: list[int],
+        without_timestamps: bool = False,
+        prefix: str | None = None,
+        hotwords: str | None = None,
+    ) -> list[int]:
+        """Return what stands before the transcript of a window.
+
+        faster-whisper allows half of the decoder's length for hot words, and as much for the
+        prompt or the window before; at the end of both there is no place left. Here they share it.
+        """
+        if hotwords:
+            words = tokenizer.encode(f" {hotwords.strip()}")[:HOT_TOKENS]
+            hotwords = tokenizer.decode(words)
+            room = self.max_length // 2 - 1 - len(words)
+            previous_tokens = previous_tokens[-room:]
+        prompt: list[int] = super().get_prompt(
+            tokenizer, previous_tokens, without_timestamps, prefix, hotwords
+        )
+        return prompt
+
+
+class ScoredModel(TurnModel):
     """A model for the transcription of one turn, which keeps the tokens of the last window."""
 
     def __init__(self, loaded: WhisperModel) -> None:
