@@ -56,7 +56,9 @@ def base(server: RunningServer) -> str:
 
 async def post(server: RunningServer, body: Any, name: str = "client_secrets") -> httpx.Response:
     async with plain_http() as http:
-        return await http.post(f"{server.http}/v1/realtime/{name}", json=body)
+        # Escaped, as httpx would not write half a character.
+        written = json.dumps(body)
+        return await http.post(f"{server.http}/v1/realtime/{name}", content=written)
 
 
 async def test_the_defaults_are_a_realtime_session_for_ten_minutes(server):
@@ -402,14 +404,31 @@ async def test_azure_s_path_makes_keys_too(server):
     assert made.json()["value"].startswith("ek_")
 
 
+async def test_what_stock_clients_write_otherwise_is_minted_as_it_is_meant(server):
+    """Half a character, a voice by its id, and the nulls of a typed client."""
+    voice = {"id": "voice_1"}
+    flat = {"instructions": "Hi \ud83d", "voice": voice, "include": None, "client_secret": None}
+    nested = {
+        "type": "realtime",
+        "instructions": "Hi \ud83d",
+        "audio": {"output": {"voice": voice}, "input": None},
+    }
+    made = [
+        (await post(server, flat, "sessions")).json()["client_secret"]["value"],
+        (await post(server, {"session": nested, "expires_after": None})).json()["value"],
+    ]
+    for key in made:
+        async with client(base(server), **bearer(key)) as wire:
+            opened = wire.events[0]["session"]
+            assert opened["instructions"] == "Hi \ufffd"
+            assert opened["audio"]["output"]["voice"] == "voice_1"
+
+
 @pytest.mark.parametrize("path", ["client_secrets", "sessions", "transcription_sessions"])
 @pytest.mark.parametrize(
     "body",
     [
         b"\xff",
-        b'{"\\ud800": 1}',
-        b'{"instructions": "\\ud800"}',
-        b'{"session": {"type": "realtime", "instructions": "\\ud800"}}',
         b'{"tracing": {"metadata": {"a": NaN}}}',
         b'{"tracing": {"metadata": {"a": 1e999}}}',
         b'{"a": ' + b"[" * 100_000,
