@@ -209,7 +209,7 @@ class RealtimeTransport(BaseTransport):
         self._log.appended(audio_s)
         await self._peer.pace(audio_s)
 
-    async def _hear_all(self, audio: bytes) -> None:
+    async def _hear_all(self, audio: bytes | bytearray) -> None:
         """Take audio slice by slice."""
         step = SLICE_MS * self._listening.format.bytes_per_ms
         for start in range(0, len(audio), step):
@@ -217,7 +217,7 @@ class RealtimeTransport(BaseTransport):
                 # The event loop runs other sessions between two slices.
                 await asyncio.sleep(0)
                 await self._work.room()
-            await self._hear(audio[start : start + step])
+            await self._hear(bytes(audio[start : start + step]))
 
     async def _hear(self, audio: bytes) -> None:
         effects, written = self._session.append(audio)

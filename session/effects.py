@@ -58,10 +58,10 @@ class SetTurnDetection:
 class HearAgain:
     """Append `audio` again, which was taken back: turn detection is on, and has not heard it.
 
-    It is the last effect of an event, and what the client sends next comes behind the audio.
+    What the client sends next comes behind it.
     """
 
-    audio: bytes
+    audio: bytearray
     start_ms: float
     """Where the audio begins, and where turn detection goes back to."""
     speaking: bool

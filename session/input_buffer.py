@@ -47,7 +47,7 @@ class Unheard:
 
     start_ms: float
     """The offset of its start."""
-    audio: bytes
+    audio: bytearray
     """In the input format, perhaps with half a sample at the end."""
     dropped: OpenTurn | None
     """The turn that the client had begun by it; its id was never announced."""
@@ -126,16 +126,19 @@ class InputBuffer:
 
     def _take_back(self) -> Unheard:
         """Take what turn detection has not heard out of the buffer."""
-        if self.open is None or self.open.heard_ms is None:
-            start, start_ms = 0, self._start_ms
-            dropped, self.open = self.open, None
+        turn = self.open
+        if turn is None or turn.heard_ms is None:
+            start_ms, dropped, self.open = self._start_ms, turn, None
+            # The whole buffer may be large: it isn't copied.
+            audio, self._buffer = self._buffer, bytearray()
         else:
             # Windows of the detector begin on its grid.
-            start_ms = self.open.heard_ms // WINDOW_MS * WINDOW_MS
-            start, dropped = self._index(start_ms), None
-            self.open = replace(self.open, heard_ms=None)
-        audio = b"".join((memoryview(self._buffer)[start:], self._half_sample))
-        del self._buffer[start:]
+            start_ms, dropped = turn.heard_ms // WINDOW_MS * WINDOW_MS, None
+            self.open = replace(turn, heard_ms=None)
+            start = self._index(start_ms)
+            audio = self._buffer[start:]
+            del self._buffer[start:]
+        audio += self._half_sample
         self._half_sample = b""
         return Unheard(start_ms, audio, dropped)
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from session.decisions import SpeechStarted, SpeechStopped
-from session.effects import ForgetTurn, Send, SetTurnDetection
+from session.decisions import SpeechHesitated, SpeechStarted, SpeechStopped
+from session.effects import ForgetTurn, ResumeTurn, Send, SetTurnDetection, Transcribe
 from tests.conformance.misuse import (
     LOCKED,
     audio_in,
@@ -23,7 +23,7 @@ from tests.conformance.misuse import (
 )
 from tests.conformance.sequences import driver
 from tests.conformance.sessions import apply, audio_input, config
-from tests.support.session_driver import Driver, of, types
+from tests.support.session_driver import Driver, of, pcm, types
 from wire.errors import ProtocolError
 
 ROWS = [
@@ -238,12 +238,28 @@ def test_other_detection_settings_reach_the_detector_after_the_echo() -> None:
     assert d.effects[-1] == SetTurnDetection(None)
 
 
-def test_switching_detection_off_in_the_middle_of_speech_abandons_the_turn() -> None:
+def test_a_turn_whose_detection_is_switched_off_is_the_client_s_to_commit() -> None:
     d = driver()
     d.append(500)
     (started,) = d.decided(SpeechStarted(96))
     d.manual()
-    assert d.kind(ForgetTurn) == [ForgetTurn(started["item_id"])]
+    assert d.append(500) == []
+    assert d.decided(SpeechStopped(960)) == []
+    (committed, *_) = d.send("input_audio_buffer.commit")
+    assert committed["item_id"] == started["item_id"]
+    assert d.kind(Transcribe)[0].clip.audio == pcm(1000)
+    assert d.kind(ForgetTurn) == []
+
+
+def test_other_detection_settings_drop_what_was_guessed_at_a_pause() -> None:
+    """Nothing would take the guess back if the user spoke on."""
+    d = driver()
+    d.append(500)
+    (started,) = d.decided(SpeechStarted(96))
+    d.decided(SpeechHesitated(480))
+    d.turn_detection(threshold=0.9)
+    (resumed,) = d.kind(ResumeTurn)
+    assert (resumed.item_id, resumed.clip.audio) == (started["item_id"], pcm(500))
 
 
 def test_an_empty_update_changes_nothing() -> None:

@@ -299,3 +299,19 @@ async def test_the_sdk_reads_it(server):
         updated = await connection.recv()
         assert updated.type == "session.updated"
         assert updated.session.type == "transcription"
+
+
+async def test_a_turn_goes_on_when_its_detection_is_switched_off(server):
+    async with client(transcription(server)) as wire:
+        await wire.send("session.update", session=patch(**TRANSCRIBE))
+        clip = speech()
+        await wire.append(clip[: len(clip) // 2])
+        started = await wire.until("input_audio_buffer.speech_started")
+        await wire.send("session.update", session=patch(turn_detection=None))
+        await wire.append(clip[len(clip) // 2 :])
+        await wire.send("input_audio_buffer.commit")
+        completed = await wire.until(f"{PREFIX}.completed")
+        assert completed["item_id"] == started["item_id"]
+        assert wire.of("input_audio_buffer.speech_stopped") == []
+        seconds = len(clip) / 48_000 - started["audio_start_ms"] / 1000
+        assert completed["usage"]["seconds"] == pytest.approx(seconds, abs=0.001)

@@ -74,6 +74,17 @@ def test_speech_disarms_the_timer():
     assert quiet(driver, 9000) == []
 
 
+def test_silence_that_was_appended_while_the_client_committed_turns_counts():
+    driver = idle_driver()
+    driver.answer(ms=0)
+    driver.manual()
+    assert quiet(driver, 6000) == []
+    events = driver.turn_detection(idle_timeout_ms=5000)
+    assert types(events)[:2] == ["session.updated", "input_audio_buffer.timeout_triggered"]
+    assert (events[1]["audio_start_ms"], events[1]["audio_end_ms"]) == (0, 4992)
+    assert "response.created" in types(events)
+
+
 def test_no_timer_without_the_setting():
     driver = Driver()
     driver.respond()

@@ -284,7 +284,7 @@ def test_uncommitted_audio_is_taken_back_to_be_heard() -> None:
     buffer.append(numbered(0, 500))
     buffer.commit()
     opened = buffer.append(numbered(500, 1200) + b"x")[1]
-    assert buffer.set_mode(300) == Unheard(500, numbered(500, 1200) + b"x", opened)
+    assert buffer.set_mode(300) == Unheard(500, bytearray(numbered(500, 1200) + b"x"), opened)
     assert (buffer.open, buffer.written_ms) == (None, 500)
     buffer.append(numbered(500, 1200))
     assert buffer.speech_started(640).start_ms == 500
@@ -297,7 +297,7 @@ def test_a_detected_turn_is_taken_back_to_where_the_detector_left_it() -> None:
     opened = buffer.speech_started(640)
     buffer.set_mode(None)
     buffer.append(numbered(1000, 1500))
-    assert buffer.set_mode(300) == Unheard(992, numbered(992, 1500), None)
+    assert buffer.set_mode(300) == Unheard(992, bytearray(numbered(992, 1500)), None)
     assert buffer.open == opened
     assert buffer.heard_so_far() == numbered(340, 992)
 
@@ -306,7 +306,7 @@ def test_switching_back_at_once_takes_back_what_was_kept() -> None:
     buffer = turns(300)
     buffer.append(numbered(0, 1000))
     buffer.set_mode(None)
-    assert buffer.set_mode(300) == Unheard(700, numbered(700, 1000), None)
+    assert buffer.set_mode(300) == Unheard(700, bytearray(numbered(700, 1000)), None)
 
 
 def test_what_is_taken_back_is_in_the_new_format() -> None:

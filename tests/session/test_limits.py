@@ -144,6 +144,28 @@ def test_uncommitted_audio_has_a_bound_and_the_event_beyond_it_changes_nothing()
     assert driver.append(2000) == []
 
 
+def test_a_detected_turn_counts_when_the_client_is_to_commit_it() -> None:
+    driver = limited(buffered_audio_s=2)
+    driver.append(96)
+    driver.decided(SpeechStarted(0))
+    driver.append(1404)
+    driver.manual()
+    assert the_error(driver.append(600))["code"] == "input_audio_buffer_full"
+    assert driver.append(500) == []
+
+
+def test_a_full_buffer_is_heard_when_turns_are_detected_again() -> None:
+    driver = limited(buffered_audio_s=2)
+    driver.manual()
+    driver.append(2000)
+    assert types(driver.turn_detection()) == ["session.updated"]
+    assert driver.inside.buffer.written_ms == 2000
+    assert driver.append(2000) == []
+    driver.decided(SpeechStarted(3808))
+    events = driver.append(2000)
+    assert types(events)[:1] == ["input_audio_buffer.speech_stopped"]
+
+
 def test_a_detected_turn_that_is_too_long_is_ended_and_the_next_begins() -> None:
     driver = limited(buffered_audio_s=2)
     driver.append(96)

@@ -136,7 +136,7 @@ class Driver:
             events = self.perform(effects)
             for effect in effects:
                 if isinstance(effect, HearAgain):
-                    events += self.write(effect.audio)
+                    events += self.write(bytes(effect.audio))
             return events
         refused = self.session.refuse_append(len(came.audio), came.event_id)
         if refused:

@@ -111,6 +111,29 @@ def test_other_settings_apply_at_once_and_leave_speech_in_progress() -> None:
     assert list(stream.push(audio(".."))) == [SpeechStopped(6 * WINDOW_MS)]
 
 
+def test_what_was_skipped_is_heard_on_the_grid_where_it_was() -> None:
+    stream = detector(None)
+    assert list(stream.push(audio("..####" + "." * 10))) == []
+    stream.configure(SETTINGS)
+    stream.go_back(0, speaking=False)
+    heard = list(stream.push(audio("..####" + "." * 10)))
+    assert heard == [SpeechStarted(2 * WINDOW_MS), SpeechStopped(13 * WINDOW_MS)]
+
+
+def test_audio_may_go_on_within_a_window() -> None:
+    stream = detector()
+    stream.go_back(2.5 * WINDOW_MS, speaking=False)
+    half = window(True)[:WINDOW_SAMPLES]
+    assert list(stream.push(half + audio("##"))) == [SpeechStarted(2 * WINDOW_MS)]
+
+
+def test_speech_in_progress_goes_on_from_there() -> None:
+    stream = detector(None)
+    stream.configure(SETTINGS)
+    stream.go_back(10 * WINDOW_MS, speaking=True)
+    assert list(stream.push(audio("#" + "." * 7))) == [SpeechStopped(18 * WINDOW_MS)]
+
+
 # --- Silero on real speech ---
 
 

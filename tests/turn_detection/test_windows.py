@@ -62,6 +62,16 @@ def test_what_16_khz_cannot_hold_is_not_heard_as_something_else(rate: int, hertz
 
 
 @pytest.mark.parametrize("rate", RATES)
+def test_a_stream_that_starts_within_a_window_comes_behind_silence(rate: int) -> None:
+    again = Windows(rate)
+    again.add(noise(rate, 50))
+    again.restart(12.0)
+    again.add(noise(rate, 300))
+    late = heard(bytes(rate * 12 // 1000 * 2) + noise(rate, 300), rate)
+    assert np.array_equal(np.concatenate(taken(again)), late)
+
+
+@pytest.mark.parametrize("rate", RATES)
 @given(sizes=st.lists(st.integers(1, 2500), min_size=1, max_size=30))
 @settings(deadline=None, derandomize=True, max_examples=30)
 def test_chunking_changes_nothing(rate: int, sizes: list[int]) -> None:
