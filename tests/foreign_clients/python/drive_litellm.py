@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import json
 import os
 import re
@@ -71,7 +72,8 @@ async def proxy(url: str) -> AsyncIterator[str]:
                     return
             raise RuntimeError(f"the proxy did not start: {''.join(log)[-2000:]}")
         finally:
-            process.kill()
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
             await process.wait()
             if reading:
                 await reading
