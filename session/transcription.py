@@ -15,6 +15,7 @@ from wire.session_events import (
     InputTranscriptionDelta,
     InputTranscriptionFailed,
 )
+from wire.strict_json import whole_characters
 
 
 class Transcription:
@@ -35,12 +36,12 @@ class Transcription:
         """Take an interim transcript of a turn; an open turn has no item yet."""
         awaited = self._awaited(item_id)
         if awaited is not None or is_open:
-            self._texts.understood(item_id, text)
+            self._texts.understood(item_id, whole_characters(text))
         return self.delta(awaited[0]) if awaited is not None else []
 
     def completed(self, item_id: str, transcript: Transcript) -> list[Effect]:
         """Take the final transcript of a committed turn."""
-        text = transcript.text
+        text = whole_characters(transcript.text)
         awaited = self._awaited(item_id)
         if awaited is None:
             return []

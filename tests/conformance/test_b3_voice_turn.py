@@ -147,6 +147,15 @@ def test_an_item_is_transcribed_once() -> None:
     assert d.heard("nobody", "Hello.") == []
 
 
+def test_half_a_character_in_a_transcript_reaches_neither_client_nor_model() -> None:
+    d = driver()
+    d.transcribe()
+    d.speak()
+    (completed,) = of(d.heard(d.items()[0], "Cheers \ud83c"), f"{TRANSCRIPTION}.completed")
+    assert completed["transcript"] == "Cheers \N{REPLACEMENT CHARACTER}"
+    assert messages(d) == [("user", "Cheers \N{REPLACEMENT CHARACTER}")]
+
+
 def test_silence_is_transcribed_by_an_empty_transcript_without_delta() -> None:
     d = driver(create_response=False)
     d.transcribe()
