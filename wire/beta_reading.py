@@ -238,6 +238,13 @@ def _renamed(error: ProtocolError, old: str, new: str) -> ProtocolError:
     )
 
 
+_GA_HINT = (
+    " This connection speaks the beta dialect, whose sessions have no type. GA is at /v1/realtime "
+    "without the beta header, and on Azure's paths at /openai/v1/realtime."
+)
+"""For a client of GA that has come to Azure's path of the preview, or sends an old header."""
+
+
 def _rewrite(
     message: dict[str, Any], block: str, fields: Fields, names: dict[str, str], **fixed: Any
 ) -> dict[str, Any]:
@@ -259,7 +266,8 @@ def _rewrite(
         if name not in fields:
             if value is None and block == "session" and name in _SESSION_OTHERS:
                 continue
-            raise ProtocolError("unknown_parameter", f"Unknown parameter: '{param}'.", param)
+            hint = _GA_HINT if param == "session.type" else ""
+            raise ProtocolError("unknown_parameter", f"Unknown parameter: '{param}'.{hint}", param)
         value = _VALUES.get(name, _unchanged)(value, param)
         path = fields[name]
         if not path:

@@ -183,3 +183,14 @@ async def test_the_preview_makes_client_secrets(locked: RunningServer, path: str
     headers = {"Authorization": f"Bearer {secret}"}
     session = (await greeting(at(locked, PREVIEW), additional_headers=headers))["session"]
     assert (session["model"], session["voice"]) == ("mine", "verse")
+
+
+async def test_a_client_of_ga_at_the_preview_is_told_where_ga_is(server: RunningServer) -> None:
+    async with connect(at(server, PREVIEW)) as socket:
+        await socket.recv()
+        session = {"type": "realtime", "instructions": "Be brief."}
+        await socket.send(json.dumps({"type": "session.update", "session": session}))
+        error = json.loads(await socket.recv())["error"]
+    assert (error["code"], error["param"]) == ("unknown_parameter", "session.type")
+    assert error["message"].startswith("Unknown parameter: 'session.type'.")
+    assert GA in error["message"]
