@@ -189,8 +189,8 @@ ERRORS: list[tuple[str, dict[str, Any], str, str, str]] = [
         {"type": "realtime"},
         "unknown_parameter",
         "session.type",
-        "Unknown parameter: 'session.type'. This connection speaks the beta dialect, whose sessions "
-        "have no type. GA is at /v1/realtime without the beta header, and on Azure's paths at "
+        "Unknown parameter: 'session.type'. This connection speaks the beta dialect, whose "
+        "sessions have no type. GA is at /v1/realtime without the beta header, and on Azure's paths at "
         "/openai/v1/realtime.",
     ),
     (
