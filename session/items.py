@@ -64,7 +64,7 @@ class _Message(_Item):
         if len(self.content) == 1:
             # The usual case, kept fast: every response reads the whole conversation.
             return self.content[0].text
-        return "".join([part.text for part in self.content])
+        return "\n".join([part.text for part in self.content if part.text])
 
     def wire(self, *, with_audio: bool = False) -> dict[str, Any]:
         """Return the message in wire form, with its audio (as bytes) on request."""

@@ -1,60 +1,52 @@
-"""Items as the model reads them: chat-completions messages."""
+"""What the model reads, as chat-completions messages."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from session.items import (
-    AssistantMessage,
-    FunctionCall,
-    FunctionCallOutput,
-    Item,
-    SystemMessage,
-    UserMessage,
-)
+from session.content import InputImage
+from session.items import UserMessage
+from session.reading_order import Readable, ToolExchange
 
 
-def _content(message: UserMessage) -> str | list[dict[str, Any]]:
-    text, images = message.text, message.images
-    if not images:
-        return text
-    words = [{"type": "text", "text": text}] if text else []
-    pictures = [
-        {"type": "image_url", "image_url": {"url": image.url, "detail": image.detail}}
-        for image in images
-    ]
-    return words + pictures
+def render_messages(read: Sequence[Readable]) -> list[dict[str, Any]]:
+    """Write what the model reads as chat-completions messages.
 
+    Messages without words and images are left out.
 
-def render_messages(items: Sequence[Item]) -> list[dict[str, Any]]:
-    """Write items as chat-completions messages.
-
-    A tool call is followed by its result wherever that stands, as model APIs require. Calls
-    without a result and empty messages are left out.
+    Args:
+        read: The conversation in the order of `session.reading_order`.
     """
-    results = {item.call_id: item for item in items if isinstance(item, FunctionCallOutput)}
     messages: list[dict[str, Any]] = []
-    for item in items:
-        match item:
-            case UserMessage():
-                if content := _content(item):
-                    messages.append({"role": "user", "content": content})
-            case AssistantMessage() | SystemMessage():
-                if text := item.text:
-                    messages.append({"role": item.role, "content": text})
-            case FunctionCall() if item.call_id in results:
-                messages += _call(item, results[item.call_id])
+    for item in read:
+        if isinstance(item, ToolExchange):
+            messages += _tool_messages(item)
+        elif isinstance(item, UserMessage) and item.images:
+            messages.append({"role": "user", "content": _parts(item)})
+        elif (text := item.text).strip():
+            messages.append({"role": item.role, "content": text})
     return messages
 
 
-def _call(call: FunctionCall, result: FunctionCallOutput) -> list[dict[str, Any]]:
+def _parts(message: UserMessage) -> list[dict[str, Any]]:
+    """Return texts and images in the client's order."""
+    return [
+        {"type": "image_url", "image_url": {"url": part.url, "detail": part.detail}}
+        if isinstance(part, InputImage)
+        else {"type": "text", "text": part.text}
+        for part in message.content
+        if isinstance(part, InputImage) or part.text.strip()
+    ]
+
+
+def _tool_messages(exchange: ToolExchange) -> list[dict[str, Any]]:
     made = {
-        "id": call.call_id,
+        "id": exchange.call_id,
         "type": "function",
-        "function": {"name": call.name, "arguments": call.arguments},
+        "function": {"name": exchange.name, "arguments": exchange.arguments},
     }
     return [
         {"role": "assistant", "content": None, "tool_calls": [made]},
-        {"role": "tool", "tool_call_id": call.call_id, "content": result.output},
+        {"role": "tool", "tool_call_id": exchange.call_id, "content": exchange.output},
     ]

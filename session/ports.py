@@ -18,6 +18,9 @@ MAX_DELTA_BYTES = WIRE_RATE * BYTES_PER_SAMPLE * 2 // 5
 SILENCE = "(The user is silent.)"
 """What the model reads as the user's turn when the idle timeout fires (§B.12)."""
 
+PENDING = "(This call is still running. Its result will come later; do not call again.)"
+"""What the model reads as the result of a tool call that has none yet (§B.7)."""
+
 REALTIME_VOICES = (
     "alloy",
     "ash",
@@ -85,7 +88,9 @@ class ResponseRequest:
     response_id: str
     instructions: str
     messages: list[dict[str, Any]]
-    """Conversation so far in OpenAI chat-completions form, without the instructions."""
+    """Conversation so far in OpenAI chat-completions form, without the instructions. An assistant's
+    message with a tool call has one call, whose arguments are a JSON object, and is followed by its
+    result; other messages have words, or for a user images."""
     tools: list[dict[str, Any]] = field(default_factory=list)
     """Function tools in Realtime form: `{"type", "name", "description", "parameters"}`."""
     tool_choice: str | dict[str, Any] = "auto"

@@ -16,6 +16,7 @@ from session.effects import Effect, Send
 from session.items import Item, OutputItem
 from session.output_item import Ending, OpenCall, OpenMessage, OpenSpeech, OpenText
 from session.ports import FailureReason, FinishReason, TokenUsage
+from session.reading_order import Readable
 from session.response_spec import ResponseSpec
 from session.usage import no_usage, response_usage
 from wire.envelope import ServerEvent
@@ -48,10 +49,10 @@ class Response:
     spec: ResponseSpec
     conversation: Conversation
     context: list[Item] = field(default_factory=list)
-    """The items that the model reads: a snapshot from when the response was created."""
+    """The conversation when the response was created, whose transcripts it waits for."""
+    read: list[Readable] | None = None
+    """What the model is given of it; None: generation was not started."""
     outcome: Outcome = "in_progress"
-    started: bool = False
-    """Whether generation was started; before, it waits for transcripts."""
     _output: list[OutputItem] = field(default_factory=list)
     _open: OpenMessage | OpenCall | None = None
     """The last item of `_output`, while it is open."""
@@ -182,8 +183,8 @@ class Response:
     def _done(self, outcome: Outcome, reported: TokenUsage | None) -> list[Effect]:
         generated = bool(self._output) or outcome in ("completed", "incomplete")
         self._usage = (
-            response_usage(self.context, self.spec.instructions, self._output, reported)
-            if self.started and generated
+            response_usage(self.read, self.spec.instructions, self._output, reported)
+            if self.read is not None and generated
             else no_usage()
         )
         self.outcome = outcome

@@ -17,6 +17,7 @@ from session.items import Item
 from session.limits import check_responses
 from session.model_messages import render_messages
 from session.ports import FailureReason, ResponseRequest
+from session.reading_order import Readable, reading_order
 from session.reports import (
     AudioMade,
     ClauseSpoken,
@@ -138,7 +139,7 @@ class ResponseScheduler:
         if _unmet_choice(spec) is not None:
             return None
         try:
-            return _request(spec, self._fit(spec, context))
+            return _request(spec, self._read(spec, context))
         except ContextTooLong:
             return None
 
@@ -208,15 +209,15 @@ class ResponseScheduler:
         if unmet is not None:
             return self._after_change(response, response.fail(unmet))
         try:
-            response.context = self._fit(spec, response.context)
+            response.read = self._read(spec, response.context)
         except ContextTooLong as too_long:
             return self._after_change(response, response.fail(too_long.error))
-        response.started = True
-        return [Generate(_request(spec, response.context))]
+        return [Generate(_request(spec, response.read))]
 
-    def _fit(self, spec: ResponseSpec, context: list[Item]) -> list[Item]:
+    def _read(self, spec: ResponseSpec, context: list[Item]) -> list[Readable]:
         config = self._config
-        return fit(context, spec.instructions, config.truncation, config.context_tokens)
+        order = reading_order(context)
+        return fit(order, spec.instructions, config.truncation, config.context_tokens)
 
     def _cancel(self, response: Response, reason: CancelReason) -> list[Effect]:
         return self._after_change(response, response.cancel(reason))
@@ -261,12 +262,12 @@ def _unmet_choice(spec: ResponseSpec) -> FailureReason | None:
     return FailureReason(reason, "invalid_tool_choice", "invalid_request_error")
 
 
-def _request(spec: ResponseSpec, context: list[Item]) -> ResponseRequest:
+def _request(spec: ResponseSpec, read: list[Readable]) -> ResponseRequest:
     limit = spec.max_output_tokens
     return ResponseRequest(
         response_id=spec.id,
         instructions=spec.instructions,
-        messages=render_messages(context),
+        messages=render_messages(read),
         tools=spec.tools,
         tool_choice=spec.tool_choice,
         max_output_tokens=limit if isinstance(limit, int) else None,

@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from session.content import UserAudio
-from session.items import Item, OutputItem
+from session.items import OutputItem
 from session.ports import TokenUsage
+from session.reading_order import Readable
 
 USER_MS_PER_TOKEN = 100
 ASSISTANT_MS_PER_TOKEN = 50
@@ -33,7 +34,7 @@ def no_usage() -> dict[str, Any]:
 
 
 def response_usage(
-    context: Sequence[Item],
+    read: Sequence[Readable],
     instructions: str,
     output: Sequence[OutputItem],
     reported: TokenUsage | None,
@@ -41,7 +42,7 @@ def response_usage(
     """Count one response.
 
     Args:
-        context: The items the model read.
+        read: What the model read.
         instructions: Its system prompt.
         output: The items it made.
         reported: The provider's count, if it gave one.
@@ -50,17 +51,15 @@ def response_usage(
         text_in, text_out = reported.input_tokens, reported.output_tokens
         cached = reported.cached_tokens
     else:
-        text_in = estimate_tokens(instructions) + sum(
-            estimate_tokens(item.text) for item in context
-        )
+        text_in = estimate_tokens(instructions) + sum(estimate_tokens(item.text) for item in read)
         text_out = sum(estimate_tokens(item.text) for item in output)
         cached = 0
-    audio_in, audio_out = sum(map(_audio_tokens, context)), sum(map(_audio_tokens, output))
-    image_in = sum(IMAGE_TOKENS[image.detail] for item in context for image in item.images)
+    audio_in, audio_out = sum(map(_audio_tokens, read)), sum(map(_audio_tokens, output))
+    image_in = sum(IMAGE_TOKENS[image.detail] for item in read for image in item.images)
     return _usage(text_in, audio_in, image_in, cached, text_out, audio_out)
 
 
-def _audio_tokens(item: Item) -> int:
+def _audio_tokens(item: Readable | OutputItem) -> int:
     audio = item.audio
     if audio is None:
         return 0

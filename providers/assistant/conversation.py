@@ -7,6 +7,7 @@ from itertools import pairwise, takewhile
 from typing import Any
 
 from providers.assistant.words import text_of
+from session.ports import PENDING
 
 _SPOKEN = ("user", "assistant", "tool")
 
@@ -29,15 +30,18 @@ class Talk:
         last = spoken[-1].get("role") if spoken else None
         self.unanswered = last == "user"
         names = {call_id: name for m in spoken for call_id, name in _calls(m).items()}
-        self.results = _trailing_results(spoken, names) if last == "tool" else []
+        trailing = _trailing_results(spoken, names) if last == "tool" else []
+        self.results = [(name, content) for name, content in trailing if content != PENDING]
         """Name and content of the tool results at the end."""
         self.late_results = [
             _result(m, names)
             for m, following in pairwise(spoken)
-            if m.get("role") == "tool" and following.get("role") == "user"
+            if m.get("role") == "tool"
+            and m.get("content") != PENDING
+            and following.get("role") == "user"
         ]
         """Tool results that arrived while the user spoke, and were not spoken yet."""
-        self.waiting_for = list(_calls(spoken[-1]).values()) if last == "assistant" else []
+        self.waiting_for = [name for name, content in trailing if content == PENDING]
         """Names of the tools that were called last and have not returned."""
         notes = takewhile(lambda m: m.get("role") not in _SPOKEN, reversed(turns))
         self.notes = [text_of(m.get("content")) for m in notes]

@@ -17,7 +17,10 @@ from anthropic import (
     DefaultAsyncHttpxClient,
     Timeout,
 )
+from anthropic.types import MessageParam
 from anthropic.types.beta import BetaMessageDeltaUsage, BetaRawMessageStreamEvent, BetaUsage
+from pipecat.adapters.llm.services.anthropic_adapter import AnthropicLLMAdapter
+from pipecat.processors.aggregators.llm_context import LLMStandardMessage
 from pipecat.services.anthropic.llm import AnthropicLLMService, AnthropicLLMSettings
 from pipecat.services.llm_service import LLMService
 from pipecat.utils.errors import ErrorCategory
@@ -146,12 +149,29 @@ class AnthropicLLM(LLMProvider):
         await self._client.close()
 
 
+class _InOrder(AnthropicLLMAdapter):
+    """Converts messages; Pipecat's own would put a single image before the text."""
+
+    def _from_standard_message(self, message: LLMStandardMessage) -> MessageParam:
+        converted = super()._from_standard_message(message)
+        parts, given = converted["content"], message.get("content")
+        if isinstance(parts, list) and isinstance(given, list):
+            texts = iter([part for part in parts if part["type"] == "text"])
+            images = iter([part for part in parts if part["type"] != "text"])
+            converted["content"] = [
+                next(texts if part["type"] == "text" else images) for part in given
+            ]
+        return converted
+
+
 class _MessagesService(ReportingLLMService, AnthropicLLMService):
     """One response of Pipecat's service, which also reads the stream's events itself.
 
     Pipecat keeps only the last tool call of a message, takes an interrupted stream for a complete
     one, and reports usage only at the end.
     """
+
+    adapter_class = _InOrder
 
     def __init__(
         self,
@@ -247,7 +267,8 @@ class _Call:
 
 def _tool(tool: Mapping[str, Any]) -> dict[str, Any]:
     described = {"description": tool["description"]} if tool.get("description") else {}
-    return {"name": tool["name"], "input_schema": tool["parameters"], **described}
+    schema = {"type": "object", **tool["parameters"]}
+    return {"name": tool["name"], "input_schema": schema, **described}
 
 
 def _tool_choice(request: ResponseRequest) -> dict[str, Any]:

@@ -138,10 +138,7 @@ class ReportingLLMService(LLMService[Any]):
             self.append_system_instruction(_text(messages.pop(0)))
         if self.instructions:
             messages.insert(0, {"role": "system", "content": self.instructions})
-        context.set_messages(
-            [_with_valid_calls(message) for message in messages]
-            or [{"role": "user", "content": SILENCE}]
-        )
+        context.set_messages(messages or [{"role": "user", "content": SILENCE}])
 
 
 def _text(message: dict[str, Any]) -> str:
@@ -149,23 +146,3 @@ def _text(message: dict[str, Any]) -> str:
     if isinstance(content, str):
         return content
     return "\n".join(part["text"] for part in content if part["type"] == "text")
-
-
-def _with_valid_calls(message: Any) -> Any:
-    """Wrap arguments that are no JSON object, as clients may write them, in one."""
-    calls = message.get("tool_calls")
-    if not calls:
-        return message
-    return {**message, "tool_calls": [_with_valid_arguments(call) for call in calls]}
-
-
-def _with_valid_arguments(call: dict[str, Any]) -> dict[str, Any]:
-    function = call["function"]
-    try:
-        valid = isinstance(json.loads(function["arguments"]), dict)
-    except ValueError:
-        valid = False
-    if valid:
-        return call
-    wrapped = json.dumps({"arguments": function["arguments"]}, ensure_ascii=False)
-    return {**call, "function": {**function, "arguments": wrapped}}

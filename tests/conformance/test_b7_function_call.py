@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
-from session.ports import TokenUsage
+from session.ports import PENDING, TokenUsage
 from tests.conformance.sequences import (
     END,
     Output,
@@ -15,7 +17,7 @@ from tests.conformance.sequences import (
     response,
     usage,
 )
-from tests.support.session_driver import of, types
+from tests.support.session_driver import Driver, of, types
 
 
 def test_a_function_call_and_its_result() -> None:
@@ -157,3 +159,71 @@ def test_speech_comes_first_and_the_call_after_it() -> None:
             usage=usage(5, 7, audio_out=2),
         ),
     ]
+
+
+def _roles(d: Driver) -> list[str]:
+    return [message["role"] for message in d.requests[-1].messages]
+
+
+def _calls(d: Driver) -> None:
+    """Have the model call the tool, with the id `call_a`."""
+    d.say("Look it up.")
+    d.respond()
+    d.call("{}")
+    d.finish("tool_calls")
+
+
+def _tells(d: Driver, output: str) -> None:
+    """Answer the call."""
+    result = {"type": "function_call_output", "call_id": "call_a", "output": output}
+    d.send("conversation.item.create", item=result)
+
+
+def _answers(d: Driver, text: str) -> None:
+    """Have the model answer."""
+    d.respond()
+    d.text(text)
+    d.finish()
+
+
+def test_a_pending_call_is_shown_to_the_model_with_a_stand_in_result() -> None:
+    d = driver()
+    _calls(d)
+    d.say("Are you still there?")
+    d.respond()
+    assert _roles(d) == ["user", "assistant", "tool", "user"]
+    assert d.requests[-1].messages[2]["content"] == PENDING
+
+
+def test_a_late_result_is_the_newest_message() -> None:
+    d = driver()
+    _calls(d)
+    d.say("Are you still there?")
+    _answers(d, "One moment.")
+    _tells(d, "42")
+    d.respond()
+    assert _roles(d) == ["user", "user", "assistant", "assistant", "tool"]
+    assert d.requests[-1].messages[-1]["content"] == "42"
+
+
+def test_a_second_result_of_the_call_is_the_newest_message() -> None:
+    d = driver()
+    _calls(d)
+    _tells(d, "still running")
+    _answers(d, "It takes a while.")
+    _tells(d, "43")
+    d.respond()
+    assert _roles(d) == ["user", "assistant", "tool", "assistant", "assistant", "tool"]
+    assert d.requests[-1].messages[-1]["content"] == "43"
+
+
+def test_a_call_that_was_cut_off_and_answered_all_the_same_is_valid_json_for_the_model() -> None:
+    d = driver()
+    d.say("Look it up.")
+    d.respond()
+    d.call('{"what": "the wea')
+    d.send("response.cancel")
+    _tells(d, '{"error": "bad arguments"}')
+    d.respond()
+    (call,) = d.requests[-1].messages[1]["tool_calls"]
+    assert json.loads(call["function"]["arguments"]) == {"arguments": '{"what": "the wea'}

@@ -6,7 +6,8 @@ import pytest
 
 from session.content import InputText
 from session.context_window import ContextTooLong, fit
-from session.items import FunctionCall, FunctionCallOutput, Item, UserMessage
+from session.items import FunctionCall, FunctionCallOutput, UserMessage
+from session.reading_order import Readable, ToolExchange, reading_order
 from session.session_settings import Truncation
 from wire.session_fields import RetentionRatio, TokenLimits
 
@@ -17,20 +18,24 @@ def message(number: int) -> UserMessage:
     return UserMessage(f"item_{number}", [InputText(text)])
 
 
-ITEMS: list[Item] = [message(number) for number in range(10)]
+ITEMS: list[Readable] = [message(number) for number in range(10)]
+
+
+def ids(read: list[Readable]) -> list[str]:
+    return [item.call_id if isinstance(item, ToolExchange) else item.id for item in read]
 
 
 def kept(truncation: Truncation, window: int | None) -> list[str]:
-    return [item.id for item in fit(ITEMS, "", truncation, window)]
+    return ids(fit(ITEMS, "", truncation, window))
 
 
 def test_what_fits_is_left_alone():
-    assert kept("auto", 1000) == [item.id for item in ITEMS]
-    assert kept("disabled", 1000) == [item.id for item in ITEMS]
+    assert kept("auto", 1000) == ids(ITEMS)
+    assert kept("disabled", 1000) == ids(ITEMS)
 
 
 def test_an_unknown_window_limits_nothing():
-    assert kept("auto", None) == [item.id for item in ITEMS]
+    assert kept("auto", None) == ids(ITEMS)
 
 
 def test_the_oldest_go_first():
@@ -51,7 +56,7 @@ def test_disabled_says_how_long_it_is():
 def test_a_ratio_drops_more_than_needed():
     ratio = RetentionRatio(type="retention_ratio", retention_ratio=0.5)
     assert kept(ratio, 800) == [f"item_{n}" for n in range(6, 10)]
-    assert kept(ratio, 1000) == [item.id for item in ITEMS]
+    assert kept(ratio, 1000) == ids(ITEMS)
 
 
 def test_a_client_s_own_limit_counts_without_a_window():
@@ -63,5 +68,13 @@ def test_a_client_s_own_limit_counts_without_a_window():
 def test_a_call_goes_with_its_result():
     call = FunctionCall("call", "c", "f", "{}")
     result = FunctionCallOutput("result", "c", "x" * 400)
-    items: list[Item] = [call, message(1), result, message(2)]
-    assert [item.id for item in fit(items, "", "auto", 250)] == ["item_1", "item_2"]
+    read = reading_order([message(1), call, result, message(2)])
+    assert ids(fit(read, "", "auto", 250)) == ["c", "item_2"]
+    assert ids(fit(read, "", "auto", 150)) == ["item_2"]
+
+
+def test_a_late_result_is_kept_with_its_old_call():
+    call = FunctionCall("call", "c", "f", "{}")
+    result = FunctionCallOutput("result", "c", "x" * 400)
+    read = reading_order([call, message(1), message(2), result])
+    assert ids(fit(read, "", "auto", 250)) == ["item_2", "c"]

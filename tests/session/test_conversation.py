@@ -19,6 +19,7 @@ from session.items import (
     UserMessage,
 )
 from session.model_messages import render_messages
+from session.reading_order import Readable
 from tests.support.session_driver import pcm
 from wire.errors import ProtocolError
 
@@ -406,7 +407,7 @@ def test_a_result_needs_a_call_of_its_id() -> None:
 
 
 def test_messages_go_to_the_model_in_order_with_their_roles() -> None:
-    items: list[Item] = [
+    items: list[Readable] = [
         SystemMessage("a", [InputText("Be brief.")]),
         message("b", "Hi."),
         answer("c", "Yo"),
@@ -428,38 +429,3 @@ def test_truncated_speech_is_read_as_far_as_it_was_heard() -> None:
     item = spoken("One two three four.", 1000)
     conversation(item).truncate("a", 0, 500)
     assert render_messages([item]) == [{"role": "assistant", "content": "One two"}]
-
-
-def test_parts_of_a_message_are_read_together() -> None:
-    item = UserMessage("a", [InputText("one "), InputText("two")])
-    assert render_messages([item]) == [{"role": "user", "content": "one two"}]
-
-
-def test_a_call_is_followed_by_its_result_wherever_that_stands() -> None:
-    call = FunctionCall("a", "c1", "f", '{"x":1}')
-    result = FunctionCallOutput("b", "c1", "42")
-    expected = [
-        {
-            "role": "assistant",
-            "content": None,
-            "tool_calls": [
-                {"id": "c1", "type": "function", "function": {"name": "f", "arguments": '{"x":1}'}}
-            ],
-        },
-        {"role": "tool", "tool_call_id": "c1", "content": "42"},
-    ]
-    between = {"role": "user", "content": "hi"}
-    assert render_messages([call, message("u"), result]) == [*expected, between]
-    assert render_messages([call, result, message("u")]) == [*expected, between]
-
-
-def test_a_call_without_a_result_and_a_result_without_a_call_are_left_out() -> None:
-    call = FunctionCall("a", "c1", "f", "{}")
-    result = FunctionCallOutput("b", "c2", "42")
-    assert render_messages([call, result]) == []
-
-
-def test_an_empty_result_is_a_result() -> None:
-    call = FunctionCall("a", "c1", "f", "{}")
-    result = FunctionCallOutput("b", "c1", "")
-    assert [m["role"] for m in render_messages([call, result])] == ["assistant", "tool"]

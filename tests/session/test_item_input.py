@@ -93,7 +93,7 @@ def test_audio_waits_for_its_transcript_unless_that_comes_with_it() -> None:
     assert waiting.untranscribed is waiting.audio is not None
     assert (waiting.audio_index, waiting.audio_ms, waiting.text) == (1, 100, "Listen: ")
     known = built(user(wrote("Listen: "), said(pcm(100), "la la")))
-    assert (known.untranscribed, known.text) == (None, "Listen: la la")
+    assert (known.untranscribed, known.text) == (None, "Listen: \nla la")
 
 
 def test_half_a_sample_at_the_end_is_nothing_to_hear() -> None:

@@ -71,7 +71,7 @@ class Played:
             in_conversation=in_conversation,
         )
         self.response = Response(spec, self.conversation)
-        self.response.started = True
+        self.response.read = []
         self.events: list[Event] = []
 
     def __call__(self, effects: list[Effect]) -> list[Event]:

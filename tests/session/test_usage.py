@@ -8,8 +8,9 @@ import pytest
 
 from session.content import AssistantAudio, InputImage, InputText, UserAudio
 from session.conversation import Conversation
-from session.items import AssistantMessage, FunctionCall, FunctionCallOutput, Item, UserMessage
+from session.items import AssistantMessage, FunctionCall, FunctionCallOutput, UserMessage
 from session.ports import TokenUsage
+from session.reading_order import reading_order
 from session.usage import estimate_tokens, no_usage, response_usage
 from tests.support.session_driver import Driver, of, pcm
 
@@ -83,10 +84,10 @@ def test_the_provider_s_own_count_is_taken_for_text() -> None:
 
 
 def test_without_one_text_is_estimated_from_all_the_model_read_and_wrote() -> None:
-    call = FunctionCall("c", "c", "f", "x" * 8)
+    call = FunctionCall("c", "c", "f", '{"a": 1}')
     result = FunctionCallOutput("r", "c", "y" * 12)
-    context: list[Item] = [asked(0, "a" * 4), call, result]
-    usage = response_usage(context, "b" * 40, [answered(0, "c" * 20), call], None)
+    read = reading_order([asked(0, "a" * 4), call, result])
+    usage = response_usage(read, "b" * 40, [answered(0, "c" * 20), call], None)
     assert usage["input_token_details"]["text_tokens"] == 10 + 1 + 2 + 3
     assert usage["output_token_details"]["text_tokens"] == 5 + 2
 

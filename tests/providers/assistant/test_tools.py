@@ -9,6 +9,7 @@ import pytest
 
 from providers.assistant import texts
 from providers.assistant.reply import Answer, ToolCall
+from session.ports import PENDING
 from tests.providers.assistant.asking import (
     INTEGER,
     STRING,
@@ -141,7 +142,9 @@ def test_results_in_chinese() -> None:
 
 
 def test_a_call_without_its_result() -> None:
-    assert "get weather" in say("weather", called(("a", "get_weather")))
+    pending = (called(("a", "get_weather")), returned("a", PENDING))
+    assert "get weather" in say("weather", *pending)
+    assert say("weather", *pending, "count to two") == "1, 2."
     assert (
         say("weather", called(("a", "get_weather")), returned("a", "sun"), "count to two")
         == "1, 2."

@@ -7,6 +7,8 @@ in `test_contract_failures.py`, and what is special to it in a file of its own.
 from __future__ import annotations
 
 import base64
+import json
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -17,6 +19,7 @@ import pytest_asyncio
 
 from config import VENDOR_KEYS
 from providers import ProviderSetupError, llm
+from session.ports import PENDING
 from tests.providers.fakes.model_server import Answer, Asked, ModelServer
 from tests.providers.model_vendors import (
     KEY,
@@ -130,6 +133,42 @@ async def test_images_reach_the_model(stack: Stack):
         await respond(wire, {"type": "message", "role": "user", "content": content})
     assert stack.asked().images == [base64.b64decode(PIXEL.partition(",")[2])]
     assert ("user", "What?") in stack.asked().messages
+
+
+async def test_texts_and_images_reach_the_model_in_the_client_s_order(stack: Stack):
+    before, after = ({"type": "input_text", "text": text} for text in ("Before:", "After:"))
+    image = {"type": "input_image", "image_url": PIXEL}
+    for content in ([before, image], [before, image, after], [before, image, after, image]):
+        message = {"type": "message", "role": "user", "content": content}
+        async with stack.session() as wire:
+            await respond(wire, message)
+        told = json.dumps(stack.fake.asked[0])
+        found = re.findall("Before:|After:|iVBORw0KGgo", told)
+        assert found == [part.get("text", "iVBORw0KGgo") for part in content]
+
+
+async def test_a_late_result_is_the_newest_thing_that_the_model_reads(stack: Stack):
+    async with stack.session(words=[], calls=CALLS[:1]) as wire:
+        await wire.update(tools=TOOLS)
+        (call,) = (await answer(wire))["output"]
+        stack.fake.answer = Answer(["One moment."])
+        await answer(wire)
+        assert stack.asked(1).results == [PENDING]
+        result = {"type": "function_call_output", "call_id": call["call_id"], "output": "sun"}
+        await respond(wire, result)
+    assert stack.asked(2).results == ["sun"]
+    told = json.dumps(stack.fake.asked[2])
+    assert told.index("One moment.") < told.index("Oslo") < told.index("sun")
+
+
+async def test_arguments_that_are_no_json_poison_no_later_answer(stack: Stack):
+    for arguments in ('{"city": "Os', "null", "[1]", "now!"):
+        call = {"type": "function_call", "call_id": "c", "name": "get_weather"}
+        result = {"type": "function_call_output", "call_id": "c", "output": "sun"}
+        async with stack.session() as wire:
+            done = await respond(wire, {**call, "arguments": arguments}, result)
+            assert done["status"] == "completed", arguments
+        assert stack.asked().results == ["sun"]
 
 
 async def test_a_conversation_that_openai_would_take(stack: Stack):
