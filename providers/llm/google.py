@@ -9,9 +9,10 @@ from typing import Any
 import httpx
 from google import genai
 from google.genai.errors import APIError, UnknownApiResponseError
+from google.genai.types import Content, GenerateContentResponse, HttpOptions, HttpRetryOptions
 from google.genai.types import FinishReason as GoogleReason
-from google.genai.types import GenerateContentResponse, HttpOptions, HttpRetryOptions
-from pipecat.processors.aggregators.llm_context import LLMContext
+from pipecat.adapters.llm.services.gemini_adapter import GeminiLLMAdapter
+from pipecat.processors.aggregators.llm_context import LLMContext, LLMContextMessage
 from pipecat.services.google.llm import (
     GoogleLLMService,
     GoogleLLMSettings,
@@ -141,8 +142,40 @@ class _PatientClient(httpx.AsyncClient):
         return super().build_request(*args, **{**kwargs, "timeout": self.timeout})
 
 
+class _InTurns(GeminiLLMAdapter):
+    """Writes messages as turns: Google refuses a call that does not begin the model's turn.
+
+    It also refuses results that are not in one turn, or are not alone there. Pipecat, for its part,
+    would tell the instructions again as the user's words where it finds no text of a user alone.
+    """
+
+    def _from_universal_context_messages(
+        self,
+        universal_context_messages: list[LLMContextMessage],
+        *,
+        system_instruction: str | None = None,
+    ) -> GeminiLLMAdapter.ConvertedMessages:
+        converted = super()._from_universal_context_messages(universal_context_messages)
+        turns: list[Content] = []
+        for content in converted.messages:
+            if turns and _kind(turns[-1]) == _kind(content):
+                turns[-1].parts = [*(turns[-1].parts or ()), *(content.parts or ())]
+            else:
+                turns.append(content)
+        converted.messages = turns
+        return converted
+
+
+def _kind(content: Content) -> tuple[str | None, bool]:
+    """Return whose a turn is, and whether it is of results."""
+    results = any(part.function_response is not None for part in content.parts or ())
+    return content.role, results
+
+
 class _GeminiService(ReportingLLMService, GoogleLLMService):
     """One response of Pipecat's service, on the shared client."""
+
+    adapter_class = _InTurns
 
     def __init__(
         self,

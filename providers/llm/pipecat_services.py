@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from pipecat.frames.frames import (
     ErrorFrame,
@@ -27,7 +27,8 @@ from pipecat.utils.errors import ErrorCategory
 from providers.base import StageFailure
 from providers.call_ids import new_call_id
 from providers.frames import CompletionFrame, ToolCallFrame
-from session.ports import SILENCE, FinishReason, TokenUsage
+from providers.llm.adapter_messages import adapter_messages
+from session.ports import FinishReason, TokenUsage
 
 
 class StreamError(Exception):
@@ -138,7 +139,7 @@ class ReportingLLMService(LLMService[Any]):
             self.append_system_instruction(_text(messages.pop(0)))
         if self.instructions:
             messages.insert(0, {"role": "system", "content": self.instructions})
-        context.set_messages(messages or [{"role": "user", "content": SILENCE}])
+        context.set_messages(cast(Any, adapter_messages(messages)))
 
 
 def _text(message: dict[str, Any]) -> str:

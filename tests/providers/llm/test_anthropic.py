@@ -6,7 +6,9 @@ import pytest
 
 from config import load_settings
 from providers import llm
+from session.ports import SILENCE
 from tests.providers.fakes.model_server import Answer
+from tests.providers.llm.message_rules import anthropic_faults
 from tests.providers.model_vendors import (
     ANTHROPIC,
     KEY,
@@ -116,3 +118,20 @@ async def test_effort_and_caching_where_they_mean_something():
 async def test_a_model_without_effort_is_not_asked_for_it(model, thinks):
     group = {"provider": "anthropic", "api_key": KEY, "model": model}
     assert llm.load(load_settings(llm=group).llm).reasoning is thinks
+
+
+async def test_a_greeting_is_not_the_first_and_ids_are_as_claude_wants_them(fake, wire):
+    greeting = [{"type": "output_text", "text": "Hi!"}]
+    await wire.send(
+        "conversation.item.create",
+        item={"type": "message", "role": "assistant", "content": greeting},
+    )
+    for output in ("sun", "rain"):
+        call = {"type": "function_call", "call_id": "ruf.1", "name": "get_weather"}
+        await wire.send("conversation.item.create", item={**call, "arguments": "{}"})
+        result = {"type": "function_call_output", "call_id": "ruf.1", "output": output}
+        await wire.send("conversation.item.create", item=result)
+    await answer(wire)
+    messages = fake.asked[0]["messages"]
+    assert messages[0] == {"role": "user", "content": SILENCE}
+    assert anthropic_faults(fake.asked[0]) == []

@@ -10,6 +10,7 @@ from tests.providers.fakes.model_server import Answer
 from tests.providers.model_vendors import (
     GOOGLE,
     KEY,
+    PIXEL,
     TOOLS,
     answer,
     conversation,
@@ -44,6 +45,33 @@ async def test_results_go_back_under_the_names_of_their_functions(fake, wire):
     parts = [part for content in fake.asked[1]["contents"] for part in content["parts"]]
     results = [part["functionResponse"] for part in parts if "functionResponse" in part]
     assert [result["name"] for result in results] == ["get_weather", "get_time"]
+
+
+async def test_a_call_and_what_was_said_before_it_are_one_turn(fake, wire):
+    fake.answer = Answer(["Let me see."], [("get_weather", {"city": "Oslo"})])
+    await wire.update(tools=TOOLS)
+    (call,) = (await answer(wire))["output"][1:]
+    item = {"type": "function_call_output", "call_id": call["call_id"], "output": "sun"}
+    await wire.send("conversation.item.create", item=item)
+    await answer(wire, "Well?")
+    told = [(turn["role"], [*map(set, turn["parts"])]) for turn in fake.asked[1]["contents"]]
+    assert [(role, [kind - {"thoughtSignature"} for kind in kinds]) for role, kinds in told] == [
+        ("user", [{"text"}]),
+        ("model", [{"text"}, {"functionCall"}]),
+        ("user", [{"functionResponse"}]),
+        ("user", [{"text"}]),
+    ]
+
+
+async def test_the_instructions_are_never_the_users_words(fake, wire):
+    content = [{"type": "input_image", "image_url": PIXEL}]
+    await wire.update(instructions="Be brief.")
+    item = {"type": "message", "role": "user", "content": content}
+    await wire.send("conversation.item.create", item=item)
+    await wire.send("response.create")
+    await wire.until("response.done")
+    assert fake.told(fake.asked[0]).system == "Be brief."
+    assert fake.told(fake.asked[0]).messages == []
 
 
 async def test_one_call_where_only_one_may_be(fake, wire):

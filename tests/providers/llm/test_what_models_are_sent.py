@@ -18,6 +18,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pipecat.frames.frames import LLMContextFrame, LLMFullResponseEndFrame
+from pydantic import SecretStr
 
 from answering.response_pipeline import llm_context
 from config import LLMConfig
@@ -25,9 +26,18 @@ from providers import llm
 from providers.base import LLMProvider
 from session.ports import ResponseRequest
 from tests.providers import stage
+from tests.providers.fakes.anthropic import FakeAnthropic
 from tests.providers.fakes.model_server import ModelServer
 from tests.providers.llm.message_rules import anthropic_faults, chat_faults, gemini_faults
-from tests.providers.model_vendors import ANTHROPIC, GOOGLE, OLLAMA, OPENAI, PIXEL, Vendor
+from tests.providers.model_vendors import (
+    ANTHROPIC,
+    GOOGLE,
+    KEY,
+    OLLAMA,
+    OPENAI,
+    PIXEL,
+    Vendor,
+)
 from tests.support.running_server import serving
 from tests.support.session_driver import Driver, of
 
@@ -132,12 +142,23 @@ def played(steps: list[tuple[Any, ...]], instructions: str) -> list[ResponseRequ
     return play.driver.requests
 
 
+@dataclass
+class Served:
+    """A provider, a fake of its vendor's service, and what that refuses."""
+
+    name: str
+    provider: LLMProvider
+    fake: ModelServer
+    rules: Rules
+
+
 class Providers:
     """All providers, each with a fake of its vendor's service behind it."""
 
     def __init__(self) -> None:
         self._stack = AsyncExitStack()
-        self._served: list[tuple[str, LLMProvider, ModelServer, Rules]] = []
+        self._environment = self._stack.enter_context(pytest.MonkeyPatch.context())
+        self._served: list[Served] = []
         self._local: list[LLMProvider] = []
 
     async def start(self) -> None:
@@ -151,6 +172,11 @@ class Providers:
         as_written = {"options": {"messages": "as_written"}}
         await self._serve("openai as written", OPENAI, as_written, chat_faults)
         await self._serve("custom chat", OPENAI, {"provider": GROQ}, chat_faults)
+        claude = FakeAnthropic()
+        port = await self._stack.enter_async_context(serving(claude.app))
+        self._environment.setenv("ANTHROPIC_BASE_URL", f"http://127.0.0.1:{port}")
+        config = LLMConfig(provider=CLAUDE, api_key=SecretStr(KEY))
+        self._served.append(Served("custom", llm.load(config), claude, anthropic_faults))
         for name in ("embedded", "scripted"):
             options = {"first_token_ms": 0, "word_ms": 0}
             self._local.append(llm.load(LLMConfig(provider=name, options=options)))
@@ -162,22 +188,24 @@ class Providers:
         fake = vendor.fake()
         port = await self._stack.enter_async_context(serving(fake.app))
         config = vendor.settings(f"http://127.0.0.1:{port}", **changed).llm
-        self._served.append((name, llm.load(config), fake, rules))
+        self._served.append(Served(name, llm.load(config), fake, rules))
 
     async def faults(self, request: ResponseRequest) -> list[str]:
         """Ask all for an answer; return what their services would refuse."""
-        found = []
-        for name, provider, fake, rules in self._served:
-            fake.asked.clear()
-            found += [f"{name}: {error}" for error in await _ask(provider, request)]
-            found += [f"{name}: {fault} in {_shown(fake)}" for fault in rules(fake.asked[0])]
-        for provider in self._local:
-            found += [f"{provider.label}: {error}" for error in await _ask(provider, request)]
-        return found
+        for served in self._served:
+            served.fake.asked.clear()
+        asked = [served.provider for served in self._served] + self._local
+        errors = await asyncio.gather(*(_ask(provider, request) for provider in asked))
+        refused = [
+            f"{one.name}: {fault} in {_shown(one.fake)}"
+            for one in self._served
+            for fault in one.rules(one.fake.asked[0])
+        ]
+        return [*itertools.chain(*errors), *refused]
 
     async def stop(self) -> None:
-        for _name, provider, _fake, _rules in self._served:
-            await provider.close()
+        for served in self._served:
+            await served.provider.close()
         await self._stack.aclose()
 
 
@@ -205,7 +233,7 @@ def faults() -> Iterator[Callable[[ResponseRequest], list[str]]]:
 
 @given(st.lists(STEPS, max_size=10), st.sampled_from(["", "Be brief."]))
 @settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 def test_every_service_takes_what_it_is_sent(faults, steps, instructions):
     for request in played(steps, instructions):
