@@ -190,8 +190,8 @@ ERRORS: list[tuple[str, dict[str, Any], str, str, str]] = [
         "unknown_parameter",
         "session.type",
         "Unknown parameter: 'session.type'. This connection speaks the beta dialect, whose "
-        "sessions have no type. GA is at /v1/realtime without the beta header, and on Azure's paths at "
-        "/openai/v1/realtime.",
+        "sessions have no type. GA is at /v1/realtime without the beta header, and on Azure's "
+        "paths at /openai/v1/realtime.",
     ),
     (
         "session.update",

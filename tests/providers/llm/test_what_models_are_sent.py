@@ -24,10 +24,12 @@ from answering.response_pipeline import llm_context
 from config import LLMConfig
 from providers import llm
 from providers.base import LLMProvider
+from providers.llm.alternating_messages import write_messages
 from session.ports import ResponseRequest
 from tests.providers import stage
 from tests.providers.fakes.anthropic import FakeAnthropic
 from tests.providers.fakes.model_server import ModelServer
+from tests.providers.llm.judges import ALL_FORMS, JUDGES
 from tests.providers.llm.message_rules import anthropic_faults, chat_faults, gemini_faults
 from tests.providers.model_vendors import (
     ANTHROPIC,
@@ -238,3 +240,14 @@ def faults() -> Iterator[Callable[[ResponseRequest], list[str]]]:
 def test_every_service_takes_what_it_is_sent(faults, steps, instructions):
     for request in played(steps, instructions):
         assert faults(request) == []
+
+
+@given(st.lists(STEPS, max_size=12), st.sampled_from(["", "Be brief."]))
+@settings(max_examples=60, deadline=None)
+def test_every_chat_template_takes_what_it_is_shown(steps, instructions):
+    for request in played(steps, instructions):
+        for form in ALL_FORMS:
+            written = write_messages(form, request.messages, request.instructions)
+            for judge in JUDGES:
+                if form in judge.forms and judge.concerns(written):
+                    judge.render(written)
