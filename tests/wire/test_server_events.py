@@ -32,7 +32,8 @@ def test_beta_knows_an_event_by_the_name_that_its_record_says(record: type[Serve
         return
     model = beta_wire.PUBLISHED[record.beta]
     known = set(model.model_fields) | beta_wire.CAPTURED.get(model.__name__, set())
-    assert set(record.fields()) <= known
+    assert set(record.fields()) - set(record.not_in_beta) <= known
+    assert not set(record.not_in_beta) & known
 
 
 def test_an_event_is_written_in_the_order_of_its_fields_behind_type_and_id() -> None:
