@@ -91,7 +91,8 @@ class ResponseRequest:
     messages: list[dict[str, Any]]
     """Conversation so far in OpenAI chat-completions form, without the instructions. An assistant's
     message with a tool call has one call, whose arguments are a JSON object, and is followed by its
-    result; other messages have words, or for a user images."""
+    result. Ids of calls are letters, digits, `_` and `-`, and no two calls share one. Other
+    messages have words, or for a user images."""
     tools: list[dict[str, Any]] = field(default_factory=list)
     """Function tools in Realtime form: `{"type", "name", "description", "parameters"}`."""
     tool_choice: str | dict[str, Any] = "auto"
