@@ -39,7 +39,8 @@ from session.ports import Capabilities
 from session.response import Response
 from session.response_spec import ResponseSpec
 from session.session_config import SessionConfig
-from wire.beta_reading import FORMATS, in_beta_names
+from wire.beta_reading import in_beta_names
+from wire.beta_values import FORMATS
 from wire.beta_writing import BetaDialect
 from wire.client_events import ANNOUNCED, BETA_EVENTS
 from wire.dialect import Dialect, GADialect

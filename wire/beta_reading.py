@@ -7,9 +7,10 @@ translated back into the names that the client used.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
+from wire.beta_values import read_item, read_value
 from wire.client_events import (
     BETA_EVENTS,
     ClientEvent,
@@ -18,22 +19,10 @@ from wire.client_events import (
     UpdateSession,
     UpdateTranscription,
 )
-from wire.errors import ProtocolError, invalid_value, wrong_type
+from wire.errors import ProtocolError
 from wire.reading import validate_event
 from wire.response_fields import BetaResponseOptions
 from wire.session_fields import BetaSessionPatch, SessionKind
-
-FORMATS = {"pcm16": "audio/pcm", "g711_ulaw": "audio/pcmu", "g711_alaw": "audio/pcma"}
-"""Beta's names of the audio formats → GA's."""
-
-_ITEM_TYPES = ("message", "function_call", "function_call_output")
-_CONTENT = {
-    # Assistant items cannot carry audio: GA's validation then asks for `text` (§A.5).
-    "assistant": {"text": "output_text", "audio": "output_audio"},
-    "user": {"input_text": "input_text", "input_audio": "input_audio"},
-    "system": {"input_text": "input_text"},
-}
-_MODALITIES = {("text",): ["text"], ("audio", "text"): ["audio"], ("text", "audio"): ["audio"]}
 
 Fields = Mapping[str, tuple[str, ...]]
 """Beta's flat field name → GA's path within the block; empty: GA has no such field."""
@@ -145,7 +134,7 @@ def read_event(message: dict[str, Any], kind: SessionKind = "realtime") -> Clien
     elif record is CreateResponse:
         message = _rewrite(message, "response", _RESPONSE_FIELDS, names)
     elif record is CreateItem and "item" in message:
-        message = {**message, "item": _item(message["item"], "item")}
+        message = {**message, "item": read_item(message["item"], "item")}
     try:
         return _validated(message, kind)
     except ProtocolError as error:
@@ -268,7 +257,7 @@ def _rewrite(
                 continue
             hint = _GA_HINT if param == "session.type" else ""
             raise ProtocolError("unknown_parameter", f"Unknown parameter: '{param}'.{hint}", param)
-        value = _VALUES.get(name, _unchanged)(value, param)
+        value = read_value(name, value, param)
         path = fields[name]
         if not path:
             continue
@@ -278,98 +267,3 @@ def _rewrite(
         here[path[-1]] = value
         names[".".join((block, *path))] = param
     return {**message, block: nested}
-
-
-def _unchanged(value: Any, _param: str) -> Any:
-    return value
-
-
-def _modalities(value: Any, param: str) -> Any:
-    if not isinstance(value, list):
-        return value
-    for order, modalities in _MODALITIES.items():
-        if value == list(order):
-            return modalities
-    raise ProtocolError(
-        "invalid_value",
-        f"Invalid modalities: {value}. Supported combinations are: ['text'] and ['audio', 'text'].",
-        param,
-    )
-
-
-def _format(value: Any, param: str) -> Any:
-    if value is None:
-        return None
-    if not isinstance(value, str):
-        raise wrong_type(value, "a string", param)
-    if value not in FORMATS:
-        raise invalid_value(value, FORMATS, param)
-    return {"type": FORMATS[value]}
-
-
-def _always(value: Any, param: str) -> Any:
-    """Take a switch that cannot be off (§B.16)."""
-    if not isinstance(value, bool | None):
-        raise wrong_type(value, "a boolean", param)
-    if value is False:
-        raise invalid_value("false", ["true"], param)
-    return value
-
-
-def _tools(value: Any, param: str) -> Any:
-    for index, tool in enumerate(value if isinstance(value, list) else []):
-        if isinstance(tool, dict):
-            _check_name(tool, ("function",), f"{param}[{index}]")
-    return value
-
-
-def _items(value: Any, param: str) -> Any:
-    if not isinstance(value, list):
-        return value
-    types = (*_ITEM_TYPES, "item_reference")
-    return [_item(item, f"{param}[{index}]", types) for index, item in enumerate(value)]
-
-
-def _item(item: Any, param: str, types: tuple[str, ...] = _ITEM_TYPES) -> Any:
-    """Rename the content parts of an item, and refuse those that beta does not have."""
-    if not isinstance(item, dict):
-        return item
-    _check_name(item, types, param)
-    content, role = item.get("content"), item.get("role")
-    names = _CONTENT.get(role) if isinstance(role, str) else None
-    if not isinstance(content, list) or names is None:
-        return item
-    return {
-        **item,
-        "content": [
-            _part(part, names, f"{param}.content[{index}]") for index, part in enumerate(content)
-        ],
-    }
-
-
-def _part(part: Any, names: Mapping[str, str], param: str) -> Any:
-    if not isinstance(part, dict) or not isinstance(part.get("type"), str):
-        return part
-    _check_name(part, tuple(names), param)
-    renamed = {**part, "type": names[part["type"]]}
-    # Beta's parts have an id, for references (`wire/strict_models.py` has the other nulls).
-    if renamed.get("id", "") is None:
-        del renamed["id"]
-    return renamed
-
-
-def _check_name(value: dict[str, Any], names: tuple[str, ...], param: str) -> None:
-    given = value.get("type")
-    if isinstance(given, str) and given not in names:
-        raise invalid_value(given, names, f"{param}.type")
-
-
-_VALUES: dict[str, Callable[[Any, str], Any]] = {
-    "modalities": _modalities,
-    "input_audio_format": _format,
-    "output_audio_format": _format,
-    "commit": _always,
-    "cancel_previous": _always,
-    "tools": _tools,
-    "input": _items,
-}

@@ -13,7 +13,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from wire.beta_reading import FORMATS, asked_modalities, in_beta_names, read_event
+from wire.beta_reading import asked_modalities, in_beta_names, read_event
+from wire.beta_values import FORMATS
 from wire.client_events import ClientEvent
 from wire.errors import ProtocolError
 from wire.event_record import ErrorBody, RateLimit, ServerEvent, SessionBody, WireEvent

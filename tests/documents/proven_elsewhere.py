@@ -87,7 +87,7 @@ _BY_PROOF: dict[str, str] = {
     ),
     "conformance/test_b12_idle_timeout.py": "session/user_silence.py",
     "conformance/test_beta_dialect.py": (
-        "wire/beta_reading.py wire/beta_writing.py wire/dialect.py"
+        "wire/beta_reading.py wire/beta_values.py wire/beta_writing.py wire/dialect.py"
     ),
     "conformance/test_c4_turn_detection.py": (
         "turn_detection/smart_turn.py turn_detection/turn_models.py"
