@@ -32,8 +32,8 @@ PYTHON = CLIENTS / "python"
 ROOT = CLIENTS.parents[1]
 HEAVY = {"litellm", "livekit", "semantic-kernel"}
 """Installed only on request: Python clients, and folders of Node clients."""
-PYTHONS = {"wyoming-openai": ">=3.12"}
-"""Clients that ask for another Python than the tests run with may have."""
+PYTHONS = {"wyoming-openai": (3, 12)}
+"""Clients that ask for a newer Python than the tests may run with, and the oldest that will do."""
 INSTALL_S = 300
 PATIENCE_S = 60.0
 """A driver that is not done after this long is stuck, whatever its own deadlines say."""
@@ -90,10 +90,24 @@ def _environment(client: str) -> tuple[Path, str]:
     return folder, str(folder / ("Scripts" if os.name == "nt" else "bin") / "python")
 
 
+def _interpreter(oldest: tuple[int, int]) -> str | None:
+    """Return a Python of at least this version: our own, one in the path or one beside ours."""
+    named = [shutil.which(f"python3.{minor}") for minor in range(14, oldest[1] - 1, -1)]
+    beside = sorted(Path(sys.base_prefix).parent.glob("*/bin/python3"), reverse=True)
+    for found in filter(None, (sys.executable, *named, *map(str, beside))):
+        question = f"import sys; sys.exit(sys.version_info < {oldest})"
+        if subprocess.run((found, "-c", question), capture_output=True).returncode == 0:
+            return found
+    return None
+
+
 def _install_python(client: str) -> str | None:
     folder, interpreter = _environment(client)
     uv = (sys.executable, "-m", "uv", "--quiet", "--no-python-downloads")
-    python = PYTHONS.get(client, sys.executable)
+    oldest = PYTHONS.get(client, (3, 11))
+    python = _interpreter(oldest)
+    if python is None:
+        return f"{client} needs Python {'.'.join(map(str, oldest))} or newer, and there is none"
     commands = (
         (*uv, "venv", "--clear", "--python", python, str(folder)),
         (*uv, "pip", "install", "--python", interpreter, "-r", f"{client}.txt"),
