@@ -3,4 +3,8 @@
 Other wings may enter by the modules in `__all__`.
 """
 
+from settings.silent_libraries import silence
+
 __all__ = ["provider_declarations", "installation", "origins", "paths"]
+
+silence()

@@ -55,21 +55,24 @@ class OllamaLLM(OpenAICompatibleLLM):
                 # An empty prompt loads the model without generating.
                 await self._call("generate", {"model": self._model, "prompt": "", "stream": False})
             else:
-                logger.warning(f"Ollama at {self._client.where} has no {self._model}: {self._pull}")
+                self._warn(f"Ollama at {self._client.where} has no {self._model}: {self._pull}")
         except APIStatusError as error:
             reason = explained(error)
-            text = f"Ollama at {self._client.where} cannot load {self._model}: {reason}"
-            logger.warning(self.redacted(text))
+            self._warn(f"Ollama at {self._client.where} cannot load {self._model}: {reason}")
         except APIError as error:
             remedy = self.remedies[ErrorCategory.CONNECTIVITY]
-            logger.warning(f"Ollama at {self._client.where} did not answer: {error} {remedy}")
+            self._warn(f"Ollama at {self._client.where} did not answer: {error} {remedy}")
         except StageFailure as error:
             remedy = error.remedy or self.remedies[ErrorCategory.UNKNOWN]
-            logger.warning(f"Ollama at {self._client.where}: {error.reason}. {remedy}")
+            self._warn(f"Ollama at {self._client.where}: {error.reason}. {remedy}")
         # A server other than Ollama may answer with JSON of any shape.
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             remedy = self.remedies[ErrorCategory.UNKNOWN]
-            logger.warning(f"{self._client.where} does not answer as Ollama does. {remedy}")
+            self._warn(f"{self._client.where} does not answer as Ollama does. {remedy}")
+
+    def _warn(self, text: str) -> None:
+        # Servers quote the key, and so may the library's errors.
+        logger.warning(self.redacted(text))
 
     async def _models(self) -> set[str]:
         """Return the names of all models, with and without the tag `latest`."""

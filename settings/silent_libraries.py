@@ -1,0 +1,25 @@
+"""Keeps libraries from reporting to their makers: nothing leaves this machine unasked.
+
+ONNX Runtime, which scores every window of audio, sends events about its use to Microsoft from
+version 1.29 on, unless it is told not to before it is imported. Where `CI` is set it is silent by
+itself, so no test there would notice. `settings/__init__.py` comes before every other import of
+ours, in all programs and in the processes that they start.
+"""
+
+from __future__ import annotations
+
+import os
+
+SWITCHES = {
+    "ORT_DISABLE_TELEMETRY": "1",
+    # Hugging Face's library, which fetches models, would tell it which programs do.
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "DO_NOT_TRACK": "1",
+}
+"""Environment variables that switch reports off."""
+
+
+def silence() -> None:
+    """Set the switches, unless the user has set them to something else."""
+    for name, value in SWITCHES.items():
+        os.environ.setdefault(name, value)
