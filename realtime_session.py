@@ -199,7 +199,7 @@ class RealtimeSession:
         """Add a client's item to the conversation (§A.5)."""
         check_items(self._config.limits, len(self._conversation))
         if isinstance(event.item, FunctionCallOutputFields):
-            self._conversation.check_tool_output(event.item.call_id)
+            self._conversation.call(event.item.call_id)
         item = build_item(event.item, self._config.input_format, self._config.capabilities)
         if self._turns.is_open(item.id):
             raise duplicate_item(item.id)

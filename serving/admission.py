@@ -23,6 +23,7 @@ from session.session_config import SessionConfig
 from wire.beta_reading import read_minted
 from wire.errors import ProtocolError
 
+_WHERE_KEYS_GO = ", nor a key in the header api-key, nor ?api-key= in the URL"
 LONGEST_LABEL = 100
 """Characters of a model's name that are logged."""
 
@@ -119,9 +120,10 @@ class Admission:
             return self._access.admit(asked.headers, asked.subprotocols)
         except AccessDenied as denied:
             error = denied.error
+            hint = _WHERE_KEYS_GO if error.code is None and asked.service.azure else ""
             raise Refused(
                 error.code,
-                error.message,
+                error.message + hint,
                 reason=CloseReason.BAD_KEY,
                 # Azure refuses a bad key at once, OpenAI in an event (§D.7).
                 http_status=401 if asked.service.azure else None,

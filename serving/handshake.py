@@ -10,7 +10,7 @@ from typing import Any
 
 from config import Settings
 from protocol import ProtocolError
-from serving.model_names import choose_model, names_are_free
+from serving.model_names import TRANSCRIPTION_MODELS, choose_model, names_are_free
 from serving.refused import Refused
 from wire.dialect import wants_beta
 from wire.errors import invalid_value
@@ -100,6 +100,9 @@ def check_handshake(
     if minted is not None:
         _check_kind(minted, query, transcribing)
         transcribing = minted["type"] == "transcription"
+    elif model in TRANSCRIPTION_MODELS and names_are_free(settings, azure=service.azure):
+        # The service refuses it. Whoever names such a model wants to have speech written down.
+        transcribing = True
     if transcribing:
         return Handshake("transcription", model or "", minted, beta)
     asked = (minted or {}).get("model") or model
@@ -120,7 +123,7 @@ def _answering(settings: Settings, service: Service, asked: str | None, beta: bo
 
 
 def _intends_transcription(query: Mapping[str, str]) -> bool:
-    intent = query.get("intent")
+    intent = query.get("intent") or None
     if intent in (None, "transcription"):
         return intent is not None
     error = invalid_value(intent, ["transcription"], "intent")

@@ -120,8 +120,8 @@ def _models_routes(settings: Settings, path: str) -> APIRouter:
             return JSONResponse(_model(name))
         error = ProtocolError(
             "model_not_found",
-            f"The model '{name}' does not exist. GET {path} lists the names that do; without "
-            "server.models_strict any name will do.",
+            f"The model '{name}' does not exist. GET {path} lists the names that do"
+            + ("; without server.models_strict any name will do." if name else "."),
             "model",
         )
         return JSONResponse(error_body(error), 404)

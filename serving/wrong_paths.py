@@ -46,25 +46,30 @@ class WrongPaths:
     async def method_not_allowed(self, request: Request, error: Exception) -> JSONResponse:
         """Answer a path that exists, but not for this method, with an error in JSON."""
         assert isinstance(error, HTTPException)
-        allowed = (error.headers or {}).get("Allow")
+        allowed, path = (error.headers or {}).get("Allow"), request.url.path
         said = ProtocolError(
             "method_not_allowed",
-            f"{request.method} is not allowed at {_shown(request.url.path)}, only {allowed} is. A "
-            f"session is opened by a WebSocket handshake at {self._ws_path}.",
+            f"{request.method} is not allowed at {_shown(path)}, only {allowed} is. A "
+            f"session is opened by a WebSocket handshake at {_right_paths(path, self._ws_path)}.",
         )
         return JSONResponse(error_body(said), 405, error.headers)
 
 
 def _not_found(method: str, path: str, ws_path: str) -> Refused:
-    right = f"{ws_path}?model=NAME"
-    if path.startswith("/openai/"):
-        right += f", for Azure's clients at {AZURE_PATH}, and their preview at {AZURE_PREVIEW_PATH}"
     return Refused(
         "not_found",
         f"Invalid URL ({method} {_shown(path)}). The Realtime API of this server is a WebSocket "
-        f"at {right}.",
+        f"at {_right_paths(path, ws_path)}.",
         http_status=404,
     )
+
+
+def _right_paths(path: str, ws_path: str) -> str:
+    """Return where sessions are opened, for who asked for `path`."""
+    right = f"{ws_path}?model=NAME"
+    if path.startswith("/openai/"):
+        right += f", for Azure's clients at {AZURE_PATH}, and their preview at {AZURE_PREVIEW_PATH}"
+    return right
 
 
 def _shown(path: str) -> str:

@@ -155,18 +155,18 @@ class Conversation:
         if isinstance(item, AssistantMessage) and item.audio is not None:
             item.audio.played_ms = played_ms
 
-    def check_tool_output(self, call_id: str) -> None:
-        """Refuse the result of an unknown tool call (§A.5).
+    def call(self, call_id: str) -> FunctionCall:
+        """Return the latest tool call of an id, to which a result belongs (§A.5).
 
         Raises:
-            ProtocolError: The conversation has no call of this id.
+            ProtocolError: The conversation has no such call.
         """
-        if not any(
-            isinstance(item, FunctionCall) and item.call_id == call_id for item in self._items
-        ):
-            raise ProtocolError(
-                "invalid_tool_call_id", f"Tool call ID '{call_id}' not found in conversation."
-            )
+        for item in reversed(self._items):
+            if isinstance(item, FunctionCall) and item.call_id == call_id:
+                return item
+        raise ProtocolError(
+            "invalid_tool_call_id", f"Tool call ID '{call_id}' not found in conversation."
+        )
 
 
 def _spoken(item: Item) -> bool:

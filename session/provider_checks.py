@@ -5,12 +5,16 @@ Each check raises a `ProtocolError` that names the provider and the field.
 
 from __future__ import annotations
 
+import re
+
 from session.ports import REALTIME_VOICES, Capabilities
 from session.session_settings import InputTranscription
 from wire.errors import ProtocolError, invalid_value
 from wire.session_fields import OwnVoice, Reasoning
 
 _FEW_VOICES = 40
+_TAG = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{1,8})*")
+"""A language, perhaps with its script and region: `en`, `zh_TW`, `zh-Hant-TW`."""
 
 
 def check_known_voice(can: Capabilities, voice: str | OwnVoice, param: str) -> None:
@@ -54,6 +58,13 @@ def check_transcription(can: Capabilities, transcription: InputTranscription | N
         return
     path = "session.audio.input.transcription"
     named = transcription.spoken
+    for language in named:
+        if not _TAG.fullmatch(language):
+            raise ProtocolError(
+                "invalid_value",
+                f"'{language}' is no language code: use one of ISO 639-1, such as 'en'.",
+                f"{path}.language" if language == transcription.language else f"{path}.languages",
+            )
     if named and not understood(can, named) and can.languages is not None:
         quoted = ", ".join(f"'{language}'" for language in named)
         raise ProtocolError(

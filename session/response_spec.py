@@ -8,7 +8,7 @@ from typing import Any
 from audio.formats import AudioFormat
 from session.conversation import Conversation
 from session.item_input import build_item
-from session.items import Item
+from session.items import FunctionCall, FunctionCallOutput, Item
 from session.limits import check_prompt
 from session.session_config import SessionConfig
 from session.session_settings import tool_echo
@@ -115,4 +115,16 @@ def _resolve(inputs: list[Any], config: SessionConfig, conversation: Conversatio
             items.append(item)
         else:
             items.append(build_item(given, config.input_format, config.capabilities, path))
-    return items
+    return _with_calls(items, conversation)
+
+
+def _with_calls(items: list[Item], conversation: Conversation) -> list[Item]:
+    """Put before each result its call, if that stands in the conversation alone (§B.7)."""
+    known = {item.call_id for item in items if isinstance(item, FunctionCall)}
+    complete: list[Item] = []
+    for item in items:
+        if isinstance(item, FunctionCallOutput) and item.call_id not in known:
+            complete.append(conversation.call(item.call_id))
+            known.add(item.call_id)
+        complete.append(item)
+    return complete

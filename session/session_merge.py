@@ -7,6 +7,7 @@ Anywhere else it means "unchanged", like a field that is missing.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TypeVar
 
@@ -211,8 +212,8 @@ def _transcription(
         model=patch.model if "model" in given else before.model,
         language=patch.language if "language" in given else before.language,
         prompt=patch.prompt if "prompt" in given else before.prompt,
-        languages=tuple(patch.languages or ()) if "languages" in given else before.languages,
-        keywords=tuple(patch.keywords or ()) if "keywords" in given else before.keywords,
+        languages=_said(patch.languages) if "languages" in given else before.languages,
+        keywords=_said(patch.keywords) if "keywords" in given else before.keywords,
         delay=patch.delay if "delay" in given else before.delay,
     )
 
@@ -228,3 +229,7 @@ def _noise_reduction(
 
 def _updated(before: _T, given: _T | None) -> _T:
     return before if given is None else given
+
+
+def _said(words: Sequence[str] | None) -> tuple[str, ...]:
+    return tuple(word for word in words or () if word.strip())

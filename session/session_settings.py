@@ -44,9 +44,9 @@ class InputTranscription:
 
     @property
     def spoken(self) -> tuple[str, ...]:
-        """All languages that the client names, `language` first."""
+        """All languages that the client names, `language` first; `auto` names none."""
         named = (self.language, *self.languages)
-        return tuple(dict.fromkeys(language for language in named if language))
+        return tuple(dict.fromkeys(one for one in named if one and one.lower() != "auto"))
 
     def wire(self) -> dict[str, Any]:
         """Return it as sessions show it: the service's three keys, and others that were set."""

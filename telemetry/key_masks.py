@@ -13,12 +13,14 @@ import re
 HIDDEN = "***"
 
 _IN_TEXT = re.compile(
-    r"(?P<name>\b(?:api(?:-|%2d)key|authorization)=(?:bearer(?:\s|%20|\+)+)?"
-    r"|openai-insecure-api-key\.)[^\s&,;'\"]+",
+    r"(?P<name>\?(?=[^\s'\"]*=)|query_string': b['\"]"
+    r"|\b(?:api(?:-|%2d)key|authorization)=(?:bearer(?:\s|%20|\+)+)?"
+    r"|openai-insecure-api-key\.)[^\s,;'\"]+",
     re.IGNORECASE,
 )
-"""A key in a URL, as `?api-key=` or `?Authorization=`, or in a browser's subprotocol."""
-_HEADER = re.compile(r"< (authorization|api-key): ", re.IGNORECASE)
+"""The whole query of a URL, where a key may stand under any name, and a key in a browser's
+subprotocol."""
+_HEADER = re.compile(r"< ([\w-]*(?:auth|key|token|secret|cookie)[\w-]*): ", re.IGNORECASE)
 """How the websockets library logs a header that it received."""
 _LIBRARIES = ("uvicorn.error", "uvicorn.access", "uvicorn.asgi")
 """Loggers that `uvicorn main:app` gives handlers of their own."""

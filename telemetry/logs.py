@@ -26,6 +26,7 @@ def configure_logging(server: ServerConfig) -> None:
         handlers=[forwarding], level=logging.INFO if verbose else logging.WARNING, force=True
     )
     mask_libraries()
+    logging.getLogger("uvicorn.error").addFilter(_is_no_refusal)
     logger.remove()
     if verbose:
         logger.enable("pipecat")
@@ -52,6 +53,11 @@ class _Forwarding(logging.Handler):
 
         log = logger.patch(name).opt(exception=record.exc_info)
         log.log(record.levelname, record.getMessage())
+
+
+def _is_no_refusal(record: logging.LogRecord) -> bool:
+    """Drop what uvicorn says of each handshake that was refused with an HTTP status: no error."""
+    return record.msg != "ASGI callable returned without completing handshake."
 
 
 def _write_json(message: Message) -> None:

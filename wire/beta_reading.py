@@ -227,11 +227,16 @@ def _renamed(error: ProtocolError, old: str, new: str) -> ProtocolError:
     )
 
 
+_NESTED = ("audio", "output_modalities")
 _GA_HINT = (
-    " This connection speaks the beta dialect, whose sessions have no type. GA is at /v1/realtime "
+    " This connection speaks the beta dialect, which has no such field. GA is at /v1/realtime "
     "without the beta header, and on Azure's paths at /openai/v1/realtime."
 )
 """For a client of GA that has come to Azure's path of the preview, or sends an old header."""
+_GA_FIELDS = {
+    "session.type",
+    *(f"{block}.{name}" for block in ("session", "response") for name in _NESTED),
+}
 
 
 def _rewrite(
@@ -255,7 +260,7 @@ def _rewrite(
         if name not in fields:
             if value is None and block == "session" and name in _SESSION_OTHERS:
                 continue
-            hint = _GA_HINT if param == "session.type" else ""
+            hint = _GA_HINT if param in _GA_FIELDS else ""
             raise ProtocolError("unknown_parameter", f"Unknown parameter: '{param}'.{hint}", param)
         value = read_value(name, value, param)
         path = fields[name]

@@ -39,9 +39,20 @@ def _decode(message: UserMessageFields, path: str) -> None:
     for index, part in enumerate(message.content):
         param = f"{path}.content[{index}]"
         if isinstance(part, AudioPartFields):
-            part.hold(decode_audio(part.audio, f"{param}.audio"))
+            part.hold(_audio(part, f"{param}.audio"))
         elif isinstance(part, ImagePartFields):
             part.image_url = mended_image(part.image_url, f"{param}.image_url")
+
+
+def _audio(part: AudioPartFields, param: str) -> bytes:
+    if part.audio is not None:
+        return decode_audio(part.audio, param)
+    if part.transcript is None:
+        raise ProtocolError(
+            "missing_required_parameter", f"Missing required parameter: '{param}'.", param
+        )
+    # Clients that replay a conversation may have kept its words alone.
+    return b""
 
 
 def mended_image(url: str, param: str) -> str:

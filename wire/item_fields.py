@@ -26,10 +26,10 @@ class TextPartFields(_Part):
 
 
 class AudioPartFields(_Part):
-    """An audio part of a user message."""
+    """An audio part of a user message; of a past one, perhaps with nothing but its transcript."""
 
     type: Literal["input_audio"]
-    audio: str
+    audio: str | None = None
     transcript: str | None = None
     _content: bytes | None = PrivateAttr(None)
 

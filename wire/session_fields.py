@@ -57,6 +57,7 @@ class TelephonyFormat(_Format):
     """G.711: `{"type": "audio/pcmu"}` or `{"type": "audio/pcma"}`, always 8 kHz."""
 
     type: Literal["audio/pcmu", "audio/pcma"]
+    rate: Literal[8000] | None = None
 
 
 class PCMFormat(_Format):

@@ -8,7 +8,7 @@ calls in parallel. Here all are brought into the order that the strictest of the
     system? (user (assistant with one call, its result)* assistant)* user
 
 where a conversation may also end with a result. Which family wants what is in
-`tests/providers/llm/templates/`, rule by rule.
+`tests/providers/llm/judges/templates/`, rule by rule.
 """
 
 from __future__ import annotations

@@ -135,15 +135,21 @@ def _arguments(model: str, settings: Any) -> dict[str, Any]:
     Only `gpt-transcribe` has fields for several languages and for keywords: the others are given
     the first language, and the keywords in the prompt.
     """
-    given = {"language": settings.language, "prompt": settings.prompt}
+    given = {"language": _code(settings.language), "prompt": settings.prompt}
     words = settings.keywords or []
     if model.startswith("gpt-transcribe"):
         given["keywords"] = words
         if settings.languages:
-            given |= {"language": None, "languages": settings.languages}
+            codes = dict.fromkeys(_code(language) for language in settings.languages)
+            given |= {"language": None, "languages": list(codes)}
     elif "diarize" not in model:
         given["prompt"] = " ".join(filter(None, (settings.prompt, ", ".join(words))))
     return {name: value for name, value in given.items() if value}
+
+
+def _code(language: str | None) -> str | None:
+    """Return `en` of `en-US`: the API refuses whatever is not of ISO 639-1."""
+    return language and re.split("[-_]", language.lower())[0]
 
 
 def _heard(result: Any) -> list[str] | None:

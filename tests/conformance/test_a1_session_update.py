@@ -115,10 +115,10 @@ ROWS = [
                f"but got {found} instead.", format={"type": "audio/pcm", "rate": rate})
       for found, rate in [("a string", "16000"), ("a boolean", True), ("an array", [16000]),
                           ("a decimal number", 16000.5), ("an object", {})]],
-    *[audio_in(f"G.711 with a rate of {rate}", "unknown_parameter", "format.rate",
-               unknown("session.audio.input.format.rate"),
-               format={"type": "audio/pcmu", "rate": rate})
-      for rate in (8000, 16000)],
+    *[audio_in(f"{law} with another rate", "invalid_value", "format.rate",
+               "Invalid value: '16000'. Supported values are: '8000'.",
+               format={"type": law, "rate": 16000})
+      for law in ("audio/pcmu", "audio/pcma")],
     update("output PCM at 44100 Hz", "invalid_value", "session.audio.output.format.rate",
            audio={"output": {"format": {"type": "audio/pcm", "rate": 44100}}}),
     *[audio_in(f"format {name}", "invalid_value", "format.type", format={"type": name})

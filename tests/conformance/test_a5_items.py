@@ -226,6 +226,24 @@ def test_a_transcript_that_comes_along_spares_the_recogniser():
     assert driver.requests[0].messages == [{"role": "user", "content": "good evening"}]
 
 
+@pytest.mark.parametrize("audio", [{}, {"audio": None}])
+def test_a_part_of_a_past_conversation_may_have_its_words_alone(audio: dict[str, Any]):
+    driver = Driver()
+    events = create(driver, {"type": "input_audio", "transcript": "good evening", **audio})
+    assert types(events) == ["conversation.item.added", "conversation.item.done"]
+    driver.respond()
+    assert driver.requests[0].messages == [{"role": "user", "content": "good evening"}]
+
+
+def test_a_part_without_audio_and_words_lacks_its_audio():
+    (event,) = create(Driver(), {"type": "input_audio", "audio": None})
+    error = event["error"]
+    assert (error["code"], error["param"]) == (
+        "missing_required_parameter",
+        "item.content[0].audio",
+    )
+
+
 def test_retrieve_gives_the_audio_back_where_it_was():
     driver = Driver()
     text = {"type": "input_text", "text": "listen: "}

@@ -227,3 +227,19 @@ def test_a_call_that_was_cut_off_and_answered_all_the_same_is_valid_json_for_the
     d.respond()
     (call,) = d.requests[-1].messages[1]["tool_calls"]
     assert json.loads(call["function"]["arguments"]) == {"arguments": '{"what": "the wea'}
+
+
+def test_a_result_in_the_input_of_a_response_brings_its_call_along() -> None:
+    d = driver()
+    _calls(d)
+    result = {"type": "function_call_output", "call_id": "call_a", "output": "42"}
+    d.respond(input=[result])
+    assert _roles(d) == ["assistant", "tool"]
+    assert d.requests[-1].messages[-1]["content"] == "42"
+
+
+def test_a_result_in_the_input_without_a_call_anywhere_is_refused() -> None:
+    d = driver()
+    result = {"type": "function_call_output", "call_id": "call_x", "output": "42"}
+    (error,) = d.respond(input=[result])
+    assert error["error"]["code"] == "invalid_tool_call_id"

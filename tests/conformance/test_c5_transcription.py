@@ -110,11 +110,25 @@ def test_transcription_is_echoed_in_full_merges_and_is_cleared_by_null() -> None
     assert target.transcription_settings.language is None
 
 
-@pytest.mark.parametrize("language", ["en", "en-US", "EN_gb", "", None])
+@pytest.mark.parametrize("language", ["en", "en-US", "EN_gb", "auto", "", None])
 def test_a_language_is_known_by_its_first_part(language: str | None) -> None:
     target = config(Capabilities(languages=frozenset({"en"}), transcription_prompt=False))
     wire = apply(target, audio={"input": {"transcription": {"language": language, "prompt": ""}}})
     assert audio_input(wire)["transcription"]["language"] == language
+
+
+@pytest.mark.parametrize("given", [{"language": "german"}, {"languages": ["en", "e n"]}])
+def test_what_is_no_code_of_a_language_is_refused(given: dict[str, Any]) -> None:
+    with pytest.raises(ProtocolError) as caught:
+        apply(config(), audio={"input": {"transcription": given}})
+    assert caught.value.code == "invalid_value"
+    assert caught.value.param == f"session.audio.input.transcription.{next(iter(given))}"
+    assert "ISO 639-1" in caught.value.message
+
+
+def test_empty_words_are_nothing() -> None:
+    wire = apply(config(), audio={"input": {"transcription": {"keywords": ["", " "]}}})
+    assert "keywords" not in audio_input(wire)["transcription"]
 
 
 @pytest.mark.parametrize(

@@ -188,9 +188,9 @@ async def test_the_preview_makes_client_secrets(locked: RunningServer, path: str
 async def test_a_client_of_ga_at_the_preview_is_told_where_ga_is(server: RunningServer) -> None:
     async with connect(at(server, PREVIEW)) as socket:
         await socket.recv()
-        session = {"type": "realtime", "instructions": "Be brief."}
-        await socket.send(json.dumps({"type": "session.update", "session": session}))
-        error = json.loads(await socket.recv())["error"]
-    assert (error["code"], error["param"]) == ("unknown_parameter", "session.type")
-    assert error["message"].startswith("Unknown parameter: 'session.type'.")
-    assert GA in error["message"]
+        for name, value in (("type", "realtime"), ("audio", {}), ("output_modalities", ["text"])):
+            await socket.send(json.dumps({"type": "session.update", "session": {name: value}}))
+            error = json.loads(await socket.recv())["error"]
+            assert (error["code"], error["param"]) == ("unknown_parameter", f"session.{name}")
+            assert error["message"].startswith(f"Unknown parameter: 'session.{name}'.")
+            assert GA in error["message"]

@@ -30,10 +30,6 @@ def at(server: RunningServer, query: str = "", path: str = "/v1/realtime") -> st
 @pytest.mark.parametrize(
     ("query", "code", "message"),
     [
-        ("?model=whisper-1", "invalid_model",
-         'Model "whisper-1" is a transcription model and cannot be used as the realtime session'),
-        ("?model=gpt-4o-transcribe", "invalid_model",
-         'Model "gpt-4o-transcribe" is a transcription model and cannot be used'),
         ("?model=gpt-realtime&call_id=rtc_1", None, "You must not provide model"),
         ("?intent=transcription&call_id=rtc_1", None, "You must not provide intent"),
         ("?intent=dance", "invalid_value",

@@ -79,12 +79,24 @@ async def test_a_client_secret_may_name_any_model(server: RunningServer) -> None
 
 
 @pytest.mark.parametrize("path", ["/v1/realtime", "/openai/v1/realtime", "/openai/realtime"])
-async def test_a_model_that_transcribes_never_answers(
-    server: RunningServer, strict: RunningServer, path: str
+async def test_the_name_of_a_model_that_transcribes_opens_a_transcription_session(
+    server: RunningServer, path: str
 ) -> None:
-    for served in (server, strict):
-        error, code, _ = await refusal(at(served, "whisper-1", path))
+    async with connect(at(server, "whisper-1", path)) as socket:
+        created = json.loads(await socket.recv())
+    beta = path == "/openai/realtime"
+    assert created["type"] == ("transcription_session.created" if beta else "session.created")
+    session = created["session"]
+    given = session["input_audio_transcription"] if beta else None
+    heard = given or session["audio"]["input"]["transcription"]
+    assert heard["model"] == "whisper-1"
+
+
+async def test_a_strict_server_refuses_it_as_the_service_does(strict: RunningServer) -> None:
+    for name in ("whisper-1", "gpt-4o-transcribe"):
+        error, code, _ = await refusal(at(strict, name))
         assert (error["code"], code) == ("invalid_model", 4000)
+        assert error["message"].startswith(f'Model "{name}" is a transcription model and cannot')
         assert "?intent=transcription" in error["message"]
 
 

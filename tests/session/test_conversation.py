@@ -398,10 +398,11 @@ def test_there_is_no_other_part_to_truncate(index: int) -> None:
 
 
 def test_a_result_needs_a_call_of_its_id() -> None:
-    items = conversation(FunctionCall("a", "call_1", "f"))
-    items.check_tool_output("call_1")
+    call = FunctionCall("a", "call_1", "f")
+    items = conversation(call)
+    assert items.call("call_1") is call
     with pytest.raises(ProtocolError) as caught:
-        items.check_tool_output("call_2")
+        items.call("call_2")
     assert code(caught) == "invalid_tool_call_id"
     assert caught.value.message == "Tool call ID 'call_2' not found in conversation."
 

@@ -250,7 +250,6 @@ FOREIGN = [
     (PLACES[6], VADS[0], "eagerness", "low"),
     (PLACES[6], VADS[1], "threshold", 0.5),
     (PLACES[6], VADS[2], "threshold", 0.5),
-    (PLACES[7], {"type": "audio/pcmu"}, "rate", 8000),
     (PLACES[8], TOOL, "server_url", "x"),
     (PLACES[9], TOOL, "server_label", "x"),
     (PLACES[11], {"type": "transcription"}, "instructions", "x"),
@@ -266,9 +265,7 @@ def test_a_value_in_a_field_of_another_record_is_refused(
     refused(place, {**record, name: value}, name)
 
 
-@pytest.mark.parametrize(
-    ("record", "name"), [(TEXT, "text"), ({"type": "input_audio", "audio": "A"}, "audio")]
-)
+@pytest.mark.parametrize(("record", "name"), [(TEXT, "text")])
 def test_a_null_in_a_field_that_needs_a_value_is_none(record: Record, name: str) -> None:
     with pytest.raises(ProtocolError) as caught:
         parsed(PLACES[3], {**record, name: None})

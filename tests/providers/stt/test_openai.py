@@ -45,6 +45,9 @@ SURE = [{"token": "what", "bytes": [119, 104, 97, 116], "logprob": -0.5}]
         ("gpt-transcribe", {"languages": ["de"], "prompt": "Bo"},
          {"language": ["de"], "prompt": ["Bo"]}),
         ("gpt-4o-transcribe-diarize", BOTH, {"language": ["de"]}),
+        ("whisper-x", {"language": "en-US"}, {"language": ["en"]}),
+        ("gpt-transcribe", {"languages": ["zh-CN", "zh-TW", "EN"]}, {"languages[]": ["zh", "en"]}),
+        ("whisper-x", {"language": "auto"}, {}),
     ],
 )  # fmt: skip
 async def test_languages_keywords_and_prompt_are_sent_as_the_model_takes_them(model, asked, sent):
