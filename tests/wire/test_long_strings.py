@@ -143,7 +143,7 @@ def test_several_long_strings_find_their_places() -> None:
     image, text, audio = event.item.content  # type: ignore[union-attr]
     assert (image.image_url, text.text) == (uri, "What is it?")  # type: ignore[union-attr]
     assert decode_base64(image.image_url) == PNG  # type: ignore[union-attr]
-    assert decode_base64(audio.audio) == NOISE  # type: ignore[union-attr]
+    assert decode_base64(str(audio.audio)) == NOISE  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize(
