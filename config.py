@@ -18,7 +18,15 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    field_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -261,6 +269,11 @@ class LLMConfig(_Provider):
     """Instructions of a session until the client sets its own."""
 
 
+def _no_auto(language: Any) -> Any:
+    """Read `auto` as no language."""
+    return None if isinstance(language, str) and language.lower() == "auto" else language
+
+
 class STTConfig(_Provider):
     """Speech recognition."""
 
@@ -269,8 +282,8 @@ class STTConfig(_Provider):
     of those in README, "Providers"; or `package.module:Class`."""
     model: str | None = None
     """Model name as the provider knows it; None: the provider's default."""
-    language: str | None = None
-    """ISO 639-1 code of the spoken language; None: the recogniser decides."""
+    language: Annotated[str | None, BeforeValidator(_no_auto)] = None
+    """ISO 639-1 code of the spoken language; None or `auto`: the recogniser decides."""
 
 
 class TTSConfig(_Provider):

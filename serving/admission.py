@@ -23,7 +23,7 @@ from session.session_config import SessionConfig
 from wire.beta_reading import read_minted
 from wire.errors import ProtocolError
 
-_WHERE_KEYS_GO = ", nor a key in the header api-key, nor ?api-key= in the URL"
+_WHERE_KEYS_GO = "; a key may also be in the header api-key, or in the URL as ?api-key="
 LONGEST_LABEL = 100
 """Characters of a model's name that are logged."""
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from config import Settings
 from protocol import ProtocolError
-from serving.model_names import TRANSCRIPTION_MODELS, choose_model, names_are_free
+from serving.model_names import choose_model, names_are_free, transcribes
 from serving.refused import Refused
 from wire.dialect import wants_beta
 from wire.errors import invalid_value
@@ -100,7 +100,7 @@ def check_handshake(
     if minted is not None:
         _check_kind(minted, query, transcribing)
         transcribing = minted["type"] == "transcription"
-    elif model in TRANSCRIPTION_MODELS and names_are_free(settings, azure=service.azure):
+    elif transcribes(model) and names_are_free(settings, azure=service.azure):
         # The service refuses it. Whoever names such a model wants to have speech written down.
         transcribing = True
     if transcribing:
@@ -138,7 +138,8 @@ def _check_kind(minted: dict[str, Any], query: Mapping[str, str], transcribing: 
             "This client secret is for a realtime session: connect without an intent.",
             "intent",
         )
-    if not transcribing and minted["type"] == "transcription" and query.get("model"):
+    model = query.get("model")
+    if not transcribing and minted["type"] == "transcription" and model and not transcribes(model):
         raise Refused(
             None,
             "You must not provide a model parameter for transcription sessions without "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import get_args
 
 from openai.types.realtime import AudioTranscription
@@ -27,6 +28,11 @@ def model_names(settings: Settings) -> list[str]:
     return [*REALTIME_MODELS, *(name for name in own if name not in REALTIME_MODELS)]
 
 
+def transcribes(name: str | None) -> bool:
+    """Return whether a name is that of a transcription model, or of a dated snapshot of one."""
+    return re.sub(r"-\d{4}-\d{2}-\d{2}$", "", name or "") in TRANSCRIPTION_MODELS
+
+
 def names_are_free(settings: Settings, *, azure: bool) -> bool:
     """Return whether a session may have a name that is not listed.
 
@@ -40,8 +46,8 @@ def names_are_free(settings: Settings, *, azure: bool) -> bool:
 
 def opens_session(settings: Settings, name: str, *, azure: bool) -> bool:
     """Return whether some session may be opened by a model's name, be it for transcription."""
-    known = (*model_names(settings), *TRANSCRIPTION_MODELS)
-    return bool(name) and (names_are_free(settings, azure=azure) or name in known)
+    known = transcribes(name) or name in model_names(settings)
+    return bool(name) and (names_are_free(settings, azure=azure) or known)
 
 
 def choose_model(settings: Settings, asked: str | None, *, azure: bool) -> str:
@@ -59,11 +65,12 @@ def choose_model(settings: Settings, asked: str | None, *, azure: bool) -> str:
     model = asked or settings.llm.model or names[0]
     if model in names:
         return model
-    if model in TRANSCRIPTION_MODELS:
+    if transcribes(model):
         raise ProtocolError(
             "invalid_model",
             f'Model "{model}" is a transcription model and cannot be used as the realtime session '
-            "model. Connect with ?intent=transcription.",
+            "model. Connect with ?intent=transcription; the client secret for it has the type "
+            "'transcription'.",
         )
     if names_are_free(settings, azure=azure):
         return model

@@ -13,8 +13,9 @@ from wire.errors import ProtocolError, invalid_value
 from wire.session_fields import OwnVoice, Reasoning
 
 _FEW_VOICES = 40
-_TAG = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{1,8})*")
-"""A language, perhaps with its script and region: `en`, `zh_TW`, `zh-Hant-TW`."""
+_TAG = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{1,8})*|multi")
+"""A language, perhaps with its script and region: `en`, `zh-TW`, `zh-Hant-TW`; and Deepgram's word
+for several."""
 
 
 def check_known_voice(can: Capabilities, voice: str | OwnVoice, param: str) -> None:
@@ -63,7 +64,7 @@ def check_transcription(can: Capabilities, transcription: InputTranscription | N
             raise ProtocolError(
                 "invalid_value",
                 f"'{language}' is no language code: use one of ISO 639-1, such as 'en'.",
-                f"{path}.language" if language == transcription.language else f"{path}.languages",
+                f"{path}.languages" if language in transcription.languages else f"{path}.language",
             )
     if named and not understood(can, named) and can.languages is not None:
         quoted = ", ".join(f"'{language}'" for language in named)

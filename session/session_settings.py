@@ -30,6 +30,14 @@ LOGPROBS = "item.input_audio_transcription.logprobs"
 """What `include` may ask for (§C.5)."""
 
 
+def language_tag(written: str) -> str:
+    """Return a language's tag as services write it: `en-US` of `EN_us`, `zh-Hans` of `zh-hans`."""
+    language, *others = written.replace("_", "-").split("-")
+    return "-".join(
+        [language.lower(), *(one.upper() if len(one) == 2 else one.title() for one in others)]
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class InputTranscription:
     """Transcription as the client wants it (§C.5)."""
@@ -45,8 +53,9 @@ class InputTranscription:
     @property
     def spoken(self) -> tuple[str, ...]:
         """All languages that the client names, `language` first; `auto` names none."""
-        named = (self.language, *self.languages)
-        return tuple(dict.fromkeys(one for one in named if one and one.lower() != "auto"))
+        named = (one.strip() for one in (self.language, *self.languages) if one)
+        tags = (language_tag(one) for one in named if one and one.lower() != "auto")
+        return tuple(dict.fromkeys(tags))
 
     def wire(self) -> dict[str, Any]:
         """Return it as sessions show it: the service's three keys, and others that were set."""

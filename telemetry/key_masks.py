@@ -13,29 +13,40 @@ import re
 HIDDEN = "***"
 
 _IN_TEXT = re.compile(
-    r"(?P<name>\?(?=[^\s'\"]*=)|query_string': b['\"]"
-    r"|\b(?:api(?:-|%2d)key|authorization)=(?:bearer(?:\s|%20|\+)+)?"
-    r"|openai-insecure-api-key\.)[^\s,;'\"]+",
-    re.IGNORECASE,
+    r"""(?P<name>\?)(?!\*\*\*(?:[\s'"]|$))\S+
+    |(?P<scope>query_string':[ ]b)(?:'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*")
+    |(?P<key>\b(?:api(?:-|%2d)key|authorization)=(?:bearer(?:\s|%20|\+)+)?
+      |openai-insecure-api-key\.)[^\s,;'"]+""",
+    re.IGNORECASE | re.VERBOSE,
 )
-"""The whole query of a URL, where a key may stand under any name, and a key in a browser's
-subprotocol."""
-_HEADER = re.compile(r"< ([\w-]*(?:auth|key|token|secret|cookie)[\w-]*): ", re.IGNORECASE)
+"""The whole query of a URL, where a key may stand under any name, and a key elsewhere."""
+_HEADER = re.compile(r"< ([\w-]+): ")
 """How the websockets library logs a header that it received."""
+_SHOWN = {
+    *("accept", "accept-encoding", "accept-language", "cache-control", "connection"),
+    *("content-length", "content-type", "host", "openai-beta", "origin", "pragma"),
+    *("sec-websocket-extensions", "sec-websocket-version", "upgrade", "user-agent"),
+}
+"""Headers that are logged as they are."""
 _LIBRARIES = ("uvicorn.error", "uvicorn.access", "uvicorn.asgi")
 """Loggers that `uvicorn main:app` gives handlers of their own."""
 
 
 def without_keys(text: str) -> str:
     """Return a text with its keys masked."""
-    return _IN_TEXT.sub(rf"\g<name>{HIDDEN}", text)
+    return _IN_TEXT.sub(_hidden, text)
+
+
+def _hidden(found: re.Match[str]) -> str:
+    kept = found["name"] or found["scope"] or found["key"]
+    return f"{kept}'{HIDDEN}'" if found["scope"] else f"{kept}{HIDDEN}"
 
 
 def mask_keys(record: logging.LogRecord) -> bool:
     """Mask the keys in a record, which is logged in any case; a filter for `logging`."""
     said = record.getMessage()
     header = _HEADER.match(said)
-    if header is not None:
+    if header is not None and header[1].lower() not in _SHOWN:
         record.msg, record.args = f"{header[0]}{HIDDEN}", ()
     elif without_keys(said) != said:
         # The formatter of the access log wants the arguments, and a number must stay one.

@@ -123,9 +123,8 @@ async def test_models_lists_names_that_connect():
 @pytest.mark.parametrize(
     ("query", "headers", "code"),
     [
-        ("?model=whisper-1", {}, "invalid_model"),
-        ("?model=whisper-1", {"OpenAI-Beta": "realtime=v1"}, "invalid_model"),
         ("?intent=conversation", {}, "invalid_value"),
+        ("?intent=conversation", {"OpenAI-Beta": "realtime=v1"}, "invalid_value"),
     ],
 )
 async def test_a_refused_handshake_says_why_and_closes(query, headers, code):

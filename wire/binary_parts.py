@@ -45,7 +45,7 @@ def _decode(message: UserMessageFields, path: str) -> None:
 
 
 def _audio(part: AudioPartFields, param: str) -> bytes:
-    if part.audio is not None:
+    if part.audio or (part.audio is not None and part.transcript is None):
         return decode_audio(part.audio, param)
     if part.transcript is None:
         raise ProtocolError(

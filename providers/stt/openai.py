@@ -140,7 +140,7 @@ def _arguments(model: str, settings: Any) -> dict[str, Any]:
     if model.startswith("gpt-transcribe"):
         given["keywords"] = words
         if settings.languages:
-            codes = dict.fromkeys(_code(language) for language in settings.languages)
+            codes = dict.fromkeys(filter(None, map(_code, settings.languages)))
             given |= {"language": None, "languages": list(codes)}
     elif "diarize" not in model:
         given["prompt"] = " ".join(filter(None, (settings.prompt, ", ".join(words))))
@@ -148,8 +148,9 @@ def _arguments(model: str, settings: Any) -> dict[str, Any]:
 
 
 def _code(language: str | None) -> str | None:
-    """Return `en` of `en-US`: the API refuses whatever is not of ISO 639-1."""
-    return language and re.split("[-_]", language.lower())[0]
+    """Return `en` of `en-US`: the API takes codes without regions."""
+    code = re.split("[-_]", (language or "").lower())[0]
+    return code if re.fullmatch("[a-z]{2,3}", code) else None
 
 
 def _heard(result: Any) -> list[str] | None:

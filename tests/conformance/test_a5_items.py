@@ -226,7 +226,7 @@ def test_a_transcript_that_comes_along_spares_the_recogniser():
     assert driver.requests[0].messages == [{"role": "user", "content": "good evening"}]
 
 
-@pytest.mark.parametrize("audio", [{}, {"audio": None}])
+@pytest.mark.parametrize("audio", [{}, {"audio": None}, {"audio": ""}])
 def test_a_part_of_a_past_conversation_may_have_its_words_alone(audio: dict[str, Any]):
     driver = Driver()
     events = create(driver, {"type": "input_audio", "transcript": "good evening", **audio})

@@ -82,6 +82,8 @@ async def test_a_client_secret_may_name_any_model(server: RunningServer) -> None
 async def test_the_name_of_a_model_that_transcribes_opens_a_transcription_session(
     server: RunningServer, path: str
 ) -> None:
+    async with connect(at(server, "gpt-4o-transcribe-2025-03-20", path)) as socket:
+        assert "transcription" in json.dumps(json.loads(await socket.recv()))
     async with connect(at(server, "whisper-1", path)) as socket:
         created = json.loads(await socket.recv())
     beta = path == "/openai/realtime"

@@ -63,6 +63,7 @@ DETECTIONS = {
     | typed("semantic_vad", eagerness=EAGERNESS, **ABOUT_RESPONSES),
     "transcription": typed("server_vad", **HEARING) | typed("semantic_vad", eagerness=EAGERNESS),
 }
+LANGUAGES = st.sampled_from(["de", "en-US", "EN_gb", "auto", "", None])
 TEXTS = st.none() | st.text(max_size=3)
 NOISE = {"strength": st.none() | st.floats(0, 1)}
 RATIO = {
@@ -82,7 +83,7 @@ TOOLS = st.lists(
 def inputs(kind: SessionKind) -> st.SearchStrategy[Fields]:
     return optional(
         format=FORMATS,
-        transcription=st.none() | optional(model=TEXTS, language=TEXTS, prompt=TEXTS),
+        transcription=st.none() | optional(model=TEXTS, language=LANGUAGES, prompt=TEXTS),
         noise_reduction=st.none() | typed("near_field", **NOISE) | typed("far_field", **NOISE),
         turn_detection=st.none() | DETECTIONS[kind],
     )

@@ -62,6 +62,9 @@ async def test_every_turn_has_a_connection_of_its_own():
             {"language": ["multi"], "language_hint": ["de", "en-GB"]},
         ),
         ({}, {"languages": ["de"]}, {"language": ["de"], "language_hint": None}),
+        ({}, {"language": "EN_us"}, {"language": ["en-US"]}),
+        ({"language": "fr"}, {"language": "auto"}, {"language": ["fr"]}),
+        ({"language": "auto"}, {}, {"language": ["multi"]}),
         (
             {"model": "nova-2"},
             {"languages": ["es", "en"]},

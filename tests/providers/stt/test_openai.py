@@ -48,6 +48,7 @@ SURE = [{"token": "what", "bytes": [119, 104, 97, 116], "logprob": -0.5}]
         ("whisper-x", {"language": "en-US"}, {"language": ["en"]}),
         ("gpt-transcribe", {"languages": ["zh-CN", "zh-TW", "EN"]}, {"languages[]": ["zh", "en"]}),
         ("whisper-x", {"language": "auto"}, {}),
+        ("whisper-x", {"language": "multi"}, {}),
     ],
 )  # fmt: skip
 async def test_languages_keywords_and_prompt_are_sent_as_the_model_takes_them(model, asked, sent):
