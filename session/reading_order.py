@@ -7,11 +7,9 @@ to be answered. Clients may bring a result at any time (§A.5), twice, or never.
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from session.content import InputImage
 from session.items import (
@@ -23,7 +21,7 @@ from session.items import (
     UserMessage,
 )
 from session.ports import PENDING
-from wire.strict_json import in_whole_characters
+from wire.strict_json import in_whole_characters, json_object
 
 _PLAIN_ID = re.compile(r"[A-Za-z0-9_-]{1,40}")
 """Ids that every model service takes."""
@@ -105,7 +103,8 @@ def _calls(items: list[Item]) -> dict[FunctionCallOutput, FunctionCall]:
 
 
 def _exchange(call: FunctionCall, output: str, ids: _CallIds) -> ToolExchange:
-    arguments = _json_object(in_whole_characters(call.arguments))
+    # A call that was cut off has half an object; its client may have answered it all the same.
+    arguments = json_object(in_whole_characters(call.arguments))
     return ToolExchange(ids.of(call.call_id), call.name, arguments, in_whole_characters(output))
 
 
@@ -123,21 +122,3 @@ class _CallIds:
             again += 1
         self._used.add(plain)
         return plain
-
-
-def _json_object(arguments: str) -> str:
-    """Return the arguments of a call as a JSON object, without which services refuse the request.
-
-    A call that was cut off has half an object; its client may have answered it all the same.
-    """
-    try:
-        value = json.loads(arguments or "null", parse_constant=_no_constant)
-    except (ValueError, RecursionError):
-        return json.dumps({"arguments": arguments}, ensure_ascii=False)
-    if isinstance(value, dict):
-        return arguments
-    return "{}" if value is None else json.dumps({"arguments": value}, ensure_ascii=False)
-
-
-def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON")

@@ -75,6 +75,22 @@ def in_whole_characters(text: str) -> str:
     return json.dumps(_with_whole_characters(value), ensure_ascii=False)
 
 
+def json_object(text: str) -> str:
+    """Return a call's arguments as a JSON object, without which model services refuse the request.
+
+    Args:
+        text: As the model or a client wrote it. Anything but an object, and what is no JSON,
+            becomes the value of `arguments` in one.
+    """
+    try:
+        value = json.loads(text or "null", parse_constant=_reject_constant)
+    except (ValueError, RecursionError):
+        value = text
+    if isinstance(value, dict):
+        return text
+    return "{}" if value is None else json.dumps({"arguments": value}, ensure_ascii=False)
+
+
 def _count_values(text: str) -> None:
     count = 0
     for found in _SEPARATORS.finditer(text):
