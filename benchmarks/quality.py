@@ -17,13 +17,15 @@ import json
 import os
 import sys
 import time
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
+
+from loguru import logger
 
 from audio.pcm import SAMPLE_RATE, WIRE_RATE, duration_ms, read_wav, resample
 from benchmarks import process
@@ -49,6 +51,7 @@ from providers.base import ProviderSetupError, STTProvider, TTSProvider
 from serving.stage_trials import hear, speak
 from session.ports import FailureReason
 from session.session_config import DEFAULT_VOICE
+from telemetry.logs import configure_logging
 
 CONDITIONS: dict[str, Callable[[Clip, int], Clip]] = {
     "clear": lambda clip, _seed: clip,
@@ -58,7 +61,8 @@ CONDITIONS: dict[str, Callable[[Clip, int], Clip]] = {
 }
 LIMITS = {"clear": 0.03, "noise 10 dB below": 0.08}
 """Condition → word error rate that the default stack keeps with human speech and its own voice."""
-TURNS = 12
+WHOLE, QUICK = 12, 2
+"""Turns with the server; and how many clips of each speaker a quick run takes, and turns."""
 
 
 @dataclass
@@ -134,15 +138,17 @@ class Voice:
     figures: dict[str, Any]
 
 
-async def try_voice(provider: TTSProvider, settings: Settings, language: str) -> Voice:
-    """Let a voice say its sentences.
+async def try_voice(
+    provider: TTSProvider, settings: Settings, language: str, most: int | None
+) -> Voice:
+    """Let a voice say its sentences, or `most` of them.
 
     Raises:
         ClientError: It failed.
     """
     voice = settings.tts.voice_id or DEFAULT_VOICE
     clips, waits, cpu_s, audio_s = [], [], 0.0, 0.0
-    for text in SENTENCES[language]:
+    for text in SENTENCES[language][:most]:
         begun = process.cpu_seconds(os.getpid())
         made = await speak(provider, settings.tts, voice, text)
         cpu_s += process.cpu_seconds(os.getpid()) - begun
@@ -163,8 +169,10 @@ async def try_voice(provider: TTSProvider, settings: Settings, language: str) ->
     return Voice(language, clips, figures)
 
 
-async def try_stack(settings: Settings, languages: Sequence[str]) -> dict[str, Any]:
-    """Try recogniser and voice.
+async def try_stack(
+    settings: Settings, languages: Sequence[str], most: int | None
+) -> dict[str, Any]:
+    """Try recogniser and voice, with `most` clips of each speaker.
 
     Raises:
         ProviderSetupError: One of them cannot start.
@@ -175,11 +183,11 @@ async def try_stack(settings: Settings, languages: Sequence[str]) -> dict[str, A
     await voice.start()
     await recogniser.start()
     try:
-        voices = [await try_voice(voice, settings, language) for language in languages]
+        voices = [await try_voice(voice, settings, language, most) for language in languages]
         ears = Ears(recogniser, settings)
         clips = [(one.language, clip) for one in voices for clip in one.clips]
         if "en" in languages:
-            clips += [("en", clip) for clip in recordings()]
+            clips += [("en", clip) for clip in _some(recordings(), most)]
         # The first call of a process is slow, and no turn of a user's.
         await ears.understand(clips[0][1], clips[0][0])
         heard = await _hear_all(ears, clips)
@@ -200,6 +208,14 @@ async def try_stack(settings: Settings, languages: Sequence[str]) -> dict[str, A
     }
 
 
+def _some(clips: Iterable[Clip], most: int | None) -> Iterator[Clip]:
+    taken: Counter[str] = Counter()
+    for clip in clips:
+        taken[clip.speaker] += 1
+        if most is None or taken[clip.speaker] <= most:
+            yield clip
+
+
 async def _hear_all(ears: Ears, clips: Iterable[tuple[str, Clip]]) -> list[Heard]:
     rows: dict[tuple[str, str, str], Heard] = {}
     for seed, (language, clip) in enumerate(clips):
@@ -211,8 +227,15 @@ async def _hear_all(ears: Ears, clips: Iterable[tuple[str, Clip]]) -> list[Heard
     return list(rows.values())
 
 
-def talk_to(flags: Sequence[str]) -> dict[str, float]:
-    """Talk to a server with the stack; returns waits in ms, CPU per turn, and memory in MB.
+def talk_to(flags: Sequence[str], count: int) -> dict[str, float]:
+    """Talk to a server with the stack.
+
+    Args:
+        flags: Of its command line.
+        count: Turns, the first of which is a warm-up.
+
+    Returns:
+        Waits in ms, CPU per turn, and memory in MB.
 
     Raises:
         ClientError: The server cannot be talked to.
@@ -222,10 +245,10 @@ def talk_to(flags: Sequence[str]) -> dict[str, float]:
         client = make_client(server.url, os.environ.get("OPENAI_API_KEY") or "none")
         connect = partial(client.realtime.connect, model=DEFAULT_MODEL)
         before = process.cpu_seconds(server.pid)
-        measured = asyncio.run(measure(connect, 1, TURNS, speech, lambda: None))
+        measured = asyncio.run(measure(connect, 1, count, speech, lambda: None))
         cpu_s = process.cpu_seconds(server.pid) - before
         turns = [turn.delays_ms() for turn in measured.turns if turn.number > 0]
-        manual = asyncio.run(manual_commit(server.url, TURNS))
+        manual = asyncio.run(manual_commit(server.url, count))
         memory = sum(process.holdings(pid).memory_mb for pid in process.family(server.pid))
     detected = [turn["first audio delta"] - turn["speech_stopped"] for turn in turns]
     return {
@@ -233,7 +256,7 @@ def talk_to(flags: Sequence[str]) -> dict[str, float]:
         "detected_max_ms": round(max(detected)),
         "manual_ms": round(median(manual[1:])),
         "manual_max_ms": round(max(manual[1:])),
-        "cpu_ms_per_turn": round(1000 * cpu_s / TURNS),
+        "cpu_ms_per_turn": round(1000 * cpu_s / count),
         "memory_mb": round(memory),
     }
 
@@ -320,6 +343,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         "--languages", default="en", help=f"of {','.join(SENTENCES)} (default: %(default)s)"
     )
     parser.add_argument("--name", help="what the stack is called (default: its profile)")
+    parser.add_argument("--quick", action="store_true", help="a few clips and turns alone")
     parser.add_argument("--record", metavar="FILE", help="keep the figures in a JSON file")
     arguments = parser.parse_args(argv)
     languages = arguments.languages.split(",")
@@ -335,9 +359,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     ]
     try:
         settings = load_settings(arguments.config, arguments.profile)
+        configure_logging(settings.server.model_copy(update={"log_level": "warning"}))
+        logger.disable("pipecat")
         begun = time.monotonic()
-        found = asyncio.run(try_stack(settings, languages))
-        found["talk"] = talk_to(flags)
+        found = asyncio.run(try_stack(settings, languages, QUICK if arguments.quick else None))
+        found["talk"] = talk_to(flags, QUICK if arguments.quick else WHOLE)
     except (ConfigError, ProviderSetupError, ClientError) as error:
         raise SystemExit(f"error: {error}") from None
     name = arguments.name or arguments.profile or "embedded"
