@@ -7,12 +7,12 @@ them. Any other model of the kinds in `layouts.py` is used from a folder of its 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
+from typing import Generic
 
 from providers.in_process.downloads import HUB
-from providers.sherpa.layouts import Layout, Recogniser, Voice
+from providers.sherpa.layouts import BPE_VOCABULARY, Kind, Layout, Recogniser, Voice
 
 CACHE = Path("~/.cache/open-realtime-server/sherpa-onnx")
 """Where downloads are kept, each model in a folder that is called as its repository."""
@@ -20,7 +20,7 @@ CACHE = Path("~/.cache/open-realtime-server/sherpa-onnx")
 _TTS_RELEASE = "https://github.com/k2-fsa/sherpa-onnx/releases/download/tts-models"
 _VOCODER_RELEASE = "https://github.com/k2-fsa/sherpa-onnx/releases/download/vocoder-models"
 EUROPEAN = frozenset(
-    "bg cs da de el en es et fi fr hr hu it lt lv mt nl pl pt ro ru sk sl sv uk".split()
+    "bg cs da de el en es et fi fr hr hu it lt lv mt nl pl pt ro ru sk sl sv uk".split()  # noqa: SIM905
 )
 ASIAN = frozenset(("zh", "yue", "en", "ja", "ko"))
 BILINGUAL = frozenset(("zh", "en"))
@@ -28,10 +28,10 @@ ENGLISH = frozenset(("en",))
 
 
 @dataclass(frozen=True, slots=True)
-class Model:
+class Model(Generic[Kind]):
     """A published model."""
 
-    layout: Layout
+    layout: Layout[Kind]
     repository: str
     """At Hugging Face: `owner/name`."""
     megabytes: int
@@ -39,7 +39,7 @@ class Model:
     licence: str
     languages: frozenset[str] | None = None
     """What it understands or speaks; None: more than could be listed."""
-    elsewhere: Mapping[str, str] = MappingProxyType({})
+    elsewhere: Mapping[str, str] = field(default_factory=dict)
     """Files that the repository lacks → their addresses."""
 
     def folder(self, cache: Path) -> Path:
@@ -55,16 +55,16 @@ class Model:
         }
 
 
-def _single(kind: Recogniser) -> Layout:
+def _single(kind: Recogniser) -> Layout[Recogniser]:
     return Layout(kind, {"model": "model.int8.onnx", "tokens": "tokens.txt"})
 
 
-def _transducer(kind: Recogniser, encoder: str, decoder: str, joiner: str) -> Layout:
+def _transducer(kind: Recogniser, encoder: str, decoder: str, joiner: str) -> Layout[Recogniser]:
     parts = {"encoder": encoder, "decoder": decoder, "joiner": joiner, "tokens": "tokens.txt"}
     return Layout(kind, parts)
 
 
-def _whisper(size: str, megabytes: int) -> Model:
+def _whisper(size: str, megabytes: int) -> Model[Recogniser]:
     parts = {part: f"{size}-{part}.int8.onnx" for part in ("encoder", "decoder")}
     layout = Layout(Recogniser.WHISPER, {**parts, "tokens": f"{size}-tokens.txt"})
     languages = ENGLISH if size.endswith(".en") else None
@@ -79,7 +79,7 @@ _MOONSHINE = {
     "tokens": "tokens.txt",
 }
 
-RECOGNISERS: Mapping[str, Model] = {
+RECOGNISERS: Mapping[str, Model[Recogniser]] = {
     "sense-voice": Model(
         _single(Recogniser.SENSE_VOICE),
         "csukuangfj/sherpa-onnx-sense-voice-zh-en-ja-ko-yue-2024-07-17",
@@ -125,11 +125,15 @@ RECOGNISERS: Mapping[str, Model] = {
         BILINGUAL,
     ),
     "streaming-zipformer-zh-en": Model(
-        _transducer(
+        Layout(
             Recogniser.STREAMING_TRANSDUCER,
-            "encoder-epoch-99-avg-1.int8.onnx",
-            "decoder-epoch-99-avg-1.onnx",
-            "joiner-epoch-99-avg-1.int8.onnx",
+            {
+                "encoder": "encoder-epoch-99-avg-1.int8.onnx",
+                "decoder": "decoder-epoch-99-avg-1.onnx",
+                "joiner": "joiner-epoch-99-avg-1.int8.onnx",
+                "bpe_vocab": BPE_VOCABULARY,
+                "tokens": "tokens.txt",
+            },
         ),
         "csukuangfj/sherpa-onnx-streaming-zipformer-bilingual-zh-en-2023-02-20",
         199,
@@ -172,7 +176,7 @@ _KOKORO = Layout(
     rules=("phone-zh.fst", "date-zh.fst", "number-zh.fst"),
 )
 
-VOICES: Mapping[str, Model] = {
+VOICES: Mapping[str, Model[Voice]] = {
     "kokoro-v1.1-zh": Model(
         _KOKORO, "csukuangfj/kokoro-int8-multi-lang-v1_1", 175, "Apache-2.0", BILINGUAL
     ),
@@ -214,6 +218,6 @@ VOICES: Mapping[str, Model] = {
 """`tts.model` → the model. sherpa-onnx 2 has no phonemizer: it speaks the words of its lexicons."""
 
 
-def listed(models: Mapping[str, Model]) -> str:
+def listed(models: Mapping[str, Model[Kind]]) -> str:
     """Return names and sizes, for an error."""
     return ", ".join(f"{name} ({model.megabytes} MB)" for name, model in models.items())

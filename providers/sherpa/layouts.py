@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
+from typing import Generic, TypeVar
 
 from providers.sherpa.onnx_metadata import BrokenModelError, read_metadata
 from settings.localisation import _
@@ -45,11 +46,17 @@ class Voice(Enum):
     VITS = "VITS"
 
 
+BPE_VOCABULARY = "bpe.vocab"
+"""How words are cut into a transducer's tokens: what it needs to be told words to expect."""
+
+Kind = TypeVar("Kind", Recogniser, Voice)
+
+
 @dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(Generic[Kind]):
     """The files of a model, by their part in it."""
 
-    kind: Recogniser | Voice
+    kind: Kind
     parts: Mapping[str, str]
     """Part → name of the file."""
     lexicons: tuple[str, ...] = ()
@@ -67,7 +74,7 @@ class UnknownModelError(Exception):
     """A folder has no model that could be used; says why."""
 
 
-def recogniser_in(folder: Path) -> Layout:
+def recogniser_in(folder: Path) -> Layout[Recogniser]:
     """Return what a folder with a recogniser is made of.
 
     Raises:
@@ -76,7 +83,7 @@ def recogniser_in(folder: Path) -> Layout:
     networks = _networks(folder)
     tokens = _one(folder, "*tokens.txt")
 
-    def layout(kind: Recogniser, **parts: str) -> Layout:
+    def layout(kind: Recogniser, **parts: str) -> Layout[Recogniser]:
         return Layout(kind, {**parts, "tokens": tokens})
 
     found = {
@@ -90,10 +97,13 @@ def recogniser_in(folder: Path) -> Layout:
             kind = Recogniser.STREAMING_TRANSDUCER
         elif about.get("model_type", "").startswith("EncDec"):
             kind = Recogniser.NEMO_TRANSDUCER
-        return layout(kind, encoder=encoder, decoder=decoder, joiner=joiner)
-    if found["preprocess"]:
+        parts = {"encoder": encoder, "decoder": decoder, "joiner": joiner}
+        if (folder / BPE_VOCABULARY).is_file() and kind is not Recogniser.NEMO_TRANSDUCER:
+            parts["bpe_vocab"] = BPE_VOCABULARY
+        return layout(kind, **parts)
+    if preprocessor := _named(networks, "preprocess"):
         parts = {
-            "preprocessor": found["preprocess"],
+            "preprocessor": preprocessor,
             "encoder": _named(networks, "encode"),
             "uncached_decoder": _named(networks, "uncached_decode"),
             "cached_decoder": _named(networks, "cached_decode"),
@@ -133,7 +143,7 @@ def _single_network(about: Mapping[str, str]) -> Recogniser:
     )
 
 
-def voice_in(folder: Path) -> Layout:
+def voice_in(folder: Path) -> Layout[Voice]:
     """Return what a folder with a voice is made of.
 
     Raises:
