@@ -1,7 +1,7 @@
 """Models of sherpa-onnx of a few kilobytes: recognisers that say what is written in them.
 
-They have the inputs, outputs and metadata of SenseVoice, of a streaming Zipformer2 with CTC and of a
-streaming transducer. All that loads, feeds and decodes them is real.
+They have the inputs, outputs and metadata of SenseVoice and of a streaming Zipformer2 with CTC. All
+that loads, feeds and decodes them is real.
 """
 
 from __future__ import annotations
@@ -24,8 +24,16 @@ STREAMED = ("one", "two", "three", "four", "five", "six", "seven", "eight")
 _FLOAT, _INT32, _INT64 = TensorProto.FLOAT, TensorProto.INT32, TensorProto.INT64
 
 
-def build_sense_voice(folder: Path, detected: str = "zh") -> Path:
-    """Write a SenseVoice to `folder`: in the language it is told; without one, in `detected`."""
+def build_sense_voice(
+    folder: Path, detected: str = "zh", about: Mapping[str, str | None] | None = None
+) -> Path:
+    """Write a SenseVoice that speaks the language it is told.
+
+    Args:
+        folder: Where it goes.
+        detected: The language that it finds where it is told none.
+        about: Other metadata than usual; None: without it.
+    """
     tokens = ["<blk>", *(f"<|{code}|>" for code in ("zh", "en", "nospeech"))]
     tokens += ["<|NEUTRAL|>", "<|Speech|>", "<|withitn|>", "<|woitn|>"]
     tokens += ["你", "好", "\u2581hello", "\u2581there", "."]
@@ -74,7 +82,7 @@ def build_sense_voice(folder: Path, detected: str = "zh") -> Path:
         _value("language", _INT32, 1),
         _value("text_norm", _INT32, 1),
     ]
-    about = {
+    metadata: dict[str, str | None] = {
         "model_type": "sense_voice_ctc",
         "vocab_size": str(len(tokens)),
         "lfr_window_size": "7",
@@ -85,9 +93,10 @@ def build_sense_voice(folder: Path, detected: str = "zh") -> Path:
         "neg_mean": ",".join(["0"] * 560),
         "inv_stddev": ",".join(["1"] * 560),
         **{f"lang_{code}": str(row) for code, row in LANGUAGES.items()},
+        **(about or {}),
     }
     outputs = [_value("logits", _FLOAT, 1, "F", len(tokens))]
-    _save(folder / "model.int8.onnx", nodes, inputs, outputs, constants, about)
+    _save(folder / "model.int8.onnx", nodes, inputs, outputs, constants, metadata)
     return _write_tokens(folder, tokens)
 
 
@@ -160,12 +169,12 @@ def _save(
     inputs: list[ValueInfoProto],
     outputs: list[ValueInfoProto],
     constants: Mapping[str, np.ndarray],
-    about: Mapping[str, str],
+    about: Mapping[str, str | None],
 ) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     weights = [numpy_helper.from_array(array, name) for name, array in constants.items()]
     graph = helper.make_graph(nodes, "tiny", inputs, outputs, weights)
     opset = helper.make_opsetid("", 17)
     model = helper.make_model(graph, opset_imports=[opset], ir_version=9)
-    helper.set_model_props(model, dict(about))
+    helper.set_model_props(model, {k: v for k, v in about.items() if v is not None})
     onnx.save(model, str(path))
