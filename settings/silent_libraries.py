@@ -2,8 +2,9 @@
 
 ONNX Runtime, which scores every window of audio, sends events about its use to Microsoft from
 version 1.29 on, unless it is told not to before it is imported. Where `CI` is set it is silent by
-itself, so no test there would notice. SECURITY.md has what each library would tell, and to whom. `settings/__init__.py` comes before every other import of
-ours, in all programs and in the processes that they start.
+itself, so no test there would notice. `settings/__init__.py` comes before every other import of
+ours, in all programs and in the processes that they start. SECURITY.md has what each library would
+tell, and to whom.
 """
 
 from __future__ import annotations
