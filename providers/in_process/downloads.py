@@ -19,6 +19,7 @@ from tqdm import tqdm
 
 from config import STTConfig, TTSConfig
 from providers.base import ProviderSetupError
+from settings.localisation import _
 
 HUB = "https://huggingface.co"
 _OFFLINE = ("1", "ON", "YES", "TRUE")
@@ -129,8 +130,11 @@ def _fetch(url: str, target: Path, config: STTConfig | TTSConfig, progress: type
         if isinstance(error, httpx.HTTPStatusError):
             reason = f"HTTP {error.response.status_code}"
         raise ProviderSetupError(
-            f"{url} could not be downloaded ({reason}). Check the network (HTTPS_PROXY is heeded) "
-            f"and the disk, or fetch it by other means and save it as {target}."
+            _(
+                "{url} could not be downloaded ({reason}). Check the network "
+                "(HTTPS_PROXY is heeded) and the disk, or fetch it by other "
+                "means and save it as {target}."
+            ).format(url=url, reason=reason, target=target)
         ) from error
 
 
