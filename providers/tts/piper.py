@@ -21,7 +21,7 @@ from pydantic import Field
 
 from config import TTSConfig
 from providers.base import ProviderSetupError, TTSProvider, VoiceInfo
-from providers.in_process.downloads import fetch, hub_address, hub_is_offline
+from providers.in_process.downloads import fetch, hub_is_offline, mirrored
 from providers.in_process.engine_pool import EnginePool
 from providers.options import Options, parse_options, refuse
 from providers.tts.local import LocalTTSService
@@ -253,7 +253,7 @@ def _address(voice: str, extension: str) -> str:
     parts = VOICE_PATTERN.match(voice)
     assert parts is not None, "only checked names are downloaded"
     family, region = parts["lang_family"], parts["lang_region"]
-    return hub_address(
+    return mirrored(
         URL_FORMAT.format(
             lang_family=family,
             lang_code=f"{family}_{region}",

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from settings.silent_libraries import SWITCHES
+from settings.silent_libraries import SWITCHES, silence
 from tests.support.places import ROOT
 from tests.support.server_process import started
 from tests.support.wire_client import client
@@ -74,6 +74,16 @@ def written_outside(trace: Iterable[str], allowed: Iterable[Path]) -> set[str]:
         if not any(f"{full}/".startswith(f"{folder}/") for folder in own):
             found.add(full)
     return found
+
+
+@pytest.mark.parametrize(("mirror", "switched"), [("https://mirror.example", "1"), ("", None)])
+def test_large_files_come_from_the_mirror_too(
+    mirror: str, switched: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Hugging Face's library fetches them from another host, unless that is switched off."""
+    monkeypatch.setattr(os, "environ", {"HF_ENDPOINT": mirror})
+    silence()
+    assert os.environ.get("HF_HUB_DISABLE_XET") == switched
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
