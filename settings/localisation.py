@@ -111,7 +111,7 @@ def argparse_texts() -> Iterator[str]:
 
 
 def _some(one: str, several: str, number: int) -> str:
-    return _(one if number == 1 else several)
+    return _catalogue().gettext(one if number == 1 else several)
 
 
 # argparse looks its texts up in the domain of the process, by the environment alone: not in our
