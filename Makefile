@@ -1,4 +1,4 @@
-# make run · test · check · bench · bench-smoke · quality · fuzz · soak · clients · screenshots · lock · wheel
+# make run · test · check · bench · bench-smoke · quality · fuzz · soak · clients · screenshots · translations · lock · wheel
 PYTHON ?= python3
 VENV := .venv
 EXTRAS := $(wildcard requirements/*.txt)
@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 # Without it every process, and the tests start many, would compile all its modules again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test check bench bench-smoke performance-plot quality quality-page fuzz soak soak-smoke clients screenshots lock wheel clean
+.PHONY: run test check bench bench-smoke performance-plot quality quality-page fuzz soak soak-smoke clients screenshots translations lock wheel clean
 
 run: $(VENV)/.runtime
 	$(BIN)/python main.py $(ARGS)
@@ -63,6 +63,17 @@ clients: $(VENV)/.dev
 # The pictures of the terminal client in the README.
 screenshots: $(VENV)/.runtime
 	$(BIN)/python docs/make_screenshots.py
+
+# Texts for people: takes them from the code into the catalogues (settings/localisation.py), where
+# they are translated by hand, and compiles what is there. Run it before and after.
+CATALOGUES := settings/locale
+TEXTS := $(VENV)/texts.pot
+translations: $(VENV)/.dev
+	$(BIN)/pybabel --quiet extract --no-default-keywords --keyword _ --no-wrap --omit-header \
+		--ignore-dirs ".* benchmarks dist docs examples tests" --add-location file -o $(TEXTS) .
+	$(BIN)/pybabel --quiet update --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date \
+		--domain open_realtime_server --width 100 -i $(TEXTS) -d $(CATALOGUES)
+	$(BIN)/pybabel --quiet compile --domain open_realtime_server --statistics -d $(CATALOGUES)
 
 # Every version and hash of what is deployed, for all platforms and Pythons; commit the result.
 # Engines and vendors' libraries that you deploy: WITH="whisper kokoro", as requirements/ has them.

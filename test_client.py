@@ -30,6 +30,7 @@ import sys
 from collections.abc import Sequence
 
 from settings.installation import missing_library, program_name
+from settings.localisation import _
 
 try:
     from audio.pcm import duration_ms, write_wav
@@ -76,16 +77,17 @@ async def check(args: argparse.Namespace) -> int:
             tell_latency("response.create", 0.0, turn)
             reply = turn.audio()
         if no_speech:
-            print("\nSpoken turn")
-            failed += report([Check("the spoken turn is held", False, no_speech)])
+            print("\n" + _("Spoken turn"))
+            failed += report([Check(_("the spoken turn is held"), False, no_speech)])
         elif not turn.stopped:
             turn = await spoken_turn(connection, pcm, args.timeout)
             failed += report([*check_spoken(turn, said), *check_answer(turn), *check_all(turn)])
-            tell_latency("end of speech", turn.speech_ended, turn)
+            tell_latency(_("end of speech"), turn.speech_ended, turn)
             reply = turn.audio() or reply
     if args.save and reply:
         save(args.save, reply)
-    print(f"\n{len(failed)} checks failed." if failed else "\nAll checks passed.")
+    verdict = _("{n} checks failed.") if failed else _("All checks passed.")
+    print("\n" + verdict.format(n=len(failed)))
     return len(failed)
 
 
@@ -93,7 +95,8 @@ def tell_latency(since: str, start_ms: float | None, turn: Turn) -> None:
     """Print how long the first audio took."""
     first = turn.first_ms("response.output_audio.delta")
     if first is not None and start_ms is not None:
-        print(f"  {first - start_ms:.0f} ms from {since} to the first audio")
+        told = _("{ms:.0f} ms from {since} to the first audio")
+        print("  " + told.format(ms=first - start_ms, since=since))
 
 
 def save(path: str, pcm: bytes) -> None:
@@ -101,33 +104,40 @@ def save(path: str, pcm: bytes) -> None:
     try:
         write_wav(path, pcm)
     except OSError as error:
-        raise ClientError(f"--save {path} cannot be written: {error.strerror}.") from error
-    print(f"\nReply saved as {path} ({duration_ms(pcm):.0f} ms).")
+        raise ClientError(
+            _("--save {path} cannot be written: {reason}.").format(path=path, reason=error.strerror)
+        ) from error
+    told = _("Reply saved as {path} ({ms:.0f} ms).")
+    print("\n" + told.format(path=path, ms=duration_ms(pcm)))
 
 
 def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(
         prog=program_name("test_client.py"),
-        description="Check a running Realtime server with a typed and a spoken turn.",
-        epilog="Exit status: 0 all checks passed, 1 some failed, 2 nothing could be checked.",
+        description=_("Check a running Realtime server with a typed and a spoken turn."),
+        epilog=_("Exit status: 0 all checks passed, 1 some failed, 2 nothing could be checked."),
     )
-    parser.add_argument("--url", default=LOCAL_URL, help="address (default: %(default)s)")
+    parser.add_argument("--url", default=LOCAL_URL, help=_("address (default: %(default)s)"))
     parser.add_argument(
         "--api-key",
         default=os.environ.get("OPENAI_API_KEY") or "none",
-        help="API key (default: $OPENAI_API_KEY, else 'none')",
+        help=_("API key (default: $OPENAI_API_KEY, else 'none')"),
     )
-    parser.add_argument("--model", default=DEFAULT_MODEL, help="model (default: %(default)s)")
-    parser.add_argument("--text", default=DEFAULT_TEXT, help="what the typed turn says")
+    parser.add_argument("--model", default=DEFAULT_MODEL, help=_("model (default: %(default)s)"))
+    parser.add_argument("--text", default=DEFAULT_TEXT, help=_("what the typed turn says"))
     parser.add_argument(
-        "--wav", metavar="FILE", help="what the spoken turn says (default: the embedded voice)"
+        "--wav", metavar="FILE", help=_("what the spoken turn says (default: the embedded voice)")
     )
-    parser.add_argument("--save", metavar="FILE", help="save the last reply as a WAV file")
+    parser.add_argument("--save", metavar="FILE", help=_("save the last reply as a WAV file"))
     parser.add_argument(
-        "--timeout", type=float, default=30.0, metavar="S", help="seconds for a turn (default: 30)"
+        "--timeout",
+        type=float,
+        default=30.0,
+        metavar="S",
+        help=_("seconds for a turn (default: 30)"),
     )
-    parser.add_argument("-i", "--interactive", action="store_true", help="chat in the terminal")
+    parser.add_argument("-i", "--interactive", action="store_true", help=_("chat in the terminal"))
     return parser.parse_args(argv)
 
 

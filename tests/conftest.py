@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
 from loguru import logger
+
+# Tests read what is said, in the processes that they start too; that is translated by the locale.
+os.environ["LANGUAGE"] = "en"
 
 
 @pytest.fixture

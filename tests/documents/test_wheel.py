@@ -103,8 +103,8 @@ def metadata(wheel: Path) -> Message:
 
 
 def modules() -> set[str]:
-    """Return the modules of the server and its clients, and the profiles."""
-    found = [*ROOT.glob("*.py"), *ROOT.glob("profiles/*.toml")]
+    """Return the modules of the server and its clients, the profiles and the translations."""
+    found = [*ROOT.glob("*.py"), *ROOT.glob("profiles/*.toml"), *ROOT.glob("settings/**/*.mo")]
     for folder in ROOT.iterdir():
         if folder.is_dir() and folder.name not in LEFT_OUT and not folder.name.startswith("."):
             found += folder.rglob("*.py")
@@ -163,6 +163,11 @@ async def test_it_runs_in_an_empty_environment_as_a_checkout_does(
         server.process.terminate()
         assert await server.ended() == 0
         assert "Traceback" not in server.logged()
+
+
+def test_it_speaks_the_language_of_the_user(installed: Installed, tmp_path: Path) -> None:
+    said = installed.run("open-realtime-check", "-h", folder=tmp_path, LANGUAGE="zh_CN").stdout
+    assert said.startswith("用法：open-realtime-check")
 
 
 def test_it_says_its_version(installed: Installed, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from settings.silent_libraries import SWITCHES
+from settings.silent_libraries import SWITCHES, silence
 from tests.providers import tiny_moonshine, tiny_voices, tiny_whisper
 from tests.support.places import DATA, ROOT
 from tests.support.server_process import Process, server_process, started, under_uvicorn
@@ -45,6 +45,16 @@ class Spy(importlib.abc.MetaPathFinder):
             print("imported with", os.environ.get("ORT_DISABLE_TELEMETRY"))
 sys.meta_path.insert(0, Spy())
 """
+
+
+@pytest.mark.parametrize(("mirror", "switched"), [("https://mirror.example", "1"), ("", None)])
+def test_large_files_come_from_the_mirror_too(
+    mirror: str, switched: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Hugging Face's library fetches them from another host, unless that is switched off."""
+    monkeypatch.setattr(os, "environ", {"HF_ENDPOINT": mirror})
+    silence()
+    assert os.environ.get("HF_HUB_DISABLE_XET") == switched
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
