@@ -49,7 +49,7 @@ def build_sense_voice(
             end = [place["."]] if itn and said else []
             line = [*start, *said, *end]
             table[row, itn, : len(line)] = line
-    constants = {
+    constants: dict[str, np.ndarray] = {
         "table": table,
         "plain": np.array(15, np.int32),
         "read_before": np.array([3]),
@@ -124,7 +124,7 @@ def build_streaming(folder: Path, words: tuple[str, ...] = STREAMED) -> Path:
         *(helper.make_node("Identity", [name], [f"new_{name}"]) for name in states),
         helper.make_node("Add", ["processed_lens", "one"], ["new_processed_lens"]),
     ]
-    constants = {
+    constants: dict[str, np.ndarray] = {
         "script": script,
         "depth": np.array(len(tokens)),
         "off_on": np.array([-10, 0], np.float32),
