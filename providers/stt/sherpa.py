@@ -32,9 +32,6 @@ DEFAULT_MODEL, EUROPEAN_MODEL = "sense-voice", "parakeet"
 BEAM_SEARCH = "modified_beam_search"
 TAIL_MS = 660
 """What the library's own examples put behind an utterance."""
-SHORT_S, LONG_S = 28, 60
-"""Seconds of the longest piece of a turn that is heard at once: for models that hear no more than
-half a minute, and for others, whose memory grows with it."""
 
 _FACTORIES: Mapping[Recogniser, str] = {
     Recogniser.SENSE_VOICE: "from_sense_voice",
@@ -53,8 +50,6 @@ _TRANSDUCERS = (Recogniser.TRANSDUCER, Recogniser.STREAMING_TRANSDUCER)
 """Those that can search for several transcripts at a time, and be told which words to expect."""
 _STREAMING_TYPES = ("conformer", "lstm", "zipformer", "zipformer2", "")
 _TOLD_LANGUAGE = (Recogniser.SENSE_VOICE, Recogniser.WHISPER)
-_SHORT = (Recogniser.WHISPER, Recogniser.MOONSHINE)
-"""Those that hear no more than half a minute at a time."""
 
 
 class _SherpaOptions(Options):
@@ -148,7 +143,6 @@ class SherpaSTT(STTProvider):
             biased=beams and _is_biased(folder, layout),
             detects=self._language is None and kind in _TOLD_LANGUAGE,
             shouts=_shouts(folder / layout.parts["tokens"]),
-            longest_s=SHORT_S if kind in _SHORT else LONG_S,
             tail_ms=TAIL_MS if options.tail_ms is None else options.tail_ms,
         )
         self._service = StreamedTurns if kind.streaming else WholeTurns

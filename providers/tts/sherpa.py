@@ -74,11 +74,19 @@ class _Model:
         readable = self.lexicon.readable(text)
         if not readable:
             return
-        made = self.engine.generate(readable, sid=speaker, speed=self.speed)
-        samples = np.asarray(made.samples, np.float32)
-        sound = (np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes()
-        if audible := LeadIn(made.sample_rate).push(sound):
-            yield audible
+        made: list[Any] = []
+
+        def take(samples: Any, _progress: float) -> int:
+            # The array is the library's own memory, and is gone when this returns.
+            made.append((np.clip(samples, -1, 1) * 32767).astype("<i2"))
+            return 1
+
+        # What it returns is a list of numbers, which would hold up the other threads.
+        self.engine.generate(readable, sid=speaker, speed=self.speed, callback=take)
+        lead_in = LeadIn(self.engine.sample_rate)
+        for sound in made:
+            if audible := lead_in.push(sound.tobytes()):
+                yield audible
 
 
 class SherpaTTS(TTSProvider):
