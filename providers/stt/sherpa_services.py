@@ -46,6 +46,8 @@ class Engine:
     """Seconds that a turn may take beyond its own length."""
     biased: bool
     """Whether it can be told which words to expect."""
+    characters: frozenset[str]
+    """What these words must consist of; empty: anything."""
     detects: bool
     """Whether it finds out the language, and tells it."""
     shouts: bool
@@ -55,10 +57,14 @@ class Engine:
 
     def open(self, keywords: tuple[str, ...]) -> Any:
         """Return a new stream of the recogniser."""
-        if not self.biased or not keywords:
+        if not self.biased:
+            # Greedy, the library would end the process if it were told any.
             return self.recogniser.create_stream()
-        phrases = "/".join(keyword.replace("/", " ") for keyword in keywords)
-        return self.recogniser.create_stream(phrases.upper() if self.shouts else phrases)
+        told = (keyword.replace("/", " ").strip() for keyword in keywords)
+        # It would print what it cannot tell apart, and what users say belongs in no log.
+        known = [word for word in told if not self.characters or self.characters.issuperset(word)]
+        phrases = "/".join(word.upper() if self.shouts else word for word in known if word)
+        return self.recogniser.create_stream(phrases or None)
 
     def written(self, text: str) -> str:
         """Return a transcript as people write it."""

@@ -141,15 +141,16 @@ async def test_without_silence_behind_it_the_last_word_would_be_lost(streaming):
     [
         ({}, ["好"], "你号"),
         ({"decoding_method": "modified_beam_search"}, [], "你号"),
-        ({"decoding_method": "modified_beam_search"}, ["你好"], "你好"),
+        ({"decoding_method": "modified_beam_search"}, ["Bo", "你好"], "你好"),
     ],
 )
-async def test_a_transducer_that_searches_obeys_keywords(tmp_path, options, keywords, said):
+async def test_a_transducer_that_searches_obeys_keywords(tmp_path, capfd, options, keywords, said):
     group = settings(tiny_sherpa.build_transducer(tmp_path), options=options)
     async with running(with_stt(**group)) as server, client(server.url) as wire:
         await listen(wire, keywords=keywords)
         await commit(wire, silence(500))
         assert (await wire.until(HEARD))["transcript"] == said
+    assert "Bo" not in capfd.readouterr().err
 
 
 async def test_turns_that_were_dropped_leave_no_words_behind(streaming):
