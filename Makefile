@@ -1,4 +1,4 @@
-# make run · test · check · bench · bench-smoke · fuzz · soak · clients · screenshots · translations · lock · wheel
+# make run · test · check · bench · bench-smoke · quality · fuzz · soak · clients · screenshots · translations · lock · wheel
 PYTHON ?= python3
 VENV := .venv
 EXTRAS := $(wildcard requirements/*.txt)
@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 # Without it every process, and the tests start many, would compile all its modules again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test check bench bench-smoke performance-plot fuzz soak soak-smoke clients screenshots translations lock wheel clean
+.PHONY: run test check bench bench-smoke performance-plot quality quality-page fuzz soak soak-smoke clients screenshots translations lock wheel clean
 
 run: $(VENV)/.runtime
 	$(BIN)/python main.py $(ARGS)
@@ -35,6 +35,14 @@ bench-smoke: $(VENV)/.dev
 performance-plot: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.bars --figures docs/performance.json $(ARGS)
 	$(BIN)/python -m benchmarks.plot docs/performance.json docs/performance.svg
+
+# How well the configured stack hears and speaks; ARGS="--profile offline" for another one.
+quality: $(VENV)/.dev
+	$(BIN)/python -m benchmarks.quality $(ARGS)
+
+# docs/quality.md and its picture, from what `make quality ARGS="--record docs/quality.json"` has kept.
+quality-page: $(VENV)/.dev
+	$(BIN)/python -m benchmarks.quality_report docs/quality.json docs/quality.md
 
 # 100,000 hostile messages; ARGS="--messages 1000000" for more.
 fuzz: $(VENV)/.dev

@@ -106,8 +106,9 @@ def create_app(
         openapi_url=None,
         # A slash too many is answered with the right path (`serving/wrong_paths.py`).
         redirect_slashes=False,
-        # Its own spans would have URLs in them, and so keys (`serving/access/url_keys.py`).
-        telemetry={"tracing": False},
+        # Its own spans would have URLs in them, and so keys (`serving/access/url_keys.py`), and its
+        # records what exceptions quote. Traces are those of `server.tracing` alone.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     app.state.lifecycle = lifecycle
     app.state.sessions = sessions

@@ -11,6 +11,8 @@ what happened when, and says PASS or FAIL of each of these:
 - every event has the form that the SDK knows, and none is an error;
 - the events of the turn and of its response come complete and in the order of the protocol;
 - deltas add up to the transcript, of the answer and of what was heard;
+- what was said is what was heard, but for a word or so (not of recordings: nobody knows what is
+  said there);
 - audio comes, in whole samples; how long the first of it took is printed;
 - there is exactly one `response.done`, and nothing of the response after it.
 
@@ -35,7 +37,7 @@ try:
     from clients.checked_turns import open_session, spoken_turn, typed_turn
     from clients.recorded_turn import Turn
     from clients.sdk import DEFAULT_MODEL, LOCAL_URL, ClientError, connected
-    from clients.speech_sample import speech
+    from clients.speech_sample import SPOKEN_TEXT, speech
     from clients.text_chat import chat
     from clients.verdicts import (
         Check,
@@ -59,6 +61,7 @@ async def check(args: argparse.Namespace) -> int:
         The number of failed checks.
     """
     no_speech, pcm, reply = "", b"", b""
+    said = SPOKEN_TEXT if args.wav is None else None
     try:
         pcm = await speech(args.wav)
     except ClientError as error:
@@ -78,7 +81,7 @@ async def check(args: argparse.Namespace) -> int:
             failed += report([Check(_("the spoken turn is held"), False, no_speech)])
         elif not turn.stopped:
             turn = await spoken_turn(connection, pcm, args.timeout)
-            failed += report([*check_spoken(turn), *check_answer(turn), *check_all(turn)])
+            failed += report([*check_spoken(turn, said), *check_answer(turn), *check_all(turn)])
             tell_latency(_("end of speech"), turn.speech_ended, turn)
             reply = turn.audio() or reply
     if args.save and reply:

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from audio.pcm import BYTES_PER_SAMPLE, duration_ms
 from clients.recorded_turn import Event, Turn, audio_of, dig
+from hearing.word_errors import compare
 from settings.localisation import _
 
 PAUSE_MS = 500
@@ -111,8 +112,13 @@ def check_typed(turn: Turn) -> Iterator[Check]:
     )
 
 
-def check_spoken(turn: Turn) -> Iterator[Check]:
-    """Judge turn detection and transcription."""
+def check_spoken(turn: Turn, said: str | None = None) -> Iterator[Check]:
+    """Judge turn detection and transcription.
+
+    Args:
+        turn: The events of the turn.
+        said: What was said; None: nobody knows, as it is a recording of the user's.
+    """
     item_id = dig(turn.of("input_audio_buffer.committed"), 0, "item_id")
     order = [
         event["type"]
@@ -135,16 +141,23 @@ def check_spoken(turn: Turn) -> Iterator[Check]:
     ids = {event.get("item_id") for event in turn.of(*SPOKEN_TURN[:3])}
     yield Check(_("one item id from speech_started on"), ids == {item_id} != {None})
     done = [e for e in turn.of(f"{TRANSCRIPTION}.completed") if e.get("item_id") == item_id]
-    said = str(dig(done, 0, "transcript") or "")
+    heard = str(dig(done, 0, "transcript") or "")
     failure = dig(turn.of(f"{TRANSCRIPTION}.failed"), 0, "error", "message")
     yield Check(
         _("one transcription.completed, with words and usage"),
-        len(done) == 1 and bool(said.strip()) and bool(done[0].get("usage")),
-        repr(said) if done else str(failure or _("none came")),
+        len(done) == 1 and bool(heard.strip()) and bool(done[0].get("usage")),
+        repr(heard) if done else str(failure or _("none came")),
     )
     deltas = turn.of(f"{TRANSCRIPTION}.delta")
     joined = "".join(str(e.get("delta")) for e in deltas if e.get("item_id") == item_id)
-    yield Check(_("transcription deltas add up to it"), not deltas or joined == said, repr(joined))
+    yield Check(_("transcription deltas add up to it"), not deltas or joined == heard, repr(joined))
+    if said is not None and done:
+        found = compare(said, heard)
+        yield Check(
+            _("what was said is heard: {text!r}").format(text=said),
+            found.understood,
+            _("{right} of {said} words right").format(right=found.right, said=found.said),
+        )
 
 
 def _belongs(event: Event, response_id: str, items: set[Any]) -> bool:

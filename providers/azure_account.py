@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlsplit
 
-from azure.cognitiveservices.speech import CancellationErrorCode
+from azure.cognitiveservices.speech import CancellationErrorCode, SpeechConfig
 from dotenv import dotenv_values
 from pipecat.utils.errors import ErrorCategory, classify_http_status_code
 
@@ -92,6 +92,16 @@ class AzureAccount:
     def where(self) -> str:
         """Region or host, for labels and errors."""
         return self.region or urlsplit(self.endpoint or "").hostname or ""
+
+
+def without_reports(speech: SpeechConfig) -> SpeechConfig:
+    """Keep Microsoft's SDK from telling the service how fast it is, and by which device.
+
+    The switch is the one that the SDK's own read-me names. Recognisers obey it; what voices tell
+    all the same is in SECURITY.md.
+    """
+    speech.set_property_by_name("SPEECH-TelemetryDataEnabled", "false")
+    return speech
 
 
 def remedies(declaration: Declaration) -> Mapping[ErrorCategory, str]:

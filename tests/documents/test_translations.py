@@ -124,7 +124,7 @@ def bare(node: ast.AST) -> Iterator[str]:
             return
         case ast.JoinedStr(values=parts):
             yield from words(
-                "".join(p.value if isinstance(p, ast.Constant) else "…" for p in parts)
+                "".join(str(p.value) if isinstance(p, ast.Constant) else "…" for p in parts)
             )
             for part in parts:
                 yield from bare(part) if isinstance(part, ast.FormattedValue) else ()
