@@ -30,7 +30,7 @@ import sys
 from collections.abc import Sequence
 
 from settings.installation import missing_library, program_name
-from settings.localisation import _
+from settings.localisation import _, system_reason
 
 try:
     from audio.pcm import duration_ms, write_wav
@@ -104,9 +104,8 @@ def save(path: str, pcm: bytes) -> None:
     try:
         write_wav(path, pcm)
     except OSError as error:
-        raise ClientError(
-            _("--save {path} cannot be written: {reason}.").format(path=path, reason=error.strerror)
-        ) from error
+        told = _("--save {path} cannot be written: {reason}.")
+        raise ClientError(told.format(path=path, reason=system_reason(error))) from error
     told = _("Reply saved as {path} ({ms:.0f} ms).")
     print("\n" + told.format(path=path, ms=duration_ms(pcm)))
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from audio.pcm import BYTES_PER_SAMPLE, WIRE_RATE, read_wav, resample, silence
 from clients.sdk import ClientError
-from settings.localisation import _
+from settings.localisation import _, system_reason
 
 SPOKEN_TEXT = "What is the weather like today?"
 LEAD_MS = 300
@@ -30,8 +30,9 @@ async def speech(wav: str | None) -> bytes:
         try:
             pcm = read_wav(wav)
         except (OSError, ValueError, EOFError) as error:
+            reason = system_reason(error) if isinstance(error, OSError) else str(error)
             raise ClientError(
-                _("--wav {wav} cannot be read: {error}").format(wav=wav, error=error)
+                _("--wav {wav} cannot be read: {reason}").format(wav=wav, reason=reason)
             ) from error
         if not pcm:
             raise ClientError(_("--wav {wav} holds no audio; record a sentence.").format(wav=wav))

@@ -82,8 +82,31 @@ def _system_language() -> str | None:
     return locale.windows_locale.get(ctypes.windll.kernel32.GetUserDefaultUILanguage())
 
 
-def argparse_texts() -> Iterator[str]:
-    """Yield the texts that argparse itself has for users, of all versions of Python."""
+def system_reason(error: OSError) -> str:
+    """Return why the operating system refused something, in the user's language if it is usual."""
+    told = error.strerror or str(error)
+    return _catalogue().gettext(told) if told else type(error).__name__
+
+
+def others_texts() -> Iterator[str]:
+    """Yield texts that users read and our code does not have: the system's and argparse's."""
+    yield from (
+        _("No such file or directory"),
+        _("Permission denied"),
+        _("Is a directory"),
+        _("Not a directory"),
+        _("No space left on device"),
+        _("Read-only file system"),
+        _("Address already in use"),
+        _("Cannot assign requested address"),
+        _("Name or service not known"),
+        _("Temporary failure in name resolution"),
+        _("nodename nor servname provided, or not known"),
+        _("Connection refused"),
+        _("Connection reset by peer"),
+        _("Network is unreachable"),
+        _("No route to host"),
+    )
     yield from (
         _("usage: "),
         _("positional arguments"),

@@ -95,9 +95,6 @@ def mirrored(url: str) -> str:
     return url
 
 
-hub_address = mirrored
-
-
 def hub_is_offline() -> bool:
     """Return whether `HF_HUB_OFFLINE` forbids asking Hugging Face."""
     return os.environ.get("HF_HUB_OFFLINE", "").upper() in _OFFLINE

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from config import STTConfig, TTSConfig
 from providers.base import ProviderSetupError
-from providers.in_process.downloads import HUB, fetch, hub_address, hub_is_offline
+from providers.in_process.downloads import fetch, hub_is_offline
 from providers.sherpa.catalogue import Model, listed
 from providers.sherpa.layouts import Kind, Layout, UnknownModelError
 from settings.localisation import _
@@ -68,9 +68,11 @@ async def find(
             ).format(file=file, address=address)
         )
     if missing:
-        line = f"Downloading {name}, {model.megabytes} MB ({model.licence})"
-        print(line, file=sys.stderr, flush=True)
-        await fetch({file: _mirrored(url) for file, url in missing.items()}, config)
+        told = _("Downloading {name}, {size} MB ({licence})").format(
+            name=name, size=model.megabytes, licence=model.licence
+        )
+        print(told, file=sys.stderr, flush=True)
+        await fetch(missing, config)
     return model.folder(cache), model.layout
 
 
@@ -85,7 +87,3 @@ def _look_into(name: str, recognise: Callable[[Path], Layout[Kind]]) -> tuple[Pa
                 "from https://k2-fsa.github.io/sherpa/onnx there, as it is."
             ).format(folder=folder, reason=error)
         ) from error
-
-
-def _mirrored(url: str) -> str:
-    return hub_address(url) if url.startswith(HUB) else url

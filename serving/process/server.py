@@ -19,7 +19,7 @@ from serving.process.draining_server import DrainingServer
 from serving.process.ending import END_SIGNALS, HardEnd, taking_end_signals
 from serving.process.uvicorn_websocket import server_config
 from serving.process.workers import end_with_parent
-from settings.localisation import _
+from settings.localisation import _, system_reason
 from telemetry.logs import configure_logging
 from telemetry.shared_counts import Counting
 
@@ -85,7 +85,7 @@ def listener_of(settings: Settings) -> socket.socket:
             _(
                 "{host}:{port} cannot be used ({reason}). Choose another "
                 "address with --port or --host."
-            ).format(host=server.host, port=server.port, reason=error.strerror)
+            ).format(host=server.host, port=server.port, reason=system_reason(error))
         ) from error
 
 

@@ -7,23 +7,12 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 
 import pytest
 
 from settings import localisation
 from settings.localisation import _, language_of
 from tests.support.places import ROOT
-
-
-@pytest.fixture
-def chinese(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """What a user of a Chinese locale reads."""
-    monkeypatch.setenv("LANGUAGE", "zh_CN")
-    localisation._catalogue.cache_clear()
-    yield
-    monkeypatch.undo()
-    localisation._catalogue.cache_clear()
 
 
 @pytest.mark.parametrize(
