@@ -6,7 +6,6 @@ is found out here before anything is fetched.
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import shutil
 import subprocess
@@ -41,8 +40,7 @@ class Tools:
     @classmethod
     def here(cls) -> Tools:
         """Return what there is."""
-        there = importlib.util.find_spec
-        return cls(shutil.which("uv"), there("ensurepip") is not None, there("pip") is not None)
+        return cls(shutil.which("uv"), _runs("ensurepip"), _runs("pip"))
 
     @property
     def names(self) -> str:
@@ -57,6 +55,12 @@ class Tools:
             sound: Whether it stays as it is.
         """
         return bool(self.uv or self.ensurepip or self.pip or (sound and venv.has_pip()))
+
+
+def _runs(module: str) -> bool:
+    """Return whether this Python, outside of any environment, has a module."""
+    command = [python_of_this_process(), "-c", f"import {module}"]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
 def advice() -> str:
@@ -86,14 +90,18 @@ class Installer:
     def make(self) -> Outcome:
         """Make the environment in its folder, which `VirtualEnvironment.begin` has noted."""
         folder, base = str(self._venv.folder), python_of_this_process()
+        told = self._uv_environment
         if self._tools.ensurepip:
             made = _run([base, "-m", "venv", folder])
             if made.ok or not self._tools.uv:
                 return made
         if self._tools.uv:
-            # With pip in it, as READMEs of providers say `pip install`.
-            options = ["--allow-existing", "--seed", "--python", base]
-            return _run([self._tools.uv, "venv", *options, folder], self._uv_environment)
+            uv, python = self._tools.uv, str(self._venv.python)
+            made = _run([uv, "venv", "--allow-existing", "--python", base, folder], told)
+            if made.ok:
+                # For the user, who is told to `pip install` what a provider needs.
+                _run([uv, "pip", "install", "--python", python, "pip"], told)
+            return made
         return _run([base, "-m", "venv", "--without-pip", folder])
 
     def get_uv(self) -> None:

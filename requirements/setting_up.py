@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import math
 import os
 import shutil
 import subprocess
@@ -31,6 +32,8 @@ FIGURES = ROOT / "settings" / "downloads.json"
 MB = 1_000_000
 USUAL_MB_PER_S = 50 / 8
 """A usual line, for the estimate: 50 Mbit/s."""
+INSTALLING_S = 60
+"""Seconds that pip needs besides, on a small machine."""
 UNPACKED = 3
 """How many times larger packages are once installed, at least."""
 FALLBACKS = {EMBEDDED: "pocketsphinx and espeak-ng, which understand less, take their place"}
@@ -90,7 +93,7 @@ def download_bytes(todo: Sequence[Step]) -> int:
 def announcement(todo: Sequence[Step], tools: Tools, *, new: bool) -> str:
     """Return what is about to be installed, how large it is and how long that takes."""
     size = download_bytes(todo)
-    minutes = max(1, round((size / MB / USUAL_MB_PER_S + 30) / 60))
+    minutes = math.ceil((size / MB / USUAL_MB_PER_S + INSTALLING_S) / 60)
     version = ".".join(map(str, sys.version_info[:2]))
     what = " and ".join([*(step.files[0] for step in todo if step.files)])
     begin = f"Setting up .venv with Python {version} by {tools.names}: {what}."
@@ -116,11 +119,11 @@ def set_up(venv: VirtualEnvironment, *, development: bool, again: bool) -> Itera
         tools = Tools.here()
         if not tools.usable(venv, sound=not fault):
             raise SystemExit(advice())
+        settings = pip_settings(os.environ, venv.folder)
+        refuse_if_hopeless(settings, todo)
         if fault and venv.exists:
             print(f".venv is made anew: {fault}.")
         print(announcement(todo, tools, new=bool(fault)), flush=True)
-        settings = pip_settings(os.environ, venv.folder)
-        refuse_if_hopeless(settings, todo)
         installer = Installer(tools, venv, settings)
         if fault:
             venv.remove()
