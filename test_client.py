@@ -27,6 +27,7 @@ import os
 import sys
 from collections.abc import Sequence
 
+from settings.arguments import PlainParser, seconds
 from settings.installation import missing_library, program_name
 
 try:
@@ -104,7 +105,7 @@ def save(path: str, pcm: bytes) -> None:
 
 def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
+    parser = PlainParser(
         prog=program_name("test_client.py"),
         description="Check a running Realtime server with a typed and a spoken turn.",
         epilog="Exit status: 0 all checks passed, 1 some failed, 2 nothing could be checked.",
@@ -122,7 +123,11 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--save", metavar="FILE", help="save the last reply as a WAV file")
     parser.add_argument(
-        "--timeout", type=float, default=30.0, metavar="S", help="seconds for a turn (default: 30)"
+        "--timeout",
+        type=seconds,
+        default=30.0,
+        metavar="S",
+        help="seconds for a turn (default: 30)",
     )
     parser.add_argument("-i", "--interactive", action="store_true", help="chat in the terminal")
     return parser.parse_args(argv)

@@ -5,6 +5,14 @@ Other wings may enter by the modules in `__all__`.
 
 from settings.silent_libraries import silence
 
-__all__ = ["provider_declarations", "installation", "localisation", "origins", "paths"]
+__all__ = [
+    "arguments",
+    "provider_declarations",
+    "installation",
+    "localisation",
+    "origins",
+    "paths",
+    "plain_words",
+]
 
 silence()
