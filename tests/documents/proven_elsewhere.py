@@ -42,6 +42,10 @@ _BY_PROOF: dict[str, str] = {
     ),
     "e2e/test_failures.py": "providers/scripted.py",
     "providers/stt/test_embedded.py": (
+        "providers/stt/packaged_models.py providers/stt/whisper_loading.py "
+        "providers/stt/whisper_turns.py"
+    ),
+    "providers/stt/test_sphinx_turns.py": (
         "providers/stt/sphinx_pool.py providers/stt/sphinx_process.py "
         "providers/stt/sphinx_worker.py"
     ),
