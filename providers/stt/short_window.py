@@ -50,7 +50,7 @@ _UNSURE = -1.0
 """Mean log probability below which the full window may be better."""
 _SILENT = 0.75
 """Probability of no speech that no speech has: of people's, .62 was the highest measured."""
-_NEARLY_SILENT, _BABBLE = 0.45, -2.0
+_NEARLY_SILENT, _BABBLE = 0.45, -1.7
 """What tells noise from speech where that is in doubt: also how unlikely its words are."""
 
 HINTS: Mapping[str, str] = {
@@ -235,6 +235,8 @@ class _Heard:
     @property
     def is_doubtful(self) -> bool:
         """Whether the full window may be better."""
+        if self.no_speech_prob > _SILENT:
+            return False
         return self.has_no_end or self.mean_logprob < _UNSURE or _loops(self.text)
 
 

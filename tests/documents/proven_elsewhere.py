@@ -49,9 +49,7 @@ _BY_PROOF: dict[str, str] = {
         "providers/stt/sphinx_pool.py providers/stt/sphinx_process.py "
         "providers/stt/sphinx_worker.py"
     ),
-    "providers/stt/test_whisper.py": (
-        "providers/stt/whisper_files.py providers/stt/whisper_model.py"
-    ),
+    "providers/stt/test_whisper.py": "providers/stt/whisper_files.py",
     "providers/tts/test_azure.py": "providers/azure_account.py providers/tts/azure_speaker.py",
     "providers/tts/test_edge.py": "providers/tts/edge_stream.py",
     "providers/tts/test_elevenlabs.py": "providers/tts/elevenlabs_wire.py",
