@@ -42,6 +42,10 @@ _BY_PROOF: dict[str, str] = {
     ),
     "e2e/test_failures.py": "providers/scripted.py",
     "providers/stt/test_embedded.py": (
+        "providers/stt/packaged_models.py providers/stt/whisper_loading.py "
+        "providers/stt/whisper_turns.py"
+    ),
+    "providers/stt/test_sphinx_turns.py": (
         "providers/stt/sphinx_pool.py providers/stt/sphinx_process.py "
         "providers/stt/sphinx_worker.py"
     ),
@@ -49,9 +53,7 @@ _BY_PROOF: dict[str, str] = {
         "providers/sherpa/catalogue.py providers/sherpa/engines.py "
         "providers/sherpa/model_files.py providers/stt/sherpa_services.py"
     ),
-    "providers/stt/test_whisper.py": (
-        "providers/stt/whisper_files.py providers/stt/whisper_model.py"
-    ),
+    "providers/stt/test_whisper.py": "providers/stt/whisper_files.py",
     "providers/tts/test_azure.py": "providers/azure_account.py providers/tts/azure_speaker.py",
     "providers/tts/test_edge.py": "providers/tts/edge_stream.py",
     "providers/tts/test_elevenlabs.py": "providers/tts/elevenlabs_wire.py",
