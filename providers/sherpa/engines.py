@@ -15,6 +15,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import sherpa_onnx
+
 SAMPLE_RATE = 16000
 """Hz that recognisers get."""
 _TRIAL_S = 300
@@ -42,8 +44,6 @@ class Recipe:
         Raises:
             RuntimeError: A file is damaged. For other faults, sherpa-onnx ends the process.
         """
-        import sherpa_onnx
-
         if self.kind == "tts":
             model_class = getattr(sherpa_onnx, f"OfflineTts{self.factory.title()}ModelConfig")
             around = dict(self.around)
@@ -95,8 +95,6 @@ class Recipe:
 
 def has_cuda() -> bool:
     """Return whether the installed sherpa-onnx can use a GPU; that of PyPI cannot."""
-    import sherpa_onnx
-
     libraries = Path(sherpa_onnx.__file__).parent / "lib"
     return any(libraries.glob("*onnxruntime_providers_cuda*"))
 
