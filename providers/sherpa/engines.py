@@ -1,8 +1,8 @@
 """Builds the recognisers and voices of sherpa-onnx, here or, for a trial, in another process.
 
 sherpa-onnx ends the process that loads a model which it does not like, with a line on stderr. So a
-model that nobody has written down in the catalogue is tried first in a process that may end: this
-file is its program. It imports nothing of this project, so that a trial starts quickly.
+model that is new here is tried first in a process that may end: this file is its program. It
+imports nothing of this project, so that a trial starts quickly.
 """
 
 from __future__ import annotations
@@ -80,6 +80,7 @@ class Recipe:
                 capture_output=True,
                 text=True,
                 encoding="utf-8",
+                errors="replace",
                 timeout=_TRIAL_S,
                 check=False,
             )
