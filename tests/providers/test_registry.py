@@ -23,6 +23,7 @@ LIBRARIES = {
     "kokoro": "kokoro_onnx",
     "moonshine": "moonshine_voice",
     "piper": "piper",
+    "sherpa": "sherpa_onnx",
     "whisper": "ctranslate2",
 }
 """Provider → a module that only `requirements/NAME.txt` brings."""
