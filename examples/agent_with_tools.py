@@ -20,6 +20,7 @@ import json
 import os
 import sys
 import wave
+from collections.abc import Callable
 from typing import Any
 
 from openai import AsyncOpenAI
@@ -44,8 +45,11 @@ def set_timer(minutes: float) -> dict[str, Any]:
     return {"timer": f"{minutes:g} minutes", "timers": len(timers)}
 
 
-TOOLS = {"get_weather": get_weather, "set_timer": set_timer}
-DESCRIPTIONS = [
+TOOLS: dict[str, Callable[..., dict[str, Any]]] = {
+    "get_weather": get_weather,
+    "set_timer": set_timer,
+}
+DESCRIPTIONS: list[Any] = [
     {
         "type": "function",
         "name": "get_weather",
@@ -116,9 +120,12 @@ async def main() -> None:
         async with client.realtime.connect(model="gpt-realtime") as connection:
             await connection.session.update(session={"type": "realtime", "tools": DESCRIPTIONS})
             while line := await asyncio.to_thread(sys.stdin.readline):
-                content = [{"type": "input_text", "text": line.strip()}]
                 await connection.conversation.item.create(
-                    item={"type": "message", "role": "user", "content": content}
+                    item={
+                        "type": "message",
+                        "role": "user",
+                        "content": [{"type": "input_text", "text": line.strip()}],
+                    }
                 )
                 recording.writeframes(await answer(connection))
 
