@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from settings.installation import install_extra, missing_library, start_server
+from settings.localisation import _
 
 try:
     from fastapi import FastAPI
@@ -143,8 +144,9 @@ def _tracer() -> Tracer:
         from telemetry.otel_tracing import TurnTracer
     except ImportError as missing:
         raise ConfigError(
-            f"server.tracing needs the library '{missing.name}': "
-            f"{install_extra('tracing')}, or leave it off."
+            _("server.tracing needs the library '{library}': {install}, or leave it off.").format(
+                library=missing.name, install=install_extra("tracing")
+            )
         ) from None
     tracer = TurnTracer(PRODUCT_NAME)
     tracer.install()
@@ -193,7 +195,7 @@ def main(argv: list[str] | None = None) -> None:
                 share = (create_app, settings, listener, counting)
                 status = run_workers(workers, work, share, _print, forget_process, grace_s)
     except (ConfigError, ProviderSetupError) as error:
-        raise SystemExit(f"error: {error}") from None
+        raise SystemExit(_("error: {error}").format(error=error)) from None
     if status:
         raise SystemExit(status)
 
@@ -207,7 +209,7 @@ def __getattr__(name: str) -> Any:
         configure_logging(settings.server)
         return create_app(settings, announce=settled(_print))
     except (ConfigError, ProviderSetupError) as error:
-        raise SystemExit(f"error: {error}") from None
+        raise SystemExit(_("error: {error}").format(error=error)) from None
 
 
 if __name__ == "__main__":

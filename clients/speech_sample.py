@@ -6,6 +6,7 @@ import numpy as np
 
 from audio.pcm import BYTES_PER_SAMPLE, WIRE_RATE, read_wav, resample, silence
 from clients.sdk import ClientError
+from settings.localisation import _, system_reason
 
 SPOKEN_TEXT = "What is the weather like today?"
 LEAD_MS = 300
@@ -29,9 +30,12 @@ async def speech(wav: str | None) -> bytes:
         try:
             pcm = read_wav(wav)
         except (OSError, ValueError, EOFError) as error:
-            raise ClientError(f"--wav {wav} cannot be read: {error}") from error
+            reason = system_reason(error) if isinstance(error, OSError) else str(error)
+            raise ClientError(
+                _("--wav {wav} cannot be read: {reason}").format(wav=wav, reason=reason)
+            ) from error
         if not pcm:
-            raise ClientError(f"--wav {wav} holds no audio; record a sentence.")
+            raise ClientError(_("--wav {wav} holds no audio; record a sentence.").format(wav=wav))
         return pcm
     from providers.tts.speech_engine import SynthesisError
 
@@ -39,7 +43,9 @@ async def speech(wav: str | None) -> bytes:
         return await embedded_speech(SPOKEN_TEXT)
     except (ImportError, SynthesisError) as error:
         raise ClientError(
-            f"The embedded voice cannot speak here ({error}). Give a recording by --wav FILE."
+            _(
+                "The embedded voice cannot speak here ({error}). Give a recording by --wav FILE."
+            ).format(error=error)
         ) from error
 
 

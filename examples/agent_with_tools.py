@@ -45,10 +45,7 @@ def set_timer(minutes: float) -> dict[str, Any]:
     return {"timer": f"{minutes:g} minutes", "timers": len(timers)}
 
 
-TOOLS: dict[str, Callable[..., dict[str, Any]]] = {
-    "get_weather": get_weather,
-    "set_timer": set_timer,
-}
+TOOLS: dict[str, Callable[..., object]] = {"get_weather": get_weather, "set_timer": set_timer}
 DESCRIPTIONS: list[Any] = [
     {
         "type": "function",

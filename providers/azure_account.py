@@ -15,6 +15,7 @@ from pipecat.utils.errors import ErrorCategory, classify_http_status_code
 
 from providers.base import ProviderSetupError
 from providers.options import ProviderConfig, required_key
+from settings.localisation import _
 from settings.provider_declarations import Declaration
 
 REGION_VARIABLE = "AZURE_SPEECH_REGION"
@@ -61,7 +62,10 @@ class AzureAccount:
         kind = declaration.kind
         if config.api_base and region:
             raise ProviderSetupError(
-                f"{kind}.options.region has no meaning beside {kind}.api_base: unset one of them."
+                _(
+                    "{kind}.options.region has no meaning beside "
+                    "{kind}.api_base: unset one of them."
+                ).format(kind=kind)
             )
         if config.api_base:
             return cls(config.resolved_key() or NO_KEY, None, config.api_base)
@@ -71,9 +75,12 @@ class AzureAccount:
         )
         if not region:
             raise ProviderSetupError(
-                f"{kind}.provider 'azure' needs the region of the Speech resource: set "
-                f"{REGION_VARIABLE} or {kind}.options.region, e.g. westeurope. A server of one's "
-                f"own is named by {kind}.api_base."
+                _(
+                    "{kind}.provider 'azure' needs the region of the Speech "
+                    "resource: set {region_variable} or {kind}.options.region, "
+                    "e.g. westeurope. A server of one's own is named by "
+                    "{kind}.api_base."
+                ).format(kind=kind, region_variable=REGION_VARIABLE)
             )
         return cls(key, region, None)
 

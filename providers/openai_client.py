@@ -9,6 +9,7 @@ from openai import APIStatusError, AsyncOpenAI, DefaultAsyncHttpxClient, Timeout
 from providers.base import ProviderSetupError
 from providers.http_clients import UNCOMPRESSED, bounded, do_not_wait, trusted
 from providers.options import Options, ProviderConfig, parse_options
+from settings.localisation import _
 
 OPENAI_HOST = "api.openai.com"
 NO_KEY = "none"
@@ -48,12 +49,17 @@ class SharedClient:
         key = self._key(config)
         if key is None and self.base_url is None:
             raise ProviderSetupError(
-                f"{kind}.provider 'openai' needs OPENAI_API_KEY, or {kind}.api_base for another "
-                "OpenAI-compatible server, e.g. http://localhost:11434/v1."
+                _(
+                    "{kind}.provider 'openai' needs OPENAI_API_KEY, or "
+                    "{kind}.api_base for another OpenAI-compatible server, "
+                    "e.g. http://localhost:11434/v1."
+                ).format(kind=kind)
             )
         if self.base_url is not None and not self.base_url.startswith("http"):
             raise ProviderSetupError(
-                f"{kind}.api_base '{self.base_url}' must begin with http:// or https://."
+                _("{kind}.api_base '{base_url}' must begin with http:// or https://.").format(
+                    kind=kind, base_url=self.base_url
+                )
             )
         parse_options(kind, config, Options)
         self.openai = AsyncOpenAI(

@@ -16,6 +16,7 @@ from loguru import logger
 
 from pipeline_manager import PipelineManager
 from providers.base import ProviderSetupError
+from settings.localisation import _
 
 State = Literal["starting", "healthy", "draining", "failed"]
 
@@ -80,7 +81,8 @@ class Lifecycle:
         except Exception as error:
             logger.opt(exception=True).debug("the start failed")
             kind = "" if isinstance(error, ProviderSetupError) else f"{type(error).__name__}: "
-            print(f"error: {kind}{error}", file=sys.stderr, flush=True)
+            told = _("error: {error}").format(error=f"{kind}{error}")
+            print(told, file=sys.stderr, flush=True)
             self.state = "failed"
             self._give_up()
         else:

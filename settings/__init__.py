@@ -5,6 +5,15 @@ Other wings may enter by the modules in `__all__`.
 
 from settings.silent_libraries import silence
 
-__all__ = ["provider_declarations", "installation", "localisation", "origins", "paths"]
+__all__ = [
+    "columns",
+    "arguments",
+    "provider_declarations",
+    "installation",
+    "localisation",
+    "origins",
+    "paths",
+    "plain_words",
+]
 
 silence()

@@ -29,3 +29,6 @@ def silence() -> None:
     """Set the switches, unless the user has set them to something else."""
     for name, value in SWITCHES.items():
         os.environ.setdefault(name, value)
+    if os.environ.get("HF_ENDPOINT"):
+        # Its library would fetch large files from Xet, past the mirror that the user named.
+        os.environ.setdefault("HF_HUB_DISABLE_XET", "1")

@@ -10,6 +10,7 @@ from loguru import logger
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from config import ConfigError, ServerConfig
+from settings.localisation import _
 
 
 def check_exposure(server: ServerConfig) -> None:
@@ -20,7 +21,13 @@ def check_exposure(server: ServerConfig) -> None:
     """
     if server.api_keys or server.insecure or is_loopback(server.host):
         return
-    raise ConfigError(_exposed(server.host))
+    raise ConfigError(
+        _(
+            "Without API keys anybody who reaches {host} could use this server: set "
+            "REALTIME_API_KEYS, or say that this is meant with --insecure "
+            "(REALTIME_SERVER__INSECURE=true)."
+        ).format(host=server.host)
+    )
 
 
 class ExposureGuard:
@@ -51,6 +58,7 @@ class ExposureGuard:
 
 
 def _exposed(host: str) -> str:
+    # For clients and the log, which are English.
     return (
         f"Without API keys anybody who reaches {host} could use this server: set "
         "REALTIME_API_KEYS, or say that this is meant with --insecure "

@@ -23,7 +23,7 @@ import soxr
 from httpx import ConnectError
 
 from audio.pcm import read_wav
-from settings.silent_libraries import SWITCHES
+from settings.silent_libraries import SWITCHES, silence
 from tests.providers import tiny_moonshine, tiny_voices, tiny_whisper
 from tests.support.places import DATA, ROOT
 from tests.support.running_server import plain_http
@@ -53,6 +53,16 @@ class Spy(importlib.abc.MetaPathFinder):
             print("imported with", os.environ.get("ORT_DISABLE_TELEMETRY"))
 sys.meta_path.insert(0, Spy())
 """
+
+
+@pytest.mark.parametrize(("mirror", "switched"), [("https://mirror.example", "1"), ("", None)])
+def test_large_files_come_from_the_mirror_too(
+    mirror: str, switched: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Hugging Face's library fetches them from another host, unless that is switched off."""
+    monkeypatch.setattr(os, "environ", {"HF_ENDPOINT": mirror})
+    silence()
+    assert os.environ.get("HF_HUB_DISABLE_XET") == switched
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
