@@ -7,11 +7,13 @@ from settings.silent_libraries import silence
 
 __all__ = [
     "columns",
+    "arguments",
     "provider_declarations",
     "installation",
     "localisation",
     "origins",
     "paths",
+    "plain_words",
 ]
 
 silence()

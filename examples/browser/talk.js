@@ -58,7 +58,7 @@ class Conversation {
   #player;
   #stream = null;
   #lines = new Map(); // item → its line in the log
-  #cut = new Set(); // answers that were interrupted: what still comes of them is not played
+  #cut = new Set(); // answers that were interrupted: what still comes of them is not wanted
   #answering = false;
 
   constructor(url, key) {
@@ -127,7 +127,7 @@ class Conversation {
         this.#answering = true;
         break;
       case 'response.output_audio_transcript.delta':
-        this.#line(event.item_id, 'assistant').textContent += event.delta;
+        if (!this.#cut.has(event.item_id)) this.#line(event.item_id, 'assistant').append(event.delta);
         break;
       case 'response.output_audio.delta':
         if (!this.#cut.has(event.item_id)) this.#player.add(event.item_id, fromBase64(event.delta));

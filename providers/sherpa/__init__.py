@@ -3,4 +3,4 @@
 Other wings may enter by the modules in `__all__`.
 """
 
-__all__ = ["catalogue"]
+__all__ = ["catalogue", "engines", "layouts", "model_files", "onnx_metadata"]

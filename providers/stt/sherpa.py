@@ -32,9 +32,6 @@ DEFAULT_MODEL, EUROPEAN_MODEL = "sense-voice", "parakeet"
 BEAM_SEARCH = "modified_beam_search"
 TAIL_MS = 660
 """What the library's own examples put behind an utterance."""
-SHORT_S, LONG_S = 28, 60
-"""Seconds of the longest piece of a turn that is heard at once: for models that hear no more than
-half a minute, and for others, whose memory grows with it."""
 
 _FACTORIES: Mapping[Recogniser, str] = {
     Recogniser.SENSE_VOICE: "from_sense_voice",
@@ -52,9 +49,9 @@ _FACTORIES: Mapping[Recogniser, str] = {
 _TRANSDUCERS = (Recogniser.TRANSDUCER, Recogniser.STREAMING_TRANSDUCER)
 """Those that can search for several transcripts at a time, and be told which words to expect."""
 _STREAMING_TYPES = ("conformer", "lstm", "zipformer", "zipformer2", "")
+_SPACE = "\u2581"
+"""What the tokens of models that cut words begin with, at the beginning of a word."""
 _TOLD_LANGUAGE = (Recogniser.SENSE_VOICE, Recogniser.WHISPER)
-_SHORT = (Recogniser.WHISPER, Recogniser.MOONSHINE)
-"""Those that hear no more than half a minute at a time."""
 
 
 class _SherpaOptions(Options):
@@ -141,14 +138,16 @@ class SherpaSTT(STTProvider):
             raise ProviderSetupError(_unusable(folder, error)) from error
         options, kind = self._options, layout.kind
         beams = options.decoding_method == BEAM_SEARCH
+        tokens = _tokens(folder / layout.parts["tokens"])
+        cut = "bpe_vocab" in layout.parts
         self._engine = Engine(
             recogniser,
             self._pool,
             Patience.of(self._config).first_s,
-            biased=beams and _is_biased(folder, layout),
+            biased=beams and (cut or not any(token.startswith(_SPACE) for token in tokens)),
+            characters=frozenset() if cut else frozenset((*tokens, " ")),
             detects=self._language is None and kind in _TOLD_LANGUAGE,
-            shouts=_shouts(folder / layout.parts["tokens"]),
-            longest_s=SHORT_S if kind in _SHORT else LONG_S,
+            shouts=_shouts(tokens),
             tail_ms=TAIL_MS if options.tail_ms is None else options.tail_ms,
         )
         self._service = StreamedTurns if kind.streaming else WholeTurns
@@ -241,16 +240,9 @@ def _transducer_type(encoder: Path, kind: Recogniser) -> str:
     return told if told in known else known[-1]
 
 
-def _is_biased(folder: Path, layout: Layout[Recogniser]) -> bool:
-    """Return whether words can be cut into the model's tokens."""
-    return "bpe_vocab" in layout.parts or not any(
-        token.startswith("\u2581") for token in _tokens(folder / layout.parts["tokens"])
-    )
-
-
-def _shouts(tokens: Path) -> bool:
+def _shouts(tokens: list[str]) -> bool:
     """Return whether a model has Latin letters, and all of them are capitals."""
-    words = "".join(token for token in _tokens(tokens) if not token.startswith("<"))
+    words = "".join(token for token in tokens if not token.startswith("<"))
     latin = {letter for letter in words if letter.isascii() and letter.isalpha()}
     return bool(latin) and not any(letter.islower() for letter in latin)
 

@@ -27,6 +27,9 @@ STEP_BYTES = SAMPLE_RATE * 2 // 10
 """Audio that is worth a way to another thread: 100 ms."""
 PIECE_BYTES = SAMPLE_RATE * 2 // 2
 """Most audio decoded before another turn has its turn: 500 ms."""
+LONGEST_S = 28
+"""Seconds of the longest piece of a turn that is heard at once: some models hear no more than half
+a minute, and of others the memory grows with it."""
 _QUIET_MS = 100
 _SEARCH_S = 5
 """A turn that is too long is cut where it is quietest in the last so many seconds."""
@@ -43,21 +46,25 @@ class Engine:
     """Seconds that a turn may take beyond its own length."""
     biased: bool
     """Whether it can be told which words to expect."""
+    characters: frozenset[str]
+    """What these words must consist of; empty: anything."""
     detects: bool
     """Whether it finds out the language, and tells it."""
     shouts: bool
     """Whether it knows capitals alone."""
-    longest_s: int
-    """Seconds of the longest piece of a turn that it hears at once."""
     tail_ms: int
     """Silence to put behind a turn."""
 
     def open(self, keywords: tuple[str, ...]) -> Any:
         """Return a new stream of the recogniser."""
-        if not self.biased or not keywords:
+        if not self.biased:
+            # Greedy, the library would end the process if it were told any.
             return self.recogniser.create_stream()
-        phrases = "/".join(keyword.replace("/", " ") for keyword in keywords)
-        return self.recogniser.create_stream(phrases.upper() if self.shouts else phrases)
+        told = (keyword.replace("/", " ").strip() for keyword in keywords)
+        # It would print what it cannot tell apart, and what users say belongs in no log.
+        known = [word for word in told if not self.characters or self.characters.issuperset(word)]
+        phrases = "/".join(word.upper() if self.shouts else word for word in known if word)
+        return self.recogniser.create_stream(phrases or None)
 
     def written(self, text: str) -> str:
         """Return a transcript as people write it."""
@@ -206,7 +213,7 @@ def _decoded(engine: Engine, stream: Any) -> str:
 
 def _transcribe(engine: Engine, audio: bytes, keywords: tuple[str, ...]) -> Iterator[_Heard]:
     """Transcribe a turn, on a thread."""
-    for samples in _pieces(_samples(audio), engine.longest_s):
+    for samples in _pieces(_samples(audio)):
         stream = engine.open(keywords)
         stream.accept_waveform(SAMPLE_RATE, samples)
         engine.recogniser.decode_stream(stream)
@@ -219,9 +226,9 @@ def _samples(audio: bytes) -> Any:
     return np.frombuffer(audio, np.int16).astype(np.float32) / 32768
 
 
-def _pieces(samples: Any, longest_s: int) -> Iterator[Any]:
-    """Cut a turn into pieces of at most `longest_s` seconds, where it is quiet."""
-    longest, step = longest_s * SAMPLE_RATE, _QUIET_MS * SAMPLE_RATE // 1000
+def _pieces(samples: Any) -> Iterator[Any]:
+    """Cut a turn into pieces of at most `LONGEST_S` seconds, where it is quiet."""
+    longest, step = LONGEST_S * SAMPLE_RATE, _QUIET_MS * SAMPLE_RATE // 1000
     while len(samples) > longest:
         tail = samples[longest - _SEARCH_S * SAMPLE_RATE : longest].reshape(-1, step)
         quietest = int(np.square(tail).sum(axis=1).argmin())

@@ -33,6 +33,8 @@ from settings.localisation import _
 from settings.provider_declarations import Declaration
 
 DEFAULT_MODEL = "kokoro-v1.1-zh"
+WARM_UP = "Hello, 你好."
+"""Has words for every voice; those that it does not know are left out."""
 _MEN = frozenset(("ash", "ballad", "cedar", "echo", "fable", "onyx", "verse"))
 """OpenAI's names that a man's voice comes closest to."""
 _LANGUAGES = {
@@ -74,11 +76,19 @@ class _Model:
         readable = self.lexicon.readable(text)
         if not readable:
             return
-        made = self.engine.generate(readable, sid=speaker, speed=self.speed)
-        samples = np.asarray(made.samples, np.float32)
-        sound = (np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes()
-        if audible := LeadIn(made.sample_rate).push(sound):
-            yield audible
+        made: list[Any] = []
+
+        def take(samples: Any, _progress: float) -> int:
+            # The array is the library's own memory, and is gone when this returns.
+            made.append((np.clip(samples, -1, 1) * 32767).astype("<i2"))
+            return 1
+
+        # What it returns is a list of numbers, which would hold up the other threads.
+        self.engine.generate(readable, sid=speaker, speed=self.speed, callback=take)
+        lead_in = LeadIn(self.engine.sample_rate)
+        for sound in made:
+            if audible := lead_in.push(sound.tobytes()):
+                yield audible
 
 
 class SherpaTTS(TTSProvider):
@@ -132,16 +142,12 @@ class SherpaTTS(TTSProvider):
         if own and (reason := await self._pool.run(recipe.try_out)):
             raise ProviderSetupError(_unusable(folder, reason))
         try:
-            engine = await self._pool.run(recipe.build)
-            await self._pool.run(lambda: recipe.warm_up(engine))
-            lexicon = await self._pool.run(
-                lambda: Lexicon(folder / name for name in layout.lexicons)
-            )
+            model = await self._pool.run(lambda: self._load(recipe, folder, layout))
         # sherpa-onnx passes on errors of many types for damaged files.
         except Exception as error:
             raise ProviderSetupError(_unusable(folder, error)) from error
         network = folder / next(iter(layout.parts.values()))
-        self._speakers = _named(speaker_names(network), max(1, engine.num_speakers))
+        self._speakers = _named(speaker_names(network), max(1, model.engine.num_speakers))
         self.voices = frozenset(self._speakers)
         self.named_voices = _spread(self._speakers)
         wanted = self._config.voice_id
@@ -152,7 +158,7 @@ class SherpaTTS(TTSProvider):
                     "(REALTIME_TTS__VOICE_ID)."
                 ).format(wanted=wanted, model=self.label, voices=", ".join(self._speakers))
             )
-        self._model = _Model(engine, lexicon, self._options.speed)
+        self._model = model
 
     async def close(self) -> None:
         """Release the model."""
@@ -173,6 +179,13 @@ class SherpaTTS(TTSProvider):
             VoiceInfo(voice.id, voice.speaks_as, _language(voice.speaks_as))
             for voice in super().list_voices()
         ]
+
+    def _load(self, recipe: Recipe, folder: Path, layout: Layout[Voice]) -> _Model:
+        lexicon = Lexicon(folder / name for name in layout.lexicons)
+        model = _Model(recipe.build(), lexicon, self._options.speed)
+        for _sound in model.speak(0, WARM_UP):
+            pass
+        return model
 
     def _recipe(self, folder: Path, layout: Layout[Voice]) -> Recipe:
         model = {part: str(folder / name) for part, name in layout.parts.items()}

@@ -45,6 +45,10 @@ _BY_PROOF: dict[str, str] = {
         "providers/stt/sphinx_pool.py providers/stt/sphinx_process.py "
         "providers/stt/sphinx_worker.py"
     ),
+    "providers/stt/test_sherpa.py": (
+        "providers/sherpa/catalogue.py providers/sherpa/engines.py "
+        "providers/sherpa/model_files.py providers/stt/sherpa_services.py"
+    ),
     "providers/stt/test_whisper.py": (
         "providers/stt/whisper_files.py providers/stt/whisper_model.py"
     ),

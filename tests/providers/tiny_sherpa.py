@@ -1,7 +1,7 @@
 """Models of sherpa-onnx of a few kilobytes: recognisers that say what is written in them.
 
-They have the inputs, outputs and metadata of SenseVoice and of a streaming Zipformer2 with CTC. All
-that loads, feeds and decodes them is real.
+They have the inputs, outputs and metadata of SenseVoice, of a streaming Zipformer2 with CTC, and of
+a streaming transducer. All that loads, feeds and decodes them is real.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def build_sense_voice(
             end = [place["."]] if itn and said else []
             line = [*start, *said, *end]
             table[row, itn, : len(line)] = line
-    constants = {
+    constants: dict[str, np.ndarray] = {
         "table": table,
         "plain": np.array(15, np.int32),
         "read_before": np.array([3]),
@@ -124,7 +124,7 @@ def build_streaming(folder: Path, words: tuple[str, ...] = STREAMED) -> Path:
         *(helper.make_node("Identity", [name], [f"new_{name}"]) for name in states),
         helper.make_node("Add", ["processed_lens", "one"], ["new_processed_lens"]),
     ]
-    constants = {
+    constants: dict[str, np.ndarray] = {
         "script": script,
         "depth": np.array(len(tokens)),
         "off_on": np.array([-10, 0], np.float32),
@@ -151,6 +151,71 @@ def build_streaming(folder: Path, words: tuple[str, ...] = STREAMED) -> Path:
     }
     _save(folder / "model.onnx", nodes, inputs, outputs, constants, about)
     return _write_tokens(folder, tokens)
+
+
+def build_transducer(folder: Path) -> Path:
+    """Write a streaming transducer that hears 你号 rather than 你好, but is not sure."""
+    tokens = ["<blk>", "你", "号", "好", "<unk>"]
+    width, frames = len(tokens), 2
+    script = np.zeros((100, frames, width), np.float32)
+    script[:, :, 0] = 9
+    script[0, 0] = [0, 9, 0, 0, 0]
+    script[1, 0] = [0, 0, 9, 8.5, 0]
+    one, state = np.array([1]), (1, 1, 1)
+    encoder = [
+        # The state of the LSTM counts chunks.
+        helper.make_node("Reshape", ["h", "one"], ["count"]),
+        helper.make_node("Cast", ["count"], ["chunk"], to=_INT64),
+        helper.make_node("Gather", ["script", "chunk"], ["clean"], axis=0),
+        helper.make_node("ReduceSum", ["x"], ["sum"], keepdims=0),
+        helper.make_node("Mul", ["sum", "nothing"], ["unheard"]),
+        helper.make_node("Add", ["clean", "unheard"], ["encoder_out"]),
+        helper.make_node("Add", ["h", "unit"], ["new_h"]),
+        helper.make_node("Identity", ["c"], ["new_c"]),
+    ]
+    constants = {"script": script, "nothing": _scalar(0), "unit": _scalar(1), "one": one}
+    states = [_value("h", _FLOAT, *state), _value("c", _FLOAT, *state)]
+    _save(
+        folder / "encoder.onnx",
+        encoder,
+        [_value("x", _FLOAT, 1, "T", 80), *states],
+        [
+            _value("encoder_out", _FLOAT, 1, frames, width),
+            _value("new_h", _FLOAT, *state),
+            _value("new_c", _FLOAT, *state),
+        ],
+        constants,
+        {
+            "model_type": "lstm",
+            "num_encoder_layers": "1",
+            "T": "9",
+            "decode_chunk_len": "8",
+            "rnn_hidden_size": "1",
+            "d_model": "1",
+        },
+    )
+    decoder = [
+        helper.make_node("Cast", ["y"], ["said"], to=_FLOAT),
+        helper.make_node("ReduceMean", ["said"], ["mean"], axes=[1], keepdims=1),
+        helper.make_node("Mul", ["mean", "zeros"], ["decoder_out"]),
+    ]
+    _save(
+        folder / "decoder.onnx",
+        decoder,
+        [_value("y", _INT64, "N", 2)],
+        [_value("decoder_out", _FLOAT, "N", width)],
+        {"zeros": np.zeros((1, width), np.float32)},
+        {"vocab_size": str(width), "context_size": "2"},
+    )
+    both = [_value(name, _FLOAT, "N", width) for name in ("encoder_out", "decoder_out")]
+    joiner = [helper.make_node("Add", ["encoder_out", "decoder_out"], ["logit"])]
+    made = [_value("logit", _FLOAT, "N", width)]
+    _save(folder / "joiner.onnx", joiner, both, made, {}, {"joiner_dim": str(width)})
+    return _write_tokens(folder, tokens)
+
+
+def _scalar(value: float) -> np.ndarray:
+    return np.array(value, np.float32)
 
 
 def _write_tokens(folder: Path, tokens: list[str]) -> Path:

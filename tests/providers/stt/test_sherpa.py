@@ -100,7 +100,7 @@ async def test_a_long_turn_is_heard_in_pieces(whole):
     async with running(with_stt(**group)) as server, client(server.url) as wire:
         await listen(wire)
         await commit(wire, silence(70_000))
-        assert (await wire.until(HEARD))["transcript"] == " ".join([f"{ENGLISH}."] * 2)
+        assert (await wire.until(HEARD))["transcript"] == " ".join([f"{ENGLISH}."] * 3)
 
 
 async def test_words_come_while_they_are_spoken_and_the_last_is_not_lost(streaming, monkeypatch):
@@ -134,6 +134,23 @@ async def test_without_silence_behind_it_the_last_word_would_be_lost(streaming):
             words.append(len((await wire.until(HEARD))["transcript"].split()))
     assert words[0] == 4
     assert words[1] > words[0]
+
+
+@pytest.mark.parametrize(
+    ("options", "keywords", "said"),
+    [
+        ({}, ["好"], "你号"),
+        ({"decoding_method": "modified_beam_search"}, [], "你号"),
+        ({"decoding_method": "modified_beam_search"}, ["Bo", "你好"], "你好"),
+    ],
+)
+async def test_a_transducer_that_searches_obeys_keywords(tmp_path, capfd, options, keywords, said):
+    group = settings(tiny_sherpa.build_transducer(tmp_path), options=options)
+    async with running(with_stt(**group)) as server, client(server.url) as wire:
+        await listen(wire, keywords=keywords)
+        await commit(wire, silence(500))
+        assert (await wire.until(HEARD))["transcript"] == said
+    assert "Bo" not in capfd.readouterr().err
 
 
 async def test_turns_that_were_dropped_leave_no_words_behind(streaming):

@@ -144,6 +144,7 @@ async def test_six_hundred_words_without_a_mark_are_spoken_in_pieces(engine: Hib
 )
 async def test_no_text_breaks_it(engine: Hibari, text: str) -> None:
     await spoken(engine, text)
+    assert await spoken(engine, "Still here.")
 
 
 @needs_hibari
