@@ -11,7 +11,10 @@ __all__ = [
     "installation",
     "localisation",
     "origins",
+    "package_installer",
     "paths",
+    "pip_settings",
+    "requirement_files",
 ]
 
 silence()
