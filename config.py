@@ -34,6 +34,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from settings.localisation import _
 from settings.origins import allowed_origin
 from settings.paths import own_path
 from settings.provider_declarations import vendor_keys
@@ -128,13 +129,19 @@ class ServerConfig(_Group):
         for key in (secret.get_secret_value() for secret in keys):
             if not re.fullmatch(r"[!-~]*", key):
                 raise ValueError(
-                    "an API key has a character that no client can send in a header; use letters, "
-                    "digits and signs of ASCII without spaces, and commas between keys"
+                    _(
+                        "an API key has a character that no client can send in a header; use "
+                        "letters, digits and signs of ASCII without spaces, and commas between keys"
+                    )
                 )
             if len(key) < MIN_KEY_LENGTH:
-                raise ValueError(f"every API key must have at least {MIN_KEY_LENGTH} characters")
+                raise ValueError(
+                    _("every API key must have at least {count} characters").format(
+                        count=MIN_KEY_LENGTH
+                    )
+                )
             if key.startswith("ek_"):
-                raise ValueError("no API key may begin with 'ek_': client secrets do")
+                raise ValueError(_("no API key may begin with 'ek_': client secrets do"))
         return keys
 
     @field_validator("allowed_origins")
@@ -206,11 +213,23 @@ class VADConfig(_Group):
     """Milliseconds of silence that make such a pause."""
 
 
+def _address(url: str | None) -> str | None:
+    """Refuse an address that no request could be sent to."""
+    if url is not None and not re.match(r"(https?|wss?)://[^/]+", url):
+        raise ValueError(
+            _(
+                "{url} is no address of a service; it must begin with http:// or https:// (or "
+                "ws://, wss://) and name a host, as http://localhost:11434/v1 does"
+            ).format(url=repr(url))
+        )
+    return url
+
+
 class _Provider(_Group):
     provider: str = "embedded"
     api_key: SecretStr | None = None
     """API key. Unset: the vendor's own variable, see `VENDOR_KEYS`."""
-    api_base: str | None = Field(None, pattern=r"^(https?|wss?)://[^/]+")
+    api_base: Annotated[str | None, AfterValidator(_address)] = None
     """Base URL of the service, for example `http://localhost:11434/v1`."""
     connect_timeout_s: float = Field(5, gt=0)
     """Seconds within which a connection to the service has to stand."""
@@ -235,8 +254,10 @@ class _Provider(_Group):
         key = (key or "").strip()
         if not (key.isascii() and key.isprintable()):
             raise ConfigError(
-                f"The API key of the provider '{self.provider}' ({name}) has characters that "
-                "no key has, such as a line break within it: copy it anew."
+                _(
+                    "The API key of the provider '{provider}' ({name}) has characters that no key "
+                    "has, such as a line break within it: copy it anew."
+                ).format(provider=self.provider, name=name)
             )
         return key or None
 
@@ -345,6 +366,6 @@ def load_settings(
         ) -> tuple[PydanticBaseSettingsSource, ...]:
             return layers(settings_cls, init_settings, env_settings, dotenv_settings, toml, profile)
 
-    with explained():
+    with explained(Settings):
         loaded = _Loaded(**overrides)
     return Settings.model_construct(**dict(loaded))

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from settings.arguments import PlainParser
 from settings.installation import command, missing_library, program_name
 
 try:
@@ -59,7 +60,7 @@ examples:
 
 def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
+    parser = PlainParser(
         prog=program_name("push_to_talk_app.py"),
         description="Talk with a Realtime server: K records, K again sends, Q quits.",
         epilog=KEYS,

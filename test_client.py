@@ -29,6 +29,7 @@ import os
 import sys
 from collections.abc import Sequence
 
+from settings.arguments import PlainParser, seconds
 from settings.installation import missing_library, program_name
 from settings.localisation import _, system_reason
 
@@ -112,7 +113,7 @@ def save(path: str, pcm: bytes) -> None:
 
 def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
+    parser = PlainParser(
         prog=program_name("test_client.py"),
         description=_("Check a running Realtime server with a typed and a spoken turn."),
         epilog=_("Exit status: 0 all checks passed, 1 some failed, 2 nothing could be checked."),
@@ -131,7 +132,7 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--save", metavar="FILE", help=_("save the last reply as a WAV file"))
     parser.add_argument(
         "--timeout",
-        type=float,
+        type=seconds,
         default=30.0,
         metavar="S",
         help=_("seconds for a turn (default: 30)"),

@@ -7,6 +7,7 @@ from settings.silent_libraries import silence
 
 __all__ = [
     "columns",
+    "arguments",
     "provider_declarations",
     "installation",
     "localisation",
@@ -14,6 +15,7 @@ __all__ = [
     "package_installer",
     "paths",
     "pip_settings",
+    "plain_words",
     "requirement_files",
 ]
 

@@ -10,6 +10,7 @@ from audio.pcm import WIRE_RATE
 from audio.player import AudioPlayerAsync
 from clients.terminal.sources import AudioSource, Microphone, SpokenFile
 from clients.terminal.speakers import NoSpeaker, WavRecorder
+from settings.localisation import _
 
 DeviceName = int | str | None
 
@@ -80,7 +81,7 @@ class SoundMaker:
     def _consequence(self, asks: bool, answers: bool) -> str:
         """Say how the app goes on although something is missing."""
         if not answers:
-            return "Answers are text." if asks else "Going on with text."
+            return _("Answers are text.") if asks else _("Going on with text.")
         if not asks:
-            return "Questions are typed."
-        return "Answers go to the file." if self._recorder else "Answers are not heard."
+            return _("Questions are typed.")
+        return _("Answers go to the file.") if self._recorder else _("Answers are not heard.")

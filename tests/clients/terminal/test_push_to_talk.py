@@ -36,7 +36,7 @@ async def test_the_session_is_asked_for_and_shown() -> None:
             "output": {"voice": "marin"},
         }
         assert (wanted["instructions"], wanted["tools"]) == ("Be brief.", tools)
-        assert it.bar("status") == "● connected · sess_1 · gpt-realtime · voice marin"
+        assert it.bar("status") == "● connected · gpt-realtime · voice marin"
         assert it.shown() == ["A first line."]
 
 
@@ -353,4 +353,4 @@ async def test_a_file_is_spoken_and_sent() -> None:
 async def test_a_session_that_is_no_realtime_session_is_shown_as_it_is() -> None:
     async with session() as it:
         await it.say({"type": "session.updated", "session": {"type": "realtime", "id": "sess_2"}})
-        assert it.bar("status") == "● connected · sess_2 · ? · voice ?"
+        assert it.bar("status") == "● connected · ? · voice ?"

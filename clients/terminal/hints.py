@@ -1,0 +1,68 @@
+"""What to try, for a screen on which nothing has been said yet."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from clients.terminal.view import Echo, InputState
+from settings.localisation import _
+
+
+class Hint(NamedTuple):
+    """A key, or "" for a line without one, and what it is good for."""
+
+    key: str
+    text: str
+
+
+def hints(state: InputState, hands_free: bool, muted: bool, echo: Echo) -> list[Hint]:
+    """Return what can be done now, the first line without a key.
+
+    Args:
+        state: The state of the input.
+        hands_free: Whether the server detects turns.
+        muted: Whether silence is sent instead of the microphone's audio.
+        echo: What the microphone hears of the loudspeaker.
+    """
+    typed = Hint("/", _("types instead: “Tell me a long story”, Enter sends it"))
+    stop = Hint("Esc", _("stops an answer; so does speaking"))
+    if state == "none":
+        return [
+            Hint("", _("There is no microphone, so type:")),
+            Hint("/", _("and write “Hello, how are you?”, Enter sends it")),
+            Hint("D", _("chooses a microphone once there is one")),
+        ]
+    if muted:
+        return [Hint("", _("The microphone is muted:")), Hint("M", _("turns it on")), typed]
+    if state == "file":
+        return [
+            Hint("", _("The file stands in for a microphone:")),
+            Hint("K", _("speaks it, K again sends it")),
+            Hint("V", _("speaks it hands-free: the server hears its end")),
+            typed,
+        ]
+    if state in ("recording", "file over"):
+        return [Hint("", _("Say “Hello, how are you?”, then:")), Hint("K", _("sends it"))]
+    if hands_free:
+        return [
+            Hint("", _("Just speak: “What time is it?”")),
+            _about_echo(echo),
+            Hint("V", _("ends hands-free")),
+            stop,
+        ]
+    return [
+        Hint("", _("Nothing has been said yet. Try:")),
+        Hint("K", _("and say “Hello, how are you?”, K again sends it")),
+        Hint("V", _("and just speak: “What time is it?”")),
+        _about_echo(echo),
+        typed,
+        stop,
+    ]
+
+
+def _about_echo(echo: Echo) -> Hint:
+    return {
+        "none": Hint("", ""),
+        "cancelled": Hint("", _("Loudspeakers are fine: their echo is cancelled.")),
+        "heard": Hint("", _("Wear headphones, or it will hear itself.")),
+    }[echo]
