@@ -79,6 +79,9 @@ _BY_PROOF: dict[str, str] = {
     "telemetry/test_tracing.py": "telemetry/otel_tracing.py telemetry/wordless_spans.py",
     "telemetry/test_turn_log.py": "telemetry/turn_record.py",
     "documents/test_wheel.py": "settings/installation.py",
+    "requirements/test_set_up.py": (
+        "settings/package_installer.py settings/pip_settings.py settings/requirement_files.py"
+    ),
     "test_config.py": "settings/origins.py settings/paths.py settings/sources.py",
     "serving/test_handshake.py": (
         "serving/admission.py serving/refused.py serving/websocket_route.py"
