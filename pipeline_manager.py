@@ -120,6 +120,12 @@ class PipelineManager:
             "TTS": self.tts.label,
         }
 
+    def redacted(self, text: str) -> str:
+        """Return `text` with the secrets of all providers redacted."""
+        for provider in (self.stt, self.llm, self.tts):
+            text = provider.redacted(text)
+        return text
+
     def addresses(self) -> dict[str, str]:
         """Return stage → the URL of its service, for stages that do not run in this process."""
         stages = {"stt": self.stt, "llm": self.llm, "tts": self.tts}

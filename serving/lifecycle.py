@@ -8,15 +8,17 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Literal
+from typing import Generic, Literal, TypeVar
 
 from loguru import logger
 
 from pipeline_manager import PipelineManager
 from providers.base import ProviderSetupError
+from settings.localisation import _
 
+_Seen = TypeVar("_Seen")
 State = Literal["starting", "healthy", "draining", "failed"]
 
 
@@ -24,25 +26,28 @@ def _end_process() -> None:
     signal.raise_signal(signal.SIGTERM)
 
 
-class Lifecycle:
+class Lifecycle(Generic[_Seen]):
     """Starts and closes the providers, which all sessions share, and holds the server's state."""
 
     def __init__(
         self,
         manager: PipelineManager,
-        announce: Callable[[], None],
+        look: Callable[[], Awaitable[_Seen]],
+        announce: Callable[[_Seen], None],
         give_up: Callable[[], None] | None = None,
     ) -> None:
         """Prepare.
 
         Args:
             manager: Starts and closes the providers.
-            announce: Called when the server is ready.
+            look: Looks, while the providers start, for what is to be announced besides.
+            announce: Called when the server is ready, with what was seen.
             give_up: Called when the providers cannot start; None ends the process as a signal
                 would.
         """
         self.state: State = "starting"
         self._manager = manager
+        self._look = look
         self._announce = announce
         self._give_up = give_up or _end_process
         self._start_over = asyncio.Event()
@@ -74,17 +79,21 @@ class Lifecycle:
                 await self._manager.close()
 
     async def _start(self) -> None:
+        looking = asyncio.ensure_future(self._look())
         try:
             await self._manager.start()
         # uvicorn's own log is off, so a failure to start is logged here.
         except Exception as error:
             logger.opt(exception=True).debug("the start failed")
             kind = "" if isinstance(error, ProviderSetupError) else f"{type(error).__name__}: "
-            print(f"error: {kind}{error}", file=sys.stderr, flush=True)
+            told = self._manager.redacted(f"{kind}{error}")
+            print(_("error: {error}").format(error=told), file=sys.stderr, flush=True)
             self.state = "failed"
             self._give_up()
         else:
             self.state = "healthy"
-            self._announce()
+            self._start_over.set()
+            self._announce(await looking)
         finally:
+            looking.cancel()
             self._start_over.set()

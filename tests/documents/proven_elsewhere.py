@@ -74,6 +74,7 @@ _BY_PROOF: dict[str, str] = {
     "telemetry/test_turn_log.py": "telemetry/turn_record.py",
     "documents/test_wheel.py": "settings/installation.py",
     "test_config.py": "settings/origins.py settings/paths.py settings/sources.py",
+    "serving/test_banner.py": "serving/addresses.py",
     "serving/test_handshake.py": (
         "serving/admission.py serving/refused.py serving/websocket_route.py"
     ),
