@@ -96,6 +96,7 @@ class PipelineManager:
             transcription_prompt=self.stt.accepts_prompt,
             images=self.llm.images,
             reasoning=self.llm.reasoning,
+            context_tokens=self.llm.context_tokens,
             llm_name=self.llm.label,
             stt_name=self.stt.label,
             tts_name=self.tts.label,

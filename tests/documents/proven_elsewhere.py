@@ -40,6 +40,7 @@ _BY_PROOF: dict[str, str] = {
     "providers/llm/test_chat_dialects.py": (
         "providers/llm/chat_calls.py providers/llm/chat_stream.py providers/llm/thoughts.py"
     ),
+    "providers/llm/test_gguf.py": "providers/llm/llama_process.py providers/llm/llama_worker.py",
     "e2e/test_failures.py": "providers/scripted.py",
     "providers/stt/test_embedded.py": (
         "providers/stt/sphinx_pool.py providers/stt/sphinx_process.py "
