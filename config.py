@@ -291,6 +291,13 @@ class LLMConfig(_Provider):
     default_instructions: str = DEFAULT_INSTRUCTIONS
     """Instructions of a session until the client sets its own."""
 
+    @property
+    def model_name(self) -> str | None:
+        """The model's name for clients, whom the folder of a file is no concern of."""
+        if self.model is None or self.provider != "embedded":
+            return self.model
+        return Path(self.model).stem
+
 
 def _no_auto(language: Any) -> Any:
     """Read `auto` as no language."""

@@ -36,13 +36,14 @@ try:
     from serving.handshake import Service
     from serving.http_errors import access_denied
     from serving.lifecycle import Lifecycle
-    from serving.ollama_offer import OllamaHere, find_ollama
+    from serving.ollama_offer import find_ollama
     from serving.open_sessions import OpenSessions
     from serving.operator_routes import operator_routes
     from serving.process.server import listener_of, serve, settled, work
     from serving.process.workers import run_workers
     from serving.public_routes import health_route, http_routes
     from serving.silent_services import warning_of_silent_services
+    from serving.start_page import StartPage
     from serving.websocket_route import WebSocketEndpoint
     from serving.wrong_paths import WrongPaths
     from settings.paths import AZURE_PATH, AZURE_PREVIEW_PATH
@@ -91,13 +92,11 @@ def create_app(
     said = announce or _print
     addresses = Addresses(place, settings.server.ws_path) if place is not None else None
 
-    async def look_around() -> OllamaHere | None:
-        return await find_ollama() if alone and pipelines.llm.for_trial else None
-
-    def ready(ollama: OllamaHere | None) -> None:
+    async def announce_ready() -> None:
+        ollama = await find_ollama() if alone and pipelines.llm.for_trial else None
         said(banner(settings, pipelines, addresses, ollama))
 
-    lifecycle = Lifecycle(pipelines, look_around, ready, on_failed_start)
+    lifecycle = Lifecycle(pipelines, announce_ready, on_failed_start)
     access = Access(settings.server, client_secrets)
     sessions = OpenSessions(settings, pipelines, lifecycle, metrics, tracer)
     endpoint = WebSocketEndpoint(Admission(settings, pipelines, access, lifecycle), sessions)
@@ -141,7 +140,7 @@ def create_app(
         app.add_api_websocket_route(path, endpoint.at(service))
         app.add_api_websocket_route(f"{path}/translations", endpoint.at(service, translates=True))
     wrong = WrongPaths(endpoint, settings.server.ws_path)
-    app.router.default = wrong
+    app.router.default = StartPage(wrong, settings.server, pipelines, lifecycle)
     app.add_exception_handler(405, wrong.method_not_allowed)
     app.exception_handler(AccessDenied)(access_denied)
     app.add_middleware(PagesMiddleware, access=access)

@@ -10,7 +10,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Generic, Literal, TypeVar
+from typing import Literal
 
 from loguru import logger
 
@@ -18,7 +18,6 @@ from pipeline_manager import PipelineManager
 from providers.base import ProviderSetupError
 from settings.localisation import _
 
-_Seen = TypeVar("_Seen")
 State = Literal["starting", "healthy", "draining", "failed"]
 
 
@@ -26,28 +25,25 @@ def _end_process() -> None:
     signal.raise_signal(signal.SIGTERM)
 
 
-class Lifecycle(Generic[_Seen]):
+class Lifecycle:
     """Starts and closes the providers, which all sessions share, and holds the server's state."""
 
     def __init__(
         self,
         manager: PipelineManager,
-        look: Callable[[], Awaitable[_Seen]],
-        announce: Callable[[_Seen], None],
+        announce: Callable[[], Awaitable[None]],
         give_up: Callable[[], None] | None = None,
     ) -> None:
         """Prepare.
 
         Args:
             manager: Starts and closes the providers.
-            look: Looks, while the providers start, for what is to be announced besides.
-            announce: Called when the server is ready, with what was seen.
+            announce: Called when the server is ready, and not waited for.
             give_up: Called when the providers cannot start; None ends the process as a signal
                 would.
         """
         self.state: State = "starting"
         self._manager = manager
-        self._look = look
         self._announce = announce
         self._give_up = give_up or _end_process
         self._start_over = asyncio.Event()
@@ -79,7 +75,6 @@ class Lifecycle(Generic[_Seen]):
                 await self._manager.close()
 
     async def _start(self) -> None:
-        looking = asyncio.ensure_future(self._look())
         try:
             await self._manager.start()
         # uvicorn's own log is off, so a failure to start is logged here.
@@ -93,7 +88,6 @@ class Lifecycle(Generic[_Seen]):
         else:
             self.state = "healthy"
             self._start_over.set()
-            self._announce(await looking)
+            await self._announce()
         finally:
-            looking.cancel()
             self._start_over.set()

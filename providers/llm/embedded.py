@@ -97,9 +97,9 @@ class EmbeddedLLM(LLMProvider):
         """Return the assistant, or the user's own model if the settings name its file."""
         if config.model is None:
             return cls(config)
-        from providers.llm.gguf import GgufLLM
+        from providers.llm.gguf import GgufModel
 
-        return GgufLLM(config)
+        return GgufModel(config)
 
     @property
     def label(self) -> str:

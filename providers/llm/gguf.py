@@ -44,7 +44,7 @@ class GgufOptions(Options):
     """As for `openai`; None: `alternating`."""
 
 
-class GgufLLM(LLMProvider):
+class GgufModel(LLMProvider):
     """`llm.provider = "embedded"` with `llm.model`, the path of a GGUF file."""
 
     images = False

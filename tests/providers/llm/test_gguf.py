@@ -15,7 +15,7 @@ import pytest
 from config import LLMConfig
 from providers import llm
 from providers.base import ProviderSetupError
-from providers.llm.gguf import GgufLLM
+from providers.llm.gguf import GgufModel
 from tests.providers.llama.tiny_gguf import SENTENCE, make_tiny_gguf
 from tests.providers.model_vendors import TOOLS, answer, text_of
 from tests.support.running_server import RunningServer, running, scripted_settings
@@ -50,13 +50,13 @@ async def server(model: Path) -> AsyncIterator[RunningServer]:
         yield running_server
 
 
-def provider_of(server: RunningServer) -> GgufLLM:
+def provider_of(server: RunningServer) -> GgufModel:
     found = server.manager.llm
-    assert isinstance(found, GgufLLM)
+    assert isinstance(found, GgufModel)
     return found
 
 
-def process_of(provider: GgufLLM) -> Any:
+def process_of(provider: GgufModel) -> Any:
     return provider._process
 
 
@@ -221,7 +221,7 @@ def test_a_path_may_begin_at_home(model: Path, monkeypatch):
     pytest.importorskip("xllamacpp")
     monkeypatch.setenv("HOME", str(model.parent))
     monkeypatch.setenv("USERPROFILE", str(model.parent))
-    assert isinstance(llm.load(LLMConfig(model="~/tiny.gguf")), GgufLLM)
+    assert isinstance(llm.load(LLMConfig(model="~/tiny.gguf")), GgufModel)
 
 
 @in_one_loop
