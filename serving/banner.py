@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import textwrap
+import unicodedata
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
@@ -69,16 +70,21 @@ def _stack(stack: Mapping[str, str]) -> Iterable[str]:
 
 def _table(rows: Mapping[str, str]) -> Iterable[str]:
     """Yield a line for each row, folded where it is too long."""
-    width = max(len(name) for name in rows)
+    width = max(map(_columns, rows))
     for name, value in rows.items():
         yield textwrap.fill(
             value,
             WIDTH,
-            initial_indent=f"  {name:<{width}}  ",
+            initial_indent=f"  {name}{' ' * (width - _columns(name))}  ",
             subsequent_indent=" " * (width + 4),
             break_long_words=False,
             break_on_hyphens=False,
         )
+
+
+def _columns(text: str) -> int:
+    """Return the columns of a text in a terminal; Chinese characters take two."""
+    return sum(1 + (unicodedata.east_asian_width(character) in "WF") for character in text)
 
 
 def _next(settings: Settings, addresses: Addresses | None) -> list[str]:

@@ -75,7 +75,7 @@ with client.realtime.connect(model="gpt-realtime") as connection:
         elif event.type in ("response.done", "error"):
             break
 """
-_JAVASCRIPT = """\
+_JAVASCRIPT_SDK = """\
 // npm install openai ws
 import OpenAI from "openai";
 import {{ OpenAIRealtimeWS }} from "openai/realtime/ws";
@@ -95,6 +95,24 @@ realtime.on("response.output_text.delta", (event) => {{
   process.stdout.write(event.delta);
 }});
 realtime.on("response.done", () => realtime.close());
+"""
+_JAVASCRIPT = """\
+// Node 22 or later, or a browser. OpenAI's SDK for JavaScript connects by wss: only.
+const url = "{websocket}?model=gpt-realtime";
+const socket = new WebSocket(url, ["realtime"{key_subprotocol}]);
+const send = (event) => socket.send(JSON.stringify(event));
+socket.onopen = () => {{
+  const content = [{{ type: "input_text", text: "{hello}" }}];
+  const session = {{ type: "realtime", output_modalities: ["text"] }};
+  send({{ type: "session.update", session }});
+  send({{ type: "conversation.item.create", item: {{ type: "message", role: "user", content }} }});
+  send({{ type: "response.create" }});
+}};
+socket.onmessage = (message) => {{
+  const event = JSON.parse(message.data);
+  if (event.type === "response.output_text.done") console.log(event.text);
+  if (event.type === "response.done") socket.close();
+}};
 """
 _CURL = """\
 curl {page}health
@@ -209,13 +227,18 @@ def _examples(addresses: Addresses, texts: Mapping[str, str], *, keys: bool) -> 
     values = {
         "base": addresses.base_url,
         "page": addresses.page,
+        "websocket": addresses.websocket,
         "hello": texts["hello"],
         # With keys, the SDKs read theirs from the environment.
         "key_python": "" if keys else ', api_key="none"',
         "key_javascript": "" if keys else ', apiKey: "none"',
+        "key_subprotocol": (
+            ', "openai-insecure-api-key." + process.env.OPENAI_API_KEY' if keys else ""
+        ),
         "key_curl": '-H "Authorization: Bearer $OPENAI_API_KEY" ' if keys else "",
     }
-    shown = {"python": _PYTHON, "javascript": _JAVASCRIPT, "curl": _CURL}
+    javascript = _JAVASCRIPT_SDK if addresses.secure else _JAVASCRIPT
+    shown = {"python": _PYTHON, "javascript": javascript, "curl": _CURL}
     told = "".join(
         f"<h3>{escape(texts[name])}</h3><pre>{escape(code.format(**values).strip())}</pre>"
         for name, code in shown.items()

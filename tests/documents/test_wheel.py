@@ -103,8 +103,8 @@ def metadata(wheel: Path) -> Message:
 
 
 def modules() -> set[str]:
-    """Return the modules of the server and its clients, and the profiles."""
-    found = [*ROOT.glob("*.py"), *ROOT.glob("profiles/*.toml")]
+    """Return the modules of the server and its clients, the profiles and the start page."""
+    found = [*ROOT.glob("*.py"), *ROOT.glob("profiles/*.toml"), *ROOT.glob("serving/*.html")]
     for folder in ROOT.iterdir():
         if folder.is_dir() and folder.name not in LEFT_OUT and not folder.name.startswith("."):
             found += folder.rglob("*.py")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import sys
 from asyncio import subprocess
 from collections.abc import AsyncIterator
@@ -149,6 +150,33 @@ async def test_while_models_load_it_says_so():
             app.state.lifecycle.state = state
             answer = await page(f"http://127.0.0.1:{port}")
             assert ENGLISH[state] in unescape(answer.text)
+
+
+async def test_behind_tls_the_addresses_are_secure_and_the_sdk_for_javascript_is_shown(server):
+    app = create_app(scripted_settings(), on_failed_start=lambda: None)
+    transport = httpx.ASGITransport(app, client=("127.0.0.1", 1))
+    async with httpx.AsyncClient(transport=transport, base_url="https://voice.example") as http:
+        answer = await http.get("/", headers=BROWSER)
+    assert "wss://voice.example/v1/realtime" in answer.text
+    assert "https://voice.example/v1" in answer.text
+    assert "OpenAIRealtimeWS" in examples(answer)[1]
+    assert "OpenAIRealtimeWS" not in examples(await page(server.http))[1]
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="needs Node")
+async def test_the_example_in_javascript_gets_an_answer(server, tmp_path: Path):
+    program = tmp_path / "example.mjs"
+    program.write_text(examples(await page(server.http))[1], encoding="utf-8")
+    asked = await subprocess.create_subprocess_exec("node", "-v", stdout=subprocess.PIPE)
+    version = int((await asked.communicate())[0].decode().lstrip("v").partition(".")[0])
+    # From 22 on it has WebSocket by itself.
+    flags = [] if version >= 22 else ["--experimental-websocket"]
+    process = await subprocess.create_subprocess_exec(
+        "node", *flags, str(program), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    said, complaints = await process.communicate()
+    assert process.returncode == 0, complaints.decode()
+    assert said.strip()
 
 
 @pytest.mark.parametrize("language", ["en", "zh-CN"])
