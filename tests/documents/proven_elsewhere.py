@@ -40,6 +40,7 @@ _BY_PROOF: dict[str, str] = {
     "providers/llm/test_chat_dialects.py": (
         "providers/llm/chat_calls.py providers/llm/chat_stream.py providers/llm/thoughts.py"
     ),
+    "providers/llm/test_gguf.py": "providers/llm/llama_process.py providers/llm/llama_worker.py",
     "e2e/test_failures.py": "providers/scripted.py",
     "providers/stt/test_embedded.py": (
         "providers/stt/packaged_models.py providers/stt/whisper_loading.py "
@@ -83,6 +84,7 @@ _BY_PROOF: dict[str, str] = {
         "settings/package_installer.py settings/pip_settings.py settings/requirement_files.py"
     ),
     "test_config.py": "settings/origins.py settings/paths.py settings/sources.py",
+    "serving/test_banner.py": "serving/addresses.py",
     "serving/test_handshake.py": (
         "serving/admission.py serving/refused.py serving/websocket_route.py"
     ),
