@@ -6,6 +6,7 @@ import asyncio
 import signal
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import datetime
 from functools import partial
 from typing import ClassVar
 
@@ -140,7 +141,8 @@ class PushToTalkApp(App[None]):
         Binding("escape", "interrupt", "Stop", key_display="Esc", priority=True),
         Binding("slash", "type", "Type", key_display="/", priority=True),
         Binding("d,D", "devices", "Devices", key_display="D"),
-        Binding("i,I", "details", "Details", key_display="I"),
+        # Not in the footer, which has one row for all others at 80 columns.
+        Binding("i,I", "details", "Details", key_display="I", show=False),
         Binding("t,T", "theme", "Theme", key_display="T"),
         Binding("r,R", "retry", "Reconnect", key_display="R"),
         Binding("q,Q", "quit", "Quit", key_display="Q"),
@@ -170,8 +172,10 @@ class PushToTalkApp(App[None]):
         self.theme = THEMES[theme]
         self._sound, self._note = sound, note
         self._link = Link("connecting")
+        self._began = datetime.now().astimezone()
         self._session: SessionInfo | None = None
         self._stack: Stack | None = None
+        self._last: tuple[SessionInfo | None, Stack | None] = (None, None)
         self._echo: Echo = "none"
         self._about = about
         self._heard: tuple[InputState, bool, bool] = ("none", False, False)
@@ -325,6 +329,14 @@ class PushToTalkApp(App[None]):
         """Run an action of the client in the background; not after the app has ended."""
         self.run_worker(action)
 
+    def facts(self) -> list[str]:
+        """Return which conversation this is: when, with what, and the last session's id."""
+        session, stack = self._last
+        told = [f"{self._began:%Y-%m-%d %H:%M}", *(value for _name, value in self._about[:1])]
+        if session is not None:
+            told += [str(stack or session.model), session.id]
+        return told
+
     # What is shown.
 
     def show_link(self, link: Link) -> None:
@@ -340,11 +352,13 @@ class PushToTalkApp(App[None]):
     def show_session(self, session: SessionInfo) -> None:
         """Show which session this is."""
         self._session = session
+        self._last = session, self._stack
         self._show_status()
 
     def show_stack(self, stack: Stack | None) -> None:
         """Show what answers."""
         self._stack = stack
+        self._last = self._session, stack
         self._show_status()
 
     def show_echo(self, echo: Echo) -> None:
