@@ -288,8 +288,8 @@ def _report(
     incomplete = _("{what} is not complete: {reason}.")
     if recorder is not None:
         if recorder.error is not None:
-            what, reason = f"--wav-out {args.wav_out}", recorder.error.strerror
-            raise ClientError(incomplete.format(what=what, reason=reason))
+            what = f"--wav-out {args.wav_out}"
+            raise ClientError(incomplete.format(what=what, reason=recorder.error.strerror))
         print(_("The answers are in {file}.").format(file=args.wav_out))
     if kept is not None:
         if kept.error is not None:

@@ -41,7 +41,6 @@ from clients.terminal.view import (
 from clients.terminal.widgets import (
     QUIET_DBFS,
     Conversation,
-    Hints,
     KeyFooter,
     LevelMeter,
     MessageInput,
@@ -181,8 +180,7 @@ class PushToTalkApp(App[None]):
         self._heard: tuple[InputState, bool, bool] = ("none", False, False)
         self._reports_releases = False
         self._holding = False  # the key to hold is down
-        self._conversation, self._hints = Conversation(), Hints()
-        self._level = LevelMeter(id="level")
+        self._conversation, self._level = Conversation(), LevelMeter(id="level")
         self._status, self._input = Rows(" · ", id="status"), Static(id="input")
         self._text = MessageInput(
             placeholder=_("/ to type, Enter to send"), id="text", compact=True
@@ -202,8 +200,7 @@ class PushToTalkApp(App[None]):
     def compose(self) -> ComposeResult:
         """Lay out the screen."""
         yield self._status
-        with self._conversation:
-            yield self._hints
+        yield self._conversation
         with Horizontal(id="bar"):
             yield self._input
             yield self._level
@@ -291,7 +288,7 @@ class PushToTalkApp(App[None]):
             details.append((_("Model"), self._session.model))
             details.append((_("Voice"), self._session.voice))
         if self._stack is not None:
-            details.append((_("Recogniser"), self._stack.stt))
+            details.append((_("Hears"), self._stack.stt))
             details.append((_("Answers"), self._stack.llm))
             details.append((_("Speaks"), self._stack.tts))
         details.append((_("Connection"), _link(self._link).plain))
@@ -426,5 +423,6 @@ class PushToTalkApp(App[None]):
         self._status.show([part for part in parts if part])
 
     def _show_hints(self) -> None:
-        self._hints.display = self._link.state == "connected" and not self.transcript.begun
-        self._hints.show(hints(*self._heard, self._echo))
+        shown = self._conversation.hints
+        shown.display = self._link.state == "connected" and not self.transcript.begun
+        shown.show(hints(*self._heard, self._echo))

@@ -6,6 +6,7 @@ import random
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from audio.pcm import SAMPLE_RATE, WIRE_RATE, read_wav, resample
 from clients.terminal.echo import EchoCanceller, can_cancel
@@ -68,7 +69,8 @@ def cleaned(
 
 def voiced(sound: Samples, rate: int = WIRE_RATE) -> list[bool]:
     """Return Silero's verdicts, a window of 32 ms each."""
-    heard = samples(resample(pcm(sound), rate, SAMPLE_RATE)).astype(np.float32) / 32768
+    spoken = resample(pcm(sound), rate, SAMPLE_RATE)
+    heard: NDArray[np.float32] = np.frombuffer(spoken, dtype="<i2").astype(np.float32) / 32768
     model = shared_silero()
     stream = VoiceStream(model)
     verdicts = []
