@@ -16,7 +16,7 @@ LONGEST_DELAY_S = 1.0
 
 
 class Listener(Protocol):
-    """Is told what is played, and when, on the device's thread; times by `time.perf_counter`."""
+    """Is told on the device's thread what is played, and when by the player's clock."""
 
     def played(self, pcm: bytes, at: float) -> None:
         """A block, silence too, leaves the device from `at` on."""
@@ -41,6 +41,7 @@ class AudioPlayerAsync:
         stream_factory: Callable[[SoundCallback], SoundStream] | None = None,
         on_handed: Callable[[bytes], None] | None = None,
         listeners: Sequence[Listener] = (),
+        clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         """Build a player; the device is opened by the first `start` or `add_data`.
 
@@ -48,8 +49,9 @@ class AudioPlayerAsync:
             stream_factory: Opens a device that calls the given callback; None: the default one.
             on_handed: Called with all audio that goes to the device, on the device's thread.
             listeners: Are told what is played, and when.
+            clock: Tells the time that listeners are told, in seconds.
         """
-        self._listeners = listeners
+        self._listeners, self._clock = listeners, clock
         self._open = stream_factory or (lambda callback: open_sound("output", callback, WIRE_RATE))
         self._on_handed = on_handed
         self._control = threading.RLock()  # guards the stream; held while PortAudio is called
@@ -124,7 +126,7 @@ class AudioPlayerAsync:
                 self._stream.abort()
                 self._running = False
                 for listener in self._listeners:
-                    listener.stopped(time.perf_counter())
+                    listener.stopped(self._clock())
             with self._lock:
                 self._pending.clear()
 
@@ -142,7 +144,7 @@ class AudioPlayerAsync:
 
     def _fill(self, out: Any, samples: int, times: Any, _status: Any) -> None:
         """Hand the device its next block, with silence where there is no audio."""
-        now = time.perf_counter()
+        now = self._clock()
         missing = samples * BYTES_PER_SAMPLE
         block = bytearray()
         with self._lock:

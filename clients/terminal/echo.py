@@ -25,6 +25,10 @@ LIBRARY = "pywebrtc_audio"
 LEAD_S = 0.02
 """Seconds by which what was played is given early. The echo must not seem to come before its
 sound, and devices do not know their latency to the millisecond."""
+HICCUP = 0.05
+"""Share of a new block in the average of what is lacking: some 20 blocks count."""
+LATEST_FRAMES = 10
+"""The most frames of 10 ms by which that average may move what was played at once."""
 REMEMBERED_S = 3.0
 """Seconds of what was played that are kept."""
 
@@ -51,6 +55,7 @@ class EchoCanceller:
         self._processor = AudioProcessor(sample_rate=rate, echo_cancellation=True)
         self._frame = rate // 100
         self._lead = round(LEAD_S * rate)
+        self._lacking = 0.0  # samples that were asked for before they were told, on average
         self._near, self._rest = Timeline(rate), b""
         self._lock = threading.Lock()  # guards what was played
         self._far = Timeline(rate)
@@ -96,7 +101,7 @@ class EchoCanceller:
         if not heard:
             return b""
         near = np.frombuffer(heard, dtype="<i2")
-        far = self._recall(start + self._lead, len(near))
+        far = self._recall(start, len(near))
         cleaned: bytes = self._processor.process(near, far).astype("<i2").tobytes()
         return cleaned
 
@@ -113,6 +118,16 @@ class EchoCanceller:
     def _recall(self, start: int, samples: int) -> NDArray[np.int16]:
         recalled = np.zeros(samples, dtype=np.int16)
         with self._lock:
+            start += self._lead
+            if self._far.running:
+                # A device that is told its sound later than it says: what has not been told cannot
+                # have been heard either, so it is given later. Once or twice is only a hiccup.
+                lacking = max(0, start + samples - self._end)
+                self._lacking += (lacking - self._lacking) * HICCUP
+                if self._lacking > self._frame / 2:
+                    late = min(lacking, self._frame * LATEST_FRAMES)
+                    self._lead, self._lacking = self._lead - late, 0.0
+                    start -= late
             first = max(start, self._end - len(self._sound))
             last = min(start + samples, self._end)
             if first < last:

@@ -86,7 +86,7 @@ class SoundFile:
         try:
             if self._written * 2 * BYTES_PER_SAMPLE > LONGEST_WAV:
                 raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
-            self._file.writeframes(stereo.tobytes())
+            self._file.writeframes(stereo.tobytes())  # it seeks, and so flushes
         except OSError as error:
             self.error = error
 
@@ -157,10 +157,10 @@ class KeptConversation:
         """Keep a conversation in these files; `begin` says which."""
         self.text_path, self.sound_path = text_path, sound_path
         self._error: OSError | None = None
-        # Unbuffered, so that errors are raised where they are handled.
-        self._disk = sound_path.open("xb", buffering=0)
+        self._disk = sound_path.open("xb")
         self._file = wave.open(self._disk, "wb")  # noqa: SIM115
         self.sound = SoundFile(self._file, clock)
+        self._disk.flush()
         self._render: Callable[[], str] = str
         self._changed, self._closing = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -174,6 +174,7 @@ class KeptConversation:
         """Keep this conversation; `about` tells which it is."""
         self._render = lambda: markdown(transcript, about()) if transcript.begun else ""
         transcript.on_change = self._changed.set
+        self._changed.set()
         self._thread.start()
 
     def close(self) -> None:

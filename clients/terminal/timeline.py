@@ -28,6 +28,11 @@ class Timeline:
         self._end: int | None = None
         self._off = 0.0
 
+    @property
+    def running(self) -> bool:
+        """Whether there was a block, and none has been the last."""
+        return self._end is not None
+
     def at(self, seconds: float) -> int:
         """Return the position of a moment."""
         return round((seconds - self._began) * self._rate)

@@ -9,7 +9,10 @@ import pytest
 from numpy.typing import NDArray
 
 from audio.pcm import SAMPLE_RATE, WIRE_RATE, read_wav, resample
-from clients.terminal.echo import EchoCanceller, can_cancel
+from audio.player import AudioPlayerAsync
+from clients.terminal.echo import EchoCanceller, EchoFree, can_cancel
+from clients.terminal.sources import Microphone
+from tests.support.fake_sound import FakeSound
 from tests.support.places import ROOT
 from tests.support.room import Room, Samples, level_db, pcm, samples
 from turn_detection.silero import WINDOW_SAMPLES, VoiceStream, score_together, shared_silero
@@ -145,3 +148,37 @@ def test_the_room_is_remembered_from_one_recording_to_the_next() -> None:
     left = cleaned(far, near, canceller=canceller)
     half = WIRE_RATE // 2
     assert level_db(near[half : 3 * half]) - level_db(left[half : 3 * half]) >= 15
+
+
+async def test_the_microphone_is_cleaned_on_its_way_to_the_server() -> None:
+    """Devices that are pulled and pushed by hand, on a clock that stands still between."""
+    out, into = FakeSound(), FakeSound()
+    canceller, clock = EchoCanceller(), Clock()
+    player = AudioPlayerAsync(out.open, listeners=[canceller], clock=clock)
+    source = EchoFree(Microphone(into.open), canceller, clock)
+    sent: list[bytes] = []
+    source.start(sent.append, lambda: None)
+    assert source.cancels_echo
+    far = assistant()
+    player.add_data(pcm(far), "item")
+    near = Room(WIRE_RATE, 100).echo(far)
+    block = WIRE_RATE // 50
+    for start in range(0, len(far) - block, block):
+        clock.now = start / WIRE_RATE
+        assert out.pull(block) == pcm(far[start : start + block])
+        clock.now = (start + block) / WIRE_RATE
+        into.push(pcm(near[start : start + block]))
+    left = samples(b"".join(sent))
+    begin = round(CONVERGED_S * WIRE_RATE)
+    assert level_db(near[begin : len(left)]) - level_db(left[begin:]) >= 15
+    source.stop()
+    assert into.calls[-1] == "close"
+
+
+class Clock:
+    """A clock that the test sets."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
