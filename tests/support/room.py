@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+import time
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import fftconvolve
+
+from audio.devices import SoundCallback
+from audio.pcm import BYTES_PER_SAMPLE, WIRE_RATE
 
 Samples = NDArray[np.float64]
 """Sound in the range of 16-bit samples."""
@@ -43,6 +49,84 @@ class Room:
         arrived: Samples = fftconvolve(clipped, self._way)[: len(played)]
         noise: Samples = self._random.standard_normal(len(played)) * 5
         return arrived + noise
+
+    @property
+    def memory(self) -> int:
+        """Samples for which a sound stays in the room."""
+        return len(self._way)
+
+
+class Device:
+    """One direction of `Furnished`: a `SoundStream`, and its factory."""
+
+    latency = 0.0
+
+    def __init__(self, turn: threading.Lock) -> None:
+        self.callback: SoundCallback | None = None
+        self.running = False
+        self._turn = turn
+
+    def open(self, callback: SoundCallback) -> Device:
+        self.callback = callback
+        return self
+
+    def start(self) -> None:
+        self.running = True
+
+    def abort(self) -> None:
+        with self._turn:
+            self.running = False
+
+    def close(self) -> None:
+        self.abort()
+
+
+class Furnished:
+    """A room with both devices at work, a block of 20 ms at a time, on a thread."""
+
+    BLOCK = WIRE_RATE // 50
+
+    def __init__(self, room: Room) -> None:
+        turn = threading.Lock()
+        self.speaker, self.microphone = Device(turn), Device(turn)
+        self._room, self._turn = room, turn
+        self._blocks = 0
+        self._played = np.zeros(room.memory)
+        self._said = np.zeros(0)
+        self._closed = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def clock(self) -> float:
+        """Seconds by the sound card, which do not depend on how busy the machine is."""
+        return self._blocks * self.BLOCK / WIRE_RATE
+
+    def say(self, sound: Samples) -> None:
+        """Let the user say something."""
+        with self._turn:
+            self._said = np.concatenate([self._said, sound])
+
+    def close(self) -> None:
+        self._closed.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        started = time.perf_counter()
+        while not self._closed.wait(max(0.0, started + self.clock() - time.perf_counter())):
+            with self._turn:
+                block = bytearray(self.BLOCK * BYTES_PER_SAMPLE)
+                if self.speaker.running and self.speaker.callback:
+                    self.speaker.callback(block, self.BLOCK, None, None)
+                self._blocks += 1
+                if self.microphone.running and self.microphone.callback:
+                    self.microphone.callback(self._heard(bytes(block)), self.BLOCK, None, None)
+
+    def _heard(self, block: bytes) -> bytes:
+        self._played = np.concatenate([self._played, samples(block)])[-self._room.memory :]
+        heard = self._room.echo(self._played)[-self.BLOCK :]
+        said, self._said = self._said[: self.BLOCK], self._said[self.BLOCK :]
+        heard[: len(said)] += said
+        return pcm(heard)
 
 
 def samples(pcm: bytes) -> Samples:

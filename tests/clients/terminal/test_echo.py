@@ -132,7 +132,6 @@ def test_a_user_who_interrupts_is_heard() -> None:
     left = cleaned(far, near)
     before = voiced(left[round(CONVERGED_S * WIRE_RATE) : begin])
     verdicts = voiced(left[begin : begin + len(said)])
-    print("onset", verdicts.index(True) if True in verdicts else None, np.mean(verdicts))
     assert np.mean(before) < 0.02
     assert verdicts.index(True) * 0.032 < 1.0
     assert np.mean(verdicts) > 0.4
