@@ -20,6 +20,9 @@ _BY_PROOF: dict[str, str] = {
         "clients/terminal/app.py clients/terminal/session.py clients/terminal/view.py "
         "clients/terminal/widgets.py"
     ),
+    "clients/terminal/test_stack.py": "clients/terminal/details_dialog.py",
+    "clients/terminal/test_transcript.py": "clients/terminal/written.py",
+    "test_push_to_talk_app.py": "clients/terminal/keys.py",
     "hearing/test_cleaned_audio.py": "audio/clip.py",
     "hearing/test_turn_recognition.py": "hearing/recogniser_pipeline.py",
     # Providers.
