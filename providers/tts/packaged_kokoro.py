@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audio.loudness import louder
-from providers.in_process.packaged import package_folder, sha256_of
+from providers.in_process.packaged import PackageUnavailable, package_folder, sha256_of
 from providers.tts.chinese_text import clauses, load_phonemes
 from providers.tts.lead_in import AUDIBLE, KEPT_MS
 from providers.tts.speech_engine import Emit, SpeechEngine, SynthesisError
@@ -42,8 +42,8 @@ _SENTENCE_PAUSE_MS, _CLAUSE_PAUSE_MS = 180, 80
 _SENTENCE_END = tuple("。！？!?.…；;\n")
 
 
-class KokoroUnavailable(Exception):
-    """The voice cannot be used here. The message says why, and what to do."""
+class KokoroUnavailable(PackageUnavailable):
+    """The voice cannot be used here."""
 
 
 class PackagedKokoro(SpeechEngine):
@@ -121,14 +121,19 @@ def load() -> PackagedKokoro | None:
         genuine = False
     if not genuine:
         raise KokoroUnavailable(
-            _("Kokoro is not used, for its model is not whole: {install}").format(install=_INSTALL)
+            lambda: _("Kokoro is not used, for its model is not whole: {install}").format(
+                install=_INSTALL
+            )
         )
     try:
         return PackagedKokoro(parts, styles / "data")
     # Packages of other versions fail in any way.
     except Exception as error:
+        reason = str(error)
         raise KokoroUnavailable(
-            _("Kokoro cannot be loaded ({error}): {install}").format(error=error, install=_INSTALL)
+            lambda: _("Kokoro cannot be loaded ({error}): {install}").format(
+                error=reason, install=_INSTALL
+            )
         ) from error
 
 
