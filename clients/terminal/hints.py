@@ -24,8 +24,8 @@ def hints(state: InputState, hands_free: bool, muted: bool, echo: Echo) -> list[
         muted: Whether silence is sent instead of the microphone's audio.
         echo: What the microphone hears of the loudspeaker.
     """
-    typed = Hint("/", _("types instead: “Tell me a long story”, Enter sends it"))
-    stop = Hint("Esc", _("stops an answer; so does speaking"))
+    typed = Hint("/", _("to type “Tell me a long story”, Enter sends"))
+    stop = Hint("Esc", _("stops an answer; hands-free, speaking does too"))
     if state == "none":
         return [
             Hint("", _("There is no microphone, so type:")),
@@ -46,17 +46,17 @@ def hints(state: InputState, hands_free: bool, muted: bool, echo: Echo) -> list[
     if hands_free:
         return [
             Hint("", _("Just speak: “What time is it?”")),
-            _about_echo(echo),
             Hint("V", _("ends hands-free")),
             stop,
+            _about_echo(echo),
         ]
     return [
         Hint("", _("Nothing has been said yet. Try:")),
         Hint("K", _("and say “Hello, how are you?”, K again sends it")),
         Hint("V", _("and just speak: “What time is it?”")),
-        _about_echo(echo),
         typed,
         stop,
+        _about_echo(echo),
     ]
 
 
