@@ -81,7 +81,7 @@ async def test_what_is_missing_is_named(tmp_path: Path):
     question = spoken_file(tmp_path / "question.wav", 16000)
     nowhere = ("--url", "ws://127.0.0.1:9/v1/realtime")
     files = ("--wav-in", str(question), "--wav-out", "answer.wav")
-    with pytest.raises(AssertionError, match="Is the server up"):
+    with pytest.raises(AssertionError, match="is the server up"):
         await run_python("satellite", *nowhere, *files, folder=tmp_path)
     without = {"PATH": str(tmp_path)}
     with pytest.raises(AssertionError, match="apt install alsa-utils"):
