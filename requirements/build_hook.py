@@ -15,7 +15,7 @@ from hatchling.metadata.plugin.interface import MetadataHookInterface
 # Hatchling loads this file by its path.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from requirements.requirement_files import MAIN, extras, named
+from settings.requirement_files import MAIN, extras, named
 
 
 class Dependencies(MetadataHookInterface):  # type: ignore[misc]

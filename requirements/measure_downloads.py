@@ -15,7 +15,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from requirements.requirement_files import ROOT, extras, is_pinned
+from settings.requirement_files import ROOT, extras, is_pinned
 
 FIGURES = ROOT / "settings" / "downloads.json"
 PLATFORM = ("--python-version", "3.11", "--python-platform", "x86_64-manylinux_2_34")

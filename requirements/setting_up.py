@@ -19,13 +19,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from requirements.installers import Installer, Outcome, Tools, advice
-from requirements.pip_settings import pip_settings, unreachable
-from requirements.requirement_files import EMBEDDED, MAIN, ROOT, extras, is_pinned
-from requirements.virtual_environment import (
-    Installed,
-    VirtualEnvironment,
-)
+from requirements.environment_making import advice, make
+from requirements.virtual_environment import Installed, VirtualEnvironment
+from settings.package_installer import Outcome, PackageInstaller, Tools
+from settings.pip_settings import unreachable
+from settings.requirement_files import EMBEDDED, MAIN, ROOT, extras, is_pinned
 
 DEVELOPMENT = "requirements-dev.txt"
 FIGURES = ROOT / "settings" / "downloads.json"
@@ -96,7 +94,7 @@ def announcement(todo: Sequence[Step], tools: Tools, *, new: bool) -> str:
     minutes = math.ceil((size / MB / USUAL_MB_PER_S + INSTALLING_S) / 60)
     version = ".".join(map(str, sys.version_info[:2]))
     what = " and ".join([*(step.files[0] for step in todo if step.files)])
-    begin = f"Setting up .venv with Python {version} by {tools.names}: {what}."
+    begin = f"Setting up .venv with Python {version} by {tools.name}: {what}."
     most = "" if new else "at most "
     return (
         f"{begin}\n"
@@ -117,19 +115,18 @@ def set_up(venv: VirtualEnvironment, *, development: bool, again: bool) -> Itera
     todo = left(steps(development=development), installed, again=again)
     if fault or todo:
         tools = Tools.here()
-        if not tools.usable(venv, sound=not fault):
+        installer = PackageInstaller(venv.python, tools)
+        if not tools.sufficient and (fault or not installer.has_pip()):
             raise SystemExit(advice())
-        settings = pip_settings(os.environ, venv.folder)
-        refuse_if_hopeless(settings, todo)
+        refuse_if_hopeless(installer.pip_settings, todo)
         if fault and venv.exists:
             print(f".venv is made anew: {fault}.")
         print(announcement(todo, tools, new=bool(fault)), flush=True)
-        installer = Installer(tools, venv, settings)
         if fault:
             venv.remove()
         venv.begin()
         if fault:
-            demand(installer.make(), "The environment could not be made")
+            demand(make(venv, tools, installer), "The environment could not be made")
     venv.mend_paths()
     if todo:
         if development:
@@ -143,9 +140,10 @@ def set_up(venv: VirtualEnvironment, *, development: bool, again: bool) -> Itera
         yield f"{file} is not installed ({installed.failed[file]}): {instead}. Again: make setup"
 
 
-def do(step: Step, installer: Installer, installed: Installed) -> None:
+def do(step: Step, installer: PackageInstaller, installed: Installed) -> None:
     """Install a step and note it."""
-    outcome = installer.install(step.files, pinned=step.pinned)
+    words = [word for file in step.files for word in ("-r", file)]
+    outcome = installer.install(words, pinned=step.pinned)
     if not step.pinned:
         demand(outcome, f"{step.files[0]} could not be installed")
     for file in step.files:

@@ -12,7 +12,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -87,11 +86,6 @@ class VirtualEnvironment:
             return None
         return int(said[1]), int(said[2])
 
-    def has_pip(self) -> bool:
-        """Whether pip runs in it."""
-        command = [str(self.python), "-m", "pip", "--version"]
-        return subprocess.run(command, capture_output=True, check=False).returncode == 0
-
     def begin(self) -> None:
         """Note that it is worked on: if that is interrupted, it will be made anew."""
         self.folder.mkdir(exist_ok=True)
@@ -146,8 +140,3 @@ class VirtualEnvironment:
             content = program.read_bytes()
             if old in content and b"\0" not in content:
                 program.write_bytes(content.replace(old, new))
-
-
-def python_of_this_process() -> str:
-    """Return the Python that runs this, outside of any environment."""
-    return str(getattr(sys, "_base_executable", "") or sys.executable)

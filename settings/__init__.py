@@ -12,8 +12,11 @@ __all__ = [
     "installation",
     "localisation",
     "origins",
+    "package_installer",
     "paths",
+    "pip_settings",
     "plain_words",
+    "requirement_files",
 ]
 
 silence()

@@ -12,8 +12,8 @@ from typing import Literal, get_args, get_origin
 import pytest
 
 from providers import LLMProvider, Provider, STTProvider, TTSProvider
-from requirements.requirement_files import is_pinned
 from settings.provider_declarations import Declaration, declarations
+from settings.requirement_files import is_pinned
 from tests.support.places import ROOT
 
 EXTRAS = ROOT / "requirements"

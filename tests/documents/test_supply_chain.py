@@ -15,7 +15,7 @@ from packaging.markers import Marker
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from requirements.requirement_files import extras, named
+from settings.requirement_files import extras, named
 from tests.support.places import ROOT
 
 GOOD = {"name": "good", "version": "1.0", "vulns": []}

@@ -68,14 +68,15 @@ class Project:
     def made(cls, folder: Path) -> Project:
         """Make one in a folder."""
         project = cls(folder / "checkout")
-        (project.folder / "settings").mkdir(parents=True)
+        shutil.copytree(
+            ROOT / "settings", project.folder / "settings", ignore=shutil.ignore_patterns("__pyc*")
+        )
         shutil.copytree(
             ROOT / "requirements",
             project.folder / "requirements",
             ignore=shutil.ignore_patterns("*.txt", "__pycache__"),
         )
         shutil.copy(ROOT / "Makefile", project.folder)
-        shutil.copy(ROOT / "settings" / "downloads.json", project.folder / "settings")
         (project.folder / "main.py").write_text(SERVER)
         (project.folder / "requirements.txt").write_text("small_library>=1\n")
         simple = project.simple
