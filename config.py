@@ -282,13 +282,22 @@ class LLMConfig(_Provider):
     timeout_s: float = Field(30, gt=0)
     """Seconds that the service may be silent; longer than elsewhere, as it may load a model."""
     model: str | None = None
-    """Model name as the provider knows it; None: the provider's default."""
+    """Model name as the provider knows it; None: the provider's default. For `embedded` the path
+    of a GGUF file; None: the rules answer."""
     context_tokens: int | None = Field(None, ge=256)
-    """Tokens the model reads; older items are left out beyond it. None: it is not limited here."""
+    """Tokens the model reads; older items are left out beyond it. None: it is not limited here, but
+    8192 for a GGUF file."""
     temperature: float | None = Field(None, ge=0.0, le=2.0)
     """Sampling temperature; None leaves it to the provider."""
     default_instructions: str = DEFAULT_INSTRUCTIONS
     """Instructions of a session until the client sets its own."""
+
+    @property
+    def model_name(self) -> str | None:
+        """The model's name for clients, whom the folder of a file is no concern of."""
+        if self.model is None or self.provider != "embedded":
+            return self.model
+        return Path(self.model).stem
 
 
 def _no_auto(language: Any) -> Any:

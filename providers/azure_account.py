@@ -110,7 +110,8 @@ def remedies(declaration: Declaration) -> Mapping[ErrorCategory, str]:
     return {
         ErrorCategory.AUTHENTICATION: (
             f"Check {declaration.key_variable} or {kind}.api_key, and that it belongs to the "
-            f"region in {REGION_VARIABLE} or {kind}.options.region."
+            f"region in {REGION_VARIABLE} or {kind}.options.region, or to the server at "
+            f"{kind}.api_base."
         ),
         ErrorCategory.RATE_LIMIT: "Try again later, or raise the limits of the Speech resource.",
         ErrorCategory.QUOTA: "Check the quota of the Speech resource.",

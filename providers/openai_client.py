@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from openai import APIStatusError, AsyncOpenAI, DefaultAsyncHttpxClient, Timeout
+from pipecat.utils.errors import ErrorCategory
 
 from providers.base import ProviderSetupError
 from providers.http_clients import UNCOMPRESSED, bounded, do_not_wait, trusted
-from providers.options import Options, ProviderConfig, parse_options
+from providers.options import Options, ProviderConfig, parse_options, variable
 from settings.localisation import _
 
 OPENAI_HOST = "api.openai.com"
@@ -46,7 +48,10 @@ class SharedClient:
             ProviderSetupError: No key for OpenAI itself, or any option: there are none.
         """
         self.base_url = config.api_base or default_base
+        self._kind = kind
+        self._vendor = self.base_url is None or urlsplit(self.base_url).hostname == OPENAI_HOST
         key = self._key(config)
+        self._has_key = key is not None
         if key is None and self.base_url is None:
             raise ProviderSetupError(
                 _(
@@ -76,9 +81,22 @@ class SharedClient:
 
     def _key(self, config: ProviderConfig) -> str | None:
         """Return the key; OPENAI_API_KEY is sent to OpenAI alone, not to other servers."""
-        if self.base_url is None or urlsplit(self.base_url).hostname == OPENAI_HOST:
+        if self._vendor:
             return config.resolved_key()
         return config.api_key.get_secret_value() if config.api_key else None
+
+    @property
+    def remedies(self) -> Mapping[ErrorCategory, str]:
+        """What to do about a refused key; OpenAI's own variable has no say at another server."""
+        if self._vendor:
+            return {}
+        setting = f"{self._kind}.api_key ({variable(self._kind, 'api_key')})"
+        told = (
+            _("Check {setting}, which it is sent.")
+            if self._has_key
+            else _("It was sent no key: set {setting}.")
+        )
+        return {ErrorCategory.AUTHENTICATION: told.format(setting=setting)}
 
     @property
     def address(self) -> str:

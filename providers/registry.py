@@ -38,7 +38,7 @@ def load(kind: Kind, config: Any, wrap: Callable[[type[Any], Any], Provider]) ->
 def _build(kind: Kind, config: Any, wrap: Callable[[type[Any], Any], Provider]) -> Provider:
     name = config.provider
     if ":" not in name:
-        own: Provider = _import(_declared(kind, name))(config)
+        own: Provider = _import(_declared(kind, name)).build(config)
         return own
     found = _import(Declaration(kind=kind, name=name, target=name))
     if isinstance(found, type) and issubclass(found, Provider):

@@ -42,6 +42,19 @@ def start_server() -> str:
     return "make run" if REQUIREMENTS.is_dir() else command("main.py")
 
 
+def start_client(file: str, options: str = "") -> str:
+    """Return a client's command, which needs no environment to be activated.
+
+    Args:
+        file: `push_to_talk_app.py` or `test_client.py`.
+        options: Its command-line options.
+    """
+    if not REQUIREMENTS.is_dir():
+        return f"{command(file)} {options}".rstrip()
+    target = {"push_to_talk_app.py": "talk", "test_client.py": "try"}[file]
+    return f"make {target}" + (f' ARGS="{options}"' if options else "")
+
+
 def install_extra(name: str) -> str | None:
     """Return the command that installs an extra; None if there is no such extra.
 

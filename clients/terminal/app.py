@@ -6,6 +6,7 @@ import asyncio
 import signal
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import datetime
 from functools import partial
 from typing import ClassVar
 
@@ -40,7 +41,6 @@ from clients.terminal.view import (
 from clients.terminal.widgets import (
     QUIET_DBFS,
     Conversation,
-    Hints,
     KeyFooter,
     LevelMeter,
     MessageInput,
@@ -140,7 +140,8 @@ class PushToTalkApp(App[None]):
         Binding("escape", "interrupt", "Stop", key_display="Esc", priority=True),
         Binding("slash", "type", "Type", key_display="/", priority=True),
         Binding("d,D", "devices", "Devices", key_display="D"),
-        Binding("i,I", "details", "Details", key_display="I"),
+        # Not in the footer, which has one row for all others at 80 columns.
+        Binding("i,I", "details", "Details", key_display="I", show=False),
         Binding("t,T", "theme", "Theme", key_display="T"),
         Binding("r,R", "retry", "Reconnect", key_display="R"),
         Binding("q,Q", "quit", "Quit", key_display="Q"),
@@ -170,15 +171,16 @@ class PushToTalkApp(App[None]):
         self.theme = THEMES[theme]
         self._sound, self._note = sound, note
         self._link = Link("connecting")
+        self._began = datetime.now().astimezone()
         self._session: SessionInfo | None = None
         self._stack: Stack | None = None
+        self._last: tuple[SessionInfo | None, Stack | None] = (None, None)
         self._echo: Echo = "none"
         self._about = about
         self._heard: tuple[InputState, bool, bool] = ("none", False, False)
         self._reports_releases = False
         self._holding = False  # the key to hold is down
-        self._conversation, self._hints = Conversation(), Hints()
-        self._level = LevelMeter(id="level")
+        self._conversation, self._level = Conversation(), LevelMeter(id="level")
         self._status, self._input = Rows(" · ", id="status"), Static(id="input")
         self._text = MessageInput(
             placeholder=_("/ to type, Enter to send"), id="text", compact=True
@@ -198,8 +200,7 @@ class PushToTalkApp(App[None]):
     def compose(self) -> ComposeResult:
         """Lay out the screen."""
         yield self._status
-        with self._conversation:
-            yield self._hints
+        yield self._conversation
         with Horizontal(id="bar"):
             yield self._input
             yield self._level
@@ -287,7 +288,7 @@ class PushToTalkApp(App[None]):
             details.append((_("Model"), self._session.model))
             details.append((_("Voice"), self._session.voice))
         if self._stack is not None:
-            details.append((_("Recogniser"), self._stack.stt))
+            details.append((_("Hears"), self._stack.stt))
             details.append((_("Answers"), self._stack.llm))
             details.append((_("Speaks"), self._stack.tts))
         details.append((_("Connection"), _link(self._link).plain))
@@ -325,6 +326,14 @@ class PushToTalkApp(App[None]):
         """Run an action of the client in the background; not after the app has ended."""
         self.run_worker(action)
 
+    def facts(self) -> list[str]:
+        """Return which conversation this is: when, with what, and the last session's id."""
+        session, stack = self._last
+        told = [f"{self._began:%Y-%m-%d %H:%M}", *(value for _name, value in self._about[:1])]
+        if session is not None:
+            told += [str(stack or session.model), session.id]
+        return told
+
     # What is shown.
 
     def show_link(self, link: Link) -> None:
@@ -340,11 +349,13 @@ class PushToTalkApp(App[None]):
     def show_session(self, session: SessionInfo) -> None:
         """Show which session this is."""
         self._session = session
+        self._last = session, self._stack
         self._show_status()
 
     def show_stack(self, stack: Stack | None) -> None:
         """Show what answers."""
         self._stack = stack
+        self._last = self._session, stack
         self._show_status()
 
     def show_echo(self, echo: Echo) -> None:
@@ -412,5 +423,6 @@ class PushToTalkApp(App[None]):
         self._status.show([part for part in parts if part])
 
     def _show_hints(self) -> None:
-        self._hints.display = self._link.state == "connected" and not self.transcript.begun
-        self._hints.show(hints(*self._heard, self._echo))
+        shown = self._conversation.hints
+        shown.display = self._link.state == "connected" and not self.transcript.begun
+        shown.show(hints(*self._heard, self._echo))

@@ -41,10 +41,12 @@ class Transcript:
         """Begin an empty one; `now` tells the time, by default that of this machine."""
         self._now = now or (lambda: datetime.now().astimezone())
         self._entries: dict[str, Entry] = {}
+        self.on_change: Callable[[], None] = lambda: None
+        """Is called when something was added or has changed."""
 
     def __iter__(self) -> Iterator[Entry]:
-        """Iterate over the entries."""
-        return iter(self._entries.values())
+        """Iterate over the entries of this moment, on any thread."""
+        return iter(list(self._entries.values()))
 
     @property
     def begun(self) -> bool:
@@ -55,6 +57,7 @@ class Transcript:
         """Add, replace or lengthen the entry of a key, and return it."""
         entry = self._entries.setdefault(key, Entry(who, self._now()))
         entry.who, entry.text = who, entry.text + text if append else text
+        self.on_change()
         return entry
 
     def interrupt(self, key: str, heard_ms: int | None) -> Entry | None:
@@ -62,4 +65,5 @@ class Transcript:
         entry = self._entries.get(key)
         if entry is not None:
             entry.interrupted, entry.heard_ms = True, heard_ms
+            self.on_change()
         return entry

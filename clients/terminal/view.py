@@ -40,9 +40,13 @@ class Stack:
     tts: str
 
     def __str__(self) -> str:
-        """Return their names without what is in brackets; one name if they share it."""
-        short = [label.split(" (")[0] for label in (self.stt, self.llm, self.tts)]
-        return short[0] if len({*short}) == 1 else " → ".join(short)
+        """Return their names; of what is in brackets only the beginning, where that is all."""
+        labels = (self.stt, self.llm, self.tts)
+        names = [label.split(" (")[0] for label in labels]
+        within = [label.partition(" (")[2].rstrip(")").split(", ")[0] for label in labels]
+        if len({*names}) > 1:
+            return " → ".join(names)
+        return f"{names[0]}: {' → '.join(within)}" if all(within) else names[0]
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,7 +80,12 @@ class Conversation(VerticalScroll):
     def __init__(self) -> None:
         """Build an empty conversation."""
         super().__init__(id="conversation")
+        self.hints = Hints()
         self._lines: dict[str, Line] = {}
+
+    def compose(self) -> ComposeResult:
+        """Lay out the conversation: lines come before the hints."""
+        yield self.hints
 
     def on_mount(self) -> None:
         """Follow the end."""
@@ -90,7 +95,7 @@ class Conversation(VerticalScroll):
         """Add the line of this key, or change it."""
         if key not in self._lines:
             self._lines[key] = Line()
-            self.mount(self._lines[key])
+            self.mount(self._lines[key], before=self.hints)
         self._lines[key].show(entry)
 
 

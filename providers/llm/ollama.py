@@ -25,6 +25,7 @@ class OllamaLLM(OpenAICompatibleLLM):
 
     declaration = Declaration(kind="llm", name="ollama", options=ChatOptions)
     default_base = DEFAULT_BASE
+    tries_service = True
 
     def __init__(self, config: LLMConfig) -> None:
         """Prepare the connection; raises `ProviderSetupError`."""
@@ -36,7 +37,6 @@ class OllamaLLM(OpenAICompatibleLLM):
         self._pull = f"ollama pull {model}"
         self.remedies = {
             **self.remedies,
-            ErrorCategory.AUTHENTICATION: "Check llm.api_key (REALTIME_LLM__API_KEY).",
             ErrorCategory.INVALID_REQUEST: (
                 f"If Ollama does not have the model, fetch it with `{self._pull}`; `ollama list` "
                 "shows those it has."

@@ -1,8 +1,8 @@
 """Builds the recognisers and voices of sherpa-onnx, here or, for a trial, in another process.
 
 sherpa-onnx ends the process that loads a model which it does not like, with a line on stderr. So a
-model that nobody has written down in the catalogue is tried first in a process that may end: this
-file is its program. It imports nothing of this project, so that a trial starts quickly.
+model that is new here is tried first in a process that may end: this file is its program. It
+imports nothing of this project, so that a trial starts quickly.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+
+import sherpa_onnx
 
 SAMPLE_RATE = 16000
 """Hz that recognisers get."""
@@ -42,8 +44,6 @@ class Recipe:
         Raises:
             RuntimeError: A file is damaged. For other faults, sherpa-onnx ends the process.
         """
-        import sherpa_onnx
-
         if self.kind == "tts":
             model_class = getattr(sherpa_onnx, f"OfflineTts{self.factory.title()}ModelConfig")
             around = dict(self.around)
@@ -80,6 +80,7 @@ class Recipe:
                 capture_output=True,
                 text=True,
                 encoding="utf-8",
+                errors="replace",
                 timeout=_TRIAL_S,
                 check=False,
             )
@@ -95,8 +96,6 @@ class Recipe:
 
 def has_cuda() -> bool:
     """Return whether the installed sherpa-onnx can use a GPU; that of PyPI cannot."""
-    import sherpa_onnx
-
     libraries = Path(sherpa_onnx.__file__).parent / "lib"
     return any(libraries.glob("*onnxruntime_providers_cuda*"))
 

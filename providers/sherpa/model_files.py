@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Generic
 
 from config import STTConfig, TTSConfig
 from providers.base import ProviderSetupError
@@ -13,6 +15,16 @@ from providers.in_process.downloads import fetch, hub_is_offline
 from providers.sherpa.catalogue import Model, listed
 from providers.sherpa.layouts import Kind, Layout, UnknownModelError
 from settings.localisation import _
+
+
+@dataclass(frozen=True, slots=True)
+class Found(Generic[Kind]):
+    """A model whose files are there."""
+
+    folder: Path
+    layout: Layout[Kind]
+    new: bool
+    """Whether it may never have been loaded: it was just downloaded, or is somebody's own."""
 
 
 def check_name(kind: str, name: str, models: Mapping[str, Model[Kind]]) -> None:
@@ -42,8 +54,8 @@ async def find(
     models: Mapping[str, Model[Kind]],
     recognise: Callable[[Path], Layout[Kind]],
     cache: Path,
-) -> tuple[Path, Layout[Kind]]:
-    """Return the folder of a model and what is in it, downloading what is missing.
+) -> Found[Kind]:
+    """Return where a model is and what it is made of, downloading what is missing.
 
     Args:
         config: Time-outs and retries of downloads.
@@ -57,7 +69,8 @@ async def find(
     """
     model = models.get(name)
     if model is None:
-        return await asyncio.to_thread(_look_into, name, recognise)
+        folder, layout = await asyncio.to_thread(_look_into, name, recognise)
+        return Found(folder, layout, new=True)
     missing = {file: url for file, url in model.addresses(cache).items() if not file.is_file()}
     if missing and hub_is_offline():
         file, address = next(iter(missing.items()))
@@ -73,7 +86,7 @@ async def find(
         )
         print(told, file=sys.stderr, flush=True)
         await fetch(missing, config)
-    return model.folder(cache), model.layout
+    return Found(model.folder(cache), model.layout, new=bool(missing))
 
 
 def _look_into(name: str, recognise: Callable[[Path], Layout[Kind]]) -> tuple[Path, Layout[Kind]]:

@@ -19,7 +19,7 @@ from flow.watchdog import Patience
 from providers.base import ProviderSetupError, STTProvider
 from providers.in_process.engine_pool import EnginePool
 from providers.options import Options, parse_options, refuse
-from providers.sherpa.catalogue import ASIAN, CACHE, EUROPEAN, RECOGNISERS
+from providers.sherpa.catalogue import ASIAN, CACHE, ENGLISH, EUROPEAN, RECOGNISERS
 from providers.sherpa.engines import Recipe, has_cuda
 from providers.sherpa.layouts import Layout, Recogniser, recogniser_in
 from providers.sherpa.model_files import check_name, find
@@ -124,11 +124,11 @@ class SherpaSTT(STTProvider):
             ProviderSetupError: The model cannot be downloaded or loaded.
         """
         cache = self._options.download_dir
-        folder, layout = await find(self._config, self._name, RECOGNISERS, recogniser_in, cache)
+        found = await find(self._config, self._name, RECOGNISERS, recogniser_in, cache)
+        folder, layout = found.folder, found.layout
         self._check_options(layout.kind)
         recipe = self._recipe(folder, layout)
-        own = self._name not in RECOGNISERS
-        if own and (reason := await self._pool.run(recipe.try_out)):
+        if found.new and (reason := await self._pool.run(recipe.try_out)):
             raise ProviderSetupError(_unusable(folder, reason))
         try:
             recogniser = await self._pool.run(recipe.build)
@@ -203,11 +203,12 @@ class SherpaSTT(STTProvider):
             arguments["language"] = self._language or "auto"
             arguments["use_itn"] = options.use_itn is not False
         elif kind is Recogniser.WHISPER:
-            codes = read_metadata(folder / layout.parts["encoder"]).get("all_language_codes", "")
-            known = frozenset(filter(None, codes.split(","))) or frozenset({"en"})
+            about = read_metadata(folder / layout.parts["encoder"])
+            codes = about.get("all_language_codes", "").split(",")
+            known = frozenset(codes) if about.get("is_multilingual") == "1" else ENGLISH
             self._check_language(known)
             self.languages = self.languages or known
-            arguments["language"] = self._language or ("en" if known == {"en"} else "")
+            arguments["language"] = self._language or ("en" if known == ENGLISH else "")
         elif kind is Recogniser.NEMO_TRANSDUCER:
             arguments["model_type"] = "nemo_transducer"
         elif kind in _TRANSDUCERS:

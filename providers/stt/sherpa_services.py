@@ -139,7 +139,10 @@ class _Turn:
 
 
 class StreamedTurns(TurnSTTService):
-    """Hears a turn while it is spoken, and tells what it has understood so far."""
+    """Hears a turn while it is spoken, and tells what it has understood so far.
+
+    A greedy search only ever adds to its words, so what it tells is steady.
+    """
 
     def __init__(self, engine: Engine) -> None:
         """Recognise with the shared model."""

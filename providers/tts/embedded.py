@@ -1,8 +1,9 @@
-"""Voices that need no key, no network and no download: hibari, espeak-ng, and flite if installed.
+"""Voices that need no key, no network and no download: hibari, espeak-ng, and others if installed.
 
-hibari sounds like a person but knows English alone, as does flite, which is simpler; espeak-ng
-speaks every language, robotically. So a voice here is a pair: one of the engines for English, and
-espeak-ng's timbre for all other languages.
+hibari sounds like a person but knows English alone, as does flite, which is simpler; Kokoro speaks
+Chinese; espeak-ng speaks every language, robotically, and its Chinese nobody understands. So a
+voice here is several: one of the engines for English, one for Chinese, and espeak-ng's timbre for
+all other languages.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from audio.pcm import BYTES_PER_SAMPLE, WIRE_RATE, Resampler
 from config import TTSConfig
 from providers.base import ProviderSetupError, TTSProvider
 from providers.options import Options, parse_options, refuse, variable
-from providers.tts import flite, hibari
+from providers.tts import flite, hibari, packaged_kokoro
 from providers.tts.espeak import Espeak, EspeakVoice
 from providers.tts.latin_language import ENGLISH, guess_language
 from providers.tts.script_runs import Script, split_runs
@@ -46,6 +47,8 @@ class Voice:
     """Prefer flite for English."""
     hibari: str | None = None
     """hibari's voice for English, which is preferred to all others."""
+    kokoro: str = packaged_kokoro.WOMAN
+    """Kokoro's style for Chinese, unless the voice is a Chinese one of espeak."""
 
     @property
     def language(self) -> str:
@@ -59,18 +62,18 @@ class Voice:
 
 NAMED_VOICES: Mapping[str, Voice] = {
     "alloy": Voice("gmw/en-US", "f2", flite=True, hibari="alloy"),
-    "ash": Voice("gmw/en-US", "m1", hibari="ash"),
-    "ballad": Voice("gmw/en", "m3", hibari="ballad"),
-    "cedar": Voice("gmw/en-US", "m5", hibari="cedar"),
+    "ash": Voice("gmw/en-US", "m1", hibari="ash", kokoro=packaged_kokoro.MAN),
+    "ballad": Voice("gmw/en", "m3", hibari="ballad", kokoro=packaged_kokoro.MAN),
+    "cedar": Voice("gmw/en-US", "m5", hibari="cedar", kokoro=packaged_kokoro.MAN),
     "coral": Voice("gmw/en-US", "f4", flite=True, hibari="coral"),
-    "echo": Voice("gmw/en-US", "benjamin", hibari="echo"),
-    "fable": Voice("gmw/en-GB-x-rp", "m2", hibari="fable"),
+    "echo": Voice("gmw/en-US", "benjamin", hibari="echo", kokoro=packaged_kokoro.MAN),
+    "fable": Voice("gmw/en-GB-x-rp", "m2", hibari="fable", kokoro=packaged_kokoro.MAN),
     "marin": Voice("gmw/en-US", "anika", flite=True, hibari="marin"),
     "nova": Voice("gmw/en", "f5", hibari="nova"),
-    "onyx": Voice("gmw/en-US", "m8", hibari="onyx"),
+    "onyx": Voice("gmw/en-US", "m8", hibari="onyx", kokoro=packaged_kokoro.MAN),
     "sage": Voice("gmw/en-US", "f3", hibari="sage"),
     "shimmer": Voice("gmw/en-US", "f5", hibari="shimmer"),
-    "verse": Voice("gmw/en-US", "victor", hibari="verse"),
+    "verse": Voice("gmw/en-US", "victor", hibari="verse", kokoro=packaged_kokoro.MAN),
 }
 """OpenAI's voice names → voices, as distinct as the engines can make them."""
 
@@ -102,6 +105,7 @@ class VoiceBox:
         self.espeak = espeak
         self.flite: SpeechEngine | None = None
         self.hibari: SpeechEngine | None = None
+        self.kokoro: SpeechEngine | None = None
         self._languages = _by_name(languages)
         self.voices = {name: Voice(target) for name, target in self._languages.items()}
         self.voices.update(NAMED_VOICES)
@@ -124,6 +128,10 @@ class VoiceBox:
         self.hibari = engine
         self.voices["heart"] = _HEART
 
+    def add_kokoro(self, engine: SpeechEngine) -> None:
+        """Let Kokoro read Chinese, for all voices but espeak's own Chinese ones."""
+        self.kokoro = engine
+
     def plan(self, text: str, voice: Voice, before: str = ENGLISH) -> list[Piece]:
         """Cut `text` into pieces and give each to a voice that can read it.
 
@@ -141,7 +149,8 @@ class VoiceBox:
                 engine, name = self._latin_reader(before, voice)
                 piece = Piece(engine, name, run.text, before)
             else:
-                piece = Piece(self.espeak, self._espeak_voice(run.script, voice), run.text)
+                engine, name = self._reader(run.script, voice)
+                piece = Piece(engine, name, run.text)
             if pieces and (pieces[-1].engine, pieces[-1].voice) == (piece.engine, piece.voice):
                 piece = replace(piece, text=pieces.pop().text + piece.text)
             pieces.append(piece)
@@ -162,11 +171,14 @@ class VoiceBox:
             return self.flite, flite.VOICE
         return self.espeak, voice.in_language(voice.espeak)
 
-    def _espeak_voice(self, script: Script, voice: Voice) -> str:
-        """Return the espeak voice that reads another script."""
+    def _reader(self, script: Script, voice: Voice) -> tuple[SpeechEngine, str]:
+        """Return the engine that reads another script, and the name of the engine's voice."""
         if script.readable_in(voice.language):
-            return voice.in_language(voice.espeak)
-        return voice.in_language(self._languages.get(script.language, voice.espeak))
+            return self.espeak, voice.in_language(voice.espeak)
+        if script.language == packaged_kokoro.LANGUAGE and self.kokoro is not None:
+            return self.kokoro, voice.kokoro
+        target = self._languages.get(script.language, voice.espeak)
+        return self.espeak, voice.in_language(target)
 
     def english_voice(self, name: str) -> str:
         """Return what a voice speaks English by, such as `hibari/alloy` or `gmw/en-US+m1`."""
@@ -175,7 +187,7 @@ class VoiceBox:
 
     def close(self) -> None:
         """End the engines' threads."""
-        for engine in (self.espeak, self.flite, self.hibari):
+        for engine in (self.espeak, self.flite, self.hibari, self.kokoro):
             if engine is not None:
                 engine.close()
 
@@ -250,7 +262,7 @@ class EmbeddedTTS(TTSProvider):
         self._engine = parse_options("tts", config, EmbeddedTTSOptions).engine
         self._voice_id = config.voice_id
         self._box: VoiceBox | None = None
-        self._missing: str | None = None
+        self._missing: list[str] = []
 
     @property
     def label(self) -> str:
@@ -261,7 +273,9 @@ class EmbeddedTTS(TTSProvider):
             engines = "hibari + espeak-ng"
         else:
             engines = "flite slt + espeak-ng" if self._box.flite is not None else "espeak-ng"
-        return f"embedded ({engines})" + (f"; {self._missing}" if self._missing else "")
+        if self._box.kokoro is not None:
+            engines += _(", Chinese by Kokoro, experimental")
+        return "; ".join((f"embedded ({engines})", *self._missing))
 
     async def start(self) -> None:
         """Load the engines and warm them up.
@@ -331,6 +345,8 @@ class EmbeddedTTS(TTSProvider):
         box = VoiceBox(espeak, espeak.list_voices())
         if neural is not None:
             box.add_hibari(neural)
+        if (chinese := self._load_kokoro()) is not None:
+            box.add_kokoro(chinese)
         if found is not None:
             box.add_flite(found, everywhere=self._engine == "flite")
         return box
@@ -344,7 +360,15 @@ class EmbeddedTTS(TTSProvider):
                 raise ProviderSetupError(
                     _("tts.options.engine is hibari, but {reason}").format(reason=error)
                 ) from error
-            self._missing = str(error)
+            self._missing.append(str(error))
+            return None
+
+    def _load_kokoro(self) -> SpeechEngine | None:
+        """Return Kokoro if it is installed; what is wrong with it is said in the label."""
+        try:
+            return packaged_kokoro.load()
+        except packaged_kokoro.KokoroUnavailable as error:
+            self._missing.append(str(error))
             return None
 
 

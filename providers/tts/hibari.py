@@ -13,7 +13,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -96,9 +95,10 @@ class Hibari(SpeechEngine):
         super().__init__(min(_THREADS, os.cpu_count() or 1))
         # A model that is named is loaded as it is; for a voice that is named, the package might
         # go to the network.
-        package = import_module(f"{PACKAGE}.tts")
-        self._hibari = package.Hibari(model=str(folder / _MODEL), threads=1)
-        self._dsp = import_module(f"{PACKAGE}.dsp")
+        from hibari import dsp, tts
+
+        self._hibari = tts.Hibari(model=str(folder / _MODEL), threads=1)
+        self._dsp = dsp
         self._hibari.g2p("Dictionaries are read at the first use, xyzzyish.")
 
     def _speak(self, text: str, voice: str, rate_wpm: int | None, emit: Emit) -> None:

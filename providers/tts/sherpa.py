@@ -136,10 +136,10 @@ class SherpaTTS(TTSProvider):
                 `tts.voice_id`.
         """
         cache = self._options.download_dir
-        folder, layout = await find(self._config, self._name, VOICES, voice_in, cache)
+        found = await find(self._config, self._name, VOICES, voice_in, cache)
+        folder, layout = found.folder, found.layout
         recipe = self._recipe(folder, layout)
-        own = self._name not in VOICES
-        if own and (reason := await self._pool.run(recipe.try_out)):
+        if found.new and (reason := await self._pool.run(recipe.try_out)):
             raise ProviderSetupError(_unusable(folder, reason))
         try:
             model = await self._pool.run(lambda: self._load(recipe, folder, layout))

@@ -107,6 +107,7 @@ def modules() -> set[str]:
     found = [
         *ROOT.glob("*.py"),
         *ROOT.glob("profiles/*.toml"),
+        *ROOT.glob("serving/*.html"),
         *ROOT.glob("settings/locale/**/*.mo"),
         ROOT / "settings" / "downloads.json",
     ]

@@ -4,21 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import json
 import os
 import pty
 import signal
+import socket
 import struct
 import subprocess
 import sys
 import termios
 import time
+import wave
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soxr
+from httpx import ConnectError
 
+from audio.pcm import read_wav
 from settings.silent_libraries import SWITCHES, silence
 from tests.providers import tiny_moonshine, tiny_voices, tiny_whisper
 from tests.support.places import DATA, ROOT
+from tests.support.running_server import plain_http
 from tests.support.server_process import Process, server_process, started, under_uvicorn
 from tests.support.system_calls import Watch, beyond_loopback, written_outside
 from tests.support.wire_client import client, speech
@@ -230,6 +238,61 @@ async def test_engines_that_bring_a_runtime_of_their_own_reach_no_other_machine(
     watch.check()
 
 
+LIBRARIES = {
+    "anthropic": "module.AsyncAnthropic(api_key='none')",
+    "azure.cognitiveservices.speech": "module.SpeechConfig(subscription='none', region='none')",
+    "av": "",
+    "ctranslate2": "module.get_supported_compute_types('cpu')",
+    "deepgram": "module.AsyncDeepgramClient(api_key='none')",
+    "edge_tts": "",
+    "faster_whisper": "",
+    "google.genai": "module.Client(api_key='none')",
+    "hibari": "b''.join(map(bytes, module.Hibari().stream('Hello there.')))",
+    "huggingface_hub.utils": "module.build_hf_headers(); module.send_telemetry('test')",
+    "kokoro_onnx": "",
+    "misaki.zh": "module.ZHG2P()('你好')",
+    "moonshine_voice": "",
+    "onnxruntime": "module.get_all_providers()",
+    "openai": "module.AsyncOpenAI(api_key='none')",
+    "opentelemetry.sdk.trace": "module.TracerProvider().get_tracer('t').start_span('t').end()",
+    "piper": "",
+    "pipecat.audio.vad.silero": "module.SileroVADAnalyzer()",
+    "pocketsphinx": "",
+    "pywebrtc_audio": "module.AudioProcessor(sample_rate=16000, echo_cancellation=True)",
+    "sherpa_onnx": "",
+    "textual.app": "",
+    "xllamacpp": "module.CommonParams()",
+}
+"""Module → what is done with it, beyond importing it."""
+USED = """
+import importlib, importlib.util, json, sys, time
+import settings
+for name, use in json.load(sys.stdin).items():
+    try:
+        module = importlib.import_module(name)
+    except ModuleNotFoundError:
+        continue
+    print(name, flush=True)
+    exec(use)
+time.sleep(10)  # ONNX Runtime sends what it has to tell some seconds later.
+"""
+
+
+async def test_no_library_reports_when_it_is_imported_and_used(tmp_path: Path):
+    watch = Watch(tmp_path)
+    process = await asyncio.create_subprocess_exec(
+        *watch.command("-c", USED),
+        cwd=ROOT,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    async with asyncio.timeout(PATIENCE_S):
+        used, _ = await process.communicate(json.dumps(LIBRARIES).encode())
+    assert process.returncode == 0
+    assert set(used.decode().split()) >= {"onnxruntime", "openai", "pipecat.audio.vad.silero"}
+    watch.check()
+
+
 async def test_the_test_client_reaches_nobody_but_its_server(tmp_path: Path):
     watch = Watch(tmp_path)
     async with server_process() as server:
@@ -241,6 +304,58 @@ async def test_the_test_client_reaches_nobody_but_its_server(tmp_path: Path):
         async with asyncio.timeout(PATIENCE_S):
             said, _ = await process.communicate()
         assert process.returncode == 0, said.decode()
+    watch.check()
+
+
+async def test_the_examples_reach_nobody_but_their_server(tmp_path: Path):
+    watch = Watch(tmp_path)
+    question, answer = DATA / "flite-slt_s01.wav", tmp_path / "answer.wav"
+    with wave.open(str(tmp_path / "question.wav"), "wb") as narrow:
+        narrow.setparams((1, 2, 16000, 0, "NONE", ""))
+        narrow.writeframes(soxr.resample(np.frombuffer(read_wav(question), "<i2"), 24000, 16000))
+    files = ("--wav-in", str(tmp_path / "question.wav"), "--wav-out", str(answer))
+    async with server_process() as server:
+        command = watch.command("examples/satellite.py", "--url", server.url, *files)
+        async with asyncio.timeout(PATIENCE_S):
+            process = await asyncio.create_subprocess_exec(*command, cwd=ROOT)
+            assert await process.wait() == 0
+        watch.check()
+        command = watch.command(str(ROOT / "examples" / "agent_with_tools.py"))
+        async with asyncio.timeout(PATIENCE_S):
+            process = await asyncio.create_subprocess_exec(
+                *command,
+                cwd=tmp_path,
+                env={**os.environ, "REALTIME_URL": f"{server.http}/v1"},
+                stdin=asyncio.subprocess.PIPE,
+            )
+            await process.communicate(b"Hello\n")
+            assert process.returncode == 0
+        watch.check(tmp_path)
+
+
+async def test_a_backend_of_ones_own_reaches_no_other_machine(tmp_path: Path):
+    watch = Watch(tmp_path)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    process = await asyncio.create_subprocess_exec(
+        *watch.command("examples/custom_backend.py"),
+        cwd=ROOT,
+        env={**os.environ, "REALTIME_SERVER__PORT": str(port)},
+        stdout=asyncio.subprocess.DEVNULL,
+    )
+    async with asyncio.timeout(PATIENCE_S), plain_http() as http:
+        while True:
+            assert process.returncode is None
+            try:
+                if (await http.get(f"http://127.0.0.1:{port}/health")).is_success:
+                    break
+            except ConnectError:
+                pass
+            await asyncio.sleep(0.1)
+        await converse(f"ws://127.0.0.1:{port}/v1/realtime")
+        process.send_signal(signal.SIGTERM)
+        await process.wait()
     watch.check()
 
 

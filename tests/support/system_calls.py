@@ -11,7 +11,7 @@ import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,10 +43,15 @@ def beyond_loopback(trace: Iterable[str]) -> list[str]:
     return reached
 
 
-def written_outside(trace: Iterable[str], allowed: Iterable[Path]) -> set[str]:
+def written_outside(trace: Iterable[str], allowed: Iterable[Path], cwd: Path = ROOT) -> set[str]:
     """Return the files and folders that a traced process made or opened to write, elsewhere.
 
     Python's own caches of compiled modules are no surprise, wherever they are.
+
+    Args:
+        trace: Lines of strace.
+        allowed: Folders in which it may write.
+        cwd: Where it ran.
     """
     own = [str(folder.resolve()) for folder in allowed]
     found = set()
@@ -57,7 +62,7 @@ def written_outside(trace: Iterable[str], allowed: Iterable[Path]) -> set[str]:
         path, rest = match.groups()
         if "open" in line.split("(")[0] and not re.search("O_WRONLY|O_RDWR|O_CREAT", rest):
             continue
-        full = os.path.realpath(ROOT / path)
+        full = os.path.realpath(cwd / path)
         if "/__pycache__/" in f"{full}/":
             continue
         if not any(f"{full}/".startswith(f"{folder}/") for folder in own):
@@ -90,17 +95,17 @@ class Watch:
         kept = ["-E", f"HOME={self.home}", "-o", str(self.folder / "trace")]
         return [strace, *follow, *unset, *homes, *kept, sys.executable, *program]
 
-    def check(self, *, allowed: Sequence[Path] = ()) -> None:
+    def check(self, cwd: Path = ROOT) -> None:
         """Check that the program reached nobody but this machine and left nothing behind.
 
         Args:
-            allowed: Where it may write, beside the folder for temporary files.
+            cwd: Where it ran.
         """
         lines = (self.folder / "trace").read_text(errors="replace").splitlines()
         assert any("openat" in line for line in lines), "nothing was traced"
         assert beyond_loopback(lines) == []
         passing = (Path(tempfile.gettempdir()), Path("/dev"), Path("/proc"))
-        assert written_outside(lines, (*passing, *allowed)) == set()
+        assert written_outside(lines, passing, cwd) == set()
         assert list(self.home.iterdir()) == [], "nothing of ours needs a folder in the home"
 
 

@@ -329,6 +329,30 @@ async def test_a_microphone_that_fails_is_named() -> None:
         assert it.bar("input") == "K to talk"
 
 
+async def test_who_cannot_record_interrupts_nothing() -> None:
+    class Broken(FakeSound):
+        def start(self) -> None:
+            raise RuntimeError("device busy")
+
+    for options in ({"microphone": False}, {"source": Microphone(Broken().open)}):
+        async with session(**options) as it:
+            await it.answered(*tool_call(1, "get_time", "{}"), says("A story"), sounds(PCM))
+            sent = len(it.socket.sent)
+            await it.press("k")
+            assert it.shown()[-1].startswith("Error: Cannot record: ")
+            assert len(it.socket.sent) == sent
+            assert it.shown()[-2] == "Assistant: A story"
+            assert it.speaker.pull(4800) == PCM
+            assert "get_time" in it.app.query_one(Input).placeholder
+
+
+async def test_without_a_microphone_there_is_nothing_to_mute() -> None:
+    async with session(microphone=False) as it:
+        await it.press("m")
+        assert it.shown() == ["Error: Nothing to mute: there is no sound input. D for devices."]
+        assert it.bar("input") == "no microphone"
+
+
 async def test_a_loudspeaker_that_fails_is_named() -> None:
     async with session() as it:
         it.speaker.start = it.speaker.fail  # type: ignore[method-assign]

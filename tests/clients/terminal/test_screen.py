@@ -27,7 +27,7 @@ from tests.clients.terminal.bench import (
 )
 from tests.support.fake_connection import FakeSocket
 
-KEYS = "K Talk  V Hands-free  M Mute  Esc Stop  / Type  D Devices  I Details  T Theme  Q Quit"
+KEYS = "K Talk  V Hands-free  M Mute  Esc Stop  / Type  D Devices  T Theme  Q Quit"
 SIZES = [(60, 20), (80, 24), (132, 50), (300, 60)]
 
 

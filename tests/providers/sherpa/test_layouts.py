@@ -9,7 +9,7 @@ import onnx
 import pytest
 from onnx import helper
 
-from providers.sherpa.catalogue import CACHE, RECOGNISERS, VOICES
+from providers.sherpa.catalogue import CACHE, RECOGNISERS, VOICES, Model
 from providers.sherpa.layouts import (
     Recogniser,
     UnknownModelError,
@@ -123,9 +123,9 @@ def test_what_is_no_voice_is_told(tmp_path, names, why):
 
 
 def test_published_models_lie_in_folders_of_their_own_and_come_from_the_hub():
-    folders = [model.folder(CACHE) for model in (*RECOGNISERS.values(), *VOICES.values())]
-    assert len(set(folders)) == len(folders)
-    for model in (*RECOGNISERS.values(), *VOICES.values()):
+    models: list[Model[Recogniser] | Model[Voice]] = [*RECOGNISERS.values(), *VOICES.values()]
+    assert len({model.folder(CACHE) for model in models}) == len(models)
+    for model in models:
         for file, address in model.addresses(CACHE).items():
             assert address.startswith("https://")
             assert address.endswith(file.name)

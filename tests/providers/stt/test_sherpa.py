@@ -227,6 +227,18 @@ async def test_a_model_is_downloaded_once_by_its_name(whole, tmp_path, monkeypat
     assert "sense-voice, 240 MB" in capsys.readouterr().err
 
 
+async def test_a_download_that_is_another_model_is_told_and_the_server_lives(tmp_path, monkeypatch):
+    strange = tiny_sherpa.build_sense_voice(tmp_path / "source", about={"lang_ja": None})
+    with serving_files() as web:
+        monkeypatch.setenv("HF_ENDPOINT", web.url)
+        for name in ("model.int8.onnx", "tokens.txt"):
+            path = f"/{RECOGNISERS['sense-voice'].repository}/resolve/main/{name}"
+            web.files[path] = (strange / name).read_bytes()
+        why = await refused(options={"download_dir": str(tmp_path / "cache")})
+    assert "'lang_ja' does not exist" in why
+    assert str(tmp_path / "cache") in why
+
+
 async def refused(**group: Any) -> str:
     with pytest.raises(ProviderSetupError) as error:
         await SherpaSTT(STTConfig(provider="sherpa", **group)).start()
