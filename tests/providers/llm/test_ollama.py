@@ -100,7 +100,9 @@ async def test_a_warning_does_not_quote_the_key(loads, log):
         return JSONResponse({"error": told}, status_code=401)
 
     path = "/api/generate" if loads else "/api/tags"
-    fake.app.router.routes[:] = [route for route in fake.app.routes if route.path != path]
+    fake.app.router.routes[:] = [
+        route for route in fake.app.routes if getattr(route, "path", None) != path
+    ]
     fake.app.add_api_route(path, refuse, methods=["GET", "POST"])
     async with serving(fake.app) as port:
         provider = llm.load(OLLAMA.settings(f"http://127.0.0.1:{port}").llm)
