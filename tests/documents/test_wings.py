@@ -129,7 +129,8 @@ def trespasses(importer: str, code: str) -> Iterator[str]:
             and name not in EXPORTS[module]
         ):
             yield f"{where}: {module} does not export {name} (__all__)"
-        if name.startswith("_") and not name.startswith("__") and other != wing:
+        # `_` alone is what gettext calls its function, wherever it is used.
+        if re.match(r"_[^_]", name) and other != wing:
             yield f"{where}: the name is private"
 
 
