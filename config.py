@@ -34,11 +34,13 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from settings.localisation import _
 from settings.origins import allowed_origin
 from settings.paths import own_path
 from settings.provider_declarations import vendor_keys
 from settings.sources import DOTENV, PREFIX, explained, layers, variable
 from settings.sources import ConfigError as ConfigError
+from settings.sources import chosen_profile as chosen_profile
 from settings.sources import profile_names as profile_names
 
 PRODUCT_NAME = "Open Realtime Server"
@@ -128,13 +130,19 @@ class ServerConfig(_Group):
         for key in (secret.get_secret_value() for secret in keys):
             if not re.fullmatch(r"[!-~]*", key):
                 raise ValueError(
-                    "an API key has a character that no client can send in a header; use letters, "
-                    "digits and signs of ASCII without spaces, and commas between keys"
+                    _(
+                        "an API key has a character that no client can send in a header; use "
+                        "letters, digits and signs of ASCII without spaces, and commas between keys"
+                    )
                 )
             if len(key) < MIN_KEY_LENGTH:
-                raise ValueError(f"every API key must have at least {MIN_KEY_LENGTH} characters")
+                raise ValueError(
+                    _("every API key must have at least {count} characters").format(
+                        count=MIN_KEY_LENGTH
+                    )
+                )
             if key.startswith("ek_"):
-                raise ValueError("no API key may begin with 'ek_': client secrets do")
+                raise ValueError(_("no API key may begin with 'ek_': client secrets do"))
         return keys
 
     @field_validator("allowed_origins")
@@ -206,11 +214,23 @@ class VADConfig(_Group):
     """Milliseconds of silence that make such a pause."""
 
 
+def _address(url: str | None) -> str | None:
+    """Refuse an address that no request could be sent to."""
+    if url is not None and not re.match(r"(https?|wss?)://[^/]+", url):
+        raise ValueError(
+            _(
+                "{url} is no address of a service; it must begin with http:// or https:// (or "
+                "ws://, wss://) and name a host, as http://localhost:11434/v1 does"
+            ).format(url=repr(url))
+        )
+    return url
+
+
 class _Provider(_Group):
     provider: str = "embedded"
     api_key: SecretStr | None = None
     """API key. Unset: the vendor's own variable, see `VENDOR_KEYS`."""
-    api_base: str | None = Field(None, pattern=r"^(https?|wss?)://[^/]+")
+    api_base: Annotated[str | None, AfterValidator(_address)] = None
     """Base URL of the service, for example `http://localhost:11434/v1`."""
     connect_timeout_s: float = Field(5, gt=0)
     """Seconds within which a connection to the service has to stand."""
@@ -235,8 +255,10 @@ class _Provider(_Group):
         key = (key or "").strip()
         if not (key.isascii() and key.isprintable()):
             raise ConfigError(
-                f"The API key of the provider '{self.provider}' ({name}) has characters that "
-                "no key has, such as a line break within it: copy it anew."
+                _(
+                    "The API key of the provider '{provider}' ({name}) has characters that no key "
+                    "has, such as a line break within it: copy it anew."
+                ).format(provider=self.provider, name=name)
             )
         return key or None
 
@@ -260,13 +282,22 @@ class LLMConfig(_Provider):
     timeout_s: float = Field(30, gt=0)
     """Seconds that the service may be silent; longer than elsewhere, as it may load a model."""
     model: str | None = None
-    """Model name as the provider knows it; None: the provider's default."""
+    """Model name as the provider knows it; None: the provider's default. For `embedded` the path
+    of a GGUF file; None: the rules answer."""
     context_tokens: int | None = Field(None, ge=256)
-    """Tokens the model reads; older items are left out beyond it. None: it is not limited here."""
+    """Tokens the model reads; older items are left out beyond it. None: it is not limited here, but
+    8192 for a GGUF file."""
     temperature: float | None = Field(None, ge=0.0, le=2.0)
     """Sampling temperature; None leaves it to the provider."""
     default_instructions: str = DEFAULT_INSTRUCTIONS
     """Instructions of a session until the client sets its own."""
+
+    @property
+    def model_name(self) -> str | None:
+        """The model's name for clients, whom the folder of a file is no concern of."""
+        if self.model is None or self.provider != "embedded":
+            return self.model
+        return Path(self.model).stem
 
 
 def _no_auto(language: Any) -> Any:
@@ -345,6 +376,6 @@ def load_settings(
         ) -> tuple[PydanticBaseSettingsSource, ...]:
             return layers(settings_cls, init_settings, env_settings, dotenv_settings, toml, profile)
 
-    with explained():
+    with explained(Settings):
         loaded = _Loaded(**overrides)
     return Settings.model_construct(**dict(loaded))

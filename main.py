@@ -11,7 +11,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-from settings.installation import install_extra, missing_library, start_server
+from settings.installation import install_extra, missing_library
+from settings.localisation import _
 
 try:
     from fastapi import FastAPI
@@ -20,7 +21,7 @@ try:
     # Pipecat logs a greeting at import; `configure_logging` enables its log again for debug.
     logger.disable("pipecat")
 
-    from config import PRODUCT_NAME, ConfigError, Settings, load_settings
+    from config import PRODUCT_NAME, ConfigError, Settings, chosen_profile, load_settings
     from pipeline_manager import PipelineManager
     from providers.base import ProviderSetupError
     from serving.access.browsers import PagesMiddleware
@@ -28,16 +29,22 @@ try:
     from serving.access.exposure import ExposureGuard, check_exposure
     from serving.access.keys import Access, AccessDenied
     from serving.access.url_keys import UrlKeys
+    from serving.addresses import Addresses
     from serving.admission import Admission
+    from serving.banner import banner
     from serving.command_line import arguments, run_check
     from serving.handshake import Service
     from serving.http_errors import access_denied
+    from serving.installing import install, refuse_incomplete, start_again
     from serving.lifecycle import Lifecycle
+    from serving.ollama_offer import find_ollama
     from serving.open_sessions import OpenSessions
     from serving.operator_routes import operator_routes
     from serving.process.server import listener_of, serve, settled, work
     from serving.process.workers import run_workers
     from serving.public_routes import health_route, http_routes
+    from serving.silent_services import warning_of_silent_services
+    from serving.start_page import StartPage
     from serving.websocket_route import WebSocketEndpoint
     from serving.wrong_paths import WrongPaths
     from settings.paths import AZURE_PATH, AZURE_PREVIEW_PATH
@@ -59,19 +66,21 @@ def create_app(
     settings: Settings,
     manager: PipelineManager | None = None,
     *,
-    address: str | None = None,
+    place: str | None = None,
     announce: Callable[[str], None] | None = None,
     on_failed_start: Callable[[], None] | None = None,
+    alone: bool = True,
 ) -> FastAPI:
     """Build the application.
 
     Args:
         settings: The configuration.
         manager: A pipeline manager of your own; None builds one from the settings.
-        address: URL to show in the banner (`ws://localhost:8000`); None: unknown.
+        place: Host and port to show in the banner (`localhost:8000`); None: unknown.
         announce: Called with the start-up banner when the server is ready; None prints it.
         on_failed_start: Called when the providers cannot start, with the reason printed; None
             ends the process.
+        alone: False for a worker beside another, which has said what there is to say.
 
     Raises:
         ProviderSetupError: A provider cannot work as configured.
@@ -82,9 +91,13 @@ def create_app(
     pipelines = manager or PipelineManager(settings)
     client_secrets = ClientSecrets(settings.server.secret)
     said = announce or _print
-    lifecycle = Lifecycle(
-        pipelines, lambda: said(_banner(settings, pipelines, address)), on_failed_start
-    )
+    addresses = Addresses(place, settings.server.ws_path) if place is not None else None
+
+    async def announce_ready() -> None:
+        ollama = await find_ollama() if alone and pipelines.llm.for_trial else None
+        said(banner(settings, pipelines, addresses, ollama))
+
+    lifecycle = Lifecycle(pipelines, announce_ready, on_failed_start)
     access = Access(settings.server, client_secrets)
     sessions = OpenSessions(settings, pipelines, lifecycle, metrics, tracer)
     endpoint = WebSocketEndpoint(Admission(settings, pipelines, access, lifecycle), sessions)
@@ -92,7 +105,11 @@ def create_app(
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         sys.setswitchinterval(SWITCH_INTERVAL_S)
-        async with lifecycle.running(), watching(metrics.loop_lag.observe):
+        async with (
+            lifecycle.running(),
+            warning_of_silent_services(pipelines, alone),
+            watching(metrics.loop_lag.observe),
+        ):
             yield
         metrics.close()
         if tracer is not None:
@@ -105,8 +122,9 @@ def create_app(
         openapi_url=None,
         # A slash too many is answered with the right path (`serving/wrong_paths.py`).
         redirect_slashes=False,
-        # Its own spans would have URLs in them, and so keys (`serving/access/url_keys.py`).
-        telemetry={"tracing": False},
+        # Its own spans would have URLs in them, and so keys (`serving/access/url_keys.py`), and its
+        # records what exceptions quote. Traces are those of `server.tracing` alone.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     app.state.lifecycle = lifecycle
     app.state.sessions = sessions
@@ -124,7 +142,7 @@ def create_app(
         app.add_api_websocket_route(path, endpoint.at(service))
         app.add_api_websocket_route(f"{path}/translations", endpoint.at(service, translates=True))
     wrong = WrongPaths(endpoint, settings.server.ws_path)
-    app.router.default = wrong
+    app.router.default = StartPage(wrong, settings.server, pipelines, lifecycle)
     app.add_exception_handler(405, wrong.method_not_allowed)
     app.exception_handler(AccessDenied)(access_denied)
     app.add_middleware(PagesMiddleware, access=access)
@@ -133,8 +151,8 @@ def create_app(
     return app
 
 
-def _print(banner: str) -> None:
-    print(banner, flush=True)
+def _print(text: str) -> None:
+    print(text, flush=True)
 
 
 def _tracer() -> Tracer:
@@ -142,23 +160,13 @@ def _tracer() -> Tracer:
         from telemetry.otel_tracing import TurnTracer
     except ImportError as missing:
         raise ConfigError(
-            f"server.tracing needs the library '{missing.name}': "
-            f"{install_extra('tracing')}, or leave it off."
+            _("server.tracing needs the library '{library}': {install}, or leave it off.").format(
+                library=missing.name, install=install_extra("tracing")
+            )
         ) from None
     tracer = TurnTracer(PRODUCT_NAME)
     tracer.install()
     return tracer
-
-
-def _banner(settings: Settings, manager: PipelineManager, address: str | None) -> str:
-    lines = [PRODUCT_NAME, f"  {address or ''}{settings.server.ws_path}"]
-    lines += [f"  {kind}  {label}" for kind, label in manager.describe().items()]
-    if manager.llm.for_trial:
-        lines += [
-            "The embedded assistant is for trying things out. A real model, e.g. from Ollama:",
-            f"  REALTIME_LLM__PROVIDER=ollama REALTIME_LLM__MODEL=llama3.2 {start_server()}",
-        ]
-    return "\n".join(lines)
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -179,8 +187,12 @@ def main(argv: list[str] | None = None) -> None:
             given.config, given.profile, **({"server": flags} if flags else {})
         )
         configure_logging(settings.server)
+        profile = given.profile or chosen_profile()
+        if given.install and install(settings, profile, yes=given.yes) and argv is None:
+            start_again()
         if given.check:
             raise SystemExit(run_check(settings))
+        refuse_incomplete(settings, profile)
         check_exposure(settings.server)
         listener = listener_of(settings)
         workers = settings.server.workers
@@ -192,7 +204,7 @@ def main(argv: list[str] | None = None) -> None:
                 share = (create_app, settings, listener, counting)
                 status = run_workers(workers, work, share, _print, forget_process, grace_s)
     except (ConfigError, ProviderSetupError) as error:
-        raise SystemExit(f"error: {error}") from None
+        raise SystemExit(_("error: {error}").format(error=error)) from None
     if status:
         raise SystemExit(status)
 
@@ -204,9 +216,10 @@ def __getattr__(name: str) -> Any:
     try:
         settings = load_settings()
         configure_logging(settings.server)
+        refuse_incomplete(settings, chosen_profile())
         return create_app(settings, announce=settled(_print))
     except (ConfigError, ProviderSetupError) as error:
-        raise SystemExit(f"error: {error}") from None
+        raise SystemExit(_("error: {error}").format(error=error)) from None
 
 
 if __name__ == "__main__":

@@ -96,6 +96,7 @@ class PipelineManager:
             transcription_prompt=self.stt.accepts_prompt,
             images=self.llm.images,
             reasoning=self.llm.reasoning,
+            context_tokens=self.llm.context_tokens,
             llm_name=self.llm.label,
             stt_name=self.stt.label,
             tts_name=self.tts.label,
@@ -119,6 +120,12 @@ class PipelineManager:
             "LLM": self.llm.label,
             "TTS": self.tts.label,
         }
+
+    def redacted(self, text: str) -> str:
+        """Return `text` with the secrets of all providers redacted."""
+        for provider in (self.stt, self.llm, self.tts):
+            text = provider.redacted(text)
+        return text
 
     def addresses(self) -> dict[str, str]:
         """Return stage → the URL of its service, for stages that do not run in this process."""

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from settings.arguments import PlainParser
 from settings.installation import command, missing_library, program_name
 from settings.localisation import _
 
@@ -60,7 +61,7 @@ def epilog() -> str:
 
 def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
+    parser = PlainParser(
         prog=program_name("push_to_talk_app.py"),
         description=_("Talk with a Realtime server: K records, K again sends, Q quits."),
         epilog=epilog(),

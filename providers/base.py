@@ -7,9 +7,9 @@ processes, HTTP connections) and builds one light service for each turn of a ses
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from settings.provider_declarations import Declaration
 
@@ -68,6 +68,16 @@ class Provider(ABC):
     """Kind of failure → remedy, where the provider knows a better one than `errors.py`."""
     address: str | None = None
     """URL of its service; None: it runs in this process, or only its library knows the URL."""
+    lifelike: bool = True
+    """Whether what it says or hears is real: a stand-in for tests cannot be judged by it."""
+    tries_service: bool = False
+    """Whether `start` uses the service and warns by itself if that does not answer."""
+
+    @classmethod
+    def build(cls, config: Any) -> Provider:
+        """Build the provider that a group of settings names; it may be one of another class."""
+        make: Callable[[Any], Provider] = cls
+        return make(config)
 
     @property
     @abstractmethod
@@ -123,6 +133,8 @@ class LLMProvider(Provider):
     """Whether it accepts images."""
     reasoning: bool = True
     """Whether a reasoning effort has an effect."""
+    context_tokens: int | None = None
+    """Tokens it reads, where `llm.context_tokens` does not say; None: it is not known."""
     for_trial: bool = False
     """Whether the start-up banner should say that it is a stand-in for a real model."""
 

@@ -85,6 +85,12 @@ def failure_reason(
     return FailureReason(told(reason), code, stage=stage, discreet=discreet)
 
 
+def unreachable_remedy(stage: Literal["STT", "LLM", "TTS"], provider: Provider) -> str:
+    """Return what to do where a provider's service does not answer."""
+    usual = _REMEDIES[ErrorCategory.CONNECTIVITY].format(stage=stage.lower())
+    return provider.remedies.get(ErrorCategory.CONNECTIVITY, usual)
+
+
 def _where_keys_are(stage: str, provider: Provider) -> str:
     """Name the setting of the API key, after the vendor's own variable if it has one."""
     setting = f"{stage.lower()}.api_key"

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from openai import APIStatusError, AsyncOpenAI, DefaultAsyncHttpxClient, Timeout
+from pipecat.utils.errors import ErrorCategory
 
 from providers.base import ProviderSetupError
 from providers.http_clients import UNCOMPRESSED, bounded, do_not_wait, trusted
-from providers.options import Options, ProviderConfig, parse_options
+from providers.options import Options, ProviderConfig, parse_options, variable
+from settings.localisation import _
+from settings.origins import is_loopback
 
 OPENAI_HOST = "api.openai.com"
 NO_KEY = "none"
@@ -45,15 +49,23 @@ class SharedClient:
             ProviderSetupError: No key for OpenAI itself, or any option: there are none.
         """
         self.base_url = config.api_base or default_base
+        self._kind = kind
+        self._vendor = self.base_url is None or urlsplit(self.base_url).hostname == OPENAI_HOST
         key = self._key(config)
+        self._has_key = key is not None
         if key is None and self.base_url is None:
             raise ProviderSetupError(
-                f"{kind}.provider 'openai' needs OPENAI_API_KEY, or {kind}.api_base for another "
-                "OpenAI-compatible server, e.g. http://localhost:11434/v1."
+                _(
+                    "{kind}.provider 'openai' needs OPENAI_API_KEY, or "
+                    "{kind}.api_base for another OpenAI-compatible server, "
+                    "e.g. http://localhost:11434/v1."
+                ).format(kind=kind)
             )
         if self.base_url is not None and not self.base_url.startswith("http"):
             raise ProviderSetupError(
-                f"{kind}.api_base '{self.base_url}' must begin with http:// or https://."
+                _("{kind}.api_base '{base_url}' must begin with http:// or https://.").format(
+                    kind=kind, base_url=self.base_url
+                )
             )
         parse_options(kind, config, Options)
         self.openai = AsyncOpenAI(
@@ -64,15 +76,30 @@ class SharedClient:
             http_client=DefaultAsyncHttpxClient(
                 verify=trusted(),
                 headers=UNCOMPRESSED,
+                # A proxy is another machine, which cannot even reach a service of this one's.
+                trust_env=not is_loopback(urlsplit(self.base_url or "").hostname or ""),
                 event_hooks={"response": [do_not_wait, bounded(kind)]},
             ),
         )
 
     def _key(self, config: ProviderConfig) -> str | None:
         """Return the key; OPENAI_API_KEY is sent to OpenAI alone, not to other servers."""
-        if self.base_url is None or urlsplit(self.base_url).hostname == OPENAI_HOST:
+        if self._vendor:
             return config.resolved_key()
         return config.api_key.get_secret_value() if config.api_key else None
+
+    @property
+    def remedies(self) -> Mapping[ErrorCategory, str]:
+        """What to do about a refused key; OpenAI's own variable has no say at another server."""
+        if self._vendor:
+            return {}
+        setting = f"{self._kind}.api_key ({variable(self._kind, 'api_key')})"
+        told = (
+            _("Check {setting}, which it is sent.")
+            if self._has_key
+            else _("It was sent no key: set {setting}.")
+        )
+        return {ErrorCategory.AUTHENTICATION: told.format(setting=setting)}
 
     @property
     def address(self) -> str:

@@ -8,6 +8,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from config import LLMConfig, STTConfig, TTSConfig
 from providers.base import ProviderSetupError
+from settings.localisation import _
+from settings.plain_words import literal_meant, meant, plain_reason
 from settings.provider_declarations import Declaration
 
 ProviderConfig = STTConfig | LLMConfig | TTSConfig
@@ -38,12 +40,18 @@ def parse_options(kind: str, config: ProviderConfig, model: type[_Options]) -> _
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
-        reason = first["msg"]
+        near = literal_meant(first)
+        reason = plain_reason(first)
         if first["type"] == "extra_forbidden":
-            known = ", ".join(sorted(model.model_fields)) or "no options"
-            reason = f"'{config.provider}' has no such option; it takes {known}"
+            names = sorted(model.model_fields)
+            near = meant(name, names)
+            reason = _("'{provider}' has no such option; it takes {names}").format(
+                provider=config.provider, names=", ".join(names) or _("no options")
+            )
         where = f"{kind}.options.{name}" if name else f"{kind}.options"
-        raise ProviderSetupError(f"{where}: {reason} ({variable(kind, 'options')}).") from error
+        raise ProviderSetupError(
+            f"{where}: {reason} ({variable(kind, 'options')}).{near}"
+        ) from error
 
 
 def required_key(declaration: Declaration, config: ProviderConfig) -> str:
@@ -60,8 +68,15 @@ def required_key(declaration: Declaration, config: ProviderConfig) -> str:
     if not key:
         kind = declaration.kind
         raise ProviderSetupError(
-            f"{kind}.provider '{config.provider}' needs an API key: set "
-            f"{declaration.key_variable}, or {kind}.api_key ({variable(kind, 'api_key')})."
+            _(
+                "{kind}.provider '{name}' needs an API key: set {vendor}, or {kind}.api_key "
+                "({variable})."
+            ).format(
+                kind=kind,
+                name=config.provider,
+                vendor=declaration.key_variable,
+                variable=variable(kind, "api_key"),
+            )
         )
     return key
 
@@ -80,10 +95,13 @@ def refuse(kind: str, config: ProviderConfig, names: tuple[str, ...], instead: s
     """
     for name in names:
         if getattr(config, name) is not None:
-            raise ProviderSetupError(
-                f"{kind}.{name} has no meaning for the provider '{config.provider}': unset "
-                f"{variable(kind, name)}{f', or {instead}' if instead else ''}."
+            told = _("{kind}.{name} has no meaning for the provider '{provider}': unset {variable}")
+            told = told.format(
+                kind=kind, name=name, provider=config.provider, variable=variable(kind, name)
             )
+            if instead:
+                told = _("{told}, or {instead}").format(told=told, instead=instead)
+            raise ProviderSetupError(f"{told}.")
 
 
 def variable(group: str, name: str) -> str:

@@ -13,6 +13,8 @@ from typing import Any
 
 from providers.base import Provider, ProviderSetupError
 from settings.installation import install_extra
+from settings.localisation import _
+from settings.plain_words import meant
 from settings.provider_declarations import Declaration, Kind, declarations
 
 
@@ -36,7 +38,7 @@ def load(kind: Kind, config: Any, wrap: Callable[[type[Any], Any], Provider]) ->
 def _build(kind: Kind, config: Any, wrap: Callable[[type[Any], Any], Provider]) -> Provider:
     name = config.provider
     if ":" not in name:
-        own: Provider = _import(_declared(kind, name))(config)
+        own: Provider = _import(_declared(kind, name)).build(config)
         return own
     found = _import(Declaration(kind=kind, name=name, target=name))
     if isinstance(found, type) and issubclass(found, Provider):
@@ -49,15 +51,22 @@ def _declared(kind: Kind, name: str) -> Declaration:
     known = {found.name: found for found in declarations() if found.kind == kind}
     if name not in known:
         raise ProviderSetupError(
-            f"There is no {kind.upper()} provider '{name}'; choose one of "
-            f"{', '.join(sorted(known))}, or name a class of your own as package.module:Class "
-            f"({kind}.provider)."
+            _(
+                "There is no {stage} provider '{name}'.{meant} Choose one of {names}, or name a "
+                "class of your own as package.module:Class ({setting})."
+            ).format(
+                stage=kind.upper(),
+                name=name,
+                meant=meant(name, known),
+                names=", ".join(sorted(known)),
+                setting=f"{kind}.provider",
+            )
         )
     return known[name]
 
 
 def _import(declaration: Declaration) -> Any:
-    module, _, attribute = declaration.target.partition(":")
+    module, _colon, attribute = declaration.target.partition(":")
     kind, name = declaration.kind, declaration.name
     try:
         return getattr(import_module(module), attribute)
@@ -68,9 +77,13 @@ def _import(declaration: Declaration) -> Any:
         extra = install_extra(declaration.name) if declaration.extra else None
         remedy = extra or f"pip install {package.partition('.')[0]}"
         raise ProviderSetupError(
-            f"The {kind.upper()} provider '{name}' needs the package '{package}': {remedy}"
+            _("The {stage} provider '{name}' needs the package '{package}': {remedy}").format(
+                stage=kind.upper(), name=name, package=package, remedy=remedy
+            )
         ) from error
     except AttributeError as error:
         raise ProviderSetupError(
-            f"The module {module} has no {attribute}; look at {kind}.provider."
+            _("The module {module} has no {attribute}; look at {setting}.").format(
+                module=module, attribute=attribute, setting=f"{kind}.provider"
+            )
         ) from error

@@ -7,23 +7,27 @@ import asyncio
 
 from config import PRODUCT_NAME, VERSION, Settings, profile_names
 from serving.stack_check import check, table
+from settings.arguments import PlainParser, whole_number
 from settings.installation import program_name
+from settings.localisation import _
 
 
 def arguments(argv: list[str] | None) -> argparse.Namespace:
     """Read the arguments; None: those of the process."""
-    parser = argparse.ArgumentParser(
+    parser = PlainParser(
         prog=program_name("main.py"),
         description=f"{PRODUCT_NAME}: OpenAI's Realtime API, locally.",
     )
     parser.add_argument("--version", action="version", version=f"{PRODUCT_NAME} {VERSION}")
     parser.add_argument("--config", metavar="FILE", help="TOML file with settings")
     parser.add_argument("--host", help="address to bind (default 127.0.0.1)")
-    parser.add_argument("--port", type=int, help="TCP port (default 8000)")
+    parser.add_argument("--port", type=whole_number, help="TCP port (default 8000)")
     parser.add_argument(
         "--insecure", action="store_true", help="listen to other machines without API keys"
     )
-    parser.add_argument("--workers", type=int, help="processes, about one per core (default 1)")
+    parser.add_argument(
+        "--workers", type=whole_number, help="processes, about one per core (default 1)"
+    )
     parser.add_argument("--debug", action="store_true", help="log what every stage does")
     parser.add_argument("--log-level", metavar="LEVEL", help="debug, info, warning or error")
     parser.add_argument(
@@ -31,6 +35,14 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--profile", metavar="NAME", help=f"a ready-made stack: {', '.join(profile_names())}"
+    )
+    parser.add_argument(
+        "--install",
+        action="store_true",
+        help=_("first get what the stack needs: packages, and Ollama's model"),
+    )
+    parser.add_argument(
+        "--yes", action="store_true", help=_("with --install: do not ask before that")
     )
     parser.add_argument(
         "--check", action="store_true", help="try voice, recogniser and model once, and say how"

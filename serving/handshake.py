@@ -117,7 +117,7 @@ def _answering(settings: Settings, service: Service, asked: str | None, beta: bo
         raise Refused(error.code, error.message) from None
     if names_are_free(settings, azure=service.azure):
         return model
-    if beta and model != settings.llm.model and _GA_ONLY.match(model):
+    if beta and model != settings.llm.model_name and _GA_ONLY.match(model):
         raise Refused("invalid_model", f'Model "{model}" is only available on the GA API.')
     return model
 

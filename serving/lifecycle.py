@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Literal
 
@@ -16,6 +16,7 @@ from loguru import logger
 
 from pipeline_manager import PipelineManager
 from providers.base import ProviderSetupError
+from settings.localisation import _
 
 State = Literal["starting", "healthy", "draining", "failed"]
 
@@ -30,14 +31,14 @@ class Lifecycle:
     def __init__(
         self,
         manager: PipelineManager,
-        announce: Callable[[], None],
+        announce: Callable[[], Awaitable[None]],
         give_up: Callable[[], None] | None = None,
     ) -> None:
         """Prepare.
 
         Args:
             manager: Starts and closes the providers.
-            announce: Called when the server is ready.
+            announce: Called when the server is ready, and not waited for.
             give_up: Called when the providers cannot start; None ends the process as a signal
                 would.
         """
@@ -80,11 +81,13 @@ class Lifecycle:
         except Exception as error:
             logger.opt(exception=True).debug("the start failed")
             kind = "" if isinstance(error, ProviderSetupError) else f"{type(error).__name__}: "
-            print(f"error: {kind}{error}", file=sys.stderr, flush=True)
+            told = self._manager.redacted(f"{kind}{error}")
+            print(_("error: {error}").format(error=told), file=sys.stderr, flush=True)
             self.state = "failed"
             self._give_up()
         else:
             self.state = "healthy"
-            self._announce()
+            self._start_over.set()
+            await self._announce()
         finally:
             self._start_over.set()

@@ -24,7 +24,7 @@ TRANSCRIPTION_MODELS = _transcription_models()
 
 def model_names(settings: Settings) -> list[str]:
     """Return the names that are listed: OpenAI's own, and the configured model."""
-    own = [settings.llm.model] if settings.llm.model else []
+    own = [settings.llm.model_name] if settings.llm.model_name else []
     return [*REALTIME_MODELS, *(name for name in own if name not in REALTIME_MODELS)]
 
 
@@ -62,7 +62,7 @@ def choose_model(settings: Settings, asked: str | None, *, azure: bool) -> str:
         ProtocolError: No session that answers may have this name.
     """
     names = model_names(settings)
-    model = asked or settings.llm.model or names[0]
+    model = asked or settings.llm.model_name or names[0]
     if model in names:
         return model
     if transcribes(model):

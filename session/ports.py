@@ -180,6 +180,8 @@ class Capabilities:
     """Whether the model may be given images."""
     reasoning: bool = True
     """Whether the model takes a reasoning effort."""
+    context_tokens: int | None = None
+    """Tokens that the model reads, where the settings do not say; None: it is not limited here."""
     llm_name: str = "the model"
     stt_name: str = "the recogniser"
     tts_name: str = "the voice provider"

@@ -74,7 +74,7 @@ class SessionConfig:
         self.kept_audio_ms = settings.server.kept_audio_minutes * 60_000
         self.limits = settings.limits
         self.capabilities = capabilities
-        self.context_tokens = settings.llm.context_tokens
+        self.context_tokens = settings.llm.context_tokens or capabilities.context_tokens
         self._default_vad = ServerVad(
             threshold=settings.vad.threshold,
             prefix_padding_ms=settings.vad.prefix_padding_ms,

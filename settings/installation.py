@@ -10,6 +10,8 @@ from __future__ import annotations
 from importlib.metadata import PackageNotFoundError, metadata
 from pathlib import Path
 
+from settings.localisation import _
+
 DISTRIBUTION = "open-realtime-server"
 """The distribution's name for pip."""
 REQUIREMENTS = Path(__file__).parent.parent / "requirements"
@@ -40,6 +42,19 @@ def start_server() -> str:
     return "make run" if REQUIREMENTS.is_dir() else command("main.py")
 
 
+def start_client(file: str, options: str = "") -> str:
+    """Return a client's command, which needs no environment to be activated.
+
+    Args:
+        file: `push_to_talk_app.py` or `test_client.py`.
+        options: Its command-line options.
+    """
+    if not REQUIREMENTS.is_dir():
+        return f"{command(file)} {options}".rstrip()
+    target = {"push_to_talk_app.py": "talk", "test_client.py": "try"}[file]
+    return f"make {target}" + (f' ARGS="{options}"' if options else "")
+
+
 def install_extra(name: str) -> str | None:
     """Return the command that installs an extra; None if there is no such extra.
 
@@ -61,8 +76,10 @@ def reinstall() -> str:
 
 def missing_library(name: str | None) -> str:
     """Return the error message for a missing library of the server itself."""
-    remedy = "`make run`, or " if REQUIREMENTS.is_dir() else ""
-    return f"The library '{name}' is missing: run {remedy}`{reinstall()}`."
+    remedy = _("`make run`, or `{command}`") if REQUIREMENTS.is_dir() else "`{command}`"
+    return _("The library '{name}' is missing: run {remedy}.").format(
+        name=name, remedy=remedy.format(command=reinstall())
+    )
 
 
 def _extras() -> list[str]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 
+from settings.localisation import _
+
 AZURE_PATH = "/openai/v1/realtime"
 """Where Azure's clients look for the Realtime API (§D.7)."""
 AZURE_PREVIEW_PATH = "/openai/realtime"
@@ -49,12 +51,16 @@ def own_path(path: str) -> str:
     """
     if not re.fullmatch(r"/[A-Za-z0-9._~!$&'()*+,;=:@/-]*", path):
         raise ValueError(
-            f"{path!r} is no path that a client can ask for; it must begin with / and may have "
-            "letters, digits, -, _ and ., as /v1/realtime has"
+            _(
+                "{path} is no path that a client can ask for; it must begin with / and may have "
+                "letters, digits, -, _ and ., as /v1/realtime has"
+            ).format(path=repr(path))
         )
     bare = path.rstrip("/")
     if bare in OWN_PATHS or is_azure(bare) or f"{bare}/".startswith(f"{MODELS_PATH}/"):
         raise ValueError(
-            f"the server has something else at {path!r}; choose another path, such as /v1/realtime"
+            _(
+                "the server has something else at {path}; choose another path, such as /v1/realtime"
+            ).format(path=repr(path))
         )
     return path

@@ -7,6 +7,7 @@ protects the server.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ from tomllib import TOMLDecodeError
 from typing import Any
 
 from dotenv import dotenv_values
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -23,6 +24,9 @@ from pydantic_settings import (
     SettingsError,
     TomlConfigSettingsSource,
 )
+
+from settings.localisation import _
+from settings.plain_words import literal_meant, meant, plain_reason
 
 PREFIX = "REALTIME_"
 """Prefix of the server's environment variables."""
@@ -45,6 +49,11 @@ class ConfigError(Exception):
 def variable(name: str) -> str | None:
     """Return a variable of the environment, else of `.env`; one that is empty is not set."""
     return os.environ.get(name) or dotenv_values(DOTENV).get(name) or None
+
+
+def chosen_profile() -> str | None:
+    """Return the ready-made stack that the environment or `.env` names, if any."""
+    return variable(PROFILE_VARIABLE)
 
 
 def profile_names() -> list[str]:
@@ -91,22 +100,45 @@ def layers(
 
 
 @contextmanager
-def explained() -> Iterator[None]:
-    """Raise pydantic's validation errors as a `ConfigError` of one line."""
+def explained(settings: type[BaseSettings]) -> Iterator[None]:
+    """Raise pydantic's validation errors as a `ConfigError` of one line.
+
+    Args:
+        settings: All groups, for the names that there are.
+    """
     try:
         yield
     except ValidationError as error:
-        raise ConfigError(_explain(error)) from error
+        raise ConfigError(_explain(error, settings)) from error
     except SettingsError as error:
         raise ConfigError(
-            f"A variable in the environment or .env cannot be parsed ({error}). "
-            "REALTIME_<GROUP>__OPTIONS must hold JSON."
+            _(
+                "Bad setting {name}: it must hold JSON, such as {example}. "
+                "Look at the environment and .env."
+            ).format(name=_not_json(), example="""'{"name": "value"}'""")
         ) from error
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(
-            f"A file with settings cannot be read ({error}). Look at .env and the --config file: "
-            "they must be text in UTF-8, and readable for the server."
+            _(
+                "A file with settings cannot be read ({error}). Look at .env and the --config "
+                "file: they must be text in UTF-8, and readable for the server."
+            ).format(error=error)
         ) from error
+
+
+def _not_json() -> str:
+    """Return the variable that should hold JSON and does not."""
+    variables = {**dotenv_values(DOTENV), **os.environ}
+    for name, value in variables.items():
+        group, _separator, setting = name.removeprefix(PREFIX).partition("__")
+        # A whole group, or the options of one, is JSON; and so is whatever else is a table.
+        if name.startswith(PREFIX) and group and setting in ("", "OPTIONS"):
+            try:
+                json.loads(value or "null")
+            except ValueError:
+                if name not in VARIABLES:
+                    return name
+    return f"{PREFIX}<GROUP>__OPTIONS"
 
 
 def _short(variables: Mapping[str, str | None]) -> dict[str, Any]:
@@ -123,19 +155,34 @@ def _config_file(given: str | Path | None) -> Path | None:
     if not chosen:
         return None
     if not Path(chosen).is_file():
-        named = "--config" if given else f"{CONFIG_VARIABLE} in the environment or .env"
-        raise ConfigError(f"Configuration file {chosen} does not exist; check {named}.")
+        named = (
+            "--config"
+            if given
+            else _("{variable} in the environment or .env").format(variable=CONFIG_VARIABLE)
+        )
+        raise ConfigError(
+            _("Configuration file {file} does not exist; check {named}.").format(
+                file=chosen, named=named
+            )
+        )
     return Path(chosen)
 
 
 def _profile_file(given: str | None) -> Path | None:
-    chosen = given or variable(PROFILE_VARIABLE)
+    chosen = given or chosen_profile()
     if not chosen:
         return None
     if chosen not in profile_names():
         raise ConfigError(
-            f"There is no profile '{chosen}'; choose one of {', '.join(profile_names())} "
-            f"(--profile, or {PROFILE_VARIABLE} in the environment or .env)."
+            _(
+                "There is no profile '{name}'.{meant} Choose one of {names} (--profile, or "
+                "{variable} in the environment or .env)."
+            ).format(
+                name=chosen,
+                meant=meant(chosen, profile_names()),
+                names=", ".join(profile_names()),
+                variable=PROFILE_VARIABLE,
+            )
         )
     return PROFILES / f"{chosen}.toml"
 
@@ -162,12 +209,21 @@ def _read(
     try:
         source = kind(settings, file)
     except TOMLDecodeError as error:
-        raise ConfigError(f"{file} is not valid TOML: {error}.") from error
+        raise ConfigError(
+            _("{file} is not valid TOML: {error}.").format(file=file, error=error)
+        ) from error
     unknown = sorted(set(source.toml_data) - set(settings.model_fields))
     if unknown:
         raise ConfigError(
-            f"Bad setting {unknown[0]}: {file} may have the tables "
-            f"{', '.join(settings.model_fields)}. Look at config.py."
+            _(
+                "Bad setting {name}: there is no such table.{meant} {file} may have the tables "
+                "{names}. Look at config.py."
+            ).format(
+                name=unknown[0],
+                meant=meant(unknown[0], settings.model_fields),
+                file=file,
+                names=", ".join(settings.model_fields),
+            )
         )
     return source
 
@@ -179,23 +235,49 @@ def _refuse_unknown_variables(settings: type[BaseSettings]) -> None:
             continue
         if name != name.upper():
             raise ConfigError(
-                f"Bad setting {name}: variables are written in capitals. Call it {name.upper()}."
+                _(
+                    "Bad setting {name}: variables are written in capitals. Call it {capitals}."
+                ).format(name=name, capitals=name.upper())
             )
-        group, nested, _ = name.removeprefix(PREFIX).partition("__")
+        group, nested, _setting = name.removeprefix(PREFIX).partition("__")
         if group.lower() in settings.model_fields:
             continue
+        near = meant(name, _all_variables(settings))
         if not nested:
             raise ConfigError(
-                f"Bad setting {name}: there is no such variable. Those without a group are "
-                f"{', '.join(VARIABLES)}; all others are REALTIME_<GROUP>__<SETTING>."
+                _(
+                    "Bad setting {name}: there is no such variable.{meant} Those without a group "
+                    "are {names}; all others are REALTIME_<GROUP>__<SETTING>."
+                ).format(name=name, meant=near, names=", ".join(VARIABLES))
             )
         raise ConfigError(
-            f"Bad setting {name}: there is no group {group.lower()}; the groups are "
-            f"{', '.join(settings.model_fields)}. Look at config.py."
+            _(
+                "Bad setting {name}: there is no group {group}.{meant} The groups are {names}. "
+                "Look at config.py."
+            ).format(
+                name=name, group=group.lower(), meant=near, names=", ".join(settings.model_fields)
+            )
         )
 
 
-def _explain(error: ValidationError) -> str:
+def _all_variables(settings: type[BaseSettings]) -> list[str]:
+    named = [
+        f"{PREFIX}{group}__{setting}".upper()
+        for group in settings.model_fields
+        for setting in _settings_of(settings, group)
+    ]
+    return [*VARIABLES, *named]
+
+
+def _settings_of(settings: type[BaseSettings], group: str) -> list[str]:
+    """Return the names of a group's settings; none if there is no such group."""
+    field = settings.model_fields.get(group)
+    model = field.annotation if field is not None else None
+    known = isinstance(model, type) and issubclass(model, BaseModel)
+    return list(model.model_fields) if known and model is not None else []
+
+
+def _explain(error: ValidationError, settings: type[BaseSettings]) -> str:
     """Render the first validation error as one line that names the setting and the remedy."""
     first = error.errors()[0]
     group, *rest = (str(part) for part in first["loc"])
@@ -203,18 +285,22 @@ def _explain(error: ValidationError) -> str:
     named = _SHORTENED.get(name, PREFIX + "__".join([group, *rest]).upper())
     match first["type"]:
         case "extra_forbidden":
-            reason = "there is no setting of that name"
+            reason = _("there is no setting of that name")
+            near = meant(rest[-1], _settings_of(settings, group)) if rest else ""
         case "value_error":
             # From a check of our own, whose message shows no secret.
-            reason = str(first["ctx"]["error"])
+            reason, near = plain_reason(first), ""
         case _:
             shown = _shown(first["input"], rest)
-            reason = first["msg"][0].lower() + first["msg"][1:] + shown
-    return f"Bad setting {name}: {reason}. Look at {named}, .env, the --config file and config.py."
+            reason, near = plain_reason(first) + shown, literal_meant(first) if shown else ""
+    return _(
+        "Bad setting {name}: {reason}.{meant} Look at {variable}, .env, the --config file and "
+        "config.py."
+    ).format(name=name, reason=reason, meant=near, variable=named)
 
 
 def _shown(value: object, path: list[str]) -> str:
     """Return the value for the message, unless it may contain a key: a key, options, or a group."""
     plain = isinstance(value, str | int | float) and path
     secret = any("key" in part or part in ("options", "secret") for part in path)
-    return f", not {value!r}" if plain and not secret else ""
+    return ", " + _("not {value}").format(value=repr(value)) if plain and not secret else ""

@@ -101,7 +101,7 @@ async def test_voices_are_listed_with_what_they_stand_for():
     async with running(settings) as server, plain_http() as http:
         listed = (await http.get(f"{server.http}/v1/audio/voices")).json()
         by_id = {voice["id"]: voice for voice in listed["data"]}
-        assert by_id["ash"]["speaks_as"] == "gmw/en-US+m1"
+        assert by_id["ash"]["speaks_as"] in ("hibari/ash", "gmw/en-US+m1")
         assert by_id["cmn"]["speaks_as"] == "cmn"
         assert listed["voices"] == list(by_id)
         async with client(server.url) as wire:
@@ -229,6 +229,20 @@ def test_whatever_stops_the_start_is_said(monkeypatch, capsys):
     assert capsys.readouterr().err == "error: OSError: the model file is damaged\n"
 
 
+def test_what_stops_the_start_is_said_without_the_keys(monkeypatch, capsys):
+    key = "a-key-that-nobody-may-see"
+
+    async def broken(_manager: PipelineManager) -> None:
+        raise OSError(f"the service refuses {key}")
+
+    monkeypatch.setattr(PipelineManager, "start", broken)
+    for name, value in {**SCRIPTED, "REALTIME_STT__API_KEY": key}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SystemExit):
+        main(["--port", "0"])
+    assert capsys.readouterr().err == "error: OSError: the service refuses ***\n"
+
+
 def test_the_openai_provider_starts_without_a_warning():
     result = subprocess.run(
         [sys.executable, "-c", "import providers.llm.openai"],
@@ -279,8 +293,9 @@ async def test_the_server_starts_says_what_it_is_and_ends_on_a_signal(command, e
     )
     assert process.stdout is not None
     async with asyncio.timeout(60):
-        lines = [(await process.stdout.readline()).decode() for _ in range(6)]
-    banner = "".join(lines)
+        banner = ""
+        while "  TTS  " not in banner:
+            banner += (await process.stdout.readline()).decode()
     assert "Open Realtime Server" in banner
     # Under uvicorn's own command line only uvicorn knows the address.
     address = r"ws://localhost:\d+" if command == ["main.py"] else "  "

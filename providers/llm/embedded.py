@@ -33,11 +33,11 @@ from providers.call_ids import new_call_id
 from providers.frames import CompletionFrame, ToolCallFrame
 from providers.options import Options, parse_options, refuse
 from session.ports import FinishReason, ResponseRequest, TokenUsage
+from settings.localisation import _
 from settings.provider_declarations import Declaration
 
 LONG_WORDS = 50
 """Words after which an answer counts as long and is slowed by `long_word_ms`."""
-_REMEDY = 'set llm.provider = "openai" to use a real model'
 _ARGUMENT_PIECES = 4
 _CHARACTERS_PER_TOKEN = 4
 # A word with the space before it. Scripts that write no spaces come character by character.
@@ -53,6 +53,10 @@ def _not_boolean(value: Any) -> Any:
 
 
 Milliseconds = Annotated[float, BeforeValidator(_not_boolean), Field(ge=0, allow_inf_nan=False)]
+
+
+def _remedy() -> str:
+    return _('set llm.provider = "openai", or llm.model to a GGUF file, to use a real model')
 
 
 def _local_time() -> datetime:
@@ -85,8 +89,17 @@ class EmbeddedLLM(LLMProvider):
         Raises:
             ProviderSetupError: A setting that the assistant does not have, or a bad pace.
         """
-        refuse("llm", config, ("model", "api_base", "temperature"), _REMEDY)
+        refuse("llm", config, ("api_base", "temperature"), _remedy())
         self._pace = parse_options("llm", config, EmbeddedLLMOptions)
+
+    @classmethod
+    def build(cls, config: LLMConfig) -> LLMProvider:
+        """Return the assistant, or the user's own model if the settings name its file."""
+        if config.model is None:
+            return cls(config)
+        from providers.llm.gguf import GgufModel
+
+        return GgufModel(config)
 
     @property
     def label(self) -> str:

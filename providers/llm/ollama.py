@@ -14,18 +14,18 @@ from pipecat.utils.errors import ErrorCategory
 
 from config import LLMConfig
 from providers.base import StageFailure
+from providers.llm.ollama_models import DEFAULT_BASE, DEFAULT_MODEL
 from providers.llm.openai import ChatOptions, OpenAICompatibleLLM
 from providers.openai_client import explained
 from settings.provider_declarations import Declaration
-
-DEFAULT_MODEL = "llama3.2"
 
 
 class OllamaLLM(OpenAICompatibleLLM):
     """Ollama by way of its OpenAI-compatible API."""
 
     declaration = Declaration(kind="llm", name="ollama", options=ChatOptions)
-    default_base = "http://localhost:11434/v1"
+    default_base = DEFAULT_BASE
+    tries_service = True
 
     def __init__(self, config: LLMConfig) -> None:
         """Prepare the connection; raises `ProviderSetupError`."""
@@ -37,7 +37,6 @@ class OllamaLLM(OpenAICompatibleLLM):
         self._pull = f"ollama pull {model}"
         self.remedies = {
             **self.remedies,
-            ErrorCategory.AUTHENTICATION: "Check llm.api_key (REALTIME_LLM__API_KEY).",
             ErrorCategory.INVALID_REQUEST: (
                 f"If Ollama does not have the model, fetch it with `{self._pull}`; `ollama list` "
                 "shows those it has."

@@ -62,6 +62,7 @@ class OpenAICompatibleLLM(LLMProvider):
             "llm", config.model_copy(update={"options": {}}), self.default_base
         )
         self.address = self._client.address
+        self.remedies = {**self.remedies, **self._client.remedies}
         any_order = _OPENAI_HOSTS.fullmatch(self._client.where) is not None
         self._form = options.messages or ("as_written" if any_order else "alternating")
         self._model = config.model or DEFAULT_MODEL

@@ -48,6 +48,7 @@ class OpenAICompatibleSTT(STTProvider):
         self._config = config
         self._client = SharedClient("stt", config)
         self.address = self._client.address
+        self.remedies = {**self.remedies, **self._client.remedies}
         self._model = config.model or DEFAULT_MODEL
         # The model that tells speakers apart takes no prompt.
         self.accepts_prompt = "diarize" not in self._model

@@ -7,12 +7,13 @@ before, so errors say how to get a newer `edge-tts`.
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
+from typing import Annotated
 
 from pipecat.services.tts_service import TTSService
 from pipecat.utils.errors import ErrorCategory
-from pydantic import Field
+from pydantic import AfterValidator
 
 from audio.pcm import WIRE_RATE
 from config import TTSConfig
@@ -23,6 +24,7 @@ from providers.tts.lead_in import LeadIn
 from providers.tts.mp3 import BadMp3Error, Mp3Stream
 from providers.tts.voice_base import ClauseVoice
 from session.ports import OPENAI_VOICES
+from settings.localisation import _
 from settings.provider_declarations import Declaration
 
 _VOICE = re.compile(r"([a-z]{2,3}-[A-Z]{2})-(?:[a-z]+-)?\w+Neural")
@@ -48,11 +50,26 @@ VOICES: Mapping[str, str] = {
 """OpenAI's names → voices, nearly all of which speak every language, as OpenAI's do."""
 
 
+def _shift(unit: str) -> Callable[[str], str]:
+    """Return a check of a signed whole number with its unit."""
+
+    def checked(value: str) -> str:
+        if not re.fullmatch(rf"[+-]\d+{unit}", value, re.ASCII):
+            raise ValueError(
+                _("must be a whole number with its sign and {unit}, such as {example}").format(
+                    unit=unit, example=f"+10{unit} or -10{unit}"
+                )
+            )
+        return value
+
+    return checked
+
+
 class EdgeOptions(Options):
     """How the voices sound."""
 
-    pitch: str = Field("+0Hz", pattern=r"^[+-]\d+Hz$")
-    volume: str = Field("+0%", pattern=r"^[+-]\d+%$")
+    pitch: Annotated[str, AfterValidator(_shift("Hz"))] = "+0Hz"
+    volume: Annotated[str, AfterValidator(_shift("%"))] = "+0%"
 
 
 class EdgeTTS(TTSProvider):
@@ -86,7 +103,10 @@ class EdgeTTS(TTSProvider):
         voice = config.voice_id
         if voice is not None and voice not in OPENAI_VOICES and not _VOICE.fullmatch(voice):
             raise ProviderSetupError(
-                f"tts.voice_id '{voice}' is no voice of Edge, such as {_EXAMPLE}; {_LIST}."
+                _(
+                    "tts.voice_id '{voice}' is no voice of Edge, such as {example}; "
+                    "`edge-tts --list-voices` lists them."
+                ).format(voice=voice, example=_EXAMPLE)
             )
 
     def create(self, voice: str) -> TTSService:

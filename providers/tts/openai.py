@@ -56,6 +56,7 @@ class OpenAICompatibleTTS(TTSProvider):
         options = parse_options("tts", config, SpeechOptions)
         self._client = SharedClient("tts", config.model_copy(update={"options": {}}))
         self.address = self._client.address
+        self.remedies = {**self.remedies, **self._client.remedies}
         self._model = config.model or DEFAULT_MODEL
         self._timeout_s = config.timeout_s
         self._voices = ServerVoices(

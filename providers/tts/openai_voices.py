@@ -64,7 +64,8 @@ class ServerVoices:
             logger.warning(f"TTS: the voices at {where} remain unknown: {error.reason}. {remedy}")
         # The reply may be no JSON, or JSON nested too deeply to parse.
         except (APIError, TimeoutError, ValueError, RecursionError) as error:
-            logger.debug(f"{client.base_url.host} lists no voices: {error}")
+            # Its text may quote the key.
+            logger.debug(f"{client.base_url.host} lists no voices: {type(error).__name__}")
             if isinstance(error, APIConnectionError) and not isinstance(error, APITimeoutError):
                 return
         self.listed = voice_names(answer, self._model)

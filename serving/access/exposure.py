@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import ipaddress
-
 from fastapi import WebSocket
 from fastapi.responses import PlainTextResponse
 from loguru import logger
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from config import ConfigError, ServerConfig
+from settings.localisation import _
+from settings.origins import is_loopback
 
 
 def check_exposure(server: ServerConfig) -> None:
@@ -20,7 +20,13 @@ def check_exposure(server: ServerConfig) -> None:
     """
     if server.api_keys or server.insecure or is_loopback(server.host):
         return
-    raise ConfigError(_exposed(server.host))
+    raise ConfigError(
+        _(
+            "Without API keys anybody who reaches {host} could use this server: set "
+            "REALTIME_API_KEYS, or say that this is meant with --insecure "
+            "(REALTIME_SERVER__INSECURE=true)."
+        ).format(host=server.host)
+    )
 
 
 class ExposureGuard:
@@ -51,18 +57,9 @@ class ExposureGuard:
 
 
 def _exposed(host: str) -> str:
+    # For clients and the log, which are English.
     return (
         f"Without API keys anybody who reaches {host} could use this server: set "
         "REALTIME_API_KEYS, or say that this is meant with --insecure "
         "(REALTIME_SERVER__INSECURE=true)."
     )
-
-
-def is_loopback(host: str) -> bool:
-    """Return whether a host name or address is this machine's own."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

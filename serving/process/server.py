@@ -13,12 +13,14 @@ from fastapi import FastAPI
 
 from config import ConfigError, Settings
 from providers.base import ProviderSetupError
+from serving.addresses import place
 from serving.open_sessions import OpenSessions
 from serving.process import garbage
 from serving.process.draining_server import DrainingServer
 from serving.process.ending import END_SIGNALS, HardEnd, taking_end_signals
 from serving.process.uvicorn_websocket import server_config
 from serving.process.workers import end_with_parent
+from settings.localisation import _, system_reason
 from telemetry.logs import configure_logging
 from telemetry.shared_counts import Counting
 
@@ -30,9 +32,10 @@ class BuildApp(Protocol):
         self,
         settings: Settings,
         *,
-        address: str | None,
+        place: str | None,
         announce: Callable[[str], None],
         on_failed_start: Callable[[], None],
+        alone: bool,
     ) -> FastAPI:
         """Build it."""
 
@@ -81,8 +84,10 @@ def listener_of(settings: Settings) -> socket.socket:
         return listen(server.host, server.port)
     except OSError as error:
         raise ConfigError(
-            f"{server.host}:{server.port} cannot be used ({error.strerror}). "
-            "Choose another address with --port or --host."
+            _(
+                "{host}:{port} cannot be used ({reason}). Choose another "
+                "address with --port or --host."
+            ).format(host=server.host, port=server.port, reason=system_reason(error))
         ) from error
 
 
@@ -93,6 +98,7 @@ def serve(
     announce: Callable[[str], None],
     signals: Collection[int] = END_SIGNALS,
     tidy: Callable[[], None] = lambda: None,
+    alone: bool = True,
 ) -> int:
     """Serve until a signal stops the process; a shutdown that hangs is ended by force.
 
@@ -103,6 +109,7 @@ def serve(
         announce: See `create_app`.
         signals: Signals that stop it.
         tidy: See `HardEnd`.
+        alone: See `create_app`.
 
     Returns:
         The exit status.
@@ -116,9 +123,10 @@ def serve(
 
     app = build(
         settings,
-        address=_address(settings, listener),
+        place=place(settings.server.host, listener.getsockname()[1]),
         announce=settled(announce),
         on_failed_start=on_failed_start,
+        alone=alone,
     )
     sessions: OpenSessions = app.state.sessions
     hard_end = HardEnd(lambda: server.left, tidy)
@@ -133,6 +141,7 @@ def serve(
 
 def work(
     ready: Connection,
+    first: bool,
     build: BuildApp,
     settings: Settings,
     listener: socket.socket,
@@ -143,15 +152,9 @@ def work(
     configure_logging(settings.server)
     try:
         raise SystemExit(
-            serve(build, settings, listener, ready.send, [signal.SIGTERM], counting.leave)
+            serve(build, settings, listener, ready.send, [signal.SIGTERM], counting.leave, first)
         )
     except (ConfigError, ProviderSetupError) as error:
-        raise SystemExit(f"error: {error}") from None
+        raise SystemExit(_("error: {error}").format(error=error)) from None
     finally:
         counting.leave()
-
-
-def _address(settings: Settings, listener: socket.socket) -> str:
-    host = settings.server.host
-    shown = "localhost" if host in ("127.0.0.1", "::1", "0.0.0.0", "::") else host
-    return f"ws://{shown}:{listener.getsockname()[1]}"

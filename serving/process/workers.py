@@ -28,7 +28,8 @@ from loguru import logger
 from serving.process.ending import BEYOND_GRACE_S, taking_end_signals
 
 Work = Callable[..., None]
-"""A worker's main function; takes the connection on which it reports ready, and arguments."""
+"""A worker's main function; takes the connection on which it reports ready, whether it is the first
+one, and arguments."""
 _SPARE_S = 3
 """Extra seconds before workers are killed: they get the signal later than the parent."""
 
@@ -70,7 +71,7 @@ def run_workers(
     Args:
         count: How many.
         work: What each does; it must be importable, and the arguments picklable.
-        arguments: For `work`, behind the connection.
+        arguments: For `work`, behind the connection and whether it is the first.
         announce: Called once with the first worker's message, when all are ready.
         on_death: Called with the process id of a worker that ended.
         grace_s: How long a worker that is told to stop may go on with its work.
@@ -83,7 +84,7 @@ def run_workers(
     message, announced = "", False
     with taking_end_signals(told.take):
         try:
-            workers.append(_start(work, arguments))
+            workers.append(_start(work, True, arguments))
             while True:
                 starting = [worker.ready for worker in workers if not worker.is_ready]
                 wait([told.inbox, *starting, *(worker.process.sentinel for worker in workers)])
@@ -114,7 +115,7 @@ def run_workers(
                     announce(message)
                     announced = True
                 elif ready:
-                    workers += [_start(work, arguments) for _ in range(count - len(workers))]
+                    workers += [_start(work, False, arguments) for _ in range(count - len(workers))]
         finally:
             _end(workers, told.inbox, grace_s)
 
@@ -166,10 +167,10 @@ def end_with_parent() -> None:
     threading.Thread(target=watch, name="parent", daemon=True).start()
 
 
-def _start(work: Work, arguments: tuple[Any, ...]) -> _Worker:
+def _start(work: Work, first: bool, arguments: tuple[Any, ...]) -> _Worker:
     context = multiprocessing.get_context("spawn")
     receive, send = context.Pipe(duplex=False)
-    process = context.Process(target=work, args=(send, *arguments))
+    process = context.Process(target=work, args=(send, first, *arguments))
     process.start()
     send.close()
     return _Worker(process, receive)

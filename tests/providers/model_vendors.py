@@ -78,7 +78,7 @@ OPENAI = Vendor(
     FakeChat,
     path="/v1",
     model="llama-x",
-    key="OPENAI_API_KEY",
+    key="Check llm.api_key (REALTIME_LLM__API_KEY)",
     unknown_model="REALTIME_LLM__MODEL",
     choices=_CHAT_CHOICES,
     unfinished=_CHAT_UNFINISHED,

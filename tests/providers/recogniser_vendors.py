@@ -179,7 +179,9 @@ OPENAI = Recogniser(
     path="/v1",
     settings={"model": "whisper-x"},
     faults={
-        "wrong key": Fault({"fault": 401}, "invalid_api_key", "OPENAI_API_KEY or stt.api_key"),
+        "wrong key": Fault(
+            {"fault": 401}, "invalid_api_key", "stt.api_key (REALTIME_STT__API_KEY)"
+        ),
         "unknown model": Fault({"fault": 404}, "invalid_request", "stt.model"),
         "too many": Fault({"fault": 429}, "rate_limit_exceeded", "the fake refuses"),
         "broken": Fault({"fault": 500}, "provider_error", "the fake refuses"),

@@ -23,7 +23,8 @@ LIBRARIES = {
     "kokoro": "kokoro_onnx",
     "moonshine": "moonshine_voice",
     "piper": "piper",
-    "whisper": "faster_whisper",
+    "sherpa": "sherpa_onnx",
+    "whisper": "ctranslate2",
 }
 """Provider → a module that only `requirements/NAME.txt` brings."""
 
@@ -84,7 +85,7 @@ def test_without_a_key_its_variable_is_named(found, monkeypatch):
 @pytest.mark.parametrize("kind", LOADERS)
 def test_a_name_that_no_provider_has_is_answered_with_the_names_there_are(kind):
     names = sorted(found.name for found in declarations() if found.kind == kind)
-    with pytest.raises(ProviderSetupError, match=f"choose one of {', '.join(names)}, or name"):
+    with pytest.raises(ProviderSetupError, match=f"Choose one of {', '.join(names)}, or name"):
         LOADERS[kind](CONFIGS[kind](provider="acme"))
 
 

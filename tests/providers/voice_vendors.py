@@ -262,7 +262,9 @@ OPENAI = Voice(
     named=False,
     faults={
         "wrong key": Fault(
-            {"status": 401}, "invalid_api_key", ["401", "the fake refuses", "OPENAI_API_KEY"]
+            {"status": 401},
+            "invalid_api_key",
+            ["401", "the fake refuses", "tts.api_key (REALTIME_TTS__API_KEY)"],
         ),
         "too many": Fault({"status": 429}, "rate_limit_exceeded", ["429", "the fake refuses"]),
         "unknown voice": Fault(

@@ -87,6 +87,8 @@ async def test_a_refusal(stack: Stack, status, code):
         assert ("not found" if missing else "refuse") in error["message"]
         remedy = {401: stack.vendor.key, 404: stack.vendor.unknown_model}.get(status, "")
         assert remedy in error["message"]
+        # A vendor's variable is named only where its value is sent.
+        assert "OPENAI_API_KEY" not in error["message"]
         assert len(stack.fake.asked) == 1
 
 

@@ -309,7 +309,6 @@ def test_label() -> None:
 @pytest.mark.parametrize(
     ("settings", "named"),
     [
-        ({"model": "gpt-4o"}, "llm.model"),
         ({"api_base": "http://localhost:11434/v1"}, "llm.api_base"),
         ({"temperature": 0.0}, "llm.temperature"),
         ({"options": {"top_k": 3}}, "llm.options.top_k"),

@@ -6,12 +6,14 @@ import io
 from collections.abc import Iterator
 
 import pytest
+from fastapi import Request
+from fastapi.responses import JSONResponse
 from loguru import logger
 
 from providers import llm
 from providers.llm.ollama import OllamaLLM
 from tests.providers.fakes.chat import FakeOllama
-from tests.providers.model_vendors import OLLAMA, answer, failure, text_of
+from tests.providers.model_vendors import KEY, OLLAMA, answer, failure, text_of
 from tests.support.running_server import running, serving
 from tests.support.wire_client import client
 
@@ -73,6 +75,49 @@ async def test_a_model_that_cannot_be_loaded_does_not_stop_the_start(log):
         await provider.start()
         await provider.close()
     assert "requires more system memory" in log.getvalue()
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+async def test_no_proxy_is_told_what_this_machine_is_asked(host, log, monkeypatch):
+    fake = FakeOllama()
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    async with serving(fake.app) as port:
+        provider = llm.load(OLLAMA.settings(f"http://{host}:{port}").llm)
+        await provider.start()
+        await provider.close()
+    assert (len(fake.loaded), log.getvalue()) == (1, "")
+
+
+@pytest.mark.parametrize("loads", [False, True])
+async def test_a_warning_does_not_quote_the_key(loads, log):
+    fake = FakeOllama()
+    told = f"the key {KEY} may not do this"
+
+    async def refuse(_request: Request) -> JSONResponse:
+        return JSONResponse({"error": told}, status_code=401)
+
+    path = "/api/generate" if loads else "/api/tags"
+    fake.app.router.routes[:] = [route for route in fake.app.routes if route.path != path]
+    fake.app.add_api_route(path, refuse, methods=["GET", "POST"])
+    async with serving(fake.app) as port:
+        provider = llm.load(OLLAMA.settings(f"http://127.0.0.1:{port}").llm)
+        await provider.start()
+        await provider.close()
+    assert "the key *** may not do this" in log.getvalue()
+    assert KEY not in log.getvalue()
+
+
+async def test_no_warning_quotes_the_key_that_the_model_s_name_repeats(log):
+    fake = FakeOllama()
+    async with serving(fake.app) as port:
+        provider = llm.load(OLLAMA.settings(f"http://127.0.0.1:{port}", model=f"x-{KEY}").llm)
+        await provider.start()
+        await provider.close()
+    assert "has no x-***" in log.getvalue()
+    assert KEY not in log.getvalue()
 
 
 async def test_a_server_that_is_down_does_not_stop_the_start(log):

@@ -1,0 +1,141 @@
+"""What the server says when it is ready: its addresses, the stack, and what to do next."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+import unicodedata
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from config import PRODUCT_NAME, VERSION, Settings
+from pipeline_manager import PipelineManager
+from serving.addresses import ANY_ADDRESS, Addresses
+from serving.ollama_offer import OllamaHere
+from settings.installation import start_client, start_server
+from settings.localisation import _
+
+WIDTH = 100
+"""Columns of the longest line, unless an address or a name of the user's makes it longer."""
+OFFERED_MODEL = "llama3.2"
+"""What is to be fetched where there is no model yet: 2 GB, and it speaks several languages."""
+_USUAL = Addresses("localhost:8000", "/v1/realtime")
+"""Where the clients here look by themselves."""
+
+
+def banner(
+    settings: Settings,
+    manager: PipelineManager,
+    addresses: Addresses | None,
+    ollama: OllamaHere | None,
+) -> str:
+    """Return the text; with `server.log_json` one line of JSON, as the log's lines are.
+
+    Args:
+        settings: The server's configuration.
+        manager: Tells the stack.
+        addresses: Where the server is, for somebody at this machine; None: only uvicorn knows.
+        ollama: An Ollama on this machine, if it was looked for and found.
+    """
+    stack = manager.describe()
+    if settings.server.log_json:
+        return _json_line(addresses, stack)
+    parts = [f"{PRODUCT_NAME} {VERSION}", *_where(settings, addresses), "", *_stack(stack)]
+    parts += ["", *_next(settings, addresses)]
+    if manager.llm.for_trial:
+        parts += ["", *_real_model(ollama)]
+    return "\n".join(parts)
+
+
+def _where(settings: Settings, addresses: Addresses | None) -> list[str]:
+    server = settings.server
+    if addresses is None:
+        path = _("{path}, below the address that uvicorn names").format(path=server.ws_path)
+        rows = {_("clients"): path}
+    else:
+        rows = {_("clients"): addresses.websocket}
+        if addresses.base_url is not None:
+            rows[_("SDK")] = f'base_url="{addresses.base_url}"'
+        rows[_("browser")] = addresses.page
+    if server.host in ANY_ADDRESS:
+        rows[_("others")] = _("reach it by this machine's name or address")
+    if server.api_keys:
+        rows[_("key")] = _("one of REALTIME_API_KEYS; clients read it from OPENAI_API_KEY")
+    return list(_table(rows))
+
+
+def _stack(stack: Mapping[str, str]) -> Iterable[str]:
+    return _table(stack)
+
+
+def _table(rows: Mapping[str, str]) -> Iterable[str]:
+    """Yield a line for each row, folded where it is too long."""
+    width = max(map(_columns, rows))
+    for name, value in rows.items():
+        yield textwrap.fill(
+            value,
+            WIDTH,
+            initial_indent=f"  {name}{' ' * (width - _columns(name))}  ",
+            subsequent_indent=" " * (width + 4),
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+
+
+def _columns(text: str) -> int:
+    """Return the columns of a text in a terminal; Chinese characters take two."""
+    return sum(1 + (unicodedata.east_asian_width(character) in "WF") for character in text)
+
+
+def _next(settings: Settings, addresses: Addresses | None) -> list[str]:
+    options = ""
+    if addresses is not None and addresses != _USUAL:
+        options = f"--url {addresses.websocket}"
+    commands = {
+        start_client("test_client.py", options): _("a typed and a spoken turn, checked"),
+        start_client("push_to_talk_app.py", options): _("talk with it"),
+    }
+    title = _("Next, in another terminal:")
+    if settings.server.api_keys:
+        title = _("Next, in another terminal, with a key in OPENAI_API_KEY:")
+    width = max(map(len, commands))
+    return [title, *(f"  {what:<{width}}   {why}" for what, why in commands.items())]
+
+
+def _real_model(ollama: OllamaHere | None) -> list[str]:
+    if ollama is not None and ollama.model is not None:
+        said = _(
+            "Rules give the answers, for trying things out. Ollama runs here; with its {model}:"
+        )
+        return [said.format(model=ollama.model), _with_ollama(ollama, ollama.model)]
+    fetch = f"  ollama pull {OFFERED_MODEL}"
+    if ollama is not None:
+        said = _("Rules give the answers, for trying things out. Ollama runs here without a model:")
+        return [said, fetch, _with_ollama(ollama, OFFERED_MODEL)]
+    return [
+        _("Rules give the answers, for trying things out. A real model, by https://ollama.com:"),
+        fetch,
+        _with_ollama(None, OFFERED_MODEL),
+        _("or from a GGUF file of yours:"),
+        f"  REALTIME_LLM__MODEL=/path/to/model.gguf {start_server()}",
+    ]
+
+
+def _with_ollama(ollama: OllamaHere | None, model: str) -> str:
+    base = ""
+    if ollama is not None and not ollama.is_where_expected:
+        base = f"REALTIME_LLM__API_BASE={ollama.address} \\\n  "
+    chosen = f"REALTIME_LLM__PROVIDER=ollama REALTIME_LLM__MODEL={model}"
+    return f"  {base}{chosen} {start_server()}"
+
+
+def _json_line(addresses: Addresses | None, stack: Mapping[str, str]) -> str:
+    line = {
+        "time": datetime.now().astimezone().isoformat(),
+        "level": "info",
+        "message": f"{PRODUCT_NAME} {VERSION} is ready",
+        "event": "server.ready",
+        "address": addresses and addresses.websocket,
+        "stack": {kind.lower(): label for kind, label in stack.items()},
+    }
+    return json.dumps(line, ensure_ascii=False)
