@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from clients.terminal.echo import can_cancel
 from clients.terminal.view import Echo, InputState
+from settings.installation import install_extra
 from settings.localisation import _
 
 
@@ -61,8 +63,12 @@ def hints(state: InputState, hands_free: bool, muted: bool, echo: Echo) -> list[
 
 
 def _about_echo(echo: Echo) -> Hint:
-    return {
-        "none": Hint("", ""),
-        "cancelled": Hint("", _("Loudspeakers are fine: their echo is cancelled.")),
-        "heard": Hint("", _("Wear headphones, or it will hear itself.")),
-    }[echo]
+    if echo == "none":
+        return Hint("", "")
+    if echo == "cancelled":
+        return Hint("", _("Loudspeakers are fine: their echo is cancelled."))
+    told = _("Wear headphones, or it will hear itself.")
+    remedy = None if can_cancel() else install_extra("echo")
+    if remedy is not None:
+        told = _("Wear headphones, or: {command}").format(command=remedy)
+    return Hint("", told)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from clients.terminal.hints import hints
 from clients.terminal.sources import SpokenFile
 from clients.terminal.view import Echo, InputState
@@ -30,6 +32,13 @@ def test_headphones_are_told_where_they_are_needed() -> None:
     assert "headphones" in told("heard")
     assert "echo is cancelled" in told("cancelled")
     assert "headphones" not in told("none")
+
+
+def test_where_the_library_is_missing_its_command_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("clients.terminal.echo.LIBRARY", "no_such_library")
+    assert "pip install -r requirements/echo.txt" in told("heard")
 
 
 def shown(it: Bench) -> str:
