@@ -43,7 +43,7 @@ def test_where_the_library_is_missing_its_command_is_told(
 
 def shown(it: Bench) -> str:
     area = it.app.query_one("Hints")
-    return str(area.render()) if area.display else ""  # type: ignore[attr-defined]
+    return str(area.render()) if area.display else ""
 
 
 async def test_they_are_shown_until_something_is_said() -> None:
