@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from audio.pcm import BYTES_PER_SAMPLE, WIRE_RATE, read_wav, resample, silence
 from clients.sdk import ClientError
+
+if TYPE_CHECKING:
+    from providers.tts.speech_engine import SpeechEngine
 
 SPOKEN_TEXT = "What is the weather like today?"
 LEAD_MS = 300
@@ -44,14 +49,22 @@ async def speech(wav: str | None) -> bytes:
 
 
 async def embedded_speech(text: str) -> bytes:
-    """Let the server's built-in voice say something in this process, flite if there is one."""
-    from providers.tts import flite
-    from providers.tts.espeak import DEFAULT_VOICE, Espeak
-
-    clear = flite.find()
-    engine, voice = (clear, flite.VOICE) if clear else (Espeak(), DEFAULT_VOICE)
+    """Let the server's built-in voice say something in this process, the clearest there is."""
+    engine, voice = _clearest()
     try:
         made = [chunk async for chunk in engine.synthesize(text, voice)]
     finally:
         engine.close()
     return silence(LEAD_MS) + resample(b"".join(made), engine.sample_rate, WIRE_RATE)
+
+
+def _clearest() -> tuple[SpeechEngine, str]:
+    """Return an engine and the voice of it that a recogniser understands best."""
+    from providers.tts import flite, hibari
+    from providers.tts.espeak import DEFAULT_VOICE, Espeak
+
+    try:
+        return hibari.load(), hibari.VOICE
+    except hibari.HibariUnavailable:
+        clear = flite.find()
+        return (clear, flite.VOICE) if clear else (Espeak(), DEFAULT_VOICE)
