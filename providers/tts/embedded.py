@@ -86,7 +86,7 @@ NAMED_VOICES: Mapping[str, Voice] = {
 
 _PLAIN = Voice("gmw/en-US")
 _SLT = Voice("gmw/en-US", "f2", flite=True)
-_HEART = Voice("gmw/en-US", "f2", hibari="heart")
+_HEART = Voice("gmw/en-US", "f2", hibari=hibari.VOICE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +134,7 @@ class VoiceBox:
     def add_hibari(self, engine: SpeechEngine) -> None:
         """Let hibari read English, for all named voices."""
         self.hibari = engine
-        self.voices["heart"] = _HEART
+        self.voices[hibari.VOICE] = _HEART
 
     def add_kokoro(self, engine: SpeechEngine) -> None:
         """Let Kokoro read Chinese, for all voices but espeak's own Chinese ones."""
