@@ -309,8 +309,8 @@ class STTConfig(_Provider):
     """Speech recognition."""
 
     provider: str = "embedded"
-    """`embedded` (pocketsphinx, US English), `openai` (any `/v1/audio/transcriptions`) or another
-    of those in README, "Providers"; or `package.module:Class`."""
+    """`embedded` (Whisper, or pocketsphinx without it), `openai` (any `/v1/audio/transcriptions`)
+    or another of those in README, "Providers"; or `package.module:Class`."""
     model: str | None = None
     """Model name as the provider knows it; None: the provider's default."""
     language: Annotated[str | None, BeforeValidator(_no_auto)] = None

@@ -272,9 +272,10 @@ def _all_variables(settings: type[BaseSettings]) -> list[str]:
 def _settings_of(settings: type[BaseSettings], group: str) -> list[str]:
     """Return the names of a group's settings; none if there is no such group."""
     field = settings.model_fields.get(group)
-    model = field.annotation if field is not None else None
-    known = isinstance(model, type) and issubclass(model, BaseModel)
-    return list(model.model_fields) if known and model is not None else []
+    model: object = field.annotation if field is not None else None
+    if isinstance(model, type) and issubclass(model, BaseModel):
+        return list(model.model_fields)
+    return []
 
 
 def _explain(error: ValidationError, settings: type[BaseSettings]) -> str:

