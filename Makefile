@@ -1,87 +1,121 @@
-# make run · test · check · bench · bench-smoke · fuzz · soak · clients · screenshots · lock · wheel
-PYTHON ?= python3
+# make run · try · talk · setup · test · check · bench · bench-smoke · quality · fuzz · soak · clients
+#      screenshots · translations · lock · wheel · start-check
 VENV := .venv
-EXTRAS := $(wildcard requirements/*.txt)
-# Every provider is tested with its own library.
-DEV := -r requirements-dev.txt $(EXTRAS:%=-r %)
 BIN := $(VENV)/bin
+# The first Python that runs, however old: it finds one that fits, or says why there is none.
+SOME_PYTHON = $(shell for python in $(PYTHON) python3 python3.13 python3.12 python3.11 python3.14; \
+	do "$$python" -c "" 2>/dev/null && echo "$$python" && exit; done; \
+	command -v uv >/dev/null && echo uv run --no-project python)
+export PYTHON
+SET_UP = $(or $(SOME_PYTHON),$(error Python 3.11 or newer is needed and none is here: \
+	sudo apt install python3 python3-venv, or install uv: https://docs.astral.sh/uv/)) \
+	requirements/set_up.py
 # Without it every process, and the tests start many, would compile all its modules again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test check bench bench-smoke performance-plot fuzz soak soak-smoke clients screenshots lock wheel clean
+.PHONY: run try talk setup dev start-check test check bench bench-smoke performance-plot quality \
+	quality-page fuzz soak soak-smoke clients screenshots translations lock wheel clean
 
-run: $(VENV)/.runtime
-	$(BIN)/python main.py $(ARGS)
+# The server, and what it needs: PROFILE=local for a ready-made stack, YES=1 not to be asked.
+run:
+	@$(SET_UP) --start $(PROFILE:%=--profile %) $(YES:%=--yes) -- $(ARGS)
+
+# In a second terminal, while the server runs: a test of it, and a conversation with it.
+try: $(BIN)/python
+	@$(BIN)/python test_client.py $(ARGS)
+
+talk: $(BIN)/python
+	@$(BIN)/python push_to_talk_app.py $(ARGS)
+
+# Installs again, what failed the last time too.
+setup:
+	@$(SET_UP) --again
+
+# For the tests: every provider is tested with its own library.
+dev:
+	@$(SET_UP) --dev
 
 # Neighbours stay in one process as long as they can: what a file of tests starts is started once.
-test: $(VENV)/.dev
+test: dev
 	$(BIN)/python -m pytest -n 3 --dist worksteal $(ARGS)
 
-check: $(VENV)/.dev
+check: dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --num-workers 2 .
 	$(BIN)/python requirements/audit.py
 
 # Everything that is promised about speed, in one table. Single ones: python -m benchmarks.NAME.
-bench: $(VENV)/.dev
+bench: dev
 	$(BIN)/python -m benchmarks.bars $(ARGS)
 
 # Ratios only, in less than a minute.
-bench-smoke: $(VENV)/.dev
+bench-smoke: dev
 	$(BIN)/python -m benchmarks.smoke
 
 # The picture in docs/performance.md.
-performance-plot: $(VENV)/.dev
+performance-plot: dev
 	$(BIN)/python -m benchmarks.bars --figures docs/performance.json $(ARGS)
 	$(BIN)/python -m benchmarks.plot docs/performance.json docs/performance.svg
 
+# How well the configured stack hears and speaks; ARGS="--profile offline" for another one.
+quality: dev
+	$(BIN)/python -m benchmarks.quality $(ARGS)
+
+# docs/quality.md and its picture, from what `make quality ARGS="--record docs/quality.json"` has kept.
+quality-page: dev
+	$(BIN)/python -m benchmarks.quality_report docs/quality.json docs/quality.md
+
 # 100,000 hostile messages; ARGS="--messages 1000000" for more.
-fuzz: $(VENV)/.dev
+fuzz: dev
 	$(BIN)/python -m benchmarks.fuzz $(ARGS)
 
 # Hours of real turns: ARGS="--minutes 30". The smoke test is what CI has time for: too short for a
 # slope, it notices errors, what is left behind, and sessions that are kept as a whole.
-soak: $(VENV)/.dev
+soak: dev
 	$(BIN)/python -m benchmarks.soak $(ARGS)
 
-soak-smoke: $(VENV)/.dev
+soak-smoke: dev
 	$(BIN)/python -m benchmarks.soak --minutes 1 --bar 150
 
 # Other people's clients for tests/foreign_clients, the large ones too (`make test` installs the others).
-clients: $(VENV)/.dev
+clients: dev
 	$(BIN)/python -m tests.foreign_clients.installed
 
 # The pictures of the terminal client in the README.
-screenshots: $(VENV)/.runtime
+screenshots: dev
 	$(BIN)/python docs/make_screenshots.py
+
+# Texts for people: takes them from the code into the catalogues (settings/localisation.py), where
+# they are translated by hand, and compiles what is there. Run it before and after.
+CATALOGUES := settings/locale
+TEXTS := $(VENV)/texts.pot
+translations: dev
+	$(BIN)/pybabel --quiet extract --no-default-keywords --keyword _ --no-wrap --omit-header \
+		--ignore-dirs ".* benchmarks dist docs examples tests" --add-location file -o $(TEXTS) .
+	$(BIN)/pybabel --quiet update --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date \
+		--domain open_realtime_server --width 100 -i $(TEXTS) -d $(CATALOGUES)
+	$(BIN)/pybabel --quiet compile --domain open_realtime_server --statistics -d $(CATALOGUES)
 
 # Every version and hash of what is deployed, for all platforms and Pythons; commit the result.
 # Engines and vendors' libraries that you deploy: WITH="whisper kokoro", as requirements/ has them.
-lock: $(VENV)/.dev
+lock: dev
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 		--no-annotate --upgrade --custom-compile-command "make lock" \
 		requirements.txt $(WITH:%=requirements/%.txt) -o requirements.lock
+	$(BIN)/python -m requirements.measure_downloads
+
+# The first start in a root of Debian's, as root: minutes, and it needs the network and debootstrap.
+start-check: dev
+	$(BIN)/python -m tests.requirements.debian_root
 
 # What `pip install .` installs, as one file in dist/. tests/documents/test_wheel.py tries it.
-wheel: $(VENV)/.dev
+wheel: dev
 	$(BIN)/uv build --quiet --wheel --out-dir dist
 
 clean:
 	rm -rf $(VENV)
 
 $(BIN)/python:
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 run")'
-	$(PYTHON) -m venv $(VENV)
-
-$(VENV)/.runtime: requirements.txt | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
-	touch $@
-
-# The libraries of all providers are 1.4 GB: minutes for pip, seconds for uv. But uv knows nothing of
-# pip's settings, and where those are needed (a mirror, certificates) pip has the last word.
-$(VENV)/.dev: requirements-dev.txt requirements.txt $(EXTRAS) | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	$(BIN)/uv pip install --quiet --python $(BIN)/python $(DEV) || \
-		$(BIN)/python -m pip install --quiet --disable-pip-version-check $(DEV)
-	touch $@ $(VENV)/.runtime
+	@echo "Nothing is set up yet: 'make run', in another terminal, does that and starts the server." >&2
+	@exit 1

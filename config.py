@@ -40,6 +40,7 @@ from settings.paths import own_path
 from settings.provider_declarations import vendor_keys
 from settings.sources import DOTENV, PREFIX, explained, layers, variable
 from settings.sources import ConfigError as ConfigError
+from settings.sources import chosen_profile as chosen_profile
 from settings.sources import profile_names as profile_names
 
 PRODUCT_NAME = "Open Realtime Server"

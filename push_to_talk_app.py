@@ -14,6 +14,7 @@ from typing import Any
 
 from settings.arguments import PlainParser
 from settings.installation import command, missing_library, program_name
+from settings.localisation import _
 
 try:
     from audio.devices import list_devices
@@ -21,10 +22,15 @@ try:
     from clients.sdk import DEFAULT_MODEL, LOCAL_URL, ClientError, make_client
     from clients.terminal.app import THEMES, PushToTalkApp
     from clients.terminal.client import RealtimeClient
+    from clients.terminal.echo import EchoCanceller, can_cancel
+    from clients.terminal.keeping import KeptConversation
+    from clients.terminal.keys import key_help
     from clients.terminal.session import Wishes
     from clients.terminal.sound import SoundMaker
     from clients.terminal.speakers import WavRecorder
+    from clients.terminal.stack import what_answers
     from clients.terminal.view import View
+    from clients.terminal.written import plain, printable
 except ModuleNotFoundError as missing:
     raise SystemExit(missing_library(missing.name)) from None
 
@@ -35,70 +41,78 @@ OPENAI_SERVICE = "wss://api.openai.com/v1/realtime"
 
 COMMAND = command("push_to_talk_app.py")
 
-KEYS = f"""\
-keys:
-  K        start to record; again: stop and send
-  Space    hold to talk, let go to send (where the terminal reports releases of keys:
-           kitty, Ghostty, foot, Alacritty, iTerm2; not in tmux, not on Windows)
-  V        hands-free: just speak, also into an answer; again: push to talk
-  M        mute the microphone
-  Esc      stop the answer; leave the input line
-  /        type a message, Enter sends it
-  D        choose microphone and loudspeaker
-  T        dark or light
-  R        connect now, when offline
-  Q        quit (Ctrl+Q while typing)
 
-examples:
-  {COMMAND}                               the server on this machine
-  {COMMAND} --url ws://192.168.1.7:8000   one on another machine
-  {COMMAND} --url openai                  OpenAI's own, key in OPENAI_API_KEY
-  {COMMAND} --wav-in question.wav --wav-out answer.wav
-                           without a sound card: K speaks the file, K again sends it
-"""
+def epilog() -> str:
+    """Return the end of the help: keys and examples."""
+    keys = [f"  {key:9}" + text.replace("\n", "\n" + " " * 11) for key, text in key_help()]
+    examples = [
+        ("", _("the server on this machine")),
+        (" --url ws://192.168.1.7:8000", _("one on another machine")),
+        (" --url openai", _("OpenAI's own, key in OPENAI_API_KEY")),
+        (" --save talk", _("keep the conversation in talk.md and talk.wav")),
+        (
+            " --wav-in question.wav --wav-out answer.wav",
+            _("without a sound card: K speaks the file, K again sends it"),
+        ),
+    ]
+    lines = [f"  {COMMAND}{flags}\n      {text}" for flags, text in examples]
+    return "\n".join([_("keys:"), *keys, "", _("examples:"), *lines])
 
 
 def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     """Read the command line."""
     parser = PlainParser(
         prog=program_name("push_to_talk_app.py"),
-        description="Talk with a Realtime server: K records, K again sends, Q quits.",
-        epilog=KEYS,
+        description=_("Talk with a Realtime server: K records, K again sends, Q quits."),
+        epilog=epilog(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    server = parser.add_argument_group("server")
+    server = parser.add_argument_group(_("server"))
     server.add_argument(
         "--url",
         default=LOCAL_SERVER if USE_LOCAL_SERVER else OPENAI_SERVICE,
-        help="address; 'openai' is OpenAI's own service (default: %(default)s)",
+        help=_("address; 'openai' is OpenAI's own service (default: %(default)s)"),
     )
     server.add_argument(
         "--api-key",
         default=os.environ.get("OPENAI_API_KEY"),
-        help="API key (default: $OPENAI_API_KEY; a local server may need none)",
+        help=_("API key (default: $OPENAI_API_KEY; a local server may need none)"),
     )
-    server.add_argument("--model", default=DEFAULT_MODEL, help="model (default: %(default)s)")
-    server.add_argument("--voice", help="voice (default: the server's)")
-    server.add_argument("--instructions", metavar="TEXT", help="how the assistant is to behave")
+    server.add_argument("--model", default=DEFAULT_MODEL, help=_("model (default: %(default)s)"))
+    server.add_argument("--voice", help=_("voice (default: the server's)"))
+    server.add_argument("--instructions", metavar="TEXT", help=_("how the assistant is to behave"))
     server.add_argument(
         "--tools",
         metavar="FILE",
-        help="JSON list of function tools; their calls are shown, and you type the results",
+        help=_("JSON list of function tools; their calls are shown, and you type the results"),
     )
-    sound = parser.add_argument_group("sound")
+    sound = parser.add_argument_group(_("sound"))
     for direction in ("input", "output"):
         sound.add_argument(
             f"--{direction}-device",
             type=_device,
             metavar="DEVICE",
-            help="number or part of the name (default: the system's)",
+            help=_("number or part of the name (default: the system's)"),
         )
-    sound.add_argument("--list-devices", action="store_true", help="list the devices and exit")
-    sound.add_argument("--wav-in", metavar="FILE", help="speak this WAV file, not the microphone")
+    sound.add_argument("--list-devices", action="store_true", help=_("list the devices and exit"))
     sound.add_argument(
-        "--wav-out", metavar="FILE", help="keep the answers as WAV, as far as they were played"
+        "--wav-in", metavar="FILE", help=_("speak this WAV file, not the microphone")
     )
-    parser.add_argument("--theme", choices=THEMES, default="dark", help="default: %(default)s")
+    sound.add_argument(
+        "--wav-out", metavar="FILE", help=_("keep the answers as WAV, as far as they were played")
+    )
+    sound.add_argument(
+        "--no-echo-cancellation",
+        dest="echo_cancellation",
+        action="store_false",
+        help=_("send what the microphone hears of the loudspeaker, too"),
+    )
+    parser.add_argument(
+        "--save",
+        metavar="FILE",
+        help=_("keep the conversation: FILE.md, and what was heard on both sides, FILE.wav"),
+    )
+    parser.add_argument("--theme", choices=THEMES, default="dark", help=_("default: %(default)s"))
     args = parser.parse_args(argv)
     if args.url == "openai":
         args.url = OPENAI_SERVICE
@@ -118,11 +132,12 @@ def read_speech(path: str) -> bytes:
     try:
         pcm = read_wav(path)
     except OSError as error:
-        raise ClientError(f"--wav-in {path} cannot be read: {error.strerror}.") from error
+        raise ClientError(_unreadable("--wav-in", path, f"{error.strerror}.")) from error
     except ValueError as error:
-        raise ClientError(f"--wav-in {path} cannot be read: {error}") from error
+        raise ClientError(_unreadable("--wav-in", path, error)) from error
     if not pcm:
-        raise ClientError(f"--wav-in {path} holds no audio; record a sentence.")
+        told = _("{what} holds no audio; record a sentence.")
+        raise ClientError(told.format(what=f"--wav-in {path}"))
     return pcm
 
 
@@ -136,12 +151,14 @@ def read_tools(path: str) -> list[dict[str, Any]]:
         with open(path, encoding="utf-8") as file:
             tools = json.load(file)
     except OSError as error:
-        raise ClientError(f"--tools {path} cannot be read: {error.strerror}.") from error
+        raise ClientError(_unreadable("--tools", path, f"{error.strerror}.")) from error
     except ValueError as error:
-        raise ClientError(f"--tools {path} is no JSON: {error}.") from error
+        told = _("{what} is no JSON: {reason}.")
+        raise ClientError(told.format(what=f"--tools {path}", reason=error)) from error
     if not isinstance(tools, list) or not all(isinstance(tool, dict) for tool in tools):
         example = '[{"type": "function", "name": …, "description": …, "parameters": {…}}]'
-        raise ClientError(f"--tools {path} is no list of tools; write {example}.")
+        told = _("{what} is no list of tools; write {example}.")
+        raise ClientError(told.format(what=f"--tools {path}", example=example))
     return tools
 
 
@@ -154,7 +171,29 @@ def record_answers(path: str) -> WavRecorder:
     try:
         return WavRecorder(path)
     except OSError as error:
-        raise ClientError(f"--wav-out {path} cannot be written: {error.strerror}.") from error
+        raise ClientError(_unwritable("--wav-out", path, error)) from error
+
+
+def keep(path: str) -> KeptConversation:
+    """Create what --save names; if there is such a file already, one with a number.
+
+    Raises:
+        ClientError: It cannot be written.
+    """
+    try:
+        return KeptConversation.create(path)
+    except OSError as error:
+        raise ClientError(_unwritable("--save", path, error)) from error
+
+
+def _unreadable(flag: str, path: str, reason: object) -> str:
+    told = _("{what} cannot be read: {reason}")
+    return told.format(what=f"{flag} {path}", reason=reason)
+
+
+def _unwritable(flag: str, path: str, error: OSError) -> str:
+    told = _("{what} cannot be written: {reason}.")
+    return told.format(what=f"{flag} {path}", reason=error.strerror or error)
 
 
 def print_devices() -> None:
@@ -168,9 +207,11 @@ def print_devices() -> None:
     except OSError as error:
         raise ClientError(str(error)) from error
     if not devices:
-        raise ClientError("There is no sound device. Connect one, or use --wav-in and --wav-out.")
+        raise ClientError(
+            _("There is no sound device. Connect one, or use --wav-in and --wav-out.")
+        )
     for device in sorted(devices, key=lambda device: (device.direction, device.index)):
-        mark = "  (default)" if device.default else ""
+        mark = "  " + _("(default)") if device.default else ""
         print(f"{device.direction:6}  {device.index:3}  {device.name}{mark}")
 
 
@@ -179,22 +220,24 @@ def in_terminal() -> bool:
     return all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))
 
 
-def run(args: argparse.Namespace) -> None:
-    """Run the app.
+def run(args: argparse.Namespace) -> int:
+    """Run the app and return its exit status.
 
     Raises:
         ClientError: It cannot begin, or has not kept what it should.
     """
     if args.url == OPENAI_SERVICE and not args.api_key:
-        raise ClientError("OpenAI needs a key: set OPENAI_API_KEY or give --api-key.")
+        raise ClientError(_("OpenAI needs a key: set OPENAI_API_KEY or give --api-key."))
     sdk = make_client(args.url, args.api_key or "none")
     wishes = Wishes(args.voice, args.instructions, read_tools(args.tools) if args.tools else None)
     spoken = read_speech(args.wav_in) if args.wav_in else None
     if not in_terminal():
-        instead = command("test_client.py")
-        raise ClientError(f"This needs a terminal, not redirected. Without: {instead}.")
+        told = _("This needs a terminal, not redirected. Without: {command}.")
+        raise ClientError(told.format(command=command("test_client.py")))
     recorder = record_answers(args.wav_out) if args.wav_out else None
-    maker = SoundMaker(spoken, recorder)
+    kept = keep(args.save) if args.save else None
+    canceller = EchoCanceller() if args.echo_cancellation and can_cancel() else None
+    maker = SoundMaker(spoken, recorder, canceller, [kept.sound] if kept else [])
     sound = maker.open_all(args.input_device, args.output_device)
 
     def make(view: View) -> RealtimeClient:
@@ -205,20 +248,58 @@ def run(args: argparse.Namespace) -> None:
             sound.player,
             wishes,
             args.url,
+            look_up=lambda model: what_answers(sdk, model),
+            on_sent=kept.sound.said if kept else None,
         )
 
-    app = PushToTalkApp(make, maker, sound.missing, args.theme)
+    about = [(_("Server"), args.url)]
+    if kept is not None:
+        about.append((_("Saved in"), f"{kept.text_path}, {kept.sound_path}"))
+    app = PushToTalkApp(make, maker, sound.missing, args.theme, about)
+    if kept is not None:
+        kept.begin(app.transcript, app.facts)
     try:
         app.run()
     finally:
         app.client.close()
         if recorder is not None:
             recorder.close()
+        if kept is not None:
+            kept.close()
+        say_goodbye(app)
+    _report(args, recorder, kept)
+    return app.return_code or 0
+
+
+def say_goodbye(app: PushToTalkApp) -> None:
+    """Leave the conversation on the terminal; Textual takes its screen away."""
+    if said := plain(app.transcript):
+        facts = " · ".join(printable(fact) for fact in app.facts())
+        encoding = sys.stdout.encoding
+        print(f"{facts}\n{said}".encode(encoding, "replace").decode(encoding))
+
+
+def _report(
+    args: argparse.Namespace, recorder: WavRecorder | None, kept: KeptConversation | None
+) -> None:
+    """Say what was written.
+
+    Raises:
+        ClientError: It is not complete.
+    """
+    incomplete = _("{what} is not complete: {reason}.")
     if recorder is not None:
         if recorder.error is not None:
-            reason = recorder.error.strerror
-            raise ClientError(f"--wav-out {args.wav_out} is not complete: {reason}.")
-        print(f"The answers are in {args.wav_out}.")
+            what = f"--wav-out {args.wav_out}"
+            raise ClientError(incomplete.format(what=what, reason=recorder.error.strerror))
+        print(_("The answers are in {file}.").format(file=args.wav_out))
+    if kept is not None:
+        if kept.error is not None:
+            reason = kept.error.strerror or kept.error
+            raise ClientError(incomplete.format(what=f"--save {args.save}", reason=reason))
+        if kept.text_path.exists():
+            told = _("The conversation is in {text} and {sound}.")
+            print(told.format(text=kept.text_path, sound=kept.sound_path))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -227,12 +308,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if args.list_devices:
             print_devices()
-        else:
-            run(args)
+            return 0
+        return run(args)
     except ClientError as error:
         print(error, file=sys.stderr)
         return 2
-    return 0
 
 
 if __name__ == "__main__":

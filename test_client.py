@@ -11,6 +11,8 @@ what happened when, and says PASS or FAIL of each of these:
 - every event has the form that the SDK knows, and none is an error;
 - the events of the turn and of its response come complete and in the order of the protocol;
 - deltas add up to the transcript, of the answer and of what was heard;
+- what was said is what was heard, but for a word or so (not of recordings: nobody knows what is
+  said there);
 - audio comes, in whole samples; how long the first of it took is printed;
 - there is exactly one `response.done`, and nothing of the response after it.
 
@@ -29,13 +31,14 @@ from collections.abc import Sequence
 
 from settings.arguments import PlainParser, seconds
 from settings.installation import missing_library, program_name
+from settings.localisation import _, system_reason
 
 try:
     from audio.pcm import duration_ms, write_wav
     from clients.checked_turns import open_session, spoken_turn, typed_turn
     from clients.recorded_turn import Turn
     from clients.sdk import DEFAULT_MODEL, LOCAL_URL, ClientError, connected
-    from clients.speech_sample import speech
+    from clients.speech_sample import SPOKEN_TEXT, speech
     from clients.text_chat import chat
     from clients.verdicts import (
         Check,
@@ -59,6 +62,7 @@ async def check(args: argparse.Namespace) -> int:
         The number of failed checks.
     """
     no_speech, pcm, reply = "", b"", b""
+    said = SPOKEN_TEXT if args.wav is None else None
     try:
         pcm = await speech(args.wav)
     except ClientError as error:
@@ -74,16 +78,17 @@ async def check(args: argparse.Namespace) -> int:
             tell_latency("response.create", 0.0, turn)
             reply = turn.audio()
         if no_speech:
-            print("\nSpoken turn")
-            failed += report([Check("the spoken turn is held", False, no_speech)])
+            print("\n" + _("Spoken turn"))
+            failed += report([Check(_("the spoken turn is held"), False, no_speech)])
         elif not turn.stopped:
             turn = await spoken_turn(connection, pcm, args.timeout)
-            failed += report([*check_spoken(turn), *check_answer(turn), *check_all(turn)])
-            tell_latency("end of speech", turn.speech_ended, turn)
+            failed += report([*check_spoken(turn, said), *check_answer(turn), *check_all(turn)])
+            tell_latency(_("end of speech"), turn.speech_ended, turn)
             reply = turn.audio() or reply
     if args.save and reply:
         save(args.save, reply)
-    print(f"\n{len(failed)} checks failed." if failed else "\nAll checks passed.")
+    verdict = _("{n} checks failed.") if failed else _("All checks passed.")
+    print("\n" + verdict.format(n=len(failed)))
     return len(failed)
 
 
@@ -91,7 +96,8 @@ def tell_latency(since: str, start_ms: float | None, turn: Turn) -> None:
     """Print how long the first audio took."""
     first = turn.first_ms("response.output_audio.delta")
     if first is not None and start_ms is not None:
-        print(f"  {first - start_ms:.0f} ms from {since} to the first audio")
+        told = _("{ms:.0f} ms from {since} to the first audio")
+        print("  " + told.format(ms=first - start_ms, since=since))
 
 
 def save(path: str, pcm: bytes) -> None:
@@ -99,37 +105,39 @@ def save(path: str, pcm: bytes) -> None:
     try:
         write_wav(path, pcm)
     except OSError as error:
-        raise ClientError(f"--save {path} cannot be written: {error.strerror}.") from error
-    print(f"\nReply saved as {path} ({duration_ms(pcm):.0f} ms).")
+        told = _("--save {path} cannot be written: {reason}.")
+        raise ClientError(told.format(path=path, reason=system_reason(error))) from error
+    told = _("Reply saved as {path} ({ms:.0f} ms).")
+    print("\n" + told.format(path=path, ms=duration_ms(pcm)))
 
 
 def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     """Read the command line."""
     parser = PlainParser(
         prog=program_name("test_client.py"),
-        description="Check a running Realtime server with a typed and a spoken turn.",
-        epilog="Exit status: 0 all checks passed, 1 some failed, 2 nothing could be checked.",
+        description=_("Check a running Realtime server with a typed and a spoken turn."),
+        epilog=_("Exit status: 0 all checks passed, 1 some failed, 2 nothing could be checked."),
     )
-    parser.add_argument("--url", default=LOCAL_URL, help="address (default: %(default)s)")
+    parser.add_argument("--url", default=LOCAL_URL, help=_("address (default: %(default)s)"))
     parser.add_argument(
         "--api-key",
         default=os.environ.get("OPENAI_API_KEY") or "none",
-        help="API key (default: $OPENAI_API_KEY, else 'none')",
+        help=_("API key (default: $OPENAI_API_KEY, else 'none')"),
     )
-    parser.add_argument("--model", default=DEFAULT_MODEL, help="model (default: %(default)s)")
-    parser.add_argument("--text", default=DEFAULT_TEXT, help="what the typed turn says")
+    parser.add_argument("--model", default=DEFAULT_MODEL, help=_("model (default: %(default)s)"))
+    parser.add_argument("--text", default=DEFAULT_TEXT, help=_("what the typed turn says"))
     parser.add_argument(
-        "--wav", metavar="FILE", help="what the spoken turn says (default: the embedded voice)"
+        "--wav", metavar="FILE", help=_("what the spoken turn says (default: the embedded voice)")
     )
-    parser.add_argument("--save", metavar="FILE", help="save the last reply as a WAV file")
+    parser.add_argument("--save", metavar="FILE", help=_("save the last reply as a WAV file"))
     parser.add_argument(
         "--timeout",
         type=seconds,
         default=30.0,
         metavar="S",
-        help="seconds for a turn (default: 30)",
+        help=_("seconds for a turn (default: 30)"),
     )
-    parser.add_argument("-i", "--interactive", action="store_true", help="chat in the terminal")
+    parser.add_argument("-i", "--interactive", action="store_true", help=_("chat in the terminal"))
     return parser.parse_args(argv)
 
 

@@ -3,4 +3,13 @@
 Other wings may enter by the modules in `__all__`.
 """
 
-__all__ = ["clip", "devices", "formats", "noise_reduction", "pcm", "player", "time_stretch"]
+__all__ = [
+    "clip",
+    "devices",
+    "formats",
+    "loudness",
+    "noise_reduction",
+    "pcm",
+    "player",
+    "time_stretch",
+]

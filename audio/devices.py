@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, Literal, Protocol
 
+from settings.localisation import _
+
 Direction = Literal["input", "output"]
 SoundCallback = Callable[[Any, int, Any, Any], None]
 """PortAudio's callback for every block: (buffer, samples, times, status flags)."""
@@ -19,18 +21,27 @@ _DIRECTIONS: tuple[Direction, Direction] = ("input", "output")
 LATENCY_S = 0.05
 """Latency asked of devices: short enough for barge-in, long enough for Python to keep up."""
 
-_LIBRARY = {
-    "linux": "Install it: apt install libportaudio2 (dnf, pacman: portaudio).",
-    "darwin": "Install it again: pip install --force-reinstall sounddevice.",
-    "win32": "Install it again: pip install --force-reinstall sounddevice.",
-}
-_DEVICE = {
-    "linux": "Connect one or choose another: --list-devices shows what there is.",
-    "darwin": "Connect one, and allow the terminal its use: System Settings, Privacy & Security, "
-    "Microphone.",
-    "win32": "Connect one and choose it: Settings, System, Sound; and allow its use: Privacy, "
-    "Microphone.",
-}
+
+def library_remedies() -> dict[str, str]:
+    """Return platform → how to get PortAudio."""
+    again = _("Install it again: pip install --force-reinstall sounddevice.")
+    linux = _("Install it: apt install libportaudio2 (dnf, pacman: portaudio).")
+    return {"linux": linux, "darwin": again, "win32": again}
+
+
+def device_remedies() -> dict[str, str]:
+    """Return platform → how to get a device."""
+    return {
+        "linux": _("Connect one or choose another: --list-devices shows what there is."),
+        "darwin": _(
+            "Connect one, and allow the terminal its use: System Settings, Privacy & Security, "
+            "Microphone."
+        ),
+        "win32": _(
+            "Connect one and choose it: Settings, System, Sound; and allow its use: Privacy, "
+            "Microphone."
+        ),
+    }
 
 
 class NoSound(OSError):
@@ -95,11 +106,14 @@ def open_sound(
             device=device,
         )
     except (sounddevice.PortAudioError, ValueError) as error:
-        reason = f"No sound {direction} '{device}': {_line(error)}."
-        if device is None:
-            absent = sounddevice.default.device[_DIRECTIONS.index(direction)] < 0
-            reason = f"No sound {direction}: {'there is no device' if absent else _line(error)}."
-        raise NoSound(reason, remedy(_DEVICE)) from error
+        why = _line(error)
+        if device is None and sounddevice.default.device[_DIRECTIONS.index(direction)] < 0:
+            why = _("there is no device")
+        wanted = "" if device is None else f" '{device}'"
+        told = _("No sound input{wanted}: {why}.")
+        if direction == "output":
+            told = _("No sound output{wanted}: {why}.")
+        raise NoSound(told.format(wanted=wanted, why=why), remedy(device_remedies())) from error
     return stream
 
 
@@ -131,9 +145,11 @@ def _library() -> ModuleType:
     try:
         import sounddevice
     except ImportError as error:
-        raise NoSound("No sound: 'sounddevice' is missing.", "pip install sounddevice.") from error
+        missing = _("No sound: 'sounddevice' is missing.")
+        raise NoSound(missing, "pip install sounddevice.") from error
     except OSError as error:
-        raise NoSound(f"No sound: {_line(error)}.", remedy(_LIBRARY)) from error
+        told = _("No sound: {why}.").format(why=_line(error))
+        raise NoSound(told, remedy(library_remedies())) from error
     module: ModuleType = sounddevice
     return module
 

@@ -10,6 +10,7 @@ import numpy as np
 import soxr
 
 from config import AudioConfig
+from settings.localisation import _
 
 BYTES_PER_SAMPLE = 2
 
@@ -85,12 +86,14 @@ def read_wav(path: str | Path, rate: int = WIRE_RATE) -> bytes:
     try:
         with wave.open(str(path), "rb") as file:
             if file.getsampwidth() != BYTES_PER_SAMPLE:
-                raise ValueError(f"{path}: only 16-bit WAV files can be read; convert it first.")
+                told = _("{path}: only 16-bit WAV files can be read; convert it first.")
+                raise ValueError(told.format(path=path))
             channels, from_rate = file.getnchannels(), file.getframerate()
             pcm = file.readframes(file.getnframes())
     except (wave.Error, EOFError) as error:
-        reason = str(error) or "it is cut off"
-        raise ValueError(f"{path} is not a PCM WAV file ({reason}).") from error
+        told = _("{path} is not a PCM WAV file ({reason}).")
+        reason = str(error) or _("it is cut off")
+        raise ValueError(told.format(path=path, reason=reason)) from error
     pcm = pcm[: len(pcm) - len(pcm) % (BYTES_PER_SAMPLE * channels)]  # a cut-off file
     if channels > 1:
         frames = np.frombuffer(pcm, dtype="<i2").reshape(-1, channels)

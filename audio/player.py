@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 from audio.devices import NoSound, SoundCallback, SoundStream, open_sound
 from audio.pcm import BYTES_PER_SAMPLE, WIRE_RATE
+
+LONGEST_DELAY_S = 1.0
+"""Seconds that a device may say it needs; more is a clock that means something else."""
+
+
+class Listener(Protocol):
+    """Is told on the device's thread what is played, and when by the player's clock."""
+
+    def played(self, pcm: bytes, at: float) -> None:
+        """A block, silence too, leaves the device from `at` on."""
+
+    def stopped(self, at: float) -> None:
+        """Playback stopped at `at`; what was to leave later is not heard."""
 
 
 class AudioPlayerAsync:
@@ -26,13 +40,18 @@ class AudioPlayerAsync:
         self,
         stream_factory: Callable[[SoundCallback], SoundStream] | None = None,
         on_handed: Callable[[bytes], None] | None = None,
+        listeners: Sequence[Listener] = (),
+        clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         """Build a player; the device is opened by the first `start` or `add_data`.
 
         Args:
             stream_factory: Opens a device that calls the given callback; None: the default one.
             on_handed: Called with all audio that goes to the device, on the device's thread.
+            listeners: Are told what is played, and when.
+            clock: Tells the time that listeners are told, in seconds.
         """
+        self._listeners, self._clock = listeners, clock
         self._open = stream_factory or (lambda callback: open_sound("output", callback, WIRE_RATE))
         self._on_handed = on_handed
         self._control = threading.RLock()  # guards the stream; held while PortAudio is called
@@ -106,6 +125,8 @@ class AudioPlayerAsync:
             if self._stream is not None and self._running:
                 self._stream.abort()
                 self._running = False
+                for listener in self._listeners:
+                    listener.stopped(self._clock())
             with self._lock:
                 self._pending.clear()
 
@@ -121,11 +142,13 @@ class AudioPlayerAsync:
         if item_id != self._item_id:
             self._item_id, self._played = item_id, 0
 
-    def _fill(self, out: Any, samples: int, _times: Any, _status: Any) -> None:
+    def _fill(self, out: Any, samples: int, times: Any, _status: Any) -> None:
         """Hand the device its next block, with silence where there is no audio."""
+        now = self._clock()
         missing = samples * BYTES_PER_SAMPLE
         block = bytearray()
         with self._lock:
+            heard_at = now + self._device_delay(times)
             while self._queue and missing:
                 item_id, pcm = self._queue[0]
                 take = min(missing, len(pcm) - len(pcm) % BYTES_PER_SAMPLE)
@@ -139,9 +162,20 @@ class AudioPlayerAsync:
                     self._queue.popleft()
             self._pending.append(("", missing // BYTES_PER_SAMPLE))
             self._count_heard()
-        out[:] = bytes(block) + bytes(missing)
+        whole = bytes(block) + bytes(missing)
+        out[:] = whole
+        for listener in self._listeners:
+            listener.played(whole, heard_at)
         if self._on_handed is not None and block:
             self._on_handed(bytes(block))
+
+    def _device_delay(self, times: Any) -> float:
+        """Return the seconds until a block that is handed over now is heard."""
+        told = times.outputBufferDacTime - times.currentTime if times is not None else 0.0
+        if 0 < told < LONGEST_DELAY_S:
+            return float(told)
+        # Not every system tells. When playback starts, the device's queue is still empty.
+        return sum(samples for _, samples in self._pending) / WIRE_RATE
 
     def _count_heard(self) -> None:
         """Count the samples that have left the device: all but the last `_delay`."""

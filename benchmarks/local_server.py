@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -99,16 +99,45 @@ def scripted_server(
     Raises:
         ClientError: It does not start.
     """
+    command = [sys.executable, str(tree.resolve() / "main.py")]
+    if core is not None:
+        command = ["taskset", "-c", str(core), *command]
+    environment = _environment(instant)
+    with _serving(command, {**environment, **_named(settings)}, tree) as server:
+        yield server
+
+
+@contextmanager
+def configured_server(*flags: str, **settings: str) -> Iterator[LocalServer]:
+    """Run a server with the stack that the environment and `flags` configure.
+
+    Args:
+        *flags: Of the command line, such as `--profile`, `offline`.
+        **settings: Further settings, `VAD__SPECULATIVE="false"`.
+
+    Raises:
+        ClientError: It does not start.
+    """
+    command = [sys.executable, str(ROOT / "main.py"), *flags]
+    with _serving(command, {**os.environ, **_named(settings)}, ROOT) as server:
+        yield server
+
+
+def _named(settings: Mapping[str, str]) -> dict[str, str]:
+    return {f"REALTIME_{key}": value for key, value in settings.items()}
+
+
+@contextmanager
+def _serving(
+    command: Sequence[str], environment: Mapping[str, str], tree: Path
+) -> Iterator[LocalServer]:
     port = _free_port()
     # A folder of its own, without `.env`: only the benchmark's settings apply.
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile() as log:
-        command = [sys.executable, str(tree.resolve() / "main.py")]
-        if core is not None:
-            command = ["taskset", "-c", str(core), *command]
         process = subprocess.Popen(
             [*command, "--host", "127.0.0.1", "--port", str(port)],
             cwd=folder,
-            env=_environment(instant) | {f"REALTIME_{key}": one for key, one in settings.items()},
+            env=environment,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,

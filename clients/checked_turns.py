@@ -20,6 +20,7 @@ from clients.recorded_turn import Turn
 from clients.sdk import say
 from clients.speech_sample import speech_end
 from clients.verdicts import PAUSE_MS, SPOKEN_TURN, TRANSCRIPTION
+from settings.localisation import _
 
 CHUNK_MS = 20
 WATCH_S = 0.5
@@ -58,14 +59,14 @@ async def receive(
                     limit.reschedule(asyncio.get_running_loop().time() + watch_s)
     except TimeoutError:
         if not finished:
-            turn.stop(f"not complete within {timeout_s:g} s (--timeout)")
+            turn.stop(_("not complete within {seconds:g} s (--timeout)").format(seconds=timeout_s))
     except (AttributeError, ValueError):
-        turn.stop("the server sent something that is not a JSON object")
+        turn.stop(_("the server sent something that is not a JSON object"))
 
 
 async def open_session(connection: AsyncRealtimeConnection, timeout_s: float) -> Turn:
     """Await session.created and set the session up."""
-    turn = Turn("Session")
+    turn = Turn(_("Session"))
     await receive(connection, turn, timeout_s, lambda: bool(turn.events))
     if turn.of("session.created"):
         turn.note("> session.update")
@@ -74,13 +75,13 @@ async def open_session(connection: AsyncRealtimeConnection, timeout_s: float) ->
         ends = ("session.updated", "error")
         await receive(connection, turn, timeout_s, lambda: bool(turn.of(*ends)))
     elif not turn.stopped:
-        turn.stop("no session")
+        turn.stop(_("no session"))
     return turn
 
 
 async def typed_turn(connection: AsyncRealtimeConnection, text: str, timeout_s: float) -> Turn:
     """Send a message and record the answer."""
-    turn = Turn(f"Typed turn: {text}")
+    turn = Turn(_("Typed turn: {text}").format(text=text))
     turn.note("> conversation.item.create, response.create")
     with turn.until_closed():
         await say(connection, text)
@@ -91,7 +92,7 @@ async def typed_turn(connection: AsyncRealtimeConnection, text: str, timeout_s: 
 
 async def spoken_turn(connection: AsyncRealtimeConnection, pcm: bytes, timeout_s: float) -> Turn:
     """Speak as a microphone would, in real time, and record the answer."""
-    turn = Turn(f"Spoken turn: {duration_ms(pcm):.0f} ms of audio")
+    turn = Turn(_("Spoken turn: {ms:.0f} ms of audio").format(ms=duration_ms(pcm)))
 
     def complete() -> bool:
         heard = turn.of(f"{TRANSCRIPTION}.completed", f"{TRANSCRIPTION}.failed")
@@ -112,7 +113,7 @@ async def stream(connection: AsyncRealtimeConnection, turn: Turn, pcm: bytes) ->
     size, quiet = len(silence(CHUNK_MS)), silence(CHUNK_MS)
     chunks = [pcm[start : start + size] for start in range(0, len(pcm), size)]
     last_sound = (speech_end(pcm) - 1) // size
-    turn.note(f"> input_audio_buffer.append, {CHUNK_MS} ms each")
+    turn.note("> input_audio_buffer.append, " + _("{ms} ms each").format(ms=CHUNK_MS))
     start, sent = time.perf_counter(), 0
     while sent < len(chunks) or not _speech_over(turn):
         await asyncio.sleep(start + (sent + 1) * CHUNK_MS / 1000 - time.perf_counter())
@@ -120,7 +121,7 @@ async def stream(connection: AsyncRealtimeConnection, turn: Turn, pcm: bytes) ->
         await connection.input_audio_buffer.append(audio=base64.b64encode(chunk).decode())
         if sent == last_sound:
             turn.speech_ended = turn.clock()
-            turn.note("  end of speech")
+            turn.note("  " + _("end of speech"))
         sent += 1
 
 

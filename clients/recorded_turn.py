@@ -14,6 +14,8 @@ from typing import Any
 
 from websockets.exceptions import ConnectionClosed
 
+from settings.localisation import _
+
 Event = dict[str, Any]
 
 
@@ -57,7 +59,7 @@ class Turn:
         if not kind.endswith(".delta"):
             self.note(f"< {kind}{_detail(event)}")
         elif not self.of(kind):
-            self.note(f"< {kind} (first)")
+            self.note(f"< {kind} " + _("(first)"))
         self.events.append(event)
         self.times.append(self.clock())
 
@@ -67,7 +69,7 @@ class Turn:
         try:
             yield
         except ConnectionClosed as error:
-            self.stop(f"connection closed: {error}")
+            self.stop(_("connection closed: {error}").format(error=error))
 
     def stop(self, reason: str) -> None:
         """Note that nothing more will come."""

@@ -12,8 +12,8 @@ from openai.resources.realtime.realtime import AsyncRealtimeConnection
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
 from settings.installation import command
+from settings.localisation import _
 
-KEY_REMEDY = "Give the right key by --api-key or OPENAI_API_KEY."
 LOCAL_URL = "ws://localhost:8000/v1/realtime"
 DEFAULT_MODEL = "gpt-realtime"
 
@@ -35,8 +35,8 @@ def make_client(url: str, api_key: str) -> AsyncOpenAI:
         if parts.port == 0:  # one that is no number or too large raises by itself
             raise ValueError
     except ValueError:
-        told = f"--url '{url}' is no ws:// or http:// address; try {LOCAL_URL}."
-        raise ClientError(told) from None
+        told = _("--url '{url}' is no ws:// or http:// address; try {example}.")
+        raise ClientError(told.format(url=url, example=LOCAL_URL)) from None
     path = parts.path.rstrip("/").removesuffix("/realtime") if parts.path.strip("/") else "/v1"
     secure = "s" if parts.scheme in ("wss", "https") else ""
     websocket, http = (
@@ -80,29 +80,40 @@ async def say(connection: AsyncRealtimeConnection, text: str) -> None:
 
 def explain(error: Exception, url: str) -> str:
     """Say in one line why there is no connection, and what to do."""
-    remedy = f"Is the server running ({command('main.py')}), and is {url} its address?"
+    remedy = _("Is the server running ({command}), and is {url} its address?").format(
+        command=command("main.py"), url=url
+    )
     if urlsplit(url).hostname not in ("localhost", "127.0.0.1", "::1"):
-        remedy = "Check the address (--url) and the network."
+        remedy = _("Check the address (--url) and the network.")
     if isinstance(error, ConnectionClosed):
         close = error.rcvd
-        reason = f"{close.code} {close.reason}".strip() if close else "without a reason"
-        return f"{url} closed the connection: {reason}."
+        reason = f"{close.code} {close.reason}".strip() if close else _("without a reason")
+        return _("{url} closed the connection: {reason}.").format(url=url, reason=reason)
     if isinstance(error, InvalidStatus):
         status = error.response.status_code
         if status == 401:
-            return f"{url} refused the API key (HTTP 401). {KEY_REMEDY}"
+            told = _("{url} refused the API key (HTTP 401). {remedy}")
+            return told.format(url=url, remedy=_key_remedy())
         if status in (403, 404):
-            reason = f"no Realtime at this path (HTTP {status}), or not for this key"
-            return f"{url}: {reason}. The path is mostly /v1/realtime; check --url and --api-key."
-        return f"{url} answered HTTP {status} instead of a WebSocket. {remedy}"
+            return _(
+                "{url}: no Realtime at this path (HTTP {status}), or not for this key. The path "
+                "is mostly /v1/realtime; check --url and --api-key."
+            ).format(url=url, status=status)
+        told = _("{url} answered HTTP {status} instead of a WebSocket. {remedy}")
+        return told.format(url=url, status=status, remedy=remedy)
     refused = isinstance(error, ConnectionRefusedError) or "Connect call failed" in str(error)
-    reason = "connection refused" if refused else str(error) or type(error).__name__
-    return f"Cannot connect to {url}: {reason}. {remedy}"
+    reason = _("connection refused") if refused else str(error) or type(error).__name__
+    told = _("Cannot connect to {url}: {reason}. {remedy}")
+    return told.format(url=url, reason=reason, remedy=remedy)
 
 
 def explain_refusal(event: Any, url: str) -> str:
     """Say in one line what a server has against a session: its first event is this `error`."""
     error = getattr(event, "error", None)
-    reason = str(getattr(error, "message", None) or "without a reason").rstrip(".")
-    remedy = f" {KEY_REMEDY}" if getattr(error, "code", None) == "invalid_api_key" else ""
-    return f"{url} refused the session: {reason}.{remedy}"
+    reason = str(getattr(error, "message", None) or _("without a reason")).rstrip(".")
+    remedy = f" {_key_remedy()}" if getattr(error, "code", None) == "invalid_api_key" else ""
+    return _("{url} refused the session: {reason}.").format(url=url, reason=reason) + remedy
+
+
+def _key_remedy() -> str:
+    return _("Give the right key by --api-key or OPENAI_API_KEY.")

@@ -13,6 +13,7 @@ from openai.types.realtime.realtime_session_create_request_param import (
 from websockets.exceptions import ConnectionClosed
 
 from clients.sdk import ClientError, connected, explain, say
+from settings.localisation import _
 
 CHAT_SESSION: RealtimeSessionCreateRequestParam = {
     "type": "realtime",
@@ -43,7 +44,7 @@ async def chat(url: str, api_key: str, model: str) -> None:
         else:
             lines.put_nowait(None)
 
-    def on_ctrl_c(*_: object) -> None:
+    def on_ctrl_c(*_signal: object) -> None:
         if answering and stop_answer.is_set():
             raise KeyboardInterrupt  # the server does not stop: leave
         loop.call_soon_threadsafe(interrupted)
@@ -58,7 +59,7 @@ async def chat(url: str, api_key: str, model: str) -> None:
     signal.signal(signal.SIGINT, on_ctrl_c)
     async with connected(url, api_key, model) as connection:
         await connection.session.update(session=CHAT_SESSION)
-        print("Type a message. Ctrl-C stops an answer, Ctrl-D ends the chat.")
+        print(_("Type a message. Ctrl-C stops an answer, Ctrl-D ends the chat."))
         threading.Thread(target=read, daemon=True).start()
         while True:
             print("> ", end="", flush=True)

@@ -44,6 +44,7 @@ from providers.running_pipeline import RunningPipeline
 from providers.stt.turns import TurnSTTService
 from providers.stt.wishes import AppliedWishes
 from session.ports import FailureReason, Transcript
+from settings.localisation import _
 
 
 class TurnInput(FrameProcessor):
@@ -202,8 +203,10 @@ def hears_as_spoken(service: STTService) -> bool:
     if isinstance(service, SegmentedSTTService):
         return False
     raise ProviderSetupError(
-        f"{type(service).__name__} must derive from Pipecat's SegmentedSTTService or from "
-        "providers.TurnSTTService."
+        _(
+            "{service} must derive from Pipecat's SegmentedSTTService or from "
+            "providers.TurnSTTService."
+        ).format(service=type(service).__name__)
     )
 
 

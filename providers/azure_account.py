@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlsplit
 
-from azure.cognitiveservices.speech import CancellationErrorCode
+from azure.cognitiveservices.speech import CancellationErrorCode, SpeechConfig
 from dotenv import dotenv_values
 from pipecat.utils.errors import ErrorCategory, classify_http_status_code
 
 from providers.base import ProviderSetupError
 from providers.options import ProviderConfig, required_key
+from settings.localisation import _
 from settings.provider_declarations import Declaration
 
 REGION_VARIABLE = "AZURE_SPEECH_REGION"
@@ -61,7 +62,10 @@ class AzureAccount:
         kind = declaration.kind
         if config.api_base and region:
             raise ProviderSetupError(
-                f"{kind}.options.region has no meaning beside {kind}.api_base: unset one of them."
+                _(
+                    "{kind}.options.region has no meaning beside "
+                    "{kind}.api_base: unset one of them."
+                ).format(kind=kind)
             )
         if config.api_base:
             return cls(config.resolved_key() or NO_KEY, None, config.api_base)
@@ -71,9 +75,12 @@ class AzureAccount:
         )
         if not region:
             raise ProviderSetupError(
-                f"{kind}.provider 'azure' needs the region of the Speech resource: set "
-                f"{REGION_VARIABLE} or {kind}.options.region, e.g. westeurope. A server of one's "
-                f"own is named by {kind}.api_base."
+                _(
+                    "{kind}.provider 'azure' needs the region of the Speech "
+                    "resource: set {region_variable} or {kind}.options.region, "
+                    "e.g. westeurope. A server of one's own is named by "
+                    "{kind}.api_base."
+                ).format(kind=kind, region_variable=REGION_VARIABLE)
             )
         return cls(key, region, None)
 
@@ -85,6 +92,16 @@ class AzureAccount:
     def where(self) -> str:
         """Region or host, for labels and errors."""
         return self.region or urlsplit(self.endpoint or "").hostname or ""
+
+
+def without_reports(speech: SpeechConfig) -> SpeechConfig:
+    """Keep Microsoft's SDK from telling the service how fast it is, and by which device.
+
+    The switch is the one that the SDK's own read-me names. Recognisers obey it; what voices tell
+    all the same is in SECURITY.md.
+    """
+    speech.set_property_by_name("SPEECH-TelemetryDataEnabled", "false")
+    return speech
 
 
 def remedies(declaration: Declaration) -> Mapping[ErrorCategory, str]:

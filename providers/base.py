@@ -68,6 +68,8 @@ class Provider(ABC):
     """Kind of failure → remedy, where the provider knows a better one than `errors.py`."""
     address: str | None = None
     """URL of its service; None: it runs in this process, or only its library knows the URL."""
+    lifelike: bool = True
+    """Whether what it says or hears is real: a stand-in for tests cannot be judged by it."""
     tries_service: bool = False
     """Whether `start` uses the service and warns by itself if that does not answer."""
 

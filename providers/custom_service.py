@@ -21,6 +21,7 @@ from pipecat.utils.errors import ErrorCategory
 from providers.base import ProviderSetupError
 from providers.http_clients import UNCOMPRESSED, refuse_compressed
 from providers.options import ProviderConfig
+from settings.localisation import _
 
 SESSION = "aiohttp_session"
 """The argument by which services ask for an HTTP client."""
@@ -50,8 +51,12 @@ class ServiceFactory:
         self._config = config
         if not (isinstance(service, type) and issubclass(service, base)):
             raise ProviderSetupError(
-                f"{kind}.provider '{config.provider}' is neither a Pipecat {base.__name__} nor a "
-                f"{kind.upper()}Provider: name a class that is one."
+                _(
+                    "{kind}.provider '{provider}' is neither a Pipecat {base} "
+                    "nor a {stage}Provider: name a class that is one."
+                ).format(
+                    kind=kind, provider=config.provider, base=base.__name__, stage=kind.upper()
+                )
             )
         self.service = service
         self._session: aiohttp.ClientSession | None = None
@@ -61,14 +66,16 @@ class ServiceFactory:
         self._settings = self._check_settings(options.pop("settings", {}))
         self._arguments = {**self._connection(), **self._check_options(options)}
         if config.model is not None and not self.takes("model"):
-            raise self._meaningless("model", "it takes no model")
+            raise self._meaningless("model", _("it takes no model"))
         missing = sorted(self._required() - set(self._arguments))
         if missing:
             name = missing[0]
             where = {"api_key": "api_key", **dict.fromkeys(ADDRESSES, "api_base")}.get(name)
             setting = self._variable(where) if where else f"{kind}.options.{name}"
             raise ProviderSetupError(
-                f"{service.__name__} cannot be built without {name}: set {setting}."
+                _("{service} cannot be built without {name}: set {setting}.").format(
+                    service=service.__name__, name=name, setting=setting
+                )
             )
 
     @property
@@ -129,8 +136,11 @@ class ServiceFactory:
             return (service or self.service)(**arguments)
         except (TypeError, ValueError) as error:
             raise ProviderSetupError(
-                f"{self._kind}.provider '{self._config.provider}' cannot be built: {error}. Its "
-                f"arguments are {self._kind}.options, its settings {self._kind}.options.settings."
+                _(
+                    "{kind}.provider '{provider}' cannot be built: {error}. "
+                    "Its arguments are {kind}.options, its settings "
+                    "{kind}.options.settings."
+                ).format(kind=self._kind, provider=self._config.provider, error=error)
             ) from error
 
     async def close(self) -> None:
@@ -164,12 +174,13 @@ class ServiceFactory:
         arguments: dict[str, Any] = {}
         if key := self._config.resolved_key():
             if "api_key" not in self._accepted:
-                raise self._meaningless("api_key", "it takes no api_key")
+                raise self._meaningless("api_key", _("it takes no api_key"))
             arguments["api_key"] = key
         if self._config.api_base is not None:
             address = self._address()
             if address is None:
-                raise self._meaningless("api_base", f"it takes none of {', '.join(ADDRESSES)}")
+                reason = _("it takes none of {names}").format(names=", ".join(ADDRESSES))
+                raise self._meaningless("api_base", reason)
             arguments[address] = self._config.api_base
         return arguments
 
@@ -177,18 +188,28 @@ class ServiceFactory:
         unknown = sorted(set(options) - set(self._accepted))
         if unknown and not _takes_any(self.service):
             raise ProviderSetupError(
-                f"{self._kind}.options.{unknown[0]}: {self.service.__name__} has no such argument; "
-                f"it takes {', '.join(sorted(self._accepted))}."
+                _(
+                    "{kind}.options.{name}: {service} has no such argument; it takes {known}."
+                ).format(
+                    kind=self._kind,
+                    name=unknown[0],
+                    service=self.service.__name__,
+                    known=", ".join(sorted(self._accepted)),
+                )
             )
         return options
 
     def _check_settings(self, settings: dict[str, Any]) -> dict[str, Any]:
         unknown = sorted(set(settings) - self._setting_names())
         if unknown:
-            known = ", ".join(sorted(self._setting_names())) or "none"
+            known = ", ".join(sorted(self._setting_names())) or _("none")
             raise ProviderSetupError(
-                f"{self._kind}.options.settings.{unknown[0]}: {self.service.__name__} has no such "
-                f"setting; its settings are {known}."
+                _(
+                    "{kind}.options.settings.{name}: {service} has no such "
+                    "setting; its settings are {known}."
+                ).format(
+                    kind=self._kind, name=unknown[0], service=self.service.__name__, known=known
+                )
             )
         return settings
 
@@ -207,8 +228,9 @@ class ServiceFactory:
 
     def _meaningless(self, name: str, reason: str) -> ProviderSetupError:
         return ProviderSetupError(
-            f"{self._variable(name)} has no meaning for {self.service.__name__}: {reason}. "
-            "Unset it."
+            _("{setting} has no meaning for {service}: {reason}. Unset it.").format(
+                setting=self._variable(name), service=self.service.__name__, reason=reason
+            )
         )
 
     def _http(self) -> aiohttp.ClientSession:

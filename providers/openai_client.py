@@ -56,14 +56,15 @@ class SharedClient:
         if key is None and self.base_url is None:
             raise ProviderSetupError(
                 _(
-                    "{kind}.provider 'openai' needs OPENAI_API_KEY, or {kind}.api_base for another "
-                    "OpenAI-compatible server, e.g. http://localhost:11434/v1."
+                    "{kind}.provider 'openai' needs OPENAI_API_KEY, or "
+                    "{kind}.api_base for another OpenAI-compatible server, "
+                    "e.g. http://localhost:11434/v1."
                 ).format(kind=kind)
             )
         if self.base_url is not None and not self.base_url.startswith("http"):
             raise ProviderSetupError(
-                _("{kind}.api_base '{url}' must begin with http:// or https://.").format(
-                    kind=kind, url=self.base_url
+                _("{kind}.api_base '{base_url}' must begin with http:// or https://.").format(
+                    kind=kind, base_url=self.base_url
                 )
             )
         parse_options(kind, config, Options)

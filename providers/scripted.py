@@ -91,6 +91,7 @@ class ScriptedSTT(STTProvider):
 
     declaration = Declaration(kind="stt", name="scripted", options=STTScript)
     label = "scripted"
+    lifelike = False
 
     def __init__(self, config: STTConfig) -> None:
         self.script = parse_options("stt", config, STTScript)
@@ -184,6 +185,7 @@ class ScriptedTTS(TTSProvider):
 
     declaration = Declaration(kind="tts", name="scripted", options=TTSScript)
     label = "scripted"
+    lifelike = False
 
     def __init__(self, config: TTSConfig) -> None:
         self.script = parse_options("tts", config, TTSScript)

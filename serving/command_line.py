@@ -9,6 +9,7 @@ from config import PRODUCT_NAME, VERSION, Settings, profile_names
 from serving.stack_check import check, table
 from settings.arguments import PlainParser, whole_number
 from settings.installation import program_name
+from settings.localisation import _
 
 
 def arguments(argv: list[str] | None) -> argparse.Namespace:
@@ -34,6 +35,14 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--profile", metavar="NAME", help=f"a ready-made stack: {', '.join(profile_names())}"
+    )
+    parser.add_argument(
+        "--install",
+        action="store_true",
+        help=_("first get what the stack needs: packages, and Ollama's model"),
+    )
+    parser.add_argument(
+        "--yes", action="store_true", help=_("with --install: do not ask before that")
     )
     parser.add_argument(
         "--check", action="store_true", help="try voice, recogniser and model once, and say how"

@@ -84,7 +84,7 @@ def http_routes(
         )
 
     for path in models_paths(settings.server.ws_path):
-        router.include_router(_models_routes(settings, path))
+        router.include_router(_models_routes(settings, path, access, manager))
     for path in paths:
         mint = Mint(settings, manager, client_secrets, azure=is_azure(path))
         actions = {
@@ -105,7 +105,9 @@ def http_routes(
     return router
 
 
-def _models_routes(settings: Settings, path: str) -> APIRouter:
+def _models_routes(
+    settings: Settings, path: str, access: Access, manager: PipelineManager
+) -> APIRouter:
     """Build the list of model names, and the look-up of one, which may have slashes (§D.7)."""
     router = APIRouter()
     azure = is_azure(path)
@@ -115,9 +117,14 @@ def _models_routes(settings: Settings, path: str) -> APIRouter:
         return {"object": "list", "data": [_model(name) for name in model_names(settings)]}
 
     @router.get(f"{path}/{{name:path}}")
-    async def model(name: str) -> JSONResponse:
+    async def model(name: str, request: Request) -> JSONResponse:
         if opens_session(settings, name, azure=azure):
-            return JSONResponse(_model(name))
+            found = _model(name)
+            # Labels name hosts, which are none of a client secret's holder's business.
+            if access.admit(request.headers).minted is None:
+                stages = {"stt": manager.stt, "llm": manager.llm, "tts": manager.tts}
+                found["stack"] = {kind: stage.label for kind, stage in stages.items()}
+            return JSONResponse(found)
         error = ProtocolError(
             "model_not_found",
             f"The model '{name}' does not exist. GET {path} lists the names that do"

@@ -2,7 +2,8 @@
 
 Every stage is tried by itself, as a session would use it: the voice says a sentence, the
 recogniser hears it, the model answers a prompt. A stage that fails does not keep the others from
-being tried.
+being tried. What was heard is compared with what was said: a stack that mishears itself does not
+work, however well its services answer.
 """
 
 from __future__ import annotations
@@ -10,9 +11,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import TypeVar
+from unicodedata import east_asian_width
 
 from audio.pcm import SAMPLE_RATE, WIRE_RATE, Resampler
 from config import ConfigError, LLMConfig, Settings, STTConfig, TTSConfig
+from hearing.word_errors import compare
 from providers import llm as llm_providers
 from providers import stt as stt_providers
 from providers import tts as tts_providers
@@ -20,8 +23,21 @@ from providers.base import Provider, ProviderSetupError
 from serving.stage_trials import answer, hear, speak
 from session.ports import FailureReason
 from session.session_config import DEFAULT_VOICE
+from settings.localisation import _
 
-SENTENCE = "Hello, this is a short test of the voice."
+SENTENCES = {
+    "de": "Hallo, das ist ein kurzer Test der Stimme.",
+    "en": "Hello, this is a short test of the voice.",
+    "es": "Hola, esta es una breve prueba de la voz.",
+    "fr": "Bonjour, ceci est un petit test de la voix.",
+    "it": "Ciao, questa è una breve prova della voce.",
+    "ja": "こんにちは、これは音声の短いテストです。",
+    "ko": "안녕하세요, 이것은 짧은 음성 테스트입니다.",
+    "pt": "Olá, este é um pequeno teste da voz.",
+    "ru": "Здравствуйте, это короткая проверка голоса.",
+    "zh": "你好，今天的天气怎么样？",
+}
+"""Language → what the voice says. Where it is none of these, English is said and not judged."""
 PROMPT = "Say hello in one short sentence."
 
 _Kind = TypeVar("_Kind", bound=Provider)
@@ -49,34 +65,53 @@ class Verdict:
         return {"provider_unreachable": "no", "provider_setup": "-"}.get(self.error.code, "yes")
 
 
+@dataclass(frozen=True, slots=True)
+class _Speech:
+    """What the voice said."""
+
+    text: str = ""
+    pcm: bytes = b""
+    """16-bit mono at 24 kHz; empty: it said nothing."""
+    lifelike: bool = True
+
+
 async def check(settings: Settings) -> list[Verdict]:
     """Try every stage of the configured stack.
 
     Returns:
         TTS, STT and LLM.
     """
-    tts, speech = await _check_voice(settings.tts)
-    stt = await _check_recogniser(settings.stt, speech)
+    language = (settings.stt.language or "en").lower().replace("_", "-").partition("-")[0]
+    tts, speech = await _check_voice(settings.tts, SENTENCES.get(language, SENTENCES["en"]))
+    stt = await _check_recogniser(settings.stt, speech, judged=language in SENTENCES)
     llm = await _check_model(settings.llm)
     return [tts, stt, llm]
 
 
 def table(verdicts: Iterable[Verdict]) -> str:
     """Render verdicts for a terminal: one line each, and one more for what is to be done."""
-    rows = [("", "provider", "model", "reachable", "first result")]
+    rows = [("", _("provider"), _("model"), _("reachable"), _("first result"))]
     notes = []
     for verdict in verdicts:
         took = verdict.first_result_ms
-        shown = "failed" if took is None else f"after {took:.0f} ms"
-        rows.append((verdict.stage, verdict.provider, verdict.label, verdict.reachable, shown))
+        shown = _("failed") if took is None else _("after {ms:.0f} ms").format(ms=took)
+        reachable = {"yes": _("yes"), "no": _("no")}.get(verdict.reachable, verdict.reachable)
+        rows.append((verdict.stage, verdict.provider, verdict.label, reachable, shown))
         note = verdict.error.message if verdict.error else verdict.result
         notes.append(f"{verdict.stage}  {note}")
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    widths = [max(_columns(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        "  ".join(
+            cell + " " * (width - _columns(cell)) for cell, width in zip(row, widths, strict=True)
+        ).rstrip()
         for row in rows
     ]
     return "\n".join([*lines, "", *notes])
+
+
+def _columns(text: str) -> int:
+    """Return how many columns of a terminal a text takes: Chinese takes two a character."""
+    return sum(1 + (east_asian_width(character) in "WF") for character in text)
 
 
 async def _start(stage: str, name: str, load: Callable[[], _Kind]) -> _Kind | Verdict:
@@ -90,33 +125,46 @@ async def _start(stage: str, name: str, load: Callable[[], _Kind]) -> _Kind | Ve
     return provider
 
 
-async def _check_voice(config: TTSConfig) -> tuple[Verdict, bytes]:
-    """Try the voice; returns what it said, too, as 16-bit mono PCM at 24 kHz."""
+async def _check_voice(config: TTSConfig, sentence: str) -> tuple[Verdict, _Speech]:
+    """Try the voice; returns what it said, too."""
     provider = await _start("TTS", config.provider, lambda: tts_providers.load(config))
     if isinstance(provider, Verdict):
-        return provider, b""
+        return provider, _Speech()
     voice = config.voice_id or DEFAULT_VOICE
     try:
-        made = await speak(provider, config, voice, SENTENCE)
+        made = await speak(provider, config, voice, sentence)
     finally:
         await provider.close()
-    label = f"{provider.label}, voice {voice}"
+    label = _("{model}, voice {voice}").format(model=provider.label, voice=voice)
     error = made.error
     if error is None and not made.pcm:
-        error = FailureReason(f"TTS {label} made no audio for “{SENTENCE}”. Check the voice.")
+        error = FailureReason(
+            _("TTS {label} made no audio for “{sentence}”. Check the voice.").format(
+                label=label, sentence=sentence
+            )
+        )
     seconds = len(made.pcm) / (2 * WIRE_RATE)
-    result = f"said “{SENTENCE}” in {seconds:.1f} s of audio"
+    result = _("said “{sentence}” in {seconds:.1f} s of audio").format(
+        sentence=sentence, seconds=seconds
+    )
     verdict = Verdict("TTS", config.provider, label, made.first_audio_ms, result)
-    return verdict if error is None else _failed(verdict, error), bytes(made.pcm)
+    said = _Speech(sentence, bytes(made.pcm), provider.lifelike)
+    return verdict if error is None else _failed(verdict, error), said
 
 
-async def _check_recogniser(config: STTConfig, speech: bytes) -> Verdict:
-    """Try the recogniser with what the voice said, or with silence if it said nothing."""
+async def _check_recogniser(config: STTConfig, speech: _Speech, *, judged: bool) -> Verdict:
+    """Try the recogniser with what the voice said, or with silence if it said nothing.
+
+    Args:
+        config: Its settings.
+        speech: What the voice said.
+        judged: Whether the sentence is one in the recogniser's language.
+    """
     provider = await _start("STT", config.provider, lambda: stt_providers.load(config))
     if isinstance(provider, Verdict):
         return provider
     resampler = Resampler(WIRE_RATE, SAMPLE_RATE)
-    pcm = resampler.push(speech or bytes(2 * WIRE_RATE)) + resampler.flush()
+    pcm = resampler.push(speech.pcm or bytes(2 * WIRE_RATE)) + resampler.flush()
     try:
         heard = await hear(provider, config, pcm)
     finally:
@@ -124,16 +172,27 @@ async def _check_recogniser(config: STTConfig, speech: bytes) -> Verdict:
     label = provider.label
     if isinstance(heard.result, FailureReason):
         return Verdict("STT", config.provider, label, error=heard.result)
-    if not speech:
-        result = "heard a second of silence: no voice to listen to"
-    elif heard.result:
-        result = f"heard “{heard.result}”"
-    else:
-        error = FailureReason(
-            f"STT {label} heard nothing in “{SENTENCE}”. Check the language and the model."
-        )
-        return Verdict("STT", config.provider, label, error=error)
+    if not speech.pcm:
+        result = _("heard a second of silence: no voice to listen to")
+        return Verdict("STT", config.provider, label, heard.took_ms, result)
+    result = _("heard “{text}”").format(text=heard.result)
+    if speech.lifelike and provider.lifelike and judged:
+        found = compare(speech.text, heard.result)
+        result += _(": {right} of {said} words right").format(right=found.right, said=found.said)
+        if not found.understood:
+            return Verdict("STT", config.provider, label, error=_misheard(label, speech, result))
+    elif not heard.result:
+        return Verdict("STT", config.provider, label, error=_misheard(label, speech, result))
     return Verdict("STT", config.provider, label, heard.took_ms, result)
+
+
+def _misheard(label: str, speech: _Speech, result: str) -> FailureReason:
+    return FailureReason(
+        _(
+            "STT {label} {result}, where the voice said “{text}”. Check the language and the model "
+            "of the recogniser (stt.language, stt.model), and whether the voice speaks it clearly."
+        ).format(label=label, result=result, text=speech.text)
+    )
 
 
 async def _check_model(config: LLMConfig) -> Verdict:
@@ -148,8 +207,10 @@ async def _check_model(config: LLMConfig) -> Verdict:
     said = " ".join(made.words.split())
     error = made.error
     if error is None and not said:
-        error = FailureReason(f"LLM {label} answered with no text. Check the model.")
-    result = f"answered “{said if len(said) <= 80 else said[:79] + '…'}”"
+        error = FailureReason(
+            _("LLM {label} answered with no text. Check the model.").format(label=label)
+        )
+    result = _("answered “{text}”").format(text=said if len(said) <= 80 else said[:79] + "…")
     verdict = Verdict("LLM", config.provider, label, made.first_text_ms, result)
     return verdict if error is None else _failed(verdict, error)
 

@@ -6,13 +6,19 @@ Other wings may enter by the modules in `__all__`.
 from settings.silent_libraries import silence
 
 __all__ = [
+    "columns",
+    "extras",
     "arguments",
     "provider_declarations",
     "installation",
     "localisation",
     "origins",
+    "package_installer",
     "paths",
+    "pip_settings",
     "plain_words",
+    "requirement_files",
+    "sources",
 ]
 
 silence()

@@ -10,6 +10,8 @@ from __future__ import annotations
 from importlib.metadata import PackageNotFoundError, metadata
 from pathlib import Path
 
+from settings.localisation import _
+
 DISTRIBUTION = "open-realtime-server"
 """The distribution's name for pip."""
 REQUIREMENTS = Path(__file__).parent.parent / "requirements"
@@ -74,8 +76,10 @@ def reinstall() -> str:
 
 def missing_library(name: str | None) -> str:
     """Return the error message for a missing library of the server itself."""
-    remedy = "`make run`, or " if REQUIREMENTS.is_dir() else ""
-    return f"The library '{name}' is missing: run {remedy}`{reinstall()}`."
+    remedy = _("`make run`, or `{command}`") if REQUIREMENTS.is_dir() else "`{command}`"
+    return _("The library '{name}' is missing: run {remedy}.").format(
+        name=name, remedy=remedy.format(command=reinstall())
+    )
 
 
 def _extras() -> list[str]:

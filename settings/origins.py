@@ -10,6 +10,8 @@ from __future__ import annotations
 import ipaddress
 import re
 
+from settings.localisation import _
+
 ANY_ORIGIN = "*"
 """Stands for every origin; valid in the settings only."""
 OPAQUE_ORIGIN = "null"
@@ -98,7 +100,9 @@ def allowed_origin(written: str) -> str:
     origin = normal_origin(written.rstrip("/"))
     if origin is None:
         raise ValueError(
-            f"{written!r} is nothing that a browser calls an origin; write "
-            "https://app.example.com, https://app.example.com:8443, or * for all"
+            _(
+                "{written!r} is nothing that a browser calls an origin; write "
+                "https://app.example.com, https://app.example.com:8443, or * for all"
+            ).format(written=written)
         )
     return origin

@@ -23,6 +23,7 @@ from tempfile import TemporaryDirectory
 from prometheus_client.multiprocess import mark_process_dead
 
 from config import ConfigError
+from settings.localisation import _
 
 VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 
@@ -38,7 +39,10 @@ def folder_of_counts() -> Path | None:
         return None
     if not named or not Path(named).is_dir():
         raise ConfigError(
-            f"{VARIABLE} is '{named}', which is no folder: make it, empty, or unset the variable."
+            _(
+                "{variable} is '{named}', which is no folder: make it, empty, "
+                "or unset the variable."
+            ).format(variable=VARIABLE, named=named)
         )
     return Path(named)
 

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
 from loguru import logger
+
+from settings import localisation
+
+# Tests read what is said, in the processes that they start too; that is translated by the locale.
+os.environ["LANGUAGE"] = "en"
 
 
 @pytest.fixture
@@ -15,3 +21,13 @@ def lines() -> Iterator[list[str]]:
     sink = logger.add(lambda message: found.append(message.record["message"]), level="INFO")
     yield found
     logger.remove(sink)
+
+
+@pytest.fixture
+def chinese(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Text for people is Chinese, as in a process with a Chinese locale."""
+    monkeypatch.setenv("LANGUAGE", "zh_CN")
+    localisation._catalogue.cache_clear()
+    yield
+    monkeypatch.undo()
+    localisation._catalogue.cache_clear()

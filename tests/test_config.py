@@ -478,7 +478,8 @@ def test_a_profile_is_one_flag_or_one_variable(name: str, monkeypatch: pytest.Mo
         "local": ["whisper", "ollama", "kokoro"],
         "hosted": ["deepgram", "openai", "elevenlabs"],
         "openai-compatible": ["openai", "openai", "openai"],
-        "chinese": ["whisper", "ollama", "edge"],
+        "chinese": ["sherpa", "ollama", "sherpa"],
+        "chinese-edge": ["whisper", "ollama", "edge"],
     }[name]
 
 
@@ -496,7 +497,7 @@ def test_a_stage_with_another_provider_takes_nothing_from_the_profile(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("REALTIME_STT__PROVIDER", "embedded")
-    settings = load_settings(None, "chinese")
+    settings = load_settings(None, "chinese-edge")
     assert (settings.stt.provider, settings.stt.model, settings.stt.language) == (
         "embedded",
         None,
@@ -506,4 +507,5 @@ def test_a_stage_with_another_provider_takes_nothing_from_the_profile(
 
 
 def test_an_unknown_profile_is_answered_with_the_known_ones() -> None:
-    assert "embedded, chinese, hosted, local, openai-compatible" in problem(None, "lokal")
+    known = "embedded, chinese, chinese-edge, hosted, local, openai-compatible"
+    assert known in problem(None, "lokal")

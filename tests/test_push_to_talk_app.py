@@ -111,6 +111,9 @@ def test_what_cannot_work_is_said_in_one_line(
     assert "(it is cut off)" in refused(capsys, "--wav-in", str(tmp_path / "nothing.wav"))
     (tmp_path / "text.wav").write_text("text")
     assert "cannot be read" in refused(capsys, "--wav-in", str(tmp_path / "text.wav"))
+    no_talk = str(tmp_path / "none" / "talk")
+    assert "--save" in (told := refused(capsys, "--save", no_talk))
+    assert "cannot be written: No such file" in told
     no_folder = str(tmp_path / "none" / "out.wav")
     assert "cannot be written: No such file" in refused(capsys, "--wav-out", no_folder)
     assert "cannot be read: No such file" in refused(capsys, "--tools", "nowhere.json")
@@ -151,6 +154,48 @@ def test_the_app_runs_with_what_was_asked_for(
     assert capsys.readouterr().out == f"The answers are in {tmp_path / 'out.wav'}.\n"
 
 
+def test_the_conversation_stays_on_the_terminal_and_in_files(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def talk(app: PushToTalkApp) -> None:
+        app.transcript.write("1", "you", "hello", append=False)
+        app.transcript.write("2", "assistant", "Hi, how are", append=False)
+        app.transcript.interrupt("2", 700)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(program, "in_terminal", lambda: True)
+    monkeypatch.setattr(PushToTalkApp, "run", talk)
+    monkeypatch.setitem(sys.modules, "sounddevice", None)
+    with pytest.raises(KeyboardInterrupt):
+        program.main(["--save", str(tmp_path / "talk")])
+    about, you, assistant = capsys.readouterr().out.splitlines()
+    assert program.LOCAL_SERVER in about
+    assert re.fullmatch(r"\d\d:\d\d:\d\d  You        hello", you)
+    assert assistant.endswith("  Assistant  Hi, how are [interrupted after 0.7 s]")
+    kept = (tmp_path / "talk.md").read_text(encoding="utf-8")
+    assert "hello" in kept
+    assert "[interrupted after 0.7 s]" in kept
+    assert (tmp_path / "talk.wav").exists()
+
+
+def test_the_files_of_a_conversation_are_named_unless_there_was_none(
+    terminal: list[PushToTalkApp],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert program.main(["--save", str(tmp_path / "talk")]) == 0
+    assert capsys.readouterr().out == ""
+    assert list(tmp_path.iterdir()) == []
+    monkeypatch.setattr(
+        PushToTalkApp, "run", lambda app: app.transcript.write("1", "you", "hello", append=False)
+    )
+    for name in ("talk", "talk-2"):
+        assert program.main(["--save", str(tmp_path / "talk.md")]) == 0
+        files = f"{tmp_path / name}.md and {tmp_path / name}.wav"
+        assert capsys.readouterr().out.endswith(f"The conversation is in {files}.\n")
+
+
 def test_devices_are_chosen_by_number_or_name() -> None:
     args = program.parse_arguments(["--input-device", "3", "--output-device", "Head"])
     assert (args.input_device, args.output_device) == (3, "Head")
@@ -183,5 +228,16 @@ def test_help_explains_every_key_and_flag(capsys: pytest.CaptureFixture[str]) ->
         assert isinstance(binding, Binding)
         key = re.escape(binding.key_display or "Q")
         assert re.search(rf"^  {key} ", told, re.MULTILINE)
-    for flag in ("url", "api-key", "model", "voice", "wav-in", "wav-out", "input-device", "tools"):
+    for flag in (
+        "save",
+        "no-echo-cancellation",
+        "url",
+        "api-key",
+        "model",
+        "voice",
+        "wav-in",
+        "wav-out",
+        "input-device",
+        "tools",
+    ):
         assert f"--{flag}" in told

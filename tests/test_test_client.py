@@ -275,3 +275,13 @@ def test_the_end_of_speech_is_where_the_last_sound_is() -> None:
     assert speech_sample.speech_end(b"\x00\x10" * 100 + bytes(200)) == 200
     assert speech_sample.speech_end(bytes(200)) == 200
     assert speech_sample.speech_end(b"") == 0
+
+
+@pytest.mark.parametrize(
+    ("said", "failed"),
+    [("Hello.", []), ("What is the weather like?", ["what was said is heard"]), (None, [])],
+)
+def test_what_was_said_must_be_heard_where_it_is_known(said: str | None, failed: list[str]) -> None:
+    turn = replay([SPEECH, *spoken_turn("item_s")])
+    found = [check.name for check in verdicts.check_spoken(turn, said) if not check.passed]
+    assert [name.partition(":")[0] for name in found] == failed

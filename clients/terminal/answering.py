@@ -18,6 +18,7 @@ from openai.types.realtime import RealtimeServerEvent
 from audio.player import AudioPlayerAsync
 from clients.terminal.answer import Answer, Cut
 from clients.terminal.view import Latency, Until, View
+from settings.localisation import _
 
 CANCEL_PATIENCE_S = 5.0
 """Seconds that a new question waits for the cancelled answer to end."""
@@ -186,6 +187,8 @@ class Answering:
         if response.status not in ("completed", "cancelled"):
             details = response.status_details
             reason = getattr(details and details.error, "message", None)
-            reason = reason or getattr(details, "reason", None) or "no reason given"
-            text = f"The answer is {response.status}: {reason}"
+            reason = reason or getattr(details, "reason", None) or _("no reason given")
+            text = _("The answer is {status}: {reason}").format(
+                status=response.status, reason=reason
+            )
             self._view.show_text(f"end {response.id}", "problem", text)

@@ -6,6 +6,7 @@ import asyncio
 import signal
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import datetime
 from functools import partial
 from typing import ClassVar
 
@@ -21,10 +22,22 @@ from textual.worker import WorkType
 
 from audio.devices import Direction, list_devices
 from clients.terminal.client import RealtimeClient
+from clients.terminal.details_dialog import Details, DetailsDialog
 from clients.terminal.device_dialog import DeviceDialog
+from clients.terminal.hints import hints
 from clients.terminal.key_releases import KeyReleased, KeyReleasesReported
 from clients.terminal.sound import SoundMaker
-from clients.terminal.view import InputState, Latency, Link, SessionInfo, View, Who
+from clients.terminal.transcript import Transcript
+from clients.terminal.view import (
+    Echo,
+    InputState,
+    Latency,
+    Link,
+    SessionInfo,
+    Stack,
+    View,
+    Who,
+)
 from clients.terminal.widgets import (
     QUIET_DBFS,
     Conversation,
@@ -33,22 +46,65 @@ from clients.terminal.widgets import (
     MessageInput,
     Rows,
 )
+from settings.localisation import _
 
-LINKS: dict[str, tuple[str, str]] = {
-    "connecting": ("◌ connecting", "$text-warning"),
-    "connected": ("● connected", "$text-success"),
-    "offline": ("○ offline", "$text-error"),
-}
-INPUTS: dict[InputState, tuple[str, str]] = {
-    "none": ("no microphone", "$text-muted"),
-    "off": ("K to talk", ""),
-    "recording": ("● recording, K sends", "$text-error"),
-    "file over": ("● file spoken, K sends", "$text-error"),
-    "listening": ("○ hands-free", "$text-success"),
-    "hearing": ("● hands-free", "$text-error"),
-}
-PLACEHOLDER = "/ to type, Enter to send"
 THEMES = {"dark": "textual-dark", "light": "textual-light"}
+
+
+def _link(link: Link) -> Content:
+    """Say whether there is a connection."""
+    if link.state == "connecting":
+        return Content.styled(_("◌ connecting"), "$text-warning")
+    if link.state == "connected":
+        return Content.styled(_("● connected"), "$text-success")
+    text = _("○ offline, next try in {seconds} s").format(seconds=link.retry_s)
+    return Content.styled(text, "$text-error")
+
+
+def _input(state: InputState, hands_free: bool) -> Content:
+    """Say what the microphone does."""
+    if hands_free and state in ("off", "file"):
+        return Content(_("hands-free, paused"))
+    text, color = {
+        "none": (_("no microphone"), "$text-muted"),
+        "off": (_("K to talk"), ""),
+        "file": (_("K speaks the file"), ""),
+        "recording": (_("● recording, K sends"), "$text-error"),
+        "file over": (_("● file spoken, K sends"), "$text-error"),
+        "listening": (_("○ hands-free"), "$text-success"),
+        "hearing": (_("● hands-free"), "$text-error"),
+    }[state]
+    return Content.styled(text, color)
+
+
+def _echo(echo: Echo, hands_free: bool) -> Content:
+    """Say whether a loudspeaker would do."""
+    if echo == "cancelled":
+        return Content.styled(_("echo cancelled"), "$text-success")
+    if echo == "heard" and hands_free:
+        return Content.styled(_("wear headphones"), "$text-warning")
+    return Content()
+
+
+def _what_answers(session: SessionInfo, stack: Stack | None) -> list[str]:
+    """Name what answers, one part each."""
+    names = (session.model,) if stack is None else stack.names
+    if len(names) == 1:
+        return [*names]
+    told = (_("hears {name}"), _("answers {name}"), _("speaks {name}"))
+    return [text.format(name=name) for text, name in zip(told, names, strict=True)]
+
+
+def _first(latency: Latency, in_full: bool) -> str:
+    """Say from when to when a latency was measured."""
+    if not in_full:
+        return _("to first audio") if latency.until == "first audio" else _("to first text")
+    return {
+        ("end of speech", "first audio"): _("from end of speech to first audio"),
+        ("end of speech", "first text"): _("from end of speech to first text"),
+        ("sending", "first audio"): _("from sending to first audio"),
+        ("sending", "first text"): _("from sending to first text"),
+    }[latency.since, latency.until]
 
 
 class PushToTalkApp(App[None]):
@@ -62,6 +118,7 @@ class PushToTalkApp(App[None]):
     Rows { height: auto; }
     #status { padding: 0 1; background: $panel; }
     #conversation { height: 1fr; padding: 0 1; scrollbar-size-vertical: 1; }
+    Hints { height: auto; max-width: 120; padding: 1 0; color: $text-muted; }
     Line { height: auto; max-width: 120; }
     Line.you { margin-top: 1; }
     Line .who { width: 11; text-style: bold; }
@@ -92,6 +149,8 @@ class PushToTalkApp(App[None]):
         Binding("escape", "interrupt", "Stop", key_display="Esc", priority=True),
         Binding("slash", "type", "Type", key_display="/", priority=True),
         Binding("d,D", "devices", "Devices", key_display="D"),
+        # Not in the footer, which has one row for all others at 80 columns.
+        Binding("i,I", "details", "Details", key_display="I", show=False),
         Binding("t,T", "theme", "Theme", key_display="T"),
         Binding("r,R", "retry", "Reconnect", key_display="R"),
         Binding("q,Q", "quit", "Quit", key_display="Q"),
@@ -104,6 +163,7 @@ class PushToTalkApp(App[None]):
         sound: SoundMaker,
         note: str = "",
         theme: str = "dark",
+        about: Details = (),
     ) -> None:
         """Build the screen.
 
@@ -112,18 +172,28 @@ class PushToTalkApp(App[None]):
             sound: Opens the devices that are chosen in the app.
             note: Text of the first line.
             theme: `dark` or `light`.
+            about: What the details name besides the session.
         """
         super().__init__()
+        self.transcript = Transcript()
         self.client = make(self)
         self.theme = THEMES[theme]
         self._sound, self._note = sound, note
         self._link = Link("connecting")
+        self._began = datetime.now().astimezone()
         self._session: SessionInfo | None = None
+        self._stack: Stack | None = None
+        self._last: tuple[SessionInfo | None, Stack | None] = (None, None)
+        self._echo: Echo = "none"
+        self._about = about
+        self._heard: tuple[InputState, bool, bool] = ("none", False, False)
         self._reports_releases = False
         self._holding = False  # the key to hold is down
         self._conversation, self._level = Conversation(), LevelMeter(id="level")
         self._status, self._input = Rows(" · ", id="status"), Static(id="input")
-        self._text = MessageInput(placeholder=PLACEHOLDER, id="text", compact=True)
+        self._text = MessageInput(
+            placeholder=_("/ to type, Enter to send"), id="text", compact=True
+        )
         self._latency = Static(id="latency", classes="latency")
         self._latency_short = Static(id="latency-short", classes="latency")
 
@@ -219,6 +289,20 @@ class PushToTalkApp(App[None]):
         """Connect now."""
         self.client.retry_now()
 
+    def action_details(self) -> None:
+        """Show the session's id, and what answers, in full."""
+        details = list(self._about)
+        if self._session is not None:
+            details.append((_("Session"), self._session.id))
+            details.append((_("Model"), self._session.model))
+            details.append((_("Voice"), self._session.voice))
+        if self._stack is not None:
+            details.append((_("Hears"), self._stack.stt))
+            details.append((_("Answers"), self._stack.llm))
+            details.append((_("Speaks"), self._stack.tts))
+        details.append((_("Connection"), _link(self._link).plain))
+        self.push_screen(DetailsDialog(details))
+
     def action_devices(self) -> None:
         """Choose devices."""
         try:
@@ -251,6 +335,14 @@ class PushToTalkApp(App[None]):
         """Run an action of the client in the background; not after the app has ended."""
         self.run_worker(action)
 
+    def facts(self) -> list[str]:
+        """Return which conversation this is: when, with what, and the last session's id."""
+        session, stack = self._last
+        told = [f"{self._began:%Y-%m-%d %H:%M}", *(value for _name, value in self._about[:1])]
+        if session is not None:
+            told += [str(stack or session.model), session.id]
+        return told
+
     # What is shown.
 
     def show_link(self, link: Link) -> None:
@@ -258,27 +350,41 @@ class PushToTalkApp(App[None]):
         self._link = link
         self._text.kept = link.state != "connected"  # what is typed offline is sent later
         if link.state != "connected":
-            self._session = None
+            self._session = self._stack = None
         self._show_status()
+        self._show_hints()
         self.refresh_bindings()
 
     def show_session(self, session: SessionInfo) -> None:
         """Show which session this is."""
         self._session = session
+        self._last = session, self._stack
         self._show_status()
+
+    def show_stack(self, stack: Stack | None) -> None:
+        """Show what answers."""
+        self._stack = stack
+        self._last = self._session, stack
+        self._show_status()
+
+    def show_echo(self, echo: Echo) -> None:
+        """Show whether headphones are needed."""
+        self._echo = echo
+        self._show_status()
+        self._show_hints()
 
     def show_input(self, state: InputState, hands_free: bool, muted: bool) -> None:
         """Show the state of the microphone."""
-        text, color = INPUTS[state]
-        parts = [
-            Content.styled("hands-free, paused" if hands_free and state == "off" else text, color)
-        ]
+        self._heard = state, hands_free, muted
+        parts = [_input(state, hands_free)]
         if muted:
-            parts.append(Content.styled("muted", "bold $text-warning"))
+            parts.append(Content.styled(_("muted"), "bold $text-warning"))
         self._input.update(Content("  ").join(parts))
-        self._level.visible = state not in ("none", "off")
+        self._level.visible = state not in ("none", "off", "file")
         if not self._level.visible:
             self._level.dbfs = QUIET_DBFS
+        self._show_status()
+        self._show_hints()
 
     def show_level(self, dbfs: float) -> None:
         """Move the meter."""
@@ -286,38 +392,46 @@ class PushToTalkApp(App[None]):
 
     def show_text(self, key: str, who: Who, text: str, append: bool = False) -> None:
         """Add, replace or lengthen a line of the conversation."""
-        self._conversation.show(key, who, text, append)
+        self._conversation.show(key, self.transcript.write(key, who, text, append))
+        self._show_hints()
 
     def show_interrupted(self, key: str, heard_ms: int | None) -> None:
         """Dim a line of the conversation."""
-        self._conversation.interrupt(key, heard_ms)
+        if entry := self.transcript.interrupt(key, heard_ms):
+            self._conversation.show(key, entry)
 
     def show_waiting(self) -> None:
         """Show that an answer is pending."""
         for shown in (self._latency, self._latency_short):
-            shown.update(Content.styled("waiting …", "$text-muted"))
+            shown.update(Content.styled(_("waiting …"), "$text-muted"))
 
     def show_latency(self, latency: Latency | None) -> None:
         """Show the answer's latency, in as many words as fit."""
-        if latency is None:
-            self._latency.update()
-            self._latency_short.update()
-        else:
-            first = Content.styled(f"{latency.ms:.0f} ms", "bold")
-            self._latency.update(first + f" from {latency.since} to {latency.until}")
-            self._latency_short.update(first + f" to {latency.until}")
+        for shown, in_full in ((self._latency, True), (self._latency_short, False)):
+            if latency is None:
+                shown.update()
+            else:
+                first = Content.styled(f"{latency.ms:.0f} ms", "bold")
+                shown.update(first + f" {_first(latency, in_full)}")
 
     def show_tool_wait(self, tool: str | None) -> None:
         """Say what the next typed line will be."""
-        wanted = PLACEHOLDER if tool is None else f"/ to type the result of {tool}"
-        self._text.placeholder = wanted
+        self._text.placeholder = (
+            _("/ to type, Enter to send")
+            if tool is None
+            else _("/ to type the result of {tool}").format(tool=tool)
+        )
 
     def _show_status(self) -> None:
-        text, color = LINKS[self._link.state]
-        if self._link.state == "offline":
-            text += f", next try in {self._link.retry_s} s"
-        parts = [Content.styled(text, color)]
+        parts = [_link(self._link)]
         if self._session is not None:
-            parts += [Content(self._session.id), Content(self._session.model)]
-            parts.append(Content(f"voice {self._session.voice}"))
-        self._status.show(parts)
+            parts += map(Content, _what_answers(self._session, self._stack))
+            parts.append(Content(_("voice {name}").format(name=self._session.voice)))
+            _state, hands_free, _muted = self._heard
+            parts.append(_echo(self._echo, hands_free))
+        self._status.show([part for part in parts if part])
+
+    def _show_hints(self) -> None:
+        shown = self._conversation.hints
+        shown.display = self._link.state == "connected" and not self.transcript.begun
+        shown.show(hints(*self._heard, self._echo))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -28,7 +28,8 @@ from clients.terminal.session import Wishes, pause_ms, session_info, wanted_inpu
 from clients.terminal.sources import AudioSource
 from clients.terminal.speech_clock import SpeechClock
 from clients.terminal.user_turns import UserTurns
-from clients.terminal.view import InputState, Link, View
+from clients.terminal.view import Echo, InputState, Link, Stack, View
+from settings.localisation import _
 
 SHORTEST_RECORDING_MS = 100
 """Shortest audio that the protocol accepts as a turn."""
@@ -48,6 +49,8 @@ class RealtimeClient:
         wishes: Wishes | None = None,
         url: str = LOCAL_URL,
         retry_s: tuple[int, int] = RETRY_S,
+        look_up: Callable[[str], Awaitable[Stack | None]] | None = None,
+        on_sent: Callable[[bytes], None] | None = None,
     ) -> None:
         """Prepare a conversation; `run` holds it.
 
@@ -59,8 +62,12 @@ class RealtimeClient:
             wishes: What to ask of the session.
             url: Address for messages.
             retry_s: The first wait before another attempt to connect, and the longest.
+            look_up: Tells what answers by the name of a model; None: nobody knows.
+            on_sent: Is called with all audio that is sent, as it is said.
         """
         self._view = view
+        self._look_up, self._on_sent = look_up, on_sent
+        self._looking_up: asyncio.Task[None] | None = None
         self._link = KeptConnection(connect, view, url, retry_s)
         self._source, self._answering = source, Answering(view, player)
         self._user_turns = UserTurns(view)
@@ -97,7 +104,7 @@ class RealtimeClient:
                 with self._reporting():
                     self._start_capture()
             else:
-                self._view.show_text("hands-free", "note", "Hands-free: just speak. V ends it.")
+                self._view.show_text("hands-free", "note", _("Hands-free: just speak. V ends it."))
         elif self._capture is not None:
             await self.finish_recording()
         else:
@@ -108,16 +115,13 @@ class RealtimeClient:
         if self._hands_free or self._capture is not None:
             return
         with self._reporting():
-            self._link.live()
+            connection = self._link.live()
             if self._muted:
-                raise OSError("The microphone is muted. M turns it on.")
+                raise OSError(_("The microphone is muted. M turns it on."))
+            self._start_capture()  # first: who cannot speak does not interrupt
             self._answering.supersede()
             self._drop_open_calls()
-            cuts = self._answering.silence()
-            try:
-                self._start_capture()
-            finally:
-                await self._answering.cancel(self._link.live(), cuts)
+            await self._answering.cancel(connection, self._answering.silence())
 
     async def finish_recording(self) -> None:
         """Stop to record, and send."""
@@ -129,7 +133,7 @@ class RealtimeClient:
         with self._reporting():
             connection = self._link.live()
             if not self._hands_free and self._source is None:
-                raise OSError("No hands-free: there is no sound input. / to type.")
+                raise OSError(_("No hands-free: there is no sound input. / to type."))
             self._discard_capture()
             if not self._hands_free:
                 self._start_capture()
@@ -141,8 +145,11 @@ class RealtimeClient:
 
     def toggle_mute(self) -> None:
         """Toggle mute: send silence instead of the microphone's audio."""
-        self._muted = not self._muted
-        self._show_input()
+        with self._reporting():
+            if self._source is None and not self._muted:
+                raise OSError(_("Nothing to mute: there is no sound input. D for devices."))
+            self._muted = not self._muted
+            self._show_input()
 
     async def send_text(self, text: str) -> None:
         """Interrupt the answer and ask for one to `text`, or give it as the result of a tool."""
@@ -189,6 +196,7 @@ class RealtimeClient:
         """Play on `player` from now on; a text-only client asks for audio from then."""
         await self.interrupt()
         before, self._answering.player = self._answering.player, player
+        self._show_input()
         if before is not None:
             before.close()
         elif self._link.up:
@@ -200,7 +208,7 @@ class RealtimeClient:
 
     def _start_capture(self) -> None:
         if self._source is None:
-            raise OSError("Cannot record: there is no sound input. / to type, D for devices.")
+            raise OSError(_("Cannot record: there is no sound input. / to type, D for devices."))
         capture = Capture(self._source)
         capture.start(on_end=self._show_input)
         self._capture = capture
@@ -229,12 +237,14 @@ class RealtimeClient:
                 recorded_ms += duration_ms(pcm)
                 self._clock.sent(duration_ms(pcm), time.perf_counter())
                 self._view.show_level(level_dbfs(heard))
+                if self._on_sent is not None:
+                    self._on_sent(heard)
                 await connection.input_audio_buffer.append(audio=base64.b64encode(heard).decode())
             if self._hands_free:
                 return
             if recorded_ms < SHORTEST_RECORDING_MS:
                 await connection.input_audio_buffer.clear()
-                raise OSError("Nothing sent: the recording is too short. K starts, K sends.")
+                raise OSError(_("Nothing sent: the recording is too short. K starts, K sends."))
             await connection.input_audio_buffer.commit()
             await self._answering.ask(connection, Answer(capture.stopped_at, "end of speech"))
 
@@ -248,7 +258,8 @@ class RealtimeClient:
         except (AttributeError, TypeError, ValueError):
             # The SDK does not validate events: a missing field raises here.
             kind = getattr(event, "type", "nameless")
-            self._problem(f"The server sent a '{kind}' event of the wrong shape; ignored.")
+            told = _("The server sent a '{kind}' event of the wrong shape; ignored.")
+            self._problem(told.format(kind=kind))
 
     async def _handle(
         self, event: RealtimeServerEvent, connection: AsyncRealtimeConnection
@@ -284,11 +295,14 @@ class RealtimeClient:
     async def _opened(self, session: Any, connection: AsyncRealtimeConnection) -> None:
         self._sessions += 1
         if self._sessions > 1:
-            again = "Connected again. The server knows nothing of what was said before."
+            again = _("Connected again. The server knows nothing of what was said before.")
             self._view.show_text(f"session {self._sessions}", "note", again)
         self._clock = SpeechClock()
         self._show_session(session)
         self._view.show_link(Link("connected"))
+        if self._look_up is not None:
+            asked = self._show_stack(session.model, self._look_up)
+            self._looking_up = asyncio.create_task(asked)
         spoken = self._answering.player is not None
         wanted = wanted_session(self._wishes, spoken, self._hands_free)
         await connection.session.update(session=wanted)
@@ -299,6 +313,9 @@ class RealtimeClient:
     def _disconnected(self) -> None:
         """Reset the state: a new connection has a new session."""
         self._discard_capture()
+        if self._looking_up is not None:
+            self._looking_up.cancel()
+            self._looking_up = None
         self._hearing, self._speech_ended = False, None
         self._user_turns.forget()
         self._drop_open_calls()
@@ -310,13 +327,26 @@ class RealtimeClient:
         self._pause_ms = pause_ms(session)
         self._view.show_session(session_info(session))
 
+    async def _show_stack(
+        self, model: str, look_up: Callable[[str], Awaitable[Stack | None]]
+    ) -> None:
+        self._view.show_stack(await look_up(model))
+
     def _show_input(self) -> None:
-        state: InputState = "none" if self._source is None else "off"
+        state: InputState = "none"
+        if self._source is not None:
+            state = "file" if self._source.is_file else "off"
         if self._capture is not None and self._hands_free:
             state = "hearing" if self._hearing else "listening"
         elif self._capture is not None:
             state = "file over" if self._capture.over else "recording"
         self._view.show_input(state, self._hands_free, self._muted)
+        self._view.show_echo(self._echo())
+
+    def _echo(self) -> Echo:
+        if self._source is None or self._source.is_file or self._answering.player is None:
+            return "none"
+        return "cancelled" if self._source.cancels_echo else "heard"
 
     def _show_tool_wait(self) -> None:
         self._view.show_tool_wait(self._open_calls[0][1] if self._open_calls else None)
@@ -331,7 +361,7 @@ class RealtimeClient:
         try:
             yield
         except WebSocketException:
-            self._problem("Not sent: the connection is lost.")
+            self._problem(_("Not sent: the connection is lost."))
         except OSError as error:
             self._problem(str(error))
 

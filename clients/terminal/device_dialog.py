@@ -14,6 +14,7 @@ from textual.widgets.option_list import Option
 
 from audio.devices import Device, Direction
 from clients.terminal.widgets import KeyFooter
+from settings.localisation import _
 
 Choose = Callable[[Direction, int | None], Awaitable[str]]
 """Uses a device (None: the system's default); returns the error message, or None."""
@@ -51,17 +52,17 @@ class DeviceDialog(ModalScreen[None]):
         """Lay out the dialog."""
         with Vertical():
             with Horizontal():
-                for direction, title in (("input", "Microphone"), ("output", "Loudspeaker")):
+                for direction, title in (("input", _("Microphone")), ("output", _("Loudspeaker"))):
                     with Vertical():
                         yield Label(title)
                         found = [it for it in self._devices if it.direction == direction]
                         yield OptionList(
-                            Option("System default" if found else "none", id="default"),
+                            Option(_("System default") if found else _("none"), id="default"),
                             *(Option(f"{it.name}  ({it.index})", id=str(it.index)) for it in found),
                             id=direction,
                             markup=False,
                         )
-            yield Label("Enter uses a device, Tab goes to the other list.", id="outcome")
+            yield Label(_("Enter uses a device, Tab goes to the other list."), id="outcome")
         yield KeyFooter()
 
     async def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
@@ -71,4 +72,5 @@ class DeviceDialog(ModalScreen[None]):
         failure = await self._choose(direction, index)
         outcome = self.query_one("#outcome", Label)
         outcome.set_class(bool(failure), "failed")
-        outcome.update(failure or f"{direction.capitalize()}: {event.option.prompt}.")
+        used = _("Input: {name}.") if direction == "input" else _("Output: {name}.")
+        outcome.update(failure or used.format(name=event.option.prompt))

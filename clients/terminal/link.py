@@ -12,6 +12,7 @@ from websockets.exceptions import ConnectionClosedOK
 
 from clients.sdk import LOST, Connect, explain, explain_refusal
 from clients.terminal.view import Link, View
+from settings.localisation import _
 
 RETRY_S = (1, 30)
 """The first wait before another attempt to connect, and the longest."""
@@ -50,7 +51,7 @@ class KeptConnection:
             ConnectionError: There is none.
         """
         if self._connection is None:
-            raise ConnectionError("Not sent: there is no connection. R tries to connect now.")
+            raise ConnectionError(_("Not sent: there is no connection. R tries to connect now."))
         return self._connection
 
     def retry_now(self) -> None:
@@ -68,7 +69,7 @@ class KeptConnection:
         while True:
             answered, refusal = False, ""
             self._view.show_link(Link("connecting"))
-            reason = f"{self._url} closed the connection."
+            reason = _("{url} closed the connection.").format(url=self._url)
             try:
                 async with self._connect() as self._connection:
                     while True:
@@ -85,7 +86,8 @@ class KeptConnection:
             except LOST as error:
                 reason = explain(error, self._url)
             except ValueError:
-                reason = f"{self._url} sent something that is not JSON. Is it Realtime?"
+                told = _("{url} sent something that is not JSON. Is it Realtime?")
+                reason = told.format(url=self._url)
             finally:
                 self._connection = None
                 lost()

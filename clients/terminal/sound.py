@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from audio.devices import NoSound, SoundCallback, SoundStream, open_sound
 from audio.pcm import WIRE_RATE
-from audio.player import AudioPlayerAsync
+from audio.player import AudioPlayerAsync, Listener
+from clients.terminal.echo import EchoCanceller, EchoFree
 from clients.terminal.sources import AudioSource, Microphone, SpokenFile
 from clients.terminal.speakers import NoSpeaker, WavRecorder
+from settings.localisation import _
 
 DeviceName = int | str | None
 
@@ -26,14 +28,23 @@ class Sound:
 class SoundMaker:
     """Builds microphones and loudspeakers, and checks that they work."""
 
-    def __init__(self, spoken: bytes | None = None, recorder: WavRecorder | None = None) -> None:
+    def __init__(
+        self,
+        spoken: bytes | None = None,
+        recorder: WavRecorder | None = None,
+        canceller: EchoCanceller | None = None,
+        listeners: Sequence[Listener] = (),
+    ) -> None:
         """Keep what does not change while the app runs.
 
         Args:
             spoken: PCM at 24 kHz to send in place of a microphone.
             recorder: Records all that is played.
+            canceller: Takes what is played out of what microphones record; None: nothing does.
+            listeners: Are told what is played, and when.
         """
-        self._spoken, self._recorder = spoken, recorder
+        self._spoken, self._recorder, self._canceller = spoken, recorder, canceller
+        self._listeners = [*listeners, *([canceller] if canceller else [])]
 
     def open_all(self, input_device: DeviceName, output_device: DeviceName) -> Sound:
         """Open both devices; one that a file replaces is not needed."""
@@ -55,14 +66,15 @@ class SoundMaker:
             told.append(self._consequence(source is not None, player is not None))
         return Sound(source, player, " ".join(dict.fromkeys(told)))
 
-    def microphone(self, device: DeviceName) -> Microphone:
+    def microphone(self, device: DeviceName) -> AudioSource:
         """Build a microphone.
 
         Raises:
             NoSound: It cannot be used.
         """
         open_sound("input", lambda *_: None, WIRE_RATE, device).close()
-        return Microphone(lambda callback: open_sound("input", callback, WIRE_RATE, device))
+        microphone = Microphone(lambda callback: open_sound("input", callback, WIRE_RATE, device))
+        return EchoFree(microphone, self._canceller) if self._canceller else microphone
 
     def player(self, device: DeviceName) -> AudioPlayerAsync:
         """Build a player on a loudspeaker, and start it.
@@ -75,12 +87,13 @@ class SoundMaker:
         return player
 
     def _player(self, open_device: Callable[[SoundCallback], SoundStream]) -> AudioPlayerAsync:
-        return AudioPlayerAsync(open_device, self._recorder.write if self._recorder else None)
+        on_handed = self._recorder.write if self._recorder else None
+        return AudioPlayerAsync(open_device, on_handed, self._listeners)
 
     def _consequence(self, asks: bool, answers: bool) -> str:
         """Say how the app goes on although something is missing."""
         if not answers:
-            return "Answers are text." if asks else "Going on with text."
+            return _("Answers are text.") if asks else _("Going on with text.")
         if not asks:
-            return "Questions are typed."
-        return "Answers go to the file." if self._recorder else "Answers are not heard."
+            return _("Questions are typed.")
+        return _("Answers go to the file.") if self._recorder else _("Answers are not heard.")

@@ -8,6 +8,7 @@ from typing import ClassVar, Protocol
 
 from audio.devices import NoSound, SoundCallback, SoundStream, open_sound
 from audio.pcm import BYTES_PER_SAMPLE, WIRE_RATE
+from settings.localisation import _
 
 BLOCK_S = 0.02
 BLOCK_BYTES = round(BLOCK_S * WIRE_RATE) * BYTES_PER_SAMPLE
@@ -19,6 +20,10 @@ class AudioSource(Protocol):
     @property
     def is_file(self) -> bool:
         """Whether it is a file, which starts from its beginning each time."""
+
+    @property
+    def cancels_echo(self) -> bool:
+        """Whether what the loudspeaker plays is taken out of it."""
 
     def start(self, on_audio: Callable[[bytes], None], on_end: Callable[[], None]) -> None:
         """Call `on_audio` with PCM until `stop`, perhaps on another thread.
@@ -37,6 +42,7 @@ class Microphone:
     """Records from an input device."""
 
     is_file: ClassVar[bool] = False
+    cancels_echo: ClassVar[bool] = False
 
     def __init__(self, open_device: Callable[[SoundCallback], SoundStream] | None = None) -> None:
         """Build a microphone; the device is opened by `start`.
@@ -54,7 +60,8 @@ class Microphone:
             self._stream.start()
         except Exception as error:  # PortAudio's own type exists only where PortAudio does
             self.stop()
-            raise NoSound(f"Cannot record: {error}.", "Check the input device.") from error
+            reason = _("Cannot record: {reason}.").format(reason=error)
+            raise NoSound(reason, _("Check the input device.")) from error
 
     def stop(self) -> None:
         """Stop and release the device."""
@@ -68,6 +75,7 @@ class SpokenFile:
     """Plays a recording at the pace of a microphone, followed by silence."""
 
     is_file: ClassVar[bool] = True
+    cancels_echo: ClassVar[bool] = False
 
     def __init__(self, pcm: bytes) -> None:
         """Prepare to play PCM at `WIRE_RATE`."""

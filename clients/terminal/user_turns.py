@@ -5,6 +5,7 @@ from __future__ import annotations
 from openai.types.realtime import RealtimeServerEvent
 
 from clients.terminal.view import View
+from settings.localisation import _
 
 NOT_YET = "…"
 
@@ -29,11 +30,12 @@ class UserTurns:
             self._view.show_text(event.item_id, "you", said.strip() or NOT_YET)
         elif event.type == "conversation.item.input_audio_transcription.completed":
             self._interim.pop(event.item_id, None)
-            said = event.transcript.strip() or "(nothing understood)"
+            said = event.transcript.strip() or _("(nothing understood)")
             self._view.show_text(event.item_id, "you", said)
         elif event.type == "conversation.item.input_audio_transcription.failed":
             self._interim.pop(event.item_id, None)
-            self._view.show_text(event.item_id, "you", f"(not understood: {event.error.message})")
+            failed = _("(not understood: {reason})").format(reason=event.error.message)
+            self._view.show_text(event.item_id, "you", failed)
 
     def forget(self) -> None:
         """Forget the turns: the session is over, and interim transcripts stay as they are."""

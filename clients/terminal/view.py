@@ -7,8 +7,11 @@ from typing import Literal, Protocol
 
 Who = Literal["you", "assistant", "tool", "problem", "note"]
 Until = Literal["first audio", "first text"]
-InputState = Literal["none", "off", "recording", "file over", "listening", "hearing"]
-"""State of the input. `file over`: the file has ended; `hearing`: the server detects speech."""
+InputState = Literal["none", "off", "file", "recording", "file over", "listening", "hearing"]
+"""State of the input. `off`: there is a microphone; `file`: there is a file in its place, which has
+not begun; `file over`: it has ended; `hearing`: the server detects speech."""
+Echo = Literal["none", "cancelled", "heard"]
+"""What the microphone hears of the loudspeaker. `none`: one of them is missing; `heard`: all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,33 @@ class SessionInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class Stack:
+    """What answers on a server: its recogniser, its model and its voice."""
+
+    stt: str
+    llm: str
+    tts: str
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The short names of the three; one name if they share it and have no other.
+
+        A label says more in brackets: that is left out, unless what is before them is everywhere
+        the same.
+        """
+        labels = (self.stt, self.llm, self.tts)
+        before = tuple(label.split(" (")[0] for label in labels)
+        within = tuple(label.partition(" (")[2].rstrip(")").split(", ")[0] for label in labels)
+        if len({*before}) > 1:
+            return before
+        return within if all(within) else before[:1]
+
+    def __str__(self) -> str:
+        """Return the short names, in the order in which they work."""
+        return " → ".join(self.names)
+
+
+@dataclass(frozen=True, slots=True)
 class Latency:
     """How long an answer took to begin."""
 
@@ -45,6 +75,12 @@ class View(Protocol):
 
     def show_session(self, session: SessionInfo) -> None:
         """The server opened or changed the session."""
+
+    def show_stack(self, stack: Stack | None) -> None:
+        """The server told what answers; None: it does not tell."""
+
+    def show_echo(self, echo: Echo) -> None:
+        """What the microphone hears of the loudspeaker has changed."""
 
     def show_input(self, state: InputState, hands_free: bool, muted: bool) -> None:
         """The state of the microphone, or of its file, has changed."""

@@ -15,19 +15,27 @@ from textual.reactive import reactive
 from textual.widget import Widget
 from textual.widgets import Footer, Input, Static
 
+from clients.terminal.hints import Hint
+from clients.terminal.keys import key_label
+from clients.terminal.transcript import Entry
 from clients.terminal.view import Who
+from settings.localisation import _
 
-SPEAKERS: dict[Who, str] = {
-    "you": "You",
-    "assistant": "Assistant",
-    "tool": "Tool",
-    "problem": "Error",
-    "note": "",
-}
 QUIET_DBFS = -60.0
 """Lower end of the meter in dBFS: about the level of a quiet room."""
 HIGH_DBFS = -6.0
 """Level in dBFS above which a microphone is about to clip."""
+
+
+def speakers() -> dict[Who, str]:
+    """Return what those who speak are called."""
+    return {
+        "you": _("You"),
+        "assistant": _("Assistant"),
+        "tool": _("Tool"),
+        "problem": _("Error"),
+        "note": "",
+    }
 
 
 class Line(Horizontal):
@@ -36,7 +44,6 @@ class Line(Horizontal):
     def __init__(self) -> None:
         """Build an empty line."""
         super().__init__()
-        self.text = ""
         self._who, self._what = Static(classes="who"), Static(classes="what", markup=False)
 
     def compose(self) -> ComposeResult:
@@ -44,18 +51,27 @@ class Line(Horizontal):
         yield self._who
         yield self._what
 
-    def show(self, who: Who, text: str) -> None:
-        """Show who said what."""
-        self.text = text
-        self.set_class(True, who)
-        self._who.update(SPEAKERS[who])
-        self._what.update(text)
+    def show(self, entry: Entry) -> None:
+        """Show who said what; what was interrupted is dim."""
+        self.set_class(True, entry.who)
+        self.set_class(entry.interrupted, "interrupted")
+        self._who.update(speakers()[entry.who])
+        self._what.update(str(entry))
 
-    def interrupt(self, heard_ms: int | None) -> None:
-        """Dim the line, and show how much of it was heard."""
-        self.add_class("interrupted")
-        heard = "" if heard_ms is None else f" after {heard_ms / 1000:.1f} s"
-        self._what.update(f"{self.text} [interrupted{heard}]")
+
+class Hints(Static):
+    """What to try, while nothing has been said."""
+
+    def show(self, hints: Sequence[Hint]) -> None:
+        """Show these."""
+        lines = [
+            Content.assemble((f"  {hint.key:5}", "bold $text-accent"), hint.text)
+            if hint.key
+            else Content(hint.text)
+            for hint in hints
+            if hint.text
+        ]
+        self.update(Content("\n").join(lines))
 
 
 class Conversation(VerticalScroll):
@@ -64,26 +80,23 @@ class Conversation(VerticalScroll):
     def __init__(self) -> None:
         """Build an empty conversation."""
         super().__init__(id="conversation")
+        self.hints = Hints()
         self._lines: dict[str, Line] = {}
+
+    def compose(self) -> ComposeResult:
+        """Lay out the conversation: lines come before the hints."""
+        yield self.hints
 
     def on_mount(self) -> None:
         """Follow the end."""
         self.anchor()
 
-    def show(self, key: str, who: Who, text: str, append: bool) -> None:
-        """Add, replace or lengthen the line of this key."""
-        self._line(key).show(who, self._line(key).text + text if append else text)
-
-    def interrupt(self, key: str, heard_ms: int | None) -> None:
-        """Dim a line, if there is one: an answer may be interrupted before its first word."""
-        if key in self._lines:
-            self._lines[key].interrupt(heard_ms)
-
-    def _line(self, key: str) -> Line:
+    def show(self, key: str, entry: Entry) -> None:
+        """Add the line of this key, or change it."""
         if key not in self._lines:
             self._lines[key] = Line()
-            self.mount(self._lines[key])
-        return self._lines[key]
+            self.mount(self._lines[key], before=self.hints)
+        self._lines[key].show(entry)
 
 
 class LevelMeter(Widget):
@@ -140,7 +153,7 @@ class Rows(Widget):
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """Return the number of rows needed at a width."""
-        return len(self._rows(width))
+        return sum(max(1, -(-row.cell_length // max(1, width))) for row in self._rows(width))
 
     def render(self) -> Content:
         """Write the parts."""
@@ -164,11 +177,11 @@ class KeyFooter(Footer):
     def compose(self) -> ComposeResult:
         """Write the keys. Each can be clicked."""
         keys: dict[str, Content] = {}
-        for _, binding, enabled, _ in self.screen.active_bindings.values():
+        for _node, binding, enabled, _tip in self.screen.active_bindings.values():
             if binding.show and enabled:
                 keys[binding.action] = Content.from_markup(
                     f"[@click=app.simulate_key('{binding.key}')][b $text-accent]$key[/] $label[/]",
                     key=self.app.get_key_display(binding),
-                    label=binding.description,
+                    label=key_label(binding.description),
                 )
         yield Rows("  ", list(keys.values()))

@@ -19,8 +19,11 @@ from tqdm import tqdm
 
 from config import STTConfig, TTSConfig
 from providers.base import ProviderSetupError
+from settings.localisation import _
 
 HUB = "https://huggingface.co"
+_MIRRORS: Mapping[str, str] = {HUB: "HF_ENDPOINT", "https://github.com": "GITHUB_ENDPOINT"}
+"""An address → the variable that names a mirror of all that is there."""
 _OFFLINE = ("1", "ON", "YES", "TRUE")
 _UNITS: Mapping[str, Any] = {"unit": "B", "unit_scale": True, "unit_divisor": 1024}
 
@@ -79,10 +82,17 @@ async def in_background(work: Callable[[type[Progress]], T]) -> T:
         stopped.set()
 
 
-def hub_address(url: str) -> str:
-    """Return an address at Hugging Face, at the mirror instead if `HF_ENDPOINT` names one."""
-    mirror = os.environ.get("HF_ENDPOINT")
-    return mirror.rstrip("/") + url.removeprefix(HUB) if mirror else url
+def mirrored(url: str) -> str:
+    """Return an address, at a mirror instead if the environment names one.
+
+    Args:
+        url: At Hugging Face (`HF_ENDPOINT`), GitHub (`GITHUB_ENDPOINT`) or elsewhere.
+    """
+    for origin, variable in _MIRRORS.items():
+        mirror = os.environ.get(variable)
+        if mirror and url.startswith(f"{origin}/"):
+            return mirror.rstrip("/") + url.removeprefix(origin)
+    return url
 
 
 def hub_is_offline() -> bool:
@@ -96,7 +106,8 @@ async def fetch(files: Mapping[Path, str], config: STTConfig | TTSConfig) -> Non
     A file appears under its name only when it is complete.
 
     Args:
-        files: Where a file goes → its address. Missing folders are made.
+        files: Where a file goes → its address, for which a mirror may stand in (`mirrored`).
+            Missing folders are made.
         config: Settings of the provider: time-outs and retries.
 
     Raises:
@@ -107,13 +118,14 @@ async def fetch(files: Mapping[Path, str], config: STTConfig | TTSConfig) -> Non
     def work(progress: type[Progress]) -> None:
         for target, url in files.items():
             if not target.is_file():
-                _fetch(url, target, config, progress)
+                _fetch(mirrored(url), target, config, progress)
 
     await in_background(work)
 
 
 def _fetch(url: str, target: Path, config: STTConfig | TTSConfig, progress: type[Progress]) -> None:
-    print(f"Downloading {url} to {target}", file=sys.stderr, flush=True)
+    told = _("Downloading {url} to {target}").format(url=url, target=target)
+    print(told, file=sys.stderr, flush=True)
     part = target.with_name(f"{target.name}.part")
     timeout = httpx.Timeout(config.timeout_s, connect=config.connect_timeout_s)
     try:
@@ -129,8 +141,15 @@ def _fetch(url: str, target: Path, config: STTConfig | TTSConfig, progress: type
         if isinstance(error, httpx.HTTPStatusError):
             reason = f"HTTP {error.response.status_code}"
         raise ProviderSetupError(
-            f"{url} could not be downloaded ({reason}). Check the network (HTTPS_PROXY is heeded) "
-            f"and the disk, or fetch it by other means and save it as {target}."
+            _(
+                "{url} could not be downloaded ({reason}). Check the network (heeded are "
+                "{variables}) and the disk, or fetch it by other means and save it as {target}."
+            ).format(
+                url=url,
+                reason=reason,
+                variables=", ".join(["HTTPS_PROXY", *_MIRRORS.values()]),
+                target=target,
+            )
         ) from error
 
 

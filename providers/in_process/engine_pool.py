@@ -10,8 +10,8 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncGenerator, Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
@@ -27,11 +27,18 @@ class EnginePool:
             threads: How many pieces of work may run at a time.
         """
         self._name = name
+        self._count = threads
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix=name)
+        self._unfinished: set[Future[Any]] = set()
+
+    @property
+    def has_free_thread(self) -> bool:
+        """Whether work would begin at once."""
+        return len(self._unfinished) < self._count
 
     async def run(self, work: Callable[[], T]) -> T:
         """Run `work` on a thread of the pool and return its result."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+        return await self._submit(work)
 
     async def stream(self, work: Callable[[], Iterable[T]]) -> AsyncGenerator[T, None]:
         """Iterate over the result of `work` on a thread of the pool, yielding each item when ready.
@@ -52,7 +59,7 @@ class EnginePool:
                     return
                 loop.call_soon_threadsafe(items.put_nowait, (item,))
 
-        done = loop.run_in_executor(self._threads, produce)
+        done = self._submit(produce)
         # Runs on the loop after every item that the thread has handed over.
         done.add_done_callback(lambda _: items.put_nowait(()))
         try:
@@ -64,6 +71,13 @@ class EnginePool:
         finally:
             abandoned.set()
             done.cancel()
+
+    def _submit(self, work: Callable[[], T]) -> asyncio.Future[T]:
+        submitted = self._threads.submit(work)
+        self._unfinished.add(submitted)
+        # Called when a thread is done with it, even if nobody waits for it any more.
+        submitted.add_done_callback(self._unfinished.discard)
+        return asyncio.wrap_future(submitted)
 
     def close(self) -> None:
         """Start no further work; what is running ends by itself."""

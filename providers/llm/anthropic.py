@@ -32,6 +32,7 @@ from providers.http_clients import UNCOMPRESSED, bounded, do_not_wait, trusted
 from providers.llm.pipecat_services import NotUnderstood, ReportingLLMService, StreamError
 from providers.options import Options, parse_options, required_key
 from session.ports import FinishReason, ResponseRequest, TokenUsage
+from settings.localisation import _
 from settings.provider_declarations import Declaration
 
 DEFAULT_MODEL = "claude-sonnet-4-6"
@@ -101,8 +102,11 @@ class AnthropicLLM(LLMProvider):
         """Prepare the connections; raises `ProviderSetupError`."""
         if config.temperature is not None and config.temperature > MAX_TEMPERATURE:
             raise ProviderSetupError(
-                f"llm.temperature is {config.temperature:g}, but Anthropic's models take 0 to "
-                f"{MAX_TEMPERATURE:g}: change REALTIME_LLM__TEMPERATURE."
+                _(
+                    "llm.temperature is {temperature:g}, but Anthropic's "
+                    "models take 0 to {max_temperature:g}: change "
+                    "REALTIME_LLM__TEMPERATURE."
+                ).format(temperature=config.temperature, max_temperature=MAX_TEMPERATURE)
             )
         self._config = config
         self._options = parse_options("llm", config, AnthropicOptions)

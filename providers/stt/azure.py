@@ -35,7 +35,7 @@ from pydantic import Field
 
 from audio.pcm import SAMPLE_RATE
 from config import STTConfig
-from providers.azure_account import AzureAccount, failure_of, remedies
+from providers.azure_account import AzureAccount, failure_of, remedies, without_reports
 from providers.frames import LANGUAGES
 from providers.options import Options, parse_options, refuse
 from providers.stt.streams import StreamEndFrame, StreamSTT, phrases
@@ -153,6 +153,7 @@ class _AzureTurn(AzureSTTService):
             ttfs_p99_latency=0.0,
             settings=AzureSTTSettings(language=languages[0], profanity=options.profanity),
         )
+        without_reports(self._speech_config)
         self._languages = languages
         self._words = words
         self._releasing = releasing

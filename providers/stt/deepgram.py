@@ -33,6 +33,7 @@ from providers.frames import LANGUAGES
 from providers.options import Options, parse_options, required_key
 from providers.stt.streams import StreamEndFrame, StreamSTT, phrases
 from session.ports import TranscriptionSettings
+from settings.localisation import _
 from settings.provider_declarations import Declaration
 
 HOSTED = "wss://api.deepgram.com"
@@ -95,8 +96,10 @@ class DeepgramSTT(StreamSTT):
         self._model = config.model or DEFAULT_MODEL
         if self._model.startswith("flux"):
             raise ProviderSetupError(
-                f"stt.model '{self._model}' ends turns by itself and has another API; choose "
-                f"one that transcribes, e.g. {DEFAULT_MODEL}."
+                _(
+                    "stt.model '{model}' ends turns by itself and has another "
+                    "API; choose one that transcribes, e.g. {example}."
+                ).format(model=self._model, example=DEFAULT_MODEL)
             )
         if config.api_base is None:
             required_key(self.declaration, config)

@@ -1,142 +1,256 @@
-"""A recogniser that needs no key, no network and no download: pocketsphinx, for US English.
+"""The recogniser that needs no key, no hub and no network: Whisper, from a Python package.
 
-It decodes turns while they are spoken, so the transcript is ready moments after the last word.
+Where that package is missing, pocketsphinx hears, which comes with the server: US English, and far
+worse. Either is ready moments after the last word.
 """
 
 from __future__ import annotations
 
-import asyncio
 from importlib.util import find_spec
+from typing import TYPE_CHECKING, Literal
 
+from loguru import logger
 from pydantic import Field
 
 from config import STTConfig
+from flow.watchdog import Patience
 from providers.base import ProviderSetupError, STTProvider
-from providers.frames import TurnCommittedFrame, TurnStartedFrame
+from providers.in_process.engine_pool import EnginePool
 from providers.options import Options, parse_options, refuse, variable
+from providers.stt.packaged_models import MODELS, TINY_EN, DamagedModel, PackagedModel
 from providers.stt.sphinx_pool import SphinxPool
-from providers.stt.sphinx_process import RecogniserError, Recognition
+from providers.stt.sphinx_process import RecogniserError
+from providers.stt.sphinx_turns import SphinxSTTService
 from providers.stt.turns import TurnSTTService
-from settings.installation import reinstall
+from settings.installation import REQUIREMENTS, reinstall
+from settings.localisation import _
 from settings.provider_declarations import Declaration
+
+if TYPE_CHECKING:
+    # It imports CTranslate2, which may be missing.
+    from providers.stt.whisper_turns import Hearing
 
 DEFAULT_WORKERS = 2
 MAX_WORKERS = 8
-_ANOTHER = "another recogniser, such as REALTIME_STT__PROVIDER=openai"
-
-
-class SphinxSTTService(TurnSTTService):
-    """The recogniser of one session, on processes that all sessions share."""
-
-    def __init__(self, pool: SphinxPool) -> None:
-        """Recognise with the processes of `pool`."""
-        super().__init__()
-        self._pool = pool
-        self._turns_heard: dict[str, tuple[Recognition, asyncio.Task[None]]] = {}
-        self._mean = ""
-
-    async def begin_turn(self, turn: TurnStartedFrame) -> None:
-        """Begin a recognition; it takes a process if one is free."""
-        recognition_id = turn.recognition_id
-        recognition = self._pool.open(self._mean)
-        relay = self.create_task(
-            self._relay(recognition_id, recognition), f"interims {recognition_id}"
-        )
-        self._turns_heard[recognition_id] = recognition, relay
-
-    async def hear(self, recognition_id: str, audio: bytes) -> None:
-        """Pass audio on."""
-        self._turns_heard[recognition_id][0].feed(audio)
-
-    async def commit_turn(self, frame: TurnCommittedFrame) -> None:
-        """Wait for the transcript and push it."""
-        recognition, relay = self._turns_heard[frame.recognition_id]
-        self._pool.commit(recognition, frame.audio)
-        # The interim results come before the final one.
-        await asyncio.wait([relay])
-        transcript = await recognition.result()
-        if transcript.text:
-            # A turn without words is no sample of the speaker's cepstral mean.
-            self._mean = transcript.mean
-        await self.push_final(frame.recognition_id, transcript.text)
-        del self._turns_heard[frame.recognition_id]
-
-    async def discard_turn(self, recognition_id: str) -> None:
-        """Give the process back."""
-        recognition, relay = self._turns_heard.pop(recognition_id)
-        self._pool.abandon(recognition)
-        await self.cancel_task(relay)
-
-    async def _relay(self, recognition_id: str, recognition: Recognition) -> None:
-        async for text in recognition.interims():
-            await self.push_interim(recognition_id, text)
+_ANOTHER = _("another recogniser, such as REALTIME_STT__PROVIDER=openai")
 
 
 class EmbeddedSTTOptions(Options):
     """`stt.options`."""
 
+    engine: Literal["auto", "whisper", "pocketsphinx"] = "auto"
+    """`auto`: Whisper if its packages are installed, else pocketsphinx."""
     workers: int = Field(DEFAULT_WORKERS, ge=1, le=MAX_WORKERS)
-    """Number of recogniser processes, and so of turns decoded at a time."""
+    """Turns decoded at a time: threads of Whisper, processes of pocketsphinx."""
 
 
-class EmbeddedSTT(STTProvider):
-    """The recogniser processes of the server."""
+class _Whisper:
+    """A model from packages, and its threads."""
 
-    declaration = Declaration(kind="stt", name="embedded", options=EmbeddedSTTOptions)
-    languages = frozenset({"en"})
-    accepts_prompt = False
-    # Measured: of the words on which two interim results agree, one in six is revised later.
-    steady_interims = False
+    accepts_prompt = True
 
-    def __init__(self, config: STTConfig) -> None:
-        """Check the settings; `start` starts the processes.
-
-        Raises:
-            ProviderSetupError: A setting has no meaning here, or pocketsphinx is missing.
-        """
-        refuse("stt", config, ("model", "api_base"), f"configure {_ANOTHER}")
-        language = config.language
-        if language is not None and language.lower().replace("_", "-").split("-")[0] != "en":
-            raise ProviderSetupError(
-                f"stt.language '{language}' is not understood by the embedded recogniser, which "
-                f"knows US English only: unset {variable('stt', 'language')} or configure "
-                f"{_ANOTHER}."
-            )
-        self._pool = SphinxPool(parse_options("stt", config, EmbeddedSTTOptions).workers)
+    def __init__(self, model: PackagedModel, config: STTConfig, workers: int) -> None:
+        self._model = model
+        self._config = config
+        self._workers = workers
+        self._pool = EnginePool("whisper", workers)
+        self._hearing: Hearing | None = None
+        self.languages = frozenset({"en"}) if model is TINY_EN else None
 
     @property
     def label(self) -> str:
-        """Provider, engine and language."""
-        return "embedded (pocketsphinx, US English)"
-
-    @property
-    def pids(self) -> list[int]:
-        """Process ids of the recogniser's workers, for supervision."""
-        return self._pool.pids
+        return self._model.label
 
     async def start(self) -> None:
-        """Start the processes and wait until each has loaded its model.
+        """Load the model; raises whatever keeps it from running."""
+        self._hearing = await self._pool.run(self._load)
+        self.languages = self._hearing.engine.languages
 
-        Raises:
-            ProviderSetupError: pocketsphinx is missing or cannot start.
-        """
+    async def close(self) -> None:
+        self._pool.close()
+        self._hearing = None
+
+    def create(self) -> TurnSTTService:
+        from providers.stt.whisper_turns import WhisperTurns
+
+        if self._hearing is None:
+            raise RuntimeError("EmbeddedSTT.start() must come before the first session.")
+        return WhisperTurns(self._hearing)
+
+    def _load(self) -> Hearing:
+        from providers.stt.whisper_loading import load_model
+        from providers.stt.whisper_turns import Hearing
+
+        engine = load_model(self._model.read(), turns=self._workers)
+        limit_s = Patience.of(self._config).first_s
+        return Hearing(
+            engine=engine, pool=self._pool, language=self._config.language, limit_s=limit_s
+        )
+
+
+class _Sphinx:
+    """The processes of pocketsphinx."""
+
+    accepts_prompt = False
+    languages = frozenset({"en"})
+
+    def __init__(self, workers: int, remark: str = "") -> None:
+        self.pool = SphinxPool(workers)
+        self._remark = remark
+
+    @property
+    def label(self) -> str:
+        return f"pocketsphinx, US English{self._remark}"
+
+    async def start(self) -> None:
+        """Start the processes and wait until each has loaded its model."""
         if find_spec("pocketsphinx") is None:
             raise ProviderSetupError(
-                "The embedded recogniser needs pocketsphinx, which has no wheel for this version "
-                f"of Python: use Python 3.11 to 3.13 ({reinstall()}), or configure {_ANOTHER}."
+                _(
+                    "The embedded recogniser needs {install}; its older engine, pocketsphinx, has "
+                    "no wheel for this version of Python: use Python 3.11 to 3.13 ({reinstall}), "
+                    "or configure {another}."
+                ).format(install=TINY_EN.install, reinstall=reinstall(), another=_ANOTHER)
             )
         try:
-            await self._pool.start()
+            await self.pool.start()
         except (RecogniserError, OSError) as error:
             raise ProviderSetupError(
-                f"The embedded recogniser cannot start ({error}): reinstall pocketsphinx, or "
-                f"configure {_ANOTHER}."
+                _(
+                    "The embedded recogniser cannot start ({reason}): reinstall pocketsphinx, or "
+                    "configure {another}."
+                ).format(reason=error, another=_ANOTHER)
             ) from error
 
     async def close(self) -> None:
-        """End the processes."""
-        await self._pool.close()
+        await self.pool.close()
 
-    def create(self) -> SphinxSTTService:
+    def create(self) -> TurnSTTService:
+        return SphinxSTTService(self.pool)
+
+
+class EmbeddedSTT(STTProvider):
+    """`stt.provider = "embedded"`."""
+
+    declaration = Declaration(kind="stt", name="embedded", options=EmbeddedSTTOptions)
+    # Measured: of the words on which two interim results of pocketsphinx agree, one in six is
+    # revised later.
+    steady_interims = False
+
+    def __init__(self, config: STTConfig) -> None:
+        """Choose the engine; `start` starts it.
+
+        Raises:
+            ProviderSetupError: A setting has no meaning here, or a package is missing.
+        """
+        refuse("stt", config, ("api_base",), _("configure {another}").format(another=_ANOTHER))
+        self._options = parse_options("stt", config, EmbeddedSTTOptions)
+        self._config = config
+        self._engine = self._choose()
+        self._check_language()
+
+    @property
+    def languages(self) -> frozenset[str] | None:  # type: ignore[override]
+        """The languages of the engine."""
+        return self._engine.languages
+
+    @property
+    def accepts_prompt(self) -> bool:  # type: ignore[override]
+        """Whether the engine takes a prompt."""
+        return self._engine.accepts_prompt
+
+    @property
+    def label(self) -> str:
+        """Provider, engine and language; and how to get the better engine."""
+        return f"embedded ({self._engine.label})"
+
+    @property
+    def pids(self) -> list[int]:
+        """Process ids of pocketsphinx's workers, for supervision; Whisper has none."""
+        return self._engine.pool.pids if isinstance(self._engine, _Sphinx) else []
+
+    async def start(self) -> None:
+        """Load the model, or start the processes.
+
+        Raises:
+            ProviderSetupError: The engine cannot start, and there is no other.
+        """
+        try:
+            await self._engine.start()
+        # CTranslate2 cannot be imported on some machines, and raises RuntimeError for the rest.
+        except (DamagedModel, ImportError, OSError, RuntimeError, ValueError) as error:
+            await self._engine.close()
+            await self._fall_back(error)
+        self._check_language()
+
+    async def close(self) -> None:
+        """Release the model, or end the processes."""
+        await self._engine.close()
+
+    def create(self) -> TurnSTTService:
         """Build the recogniser of one session."""
-        return SphinxSTTService(self._pool)
+        return self._engine.create()
+
+    def _choose(self) -> _Whisper | _Sphinx:
+        options, name = self._options, self._config.model
+        if options.engine == "pocketsphinx":
+            refuse("stt", self._config, ("model",), _("unset stt.options.engine"))
+            return _Sphinx(options.workers)
+        model = TINY_EN if name is None else MODELS.get(name)
+        if model is None:
+            raise ProviderSetupError(
+                _(
+                    "stt.model '{name}' is none of the embedded recogniser's: choose one of "
+                    "{known} ({variable}), or configure REALTIME_STT__PROVIDER=whisper."
+                ).format(name=name, known=", ".join(MODELS), variable=variable("stt", "model"))
+            )
+        lacking = model.lacking()
+        if lacking is None:
+            return _Whisper(model, self._config, options.workers)
+        if self._must_be_whisper:
+            raise ProviderSetupError(
+                _(
+                    "{model} needs the package '{package}': {install}; or configure {another}."
+                ).format(
+                    model=model.label, package=lacking, install=model.install, another=_ANOTHER
+                )
+            )
+        source = "requirements/embedded.txt" if REQUIREMENTS.is_dir() else TINY_EN.install
+        return _Sphinx(options.workers, f"; clearer with {source}")
+
+    @property
+    def _must_be_whisper(self) -> bool:
+        return self._options.engine == "whisper" or self._config.model is not None
+
+    async def _fall_back(self, error: Exception) -> None:
+        model = TINY_EN if self._config.model is None else MODELS[self._config.model]
+        reason = _("{model} cannot be loaded ({reason}): {install} --force-reinstall").format(
+            model=model.label, reason=error, install=model.install
+        )
+        if self._must_be_whisper:
+            raise ProviderSetupError(
+                _("{reason}, or configure {another}.").format(reason=reason, another=_ANOTHER)
+            ) from error
+        logger.warning(f"{reason}. pocketsphinx hears instead.")
+        self._engine = _Sphinx(
+            self._options.workers, "; Whisper cannot be loaded, the log says why"
+        )
+        await self._engine.start()
+
+    def _check_language(self) -> None:
+        language, known = self._config.language, self.languages
+        if language is None or known is None:
+            return
+        if language.lower().replace("_", "-").partition("-")[0] not in known:
+            raise ProviderSetupError(
+                _(
+                    "stt.language '{language}' is not understood by {label}: unset {variable}, "
+                    "start with --profile offline for other languages than English, or configure "
+                    "{another}."
+                ).format(
+                    language=language,
+                    label=self.label,
+                    variable=variable("stt", "language"),
+                    another=_ANOTHER,
+                )
+            )

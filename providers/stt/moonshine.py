@@ -36,6 +36,7 @@ from providers.base import ProviderSetupError, STTProvider
 from providers.in_process.downloads import fetch
 from providers.in_process.engine_pool import EnginePool
 from providers.options import Options, parse_options, refuse
+from settings.localisation import _
 from settings.provider_declarations import Declaration
 
 DEFAULT_LANGUAGE = "en"
@@ -95,8 +96,10 @@ class MoonshineSTT(STTProvider):
             self._transcriber = await self._pool.run(partial(_load, folder, self._arch))
         except MoonshineError as error:
             raise ProviderSetupError(
-                f"The Moonshine model in {folder} cannot be loaded: {error}. Delete the folder if "
-                "a download was damaged."
+                _(
+                    "The Moonshine model in {folder} cannot be loaded: "
+                    "{error}. Delete the folder if a download was damaged."
+                ).format(folder=folder, error=error)
             ) from error
 
     async def close(self) -> None:
@@ -153,9 +156,11 @@ def _choose(language: str, model: str | None) -> ModelArch:
     }
     if language not in published:
         raise ProviderSetupError(
-            f"stt.language '{language}' has no Moonshine model: choose one of "
-            f"{', '.join(sorted(published))} (REALTIME_STT__LANGUAGE), or another recogniser, "
-            "such as REALTIME_STT__PROVIDER=whisper."
+            _(
+                "stt.language '{language}' has no Moonshine model: choose one "
+                "of {languages} (REALTIME_STT__LANGUAGE), or another "
+                "recogniser, such as REALTIME_STT__PROVIDER=whisper."
+            ).format(language=language, languages=", ".join(sorted(published)))
         )
     available = published[language]
     if model is None:
@@ -163,8 +168,10 @@ def _choose(language: str, model: str | None) -> ModelArch:
     names = {model_arch_to_string(arch): arch for arch in available}
     if model not in names:
         raise ProviderSetupError(
-            f"stt.model '{model}' is not published for the language '{language}': choose one of "
-            f"{', '.join(names)} (REALTIME_STT__MODEL)."
+            _(
+                "stt.model '{model}' is not published for the language "
+                "'{language}': choose one of {names} (REALTIME_STT__MODEL)."
+            ).format(model=model, language=language, names=", ".join(names))
         )
     return names[model]
 

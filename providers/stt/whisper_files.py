@@ -1,25 +1,39 @@
 """Finds the files of a Whisper model: in a folder, in Hugging Face's cache, or on its hub.
 
-faster-whisper would download them itself, but silently, and it would ask the network on every
-start. A model that is in the cache needs no network here.
+A model that is in the cache needs no network.
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from fnmatch import fnmatch
 from pathlib import Path
 
-from faster_whisper.utils import _MODELS
 from huggingface_hub import HfApi, hf_hub_download, snapshot_download
 from huggingface_hub.errors import LocalEntryNotFoundError
 
 from config import STTConfig
 from providers.base import ProviderSetupError
 from providers.in_process.downloads import HUB, Progress, hub_is_offline, in_background
+from settings.localisation import _
 
-REPOSITORIES: dict[str, str] = dict(_MODELS)
-"""Short name of a model → its repository, as faster-whisper has them."""
+_SIZES = (
+    *("tiny.en", "tiny", "base.en", "base", "small.en", "small", "medium.en", "medium"),
+    *("large-v1", "large-v2", "large-v3"),
+)
+_DISTILLED = ("large-v2", "medium.en", "small.en", "large-v3")
+_TURBO = "mobiuslabsgmbh/faster-whisper-large-v3-turbo"
+
+REPOSITORIES: Mapping[str, str] = {
+    **{size: f"Systran/faster-whisper-{size}" for size in _SIZES},
+    "large": "Systran/faster-whisper-large-v3",
+    **{f"distil-{size}": f"Systran/faster-distil-whisper-{size}" for size in _DISTILLED},
+    "distil-large-v3.5": "distil-whisper/distil-large-v3.5-ct2",
+    "large-v3-turbo": _TURBO,
+    "turbo": _TURBO,
+}
+"""Short name of a model → its repository, by the names that faster-whisper made customary."""
 
 _WANTED = (
     "config.json",
@@ -50,16 +64,20 @@ def _find(name: str, config: STTConfig, cache: Path | None, progress: type[Progr
     if folder.is_dir():
         if lacking := _lacking(folder):
             raise ProviderSetupError(
-                f"The folder {folder} (stt.model) has no {lacking}: convert the model with "
-                "ct2-transformers-converter --copy_files tokenizer.json preprocessor_config.json"
+                _(
+                    "The folder {folder} (stt.model) has no {lacking}: convert the model with "
+                    "ct2-transformers-converter --copy_files tokenizer.json"
+                ).format(folder=folder, lacking=lacking)
             )
         return folder
     repository = REPOSITORIES.get(name, name)
     if name not in REPOSITORIES and (name.count("/") != 1 or name.startswith((".", "/", "~"))):
         raise ProviderSetupError(
-            f"stt.model '{name}' is neither a folder nor a Whisper model: choose one of "
-            f"{', '.join(REPOSITORIES)}, a repository at Hugging Face (owner/name) or a folder "
-            "with a model that CTranslate2 has converted."
+            _(
+                "stt.model '{name}' is neither a folder nor a Whisper model: choose one of "
+                "{known}, a repository at Hugging Face (owner/name) or a folder with a model that "
+                "CTranslate2 has converted."
+            ).format(name=name, known=", ".join(REPOSITORIES))
         )
     return _cached(repository, cache) or _download(repository, config, cache, progress)
 
@@ -82,14 +100,16 @@ def _cached(repository: str, cache: Path | None) -> Path | None:
 def _download(
     repository: str, config: STTConfig, cache: Path | None, progress: type[Progress]
 ) -> Path:
-    by_hand = (
-        f"fetch the files of {HUB}/{repository} by other means and name their folder in stt.model "
+    by_hand = _(
+        "fetch the files of {address} by other means and name their folder in stt.model "
         "(REALTIME_STT__MODEL)."
-    )
+    ).format(address=f"{HUB}/{repository}")
     if hub_is_offline():
         raise ProviderSetupError(
-            f"The Whisper model {repository} is not in the cache, and HF_HUB_OFFLINE forbids to "
-            f"download it: unset that variable, or {by_hand}"
+            _(
+                "The Whisper model {repository} is not in the cache, and HF_HUB_OFFLINE forbids to "
+                "download it: unset that variable, or {by_hand}"
+            ).format(repository=repository, by_hand=by_hand)
         )
     print(f"Downloading the Whisper model {repository}", file=sys.stderr, flush=True)
     try:
@@ -113,7 +133,10 @@ def _download(
     except Exception as error:
         reason = str(error).strip().partition("\n")[0].rstrip(".") or repr(error)
         raise ProviderSetupError(
-            f"The Whisper model {repository} could not be downloaded ({reason}). Check the name, "
-            f"the network (HTTPS_PROXY and HF_ENDPOINT are heeded) and the disk, or {by_hand}"
+            _(
+                "The Whisper model {repository} could not be downloaded ({reason}). Check the "
+                "name, the network (HTTPS_PROXY and HF_ENDPOINT are heeded) and the disk, or "
+                "{by_hand}"
+            ).format(repository=repository, reason=reason, by_hand=by_hand)
         ) from error
     return folder

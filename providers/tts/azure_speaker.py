@@ -22,7 +22,7 @@ from azure.cognitiveservices.speech import (
 from pipecat.utils.errors import ErrorCategory
 
 from config import TTSConfig
-from providers.azure_account import AzureAccount, failure_of
+from providers.azure_account import AzureAccount, failure_of, without_reports
 from providers.errors import REFUSALS
 from providers.tts.voice_base import VoiceFailure
 
@@ -45,7 +45,7 @@ class AzureSpeakers:
     def __init__(self, config: TTSConfig, account: AzureAccount, endpoint_id: str | None) -> None:
         """Prepare to build speakers; nothing is connected yet."""
         place = {"endpoint": account.endpoint} if account.endpoint else {"region": account.region}
-        self._speech = SpeechConfig(subscription=account.key, **place)
+        self._speech = without_reports(SpeechConfig(subscription=account.key, **place))
         if endpoint_id:
             self._speech.endpoint_id = endpoint_id
         self._speech.set_speech_synthesis_output_format(

@@ -103,7 +103,10 @@ class EdgeTTS(TTSProvider):
         voice = config.voice_id
         if voice is not None and voice not in OPENAI_VOICES and not _VOICE.fullmatch(voice):
             raise ProviderSetupError(
-                f"tts.voice_id '{voice}' is no voice of Edge, such as {_EXAMPLE}; {_LIST}."
+                _(
+                    "tts.voice_id '{voice}' is no voice of Edge, such as {example}; "
+                    "`edge-tts --list-voices` lists them."
+                ).format(voice=voice, example=_EXAMPLE)
             )
 
     def create(self, voice: str) -> TTSService:

@@ -33,6 +33,7 @@ from config import TTSConfig
 from providers.base import ProviderSetupError, TTSProvider
 from providers.options import Options, parse_options, required_key
 from providers.tts.elevenlabs_wire import ElevenLabsError, Message, SpokenClauses, explain
+from settings.localisation import _
 from settings.provider_declarations import Declaration
 
 DEFAULT_MODEL = "eleven_flash_v2_5"
@@ -107,8 +108,14 @@ class ElevenLabsTTS(TTSProvider):
         known = ELEVENLABS_MODEL_LANGUAGES.get(self._model, frozenset())
         if language is not None and language not in known:
             raise ProviderSetupError(
-                f"tts.options.language: {self._model} takes no language '{language}'; unset it, "
-                f"or choose one of {', '.join(sorted(known)) or 'another model'}."
+                _(
+                    "tts.options.language: {model} takes no language "
+                    "'{language}'; unset it, or choose one of {known}."
+                ).format(
+                    model=self._model,
+                    language=language,
+                    known=", ".join(sorted(known)) or _("another model"),
+                )
             )
         # Accept the base URL of the HTTP API too; the WebSocket is on the same host.
         base = (config.api_base or DEFAULT_URL).rstrip("/").removesuffix("/v1")

@@ -1,7 +1,9 @@
-"""Voices that need no key, no network and no download: espeak-ng, and flite where installed.
+"""Voices that need no key, no network and no download: hibari, espeak-ng, and others if installed.
 
-espeak-ng speaks every language, robotically; flite's one voice is clearer but knows English alone.
-So a voice here is a pair: the engine for Latin script, and espeak-ng's timbre for all others.
+hibari sounds like a person but knows English alone, as does flite, which is simpler; Kokoro speaks
+Chinese; espeak-ng speaks every language, robotically, and its Chinese nobody understands. So a
+voice here is several: one of the engines for English, one for Chinese, and espeak-ng's timbre for
+all other languages.
 """
 
 from __future__ import annotations
@@ -10,18 +12,24 @@ import asyncio
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, replace
+from functools import cache
+from itertools import chain
 from typing import Literal
 from unicodedata import category
+
+from loguru import logger
 
 from audio.pcm import BYTES_PER_SAMPLE, WIRE_RATE, Resampler
 from config import TTSConfig
 from providers.base import ProviderSetupError, TTSProvider
 from providers.options import Options, parse_options, refuse, variable
-from providers.tts import flite
+from providers.tts import flite, hibari, packaged_kokoro
 from providers.tts.espeak import Espeak, EspeakVoice
+from providers.tts.latin_language import ENGLISH, guess_language
 from providers.tts.script_runs import Script, split_runs
 from providers.tts.speech_engine import SpeechEngine, SynthesisError
 from providers.tts.voice_base import ClauseVoice
+from settings.localisation import _
 from settings.provider_declarations import Declaration
 
 MAX_CHUNK_BYTES = WIRE_RATE * BYTES_PER_SAMPLE // 10
@@ -29,6 +37,9 @@ MAX_CHUNK_BYTES = WIRE_RATE * BYTES_PER_SAMPLE // 10
 
 _ANOTHER = "another voice, such as REALTIME_TTS__PROVIDER=openai"
 _WARM_UP = "Ready."
+_WARM_UP_CHINESE = "好。"
+_MANDARIN = "sit/cmn"
+"""espeak's voice of standard Chinese."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +51,11 @@ class Voice:
     variant: str = ""
     """espeak variant: the timbre, in every language."""
     flite: bool = False
-    """Prefer flite for Latin script."""
+    """Prefer flite for English."""
+    hibari: str | None = None
+    """hibari's voice for English, which is preferred to all others."""
+    kokoro: str = packaged_kokoro.WOMAN
+    """Kokoro's style for Chinese, unless the voice is a Chinese one of espeak."""
 
     @property
     def language(self) -> str:
@@ -53,23 +68,25 @@ class Voice:
 
 
 NAMED_VOICES: Mapping[str, Voice] = {
-    "alloy": Voice("gmw/en-US", "f2", flite=True),
-    "ash": Voice("gmw/en-US", "m1"),
-    "ballad": Voice("gmw/en", "m3"),
-    "cedar": Voice("gmw/en-US", "m5"),
-    "coral": Voice("gmw/en-US", "f4", flite=True),
-    "echo": Voice("gmw/en-US", "benjamin"),
-    "fable": Voice("gmw/en-GB-x-rp", "m2"),
-    "marin": Voice("gmw/en-US", "anika", flite=True),
-    "nova": Voice("gmw/en", "f5"),
-    "onyx": Voice("gmw/en-US", "m8"),
-    "sage": Voice("gmw/en-US", "f3"),
-    "shimmer": Voice("gmw/en-US", "f5"),
-    "verse": Voice("gmw/en-US", "victor"),
+    "alloy": Voice("gmw/en-US", "f2", flite=True, hibari="alloy"),
+    "ash": Voice("gmw/en-US", "m1", hibari="ash", kokoro=packaged_kokoro.MAN),
+    "ballad": Voice("gmw/en", "m3", hibari="ballad", kokoro=packaged_kokoro.MAN),
+    "cedar": Voice("gmw/en-US", "m5", hibari="cedar", kokoro=packaged_kokoro.MAN),
+    "coral": Voice("gmw/en-US", "f4", flite=True, hibari="coral"),
+    "echo": Voice("gmw/en-US", "benjamin", hibari="echo", kokoro=packaged_kokoro.MAN),
+    "fable": Voice("gmw/en-GB-x-rp", "m2", hibari="fable", kokoro=packaged_kokoro.MAN),
+    "marin": Voice("gmw/en-US", "anika", flite=True, hibari="marin"),
+    "nova": Voice("gmw/en", "f5", hibari="nova"),
+    "onyx": Voice("gmw/en-US", "m8", hibari="onyx", kokoro=packaged_kokoro.MAN),
+    "sage": Voice("gmw/en-US", "f3", hibari="sage"),
+    "shimmer": Voice("gmw/en-US", "f5", hibari="shimmer"),
+    "verse": Voice("gmw/en-US", "victor", hibari="verse", kokoro=packaged_kokoro.MAN),
 }
-"""OpenAI's voice names → voices, as distinct as espeak-ng can make them."""
+"""OpenAI's voice names → voices, as distinct as the engines can make them."""
 
+_PLAIN = Voice("gmw/en-US")
 _SLT = Voice("gmw/en-US", "f2", flite=True)
+_HEART = Voice("gmw/en-US", "f2", hibari="heart")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +96,8 @@ class Piece:
     engine: SpeechEngine
     voice: str
     text: str
+    language: str | None = None
+    """Of Latin script, as guessed; None for other scripts."""
 
 
 class VoiceBox:
@@ -93,12 +112,14 @@ class VoiceBox:
         """
         self.espeak = espeak
         self.flite: SpeechEngine | None = None
+        self.hibari: SpeechEngine | None = None
+        self.kokoro: SpeechEngine | None = None
         self._languages = _by_name(languages)
         self.voices = {name: Voice(target) for name, target in self._languages.items()}
         self.voices.update(NAMED_VOICES)
 
     def add_flite(self, engine: SpeechEngine, everywhere: bool) -> None:
-        """Let flite read Latin script.
+        """Let flite read English.
 
         Args:
             engine: The engine.
@@ -110,33 +131,73 @@ class VoiceBox:
             for name, voice in NAMED_VOICES.items():
                 self.voices[name] = Voice(voice.espeak, voice.variant, flite=True)
 
-    def plan(self, text: str, voice: Voice) -> list[Piece]:
-        """Cut `text` into pieces and give each to a voice that can read it."""
+    def add_hibari(self, engine: SpeechEngine) -> None:
+        """Let hibari read English, for all named voices."""
+        self.hibari = engine
+        self.voices["heart"] = _HEART
+
+    def add_kokoro(self, engine: SpeechEngine) -> None:
+        """Let Kokoro read Chinese, for all voices but espeak's own Chinese ones."""
+        self.kokoro = engine
+
+    def plan(self, text: str, voice: Voice, before: str = ENGLISH) -> list[Piece]:
+        """Cut `text` into pieces and give each to a voice that can read it.
+
+        Args:
+            text: A clause or more.
+            voice: Who speaks.
+            before: The language of the Latin text before, for one that does not tell its own.
+        """
         pieces: list[Piece] = []
         for run in split_runs(text):
             if not any(_is_spoken(char) for char in run.text):
                 continue
-            engine, name = self._reader(run.script, voice)
-            if pieces and (pieces[-1].engine, pieces[-1].voice) == (engine, name):
-                pieces[-1] = replace(pieces[-1], text=pieces[-1].text + run.text)
+            if run.script is None:
+                before = guess_language(run.text, before)
+                engine, name = self._latin_reader(before, voice)
+                piece = Piece(engine, name, run.text, before)
             else:
-                pieces.append(Piece(engine, name, run.text))
+                engine, name = self._reader(run.script, voice)
+                piece = Piece(engine, name, run.text)
+            if pieces and (pieces[-1].engine, pieces[-1].voice) == (piece.engine, piece.voice):
+                piece = replace(piece, text=pieces.pop().text + piece.text)
+            pieces.append(piece)
         return pieces
 
-    def _reader(self, script: Script | None, voice: Voice) -> tuple[SpeechEngine, str]:
-        """Return the engine that reads `script` for `voice`, and the name of the engine's voice."""
-        if script is None and voice.flite and self.flite is not None:
+    def by_espeak(self, piece: Piece, voice: Voice) -> Piece:
+        """Return the same piece for espeak."""
+        return replace(piece, engine=self.espeak, voice=voice.in_language(voice.espeak))
+
+    def _latin_reader(self, language: str, voice: Voice) -> tuple[SpeechEngine, str]:
+        """Return the engine that reads Latin script, and the name of the engine's voice."""
+        if voice.language == ENGLISH and language != ENGLISH:
+            target = self._languages.get(language, voice.espeak)
+            return self.espeak, voice.in_language(target)
+        if voice.hibari is not None and self.hibari is not None:
+            return self.hibari, voice.hibari
+        if voice.flite and self.flite is not None:
             return self.flite, flite.VOICE
-        if script is None or script.readable_in(voice.language):
+        return self.espeak, voice.in_language(voice.espeak)
+
+    def _reader(self, script: Script, voice: Voice) -> tuple[SpeechEngine, str]:
+        """Return the engine that reads another script, and the name of the engine's voice."""
+        if script.readable_in(voice.language):
             return self.espeak, voice.in_language(voice.espeak)
+        if script.language == packaged_kokoro.LANGUAGE and self.kokoro is not None:
+            return self.kokoro, voice.kokoro
         target = self._languages.get(script.language, voice.espeak)
         return self.espeak, voice.in_language(target)
 
+    def english_voice(self, name: str) -> str:
+        """Return what a voice speaks English by, such as `hibari/alloy` or `gmw/en-US+m1`."""
+        engine, own = self._latin_reader(ENGLISH, self.voices[name])
+        return own if engine is self.espeak else f"{engine.name}/{own}"
+
     def close(self) -> None:
         """End the engines' threads."""
-        self.espeak.close()
-        if self.flite is not None:
-            self.flite.close()
+        for engine in (self.espeak, self.flite, self.hibari, self.kokoro):
+            if engine is not None:
+                engine.close()
 
 
 class EmbeddedTTSService(ClauseVoice):
@@ -147,6 +208,7 @@ class EmbeddedTTSService(ClauseVoice):
         super().__init__(voice)
         self._box = box
         self._sound = box.voices[voice]
+        self._language = ENGLISH
 
     async def speak(self, text: str) -> AsyncGenerator[bytes, None]:
         """Speak `text`: 16-bit mono PCM at 24 kHz, in pieces of at most 100 ms."""
@@ -159,19 +221,50 @@ class EmbeddedTTSService(ClauseVoice):
                 await asyncio.sleep(0)
 
     async def _pieces(self, text: str) -> AsyncGenerator[bytes, None]:
-        for piece in self._box.plan(text, self._sound):
-            resampler = Resampler(piece.engine.sample_rate, WIRE_RATE)
-            async with aclosing(piece.engine.synthesize(piece.text, piece.voice)) as stream:
+        for piece in self._box.plan(text, self._sound, self._language):
+            self._language = piece.language or self._language
+            if piece.engine is self._box.espeak and piece.voice.startswith(_MANDARIN):
+                _warn_of_chinese()
+            said = False
+            async with aclosing(_spoken(piece)) as stream:
                 async for pcm in stream:
-                    yield resampler.push(pcm)
-            yield resampler.flush()
+                    said = True
+                    yield pcm
+            # An engine for English has nothing to say of signs that it does not know.
+            if not said and piece.engine is not self._box.espeak:
+                async with aclosing(_spoken(self._box.by_espeak(piece, self._sound))) as stream:
+                    async for pcm in stream:
+                        yield pcm
+
+
+@cache
+def _warn_of_chinese() -> None:
+    """Say it once in the life of the server."""
+    logger.warning(
+        "Chinese is being spoken by espeak-ng, whose Chinese is not intelligible: install Kokoro "
+        "(pip install --no-deps --require-hashes -r requirements/offline.txt) or choose "
+        f"{_ANOTHER}."
+    )
+
+
+async def _spoken(piece: Piece) -> AsyncGenerator[bytes, None]:
+    """Speak a piece: PCM at 24 kHz."""
+    resampler = Resampler(piece.engine.sample_rate, WIRE_RATE)
+    async with aclosing(piece.engine.synthesize(piece.text, piece.voice)) as stream:
+        async for pcm in stream:
+            yield resampler.push(pcm)
+    if rest := resampler.flush():
+        yield rest
 
 
 class EmbeddedTTSOptions(Options):
     """`tts.options`."""
 
-    engine: Literal["auto", "espeak", "flite"] = "auto"
-    """Engine for Latin script; `auto`: flite for the voices that prefer it, if installed."""
+    engine: Literal["auto", "hibari", "espeak", "flite"] = "auto"
+    """Engine for English; `auto`: hibari if installed, else flite for the voices that prefer it.
+    `espeak` and `flite` also keep Chinese from Kokoro."""
+    preload: bool = False
+    """Load Kokoro at the start, and not with the first Chinese text, which then waits 2 s."""
 
 
 class EmbeddedTTS(TTSProvider):
@@ -189,16 +282,25 @@ class EmbeddedTTS(TTSProvider):
             ProviderSetupError: A setting has no meaning here.
         """
         refuse("tts", config, ("model", "api_base"), f"choose {_ANOTHER}")
-        self._engine = parse_options("tts", config, EmbeddedTTSOptions).engine
+        options = parse_options("tts", config, EmbeddedTTSOptions)
+        self._engine = options.engine
+        self._preload = options.preload
         self._voice_id = config.voice_id
         self._box: VoiceBox | None = None
+        self._missing: list[str] = []
 
     @property
     def label(self) -> str:
         """`embedded`, and once started the engines in use."""
         if self._box is None:
             return "embedded"
-        return "embedded (flite slt + espeak-ng)" if self._box.flite else "embedded (espeak-ng)"
+        if self._box.hibari is not None:
+            engines = "hibari + espeak-ng"
+        else:
+            engines = "flite slt + espeak-ng" if self._box.flite is not None else "espeak-ng"
+        if self._box.kokoro is not None:
+            engines += _(", Chinese by Kokoro, experimental")
+        return "; ".join((f"embedded ({engines})", *self._missing))
 
     async def start(self) -> None:
         """Load the engines and warm them up.
@@ -206,14 +308,15 @@ class EmbeddedTTS(TTSProvider):
         Raises:
             ProviderSetupError: An engine is missing, or `tts.voice_id` is no voice of theirs.
         """
-        box = self._load()
+        box = await asyncio.to_thread(self._load)
         try:
             self._check_voice(box)
-            await _warm_up(box)
+            await _warm_up(box, self._preload)
         except BaseException:
             box.close()
             raise
         self.voices = frozenset(box.voices)
+        self.named_voices = {name: box.english_voice(name) for name in NAMED_VOICES}
         self._box = box
 
     async def close(self) -> None:
@@ -235,40 +338,80 @@ class EmbeddedTTS(TTSProvider):
     def _check_voice(self, box: VoiceBox) -> None:
         if self._voice_id is not None and self._voice_id not in box.voices:
             raise ProviderSetupError(
-                f"tts.voice_id '{self._voice_id}' is no embedded voice: choose one of "
-                f"{', '.join(sorted(NAMED_VOICES))}, or an espeak-ng voice such as de or cmn "
-                f"({variable('tts', 'voice_id')})."
+                _(
+                    "tts.voice_id '{voice}' is no embedded voice: choose one of {names}, or an "
+                    "espeak-ng voice such as de or cmn ({variable})."
+                ).format(
+                    voice=self._voice_id,
+                    names=", ".join(sorted(NAMED_VOICES)),
+                    variable=variable("tts", "voice_id"),
+                )
             )
 
     def _load(self) -> VoiceBox:
-        found = None if self._engine == "espeak" else flite.find()
+        neural = self._load_hibari() if self._engine in ("auto", "hibari") else None
+        found = flite.find() if self._engine in ("auto", "flite") and neural is None else None
         if self._engine == "flite" and found is None:
             raise ProviderSetupError(
-                "tts.options.engine is flite, but flite with its voice slt is not installed: "
-                f"install it (Debian: apt install flite) or unset {variable('tts', 'options')}."
+                _(
+                    "tts.options.engine is flite, but flite with its voice slt is not installed: "
+                    "install it (Debian: apt install flite) or unset {variable}."
+                ).format(variable=variable("tts", "options"))
             )
         try:
             espeak = Espeak()
         except (ModuleNotFoundError, SynthesisError) as error:
             raise ProviderSetupError(
-                f"The embedded voice cannot be loaded ({error}): pip install espeakng-loader, or "
-                f"choose {_ANOTHER}."
+                _(
+                    "The embedded voice cannot be loaded ({error}): pip install espeakng-loader, "
+                    "or choose another voice, such as REALTIME_TTS__PROVIDER=openai."
+                ).format(error=error)
             ) from error
         box = VoiceBox(espeak, espeak.list_voices())
+        if neural is not None:
+            box.add_hibari(neural)
+        chinese = self._find_kokoro() if self._engine in ("auto", "hibari") else None
+        if chinese is not None:
+            box.add_kokoro(chinese)
         if found is not None:
             box.add_flite(found, everywhere=self._engine == "flite")
         return box
 
+    def _load_hibari(self) -> SpeechEngine | None:
+        """Return hibari, or None, with the reason in the label."""
+        try:
+            return hibari.load()
+        except hibari.HibariUnavailable as error:
+            if self._engine == "hibari":
+                raise ProviderSetupError(
+                    _("tts.options.engine is hibari, but {reason}").format(reason=error)
+                ) from error
+            self._missing.append(str(error))
+            return None
 
-async def _warm_up(box: VoiceBox) -> None:
+    def _find_kokoro(self) -> SpeechEngine | None:
+        """Return Kokoro if it is installed; what is wrong with it is said in the label."""
+        try:
+            return packaged_kokoro.find()
+        except packaged_kokoro.KokoroUnavailable as error:
+            self._missing.append(str(error))
+            return None
+
+
+async def _warm_up(box: VoiceBox, preload: bool) -> None:
     """Synthesise a word with each engine: the first synthesis of a process is slow."""
     try:
-        for piece in (*box.plan(_WARM_UP, Voice("gmw/en-US")), *box.plan(_WARM_UP, _SLT)):
+        pieces = [*chain(*(box.plan(_WARM_UP, voice) for voice in (_PLAIN, _SLT, _HEART)))]
+        if preload:
+            pieces += box.plan(_WARM_UP_CHINESE, _HEART)
+        for piece in pieces:
             async with aclosing(piece.engine.synthesize(piece.text, piece.voice)) as stream:
-                async for _ in stream:
+                async for _pcm in stream:
                     pass
     except SynthesisError as error:
-        raise ProviderSetupError(f"The embedded voice cannot speak: {error}") from error
+        raise ProviderSetupError(
+            _("The embedded voice cannot speak: {error}").format(error=error)
+        ) from error
 
 
 def _by_name(voices: Iterable[EspeakVoice]) -> dict[str, str]:

@@ -25,6 +25,7 @@ from providers.in_process.downloads import fetch
 from providers.in_process.engine_pool import EnginePool
 from providers.options import Options, parse_options, refuse
 from providers.tts.local import LocalTTSService
+from settings.localisation import _
 from settings.provider_declarations import Declaration
 
 DEFAULT_MODEL = "kokoro-v1.0"
@@ -103,8 +104,10 @@ class KokoroTTS(TTSProvider):
         if self._model not in MODELS and not self._model.endswith(".onnx"):
             known = ", ".join(f"{name} ({size})" for name, size in MODELS.items())
             raise ProviderSetupError(
-                f"tts.model '{self._model}' is no Kokoro model: choose one of {known}, or a path "
-                "that ends in .onnx."
+                _(
+                    "tts.model '{model}' is no Kokoro model: choose one of "
+                    "{known}, or a path that ends in .onnx."
+                ).format(model=self._model, known=known)
             )
         self._pool = EnginePool("kokoro", self._options.parallel)
         self._kokoro: Kokoro | None = None
@@ -127,8 +130,10 @@ class KokoroTTS(TTSProvider):
         # onnxruntime and numpy raise errors of many types for broken files.
         except Exception as error:
             raise ProviderSetupError(
-                f"Kokoro cannot be loaded from {model} and {voices}: {error}. Delete them if a "
-                "download was damaged."
+                _(
+                    "Kokoro cannot be loaded from {model} and {voices}: "
+                    "{error}. Delete them if a download was damaged."
+                ).format(model=model, voices=voices, error=error)
             ) from error
         own = kokoro.get_voices()
         self.voices = frozenset(own)
@@ -139,8 +144,10 @@ class KokoroTTS(TTSProvider):
         wanted = self._config.voice_id
         if wanted is not None and wanted not in self.voices | NAMED_VOICES.keys():
             raise ProviderSetupError(
-                f"tts.voice_id '{wanted}' is no voice of Kokoro: choose one of {', '.join(own)} "
-                "(REALTIME_TTS__VOICE_ID)."
+                _(
+                    "tts.voice_id '{wanted}' is no voice of Kokoro: choose one "
+                    "of {known} (REALTIME_TTS__VOICE_ID)."
+                ).format(wanted=wanted, known=", ".join(own))
             )
         self._kokoro = kokoro
 
@@ -182,15 +189,17 @@ def _given(setting: str, path: Path) -> Path:
     path = path.expanduser()
     if not path.is_file():
         raise ProviderSetupError(
-            f"{setting} names {path}, which is not there: unset it to download what Kokoro needs, "
-            f"or get the file from {RELEASE.replace('download', 'tag')}."
+            _(
+                "{setting} names {path}, which is not there: unset it to "
+                "download what Kokoro needs, or get the file from {release}."
+            ).format(setting=setting, path=path, release=RELEASE.replace("download", "tag"))
         )
     return path
 
 
 def _load(model: Path, voices: Path) -> Kokoro:
     kokoro = Kokoro(str(model), str(voices))
-    for _ in _speak(kokoro, kokoro.get_voices()[0], "Ready."):
+    for _audio in _speak(kokoro, kokoro.get_voices()[0], "Ready."):
         pass
     return kokoro
 

@@ -6,7 +6,7 @@ import numpy as np
 
 KEPT_MS = 20
 """Silence left before the first sound, so that it does not begin with a click."""
-_AUDIBLE = 250
+AUDIBLE = 250
 """Amplitude of 16-bit PCM that counts as audible (-42 dB of full scale)."""
 
 
@@ -23,7 +23,7 @@ class LeadIn:
         if self._silence is None:
             return pcm
         held = self._silence + pcm
-        audible = np.flatnonzero(np.abs(np.frombuffer(held, dtype="<i2").astype(int)) > _AUDIBLE)
+        audible = np.flatnonzero(np.abs(np.frombuffer(held, dtype="<i2").astype(int)) > AUDIBLE)
         if not len(audible):
             self._silence = held[-self._kept_bytes :]
             return b""

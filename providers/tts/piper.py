@@ -21,11 +21,12 @@ from pydantic import Field
 
 from config import TTSConfig
 from providers.base import ProviderSetupError, TTSProvider, VoiceInfo
-from providers.in_process.downloads import fetch, hub_address, hub_is_offline
+from providers.in_process.downloads import fetch, hub_is_offline, mirrored
 from providers.in_process.engine_pool import EnginePool
 from providers.options import Options, parse_options, refuse
 from providers.tts.local import LocalTTSService
 from session.ports import OPENAI_VOICES
+from settings.localisation import _
 from settings.provider_declarations import Declaration
 
 DEFAULT_VOICE = "en_US-lessac-medium"
@@ -79,21 +80,28 @@ class PiperTTS(TTSProvider):
         own = None if config.voice_id in OPENAI_VOICES else config.voice_id
         if own is not None and own.endswith(".onnx"):
             raise ProviderSetupError(
-                f"tts.voice_id '{own}' is a file: name it in tts.model (REALTIME_TTS__MODEL)."
+                _(
+                    "tts.voice_id '{own}' is a file: name it in tts.model (REALTIME_TTS__MODEL)."
+                ).format(own=own)
             )
         for name in options.voices:
             if name not in OPENAI_VOICES:
                 raise ProviderSetupError(
-                    f"tts.options.voices has '{name}', which is none of OpenAI's names: choose "
-                    f"from {', '.join(OPENAI_VOICES)}."
+                    _(
+                        "tts.options.voices has '{name}', which is none of "
+                        "OpenAI's names: choose from {voices}."
+                    ).format(name=name, voices=", ".join(OPENAI_VOICES))
                 )
         if (
             options.use_cuda
             and "CUDAExecutionProvider" not in onnxruntime.get_available_providers()
         ):
             raise ProviderSetupError(
-                "tts.options.use_cuda is set, but onnxruntime finds no GPU: pip install "
-                "onnxruntime-gpu in place of onnxruntime, or unset it."
+                _(
+                    "tts.options.use_cuda is set, but onnxruntime finds no "
+                    "GPU: pip install onnxruntime-gpu in place of onnxruntime, "
+                    "or unset it."
+                )
             )
         self._default = config.model or own or DEFAULT_VOICE
         self._wanted = [self._default, *([own] if own else []), *options.voices.values()]
@@ -121,7 +129,9 @@ class PiperTTS(TTSProvider):
             if name not in speakers:
                 known = sorted(other for other in speakers if other.startswith(_base(name)))
                 raise ProviderSetupError(
-                    f"The Piper voice '{name}' has no such speaker; it has {', '.join(known)}."
+                    _("The Piper voice '{name}' has no such speaker; it has {known}.").format(
+                        name=name, known=", ".join(known)
+                    )
                 )
         self.named_voices = {
             **_spread(names[0], speakers),
@@ -154,15 +164,20 @@ class PiperTTS(TTSProvider):
             for file in (path, Path(f"{path}.json")):
                 if not file.is_file():
                     raise ProviderSetupError(
-                        f"The Piper voice {path} (tts.model) needs the file {file}, which is "
-                        "not there."
+                        _(
+                            "The Piper voice {path} (tts.model) needs the file "
+                            "{file}, which is not there."
+                        ).format(path=path, file=file)
                     )
             return path
         if not VOICE_PATTERN.match(base):
             raise ProviderSetupError(
-                f"'{base}' is no Piper voice: tts.voice_id takes a name such as {DEFAULT_VOICE} "
-                "(https://rhasspy.github.io/piper-samples lists them), tts.model also a path that "
-                "ends in .onnx."
+                _(
+                    "'{base}' is no Piper voice: tts.voice_id takes a name "
+                    "such as {example} "
+                    "(https://rhasspy.github.io/piper-samples lists them), "
+                    "tts.model also a path that ends in .onnx."
+                ).format(base=base, example=DEFAULT_VOICE)
             )
         return self._options.download_dir.expanduser() / f"{base}.onnx"
 
@@ -176,8 +191,11 @@ class PiperTTS(TTSProvider):
         if files and hub_is_offline():
             file, address = next(iter(files.items()))
             raise ProviderSetupError(
-                f"The Piper voice in {file} is missing, and HF_HUB_OFFLINE forbids to download it: "
-                f"unset that variable, or fetch {address} by other means and save it there."
+                _(
+                    "The Piper voice in {file} is missing, and HF_HUB_OFFLINE "
+                    "forbids to download it: unset that variable, or fetch "
+                    "{address} by other means and save it there."
+                ).format(file=file, address=address)
             )
         await fetch(files, self._config)
 
@@ -187,21 +205,27 @@ class PiperTTS(TTSProvider):
         # onnxruntime and the configuration raise errors of many types for broken files.
         except Exception as error:
             raise ProviderSetupError(
-                f"The Piper voice {path} cannot be loaded: {error}. Delete it and its .json if a "
-                "download was damaged."
+                _(
+                    "The Piper voice {path} cannot be loaded: {error}. Delete "
+                    "it and its .json if a download was damaged."
+                ).format(path=path, error=error)
             ) from error
         try:
-            for _ in voice.synthesize(WARM_UP):
+            for _audio in voice.synthesize(WARM_UP):
                 pass
         except ModuleNotFoundError as error:
             extra = _EXTRAS.get(voice.config.phoneme_type.value)
             package = f"'piper-tts[{extra}]'" if extra else str(error.name)
             raise ProviderSetupError(
-                f"The Piper voice {name} needs the package '{error.name}': pip install {package}"
+                _(
+                    "The Piper voice {name} needs the package '{missing}': pip install {package}"
+                ).format(name=name, missing=error.name, package=package)
             ) from error
         # A model of another kind loads as well, and fails only now.
         except Exception as error:
-            raise ProviderSetupError(f"The Piper voice {path} cannot speak: {error}") from error
+            raise ProviderSetupError(
+                _("The Piper voice {path} cannot speak: {error}").format(path=path, error=error)
+            ) from error
         several = voice.config.speaker_id_map if voice.config.num_speakers > 1 else {}
         return {name: _Speaker(voice, None)} | {
             f"{name}#{speaker}": _Speaker(voice, number) for speaker, number in several.items()
@@ -229,7 +253,7 @@ def _address(voice: str, extension: str) -> str:
     parts = VOICE_PATTERN.match(voice)
     assert parts is not None, "only checked names are downloaded"
     family, region = parts["lang_family"], parts["lang_region"]
-    return hub_address(
+    return mirrored(
         URL_FORMAT.format(
             lang_family=family,
             lang_code=f"{family}_{region}",

@@ -1,8 +1,8 @@
-"""The base of the built-in voices: runs blocking C code on a thread, as an async stream.
+"""The base of the built-in voices: runs blocking code on threads, as an async stream.
 
-A C synthesiser blocks, keeps its state in globals and calls back with audio. Each engine has one
-thread, which speaks one text after another; asyncio sees a stream of PCM chunks that can be closed
-at any moment.
+A synthesiser blocks and calls back with audio. A C library that keeps its state in globals has one
+thread, which speaks one text after another; a model may have more. asyncio sees a stream of PCM
+chunks that can be closed at any moment.
 """
 
 from __future__ import annotations
@@ -25,16 +25,20 @@ class SynthesisError(StageFailure):
 
 
 class SpeechEngine(ABC):
-    """A synthesiser on its own thread."""
+    """A synthesiser on threads of its own."""
 
     name: str
     """The engine's name, for labels and errors."""
     sample_rate: int
     """Hz of the PCM it makes."""
 
-    def __init__(self) -> None:
-        """Start without a thread; the first text starts it."""
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix=type(self).__name__.lower())
+    def __init__(self, threads: int = 1) -> None:
+        """Start without a thread; the first text starts one.
+
+        Args:
+            threads: How many texts may be spoken at a time.
+        """
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix=type(self).__name__.lower())
 
     async def synthesize(
         self, text: str, voice: str, rate_wpm: int | None = None
@@ -67,7 +71,7 @@ class SpeechEngine(ABC):
             return True
 
         try:
-            done = loop.run_in_executor(self._thread, self._speak, text, voice, rate_wpm, emit)
+            done = loop.run_in_executor(self._threads, self._speak, text, voice, rate_wpm, emit)
         except RuntimeError as error:
             raise SynthesisError(f"{self.name} is closed.") from error
         # Runs on the loop after every chunk that the thread has handed over.
@@ -86,8 +90,8 @@ class SpeechEngine(ABC):
             done.cancel()
 
     def close(self) -> None:
-        """Start no further text, and wait until the thread has ended."""
-        self._thread.shutdown(wait=True, cancel_futures=True)
+        """Start no further text, and wait until the threads have ended."""
+        self._threads.shutdown(wait=True, cancel_futures=True)
 
     @abstractmethod
     def _speak(self, text: str, voice: str, rate_wpm: int | None, emit: Emit) -> None:

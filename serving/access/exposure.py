@@ -8,6 +8,7 @@ from loguru import logger
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from config import ConfigError, ServerConfig
+from settings.localisation import _
 from settings.origins import is_loopback
 
 
@@ -19,7 +20,13 @@ def check_exposure(server: ServerConfig) -> None:
     """
     if server.api_keys or server.insecure or is_loopback(server.host):
         return
-    raise ConfigError(_exposed(server.host))
+    raise ConfigError(
+        _(
+            "Without API keys anybody who reaches {host} could use this server: set "
+            "REALTIME_API_KEYS, or say that this is meant with --insecure "
+            "(REALTIME_SERVER__INSECURE=true)."
+        ).format(host=server.host)
+    )
 
 
 class ExposureGuard:
@@ -50,6 +57,7 @@ class ExposureGuard:
 
 
 def _exposed(host: str) -> str:
+    # For clients and the log, which are English.
     return (
         f"Without API keys anybody who reaches {host} could use this server: set "
         "REALTIME_API_KEYS, or say that this is meant with --insecure "

@@ -20,6 +20,7 @@ from serving.process.draining_server import DrainingServer
 from serving.process.ending import END_SIGNALS, HardEnd, taking_end_signals
 from serving.process.uvicorn_websocket import server_config
 from serving.process.workers import end_with_parent
+from settings.localisation import _, system_reason
 from telemetry.logs import configure_logging
 from telemetry.shared_counts import Counting
 
@@ -83,8 +84,10 @@ def listener_of(settings: Settings) -> socket.socket:
         return listen(server.host, server.port)
     except OSError as error:
         raise ConfigError(
-            f"{server.host}:{server.port} cannot be used ({error.strerror}). "
-            "Choose another address with --port or --host."
+            _(
+                "{host}:{port} cannot be used ({reason}). Choose another "
+                "address with --port or --host."
+            ).format(host=server.host, port=server.port, reason=system_reason(error))
         ) from error
 
 
@@ -152,6 +155,6 @@ def work(
             serve(build, settings, listener, ready.send, [signal.SIGTERM], counting.leave, first)
         )
     except (ConfigError, ProviderSetupError) as error:
-        raise SystemExit(f"error: {error}") from None
+        raise SystemExit(_("error: {error}").format(error=error)) from None
     finally:
         counting.leave()

@@ -85,5 +85,5 @@ def test_a_missing_portaudio_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_every_system_has_its_remedy(platform: str, library: str, device: str) -> None:
-    assert library in remedy(devices._LIBRARY, platform)
-    assert device in remedy(devices._DEVICE, platform)
+    assert library in remedy(devices.library_remedies(), platform)
+    assert device in remedy(devices.device_remedies(), platform)

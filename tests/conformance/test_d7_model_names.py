@@ -158,7 +158,10 @@ async def test_a_name_that_opens_a_session_is_a_model(
         found = await http.get(f"{path}/{quote(name)}")
         encoded = await http.get(f"{path}/{quote(name, safe='')}")
     assert found.status_code == 200
-    assert found.json() == encoded.json() == {**listed[0], "id": name}
+    told = found.json()
+    assert encoded.json() == told
+    assert told.pop("stack") == dict.fromkeys(("stt", "llm", "tts"), "scripted")
+    assert told == {**listed[0], "id": name}
     assert listed[0]["object"] == "model"
 
 
@@ -171,6 +174,16 @@ async def test_the_sdk_retrieves_a_model(server: RunningServer, strict: RunningS
             await sdk.models.retrieve("org/any")
     assert (caught.value.code, caught.value.param) == ("model_not_found", "model")
     assert "'org/any'" in caught.value.message
+
+
+async def test_the_stack_is_not_told_to_the_holder_of_a_client_secret(
+    server: RunningServer,
+) -> None:
+    async with plain_http(base_url=server.http) as http:
+        minted = (await http.post("/v1/realtime/client_secrets", json={})).json()["value"]
+        bearer = {"authorization": f"Bearer {minted}"}
+        told = (await http.get("/v1/models/gpt-realtime", headers=bearer)).json()
+    assert (told["id"], "stack" in told) == ("gpt-realtime", False)
 
 
 async def test_no_model_is_nameless(server: RunningServer) -> None:

@@ -20,6 +20,9 @@ _BY_PROOF: dict[str, str] = {
         "clients/terminal/app.py clients/terminal/session.py clients/terminal/view.py "
         "clients/terminal/widgets.py"
     ),
+    "clients/terminal/test_stack.py": "clients/terminal/details_dialog.py",
+    "clients/terminal/test_transcript.py": "clients/terminal/written.py",
+    "test_push_to_talk_app.py": "clients/terminal/keys.py",
     "hearing/test_cleaned_audio.py": "audio/clip.py",
     "hearing/test_turn_recognition.py": "hearing/recogniser_pipeline.py",
     # Providers.
@@ -43,12 +46,18 @@ _BY_PROOF: dict[str, str] = {
     "providers/llm/test_gguf.py": "providers/llm/llama_process.py providers/llm/llama_worker.py",
     "e2e/test_failures.py": "providers/scripted.py",
     "providers/stt/test_embedded.py": (
+        "providers/stt/packaged_models.py providers/stt/whisper_loading.py "
+        "providers/stt/whisper_turns.py"
+    ),
+    "providers/stt/test_sphinx_turns.py": (
         "providers/stt/sphinx_pool.py providers/stt/sphinx_process.py "
         "providers/stt/sphinx_worker.py"
     ),
-    "providers/stt/test_whisper.py": (
-        "providers/stt/whisper_files.py providers/stt/whisper_model.py"
+    "providers/stt/test_sherpa.py": (
+        "providers/sherpa/catalogue.py providers/sherpa/engines.py "
+        "providers/sherpa/model_files.py providers/stt/sherpa_services.py"
     ),
+    "providers/stt/test_whisper.py": "providers/stt/whisper_files.py",
     "providers/tts/test_azure.py": "providers/azure_account.py providers/tts/azure_speaker.py",
     "providers/tts/test_edge.py": "providers/tts/edge_stream.py",
     "providers/tts/test_elevenlabs.py": "providers/tts/elevenlabs_wire.py",
@@ -64,6 +73,7 @@ _BY_PROOF: dict[str, str] = {
         "serving/http_errors.py serving/lifecycle.py serving/process/server.py "
         "serving/public_routes.py"
     ),
+    "serving/test_installing.py": "serving/missing.py",
     "serving/test_stack_check.py": (
         "serving/command_line.py serving/recital.py serving/stage_trials.py"
     ),
@@ -74,6 +84,9 @@ _BY_PROOF: dict[str, str] = {
     "telemetry/test_tracing.py": "telemetry/otel_tracing.py telemetry/wordless_spans.py",
     "telemetry/test_turn_log.py": "telemetry/turn_record.py",
     "documents/test_wheel.py": "settings/installation.py",
+    "requirements/test_set_up.py": (
+        "settings/package_installer.py settings/pip_settings.py settings/requirement_files.py"
+    ),
     "test_config.py": "settings/origins.py settings/paths.py settings/sources.py",
     "serving/test_banner.py": "serving/addresses.py",
     "serving/test_start_page.py": "serving/start_page_texts.py",

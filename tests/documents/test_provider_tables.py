@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import re
-import tomllib
 from collections.abc import Iterable, Iterator
 from importlib import import_module
 from pathlib import Path
@@ -14,10 +13,12 @@ import pytest
 
 from providers import LLMProvider, Provider, STTProvider, TTSProvider
 from settings.provider_declarations import Declaration, declarations
+from settings.requirement_files import is_pinned
 from tests.support.places import ROOT
 
 EXTRAS = ROOT / "requirements"
-OTHER_EXTRAS = {"tracing.txt"}
+OTHER_EXTRAS = {"echo.txt", "embedded.txt", "gguf.txt", "offline.txt", "tracing.txt"}
+"""Files that no provider of their name needs."""
 FOR_TESTS = "scripted"
 """One row stands for all three kinds of it."""
 BASES = {"stt": STTProvider, "llm": LLMProvider, "tts": TTSProvider}
@@ -148,14 +149,6 @@ def test_every_extra_has_its_file_and_every_file_its_provider():
     assert not there - wanted, f"no provider declares extra=True for {named(there - wanted)}"
     for name in there:
         text = (EXTRAS / name).read_text(encoding="utf-8")
+        if is_pinned(f"requirements/{name}"):
+            continue
         assert "\n-r ../requirements.txt\n" in text, f"requirements/{name} must include the others"
-
-
-def test_every_file_of_requirements_is_an_extra_of_the_wheel() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    hook = project["tool"]["hatch"]["metadata"]["hooks"]["requirements_txt"]
-    extras = hook["optional-dependencies"]
-    wanted = {path.stem: [f"requirements/{path.name}"] for path in EXTRAS.glob("*.txt")}
-    missing = wanted.keys() - extras.keys()
-    assert not missing, f"pyproject.toml lacks the extra {named(missing)}"
-    assert extras == wanted

@@ -15,6 +15,7 @@ from packaging.markers import Marker
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from settings.requirement_files import extras, named
 from tests.support.places import ROOT
 
 GOOD = {"name": "good", "version": "1.0", "vulns": []}
@@ -55,6 +56,39 @@ def test_the_lock_is_made_of_the_requirements_there_are_now():
         for pin in found:
             version = next(iter(pin.specifier)).version
             assert wanted.specifier.contains(version), f"{pin} is not {wanted}: run `make lock`"
+
+
+FIGURES: dict[str, dict[str, int]] = json.loads(
+    (ROOT / "settings" / "downloads.json").read_text(encoding="utf-8")
+)
+"""What the first start says of its download: file → `name==version` → bytes."""
+
+
+def test_the_sizes_of_downloads_are_those_of_the_lock_and_of_every_file() -> None:
+    """`make lock` brings them up to date."""
+    environment = {"python_version": "3.11", "python_full_version": "3.11.9"}
+    needed = {
+        f"{pin.name}{pin.specifier}"
+        for pin in (Requirement(line) for line, _ in locked())
+        if pin.marker is None or pin.marker.evaluate(environment)
+    }
+    assert FIGURES["requirements"].keys() == needed
+    assert FIGURES.keys() == {"requirements", *extras()}
+    for name, file in extras().items():
+        measured = {
+            canonicalize_name(pin.name): next(iter(pin.specifier)).version
+            for pin in map(Requirement, FIGURES["requirements"] | FIGURES[name])
+        }
+        for wanted in map(Requirement, named(file)):
+            found = measured.get(canonicalize_name(wanted.name), "no version")
+            assert wanted.specifier.contains(found), (
+                f"{file}: {wanted}, not {found}: run `make lock`"
+            )
+
+
+def test_the_first_start_downloads_less_than_a_gigabyte() -> None:
+    first = FIGURES["requirements"] | FIGURES.get("embedded", {})
+    assert 100e6 < sum(first.values()) < 1e9
 
 
 def test_what_needs_no_extra_does_without_the_packages_of_extras():

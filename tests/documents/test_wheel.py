@@ -103,8 +103,14 @@ def metadata(wheel: Path) -> Message:
 
 
 def modules() -> set[str]:
-    """Return the modules of the server and its clients, the profiles and the start page."""
-    found = [*ROOT.glob("*.py"), *ROOT.glob("profiles/*.toml"), *ROOT.glob("serving/*.html")]
+    """Return the modules of the server and its clients, and the files that they read."""
+    found = [
+        *ROOT.glob("*.py"),
+        *ROOT.glob("profiles/*.toml"),
+        *ROOT.glob("serving/*.html"),
+        *ROOT.glob("settings/locale/**/*.mo"),
+        ROOT / "settings" / "downloads.json",
+    ]
     for folder in ROOT.iterdir():
         if folder.is_dir() and folder.name not in LEFT_OUT and not folder.name.startswith("."):
             found += folder.rglob("*.py")
@@ -123,7 +129,7 @@ def test_the_whole_server_and_nothing_else_is_in_it(wheel: Path) -> None:
 def test_it_asks_for_what_the_files_of_requirements_name(wheel: Path) -> None:
     told = metadata(wheel)
     asked = {Requirement(line) for line in told.get_all("Requires-Dist", [])}
-    assert set(told.get_all("Provides-Extra", [])) == EXTRAS, "pyproject.toml lists the extras"
+    assert set(told.get_all("Provides-Extra", [])) == EXTRAS
     assert {wanted for wanted in asked if "extra" not in str(wanted.marker)} == named(
         "requirements.txt"
     )
@@ -137,8 +143,10 @@ def test_it_asks_for_what_the_files_of_requirements_name(wheel: Path) -> None:
 
 
 def named(file: str) -> set[Requirement]:
-    lines = (ROOT / file).read_text(encoding="utf-8").splitlines()
-    return {Requirement(line) for line in lines if line and not line.startswith(("#", "-"))}
+    """Return what a file names; where it has hashes, they are lines of their own."""
+    lines = (ROOT / file).read_text(encoding="utf-8").replace("\\", "").splitlines()
+    wanted = [line.strip() for line in lines if not line.strip().startswith(("#", "-"))]
+    return {Requirement(line) for line in wanted if line}
 
 
 def test_the_change_log_begins_with_its_version() -> None:
@@ -163,6 +171,11 @@ async def test_it_runs_in_an_empty_environment_as_a_checkout_does(
         server.process.terminate()
         assert await server.ended() == 0
         assert "Traceback" not in server.logged()
+
+
+def test_it_speaks_the_language_of_the_user(installed: Installed, tmp_path: Path) -> None:
+    said = installed.run("open-realtime-check", "-h", folder=tmp_path, LANGUAGE="zh_CN").stdout
+    assert said.startswith("用法：open-realtime-check")
 
 
 def test_it_says_its_version(installed: Installed, tmp_path: Path) -> None:

@@ -23,7 +23,8 @@ LIBRARIES = {
     "kokoro": "kokoro_onnx",
     "moonshine": "moonshine_voice",
     "piper": "piper",
-    "whisper": "faster_whisper",
+    "sherpa": "sherpa_onnx",
+    "whisper": "ctranslate2",
 }
 """Provider → a module that only `requirements/NAME.txt` brings."""
 

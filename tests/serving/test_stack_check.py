@@ -89,3 +89,37 @@ async def test_a_key_that_a_service_quotes_is_struck_out():
         )
     assert "Incorrect API key" in text
     assert KEY not in text
+
+
+@pytest.mark.parametrize(
+    ("transcript", "right", "understood"),
+    [
+        ("hello this is a short test of the voice", 9, True),
+        ("Hello, this is a short test of the boys.", 8, True),
+        ("hell oh this is short text of the boys", 5, False),
+        ("", 0, False),
+    ],
+)
+async def test_a_stack_that_mishears_itself_does_not_work(transcript, right, understood):
+    fake = FakeOpenAI()
+    fake.transcript = transcript
+    async with serving(fake.app) as port:
+        group = {"provider": "openai", "api_base": f"http://127.0.0.1:{port}/v1"}
+        verdicts, text = await checked(stt=group, tts=group)
+    assert f"{right} of 9 words right" in text
+    assert (verdicts["STT"].error is None) == understood
+    assert ("stt.language" in text) != understood
+
+
+async def test_the_sentence_is_one_in_the_language_of_the_recogniser():
+    fake = FakeOpenAI()
+    fake.transcript = "你好今天的天气怎么样"
+    async with serving(fake.app) as port:
+        group = {"provider": "openai", "api_base": f"http://127.0.0.1:{port}/v1"}
+        verdicts, text = await checked(stt={**group, "language": "zh-CN"}, tts=group)
+        assert verdicts["STT"].error is None
+        assert "10 of 10 words right" in text
+        # There is no sentence in this language: what comes is shown, and not judged.
+        verdicts, text = await checked(stt={**group, "language": "sw"}, tts=group)
+    assert verdicts["STT"].error is None
+    assert "words right" not in text

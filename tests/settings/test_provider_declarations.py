@@ -101,7 +101,7 @@ def test_two_of_one_name_are_refused(write: Write):
             "from config import load_settings\nfrom pipeline_manager import PipelineManager\n"
             "PipelineManager(load_settings(**{k: {'provider': 'scripted'} for k in "
             "('stt', 'llm', 'tts')}))",
-            ["deepgram", "azure", "anthropic", "google.genai", "edge_tts", "faster_whisper"],
+            ["deepgram", "azure", "anthropic", "google.genai", "edge_tts", "ctranslate2"],
         ),
     ],
     ids=["config", "a stack"],

@@ -3,24 +3,36 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
+import json
 import os
-import re
-import shutil
+import pty
+import signal
+import socket
+import struct
 import subprocess
 import sys
-import tempfile
+import termios
 import time
-from collections.abc import Iterable
+import wave
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soxr
+from httpx import ConnectError
 
-from settings.silent_libraries import SWITCHES
-from tests.support.places import ROOT
-from tests.support.server_process import started
-from tests.support.wire_client import client
+from audio.pcm import read_wav
+from settings.silent_libraries import SWITCHES, silence
+from tests.providers import tiny_moonshine, tiny_voices, tiny_whisper
+from tests.support.places import DATA, ROOT
+from tests.support.running_server import plain_http
+from tests.support.server_process import Process, server_process, started, under_uvicorn
+from tests.support.system_calls import Watch, beyond_loopback, written_outside
+from tests.support.wire_client import client, speech
 
 MINUTE_S = 60
+PATIENCE_S = 90
 PROGRAMS = [
     "main",
     "push_to_talk_app",
@@ -31,14 +43,8 @@ PROGRAMS = [
     "examples.custom_backend",
     "benchmarks.bars",
 ]
-WATCHED = (
-    "connect,sendto,sendmsg,sendmmsg,open,openat,creat,mkdir,mkdirat,rename,renameat,renameat2"
-)
-
-_ADDRESS = re.compile(r'inet_addr\("([^"]+)"\)|inet_pton\(AF_INET6, "([^"]+)"')
-_WRITTEN = re.compile(
-    r'\b(?:open|openat|creat|mkdir|mkdirat|rename\w*)\((?:AT_FDCWD, )?"([^"]+)"(.*)'
-)
+QUIT = b"\x11"
+"""Ctrl+Q."""
 _SPY = """
 import importlib.abc, os, sys
 class Spy(importlib.abc.MetaPathFinder):
@@ -49,31 +55,14 @@ sys.meta_path.insert(0, Spy())
 """
 
 
-def beyond_loopback(trace: Iterable[str]) -> list[str]:
-    """Return the calls of a trace by strace that reach another machine, or ask for its name."""
-    reached = []
-    for line in trace:
-        addresses = [v4 or v6 for v4, v6 in _ADDRESS.findall(line)]
-        if any(not one.startswith("127.") and one != "::1" for one in addresses):
-            reached.append(line)
-    return reached
-
-
-def written_outside(trace: Iterable[str], allowed: Iterable[Path]) -> set[str]:
-    """Return the files and folders that a traced process made or opened to write, elsewhere."""
-    own = [str(folder.resolve()) for folder in allowed]
-    found = set()
-    for line in trace:
-        match = _WRITTEN.search(line)
-        if match is None or "= -1 " in line:
-            continue
-        path, rest = match.groups()
-        if "open" in line.split("(")[0] and not re.search("O_WRONLY|O_RDWR|O_CREAT", rest):
-            continue
-        full = os.path.realpath(ROOT / path)
-        if not any(f"{full}/".startswith(f"{folder}/") for folder in own):
-            found.add(full)
-    return found
+@pytest.mark.parametrize(("mirror", "switched"), [("https://mirror.example", "1"), ("", None)])
+def test_large_files_come_from_the_mirror_too(
+    mirror: str, switched: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Hugging Face's library fetches them from another host, unless that is switched off."""
+    monkeypatch.setattr(os, "environ", {"HF_ENDPOINT": mirror})
+    silence()
+    assert os.environ.get("HF_HUB_DISABLE_XET") == switched
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
@@ -106,6 +95,8 @@ def test_a_trace_is_read_for_what_it_shows():
     ]
     loud = [
         'connect(8, {sa_family=AF_INET, sin_port=htons(53), sin_addr=inet_addr("192.0.2.53")}, 16)',
+        'connect(8, {sa_family=AF_INET, sin_port=htons(53), sin_addr=inet_addr("127.0.0.53")}, 16)',
+        'connect(8, {sa_family=AF_UNIX, sun_path="/run/systemd/resolve/io.systemd.Resolve"}, 42)',
         "sendto(8, ..., {sa_family=AF_INET6, sin6_port=htons(443), "
         'inet_pton(AF_INET6, "2001:db8::1", &sin6_addr), sin6_scope_id=0}, 28)',
     ]
@@ -114,33 +105,287 @@ def test_a_trace_is_read_for_what_it_shows():
         'openat(AT_FDCWD, "/own/cache", O_WRONLY|O_CREAT, 0666) = 3',
         'openat(AT_FDCWD, "/etc/hosts", O_RDONLY) = 3',
         'openat(AT_FDCWD, "/denied", O_WRONLY|O_CREAT, 0666) = -1 EACCES (Permission denied)',
+        'openat(AT_FDCWD, "/lib/__pycache__/a.pyc", O_WRONLY|O_CREAT, 0666) = 3',
         'openat(AT_FDCWD, "/var/note", O_WRONLY|O_CREAT, 0666) = 3',
         'mkdir("/opt/new", 0777) = 0',
     ]
     assert written_outside(files, [Path("/own")]) == {"/var/note", "/opt/new"}
 
 
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import socket\ntry: socket.getaddrinfo('example.invalid', 443)\nexcept OSError: pass",
+        "import socket\nsocket.socket(2, 2).connect(('192.0.2.1', 9))",
+        "import pathlib; pathlib.Path.home().joinpath('.device').write_text('id')",
+    ],
+    ids=["a look-up", "a connection", "a file"],
+)
+def test_a_program_that_is_not_silent_is_noticed(code: str, tmp_path: Path):
+    watch = Watch(tmp_path)
+    subprocess.run(watch.command("-c", code), cwd=ROOT, check=True, timeout=PATIENCE_S)
+    with pytest.raises(AssertionError):
+        watch.check()
+
+
+async def ended(server: Process) -> None:
+    """Stop a server as its operator would, so that all it does at its end is seen too."""
+    server.process.send_signal(signal.SIGTERM)
+    assert await server.ended() == 0
+
+
+async def converse(url: str) -> None:
+    """Hold a spoken turn and a typed one."""
+    async with client(url) as wire:
+        await wire.append(speech())
+        assert (await wire.until("response.done"))["response"]["status"] == "completed"
+        await wire.say("What time is it?")
+        assert (await wire.until("response.done"))["response"]["status"] == "completed"
+
+
 async def test_a_minute_of_talk_reaches_no_other_machine_and_leaves_no_files(tmp_path: Path):
-    strace = shutil.which("strace")
-    if strace is None:
-        pytest.skip("strace is not installed")
-    home, trace = tmp_path / "home", tmp_path / "trace"
-    home.mkdir()
-    # Where CI is set, ONNX Runtime is silent by itself. With -D the server is the process.
-    unset = [part for name in ("CI", *SWITCHES) for part in ("-E", name)]
-    command = [strace, "-D", "-f", "--seccomp-bpf", "-qq", "-e", f"trace={WATCHED}", *unset]
-    command += ["-o", str(trace), sys.executable, "main.py"]
-    async with started(command, ROOT, HOME=str(home)) as server, client(server.url) as wire:
+    watch = Watch(tmp_path)
+    async with started(watch.command("main.py"), ROOT) as server:
         until = time.monotonic() + MINUTE_S
         while time.monotonic() < until:
-            await wire.say("What time is it?")
-            await wire.send("response.create")
-            await wire.until("response.done")
-            wire.events.clear()
-            await asyncio.sleep(1)
-    lines = trace.read_text(errors="replace").splitlines()
-    assert any("127.0.0.1" in line or "openat" in line for line in lines), "nothing was traced"
-    assert beyond_loopback(lines) == []
-    allowed = (tmp_path, ROOT, Path(sys.prefix), Path(tempfile.gettempdir()), Path("/dev"))
-    assert written_outside(lines, (*allowed, Path("/proc"))) == set()
-    assert list(home.iterdir()) == [], "a server that fetches nothing needs no folder of its own"
+            await converse(server.url)
+        await ended(server)
+    watch.check()
+
+
+async def test_workers_reach_no_other_machine(tmp_path: Path):
+    watch = Watch(tmp_path)
+    async with started([*watch.command("main.py"), "--workers", "2"], ROOT) as server:
+        for _ in range(4):
+            await converse(server.url)
+        await ended(server)
+    watch.check()
+
+
+async def test_the_application_under_uvicorn_reaches_no_other_machine(tmp_path: Path):
+    watch = Watch(tmp_path)
+    embedded = {f"REALTIME_{kind}__PROVIDER": "embedded" for kind in ("STT", "LLM", "TTS")}
+    async with under_uvicorn(watch.command(), **embedded) as server:
+        await converse(f"{server.http.replace('http', 'ws')}/v1/realtime")
+    watch.check()
+
+
+OWN = """
+from pathlib import Path
+
+import onnxruntime
+import pipecat
+
+from tests.providers.own_backends import EchoLLM
+
+MODEL = next(Path(pipecat.__file__).parent.rglob("silero*.onnx"))
+SESSION = onnxruntime.InferenceSession(str(MODEL))
+
+
+class Mine(EchoLLM):
+    pass
+"""
+
+
+async def test_a_class_of_ones_own_that_imports_a_library_first_is_silent_too(tmp_path: Path):
+    (tmp_path / "own_model.py").write_text(OWN)
+    watch = Watch(tmp_path)
+    own = {
+        "PYTHONPATH": str(tmp_path),
+        "REALTIME_STT__PROVIDER": "scripted",
+        "REALTIME_LLM__PROVIDER": "own_model:Mine",
+        "REALTIME_TTS__PROVIDER": "scripted",
+    }
+    async with started(watch.command("main.py"), ROOT, **own) as server:
+        await converse(server.url)
+        await ended(server)
+    watch.check()
+
+
+async def test_engines_in_the_servers_process_reach_no_other_machine(tmp_path: Path):
+    tiny_whisper.build(tmp_path / "whisper")
+    tiny_voices.build_piper(tmp_path / "en_US-one-low.onnx")
+    watch = Watch(tmp_path)
+    engines = {
+        "REALTIME_STT__PROVIDER": "whisper",
+        "REALTIME_STT__MODEL": str(tmp_path / "whisper"),
+        "REALTIME_TTS__PROVIDER": "piper",
+        "REALTIME_TTS__VOICE_ID": "en_US-one-low",
+        "REALTIME_TTS__OPTIONS": f'{{"download_dir": "{tmp_path}"}}',
+    }
+    async with started(watch.command("main.py"), ROOT, **engines) as server:
+        await converse(server.url)
+        await ended(server)
+    watch.check()
+
+
+async def test_engines_that_bring_a_runtime_of_their_own_reach_no_other_machine(tmp_path: Path):
+    tiny_moonshine.build(tmp_path / "download.moonshine.ai/model/tiny-en/quantized/tiny-en")
+    tiny_voices.build_kokoro(tmp_path, {"af_heart": 300.0})
+    watch = Watch(tmp_path)
+    engines = {
+        "REALTIME_STT__PROVIDER": "moonshine",
+        "REALTIME_STT__MODEL": "tiny",
+        "REALTIME_STT__OPTIONS": f'{{"download_dir": "{tmp_path}"}}',
+        "REALTIME_TTS__PROVIDER": "kokoro",
+        "REALTIME_TTS__MODEL": str(tmp_path / "tiny.onnx"),
+        "REALTIME_TTS__VOICE_ID": "af_heart",
+        "REALTIME_TTS__OPTIONS": f'{{"voices_path": "{tmp_path / "voices.bin"}"}}',
+    }
+    async with started(watch.command("main.py"), ROOT, **engines) as server:
+        await converse(server.url)
+        await ended(server)
+    watch.check()
+
+
+LIBRARIES = {
+    "anthropic": "module.AsyncAnthropic(api_key='none')",
+    "azure.cognitiveservices.speech": "module.SpeechConfig(subscription='none', region='none')",
+    "av": "",
+    "ctranslate2": "module.get_supported_compute_types('cpu')",
+    "deepgram": "module.AsyncDeepgramClient(api_key='none')",
+    "edge_tts": "",
+    "faster_whisper": "",
+    "google.genai": "module.Client(api_key='none')",
+    "hibari": "b''.join(map(bytes, module.Hibari().stream('Hello there.')))",
+    "huggingface_hub.utils": "module.build_hf_headers(); module.send_telemetry('test')",
+    "kokoro_onnx": "",
+    "misaki.zh": "module.ZHG2P()('你好')",
+    "moonshine_voice": "",
+    "onnxruntime": "module.get_all_providers()",
+    "openai": "module.AsyncOpenAI(api_key='none')",
+    "opentelemetry.sdk.trace": "module.TracerProvider().get_tracer('t').start_span('t').end()",
+    "piper": "",
+    "pipecat.audio.vad.silero": "module.SileroVADAnalyzer()",
+    "pocketsphinx": "",
+    "pywebrtc_audio": "module.AudioProcessor(sample_rate=16000, echo_cancellation=True)",
+    "sherpa_onnx": "",
+    "textual.app": "",
+    "xllamacpp": "module.CommonParams()",
+}
+"""Module → what is done with it, beyond importing it."""
+USED = """
+import importlib, importlib.util, json, sys, time
+import settings
+for name, use in json.load(sys.stdin).items():
+    try:
+        module = importlib.import_module(name)
+    except ModuleNotFoundError:
+        continue
+    print(name, flush=True)
+    exec(use)
+time.sleep(10)  # ONNX Runtime sends what it has to tell some seconds later.
+"""
+
+
+async def test_no_library_reports_when_it_is_imported_and_used(tmp_path: Path):
+    watch = Watch(tmp_path)
+    process = await asyncio.create_subprocess_exec(
+        *watch.command("-c", USED),
+        cwd=ROOT,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    async with asyncio.timeout(PATIENCE_S):
+        used, _ = await process.communicate(json.dumps(LIBRARIES).encode())
+    assert process.returncode == 0
+    assert set(used.decode().split()) >= {"onnxruntime", "openai", "pipecat.audio.vad.silero"}
+    watch.check()
+
+
+async def test_the_test_client_reaches_nobody_but_its_server(tmp_path: Path):
+    watch = Watch(tmp_path)
+    async with server_process() as server:
+        wav = str(DATA / "flite-slt_s01.wav")
+        command = watch.command("test_client.py", "--url", server.url, "--wav", wav)
+        process = await asyncio.create_subprocess_exec(
+            *command, cwd=ROOT, stdout=asyncio.subprocess.PIPE
+        )
+        async with asyncio.timeout(PATIENCE_S):
+            said, _ = await process.communicate()
+        assert process.returncode == 0, said.decode()
+    watch.check()
+
+
+async def test_the_examples_reach_nobody_but_their_server(tmp_path: Path):
+    watch = Watch(tmp_path)
+    question, answer = DATA / "flite-slt_s01.wav", tmp_path / "answer.wav"
+    with wave.open(str(tmp_path / "question.wav"), "wb") as narrow:
+        narrow.setparams((1, 2, 16000, 0, "NONE", ""))
+        narrow.writeframes(soxr.resample(np.frombuffer(read_wav(question), "<i2"), 24000, 16000))
+    files = ("--wav-in", str(tmp_path / "question.wav"), "--wav-out", str(answer))
+    async with server_process() as server:
+        command = watch.command("examples/satellite.py", "--url", server.url, *files)
+        async with asyncio.timeout(PATIENCE_S):
+            process = await asyncio.create_subprocess_exec(*command, cwd=ROOT)
+            assert await process.wait() == 0
+        watch.check()
+        command = watch.command(str(ROOT / "examples" / "agent_with_tools.py"))
+        async with asyncio.timeout(PATIENCE_S):
+            process = await asyncio.create_subprocess_exec(
+                *command,
+                cwd=tmp_path,
+                env={**os.environ, "REALTIME_URL": f"{server.http}/v1"},
+                stdin=asyncio.subprocess.PIPE,
+            )
+            await process.communicate(b"Hello\n")
+            assert process.returncode == 0
+        watch.check(tmp_path)
+
+
+async def test_a_backend_of_ones_own_reaches_no_other_machine(tmp_path: Path):
+    watch = Watch(tmp_path)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    process = await asyncio.create_subprocess_exec(
+        *watch.command("examples/custom_backend.py"),
+        cwd=ROOT,
+        env={**os.environ, "REALTIME_SERVER__PORT": str(port)},
+        stdout=asyncio.subprocess.DEVNULL,
+    )
+    async with asyncio.timeout(PATIENCE_S), plain_http() as http:
+        while True:
+            assert process.returncode is None
+            try:
+                if (await http.get(f"http://127.0.0.1:{port}/health")).is_success:
+                    break
+            except ConnectError:
+                pass
+            await asyncio.sleep(0.1)
+        await converse(f"ws://127.0.0.1:{port}/v1/realtime")
+        process.send_signal(signal.SIGTERM)
+        await process.wait()
+    watch.check()
+
+
+async def test_the_terminal_client_reaches_nobody_but_its_server(tmp_path: Path):
+    watch = Watch(tmp_path)
+    async with server_process(REALTIME_LLM__OPTIONS='{"text": "Marzipan."}') as server:
+        command = watch.command("push_to_talk_app.py", "--url", server.url)
+        keyboard, screen = pty.openpty()
+        fcntl.ioctl(screen, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 100, 0, 0))
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            cwd=ROOT,
+            env={**os.environ, "TERM": "xterm-256color"},
+            stdin=screen,
+            stdout=screen,
+            stderr=screen,
+        )
+        shown = asyncio.StreamReader()
+        reading, _ = await asyncio.get_running_loop().connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(shown), os.fdopen(keyboard, "rb", 0)
+        )
+        async with asyncio.timeout(PATIENCE_S):
+            await shown.readuntil(b"connected")
+            os.write(keyboard, b"/Hello\r")
+            await shown.readuntil(b"Marzipan")
+            os.write(keyboard, QUIT)
+            # A terminal whose screen nobody reads any more would make it wait.
+            rest = asyncio.create_task(shown.read())
+            assert await process.wait() == 0
+        rest.cancel()
+        reading.close()
+        os.close(screen)
+    watch.check()

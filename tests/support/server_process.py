@@ -86,13 +86,20 @@ class UnderUvicorn:
 
 
 @asynccontextmanager
-async def under_uvicorn(**environment: str) -> AsyncIterator[UnderUvicorn]:
-    """Serve scripted providers as talkatively as uvicorn can, and end with a signal."""
+async def under_uvicorn(
+    python: Sequence[str] = (sys.executable,), **environment: str
+) -> AsyncIterator[UnderUvicorn]:
+    """Serve scripted providers as talkatively as uvicorn can, and end with a signal.
+
+    Args:
+        python: What runs Python.
+        environment: Variables of the server.
+    """
     scripted = {f"REALTIME_{kind}__PROVIDER": "scripted" for kind in ("STT", "LLM", "TTS")}
     kept = {k: v for k, v in os.environ.items() if not k.startswith("REALTIME_")}
     command = ["-m", "uvicorn", "main:app", "--port", "0", "--log-level", "trace"]
     process = await asyncio.create_subprocess_exec(
-        sys.executable,
+        *python,
         *command,
         cwd=ROOT,
         env={**kept, **scripted, **environment, "PYTHONUNBUFFERED": "1"},

@@ -21,6 +21,7 @@ from telemetry.metrics import Metrics
 from telemetry.otel_tracing import TurnTracer
 from telemetry.turn_log import TurnLog
 from telemetry.turn_record import TurnRecord
+from tests.providers.fakes.anthropic import FakeAnthropic
 from tests.providers.fakes.chat import FakeChat
 from tests.providers.fakes.deepgram import KEY, fake_deepgram
 from tests.providers.fakes.model_server import ModelServer
@@ -240,6 +241,23 @@ async def recogniser(name: str) -> AsyncIterator[dict[str, str]]:
             "REALTIME_STT__API_BASE": fake.base,
             "REALTIME_STT__API_KEY": KEY,
         }
+
+
+async def test_no_vendor_is_told_the_ids_of_our_traces():
+    model = FakeAnthropic()
+    async with serving(Collector().app) as collects, serving(model.app) as thinks:
+        environment = {
+            "REALTIME_SERVER__TRACING": "true",
+            "REALTIME_LLM__PROVIDER": "anthropic",
+            "REALTIME_LLM__API_BASE": f"http://127.0.0.1:{thinks}",
+            "REALTIME_LLM__API_KEY": "sk-model",
+            "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{collects}",
+        }
+        async with server_process(**environment) as server, client(server.url) as wire:
+            await wire.say("Hello")
+            assert (await wire.until("response.done"))["response"]["status"] == "completed"
+    assert model.headers
+    assert not any(name in asked for asked in model.headers for name in ("traceparent", "baggage"))
 
 
 @pytest.mark.parametrize("name", ["deepgram", "own"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from clients.terminal.sources import SpokenFile
+from clients.terminal.sources import Microphone, SpokenFile
 from tests.clients.terminal.bench import (
     CREATED,
     INPUT,
@@ -19,6 +19,7 @@ from tests.clients.terminal.bench import (
     spoken_item,
 )
 from tests.support.fake_connection import CLOSED, Event, FakeSocket
+from tests.support.fake_sound import FakeSound
 
 DETECTION = {"type": "server_vad", "silence_duration_ms": 500}
 UPDATED: Event = {
@@ -60,6 +61,21 @@ async def test_v_asks_for_turn_detection_and_listens() -> None:
         assert it.bar("input") == "○ hands-free"
         assert it.appended() == PCM
         assert not {f"{INPUT}.commit", "response.create"} & {*it.socket.kinds()}
+
+
+async def test_headphones_are_asked_for_where_the_echo_is_heard() -> None:
+    class Clean(Microphone):
+        cancels_echo = True
+
+    async with session() as it:
+        assert "headphones" not in it.bar("status")
+        await switch_on(it)
+        assert it.bar("status").endswith("voice marin · wear headphones")
+    async with session(source=Clean(FakeSound().open)) as it:
+        assert it.bar("status").endswith("voice marin · echo cancelled")
+    async with session(speaker=False) as it:
+        await switch_on(it)
+        assert it.bar("status").endswith("voice marin")
 
 
 async def test_a_turn_is_answered_and_timed_from_the_end_of_speech() -> None:

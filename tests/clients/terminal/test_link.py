@@ -46,7 +46,7 @@ async def test_a_lost_connection_ends_the_recording_and_comes_back() -> None:
         await it.pilot.pause()
         again = "Connected again. The server knows nothing of what was said before."
         assert it.shown()[-1] == again
-        assert it.bar("status").startswith("● connected · sess_1")
+        assert it.bar("status").startswith("● connected · gpt")
         await it.until(lambda: it.footer() == FOOTER)
 
 

@@ -36,7 +36,7 @@ async def test_the_session_is_asked_for_and_shown() -> None:
             "output": {"voice": "marin"},
         }
         assert (wanted["instructions"], wanted["tools"]) == ("Be brief.", tools)
-        assert it.bar("status") == "● connected · sess_1 · gpt-realtime · voice marin"
+        assert it.bar("status") == "● connected · gpt-realtime · voice marin"
         assert it.shown() == ["A first line."]
 
 
@@ -329,6 +329,30 @@ async def test_a_microphone_that_fails_is_named() -> None:
         assert it.bar("input") == "K to talk"
 
 
+async def test_who_cannot_record_interrupts_nothing() -> None:
+    class Broken(FakeSound):
+        def start(self) -> None:
+            raise RuntimeError("device busy")
+
+    for options in ({"microphone": False}, {"source": Microphone(Broken().open)}):
+        async with session(**options) as it:
+            await it.answered(*tool_call(1, "get_time", "{}"), says("A story"), sounds(PCM))
+            sent = len(it.socket.sent)
+            await it.press("k")
+            assert it.shown()[-1].startswith("Error: Cannot record: ")
+            assert len(it.socket.sent) == sent
+            assert it.shown()[-2] == "Assistant: A story"
+            assert it.speaker.pull(4800) == PCM
+            assert "get_time" in it.app.query_one(Input).placeholder
+
+
+async def test_without_a_microphone_there_is_nothing_to_mute() -> None:
+    async with session(microphone=False) as it:
+        await it.press("m")
+        assert it.shown() == ["Error: Nothing to mute: there is no sound input. D for devices."]
+        assert it.bar("input") == "no microphone"
+
+
 async def test_a_loudspeaker_that_fails_is_named() -> None:
     async with session() as it:
         it.speaker.start = it.speaker.fail  # type: ignore[method-assign]
@@ -353,4 +377,4 @@ async def test_a_file_is_spoken_and_sent() -> None:
 async def test_a_session_that_is_no_realtime_session_is_shown_as_it_is() -> None:
     async with session() as it:
         await it.say({"type": "session.updated", "session": {"type": "realtime", "id": "sess_2"}})
-        assert it.bar("status") == "● connected · sess_2 · ? · voice ?"
+        assert it.bar("status") == "● connected · ? · voice ?"

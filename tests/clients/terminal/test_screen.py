@@ -185,7 +185,7 @@ async def test_everything_fits(size: tuple[int, int]) -> None:
             "".join(segment.text for segment in strip)
             for strip in screen._compositor.render_strips()
         )
-        for text in ("sess_1", "Q Quit", "recording", "to first audio", "An error."):
+        for text in ("gpt-realtime", "Q Quit", "recording", "to first audio", "An error."):
             assert text in shown
         wide = "from sending to first audio" in shown
         assert wide == (size[0] >= 80)
@@ -193,11 +193,11 @@ async def test_everything_fits(size: tuple[int, int]) -> None:
 
 async def test_a_narrow_status_breaks_between_its_parts() -> None:
     async with bench(FakeSocket(), size=(60, 20)) as it:
-        told = {**CREATED["session"], "id": "sess_" + "x" * 21}
+        told = {**CREATED["session"], "model": "org/" + "x" * 40}
         await it.say({**CREATED, "session": told})
         await it.until(lambda: "voice" in it.bar("status"))
         assert it.bar("status").splitlines() == [
-            f"● connected · {told['id']} · gpt-realtime",
+            f"● connected · {told['model']}",
             "voice marin",
         ]
         assert it.app.query_one("#status").size.height == 2

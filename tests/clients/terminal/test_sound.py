@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from audio.pcm import read_wav
+from clients.terminal.echo import EchoCanceller, can_cancel
 from clients.terminal.sound import SoundMaker
 from clients.terminal.sources import SpokenFile
 from clients.terminal.speakers import WavRecorder
@@ -49,6 +50,24 @@ def test_a_loudspeaker_that_does_not_start_is_missing(monkeypatch: pytest.Monkey
     assert sound.missing == (
         "Cannot play: device busy. Check the output device. Answers are not heard."
     )
+
+
+@pytest.mark.skipif(not can_cancel(), reason="pip install -r requirements/echo.txt")
+def test_a_microphone_does_not_hear_the_loudspeaker(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Whole(SoundDevice):
+        """A machine with a microphone."""
+
+        def RawInputStream(self, **options: object) -> FakeSound:
+            return FakeSound()
+
+    monkeypatch.setitem(sys.modules, "sounddevice", Whole())
+    cleaned = SoundMaker(canceller=EchoCanceller()).open_all(None, None)
+    assert cleaned.source is not None
+    assert cleaned.source.cancels_echo
+    raw = SoundMaker().open_all(None, None)
+    assert raw.source is not None
+    assert not raw.source.cancels_echo
+    assert not SpokenFile(PCM).cancels_echo
 
 
 class TestWithoutPortAudio:

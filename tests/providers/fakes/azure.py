@@ -41,6 +41,8 @@ class Call:
     spoken: list[tuple[str, str]] = field(default_factory=list)
     """Voice and text of each `ssml`."""
     ssml: list[str] = field(default_factory=list)
+    reports: list[str] = field(default_factory=list)
+    """What the SDK tells of itself, beside what it was asked to do."""
     closed: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -114,6 +116,8 @@ class _Connection:
             elif fields["Path"] == "ssml":
                 self.request = fields["X-RequestId"]
                 await self._speak(body)
+            elif fields["Path"] == "telemetry":
+                self.call.reports.append(body)
             return
         length = int.from_bytes(message[:2], "big")
         fields, audio = _fields(message[2 : 2 + length].decode()), message[2 + length :]

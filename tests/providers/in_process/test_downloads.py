@@ -10,7 +10,7 @@ import pytest
 
 from config import STTConfig, TTSConfig
 from providers.base import ProviderSetupError
-from providers.in_process.downloads import Progress, fetch, hub_address, in_background
+from providers.in_process.downloads import Progress, fetch, in_background, mirrored
 from providers.stt.whisper_files import model_folder
 from tests.providers import tiny_whisper
 from tests.providers.file_server import FileServer, serving_files
@@ -120,11 +120,31 @@ async def test_a_cancelled_start_stops_the_download():
     await asyncio.to_thread(over.wait)
 
 
-def test_a_mirror_of_hugging_face_is_used(monkeypatch):
-    address = "https://huggingface.co/rhasspy/piper-voices"
-    assert hub_address(address) == address
-    monkeypatch.setenv("HF_ENDPOINT", "https://mirror.example/")
-    assert hub_address(address) == "https://mirror.example/rhasspy/piper-voices"
+@pytest.mark.parametrize(
+    ("variable", "origin"),
+    [("HF_ENDPOINT", "https://huggingface.co"), ("GITHUB_ENDPOINT", "https://github.com")],
+)
+def test_a_mirror_stands_in_for_one_address_alone(variable, origin, monkeypatch):
+    address = f"{origin}/owner/files/model.onnx"
+    assert mirrored(address) == address
+    monkeypatch.setenv(variable, "https://mirror.example/")
+    assert mirrored(address) == "https://mirror.example/owner/files/model.onnx"
+    for elsewhere in ("https://download.example/model.onnx", f"{origin}.example/model.onnx"):
+        assert mirrored(elsewhere) == elsewhere
+
+
+async def test_every_download_heeds_the_mirrors_and_a_failed_one_names_them(
+    web, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("HF_ENDPOINT", web.url)
+    monkeypatch.setenv("GITHUB_ENDPOINT", f"{web.url}/https://github.com")
+    web.files["/https://github.com/owner/voice.onnx"] = VOICE
+    hub, github = tmp_path / "hub.onnx", tmp_path / "github.onnx"
+    addresses = ("https://huggingface.co/voice.onnx", "https://github.com/owner/voice.onnx")
+    await fetch(dict(zip((hub, github), addresses, strict=True)), CONFIG)
+    assert hub.read_bytes() == github.read_bytes() == VOICE
+    with pytest.raises(ProviderSetupError, match=r"HTTPS_PROXY, HF_ENDPOINT, GITHUB_ENDPOINT"):
+        await fetch({tmp_path / "none": "https://huggingface.co/none"}, CONFIG)
 
 
 class Hub:

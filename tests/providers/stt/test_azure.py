@@ -18,6 +18,14 @@ async def test_a_turn_has_a_connection_that_is_closed_after_it():
         await fake.until(call.closed.is_set)
 
 
+async def test_the_sdk_tells_nothing_of_this_machine():
+    async with hearing(AZURE) as (fake, wire):
+        for _turn in range(2):
+            await turn(wire)
+        await fake.until(lambda: all(call.closed.is_set() for call in fake.calls))
+        assert [call.reports for call in fake.calls] == [[], []]
+
+
 @pytest.mark.parametrize(
     ("changed", "asked", "expected"),
     [

@@ -1,44 +1,51 @@
-"""The embedded recogniser: real speech through real processes, shared, killed and ended."""
+"""The embedded recogniser with Whisper: what it understands, what it takes for noise, its files."""
 
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
-import subprocess
-import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from difflib import SequenceMatcher
-from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import pytest_asyncio
-from pipecat.frames.frames import ErrorFrame, InterimTranscriptionFrame, TranscriptionFrame
+from pipecat.frames.frames import TranscriptionFrame
 
 from config import STTConfig
-from providers.base import ProviderSetupError
-from providers.frames import (
-    TurnAudioFrame,
-    TurnCommittedFrame,
-    TurnDiscardedFrame,
-    TurnStartedFrame,
-)
-from providers.stt import embedded, sphinx_worker
+from providers.frames import TurnCommittedFrame, TurnDiscardedFrame
 from providers.stt.embedded import EmbeddedSTT
-from providers.stt.sphinx_worker import AUDIO, END, HEADER, START
-from tests.providers.stage import HANG_S, Running, running, speech, transcripts
+from providers.stt.packaged_models import BASE, TINY_EN
+from session.ports import TranscriptionSettings
+from tests.providers.engines import HEARD, commit, listen, with_stt
+from tests.providers.noises import noises
+from tests.providers.stage import running as running_stage
+from tests.providers.stage import speech, transcripts
+from tests.support.running_server import running
+from tests.support.wire_client import client
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-CHUNK = 640
-"""20 ms."""
+needs_whisper = pytest.mark.skipif(
+    TINY_EN.lacking() is not None, reason=f"Whisper tiny.en is not installed: {TINY_EN.install}"
+)
+needs_base = pytest.mark.skipif(
+    BASE.lacking() is not None, reason=f"Whisper base is not installed: {BASE.install}"
+)
+RATE = 16000
+
+
+def words(text: str) -> str:
+    return "".join(sign for sign in text.lower() if sign.isalnum() or sign == " ").strip()
+
+
+def pcm(samples: Any) -> bytes:
+    return bytes((np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes())
 
 
 @asynccontextmanager
-async def started(workers: int) -> AsyncIterator[EmbeddedSTT]:
-    provider = EmbeddedSTT(STTConfig(options={"workers": workers}))
+async def started(**group: Any) -> AsyncIterator[EmbeddedSTT]:
+    provider = EmbeddedSTT(STTConfig(**group))
     await provider.start()
     try:
         yield provider
@@ -47,227 +54,112 @@ async def started(workers: int) -> AsyncIterator[EmbeddedSTT]:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def provider() -> AsyncIterator[EmbeddedSTT]:
-    async with started(2) as two_workers:
-        yield two_workers
+async def tiny() -> AsyncIterator[EmbeddedSTT]:
+    async with started(options={"engine": "whisper"}) as provider:
+        yield provider
 
 
-def understood(said: str, text: str) -> bool:
-    """Whether most words arrived: which ones fail differs between machines."""
-    return SequenceMatcher(None, said.split(), text.split()).ratio() > 0.7
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def base() -> AsyncIterator[EmbeddedSTT]:
+    async with started(model="base") as provider:
+        yield provider
 
 
-def assert_understood(name: str, text: str) -> None:
-    assert understood(transcripts()[name], text), text
+async def hear(
+    provider: EmbeddedSTT, audio: bytes, settings: TranscriptionSettings | None = None
+) -> TranscriptionFrame:
+    """Return what is understood of a turn."""
+    async with running_stage(provider.create()) as pipeline:
+        await pipeline.push(TurnCommittedFrame("turn", audio, settings or TranscriptionSettings()))
+        (final,) = await pipeline.stage.until(TranscriptionFrame)
+    return final
 
 
-async def speak(pipeline: Running, recognition_id: str, audio: bytes, early: float = 1.0) -> None:
-    """Say a turn as a session does: `early` of it while it is spoken, then all of it."""
-    heard = audio[: int(len(audio) * early) & ~1]
-    await pipeline.push(TurnStartedFrame(recognition_id))
-    for start in range(0, len(heard), CHUNK):
-        await pipeline.push(TurnAudioFrame(recognition_id, heard[start : start + CHUNK]))
-    await pipeline.push(TurnCommittedFrame(recognition_id, audio))
-
-
-def texts(pipeline: Running) -> dict[str, str]:
-    """Turn → transcript."""
-    return {f.metadata["recognition_id"]: f.text for f in pipeline.stage.of(TranscriptionFrame)}
-
-
-def alive(pid: int) -> bool:
-    """Whether a process exists, be it as a zombie."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
-
-
+@needs_whisper
 @pytest.mark.parametrize("name", sorted(transcripts()))
-async def test_speech_is_understood_while_it_is_spoken(provider: EmbeddedSTT, name: str) -> None:
-    async with running(provider.create()) as pipeline:
-        await speak(pipeline, "item", speech(name))
-        (final,) = await pipeline.stage.until(TranscriptionFrame)
-    assert_understood(name, final.text)
-    interims = pipeline.stage.of(InterimTranscriptionFrame)
-    assert {frame.metadata["recognition_id"] for frame in interims} == {"item"}
-    assert len({frame.text for frame in interims}) > 2
-    assert pipeline.stage.frames.index(interims[-1]) < pipeline.stage.frames.index(final)
+async def test_every_word_is_understood(tiny: EmbeddedSTT, name: str) -> None:
+    said = transcripts()[name]
+    assert words((await hear(tiny, speech(name))).text) == said
 
 
-async def test_a_turn_is_understood_however_much_was_heard_before(provider: EmbeddedSTT) -> None:
-    name = "flite-slt_s10"
-    async with running(provider.create()) as pipeline:
-        await speak(pipeline, "half", speech(name), early=0.5)
-        await pipeline.push(TurnCommittedFrame("never begun", speech(name)))
-        await pipeline.stage.until(TranscriptionFrame, 2)
-    for text in texts(pipeline).values():
-        assert_understood(name, text)
+@needs_base
+async def test_the_multilingual_model_tells_the_language(base: EmbeddedSTT) -> None:
+    final = await hear(base, speech("flite-slt_s10"))
+    assert words(final.text) == transcripts()["flite-slt_s10"]
+    assert final.metadata["languages"] == ("en",)
 
 
-@pytest.mark.parametrize("audio", [b"", bytes(2), bytes(32000), b"\x01"])
-async def test_silence_has_an_empty_transcript(provider: EmbeddedSTT, audio: bytes) -> None:
-    async with running(provider.create()) as pipeline:
-        await speak(pipeline, "item", audio)
-        (final,) = await pipeline.stage.until(TranscriptionFrame)
-    assert final.text == ""
+@needs_whisper
+async def test_what_is_said_comes_over_the_socket_with_log_probabilities() -> None:
+    async with running(with_stt(provider="embedded")) as server, client(server.url) as wire:
+        assert server.manager.stt.label == "embedded (Whisper tiny.en, English)"
+        await listen(wire)
+        await wire.update(include=["item.input_audio_transcription.logprobs"])
+        await commit(wire)
+        done = await wire.until(HEARD)
+    assert words(done["transcript"]) == "hello how are you doing today"
+    assert "".join(one["token"] for one in done["logprobs"]).strip() == done["transcript"]
+    assert all(-3 < one["logprob"] <= 0 for one in done["logprobs"])
+    assert "languages" not in done
 
 
-async def test_sessions_share_the_processes(provider: EmbeddedSTT) -> None:
-    before = provider.pids
-    name = "flite-slt_s10"
-    async with running(provider.create()) as one, running(provider.create()) as other:
-        # More turns than processes: those that find none wait for one.
-        for pipeline in (one, other):
-            await speak(pipeline, "first", speech(name))
-            await speak(pipeline, "second", speech(name))
-        for pipeline in (one, other):
-            await pipeline.stage.until(TranscriptionFrame, 2)
-    for text in (*texts(one).values(), *texts(other).values()):
-        assert_understood(name, text)
-    assert len(before) == 2
-    assert provider.pids == before
+@needs_whisper
+@pytest.mark.parametrize("name", sorted(noises()))
+async def test_noise_is_no_transcript(tiny: EmbeddedSTT, name: str) -> None:
+    final = await hear(tiny, pcm(noises()[name]), TranscriptionSettings(logprobs=True))
+    assert (final.text, final.metadata["logprobs"]) == ("", ())
 
 
-async def test_turns_that_stay_open_keep_nobody_waiting(provider: EmbeddedSTT) -> None:
-    name = "flite-slt_s10"
-    audio = speech(name)
-    opened = ["open 1", "open 2", "open 3"]
-    async with running(provider.create()) as hoarder, running(provider.create()) as other:
-        for recognition_id in opened:
-            await hoarder.push(
-                TurnStartedFrame(recognition_id), TurnAudioFrame(recognition_id, audio[:9600])
-            )
-        await speak(other, "over", audio)
-        await other.stage.until(TranscriptionFrame)
-        for recognition_id in opened:
-            await hoarder.push(TurnCommittedFrame(recognition_id, audio))
-        await hoarder.stage.until(TranscriptionFrame, 3)
-    for text in (*texts(other).values(), *texts(hoarder).values()):
-        assert_understood(name, text)
+@needs_base
+@pytest.mark.parametrize("name", sorted(noises())[::4])
+async def test_noise_is_no_transcript_in_any_language(base: EmbeddedSTT, name: str) -> None:
+    final = await hear(base, pcm(noises()[name]))
+    assert (final.text, final.metadata["languages"]) == ("", ())
 
 
-async def test_discarded_turns_and_ended_sessions_free_their_process() -> None:
-    name = "flite-slt_s01"
-    async with started(1) as provider:
-        async with running(provider.create()) as pipeline:
-            # Long enough that the process would be busy with it for a while.
-            await pipeline.push(TurnCommittedFrame("unwanted", speech(name) * 20))
-            await pipeline.stage.until(InterimTranscriptionFrame)
-            await pipeline.push(TurnDiscardedFrame("unwanted"))
-            await speak(pipeline, "wanted", speech(name))
-            await pipeline.stage.until(TranscriptionFrame)
-            await pipeline.push(TurnStartedFrame("open"), TurnAudioFrame("open", speech(name)))
-            await pipeline.stage.until(InterimTranscriptionFrame, recognition_id="open")
-        async with running(provider.create()) as another:
-            await speak(another, "wanted too", speech(name))
-            await another.stage.until(TranscriptionFrame)
-    assert list(texts(pipeline)) == ["wanted"]
-    assert_understood(name, texts(pipeline)["wanted"])
-    assert_understood(name, texts(another)["wanted too"])
+@needs_whisper
+@pytest.mark.parametrize("audio", [b"", b"\x01", bytes(2), bytes(320)])
+async def test_less_than_a_sound_is_no_transcript(tiny: EmbeddedSTT, audio: bytes) -> None:
+    assert (await hear(tiny, audio)).text == ""
 
 
-async def test_a_killed_process_fails_its_turn_and_is_replaced() -> None:
-    name = "flite-slt_s10"
-    async with started(1) as provider, running(provider.create()) as pipeline:
-        (first,) = provider.pids
-        await pipeline.push(TurnStartedFrame("lost"), TurnAudioFrame("lost", speech(name)))
-        await pipeline.stage.until(InterimTranscriptionFrame)
-        os.kill(first, signal.SIGKILL)
-        await pipeline.push(TurnCommittedFrame("lost", speech(name)))
-        (error,) = await pipeline.stage.until(ErrorFrame)
-        assert error.metadata["recognition_id"] == "lost"
-        assert "recogniser process ended unexpectedly" in error.error
-        await speak(pipeline, "next", speech(name))
-        await pipeline.stage.until(TranscriptionFrame)
-        (second,) = provider.pids
-        assert second != first
-        assert not alive(first)
-    assert list(texts(pipeline)) == ["next"]
-    assert_understood(name, texts(pipeline)["next"])
+@needs_whisper
+async def test_a_turn_longer_than_the_window_is_understood_to_its_end(tiny: EmbeddedSTT) -> None:
+    said = sorted(transcripts())
+    pause = bytes(2 * RATE * 4)
+    long = b"".join(speech(name) + pause for name in (*said, *reversed(said)))
+    assert len(long) > 2 * RATE * 35
+    understood = words((await hear(tiny, long)).text)
+    assert understood.split() == [
+        word for name in (*said, *reversed(said)) for word in transcripts()[name].split()
+    ]
 
 
-async def test_closing_ends_the_processes_and_what_they_do() -> None:
-    provider = EmbeddedSTT(STTConfig(options={"workers": 1}))
-    await provider.start()
-    pids = provider.pids
-    assert all(alive(pid) for pid in pids)
-    async with running(provider.create()) as pipeline:
-        await pipeline.push(TurnCommittedFrame("running", speech("flite-slt_s01") * 20))
-        await pipeline.stage.until(InterimTranscriptionFrame)
-        await provider.close()
-        assert not any(alive(pid) for pid in pids)
-        await pipeline.push(TurnCommittedFrame("late", b""))
-        errors = await pipeline.stage.until(ErrorFrame, 2)
-    assert {error.metadata["recognition_id"] for error in errors} == {"running", "late"}
-    assert all("shutting down" in error.error for error in errors)
-    assert provider.pids == []
-    await provider.close()
-
-
-async def test_a_process_ends_with_its_input_even_while_it_decodes() -> None:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        sphinx_worker.__file__,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    )
-    assert process.stdin is not None
-    assert process.stdout is not None
-    audio = speech("flite-slt_s01") * 20
-    for kind, payload in ((START, b""), (AUDIO, audio), (END, b"")):
-        process.stdin.write(HEADER.pack(kind, 1, len(payload)) + payload)
-    assert b'"ready"' in await process.stdout.readline()
-    assert b'"interim"' in await process.stdout.readline()
-    process.stdin.close()
-    async with asyncio.timeout(HANG_S):
-        rest = await process.stdout.read()
-        assert await process.wait() == 0
-    assert b'"final"' not in rest
-
-
-async def test_a_broken_pocketsphinx_is_explained(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@needs_whisper
+async def test_a_discarded_turn_that_waits_is_never_decoded(
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    (tmp_path / "pocketsphinx.py").write_text("raise ImportError('no model inside')")
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    provider = EmbeddedSTT(STTConfig())
-    with pytest.raises(ProviderSetupError, match=r"no model inside.*REALTIME_STT__PROVIDER"):
-        await provider.start()
-    assert provider.pids == []
+    from providers.stt.short_window import ShortWindow
 
+    decoded: list[int] = []
+    real = ShortWindow.transcribe
+    loop = asyncio.get_running_loop()
+    release, began = asyncio.Event(), asyncio.Event()
 
-async def test_a_missing_pocketsphinx_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(embedded, "find_spec", lambda _name: None)
-    with pytest.raises(ProviderSetupError, match=r"Python 3\.11 to 3\.13.*REALTIME_STT__PROVIDER"):
-        await EmbeddedSTT(STTConfig()).start()
+    def watched(engine: Any, samples: Any, wishes: Any) -> Iterator[Any]:
+        decoded.append(len(samples))
+        loop.call_soon_threadsafe(began.set)
+        asyncio.run_coroutine_threadsafe(release.wait(), loop).result(20)
+        yield from real(engine, samples, wishes)
 
-
-@pytest.mark.parametrize(
-    ("settings", "says"),
-    [
-        ({"language": "de"}, "stt.language 'de'.*REALTIME_STT__LANGUAGE"),
-        ({"model": "small"}, "stt.model.*REALTIME_STT__MODEL"),
-        ({"api_base": "http://x"}, "stt.api_base.*REALTIME_STT__API_BASE"),
-        ({"options": {"beam": 1}}, "options.beam: .*workers.*REALTIME_STT__OPTIONS"),
-        ({"options": {"workers": 0}}, "options.workers: must be at least 1"),
-        ({"options": {"workers": 9}}, "options.workers: must be at most 8"),
-        ({"options": {"workers": "many"}}, "options.workers: must be a whole number"),
-    ],
-)
-async def test_settings_without_meaning_are_refused(settings: dict[str, Any], says: str) -> None:
-    with pytest.raises(ProviderSetupError, match=says) as refusal:
-        EmbeddedSTT(STTConfig(**settings))
-    assert "\n" not in str(refusal.value)
-
-
-@pytest.mark.parametrize(
-    "settings",
-    [{"language": "en"}, {"language": "en-US"}, {"options": {"workers": "8"}}],
-)
-async def test_settings_with_meaning_are_accepted(settings: dict[str, Any]) -> None:
-    provider = EmbeddedSTT(STTConfig(**settings))
-    assert provider.languages == {"en"}
-    assert not provider.accepts_prompt
-    assert provider.label == "embedded (pocketsphinx, US English)"
+    async with started(options={"engine": "whisper", "workers": 1}) as provider:
+        monkeypatch.setattr(ShortWindow, "transcribe", watched)
+        async with running_stage(provider.create()) as pipeline:
+            first, unwanted, last = (speech(name) for name in sorted(transcripts()))
+            await pipeline.push(TurnCommittedFrame("first", first))
+            await began.wait()
+            await pipeline.push(TurnCommittedFrame("unwanted", unwanted))
+            await pipeline.push(TurnDiscardedFrame("unwanted"), TurnCommittedFrame("last", last))
+            release.set()
+            await pipeline.stage.until(TranscriptionFrame, 1, "last")
+    assert decoded == [len(first) // 2, len(last) // 2]

@@ -1,21 +1,21 @@
-"""`whisper`: faster-whisper's real loading and decoding, on a model that says one sentence."""
+"""`whisper`: CTranslate2's real loading and decoding, on a model that says one sentence."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from faster_whisper import WhisperModel
-from pipecat.frames.frames import TranscriptionFrame
+from pipecat.frames.frames import InterimTranscriptionFrame, TranscriptionFrame
 
 from config import STTConfig
-from hearing.recogniser_pipeline import SegmentTurns
 from pipeline_manager import PipelineManager
 from providers.base import ProviderSetupError
-from providers.frames import TurnCommittedFrame
+from providers.frames import TurnAudioFrame, TurnCommittedFrame, TurnStartedFrame
+from providers.stt.short_window import Part, ShortWindow, Wishes
 from providers.stt.whisper import WhisperSTT
 from session.ports import TranscriptionSettings
 from tests.providers import tiny_whisper
@@ -38,30 +38,33 @@ def english(tmp_path_factory) -> Path:
 
 
 class Calls:
-    """What faster-whisper is asked."""
+    """What the engine is asked, and in which language it answers."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.asked: list[dict[str, Any]] = []
+        self.asked: list[Wishes] = []
+        self.samples: list[int] = []
+        self.languages: list[str] = []
         self.loaded = 0
         self.error: Exception | None = None
-        real = WhisperModel.transcribe
-        init = WhisperModel.__init__
+        real = ShortWindow.transcribe
+        init = ShortWindow.__init__
 
-        def load(model: Any, *args: Any, **kwargs: Any) -> None:
+        def load(engine: Any, *args: Any, **kwargs: Any) -> None:
             self.loaded += 1
-            init(model, *args, **kwargs)
+            init(engine, *args, **kwargs)
 
-        def transcribe(model: Any, audio: Any, **kwargs: Any) -> Any:
-            self.asked.append({**kwargs, "samples": len(audio)})
+        def transcribe(engine: Any, samples: Any, wishes: Wishes) -> Iterator[Part]:
+            self.asked.append(wishes)
+            self.samples.append(len(samples))
             if self.error is not None:
                 raise self.error
-            segments, info = real(model, audio, **kwargs)
-            # The tiny model always says the same: the prompt tells whose turn it was.
-            tag = kwargs.get("initial_prompt") or ""
-            return (replace(segment, text=segment.text + tag) for segment in segments), info
+            for part in real(engine, samples, wishes):
+                self.languages.append(part.language)
+                # The tiny model always says the same: the prompt tells whose turn it was.
+                yield replace(part, text=part.text + wishes.prompt)
 
-        monkeypatch.setattr(WhisperModel, "__init__", load)
-        monkeypatch.setattr(WhisperModel, "transcribe", transcribe)
+        monkeypatch.setattr(ShortWindow, "__init__", load)
+        monkeypatch.setattr(ShortWindow, "transcribe", transcribe)
 
 
 @pytest.fixture
@@ -78,22 +81,20 @@ async def test_a_turn_is_transcribed_and_the_language_is_left_to_the_model(model
         await listen(wire)
         await commit(wire)
         assert (await wire.until(HEARD))["transcript"] == tiny_whisper.SENTENCE
-    warm_up, turn = calls.asked
-    assert warm_up["samples"] == 16000
-    assert (turn["language"], turn["initial_prompt"], turn["beam_size"]) == (None, None, 5)
+    assert calls.asked == [Wishes()]
     # Exactly the turn, in 16 kHz: no padding.
-    assert turn["samples"] == len(speech("flite-slt_s01")) // 2 + 16 * 400
+    assert calls.samples == [len(speech("flite-slt_s01")) // 2 + 16 * 400]
 
 
 async def test_language_and_prompt_reach_the_model_and_can_be_taken_back(model, calls):
-    stt = {**settings(model, beam_size=1), "language": "fr"}
+    stt = {**settings(model), "language": "fr"}
     async with running(with_stt(**stt)) as server, client(server.url) as wire:
         for transcription in ({"language": "de-AT", "prompt": "Bo"}, {"language": "zh"}, {}):
             await listen(wire, **{"prompt": "", "language": None} | transcription)
             await commit(wire)
             await wire.until(HEARD)
-    asked = [(c["language"], c["initial_prompt"] or None, c["beam_size"]) for c in calls.asked[1:]]
-    assert asked == [("de", "Bo", 1), ("zh", None, 1), ("fr", None, 1)]
+    assert [asked.prompt for asked in calls.asked] == ["Bo", "", ""]
+    assert calls.languages == ["de", "zh", "fr"]
 
 
 async def test_keywords_are_hot_words(model, calls):
@@ -102,7 +103,7 @@ async def test_keywords_are_hot_words(model, calls):
             await listen(wire, keywords=keywords)
             await commit(wire)
             await wire.until(HEARD)
-    assert [call["hotwords"] for call in calls.asked[1:]] == ["Bo, Li Na", None]
+    assert [asked.hot_words for asked in calls.asked] == ["Bo, Li Na", ""]
 
 
 async def test_many_keywords_and_a_long_prompt_leave_room_for_the_words(model):
@@ -121,7 +122,7 @@ def french(tmp_path_factory) -> Path:
 @pytest.mark.parametrize(
     ("asked", "used", "told"),
     [
-        ({}, None, [{"code": "fr"}]),
+        ({}, "fr", [{"code": "fr"}]),
         ({"languages": ["de-AT", "en"]}, "en", [{"code": "en"}]),
         ({"languages": ["de", "fr"]}, "fr", [{"code": "fr"}]),
         ({"language": "de", "languages": ["it"]}, "de", [{"code": "de"}]),
@@ -135,7 +136,7 @@ async def test_the_likeliest_of_the_languages_is_used_and_told(french, calls, as
         await listen(wire, **asked)
         await commit(wire)
         assert (await wire.until(HEARD)).get("languages") == told
-    assert calls.asked[1]["language"] == used
+    assert calls.languages == [used]
 
 
 async def test_a_model_for_english_alone_detects_nothing(english):
@@ -163,10 +164,8 @@ async def test_log_probabilities_are_those_of_the_tokens(model):
     logprobs = done["logprobs"]
     assert "".join(one["token"] for one in logprobs) == f" {done['transcript']}"
     assert [bytes(one["bytes"]) for one in logprobs] == [one["token"].encode() for one in logprobs]
-    # The tiny model expects a timestamp before the first word, and is sure of all others.
-    first, *others = (one["logprob"] for one in logprobs)
-    assert first < -5
-    assert others == [pytest.approx(0, abs=1e-3)] * 4
+    # The tiny model is sure of every word.
+    assert [one["logprob"] for one in logprobs] == [pytest.approx(0, abs=1e-3)] * 5
 
 
 async def test_log_probabilities_of_a_long_turn_go_on_behind_its_first_half_minute(model):
@@ -177,7 +176,7 @@ async def test_log_probabilities_of_a_long_turn_go_on_behind_its_first_half_minu
 
 
 async def test_a_token_may_be_a_part_of_a_character(tmp_path):
-    (one,) = (await scores(tiny_whisper.build(tmp_path, "\xc3")))["logprobs"]
+    _word, one = (await scores(tiny_whisper.build(tmp_path, "a \xc3")))["logprobs"]
     assert (one["token"], one["bytes"]) == (" \N{REPLACEMENT CHARACTER}", [0x20, 0xC3])
 
 
@@ -186,12 +185,12 @@ async def test_what_is_dropped_has_no_log_probability_and_no_language(model):
     assert (done["transcript"], done["logprobs"], done["languages"]) == ("", [], [])
 
 
-async def test_nobody_asked_for_log_probabilities(model, monkeypatch):
-    monkeypatch.setattr("providers.stt.whisper.ScoredModel", None)
+async def test_nobody_asked_for_log_probabilities(model, calls):
     async with running(with_stt(**settings(model))) as server, client(server.url) as wire:
         await listen(wire)
         await commit(wire)
         assert "logprobs" not in await wire.until(HEARD)
+    assert [asked.logprobs for asked in calls.asked] == [False]
 
 
 async def test_two_sessions_share_one_model_and_each_gets_its_own_words(model, calls):
@@ -213,35 +212,61 @@ async def test_two_sessions_share_one_model_and_each_gets_its_own_words(model, c
 async def test_turns_committed_at_once_keep_their_own_language_and_prompt(model, calls):
     provider = WhisperSTT(STTConfig(**settings(model)))
     await provider.start()
-    service = provider.create()
-    turns = SegmentTurns(service, None, 30)  # type: ignore[arg-type]
     try:
-        async with running_stage(turns) as pipeline:
+        async with running_stage(provider.create()) as pipeline:
             audio = speech("flite-slt_s01")
             await pipeline.push(
                 TurnCommittedFrame("a", audio, TranscriptionSettings(("de",), "-a")),
                 TurnCommittedFrame("b", audio, TranscriptionSettings(("fr",), "-b")),
             )
-            await pipeline.stage.until(TranscriptionFrame, 2)
             for recognition_id in ("a", "b"):
                 frames = await pipeline.stage.until(TranscriptionFrame, 1, recognition_id)
                 assert frames[0].text.endswith(f"-{recognition_id}")
     finally:
         await provider.close()
-    assert sorted(call["language"] for call in calls.asked[1:]) == ["de", "fr"]
+    assert sorted(calls.languages) == ["de", "fr"]
 
 
 async def test_the_event_loop_turns_while_the_model_works(model, monkeypatch):
     watch = LoopWatch()
-    real = WhisperModel.generate_with_fallback
-    monkeypatch.setattr(WhisperModel, "generate_with_fallback", watch.before(real))
+    monkeypatch.setattr(ShortWindow, "warm_up", watch.before(ShortWindow.warm_up))
+    monkeypatch.setattr(ShortWindow, "transcribe", watch.before(ShortWindow.transcribe))
     async with running(with_stt(**settings(model))) as server, client(server.url) as wire:
         await listen(wire)
-        warm_up = watch.turns
+        assert watch.turns == 1
         await commit(wire)
         await wire.until(HEARD)
-    assert warm_up > 0
-    assert watch.turns > warm_up
+    assert watch.turns == 2
+
+
+async def test_an_open_turn_is_transcribed_while_it_is_spoken(model, calls):
+    provider = WhisperSTT(STTConfig(**settings(model, partial_ms=200)))
+    await provider.start()
+    audio = speech("flite-slt_s01")
+    try:
+        async with running_stage(provider.create()) as pipeline:
+            await pipeline.push(TurnStartedFrame("turn"), TurnAudioFrame("turn", audio[:9600]))
+            (partial,) = await pipeline.stage.until(InterimTranscriptionFrame)
+            assert partial.text == tiny_whisper.SENTENCE
+            await pipeline.push(TurnCommittedFrame("turn", audio))
+            await pipeline.stage.until(TranscriptionFrame)
+    finally:
+        await provider.close()
+    assert calls.samples == [4800, len(audio) // 2]
+
+
+async def test_on_a_cpu_an_open_turn_waits_for_its_end(model, calls):
+    provider = WhisperSTT(STTConfig(**settings(model)))
+    await provider.start()
+    audio = speech("flite-slt_s01")
+    try:
+        async with running_stage(provider.create()) as pipeline:
+            await pipeline.push(TurnStartedFrame("turn"), TurnAudioFrame("turn", audio))
+            await pipeline.push(TurnCommittedFrame("turn", audio))
+            await pipeline.stage.until(TranscriptionFrame)
+    finally:
+        await provider.close()
+    assert calls.samples == [len(audio) // 2]
 
 
 async def test_what_is_probably_no_speech_is_dropped(model):
@@ -268,7 +293,7 @@ async def test_a_failure_names_the_model_and_the_next_turn_works(model, calls):
 async def test_a_model_that_is_too_slow_says_how_to_make_it_faster(model, monkeypatch):
     release = asyncio.Event()
     loop = asyncio.get_running_loop()
-    real = WhisperModel.generate_segments
+    real = ShortWindow.transcribe
 
     def slow(*args: Any, **kwargs: Any) -> Any:
         asyncio.run_coroutine_threadsafe(release.wait(), loop).result(20)
@@ -278,13 +303,13 @@ async def test_a_model_that_is_too_slow_says_how_to_make_it_faster(model, monkey
     short = speech_24k()[:24000]
     async with running(with_stt(**stt)) as server, client(server.url) as wire:
         await listen(wire)
-        monkeypatch.setattr(WhisperModel, "generate_segments", slow)
+        monkeypatch.setattr(ShortWindow, "transcribe", slow)
         await commit(wire, short)
         message = (await wire.until(UNHEARD))["error"]["message"]
         assert "stt.model" in message
         assert "stt.timeout_s" in message
         release.set()
-        monkeypatch.setattr(WhisperModel, "generate_segments", real)
+        monkeypatch.setattr(ShortWindow, "transcribe", real)
         await commit(wire, short)
         assert (await wire.until(HEARD))["transcript"] == tiny_whisper.SENTENCE
 

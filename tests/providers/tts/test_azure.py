@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -43,6 +45,19 @@ async def test_what_means_something_in_markup_is_only_text_and_the_audio_is_raw(
         assert (call.path, call.key) == ("/tts/cognitiveservices/websocket/v1", KEY)
         wanted = call.contexts[0]["synthesis"]["audio"]["outputFormat"]
         assert wanted == "raw-24khz-16bit-mono-pcm"
+
+
+async def test_the_sdk_tells_the_service_when_messages_came_and_not_who_or_what():
+    """Its switch works for recognisers alone: SECURITY.md says what a voice still tells."""
+    async with stack() as (fake, wire):
+        for _ in range(3):
+            assert (await answer(wire))["status"] == "completed"
+    reports = [json.loads(report) for call in fake.calls for report in call.reports]
+    assert {name for report in reports for name in report} <= {"Metrics", "ReceivedMessages"}
+    metrics = [metric for report in reports for metric in report.get("Metrics", [])]
+    known = {"Name", "Id", "Start", "End", "DeviceId"}
+    assert all(metric.keys() <= known for metric in metrics)
+    assert not any(word in str(reports) for word in (*SENTENCES, socket.gethostname()))
 
 
 async def test_responses_share_the_connections():

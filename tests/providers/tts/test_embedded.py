@@ -12,6 +12,7 @@ from typing import Any
 import espeakng_loader
 import pytest
 import pytest_asyncio
+from loguru import logger
 from pipecat.frames.frames import (
     AggregatedTextFrame,
     InterruptionFrame,
@@ -24,7 +25,8 @@ from pipecat.frames.frames import (
 
 from config import TTSConfig
 from providers.base import ProviderSetupError
-from providers.tts import embedded, espeak, flite
+from providers.in_process.packaged import package_folder
+from providers.tts import embedded, espeak, flite, hibari
 from providers.tts.embedded import NAMED_VOICES, EmbeddedTTS, EmbeddedTTSService, VoiceBox
 from providers.tts.espeak import EspeakVoice
 from providers.tts.speech_engine import Emit, SpeechEngine, SynthesisError
@@ -35,6 +37,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 OPENAI_VOICES = {"alloy", "ash", "ballad", "cedar", "coral", "echo", "fable", "marin", "nova"}
 OPENAI_VOICES |= {"onyx", "sage", "shimmer", "verse"}
 FLITE = all(ctypes.util.find_library(name) for name in ("flite", "flite_cmu_us_slt"))
+HIBARI = package_folder("hibari") is not None
 SENTENCE = "The quick brown fox jumps over the lazy dog."
 
 
@@ -88,9 +91,9 @@ async def test_a_response_is_spoken(provider: EmbeddedTTS, voice: str) -> None:
 
 async def test_nothing_of_the_audio_is_lost(provider: EmbeddedTTS) -> None:
     engine = espeak.Espeak()
-    whole = [pcm async for pcm in engine.synthesize(SENTENCE, "gmw/en-US+m1")]
+    whole = [pcm async for pcm in engine.synthesize(SENTENCE, "gmw/en-US")]
     engine.close()
-    spoken = seconds(await speak(provider.create("ash"), SENTENCE))
+    spoken = seconds(await speak(provider.create("en-us"), SENTENCE))
     assert spoken == pytest.approx(sum(map(len, whole)) / 2 / engine.sample_rate, rel=0.02)
 
 
@@ -265,21 +268,124 @@ async def test_flite_reads_latin_for_the_voices_that_prefer_it(
     assert plan(with_flite, "de", "Hallo.") == [("gmw/de", "Hallo.")]
 
 
+GREETING = "Hello there."
+
+
+async def test_english_goes_to_hibari_and_other_languages_to_espeak(
+    box: VoiceBox, endless: EndlessEngine
+) -> None:
+    with_hibari = VoiceBox(box.espeak, espeak.Espeak().list_voices())
+    with_hibari.add_hibari(endless)
+    for name in NAMED_VOICES:
+        (piece,) = with_hibari.plan(GREETING, with_hibari.voices[name])
+        assert (piece.engine, piece.voice) == (endless, name)
+    ash = with_hibari.voices["ash"]
+    for text, voice in {
+        "Das ist nicht so schön.": "gmw/de+m1",
+        "Je ne sais pas.": "roa/fr+m1",
+        "¿Qué hora es?": "roa/es+m1",
+        "Non lo so, è molto tardi.": "roa/it+m1",
+        "你好。": "sit/cmn+m1",
+    }.items():
+        (piece,) = with_hibari.plan(text, ash)
+        assert (piece.engine, piece.voice) == (box.espeak, voice), text
+    # What does not tell its language is in that of what came before.
+    assert with_hibari.plan("Berlin 1990.", ash, before="de")[0].voice == "gmw/de+m1"
+    assert with_hibari.plan("Now it is time for you.", ash, before="de")[0].engine is endless
+    # Voices of espeak-ng that were asked for by their names stay.
+    assert plan(with_hibari, "en-us", GREETING) == [("gmw/en-US", GREETING)]
+    assert plan(with_hibari, "de", GREETING) == [("gmw/de", GREETING)]
+
+
+async def test_chinese_goes_to_kokoro_and_english_in_it_does_not(
+    box: VoiceBox, endless: EndlessEngine
+) -> None:
+    with_kokoro = VoiceBox(box.espeak, espeak.Espeak().list_voices())
+    with_kokoro.add_kokoro(endless)
+    for name, style in {"alloy": "jf_nezumi", "ash": "jm_kumo", "en-us": "jf_nezumi"}.items():
+        voice = with_kokoro.voices[name]
+        english, chinese, again = with_kokoro.plan("Say 你好，3 times now", voice)
+        assert (chinese.engine, chinese.voice) == (endless, style)
+        assert (chinese.text, english.text, again.text) == ("你好，3 ", "Say ", "times now")
+        assert english.engine is again.engine is box.espeak
+    # Whoever asks for espeak-ng's own Chinese gets it.
+    for name in ("cmn", "yue"):
+        assert with_kokoro.plan("你好", with_kokoro.voices[name])[0].engine is box.espeak
+    assert plan(with_kokoro, "ash", "こんにちは") == [("jpx/ja+m1", "こんにちは")]
+
+
+async def test_unintelligible_chinese_is_warned_of_once(box: VoiceBox) -> None:
+    embedded._warn_of_chinese.cache_clear()
+    alone = VoiceBox(box.espeak, espeak.Espeak().list_voices())
+    said: list[str] = []
+    sink = logger.add(said.append, level="WARNING", format="{message}")
+    try:
+        for text in ("Hello.", "你好。", "再见。"):
+            await speak(EmbeddedTTSService(alone, "ash"), text)
+    finally:
+        logger.remove(sink)
+    (warning,) = said
+    assert "not intelligible" in warning
+    assert "requirements/offline.txt" in warning
+
+
+class SilentEngine(SpeechEngine):
+    """Has nothing to say."""
+
+    name = "silent"
+    sample_rate = 24000
+
+    def _speak(self, text: str, voice: str, rate_wpm: int | None, emit: Emit) -> None:
+        """Emit nothing."""
+
+
+async def test_what_hibari_has_no_sounds_for_is_said_by_espeak(box: VoiceBox) -> None:
+    silent = SilentEngine()
+    mute = VoiceBox(box.espeak, espeak.Espeak().list_voices())
+    mute.add_hibari(silent)
+    assert seconds(await speak(EmbeddedTTSService(mute, "alloy"), GREETING)) > 0.3
+    silent.close()
+
+
 async def test_what_is_installed_is_offered(provider: EmbeddedTTS) -> None:
     assert provider.voices is not None
     assert provider.voices >= {*OPENAI_VOICES, "cmn", "de", "gmw/en", "en-us", "fr-fr"}
-    assert ("slt" in provider.voices) == FLITE
+    assert ("heart" in provider.voices) == HIBARI
+    assert ("slt" in provider.voices) == (FLITE and not HIBARI)
+    if HIBARI:
+        assert provider.label.startswith("embedded (hibari + espeak-ng")
+        assert {info.id: info.speaks_as for info in provider.list_voices()}["ash"] == "hibari/ash"
+
+
+@pytest.fixture
+def no_hibari(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hibari, "PACKAGE", "no_such_package")
+
+
+@pytest.mark.usefixtures("no_hibari")
+async def test_without_hibari_the_label_says_what_speaks_and_what_to_install() -> None:
+    without = EmbeddedTTS(TTSConfig())
+    await without.start()
     engines = "flite slt + espeak-ng" if FLITE else "espeak-ng"
-    assert provider.label == f"embedded ({engines})"
+    assert without.label.startswith(f"embedded ({engines}")
+    assert "hibari is not installed" in without.label
+    assert "-r requirements/embedded.txt" in without.label
+    assert without.voices is not None
+    assert "heart" not in without.voices
+    assert ("slt" in without.voices) == FLITE
+    await without.close()
+    with pytest.raises(ProviderSetupError, match=r"engine is hibari, but .* not installed"):
+        await EmbeddedTTS(TTSConfig(options={"engine": "hibari"})).start()
 
 
+@pytest.mark.usefixtures("no_hibari")
 async def test_without_flite_espeak_speaks_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(flite, "find", lambda: None)
     alone = EmbeddedTTS(TTSConfig())
     await alone.start()
     assert alone.voices is not None
     assert "slt" not in alone.voices
-    assert alone.label == "embedded (espeak-ng)"
+    assert alone.label.startswith("embedded (espeak-ng")
     assert seconds(await speak(alone.create("alloy"), SENTENCE)) > 2
     await alone.close()
     with pytest.raises(ProviderSetupError, match=r"apt install flite.*REALTIME_TTS__OPTIONS"):
@@ -287,16 +393,11 @@ async def test_without_flite_espeak_speaks_for_all(monkeypatch: pytest.MonkeyPat
 
 
 async def test_espeak_alone_on_request() -> None:
-    async def labels() -> AsyncIterator[str]:
-        for options in ({"engine": "espeak"}, {}):
-            chosen = EmbeddedTTS(TTSConfig(voice_id="marin", options=options))
-            await chosen.start()
-            yield chosen.label
-            await chosen.close()
-
-    espeak_only, auto = [label async for label in labels()]
-    assert espeak_only == "embedded (espeak-ng)"
-    assert (auto == espeak_only) == (not FLITE)
+    chosen = EmbeddedTTS(TTSConfig(voice_id="marin", options={"engine": "espeak"}))
+    await chosen.start()
+    assert chosen.label == "embedded (espeak-ng)"
+    assert {info.id: info.speaks_as for info in chosen.list_voices()}["ash"] == "gmw/en-US+m1"
+    await chosen.close()
 
 
 async def test_a_closed_provider_builds_no_voice() -> None:
@@ -316,7 +417,10 @@ async def test_a_closed_provider_builds_no_voice() -> None:
         ({"model": "x"}, "tts.model.*REALTIME_TTS__MODEL"),
         ({"api_base": "http://x"}, "tts.api_base.*REALTIME_TTS__API_BASE"),
         ({"options": {"rate": 1}}, "options.rate: .*engine.*REALTIME_TTS__OPTIONS"),
-        ({"options": {"engine": "festival"}}, "options.engine: .*'auto', 'espeak' or 'flite'"),
+        (
+            {"options": {"engine": "festival"}},
+            "options.engine: .*'auto', 'hibari', 'espeak' or 'flite'",
+        ),
         ({"voice_id": "nobody"}, "voice_id 'nobody'.*alloy.*REALTIME_TTS__VOICE_ID"),
     ],
 )

@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 from kokoro_onnx import Kokoro
 from piper import PiperVoice
+from sherpa_onnx import OfflineTts
 
-from tests.providers import tiny_voices
+from providers.sherpa.engines import Recipe
+from tests.providers import tiny_sherpa_voices, tiny_voices
 from tests.providers.engines import LoopWatch, answer, reason, talking, with_tts
 from tests.support.running_server import running
 from tests.support.wire_client import client
@@ -44,6 +46,10 @@ def piper(folder: Path) -> dict[str, Any]:
     return {"voice_id": PIPER, "options": {"download_dir": str(folder)}}
 
 
+def sherpa(folder: Path) -> dict[str, Any]:
+    return {"model": str(tiny_sherpa_voices.build_kokoro(folder / "tiny"))}
+
+
 ENGINES = (
     Engine("kokoro", "kokoro tiny", kokoro, (Kokoro, "__init__"), (Kokoro, "_infer")),
     Engine(
@@ -53,6 +59,7 @@ ENGINES = (
         (PiperVoice, "load"),
         (PiperVoice, "phoneme_ids_to_audio"),
     ),
+    Engine("sherpa", "sherpa tiny", sherpa, (Recipe, "build"), (OfflineTts, "generate")),
 )
 
 

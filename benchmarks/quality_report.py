@@ -1,0 +1,161 @@
+"""Writes `docs/quality.md` and its picture from what `benchmarks.quality --record` has kept."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Mapping, Sequence
+from html import escape
+from pathlib import Path
+from typing import Any
+
+WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 420, 240, 44, 34, 40
+COLOURS = ("#8c959f", "#1f6feb", "#2da44e", "#bf8700", "#8250df")
+SHORT = {"noise 20 dB below": "20 dB", "noise 10 dB below": "10 dB"}
+
+Stacks = Mapping[str, Mapping[str, Any]]
+"""Name of a stack → its figures."""
+
+INTRODUCTION = """# Ears and voices
+
+How many words go wrong, how long a user waits, and what it costs, of the stacks that need no key
+and no download. Measured by the command below, on two cores; this page and its picture are made
+from what it keeps.
+
+```sh
+make quality                                     # the stack that is configured, whichever it is
+make quality ARGS="--profile offline --languages en,zh"
+make quality-page                                # this page, from docs/quality.json
+```
+
+WER is the word error rate, of Chinese that of characters: the fewest words to replace, to put in
+and to leave out, over the words that were said. Case, punctuation and the spelling of numbers do
+not count. `flite` are twenty sentences of a synthesiser that no stack here uses by default, `human`
+recordings of people reading, `own voice` is what the voice of the stack itself says. The noise is
+pink. `empty` counts turns of which nothing was heard, `noises` are sounds without a word, of which
+nothing should be heard. CPU is that of the recogniser.
+
+![Word error rates by stack, speech and condition](quality.svg)
+"""
+
+
+def page(stacks: Stacks) -> str:
+    """Write the page."""
+    return INTRODUCTION + "".join(_section(name, found) for name, found in stacks.items())
+
+
+def _section(name: str, found: Mapping[str, Any]) -> str:
+    talk = found["talk"]
+    lines = [
+        f"\n## {name}\n",
+        f"Recogniser: {found['recogniser']}.\n",
+        "| language | speech | condition | turns | empty | WER | transcript after | CPU a turn |",
+        "|---|---|---|---|---|---|---|---|",
+        *(
+            f"| {row['language']} | {row['speaker']} | {row['condition']} | {row['clips']} "
+            f"| {row['empty']} | {100 * row['word_error_rate']:.1f} % "
+            f"| {row['transcript_ms']} ms | {row['cpu_ms_per_turn']} ms |"
+            for row in found["heard"]
+        ),
+        "",
+        "| what | figure |",
+        "|---|---|",
+        f"| transcripts of {found['noises']} noises | {len(found['invented'])} |",
+        f"| end of turn → first audio, with 500 ms of silence | {talk['detected_ms']} ms, at most "
+        f"{talk['detected_max_ms']} ms |",
+        f"| manual commit → first audio | {talk['manual_ms']} ms, at most "
+        f"{talk['manual_max_ms']} ms |",
+        f"| CPU of a whole turn, with its answer | {talk['cpu_ms_per_turn']} ms |",
+        f"| memory of the server | {talk['memory_mb']} MB |",
+        *(
+            f"| voice, {one['language']}: {one['voice']} | first audio after "
+            f"{one['first_audio_ms']} ms, {1000 * one['cpu_per_second']:.0f} ms of CPU a second "
+            "of audio |"
+            for one in found["voices"]
+        ),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def draw(stacks: Stacks) -> str:
+    """Draw the word error rates of English, a diagram for each kind of speech."""
+    rates = {
+        (name, row["speaker"], row["condition"]): 100 * row["word_error_rate"]
+        for name, found in stacks.items()
+        for row in found["heard"]
+        if row["language"] == "en"
+    }
+    speakers = list(dict.fromkeys(speaker for _name, speaker, _condition in rates))
+    conditions = list(dict.fromkeys(condition for _name, _speaker, condition in rates))
+    panels = [
+        f'<g transform="translate({WIDTH * at},0)">'
+        f"{_panel(speaker, conditions, list(stacks), rates)}</g>"
+        for at, speaker in enumerate(speakers)
+    ]
+    width = WIDTH * len(speakers)
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {HEIGHT}" '
+        'font-family="sans-serif" font-size="11" fill="#333">\n'
+        f'<rect width="{width}" height="{HEIGHT}" fill="white"/>\n'
+        + "\n".join(panels)
+        + "\n</svg>\n"
+    )
+
+
+def _panel(
+    speaker: str,
+    conditions: Sequence[str],
+    stacks: Sequence[str],
+    rates: Mapping[tuple[str, str, str], float],
+) -> str:
+    top, floor, right = 100.0, HEIGHT - BOTTOM, WIDTH - 12
+    parts = [f'<text x="{LEFT}" y="20" font-weight="bold">{escape(speaker)}: words wrong, %</text>']
+    for value in range(0, 101, 25):
+        height = floor - (floor - TOP) * value / top
+        parts.append(f'<path d="M{LEFT},{height:.1f} H{right}" stroke="#ddd"/>')
+        parts.append(f'<text x="{LEFT - 6}" y="{height:.1f}" text-anchor="end">{value}</text>')
+    group = (right - LEFT) / len(conditions)
+    bar = group * 0.8 / len(stacks)
+    for place, condition in enumerate(conditions):
+        start = LEFT + group * (place + 0.1)
+        middle = start + group * 0.4
+        label = escape(SHORT.get(condition, condition))
+        parts.append(f'<text x="{middle:.1f}" y="{floor + 15}" text-anchor="middle">{label}</text>')
+        for at, name in enumerate(stacks):
+            rate = rates.get((name, speaker, condition))
+            if rate is None:
+                continue
+            tall = (floor - TOP) * min(rate, top) / top
+            left = start + bar * at
+            parts.append(
+                f'<rect x="{left:.1f}" y="{floor - tall:.1f}" width="{bar - 2:.1f}" '
+                f'height="{tall:.1f}" fill="{COLOURS[at % len(COLOURS)]}"/>'
+            )
+            parts.append(
+                f'<text x="{left + bar / 2 - 1:.1f}" y="{floor - tall - 3:.1f}" font-size="9" '
+                f'text-anchor="middle">{rate:.3g}</text>'
+            )
+    for at, name in enumerate(stacks):
+        across = LEFT + at * 110
+        parts.append(
+            f'<rect x="{across}" y="{HEIGHT - 16}" width="10" height="10" '
+            f'fill="{COLOURS[at % len(COLOURS)]}"/>'
+            f'<text x="{across + 14}" y="{HEIGHT - 7}">{escape(name)}</text>'
+        )
+    return "\n".join(parts)
+
+
+def main() -> None:
+    """Write both."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.quality_report")
+    parser.add_argument("figures", help="what benchmarks.quality --record has kept")
+    parser.add_argument("page", help="where the page goes; the picture lies beside it")
+    arguments = parser.parse_args()
+    stacks = json.loads(Path(arguments.figures).read_text(encoding="utf-8"))
+    page_file = Path(arguments.page)
+    page_file.write_text(page(stacks), encoding="utf-8")
+    page_file.with_suffix(".svg").write_text(draw(stacks), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

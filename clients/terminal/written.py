@@ -1,0 +1,56 @@
+"""A conversation as text: plain, for a terminal that is left, and as Markdown, to be kept."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable
+from itertools import dropwhile
+
+from rich.cells import cell_len
+
+from clients.terminal.transcript import Entry, Transcript
+from clients.terminal.widgets import speakers
+from settings.localisation import _
+
+
+def plain(transcript: Transcript) -> str:
+    """Return the conversation from its first turn on, a line an entry; "" if there is none."""
+    names = speakers()
+    width = max(map(cell_len, names.values()))
+    lines = []
+    for entry in _said(transcript):
+        name = names[entry.who]
+        margin = f"{entry.at:%H:%M:%S}  {name}{' ' * (width - cell_len(name))}  "
+        indent = "\n" + " " * cell_len(margin)
+        lines.append(margin + indent.join(printable(str(entry)).splitlines()))
+    return "\n".join(lines)
+
+
+def markdown(transcript: Transcript, about: Iterable[str]) -> str:
+    """Return the conversation as Markdown.
+
+    Args:
+        transcript: What was said.
+        about: What to say of it below the title, such as the server's address.
+    """
+    names = speakers()
+    facts = " · ".join(printable(fact) for fact in about)
+    parts = ["# " + _("Conversation"), facts] if facts else ["# " + _("Conversation")]
+    for entry in _said(transcript):
+        name = f"**{names[entry.who]}** " if names[entry.who] else ""
+        parts.append(f"{name}({entry.at:%Y-%m-%d %H:%M:%S})\n\n{printable(str(entry))}")
+    return "\n\n".join(parts) + "\n"
+
+
+def printable(text: str) -> str:
+    """Return a text without what would command a terminal, and without halves of characters."""
+    kept = (
+        character
+        for character in text
+        if character in "\n\t" or unicodedata.category(character) not in ("Cc", "Cs")
+    )
+    return "".join(kept).strip()
+
+
+def _said(transcript: Transcript) -> Iterable[Entry]:
+    return dropwhile(lambda entry: entry.who in ("note", "problem"), transcript)

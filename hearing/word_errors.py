@@ -1,0 +1,136 @@
+"""How much of what was said was heard: the judge of recognisers and voices.
+
+Both texts are first written alike, so that only what was heard counts and not how it is spelt:
+case, punctuation, numbers and common contractions are no errors. Where a script has no spaces,
+each character counts as a word. Rates are then those of the field: the fewest words to replace, to
+put in and to leave out, over the words that were said.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+ENOUGH = 0.8
+"""Share of the words that must be right for a sentence to count as understood."""
+
+_WORD = re.compile(
+    r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\uac00-\ud7af]"  # a script without spaces
+    r"|[0-9]+(?:\.[0-9]+)?"
+    r"|[^\W\d_]+(?:'[^\W\d_]+)*"
+)
+_THOUSANDS = re.compile(r"(?<=\d),(?=\d{3})")
+_CONTRACTIONS = {
+    "what's": "what is",
+    "it's": "it is",
+    "that's": "that is",
+    "there's": "there is",
+    "let's": "let us",
+    "i'm": "i am",
+    "won't": "will not",
+    "can't": "can not",
+    "cannot": "can not",
+    "okay": "ok",
+}
+_ENDINGS = {"n't": "not", "'re": "are", "'ll": "will", "'ve": "have"}
+_UNIT_WORDS = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
+    "fifteen sixteen seventeen eighteen nineteen"
+)
+_TENS_WORDS = "twenty thirty forty fifty sixty seventy eighty ninety"
+_UNITS, _TENS = _UNIT_WORDS.split(), _TENS_WORDS.split()
+_SCALES = ((1_000_000, "million"), (1_000, "thousand"), (100, "hundred"))
+_LARGEST = 10**9
+
+
+@dataclass(frozen=True, slots=True)
+class WordErrors:
+    """What became of the words of a text, or of several."""
+
+    said: int = 0
+    """Words that were said."""
+    right: int = 0
+    """Those of them that were heard."""
+    errors: int = 0
+    """Words that were replaced, left out or put in."""
+
+    @property
+    def rate(self) -> float:
+        """Errors per word that was said; 0 is perfect, and more than 1 is possible."""
+        return self.errors / self.said if self.said else float(self.errors > 0)
+
+    @property
+    def understood(self) -> bool:
+        """Whether enough of it was heard."""
+        return self.right >= ENOUGH * self.said and self.rate <= 1 - ENOUGH
+
+    def __add__(self, other: WordErrors) -> WordErrors:
+        """Return the figures of both together."""
+        return WordErrors(
+            self.said + other.said, self.right + other.right, self.errors + other.errors
+        )
+
+    def __str__(self) -> str:
+        return f"{self.right} of {self.said} words right"
+
+
+def compare(said: str, heard: str) -> WordErrors:
+    """Judge what was heard of a text."""
+    expected, found = words(said), words(heard)
+    distance, right = _alignment(expected, found)
+    return WordErrors(len(expected), right, distance)
+
+
+def words(text: str) -> list[str]:
+    """Return the words of a text as they sound, however it is written."""
+    plain = unicodedata.normalize("NFKC", text).lower().replace("’", "'")
+    plain = _THOUSANDS.sub("", plain)
+    return [part for word in _WORD.findall(plain) for part in _spelt(word)]
+
+
+def _spelt(word: str) -> Iterator[str]:
+    if word in _CONTRACTIONS:
+        yield from _CONTRACTIONS[word].split()
+    elif word.isdecimal() and int(word) < _LARGEST:
+        yield from _number(int(word))
+    elif "." in word:
+        whole, _, fraction = word.partition(".")
+        yield from (*_spelt(whole), "point", *(_UNITS[int(digit)] for digit in fraction))
+    else:
+        ending = next((end for end in _ENDINGS if word.endswith(end)), None)
+        yield word.removesuffix(ending or "").replace("'", "")
+        if ending is not None:
+            yield _ENDINGS[ending]
+
+
+def _number(value: int) -> Iterator[str]:
+    for size, name in _SCALES:
+        if value >= size:
+            yield from (*_number(value // size), name)
+            if rest := value % size:
+                yield from _number(rest)
+            return
+    if value < len(_UNITS):
+        yield _UNITS[value]
+        return
+    yield _TENS[value // 10 - 2]
+    if value % 10:
+        yield _UNITS[value % 10]
+
+
+def _alignment(said: Sequence[str], heard: Sequence[str]) -> tuple[int, int]:
+    """Return the fewest errors that lead from one to the other, and the most words kept by them."""
+    # Of a prefix of what was heard: (errors, minus the words kept), so that the least is the best.
+    row = [(at, 0) for at in range(len(heard) + 1)]
+    for count, word in enumerate(said, start=1):
+        above, row = row, [(count, 0)]
+        for at, other in enumerate(heard, start=1):
+            errors, kept = above[at - 1]
+            same = (errors, kept - 1) if word == other else (errors + 1, kept)
+            left_out = (above[at][0] + 1, above[at][1])
+            put_in = (row[at - 1][0] + 1, row[at - 1][1])
+            row.append(min(same, left_out, put_in))
+    errors, kept = row[-1]
+    return errors, -kept

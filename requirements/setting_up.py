@@ -1,0 +1,227 @@
+"""Sets up `.venv` for `make run`, `make test` and for who has no `make`; `set_up.py` begins it.
+
+What is installed already is known by a note in the environment: a second start asks nobody. Before
+anything is fetched it says what, how large, and about how long; what cannot work is said before.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import math
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+from requirements.environment_making import advice, make
+from requirements.virtual_environment import Installed, VirtualEnvironment
+from settings.package_installer import Outcome, PackageInstaller, Tools
+from settings.pip_settings import unreachable
+from settings.requirement_files import EMBEDDED, MAIN, ROOT, extras, is_pinned
+
+DEVELOPMENT = "requirements-dev.txt"
+FIGURES = ROOT / "settings" / "downloads.json"
+MB = 1_000_000
+USUAL_MB_PER_S = 50 / 8
+"""A usual line, for the estimate: 50 Mbit/s."""
+INSTALLING_S = 60
+"""Seconds that pip needs besides, on a small machine."""
+UNPACKED = 3
+"""How many times larger packages are once installed, at least."""
+FALLBACKS = {EMBEDDED: "pocketsphinx and espeak-ng, which understand less, take their place"}
+"""File that may fail → what happens then."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Files that are installed together."""
+
+    files: tuple[str, ...]
+    pinned: bool = False
+    """Whether they have hashes. Such packages may vanish from the index, so that may fail."""
+
+
+def steps(*, development: bool) -> list[Step]:
+    """Return what is installed, in this order."""
+    if not development:
+        embedded = [Step((EMBEDDED,), pinned=True)] if (ROOT / EMBEDDED).exists() else []
+        return [Step((MAIN,)), *embedded]
+    files = list(extras().values())
+    free = [file for file in files if not is_pinned(file)]
+    pinned = [Step((file,), pinned=True) for file in files if is_pinned(file)]
+    return [Step((DEVELOPMENT, MAIN, *free)), *pinned]
+
+
+def sum_of(file: str) -> str:
+    """Return what tells one state of a file from another."""
+    return hashlib.sha256((ROOT / file).read_bytes()).hexdigest()
+
+
+def left(todo: Sequence[Step], installed: Installed, *, again: bool) -> list[Step]:
+    """Return the steps that are not done.
+
+    Args:
+        todo: All.
+        installed: What the environment has.
+        again: Do all of them again.
+    """
+    return [
+        step
+        for step in todo
+        if again or any(installed.files.get(file) != sum_of(file) for file in step.files)
+    ]
+
+
+def download_bytes(todo: Sequence[Step]) -> int:
+    """Return how much is fetched for some steps where nothing is there yet."""
+    figures = json.loads(FIGURES.read_text(encoding="utf-8"))
+    names = {"requirements" if file == MAIN else Path(file).stem for s in todo for file in s.files}
+    packages: dict[str, int] = {}
+    for name in names & figures.keys():
+        packages |= figures[name]
+    return sum(packages.values())
+
+
+def announcement(todo: Sequence[Step], tools: Tools, *, new: bool) -> str:
+    """Return what is about to be installed, how large it is and how long that takes."""
+    size = download_bytes(todo)
+    minutes = math.ceil((size / MB / USUAL_MB_PER_S + INSTALLING_S) / 60)
+    version = ".".join(map(str, sys.version_info[:2]))
+    what = " and ".join([*(step.files[0] for step in todo if step.files)])
+    begin = f"Setting up .venv with Python {version} by {tools.name}: {what}."
+    most = "" if new else "at most "
+    return (
+        f"{begin}\n"
+        f"  To download: {most}{size / MB:.0f} MB, about {minutes} min at 50 Mbit/s. "
+        "Ctrl-C stops it; it can be repeated."
+    )
+
+
+def set_up(venv: VirtualEnvironment, *, development: bool, again: bool) -> Iterator[str]:
+    """Do what is left to do; yields what failed and may be missing.
+
+    Raises:
+        SystemExit: It cannot be done, with the reason and the remedy.
+    """
+    asked = sys.version_info[:2] if os.environ.get("PYTHON") else None
+    fault = venv.fault(asked)
+    installed = Installed() if fault else venv.installed()
+    todo = left(steps(development=development), installed, again=again)
+    if fault or todo:
+        tools = Tools.here()
+        installer = PackageInstaller(venv.python, tools)
+        if not tools.sufficient and (fault or not installer.has_pip()):
+            raise SystemExit(advice())
+        refuse_if_hopeless(installer.pip_settings, todo)
+        if fault and venv.exists:
+            print(f".venv is made anew: {fault}.")
+        print(announcement(todo, tools, new=bool(fault)), flush=True)
+        if fault:
+            venv.remove()
+        venv.begin()
+        if fault:
+            demand(make(venv, tools, installer), "The environment could not be made")
+    venv.mend_paths()
+    if todo:
+        if development:
+            installer.get_uv()
+        for step in todo:
+            do(step, installer, installed)
+            venv.finish(installed)
+    names = {file for step in steps(development=development) for file in step.files}
+    for file in names & installed.failed.keys():
+        instead = FALLBACKS.get(file, "tests want it")
+        yield f"{file} is not installed ({installed.failed[file]}): {instead}. Again: make setup"
+
+
+def do(step: Step, installer: PackageInstaller, installed: Installed) -> None:
+    """Install a step and note it."""
+    words = [word for file in step.files for word in ("-r", file)]
+    outcome = installer.install(words, pinned=step.pinned)
+    if not step.pinned:
+        demand(outcome, f"{step.files[0]} could not be installed")
+    for file in step.files:
+        installed.files[file] = sum_of(file)
+        installed.failed.pop(file, None)
+        if not outcome.ok:
+            installed.failed[file] = outcome.reason or "the reason is above"
+
+
+def refuse_if_hopeless(settings: dict[str, str], todo: Sequence[Step]) -> None:
+    """End before anything is changed if there is no network or no room."""
+    if reason := unreachable(os.environ, settings):
+        raise SystemExit(
+            f"error: {reason}: connect to the network, or name a mirror (PIP_INDEX_URL=…) or a "
+            "proxy (HTTPS_PROXY=…), and repeat the command. Nothing was changed."
+        )
+    free, needed = shutil.disk_usage(ROOT).free, UNPACKED * download_bytes(todo)
+    if free < needed:
+        raise SystemExit(
+            f"error: {free / MB:.0f} MB are free on the disk of {ROOT}, and {needed / MB:.0f} MB "
+            "are needed. Nothing was changed."
+        )
+
+
+def demand(outcome: Outcome, what: str) -> None:
+    """End with the reason unless it went well."""
+    if outcome.ok:
+        return
+    reason = outcome.reason or "the reason is above"
+    if "No matching distribution" in reason or "from versions" in reason:
+        remedy = "There may be no package for this system or this Python: name another, PYTHON=…"
+    elif "No space left" in reason:
+        remedy = "Make room on the disk, and repeat the command."
+    elif "CERTIFICATE" in reason.upper():
+        remedy = "Name your authority's certificates: PIP_CERT=FILE, and repeat the command."
+    else:
+        remedy = "Repeat the command: what was fetched is kept."
+    raise SystemExit(f"error: {what}: {reason}. {remedy}")
+
+
+def start(venv: VirtualEnvironment, arguments: Sequence[str]) -> NoReturn:
+    """Become the server."""
+    command = [str(venv.python), "main.py", *arguments]
+    if os.name != "nt":
+        sys.stdout.flush()
+        os.execv(command[0], command)
+    raise SystemExit(subprocess.call(command))
+
+
+def main() -> None:
+    """Read the arguments, which `set_up.py` explains, and do it."""
+    parser = argparse.ArgumentParser(prog="requirements/set_up.py", description=__doc__)
+    parser.add_argument("--start", action="store_true", help="start the server afterwards")
+    parser.add_argument("--profile", metavar="NAME", help="install what a profile needs, too")
+    parser.add_argument("--yes", action="store_true", help="do not ask before that")
+    parser.add_argument("--again", action="store_true", help="install once more")
+    parser.add_argument("--dev", action="store_true", help="install what the tests need")
+    parser.add_argument("arguments", nargs="*", help="the server's, behind `--`")
+    given = parser.parse_args()
+    venv = VirtualEnvironment(ROOT / ".venv")
+    try:
+        for warning in set_up(venv, development=given.dev, again=given.again):
+            print(f"warning: {warning}", flush=True)
+    except KeyboardInterrupt:
+        print("\nStopped. To go on, repeat the command.", flush=True)
+        raise SystemExit(130) from None
+    profile = ["--profile", given.profile, "--install"] if given.profile else []
+    arguments = [*profile, *(["--yes"] if given.profile and given.yes else []), *given.arguments]
+    if given.start or given.profile:
+        start(venv, arguments)
+    if not given.dev:
+        program = os.path.relpath(venv.python)
+        print(
+            f"Ready: `make run`, or {program} main.py, starts the server. Then, in a second "
+            f"terminal: `make try` and `make talk`, or {program} test_client.py and "
+            f"{program} push_to_talk_app.py."
+        )
+
+
+if __name__ == "__main__":
+    main()
