@@ -40,6 +40,7 @@ from settings.paths import own_path
 from settings.provider_declarations import vendor_keys
 from settings.sources import DOTENV, PREFIX, explained, layers, variable
 from settings.sources import ConfigError as ConfigError
+from settings.sources import chosen_profile as chosen_profile
 from settings.sources import profile_names as profile_names
 
 PRODUCT_NAME = "Open Realtime Server"
@@ -308,8 +309,8 @@ class STTConfig(_Provider):
     """Speech recognition."""
 
     provider: str = "embedded"
-    """`embedded` (pocketsphinx, US English), `openai` (any `/v1/audio/transcriptions`) or another
-    of those in README, "Providers"; or `package.module:Class`."""
+    """`embedded` (Whisper, or pocketsphinx without it), `openai` (any `/v1/audio/transcriptions`)
+    or another of those in README, "Providers"; or `package.module:Class`."""
     model: str | None = None
     """Model name as the provider knows it; None: the provider's default."""
     language: Annotated[str | None, BeforeValidator(_no_auto)] = None

@@ -21,7 +21,7 @@ try:
     # Pipecat logs a greeting at import; `configure_logging` enables its log again for debug.
     logger.disable("pipecat")
 
-    from config import PRODUCT_NAME, ConfigError, Settings, load_settings
+    from config import PRODUCT_NAME, ConfigError, Settings, chosen_profile, load_settings
     from pipeline_manager import PipelineManager
     from providers.base import ProviderSetupError
     from serving.access.browsers import PagesMiddleware
@@ -35,6 +35,7 @@ try:
     from serving.command_line import arguments, run_check
     from serving.handshake import Service
     from serving.http_errors import access_denied
+    from serving.installing import install, refuse_incomplete, start_again
     from serving.lifecycle import Lifecycle
     from serving.ollama_offer import find_ollama
     from serving.open_sessions import OpenSessions
@@ -186,8 +187,12 @@ def main(argv: list[str] | None = None) -> None:
             given.config, given.profile, **({"server": flags} if flags else {})
         )
         configure_logging(settings.server)
+        profile = given.profile or chosen_profile()
+        if given.install and install(settings, profile, yes=given.yes) and argv is None:
+            start_again()
         if given.check:
             raise SystemExit(run_check(settings))
+        refuse_incomplete(settings, profile)
         check_exposure(settings.server)
         listener = listener_of(settings)
         workers = settings.server.workers
@@ -211,6 +216,7 @@ def __getattr__(name: str) -> Any:
     try:
         settings = load_settings()
         configure_logging(settings.server)
+        refuse_incomplete(settings, chosen_profile())
         return create_app(settings, announce=settled(_print))
     except (ConfigError, ProviderSetupError) as error:
         raise SystemExit(_("error: {error}").format(error=error)) from None

@@ -220,8 +220,8 @@ def in_terminal() -> bool:
     return all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))
 
 
-def run(args: argparse.Namespace) -> None:
-    """Run the app.
+def run(args: argparse.Namespace) -> int:
+    """Run the app and return its exit status.
 
     Raises:
         ClientError: It cannot begin, or has not kept what it should.
@@ -268,6 +268,7 @@ def run(args: argparse.Namespace) -> None:
             kept.close()
         say_goodbye(app)
     _report(args, recorder, kept)
+    return app.return_code or 0
 
 
 def say_goodbye(app: PushToTalkApp) -> None:
@@ -307,12 +308,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if args.list_devices:
             print_devices()
-        else:
-            run(args)
+            return 0
+        return run(args)
     except ClientError as error:
         print(error, file=sys.stderr)
         return 2
-    return 0
 
 
 if __name__ == "__main__":

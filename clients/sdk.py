@@ -99,6 +99,10 @@ def explain(error: Exception, url: str) -> str:
                 "{url}: no Realtime at this path (HTTP {status}), or not for this key. The path "
                 "is mostly /v1/realtime; check --url and --api-key."
             ).format(url=url, status=status)
+        if status == 503:
+            return _("{url} is not ready (HTTP 503): it is starting, stopping or full.").format(
+                url=url
+            )
         told = _("{url} answered HTTP {status} instead of a WebSocket. {remedy}")
         return told.format(url=url, status=status, remedy=remedy)
     refused = isinstance(error, ConnectionRefusedError) or "Connect call failed" in str(error)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from audio.pcm import BYTES_PER_SAMPLE, WIRE_RATE, read_wav, resample, silence
 from clients.sdk import ClientError
 from settings.localisation import _, system_reason
 
-SPOKEN_TEXT = "What is the weather like today?"
+if TYPE_CHECKING:
+    from providers.tts.speech_engine import SpeechEngine
+
+SPOKEN_TEXT = "Please tell me a short joke."
 LEAD_MS = 300
 """Silence before the embedded voice begins, as before anybody who speaks into a microphone."""
 
@@ -50,14 +55,21 @@ async def speech(wav: str | None) -> bytes:
 
 
 async def embedded_speech(text: str) -> bytes:
-    """Let the server's built-in voice say something in this process, flite if there is one."""
-    from providers.tts import flite
-    from providers.tts.espeak import DEFAULT_VOICE, Espeak
-
-    clear = flite.find()
-    engine, voice = (clear, flite.VOICE) if clear else (Espeak(), DEFAULT_VOICE)
+    """Let the server's built-in voice say something in this process: the clearest that is here."""
+    engine, voice = _clearest()
     try:
         made = [chunk async for chunk in engine.synthesize(text, voice)]
     finally:
         engine.close()
     return silence(LEAD_MS) + resample(b"".join(made), engine.sample_rate, WIRE_RATE)
+
+
+def _clearest() -> tuple[SpeechEngine, str]:
+    from providers.tts import flite, hibari
+    from providers.tts.espeak import DEFAULT_VOICE, Espeak
+
+    try:
+        return hibari.load(), hibari.VOICE
+    except hibari.HibariUnavailable:
+        found = flite.find()
+        return (found, flite.VOICE) if found else (Espeak(), DEFAULT_VOICE)

@@ -20,7 +20,7 @@ from clients.sdk import LOCAL_URL, explain
 from clients.terminal.app import PushToTalkApp
 from clients.terminal.client import RealtimeClient
 from clients.terminal.sound import SoundMaker
-from clients.terminal.view import Latency, Link, SessionInfo, View
+from clients.terminal.view import Latency, Link, SessionInfo, Stack, View
 
 FOLDER = Path(__file__).parent / "screenshots"
 STORY = (
@@ -59,6 +59,11 @@ def hands_free(view: View) -> None:
     view.show_level(-12.0)
 
 
+def first_start(view: View) -> None:
+    """Show that nothing has been said yet."""
+    view.show_input("off", hands_free=False, muted=False)
+
+
 def offline(view: View) -> None:
     """Show a server that is not up, in a small terminal without sound."""
     view.show_text("1", "note", NO_SOUND)
@@ -70,6 +75,7 @@ def offline(view: View) -> None:
 async def draw(folder: Path) -> None:
     """Draw all pictures into a folder that exists."""
     for show, theme, size in (
+        (first_start, "dark", (90, 16)),
         (push_to_talk, "dark", (90, 16)),
         (hands_free, "light", (90, 16)),
         (offline, "dark", (60, 20)),
@@ -79,6 +85,8 @@ async def draw(folder: Path) -> None:
             await pilot.pause()
             app.show_link(Link("connected"))
             app.show_session(SessionInfo("sess_AGTd1dcYOMHwXyEOHpBu1", "gpt-realtime", "alloy"))
+            app.show_stack(Stack("whisper base", "llama3.2 at localhost:11434", "hibari"))
+            app.show_echo("cancelled")
             show(app)
             await pilot.pause()
             app.save_screenshot(f"{show.__name__.replace('_', '-')}.svg", str(folder))

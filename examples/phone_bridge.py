@@ -85,7 +85,13 @@ async def stream(phone: WebSocket) -> None:
         return
     await phone.accept()
     headers = {"Authorization": f"Bearer {REALTIME_API_KEY}"}
-    async with connect(REALTIME_URL, additional_headers=headers, max_size=None) as server:
+    try:
+        server = await connect(REALTIME_URL, additional_headers=headers, max_size=None)
+    except OSError as error:
+        print(f"{REALTIME_URL} cannot be reached ({error}): start it with make run.", flush=True)
+        await phone.close(1011)
+        return
+    async with server:
         await server.send(json.dumps({"type": "session.update", "session": SESSION}))
         await Call(phone, server).run()
 

@@ -18,6 +18,7 @@ import argparse
 import asyncio
 import base64
 import json
+import shutil
 import time
 import wave
 from asyncio.subprocess import DEVNULL, PIPE
@@ -162,14 +163,22 @@ async def listen(server: ClientConnection, audio: AsyncIterator[bytes]) -> None:
 
 async def main(arguments: argparse.Namespace) -> None:
     """Connect, and talk until it is interrupted, or for one turn if the input is a file."""
+    programs = {"arecord": arguments.wav_in, "aplay": arguments.wav_out}
+    for program, file in programs.items():
+        if file is None and shutil.which(program) is None:
+            raise SystemExit(
+                f"{program} is missing: apt install alsa-utils, or use --wav-in, --wav-out."
+            )
     headers = {"Authorization": f"Bearer {arguments.key}"}
     audio = from_file(arguments.wav_in) if arguments.wav_in else from_microphone()
     speaker = File(arguments.wav_out) if arguments.wav_out else Alsa()
     async with connect(arguments.url, additional_headers=headers, max_size=None) as server:
         await server.send(json.dumps({"type": "session.update", "session": SESSION}))
-        listening = asyncio.create_task(listen(server, audio))
-        await converse(server, speaker, once=arguments.wav_in is not None)
-        listening.cancel()
+        # A microphone that fails ends both.
+        async with asyncio.TaskGroup() as both:
+            listening = both.create_task(listen(server, audio))
+            await converse(server, speaker, once=arguments.wav_in is not None)
+            listening.cancel()
     if isinstance(speaker, File):
         speaker.save()
 
@@ -180,4 +189,12 @@ if __name__ == "__main__":
     parser.add_argument("--key", default="none", help="API key, if the server has any")
     parser.add_argument("--wav-in", metavar="FILE", help="speak this file, not the microphone")
     parser.add_argument("--wav-out", metavar="FILE", help="keep the answer, do not play it")
-    asyncio.run(main(parser.parse_args()))
+    arguments = parser.parse_args()
+    try:
+        asyncio.run(main(arguments))
+    except KeyboardInterrupt:
+        pass
+    except OSError as error:
+        raise SystemExit(
+            f"{arguments.url} cannot be reached ({error}): is the server up?"
+        ) from None

@@ -44,6 +44,14 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
         help=_("a ready-made stack: {names}").format(names=", ".join(profile_names())),
     )
     parser.add_argument(
+        "--install",
+        action="store_true",
+        help=_("first get what the stack needs: packages, and Ollama's model"),
+    )
+    parser.add_argument(
+        "--yes", action="store_true", help=_("with --install: do not ask before that")
+    )
+    parser.add_argument(
         "--check", action="store_true", help=_("try voice, recogniser and model once, and say how")
     )
     return parser.parse_args(argv)

@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 
 import httpx2
 
-from serving.access.exposure import is_loopback
 from serving.addresses import ANY_ADDRESS
+from settings.origins import is_loopback
 
 HOST_VARIABLE = "OLLAMA_HOST"
 """Where Ollama listens, and its own client looks for it."""

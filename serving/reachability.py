@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
+from settings.origins import is_loopback
+
 PATIENCE_S = 2.0
 _PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
 
@@ -43,14 +45,15 @@ async def _try(address: str) -> str | None:
 def _door(address: str) -> tuple[str, int, str]:
     """Return host, port and display name of the service, or of the proxy before it.
 
-    The proxy is the one that the environment names, as vendors' libraries use it too.
+    The proxy is the one that the environment names, as vendors' libraries use it too; services on
+    this machine are asked without.
     """
     where = place(address)
     host, _, port = where.rpartition(":")
     named = getproxies()
     kind = "https" if urlsplit(address).scheme in ("https", "wss") else "http"
     proxy = urlsplit(named.get(kind) or named.get("all") or "")
-    if proxy.hostname is None or proxy_bypass(where):
+    if proxy.hostname is None or proxy_bypass(where) or is_loopback(host):
         return host, int(port), where
     door = proxy.port or _PORTS.get(proxy.scheme, 1080)
     return proxy.hostname, door, f"the proxy {proxy.hostname}:{door} before {where}"

@@ -7,6 +7,7 @@ from settings.silent_libraries import silence
 
 __all__ = [
     "columns",
+    "extras",
     "arguments",
     "provider_declarations",
     "installation",
@@ -17,6 +18,7 @@ __all__ = [
     "pip_settings",
     "plain_words",
     "requirement_files",
+    "sources",
 ]
 
 silence()

@@ -76,6 +76,16 @@ def is_local(origin: str) -> bool:
         return False
 
 
+def is_loopback(host: str) -> bool:
+    """Return whether a host name or address is this machine's own."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 def allowed_origin(written: str) -> str:
     """Return an origin of the settings as browsers write it, or `ANY_ORIGIN`.
 

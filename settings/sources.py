@@ -51,6 +51,11 @@ def variable(name: str) -> str | None:
     return os.environ.get(name) or dotenv_values(DOTENV).get(name) or None
 
 
+def chosen_profile() -> str | None:
+    """Return the ready-made stack that the environment or `.env` names, if any."""
+    return variable(PROFILE_VARIABLE)
+
+
 def profile_names() -> list[str]:
     """Return the ready-made stacks, the default one first."""
     names = sorted(path.stem for path in PROFILES.glob("*.toml"))
@@ -164,7 +169,7 @@ def _config_file(given: str | Path | None) -> Path | None:
 
 
 def _profile_file(given: str | None) -> Path | None:
-    chosen = given or variable(PROFILE_VARIABLE)
+    chosen = given or chosen_profile()
     if not chosen:
         return None
     if chosen not in profile_names():
@@ -267,9 +272,10 @@ def _all_variables(settings: type[BaseSettings]) -> list[str]:
 def _settings_of(settings: type[BaseSettings], group: str) -> list[str]:
     """Return the names of a group's settings; none if there is no such group."""
     field = settings.model_fields.get(group)
-    model = field.annotation if field is not None else None
-    known = isinstance(model, type) and issubclass(model, BaseModel)
-    return list(model.model_fields) if known and model is not None else []
+    model: object = field.annotation if field is not None else None
+    if isinstance(model, type) and issubclass(model, BaseModel):
+        return list(model.model_fields)
+    return []
 
 
 def _explain(error: ValidationError, settings: type[BaseSettings]) -> str:

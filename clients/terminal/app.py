@@ -86,6 +86,15 @@ def _echo(echo: Echo, hands_free: bool) -> Content:
     return Content()
 
 
+def _what_answers(session: SessionInfo, stack: Stack | None) -> list[str]:
+    """Name what answers, one part each."""
+    names = (session.model,) if stack is None else stack.names
+    if len(names) == 1:
+        return [*names]
+    told = (_("hears {name}"), _("answers {name}"), _("speaks {name}"))
+    return [text.format(name=name) for text, name in zip(told, names, strict=True)]
+
+
 def _first(latency: Latency, in_full: bool) -> str:
     """Say from when to when a latency was measured."""
     if not in_full:
@@ -416,7 +425,7 @@ class PushToTalkApp(App[None]):
     def _show_status(self) -> None:
         parts = [_link(self._link)]
         if self._session is not None:
-            parts.append(Content(str(self._stack or self._session.model)))
+            parts += map(Content, _what_answers(self._session, self._stack))
             parts.append(Content(_("voice {name}").format(name=self._session.voice)))
             _state, hands_free, _muted = self._heard
             parts.append(_echo(self._echo, hands_free))

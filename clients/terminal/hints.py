@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from clients.terminal.echo import can_cancel
 from clients.terminal.view import Echo, InputState
+from settings.installation import install_extra
 from settings.localisation import _
 
 
@@ -24,8 +26,8 @@ def hints(state: InputState, hands_free: bool, muted: bool, echo: Echo) -> list[
         muted: Whether silence is sent instead of the microphone's audio.
         echo: What the microphone hears of the loudspeaker.
     """
-    typed = Hint("/", _("types instead: “Tell me a long story”, Enter sends it"))
-    stop = Hint("Esc", _("stops an answer; so does speaking"))
+    typed = Hint("/", _("to type “Tell me a long story”, Enter sends"))
+    stop = Hint("Esc", _("stops an answer; hands-free, speaking does too"))
     if state == "none":
         return [
             Hint("", _("There is no microphone, so type:")),
@@ -46,23 +48,27 @@ def hints(state: InputState, hands_free: bool, muted: bool, echo: Echo) -> list[
     if hands_free:
         return [
             Hint("", _("Just speak: “What time is it?”")),
-            _about_echo(echo),
             Hint("V", _("ends hands-free")),
             stop,
+            _about_echo(echo),
         ]
     return [
         Hint("", _("Nothing has been said yet. Try:")),
         Hint("K", _("and say “Hello, how are you?”, K again sends it")),
         Hint("V", _("and just speak: “What time is it?”")),
-        _about_echo(echo),
         typed,
         stop,
+        _about_echo(echo),
     ]
 
 
 def _about_echo(echo: Echo) -> Hint:
-    return {
-        "none": Hint("", ""),
-        "cancelled": Hint("", _("Loudspeakers are fine: their echo is cancelled.")),
-        "heard": Hint("", _("Wear headphones, or it will hear itself.")),
-    }[echo]
+    if echo == "none":
+        return Hint("", "")
+    if echo == "cancelled":
+        return Hint("", _("Loudspeakers are fine: their echo is cancelled."))
+    told = _("Wear headphones, or it will hear itself.")
+    remedy = None if can_cancel() else install_extra("echo")
+    if remedy is not None:
+        told = _("Wear headphones, or: {command}").format(command=remedy)
+    return Hint("", told)

@@ -27,6 +27,8 @@ PAUSE_S = 0.5
 """Seconds between two writes."""
 OPEN_S = 1.5
 """Seconds in which sound may still be added, or taken back: more than any device's latency."""
+AT_ONCE = 10 * WIRE_RATE
+"""Samples in one write, after a computer has slept for a night."""
 LONGEST_WAV = 2**32 - 2**16
 """Bytes that a WAV file can hold."""
 ENDINGS = (".md", ".wav")
@@ -68,23 +70,22 @@ class SoundFile:
 
     def write(self, everything: bool = False) -> None:
         """Write what can no longer change, or everything."""
-        if self.error is not None:
-            return
         with self._lock:
+            until = self._lines[0].at(self._clock() - OPEN_S)
             if everything:
                 ends = [start + len(block) for side in self._sides for start, block in side]
                 until = max(ends, default=0)
-            else:
-                until = self._lines[0].at(self._clock() - OPEN_S)
-            samples = until - self._written
-            if samples <= 0:
-                return
-            stereo = np.zeros((samples, 2), dtype="<i2")
+        while self.error is None and self._written < until:
+            self._write_until(min(until, self._written + AT_ONCE))
+
+    def _write_until(self, position: int) -> None:
+        stereo = np.zeros((position - self._written, 2), dtype="<i2")
+        with self._lock:
             for channel, side in enumerate(self._sides):
                 _take(side, self._written, stereo[:, channel])
-        self._written = until
+        self._written = position
         try:
-            if self._written * 2 * BYTES_PER_SAMPLE > LONGEST_WAV:
+            if position * 2 * BYTES_PER_SAMPLE > LONGEST_WAV:
                 raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
             self._file.writeframes(stereo.tobytes())  # it seeks, and so flushes
         except OSError as error:

@@ -6,7 +6,7 @@ from openai import AsyncOpenAI, OpenAIError
 
 from clients.terminal.view import Stack
 
-PATIENCE_S = 10.0
+PATIENCE_S = 30.0
 """Seconds for the server to tell; until then, and if it does not, the model's name is shown."""
 
 

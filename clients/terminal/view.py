@@ -39,14 +39,23 @@ class Stack:
     llm: str
     tts: str
 
-    def __str__(self) -> str:
-        """Return their names; of what is in brackets only the beginning, where that is all."""
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The short names of the three; one name if they share it and have no other.
+
+        A label says more in brackets: that is left out, unless what is before them is everywhere
+        the same.
+        """
         labels = (self.stt, self.llm, self.tts)
-        names = [label.split(" (")[0] for label in labels]
-        within = [label.partition(" (")[2].rstrip(")").split(", ")[0] for label in labels]
-        if len({*names}) > 1:
-            return " → ".join(names)
-        return f"{names[0]}: {' → '.join(within)}" if all(within) else names[0]
+        before = tuple(label.split(" (")[0] for label in labels)
+        within = tuple(label.partition(" (")[2].rstrip(")").split(", ")[0] for label in labels)
+        if len({*before}) > 1:
+            return before
+        return within if all(within) else before[:1]
+
+    def __str__(self) -> str:
+        """Return the short names, in the order in which they work."""
+        return " → ".join(self.names)
 
 
 @dataclass(frozen=True, slots=True)

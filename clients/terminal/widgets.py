@@ -153,7 +153,7 @@ class Rows(Widget):
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """Return the number of rows needed at a width."""
-        return len(self._rows(width))
+        return sum(max(1, -(-row.cell_length // max(1, width))) for row in self._rows(width))
 
     def render(self) -> Content:
         """Write the parts."""

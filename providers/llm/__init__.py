@@ -18,4 +18,4 @@ def load(config: LLMConfig) -> LLMProvider:
     return cast(LLMProvider, registry.load("llm", config, CustomLLM))
 
 
-__all__: list[str] = []
+__all__ = ["ollama_models"]

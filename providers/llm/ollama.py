@@ -14,18 +14,17 @@ from pipecat.utils.errors import ErrorCategory
 
 from config import LLMConfig
 from providers.base import StageFailure
+from providers.llm.ollama_models import DEFAULT_BASE, DEFAULT_MODEL
 from providers.llm.openai import ChatOptions, OpenAICompatibleLLM
 from providers.openai_client import explained
 from settings.provider_declarations import Declaration
-
-DEFAULT_MODEL = "llama3.2"
 
 
 class OllamaLLM(OpenAICompatibleLLM):
     """Ollama by way of its OpenAI-compatible API."""
 
     declaration = Declaration(kind="llm", name="ollama", options=ChatOptions)
-    default_base = "http://localhost:11434/v1"
+    default_base = DEFAULT_BASE
     tries_service = True
 
     def __init__(self, config: LLMConfig) -> None:

@@ -48,7 +48,7 @@ _LOOPING = 1.8
 """A text that can be compressed so well repeats itself."""
 _UNSURE = -1.0
 """Mean log probability below which the full window may be better."""
-_SILENT = 0.75
+_SILENT = 0.66
 """Probability of no speech that no speech has: of people's, .62 was the highest measured."""
 _NEARLY_SILENT, _BABBLE = 0.45, -1.7
 """What tells noise from speech where that is in doubt: also how unlikely its words are."""

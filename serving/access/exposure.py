@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
-
 from fastapi import WebSocket
 from fastapi.responses import PlainTextResponse
 from loguru import logger
@@ -11,6 +9,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from config import ConfigError, ServerConfig
 from settings.localisation import _
+from settings.origins import is_loopback
 
 
 def check_exposure(server: ServerConfig) -> None:
@@ -64,13 +63,3 @@ def _exposed(host: str) -> str:
         "REALTIME_API_KEYS, or say that this is meant with --insecure "
         "(REALTIME_SERVER__INSECURE=true)."
     )
-
-
-def is_loopback(host: str) -> bool:
-    """Return whether a host name or address is this machine's own."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

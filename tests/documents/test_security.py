@@ -31,3 +31,10 @@ def test_every_library_that_is_named_for_a_provider_is_in_the_table():
             # Parts of one thing have a number or more words behind its name.
             rows = [part for part in NAMES if name[0].replace("_", "-").startswith(part)]
             assert rows, f"{needs.name}: {name[0]}"
+
+
+def test_the_container_sets_the_switches_that_hold_for_others_too():
+    operations = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    container = operations.partition("```dockerfile")[2].partition("```")[0]
+    for name in ("ORT_DISABLE_TELEMETRY", "HF_HUB_DISABLE_TELEMETRY", "DO_NOT_TRACK"):
+        assert f"{name}={SWITCHES[name]}" in container

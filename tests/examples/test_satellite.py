@@ -7,6 +7,8 @@ import os
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.examples.programs import (
     EXAMPLES,
     LOUD,
@@ -73,3 +75,19 @@ async def test_alsas_programs_are_microphone_and_loudspeaker(tmp_path: Path):
         async with asyncio.timeout(PATIENCE_S):
             while not (played.exists() and played.stat().st_size > SECOND):
                 await asyncio.sleep(0.05)
+
+
+async def test_what_is_missing_is_named(tmp_path: Path):
+    question = spoken_file(tmp_path / "question.wav", 16000)
+    nowhere = ("--url", "ws://127.0.0.1:9/v1/realtime")
+    files = ("--wav-in", str(question), "--wav-out", "answer.wav")
+    with pytest.raises(AssertionError, match="is the server up"):
+        await run_python("satellite", *nowhere, *files, folder=tmp_path)
+    without = {"PATH": str(tmp_path)}
+    with pytest.raises(AssertionError, match="apt install alsa-utils"):
+        await run_python("satellite", *nowhere, folder=tmp_path, environment=without)
+    wide = spoken_file(tmp_path / "wide.wav", 24000)
+    async with running(scripted_settings()) as server:
+        question_at_24_khz = ("--url", server.url, "--wav-in", str(wide), "--wav-out", "answer.wav")
+        with pytest.raises(AssertionError, match="must be mono"):
+            await run_python("satellite", *question_at_24_khz, folder=tmp_path)

@@ -52,6 +52,13 @@ def wheel(folder: Path, name: str, version: str = "1.0") -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+def write_index(simple: Path) -> None:
+    """Write the pages that make a folder of folders with wheels an index."""
+    for package in simple.iterdir():
+        links = "".join(f'<a href="{one.name}">{one.name}</a>' for one in package.glob("*.whl"))
+        (package / "index.html").write_text(f"<html><body>{links}</body></html>")
+
+
 def _sum(content: bytes) -> str:
     digest = hashlib.sha256(content).digest()
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
@@ -87,7 +94,7 @@ class Project:
         (simple / "pip").mkdir()
         for bundled in (Path(ensurepip.__file__).parent / "_bundled").glob("pip-*.whl"):
             shutil.copy(bundled, simple / "pip")
-        project.index()
+        write_index(simple)
         kept = {
             name: value
             for name, value in os.environ.items()
@@ -123,16 +130,10 @@ class Project:
         """The Python of its `.venv`."""
         return self.folder / ".venv" / "bin" / "python"
 
-    def index(self) -> None:
-        """Write the pages of the index."""
-        for package in self.simple.iterdir():
-            links = "".join(f'<a href="{one.name}">{one.name}</a>' for one in package.glob("*.whl"))
-            (package / "index.html").write_text(f"<html><body>{links}</body></html>")
-
     def embedded(self, *, good: bool) -> None:
         """Give it `requirements/embedded.txt`, with the right sum or another."""
         found = wheel(self.simple / "small-model", "small_model")
-        self.index()
+        write_index(self.simple)
         text = f"# a model\nsmall_model==1.0 \\\n    --hash=sha256:{found if good else '0' * 64}\n"
         (self.folder / "requirements" / "embedded.txt").write_text(text)
 

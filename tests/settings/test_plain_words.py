@@ -37,9 +37,10 @@ def problem(*args: Any, **overrides: Any) -> str:
 def all_settings() -> list[tuple[str, str]]:
     found = []
     for group, field in Settings.model_fields.items():
-        assert field.annotation is not None
-        assert issubclass(field.annotation, BaseModel)
-        found += [(group, name) for name in field.annotation.model_fields]
+        model: object = field.annotation
+        assert isinstance(model, type)
+        assert issubclass(model, BaseModel)
+        found += [(group, name) for name in model.model_fields]
     return found
 
 

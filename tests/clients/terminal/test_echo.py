@@ -73,7 +73,7 @@ def cleaned(
 def voiced(sound: Samples, rate: int = WIRE_RATE) -> list[bool]:
     """Return Silero's verdicts, a window of 32 ms each."""
     spoken = resample(pcm(sound), rate, SAMPLE_RATE)
-    heard: NDArray[np.float32] = np.frombuffer(spoken, dtype="<i2").astype(np.float32) / 32768
+    heard: NDArray[np.float32] = (samples(spoken) / 32768).astype(np.float32)
     model = shared_silero()
     stream = VoiceStream(model)
     verdicts = []

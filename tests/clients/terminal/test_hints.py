@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from clients.terminal.hints import hints
 from clients.terminal.sources import SpokenFile
 from clients.terminal.view import Echo, InputState
@@ -32,9 +34,16 @@ def test_headphones_are_told_where_they_are_needed() -> None:
     assert "headphones" not in told("none")
 
 
+def test_where_the_library_is_missing_its_command_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("clients.terminal.echo.LIBRARY", "no_such_library")
+    assert "pip install -r requirements/echo.txt" in told("heard")
+
+
 def shown(it: Bench) -> str:
     area = it.app.query_one("Hints")
-    return str(area.render()) if area.display else ""  # type: ignore[attr-defined]
+    return str(area.render()) if area.display else ""
 
 
 async def test_they_are_shown_until_something_is_said() -> None:

@@ -95,6 +95,18 @@ def test_it_is_in_the_files_before_they_are_closed(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["talk.md", "talk.wav"]
 
 
+def test_a_night_of_silence_is_as_long_in_the_file(tmp_path: Path) -> None:
+    clock = Clock()
+    kept = KeptConversation.create(tmp_path / "talk", clock)
+    kept.begin(spoken(), list)
+    kept.sound.played(LOUD, 100.0)
+    kept.sound.played(LOUD, 135.0)
+    kept.close()
+    _, assistant = sides(tmp_path / "talk.wav")
+    assert loud(assistant) == (0, 35100)
+    assert not assistant[SECOND : 35 * SECOND].any()
+
+
 def test_what_is_there_is_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "talk.md").write_text("mine")
     (tmp_path / "talk-2.wav").write_text("mine too")

@@ -94,7 +94,8 @@ async def test_a_refused_session_is_one_line_and_its_waits_grow() -> None:
         (401, "ws://localhost refused the API key (HTTP 401). Give the right key by --api-key"),
         (403, "ws://localhost: no Realtime at this path (HTTP 403), or not for this key."),
         (404, "ws://localhost: no Realtime at this path (HTTP 404), or not for this key."),
-        (503, "ws://localhost answered HTTP 503 instead of a WebSocket. Is the server running"),
+        (503, "ws://localhost is not ready (HTTP 503): it is starting, stopping or full."),
+        (502, "ws://localhost answered HTTP 502 instead of a WebSocket. Is the server running"),
     ],
 )
 async def test_what_http_says_is_explained(status: int, told: str) -> None:

@@ -193,7 +193,7 @@ async def test_everything_fits(size: tuple[int, int]) -> None:
 
 async def test_a_narrow_status_breaks_between_its_parts() -> None:
     async with bench(FakeSocket(), size=(60, 20)) as it:
-        told = {**CREATED["session"], "model": "org/" + "x" * 30}
+        told = {**CREATED["session"], "model": "org/" + "x" * 40}
         await it.say({**CREATED, "session": told})
         await it.until(lambda: "voice" in it.bar("status"))
         assert it.bar("status").splitlines() == [

@@ -61,7 +61,7 @@ def test_a_stack_has_a_short_name() -> None:
         "whisper base → llama at host → hibari"
     )
     mixed = Stack("embedded (ears, US English)", "embedded (rules)", "embedded (a + b)")
-    assert str(mixed) == "embedded: ears → rules → a + b"
+    assert str(mixed) == "ears → rules → a + b"
     assert str(Stack("scripted", "scripted", "scripted")) == "scripted"
 
 
@@ -69,7 +69,9 @@ async def test_it_is_shown_in_place_of_the_models_name_and_in_the_details() -> N
     async with session() as it:
         assert it.bar("status") == "● connected · gpt-realtime · voice marin"
         it.app.show_stack(Stack("ears (large)", "brain", "mouth"))
-        assert it.bar("status") == "● connected · ears → brain → mouth · voice marin"
+        assert it.bar("status") == (
+            "● connected · hears ears · answers brain · speaks mouth · voice marin"
+        )
         await it.press("i")
         shown = " ".join(str(part.render()) for part in it.app.screen.query("DetailsDialog Static"))
         for detail in ("sess_1", "gpt-realtime", "marin", "ears (large)", "brain", "mouth"):

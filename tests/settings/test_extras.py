@@ -1,0 +1,56 @@
+"""What an extra lacks is found in metadata, without an import."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from settings import extras, requirement_files
+from tests.support.places import ROOT
+
+
+def extra(folder: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> list[str]:
+    """Return what a file of requirements lacks."""
+    (folder / "requirements").mkdir()
+    (folder / "requirements" / "own.txt").write_text(text)
+    monkeypatch.setattr(requirement_files, "ROOT", folder)
+    assert extras.extra_names() == {"own"}
+    return extras.lacking("own")
+
+
+def test_packages_are_known_by_any_spelling_of_their_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "# ours\n-r ../requirements.txt\nPydantic_Settings>=1\nnobody-has_this[x]>=2,<3  # no\n"
+    assert extra(tmp_path, monkeypatch, text) == ["nobody-has_this"]
+
+
+def test_what_an_extra_of_a_package_wants_is_looked_for_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(extras, "_of_extra", lambda *of: ["absent>1"] if of[1] == "voice" else [])
+    text = "pipecat-ai[voice,ears]>=1,<2\nabsent-there; sys_platform == 'amiga'\n"
+    assert extra(tmp_path, monkeypatch, text) == ["absent"]
+
+
+def test_an_extra_of_a_real_package_is_read_from_its_metadata() -> None:
+    assert any(line.startswith("httptools") for line in extras._of_extra("uvicorn", "standard"))
+
+
+def test_hashes_are_not_part_of_what_is_wanted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (
+        f"numpy==1 \\\n    --hash=sha256:{'0' * 64} \\\n    --hash=sha256:{'1' * 64}\nabsent==2\n"
+    )
+    assert extra(tmp_path, monkeypatch, text) == ["absent"]
+    assert requirement_files.named("requirements/own.txt") == ["numpy==1", "absent==2"]
+    assert requirement_files.is_pinned("requirements/own.txt")
+    assert not extras.download_bytes(["own"])
+
+
+def test_every_extra_of_the_project_can_be_read() -> None:
+    names = extras.extra_names()
+    assert {path.stem for path in (ROOT / "requirements").glob("*.txt")} == names
+    assert all(extras.requirements_of(name) for name in names)
