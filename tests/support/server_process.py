@@ -16,7 +16,6 @@ from typing import IO
 from tests.support.places import ROOT
 from tests.support.running_server import plain_http
 
-
 START_S = 180
 """Seconds after which a server does not start any more; under strace, on a busy machine, it takes
 a minute."""
