@@ -12,8 +12,8 @@ from pipeline_manager import PipelineManager
 from serving.addresses import ANY_ADDRESS, Addresses
 from serving.ollama_offer import OllamaHere
 from settings.columns import columns, padded
-from settings.installation import start_client, start_server
-from settings.localisation import _, in_english
+from settings.installation import start_client, start_profile, start_server
+from settings.localisation import _, in_english, spoken_by_user
 
 WIDTH = 100
 """Columns of the longest line, unless an address or a name of the user's makes it longer."""
@@ -42,7 +42,7 @@ def banner(
             return _json_line(addresses, manager.describe())
     stack = _table(manager.describe())
     parts = [f"{PRODUCT_NAME} {VERSION}", *_where(settings, addresses), "", *stack]
-    parts += ["", *_next(settings, addresses)]
+    parts += ["", *_next(settings, addresses), *_deaf(manager)]
     if manager.llm.for_trial:
         parts += ["", *_real_model(ollama)]
     return "\n".join(parts)
@@ -92,6 +92,15 @@ def _next(settings: Settings, addresses: Addresses | None) -> list[str]:
         title = _("Next, in another terminal, with a key in OPENAI_API_KEY:")
     width = max(map(len, commands))
     return [title, *(f"  {what:<{width}}   {why}" for what, why in commands.items())]
+
+
+def _deaf(manager: PipelineManager) -> list[str]:
+    """Say how the user's own language is understood, where the recogniser does not know it."""
+    known = manager.stt.languages
+    if known is None or spoken_by_user() in known:
+        return []
+    told = _("The recogniser does not understand your language. One that does:")
+    return ["", told, f"  {start_profile('offline')}"]
 
 
 def _real_model(ollama: OllamaHere | None) -> list[str]:

@@ -69,6 +69,12 @@ def language_of(environment: Mapping[str, str], system: str | None = None) -> st
     return None
 
 
+def spoken_by_user() -> str:
+    """Return the user's language by ISO 639-1; English unless there is a catalogue for it."""
+    language = _catalogue().info().get("language", "en")
+    return language.partition("_")[0]
+
+
 def can_show(stream: TextIO | None, text: str) -> bool:
     """Return whether a stream has the characters for a text; one that is closed shows nothing."""
     try:
