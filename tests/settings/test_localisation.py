@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import os
 import re
 import subprocess
@@ -11,8 +12,9 @@ import sys
 import pytest
 
 from settings import localisation
-from settings.localisation import _, language_of
+from settings.localisation import _, in_english, language_of, spoken_by_user
 from tests.support.places import ROOT
+from tests.support.running_server import plain_http, running, scripted_settings
 
 
 @pytest.mark.parametrize(
@@ -52,6 +54,28 @@ def test_a_text_without_a_translation_is_shown_as_it_stands_in_the_code(chinese:
 
 def test_a_text_with_a_translation_is_shown_in_it(chinese: None) -> None:
     assert _("error: {error}").format(error="x") == "错误：x"
+
+
+async def test_what_is_not_for_terminals_is_english_also_in_tasks(chinese: None) -> None:
+    async def say() -> str:
+        return _("error: {error}")
+
+    with in_english():
+        assert _("error: {error}") == "error: {error}"
+        task = asyncio.create_task(say())
+    assert await task == "error: {error}"
+    assert await say() == "错误：{error}"
+
+
+async def test_clients_are_told_in_english_what_is_in_use(chinese: None) -> None:
+    settings = scripted_settings(llm={"provider": "embedded"})
+    async with running(settings) as server, plain_http() as http:
+        found = (await http.get(f"{server.http}/v1/models/gpt-realtime")).json()
+    assert "rule-based assistant" in found["stack"]["llm"]
+
+
+def test_the_users_language_is_one_that_there_is_a_catalogue_for(chinese: None) -> None:
+    assert spoken_by_user() == "zh"
 
 
 def help_of(**environment: str) -> subprocess.CompletedProcess[bytes]:
