@@ -1,7 +1,7 @@
 """Whisper models that come as Python packages: found, and checked byte by byte.
 
-They are other people's packages. So they are found without being imported, and every file is checked
-at each start: nothing that their makers change can run here, or change what is understood.
+They are other people's packages. So they are found without being imported, and each start checks
+every file: nothing that their makers change can run here, or change what is understood.
 """
 
 from __future__ import annotations
