@@ -11,7 +11,7 @@ from openai import AsyncOpenAI, OpenAIError
 from openai.resources.realtime.realtime import AsyncRealtimeConnection
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
-from settings.installation import command
+from settings.installation import start_server
 from settings.localisation import _
 
 LOCAL_URL = "ws://localhost:8000/v1/realtime"
@@ -81,7 +81,7 @@ async def say(connection: AsyncRealtimeConnection, text: str) -> None:
 def explain(error: Exception, url: str) -> str:
     """Say in one line why there is no connection, and what to do."""
     remedy = _("Is the server running ({command}), and is {url} its address?").format(
-        command=command("main.py"), url=url
+        command=start_server(), url=url
     )
     if urlsplit(url).hostname not in ("localhost", "127.0.0.1", "::1"):
         remedy = _("Check the address (--url) and the network.")

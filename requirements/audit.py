@@ -1,4 +1,4 @@
-"""Asks whether anything that is deployed (`requirements.lock`) has a known vulnerability.
+"""Asks whether anything that is deployed (`requirements.lock`, `embedded.txt`) has a known flaw.
 
 `make check` runs it. Without a network nobody can answer, and then it says so and lets the check
 pass: only what is found stops it. With `--strict`, say before a release, no answer stops it too.
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 LOCK = Path(__file__).parent.parent / "requirements.lock"
+EMBEDDED = Path(__file__).parent / "embedded.txt"
 
 
 def audit(unanswered: int) -> int:
@@ -22,7 +23,16 @@ def audit(unanswered: int) -> int:
     Args:
         unanswered: The exit status if nobody could be asked.
     """
-    command = ["-r", str(LOCK), "--require-hashes", "--disable-pip", "--format", "json"]
+    command = [
+        "-r",
+        str(LOCK),
+        "-r",
+        str(EMBEDDED),
+        "--require-hashes",
+        "--disable-pip",
+        "--format",
+        "json",
+    ]
     asked = subprocess.run(
         [sys.executable, "-m", "pip_audit", "--progress-spinner", "off", *command],
         capture_output=True,

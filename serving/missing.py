@@ -121,11 +121,20 @@ def _extras(settings: Settings, profile: str | None) -> dict[str, bool]:
     """Return the extras of the stack → whether it cannot start without."""
     there = extra_names()
     found = {declared.name: declared.extra for declared in _declared(settings)}
+    found |= dict.fromkeys(_of_models(settings), True)
     if settings.server.tracing:
         found["tracing"] = True
     if profile and profile not in found and _is_whole(settings, profile):
         found[profile] = True
     return {name: required for name, required in found.items() if name in there}
+
+
+def _of_models(settings: Settings) -> Iterator[str]:
+    """Yield the extras that a model of the embedded stack needs, if one is chosen."""
+    if settings.stt.provider == "embedded" and settings.stt.model == "base":
+        yield "offline"
+    if settings.llm.provider == "embedded" and (settings.llm.model or "").endswith(".gguf"):
+        yield "gguf"
 
 
 def _is_whole(settings: Settings, profile: str) -> bool:

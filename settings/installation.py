@@ -10,6 +10,7 @@ from __future__ import annotations
 from importlib.metadata import PackageNotFoundError, metadata
 from pathlib import Path
 
+from settings import requirement_files
 from settings.localisation import _
 
 DISTRIBUTION = "open-realtime-server"
@@ -69,8 +70,11 @@ def install_extra(name: str) -> str | None:
         name: Name of a provider, or `tracing`.
     """
     if REQUIREMENTS.is_dir():
-        file = f"{name}.txt"
-        return f"pip install -r requirements/{file}" if (REQUIREMENTS / file).is_file() else None
+        file = requirement_files.extras().get(name)
+        if file is None:
+            return None
+        apart = "--no-deps --require-hashes " if requirement_files.is_pinned(file) else ""
+        return f"pip install {apart}-r {file}"
     return f"pip install '{DISTRIBUTION}[{name}]'" if name in _extras() else None
 
 

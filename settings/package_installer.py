@@ -96,7 +96,11 @@ class PackageInstaller:
         tried = Outcome(False, "neither pip nor uv can be used")
         uv = self._tools.uv or self._own_uv
         if uv:
-            tried = run([uv, "pip", "install", "--python", self._python, *words], self.for_uv)
+            told = dict(self.for_uv)
+            if pinned:
+                # uv would want hashes of what constrains them, too.
+                told.pop("UV_CONSTRAINT", None)
+            tried = run([uv, "pip", "install", "--python", self._python, *words], told)
             if tried.ok:
                 return tried
         # pip has the last word: it may know of a mirror or of certificates that uv does not.

@@ -81,7 +81,7 @@ class _Whisper:
         from providers.stt.whisper_loading import load_model
         from providers.stt.whisper_turns import Hearing
 
-        engine = load_model(self._model.read(), turns=self._workers)
+        engine = load_model(self._model.checked(), turns=self._workers)
         limit_s = Patience.of(self._config).first_s
         return Hearing(
             engine=engine, pool=self._pool, language=self._config.language, limit_s=limit_s

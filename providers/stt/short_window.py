@@ -256,7 +256,7 @@ def code(language: str) -> str:
 def floats(pcm: bytes) -> Samples:
     """Return 16-bit PCM as numbers; half a sample at its end is dropped."""
     whole = np.frombuffer(pcm, "<i2", len(pcm) // 2)
-    return (whole / 32768).astype(np.float32)
+    return whole.astype(np.float32) / np.float32(32768)
 
 
 def _loops(text: str) -> bool:

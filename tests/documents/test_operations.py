@@ -213,6 +213,18 @@ async def test_the_proxy_of_the_snippet_serves_sessions_and_hides_what_is_the_op
     assert opened[0] == "127.0.0.1:0"
 
 
+def test_what_the_image_copies_is_there_and_is_sent_to_docker() -> None:
+    text = snippet("dockerfile")
+    copied = [
+        name for line in re.findall(r"^COPY (.*) \S+$", text, re.MULTILINE) for name in line.split()
+    ]
+    kept_out = (ROOT / ".dockerignore").read_text().split()
+    assert {"requirements.lock", "requirements/embedded.txt", "."} == {*copied}
+    assert not {part for name in copied for part in name.split("/")} & {*kept_out}
+    installed = re.findall(r"^RUN pip install .*--require-hashes -r (\S+)$", text, re.MULTILINE)
+    assert installed == ["requirements.lock", "embedded.txt"]
+
+
 def test_the_python_in_the_snippets_is_supported() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     least = tuple(map(int, project["project"]["requires-python"].removeprefix(">=").split(".")))

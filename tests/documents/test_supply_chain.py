@@ -142,7 +142,8 @@ def audited(prints: str, folder: Path, *arguments: str) -> tuple[int, str]:
     (package / "__init__.py").touch()
     # The lock itself must be audited, without resolving it again.
     code = f"""import sys
-if not {{"--require-hashes", {str(ROOT / "requirements.lock")!r}}} <= set(sys.argv):
+deployed = {[str(ROOT / "requirements.lock"), str(ROOT / "requirements" / "embedded.txt")]}
+if not {{"--require-hashes", *deployed}} <= set(sys.argv):
     sys.exit("asked about something else")
 print({prints!r})
 """

@@ -41,4 +41,4 @@ def hear(pcm: bytes) -> str:
 def _ear() -> ShortWindow:
     from providers.stt.whisper_loading import load_model
 
-    return load_model(TINY_EN.read(), turns=1)
+    return load_model(TINY_EN.checked(), turns=1)

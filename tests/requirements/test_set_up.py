@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import socket
@@ -15,6 +14,8 @@ import pytest
 from requirements import set_up
 from tests.requirements.small_project import UV, Project
 from tests.support.places import ROOT
+
+fcntl = pytest.importorskip("fcntl", reason="the Makefile is not for Windows")
 
 
 @pytest.fixture
@@ -225,9 +226,12 @@ def test_uv_is_enough_and_takes_the_mirror_of_pip(project: Project) -> None:
     mirror = project.environment.pop("PIP_INDEX_URL")
     config = Path(project.environment["HOME"]) / ".config" / "pip"
     config.mkdir(parents=True)
-    (config / "pip.conf").write_text(f"[global]\nindex-url = {mirror}\n")
+    (config / "limits.txt").write_text("another<2\n")
+    limits = f"constraint = {config / 'limits.txt'}"
+    (config / "pip.conf").write_text(f"[global]\nindex-url = {mirror}\n{limits}\n")
     said = project.starts()
     assert "by uv" in said
+    assert "uv could not" not in said
     assert "served by" in said
     project.starts(str(project.python), "-c", "import small_model, pip")
 

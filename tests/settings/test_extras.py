@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from settings import extras, requirement_files
+from settings import extras, installation, requirement_files
 from tests.support.places import ROOT
 
 
@@ -48,6 +48,13 @@ def test_hashes_are_not_part_of_what_is_wanted(
     assert requirement_files.named("requirements/own.txt") == ["numpy==1", "absent==2"]
     assert requirement_files.is_pinned("requirements/own.txt")
     assert not extras.download_bytes(["own"])
+
+
+def test_what_has_hashes_is_installed_apart() -> None:
+    apart = "pip install --no-deps --require-hashes -r requirements/embedded.txt"
+    assert installation.install_extra("embedded") == apart
+    assert installation.install_extra("whisper") == "pip install -r requirements/whisper.txt"
+    assert installation.install_extra("nobody") is None
 
 
 def test_every_extra_of_the_project_can_be_read() -> None:
