@@ -52,11 +52,13 @@ _SILENT = 0.66
 _NEARLY_SILENT, _BABBLE = 0.45, -1.7
 """What tells noise from speech where that is in doubt: also how unlikely its words are."""
 
+_SIMPLIFIED = "以下是普通话的句子，请用简体中文。你好，我们说说时间、天气和电话。"
+_TRADITIONAL = "以下是國語的句子，請用繁體中文。你好，我們說說時間、天氣和電話。"
 HINTS: Mapping[str, str] = {
-    "zh": "以下是普通话的句子。",
-    "zh-tw": "以下是國語的句子。",
-    "zh-hk": "以下是國語的句子。",
-    "zh-hant": "以下是國語的句子。",
+    "zh": _SIMPLIFIED,
+    "zh-tw": _TRADITIONAL,
+    "zh-hk": _TRADITIONAL,
+    "zh-hant": _TRADITIONAL,
 }
 """What is said to have been heard before, by language: without it, Chinese has no punctuation, and
 whether its characters are Traditional or Simplified is left to chance."""

@@ -19,6 +19,8 @@ from providers.stt.whisper_text import END, NO_TIMESTAMPS, PREVIOUS, START, TRAN
 from tests.providers.tiny_whisper import alphabet
 
 RATE = 16000
+SIMPLIFIED = "以下是普通话的句子，请用简体中文。你好，我们说说时间、天气和电话。"
+TRADITIONAL = "以下是國語的句子，請用繁體中文。你好，我們說說時間、天氣和電話。"
 WORDS = alphabet()
 CONTROL = [END, START, "<|en|>", "<|zh|>", "<|de|>", TRANSCRIBE, PREVIOUS, NO_TIMESTAMPS]
 TOKENS = [*WORDS, *CONTROL]
@@ -158,13 +160,13 @@ def before(model: Model) -> str:
 @pytest.mark.parametrize(
     ("wishes", "said"),
     [
-        (Wishes(("zh",)), "以下是普通话的句子。"),
-        (Wishes(("zh-CN",)), "以下是普通话的句子。"),
-        (Wishes(("zh-TW",)), "以下是國語的句子。"),
-        (Wishes(("zh_Hant",)), "以下是國語的句子。"),
-        (Wishes(), "以下是普通话的句子。"),
+        (Wishes(("zh",)), SIMPLIFIED),
+        (Wishes(("zh-CN",)), SIMPLIFIED),
+        (Wishes(("zh-TW",)), TRADITIONAL),
+        (Wishes(("zh_Hant",)), TRADITIONAL),
+        (Wishes(), SIMPLIFIED),
         (Wishes(("zh",), prompt="关于茶"), " 关于茶"),
-        (Wishes(("zh",), hot_words="李娜"), " 李娜以下是普通话的句子。"),
+        (Wishes(("zh",), hot_words="李娜"), f" 李娜{SIMPLIFIED}"),
         (Wishes(("en",)), ""),
         (Wishes(("en",), prompt=" Tea. ", hot_words="Li Na"), " Li Na Tea."),
     ],
