@@ -30,6 +30,7 @@ from providers.base import LLMProvider, STTProvider, TTSProvider
 from providers.running_pipeline import RunningPipeline
 from session.ports import Capabilities, ClientRoom, ResponseRequest
 from session.reports import ResponseReport
+from settings.localisation import _
 from turn_detection.turn_models import TurnModels
 
 
@@ -109,13 +110,11 @@ class PipelineManager:
     def describe(self) -> dict[str, str]:
         """Return kind → the name of what is in use, for the start-up banner."""
         vad = self.settings.vad
-        turns = (
-            "turns are committed by the client"
-            if vad.type == "none"
-            else f"threshold {vad.threshold:g}, {vad.silence_duration_ms} ms of silence end a turn"
-        )
+        told = _("Silero (threshold {threshold:g}, {ms} ms of silence end a turn)")
+        if vad.type == "none":
+            told = _("Silero (turns are committed by the client)")
         return {
-            "VAD": f"Silero ({turns})",
+            "VAD": told.format(threshold=vad.threshold, ms=vad.silence_duration_ms),
             "STT": self.stt.label,
             "LLM": self.llm.label,
             "TTS": self.tts.label,

@@ -14,7 +14,7 @@ from typing import Any
 
 from settings.arguments import PlainParser
 from settings.installation import command, missing_library, program_name
-from settings.localisation import _
+from settings.localisation import _, system_reason
 
 try:
     from audio.devices import list_devices
@@ -132,7 +132,7 @@ def read_speech(path: str) -> bytes:
     try:
         pcm = read_wav(path)
     except OSError as error:
-        raise ClientError(_unreadable("--wav-in", path, f"{error.strerror}.")) from error
+        raise ClientError(_unreadable("--wav-in", path, f"{system_reason(error)}.")) from error
     except ValueError as error:
         raise ClientError(_unreadable("--wav-in", path, error)) from error
     if not pcm:
@@ -151,7 +151,7 @@ def read_tools(path: str) -> list[dict[str, Any]]:
         with open(path, encoding="utf-8") as file:
             tools = json.load(file)
     except OSError as error:
-        raise ClientError(_unreadable("--tools", path, f"{error.strerror}.")) from error
+        raise ClientError(_unreadable("--tools", path, f"{system_reason(error)}.")) from error
     except ValueError as error:
         told = _("{what} is no JSON: {reason}.")
         raise ClientError(told.format(what=f"--tools {path}", reason=error)) from error
@@ -193,7 +193,7 @@ def _unreadable(flag: str, path: str, reason: object) -> str:
 
 def _unwritable(flag: str, path: str, error: OSError) -> str:
     told = _("{what} cannot be written: {reason}.")
-    return told.format(what=f"{flag} {path}", reason=error.strerror or error)
+    return told.format(what=f"{flag} {path}", reason=system_reason(error))
 
 
 def print_devices() -> None:
@@ -291,11 +291,11 @@ def _report(
     if recorder is not None:
         if recorder.error is not None:
             what = f"--wav-out {args.wav_out}"
-            raise ClientError(incomplete.format(what=what, reason=recorder.error.strerror))
+            raise ClientError(incomplete.format(what=what, reason=system_reason(recorder.error)))
         print(_("The answers are in {file}.").format(file=args.wav_out))
     if kept is not None:
         if kept.error is not None:
-            reason = kept.error.strerror or kept.error
+            reason = system_reason(kept.error)
             raise ClientError(incomplete.format(what=f"--save {args.save}", reason=reason))
         if kept.text_path.exists():
             told = _("The conversation is in {text} and {sound}.")

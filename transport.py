@@ -49,6 +49,7 @@ from session.effects import (
 )
 from session.ports import CloseReason, FailureReason
 from session.reports import Report, TurnUnderstood
+from settings.localisation import in_english
 from telemetry.turn_log import TurnLog
 from wire.client_events import SessionEvent
 from wire.envelope import error_event
@@ -117,6 +118,10 @@ class RealtimeTransport(BaseTransport):
         Returns:
             Why the session ended, for the log.
         """
+        with in_english():
+            return await self._serve()
+
+    async def _serve(self) -> str:
         pipeline = self._manager.hearing_pipeline(
             self.input(), self._stt, self.output(), self._log.tracing()
         )

@@ -8,7 +8,6 @@ import numpy as np
 
 from audio.pcm import BYTES_PER_SAMPLE, WIRE_RATE, read_wav, resample, silence
 from clients.sdk import ClientError
-from session.session_config import DEFAULT_VOICE as DEFAULT_NAME
 from settings.localisation import _, system_reason
 
 if TYPE_CHECKING:
@@ -70,7 +69,7 @@ def _clearest() -> tuple[SpeechEngine, str]:
     from providers.tts.espeak import DEFAULT_VOICE, Espeak
 
     try:
-        return hibari.load(), DEFAULT_NAME
+        return hibari.load(), hibari.VOICE
     except hibari.HibariUnavailable:
         found = flite.find()
         return (found, flite.VOICE) if found else (Espeak(), DEFAULT_VOICE)

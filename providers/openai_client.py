@@ -94,12 +94,13 @@ class SharedClient:
         if self._vendor:
             return {}
         setting = f"{self._kind}.api_key ({variable(self._kind, 'api_key')})"
+        # For clients, and so in English.
         told = (
-            _("Check {setting}, which it is sent.")
+            f"Check {setting}, which it is sent."
             if self._has_key
-            else _("It was sent no key: set {setting}.")
+            else f"It was sent no key: set {setting}."
         )
-        return {ErrorCategory.AUTHENTICATION: told.format(setting=setting)}
+        return {ErrorCategory.AUTHENTICATION: told}
 
     @property
     def address(self) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import textwrap
-import unicodedata
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
@@ -12,8 +11,9 @@ from config import PRODUCT_NAME, VERSION, Settings
 from pipeline_manager import PipelineManager
 from serving.addresses import ANY_ADDRESS, Addresses
 from serving.ollama_offer import OllamaHere
-from settings.installation import start_client, start_server
-from settings.localisation import _
+from settings.columns import columns, padded
+from settings.installation import start_client, start_profile, start_server
+from settings.localisation import _, in_english, spoken_by_user
 
 WIDTH = 100
 """Columns of the longest line, unless an address or a name of the user's makes it longer."""
@@ -37,11 +37,12 @@ def banner(
         addresses: Where the server is, for somebody at this machine; None: only uvicorn knows.
         ollama: An Ollama on this machine, if it was looked for and found.
     """
-    stack = manager.describe()
     if settings.server.log_json:
-        return _json_line(addresses, stack)
-    parts = [f"{PRODUCT_NAME} {VERSION}", *_where(settings, addresses), "", *_stack(stack)]
-    parts += ["", *_next(settings, addresses)]
+        with in_english():
+            return _json_line(addresses, manager.describe())
+    stack = _table(manager.describe())
+    parts = [f"{PRODUCT_NAME} {VERSION}", *_where(settings, addresses), "", *stack]
+    parts += ["", *_next(settings, addresses), *_deaf(manager)]
     if manager.llm.for_trial:
         parts += ["", *_real_model(ollama)]
     return "\n".join(parts)
@@ -64,27 +65,18 @@ def _where(settings: Settings, addresses: Addresses | None) -> list[str]:
     return list(_table(rows))
 
 
-def _stack(stack: Mapping[str, str]) -> Iterable[str]:
-    return _table(stack)
-
-
 def _table(rows: Mapping[str, str]) -> Iterable[str]:
     """Yield a line for each row, folded where it is too long."""
-    width = max(map(_columns, rows))
+    width = max(map(columns, rows))
     for name, value in rows.items():
         yield textwrap.fill(
             value,
             WIDTH,
-            initial_indent=f"  {name}{' ' * (width - _columns(name))}  ",
+            initial_indent=f"  {padded(name, width)}  ",
             subsequent_indent=" " * (width + 4),
             break_long_words=False,
             break_on_hyphens=False,
         )
-
-
-def _columns(text: str) -> int:
-    """Return the columns of a text in a terminal; Chinese characters take two."""
-    return sum(1 + (unicodedata.east_asian_width(character) in "WF") for character in text)
 
 
 def _next(settings: Settings, addresses: Addresses | None) -> list[str]:
@@ -100,6 +92,15 @@ def _next(settings: Settings, addresses: Addresses | None) -> list[str]:
         title = _("Next, in another terminal, with a key in OPENAI_API_KEY:")
     width = max(map(len, commands))
     return [title, *(f"  {what:<{width}}   {why}" for what, why in commands.items())]
+
+
+def _deaf(manager: PipelineManager) -> list[str]:
+    """Say how the user's own language is understood, where the recogniser does not know it."""
+    known = manager.stt.languages
+    if known is None or spoken_by_user() in known:
+        return []
+    told = _("The recogniser does not understand your language. One that does:")
+    return ["", told, f"  {start_profile('offline')}"]
 
 
 def _real_model(ollama: OllamaHere | None) -> list[str]:

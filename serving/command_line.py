@@ -16,25 +16,32 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
     """Read the arguments; None: those of the process."""
     parser = PlainParser(
         prog=program_name("main.py"),
-        description=f"{PRODUCT_NAME}: OpenAI's Realtime API, locally.",
-    )
-    parser.add_argument("--version", action="version", version=f"{PRODUCT_NAME} {VERSION}")
-    parser.add_argument("--config", metavar="FILE", help="TOML file with settings")
-    parser.add_argument("--host", help="address to bind (default 127.0.0.1)")
-    parser.add_argument("--port", type=whole_number, help="TCP port (default 8000)")
-    parser.add_argument(
-        "--insecure", action="store_true", help="listen to other machines without API keys"
+        description=_("{product}: OpenAI's Realtime API, locally.").format(product=PRODUCT_NAME),
     )
     parser.add_argument(
-        "--workers", type=whole_number, help="processes, about one per core (default 1)"
+        "--version",
+        action="version",
+        version=f"{PRODUCT_NAME} {VERSION}",
+        help=_("show program's version number and exit"),
     )
-    parser.add_argument("--debug", action="store_true", help="log what every stage does")
-    parser.add_argument("--log-level", metavar="LEVEL", help="debug, info, warning or error")
+    parser.add_argument("--config", metavar="FILE", help=_("TOML file with settings"))
+    parser.add_argument("--host", help=_("address to bind (default 127.0.0.1)"))
+    parser.add_argument("--port", type=whole_number, help=_("TCP port (default 8000)"))
     parser.add_argument(
-        "--log-json", action="store_true", help="write the log as one JSON object per line"
+        "--insecure", action="store_true", help=_("listen to other machines without API keys")
     )
     parser.add_argument(
-        "--profile", metavar="NAME", help=f"a ready-made stack: {', '.join(profile_names())}"
+        "--workers", type=whole_number, help=_("processes, about one per core (default 1)")
+    )
+    parser.add_argument("--debug", action="store_true", help=_("log what every stage does"))
+    parser.add_argument("--log-level", metavar="LEVEL", help=_("debug, info, warning or error"))
+    parser.add_argument(
+        "--log-json", action="store_true", help=_("write the log as one JSON object per line")
+    )
+    parser.add_argument(
+        "--profile",
+        metavar="NAME",
+        help=_("a ready-made stack: {names}").format(names=", ".join(profile_names())),
     )
     parser.add_argument(
         "--install",
@@ -45,7 +52,7 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
         "--yes", action="store_true", help=_("with --install: do not ask before that")
     )
     parser.add_argument(
-        "--check", action="store_true", help="try voice, recogniser and model once, and say how"
+        "--check", action="store_true", help=_("try voice, recogniser and model once, and say how")
     )
     return parser.parse_args(argv)
 

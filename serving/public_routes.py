@@ -17,6 +17,7 @@ from serving.client_secret_routes import Mint, json_endpoint
 from serving.http_errors import error_body, not_ready, refused
 from serving.lifecycle import Lifecycle
 from serving.model_names import model_names, opens_session
+from settings.localisation import in_english
 from settings.paths import AZURE_SESSIONS_PATH, is_azure, models_paths
 from wire.errors import ProtocolError
 
@@ -123,7 +124,8 @@ def _models_routes(
             # Labels name hosts, which are none of a client secret's holder's business.
             if access.admit(request.headers).minted is None:
                 stages = {"stt": manager.stt, "llm": manager.llm, "tts": manager.tts}
-                found["stack"] = {kind: stage.label for kind, stage in stages.items()}
+                with in_english():
+                    found["stack"] = {kind: stage.label for kind, stage in stages.items()}
             return JSONResponse(found)
         error = ProtocolError(
             "model_not_found",

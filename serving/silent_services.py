@@ -13,6 +13,7 @@ from pipeline_manager import PipelineManager
 from providers.base import Provider
 from providers.errors import unreachable_remedy
 from serving.reachability import unreachable
+from settings.localisation import in_english
 
 Stage = Literal["STT", "LLM", "TTS"]
 
@@ -50,5 +51,6 @@ async def _warn(manager: PipelineManager) -> None:
     )
     for name, reason in silent.items():
         stage, provider = stages[name]
-        told = f"{stage} {provider.label}: {reason}. {unreachable_remedy(stage, provider)}"
+        with in_english():
+            told = f"{stage} {provider.label}: {reason}. {unreachable_remedy(stage, provider)}"
         logger.warning(provider.redacted(told))

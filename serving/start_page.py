@@ -23,6 +23,7 @@ from pipeline_manager import PipelineManager
 from serving.addresses import Addresses
 from serving.lifecycle import Lifecycle
 from serving.start_page_texts import TEXTS, language_of
+from settings.localisation import in_english
 
 _TEMPLATE = Path(__file__).with_suffix(".html")
 _STYLE = """
@@ -200,7 +201,8 @@ def _address(addresses: Addresses, texts: Mapping[str, str], *, keys: bool) -> s
 
 
 def _stack(manager: PipelineManager, texts: Mapping[str, str]) -> str:
-    rows = {texts[kind]: label for kind, label in manager.describe().items()}
+    with in_english():
+        rows = {texts[kind]: label for kind, label in manager.describe().items()}
     limits = "".join(f"<li>{escape(limit)}</li>" for limit in _limits(manager, texts))
     return (
         f"<h2>{escape(texts['stack'])}</h2>{_table(rows, 'span')}"

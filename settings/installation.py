@@ -43,6 +43,13 @@ def start_server() -> str:
     return "make run" if REQUIREMENTS.is_dir() else command("main.py")
 
 
+def start_profile(name: str) -> str:
+    """Return the command that starts the server with a ready-made stack, and gets what it needs."""
+    if REQUIREMENTS.is_dir():
+        return f"make run PROFILE={name}"
+    return f"{command('main.py')} --profile {name} --install"
+
+
 def start_client(file: str, options: str = "") -> str:
     """Return a client's command, which needs no environment to be activated.
 

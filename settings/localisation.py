@@ -13,6 +13,8 @@ import locale
 import os
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
 from typing import TextIO
@@ -23,6 +25,7 @@ LOCALES = Path(__file__).parent / "locale"
 VARIABLES = ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
 """Where a user's language is looked for; the first that is set counts, as in GNU gettext."""
 _ENGLISH = ("c", "posix", "en")
+_ENGLISH_WANTED: ContextVar[bool] = ContextVar("english wanted", default=False)
 _CATALOGUES = {"zh": "zh_CN", "cmn": "zh_CN"}
 """A locale's language → the catalogue for it. There is one of Chinese, in simplified characters:
 who reads traditional ones reads it with less effort than English."""
@@ -33,7 +36,20 @@ def _(text: str) -> str:
 
     Values are put in afterwards, so that the text stays a key: `_("port {port}").format(port=80)`.
     """
-    return _catalogue().gettext(text)
+    return text if _ENGLISH_WANTED.get() else _catalogue().gettext(text)
+
+
+@contextmanager
+def in_english() -> Iterator[None]:
+    """Let `_` return English in the block and in tasks that begin there: what is not for terminals.
+
+    Names of what is in use and remedies, for example, go to clients and into the log as well.
+    """
+    token = _ENGLISH_WANTED.set(True)
+    try:
+        yield
+    finally:
+        _ENGLISH_WANTED.reset(token)
 
 
 def language_of(environment: Mapping[str, str], system: str | None = None) -> str | None:
@@ -51,6 +67,12 @@ def language_of(environment: Mapping[str, str], system: str | None = None) -> st
         if language in _CATALOGUES:
             return _CATALOGUES[language]
     return None
+
+
+def spoken_by_user() -> str:
+    """Return the user's language by ISO 639-1; English unless there is a catalogue for it."""
+    language = _catalogue().info().get("language", "en")
+    return language.partition("_")[0]
 
 
 def can_show(stream: TextIO | None, text: str) -> bool:

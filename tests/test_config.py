@@ -478,6 +478,7 @@ def test_a_profile_is_one_flag_or_one_variable(name: str, monkeypatch: pytest.Mo
         "local": ["whisper", "ollama", "kokoro"],
         "hosted": ["deepgram", "openai", "elevenlabs"],
         "openai-compatible": ["openai", "openai", "openai"],
+        "offline": ["embedded", "embedded", "embedded"],
         "chinese": ["sherpa", "ollama", "sherpa"],
         "chinese-edge": ["whisper", "ollama", "edge"],
     }[name]
@@ -507,5 +508,5 @@ def test_a_stage_with_another_provider_takes_nothing_from_the_profile(
 
 
 def test_an_unknown_profile_is_answered_with_the_known_ones() -> None:
-    known = "embedded, chinese, chinese-edge, hosted, local, openai-compatible"
+    known = "embedded, chinese, chinese-edge, hosted, local, offline, openai-compatible"
     assert known in problem(None, "lokal")

@@ -207,5 +207,7 @@ class KeptConversation:
         try:
             whole.write_text(self._render(), encoding="utf-8")
             whole.replace(self.text_path)
+            self._error = None
         except OSError as error:
             self._error = error
+            self._changed.set()  # to be tried again: an editor may have it open

@@ -7,11 +7,27 @@ import, and a file is used only if it is, byte for byte, the one that was tried.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from importlib.util import find_spec
 from pathlib import Path
 
 _BLOCK_BYTES = 1 << 20
+
+
+class PackageUnavailable(Exception):
+    """A package's model cannot be used; the text says why, and what to do.
+
+    It is made when it is read: at a terminal in the user's language, for a client in English.
+    """
+
+    def __init__(self, say: Callable[[], str]) -> None:
+        """Make the error of what returns its text."""
+        super().__init__()
+        self._say = say
+
+    def __str__(self) -> str:
+        """Return the text."""
+        return self._say()
 
 
 def package_folder(package: str) -> Path | None:

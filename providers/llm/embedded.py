@@ -104,7 +104,7 @@ class EmbeddedLLM(LLMProvider):
     @property
     def label(self) -> str:
         """Provider and model in a few words, for the start-up banner."""
-        return "embedded (rule-based assistant, for trying things out)"
+        return _("embedded (rule-based assistant, for trying things out)")
 
     def create(self, request: ResponseRequest) -> AssistantLLMService:
         """Build the assistant of one response."""

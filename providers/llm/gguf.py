@@ -23,7 +23,7 @@ from providers.llm.openai import OpenAICompatibleLLM
 from providers.options import Options, parse_options, refuse
 from session.ports import ResponseRequest
 from settings.installation import install_extra
-from settings.localisation import _
+from settings.localisation import _, system_reason
 
 LIBRARY = "xllamacpp"
 CONTEXT_TOKENS = 8192
@@ -189,7 +189,7 @@ def _model_file(written: str) -> Path:
     except OSError as error:
         raise ProviderSetupError(
             _("{file} cannot be read ({reason}): check {setting} and who may read it.").format(
-                file=file, reason=error.strerror, setting=setting
+                file=file, reason=system_reason(error), setting=setting
             )
         ) from error
     if magic != _MAGIC:

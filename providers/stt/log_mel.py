@@ -6,6 +6,7 @@ Models were trained on exactly this, so every number here is Whisper's own.
 from __future__ import annotations
 
 from functools import cache
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,7 +39,7 @@ def log_mel(samples: NDArray[np.float32], bands: int) -> Features:
     if not count:
         return np.zeros((bands, 0), np.float32)
     # Frames are centred on their time; `reflect` cannot mirror more than there is.
-    mode = "reflect" if len(samples) > _FFT // 2 else "constant"
+    mode: Literal["reflect", "constant"] = "reflect" if len(samples) > _FFT // 2 else "constant"
     padded = np.pad(samples.astype(np.float32, copy=False), _FFT // 2, mode=mode)
     frames = np.lib.stride_tricks.sliding_window_view(padded, _FFT)[::_HOP][:count]
     mel = np.empty((bands, count), np.float32)

@@ -13,7 +13,6 @@ import sys
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from ctranslate2 import StorageView
@@ -257,8 +256,7 @@ def code(language: str) -> str:
 def floats(pcm: bytes) -> Samples:
     """Return 16-bit PCM as numbers; half a sample at its end is dropped."""
     whole = np.frombuffer(pcm, "<i2", len(pcm) // 2)
-    scaled: Any = whole.astype(np.float32) / 32768
-    return scaled
+    return whole.astype(np.float32) / np.float32(32768)
 
 
 def _loops(text: str) -> bool:

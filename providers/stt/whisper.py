@@ -22,7 +22,7 @@ from providers.options import Options, parse_options, refuse
 from providers.stt.short_window import Part, ShortWindow, code
 from providers.stt.turns import TurnSTTService
 from providers.stt.whisper_files import REPOSITORIES, model_folder
-from providers.stt.whisper_loading import load_model, quickest
+from providers.stt.whisper_loading import check_tokenizer, load_model, quickest
 from providers.stt.whisper_turns import Hearing, WhisperTurns
 from settings.localisation import _
 from settings.provider_declarations import Declaration
@@ -141,6 +141,7 @@ class WhisperSTT(STTProvider):
         return self._options.partial_ms
 
     def _load(self, folder: Path) -> ShortWindow:
+        check_tokenizer(folder)
         return load_model(
             folder,
             turns=self._options.parallel,

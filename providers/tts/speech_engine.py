@@ -14,7 +14,7 @@ from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from providers.base import StageFailure
-from providers.tts.lead_in import LeadIn
+from providers.tts.lead_in import AUDIBLE, LeadIn
 
 Emit = Callable[[bytes], bool]
 """Takes a chunk of PCM; returns False when the stream has been closed."""
@@ -31,6 +31,8 @@ class SpeechEngine(ABC):
     """The engine's name, for labels and errors."""
     sample_rate: int
     """Hz of the PCM it makes."""
+    audible: int = AUDIBLE
+    """Amplitude of what is no longer its silence."""
 
     def __init__(self, threads: int = 1) -> None:
         """Start without a thread; the first text starts one.
@@ -77,7 +79,7 @@ class SpeechEngine(ABC):
         # Runs on the loop after every chunk that the thread has handed over.
         done.add_done_callback(lambda _: chunks.put_nowait(None))
         try:
-            lead_in = LeadIn(self.sample_rate)
+            lead_in = LeadIn(self.sample_rate, self.audible)
             while (chunk := await chunks.get()) is not None:
                 if heard := lead_in.push(chunk):
                     yield heard

@@ -89,6 +89,7 @@ _BY_PROOF: dict[str, str] = {
     ),
     "test_config.py": "settings/origins.py settings/paths.py settings/sources.py",
     "serving/test_banner.py": "serving/addresses.py",
+    "serving/test_start_page.py": "serving/start_page_texts.py",
     "serving/test_handshake.py": (
         "serving/admission.py serving/refused.py serving/websocket_route.py"
     ),

@@ -8,7 +8,7 @@ import pytest
 
 from config import load_settings, profile_names
 from pipeline_manager import PipelineManager
-from serving.access.exposure import is_loopback
+from settings.origins import is_loopback
 from tests.support.places import ROOT
 
 KEYS = ("DEEPGRAM_API_KEY", "OPENAI_API_KEY", "ELEVENLABS_API_KEY")

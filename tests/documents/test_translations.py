@@ -211,5 +211,38 @@ def test_a_text_that_is_told_past_gettext_is_found(code: str, found: bool) -> No
     assert bool([*spoken("config.py", ast.parse(code))]) == found
 
 
+def at_import(tree: ast.AST) -> Iterator[int]:
+    """Yield the lines that translate when a module is imported, for everybody and once for all."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            continue
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "_":
+            yield node.lineno
+        yield from at_import(node)
+
+
+def test_nothing_is_translated_at_import() -> None:
+    """What is for clients has to stay English, and the language of tests can change."""
+    early = [
+        f"{path.relative_to(ROOT)}:{line}"
+        for path in FILES
+        for line in at_import(ast.parse(path.read_text(encoding="utf-8")))
+    ]
+    assert not early, early
+
+
+@pytest.mark.parametrize(
+    ("code", "found"),
+    [
+        ('REASON = _("a reason")', True),
+        ('class A:\n    remedies = {1: _("a remedy")}', True),
+        ('def why(): return _("a reason")', False),
+        ('say = lambda: _("a reason")', False),
+    ],
+)
+def test_a_translation_at_import_is_found(code: str, found: bool) -> None:
+    assert bool([*at_import(ast.parse(code))]) == found
+
+
 def test_what_is_printed_past_gettext_is_found() -> None:
     assert [*spoken("main.py", ast.parse('print("a word or two")'))]

@@ -179,8 +179,9 @@ async def test_chinese_text_is_answered_in_spoken_chinese(server):
         assert np.abs(np.frombuffer(spoken(events), dtype="<i2")).max() > 1000
 
 
-async def test_a_second_session_loads_nothing(server):
+async def test_a_second_session_loads_nothing(server, monkeypatch):
     processes = server.manager.stt.pids
+    monkeypatch.setattr(server.manager.stt, "start", None)
     async with connected(server) as one, connected(server) as two:
         await say(one, "hello")
         await say(two, "hello")
@@ -195,5 +196,5 @@ async def test_what_the_recogniser_cannot_do_is_refused_by_name(server):
         }
         await connection.session.update(session=session)
         events = await until(connection, "error")
-        assert "pocketsphinx" in events[-1].error.message
+        assert server.manager.stt.label in events[-1].error.message
         assert events[-1].error.param == "session.audio.input.transcription.language"

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.skipif(
     shutil.which("tmux") is None, reason="tmux is missing: apt install tmux"
 )
 SPEECH = "tests/data/flite-slt_s01.wav"
-SAID = "hello how are you doing today"
+SAID = r"[Hh]ello,? how are you doing today\??"  # by Whisper, or by pocketsphinx
 ANSWERED = "I am fine, thank you."
 LATENCY = r"\d+ ms from end of speech to first audio"
 PATIENCE_S = 60.0

@@ -88,6 +88,6 @@ async def test_what_is_missing_is_named(tmp_path: Path):
         await run_python("satellite", *nowhere, folder=tmp_path, environment=without)
     wide = spoken_file(tmp_path / "wide.wav", 24000)
     async with running(scripted_settings()) as server:
-        files = ("--url", server.url, "--wav-in", str(wide), "--wav-out", "answer.wav")
+        question_at_24_khz = ("--url", server.url, "--wav-in", str(wide), "--wav-out", "answer.wav")
         with pytest.raises(AssertionError, match="must be mono"):
-            await run_python("satellite", *files, folder=tmp_path)
+            await run_python("satellite", *question_at_24_khz, folder=tmp_path)

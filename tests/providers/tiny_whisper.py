@@ -51,7 +51,7 @@ def build(
             equally unlikely.
     """
     words = [SPACE + word for word in sentence.split()]
-    plain = _alphabet() + words
+    plain = alphabet() + words
     if multilingual:
         # CTranslate2 takes a model for multilingual if its vocabulary has the empty token.
         plain.append("")
@@ -64,7 +64,7 @@ def build(
     return folder
 
 
-def _alphabet() -> list[str]:
+def alphabet() -> list[str]:
     """Return a sign for each byte: its own where it can be printed."""
     shown = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
     return [chr(byte) for byte in (*shown, *range(0x100, 0x100 + 256 - len(shown)))]

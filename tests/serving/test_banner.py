@@ -158,3 +158,14 @@ async def test_all_that_a_server_with_a_log_of_json_writes_is_json():
         await server.ended()
         for line in [*rest.splitlines(), *server.logged().splitlines()]:
             json.loads(line)
+
+
+def test_who_is_not_understood_is_told_what_understands_them(chinese: None):
+    english = load_settings(stt={"provider": "embedded", "options": {"engine": "pocketsphinx"}})
+    assert "PROFILE=offline" in said(english)
+    assert "PROFILE=offline" not in said()
+
+
+def test_nobody_is_told_so_in_english():
+    english = load_settings(stt={"provider": "embedded", "options": {"engine": "pocketsphinx"}})
+    assert "PROFILE=offline" not in said(english)

@@ -245,7 +245,6 @@ LIBRARIES = {
     "ctranslate2": "module.get_supported_compute_types('cpu')",
     "deepgram": "module.AsyncDeepgramClient(api_key='none')",
     "edge_tts": "",
-    "faster_whisper": "",
     "google.genai": "module.Client(api_key='none')",
     "hibari": "b''.join(map(bytes, module.Hibari().stream('Hello there.')))",
     "huggingface_hub.utils": "module.build_hf_headers(); module.send_telemetry('test')",

@@ -16,6 +16,10 @@ from typing import IO
 from tests.support.places import ROOT
 from tests.support.running_server import plain_http
 
+START_S = 180
+"""Seconds after which a server does not start any more; under strace, on a busy machine, it takes
+a minute."""
+
 
 @dataclass
 class Process:
@@ -110,7 +114,7 @@ async def under_uvicorn(
     ready: asyncio.Future[int] = asyncio.get_running_loop().create_future()
     reading = asyncio.create_task(_read(process, said, ready))
     try:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(START_S):
             yield UnderUvicorn(f"http://127.0.0.1:{await ready}", said)
     finally:
         if process.returncode is None:
@@ -137,7 +141,7 @@ async def _read(
 
 async def _port(process: asyncio.subprocess.Process) -> int:
     assert process.stdout is not None
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(START_S):
         while True:
             line = await process.stdout.readline()
             assert line, "the server ended before it was ready"

@@ -267,6 +267,6 @@ async def test_settings_without_meaning_are_refused(settings: dict[str, Any], sa
 )
 async def test_settings_with_meaning_are_accepted(settings: dict[str, Any]) -> None:
     provider = EmbeddedSTT(sphinx(workers="8").model_copy(update=settings))
-    assert provider.languages == {"en"}
+    assert provider.languages == frozenset({"en"})
     assert not provider.accepts_prompt
     assert provider.label == "embedded (pocketsphinx, US English)"
