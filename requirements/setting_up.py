@@ -112,7 +112,8 @@ def set_up(venv: VirtualEnvironment, *, development: bool, again: bool) -> Itera
     asked = sys.version_info[:2] if os.environ.get("PYTHON") else None
     fault = venv.fault(asked)
     installed = Installed() if fault else venv.installed()
-    todo = left(steps(development=development), installed, again=again)
+    repair = not fault and venv.is_to_be_repaired
+    todo = left(steps(development=development), installed, again=again or repair)
     if fault or todo:
         tools = Tools.here()
         installer = PackageInstaller(venv.python, tools)
@@ -124,7 +125,7 @@ def set_up(venv: VirtualEnvironment, *, development: bool, again: bool) -> Itera
         print(announcement(todo, tools, new=bool(fault)), flush=True)
         if fault:
             venv.remove()
-        venv.begin()
+        venv.begin(new=bool(fault))
         if fault:
             demand(make(venv, tools, installer), "The environment could not be made")
     venv.mend_paths()
@@ -132,18 +133,26 @@ def set_up(venv: VirtualEnvironment, *, development: bool, again: bool) -> Itera
         if development:
             installer.get_uv()
         for step in todo:
-            do(step, installer, installed)
-            venv.finish(installed)
+            try:
+                do(step, installer, installed, anew=repair)
+            except SystemExit:
+                if repair:
+                    # It cannot be repaired, so the next time it is made anew.
+                    venv.begin(new=True)
+                elif not fault:
+                    venv.leave()
+                raise
+        venv.finish(installed)
     names = {file for step in steps(development=development) for file in step.files}
     for file in names & installed.failed.keys():
         instead = FALLBACKS.get(file, "tests want it")
         yield f"{file} is not installed ({installed.failed[file]}): {instead}. Again: make setup"
 
 
-def do(step: Step, installer: PackageInstaller, installed: Installed) -> None:
-    """Install a step and note it."""
+def do(step: Step, installer: PackageInstaller, installed: Installed, *, anew: bool) -> None:
+    """Install a step and note it; `anew`: also what seems to be there."""
     words = [word for file in step.files for word in ("-r", file)]
-    outcome = installer.install(words, pinned=step.pinned)
+    outcome = installer.install(words, pinned=step.pinned, anew=anew)
     if not step.pinned:
         demand(outcome, f"{step.files[0]} could not be installed")
     for file in step.files:

@@ -22,6 +22,7 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 SUPPORTED = ((3, 11), (3, 14))
+_KEPT = "kept"
 
 
 @dataclass(slots=True)
@@ -65,7 +66,8 @@ class VirtualEnvironment:
             )
         if self._unfinished.exists():
             self._lock()
-            return "setting it up was interrupted"
+            if not self.is_to_be_repaired:
+                return "setting it up was interrupted"
         version = self._version()
         if version is None:
             return "its Python is missing or does not run"
@@ -86,11 +88,27 @@ class VirtualEnvironment:
             return None
         return int(said[1]), int(said[2])
 
-    def begin(self) -> None:
-        """Note that it is worked on: if that is interrupted, it will be made anew."""
+    @property
+    def is_to_be_repaired(self) -> bool:
+        """Whether it was complete once, and installing more was interrupted."""
+        try:
+            return self._unfinished.read_text(encoding="utf-8") == _KEPT
+        except FileNotFoundError:
+            return False
+
+    def begin(self, *, new: bool) -> None:
+        """Note that it is worked on.
+
+        Args:
+            new: If that is interrupted, it will be made anew; else it will be repaired.
+        """
         self.folder.mkdir(exist_ok=True)
-        self._unfinished.touch()
+        self._unfinished.write_text("" if new else _KEPT, encoding="utf-8")
         self._lock()
+
+    def leave(self) -> None:
+        """Note that it is as it was before: nothing could be installed."""
+        self._unfinished.unlink(missing_ok=True)
 
     def _lock(self) -> None:
         """Hold the note as long as this process lives, so that two never set up the same."""

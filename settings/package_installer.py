@@ -85,12 +85,15 @@ class PackageInstaller:
         if pip and run([*pip, "install", "--quiet", "--disable-pip-version-check", "uv"]).ok:
             self._own_uv = str(Path(self._python).with_name("uv"))
 
-    def install(self, wanted: Sequence[str], *, pinned: bool = False) -> Outcome:
+    def install(
+        self, wanted: Sequence[str], *, pinned: bool = False, anew: bool = False
+    ) -> Outcome:
         """Install, before the user's eyes.
 
         Args:
             wanted: Requirements, or files of them as `-r FILE`.
             pinned: Whether they have hashes: then nothing else is installed with them.
+            anew: Install what seems to be there, too: it may be there by half.
         """
         words = ["--no-deps", "--require-hashes", *wanted] if pinned else list(wanted)
         tried = Outcome(False, "neither pip nor uv can be used")
@@ -100,14 +103,17 @@ class PackageInstaller:
             if pinned:
                 # uv would want hashes of what constrains them, too.
                 told.pop("UV_CONSTRAINT", None)
-            tried = run([uv, "pip", "install", "--python", self._python, *words], told)
+            again = ["--reinstall"] if anew else []
+            tried = run([uv, "pip", "install", "--python", self._python, *again, *words], told)
             if tried.ok:
                 return tried
         # pip has the last word: it may know of a mirror or of certificates that uv does not.
         if pip := self._pip():
             if uv:
                 print("uv could not; its reason is above. pip tries next.", flush=True)
-            return run([*pip, "install", "--disable-pip-version-check", *words], hear=True)
+            again = ["--force-reinstall"] if anew else []
+            options = ["--disable-pip-version-check", *again]
+            return run([*pip, "install", *options, *words], hear=True)
         return tried
 
     def _pip(self) -> list[str] | None:

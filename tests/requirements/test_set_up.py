@@ -113,6 +113,22 @@ def nothing_in_it(venv: Path) -> None:
     venv.mkdir()
 
 
+def test_what_was_complete_once_is_repaired_and_not_removed(ready: Project) -> None:
+    venv = ready.folder / ".venv"
+    (venv / "kept").touch()
+    (venv / ".unfinished").write_text("kept")
+    [module] = venv.glob("lib/python*/site-packages/small_library.py")
+    module.unlink()
+    assert "served by" in ready.starts()
+    assert module.exists()
+    assert (venv / "kept").exists()
+    # Nothing could be installed: all is as it was.
+    (ready.folder / "requirements.txt").write_text("small_library\nnobody_has_this\n")
+    ready.refuses()
+    assert not (venv / ".unfinished").exists()
+    assert (venv / "kept").exists()
+
+
 @pytest.mark.parametrize(
     "damage",
     [no_pip, no_python, interrupted, other_version, unreadable_note, nothing_in_it],
