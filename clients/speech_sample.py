@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from loguru import logger
 
 from audio.pcm import BYTES_PER_SAMPLE, WIRE_RATE, read_wav, resample, silence
 from clients.sdk import ClientError
@@ -65,6 +66,8 @@ async def embedded_speech(text: str) -> bytes:
 
 
 def _clearest() -> tuple[SpeechEngine, str]:
+    # Pipecat, which voices import, logs a greeting.
+    logger.disable("pipecat")
     from providers.tts import flite, hibari
     from providers.tts.espeak import DEFAULT_VOICE, Espeak
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import TypeVar
-from unicodedata import east_asian_width
 
 from audio.pcm import SAMPLE_RATE, WIRE_RATE, Resampler
 from config import ConfigError, LLMConfig, Settings, STTConfig, TTSConfig
@@ -23,6 +22,7 @@ from providers.base import Provider, ProviderSetupError
 from serving.stage_trials import answer, hear, speak
 from session.ports import FailureReason
 from session.session_config import DEFAULT_VOICE
+from settings.columns import columns, padded
 from settings.localisation import _
 
 SENTENCES = {
@@ -99,19 +99,12 @@ def table(verdicts: Iterable[Verdict]) -> str:
         rows.append((verdict.stage, verdict.provider, verdict.label, reachable, shown))
         note = verdict.error.message if verdict.error else verdict.result
         notes.append(f"{verdict.stage}  {note}")
-    widths = [max(_columns(row[column]) for row in rows) for column in range(len(rows[0]))]
+    widths = [max(columns(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = [
-        "  ".join(
-            cell + " " * (width - _columns(cell)) for cell, width in zip(row, widths, strict=True)
-        ).rstrip()
+        "  ".join(padded(cell, width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in rows
     ]
     return "\n".join([*lines, "", *notes])
-
-
-def _columns(text: str) -> int:
-    """Return how many columns of a terminal a text takes: Chinese takes two a character."""
-    return sum(1 + (east_asian_width(character) in "WF") for character in text)
 
 
 async def _start(stage: str, name: str, load: Callable[[], _Kind]) -> _Kind | Verdict:

