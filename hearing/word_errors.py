@@ -18,7 +18,7 @@ ENOUGH = 0.8
 
 _WORD = re.compile(
     r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\uac00-\ud7af]"  # a script without spaces
-    r"|[0-9]+(?:\.[0-9]+)?"
+    r"|[0-9]+"
     r"|[^\W\d_]+(?:'[^\W\d_]+)*"
 )
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3})")
@@ -35,14 +35,16 @@ _CONTRACTIONS = {
     "okay": "ok",
 }
 _ENDINGS = {"n't": "not", "'re": "are", "'ll": "will", "'ve": "have"}
-_UNIT_WORDS = (
+_UNITS = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
     "fifteen sixteen seventeen eighteen nineteen"
 )
-_TENS_WORDS = "twenty thirty forty fifty sixty seventy eighty ninety"
-_UNITS, _TENS = _UNIT_WORDS.split(), _TENS_WORDS.split()
-_SCALES = ((1_000_000, "million"), (1_000, "thousand"), (100, "hundred"))
-_LARGEST = 10**9
+_TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
+_VALUES = {word: value for value, word in enumerate(_UNITS.split())} | {
+    word: 10 * tens for tens, word in enumerate(_TENS.split(), start=2)
+}
+_SCALES = {"hundred": 100, "thousand": 1_000, "million": 1_000_000}
+_CHINESE_DIGITS = str.maketrans("零〇一二两三四五六七八九", "001223456789")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,40 +86,74 @@ def compare(said: str, heard: str) -> WordErrors:
 
 
 def words(text: str) -> list[str]:
-    """Return the words of a text as they sound, however it is written."""
-    plain = unicodedata.normalize("NFKC", text).lower().replace("’", "'")
-    plain = _THOUSANDS.sub("", plain)
-    return [part for word in _WORD.findall(plain) for part in _spelt(word)]
+    """Return the words of a text as they sound, however it is written.
+
+    What says a number is one word, its digits: recognisers write `seven thirty` as `7:30`, and
+    `four seven one` as `471`.
+    """
+    plain = unicodedata.normalize("NFKC", text).lower().replace("’", "'").translate(_CHINESE_DIGITS)
+    found: list[str] = []
+    number: list[_Number] = []
+    written = _WORD.findall(_THOUSANDS.sub("", plain))
+    for word in (part for whole in written for part in _spelt(whole)):
+        if not _counts(word, number):
+            found += _digits(number)
+            number = []
+            found.append(word)
+    return found + _digits(number)
+
+
+@dataclass(slots=True)
+class _Number:
+    """A number of a run of them, as far as it has been said."""
+
+    value: int
+    room: int
+    """What may be added to it is less than this; 1: nothing."""
+    written: str = ""
+    """Its digits, if it is written in digits."""
+
+
+def _counts(word: str, run: list[_Number]) -> bool:
+    """Add a word to a run of numbers; returns whether it belongs there."""
+    if word.isdecimal():
+        run.append(_Number(int(word), 1, word))
+    elif word in _VALUES:
+        value = _VALUES[word]
+        if run and 0 < value < run[-1].room:
+            run[-1].value += value
+            run[-1].room = 10 if value >= 20 else 1
+        else:
+            run.append(_Number(value, 10 if value >= 20 else 1))
+    elif word in _SCALES and run and not run[-1].written:
+        _scale(run, _SCALES[word])
+    else:
+        # Within a number, and of no account: `one hundred and five`, `two point five`.
+        return word in ("and", "point") and bool(run) and (word == "point" or run[-1].room > 10)
+    return True
+
+
+def _scale(run: list[_Number], size: int) -> None:
+    last = run[-1]
+    # Only what was said since the next larger scale is multiplied: `two million three thousand`.
+    larger = 1000 if size == 100 else 1000 * size
+    whole, rest = divmod(last.value, larger)
+    last.value = whole * larger + rest * size
+    last.room = size
+
+
+def _digits(run: list[_Number]) -> list[str]:
+    return ["".join(number.written or str(number.value) for number in run)] if run else []
 
 
 def _spelt(word: str) -> Iterator[str]:
     if word in _CONTRACTIONS:
         yield from _CONTRACTIONS[word].split()
-    elif word.isdecimal() and int(word) < _LARGEST:
-        yield from _number(int(word))
-    elif "." in word:
-        whole, _, fraction = word.partition(".")
-        yield from (*_spelt(whole), "point", *(_UNITS[int(digit)] for digit in fraction))
-    else:
-        ending = next((end for end in _ENDINGS if word.endswith(end)), None)
-        yield word.removesuffix(ending or "").replace("'", "")
-        if ending is not None:
-            yield _ENDINGS[ending]
-
-
-def _number(value: int) -> Iterator[str]:
-    for size, name in _SCALES:
-        if value >= size:
-            yield from (*_number(value // size), name)
-            if rest := value % size:
-                yield from _number(rest)
-            return
-    if value < len(_UNITS):
-        yield _UNITS[value]
         return
-    yield _TENS[value // 10 - 2]
-    if value % 10:
-        yield _UNITS[value % 10]
+    ending = next((end for end in _ENDINGS if word.endswith(end)), None)
+    yield word.removesuffix(ending or "").replace("'", "")
+    if ending is not None:
+        yield _ENDINGS[ending]
 
 
 def _alignment(said: Sequence[str], heard: Sequence[str]) -> tuple[int, int]:

@@ -14,6 +14,15 @@ from hearing.word_errors import WordErrors, compare, words
         ("Please set a timer for ten minutes", "Please set a timer for 10 minutes."),
         ("It costs one thousand two hundred dollars", "It costs 1,200 dollars"),
         ("twenty one point five", "21.5"),
+        ("a table at seven thirty", "A table at 7:30."),
+        ("a table at seven thirty", "A table at 7.30"),
+        ("it ends with four seven one", "It ends with 471."),
+        ("it ends with four seven one", "it ends with four hundred and seventy one"),
+        ("two million three hundred thousand and five", "2,300,005"),
+        ("nineteen eighty four", "1984"),
+        ("one hundred and five", "105"),
+        ("salt and pepper", "salt and pepper"),
+        ("下午三点", "下午3点"),
         ("I don’t know, we’ll see", "i do not know we will see"),
         ("今天天气怎么样？", "今天天气怎么样"),
         ("½ ＡＢＣ", "1⁄2 abc"),
@@ -52,7 +61,23 @@ def test_nothing_said_and_nothing_heard_is_no_error() -> None:
     assert not compare("…", "thank you").understood
 
 
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("thirty two", ["32"]),
+        ("two thirty", ["230"]),
+        ("one thousand two hundred", ["1200"]),
+        ("twelve thousand three hundred and forty five", ["12345"]),
+        ("hundred and point", ["hundred", "and", "point"]),
+        ("one and two", ["1", "and", "2"]),
+        ("007", ["007"]),
+    ],
+)
+def test_a_number_is_one_word(text: str, found: list[str]) -> None:
+    assert words(text) == found
+
+
 def test_figures_of_several_texts_add_up() -> None:
-    both = compare("one two", "one") + compare("three four", "three for")
+    both = compare("red blue", "red") + compare("green brown", "green crown")
     assert (both, both.rate) == (WordErrors(4, 2, 2), 0.5)
     assert str(both) == "2 of 4 words right"
