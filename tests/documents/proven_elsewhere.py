@@ -61,7 +61,7 @@ _BY_PROOF: dict[str, str] = {
     "providers/tts/test_azure.py": "providers/azure_account.py providers/tts/azure_speaker.py",
     "providers/tts/test_edge.py": "providers/tts/edge_stream.py",
     "providers/tts/test_elevenlabs.py": "providers/tts/elevenlabs_wire.py",
-    "providers/tts/test_embedded.py": "providers/tts/speech_engine.py",
+    "providers/tts/test_embedded.py": "providers/tts/speech_engine.py providers/tts/voice_box.py",
     "providers/tts/test_piper.py": "providers/tts/local.py providers/tts/voice_base.py",
     # The server.
     "conformance/test_d1_client_secrets.py": (

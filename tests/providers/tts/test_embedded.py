@@ -27,9 +27,10 @@ from config import TTSConfig
 from providers.base import ProviderSetupError
 from providers.in_process.packaged import package_folder
 from providers.tts import embedded, espeak, flite, hibari
-from providers.tts.embedded import NAMED_VOICES, EmbeddedTTS, EmbeddedTTSService, VoiceBox
+from providers.tts.embedded import EmbeddedTTS, EmbeddedTTSService
 from providers.tts.espeak import EspeakVoice
 from providers.tts.speech_engine import Emit, SpeechEngine, SynthesisError
+from providers.tts.voice_box import NAMED_VOICES, VoiceBox
 from tests.providers.stage import Running, running
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -14,9 +14,9 @@ import pytest
 
 from providers.in_process.packaged import package_folder
 from providers.tts import hibari
-from providers.tts.embedded import NAMED_VOICES
 from providers.tts.hibari import RATE, VOICES, Hibari, HibariUnavailable
 from providers.tts.speech_engine import SynthesisError
+from providers.tts.voice_box import NAMED_VOICES
 from tests.providers.ear import hear, needs_ear, words
 from tests.providers.speaking import answer, audio, voice
 
