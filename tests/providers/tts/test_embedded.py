@@ -420,7 +420,7 @@ async def test_a_closed_provider_builds_no_voice() -> None:
         ({"options": {"rate": 1}}, "options.rate: .*engine.*REALTIME_TTS__OPTIONS"),
         (
             {"options": {"engine": "festival"}},
-            "options.engine: .*'auto', 'hibari', 'espeak' or 'flite'",
+            "options.engine: .*'auto', 'hibari', 'espeak', 'flite'",
         ),
         ({"voice_id": "nobody"}, "voice_id 'nobody'.*alloy.*REALTIME_TTS__VOICE_ID"),
     ],
