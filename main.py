@@ -17,6 +17,7 @@ from settings.localisation import _
 try:
     from fastapi import FastAPI
     from loguru import logger
+    from threadpoolctl import threadpool_limits
 
     # Pipecat logs a greeting at import; `configure_logging` enables its log again for debug.
     logger.disable("pipecat")
@@ -110,7 +111,10 @@ def create_app(
             warning_of_silent_services(pipelines, alone),
             watching(metrics.loop_lag.observe),
         ):
-            yield
+            # BLAS's own threads wait for the next product by spinning, and every window of audio
+            # brings one: with them a single conversation keeps half a core busy doing nothing.
+            with threadpool_limits(1, user_api="blas"):
+                yield
         metrics.close()
         if tracer is not None:
             await asyncio.to_thread(tracer.close)

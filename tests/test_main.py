@@ -13,6 +13,7 @@ import sys
 
 import pytest
 from fastapi.routing import APIWebSocketRoute
+from threadpoolctl import threadpool_info
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 from websockets.typing import Subprotocol
@@ -318,3 +319,13 @@ def test_the_configuration_file_reaches_the_server(tmp_path, monkeypatch):
     config = tmp_path / "my.toml"
     config.write_text("[vad]\nthreshold = 9\n")
     assert "vad.threshold" in refused(monkeypatch, "--config", str(config))
+
+
+async def test_blas_has_no_threads_of_its_own_while_the_server_runs():
+    def threads() -> set[int]:
+        return {one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas"}
+
+    before = threads()
+    async with running(scripted_settings()):
+        assert threads() == {1}
+    assert threads() == before
