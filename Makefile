@@ -107,7 +107,7 @@ lock: dev
 
 # The first start in a root of Debian's, as root: minutes, and it needs the network and debootstrap.
 start-check: dev
-	$(BIN)/python -m tests.requirements.debian_root
+	$(BIN)/python -m tests.requirements.debian_root $(ARGS)
 
 # What `pip install .` installs, as one file in dist/. tests/documents/test_wheel.py tries it.
 wheel: dev

@@ -2,16 +2,19 @@
 
     python -m tests.requirements.debian_root            in a root that debootstrap makes
     python -m tests.requirements.debian_root --base DIR ... that it has made before
+    python -m tests.requirements.debian_root --unless-proven  not if nothing has changed since it passed
 
 Python there can make no environment. So the first `make run` has to say what to do, and that has to
 be enough: the second one sets up and serves, a client that needs no activation talks to it, and a
 third start needs no network. It takes minutes, root's rights, debootstrap and the network; where
-one of the first two is missing it says so and does nothing.
+one of the first two is missing it says so and does nothing. When it passes it notes the sum of what
+it depends on in `debian_root.sum`, which is committed: so CI tries it only when that has changed.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import os
 import shutil
 import subprocess
@@ -27,6 +30,26 @@ CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 CHECKOUT = "/srv/checkout"
 PORT = 8765
 REMEDY = "sudo apt install python3-venv"
+PROVEN = Path(__file__).with_suffix(".sum")
+PROVES = (
+    "Makefile",
+    "requirements.txt",
+    "requirements/*.py",
+    "requirements/embedded.txt",
+    "settings/package_installer.py",
+    "settings/pip_settings.py",
+    "settings/requirement_files.py",
+    "tests/requirements/debian_root.py",
+)
+"""What a first start consists of, before the server runs."""
+
+
+def state() -> str:
+    """Return the sum of what the first start consists of."""
+    digest = hashlib.sha256()
+    for path in sorted(path for pattern in PROVES for path in ROOT.glob(pattern)):
+        digest.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()
 
 
 def refusal() -> str | None:
@@ -133,7 +156,13 @@ def main() -> None:
     """Try it, in a root that is removed again."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--base", type=Path, help="a root that debootstrap has made before")
+    parser.add_argument(
+        "--unless-proven", action="store_true", help="not if nothing has changed since it passed"
+    )
     given = parser.parse_args()
+    if given.unless_proven and PROVEN.exists() and PROVEN.read_text().strip() == state():
+        print("start-check: nothing has changed since it passed")
+        return
     if reason := refusal():
         print(f"start-check: skipped, {reason}")
         return
@@ -141,6 +170,7 @@ def main() -> None:
         debian = Debian(Path(folder))
         debian.fill(given.base)
         check(debian)
+    PROVEN.write_text(f"{state()}\n")
     print("start-check: passed")
 
 
