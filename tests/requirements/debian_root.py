@@ -2,7 +2,7 @@
 
     python -m tests.requirements.debian_root            in a root that debootstrap makes
     python -m tests.requirements.debian_root --base DIR ... that it has made before
-    python -m tests.requirements.debian_root --unless-proven  not if nothing has changed since it passed
+    python -m tests.requirements.debian_root --unless-proven  not if nothing has changed since
 
 Python there can make no environment. So the first `make run` has to say what to do, and that has to
 be enough: the second one sets up and serves, a client that needs no activation talks to it, and a
