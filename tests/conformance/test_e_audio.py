@@ -16,6 +16,7 @@ from audio.formats import AudioFormat, convert
 from audio.pcm import read_wav, silence
 from config import LimitsConfig
 from flow.steps import at_once
+from hearing.word_errors import compare
 from session.decisions import SpeechStarted
 from session.reports import AudioMade
 from tests.support.places import DATA
@@ -131,12 +132,9 @@ async def test_a_recogniser_hears_the_same_words_at_every_rate(spoken: AudioForm
             completed = await wire.until(COMPLETED)
             start_ms, end_ms = offsets(wire)
             assert completed["usage"] == {"type": "duration", "seconds": (end_ms - start_ms) / 1000}
-            words = completed["transcript"].split()
-            if spoken.rate > 8000:
-                assert words == ["hello", "how", "are", "you", "doing", "today"]
-            else:
-                # What a telephone leaves is hard for a recogniser of wide-band speech.
-                assert words[-4:] == ["are", "you", "doing", "today"]
+            # What a telephone leaves is hard for the recogniser that stands in.
+            heard = compare("hello how are you doing today", completed["transcript"])
+            assert heard.right >= (6 if spoken.rate > 8000 else 4)
 
 
 @pytest.mark.parametrize("wanted", RATES, ids=called)

@@ -166,7 +166,12 @@ async def test_it_runs_in_an_empty_environment_as_a_checkout_does(
     async with started(server_command, tmp_path) as server, plain_http() as http:
         health = (await http.get(f"{server.http}/health")).json()
         assert health == {"status": "healthy", "active_sessions": 0, "version": VERSION}
-        checked = installed.run("open-realtime-check", "--url", server.url, folder=tmp_path)
+        # Said by a recording: the voice that stands in where the extra `embedded` is not installed
+        # is not understood by the recogniser that does.
+        wav = str(ROOT / "tests" / "data" / "flite-slt_s01.wav")
+        checked = installed.run(
+            "open-realtime-check", "--url", server.url, "--wav", wav, folder=tmp_path
+        )
         assert checked.returncode == 0, checked.stdout + checked.stderr
         server.process.terminate()
         assert await server.ended() == 0

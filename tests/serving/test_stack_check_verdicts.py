@@ -215,7 +215,9 @@ CASES: list[tuple[Party, Failures]] = [
     (
         openai("STT", "whisper-x"),
         {
-            **refusals(key="OPENAI_API_KEY", unknown="stt.model", quota="limits", broken="later"),
+            **refusals(
+                key="REALTIME_STT__API_KEY", unknown="stt.model", quota="limits", broken="later"
+            ),
             **elsewhere("stt.api_base", scheme="https"),
             "never answers": ({"hear": "hang"}, ["stt.api_base"]),
             "time-out in the middle": ({"hear": "stall"}, ["stt.api_base"]),
@@ -278,7 +280,10 @@ CASES: list[tuple[Party, Failures]] = [
         openai("TTS", "kokoro-x"),
         {
             **refusals(
-                key="OPENAI_API_KEY", unknown="tts.options.voices", quota="limits", broken="later"
+                key="REALTIME_TTS__API_KEY",
+                unknown="tts.options.voices",
+                quota="limits",
+                broken="later",
             ),
             **elsewhere("api_base", scheme="https"),
             "never answers": ({"say": "hang"}, ["api_base"]),
