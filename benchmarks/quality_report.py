@@ -11,6 +11,8 @@ from typing import Any
 
 WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 420, 240, 44, 34, 40
 COLOURS = ("#8c959f", "#1f6feb", "#2da44e", "#bf8700", "#8250df")
+TOPS = (5, 10, 20, 50, 100)
+"""Percentages at which a diagram may end."""
 SHORT = {"noise 20 dB below": "20 dB", "noise 10 dB below": "10 dB"}
 
 Stacks = Mapping[str, Mapping[str, Any]]
@@ -108,12 +110,14 @@ def _panel(
     stacks: Sequence[str],
     rates: Mapping[tuple[str, str, str], float],
 ) -> str:
-    top, floor, right = 100.0, HEIGHT - BOTTOM, WIDTH - 12
+    worst = max(rates.values())
+    top = next((limit for limit in TOPS if worst <= 0.9 * limit), TOPS[-1])
+    floor, right = HEIGHT - BOTTOM, WIDTH - 12
     parts = [f'<text x="{LEFT}" y="20" font-weight="bold">{escape(speaker)}: words wrong, %</text>']
-    for value in range(0, 101, 25):
+    for value in (top * quarter / 4 for quarter in range(5)):
         height = floor - (floor - TOP) * value / top
         parts.append(f'<path d="M{LEFT},{height:.1f} H{right}" stroke="#ddd"/>')
-        parts.append(f'<text x="{LEFT - 6}" y="{height:.1f}" text-anchor="end">{value}</text>')
+        parts.append(f'<text x="{LEFT - 6}" y="{height:.1f}" text-anchor="end">{value:g}</text>')
     group = (right - LEFT) / len(conditions)
     bar = group * 0.8 / len(stacks)
     for place, condition in enumerate(conditions):
