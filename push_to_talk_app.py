@@ -12,7 +12,6 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from settings.arguments import PlainParser
 from settings.installation import command, missing_library, program_name
 from settings.localisation import _, system_reason
 
@@ -31,6 +30,7 @@ try:
     from clients.terminal.stack import what_answers
     from clients.terminal.view import View
     from clients.terminal.written import plain, printable
+    from settings.arguments import PlainParser
 except ModuleNotFoundError as missing:
     raise SystemExit(missing_library(missing.name)) from None
 

@@ -29,7 +29,6 @@ import os
 import sys
 from collections.abc import Sequence
 
-from settings.arguments import PlainParser, seconds
 from settings.installation import missing_library, program_name
 from settings.localisation import _, system_reason
 
@@ -49,6 +48,7 @@ try:
         check_typed,
         report,
     )
+    from settings.arguments import PlainParser, seconds
 except ModuleNotFoundError as missing:
     raise SystemExit(missing_library(missing.name)) from None
 

@@ -298,11 +298,13 @@ def main(argv: Sequence[str] | None = None) -> None:
         raise SystemExit(f"error: {error}") from None
     name = arguments.name or arguments.profile or "embedded"
     print(table(name, found))
-    if name == "embedded":
-        print("\n" + "\n".join(bars(found)))
+    judged = bars(found) if name == "embedded" and not arguments.quick else []
+    print("\n" + "\n".join(map(str, judged)))
     print(f"\n{time.monotonic() - begun:.0f} s")
     if arguments.record:
         _record(Path(arguments.record), name, found)
+    if not all(bar.met for bar in judged):
+        raise SystemExit(1)
 
 
 def _record(file: Path, name: str, found: dict[str, Any]) -> None:

@@ -8,11 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from difflib import get_close_matches
-from typing import Any
-
-from pydantic_core import ErrorDetails
+from typing import TYPE_CHECKING, Any
 
 from settings.localisation import _
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 _LIKENESS = 0.6
 """How alike two names have to be, 0–1; at this value `modle` still is like `model`."""

@@ -72,4 +72,6 @@ def test_a_stack_is_tried_and_its_page_written(tmp_path: Path) -> None:
     assert len(found["invented"]) == found["noises"]
     assert found["talk"]["detected_ms"] > 0
     assert "## stand-ins" in page(stacks)
-    assert "own voice: words wrong" in draw(stacks)
+    drawn = draw(stacks)
+    assert "en, own voice: words wrong" in drawn
+    assert "waits, ms" in drawn
