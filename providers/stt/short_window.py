@@ -45,6 +45,8 @@ _HOT_TOKENS, _PROMPT_TOKENS = 100, CONTEXT // 2 - 1
 
 _LOOPING = 1.8
 """A text that can be compressed so well repeats itself."""
+_PHRASE_TOKENS = 4
+"""Fewest tokens of a phrase whose repetition is doubtful: `no, no` is not."""
 _UNSURE = -1.0
 """Mean log probability below which the full window may be better."""
 _SILENT = 0.66
@@ -238,7 +240,8 @@ class _Heard:
         """Whether the full window may be better."""
         if self.no_speech_prob > _SILENT:
             return False
-        return self.has_no_end or self.mean_logprob < _UNSURE or _loops(self.text)
+        loops = _says_twice(self.tokens) or _loops(self.text)
+        return self.has_no_end or self.mean_logprob < _UNSURE or loops
 
 
 def pieces(samples: Samples) -> Iterator[Samples]:
@@ -259,6 +262,17 @@ def floats(pcm: bytes) -> Samples:
     """Return 16-bit PCM as numbers; half a sample at its end is dropped."""
     whole = np.frombuffer(pcm, "<i2", len(pcm) // 2)
     return whole.astype(np.float32) / np.float32(32768)
+
+
+def _says_twice(tokens: Tokens) -> bool:
+    """Return whether a phrase is followed by itself at the end, as the decoder says it in a loop.
+
+    A person may do so too: the full window then says the same.
+    """
+    return any(
+        tokens[-length:] == tokens[-2 * length : -length]
+        for length in range(_PHRASE_TOKENS, len(tokens) // 2 + 1)
+    )
 
 
 def _loops(text: str) -> bool:

@@ -30,6 +30,7 @@ from tests.providers.stage import running as running_stage
 from tests.providers.stage import speech, transcripts
 from tests.support.running_server import running
 from tests.support.wire_client import client
+from tests.support.wire_client import speech as spoken
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 needs_whisper = pytest.mark.skipif(
@@ -107,6 +108,18 @@ async def test_what_is_said_comes_over_the_socket_with_log_probabilities() -> No
     assert "".join(one["token"] for one in done["logprobs"]).strip() == done["transcript"]
     assert all(-3 < one["logprob"] <= 0 for one in done["logprobs"])
     assert "languages" not in done
+
+
+@needs_whisper
+async def test_what_is_cut_off_right_behind_the_last_word_is_heard_once() -> None:
+    """The turn as it is guessed at a pause: of this one, the short window makes two sentences."""
+    async with running(with_stt(provider="embedded")) as server, client(server.url) as wire:
+        detection = {"type": "server_vad", "create_response": False}
+        hearing = {"transcription": {"model": "whisper-1"}, "turn_detection": detection}
+        await wire.update(audio={"input": hearing})
+        await wire.append(spoken("flite-rms_s06"))
+        done = await wire.until(HEARD)
+    assert words(done["transcript"]) == "turn off the lights in the living room"
 
 
 @needs_whisper

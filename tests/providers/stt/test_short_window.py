@@ -89,6 +89,7 @@ def test_the_window_is_10_s_or_a_second_longer_than_the_turn(seconds, window_s):
     [
         pytest.param(("no" * 40, 0.1, -0.2), id="without end"),
         pytest.param(("ab" * 20, 0.1, -0.2), id="repeats itself"),
+        pytest.param((" Not yet now." * 2, 0.1, -0.2), id="says a sentence twice"),
         pytest.param((" Hm", 0.1, -1.1), id="unsure"),
     ],
 )
