@@ -163,6 +163,7 @@ def test_the_conversation_stays_on_the_terminal_and_in_files(
         app.transcript.interrupt("2", 700)
         raise KeyboardInterrupt
 
+    monkeypatch.setenv("COLUMNS", "120")
     monkeypatch.setattr(program, "in_terminal", lambda: True)
     monkeypatch.setattr(PushToTalkApp, "run", talk)
     monkeypatch.setitem(sys.modules, "sounddevice", None)
@@ -176,6 +177,23 @@ def test_the_conversation_stays_on_the_terminal_and_in_files(
     assert "hello" in kept
     assert "[interrupted after 0.7 s]" in kept
     assert (tmp_path / "talk.wav").exists()
+
+
+def test_what_stays_on_the_terminal_is_as_wide_as_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def talk(app: PushToTalkApp) -> None:
+        app.transcript.write("1", "assistant", "A girl named Mira lived there. " * 5, append=False)
+
+    monkeypatch.setattr(program, "in_terminal", lambda: True)
+    monkeypatch.setattr(PushToTalkApp, "run", talk)
+    monkeypatch.setitem(sys.modules, "sounddevice", None)
+    monkeypatch.setenv("COLUMNS", "50")
+    assert program.main([]) == 0
+    rows = capsys.readouterr().out.splitlines()
+    assert max(map(len, rows)) <= 50
+    words = " ".join(rows).split()
+    assert words[-30:] == ["A", "girl", "named", "Mira", "lived", "there."] * 5
 
 
 def test_the_files_of_a_conversation_are_named_unless_there_was_none(

@@ -121,7 +121,7 @@ async def test_ctrl_c_quits_as_q_does() -> None:
             assert it.app.return_code == 0
             assert not it.app._notifications
         it.app.client.close()
-        assert "interrupted" in plain(it.app.transcript)
+        assert "interrupted" in plain(it.app.transcript, 80)
         assert it.speaker.calls[-1] == "close"
 
 

@@ -43,13 +43,13 @@ def test_a_note_is_no_conversation() -> None:
     said.write("n", "note", "Hello.", append=False)
     said.write("p", "problem", "No server.", append=False)
     assert not said.begun
-    assert plain(said) == ""
+    assert plain(said, 80) == ""
     said.write("1", "tool", "f()", append=False)
     assert said.begun
 
 
 def test_plain_text_is_a_line_an_entry_from_the_first_turn_on() -> None:
-    assert plain(conversation()).splitlines() == [
+    assert plain(conversation(), 80).splitlines() == [
         "12:00:05  You        a story, 请",
         "12:00:05  Assistant  Once upon a time [interrupted after 1.2 s]",
         "12:00:05  Error      The server",
@@ -57,10 +57,25 @@ def test_plain_text_is_a_line_an_entry_from_the_first_turn_on() -> None:
     ]
 
 
+def test_plain_text_is_broken_between_words_at_the_width_of_the_terminal() -> None:
+    said = Transcript(lambda: NOON)
+    said.write("1", "assistant", "Once upon a time, there was a girl.\n\nShe", append=False)
+    said.write("2", "you", "请讲一个故事，关于一个女孩。", append=False)
+    assert plain(said, 45).splitlines() == [
+        "12:00:05  Assistant  Once upon a time, there",
+        "                     was a girl.",
+        "",
+        "                     She",
+        "12:00:05  You        请讲一个故事，关于一个女",
+        "                     孩。",
+    ]
+    assert plain(said, 1) == plain(said, 45)
+
+
 def test_what_would_command_the_terminal_is_left_out() -> None:
     said = Transcript(lambda: NOON)
     said.write("1", "assistant", "red \x1b[31m, half \ud83d, bell \a", append=False)
-    assert plain(said) == "12:00:05  Assistant  red [31m, half , bell"
+    assert plain(said, 80) == "12:00:05  Assistant  red [31m, half , bell"
     assert "red [31m, half , bell" in markdown(said, ["\x1b[0m"])
 
 
