@@ -37,7 +37,7 @@ def wrapped(text: str, width: int) -> list[str]:
 
 def _rows(line: str, width: int) -> list[str]:
     rows = [""]
-    for piece in _pieces(line):
+    for piece in pieces(line):
         if rows[-1] and columns((rows[-1] + piece).rstrip()) > width:
             rows.append("")
         while columns(piece.rstrip()) > width:
@@ -48,15 +48,18 @@ def _rows(line: str, width: int) -> list[str]:
     return [row.rstrip() for row in rows]
 
 
-def _pieces(line: str) -> list[str]:
-    """Return what a row must not be broken within, with the spaces that follow it."""
-    pieces: list[str] = []
+def pieces(line: str) -> list[str]:
+    """Return the words of a line, and its wide characters, each with the spaces that follow it.
+
+    A punctuation mark goes with its word. Nothing of the line is lost.
+    """
+    found: list[str] = []
     for character in line:
-        if pieces and not _breaks(pieces[-1][-1], character):
-            pieces[-1] += character
+        if found and not _breaks(found[-1][-1], character):
+            found[-1] += character
         else:
-            pieces.append(character)
-    return pieces
+            found.append(character)
+    return found
 
 
 def _breaks(before: str, after: str) -> bool:

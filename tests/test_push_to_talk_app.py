@@ -160,7 +160,7 @@ def test_the_conversation_stays_on_the_terminal_and_in_files(
     def talk(app: PushToTalkApp) -> None:
         app.transcript.write("1", "you", "hello", append=False)
         app.transcript.write("2", "assistant", "Hi, how are", append=False)
-        app.transcript.interrupt("2", 700)
+        app.transcript.interrupt("2", 700, 4)
         raise KeyboardInterrupt
 
     monkeypatch.setenv("COLUMNS", "120")
@@ -172,10 +172,10 @@ def test_the_conversation_stays_on_the_terminal_and_in_files(
     about, you, assistant = capsys.readouterr().out.splitlines()
     assert program.LOCAL_SERVER in about
     assert re.fullmatch(r"\d\d:\d\d:\d\d  You        hello", you)
-    assert assistant.endswith("  Assistant  Hi, how are [interrupted after 0.7 s]")
+    assert assistant.endswith("  Assistant  Hi, [interrupted after 0.7 s, not heard: how are]")
     kept = (tmp_path / "talk.md").read_text(encoding="utf-8")
     assert "hello" in kept
-    assert "[interrupted after 0.7 s]" in kept
+    assert "Hi, [interrupted after 0.7 s] ~~how are~~" in kept
     assert (tmp_path / "talk.wav").exists()
 
 

@@ -406,9 +406,9 @@ class PushToTalkApp(App[None]):
         self._conversation.show(key, self.transcript.write(key, who, text, append))
         self._show_hints()
 
-    def show_interrupted(self, key: str, heard_ms: int | None) -> None:
-        """Dim a line of the conversation."""
-        if entry := self.transcript.interrupt(key, heard_ms):
+    def show_interrupted(self, key: str, heard_ms: int | None, heard: int) -> None:
+        """Dim a line of the conversation, and mark where it stopped."""
+        if entry := self.transcript.interrupt(key, heard_ms, heard):
             self._conversation.show(key, entry)
 
     def show_waiting(self) -> None:

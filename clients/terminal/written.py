@@ -46,7 +46,7 @@ def markdown(transcript: Transcript, about: Iterable[str]) -> str:
     parts = ["# " + _("Conversation"), facts] if facts else ["# " + _("Conversation")]
     for entry in _said(transcript):
         name = f"**{names[entry.who]}** " if names[entry.who] else ""
-        parts.append(f"{name}({entry.at:%Y-%m-%d %H:%M:%S})\n\n{printable(str(entry))}")
+        parts.append(f"{name}({entry.at:%Y-%m-%d %H:%M:%S})\n\n{_marked(entry)}")
     return "\n\n".join(parts) + "\n"
 
 
@@ -58,6 +58,15 @@ def printable(text: str) -> str:
         if character in "\n\t" or unicodedata.category(character) not in ("Cc", "Cs")
     )
     return "".join(kept).strip()
+
+
+def _marked(entry: Entry) -> str:
+    """Return an entry's text as Markdown; what was not heard is struck through."""
+    if not entry.interrupted:
+        return printable(entry.text)
+    lines = printable(entry.unheard_text).splitlines()
+    struck = "\n".join(f"~~{line.strip()}~~" if line.strip() else "" for line in lines)
+    return f"{printable(entry.heard_text)} {entry.mark} {struck}".strip()
 
 
 def _said(transcript: Transcript) -> Iterable[Entry]:
