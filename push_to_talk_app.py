@@ -8,10 +8,12 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import sys
 from collections.abc import Sequence
 from typing import Any
 
+from settings.columns import wrapped
 from settings.installation import command, missing_library, program_name
 from settings.localisation import _, system_reason
 
@@ -29,7 +31,7 @@ try:
     from clients.terminal.speakers import WavRecorder
     from clients.terminal.stack import what_answers
     from clients.terminal.view import View
-    from clients.terminal.written import plain, printable
+    from clients.terminal.written import NARROWEST, plain, printable
     from settings.arguments import PlainParser
 except ModuleNotFoundError as missing:
     raise SystemExit(missing_library(missing.name)) from None
@@ -273,8 +275,10 @@ def run(args: argparse.Namespace) -> int:
 
 def say_goodbye(app: PushToTalkApp) -> None:
     """Leave the conversation on the terminal; Textual takes its screen away."""
-    if said := plain(app.transcript):
-        facts = " · ".join(printable(fact) for fact in app.facts())
+    width = shutil.get_terminal_size().columns
+    if said := plain(app.transcript, width):
+        about = " · ".join(printable(fact) for fact in app.facts())
+        facts = "\n".join(wrapped(about, max(NARROWEST, width)))
         encoding = sys.stdout.encoding
         print(f"{facts}\n{said}".encode(encoding, "replace").decode(encoding))
 

@@ -51,7 +51,7 @@ def hands_free(view: View) -> None:
     """Show an answer that speech has interrupted."""
     view.show_text("1", "you", "tell me a long story")
     view.show_text("2", "assistant", STORY)
-    view.show_interrupted("2", 3900)
+    view.show_interrupted("2", 3900, STORY.index("at the edge"))
     view.show_text("3", "you", "thank you very much for your help")
     view.show_text("4", "assistant", "You are welcome.")
     view.show_latency(Latency(635, "end of speech", "first audio"))

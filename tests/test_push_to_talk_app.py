@@ -160,9 +160,10 @@ def test_the_conversation_stays_on_the_terminal_and_in_files(
     def talk(app: PushToTalkApp) -> None:
         app.transcript.write("1", "you", "hello", append=False)
         app.transcript.write("2", "assistant", "Hi, how are", append=False)
-        app.transcript.interrupt("2", 700)
+        app.transcript.interrupt("2", 700, 4)
         raise KeyboardInterrupt
 
+    monkeypatch.setenv("COLUMNS", "120")
     monkeypatch.setattr(program, "in_terminal", lambda: True)
     monkeypatch.setattr(PushToTalkApp, "run", talk)
     monkeypatch.setitem(sys.modules, "sounddevice", None)
@@ -171,11 +172,28 @@ def test_the_conversation_stays_on_the_terminal_and_in_files(
     about, you, assistant = capsys.readouterr().out.splitlines()
     assert program.LOCAL_SERVER in about
     assert re.fullmatch(r"\d\d:\d\d:\d\d  You        hello", you)
-    assert assistant.endswith("  Assistant  Hi, how are [interrupted after 0.7 s]")
+    assert assistant.endswith("  Assistant  Hi, [interrupted after 0.7 s, not heard: how are]")
     kept = (tmp_path / "talk.md").read_text(encoding="utf-8")
     assert "hello" in kept
-    assert "[interrupted after 0.7 s]" in kept
+    assert "Hi, [interrupted after 0.7 s] ~~how are~~" in kept
     assert (tmp_path / "talk.wav").exists()
+
+
+def test_what_stays_on_the_terminal_is_as_wide_as_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def talk(app: PushToTalkApp) -> None:
+        app.transcript.write("1", "assistant", "A girl named Mira lived there. " * 5, append=False)
+
+    monkeypatch.setattr(program, "in_terminal", lambda: True)
+    monkeypatch.setattr(PushToTalkApp, "run", talk)
+    monkeypatch.setitem(sys.modules, "sounddevice", None)
+    monkeypatch.setenv("COLUMNS", "50")
+    assert program.main([]) == 0
+    rows = capsys.readouterr().out.splitlines()
+    assert max(map(len, rows)) <= 50
+    words = " ".join(rows).split()
+    assert words[-30:] == ["A", "girl", "named", "Mira", "lived", "there."] * 5
 
 
 def test_the_files_of_a_conversation_are_named_unless_there_was_none(

@@ -5,12 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
+from clients.terminal.heard import Said
+
 
 class Cut(NamedTuple):
-    """An item of an interrupted answer, and the ms of it that were played; None: no audio."""
+    """An item of an interrupted answer: how much of it was heard."""
 
     item_id: str
     heard_ms: int | None
+    """Milliseconds that were played; None: no audio."""
+    heard: int
+    """Characters of its words, as far as can be estimated."""
 
 
 @dataclass(slots=True)
@@ -28,12 +33,22 @@ class Answer:
     interrupted: bool = False
     began: bool = False
     """Whether its latency has been measured."""
-    sounds: dict[str, bool] = field(default_factory=dict)
-    """Its items in order of appearance → whether they have audio."""
+    items: dict[str, Said] = field(default_factory=dict)
+    """What has arrived of its items, in order of appearance."""
 
-    def note(self, item_id: str, sound: bool = False) -> None:
-        """Note that content of an item has arrived."""
-        self.sounds[item_id] = sound or self.sounds.get(item_id, False)
+    def note_words(self, item_id: str, words: str, spoken: bool) -> None:
+        """Note that words of an item have arrived."""
+        item = self.items.setdefault(item_id, Said())
+        item.words += words
+        item.spoken = spoken
+
+    def note_sound(self, item_id: str, ms: float) -> None:
+        """Note that sound of an item has arrived."""
+        self.items.setdefault(item_id, Said()).sound_ms += ms
+
+    def note_end_of_sound(self, item_id: str) -> None:
+        """Note that all the sound of an item has arrived."""
+        self.items.setdefault(item_id, Said()).complete = True
 
     def interrupt(self, playing: str | None, played_ms: float) -> list[Cut]:
         """End the answer, and return its items that were not played to the end.
@@ -45,7 +60,7 @@ class Answer:
         Returns:
             The items that were cut short; empty if all was played.
         """
-        items = list(self.sounds)
+        items = list(self.items)
         if playing is not None:
             items = items[items.index(playing) :] if playing in items else items
         elif not self.done:
@@ -56,6 +71,9 @@ class Answer:
         cuts = []
         for item_id in items:
             heard_ms = int(played_ms) if item_id == playing else 0
-            audible = playing is not None and self.sounds[item_id]
-            cuts.append(Cut(item_id, heard_ms if audible else None))
+            item = self.items[item_id]
+            if playing is None:  # what has arrived of it was played
+                cuts.append(Cut(item_id, None, item.heard(item.sound_ms)))
+            else:
+                cuts.append(Cut(item_id, heard_ms if item.sound_ms else None, item.heard(heard_ms)))
         return cuts

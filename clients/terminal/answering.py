@@ -15,6 +15,7 @@ from typing import Any
 from openai.resources.realtime.realtime import AsyncRealtimeConnection
 from openai.types.realtime import RealtimeServerEvent
 
+from audio.pcm import duration_ms
 from audio.player import AudioPlayerAsync
 from clients.terminal.answer import Answer, Cut
 from clients.terminal.view import Latency, Until, View
@@ -81,7 +82,7 @@ class Answering:
         await self._truncate(connection, cuts)
 
     async def _truncate(self, connection: AsyncRealtimeConnection, cuts: list[Cut]) -> None:
-        for item_id, heard_ms in cuts:
+        for item_id, heard_ms, _heard in cuts:
             if heard_ms is not None:
                 await connection.conversation.item.truncate(
                     item_id=item_id, content_index=0, audio_end_ms=heard_ms
@@ -104,16 +105,21 @@ class Answering:
             or event.type == "response.output_text.delta"
         ):
             if answer := self._heard(event.response_id):
-                answer.note(event.item_id)
+                spoken = self.player is not None and event.type != "response.output_text.delta"
+                answer.note_words(event.item_id, event.delta, spoken)
                 self._view.show_text(event.item_id, "assistant", event.delta, append=True)
                 if event.type == "response.output_text.delta":
                     self._began(answer, "first text")
         elif event.type == "response.output_audio.delta":
             answer = self._heard(event.response_id)
             if answer and self.player is not None:
-                answer.note(event.item_id, sound=True)
+                pcm = base64.b64decode(event.delta)
+                answer.note_sound(event.item_id, duration_ms(pcm))
                 self._began(answer, "first audio")
-                self._play(self.player, base64.b64decode(event.delta), event.item_id)
+                self._play(self.player, pcm, event.item_id)
+        elif event.type == "response.output_audio.done":
+            if answer := self._heard(event.response_id):
+                answer.note_end_of_sound(event.item_id)
         elif event.type == "response.output_item.added":
             if event.item.type == "function_call" or event.item.type == "mcp_call":
                 self._view.show_text(event.item.id or "call", "tool", f"{event.item.name}(…)")

@@ -149,12 +149,12 @@ class PushToTalkApp(App[None]):
         Binding("escape", "interrupt", "Stop", key_display="Esc", priority=True),
         Binding("slash", "type", "Type", key_display="/", priority=True),
         Binding("d,D", "devices", "Devices", key_display="D"),
-        # Not in the footer, which has one row for all others at 80 columns.
-        Binding("i,I", "details", "Details", key_display="I", show=False),
+        Binding("i,I", "details", "Details", key_display="I"),
         Binding("t,T", "theme", "Theme", key_display="T"),
         Binding("r,R", "retry", "Reconnect", key_display="R"),
         Binding("q,Q", "quit", "Quit", key_display="Q"),
         Binding("ctrl+q", "quit", "Quit", show=False, priority=True),
+        Binding("ctrl+c", "copy_or_quit", "Quit", show=False, priority=True),
     ]
 
     def __init__(
@@ -224,7 +224,8 @@ class PushToTalkApp(App[None]):
             self.show_text("note", "note", self._note)
         self._do(self.client.run)
         with suppress(NotImplementedError):  # Windows
-            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self.exit)
+            for told in (signal.SIGTERM, signal.SIGINT):
+                asyncio.get_running_loop().add_signal_handler(told, self.exit)
 
     # Keys.
 
@@ -280,6 +281,16 @@ class PushToTalkApp(App[None]):
     def action_type(self) -> None:
         """Focus the input line at once: `focus` is delayed, and keys typed fast would be lost."""
         self.screen.set_focus(self._text)
+
+    def action_copy_or_quit(self) -> None:
+        """Copy what is marked, else quit: as everywhere in a terminal, in dialogs too."""
+        marked = self.screen.get_selected_text()
+        if isinstance(self.focused, Input):
+            marked = marked or self.focused.selected_text
+        if marked:
+            self.copy_to_clipboard(marked)
+        else:
+            self.exit()
 
     def action_theme(self) -> None:
         """Change between dark and light."""
@@ -395,9 +406,9 @@ class PushToTalkApp(App[None]):
         self._conversation.show(key, self.transcript.write(key, who, text, append))
         self._show_hints()
 
-    def show_interrupted(self, key: str, heard_ms: int | None) -> None:
-        """Dim a line of the conversation."""
-        if entry := self.transcript.interrupt(key, heard_ms):
+    def show_interrupted(self, key: str, heard_ms: int | None, heard: int) -> None:
+        """Dim a line of the conversation, and mark where it stopped."""
+        if entry := self.transcript.interrupt(key, heard_ms, heard):
             self._conversation.show(key, entry)
 
     def show_waiting(self) -> None:

@@ -27,12 +27,14 @@ def hints(state: InputState, hands_free: bool, muted: bool, echo: Echo) -> list[
         echo: What the microphone hears of the loudspeaker.
     """
     typed = Hint("/", _("to type “Tell me a long story”, Enter sends"))
+    details = Hint("I", _("shows what answers, and the session's id"))
     stop = Hint("Esc", _("stops an answer; hands-free, speaking does too"))
     if state == "none":
         return [
             Hint("", _("There is no microphone, so type:")),
             Hint("/", _("and write “Hello, how are you?”, Enter sends it")),
             Hint("D", _("chooses a microphone once there is one")),
+            details,
         ]
     if muted:
         return [Hint("", _("The microphone is muted:")), Hint("M", _("turns it on")), typed]
@@ -42,6 +44,7 @@ def hints(state: InputState, hands_free: bool, muted: bool, echo: Echo) -> list[
             Hint("K", _("speaks it, K again sends it")),
             Hint("V", _("speaks it hands-free: the server hears its end")),
             typed,
+            details,
         ]
     if state in ("recording", "file over"):
         return [Hint("", _("Say “Hello, how are you?”, then:")), Hint("K", _("sends it"))]
@@ -58,6 +61,7 @@ def hints(state: InputState, hands_free: bool, muted: bool, echo: Echo) -> list[
         Hint("V", _("and just speak: “What time is it?”")),
         typed,
         stop,
+        details,
         _about_echo(echo),
     ]
 

@@ -45,5 +45,5 @@ def key_help() -> list[tuple[str, str]]:
         ("I", _("details: the session's id, what answers, where the conversation is kept")),
         ("T", _("dark or light")),
         ("R", _("connect now, when offline")),
-        ("Q", _("quit (Ctrl+Q while typing)")),
+        ("Q", _("quit (while typing: Ctrl+C or Ctrl+Q)")),
     ]

@@ -23,15 +23,42 @@ class Entry:
     interrupted: bool = False
     heard_ms: int | None = None
     """Milliseconds of an interrupted answer that were heard; None: it has no sound."""
+    heard: int = 0
+    """Characters of an interrupted answer's text that were heard."""
 
     def __str__(self) -> str:
-        """Return the text, with a mark where it was interrupted."""
+        """Return the text, with a mark where it was interrupted, and in it what was not heard."""
         if not self.interrupted:
             return self.text
+        if not self.unheard_text:
+            return self.heard_text + self.mark
         if self.heard_ms is None:
-            return self.text + " " + _("[interrupted]")
-        seconds = f"{self.heard_ms / 1000:.1f}"
-        return self.text + " " + _("[interrupted after {seconds} s]").format(seconds=seconds)
+            mark = _("[interrupted, not heard: {text}]")
+        else:
+            mark = _("[interrupted after {seconds} s, not heard: {text}]")
+        return self.heard_text + mark.format(seconds=self._seconds, text=self.unheard_text)
+
+    @property
+    def heard_text(self) -> str:
+        """The text up to where it was interrupted, and a space before what follows."""
+        heard = self.text[: self.heard].rstrip()
+        return heard and heard + " "
+
+    @property
+    def mark(self) -> str:
+        """Say that it was interrupted, and when."""
+        if self.heard_ms is None:
+            return _("[interrupted]")
+        return _("[interrupted after {seconds} s]").format(seconds=self._seconds)
+
+    @property
+    def unheard_text(self) -> str:
+        """The text after the interruption."""
+        return self.text[self.heard :].strip()
+
+    @property
+    def _seconds(self) -> str:
+        return f"{(self.heard_ms or 0) / 1000:.1f}"
 
 
 class Transcript:
@@ -60,10 +87,16 @@ class Transcript:
         self.on_change()
         return entry
 
-    def interrupt(self, key: str, heard_ms: int | None) -> Entry | None:
-        """Mark an entry as interrupted; None if an answer is so before its first word."""
+    def interrupt(self, key: str, heard_ms: int | None, heard: int) -> Entry | None:
+        """Mark an entry as interrupted; None if an answer is so before its first word.
+
+        Args:
+            key: The entry's key.
+            heard_ms: Milliseconds of its sound that were heard; None: it has no sound.
+            heard: Characters of its text that were heard.
+        """
         entry = self._entries.get(key)
         if entry is not None:
-            entry.interrupted, entry.heard_ms = True, heard_ms
+            entry.interrupted, entry.heard_ms, entry.heard = True, heard_ms, heard
             self.on_change()
         return entry

@@ -91,8 +91,11 @@ class View(Protocol):
     def show_text(self, key: str, who: Who, text: str, append: bool = False) -> None:
         """A line of the conversation is new, replaced, or longer by `text`."""
 
-    def show_interrupted(self, key: str, heard_ms: int | None) -> None:
-        """A line was interrupted, after `heard_ms` of its audio; None: it has none."""
+    def show_interrupted(self, key: str, heard_ms: int | None, heard: int) -> None:
+        """A line was interrupted, after `heard_ms` of its audio; None: it has none.
+
+        About `heard` of its characters were heard.
+        """
 
     def show_waiting(self) -> None:
         """An answer is pending."""

@@ -140,11 +140,17 @@ class MessageInput(Input):
 class Rows(Widget):
     """Parts side by side, wrapped into rows; no part is split."""
 
-    def __init__(self, gap: str, parts: Sequence[Content] = (), id: str | None = None) -> None:
-        """Show these, with `gap` between two in a row."""
+    def __init__(
+        self,
+        gap: str,
+        parts: Sequence[Content] = (),
+        id: str | None = None,
+        spare: Content | None = None,
+    ) -> None:
+        """Show these, with `gap` between two in a row; not the `spare` one if it takes a row."""
         super().__init__(id=id)
         self.auto_links = False  # links keep their own colours
-        self._gap, self._parts = gap, parts
+        self._gap, self._parts, self._spare = gap, parts, spare
 
     def show(self, parts: Sequence[Content]) -> None:
         """Show others."""
@@ -160,8 +166,13 @@ class Rows(Widget):
         return Content("\n").join(self._rows(self.size.width))
 
     def _rows(self, width: int) -> list[Content]:
+        rows = self._wrapped(self._parts, width)
+        without = self._wrapped([part for part in self._parts if part is not self._spare], width)
+        return rows if len(rows) == len(without) else without
+
+    def _wrapped(self, parts: Sequence[Content], width: int) -> list[Content]:
         rows = [Content()]
-        for part in self._parts:
+        for part in parts:
             if not rows[-1]:
                 rows[-1] = part
             elif rows[-1].cell_length + len(self._gap) + part.cell_length <= width:
@@ -184,4 +195,5 @@ class KeyFooter(Footer):
                     key=self.app.get_key_display(binding),
                     label=key_label(binding.description),
                 )
-        yield Rows("  ", list(keys.values()))
+        # At 80 columns one row has room for all the others.
+        yield Rows("  ", list(keys.values()), spare=keys.get("details"))

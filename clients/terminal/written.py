@@ -6,23 +6,31 @@ import unicodedata
 from collections.abc import Iterable
 from itertools import dropwhile
 
-from rich.cells import cell_len
-
 from clients.terminal.transcript import Entry, Transcript
 from clients.terminal.widgets import speakers
+from settings.columns import columns, padded, wrapped
 from settings.localisation import _
 
+NARROWEST = 24
+"""Columns for what was said, however narrow the terminal is."""
 
-def plain(transcript: Transcript) -> str:
-    """Return the conversation from its first turn on, a line an entry; "" if there is none."""
+
+def plain(transcript: Transcript, width: int) -> str:
+    """Return the conversation from its first turn on; "" if there is none.
+
+    Args:
+        transcript: What was said.
+        width: The terminal's columns.
+    """
     names = speakers()
-    width = max(map(cell_len, names.values()))
+    widest = max(map(columns, names.values()))
     lines = []
     for entry in _said(transcript):
-        name = names[entry.who]
-        margin = f"{entry.at:%H:%M:%S}  {name}{' ' * (width - cell_len(name))}  "
-        indent = "\n" + " " * cell_len(margin)
-        lines.append(margin + indent.join(printable(str(entry)).splitlines()))
+        margin = f"{entry.at:%H:%M:%S}  {padded(names[entry.who], widest)}  "
+        indent = columns(margin)
+        rows = wrapped(printable(str(entry)), max(NARROWEST, width - indent))
+        lines.append((margin + rows[0]).rstrip())
+        lines += [(" " * indent + row).rstrip() for row in rows[1:]]
     return "\n".join(lines)
 
 
@@ -38,7 +46,7 @@ def markdown(transcript: Transcript, about: Iterable[str]) -> str:
     parts = ["# " + _("Conversation"), facts] if facts else ["# " + _("Conversation")]
     for entry in _said(transcript):
         name = f"**{names[entry.who]}** " if names[entry.who] else ""
-        parts.append(f"{name}({entry.at:%Y-%m-%d %H:%M:%S})\n\n{printable(str(entry))}")
+        parts.append(f"{name}({entry.at:%Y-%m-%d %H:%M:%S})\n\n{_marked(entry)}")
     return "\n\n".join(parts) + "\n"
 
 
@@ -50,6 +58,15 @@ def printable(text: str) -> str:
         if character in "\n\t" or unicodedata.category(character) not in ("Cc", "Cs")
     )
     return "".join(kept).strip()
+
+
+def _marked(entry: Entry) -> str:
+    """Return an entry's text as Markdown; what was not heard is struck through."""
+    if not entry.interrupted:
+        return printable(entry.text)
+    lines = printable(entry.unheard_text).splitlines()
+    struck = "\n".join(f"~~{line.strip()}~~" if line.strip() else "" for line in lines)
+    return f"{printable(entry.heard_text)} {entry.mark} {struck}".strip()
 
 
 def _said(transcript: Transcript) -> Iterable[Entry]:

@@ -20,9 +20,9 @@ def told(echo: Echo) -> str:
 
 
 def test_what_there_is_decides_what_to_try() -> None:
-    assert keys("off") == "K V / Esc"
-    assert keys("file") == "K V /"
-    assert keys("none") == "/ D"
+    assert keys("off") == "K V / Esc I"
+    assert keys("file") == "K V / I"
+    assert keys("none") == "/ D I"
     assert keys("recording") == "K"
     assert keys("listening", hands_free=True) == "V Esc"
     assert keys("off", muted=True) == "M /"

@@ -129,7 +129,7 @@ async def test_recording_interrupts_an_answer_that_is_being_made() -> None:
         assert it.socket.kinds().count("response.cancel") == 1
         await it.say(says(" answer"), sounds(PCM))  # was under way
         assert it.speaker.calls[-1] == "abort"
-        assert it.shown() == ["Assistant: A long [interrupted after 0.1 s]"]
+        assert it.shown() == ["Assistant: A [interrupted after 0.1 s, not heard: long]"]
         assert it.lines()[0].has_class("interrupted")
         await it.press("k")
         await it.socket.until(f"{INPUT}.commit")

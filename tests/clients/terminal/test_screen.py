@@ -13,6 +13,7 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from clients.terminal.key_releases import KeyReleased, KeyReleasesReported
+from clients.terminal.written import plain
 from tests.clients.terminal.bench import (
     CREATED,
     INPUT,
@@ -94,21 +95,50 @@ async def test_quitting_right_after_another_key_is_quiet(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
-async def test_the_app_ends_in_order_when_it_is_told_to() -> None:
-    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+@pytest.mark.parametrize("told", [signal.SIGTERM, signal.SIGINT])
+async def test_the_app_ends_in_order_when_it_is_told_to(told: signal.Signals) -> None:
+    before = signal.signal(told, signal.SIG_IGN)
     try:
         async with session() as it:
-            signal.raise_signal(signal.SIGTERM)
+            signal.raise_signal(told)
             async with asyncio.timeout(10):
                 await it.until(lambda: not it.app.is_running)
     finally:
-        signal.signal(signal.SIGTERM, before)
+        signal.signal(told, before)
 
 
 async def test_ctrl_q_quits_while_typing() -> None:
     async with session() as it:
         await it.press("slash", "ctrl+q")
         assert not it.app.is_running
+
+
+async def test_ctrl_c_quits_as_q_does() -> None:
+    for keys in ((), ("slash", "a"), ("i",), ("d",)):  # at rest, while typing, in both dialogs
+        async with session() as it:
+            await it.answered(says("A long answer."), sounds(PCM))
+            await it.press(*keys, "ctrl+c")
+            assert it.app.return_code == 0
+            assert not it.app._notifications
+        it.app.client.close()
+        assert "interrupted" in plain(it.app.transcript, 80)
+        assert it.speaker.calls[-1] == "close"
+
+
+async def test_ctrl_c_copies_what_is_marked() -> None:
+    async with session() as it:
+        await it.press("slash", "a", "b", "shift+home", "ctrl+c")
+        assert it.app.clipboard == "ab"
+        assert it.app.is_running
+        await it.press("end", "ctrl+c")
+        assert not it.app.is_running
+
+
+@pytest.mark.parametrize(("width", "named"), [(60, True), (80, False), (120, True)])
+async def test_details_are_in_the_footer_where_they_take_no_row(width: int, named: bool) -> None:
+    async with session(size=(width, 24)) as it:
+        await it.footer_becomes("Q Quit")
+        assert ("I Details" in it.footer()) == named
 
 
 async def test_the_footer_shows_the_keys_that_do_something() -> None:
