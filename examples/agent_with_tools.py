@@ -1,7 +1,9 @@
 """An agent with two tools, in Python, by the `openai` package: it looks things up and does things.
 
-    pip install openai
+    pip install 'openai[realtime]'
     python examples/agent_with_tools.py
+
+REALTIME_URL (http://localhost:8000/v1) and REALTIME_API_KEY name another server.
 
 Type to it, or pipe lines into it. With the embedded stack, say the words of a tool's name: "what is
 the weather in Oslo", "set a timer for five minutes". A real model (`--profile local`) finds out by
@@ -14,6 +16,7 @@ response, in which the model says what came of it.
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import base64
 import json
@@ -23,8 +26,9 @@ import wave
 from collections.abc import Callable
 from typing import Any
 
-from openai import AsyncOpenAI
+from openai import AsyncOpenAI, OpenAIError
 from openai.resources.realtime.realtime import AsyncRealtimeConnection
+from websockets.exceptions import WebSocketException
 
 URL = os.environ.get("REALTIME_URL", "http://localhost:8000/v1")
 KEY = os.environ.get("REALTIME_API_KEY", "none")
@@ -109,23 +113,36 @@ async def answer(connection: AsyncRealtimeConnection) -> bytes:
     return bytes(spoken)
 
 
-async def main() -> None:
-    """Read lines, and answer each."""
+async def main(recording: wave.Wave_write) -> None:
+    """Read lines, answer each, and record what is spoken."""
     client = AsyncOpenAI(base_url=URL, api_key=KEY)
-    with wave.open("answers.wav", "wb") as recording:
-        recording.setparams((1, 2, RATE, 0, "NONE", ""))
-        async with client.realtime.connect(model="gpt-realtime") as connection:
-            await connection.session.update(session={"type": "realtime", "tools": DESCRIPTIONS})
-            while line := await asyncio.to_thread(sys.stdin.readline):
-                await connection.conversation.item.create(
-                    item={
-                        "type": "message",
-                        "role": "user",
-                        "content": [{"type": "input_text", "text": line.strip()}],
-                    }
-                )
-                recording.writeframes(await answer(connection))
+    async with client.realtime.connect(model="gpt-realtime") as connection:
+        await connection.session.update(session={"type": "realtime", "tools": DESCRIPTIONS})
+        while line := await asyncio.to_thread(sys.stdin.readline):
+            await connection.conversation.item.create(
+                item={
+                    "type": "message",
+                    "role": "user",
+                    "content": [{"type": "input_text", "text": line.strip()}],
+                }
+            )
+            recording.writeframes(await answer(connection))
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    whole = argparse.RawDescriptionHelpFormatter
+    argparse.ArgumentParser(description=__doc__, formatter_class=whole).parse_args()
+    try:
+        # Opened apart: `wave` itself leaves an exception behind if it cannot open a file.
+        with open("answers.wav", "wb") as file, wave.open(file, "wb") as recording:
+            recording.setparams((1, 2, RATE, 0, "NONE", ""))
+            asyncio.run(main(recording))
+    except KeyboardInterrupt:
+        pass
+    except (OpenAIError, OSError, WebSocketException) as error:
+        if isinstance(error, OSError) and error.filename:
+            raise SystemExit(f"{error}: start it in a folder that you may write to.") from None
+        raise SystemExit(
+            f"No session with {URL} ({error}): start the server with make run, or name another "
+            "with REALTIME_URL."
+        ) from None

@@ -32,7 +32,7 @@ from pipecat.services.tts_service import TTSService
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from config import load_settings
+from config import ConfigError, load_settings
 from main import create_app
 from pipeline_manager import PipelineManager
 from providers import ClauseVoice, LLMProvider, ResponseRequest, STTProvider, TTSProvider
@@ -103,7 +103,11 @@ class Beeper(TTSProvider):
 
 
 if __name__ == "__main__":
-    settings = load_settings()
-    configure_logging(settings.server)
-    manager = PipelineManager(settings, stt=Stopwatch(), llm=Parrot(), tts=Beeper())
-    uvicorn.Server(server_config(create_app(settings, manager), settings)).run()
+    try:
+        settings = load_settings()
+        configure_logging(settings.server)
+        manager = PipelineManager(settings, stt=Stopwatch(), llm=Parrot(), tts=Beeper())
+        server = uvicorn.Server(server_config(create_app(settings, manager), settings))
+    except ConfigError as error:
+        raise SystemExit(f"error: {error}") from None
+    server.run()

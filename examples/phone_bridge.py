@@ -3,7 +3,7 @@
     pip install fastapi uvicorn websockets
     export TWILIO_AUTH_TOKEN=…                       # from Twilio's console
     export PUBLIC_URL=https://phone.example.com      # how Twilio reaches this program
-    python examples/phone_bridge.py                  # listens on port 8080
+    python examples/phone_bridge.py                  # listens on port 8090
 
 Then set `https://phone.example.com/call` as the number's "A call comes in" webhook (POST). Twilio
 asks there what to do, is told to open a media stream, and sends the caller's voice in 20 ms pieces
@@ -14,11 +14,12 @@ Twilio keeps what it has not played yet. After each piece of the answer it is se
 returns the mark when the caller has heard everything before it. When the caller interrupts, `clear`
 empties what is left, and `conversation.item.truncate` tells the server how much was heard.
 
-Other variables: REALTIME_URL (ws://localhost:8000/v1/realtime), REALTIME_API_KEY, PORT (8080).
+Other variables: REALTIME_URL (ws://localhost:8000/v1/realtime), REALTIME_API_KEY, PORT (8090).
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import base64
 import hashlib
@@ -32,6 +33,11 @@ from urllib.parse import parse_qsl
 import uvicorn
 from fastapi import FastAPI, Request, Response, WebSocket, WebSocketDisconnect
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, WebSocketException
+
+for needed in ("TWILIO_AUTH_TOKEN", "PUBLIC_URL"):
+    if not os.environ.get(needed):
+        raise SystemExit(f"{needed} is not set: set it as the top of {__file__} shows.")
 
 REALTIME_URL = os.environ.get("REALTIME_URL", "ws://localhost:8000/v1/realtime")
 REALTIME_API_KEY = os.environ.get("REALTIME_API_KEY", "none")
@@ -87,8 +93,8 @@ async def stream(phone: WebSocket) -> None:
     headers = {"Authorization": f"Bearer {REALTIME_API_KEY}"}
     try:
         server = await connect(REALTIME_URL, additional_headers=headers, max_size=None)
-    except OSError as error:
-        print(f"{REALTIME_URL} cannot be reached ({error}): start it with make run.", flush=True)
+    except (OSError, WebSocketException) as error:
+        print(f"No session with {REALTIME_URL} ({error}): is the server up?", flush=True)
         await phone.close(1011)
         return
     async with server:
@@ -112,8 +118,8 @@ class Call:
     async def run(self) -> None:
         """Carry both ways until either side ends."""
         answering = asyncio.create_task(self._answer())
-        # Twilio closes its socket when the caller hangs up.
-        with suppress(WebSocketDisconnect):
+        # Twilio closes its socket when the caller hangs up; the server ends sessions, too.
+        with suppress(WebSocketDisconnect, ConnectionClosed):
             await self._listen()
         await self._server.close()
         await answering
@@ -135,6 +141,15 @@ class Call:
                     return
 
     async def _answer(self) -> None:
+        try:
+            await self._speak()
+        except ConnectionClosed as error:
+            print(f"The server has ended the session ({error}): is it up?", flush=True)
+        # The server has ended the session: so does the call.
+        with suppress(RuntimeError):
+            await self._phone.close()
+
+    async def _speak(self) -> None:
         async for text in self._server:
             event = json.loads(text)
             match event["type"]:
@@ -144,9 +159,6 @@ class Call:
                     await self._interrupt()
                 case "error":
                     print("the server says:", event["error"]["message"], flush=True)
-        # The server has ended the session: so does the call.
-        with suppress(RuntimeError):
-            await self._phone.close()
 
     async def _play(self, item: str, audio: bytes) -> None:
         if item != self._item:
@@ -179,4 +191,7 @@ class Call:
 
 
 if __name__ == "__main__":
-    uvicorn.run(app, port=int(os.environ.get("PORT", "8080")))
+    whole = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=whole)
+    parser.add_argument("--port", type=int, default=os.environ.get("PORT", "8090"))
+    uvicorn.run(app, port=parser.parse_args().port)

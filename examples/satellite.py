@@ -23,9 +23,11 @@ import time
 import wave
 from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any, Protocol
 
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import WebSocketException
 
 RATE = 16000
 BYTES_PER_MS = RATE * 2 // 1000
@@ -49,16 +51,26 @@ async def from_microphone() -> AsyncIterator[bytes]:
     command = ("arecord", "-q", "-t", "raw", "-f", "S16_LE", "-c", "1", "-r", str(RATE))
     process = await asyncio.create_subprocess_exec(*command, stdout=PIPE)
     assert process.stdout is not None
-    while True:
-        yield await process.stdout.readexactly(CHUNK)
+    with suppress(asyncio.IncompleteReadError):
+        while True:
+            yield await process.stdout.readexactly(CHUNK)
+    raise EOFError("arecord has ended: is a microphone connected? `arecord -l` lists them.")
 
 
-async def from_file(path: str) -> AsyncIterator[bytes]:
-    """Yield a sentence, and the silence that shows that it is over."""
-    with wave.open(path, "rb") as file:
-        if (file.getframerate(), file.getnchannels(), file.getsampwidth()) != (RATE, 1, 2):
-            raise SystemExit(f"{path} must be mono, 16 bits, {RATE} Hz: sox IN -r {RATE} -c 1 OUT")
-        pcm = file.readframes(file.getnframes()) + bytes(1000 * BYTES_PER_MS)
+def read_sentence(path: str) -> bytes:
+    """Read a file of 16 kHz, and add the silence that shows that the sentence is over."""
+    must = f"it must be a WAV file, mono, 16 bits, {RATE} Hz: sox IN -r {RATE} -c 1 -b 16 OUT.wav"
+    try:
+        with wave.open(path, "rb") as file:
+            if (file.getframerate(), file.getnchannels(), file.getsampwidth()) != (RATE, 1, 2):
+                raise SystemExit(f"{path} cannot be spoken: {must}")
+            return file.readframes(file.getnframes()) + bytes(1000 * BYTES_PER_MS)
+    except (OSError, EOFError, wave.Error) as error:
+        raise SystemExit(f"{path} cannot be read ({error}): {must}") from None
+
+
+async def from_file(pcm: bytes) -> AsyncIterator[bytes]:
+    """Yield a sentence."""
     for start in range(0, len(pcm), CHUNK):
         yield pcm[start : start + CHUNK]
 
@@ -91,7 +103,9 @@ class Alsa:
 
     async def stop(self) -> None:
         if self._process is not None:
-            self._process.kill()
+            # Without a sound card it has ended by itself.
+            with suppress(ProcessLookupError):
+                self._process.kill()
             await self._process.wait()
             self._process = None
 
@@ -111,7 +125,8 @@ class File:
 
     def save(self) -> None:
         """Write the file."""
-        with wave.open(self._path, "wb") as file:
+        # Opened apart: `wave` itself leaves an exception behind if it cannot open a file.
+        with open(self._path, "wb") as binary, wave.open(binary, "wb") as file:
             file.setnchannels(1)
             file.setsampwidth(2)
             file.setframerate(RATE)
@@ -152,6 +167,7 @@ async def converse(server: ClientConnection, speaker: Loudspeaker, once: bool) -
                 return
             case "error":
                 print("The server says:", event["error"]["message"], flush=True)
+    raise EOFError("The server has ended the session: is it up?")
 
 
 async def listen(server: ClientConnection, audio: AsyncIterator[bytes]) -> None:
@@ -170,15 +186,19 @@ async def main(arguments: argparse.Namespace) -> None:
                 f"{program} is missing: apt install alsa-utils, or use --wav-in, --wav-out."
             )
     headers = {"Authorization": f"Bearer {arguments.key}"}
-    audio = from_file(arguments.wav_in) if arguments.wav_in else from_microphone()
+    path = arguments.wav_in
+    audio = from_microphone() if path is None else from_file(read_sentence(path))
     speaker = File(arguments.wav_out) if arguments.wav_out else Alsa()
     async with connect(arguments.url, additional_headers=headers, max_size=None) as server:
         await server.send(json.dumps({"type": "session.update", "session": SESSION}))
-        # A microphone that fails ends both.
-        async with asyncio.TaskGroup() as both:
-            listening = both.create_task(listen(server, audio))
-            await converse(server, speaker, once=arguments.wav_in is not None)
-            listening.cancel()
+        try:
+            # A microphone that fails ends both.
+            async with asyncio.TaskGroup() as both:
+                listening = both.create_task(listen(server, audio))
+                await converse(server, speaker, once=path is not None)
+                listening.cancel()
+        except ExceptionGroup as failed:
+            raise failed.exceptions[0] from None
     if isinstance(speaker, File):
         speaker.save()
 
@@ -194,7 +214,9 @@ if __name__ == "__main__":
         asyncio.run(main(arguments))
     except KeyboardInterrupt:
         pass
-    except OSError as error:
-        raise SystemExit(
-            f"{arguments.url} cannot be reached ({error}): is the server up?"
-        ) from None
+    except EOFError as error:
+        raise SystemExit(str(error)) from None
+    except (OSError, WebSocketException) as error:
+        if isinstance(error, OSError) and error.filename:
+            raise SystemExit(f"{error}: name another file.") from None
+        raise SystemExit(f"No session with {arguments.url} ({error}): is the server up?") from None

@@ -71,7 +71,11 @@ class Conversation {
     this.#socket.onopen = () => this.#begin();
     this.#socket.onmessage = ({ data }) => this.#hear(JSON.parse(data));
     this.#socket.onclose = ({ code, reason }) => {
-      note(`Closed (${code} ${reason || 'no reason given'}).`);
+      // Browsers do not tell a page why there is no connection: each cause has this code.
+      const lost =
+        `No connection to ${url}: check that the server is up, that this is its address, and that ` +
+        `its REALTIME_SERVER__ALLOWED_ORIGINS has ${location.origin} if it is not on this machine.`;
+      note(code === 1006 ? lost : `Closed (${code} ${reason || 'no reason given'}).`);
       this.close();
     };
   }
@@ -217,9 +221,14 @@ function fromBase64(text) {
 let conversation = null;
 
 $('talk').onclick = () => {
+  try {
+    conversation = new Conversation($('server').value, $('key').value);
+  } catch (error) {
+    note(`${error.message} A server is like ws://localhost:8000/v1/realtime, a secret like ek_….`);
+    return;
+  }
   $('talk').disabled = true;
   $('stop').disabled = false;
-  conversation = new Conversation($('server').value, $('key').value);
 };
 $('stop').onclick = () => conversation.close();
 $('form').onsubmit = (event) => {

@@ -18,6 +18,15 @@ if (!answer) {
   process.exit(2);
 }
 
+/** Say in a sentence what is wrong, and end. */
+function fail(sentence) {
+  console.error(sentence);
+  process.exit(1);
+}
+
+const unreachable = ({ message }) =>
+  fail(`No session with ${URL} (${message}): start the server with make run, or set REALTIME_URL.`);
+
 /** Read a WAV file: its rate, and its samples as 16-bit PCM. */
 async function readWav(path) {
   const file = await readFile(path);
@@ -29,13 +38,13 @@ async function readWav(path) {
     if (name === 'fmt ') {
       rate = body.readUInt32LE(4);
       if (body.readUInt16LE(2) !== 1 || body.readUInt16LE(14) !== 16) {
-        throw new Error(`${path} must be mono with 16 bits: sox IN -c 1 -b 16 OUT`);
+        throw new Error('it has other samples');
       }
     }
-    if (name === 'data') return { rate, pcm: body };
+    if (name === 'data' && rate) return { rate, pcm: body };
     at += 8 + length + (length % 2);
   }
-  throw new Error(`${path} is no WAV file`);
+  throw new Error('it is no WAV file');
 }
 
 /** Make a WAV file of 16-bit PCM, mono. */
@@ -56,10 +65,21 @@ function wav(pcm, rate) {
   return Buffer.concat([head, pcm]);
 }
 
-const { rate, pcm } = await readWav(question);
+/** Connect; an address that is none is told as one that does not answer. */
+function connect() {
+  try {
+    return new WebSocket(URL, { headers: { Authorization: `Bearer ${KEY}` } });
+  } catch (error) {
+    return unreachable(error);
+  }
+}
+
+const { rate, pcm } = await readWav(question).catch(({ message }) =>
+  fail(`${question} cannot be read (${message}): name a WAV file, mono with 16 bits.`),
+);
 // 8, 16, 24 and 48 kHz are taken and spoken as they are.
 const format = { type: 'audio/pcm', rate };
-const socket = new WebSocket(URL, { headers: { Authorization: `Bearer ${KEY}` } });
+const socket = connect();
 const send = (event) => socket.send(JSON.stringify(event));
 const spoken = [];
 let answers = 0;
@@ -111,13 +131,15 @@ socket.on('message', async (text) => {
         send({ type: 'conversation.item.create', item: { type: 'message', role: 'user', content } });
         send({ type: 'response.create' });
       } else {
-        await writeFile(answer, wav(Buffer.concat(spoken), rate));
+        await writeFile(answer, wav(Buffer.concat(spoken), rate)).catch(({ message }) =>
+          fail(`${answer} cannot be written (${message}): name another file.`),
+        );
         socket.close();
       }
   }
 });
 
-socket.on('error', (error) => {
-  console.error(`${URL} cannot be reached (${error.message}): start the server with make run.`);
-  process.exitCode = 1;
+socket.on('error', unreachable);
+socket.on('close', (code, reason) => {
+  if (answers < 2) unreachable({ message: `closed, ${code} ${reason}`.trim() });
 });

@@ -68,6 +68,35 @@ async def run(
     return out.decode()
 
 
+async def refused(
+    *command: str, folder: Path, typed: str = "", environment: dict[str, str] | None = None
+) -> str:
+    """Run a program that cannot go on, and return the one sentence in which it has to say why."""
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        cwd=folder,
+        env={**os.environ, **(environment or {})},
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            _, err = await process.communicate(typed.encode())
+    finally:
+        if process.returncode is None:
+            process.kill()
+    assert process.returncode != 0
+    (sentence,) = err.decode().splitlines()
+    return sentence
+
+
+async def refused_python(name: str, *arguments: str, folder: Path, **options: object) -> str:
+    """Run one of the examples in Python that cannot go on, and return why."""
+    program = str(EXAMPLES / f"{name}.py")
+    return await refused(sys.executable, program, *arguments, folder=folder, **options)  # type: ignore[arg-type]
+
+
 async def run_python(name: str, *arguments: str, folder: Path, **options: object) -> str:
     """Run one of the examples in Python to its end."""
     program = str(EXAMPLES / f"{name}.py")

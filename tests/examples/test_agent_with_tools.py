@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from examples import agent_with_tools
-from tests.examples.programs import LOUD, loudness, run_python
+from tests.examples.programs import LOUD, loudness, refused_python, run_python
 from tests.support.running_server import running, scripted_settings
 
 TYPED = """what is the weather in Oslo
@@ -38,3 +38,21 @@ async def test_tools_are_run_and_what_came_of_them_is_spoken(tmp_path: Path):
 def test_a_model_that_calls_a_tool_wrongly_is_told(arguments: str):
     assert "error" in json.loads(agent_with_tools.run("get_weather", arguments))
     assert "error" in json.loads(agent_with_tools.run("no_such_tool", "{}"))
+
+
+async def test_a_server_that_is_not_there_is_named(tmp_path: Path):
+    for url in ("http://127.0.0.1:9/v1", "http://no-such.invalid/v1"):
+        why = await refused_python(
+            "agent_with_tools", folder=tmp_path, environment={"REALTIME_URL": url}
+        )
+        assert why.startswith(f"No session with {url} (") and "make run" in why
+
+
+async def test_what_cannot_be_recorded_is_named(tmp_path: Path):
+    (tmp_path / "answers.wav").mkdir()
+    why = await refused_python("agent_with_tools", folder=tmp_path)
+    assert "answers.wav" in why and "folder" in why
+
+
+async def test_help_needs_no_server(tmp_path: Path):
+    assert "pip install" in await run_python("agent_with_tools", "-h", folder=tmp_path)

@@ -106,3 +106,16 @@ async def test_a_client_secret_opens_a_session(tmp_path: Path):
         await page.evaluate(f"document.querySelector('#key').value = {secret!r}")
         await page.evaluate(CLICK)
         await page.until(f"{lines('note')}.includes('Connected.')")
+
+
+async def test_an_address_without_a_server_is_named_with_what_to_check(tmp_path: Path):
+    async with talking(tmp_path) as (_, page):
+        for wrong in ("ws://127.0.0.1:9/v1/realtime", "ws://"):
+            await page.evaluate(f"document.querySelector('#server').value = {wrong!r}")
+            await page.evaluate(CLICK)
+            await page.until("!document.querySelector('#talk').disabled")
+            await page.until(f"{lines('note')}.length > 0")
+        unreached, unread = await page.until(f"{lines('note')}.length === 2 && {lines('note')}")
+    assert unreached.startswith("No connection to ws://127.0.0.1:9/v1/realtime: check that")
+    assert "REALTIME_SERVER__ALLOWED_ORIGINS" in unreached
+    assert "is invalid. A server is like ws://localhost:8000/v1/realtime" in unread

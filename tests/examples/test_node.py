@@ -7,8 +7,9 @@ import shutil
 from pathlib import Path
 
 import pytest
+from websockets.asyncio.server import ServerConnection, serve
 
-from tests.examples.programs import EXAMPLES, LOUD, loudness, run, spoken_file
+from tests.examples.programs import EXAMPLES, LOUD, loudness, refused, run, spoken_file
 from tests.foreign_clients.installed import NODE, install
 from tests.support.running_server import running, scripted_settings
 
@@ -42,8 +43,35 @@ async def test_both_turns_are_answered_aloud(program: str, rate: int, tmp_path: 
     assert loudness(tmp_path / "answer.wav", rate) > LOUD
 
 
-async def test_a_server_that_is_not_there_is_named(program: str, tmp_path: Path):
+@pytest.mark.parametrize("url", ["ws://127.0.0.1:9/v1/realtime", "nonsense"])
+async def test_a_server_that_is_not_there_is_named(program: str, url: str, tmp_path: Path):
     question = spoken_file(tmp_path / "question.wav", 24000)
-    nowhere = {"REALTIME_URL": "ws://127.0.0.1:9/v1/realtime"}
-    with pytest.raises(AssertionError, match="make run"):
-        await run("node", program, str(question), "a.wav", folder=tmp_path, environment=nowhere)
+    command = ("node", program, str(question), "answer.wav")
+    why = await refused(*command, folder=tmp_path, environment={"REALTIME_URL": url})
+    assert why.startswith(f"No session with {url} (") and "make run" in why
+
+
+async def test_files_that_cannot_be_used_are_named(program: str, tmp_path: Path):
+    text = tmp_path / "text.wav"
+    text.write_text("no sound")
+    for file in (text, tmp_path / "none.wav"):
+        why = await refused("node", program, str(file), "answer.wav", folder=tmp_path)
+        assert why.startswith(f"{file} cannot be read (") and "mono with 16 bits" in why
+    question = spoken_file(tmp_path / "question.wav", 24000)
+    async with running(scripted_settings()) as server:
+        command = ("node", program, str(question), "no/answer.wav")
+        why = await refused(*command, folder=tmp_path, environment={"REALTIME_URL": server.url})
+    assert why.startswith("no/answer.wav cannot be written (")
+
+
+async def test_a_session_that_ends_early_is_told(program: str, tmp_path: Path):
+    question = spoken_file(tmp_path / "question.wav", 24000)
+
+    async def end(session: ServerConnection) -> None:
+        await session.close(1012, "restarts")
+
+    async with serve(end, "127.0.0.1", 0) as server:
+        url = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        command = ("node", program, str(question), "answer.wav")
+        why = await refused(*command, folder=tmp_path, environment={"REALTIME_URL": url})
+    assert "1012 restarts" in why

@@ -12,6 +12,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -21,10 +22,11 @@ import soxr
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.http11 import Request, Response
 
 from audio.g711 import decode, encode
 from audio.pcm import read_wav
-from tests.examples.programs import EXAMPLES, LOUD, PATIENCE_S, said, serving
+from tests.examples.programs import EXAMPLES, LOUD, PATIENCE_S, refused_python, said, serving
 from tests.support.places import DATA
 from tests.support.running_server import plain_http, running, scripted_settings
 
@@ -84,15 +86,20 @@ class Bridge:
         return connect(f"ws://127.0.0.1:{self.port}/stream", additional_headers=headers)
 
 
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+    return port
+
+
 @asynccontextmanager
 async def bridge(text: str = "Hello caller.") -> AsyncIterator[Bridge]:
     """Run the example before a server whose model says `text`."""
     settings = scripted_settings(
         llm={"text": text}, tts={"provider": "embedded"}, stt={"text": "hello there"}
     )
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     async with running(settings) as server:
         line = Line(server.url)
         async with serve(line.carry, "127.0.0.1", 0, max_size=None) as between:
@@ -183,6 +190,44 @@ async def test_a_call_is_connected_with_the_stream_for_twilio_alone():
         with pytest.raises(InvalidStatus):
             async with phone.stream(signed("wss://elsewhere.example.com/stream")):
                 pass
+
+
+@pytest.mark.parametrize("missing", ["TWILIO_AUTH_TOKEN", "PUBLIC_URL"])
+async def test_a_variable_that_is_not_set_is_named(missing: str, tmp_path: Path):
+    environment = {"TWILIO_AUTH_TOKEN": TOKEN, "PUBLIC_URL": PUBLIC, missing: ""}
+    why = await refused_python("phone_bridge", folder=tmp_path, environment=environment)
+    assert why.startswith(f"{missing} is not set: ") and "phone_bridge.py" in why
+
+
+@pytest.mark.parametrize("ends", ["before it begins", "later"])
+async def test_a_call_ends_with_its_session_and_a_sentence_says_why(ends: str):
+    async def refuse(session: ServerConnection) -> None:
+        await session.recv()
+        await session.close(1012, "restarts")
+
+    def deny(session: ServerConnection, _request: Request) -> Response | None:
+        return session.respond(404, "no such path") if ends == "before it begins" else None
+
+    async with serve(refuse, "127.0.0.1", 0, process_request=deny) as server:
+        environment = {
+            "TWILIO_AUTH_TOKEN": TOKEN,
+            "PUBLIC_URL": PUBLIC,
+            "PORT": str(port := free_port()),
+            "REALTIME_URL": f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}",
+        }
+        program = str(EXAMPLES / "phone_bridge.py")
+        async with serving(sys.executable, program, **environment) as process:
+            await said(process, b"Uvicorn running on")
+            url = f"ws://127.0.0.1:{port}/stream"
+            async with connect(url, additional_headers=signed(STREAM)) as wire:
+                async with asyncio.timeout(PATIENCE_S):
+                    await wire.wait_closed()
+            assert process.stdout is not None
+            process.terminate()
+            told = (await process.stdout.read()).decode()
+    assert "session" in told
+    assert "404" in told if ends == "before it begins" else "1012" in told
+    assert "Traceback" not in told
 
 
 async def test_the_caller_is_heard_and_hears_the_answer():

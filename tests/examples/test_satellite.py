@@ -14,6 +14,7 @@ from tests.examples.programs import (
     LOUD,
     PATIENCE_S,
     loudness,
+    refused_python,
     run_python,
     said,
     serving,
@@ -77,17 +78,55 @@ async def test_alsas_programs_are_microphone_and_loudspeaker(tmp_path: Path):
                 await asyncio.sleep(0.05)
 
 
-async def test_what_is_missing_is_named(tmp_path: Path):
+NOWHERE = ("--url", "ws://127.0.0.1:9/v1/realtime")
+
+
+@pytest.mark.parametrize(
+    "url", ["ws://127.0.0.1:9/v1/realtime", "ws://no-such.invalid", "nonsense"]
+)
+async def test_a_server_that_is_not_there_is_named(url: str, tmp_path: Path):
     question = spoken_file(tmp_path / "question.wav", 16000)
-    nowhere = ("--url", "ws://127.0.0.1:9/v1/realtime")
     files = ("--wav-in", str(question), "--wav-out", "answer.wav")
-    with pytest.raises(AssertionError, match="is the server up"):
-        await run_python("satellite", *nowhere, *files, folder=tmp_path)
-    without = {"PATH": str(tmp_path)}
-    with pytest.raises(AssertionError, match="apt install alsa-utils"):
-        await run_python("satellite", *nowhere, folder=tmp_path, environment=without)
-    wide = spoken_file(tmp_path / "wide.wav", 24000)
+    why = await refused_python("satellite", "--url", url, *files, folder=tmp_path)
+    assert why.startswith(f"No session with {url} (") and why.endswith("is the server up?")
+
+
+async def test_another_path_of_the_server_is_named(tmp_path: Path):
+    question = spoken_file(tmp_path / "question.wav", 16000)
+    files = ("--wav-in", str(question), "--wav-out", "answer.wav")
     async with running(scripted_settings()) as server:
-        question_at_24_khz = ("--url", server.url, "--wav-in", str(wide), "--wav-out", "answer.wav")
-        with pytest.raises(AssertionError, match="must be mono"):
-            await run_python("satellite", *question_at_24_khz, folder=tmp_path)
+        url = server.url.replace("/v1/realtime", "/elsewhere")
+        why = await refused_python("satellite", "--url", url, *files, folder=tmp_path)
+    assert why.startswith(f"No session with {url} (")
+
+
+async def test_a_file_that_cannot_be_spoken_is_named_with_what_it_must_be(tmp_path: Path):
+    wide = spoken_file(tmp_path / "wide.wav", 24000)
+    text = tmp_path / "text.wav"
+    text.write_text("no sound")
+    for file in (wide, text, tmp_path / "none.wav"):
+        files = ("--wav-in", str(file), "--wav-out", "answer.wav")
+        why = await refused_python("satellite", *NOWHERE, *files, folder=tmp_path)
+        assert why.startswith(str(file)) and "sox IN -r 16000 -c 1" in why
+
+
+async def test_alsa_is_asked_for_and_a_microphone(tmp_path: Path):
+    without = {"PATH": str(tmp_path)}
+    why = await refused_python("satellite", *NOWHERE, folder=tmp_path, environment=without)
+    assert "apt install alsa-utils" in why
+    stand_in(tmp_path / "arecord", "", "")
+    files = ("--wav-out", "answer.wav")
+    async with running(scripted_settings()) as server:
+        why = await refused_python(
+            "satellite", "--url", server.url, *files, folder=tmp_path, environment=without
+        )
+    assert "is a microphone connected" in why
+
+
+async def test_an_answer_that_cannot_be_kept_is_named(tmp_path: Path):
+    question = spoken_file(tmp_path / "question.wav", 16000)
+    settings = scripted_settings(llm={"provider": "embedded"}, tts={"provider": "embedded"})
+    async with running(settings) as server:
+        files = ("--wav-in", str(question), "--wav-out", "no/answer.wav")
+        why = await refused_python("satellite", "--url", server.url, *files, folder=tmp_path)
+    assert "no/answer.wav" in why and "name another file" in why
