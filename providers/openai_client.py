@@ -12,7 +12,7 @@ from providers.base import ProviderSetupError
 from providers.http_clients import UNCOMPRESSED, bounded, do_not_wait, trusted
 from providers.options import Options, ProviderConfig, parse_options, variable
 from settings.localisation import _
-from settings.origins import is_loopback
+from settings.origins import is_here
 
 OPENAI_HOST = "api.openai.com"
 NO_KEY = "none"
@@ -76,8 +76,7 @@ class SharedClient:
             http_client=DefaultAsyncHttpxClient(
                 verify=trusted(),
                 headers=UNCOMPRESSED,
-                # A proxy is another machine, which cannot even reach a service of this one's.
-                trust_env=not is_loopback(urlsplit(self.base_url or "").hostname or ""),
+                trust_env=not is_here(self.base_url or ""),
                 event_hooks={"response": [do_not_wait, bounded(kind)]},
             ),
         )

@@ -34,6 +34,7 @@ from providers.base import ProviderSetupError, TTSProvider
 from providers.options import Options, parse_options, required_key
 from providers.tts.elevenlabs_wire import ElevenLabsError, Message, SpokenClauses, explain
 from settings.localisation import _
+from settings.origins import is_here
 from settings.provider_declarations import Declaration
 
 DEFAULT_MODEL = "eleven_flash_v2_5"
@@ -237,6 +238,7 @@ class _ElevenLabsService(ElevenLabsTTSService):
             open_timeout=self._config.connect_timeout_s,
             # Sends a close frame without waiting for the service's.
             close_timeout=0,
+            **({"proxy": None} if is_here(self._url) else {}),
         )
         try:
             async with asyncio.timeout(None) as self._silence:
