@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import socket
+import ssl
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from openai import APIStatusError, AsyncOpenAI, DefaultAsyncHttpxClient, Timeout
+from openai import (
+    APIConnectionError,
+    APIStatusError,
+    APITimeoutError,
+    AsyncOpenAI,
+    DefaultAsyncHttpxClient,
+    Timeout,
+)
 from pipecat.utils.errors import ErrorCategory
 
 from providers.base import ProviderSetupError
@@ -32,6 +42,28 @@ def explained(refusal: APIStatusError) -> APIStatusError:
     if not words or refusal.message != status:
         return refusal
     return type(refusal)(f"{status} - {words}", response=refusal.response, body=refusal.body)
+
+
+def unconnected(error: APIConnectionError) -> str:
+    """Return why there was no connection, which the SDK calls `Connection error.` whatever it was.
+
+    Args:
+        error: As the SDK raised it, for a request to `error.request.url`.
+    """
+    if isinstance(error, APITimeoutError):
+        return error.message.rstrip(".")
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, BaseExceptionGroup):
+            # A host of several addresses: one failure for each.
+            cause = cause.exceptions[0]
+        if isinstance(cause, socket.gaierror):
+            name = error.request.url.host
+            return f"the name {name} cannot be resolved ({cause.strerror})"
+        if isinstance(cause, OSError) and cause.errno and not isinstance(cause, ssl.SSLError):
+            return os.strerror(cause.errno)
+        last, cause = cause, cause.__cause__ or cause.__context__
+    return (str(last) or str(error)).rstrip(".")
 
 
 class SharedClient:

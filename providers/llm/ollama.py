@@ -9,14 +9,14 @@ from __future__ import annotations
 from typing import Any
 
 from loguru import logger
-from openai import APIError, APIStatusError
-from pipecat.utils.errors import ErrorCategory
+from openai import APIConnectionError, APIError, APIStatusError
+from pipecat.utils.errors import ErrorCategory, classify_http_status_code
 
 from config import LLMConfig
 from providers.base import StageFailure
 from providers.llm.ollama_models import DEFAULT_BASE, DEFAULT_MODEL
 from providers.llm.openai import ChatOptions, OpenAICompatibleLLM
-from providers.openai_client import explained
+from providers.openai_client import explained, unconnected
 from settings.provider_declarations import Declaration
 
 
@@ -39,7 +39,11 @@ class OllamaLLM(OpenAICompatibleLLM):
             **self.remedies,
             ErrorCategory.INVALID_REQUEST: (
                 f"If Ollama does not have the model, fetch it with `{self._pull}`; `ollama list` "
-                "shows those it has."
+                "shows those it has. Else check llm.api_base (REALTIME_LLM__API_BASE)."
+            ),
+            ErrorCategory.SERVER: (
+                "Ollama's log says more; where memory is short, choose a smaller model with "
+                "llm.model (REALTIME_LLM__MODEL)."
             ),
             ErrorCategory.CONNECTIVITY: (
                 "Start it with `ollama serve`, or say where it is with llm.api_base "
@@ -56,18 +60,24 @@ class OllamaLLM(OpenAICompatibleLLM):
             else:
                 self._warn(f"Ollama at {self._client.where} has no {self._model}: {self._pull}")
         except APIStatusError as error:
-            reason = explained(error)
-            self._warn(f"Ollama at {self._client.where} cannot load {self._model}: {reason}")
+            reason = f"{self._model}: {explained(error)}".rstrip(".")
+            remedy = self._remedy(classify_http_status_code(error.status_code))
+            self._warn(f"Ollama at {self._client.where} cannot load {reason}. {remedy}")
         except APIError as error:
-            remedy = self.remedies[ErrorCategory.CONNECTIVITY]
-            self._warn(f"Ollama at {self._client.where} did not answer: {error} {remedy}")
+            known = isinstance(error, APIConnectionError)
+            reason = unconnected(error) if known else str(error).rstrip(".")
+            remedy = self._remedy(ErrorCategory.CONNECTIVITY)
+            self._warn(f"Ollama at {self._client.where} did not answer: {reason}. {remedy}")
         except StageFailure as error:
-            remedy = error.remedy or self.remedies[ErrorCategory.UNKNOWN]
+            remedy = error.remedy or self._remedy(ErrorCategory.UNKNOWN)
             self._warn(f"Ollama at {self._client.where}: {error.reason}. {remedy}")
         # A server other than Ollama may answer with JSON of any shape.
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-            remedy = self.remedies[ErrorCategory.UNKNOWN]
+            remedy = self._remedy(ErrorCategory.UNKNOWN)
             self._warn(f"{self._client.where} does not answer as Ollama does. {remedy}")
+
+    def _remedy(self, category: ErrorCategory) -> str:
+        return self.remedies.get(category, self.remedies[ErrorCategory.UNKNOWN])
 
     def _warn(self, text: str) -> None:
         # Servers quote the key, and so may the library's errors.

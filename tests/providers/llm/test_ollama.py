@@ -11,7 +11,6 @@ from fastapi.responses import JSONResponse
 from loguru import logger
 
 from providers import llm
-from providers.llm.ollama import OllamaLLM
 from tests.providers.fakes.chat import FakeOllama
 from tests.providers.model_vendors import KEY, OLLAMA, answer, failure, text_of
 from tests.support.running_server import running, serving
@@ -75,6 +74,7 @@ async def test_a_model_that_cannot_be_loaded_does_not_stop_the_start(log):
         await provider.start()
         await provider.close()
     assert "requires more system memory" in log.getvalue()
+    assert "REALTIME_LLM__MODEL" in log.getvalue()
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
@@ -126,18 +126,26 @@ async def test_a_server_that_is_down_does_not_stop_the_start(log):
     provider = llm.load(OLLAMA.settings("http://127.0.0.1:9").llm)
     await provider.start()
     await provider.close()
-    assert "ollama serve" in log.getvalue()
+    assert "did not answer: Connection refused. Start it with `ollama serve`" in log.getvalue()
+
+
+async def test_a_name_that_cannot_be_resolved_is_named(log):
+    provider = llm.load(OLLAMA.settings("http://no-such-host.invalid:11434").llm)
+    await provider.start()
+    await provider.close()
+    assert "the name no-such-host.invalid cannot be resolved (" in log.getvalue()
+    assert "llm.api_base" in log.getvalue()
 
 
 async def test_another_server_in_its_place_does_not_stop_the_start(log):
     fake = FakeOllama()
-    fake.fault = None
     async with serving(fake.app) as port:
-        config = OLLAMA.settings(f"http://127.0.0.1:{port}/elsewhere").llm
-        provider = OllamaLLM(config)
+        provider = llm.load(OLLAMA.settings(f"http://127.0.0.1:{port}/elsewhere").llm)
         await provider.start()
         await provider.close()
-    assert "404" in log.getvalue() or "Not Found" in log.getvalue()
+    assert "cannot load llama3.2: Error code: 404" in log.getvalue()
+    assert "`ollama pull llama3.2`" in log.getvalue()
+    assert "REALTIME_LLM__API_BASE" in log.getvalue()
 
 
 @pytest.mark.parametrize("listed", [None, 7, {}])

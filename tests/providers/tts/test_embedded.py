@@ -315,19 +315,28 @@ async def test_chinese_goes_to_kokoro_and_english_in_it_does_not(
     assert plan(with_kokoro, "ash", "こんにちは") == [("jpx/ja+m1", "こんにちは")]
 
 
-async def test_unintelligible_chinese_is_warned_of_once(box: VoiceBox) -> None:
+@pytest.mark.parametrize(
+    ("has_kokoro", "voice", "remedy"),
+    [(False, "ash", "requirements/offline.txt"), (True, "cmn", "such as alloy")],
+)
+async def test_unintelligible_chinese_is_warned_of_once_with_the_remedy(
+    has_kokoro: bool, voice: str, remedy: str, box: VoiceBox, endless: EndlessEngine
+) -> None:
     embedded._warn_of_chinese.cache_clear()
     alone = VoiceBox(box.espeak, espeak.Espeak().list_voices())
+    if has_kokoro:
+        alone.add_kokoro(endless)
     said: list[str] = []
     sink = logger.add(said.append, level="WARNING", format="{message}")
     try:
         for text in ("Hello.", "你好。", "再见。"):
-            await speak(EmbeddedTTSService(alone, "ash"), text)
+            await speak(EmbeddedTTSService(alone, voice), text)
     finally:
         logger.remove(sink)
     (warning,) = said
     assert "not intelligible" in warning
-    assert "requirements/offline.txt" in warning
+    assert remedy in warning
+    assert ("install" in warning) is not has_kokoro
 
 
 class SilentEngine(SpeechEngine):
