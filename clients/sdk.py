@@ -50,7 +50,7 @@ def make_client(url: str, api_key: str) -> AsyncOpenAI:
         for scheme in ("ws", "http")
     )
     # Without the environment, which names proxies, it would also miss one's own certificates.
-    direct = {"trust_env": False, "verify": ssl.create_default_context()}
+    direct: dict[str, Any] = {"trust_env": False, "verify": ssl.create_default_context()}
     try:
         return AsyncOpenAI(
             websocket_base_url=websocket,

@@ -244,7 +244,8 @@ class _DeepgramTurn(DeepgramSTTService):
         except InvalidStatus as refusal:
             status = refusal.response.status_code
             await self.push_error(f"status {status}: {_reason(refusal)}", exception=refusal)
-        except (OSError, WebSocketException) as error:
+        # An import fails where a library for the proxy of the environment is missing.
+        except (OSError, WebSocketException, ImportError) as error:
             await self.push_error(
                 f"no connection: {error}", exception=error, category=ErrorCategory.CONNECTIVITY
             )

@@ -62,6 +62,10 @@ VOICES: Mapping[str, str] = {
 """OpenAI's names → default voices, which every ElevenLabs account has."""
 
 
+_FAILURES = (OSError, WebSocketException, ValidationError, ElevenLabsError, ImportError)
+"""How a connection fails; an import, where a library for the environment's proxy is missing."""
+
+
 class ElevenLabsOptions(Options):
     """ElevenLabs' settings; unset: the voice's own."""
 
@@ -221,7 +225,7 @@ class _ElevenLabsService(ElevenLabsTTSService):
             try:
                 await self._converse_once()
                 return
-            except (OSError, WebSocketException, ValidationError, ElevenLabsError) as error:
+            except _FAILURES as error:
                 failure = explain(error, self._config.connect_timeout_s)
             # A response without text does not fail if the service is down.
             await self._text_given.wait()
