@@ -20,7 +20,7 @@ from settings.localisation import _, system_reason
 try:
     from audio.devices import list_devices
     from audio.pcm import read_wav
-    from clients.sdk import DEFAULT_MODEL, LOCAL_URL, ClientError, make_client
+    from clients.sdk import DEFAULT_MODEL, LOCAL_URL, ClientError, dial, make_client
     from clients.terminal.app import THEMES, PushToTalkApp
     from clients.terminal.client import RealtimeClient
     from clients.terminal.echo import EchoCanceller, can_cancel
@@ -244,7 +244,7 @@ def run(args: argparse.Namespace) -> int:
 
     def make(view: View) -> RealtimeClient:
         return RealtimeClient(
-            lambda: sdk.realtime.connect(model=args.model),
+            lambda: dial(sdk, args.model),
             view,
             sound.source,
             sound.player,

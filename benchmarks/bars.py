@@ -18,7 +18,7 @@ from benchmarks.caller import measure
 from benchmarks.clip import speech_chunks
 from benchmarks.local_server import DESCRIPTION, scripted_server
 from benchmarks.voice_latency import summarise
-from clients.sdk import DEFAULT_MODEL, ClientError, make_client
+from clients.sdk import DEFAULT_MODEL, ClientError, dial, make_client
 
 SPOKEN_SESSIONS = (1, 8)
 
@@ -55,7 +55,7 @@ def spoken_turns(turns: int) -> list[Bar]:
                 summarise(
                     asyncio.run(
                         measure(
-                            lambda client=client: client.realtime.connect(model=DEFAULT_MODEL),  # type: ignore[misc]
+                            lambda client=client: dial(client, DEFAULT_MODEL),  # type: ignore[misc]
                             sessions,
                             turns,
                             speech,

@@ -247,7 +247,7 @@ def png(size: int) -> bytes:
 
 async def ask(url: str, task: Task) -> None:
     """Run one task on a new connection, and close it."""
-    async with connect(url, max_size=None, max_queue=None, compression=None) as socket:
+    async with connect(url, max_size=None, max_queue=None, compression=None, proxy=None) as socket:
         client = Heavy(socket)
         await client.until("session.created")
         await client.configure()

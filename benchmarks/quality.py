@@ -43,7 +43,7 @@ from benchmarks.quality_speech import (
 )
 from benchmarks.quality_table import bars, table
 from benchmarks.scenarios import QUESTION, manual_commit
-from clients.sdk import DEFAULT_MODEL, ClientError, make_client
+from clients.sdk import DEFAULT_MODEL, ClientError, dial, make_client
 from config import ConfigError, Settings, load_settings
 from hearing.word_errors import WordErrors, compare
 from providers import stt as stt_providers
@@ -242,7 +242,7 @@ def talk_to(flags: Sequence[str], count: int) -> dict[str, float]:
     speech = speech_chunks(read_wav(QUESTION))
     with configured_server(*flags) as server:
         client = make_client(server.url, os.environ.get("OPENAI_API_KEY") or "none")
-        connect = partial(client.realtime.connect, model=DEFAULT_MODEL)
+        connect = partial(dial, client, DEFAULT_MODEL)
         before = process.cpu_seconds(server.pid)
         measured = asyncio.run(measure(connect, 1, count, speech, lambda: None))
         cpu_s = process.cpu_seconds(server.pid) - before

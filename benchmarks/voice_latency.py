@@ -24,7 +24,7 @@ from audio.pcm import read_wav
 from benchmarks.caller import MILESTONES, SILENCE_MS, Measurement, measure
 from benchmarks.clip import CHUNK_MS, speech_chunks
 from benchmarks.local_server import DESCRIPTION, LocalServer, scripted_server
-from clients.sdk import DEFAULT_MODEL, LOST, ClientError, explain, make_client
+from clients.sdk import DEFAULT_MODEL, LOST, ClientError, dial, explain, make_client
 
 QUESTION = Path(__file__).resolve().parent / "data" / "question.wav"
 
@@ -116,7 +116,7 @@ def benchmark(arguments: argparse.Namespace) -> None:
             try:
                 measurement = asyncio.run(
                     measure(
-                        lambda: client.realtime.connect(model=arguments.model),
+                        lambda: dial(client, arguments.model),
                         sessions,
                         arguments.turns,
                         speech,

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit, urlunsplit
 
-from openai import AsyncOpenAI, OpenAIError
+from openai import AsyncOpenAI, DefaultAsyncHttpxClient, OpenAIError
 from openai.resources.realtime.realtime import AsyncRealtimeConnection
+from openai.types.websocket_connection_options import WebSocketConnectionOptions
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
 from settings.installation import start_server
 from settings.localisation import _
+from settings.origins import is_here
 
 LOCAL_URL = "ws://localhost:8000/v1/realtime"
 DEFAULT_MODEL = "gpt-realtime"
 
 Connect = Callable[[], AbstractAsyncContextManager[AsyncRealtimeConnection]]
-LOST = (OSError, WebSocketException, OpenAIError)
-"""What the SDK raises when there is no connection or no longer one."""
+LOST = (OSError, WebSocketException, OpenAIError, ImportError)
+"""What the SDK raises when there is no connection or no longer one.
+
+An `ImportError` is of a proxy of a kind for which a library is missing.
+"""
 
 
 class ClientError(Exception):
@@ -43,7 +49,31 @@ def make_client(url: str, api_key: str) -> AsyncOpenAI:
         urlunsplit((scheme + secure, parts.netloc, path, parts.query, ""))
         for scheme in ("ws", "http")
     )
-    return AsyncOpenAI(websocket_base_url=websocket, base_url=http, api_key=api_key)
+    # Without the environment, which names proxies, it would also miss one's own certificates.
+    direct: dict[str, Any] = {"trust_env": False, "verify": ssl.create_default_context()}
+    try:
+        return AsyncOpenAI(
+            websocket_base_url=websocket,
+            base_url=http,
+            api_key=api_key,
+            http_client=DefaultAsyncHttpxClient(**direct) if is_here(http) else None,
+        )
+    except (ImportError, ValueError) as error:  # a proxy of a kind that cannot be used
+        raise ClientError(_explain_proxy(error, url)) from error
+
+
+def dial(client: AsyncOpenAI, model: str) -> AbstractAsyncContextManager[AsyncRealtimeConnection]:
+    """Return a connection, still to be opened, by the proxy of the environment if there is one.
+
+    Args:
+        client: As `make_client` returns it.
+        model: Name of the model, which the server may ignore.
+    """
+    if not is_here(str(client.websocket_base_url or client.base_url)):
+        return client.realtime.connect(model=model)
+    # The SDK passes on what its type does not list.
+    direct = cast(WebSocketConnectionOptions, {"proxy": None})
+    return client.realtime.connect(model=model, websocket_connection_options=direct)
 
 
 @asynccontextmanager
@@ -60,7 +90,7 @@ async def connected(url: str, api_key: str, model: str) -> AsyncIterator[AsyncRe
     """
     client = make_client(url, api_key)
     try:
-        connection = await client.realtime.connect(model=model).enter()
+        connection = await dial(client, model).__aenter__()
     except LOST as error:
         raise ClientError(explain(error, url)) from error
     try:
@@ -83,8 +113,10 @@ def explain(error: Exception, url: str) -> str:
     remedy = _("Is the server running ({command}), and is {url} its address?").format(
         command=start_server(), url=url
     )
-    if urlsplit(url).hostname not in ("localhost", "127.0.0.1", "::1"):
+    if not is_here(url):
         remedy = _("Check the address (--url) and the network.")
+    if isinstance(error, ImportError):
+        return _explain_proxy(error, url)
     if isinstance(error, ConnectionClosed):
         close = error.rcvd
         reason = f"{close.code} {close.reason}".strip() if close else _("without a reason")
@@ -117,6 +149,13 @@ def explain_refusal(event: Any, url: str) -> str:
     reason = str(getattr(error, "message", None) or _("without a reason")).rstrip(".")
     remedy = f" {_key_remedy()}" if getattr(error, "code", None) == "invalid_api_key" else ""
     return _("{url} refused the session: {reason}.").format(url=url, reason=reason) + remedy
+
+
+def _explain_proxy(error: Exception, url: str) -> str:
+    return _(
+        "Cannot connect to {url} by the proxy that the environment names: {reason}. Name another, "
+        "or set NO_PROXY={host} if it can be reached without."
+    ).format(url=url, reason=str(error).rstrip("."), host=urlsplit(url).hostname)
 
 
 def _key_remedy() -> str:

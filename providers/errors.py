@@ -118,6 +118,12 @@ def error_category(frame: ErrorFrame) -> ErrorCategory:
     return classify_http_status_code(int(status[1])) if status else known
 
 
+def quotes_received(error: BaseException | None) -> bool:
+    """Return whether the text of a connection's failure repeats what the other side sent."""
+    kinds = (kind for cause in _causes(error) for kind in type(cause).__mro__)
+    return any(kind.__name__ == _QUOTING for kind in kinds)
+
+
 def _known_failure(frame: ErrorFrame) -> StageFailure | None:
     """Return the failure as one of our own modules described it, if one did."""
     failures = (error for error in _causes(frame.exception) if isinstance(error, StageFailure))
@@ -131,12 +137,7 @@ def _discreet_reason(
     if known is not None:
         return known.reason
     # The text of a connection failure is written on this side, so it quotes no service.
-    garbled = any(
-        kind.__name__ == _QUOTING
-        for error in _causes(frame.exception)
-        for kind in type(error).__mro__
-    )
-    if category is ErrorCategory.CONNECTIVITY and not garbled:
+    if category is ErrorCategory.CONNECTIVITY and not quotes_received(frame.exception):
         return None
     return f"… ({type(frame.exception).__name__})" if frame.exception else "…"
 

@@ -17,12 +17,14 @@ from openai import (
     Timeout,
 )
 from pipecat.utils.errors import ErrorCategory
+from pipecat.utils.security.redaction import redact_secrets
 
+from config import MIN_SECRET_LENGTH
 from providers.base import ProviderSetupError
 from providers.http_clients import UNCOMPRESSED, bounded, do_not_wait, trusted
 from providers.options import Options, ProviderConfig, parse_options, variable
 from settings.localisation import _
-from settings.origins import is_loopback
+from settings.origins import is_here
 
 OPENAI_HOST = "api.openai.com"
 NO_KEY = "none"
@@ -37,7 +39,12 @@ def explained(refusal: APIStatusError) -> APIStatusError:
 
     Other servers write `{"error": "…"}`, `{"detail": "…"}` or a plain sentence.
     """
-    words = " ".join(refusal.response.text.split())[:SHOWN_CHARACTERS]
+    # Masked before it is cut: of half a key nothing tells that it is one.
+    said = " ".join(refusal.response.text.split())
+    key = refusal.request.headers.get("Authorization", "").removeprefix("Bearer ")
+    if len(key) >= MIN_SECRET_LENGTH:
+        said = said.replace(key, "***")
+    words = redact_secrets(said)[:SHOWN_CHARACTERS]
     status = f"Error code: {refusal.status_code}"
     if not words or refusal.message != status:
         return refusal
@@ -108,8 +115,7 @@ class SharedClient:
             http_client=DefaultAsyncHttpxClient(
                 verify=trusted(),
                 headers=UNCOMPRESSED,
-                # A proxy is another machine, which cannot even reach a service of this one's.
-                trust_env=not is_loopback(urlsplit(self.base_url or "").hostname or ""),
+                trust_env=not is_here(self.base_url or ""),
                 event_hooks={"response": [do_not_wait, bounded(kind)]},
             ),
         )

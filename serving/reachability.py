@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from settings.origins import is_loopback
+from settings.origins import is_here
 
 PATIENCE_S = 2.0
 _PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
@@ -53,7 +53,7 @@ def _door(address: str) -> tuple[str, int, str]:
     named = getproxies()
     kind = "https" if urlsplit(address).scheme in ("https", "wss") else "http"
     proxy = urlsplit(named.get(kind) or named.get("all") or "")
-    if proxy.hostname is None or proxy_bypass(where) or is_loopback(host):
+    if proxy.hostname is None or proxy_bypass(where) or is_here(address):
         return host, int(port), where
     door = proxy.port or _PORTS.get(proxy.scheme, 1080)
     return proxy.hostname, door, f"the proxy {proxy.hostname}:{door} before {where}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from urllib.parse import urlsplit
 
 from settings.localisation import _
 
@@ -84,6 +85,16 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def is_here(url: str) -> bool:
+    """Return whether a URL leads to this machine, and so past every proxy.
+
+    A proxy of the environment is mostly another machine, whose own loopback that would be.
+    """
+    host = urlsplit(url).hostname or ""
+    # Who connects to the address that means "all of this machine's" reaches this machine.
+    return is_loopback(host) or host in ("0.0.0.0", "::")
 
 
 def allowed_origin(written: str) -> str:

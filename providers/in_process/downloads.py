@@ -123,6 +123,10 @@ async def fetch(files: Mapping[Path, str], config: STTConfig | TTSConfig) -> Non
     await in_background(work)
 
 
+_HERE = {f"all://{host}": None for host in ("localhost", "127.0.0.1", "[::1]")}
+"""A mirror on this machine is asked without the proxies of the environment."""
+
+
 def _fetch(url: str, target: Path, config: STTConfig | TTSConfig, progress: type[Progress]) -> None:
     told = _("Downloading {url} to {target}").format(url=url, target=target)
     print(told, file=sys.stderr, flush=True)
@@ -131,12 +135,12 @@ def _fetch(url: str, target: Path, config: STTConfig | TTSConfig, progress: type
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with httpx.Client(timeout=timeout, follow_redirects=True) as client:
+            with httpx.Client(timeout=timeout, follow_redirects=True, mounts=_HERE) as client:
                 _insist(client, url, part, config.retries, progress)
             part.replace(target)
         finally:
             part.unlink(missing_ok=True)
-    except (httpx.HTTPError, OSError) as error:
+    except (httpx.HTTPError, OSError, ImportError) as error:
         reason = str(error) or type(error).__name__
         if isinstance(error, httpx.HTTPStatusError):
             reason = f"HTTP {error.response.status_code}"

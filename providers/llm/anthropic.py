@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx2
 from anthropic import (
+    DEFAULT_CONNECTION_LIMITS,
     APIConnectionError,
     APIStatusError,
     APITimeoutError,
@@ -33,6 +34,7 @@ from providers.llm.pipecat_services import NotUnderstood, ReportingLLMService, S
 from providers.options import Options, parse_options, required_key
 from session.ports import FinishReason, ResponseRequest, TokenUsage
 from settings.localisation import _
+from settings.origins import is_here
 from settings.provider_declarations import Declaration
 
 DEFAULT_MODEL = "claude-sonnet-4-6"
@@ -75,6 +77,17 @@ class AnthropicOptions(Options):
 
     prompt_caching: bool = False
     """Use Anthropic's prompt cache: cheaper and faster once a conversation is long."""
+
+
+def _direct(base: str) -> dict[str, Any]:
+    """Return what keeps the SDK's client from the proxies of the environment, for this machine.
+
+    The SDK reads them itself, `trust_env` or not, unless it is given the way.
+    """
+    if not is_here(base):
+        return {}
+    limits = DEFAULT_CONNECTION_LIMITS
+    return {"transport": httpx2.AsyncHTTPTransport(verify=trusted(), limits=limits)}
 
 
 class AnthropicLLM(LLMProvider):
@@ -120,6 +133,7 @@ class AnthropicLLM(LLMProvider):
             http_client=DefaultAsyncHttpxClient(
                 verify=trusted(),
                 headers=UNCOMPRESSED,
+                **_direct(config.api_base or ""),
                 event_hooks={"response": [do_not_wait, bounded("llm")]},
             ),
         )

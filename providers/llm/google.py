@@ -27,6 +27,7 @@ from providers.http_clients import UNCOMPRESSED, bounded, trusted
 from providers.llm.pipecat_services import NotUnderstood, ReportingLLMService, StreamError
 from providers.options import Options, parse_options, required_key
 from session.ports import FinishReason, ResponseRequest
+from settings.origins import is_here
 from settings.provider_declarations import Declaration
 
 DEFAULT_MODEL = "gemini-3.6-flash"
@@ -85,6 +86,7 @@ class GoogleLLM(LLMProvider):
             verify=trusted(),
             timeout=httpx.Timeout(config.timeout_s, connect=config.connect_timeout_s),
             headers=UNCOMPRESSED,
+            trust_env=not is_here(self._base),
             event_hooks={"response": [bounded("llm")]},
         )
         self._client = genai.Client(

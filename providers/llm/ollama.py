@@ -11,9 +11,11 @@ from typing import Any
 from loguru import logger
 from openai import APIConnectionError, APIError, APIStatusError
 from pipecat.utils.errors import ErrorCategory, classify_http_status_code
+from pipecat.utils.security.redaction import redact_secrets
 
 from config import LLMConfig
 from providers.base import StageFailure
+from providers.errors import quotes_received
 from providers.llm.ollama_models import DEFAULT_BASE, DEFAULT_MODEL
 from providers.llm.openai import ChatOptions, OpenAICompatibleLLM
 from providers.openai_client import explained, unconnected
@@ -60,12 +62,17 @@ class OllamaLLM(OpenAICompatibleLLM):
             else:
                 self._warn(f"Ollama at {self._client.where} has no {self._model}: {self._pull}")
         except APIStatusError as error:
-            reason = f"{self._model}: {explained(error)}".rstrip(".")
+            told = f"Ollama at {self._client.where} cannot load {self._model}: Error code: "
             remedy = self._remedy(classify_http_status_code(error.status_code))
-            self._warn(f"Ollama at {self._client.where} cannot load {reason}. {remedy}")
+            self._warn(f"{told}{error.status_code}. {remedy}")
+            # What a service says itself is logged only with debug on, as it is of responses.
+            logger.debug(self.redacted(redact_secrets(str(explained(error)))))
         except APIError as error:
             known = isinstance(error, APIConnectionError)
             reason = unconnected(error) if known else str(error).rstrip(".")
+            if quotes_received(error):
+                logger.debug(self.redacted(redact_secrets(reason)))
+                reason = f"… ({type(error).__name__})"
             remedy = self._remedy(ErrorCategory.CONNECTIVITY)
             self._warn(f"Ollama at {self._client.where} did not answer: {reason}. {remedy}")
         except StageFailure as error:

@@ -13,6 +13,8 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import OpenerDirector, ProxyHandler, Request, build_opener
 
+from pipecat.utils.security.redaction import redact_secrets
+
 DEFAULT_MODEL = "llama3.2"
 DEFAULT_BASE = "http://localhost:11434/v1"
 ANSWER_S = 5
@@ -96,6 +98,7 @@ class OllamaModels:
         return build_opener(*([ProxyHandler({})] if self._here else []))
 
     def _redacted(self, text: str) -> str:
+        text = redact_secrets(text)
         return text.replace(self._key, "***") if self._key else text
 
 

@@ -34,6 +34,7 @@ from providers.options import Options, parse_options, required_key
 from providers.stt.streams import StreamEndFrame, StreamSTT, phrases
 from session.ports import TranscriptionSettings
 from settings.localisation import _
+from settings.origins import is_here
 from settings.provider_declarations import Declaration
 
 HOSTED = "wss://api.deepgram.com"
@@ -153,6 +154,7 @@ class _Line:
         self._timeout_s = config.connect_timeout_s
         self._headers = {"Authorization": f"Token {key}"} if key else {}
         self._security: dict[str, Any] = {}
+        self._way: dict[str, Any] = {"proxy": None} if is_here(base) else {}
         if base.startswith("wss:"):
             self._security = {"ssl": ssl.create_default_context()}
 
@@ -166,6 +168,7 @@ class _Line:
             close_timeout=HANG_UP_S,
             compression=None,
             **self._security,
+            **self._way,
         ) as socket:
             yield AsyncV1SocketClient(websocket=cast(Any, socket))
 
@@ -241,7 +244,8 @@ class _DeepgramTurn(DeepgramSTTService):
         except InvalidStatus as refusal:
             status = refusal.response.status_code
             await self.push_error(f"status {status}: {_reason(refusal)}", exception=refusal)
-        except (OSError, WebSocketException) as error:
+        # An import fails where a library for the proxy of the environment is missing.
+        except (OSError, WebSocketException, ImportError) as error:
             await self.push_error(
                 f"no connection: {error}", exception=error, category=ErrorCategory.CONNECTIVITY
             )

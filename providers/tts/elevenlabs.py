@@ -34,6 +34,7 @@ from providers.base import ProviderSetupError, TTSProvider
 from providers.options import Options, parse_options, required_key
 from providers.tts.elevenlabs_wire import ElevenLabsError, Message, SpokenClauses, explain
 from settings.localisation import _
+from settings.origins import is_here
 from settings.provider_declarations import Declaration
 
 DEFAULT_MODEL = "eleven_flash_v2_5"
@@ -59,6 +60,10 @@ VOICES: Mapping[str, str] = {
     "verse": "cjVigY5qzO86Huf0OWal",  # Eric
 }
 """OpenAI's names → default voices, which every ElevenLabs account has."""
+
+
+_FAILURES = (OSError, WebSocketException, ValidationError, ElevenLabsError, ImportError)
+"""How a connection fails; an import, where a library for the environment's proxy is missing."""
 
 
 class ElevenLabsOptions(Options):
@@ -220,7 +225,7 @@ class _ElevenLabsService(ElevenLabsTTSService):
             try:
                 await self._converse_once()
                 return
-            except (OSError, WebSocketException, ValidationError, ElevenLabsError) as error:
+            except _FAILURES as error:
                 failure = explain(error, self._config.connect_timeout_s)
             # A response without text does not fail if the service is down.
             await self._text_given.wait()
@@ -237,6 +242,7 @@ class _ElevenLabsService(ElevenLabsTTSService):
             open_timeout=self._config.connect_timeout_s,
             # Sends a close frame without waiting for the service's.
             close_timeout=0,
+            **({"proxy": None} if is_here(self._url) else {}),
         )
         try:
             async with asyncio.timeout(None) as self._silence:

@@ -123,7 +123,7 @@ def explain(error: Exception, connect_timeout_s: float) -> ElevenLabsError:
         return ElevenLabsError(
             f"no connection within {connect_timeout_s:g} s", ErrorCategory.CONNECTIVITY
         )
-    if isinstance(error, OSError):
+    if isinstance(error, OSError | ImportError):
         return ElevenLabsError(str(error), ErrorCategory.CONNECTIVITY)
     what = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
     return ElevenLabsError("its answer makes no sense", ErrorCategory.SERVER, what)

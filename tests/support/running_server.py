@@ -31,7 +31,7 @@ def plain_http(**options: Any) -> httpx.AsyncClient:
 
     Reading them takes longer than most tests.
     """
-    return httpx.AsyncClient(verify=False, **options)
+    return httpx.AsyncClient(verify=False, trust_env=False, **options)
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 from collections.abc import Iterator
 
@@ -11,6 +12,7 @@ from fastapi.responses import JSONResponse
 from loguru import logger
 
 from providers import llm
+from providers.openai_client import SHOWN_CHARACTERS
 from tests.providers.fakes.chat import FakeOllama
 from tests.providers.model_vendors import KEY, OLLAMA, answer, failure, text_of
 from tests.support.running_server import running, serving
@@ -73,7 +75,7 @@ async def test_a_model_that_cannot_be_loaded_does_not_stop_the_start(log):
         provider = llm.load(OLLAMA.settings(f"http://127.0.0.1:{port}").llm)
         await provider.start()
         await provider.close()
-    assert "requires more system memory" in log.getvalue()
+    assert "cannot load llama3.2: Error code: 500. Ollama's log says more" in log.getvalue()
     assert "REALTIME_LLM__MODEL" in log.getvalue()
 
 
@@ -91,25 +93,82 @@ async def test_no_proxy_is_told_what_this_machine_is_asked(host, log, monkeypatc
     assert (len(fake.loaded), log.getvalue()) == (1, "")
 
 
-@pytest.mark.parametrize("loads", [False, True])
-async def test_a_warning_does_not_quote_the_key(loads, log):
+HF, SK = "hf_QwErTyUiOpAsDfGhJkLzXcVbNmQwErTyUiOp", "sk-proj-0123456789abcdefghijklmnop"
+SECRETS = (KEY, HF, SK, "hunter2secret", "topsecretpw")
+QUOTING = (
+    f"bad {KEY} and Bearer {HF} password=hunter2secret https://user:topsecretpw@host {SK} here"
+)
+
+
+@pytest.mark.parametrize("path", ["/api/generate", "/api/tags"])
+@pytest.mark.parametrize("status", [401, 500])
+async def test_what_ollama_says_at_the_start_is_logged_as_what_it_says_of_a_response(
+    path, status, log
+):
     fake = FakeOllama()
-    told = f"the key {KEY} may not do this"
 
     async def refuse(_request: Request) -> JSONResponse:
-        return JSONResponse({"error": told}, status_code=401)
+        return JSONResponse({"error": QUOTING}, status_code=status)
 
-    path = "/api/generate" if loads else "/api/tags"
+    failing = (path, "/v1/chat/completions")
     fake.app.router.routes[:] = [
-        route for route in fake.app.routes if getattr(route, "path", None) != path
+        route for route in fake.app.routes if getattr(route, "path", None) not in failing
     ]
-    fake.app.add_api_route(path, refuse, methods=["GET", "POST"])
+    for one in failing:
+        fake.app.add_api_route(one, refuse, methods=["GET", "POST"])
+    whole = io.StringIO()
+    sink = logger.add(whole, level="DEBUG")
+    async with serving(fake.app) as port:
+        settings = OLLAMA.settings(f"http://127.0.0.1:{port}", retries=0)
+        async with running(settings) as server, client(server.url) as wire:
+            await wire.update(output_modalities=["text"])
+            # At the start there has been no response.
+            at_start, since = log.getvalue(), whole.getvalue()
+            told = failure(await answer(wire))["message"]
+    logger.remove(sink)
+    assert f"cannot load llama3.2: Error code: {status}. " in at_start
+    assert "bad" not in log.getvalue()
+    said = told[told.index("bad ***") : told.index(" here")]
+    assert said in since
+    for secret in SECRETS:
+        assert secret not in whole.getvalue()
+        assert secret not in told
+
+
+async def test_a_key_is_masked_even_where_the_message_is_cut(log):
+    fake = FakeOllama()
+
+    async def refuse(_request: Request) -> JSONResponse:
+        # The cut would come in the middle of the key.
+        return JSONResponse({"error": f"{'x' * (SHOWN_CHARACTERS - 20)} {KEY} {HF}"}, 500)
+
+    fake.app.router.routes[:] = [
+        route for route in fake.app.routes if getattr(route, "path", None) != "/api/generate"
+    ]
+    fake.app.add_api_route("/api/generate", refuse, methods=["POST"])
+    whole = io.StringIO()
+    sink = logger.add(whole, level="DEBUG")
     async with serving(fake.app) as port:
         provider = llm.load(OLLAMA.settings(f"http://127.0.0.1:{port}").llm)
         await provider.start()
         await provider.close()
-    assert "the key *** may not do this" in log.getvalue()
-    assert KEY not in log.getvalue()
+    logger.remove(sink)
+    assert "xxx ***" in whole.getvalue()
+    assert KEY[:6] not in whole.getvalue()
+
+
+async def test_what_is_no_http_is_not_quoted(log):
+    async def greet(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 mail of a-private-name\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(greet, "127.0.0.1", 0) as other:
+        port = other.sockets[0].getsockname()[1]
+        provider = llm.load(OLLAMA.settings(f"http://127.0.0.1:{port}").llm)
+        await provider.start()
+        await provider.close()
+    assert "did not answer: … (APIConnectionError). Start it with" in log.getvalue()
+    assert "a-private-name" not in log.getvalue()
 
 
 async def test_no_warning_quotes_the_key_that_the_model_s_name_repeats(log):
