@@ -38,7 +38,7 @@ def advice() -> str:
     python = os.path.realpath(python_outside())
     fault = _("{python} cannot make an environment with pip in it (it has no ensurepip).")
     why = str(refused(fault.format(python=python)))
-    end = _("Then repeat the command.") + f" {unchanged()}"
+    end = _("Then repeat the command. Nothing was changed.")
     if Path("/etc/debian_version").exists() and python.startswith("/usr/bin/"):
         standard = os.path.realpath("/usr/bin/python3") == python
         package = "python3-venv" if standard else f"python{version}-venv"
@@ -52,8 +52,3 @@ def advice() -> str:
 def refused(why: str) -> SystemExit:
     """Return what ends the program with a reason."""
     return SystemExit(_("error: {error}").format(error=why))
-
-
-def unchanged() -> str:
-    """Return what is said where it ends before anything was done."""
-    return _("Nothing was changed.")

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from requirements.environment_making import advice, make, refused, unchanged
+from requirements.environment_making import advice, make, refused
 from requirements.virtual_environment import Installed, VirtualEnvironment
 from settings.localisation import _
 from settings.package_installer import Outcome, PackageInstaller, Tools
@@ -98,11 +98,17 @@ def announcement(todo: Sequence[Step], tools: Tools, *, new: bool) -> str:
         files=_(" and ").join(step.files[0] for step in todo if step.files),
     )
     fetched = (
-        _("To download: {size} MB, about {minutes} min at 50 Mbit/s.")
+        _(
+            "To download: {size} MB, about {minutes} min at 50 Mbit/s. Ctrl-C stops it; it can be "
+            "repeated."
+        )
         if new
-        else _("To download: at most {size} MB, about {minutes} min at 50 Mbit/s.")
-    ).format(size=f"{size / MB:.0f}", minutes=minutes)
-    return f"{begin}\n  {fetched} " + _("Ctrl-C stops it; it can be repeated.")
+        else _(
+            "To download: at most {size} MB, about {minutes} min at 50 Mbit/s. Ctrl-C stops it; it "
+            "can be repeated."
+        )
+    )
+    return f"{begin}\n  " + fetched.format(size=f"{size / MB:.0f}", minutes=minutes)
 
 
 def set_up(venv: VirtualEnvironment, *, development: bool, again: bool) -> Iterator[str]:
@@ -180,17 +186,19 @@ def do(step: Step, installer: PackageInstaller, installed: Installed, *, anew: b
 def refuse_if_hopeless(settings: dict[str, str], todo: Sequence[Step]) -> None:
     """End before anything is changed if there is no network or no room."""
     if reason := unreachable(os.environ, settings):
-        remedy = _(
-            "connect to the network, or name a mirror (PIP_INDEX_URL=…) or a proxy "
-            "(HTTPS_PROXY=…), and repeat the command."
+        told = _(
+            "{reason}: connect to the network, or name a mirror (PIP_INDEX_URL=…) or a proxy "
+            "(HTTPS_PROXY=…), and repeat the command. Nothing was changed."
         )
-        raise refused(f"{reason}: {remedy} {unchanged()}")
+        raise refused(told.format(reason=reason))
     free, needed = shutil.disk_usage(ROOT).free, UNPACKED * download_bytes(todo)
     if free < needed:
-        room = _("{free} MB are free on the disk of {folder}, and {needed} MB are needed.").format(
-            free=f"{free / MB:.0f}", folder=ROOT, needed=f"{needed / MB:.0f}"
+        told = _(
+            "{free} MB are free on the disk of {folder}, and {needed} MB are needed. Nothing was "
+            "changed."
         )
-        raise refused(f"{room} {unchanged()}")
+        size = {"free": f"{free / MB:.0f}", "needed": f"{needed / MB:.0f}"}
+        raise refused(told.format(folder=ROOT, **size))
 
 
 def demand(outcome: Outcome, what: str) -> None:
@@ -206,7 +214,7 @@ def demand(outcome: Outcome, what: str) -> None:
         remedy = _("Name your authority's certificates: PIP_CERT=FILE, and repeat the command.")
     else:
         remedy = _("Repeat the command: what was fetched is kept.")
-    raise refused(f"{what}: {reason}. {remedy}")
+    raise refused(_("{what}: {reason}. {remedy}").format(what=what, reason=reason, remedy=remedy))
 
 
 def start(venv: VirtualEnvironment, arguments: Sequence[str]) -> NoReturn:

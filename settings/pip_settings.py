@@ -134,8 +134,8 @@ def unreachable(environment: Mapping[str, str], settings: Mapping[str, str]) -> 
         if isinstance(error.reason, ssl.SSLError):
             # Which certificates count is for pip and uv to say.
             return None
-        known = isinstance(error.reason, OSError)
-        return _silent(host, system_reason(error.reason) if known else str(error.reason))
+        told = error.reason
+        return _silent(host, system_reason(told) if isinstance(told, OSError) else str(told))
     except OSError as error:
         return _silent(host, str(error))
     return None
