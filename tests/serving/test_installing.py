@@ -106,7 +106,7 @@ def test_everything_that_is_missing_is_named_at_once_with_its_remedy(checkout: C
 
 def test_of_a_profile_s_other_for_the_language_what_is_missing_is_named(checkout: Checkout) -> None:
     (checkout.folder / "profiles" / "spoken.toml").write_text(
-        '[languages]\nzh = "own"\n[tts]\nprovider = "scripted"\n'
+        '[languages]\nzh = "own"\n[llm]\nprovider = "ollama"\n'
     )
     refused = checkout.run("--profile", "spoken", REALTIME_STT__LANGUAGE="zh")
     assert "small_library, small_model. python main.py --profile spoken --install" in refused.stderr
