@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from requirements.virtual_environment import VirtualEnvironment
+from settings.localisation import _
 from settings.package_installer import Outcome, PackageInstaller, Tools, python_outside, run
 
 
@@ -35,12 +36,19 @@ def advice() -> str:
     """Return what to do where this Python can make no environment and uv is not there."""
     version = f"{sys.version_info[0]}.{sys.version_info[1]}"
     python = os.path.realpath(python_outside())
-    why = f"error: {python} cannot make an environment with pip in it (it has no ensurepip).\n"
+    fault = _("{python} cannot make an environment with pip in it (it has no ensurepip).")
+    why = str(refused(fault.format(python=python)))
+    end = _("Then repeat the command. Nothing was changed.")
     if Path("/etc/debian_version").exists() and python.startswith("/usr/bin/"):
         standard = os.path.realpath("/usr/bin/python3") == python
         package = "python3-venv" if standard else f"python{version}-venv"
-        return f"{why}  sudo apt install {package}\nThen repeat the command. Nothing was changed."
-    return (
-        f"{why}  Install uv (https://docs.astral.sh/uv/), or another Python, and name it: "
-        "make run PYTHON=…\nThen repeat the command. Nothing was changed."
+        return f"{why}\n  sudo apt install {package}\n{end}"
+    remedy = _(
+        "Install uv (https://docs.astral.sh/uv/), or another Python, and name it: make run PYTHON=…"
     )
+    return f"{why}\n  {remedy}\n{end}"
+
+
+def refused(why: str) -> SystemExit:
+    """Return what ends the program with a reason."""
+    return SystemExit(_("error: {error}").format(error=why))

@@ -15,18 +15,19 @@ in `setting_up.py`.
 
 from __future__ import print_function
 
+import gettext
 import os
 import subprocess
 import sys
 
 OLDEST, NEWEST = (3, 11), (3, 14)
 """The versions of Python for which all libraries have packages."""
-SUPPORTED = "%d.%d to %d.%d" % (OLDEST + NEWEST)
 NAMES = ("python3", "python3.13", "python3.12", "python3.11", "python3.14", "python")
 WINDOWS = os.name == "nt"
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 VENV = os.path.join(ROOT, ".venv")
 VENV_PYTHON = os.path.join(VENV, "Scripts" if WINDOWS else "bin", "python" + ".exe" * WINDOWS)
+LOCALES = os.path.join(ROOT, "settings", "locale")
 PROBE = """
 import sys
 print('%d.%d' % sys.version_info[:2])
@@ -39,6 +40,46 @@ for name in ('ensurepip', 'pip'):
         pass
 """
 """Asks a Python for its version, its path outside of any environment, and how it can install."""
+
+
+def _(text):
+    # type: (str) -> str
+    """Return a text in the user's language, as `settings/localisation.py` does for new Pythons."""
+    variables = [os.environ.get(name) for name in ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")]
+    named = [value for value in variables if value]
+    for wanted in (named[0] if named else "").lower().split(":"):
+        if wanted.startswith(("c.", "en", "posix")) or wanted == "c":
+            break
+        if wanted.startswith(("zh", "cmn")):
+            known = gettext.translation("open_realtime_server", LOCALES, ["zh_CN"], fallback=True)
+            return shown_or(known.gettext(text), text)
+    return text
+
+
+def shown_or(translated, text):
+    # type: (str, str) -> str
+    """Return a translation, or the text itself where the terminal has not its characters."""
+    if isinstance(translated, bytes):
+        # Python 2 has it encoded already.
+        return translated
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            translated.encode(getattr(stream, "encoding", None) or "utf-8")
+        except (UnicodeEncodeError, LookupError):
+            return text
+    return translated
+
+
+def error(text):
+    # type: (str) -> str
+    """Return a reason to end, as the server writes it."""
+    return _("error: {error}").replace("{error}", text)
+
+
+def supported():
+    # type: () -> str
+    """Return which versions of Python fit."""
+    return _("%(oldest)s to %(newest)s") % {"oldest": shown(OLDEST), "newest": shown(NEWEST)}
 
 
 class Found:
@@ -101,12 +142,15 @@ def choose(wanted):
     if wanted:
         found = ask([wanted])
         if found is None:
-            sys.exit("error: PYTHON=%s does not run. Name another one, or leave it out." % wanted)
+            told = _("PYTHON=%(name)s does not run. Name another one, or leave it out.")
+            sys.exit(error(told % {"name": wanted}))
         if not found.fits():
-            sys.exit(
-                "error: PYTHON=%s is Python %s; %s are supported: name another, or leave it out."
-                % (wanted, shown(found.version), SUPPORTED)
+            told = _(
+                "PYTHON=%(name)s is Python %(version)s; %(supported)s are supported: name another, "
+                "or leave it out."
             )
+            here = {"name": wanted, "version": shown(found.version), "supported": supported()}
+            sys.exit(error(told % here))
         return found
     seen = []  # type: list[Found]
     for command in candidates():
@@ -125,7 +169,8 @@ def choose(wanted):
 def fetched_by_uv():
     # type: () -> Found
     """Return a Python that uv has, or fetches from its maker's releases, about 30 MB."""
-    print("No Python %s is here: uv fetches one (30 MB)." % SUPPORTED)
+    told = _("No Python %(supported)s is here: uv fetches one (30 MB).")
+    print(told % {"supported": supported()})
     sys.stdout.flush()
     version = "3.13"
     if subprocess.call(["uv", "python", "install", version]) == 0:
@@ -135,7 +180,8 @@ def fetched_by_uv():
         found = ask([process.communicate()[0].decode("utf-8", "replace").strip()])
         if found is not None and found.fits():
             return found
-    sys.exit("error: uv could not fetch Python %s; its reason is above." % version)
+    told = _("uv could not fetch Python %(version)s; its reason is above.")
+    sys.exit(error(told % {"version": version}))
 
 
 def no_python(seen):
@@ -143,19 +189,25 @@ def no_python(seen):
     """Return what is wrong, and what to do about it, where no Python fits."""
     there = sorted({shown(found.version) for found in seen})
     if os.path.exists("/etc/debian_version"):
-        remedy = "sudo apt install python3 python3-venv, if that is one of these, else install uv"
+        remedy = _(
+            "sudo apt install python3 python3-venv, if that is one of these, else install uv"
+        )
     elif sys.platform == "darwin":
-        remedy = "brew install python@3.13, or install uv"
+        remedy = _("brew install python@3.13, or install uv")
     elif WINDOWS:
-        remedy = "winget install Python.Python.3.13, or install uv"
+        remedy = _("winget install Python.Python.3.13, or install uv")
     else:
-        remedy = "install it with your system's package manager, or install uv"
-    here = "only %s is" % ", ".join(there) if there else "none is"
-    return (
-        "error: Python %s is needed; %s here.\n"
-        "  %s (https://docs.astral.sh/uv/), which fetches a Python by itself. Then repeat the "
-        "command." % (SUPPORTED, here, remedy)
+        remedy = _("install it with your system's package manager, or install uv")
+    if there:
+        needed = _("Python %(supported)s is needed; only %(there)s is here.")
+    else:
+        needed = _("Python %(supported)s is needed; none is here.")
+    how = _(
+        "%(remedy)s (https://docs.astral.sh/uv/), which fetches a Python by itself. Then repeat "
+        "the command."
     )
+    why = needed % {"supported": supported(), "there": ", ".join(there)}
+    return error(why) + "\n  " + how % {"remedy": remedy}
 
 
 def shown(version):

@@ -19,8 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from requirements.environment_making import advice, make
+from requirements.environment_making import advice, make, refused
 from requirements.virtual_environment import Installed, VirtualEnvironment
+from settings.localisation import _
 from settings.package_installer import Outcome, PackageInstaller, Tools
 from settings.pip_settings import unreachable
 from settings.requirement_files import EMBEDDED, MAIN, ROOT, extras, is_pinned
@@ -34,8 +35,6 @@ INSTALLING_S = 60
 """Seconds that pip needs besides, on a small machine."""
 UNPACKED = 3
 """How many times larger packages are once installed, at least."""
-FALLBACKS = {EMBEDDED: "pocketsphinx and espeak-ng, which understand less, take their place"}
-"""File that may fail → what happens then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,14 +92,23 @@ def announcement(todo: Sequence[Step], tools: Tools, *, new: bool) -> str:
     size = download_bytes(todo)
     minutes = math.ceil((size / MB / USUAL_MB_PER_S + INSTALLING_S) / 60)
     version = ".".join(map(str, sys.version_info[:2]))
-    what = " and ".join([*(step.files[0] for step in todo if step.files)])
-    begin = f"Setting up .venv with Python {version} by {tools.name}: {what}."
-    most = "" if new else "at most "
-    return (
-        f"{begin}\n"
-        f"  To download: {most}{size / MB:.0f} MB, about {minutes} min at 50 Mbit/s. "
-        "Ctrl-C stops it; it can be repeated."
+    begin = _("Setting up .venv with Python {version} by {tool}: {files}.").format(
+        version=version,
+        tool=tools.name,
+        files=_(" and ").join(step.files[0] for step in todo if step.files),
     )
+    fetched = (
+        _(
+            "To download: {size} MB, about {minutes} min at 50 Mbit/s. Ctrl-C stops it; it can be "
+            "repeated."
+        )
+        if new
+        else _(
+            "To download: at most {size} MB, about {minutes} min at 50 Mbit/s. Ctrl-C stops it; it "
+            "can be repeated."
+        )
+    )
+    return f"{begin}\n  " + fetched.format(size=f"{size / MB:.0f}", minutes=minutes)
 
 
 def set_up(venv: VirtualEnvironment, *, development: bool, again: bool) -> Iterator[str]:
@@ -121,13 +129,13 @@ def set_up(venv: VirtualEnvironment, *, development: bool, again: bool) -> Itera
             raise SystemExit(advice())
         refuse_if_hopeless(installer.pip_settings, todo)
         if fault and venv.exists:
-            print(f".venv is made anew: {fault}.")
+            print(_(".venv is made anew: {fault}.").format(fault=fault))
         print(announcement(todo, tools, new=bool(fault)), flush=True)
         if fault:
             venv.remove()
         venv.begin(new=bool(fault))
         if fault:
-            demand(make(venv, tools, installer), "The environment could not be made")
+            demand(make(venv, tools, installer), _("The environment could not be made"))
     venv.mend_paths()
     if todo:
         if development:
@@ -145,8 +153,21 @@ def set_up(venv: VirtualEnvironment, *, development: bool, again: bool) -> Itera
         venv.finish(installed)
     names = {file for step in steps(development=development) for file in step.files}
     for file in names & installed.failed.keys():
-        instead = FALLBACKS.get(file, "tests want it")
-        yield f"{file} is not installed ({installed.failed[file]}): {instead}. Again: make setup"
+        yield _("{file} is not installed ({reason}): {instead}. Again: make setup").format(
+            file=file, reason=installed.failed[file] or reason_above(), instead=instead_of(file)
+        )
+
+
+def instead_of(file: str) -> str:
+    """Return what happens without a file that could not be installed."""
+    if file == EMBEDDED:
+        return _("pocketsphinx and espeak-ng, which understand less, take their place")
+    return _("tests want it")
+
+
+def reason_above() -> str:
+    """Return what is said instead of a reason that is on the screen."""
+    return _("the reason is above")
 
 
 def do(step: Step, installer: PackageInstaller, installed: Installed, *, anew: bool) -> None:
@@ -154,43 +175,46 @@ def do(step: Step, installer: PackageInstaller, installed: Installed, *, anew: b
     words = [word for file in step.files for word in ("-r", file)]
     outcome = installer.install(words, pinned=step.pinned, anew=anew)
     if not step.pinned:
-        demand(outcome, f"{step.files[0]} could not be installed")
+        demand(outcome, _("{file} could not be installed").format(file=step.files[0]))
     for file in step.files:
         installed.files[file] = sum_of(file)
         installed.failed.pop(file, None)
         if not outcome.ok:
-            installed.failed[file] = outcome.reason or "the reason is above"
+            installed.failed[file] = outcome.reason
 
 
 def refuse_if_hopeless(settings: dict[str, str], todo: Sequence[Step]) -> None:
     """End before anything is changed if there is no network or no room."""
     if reason := unreachable(os.environ, settings):
-        raise SystemExit(
-            f"error: {reason}: connect to the network, or name a mirror (PIP_INDEX_URL=…) or a "
-            "proxy (HTTPS_PROXY=…), and repeat the command. Nothing was changed."
+        told = _(
+            "{reason}: connect to the network, or name a mirror (PIP_INDEX_URL=…) or a proxy "
+            "(HTTPS_PROXY=…), and repeat the command. Nothing was changed."
         )
+        raise refused(told.format(reason=reason))
     free, needed = shutil.disk_usage(ROOT).free, UNPACKED * download_bytes(todo)
     if free < needed:
-        raise SystemExit(
-            f"error: {free / MB:.0f} MB are free on the disk of {ROOT}, and {needed / MB:.0f} MB "
-            "are needed. Nothing was changed."
+        told = _(
+            "{free} MB are free on the disk of {folder}, and {needed} MB are needed. Nothing was "
+            "changed."
         )
+        size = {"free": f"{free / MB:.0f}", "needed": f"{needed / MB:.0f}"}
+        raise refused(told.format(folder=ROOT, **size))
 
 
 def demand(outcome: Outcome, what: str) -> None:
     """End with the reason unless it went well."""
     if outcome.ok:
         return
-    reason = outcome.reason or "the reason is above"
+    reason = outcome.reason or reason_above()
     if "No matching distribution" in reason or "from versions" in reason:
-        remedy = "There may be no package for this system or this Python: name another, PYTHON=…"
+        remedy = _("There may be no package for this system or this Python: name another, PYTHON=…")
     elif "No space left" in reason:
-        remedy = "Make room on the disk, and repeat the command."
+        remedy = _("Make room on the disk, and repeat the command.")
     elif "CERTIFICATE" in reason.upper():
-        remedy = "Name your authority's certificates: PIP_CERT=FILE, and repeat the command."
+        remedy = _("Name your authority's certificates: PIP_CERT=FILE, and repeat the command.")
     else:
-        remedy = "Repeat the command: what was fetched is kept."
-    raise SystemExit(f"error: {what}: {reason}. {remedy}")
+        remedy = _("Repeat the command: what was fetched is kept.")
+    raise refused(_("{what}: {reason}. {remedy}").format(what=what, reason=reason, remedy=remedy))
 
 
 def start(venv: VirtualEnvironment, arguments: Sequence[str]) -> NoReturn:
@@ -204,20 +228,22 @@ def start(venv: VirtualEnvironment, arguments: Sequence[str]) -> NoReturn:
 
 def main() -> None:
     """Read the arguments, which `set_up.py` explains, and do it."""
-    parser = argparse.ArgumentParser(prog="requirements/set_up.py", description=__doc__)
-    parser.add_argument("--start", action="store_true", help="start the server afterwards")
-    parser.add_argument("--profile", metavar="NAME", help="install what a profile needs, too")
-    parser.add_argument("--yes", action="store_true", help="do not ask before that")
-    parser.add_argument("--again", action="store_true", help="install once more")
-    parser.add_argument("--dev", action="store_true", help="install what the tests need")
-    parser.add_argument("arguments", nargs="*", help="the server's, behind `--`")
+    parser = argparse.ArgumentParser(
+        prog="requirements/set_up.py", description=_("Sets up .venv, and starts the server.")
+    )
+    parser.add_argument("--start", action="store_true", help=_("start the server afterwards"))
+    parser.add_argument("--profile", metavar="NAME", help=_("install what a profile needs, too"))
+    parser.add_argument("--yes", action="store_true", help=_("do not ask before that"))
+    parser.add_argument("--again", action="store_true", help=_("install once more"))
+    parser.add_argument("--dev", action="store_true", help=_("install what the tests need"))
+    parser.add_argument("arguments", nargs="*", help=_("the server's, behind `--`"))
     given = parser.parse_args()
     venv = VirtualEnvironment(ROOT / ".venv")
     try:
         for warning in set_up(venv, development=given.dev, again=given.again):
-            print(f"warning: {warning}", flush=True)
+            print(_("warning: {warning}").format(warning=warning), flush=True)
     except KeyboardInterrupt:
-        print("\nStopped. To go on, repeat the command.", flush=True)
+        print("\n" + _("Stopped. To go on, repeat the command."), flush=True)
         raise SystemExit(130) from None
     profile = ["--profile", given.profile, "--install"] if given.profile else []
     arguments = [*profile, *(["--yes"] if given.profile and given.yes else []), *given.arguments]
@@ -226,9 +252,11 @@ def main() -> None:
     if not given.dev:
         program = os.path.relpath(venv.python)
         print(
-            f"Ready: `make run`, or {program} main.py, starts the server. Then, in a second "
-            f"terminal: `make try` and `make talk`, or {program} test_client.py and "
-            f"{program} push_to_talk_app.py."
+            _(
+                "Ready: `make run`, or {python} main.py, starts the server. Then, in a second "
+                "terminal: `make try` and `make talk`, or {python} test_client.py and "
+                "{python} push_to_talk_app.py."
+            ).format(python=program)
         )
 
 

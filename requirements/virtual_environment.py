@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+from settings.localisation import _
+
 try:
     import fcntl
 except ImportError:  # Windows
@@ -61,18 +63,17 @@ class VirtualEnvironment:
             SystemExit: Something else is in its place, which is the user's to remove.
         """
         if self.exists and not self.folder.is_dir() and not self.folder.is_symlink():
-            raise SystemExit(
-                f"error: {self.folder} is a file: move it away, and repeat the command."
-            )
+            told = _("{folder} is a file: move it away, and repeat the command.")
+            raise SystemExit(_("error: {error}").format(error=told.format(folder=self.folder)))
         if self._unfinished.exists():
             self._lock()
             if not self.is_to_be_repaired:
-                return "setting it up was interrupted"
+                return _("setting it up was interrupted")
         version = self._version()
         if version is None:
-            return "its Python is missing or does not run"
+            return _("its Python is missing or does not run")
         if not SUPPORTED[0] <= version <= SUPPORTED[1] or wanted not in (None, version):
-            return f"it has Python {version[0]}.{version[1]}"
+            return _("it has Python {version}").format(version=f"{version[0]}.{version[1]}")
         return None
 
     def _version(self) -> tuple[int, int] | None:
@@ -118,9 +119,9 @@ class VirtualEnvironment:
         try:
             fcntl.flock(self._held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise SystemExit(
-                f"error: another command is setting up {self.folder} now: wait until it has done."
-            ) from None
+            told = _("another command is setting up {folder} now: wait until it has done.")
+            told = told.format(folder=self.folder)
+            raise SystemExit(_("error: {error}").format(error=told)) from None
 
     def finish(self, installed: Installed) -> None:
         """Note what is installed."""

@@ -17,7 +17,7 @@ from settings.extras import download_bytes, extra_names, lacking
 from settings.installation import install_extra
 from settings.localisation import _
 from settings.provider_declarations import Declaration, Kind, declarations
-from settings.sources import PROFILES
+from settings.sources import PROFILES, profile_for
 
 MB = 1_000_000
 KINDS: tuple[Kind, ...] = ("stt", "llm", "tts")
@@ -124,8 +124,9 @@ def _extras(settings: Settings, profile: str | None) -> dict[str, bool]:
     found |= dict.fromkeys(_of_models(settings), True)
     if settings.server.tracing:
         found["tracing"] = True
-    if profile and profile not in found and _is_whole(settings, profile):
-        found[profile] = True
+    whole = profile_for(profile, settings.stt.language) if profile else None
+    if whole and whole not in found and _is_whole(settings, whole):
+        found[whole] = True
     return {name: required for name, required in found.items() if name in there}
 
 

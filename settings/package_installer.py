@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from settings.localisation import _
 from settings.pip_settings import pip_settings, uv_environment
 
 
@@ -96,7 +97,7 @@ class PackageInstaller:
             anew: Install what seems to be there, too: it may be there by half.
         """
         words = ["--no-deps", "--require-hashes", *wanted] if pinned else list(wanted)
-        tried = Outcome(False, "neither pip nor uv can be used")
+        tried = Outcome(False, _("neither pip nor uv can be used"))
         uv = self._tools.uv or self._own_uv
         if uv:
             told = dict(self.for_uv)
@@ -110,7 +111,7 @@ class PackageInstaller:
         # pip has the last word: it may know of a mirror or of certificates that uv does not.
         if pip := self._pip():
             if uv:
-                print("uv could not; its reason is above. pip tries next.", flush=True)
+                print(_("uv could not; its reason is above. pip tries next."), flush=True)
             again = ["--force-reinstall"] if anew else []
             options = ["--disable-pip-version-check", *again]
             return run([*pip, "install", *options, *words], hear=True)

@@ -18,6 +18,8 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import ProxyHandler, Request, build_opener
 
+from settings.localisation import _, system_reason
+
 PYPI = "https://pypi.org/simple"
 PATIENCE_S = 15
 _FOR_UV = {
@@ -132,8 +134,12 @@ def unreachable(environment: Mapping[str, str], settings: Mapping[str, str]) -> 
         if isinstance(error.reason, ssl.SSLError):
             # Which certificates count is for pip and uv to say.
             return None
-        reason = getattr(error.reason, "strerror", None) or str(error.reason)
-        return f"{host} cannot be reached ({reason})"
+        told = error.reason
+        return _silent(host, system_reason(told) if isinstance(told, OSError) else str(told))
     except OSError as error:
-        return f"{host} cannot be reached ({error})"
+        return _silent(host, str(error))
     return None
+
+
+def _silent(host: str | None, reason: str) -> str:
+    return _("{host} cannot be reached ({reason})").format(host=host, reason=reason)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,6 +41,10 @@ VARIABLES = sorted({*SHORT_NAMES, CONFIG_VARIABLE, PROFILE_VARIABLE})
 """Variables with the prefix that name no group."""
 PROFILES = Path(__file__).parent.parent / "profiles"
 DEFAULT_PROFILE = "embedded"
+LANGUAGES = "languages"
+"""A profile's table that names other profiles by the language they are better at."""
+_OF_A_PROVIDER = {"model", "voice_id", "api_base", "options"}
+"""Settings of a stage that mean something to its provider only."""
 
 
 class ConfigError(Exception):
@@ -60,6 +65,28 @@ def profile_names() -> list[str]:
     """Return the ready-made stacks, the default one first."""
     names = sorted(path.stem for path in PROFILES.glob("*.toml"))
     return sorted(names, key=lambda name: name != DEFAULT_PROFILE)
+
+
+def profile_for(profile: str, language: str | None) -> str:
+    """Return the profile that counts where a language is spoken: another one, or itself.
+
+    Args:
+        profile: A ready-made stack.
+        language: As in `stt.language`, of which a region does not matter; None: any.
+
+    Raises:
+        ConfigError: A file that cannot be read, or one that names a profile that is not there.
+    """
+    file = PROFILES / f"{profile}.toml"
+    named = _toml(file).get(LANGUAGES, {})
+    better = named.get(str(language or "").lower().replace("_", "-").partition("-")[0], profile)
+    if better not in profile_names():
+        raise ConfigError(
+            _("{file} names the profile '{name}' for a language, and there is none.").format(
+                file=file, name=better
+            )
+        )
+    return str(better)
 
 
 def layers(
@@ -188,31 +215,45 @@ def _profile_file(given: str | None) -> Path | None:
 
 
 class _ProfileSource(TomlConfigSettingsSource):
-    """A profile, without the stages for which a source above it names another provider."""
+    """A profile, or the one that it names for the language that is chosen above it.
+
+    A stage for which a source above it names another provider is left out.
+    """
 
     def __call__(self) -> dict[str, Any]:
-        chosen = {
-            name: group.get("provider")
-            for name, group in self.current_state.items()
-            if isinstance(group, dict)
-        }
+        above = {name: group for name, group in self.current_state.items() if type(group) is dict}
+        own = {name: table for name, table in self.toml_data.items() if name != LANGUAGES}
+        profile = Path(str(self.toml_file_path)).stem
+        better = profile_for(profile, above.get("stt", {}).get("language"))
+        found = dict(own)
+        if better != profile:
+            for name, table in _toml(PROFILES / f"{better}.toml").items():
+                chosen = above.get(name, {})
+                # A model that is chosen without its provider is one of this profile's own.
+                kept = own.get(name, {}) if _OF_A_PROVIDER & {*chosen} else table
+                if chosen.get("provider", kept.get("provider")) == table.get("provider"):
+                    found[name] = table
         return {
-            name: group
-            for name, group in super().__call__().items()
-            if chosen.get(name) in (None, group.get("provider"))
+            name: table
+            for name, table in found.items()
+            if above.get(name, {}).get("provider") in (None, table.get("provider"))
         }
+
+
+def _toml(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except TOMLDecodeError as error:
+        raise ConfigError(
+            _("{file} is not valid TOML: {error}.").format(file=file, error=error)
+        ) from error
 
 
 def _read(
     kind: type[TomlConfigSettingsSource], settings: type[BaseSettings], file: Path
 ) -> TomlConfigSettingsSource:
-    try:
-        source = kind(settings, file)
-    except TOMLDecodeError as error:
-        raise ConfigError(
-            _("{file} is not valid TOML: {error}.").format(file=file, error=error)
-        ) from error
-    unknown = sorted(set(source.toml_data) - set(settings.model_fields))
+    of_profiles = {LANGUAGES} if kind is _ProfileSource else set()
+    unknown = sorted(set(_toml(file)) - set(settings.model_fields) - of_profiles)
     if unknown:
         raise ConfigError(
             _(
@@ -225,7 +266,7 @@ def _read(
                 names=", ".join(settings.model_fields),
             )
         )
-    return source
+    return kind(settings, file)
 
 
 def _refuse_unknown_variables(settings: type[BaseSettings]) -> None:

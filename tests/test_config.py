@@ -510,3 +510,84 @@ def test_a_stage_with_another_provider_takes_nothing_from_the_profile(
 def test_an_unknown_profile_is_answered_with_the_known_ones() -> None:
     known = "embedded, chinese, chinese-edge, hosted, local, offline, openai-compatible"
     assert known in problem(None, "lokal")
+
+
+# --- a profile's others, by language ---
+
+
+def stages(settings: Settings) -> list[tuple[str, str | None]]:
+    return [(one.provider, one.model) for one in (settings.stt, settings.llm, settings.tts)]
+
+
+CHINESE = [("sherpa", "sense-voice"), ("ollama", "qwen2.5"), ("sherpa", "kokoro-v1.1-zh")]
+LOCAL = [("whisper", "small"), ("ollama", "llama3.2"), ("kokoro", None)]
+
+
+@pytest.mark.parametrize(
+    ("language", "counts"),
+    [
+        ("zh", CHINESE),
+        ("zh-CN", CHINESE),
+        ("ZH_TW", CHINESE),
+        ("yue", CHINESE),
+        ("ja", LOCAL),
+        ("en", LOCAL),
+        ("auto", LOCAL),
+    ],
+)
+@pytest.mark.parametrize("source", ["override", "environment", "dotenv", "toml"])
+def test_a_profile_gives_way_to_the_one_that_it_names_for_the_language(
+    source: str,
+    language: str,
+    counts: list[tuple[str, str | None]],
+    here: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    file, overrides = None, {}
+    match source:
+        case "override":
+            overrides = {"stt": {"language": language}}
+        case "environment":
+            monkeypatch.setenv("REALTIME_STT__LANGUAGE", language)
+        case "dotenv":
+            dotenv(here, f"REALTIME_STT__LANGUAGE={language}")
+        case _:
+            file = toml(here, f'[stt]\nlanguage = "{language}"\n')
+    settings = load_settings(file, "local", **overrides)
+    assert stages(settings) == counts
+    assert settings.stt.language == (None if language == "auto" else language)
+    assert (settings.llm.default_instructions == DEFAULT_INSTRUCTIONS) == (counts == LOCAL)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "stage", "becomes"),
+    [
+        ({"stt": {"provider": "whisper"}}, 0, ("whisper", "small")),
+        ({"stt": {"model": "large-v3"}}, 0, ("whisper", "large-v3")),
+        ({"stt": {"provider": "sherpa", "model": "parakeet"}}, 0, ("sherpa", "parakeet")),
+        ({"llm": {"model": "qwen3"}}, 1, ("ollama", "qwen3")),
+        ({"llm": {"provider": "openai"}}, 1, ("openai", None)),
+        ({"tts": {"voice_id": "af_heart"}}, 2, ("kokoro", None)),
+    ],
+)
+def test_what_is_chosen_for_a_stage_is_kept_whatever_the_language(
+    chosen: dict[str, Any], stage: int, becomes: tuple[str, str | None], here: Path
+) -> None:
+    spoken = toml(here, '[stt]\nlanguage = "zh"\n')
+    expected = [becomes if place == stage else one for place, one in enumerate(CHINESE)]
+    assert stages(load_settings(spoken, "local", **chosen)) == expected
+
+
+def test_only_a_profile_names_others_by_language(here: Path) -> None:
+    assert "languages" in problem(toml(here, '[languages]\nzh = "chinese"\n'), "local")
+
+
+def test_a_profile_that_names_one_that_is_not_there_says_so(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("settings.sources.PROFILES", here)
+    file = toml(here, '[languages]\nzh = "chinees"\n', "own.toml")
+    assert load_settings(None, "own").stt.provider == "embedded"
+    told = problem(None, "own", stt={"language": "zh"})
+    assert str(file) in told
+    assert "'chinees'" in told

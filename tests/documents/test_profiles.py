@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from urllib.parse import urlsplit
 
 import pytest
@@ -53,3 +54,23 @@ def test_a_chinese_profile_hears_and_answers_chinese(name: str) -> None:
     settings = load_settings(None, name)
     assert settings.stt.language == "zh"
     assert "语音助手" in settings.llm.default_instructions
+
+
+@pytest.mark.parametrize("name", profile_names())
+def test_what_a_profile_names_for_a_language_hears_it(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with (ROOT / "profiles" / f"{name}.toml").open("rb") as file:
+        others = tomllib.load(file).get("languages", {})
+    for language, other in others.items():
+        # What is sent to nobody by the one is sent to nobody by the other.
+        assert (name in OVER_THE_NET) == (other in OVER_THE_NET)
+        monkeypatch.setenv("REALTIME_STT__LANGUAGE", language)
+        heard = stack(name, monkeypatch).stt.languages
+        assert heard is None or language in heard
+        assert load_settings(None, name) == load_settings(None, other)
+
+
+def test_local_speaks_chinese_with_models_made_for_it() -> None:
+    settings = load_settings(None, "local", stt={"language": "zh"})
+    assert (settings.stt.model, settings.tts.model) == ("sense-voice", "kokoro-v1.1-zh")

@@ -20,7 +20,12 @@ from babel.messages.pofile import read_po
 from settings.localisation import DOMAIN, LOCALES
 from tests.support.places import ROOT
 
-NOT_OF_THE_PRODUCT = {"benchmarks", "docs", "examples", "requirements", "tests"}
+NOT_OF_THE_PRODUCT = {"benchmarks", "docs", "examples", "tests"} | {
+    # For those who develop it.
+    "audit.py",
+    "build_hook.py",
+    "measure_downloads.py",
+}
 FILES = sorted(
     path
     for path in ROOT.rglob("*.py")
@@ -30,7 +35,7 @@ FILES = sorted(
 CATALOGUES = sorted(LOCALES.glob(f"*/LC_MESSAGES/{DOMAIN}.po"))
 
 _PLACEHOLDERS = re.compile(r"\{[^{}]*\}|%\([a-z_]+\)[a-z]|%[a-z]\b")
-ERRORS = {"ConfigError", "ProviderSetupError", "ClientError", "SystemExit"}
+ERRORS = {"ConfigError", "ProviderSetupError", "ClientError", "SystemExit", "refused", "demand"}
 """What ends a program with a text for its user."""
 CHECKS = {"ValueError"}
 CHECKED = ("config.py", "settings/origins.py", "settings/paths.py", "settings/sources.py")
@@ -41,8 +46,11 @@ SPEAKERS = (
     "clients/checked_turns.py",
     "clients/verdicts.py",
     "clients/text_chat.py",
+    "requirements/set_up.py",
+    "requirements/setting_up.py",
     "serving/command_line.py",
     "serving/lifecycle.py",
+    "settings/package_installer.py",
     "test_client.py",
     "push_to_talk_app.py",
     "main.py",

@@ -36,6 +36,7 @@ PROVES = (
     "requirements.txt",
     "requirements/*.py",
     "requirements/embedded.txt",
+    "settings/localisation.py",
     "settings/package_installer.py",
     "settings/pip_settings.py",
     "settings/requirement_files.py",

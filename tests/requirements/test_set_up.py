@@ -17,6 +17,8 @@ from tests.support.places import ROOT
 
 fcntl = pytest.importorskip("fcntl", reason="the Makefile is not for Windows")
 
+CHINESE = {"LANGUAGE": "", "LC_ALL": "zh_CN.UTF-8", "PYTHONIOENCODING": "utf-8"}
+
 
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
@@ -282,6 +284,17 @@ def test_without_a_network_it_says_so_in_one_line(project: Project) -> None:
     assert not (project.folder / ".venv").exists()
 
 
+def test_a_first_start_speaks_the_user_s_language(project: Project) -> None:
+    said = project.refuses(**CHINESE, PIP_INDEX_URL="http://127.0.0.1:9/simple")
+    assert said.startswith("错误：无法连接 127.0.0.1（连接被拒绝）：请连接网络")
+    project.embedded(good=False)
+    said = project.starts(**CHINESE)
+    assert said.startswith("正在用 Python ")
+    assert "requirements.txt 和 requirements/embedded.txt" in said
+    assert "需下载 " in said
+    assert "警告：requirements/embedded.txt 未安装（THESE PACKAGES DO NOT MATCH" in said
+
+
 # --- which Python ---
 
 
@@ -343,6 +356,29 @@ def test_the_one_that_is_asked_for_is_taken_or_refused(path: Path) -> None:
         set_up.choose("gone")
 
 
+@pytest.mark.parametrize(
+    ("variables", "begins"),
+    [
+        (CHINESE, "错误：PYTHON=gone "),
+        ({"LANGUAGE": "de:zh_CN", "PYTHONIOENCODING": "utf-8"}, "错误：PYTHON=gone "),
+        ({"LANGUAGE": "en:zh_CN", "PYTHONIOENCODING": "utf-8"}, "error: PYTHON=gone does"),
+        ({"LC_ALL": "C.UTF-8", "LANG": "zh_CN.UTF-8"}, "error: PYTHON=gone does"),
+        ({**CHINESE, "PYTHONIOENCODING": "ascii"}, "error: PYTHON=gone does"),
+    ],
+)
+def test_what_is_wrong_with_pythons_is_said_in_the_user_s_language(
+    variables: dict[str, str], begins: str
+) -> None:
+    none = dict.fromkeys(("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG"), "")
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "requirements" / "set_up.py")],
+        env={**os.environ, **none, **variables, "PYTHON": "gone"},
+        capture_output=True,
+        check=False,
+    )
+    assert done.stderr.decode().startswith(begins)
+
+
 OLD = [Path.home() / ".pyenv" / "versions", Path("/opt/python")]
 
 
@@ -361,6 +397,14 @@ def test_an_old_python_can_read_it() -> None:
             check=False,
         )
         assert done.stderr.startswith("error: PYTHON=gone does not run."), (python, done.stderr)
+        chinese = subprocess.run(
+            [str(python), str(ROOT / "requirements" / "set_up.py")],
+            env={**os.environ, **CHINESE, "PYTHON": "gone"},
+            capture_output=True,
+            encoding="utf-8",
+            check=False,
+        )
+        assert chinese.stderr.startswith("错误：PYTHON=gone 无法运行。"), python
 
 
 # --- the other commands of the Makefile ---

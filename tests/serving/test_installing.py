@@ -104,6 +104,14 @@ def test_everything_that_is_missing_is_named_at_once_with_its_remedy(checkout: C
     assert "'deepgram' needs an API key: set DEEPGRAM_API_KEY" in key
 
 
+def test_of_a_profile_s_other_for_the_language_what_is_missing_is_named(checkout: Checkout) -> None:
+    (checkout.folder / "profiles" / "spoken.toml").write_text(
+        '[languages]\nzh = "own"\n[llm]\nprovider = "ollama"\n'
+    )
+    refused = checkout.run("--profile", "spoken", REALTIME_STT__LANGUAGE="zh")
+    assert "small_library, small_model. python main.py --profile spoken --install" in refused.stderr
+
+
 def test_one_thing_is_one_line(checkout: Checkout) -> None:
     (checkout.folder / "requirements" / "deepgram.txt").write_text("numpy\n")
     refused = checkout.run(REALTIME_STT__PROVIDER="deepgram", REALTIME_LLM__PROVIDER="embedded")
