@@ -11,6 +11,7 @@ from openai import AsyncOpenAI, OpenAIError
 from openai.resources.realtime.realtime import AsyncRealtimeConnection
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
+from clients.starting_server import wait_while_starting
 from settings.installation import start_server
 from settings.localisation import _
 
@@ -47,20 +48,29 @@ def make_client(url: str, api_key: str) -> AsyncOpenAI:
 
 
 @asynccontextmanager
-async def connected(url: str, api_key: str, model: str) -> AsyncIterator[AsyncRealtimeConnection]:
+async def connected(
+    url: str, api_key: str, model: str, patience_s: float = 0.0
+) -> AsyncIterator[AsyncRealtimeConnection]:
     """Open a connection and close it in the end.
 
     Args:
         url: Address of the server, as ws, wss, http or https URL.
         api_key: Key for it.
         model: Name of the model, which the server may ignore.
+        patience_s: How long to wait for a server that is starting, in seconds.
 
     Raises:
         ClientError: There is no connection.
     """
     client = make_client(url, api_key)
     try:
-        connection = await client.realtime.connect(model=model).enter()
+        try:
+            connection = await client.realtime.connect(model=model).enter()
+        except InvalidStatus as refused:
+            unready = refused.response.status_code == 503
+            if not unready or not await wait_while_starting(url, patience_s):
+                raise
+            connection = await client.realtime.connect(model=model).enter()
     except LOST as error:
         raise ClientError(explain(error, url)) from error
     try:

@@ -21,8 +21,10 @@ from typing import NoReturn
 
 from requirements.environment_making import advice, make
 from requirements.virtual_environment import Installed, VirtualEnvironment
+from settings.localisation import _
 from settings.package_installer import Outcome, PackageInstaller, Tools
 from settings.pip_settings import unreachable
+from settings.plain_words import meant
 from settings.requirement_files import EMBEDDED, MAIN, ROOT, extras, is_pinned
 
 DEVELOPMENT = "requirements-dev.txt"
@@ -99,8 +101,23 @@ def announcement(todo: Sequence[Step], tools: Tools, *, new: bool) -> str:
     return (
         f"{begin}\n"
         f"  To download: {most}{size / MB:.0f} MB, about {minutes} min at 50 Mbit/s. "
-        "Ctrl-C stops it; it can be repeated."
+        "Ctrl-C stops it; it can be repeated.\n"
+        + _("  On the disk: {most}{size:.1f} GB.").format(
+            most=most, size=UNPACKED * size / 1000 / MB
+        )
     )
+
+
+def state(
+    venv: VirtualEnvironment, *, development: bool, again: bool
+) -> tuple[str | None, Installed, bool, list[Step]]:
+    """Return why it is made anew, if so; what it has; whether to repair it; what is to be done."""
+    asked = sys.version_info[:2] if os.environ.get("PYTHON") else None
+    fault = venv.fault(asked)
+    installed = Installed() if fault else venv.installed()
+    repair = not fault and venv.is_to_be_repaired
+    todo = left(steps(development=development), installed, again=again or repair)
+    return fault, installed, repair, todo
 
 
 def set_up(venv: VirtualEnvironment, *, development: bool, again: bool) -> Iterator[str]:
@@ -109,11 +126,11 @@ def set_up(venv: VirtualEnvironment, *, development: bool, again: bool) -> Itera
     Raises:
         SystemExit: It cannot be done, with the reason and the remedy.
     """
-    asked = sys.version_info[:2] if os.environ.get("PYTHON") else None
-    fault = venv.fault(asked)
-    installed = Installed() if fault else venv.installed()
-    repair = not fault and venv.is_to_be_repaired
-    todo = left(steps(development=development), installed, again=again or repair)
+    fault, installed, repair, todo = state(venv, development=development, again=again)
+    if fault or todo:
+        venv.hold()
+        # Another command may have begun or ended since it was looked at.
+        fault, installed, repair, todo = state(venv, development=development, again=again)
     if fault or todo:
         tools = Tools.here()
         installer = PackageInstaller(venv.python, tools)
@@ -160,6 +177,17 @@ def do(step: Step, installer: PackageInstaller, installed: Installed, *, anew: b
         installed.failed.pop(file, None)
         if not outcome.ok:
             installed.failed[file] = outcome.reason or "the reason is above"
+
+
+def refuse_unknown(profile: str | None) -> None:
+    """End before anything is fetched if there is no such profile."""
+    names = sorted(path.stem for path in (ROOT / "profiles").glob("*.toml"))
+    if profile and profile not in names:
+        raise SystemExit(
+            _("error: There is no profile '{name}'.{meant} Choose one of {names}.").format(
+                name=profile, meant=meant(profile, names), names=", ".join(names)
+            )
+        )
 
 
 def refuse_if_hopeless(settings: dict[str, str], todo: Sequence[Step]) -> None:
@@ -212,6 +240,7 @@ def main() -> None:
     parser.add_argument("--dev", action="store_true", help="install what the tests need")
     parser.add_argument("arguments", nargs="*", help="the server's, behind `--`")
     given = parser.parse_args()
+    refuse_unknown(given.profile or (os.environ.get("REALTIME_PROFILE") if given.start else None))
     venv = VirtualEnvironment(ROOT / ".venv")
     try:
         for warning in set_up(venv, development=given.dev, again=given.again):
