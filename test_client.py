@@ -17,8 +17,8 @@ what happened when, and says PASS or FAIL of each of these:
 - there is exactly one `response.done`, and nothing of the response after it.
 
 A server that is starting is waited for. The spoken turn says a sentence of the voice built into the
-server, or a recording. The exit status is 0 if all checks passed, 1 if some failed, 2 if nothing could be checked (no server, no such file,
-a wrong argument), 130 after Ctrl-C.
+server, or a recording. The exit status is 0 if all checks passed, 1 if some failed, 2 if nothing
+could be checked (no server, no such file, a wrong argument), 130 after Ctrl-C.
 """
 
 from __future__ import annotations
