@@ -16,9 +16,9 @@ what happened when, and says PASS or FAIL of each of these:
 - audio comes, in whole samples; how long the first of it took is printed;
 - there is exactly one `response.done`, and nothing of the response after it.
 
-The spoken turn says a sentence of the voice built into the server, or a recording. The exit status
-is 0 if all checks passed, 1 if some failed, 2 if nothing could be checked (no server, no such file,
-a wrong argument), 130 after Ctrl-C.
+A server that is starting is waited for. The spoken turn says a sentence of the voice built into the
+server, or a recording. The exit status is 0 if all checks passed, 1 if some failed, 2 if nothing
+could be checked (no server, no such file, a wrong argument), 130 after Ctrl-C.
 """
 
 from __future__ import annotations
@@ -52,6 +52,8 @@ try:
 except ModuleNotFoundError as missing:
     raise SystemExit(missing_library(missing.name)) from None
 
+STARTING_S = 60.0
+"""How long a server may be starting, unless `--timeout` is longer."""
 DEFAULT_TEXT = "Say exactly: the quick brown fox jumps over the lazy dog"
 
 
@@ -69,7 +71,7 @@ async def check(args: argparse.Namespace) -> int:
         if args.wav is not None:
             raise
         no_speech = str(error)
-    async with connected(args.url, args.api_key, args.model) as connection:
+    async with connected(args.url, args.api_key, args.model, patience_s(args)) as connection:
         turn = await open_session(connection, args.timeout)
         failed = report([*check_session(turn)])
         if not turn.stopped:
@@ -90,6 +92,11 @@ async def check(args: argparse.Namespace) -> int:
     verdict = _("{n} checks failed.") if failed else _("All checks passed.")
     print("\n" + verdict.format(n=len(failed)))
     return len(failed)
+
+
+def patience_s(args: argparse.Namespace) -> float:
+    """Return how long to wait for a server that is starting, in seconds."""
+    return max(STARTING_S, float(args.timeout))
 
 
 def tell_latency(since: str, start_ms: float | None, turn: Turn) -> None:
@@ -146,7 +153,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parse_arguments(argv)
     try:
         if args.interactive:
-            asyncio.run(chat(args.url, args.api_key, args.model))
+            asyncio.run(chat(args.url, args.api_key, args.model, patience_s(args)))
             return 0
         return 1 if asyncio.run(check(args)) else 0
     except ClientError as error:

@@ -13,6 +13,7 @@ from openai.resources.realtime.realtime import AsyncRealtimeConnection
 from openai.types.websocket_connection_options import WebSocketConnectionOptions
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
+from clients.starting_server import wait_while_starting
 from settings.installation import start_server
 from settings.localisation import _
 from settings.origins import is_here
@@ -77,20 +78,29 @@ def dial(client: AsyncOpenAI, model: str) -> AbstractAsyncContextManager[AsyncRe
 
 
 @asynccontextmanager
-async def connected(url: str, api_key: str, model: str) -> AsyncIterator[AsyncRealtimeConnection]:
+async def connected(
+    url: str, api_key: str, model: str, patience_s: float = 0.0
+) -> AsyncIterator[AsyncRealtimeConnection]:
     """Open a connection and close it in the end.
 
     Args:
         url: Address of the server, as ws, wss, http or https URL.
         api_key: Key for it.
         model: Name of the model, which the server may ignore.
+        patience_s: How long to wait for a server that is starting, in seconds.
 
     Raises:
         ClientError: There is no connection.
     """
     client = make_client(url, api_key)
     try:
-        connection = await dial(client, model).__aenter__()
+        try:
+            connection = await dial(client, model).__aenter__()
+        except InvalidStatus as refused:
+            unready = refused.response.status_code == 503
+            if not unready or not await wait_while_starting(url, patience_s):
+                raise
+            connection = await dial(client, model).__aenter__()
     except LOST as error:
         raise ClientError(explain(error, url)) from error
     try:

@@ -22,13 +22,14 @@ CHAT_SESSION: RealtimeSessionCreateRequestParam = {
 }
 
 
-async def chat(url: str, api_key: str, model: str) -> None:
+async def chat(url: str, api_key: str, model: str, patience_s: float = 0.0) -> None:
     """Chat in the terminal until the end of input or Ctrl-C; Ctrl-C stops an answer.
 
     Args:
         url: Address of the server.
         api_key: Key for it.
         model: Name of the model.
+        patience_s: How long to wait for a server that is starting, in seconds.
 
     Raises:
         ClientError: There is no connection, or no longer one.
@@ -57,7 +58,7 @@ async def chat(url: str, api_key: str, model: str) -> None:
         loop.call_soon_threadsafe(lines.put_nowait, None)
 
     signal.signal(signal.SIGINT, on_ctrl_c)
-    async with connected(url, api_key, model) as connection:
+    async with connected(url, api_key, model, patience_s) as connection:
         await connection.session.update(session=CHAT_SESSION)
         print(_("Type a message. Ctrl-C stops an answer, Ctrl-D ends the chat."))
         threading.Thread(target=read, daemon=True).start()

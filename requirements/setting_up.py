@@ -24,6 +24,7 @@ from requirements.virtual_environment import Installed, VirtualEnvironment
 from settings.localisation import _
 from settings.package_installer import Outcome, PackageInstaller, Tools
 from settings.pip_settings import unreachable
+from settings.plain_words import meant
 from settings.requirement_files import EMBEDDED, MAIN, ROOT, extras, is_pinned
 
 DEVELOPMENT = "requirements-dev.txt"
@@ -108,7 +109,25 @@ def announcement(todo: Sequence[Step], tools: Tools, *, new: bool) -> str:
             "can be repeated."
         )
     )
-    return f"{begin}\n  " + fetched.format(size=f"{size / MB:.0f}", minutes=minutes)
+    kept = _("On the disk: {size} GB.") if new else _("On the disk: at most {size} GB.")
+    lines = (
+        begin,
+        fetched.format(size=f"{size / MB:.0f}", minutes=minutes),
+        kept.format(size=f"{UNPACKED * size / 1000 / MB:.1f}"),
+    )
+    return "\n  ".join(lines)
+
+
+def state(
+    venv: VirtualEnvironment, *, development: bool, again: bool
+) -> tuple[str | None, Installed, bool, list[Step]]:
+    """Return why it is made anew, if so; what it has; whether to repair it; what is to be done."""
+    asked = sys.version_info[:2] if os.environ.get("PYTHON") else None
+    fault = venv.fault(asked)
+    installed = Installed() if fault else venv.installed()
+    repair = not fault and venv.is_to_be_repaired
+    todo = left(steps(development=development), installed, again=again or repair)
+    return fault, installed, repair, todo
 
 
 def set_up(venv: VirtualEnvironment, *, development: bool, again: bool) -> Iterator[str]:
@@ -117,11 +136,11 @@ def set_up(venv: VirtualEnvironment, *, development: bool, again: bool) -> Itera
     Raises:
         SystemExit: It cannot be done, with the reason and the remedy.
     """
-    asked = sys.version_info[:2] if os.environ.get("PYTHON") else None
-    fault = venv.fault(asked)
-    installed = Installed() if fault else venv.installed()
-    repair = not fault and venv.is_to_be_repaired
-    todo = left(steps(development=development), installed, again=again or repair)
+    fault, installed, repair, todo = state(venv, development=development, again=again)
+    if fault or todo:
+        venv.hold()
+        # Another command may have begun or ended since it was looked at.
+        fault, installed, repair, todo = state(venv, development=development, again=again)
     if fault or todo:
         tools = Tools.here()
         installer = PackageInstaller(venv.python, tools)
@@ -183,6 +202,17 @@ def do(step: Step, installer: PackageInstaller, installed: Installed, *, anew: b
             installed.failed[file] = outcome.reason
 
 
+def refuse_unknown(profile: str | None) -> None:
+    """End before anything is fetched if there is no such profile."""
+    names = sorted(path.stem for path in (ROOT / "profiles").glob("*.toml"))
+    if profile and profile not in names:
+        raise SystemExit(
+            _("error: There is no profile '{name}'.{meant} Choose one of {names}.").format(
+                name=profile, meant=meant(profile, names), names=", ".join(names)
+            )
+        )
+
+
 def refuse_if_hopeless(settings: dict[str, str], todo: Sequence[Step]) -> None:
     """End before anything is changed if there is no network or no room."""
     if reason := unreachable(os.environ, settings):
@@ -238,6 +268,7 @@ def main() -> None:
     parser.add_argument("--dev", action="store_true", help=_("install what the tests need"))
     parser.add_argument("arguments", nargs="*", help=_("the server's, behind `--`"))
     given = parser.parse_args()
+    refuse_unknown(given.profile or (os.environ.get("REALTIME_PROFILE") if given.start else None))
     venv = VirtualEnvironment(ROOT / ".venv")
     try:
         for warning in set_up(venv, development=given.dev, again=given.again):

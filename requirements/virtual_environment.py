@@ -14,7 +14,6 @@ import shutil
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
 
 from settings.localisation import _
 
@@ -46,7 +45,7 @@ class VirtualEnvironment:
         self.python = self.programs / ("python.exe" if os.name == "nt" else "python")
         self._unfinished = folder / ".unfinished"
         self._installed = folder / ".installed.json"
-        self._held: IO[str] | None = None
+        self._held: int | None = None
 
     @property
     def exists(self) -> bool:
@@ -66,7 +65,7 @@ class VirtualEnvironment:
             told = _("{folder} is a file: move it away, and repeat the command.")
             raise SystemExit(_("error: {error}").format(error=told.format(folder=self.folder)))
         if self._unfinished.exists():
-            self._lock()
+            self.hold()
             if not self.is_to_be_repaired:
                 return _("setting it up was interrupted")
         version = self._version()
@@ -105,23 +104,32 @@ class VirtualEnvironment:
         """
         self.folder.mkdir(exist_ok=True)
         self._unfinished.write_text("" if new else _KEPT, encoding="utf-8")
-        self._lock()
 
     def leave(self) -> None:
         """Note that it is as it was before: nothing could be installed."""
         self._unfinished.unlink(missing_ok=True)
 
-    def _lock(self) -> None:
-        """Hold the note as long as this process lives, so that two never set up the same."""
-        if fcntl is None:
+    def hold(self) -> None:
+        """Keep others from setting it up as long as this process lives, or until it is another.
+
+        The folder around it is what is locked: what is inside is removed where it is made anew, and
+        a lock with it.
+
+        Raises:
+            SystemExit: Another process is at it.
+        """
+        if fcntl is None or self._held is not None:
             return
-        self._held = self._unfinished.open("a")
+        self._held = os.open(self.folder.parent, os.O_RDONLY)
         try:
             fcntl.flock(self._held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             told = _("another command is setting up {folder} now: wait until it has done.")
             told = told.format(folder=self.folder)
             raise SystemExit(_("error: {error}").format(error=told)) from None
+        except OSError:
+            # A file system without locks.
+            return
 
     def finish(self, installed: Installed) -> None:
         """Note what is installed."""

@@ -90,6 +90,25 @@ async def test_a_refused_session_says_why(wav: str) -> None:
     assert "FAIL  no error events  (Incorrect API key provided.)" in out
 
 
+@pytest.mark.parametrize("arguments", [["--wav", "{wav}"], ["-i"]])
+async def test_a_server_that_is_starting_is_waited_for(arguments: list[str], wav: str) -> None:
+    async with scripted_server(starting=2) as server:
+        code, out, err = await run(*(text.format(wav=wav) for text in arguments), url=server.url)
+    assert (code, err) == (0, "")
+    assert out.count("The server is starting …\n") == 1
+    assert server.starting == 0
+
+
+async def test_one_that_does_not_become_ready_is_named(
+    wav: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "STARTING_S", 0.0)
+    async with scripted_server(starting=1_000_000) as server:
+        given = ["--url", server.url, "--wav", wav, "--timeout", "1"]
+        with pytest.raises(ClientError, match=r"not ready \(HTTP 503\)"):
+            await client.check(client.parse_arguments(given))
+
+
 async def test_a_lost_connection_fails(wav: str) -> None:
     def crash(events: list[Event]) -> list[Event]:
         raise ConnectionError("the server crashes")

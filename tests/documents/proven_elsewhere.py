@@ -11,7 +11,7 @@ _BY_PROOF: dict[str, str] = {
     "e2e/test_faults.py": "answering/response_pipeline.py answering/supervision.py",
     "test_test_client.py": (
         "clients/checked_turns.py clients/recorded_turn.py clients/sdk.py clients/speech_sample.py "
-        "clients/text_chat.py clients/verdicts.py"
+        "clients/starting_server.py clients/text_chat.py clients/verdicts.py"
     ),
     "clients/terminal/test_push_to_talk.py": (
         "clients/terminal/answering.py clients/terminal/client.py clients/terminal/user_turns.py"

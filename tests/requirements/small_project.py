@@ -83,6 +83,7 @@ class Project:
             project.folder / "requirements",
             ignore=shutil.ignore_patterns("*.txt", "__pycache__"),
         )
+        shutil.copytree(ROOT / "profiles", project.folder / "profiles")
         shutil.copy(ROOT / "Makefile", project.folder)
         (project.folder / "main.py").write_text(SERVER)
         (project.folder / "requirements.txt").write_text("small_library>=1\n")

@@ -47,6 +47,7 @@ def test_the_first_start_says_what_it_fetches_and_the_second_asks_nobody(project
     said = project.starts("make", "run", "ARGS=--port 9000")
     assert "requirements.txt and requirements/embedded.txt" in said
     assert " MB, about " in said.partition("Collecting")[0]
+    assert "On the disk: 1." in said.partition("Collecting")[0]
     assert f"served by {project.folder / '.venv'} --port 9000" in said
     again = project.starts(PIP_INDEX_URL="http://127.0.0.1:9/simple")
     assert again == f"served by {project.folder / '.venv'}\n"
@@ -63,6 +64,13 @@ def test_what_changed_is_installed(ready: Project) -> None:
 def test_a_profile_is_handed_to_the_server(ready: Project) -> None:
     said = ready.starts("make", "run", "PROFILE=local", "YES=1", "ARGS=--port 9000")
     assert said.endswith(".venv --profile local --install --yes --port 9000\n")
+
+
+@pytest.mark.parametrize("told", [["PROFILE=lokal"], ["REALTIME_PROFILE=lokal"]])
+def test_a_misspelt_profile_is_refused_before_anything(project: Project, told: list[str]) -> None:
+    said = project.refuses("env", told[0], "make", "run", *told)
+    assert said.startswith("error: There is no profile 'lokal'. Did you mean local? Choose one of ")
+    assert not (project.folder / ".venv").exists()
 
 
 def test_what_may_fail_is_one_line_with_reason_and_remedy(project: Project) -> None:
@@ -179,12 +187,33 @@ def test_a_link_is_removed_and_not_what_it_leads_to(project: Project) -> None:
 
 
 def test_two_do_not_set_up_at_the_same_time(ready: Project) -> None:
-    note = ready.folder / ".venv" / ".unfinished"
-    with note.open("a") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
-        assert "another command is setting up" in ready.refuses()
-    assert ready.python.exists()
-    ready.starts()
+    venv = ready.folder / ".venv"
+    (venv / "kept").touch()
+    held = os.open(ready.folder, os.O_RDONLY)
+    fcntl.flock(held, fcntl.LOCK_EX)
+    # What is complete can be used meanwhile.
+    assert "served by" in ready.starts()
+    no_python(venv)
+    said = ready.refuses()
+    assert "another command is setting up" in said
+    assert "made anew" not in said
+    assert (venv / "kept").exists()
+    (venv / ".unfinished").touch()
+    assert "another command is setting up" in ready.refuses()
+    os.close(held)
+    assert "made anew" in ready.starts()
+
+
+def test_two_at_once_where_nothing_is_there(project: Project) -> None:
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    both = [
+        subprocess.Popen(["make", "run"], cwd=project.folder, env=project.environment, **pipes)
+        for _ in range(2)
+    ]
+    said = [process.communicate(timeout=120)[0] for process in both]
+    refused = [text for text in said if "another command is setting up" in text]
+    assert len(refused) == 1, said
+    assert sum("Setting up" in text for text in said) == 1, said
 
 
 def test_ctrl_c_stops_it_and_it_can_be_repeated(project: Project) -> None:

@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from websockets.asyncio.server import ServerConnection, serve
+from websockets.http11 import Request, Response
 
 Event = dict[str, Any]
 Spoil = Callable[[list[Event]], list[Event]]
@@ -105,12 +106,21 @@ def spoken_turn(item_id: str) -> list[Event]:
 class ScriptedServer:
     """Runs one script for every connection. Attributes record what clients sent."""
 
-    def __init__(self, spoil: Spoil, hold_answers: bool, reject: str | None) -> None:
+    def __init__(self, spoil: Spoil, hold_answers: bool, reject: str | None, starting: int) -> None:
         self.received: list[Event] = []
+        self.starting = starting
         self.url = ""
         self._spoil = spoil
         self._hold = hold_answers
         self._reject = reject
+
+    def admit(self, socket: ServerConnection, request: Request) -> Response | None:
+        """Answer HTTP, and refuse sessions while it is starting."""
+        if request.path == "/health":
+            status = "starting" if self.starting else "healthy"
+            self.starting = max(0, self.starting - 1)
+            return socket.respond(503 if self.starting else 200, json.dumps({"status": status}))
+        return socket.respond(503, "not yet") if self.starting else None
 
     async def serve(self, socket: ServerConnection) -> None:
         """Hold one session."""
@@ -173,7 +183,10 @@ def _session(changes: Event) -> Event:
 
 @asynccontextmanager
 async def scripted_server(
-    spoil: Spoil = lambda events: events, hold_answers: bool = False, reject: str | None = None
+    spoil: Spoil = lambda events: events,
+    hold_answers: bool = False,
+    reject: str | None = None,
+    starting: int = 0,
 ) -> AsyncIterator[ScriptedServer]:
     """Serve the script on a free port of this machine.
 
@@ -181,9 +194,10 @@ async def scripted_server(
         spoil: Changes the events of every answer before they are sent.
         hold_answers: Send only the beginning of an answer; the rest when it is cancelled.
         reject: Refuse every session, with this message.
+        starting: How often `/health` says that it is starting, before it is ready.
     """
-    script = ScriptedServer(spoil, hold_answers, reject)
-    async with serve(script.serve, "127.0.0.1", 0) as server:
+    script = ScriptedServer(spoil, hold_answers, reject, starting)
+    async with serve(script.serve, "127.0.0.1", 0, process_request=script.admit) as server:
         port = next(iter(server.sockets)).getsockname()[1]
         script.url = f"ws://127.0.0.1:{port}/v1/realtime"
         yield script
