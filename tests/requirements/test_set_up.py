@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -205,7 +206,11 @@ def test_two_do_not_set_up_at_the_same_time(ready: Project) -> None:
 
 
 def test_two_at_once_where_nothing_is_there(project: Project) -> None:
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    pipes: dict[str, Any] = {
+        "stdout": subprocess.PIPE,
+        "stderr": subprocess.STDOUT,
+        "text": True,
+    }
     both = [
         subprocess.Popen(["make", "run"], cwd=project.folder, env=project.environment, **pipes)
         for _ in range(2)
