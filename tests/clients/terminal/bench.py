@@ -50,6 +50,11 @@ def sounds(pcm: bytes, item_id: str = "item_a", response_id: str = "resp_1") -> 
     return {**says(delta, item_id, response_id), "type": "response.output_audio.delta"}
 
 
+def sounded(item_id: str = "item_a") -> Event:
+    ids = {**IDS, "response_id": "resp_1", "item_id": item_id}
+    return {"type": "response.output_audio.done", **ids}
+
+
 def done(response_id: str = "resp_1", status: str = "completed", **details: Any) -> Event:
     response: Event = {"id": response_id, "status": status, "output": []}
     return {"type": "response.done", "response": {**response, "status_details": details}}

@@ -17,6 +17,7 @@ from tests.clients.terminal.bench import (
     heard,
     says,
     session,
+    sounded,
     sounds,
     spoken_item,
     tool_call,
@@ -157,6 +158,16 @@ async def test_what_is_still_in_the_device_was_not_heard() -> None:
         await it.press("escape")
         await it.socket.until("conversation.item.truncate")
         assert it.truncated() == [("item_a", 100)]
+
+
+async def test_the_mark_is_where_the_voice_stopped() -> None:
+    async with session() as it:
+        words = says("one two three four ten")
+        await it.answered(words, sounds(PCM), sounds(PCM), sounded(), done())
+        it.speaker.pull(4800)  # half of it
+        await it.press("escape")
+        stopped = "Assistant: one two [interrupted after 0.2 s, not heard: three four ten]"
+        assert it.shown() == [stopped]
 
 
 async def test_nothing_is_cut_from_an_answer_that_was_heard() -> None:
