@@ -64,8 +64,8 @@ class OllamaLLM(OpenAICompatibleLLM):
             remedy = self._remedy(classify_http_status_code(error.status_code))
             self._warn(f"Ollama at {self._client.where} cannot load {reason}. {remedy}")
         except APIError as error:
-            known = isinstance(error, APIConnectionError)
-            reason = unconnected(error) if known else str(error).rstrip(".")
+            told = unconnected(error) if isinstance(error, APIConnectionError) else str(error)
+            reason = told.rstrip(".")
             remedy = self._remedy(ErrorCategory.CONNECTIVITY)
             self._warn(f"Ollama at {self._client.where} did not answer: {reason}. {remedy}")
         except StageFailure as error:
