@@ -36,23 +36,23 @@ NO_SOUND = (
 
 def push_to_talk(view: View) -> None:
     """Show a recording after a typed and a spoken turn."""
-    view.show_text("1", "you", "hello how are you doing today")
+    view.show_text("1", "you", "Hello, how are you doing today?")
     view.show_text("2", "assistant", "I am fine, thank you. How can I help you?")
     view.show_text("3", "you", "What is the weather like in Paris?")
     view.show_text("4", "tool", 'get_weather({"city": "Paris"})')
     view.show_text("5", "tool", "get_weather → light rain, 14 degrees")
     view.show_text("6", "assistant", "In Paris there is light rain at 14 degrees.")
-    view.show_latency(Latency(208, "end of speech", "first audio"))
+    view.show_latency(Latency(124, "end of speech", "first audio"))
     view.show_input("recording", hands_free=False, muted=False)
     view.show_level(-19.0)
 
 
 def hands_free(view: View) -> None:
     """Show an answer that speech has interrupted."""
-    view.show_text("1", "you", "tell me a long story")
+    view.show_text("1", "you", "Tell me a long story.")
     view.show_text("2", "assistant", STORY)
     view.show_interrupted("2", 3900, STORY.index("at the edge"))
-    view.show_text("3", "you", "thank you very much for your help")
+    view.show_text("3", "you", "Thank you very much for your help.")
     view.show_text("4", "assistant", "You are welcome.")
     view.show_latency(Latency(635, "end of speech", "first audio"))
     view.show_input("hearing", hands_free=True, muted=False)
@@ -85,7 +85,7 @@ async def draw(folder: Path) -> None:
             await pilot.pause()
             app.show_link(Link("connected"))
             app.show_session(SessionInfo("sess_AGTd1dcYOMHwXyEOHpBu1", "gpt-realtime", "alloy"))
-            app.show_stack(Stack("whisper base", "llama3.2 at localhost:11434", "hibari"))
+            app.show_stack(Stack("Whisper tiny.en", "rules", "hibari + espeak-ng"))
             app.show_echo("cancelled")
             show(app)
             await pilot.pause()

@@ -54,6 +54,7 @@ async def from_microphone() -> AsyncIterator[bytes]:
     with suppress(asyncio.IncompleteReadError):
         while True:
             yield await process.stdout.readexactly(CHUNK)
+    await process.wait()
     raise EOFError("arecord has ended: is a microphone connected? `arecord -l` lists them.")
 
 

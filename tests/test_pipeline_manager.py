@@ -8,6 +8,7 @@ import signal
 import socket
 import sys
 
+from tests.examples.programs import refused_python
 from tests.support.places import ROOT
 from tests.support.wire_client import client, speech
 
@@ -49,6 +50,13 @@ async def test_the_example_answers_a_spoken_turn():
     finally:
         process.send_signal(signal.SIGTERM)
         await process.wait()
+
+
+async def test_a_bad_setting_is_one_sentence_of_the_example(tmp_path):
+    why = await refused_python(
+        "custom_backend", folder=tmp_path, environment={"REALTIME_SERVER__PORT": "abc"}
+    )
+    assert "Look at REALTIME_SERVER__PORT" in why
 
 
 def test_the_readme_names_the_example():

@@ -68,11 +68,8 @@ class OllamaLLM(OpenAICompatibleLLM):
             # What a service says itself is logged only with debug on, as it is of responses.
             logger.debug(self.redacted(redact_secrets(str(explained(error)))))
         except APIError as error:
-            reason = (
-                unconnected(error)
-                if isinstance(error, APIConnectionError)
-                else str(error).rstrip(".")
-            )
+            told = unconnected(error) if isinstance(error, APIConnectionError) else str(error)
+            reason = told.rstrip(".")
             if quotes_received(error):
                 logger.debug(self.redacted(redact_secrets(reason)))
                 reason = f"… ({type(error).__name__})"

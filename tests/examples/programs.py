@@ -50,6 +50,23 @@ async def run(
         typed: What is typed to it.
         environment: Variables that it is given.
     """
+    status, out, err = await _end(command, folder, typed, environment)
+    assert status == 0, err[-3000:]
+    return out
+
+
+async def refused(*command: str, folder: Path, environment: dict[str, str] | None = None) -> str:
+    """Run a program that cannot go on, and return the one sentence in which it has to say why."""
+    status, _, err = await _end(command, folder, "", environment)
+    assert status != 0
+    (sentence,) = err.splitlines()
+    return sentence
+
+
+async def _end(
+    command: tuple[str, ...], folder: Path, typed: str, environment: dict[str, str] | None
+) -> tuple[int | None, str, str]:
+    """Run a program; return its exit status, and what it wrote to its output and to its errors."""
     process = await asyncio.create_subprocess_exec(
         *command,
         cwd=folder,
@@ -64,31 +81,7 @@ async def run(
     finally:
         if process.returncode is None:
             process.kill()
-    assert process.returncode == 0, err.decode()[-3000:]
-    return out.decode()
-
-
-async def refused(
-    *command: str, folder: Path, typed: str = "", environment: dict[str, str] | None = None
-) -> str:
-    """Run a program that cannot go on, and return the one sentence in which it has to say why."""
-    process = await asyncio.create_subprocess_exec(
-        *command,
-        cwd=folder,
-        env={**os.environ, **(environment or {})},
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    try:
-        async with asyncio.timeout(PATIENCE_S):
-            _, err = await process.communicate(typed.encode())
-    finally:
-        if process.returncode is None:
-            process.kill()
-    assert process.returncode != 0
-    (sentence,) = err.decode().splitlines()
-    return sentence
+    return process.returncode, out.decode(), err.decode()
 
 
 async def refused_python(name: str, *arguments: str, folder: Path, **options: object) -> str:
