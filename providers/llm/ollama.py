@@ -68,8 +68,9 @@ class OllamaLLM(OpenAICompatibleLLM):
             # What a service says itself is logged only with debug on, as it is of responses.
             logger.debug(self.redacted(redact_secrets(str(explained(error)))))
         except APIError as error:
-            known = isinstance(error, APIConnectionError)
-            reason = unconnected(error) if known else str(error).rstrip(".")
+            reason = str(error).rstrip(".")
+            if isinstance(error, APIConnectionError):
+                reason = unconnected(error)
             if quotes_received(error):
                 logger.debug(self.redacted(redact_secrets(reason)))
                 reason = f"… ({type(error).__name__})"
