@@ -38,8 +38,17 @@ def load(kind: Kind, config: Any, wrap: Callable[[type[Any], Any], Provider]) ->
 def _build(kind: Kind, config: Any, wrap: Callable[[type[Any], Any], Provider]) -> Provider:
     name = config.provider
     if ":" not in name:
-        own: Provider = _import(_declared(kind, name)).build(config)
-        return own
+        own = _import(_declared(kind, name))
+        try:
+            built: Provider = own.build(config)
+        except ImportError as error:
+            # HTTP clients look for what the proxy of the environment needs when they are made.
+            told = _("The {stage} provider '{name}' cannot be built: {reason}")
+            reason = str(error)
+            raise ProviderSetupError(
+                told.format(stage=kind.upper(), name=name, reason=reason)
+            ) from error
+        return built
     found = _import(Declaration(kind=kind, name=name, target=name))
     if isinstance(found, type) and issubclass(found, Provider):
         make: Callable[[Any], Provider] = found

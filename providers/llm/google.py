@@ -82,11 +82,12 @@ class GoogleLLM(LLMProvider):
         self._thinks_by_level = _THINKS_BY_LEVEL.match(name) is not None
         self.reasoning = self._thinks_by_level or _THINKS_BY_BUDGET.match(name) is not None
         self.address = self._base = config.api_base or DEFAULT_BASE
+        way: dict[str, Any] = {"trust_env": not is_here(self._base)}
         self._http = _PatientClient(
             verify=trusted(),
             timeout=httpx.Timeout(config.timeout_s, connect=config.connect_timeout_s),
             headers=UNCOMPRESSED,
-            trust_env=not is_here(self._base),
+            **way,
             event_hooks={"response": [bounded("llm")]},
         )
         self._client = genai.Client(
@@ -96,8 +97,8 @@ class GoogleLLM(LLMProvider):
                 base_url=self._base,
                 httpx_async_client=self._http,
                 # The SDK also prepares clients of its own, which are not used here.
-                client_args={"verify": trusted()},
-                async_client_args={"verify": trusted(), "ssl": trusted()},
+                client_args={"verify": trusted(), **way},
+                async_client_args={"verify": trusted(), "ssl": trusted(), **way},
                 retry_options=HttpRetryOptions(
                     attempts=config.retries + 1,
                     initial_delay=FIRST_RETRY_S,

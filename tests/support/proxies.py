@@ -13,7 +13,7 @@ _KINDS = ("http", "https", "all", "ws", "wss")
 
 @asynccontextmanager
 async def environment_of_proxies(
-    monkeypatch: pytest.MonkeyPatch, *kinds: str
+    monkeypatch: pytest.MonkeyPatch, *kinds: str, scheme: str = "http"
 ) -> AsyncIterator[list[bytes]]:
     """Name a proxy in every variable that libraries read, or in those of `kinds` alone.
 
@@ -32,7 +32,7 @@ async def environment_of_proxies(
             for name in (f"{kind}_proxy", f"{kind}_proxy".upper()):
                 monkeypatch.delenv(name, raising=False)
         for kind in kinds or _KINDS:
-            scheme = "socks5" if kind == "socks" else "http"
+            spoken = "socks5" if kind == "socks" else scheme
             for name in (f"{kind}_proxy", f"{kind}_proxy".upper()):
-                monkeypatch.setenv(name, f"{scheme}://{address}")
+                monkeypatch.setenv(name, f"{spoken}://{address}")
         yield asked
