@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, Literal, Protocol
 
+from settings.installation import pip
 from settings.localisation import _
 
 Direction = Literal["input", "output"]
@@ -24,7 +25,7 @@ LATENCY_S = 0.05
 
 def library_remedies() -> dict[str, str]:
     """Return platform → how to get PortAudio."""
-    again = _("Install it again: pip install --force-reinstall sounddevice.")
+    again = _("Install it again: {pip} install --force-reinstall sounddevice.").format(pip=pip())
     linux = _("Install it: apt install libportaudio2 (dnf, pacman: portaudio).")
     return {"linux": linux, "darwin": again, "win32": again}
 
@@ -146,7 +147,7 @@ def _library() -> ModuleType:
         import sounddevice
     except ImportError as error:
         missing = _("No sound: 'sounddevice' is missing.")
-        raise NoSound(missing, "pip install sounddevice.") from error
+        raise NoSound(missing, f"{pip()} install sounddevice.") from error
     except OSError as error:
         told = _("No sound: {why}.").format(why=_line(error))
         raise NoSound(told, remedy(library_remedies())) from error

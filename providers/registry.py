@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import Any
 
 from providers.base import Provider, ProviderSetupError
-from settings.installation import install_extra
+from settings.installation import install_extra, pip
 from settings.localisation import _
 from settings.plain_words import meant
 from settings.provider_declarations import Declaration, Kind, declarations
@@ -84,7 +84,7 @@ def _import(declaration: Declaration) -> Any:
         missing = error if error.name or error.__cause__ is None else error.__cause__
         package = getattr(missing, "name", None) or str(missing)
         extra = install_extra(declaration.name) if declaration.extra else None
-        remedy = extra or f"pip install {package.partition('.')[0]}"
+        remedy = extra or f"{pip()} install {package.partition('.')[0]}"
         raise ProviderSetupError(
             _("The {stage} provider '{name}' needs the package '{package}': {remedy}").format(
                 stage=kind.upper(), name=name, package=package, remedy=remedy

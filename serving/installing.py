@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import os
-import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -15,7 +14,7 @@ from providers.llm.ollama_models import OllamaFailure
 from serving.missing import MB, Missing, missing, ollama_of
 from settings import requirement_files
 from settings.extras import requirements_of
-from settings.installation import REQUIREMENTS, command
+from settings.installation import REQUIREMENTS, start_installing
 from settings.localisation import _
 from settings.package_installer import PackageInstaller, Tools
 
@@ -27,7 +26,7 @@ def refuse_incomplete(settings: Settings, profile: str | None) -> None:
     """Raise `ConfigError` with all that is missing if the stack cannot start."""
     if missing(settings, profile, ask_ollama=False).stops:
         found = missing(settings, profile, ask_ollama=True)
-        raise ConfigError(found.told(_install_command(profile)))
+        raise ConfigError(found.told(start_installing(profile, asking=True)))
 
 
 def install(settings: Settings, profile: str | None, *, yes: bool) -> bool:
@@ -48,7 +47,7 @@ def install(settings: Settings, profile: str | None, *, yes: bool) -> bool:
     found = missing(settings, profile, ask_ollama=True)
     rest = found
     if found.installable:
-        print(found.told(_install_command(profile)), flush=True)
+        print(found.told(start_installing(profile, asking=True)), flush=True)
         try:
             if not yes:
                 _ask(profile)
@@ -58,7 +57,7 @@ def install(settings: Settings, profile: str | None, *, yes: bool) -> bool:
             raise SystemExit(130) from None
         rest = missing(settings, profile, ask_ollama=True)
     if rest.stops or rest.model or rest.yours:
-        raise ConfigError(rest.told(_install_command(profile)))
+        raise ConfigError(rest.told(start_installing(profile, asking=True)))
     return bool(found.extras)
 
 
@@ -71,16 +70,11 @@ def start_again() -> NoReturn:
     raise SystemExit(subprocess.call(words))
 
 
-def _install_command(profile: str | None) -> str:
-    chosen = ["--profile", shlex.quote(profile)] if profile else []
-    return " ".join([command("main.py"), *chosen, "--install"])
-
-
 def _ask(profile: str | None) -> None:
     if not sys.stdin.isatty():
         raise ConfigError(
-            _("Nobody can be asked here, so nothing was installed: {command} --yes").format(
-                command=_install_command(profile)
+            _("Nobody can be asked here, so nothing was installed: {command}").format(
+                command=start_installing(profile, asking=False)
             )
         )
     try:

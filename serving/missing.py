@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from config import Settings
 from providers.llm.ollama_models import DEFAULT_MODEL, OllamaFailure, OllamaModels
+from serving.first_downloads import FirstDownload, first_downloads
 from settings.extras import download_bytes, extra_names, lacking
 from settings.installation import install_extra
 from settings.localisation import _
@@ -21,8 +22,8 @@ from settings.sources import PROFILES, profile_for
 
 MB = 1_000_000
 KINDS: tuple[Kind, ...] = ("stt", "llm", "tts")
-MODEL_SIZES = {"llama3.2": "2.0 GB", "qwen2.5": "4.7 GB"}
-"""Models of our profiles; of others Ollama tells the size as it begins."""
+MODEL_MB = {"llama3.2": 2000, "qwen2.5": 4700}
+"""Their sizes, of our profiles' models; of others Ollama tells the size as it begins."""
 NEVER_REQUIRED = ("openai",)
 """Providers whose service may need no key: whether one was needed, it says itself."""
 
@@ -37,6 +38,8 @@ class Missing:
     """Their names."""
     model: str | None = None
     """The model that Ollama does not have."""
+    downloads: list[FirstDownload] = field(default_factory=list)
+    """Models that the server fetches by itself as it starts."""
     yours: list[str] = field(default_factory=list)
     """What only the user can do, in sentences with the remedy."""
     stops: bool = False
@@ -56,11 +59,29 @@ class Missing:
         Args:
             command: What installs that which can be installed.
         """
-        lines = [*self._installs(command), *self.yours]
+        lines = [*self._installs(command), *self._fetches(), *self.yours]
         if len(lines) == 1:
             return lines[0]
         head = _("{count} things are missing:").format(count=len(lines))
+        sizes = [*self._megabytes()]
+        if len(sizes) > 1:
+            head = _("{count} things are missing, {size} to download:").format(
+                count=len(lines), size=_shown(sum(sizes))
+            )
         return "\n".join([head, *(f"  - {line}" for line in lines)])
+
+    def _megabytes(self) -> Iterator[float]:
+        if self.extras:
+            yield download_bytes(self.extras) / MB
+        if self.model and (size := _size_of(self.model)):
+            yield size
+        yield from (found.megabytes for found in self.downloads)
+
+    def _fetches(self) -> Iterator[str]:
+        for found in self.downloads:
+            yield _("The model {name}, {size}: the server fetches it as it starts.").format(
+                name=found.name, size=_shown(found.megabytes)
+            )
 
     def _installs(self, command: str) -> Iterator[str]:
         if self.extras:
@@ -72,13 +93,21 @@ class Missing:
                 manual=manual,
             )
         if self.model:
-            size = MODEL_SIZES.get(self.model.removesuffix(":latest"))
+            size = _size_of(self.model)
             yield _("Ollama's model {model}{size}. {command} (or: {manual})").format(
                 model=self.model,
-                size=f", {size}" if size else "",
+                size=f", {_shown(size)}" if size else "",
                 command=command,
                 manual=f"ollama pull {self.model}",
             )
+
+
+def _size_of(model: str) -> int | None:
+    return MODEL_MB.get(model.removesuffix(":latest"))
+
+
+def _shown(megabytes: float) -> str:
+    return f"{megabytes / 1000:.1f} GB" if megabytes >= 1000 else f"{megabytes:.0f} MB"
 
 
 def missing(settings: Settings, profile: str | None, *, ask_ollama: bool) -> Missing:
@@ -90,7 +119,7 @@ def missing(settings: Settings, profile: str | None, *, ask_ollama: bool) -> Mis
         ask_ollama: Whether Ollama, if it is in the stack, is asked for its model; that may take
             seconds.
     """
-    found = Missing()
+    found = Missing(downloads=first_downloads(settings))
     for name, required in _extras(settings, profile).items():
         packages = lacking(name)
         if packages:

@@ -7,6 +7,8 @@ missing.
 
 from __future__ import annotations
 
+import os
+import sys
 from importlib.metadata import PackageNotFoundError, metadata
 from pathlib import Path
 
@@ -50,6 +52,52 @@ def start_profile(name: str) -> str:
     return f"{command('main.py')} --profile {name} --install"
 
 
+def start_installing(profile: str | None, *, asking: bool) -> str:
+    """Return the command that gets what a stack lacks, and then starts the server.
+
+    Args:
+        profile: The ready-made stack that was asked for, if any.
+        asking: Whether it may ask first; `make run` has been told by then what is fetched.
+    """
+    if _made_by_make():
+        return f"make run PROFILE={profile} YES=1" if profile else 'make run ARGS="--install --yes"'
+    server = f"{program('python')} main.py" if REQUIREMENTS.is_dir() else command("main.py")
+    chosen = f" --profile {profile}" if profile else ""
+    return f"{server}{chosen} --install" + ("" if asking else " --yes")
+
+
+def pip() -> str:
+    """Return the pip that installs for this process, whether or not its environment is active."""
+    return program("pip") if REQUIREMENTS.is_dir() else "pip"
+
+
+def program(name: str) -> str:
+    """Return how a program of the running environment is called in a shell.
+
+    Args:
+        name: `python` or `pip`.
+    """
+    ending = ".exe" if os.name == "nt" else ""
+    path = Path(sys.executable).with_name(f"{name}{ending}")
+    active = os.environ.get("VIRTUAL_ENV") == sys.prefix
+    if sys.prefix == sys.base_prefix or active or not path.exists():
+        return name
+    here = Path.cwd()
+    # What has no folder in front of it would be looked for on PATH.
+    inside = path.is_relative_to(here) and path.parent != here
+    shown = str(path.relative_to(here) if inside else path)
+    shown = shown.removesuffix(ending)
+    return f'"{shown}"' if " " in shown else shown
+
+
+def _made_by_make() -> bool:
+    """Return whether this process runs in the environment of `make run`, which Windows lacks."""
+    venv = REQUIREMENTS.parent / ".venv"
+    return (
+        os.name != "nt" and REQUIREMENTS.is_dir() and Path(sys.prefix).resolve() == venv.resolve()
+    )
+
+
 def start_client(file: str, options: str = "") -> str:
     """Return a client's command, which needs no environment to be activated.
 
@@ -74,14 +122,14 @@ def install_extra(name: str) -> str | None:
         if file is None:
             return None
         apart = "--no-deps --require-hashes " if requirement_files.is_pinned(file) else ""
-        return f"pip install {apart}-r {file}"
+        return f"{pip()} install {apart}-r {file}"
     return f"pip install '{DISTRIBUTION}[{name}]'" if name in _extras() else None
 
 
 def reinstall() -> str:
     """Return the command that installs the libraries that the server itself needs."""
     if REQUIREMENTS.is_dir():
-        return "pip install -r requirements.txt"
+        return f"{pip()} install -r requirements.txt"
     return f"pip install {DISTRIBUTION}"
 
 

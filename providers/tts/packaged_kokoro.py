@@ -26,6 +26,7 @@ from providers.in_process.packaged import PackageUnavailable, package_folder, sh
 from providers.tts.chinese_text import clauses, load_phonemes
 from providers.tts.lead_in import AUDIBLE, KEPT_MS
 from providers.tts.speech_engine import Emit, SpeechEngine, SynthesisError
+from settings.installation import pip
 from settings.localisation import _
 
 LANGUAGE = "cmn"
@@ -39,7 +40,7 @@ READERS = ("misaki", "jieba", "pypinyin", "cn2an")
 """What writes Chinese as phonemes."""
 WOMAN, MAN = "jf_nezumi", "jm_kumo"
 
-_INSTALL = "pip install --no-deps --require-hashes -r requirements/offline.txt"
+_INSTALL = f"{pip()} install --no-deps --require-hashes -r requirements/offline.txt"
 _MOST_PHONEMES = 500
 _THREADS = 2
 _SENTENCE_PAUSE_MS, _CLAUSE_PAUSE_MS = 180, 80

@@ -26,6 +26,7 @@ from providers.in_process.engine_pool import EnginePool
 from providers.options import Options, parse_options, refuse
 from providers.tts.local import LocalTTSService
 from session.ports import OPENAI_VOICES
+from settings.installation import pip
 from settings.localisation import _
 from settings.provider_declarations import Declaration
 
@@ -99,9 +100,9 @@ class PiperTTS(TTSProvider):
             raise ProviderSetupError(
                 _(
                     "tts.options.use_cuda is set, but onnxruntime finds no "
-                    "GPU: pip install onnxruntime-gpu in place of onnxruntime, "
+                    "GPU: {pip} install onnxruntime-gpu in place of onnxruntime, "
                     "or unset it."
-                )
+                ).format(pip=pip())
             )
         self._default = config.model or own or DEFAULT_VOICE
         self._wanted = [self._default, *([own] if own else []), *options.voices.values()]
@@ -218,8 +219,8 @@ class PiperTTS(TTSProvider):
             package = f"'piper-tts[{extra}]'" if extra else str(error.name)
             raise ProviderSetupError(
                 _(
-                    "The Piper voice {name} needs the package '{missing}': pip install {package}"
-                ).format(name=name, missing=error.name, package=package)
+                    "The Piper voice {name} needs the package '{missing}': {pip} install {package}"
+                ).format(name=name, missing=error.name, pip=pip(), package=package)
             ) from error
         # A model of another kind loads as well, and fails only now.
         except Exception as error:

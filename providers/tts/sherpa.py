@@ -21,7 +21,7 @@ from config import TTSConfig
 from providers.base import ProviderSetupError, TTSProvider, VoiceInfo
 from providers.in_process.engine_pool import EnginePool
 from providers.options import Options, parse_options, refuse
-from providers.sherpa.catalogue import CACHE, VOICES
+from providers.sherpa.catalogue import CACHE, DEFAULT_VOICE, VOICES
 from providers.sherpa.engines import Recipe, has_cuda
 from providers.sherpa.layouts import Layout, Voice, speaker_names, voice_in
 from providers.sherpa.model_files import check_name, find
@@ -32,7 +32,6 @@ from session.ports import OPENAI_VOICES
 from settings.localisation import _
 from settings.provider_declarations import Declaration
 
-DEFAULT_MODEL = "kokoro-v1.1-zh"
 WARM_UP = "Hello, 你好."
 """Has words for every voice; those that it does not know are left out."""
 _MEN = frozenset(("ash", "ballad", "cedar", "echo", "fable", "onyx", "verse"))
@@ -109,7 +108,7 @@ class SherpaTTS(TTSProvider):
         refuse("tts", config, ("api_key", "api_base"))
         self._config = config
         self._options = options = parse_options("tts", config, _SherpaOptions)
-        self._name = config.model or DEFAULT_MODEL
+        self._name = config.model or DEFAULT_VOICE
         check_name("tts", self._name, VOICES)
         if options.device == "cuda" and not has_cuda():
             raise ProviderSetupError(

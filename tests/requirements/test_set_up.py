@@ -8,7 +8,6 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -206,13 +205,15 @@ def test_two_do_not_set_up_at_the_same_time(ready: Project) -> None:
 
 
 def test_two_at_once_where_nothing_is_there(project: Project) -> None:
-    pipes: dict[str, Any] = {
-        "stdout": subprocess.PIPE,
-        "stderr": subprocess.STDOUT,
-        "text": True,
-    }
     both = [
-        subprocess.Popen(["make", "run"], cwd=project.folder, env=project.environment, **pipes)
+        subprocess.Popen(
+            ["make", "run"],
+            cwd=project.folder,
+            env=project.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
         for _ in range(2)
     ]
     said = [process.communicate(timeout=120)[0] for process in both]

@@ -97,7 +97,8 @@ def test_everything_that_is_missing_is_named_at_once_with_its_remedy(checkout: C
     assert refused.returncode == 1
     first, packages, model, key = refused.stderr.splitlines()
     assert first == "error: 3 things are missing:"
-    assert "small_library, small_model. python main.py --profile own --install (or: " in packages
+    command = f"{checkout.python} main.py --profile own --install"
+    assert f"small_library, small_model. {command} (or: " in packages
     assert "pip install -r requirements/deepgram.txt" in packages
     assert "Ollama's model llama3.2, 2.0 GB" in model
     assert "ollama pull llama3.2" in model
@@ -126,7 +127,7 @@ def test_without_a_terminal_nothing_is_installed_unasked(
     assert refused.returncode == 1
     assert refused.stderr.splitlines() == [
         "error: Nobody can be asked here, so nothing was installed: "
-        "python main.py --profile own --install --yes"
+        f"{checkout.python} main.py --profile own --install --yes"
     ]
     assert "small_library" in refused.stdout
     assert not checkout.has("small_library")

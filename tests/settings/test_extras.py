@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -51,10 +53,39 @@ def test_hashes_are_not_part_of_what_is_wanted(
 
 
 def test_what_has_hashes_is_installed_apart() -> None:
-    apart = "pip install --no-deps --require-hashes -r requirements/embedded.txt"
+    pip = installation.pip()
+    apart = f"{pip} install --no-deps --require-hashes -r requirements/embedded.txt"
     assert installation.install_extra("embedded") == apart
-    assert installation.install_extra("whisper") == "pip install -r requirements/whisper.txt"
+    assert installation.install_extra("whisper") == f"{pip} install -r requirements/whisper.txt"
     assert installation.install_extra("nobody") is None
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has other paths, and no make")
+def test_commands_need_no_environment_to_be_activated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    programs = tmp_path / ".venv" / "bin"
+    programs.mkdir(parents=True)
+    (programs / "pip").touch()
+    (programs / "python").touch()
+    monkeypatch.setattr(sys, "executable", str(programs / "python"))
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / ".venv"))
+    monkeypatch.delenv("VIRTUAL_ENV", raising=False)
+    monkeypatch.chdir(tmp_path)
+    assert installation.pip() == ".venv/bin/pip"
+    with_python = ".venv/bin/python main.py --profile local --install"
+    assert installation.start_installing("local", asking=True) == with_python
+    assert installation.start_installing("local", asking=False) == f"{with_python} --yes"
+    monkeypatch.setattr(installation, "REQUIREMENTS", tmp_path / "requirements")
+    (tmp_path / "requirements").mkdir()
+    assert installation.start_installing("local", asking=True) == "make run PROFILE=local YES=1"
+    assert installation.start_installing(None, asking=True) == 'make run ARGS="--install --yes"'
+    monkeypatch.chdir(programs)
+    assert installation.pip() == str(programs / "pip")
+    monkeypatch.chdir("/")
+    assert installation.pip() == str(programs / "pip").removeprefix("/")
+    monkeypatch.setenv("VIRTUAL_ENV", sys.prefix)
+    assert installation.pip() == "pip"
 
 
 def test_every_extra_of_the_project_can_be_read() -> None:

@@ -12,6 +12,7 @@ from clients.terminal.echo import EchoCanceller, can_cancel
 from clients.terminal.sound import SoundMaker
 from clients.terminal.sources import SpokenFile
 from clients.terminal.speakers import WavRecorder
+from settings.installation import pip
 from tests.clients.terminal.bench import PCM
 from tests.support.fake_sound import FakeSound
 from tests.support.fake_sound_device import SoundDevice
@@ -80,7 +81,7 @@ class TestWithoutPortAudio:
     def test_nothing_stands_in(self) -> None:
         sound = SoundMaker().open_all(None, None)
         assert (sound.source, sound.player) == (None, None)
-        remedy = "No sound: 'sounddevice' is missing. pip install sounddevice."
+        remedy = f"No sound: 'sounddevice' is missing. {pip()} install sounddevice."
         assert sound.missing == f"{remedy} Going on with text."
 
     def test_a_file_is_spoken(self) -> None:
