@@ -10,7 +10,7 @@ _BY_PROOF: dict[str, str] = {
     "answering/test_held_response.py": "answering/outputs.py answering/runner.py",
     "e2e/test_faults.py": "answering/response_pipeline.py answering/supervision.py",
     "test_test_client.py": (
-        "clients/checked_turns.py clients/recorded_turn.py clients/sdk.py clients/speech_sample.py "
+        "clients/checked_turns.py clients/recorded_turn.py clients/speech_sample.py "
         "clients/starting_server.py clients/text_chat.py clients/verdicts.py"
     ),
     "clients/terminal/test_push_to_talk.py": (
