@@ -73,7 +73,9 @@ _BY_PROOF: dict[str, str] = {
         "serving/http_errors.py serving/lifecycle.py serving/process/server.py "
         "serving/public_routes.py"
     ),
-    "serving/test_first_downloads.py": "providers/in_process/hub.py providers/stt/whisper_models.py",
+    "serving/test_first_downloads.py": (
+        "providers/in_process/hub.py providers/stt/whisper_models.py"
+    ),
     "serving/test_installing.py": "serving/missing.py",
     "serving/test_stack_check.py": (
         "serving/command_line.py serving/recital.py serving/stage_trials.py"

@@ -92,7 +92,10 @@ def test_a_name_that_no_provider_has_is_answered_with_the_names_there_are(kind):
 @pytest.mark.parametrize(
     ("provider", "named"),
     [
-        ("no_such_module:Voice", "needs the package 'no_such_module': .*pip install no_such_module"),
+        (
+            "no_such_module:Voice",
+            "needs the package 'no_such_module': .*pip install no_such_module",
+        ),
         ("tests.providers.own_backends:Voice", "has no Voice; look at tts.provider"),
     ],
 )

@@ -96,13 +96,22 @@ def test_everything_that_is_missing_is_named_at_once_with_its_remedy(checkout: C
     refused = checkout.run("--profile", "own")
     assert refused.returncode == 1
     first, packages, model, key = refused.stderr.splitlines()
-    assert first == "error: 3 things are missing:"
+    assert first == "error: 3 things are missing, 2.0 GB to download:"
     command = f"{checkout.python} main.py --profile own --install"
     assert f"small_library, small_model. {command} (or: " in packages
     assert "pip install -r requirements/deepgram.txt" in packages
     assert "Ollama's model llama3.2, 2.0 GB" in model
     assert "ollama pull llama3.2" in model
     assert "'deepgram' needs an API key: set DEEPGRAM_API_KEY" in key
+
+
+def test_models_that_the_server_will_fetch_are_named_and_counted(checkout: Checkout) -> None:
+    refused = checkout.run("--profile", "own", REALTIME_TTS__PROVIDER="kokoro")
+    first, _packages, _ollama, model, _key = refused.stderr.splitlines()
+    assert first == "error: 4 things are missing, 2.3 GB to download:"
+    assert model == (
+        "  - The model Kokoro kokoro-v1.0, 338 MB: the server fetches it as it starts."
+    )
 
 
 def test_one_thing_is_one_line(checkout: Checkout) -> None:

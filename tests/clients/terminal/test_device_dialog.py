@@ -102,7 +102,9 @@ async def test_without_portaudio_devices_are_not_offered(monkeypatch: pytest.Mon
     monkeypatch.setitem(sys.modules, "sounddevice", None)
     async with session() as it:
         await it.press("d")
-        assert it.shown() == [f"Error: No sound: 'sounddevice' is missing. {pip()} install sounddevice."]
+        assert it.shown() == [
+            f"Error: No sound: 'sounddevice' is missing. {pip()} install sounddevice."
+        ]
 
 
 async def test_a_new_loudspeaker_replaces_the_old_one(monkeypatch: pytest.MonkeyPatch) -> None:
