@@ -14,7 +14,8 @@ from huggingface_hub.errors import LocalEntryNotFoundError
 
 from config import STTConfig
 from providers.base import ProviderSetupError
-from providers.in_process.downloads import HUB, Progress, hub_is_offline, in_background
+from providers.in_process.downloads import Progress, hub_is_offline, in_background
+from providers.in_process.hub import HUB
 from providers.stt.whisper_models import REPOSITORIES, megabytes
 from settings.localisation import _
 
