@@ -96,7 +96,7 @@ def test_everything_that_is_missing_is_named_at_once_with_its_remedy(checkout: C
     refused = checkout.run("--profile", "own")
     assert refused.returncode == 1
     first, packages, model, key = refused.stderr.splitlines()
-    assert first == "error: 3 things are missing:"
+    assert first == "error: 3 things are missing, 2.0 GB to download:"
     command = f"{checkout.python} main.py --profile own --install"
     assert f"small_library, small_model. {command} (or: " in packages
     assert "pip install -r requirements/deepgram.txt" in packages
@@ -105,12 +105,22 @@ def test_everything_that_is_missing_is_named_at_once_with_its_remedy(checkout: C
     assert "'deepgram' needs an API key: set DEEPGRAM_API_KEY" in key
 
 
+<<<<<<< HEAD
 def test_of_a_profile_s_other_for_the_language_what_is_missing_is_named(checkout: Checkout) -> None:
     (checkout.folder / "profiles" / "spoken.toml").write_text(
         '[languages]\nzh = "own"\n[llm]\nprovider = "ollama"\n'
     )
     refused = checkout.run("--profile", "spoken", REALTIME_STT__LANGUAGE="zh")
     assert "small_library, small_model. python main.py --profile spoken --install" in refused.stderr
+=======
+def test_models_that_the_server_will_fetch_are_named_and_counted(checkout: Checkout) -> None:
+    refused = checkout.run("--profile", "own", REALTIME_TTS__PROVIDER="kokoro")
+    first, _packages, _ollama, model, _key = refused.stderr.splitlines()
+    assert first == "error: 4 things are missing, 2.3 GB to download:"
+    assert model == (
+        "  - The model Kokoro kokoro-v1.0, 338 MB: the server fetches it as it starts."
+    )
+>>>>>>> mend5
 
 
 def test_one_thing_is_one_line(checkout: Checkout) -> None:
