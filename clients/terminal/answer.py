@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-from clients.terminal.heard import Said
+from clients.terminal.heard import PACE, Said
 
 
 class Cut(NamedTuple):
@@ -46,16 +46,19 @@ class Answer:
         """Note that sound of an item has arrived."""
         self.items.setdefault(item_id, Said()).sound_ms += ms
 
-    def note_end_of_sound(self, item_id: str) -> None:
-        """Note that all the sound of an item has arrived."""
-        self.items.setdefault(item_id, Said()).complete = True
+    def note_end_of_sound(self, item_id: str) -> float | None:
+        """Note that all the sound of an item has arrived, and return its pace, if it tells one."""
+        item = self.items.setdefault(item_id, Said())
+        item.complete = True
+        return item.pace
 
-    def interrupt(self, playing: str | None, played_ms: float) -> list[Cut]:
+    def interrupt(self, playing: str | None, played_ms: float, pace: float = PACE) -> list[Cut]:
         """End the answer, and return its items that were not played to the end.
 
         Args:
             playing: Id of the item that is playing; None: all audio received so far was played.
             played_ms: Milliseconds of that item that were played.
+            pace: Letters that the voice speaks in a second.
 
         Returns:
             The items that were cut short; empty if all was played.
@@ -73,7 +76,9 @@ class Answer:
             heard_ms = int(played_ms) if item_id == playing else 0
             item = self.items[item_id]
             if playing is None:  # what has arrived of it was played
-                cuts.append(Cut(item_id, None, item.heard(item.sound_ms)))
+                cuts.append(Cut(item_id, None, item.heard(item.sound_ms, pace)))
             else:
-                cuts.append(Cut(item_id, heard_ms if item.sound_ms else None, item.heard(heard_ms)))
+                cuts.append(
+                    Cut(item_id, heard_ms if item.sound_ms else None, item.heard(heard_ms, pace))
+                )
         return cuts

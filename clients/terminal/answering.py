@@ -18,6 +18,7 @@ from openai.types.realtime import RealtimeServerEvent
 from audio.pcm import duration_ms
 from audio.player import AudioPlayerAsync
 from clients.terminal.answer import Answer, Cut
+from clients.terminal.heard import PACE
 from clients.terminal.view import Latency, Until, View
 from settings.localisation import _
 
@@ -36,6 +37,7 @@ class Answering:
         self._idle = asyncio.Event()  # no answer is requested or in progress
         self._idle.set()
         self._questions = 0
+        self._pace = PACE  # of the voice, as its last answer told it
 
     def supersede(self) -> None:
         """Drop a question that still waits to be sent: a new one replaces it."""
@@ -62,7 +64,8 @@ class Answering:
         if player is not None:
             player.stop()  # before its position is read: the device plays on until then
         playing = player.item_id if player is not None and waiting else None
-        cuts = answer.interrupt(playing, player.played_ms if player is not None else 0.0)
+        played_ms = player.played_ms if player is not None else 0.0
+        cuts = answer.interrupt(playing, played_ms, self._pace)
         for cut in cuts:
             self._view.show_interrupted(*cut)
         return cuts
@@ -119,7 +122,7 @@ class Answering:
                 self._play(self.player, pcm, event.item_id)
         elif event.type == "response.output_audio.done":
             if answer := self._heard(event.response_id):
-                answer.note_end_of_sound(event.item_id)
+                self._pace = answer.note_end_of_sound(event.item_id) or self._pace
         elif event.type == "response.output_item.added":
             if event.item.type == "function_call" or event.item.type == "mcp_call":
                 self._view.show_text(event.item.id or "call", "tool", f"{event.item.name}(…)")

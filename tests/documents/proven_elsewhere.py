@@ -74,11 +74,7 @@ _BY_PROOF: dict[str, str] = {
         "serving/public_routes.py"
     ),
     "serving/test_first_downloads.py": (
-<<<<<<< HEAD
-        "providers/in_process/hub.py providers/stt/whisper_models.py "
-=======
         "providers/in_process/hub.py providers/stt/whisper_models.py"
->>>>>>> mend5
     ),
     "serving/test_installing.py": "serving/missing.py",
     "serving/test_stack_check.py": (

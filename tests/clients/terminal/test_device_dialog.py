@@ -95,7 +95,7 @@ async def test_events_come_while_devices_are_chosen(monkeypatch: pytest.MonkeyPa
         await it.press("d")
         await it.say(begun(), says("Hello"), CLOSED)
         await it.press("d")
-        assert it.shown()[0] == "Assistant: Hello [interrupted]"
+        assert it.shown()[0] == "Assistant: [interrupted, not heard: Hello]"
 
 
 async def test_without_portaudio_devices_are_not_offered(monkeypatch: pytest.MonkeyPatch) -> None:

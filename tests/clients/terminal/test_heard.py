@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from clients.terminal.heard import PACE, WIDE, Said
+from clients.terminal.heard import PACE, TELLING_MS, WIDE, Said
 
 STORY = "Once upon a time, there was a girl."
 
@@ -42,3 +42,11 @@ def test_words_ahead_of_their_sound_are_taken_to_be_spoken_at_an_ordinary_pace(
 def test_before_its_sound_begins_nothing_was_heard_but_all_was_read() -> None:
     assert Said("Well, yes.", spoken=True).heard(0) == 0
     assert Said("Well, yes.").heard(0) == len("Well, yes.")
+
+
+def test_a_whole_answer_tells_the_pace_of_its_voice() -> None:
+    assert Said("x" * 40, True, sound_ms=2000, complete=True).pace == 20
+    assert Said("x" * 40, True, sound_ms=2000).pace is None
+    assert Said("Hi.", True, sound_ms=TELLING_MS - 1, complete=True).pace is None
+    ahead = Said("word " * 100, True, sound_ms=2000)
+    assert ahead.heard(1000, pace=10) == len("word " * 2)

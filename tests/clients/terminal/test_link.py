@@ -57,7 +57,7 @@ async def test_an_answer_ends_with_its_connection() -> None:
         it.speaker.pull(2400)
         await it.say(CLOSED)
         assert it.speaker.calls[-1] == "abort"
-        assert it.shown()[0] == "Assistant: A long [interrupted after 0.1 s]"
+        assert it.shown()[0] == "Assistant: A [interrupted after 0.1 s, not heard: long]"
 
 
 async def test_waits_grow_until_the_server_is_up() -> None:

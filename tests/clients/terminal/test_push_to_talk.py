@@ -170,6 +170,20 @@ async def test_the_mark_is_where_the_voice_stopped() -> None:
         assert it.shown() == [stopped]
 
 
+async def test_the_pace_of_a_voice_is_learnt_from_what_it_has_said() -> None:
+    async with session() as it:
+        await it.answered(says("word " * 8), *[sounds(PCM)] * 10, sounded(), done())
+        it.speaker.pull(48000)  # 2 s, 20 letters in each
+        await it.ask()
+        ids = ("item_b", "resp_2")
+        words = says("word " * 100, *ids)
+        await it.say(begun("resp_2"), words, *[sounds(PCM, *ids)] * 6)
+        it.speaker.pull(24000)
+        await it.press("escape")
+        (line,) = [shown for shown in it.shown() if "[interrupted" in shown]
+        assert line.startswith("Assistant: word word word word [interrupted after 1.0 s, not")
+
+
 async def test_nothing_is_cut_from_an_answer_that_was_heard() -> None:
     async with session() as it:
         await it.answered(says("Yes."), sounds(PCM), done())
