@@ -14,6 +14,7 @@ from providers.in_process.downloads import Progress, fetch, in_background, mirro
 from providers.stt.whisper_files import model_folder
 from tests.providers import tiny_whisper
 from tests.providers.file_server import FileServer, serving_files
+from tests.support.proxies import environment_of_proxies
 
 CONFIG = TTSConfig(retries=0, timeout_s=2, connect_timeout_s=2)
 VOICE = bytes(range(256)) * 4096
@@ -37,6 +38,15 @@ async def test_a_file_is_fetched_once_with_a_line_for_every_tenth(web, tmp_path,
     assert str(target) in lines[0]
     assert lines[-1] == "voice.onnx: 100 % of 1.00MB"
     assert 2 <= len(lines) <= 11
+
+
+async def test_a_mirror_on_this_machine_is_asked_without_a_proxy(web, tmp_path, monkeypatch):
+    async with environment_of_proxies(monkeypatch) as asked:
+        await fetch({tmp_path / "voice.onnx": f"{web.url}/voice.onnx"}, CONFIG)
+        assert (len(web.asked), asked) == (1, [])
+        with pytest.raises(ProviderSetupError):
+            await fetch({tmp_path / "other": "http://mirror.invalid/other"}, CONFIG)
+        assert asked == [b"GET http://mirror.invalid/other HTTP/1.1\r\n"]
 
 
 async def test_on_a_terminal_there_is_a_bar(web, tmp_path, capsys, monkeypatch):
