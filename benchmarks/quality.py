@@ -234,7 +234,7 @@ def talk_to(flags: Sequence[str], count: int) -> dict[str, float]:
         count: Turns, the first of which is a warm-up.
 
     Returns:
-        Waits in ms, CPU per turn, and memory in MB.
+        Waits in ms, and memory in MB.
 
     Raises:
         ClientError: The server cannot be talked to.
@@ -243,9 +243,7 @@ def talk_to(flags: Sequence[str], count: int) -> dict[str, float]:
     with configured_server(*flags) as server:
         client = make_client(server.url, os.environ.get("OPENAI_API_KEY") or "none")
         connect = partial(dial, client, DEFAULT_MODEL)
-        before = process.cpu_seconds(server.pid)
         measured = asyncio.run(measure(connect, 1, count, speech, lambda: None))
-        cpu_s = process.cpu_seconds(server.pid) - before
         turns = [turn.delays_ms() for turn in measured.turns if turn.number > 0]
         manual = asyncio.run(manual_commit(server.url, count))
         memory = sum(process.holdings(pid).memory_mb for pid in process.family(server.pid))
@@ -255,7 +253,6 @@ def talk_to(flags: Sequence[str], count: int) -> dict[str, float]:
         "detected_max_ms": round(max(detected)),
         "manual_ms": round(median(manual[1:])),
         "manual_max_ms": round(max(manual[1:])),
-        "cpu_ms_per_turn": round(1000 * cpu_s / count),
         "memory_mb": round(memory),
     }
 

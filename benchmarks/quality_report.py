@@ -74,8 +74,6 @@ def _section(name: str, found: Mapping[str, Any]) -> str:
         f"{talk['detected_max_ms']} ms |",
         f"| manual commit → first audio | {talk['manual_ms']} ms, at most "
         f"{talk['manual_max_ms']} ms |",
-        f"| CPU of the whole server a turn of some 6 s, its answer included "
-        f"| {talk['cpu_ms_per_turn']} ms |",
         f"| memory of the server | {talk['memory_mb']} MB |",
         *(
             f"| voice, {one['language']}: {one['voice']} | first audio after "
