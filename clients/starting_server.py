@@ -9,9 +9,10 @@ import asyncio
 from time import monotonic
 from urllib.parse import urlsplit, urlunsplit
 
-import httpx
+import httpx2
 
 from settings.localisation import _
+from settings.origins import is_here
 
 INTERVAL_S = 0.5
 """Between two looks at `/health`."""
@@ -30,7 +31,9 @@ async def wait_while_starting(url: str, limit_s: float) -> bool:
     address = health_address(url)
     end = monotonic() + limit_s
     told = False
-    async with httpx.AsyncClient(timeout=max(limit_s, INTERVAL_S)) as http:
+    async with httpx2.AsyncClient(
+        timeout=max(limit_s, INTERVAL_S), trust_env=not is_here(address)
+    ) as http:
         while (status := await _status(http, address)) == "starting" and monotonic() < end:
             if not told:
                 print(_("The server is starting …"), flush=True)
@@ -46,10 +49,10 @@ def health_address(url: str) -> str:
     return urlunsplit((scheme, parts.netloc, "/health", "", ""))
 
 
-async def _status(http: httpx.AsyncClient, address: str) -> str | None:
+async def _status(http: httpx2.AsyncClient, address: str) -> str | None:
     """Return the status that it gives; None, if it is another kind of server, or gone."""
     try:
         said = (await http.get(address)).json()
-    except (httpx.HTTPError, ValueError):
+    except (httpx2.HTTPError, ValueError):
         return None
     return said.get("status") if isinstance(said, dict) else None
