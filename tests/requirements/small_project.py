@@ -178,7 +178,7 @@ class Project:
     def interrupted(self, waiting: subprocess.Popen[str]) -> int:
         """Press Ctrl-C in the terminal of a command; returns its exit status."""
         os.killpg(waiting.pid, signal.SIGINT)
-        return waiting.wait(timeout=60)
+        return waiting.wait(timeout=180)
 
 
 def _base_python() -> str:
