@@ -155,7 +155,8 @@ async def test_a_long_answer_is_interrupted_by_key_and_by_speech() -> None:
         await terminal.shows("from sending to first audio")
         await terminal.type("Escape")
         await terminal.shows(
-            r"(?s)Assistant.*\[interrupted after .*Once upon a time|Once upon a time.*\[interrupted after"
+            # Where the mark stands depends on how much of it was heard.
+            r"(?s)Once upon a time.*\[interrupted|\[interrupted after.*Once upon a time"
         )
         await terminal.type("/", "tell me a long story", "Enter", "Tab")
         await terminal.shows("Once upon a time", 2)
