@@ -51,7 +51,12 @@ class Torrent:
         server.close()
 
     async def _pour(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = await reader.readuntil(b"\r\n\r\n")
+        try:
+            head = await reader.readuntil(b"\r\n\r\n")
+        except asyncio.IncompleteReadError:
+            # The server looks at its start whether anybody listens here, and asks nothing.
+            writer.close()
+            return
         self.asked.append(head.decode().lower())
         encoding = f"Content-Encoding: {self.encoding}\r\n" if self.encoding else ""
         writer.write(
