@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -233,6 +234,8 @@ def test_ctrl_c_stops_it_and_it_can_be_repeated(project: Project) -> None:
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
+            # Where the tests run in the background, it would be ignored from the beginning.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         asked, _ = index.accept()
         asked.recv(1000)
