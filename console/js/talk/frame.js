@@ -1,0 +1,98 @@
+/**
+ * What surrounds the panels: language, colours, the columns of a narrow window, and the tabs on the right.
+ */
+
+import { byId, h } from '../dom.js';
+import { language } from '../texts.js';
+
+const THEME = 'console.theme';
+
+/**
+ * @param {HTMLElement} root
+ * @param {import('../app.js').App} app
+ */
+export function mount(root, app) {
+  root.append(themeChoice(), languageChoice(app));
+  app.addEventListener('state', () => {
+    if (!app.state) return;
+    byId('product').textContent = app.state.product;
+    document.title = app.state.product;
+  });
+  panes();
+  tabs(byId('inspect'));
+}
+
+/** Light, dark, or what the system says. */
+function themeChoice() {
+  const stored = localStorage.getItem(THEME) ?? 'system';
+  document.documentElement.dataset.theme = stored;
+  const select = h(
+    'select',
+    {
+      id: 'theme',
+      'data-t-label': 'theme',
+      onchange: () => {
+        document.documentElement.dataset.theme = select.value;
+        localStorage.setItem(THEME, select.value);
+      },
+    },
+    ...['system', 'light', 'dark'].map((name) => h('option', { value: name, 'data-t': `theme_${name}` })),
+  );
+  select.value = stored;
+  return select;
+}
+
+/** @param {import('../app.js').App} app */
+function languageChoice(app) {
+  const select = h(
+    'select',
+    {
+      id: 'language',
+      'data-t-label': 'language',
+      onchange: () => app.setLanguage(select.value === 'zh' ? 'zh' : 'en'),
+    },
+    h('option', { value: 'en', lang: 'en' }, 'English'),
+    h('option', { value: 'zh', lang: 'zh-CN' }, '中文'),
+  );
+  select.value = language();
+  return select;
+}
+
+/** In a narrow window one column is seen at a time. */
+function panes() {
+  const buttons = /** @type {NodeListOf<HTMLButtonElement>} */ (document.querySelectorAll('.panes button'));
+  for (const button of buttons) {
+    button.addEventListener('click', () => {
+      document.body.dataset.pane = button.dataset.pane;
+      for (const other of buttons) other.setAttribute('aria-pressed', String(other === button));
+    });
+  }
+}
+
+/**
+ * Tabs as the ARIA practices describe them: arrows move, one of them takes part in the order of Tab.
+ *
+ * @param {HTMLElement} root
+ */
+function tabs(root) {
+  const all = /** @type {HTMLElement[]} */ ([...root.querySelectorAll('[role=tab]')]);
+  /** @param {HTMLElement} chosen */
+  const choose = (chosen) => {
+    for (const tab of all) {
+      tab.setAttribute('aria-selected', String(tab === chosen));
+      tab.tabIndex = tab === chosen ? 0 : -1;
+      byId(/** @type {string} */ (tab.getAttribute('aria-controls'))).hidden = tab !== chosen;
+    }
+  };
+  for (const [index, tab] of all.entries()) {
+    tab.addEventListener('click', () => choose(tab));
+    tab.addEventListener('keydown', ({ key }) => {
+      const steps = { ArrowRight: index + 1, ArrowLeft: index - 1, Home: 0, End: all.length - 1 };
+      if (!(key in steps)) return;
+      const next = all.at(steps[/** @type {keyof typeof steps} */ (key)] % all.length);
+      if (!next) return;
+      choose(next);
+      next.focus();
+    });
+  }
+}
