@@ -3,9 +3,9 @@
  * itself. Each change is announced by an event of that name: `link`, `settings`, `state`, `language`.
  */
 
-import { EventStore } from './see/event_store.js';
-import { setLanguage, t } from './texts.js';
-import { loadSettings, storeSettings } from './talk/settings.js';
+import { EventStore } from "./see/event_store.js";
+import { t, texts } from "./texts.js";
+import { loadSettings, storeSettings } from "./talk/settings.js";
 
 /** @typedef {import('./talk/settings.js').Settings} Settings */
 /** @typedef {import('./talk/link.js').Link} Link */
@@ -41,29 +41,28 @@ export class App extends EventTarget {
   secret = null;
   t = t;
 
+  constructor() {
+    super();
+    texts.addEventListener("language", () => this.dispatchEvent(new Event("language")));
+  }
+
   /** @param {Link | null} link */
   setLink(link) {
     this.link = link;
-    this.dispatchEvent(new Event('link'));
+    this.dispatchEvent(new Event("link"));
   }
 
   /** @param {Partial<Settings>} changed */
   changeSettings(changed) {
     this.settings = { ...this.settings, ...changed };
     storeSettings(this.settings);
-    this.dispatchEvent(new CustomEvent('settings', { detail: Object.keys(changed) }));
+    this.dispatchEvent(new CustomEvent("settings", { detail: Object.keys(changed) }));
   }
 
   /** @param {ServerState | null} state */
   setState(state) {
     this.state = state;
-    this.dispatchEvent(new Event('state'));
-  }
-
-  /** @param {import('./texts.js').Language} language */
-  setLanguage(language) {
-    setLanguage(language);
-    this.dispatchEvent(new Event('language'));
+    this.dispatchEvent(new Event("state"));
   }
 
   /**

@@ -1,71 +1,116 @@
 /**
- * The words of the page in the reader's language, which may be changed while the page is used.
+ * The words of the page, in the reader's language, which may change while the page is open.
  *
- * Elements name their text by `data-t="key"` (and `data-t-label`, `data-t-title`, `data-t-placeholder` for those
- * attributes): `translate` fills them in, again whenever the language changes. Whoever writes other text with `t`
- * listens to the `language` event of the application.
+ * `t` returns a text as it is now. `tell` and `tellAttribute` write one into an element, and write
+ * it anew when another language is chosen; `<h2 data-text="talk.title">` in HTML is the same.
  */
 
-import begin from './texts/begin.js';
-import see from './texts/see.js';
-import talk from './texts/talk.js';
+import begin from "./texts/begin.js";
+import see from "./texts/see.js";
+import talk from "./texts/talk.js";
+import { store, stored } from "./stored.js";
 
-/** @typedef {'en' | 'zh'} Language */
+/** @typedef {'en'|'zh'} Language */
+/** @typedef {Record<string, string|number>} Values */
 
-const STORED = 'console.language';
+/** The languages, by their own names. @type {Record<Language, string>} */
+export const LANGUAGES = { en: "English", zh: "中文" };
+
 /** @type {Record<Language, Record<string, string>>} */
-const DICTIONARY = {
+const TEXTS = {
   en: { ...talk.en, ...see.en, ...begin.en },
   zh: { ...talk.zh, ...see.zh, ...begin.zh },
 };
-const ATTRIBUTES = { tLabel: 'aria-label', tTitle: 'title', tPlaceholder: 'placeholder' };
+
+const ATTRIBUTE = "data-text-";
+/** Attributes that hold words; `data-text-title="key"` fills `title`. */
+const ATTRIBUTES = ["aria-label", "aria-description", "placeholder", "title", "alt"];
+
+/** Fires `language` after another one was chosen and the page was written anew. */
+export const texts = new EventTarget();
 
 /** @type {Language} */
-let chosen = first();
-
-/** @returns {Language} The stored choice, else the browser's. */
-function first() {
-  const stored = localStorage.getItem(STORED);
-  if (stored === 'en' || stored === 'zh') return stored;
-  return navigator.language.toLowerCase().startsWith('zh') ? 'zh' : 'en';
-}
+let current = first();
 
 /** @returns {Language} */
-export function language() {
-  return chosen;
+function first() {
+  const chosen = stored("language");
+  if (chosen === "en" || chosen === "zh") return chosen;
+  const known = navigator.languages.map((name) => name.toLowerCase().split("-")[0]);
+  const fitting = known.find((name) => ["en", "zh", "cmn", "yue"].includes(name ?? ""));
+  return fitting === undefined || fitting === "en" ? "en" : "zh";
 }
 
-/** @param {Language} wanted */
-export function setLanguage(wanted) {
-  chosen = wanted;
-  localStorage.setItem(STORED, wanted);
-  translate(document.documentElement);
+/** The language that the page speaks. @returns {Language} */
+export function language() {
+  return current;
 }
 
 /**
- * Return a text; `{name}` in it is replaced by `values.name`.
- *
+ * Speak another language from now on, and at the next visit.
+ * @param {Language} chosen
+ */
+export function chooseLanguage(chosen) {
+  current = chosen;
+  store("language", chosen);
+  translate(document.documentElement);
+  texts.dispatchEvent(new Event("language"));
+}
+
+/**
+ * Return a text; `{name}` in it is replaced by the value of that name.
  * @param {string} key
- * @param {Record<string, string | number>} [values]
+ * @param {Values} [values]
+ * @returns {string}
  */
 export function t(key, values = {}) {
-  const text = DICTIONARY[chosen][key] ?? key;
+  const text = TEXTS[current][key] ?? key;
   return text.replace(/\{(\w+)\}/g, (whole, name) => String(values[name] ?? whole));
 }
 
 /**
- * Write the texts of an element and of all that is in it.
- *
- * @param {HTMLElement} root
+ * Write a text into an element, and again whenever the language changes.
+ * @template {Element} E
+ * @param {E} element
+ * @param {string} key
+ * @param {Values} [values]
+ * @returns {E} The element.
+ */
+export function tell(element, key, values = {}) {
+  element.setAttribute("data-text", key);
+  element.setAttribute("data-values", JSON.stringify(values));
+  element.textContent = t(key, values);
+  return element;
+}
+
+/**
+ * Write a text into an attribute (`aria-label`, `placeholder`, `title`…), and again whenever the
+ * language changes.
+ * @template {Element} E
+ * @param {E} element
+ * @param {string} attribute
+ * @param {string} key
+ * @returns {E} The element.
+ */
+export function tellAttribute(element, attribute, key) {
+  element.setAttribute(ATTRIBUTE + attribute, key);
+  element.setAttribute(attribute, t(key));
+  return element;
+}
+
+/**
+ * Write all that a part of the page says in the language of now; the document calls it once.
+ * @param {Element} root
  */
 export function translate(root) {
-  document.documentElement.lang = chosen === 'zh' ? 'zh-CN' : 'en';
-  const all = /** @type {NodeListOf<HTMLElement>} */ (root.querySelectorAll('*'));
-  for (const element of [root, ...all]) {
-    if (element.dataset.t) element.textContent = t(element.dataset.t);
-    for (const [name, attribute] of Object.entries(ATTRIBUTES)) {
-      const key = element.dataset[name];
-      if (key) element.setAttribute(attribute, t(key));
+  document.documentElement.lang = current === "zh" ? "zh-CN" : "en";
+  for (const element of root.querySelectorAll("[data-text]")) {
+    const values = element.getAttribute("data-values");
+    element.textContent = t(element.getAttribute("data-text") ?? "", JSON.parse(values ?? "{}"));
+  }
+  for (const attribute of ATTRIBUTES) {
+    for (const element of root.querySelectorAll(`[${ATTRIBUTE}${attribute}]`)) {
+      element.setAttribute(attribute, t(element.getAttribute(ATTRIBUTE + attribute) ?? ""));
     }
   }
 }

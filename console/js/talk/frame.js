@@ -2,69 +2,54 @@
  * What surrounds the panels: language, colours, the columns of a narrow window, and the tabs on the right.
  */
 
-import { byId, h } from '../dom.js';
-import { language } from '../texts.js';
-
-const THEME = 'console.theme';
+import { byId, h } from "../dom.js";
+import { LANGUAGES, chooseLanguage, language } from "../texts.js";
+import { THEMES, chooseTheme, theme } from "../theme.js";
 
 /**
  * @param {HTMLElement} root
  * @param {import('../app.js').App} app
  */
 export function mount(root, app) {
-  root.append(themeChoice(), languageChoice(app));
-  app.addEventListener('state', () => {
+  root.append(themeChoice(), languageChoice());
+  app.addEventListener("state", () => {
     if (!app.state) return;
-    byId('product').textContent = app.state.product;
+    byId("product").textContent = app.state.product;
     document.title = app.state.product;
   });
   panes();
-  tabs(byId('inspect'));
+  tabs(byId("inspect"));
 }
 
 /** Light, dark, or what the system says. */
 function themeChoice() {
-  const stored = localStorage.getItem(THEME) ?? 'system';
-  document.documentElement.dataset.theme = stored;
-  const select = h(
-    'select',
-    {
-      id: 'theme',
-      'data-t-label': 'theme',
-      onchange: () => {
-        document.documentElement.dataset.theme = select.value;
-        localStorage.setItem(THEME, select.value);
-      },
-    },
-    ...['system', 'light', 'dark'].map((name) => h('option', { value: name, 'data-t': `theme_${name}` })),
-  );
-  select.value = stored;
+  const options = THEMES.map((name) => h("option", { value: name, text: `theme_${name}` }));
+  const choose = () => chooseTheme(THEMES.find((name) => name === select.value) ?? "system");
+  const select = h("select", { id: "theme", label: "theme", onchange: choose }, ...options);
+  select.value = theme();
   return select;
 }
 
-/** @param {import('../app.js').App} app */
-function languageChoice(app) {
-  const select = h(
-    'select',
-    {
-      id: 'language',
-      'data-t-label': 'language',
-      onchange: () => app.setLanguage(select.value === 'zh' ? 'zh' : 'en'),
-    },
-    h('option', { value: 'en', lang: 'en' }, 'English'),
-    h('option', { value: 'zh', lang: 'zh-CN' }, '中文'),
+/** The languages, each by its own name. */
+function languageChoice() {
+  const options = Object.entries(LANGUAGES).map(([value, name]) =>
+    h("option", { value, lang: value }, name),
   );
+  const choose = () => chooseLanguage(select.value === "zh" ? "zh" : "en");
+  const select = h("select", { id: "language", label: "language", onchange: choose }, ...options);
   select.value = language();
   return select;
 }
 
 /** In a narrow window one column is seen at a time. */
 function panes() {
-  const buttons = /** @type {NodeListOf<HTMLButtonElement>} */ (document.querySelectorAll('.panes button'));
+  const buttons = /** @type {NodeListOf<HTMLButtonElement>} */ (
+    document.querySelectorAll(".panes button")
+  );
   for (const button of buttons) {
-    button.addEventListener('click', () => {
+    button.addEventListener("click", () => {
       document.body.dataset.pane = button.dataset.pane;
-      for (const other of buttons) other.setAttribute('aria-pressed', String(other === button));
+      for (const other of buttons) other.setAttribute("aria-pressed", String(other === button));
     });
   }
 }
@@ -75,18 +60,18 @@ function panes() {
  * @param {HTMLElement} root
  */
 function tabs(root) {
-  const all = /** @type {HTMLElement[]} */ ([...root.querySelectorAll('[role=tab]')]);
+  const all = /** @type {HTMLElement[]} */ ([...root.querySelectorAll("[role=tab]")]);
   /** @param {HTMLElement} chosen */
   const choose = (chosen) => {
     for (const tab of all) {
-      tab.setAttribute('aria-selected', String(tab === chosen));
+      tab.setAttribute("aria-selected", String(tab === chosen));
       tab.tabIndex = tab === chosen ? 0 : -1;
-      byId(/** @type {string} */ (tab.getAttribute('aria-controls'))).hidden = tab !== chosen;
+      byId(/** @type {string} */ (tab.getAttribute("aria-controls"))).hidden = tab !== chosen;
     }
   };
   for (const [index, tab] of all.entries()) {
-    tab.addEventListener('click', () => choose(tab));
-    tab.addEventListener('keydown', ({ key }) => {
+    tab.addEventListener("click", () => choose(tab));
+    tab.addEventListener("keydown", ({ key }) => {
       const steps = { ArrowRight: index + 1, ArrowLeft: index - 1, Home: 0, End: all.length - 1 };
       if (!(key in steps)) return;
       const next = all.at(steps[/** @type {keyof typeof steps} */ (key)] % all.length);

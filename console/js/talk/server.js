@@ -4,6 +4,6 @@
 
 /** @param {import('../app.js').App} app */
 export async function follow(app) {
-  const answer = await fetch('/console/state', { headers: app.headers });
+  const answer = await fetch("/console/state", { headers: app.headers });
   if (answer.ok) app.setState(await answer.json());
 }

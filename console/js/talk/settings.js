@@ -29,23 +29,25 @@
 
 /** @typedef {{label: string, url: string}} McpServer */
 
-const STORED = 'console.settings';
+import { store, stored } from "../stored.js";
+
+const STORED = "settings";
 
 /** @type {Settings} */
 const DEFAULTS = {
-  transport: 'auto',
-  turns: 'server_vad',
+  transport: "auto",
+  turns: "server_vad",
   threshold: null,
   silence: null,
   padding: null,
-  eagerness: 'auto',
-  model: '',
-  voice: '',
+  eagerness: "auto",
+  model: "",
+  voice: "",
   speed: 1,
-  instructions: '',
+  instructions: "",
   spoken: true,
-  microphone: '',
-  loudspeaker: '',
+  microphone: "",
+  loudspeaker: "",
   tools: [],
   mcp: [],
 };
@@ -57,15 +59,16 @@ const DEFAULTS = {
  */
 export function loadSettings() {
   /** @type {Record<string, unknown>} */
-  let stored = {};
+  let found = {};
   try {
-    stored = Object(JSON.parse(localStorage.getItem(STORED) ?? '{}'));
+    found = Object(JSON.parse(stored(STORED) ?? "{}"));
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
   }
   const entries = Object.entries(DEFAULTS).map(([name, value]) => {
-    const kept = stored[name];
-    const fits = value === null ? kept === null || typeof kept === 'number' : kind(kept) === kind(value);
+    const kept = found[name];
+    const fits =
+      value === null ? kept === null || typeof kept === "number" : kind(kept) === kind(value);
     return [name, fits ? kept : value];
   });
   return Object.fromEntries(entries);
@@ -73,10 +76,10 @@ export function loadSettings() {
 
 /** @param {unknown} value */
 function kind(value) {
-  return Array.isArray(value) ? 'array' : typeof value;
+  return Array.isArray(value) ? "array" : typeof value;
 }
 
 /** @param {Settings} settings */
 export function storeSettings(settings) {
-  localStorage.setItem(STORED, JSON.stringify(settings));
+  store(STORED, JSON.stringify(settings));
 }

@@ -1,1 +1,4 @@
-export default { en: {}, zh: {} };
+export default {
+  en: {},
+  zh: {},
+};
