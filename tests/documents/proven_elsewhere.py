@@ -90,7 +90,8 @@ _BY_PROOF: dict[str, str] = {
     "requirements/test_set_up.py": (
         "settings/package_installer.py settings/pip_settings.py settings/requirement_files.py"
     ),
-    "test_config.py": "settings/origins.py settings/paths.py settings/sources.py",
+    "test_config.py": "settings/call_addresses.py settings/origins.py settings/paths.py "
+    "settings/sources.py",
     "serving/test_banner.py": "serving/addresses.py",
     "serving/test_start_page.py": "serving/start_page_texts.py",
     "serving/test_handshake.py": (
