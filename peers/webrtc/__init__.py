@@ -1,4 +1,4 @@
-"""A client on WebRTC: its microphone and loudspeaker as Opus over UDP, its events on a data channel.
+"""A client on WebRTC: its audio as Opus over UDP, its events on a data channel.
 
 The way of the audio: datagram (`udp_port`) → ICE and DTLS, which are aiortc's (`link`) → RTP
 (`rtp`) → order (`reorder`) → Opus (`opus`) → `peer`, and back by `playout`. aiortc is imported only

@@ -88,9 +88,7 @@ class SharedConnection(Connection):
             media: Takes SRTP and SRTCP.
             came: Called for each datagram of the client.
         """
-        super().__init__(
-            ice_controlling=False, local_username=username, local_password=password
-        )
+        super().__init__(ice_controlling=False, local_username=username, local_password=password)
         self._port = port
         self._endpoints = {
             bound: SharedEndpoint(self, port, bound) for bound in port.sockets.values()
@@ -106,7 +104,7 @@ class SharedConnection(Connection):
         return self._endpoints.get(bound)
 
     async def get_component_candidates(
-        self, component: int, addresses: list[str], timeout: int = 5
+        self, component: int, addresses: list[str], timeout: int = 5  # noqa: ASYNC109  # its name
     ) -> list[Candidate]:
         """Return the candidates of the shared sockets."""
         endpoints = list(self._endpoints.values())
@@ -148,4 +146,3 @@ class SharedConnection(Connection):
         """Leave the port."""
         await super().close()
         self._port.remove(self.local_username)
-

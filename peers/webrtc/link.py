@@ -1,8 +1,8 @@
 """One call: aiortc's ICE, DTLS and SCTP, with media of our own beside them.
 
 aiortc's parts are used one by one, not by its `RTCPeerConnection`: that would bring transceivers,
-threads and a jitter buffer which loses audio. Encrypted media leaves the connection before DTLS sees
-it, and is decrypted here.
+threads and a jitter buffer which loses audio. Encrypted media leaves the connection before DTLS
+sees it, and is decrypted here.
 """
 
 from __future__ import annotations
@@ -270,14 +270,11 @@ class RtcLink:
                 "both directions."
             )
         if self._dtls.state != "connected":
-            return (
-                "UDP packets pass in both directions, but the DTLS handshake "
-                + (
-                    "failed: the client's certificate is not the one that its offer names."
-                    if self._dtls.state == "failed"
-                    else "did not finish: larger packets may be lost on the way (MTU of a VPN or "
-                    "tunnel)."
-                )
+            return "UDP packets pass in both directions, but the DTLS handshake " + (
+                "failed: the client's certificate is not the one that its offer names."
+                if self._dtls.state == "failed"
+                else "did not finish: larger packets may be lost on the way (MTU of a VPN or "
+                "tunnel)."
             )
         return (
             "The call is connected, but the client did not open the data channel that it offered."
@@ -400,10 +397,7 @@ class RtcLink:
         if self._ticks % round(REPORT_INTERVAL_S / _TICK_S) == _FIRST_REPORT_TICKS:
             self._report()
         if self._quiet_ticks > DEAD_S / _TICK_S:
-            self._end(
-                "the tab was closed or lost its network: nothing arrived for "
-                f"{DEAD_S:.0f} s"
-            )
+            self._end(f"the tab was closed or lost its network: nothing arrived for {DEAD_S:.0f} s")
 
     def _report(self) -> None:
         if self.offer.audio is None:

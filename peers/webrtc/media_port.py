@@ -45,10 +45,6 @@ class WebRTCSettings(Protocol):
     """The settings `webrtc.*`."""
 
     @property
-    def udp_port(self) -> int | None:
-        """The port; None: the number of the TCP port."""
-
-    @property
     def public_hosts(self) -> Sequence[str]:
         """What clients are told instead of the addresses of this machine."""
 
@@ -71,15 +67,13 @@ class MediaPort:
         self._certificate: RTCCertificate | None = None
 
     @classmethod
-    async def open(
-        cls, settings: WebRTCSettings, *, host: str, port: int, owner: str
-    ) -> MediaPort:
+    async def open(cls, settings: WebRTCSettings, *, host: str, port: int, owner: str) -> MediaPort:
         """Open the port.
 
         Args:
             settings: The group `webrtc` of the settings.
             host: The address that the HTTP server listens on.
-            port: The HTTP server's port.
+            port: The UDP port (`WebRTCConfig.port_of_worker`); 0: any that is free.
             owner: Letters and digits that name this process in the user names of its calls.
 
         Raises:
@@ -107,8 +101,7 @@ class MediaPort:
             raise MissingLibrary(str(error)) from error
         rtcsctptransport.USERDATA_MAX_LENGTH = CHUNK_BYTES
         self = cls(settings, (await resolve(host))[0] if host else host, owner)
-        number = port if settings.udp_port is None else settings.udp_port
-        await self._listen(number)
+        await self._listen(port)
         return self
 
     @property

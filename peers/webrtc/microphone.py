@@ -24,9 +24,7 @@ _BYTES_PER_MS = 2 * RATE // 1000
 class Microphone:
     """The incoming track of one call; the clock is passed in."""
 
-    def __init__(
-        self, payload_type: int, decoder: Decoder, hear: Callable[[bytes], None]
-    ) -> None:
+    def __init__(self, payload_type: int, decoder: Decoder, hear: Callable[[bytes], None]) -> None:
         """Wait for the first packet.
 
         Args:

@@ -1,9 +1,9 @@
 """Opus by libopus itself: 24 kHz mono in and out, without a resampler.
 
-The library is the one that PyAV brings, because aiortc cannot be installed without PyAV: newer than
-most systems' and one dependency less than a package for libopus alone. It is reached by ctypes,
-since PyAV's own decoder neither conceals a lost frame nor uses the redundancy in the next one. Where
-PyAV was built against the system's libopus, that is taken.
+The library is the one that PyAV brings, because aiortc cannot be installed without PyAV: newer
+than most systems' and one dependency less than a package for libopus alone. It is reached by
+ctypes, since PyAV's own decoder neither conceals a lost frame nor uses the redundancy in the next
+one. Where PyAV was built against the system's libopus, that is taken.
 """
 
 from __future__ import annotations
@@ -192,8 +192,6 @@ class OpusEncoder:
 
     def encode(self, pcm: bytes) -> bytes:
         """Encode `FRAME_BYTES` of PCM."""
-        length = self._opus.encode(
-            self._state, pcm, FRAME_SAMPLES, self._out, _LARGEST_PACKET
-        )
+        length = self._opus.encode(self._state, pcm, FRAME_SAMPLES, self._out, _LARGEST_PACKET)
         assert length > 0, "libopus encodes any PCM of the right length"
         return self._out.raw[:length]

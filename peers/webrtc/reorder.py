@@ -1,7 +1,7 @@
 """Puts the packets of a stream into order, and says what was lost; pure, the clock is passed in.
 
-A server is no loudspeaker: it need not hold packets back to play them evenly. So a packet that is in
-order is delivered at once, and only a gap makes those behind it wait, 60 ms for what may just be
+A server is no loudspeaker: it need not hold packets back to play them evenly. So a packet that is
+in order is delivered at once, and only a gap makes those behind it wait, 60 ms for what may just be
 late.
 """
 

@@ -396,7 +396,7 @@ def _fingerprints(transport: Sequence[Section]) -> tuple[Fingerprint, ...]:
             if length is None:
                 continue
             digest = digest.strip().upper()
-            if not re.fullmatch(r"[0-9A-F]{2}(:[0-9A-F]{2}){%d}" % (length - 1), digest):
+            if not re.fullmatch(rf"[0-9A-F]{{2}}(:[0-9A-F]{{2}}){{{length - 1}}}", digest):
                 raise InvalidOffer(f"The offer has a `{algorithm}` fingerprint that is none.")
             found.append(Fingerprint(algorithm.lower(), digest))
         if found:
