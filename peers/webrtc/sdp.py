@@ -12,7 +12,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 MAX_OFFER = 64 * 1024
@@ -30,7 +30,7 @@ Direction = Literal["sendrecv", "sendonly", "recvonly", "inactive"]
 CodecName = Literal["opus", "PCMU", "PCMA"]
 DtlsRole = Literal["client", "server"]
 
-_ANSWERS: dict[Direction, Direction] = {
+_ANSWERS: dict[str, Direction] = {
     "sendrecv": "sendrecv",
     "sendonly": "recvonly",
     "recvonly": "sendonly",
@@ -137,6 +137,8 @@ class Offer:
     """What a client offers, as far as a call needs it."""
 
     sections: tuple[Section, ...]
+    bundle: tuple[str, ...]
+    """The `mid`s of those that share one connection; empty: there is one alone."""
     audio: OfferedAudio | None
     channel: OfferedChannel | None
     ice: IceCredentials
@@ -173,12 +175,13 @@ def read_offer(text: str) -> Offer:
             "The offer has neither an audio section nor a data channel: add an audio track or a "
             "data channel before creating it."
         )
-    _check_bundle(session, sections, used)
+    bundle = _bundle(session, sections, used)
     # In a bundle, the first section's transport is that of all (RFC 8843); what stands before the
     # sections holds for each.
     transport = [sections[min(used)], session, *(sections[index] for index in used)]
     return Offer(
-        sections=tuple(sections),
+        sections=tuple(_outside_rejected(sections, used, bundle)),
+        bundle=bundle,
         audio=audio,
         channel=channel,
         ice=_credentials(transport),
@@ -197,13 +200,10 @@ def write_answer(offer: Offer, endpoint: Endpoint) -> str:
         "s=-",
         "t=0 0",
     ]
-    answered = [
-        section.first("mid")
-        for section in offer.sections
-        if not section.rejected and section.first("mid") is not None
-    ]
-    if answered:
-        lines.append("a=group:BUNDLE " + " ".join(str(mid) for mid in answered))
+    answered = {section.first("mid") for section in offer.sections if not section.rejected}
+    bundled = [mid for mid in offer.bundle if mid in answered]
+    if bundled:
+        lines.append("a=group:BUNDLE " + " ".join(bundled))
     lines.append("a=msid-semantic:WMS *")
     for index, section in enumerate(offer.sections):
         if section.rejected:
@@ -282,8 +282,7 @@ def _media(value: str) -> Section:
     tokens = [*fields[:1], *fields[3:]]
     if (
         len(fields) < 4
-        or not fields[1].partition("/")[0].isascii()
-        or not fields[1].partition("/")[0].isdigit()
+        or not re.fullmatch(r"[0-9]{1,5}(/[0-9]{1,5})?", fields[1])
         or not re.fullmatch(r"[A-Z/]{3,32}", fields[2])
         or not all(_TOKEN.fullmatch(token) for token in tokens)
     ):
@@ -295,7 +294,7 @@ def _without_port_zero(section: Section) -> Section:
     """Port 0 rejects a section, unless it has no port of its own because it is bundled."""
     if not section.rejected or section.first("bundle-only") is None:
         return section
-    return Section(section.kind, section.protocol, section.formats, False, section.attributes)
+    return replace(section, rejected=False)
 
 
 def _audio(sections: Sequence[Section]) -> OfferedAudio | None:
@@ -316,12 +315,16 @@ def _audio(sections: Sequence[Section]) -> OfferedAudio | None:
 def _codec(section: Section) -> Codec:
     names: dict[int, str] = {}
     for value in section.all("rtpmap"):
-        payload_type, _, name = value.partition(" ")
-        if payload_type.isascii() and payload_type.isdigit():
-            names[int(payload_type)] = name.strip().lower()
-    offered = [int(form) for form in section.formats if form.isascii() and form.isdigit()]
+        number, _, name = value.partition(" ")
+        if number.isascii() and number.isdigit() and len(number) <= 3:
+            names[int(number)] = name.strip().lower()
+    offered = [
+        int(form)
+        for form in section.formats
+        if form.isascii() and form.isdigit() and len(form) <= 3 and int(form) < 128
+    ]
     for payload_type in offered:
-        if payload_type < 128 and names.get(payload_type, "").startswith("opus/48000"):
+        if names.get(payload_type, "").startswith("opus/48000"):
             settings = next(
                 (
                     value.partition(" ")[2]
@@ -340,7 +343,7 @@ def _codec(section: Section) -> Codec:
 def _direction(section: Section) -> Direction:
     for name, _ in section.attributes:
         if name in _ANSWERS:
-            return _ANSWERS[name]  # type: ignore[index]  # the keys are all directions
+            return _ANSWERS[name]
     return "sendrecv"
 
 
@@ -364,16 +367,27 @@ def _number(text: str, name: str, largest: int = 2**63) -> int:
     return int(text)
 
 
-def _check_bundle(session: Section, sections: Sequence[Section], used: Sequence[int]) -> None:
-    if len(used) < 2:
-        return
-    groups = [value.split()[1:] for value in session.all("group") if value.startswith("BUNDLE")]
+def _bundle(session: Section, sections: Sequence[Section], used: Sequence[int]) -> tuple[str, ...]:
     wanted = {sections[index].first("mid") for index in used}
-    if not any(wanted <= set(group) for group in groups):
+    for value in session.all("group"):
+        semantics, *mids = value.split() or [""]
+        if semantics == "BUNDLE" and wanted <= set(mids):
+            return tuple(dict.fromkeys(mids))
+    if len(used) > 1:
         raise InvalidOffer(
             "Audio and data channel are offered as connections of their own: offer them in one "
             "`a=group:BUNDLE`, as browsers do."
         )
+    return ()
+
+
+def _outside_rejected(
+    sections: Sequence[Section], used: Sequence[int], bundle: Sequence[str]
+) -> Iterator[Section]:
+    """Reject what would need a connection of its own."""
+    for index, section in enumerate(sections):
+        outside = index not in used and section.first("mid") not in bundle
+        yield replace(section, rejected=True) if outside else section
 
 
 def _credentials(transport: Sequence[Section]) -> IceCredentials:
