@@ -121,7 +121,7 @@ def test_positions_are_kept_for_as_long_as_a_response_is_open() -> None:
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(1, 90)), min_size=1, max_size=30))
 def test_what_is_played_adds_up(puts: list[tuple[str, int]]) -> None:
     queue = Playout()
-    total = {name: 0 for name in "abc"}
+    total = dict.fromkeys("abc", 0)
     for name, ms in puts:
         queue.put("r", name, pcm(ms))
         total[name] += ms

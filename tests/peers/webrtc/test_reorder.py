@@ -144,16 +144,12 @@ def test_a_flood_behind_a_gap_is_not_held_forever() -> None:
     st.integers(0, 0xFFFF),
     st.sampled_from([1, 2, 3]),
 )
-def test_all_time_is_accounted_for(
-    fates: list[tuple[bool, int]], first: int, frames: int
-) -> None:
+def test_all_time_is_accounted_for(fates: list[tuple[bool, int]], first: int, frames: int) -> None:
     """Whatever is lost or late: order holds, nothing comes twice, and the time adds up."""
     order = Reorder(span)
     steps = list(order.push(packet(first, at=0, frames=frames), 0))
     came = [
-        (20 * frames * (n + 1) + late, n + 1)
-        for n, (arrives, late) in enumerate(fates)
-        if arrives
+        (20 * frames * (n + 1) + late, n + 1) for n, (arrives, late) in enumerate(fates) if arrives
     ]
     for at, n in sorted(came):
         steps += order.expire(at)
@@ -161,8 +157,6 @@ def test_all_time_is_accounted_for(
     steps += order.expire(1e9)
     delivered = numbers(steps)
     assert delivered == sorted(set(delivered))
-    ticks = sum(
-        span(step.payload) if isinstance(step, Audio) else step.ticks for step in steps
-    )
+    ticks = sum(span(step.payload) if isinstance(step, Audio) else step.ticks for step in steps)
     assert ticks == (delivered[-1] - first + 1) * frames * FRAME
     assert not any(isinstance(step, Pause) for step in steps)
