@@ -8,12 +8,12 @@ from peers.webrtc import aiortc_names
 from peers.webrtc.aiortc_names import NAMES, lacking, moved
 
 
-def test_nothing_has_moved() -> None:
+async def test_nothing_has_moved() -> None:
     assert moved() == []
 
 
 @pytest.mark.parametrize("place", NAMES)
-def test_what_moves_is_named(place: str) -> None:
+async def test_what_moves_is_named(place: str) -> None:
     holders = {**aiortc_names._holders(), place: object()}
     found = lacking(holders)
     for name in NAMES[place]:

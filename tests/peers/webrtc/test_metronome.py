@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from itertools import pairwise
 
 from peers.webrtc.metronome import Metronome
 
@@ -50,7 +51,7 @@ def test_every_call_ticks_every_20_ms_and_four_are_spread() -> None:
         clock.close()
     times = {number: [at for one, at in ticked if one == number] for number in range(4)}
     assert all(len(at) == 10 for at in times.values())
-    assert all(b - a == 20 for at in times.values() for a, b in zip(at, at[1:], strict=False))
+    assert all(b - a == 20 for at in times.values() for a, b in pairwise(at))
     assert len({at[0] % 20 for at in times.values()}) == 4
 
 
