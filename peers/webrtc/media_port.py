@@ -101,7 +101,11 @@ class MediaPort:
             raise MissingLibrary(str(error)) from error
         rtcsctptransport.USERDATA_MAX_LENGTH = CHUNK_BYTES
         self = cls(settings, (await resolve(host))[0] if host else host, owner, RtcLink)
-        await self._listen(port)
+        try:
+            await self._listen(port)
+        except OSError:
+            await self._port.close()
+            raise
         return self
 
     @property
@@ -197,4 +201,4 @@ class MediaPort:
     async def close(self) -> None:
         """Close all calls, and the port."""
         await asyncio.gather(*(link.close() for link in list(self._links)))
-        self._port.close()
+        await self._port.close()

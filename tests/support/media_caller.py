@@ -134,7 +134,9 @@ class MediaCaller:
     async def close(self) -> None:
         await self.connection.close()
         if self._listening is not None:
-            await self._listening
+            # A track that never began does not end either.
+            self._listening.cancel()
+            await asyncio.gather(self._listening, return_exceptions=True)
 
     def _message_came(self, message: str | bytes) -> None:
         self.events.append(message)

@@ -16,6 +16,11 @@ from tests.support.media_caller import MediaCaller, Settings, call, open_port
 from tests.support.sdp_offers import CHROMIUM
 
 
+def open_files() -> int:
+    """Return how many files and sockets this process has open; 0 where there is no /proc."""
+    return len(list(Path("/proc/self/fd").glob("*")))
+
+
 async def test_on_loopback_nothing_else_is_listened_on_or_announced() -> None:
     async with open_port() as port:
         assert port.addresses == ["127.0.0.1"]
@@ -43,7 +48,7 @@ async def test_an_interface_that_there_is_not_is_named() -> None:
 async def test_a_taken_port_is_an_error_and_a_closed_one_is_free() -> None:
     async with open_port() as port:
         number = port.port
-        with pytest.raises(OSError, match=str(number)):
+        with pytest.raises(OSError, match="in use"):
             await MediaPort.open(Settings(), host="127.0.0.1", port=number, owner="w1")
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
         free.bind(("127.0.0.1", number))
@@ -72,9 +77,7 @@ async def test_what_is_no_offer_leaves_nothing() -> None:
 async def test_calls_leave_no_task_and_no_socket() -> None:
     async with open_port() as port:
         before = asyncio.all_tasks()
-        sockets = (
-            len(list(Path("/proc/self/fd").glob("*"))) if Path("/proc/self/fd").exists() else 0
-        )
+        sockets = open_files()
         async with call(port) as one:
             await one.until(lambda: one.heard)
         # One that nobody ever connects to, and one that nobody takes.
@@ -92,8 +95,7 @@ async def test_calls_leave_no_task_and_no_socket() -> None:
         assert not port._port._calls
         assert not port._port._heard
         assert not port._port._asked
-        if sockets:
-            assert len(list(Path("/proc/self/fd").glob("*"))) == sockets
+        assert open_files() == sockets
 
 
 async def test_closing_the_port_ends_its_calls() -> None:
