@@ -62,6 +62,9 @@ class Listener(Protocol):
     def reported(self, report: Started | Drained) -> None:
         """Take what was played."""
 
+    def played_on(self) -> None:
+        """Note that the queue of audio may be shorter."""
+
     def ended(self) -> None:
         """The link is over."""
 
@@ -307,6 +310,8 @@ class RtcLink:
             return
         self._quiet_ticks += 1
         self._tracks.tick()
+        if self._listener is not None:
+            self._listener.played_on()
         if self._quiet_ticks > DEAD_S / INTERVAL_S:
             self._end(f"the tab was closed or lost its network: nothing arrived for {DEAD_S:.0f} s")
 

@@ -111,11 +111,15 @@ class WebRTCPeer:
             if isinstance(report, Started)
             else PlaybackDrained(report.response_id)
         )
-        self._let_on()
         if self._report is None:
             self._early.append(told)
         else:
             self._report(told)
+
+    def played_on(self) -> None:
+        """Let on who waits for room in the queue of audio."""
+        if not self._room.is_set() and self._link.loudspeaker.has_room:
+            self._room.set()
 
     def ended(self) -> None:
         """Let the session's loops end."""
@@ -209,7 +213,7 @@ class WebRTCPeer:
     def silence(self) -> None:
         """Stop playing, and drop what is queued."""
         self._link.loudspeaker.silence()
-        self._let_on()
+        self.played_on()
 
     def played(self) -> Mapping[str, float]:
         """Return item id → ms played, of items that wait or play."""
@@ -227,10 +231,6 @@ class WebRTCPeer:
             if not self.has_room:
                 self._room.clear()
                 await self._room.wait()
-
-    def _let_on(self) -> None:
-        if not self._room.is_set() and self._link.loudspeaker.has_room:
-            self._room.set()
 
     async def deliver(self, report: Callable[[PlaybackReport], None]) -> None:
         """Send queued events; return after `finish`, when the client has them all."""
