@@ -127,6 +127,11 @@ class WebSocketPeer:
         """Whether the client keeps up with what it is sent."""
         return self._outbox.has_room
 
+    @property
+    def queued_bytes(self) -> int:
+        """Bytes that wait to be sent to the client."""
+        return self._outbox.queued_bytes
+
     async def room(self) -> None:
         """Wait until the client keeps up."""
         await self._outbox.room()
