@@ -12,14 +12,14 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from flow.outbox import HIGH_WATER_BYTES
-from peers.base import AppendedAudio, Incoming, Peer, PeerGone, PeerStalled
+from peers.base import Incoming, Peer, PeerGone, PeerStalled
 from session.effects import OutputAudio
 from session.ports import CloseReason
+from session.reports import PlaybackReport
 from wire.envelope import ServerEvent
-from wire.errors import ProtocolError
 
 CLOSING_S = 5.0
 """Seconds that a sideband has, after the call, to receive what is still queued for it."""
@@ -176,13 +176,6 @@ class CallPeer:
 
     async def _read(self, sideband: SidebandPeer) -> None:
         async for came in sideband.incoming():
-            if isinstance(came, AppendedAudio):
-                came = ProtocolError(
-                    "invalid_value",
-                    "Audio of a call comes by its track alone; a sideband cannot append any.",
-                    "type",
-                    event_id=came.event_id,
-                )
             await self._inbox.put(sideband, came)
 
     # --- as a session's peer ------------------------------------------------------------------
@@ -244,7 +237,7 @@ class CallPeer:
         """Wait until the client keeps up."""
         await self._client.room()
 
-    async def deliver(self, report: Callable[[Any], None]) -> None:
+    async def deliver(self, report: Callable[[PlaybackReport], None]) -> None:
         """Deliver what is queued to the client; sidebands have tasks of their own."""
         await self._client.deliver(report)
 
@@ -294,5 +287,5 @@ async def _ending_of(
     return None
 
 
-def _plays_nothing(_report: object) -> None:
+def _plays_nothing(_report: PlaybackReport) -> None:
     """Take reports of playback: a sideband plays nothing."""

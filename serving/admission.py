@@ -22,7 +22,10 @@ from serving.session_start import Patch, described, start_session, transcribing_
 from session.ports import CloseReason
 from session.session_config import SessionConfig
 from wire.beta_reading import read_minted
+from wire.beta_writing import BetaDialect
+from wire.dialect import Dialect, GADialect
 from wire.errors import ProtocolError
+from wire.media import Media
 
 _WHERE_KEYS_GO = "; a key may also be in the header api-key, or in the URL as ?api-key="
 LONGEST_LABEL = 100
@@ -44,6 +47,8 @@ class Asked:
     """Whose path it is."""
     translates: bool = False
     """Whether the path is that of translation sessions (§B.14)."""
+    media: Media = Media.EVENTS
+    """How its audio travels."""
     session: dict[str, Any] | None = None
     """The session that the request describes (§D.2), as in a `session.update`; None: it does
     not."""
@@ -67,6 +72,15 @@ class Admitted:
     """The model or the kind of session, for the log."""
     client: str
     """Its address, for the log."""
+
+    def dialect(self) -> Dialect:
+        """Return a dialect for the client."""
+        return dialect_of(self.config, self.beta)
+
+
+def dialect_of(config: SessionConfig, beta: bool) -> Dialect:
+    """Return a dialect for a client of a session."""
+    return (BetaDialect if beta else GADialect)(config.kind, config.media)
 
 
 class Admission:
@@ -161,14 +175,16 @@ class Admission:
             given,
         )
         return Admitted(
-            config=self._configure(handshake, given),
+            config=self._configure(handshake, given, asked.media),
             beta=handshake.beta,
             holder=grant.holder,
             label=_label(handshake),
             client=asked.client,
         )
 
-    def _configure(self, asked: Handshake, given: Patch | None) -> SessionConfig:
+    def _configure(
+        self, asked: Handshake, given: Patch | None, media: Media
+    ) -> SessionConfig:
         try:
             config = start_session(
                 self._settings,
@@ -176,6 +192,7 @@ class Admission:
                 asked.kind,
                 asked.model,
                 _patch(asked),
+                media,
             )
             if given is not None:
                 # As an update would: it changes what was minted (§D.1).
