@@ -257,7 +257,8 @@ class CallPeer:
         """Close all connections, unless that has been done."""
         if self._ending is not None:
             return
-        self._ending = _Ending(reason, message)
+        stalled = reason is CloseReason.SLOW_READER
+        self._ending = _Ending(CloseReason.CLIENT_DONE, "") if stalled else _Ending(reason, message)
         if self._listening is not None:
             self._listening.cancel()
         for sideband in self._sidebands:
@@ -269,9 +270,7 @@ async def _ending_of(
     sideband: _Sideband, delivering: asyncio.Task[None], reading: asyncio.Task[None]
 ) -> _Ending | None:
     """Wait until a sideband is to be closed; None: it left by itself."""
-    await asyncio.wait(
-        [sideband.ending, delivering, reading], return_when=asyncio.FIRST_COMPLETED
-    )
+    await asyncio.wait([sideband.ending, delivering, reading], return_when=asyncio.FIRST_COMPLETED)
     if delivering.done():
         with suppress(PeerGone):
             try:

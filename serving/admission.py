@@ -182,9 +182,7 @@ class Admission:
             client=asked.client,
         )
 
-    def _configure(
-        self, asked: Handshake, given: Patch | None, media: Media
-    ) -> SessionConfig:
+    def _configure(self, asked: Handshake, given: Patch | None, media: Media) -> SessionConfig:
         try:
             config = start_session(
                 self._settings,

@@ -63,8 +63,8 @@ class Connecting(Protocol):
             NotConnected: It will not be.
         """
 
-    def figures(self) -> CallFigures | None:
-        """Return how well its audio has come through; None: it never connected."""
+    def figures(self) -> CallFigures:
+        """Return how well its audio has come through."""
 
 
 class Guest(Protocol):
@@ -223,7 +223,8 @@ class OpenSessions:
             await _apologise(config.id, peer)
         finally:
             self.give_up(place)
-            log.closed(reason, call.figures() if call is not None else None)
+            connected = place.transport is not None
+            log.closed(reason, call.figures() if call is not None and connected else None)
 
     async def refuse(self, refusal: Refused, client: str, peer: Peer) -> None:
         """Tell a client whose connection is accepted why it gets no session, and close."""

@@ -89,7 +89,9 @@ def _session(part: bytes) -> dict[str, Any] | None:
     try:
         session = read_json(text) if text.strip() else None
     except (ValueError, RecursionError) as error:
-        raise ProtocolError("invalid_json", f"The session is not JSON. {error}", "session") from None
+        raise ProtocolError(
+            "invalid_json", f"The session is not JSON. {error}", "session"
+        ) from None
     if session is not None and not isinstance(session, dict):
         raise wrong_type(session, "an object", "session")
     return session
