@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from flow.outbox import HIGH_WATER_BYTES
 from peers.base import Incoming, Peer, PeerGone, PeerStalled
@@ -45,7 +45,7 @@ class _Ending(NamedTuple):
 @dataclass(eq=False, slots=True)
 class _Sideband:
     peer: SidebandPeer
-    task: asyncio.Task[object]
+    task: asyncio.Task[Any]
     """The task that attends to it."""
     ending: asyncio.Future[_Ending] = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
@@ -278,7 +278,8 @@ async def _ending_of(
             except PeerStalled:
                 return _Ending(CloseReason.SLOW_READER, "The client does not read what it is sent.")
             # All is delivered, as the call is about to end.
-            await asyncio.wait([sideband.ending, reading], return_when=asyncio.FIRST_COMPLETED)
+            then: list[asyncio.Future[Any]] = [sideband.ending, reading]
+            await asyncio.wait(then, return_when=asyncio.FIRST_COMPLETED)
     if sideband.ending.done():
         return sideband.ending.result()
     if reading.done():

@@ -118,7 +118,7 @@ class OpenSessions:
         """Refuse new sessions, and wait until the open ones have ended."""
         self._lifecycle.drain()
         grace_s = self._settings.server.shutdown_grace_s
-        served = [*self._places, *self._guests]
+        served: list[Place | Guest] = [*self._places, *self._guests]
         tasks = [known.task for known in served if known.task is not None]
         for known in served:
             known.leave(grace_s)
@@ -127,7 +127,8 @@ class OpenSessions:
 
     def hurry(self) -> None:
         """Cut the responses that `drain` lets finish."""
-        for known in [*self._places, *self._guests]:
+        served: list[Place | Guest] = [*self._places, *self._guests]
+        for known in served:
             known.leave(0)
 
     @contextmanager

@@ -104,7 +104,10 @@ class SharedConnection(Connection):
         return self._endpoints.get(bound)
 
     async def get_component_candidates(
-        self, component: int, addresses: list[str], timeout: int = 5  # noqa: ASYNC109  # its name
+        self,
+        component: int,
+        addresses: list[str],
+        timeout: int = 5,  # noqa: ASYNC109  # its name
     ) -> list[Candidate]:
         """Return the candidates of the shared sockets."""
         endpoints = list(self._endpoints.values())

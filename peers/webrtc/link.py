@@ -29,6 +29,7 @@ from aiortc import (
     RTCSctpTransport,
 )
 
+from peers.base import NotConnected
 from peers.webrtc.codecs import make_decoder, make_encoder
 from peers.webrtc.figures import CallFigures
 from peers.webrtc.ice import SharedConnection
@@ -61,10 +62,6 @@ LAST_WORDS_S = 2.0
 _LONGEST_DATAGRAM = 1500 - 20
 _TICK_S = 0.02
 _FIRST_REPORT_TICKS = 25
-
-
-class NotConnected(Exception):
-    """A client took the answer, but did not connect; the message says why, and the remedy."""
 
 
 class Listener(Protocol):

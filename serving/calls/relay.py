@@ -146,8 +146,8 @@ class SidebandRelay:
             uri = f"ws://localhost{path}"
             return unix_connect(str(self._owner.door), uri, ping_interval=None, **options)
         uri = "ws" + self._owner.url.removeprefix("http") + path
-        pings = {"ping_interval": PING_S, "ping_timeout": PING_S}
-        return connect(uri, proxy=None, **pings, **options)
+        options |= {"ping_interval": PING_S, "ping_timeout": PING_S}
+        return connect(uri, proxy=None, **options)
 
     async def _pass_on(self, other: ClientConnection) -> None:
         out = asyncio.create_task(self._from_client(other))
