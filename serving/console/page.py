@@ -65,7 +65,9 @@ class ConsolePage:
         if path == "/" and "text/html" in request.headers.get("accept", ""):
             return _kept(request, self._page(request), "text/html", {"Vary": "Accept, Host"})
         found = _file(path.removeprefix(CONSOLE_PATH)) if path.startswith(CONSOLE_PATH) else None
-        return found and _kept(request, found.read_bytes(), TYPES[found.suffix], {})
+        if found is None:
+            return None
+        return _kept(request, found.read_bytes(), TYPES[found.suffix], {})
 
     def _page(self, request: Request) -> bytes:
         """Return the page, with the address for those whose browser runs no scripts."""
