@@ -119,6 +119,7 @@ _BY_PROOF: dict[str, str] = {
     "test_protocol.py": "wire/envelope.py wire/ids.py",
     "test_transport.py": "peers/base.py peers/websocket.py",
     "turn_detection/test_end_pointing.py": "session/decisions.py",
+    "session/test_playback.py": "wire/media.py",
     "wire/test_server_events.py": (
         "wire/event_record.py wire/response_events.py wire/session_events.py"
     ),
