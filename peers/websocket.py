@@ -7,7 +7,7 @@ takes it; a client that sends too fast is slowed by not reading its socket.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import suppress
 
 from fastapi import WebSocket, WebSocketDisconnect
@@ -19,6 +19,7 @@ from flow.steps import in_turns
 from peers.base import PeerGone, PeerStalled
 from session.effects import OutputAudio
 from session.ports import CloseReason
+from session.reports import PlaybackReport
 from wire.dialect import Dialect
 from wire.envelope import ServerEvent, encode_audio
 from wire.errors import ProtocolError
@@ -111,6 +112,10 @@ class WebSocketPeer:
         for written in self._dialect.render(event):
             self._outbox.put(frame(written))
 
+    def reply(self, event: ServerEvent) -> None:
+        """Queue an event: there is one client."""
+        self.send(event)
+
     def play(self, audio: OutputAudio) -> None:
         """Queue audio as `response.output_audio.delta`."""
         self.send(audio_delta(audio))
@@ -131,7 +136,7 @@ class WebSocketPeer:
         """Wait until the client keeps up."""
         await self._outbox.room()
 
-    async def deliver(self) -> None:
+    async def deliver(self, _report: Callable[[PlaybackReport], None]) -> None:
         """Write queued frames; return after `finish`, when all are written."""
         try:
             await self._outbox.drain_into(self._write)

@@ -12,6 +12,7 @@ from session.session_config import SessionConfig
 from wire.client_events import UpdateSession, UpdateTranscription
 from wire.dialect import GADialect
 from wire.envelope import new_id
+from wire.media import Media
 from wire.session_fields import SessionKind, SessionPatch, TranscriptionPatch
 
 Patch = SessionPatch | TranscriptionPatch
@@ -56,6 +57,7 @@ def start_session(
     kind: SessionKind,
     model: str,
     patch: Patch | None = None,
+    media: Media = Media.EVENTS,
 ) -> SessionConfig:
     """Configure a new session.
 
@@ -65,12 +67,19 @@ def start_session(
         kind: Whether it answers, or only transcribes.
         model: Name of its model.
         patch: What differs from the defaults.
+        media: How its audio travels.
 
     Raises:
         ProtocolError: The providers cannot do what is asked.
     """
     config = SessionConfig(
-        settings, capabilities, session_id=new_id("sess"), model=model, now=time.time(), kind=kind
+        settings,
+        capabilities,
+        session_id=new_id("sess"),
+        model=model,
+        now=time.time(),
+        kind=kind,
+        media=media,
     )
     if patch is not None:
         config.apply(patch, voice_locked=False)
