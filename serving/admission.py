@@ -91,7 +91,7 @@ class Admission:
         """
         if not self._lifecycle.ready:
             raise not_ready(self._lifecycle)
-        if not self._access.admits_origin(asked.headers.get("origin")):
+        if not self._access.admits_page(asked.headers):
             raise origin_refused()
         grant = self._grant(asked)
         if asked.translates:
