@@ -3,7 +3,7 @@
  * and tells a reader nothing.
  */
 
-/** @typedef {import('./types.js').WireEvent} WireEvent */
+/** @typedef {import('./event_store.js').WireEvent} WireEvent */
 
 /** Bytes of a millisecond of PCM at 24 kHz, 16 bits, mono: what the console asks for. */
 const BYTES_PER_MS = 48;
@@ -22,9 +22,9 @@ export function audioLength(base64) {
  * @returns {WireEvent}
  */
 export function withoutAudio(event) {
-  const field = event.type === 'input_audio_buffer.append' ? 'audio' : 'delta';
-  const audible = field === 'audio' || event.type === 'response.output_audio.delta';
-  if (!audible || typeof event[field] !== 'string' || event[field].startsWith('[')) return event;
+  const field = event.type === "input_audio_buffer.append" ? "audio" : "delta";
+  const audible = field === "audio" || event.type === "response.output_audio.delta";
+  if (!audible || typeof event[field] !== "string" || event[field].startsWith("[")) return event;
   return { ...event, [field]: audioLength(event[field]) };
 }
 
@@ -33,8 +33,8 @@ export function withoutAudio(event) {
  * @param {unknown} field
  */
 export function audioMs(field) {
-  if (typeof field === 'number') return (field * 3) / 4 / BYTES_PER_MS;
-  const text = String(field ?? '');
+  if (typeof field === "number") return (field * 3) / 4 / BYTES_PER_MS;
+  const text = String(field ?? "");
   const characters = /^\[(\d+)/.exec(text)?.[1] ?? text.length;
   return (Number(characters) * 3) / 4 / BYTES_PER_MS;
 }
