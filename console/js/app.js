@@ -5,6 +5,10 @@
 
 import { EventStore } from "./see/event_store.js";
 import { t, texts } from "./texts.js";
+import { announceReturn } from "./talk/endings.js";
+import { Notices } from "./talk/notices.js";
+import { Server } from "./talk/server.js";
+import { Talk } from "./talk/talk.js";
 import { loadSettings, storeSettings } from "./talk/settings.js";
 
 /** @typedef {import('./talk/settings.js').Settings} Settings */
@@ -39,7 +43,12 @@ export class App extends EventTarget {
   state = null;
   /** @type {string | null} The client secret that opens sessions; in memory alone. */
   secret = null;
+  /** @type {import("./talk/server.js").Reach} */
+  reach = "unknown";
   t = t;
+  notices = new Notices();
+  server = new Server(this);
+  talk = new Talk(this);
 
   constructor() {
     super();
@@ -62,6 +71,14 @@ export class App extends EventTarget {
   /** @param {ServerState | null} state */
   setState(state) {
     this.state = state;
+    this.dispatchEvent(new Event("state"));
+  }
+
+  /** @param {import("./talk/server.js").Reach} reach */
+  setReach(reach) {
+    const back = this.reach === "lost" && reach === "reached";
+    this.reach = reach;
+    if (back) announceReturn(this);
     this.dispatchEvent(new Event("state"));
   }
 
