@@ -52,6 +52,8 @@ class Admitted:
     config: SessionConfig
     beta: bool
     """Whether it speaks the beta dialect (§B.16)."""
+    observes: bool
+    """Whether it is told what the turn detector hears (§D.9)."""
     holder: str | None
     """Identifies the key, for limits per key; see `Grant.holder`."""
     label: str
@@ -110,6 +112,7 @@ class Admission:
         return Admitted(
             config=self._configure(handshake),
             beta=handshake.beta,
+            observes=handshake.observes,
             holder=grant.holder,
             label=_label(handshake),
             client=asked.client,

@@ -59,6 +59,8 @@ class Handshake:
     """Configuration of a client secret, as in a `session.update`."""
     beta: bool = False
     """Whether the client speaks the beta dialect (§B.16)."""
+    observes: bool = False
+    """Whether it is told what the turn detector hears (§D.9)."""
 
 
 def check_handshake(
@@ -89,6 +91,7 @@ def check_handshake(
     """
     beta = service.speaks_beta(headers, subprotocols)
     transcribing = _intends_transcription(query)
+    observes = _observes(settings, query)
     model = query.get("model") or None
     if service.azure:
         model = model or query.get("deployment") or None
@@ -104,9 +107,10 @@ def check_handshake(
         # The service refuses it. Whoever names such a model wants to have speech written down.
         transcribing = True
     if transcribing:
-        return Handshake("transcription", model or "", minted, beta)
+        return Handshake("transcription", model or "", minted, beta, observes)
     asked = (minted or {}).get("model") or model
-    return Handshake("realtime", _answering(settings, service, asked, beta), minted, beta)
+    answering = _answering(settings, service, asked, beta)
+    return Handshake("realtime", answering, minted, beta, observes)
 
 
 def _answering(settings: Settings, service: Service, asked: str | None, beta: bool) -> str:
@@ -130,6 +134,22 @@ def _intends_transcription(query: Mapping[str, str]) -> bool:
     raise Refused(error.code, error.message, error.param)
 
 
+def _observes(settings: Settings, query: Mapping[str, str]) -> bool:
+    """Return whether the client wants to watch turn detection, as the console does (§D.9)."""
+    wanted = query.get("observe") or None
+    if wanted in (None, "turn_detection"):
+        if wanted is None or settings.server.console:
+            return wanted is not None
+        raise Refused(
+            "unsupported_value",
+            "Turn detection is shown to the console, which is switched off here "
+            "(server.console): connect without observe.",
+            "observe",
+        )
+    error = invalid_value(wanted, ["turn_detection"], "observe")
+    raise Refused(error.code, error.message, error.param)
+
+
 def _check_kind(minted: dict[str, Any], query: Mapping[str, str], transcribing: bool) -> None:
     """Refuse a URL that asks for a session of the kind that the client secret is not for."""
     if transcribing and minted["type"] != "transcription":
@@ -149,7 +169,7 @@ def _check_kind(minted: dict[str, Any], query: Mapping[str, str], transcribing: 
 
 
 def _check_call_alone(query: Mapping[str, str]) -> None:
-    for other in ("model", "intent"):
+    for other in ("model", "intent", "observe"):
         if query.get(other):
             raise Refused(
                 None, f"You must not provide {other} together with call_id: a call has its own."

@@ -89,12 +89,13 @@ class OpenSessions:
         for known in list(self._sessions.values()):
             known.transport.leave(0)
 
-    async def run(self, admitted: Admitted, peer: Peer) -> None:
+    async def run(self, admitted: Admitted, peer: Peer, client: Peer | None = None) -> None:
         """Serve a client, from its greeting to its close.
 
         Args:
             admitted: The client's session, as `Admission.admit` returned it.
             peer: The client, whose connection is accepted.
+            client: Of several clients behind the peer, the one that was admitted.
         """
         try:
             # Checked only now: another client may have taken the last place during the handshake.
@@ -107,7 +108,8 @@ class OpenSessions:
         log = TurnLog(config.id, self._metrics, trace)
         log.opened(admitted.client, admitted.label)
         session = RealtimeSession(config)
-        transport = RealtimeTransport(session, self._manager, log, peer)
+        observe = (client or peer).send if admitted.observes else None
+        transport = RealtimeTransport(session, self._manager, log, peer, observe)
         task = asyncio.current_task()
         self._sessions[config.id] = _Open(transport, task, admitted.holder)
         reason = CloseReason.FAILED.value

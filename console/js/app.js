@@ -27,7 +27,9 @@ import { loadSettings, storeSettings } from "./talk/settings.js";
  * @property {string[]} models
  * @property {{id: string, name?: string, language?: string}[]} voices
  * @property {{stt: string, llm: string, tts: string} | null} stack
- * @property {string[]} limits
+ * @property {string | null} default_voice
+ * @property {string[]} limits What the stack cannot do: `trial`, `languages`, `prompt`, `images`, `reasoning`.
+ * @property {string[]} languages The only ones that are understood; empty: it is not limited to some.
  * @property {{threshold?: number, silence_duration_ms?: number, prefix_padding_ms?: number}} vad
  * @property {{status: 'never' | 'running' | 'done', verdicts?: object[]}} check
  * @property {boolean} mcp

@@ -65,14 +65,21 @@ class ConsolePage:
         if path == "/" and "text/html" in request.headers.get("accept", ""):
             return _kept(request, self._page(request), "text/html", {"Vary": "Accept, Host"})
         found = _file(path.removeprefix(CONSOLE_PATH)) if path.startswith(CONSOLE_PATH) else None
-        return found and _kept(request, found.read_bytes(), TYPES[found.suffix], {})
+        if found is None:
+            return None
+        return _kept(request, found.read_bytes(), TYPES[found.suffix], {})
 
     def _page(self, request: Request) -> bytes:
-        """Return the page, with the address for those whose browser runs no scripts."""
+        """Return the page; it tells the address also to those whose browser runs no scripts."""
         url = request.url
         addresses = Addresses(url.netloc, self._server.ws_path, secure=url.scheme == "https")
         page = Template((FOLDER / "index.html").read_text(encoding="utf-8"))
-        return page.substitute(address=escape(addresses.base_url or addresses.websocket)).encode()
+        told = {
+            "address": addresses.base_url or addresses.websocket,
+            "path": self._server.ws_path,
+            "keys": str(bool(self._server.api_keys)).lower(),
+        }
+        return page.substitute({name: escape(text) for name, text in told.items()}).encode()
 
 
 def _file(name: str) -> Path | None:

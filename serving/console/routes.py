@@ -32,14 +32,14 @@ def console_routes(
     router = APIRouter(prefix=CONSOLE_PATH.rstrip("/"))
     self_check = SelfCheck(manager, lifecycle)
 
-    @router.get("/state")
+    @router.get("/state", include_in_schema=False)
     async def state(request: Request) -> JSONResponse:
         names_hosts = access.admit(request.headers).minted is None
         told: dict[str, Any] = console_state(settings, manager, lifecycle, names_hosts=names_hosts)
         told["check"] = self_check.told(names_hosts=names_hosts)
         return JSONResponse(told, headers={"Cache-Control": "no-store"})
 
-    @router.post("/check")
+    @router.post("/check", include_in_schema=False)
     async def check(request: Request) -> JSONResponse:
         names_hosts = access.admit(request.headers).minted is None
         try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
@@ -11,10 +10,12 @@ from config import PRODUCT_NAME, VERSION, Settings
 from pipeline_manager import PipelineManager
 from serving.lifecycle import Lifecycle
 from serving.model_names import model_names
-from settings.installation import install_extra
+from settings.extras import lacking
+from settings.installation import add_extra
 from settings.localisation import in_english
 
-WEBRTC_LIBRARY = "aiortc"
+WEBRTC = "webrtc"
+"""The extra that calls need."""
 
 
 def console_state(
@@ -65,9 +66,9 @@ def stack(manager: PipelineManager) -> dict[str, str]:
 
 def webrtc() -> dict[str, Any]:
     """Return whether calls can be taken, and the command that installs what they need."""
-    if importlib.util.find_spec(WEBRTC_LIBRARY) is not None:
-        return {"available": True}
-    return {"available": False, "install": install_extra("webrtc")}
+    if lacking(WEBRTC):
+        return {"available": False, "install": add_extra(WEBRTC)}
+    return {"available": True}
 
 
 def _limits(manager: PipelineManager) -> Iterator[str]:

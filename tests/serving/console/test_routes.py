@@ -68,7 +68,7 @@ async def test_the_state_says_what_answers_and_what_it_cannot_do():
 
 
 async def test_it_says_how_to_get_webrtc_where_that_is_not_installed(monkeypatch):
-    monkeypatch.setattr(console_state, "WEBRTC_LIBRARY", "a_library_that_nobody_has")
+    monkeypatch.setattr(console_state, "lacking", lambda _extra: ["aiortc"])
     async with running() as server, plain_http() as http:
         told = (await http.get(f"{server.http}/console/state")).json()["webrtc"]
     assert told["available"] is False
