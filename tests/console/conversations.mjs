@@ -7,8 +7,16 @@ let made = 0;
 /** A turn that was detected, at `at` ms; returns entries. */
 export function spokenTurn({ item, at, text, silence = 512, previous = null }) {
   return [
-    received(at - 2000, { type: "input_audio_buffer.speech_started", audio_start_ms: 0, item_id: item }),
-    received(at + silence, { type: "input_audio_buffer.speech_stopped", audio_end_ms: at, item_id: item }),
+    received(at - 2000, {
+      type: "input_audio_buffer.speech_started",
+      audio_start_ms: 0,
+      item_id: item,
+    }),
+    received(at + silence, {
+      type: "input_audio_buffer.speech_stopped",
+      audio_end_ms: at,
+      item_id: item,
+    }),
     received(at + silence + 1, {
       type: "input_audio_buffer.committed",
       previous_item_id: previous,
@@ -54,7 +62,10 @@ export function spokenAnswer({
   const content = [{ type: "output_audio", transcript }];
   const whole = { ...message, status: status === "completed" ? status : "incomplete", content };
   return [
-    received(at, { type: "response.created", response: { id: response, status: "in_progress", output: [] } }),
+    received(at, {
+      type: "response.created",
+      response: { id: response, status: "in_progress", output: [] },
+    }),
     received(at + 80, {
       type: "response.output_item.added",
       response_id: response,
@@ -72,7 +83,11 @@ export function spokenAnswer({
       part: { type: "audio", transcript: "" },
     }),
     ...words.flatMap((delta, index) => [
-      received(at + 90 + index * 5, { type: "response.output_audio_transcript.delta", ...place, delta }),
+      received(at + 90 + index * 5, {
+        type: "response.output_audio_transcript.delta",
+        ...place,
+        delta,
+      }),
       received(at + 200 + index * 5, {
         type: "response.output_audio.delta",
         ...place,

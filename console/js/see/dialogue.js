@@ -186,7 +186,7 @@ export class Dialogue {
       const part = (turn.parts[index] ??= { type: "text", text: "", soundMs: 0 });
       if (content.type === "input_image") {
         part.type = "image";
-        part.text = content.image_url || (pictures.shift() ?? "");
+        part.text = content.image_url || part.text || (pictures.shift() ?? "");
       } else if (content.type === "input_audio" || content.type === "output_audio") {
         part.type = "audio";
         part.text = content.transcript || part.text;

@@ -23,7 +23,7 @@ const LATE_MS = 250;
 const STILL_MS = 1000;
 /** Milliseconds between two texts. */
 const TELL_MS = 500;
-const COLOURS = /** @type {const} */ (["wave", "speech", "threshold", "mark"]);
+const COLOURS = /** @type {const} */ (["wave", "speech", "threshold", "mark", "turn"]);
 
 /**
  * @param {HTMLElement} root
@@ -170,11 +170,11 @@ class ListeningView {
 
   /** The legend's colours are those of the picture, in either scheme. */
   #colours() {
-    const [wave, speech, threshold, mark] = [...this.#legend.querySelectorAll(".swatch")].map(
+    const [wave, speech, threshold, mark, turn] = [...this.#legend.querySelectorAll(".swatch")].map(
       (swatch) => getComputedStyle(swatch).color,
     );
     const style = getComputedStyle(this.#canvas);
-    const [turn, line, text] = [style.backgroundColor, style.borderColor, style.color];
+    const [line, text] = [style.borderTopColor, style.color];
     return { wave, speech, threshold, mark, turn, line, text };
   }
 

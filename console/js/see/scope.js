@@ -24,6 +24,8 @@ const TOP = 30;
 const BOTTOM = 18;
 /** The share of the height between them that the waveform has; the curve has the rest. */
 const WAVE = 0.42;
+/** The probability at whose height the silence is measured: in silence the curve is below. */
+const SILENCE_AT = 0.25;
 /** Quiet speech would be a line: loudness is drawn as it is heard. */
 const LOUDNESS = 0.6;
 
@@ -69,7 +71,7 @@ export function drawScope(context, log, look) {
   context.stroke();
 
   drawThreshold(context, look, y(look.threshold));
-  drawSilence(context, log, look, x, middle);
+  drawSilence(context, log, look, x, y(SILENCE_AT));
   drawMarks(context, marks, look, x, floor);
 }
 
@@ -128,11 +130,12 @@ function drawThreshold(context, { width, threshold, colours }, at) {
  * @param {import('./speech_log.js').SpeechLog} log
  * @param {Look} look
  * @param {(ms: number) => number} x
- * @param {number} middle
+ * @param {number} middle Where, from the top.
  */
 function drawSilence(context, log, { silenceMs, from, to, colours }, x, middle) {
   if (silenceMs === null) return;
-  for (const span of spans(log)) {
+  const all = spans(log);
+  for (const span of all) {
     const quiet = span.to === null ? log.silenceBefore(log.endMs) : span.quiet;
     const voiced = quiet === null ? null : (span.to ?? log.endMs) - quiet;
     // While somebody speaks the measure would jump from word to word.
@@ -149,10 +152,11 @@ function drawSilence(context, log, { silenceMs, from, to, colours }, x, middle) 
     context.moveTo(right, middle - 6);
     context.lineTo(right, middle + 6);
     context.stroke();
+    // The newest alone is named: they are all as long.
+    if (span !== all.at(-1)) continue;
     const label = `${silenceMs} ms`;
-    if (context.measureText(label).width < right - left - 4) {
-      context.fillText(label, left + 3, middle - 4);
-    }
+    const wide = context.measureText(label).width;
+    context.fillText(label, Math.min(left, x(to) - wide - 2), middle - 9);
   }
 }
 

@@ -104,6 +104,7 @@ class WaterfallView {
     const scale = roundUp(Math.max(200, ...totals));
     const rows = turns.map((turn) => drawBar(turn, scale));
     this.#chart.replaceChildren(drawScale(scale), ...rows);
+    this.#chart.style.setProperty("--rows", String(turns.length + 1));
     if (middle !== null) this.#chart.append(drawMedian(middle, scale));
     this.#body.replaceChildren(...turns.map(drawNumbers));
     this.#foot.replaceChildren(drawMedians(turns, middle));
@@ -120,7 +121,7 @@ function roundUp(ms) {
 function drawBar(turn, scale) {
   const track = h("div", { className: "waterfall-track" });
   for (const { moment, from, to } of stages(turn)) {
-    const bar = h("span", { className: `bar stage-${moment}` });
+    const bar = h("span", { className: `stage-bar stage-${moment}` });
     bar.style.left = `${(from / scale) * 100}%`;
     bar.style.width = `${((to - from) / scale) * 100}%`;
     bar.title = `${t(`see.stage.${moment}`)}: ${Math.round(to - from)} ms`;
@@ -137,7 +138,7 @@ function drawBar(turn, scale) {
 function drawScale(scale) {
   const track = h("div", { className: "waterfall-track waterfall-scale" });
   for (const share of [0, 0.25, 0.5, 0.75, 1]) {
-    const label = h("span", {}, milliseconds(scale * share));
+    const label = h("span", {}, milliseconds(scale * share, 1));
     label.style.left = `${share * 100}%`;
     label.dataset.share = String(share);
     track.append(label);
@@ -190,7 +191,7 @@ function number(ms) {
   return ms === null || ms === undefined ? "–" : String(Math.round(ms));
 }
 
-/** @param {number} ms */
-function milliseconds(ms) {
-  return ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(2)} s`;
+/** @param {number} ms @param {number} [digits] Of seconds. */
+function milliseconds(ms, digits = 2) {
+  return ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(digits)} s`;
 }

@@ -12,7 +12,7 @@ export default {
     "see.said.result": "Its result: {text}",
     "see.said.no_result": "no result yet",
     "see.said.picture": "A picture that was sent",
-    "see.said.cut": "⟋ cut after {seconds} s",
+    "see.said.cut": "cut after {seconds} s",
     "see.said.unheard": "Not heard:",
     "see.said.stopped": "stopped before its end",
     "see.said.listening": "listening…",
@@ -85,7 +85,8 @@ export default {
     "see.listening.silence": "Silence that ends a turn",
     "see.listening.semantic_vad":
       "Semantic turn detection: a model judges how complete a pause sounds. Threshold and silence are for server_vad.",
-    "see.listening.push_to_talk": "Push to talk: the button says when a turn ends, and nothing is detected.",
+    "see.listening.push_to_talk":
+      "Push to talk: the button says when a turn ends, and nothing is detected.",
     "see.listening.speaking":
       "Speech: probability {speech}, threshold {threshold}, quiet for {quiet} ms.",
     "see.listening.quiet": "No speech: probability {speech}, threshold {threshold}.",
@@ -99,6 +100,7 @@ export default {
     "see.scope.speech": "Probability of speech",
     "see.scope.threshold": "Threshold and silence",
     "see.scope.mark": "Decisions",
+    "see.scope.turn": "Turns",
     "see.mark.started": "started",
     "see.mark.hesitated": "hesitated",
     "see.mark.resumed": "resumed",
@@ -140,7 +142,7 @@ export default {
     "see.said.result": "返回结果：{text}",
     "see.said.no_result": "尚无结果",
     "see.said.picture": "发送的图片",
-    "see.said.cut": "⟋ 播放 {seconds} 秒后被打断",
+    "see.said.cut": "播放 {seconds} 秒后被打断",
     "see.said.unheard": "未听到：",
     "see.said.stopped": "未说完就停止了",
     "see.said.listening": "正在聆听…",
@@ -224,6 +226,7 @@ export default {
     "see.scope.speech": "语音概率",
     "see.scope.threshold": "阈值和静音",
     "see.scope.mark": "判断",
+    "see.scope.turn": "话轮",
     "see.mark.started": "开始",
     "see.mark.hesitated": "迟疑",
     "see.mark.resumed": "继续",
