@@ -59,8 +59,6 @@ export default {
     call_result: "Result",
     call_send: "Send the result",
 
-    said_by_you: "You: {text}",
-    said_by_server: "Answer: {text}",
 
     key_label: "This server asks for an API key",
     key_enter: "Continue",
@@ -207,8 +205,6 @@ export default {
     call_result: "结果",
     call_send: "发送结果",
 
-    said_by_you: "您：{text}",
-    said_by_server: "回答：{text}",
 
     key_label: "此服务器需要 API 密钥",
     key_enter: "继续",
