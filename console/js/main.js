@@ -14,7 +14,6 @@ import * as controls from "./talk/controls.js";
 import * as frame from "./talk/frame.js";
 import * as notices from "./talk/notices.js";
 import * as settingsPanel from "./talk/settings_panel.js";
-import * as announcer from "./talk/announcer.js";
 import * as keys from "./talk/keys.js";
 import { translate } from "./texts.js";
 
@@ -23,7 +22,6 @@ const app = new App();
 frame.mount(byId("header"), app);
 keys.mount(byId("key"), app);
 notices.mount(byId("notices"), app);
-announcer.mount(byId("spoken"), app);
 conversation.mount(byId("conversation"), app);
 controls.mount(byId("controls"), app);
 begin.mount(byId("begin"), app);
