@@ -19,12 +19,18 @@ from starlette.staticfiles import StaticFiles
 from audio.pcm import read_wav, silence, write_wav
 from tests.examples.browser import Page, page
 from tests.foreign_clients.installed import CLIENTS, NODE, Report, install_node
+from tests.support.clips import words
 from tests.support.keys import KEY
 from tests.support.places import DATA
 from tests.support.running_server import RunningServer, plain_http, serving
 
 MICROPHONE = silence(2500) + read_wav(DATA / "flite-slt_s01.wav")
 """A sentence, once the call stands."""
+
+
+_SENTENCES = words("flite-slt_s01") + words("flite-slt_s02")
+LONG = _SENTENCES * (30 * 48_000 // len(_SENTENCES) + 1)
+"""An utterance of 30 s without a pause."""
 
 
 class Browser:
@@ -78,9 +84,11 @@ async def browser(
         pytest.skip(reason)
     heard = folder / "microphone.wav"
     write_wav(heard, spoken)
+    write_wav(folder / "long.wav", LONG)
     site = FastAPI()
     for path, root in {
         "/data": DATA,
+        "/spoken": folder,
         "/node_modules": NODE / "node_modules",
         "/node": NODE,
         "/": CLIENTS / "browser",

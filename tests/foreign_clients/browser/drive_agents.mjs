@@ -8,6 +8,8 @@ import {
 } from '/node_modules/@openai/agents-realtime/dist/bundle/openai-realtime-agents.mjs';
 import { Mouth, Watch, received, silent, sounding } from '/scenarios.mjs';
 
+const NOBODYS = 'ek_of_nobody';
+
 const getWeather = defineTool({
   name: 'get_weather',
   description: 'Weather of a city',
@@ -26,6 +28,8 @@ class Talk extends Watch {
     this.session = session;
     this.seen = seen;
     this.say = say;
+    this.errors = 'error'; // What an error is called in the lines: a scenario may expect one.
+    this.looks = new Map(); // Event type → what had been received when the last such event came.
     const watch = (kind, report) =>
       session.on(kind, (...values) => {
         report(...values);
@@ -34,12 +38,14 @@ class Talk extends Watch {
     watch('transport_event', (event) => {
       seen.push(event);
       if (event.type === 'response.done') say('response', { status: event.response.status });
+      if (event.type.startsWith('output_audio_buffer.')) {
+        this.looks.set(event.type, received(this.connection));
+      }
     });
-    watch('audio_interrupted', () => say('audio_interrupted'));
     watch('agent_end', (_context, _agent, output) => say('agent_end', { output }));
     watch('agent_tool_end', (_context, _agent, _tool, result) => say('tool_end', { result }));
     watch('history_updated', () => {});
-    watch('error', ({ error }) => say('error', { error: JSON.stringify(error) }));
+    watch('error', ({ error }) => say(this.errors, { error: JSON.stringify(error) }));
     session.transport.on('connection_change', (status) => {
       say('connection', { status });
       this.changed();
@@ -84,6 +90,7 @@ async function connect({ calls, secret }, say, seen, mouth) {
   const options = { baseUrl: calls, ...(mouth && { mediaStream: mouth.stream }) };
   const session = new RealtimeSession(agent, { transport: new OpenAIRealtimeWebRTC(options) });
   const talk = new Talk(session, say, seen);
+  if (secret === NOBODYS) talk.errors = 'expected';
   await session.connect({ apiKey: secret });
   say('call', { id: session.transport.callId });
   return talk;
@@ -127,7 +134,7 @@ const tool = spoken(async (talk) => {
 const bargeIn = spoken(async (talk, mouth, say) => {
   talk.session.sendMessage('tell me a long story');
   await sounding(talk.connection);
-  await mouth.say('flite-slt_s01');
+  await mouth.say('/data/flite-slt_s01.wav');
   await talk.happened('conversation.item.truncated');
   await talk.happened('output_audio_buffer.stopped');
   await talk.conclude();
@@ -137,15 +144,14 @@ const bargeIn = spoken(async (talk, mouth, say) => {
 const lateBargeIn = spoken(async (talk, mouth, say) => {
   talk.session.sendMessage('say it');
   await talk.happened('response.done');
-  await sounding(talk.connection);
-  const begun = await received(talk.connection);
-  await talk.until(() => talk.count('output_audio_buffer.started'));
+  await talk.happened('output_audio_buffer.started');
+  const begun = await talk.looks.get('output_audio_buffer.started');
   while ((await received(talk.connection)).seconds < begun.seconds + 2) {
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
-  await mouth.say('flite-slt_s01');
+  await mouth.say('/data/flite-slt_s01.wav');
   await talk.happened('conversation.item.truncated');
-  const { seconds } = await received(talk.connection);
+  const { seconds } = await talk.looks.get('output_audio_buffer.cleared');
   say('heard', { ms: 1000 * (seconds - begun.seconds) });
   await talk.happened('response.created', 2);
   await talk.conclude();
@@ -169,13 +175,13 @@ const interrupt = spoken(async (talk) => {
 // What is said while muted is not heard.
 const mute = spoken(async (talk, mouth, say) => {
   talk.session.mute(true);
-  await mouth.say('flite-slt_s01');
+  await mouth.say('/data/flite-slt_s01.wav');
   talk.session.sendMessage('hello');
   await talk.happened('response.done');
   say('muted', { speech: talk.count('input_audio_buffer.speech_started') });
   await talk.happened('output_audio_buffer.stopped');
   talk.session.mute(false);
-  await mouth.say('flite-slt_s01');
+  await mouth.say('/data/flite-slt_s01.wav');
   await talk.happened('input_audio_buffer.speech_stopped');
   await talk.happened('output_audio_buffer.stopped', 2);
   await talk.conclude();
@@ -183,7 +189,7 @@ const mute = spoken(async (talk, mouth, say) => {
 
 // An utterance whose item is larger than a message on the channel may be.
 const long = spoken(async (talk, mouth, say) => {
-  await mouth.say('flite-slt_s10', 8);
+  await mouth.say('/spoken/long.wav');
   await talk.happened('conversation.item.input_audio_transcription.completed');
   await talk.happened('output_audio_buffer.stopped');
   const channel = talk.session.transport.connectionState.dataChannel;
@@ -196,6 +202,7 @@ const long = spoken(async (talk, mouth, say) => {
 // The server's side hangs up: the client sees it.
 const hangUp = spoken(async (talk, mouth, say, { calls, key }) => {
   const { callId } = talk.session.transport;
+  talk.errors = 'expected';
   const headers = { Authorization: `Bearer ${key}` };
   const gone = await fetch(`${calls}/${callId}/hangup`, { method: 'POST', headers });
   say('hung_up', { status: gone.status });
@@ -207,7 +214,7 @@ const hangUp = spoken(async (talk, mouth, say, { calls, key }) => {
 // What the client shows of a call that is refused.
 async function refused(place, say, seen) {
   try {
-    await connect({ ...place, secret: 'ek_of_nobody' }, say, seen);
+    await connect({ ...place, secret: NOBODYS }, say, seen);
   } catch (error) {
     say('refused', { message: error.message });
   }

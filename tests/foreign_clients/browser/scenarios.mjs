@@ -12,16 +12,13 @@ export class Mouth {
     this.stream = this.output.stream;
   }
 
-  /** Say a clip of `tests/data`, so often without a pause; resolves when all is said. */
-  async say(clip, times = 1) {
-    const file = await (await fetch(`/data/${clip}.wav`)).arrayBuffer();
-    const clipped = await this.context.decodeAudioData(file);
+  /** Say a WAV file; resolves when all is said. */
+  async say(path) {
+    const file = await (await fetch(path)).arrayBuffer();
     const source = this.context.createBufferSource();
-    source.buffer = clipped;
-    source.loop = times > 1;
+    source.buffer = await this.context.decodeAudioData(file);
     source.connect(this.output);
-    source.start(0);
-    source.stop(this.context.currentTime + clipped.duration * times);
+    source.start();
     await new Promise((resolve) => source.addEventListener('ended', resolve));
   }
 
@@ -48,13 +45,14 @@ export async function sounding(connection, before = { energy: 0 }) {
   }
 }
 
-/** Wait until the sound that a connection receives has come to its end. */
+/** Wait until a connection has received half a second in which there was no sound. */
 export async function silent(connection) {
-  for (let last = await received(connection), quiet = 0; quiet < 10; ) {
-    await new Promise((resolve) => setTimeout(resolve, 30));
+  for (let start = await received(connection); ; ) {
+    await new Promise((resolve) => setTimeout(resolve, 60)); // Chromium looks every 50 ms.
     const now = await received(connection);
-    quiet = now.seconds > last.seconds && now.energy - last.energy < 1e-6 ? quiet + 1 : 0;
-    last = now;
+    const seconds = now.seconds - start.seconds;
+    if (now.energy - start.energy > 1e-4 * seconds) start = now;
+    else if (seconds > 0.5) return;
   }
 }
 
