@@ -25,6 +25,7 @@ from pydantic import (
     ConfigDict,
     Field,
     SecretStr,
+    ValidationInfo,
     field_validator,
 )
 from pydantic_settings import (
@@ -34,6 +35,12 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from settings.call_addresses import (
+    valid_interface,
+    valid_public_host,
+    valid_replica,
+    valid_replica_url,
+)
 from settings.localisation import _
 from settings.origins import allowed_origin
 from settings.paths import own_path
@@ -67,6 +74,13 @@ class _Group(BaseModel):
     """A table of settings that refuses names it does not know."""
 
     model_config = ConfigDict(extra="forbid", validate_default=True)
+
+
+def _listed(value: Any) -> Any:
+    """Read a list out of a variable."""
+    if isinstance(value, str):
+        return [part for part in (piece.strip() for piece in value.split(",")) if part]
+    return value
 
 
 class ServerConfig(_Group):
@@ -109,6 +123,14 @@ class ServerConfig(_Group):
     """Log what Pipecat and every stage do, as `log_level = "debug"` does; may log what is said."""
     tracing: bool = False
     """Send OpenTelemetry traces, where `OTEL_EXPORTER_OTLP_ENDPOINT` says."""
+    console: bool = True
+    """Serve the console, a page to talk to the server, at `/`."""
+    replica: Annotated[str | None, AfterValidator(valid_replica)] = None
+    """Name of this server among replicas, 1 to 16 letters and digits: the ids of its calls carry
+    it, so that each replica knows which other one has a call. None: there are no others."""
+    replica_url: Annotated[str | None, AfterValidator(valid_replica_url)] = None
+    """URL at which the replicas reach one another, with `{replica}` in place of the name, such as
+    `http://{replica}.voice.internal:8000`. Needed with `replica`."""
 
     @property
     def verbose(self) -> bool:
@@ -118,10 +140,7 @@ class ServerConfig(_Group):
     @field_validator("api_keys", "allowed_origins", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
-        """Read a list out of a variable."""
-        if isinstance(value, str):
-            return [part for part in (piece.strip() for piece in value.split(",")) if part]
-        return value
+        return _listed(value)
 
     @field_validator("api_keys")
     @classmethod
@@ -150,6 +169,25 @@ class ServerConfig(_Group):
     def _check_origins(cls, origins: list[str]) -> list[str]:
         """Refuse origins that no browser sends."""
         return [allowed_origin(origin) for origin in origins]
+
+    @field_validator("replica_url")
+    @classmethod
+    def _check_replica(cls, url: str | None, info: ValidationInfo) -> str | None:
+        """Refuse a name without the URL, and the URL without a name: neither does anything."""
+        # A name that was refused is not in the data; then that is what is told.
+        name = info.data.get("replica", "")
+        if name and url is None:
+            raise ValueError(
+                _(
+                    "server.replica is set, so the replicas need a URL to reach one another, such "
+                    "as http://{replica}.voice.internal:8000"
+                ).format(replica="{replica}")
+            )
+        if name is None and url is not None:
+            raise ValueError(
+                _("it does nothing without server.replica, the name of this server: set both")
+            )
+        return url
 
 
 class LimitsConfig(_Group):
@@ -184,6 +222,50 @@ class LimitsConfig(_Group):
     """Seconds between the pings that show whether a silent client is still there."""
     ping_timeout_s: float = Field(20, gt=0, le=86_400)
     """Seconds after a ping without a sign of life that end the session."""
+
+
+class WebRTCConfig(_Group):
+    """Calls over WebRTC (§B.5), which need `requirements/webrtc.txt`.
+
+    All calls of a process share one UDP port.
+    """
+
+    udp_port: int | None = Field(None, ge=0, le=65535)
+    """UDP port; None: the number of the TCP port, 0 lets the system choose one. Each of several
+    workers has its own: this one, the next, and so on."""
+    public_hosts: Annotated[list[str], NoDecode] = Field(default_factory=list)
+    """Addresses or names by which clients reach this machine, told to them in place of the
+    addresses of its interfaces: for servers behind NAT, and in containers."""
+    interfaces: Annotated[list[str], NoDecode] = Field(default_factory=list)
+    """Network interfaces to use, by name or address. None: all of them, but only loopback where
+    `server.host` is this machine's own."""
+
+    @field_validator("public_hosts", "interfaces", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return _listed(value)
+
+    @field_validator("public_hosts")
+    @classmethod
+    def _check_hosts(cls, hosts: list[str]) -> list[str]:
+        """Refuse hosts that no client can send to."""
+        return [valid_public_host(host) for host in hosts]
+
+    @field_validator("interfaces")
+    @classmethod
+    def _check_interfaces(cls, interfaces: list[str]) -> list[str]:
+        """Refuse what names no interface."""
+        return [valid_interface(name) for name in interfaces]
+
+    def port_of_worker(self, worker: int, tcp_port: int) -> int:
+        """Return the UDP port of a worker; 0: the system chooses it.
+
+        Args:
+            worker: 0 for the first one, and for a server with only one.
+            tcp_port: The number of the server's TCP port.
+        """
+        first = tcp_port if self.udp_port is None else self.udp_port
+        return first + worker if first else 0
 
 
 class AudioConfig(_Group):
@@ -342,11 +424,29 @@ class Settings(BaseSettings):
 
     server: ServerConfig = Field(default_factory=ServerConfig)
     limits: LimitsConfig = Field(default_factory=LimitsConfig)
+    webrtc: WebRTCConfig = Field(default_factory=WebRTCConfig)
     audio: AudioConfig = Field(default_factory=AudioConfig)
     vad: VADConfig = Field(default_factory=VADConfig)
     stt: STTConfig = Field(default_factory=STTConfig)
     llm: LLMConfig = Field(default_factory=LLMConfig)
     tts: TTSConfig = Field(default_factory=TTSConfig)
+
+    @field_validator("webrtc")
+    @classmethod
+    def _check_ports(cls, webrtc: WebRTCConfig, info: ValidationInfo) -> WebRTCConfig:
+        """Refuse a UDP port above which there are not enough others for all workers."""
+        server = info.data.get("server")
+        if isinstance(server, ServerConfig):
+            last = webrtc.port_of_worker(server.workers - 1, server.port)
+            if last > 65535:
+                raise ValueError(
+                    _(
+                        "each worker has a UDP port of its own, so {workers} of them would need "
+                        "those up to {last}, and 65535 is the last one; set webrtc.udp_port to a "
+                        "lower number"
+                    ).format(workers=server.workers, last=last)
+                )
+        return webrtc
 
 
 def load_settings(

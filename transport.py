@@ -45,6 +45,7 @@ from session.effects import (
     Silence,
     Speculate,
     StopGenerating,
+    To,
     Transcribe,
 )
 from session.ports import CloseReason, FailureReason
@@ -170,7 +171,7 @@ class RealtimeTransport(BaseTransport):
         self._perform(self._session.expire())
 
     async def _deliver(self) -> None:
-        await self._peer.deliver()
+        await self._peer.deliver(self.report)
         raise SessionOver
 
     # --- input of the client ------------------------------------------------------------------
@@ -195,7 +196,7 @@ class RealtimeTransport(BaseTransport):
                 await self._append(waiting)
                 waiting = b""
             if isinstance(came, ProtocolError):
-                self._perform([Send(error_event(came))])
+                self._perform([Send(error_event(came), To.ASKER)])
             else:
                 await self._take(came)
 
@@ -250,9 +251,11 @@ class RealtimeTransport(BaseTransport):
         understood: list[TurnUnderstood] = []
         for effect in effects:
             match effect:
-                case Send(event):
+                case Send(event, To.ALL):
                     self._log.observe(event)
                     self._peer.send(event)
+                case Send(event, To.ASKER):
+                    self._peer.reply(event)
                 case OutputAudio() as audio:
                     self._log.played(audio.response_id, len(audio.audio))
                     self._peer.play(audio)

@@ -6,6 +6,7 @@ Other wings may enter by the modules in `__all__`.
 from settings.silent_libraries import silence
 
 __all__ = [
+    "call_addresses",
     "columns",
     "extras",
     "arguments",

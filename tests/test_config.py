@@ -18,7 +18,7 @@ from config import (
 )
 
 SECRET = "sk-very-secret-1234"
-GROUPS = {"server", "audio", "vad", "stt", "llm", "tts"}
+GROUPS = {"server", "webrtc", "audio", "vad", "stt", "llm", "tts"}
 
 
 @pytest.fixture(autouse=True)
@@ -397,6 +397,102 @@ def test_a_path_that_no_client_can_ask_for_is_refused(path: str) -> None:
     assert "server.ws_path" in message
     assert "must begin with /" in message
     assert repr(path) in message
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "",
+        "0.0.0.0",
+        "::",
+        "224.0.0.1",
+        "1.2.3",
+        "1.2.3.4:8000",
+        "http://a.example",
+        "a b",
+        "bücher",
+    ],
+)
+def test_a_public_host_that_no_client_can_send_to_is_refused(host: str) -> None:
+    message = problem(webrtc={"public_hosts": ["203.0.113.7", host]})
+    assert "webrtc.public_hosts" in message
+    assert repr(host) in message
+    assert "without a port" in message
+
+
+@pytest.mark.parametrize(
+    "name", ["", "0.0.0.0", "::", "239.1.1.1", "10.0.0", "10.0.0.0/8", " eth0", "a" * 300]
+)
+def test_an_interface_that_no_machine_has_is_refused(name: str) -> None:
+    message = problem(webrtc={"interfaces": [name]})
+    assert "webrtc.interfaces" in message
+    assert repr(name) in message
+    assert "leave the list empty" in message
+
+
+def test_hosts_and_interfaces_of_calls_may_be_names_and_addresses_in_one_variable(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv(
+        "REALTIME_WEBRTC__PUBLIC_HOSTS", "203.0.113.7, Voice.Example.com,2001:DB8::7, host"
+    )
+    monkeypatch.setenv("REALTIME_WEBRTC__INTERFACES", "eth0,Ethernet 2,192.168.1.20,::1")
+    webrtc = load_settings().webrtc
+    assert webrtc.public_hosts == ["203.0.113.7", "voice.example.com", "2001:db8::7", "host"]
+    assert webrtc.interfaces == ["eth0", "Ethernet 2", "192.168.1.20", "::1"]
+
+
+def test_each_worker_has_the_next_udp_port_from_the_number_of_the_tcp_port_on() -> None:
+    default = load_settings().webrtc
+    assert [default.port_of_worker(worker, 8000) for worker in range(3)] == [8000, 8001, 8002]
+    chosen = load_settings(webrtc={"udp_port": 3478}).webrtc
+    assert [chosen.port_of_worker(worker, 8000) for worker in range(2)] == [3478, 3479]
+    free = load_settings(webrtc={"udp_port": 0}).webrtc
+    assert [free.port_of_worker(worker, 8000) for worker in range(2)] == [0, 0]
+
+
+@pytest.mark.parametrize(
+    ("port", "workers", "udp_port"), [(65535, 2, None), (8000, 3, 65534), (0, 256, 65300)]
+)
+def test_udp_ports_must_suffice_for_all_workers(
+    port: int, workers: int, udp_port: int | None
+) -> None:
+    message = problem(server={"port": port, "workers": workers}, webrtc={"udp_port": udp_port})
+    assert "set webrtc.udp_port to a lower number" in message
+    assert load_settings(server={"port": port}, webrtc={"udp_port": udp_port})
+
+
+def test_a_replica_has_a_name_and_a_url_with_a_place_for_the_name() -> None:
+    url = "http://{replica}.voice.internal:8000"
+    server = load_settings(server={"replica": "a1", "replica_url": url + "/"}).server
+    assert (server.replica, server.replica_url) == ("a1", url)
+    assert "server.replica is set" in problem(server={"replica": "a1"})
+    assert "without server.replica" in problem(server={"replica_url": url})
+
+
+@pytest.mark.parametrize("name", ["", "a-b", "a_1", "é", "a" * 17])
+def test_a_replica_s_name_is_letters_and_digits(name: str) -> None:
+    message = problem(server={"replica": name, "replica_url": "http://{replica}"})
+    assert "server.replica:" in message
+    assert repr(name) in message
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "http://a1.internal:8000",
+        "{replica}.internal:8000",
+        "ws://{replica}.internal",
+        "http://{replica}.internal/?to={replica}",
+        "http://{replica}@internal",
+        "http://{worker}.{replica}",
+    ],
+)
+def test_a_replica_s_url_that_leads_nowhere_is_refused(url: str) -> None:
+    message = problem(server={"replica": "a1", "replica_url": url})
+    assert "server.replica_url" in message
+    assert repr(url) in message
 
 
 def test_an_unknown_table_is_refused(here: Path) -> None:

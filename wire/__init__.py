@@ -14,6 +14,7 @@ __all__ = [
     "ids",
     "incoming",
     "item_fields",
+    "media",
     "response_events",
     "response_fields",
     "session_events",

@@ -90,7 +90,8 @@ _BY_PROOF: dict[str, str] = {
     "requirements/test_set_up.py": (
         "settings/package_installer.py settings/pip_settings.py settings/requirement_files.py"
     ),
-    "test_config.py": "settings/origins.py settings/paths.py settings/sources.py",
+    "test_config.py": "settings/call_addresses.py settings/origins.py settings/paths.py "
+    "settings/sources.py",
     "serving/test_banner.py": "serving/addresses.py",
     "serving/test_start_page.py": "serving/start_page_texts.py",
     "serving/test_handshake.py": (
@@ -117,6 +118,7 @@ _BY_PROOF: dict[str, str] = {
     "test_protocol.py": "wire/envelope.py wire/ids.py",
     "test_transport.py": "peers/base.py peers/websocket.py",
     "turn_detection/test_end_pointing.py": "session/decisions.py",
+    "session/test_playback.py": "wire/media.py",
     "wire/test_server_events.py": (
         "wire/event_record.py wire/response_events.py wire/session_events.py"
     ),

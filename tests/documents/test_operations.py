@@ -19,7 +19,7 @@ from loguru import logger
 from prometheus_client.parser import text_string_to_metric_families
 from websockets.typing import Subprotocol
 
-from config import LimitsConfig, ServerConfig, Settings
+from config import Settings
 from telemetry.metrics import Metrics
 from tests.support.places import ROOT
 from tests.support.running_server import running, scripted_settings
@@ -38,12 +38,11 @@ def rows(prefix: str) -> dict[str, list[str]]:
     return found
 
 
-@pytest.mark.parametrize("group", [LimitsConfig(), ServerConfig()], ids=["limits", "server"])
-def test_every_setting_is_in_a_table_with_its_default(group: LimitsConfig | ServerConfig) -> None:
-    prefix = "limits." if isinstance(group, LimitsConfig) else "server."
-    said = {name: cells[0] for name, cells in rows(prefix).items()}
-    defaults = {name: default(value) for name, value in group}
-    assert said == {**defaults, **({"secret": "random"} if prefix == "server." else {})}
+@pytest.mark.parametrize("name", ["limits", "server", "webrtc"])
+def test_every_setting_is_in_a_table_with_its_default(name: str) -> None:
+    said = {setting: cells[0] for setting, cells in rows(f"{name}.").items()}
+    defaults = {setting: default(value) for setting, value in getattr(Settings(), name)}
+    assert said == {**defaults, **({"secret": "random"} if name == "server" else {})}
 
 
 def default(value: object) -> str:

@@ -38,7 +38,13 @@ _PLACEHOLDERS = re.compile(r"\{[^{}]*\}|%\([a-z_]+\)[a-z]|%[a-z]\b")
 ERRORS = {"ConfigError", "ProviderSetupError", "ClientError", "SystemExit", "refused", "demand"}
 """What ends a program with a text for its user."""
 CHECKS = {"ValueError"}
-CHECKED = ("config.py", "settings/origins.py", "settings/paths.py", "settings/sources.py")
+CHECKED = (
+    "config.py",
+    "settings/call_addresses.py",
+    "settings/origins.py",
+    "settings/paths.py",
+    "settings/sources.py",
+)
 """What checks of settings raise there is shown as `ConfigError`."""
 HELP = {"help", "description", "epilog", "title"}
 """Arguments of argparse that users read; names in `metavar` are not translated."""

@@ -76,12 +76,13 @@ def _too_large(client: str, folder: Path) -> str | None:
 
 
 def install_node(package: Path = NODE) -> str | None:
+    """Install a folder's `package-lock.json` as it is; returns why that cannot be done."""
     for name in ("node", "npm"):
         if shutil.which(name) is None:
             return f"{name} is not installed"
     command = (str(shutil.which("npm")), "ci", "--no-audit", "--no-fund", "--loglevel=error")
     reason = install((command,), package / "node_modules", package / "package-lock.json")
-    return reason and f"npm could not install the clients: {reason}"
+    return reason and f"npm could not install {package.name}: {reason}"
 
 
 def _environment(client: str) -> tuple[Path, str]:

@@ -38,7 +38,7 @@ from providers.stt.turns import TurnSTTService
 from session.decisions import Decision
 from session.effects import OutputAudio
 from session.ports import CloseReason, ResponseRequest
-from session.reports import ResponseReport
+from session.reports import PlaybackReport, ResponseReport
 from session.turn_settings import TurnDetection
 from wire.dialect import GADialect
 from wire.envelope import ServerEvent
@@ -308,7 +308,10 @@ class PuppetPeer:
     def played(self) -> dict[str, float]:
         return {}
 
-    async def deliver(self) -> None:
+    def reply(self, event: ServerEvent) -> None:
+        self.send(event)
+
+    async def deliver(self, _report: Callable[[PlaybackReport], None]) -> None:
         await self._finished.wait()
 
     def finish(self) -> None:
