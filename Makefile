@@ -16,9 +16,10 @@ unexport PYTHONDONTWRITEBYTECODE
 .PHONY: run try talk setup dev start-check test check bench bench-smoke performance-plot quality \
 	quality-page fuzz soak soak-smoke clients screenshots translations lock wheel clean
 
-# The server, and what it needs: PROFILE=local for a ready-made stack, YES=1 not to be asked.
+# The server, and what it needs: PROFILE=local for a ready-made stack, YES=1 not to be asked,
+# WITH=webrtc for what requirements/ has besides.
 run:
-	@$(SET_UP) --start $(PROFILE:%=--profile %) $(YES:%=--yes) -- $(ARGS)
+	@$(SET_UP) --start $(WITH:%=--with %) $(PROFILE:%=--profile %) $(YES:%=--yes) -- $(ARGS)
 
 # In a second terminal, while the server runs: a test of it, and a conversation with it.
 try: $(BIN)/python
@@ -29,7 +30,7 @@ talk: $(BIN)/python
 
 # Installs again, what failed the last time too.
 setup:
-	@$(SET_UP) --again
+	@$(SET_UP) --again $(WITH:%=--with %)
 
 # For the tests: every provider is tested with its own library.
 dev:

@@ -6,36 +6,31 @@ a release lacks: a test fails with it, and a server does not open its port.
 
 from __future__ import annotations
 
-from importlib import import_module
 from importlib.metadata import version
 
-PRIVATE_NAMES: dict[str, tuple[str, ...]] = {
-    # module:class → attributes of an instance, or of the module where there is no class.
-    "aiortc.rtcicetransport:RTCIceGatherer": ("_connection",),
-    "aiortc.rtcicetransport:RTCIceTransport": ("_connection", "_recv", "_send"),
-    "aiortc.rtcdtlstransport:RTCDtlsTransport": ("_rx_srtp", "_tx_srtp", "_set_role"),
-    "aiortc.rtcsctptransport:RTCSctpTransport": (
+NAMES: dict[str, tuple[str, ...]] = {
+    "aiortc.RTCIceGatherer": ("_connection",),
+    "aiortc.RTCIceTransport": ("_connection", "_recv", "_send"),
+    "aiortc.RTCDtlsTransport": ("_rx_srtp", "_tx_srtp", "_set_role"),
+    "aiortc.RTCSctpTransport": (
         "_data_channel_flush",
         "_data_channel_queue",
         "_outbound_queue",
         "_sent_queue",
     ),
     "aiortc.rtcsctptransport": ("USERDATA_MAX_LENGTH",),
-    "aioice.ice:Connection": (
+    "aioice.Connection": (
         "_nominated",
         "_protocols",
         "check_incoming",
         "data_received",
         "get_component_candidates",
     ),
-    "aioice.ice:StunProtocol": (
-        "close",
-        "datagram_received",
-        "request",
-    ),
+    "aioice.ice.StunProtocol": ("close", "datagram_received", "request"),
     "aioice.candidate": ("candidate_foundation", "candidate_priority"),
 }
-"""Where each is → names. All are used by `ice` and `link` alone."""
+"""Where they are → names, of objects, classes and modules. `ice` and `link` use them, nobody
+else."""
 
 
 def moved() -> list[str]:
@@ -44,40 +39,39 @@ def moved() -> list[str]:
     Raises:
         ImportError: aiortc is not installed.
     """
-    from aiortc import (
-        RTCCertificate,
-        RTCDtlsTransport,
-        RTCIceGatherer,
-        RTCIceTransport,
-        RTCSctpTransport,
-    )
+    return lacking(_holders())
 
-    gatherer = RTCIceGatherer(iceServers=[])
-    transport = RTCIceTransport(gatherer)
-    dtls = RTCDtlsTransport(transport, [RTCCertificate.generateCertificate()])
-    instances: dict[str, object] = {
-        "RTCIceGatherer": gatherer,
-        "RTCIceTransport": transport,
-        "RTCDtlsTransport": dtls,
-        "RTCSctpTransport": RTCSctpTransport(dtls),
+
+def lacking(holders: dict[str, object]) -> list[str]:
+    """Return which names are not where they should be.
+
+    Args:
+        holders: The places of `NAMES`, and what was found there.
+    """
+    return [
+        f"{place.partition('.')[0]} {version(place.partition('.')[0])}: {place}.{name}"
+        for place, names in NAMES.items()
+        for name in names
+        if not hasattr(holders.get(place), name)
+    ]
+
+
+def _holders() -> dict[str, object]:
+    import aiortc
+    from aioice import Connection, candidate, ice
+    from aiortc import rtcsctptransport
+
+    gatherer = aiortc.RTCIceGatherer(iceServers=[])
+    transport = aiortc.RTCIceTransport(gatherer)
+    certificate = aiortc.RTCCertificate.generateCertificate()
+    dtls = aiortc.RTCDtlsTransport(transport, [certificate])
+    return {
+        "aiortc.RTCIceGatherer": gatherer,
+        "aiortc.RTCIceTransport": transport,
+        "aiortc.RTCDtlsTransport": dtls,
+        "aiortc.RTCSctpTransport": aiortc.RTCSctpTransport(dtls),
+        "aiortc.rtcsctptransport": rtcsctptransport,
+        "aioice.Connection": Connection(ice_controlling=False),
+        "aioice.ice.StunProtocol": getattr(ice, "StunProtocol", None),
+        "aioice.candidate": candidate,
     }
-    lacking: list[str] = []
-    for place, names in PRIVATE_NAMES.items():
-        module, _, cls = place.partition(":")
-        package = module.partition(".")[0]
-        for name in names:
-            if not _has(module, cls, name, instances):
-                lacking.append(f"{package} {version(package)}: {cls or module}.{name}")
-    return lacking
-
-
-def _has(module: str, cls: str, name: str, instances: dict[str, object]) -> bool:
-    holder: object = import_module(module)
-    if cls in instances:
-        holder = instances[cls]
-    elif cls == "Connection":
-        gatherer = instances["RTCIceGatherer"]
-        holder = getattr(gatherer, "_connection", None) or getattr(holder, cls, None)
-    elif cls:
-        holder = getattr(holder, cls, None)
-    return hasattr(holder, name)

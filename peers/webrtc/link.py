@@ -8,13 +8,10 @@ sees it, and is decrypted here.
 from __future__ import annotations
 
 import asyncio
-import secrets
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Protocol
 
-import pylibsrtp
 from aiortc import (
     RTCCertificate,
     RTCDataChannel,
@@ -30,25 +27,14 @@ from aiortc import (
 )
 
 from peers.base import NotConnected
-from peers.webrtc.codecs import make_decoder, make_encoder
 from peers.webrtc.figures import CallFigures
 from peers.webrtc.ice import SharedConnection
 from peers.webrtc.loudspeaker import Loudspeaker
-from peers.webrtc.metronome import Metronome
-from peers.webrtc.microphone import Microphone
+from peers.webrtc.metronome import INTERVAL_S, Metronome
+from peers.webrtc.obstacles import Dtls, Progress, obstacle
 from peers.webrtc.playout import Drained, Started
-from peers.webrtc.rtcp import (
-    REPORT_INTERVAL_S,
-    LastSenderReport,
-    SenderClock,
-    StreamReport,
-    read_reports,
-    round_trip_ms,
-    write_bye,
-    write_report,
-)
-from peers.webrtc.rtp import ReceivedCounts, RtpPacket, is_rtcp, read_packet, write_packet
 from peers.webrtc.sdp import Endpoint, Fingerprint, IceCandidate, IceCredentials, Offer
+from peers.webrtc.tracks import SrtpKeys, Tracks
 from peers.webrtc.udp_port import UdpPort
 
 CONNECT_S = 15.0
@@ -59,9 +45,6 @@ CHANNEL_LOW_BYTES = 64 * 1024
 """Bytes in the channel's own buffer up to which it takes another event."""
 LAST_WORDS_S = 2.0
 """Seconds in which the last events must reach the client before the connection is closed."""
-_LONGEST_DATAGRAM = 1500 - 20
-_TICK_S = 0.02
-_FIRST_REPORT_TICKS = 25
 
 
 class Listener(Protocol):
@@ -120,15 +103,20 @@ class RtcLink:
             forget: Called when the link is closed.
         """
         self.offer = offer
-        self.ssrc = secrets.randbits(32)
-        self.cname = secrets.token_hex(8)
         self._announced = announced
         self._metronome = metronome
         self._forget = forget
         self._certificate = certificate
         self._loop = asyncio.get_running_loop()
+        self._tracks = Tracks(
+            offer.audio,
+            clock=self._loop.time,
+            send=lambda datagram: self._connection.send_now(datagram),
+            hear=self._heard,
+            report=self._reported,
+        )
         self._connection = SharedConnection(
-            port, credentials.username, credentials.password, self._media_came, self._came
+            port, credentials.username, credentials.password, self._tracks.came, self._came
         )
         gatherer = RTCIceGatherer(iceServers=[])
         gatherer._connection = self._connection
@@ -139,33 +127,16 @@ class RtcLink:
         self._channel: RTCDataChannel | None = None
         self._channel_room = asyncio.Event()
         self._listener: Listener | None = None
-        self._microphone: Microphone | None = None
-        payload_type, encoder = 0, None
-        if offer.audio is not None:
-            payload_type = offer.audio.codec.payload_type
-            if offer.audio.direction in ("sendrecv", "recvonly"):
-                decoder = make_decoder(offer.audio.codec)
-                self._microphone = Microphone(payload_type, decoder, self._heard)
-            if offer.audio.direction in ("sendrecv", "sendonly"):
-                encoder = make_encoder(offer.audio.codec)
-        self.loudspeaker = Loudspeaker(
-            payload_type, encoder, self.ssrc, self._send_packet, self._reported
-        )
-        self._no_counts = ReceivedCounts(48000)
         self._connecting: asyncio.Task[None] | None = None
         self._closing: asyncio.Task[None] | None = None
         self._stands = asyncio.Event()
         """Set when the call is connected, and when it never will be."""
         self._over = False
         self._why: str | None = None
-        self._ticks = 0
         self._quiet_ticks = 0
         """Ticks since the client's last datagram; a loop that stood still counts none."""
-        self._last_report: LastSenderReport | None = None
-        self._round_trip_ms: float | None = None
-        self._sent_loss = 0.0
 
-    async def open(self, candidates: list[IceCandidate], session_id: int) -> Endpoint:
+    async def open(self, candidates: Sequence[IceCandidate], session_id: int) -> Endpoint:
         """Return what the answer says of this side."""
         await self._ice.iceGatherer.gather()
         local = self._ice.iceGatherer.getLocalParameters()
@@ -177,8 +148,8 @@ class RtcLink:
                 if one.algorithm == "sha-256"
             ],
             candidates=candidates,
-            ssrc=self.ssrc,
-            cname=self.cname,
+            ssrc=self._tracks.ssrc,
+            cname=self._tracks.cname,
             session_id=session_id,
         )
 
@@ -218,6 +189,7 @@ class RtcLink:
         )
         if self._dtls.state != "connected":
             return
+        self._tracks.use(SrtpKeys(self._dtls._rx_srtp, self._dtls._tx_srtp))
         self._metronome.add(self._tick)
         channel = self.offer.channel
         if self._sctp is None or channel is None:
@@ -248,33 +220,16 @@ class RtcLink:
         )
 
     def _obstacle(self) -> str:
-        if self._over and self._why is None and self._dtls.state != "failed":
-            return "The client closed the call before it was connected."
-        if not self._connection.checks:
-            return (
-                f"No UDP packet of the client arrived at {self._announced} within "
-                f"{CONNECT_S:.0f} s. Either UDP is blocked on the way (open the port in the "
-                "firewall, publish it from the container with `-p …/udp`), or that is not the "
-                "address at which clients reach this server: set `webrtc.public_hosts` to the one "
-                "that is. Where UDP is not allowed at all, use the WebSocket, or a TURN server in "
-                "the client's `iceServers`."
+        states = {"connected": Dtls.DONE, "closed": Dtls.DONE, "failed": Dtls.FAILED}
+        return obstacle(
+            Progress(
+                announced=self._announced,
+                waited_s=CONNECT_S,
+                checked=self._connection.checks > 0,
+                has_way=self._connection.has_way,
+                dtls=states.get(self._dtls.state, Dtls.UNFINISHED),
+                left=self._over,
             )
-        if not self._connection.has_way:
-            return (
-                "The client's UDP packets arrive, but the server's do not reach it, or come from "
-                f"another address than those announced ({self._announced}): check that "
-                "`webrtc.public_hosts` is the address that clients see, and that UDP is allowed in "
-                "both directions."
-            )
-        if self._dtls.state != "connected":
-            return "UDP packets pass in both directions, but the DTLS handshake " + (
-                "failed: the client's certificate is not the one that its offer names."
-                if self._dtls.state == "failed"
-                else "did not finish: larger packets may be lost on the way (MTU of a VPN or "
-                "tunnel)."
-            )
-        return (
-            "The call is connected, but the client did not open the data channel that it offered."
         )
 
     def _dtls_changed(self) -> None:
@@ -335,99 +290,31 @@ class RtcLink:
     def _came(self) -> None:
         self._quiet_ticks = 0
 
-    def _media_came(self, datagram: bytes) -> None:
-        receiver = self._dtls._rx_srtp
-        if receiver is None or self._over or len(datagram) > _LONGEST_DATAGRAM:
-            return
-        try:
-            if is_rtcp(datagram):
-                self._reports_came(receiver.unprotect_rtcp(datagram))
-                return
-            plain = receiver.unprotect(datagram)
-        except pylibsrtp.Error:
-            # Forged, or a packet that the network has doubled.
-            return
-        packet = read_packet(plain)
-        if packet is not None and self._microphone is not None:
-            self._microphone.came(packet, self._loop.time() * 1000)
-
-    def _reports_came(self, plain: bytes) -> None:
-        for report in read_reports(plain):
-            if isinstance(report, SenderClock):
-                self._last_report = LastSenderReport(report, self._loop.time())
-            elif report.ssrc == self.ssrc:
-                self._report_came(report)
-
-    def _report_came(self, report: StreamReport) -> None:
-        measured = round_trip_ms(report, time.time())
-        if measured is not None:
-            self._round_trip_ms = measured
-        self._sent_loss = report.fraction_lost
-        self.loudspeaker.expect_loss(report.fraction_lost)
-
     def _heard(self, pcm: bytes) -> None:
         if self._listener is not None:
             self._listener.heard(pcm)
 
     def _reported(self, report: Started | Drained) -> None:
-        if self._listener is not None and not self._over:
+        if self._listener is not None:
             self._listener.reported(report)
-
-    def _send_packet(self, packet: RtpPacket) -> None:
-        sender = self._dtls._tx_srtp
-        if sender is not None:
-            self._connection.send_now(sender.protect(write_packet(packet)))
-
-    def _send_reports(self, plain: bytes) -> None:
-        sender = self._dtls._tx_srtp
-        if sender is not None:
-            self._connection.send_now(sender.protect_rtcp(plain))
 
     def _tick(self) -> None:
         if self._over:
+            # It was called just before it was removed.
             return
-        self._ticks += 1
         self._quiet_ticks += 1
-        if self._microphone is not None:
-            self._microphone.tick(self._loop.time() * 1000)
-        self.loudspeaker.tick()
-        if self._ticks % round(REPORT_INTERVAL_S / _TICK_S) == _FIRST_REPORT_TICKS:
-            self._report()
-        if self._quiet_ticks > DEAD_S / _TICK_S:
+        self._tracks.tick()
+        if self._quiet_ticks > DEAD_S / INTERVAL_S:
             self._end(f"the tab was closed or lost its network: nothing arrived for {DEAD_S:.0f} s")
 
-    def _report(self) -> None:
-        if self.offer.audio is None:
-            return
-        self._send_reports(
-            write_report(
-                ssrc=self.ssrc,
-                cname=self.cname,
-                sent=self.loudspeaker.counts,
-                timestamp=self.loudspeaker.timestamp,
-                unix_s=time.time(),
-                received=self._received,
-                last=self._last_report,
-                now_s=self._loop.time(),
-            )
-        )
-
     @property
-    def _received(self) -> ReceivedCounts:
-        return self._no_counts if self._microphone is None else self._microphone.counts
+    def loudspeaker(self) -> Loudspeaker:
+        """What the client hears."""
+        return self._tracks.loudspeaker
 
     def figures(self) -> CallFigures:
         """Return how the call goes."""
-        microphone = self._microphone
-        return CallFigures(
-            loss=self._received.loss,
-            sent_loss=self._sent_loss,
-            jitter_ms=self._received.jitter_ms,
-            round_trip_ms=self._round_trip_ms,
-            concealed_ms=0.0 if microphone is None else microphone.concealed_ms,
-            heard_ms=0.0 if microphone is None else microphone.heard_ms,
-            played_ms=self.loudspeaker.played_ms,
-        )
+        return self._tracks.figures()
 
     # --- the end ------------------------------------------------------------------------------
 
@@ -460,8 +347,7 @@ class RtcLink:
 
     async def _close(self) -> None:
         self._end(None)
-        if self.offer.audio is not None:
-            self._send_reports(write_bye(self.ssrc))
+        self._tracks.end()
         if self._sctp is not None:
             await self._sctp.stop()
         await self._dtls.stop()

@@ -14,14 +14,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from peers.webrtc.addresses import listening, own_addresses, resolve
+from peers.webrtc.answer import write_answer
 from peers.webrtc.metronome import Metronome
-from peers.webrtc.sdp import (
-    IceCandidate,
-    IceCredentials,
-    InvalidOffer,
-    read_offer,
-    write_answer,
-)
+from peers.webrtc.offer import read_offer
+from peers.webrtc.sdp import IceCandidate, IceCredentials, InvalidOffer
 from peers.webrtc.udp_port import UdpPort
 
 if TYPE_CHECKING:

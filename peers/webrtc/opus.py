@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import ctypes
 import ctypes.util
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 RATE = 24000
 """Hz of the PCM on this side."""
@@ -47,7 +48,7 @@ class _Opus:
     def __init__(self, library: ctypes.CDLL) -> None:
         number, state = ctypes.c_int, ctypes.c_void_p
         data, samples = ctypes.c_char_p, ctypes.c_char_p
-        self.decoder_size = library.opus_decoder_get_size
+        self.decoder_size = _typed(library.opus_decoder_get_size, [number])
         self.decoder_init = _typed(library.opus_decoder_init, [state, ctypes.c_int32, number])
         self.decode = _typed(
             library.opus_decode, [state, data, ctypes.c_int32, samples, number, number]
@@ -55,7 +56,7 @@ class _Opus:
         self.samples = _typed(
             library.opus_packet_get_nb_samples, [data, ctypes.c_int32, ctypes.c_int32]
         )
-        self.encoder_size = library.opus_encoder_get_size
+        self.encoder_size = _typed(library.opus_encoder_get_size, [number])
         self.encoder_init = _typed(
             library.opus_encoder_init, [state, ctypes.c_int32, number, number]
         )
@@ -67,10 +68,11 @@ class _Opus:
         self.has_redundancy = None if lookup is None else _typed(lookup, [data, ctypes.c_int32])
 
 
-def _typed(function: ctypes._CFuncPtr, arguments: list[type]) -> ctypes._CFuncPtr:
+def _typed(function: Any, arguments: list[type]) -> Callable[..., int]:
     function.argtypes = arguments
     function.restype = ctypes.c_int
-    return function
+    typed: Callable[..., int] = function
+    return typed
 
 
 def _candidates() -> Iterator[str]:
