@@ -13,8 +13,7 @@ import pytest_asyncio
 from loguru import logger
 
 from peers.base import NotConnected
-from peers.webrtc.media_port import MissingLibrary
-from serving.calls import registry
+from peers.webrtc.media_port import MediaPort, MissingLibrary
 from tests.support.calls_server import SDP, CallsServer, calls_server
 from tests.support.fake_calls import ANSWER, OFFER
 from tests.support.keys import KEY, WRONG
@@ -27,7 +26,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 @pytest.fixture
-def lines() -> Iterator[list[dict[str, Any]]]:
+def records() -> Iterator[list[dict[str, Any]]]:
     """The log's lines: what they are bound to, and their message."""
     found: list[dict[str, Any]] = []
 
@@ -211,7 +210,7 @@ async def test_calls_count_among_the_sessions_before_they_connect() -> None:
 
 
 async def test_a_call_that_never_connects_ends_with_the_reason_in_the_log(
-    lines: list[dict[str, Any]],
+    records: list[dict[str, Any]],
 ) -> None:
     async with calls_server(connect=False) as server:
         await server.call()
@@ -219,21 +218,21 @@ async def test_a_call_that_never_connects_ends_with_the_reason_in_the_log(
         await server.running.emptied()
         metrics = (await server.http.get(f"{server.running.http}/metrics")).text
     assert 'realtime_calls_total{outcome="unconnected"} 1.0' in metrics
-    (told,) = (line for line in lines if line.get("event") == "call.unconnected")
-    (closed,) = (line for line in lines if line.get("event") == "session.closed")
+    (told,) = (line for line in records if line.get("event") == "call.unconnected")
+    (closed,) = (line for line in records if line.get("event") == "session.closed")
     assert told["session_id"] == closed["session_id"]
     assert "jitter_ms" not in closed
     assert closed["reason"] == "UDP is blocked; open the port."
 
 
-async def test_the_log_and_the_metrics_tell_how_a_call_went(lines: list[dict[str, Any]]) -> None:
+async def test_the_log_and_the_metrics_tell_how_a_call_went(records: list[dict[str, Any]]) -> None:
     async with calls_server() as server:
         place = await server.call()
         await server.hang_up(place)
         await server.running.emptied()
         metrics = (await server.http.get(f"{server.running.http}/metrics")).text
-    (opened,) = (line for line in lines if line.get("event") == "session.opened")
-    (closed,) = (line for line in lines if line.get("event") == "session.closed")
+    (opened,) = (line for line in records if line.get("event") == "session.opened")
+    (closed,) = (line for line in records if line.get("event") == "session.closed")
     assert opened["call_id"] == place.rpartition("/")[2]
     figures = {name: closed[name] for name in ("loss_percent", "jitter_ms", "concealed_ms")}
     assert figures == {"loss_percent": 25, "jitter_ms": 3, "concealed_ms": 40}
@@ -274,7 +273,7 @@ async def test_a_server_that_drains_takes_no_calls_and_ends_those_that_wait() ->
 
 async def test_without_the_library_a_call_is_told_what_to_install() -> None:
     missing = AsyncMock(side_effect=MissingLibrary("no aiortc"))
-    with patch.object(registry.MediaPort, "open", missing):
+    with patch.object(MediaPort, "open", missing):
         async with running() as server, plain_http() as http:
             answer = await http.post(f"{server.http}/v1/realtime/calls", content=b"", headers=SDP)
     error = answer.json()["error"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
@@ -25,7 +26,7 @@ async def guarded() -> AsyncIterator[CallsServer]:
         yield running_server
 
 
-def bearer(key: str) -> dict[str, dict[str, str]]:
+def bearer(key: str) -> dict[str, Any]:
     return {"headers": {"Authorization": f"Bearer {key}"}}
 
 
@@ -35,9 +36,9 @@ async def test_a_call_is_hung_up_once(server: CallsServer, method: str, path: st
     answer = await server.post(path)
     place = answer.headers["location"]
     await server.greeting()
-    first = await server.hang_up(place, method)
+    first = await server.hang_up(place, method=method)
     assert (first.status_code, first.content) == (200, b"")
-    second = await server.hang_up(place, method)
+    second = await server.hang_up(place, method=method)
     assert second.status_code == 404
     assert second.json()["error"]["code"] == "call_id_not_found"
     await server.running.emptied()
@@ -47,7 +48,7 @@ async def test_a_call_is_hung_up_once(server: CallsServer, method: str, path: st
 @pytest.mark.parametrize("call_id", ["rtc_1", "rtc_00aaaaaaaaaa", "nothing", "rtc_%2e%2e"])
 async def test_an_unknown_call_is_none(server: CallsServer, call_id: str) -> None:
     for method in ("POST", "DELETE"):
-        answer = await server.hang_up(f"/v1/realtime/calls/{call_id}", method)
+        answer = await server.hang_up(f"/v1/realtime/calls/{call_id}", method=method)
         assert answer.status_code == 404
         assert answer.json()["error"]["code"] == "call_id_not_found"
 

@@ -110,12 +110,12 @@ async def test_it_may_stop_the_playback_but_not_speak(server: CallsServer) -> No
 
 async def test_each_has_its_own_dialect(server: CallsServer) -> None:
     place = await server.call()
-    beta = {"additional_headers": {"OpenAI-Beta": "realtime=v1"}}
+    beta: dict[str, Any] = {"additional_headers": {"OpenAI-Beta": "realtime=v1"}}
     preview = "/openai/realtime"
     async with (
         server.sideband(place) as ga,
         server.sideband(place, **beta) as one,
-        server.sideband(place, preview) as two,
+        server.sideband(place, path=preview) as two,
     ):
         await one.send("conversation.item.create", item=message("Hi."))
         for sideband in (one, two):
@@ -142,7 +142,7 @@ async def test_an_unknown_call_fails_the_handshake(server: CallsServer, path: st
     await server.hang_up(place)
     for unknown in (place, "/rtc_1", "/rtc_00aaaaaaaaaa"):
         with pytest.raises(InvalidStatus) as caught:
-            async with server.sideband(unknown, path):
+            async with server.sideband(unknown, path=path):
                 pass
         answer = caught.value.response
         assert answer.status_code == 404
@@ -175,7 +175,7 @@ async def test_it_needs_an_api_key_or_the_secret_that_opened_the_call() -> None:
         own, another = await server.secret(**of_key), await server.secret(**of_key)
         place = await server.call(headers={"Authorization": f"Bearer {own}"})
         for key in (KEY, OTHER, own):
-            bearer = {"additional_headers": {"Authorization": f"Bearer {key}"}}
+            bearer: dict[str, Any] = {"additional_headers": {"Authorization": f"Bearer {key}"}}
             async with server.sideband(place, **bearer) as sideband:
                 await sideband.send("input_audio_buffer.clear")
                 assert (await sideband.event())["type"] == "input_audio_buffer.cleared"

@@ -88,13 +88,13 @@ class CallsServer:
         value: str = (await self.http.post(url, json={}, **request)).json()["value"]
         return value
 
-    async def hang_up(self, place: str, method: str = "POST", **request: Any) -> httpx.Response:
+    async def hang_up(self, place: str, *, method: str = "POST", **request: Any) -> httpx.Response:
         url = f"{self.running.http}{place}{'/hangup' if method == 'POST' else ''}"
         return await self.http.request(method, url, **request)
 
     @asynccontextmanager
     async def sideband(
-        self, place: str, path: str = "/v1/realtime", **options: Any
+        self, place: str, *, path: str = "/v1/realtime", **options: Any
     ) -> AsyncIterator[Sideband]:
         """Listen in to a call."""
         call_id = place.rpartition("/")[2]
