@@ -13,7 +13,7 @@ import pytest_asyncio
 from loguru import logger
 
 from peers.base import NotConnected
-from peers.webrtc.media_port import MediaPort, MissingLibrary
+from peers.webrtc.media_port import MissingLibrary
 from tests.support.calls_server import SDP, CallsServer, calls_server
 from tests.support.fake_calls import ANSWER, OFFER
 from tests.support.keys import KEY, WRONG
@@ -273,7 +273,7 @@ async def test_a_server_that_drains_takes_no_calls_and_ends_those_that_wait() ->
 
 async def test_without_the_library_a_call_is_told_what_to_install() -> None:
     missing = AsyncMock(side_effect=MissingLibrary("no aiortc"))
-    with patch.object(MediaPort, "open", missing):
+    with patch("serving.calls.registry.MediaPort.open", missing):
         async with running() as server, plain_http() as http:
             answer = await http.post(f"{server.http}/v1/realtime/calls", content=b"", headers=SDP)
     error = answer.json()["error"]
