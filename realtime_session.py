@@ -19,12 +19,22 @@ from session.effects import (
     Effect,
     HearAs,
     Send,
+    To,
 )
 from session.input_buffer import InputBuffer
 from session.item_input import build_item
 from session.limits import check_items
+from session.playback import playback
 from session.ports import CloseReason
-from session.reports import Report, TurnFailed, TurnGuessed, TurnSoFar, TurnUnderstood
+from session.reports import (
+    PlaybackDrained,
+    PlaybackStarted,
+    Report,
+    TurnFailed,
+    TurnGuessed,
+    TurnSoFar,
+    TurnUnderstood,
+)
 from session.response_scheduler import ResponseScheduler, transcribe
 from session.session_config import SessionConfig
 from session.transcription import Transcription
@@ -33,6 +43,7 @@ from session.user_silence import UserSilence
 from wire.client_events import (
     CancelResponse,
     ClearAudio,
+    ClearOutput,
     CloseSession,
     CommitAudio,
     CreateItem,
@@ -74,7 +85,8 @@ class RealtimeSession:
         self._conversation = Conversation(new_id("conv"), config.kept_audio_ms)
         self._buffer = InputBuffer(lambda: new_id("item"))
         silence = UserSilence(self._buffer)
-        self._responses = ResponseScheduler(config, self._conversation, silence)
+        self._playback = playback(config.media, self._conversation, silence)
+        self._responses = ResponseScheduler(config, self._conversation, self._playback)
         self._transcription = Transcription(self._conversation, self._responses)
         self._turns = TurnTaking(
             config,
@@ -82,6 +94,7 @@ class RealtimeSession:
             self._buffer,
             silence,
             self._responses,
+            self._playback,
             self._transcription,
         )
         self._leaving = False
@@ -121,7 +134,8 @@ class RealtimeSession:
         try:
             effects: list[Effect] = getattr(self, event.handler)(event)
         except ProtocolError as error:
-            return [Send(error_event(error.answering(error.event_id or event.event_id)))]
+            answer = error.answering(error.event_id or event.event_id)
+            return [Send(error_event(answer), To.ASKER)]
         yield from self._turns.set_format()
         if self._config.turn_detection != detection:
             # An update that leaves turn detection alone must not disturb speech in progress.
@@ -195,6 +209,10 @@ class RealtimeSession:
         """Drop the uncommitted audio (§A.4)."""
         return self._turns.clear()
 
+    def clear_output(self, _event: ClearOutput) -> list[Effect]:
+        """Stop the playback; what is generated goes on, and is not heard (§A.11)."""
+        return self._playback.interrupt([])
+
     def create_item(self, event: CreateItem) -> list[Effect]:
         """Add a client's item to the conversation (§A.5)."""
         check_items(self._config.limits, len(self._conversation))
@@ -215,7 +233,7 @@ class RealtimeSession:
                 f"Error retrieving item: the item with id '{event.item_id}' does not exist.",
             )
         wire = item.wire(with_audio=True)
-        return [Send(ItemRetrieved(item=wire))]
+        return [Send(ItemRetrieved(item=wire), To.ASKER)]
 
     def delete_item(self, event: DeleteItem) -> list[Effect]:
         """Delete an item from the conversation (§A.7)."""
@@ -261,6 +279,8 @@ class RealtimeSession:
                 effects = self._transcription.completed(item_id, transcript)
             case TurnFailed(item_id, error):
                 effects = self._transcription.failed(item_id, error)
+            case PlaybackStarted() | PlaybackDrained():
+                effects = self._playback.take(report)
             case _:
                 effects = self._responses.report(report)
         return self._settled(effects)
@@ -278,6 +298,7 @@ class RealtimeSession:
 
     def _settled(self, effects: list[Effect]) -> list[Effect]:
         """Return effects; after `leave`, also the session's end once no response is running."""
+        effects = self._playback.follow(effects)
         if self._leaving and not self._responses.running:
             self._leaving = False
             return [*effects, *self.go_away()]

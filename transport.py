@@ -45,12 +45,14 @@ from session.effects import (
     Silence,
     Speculate,
     StopGenerating,
+    To,
     Transcribe,
 )
 from session.ports import CloseReason, FailureReason
 from session.reports import Report, TurnUnderstood
 from settings.localisation import in_english
 from telemetry.turn_log import TurnLog
+from turn_detection.observed_detector import Observer
 from wire.client_events import SessionEvent
 from wire.envelope import error_event
 from wire.errors import ProtocolError
@@ -67,7 +69,12 @@ class RealtimeTransport(BaseTransport):
     """Connects one client, one session and its pipelines."""
 
     def __init__(
-        self, session: RealtimeSession, manager: PipelineManager, log: TurnLog, peer: Peer
+        self,
+        session: RealtimeSession,
+        manager: PipelineManager,
+        log: TurnLog,
+        peer: Peer,
+        observe: Observer | None = None,
     ) -> None:
         """Prepare; nothing runs before `run`.
 
@@ -76,6 +83,7 @@ class RealtimeTransport(BaseTransport):
             manager: Builds the pipelines.
             log: Logs the session's turns.
             peer: The client.
+            observe: Is told what the turn detector hears; None: nobody is.
 
         Raises:
             ProviderSetupError: The recogniser's class is not supported.
@@ -88,7 +96,7 @@ class RealtimeTransport(BaseTransport):
         self._closing: asyncio.Future[Close] = asyncio.get_running_loop().create_future()
         """Why the session is over; once it is set, the peer takes nothing more."""
         self._stt = manager.create_stt()
-        self._listening = Listening(manager.turn_models, session.recent_speech)
+        self._listening = Listening(manager.turn_models, session.recent_speech, observe)
         self._recognition = TurnRecognition(
             self._push, self.report, as_spoken=hears_as_spoken(self._stt)
         )
@@ -170,7 +178,7 @@ class RealtimeTransport(BaseTransport):
         self._perform(self._session.expire())
 
     async def _deliver(self) -> None:
-        await self._peer.deliver()
+        await self._peer.deliver(self.report)
         raise SessionOver
 
     # --- input of the client ------------------------------------------------------------------
@@ -195,7 +203,7 @@ class RealtimeTransport(BaseTransport):
                 await self._append(waiting)
                 waiting = b""
             if isinstance(came, ProtocolError):
-                self._perform([Send(error_event(came))])
+                self._perform([Send(error_event(came), To.ASKER)])
             else:
                 await self._take(came)
 
@@ -250,9 +258,11 @@ class RealtimeTransport(BaseTransport):
         understood: list[TurnUnderstood] = []
         for effect in effects:
             match effect:
-                case Send(event):
+                case Send(event, To.ALL):
                     self._log.observe(event)
                     self._peer.send(event)
+                case Send(event, To.ASKER):
+                    self._peer.reply(event)
                 case OutputAudio() as audio:
                     self._log.played(audio.response_id, len(audio.audio))
                     self._peer.play(audio)

@@ -42,8 +42,9 @@ from session.session_config import SessionConfig
 from wire.beta_reading import in_beta_names
 from wire.beta_values import FORMATS
 from wire.beta_writing import BetaDialect
-from wire.client_events import ANNOUNCED, BETA_EVENTS
+from wire.client_events import ANNOUNCED, beta_events, client_events
 from wire.dialect import Dialect, GADialect
+from wire.media import Media
 from wire.response_fields import BetaResponseOptions
 from wire.session_fields import BetaSessionPatch, SessionPatch
 
@@ -131,15 +132,26 @@ def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str]:
 def _client_events(
     published: dict[str, type[BaseModel]],
 ) -> Iterator[tuple[str, str, str, str]]:
-    sections = {record.beta: record.section for record in BETA_EVENTS.values()}
-    sections |= {type_: record.section for type_, record in CLIENT_EVENTS.items()}
-    for type_ in dict.fromkeys([*CLIENT_EVENTS, *published, *BETA_EVENTS, *ANNOUNCED]):
+    beta = beta_events(Media.TRACKS)
+    sections = {record.beta: record.section for record in beta.values()}
+    sections |= {
+        type_: record.section for type_, record in client_events("realtime", Media.TRACKS).items()
+    }
+    for type_ in dict.fromkeys([*CLIENT_EVENTS, *published, *beta, *ANNOUNCED]):
         said = []
-        for dialect in (GADialect(), BetaDialect()):
-            refusal = _refusal(dialect, {"type": type_})
-            unknown = refusal is not None and refusal.param == "type"
-            said.append("no: `invalid_value`" if unknown else "yes")
+        for dialect in (GADialect, BetaDialect):
+            if _knows(dialect(), type_):
+                said.append("yes")
+            elif _knows(dialect(media=Media.TRACKS), type_):
+                said.append("in calls alone")
+            else:
+                said.append("no: `invalid_value`")
         yield f"`{type_}`", said[0], said[1], _rule(sections.get(type_))
+
+
+def _knows(dialect: Dialect, type_: str) -> bool:
+    refusal = _refusal(dialect, {"type": type_})
+    return refusal is None or refusal.param != "type"
 
 
 def _samples() -> dict[str, Any]:

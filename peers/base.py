@@ -7,11 +7,12 @@ beside a media track, objects within the process): dialect, JSON, base64, close 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Protocol
 
 from session.effects import OutputAudio
 from session.ports import CloseReason
+from session.reports import PlaybackReport
 from wire.envelope import ServerEvent
 from wire.incoming import AppendedAudio as AppendedAudio
 from wire.incoming import Incoming as Incoming
@@ -23,6 +24,10 @@ class PeerGone(Exception):
 
 class PeerStalled(Exception):
     """The client has stopped reading what it is sent."""
+
+
+class NotConnected(Exception):
+    """The client has not connected; the message says why, and what to do about it."""
 
 
 class Peer(Protocol):
@@ -41,17 +46,21 @@ class Peer(Protocol):
     def send(self, event: ServerEvent) -> None:
         """Queue an event, in order; never waits."""
 
+    def reply(self, event: ServerEvent) -> None:
+        """Queue an event for that client alone whose event `incoming` yielded last."""
+
     def play(self, audio: OutputAudio) -> None:
         """Queue audio to play, in order with the events; never waits."""
 
     def silence(self) -> None:
-        """Stop playback of all audio given to `play`: barge-in."""
+        """Stop playback of all audio given to `play`, and drop what was not played."""
 
     def played(self) -> Mapping[str, float]:
-        """Return item id → milliseconds played, of items that are still playing.
+        """Return item id → milliseconds played, of items that wait or play; 0: it waits.
 
-        Audio of other items counts as played as soon as it is made. So it is for all items on a
-        WebSocket, where the client reports by `conversation.item.truncate` what it did not play.
+        Positions count from the item's beginning, also if there were pauses in between. Audio of
+        other items counts as played as soon as it is made. So it is for all items on a WebSocket,
+        where the client reports by `conversation.item.truncate` what it did not play.
         """
 
     @property
@@ -61,8 +70,13 @@ class Peer(Protocol):
     async def room(self) -> None:
         """Wait until the client keeps up."""
 
-    async def deliver(self) -> None:
+    async def deliver(self, report: Callable[[PlaybackReport], None]) -> None:
         """Deliver what is queued to the client; return after `finish`, when all is delivered.
+
+        Args:
+            report: Called by a peer that plays the audio itself (`wire/media.py`): once per
+                response when the first of it leaves, and whenever all of it that was given to
+                `play` so far has been played.
 
         Raises:
             PeerGone: The connection is lost.

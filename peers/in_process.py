@@ -6,11 +6,12 @@ For programs that hold a conversation without a network, and the shortest exampl
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 
 from peers.base import AppendedAudio, Incoming, PeerGone
 from session.effects import OutputAudio
 from session.ports import CloseReason
+from session.reports import PlaybackReport
 from wire.client_events import SessionEvent
 from wire.envelope import ServerEvent
 
@@ -81,6 +82,10 @@ class InProcessPeer:
         """Queue an event for `get`."""
         self._out.put_nowait(event)
 
+    def reply(self, event: ServerEvent) -> None:
+        """Queue an event: there is one client."""
+        self.send(event)
+
     def play(self, audio: OutputAudio) -> None:
         """Queue audio for `get`, in order with the events."""
         self._out.put_nowait(audio)
@@ -104,7 +109,7 @@ class InProcessPeer:
             self._taken.clear()
             await self._taken.wait()
 
-    async def deliver(self) -> None:
+    async def deliver(self, _report: Callable[[PlaybackReport], None]) -> None:
         """Wait for `finish`; queued output needs no delivery."""
         await self._finished.wait()
 

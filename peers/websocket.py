@@ -7,7 +7,7 @@ takes it; a client that sends too fast is slowed by not reading its socket.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import suppress
 
 from fastapi import WebSocket, WebSocketDisconnect
@@ -19,10 +19,12 @@ from flow.steps import in_turns
 from peers.base import PeerGone, PeerStalled
 from session.effects import OutputAudio
 from session.ports import CloseReason
+from session.reports import PlaybackReport
 from wire.dialect import Dialect
 from wire.envelope import ServerEvent, encode_audio
 from wire.errors import ProtocolError
 from wire.incoming import EventReader, Incoming
+from wire.media import Media
 from wire.response_events import OutputAudioDelta
 from wire.text_frames import frame
 
@@ -51,17 +53,25 @@ _NOTHING_PLAYS: Mapping[str, float] = {}
 class WebSocketPeer:
     """A Starlette WebSocket as a session's peer (`peers.base.Peer`)."""
 
-    def __init__(self, websocket: WebSocket, dialect: Dialect, limits: LimitsConfig) -> None:
+    def __init__(
+        self,
+        websocket: WebSocket,
+        dialect: Dialect,
+        limits: LimitsConfig,
+        media: Media = Media.EVENTS,
+    ) -> None:
         """Wrap an accepted connection.
 
         Args:
             websocket: The connection.
             dialect: The client's dialect.
             limits: Largest event, and pace of appends.
+            media: How the session's audio travels; of a call, which this is a sideband of, not
+                here.
         """
         self._websocket = websocket
         self._dialect = dialect
-        self._reader = EventReader(dialect, limits.event_kib * 1024)
+        self._reader = EventReader(dialect, limits.event_kib * 1024, media)
         self._outbox = Outbox()
         now = asyncio.get_running_loop().time()
         self._pace = AppendPace(limits.append_burst_s, limits.append_speed, now)
@@ -111,6 +121,10 @@ class WebSocketPeer:
         for written in self._dialect.render(event):
             self._outbox.put(frame(written))
 
+    def reply(self, event: ServerEvent) -> None:
+        """Queue an event: there is one client."""
+        self.send(event)
+
     def play(self, audio: OutputAudio) -> None:
         """Queue audio as `response.output_audio.delta`."""
         self.send(audio_delta(audio))
@@ -127,11 +141,16 @@ class WebSocketPeer:
         """Whether the client keeps up with what it is sent."""
         return self._outbox.has_room
 
+    @property
+    def queued_bytes(self) -> int:
+        """Bytes that wait to be sent to the client."""
+        return self._outbox.queued_bytes
+
     async def room(self) -> None:
         """Wait until the client keeps up."""
         await self._outbox.room()
 
-    async def deliver(self) -> None:
+    async def deliver(self, _report: Callable[[PlaybackReport], None]) -> None:
         """Write queued frames; return after `finish`, when all are written."""
         try:
             await self._outbox.drain_into(self._write)

@@ -9,9 +9,12 @@ from typing import Any
 from config import Settings
 from session.ports import Capabilities
 from session.session_config import SessionConfig
+from wire.beta_reading import read_session
 from wire.client_events import UpdateSession, UpdateTranscription
 from wire.dialect import GADialect
 from wire.envelope import new_id
+from wire.errors import invalid_value
+from wire.media import Media
 from wire.session_fields import SessionKind, SessionPatch, TranscriptionPatch
 
 Patch = SessionPatch | TranscriptionPatch
@@ -28,6 +31,24 @@ def read_patch(given: dict[str, Any], kind: SessionKind) -> Patch:
     event = GADialect(kind).parse(update)
     assert isinstance(event, UpdateSession | UpdateTranscription)
     return event.session
+
+
+def described(given: dict[str, Any], beta: bool = False) -> Patch:
+    """Read the session that a request describes, of the kind that it names itself (§D.1, D.2).
+
+    Args:
+        given: The session.
+        beta: Whether its fields are beta's (§C.3), which name no kind.
+
+    Raises:
+        ProtocolError: It is not valid.
+    """
+    if beta:
+        return read_session(given).session
+    kind = given.get("type")
+    if isinstance(kind, str) and kind not in ("realtime", "transcription"):
+        raise invalid_value(kind, ["realtime", "transcription"], "session.type")
+    return read_patch(given, "transcription" if kind == "transcription" else "realtime")
 
 
 def transcribing_by(model: str, session: dict[str, Any] | None) -> dict[str, Any]:
@@ -56,6 +77,7 @@ def start_session(
     kind: SessionKind,
     model: str,
     patch: Patch | None = None,
+    media: Media = Media.EVENTS,
 ) -> SessionConfig:
     """Configure a new session.
 
@@ -65,12 +87,19 @@ def start_session(
         kind: Whether it answers, or only transcribes.
         model: Name of its model.
         patch: What differs from the defaults.
+        media: How its audio travels.
 
     Raises:
         ProtocolError: The providers cannot do what is asked.
     """
     config = SessionConfig(
-        settings, capabilities, session_id=new_id("sess"), model=model, now=time.time(), kind=kind
+        settings,
+        capabilities,
+        session_id=new_id("sess"),
+        model=model,
+        now=time.time(),
+        kind=kind,
+        media=media,
     )
     if patch is not None:
         config.apply(patch, voice_locked=False)

@@ -140,7 +140,7 @@ class AssistantAudio(Audio):
     clauses: list[Clause] = field(default_factory=list)
     """The clauses spoken so far, in order."""
     played_ms: float | None = None
-    """Audio that the client has played; None: the peer does not report it, so all of it counts."""
+    """Audio that was played; None: all of it, or the peer does not report it."""
 
     @property
     def truncated(self) -> bool:

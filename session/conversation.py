@@ -144,12 +144,12 @@ class Conversation:
         self._lost_assistant_audio |= _spoken(item)
         audio.truncate(audio_end_ms)
 
-    def played(self, item_id: str, played_ms: float) -> None:
+    def played(self, item_id: str, played_ms: float | None) -> None:
         """Note how much of an assistant message was played; unknown items are ignored.
 
         Args:
             item_id: The assistant message.
-            played_ms: Milliseconds of its audio that were played.
+            played_ms: Milliseconds of its audio that were played; None: all that there is.
         """
         item = self.get(item_id)
         if isinstance(item, AssistantMessage) and item.audio is not None:

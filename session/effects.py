@@ -6,6 +6,7 @@ Whoever drives the session carries them out in the order in which they are retur
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 
 from audio.clip import Clip
 from audio.formats import AudioFormat
@@ -15,11 +16,21 @@ from session.turn_settings import TurnDetection
 from wire.envelope import ServerEvent
 
 
+class To(Enum):
+    """Who gets an event: a call may have several clients (§D.4)."""
+
+    ALL = "all"
+    """Every client of the session."""
+    ASKER = "asker"
+    """The one whose event is answered by it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Send:
     """Send this event to the client."""
 
     event: ServerEvent
+    to: To = To.ALL
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +46,7 @@ class OutputAudio:
 
 @dataclass(frozen=True, slots=True)
 class Silence:
-    """Stop playback of audio that was already sent: barge-in (§B.5)."""
+    """Stop playback of all audio that the peer was given to play (§B.5)."""
 
 
 @dataclass(frozen=True, slots=True)

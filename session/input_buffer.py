@@ -191,6 +191,14 @@ class InputBuffer:
         """Return the audio between two offsets without a turn, as far as it is still buffered."""
         return self._cut(start_ms, end_ms)
 
+    def forget_first_half(self) -> OpenTurn:
+        """Forget the first half of the open turn, which begins later by that; returns it."""
+        assert self.open is not None
+        start_ms = int(self.open.start_ms + self.open_ms / 2)
+        self.open = replace(self.open, start_ms=start_ms)
+        self._forget_all_but(len(self._buffer) - self._index(start_ms))
+        return self.open
+
     def commit(self) -> ClosedTurn:
         """Close the open turn at the end of the audio, as the client commits it (§A.3).
 

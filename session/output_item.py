@@ -147,9 +147,16 @@ class OpenSpeech(_OpenItem):
         """Add audio; `pcm` is 24 kHz, 16-bit, mono."""
         return self._output(self._encoder.push(pcm))
 
-    def interrupt(self) -> None:
-        """Play no more of it, and cut the model's text to what was played: it runs ahead."""
-        self._audio.forget_unplayed()
+    def interrupt(self, *, at_once: bool) -> None:
+        """Play no more of it, and cut the model's text, which runs ahead of the sound.
+
+        Args:
+            at_once: Whether only what was played so far is heard; else all that was made is.
+        """
+        if at_once:
+            self._audio.forget_unplayed()
+        else:
+            self._audio.forget_unheard(self._audio.ms)
         # With the old one goes the audio that it holds back.
         self._encoder = Encoder(self._audio.format)
 

@@ -106,4 +106,24 @@ ResponseReport = (
     TextMade | ToolCallMade | ClauseSpoken | AudioMade | ResponseFinished | ResponseFailed
 )
 
-Report = TurnReport | ResponseReport
+# --- of the playback ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class PlaybackStarted:
+    """The first of a response's audio is on its way to the client's ear."""
+
+    response_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlaybackDrained:
+    """All audio of a response that there is so far was played; more may follow."""
+
+    response_id: str
+
+
+PlaybackReport = PlaybackStarted | PlaybackDrained
+"""What a peer that plays the audio itself reports (`wire/media.py`)."""
+
+Report = TurnReport | ResponseReport | PlaybackReport

@@ -164,7 +164,8 @@ class Response:
         if not self.active:
             return []
         if isinstance(self._open, OpenSpeech):
-            self._open.interrupt()
+            # What was sent sounds on when the client cancels, and not when the user interrupts.
+            self._open.interrupt(at_once=reason == "turn_detected")
         effects = self._close("incomplete")
         self._status_details = {"type": "cancelled", "reason": reason}
         return effects + self._done("cancelled", None)

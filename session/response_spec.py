@@ -15,6 +15,7 @@ from session.session_settings import tool_echo
 from wire.envelope import new_id
 from wire.errors import ProtocolError
 from wire.item_fields import ItemReference
+from wire.media import Media
 from wire.response_fields import BetaResponseOptions, ResponseAudioOutput, ResponseOptions
 from wire.session_fields import voice_name
 
@@ -97,7 +98,7 @@ def _temperature(options: ResponseOptions, config: SessionConfig) -> float | Non
 
 
 def _format(output: ResponseAudioOutput | None, config: SessionConfig) -> AudioFormat:
-    if output is None or output.format is None:
+    if output is None or output.format is None or config.media is Media.TRACKS:
         return config.output_format
     return AudioFormat.read(output.format.model_dump())
 

@@ -35,6 +35,7 @@ from session.session_settings import (
 )
 from session.turn_settings import ServerVad, TurnDetection
 from wire.errors import ProtocolError
+from wire.media import Media
 from wire.session_fields import (
     OwnVoice,
     Reasoning,
@@ -59,6 +60,7 @@ class SessionConfig:
         model: str,
         now: float,
         kind: SessionKind = "realtime",
+        media: Media = Media.EVENTS,
     ) -> None:
         """Start with the server's defaults.
 
@@ -69,7 +71,9 @@ class SessionConfig:
             model: The model name that the client asked for; echoed as it is.
             now: Unix time in seconds, from which the session's lifetime counts.
             kind: Whether the session answers, or only transcribes (§B.11).
+            media: How its audio travels.
         """
+        self.media = media
         self.limit_minutes = settings.server.session_limit_minutes
         self.kept_audio_ms = settings.server.kept_audio_minutes * 60_000
         self.limits = settings.limits
@@ -159,8 +163,8 @@ class SessionConfig:
 
     @property
     def input_format(self) -> AudioFormat:
-        """Audio format of appends."""
-        return self._settings.input.format
+        """Audio format of appends; a track's is always the same, whatever the client sets."""
+        return AudioFormat() if self.media is Media.TRACKS else self._settings.input.format
 
     @property
     def turn_detection(self) -> TurnDetection | None:
@@ -267,8 +271,8 @@ class SessionConfig:
 
     @property
     def output_format(self) -> AudioFormat:
-        """Audio format of responses."""
-        return self._answering.output.format
+        """Audio format of responses; a track's is always the same, whatever the client sets."""
+        return AudioFormat() if self.media is Media.TRACKS else self._answering.output.format
 
     @property
     def speed(self) -> float:

@@ -29,13 +29,14 @@ from session.effects import (
     ResumeTurn,
     Send,
     SetTurnDetection,
-    Silence,
     Speculate,
+    To,
     Transcribe,
 )
 from session.input_buffer import WINDOW_MS, ClosedTurn, InputBuffer
 from session.items import Item, UserMessage
 from session.limits import check_buffer, check_items
+from session.playback import Playback
 from session.ports import SILENCE
 from session.response_scheduler import ResponseScheduler
 from session.session_config import SessionConfig
@@ -43,6 +44,7 @@ from session.transcription import Transcription
 from session.user_silence import UserSilence
 from wire.envelope import error_event, new_id
 from wire.errors import ProtocolError
+from wire.media import Media
 from wire.session_events import (
     BufferCleared,
     BufferCommitted,
@@ -67,6 +69,7 @@ class TurnTaking:
         buffer: InputBuffer,
         silence: UserSilence,
         responses: ResponseScheduler,
+        playback: Playback,
         transcription: Transcription,
     ) -> None:
         self._config = config
@@ -74,6 +77,7 @@ class TurnTaking:
         self._buffer = buffer
         self._silence = silence
         self._responses = responses
+        self._playback = playback
         self._transcription = transcription
 
     def is_open(self, item_id: str) -> bool:
@@ -119,14 +123,15 @@ class TurnTaking:
         Returns:
             The error to send; empty: the append is accepted.
         """
-        # Detected turns are ended at the limit instead, and one append may hold several.
-        if self._config.turn_detection is not None:
+        # Detected turns are ended at the limit instead, and one append may hold several. A track
+        # never stops: what was heard first is forgotten (`_check_length`).
+        if self._config.turn_detection is not None or self._config.media is Media.TRACKS:
             return []
         try:
             added_ms = length / self._buffer.format.bytes_per_ms
             check_buffer(self._config.limits, self._buffer.open_ms, added_ms)
         except ProtocolError as error:
-            return [Send(error_event(error.answering(event_id)))]
+            return [Send(error_event(error.answering(event_id)), To.ASKER)]
         return []
 
     def append(self, audio: bytes) -> tuple[list[Effect], bytes]:
@@ -146,6 +151,8 @@ class TurnTaking:
             settings = self._config.transcription_settings
             clip = self._clip(self._buffer.heard_so_far())
             effects.append(HearTurn(opened.item_id, clip, settings))
+        if self._is_endless:
+            return [*effects, *self._forget_beginning()], written
         if self._buffer.open is not None:
             effects += self._check_length()
         quiet_from_ms = self._silence.from_ms
@@ -164,12 +171,27 @@ class TurnTaking:
 
     def _check_length(self) -> list[Effect]:
         """End a detected turn that reached the limit; what follows is a new turn."""
-        if self._config.turn_detection is None:
-            return []
         if self._buffer.open_ms < self._config.limits.buffered_audio_s * 1000:
+            return []
+        if self._config.turn_detection is None:
             return []
         end_ms = int(self._buffer.written_ms) // WINDOW_MS * WINDOW_MS
         return [*self._speech_stopped(end_ms), ResetTurnDetection()]
+
+    @property
+    def _is_endless(self) -> bool:
+        """Whether a track fills the turn that the client is to commit, and it is long enough."""
+        return (
+            self._config.media is Media.TRACKS
+            and self._config.turn_detection is None
+            and self._buffer.open_ms >= self._config.limits.buffered_audio_s * 1000
+        )
+
+    def _forget_beginning(self) -> list[Effect]:
+        """Forget the first half of the open turn, and recognise the rest anew."""
+        turn = self._buffer.forget_first_half()
+        clip = self._clip(self._buffer.heard_so_far())
+        return [RehearTurn(turn.item_id, clip, self._config.transcription_settings)]
 
     def _check_idle(self, start_ms: int) -> list[Effect]:
         """Answer a user who has been silent for `idle_timeout_ms` of audio (§B.12)."""
@@ -232,7 +254,7 @@ class TurnTaking:
         settings = self._config.transcription_settings
         effects: list[Effect] = [Send(started), HearTurn(turn.item_id, clip, settings)]
         if self._config.kind == "realtime" and detection.interrupt_response:
-            effects += [Silence(), *self._responses.interrupt()]
+            effects += self._playback.interrupt(self._responses.interrupt())
         return effects
 
     def _speech_hesitated(self) -> list[Effect]:

@@ -12,14 +12,15 @@ from typing import Any
 
 from wire.beta_values import read_item, read_value
 from wire.client_events import (
-    BETA_EVENTS,
     ClientEvent,
     CreateItem,
     CreateResponse,
     UpdateSession,
     UpdateTranscription,
+    beta_events,
 )
 from wire.errors import ProtocolError
+from wire.media import Media
 from wire.reading import validate_event
 from wire.response_fields import BetaResponseOptions
 from wire.session_fields import BetaSessionPatch, SessionKind
@@ -99,7 +100,8 @@ _BETA_RECORDS: dict[type[ClientEvent], type[ClientEvent]] = {
 def _models(kind: SessionKind) -> dict[str, type[ClientEvent]]:
     return {
         record.type_name(): _BETA_RECORDS.get(record, record)
-        for record in BETA_EVENTS.values()
+        for media in Media
+        for record in beta_events(media).values()
         if kind in record.kinds
     }
 
@@ -111,20 +113,24 @@ _MODELS: dict[SessionKind, dict[str, type[ClientEvent]]] = {
 """Session kind → GA's event name → the record that validates it."""
 
 
-def read_event(message: dict[str, Any], kind: SessionKind = "realtime") -> ClientEvent:
+def read_event(
+    message: dict[str, Any], kind: SessionKind = "realtime", media: Media = Media.EVENTS
+) -> ClientEvent:
     """Read a beta client event as the equivalent GA event.
 
     Args:
         message: The JSON object of a frame.
         kind: The session's kind.
+        media: How its audio travels.
 
     Raises:
         ProtocolError: The event is not valid; names and paths are beta's.
     """
     name = message.get("type")
-    record = BETA_EVENTS.get(name) if isinstance(name, str) else None
+    known = beta_events(media)
+    record = known.get(name) if isinstance(name, str) else None
     if record is None:
-        return validate_event(message, {}, tuple(BETA_EVENTS))
+        return validate_event(message, {}, tuple(known))
     message = {**message, "type": record.type_name()}
     names = dict(_NAMES)
     if record is UpdateSession:

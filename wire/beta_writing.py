@@ -18,6 +18,7 @@ from wire.beta_values import FORMATS
 from wire.client_events import ClientEvent
 from wire.errors import ProtocolError
 from wire.event_record import ErrorBody, RateLimit, ServerEvent, SessionBody, WireEvent
+from wire.media import Media
 from wire.reading import parse_client_event
 from wire.response_events import (
     OutputItemAdded,
@@ -51,13 +52,15 @@ _WHOLE = "whisper-1"
 class BetaDialect:
     """The dialect of one beta client. It echoes modalities in the order that the client used."""
 
-    def __init__(self, kind: SessionKind = "realtime") -> None:
+    def __init__(self, kind: SessionKind = "realtime", media: Media = Media.EVENTS) -> None:
         """Start with GA's order of modalities.
 
         Args:
             kind: The session's kind.
+            media: How its audio travels.
         """
         self._kind = kind
+        self._media = media
         self._spoken = ["audio", "text"]
         """The modalities of a session with audio output, in the client's last order."""
         self._asked: list[str] | None = None
@@ -72,7 +75,7 @@ class BetaDialect:
 
     def _read(self, message: dict[str, Any]) -> ClientEvent:
         self._asked = None
-        event = read_event(message, self._kind)
+        event = read_event(message, self._kind, self._media)
         self._asked = asked_modalities(message)
         return event
 

@@ -10,11 +10,14 @@ add an event, add its class here, and the method of the session that handles it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import cache
 from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import BeforeValidator, Field
 
 from wire.item_fields import ItemInput
+from wire.media import Media
 from wire.response_fields import ResponseOptions
 from wire.session_fields import (
     SessionKind,
@@ -37,6 +40,8 @@ class ClientEvent(Variant):
     """Its name in the beta dialect, by default the same; None: beta has no such event (§B.16)."""
     kinds: ClassVar[tuple[SessionKind, ...]] = get_args(SessionKind)
     """The kinds of session in which this record is valid."""
+    media: ClassVar[tuple[Media, ...]] = tuple(Media)
+    """The media with which the event exists."""
     named_with: ClassVar[tuple[str, ...]] = ()
     """Types that the service's error lists after this one, though no such session accepts them."""
 
@@ -126,6 +131,16 @@ class ClearAudio(SessionEvent):
     type: Literal["input_audio_buffer.clear"]
 
 
+class ClearOutput(SessionEvent):
+    """The client stops the playback of what the server plays to it."""
+
+    section = "A.11"
+    handler = "clear_output"
+    media = (Media.TRACKS,)
+
+    type: Literal["output_audio_buffer.clear"]
+
+
 class CreateItem(SessionEvent):
     """The client adds an item to the conversation."""
 
@@ -198,22 +213,45 @@ _RECORDS: list[type[ClientEvent]] = [
 ]
 
 
-def _in_sessions(kind: SessionKind) -> dict[str, type[ClientEvent]]:
-    return {record.type_name(): record for record in _RECORDS if kind in record.kinds}
+@cache
+def client_events(
+    kind: SessionKind, media: Media = Media.EVENTS
+) -> Mapping[str, type[ClientEvent]]:
+    """Return event type → record, for sessions of a kind with these media."""
+    return {
+        record.type_name(): record
+        for record in _RECORDS
+        if kind in record.kinds and media in record.media
+    }
 
 
-CLIENT_EVENTS = _in_sessions("realtime")
-"""Event type → record, for realtime sessions."""
+@cache
+def announced(media: Media = Media.EVENTS) -> tuple[str, ...]:
+    """Return the types that the error for an unknown type lists, in the service's order (§A.0)."""
+    names = (
+        name
+        for record in _RECORDS
+        if media in record.media
+        for name in (record.type_name(), *record.named_with)
+    )
+    return tuple(dict.fromkeys(names))
 
-TRANSCRIPTION_EVENTS = _in_sessions("transcription")
-"""Event type → record, for transcription sessions."""
 
-ANNOUNCED = tuple(
-    dict.fromkeys(name for record in _RECORDS for name in (record.type_name(), *record.named_with))
-)
-"""The types that the error for an unknown type lists, in the service's order (§A.0)."""
+@cache
+def beta_events(media: Media = Media.EVENTS) -> Mapping[str, type[ClientEvent]]:
+    """Return event type in the beta dialect → record."""
+    return {
+        record.beta: record
+        for record in _RECORDS
+        if record.beta is not None and media in record.media
+    }
 
-BETA_EVENTS: dict[str, type[ClientEvent]] = {
-    record.beta: record for record in _RECORDS if record.beta is not None
-}
-"""Event type in the beta dialect → record."""
+
+CLIENT_EVENTS = client_events("realtime")
+"""Event type → record, for realtime sessions on a WebSocket."""
+
+TRANSCRIPTION_EVENTS = client_events("transcription")
+"""Event type → record, for transcription sessions on a WebSocket."""
+
+ANNOUNCED = announced()
+"""The types that the error for an unknown type lists on a WebSocket."""

@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Protocol
 
-from wire.client_events import TRANSCRIPTION_EVENTS, ClientEvent
+from wire.client_events import ClientEvent, announced, client_events
 from wire.event_record import ServerEvent, WireEvent
+from wire.media import Media
 from wire.reading import parse_client_event, validate_event
 from wire.session_fields import SessionKind
 
@@ -29,12 +30,10 @@ class Dialect(Protocol):
 class GADialect:
     """The current protocol: nothing to translate."""
 
-    def __init__(self, kind: SessionKind = "realtime") -> None:
-        """Accept the client events of sessions of this kind."""
-        self._validate = (
-            partial(validate_event, models=TRANSCRIPTION_EVENTS)
-            if kind == "transcription"
-            else None
+    def __init__(self, kind: SessionKind = "realtime", media: Media = Media.EVENTS) -> None:
+        """Accept the client events of sessions of this kind, with these media."""
+        self._validate = partial(
+            validate_event, models=client_events(kind, media), announced=announced(media)
         )
 
     def parse(self, raw: str) -> ClientEvent:

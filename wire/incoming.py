@@ -15,6 +15,7 @@ from wire.client_events import AppendAudio, SessionEvent
 from wire.dialect import Dialect
 from wire.errors import ProtocolError
 from wire.long_strings import cut_long, put_back
+from wire.media import Media
 from wire.reading import decode_audio
 
 
@@ -36,13 +37,15 @@ Incoming = SessionEvent | AppendedAudio | ProtocolError
 class EventReader:
     """Reads the text frames of one client."""
 
-    def __init__(self, dialect: Dialect, max_length: int) -> None:
+    def __init__(self, dialect: Dialect, max_length: int, media: Media = Media.EVENTS) -> None:
         """Start with no known shape of appends.
 
         Args:
             dialect: The client's dialect.
             max_length: Characters that an event may have, not counting audio and images.
+            media: How its audio travels.
         """
+        self._media = media
         self._dialect = dialect
         self._max_length = max_length
         self._append_shape = AppendShape()
@@ -62,6 +65,13 @@ class EventReader:
             if cut:
                 yield from put_back(event, cut, self._max_length)
             if isinstance(event, AppendAudio):
+                if self._media is Media.TRACKS:
+                    raise ProtocolError(
+                        "invalid_value",
+                        "A call's audio comes by its track: 'input_audio_buffer.append' is for "
+                        "WebSocket sessions.",
+                        "type",
+                    )
                 if event_id is None:
                     self._append_shape.learn(raw, event.audio)
                 return AppendedAudio(decode_audio(event.audio), event_id)

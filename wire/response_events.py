@@ -175,3 +175,31 @@ class RateLimitsUpdated(ServerEvent):
     section = "B.2"
 
     rate_limits: list[RateLimit]
+
+
+@dataclass(frozen=True, slots=True)
+class _PlaybackEvent(ServerEvent):
+    section = "B.5"
+
+    response_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class OutputBufferStarted(_PlaybackEvent):
+    """The server began to play a response's audio; only where it plays: WebRTC."""
+
+    type = "output_audio_buffer.started"
+
+
+@dataclass(frozen=True, slots=True)
+class OutputBufferStopped(_PlaybackEvent):
+    """A response was played to its end."""
+
+    type = "output_audio_buffer.stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class OutputBufferCleared(_PlaybackEvent):
+    """The playback of a response was stopped: by the user's speech, or by the client."""
+
+    type = "output_audio_buffer.cleared"

@@ -9,6 +9,7 @@ from protocol import SERVER_EVENTS
 from session.ports import FailureReason
 from session.reports import TurnFailed
 from tests.conformance.beta_wire import BetaDriver
+from tests.support.call_driver import CallDriver
 from tests.support.places import ROOT
 from tests.support.session_driver import Driver, types
 
@@ -70,6 +71,16 @@ def beta() -> BetaDriver:
     return d
 
 
+def call() -> list[str]:
+    """Types of the events that only a call has."""
+    d = CallDriver()
+    for _ in range(2):
+        response = d.begin("Hello there.", 1000)
+        sounding = d.starts(response) + d.finish()
+    sounding += d.drains(d.given[0].response_id) + d.send("output_audio_buffer.clear")
+    return [type_ for type_ in types(sounding) if type_.startswith("output_audio_buffer.")]
+
+
 def test_the_document_is_what_the_script_writes() -> None:
     written = (DOCS / "protocol.md").read_text(encoding="utf-8")
     made = runpy.run_path(str(DOCS / "make_protocol_table.py"))["render"]()
@@ -77,7 +88,7 @@ def test_the_document_is_what_the_script_writes() -> None:
 
 
 def test_the_declared_events_are_those_that_are_sent() -> None:
-    sent = set(types(ga().events))
+    sent = {*types(ga().events), *call()}
     assert sent == set(SERVER_EVENTS)
     rows = table()
     for type_ in sent:
@@ -93,4 +104,4 @@ def test_beta_clients_get_the_events_that_the_document_names() -> None:
             for name in rows[type_][2].replace("–", "").split(", then ")
             if name
         }
-    assert set(types(beta().events)) == named
+    assert {*types(beta().events), *call()} == named

@@ -18,6 +18,7 @@ from session.reports import ResponseFailed, TurnSoFar
 from session.session_config import SessionConfig
 from tests.conformance.beta_wire import BetaDriver
 from tests.conformance.sequences import driver
+from tests.support.call_driver import CallDriver
 from tests.support.places import ROOT
 from tests.support.session_driver import NOW, Driver, of, settings, types
 from tests.support.strict_reader import Event
@@ -109,7 +110,7 @@ def test_the_sections_are_unique_and_those_of_the_protocol() -> None:
     found = sections()
     assert len(found) == len(set(found))
     expected = ["0", "A", *(f"A.{n}" for n in range(13)), "B", *(f"B.{n}" for n in range(1, 17))]
-    expected += ["C", *(f"C.{n}" for n in range(1, 8)), "D", *(f"D.{n}" for n in range(1, 9))]
+    expected += ["C", *(f"C.{n}" for n in range(1, 8)), "D", *(f"D.{n}" for n in range(1, 10))]
     expected += ["E", "F", *(f"F.{n}" for n in range(1, 8))]
     rules = [f"0.{n}" for n in range(1, 6)] + [f"F.5.{n}" for n in range(1, 16)]
     assert [name for name in found if name not in rules] == expected
@@ -269,6 +270,14 @@ def transcription_session() -> list[Event]:
     return d.send("session.update", session=session) + d.speak() + heard(d)
 
 
+def interrupted_call() -> list[Event]:
+    d = CallDriver()
+    response = d.begin("Hello there.", 1000)
+    events = d.starts(response) + d.finish() + d.append(700)
+    d.plays(response, 600)
+    return events + d.decided(SpeechStarted(600))
+
+
 def idle_timeout() -> list[Event]:
     d = Driver()
     d.turn_detection(idle_timeout_ms=5000)
@@ -285,6 +294,7 @@ def beta_turn() -> list[Event]:
 
 
 PLAYED: dict[str, Callable[[], list[Event]]] = {
+    "A.11": interrupted_call,
     "B.1": connect,
     "B.2": text_turn,
     "B.3": voice_turn,

@@ -75,13 +75,14 @@ def _too_large(client: str, folder: Path) -> str | None:
     return None
 
 
-def _install_node(package: Path = NODE) -> str | None:
+def install_node(package: Path = NODE) -> str | None:
+    """Install a folder's `package-lock.json` as it is; returns why that cannot be done."""
     for name in ("node", "npm"):
         if shutil.which(name) is None:
             return f"{name} is not installed"
     command = (str(shutil.which("npm")), "ci", "--no-audit", "--no-fund", "--loglevel=error")
     reason = install((command,), package / "node_modules", package / "package-lock.json")
-    return reason and f"npm could not install the clients: {reason}"
+    return reason and f"npm could not install {package.name}: {reason}"
 
 
 def _environment(client: str) -> tuple[Path, str]:
@@ -129,7 +130,7 @@ async def run_node(
     """
     program = NODE / f"{driver}.mjs"
     package = program.parent
-    reason = _too_large(package.name, package / "node_modules") or _install_node(package)
+    reason = _too_large(package.name, package / "node_modules") or install_node(package)
     if reason:
         pytest.skip(reason)
     command = ("node", *options, str(program), *arguments)
@@ -213,7 +214,7 @@ def last(lines: Sequence[Line], event: str) -> Line:
 
 if __name__ == "__main__":
     problems = [
-        *(_install_node(package) for package in (NODE, NODE / "livekit")),
+        *(install_node(package) for package in (NODE, NODE / "livekit")),
         *(_install_python(needs.stem) for needs in sorted(PYTHON.glob("*.txt"))),
     ]
     sys.exit("\n".join(filter(None, problems)) or None)

@@ -38,7 +38,7 @@ from providers.stt.turns import TurnSTTService
 from session.decisions import Decision
 from session.effects import OutputAudio
 from session.ports import CloseReason, ResponseRequest
-from session.reports import ResponseReport
+from session.reports import PlaybackReport, ResponseReport
 from session.turn_settings import TurnDetection
 from wire.dialect import GADialect
 from wire.envelope import ServerEvent
@@ -230,7 +230,7 @@ class Manager:
     def as_manager(self) -> PipelineManager:
         return cast(PipelineManager, self)
 
-    def create_detector(self) -> Detector:
+    def create_detector(self, _observe: object = None) -> Detector:
         return self.detector
 
     async def next_decision(self, detector: Detector) -> Decision | None:
@@ -308,7 +308,10 @@ class PuppetPeer:
     def played(self) -> dict[str, float]:
         return {}
 
-    async def deliver(self) -> None:
+    def reply(self, event: ServerEvent) -> None:
+        self.send(event)
+
+    async def deliver(self, _report: Callable[[PlaybackReport], None]) -> None:
         await self._finished.wait()
 
     def finish(self) -> None:

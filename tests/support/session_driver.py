@@ -28,6 +28,7 @@ from wire.dialect import GADialect
 from wire.envelope import error_event
 from wire.errors import ProtocolError
 from wire.incoming import AppendedAudio, EventReader
+from wire.media import Media
 from wire.response_events import OutputAudioDelta
 from wire.session_fields import SessionKind
 from wire.text_frames import frame
@@ -49,7 +50,10 @@ def settings(**groups: Any) -> Settings:
 
 
 def session_config(
-    capabilities: Capabilities | None = None, kind: SessionKind = "realtime", **groups: Any
+    capabilities: Capabilities | None = None,
+    kind: SessionKind = "realtime",
+    media: Media = Media.EVENTS,
+    **groups: Any,
 ) -> SessionConfig:
     return SessionConfig(
         settings(**groups),
@@ -58,6 +62,7 @@ def session_config(
         model="gpt-realtime",
         now=NOW,
         kind=kind,
+        media=media,
     )
 
 

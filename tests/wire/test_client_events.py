@@ -9,11 +9,11 @@ from openai.types.realtime import RealtimeClientEvent
 
 from protocol import CLIENT_EVENTS, TRANSCRIPTION_EVENTS, ClientEvent
 from wire.client_events import (
-    BETA_EVENTS,
     AppendAudio,
     SessionEvent,
     UpdateSession,
     UpdateTranscription,
+    beta_events,
 )
 
 PUBLISHED = {
@@ -39,12 +39,12 @@ def test_what_an_update_means_depends_on_the_session() -> None:
 
 
 def test_beta_names_the_update_of_a_transcription_session_and_has_no_close() -> None:
-    by_name = {record: name for name, record in BETA_EVENTS.items()}
+    by_name = {record: name for name, record in beta_events().items()}
     others = {
         record: name for record, name in by_name.items() if CLIENT_EVENTS.get(name) is not record
     }
     assert others == {UpdateTranscription: "transcription_session.update"}
-    assert CLIENT_EVENTS.keys() - BETA_EVENTS.keys() == {"session.close"}
+    assert CLIENT_EVENTS.keys() - beta_events().keys() == {"session.close"}
 
 
 def test_all_but_audio_have_a_handler_in_the_session() -> None:
