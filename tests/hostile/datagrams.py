@@ -14,6 +14,8 @@ import zlib
 from collections.abc import Iterator
 from random import Random
 
+from google_crc32c import value as crc32c
+
 COOKIE = 0x2112A442
 REQUEST, INDICATION, RESPONSE, ERROR = 0x0001, 0x0011, 0x0101, 0x0111
 USERNAME, INTEGRITY, PRIORITY, USE_CANDIDATE = 0x0006, 0x0008, 0x0024, 0x0025
@@ -180,3 +182,19 @@ def media(rng: Random) -> bytes:
         rng.choice((0, 1, rng.getrandbits(32))),
     )
     return head + rng.randbytes(rng.choice((0, 1, 2, 3, 20, 160, 1200)))
+
+
+def sctp(rng: Random, source: int, target: int, tag: int) -> bytes:
+    """Return an SCTP packet that is odd behind its checksum, which is right nine times of ten."""
+    chunks = b""
+    for _ in range(rng.choice((0, 1, 1, 1, 3, 20))):
+        body = rng.randbytes(rng.choice((0, 3, 12, 16, 40, 300)))
+        kind = rng.choice((*range(15), 64, 128, 130, 192, 193, 255))
+        length = rng.choice((len(body) + 4, len(body) + 4, len(body) + 4, 0, 3, 0xFFFF))
+        chunks += (
+            struct.pack("!BBH", kind, rng.getrandbits(8), length) + body + bytes(-len(body) % 4)
+        )
+    known = tag if rng.random() < 0.9 else rng.getrandbits(32)
+    head = struct.pack("!HHI", source, target, known)
+    checksum = crc32c(head + bytes(4) + chunks) if rng.random() < 0.9 else rng.getrandbits(32)
+    return head + struct.pack("<I", checksum) + chunks

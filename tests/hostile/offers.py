@@ -103,7 +103,7 @@ def _changed(rng: Random, lines: list[str]) -> list[str]:
         case 4 if lines:
             name, sign, _value = lines[at].partition(":")
             return [*lines[:at], name + sign + rng.choice(_VALUES), *lines[at + 1 :]]
-        case 5:
+        case 5 if rng.random() < 0.2:
             rng.shuffle(lines)
             return lines
         case 6:
