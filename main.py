@@ -38,6 +38,8 @@ try:
     from serving.calls.sidebands import Sidebands
     from serving.calls.whereabouts import Whereabouts
     from serving.command_line import arguments, run_check
+    from serving.console.page import ConsolePage
+    from serving.console.routes import console_routes
     from serving.handshake import Service
     from serving.http_errors import access_denied
     from serving.installing import install, refuse_incomplete, start_again
@@ -50,7 +52,6 @@ try:
     from serving.process.workers import run_workers
     from serving.public_routes import health_route, http_routes
     from serving.silent_services import warning_of_silent_services
-    from serving.start_page import StartPage
     from serving.websocket_route import WebSocketEndpoint
     from serving.wrong_paths import WrongPaths
     from settings.paths import AZURE_PATH, AZURE_PREVIEW_PATH
@@ -157,7 +158,11 @@ def create_app(
         app.add_api_websocket_route(path, endpoint.at(service))
         app.add_api_websocket_route(f"{path}/translations", endpoint.at(service, translates=True))
     wrong = WrongPaths(endpoint, settings.server.ws_path)
-    app.router.default = StartPage(wrong, settings.server, pipelines, lifecycle)
+    if settings.server.console:
+        app.include_router(console_routes(settings, access, pipelines, lifecycle))
+        app.router.default = ConsolePage(wrong, settings.server)
+    else:
+        app.router.default = wrong
     app.add_exception_handler(405, wrong.method_not_allowed)
     app.exception_handler(AccessDenied)(access_denied)
     app.add_middleware(PagesMiddleware, access=access)

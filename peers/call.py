@@ -270,7 +270,8 @@ async def _ending_of(
     sideband: _Sideband, delivering: asyncio.Task[None], reading: asyncio.Task[None]
 ) -> _Ending | None:
     """Wait until a sideband is to be closed; None: it left by itself."""
-    await asyncio.wait([sideband.ending, delivering, reading], return_when=asyncio.FIRST_COMPLETED)
+    watched: list[asyncio.Future[Any]] = [sideband.ending, delivering, reading]
+    await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
     if delivering.done():
         with suppress(PeerGone):
             try:

@@ -66,6 +66,8 @@ class Admitted:
     config: SessionConfig
     beta: bool
     """Whether it speaks the beta dialect (§B.16)."""
+    observes: bool
+    """Whether it is told what the turn detector hears (§D.9)."""
     holder: str | None
     """Identifies the key, for limits per key; see `Grant.holder`."""
     label: str
@@ -122,7 +124,7 @@ class Admission:
         Raises:
             Refused: It may not.
         """
-        if not self._access.admits_origin(asked.headers.get("origin")):
+        if not self._access.admits_page(asked.headers):
             raise origin_refused()
         try:
             return self._access.admit(asked.headers, asked.subprotocols)
@@ -177,6 +179,7 @@ class Admission:
         return Admitted(
             config=self._configure(handshake, given, asked.media),
             beta=handshake.beta,
+            observes=handshake.observes,
             holder=grant.holder,
             label=_label(handshake),
             client=asked.client,

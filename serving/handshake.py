@@ -59,6 +59,8 @@ class Handshake:
     """Configuration of a client secret, as in a `session.update`."""
     beta: bool = False
     """Whether the client speaks the beta dialect (§B.16)."""
+    observes: bool = False
+    """Whether it is told what the turn detector hears (§D.9)."""
 
 
 def check_handshake(
@@ -91,6 +93,7 @@ def check_handshake(
     """
     beta = service.speaks_beta(headers, subprotocols)
     transcribing = _intends_transcription(query)
+    observes = _observes(settings, query)
     model = query.get("model") or None
     if service.azure:
         model = model or query.get("deployment") or None
@@ -102,12 +105,12 @@ def check_handshake(
         # The service refuses it. Whoever names such a model wants to have speech written down.
         transcribing = True
     if transcribing:
-        return Handshake("transcription", model or "", minted, beta)
+        return Handshake("transcription", model or "", minted, beta, observes)
     described = given.model if isinstance(given, SessionPatch) else None
     named = (minted or {}).get("model")
     param = "session.model" if described and not named else None
     answering = _answering(settings, service, named or described or model, beta, param)
-    return Handshake("realtime", answering, minted, beta)
+    return Handshake("realtime", answering, minted, beta, observes)
 
 
 def _given_kind(
@@ -147,6 +150,22 @@ def _intends_transcription(query: Mapping[str, str]) -> bool:
     raise Refused(error.code, error.message, error.param)
 
 
+def _observes(settings: Settings, query: Mapping[str, str]) -> bool:
+    """Return whether the client wants to watch turn detection, as the console does (§D.9)."""
+    wanted = query.get("observe") or None
+    if wanted in (None, "turn_detection"):
+        if wanted is None or settings.server.console:
+            return wanted is not None
+        raise Refused(
+            "unsupported_value",
+            "Turn detection is shown to the console, which is switched off here "
+            "(server.console): connect without observe.",
+            "observe",
+        )
+    error = invalid_value(wanted, ["turn_detection"], "observe")
+    raise Refused(error.code, error.message, error.param)
+
+
 def _check_kind(
     kind: SessionKind, query: Mapping[str, str], transcribing: bool, minted: bool
 ) -> None:
@@ -181,7 +200,7 @@ def check_call_alone(query: Mapping[str, str]) -> None:
     Raises:
         Refused: It does.
     """
-    for other in ("model", "intent"):
+    for other in ("model", "intent", "observe"):
         if query.get(other):
             raise Refused(
                 None, f"You must not provide {other} together with call_id: a call has its own."

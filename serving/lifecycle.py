@@ -58,6 +58,7 @@ class Lifecycle:
         self._announce = announce
         self._give_up = give_up or _end_process
         self._start_over = asyncio.Event()
+        self._drain_begun = asyncio.Event()
 
     @property
     def ready(self) -> bool:
@@ -72,6 +73,11 @@ class Lifecycle:
         """Refuse new sessions from now on."""
         if self.ready:
             self.state = "draining"
+            self._drain_begun.set()
+
+    async def draining(self) -> None:
+        """Wait until new sessions are refused because the server ends."""
+        await self._drain_begun.wait()
 
     @asynccontextmanager
     async def running(self, doors: Doors) -> AsyncIterator[None]:

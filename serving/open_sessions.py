@@ -56,6 +56,10 @@ class Connecting(Protocol):
     def call_id(self) -> str:
         """The `rtc_…` id, for the log."""
 
+    @property
+    def client(self) -> Peer:
+        """The client that opened the call, without those that joined it."""
+
     async def connected(self) -> None:
         """Wait until the client is connected.
 
@@ -212,7 +216,9 @@ class OpenSessions:
                 reason = CloseReason.SERVER_STOPS.value
                 await call.connected()
             session = RealtimeSession(config)
-            place.transport = RealtimeTransport(session, self._manager, log, peer)
+            opener = peer if call is None else call.client
+            observe = opener.send if admitted.observes else None
+            place.transport = RealtimeTransport(session, self._manager, log, peer, observe)
             reason = CloseReason.FAILED.value
             reason = await place.transport.run()
         except NotConnected as failed:

@@ -15,7 +15,7 @@ from typing import Any
 from config import ServerConfig
 from protocol import ProtocolError
 from serving.access.client_secrets import PREFIX, BadSecret, ClientSecrets
-from settings.origins import ANY_ORIGIN, is_local, normal_origin
+from settings.origins import ANY_ORIGIN, is_address, is_local, normal_origin
 
 _KEY_SUBPROTOCOL = "openai-insecure-api-key."
 
@@ -107,6 +107,21 @@ class Access:
 
     def _is_operator(self, grant: Grant) -> bool:
         return grant.minted is None or not self._digests
+
+    def admits_page(self, headers: Mapping[str, str]) -> bool:
+        """Return whether the page that sends a request may connect, or no page sends it (§D.7).
+
+        The server's own pages may. Any site could claim to be one by a name that it lets lead
+        here; it still lacks a key where keys are needed, and an address is nobody's to claim.
+
+        Args:
+            headers: Request headers, by lower-case name.
+        """
+        origin, host = headers.get("origin"), headers.get("host", "")
+        if self.admits_origin(origin):
+            return True
+        own = origin in (f"http://{host}", f"https://{host}")
+        return own and (bool(self._digests) or is_address(host))
 
     def _minted(self, key: str) -> dict[str, Any]:
         try:

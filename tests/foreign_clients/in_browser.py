@@ -17,8 +17,8 @@ from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
 from audio.pcm import read_wav, silence, write_wav
-from tests.examples.browser import Page, page
 from tests.foreign_clients.installed import CLIENTS, NODE, Report, install_node
+from tests.support.browser import Page, page
 from tests.support.clips import words
 from tests.support.keys import KEY
 from tests.support.places import DATA

@@ -28,12 +28,12 @@ class Microphone(MediaStreamTrack):
 
     def __init__(self) -> None:
         super().__init__()
-        self._waiting = b""
+        self._unsaid = b""
         self._frames = 0
         self._begun: float | None = None
 
     def say(self, pcm: bytes) -> None:
-        self._waiting += pcm
+        self._unsaid += pcm
 
     async def recv(self) -> AudioFrame:
         loop = asyncio.get_running_loop()
@@ -42,7 +42,7 @@ class Microphone(MediaStreamTrack):
         due = self._begun + self._frames * FRAME / RATE
         await asyncio.sleep(max(0, due - loop.time()))
         step = FRAME  # bytes of 20 ms at 24 kHz, 16 bits
-        piece, self._waiting = self._waiting[:step], self._waiting[step:]
+        piece, self._unsaid = self._unsaid[:step], self._unsaid[step:]
         frame = AudioFrame(format="s16", layout="mono", samples=FRAME // 2)
         frame.planes[0].update(piece.ljust(step, b"\0"))
         frame.sample_rate = RATE // 2

@@ -3,7 +3,7 @@
  */
 
 import { byId, h } from "../dom.js";
-import { LANGUAGES, chooseLanguage, language } from "../texts.js";
+import { LANGUAGES, chooseLanguage, language, tell } from "../texts.js";
 import { THEMES, chooseTheme, theme } from "../theme.js";
 
 /**
@@ -11,7 +11,14 @@ import { THEMES, chooseTheme, theme } from "../theme.js";
  * @param {import('../app.js').App} app
  */
 export function mount(root, app) {
-  root.append(themeChoice(), languageChoice());
+  const reach = h("span", { class: "reach", role: "status" });
+  root.append(reach, themeChoice(), languageChoice());
+  const render = () => {
+    reach.dataset.reach = app.reach;
+    tell(reach, `reach_${app.reach}`);
+  };
+  app.addEventListener("state", render);
+  render();
   app.addEventListener("state", () => {
     if (!app.state) return;
     byId("product").textContent = app.state.product;

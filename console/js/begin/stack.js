@@ -1,0 +1,48 @@
+/**
+ * What answers, what it cannot do, and whether it can be called over WebRTC.
+ */
+
+import { h } from "../dom.js";
+import { copyButton } from "../see/copying.js";
+import { tell } from "../texts.js";
+
+/** @typedef {import('../app.js').ServerState} ServerState */
+
+/**
+ * @param {HTMLElement} root
+ * @returns {(state: ServerState | null, stack: ServerState['stack']) => void} Shows a state.
+ */
+export function mount(root) {
+  const parts = h("dl");
+  const limits = h("ul", { class: "begin-limits" });
+  const webrtc = h("div", { class: "begin-webrtc" });
+  root.append(parts, limits, webrtc);
+  return (state, stack) => {
+    parts.replaceChildren(
+      ...Object.entries(stack ?? {}).flatMap(([stage, name]) => [
+        h("dt", { text: `begin.stage.${stage.toUpperCase()}` }),
+        h("dd", { lang: "en" }, name),
+      ]),
+    );
+    const languages = state?.languages?.join(", ") ?? "";
+    limits.replaceChildren(
+      ...(state?.limits ?? []).map((limit) =>
+        tell(h("li"), `begin.limit.${limit}`, { languages }),
+      ),
+    );
+    limits.hidden = !state?.limits.length;
+    webrtc.replaceChildren(...(state ? callsOf(state.webrtc) : []));
+  };
+}
+
+/**
+ * @param {ServerState['webrtc']} webrtc
+ * @returns {HTMLElement[]}
+ */
+function callsOf({ available, install }) {
+  if (available) return [h("p", { text: "begin.webrtc.here" })];
+  if (!install) return [h("p", { text: "begin.webrtc.missing" })];
+  const line = h("code", { class: "begin-line" }, install);
+  const row = h("div", { class: "begin-row" }, line, copyButton("begin.copy", () => install));
+  return [h("p", { text: "begin.webrtc.install" }), row];
+}
