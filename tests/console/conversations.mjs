@@ -91,7 +91,7 @@ export function spokenAnswer({
       received(at + 200 + index * 5, {
         type: "response.output_audio.delta",
         ...place,
-        delta: `[${msPerWord * 64} characters of base64]`,
+        delta: `(${msPerWord * 64} characters of base64)`,
       }),
     ]),
     received(at + 900, { type: "response.output_audio_transcript.done", ...place, transcript }),

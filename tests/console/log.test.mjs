@@ -81,7 +81,7 @@ test("events are found by direction, type, group of types and words", async () =
   const store = storeOf([
     sent(0, { type: "response.create" }),
     received(1, { type: "response.created", response: { id: "resp_A" } }),
-    received(2, { type: "response.output_audio.delta", delta: "[64 characters of base64]" }),
+    received(2, { type: "response.output_audio.delta", delta: "(64 characters of base64)" }),
     received(3, { type: "response.done", response: { id: "resp_A", status: "failed" } }),
     received(4, { type: "error", error: { message: "Wrong Key" } }),
   ]);

@@ -6,7 +6,7 @@
  */
 
 /**
- * An event of the protocol. Audio in it is replaced by its length: see `audio_length.js`.
+ * An event of the protocol. In the log, audio is replaced by its length.
  * @typedef {Record<string, any>} WireEvent
  */
 

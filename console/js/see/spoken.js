@@ -9,6 +9,8 @@ import { finishedSentences } from "./sentences.js";
 
 /** Sentences that the region keeps: those before were read long ago. */
 const KEPT = 20;
+/** Notes that the page's notices announce. */
+const ANNOUNCED = ["see.note.error", "see.note.refused", "see.note.failed"];
 
 export class Spoken {
   #region;
@@ -27,7 +29,7 @@ export class Spoken {
   tell(turn) {
     const before = this.#told.get(turn.id) ?? 0;
     if (turn.kind === "note") {
-      if (before === 0) this.#say(t(turn.text, turn.values));
+      if (before === 0 && !ANNOUNCED.includes(turn.text)) this.#say(t(turn.text, turn.values));
       this.#told.set(turn.id, 1);
       return;
     }
