@@ -10,12 +10,12 @@ import base64
 import binascii
 import hmac
 import json
-import multiprocessing
 import zlib
 from typing import Any
 
 from pydantic import SecretStr
 
+from serving.access.signing import signing_key
 from wire.errors import ProtocolError
 
 PREFIX = "ek_"
@@ -42,13 +42,9 @@ class ClientSecrets:
         """Derive the signing key.
 
         Args:
-            secret: `server.secret`; None: a random one, good for this process and for those that
-                were started together with it (`serving/process/workers.py`, `uvicorn --workers`).
+            secret: `server.secret`; None: see `signing_key`.
         """
-        # Python makes a random key per process, and hands its own to the processes it starts.
-        own = bytes(multiprocessing.current_process().authkey)
-        material = secret.get_secret_value().encode() if secret else own
-        self._key = hmac.digest(material, _PURPOSE, "sha256")
+        self._key = signing_key(secret, _PURPOSE)
 
     def mint(self, session: dict[str, Any], expires_at: int) -> str:
         """Make a key.

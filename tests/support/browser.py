@@ -104,7 +104,7 @@ class Page:
         )
 
     async def prefer(self, **features: str) -> None:
-        """Set what the reader's system prefers: `color_scheme="dark"`, `reduced_motion="reduce"`."""
+        """Set what the reader's system prefers, as `color_scheme="dark"`."""
         named = [
             {"name": f"prefers-{name.replace('_', '-')}", "value": value}
             for name, value in features.items()
@@ -125,7 +125,7 @@ class Page:
     async def screenshot(self, path: Path) -> None:
         """Write what is seen as a PNG."""
         shot = await self.call("Page.captureScreenshot", format="png")
-        path.write_bytes(base64.b64decode(shot["data"]))
+        await asyncio.to_thread(path.write_bytes, base64.b64decode(shot["data"]))
 
 
 @asynccontextmanager

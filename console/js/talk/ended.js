@@ -5,7 +5,7 @@
  * @typedef {object} Ended
  * @property {number | null} code Close code of the WebSocket (`docs/wire.md` §D.7); null: a call's end.
  * @property {string} reason What the server or the browser said.
- * @property {string} words The key of a text; `{reason}` in it is the reason.
+ * @property {string} words The key of a text, in which `{reason}` is the reason; empty: the reader ended it.
  * @property {Remedy} remedy
  * @property {boolean} lost Whether the server, or the way to it, is gone.
  * @property {Record<string, string | number>} [values] What else the text names.
@@ -13,7 +13,7 @@
 
 /** @type {Record<number, {words: string, remedy: Remedy}>} */
 const CODES = {
-  1000: { words: "ended_here", remedy: null },
+  1000: { words: "", remedy: null },
   1001: { words: "ended_by_server", remedy: "again" },
   1008: { words: "ended_slow", remedy: "again" },
   1009: { words: "ended_too_large", remedy: "again" },

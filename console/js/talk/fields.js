@@ -88,7 +88,7 @@ export function tick(app, name) {
  * @param {"instructions"} name
  */
 export function writing(app, name) {
-  const field = h("textarea", { id: name, rows: 3, hint: `${name}_hint` });
+  const field = h("textarea", { id: name, rows: 3, hint: "instructions_hint" });
   field.addEventListener("change", () => app.changeSettings({ [name]: field.value.trim() }));
   follow(app, () => {
     if (document.activeElement !== field) field.value = app.settings[name];

@@ -7,7 +7,9 @@
  * `playing`, when sound of an answer begins or ends; `event`, a `CustomEvent` of what the server sent.
  */
 
-/** @typedef {Record<string, any>} RealtimeEvent */
+import { withoutAudio } from "../see/audio_length.js";
+
+/** @typedef {import("../see/event_store.js").WireEvent} RealtimeEvent */
 /** @typedef {'connecting' | 'open' | 'closed'} Status */
 /** @typedef {import("./microphone.js").Microphone} Microphone */
 /** @typedef {import("./ended.js").Ended} Ended */
@@ -28,27 +30,6 @@
  * @property {string | null} local_address
  * @property {string | null} remote_address
  */
-
-/**
- * Take the sound out of an event for the log: it would be most of the page's memory.
- *
- * @param {RealtimeEvent} event
- * @returns {RealtimeEvent}
- */
-export function withoutAudio(event) {
-  const { type } = event;
-  if (type === "response.output_audio.delta") return { ...event, delta: length(event.delta) };
-  if (type === "input_audio_buffer.append") return { ...event, audio: length(event.audio) };
-  const content = event.item?.content;
-  if (!Array.isArray(content) || !content.some((part) => part.audio)) return event;
-  const parts = content.map((part) => (part.audio ? { ...part, audio: length(part.audio) } : part));
-  return { ...event, item: { ...event.item, content: parts } };
-}
-
-/** @param {string} base64 */
-function length(base64) {
-  return `(${base64.length} characters of base64)`;
-}
 
 /**
  * @abstract

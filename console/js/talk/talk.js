@@ -12,9 +12,6 @@ import { ToolCalls } from "./tool_calls.js";
 import { WebRTCLink } from "./webrtc_link.js";
 import { WebSocketLink } from "./websocket_link.js";
 
-/** Errors that are ordinary traffic: they crossed something on the way. */
-const ORDINARY = ["response_cancel_not_active", "input_audio_buffer_commit_empty"];
-
 /** @typedef {import("./link.js").Link} Link */
 /** @typedef {import("./ended.js").Ended} Ended */
 
@@ -94,7 +91,7 @@ export class Talk extends EventTarget {
    */
   async start({ spoken = true, resumed = false } = {}) {
     if (this.status === "connecting") return;
-    this.#app.notices.drop("ended", "lost", "later", "microphone", "error");
+    this.#app.notices.drop("ended", "lost", "later", "microphone");
     this.#beginning = true;
     this.#changed();
     try {
@@ -178,24 +175,12 @@ export class Talk extends EventTarget {
       this.#speaking = true;
     } else if (/^input_audio_buffer\.(speech_stopped|committed|cleared)$/.test(event.type)) {
       this.#speaking = false;
-    } else if (event.type === "error" && !ORDINARY.includes(event.error.code)) {
-      this.#tell("server_says", event.error.message);
-    } else if (event.type === "response.done" && event.response.status === "failed") {
-      this.#tell("answer_failed", event.response.status_details?.error?.message ?? "");
     }
     const { tools } = this.#app.settings;
     const canned = (/** @type {string} */ name) =>
       tools.find((tool) => tool.name === name)?.canned ?? null;
     for (const answer of this.calls.take(event, canned)) link.send(answer);
     this.#changed();
-  }
-
-  /**
-   * @param {string} text
-   * @param {string} message
-   */
-  #tell(text, message) {
-    this.#app.notices.show({ id: "error", kind: "bad", text, values: { message } });
   }
 
   /** @param {Ended} ended */
@@ -233,7 +218,10 @@ export class Talk extends EventTarget {
       ...images.map((image_url) => ({ type: "input_image", image_url })),
       ...(text ? [{ type: "input_text", text }] : []),
     ];
-    const items = parts.map((part) => ({ type: "message", role: "user", content: [part] }));
+    const items = parts.map((part) => {
+      const id = `msg_${crypto.getRandomValues(new Uint32Array(3)).join("")}`.slice(0, 32);
+      return { id, type: "message", role: "user", content: [part] };
+    });
     const creations = items.map((item) => ({ type: "conversation.item.create", item }));
     const events = [...creations, { type: "response.create" }];
     const { link } = this.#app;

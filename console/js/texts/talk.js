@@ -59,7 +59,6 @@ export default {
     call_result: "Result",
     call_send: "Send the result",
 
-
     key_label: "This server asks for an API key",
     key_enter: "Continue",
     key_why:
@@ -74,8 +73,6 @@ export default {
       "There is no microphone. Plug one in, then press “Use the microphone”. Typing works without it.",
     microphone_busy:
       "The microphone cannot be used ({detail}). Perhaps another program has it. Typing works without it.",
-    server_says: "The server says: {message}",
-    answer_failed: "The answer failed: {message}",
     server_lost:
       "{host} cannot be reached any more. What was said stays here. This page goes on looking for the server.",
     server_back: "The server is back. What was said goes with you into the new session.",
@@ -83,7 +80,6 @@ export default {
     start_anew: "Start anew now",
     counts_later: "This counts from the next conversation on.",
     use_websocket: "Use WebSocket",
-    ended_here: "You ended the conversation.",
     ended_by_server: "The server ended the session: {reason}",
     ended_lost:
       "The connection broke off, though the server can be reached. A proxy in between that does not let WebSockets or UDP through does that; so does an origin that server.allowed_origins lacks.",
@@ -205,7 +201,6 @@ export default {
     call_result: "结果",
     call_send: "发送结果",
 
-
     key_label: "此服务器需要 API 密钥",
     key_enter: "继续",
     key_why: "密钥会换成一个只能打开会话的临时凭证，只保存在内存中，关闭页面即消失。",
@@ -217,15 +212,12 @@ export default {
       "未获准使用麦克风。请在地址栏旁的图标中允许本页面使用，然后点“使用麦克风”。不用麦克风也可以打字。",
     microphone_missing: "没有找到麦克风。请接好麦克风，然后点“使用麦克风”。不用麦克风也可以打字。",
     microphone_busy: "麦克风无法使用（{detail}），可能正被其他程序占用。不用麦克风也可以打字。",
-    server_says: "服务器提示：{message}",
-    answer_failed: "回答失败：{message}",
     server_lost: "已连不上 {host}。说过的内容仍保留在这里，页面会继续寻找服务器。",
     server_back: "服务器已恢复。说过的内容会带入新的会话。",
     go_on: "继续",
     start_anew: "立即重新开始",
     counts_later: "此项从下一次对话起生效。",
     use_websocket: "改用 WebSocket",
-    ended_here: "您结束了对话。",
     ended_by_server: "服务器结束了会话：{reason}",
     ended_lost:
       "连接中断，但服务器仍可访问。可能是中间的代理不放行 WebSocket 或 UDP，也可能是 server.allowed_origins 中缺少本页面的来源。",

@@ -1,0 +1,151 @@
+"""aioice's connection on the shared UDP port.
+
+aioice binds a port for every call and interface, and cannot be told which; this subclass gives it
+endpoints on sockets that are there already. What is neither a check nor DTLS, the media, bypasses
+its queue.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from aioice import Candidate, Connection, stun
+from aioice.candidate import candidate_foundation, candidate_priority
+from aioice.ice import StunProtocol
+
+from peers.webrtc.udp_port import Endpoint, UdpPort, UdpSocket
+
+
+class SharedEndpoint(StunProtocol):
+    """One call's end on one of the shared sockets."""
+
+    def __init__(self, connection: SharedConnection, port: UdpPort, bound: UdpSocket) -> None:
+        """Join a call to a socket."""
+        super().__init__(connection)
+        self.bound = bound
+        self._connection = connection
+        self._port = port
+        assert bound.transport is not None, "the port is open"
+        self.transport = bound.transport
+        self.local_candidate = Candidate(
+            foundation=candidate_foundation("host", "udp", bound.address),
+            component=1,
+            transport="udp",
+            priority=candidate_priority(1, "host"),
+            host=bound.address,
+            port=bound.port,
+            type="host",
+        )
+
+    def datagram_received(self, data: bytes | str, addr: tuple[Any, ...]) -> None:
+        """Take a datagram of the call; only checks are worth a parser."""
+        assert isinstance(data, bytes), "datagrams are bytes"
+        if data[0] >= 20:
+            self._connection.data_received(data, 1)
+            return
+        if data[0] == 1:
+            # An answer to a check of ours: some clients send none of their own.
+            self._connection.came()
+        super().datagram_received(data, addr)
+
+    async def request(
+        self,
+        request: stun.Message,
+        addr: tuple[str, int],
+        integrity_key: bytes | None = None,
+        retransmissions: int | None = None,
+    ) -> tuple[stun.Message, tuple[str, int]]:
+        """Ask, and return the answer."""
+        self._port.expect(request.transaction_id, self)
+        try:
+            return await super().request(request, addr, integrity_key, retransmissions)
+        finally:
+            self._port.expect_no_more(request.transaction_id)
+
+    async def close(self) -> None:
+        """Leave the socket, which others use."""
+        self._port.forget(self)
+
+
+class SharedConnection(Connection):
+    """The ICE connection of one call."""
+
+    def __init__(
+        self,
+        port: UdpPort,
+        username: str,
+        password: str,
+        media: Callable[[bytes], None],
+        came: Callable[[], None],
+    ) -> None:
+        """Join the port.
+
+        Args:
+            port: The open port.
+            username: The server's, unique in the process.
+            password: The server's.
+            media: Takes SRTP and SRTCP.
+            came: Called for each datagram of the client.
+        """
+        super().__init__(ice_controlling=False, local_username=username, local_password=password)
+        self._port = port
+        self._endpoints = {
+            bound: SharedEndpoint(self, port, bound) for bound in port.sockets.values()
+        }
+        self._media = media
+        self.came = came
+        self.checks = 0
+        """Authenticated checks of the client."""
+        port.add(username, self)
+
+    def endpoint_of(self, bound: UdpSocket) -> Endpoint | None:
+        """Return the call's end on a socket."""
+        return self._endpoints.get(bound)
+
+    async def get_component_candidates(
+        self,
+        component: int,
+        addresses: list[str],
+        timeout: int = 5,  # noqa: ASYNC109  # its name
+    ) -> list[Candidate]:
+        """Return the candidates of the shared sockets."""
+        endpoints = list(self._endpoints.values())
+        self._protocols += endpoints
+        return [endpoint.local_candidate for endpoint in endpoints]
+
+    def check_incoming(
+        self, message: stun.Message, addr: tuple[str, int], protocol: StunProtocol
+    ) -> None:
+        """Take a check that was authenticated: the client is at its address."""
+        assert isinstance(protocol, SharedEndpoint), "there are no others"
+        self.checks += 1
+        self.came()
+        self._port.learn(protocol.bound, addr, protocol)
+        super().check_incoming(message, addr, protocol)
+
+    def data_received(self, data: bytes, component: int) -> None:
+        """Take what is no check: media past the queue, DTLS into it."""
+        self.came()
+        if 128 <= data[0] <= 191:
+            self._media(data)
+        else:
+            super().data_received(data, component)
+
+    def send_now(self, data: bytes) -> bool:
+        """Send a datagram to the client; False: there is no way to it."""
+        pair = self._nominated.get(1)
+        if pair is None:
+            return False
+        pair.protocol.transport.sendto(data, pair.remote_addr)
+        return True
+
+    @property
+    def has_way(self) -> bool:
+        """Whether a way to the client was found."""
+        return bool(self._nominated)
+
+    async def close(self) -> None:
+        """Leave the port."""
+        await super().close()
+        self._port.remove(self.local_username)

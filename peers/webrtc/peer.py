@@ -1,0 +1,284 @@
+"""A client on WebRTC as a session's peer: its events on the data channel, its audio on tracks.
+
+Audio is appended by the track and played by it, so the peer knows what has been played, and the
+session's clock is the sender's. A call without a data channel is a session all the same: it listens
+and speaks, and its events go nowhere.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from config import LimitsConfig
+from flow.outbox import Outbox, SlowReader
+from flow.steps import in_turns
+from peers.base import PeerGone, PeerStalled
+from peers.webrtc.figures import CallFigures
+from peers.webrtc.playout import Drained, Started
+from session.effects import OutputAudio
+from session.ports import CloseReason
+from session.reports import PlaybackDrained, PlaybackReport, PlaybackStarted
+from wire.dialect import Dialect
+from wire.envelope import ServerEvent, error_event
+from wire.errors import ProtocolError
+from wire.event_record import WireEvent
+from wire.incoming import AppendedAudio, EventReader, Incoming
+from wire.media import Media
+from wire.text_frames import LongFrame, frame
+
+if TYPE_CHECKING:
+    from peers.webrtc.link import RtcLink
+
+_BYTES_PER_S = 48000
+_MOST_AUDIO_S = 60
+"""Seconds of audio that may wait for a session; what comes then is dropped."""
+_MOST_EVENT_CHARS = 64 * 1024 * 1024
+"""Characters of events that may wait for a session; more end the call."""
+
+
+class WebRTCPeer:
+    """A call as a session's peer (`peers.base.Peer`)."""
+
+    def __init__(self, link: RtcLink, dialect: Dialect, limits: LimitsConfig) -> None:
+        """Take a call, and begin to connect it.
+
+        Args:
+            link: The call's connection, which nobody else has taken.
+            dialect: The client's dialect.
+            limits: Largest event.
+        """
+        self._link = link
+        self._dialect = dialect
+        self._reader = EventReader(dialect, limits.event_kib * 1024, Media.TRACKS)
+        self._outbox = Outbox()
+        self._loop = asyncio.get_running_loop()
+        self._came: deque[bytes | str] = deque()
+        """Audio as bytes and events as text, in order."""
+        self._some = asyncio.Event()
+        self._audio_bytes = 0
+        self._event_chars = 0
+        self._gone = asyncio.Event()
+        self._refused: str | None = None
+        """Why this side ended the call."""
+        self._report: Callable[[PlaybackReport], None] | None = None
+        self._early: list[PlaybackReport] = []
+        """Reports that came before somebody wanted them."""
+        self._starting: asyncio.Handle | None = None
+        self._room = asyncio.Event()
+        link.attach(self)
+
+    async def connected(self) -> None:
+        """Wait until the call is connected.
+
+        Raises:
+            NotConnected: It is not within 15 s; the message has the reason and the remedy.
+        """
+        await self._link.connected()
+
+    @property
+    def stats(self) -> CallFigures:
+        """How the call goes."""
+        return self._link.figures()
+
+    # --- what comes by the link ---------------------------------------------------------------
+
+    def heard(self, pcm: bytes) -> None:
+        """Queue audio for the session."""
+        if self._audio_bytes > _MOST_AUDIO_S * _BYTES_PER_S:
+            return
+        self._came.append(pcm)
+        self._audio_bytes += len(pcm)
+        self._some.set()
+
+    def received(self, message: str | bytes) -> None:
+        """Queue an event for the session."""
+        if isinstance(message, bytes):
+            # Some libraries send text as binary; what is none is refused by the reader.
+            message = message.decode(errors="replace")
+        self._came.append(message)
+        self._event_chars += len(message)
+        if self._event_chars > _MOST_EVENT_CHARS:
+            self._refused = "the client sent events faster than they can be handled"
+            self.ended()
+        self._some.set()
+
+    def reported(self, report: Started | Drained) -> None:
+        """Tell the session what was played."""
+        told = (
+            PlaybackStarted(report.response_id)
+            if isinstance(report, Started)
+            else PlaybackDrained(report.response_id)
+        )
+        self._let_on()
+        if self._report is None:
+            self._early.append(told)
+        else:
+            self._report(told)
+
+    def ended(self) -> None:
+        """Let the session's loops end."""
+        self._gone.set()
+        self._some.set()
+        self._room.set()
+
+    # --- the session's side -------------------------------------------------------------------
+
+    @property
+    def left(self) -> str | None:
+        """Why the connection ended, for the log; None: it is open, or the client closed it."""
+        return self._refused or self._link.why
+
+    async def incoming(self) -> AsyncIterator[Incoming]:
+        """Yield what the client sends, until it leaves."""
+        while True:
+            while not self._came:
+                if self._gone.is_set():
+                    return
+                self._some.clear()
+                await self._some.wait()
+            came = self._came.popleft()
+            if isinstance(came, bytes):
+                yield AppendedAudio(self._joined(came))
+                continue
+            self._event_chars -= len(came)
+            if not self._outbox.has_room:
+                await self._outbox.room()
+            appended = self._reader.read_append(came)
+            yield await in_turns(self._reader.read(came)) if appended is None else appended
+
+    def _joined(self, first: bytes) -> bytes:
+        """Return audio with what waits right behind it: a session that is late catches up."""
+        parts = [first]
+        while self._came and isinstance(following := self._came[0], bytes):
+            parts.append(following)
+            self._came.popleft()
+        audio = first if len(parts) == 1 else b"".join(parts)
+        self._audio_bytes -= len(audio)
+        return audio
+
+    async def pace(self, audio_s: float) -> None:
+        """Do nothing: a track has its own pace."""
+
+    def send(self, event: ServerEvent) -> None:
+        """Queue an event, in the client's dialect."""
+        for written in self._dialect.render(event):
+            self._outbox.put(self._fitting(written))
+
+    def reply(self, event: ServerEvent) -> None:
+        """Queue an event: there is one client."""
+        self.send(event)
+
+    def _fitting(self, event: WireEvent) -> str | LongFrame:
+        """Return an event as a message that the client can take.
+
+        Browsers take 256 KiB, which five seconds of an item's audio exceed: it is left out then,
+        and the transcript stays (`docs/wire.md` §B.5).
+        """
+        text = frame(event)
+        limit = self._link.max_message_bytes
+        if limit is None or 4 * len(text) <= limit or _utf8(text) <= limit:
+            return text
+        lighter = frame(without_media(event))
+        if _utf8(lighter) <= limit:
+            return lighter
+        return frame(
+            error_event(
+                ProtocolError(
+                    "event_too_large",
+                    f"An event `{event['type']}` of {_utf8(text)} bytes was not sent: the client's "
+                    f"data channel takes {limit} (`a=max-message-size` of its offer).",
+                    type_="server_error",
+                )
+            ).wire()
+        )
+
+    def play(self, audio: OutputAudio) -> None:
+        """Queue audio; the first frame behind silence leaves in this turn of the event loop."""
+        self._link.loudspeaker.play(audio.response_id, audio.item_id, audio.audio)
+        if self._starting is None:
+            # Not in here: its report would come into the middle of the session's effects.
+            self._starting = self._loop.call_soon(self._start)
+
+    def _start(self) -> None:
+        self._starting = None
+        if not self._link.over:
+            self._link.loudspeaker.start_at_once()
+
+    def silence(self) -> None:
+        """Stop playing, and drop what is queued."""
+        self._link.loudspeaker.silence()
+        self._let_on()
+
+    def played(self) -> Mapping[str, float]:
+        """Return item id → ms played, of items that wait or play."""
+        return self._link.loudspeaker.played()
+
+    @property
+    def has_room(self) -> bool:
+        """Whether less than a minute of audio is queued, and the client reads its events."""
+        return self._outbox.has_room and (self._link.loudspeaker.has_room or self._link.over)
+
+    async def room(self) -> None:
+        """Wait until there is room."""
+        while not self.has_room:
+            await self._outbox.room()
+            if not self.has_room:
+                self._room.clear()
+                await self._room.wait()
+
+    def _let_on(self) -> None:
+        if not self._room.is_set() and self._link.loudspeaker.has_room:
+            self._room.set()
+
+    async def deliver(self, report: Callable[[PlaybackReport], None]) -> None:
+        """Send queued events; return after `finish`, when the client has them all."""
+        self._report = report
+        for early in self._early:
+            report(early)
+        self._early.clear()
+        try:
+            await self._outbox.drain_into(self._write)
+        except SlowReader:
+            raise PeerStalled from None
+        await self._link.all_arrived()
+
+    def finish(self) -> None:
+        """Accept no more events."""
+        self._outbox.finish()
+
+    async def send_at_once(self, event: ServerEvent) -> None:
+        """Send an event ahead of the queue."""
+        for written in self._dialect.render(event):
+            text = self._fitting(written)
+            await self._write(text if isinstance(text, str) else await in_turns(text.write()))
+
+    async def close(self, reason: CloseReason, message: str = "") -> None:
+        """Close the connection; a data channel has no codes that could tell the reason."""
+        await self._link.close()
+
+    async def _write(self, text: str) -> None:
+        if self._link.offer.channel is None:
+            return
+        if not await self._link.send_text(text):
+            raise PeerGone
+
+
+def without_media(event: WireEvent) -> WireEvent:
+    """Return an event without the audio and the images of its item."""
+    item = event.get("item")
+    if not isinstance(item, dict) or not item.get("content"):
+        return event
+    content: list[dict[str, Any]] = [
+        {name: value for name, value in part.items() if name not in ("audio", "image_url")}
+        for part in item["content"]
+    ]
+    return {**event, "item": {**item, "content": content}}
+
+
+def _utf8(text: str | LongFrame) -> int:
+    """Return the bytes of a message."""
+    # A long frame's text is ASCII but for its words, which are short.
+    return len(text.encode()) if isinstance(text, str) else len(text)
