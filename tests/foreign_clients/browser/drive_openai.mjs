@@ -34,12 +34,17 @@ async function connect({ calls, secret }, say, seen) {
   });
   const happened = (type, count = 1) =>
     watch.until(() => seen.filter((event) => event.type === type).length >= count);
-  return { client, location: () => location, watch, happened };
+  const leave = () => {
+    client.close();
+    // The file of the browser's microphone begins anew with the next.
+    for (const track of microphone.getTracks()) track.stop();
+  };
+  return { client, location: () => location, watch, happened, leave };
 }
 
 // A spoken turn, a written one, and the end.
 async function conversation(place, say, seen) {
-  const { client, happened } = await connect(place, say, seen);
+  const { client, happened, leave } = await connect(place, say, seen);
   await happened('session.created');
   client.send({
     type: 'session.update',
@@ -57,17 +62,18 @@ async function conversation(place, say, seen) {
   await happened('output_audio_buffer.stopped', 2);
   say('sound', await received(client.peerConnection));
   say('events', { events: seen });
-  client.close();
+  leave();
 }
 
 // Whoever made the call ends it by the address of the call; the client sees it.
 async function deleted(place, say, seen) {
-  const { client, location, watch, happened } = await connect(place, say, seen);
+  const { client, location, watch, happened, leave } = await connect(place, say, seen);
   await happened('session.created');
   const headers = { Authorization: `Bearer ${place.secret}` };
   const gone = await fetch(new URL(location(), place.calls), { method: 'DELETE', headers });
   say('deleted', { status: gone.status });
   await watch.until(() => client.state === 'closed');
+  leave();
 }
 
 export const scenarios = { conversation, deleted };
