@@ -16,9 +16,10 @@ unexport PYTHONDONTWRITEBYTECODE
 .PHONY: run try talk setup dev start-check test check bench bench-smoke performance-plot quality \
 	quality-page fuzz soak soak-smoke clients screenshots translations lock wheel clean
 
-# The server, and what it needs: PROFILE=local for a ready-made stack, YES=1 not to be asked.
+# The server, and what it needs: PROFILE=local for a ready-made stack, YES=1 not to be asked,
+# WITH=webrtc for what requirements/ has besides.
 run:
-	@$(SET_UP) --start $(PROFILE:%=--profile %) $(YES:%=--yes) -- $(ARGS)
+	@$(SET_UP) --start $(WITH:%=--with %) $(PROFILE:%=--profile %) $(YES:%=--yes) -- $(ARGS)
 
 # In a second terminal, while the server runs: a test of it, and a conversation with it.
 try: $(BIN)/python
@@ -29,7 +30,7 @@ talk: $(BIN)/python
 
 # Installs again, what failed the last time too.
 setup:
-	@$(SET_UP) --again
+	@$(SET_UP) --again $(WITH:%=--with %)
 
 # For the tests: every provider is tested with its own library.
 dev:
@@ -66,9 +67,10 @@ quality: dev
 quality-page: dev
 	$(BIN)/python -m benchmarks.quality_report docs/quality.json docs/quality.md
 
-# 100,000 hostile messages; ARGS="--messages 1000000" for more.
+# 100,000 hostile messages, and as many datagrams and offers against calls; ARGS="--messages 1000000" for more.
 fuzz: dev
 	$(BIN)/python -m benchmarks.fuzz $(ARGS)
+	$(BIN)/python -m benchmarks.fuzz_calls $(ARGS)
 
 # Hours of real turns: ARGS="--minutes 30". The smoke test is what CI has time for: too short for a
 # slope, it notices errors, what is left behind, and sessions that are kept as a whole.

@@ -33,7 +33,13 @@ try:
     from serving.addresses import Addresses
     from serving.admission import Admission
     from serving.banner import banner
+    from serving.calls.registry import Calls
+    from serving.calls.routes import CallRoutes
+    from serving.calls.sidebands import Sidebands
+    from serving.calls.whereabouts import Whereabouts
     from serving.command_line import arguments, run_check
+    from serving.console.page import ConsolePage
+    from serving.console.routes import console_routes
     from serving.handshake import Service
     from serving.http_errors import access_denied
     from serving.installing import install, refuse_incomplete, start_again
@@ -41,11 +47,11 @@ try:
     from serving.ollama_offer import find_ollama
     from serving.open_sessions import OpenSessions
     from serving.operator_routes import operator_routes
+    from serving.process.seat import ALONE, Seat, seats
     from serving.process.server import listener_of, serve, settled, work
     from serving.process.workers import run_workers
     from serving.public_routes import health_route, http_routes
     from serving.silent_services import warning_of_silent_services
-    from serving.start_page import StartPage
     from serving.websocket_route import WebSocketEndpoint
     from serving.wrong_paths import WrongPaths
     from settings.paths import AZURE_PATH, AZURE_PREVIEW_PATH
@@ -71,6 +77,7 @@ def create_app(
     announce: Callable[[str], None] | None = None,
     on_failed_start: Callable[[], None] | None = None,
     alone: bool = True,
+    seat: Seat = ALONE,
 ) -> FastAPI:
     """Build the application.
 
@@ -82,10 +89,11 @@ def create_app(
         on_failed_start: Called when the providers cannot start, with the reason printed; None
             ends the process.
         alone: False for a worker beside another, which has said what there is to say.
+        seat: Its place among the workers of one server.
 
     Raises:
         ProviderSetupError: A provider cannot work as configured.
-        ConfigError: A setting needs a library that is not installed.
+        ConfigError: A setting needs a library that is not installed, or another setting.
     """
     metrics = Metrics()
     tracer = _tracer() if settings.server.tracing else None
@@ -101,13 +109,16 @@ def create_app(
     lifecycle = Lifecycle(pipelines, announce_ready, on_failed_start)
     access = Access(settings.server, client_secrets)
     sessions = OpenSessions(settings, pipelines, lifecycle, metrics, tracer)
-    endpoint = WebSocketEndpoint(Admission(settings, pipelines, access, lifecycle), sessions)
+    calls = Calls(settings, sessions, lifecycle, seat.worker)
+    admission = Admission(settings, pipelines, access, lifecycle)
+    of_calls = (admission, calls, Whereabouts(settings.server, calls.ids, seat), sessions)
+    endpoint = WebSocketEndpoint(admission, sessions, Sidebands(*of_calls))
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         sys.setswitchinterval(SWITCH_INTERVAL_S)
         async with (
-            lifecycle.running(),
+            lifecycle.running(calls),
             warning_of_silent_services(pipelines, alone),
             watching(metrics.loop_lag.observe),
         ):
@@ -142,11 +153,16 @@ def create_app(
     app.include_router(operator_routes(pipelines, access, lifecycle, metrics))
     paths = list(services)
     app.include_router(http_routes(settings, access, pipelines, client_secrets, paths, lifecycle))
+    app.include_router(CallRoutes(*of_calls).router(services))
     for path, service in services.items():
         app.add_api_websocket_route(path, endpoint.at(service))
         app.add_api_websocket_route(f"{path}/translations", endpoint.at(service, translates=True))
     wrong = WrongPaths(endpoint, settings.server.ws_path)
-    app.router.default = StartPage(wrong, settings.server, pipelines, lifecycle)
+    if settings.server.console:
+        app.include_router(console_routes(settings, access, pipelines, lifecycle))
+        app.router.default = ConsolePage(wrong, settings.server)
+    else:
+        app.router.default = wrong
     app.add_exception_handler(405, wrong.method_not_allowed)
     app.exception_handler(AccessDenied)(access_denied)
     app.add_middleware(PagesMiddleware, access=access)
@@ -204,8 +220,8 @@ def main(argv: list[str] | None = None) -> None:
             status = serve(create_app, settings, listener, _print)
         else:
             grace_s = settings.server.shutdown_grace_s
-            with counting_together() as counting:
-                share = (create_app, settings, listener, counting)
+            with counting_together() as counting, seats() as folder:
+                share = (create_app, settings, listener, folder, counting)
                 status = run_workers(workers, work, share, _print, forget_process, grace_s)
     except (ConfigError, ProviderSetupError) as error:
         raise SystemExit(_("error: {error}").format(error=error)) from None

@@ -52,6 +52,7 @@ from session.ports import CloseReason, FailureReason
 from session.reports import Report, TurnUnderstood
 from settings.localisation import in_english
 from telemetry.turn_log import TurnLog
+from turn_detection.observed_detector import Observer
 from wire.client_events import SessionEvent
 from wire.envelope import error_event
 from wire.errors import ProtocolError
@@ -68,7 +69,12 @@ class RealtimeTransport(BaseTransport):
     """Connects one client, one session and its pipelines."""
 
     def __init__(
-        self, session: RealtimeSession, manager: PipelineManager, log: TurnLog, peer: Peer
+        self,
+        session: RealtimeSession,
+        manager: PipelineManager,
+        log: TurnLog,
+        peer: Peer,
+        observe: Observer | None = None,
     ) -> None:
         """Prepare; nothing runs before `run`.
 
@@ -77,6 +83,7 @@ class RealtimeTransport(BaseTransport):
             manager: Builds the pipelines.
             log: Logs the session's turns.
             peer: The client.
+            observe: Is told what the turn detector hears; None: nobody is.
 
         Raises:
             ProviderSetupError: The recogniser's class is not supported.
@@ -89,7 +96,7 @@ class RealtimeTransport(BaseTransport):
         self._closing: asyncio.Future[Close] = asyncio.get_running_loop().create_future()
         """Why the session is over; once it is set, the peer takes nothing more."""
         self._stt = manager.create_stt()
-        self._listening = Listening(manager.turn_models, session.recent_speech)
+        self._listening = Listening(manager.turn_models, session.recent_speech, observe)
         self._recognition = TurnRecognition(
             self._push, self.report, as_spoken=hears_as_spoken(self._stt)
         )

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+from abc import ABC, abstractmethod
 from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -66,6 +67,8 @@ class Answer:
     decided: float
     """When the chunk was sent that completed the silence after the turn."""
     stopped: float
+    spoken: float = 0.0
+    """When the last voiced sample was sent."""
     first_audio: float | None = None
     played_s: float = 0.0
     """Seconds of audio received so far."""
@@ -82,12 +85,16 @@ class Answer:
 
 
 @dataclass
-class Caller(asyncio.Protocol):
+class Caller(ABC):
     """One session, which sends `script` in a loop, a chunk at a time."""
 
     script: Sequence[bytes]
     position: int = 0
     """The chunk of `script` that comes next."""
+    voiced: int | None = None
+    """The chunk of `script` with the last voiced sample."""
+    spoken: float = 0.0
+    """When that was sent last."""
     answers: list[Answer] = field(default_factory=list)
     sent: array[float] = field(default_factory=lambda: array("d"))
     """When each chunk was sent."""
@@ -105,28 +112,23 @@ class Caller(asyncio.Protocol):
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
     """Set by every event; cleared by the waiter."""
 
-    def __post_init__(self) -> None:
-        self._transport: asyncio.Transport | None = None
-        self._received = bytearray()
-        self._upgraded = False
+    @abstractmethod
+    def write_chunk(self, chunk: bytes) -> None:
+        """Send a chunk of the script."""
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the transport."""
-        self._transport = cast(asyncio.Transport, transport)
+    @abstractmethod
+    def send(self, type_: str, **fields: Any) -> None:
+        """Send an event."""
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Report a connection that the server closed."""
-        if self._transport is not None:
-            self._fail(f"the connection was lost ({exc or 'closed by the server'})")
-
-    def write(self, data: bytes) -> None:
-        """Send a frame."""
-        if self._transport is not None:
-            self._transport.write(data)
+    @abstractmethod
+    def leave(self) -> None:
+        """End the session."""
 
     def speak(self, now: float) -> None:
         """Send the next chunk."""
-        self.write(self.script[self.position])
+        self.write_chunk(self.script[self.position])
+        if self.position == self.voiced:
+            self.spoken = now
         self.position = (self.position + 1) % len(self.script)
         self.sent.append(now)
 
@@ -145,6 +147,77 @@ class Caller(asyncio.Protocol):
             raise ClientError(f"There was no {type_}: {self.problem or 'nothing else'}.") from None
         return self.arrivals[type_]
 
+    def take_event(self, payload: bytes, now: float) -> None:
+        """Take an event of the server, which came just now."""
+        kind = payload[9 : payload.index(b'"', 9)]  # {"type":"…
+        self.arrivals.setdefault(kind.decode(), now)
+        self.arrived.set()
+        last = self.answers[-1] if self.answers else None
+        if kind == b"response.output_audio.delta":
+            if last is not None:
+                encoded = len(payload) - payload.index(b'"delta":"') - len(b'"delta":""}')
+                last.take_audio(now, encoded * 3 / 4 / BYTES_PER_SAMPLE / WIRE_RATE)
+        elif kind == b"input_audio_buffer.speech_stopped":
+            decided = self.decided(json.loads(payload)["audio_end_ms"])
+            if decided is not None:
+                self.answers.append(Answer(decided, now, self.spoken))
+        elif kind == b"response.done":
+            if last is not None:
+                last.done = now
+            if b'"status":"failed"' in payload:
+                self.fail(f"a response failed: {payload.decode()}")
+        elif kind == b"session.created":
+            self.opened.set_result(now)
+        elif kind == b"session.updated":
+            self.configured.set_result(now)
+        elif kind == b"error":
+            self.fail(json.loads(payload)["error"]["message"])
+
+    def decided(self, audio_end_ms: int) -> float | None:
+        """Return when the chunk was sent in which the silence after a turn was completed."""
+        chunk = -(-audio_end_ms // CHUNK_MS) - 1
+        return self.sent[chunk] if chunk < len(self.sent) else None
+
+    def fail(self, problem: str) -> None:
+        """Note what is wrong, and let nobody wait for a session that does not come."""
+        self.problem = self.problem or problem
+        for waited in (self.opened, self.configured):
+            if not waited.done():
+                waited.set_exception(ClientError(problem))
+                waited.exception()  # the waiter may have been cancelled
+
+
+@dataclass
+class SocketCaller(Caller, asyncio.Protocol):
+    """A session by WebSocket; a chunk is a frame, ready to be written."""
+
+    def __post_init__(self) -> None:
+        self._transport: asyncio.Transport | None = None
+        self._received = bytearray()
+        self._upgraded = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport."""
+        self._transport = cast(asyncio.Transport, transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Report a connection that the server closed."""
+        if self._transport is not None:
+            self.fail(f"the connection was lost ({exc or 'closed by the server'})")
+
+    def write(self, data: bytes) -> None:
+        """Send a frame."""
+        if self._transport is not None:
+            self._transport.write(data)
+
+    def write_chunk(self, chunk: bytes) -> None:
+        """Send a chunk of the script."""
+        self.write(chunk)
+
+    def send(self, type_: str, **fields: Any) -> None:
+        """Send an event."""
+        self.write(event_frame(type_, **fields))
+
     def leave(self) -> None:
         """Close the connection."""
         transport, self._transport = self._transport, None
@@ -162,12 +235,12 @@ class Caller(asyncio.Protocol):
                 return
             status = head.partition(b"\r\n")[0].decode()
             if " 101 " not in status:
-                self._fail(f"the server answered {status}")
+                self.fail(f"the server answered {status}")
             self._upgraded, self._received = True, bytearray(rest)
         while (message := self._next_frame()) is not None:
             opcode, payload = message
             if opcode == _TEXT:
-                self._event(payload, now)
+                self.take_event(payload, now)
             elif opcode == _PING:
                 self.write(frame(payload, _PONG))
 
@@ -185,41 +258,10 @@ class Caller(asyncio.Protocol):
         del received[: start + length]
         return opcode, payload
 
-    def _event(self, payload: bytes, now: float) -> None:
-        kind = payload[9 : payload.index(b'"', 9)]  # {"type":"…
-        self.arrivals.setdefault(kind.decode(), now)
-        self.arrived.set()
-        last = self.answers[-1] if self.answers else None
-        if kind == b"response.output_audio.delta":
-            if last is not None:
-                encoded = len(payload) - payload.index(b'"delta":"') - len(b'"delta":""}')
-                last.take_audio(now, encoded * 3 / 4 / BYTES_PER_SAMPLE / WIRE_RATE)
-        elif kind == b"input_audio_buffer.speech_stopped":
-            # The chunk in which the silence is completed.
-            chunk = -(-json.loads(payload)["audio_end_ms"] // CHUNK_MS) - 1
-            if chunk < len(self.sent):
-                self.answers.append(Answer(self.sent[chunk], now))
-        elif kind == b"response.done":
-            if last is not None:
-                last.done = now
-            if b'"status":"failed"' in payload:
-                self._fail(f"a response failed: {payload.decode()}")
-        elif kind == b"session.created":
-            self.opened.set_result(now)
-        elif kind == b"session.updated":
-            self.configured.set_result(now)
-        elif kind == b"error":
-            self._fail(json.loads(payload)["error"]["message"])
 
-    def _fail(self, problem: str) -> None:
-        self.problem = self.problem or problem
-        for waited in (self.opened, self.configured):
-            if not waited.done():
-                waited.set_exception(ClientError(problem))
-                waited.exception()  # the waiter may have been cancelled
-
-
-async def join(url: str, script: Sequence[bytes], session: dict[str, Any]) -> tuple[Caller, float]:
+async def join(
+    url: str, script: Sequence[bytes], session: dict[str, Any]
+) -> tuple[SocketCaller, float]:
     """Open a session and configure it.
 
     Returns:
@@ -229,12 +271,12 @@ async def join(url: str, script: Sequence[bytes], session: dict[str, Any]) -> tu
     path = f"{parts.path}?model=gpt-realtime"
     start = perf_counter()
     _, caller = await asyncio.get_running_loop().create_connection(
-        lambda: Caller(script), parts.hostname or "localhost", parts.port or 80
+        lambda: SocketCaller(script), parts.hostname or "localhost", parts.port or 80
     )
     caller.write(_HANDSHAKE.format(path=path, host=parts.netloc).encode())
     async with asyncio.timeout(OPEN_S):
         opened = await caller.opened - start
-        caller.write(event_frame("session.update", session=session))
+        caller.send("session.update", session=session)
         await caller.configured
     return caller, opened
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from audio.pcm import read_wav
 from benchmarks.clip import speech_chunks
-from benchmarks.crowd import CHUNK_MS, Caller, append_frames, event_frame, join
+from benchmarks.crowd import CHUNK_MS, SocketCaller, append_frames, event_frame, join
 from benchmarks.local_server import scripted_server
 from benchmarks.sessions_per_core import room
 
@@ -38,7 +38,7 @@ def settings(detection: dict[str, Any] | None) -> dict[str, Any]:
     return {"type": "realtime", "output_modalities": ["audio"], "audio": {"input": audio}}
 
 
-async def play(caller: Caller, frames: Sequence[bytes]) -> float:
+async def play(caller: SocketCaller, frames: Sequence[bytes]) -> float:
     """Send frames in real time; return when the last was sent."""
     start = now = perf_counter()
     for number, frame in enumerate(frames):

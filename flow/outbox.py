@@ -66,6 +66,11 @@ class Outbox:
         """Whether the queue is below the high-water mark."""
         return self._room.is_set()
 
+    @property
+    def queued_bytes(self) -> int:
+        """Bytes that wait to be sent."""
+        return self._bytes
+
     async def room(self) -> None:
         """Wait until the queue is below the high-water mark."""
         await self._room.wait()

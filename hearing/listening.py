@@ -17,6 +17,7 @@ from audio.noise_reduction import NoiseReduction
 from hearing.cleaned_audio import CleanStream, cleaned
 from session.decisions import Decision, SpeechPaused
 from session.turn_settings import TurnDetection
+from turn_detection.observed_detector import Observer
 from turn_detection.smart_turn import CONTEXT_MS
 from turn_detection.turn_models import TurnModels
 
@@ -27,16 +28,22 @@ COLLECTED_MS = 100
 class Listening:
     """The turn detector of one session, and the filters before it."""
 
-    def __init__(self, models: TurnModels, recent_speech: Callable[[int], Clip]) -> None:
+    def __init__(
+        self,
+        models: TurnModels,
+        recent_speech: Callable[[int], Clip],
+        observe: Observer | None = None,
+    ) -> None:
         """Start without audio.
 
         Args:
             models: The models that score audio, shared by all sessions.
             recent_speech: Returns the end of the open turn, at most so many milliseconds.
+            observe: Is told what the turn detector hears; None: nobody is.
         """
         self._models = models
         self._recent_speech = recent_speech
-        self._detector = models.create_detector()
+        self._detector = models.create_detector(observe)
         self._format = AudioFormat()
         self._unchanged = True
         """Whether the detector hears just what was appended: PCM that is not cleaned."""

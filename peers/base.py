@@ -26,6 +26,10 @@ class PeerStalled(Exception):
     """The client has stopped reading what it is sent."""
 
 
+class NotConnected(Exception):
+    """The client has not connected; the message says why, and what to do about it."""
+
+
 class Peer(Protocol):
     """One client."""
 

@@ -24,6 +24,7 @@ from wire.dialect import Dialect
 from wire.envelope import ServerEvent, encode_audio
 from wire.errors import ProtocolError
 from wire.incoming import EventReader, Incoming
+from wire.media import Media
 from wire.response_events import OutputAudioDelta
 from wire.text_frames import frame
 
@@ -52,17 +53,25 @@ _NOTHING_PLAYS: Mapping[str, float] = {}
 class WebSocketPeer:
     """A Starlette WebSocket as a session's peer (`peers.base.Peer`)."""
 
-    def __init__(self, websocket: WebSocket, dialect: Dialect, limits: LimitsConfig) -> None:
+    def __init__(
+        self,
+        websocket: WebSocket,
+        dialect: Dialect,
+        limits: LimitsConfig,
+        media: Media = Media.EVENTS,
+    ) -> None:
         """Wrap an accepted connection.
 
         Args:
             websocket: The connection.
             dialect: The client's dialect.
             limits: Largest event, and pace of appends.
+            media: How the session's audio travels; of a call, which this is a sideband of, not
+                here.
         """
         self._websocket = websocket
         self._dialect = dialect
-        self._reader = EventReader(dialect, limits.event_kib * 1024)
+        self._reader = EventReader(dialect, limits.event_kib * 1024, media)
         self._outbox = Outbox()
         now = asyncio.get_running_loop().time()
         self._pace = AppendPace(limits.append_burst_s, limits.append_speed, now)
@@ -131,6 +140,11 @@ class WebSocketPeer:
     def has_room(self) -> bool:
         """Whether the client keeps up with what it is sent."""
         return self._outbox.has_room
+
+    @property
+    def queued_bytes(self) -> int:
+        """Bytes that wait to be sent to the client."""
+        return self._outbox.queued_bytes
 
     async def room(self) -> None:
         """Wait until the client keeps up."""

@@ -3,6 +3,7 @@
     python requirements/set_up.py                 set up .venv, and say how to go on
     python requirements/set_up.py --start         ... and start the server; arguments follow `--`
     python requirements/set_up.py --profile local ... with all that the profile `local` needs
+    python requirements/set_up.py --with webrtc   ... with the libraries of requirements/webrtc.txt
     python requirements/set_up.py --again         install once more, what failed last time too
     python requirements/set_up.py --dev           for the tests: the libraries of all providers
 

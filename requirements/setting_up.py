@@ -47,15 +47,33 @@ class Step:
     """Whether they have hashes. Such packages may vanish from the index, so that may fail."""
 
 
-def steps(*, development: bool) -> list[Step]:
-    """Return what is installed, in this order."""
+def steps(names: Sequence[str] = (), *, development: bool) -> list[Step]:
+    """Return what is installed, in this order.
+
+    Args:
+        names: Extras that are asked for.
+        development: Install all of them, and what the tests need.
+    """
     if not development:
         embedded = [Step((EMBEDDED,), pinned=True)] if (ROOT / EMBEDDED).exists() else []
-        return [Step((MAIN,)), *embedded]
+        asked = [extras()[name] for name in names]
+        return [
+            Step((MAIN,)),
+            *embedded,
+            *(Step((file,), pinned=is_pinned(file)) for file in asked if file != EMBEDDED),
+        ]
     files = list(extras().values())
     free = [file for file in files if not is_pinned(file)]
     pinned = [Step((file,), pinned=True) for file in files if is_pinned(file)]
     return [Step((DEVELOPMENT, MAIN, *free)), *pinned]
+
+
+def asked_before(venv: VirtualEnvironment) -> list[str]:
+    """Return the extras that were asked for once: they stay, and are brought up to date."""
+    noted = venv.installed().files
+    if DEVELOPMENT in noted:
+        return []
+    return [name for name, file in extras().items() if file in noted and file != EMBEDDED]
 
 
 def sum_of(file: str) -> str:
@@ -119,28 +137,36 @@ def announcement(todo: Sequence[Step], tools: Tools, *, new: bool) -> str:
 
 
 def state(
-    venv: VirtualEnvironment, *, development: bool, again: bool
+    venv: VirtualEnvironment, wanted: Sequence[Step], *, again: bool
 ) -> tuple[str | None, Installed, bool, list[Step]]:
     """Return why it is made anew, if so; what it has; whether to repair it; what is to be done."""
     asked = sys.version_info[:2] if os.environ.get("PYTHON") else None
     fault = venv.fault(asked)
     installed = Installed() if fault else venv.installed()
     repair = not fault and venv.is_to_be_repaired
-    todo = left(steps(development=development), installed, again=again or repair)
+    todo = left(wanted, installed, again=again or repair)
     return fault, installed, repair, todo
 
 
-def set_up(venv: VirtualEnvironment, *, development: bool, again: bool) -> Iterator[str]:
+def set_up(
+    venv: VirtualEnvironment, wanted: Sequence[Step], *, development: bool, again: bool
+) -> Iterator[str]:
     """Do what is left to do; yields what failed and may be missing.
+
+    Args:
+        venv: The environment.
+        wanted: What it is to have.
+        development: Whether that is much, and worth getting uv for.
+        again: Install what it has, too.
 
     Raises:
         SystemExit: It cannot be done, with the reason and the remedy.
     """
-    fault, installed, repair, todo = state(venv, development=development, again=again)
+    fault, installed, repair, todo = state(venv, wanted, again=again)
     if fault or todo:
         venv.hold()
         # Another command may have begun or ended since it was looked at.
-        fault, installed, repair, todo = state(venv, development=development, again=again)
+        fault, installed, repair, todo = state(venv, wanted, again=again)
     if fault or todo:
         tools = Tools.here()
         installer = PackageInstaller(venv.python, tools)
@@ -170,7 +196,7 @@ def set_up(venv: VirtualEnvironment, *, development: bool, again: bool) -> Itera
                     venv.leave()
                 raise
         venv.finish(installed)
-    names = {file for step in steps(development=development) for file in step.files}
+    names = {file for step in wanted for file in step.files}
     for file in names & installed.failed.keys():
         yield _("{file} is not installed ({reason}): {instead}. Again: make setup").format(
             file=file, reason=installed.failed[file] or reason_above(), instead=instead_of(file)
@@ -181,7 +207,7 @@ def instead_of(file: str) -> str:
     """Return what happens without a file that could not be installed."""
     if file == EMBEDDED:
         return _("pocketsphinx and espeak-ng, which understand less, take their place")
-    return _("tests want it")
+    return _("what needs it cannot be used")
 
 
 def reason_above() -> str:
@@ -211,6 +237,17 @@ def refuse_unknown(profile: str | None) -> None:
                 name=profile, meant=meant(profile, names), names=", ".join(names)
             )
         )
+
+
+def refuse_unknown_extras(names: Sequence[str]) -> None:
+    """End before anything is fetched if there is no such file of requirements."""
+    known = list(extras())
+    for name in names:
+        if name not in known:
+            told = _("There is no requirements/{name}.txt.{meant} Choose one of {names}.").format(
+                name=name, meant=meant(name, known), names=", ".join(known)
+            )
+            raise SystemExit(_("error: {error}").format(error=told))
 
 
 def refuse_if_hopeless(settings: dict[str, str], todo: Sequence[Step]) -> None:
@@ -263,15 +300,26 @@ def main() -> None:
     )
     parser.add_argument("--start", action="store_true", help=_("start the server afterwards"))
     parser.add_argument("--profile", metavar="NAME", help=_("install what a profile needs, too"))
+    parser.add_argument(
+        "--with",
+        dest="extras",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help=_("install a file of requirements/, too: webrtc, say"),
+    )
     parser.add_argument("--yes", action="store_true", help=_("do not ask before that"))
     parser.add_argument("--again", action="store_true", help=_("install once more"))
     parser.add_argument("--dev", action="store_true", help=_("install what the tests need"))
     parser.add_argument("arguments", nargs="*", help=_("the server's, behind `--`"))
     given = parser.parse_args()
+    refuse_unknown_extras(given.extras)
     refuse_unknown(given.profile or (os.environ.get("REALTIME_PROFILE") if given.start else None))
     venv = VirtualEnvironment(ROOT / ".venv")
     try:
-        for warning in set_up(venv, development=given.dev, again=given.again):
+        names = dict.fromkeys([*given.extras, *asked_before(venv)])
+        wanted = steps([*names], development=given.dev)
+        for warning in set_up(venv, wanted, development=given.dev, again=given.again):
             print(_("warning: {warning}").format(warning=warning), flush=True)
     except KeyboardInterrupt:
         print("\n" + _("Stopped. To go on, repeat the command."), flush=True)

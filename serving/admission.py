@@ -1,14 +1,15 @@
 """Who gets a session, and which: the one check for every way to open one (§D.7).
 
 Every transport is admitted here: the server must be ready, the page's origin allowed, the key
-valid, and the requested session possible. Limits on open sessions are checked last, when the
-session opens (`open_sessions.py`).
+valid (`enter`), and the requested session possible (`admit`). Limits on open sessions are checked
+last, when the session opens (`open_sessions.py`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from config import Settings
 from pipeline_manager import PipelineManager
@@ -17,11 +18,14 @@ from serving.handshake import Handshake, Service, check_handshake
 from serving.http_errors import not_ready, origin_refused
 from serving.lifecycle import Lifecycle
 from serving.refused import Refused
-from serving.session_start import Patch, start_session, transcribing_by
+from serving.session_start import Patch, described, start_session, transcribing_by
 from session.ports import CloseReason
 from session.session_config import SessionConfig
 from wire.beta_reading import read_minted
+from wire.beta_writing import BetaDialect
+from wire.dialect import Dialect, GADialect
 from wire.errors import ProtocolError
+from wire.media import Media
 
 _WHERE_KEYS_GO = "; a key may also be in the header api-key, or in the URL as ?api-key="
 LONGEST_LABEL = 100
@@ -43,6 +47,16 @@ class Asked:
     """Whose path it is."""
     translates: bool = False
     """Whether the path is that of translation sessions (§B.14)."""
+    media: Media = Media.EVENTS
+    """How its audio travels."""
+    session: dict[str, Any] | None = None
+    """The session that the request describes (§D.2), as in a `session.update`; None: it does
+    not."""
+
+    @property
+    def beta(self) -> bool:
+        """Whether the client is served in the beta dialect (§B.16)."""
+        return self.service.speaks_beta(self.headers, self.subprotocols)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +66,23 @@ class Admitted:
     config: SessionConfig
     beta: bool
     """Whether it speaks the beta dialect (§B.16)."""
+    observes: bool
+    """Whether it is told what the turn detector hears (§D.9)."""
     holder: str | None
     """Identifies the key, for limits per key; see `Grant.holder`."""
     label: str
     """The model or the kind of session, for the log."""
     client: str
     """Its address, for the log."""
+
+    def dialect(self) -> Dialect:
+        """Return a dialect for the client."""
+        return dialect_of(self.config, self.beta)
+
+
+def dialect_of(config: SessionConfig, beta: bool) -> Dialect:
+    """Return a dialect for a client of a session."""
+    return (BetaDialect if beta else GADialect)(config.kind, config.media)
 
 
 class Admission:
@@ -83,22 +108,65 @@ class Admission:
         self._access = access
         self._lifecycle = lifecycle
 
-    def admit(self, asked: Asked) -> Admitted:
-        """Return the session that a client may have.
+    def enter(self, asked: Asked) -> Grant:
+        """Let a client in that wants a session, of its own or to share.
 
         Raises:
-            Refused: It may not; the error says why.
+            Refused: The server is not ready, or the client may not use it.
         """
         if not self._lifecycle.ready:
             raise not_ready(self._lifecycle)
-        if not self._access.admits_origin(asked.headers.get("origin")):
+        return self.recognise(asked)
+
+    def recognise(self, asked: Asked) -> Grant:
+        """Let a client in that may use the server, whether or not that takes new sessions.
+
+        Raises:
+            Refused: It may not.
+        """
+        if not self._access.admits_page(asked.headers):
             raise origin_refused()
-        grant = self._grant(asked)
+        try:
+            return self._access.admit(asked.headers, asked.subprotocols)
+        except AccessDenied as denied:
+            error = denied.error
+            hint = _WHERE_KEYS_GO if error.code is None and asked.service.azure else ""
+            raise _bad_key(error.code, error.message + hint, asked) from None
+
+    def check_control(self, asked: Asked, grant: Grant, holder: str | None) -> None:
+        """Check that a client may control a call: by an API key, or the secret that opened it.
+
+        Args:
+            asked: The request.
+            grant: What `enter` or `recognise` returned.
+            holder: The holder of the key that opened the call.
+
+        Raises:
+            Refused: It may not.
+        """
+        if not self._access.controls(grant, holder):
+            message = "A client secret controls only the calls that it opened; use an API key here."
+            raise _bad_key("invalid_api_key", message, asked)
+
+    def admit(self, asked: Asked, grant: Grant) -> Admitted:
+        """Return the session that a client may have.
+
+        Args:
+            asked: What it asks for.
+            grant: What `enter` returned.
+
+        Raises:
+            Refused: There is no such session; the error says why.
+        """
         if asked.translates:
             raise Refused(
                 "unsupported_endpoint",
                 "Translation sessions are not supported by this server yet.",
             )
+        try:
+            given = None if asked.session is None else described(asked.session, asked.beta)
+        except ProtocolError as error:
+            raise Refused(error.code, error.message, error.param) from None
         handshake = check_handshake(
             self._settings,
             asked.query,
@@ -106,41 +174,40 @@ class Admission:
             asked.subprotocols,
             grant.minted,
             asked.service,
+            given,
         )
         return Admitted(
-            config=self._configure(handshake),
+            config=self._configure(handshake, given, asked.media),
             beta=handshake.beta,
+            observes=handshake.observes,
             holder=grant.holder,
             label=_label(handshake),
             client=asked.client,
         )
 
-    def _grant(self, asked: Asked) -> Grant:
+    def _configure(self, asked: Handshake, given: Patch | None, media: Media) -> SessionConfig:
         try:
-            return self._access.admit(asked.headers, asked.subprotocols)
-        except AccessDenied as denied:
-            error = denied.error
-            hint = _WHERE_KEYS_GO if error.code is None and asked.service.azure else ""
-            raise Refused(
-                error.code,
-                error.message + hint,
-                reason=CloseReason.BAD_KEY,
-                # Azure refuses a bad key at once, OpenAI in an event (§D.7).
-                http_status=401 if asked.service.azure else None,
-            ) from None
-
-    def _configure(self, asked: Handshake) -> SessionConfig:
-        try:
-            return start_session(
+            config = start_session(
                 self._settings,
                 self._manager.capabilities,
                 asked.kind,
                 asked.model,
                 _patch(asked),
+                media,
             )
+            if given is not None:
+                # As an update would: it changes what was minted (§D.1).
+                config.apply(given, voice_locked=False)
         except ProtocolError as error:
-            # The client secret was made by a replica with other providers.
+            # A client secret's session was checked, but perhaps by a replica with other providers.
             raise Refused(error.code, error.message, error.param) from None
+        return config
+
+
+def _bad_key(code: str | None, message: str, asked: Asked) -> Refused:
+    # Azure refuses a bad key at once, OpenAI in an event (§D.7).
+    status = 401 if asked.service.azure else None
+    return Refused(code, message, reason=CloseReason.BAD_KEY, http_status=status)
 
 
 def _patch(asked: Handshake) -> Patch | None:

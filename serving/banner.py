@@ -57,7 +57,8 @@ def _where(settings: Settings, addresses: Addresses | None) -> list[str]:
         rows = {_("clients"): addresses.websocket}
         if addresses.base_url is not None:
             rows[_("SDK")] = f'base_url="{addresses.base_url}"'
-        rows[_("browser")] = addresses.page
+        if server.console:
+            rows[_("browser")] = addresses.page
     if server.host in ANY_ADDRESS:
         rows[_("others")] = _("reach it by this machine's name or address")
     if server.api_keys:

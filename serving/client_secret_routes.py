@@ -16,19 +16,16 @@ from serving.access.client_secrets import ClientSecrets
 from serving.http_errors import error_body, not_ready, refused
 from serving.lifecycle import Lifecycle
 from serving.model_names import choose_model
-from serving.session_start import Patch, read_patch, start_session
+from serving.request_body import read_body
+from serving.session_start import Patch, described, start_session
 from wire.beta_reading import in_beta_names, read_session
 from wire.beta_writing import beta_sessions
-from wire.errors import ProtocolError, explain, invalid_value
+from wire.errors import ProtocolError, explain
 from wire.session_fields import SessionKind, SessionPatch
 from wire.strict_json import read_json
 
 BETA_LIFE_S = 60
 """Default lifetime of a key from the beta endpoints, in seconds (§D.5)."""
-
-
-MAX_BODY_BYTES = 1024 * 1024
-"""Largest request body, in bytes."""
 
 
 class _ExpiresAfter(BaseModel):
@@ -104,10 +101,7 @@ class Mint:
         """Answer `POST /v1/realtime/client_secrets` (§D.1)."""
         asked = _validated(_SecretRequest, body)
         given = {"type": "realtime"} if asked.session is None else asked.session
-        kind = given.get("type")
-        if isinstance(kind, str) and kind not in ("realtime", "transcription"):
-            raise invalid_value(kind, ["realtime", "transcription"], "session.type")
-        patch = read_patch(given, "transcription" if kind == "transcription" else "realtime")
+        patch = described(given)
         secret, session = self._make(patch, asked.expires_after or _ExpiresAfter())
         return {**secret, "session": session}
 
@@ -162,13 +156,7 @@ def _validated(model: type[_Body], body: dict[str, Any]) -> _Body:
 
 async def _body(request: Request) -> dict[str, Any]:
     """Read a JSON object; an empty body is an empty object."""
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BODY_BYTES:
-            raise ProtocolError(
-                "invalid_value", f"The request body is larger than {MAX_BODY_BYTES} bytes."
-            )
+    body = await read_body(request)
     try:
         parsed = read_json(body.decode()) if body.strip() else {}
     except (ValueError, RecursionError) as error:

@@ -14,7 +14,7 @@ from serving.model_names import choose_model, names_are_free, transcribes
 from serving.refused import Refused
 from wire.dialect import wants_beta
 from wire.errors import invalid_value
-from wire.session_fields import SessionKind
+from wire.session_fields import SessionKind, SessionPatch, TranscriptionPatch
 
 _GA_ONLY = re.compile(r"gpt-realtime-2(?!\d)")
 """The second generation of models; a snapshot such as gpt-realtime-2025-08-28 is of the first."""
@@ -59,6 +59,8 @@ class Handshake:
     """Configuration of a client secret, as in a `session.update`."""
     beta: bool = False
     """Whether the client speaks the beta dialect (§B.16)."""
+    observes: bool = False
+    """Whether it is told what the turn detector hears (§D.9)."""
 
 
 def check_handshake(
@@ -68,13 +70,14 @@ def check_handshake(
     subprotocols: Sequence[str],
     minted: dict[str, Any] | None,
     service: Service = Service.OPENAI,
+    given: SessionPatch | TranscriptionPatch | None = None,
 ) -> Handshake:
     """Return what the client asks for.
 
     OpenAI requires exactly one of `model`, `intent=transcription` and `call_id`. Here all three may
     be missing, so that the URL printed at start works in any WebSocket tool; the session then has
     the configured model. And an intent may have a model, as recognisers' clients send it to every
-    host but OpenAI's.
+    host but OpenAI's. With `call_id` no session is asked for (`check_call_alone`).
 
     Args:
         settings: The server's configuration.
@@ -83,38 +86,55 @@ def check_handshake(
         subprotocols: WebSocket subprotocols that the client offers.
         minted: Session configuration of the client's client secret, if it has one.
         service: Whose path it is. On Azure's, `deployment` is another name of `model`.
+        given: The session that the request describes, if it does (§D.2).
 
     Raises:
         Refused: This server does not offer the requested session.
     """
     beta = service.speaks_beta(headers, subprotocols)
     transcribing = _intends_transcription(query)
+    observes = _observes(settings, query)
     model = query.get("model") or None
     if service.azure:
         model = model or query.get("deployment") or None
-    if "call_id" in query:
-        _check_call_alone(query)
-        raise Refused(
-            "call_id_not_found", "No session found for the provided call_id.", http_status=404
-        )
-    if minted is not None:
-        _check_kind(minted, query, transcribing)
-        transcribing = minted["type"] == "transcription"
+    kind = _given_kind(minted, given)
+    if kind is not None:
+        _check_kind(kind, query, transcribing, minted is not None)
+        transcribing = kind == "transcription"
     elif transcribes(model) and names_are_free(settings, azure=service.azure):
         # The service refuses it. Whoever names such a model wants to have speech written down.
         transcribing = True
     if transcribing:
-        return Handshake("transcription", model or "", minted, beta)
-    asked = (minted or {}).get("model") or model
-    return Handshake("realtime", _answering(settings, service, asked, beta), minted, beta)
+        return Handshake("transcription", model or "", minted, beta, observes)
+    described = given.model if isinstance(given, SessionPatch) else None
+    named = (minted or {}).get("model")
+    param = "session.model" if described and not named else None
+    answering = _answering(settings, service, named or described or model, beta, param)
+    return Handshake("realtime", answering, minted, beta, observes)
 
 
-def _answering(settings: Settings, service: Service, asked: str | None, beta: bool) -> str:
-    """Return the model of a session that answers."""
+def _given_kind(
+    minted: dict[str, Any] | None, given: SessionPatch | TranscriptionPatch | None
+) -> SessionKind | None:
+    """Return the kind that the client secret or the request's session has; None: there is none."""
+    kind: SessionKind | None = None if minted is None else minted["type"]
+    if given is None or given.type == kind:
+        return kind
+    if kind is not None:
+        raise Refused(
+            "invalid_value", f"This client secret is for a {kind} session.", "session.type"
+        )
+    return given.type
+
+
+def _answering(
+    settings: Settings, service: Service, asked: str | None, beta: bool, param: str | None
+) -> str:
+    """Return the model of a session that answers; `param` is where it was asked for."""
     try:
         model = choose_model(settings, asked, azure=service.azure)
     except ProtocolError as error:
-        raise Refused(error.code, error.message) from None
+        raise Refused(error.code, error.message, param) from None
     if names_are_free(settings, azure=service.azure):
         return model
     if beta and model != settings.llm.model_name and _GA_ONLY.match(model):
@@ -130,16 +150,42 @@ def _intends_transcription(query: Mapping[str, str]) -> bool:
     raise Refused(error.code, error.message, error.param)
 
 
-def _check_kind(minted: dict[str, Any], query: Mapping[str, str], transcribing: bool) -> None:
-    """Refuse a URL that asks for a session of the kind that the client secret is not for."""
-    if transcribing and minted["type"] != "transcription":
+def _observes(settings: Settings, query: Mapping[str, str]) -> bool:
+    """Return whether the client wants to watch turn detection, as the console does (§D.9)."""
+    wanted = query.get("observe") or None
+    if wanted in (None, "turn_detection"):
+        if wanted is None or settings.server.console:
+            return wanted is not None
+        raise Refused(
+            "unsupported_value",
+            "Turn detection is shown to the console, which is switched off here "
+            "(server.console): connect without observe.",
+            "observe",
+        )
+    error = invalid_value(wanted, ["turn_detection"], "observe")
+    raise Refused(error.code, error.message, error.param)
+
+
+def _check_kind(
+    kind: SessionKind, query: Mapping[str, str], transcribing: bool, minted: bool
+) -> None:
+    """Refuse a URL that asks for a session of another kind than is fixed already.
+
+    Args:
+        kind: The kind of session that the client secret or the request's session has.
+        query: Query parameters of the URL.
+        transcribing: Whether the URL has `intent=transcription`.
+        minted: Whether a client secret fixes the kind.
+    """
+    if transcribing and kind != "transcription":
+        fixed = "client secret is for" if minted else "request describes"
         raise Refused(
             "invalid_value",
-            "This client secret is for a realtime session: connect without an intent.",
+            f"This {fixed} a realtime session: connect without an intent.",
             "intent",
         )
     model = query.get("model")
-    if not transcribing and minted["type"] == "transcription" and model and not transcribes(model):
+    if not transcribing and kind == "transcription" and model and not transcribes(model):
         raise Refused(
             None,
             "You must not provide a model parameter for transcription sessions without "
@@ -148,8 +194,13 @@ def _check_kind(minted: dict[str, Any], query: Mapping[str, str], transcribing: 
         )
 
 
-def _check_call_alone(query: Mapping[str, str]) -> None:
-    for other in ("model", "intent"):
+def check_call_alone(query: Mapping[str, str]) -> None:
+    """Refuse a URL that asks for a running call and for a session at once (§D.4).
+
+    Raises:
+        Refused: It does.
+    """
+    for other in ("model", "intent", "observe"):
         if query.get(other):
             raise Refused(
                 None, f"You must not provide {other} together with call_id: a call has its own."

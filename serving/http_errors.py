@@ -10,7 +10,12 @@ from fastapi.responses import JSONResponse
 from serving.access.keys import AccessDenied
 from serving.lifecycle import Lifecycle
 from serving.refused import Refused
+from session.ports import CloseReason
 from wire.errors import ProtocolError
+
+_STATUSES = {CloseReason.BAD_KEY: 401, CloseReason.FULL: 429}
+"""Statuses of refusals that a WebSocket client is told after the upgrade; of others it is 400."""
+_HEADERS = {401: {"WWW-Authenticate": "Bearer"}, 429: {"Retry-After": "2"}}
 
 
 def error_body(error: ProtocolError) -> dict[str, Any]:
@@ -27,12 +32,14 @@ def error_body(error: ProtocolError) -> dict[str, Any]:
 
 async def access_denied(_request: Request, denied: AccessDenied) -> JSONResponse:
     """Answer a request without a key, or with a wrong one, as OpenAI does."""
-    return JSONResponse(error_body(denied.error), 401, {"WWW-Authenticate": "Bearer"})
+    return JSONResponse(error_body(denied.error), 401, _HEADERS[401])
 
 
 def refused(refusal: Refused) -> JSONResponse:
     """Answer a client that is refused a session."""
-    return JSONResponse(error_body(refusal.error), refusal.http_status or 400, refusal.headers)
+    status = refusal.http_status or _STATUSES.get(refusal.reason, 400)
+    headers = {**_HEADERS.get(status, {}), **refusal.headers}
+    return JSONResponse(error_body(refusal.error), status, headers)
 
 
 def origin_refused() -> Refused:

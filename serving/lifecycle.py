@@ -10,15 +10,26 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Literal
+from typing import Literal, Protocol
 
 from loguru import logger
 
+from config import ConfigError
 from pipeline_manager import PipelineManager
 from providers.base import ProviderSetupError
 from settings.localisation import _
 
 State = Literal["starting", "healthy", "draining", "failed"]
+
+
+class Doors(Protocol):
+    """What clients come through beside the server's own socket."""
+
+    async def open(self) -> None:
+        """Open; raises `ConfigError`."""
+
+    async def close(self) -> None:
+        """Close, also what was never opened."""
 
 
 def _end_process() -> None:
@@ -47,6 +58,7 @@ class Lifecycle:
         self._announce = announce
         self._give_up = give_up or _end_process
         self._start_over = asyncio.Event()
+        self._drain_begun = asyncio.Event()
 
     @property
     def ready(self) -> bool:
@@ -61,26 +73,41 @@ class Lifecycle:
         """Refuse new sessions from now on."""
         if self.ready:
             self.state = "draining"
+            self._drain_begun.set()
+
+    async def draining(self) -> None:
+        """Wait until new sessions are refused because the server ends."""
+        await self._drain_begun.wait()
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
-        """Start the providers in the background; close them when the block ends."""
-        start = asyncio.create_task(self._start(), name="start")
+    async def running(self, doors: Doors) -> AsyncIterator[None]:
+        """Start the providers in the background; close them when the block ends.
+
+        Args:
+            doors: What is opened before, and closed first.
+        """
+        start = asyncio.create_task(self._start(doors), name="start")
         try:
             yield
         finally:
             start.cancel()
             await asyncio.wait([start])
+            await doors.close()
             if self.state in ("healthy", "draining"):
                 await self._manager.close()
 
-    async def _start(self) -> None:
+    async def _start(self, doors: Doors) -> None:
         try:
+            await doors.open()
             await self._manager.start()
         # uvicorn's own log is off, so a failure to start is logged here.
         except Exception as error:
             logger.opt(exception=True).debug("the start failed")
-            kind = "" if isinstance(error, ProviderSetupError) else f"{type(error).__name__}: "
+            kind = (
+                ""
+                if isinstance(error, ProviderSetupError | ConfigError)
+                else f"{type(error).__name__}: "
+            )
             told = self._manager.redacted(f"{kind}{error}")
             print(_("error: {error}").format(error=told), file=sys.stderr, flush=True)
             self.state = "failed"

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from loguru import logger
 
 from config import LimitsConfig, Settings
-from peers.base import Peer, PeerGone
+from peers.base import NotConnected, Peer, PeerGone
 from pipeline_manager import PipelineManager
 from realtime_session import RealtimeSession
 from serving.admission import Admitted
 from serving.lifecycle import Lifecycle
 from serving.refused import Refused
 from session.ports import CloseReason
+from telemetry.call_figures import CallFigures
 from telemetry.metrics import Metrics
 from telemetry.tracing import Tracer
 from telemetry.turn_log import TurnLog
@@ -28,13 +30,58 @@ CLOSING_S = 5
 """Seconds that clients have, after the grace period, to receive what is still queued for them."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Open:
-    """An open session: its transport, the task that serves it, and the holder of its key."""
+@dataclass(eq=False, slots=True)
+class Place:
+    """One of the sessions that there may be; taken before its client is connected."""
 
-    transport: RealtimeTransport
-    task: asyncio.Task[Any] | None
     holder: str | None
+    """The holder of the client's key."""
+    task: asyncio.Task[Any] | None = None
+    """The task that serves it; None: not yet."""
+    transport: RealtimeTransport | None = None
+    """What runs the session; None: its client is not connected yet."""
+
+    def leave(self, grace_s: float) -> None:
+        """End the session, a running response within `grace_s` seconds."""
+        if self.transport is not None:
+            self.transport.leave(grace_s)
+        elif self.task is not None:
+            self.task.cancel()
+
+
+class Answered(Protocol):
+    """A call: its client has been answered, and has yet to connect (§D.2)."""
+
+    @property
+    def call_id(self) -> str:
+        """The `rtc_…` id, for the log."""
+
+    @property
+    def place(self) -> Place:
+        """What `OpenSessions.take_place` returned."""
+
+    @property
+    def client(self) -> Peer:
+        """The client that opened the call, without those that joined it."""
+
+    async def connected(self) -> None:
+        """Wait until the client is connected.
+
+        Raises:
+            NotConnected: It will not be.
+        """
+
+    def figures(self) -> CallFigures:
+        """Return how well its audio has come through."""
+
+
+class Guest(Protocol):
+    """A connection that this process passes on to the one that has its session."""
+
+    task: asyncio.Task[Any]
+
+    def leave(self, grace_s: float) -> None:
+        """End it, at the latest in `grace_s` seconds."""
 
 
 class OpenSessions:
@@ -62,12 +109,13 @@ class OpenSessions:
         self._lifecycle = lifecycle
         self._metrics = metrics
         self._tracer = tracer
-        self._sessions: dict[str, _Open] = {}
+        self._places: set[Place] = set()
+        self._guests: set[Guest] = set()
 
     @property
     def active(self) -> int:
-        """Number of open sessions."""
-        return len(self._sessions)
+        """Number of open sessions, those of clients that are about to connect among them."""
+        return len(self._places)
 
     @property
     def limits(self) -> LimitsConfig:
@@ -78,48 +126,104 @@ class OpenSessions:
         """Refuse new sessions, and wait until the open ones have ended."""
         self._lifecycle.drain()
         grace_s = self._settings.server.shutdown_grace_s
-        tasks = [known.task for known in self._sessions.values() if known.task is not None]
-        for known in list(self._sessions.values()):
-            known.transport.leave(grace_s)
+        served: list[Place | Guest] = [*self._places, *self._guests]
+        tasks = [known.task for known in served if known.task is not None]
+        for known in served:
+            known.leave(grace_s)
         if tasks:
             await asyncio.wait(tasks, timeout=grace_s + CLOSING_S)
 
     def hurry(self) -> None:
         """Cut the responses that `drain` lets finish."""
-        for known in list(self._sessions.values()):
-            known.transport.leave(0)
+        served: list[Place | Guest] = [*self._places, *self._guests]
+        for known in served:
+            known.leave(0)
 
-    async def run(self, admitted: Admitted, peer: Peer) -> None:
+    @contextmanager
+    def passing_on(self, guest: Guest) -> Iterator[None]:
+        """Let `drain` wait for a connection that is passed on to another process."""
+        self._guests.add(guest)
+        try:
+            yield
+        finally:
+            self._guests.discard(guest)
+
+    def take_place(self, holder: str | None) -> Place:
+        """Take one of the places that there are, until `run` ends or `give_up` is called.
+
+        Args:
+            holder: The holder of the client's key.
+
+        Raises:
+            Refused: A limit on open sessions is reached; clients may try later (§D.7).
+        """
+        limits = self._settings.limits
+        if len(self._places) >= limits.sessions:
+            raise Refused(
+                "server_overloaded",
+                f"The server has {limits.sessions} open sessions, and takes no more "
+                "(limits.sessions). Try again later.",
+                reason=CloseReason.FULL,
+                type_="server_error",
+            )
+        own = sum(known.holder == holder for known in self._places)
+        if holder is not None and own >= limits.sessions_per_key:
+            raise Refused(
+                "rate_limit_exceeded",
+                f"This key has {own} open sessions, and may have no more "
+                "(limits.sessions_per_key). Close one, or try again later.",
+                reason=CloseReason.FULL,
+                type_="rate_limit_error",
+            )
+        place = Place(holder)
+        self._places.add(place)
+        return place
+
+    def give_up(self, place: Place) -> None:
+        """Give up a place that is not used."""
+        self._places.discard(place)
+
+    async def run(self, admitted: Admitted, peer: Peer, call: Answered | None = None) -> None:
         """Serve a client, from its greeting to its close.
 
         Args:
             admitted: The client's session, as `Admission.admit` returned it.
-            peer: The client, whose connection is accepted.
+            peer: The client.
+            call: What else there is to a client that has yet to connect; None: it is connected.
         """
         try:
             # Checked only now: another client may have taken the last place during the handshake.
-            self._check_room(admitted.holder)
+            place = self.take_place(admitted.holder) if call is None else call.place
         except Refused as refusal:
             await self.refuse(refusal, admitted.client, peer)
             return
+        place.task = asyncio.current_task()
         config = admitted.config
         trace = self._tracer.session() if self._tracer is not None else None
         log = TurnLog(config.id, self._metrics, trace)
-        log.opened(admitted.client, admitted.label)
-        session = RealtimeSession(config)
-        transport = RealtimeTransport(session, self._manager, log, peer)
-        task = asyncio.current_task()
-        self._sessions[config.id] = _Open(transport, task, admitted.holder)
+        log.opened(admitted.client, admitted.label, call.call_id if call is not None else None)
         reason = CloseReason.FAILED.value
         try:
-            reason = await transport.run()
+            if call is not None:
+                reason = CloseReason.SERVER_STOPS.value
+                await call.connected()
+            session = RealtimeSession(config)
+            opener = peer if call is None else call.client
+            observe = opener.send if admitted.observes else None
+            place.transport = RealtimeTransport(session, self._manager, log, peer, observe)
+            reason = CloseReason.FAILED.value
+            reason = await place.transport.run()
+        except NotConnected as failed:
+            reason = str(failed)
+            log.unconnected(reason)
         # A bug in the server must not look like a network failure, and must be logged (§D.7).
         except Exception:
             logger.exception(f"{config.id} failed")
             await _apologise(config.id, peer)
         finally:
-            del self._sessions[config.id]
-            log.closed(reason)
+            self.give_up(place)
+            connected = place.transport is not None
+            log.closed(reason, call.figures() if call is not None and connected else None)
 
     async def refuse(self, refusal: Refused, client: str, peer: Peer) -> None:
         """Tell a client whose connection is accepted why it gets no session, and close."""
@@ -135,27 +239,6 @@ class OpenSessions:
         logger.bind(event="connection.refused", code=code, client=client).info(
             f"{client} was refused: {code}"
         )
-
-    def _check_room(self, holder: str | None) -> None:
-        """Raise `Refused` if a limit on open sessions is reached; clients may try later (§D.7)."""
-        limits = self._settings.limits
-        if len(self._sessions) >= limits.sessions:
-            raise Refused(
-                "server_overloaded",
-                f"The server has {limits.sessions} open sessions, and takes no more "
-                "(limits.sessions). Try again later.",
-                reason=CloseReason.FULL,
-                type_="server_error",
-            )
-        own = sum(known.holder == holder for known in self._sessions.values())
-        if holder is not None and own >= limits.sessions_per_key:
-            raise Refused(
-                "rate_limit_exceeded",
-                f"This key has {own} open sessions, and may have no more "
-                "(limits.sessions_per_key). Close one, or try again later.",
-                reason=CloseReason.FULL,
-                type_="rate_limit_error",
-            )
 
 
 async def _apologise(session_id: str, peer: Peer) -> None:

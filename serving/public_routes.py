@@ -96,9 +96,6 @@ def http_routes(
         for name, action in actions.items():
             endpoint = json_endpoint(action, lifecycle)
             router.add_api_route(f"{path}/{name}", endpoint, methods=["POST"])
-        # SDP offers come to the path itself, call control below it (§D.2, D.3, D.5).
-        for calls in (path, f"{path}/calls", f"{path}/calls/{{rest:path}}"):
-            router.add_api_route(calls, _no_calls, methods=["POST"])
     preview = Mint(settings, manager, client_secrets, azure=True)
     router.add_api_route(
         AZURE_SESSIONS_PATH, json_endpoint(preview.beta_session, lifecycle), methods=["POST"]
@@ -140,11 +137,3 @@ def _models_routes(
 
 def _model(name: str) -> dict[str, Any]:
     return {"id": name, "object": "model", "created": 0, "owned_by": "open-realtime-server"}
-
-
-async def _no_calls(_request: Request) -> JSONResponse:
-    error = ProtocolError(
-        "unsupported_endpoint",
-        "WebRTC and SIP calls are not supported by this server yet; connect by WebSocket.",
-    )
-    return JSONResponse(error_body(error), 501)

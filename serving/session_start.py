@@ -9,9 +9,11 @@ from typing import Any
 from config import Settings
 from session.ports import Capabilities
 from session.session_config import SessionConfig
+from wire.beta_reading import read_session
 from wire.client_events import UpdateSession, UpdateTranscription
 from wire.dialect import GADialect
 from wire.envelope import new_id
+from wire.errors import invalid_value
 from wire.media import Media
 from wire.session_fields import SessionKind, SessionPatch, TranscriptionPatch
 
@@ -29,6 +31,24 @@ def read_patch(given: dict[str, Any], kind: SessionKind) -> Patch:
     event = GADialect(kind).parse(update)
     assert isinstance(event, UpdateSession | UpdateTranscription)
     return event.session
+
+
+def described(given: dict[str, Any], beta: bool = False) -> Patch:
+    """Read the session that a request describes, of the kind that it names itself (§D.1, D.2).
+
+    Args:
+        given: The session.
+        beta: Whether its fields are beta's (§C.3), which name no kind.
+
+    Raises:
+        ProtocolError: It is not valid.
+    """
+    if beta:
+        return read_session(given).session
+    kind = given.get("type")
+    if isinstance(kind, str) and kind not in ("realtime", "transcription"):
+        raise invalid_value(kind, ["realtime", "transcription"], "session.type")
+    return read_patch(given, "transcription" if kind == "transcription" else "realtime")
 
 
 def transcribing_by(model: str, session: dict[str, Any] | None) -> dict[str, Any]:

@@ -8,17 +8,25 @@ work, however well its services answer.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from audio.pcm import SAMPLE_RATE, WIRE_RATE, Resampler
 from config import ConfigError, LLMConfig, Settings, STTConfig, TTSConfig
 from hearing.word_errors import compare
+from pipeline_manager import PipelineManager
 from providers import llm as llm_providers
 from providers import stt as stt_providers
 from providers import tts as tts_providers
-from providers.base import Provider, ProviderSetupError
+from providers.base import (
+    LLMProvider,
+    Provider,
+    ProviderSetupError,
+    STTProvider,
+    TTSProvider,
+)
 from serving.stage_trials import answer, hear, speak
 from session.ports import FailureReason
 from session.session_config import DEFAULT_VOICE
@@ -41,6 +49,7 @@ SENTENCES = {
 PROMPT = "Say hello in one short sentence."
 
 _Kind = TypeVar("_Kind", bound=Provider)
+_Configured = LLMConfig | STTConfig | TTSConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,17 +84,30 @@ class _Speech:
     lifelike: bool = True
 
 
-async def check(settings: Settings) -> list[Verdict]:
+async def check(settings: Settings, running: PipelineManager | None = None) -> list[Verdict]:
     """Try every stage of the configured stack.
+
+    Args:
+        settings: What is configured.
+        running: Its providers, where they have started; None: they are loaded for the check.
 
     Returns:
         TTS, STT and LLM.
     """
+    tts, stt, llm = (running.tts, running.stt, running.llm) if running else (None, None, None)
     language = (settings.stt.language or "en").lower().replace("_", "-").partition("-")[0]
-    tts, speech = await _check_voice(settings.tts, SENTENCES.get(language, SENTENCES["en"]))
-    stt = await _check_recogniser(settings.stt, speech, judged=language in SENTENCES)
-    llm = await _check_model(settings.llm)
-    return [tts, stt, llm]
+    sentence = SENTENCES.get(language, SENTENCES["en"])
+    async with _started(
+        "TTS", settings.tts, tts, lambda: tts_providers.load(settings.tts)
+    ) as voice:
+        spoke, speech = await _check_voice(voice, settings.tts, sentence)
+    async with _started("STT", settings.stt, stt, lambda: stt_providers.load(settings.stt)) as ear:
+        heard = await _check_recogniser(ear, settings.stt, speech, judged=language in SENTENCES)
+    async with _started(
+        "LLM", settings.llm, llm, lambda: llm_providers.load(settings.llm)
+    ) as model:
+        answered = await _check_model(model, settings.llm)
+    return [spoke, heard, answered]
 
 
 def table(verdicts: Iterable[Verdict]) -> str:
@@ -107,27 +129,37 @@ def table(verdicts: Iterable[Verdict]) -> str:
     return "\n".join([*lines, "", *notes])
 
 
-async def _start(stage: str, name: str, load: Callable[[], _Kind]) -> _Kind | Verdict:
+@asynccontextmanager
+async def _started(
+    stage: str, config: _Configured, running: _Kind | None, load: Callable[[], _Kind]
+) -> AsyncIterator[_Kind | Verdict]:
+    """Yield a provider that has started, or why it cannot; closes it unless it was running."""
+    if running is not None:
+        yield running
+        return
     provider = None
     try:
         provider = load()
         await provider.start()
     except (ProviderSetupError, ConfigError) as error:
         label = provider.label if provider else "-"
-        return Verdict(stage, name, label, error=FailureReason(str(error), "provider_setup"))
-    return provider
+        reason = FailureReason(str(error), "provider_setup")
+        yield Verdict(stage, config.provider, label, error=reason)
+        return
+    try:
+        yield provider
+    finally:
+        await provider.close()
 
 
-async def _check_voice(config: TTSConfig, sentence: str) -> tuple[Verdict, _Speech]:
+async def _check_voice(
+    provider: TTSProvider | Verdict, config: TTSConfig, sentence: str
+) -> tuple[Verdict, _Speech]:
     """Try the voice; returns what it said, too."""
-    provider = await _start("TTS", config.provider, lambda: tts_providers.load(config))
     if isinstance(provider, Verdict):
         return provider, _Speech()
     voice = config.voice_id or DEFAULT_VOICE
-    try:
-        made = await speak(provider, config, voice, sentence)
-    finally:
-        await provider.close()
+    made = await speak(provider, config, voice, sentence)
     label = _("{model}, voice {voice}").format(model=provider.label, voice=voice)
     error = made.error
     if error is None and not made.pcm:
@@ -145,23 +177,22 @@ async def _check_voice(config: TTSConfig, sentence: str) -> tuple[Verdict, _Spee
     return verdict if error is None else _failed(verdict, error), said
 
 
-async def _check_recogniser(config: STTConfig, speech: _Speech, *, judged: bool) -> Verdict:
+async def _check_recogniser(
+    provider: STTProvider | Verdict, config: STTConfig, speech: _Speech, *, judged: bool
+) -> Verdict:
     """Try the recogniser with what the voice said, or with silence if it said nothing.
 
     Args:
+        provider: The recogniser, or why there is none.
         config: Its settings.
         speech: What the voice said.
         judged: Whether the sentence is one in the recogniser's language.
     """
-    provider = await _start("STT", config.provider, lambda: stt_providers.load(config))
     if isinstance(provider, Verdict):
         return provider
     resampler = Resampler(WIRE_RATE, SAMPLE_RATE)
     pcm = resampler.push(speech.pcm or bytes(2 * WIRE_RATE)) + resampler.flush()
-    try:
-        heard = await hear(provider, config, pcm)
-    finally:
-        await provider.close()
+    heard = await hear(provider, config, pcm)
     label = provider.label
     if isinstance(heard.result, FailureReason):
         return Verdict("STT", config.provider, label, error=heard.result)
@@ -188,14 +219,10 @@ def _misheard(label: str, speech: _Speech, result: str) -> FailureReason:
     )
 
 
-async def _check_model(config: LLMConfig) -> Verdict:
-    provider = await _start("LLM", config.provider, lambda: llm_providers.load(config))
+async def _check_model(provider: LLMProvider | Verdict, config: LLMConfig) -> Verdict:
     if isinstance(provider, Verdict):
         return provider
-    try:
-        made = await answer(provider, config, PROMPT)
-    finally:
-        await provider.close()
+    made = await answer(provider, config, PROMPT)
     label = provider.label
     said = " ".join(made.words.split())
     error = made.error

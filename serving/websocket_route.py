@@ -7,12 +7,13 @@ from collections.abc import Awaitable, Callable
 from fastapi import WebSocket
 
 from peers.websocket import WebSocketPeer
+from serving.addresses import client_of
 from serving.admission import Admission, Asked
+from serving.calls.sidebands import Sidebands
 from serving.handshake import Service
 from serving.http_errors import refused
 from serving.open_sessions import OpenSessions
 from serving.refused import Refused
-from wire.beta_writing import BetaDialect
 from wire.dialect import GADialect
 
 SUBPROTOCOL = "realtime"
@@ -22,15 +23,17 @@ SUBPROTOCOL = "realtime"
 class WebSocketEndpoint:
     """Opens sessions for WebSocket clients."""
 
-    def __init__(self, admission: Admission, sessions: OpenSessions) -> None:
+    def __init__(self, admission: Admission, sessions: OpenSessions, sidebands: Sidebands) -> None:
         """Prepare.
 
         Args:
             admission: Lets clients in.
             sessions: Runs their sessions.
+            sidebands: Lets them listen in to calls.
         """
         self._admission = admission
         self._sessions = sessions
+        self._sidebands = sidebands
 
     def at(
         self, service: Service, *, translates: bool = False
@@ -66,12 +69,16 @@ class WebSocketEndpoint:
             websocket.query_params,
             websocket.headers,
             offered,
-            _address(websocket),
+            client_of(websocket),
             service,
             translates,
         )
         try:
-            admitted = self._admission.admit(asked)
+            grant = self._admission.enter(asked)
+            if "call_id" in asked.query and not translates:
+                await self._sidebands.join(websocket, asked, grant, chosen)
+                return
+            admitted = self._admission.admit(asked, grant)
         except Refused as refusal:
             if refusal.http_status is not None:
                 await self.deny(websocket, refusal)
@@ -81,9 +88,7 @@ class WebSocketEndpoint:
             await self._sessions.refuse(refusal, asked.client, peer)
             return
         await websocket.accept(subprotocol=chosen)
-        kind = admitted.config.kind
-        dialect = BetaDialect(kind) if admitted.beta else GADialect(kind)
-        peer = WebSocketPeer(websocket, dialect, self._sessions.limits)
+        peer = WebSocketPeer(websocket, admitted.dialect(), self._sessions.limits)
         await self._sessions.run(admitted, peer)
 
     async def deny(self, websocket: WebSocket, refusal: Refused) -> None:
@@ -93,10 +98,5 @@ class WebSocketEndpoint:
             websocket: The connection, not accepted yet.
             refusal: Why; it has an HTTP status.
         """
-        self._sessions.note(refusal, _address(websocket))
+        self._sessions.note(refusal, client_of(websocket))
         await websocket.send_denial_response(refused(refusal))
-
-
-def _address(websocket: WebSocket) -> str:
-    client = websocket.client
-    return f"{client.host}:{client.port}" if client else "an unknown client"

@@ -17,7 +17,8 @@ REPLICA = "{replica}"
 _HOST_NAME = re.compile(
     r"(?=.{1,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9-]{1,63}", re.I
 )
-_INTERFACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@-]{0,14}", re.ASCII)
+_INTERFACE = re.compile(r"[^\s,/]([^,/\r\n]{0,254}[^\s,/])?")
+"""Windows has names of several words."""
 
 
 def valid_public_host(written: str) -> str:

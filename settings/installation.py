@@ -126,6 +126,17 @@ def install_extra(name: str) -> str | None:
     return f"pip install '{DISTRIBUTION}[{name}]'" if name in _extras() else None
 
 
+def add_extra(name: str) -> str | None:
+    """Return the shortest command that adds an extra to this server; None: there is no such extra.
+
+    Args:
+        name: As in `requirements/`, such as `webrtc`.
+    """
+    if _made_by_make() and name in requirement_files.extras():
+        return f"make run WITH={name}"
+    return install_extra(name)
+
+
 def reinstall() -> str:
     """Return the command that installs the libraries that the server itself needs."""
     if REQUIREMENTS.is_dir():

@@ -77,6 +77,15 @@ def is_local(origin: str) -> bool:
         return False
 
 
+def is_address(place: str) -> bool:
+    """Return whether a place, a host with or without a port, is an IP address and no name."""
+    try:
+        ipaddress.ip_address(urlsplit(f"//{place}").hostname or "")
+    except ValueError:
+        return False
+    return True
+
+
 def is_loopback(host: str) -> bool:
     """Return whether a host name or address is this machine's own."""
     if host == "localhost":

@@ -19,6 +19,8 @@ AZURE_SESSIONS_PATH = "/openai/realtimeapi/sessions"
 """Where the preview makes client secrets (§D.5)."""
 AZURE_MODELS_PATHS = ("/openai/v1/models", "/openai/models")
 MODELS_PATH = "/v1/models"
+CONSOLE_PATH = "/console/"
+"""The console's files, and what it asks for, are below it (§D.9)."""
 OWN_PATHS = frozenset({"/health", "/ready", "/metrics", "/v1/audio/voices"})
 """Other HTTP endpoints, besides those below the paths of the Realtime API."""
 
@@ -43,6 +45,10 @@ def models_paths(ws_path: str) -> list[str]:
     return list(dict.fromkeys([MODELS_PATH, *beside, *AZURE_MODELS_PATHS]))
 
 
+def _below_others(path: str) -> bool:
+    return f"{path}/".startswith((f"{MODELS_PATH}/", CONSOLE_PATH))
+
+
 def own_path(path: str) -> str:
     """Return `server.ws_path`, validated.
 
@@ -57,7 +63,7 @@ def own_path(path: str) -> str:
             ).format(path=repr(path))
         )
     bare = path.rstrip("/")
-    if bare in OWN_PATHS or is_azure(bare) or f"{bare}/".startswith(f"{MODELS_PATH}/"):
+    if bare in OWN_PATHS or is_azure(bare) or _below_others(bare):
         raise ValueError(
             _(
                 "the server has something else at {path}; choose another path, such as /v1/realtime"

@@ -22,6 +22,7 @@ from prometheus_client import (
 )
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from telemetry.call_figures import CallFigures
 from telemetry.shared_counts import folder_of_counts, forget_process
 from telemetry.turn_record import TurnRecord
 
@@ -29,6 +30,8 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _OPEN = "realtime_sessions_active"
 _STAGE_BUCKETS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1, 1.5, 2, 3, 5, 10, 30)
 _LAG_BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2)
+_LOSS_BUCKETS = (0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1)
+_DELAY_BUCKETS = (0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2)
 
 
 class Metrics:
@@ -93,6 +96,35 @@ class Metrics:
             registry=registry,
         )
         self.audio_in, self.audio_out = map(audio_seconds.labels, ("in", "out"))
+        self.calls = Counter(
+            "realtime_calls_total",
+            "WebRTC calls that ended, by whether their client had connected.",
+            ["outcome"],
+            registry=registry,
+        )
+        self._call_loss = Histogram(
+            "realtime_call_loss_ratio",
+            "Share of a call's packets that never came from its client.",
+            buckets=_LOSS_BUCKETS,
+            registry=registry,
+        )
+        self._call_jitter = Histogram(
+            "realtime_call_jitter_seconds",
+            "Variation of the time that the packets of a call's client took.",
+            buckets=_DELAY_BUCKETS,
+            registry=registry,
+        )
+        self._call_round_trip = Histogram(
+            "realtime_call_round_trip_seconds",
+            "Seconds to a call's client and back.",
+            buckets=_DELAY_BUCKETS,
+            registry=registry,
+        )
+        self._call_concealed = Counter(
+            "realtime_call_concealed_seconds_total",
+            "Seconds of calls' audio that were made up for lost packets.",
+            registry=registry,
+        )
         self.loop_lag = Histogram(
             "realtime_event_loop_lag_seconds",
             "Seconds that the event loop was late for a timer: what one session costs others.",
@@ -118,6 +150,18 @@ class Metrics:
     def session_closed(self) -> None:
         """Count a session that ended."""
         self.sessions_active.dec()
+
+    def call_over(self, call: CallFigures) -> None:
+        """Count a call that had connected, and its figures."""
+        self.calls.labels("connected").inc()
+        if call.loss is not None:
+            self._call_loss.observe(call.loss)
+        if call.jitter_ms is not None:
+            self._call_jitter.observe(call.jitter_ms / 1000)
+        if call.round_trip_ms is not None:
+            self._call_round_trip.observe(call.round_trip_ms / 1000)
+        if call.concealed_ms is not None:
+            self._call_concealed.inc(call.concealed_ms / 1000)
 
     def open_sessions(self, own: int) -> int:
         """Return the number of open sessions of all processes that share their counts.

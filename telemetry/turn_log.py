@@ -16,6 +16,7 @@ from pipecat.utils.tracing.tracing_context import TracingContext
 from audio.formats import AudioFormat
 from session.ports import FailureReason
 from session.reports import Report, ResponseFailed, TurnFailed, TurnUnderstood
+from telemetry.call_figures import CallFigures
 from telemetry.metrics import Metrics
 from telemetry.tracing import SessionTrace, Untraced
 from telemetry.turn_record import STAGES, Stage, TurnRecord
@@ -82,15 +83,29 @@ class TurnLog:
             return self._trace.of(answer.item_id or response_id)
         return self._trace.current if self._spoken is None else self._trace.of(self._spoken)
 
-    def opened(self, client: str, model: str) -> None:
-        """Note that a client connected."""
+    def opened(self, client: str, model: str, call_id: str | None = None) -> None:
+        """Note that a client connected, or that its call was answered."""
         self._metrics.session_opened()
+        call = {} if call_id is None else {"call_id": call_id}
+        by = "" if call_id is None else f", call {call_id}"
         logger.bind(
-            event="session.opened", session_id=self._session_id, client=client, model=model
-        ).info(f"{self._session_id} opened by {client} for model {model}")
+            event="session.opened", session_id=self._session_id, client=client, model=model, **call
+        ).info(f"{self._session_id} opened by {client} for model {model}{by}")
 
-    def closed(self, reason: str) -> None:
-        """Note that the session ended, and with it all turns and responses in progress."""
+    def unconnected(self, reason: str) -> None:
+        """Note that the client of a call did not connect; `reason` says what to do about it."""
+        self._metrics.calls.labels("unconnected").inc()
+        logger.bind(event="call.unconnected", session_id=self._session_id).warning(
+            f"{self._session_id} never connected: {reason}"
+        )
+
+    def closed(self, reason: str, call: CallFigures | None = None) -> None:
+        """Note that the session ended, and with it all turns and responses in progress.
+
+        Args:
+            reason: Why it ended.
+            call: How well the audio of its call came through; None: it was none, or none came.
+        """
         for response_id in list(self._answers):
             self._response_over(response_id, "abandoned")
         for item_id in list(self._turns):
@@ -104,6 +119,9 @@ class TurnLog:
             if self._speculated
             else ""
         )
+        figures = {} if call is None else _measured(call)
+        if call is not None:
+            self._metrics.call_over(call)
         logger.bind(
             event="session.closed",
             session_id=self._session_id,
@@ -113,9 +131,10 @@ class TurnLog:
             speculated=self._speculated,
             discarded=self._discarded,
             reason=reason,
+            **figures,
         ).info(
             f"{self._session_id} closed after {seconds:.1f} s, {self._turns_taken} turns and "
-            f"{self._responses} responses{waste}: {reason}"
+            f"{self._responses} responses{waste}{_written(figures)}: {reason}"
         )
 
     def appended(self, audio_s: float) -> None:
@@ -291,3 +310,24 @@ class TurnLog:
             bound.warning(line)
         else:
             bound.info(line)
+
+
+def _measured(call: CallFigures) -> dict[str, float]:
+    """Return what was measured of a call, by the names of the log."""
+    loss = None if call.loss is None else call.loss * 100
+    figures = {
+        "loss_percent": loss,
+        "jitter_ms": call.jitter_ms,
+        "round_trip_ms": call.round_trip_ms,
+        "concealed_ms": call.concealed_ms,
+    }
+    return {name: round(value, 1) for name, value in figures.items() if value is not None}
+
+
+def _written(figures: dict[str, float]) -> str:
+    """Return the figures of a call as a part of a line: `, loss 0.4 %, jitter 3.1 ms`."""
+    words = (name.rsplit("_", 1) for name in figures)
+    return "".join(
+        f", {what.replace('_', ' ')} {figures[f'{what}_{unit}']:g} {unit.replace('percent', '%')}"
+        for what, unit in words
+    )

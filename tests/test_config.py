@@ -421,7 +421,7 @@ def test_a_public_host_that_no_client_can_send_to_is_refused(host: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["", "0.0.0.0", "::", "239.1.1.1", "10.0.0", "eth0 eth1", "a" * 16]
+    "name", ["", "0.0.0.0", "::", "239.1.1.1", "10.0.0", "10.0.0.0/8", " eth0", "a" * 300]
 )
 def test_an_interface_that_no_machine_has_is_refused(name: str) -> None:
     message = problem(webrtc={"interfaces": [name]})
@@ -436,10 +436,10 @@ def test_hosts_and_interfaces_of_calls_may_be_names_and_addresses_in_one_variabl
     monkeypatch.setenv(
         "REALTIME_WEBRTC__PUBLIC_HOSTS", "203.0.113.7, Voice.Example.com,2001:DB8::7, host"
     )
-    monkeypatch.setenv("REALTIME_WEBRTC__INTERFACES", "eth0,br-0a1b2c3d4e5f,192.168.1.20,::1")
+    monkeypatch.setenv("REALTIME_WEBRTC__INTERFACES", "eth0,Ethernet 2,192.168.1.20,::1")
     webrtc = load_settings().webrtc
     assert webrtc.public_hosts == ["203.0.113.7", "voice.example.com", "2001:db8::7", "host"]
-    assert webrtc.interfaces == ["eth0", "br-0a1b2c3d4e5f", "192.168.1.20", "::1"]
+    assert webrtc.interfaces == ["eth0", "Ethernet 2", "192.168.1.20", "::1"]
 
 
 def test_each_worker_has_the_next_udp_port_from_the_number_of_the_tcp_port_on() -> None:

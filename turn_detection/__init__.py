@@ -3,4 +3,4 @@
 Other wings may enter by the modules in `__all__`.
 """
 
-__all__ = ["smart_turn", "turn_models"]
+__all__ = ["observed_detector", "smart_turn", "turn_models"]

@@ -65,6 +65,11 @@ class EndPointer:
         self._silent = 0
         self.speaking = speaking
 
+    @property
+    def threshold(self) -> float:
+        """Probability from which a window begins speech (0–1)."""
+        return self._threshold
+
     def next(self, index: int, probability: float) -> Decision | None:
         """Take the score of window `index`, counted from the first of the session."""
         if not self.speaking:

@@ -9,6 +9,7 @@ from audio.pcm import WIRE_RATE
 from config import VADConfig
 from session.decisions import Decision
 from turn_detection.batched_scoring import VoiceScoring
+from turn_detection.observed_detector import ObservedTurnDetector, Observer
 from turn_detection.silero import SileroModel, shared_silero
 from turn_detection.smart_turn import SmartTurnModel
 from turn_detection.turn_detector import TurnDetector
@@ -37,8 +38,11 @@ class TurnModels:
         if self._smart_turn is not None:
             self._smart_turn.close()
 
-    def create_detector(self) -> TurnDetector:
+    def create_detector(self, observe: Observer | None = None) -> TurnDetector:
         """Build the turn detector of one session.
+
+        Args:
+            observe: Is told what it hears; None: nobody is.
 
         Raises:
             RuntimeError: The models are not loaded.
@@ -46,6 +50,8 @@ class TurnModels:
         if self._silero is None:
             raise RuntimeError(_NOT_STARTED)
         guess_after_ms = self._settings.speculate_after_ms if self._settings.speculative else None
+        if observe is not None:
+            return ObservedTurnDetector(self._silero, guess_after_ms, WIRE_RATE, observe)
         return TurnDetector(self._silero, guess_after_ms, WIRE_RATE)
 
     def next_decision(self, detector: TurnDetector) -> Awaitable[Decision | None]:

@@ -94,6 +94,13 @@ class Windows:
             return samples.astype(np.float32) / np.float32(32768.0)
         return _converter(self._rate).convert(samples)
 
+    @property
+    def peak(self) -> float:
+        """The window's largest sample, 0–1."""
+        count, offset = self._step_bytes // BYTES_PER_SAMPLE, self._history_bytes
+        samples = np.frombuffer(self._pending, "<i2", count=count, offset=offset)
+        return max(int(samples.max()), -int(samples.min())) / 32768
+
     def step(self) -> None:
         """Advance past the window."""
         del self._pending[: self._step_bytes]

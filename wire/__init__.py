@@ -7,6 +7,7 @@ __all__ = [
     "beta_reading",
     "beta_writing",
     "client_events",
+    "console_events",
     "dialect",
     "envelope",
     "errors",

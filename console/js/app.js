@@ -5,6 +5,10 @@
 
 import { EventStore } from "./see/event_store.js";
 import { t, texts } from "./texts.js";
+import { announceReturn } from "./talk/endings.js";
+import { Notices } from "./talk/notices.js";
+import { Server } from "./talk/server.js";
+import { Talk } from "./talk/talk.js";
 import { loadSettings, storeSettings } from "./talk/settings.js";
 
 /** @typedef {import('./talk/settings.js').Settings} Settings */
@@ -23,7 +27,9 @@ import { loadSettings, storeSettings } from "./talk/settings.js";
  * @property {string[]} models
  * @property {{id: string, name?: string, language?: string}[]} voices
  * @property {{stt: string, llm: string, tts: string} | null} stack
- * @property {string[]} limits
+ * @property {string | null} default_voice
+ * @property {string[]} limits What the stack cannot do: `trial`, `languages`, `prompt`, `images`, `reasoning`.
+ * @property {string[]} languages The only ones that are understood; empty: it is not limited to some.
  * @property {{threshold?: number, silence_duration_ms?: number, prefix_padding_ms?: number}} vad
  * @property {{status: 'never' | 'running' | 'done', verdicts?: object[]}} check
  * @property {boolean} mcp
@@ -39,7 +45,12 @@ export class App extends EventTarget {
   state = null;
   /** @type {string | null} The client secret that opens sessions; in memory alone. */
   secret = null;
+  /** @type {import("./talk/server.js").Reach} */
+  reach = "unknown";
   t = t;
+  notices = new Notices();
+  server = new Server(this);
+  talk = new Talk(this);
 
   constructor() {
     super();
@@ -62,6 +73,14 @@ export class App extends EventTarget {
   /** @param {ServerState | null} state */
   setState(state) {
     this.state = state;
+    this.dispatchEvent(new Event("state"));
+  }
+
+  /** @param {import("./talk/server.js").Reach} reach */
+  setReach(reach) {
+    const back = this.reach === "lost" && reach !== "lost";
+    this.reach = reach;
+    if (back) announceReturn(this);
     this.dispatchEvent(new Event("state"));
   }
 

@@ -14,12 +14,13 @@ import * as controls from "./talk/controls.js";
 import * as frame from "./talk/frame.js";
 import * as notices from "./talk/notices.js";
 import * as settingsPanel from "./talk/settings_panel.js";
-import { follow } from "./talk/server.js";
+import * as keys from "./talk/keys.js";
 import { translate } from "./texts.js";
 
 const app = new App();
 
 frame.mount(byId("header"), app);
+keys.mount(byId("key"), app);
 notices.mount(byId("notices"), app);
 conversation.mount(byId("conversation"), app);
 controls.mount(byId("controls"), app);
@@ -30,4 +31,4 @@ waterfall.mount(byId("waterfall"), app);
 listening.mount(byId("listening"), app);
 connection.mount(byId("connection"), app);
 translate(document.documentElement);
-follow(app);
+void app.server.ask();

@@ -26,6 +26,7 @@ from aiortc import (
     RTCSctpTransport,
 )
 
+from peers.base import NotConnected
 from peers.webrtc.figures import CallFigures
 from peers.webrtc.ice import SharedConnection
 from peers.webrtc.loudspeaker import Loudspeaker
@@ -44,10 +45,6 @@ CHANNEL_LOW_BYTES = 64 * 1024
 """Bytes in the channel's own buffer up to which it takes another event."""
 LAST_WORDS_S = 2.0
 """Seconds in which the last events must reach the client before the connection is closed."""
-
-
-class NotConnected(Exception):
-    """A client took the answer, but did not connect; the message says why, and the remedy."""
 
 
 class Listener(Protocol):

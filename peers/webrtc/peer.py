@@ -26,6 +26,7 @@ from wire.envelope import ServerEvent, error_event
 from wire.errors import ProtocolError
 from wire.event_record import WireEvent
 from wire.incoming import AppendedAudio, EventReader, Incoming
+from wire.media import Media
 from wire.text_frames import LongFrame, frame
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class WebRTCPeer:
         """
         self._link = link
         self._dialect = dialect
-        self._reader = EventReader(dialect, limits.event_kib * 1024)
+        self._reader = EventReader(dialect, limits.event_kib * 1024, Media.TRACKS)
         self._outbox = Outbox()
         self._loop = asyncio.get_running_loop()
         self._came: deque[bytes | str] = deque()

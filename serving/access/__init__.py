@@ -3,4 +3,4 @@
 Other wings may enter by the modules in `__all__`.
 """
 
-__all__ = ["client_secrets", "keys"]
+__all__ = ["client_secrets", "keys", "signing"]

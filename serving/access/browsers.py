@@ -15,8 +15,11 @@ class PagesMiddleware(CORSMiddleware):
         """Wrap `app`; `access` decides which origins are allowed."""
         super().__init__(
             app,
-            allow_methods=["GET", "POST"],
-            allow_headers=["authorization", "content-type", "api-key", "openai-beta"],
+            allow_methods=["GET", "POST", "DELETE"],
+            # Clients send headers of their own (`x-openai-agents-sdk`), and may send any.
+            allow_headers=["*"],
+            # A call's id is in it (§D.2).
+            expose_headers=["Location"],
         )
         self._access = access
 

@@ -10,12 +10,13 @@ import base64
 import binascii
 import hmac
 import json
-import multiprocessing
+import secrets
 import zlib
 from typing import Any
 
 from pydantic import SecretStr
 
+from serving.access.signing import signing_key
 from wire.errors import ProtocolError
 
 PREFIX = "ek_"
@@ -42,13 +43,9 @@ class ClientSecrets:
         """Derive the signing key.
 
         Args:
-            secret: `server.secret`; None: a random one, good for this process and for those that
-                were started together with it (`serving/process/workers.py`, `uvicorn --workers`).
+            secret: `server.secret`; None: see `signing_key`.
         """
-        # Python makes a random key per process, and hands its own to the processes it starts.
-        own = bytes(multiprocessing.current_process().authkey)
-        material = secret.get_secret_value().encode() if secret else own
-        self._key = hmac.digest(material, _PURPOSE, "sha256")
+        self._key = signing_key(secret, _PURPOSE)
 
     def mint(self, session: dict[str, Any], expires_at: int) -> str:
         """Make a key.
@@ -60,8 +57,11 @@ class ClientSecrets:
         Raises:
             ProtocolError: The configuration does not fit into a key.
         """
-        claims = json.dumps([expires_at, session], ensure_ascii=False, separators=(",", ":"))
-        packed = zlib.compress(claims.encode(), 9)
+        # Two clients with the same session are two: each controls the calls that it opened itself.
+        claims = [expires_at, session, secrets.token_hex(4)]
+        packed = zlib.compress(
+            json.dumps(claims, ensure_ascii=False, separators=(",", ":")).encode(), 9
+        )
         token = _encode(self._sign(packed) + packed)
         if len(PREFIX) + len(token) > MAX_LENGTH:
             raise ProtocolError(
@@ -94,7 +94,7 @@ class ClientSecrets:
         signature, packed = signed[:_SIGNATURE_BYTES], signed[_SIGNATURE_BYTES:]
         if not hmac.compare_digest(signature, self._sign(packed)):
             raise BadSecret(expired=False)
-        expires_at, session = json.loads(zlib.decompress(packed))
+        expires_at, session, _ = json.loads(zlib.decompress(packed))
         if now >= expires_at:
             raise BadSecret(expired=True)
         configured: dict[str, Any] = session

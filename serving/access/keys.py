@@ -15,7 +15,7 @@ from typing import Any
 from config import ServerConfig
 from protocol import ProtocolError
 from serving.access.client_secrets import PREFIX, BadSecret, ClientSecrets
-from settings.origins import ANY_ORIGIN, is_local, normal_origin
+from settings.origins import ANY_ORIGIN, is_address, is_local, normal_origin
 
 _KEY_SUBPROTOCOL = "openai-insecure-api-key."
 
@@ -89,11 +89,14 @@ class Access:
         Raises:
             AccessDenied: It has no API key, or a wrong one.
         """
-        grant = self.admit(headers)
-        if self._digests and grant.minted is not None:
+        if not self._is_operator(self.admit(headers)):
             raise AccessDenied(
                 "invalid_api_key", "A client secret opens sessions only; use an API key here."
             )
+
+    def controls(self, grant: Grant, holder: str | None) -> bool:
+        """Return whether a client may control what the holder of a key has opened (§D.3)."""
+        return self._is_operator(grant) or grant.holder == holder
 
     def admits_origin(self, origin: str | None) -> bool:
         """Return whether a page from `origin` may connect; None: not a browser."""
@@ -101,6 +104,24 @@ class Access:
             return True
         said = normal_origin(origin)
         return said is not None and (said in self._origins or is_local(said))
+
+    def _is_operator(self, grant: Grant) -> bool:
+        return grant.minted is None or not self._digests
+
+    def admits_page(self, headers: Mapping[str, str]) -> bool:
+        """Return whether the page that sends a request may connect, or no page sends it (§D.7).
+
+        The server's own pages may. Any site could claim to be one by a name that it lets lead
+        here; it still lacks a key where keys are needed, and an address is nobody's to claim.
+
+        Args:
+            headers: Request headers, by lower-case name.
+        """
+        origin, host = headers.get("origin"), headers.get("host", "")
+        if self.admits_origin(origin):
+            return True
+        own = origin in (f"http://{host}", f"https://{host}")
+        return own and (bool(self._digests) or is_address(host))
 
     def _minted(self, key: str) -> dict[str, Any]:
         try:

@@ -7,6 +7,7 @@ import signal
 import socket
 from collections.abc import Callable, Collection
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Protocol
 
 from fastapi import FastAPI
@@ -18,6 +19,7 @@ from serving.open_sessions import OpenSessions
 from serving.process import garbage
 from serving.process.draining_server import DrainingServer
 from serving.process.ending import END_SIGNALS, HardEnd, taking_end_signals
+from serving.process.seat import ALONE, Seat
 from serving.process.uvicorn_websocket import server_config
 from serving.process.workers import end_with_parent
 from settings.localisation import _, system_reason
@@ -36,6 +38,7 @@ class BuildApp(Protocol):
         announce: Callable[[str], None],
         on_failed_start: Callable[[], None],
         alone: bool,
+        seat: Seat,
     ) -> FastAPI:
         """Build it."""
 
@@ -99,6 +102,7 @@ def serve(
     signals: Collection[int] = END_SIGNALS,
     tidy: Callable[[], None] = lambda: None,
     alone: bool = True,
+    seat: Seat = ALONE,
 ) -> int:
     """Serve until a signal stops the process; a shutdown that hangs is ended by force.
 
@@ -110,12 +114,14 @@ def serve(
         signals: Signals that stop it.
         tidy: See `HardEnd`.
         alone: See `create_app`.
+        seat: Its place among the workers.
 
     Returns:
         The exit status.
 
     Raises:
         ProviderSetupError: A provider cannot work as configured.
+        ConfigError: Its place cannot be taken, or a setting needs another.
     """
 
     def on_failed_start() -> None:
@@ -127,7 +133,9 @@ def serve(
         announce=settled(announce),
         on_failed_start=on_failed_start,
         alone=alone,
+        seat=seat,
     )
+    door = seat.listen()
     sessions: OpenSessions = app.state.sessions
     hard_end = HardEnd(lambda: server.left, tidy)
     config, grace_s = server_config(app, settings), settings.server.shutdown_grace_s
@@ -135,26 +143,33 @@ def serve(
         config, sessions.drain, sessions.hurry, hard_end.within, grace_s, signals
     )
     with taking_end_signals(server.handle_exit):
-        server.run(sockets=[listener])
+        server.run(sockets=[listener] if door is None else [listener, door])
     return int(app.state.lifecycle.state == "failed")
 
 
 def work(
     ready: Connection,
     first: bool,
+    number: int,
     build: BuildApp,
     settings: Settings,
     listener: socket.socket,
+    folder: Path | None,
     counting: Counting,
 ) -> None:
     """Serve as one of several workers (`workers.py`)."""
     end_with_parent()
     configure_logging(settings.server)
+    seat = Seat(number, folder)
+
+    def leave() -> None:
+        seat.leave()
+        counting.leave()
+
+    signals = [signal.SIGTERM]
     try:
-        raise SystemExit(
-            serve(build, settings, listener, ready.send, [signal.SIGTERM], counting.leave, first)
-        )
+        raise SystemExit(serve(build, settings, listener, ready.send, signals, leave, first, seat))
     except (ConfigError, ProviderSetupError) as error:
         raise SystemExit(_("error: {error}").format(error=error)) from None
     finally:
-        counting.leave()
+        leave()

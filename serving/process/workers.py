@@ -29,13 +29,15 @@ from serving.process.ending import BEYOND_GRACE_S, taking_end_signals
 
 Work = Callable[..., None]
 """A worker's main function; takes the connection on which it reports ready, whether it is the first
-one, and arguments."""
+one, its number, and arguments."""
 _SPARE_S = 3
 """Extra seconds before workers are killed: they get the signal later than the parent."""
 
 
 @dataclass
 class _Worker:
+    number: int
+    """0 for the first; one that replaces another has its number."""
     process: SpawnProcess
     ready: Connection
     """Receives one message when the worker is ready."""
@@ -71,7 +73,7 @@ def run_workers(
     Args:
         count: How many.
         work: What each does; it must be importable, and the arguments picklable.
-        arguments: For `work`, behind the connection and whether it is the first.
+        arguments: For `work`, behind what it always gets.
         announce: Called once with the first worker's message, when all are ready.
         on_death: Called with the process id of a worker that ended.
         grace_s: How long a worker that is told to stop may go on with its work.
@@ -84,7 +86,7 @@ def run_workers(
     message, announced = "", False
     with taking_end_signals(told.take):
         try:
-            workers.append(_start(work, True, arguments))
+            workers.append(_start(work, True, 0, arguments))
             while True:
                 starting = [worker.ready for worker in workers if not worker.is_ready]
                 wait([told.inbox, *starting, *(worker.process.sentinel for worker in workers)])
@@ -115,7 +117,9 @@ def run_workers(
                     announce(message)
                     announced = True
                 elif ready:
-                    workers += [_start(work, False, arguments) for _ in range(count - len(workers))]
+                    taken = {worker.number for worker in workers}
+                    free = [number for number in range(count) if number not in taken]
+                    workers += [_start(work, False, number, arguments) for number in free]
         finally:
             _end(workers, told.inbox, grace_s)
 
@@ -167,10 +171,10 @@ def end_with_parent() -> None:
     threading.Thread(target=watch, name="parent", daemon=True).start()
 
 
-def _start(work: Work, first: bool, arguments: tuple[Any, ...]) -> _Worker:
+def _start(work: Work, first: bool, number: int, arguments: tuple[Any, ...]) -> _Worker:
     context = multiprocessing.get_context("spawn")
     receive, send = context.Pipe(duplex=False)
-    process = context.Process(target=work, args=(send, first, *arguments))
+    process = context.Process(target=work, args=(send, first, number, *arguments))
     process.start()
     send.close()
-    return _Worker(process, receive)
+    return _Worker(number, process, receive)

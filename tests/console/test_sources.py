@@ -25,6 +25,7 @@ KEY_AFTER = (
     rf"\btell\([^,]+,\s*{QUOTED}",
     rf"""\btellAttribute\([^,]+,\s*["'][\w-]+["'],\s*{QUOTED}""",
     rf"data-text(?:-[a-z-]+)?={QUOTED}",
+    r"""\b(?:text|label|hint|tip): ["'`]([\w.]+)(\$\{)?""",
 )
 """How a module or a page names a text; a name that goes on with `${` is the beginning of one."""
 ADDRESS = re.compile(r"(?:https?|wss?)://([^/\s\"'`<>)$\\]+)")
@@ -53,7 +54,7 @@ def named() -> tuple[dict[str, str], dict[str, str]]:
     keys: dict[str, str] = {}
     beginnings: dict[str, str] = {}
     for path in SERVED:
-        if path.name == "texts.js":
+        if path.name in ("texts.js", "dom.js"):
             continue
         for pattern in KEY_AFTER:
             for key, goes_on in re.findall(pattern, path.read_text(encoding="utf-8")):

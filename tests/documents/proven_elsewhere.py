@@ -69,6 +69,7 @@ _BY_PROOF: dict[str, str] = {
     ),
     "conformance/test_d7_model_names.py": "serving/model_names.py",
     "conformance/test_d7_wrong_paths.py": "serving/wrong_paths.py",
+    "conformance/test_d9_console.py": "wire/console_events.py",
     "test_main.py": (
         "serving/http_errors.py serving/lifecycle.py serving/process/server.py "
         "serving/public_routes.py"
@@ -93,7 +94,7 @@ _BY_PROOF: dict[str, str] = {
     "test_config.py": "settings/call_addresses.py settings/origins.py settings/paths.py "
     "settings/sources.py",
     "serving/test_banner.py": "serving/addresses.py",
-    "serving/test_start_page.py": "serving/start_page_texts.py",
+    "serving/console/test_routes.py": "serving/console/state.py",
     "serving/test_handshake.py": (
         "serving/admission.py serving/refused.py serving/websocket_route.py"
     ),

@@ -107,7 +107,11 @@ def modules() -> set[str]:
     found = [
         *ROOT.glob("*.py"),
         *ROOT.glob("profiles/*.toml"),
-        *ROOT.glob("serving/*.html"),
+        *(
+            path
+            for path in ROOT.glob("console/**/*")
+            if path.suffix in (".css", ".html", ".js", ".svg")
+        ),
         *ROOT.glob("settings/locale/**/*.mo"),
         ROOT / "settings" / "downloads.json",
     ]

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from audio.pcm import read_wav, silence, write_wav
-from tests.examples.browser import Page, page
 from tests.examples.programs import EXAMPLES, said, serving
+from tests.support.browser import Page, page
 from tests.support.places import DATA
 from tests.support.running_server import RunningServer, plain_http, running, scripted_settings
 

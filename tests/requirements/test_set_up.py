@@ -62,6 +62,20 @@ def test_what_changed_is_installed(ready: Project) -> None:
     ready.starts(str(ready.python), "-c", "import small_model")
 
 
+def test_an_extra_is_added_by_its_name_and_kept_up_to_date(ready: Project) -> None:
+    own = ready.folder / "requirements" / "own.txt"
+    own.write_text("small_model\n")
+    ready.embedded(good=True)
+    (ready.folder / "requirements" / "embedded.txt").unlink()
+    assert "requirements/own.txt" in ready.starts("make", "run", "WITH=own", "ARGS=--port 9000")
+    ready.starts(str(ready.python), "-c", "import small_model")
+    assert ready.starts() == f"served by {ready.folder / '.venv'}\n"
+    own.write_text("small_model>=1\n")
+    assert "requirements/own.txt" in ready.starts()
+    said = ready.refuses("make", "run", "WITH=onw")
+    assert said == ("error: There is no requirements/onw.txt. Did you mean own? Choose one of own.")
+
+
 def test_a_profile_is_handed_to_the_server(ready: Project) -> None:
     said = ready.starts("make", "run", "PROFILE=local", "YES=1", "ARGS=--port 9000")
     assert said.endswith(".venv --profile local --install --yes --port 9000\n")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from config import LimitsConfig
-from session.decisions import SpeechStarted
+from session.decisions import SpeechStarted, SpeechStopped
 from session.effects import RehearTurn
 from tests.support.call_driver import CallDriver
 from tests.support.session_driver import Driver, of, types
@@ -207,3 +209,81 @@ def test_a_websocket_knows_nothing_of_it() -> None:
     assert error["error"]["code"] == "invalid_value"
     assert error["error"]["param"] == "type"
     assert "output_audio_buffer.clear" not in error["error"]["message"].split("Supported")[1]
+
+
+class _Ear:
+    """A peer that plays what it is given, and reports it."""
+
+    def __init__(self, call: CallDriver) -> None:
+        self._call = call
+        self._taken = 0
+        self._silenced = 0
+        self._queue: list[tuple[str, str, float]] = []
+        self._heard: dict[str, float] = {}
+        self._started: set[str] = set()
+
+    def _sync(self) -> None:
+        if self._call.silenced > self._silenced:
+            self._silenced = self._call.silenced
+            # What was given before the order to be silent is dropped.
+            self._taken = len(self._call.given)
+            self._queue.clear()
+        for one in self._call.given[self._taken :]:
+            self._queue.append((one.response_id, one.item_id, len(one.audio) / 48))
+        self._taken = len(self._call.given)
+
+    def play(self) -> None:
+        """Play the next piece."""
+        self._sync()
+        if not self._queue:
+            return
+        response, item, ms = self._queue.pop(0)
+        if response not in self._started:
+            self._started.add(response)
+            self._call.starts(response)
+        self._heard[item] = self._heard.get(item, 0) + ms
+        if all(other != response for other, *_ in self._queue):
+            self._call.drains(response)
+
+    def tell(self) -> None:
+        """Say what of each item that waits or plays was heard."""
+        self._sync()
+        for _, item, _ms in self._queue:
+            self._call.session.played(item, self._heard.get(item, 0))
+
+
+@given(st.lists(st.sampled_from(["begin", "audio", "finish", "cancel", "speak", "clear", "play"])))
+def test_whatever_happens_each_sound_that_starts_ends_once(moves: list[str]) -> None:
+    call = CallDriver()
+    ear = _Ear(call)
+    at_ms = 0
+    for move in [*moves, "finish", *["play"] * len(moves)]:
+        ear.tell()
+        active = bool(call.requests) and call.is_active(call.running)
+        match move:
+            case "begin" if not active:
+                call.begin(WORDS, 500)
+            case "audio" if active:
+                call.audio(500)
+            case "finish" if active:
+                call.finish()
+            case "cancel" if active:
+                call.send("response.cancel")
+            case "clear":
+                call.send("output_audio_buffer.clear")
+            case "speak":
+                call.append(1024)
+                at_ms += 1024
+                call.decided(SpeechStarted(at_ms - 1000))
+                committed = call.decided(SpeechStopped(at_ms))
+                call.heard(of(committed, "input_audio_buffer.committed")[0]["item_id"], "Hi.")
+            case "play":
+                ear.play()
+    sounds: dict[str, list[str]] = {}
+    for event in call.events:
+        if event["type"].startswith("output_audio_buffer."):
+            sounds.setdefault(event["response_id"], []).append(event["type"].rpartition(".")[2])
+    for told in sounds.values():
+        assert told in (["started", "stopped"], ["started", "cleared"])
+    cut = [event["item_id"] for event in of(call.events, "conversation.item.truncated")]
+    assert len(cut) == len(set(cut))

@@ -58,6 +58,7 @@ def test_what_has_hashes_is_installed_apart() -> None:
     assert installation.install_extra("embedded") == apart
     assert installation.install_extra("whisper") == f"{pip} install -r requirements/whisper.txt"
     assert installation.install_extra("nobody") is None
+    assert installation.add_extra("nobody") is None
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has other paths, and no make")
@@ -80,6 +81,7 @@ def test_commands_need_no_environment_to_be_activated(
     (tmp_path / "requirements").mkdir()
     assert installation.start_installing("local", asking=True) == "make run PROFILE=local YES=1"
     assert installation.start_installing(None, asking=True) == 'make run ARGS="--install --yes"'
+    assert installation.add_extra("webrtc") == "make run WITH=webrtc"
     monkeypatch.chdir(programs)
     assert installation.pip() == str(programs / "pip")
     monkeypatch.chdir("/")

@@ -238,7 +238,10 @@ async def test_engines_that_bring_a_runtime_of_their_own_reach_no_other_machine(
     watch.check()
 
 
+_PEER = "module.RTCPeerConnection(module.RTCConfiguration(iceServers=[]))"
 LIBRARIES = {
+    "aioice": "asyncio.run(module.Connection(ice_controlling=False).gather_candidates())",
+    "aiortc": f"asyncio.run({_PEER}.createOffer())",
     "anthropic": "module.AsyncAnthropic(api_key='none')",
     "azure.cognitiveservices.speech": "module.SpeechConfig(subscription='none', region='none')",
     "av": "",
@@ -257,6 +260,7 @@ LIBRARIES = {
     "piper": "",
     "pipecat.audio.vad.silero": "module.SileroVADAnalyzer()",
     "pocketsphinx": "",
+    "pylibsrtp": "",
     "pywebrtc_audio": "module.AudioProcessor(sample_rate=16000, echo_cancellation=True)",
     "sherpa_onnx": "",
     "textual.app": "",
@@ -264,7 +268,7 @@ LIBRARIES = {
 }
 """Module → what is done with it, beyond importing it."""
 USED = """
-import importlib, importlib.util, json, sys, time
+import asyncio, importlib, importlib.util, json, sys, time
 import settings
 for name, use in json.load(sys.stdin).items():
     try:

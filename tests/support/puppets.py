@@ -230,7 +230,7 @@ class Manager:
     def as_manager(self) -> PipelineManager:
         return cast(PipelineManager, self)
 
-    def create_detector(self) -> Detector:
+    def create_detector(self, _observe: object = None) -> Detector:
         return self.detector
 
     async def next_decision(self, detector: Detector) -> Decision | None:

@@ -72,7 +72,7 @@ class Ears(Manager):
         self.recogniser = self.listener = Listener(arguments[2])
         return self.listener
 
-    def create_detector(self) -> Any:
+    def create_detector(self, _observe: object = None) -> Any:
         return TurnDetector(LoudIsSpeech(), hesitate_after_ms=96, rate=24000)
 
     async def next_decision(self, detector: Any) -> Decision | None:

@@ -1,40 +1,28 @@
 /**
- * Audio within events: the log keeps its length in place of its base64, which is most of what passes
- * and tells a reader nothing.
+ * The length of audio within events, of which the log keeps how long its base64 is: that is most of
+ * what passes, and tells a reader nothing.
  */
-
-/** @typedef {import('./types.js').WireEvent} WireEvent */
 
 /** Bytes of a millisecond of PCM at 24 kHz, 16 bits, mono: what the console asks for. */
 const BYTES_PER_MS = 48;
 
 /**
- * What stands in the log in place of base64. Brackets are no base64, so it cannot be taken for some.
- * @param {string} base64
- */
-export function audioLength(base64) {
-  return `[${base64.length} characters of base64]`;
-}
-
-/**
- * The event as it is logged.
- * @param {WireEvent} event
- * @returns {WireEvent}
- */
-export function withoutAudio(event) {
-  const field = event.type === 'input_audio_buffer.append' ? 'audio' : 'delta';
-  const audible = field === 'audio' || event.type === 'response.output_audio.delta';
-  if (!audible || typeof event[field] !== 'string' || event[field].startsWith('[')) return event;
-  return { ...event, [field]: audioLength(event[field]) };
-}
-
-/**
- * Milliseconds of audio in a `delta` or `audio` field: of its base64, or of what stands in its place.
- * @param {unknown} field
+ * Milliseconds of audio: of its base64, or of `(6400 characters of base64)` in its place.
+ * @param {string} field
  */
 export function audioMs(field) {
-  if (typeof field === 'number') return (field * 3) / 4 / BYTES_PER_MS;
-  const text = String(field ?? '');
-  const characters = /^\[(\d+)/.exec(text)?.[1] ?? text.length;
+  const characters = /^\((\d+)/.exec(field)?.[1] ?? field.length;
   return (Number(characters) * 3) / 4 / BYTES_PER_MS;
+}
+
+/**
+ * The event as it is logged: its audio is named by its length.
+ * @param {import("./event_store.js").WireEvent} event
+ * @returns {import("./event_store.js").WireEvent}
+ */
+export function withoutAudio(event) {
+  const field = event.type === "input_audio_buffer.append" ? "audio" : "delta";
+  const audible = field === "audio" || event.type === "response.output_audio.delta";
+  if (!audible || typeof event[field] !== "string") return event;
+  return { ...event, [field]: `(${event[field].length} characters of base64)` };
 }

@@ -5,9 +5,22 @@
  * events come in bursts of hundreds.
  */
 
-/** @typedef {import('./types.js').Entry} Entry */
-/** @typedef {import('./types.js').Direction} Direction */
-/** @typedef {import('./types.js').WireEvent} WireEvent */
+/**
+ * An event of the protocol. In the log, audio is replaced by its length.
+ * @typedef {Record<string, any>} WireEvent
+ */
+
+/** @typedef {'sent' | 'received'} Direction */
+
+/**
+ * One event as it passed.
+ * @typedef {object} Entry
+ * @property {number} seq Counted from 0, never reused.
+ * @property {number} at When, in ms of `performance.now()`.
+ * @property {Direction} direction
+ * @property {WireEvent} event
+ * @property {number} size Characters of its JSON on the wire.
+ */
 
 /** Events that are kept; when there are more, the oldest tenth goes at once. */
 export const KEPT = 50_000;
@@ -46,16 +59,16 @@ export class EventStore extends EventTarget {
    * @param {Direction} direction
    * @param {WireEvent} event
    * @param {number} [at] When it passed, in ms of `performance.now()`.
+   * @param {number} [size] Characters of its JSON on the wire.
    */
-  add(direction, event, at = performance.now()) {
-    const size = JSON.stringify(event).length;
+  add(direction, event, at = performance.now(), size = JSON.stringify(event).length) {
     this.entries.push({ seq: this.#next++, at, direction, event, size });
     if (this.entries.length > KEPT) this.entries.splice(0, KEPT / 10);
     if (!this.#told) return;
     this.#told = false;
     this.#later(() => {
       this.#told = true;
-      this.dispatchEvent(new Event('added'));
+      this.dispatchEvent(new Event("added"));
     });
   }
 
@@ -71,7 +84,7 @@ export class EventStore extends EventTarget {
 
   clear() {
     this.entries = [];
-    this.dispatchEvent(new Event('cleared'));
+    this.dispatchEvent(new Event("cleared"));
   }
 
   /**
@@ -82,7 +95,7 @@ export class EventStore extends EventTarget {
    */
   toJSONL(from = 0, to = this.entries.length) {
     const start = this.first?.at ?? 0;
-    let lines = '';
+    let lines = "";
     for (const { at, direction, event } of this.entries.slice(from, to)) {
       const time = new Date(this.#epoch + at).toISOString();
       const at_ms = Math.round((at - start) * 10) / 10;

@@ -3,7 +3,7 @@
  */
 
 import { byId, h } from "../dom.js";
-import { LANGUAGES, chooseLanguage, language } from "../texts.js";
+import { LANGUAGES, chooseLanguage, language, tell } from "../texts.js";
 import { THEMES, chooseTheme, theme } from "../theme.js";
 
 /**
@@ -11,7 +11,14 @@ import { THEMES, chooseTheme, theme } from "../theme.js";
  * @param {import('../app.js').App} app
  */
 export function mount(root, app) {
-  root.append(themeChoice(), languageChoice());
+  const reach = h("span", { class: "reach", role: "status" });
+  root.append(reach, themeChoice(), languageChoice());
+  const render = () => {
+    reach.dataset.reach = app.reach;
+    tell(reach, `reach_${app.reach}`);
+  };
+  app.addEventListener("state", render);
+  render();
   app.addEventListener("state", () => {
     if (!app.state) return;
     byId("product").textContent = app.state.product;
@@ -41,17 +48,27 @@ function languageChoice() {
   return select;
 }
 
-/** In a narrow window one column is seen at a time. */
+/** In a narrow window one column is seen at a time; in a wider one, talking and another. */
 function panes() {
   const buttons = /** @type {NodeListOf<HTMLButtonElement>} */ (
     document.querySelectorAll(".panes button")
   );
+  const two = matchMedia("(min-width: 45rem)");
+  const render = () => {
+    const { pane } = document.body.dataset;
+    const seen = two.matches && pane === "talk" ? "setup" : pane;
+    for (const button of buttons) {
+      button.setAttribute("aria-pressed", String(button.dataset.pane === seen));
+    }
+  };
   for (const button of buttons) {
     button.addEventListener("click", () => {
       document.body.dataset.pane = button.dataset.pane;
-      for (const other of buttons) other.setAttribute("aria-pressed", String(other === button));
+      render();
     });
   }
+  two.addEventListener("change", render);
+  render();
 }
 
 /**

@@ -1,46 +1,203 @@
 /**
- * A connection to the server, the same to the rest of the page whether it is a WebSocket or a WebRTC call.
+ * A connection to the server, the same to the rest of the page whether it is a WebSocket or a
+ * WebRTC call. What both have in common is here: the log, and what is known from the events alone.
  *
- * Events: `status`; `closed`, a `CustomEvent` with `{code, reason, words}`; `heard`, a `CustomEvent` with
- * `{item_id, response_id}`, when the first sound of a response comes out of the loudspeaker.
- *
- * @typedef {'connecting' | 'open' | 'closed'} Status
- * @typedef {{code: number | null, reason: string, words: string}} Ended
+ * Events: `status`; `closed`, a `CustomEvent` of `Ended`; `heard`, a `CustomEvent` with
+ * `{item_id, response_id}`, when the first sound of a response comes out of the loudspeaker;
+ * `playing`, when sound of an answer begins or ends; `event`, a `CustomEvent` of what the server sent.
  */
 
+import { withoutAudio } from "./logged.js";
+
+/** @typedef {import("../see/event_store.js").WireEvent} RealtimeEvent */
+/** @typedef {'connecting' | 'open' | 'closed'} Status */
+/** @typedef {import("./microphone.js").Microphone} Microphone */
+/** @typedef {import("./ended.js").Ended} Ended */
+
 /**
- * What is known of the way to the server; null: not measured by this transport.
+ * What is known of the way to the server; null: this transport does not measure it.
  *
  * @typedef {object} Stats
  * @property {'webrtc' | 'websocket'} transport
  * @property {number | null} round_trip_ms
  * @property {number | null} jitter_ms
- * @property {number | null} lost_packets
+ * @property {number | null} lost_packets Of the answers' sound.
  * @property {number | null} received_packets
- * @property {number | null} concealed_ms
+ * @property {number | null} concealed_ms Sound that the browser made up for what was lost.
  * @property {number} bytes_sent
  * @property {number} bytes_received
- * @property {number | null} buffered_ms Sound that was received and not yet played.
+ * @property {number | null} buffered_ms Sound that has come and is not yet played.
  * @property {string | null} local_address
  * @property {string | null} remote_address
  */
 
 /**
- * @typedef {object} LinkMembers
- * @property {'webrtc' | 'websocket'} transport
- * @property {Status} status
- * @property {string | null} callId
- * @property {boolean} muted
- * @property {boolean} hasMicrophone
- * @property {(event: Record<string, any>) => void} send
- * @property {() => void} close
- * @property {(muted: boolean) => void} setMuted
- * @property {() => number} micLevel Root mean square, 0–1.
- * @property {() => number} speakerLevel Likewise.
- * @property {(itemId: string) => number} heardMs How much of an item came out of the loudspeaker.
- * @property {() => Promise<Stats>} stats
+ * @abstract
  */
+export class Link extends EventTarget {
+  /** @type {Status} */
+  status = "connecting";
+  /** @type {string | null} Of a WebRTC call: `rtc_…`. */
+  callId = null;
+  /** The session as the server last told it. @type {RealtimeEvent | null} */
+  session = null;
+  /** @type {Set<string>} Responses that are being made. */
+  responding = new Set();
+  /** @type {Microphone | null} */
+  microphone = null;
+  #store;
+  #muted = false;
 
-/** @typedef {EventTarget & LinkMembers} Link */
+  /**
+   * @param {'webrtc' | 'websocket'} transport
+   * @param {import("../see/event_store.js").EventStore} store
+   */
+  constructor(transport, store) {
+    super();
+    this.transport = transport;
+    this.#store = store;
+  }
 
-export {};
+  get muted() {
+    return this.#muted;
+  }
+
+  /** @param {boolean} muted The server hears silence from here on. */
+  setMuted(muted) {
+    this.#muted = muted;
+    this.microphone?.setMuted(muted);
+    this.dispatchEvent(new Event("status"));
+  }
+
+  /** @returns {number} Root mean square of what the microphone hears, 0–1. */
+  micLevel() {
+    return this.microphone?.level() ?? 0;
+  }
+
+  /**
+   * Send an event, as it is.
+   *
+   * @param {RealtimeEvent} event
+   */
+  send(event) {
+    if (this.status !== "open") return;
+    const text = JSON.stringify(event);
+    this.transmit(text);
+    this.#store.add("sent", withoutAudio(event), performance.now(), text.length);
+  }
+
+  /**
+   * Stop the answer that is made or sounds, because the reader does something else.
+   */
+  interrupt() {
+    if (this.responding.size) this.send({ type: "response.cancel" });
+    this.silence();
+  }
+
+  /**
+   * The server sent something: log it, and tell who listens.
+   *
+   * @protected
+   * @param {string} text
+   */
+  took(text) {
+    const at = performance.now();
+    const event = /** @type {RealtimeEvent} */ (JSON.parse(text));
+    this.#store.add("received", withoutAudio(event), at, text.length);
+    if (event.session) this.session = event.session;
+    if (event.type === "response.created") this.responding.add(event.response.id);
+    if (event.type === "response.done") this.responding.delete(event.response.id);
+    this.received(event);
+    this.dispatchEvent(new CustomEvent("event", { detail: event }));
+    return event;
+  }
+
+  /**
+   * @protected
+   * @param {Status} status
+   */
+  become(status) {
+    this.status = status;
+    this.dispatchEvent(new Event("status"));
+  }
+
+  /**
+   * @protected
+   * @param {Ended} ended
+   */
+  finish(ended) {
+    if (this.status === "closed") return;
+    this.responding.clear();
+    this.become("closed");
+    this.dispatchEvent(new CustomEvent("closed", { detail: ended }));
+  }
+
+  /**
+   * @protected
+   * @param {Microphone | null} microphone
+   */
+  adopt(microphone) {
+    this.microphone = microphone;
+    microphone?.setMuted(this.#muted);
+  }
+
+  // What each transport does in its own way.
+
+  /** @protected @param {string} _text */
+  transmit(_text) {}
+
+  /** @protected @param {RealtimeEvent} _event */
+  received(_event) {}
+
+  /** Stop what sounds, and let the server know how much was heard. */
+  silence() {}
+
+  close() {}
+
+  /**
+   * Hear the reader from now on.
+   *
+   * @param {Microphone | null} _microphone
+   * @returns {Promise<void>}
+   */
+  async setMicrophone(_microphone) {}
+
+  /**
+   * Only while this is true does the server hear the microphone.
+   *
+   * @param {boolean} _listening
+   * @returns {Promise<void>} Done when what was heard until now has been sent.
+   */
+  async setListening(_listening) {}
+
+  /** @param {string} _device Id of a loudspeaker; empty: the browser's default. */
+  async setLoudspeaker(_device) {}
+
+  /** @returns {boolean} Whether an answer sounds, or will at once. */
+  get playing() {
+    return false;
+  }
+
+  /** @returns {number} Bytes that one event may have. */
+  get messageLimit() {
+    return 4 * 1024 * 1024;
+  }
+
+  /** @returns {number} Root mean square, 0–1. */
+  speakerLevel() {
+    return 0;
+  }
+
+  /**
+   * @param {string} _itemId
+   * @returns {number} Milliseconds of the item that came out of the loudspeaker.
+   */
+  heardMs(_itemId) {
+    return 0;
+  }
+
+  /** @returns {Promise<Stats>} */
+  async stats() {
+    throw new Error("every transport has its own");
+  }
+}

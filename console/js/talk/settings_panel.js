@@ -1,5 +1,97 @@
 /**
- * @param {HTMLElement} _root
- * @param {import('../app.js').App} _app
+ * All that can be chosen, applied at once while a conversation runs.
  */
-export function mount(_root, _app) {}
+
+import { h } from "../dom.js";
+import { t } from "../texts.js";
+import { deviceFields } from "./devices_panel.js";
+import { choice, follow, group, serversOwn, slider, tick, writing } from "./fields.js";
+import { mcpServers, tools } from "./tools_panel.js";
+
+/**
+ * @param {HTMLElement} root
+ * @param {import('../app.js').App} app
+ */
+export function mount(root, app) {
+  root.append(
+    h("h2", { text: "section_settings" }),
+    group("group_turns", true, ...turnFields(app)),
+    group("group_answers", true, ...answerFields(app)),
+    group("group_devices", false, ...deviceFields(app)),
+    group("group_tools", false, tools(app), mcpServers(app)),
+    group("group_connection", false, ...connectionFields(app)),
+  );
+}
+
+/** @param {import('../app.js').App} app */
+function turnFields(app) {
+  const own = () => app.state?.vad ?? {};
+  const detector = h(
+    "div",
+    { class: "group-body" },
+    slider(app, "threshold", {
+      min: 0.05,
+      max: 0.95,
+      step: 0.05,
+      unit: "",
+      own: () => own().threshold ?? 0.5,
+    }),
+    slider(app, "silence", {
+      min: 100,
+      max: 2000,
+      step: 50,
+      unit: " ms",
+      own: () => own().silence_duration_ms ?? 500,
+    }),
+    slider(app, "padding", {
+      min: 0,
+      max: 1000,
+      step: 50,
+      unit: " ms",
+      own: () => own().prefix_padding_ms ?? 300,
+    }),
+  );
+  const levels = /** @type {const} */ (["auto", "low", "medium", "high"]);
+  const eagerness = choice(app, "eagerness", () =>
+    levels.map((value) => ({ value, words: t(`eagerness_${value}`) })),
+  );
+  const kinds = /** @type {const} */ (["server_vad", "semantic_vad", "push_to_talk"]);
+  const turns = choice(app, "turns", () =>
+    kinds.map((value) => ({ value, words: t(`turns_${value}`) })),
+  );
+  follow(app, () => {
+    detector.hidden = app.settings.turns !== "server_vad";
+    eagerness.hidden = app.settings.turns !== "semantic_vad";
+  });
+  return [turns, detector, eagerness];
+}
+
+/** @param {import('../app.js').App} app */
+function answerFields(app) {
+  const voice = choice(app, "voice", () => [
+    serversOwn(),
+    ...(app.state?.voices ?? []).map(({ id, name }) => ({ value: id, words: name || id })),
+  ]);
+  const speed = slider(app, "speed", { min: 0.25, max: 1.5, step: 0.05, unit: "×", own: () => 1 });
+  return [voice, speed, tick(app, "spoken"), writing(app, "instructions")];
+}
+
+/** @param {import('../app.js').App} app */
+function connectionFields(app) {
+  const model = choice(app, "model", () => [
+    serversOwn(),
+    ...(app.state?.models ?? []).map((value) => ({ value, words: value })),
+  ]);
+  const kinds = /** @type {const} */ (["auto", "webrtc", "websocket"]);
+  const transport = choice(app, "transport", () =>
+    kinds.map((value) => ({ value, words: t(`transport_${value}`) })),
+  );
+  const command = h("code", { class: "command" });
+  const missing = h("div", { class: "soft" }, h("p", { text: "webrtc_missing" }), command);
+  follow(app, () => {
+    const webrtc = app.state?.webrtc;
+    missing.hidden = !webrtc || webrtc.available;
+    command.textContent = webrtc?.install ?? "";
+  });
+  return [model, transport, missing];
+}

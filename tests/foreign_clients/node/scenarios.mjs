@@ -2,6 +2,8 @@
 
 import { readFile } from 'node:fs/promises';
 
+export { Watch } from './watch.mjs';
+
 const DEADLINE_MS = 12_000; // An event that has not come after this long is missing.
 export const RATE = 24_000;
 const WAV_HEADER = 44;
@@ -17,33 +19,6 @@ export async function speech() {
     pieces.push(pcm.subarray(start, start + STEP));
   }
   return pieces;
-}
-
-/** What has happened, and a way to wait until something has. */
-export class Watch {
-  #checks = new Set();
-
-  /** Call after every change of what `until` looks at. */
-  changed() {
-    for (const check of this.#checks) check();
-  }
-
-  /** Wait until a condition holds. The driver's deadline ends a wait in vain. */
-  until(condition) {
-    return new Promise((resolve, reject) => {
-      const check = () => {
-        try {
-          if (!condition()) return;
-        } catch (error) {
-          reject(error);
-        }
-        this.#checks.delete(check);
-        resolve();
-      };
-      this.#checks.add(check);
-      check();
-    });
-  }
 }
 
 /** Run scenarios, `{name: async (url, say) => ...}`, against the server of the command line. */

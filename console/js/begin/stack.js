@@ -1,0 +1,50 @@
+/**
+ * What answers, what it cannot do, and whether it can be called over WebRTC.
+ */
+
+import { h } from "../dom.js";
+import { copyButton } from "../see/copying.js";
+import { language, tell } from "../texts.js";
+
+/** @typedef {import('../app.js').ServerState} ServerState */
+
+/**
+ * @param {HTMLElement} root
+ * @returns {(state: ServerState | null, stack: ServerState['stack']) => void} Shows a state.
+ */
+export function mount(root) {
+  const parts = h("dl");
+  const limits = h("ul", { class: "begin-limits" });
+  const webrtc = h("div", { class: "begin-webrtc" });
+  const unable = h("h3", { text: "begin.limits" });
+  root.append(parts, unable, limits, webrtc);
+  return (state, stack) => {
+    parts.replaceChildren(
+      ...Object.entries(stack ?? {}).flatMap(([stage, name]) => [
+        h("dt", { text: `begin.stage.${stage.toUpperCase()}` }),
+        h("dd", { lang: "en" }, name),
+      ]),
+    );
+    const names = new Intl.DisplayNames(language(), { type: "language" });
+    const languages = state?.languages.map((code) => names.of(code)).join(", ") ?? "";
+    limits.replaceChildren(
+      ...(state?.limits ?? []).map((limit) =>
+        tell(h("li"), `begin.limit.${limit}`, { languages }),
+      ),
+    );
+    limits.hidden = unable.hidden = !state?.limits.length;
+    webrtc.replaceChildren(...(state ? callsOf(state.webrtc) : []));
+  };
+}
+
+/**
+ * @param {ServerState['webrtc']} webrtc
+ * @returns {HTMLElement[]}
+ */
+function callsOf({ available, install }) {
+  if (available) return [h("p", { text: "begin.webrtc.here" })];
+  if (!install) return [h("p", { text: "begin.webrtc.missing" })];
+  const line = h("code", { class: "begin-line" }, install);
+  const row = h("div", { class: "begin-row" }, line, copyButton("begin.copy", () => install));
+  return [h("p", { text: "begin.webrtc.install" }), row];
+}

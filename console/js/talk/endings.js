@@ -1,0 +1,86 @@
+/**
+ * Tells why a conversation ended, and offers what helps.
+ */
+
+/** @typedef {import("../app.js").App} App */
+/** @typedef {import("./ended.js").Ended} Ended */
+
+/**
+ * @param {App} app
+ * @param {Ended} ended
+ */
+export async function announceEnd(app, ended) {
+  const { code, reason, words, values, remedy, lost } = ended;
+  if (code === 1000) return;
+  if (lost && !(await app.server.reachable())) {
+    app.notices.show({
+      id: "lost",
+      kind: "bad",
+      text: "server_lost",
+      values: { host: location.host },
+    });
+    app.server.lost();
+    return;
+  }
+  if (remedy === "key") {
+    app.secret = null;
+    app.setReach("key");
+  }
+  const install = words === "ended_no_webrtc" ? app.state?.webrtc.install : undefined;
+  app.notices.show({
+    id: "ended",
+    kind: "bad",
+    text: words,
+    values: { reason, ...values },
+    ...(install ? { code: install } : {}),
+    actions: actions(app, remedy),
+  });
+}
+
+/**
+ * @param {App} app
+ * @param {Ended["remedy"]} remedy
+ */
+function actions(app, remedy) {
+  const again = { text: "go_on", run: () => void app.talk.start({ resumed: true }) };
+  const other = {
+    text: "use_websocket",
+    run: () => {
+      app.changeSettings({ transport: "websocket" });
+      void app.talk.start({ resumed: true });
+    },
+  };
+  if (remedy === "again") return [again];
+  return remedy === "websocket" ? [other] : [];
+}
+
+/**
+ * A server that was lost is back.
+ *
+ * @param {App} app
+ */
+export function announceReturn(app) {
+  // Before anything was said there is nothing to go on with.
+  if (!app.notices.drop("lost")) return;
+  app.notices.show({
+    id: "ended",
+    kind: "info",
+    text: "server_back",
+    actions: actions(app, "again"),
+  });
+}
+
+/**
+ * What was chosen counts from the next conversation on, which may begin now.
+ *
+ * @param {App} app
+ */
+export function offerRestart(app) {
+  const restart = () => {
+    const { link } = app;
+    link?.addEventListener("closed", () => void app.talk.start({ resumed: true }), { once: true });
+    app.talk.stop();
+  };
+  const actions = [{ text: "start_anew", run: restart }];
+  app.notices.show({ id: "later", kind: "info", text: "counts_later", actions });
+}

@@ -1,0 +1,42 @@
+/**
+ * Asks for a key where the server wants one. The key itself is forgotten at once: kept, in memory
+ * alone, is a client secret that can only talk.
+ */
+
+import { h } from "../dom.js";
+
+/**
+ * @param {HTMLElement} root
+ * @param {import('../app.js').App} app
+ */
+export function mount(root, app) {
+  const field = h("input", {
+    id: "api-key",
+    type: "password",
+    autocomplete: "off",
+    required: true,
+    "aria-describedby": "key-why key-problem",
+  });
+  const problem = h("p", { id: "key-problem", role: "alert", class: "problem" });
+  const form = h(
+    "form",
+    {
+      class: "note info",
+      hidden: true,
+      onsubmit: async (/** @type {Event} */ event) => {
+        event.preventDefault();
+        const key = field.value.trim();
+        field.value = "";
+        problem.textContent = (await app.server.enter(key)) ?? "";
+      },
+    },
+    h("label", { for: "api-key", text: "key_label" }),
+    h("div", { class: "row" }, field, h("button", { class: "primary", text: "key_enter" })),
+    h("p", { id: "key-why", class: "soft", text: "key_why" }),
+    problem,
+  );
+  root.append(form);
+  app.addEventListener("state", () => {
+    form.hidden = app.reach !== "key";
+  });
+}

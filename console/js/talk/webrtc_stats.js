@@ -1,0 +1,56 @@
+/**
+ * The few figures of a call that people ask for, out of the browser's many.
+ */
+
+/**
+ * @param {RTCStatsReport} report
+ * @returns {import("./link.js").Stats}
+ */
+export function statsOf(report) {
+  /** @type {Record<string, any>[]} */
+  const all = [];
+  report.forEach((entry) => all.push(entry));
+  const one = (/** @type {string} */ type) => all.find((entry) => entry.type === type) ?? {};
+  const inbound = all.find(({ type, kind }) => type === "inbound-rtp" && kind === "audio") ?? {};
+  const pair = all.find(({ id }) => id === one("transport").selectedCandidatePairId) ?? {};
+  const near = all.find(({ id }) => id === pair.localCandidateId) ?? {};
+  const far = all.find(({ id }) => id === pair.remoteCandidateId) ?? {};
+  const rate = Number(all.find(({ id }) => id === inbound.codecId)?.clockRate ?? 48000);
+  const waiting = inbound.jitterBufferDelay / inbound.jitterBufferEmittedCount;
+  return {
+    transport: "webrtc",
+    round_trip_ms: ms(pair.currentRoundTripTime),
+    jitter_ms: ms(inbound.jitter),
+    lost_packets: inbound.packetsLost ?? null,
+    received_packets: inbound.packetsReceived ?? null,
+    concealed_ms: concealed(inbound, rate),
+    bytes_sent: pair.bytesSent ?? 0,
+    bytes_received: pair.bytesReceived ?? 0,
+    buffered_ms: ms(waiting),
+    local_address: address(near),
+    remote_address: address(far),
+  };
+}
+
+/** @param {number | undefined} seconds */
+function ms(seconds) {
+  return typeof seconds === "number" && Number.isFinite(seconds)
+    ? Math.round(seconds * 1e4) / 10
+    : null;
+}
+
+/**
+ * Silence is made up, too, and is no loss.
+ *
+ * @param {Record<string, any>} inbound
+ * @param {number} rate
+ */
+function concealed({ concealedSamples, silentConcealedSamples = 0 }, rate) {
+  if (typeof concealedSamples !== "number") return null;
+  return Math.round(((concealedSamples - silentConcealedSamples) / rate) * 1000);
+}
+
+/** @param {Record<string, any>} candidate */
+function address({ address: host, port, protocol }) {
+  return host ? `${host}:${port}/${protocol}` : null;
+}

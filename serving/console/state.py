@@ -1,0 +1,86 @@
+"""What the console is told about the server: `GET /console/state` (§D.9)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+from config import PRODUCT_NAME, VERSION, Settings
+from pipeline_manager import PipelineManager
+from serving.lifecycle import Lifecycle
+from serving.model_names import model_names
+from settings.extras import lacking
+from settings.installation import add_extra
+from settings.localisation import in_english
+
+WEBRTC = "webrtc"
+"""The extra that calls need."""
+
+
+def console_state(
+    settings: Settings, manager: PipelineManager, lifecycle: Lifecycle, *, names_hosts: bool
+) -> dict[str, Any]:
+    """Return the server's description, as JSON has it.
+
+    Args:
+        settings: The configuration.
+        manager: Tells the stack, and what it can do.
+        lifecycle: Tells the server's state.
+        names_hosts: Whether to name what is in use: labels name hosts, which are none of the
+            business of a client secret's holder.
+    """
+    ready = lifecycle.ready
+    vad = settings.vad
+    return {
+        "product": PRODUCT_NAME,
+        "version": VERSION,
+        "state": lifecycle.state,
+        "auth": "key" if settings.server.api_keys else "none",
+        "webrtc": webrtc(),
+        "ws_path": settings.server.ws_path,
+        "models": model_names(settings),
+        # They are known when the providers have started.
+        "voices": [asdict(voice) for voice in manager.tts.list_voices()] if ready else [],
+        "default_voice": settings.tts.voice_id,
+        "stack": stack(manager) if names_hosts else None,
+        "limits": list(_limits(manager)),
+        "languages": sorted(manager.capabilities.languages or ()),
+        "vad": vad.model_dump(
+            include={"type", "threshold", "prefix_padding_ms", "silence_duration_ms"}
+        ),
+        # There are none (§B.13).
+        "mcp": False,
+    }
+
+
+def stack(manager: PipelineManager) -> dict[str, str]:
+    """Return stage → the name of what is in use, in English."""
+    with in_english():
+        return {
+            "stt": manager.stt.label,
+            "llm": manager.llm.label,
+            "tts": manager.tts.label,
+        }
+
+
+def webrtc() -> dict[str, Any]:
+    """Return whether calls can be taken, and the command that installs what they need."""
+    if lacking(WEBRTC):
+        return {"available": False, "install": add_extra(WEBRTC)}
+    return {"available": True}
+
+
+def _limits(manager: PipelineManager) -> Iterator[str]:
+    """Yield what the stack cannot do; the console has the words for each."""
+    can = manager.capabilities
+    if manager.llm.for_trial:
+        yield "trial"
+    if can.languages is not None:
+        yield "languages"
+    if not can.transcription_prompt:
+        yield "prompt"
+    if not can.images:
+        yield "images"
+    if not can.reasoning:
+        yield "reasoning"

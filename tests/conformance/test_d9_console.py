@@ -1,0 +1,100 @@
+"""The console's own part of the wire: who may watch turn detection, and who is told (§D.9)."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+
+from tests.support.running_server import RunningServer, running, scripted_settings
+from tests.support.wire_client import PATIENCE_S, client, refusal, speech
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+OBSERVE = "&observe=turn_detection"
+
+
+@pytest.fixture(scope="module")
+async def server() -> AsyncIterator[RunningServer]:
+    async with running() as running_server:
+        yield running_server
+
+
+async def appended(socket: ClientConnection, pcm: bytes) -> None:
+    for start in range(0, len(pcm), 4800):
+        audio = base64.b64encode(pcm[start : start + 4800]).decode()
+        await socket.send(json.dumps({"type": "input_audio_buffer.append", "audio": audio}))
+
+
+async def heard(socket: ClientConnection, last: str) -> list[dict[str, Any]]:
+    """Receive events up to one of a type."""
+    events: list[dict[str, Any]] = []
+    async with asyncio.timeout(PATIENCE_S):
+        while not events or events[-1]["type"] != last:
+            events.append(json.loads(await socket.recv()))
+    return events
+
+
+@pytest.mark.parametrize("beta", [False, True])
+async def test_who_asks_is_told_what_the_turn_detector_hears(server, beta: bool):
+    headers = {"OpenAI-Beta": "realtime=v1"} if beta else {}
+    url = server.url + OBSERVE
+    async with connect(url, proxy=None, max_queue=None, additional_headers=headers) as socket:
+        await appended(socket, speech())
+        events = await heard(socket, "response.done")
+    told = [event for event in events if event["type"] == "console.turn_detection"]
+    assert list(told[0]) == [
+        *("type", "event_id", "start_ms", "window_ms", "speech", "level", "threshold", "turn"),
+    ]
+    starts = [event["start_ms"] for event in told]
+    assert starts == list(range(0, 160 * len(told), 160))
+    assert max(score for event in told for score in event["speech"]) > 0.9
+    [started] = [event for event in events if event["type"] == "input_audio_buffer.speech_started"]
+    marks = {mark["what"]: mark["at_ms"] for event in told for mark in event["turn"]}
+    # The onset, before which the turn begins by its padding.
+    assert marks["started"] - 300 == started["audio_start_ms"]
+    assert "stopped" in marks
+
+
+async def test_nobody_else_is_told(server):
+    async with client(server.url + OBSERVE), client(server.url) as other:
+        await other.append(speech())
+        # `WireClient` would refuse an event that the SDK does not know.
+        await other.until("response.done")
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        (
+            "&observe=everything",
+            "Invalid value: 'everything'. Supported values are: 'turn_detection'.",
+        ),
+        ("&call_id=rtc_1", "You must not provide model together with call_id"),
+    ],
+)
+async def test_other_wishes_are_refused(server, query: str, message: str):
+    error, code, _reason = await refusal(server.url + query)
+    assert error["message"].startswith(message)
+    assert code == 4000
+
+
+async def test_a_sideband_cannot_ask(server):
+    url = f"ws://127.0.0.1:{server.port}/v1/realtime?call_id=rtc_1{OBSERVE}"
+    error, code, _reason = await refusal(url)
+    assert error["message"].startswith("You must not provide observe together with call_id")
+    assert code == 4000
+
+
+async def test_without_a_console_nobody_may_watch():
+    async with running(scripted_settings(server={"console": False})) as server:
+        error, code, reason = await refusal(server.url + OBSERVE)
+        assert (error["code"], error["param"]) == ("unsupported_value", "observe")
+        assert "server.console" in error["message"]
+        assert (code, reason) == (4000, "invalid_request_error.unsupported_value")
+        async with client(f"{server.url}&observe="):
+            pass
