@@ -16,6 +16,9 @@ from aioice.ice import StunProtocol
 
 from peers.webrtc.udp_port import Endpoint, UdpPort, UdpSocket
 
+MOST_ADDRESSES = 64
+"""Addresses from which a client may check; each is answered, checked in turn and remembered."""
+
 
 class SharedEndpoint(StunProtocol):
     """One call's end on one of the shared sockets."""
@@ -95,6 +98,7 @@ class SharedConnection(Connection):
         }
         self._media = media
         self.came = came
+        self._learnt: set[tuple[str, int]] = set()
         self.checks = 0
         """Authenticated checks of the client."""
         port.add(username, self)
@@ -119,6 +123,9 @@ class SharedConnection(Connection):
     ) -> None:
         """Take a check that was authenticated: the client is at its address."""
         assert isinstance(protocol, SharedEndpoint), "there are no others"
+        if len(self._learnt) == MOST_ADDRESSES and addr not in self._learnt:
+            return
+        self._learnt.add(addr)
         self.checks += 1
         self.came()
         self._port.learn(protocol.bound, addr, protocol)

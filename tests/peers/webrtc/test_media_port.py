@@ -40,6 +40,13 @@ async def test_public_hosts_are_announced_instead() -> None:
         await link.close()
 
 
+async def test_a_public_host_that_nobody_knows_is_named() -> None:
+    with pytest.raises(OSError, match=r"public_hosts: nobody\.invalid"):
+        await MediaPort.open(
+            Settings(public_hosts=["nobody.invalid"]), host="127.0.0.1", port=0, owner="w0"
+        )
+
+
 async def test_an_interface_that_there_is_not_is_named() -> None:
     with pytest.raises(OSError, match="wlan99"):
         await MediaPort.open(Settings(interfaces=["wlan99"]), host="127.0.0.1", port=0, owner="w0")
