@@ -343,14 +343,16 @@ class RtcLink:
 
     async def _close(self) -> None:
         self._end(None)
-        self._tracks.end()
-        if self._sctp is not None:
-            await self._sctp.stop()
-        await self._dtls.stop()
-        await self._ice.stop()
-        if self._connecting is not None:
-            self._connecting.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._connecting
-        self._listener = None
-        self._forget(self)
+        try:
+            self._tracks.end()
+            if self._sctp is not None:
+                await self._sctp.stop()
+            await self._dtls.stop()
+            await self._ice.stop()
+            if self._connecting is not None:
+                self._connecting.cancel()
+                with suppress(asyncio.CancelledError):
+                    await self._connecting
+        finally:
+            self._listener = None
+            self._forget(self)

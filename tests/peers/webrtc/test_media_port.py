@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import socket
 import sys
+import weakref
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -94,6 +96,8 @@ async def test_calls_leave_no_task_and_no_socket() -> None:
         await caller.close()
         link, _ = await port.answer(CHROMIUM)
         await link.close()
+        ended = weakref.ref(link)
+        del link
         async with asyncio.timeout(20):
             while left := [task for task in asyncio.all_tasks() - before if not task.done()]:
                 await asyncio.wait(left)
@@ -103,6 +107,8 @@ async def test_calls_leave_no_task_and_no_socket() -> None:
         assert not port._port._heard
         assert not port._port._asked
         assert open_files() == sockets
+        gc.collect()
+        assert ended() is None
 
 
 async def test_closing_the_port_ends_its_calls() -> None:
