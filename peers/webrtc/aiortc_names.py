@@ -26,6 +26,7 @@ NAMES: dict[str, tuple[str, ...]] = {
     "aioice.Connection": (
         "_nominated",
         "_protocols",
+        "_queue",
         "check_incoming",
         "data_received",
         "get_component_candidates",
