@@ -24,13 +24,17 @@ NAMES: dict[str, tuple[str, ...]] = {
     "aiortc.rtcsctptransport": ("DataChunk", "USERDATA_MAX_LENGTH"),
     "aiortc.rtcsctptransport.InboundStream": ("reassembly",),
     "aioice.Connection": (
+        "_check_list",
+        "_check_periodic",
         "_nominated",
         "_protocols",
         "_queue",
         "check_incoming",
         "data_received",
         "get_component_candidates",
+        "request_received",
     ),
+    "aioice.ice.CandidatePair": ("State",),
     "aioice.ice.StunProtocol": ("close", "datagram_received", "request"),
     "aioice.candidate": ("candidate_foundation", "candidate_priority"),
 }
@@ -78,6 +82,7 @@ def _holders() -> dict[str, object]:
         "aiortc.rtcsctptransport": rtcsctptransport,
         "aiortc.rtcsctptransport.InboundStream": rtcsctptransport.InboundStream(),
         "aioice.Connection": Connection(ice_controlling=False),
+        "aioice.ice.CandidatePair": getattr(ice, "CandidatePair", None),
         "aioice.ice.StunProtocol": getattr(ice, "StunProtocol", None),
         "aioice.candidate": candidate,
     }

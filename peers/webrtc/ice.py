@@ -7,6 +7,7 @@ its queue.
 
 from __future__ import annotations
 
+import asyncio
 import struct
 from collections.abc import Callable
 from contextlib import suppress
@@ -14,7 +15,7 @@ from typing import Any
 
 from aioice import Candidate, Connection, stun
 from aioice.candidate import candidate_foundation, candidate_priority
-from aioice.ice import StunProtocol
+from aioice.ice import CandidatePair, StunProtocol
 
 from peers.webrtc.udp_port import Endpoint, UdpPort, UdpSocket
 
@@ -105,6 +106,8 @@ class SharedConnection(Connection):
         self._media = media
         self.came = came
         self._learnt: set[tuple[str, int]] = set()
+        self.knocked = asyncio.Event()
+        """Set when somebody has asked for this call."""
         self.checks = 0
         """Authenticated checks of the client."""
         port.add(username, self)
@@ -123,6 +126,26 @@ class SharedConnection(Connection):
         endpoints = list(self._endpoints.values())
         self._protocols += endpoints
         return [endpoint.local_candidate for endpoint in endpoints]
+
+    def reaches(self, address: str) -> bool:
+        """Tell whether an address is of a family on which the port listens."""
+        return any((":" in bound.address) == (":" in address) for bound in self._endpoints)
+
+    def request_received(
+        self, message: stun.Message, addr: tuple[str, int], protocol: StunProtocol
+    ) -> None:
+        """Answer a check, and keep it until `connect`."""
+        super().request_received(message, addr, protocol)
+        self.knocked.set()
+
+    def _check_periodic(self) -> bool:
+        # aioice would ask every 20 ms as long as the client could name more addresses; calls name
+        # none later, and those that the client is heard from are checked without being asked for.
+        going_on = super()._check_periodic()
+        left = (CandidatePair.State.WAITING, CandidatePair.State.FROZEN)
+        return going_on and (
+            not self._check_list or any(pair.state in left for pair in self._check_list)
+        )
 
     def check_incoming(
         self, message: stun.Message, addr: tuple[str, int], protocol: StunProtocol

@@ -167,6 +167,9 @@ class RtcLink:
                     type=candidate.type,
                 )
             )
+        if not any(self._connection.reaches(one.address) for one in self.offer.candidates):
+            # There is nothing to try before the client does.
+            await self._connection.knocked.wait()
         ice = self.offer.ice
         # The one that checks by itself leads where the client does not.
         self._connection.ice_controlling = ice.lite

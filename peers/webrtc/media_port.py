@@ -109,6 +109,7 @@ class MediaPort:
             raise MissingLibrary(str(error)) from error
         rtcsctptransport.USERDATA_MAX_LENGTH = CHUNK_BYTES
         self = cls(settings, (await resolve(host))[0] if host else host, owner, RtcLink)
+        self._valid_certificate()
         try:
             await self._listen(port)
             await self._resolve()
