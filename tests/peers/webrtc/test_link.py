@@ -167,6 +167,25 @@ async def test_who_leaves_before_is_told_so(monkeypatch: pytest.MonkeyPatch) -> 
     assert "closed the call" in await refused(monkeypatch, leave, 20.0)
 
 
+@pytest.mark.parametrize("candidate", [None, "2001:db8::7", "192.0.2.7", "7a.local"])
+async def test_whatever_a_client_says_of_its_addresses_it_connects(candidate: str | None) -> None:
+    """None, as browsers offer, and those that cannot be reached: its own checks find the way."""
+    caller = MediaCaller()
+    async with open_port() as port:
+        lines = (await caller.offer()).split("\r\n")
+        kept = [line for line in lines if not line.startswith("a=candidate")]
+        if candidate is not None:
+            kept.insert(-1, f"a=candidate:1 1 udp 2113937151 {candidate} 50000 typ host")
+        link, answer = await port.answer("\r\n".join(kept))
+        one = Call(caller, link, answer)
+        await caller.take(answer)
+        await one.peer.connected()
+        one.serve()
+        await one.until(lambda: one.heard)
+        await one.stop()
+        await caller.close()
+
+
 async def test_closing_twice_is_closing() -> None:
     async with open_port() as port, call(port) as one:
         await asyncio.gather(one.link.close(), one.link.close())
