@@ -8,7 +8,7 @@ sees it, and is decrypted here.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol
 
@@ -33,7 +33,7 @@ from peers.webrtc.metronome import INTERVAL_S, Metronome
 from peers.webrtc.obstacles import Dtls, Progress, obstacle
 from peers.webrtc.playout import Drained, Started
 from peers.webrtc.sctp import BoundedSctp
-from peers.webrtc.sdp import Endpoint, Fingerprint, IceCandidate, IceCredentials, Offer
+from peers.webrtc.sdp import IceCredentials, Offer
 from peers.webrtc.tracks import SrtpKeys, Tracks
 from peers.webrtc.udp_port import UdpPort
 
@@ -96,7 +96,6 @@ class RtcLink:
         self._announced = announced
         self._metronome = metronome
         self._forget = forget
-        self._certificate = certificate
         self._loop = asyncio.get_running_loop()
         self._tracks = Tracks(
             offer.audio,
@@ -127,22 +126,10 @@ class RtcLink:
         self._quiet_ticks = 0
         """Ticks since the client's last datagram; a loop that stood still counts none."""
 
-    async def open(self, candidates: Sequence[IceCandidate], session_id: int) -> Endpoint:
-        """Return what the answer says of this side."""
+    async def prepare(self) -> tuple[int, str]:
+        """Take an end of the port; return the number of the server's stream, and its name."""
         await self._ice.iceGatherer.gather()
-        local = self._ice.iceGatherer.getLocalParameters()
-        return Endpoint(
-            ice=IceCredentials(local.usernameFragment or "", local.password or ""),
-            fingerprints=[
-                Fingerprint(one.algorithm, one.value)
-                for one in self._certificate.getFingerprints()
-                if one.algorithm == "sha-256"
-            ],
-            candidates=candidates,
-            ssrc=self._tracks.ssrc,
-            cname=self._tracks.cname,
-            session_id=session_id,
-        )
+        return self._tracks.ssrc, self._tracks.cname
 
     def attach(self, listener: Listener) -> None:
         """Begin to connect."""

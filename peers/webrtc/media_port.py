@@ -18,7 +18,13 @@ from peers.webrtc.addresses import listening, own_addresses, resolve
 from peers.webrtc.answer import write_answer
 from peers.webrtc.metronome import Metronome
 from peers.webrtc.offer import read_offer
-from peers.webrtc.sdp import IceCandidate, IceCredentials, InvalidOffer
+from peers.webrtc.sdp import (
+    Endpoint,
+    Fingerprint,
+    IceCandidate,
+    IceCredentials,
+    InvalidOffer,
+)
 from peers.webrtc.udp_port import UdpPort
 
 if TYPE_CHECKING:
@@ -182,17 +188,31 @@ class MediaPort:
         # A laptop may have changed its network since the port was opened.
         await self._listen(self._port.port)
         candidates = await self._candidates()
+        certificate = self._valid_certificate()
+        credentials = IceCredentials(self._owner + secrets.token_hex(8), secrets.token_hex(16))
         link = self._link(
             read,
             self._port,
             self._metronome,
-            self._valid_certificate(),
-            IceCredentials(self._owner + secrets.token_hex(8), secrets.token_hex(16)),
+            certificate,
+            credentials,
             ", ".join(f"{one.address}:{one.port}" for one in candidates),
             self._links.discard,
         )
         self._links.add(link)
-        endpoint = await link.open(candidates, secrets.randbits(62))
+        ssrc, cname = await link.prepare()
+        endpoint = Endpoint(
+            ice=credentials,
+            fingerprints=[
+                Fingerprint(one.algorithm, one.value)
+                for one in certificate.getFingerprints()
+                if one.algorithm == "sha-256"
+            ],
+            candidates=candidates,
+            ssrc=ssrc,
+            cname=cname,
+            session_id=secrets.randbits(62),
+        )
         return link, write_answer(read, endpoint)
 
     async def _candidates(self) -> list[IceCandidate]:
