@@ -22,6 +22,8 @@ NAMES: dict[str, tuple[str, ...]] = {
     "aioice.Connection": (
         "_nominated",
         "_protocols",
+        "_queue",
+        "_remote_candidates",
         "check_incoming",
         "data_received",
         "get_component_candidates",
