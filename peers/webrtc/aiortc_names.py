@@ -27,6 +27,7 @@ NAMES: dict[str, tuple[str, ...]] = {
         "check_incoming",
         "data_received",
         "get_component_candidates",
+        "get_event",
     ),
     "aioice.ice.StunProtocol": ("close", "datagram_received", "request"),
     "aioice.candidate": ("candidate_foundation", "candidate_priority"),

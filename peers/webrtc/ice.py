@@ -14,7 +14,7 @@ from typing import Any
 
 from aioice import Candidate, Connection, stun
 from aioice.candidate import candidate_foundation, candidate_priority
-from aioice.ice import StunProtocol
+from aioice.ice import ConnectionClosed, ConnectionEvent, StunProtocol
 
 from peers.webrtc.udp_port import Endpoint, UdpPort, UdpSocket
 
@@ -158,6 +158,13 @@ class SharedConnection(Connection):
             return False
         pair.protocol.transport.sendto(data, pair.remote_addr)
         return True
+
+    async def get_event(self) -> ConnectionEvent:
+        """Return the next event; that it is closed, whoever asks too late.
+
+        aioice says None then, at which aiortc asks again without end, and nothing else runs.
+        """
+        return await super().get_event() or ConnectionClosed()
 
     def may_check(self, address: str) -> bool:
         """Return whether an address can be reached from here: a private server stays private."""
