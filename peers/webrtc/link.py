@@ -155,7 +155,11 @@ class RtcLink:
     # --- connecting ---------------------------------------------------------------------------
 
     async def _connect(self) -> None:
-        for candidate in self.offer.candidates:
+        ice = self.offer.ice
+        # Who can reach the server checks first. So nobody makes it send to addresses of others,
+        # except for clients that never check by themselves.
+        named = self.offer.candidates if ice.lite else ()
+        for candidate in filter(lambda one: self._connection.may_check(one.address), named):
             await self._ice.addRemoteCandidate(
                 RTCIceCandidate(
                     component=1,
@@ -167,7 +171,6 @@ class RtcLink:
                     type=candidate.type,
                 )
             )
-        ice = self.offer.ice
         # The one that checks by itself leads where the client does not.
         self._connection.ice_controlling = ice.lite
         await self._ice.start(RTCIceParameters(ice.username, ice.password, ice.lite))
