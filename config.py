@@ -51,7 +51,7 @@ from settings.sources import chosen_profile as chosen_profile
 from settings.sources import profile_names as profile_names
 
 PRODUCT_NAME = "Open Realtime Server"
-VERSION = "0.4.0"
+VERSION = "0.5.0"
 """The version that `--version`, `/health` and the wheel show; see `CHANGELOG.md`."""
 
 MIN_KEY_LENGTH = 16

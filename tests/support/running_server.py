@@ -117,12 +117,21 @@ async def serving(
         await task
 
 
+def _on_any_udp_port(settings: Settings) -> Settings:
+    """Let the system choose the port of calls: servers of other tests have the usual one."""
+    if settings.webrtc.udp_port is not None:
+        return settings
+    return settings.model_copy(
+        update={"webrtc": settings.webrtc.model_copy(update={"udp_port": 0})}
+    )
+
+
 @asynccontextmanager
 async def running(
     settings: Settings | None = None, manager: PipelineManager | None = None
 ) -> AsyncIterator[RunningServer]:
     """Run the product; without arguments, with scripted providers."""
-    settings = settings or scripted_settings()
+    settings = _on_any_udp_port(settings or scripted_settings())
     manager = manager or PipelineManager(settings)
     app = create_app(settings, manager)
     async with serving(app, settings=settings) as port:

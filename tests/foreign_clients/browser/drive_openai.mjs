@@ -4,7 +4,7 @@ import { OpenAIRealtimeWebRTC } from '/node_modules/openai/realtime/webrtc.mjs';
 import { Watch, received, sounding } from '/scenarios.mjs';
 
 /** Connect with the browser's microphone, and watch what comes. */
-async function connect({ calls, secret }, say, seen) {
+async function connect({ calls, secret }, say, seen, ending = { expected: false }) {
   const watch = new Watch();
   const client = new OpenAIRealtimeWebRTC();
   const player = Object.assign(document.createElement('audio'), { autoplay: true });
@@ -18,7 +18,8 @@ async function connect({ calls, secret }, say, seen) {
     watch.changed();
   });
   client.onConnectionEvent((event) => {
-    if (event.type === 'error') say('error', { error: String(event.error) });
+    // A call that the other side ends looks like an error first, in Chromium.
+    if (event.type === 'error' && !ending.expected) say('error', { error: String(event.error) });
     if (event.type === 'closed') say('closed', { reason: event.reason });
     watch.changed();
   });
@@ -34,12 +35,17 @@ async function connect({ calls, secret }, say, seen) {
   });
   const happened = (type, count = 1) =>
     watch.until(() => seen.filter((event) => event.type === type).length >= count);
-  return { client, location: () => location, watch, happened };
+  const leave = () => {
+    client.close();
+    // The file of the browser's microphone begins anew with the next.
+    for (const track of microphone.getTracks()) track.stop();
+  };
+  return { client, location: () => location, watch, happened, leave };
 }
 
 // A spoken turn, a written one, and the end.
 async function conversation(place, say, seen) {
-  const { client, happened } = await connect(place, say, seen);
+  const { client, happened, leave } = await connect(place, say, seen);
   await happened('session.created');
   client.send({
     type: 'session.update',
@@ -57,17 +63,20 @@ async function conversation(place, say, seen) {
   await happened('output_audio_buffer.stopped', 2);
   say('sound', await received(client.peerConnection));
   say('events', { events: seen });
-  client.close();
+  leave();
 }
 
 // Whoever made the call ends it by the address of the call; the client sees it.
 async function deleted(place, say, seen) {
-  const { client, location, watch, happened } = await connect(place, say, seen);
+  const ending = { expected: false };
+  const { client, location, watch, happened, leave } = await connect(place, say, seen, ending);
   await happened('session.created');
+  ending.expected = true;
   const headers = { Authorization: `Bearer ${place.secret}` };
   const gone = await fetch(new URL(location(), place.calls), { method: 'DELETE', headers });
   say('deleted', { status: gone.status });
   await watch.until(() => client.state === 'closed');
+  leave();
 }
 
 export const scenarios = { conversation, deleted };

@@ -16,7 +16,8 @@ class Guide extends Watch {
     audioElement.autoplay = true;
     this.pc.ontrack = (e) => (audioElement.srcObject = e.streams[0]);
     const ms = await navigator.mediaDevices.getUserMedia({ audio: true });
-    this.pc.addTrack(ms.getTracks()[0]);
+    this.microphone = ms.getTracks()[0];
+    this.pc.addTrack(this.microphone);
     this.dc = this.pc.createDataChannel('oai-events');
     this.dc.addEventListener('message', (e) => {
       const event = JSON.parse(e.data);
@@ -45,6 +46,7 @@ class Guide extends Watch {
     this.say('sound', await received(this.pc));
     this.say('events', { events: this.seen });
     this.pc.close();
+    this.microphone.stop(); // The file of the browser's microphone begins anew with the next.
   }
 }
 
