@@ -29,8 +29,8 @@ from tests.support.running_server import (
     running,
     serving,
 )
-from tests.support.server_process import Process, server_process
-from tests.support.wire_client import PATIENCE_S, client, refusal
+from tests.support.server_process import START_S, Process, server_process
+from tests.support.wire_client import client, refusal
 
 SECRET = "a secret that the replicas share"
 
@@ -123,7 +123,7 @@ async def test_a_worker_that_replaces_another_has_its_door(folder: Path) -> None
         (owner,) = [door for door in doors(folder) if int(door.name) == int(call_id[4:6], 16)]
         old = owner.stat().st_mtime_ns
         os.kill(_listening_at(owner), 9)
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(START_S):
             while not owner.exists() or owner.stat().st_mtime_ns == old:
                 await asyncio.sleep(0.05)
         with pytest.raises(InvalidStatus):
