@@ -68,8 +68,7 @@ _BY_PROOF: dict[str, str] = {
         "serving/access/client_secrets.py serving/client_secret_routes.py serving/session_start.py"
     ),
     "conformance/test_d2_calls.py": (
-        "serving/calls/registry.py serving/calls/routes.py serving/request_body.py "
-        "telemetry/call_figures.py"
+        "serving/calls/routes.py serving/request_body.py telemetry/call_figures.py"
     ),
     "conformance/test_d4_sideband.py": "serving/calls/sidebands.py",
     "serving/calls/test_relay.py": "serving/calls/whereabouts.py serving/process/seat.py",
