@@ -57,16 +57,18 @@ async def test_a_sideband_sees_the_playback_and_may_stop_it() -> None:
 @pytest.mark.parametrize("end", ["hang up", "leave", "session.close"])
 async def test_however_a_call_ends_its_sidebands_end_with_it(end: str) -> None:
     async with running() as server:
-        async with calling(server.http) as caller:
-            async with sideband_of(server, caller.call_id) as sideband:
-                if end == "hang up":
-                    async with plain_http() as http:
-                        assert (await http.delete(server.http + caller.location)).is_success
-                elif end == "leave":
-                    await caller.connection.close()
-                else:
-                    await sideband.send("session.close")
-                assert await sideband.closed() == (1000, "")
+        async with (
+            calling(server.http) as caller,
+            sideband_of(server, caller.call_id) as sideband,
+        ):
+            if end == "hang up":
+                async with plain_http() as http:
+                    assert (await http.delete(server.http + caller.location)).is_success
+            elif end == "leave":
+                await caller.connection.close()
+            else:
+                await sideband.send("session.close")
+            assert await sideband.closed() == (1000, "")
         await server.emptied()
 
 

@@ -66,7 +66,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 async def test_any_worker_serves_the_sidebands_and_the_end_of_any_call(folder: Path) -> None:
     async with workers(folder, 3) as server, plain_http(timeout=30) as http:
         asked = 0
-        owners = set()
+        owners: set[str] = set()
         while asked < 50 or len(owners) < 2:
             async with calling(server.http) as caller:
                 owners.add(caller.call_id[4:6])
@@ -207,7 +207,7 @@ async def test_any_replica_serves_the_sidebands_and_the_end_of_a_call_of_another
 
 async def test_a_replica_checks_keys_before_it_asks_another_and_that_one_again() -> None:
     async with replicas(api_keys=[KEY]) as (one, other):
-        bearer = {"headers": {"Authorization": f"Bearer {KEY}"}}
+        bearer: dict[str, Any] = {"headers": {"Authorization": f"Bearer {KEY}"}}
         place = await one.call(**bearer)
         assert (await other.hang_up(place)).status_code == 401
         url = f"ws://127.0.0.1:{other.running.port}/v1/realtime?call_id={place.rpartition('/')[2]}"
@@ -271,7 +271,7 @@ async def test_a_request_is_passed_on_once() -> None:
     with fake_calls() as clients:
         async with replica(free_port(), clients) as gone:
             place = await gone.call()
-        astray = {"headers": {"x-realtime-passed-on": "1"}}
+        astray: dict[str, Any] = {"headers": {"x-realtime-passed-on": "1"}}
         async with replica(free_port(), clients) as server:
             assert (await server.hang_up(place, **astray)).status_code == 404
 
