@@ -25,11 +25,11 @@ from aiortc import (
     RTCPeerConnection,
     RTCSessionDescription,
 )
-from av import AudioFrame
+from av import AudioFrame, CodecContext
 
+from audio.pcm import BYTES_PER_SAMPLE, WIRE_RATE
 from benchmarks.crowd import CHUNK_MS, OPEN_S, Caller
 from clients.sdk import ClientError
-from peers.webrtc.opus import FRAME_BYTES, OpusEncoder
 from peers.webrtc.rtp import RtpPacket, is_rtcp, read_packet, write_packet
 
 _TICKS = 48 * CHUNK_MS
@@ -41,13 +41,28 @@ SILENCE_S = 0.5
 
 
 def opus_frames(pcm: bytes, loss: float = 0.0) -> list[bytes]:
-    """Encode 24 kHz PCM into packets of 20 ms, prepared for a loss of this part of them."""
-    encoder = OpusEncoder(fec=True)
-    encoder.expect_loss(loss)
-    return [
-        encoder.encode(pcm[at : at + FRAME_BYTES])
-        for at in range(0, len(pcm) - FRAME_BYTES + 1, FRAME_BYTES)
-    ]
+    """Encode 24 kHz PCM into packets of 20 ms as browsers do, who take a room's noise for sound.
+
+    Args:
+        pcm: 16-bit mono.
+        loss: The part of the packets whose loss the encoder is prepared for, 0 to 1.
+    """
+    encoder = CodecContext.create("libopus", "w")
+    encoder.sample_rate, encoder.layout, encoder.format = WIRE_RATE, "mono", "s16"
+    encoder.bit_rate = 32_000
+    encoder.options = {
+        "application": "voip",
+        "fec": "1",
+        "packet_loss": str(round(100 * loss)),
+    }
+    size = CHUNK_MS * WIRE_RATE // 1000 * BYTES_PER_SAMPLE
+    packets = []
+    for at in range(0, len(pcm) - size + 1, size):
+        frame = AudioFrame(format="s16", layout="mono", samples=size // BYTES_PER_SAMPLE)
+        frame.sample_rate = WIRE_RATE
+        frame.planes[0].update(pcm[at : at + size])
+        packets += [bytes(packet) for packet in encoder.encode(frame)]
+    return packets
 
 
 class _Mute(MediaStreamTrack):
