@@ -78,7 +78,7 @@ export class App extends EventTarget {
 
   /** @param {import("./talk/server.js").Reach} reach */
   setReach(reach) {
-    const back = this.reach === "lost" && reach === "reached";
+    const back = this.reach === "lost" && reach !== "lost";
     this.reach = reach;
     if (back) announceReturn(this);
     this.dispatchEvent(new Event("state"));

@@ -97,6 +97,7 @@ test("events are found by direction, type, group of types and words", async () =
   assert.deepEqual(await found({ search: "key WRONG" }), ["error"]);
   assert.deepEqual(await found({ search: "resp_a failed" }), ["response.done"]);
   assert.equal((await found({ noisy: false })).length, 4);
+  assert.equal((await found({ noisy: false, type: "response.*" })).length, 3);
   const audio = "response.output_audio.delta";
   assert.deepEqual(await found({ noisy: false, type: audio }), [audio]);
 });

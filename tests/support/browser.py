@@ -116,11 +116,24 @@ class Page:
         named = {"name": permission}
         await self.call("Browser.setPermission", permission=named, setting="denied")
 
+    async def go(self, url: str) -> None:
+        """Load an address; it is loaded when this returns."""
+        await self.call("Page.enable")
+        await self.call("Page.navigate", url=url)
+        await self._told("Page.loadEventFired")
+
     async def reload(self) -> None:
         """Load the page anew; it is loaded when this returns."""
-        await self.evaluate("window.before = true")
+        await self.call("Page.enable")
+        self.events.clear()
         await self.call("Page.reload")
-        await self.until("!window.before && document.readyState === 'complete'")
+        await self._told("Page.loadEventFired")
+
+    async def _told(self, event: str) -> None:
+        """Wait until the browser has told an event, if it has not yet."""
+        async with asyncio.timeout(PATIENCE_S):
+            while not any(told.get("method") == event for told in self.events):
+                self.events.append(json.loads(await self._wire.recv()))
 
     async def screenshot(self, path: Path) -> None:
         """Write what is seen as a PNG."""
@@ -162,6 +175,8 @@ async def page(
     async with serving(*command) as browser, plain_http() as http:
         listening = (await said(browser, b"DevTools listening on ")).decode()
         host = listening.split("ws://")[1].split("/")[0]
-        opened = (await http.put(f"http://{host}/json/new?{url}")).json()
+        opened = (await http.put(f"http://{host}/json/new?about:blank")).json()
         async with connect(opened["webSocketDebuggerUrl"], max_size=None) as wire:
-            yield Page(wire)
+            blank = Page(wire)
+            await blank.go(url)
+            yield blank

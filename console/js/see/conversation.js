@@ -38,6 +38,8 @@ class ConversationView {
   #drawn = new Map();
   /** The answer that is being heard, how much of it, and since when no more. @type {Playing | null} */
   #playing = null;
+  /** Id of the answer that was followed last. */
+  #followed = "";
   #spoken;
   #scroller;
   #list;
@@ -83,6 +85,8 @@ class ConversationView {
     }
     if (!changed.size) return;
     for (const turn of changed) this.#draw(turn);
+    const written = [...changed].find((turn) => isSpoken(turn) && turn.id !== this.#followed);
+    if (written && !this.#playing) this.#hear(written);
     this.#empty.hidden = this.#list.childElementCount > 0;
     this.#keepUp();
   }
@@ -114,11 +118,17 @@ class ConversationView {
     link?.addEventListener("heard", (event) => {
       const id = /** @type {CustomEvent} */ (event).detail?.item_id;
       const turn = this.#dialogue.turns.find((each) => each.id === id);
-      if (turn?.kind !== "message") return;
-      const idle = this.#playing === null;
-      this.#playing = { turn, ms: 0, at: performance.now() };
-      if (idle) this.#followVoice();
+      if (turn) this.#hear(turn);
     });
+  }
+
+  /** An answer is about to be heard. @param {Turn} turn */
+  #hear(turn) {
+    if (turn.kind !== "message") return;
+    const idle = this.#playing === null;
+    this.#followed = turn.id;
+    this.#playing = { turn, ms: 0, at: performance.now() };
+    if (idle) this.#followVoice();
   }
 
   /** While an answer plays, show which of its words were heard already. */
@@ -155,6 +165,12 @@ class ConversationView {
     this.#scroller.scrollTop = this.#scroller.scrollHeight;
     if (asked) this.#scroller.focus();
   }
+}
+
+/** Whether a turn is an answer that is being spoken. @param {Turn} turn */
+function isSpoken(turn) {
+  if (turn.kind !== "message" || turn.role !== "assistant") return false;
+  return turn.progress === "streaming" && turn.parts.some((part) => part.type === "audio");
 }
 
 /** The page's own live region, or one for this view alone. */

@@ -39,7 +39,7 @@ export function matcher({ search, direction, type, noisy }) {
     if (direction !== "all" && way !== direction) return false;
     if (start !== null ? !event.type.startsWith(start) : type && event.type !== type) return false;
     // Who asks for a noisy type by name wants to see it.
-    if (!noisy && !type && NOISY.has(event.type)) return false;
+    if (!noisy && event.type !== type && NOISY.has(event.type)) return false;
     if (!words.length) return true;
     const text = JSON.stringify(event).toLowerCase();
     return words.every((word) => text.includes(word));

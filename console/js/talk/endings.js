@@ -60,7 +60,8 @@ function actions(app, remedy) {
  * @param {App} app
  */
 export function announceReturn(app) {
-  app.notices.drop("lost");
+  // Before anything was said there is nothing to go on with.
+  if (!app.notices.drop("lost")) return;
   app.notices.show({
     id: "ended",
     kind: "info",

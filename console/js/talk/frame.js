@@ -48,17 +48,27 @@ function languageChoice() {
   return select;
 }
 
-/** In a narrow window one column is seen at a time. */
+/** In a narrow window one column is seen at a time; in a wider one, talking and another. */
 function panes() {
   const buttons = /** @type {NodeListOf<HTMLButtonElement>} */ (
     document.querySelectorAll(".panes button")
   );
+  const two = matchMedia("(min-width: 45rem)");
+  const render = () => {
+    const { pane } = document.body.dataset;
+    const seen = two.matches && pane === "talk" ? "setup" : pane;
+    for (const button of buttons) {
+      button.setAttribute("aria-pressed", String(button.dataset.pane === seen));
+    }
+  };
   for (const button of buttons) {
     button.addEventListener("click", () => {
       document.body.dataset.pane = button.dataset.pane;
-      for (const other of buttons) other.setAttribute("aria-pressed", String(other === button));
+      render();
     });
   }
+  two.addEventListener("change", render);
+  render();
 }
 
 /**

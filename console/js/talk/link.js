@@ -7,7 +7,7 @@
  * `playing`, when sound of an answer begins or ends; `event`, a `CustomEvent` of what the server sent.
  */
 
-import { withoutAudio } from "../see/audio_length.js";
+import { withoutAudio } from "./logged.js";
 
 /** @typedef {import("../see/event_store.js").WireEvent} RealtimeEvent */
 /** @typedef {'connecting' | 'open' | 'closed'} Status */

@@ -32,10 +32,14 @@ export class Notices extends EventTarget {
     this.dispatchEvent(new Event("changed"));
   }
 
-  /** @param {...string} ids */
+  /**
+   * @param {...string} ids
+   * @returns {boolean} Whether one of them was there.
+   */
   drop(...ids) {
-    const dropped = ids.map((id) => this.#all.delete(id));
-    if (dropped.includes(true)) this.dispatchEvent(new Event("changed"));
+    const dropped = ids.map((id) => this.#all.delete(id)).includes(true);
+    if (dropped) this.dispatchEvent(new Event("changed"));
+    return dropped;
   }
 }
 

@@ -3,30 +3,48 @@
  * server is back; and the watch for a server that was lost.
  */
 
+/** Milliseconds between two questions to a server that is starting, or that is gone. */
 const EVERY_MS = 2000;
 
 /** @typedef {'unknown' | 'reached' | 'key' | 'lost'} Reach `key`: it wants one first. */
 
 export class Server {
   #app;
-  #watching = false;
+  #again = 0;
 
   /** @param {import('../app.js').App} app */
   constructor(app) {
     this.#app = app;
   }
 
-  /** Ask the server for its state. */
+  /** Ask the server for its state, again and again until it is ready. */
   async ask() {
+    clearTimeout(this.#again);
     try {
       const answer = await fetch("/console/state", { headers: this.#app.headers });
-      if (answer.status === 401) return this.#app.setReach("key");
+      if (answer.status === 401) {
+        this.#app.secret = null;
+        return this.#app.setReach("key");
+      }
       if (!answer.ok) return this.lost();
-      this.#app.setState(await answer.json());
+      const state = await answer.json();
+      this.#app.setState(state);
       this.#app.setReach("reached");
+      if (state.state === "starting") this.#later();
     } catch {
       this.lost();
     }
+  }
+
+  /** It is gone: look for it until it is back. */
+  lost() {
+    this.#app.setReach("lost");
+    this.#later();
+  }
+
+  #later() {
+    clearTimeout(this.#again);
+    this.#again = window.setTimeout(() => void this.ask(), EVERY_MS);
   }
 
   /** @returns {Promise<boolean>} Whether the server can be reached now. */
@@ -36,20 +54,6 @@ export class Server {
     } catch {
       return false;
     }
-  }
-
-  /** It is gone: look for it until it is back. */
-  lost() {
-    this.#app.setReach("lost");
-    if (this.#watching) return;
-    this.#watching = true;
-    const timer = setInterval(async () => {
-      if (!this.#watching || !(await this.reachable())) return;
-      clearInterval(timer);
-      if (!this.#watching) return;
-      this.#watching = false;
-      await this.ask();
-    }, EVERY_MS);
   }
 
   /**

@@ -1,0 +1,295 @@
+/**
+ * What talking is made of and needs no page: sound at another rate, sessions, calls of functions, ends.
+ */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { closedWords, notConnected } from "../../console/js/talk/ended.js";
+import { retold } from "../../console/js/talk/history.js";
+import { withoutAudio } from "../../console/js/talk/logged.js";
+import { Resampler } from "../../console/js/talk/resampler.js";
+import { changedSession, parsedSchema, wholeSession } from "../../console/js/talk/session.js";
+import { ToolCalls } from "../../console/js/talk/tool_calls.js";
+import { statsOf } from "../../console/js/talk/webrtc_stats.js";
+
+const RATE = 24000;
+
+function tone(hz, rate, seconds) {
+  return Float32Array.from({ length: rate * seconds }, (_, i) =>
+    Math.sin((2 * Math.PI * hz * i) / rate),
+  );
+}
+
+function resampled(input, rate, block = 128) {
+  const resampler = new Resampler(rate, RATE);
+  const made = [];
+  for (let i = 0; i < input.length; i += block)
+    made.push(...resampler.push(input.subarray(i, i + block)));
+  return made;
+}
+
+function rms(samples) {
+  return Math.sqrt(samples.reduce((sum, sample) => sum + sample * sample, 0) / samples.length);
+}
+
+for (const rate of [8000, 16000, 44100, 48000, 96000]) {
+  test(`a tone stays the same tone when ${rate} Hz become 24000`, () => {
+    const made = resampled(tone(440, rate, 1), rate);
+    assert.ok(Math.abs(made.length - RATE) < 100, `${made.length} samples`);
+    const middle = made.slice(2000, 22000);
+    // Fitted to the tone as it should be: nothing else is left.
+    const turn = (2 * Math.PI * 440) / RATE;
+    const sine =
+      middle.reduce((sum, x, i) => sum + x * Math.sin(turn * i), 0) * (2 / middle.length);
+    const cosine =
+      middle.reduce((sum, x, i) => sum + x * Math.cos(turn * i), 0) * (2 / middle.length);
+    const rest = middle.map((x, i) => x - sine * Math.sin(turn * i) - cosine * Math.cos(turn * i));
+    assert.ok(Math.abs(Math.hypot(sine, cosine) - 1) < 0.02);
+    assert.ok(rms(rest) < 0.01, `${rms(rest)} beside the tone`);
+  });
+}
+
+test("what is above the new rate's band does not come back as another tone", () => {
+  assert.ok(rms(resampled(tone(17000, 48000, 1), 48000).slice(1000)) < 0.01);
+});
+
+test("the size of the blocks does not matter", () => {
+  const input = tone(1000, 44100, 0.5);
+  const one = resampled(input, 44100, 128);
+  const other = resampled(input, 44100, 1000);
+  const shared = Math.min(one.length, other.length);
+  assert.ok(shared > 11000);
+  for (let i = 0; i < shared; i++) assert.ok(Math.abs(one[i] - other[i]) < 1e-5);
+});
+
+const SETTINGS = {
+  turns: "server_vad",
+  threshold: 0.7,
+  silence: null,
+  padding: null,
+  eagerness: "low",
+  voice: "",
+  speed: 1.2,
+  instructions: "",
+  spoken: true,
+  tools: [],
+  mcp: [],
+};
+const OPENED = {
+  instructions: "Be brief.",
+  audio: {
+    input: { turn_detection: { type: "server_vad", threshold: 0.5, silence_duration_ms: 400 } },
+    output: { voice: "alloy" },
+  },
+};
+
+test("a session has what was chosen, and else what the server has", () => {
+  const session = wholeSession(SETTINGS, OPENED);
+  assert.equal(session.instructions, "Be brief.");
+  assert.deepEqual(session.output_modalities, ["audio"]);
+  assert.deepEqual(session.audio.output, { voice: "alloy", speed: 1.2 });
+  assert.ok(session.audio.input.transcription);
+  assert.deepEqual(session.audio.input.turn_detection, {
+    type: "server_vad",
+    threshold: 0.7,
+    silence_duration_ms: 400,
+  });
+});
+
+test("an update has only what changed", () => {
+  assert.deepEqual(changedSession({ ...SETTINGS, turns: "push_to_talk" }, OPENED, ["turns"]), {
+    type: "realtime",
+    audio: { input: { turn_detection: null } },
+  });
+  assert.deepEqual(changedSession({ ...SETTINGS, turns: "semantic_vad" }, OPENED, ["eagerness"]), {
+    type: "realtime",
+    audio: { input: { turn_detection: { type: "semantic_vad", eagerness: "low" } } },
+  });
+  assert.equal(changedSession(SETTINGS, OPENED, ["transport", "microphone"]), null);
+});
+
+test("functions go with their schemas, those without a good one are left out", () => {
+  const tool = { name: "f", description: "d", parameters: '{"type": "object"}', canned: null };
+  const tools = [tool, { ...tool, parameters: "{" }, { ...tool, name: "" }];
+  const { tools: sent } = changedSession({ ...SETTINGS, tools }, OPENED, ["tools"]);
+  assert.deepEqual(sent, [
+    { type: "function", name: "f", description: "d", parameters: { type: "object" } },
+  ]);
+  assert.equal(parsedSchema("[]"), null);
+  assert.deepEqual(parsedSchema(""), {});
+});
+
+function called(callId, responseId = "resp_1") {
+  const item = { type: "function_call", call_id: callId, name: "f", arguments: "{}" };
+  return { type: "response.output_item.done", response_id: responseId, item };
+}
+
+const DONE = { type: "response.done", response: { id: "resp_1", status: "completed" } };
+
+test("the model goes on when each call has its result and the response is over", () => {
+  const calls = new ToolCalls();
+  const canned = (name) => (name === "f" ? "42" : null);
+  const [result] = calls.take(called("a"), canned);
+  assert.deepEqual(result.item, { type: "function_call_output", call_id: "a", output: "42" });
+  assert.deepEqual(calls.take(DONE, canned), [{ type: "response.create" }]);
+  assert.deepEqual(calls.open, []);
+});
+
+test("a typed result may come before and after the end of the response", () => {
+  for (const early of [true, false]) {
+    const calls = new ToolCalls();
+    calls.take(called("a"), () => null);
+    calls.take(called("b"), () => null);
+    assert.equal(calls.open.length, 2);
+    const kinds = [];
+    if (!early) kinds.push(...calls.take(DONE, () => null));
+    kinds.push(...calls.answer("a", "1"), ...calls.answer("b", "2"));
+    if (early) kinds.push(...calls.take(DONE, () => null));
+    assert.deepEqual(
+      kinds.map(({ type }) => type),
+      ["conversation.item.create", "conversation.item.create", "response.create"],
+    );
+  }
+});
+
+test("a response that was interrupted does not go on", () => {
+  const calls = new ToolCalls();
+  calls.take(called("a"), () => "1");
+  const cancelled = { type: "response.done", response: { id: "resp_1", status: "cancelled" } };
+  assert.deepEqual(
+    calls.take(cancelled, () => "1"),
+    [],
+  );
+});
+
+test("every close code has words, and a broken line is told from a refusal", () => {
+  for (const code of [1001, 1008, 1009, 1011, 1013, 3000, 4000]) {
+    const { words, lost } = closedWords(code, "why");
+    assert.ok(words.startsWith("ended_") && !lost);
+  }
+  assert.equal(closedWords(1006, "").lost, true);
+  assert.equal(closedWords(3000, "").remedy, "key");
+});
+
+function answerWith(address) {
+  return `v=0\r\na=candidate:1 1 udp 2130706431 ${address} 8000 typ host\r\n`;
+}
+
+test("a call that does not connect is told by the addresses of the answer", () => {
+  const wrong = notConnected(answerWith("127.0.0.1"), "talk.example");
+  assert.equal(wrong.words, "ice_wrong_host");
+  assert.deepEqual(wrong.values, { port: "8000", addresses: "127.0.0.1", host: "talk.example" });
+  assert.equal(notConnected(answerWith("192.0.2.1"), "talk.example").words, "ice_blocked");
+  assert.equal(notConnected(answerWith("127.0.0.1"), "localhost").words, "ice_blocked");
+});
+
+test("another session is told what was said, in its order and under its ids", () => {
+  const entries = [
+    {
+      direction: "received",
+      event: {
+        type: "conversation.item.added",
+        item: message("u", "user", [{ type: "input_audio", transcript: null }]),
+      },
+    },
+    {
+      direction: "received",
+      event: { type: "conversation.item.added", item: message("a", "assistant", []) },
+    },
+    {
+      direction: "received",
+      event: {
+        type: "conversation.item.input_audio_transcription.completed",
+        item_id: "u",
+        transcript: "Hello.",
+      },
+    },
+    {
+      direction: "received",
+      event: {
+        type: "conversation.item.done",
+        item: message("a", "assistant", [{ type: "output_audio", transcript: "Hi." }]),
+      },
+    },
+    {
+      direction: "received",
+      event: {
+        type: "conversation.item.added",
+        item: message("x", "user", [{ type: "input_text", text: "gone" }]),
+      },
+    },
+    { direction: "received", event: { type: "conversation.item.deleted", item_id: "x" } },
+  ];
+  assert.deepEqual(
+    retold(entries).map(({ item }) => [item.id, item.role, item.content]),
+    [
+      ["u", "user", [{ type: "input_text", text: "Hello." }]],
+      ["a", "assistant", [{ type: "output_text", text: "Hi." }]],
+    ],
+  );
+});
+
+function message(id, role, content) {
+  return { id, type: "message", role, content };
+}
+
+test("the log has the length of sound in place of it, and everything else", () => {
+  const delta = { type: "response.output_audio.delta", item_id: "i", delta: "AAAA" };
+  assert.equal(withoutAudio(delta).delta, "(4 characters of base64)");
+  assert.equal(delta.delta, "AAAA");
+  const append = { type: "input_audio_buffer.append", audio: "AAAAAAAA" };
+  assert.equal(withoutAudio(append).audio, "(8 characters of base64)");
+  const part = { type: "input_audio", audio: "AAAA", transcript: "Hi." };
+  const whole = { type: "conversation.item.retrieved", item: { content: [part] } };
+  assert.deepEqual(withoutAudio(whole).item.content[0].transcript, "Hi.");
+  assert.match(withoutAudio(whole).item.content[0].audio, /^\(4 /);
+  const text = { type: "response.output_text.delta", delta: "AAAA" };
+  assert.equal(withoutAudio(text), text);
+});
+
+test("a call's figures are the browser's, in one unit each", () => {
+  const report = new Map(
+    [
+      { id: "t", type: "transport", selectedCandidatePairId: "p" },
+      {
+        id: "p",
+        type: "candidate-pair",
+        currentRoundTripTime: 0.0123,
+        bytesSent: 5,
+        bytesReceived: 6,
+        localCandidateId: "l",
+        remoteCandidateId: "r",
+      },
+      { id: "l", type: "local-candidate", address: "127.0.0.1", port: 1, protocol: "udp" },
+      { id: "r", type: "remote-candidate", address: "127.0.0.1", port: 8000, protocol: "udp" },
+      { id: "c", type: "codec", clockRate: 48000 },
+      {
+        id: "i",
+        type: "inbound-rtp",
+        kind: "audio",
+        codecId: "c",
+        jitter: 0.002,
+        packetsLost: 3,
+        packetsReceived: 100,
+        concealedSamples: 9600,
+        silentConcealedSamples: 4800,
+        jitterBufferDelay: 4,
+        jitterBufferEmittedCount: 100,
+      },
+    ].map((entry) => [entry.id, entry]),
+  );
+  assert.deepEqual(statsOf(report), {
+    transport: "webrtc",
+    round_trip_ms: 12.3,
+    jitter_ms: 2,
+    lost_packets: 3,
+    received_packets: 100,
+    concealed_ms: 100,
+    bytes_sent: 5,
+    bytes_received: 6,
+    buffered_ms: 40,
+    local_address: "127.0.0.1:1/udp",
+    remote_address: "127.0.0.1:8000/udp",
+  });
+});
