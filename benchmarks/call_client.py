@@ -82,6 +82,7 @@ class _Media:
     def __init__(self, connection: RTCPeerConnection, payload_type: int) -> None:
         self._payload_type = payload_type
         self._ssrc = connection.getSenders()[0]._ssrc
+        assert connection.sctp is not None, "the caller has a data channel"
         dtls = connection.sctp.transport
         self._receive, self._send = dtls._rx_srtp, dtls._tx_srtp
         pair = dtls.transport._connection._nominated[1]
@@ -98,7 +99,8 @@ class _Media:
                 if packet is not None:
                     self.on_packet(packet, perf_counter())
 
-        self._protocol.datagram_received = came
+        # asyncio asks the protocol for it with each datagram.
+        self._protocol.datagram_received = came  # type: ignore[method-assign]
 
     def send(self, payload: bytes, *, lost: bool = False) -> None:
         """Send the next 20 ms; `lost`: on the way."""

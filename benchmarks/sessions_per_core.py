@@ -94,7 +94,7 @@ async def gather_callers(
     server: LocalServer, count: int, script: Sequence[bytes], *, detect: bool = True
 ) -> list[Caller]:
     """Open sessions, each at another position of the script."""
-    callers = []
+    callers: list[Caller] = []
     for index in range(count):
         caller, _ = await join(server.url, script, session(detect=detect))
         caller.position = Random(index).randrange(len(script)) if script else 0
