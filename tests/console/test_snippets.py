@@ -122,7 +122,7 @@ async def test_a_call_in_a_page_is_told_that_its_session_begins(server, tmp_path
     call = programs(server.http)["webrtc"].replace("console.log(", "heard.push(")
     clip = DATA / "flite-slt_s01.wav"
     async with page(f"{server.http}/", clip, tmp_path, loop=True) as open_page:
-        await open_page.until("document.querySelector('.begin-state')")
+        await open_page.until("document.querySelector('.begin-state')?.dataset.state === 'healthy'")
         await open_page.evaluate(f"window.heard = []; (async () => {{ {call} }})()")
         await open_page.until("heard.some(({type}) => type === 'session.created')")
         # By WebRTC, so the transcript is of what came by the microphone.
