@@ -52,7 +52,8 @@ async def _talk(page: Page) -> None:
     for turns in (1, 2):
         await page.until(f"{said('user')}.length === {turns}")
         await page.until(f"{said('assistant')}.length === {turns}")
-    await page.until("document.querySelector('.phase').innerText.startsWith('Listening')")
+    # What has not been heard yet is grey.
+    await page.until("![...document.querySelectorAll('.turn-ahead')].some((one) => one.innerText)")
 
 
 async def _pictures(page: Page, folder: Path) -> None:
