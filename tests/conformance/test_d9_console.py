@@ -112,7 +112,7 @@ async def test_of_a_call_only_the_caller_is_told(server):
         async with connect(sideband, proxy=None, max_queue=None) as listener:
             caller.microphone.say(speech())
             heard_beside = await heard(listener, "response.done")
-        types = set()
+        types: set[str] = set()
         async with asyncio.timeout(PATIENCE_S):
             while not types >= {"console.turn_detection", "response.done"}:
                 types.add((await told.get())["type"])
