@@ -16,7 +16,7 @@ from tests.support.browser import Page
 ANSWER = "['One', ' two', ' three', ' four', ' five', ' six', ' seven', ' eight.']"
 LONGEST_TASK_MS = 100
 COUNT = "stage.root('events').querySelector('.see-count').textContent"
-ROWS = "[...stage.root('events').querySelectorAll('.row:not([hidden])')]"
+ROWS = "[...stage.root('events').querySelectorAll('.event-row:not([hidden])')]"
 TURNS = "[...stage.root('conversation').querySelectorAll('.turn')]"
 OBSERVED = """
 (() => {

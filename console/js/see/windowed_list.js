@@ -117,14 +117,14 @@ export class WindowedList {
   }
 
   #row() {
-    const row = h("div", { className: "row", role: "option" });
+    const row = h("div", { className: "event-row", role: "option" });
     this.#sizer.append(row);
     return row;
   }
 
   /** @param {MouseEvent} event */
   #click(event) {
-    const row = event.target instanceof Element ? event.target.closest(".row") : null;
+    const row = event.target instanceof Element ? event.target.closest("[role=option]") : null;
     if (row instanceof HTMLElement) this.#choose(Number(row.dataset.index));
   }
 
