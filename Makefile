@@ -67,9 +67,10 @@ quality: dev
 quality-page: dev
 	$(BIN)/python -m benchmarks.quality_report docs/quality.json docs/quality.md
 
-# 100,000 hostile messages; ARGS="--messages 1000000" for more.
+# 100,000 hostile messages, and as many datagrams and offers against calls; ARGS="--messages 1000000" for more.
 fuzz: dev
 	$(BIN)/python -m benchmarks.fuzz $(ARGS)
+	$(BIN)/python -m benchmarks.fuzz_calls $(ARGS)
 
 # Hours of real turns: ARGS="--minutes 30". The smoke test is what CI has time for: too short for a
 # slope, it notices errors, what is left behind, and sessions that are kept as a whole.

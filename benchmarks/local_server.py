@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from clients.sdk import ClientError
 
@@ -34,6 +35,20 @@ class LocalServer:
 
     url: str
     pid: int
+    log: IO[bytes]
+    """What it has written, to the screen and to the log."""
+
+    @property
+    def http(self) -> str:
+        """Its address for HTTP."""
+        return self.url.replace("ws://", "http://").removesuffix("/v1/realtime")
+
+    def said(self) -> str:
+        """Return what it has written."""
+        # Reading by `seek` would move where the server writes on.
+        return os.pread(self.log.fileno(), os.fstat(self.log.fileno()).st_size, 0).decode(
+            errors="replace"
+        )
 
     def memory_mb(self) -> float:
         """Memory the process has in use, in MB; 0 where there is no /proc."""
@@ -151,7 +166,7 @@ def _serving(
                 raise ClientError(
                     f"The server of {tree} did not start. Last words: {said or 'none'}"
                 )
-            yield LocalServer(f"ws://127.0.0.1:{port}/v1/realtime", process.pid)
+            yield LocalServer(f"ws://127.0.0.1:{port}/v1/realtime", process.pid, log)
         finally:
             process.terminate()
             try:

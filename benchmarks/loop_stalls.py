@@ -340,6 +340,7 @@ async def serve() -> None:
             "options": {"text": SENTENCE * 100, "first_token_ms": 1, "word_ms": 0},
         },
         tts={"provider": "scripted", "options": {"delay_ms": 1}},
+        webrtc={"udp_port": 0},
     )
     configure_logging(settings.server)
     listener = listen("127.0.0.1", 0)

@@ -24,7 +24,7 @@ from wire.envelope import ServerEvent
 CLOSING_S = 5.0
 """Seconds that a sideband has, after the call, to receive what is still queued for it."""
 AHEAD = 32
-"""Events that may wait for the session before their senders are slowed."""
+"""Events of one client that may wait for the session before it is slowed."""
 
 
 class SidebandPeer(Peer, Protocol):
@@ -74,37 +74,45 @@ class _Sideband:
             self.ending.set_result(ending)
 
 
+class _Letter(NamedTuple):
+    """What a client sent."""
+
+    sender: Peer
+    came: Incoming
+    room: asyncio.Semaphore
+
+
 class _Inbox:
-    """What clients sent, in the order in which it came; senders wait while it is full."""
+    """What clients sent, in the order in which it came."""
 
     def __init__(self) -> None:
-        self._waiting: deque[tuple[Peer, Incoming]] = deque()
+        self._waiting: deque[_Letter] = deque()
         self._ended = False
         self._filled = asyncio.Event()
-        self._room = asyncio.Event()
 
-    async def put(self, sender: Peer, came: Incoming) -> None:
-        while len(self._waiting) >= AHEAD and not self._ended:
-            self._room.clear()
-            await self._room.wait()
-        self._waiting.append((sender, came))
-        self._filled.set()
+    async def take_from(self, sender: Peer) -> None:
+        """Take what a client sends, until it leaves; it waits for itself alone."""
+        room = asyncio.Semaphore(AHEAD)
+        async for came in sender.incoming():
+            await room.acquire()
+            self._waiting.append(_Letter(sender, came, room))
+            self._filled.set()
 
     def end(self) -> None:
-        """Take nothing more: what waits already is still taken out."""
+        """Take nothing more; what waits already is still taken out."""
         self._ended = True
         self._filled.set()
-        self._room.set()
 
-    async def take(self) -> tuple[Peer, Incoming] | None:
+    async def take(self) -> _Letter | None:
         """Return the next; None: there will be none."""
         while not self._waiting:
             if self._ended:
                 return None
             self._filled.clear()
             await self._filled.wait()
-        self._room.set()
-        return self._waiting.popleft()
+        letter = self._waiting.popleft()
+        letter.room.release()
+        return letter
 
 
 class CallPeer:
@@ -154,7 +162,7 @@ class CallPeer:
             joined.end(self._ending)
         self._sidebands.add(joined)
         delivering = asyncio.create_task(sideband.deliver(_plays_nothing))
-        reading = asyncio.create_task(self._read(sideband))
+        reading = asyncio.create_task(self._inbox.take_from(sideband))
         try:
             ending = await _ending_of(joined, delivering, reading)
             if ending is not None:
@@ -174,19 +182,15 @@ class CallPeer:
         if tasks:
             await asyncio.wait(tasks, timeout=2 * CLOSING_S)
 
-    async def _read(self, sideband: SidebandPeer) -> None:
-        async for came in sideband.incoming():
-            await self._inbox.put(sideband, came)
-
     # --- as a session's peer ------------------------------------------------------------------
 
     async def incoming(self) -> AsyncIterator[Incoming]:
         """Yield what the client and the sidebands send, until the client leaves."""
         self._listening = listening = asyncio.create_task(self._listen())
         try:
-            while (came := await self._inbox.take()) is not None:
-                self._sender, event = came
-                yield event
+            while (letter := await self._inbox.take()) is not None:
+                self._sender = letter.sender
+                yield letter.came
             if listening.done() and not listening.cancelled():
                 listening.result()
         finally:
@@ -194,8 +198,7 @@ class CallPeer:
 
     async def _listen(self) -> None:
         try:
-            async for came in self._client.incoming():
-                await self._inbox.put(self._client, came)
+            await self._inbox.take_from(self._client)
         finally:
             self._inbox.end()
 
@@ -270,8 +273,8 @@ async def _ending_of(
     sideband: _Sideband, delivering: asyncio.Task[None], reading: asyncio.Task[None]
 ) -> _Ending | None:
     """Wait until a sideband is to be closed; None: it left by itself."""
-    watched: list[asyncio.Future[Any]] = [sideband.ending, delivering, reading]
-    await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
+    first: list[asyncio.Future[Any]] = [sideband.ending, delivering, reading]
+    await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
     if delivering.done():
         with suppress(PeerGone):
             try:

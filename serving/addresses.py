@@ -1,10 +1,14 @@
-"""Where clients find the server: the address, as each kind of client wants to be told it."""
+"""Where clients find the server, as each kind wants to be told it, and where clients are."""
 
 from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass
 
+from starlette.requests import HTTPConnection
+
+CLIENT = "x-realtime-client"
+"""Header by which a worker tells another one the address of a client whose request it passes on."""
 ANY_ADDRESS = ("0.0.0.0", "::")
 """Hosts that stand for every address of this machine; nobody can connect to them as written."""
 
@@ -52,3 +56,13 @@ def place(host: str, port: int) -> str:
     except ValueError:
         pass  # a name
     return f"{host}:{port}"
+
+
+def client_of(connection: HTTPConnection) -> str:
+    """Return the address of a client, for the log."""
+    client = connection.client
+    if client is not None:
+        return f"{client.host}:{client.port}"
+    # A Unix socket's peer has none. It is another worker, which knows its client, or a proxy.
+    told = connection.headers.get(CLIENT, "")
+    return told if told.isprintable() and 0 < len(told) <= 100 else "an unknown client"

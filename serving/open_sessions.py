@@ -49,12 +49,16 @@ class Place:
             self.task.cancel()
 
 
-class Connecting(Protocol):
-    """A client that has been answered, and still has to connect (§D.2)."""
+class Answered(Protocol):
+    """A call: its client has been answered, and has yet to connect (§D.2)."""
 
     @property
     def call_id(self) -> str:
         """The `rtc_…` id, for the log."""
+
+    @property
+    def place(self) -> Place:
+        """What `OpenSessions.take_place` returned."""
 
     @property
     def client(self) -> Peer:
@@ -179,32 +183,20 @@ class OpenSessions:
         """Give up a place that is not used."""
         self._places.discard(place)
 
-    async def serve(self, admitted: Admitted, peer: Peer) -> None:
-        """Serve a client that is connected, if there is a place for it.
-
-        Args:
-            admitted: The client's session, as `Admission.admit` returned it.
-            peer: The client, whose connection is accepted.
-        """
-        try:
-            # Checked only now: another client may have taken the last place during the handshake.
-            place = self.take_place(admitted.holder)
-        except Refused as refusal:
-            await self.refuse(refusal, admitted.client, peer)
-            return
-        await self.run(admitted, peer, place)
-
-    async def run(
-        self, admitted: Admitted, peer: Peer, place: Place, call: Connecting | None = None
-    ) -> None:
-        """Run a session, from its greeting to its close.
+    async def run(self, admitted: Admitted, peer: Peer, call: Answered | None = None) -> None:
+        """Serve a client, from its greeting to its close.
 
         Args:
             admitted: The client's session, as `Admission.admit` returned it.
             peer: The client.
-            place: What `take_place` returned; it is given up at the end.
-            call: What the client's connection is waited for by; None: it is connected.
+            call: What else there is to a client that has yet to connect; None: it is connected.
         """
+        try:
+            # Checked only now: another client may have taken the last place during the handshake.
+            place = self.take_place(admitted.holder) if call is None else call.place
+        except Refused as refusal:
+            await self.refuse(refusal, admitted.client, peer)
+            return
         place.task = asyncio.current_task()
         config = admitted.config
         trace = self._tracer.session() if self._tracer is not None else None

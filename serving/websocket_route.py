@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from fastapi import WebSocket
 
 from peers.websocket import WebSocketPeer
+from serving.addresses import client_of
 from serving.admission import Admission, Asked
 from serving.calls.sidebands import Sidebands
 from serving.handshake import Service
@@ -68,7 +69,7 @@ class WebSocketEndpoint:
             websocket.query_params,
             websocket.headers,
             offered,
-            _address(websocket),
+            client_of(websocket),
             service,
             translates,
         )
@@ -88,7 +89,7 @@ class WebSocketEndpoint:
             return
         await websocket.accept(subprotocol=chosen)
         peer = WebSocketPeer(websocket, admitted.dialect(), self._sessions.limits)
-        await self._sessions.serve(admitted, peer)
+        await self._sessions.run(admitted, peer)
 
     async def deny(self, websocket: WebSocket, refusal: Refused) -> None:
         """Refuse the handshake itself, by an HTTP status.
@@ -97,10 +98,5 @@ class WebSocketEndpoint:
             websocket: The connection, not accepted yet.
             refusal: Why; it has an HTTP status.
         """
-        self._sessions.note(refusal, _address(websocket))
+        self._sessions.note(refusal, client_of(websocket))
         await websocket.send_denial_response(refused(refusal))
-
-
-def _address(websocket: WebSocket) -> str:
-    client = websocket.client
-    return f"{client.host}:{client.port}" if client else "an unknown client"

@@ -12,6 +12,8 @@ from settings import localisation
 
 # Tests read what is said, in the processes that they start too; that is translated by the locale.
 os.environ["LANGUAGE"] = "en"
+# Servers of the tests are at TCP ports that the system chooses, which their settings do not know.
+os.environ["REALTIME_WEBRTC__UDP_PORT"] = "0"
 
 
 @pytest.fixture

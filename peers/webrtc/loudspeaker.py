@@ -52,8 +52,8 @@ class Loudspeaker:
         self._sequence = secrets.randbits(15)
         self.timestamp = secrets.randbits(31)
         """Of the next frame."""
-        self._ahead = 0
-        """Frames that left before their tick."""
+        self._early = False
+        """Whether what plays left one tick early."""
         self._silent = _TAIL
         """Ticks since the last sound."""
         self.played_ms = 0.0
@@ -75,7 +75,7 @@ class Loudspeaker:
     def start_at_once(self) -> None:
         """Send the first frame now, if nothing was playing; `report` is called."""
         if self._silent and self._queue.has_frame:
-            self._ahead += 1
+            self._early = True
             self._sound()
 
     def silence(self) -> None:
@@ -95,14 +95,15 @@ class Loudspeaker:
         """Send the next frame, or what silence asks for."""
         if self._sound():
             return
-        at_rest = self._silent >= _TAIL and self._pauses
+        self._silent += 1
+        if self._early:
+            # The first frame left before its tick, and with it all that followed.
+            self._early = False
+            return
+        at_rest = self._silent > _TAIL and self._pauses
         if not at_rest or self._silent % _REST == 0:
             self._packet(_SILENCE, marker=False)
-        self._silent += 1
-        if self._ahead:
-            self._ahead -= 1
-        else:
-            self._advance()
+        self._advance()
 
     @property
     def _pauses(self) -> bool:

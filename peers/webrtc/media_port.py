@@ -52,8 +52,11 @@ class WebRTCSettings(Protocol):
 class MediaPort:
     """All calls of a process."""
 
-    def __init__(self, settings: WebRTCSettings, host: str, owner: str) -> None:
+    def __init__(
+        self, settings: WebRTCSettings, host: str, owner: str, link: type[RtcLink]
+    ) -> None:
         """Use `open`."""
+        self._link = link
         self._settings = settings
         self._host = host
         self._owner = owner
@@ -80,6 +83,7 @@ class MediaPort:
             from aiortc import rtcsctptransport
 
             from peers.webrtc.aiortc_names import moved
+            from peers.webrtc.link import RtcLink
             from peers.webrtc.opus import NoOpus, library
         except ImportError as error:
             raise MissingLibrary(
@@ -96,8 +100,12 @@ class MediaPort:
         except NoOpus as error:
             raise MissingLibrary(str(error)) from error
         rtcsctptransport.USERDATA_MAX_LENGTH = CHUNK_BYTES
-        self = cls(settings, (await resolve(host))[0] if host else host, owner)
-        await self._listen(port)
+        self = cls(settings, (await resolve(host))[0] if host else host, owner, RtcLink)
+        try:
+            await self._listen(port)
+        except OSError:
+            await self._port.close()
+            raise
         return self
 
     @property
@@ -150,12 +158,10 @@ class MediaPort:
             InvalidOffer: The offer cannot be answered.
         """
         read = read_offer(offer)
-        from peers.webrtc.link import RtcLink
-
         # A laptop may have changed its network since the port was opened.
         await self._listen(self._port.port)
         candidates = await self._candidates()
-        link = RtcLink(
+        link = self._link(
             read,
             self._port,
             self._metronome,
@@ -195,4 +201,4 @@ class MediaPort:
     async def close(self) -> None:
         """Close all calls, and the port."""
         await asyncio.gather(*(link.close() for link in list(self._links)))
-        self._port.close()
+        await self._port.close()

@@ -75,10 +75,9 @@ class UdpPort:
             self.port = bound.port
             self.sockets[address] = bound
 
-    def close(self) -> None:
-        """Stop listening."""
-        for bound in self.sockets.values():
-            bound.close()
+    async def close(self) -> None:
+        """Stop listening; the port is free then."""
+        await asyncio.gather(*(bound.close() for bound in self.sockets.values()))
         self.sockets.clear()
 
     def add(self, username: str, call: Owner) -> None:
@@ -162,6 +161,7 @@ class UdpSocket(asyncio.DatagramProtocol):
         self.address = address
         self._owner = port
         self.transport: asyncio.DatagramTransport | None = None
+        self._closed = asyncio.Event()
 
     @property
     def port(self) -> int:
@@ -185,7 +185,12 @@ class UdpSocket(asyncio.DatagramProtocol):
     def error_received(self, exc: Exception) -> None:
         """Pass over what the kernel reports about clients that cannot be reached."""
 
-    def close(self) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End."""
+        self._closed.set()
+
+    async def close(self) -> None:
         """Stop listening."""
         if self.transport is not None:
             self.transport.close()
+            await self._closed.wait()

@@ -10,6 +10,7 @@ import base64
 import binascii
 import hmac
 import json
+import secrets
 import zlib
 from typing import Any
 
@@ -56,8 +57,11 @@ class ClientSecrets:
         Raises:
             ProtocolError: The configuration does not fit into a key.
         """
-        claims = json.dumps([expires_at, session], ensure_ascii=False, separators=(",", ":"))
-        packed = zlib.compress(claims.encode(), 9)
+        # Two clients with the same session are two: each controls the calls that it opened itself.
+        claims = [expires_at, session, secrets.token_hex(4)]
+        packed = zlib.compress(
+            json.dumps(claims, ensure_ascii=False, separators=(",", ":")).encode(), 9
+        )
         token = _encode(self._sign(packed) + packed)
         if len(PREFIX) + len(token) > MAX_LENGTH:
             raise ProtocolError(
@@ -90,7 +94,7 @@ class ClientSecrets:
         signature, packed = signed[:_SIGNATURE_BYTES], signed[_SIGNATURE_BYTES:]
         if not hmac.compare_digest(signature, self._sign(packed)):
             raise BadSecret(expired=False)
-        expires_at, session = json.loads(zlib.decompress(packed))
+        expires_at, session, _ = json.loads(zlib.decompress(packed))
         if now >= expires_at:
             raise BadSecret(expired=True)
         configured: dict[str, Any] = session

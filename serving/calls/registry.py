@@ -37,6 +37,7 @@ class Call:
 
     call_id: str
     admitted: Admitted
+    place: Place
     client: WebRTCPeer
     peer: CallPeer
     """The client, and those that listen in."""
@@ -180,14 +181,14 @@ class Calls:
             self._sessions.give_up(place)
             raise
         client = WebRTCPeer(link, admitted.dialect(), self._sessions.limits)
-        call = Call(self.ids.make(), admitted, client, CallPeer(client))
+        call = Call(self.ids.make(), admitted, place, client, CallPeer(client))
         if not self._lifecycle.ready:
             # It began to drain meanwhile, and waits for nobody that it did not see.
             self._sessions.give_up(place)
             await client.close(CloseReason.SERVER_STOPS)
             raise not_ready(self._lifecycle)
         self._running[call.call_id] = call
-        task = asyncio.create_task(self._run(call, place), name=call.call_id)
+        task = asyncio.create_task(self._run(call), name=call.call_id)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return call.call_id, answer
@@ -213,10 +214,10 @@ class Calls:
     def _forget(self, call: Call) -> None:
         self._running.pop(call.call_id, None)
 
-    async def _run(self, call: Call, place: Place) -> None:
+    async def _run(self, call: Call) -> None:
         reason = CloseReason.CLIENT_DONE
         try:
-            await self._sessions.run(call.admitted, call.peer, place, call)
+            await self._sessions.run(call.admitted, call.peer, call)
         except asyncio.CancelledError:
             reason = CloseReason.SERVER_STOPS
             raise

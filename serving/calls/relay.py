@@ -7,18 +7,20 @@ no further than that.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Iterable, Mapping
+from collections.abc import Awaitable, Mapping
 from contextlib import suppress
 from typing import Any
 from urllib.parse import quote
 
 import httpx2
 from fastapi import Request, Response, WebSocket, WebSocketDisconnect
+from starlette.requests import HTTPConnection
 from websockets.asyncio.client import ClientConnection, connect, unix_connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 from websockets.typing import Subprotocol
 
 from peers.websocket import CLOSE_CODES
+from serving.addresses import CLIENT, client_of
 from serving.calls.whereabouts import PASSED_ON, Replica, UnknownCall, Worker
 from serving.open_sessions import OpenSessions
 from serving.refused import Refused
@@ -37,6 +39,7 @@ _LEFT_OUT = frozenset(
         "keep-alive",
         "proxy-authorization",
         "te",
+        CLIENT,
         "trailer",
         "transfer-encoding",
         "upgrade",
@@ -60,7 +63,7 @@ async def pass_request_on(request: Request, owner: Worker | Replica) -> Response
         transport = httpx2.AsyncHTTPTransport(uds=str(owner.door))
     else:
         base = owner.url
-    headers = [*_passed_on(request.scope["headers"], owner)]
+    headers = _passed_on(request, owner)
     try:
         async with httpx2.AsyncClient(
             transport=transport, trust_env=False, timeout=PATIENCE_S
@@ -134,7 +137,7 @@ class SidebandRelay:
         scope = self._websocket.scope
         offered = [Subprotocol(name) for name in scope.get("subprotocols", [])]
         options: dict[str, Any] = {
-            "additional_headers": list(_passed_on(scope["headers"], self._owner)),
+            "additional_headers": _passed_on(self._websocket, self._owner),
             "user_agent_header": None,
             "subprotocols": offered or None,
             "compression": None,
@@ -182,15 +185,15 @@ class SidebandRelay:
             await self._websocket.close(code, reason)
 
 
-def _passed_on(
-    headers: Iterable[tuple[bytes, bytes]], owner: Worker | Replica
-) -> Iterable[tuple[str, str]]:
-    for raw_name, value in headers:
+def _passed_on(connection: HTTPConnection, owner: Worker | Replica) -> list[tuple[str, str]]:
+    """Return the headers of a request that is passed on."""
+    headers: list[tuple[str, str]] = []
+    for raw_name, value in connection.scope["headers"]:
         name = raw_name.decode("latin-1").lower()
         if name not in _LEFT_OUT and not name.startswith("sec-websocket-"):
-            yield name, value.decode("latin-1")
-    if isinstance(owner, Replica):
-        yield PASSED_ON, "1"
+            headers.append((name, value.decode("latin-1")))
+    mark = (PASSED_ON, "1") if isinstance(owner, Replica) else (CLIENT, client_of(connection))
+    return [*headers, mark]
 
 
 def _path(scope: Mapping[str, Any]) -> str:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from fastapi import APIRouter, Request, Response
 
+from serving.addresses import client_of
 from serving.admission import Admission, Asked
 from serving.calls.offers import SDP, read_offer
 from serving.calls.registry import Calls
@@ -68,8 +69,7 @@ class CallRoutes:
 
     def _endpoint(self, service: Service, answer: Answer) -> Callable[..., Awaitable[Response]]:
         async def endpoint(request: Request) -> Response:
-            address = request.client
-            client = f"{address.host}:{address.port}" if address else "an unknown client"
+            client = client_of(request)
             query, headers = request.query_params, request.headers
             asked = Asked(query, headers, client=client, service=service, media=Media.TRACKS)
             try:

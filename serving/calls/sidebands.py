@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fastapi import WebSocket
+from loguru import logger
 
 from peers.websocket import WebSocketPeer
 from serving.access.keys import Grant
@@ -73,4 +74,9 @@ class Sidebands:
         config = call.admitted.config
         dialect = dialect_of(config, asked.beta)
         peer = WebSocketPeer(websocket, dialect, self._sessions.limits, config.media)
-        await call.peer.attend(peer)
+        log = logger.bind(call_id=call_id, session_id=config.id, client=asked.client)
+        log.bind(event="sideband.opened").info(f"{asked.client} listens in to {call_id}")
+        try:
+            await call.peer.attend(peer)
+        finally:
+            log.bind(event="sideband.closed").info(f"{asked.client} listened in to {call_id}")

@@ -3,4 +3,4 @@
 Other wings may enter by the modules in `__all__`.
 """
 
-__all__: list[str] = []
+__all__ = ["seat"]

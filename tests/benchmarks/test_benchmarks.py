@@ -8,6 +8,7 @@ import json
 import subprocess
 import sys
 from contextlib import asynccontextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import Any, cast
 
@@ -226,7 +227,7 @@ class TestSoak:
     @staticmethod
     def soak(grown_mb: float, errors: list[str] | None = None) -> Soak:
         """A hundred looks at a server that grows by so much per 1,000 sessions once it is warm."""
-        seen = Soak(LocalServer("ws://nowhere/v1/realtime", 0), 60)
+        seen = Soak(LocalServer("ws://nowhere/v1/realtime", 0, BytesIO()), 60)
         seen.errors = errors or []
         seen.looks = [
             (10 * look, Holdings(200 + min(look, 20) + grown_mb * 10 * look / 1000, 25, 4))

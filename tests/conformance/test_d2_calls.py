@@ -3,64 +3,59 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
-from typing import Any
+from collections.abc import AsyncIterator, Iterator
+from typing import TYPE_CHECKING, Any
+from unittest.mock import AsyncMock, patch
 
 import httpx
 import pytest
 import pytest_asyncio
+from loguru import logger
 
-from tests.support.fake_calls import ANSWER, OFFER, FakeClient, fake_calls
-from tests.support.keys import KEY
-from tests.support.running_server import RunningServer, plain_http, running, scripted_settings
+from peers.base import NotConnected
+from peers.webrtc.media_port import MissingLibrary
+from tests.support.calls_server import SDP, CallsServer, calls_server
+from tests.support.fake_calls import ANSWER, OFFER
+from tests.support.keys import KEY, WRONG
+from tests.support.running_server import plain_http, running, scripted_settings
+
+if TYPE_CHECKING:
+    from loguru import Message
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-SDP = {"Content-Type": "application/sdp"}
+
+@pytest.fixture
+def records() -> Iterator[list[dict[str, Any]]]:
+    """The log's lines: what they are bound to, and their message."""
+    found: list[dict[str, Any]] = []
+
+    def keep(message: Message) -> None:
+        found.append({**message.record["extra"], "message": message.record["message"]})
+
+    sink = logger.add(keep, level="INFO")
+    yield found
+    logger.remove(sink)
 
 
-class Server:
-    """A server with fake media, and a client of its HTTP side."""
-
-    def __init__(self, server: RunningServer, clients: list[FakeClient], http: httpx.AsyncClient):
-        self.running = server
-        self.clients = clients
-        self.http = http
-
-    async def post(self, path: str = "/v1/realtime/calls", **request: Any) -> httpx.Response:
-        if not request.keys() & {"content", "files"}:
-            request = {**request, "content": OFFER}
-            request["headers"] = {**SDP, **request.get("headers", {})}
-        return await self.http.post(f"{self.running.http}{path}", **request)
-
-    async def form(self, path: str = "/v1/realtime/calls", **parts: str) -> httpx.Response:
-        """Post a form, whose parts have no file names."""
-        return await self.post(path, files={name: (None, part) for name, part in parts.items()})
-
-    async def greeting(self) -> dict[str, Any]:
-        """The first event of the last call."""
-        event = await self.clients[-1].event()
-        assert event["type"] in ("session.created", "transcription_session.created")
-        session: dict[str, Any] = event["session"]
-        return session
+async def form(server: CallsServer, **parts: str) -> httpx.Response:
+    """Post a form, whose parts have no file names."""
+    return await server.post(files={name: (None, part) for name, part in parts.items()})
 
 
 @pytest.fixture(scope="module")
-async def server() -> AsyncIterator[Server]:
-    with fake_calls() as clients:
-        async with running() as started, plain_http() as http:
-            yield Server(started, clients, http)
+async def server() -> AsyncIterator[CallsServer]:
+    async with calls_server() as running_server:
+        yield running_server
 
 
 @pytest_asyncio.fixture(autouse=True, loop_scope="module")
-async def _hung_up(server: Server) -> AsyncIterator[None]:
+async def _all_over(server: CallsServer) -> AsyncIterator[None]:
     yield
-    for client in server.clients:
-        client.leave()
-    await server.running.emptied()
+    await server.all_over()
 
 
-async def test_a_bare_offer_is_answered_with_the_place_of_the_call(server: Server) -> None:
+async def test_a_bare_offer_is_answered_with_the_place_of_the_call(server: CallsServer) -> None:
     answer = await server.post("/v1/realtime/calls?model=gpt-realtime-mini")
     assert answer.status_code == 201
     assert answer.headers["content-type"] == "application/sdp"
@@ -81,7 +76,7 @@ async def test_a_bare_offer_is_answered_with_the_place_of_the_call(server: Serve
 )
 @pytest.mark.parametrize("named", [None, "offer.sdp"], ids=["bare", "as files"])
 async def test_a_form_has_the_offer_and_may_have_the_session(
-    server: Server, session: str, instructions: str | None, named: str | None
+    server: CallsServer, session: str, instructions: str | None, named: str | None
 ) -> None:
     files = {"sdp": (named, OFFER, SDP["Content-Type"]), "session": (named, session)}
     assert (await server.post(files=files)).status_code == 201
@@ -90,12 +85,12 @@ async def test_a_form_has_the_offer_and_may_have_the_session(
     assert greeted["model"] == ("gpt-realtime-2" if instructions else "gpt-realtime")
 
 
-async def test_a_form_need_not_have_a_session_at_all(server: Server) -> None:
-    assert (await server.form(sdp=OFFER)).status_code == 201
+async def test_a_form_need_not_have_a_session_at_all(server: CallsServer) -> None:
+    assert (await form(server, sdp=OFFER)).status_code == 201
 
 
-async def test_a_session_may_only_transcribe(server: Server) -> None:
-    assert (await server.form(sdp=OFFER, session='{"type":"transcription"}')).status_code == 201
+async def test_a_session_may_only_transcribe(server: CallsServer) -> None:
+    assert (await form(server, sdp=OFFER, session='{"type":"transcription"}')).status_code == 201
     assert (await server.greeting())["type"] == "transcription"
     assert (await server.post("/v1/realtime/calls?intent=transcription")).status_code == 201
     assert (await server.greeting())["type"] == "transcription"
@@ -104,7 +99,7 @@ async def test_a_session_may_only_transcribe(server: Server) -> None:
 @pytest.mark.parametrize(
     "path", ["/v1/realtime", "/openai/v1/realtime", "/openai/v1/realtime/calls"]
 )
-async def test_the_other_paths_take_offers_too(server: Server, path: str) -> None:
+async def test_the_other_paths_take_offers_too(server: CallsServer, path: str) -> None:
     answer = await server.post(path)
     assert answer.status_code == 201
     assert answer.headers["location"].startswith(f"{path.removesuffix('/calls')}/calls/rtc_")
@@ -112,17 +107,18 @@ async def test_the_other_paths_take_offers_too(server: Server, path: str) -> Non
 
 
 @pytest.mark.parametrize("path", ["/openai/realtime/calls", "/v1/realtime"])
-async def test_beta_is_spoken_where_it_is_asked_for(server: Server, path: str) -> None:
+async def test_beta_is_spoken_where_it_is_asked_for(server: CallsServer, path: str) -> None:
     answer = await server.post(path, headers={"OpenAI-Beta": "realtime=v1"})
     assert answer.status_code == 201
     assert "modalities" in await server.greeting()
 
 
-async def test_what_a_client_secret_fixes_holds_and_the_request_adds_to_it(server: Server) -> None:
+async def test_what_a_client_secret_fixes_holds_and_the_request_adds_to_it(
+    server: CallsServer,
+) -> None:
     minted = {"type": "realtime", "model": "gpt-realtime-2", "instructions": "Minted."}
-    asked = {"session": minted}
     secrets = f"{server.running.http}/v1/realtime/client_secrets"
-    secret = (await server.http.post(secrets, json=asked)).json()["value"]
+    secret = (await server.http.post(secrets, json={"session": minted})).json()["value"]
     bearer = {"Authorization": f"Bearer {secret}"}
     assert (await server.post(headers=bearer)).status_code == 201
     assert (await server.greeting())["instructions"] == "Minted."
@@ -167,7 +163,7 @@ async def test_what_a_client_secret_fixes_holds_and_the_request_adds_to_it(serve
     ],
 )  # fmt: skip
 async def test_a_bad_request_is_told_what_is_wrong_with_it(
-    server: Server, request_: dict[str, Any], status: int, code: str, param: str | None
+    server: CallsServer, request_: dict[str, Any], status: int, code: str, param: str | None
 ) -> None:
     answer = await server.post(**request_)
     error = answer.json()["error"]
@@ -176,7 +172,9 @@ async def test_a_bad_request_is_told_what_is_wrong_with_it(
     assert await server.running.active_sessions() == 0
 
 
-async def test_a_page_may_read_the_answer_and_ask_with_headers_of_its_own(server: Server) -> None:
+async def test_a_page_may_read_the_answer_and_ask_with_headers_of_its_own(
+    server: CallsServer,
+) -> None:
     page = {"Origin": "http://localhost:3000"}
     asked = {
         **page,
@@ -193,37 +191,91 @@ async def test_a_page_may_read_the_answer_and_ask_with_headers_of_its_own(server
     assert "location" in answer.headers["access-control-expose-headers"].lower()
 
 
-async def test_a_page_from_elsewhere_may_not_call(server: Server) -> None:
+async def test_a_page_from_elsewhere_may_not_call(server: CallsServer) -> None:
     answer = await server.post(headers={"Origin": "https://evil.example"})
     assert answer.status_code == 403
     assert answer.json()["error"]["code"] == "origin_not_allowed"
 
 
 async def test_calls_count_among_the_sessions_before_they_connect() -> None:
-    settings = scripted_settings(limits={"sessions": 1})
-    with fake_calls(connect=False) as clients:
-        async with running(settings) as started, plain_http() as http:
-            server = Server(started, clients, http)
-            first = await server.post()
-            assert first.status_code == 201
-            full = await server.post()
-            assert (full.status_code, full.json()["error"]["code"]) == (429, "server_overloaded")
-            assert "retry-after" in full.headers
-            await server.http.delete(f"{started.http}{first.headers['location']}")
-            await started.emptied()
-            assert (await server.post()).status_code == 201
+    async with calls_server(scripted_settings(limits={"sessions": 1}), connect=False) as server:
+        place = await server.call()
+        full = await server.post()
+        assert (full.status_code, full.json()["error"]["code"]) == (429, "server_overloaded")
+        assert "retry-after" in full.headers
+        assert await server.running.active_sessions() == 1
+        assert (await server.hang_up(place)).status_code == 200
+        await server.running.emptied()
+        await server.call()
+
+
+async def test_a_call_that_never_connects_ends_with_the_reason_in_the_log(
+    records: list[dict[str, Any]],
+) -> None:
+    async with calls_server(connect=False) as server:
+        await server.call()
+        server.clients[0].link.fail(NotConnected("UDP is blocked; open the port."))
+        await server.running.emptied()
+        metrics = (await server.http.get(f"{server.running.http}/metrics")).text
+    assert 'realtime_calls_total{outcome="unconnected"} 1.0' in metrics
+    (told,) = (line for line in records if line.get("event") == "call.unconnected")
+    (closed,) = (line for line in records if line.get("event") == "session.closed")
+    assert told["session_id"] == closed["session_id"]
+    assert "jitter_ms" not in closed
+    assert closed["reason"] == "UDP is blocked; open the port."
+
+
+async def test_the_log_and_the_metrics_tell_how_a_call_went(records: list[dict[str, Any]]) -> None:
+    async with calls_server() as server:
+        place = await server.call()
+        await server.hang_up(place)
+        await server.running.emptied()
+        metrics = (await server.http.get(f"{server.running.http}/metrics")).text
+    (opened,) = (line for line in records if line.get("event") == "session.opened")
+    (closed,) = (line for line in records if line.get("event") == "session.closed")
+    assert opened["call_id"] == place.rpartition("/")[2]
+    figures = {name: closed[name] for name in ("loss_percent", "jitter_ms", "concealed_ms")}
+    assert figures == {"loss_percent": 25, "jitter_ms": 3, "concealed_ms": 40}
+    assert "round_trip_ms" not in closed
+    assert "loss 25 %, jitter 3 ms, concealed 40 ms: it was hung up" in closed["message"]
+    for sample in (
+        'realtime_calls_total{outcome="connected"} 1.0',
+        "realtime_call_loss_ratio_sum 0.25",
+        "realtime_call_jitter_seconds_sum 0.003",
+        "realtime_call_round_trip_seconds_count 0.0",
+        "realtime_call_concealed_seconds_total 0.04",
+    ):
+        assert sample in metrics
 
 
 async def test_keys_are_asked_for_and_limit_what_each_has() -> None:
     settings = scripted_settings(server={"api_keys": [KEY]}, limits={"sessions_per_key": 1})
-    with fake_calls() as clients:
-        async with running(settings) as started, plain_http() as http:
-            server = Server(started, clients, http)
-            for headers in ({}, {"Authorization": "Bearer wrong-key-of-16-letters"}):
-                refused = await server.post(headers=headers)
-                assert refused.status_code == 401
-                assert refused.headers["www-authenticate"] == "Bearer"
-            bearer = {"Authorization": f"Bearer {KEY}"}
-            assert (await server.post(headers=bearer)).status_code == 201
-            full = await server.post(headers=bearer)
-            assert (full.status_code, full.json()["error"]["code"]) == (429, "rate_limit_exceeded")
+    async with calls_server(settings) as server:
+        for headers in ({}, {"Authorization": f"Bearer {WRONG}"}):
+            refused = await server.post(headers=headers)
+            assert refused.status_code == 401
+            assert refused.headers["www-authenticate"] == "Bearer"
+        bearer = {"Authorization": f"Bearer {KEY}"}
+        await server.call(headers=bearer)
+        full = await server.post(headers=bearer)
+        assert (full.status_code, full.json()["error"]["code"]) == (429, "rate_limit_exceeded")
+
+
+async def test_a_server_that_drains_takes_no_calls_and_ends_those_that_wait() -> None:
+    async with calls_server(connect=False) as server:
+        place = await server.call()
+        await server.running.sessions.drain()
+        assert await server.running.active_sessions() == 0
+        refused = await server.post()
+        assert (refused.status_code, refused.json()["error"]["code"]) == (503, "server_draining")
+        assert (await server.hang_up(place)).status_code == 404
+
+
+async def test_without_the_library_a_call_is_told_what_to_install() -> None:
+    missing = AsyncMock(side_effect=MissingLibrary("no aiortc"))
+    with patch("serving.calls.registry.MediaPort.open", missing):
+        async with running() as server, plain_http() as http:
+            answer = await http.post(f"{server.http}/v1/realtime/calls", content=b"", headers=SDP)
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"]) == (501, "webrtc_not_installed")
+    assert "pip install -r requirements/webrtc.txt" in error["message"]

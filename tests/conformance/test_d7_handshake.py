@@ -11,7 +11,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 from websockets.typing import Subprotocol
 
-from tests.support.running_server import RunningServer, plain_http, running
+from tests.support.running_server import RunningServer, running
 from tests.support.wire_client import client, refusal
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -143,16 +143,6 @@ async def test_a_beta_client_is_greeted_in_its_dialect(
 async def test_without_a_model_the_session_gets_the_server_s(server: RunningServer) -> None:
     async with client(server.url.split("?")[0]) as wire:
         assert wire.events[0]["session"]["model"] == "gpt-realtime"
-
-
-@pytest.mark.parametrize(
-    "path", ["/v1/realtime", "/v1/realtime/calls", "/v1/realtime/calls/rtc_x/accept"]
-)
-async def test_calls_are_refused_with_a_reason(server: RunningServer, path: str) -> None:
-    async with plain_http() as http:
-        answer = await http.post(f"{server.http}{path}", content=b"v=0")
-    assert answer.status_code == 501
-    assert answer.json()["error"]["code"] == "unsupported_endpoint"
 
 
 async def test_translation_is_refused_like_a_bad_handshake(server: RunningServer) -> None:

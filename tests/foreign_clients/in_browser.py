@@ -29,7 +29,7 @@ MICROPHONE = silence(2500) + read_wav(DATA / "flite-slt_s01.wav")
 
 
 _SENTENCES = words("flite-slt_s01") + words("flite-slt_s02")
-LONG = _SENTENCES * (30 * 48_000 // len(_SENTENCES) + 1)
+LONG = _SENTENCES * (30 * 48_000 // len(_SENTENCES))
 """An utterance of 30 s without a pause."""
 
 

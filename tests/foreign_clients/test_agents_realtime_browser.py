@@ -142,7 +142,9 @@ async def test_a_muted_microphone_is_not_heard_until_it_is_unmuted(play):
 async def test_an_utterance_too_large_for_the_channel_leaves_the_call_as_it_was(play):
     lines = await play("long")
     assert last(lines, "channel")["state"] == "open"
-    assert last(lines, "history")["user"] == ["hello there", "hello"]
+    *spoken, written = last(lines, "history")["user"]
+    assert set(spoken) == {"hello there"}
+    assert written == "hello"
     (stopped, *_) = events(lines, "input_audio_buffer.speech_stopped")
     (started, *_) = events(lines, "input_audio_buffer.speech_started")
     assert stopped["audio_end_ms"] - started["audio_start_ms"] > 25_000

@@ -134,23 +134,10 @@ def test_a_model_that_transcribes_cannot_answer(name: str) -> None:
     assert refusal.close_message == "invalid_request_error.invalid_model"
 
 
-@pytest.mark.parametrize(
-    ("query", "code"),
-    [
-        ({"intent": "conversation"}, "invalid_value"),
-        ({"call_id": "rtc_1", "model": "gpt-realtime"}, None),
-        ({"call_id": "rtc_1", "intent": "transcription"}, None),
-    ],
-)
-def test_two_selectors_are_refused(query: dict[str, str], code: str | None) -> None:
-    refusal = refused(query=query)
-    assert (refusal.error.code, refusal.reason) == (code, CloseReason.BAD_REQUEST)
+def test_another_intent_is_refused() -> None:
+    refusal = refused(query={"intent": "conversation"})
+    assert (refusal.error.code, refusal.reason) == ("invalid_value", CloseReason.BAD_REQUEST)
     assert refusal.http_status is None
-
-
-def test_an_unknown_call_is_not_found() -> None:
-    refusal = refused(query={"call_id": "rtc_1"})
-    assert (refusal.error.code, refusal.http_status) == ("call_id_not_found", 404)
 
 
 @pytest.mark.parametrize("strict", [False, True])

@@ -100,6 +100,7 @@ async def under_uvicorn(
         environment: Variables of the server.
     """
     scripted = {f"REALTIME_{kind}__PROVIDER": "scripted" for kind in ("STT", "LLM", "TTS")}
+    scripted["REALTIME_WEBRTC__UDP_PORT"] = "0"
     kept = {k: v for k, v in os.environ.items() if not k.startswith("REALTIME_")}
     command = ["-m", "uvicorn", "main:app", "--port", "0", "--log-level", "trace"]
     process = await asyncio.create_subprocess_exec(

@@ -4,6 +4,7 @@
 
 import { h } from "../dom.js";
 import { copyButton } from "../see/copying.js";
+import { store, stored } from "../stored.js";
 import { tell } from "../texts.js";
 import { addressesOf } from "./addresses.js";
 import * as check from "./check.js";
@@ -89,8 +90,11 @@ function addressOf(key, address) {
 /**
  * @param {string} key
  * @param {HTMLElement} content
- * @param {boolean} open
+ * @param {boolean} open Whether it is, until the reader opens or closes it.
  */
 function folded(key, content, open) {
-  return h("details", { class: "begin-part", open }, h("summary", { text: key }), content);
+  const part = h("details", { class: "begin-part" }, h("summary", { text: key }), content);
+  part.open = (stored(key) ?? String(open)) === "true";
+  part.addEventListener("toggle", () => store(key, String(part.open)));
+  return part;
 }

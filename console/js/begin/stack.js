@@ -4,7 +4,7 @@
 
 import { h } from "../dom.js";
 import { copyButton } from "../see/copying.js";
-import { tell } from "../texts.js";
+import { language, tell } from "../texts.js";
 
 /** @typedef {import('../app.js').ServerState} ServerState */
 
@@ -16,7 +16,8 @@ export function mount(root) {
   const parts = h("dl");
   const limits = h("ul", { class: "begin-limits" });
   const webrtc = h("div", { class: "begin-webrtc" });
-  root.append(parts, limits, webrtc);
+  const unable = h("h3", { text: "begin.limits" });
+  root.append(parts, unable, limits, webrtc);
   return (state, stack) => {
     parts.replaceChildren(
       ...Object.entries(stack ?? {}).flatMap(([stage, name]) => [
@@ -24,13 +25,14 @@ export function mount(root) {
         h("dd", { lang: "en" }, name),
       ]),
     );
-    const languages = state?.languages?.join(", ") ?? "";
+    const names = new Intl.DisplayNames(language(), { type: "language" });
+    const languages = state?.languages.map((code) => names.of(code)).join(", ") ?? "";
     limits.replaceChildren(
       ...(state?.limits ?? []).map((limit) =>
         tell(h("li"), `begin.limit.${limit}`, { languages }),
       ),
     );
-    limits.hidden = !state?.limits.length;
+    limits.hidden = unable.hidden = !state?.limits.length;
     webrtc.replaceChildren(...(state ? callsOf(state.webrtc) : []));
   };
 }

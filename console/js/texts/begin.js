@@ -22,6 +22,7 @@ export default {
     "begin.stage.STT": "Speech recognition",
     "begin.stage.LLM": "Language model",
     "begin.stage.TTS": "Voice",
+    "begin.limits": "What it cannot do",
     "begin.limit.trial":
       "Rules give the answers, for trying things out: configure a real model to converse.",
     "begin.limit.languages": "It understands speech in these languages only: {languages}.",
@@ -74,6 +75,7 @@ export default {
     "begin.stage.STT": "语音识别",
     "begin.stage.LLM": "语言模型",
     "begin.stage.TTS": "语音合成",
+    "begin.limits": "做不到的事",
     "begin.limit.trial": "目前由固定规则回答，仅供试用；要真正对话，请配置一个模型。",
     "begin.limit.languages": "只能听懂以下语言：{languages}。",
     "begin.limit.prompt": "转写提示词不起作用。",

@@ -1,0 +1,128 @@
+"""What a client is sent: a frame a tick, the first at once, and little in silence."""
+
+from __future__ import annotations
+
+from peers.webrtc.loudspeaker import Loudspeaker
+from peers.webrtc.opus import FRAME_BYTES, OpusEncoder
+from peers.webrtc.playout import Drained, Started
+from peers.webrtc.rtp import RtpPacket
+from peers.webrtc.telephony import TelephonyEncoder
+from tests.support.clips import FIRST
+
+FRAME = 960
+
+
+class Ear:
+    """A client's end."""
+
+    def __init__(self, encoder: OpusEncoder | TelephonyEncoder | None = None) -> None:
+        self.packets: list[RtpPacket] = []
+        self.reports: list[Started | Drained] = []
+        self.speaker = Loudspeaker(
+            111,
+            OpusEncoder(fec=False) if encoder is None else encoder,
+            5,
+            self.packets.append,
+            self.reports.append,
+        )
+
+    def ticks(self, count: int) -> list[RtpPacket]:
+        """Tick, and return what was sent meanwhile."""
+        before = len(self.packets)
+        for _ in range(count):
+            self.speaker.tick()
+        return self.packets[before:]
+
+    def play(self, frames: int, item_id: str = "i") -> None:
+        self.speaker.play("r", item_id, FIRST[: frames * FRAME_BYTES])
+        self.speaker.start_at_once()
+
+
+def test_the_first_frame_leaves_at_once_and_one_a_tick_follows() -> None:
+    ear = Ear()
+    ear.play(4)
+    assert len(ear.packets) == 1
+    assert ear.reports == [Started("r")]
+    assert [len(ear.ticks(1)) for _ in range(3)] == [1, 1, 1]
+    assert ear.speaker.played() == {"i": 80}
+    ear.ticks(1)
+    assert ear.reports == [Started("r"), Drained("r")]
+
+
+def test_numbers_are_contiguous_and_timestamps_run_on() -> None:
+    ear = Ear()
+    ear.ticks(100)
+    ear.play(5)
+    ear.ticks(100)
+    ear.play(5)
+    ear.ticks(20)
+    numbers = [packet.sequence for packet in ear.packets]
+    assert [(later - numbers[0]) & 0xFFFF for later in numbers] == list(range(len(numbers)))
+    starts = [packet for packet in ear.packets if packet.marker]
+    assert len(starts) == 2
+    # 100 ticks apart: what left before its tick does not push the clock forward.
+    assert (starts[1].timestamp - starts[0].timestamp) & 0xFFFFFFFF == 100 * FRAME
+    times = [(packet.timestamp - ear.packets[0].timestamp) & 0xFFFFFFFF for packet in ear.packets]
+    assert times == sorted(set(times))
+
+
+def test_what_follows_while_it_plays_is_not_sent_at_once() -> None:
+    ear = Ear()
+    ear.play(2)
+    ear.play(2)
+    assert len(ear.packets) == 1
+
+
+def test_less_than_a_frame_waits_for_the_tick() -> None:
+    ear = Ear()
+    ear.speaker.play("r", "i", FIRST[: FRAME_BYTES // 2])
+    ear.speaker.start_at_once()
+    assert ear.packets == []
+    ear.ticks(1)
+    assert ear.speaker.played() == {"i": 10}
+
+
+def test_silence_takes_a_packet_every_400_ms() -> None:
+    ear = Ear()
+    ear.play(10)
+    ear.ticks(20)
+    assert len(ear.ticks(200)) == 10
+
+
+def test_a_codec_without_pauses_is_sent_all_the_time() -> None:
+    ear = Ear(TelephonyEncoder("PCMU"))
+    packets = ear.ticks(50)
+    assert [len(packet.payload) for packet in packets] == [160] * 50
+    assert (packets[1].timestamp - packets[0].timestamp) & 0xFFFFFFFF == 160
+
+
+def test_a_barge_in_stops_at_once() -> None:
+    ear = Ear()
+    ear.play(50)
+    ear.ticks(9)
+    assert ear.speaker.played() == {"i": 200}
+    ear.speaker.silence()
+    assert ear.speaker.played() == {}
+    ear.ticks(10)
+    assert ear.reports == [Started("r")]
+    assert ear.speaker.queued_ms == 0
+
+
+def test_who_takes_no_audio_is_played_to_all_the_same() -> None:
+    reports: list[Started | Drained] = []
+    packets: list[RtpPacket] = []
+    speaker = Loudspeaker(0, None, 5, packets.append, reports.append)
+    speaker.play("r", "i", FIRST[: 3 * FRAME_BYTES])
+    for _ in range(4):
+        speaker.tick()
+    assert reports == [Started("r"), Drained("r")]
+    assert packets == []
+    assert speaker.played_ms == 60
+
+
+def test_what_is_sent_is_counted() -> None:
+    ear = Ear()
+    ear.play(3)
+    ear.ticks(2)
+    assert ear.speaker.counts.packets == 3
+    assert ear.speaker.counts.payload_bytes == sum(len(one.payload) for one in ear.packets)
