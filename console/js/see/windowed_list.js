@@ -80,8 +80,6 @@ export class WindowedList {
 
   /** Show what the source has now. */
   refresh() {
-    this.#sizer.style.height = `${this.#source.count() * this.#height}px`;
-    if (this.following) this.element.scrollTop = this.element.scrollHeight;
     this.#soon();
   }
 
@@ -93,8 +91,11 @@ export class WindowedList {
   }
 
   #draw() {
-    const { scrollTop, clientHeight } = this.element;
     const count = this.#source.count();
+    const all = `${count * this.#height}px`;
+    if (this.#sizer.style.height !== all) this.#sizer.style.height = all;
+    if (this.following) this.element.scrollTop = count * this.#height;
+    const { scrollTop, clientHeight } = this.element;
     const first = Math.max(0, Math.floor(scrollTop / this.#height) - MARGIN);
     const wanted = clientHeight ? Math.ceil(clientHeight / this.#height) + 2 * MARGIN : 0;
     const shown = Math.max(0, Math.min(wanted, count - first));
