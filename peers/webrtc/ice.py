@@ -7,7 +7,9 @@ its queue.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from aioice import Candidate, Connection, stun
@@ -15,6 +17,11 @@ from aioice.candidate import candidate_foundation, candidate_priority
 from aioice.ice import StunProtocol
 
 from peers.webrtc.udp_port import Endpoint, UdpPort, UdpSocket
+
+MOST_WAITING = 1024
+"""Datagrams of DTLS that may wait; what comes then is lost, as on the way."""
+MOST_ADDRESSES = 64
+"""Addresses from which a client may check; each is answered, checked in turn and remembered."""
 
 
 class SharedEndpoint(StunProtocol):
@@ -47,7 +54,9 @@ class SharedEndpoint(StunProtocol):
         if data[0] == 1:
             # An answer to a check of ours: some clients send none of their own.
             self._connection.came()
-        super().datagram_received(data, addr)
+        # aioice lets attributes that are too short raise: it is no check then.
+        with suppress(struct.error):
+            super().datagram_received(data, addr)
 
     async def request(
         self,
@@ -95,6 +104,7 @@ class SharedConnection(Connection):
         }
         self._media = media
         self.came = came
+        self._learnt: set[tuple[str, int]] = set()
         self.checks = 0
         """Authenticated checks of the client."""
         port.add(username, self)
@@ -119,6 +129,9 @@ class SharedConnection(Connection):
     ) -> None:
         """Take a check that was authenticated: the client is at its address."""
         assert isinstance(protocol, SharedEndpoint), "there are no others"
+        if len(self._learnt) == MOST_ADDRESSES and addr not in self._learnt:
+            return
+        self._learnt.add(addr)
         self.checks += 1
         self.came()
         self._port.learn(protocol.bound, addr, protocol)
@@ -129,7 +142,7 @@ class SharedConnection(Connection):
         self.came()
         if 128 <= data[0] <= 191:
             self._media(data)
-        else:
+        elif self._queue.qsize() < MOST_WAITING:
             super().data_received(data, component)
 
     def send_now(self, data: bytes) -> bool:

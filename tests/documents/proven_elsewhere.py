@@ -118,6 +118,10 @@ _BY_PROOF: dict[str, str] = {
     "session/test_response.py": "session/output_item.py",
     "test_protocol.py": "wire/envelope.py wire/ids.py",
     "test_transport.py": "peers/base.py peers/websocket.py",
+    "peers/webrtc/test_link.py": "peers/webrtc/tracks.py",
+    "peers/webrtc/test_loudspeaker.py": "peers/webrtc/codecs.py",
+    "peers/webrtc/test_offer.py": "peers/webrtc/sdp.py",
+    "peers/webrtc/test_peer.py": "peers/webrtc/figures.py",
     "turn_detection/test_end_pointing.py": "session/decisions.py",
     "session/test_playback.py": "wire/media.py",
     "wire/test_server_events.py": (
