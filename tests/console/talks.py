@@ -66,7 +66,9 @@ async def console(
             await opened.deny()
         await opened.resize(1440, 900)
         await opened.go(f"{url}/")
-        await opened.until("document.querySelector('.reach')?.dataset.reach !== 'unknown'")
+        await opened.until(
+            "['reached', 'key', 'busy'].includes(document.querySelector('.reach')?.dataset.reach)"
+        )
         yield opened
 
 
