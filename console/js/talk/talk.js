@@ -9,6 +9,7 @@ import { Microphone, NoMicrophone } from "./microphone.js";
 import { PushToTalk } from "./push_to_talk.js";
 import { changedSession, wholeSession } from "./session.js";
 import { ToolCalls } from "./tool_calls.js";
+import { typed } from "./typed.js";
 import { WebRTCLink } from "./webrtc_link.js";
 import { WebSocketLink } from "./websocket_link.js";
 
@@ -219,17 +220,7 @@ export class Talk extends EventTarget {
    * @param {string[]} images Data URLs.
    */
   async say(text, images) {
-    // Each in an event of its own: one of a data channel has room for one picture.
-    const parts = [
-      ...images.map((image_url) => ({ type: "input_image", image_url })),
-      ...(text ? [{ type: "input_text", text }] : []),
-    ];
-    const items = parts.map((part) => {
-      const id = `msg_${crypto.getRandomValues(new Uint32Array(3)).join("")}`.slice(0, 32);
-      return { id, type: "message", role: "user", content: [part] };
-    });
-    const creations = items.map((item) => ({ type: "conversation.item.create", item }));
-    const events = [...creations, { type: "response.create" }];
+    const events = typed(text, images);
     const { link } = this.#app;
     if (link?.status === "open") {
       link.interrupt();
