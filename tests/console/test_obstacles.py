@@ -71,7 +71,7 @@ async def test_a_lost_server_is_told_and_one_click_goes_on(tmp_path: Path, trans
             assert before
             async with server_process(port=port, REALTIME_LLM__OPTIONS=ANSWER):
                 assert "is back" in await page.until(notice("ended"))
-                await click(page, "[data-notice=ended] .row button")
+                await click(page, "[data-notice=ended] .talk-row button")
                 await page.until(f"{said('assistant')}.length > {len(before)}")
                 assert await page.evaluate(said("assistant")) >= before
                 await page.until(VOICE)
@@ -153,7 +153,7 @@ async def test_a_full_server_is_told_in_words(tmp_path: Path, transport: str):
             await click(page, "#start")
             assert "no room" in await page.until(notice("ended"))
         await server.emptied()
-        await click(page, "[data-notice=ended] .row button")
+        await click(page, "[data-notice=ended] .talk-row button")
         await page.until(LISTENING)
         assert not await page.evaluate(notice("ended"))
 
@@ -170,7 +170,7 @@ async def test_a_call_that_does_not_connect_is_explained_and_a_websocket_offered
         await click(page, "#start")
         words = await page.until(notice("ended"))
         assert "no UDP from here arrives at 192.0.2.1" in words
-        await click(page, "[data-notice=ended] .row button")
+        await click(page, "[data-notice=ended] .talk-row button")
         await page.until(f"{said('user')}.includes('hello there')")
         assert await page.evaluate("document.querySelector('#transport').value") == "websocket"
 
