@@ -115,7 +115,7 @@ async def test_a_key_is_asked_for_once_and_stored_nowhere(tmp_path: Path, transp
     needs(transport)
     async with (
         guarded() as server,
-        console(server.http, tmp_path, transport=transport) as page,
+        console(server.http, tmp_path, loop=True, transport=transport) as page,
     ):
         form = (
             "!!document.querySelector('#key form') && !document.querySelector('#key form').hidden"
