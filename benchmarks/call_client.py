@@ -91,7 +91,8 @@ class _Media:
         self.on_packet: Callable[[RtpPacket, float], None] = lambda _packet, _now: None
         other = self._protocol.datagram_received
 
-        def came(data: bytes, address: Any) -> None:
+        def came(data: bytes | str, address: tuple[Any, ...]) -> None:
+            assert isinstance(data, bytes), "datagrams are bytes"
             if not 127 < data[0] < 192:
                 other(data, address)
             elif not is_rtcp(data):

@@ -264,7 +264,7 @@ async def run(server: LocalServer, wanted: int) -> list[str]:
     with suppress(TimeoutError):
         async with asyncio.timeout(PATIENCE_S):
             while holdings(server.pid).files > idle.files or server.tasks() > tasks:
-                await asyncio.sleep(0.2)
+                await asyncio.sleep(0.2)  # noqa: ASYNC110  # another process is watched
     now, warm = holdings(server.pid), siege.warm or idle
     sent = ", ".join(f"{number} {name}" for name, number in siege.sent.most_common())
     print(f"{siege.sent.total()} sent: {sent}. Answers to offers: {dict(siege.answers)}.")
