@@ -91,10 +91,10 @@ class _Media:
         self.on_packet: Callable[[RtpPacket, float], None] = lambda _packet, _now: None
         other = self._protocol.datagram_received
 
-        def came(data: bytes | str, address: tuple[Any, ...]) -> None:
+        def came(data: bytes | str, addr: tuple[Any, ...]) -> None:
             assert isinstance(data, bytes), "datagrams are bytes"
             if not 127 < data[0] < 192:
-                other(data, address)
+                other(data, addr)
             elif not is_rtcp(data):
                 packet = read_packet(self._receive.unprotect(data))
                 if packet is not None:

@@ -263,8 +263,11 @@ async def run(server: LocalServer, wanted: int) -> list[str]:
     # Connections for HTTP close when their other end has.
     with suppress(TimeoutError):
         async with asyncio.timeout(PATIENCE_S):
-            while holdings(server.pid).files > idle.files or server.tasks() > tasks:
-                await asyncio.sleep(0.2)  # noqa: ASYNC110  # another process is watched
+            # Another process is watched.
+            while (  # noqa: ASYNC110
+                holdings(server.pid).files > idle.files or server.tasks() > tasks
+            ):
+                await asyncio.sleep(0.2)
     now, warm = holdings(server.pid), siege.warm or idle
     sent = ", ".join(f"{number} {name}" for name, number in siege.sent.most_common())
     print(f"{siege.sent.total()} sent: {sent}. Answers to offers: {dict(siege.answers)}.")
