@@ -142,7 +142,12 @@ class RtcLink:
     # --- connecting ---------------------------------------------------------------------------
 
     async def _connect(self) -> None:
-        for candidate in self.offer.candidates:
+        ice = self.offer.ice
+        # Who can reach the server checks first. So nobody makes it send to addresses of others,
+        # except for clients that never check by themselves.
+        named = self.offer.candidates if ice.lite else ()
+        checked = [one for one in named if self._connection.may_check(one.address)]
+        for candidate in checked:
             await self._ice.addRemoteCandidate(
                 RTCIceCandidate(
                     component=1,
@@ -154,10 +159,9 @@ class RtcLink:
                     type=candidate.type,
                 )
             )
-        if not any(self._connection.reaches(one.address) for one in self.offer.candidates):
+        if not any(self._connection.reaches(one.address) for one in checked):
             # There is nothing to try before the client does.
             await self._connection.knocked.wait()
-        ice = self.offer.ice
         # The one that checks by itself leads where the client does not.
         self._connection.ice_controlling = ice.lite
         await self._ice.start(RTCIceParameters(ice.username, ice.password, ice.lite))

@@ -46,7 +46,9 @@ PICTURE = """
   return blob.size;
 })()
 """
-PROBLEMS = "[...document.querySelectorAll('#conversation .turn-problem')].map((one) => one.innerText)"
+PROBLEMS = (
+    "[...document.querySelectorAll('#conversation .turn-problem')].map((one) => one.innerText)"
+)
 
 
 @BOTH
@@ -118,7 +120,7 @@ async def test_push_to_talk_by_key_and_by_hand(tmp_path: Path, transport: str):
         running(scripted_settings(llm={"text": "Yes."})) as server,
         console(server.http, tmp_path, loop=True, transport=transport) as page,
     ):
-        await click(page, "#push-to-talk")
+        await click(page, "label[for=push-to-talk]")
         await click(page, "#start")
         await page.until("!document.querySelector('#hold').hidden")
         await page.evaluate("document.activeElement.blur()")
@@ -273,7 +275,9 @@ async def test_nothing_bars_anybody_from_talking(tmp_path: Path, scheme: str):
         console(server.http, tmp_path, transport="websocket") as page,
     ):
         await page.prefer(color_scheme=scheme)
-        await page.evaluate("document.querySelectorAll('details').forEach((one) => one.open = true)")
+        await page.evaluate(
+            "document.querySelectorAll('details').forEach((one) => one.open = true)"
+        )
         await page.evaluate("document.querySelector('#add-tool').click()")
         assert await violations(page) == []
         await click(page, "#start")

@@ -67,6 +67,12 @@ _BY_PROOF: dict[str, str] = {
     "conformance/test_d1_client_secrets.py": (
         "serving/access/client_secrets.py serving/client_secret_routes.py serving/session_start.py"
     ),
+    "conformance/test_d2_calls.py": (
+        "serving/calls/routes.py serving/request_body.py telemetry/call_figures.py"
+    ),
+    "conformance/test_d4_sideband.py": "serving/calls/sidebands.py",
+    "serving/calls/test_relay.py": "serving/calls/whereabouts.py serving/process/seat.py",
+    "serving/calls/test_call_ids.py": "serving/access/signing.py",
     "conformance/test_d7_model_names.py": "serving/model_names.py",
     "conformance/test_d7_wrong_paths.py": "serving/wrong_paths.py",
     "conformance/test_d9_console.py": "wire/console_events.py",
