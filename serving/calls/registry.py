@@ -129,7 +129,7 @@ class Calls:
             )
         except MissingLibrary as missing:
             # Each call is told the remedy.
-            logger.bind(event="calls.unavailable").info(f"There are no WebRTC calls: {missing}")
+            logger.debug(f"There are no WebRTC calls: {missing}")
         except OSError as error:
             reason = system_reason(error)
             if error.errno == errno.EADDRNOTAVAIL:
