@@ -46,7 +46,9 @@ PICTURE = """
   return blob.size;
 })()
 """
-PROBLEMS = "[...document.querySelectorAll('#conversation .turn-problem')].map((one) => one.innerText)"
+PROBLEMS = (
+    "[...document.querySelectorAll('#conversation .turn-problem')].map((one) => one.innerText)"
+)
 
 
 @BOTH
@@ -273,7 +275,9 @@ async def test_nothing_bars_anybody_from_talking(tmp_path: Path, scheme: str):
         console(server.http, tmp_path, transport="websocket") as page,
     ):
         await page.prefer(color_scheme=scheme)
-        await page.evaluate("document.querySelectorAll('details').forEach((one) => one.open = true)")
+        await page.evaluate(
+            "document.querySelectorAll('details').forEach((one) => one.open = true)"
+        )
         await page.evaluate("document.querySelector('#add-tool').click()")
         assert await violations(page) == []
         await click(page, "#start")
