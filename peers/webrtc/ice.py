@@ -20,9 +20,9 @@ from peers.webrtc.udp_port import Endpoint, UdpPort, UdpSocket
 
 _NEEDED = {"USERNAME", "MESSAGE-INTEGRITY", "PRIORITY"}
 """Attributes of every check (RFC 8445, section 7.1)."""
-_MOST_ADDRESSES = 64
+MOST_ADDRESSES = 64
 """Addresses of a client that are checked; each costs packets. Browsers have fewer than ten."""
-_MOST_WAITING = 1024
+MOST_WAITING = 1024
 """Datagrams that wait for DTLS; what is too much is lost, as on the way, and comes again."""
 
 
@@ -136,7 +136,7 @@ class SharedConnection(Connection):
         """Take a check that was authenticated: the client is at its address."""
         assert isinstance(protocol, SharedEndpoint), "there are no others"
         known = {(one.host, one.port) for one in self._remote_candidates}
-        if len(known) >= _MOST_ADDRESSES and addr not in known:
+        if len(known) >= MOST_ADDRESSES and addr not in known:
             return
         self.checks += 1
         self.came()
@@ -148,7 +148,7 @@ class SharedConnection(Connection):
         self.came()
         if 128 <= data[0] <= 191:
             self._media(data)
-        elif self._queue.qsize() < _MOST_WAITING:
+        elif self._queue.qsize() < MOST_WAITING:
             super().data_received(data, component)
 
     def send_now(self, data: bytes) -> bool:

@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { closedWords, notConnected } from "../../console/js/talk/ended.js";
+import { closedWords, hungUp, notConnected } from "../../console/js/talk/ended.js";
 import { retold } from "../../console/js/talk/history.js";
 import { withoutAudio } from "../../console/js/talk/logged.js";
 import { Resampler } from "../../console/js/talk/resampler.js";
@@ -170,6 +170,8 @@ test("every close code has words, and a broken line is told from a refusal", () 
   }
   assert.equal(closedWords(1006, "").lost, true);
   assert.equal(closedWords(3000, "").remedy, "key");
+  assert.equal(hungUp("").words, "ended_hung_up");
+  assert.equal(hungUp("Time is over.").reason, "Time is over.");
 });
 
 function answerWith(address) {

@@ -14,7 +14,8 @@ from audio.pcm import read_wav, silence, write_wav
 from tests.support.browser import Page, page
 from tests.support.places import DATA
 
-QUESTION = silence(1500) + read_wav(DATA / "flite-slt_s01.wav") + silence(2500)
+QUESTION = silence(4000) + read_wav(DATA / "flite-slt_s01.wav") + silence(1500)
+"""The silence before it is longer than a connection takes to begin."""
 BOTH = pytest.mark.parametrize("transport", ["websocket", "webrtc"])
 PHASE = "document.querySelector('.phase').innerText"
 LISTENING = f"{PHASE}.startsWith('Listening')"
@@ -66,7 +67,9 @@ async def console(
             await opened.deny()
         await opened.resize(1440, 900)
         await opened.go(f"{url}/")
-        await opened.until("document.querySelector('.reach')?.dataset.reach !== 'unknown'")
+        await opened.until(
+            "['reached', 'key', 'busy'].includes(document.querySelector('.reach')?.dataset.reach)"
+        )
         yield opened
 
 

@@ -120,7 +120,7 @@ async def test_push_to_talk_by_key_and_by_hand(tmp_path: Path, transport: str):
         running(scripted_settings(llm={"text": "Yes."})) as server,
         console(server.http, tmp_path, loop=True, transport=transport) as page,
     ):
-        await click(page, "#push-to-talk")
+        await click(page, "label[for=push-to-talk]")
         await click(page, "#start")
         await page.until("!document.querySelector('#hold').hidden")
         await page.evaluate("document.activeElement.blur()")

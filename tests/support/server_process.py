@@ -49,24 +49,25 @@ class Process:
 
 
 @asynccontextmanager
-async def server_process(**environment: str) -> AsyncIterator[Process]:
-    """Serve scripted providers, unless `environment` says otherwise."""
+async def server_process(*, port: int | str = 0, **environment: str) -> AsyncIterator[Process]:
+    """Serve scripted providers, unless `environment` says otherwise; port 0: a free one."""
     scripted = {f"REALTIME_{kind}__PROVIDER": "scripted" for kind in ("STT", "LLM", "TTS")}
-    async with started([sys.executable, "main.py"], ROOT, **{**scripted, **environment}) as server:
+    command = [sys.executable, "main.py"]
+    async with started(command, ROOT, port=port, **{**scripted, **environment}) as server:
         yield server
 
 
 @asynccontextmanager
 async def started(
-    command: Sequence[str], folder: Path, **environment: str
+    command: Sequence[str], folder: Path, *, port: int | str = 0, **environment: str
 ) -> AsyncIterator[Process]:
-    """Start a server on a free port, in a folder, and wait until it serves."""
+    """Start a server on a port, 0: a free one, in a folder, and wait until it serves."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith("REALTIME_")}
     with tempfile.TemporaryFile() as log:
         process = await asyncio.create_subprocess_exec(
             *command,
             "--port",
-            "0",
+            str(port),
             cwd=folder,
             env={**kept, **environment, "PYTHONUNBUFFERED": "1"},
             stdout=asyncio.subprocess.PIPE,

@@ -14,15 +14,3 @@ export function audioMs(field) {
   const characters = /^\((\d+)/.exec(field)?.[1] ?? field.length;
   return (Number(characters) * 3) / 4 / BYTES_PER_MS;
 }
-
-/**
- * The event as it is logged: its audio is named by its length.
- * @param {import("./event_store.js").WireEvent} event
- * @returns {import("./event_store.js").WireEvent}
- */
-export function withoutAudio(event) {
-  const field = event.type === "input_audio_buffer.append" ? "audio" : "delta";
-  const audible = field === "audio" || event.type === "response.output_audio.delta";
-  if (!audible || typeof event[field] !== "string") return event;
-  return { ...event, [field]: `(${event[field].length} characters of base64)` };
-}

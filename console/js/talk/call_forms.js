@@ -46,6 +46,6 @@ function form({ callId, name, arguments: given }, app) {
     h("p", {}, h("span", { text: "call_asks" }), " ", h("code", {}, `${name}(${given})`)),
     h("label", { for: id, text: "call_result" }),
     field,
-    h("div", { class: "row" }, h("button", { class: "primary", text: "call_send" })),
+    h("div", { class: "talk-row" }, h("button", { class: "primary", text: "call_send" })),
   );
 }

@@ -47,7 +47,8 @@ function dock(app) {
     const hearing = open && talk.microphone !== null;
     tell(startWords, status === "connecting" ? "connecting" : open ? "use_microphone" : "start");
     start.hidden = hearing;
-    start.disabled = status === "connecting";
+    // It keeps the focus meanwhile, so it is not disabled: another click does nothing.
+    start.setAttribute("aria-disabled", String(status === "connecting"));
     start.setAttribute("aria-busy", String(status === "connecting"));
     hold.hidden = !hearing || !talk.byHand;
     hold.setAttribute("aria-pressed", String(talk.held));
@@ -62,8 +63,8 @@ function dock(app) {
       transport: talk.transport === "webrtc" ? "WebRTC" : "WebSocket",
     });
     // Whoever uses the keyboard goes on where the button was that went.
-    const gone = buttons.some((one) => one === focused && (one.hidden || one.disabled));
-    if (gone) buttons.find((one) => !one.hidden && !one.disabled)?.focus();
+    const gone = buttons.some((one) => one === focused && one.hidden);
+    if (gone) buttons.find((one) => !one.hidden)?.focus();
   };
   talk.addEventListener("changed", render);
   for (const name of ["link", "state", "settings"]) app.addEventListener(name, render);

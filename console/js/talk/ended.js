@@ -38,6 +38,15 @@ export function closedWords(code, reason) {
 }
 
 /**
+ * @param {string} lastWords What the server said before; empty: nothing.
+ * @returns {Ended} The end of a call whose channel the server closed.
+ */
+export function hungUp(lastWords) {
+  const words = lastWords ? "ended_by_server" : "ended_hung_up";
+  return { code: 1001, reason: lastWords, words, remedy: "again", lost: false };
+}
+
+/**
  * Why a call did not connect, told by the answer's candidates and the address of the page.
  *
  * @param {string} answer SDP.

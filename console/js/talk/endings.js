@@ -12,7 +12,8 @@
 export async function announceEnd(app, ended) {
   const { code, reason, words, values, remedy, lost } = ended;
   if (code === 1000) return;
-  if (lost && !(await app.server.reachable())) {
+  // Who stops says goodbye, and cannot be reached a moment later.
+  if ((lost || code === 1001) && !(await app.server.reachable())) {
     app.notices.show({
       id: "lost",
       kind: "bad",

@@ -14,8 +14,10 @@ export function mount(root, app) {
   const reach = h("span", { class: "reach", role: "status" });
   root.append(reach, themeChoice(), languageChoice());
   const render = () => {
-    reach.dataset.reach = app.reach;
-    tell(reach, `reach_${app.reach}`);
+    // A server that answers may still be loading its models, or be about to stop.
+    const busy = app.reach === "reached" && app.state && app.state.state !== "healthy";
+    reach.dataset.reach = busy ? "busy" : app.reach;
+    tell(reach, busy ? `begin.state.${app.state?.state}` : `reach_${app.reach}`);
   };
   app.addEventListener("state", render);
   render();

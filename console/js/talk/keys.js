@@ -31,7 +31,7 @@ export function mount(root, app) {
       },
     },
     h("label", { for: "api-key", text: "key_label" }),
-    h("div", { class: "row" }, field, h("button", { class: "primary", text: "key_enter" })),
+    h("div", { class: "talk-row" }, field, h("button", { class: "primary", text: "key_enter" })),
     h("p", { id: "key-why", class: "soft", text: "key_why" }),
     problem,
   );

@@ -92,6 +92,6 @@ function view(notice, app) {
     "div",
     { class: `note ${kind}`, "data-notice": id },
     h("div", { class: "note-words" }, words, code ? h("code", {}, code) : null),
-    h("div", { class: "row" }, ...buttons, close),
+    h("div", { class: "talk-row" }, ...buttons, close),
   );
 }

@@ -30,7 +30,7 @@ export class Server {
       const state = await answer.json();
       this.#app.setState(state);
       this.#app.setReach("reached");
-      if (state.state === "starting") this.#later();
+      if (state.state !== "healthy") this.#later();
     } catch {
       this.lost();
     }

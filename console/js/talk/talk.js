@@ -9,6 +9,7 @@ import { Microphone, NoMicrophone } from "./microphone.js";
 import { PushToTalk } from "./push_to_talk.js";
 import { changedSession, wholeSession } from "./session.js";
 import { ToolCalls } from "./tool_calls.js";
+import { typed } from "./typed.js";
 import { WebRTCLink } from "./webrtc_link.js";
 import { WebSocketLink } from "./websocket_link.js";
 
@@ -99,16 +100,28 @@ export class Talk extends EventTarget {
     } finally {
       this.#beginning = false;
     }
-    const { link } = this.#app;
-    if (link?.status === "open") {
+    if (this.#alive) {
       // It was begun by typing, and now there is a microphone, too.
-      await link.setMicrophone(this.#microphone);
-      await link.setListening(!this.byHand);
+      const { link } = this.#app;
+      await link?.setMicrophone(this.#microphone);
+      if (link?.status === "open") await link.setListening(!this.byHand);
     } else {
       if (resumed) this.#waiting.unshift(...retold(this.#app.store.entries));
       this.#connect();
     }
     this.#changed();
+  }
+
+  /** What was chosen, as far as this server can do it. */
+  get #settings() {
+    const { settings, state } = this.#app;
+    return state?.mcp ? settings : { ...settings, mcp: [] };
+  }
+
+  /** Whether there is a connection, or there will be. */
+  get #alive() {
+    const { link } = this.#app;
+    return link !== null && link.status !== "closed";
   }
 
   async #listen() {
@@ -119,13 +132,7 @@ export class Talk extends EventTarget {
       this.#microphone = microphone;
       this.#app.dispatchEvent(new Event("microphone"));
     } catch (error) {
-      if (!(error instanceof NoMicrophone)) throw error;
-      this.#app.notices.show({
-        id: "microphone",
-        kind: "warn",
-        text: `microphone_${error.obstacle}`,
-        values: { host: location.host, port: location.port || "443", detail: error.message },
-      });
+      this.#noMicrophone(error);
     }
   }
 
@@ -167,7 +174,7 @@ export class Talk extends EventTarget {
   #take(link, event) {
     if (event.type === "session.created") {
       this.#initial = event.session;
-      const session = wholeSession(this.#app.settings, event.session);
+      const session = wholeSession(this.#settings, event.session);
       link.send({ type: "session.update", session });
       void link.setListening(!this.byHand);
       for (const waiting of this.#waiting.splice(0)) link.send(waiting);
@@ -213,17 +220,7 @@ export class Talk extends EventTarget {
    * @param {string[]} images Data URLs.
    */
   async say(text, images) {
-    // Each in an event of its own: one of a data channel has room for one picture.
-    const parts = [
-      ...images.map((image_url) => ({ type: "input_image", image_url })),
-      ...(text ? [{ type: "input_text", text }] : []),
-    ];
-    const items = parts.map((part) => {
-      const id = `msg_${crypto.getRandomValues(new Uint32Array(3)).join("")}`.slice(0, 32);
-      return { id, type: "message", role: "user", content: [part] };
-    });
-    const creations = items.map((item) => ({ type: "conversation.item.create", item }));
-    const events = [...creations, { type: "response.create" }];
+    const events = typed(text, images);
     const { link } = this.#app;
     if (link?.status === "open") {
       link.interrupt();
@@ -231,7 +228,9 @@ export class Talk extends EventTarget {
       return;
     }
     this.#waiting.push(...events);
-    await this.start({ spoken: false });
+    // Perhaps the browser still asks whether it may have the microphone: typing does not wait for that.
+    if (this.#beginning && !this.#alive) this.#connect();
+    else await this.start({ spoken: false });
   }
 
   /** Push-to-talk: the reader speaks from now on. */
@@ -264,7 +263,7 @@ export class Talk extends EventTarget {
     this.#changed();
     const { link, settings } = this.#app;
     if (link?.status !== "open") return;
-    const session = changedSession(settings, this.#initial, changed);
+    const session = changedSession(this.#settings, this.#initial, changed);
     if (session) link.send({ type: "session.update", session });
     if (changed.includes("turns")) {
       this.#hand.drop();
@@ -280,11 +279,16 @@ export class Talk extends EventTarget {
     try {
       await this.#microphone?.change(device);
     } catch (error) {
-      if (!(error instanceof NoMicrophone)) throw error;
-      const text = `microphone_${error.obstacle}`;
-      const values = { host: location.host, port: location.port, detail: error.message };
-      this.#app.notices.show({ id: "microphone", kind: "warn", text, values });
+      this.#noMicrophone(error);
     }
+  }
+
+  /** @param {unknown} error */
+  #noMicrophone(error) {
+    if (!(error instanceof NoMicrophone)) throw error;
+    const values = { host: location.host, port: location.port || "443", detail: error.message };
+    const text = `microphone_${error.obstacle}`;
+    this.#app.notices.show({ id: "microphone", kind: "warn", text, values });
   }
 
   #changed() {

@@ -147,7 +147,12 @@ export function mcpServers(app) {
           onclick: () =>
             app.changeSettings({ mcp: app.settings.mcp.filter((_, other) => other !== index) }),
         });
-        return h("li", { class: "row" }, h("code", {}, `${server.label} ${server.url}`), remove);
+        return h(
+          "li",
+          { class: "talk-row" },
+          h("code", {}, `${server.label} ${server.url}`),
+          remove,
+        );
       }),
     );
   });

@@ -2,7 +2,7 @@
  * A session as a WebRTC call: the browser records and plays, the server knows how much was heard.
  */
 
-import { closedWords, notConnected } from "./ended.js";
+import { closedWords, hungUp, notConnected } from "./ended.js";
 import { Level } from "./level.js";
 import { Link } from "./link.js";
 import { statsOf } from "./webrtc_stats.js";
@@ -23,6 +23,8 @@ export class WebRTCLink extends Link {
   #speaker = new Level(this.#context);
   #audio = new Audio();
   #answer = "";
+  /** The error with which the server ends a session: a channel closes without a reason. */
+  #lastWords = "";
   #listening = true;
   #patience = 0;
   /** The response that sounds: since when, and the item whose sound it is. */
@@ -48,7 +50,7 @@ export class WebRTCLink extends Link {
       this.become("open");
     };
     this.#channel.onmessage = ({ data }) => this.took(data);
-    this.#channel.onclose = () => this.#end(closedWords(1001, ""));
+    this.#channel.onclose = () => this.#end(hungUp(this.#lastWords));
     this.#patience = window.setTimeout(() => this.#unreached(), PATIENCE_MS);
     void this.#call(url, headers);
   }
@@ -123,6 +125,9 @@ export class WebRTCLink extends Link {
       this.#settle();
       this.#sounding = { responseId: "", itemId: "", since: 0 };
       this.dispatchEvent(new Event("playing"));
+    } else if (event.type === "error") {
+      const { code, type, message } = event.error;
+      if (code === "session_expired" || type === "server_error") this.#lastWords = message;
     } else if (event.type === "conversation.item.truncated") {
       this.#heard.set(event.item_id, event.audio_end_ms);
     }

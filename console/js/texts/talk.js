@@ -80,6 +80,7 @@ export default {
     start_anew: "Start anew now",
     counts_later: "This counts from the next conversation on.",
     use_websocket: "Use WebSocket",
+    ended_hung_up: "The server hung up.",
     ended_by_server: "The server ended the session: {reason}",
     ended_lost:
       "The connection broke off, though the server can be reached. A proxy in between that does not let WebSockets or UDP through does that; so does an origin that server.allowed_origins lacks.",
@@ -218,6 +219,7 @@ export default {
     start_anew: "立即重新开始",
     counts_later: "此项从下一次对话起生效。",
     use_websocket: "改用 WebSocket",
+    ended_hung_up: "服务器挂断了通话。",
     ended_by_server: "服务器结束了会话：{reason}",
     ended_lost:
       "连接中断，但服务器仍可访问。可能是中间的代理不放行 WebSocket 或 UDP，也可能是 server.allowed_origins 中缺少本页面的来源。",
