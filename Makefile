@@ -1,4 +1,4 @@
-# make run · try · talk · setup · test · check · bench · bench-smoke · quality · fuzz · soak · clients
+# make run · try · talk · setup · test · check · bench · bench-smoke · quality · fuzz · soak · soak-calls · clients
 #      screenshots · translations · lock · wheel · start-check
 VENV := .venv
 BIN := $(VENV)/bin
@@ -14,7 +14,7 @@ SET_UP = $(or $(SOME_PYTHON),$(error Python 3.11 or newer is needed and none is 
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: run try talk setup dev start-check test check bench bench-smoke performance-plot quality \
-	quality-page fuzz soak soak-smoke clients screenshots translations lock wheel clean
+	quality-page fuzz soak soak-smoke soak-calls clients screenshots translations lock wheel clean
 
 # The server, and what it needs: PROFILE=local for a ready-made stack, YES=1 not to be asked,
 # WITH=webrtc for what requirements/ has besides.
@@ -79,6 +79,10 @@ soak: dev
 
 soak-smoke: dev
 	$(BIN)/python -m benchmarks.soak --minutes 1 --bar 150
+
+# The same for WebRTC calls: 200 made and dropped, then 8 callers at once, for 10 minutes.
+soak-calls: dev
+	$(BIN)/python -m benchmarks.soak_calls $(ARGS)
 
 # Other people's clients for tests/foreign_clients, the large ones too (`make test` installs the others).
 clients: dev

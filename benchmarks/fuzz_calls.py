@@ -39,7 +39,6 @@ OFFERS = 50
 """Offers of a burst; each costs more than a datagram."""
 PACE = 25
 """Datagrams at once: more would be lost in the kernel's buffer before anybody saw them."""
-PATIENCE_S = 10.0
 WORST_OFFER_S = 5.0
 """Seconds in which an offer has to be answered or refused, on a busy machine too."""
 
@@ -260,14 +259,7 @@ async def run(server: LocalServer, wanted: int) -> list[str]:
     siege = Siege(server, wanted)
     await siege.run()
     left = await asyncio.to_thread(server.emptied)
-    # Connections for HTTP close when their other end has.
-    with suppress(TimeoutError):
-        async with asyncio.timeout(PATIENCE_S):
-            # Another process is watched.
-            while (  # noqa: ASYNC110
-                holdings(server.pid).files > idle.files or server.tasks() > tasks
-            ):
-                await asyncio.sleep(0.2)
+    await asyncio.to_thread(server.settle, idle.files, tasks)
     now, warm = holdings(server.pid), siege.warm or idle
     sent = ", ".join(f"{number} {name}" for name, number in siege.sent.most_common())
     print(f"{siege.sent.total()} sent: {sent}. Answers to offers: {dict(siege.answers)}.")

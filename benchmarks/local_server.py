@@ -22,6 +22,7 @@ from clients.sdk import ClientError
 ROOT = Path(__file__).resolve().parent.parent
 START_S, STOP_S = 60.0, 10.0
 """Seconds that the server may take to answer /health, and to end."""
+SETTLE_S = 30.0
 
 STT = {"delay_ms": 50}
 LLM = {"first_token_ms": 100, "word_ms": 10}
@@ -99,6 +100,17 @@ class LocalServer:
         while (left := self.active_sessions()) and time.monotonic() < deadline:
             time.sleep(0.1)
         return left
+
+    def settle(self, files: int, tasks: int) -> None:
+        """Wait until it has at most so many open files and tasks, or until the time-out.
+
+        Connections end when their other end has, and calls of tabs that died when they are missed.
+        """
+        deadline = time.monotonic() + SETTLE_S
+        while time.monotonic() < deadline:
+            if self.tasks() <= tasks and len(os.listdir(f"/proc/{self.pid}/fd")) <= files:
+                return
+            time.sleep(0.2)
 
 
 @contextmanager

@@ -162,6 +162,35 @@ async def test_workers_reach_no_other_machine(tmp_path: Path):
     watch.check()
 
 
+async def test_calls_reach_no_other_machine_whatever_an_offer_names(tmp_path: Path):
+    pytest.importorskip("aiortc", reason="requirements/webrtc.txt is not installed")
+    from tests.support.rtc_caller import calling
+
+    watch = Watch(tmp_path)
+    async with started(watch.command("main.py"), ROOT) as server:
+        async with calling(server.http) as caller:
+            caller.microphone.say(speech())
+            await caller.until("output_audio_buffer.stopped")
+            await caller.until("response.done") if "response.done" not in caller.types() else None
+            offer = caller.connection.localDescription.sdp
+        elsewhere = "a=candidate:1 1 udp 2130706431 192.0.2.1 9 typ host\r\n"
+        named = "a=candidate:2 1 udp 2130706430 somebody.local 9 typ host\r\n"
+        async with plain_http(timeout=PATIENCE_S) as http:
+            answered = await http.post(
+                f"{server.http}/v1/realtime/calls",
+                content=offer + elsewhere + named,
+                headers={"Content-Type": "application/sdp"},
+            )
+            assert answered.status_code == 201, answered.text
+            # The server's own checks would come within a tick.
+            async with calling(server.http):
+                pass
+            place = server.http + answered.headers["Location"]
+            assert (await http.delete(place)).status_code == 200
+        await ended(server)
+    watch.check()
+
+
 async def test_the_application_under_uvicorn_reaches_no_other_machine(tmp_path: Path):
     watch = Watch(tmp_path)
     embedded = {f"REALTIME_{kind}__PROVIDER": "embedded" for kind in ("STT", "LLM", "TTS")}
