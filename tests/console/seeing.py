@@ -74,7 +74,7 @@ async def longest_task_ms(page: Page, expression: str) -> float:
         for event in traced
         if event["name"] == "thread_name" and event["args"]["name"] == "CrRendererMain"
     }
-    tasks = [
+    tasks: list[float] = [
         event["tdur"] / 1000
         for event in traced
         if event["name"] == "RunTask" and (event["pid"], event["tid"]) in pages and "tdur" in event
