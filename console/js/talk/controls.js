@@ -144,15 +144,18 @@ function space({ talk }) {
 
 /** Hands-free or push-to-talk. @param {App} app */
 function modes(app) {
+  /** How turns were detected before they were made by hand. @type {App["settings"]["turns"]} */
+  let detected = "server_vad";
   const choices = [
     { id: "hands-free", text: "mode_hands_free", byHand: false },
     { id: "push-to-talk", text: "mode_push_to_talk", byHand: true },
   ];
   const inputs = choices.map(({ id, byHand }) => {
-    const choose = () => app.changeSettings({ turns: byHand ? "push_to_talk" : "server_vad" });
+    const choose = () => app.changeSettings({ turns: byHand ? "push_to_talk" : detected });
     return h("input", { type: "radio", name: "mode", id, class: "unseen", onchange: choose });
   });
   const render = () => {
+    if (!app.talk.byHand) detected = app.settings.turns;
     for (const [index, input] of inputs.entries()) {
       input.checked = choices[index]?.byHand === app.talk.byHand;
     }
