@@ -287,8 +287,12 @@ export class Talk extends EventTarget {
   #noMicrophone(error) {
     if (!(error instanceof NoMicrophone)) throw error;
     const values = { host: location.host, port: location.port || "443", detail: error.message };
-    const text = `microphone_${error.obstacle}`;
-    this.#app.notices.show({ id: "microphone", kind: "warn", text, values });
+    this.#app.notices.show({
+      id: "microphone",
+      kind: "warn",
+      text: `microphone_${error.obstacle}`,
+      values,
+    });
   }
 
   #changed() {
