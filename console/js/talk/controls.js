@@ -47,6 +47,8 @@ function dock(app) {
     const hearing = open && talk.microphone !== null;
     tell(startWords, status === "connecting" ? "connecting" : open ? "use_microphone" : "start");
     start.hidden = hearing;
+    // To begin is what the page is for; a microphone on top of typing is not.
+    start.classList.toggle("primary", !open);
     // It keeps the focus meanwhile, so it is not disabled: another click does nothing.
     start.setAttribute("aria-disabled", String(status === "connecting"));
     start.setAttribute("aria-busy", String(status === "connecting"));

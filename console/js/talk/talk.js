@@ -286,13 +286,10 @@ export class Talk extends EventTarget {
   /** @param {unknown} error */
   #noMicrophone(error) {
     if (!(error instanceof NoMicrophone)) throw error;
-    const values = { host: location.host, port: location.port || "443", detail: error.message };
-    this.#app.notices.show({
-      id: "microphone",
-      kind: "warn",
-      text: `microphone_${error.obstacle}`,
-      values,
-    });
+    const { obstacle, message: detail } = error;
+    const values = { host: location.host, port: location.port || "443", detail };
+    const id = "microphone";
+    this.#app.notices.show({ id, kind: "warn", text: `microphone_${obstacle}`, values });
   }
 
   #changed() {
