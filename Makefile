@@ -84,9 +84,10 @@ soak-smoke: dev
 clients: dev
 	$(BIN)/python -m tests.foreign_clients.installed
 
-# The pictures of the terminal client in the README.
+# The pictures of the terminal client in the README, and of the console, which need Chromium.
 screenshots: dev
 	$(BIN)/python docs/make_screenshots.py
+	$(BIN)/python docs/make_console_screenshots.py
 
 # Texts for people: takes them from the code into the catalogues (settings/localisation.py), where
 # they are translated by hand, and compiles what is there. Run it before and after.

@@ -8,12 +8,13 @@ import json
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 from audio.pcm import read_wav
-from benchmarks import long_session, scenarios
+from benchmarks import calls, long_session, scenarios
 from benchmarks import sessions_per_core as per_core
+from benchmarks.bar import Bar
 from benchmarks.caller import measure
 from benchmarks.clip import speech_chunks
 from benchmarks.local_server import DESCRIPTION, scripted_server
@@ -21,27 +22,6 @@ from benchmarks.voice_latency import summarise
 from clients.sdk import DEFAULT_MODEL, ClientError, dial, make_client
 
 SPOKEN_SESSIONS = (1, 8)
-
-
-@dataclass(frozen=True)
-class Bar:
-    """One target."""
-
-    name: str
-    value: float
-    limit: float
-    unit: str = "ms"
-    at_least: bool = False
-
-    @property
-    def met(self) -> bool:
-        """Whether the target is met."""
-        return self.value >= self.limit if self.at_least else self.value <= self.limit
-
-    def __str__(self) -> str:
-        sign = "≥" if self.at_least else "≤"
-        verdict = "met" if self.met else "MISSED"
-        return f"{self.name:<58}{self.value:>9.1f}  {sign} {self.limit:<6g} {self.unit:<9}{verdict}"
 
 
 def spoken_turns(turns: int) -> list[Bar]:
@@ -127,12 +107,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.bars")
     parser.add_argument("--turns", type=int, default=4, help="of each spoken scenario")
     parser.add_argument("--seconds", type=float, default=12.0, help="of each trial with a crowd")
+    parser.add_argument("--minutes", type=float, default=1.0, help="of long calls")
     parser.add_argument("--figures", metavar="FILE", help="save what benchmarks.plot draws")
     arguments = parser.parse_args(argv)
     print(f"{DESCRIPTION}.\nThe machine before: {state()}", flush=True)
     try:
         bars = spoken_turns(arguments.turns) + single_caller()
         bars += many_callers(arguments.seconds, arguments.figures) + long_sessions()
+        bars += calls.run(seconds=arguments.seconds, minutes=arguments.minutes)
     except ClientError as error:
         raise SystemExit(f"error: {error}") from None
     print()

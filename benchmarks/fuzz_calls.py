@@ -32,7 +32,7 @@ from tests.hostile.offers import offers
 from tests.support.rtc_caller import Caller, calling, offer_of
 from tests.support.running_server import plain_http
 
-SHORT = {"LLM__OPTIONS": '{"text": "Yes.", "first_token_ms": 0, "word_ms": 0}'}
+SHORT = '{"text": "Yes.", "first_token_ms": 0, "word_ms": 0}'
 """A turn is as long as its sound."""
 BURST = 250
 OFFERS = 50
@@ -264,7 +264,7 @@ async def run(server: LocalServer, wanted: int) -> list[str]:
     with suppress(TimeoutError):
         async with asyncio.timeout(PATIENCE_S):
             while holdings(server.pid).files > idle.files or server.tasks() > tasks:
-                await asyncio.sleep(0.2)
+                await asyncio.sleep(0.2)  # noqa: ASYNC110  # another process is watched
     now, warm = holdings(server.pid), siege.warm or idle
     sent = ", ".join(f"{number} {name}" for name, number in siege.sent.most_common())
     print(f"{siege.sent.total()} sent: {sent}. Answers to offers: {dict(siege.answers)}.")
@@ -287,7 +287,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--messages", type=int, default=100_000)
     arguments = parser.parse_args(argv)
     try:
-        with scripted_server(instant=True, **SHORT) as server:
+        with scripted_server(instant=True, LLM__OPTIONS=SHORT) as server:
             problems = asyncio.run(run(server, arguments.messages))
     except ClientError as error:
         raise SystemExit(f"error: {error}") from None

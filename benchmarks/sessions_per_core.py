@@ -94,7 +94,7 @@ async def gather_callers(
     server: LocalServer, count: int, script: Sequence[bytes], *, detect: bool = True
 ) -> list[Caller]:
     """Open sessions, each at another position of the script."""
-    callers = []
+    callers: list[Caller] = []
     for index in range(count):
         caller, _ = await join(server.url, script, session(detect=detect))
         caller.position = Random(index).randrange(len(script)) if script else 0
@@ -125,7 +125,21 @@ async def cpu_while(
 
 async def trial(server: LocalServer, count: int, seconds: float) -> Trial:
     """Let `count` callers talk for so long."""
-    callers = await gather_callers(server, count, conversation())
+    return await judged(server, await gather_callers(server, count, conversation()), seconds)
+
+
+async def judged(
+    server: LocalServer, callers: Sequence[Caller], seconds: float, held_ms: float = 0.0
+) -> Trial:
+    """Let callers talk for so long, and leave.
+
+    Args:
+        server: The server.
+        callers: Its callers.
+        seconds: How long.
+        held_ms: What a player holds back, and has to play while nothing comes.
+    """
+    count = len(callers)
     cpu, taken, late = await cpu_while(server, callers, seconds)
     answers = [answer for caller in callers for answer in caller.answers]
     waits = [1000 * (a.first_audio - a.decided) for a in answers if a.first_audio is not None]
@@ -136,7 +150,7 @@ async def trial(server: LocalServer, count: int, seconds: float) -> Trial:
         answers=len(waits),
         p50_ms=float(np.percentile(waits, 50)) if waits else 0.0,
         p99_ms=float(np.percentile(waits, 99)) if waits else 0.0,
-        dry_ms=1000 * max((answer.late_s for answer in answers), default=0.0),
+        dry_ms=max(0.0, 1000 * max((answer.late_s for answer in answers), default=0.0) - held_ms),
         cpu_ms=1000 * cpu / count,
         core=cpu,
         taken=taken,
@@ -258,11 +272,15 @@ def row(result: Trial) -> str:
     )
 
 
-def ladder(counts: Sequence[int], seconds: float) -> list[Trial]:
+def ladder(
+    counts: Sequence[int],
+    seconds: float,
+    one: Callable[[LocalServer, int, float], Awaitable[Trial]] = trial,
+) -> list[Trial]:
     """Try numbers of callers, a fresh server each, until two in a row are too many."""
     results: list[Trial] = []
     for count in counts:
-        result = with_server(lambda server, count=count: trial(server, count, seconds))  # type: ignore[misc]
+        result = with_server(lambda server, count=count: one(server, count, seconds))  # type: ignore[misc]
         print(row(result), flush=True)
         results.append(result)
         if len(results) > 1 and not results[-1].carried and not results[-2].carried:

@@ -9,6 +9,7 @@ from time import process_time
 
 import numpy as np
 
+from benchmarks.calls import cpu_ratio
 from benchmarks.crowd import append_frames, join
 from benchmarks.local_server import scripted_server
 from benchmarks.long_session import run as long_session
@@ -68,6 +69,7 @@ RATIOS = {
         lambda: long_session(10)["late / early"],
         1.6,
     ),
+    "CPU of a talking call / of a WebSocket session": (cpu_ratio, 1.6),
 }
 """Name of a ratio → its measurement, and its limit."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
@@ -184,7 +184,7 @@ class CallPeer:
 
     # --- as a session's peer ------------------------------------------------------------------
 
-    async def incoming(self) -> AsyncIterator[Incoming]:
+    async def incoming(self) -> AsyncGenerator[Incoming, None]:
         """Yield what the client and the sidebands send, until the client leaves."""
         self._listening = listening = asyncio.create_task(self._listen())
         try:

@@ -13,24 +13,31 @@ NAMES: dict[str, tuple[str, ...]] = {
     "aiortc.RTCIceTransport": ("_connection", "_recv", "_send"),
     "aiortc.RTCDtlsTransport": ("_rx_srtp", "_tx_srtp", "_set_role"),
     "aiortc.RTCSctpTransport": (
+        "_advertised_rwnd",
         "_data_channel_flush",
         "_data_channel_queue",
+        "_inbound_streams",
         "_outbound_queue",
+        "_receive_data_chunk",
         "_sent_queue",
     ),
-    "aiortc.rtcsctptransport": ("USERDATA_MAX_LENGTH",),
+    "aiortc.rtcsctptransport": ("DataChunk", "USERDATA_MAX_LENGTH"),
+    "aiortc.rtcsctptransport.InboundStream": ("reassembly",),
     "aioice.Connection": (
         "_nominated",
         "_protocols",
+        "_queue",
+        "_remote_candidates",
         "check_incoming",
         "data_received",
         "get_component_candidates",
+        "get_event",
     ),
     "aioice.ice.StunProtocol": ("close", "datagram_received", "request"),
     "aioice.candidate": ("candidate_foundation", "candidate_priority"),
 }
-"""Where they are → names, of objects, classes and modules. `ice` and `link` use them, nobody
-else."""
+"""Where they are → names, of objects, classes and modules. `ice`, `link` and `sctp` use them,
+nobody else."""
 
 
 def moved() -> list[str]:
@@ -71,6 +78,7 @@ def _holders() -> dict[str, object]:
         "aiortc.RTCDtlsTransport": dtls,
         "aiortc.RTCSctpTransport": aiortc.RTCSctpTransport(dtls),
         "aiortc.rtcsctptransport": rtcsctptransport,
+        "aiortc.rtcsctptransport.InboundStream": rtcsctptransport.InboundStream(),
         "aioice.Connection": Connection(ice_controlling=False),
         "aioice.ice.StunProtocol": getattr(ice, "StunProtocol", None),
         "aioice.candidate": candidate,

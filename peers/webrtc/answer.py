@@ -10,9 +10,9 @@ import ipaddress
 
 from peers.webrtc.sdp import DtlsRole, Endpoint, IceCandidate, Offer, OfferedAudio, Section
 
-MAX_MESSAGE_SIZE = 16 * 1024 * 1024
-"""Bytes of the largest message that a client may send on its data channel, as answered. Browsers
-built on libwebrtc never send more than 262144; others send images in one message."""
+MAX_MESSAGE_SIZE = 262144
+"""Bytes of the largest message that a client may send on its data channel, as answered: what
+browsers built on libwebrtc send at most. aiortc puts together no more than 1 MiB, and slowly."""
 
 
 def write_answer(offer: Offer, endpoint: Endpoint) -> str:

@@ -7,14 +7,23 @@ its queue.
 
 from __future__ import annotations
 
+import ipaddress
+import struct
 from collections.abc import Callable
 from typing import Any
 
 from aioice import Candidate, Connection, stun
 from aioice.candidate import candidate_foundation, candidate_priority
-from aioice.ice import StunProtocol
+from aioice.ice import ConnectionClosed, ConnectionEvent, StunProtocol
 
 from peers.webrtc.udp_port import Endpoint, UdpPort, UdpSocket
+
+_NEEDED = {"USERNAME", "MESSAGE-INTEGRITY", "PRIORITY"}
+"""Attributes of every check (RFC 8445, section 7.1)."""
+MOST_ADDRESSES = 64
+"""Addresses of a client that are checked; each costs packets. Browsers have fewer than ten."""
+MOST_WAITING = 1024
+"""Datagrams that wait for DTLS; what is too much is lost, as on the way, and comes again."""
 
 
 class SharedEndpoint(StunProtocol):
@@ -43,6 +52,13 @@ class SharedEndpoint(StunProtocol):
         assert isinstance(data, bytes), "datagrams are bytes"
         if data[0] >= 20:
             self._connection.data_received(data, 1)
+            return
+        try:
+            message = stun.parse_message(data)
+        except (ValueError, struct.error):
+            # aioice would take it for data of the client, for whom nobody vouches here.
+            return
+        if message.message_class is stun.Class.REQUEST and not message.attributes.keys() >= _NEEDED:
             return
         if data[0] == 1:
             # An answer to a check of ours: some clients send none of their own.
@@ -119,6 +135,9 @@ class SharedConnection(Connection):
     ) -> None:
         """Take a check that was authenticated: the client is at its address."""
         assert isinstance(protocol, SharedEndpoint), "there are no others"
+        known = {(one.host, one.port) for one in self._remote_candidates}
+        if len(known) >= MOST_ADDRESSES and addr not in known:
+            return
         self.checks += 1
         self.came()
         self._port.learn(protocol.bound, addr, protocol)
@@ -129,7 +148,7 @@ class SharedConnection(Connection):
         self.came()
         if 128 <= data[0] <= 191:
             self._media(data)
-        else:
+        elif self._queue.qsize() < MOST_WAITING:
             super().data_received(data, component)
 
     def send_now(self, data: bytes) -> bool:
@@ -139,6 +158,18 @@ class SharedConnection(Connection):
             return False
         pair.protocol.transport.sendto(data, pair.remote_addr)
         return True
+
+    async def get_event(self) -> ConnectionEvent:
+        """Return the next event; that it is closed, whoever asks too late.
+
+        aioice says None then, at which aiortc asks again without end, and nothing else runs.
+        """
+        return await super().get_event() or ConnectionClosed()
+
+    def may_check(self, address: str) -> bool:
+        """Return whether an address can be reached from here: a private server stays private."""
+        here = any(ipaddress.ip_address(bound.address).is_loopback for bound in self._endpoints)
+        return ipaddress.ip_address(address).is_loopback or not here
 
     @property
     def has_way(self) -> bool:

@@ -23,7 +23,6 @@ from aiortc import (
     RTCIceParameters,
     RTCIceTransport,
     RTCSctpCapabilities,
-    RTCSctpTransport,
 )
 
 from peers.base import NotConnected
@@ -33,6 +32,7 @@ from peers.webrtc.loudspeaker import Loudspeaker
 from peers.webrtc.metronome import INTERVAL_S, Metronome
 from peers.webrtc.obstacles import Dtls, Progress, obstacle
 from peers.webrtc.playout import Drained, Started
+from peers.webrtc.sctp import BoundedSctp
 from peers.webrtc.sdp import Endpoint, Fingerprint, IceCandidate, IceCredentials, Offer
 from peers.webrtc.tracks import SrtpKeys, Tracks
 from peers.webrtc.udp_port import UdpPort
@@ -43,6 +43,8 @@ DEAD_S = 10.0
 """Seconds without a datagram after which the client is gone."""
 CHANNEL_LOW_BYTES = 64 * 1024
 """Bytes in the channel's own buffer up to which it takes another event."""
+MOST_CHANNELS = 16
+"""Data channels that a client may open; only the first has events."""
 LAST_WORDS_S = 2.0
 """Seconds in which the last events must reach the client before the connection is closed."""
 
@@ -59,23 +61,11 @@ class Listener(Protocol):
     def reported(self, report: Started | Drained) -> None:
         """Take what was played."""
 
+    def played_on(self) -> None:
+        """Note that the queue of audio may be shorter."""
+
     def ended(self) -> None:
         """The link is over."""
-
-
-class _Sctp(RTCSctpTransport):
-    """aiortc's SCTP, which tells when all that was sent has arrived."""
-
-    def __init__(self, transport: RTCDtlsTransport) -> None:
-        super().__init__(transport)
-        self.arrived = asyncio.Event()
-
-    async def _data_channel_flush(self) -> None:
-        await super()._data_channel_flush()
-        if self._data_channel_queue or self._outbound_queue or self._sent_queue:
-            self.arrived.clear()
-        else:
-            self.arrived.set()
 
 
 class RtcLink:
@@ -123,8 +113,9 @@ class RtcLink:
         self._ice = RTCIceTransport(gatherer)
         self._dtls = RTCDtlsTransport(self._ice, [certificate])
         self._dtls._set_role(offer.role)
-        self._sctp = _Sctp(self._dtls) if offer.channel is not None else None
+        self._sctp = BoundedSctp(self._dtls) if offer.channel is not None else None
         self._channel: RTCDataChannel | None = None
+        self._channels = 0
         self._channel_room = asyncio.Event()
         self._listener: Listener | None = None
         self._connecting: asyncio.Task[None] | None = None
@@ -164,7 +155,11 @@ class RtcLink:
     # --- connecting ---------------------------------------------------------------------------
 
     async def _connect(self) -> None:
-        for candidate in self.offer.candidates:
+        ice = self.offer.ice
+        # Who can reach the server checks first. So nobody makes it send to addresses of others,
+        # except for clients that never check by themselves.
+        named = self.offer.candidates if ice.lite else ()
+        for candidate in filter(lambda one: self._connection.may_check(one.address), named):
             await self._ice.addRemoteCandidate(
                 RTCIceCandidate(
                     component=1,
@@ -176,7 +171,6 @@ class RtcLink:
                     type=candidate.type,
                 )
             )
-        ice = self.offer.ice
         # The one that checks by itself leads where the client does not.
         self._connection.ice_controlling = ice.lite
         await self._ice.start(RTCIceParameters(ice.username, ice.password, ice.lite))
@@ -234,11 +228,15 @@ class RtcLink:
 
     def _dtls_changed(self) -> None:
         if self._dtls.state in ("closed", "failed"):
-            self._end(None)
+            overrun = self._sctp is not None and self._sctp.overrun
+            self._end("the client sent more than it was allowed to" if overrun else None)
 
     # --- the data channel ---------------------------------------------------------------------
 
     def _channel_came(self, channel: RTCDataChannel) -> None:
+        self._channels += 1
+        if self._channels > MOST_CHANNELS:
+            self._end("the client opened too many data channels")
         if self._channel is not None:
             # A client has one; what others are for, nobody here knows.
             return
@@ -282,8 +280,7 @@ class RtcLink:
             return
         with suppress(TimeoutError):
             async with asyncio.timeout(LAST_WORDS_S):
-                await self._sctp._data_channel_flush()
-                await self._sctp.arrived.wait()
+                await self._sctp.all_arrived()
 
     # --- media --------------------------------------------------------------------------------
 
@@ -304,6 +301,8 @@ class RtcLink:
             return
         self._quiet_ticks += 1
         self._tracks.tick()
+        if self._listener is not None:
+            self._listener.played_on()
         if self._quiet_ticks > DEAD_S / INTERVAL_S:
             self._end(f"the tab was closed or lost its network: nothing arrived for {DEAD_S:.0f} s")
 
@@ -347,14 +346,16 @@ class RtcLink:
 
     async def _close(self) -> None:
         self._end(None)
-        self._tracks.end()
-        if self._sctp is not None:
-            await self._sctp.stop()
-        await self._dtls.stop()
-        await self._ice.stop()
-        if self._connecting is not None:
-            self._connecting.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._connecting
-        self._listener = None
-        self._forget(self)
+        try:
+            self._tracks.end()
+            if self._sctp is not None:
+                await self._sctp.stop()
+            await self._dtls.stop()
+            await self._ice.stop()
+            if self._connecting is not None:
+                self._connecting.cancel()
+                with suppress(asyncio.CancelledError):
+                    await self._connecting
+        finally:
+            self._listener = None
+            self._forget(self)

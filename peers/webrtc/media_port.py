@@ -11,6 +11,7 @@ import datetime
 import errno
 import secrets
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
 from peers.webrtc.addresses import listening, own_addresses, resolve
@@ -29,6 +30,8 @@ __all__ = ["InvalidOffer", "MediaPort", "MissingLibrary", "WebRTCSettings"]
 
 CHUNK_BYTES = 1100
 """Largest piece of an event in a datagram: more does not pass through many tunnels."""
+_RESOLVE_AGAIN_S = 60.0
+"""Seconds for which the addresses of public hosts hold."""
 _RENEW_DAYS = 15
 """Days of validity at which the certificate is replaced."""
 
@@ -63,6 +66,10 @@ class MediaPort:
         self._port = UdpPort()
         self._metronome = Metronome()
         self._links: set[RtcLink] = set()
+        self._public: dict[str, list[str]] = {}
+        """Public hosts → their addresses."""
+        self._resolved_s = 0.0
+        """When they were looked up, in the loop's time."""
         self._certificate: RTCCertificate | None = None
 
     @classmethod
@@ -77,7 +84,8 @@ class MediaPort:
 
         Raises:
             MissingLibrary: aiortc is not installed, or is a release that does not fit.
-            OSError: The port is taken, or an address or interface is not this machine's.
+            OSError: The port is taken, an address or interface is not this machine's, or nobody
+                knows a public host.
         """
         try:
             from aiortc import rtcsctptransport
@@ -103,6 +111,7 @@ class MediaPort:
         self = cls(settings, (await resolve(host))[0] if host else host, owner, RtcLink)
         try:
             await self._listen(port)
+            await self._resolve()
         except OSError:
             await self._port.close()
             raise
@@ -145,6 +154,17 @@ class MediaPort:
         if not self._port.sockets:
             raise OSError(errno.EADDRNOTAVAIL, "no address of this machine can be listened on")
 
+    async def _resolve(self) -> None:
+        """Look up the public hosts."""
+        self._resolved_s = asyncio.get_running_loop().time()
+        for host in self._settings.public_hosts:
+            try:
+                self._public[host] = await resolve(host)
+            except OSError as error:
+                raise OSError(
+                    error.errno, f"webrtc.public_hosts: {host} is not known ({error.strerror})"
+                ) from error
+
     async def answer(self, offer: str) -> tuple[RtcLink, str]:
         """Take a call.
 
@@ -175,9 +195,12 @@ class MediaPort:
         return link, write_answer(read, endpoint)
 
     async def _candidates(self) -> list[IceCandidate]:
-        addresses: list[str] = []
-        for host in self._settings.public_hosts:
-            addresses += await resolve(host)
+        loop = asyncio.get_running_loop()
+        if self._public and loop.time() - self._resolved_s > _RESOLVE_AGAIN_S:
+            # Where the name service is away for a while, what was known holds.
+            with suppress(OSError):
+                await self._resolve()
+        addresses = [address for known in self._public.values() for address in known]
         return [
             IceCandidate(
                 foundation=str(index + 1),

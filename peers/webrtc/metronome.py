@@ -48,8 +48,13 @@ class Metronome:
         for tick in self._phases[self._phase]:
             # One that fails must not keep the others from ticking.
             loop.call_soon(tick)
-        self._phase = (self._phase + 1) % _PHASES
-        self._due += _STEP_S
+        # No wake-up for a phase without calls.
+        for steps in range(1, _PHASES + 1):
+            phase = (self._phase + steps) % _PHASES
+            if self._phases[phase]:
+                break
+        self._phase = phase
+        self._due += steps * _STEP_S
         now = loop.time()
         if now - self._due > INTERVAL_S:
             self._due = now + _STEP_S

@@ -2,7 +2,7 @@
 
 A track may stop while the user is silent: browsers send a packet every 400 ms then, a muted client
 perhaps none. A turn ends by silence that is *heard*, so that silence is written here, as zeros, by
-the clock: from a packet that says so, or after 200 ms of nothing.
+the clock: from a packet that says so, soon after one that came alone, or after 200 ms of nothing.
 """
 
 from __future__ import annotations
@@ -11,11 +11,13 @@ from collections.abc import Callable
 
 from peers.webrtc.codecs import Decoder
 from peers.webrtc.opus import FRAME_MS, LONGEST_MS, RATE
-from peers.webrtc.reorder import Audio, Lost, Pause, Reorder, Step
+from peers.webrtc.reorder import WAIT_MS, Audio, Lost, Pause, Reorder, Step
 from peers.webrtc.rtp import ReceivedCounts, RtpPacket
 
 QUIET_AFTER_MS = 200.0
 """Without a packet for this long, the client counts as silent."""
+QUIET_AFTER_PAUSE_MS = WAIT_MS
+"""The same behind a packet that came after a pause: in silence, they come alone."""
 _LONGEST_GAP_MS = 5000.0
 """No jump of timestamps adds more silence than this."""
 _BYTES_PER_MS = 2 * RATE // 1000
@@ -39,7 +41,8 @@ class Microphone:
         self.counts = ReceivedCounts(decoder.clock_rate)
         self._until_ms: float | None = None
         """The time up to which audio was heard; None: nothing has come yet."""
-        self._quiet = False
+        self._patience_ms = QUIET_AFTER_MS
+        """How long after the last packet the client counts as silent; 0: it does."""
         self._filled_ms = 0.0
         """Zeros written since the last packet."""
         self.heard_ms = 0.0
@@ -60,9 +63,9 @@ class Microphone:
         if self._until_ms is None:
             return
         ahead_ms = now_ms - self._until_ms
-        if not self._quiet and ahead_ms < QUIET_AFTER_MS:
+        if ahead_ms < self._patience_ms:
             return
-        self._quiet = True
+        self._patience_ms = 0.0
         frames = int(ahead_ms / FRAME_MS)
         if frames > 0:
             # A loop that stood still writes no minutes at once.
@@ -72,24 +75,28 @@ class Microphone:
             self._give(bytes(int(ms) * _BYTES_PER_MS))
 
     def _take(self, steps: list[Step], now_ms: float) -> None:
+        patience_ms = QUIET_AFTER_MS
         for step in steps:
             match step:
                 case Audio(payload):
-                    self._play(payload)
+                    self._play(payload, patience_ms)
+                    patience_ms = QUIET_AFTER_MS
                     self._until_ms = now_ms
                     self._filled_ms = 0.0
                 case Lost(ticks, following):
                     self._make_up(self._missing_ms(ticks), following)
                 case Pause(ticks):
+                    patience_ms = QUIET_AFTER_PAUSE_MS
                     self._give(bytes(int(self._missing_ms(ticks)) * _BYTES_PER_MS))
 
-    def _play(self, payload: bytes) -> None:
-        self._quiet = self._decoder.silent(payload)
-        if self._quiet:
+    def _play(self, payload: bytes, patience_ms: float) -> None:
+        if self._decoder.silent(payload):
+            self._patience_ms = 0.0
             # Zeros, not the decoder's comfort noise: detectors know them for certain.
             ms = self._decoder.span(payload) * 1000 // self._decoder.clock_rate
             self._give(bytes(ms * _BYTES_PER_MS))
         else:
+            self._patience_ms = patience_ms
             self._give(self._decoder.decode(payload))
 
     def _missing_ms(self, ticks: int) -> float:

@@ -22,7 +22,7 @@ from session.effects import OutputAudio
 from session.ports import CloseReason
 from session.reports import PlaybackDrained, PlaybackReport, PlaybackStarted
 from wire.dialect import Dialect
-from wire.envelope import ServerEvent, error_event
+from wire.envelope import ServerEvent, error_event, serialize
 from wire.errors import ProtocolError
 from wire.event_record import WireEvent
 from wire.incoming import AppendedAudio, EventReader, Incoming
@@ -112,11 +112,15 @@ class WebRTCPeer:
             if isinstance(report, Started)
             else PlaybackDrained(report.response_id)
         )
-        self._let_on()
         if self._report is None:
             self._early.append(told)
         else:
             self._report(told)
+
+    def played_on(self) -> None:
+        """Let on who waits for room in the queue of audio."""
+        if not self._room.is_set() and self._link.loudspeaker.has_room:
+            self._room.set()
 
     def ended(self) -> None:
         """Let the session's loops end."""
@@ -177,19 +181,24 @@ class WebRTCPeer:
         Browsers take 256 KiB, which five seconds of an item's audio exceed: it is left out then,
         and the transcript stays (`docs/wire.md` §B.5).
         """
-        text = frame(event)
+        whole = frame(event)
         limit = self._link.max_message_bytes
-        if limit is None or 4 * len(text) <= limit or _utf8(text) <= limit:
-            return text
-        lighter = frame(without_media(event))
-        if _utf8(lighter) <= limit:
-            return lighter
-        return frame(
+        if limit is None or 4 * len(whole) <= limit:
+            return whole
+        # Audio and images are ASCII, so what a character takes beyond a byte is in the rest.
+        rest = serialize(without_media(event))
+        rest_bytes = len(rest.encode())
+        size = len(whole) + rest_bytes - len(rest)
+        if size <= limit:
+            return whole
+        if rest_bytes <= limit:
+            return rest
+        return serialize(
             error_event(
                 ProtocolError(
                     "event_too_large",
-                    f"An event `{event['type']}` of {_utf8(text)} bytes was not sent: the client's "
-                    f"data channel takes {limit} (`a=max-message-size` of its offer).",
+                    f"An event `{event['type']}` of {size} bytes was not sent: the client's data "
+                    f"channel takes {limit} (`a=max-message-size` of its offer).",
                     type_="server_error",
                 )
             ).wire()
@@ -197,6 +206,8 @@ class WebRTCPeer:
 
     def play(self, audio: OutputAudio) -> None:
         """Queue audio; the first frame behind silence leaves in this turn of the event loop."""
+        if self._link.over:
+            return
         self._link.loudspeaker.play(audio.response_id, audio.item_id, audio.audio)
         if self._starting is None:
             # Not in here: its report would come into the middle of the session's effects.
@@ -210,7 +221,7 @@ class WebRTCPeer:
     def silence(self) -> None:
         """Stop playing, and drop what is queued."""
         self._link.loudspeaker.silence()
-        self._let_on()
+        self.played_on()
 
     def played(self) -> Mapping[str, float]:
         """Return item id → ms played, of items that wait or play."""
@@ -228,10 +239,6 @@ class WebRTCPeer:
             if not self.has_room:
                 self._room.clear()
                 await self._room.wait()
-
-    def _let_on(self) -> None:
-        if not self._room.is_set() and self._link.loudspeaker.has_room:
-            self._room.set()
 
     async def deliver(self, report: Callable[[PlaybackReport], None]) -> None:
         """Send queued events; return after `finish`, when the client has them all."""
@@ -276,9 +283,3 @@ def without_media(event: WireEvent) -> WireEvent:
         for part in item["content"]
     ]
     return {**event, "item": {**item, "content": content}}
-
-
-def _utf8(text: str | LongFrame) -> int:
-    """Return the bytes of a message."""
-    # A long frame's text is ASCII but for its words, which are short.
-    return len(text.encode()) if isinstance(text, str) else len(text)

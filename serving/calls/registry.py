@@ -7,6 +7,7 @@ begins when its client has connected, and is run like any other (`open_sessions.
 from __future__ import annotations
 
 import asyncio
+import errno
 from dataclasses import dataclass, field
 
 from loguru import logger
@@ -114,7 +115,7 @@ class Calls:
         """Bind the UDP port of all calls, where the library for calls is installed.
 
         Raises:
-            ConfigError: It is taken.
+            ConfigError: It is taken, or there is no address to bind it on.
         """
         webrtc, server = self._settings.webrtc, self._settings.server
         port = webrtc.port_of_worker(self._worker, server.port)
@@ -130,12 +131,18 @@ class Calls:
             # Each call is told the remedy.
             logger.bind(event="calls.unavailable").info(f"There are no WebRTC calls: {missing}")
         except OSError as error:
-            raise ConfigError(
-                _(
+            reason = system_reason(error)
+            if error.errno == errno.EADDRNOTAVAIL:
+                said = _(
+                    "WebRTC calls have no address to listen on ({reason}). Name others with "
+                    "webrtc.interfaces (REALTIME_WEBRTC__INTERFACES)."
+                ).format(reason=reason)
+            else:
+                said = _(
                     "UDP port {port}, which WebRTC calls use, cannot be used ({reason}). Choose "
                     "another one with webrtc.udp_port (REALTIME_WEBRTC__UDP_PORT)."
-                ).format(port=port, reason=system_reason(error))
-            ) from error
+                ).format(port=port, reason=reason)
+            raise ConfigError(said) from error
 
     async def close(self) -> None:
         """End all calls, and close the port."""

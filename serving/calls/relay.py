@@ -123,7 +123,7 @@ class SidebandRelay:
         except InvalidStatus as refused:
             answer = refused.response
             media_type = answer.headers.get("content-type")
-            denial = Response(answer.body, answer.status_code, media_type=media_type)
+            denial = Response(bytes(answer.body or b""), answer.status_code, media_type=media_type)
             await self._websocket.send_denial_response(denial)
             return
         except (OSError, TimeoutError, InvalidHandshake) as error:

@@ -11,7 +11,7 @@ from websockets.protocol import SERVER, Protocol
 
 from audio.pcm import silence
 from benchmarks import plot
-from benchmarks.bars import Bar
+from benchmarks.bar import Bar
 from benchmarks.crowd import Answer, append_frames, event_frame, frame
 from benchmarks.scenarios import manual_commit
 from benchmarks.sessions_per_core import Trial, carried

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
-from tests.support.running_server import RunningServer, running, scripted_settings
+from tests.support.running_server import RunningServer, plain_http, running, scripted_settings
+from tests.support.sdp_offers import AUDIO, offer
 from tests.support.wire_client import PATIENCE_S, client, refusal, speech
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -98,3 +99,34 @@ async def test_without_a_console_nobody_may_watch():
         assert (code, reason) == (4000, "invalid_request_error.unsupported_value")
         async with client(f"{server.url}&observe="):
             pass
+
+
+async def test_of_a_call_only_the_caller_is_told(server):
+    pytest.importorskip("aiortc", reason="requirements/webrtc.txt is not installed")
+    from tests.support.rtc_caller import calling
+
+    told: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+    async with calling(server.http, f"/v1/realtime/calls?{OBSERVE[1:]}") as caller:
+        caller.channel.on("message", lambda raw: told.put_nowait(json.loads(raw)))
+        sideband = f"ws://127.0.0.1:{server.port}/v1/realtime?call_id={caller.call_id}"
+        async with connect(sideband, proxy=None, max_queue=None) as listener:
+            caller.microphone.say(speech())
+            heard_beside = await heard(listener, "response.done")
+        types: set[str] = set()
+        async with asyncio.timeout(PATIENCE_S):
+            while not types >= {"console.turn_detection", "response.done"}:
+                types.add((await told.get())["type"])
+    assert not [event for event in heard_beside if event["type"].startswith("console.")]
+
+
+async def test_a_call_cannot_watch_without_a_console():
+    pytest.importorskip("aiortc", reason="requirements/webrtc.txt is not installed")
+    async with (
+        running(scripted_settings(server={"console": False})) as server,
+        plain_http() as http,
+    ):
+        url = f"{server.http}/v1/realtime/calls?{OBSERVE[1:]}"
+        headers = {"Content-Type": "application/sdp"}
+        refused = await http.post(url, content=offer(AUDIO), headers=headers)
+    assert refused.status_code == 400
+    assert refused.json()["error"]["param"] == "observe"

@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { audioMs } from "../../console/js/see/audio_length.js";
-import { Dialogue } from "../../console/js/see/dialogue.js";
+import { Dialogue, KEPT } from "../../console/js/see/dialogue.js";
 import { heardCharacters, paceOf } from "../../console/js/see/heard_words.js";
 import { finishedSentences } from "../../console/js/see/sentences.js";
 import { added, received, sent, spokenAnswer, spokenTurn } from "./conversations.mjs";
@@ -209,6 +209,23 @@ test("speech that was dropped, and an item that was deleted, are turns no more",
   dialogue.take("received", { type: "input_audio_buffer.cleared" });
   dialogue.take("received", { type: "conversation.item.deleted", item_id: "n" });
   assert.deepEqual(dialogue.turns, []);
+});
+
+test("of a long conversation the last turns are kept, and what goes is told", () => {
+  const dialogue = new Dialogue();
+  const item = (index) => ({
+    id: `item_${index}`,
+    type: "message",
+    role: "user",
+    content: [{ type: "input_text", text: String(index) }],
+  });
+  let gone = [];
+  for (let index = 0; index <= KEPT; index++) {
+    const [{ event }] = added(index, null, item(index));
+    gone = dialogue.take("received", event).filter((turn) => !dialogue.turns.includes(turn));
+  }
+  assert.equal(dialogue.turns.length, KEPT);
+  assert.deepEqual(gone.map(read), [["user", "0"]]);
 });
 
 test("audio is as long as its base64 is, also where its length alone was kept", () => {

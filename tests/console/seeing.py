@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -40,3 +41,43 @@ async def staged(folder: Path) -> AsyncIterator[Page]:
             " stage.app.store.add(direction, event, at); return stage.frame(); }, 0"
         )
         yield opened
+
+
+async def longest_task_ms(page: Page, expression: str) -> float:
+    """Evaluate JavaScript, and return the milliseconds of the longest task of the page meanwhile.
+
+    Its long tasks are those that the Long Tasks API tells of, but of each only the time counts in
+    which it had the processor: that which other programs took meanwhile says nothing of the page.
+    """
+    before = len(page.events)
+    categories = ["toplevel", "disabled-by-default-devtools.timeline", "__metadata"]
+    await page.call(
+        "Tracing.start",
+        transferMode="ReportEvents",
+        traceConfig={"includedCategories": categories},
+    )
+    await page.evaluate(expression)
+    await page.call("Tracing.end")
+    async with asyncio.timeout(60):
+        while not any(
+            event["method"] == "Tracing.tracingComplete" for event in page.events[before:]
+        ):
+            await page.evaluate("0")
+    traced = [
+        event
+        for told in page.events[before:]
+        if told["method"] == "Tracing.dataCollected"
+        for event in told["params"]["value"]
+    ]
+    pages = {
+        (event["pid"], event["tid"])
+        for event in traced
+        if event["name"] == "thread_name" and event["args"]["name"] == "CrRendererMain"
+    }
+    tasks: list[float] = [
+        event["tdur"] / 1000
+        for event in traced
+        if event["name"] == "RunTask" and (event["pid"], event["tid"]) in pages and "tdur" in event
+    ]
+    assert len(tasks) > 10, "the browser told of the page's tasks"
+    return max(tasks)

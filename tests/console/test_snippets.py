@@ -122,21 +122,21 @@ async def test_a_call_in_a_page_is_told_that_its_session_begins(server, tmp_path
     call = programs(server.http)["webrtc"].replace("console.log(", "heard.push(")
     clip = DATA / "flite-slt_s01.wav"
     async with page(f"{server.http}/", clip, tmp_path, loop=True) as open_page:
-        await open_page.until("document.querySelector('.begin-state')")
+        await open_page.until("document.querySelector('.begin-state')?.dataset.state === 'healthy'")
         await open_page.evaluate(f"window.heard = []; (async () => {{ {call} }})()")
         await open_page.until("heard.some(({type}) => type === 'session.created')")
         # By WebRTC, so the transcript is of what came by the microphone.
         await open_page.until("heard.some(({type}) => type === 'response.done')")
 
 
-def test_by_tls_the_sdk_for_javascript_is_offered():
+async def test_by_tls_the_sdk_for_javascript_is_offered():
     offered = programs("https://voice.example")
     assert "OpenAIRealtimeWS" in offered["javascript"]
     assert 'baseURL = "https://voice.example/v1"' in offered["javascript"]
     assert "OpenAIRealtimeWS" not in programs("http://voice.example:8000")["javascript"]
 
 
-def test_a_path_that_no_sdk_can_ask_for_has_programs_that_need_none():
+async def test_a_path_that_no_sdk_can_ask_for_has_programs_that_need_none():
     offered = programs("http://localhost:8000", path="/chosen")
     assert offered.keys() == {"javascript", "webrtc", "curl"}
     assert "ws://localhost:8000/chosen?model=" in offered["javascript"]
@@ -144,14 +144,14 @@ def test_a_path_that_no_sdk_can_ask_for_has_programs_that_need_none():
     assert "http://localhost:8000/v1/models" in offered["curl"]
 
 
-def test_calls_are_offered_where_they_are_taken():
+async def test_calls_are_offered_where_they_are_taken():
     without = programs("http://localhost:8000", webrtc=False)
     assert "webrtc" not in without
     assert "/calls" not in "".join(without.values())
     assert "http://localhost:8000/v1/realtime/calls" in programs("http://localhost:8000")["curl"]
 
 
-def test_no_program_has_a_key_in_it():
+async def test_no_program_has_a_key_in_it():
     for keys in (True, False):
         assert KEY not in "".join(programs("http://localhost:8000", keys=keys).values())
     with_keys = programs("http://localhost:8000", keys=True)

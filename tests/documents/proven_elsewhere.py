@@ -67,6 +67,12 @@ _BY_PROOF: dict[str, str] = {
     "conformance/test_d1_client_secrets.py": (
         "serving/access/client_secrets.py serving/client_secret_routes.py serving/session_start.py"
     ),
+    "conformance/test_d2_calls.py": (
+        "serving/calls/routes.py serving/request_body.py telemetry/call_figures.py"
+    ),
+    "conformance/test_d4_sideband.py": "serving/calls/sidebands.py",
+    "serving/calls/test_relay.py": "serving/calls/whereabouts.py serving/process/seat.py",
+    "serving/calls/test_call_ids.py": "serving/access/signing.py",
     "conformance/test_d7_model_names.py": "serving/model_names.py",
     "conformance/test_d7_wrong_paths.py": "serving/wrong_paths.py",
     "conformance/test_d9_console.py": "wire/console_events.py",
@@ -118,6 +124,10 @@ _BY_PROOF: dict[str, str] = {
     "session/test_response.py": "session/output_item.py",
     "test_protocol.py": "wire/envelope.py wire/ids.py",
     "test_transport.py": "peers/base.py peers/websocket.py",
+    "peers/webrtc/test_link.py": "peers/webrtc/tracks.py",
+    "peers/webrtc/test_loudspeaker.py": "peers/webrtc/codecs.py",
+    "peers/webrtc/test_offer.py": "peers/webrtc/sdp.py",
+    "peers/webrtc/test_peer.py": "peers/webrtc/figures.py",
     "turn_detection/test_end_pointing.py": "session/decisions.py",
     "session/test_playback.py": "wire/media.py",
     "wire/test_server_events.py": (

@@ -38,10 +38,14 @@ def rows(prefix: str) -> dict[str, list[str]]:
     return found
 
 
+DEFAULTS = Settings.model_construct()
+"""Settings without an environment."""
+
+
 @pytest.mark.parametrize("name", ["limits", "server", "webrtc"])
 def test_every_setting_is_in_a_table_with_its_default(name: str) -> None:
     said = {setting: cells[0] for setting, cells in rows(f"{name}.").items()}
-    defaults = {setting: default(value) for setting, value in getattr(Settings(), name)}
+    defaults = {setting: default(value) for setting, value in getattr(DEFAULTS, name)}
     assert said == {**defaults, **({"secret": "random"} if name == "server" else {})}
 
 
@@ -73,8 +77,14 @@ def test_every_setting_that_is_named_exists() -> None:
 def test_every_event_of_the_log_is_listed() -> None:
     logged = {
         event
-        for module in ("telemetry/turn_log.py", "serving/open_sessions.py")
-        for event in re.findall(r'"((?:session|connection|transcription)\.[a-z]+)"', code(module))
+        for module in (
+            "telemetry/turn_log.py",
+            "serving/open_sessions.py",
+            "serving/calls/sidebands.py",
+        )
+        for event in re.findall(
+            r'"((?:session|connection|transcription|call|sideband)\.[a-z]+)"', code(module)
+        )
         if f'event="{event}"' in code(module)
     }
     assert logged

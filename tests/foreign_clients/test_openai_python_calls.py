@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from openai import AsyncOpenAI, BadRequestError, NotFoundError
+from openai.types.realtime import RealtimeConversationItemUserMessageParam
 from websockets.exceptions import InvalidStatus
 
 from audio.pcm import read_wav, silence
@@ -45,6 +46,11 @@ async def served(**changed: Any) -> AsyncIterator[tuple[RunningServer, AsyncOpen
         AsyncOpenAI(api_key=KEY, base_url=f"{server.http}/v1", max_retries=0) as client,
     ):
         yield server, client
+
+
+def written(text: str) -> RealtimeConversationItemUserMessageParam:
+    """Return an item of the user."""
+    return {"type": "message", "role": "user", "content": [{"type": "input_text", "text": text}]}
 
 
 @asynccontextmanager
@@ -90,13 +96,11 @@ async def test_a_sideband_sees_and_steers_the_call():
             await sideband.session.update(session={"type": "realtime", "instructions": "Whisper."})
             updated = await sideband.recv()
             assert updated.type == "session.updated"
-            assert updated.session.instructions == "Whisper."
+            assert updated.session.to_dict()["instructions"] == "Whisper."
             await caller.until("session.updated")
-            content = [{"type": "input_text", "text": "hello"}]
-            item = {"type": "message", "role": "user", "content": content}
-            await sideband.conversation.item.create(item=item)
+            await sideband.conversation.item.create(item=written("hello"))
             await sideband.response.create()
-            seen = []
+            seen: list[str] = []
             while not seen or seen[-1] != "output_audio_buffer.stopped":
                 seen.append((await sideband.recv()).type)
         await caller.until("output_audio_buffer.stopped")
@@ -149,9 +153,7 @@ async def test_what_a_sideband_asks_for_is_sound_and_silence_for_the_caller():
         calling(client, session=SESSION) as (caller, call_id),
         client.realtime.connect(call_id=call_id) as sideband,
     ):
-        content = [{"type": "input_text", "text": "tell me a long story"}]
-        item = {"type": "message", "role": "user", "content": content}
-        await sideband.conversation.item.create(item=item)
+        await sideband.conversation.item.create(item=written("tell me a long story"))
         await sideband.response.create()
         await caller.so(lambda: caller.sound_ms > 100, "sound")
         await sideband.response.cancel()

@@ -153,6 +153,7 @@ class MediaCaller:
         with suppress(MediaStreamError):
             while True:
                 frame = await track.recv()
+                assert isinstance(frame, AudioFrame)
                 self.heard += frame.to_ndarray().tobytes()
                 self.news.changed()
 

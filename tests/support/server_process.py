@@ -49,7 +49,7 @@ class Process:
 
 
 @asynccontextmanager
-async def server_process(*, port: int = 0, **environment: str) -> AsyncIterator[Process]:
+async def server_process(*, port: int | str = 0, **environment: str) -> AsyncIterator[Process]:
     """Serve scripted providers, unless `environment` says otherwise; port 0: a free one."""
     scripted = {f"REALTIME_{kind}__PROVIDER": "scripted" for kind in ("STT", "LLM", "TTS")}
     command = [sys.executable, "main.py"]
@@ -59,7 +59,7 @@ async def server_process(*, port: int = 0, **environment: str) -> AsyncIterator[
 
 @asynccontextmanager
 async def started(
-    command: Sequence[str], folder: Path, *, port: int = 0, **environment: str
+    command: Sequence[str], folder: Path, *, port: int | str = 0, **environment: str
 ) -> AsyncIterator[Process]:
     """Start a server on a port, 0: a free one, in a folder, and wait until it serves."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith("REALTIME_")}

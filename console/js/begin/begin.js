@@ -11,7 +11,8 @@ import * as check from "./check.js";
 import * as code from "./code.js";
 import * as stack from "./stack.js";
 
-const STATES = ["starting", "healthy", "draining", "failed"];
+/** Of the server, as it says itself, and of the way to it. */
+const STATES = ["starting", "healthy", "draining", "failed", "key", "lost"];
 
 /**
  * @param {HTMLElement} root
@@ -47,9 +48,10 @@ export function mount(root, app) {
 
   const show = () => {
     known = app.state?.stack ?? known;
-    const name = STATES.find((one) => one === app.state?.state) ?? "unknown";
-    state.dataset.state = name;
-    tell(state, `begin.state.${name}`);
+    const name = app.reach === "reached" ? app.state?.state : app.reach;
+    const told = STATES.find((one) => one === name) ?? "unknown";
+    state.dataset.state = told;
+    tell(state, `begin.state.${told}`);
     showStack(app.state, known);
     showCode();
     showCheck();

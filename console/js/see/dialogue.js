@@ -17,6 +17,9 @@ import { audioPart, contents, message, toolCall } from "./turns.js";
 /** @typedef {import('./turns.js').Note} Note */
 /** @typedef {import('./outcomes.js').Told} Told */
 
+/** Turns that are kept. */
+export const KEPT = 500;
+
 export class Dialogue {
   #list = new TurnList();
   /** Letters a second of the voice, as its last answer told it. */
@@ -35,8 +38,9 @@ export class Dialogue {
    */
   take(direction, event) {
     if (direction === "sent") return this.#takeSent(event);
-    const changed = this.#takeReceived(event);
-    return Array.isArray(changed) ? changed : changed ? [changed] : [];
+    const taken = this.#takeReceived(event);
+    const changed = Array.isArray(taken) ? taken : taken ? [taken] : [];
+    return this.turns.length > KEPT ? [...changed, ...this.#list.forget(KEPT)] : changed;
   }
 
   /** In the order in which they are read. */

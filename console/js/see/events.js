@@ -114,7 +114,7 @@ class EventsView {
     const before = this.#shown.entries[index - 1];
     const sent = entry.direction === "sent";
     const error = entry.event.type === "error" || entry.event.response?.status === "failed";
-    row.className = `row row-${entry.direction}${error ? " row-error" : ""}`;
+    row.className = `event-row event-row-${entry.direction}${error ? " event-row-error" : ""}`;
     const cells = [
       offset(entry.at - (this.#store.first?.at ?? entry.at)),
       before ? since(entry.at - before.at) : "",
@@ -122,11 +122,11 @@ class EventsView {
       entry.event.type,
       summary(entry.event),
     ];
-    const classes = ["row-at", "row-since", "row-way", "row-type", "row-about"];
+    const classes = ["at", "since", "way", "type", "about"];
     while (row.childElementCount < cells.length) row.append(document.createElement("span"));
     for (const [position, text] of cells.entries()) {
       const cell = row.children[position];
-      cell.className = classes[position];
+      cell.className = `event-row-${classes[position]}`;
       if (cell.textContent !== text) cell.textContent = text;
     }
   }

@@ -33,6 +33,17 @@ export class TurnList {
   }
 
   /**
+   * Forget all but the last turns: a conversation may last for hours.
+   * @param {number} kept
+   * @returns {Turn[]} What was removed.
+   */
+  forget(kept) {
+    return this.turns
+      .slice(0, Math.max(0, this.turns.length - kept))
+      .flatMap(({ id }) => this.remove(id));
+  }
+
+  /**
    * @param {string} id
    * @returns {Turn[]} What was removed.
    */

@@ -46,6 +46,7 @@ export function mount(root, app) {
 
 class WaterfallView {
   #timeline;
+  #root;
   #empty = h("p", { className: "see-empty", text: "see.waterfall.empty" });
   #chart = h("div", { className: "waterfall", "aria-hidden": "true" });
   #legend = h("ul", { className: "waterfall-legend" });
@@ -75,7 +76,10 @@ class WaterfallView {
     );
     const about = h("p", { className: "see-about", text: "see.waterfall.about" });
     this.#content = h("div", { hidden: true }, this.#legend, this.#chart, scroller, about);
+    this.#root = root;
     root.append(this.#empty, this.#content);
+    // It is drawn when its tab is chosen, too.
+    new ResizeObserver(() => this.draw()).observe(root);
     for (const moment of STAGES) {
       const swatch = h("span", { className: `swatch stage-${moment}` });
       this.#legend.append(h("li", {}, swatch, h("span", { text: `see.stage.${moment}` })));
@@ -93,6 +97,7 @@ class WaterfallView {
 
   /** @param {boolean} [anew] */
   draw(anew = false) {
+    if (!this.#root.checkVisibility()) return;
     const turns = this.#timeline.turns.filter((turn) => turn.at.start !== undefined).slice(-SHOWN);
     const state = JSON.stringify(turns);
     if (!anew && state === this.#drawn) return;

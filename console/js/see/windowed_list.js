@@ -80,8 +80,6 @@ export class WindowedList {
 
   /** Show what the source has now. */
   refresh() {
-    this.#sizer.style.height = `${this.#source.count() * this.#height}px`;
-    if (this.following) this.element.scrollTop = this.element.scrollHeight;
     this.#soon();
   }
 
@@ -93,8 +91,11 @@ export class WindowedList {
   }
 
   #draw() {
-    const { scrollTop, clientHeight } = this.element;
     const count = this.#source.count();
+    const all = `${count * this.#height}px`;
+    if (this.#sizer.style.height !== all) this.#sizer.style.height = all;
+    if (this.following) this.element.scrollTop = count * this.#height;
+    const { scrollTop, clientHeight } = this.element;
     const first = Math.max(0, Math.floor(scrollTop / this.#height) - MARGIN);
     const wanted = clientHeight ? Math.ceil(clientHeight / this.#height) + 2 * MARGIN : 0;
     const shown = Math.max(0, Math.min(wanted, count - first));
@@ -117,14 +118,14 @@ export class WindowedList {
   }
 
   #row() {
-    const row = h("div", { className: "row", role: "option" });
+    const row = h("div", { className: "event-row", role: "option" });
     this.#sizer.append(row);
     return row;
   }
 
   /** @param {MouseEvent} event */
   #click(event) {
-    const row = event.target instanceof Element ? event.target.closest(".row") : null;
+    const row = event.target instanceof Element ? event.target.closest("[role=option]") : null;
     if (row instanceof HTMLElement) this.#choose(Number(row.dataset.index));
   }
 

@@ -53,6 +53,7 @@ def test_all_candidates_are_inside() -> None:
     for section in sections(CHROMIUM):
         assert [one.ip for one in section.ice_candidates] == ["192.0.2.1", "2001:db8::1"]
         assert section.ice_candidates_complete
+        assert section.ice is not None
         assert section.ice.usernameFragment == "w01234"
         assert section.dtls is not None
         assert section.dtls.role == "client"

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from peers.base import NotConnected
 from peers.webrtc import link as link_module
-from peers.webrtc.link import NotConnected
 from peers.webrtc.rtp import is_rtcp
 from peers.webrtc.udp_port import UdpPort, UdpSocket
 from tests.support.clips import FIRST

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import socket
 import sys
+import weakref
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -38,6 +40,13 @@ async def test_public_hosts_are_announced_instead() -> None:
         assert f"2001:db8::77 {port.port} typ host" in answer
         assert "127.0.0.1 " not in answer.partition("t=0 0")[2]
         await link.close()
+
+
+async def test_a_public_host_that_nobody_knows_is_named() -> None:
+    with pytest.raises(OSError, match=r"public_hosts: nobody\.invalid"):
+        await MediaPort.open(
+            Settings(public_hosts=["nobody.invalid"]), host="127.0.0.1", port=0, owner="w0"
+        )
 
 
 async def test_an_interface_that_there_is_not_is_named() -> None:
@@ -87,6 +96,8 @@ async def test_calls_leave_no_task_and_no_socket() -> None:
         await caller.close()
         link, _ = await port.answer(CHROMIUM)
         await link.close()
+        ended = weakref.ref(link)
+        del link
         async with asyncio.timeout(20):
             while left := [task for task in asyncio.all_tasks() - before if not task.done()]:
                 await asyncio.wait(left)
@@ -96,6 +107,8 @@ async def test_calls_leave_no_task_and_no_socket() -> None:
         assert not port._port._heard
         assert not port._port._asked
         assert open_files() == sockets
+        gc.collect()
+        assert ended() is None
 
 
 async def test_closing_the_port_ends_its_calls() -> None:

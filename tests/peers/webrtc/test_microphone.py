@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from peers.webrtc.microphone import QUIET_AFTER_MS, Microphone
+from peers.webrtc.microphone import QUIET_AFTER_MS, QUIET_AFTER_PAUSE_MS, Microphone
 from peers.webrtc.opus import FRAME_BYTES, FRAME_MS, OpusDecoder, OpusEncoder
 from peers.webrtc.rtp import RtpPacket
 from tests.support.clips import FIRST
@@ -68,6 +68,19 @@ def test_the_next_packet_adds_only_what_is_missing() -> None:
     # 20 frames later: 400 ms were silent, and 380 of them have been heard.
     track.microphone.came(RtpPacket(TYPE, 22, 42 * 960, 5, track.packets[1].payload), 440)
     assert track.heard_ms == 20 + 20 + 400 + 20
+
+
+def test_a_packet_alone_in_silence_does_not_hold_it_up() -> None:
+    track = Track()
+    track.microphone.came(track.packets[0], 0)
+    track.microphone.came(RtpPacket(TYPE, 21, 21 * 960, 5, b"\x08"), 20)
+    track.microphone.tick(420)
+    track.microphone.came(RtpPacket(TYPE, 22, 42 * 960, 5, track.packets[1].payload), 440)
+    before = track.heard_ms
+    track.microphone.tick(440 + QUIET_AFTER_PAUSE_MS - 1)
+    assert track.heard_ms == before
+    track.microphone.tick(440 + QUIET_AFTER_PAUSE_MS)
+    assert track.heard_ms == before + QUIET_AFTER_PAUSE_MS
 
 
 def test_nothing_for_200_ms_is_silence_too() -> None:

@@ -100,10 +100,12 @@ def test_noise_does_no_harm(noise: bytes) -> None:
     place = Place()
     place.comes(noise)
     place.comes(noise, ELSEWHERE)
-    checked_username(noise)
+    assert place.port.arrived == 2
+    assert place.port.dropped == 2 - len(place.call.came)
 
 
 @given(st.binary(max_size=100), st.integers(0, 60))
 def test_a_spoilt_check_does_no_harm(noise: bytes, at: int) -> None:
-    whole = check("abcd:x")
-    Place().comes(whole[:at] + noise + whole[at + len(noise) :], ELSEWHERE)
+    whole, place = check("abcd:x"), Place()
+    place.comes(whole[:at] + noise + whole[at + len(noise) :], ELSEWHERE)
+    assert place.port.dropped == 1 - len(place.call.came)

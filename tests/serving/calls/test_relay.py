@@ -29,8 +29,8 @@ from tests.support.running_server import (
     running,
     serving,
 )
-from tests.support.server_process import Process, server_process
-from tests.support.wire_client import PATIENCE_S, client, refusal
+from tests.support.server_process import START_S, Process, server_process
+from tests.support.wire_client import client, refusal
 
 SECRET = "a secret that the replicas share"
 
@@ -41,6 +41,10 @@ SECRET = "a secret that the replicas share"
 def doors(folder: Path) -> list[Path]:
     """The Unix sockets of the workers' folders in a folder."""
     return sorted(folder.glob("realtime-calls-*/*"))
+
+
+def leftovers(folder: Path) -> list[Path]:
+    return list(folder.glob("realtime-calls-*"))
 
 
 @asynccontextmanager
@@ -62,7 +66,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 async def test_any_worker_serves_the_sidebands_and_the_end_of_any_call(folder: Path) -> None:
     async with workers(folder, 3) as server, plain_http(timeout=30) as http:
         asked = 0
-        owners = set()
+        owners: set[str] = set()
         while asked < 50 or len(owners) < 2:
             async with calling(server.http) as caller:
                 owners.add(caller.call_id[4:6])
@@ -110,7 +114,7 @@ async def test_no_other_user_reaches_the_workers_doors_and_none_are_left(folder:
             assert stat.S_ISSOCK(door.stat().st_mode)
             assert stat.S_IMODE(door.parent.stat().st_mode) == 0o700
     assert doors(folder) == []
-    assert list(folder.glob("realtime-calls-*")) == []
+    assert leftovers(folder) == []
 
 
 async def test_a_worker_that_replaces_another_has_its_door(folder: Path) -> None:
@@ -119,7 +123,7 @@ async def test_a_worker_that_replaces_another_has_its_door(folder: Path) -> None
         (owner,) = [door for door in doors(folder) if int(door.name) == int(call_id[4:6], 16)]
         old = owner.stat().st_mtime_ns
         os.kill(_listening_at(owner), 9)
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(START_S):
             while not owner.exists() or owner.stat().st_mtime_ns == old:
                 await asyncio.sleep(0.05)
         with pytest.raises(InvalidStatus):
@@ -203,7 +207,7 @@ async def test_any_replica_serves_the_sidebands_and_the_end_of_a_call_of_another
 
 async def test_a_replica_checks_keys_before_it_asks_another_and_that_one_again() -> None:
     async with replicas(api_keys=[KEY]) as (one, other):
-        bearer = {"headers": {"Authorization": f"Bearer {KEY}"}}
+        bearer: dict[str, Any] = {"headers": {"Authorization": f"Bearer {KEY}"}}
         place = await one.call(**bearer)
         assert (await other.hang_up(place)).status_code == 401
         url = f"ws://127.0.0.1:{other.running.port}/v1/realtime?call_id={place.rpartition('/')[2]}"
@@ -267,7 +271,7 @@ async def test_a_request_is_passed_on_once() -> None:
     with fake_calls() as clients:
         async with replica(free_port(), clients) as gone:
             place = await gone.call()
-        astray = {"headers": {"x-realtime-passed-on": "1"}}
+        astray: dict[str, Any] = {"headers": {"x-realtime-passed-on": "1"}}
         async with replica(free_port(), clients) as server:
             assert (await server.hang_up(place, **astray)).status_code == 404
 
