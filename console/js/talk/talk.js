@@ -160,8 +160,6 @@ export class Talk extends EventTarget {
       if (!(await this.#app.server.reachable())) /** @type {WebRTCLink} */ (link).giveUp();
     });
     link.setMuted(this.#muted);
-    // Nothing is heard before the session is as the reader wants it.
-    void link.setListening(false);
     void link.setMicrophone(this.#microphone);
     void link.setLoudspeaker(settings.loudspeaker);
     this.#app.setLink(link);
