@@ -47,6 +47,8 @@ function dock(app) {
     const hearing = open && talk.microphone !== null;
     tell(startWords, status === "connecting" ? "connecting" : open ? "use_microphone" : "start");
     start.hidden = hearing;
+    // To begin is what the page is for; a microphone on top of typing is not.
+    start.classList.toggle("primary", !open);
     // It keeps the focus meanwhile, so it is not disabled: another click does nothing.
     start.setAttribute("aria-disabled", String(status === "connecting"));
     start.setAttribute("aria-busy", String(status === "connecting"));
@@ -144,15 +146,18 @@ function space({ talk }) {
 
 /** Hands-free or push-to-talk. @param {App} app */
 function modes(app) {
+  /** How turns were detected before they were made by hand. @type {App["settings"]["turns"]} */
+  let detected = "server_vad";
   const choices = [
     { id: "hands-free", text: "mode_hands_free", byHand: false },
     { id: "push-to-talk", text: "mode_push_to_talk", byHand: true },
   ];
   const inputs = choices.map(({ id, byHand }) => {
-    const choose = () => app.changeSettings({ turns: byHand ? "push_to_talk" : "server_vad" });
+    const choose = () => app.changeSettings({ turns: byHand ? "push_to_talk" : detected });
     return h("input", { type: "radio", name: "mode", id, class: "unseen", onchange: choose });
   });
   const render = () => {
+    if (!app.talk.byHand) detected = app.settings.turns;
     for (const [index, input] of inputs.entries()) {
       input.checked = choices[index]?.byHand === app.talk.byHand;
     }

@@ -17,7 +17,8 @@ export function mount(root, app) {
     // A server that answers may still be loading its models, or be about to stop.
     const busy = app.reach === "reached" && app.state && app.state.state !== "healthy";
     reach.dataset.reach = busy ? "busy" : app.reach;
-    tell(reach, busy ? `begin.state.${app.state?.state}` : `reach_${app.reach}`);
+    if (busy) tell(reach, `begin.state.${app.state?.state}`);
+    else tell(reach, `reach_${app.reach}`);
   };
   app.addEventListener("state", render);
   render();

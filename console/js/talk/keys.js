@@ -36,7 +36,8 @@ export function mount(root, app) {
     problem,
   );
   root.append(form);
+  root.hidden = true;
   app.addEventListener("state", () => {
-    form.hidden = app.reach !== "key";
+    root.hidden = form.hidden = app.reach !== "key";
   });
 }

@@ -163,7 +163,7 @@ export class Link extends EventTarget {
   async setMicrophone(_microphone) {}
 
   /**
-   * Only while this is true does the server hear the microphone.
+   * Only while this is true does the server hear the microphone; at first it does not.
    *
    * @param {boolean} _listening
    * @returns {Promise<void>} Done when what was heard until now has been sent.

@@ -160,8 +160,6 @@ export class Talk extends EventTarget {
       if (!(await this.#app.server.reachable())) /** @type {WebRTCLink} */ (link).giveUp();
     });
     link.setMuted(this.#muted);
-    // Nothing is heard before the session is as the reader wants it.
-    void link.setListening(false);
     void link.setMicrophone(this.#microphone);
     void link.setLoudspeaker(settings.loudspeaker);
     this.#app.setLink(link);
@@ -286,9 +284,10 @@ export class Talk extends EventTarget {
   /** @param {unknown} error */
   #noMicrophone(error) {
     if (!(error instanceof NoMicrophone)) throw error;
-    const values = { host: location.host, port: location.port || "443", detail: error.message };
-    const text = `microphone_${error.obstacle}`;
-    this.#app.notices.show({ id: "microphone", kind: "warn", text, values });
+    const { obstacle, message: detail } = error;
+    const values = { host: location.host, port: location.port || "443", detail };
+    const id = "microphone";
+    this.#app.notices.show({ id, kind: "warn", text: `microphone_${obstacle}`, values });
   }
 
   #changed() {

@@ -25,7 +25,9 @@ export class WebRTCLink extends Link {
   #answer = "";
   /** The error with which the server ends a session: a channel closes without a reason. */
   #lastWords = "";
-  #listening = true;
+  #listening = false;
+  /** What was asked for last: what was asked for before it and still waits comes too late. */
+  #wanted = false;
   #patience = 0;
   /** The response that sounds: since when, and the item whose sound it is. */
   #sounding = { responseId: "", itemId: "", since: 0 };
@@ -181,8 +183,11 @@ export class WebRTCLink extends Link {
 
   /** @override @param {boolean} listening */
   async setListening(listening) {
-    if (this.#listening === listening) return;
-    if (!listening) await new Promise((resolve) => setTimeout(resolve, ON_THE_WAY_MS));
+    this.#wanted = listening;
+    if (this.#listening && !listening) {
+      await new Promise((resolve) => setTimeout(resolve, ON_THE_WAY_MS));
+    }
+    if (this.#wanted !== listening) return;
     this.#listening = listening;
     await this.#replace();
   }

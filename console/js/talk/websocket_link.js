@@ -14,7 +14,9 @@ export class WebSocketLink extends Link {
   #player;
   /** @type {AudioWorkletNode | null} */
   #capture = null;
-  #listening = true;
+  #listening = false;
+  /** What was asked for last: what was asked for before it and still waits comes too late. */
+  #wanted = false;
   #closing = false;
   #sent = 0;
   #received = 0;
@@ -117,6 +119,7 @@ export class WebSocketLink extends Link {
 
   /** @override @param {boolean} listening */
   async setListening(listening) {
+    this.#wanted = listening;
     // What was heard until now belongs to the time before.
     if (this.#capture && this.#listening !== listening) {
       const { port } = this.#capture;
@@ -125,7 +128,7 @@ export class WebSocketLink extends Link {
         port.postMessage(null);
       });
     }
-    this.#listening = listening;
+    if (this.#wanted === listening) this.#listening = listening;
   }
 
   /** @override @param {string} device */
