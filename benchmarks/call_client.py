@@ -127,6 +127,8 @@ class CallCaller(Caller):
     """Frames of answers that have arrived."""
     loss: float = 0.0
     """The part of its packets that are lost on the way, 0 to 1."""
+    lost: list[bool] = field(default_factory=list)
+    """Of each chunk, whether it was lost."""
 
     def __post_init__(self) -> None:
         self.connection = RTCPeerConnection(
@@ -178,8 +180,10 @@ class CallCaller(Caller):
 
     def write_chunk(self, chunk: bytes) -> None:
         """Send a packet."""
+        lost = self._random.random() < self.loss
+        self.lost.append(lost)
         if self._media is not None:
-            self._media.send(chunk, lost=self._random.random() < self.loss)
+            self._media.send(chunk, lost=lost)
 
     def send(self, type_: str, **fields: Any) -> None:
         """Send an event."""
