@@ -34,8 +34,6 @@ from peers.webrtc.rtp import RtpPacket, is_rtcp, read_packet, write_packet
 
 _TICKS = 48 * CHUNK_MS
 """Ticks of an RTP timestamp in a frame."""
-_SOUND_BYTES = 12
-"""A packet that is longer has sound in it; silence and its noise are shorter."""
 SILENCE_S = 0.5
 """Seconds of silence that end a turn, as callers configure it."""
 
@@ -127,9 +125,11 @@ class CallCaller(Caller):
     spacings_ms: array[float] = field(default_factory=lambda: array("d"))
     """Time between the arrivals of two frames of an answer that follow each other."""
     sound_frames: int = 0
-    """Frames with sound that have arrived."""
+    """Frames of answers that have arrived."""
     loss: float = 0.0
     """The part of its packets that are lost on the way, 0 to 1."""
+    lost: list[bool] = field(default_factory=list)
+    """Of each chunk, whether it was lost."""
 
     def __post_init__(self) -> None:
         self.connection = RTCPeerConnection(
@@ -141,6 +141,7 @@ class CallCaller(Caller):
         self._media: _Media | None = None
         self._random = Random(0)
         self._last: tuple[int, float] | None = None
+        """The timestamp that follows on that of the last frame of an answer, and when that came."""
         self.clock: tuple[float, float] | None = None
         """When the first packet came, in seconds, and its timestamp in ms."""
         self.ahead_ms = 0.0
@@ -180,8 +181,10 @@ class CallCaller(Caller):
 
     def write_chunk(self, chunk: bytes) -> None:
         """Send a packet."""
+        lost = self._random.random() < self.loss
+        self.lost.append(lost)
         if self._media is not None:
-            self._media.send(chunk, lost=self._random.random() < self.loss)
+            self._media.send(chunk, lost=lost)
 
     def send(self, type_: str, **fields: Any) -> None:
         """Send an event."""
@@ -212,15 +215,17 @@ class CallCaller(Caller):
             self.clock = now, at_ms
         played_ms = (at_ms - self.clock[1]) % (2**32 / 48)
         self.ahead_ms = played_ms - 1000 * (now - self.clock[0])
-        if len(packet.payload) < _SOUND_BYTES:
-            self._last = None
+        # An answer begins with a marked packet (RFC 3551, 4.1), and its frames follow each other
+        # in time; in silence they do not.
+        last, self._last = self._last, None
+        if not packet.marker and (last is None or packet.timestamp != last[0]):
             return
+        self._last = packet.timestamp + _TICKS & 0xFFFFFFFF, now
         self.arrivals.setdefault("sound", now)
         self.arrived.set()
         self.sound_frames += 1
-        if self._last is not None and packet.sequence == self._last[0] + 1 & 0xFFFF:
-            self.spacings_ms.append(1000 * (now - self._last[1]))
-        self._last = packet.sequence, now
+        if last is not None:
+            self.spacings_ms.append(1000 * (now - last[1]))
         if self.answers:
             self.answers[-1].take_audio(now, CHUNK_MS / 1000)
 

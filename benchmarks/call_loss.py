@@ -39,7 +39,7 @@ class Heard:
     """The part of it that is made up."""
     p50_ms: float
     p95_ms: float
-    """From sending a packet to having its samples, whether it arrived or was lost."""
+    """From sending a packet that arrives to having its samples."""
 
 
 async def lossy_call(seconds: float, loss: float = LOSS) -> Heard:
@@ -59,10 +59,9 @@ async def lossy_call(seconds: float, loss: float = LOSS) -> Heard:
         caller.loss = loss
         await talk([caller], lambda now: now > seconds)
         caller.loss = 0.0
-        sent = list(caller.sent)
         await asyncio.sleep(_SETTLING_S)
         listening.cancel()
-        return _judged(sent, arrivals, peer.stats.concealed_ms)
+        return _judged(caller, arrivals, peer.stats.concealed_ms)
     finally:
         await caller.connection.close()
         await port.close()
@@ -77,17 +76,18 @@ async def _listen(peer: WebRTCPeer, arrivals: list[tuple[float, float]]) -> None
             arrivals.append((perf_counter(), total))
 
 
-def _judged(sent: list[float], arrivals: list[tuple[float, float]], concealed_ms: float) -> Heard:
+def _judged(caller: CallCaller, arrivals: list[tuple[float, float]], concealed_ms: float) -> Heard:
     """Compare what was said with what came.
 
     What came after the last packet is no part of it: a track that stops becomes silence.
     """
     times = np.array([at for at, _ in arrivals])
     totals = np.array([total for _, total in arrivals])
+    sent = np.array(caller.sent)
     ends = (np.arange(len(sent)) + 1) * CHUNK_MS
     places = np.searchsorted(totals, ends - 0.5)
-    came = places < len(times)
-    delays = 1000 * (times[places[came]] - np.array(sent)[came])
+    came = (places < len(times)) & ~np.array(caller.lost)
+    delays = 1000 * (times[places[came]] - sent[came])
     in_time = totals[times <= sent[-1] + 0.2]
     return Heard(
         kept=min(1.0, float(in_time[-1]) / float(ends[-1])),
