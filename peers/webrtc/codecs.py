@@ -46,7 +46,10 @@ class Encoder(Protocol):
         """Prepare for a loss of `part` of the packets, 0 to 1."""
 
     def encode(self, pcm: bytes) -> bytes:
-        """Encode 20 ms."""
+        """Encode 20 ms of sound."""
+
+    def encode_silence(self) -> bytes:
+        """Encode 20 ms of silence, behind which the stream may rest."""
 
 
 def make_decoder(codec: Codec) -> Decoder:

@@ -1,7 +1,9 @@
 """The client's loudspeaker: 24 kHz PCM in, a packet of its track every 20 ms out.
 
-The first frame of an answer leaves at once, the others one a tick. In silence, after a short tail
-that lets the decoder fade, one packet every 400 ms tells that the stream goes on.
+The first frame of an answer leaves at once, the others one a tick. In silence, after a tail that
+tells the decoder that this is a pause, one packet every 400 ms tells that the stream goes on. A
+tick that comes late sends one frame all the same, so the stream falls behind the clock; in the next
+silence it catches up, or the client would hold back ever more sound.
 """
 
 from __future__ import annotations
@@ -10,19 +12,20 @@ import secrets
 from collections.abc import Callable, Mapping
 
 from peers.webrtc.codecs import Encoder
-from peers.webrtc.opus import FRAME_BYTES, FRAME_MS
+from peers.webrtc.opus import FRAME_MS
 from peers.webrtc.playout import Drained, Playout, Started
 from peers.webrtc.rtp import RtpPacket, SentCounts
 
-_TAIL = 5
-"""Frames of silence that are sent behind a sound."""
+_TAIL = 25
+"""Frames of silence that are sent behind a sound; browsers conceal what is fewer, as if lost."""
+_BEHIND = 2
+"""Frames that ticks may be late by for once."""
 _REST = 400 // FRAME_MS
 """Ticks between two packets in silence."""
-_SILENCE = bytes(FRAME_BYTES)
 
 
 class Loudspeaker:
-    """The outgoing track of one call; `tick` is called every 20 ms."""
+    """The outgoing track of one call; `tick` is called every 20 ms, and told the time."""
 
     def __init__(
         self,
@@ -54,6 +57,8 @@ class Loudspeaker:
         """Of the next frame."""
         self._early = False
         """Whether what plays left one tick early."""
+        self._due_ms: float | None = None
+        """The time of the next frame, were all ticks in time; None: there was none yet."""
         self._silent = _TAIL
         """Ticks since the last sound."""
         self.played_ms = 0.0
@@ -91,8 +96,14 @@ class Loudspeaker:
         if self._encoder is not None:
             self._encoder.expect_loss(part)
 
-    def tick(self) -> None:
-        """Send the next frame, or what silence asks for."""
+    def tick(self, now_ms: float) -> None:
+        """Send the next frame, or what silence asks for.
+
+        Args:
+            now_ms: The time, by any clock that runs on.
+        """
+        if self._due_ms is None:
+            self._due_ms = now_ms
         if self._sound():
             return
         self._silent += 1
@@ -100,10 +111,13 @@ class Loudspeaker:
             # The first frame left before its tick, and with it all that followed.
             self._early = False
             return
-        at_rest = self._silent > _TAIL and self._pauses
-        if not at_rest or self._silent % _REST == 0:
-            self._packet(_SILENCE, marker=False)
+        at_rest = self._silent > _TAIL
+        if not (at_rest and self._pauses) or self._silent % _REST == 0:
+            self._send_payload(None, marker=False)
         self._advance()
+        behind = int((now_ms - self._due_ms) / FRAME_MS) + 1
+        if at_rest and behind > _BEHIND:
+            self._advance(behind)
 
     @property
     def _pauses(self) -> bool:
@@ -112,7 +126,7 @@ class Loudspeaker:
     def _sound(self) -> bool:
         frame = self._queue.next_frame()
         if frame is not None:
-            self._packet(frame, marker=self._silent > 0)
+            self._send_payload(frame, marker=self._silent > 0)
             self._silent = 0
             self.played_ms += FRAME_MS
             self._advance()
@@ -120,21 +134,25 @@ class Loudspeaker:
             self._report(report)
         return frame is not None
 
-    def _packet(self, pcm: bytes, *, marker: bool) -> None:
+    def _send_payload(self, pcm: bytes | None, *, marker: bool) -> None:
+        """Send a frame; None: of silence."""
         if self._encoder is None:
             return
+        encoder = self._encoder
         packet = RtpPacket(
             self._payload_type,
             self._sequence,
             self.timestamp,
             self.ssrc,
-            self._encoder.encode(pcm),
+            encoder.encode_silence() if pcm is None else encoder.encode(pcm),
             marker,
         )
         self._sequence = (self._sequence + 1) & 0xFFFF
         self.counts.sent(packet)
         self._send(packet)
 
-    def _advance(self) -> None:
+    def _advance(self, frames: int = 1) -> None:
         rate = 48000 if self._encoder is None else self._encoder.clock_rate
-        self.timestamp = (self.timestamp + rate * FRAME_MS // 1000) & 0xFFFFFFFF
+        self.timestamp = (self.timestamp + frames * rate * FRAME_MS // 1000) & 0xFFFFFFFF
+        if self._due_ms is not None:
+            self._due_ms += frames * FRAME_MS

@@ -6,7 +6,7 @@ from typing import Literal
 
 from audio.formats import AudioFormat
 from audio.pcm import Resampler, silence
-from peers.webrtc.opus import FRAME_MS, RATE
+from peers.webrtc.opus import FRAME_BYTES, FRAME_MS, RATE
 
 _RATE = 8000
 _FORMATS: dict[str, Literal["audio/pcmu", "audio/pcma"]] = {
@@ -62,6 +62,10 @@ class TelephonyEncoder:
 
     def expect_loss(self, part: float) -> None:
         """Do nothing: G.711 has no redundancy."""
+
+    def encode_silence(self) -> bytes:
+        """Encode a frame of silence."""
+        return self.encode(bytes(FRAME_BYTES))
 
     def encode(self, pcm: bytes) -> bytes:
         """Encode 20 ms; the first packets are filled up with silence that the filter holds back."""

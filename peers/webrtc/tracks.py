@@ -108,9 +108,10 @@ class Tracks:
     def tick(self) -> None:
         """Play the next frame, and hear what silence there is; called every 20 ms."""
         self._ticks += 1
+        now_ms = self._clock() * 1000
         if self._microphone is not None:
-            self._microphone.tick(self._clock() * 1000)
-        self.loudspeaker.tick()
+            self._microphone.tick(now_ms)
+        self.loudspeaker.tick(now_ms)
         if self._ticks % round(REPORT_INTERVAL_S / INTERVAL_S) == _FIRST_REPORT_TICKS:
             self._report()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from peers.webrtc.loudspeaker import Loudspeaker
 from peers.webrtc.opus import FRAME_BYTES, OpusEncoder
 from peers.webrtc.playout import Drained, Started
@@ -16,6 +18,7 @@ class Ear:
     """A client's end."""
 
     def __init__(self, encoder: OpusEncoder | TelephonyEncoder | None = None) -> None:
+        self.now_ms = 1000.0
         self.packets: list[RtpPacket] = []
         self.reports: list[Started | Drained] = []
         self.speaker = Loudspeaker(
@@ -30,7 +33,8 @@ class Ear:
         """Tick, and return what was sent meanwhile."""
         before = len(self.packets)
         for _ in range(count):
-            self.speaker.tick()
+            self.now_ms += 20
+            self.speaker.tick(self.now_ms)
         return self.packets[before:]
 
     def play(self, frames: int, item_id: str = "i") -> None:
@@ -85,8 +89,28 @@ def test_less_than_a_frame_waits_for_the_tick() -> None:
 def test_silence_takes_a_packet_every_400_ms() -> None:
     ear = Ear()
     ear.play(10)
-    ear.ticks(20)
+    ear.ticks(40)
     assert len(ear.ticks(200)) == 10
+
+
+def test_ticks_that_come_late_are_made_up_for_in_the_next_silence() -> None:
+    ear = Ear()
+    ear.ticks(1)
+    ear.play(1)
+    begun_ms, first = ear.now_ms, ear.packets[0].timestamp
+    ear.ticks(40)
+    ear.play(50)
+    for _ in range(10):
+        ear.now_ms += 50
+        ear.ticks(1)
+    ear.ticks(200)
+    ear.play(1)
+    behind_ms = ear.now_ms - begun_ms - ((ear.packets[-1].timestamp - first) & 0xFFFFFFFF) / 48
+    assert abs(behind_ms) <= 60
+    begins = next(at for at, packet in enumerate(ear.packets) if at and packet.marker)
+    sound = ear.packets[begins : begins + 50]
+    steps = {(b.timestamp - a.timestamp) & 0xFFFFFFFF for a, b in itertools.pairwise(sound)}
+    assert steps == {FRAME}, "within a sound nothing is left out"
 
 
 def test_a_codec_without_pauses_is_sent_all_the_time() -> None:
@@ -113,8 +137,8 @@ def test_who_takes_no_audio_is_played_to_all_the_same() -> None:
     packets: list[RtpPacket] = []
     speaker = Loudspeaker(0, None, 5, packets.append, reports.append)
     speaker.play("r", "i", FIRST[: 3 * FRAME_BYTES])
-    for _ in range(4):
-        speaker.tick()
+    for now_ms in range(0, 80, 20):
+        speaker.tick(now_ms)
     assert reports == [Started("r"), Drained("r")]
     assert packets == []
     assert speaker.played_ms == 60

@@ -44,9 +44,23 @@ def test_packets_say_how_long_they_are(speech: list[bytes]) -> None:
 
 def test_silence_becomes_packets_that_say_so() -> None:
     encoder = OpusEncoder(fec=False)
-    packets = [encoder.encode(bytes(FRAME_BYTES)) for _ in range(60)]
+    packets = [encoder.encode_silence() for _ in range(60)]
     assert OpusDecoder().silent(packets[-2])
     assert sum(map(OpusDecoder().silent, packets)) > 30
+
+
+def test_a_held_tone_is_sound_to_its_end() -> None:
+    encoder = OpusEncoder(fec=False)
+    encoder.encode_silence()
+    tone = tone_of(440, 4.0)
+    frames = [tone[at : at + FRAME_BYTES] for at in range(0, len(tone), FRAME_BYTES)]
+    assert not any(OpusDecoder().silent(encoder.encode(frame)) for frame in frames)
+
+
+def tone_of(hertz: float, seconds: float) -> bytes:
+    """A tone, 24 kHz 16-bit mono."""
+    at = np.arange(int(seconds * 24000)) / 24000
+    return bytes((8000 * np.sin(2 * np.pi * hertz * at)).astype("<i2").tobytes())
 
 
 def lossy(speech: list[bytes], *, fec: bool) -> tuple[bytes, float]:
