@@ -43,7 +43,7 @@ _RENEW_DAYS = 15
 
 
 class MissingLibrary(Exception):
-    """A library that calls need is not installed; the message has the remedy."""
+    """A library that calls need is not installed, or does not fit; the message says which."""
 
 
 class WebRTCSettings(Protocol):
@@ -100,15 +100,10 @@ class MediaPort:
             from peers.webrtc.link import RtcLink
             from peers.webrtc.opus import NoOpus, library
         except ImportError as error:
-            raise MissingLibrary(
-                "WebRTC calls need aiortc: pip install -r requirements/webrtc.txt"
-            ) from error
+            raise MissingLibrary(f"the library '{error.name}' is missing") from error
         lacking = moved()
         if lacking:
-            raise MissingLibrary(
-                f"This release does not fit ({', '.join(lacking)}): "
-                "pip install -r requirements/webrtc.txt"
-            )
+            raise MissingLibrary(f"the installed release does not fit ({', '.join(lacking)})")
         try:
             library()
         except NoOpus as error:

@@ -24,7 +24,7 @@ from serving.lifecycle import Lifecycle
 from serving.open_sessions import OpenSessions, Place
 from serving.refused import Refused
 from session.ports import CloseReason
-from settings.installation import install_extra
+from settings.installation import add_extra
 from settings.localisation import _, in_english, system_reason
 from telemetry.call_figures import CallFigures
 
@@ -108,6 +108,8 @@ class Calls:
         owner = Owner(settings.server.replica or "", worker)
         self.ids = CallIds(settings.server.secret, owner)
         self._port: MediaPort | None = None
+        self._why_not = "the port is not open"
+        """Why there is no port."""
         self._running: dict[str, Call] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -121,14 +123,14 @@ class Calls:
         port = webrtc.port_of_worker(self._worker, server.port)
         try:
             self._port = await MediaPort.open(
-                # Workers have ports of their own, which the settings do not name.
-                webrtc.model_copy(update={"udp_port": port}),
+                webrtc,
                 host=server.host,
                 port=port,
                 owner=str(self.ids.owner),
             )
         except MissingLibrary as missing:
-            # Each call is told the remedy.
+            # Each call is told so too, with the remedy.
+            self._why_not = str(missing)
             logger.debug(f"There are no WebRTC calls: {missing}")
         except OSError as error:
             reason = system_reason(error)
@@ -208,11 +210,11 @@ class Calls:
     def _media(self) -> MediaPort:
         if self._port is None:
             with in_english():
-                install = install_extra("webrtc")
+                install = add_extra("webrtc")
             raise Refused(
                 "webrtc_not_installed",
-                f"This server has not installed what WebRTC calls need: {install}, and start it "
-                "again. Or connect by WebSocket.",
+                f"This server takes no WebRTC calls: {self._why_not}. Install what they need "
+                f"({install}), and start it again; or connect by WebSocket.",
                 http_status=501,
                 type_="server_error",
             )

@@ -14,6 +14,7 @@ from loguru import logger
 
 from peers.base import NotConnected
 from peers.webrtc.media_port import MissingLibrary
+from settings.installation import add_extra
 from tests.support.calls_server import SDP, CallsServer, calls_server
 from tests.support.fake_calls import ANSWER, OFFER
 from tests.support.keys import KEY, WRONG
@@ -278,4 +279,4 @@ async def test_without_the_library_a_call_is_told_what_to_install() -> None:
             answer = await http.post(f"{server.http}/v1/realtime/calls", content=b"", headers=SDP)
     error = answer.json()["error"]
     assert (answer.status_code, error["code"]) == (501, "webrtc_not_installed")
-    assert "pip install -r requirements/webrtc.txt" in error["message"]
+    assert str(add_extra("webrtc")) in error["message"]
