@@ -118,10 +118,10 @@ async def test_closing_the_port_ends_its_calls() -> None:
         await one.until(lambda: one.ended.is_set() and caller.closed.is_set())
 
 
-async def test_without_the_library_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_library_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "aiortc", None)
     monkeypatch.delitem(sys.modules, "peers.webrtc.link", raising=False)
-    with pytest.raises(MissingLibrary, match=r"pip install -r requirements/webrtc\.txt"):
+    with pytest.raises(MissingLibrary, match="the library 'aiortc' is missing"):
         await MediaPort.open(Settings(), host="127.0.0.1", port=0, owner="w0")
 
 
