@@ -35,7 +35,7 @@ from peers.webrtc.rtp import RtpPacket, is_rtcp, read_packet, write_packet
 _TICKS = 48 * CHUNK_MS
 """Ticks of an RTP timestamp in a frame."""
 SILENCE_S = 0.5
-"""Seconds of silence that end a turn, as callers configure it."""
+"""Seconds of silence that end a turn, as callers configure it, behind the last voiced sample."""
 
 
 def opus_frames(pcm: bytes, loss: float = 0.0) -> list[bytes]:
@@ -130,6 +130,8 @@ class CallCaller(Caller):
     """The part of its packets that are lost on the way, 0 to 1."""
     lost: list[bool] = field(default_factory=list)
     """Of each chunk, whether it was lost."""
+    silence_s: float = SILENCE_S
+    """Seconds from the last voiced sample to the decision that a turn is over."""
 
     def __post_init__(self) -> None:
         self.connection = RTCPeerConnection(
@@ -204,7 +206,7 @@ class CallCaller(Caller):
         The session's clock begins with the connection, not with the first chunk, so that is counted
         from the last voiced chunk.
         """
-        return self.spoken + SILENCE_S if self.spoken else None
+        return self.spoken + self.silence_s if self.spoken else None
 
     def _took(self, message: str) -> None:
         self.take_event(message.encode(), perf_counter())

@@ -186,9 +186,24 @@ async def talking(server: LocalServer, count: int, turns: int) -> list[Bar]:
     ]
 
 
+async def decision_s(server: LocalServer) -> float:
+    """Measure how long behind the last voiced sample a turn of the script is found to be over.
+
+    A WebSocket session tells, whose clock begins with the first chunk.
+    """
+    (caller,) = await gather(server, kinds()[0], 1)
+    await talk([caller], lambda _now: any(answer.spoken for answer in caller.answers))
+    await leave([caller])
+    return next(answer.decided - answer.spoken for answer in caller.answers if answer.spoken)
+
+
 async def trial(server: LocalServer, count: int, seconds: float) -> per_core.Trial:
     """Let `count` calls talk for so long."""
+    silence_s = await decision_s(server)
     callers = await gather(server, kinds()[1], count)
+    for caller in callers:
+        if isinstance(caller, CallCaller):
+            caller.silence_s = silence_s
     return await per_core.judged(server, callers, seconds, HELD_MS)
 
 
@@ -196,7 +211,7 @@ def carried(counts: Sequence[int], seconds: float) -> list[Bar]:
     """Find how many calls a core carries, and print each trial."""
     print(f"\n{per_core.HEADER}", flush=True)
     trials = per_core.ladder(counts, seconds, trial)
-    return [Bar("calls on one core", per_core.carried(trials), 50, "calls", at_least=True)]
+    return [Bar("calls on one core", per_core.carried(trials), 25, "calls", at_least=True)]
 
 
 def losing(seconds: float) -> list[Bar]:
