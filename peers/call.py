@@ -27,6 +27,16 @@ AHEAD = 32
 """Events of one client that may wait for the session before it is slowed."""
 
 
+class CallClient(Peer, Protocol):
+    """A call's own client."""
+
+    def pass_in(self, came: Incoming) -> None:
+        """Let `incoming` yield what another client of the call sent, behind what waits there."""
+
+    def leave(self) -> None:
+        """End `incoming`, behind what waits there, as if the client had left."""
+
+
 class SidebandPeer(Peer, Protocol):
     """A client that listens in, whose queue can be measured."""
 
@@ -75,50 +85,17 @@ class _Sideband:
 
 
 class _Letter(NamedTuple):
-    """What a client sent."""
+    """What a sideband sent."""
 
     sender: Peer
     came: Incoming
     room: asyncio.Semaphore
 
 
-class _Inbox:
-    """What clients sent, in the order in which it came."""
-
-    def __init__(self) -> None:
-        self._waiting: deque[_Letter] = deque()
-        self._ended = False
-        self._filled = asyncio.Event()
-
-    async def take_from(self, sender: Peer) -> None:
-        """Take what a client sends, until it leaves; it waits for itself alone."""
-        room = asyncio.Semaphore(AHEAD)
-        async for came in sender.incoming():
-            await room.acquire()
-            self._waiting.append(_Letter(sender, came, room))
-            self._filled.set()
-
-    def end(self) -> None:
-        """Take nothing more; what waits already is still taken out."""
-        self._ended = True
-        self._filled.set()
-
-    async def take(self) -> _Letter | None:
-        """Return the next; None: there will be none."""
-        while not self._waiting:
-            if self._ended:
-                return None
-            self._filled.clear()
-            await self._filled.wait()
-        letter = self._waiting.popleft()
-        letter.room.release()
-        return letter
-
-
 class CallPeer:
     """A call's client and its sidebands as one peer (`peers.base.Peer`)."""
 
-    def __init__(self, client: Peer) -> None:
+    def __init__(self, client: CallClient) -> None:
         """Begin without sidebands.
 
         Args:
@@ -126,10 +103,10 @@ class CallPeer:
         """
         self._client = client
         self._sidebands: set[_Sideband] = set()
-        self._inbox = _Inbox()
-        self._sender = client
+        self._letters: deque[_Letter] = deque()
+        """What sidebands sent and the client's `incoming` has not yielded."""
+        self._sender: Peer = client
         """Who sent what `incoming` yielded last."""
-        self._listening: asyncio.Task[None] | None = None
         self._left: str | None = None
         self._ending: _Ending | None = None
         """How sidebands are closed; None: the call goes on."""
@@ -147,7 +124,7 @@ class CallPeer:
     def hang_up(self) -> None:
         """End the call, as if its client had."""
         self._left = self._left or "it was hung up"
-        self._inbox.end()
+        self._client.leave()
 
     async def attend(self, sideband: SidebandPeer) -> None:
         """Let a client listen in until it leaves, or until the call is over.
@@ -162,7 +139,7 @@ class CallPeer:
             joined.end(self._ending)
         self._sidebands.add(joined)
         delivering = asyncio.create_task(sideband.deliver(_plays_nothing))
-        reading = asyncio.create_task(self._inbox.take_from(sideband))
+        reading = asyncio.create_task(self._read(sideband))
         try:
             ending = await _ending_of(joined, delivering, reading)
             if ending is not None:
@@ -182,25 +159,28 @@ class CallPeer:
         if tasks:
             await asyncio.wait(tasks, timeout=2 * CLOSING_S)
 
+    async def _read(self, sideband: SidebandPeer) -> None:
+        """Take what a sideband sends, until it leaves; it waits for itself alone."""
+        room = asyncio.Semaphore(AHEAD)
+        async for came in sideband.incoming():
+            await room.acquire()
+            self._letters.append(_Letter(sideband, came, room))
+            self._client.pass_in(came)
+
     # --- as a session's peer ------------------------------------------------------------------
 
     async def incoming(self) -> AsyncGenerator[Incoming, None]:
-        """Yield what the client and the sidebands send, until the client leaves."""
-        self._listening = listening = asyncio.create_task(self._listen())
-        try:
-            while (letter := await self._inbox.take()) is not None:
-                self._sender = letter.sender
-                yield letter.came
-            if listening.done() and not listening.cancelled():
-                listening.result()
-        finally:
-            listening.cancel()
+        """Yield what the client and the sidebands send, until the client leaves.
 
-    async def _listen(self) -> None:
-        try:
-            await self._inbox.take_from(self._client)
-        finally:
-            self._inbox.end()
+        Fifty times a second that is the client's audio, which takes no way round by a task.
+        """
+        async for came in self._client.incoming():
+            self._sender = self._client
+            if self._letters and came is self._letters[0].came:
+                letter = self._letters.popleft()
+                letter.room.release()
+                self._sender = letter.sender
+            yield came
 
     async def pace(self, audio_s: float) -> None:
         """Slow the client if it sends too fast."""
@@ -262,8 +242,6 @@ class CallPeer:
             return
         stalled = reason is CloseReason.SLOW_READER
         self._ending = _Ending(CloseReason.CLIENT_DONE, "") if stalled else _Ending(reason, message)
-        if self._listening is not None:
-            self._listening.cancel()
         for sideband in self._sidebands:
             sideband.end(self._ending)
         await self._client.close(reason, message)

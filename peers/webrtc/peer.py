@@ -55,8 +55,8 @@ class WebRTCPeer:
         self._reader = EventReader(dialect, limits.event_kib * 1024, Media.TRACKS)
         self._outbox = Outbox()
         self._loop = asyncio.get_running_loop()
-        self._came: deque[bytes | str] = deque()
-        """Audio as bytes and events as text, in order."""
+        self._came: deque[bytes | str | Incoming] = deque()
+        """Audio as bytes and events as text, in order; what others sent, as it is."""
         self._some = asyncio.Event()
         self._audio_bytes = 0
         self._event_chars = 0
@@ -128,6 +128,17 @@ class WebRTCPeer:
         self._some.set()
         self._room.set()
 
+    # --- the call's side ----------------------------------------------------------------------
+
+    def pass_in(self, came: Incoming) -> None:
+        """Let `incoming` yield what another client of the call sent (`peers/call.py`)."""
+        self._came.append(came)
+        self._some.set()
+
+    def leave(self) -> None:
+        """End `incoming`, behind what waits there, as if the client had left."""
+        self.ended()
+
     # --- the session's side -------------------------------------------------------------------
 
     @property
@@ -146,6 +157,9 @@ class WebRTCPeer:
             came = self._came.popleft()
             if isinstance(came, bytes):
                 yield AppendedAudio(self._joined(came))
+                continue
+            if not isinstance(came, str):
+                yield came
                 continue
             self._event_chars -= len(came)
             if not self._outbox.has_room:
