@@ -32,10 +32,11 @@ _VOIP = 2048
 _SET_BITRATE, _SET_COMPLEXITY = 4002, 4010
 _SET_FEC, _SET_LOSS, _SET_DTX = 4012, 4014, 4016
 _LARGEST_PACKET = 1275
-_BITRATE = 32000
+_BITRATE = 40000
 """Bits per second: speech at 24 kHz, transparent to most ears."""
-_COMPLEXITY = 5
-"""Of 10. 135 µs a frame instead of 186, at no difference that can be heard in speech."""
+_COMPLEXITY = 0
+"""Of 10. A frame costs 60 % of what it does at 5, and its spectrum is no further from the original:
+with speech that comes from a voice, 8 kbit/s more do more than all searching."""
 
 
 _SILENCE = bytes(FRAME_BYTES)
