@@ -202,22 +202,22 @@ class OpenSessions:
         trace = self._tracer.session() if self._tracer is not None else None
         log = TurnLog(config.id, self._metrics, trace)
         log.opened(admitted.client, admitted.label, call.call_id if call is not None else None)
-        reason = CloseReason.FAILED.value
+        # Only a server that stops cancels a session.
+        reason = CloseReason.SERVER_STOPS.value
         try:
             if call is not None:
-                reason = CloseReason.SERVER_STOPS.value
                 await call.connected()
             session = RealtimeSession(config)
             opener = peer if call is None else call.client
             observe = opener.send if admitted.observes else None
             place.transport = RealtimeTransport(session, self._manager, log, peer, observe)
-            reason = CloseReason.FAILED.value
             reason = await place.transport.run()
         except NotConnected as failed:
             reason = str(failed)
             log.unconnected(reason)
         # A bug in the server must not look like a network failure, and must be logged (§D.7).
         except Exception:
+            reason = CloseReason.FAILED.value
             logger.exception(f"{config.id} failed")
             await _apologise(config.id, peer)
         finally:
