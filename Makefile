@@ -1,4 +1,4 @@
-# make run · try · talk · setup · test · check · bench · bench-smoke · quality · fuzz · soak · soak-calls · clients
+# make run · try · talk · setup · test · long-tests · check · bench · bench-smoke · quality · fuzz · soak · soak-calls · clients
 #      screenshots · translations · lock · wheel · start-check
 VENV := .venv
 BIN := $(VENV)/bin
@@ -13,7 +13,7 @@ SET_UP = $(or $(SOME_PYTHON),$(error Python 3.11 or newer is needed and none is 
 # Without it every process, and the tests start many, would compile all its modules again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run try talk setup dev start-check test check bench bench-smoke performance-plot quality \
+.PHONY: run try talk setup dev start-check test long-tests check bench bench-smoke performance-plot quality \
 	quality-page fuzz soak soak-smoke soak-calls clients screenshots translations lock wheel clean
 
 # The server, and what it needs: PROFILE=local for a ready-made stack, YES=1 not to be asked,
@@ -39,6 +39,10 @@ dev:
 # Neighbours stay in one process as long as they can: what a file of tests starts is started once.
 test: dev
 	$(BIN)/python -m pytest -n 3 --dist worksteal $(ARGS)
+
+# Tests that take long; CI runs those whose subject has changed.
+long-tests: dev
+	$(BIN)/python -m tests.long_tests $(ARGS)
 
 check: dev
 	$(BIN)/ruff check .

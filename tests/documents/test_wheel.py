@@ -21,6 +21,8 @@ from tests.support.places import ROOT
 from tests.support.running_server import plain_http
 from tests.support.server_process import started
 
+pytestmark = pytest.mark.long
+
 PACKAGE = "open_realtime_server"
 INFO = f"{PACKAGE}-{VERSION}.dist-info"
 LEFT_OUT = {"benchmarks", "docs", "examples", "requirements", "tests"}

@@ -17,6 +17,8 @@ from tests.support.rtc_caller import calling
 from tests.support.running_server import plain_http
 from tests.support.server_process import server_process
 
+pytestmark = pytest.mark.long
+
 WORKERS = 3
 ROUNDS = 50
 

@@ -16,6 +16,8 @@ from requirements import set_up
 from tests.requirements.small_project import UV, Project
 from tests.support.places import ROOT
 
+pytestmark = pytest.mark.long
+
 fcntl = pytest.importorskip("fcntl", reason="the Makefile is not for Windows")
 
 CHINESE = {"LANGUAGE": "", "LC_ALL": "zh_CN.UTF-8", "PYTHONIOENCODING": "utf-8"}

@@ -31,6 +31,8 @@ from tests.support.server_process import Process, server_process, started, under
 from tests.support.system_calls import Watch, beyond_loopback, written_outside
 from tests.support.wire_client import client, speech
 
+pytestmark = pytest.mark.long
+
 MINUTE_S = 60
 PATIENCE_S = 90
 PROGRAMS = [

@@ -1,0 +1,94 @@
+"""`make long-tests`: tests that take long, and what each of them is about.
+
+    python -m tests.long_tests                   all of them
+    python -m tests.long_tests --unless-proven   those whose subject has changed since they passed
+
+`make test` leaves out what is marked `long`. A file that passes here is noted in `long_tests.sum`
+with the sum of its subject, which is committed: so CI runs it only when that has changed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.support.places import ROOT
+
+PROVEN = Path(__file__).with_suffix(".sum")
+_INSTALLING = (
+    "Makefile",
+    "pyproject.toml",
+    "requirements.txt",
+    "requirements/*",
+    "settings/extras.py",
+    "settings/installation.py",
+    "settings/package_installer.py",
+    "settings/pip_settings.py",
+    "settings/requirement_files.py",
+)
+SUBJECTS: dict[str, tuple[str, ...]] = {
+    "tests/documents/test_wheel.py": (*_INSTALLING, "open_realtime_server/*.py"),
+    "tests/e2e/test_calls_of_workers.py": (
+        "serving/calls/*.py",
+        "serving/process/*.py",
+        "peers/call.py",
+        "peers/webrtc/media_port.py",
+    ),
+    "tests/requirements/test_set_up.py": (*_INSTALLING, "tests/requirements/*.py"),
+    "tests/settings/test_silent_libraries.py": (
+        "requirements.txt",
+        "requirements/*.txt",
+        "settings/silent_libraries.py",
+        "main.py",
+        "peers/webrtc/*.py",
+        "providers/*.py",
+        "providers/*/*.py",
+        "serving/process/*.py",
+    ),
+}
+"""File of tests → patterns of the files that it is about, beside itself."""
+
+
+def state(file: str) -> str:
+    """Return the sum of a file of tests and its subject."""
+    digest = hashlib.sha256()
+    found = {path for pattern in (file, *SUBJECTS[file]) for path in ROOT.glob(pattern)}
+    for path in sorted(path for path in found if path.is_file()):
+        digest.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()
+
+
+def proven() -> dict[str, str]:
+    """Return file → the sum with which it passed."""
+    if not PROVEN.exists():
+        return {}
+    pairs = (line.split() for line in PROVEN.read_text().splitlines())
+    return {file: total for total, file in pairs}
+
+
+def main() -> None:
+    """Run what there is to run; the exit status is that of the tests."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument(
+        "--unless-proven", action="store_true", help="only those whose subject has changed"
+    )
+    given = parser.parse_args()
+    passed = proven()
+    now = {file: state(file) for file in SUBJECTS}
+    due = [file for file in SUBJECTS if not given.unless_proven or passed.get(file) != now[file]]
+    if not due:
+        print("long-tests: nothing has changed since they passed")
+        return
+    command = [sys.executable, "-m", "pytest", "-n", "2", "--dist", "worksteal", "-m", "long"]
+    status = subprocess.run([*command, *due], cwd=ROOT, check=False).returncode
+    if status:
+        raise SystemExit(status)
+    passed |= {file: now[file] for file in due}
+    PROVEN.write_text("".join(f"{passed[file]}  {file}\n" for file in SUBJECTS if file in passed))
+
+
+if __name__ == "__main__":
+    main()
