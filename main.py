@@ -104,7 +104,7 @@ def create_app(
 
     async def announce_ready() -> None:
         ollama = await find_ollama() if alone and pipelines.llm.for_trial else None
-        said(banner(settings, pipelines, addresses, ollama))
+        said(banner(settings, pipelines, addresses, ollama, calls.port))
 
     lifecycle = Lifecycle(pipelines, announce_ready, on_failed_start)
     access = Access(settings.server, client_secrets)
@@ -159,7 +159,9 @@ def create_app(
         app.add_api_websocket_route(f"{path}/translations", endpoint.at(service, translates=True))
     wrong = WrongPaths(endpoint, settings.server.ws_path)
     if settings.server.console:
-        app.include_router(console_routes(settings, access, pipelines, lifecycle))
+        app.include_router(
+            console_routes(settings, access, pipelines, lifecycle, lambda: calls.port is not None)
+        )
         app.router.default = ConsolePage(wrong, settings.server)
     else:
         app.router.default = wrong

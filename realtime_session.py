@@ -288,7 +288,7 @@ class RealtimeSession:
     # --- the end -------------------------------------------------------------------------------
 
     def leave(self) -> list[Effect]:
-        """End the session when no response is running any more."""
+        """End the session when no response is running any more, and none sounds."""
         self._leaving = True
         return self._settled([])
 
@@ -297,9 +297,9 @@ class RealtimeSession:
         return [Close(CloseReason.SERVER_STOPS, "The server is shutting down.")]
 
     def _settled(self, effects: list[Effect]) -> list[Effect]:
-        """Return effects; after `leave`, also the session's end once no response is running."""
+        """Return effects; after `leave`, also the session's end once all responses are over."""
         effects = self._playback.follow(effects)
-        if self._leaving and not self._responses.running:
+        if self._leaving and not self._responses.running and not self._playback.sounds:
             self._leaving = False
             return [*effects, *self.go_away()]
         return effects

@@ -28,6 +28,7 @@ def banner(
     manager: PipelineManager,
     addresses: Addresses | None,
     ollama: OllamaHere | None,
+    udp_port: int | None = None,
 ) -> str:
     """Return the text; with `server.log_json` one line of JSON, as the log's lines are.
 
@@ -36,19 +37,20 @@ def banner(
         manager: Tells the stack.
         addresses: Where the server is, for somebody at this machine; None: only uvicorn knows.
         ollama: An Ollama on this machine, if it was looked for and found.
+        udp_port: The port of WebRTC calls; None: there are none.
     """
     if settings.server.log_json:
         with in_english():
             return _json_line(addresses, manager.describe())
     stack = _table(manager.describe())
-    parts = [f"{PRODUCT_NAME} {VERSION}", *_where(settings, addresses), "", *stack]
+    parts = [f"{PRODUCT_NAME} {VERSION}", *_where(settings, addresses, udp_port), "", *stack]
     parts += ["", *_next(settings, addresses), *_deaf(manager)]
     if manager.llm.for_trial:
         parts += ["", *_real_model(ollama)]
     return "\n".join(parts)
 
 
-def _where(settings: Settings, addresses: Addresses | None) -> list[str]:
+def _where(settings: Settings, addresses: Addresses | None, udp_port: int | None) -> list[str]:
     server = settings.server
     if addresses is None:
         path = _("{path}, below the address that uvicorn names").format(path=server.ws_path)
@@ -59,6 +61,8 @@ def _where(settings: Settings, addresses: Addresses | None) -> list[str]:
             rows[_("SDK")] = f'base_url="{addresses.base_url}"'
         if server.console:
             rows[_("browser")] = addresses.page
+    if udp_port is not None:
+        rows[_("calls")] = _("by WebRTC, UDP port {port}").format(port=udp_port)
     if server.host in ANY_ADDRESS:
         rows[_("others")] = _("reach it by this machine's name or address")
     if server.api_keys:

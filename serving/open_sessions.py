@@ -69,6 +69,7 @@ class Answered(Protocol):
 
         Raises:
             NotConnected: It will not be.
+            PeerGone: Somebody has hung up meanwhile.
         """
 
     def figures(self) -> CallFigures:
@@ -213,8 +214,11 @@ class OpenSessions:
             place.transport = RealtimeTransport(session, self._manager, log, peer, observe)
             reason = await place.transport.run()
         except NotConnected as failed:
-            reason = str(failed)
-            log.unconnected(reason)
+            reason = "its client never connected"
+            log.unconnected(str(failed))
+        except PeerGone:
+            reason = peer.left or CloseReason.CLIENT_DONE.value
+            log.never_began()
         # A bug in the server must not look like a network failure, and must be logged (§D.7).
         except Exception:
             reason = CloseReason.FAILED.value

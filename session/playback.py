@@ -33,6 +33,10 @@ from wire.session_events import ItemTruncated
 class Playback(Protocol):
     """The playback of a session's responses; also the `AnswerListener` of the responses."""
 
+    @property
+    def sounds(self) -> bool:
+        """Whether something waits to be played, or is played."""
+
     def answer_opened(self) -> None:
         """A response in the conversation began."""
 
@@ -58,6 +62,9 @@ class Playback(Protocol):
 
 class ClientPlayback:
     """The client plays: it stops by itself, and truncates what it did not play."""
+
+    sounds = False
+    """The client has all that was made, and needs nobody to play it."""
 
     def __init__(self, silence: UserSilence) -> None:
         """Tell `silence` when the sound must have ended."""
@@ -114,6 +121,11 @@ class ServerPlayback:
         self._muted: set[str] = set()
         """Responses that go on, but whose playback was stopped for good."""
         self._answering = False
+
+    @property
+    def sounds(self) -> bool:
+        """Whether something waits to be played, or is played."""
+        return bool(self._sounding)
 
     def answer_opened(self) -> None:
         """A response in the conversation began."""

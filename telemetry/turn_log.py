@@ -93,11 +93,15 @@ class TurnLog:
         ).info(f"{self._session_id} opened by {client} for model {model}{by}")
 
     def unconnected(self, reason: str) -> None:
-        """Note that the client of a call did not connect; `reason` says what to do about it."""
-        self._metrics.calls.labels("unconnected").inc()
+        """Note that the client of a call could not connect; `reason` says what to do about it."""
+        self.never_began()
         logger.bind(event="call.unconnected", session_id=self._session_id).warning(
             f"{self._session_id} never connected: {reason}"
         )
+
+    def never_began(self) -> None:
+        """Count a call whose client was never connected."""
+        self._metrics.calls.labels("unconnected").inc()
 
     def closed(self, reason: str, call: CallFigures | None = None) -> None:
         """Note that the session ended, and with it all turns and responses in progress.

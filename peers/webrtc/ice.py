@@ -59,12 +59,17 @@ class SharedEndpoint(StunProtocol):
         except (ValueError, struct.error):
             # aioice would take it for data of the client, for whom nobody vouches here.
             return
-        if message.message_class is stun.Class.REQUEST and not message.attributes.keys() >= _NEEDED:
+        if message.message_class is stun.Class.REQUEST and not self._authentic(message):
+            # aioice would answer; nobody learns here what is behind the port.
             return
         if data[0] == 1:
             # An answer to a check of ours: some clients send none of their own.
             self._connection.came()
         super().datagram_received(data, addr)
+
+    def _authentic(self, message: stun.Message) -> bool:
+        password = self._connection.local_password.encode()
+        return message.attributes.keys() >= _NEEDED and message.check_message_integrity(password)
 
     async def request(
         self,

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from peers.webrtc.link import RtcLink
 
-__all__ = ["InvalidOffer", "MediaPort", "MissingLibrary", "WebRTCSettings"]
+__all__ = ["InvalidOffer", "MediaPort", "MissingLibrary", "UnknownHost", "WebRTCSettings"]
 
 CHUNK_BYTES = 1100
 """Largest piece of an event in a datagram: more does not pass through many tunnels."""
@@ -44,6 +44,10 @@ _RENEW_DAYS = 15
 
 class MissingLibrary(Exception):
     """A library that calls need is not installed, or does not fit; the message says which."""
+
+
+class UnknownHost(OSError):
+    """A public host has no address, as far as anybody here knows."""
 
 
 class WebRTCSettings(Protocol):
@@ -163,7 +167,7 @@ class MediaPort:
             try:
                 self._public[host] = await resolve(host)
             except OSError as error:
-                raise OSError(
+                raise UnknownHost(
                     error.errno, f"webrtc.public_hosts: {host} is not known ({error.strerror})"
                 ) from error
 

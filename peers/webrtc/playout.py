@@ -108,6 +108,8 @@ class Playout:
         while wanted and self._queue:
             piece = self._queue[0]
             if piece.response_id not in self._started:
+                # The end of the one before is in this frame, and was heard before.
+                self._report_drained()
                 self._started.append(piece.response_id)
                 self._reports.append(Started(piece.response_id))
             part = piece.pcm[piece.at : piece.at + wanted]

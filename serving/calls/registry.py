@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import os
 from dataclasses import dataclass, field
 
 from loguru import logger
 
-from config import ConfigError, Settings
-from peers.base import NotConnected
+from config import ConfigError, Settings, WebRTCConfig
+from peers.base import PeerGone
 from peers.call import CallPeer
-from peers.webrtc.media_port import InvalidOffer, MediaPort, MissingLibrary
+from peers.webrtc.media_port import InvalidOffer, MediaPort, MissingLibrary, UnknownHost
 from peers.webrtc.peer import WebRTCPeer
 from serving.admission import Admitted
 from serving.calls.call_ids import CallIds, Owner
@@ -45,13 +46,13 @@ class Call:
     hung_up: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def connected(self) -> None:
-        """Wait until the client is connected; raises `NotConnected`."""
+        """Wait until the client is connected; raises `NotConnected` or `PeerGone`."""
         connecting = asyncio.create_task(self.client.connected())
         ending = asyncio.create_task(self.hung_up.wait())
         try:
             await asyncio.wait([connecting, ending], return_when=asyncio.FIRST_COMPLETED)
             if self.hung_up.is_set():
-                raise NotConnected("it was hung up before its client had connected")
+                raise PeerGone
             connecting.result()
         finally:
             ending.cancel()
@@ -108,8 +109,10 @@ class Calls:
         owner = Owner(settings.server.replica or "", worker)
         self.ids = CallIds(settings.server.secret, owner)
         self._port: MediaPort | None = None
-        self._why_not = "the port is not open"
-        """Why there is no port."""
+        self._why_not = "it is starting."
+        """Why there is no port, and what helps."""
+        self._lacking = False
+        """Whether that is a library."""
         self._running: dict[str, Call] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -117,7 +120,8 @@ class Calls:
         """Bind the UDP port of all calls, where the library for calls is installed.
 
         Raises:
-            ConfigError: It is taken, or there is no address to bind it on.
+            ConfigError: It was chosen, and cannot be used. A port that nobody has chosen keeps
+                nobody from the WebSocket: it is logged, and calls are told.
         """
         webrtc, server = self._settings.webrtc, self._settings.server
         port = webrtc.port_of_worker(self._worker, server.port)
@@ -130,21 +134,17 @@ class Calls:
             )
         except MissingLibrary as missing:
             # Each call is told so too, with the remedy.
-            self._why_not = str(missing)
+            self._lacking = True
+            with in_english():
+                install = add_extra("webrtc")
+            self._why_not = f"{missing}. Install what they need ({install}), and start it again."
             logger.debug(f"There are no WebRTC calls: {missing}")
         except OSError as error:
-            reason = system_reason(error)
-            if error.errno == errno.EADDRNOTAVAIL:
-                said = _(
-                    "WebRTC calls have no address to listen on ({reason}). Name others with "
-                    "webrtc.interfaces (REALTIME_WEBRTC__INTERFACES)."
-                ).format(reason=reason)
-            else:
-                said = _(
-                    "UDP port {port}, which WebRTC calls use, cannot be used ({reason}). Choose "
-                    "another one with webrtc.udp_port (REALTIME_WEBRTC__UDP_PORT)."
-                ).format(port=port, reason=reason)
-            raise ConfigError(said) from error
+            if webrtc != WebRTCConfig():
+                raise ConfigError(_cannot_listen(error, port)) from error
+            with in_english():
+                self._why_not = _cannot_listen(error, port)
+            logger.bind(event="calls.unavailable").warning(self._why_not)
 
     async def close(self) -> None:
         """End all calls, and close the port."""
@@ -154,6 +154,11 @@ class Calls:
             await asyncio.wait(self._tasks)
         if self._port is not None:
             await self._port.close()
+
+    @property
+    def port(self) -> int | None:
+        """The UDP port of all calls; None: there can be none."""
+        return None if self._port is None else self._port.port
 
     def check_installed(self) -> None:
         """Check that there can be calls.
@@ -209,12 +214,9 @@ class Calls:
 
     def _media(self) -> MediaPort:
         if self._port is None:
-            with in_english():
-                install = add_extra("webrtc")
             raise Refused(
-                "webrtc_not_installed",
-                f"This server takes no WebRTC calls: {self._why_not}. Install what they need "
-                f"({install}), and start it again; or connect by WebSocket.",
+                "webrtc_not_installed" if self._lacking else "webrtc_unavailable",
+                f"This server takes no WebRTC calls: {self._why_not} Or connect by WebSocket.",
                 http_status=501,
                 type_="server_error",
             )
@@ -234,3 +236,24 @@ class Calls:
             self._forget(call)
             await call.peer.close(reason)
             await call.peer.alone()
+
+
+def _cannot_listen(error: OSError, port: int) -> str:
+    """Say why there are no calls, and what to do about it."""
+    reason = system_reason(error)
+    if isinstance(error, UnknownHost):
+        return _(
+            "WebRTC calls cannot be announced ({reason}). Correct webrtc.public_hosts "
+            "(REALTIME_WEBRTC__PUBLIC_HOSTS)."
+        ).format(reason=reason)
+    if error.errno == errno.EADDRNOTAVAIL:
+        return _(
+            "WebRTC calls have no address to listen on ({reason}). Name others with "
+            "webrtc.interfaces (REALTIME_WEBRTC__INTERFACES)."
+        ).format(reason=reason)
+    if error.errno == errno.EADDRINUSE:
+        reason = os.strerror(errno.EADDRINUSE)
+    return _(
+        "UDP port {port}, which WebRTC calls use, cannot be used ({reason}). Choose "
+        "another one with webrtc.udp_port (REALTIME_WEBRTC__UDP_PORT)."
+    ).format(port=port, reason=reason)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
@@ -19,7 +19,11 @@ from settings.paths import CONSOLE_PATH
 
 
 def console_routes(
-    settings: Settings, access: Access, manager: PipelineManager, lifecycle: Lifecycle
+    settings: Settings,
+    access: Access,
+    manager: PipelineManager,
+    lifecycle: Lifecycle,
+    takes_calls: Callable[[], bool],
 ) -> APIRouter:
     """Build `/console/state` and `/console/check`, which need a key if keys are configured.
 
@@ -28,6 +32,7 @@ def console_routes(
         access: Checks keys and origins.
         manager: Tells the stack, and has its providers.
         lifecycle: Tells the server's state.
+        takes_calls: Tells whether there can be WebRTC calls.
     """
     router = APIRouter(prefix=CONSOLE_PATH.rstrip("/"))
     self_check = SelfCheck(manager, lifecycle)
@@ -35,7 +40,9 @@ def console_routes(
     @router.get("/state", include_in_schema=False)
     async def state(request: Request) -> JSONResponse:
         names_hosts = access.admit(request.headers).minted is None
-        told: dict[str, Any] = console_state(settings, manager, lifecycle, names_hosts=names_hosts)
+        told = console_state(
+            settings, manager, lifecycle, takes_calls=takes_calls(), names_hosts=names_hosts
+        )
         told["check"] = self_check.told(names_hosts=names_hosts)
         return JSONResponse(told, headers={"Cache-Control": "no-store"})
 

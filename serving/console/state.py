@@ -19,7 +19,12 @@ WEBRTC = "webrtc"
 
 
 def console_state(
-    settings: Settings, manager: PipelineManager, lifecycle: Lifecycle, *, names_hosts: bool
+    settings: Settings,
+    manager: PipelineManager,
+    lifecycle: Lifecycle,
+    *,
+    takes_calls: bool,
+    names_hosts: bool,
 ) -> dict[str, Any]:
     """Return the server's description, as JSON has it.
 
@@ -27,6 +32,7 @@ def console_state(
         settings: The configuration.
         manager: Tells the stack, and what it can do.
         lifecycle: Tells the server's state.
+        takes_calls: Whether there can be WebRTC calls.
         names_hosts: Whether to name what is in use: labels name hosts, which are none of the
             business of a client secret's holder.
     """
@@ -37,7 +43,7 @@ def console_state(
         "version": VERSION,
         "state": lifecycle.state,
         "auth": "key" if settings.server.api_keys else "none",
-        "webrtc": webrtc(),
+        "webrtc": webrtc(takes_calls),
         "ws_path": settings.server.ws_path,
         "models": model_names(settings),
         # They are known when the providers have started.
@@ -64,11 +70,11 @@ def stack(manager: PipelineManager) -> dict[str, str]:
         }
 
 
-def webrtc() -> dict[str, Any]:
-    """Return whether calls can be taken, and the command that installs what they need."""
-    if lacking(WEBRTC):
+def webrtc(takes_calls: bool) -> dict[str, Any]:
+    """Return whether calls can be taken, and the command that installs what they lack."""
+    if not takes_calls and lacking(WEBRTC):
         return {"available": False, "install": add_extra(WEBRTC)}
-    return {"available": True}
+    return {"available": takes_calls}
 
 
 def _limits(manager: PipelineManager) -> Iterator[str]:

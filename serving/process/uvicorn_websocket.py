@@ -25,6 +25,7 @@ from typing import Any, cast
 import uvicorn
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.exceptions import InvalidState
 from websockets.frames import Frame
 
 from config import Settings
@@ -154,7 +155,11 @@ class RealtimeWebSocket(WebSocketsSansIOProtocol):
             if self.disconnected or self.close_sent:
                 raise ClientDisconnected
             end = start + FRAGMENT
-            send(text[start:end].encode(), end >= len(text))
+            try:
+                send(text[start:end].encode(), end >= len(text))
+            except InvalidState:
+                # The client's close has arrived, between two fragments.
+                raise ClientDisconnected from None
             self.transport.write(b"".join(self.conn.data_to_send()))
             send = self.conn.send_continuation
             await asyncio.sleep(0)

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from config import LimitsConfig
 from session.decisions import SpeechStarted, SpeechStopped
-from session.effects import RehearTurn
+from session.effects import Close, RehearTurn
+from session.ports import CloseReason
 from tests.support.call_driver import CallDriver
 from tests.support.session_driver import Driver, of, types
 
@@ -287,3 +288,13 @@ def test_whatever_happens_each_sound_that_starts_ends_once(moves: list[str]) -> 
         assert told in (["started", "stopped"], ["started", "cleared"])
     cut = [event["item_id"] for event in of(call.events, "conversation.item.truncated")]
     assert len(cut) == len(set(cut))
+
+
+def test_a_session_that_is_to_end_ends_when_the_sound_does(call: CallDriver) -> None:
+    response = call.begin(WORDS, 2000)
+    call.starts(response)
+    call.finish()
+    call.perform(call.session.leave())
+    assert call.kind(Close) == []
+    assert types(call.drains(response)) == ["output_audio_buffer.stopped"]
+    assert call.kind(Close) == [Close(CloseReason.SERVER_STOPS, "The server is shutting down.")]

@@ -133,3 +133,11 @@ def test_what_is_played_adds_up(puts: list[tuple[str, int]]) -> None:
     assert frames == -(-sum(total.values()) // FRAME_MS)
     assert played == {name: ms for name, ms in total.items() if ms}
     assert queue.reports() == [Started("r"), Drained("r")]
+
+
+def test_an_answer_ends_before_the_next_begins_in_the_same_frame() -> None:
+    queue = Playout()
+    queue.put("one", "a", bytes(FRAME_BYTES // 2))
+    queue.put("two", "b", bytes(FRAME_BYTES))
+    queue.next_frame()
+    assert queue.reports() == [Started("one"), Drained("one"), Started("two")]

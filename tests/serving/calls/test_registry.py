@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
+from unittest.mock import AsyncMock, MagicMock
 
 import pytest
 from aiortc import RTCConfiguration, RTCPeerConnection
 from websockets.asyncio.client import connect
 
+from config import ConfigError, Settings, WebRTCConfig
+from peers.webrtc.media_port import MediaPort
+from serving.calls.registry import Calls
+from serving.refused import Refused
 from tests.support.calls_server import SDP, Sideband
 from tests.support.places import ROOT
 from tests.support.rtc_caller import calling, offer_of
@@ -121,6 +127,28 @@ async def test_an_offer_that_cannot_be_answered_takes_no_place(offer: str) -> No
         assert (answer.status_code, error["code"]) == (400, "invalid_offer")
         assert error["message"]
         assert await server.active_sessions() == 0
+
+
+async def test_a_port_that_nobody_chose_keeps_nobody_from_the_websocket(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    taken = AsyncMock(side_effect=OSError(errno.EADDRINUSE, "in use"))
+    monkeypatch.setattr(MediaPort, "open", taken)
+    calls = Calls(Settings.model_construct(webrtc=WebRTCConfig()), MagicMock(), MagicMock(), 0)
+    await calls.open()
+    assert calls.port is None
+    with pytest.raises(Refused, match=r"webrtc\.udp_port") as refused:
+        calls.check_installed()
+    assert (refused.value.http_status, refused.value.error.code) == (501, "webrtc_unavailable")
+
+
+async def test_a_public_host_that_nobody_knows_is_told_as_that() -> None:
+    unknown = Settings.model_construct(
+        webrtc=WebRTCConfig(public_hosts=["no.such.host.invalid"], udp_port=0)
+    )
+    calls = Calls(unknown, MagicMock(), MagicMock(), 0)
+    with pytest.raises(ConfigError, match=r"no\.such\.host\.invalid.*webrtc\.public_hosts"):
+        await calls.open()
 
 
 def test_a_taken_port_is_told_with_the_remedy() -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from unittest.mock import AsyncMock
 
 import pytest
 from websockets.asyncio.client import connect
 
 from config import VERSION, load_settings
 from main import create_app
+from peers.webrtc.media_port import MediaPort, MissingLibrary
 from pipeline_manager import PipelineManager
 from serving.console import state as console_state
 from settings.paths import own_path
@@ -69,6 +71,8 @@ async def test_the_state_says_what_answers_and_what_it_cannot_do():
 
 async def test_it_says_how_to_get_webrtc_where_that_is_not_installed(monkeypatch):
     monkeypatch.setattr(console_state, "lacking", lambda _extra: ["aiortc"])
+    missing = AsyncMock(side_effect=MissingLibrary("the library 'aiortc' is missing"))
+    monkeypatch.setattr(MediaPort, "open", missing)
     async with running() as server, plain_http() as http:
         told = (await http.get(f"{server.http}/console/state")).json()["webrtc"]
     assert told["available"] is False
