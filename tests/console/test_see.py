@@ -221,15 +221,28 @@ async def test_the_waterfall_has_a_bar_a_turn_and_its_numbers(stage: Page) -> No
         "[...stage.root('waterfall').querySelectorAll('tbody tr')].map((row) =>"
         " [...row.children].map((cell) => cell.textContent))"
     )
-    assert await stage.evaluate(numbers) == [["1. spoken", "513", "79", "98", "110", "–", "800"]]
+    assert await stage.evaluate(numbers) == [["1. spoken", "512", "1", "79", "98", "110", "–", "800"]]
     widths = await stage.evaluate(
         "[...stage.root('waterfall').querySelectorAll('.stage-bar')].map((bar) =>"
         " bar.getBoundingClientRect().width)"
     )
-    assert len(widths) == 4
-    assert widths[0] > 4 * widths[2] > 0
+    assert len(widths) == 5
+    assert widths[0] > 4 * widths[3] > 0
     await stage.evaluate("link.hear('a', 'r')")
-    assert await stage.evaluate(f"{numbers}[0][5]") != "–"
+    assert await stage.evaluate(f"{numbers}[0][6]") != "–"
+
+
+async def test_the_median_leaves_out_turns_that_nobody_answered(stage: Page) -> None:
+    await stage.evaluate(answer())
+    await stage.evaluate("add(wire.spokenTurn({item: 'v', at: 9000, text: 'Hm.'}))")
+    totals = (
+        "[...stage.root('waterfall').querySelectorAll('tbody tr, tfoot tr')].map((row) =>"
+        " row.lastElementChild.textContent)"
+    )
+    await stage.until(f"{totals}.length === 3")
+    first, unanswered, middle = await stage.evaluate(totals)
+    assert unanswered == "–"
+    assert first == middle
 
 
 async def test_listening_is_drawn_and_told_in_words(stage: Page) -> None:

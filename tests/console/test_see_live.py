@@ -55,7 +55,7 @@ async def test_times_sound_and_connection_are_seen_while_one_talks(
         await click(page, "#start")
         await page.until(ANSWERING)
         await click(page, "#tab-waterfall")
-        await page.until(f"{NUMBERS}.length === 6 && {NUMBERS}.every((each) => each !== '–')")
+        await page.until(f"{NUMBERS}.length === 7 && {NUMBERS}.every((each) => each !== '–')")
         silence, *_, total = map(int, await page.evaluate(NUMBERS))
         assert 400 < silence < total
         await click(page, "#tab-listening")

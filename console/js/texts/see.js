@@ -55,7 +55,8 @@ export default {
     "see.event.as_tree": "Tree",
     "see.event.as_text": "Text",
 
-    "see.stage.committed": "Silence that ends it",
+    "see.stage.silence": "Silence",
+    "see.stage.committed": "Turn ended",
     "see.stage.transcript": "Transcript",
     "see.stage.text": "First text",
     "see.stage.audio": "First audio",
@@ -74,7 +75,9 @@ export default {
     "see.waterfall.total": "Total",
     "see.waterfall.median": "Median",
     "see.waterfall.about":
-      "Speech ends before the silence that ended it; turns by button and typed ones begin when they were sent.",
+      "A spoken turn is timed from the end of speech: first the silence the detector waits for, then all the rest. Turns by button and typed turns are timed from when they were sent. Unanswered turns are not in the median.",
+    "see.waterfall.reckoned":
+      "On a WebRTC call, the end of speech is estimated from when the server reports it. If that report is late, these times are too short by as much.",
 
     "see.listening.empty": "While you talk, this shows what the server hears and decides.",
     "see.listening.picture": "Loudness, probability of speech, and decisions of the turn detector",
@@ -185,7 +188,8 @@ export default {
     "see.event.as_tree": "树形",
     "see.event.as_text": "文本",
 
-    "see.stage.committed": "判定结束的静音",
+    "see.stage.silence": "静音",
+    "see.stage.committed": "轮次结束",
     "see.stage.transcript": "转写",
     "see.stage.text": "首个文字",
     "see.stage.audio": "首段音频",
@@ -202,7 +206,10 @@ export default {
     "see.waterfall.turn": "轮次",
     "see.waterfall.total": "合计",
     "see.waterfall.median": "中位数",
-    "see.waterfall.about": "语音的终点在判定结束的静音之前；按键和文字轮次从发送时开始计时。",
+    "see.waterfall.about": 
+      "语音轮次从说完话时开始计时：先是检测所等待的静音，然后是其余各阶段。按键轮次和文字轮次从发送时开始计时。没有得到回答的轮次不计入中位数。",
+    "see.waterfall.reckoned":
+      "WebRTC 通话中，说完话的时刻根据服务器报告的时间推算。如果报告晚了，这里的时间就会相应偏短。",
 
     "see.listening.empty": "说话时，这里会显示服务器听到了什么、做了什么判断。",
     "see.listening.picture": "响度、语音概率和话轮检测的判断",
