@@ -331,6 +331,56 @@ async def test_nothing_is_wider_than_a_narrow_window(stage: Page) -> None:
     assert await stage.evaluate("document.documentElement.scrollWidth") <= 320
 
 
+@pytest.mark.parametrize("width", [320, 384, 480])
+async def test_an_event_has_its_whole_name_however_narrow_the_list(
+    stage: Page, width: int
+) -> None:
+    longest = "conversation.item.input_audio_transcription.completed"
+    await stage.evaluate(answer())
+    for index in range(40):
+        await stage.evaluate(f"add(wire.received({8000 + index}, {{type: '{longest}'}}))")
+    await stage.evaluate(f"stage.root('events').style.width = '{width - 50}px'")
+    last = f"{ROWS}.at(-1)"
+    await stage.until(f"{last}?.querySelector('.event-row-type').textContent === '{longest}'")
+    await stage.evaluate(FRAME)
+    rows = "stage.root('events').querySelector('.rows')"
+    assert await stage.evaluate(
+        f"{rows}.getBoundingClientRect().bottom - {last}.getBoundingClientRect().bottom >= -1"
+    ), "the newest is in sight when the rows have become higher"
+    assert await stage.evaluate(f"""
+        {ROWS}.every((row) => {{
+          const [outer, inner] = [row, row.querySelector('.event-row-type')]
+            .map((element) => element.getBoundingClientRect());
+          return inner.right <= outer.right && inner.top >= outer.top
+            && inner.bottom <= row.querySelector('.event-row-at').getBoundingClientRect().top + 1
+            && inner.width >= row.querySelector('.event-row-type').scrollWidth - 1;
+        }})
+    """)
+
+
+async def test_no_view_has_to_be_scrolled_sideways(stage: Page) -> None:
+    await stage.evaluate("stage.app.setLink(new stage.Link())")
+    await stage.evaluate(answer())
+    await stage.evaluate(f"add({OBSERVED})")
+    for width in (320, 768, 1440):
+        await stage.resize(width, 900)
+        for name in ("events", "waterfall", "listening", "connection"):
+            shown = min(width - 50, 446)
+            await stage.evaluate(f"stage.root('{name}').style.width = '{shown}px'")
+            await stage.evaluate(FRAME)
+            assert await stage.evaluate(f"stage.root('{name}').scrollWidth") <= shown, (name, width)
+    row = "stage.root('waterfall').querySelector('tbody tr')"
+    assert await stage.evaluate(
+        "stage.root('waterfall').querySelector('table').offsetWidth"
+    ) <= 446, "the whole table is seen where the page is wide"
+    await stage.resize(320, 700)
+    await stage.evaluate("stage.root('waterfall').style.width = '270px'")
+    assert await stage.evaluate(
+        f"{row}.lastElementChild.getBoundingClientRect().right"
+        " <= stage.root('waterfall').getBoundingClientRect().right"
+    ), "the total stays in sight where it is not"
+
+
 async def _choose(stage: Page, index: int, value: str) -> None:
     await stage.evaluate(f"""
         (() => {{

@@ -64,7 +64,7 @@ class WaterfallView {
     const caption = h("caption", { text: "see.waterfall.caption" });
     const table = h(
       "table",
-      { className: "see-table" },
+      { className: "see-table waterfall-numbers" },
       caption,
       this.#head,
       this.#body,
