@@ -280,13 +280,28 @@ test("the connection's counts become rates, and what is not measured stays away"
     local_address: null,
     remote_address: null,
   };
-  figures.take(stats, 0);
+  figures.take(stats, 0, false);
   const later = { lost_packets: 5, received_packets: 145, bytes_sent: 5000, bytes_received: 4000 };
-  figures.take({ ...stats, ...later }, 1000);
+  figures.take({ ...stats, ...later }, 1000, false);
   const { loss_percent, sent_kbps, received_kbps } = figures.samples.at(-1);
   assert.deepEqual([loss_percent, sent_kbps, received_kbps], [10, 32, 16]);
   assert.deepEqual(figures.course("buffered_ms"), []);
   assert.deepEqual(figures.course("round_trip_ms"), [12, 12]);
+});
+
+test("sound that is made up counts while an answer sounds, and not in the pauses", () => {
+  const figures = new LinkFigures();
+  const seconds = [
+    [100, false],
+    [350, true],
+    [360, true],
+    [400, true],
+    [900, false],
+  ];
+  for (const [index, [concealed_ms, sounding]] of seconds.entries()) {
+    figures.take({ concealed_ms }, index * 1000, sounding);
+  }
+  assert.deepEqual(figures.course("concealed_ms"), [0, 0, 10, 50, 50]);
 });
 
 test("times are short where they are short", () => {
