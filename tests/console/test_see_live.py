@@ -73,7 +73,9 @@ async def test_the_document_is_never_longer_than_the_window(tmp_path: Path) -> N
         running(scripted_settings()) as server,
         console(server.http, tmp_path) as page,
     ):
-        await page.evaluate("document.querySelectorAll('details').forEach((one) => one.open = true)")
+        await page.evaluate(
+            "document.querySelectorAll('details').forEach((one) => one.open = true)"
+        )
         await click(page, ".begin-part button[aria-disabled=false]")
         await page.until("!!document.querySelector('.begin-check caption')")
         # What is out of sight is placed apart: it would make the document longer by itself.
