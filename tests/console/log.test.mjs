@@ -10,7 +10,8 @@ import { EventStore, KEPT } from "../../console/js/see/event_store.js";
 import { LinkFigures } from "../../console/js/see/link_figures.js";
 import { SpeechLog } from "../../console/js/see/speech_log.js";
 import { now, spans } from "../../console/js/see/speech_state.js";
-import { Timeline, median, stages, total } from "../../console/js/see/timeline.js";
+import { SentAudio } from "../../console/js/see/sent_audio.js";
+import { Timeline, extent, median, stages, total } from "../../console/js/see/timeline.js";
 import { offset, since } from "../../console/js/see/times.js";
 import { observed, received, sent, spokenAnswer, spokenTurn } from "./conversations.mjs";
 
@@ -132,14 +133,52 @@ test("a detected turn is timed from the end of speech, before the silence that e
   const [turn] = timeline.turns;
   assert.equal(turn.kind, "speech");
   assert.equal(turn.silenceMs, 512);
+  assert.ok(turn.reckoned);
   assert.deepEqual(lengths(turn), {
-    committed: 513,
+    silence: 512,
+    committed: 1,
     transcript: 79,
     text: 98,
     audio: 110,
     heard: 50,
   });
   assert.equal(total(turn), 850);
+});
+
+test("speech that this page sent ends when that was sent, so a late server is seen to be late", () => {
+  const append = (at) =>
+    sent(at, { type: "input_audio_buffer.append", audio: "(2560 characters of base64)" });
+  const stopped = { type: "input_audio_buffer.speech_stopped", item_id: "u", audio_end_ms: 2512 };
+  const timeline = timelineOf(
+    detection({ type: "server_vad", threshold: 0.5, silence_duration_ms: 500 }),
+    // 40 ms each: 2,000 ms of the session's audio have been heard at 12,000.
+    Array.from({ length: 70 }, (_, index) => append(10_040 + index * 40)),
+    received(13_300, stopped),
+    received(13_301, { type: "input_audio_buffer.committed", item_id: "u" }),
+  );
+  const [turn] = timeline.turns;
+  assert.deepEqual([turn.at.start, turn.reckoned], [12_000, false]);
+  assert.deepEqual(lengths(turn), { silence: 512, committed: 789 });
+  assert.deepEqual([total(turn), extent(turn)], [null, 1301]);
+});
+
+test("audio of another session, or of long ago, tells nothing of when it was heard", () => {
+  const audio = new SentAudio();
+  for (let index = 0; index < 3000; index++) audio.add(40, index * 40 + 40);
+  assert.equal(audio.heardAt(119_990), 119_990);
+  assert.equal(audio.heardAt(130_000), null);
+  assert.equal(audio.heardAt(40_000), null);
+  assert.equal(audio.heardAt(60_040), 60_040);
+  audio.begin();
+  assert.equal(audio.heardAt(119_990), null);
+  audio.add(40, 500);
+  assert.equal(audio.heardAt(30), 490);
+});
+
+test("a turn that nobody answers has no total", () => {
+  const timeline = timelineOf(spokenTurn({ item: "u", at: 3000, text: "Hm" }));
+  assert.equal(total(timeline.turns[0]), null);
+  assert.equal(extent(timeline.turns[0]), timeline.turns[0].silenceMs + 80);
 });
 
 test("the observed silence counts, also when it is observed behind the turn's end", () => {
@@ -241,13 +280,28 @@ test("the connection's counts become rates, and what is not measured stays away"
     local_address: null,
     remote_address: null,
   };
-  figures.take(stats, 0);
+  figures.take(stats, 0, false);
   const later = { lost_packets: 5, received_packets: 145, bytes_sent: 5000, bytes_received: 4000 };
-  figures.take({ ...stats, ...later }, 1000);
+  figures.take({ ...stats, ...later }, 1000, false);
   const { loss_percent, sent_kbps, received_kbps } = figures.samples.at(-1);
   assert.deepEqual([loss_percent, sent_kbps, received_kbps], [10, 32, 16]);
   assert.deepEqual(figures.course("buffered_ms"), []);
   assert.deepEqual(figures.course("round_trip_ms"), [12, 12]);
+});
+
+test("sound that is made up counts while an answer sounds, and not in the pauses", () => {
+  const figures = new LinkFigures();
+  const seconds = [
+    [100, false],
+    [350, true],
+    [360, true],
+    [400, true],
+    [900, false],
+  ];
+  for (const [index, [concealed_ms, sounding]] of seconds.entries()) {
+    figures.take({ concealed_ms }, index * 1000, sounding);
+  }
+  assert.deepEqual(figures.course("concealed_ms"), [0, 0, 10, 50, 50]);
 });
 
 test("times are short where they are short", () => {

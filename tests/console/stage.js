@@ -12,6 +12,7 @@
     status = "open";
     callId = null;
     heard = {};
+    playing = false;
     measured = {
       transport: "websocket",
       round_trip_ms: 12,

@@ -11,7 +11,7 @@ import { withoutAudio } from "../../console/js/talk/logged.js";
 import { Resampler } from "../../console/js/talk/resampler.js";
 import { changedSession, parsedSchema, wholeSession } from "../../console/js/talk/session.js";
 import { ToolCalls } from "../../console/js/talk/tool_calls.js";
-import { statsOf } from "../../console/js/talk/webrtc_stats.js";
+import { CallStats } from "../../console/js/talk/webrtc_stats.js";
 
 const RATE = 24000;
 
@@ -281,7 +281,8 @@ test("a call's figures are the browser's, in one unit each", () => {
       },
     ].map((entry) => [entry.id, entry]),
   );
-  assert.deepEqual(statsOf(report), {
+  const stats = new CallStats();
+  assert.deepEqual(stats.of(report), {
     transport: "webrtc",
     round_trip_ms: 12.3,
     jitter_ms: 2,
@@ -294,4 +295,7 @@ test("a call's figures are the browser's, in one unit each", () => {
     local_address: "127.0.0.1:1/udp",
     remote_address: "127.0.0.1:8000/udp",
   });
+  const inbound = { ...report.get("i"), jitterBufferDelay: 6, jitterBufferEmittedCount: 200 };
+  assert.equal(stats.of(new Map(report).set("i", inbound)).buffered_ms, 20);
+  assert.equal(stats.of(new Map(report).set("i", inbound)).buffered_ms, null);
 });

@@ -221,15 +221,50 @@ async def test_the_waterfall_has_a_bar_a_turn_and_its_numbers(stage: Page) -> No
         "[...stage.root('waterfall').querySelectorAll('tbody tr')].map((row) =>"
         " [...row.children].map((cell) => cell.textContent))"
     )
-    assert await stage.evaluate(numbers) == [["1. spoken", "513", "79", "98", "110", "–", "800"]]
+    assert await stage.evaluate(numbers) == [
+        ["1. spoken", "512", "1", "79", "98", "110", "–", "800"]
+    ]
     widths = await stage.evaluate(
         "[...stage.root('waterfall').querySelectorAll('.stage-bar')].map((bar) =>"
         " bar.getBoundingClientRect().width)"
     )
-    assert len(widths) == 4
-    assert widths[0] > 4 * widths[2] > 0
+    assert len(widths) == 5
+    assert widths[0] > 4 * widths[3] > 0
     await stage.evaluate("link.hear('a', 'r')")
-    assert await stage.evaluate(f"{numbers}[0][5]") != "–"
+    assert await stage.evaluate(f"{numbers}[0][6]") != "–"
+
+
+async def test_no_silence_ends_a_turn_by_button_or_of_text(stage: Page) -> None:
+    await stage.evaluate(
+        "add(wire.sent(0, {type: 'input_audio_buffer.commit'}),"
+        " wire.sent(1, {type: 'response.create'}),"
+        " wire.received(12, {type: 'input_audio_buffer.committed', item_id: 'u'}),"
+        " wire.spokenAnswer({response: 'r', item: 'a', at: 20, words: ['Hi.']}),"
+        " wire.sent(5000, {type: 'response.create'}),"
+        " wire.spokenAnswer({response: 's', item: 'b', at: 5010, words: ['Ho.']}))"
+    )
+    rows = (
+        "[...stage.root('waterfall').querySelectorAll('tbody tr')].map((row) =>"
+        " [...row.children].slice(0, 3).map((cell) => cell.textContent))"
+    )
+    assert await stage.evaluate(rows) == [["1. button", "–", "12"], ["2. text", "–", "–"]]
+    reckoned = "stage.root('waterfall').querySelector('[data-text=\"see.waterfall.reckoned\"]')"
+    assert await stage.evaluate(f"{reckoned}.hidden")
+    await stage.evaluate("add(wire.spokenTurn({item: 'v', at: 9000, text: 'Hm.'}))")
+    assert not await stage.evaluate(f"{reckoned}.hidden"), "nobody knows when that was sent"
+
+
+async def test_the_median_leaves_out_turns_that_nobody_answered(stage: Page) -> None:
+    await stage.evaluate(answer())
+    await stage.evaluate("add(wire.spokenTurn({item: 'v', at: 9000, text: 'Hm.'}))")
+    totals = (
+        "[...stage.root('waterfall').querySelectorAll('tbody tr, tfoot tr')].map((row) =>"
+        " row.lastElementChild.textContent)"
+    )
+    await stage.until(f"{totals}.length === 3")
+    first, unanswered, middle = await stage.evaluate(totals)
+    assert unanswered == "–"
+    assert first == middle
 
 
 async def test_listening_is_drawn_and_told_in_words(stage: Page) -> None:
@@ -290,7 +325,7 @@ async def test_the_views_speak_the_language_that_is_chosen(stage: Page) -> None:
         "import('/console/js/texts.js').then(({ chooseLanguage }) => chooseLanguage('zh'))"
     )
     text = await stage.evaluate("document.querySelector('main').innerText")
-    for words in ("助手", "播放 1.2 秒后被打断", "全部类型", "1. 语音", "最近一分钟的话轮"):
+    for words in ("助手", "播放 1.2 秒后被打断", "全部类型", "1. 语音", "最近一分钟的轮次"):
         assert words in text
 
 
@@ -316,6 +351,54 @@ async def test_nothing_is_wider_than_a_narrow_window(stage: Page) -> None:
     await stage.evaluate(f"{ROWS}[2].click()")
     await stage.evaluate(FRAME)
     assert await stage.evaluate("document.documentElement.scrollWidth") <= 320
+
+
+@pytest.mark.parametrize("width", [320, 384, 480])
+async def test_an_event_has_its_whole_name_however_narrow_the_list(stage: Page, width: int) -> None:
+    longest = "conversation.item.input_audio_transcription.completed"
+    await stage.evaluate(answer())
+    for index in range(40):
+        await stage.evaluate(f"add(wire.received({8000 + index}, {{type: '{longest}'}}))")
+    await stage.evaluate(f"stage.root('events').style.width = '{width - 50}px'")
+    last = f"{ROWS}.at(-1)"
+    await stage.until(f"{last}?.querySelector('.event-row-type').textContent === '{longest}'")
+    await stage.evaluate(FRAME)
+    rows = "stage.root('events').querySelector('.rows')"
+    assert await stage.evaluate(
+        f"{rows}.getBoundingClientRect().bottom - {last}.getBoundingClientRect().bottom >= -1"
+    ), "the newest is in sight when the rows have become higher"
+    assert await stage.evaluate(f"""
+        {ROWS}.every((row) => {{
+          const [outer, inner] = [row, row.querySelector('.event-row-type')]
+            .map((element) => element.getBoundingClientRect());
+          return inner.right <= outer.right && inner.top >= outer.top
+            && inner.bottom <= row.querySelector('.event-row-at').getBoundingClientRect().top + 1
+            && inner.width >= row.querySelector('.event-row-type').scrollWidth - 1;
+        }})
+    """)
+
+
+async def test_no_view_has_to_be_scrolled_sideways(stage: Page) -> None:
+    await stage.evaluate("stage.app.setLink(new stage.Link())")
+    await stage.evaluate(answer())
+    await stage.evaluate(f"add({OBSERVED})")
+    for width in (320, 768, 1440):
+        await stage.resize(width, 900)
+        for name in ("events", "waterfall", "listening", "connection"):
+            shown = min(width - 50, 446)
+            await stage.evaluate(f"stage.root('{name}').style.width = '{shown}px'")
+            await stage.evaluate(FRAME)
+            assert await stage.evaluate(f"stage.root('{name}').scrollWidth") <= shown, (name, width)
+    row = "stage.root('waterfall').querySelector('tbody tr')"
+    assert (
+        await stage.evaluate("stage.root('waterfall').querySelector('table').offsetWidth") <= 446
+    ), "the whole table is seen where the page is wide"
+    await stage.resize(320, 700)
+    await stage.evaluate("stage.root('waterfall').style.width = '270px'")
+    assert await stage.evaluate(
+        f"{row}.lastElementChild.getBoundingClientRect().right"
+        " <= stage.root('waterfall').getBoundingClientRect().right"
+    ), "the total stays in sight where it is not"
 
 
 async def _choose(stage: Page, index: int, value: str) -> None:

@@ -55,7 +55,7 @@ async def test_times_sound_and_connection_are_seen_while_one_talks(
         await click(page, "#start")
         await page.until(ANSWERING)
         await click(page, "#tab-waterfall")
-        await page.until(f"{NUMBERS}.length === 6 && {NUMBERS}.every((each) => each !== '–')")
+        await page.until(f"{NUMBERS}.length === 7 && {NUMBERS}.every((each) => each !== '–')")
         silence, *_, total = map(int, await page.evaluate(NUMBERS))
         assert 400 < silence < total
         await click(page, "#tab-listening")
@@ -66,3 +66,20 @@ async def test_times_sound_and_connection_are_seen_while_one_talks(
         await page.until(f"{facts}.includes('sess_') && {facts}.includes({sent!r})")
         if transport == "webrtc":
             await page.until(f"{facts}.includes('rtc_') && {facts}.includes('Packets lost')")
+
+
+async def test_the_document_is_never_longer_than_the_window(tmp_path: Path) -> None:
+    async with (
+        running(scripted_settings()) as server,
+        console(server.http, tmp_path) as page,
+    ):
+        await page.evaluate(
+            "document.querySelectorAll('details').forEach((one) => one.open = true)"
+        )
+        await click(page, ".begin-part button[aria-disabled=false]")
+        await page.until("!!document.querySelector('.begin-check caption')")
+        # What is out of sight is placed apart: it would make the document longer by itself.
+        column = "document.querySelector('.begin-check').closest('.column')"
+        await page.resize(1440, 600)
+        assert await page.evaluate(f"{column}.scrollHeight > {column}.clientHeight")
+        assert await page.evaluate("document.documentElement.scrollHeight <= innerHeight")

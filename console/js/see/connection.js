@@ -87,7 +87,7 @@ class ConnectionView {
     const stats = await link.stats();
     if (link !== this.#app.link) return;
     this.#stats = stats;
-    this.#figures.take(stats, performance.now());
+    this.#figures.take(stats, performance.now(), link.playing);
     this.#draw();
   }
 

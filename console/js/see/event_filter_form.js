@@ -17,13 +17,13 @@ export function filterForm(changed) {
   const search = h("input", {
     type: "search",
     label: "see.events.search",
-    hint: "see.events.search",
+    hint: "see.events.find",
     autocomplete: "off",
     spellcheck: false,
   });
   const direction = h(
     "select",
-    { label: "see.events.direction" },
+    { label: "see.events.direction", className: "see-short" },
     h("option", { value: "all", text: "see.events.both" }),
     h("option", { value: "sent", text: "see.events.sent" }),
     h("option", { value: "received", text: "see.events.received" }),

@@ -14,8 +14,6 @@ import { WindowedList } from "./windowed_list.js";
 /** @typedef {import('../app.js').App} App */
 /** @typedef {import('./event_store.js').Entry} Entry */
 
-/** Pixels of a row, as in see.css. */
-const ROW = 28;
 /** Events that are written in one go when all are saved. */
 const PIECE = 2000;
 
@@ -50,7 +48,7 @@ class EventsView {
         draw: (row, index) => this.#drawRow(row, index),
         choose: (index) => this.#choose(this.#shown.entries[index] ?? null),
       },
-      { height: ROW, label: "see.events.list", follow: () => this.#tellCount() },
+      { label: "see.events.list", follow: () => this.#tellCount() },
     );
     this.#detail = new EventDetail(() => {
       this.#close();
@@ -127,7 +125,7 @@ class EventsView {
     for (const [position, text] of cells.entries()) {
       const cell = row.children[position];
       cell.className = `event-row-${classes[position]}`;
-      if (cell.textContent !== text) cell.textContent = text;
+      if (cell.textContent !== text) cell.replaceChildren(...breakable(text));
     }
   }
 
@@ -154,6 +152,14 @@ class EventsView {
     }
     save(`events-${new Date().toISOString().slice(0, 19).replaceAll(":", "-")}.jsonl`, parts);
   }
+}
+
+/**
+ * A name that may be broken behind its dots and dashes, into two lines.
+ * @param {string} text
+ */
+function breakable(text) {
+  return text.split(/(?<=[._])/).flatMap((part) => [part, document.createElement("wbr")]);
 }
 
 /**

@@ -28,26 +28,34 @@ export class LinkFigures {
    * @type {Sample[]}
    */
   samples = [];
-  /** @type {{stats: Stats, at: number} | null} */
+  /** @type {{stats: Stats, at: number, sounding: boolean} | null} */
   #before = null;
+  #concealedMs = 0;
 
   /**
    * @param {Stats} stats
    * @param {number} at In ms of a clock that runs evenly.
+   * @param {boolean} sounding Whether an answer sounds. Only then is made up sound a loss: in the
+   *   pauses the server sends nothing, and the browser fills them.
    */
-  take(stats, at) {
+  take(stats, at, sounding) {
     /** @type {Sample} */
     const sample = {};
     for (const name of /** @type {const} */ ([
       "round_trip_ms",
       "jitter_ms",
-      "concealed_ms",
       "buffered_ms",
     ])) {
       const value = stats[name];
       if (typeof value === "number") sample[name] = value;
     }
     const before = this.#before;
+    if (stats.concealed_ms !== null) {
+      if (sounding && before?.sounding) {
+        this.#concealedMs += Math.max(0, stats.concealed_ms - (before.stats.concealed_ms ?? 0));
+      }
+      sample.concealed_ms = this.#concealedMs;
+    }
     if (before && at > before.at) {
       const perSecond = 8 / (at - before.at);
       sample.received_kbps = (stats.bytes_received - before.stats.bytes_received) * perSecond;
@@ -55,7 +63,7 @@ export class LinkFigures {
       const loss = lossBetween(before.stats, stats);
       if (loss !== null) sample.loss_percent = loss;
     }
-    this.#before = { stats, at };
+    this.#before = { stats, at, sounding };
     this.samples.push(sample);
     if (this.samples.length > KEPT) this.samples.shift();
   }

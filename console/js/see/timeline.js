@@ -3,6 +3,8 @@
  * answer, made of the log's events. Without a page, so that it can be tried without one.
  */
 
+import { audioMs } from "./audio_length.js";
+import { SentAudio } from "./sent_audio.js";
 import { SpeechLog } from "./speech_log.js";
 
 /** @typedef {import('./event_store.js').Entry} Entry */
@@ -11,6 +13,7 @@ import { SpeechLog } from "./speech_log.js";
 /** The moments of a turn, in the order in which they usually come. */
 export const MOMENTS = /** @type {const} */ ([
   "start",
+  "silence",
   "committed",
   "transcript",
   "text",
@@ -28,8 +31,10 @@ export const MOMENTS = /** @type {const} */ ([
  * @property {string | null} itemId
  * @property {string | null} responseId
  * @property {Partial<Record<Moment, number>>} at In ms of `performance.now()`. `start` is the end of
- *   speech, or when the answer was asked for.
+ *   speech, or when the answer was asked for; `silence` is the end of the silence that ended a turn.
  * @property {number | null} silenceMs Silence behind the speech that ended it; null: none did.
+ * @property {boolean} reckoned Whether `start` is reckoned from when the server told the end of speech,
+ *   because the page does not know when it sent that part of the audio.
  * @property {string | null} status How the response ended.
  */
 
@@ -37,6 +42,8 @@ export const MOMENTS = /** @type {const} */ ([
  * A stage: from one moment to the next that there is.
  * @typedef {{moment: Exclude<Moment, 'start'>, from: number, to: number}} Stage In ms from `start`.
  */
+
+/** Where a turn ended in the session's audio, and when the server told it. @typedef {{endMs: number, at: number}} End */
 
 /** Turns that are kept. */
 const KEPT = 20;
@@ -52,6 +59,7 @@ export class Timeline {
   turns = [];
   #count = 0;
   #speech = new SpeechLog();
+  #sent = new SentAudio();
   /** @type {WireEvent | null} */
   #detection = null;
   /** When the client last committed, or asked for an answer. @type {{commit?: number, create?: number}} */
@@ -74,8 +82,9 @@ export class Timeline {
   }
 
   /** @param {WireEvent} event @param {number} at */
-  #takeSent({ type }, at) {
-    if (type === "input_audio_buffer.commit") this.#asked.commit = at;
+  #takeSent({ type, audio }, at) {
+    if (type === "input_audio_buffer.append") this.#sent.add(audioMs(audio), at);
+    else if (type === "input_audio_buffer.commit") this.#asked.commit = at;
     else if (type === "response.create") this.#asked.create = at;
   }
 
@@ -84,6 +93,7 @@ export class Timeline {
     switch (event.type) {
       case "session.created":
       case "session.updated":
+        if (event.type === "session.created") this.#sent.begin();
         this.#detection = event.session?.audio?.input?.turn_detection ?? null;
         return;
       case "console.turn_detection":
@@ -115,22 +125,33 @@ export class Timeline {
   /** @param {WireEvent} event @param {number} at */
   #stopped(event, at) {
     const turn = this.#begin("speech", event.item_id);
-    const silence = this.#speech.silenceBefore(event.audio_end_ms) ?? this.#silence();
-    turn.silenceMs = silence;
-    turn.at.start = at - silence;
-    this.#ends.set(turn, { audioMs: event.audio_end_ms, at });
+    const end = { endMs: event.audio_end_ms, at };
+    this.#place(turn, end, this.#speech.silenceBefore(end.endMs) ?? this.#silence());
+    this.#ends.set(turn, end);
   }
 
-  /** Ends of speech whose silence may still be told exactly. @type {Map<Turn, {audioMs: number, at: number}>} */
+  /**
+   * @param {Turn} turn
+   * @param {End} end
+   * @param {number} silence
+   */
+  #place(turn, { endMs, at }, silence) {
+    const heard = this.#sent.heardAt(endMs - silence);
+    turn.reckoned = heard === null;
+    turn.silenceMs = silence;
+    turn.at.start = heard ?? at - silence;
+    turn.at.silence = turn.at.start + silence;
+  }
+
+  /** Ends of speech whose silence may still be told exactly. @type {Map<Turn, End>} */
   #ends = new Map();
 
   /** The server's observations come behind its events: with them the end of speech is known exactly. */
   #refine() {
-    for (const [turn, { audioMs, at }] of this.#ends) {
-      const silence = this.#speech.silenceBefore(audioMs);
+    for (const [turn, end] of this.#ends) {
+      const silence = this.#speech.silenceBefore(end.endMs);
       if (silence === null) continue;
-      turn.silenceMs = silence;
-      turn.at.start = at - silence;
+      this.#place(turn, end, silence);
       this.#ends.delete(turn);
     }
   }
@@ -171,6 +192,7 @@ export class Timeline {
       responseId: null,
       at: {},
       silenceMs: null,
+      reckoned: false,
       status: null,
     };
     this.turns.push(turn);
@@ -216,11 +238,20 @@ export function stages(turn) {
 }
 
 /**
- * Milliseconds from the start to the last moment that there is; null: nothing has followed yet.
+ * Milliseconds from the start to the last moment of the answer; null: there is none, or not yet.
  * @param {Turn} turn
  */
 export function total(turn) {
-  return stages(turn).at(-1)?.to ?? null;
+  const { text, audio, heard } = turn.at;
+  return text === undefined && audio === undefined && heard === undefined ? null : extent(turn);
+}
+
+/**
+ * Milliseconds from the start to the last moment that there is, whether or not it was answered.
+ * @param {Turn} turn
+ */
+export function extent(turn) {
+  return stages(turn).at(-1)?.to ?? 0;
 }
 
 /**

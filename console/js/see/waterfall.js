@@ -5,7 +5,7 @@
 
 import { h } from "../dom.js";
 import { t, tell } from "../texts.js";
-import { MOMENTS, Timeline, median, stages, total } from "./timeline.js";
+import { MOMENTS, Timeline, extent, median, stages, total } from "./timeline.js";
 
 /** @typedef {import('../app.js').App} App */
 /** @typedef {import('./timeline.js').Turn} Turn */
@@ -53,6 +53,7 @@ class WaterfallView {
   #head = h("thead", {});
   #body = h("tbody", {});
   #foot = h("tfoot", {});
+  #reckoned = h("p", { className: "see-about", text: "see.waterfall.reckoned" });
   #content;
   /** What was drawn last, so that the many events that change nothing cost nothing. */
   #drawn = "";
@@ -63,7 +64,7 @@ class WaterfallView {
     const caption = h("caption", { text: "see.waterfall.caption" });
     const table = h(
       "table",
-      { className: "see-table" },
+      { className: "see-table waterfall-numbers" },
       caption,
       this.#head,
       this.#body,
@@ -75,7 +76,7 @@ class WaterfallView {
       table,
     );
     const about = h("p", { className: "see-about", text: "see.waterfall.about" });
-    this.#content = h("div", { hidden: true }, this.#legend, this.#chart, scroller, about);
+    this.#content = h("div", { hidden: true }, this.#legend, this.#chart, scroller, about, this.#reckoned);
     this.#root = root;
     root.append(this.#empty, this.#content);
     // It is drawn when its tab is chosen, too.
@@ -104,10 +105,10 @@ class WaterfallView {
     this.#drawn = state;
     this.#empty.hidden = turns.length > 0;
     this.#content.hidden = turns.length === 0;
-    const totals = turns.map(total).filter((ms) => ms !== null);
-    const middle = median(totals);
-    const scale = roundUp(Math.max(200, ...totals));
-    const rows = turns.map((turn) => drawBar(turn, scale));
+    this.#reckoned.hidden = !turns.some(({ reckoned }) => reckoned);
+    const middle = median(turns.map(total).filter((ms) => ms !== null));
+    const scale = roundUp(Math.max(200, ...turns.map(extent)));
+    const rows = turns.map((turn) => drawBar(turn, scale, turn === turns.at(-1)));
     this.#chart.replaceChildren(drawScale(scale), ...rows);
     this.#chart.style.setProperty("--rows", String(turns.length + 1));
     if (middle !== null) this.#chart.append(drawMedian(middle, scale));
@@ -122,8 +123,8 @@ function roundUp(ms) {
   return (ROUND.find((step) => step * power >= ms) ?? 10) * power;
 }
 
-/** @param {Turn} turn @param {number} scale */
-function drawBar(turn, scale) {
+/** @param {Turn} turn @param {number} scale @param {boolean} last Whether its answer may still come. */
+function drawBar(turn, scale, last) {
   const track = h("div", { className: "waterfall-track" });
   for (const { moment, from, to } of stages(turn)) {
     const bar = h("span", { className: `stage-bar stage-${moment}` });
@@ -135,7 +136,8 @@ function drawBar(turn, scale) {
   }
   const ms = total(turn);
   const name = h("span", { className: "waterfall-name" }, nameOf(turn));
-  const sum = h("span", { className: "waterfall-sum" }, ms === null ? "…" : milliseconds(ms));
+  const words = ms === null ? (last ? "…" : "–") : milliseconds(ms);
+  const sum = h("span", { className: "waterfall-sum" }, words);
   return h("div", { className: "waterfall-row" }, name, track, sum);
 }
 
@@ -173,7 +175,7 @@ function drawNumbers(turn) {
 /** @param {Turn[]} turns @param {number | null} middle */
 function drawMedians(turns, middle) {
   const name = tell(h("th", { scope: "row" }), "see.waterfall.median");
-  const all = turns.map(lengthsOf);
+  const all = turns.filter((turn) => total(turn) !== null).map(lengthsOf);
   const cells = STAGES.map((moment) => {
     const lengths = all.map((each) => each[moment]).filter((ms) => ms !== undefined);
     return h("td", {}, number(median(lengths)));

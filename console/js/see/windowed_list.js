@@ -24,7 +24,8 @@ export class WindowedList {
   element;
   #sizer = h("div", { className: "rows-all", role: "presentation" });
   #source;
-  #height;
+  /** Pixels of a row: what the style sheet says in `--row` for the width that there is. */
+  #height = 44;
   /** @type {HTMLElement[]} */
   #rows = [];
   #name = `rows-${lists++}`;
@@ -36,12 +37,10 @@ export class WindowedList {
 
   /**
    * @param {Source} source
-   * @param {{height: number, label: string, follow: (following: boolean) => void}} options
-   *   `height` in pixels, as the style sheet has it; `label` is the key of a text.
+   * @param {{label: string, follow: (following: boolean) => void}} options `label` is the key of a text.
    */
-  constructor(source, { height, label, follow }) {
+  constructor(source, { label, follow }) {
     this.#source = source;
-    this.#height = height;
     this.element = h(
       "div",
       { className: "rows", role: "listbox", tabIndex: 0, label },
@@ -59,7 +58,24 @@ export class WindowedList {
       },
       { passive: true },
     );
-    new ResizeObserver(() => this.refresh()).observe(this.element);
+    new ResizeObserver(() => this.#resized()).observe(this.element);
+  }
+
+  /** Rows may be of another height now: what is on top stays on top, or the newest in sight. */
+  #resized() {
+    const height = parseFloat(getComputedStyle(this.element).getPropertyValue("--row"));
+    if (height && height !== this.#height) {
+      const top = this.element.scrollTop / this.#height;
+      this.#height = height;
+      this.#size();
+      this.element.scrollTop = this.following ? this.element.scrollHeight : top * height;
+    }
+    this.refresh();
+  }
+
+  #size() {
+    const all = `${this.#source.count() * this.#height}px`;
+    if (this.#sizer.style.height !== all) this.#sizer.style.height = all;
   }
 
   get active() {
@@ -92,8 +108,7 @@ export class WindowedList {
 
   #draw() {
     const count = this.#source.count();
-    const all = `${count * this.#height}px`;
-    if (this.#sizer.style.height !== all) this.#sizer.style.height = all;
+    this.#size();
     if (this.following) this.element.scrollTop = count * this.#height;
     const { scrollTop, clientHeight } = this.element;
     const first = Math.max(0, Math.floor(scrollTop / this.#height) - MARGIN);

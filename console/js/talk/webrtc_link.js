@@ -5,7 +5,7 @@
 import { closedWords, hungUp, notConnected } from "./ended.js";
 import { Level } from "./level.js";
 import { Link } from "./link.js";
-import { statsOf } from "./webrtc_stats.js";
+import { CallStats } from "./webrtc_stats.js";
 
 /** Milliseconds after which a way that was not found will not be found. */
 const PATIENCE_MS = 15000;
@@ -22,6 +22,7 @@ export class WebRTCLink extends Link {
   #context = new AudioContext();
   #speaker = new Level(this.#context);
   #audio = new Audio();
+  #figures = new CallStats();
   #answer = "";
   /** The error with which the server ends a session: a channel closes without a reason. */
   #lastWords = "";
@@ -221,7 +222,7 @@ export class WebRTCLink extends Link {
 
   /** @override */
   async stats() {
-    return statsOf(await this.#connection.getStats());
+    return this.#figures.of(await this.#connection.getStats());
   }
 }
 
