@@ -119,9 +119,9 @@ async def test_another_language_is_spoken_at_once_and_at_the_next_visit(server, 
         assert await page.evaluate("document.documentElement.lang") == "en"
         await choose(page, "language", "zh")
         shown = await page.evaluate(BEGIN)
-        for text in ("开始使用", "就绪", "由什么来回答", "不接受图片", "示例程序", "你好！"):
+        for text in ("开始使用", "就绪", "当前技术栈", "不接受图片", "示例程序", "你好！"):
             assert text in shown
-        assert "What answers" not in shown
+        assert "The stack that answers" not in shown
         await page.reload()
         await page.until(READY)
         assert await page.evaluate("document.documentElement.lang") == "zh-CN"
