@@ -26,7 +26,7 @@ import { loadSettings, storeSettings } from "./talk/settings.js";
  * @property {{available: boolean, install?: string}} webrtc
  * @property {string} ws_path
  * @property {string[]} models
- * @property {{id: string, name?: string, language?: string}[]} voices
+ * @property {import('./talk/voices.js').Voice[]} voices
  * @property {{stt: string, llm: string, tts: string} | null} stack
  * @property {string | null} default_voice
  * @property {string[]} limits What the stack cannot do: `trial`, `languages`, `prompt`, `images`, `reasoning`.
