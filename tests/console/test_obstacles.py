@@ -144,6 +144,7 @@ async def test_who_returns_to_a_server_goes_on_once_it_takes_conversations(tmp_p
         async with console(first.http, tmp_path, transport="websocket", script=script) as page:
             await write(page, "Remember me.")
             await page.until(f"{said('assistant')}[0] === 'Yes.'")
+            await page.until(f"{PHASE}.startsWith('Connected')")
             first.process.kill()
             await first.ended()
             await page.until(notice("lost"))
