@@ -206,27 +206,26 @@ async def test_a_key_form_says_what_is_wrong_and_keeps_what_may_be_right(tmp_pat
     const devices = navigator.mediaDevices, get = devices.getUserMedia.bind(devices);
     devices.getUserMedia = (what) => { microphones += 1; return get(what); };
     """
-    async with server_process(REALTIME_SERVER__API_KEYS=f'["{KEY}"]') as server:
-        async with console(
-            server.http, tmp_path, transport="websocket", script=TRAP + asked
-        ) as page:
-            await click(page, "#start")
-            await page.until(f"{FOCUS} === 'api-key'")
-            assert "key first" in await page.evaluate(problem)
-            await page.until("document.querySelector('#start').ariaBusy === 'false'")
-            assert await page.evaluate("microphones") == 0
-            await page.type("密钥abc")
-            await page.press("Enter")
-            await page.until(f"{problem}.includes('ASCII')")
-            assert await page.evaluate(f"{field}.value") == "密钥abc"
-            await page.evaluate(f"{field}.value = ''")
-            server.process.kill()
-            await server.ended()
-            await page.type(KEY)
-            await page.press("Enter")
-            await page.until(f"{problem}.includes('does not answer')")
-            assert await page.evaluate(f"{field}.value") == KEY
-            assert await page.evaluate("faults") == []
+    async with server_process(REALTIME_SERVER__API_KEYS=f'["{KEY}"]') as server, console(
+        server.http, tmp_path, transport="websocket", script=TRAP + asked
+    ) as page:
+        await click(page, "#start")
+        await page.until(f"{FOCUS} === 'api-key'")
+        assert "key first" in await page.evaluate(problem)
+        await page.until("document.querySelector('#start').ariaBusy === 'false'")
+        assert await page.evaluate("microphones") == 0
+        await page.type("密钥abc")
+        await page.press("Enter")
+        await page.until(f"{problem}.includes('ASCII')")
+        assert await page.evaluate(f"{field}.value") == "密钥abc"
+        await page.evaluate(f"{field}.value = ''")
+        server.process.kill()
+        await server.ended()
+        await page.type(KEY)
+        await page.press("Enter")
+        await page.until(f"{problem}.includes('does not answer')")
+        assert await page.evaluate(f"{field}.value") == KEY
+        assert await page.evaluate("faults") == []
 
 
 async def test_what_cannot_be_sent_is_said_before(tmp_path: Path):
