@@ -1,11 +1,12 @@
 /**
  * What all panels of the page share: the log of events, the connection, the settings and what the server says of
  * itself. Each change is announced by an event of that name: `link`, `settings`, `state`, `language`.
+ * `key`: what was begun needs a key first.
  */
 
 import { EventStore } from "./see/event_store.js";
 import { t, texts } from "./texts.js";
-import { announceReturn } from "./talk/endings.js";
+import { announceReturn, announceStart } from "./talk/endings.js";
 import { Notices } from "./talk/notices.js";
 import { Server } from "./talk/server.js";
 import { Talk } from "./talk/talk.js";
@@ -25,7 +26,7 @@ import { loadSettings, storeSettings } from "./talk/settings.js";
  * @property {{available: boolean, install?: string}} webrtc
  * @property {string} ws_path
  * @property {string[]} models
- * @property {{id: string, name?: string, language?: string}[]} voices
+ * @property {import('./talk/voices.js').Voice[]} voices
  * @property {{stt: string, llm: string, tts: string} | null} stack
  * @property {string | null} default_voice
  * @property {string[]} limits What the stack cannot do: `trial`, `languages`, `prompt`, `images`, `reasoning`.
@@ -78,10 +79,15 @@ export class App extends EventTarget {
 
   /** @param {import("./talk/server.js").Reach} reach */
   setReach(reach) {
-    const back = this.reach === "lost" && reach !== "lost";
     this.reach = reach;
-    if (back) announceReturn(this);
+    if (this.ready || reach === "key") announceReturn(this);
+    else if (reach === "reached") announceStart(this);
     this.dispatchEvent(new Event("state"));
+  }
+
+  /** Whether a conversation may begin now. */
+  get ready() {
+    return this.reach === "reached" && this.state?.state === "healthy";
   }
 
   /**

@@ -9,8 +9,12 @@ import { closedWords, hungUp, notConnected } from "../../console/js/talk/ended.j
 import { retold } from "../../console/js/talk/history.js";
 import { withoutAudio } from "../../console/js/talk/logged.js";
 import { Resampler } from "../../console/js/talk/resampler.js";
-import { changedSession, parsedSchema, wholeSession } from "../../console/js/talk/session.js";
+import { phaseOf } from "../../console/js/talk/phase.js";
+import { changedSession, countsLater, parsedSchema, wholeSession } from "../../console/js/talk/session.js";
 import { ToolCalls } from "../../console/js/talk/tool_calls.js";
+import { typed } from "../../console/js/talk/typed.js";
+import { Unconfirmed } from "../../console/js/talk/unconfirmed.js";
+import { voiceOptions } from "../../console/js/talk/voices.js";
 import { CallStats } from "../../console/js/talk/webrtc_stats.js";
 
 const RATE = 24000;
@@ -298,4 +302,74 @@ test("a call's figures are the browser's, in one unit each", () => {
   const inbound = { ...report.get("i"), jitterBufferDelay: 6, jitterBufferEmittedCount: 200 };
   assert.equal(stats.of(new Map(report).set("i", inbound)).buffered_ms, 20);
   assert.equal(stats.of(new Map(report).set("i", inbound)).buffered_ms, null);
+});
+
+const LINE = {
+  status: "open",
+  reach: "reached",
+  serverState: "healthy",
+  held: false,
+  speaking: false,
+  playing: false,
+  responding: false,
+  microphone: true,
+  byHand: false,
+  muted: false,
+};
+
+test("no phase promises what does not work", () => {
+  const phase = (line) => phaseOf({ ...LINE, ...line });
+  assert.equal(phase({}), "listening");
+  assert.equal(phase({ microphone: false }), "typing");
+  assert.equal(phase({ microphone: false, byHand: true }), "typing");
+  assert.equal(phase({ byHand: true }), "ready");
+  assert.equal(phase({ playing: true }), "answering");
+  assert.equal(phase({ playing: true, microphone: false }), "answering_unheard");
+  assert.equal(phase({ playing: true, muted: true }), "answering_unheard");
+  assert.equal(phase({ playing: true, byHand: true }), "answering_by_hand");
+  assert.equal(phase({ status: "idle" }), "idle");
+  assert.equal(phase({ status: "idle", serverState: "starting" }), "starting");
+  assert.equal(phase({ status: "idle", reach: "lost" }), "lost");
+  assert.equal(phase({ status: "idle", reach: "key" }), "key");
+});
+
+test("what was typed is given back until the server has it", () => {
+  const unconfirmed = new Unconfirmed();
+  const events = typed("Hello?", ["data:a"]);
+  unconfirmed.add(events);
+  unconfirmed.take({ type: "conversation.item.added", item: { id: events[0].item.id } });
+  assert.deepEqual(unconfirmed.giveBack(), { text: "Hello?", images: [] });
+  assert.equal(unconfirmed.giveBack(), null);
+  unconfirmed.add(events);
+  for (const { event_id } of events) unconfirmed.take({ type: "error", error: { event_id } });
+  assert.equal(unconfirmed.giveBack(), null);
+});
+
+test("a voice counts later once another one was heard", () => {
+  const session = { audio: { output: { voice: "alloy" } } };
+  assert.equal(countsLater("voice", "echo", { spoken: false, session }), false);
+  assert.equal(countsLater("voice", "echo", { spoken: true, session }), true);
+  assert.equal(countsLater("voice", "alloy", { spoken: true, session }), false);
+  assert.equal(countsLater("model", "alloy", { spoken: false, session }), true);
+  assert.equal(countsLater("speed", "echo", { spoken: true, session }), false);
+});
+
+test("voices with names come first, languages in groups, none twice", () => {
+  const voices = ["alloy", "ash"].map((id) => ({ id, speaks_as: "gmw/en-US", language: null }));
+  for (const id of ["en-us", "gmw/en-US", "roa/fr", "fr", "my-voice", "gmw/en-GB-x-rp"])
+    voices.push({ id, speaks_as: id, language: null });
+  voices.push({ id: "de-DE-Anna", speaks_as: "de-DE-Anna", language: "de-DE" });
+  const options = voiceOptions(voices, "en");
+  assert.deepEqual(
+    options.map(({ value, group }) => [value, group]),
+    [
+      ["alloy", undefined],
+      ["ash", undefined],
+      ["my-voice", undefined],
+      ["en-us", "English"],
+      ["gmw/en-GB-x-rp", "English"],
+      ["fr", "French"],
+      ["de-DE-Anna", "German"],
+    ],
+  );
 });

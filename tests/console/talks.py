@@ -25,6 +25,14 @@ SOUND = "Number(document.querySelectorAll('.meter')[1].getAttribute('aria-valuen
 VOICE = "Number(document.querySelectorAll('.meter')[0].getAttribute('aria-valuenow')) > 20"
 """Whether the microphone hears somebody now."""
 
+TRAP = """
+window.faults = [];
+addEventListener("error", (event) => faults.push(event.message));
+addEventListener("unhandledrejection", (event) => faults.push(String(event.reason)));
+"""
+"""JavaScript that keeps in `faults` what nobody caught."""
+FIELD = "document.querySelector('#text').value"
+
 
 def needs(transport: str) -> None:
     """Skip the test where the server cannot be reached so."""

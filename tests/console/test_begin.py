@@ -79,7 +79,7 @@ async def test_it_shows_the_address_what_answers_and_what_it_cannot_do(server, t
     assert f"ws://127.0.0.1:{server.port}/v1/realtime" in shown
     for label in (server.manager.stt.label, server.manager.llm.label, server.manager.tts.label):
         assert label in shown
-    for limit in ("Rules give the answers", "no images", "reasoning effort"):
+    for limit in ("The answers come from fixed rules", "Images are not accepted", "reasoning effort"):
         assert limit in shown
     assert 'OpenAI(base_url="http://127.0.0.1' in shown
 
@@ -119,9 +119,9 @@ async def test_another_language_is_spoken_at_once_and_at_the_next_visit(server, 
         assert await page.evaluate("document.documentElement.lang") == "en"
         await choose(page, "language", "zh")
         shown = await page.evaluate(BEGIN)
-        for text in ("开始使用", "就绪", "由什么来回答", "不接受图片", "示例程序", "你好！"):
+        for text in ("开始使用", "就绪", "当前技术栈", "不接受图片", "示例程序", "你好！"):
             assert text in shown
-        assert "What answers" not in shown
+        assert "The stack that answers" not in shown
         await page.reload()
         await page.until(READY)
         assert await page.evaluate("document.documentElement.lang") == "zh-CN"

@@ -6,8 +6,10 @@ from pathlib import Path
 
 from tests.console.talks import (
     BOTH,
+    FIELD,
     LISTENING,
     PHASE,
+    TRAP,
     VOICE,
     change,
     click,
@@ -26,6 +28,22 @@ from tests.support.wire_client import client
 
 QUICK = {"text": "Yes."}
 ANSWER = '{"text": "Yes."}'
+SENT = """
+window.sent = [];
+const send = WebSocket.prototype.send;
+WebSocket.prototype.send = function (text) { sent.push(JSON.parse(text)); send.call(this, text); };
+"""
+STARTING = """
+const ask = window.fetch;
+window.fetch = async (...asked) => {
+  const answer = await ask(...asked);
+  if (asked[0] !== "/console/state" || !window.starting) return answer;
+  return Response.json({ ...await answer.json(), state: "starting" });
+};
+"""
+"""While `starting` is true, the server says that it is."""
+REACH = "document.querySelector('.reach').dataset.reach"
+FOCUS = "document.activeElement.id"
 
 
 @BOTH
@@ -40,6 +58,8 @@ async def test_a_denied_microphone_is_explained_and_typing_works(tmp_path: Path,
         assert "not allowed" in words and "Typing works" in words
         await write(page, "Hello?")
         await page.until(f"{said('assistant')}[0] === 'Yes.'")
+        await page.until(f"{PHASE}.startsWith('Connected without a microphone')")
+        assert await page.evaluate("document.querySelector('#hold').hidden")
         assert await violations(page) == []
 
 
@@ -80,14 +100,159 @@ async def test_a_lost_server_is_told_and_one_click_goes_on(tmp_path: Path, trans
 async def test_a_server_that_is_gone_before_the_click_is_noticed_when_it_is_back(tmp_path: Path):
     async with server_process() as server:
         port = int(server.http.rpartition(":")[2])
-        async with console(server.http, tmp_path, transport="websocket") as page:
+        async with console(server.http, tmp_path, transport="websocket", script=TRAP) as page:
             server.process.kill()
             await server.ended()
             await click(page, "#start")
             assert f"127.0.0.1:{port} cannot be reached" in await page.until(notice("lost"))
             async with server_process(port=port):
-                await page.until("document.querySelector('.reach').dataset.reach === 'reached'")
+                await page.until(f"{REACH} === 'reached'")
                 assert "is back" in await page.until(notice("ended"))
+            assert await page.evaluate("faults") == []
+
+
+@BOTH
+async def test_what_is_typed_to_a_lost_server_is_not_lost(tmp_path: Path, transport: str):
+    needs(transport)
+    async with server_process(REALTIME_LLM__OPTIONS=ANSWER) as first:
+        port = int(first.http.rpartition(":")[2])
+        async with console(first.http, tmp_path, transport=transport, script=TRAP) as page:
+            await write(page, "One?")
+            await page.until(f"{said('assistant')}[0] === 'Yes.'")
+            first.process.kill()
+            await first.ended()
+            # Perhaps the page does not know it yet: then it is sent to nobody.
+            await write(page, "Two?")
+            await page.until(notice("lost"))
+            await page.until(f"{FIELD} === 'Two?'")
+            assert "cannot be reached" in await page.evaluate(PHASE)
+            await page.press("Enter")
+            await page.until(f"{FIELD} === 'Two?'")
+            async with server_process(port=port, REALTIME_LLM__OPTIONS=ANSWER):
+                await page.until(notice("ended"))
+                await page.press("Enter")
+                await page.until(f"{said('user')}.includes('Two?')")
+                await page.until(f"{said('assistant')}.length === 2")
+                assert await page.evaluate(FIELD) == ""
+            assert await page.evaluate("faults") == []
+
+
+async def test_who_returns_to_a_server_goes_on_once_it_takes_conversations(tmp_path: Path):
+    async with server_process(REALTIME_LLM__OPTIONS=ANSWER) as first:
+        port = int(first.http.rpartition(":")[2])
+        script = STARTING + SENT
+        async with console(first.http, tmp_path, transport="websocket", script=script) as page:
+            await write(page, "Remember me.")
+            await page.until(f"{said('assistant')}[0] === 'Yes.'")
+            await page.until(f"{PHASE}.startsWith('Connected')")
+            first.process.kill()
+            await first.ended()
+            await page.until(notice("lost"))
+            await page.evaluate("starting = true; sent = []")
+            async with server_process(port=port, REALTIME_LLM__OPTIONS=ANSWER):
+                await page.until(f"{REACH} === 'busy'")
+                assert "starting" in await page.evaluate(notice("lost"))
+                assert "starting" in await page.evaluate(PHASE)
+                assert not await page.evaluate(notice("ended"))
+                await page.evaluate("starting = false")
+                assert "is back" in await page.until(notice("ended"))
+                # The large button does the same as the one of the notice.
+                assert await page.evaluate("document.querySelector('#start').innerText") == (
+                    "Continue"
+                )
+                await click(page, "#start")
+                await page.until(LISTENING)
+                told = await page.evaluate(
+                    "sent.filter(({type}) => type === 'conversation.item.create')"
+                    ".map(({item}) => item.content[0].text)"
+                )
+                assert told == ["Remember me.", "Yes."]
+                # What the reader ends is over.
+                await click(page, "#end")
+                await page.until(f"{PHASE}.startsWith('One click')")
+                await page.evaluate("sent = []")
+                await write(page, "Anew.")
+                await page.until("sent.some(({type}) => type === 'response.create')")
+                assert await page.evaluate("JSON.stringify(sent).includes('Remember me.')") is False
+
+
+async def test_devices_that_are_gone_are_told_and_the_systems_are_used(tmp_path: Path):
+    async with (
+        running(scripted_settings(llm=QUICK)) as server,
+        console(
+            server.http,
+            tmp_path,
+            loop=True,
+            transport="websocket",
+            microphone="gone",
+            loudspeaker="gone",
+            script=TRAP,
+        ) as page,
+    ):
+        await click(page, "#start")
+        assert "loudspeaker" in await page.until(notice("loudspeaker_gone"))
+        assert "microphone" in await page.until(notice("microphone_gone"))
+        for name in ("microphone", "loudspeaker"):
+            assert await page.evaluate(f"document.querySelector('#{name}').value") == ""
+        await page.until(f"{said('user')}[0] === 'hello there'")
+        assert await page.evaluate("faults") == []
+
+
+async def test_a_key_form_says_what_is_wrong_and_keeps_what_may_be_right(tmp_path: Path):
+    problem = "document.querySelector('#key-problem').innerText"
+    field = "document.querySelector('#api-key')"
+    asked = """
+    window.microphones = 0;
+    const devices = navigator.mediaDevices, get = devices.getUserMedia.bind(devices);
+    devices.getUserMedia = (what) => { microphones += 1; return get(what); };
+    """
+    async with server_process(REALTIME_SERVER__API_KEYS=f'["{KEY}"]') as server, console(
+        server.http, tmp_path, transport="websocket", script=TRAP + asked
+    ) as page:
+        await click(page, "#start")
+        await page.until(f"{FOCUS} === 'api-key'")
+        assert "key first" in await page.evaluate(problem)
+        await page.until("document.querySelector('#start').ariaBusy === 'false'")
+        assert await page.evaluate("microphones") == 0
+        await page.type("密钥abc")
+        await page.press("Enter")
+        await page.until(f"{problem}.includes('ASCII')")
+        assert await page.evaluate(f"{field}.value") == "密钥abc"
+        await page.evaluate(f"{field}.value = ''")
+        server.process.kill()
+        await server.ended()
+        await page.type(KEY)
+        await page.press("Enter")
+        await page.until(f"{problem}.includes('does not answer')")
+        assert await page.evaluate(f"{field}.value") == KEY
+        assert await page.evaluate("faults") == []
+
+
+async def test_what_cannot_be_sent_is_said_before(tmp_path: Path):
+    script = STARTING.replace('state: "starting"', 'limits: ["images"]') + "starting = true;"
+    drop = """
+    (() => {
+      const data = new DataTransfer();
+      data.items.add(new File(["hello"], "NAME", { type: "TYPE" }));
+      document.querySelector("#text").dispatchEvent(
+        new DragEvent("drop", { dataTransfer: data, bubbles: true }));
+    })()
+    """
+    async with (
+        running(scripted_settings(llm=QUICK)) as server,
+        console(server.http, tmp_path, transport="websocket", script=script) as page,
+    ):
+        await page.evaluate(drop.replace("NAME", "a.png").replace("TYPE", "image/png"))
+        assert "takes no pictures" in await page.until(notice("picture"))
+        assert await page.evaluate("document.querySelectorAll('.thumbnails img').length") == 0
+    other = tmp_path / "other"
+    other.mkdir()
+    async with (
+        running(scripted_settings(llm=QUICK)) as server,
+        console(server.http, other, transport="websocket") as page,
+    ):
+        await page.evaluate(drop.replace("NAME", "a.txt").replace("TYPE", "text/plain"))
+        assert "a.txt is not a picture" in await page.until(notice("picture"))
 
 
 async def test_settings_and_nothing_else_survive_a_reload(tmp_path: Path):

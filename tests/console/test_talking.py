@@ -12,6 +12,7 @@ from tests.console.talks import (
     LISTENING,
     PHASE,
     SOUND,
+    TRAP,
     VOICE,
     change,
     click,
@@ -111,6 +112,48 @@ async def test_typing_needs_no_microphone_and_stops_an_answer(tmp_path: Path, tr
         await click(page, "#start")
         await page.until(VOICE)
         await page.until(f"{said('user')}[2] === 'hello there'")
+
+
+@BOTH
+@pytest.mark.parametrize("by", ["key", "button"])
+async def test_an_answer_is_stopped_and_the_conversation_goes_on(
+    tmp_path: Path, transport: str, by: str
+):
+    needs(transport)
+    async with (
+        running(scripted_settings(llm={"text": LONG})) as server,
+        console(server.http, tmp_path, transport=transport, script=TRAP) as page,
+    ):
+        await write(page, "Tell me all.")
+        await page.until(f"{PHASE} === 'Answering. Press Escape to stop it, or type.'")
+        await page.until(SOUND)
+        if by == "key":
+            await page.press("Escape")
+        else:
+            await click(page, "#stop-answer")
+        await page.until("!!document.querySelector('.turn-cut')")
+        await page.until("document.querySelector('#stop-answer').hidden")
+        await write(page, "And more?")
+        await page.until(ANSWERING)
+        assert await page.evaluate(PROBLEMS) == []
+        assert await page.evaluate("faults") == []
+
+
+async def test_a_voice_that_was_heard_stays_and_another_counts_later(tmp_path: Path):
+    async with (
+        running(scripted_settings(llm={"text": "Yes."})) as server,
+        console(server.http, tmp_path, transport="websocket") as page,
+    ):
+        await write(page, "One?")
+        await page.until(f"{said('assistant')}[0] === 'Yes.'")
+        # This server takes more voices than it lists.
+        await page.evaluate("document.querySelector('#voice').append(new Option('Echo', 'echo'))")
+        await change(page, "#voice", "echo")
+        assert "next conversation" in await page.until(notice("later"))
+        await click(page, "[data-notice=later] .talk-row button")
+        await write(page, "Two?")
+        await page.until(f"{said('assistant')}.length === 2")
+        assert await page.evaluate(PROBLEMS) == []
 
 
 @BOTH

@@ -71,8 +71,9 @@ async function ask(app) {
     if (error instanceof TypeError) return t("begin.unreachable");
     throw error;
   }
-  const body = await answer.json();
-  if (!answer.ok) return body.error.message;
+  // What stands between may answer in words of its own.
+  const body = await answer.json().catch(() => null);
+  if (!answer.ok || !body) return body?.error?.message ?? `HTTP ${answer.status}`;
   if (app.state) app.setState({ ...app.state, check: body });
   return "";
 }

@@ -50,7 +50,11 @@ export function mount(root, app) {
   /** @param {Iterable<File>} files */
   const take = async (files) => {
     for (const one of files) {
-      if (!one.type.startsWith("image/")) continue;
+      if (refusesPictures(app) || !one.type.startsWith("image/")) {
+        const words = refusesPictures(app) ? "pictures_refused" : "picture_is_none";
+        app.notices.show({ id: "picture", kind: "warn", text: words, values: { name: one.name } });
+        continue;
+      }
       try {
         // A conversation that begins with a picture may become a call, whose limit is known to be this.
         const limit = Math.min(app.link?.messageLimit ?? Infinity, limitOf(app));
@@ -73,12 +77,24 @@ export function mount(root, app) {
   const say = () => {
     const words = text.value.trim();
     if (!words && !pictures.length) return;
+    if (pictures.length && refusesPictures(app)) {
+      app.notices.show({ id: "picture", kind: "warn", text: "pictures_refused" });
+      return;
+    }
     const shown = pictures;
+    app.notices.drop("picture", "tap");
     text.value = "";
     pictures = [];
     render();
     void app.talk.say(words, shown);
   };
+  // What did not get to the server is here again, before what was typed since.
+  app.talk.addEventListener("unsent", (event) => {
+    const { text: words, images } = /** @type {CustomEvent} */ (event).detail;
+    text.value = [words, text.value].filter(Boolean).join("\n");
+    pictures = [...images, ...pictures];
+    render();
+  });
   text.addEventListener("keydown", (event) => {
     // While a word is being composed (Chinese, Japanese), Enter chooses it.
     if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
@@ -115,6 +131,11 @@ export function mount(root, app) {
       h("div", { class: "composer-row" }, file, attach, text, send),
     ),
   );
+}
+
+/** @param {import('../app.js').App} app */
+function refusesPictures(app) {
+  return app.state?.limits.includes("images") ?? false;
 }
 
 /** Bytes that the event with a picture may have. @param {import('../app.js').App} app */

@@ -25,6 +25,7 @@ export function mount(root, app) {
   composer.mount(writing, app);
   root.append(forms, dock(app), writing);
   space(app);
+  escape(app);
 }
 
 /** @param {App} app */
@@ -36,16 +37,26 @@ function dock(app) {
   const muteWords = h("span");
   const mute = button("mute", "", () => talk.setMuted(!talk.muted), muteIcon, muteWords);
   const end = button("end", "", () => talk.stop(), icon("end"), h("span", { text: "end" }));
+  const stop = h("button", {
+    id: "stop-answer",
+    type: "button",
+    class: "icon-only",
+    label: "stop_answer",
+    tip: "stop_answer",
+    onclick: () => talk.stopAnswer(),
+  });
+  stop.append(icon("stop"));
   const hold = holdButton(app);
   const phase = h("p", { class: "phase" });
   const orb = h("div", { class: "orb", "aria-hidden": "true" });
-  const buttons = [start, hold, mute, end];
+  const buttons = [start, hold, stop, mute, end];
   const render = () => {
     const focused = document.activeElement;
     const { status } = talk;
     const open = status === "open";
     const hearing = open && talk.microphone !== null;
-    tell(startWords, status === "connecting" ? "connecting" : open ? "use_microphone" : "start");
+    const begins = talk.resumable ? "go_on" : "start";
+    tell(startWords, status === "connecting" ? "connecting" : open ? "use_microphone" : begins);
     start.hidden = hearing;
     // To begin is what the page is for; a microphone on top of typing is not.
     start.classList.toggle("primary", !open);
@@ -54,6 +65,7 @@ function dock(app) {
     start.setAttribute("aria-busy", String(status === "connecting"));
     hold.hidden = !hearing || !talk.byHand;
     hold.setAttribute("aria-pressed", String(talk.held));
+    stop.hidden = !talk.answering;
     mute.hidden = !hearing;
     mute.setAttribute("aria-pressed", String(talk.muted));
     muteIcon.replaceChildren(icon(talk.muted ? "muted" : "microphone"));
@@ -142,6 +154,15 @@ function space({ talk }) {
     if (!elsewhere(event)) void talk.release();
   });
   window.addEventListener("blur", () => void talk.release());
+}
+
+/** It stops the answer, where it closes nothing else. @param {App} app */
+function escape({ talk }) {
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || event.isComposing || event.defaultPrevented) return;
+    if (event.target instanceof Element && event.target.closest("select, .event-detail")) return;
+    talk.stopAnswer();
+  });
 }
 
 /** Hands-free or push-to-talk. @param {App} app */

@@ -5,6 +5,7 @@
 import { h } from "../dom.js";
 import { t } from "../texts.js";
 import { choice } from "./fields.js";
+import { deviceGone } from "./gone.js";
 
 /** @param {import('../app.js').App} app */
 export function deviceFields(app) {
@@ -37,6 +38,12 @@ export function deviceFields(app) {
   async function announce() {
     await ask();
     app.dispatchEvent(new Event("devices"));
+    // Before the microphone may be used, nobody knows which devices there are.
+    if (!devices.some(({ kind, deviceId }) => kind === "audioinput" && deviceId)) return;
+    for (const name of /** @type {const} */ (["microphone", "loudspeaker"])) {
+      const chosen = app.settings[name];
+      if (!devices.some(({ deviceId }) => deviceId === chosen)) deviceGone(app, name);
+    }
   }
   app.addEventListener("microphone", () => void announce());
   return [microphone, loudspeaker, hint];

@@ -23,6 +23,8 @@ export async function announceEnd(app, ended) {
     app.server.lost();
     return;
   }
+  // Perhaps it says goodbye to all, and takes nobody until it has begun anew.
+  if (code === 1001) void app.server.ask();
   if (remedy === "key") {
     app.secret = null;
     app.setReach("key");
@@ -51,12 +53,26 @@ function actions(app, remedy) {
       void app.talk.start({ resumed: true });
     },
   };
-  if (remedy === "again") return [again];
+  const anew = { text: "begin_anew", run: () => void app.talk.start({ resumed: false }) };
+  const retry = { text: "try_again", run: again.run };
+  if (remedy === "again") return app.talk.resumable ? [again, anew] : [retry];
   return remedy === "websocket" ? [other] : [];
 }
 
 /**
- * A server that was lost is back.
+ * A server that was lost can be reached, and takes nobody yet.
+ *
+ * @param {App} app
+ */
+export function announceStart(app) {
+  const told = app.notices.all.find(({ id }) => id === "lost");
+  if (told && told.text !== "server_starting") {
+    app.notices.show({ id: "lost", kind: "info", text: "server_starting" });
+  }
+}
+
+/**
+ * A server that was lost takes conversations again.
  *
  * @param {App} app
  */

@@ -7,6 +7,7 @@ import { t } from "../texts.js";
 
 /** @typedef {import('../app.js').App} App */
 /** @typedef {import('./settings.js').Settings} Settings */
+/** @typedef {import('./voices.js').Option} Option */
 
 /**
  * A field with its name above it.
@@ -49,7 +50,7 @@ export function slider(app, name, { min, max, step, unit, own }) {
  *
  * @param {App} app
  * @param {"transport" | "turns" | "eagerness" | "model" | "voice" | "microphone" | "loudspeaker"} name
- * @param {() => {value: string, words: string}[]} offered
+ * @param {() => Option[]} offered Those of one group follow each other.
  */
 export function choice(app, name, offered) {
   const field = h("select", { id: name });
@@ -59,11 +60,35 @@ export function choice(app, name, offered) {
     const all = offered();
     const known = all.some(({ value }) => value === now);
     const options = known ? all : [...all, { value: now, words: now }];
-    field.replaceChildren(...options.map(({ value, words }) => h("option", { value }, words)));
+    field.replaceChildren(...optionsOf(options));
     field.value = now;
   };
   follow(app, render);
   return labelled(name, field);
+}
+
+/** @param {Option[]} options */
+function optionsOf(options) {
+  /** @type {HTMLElement[]} */
+  const made = [];
+  for (const { value, words, group: label } of options) {
+    const option = h("option", { value }, words);
+    const last = made.at(-1);
+    if (!label) made.push(option);
+    else if (last instanceof HTMLOptGroupElement && last.label === label) last.append(option);
+    else made.push(optgroup(label, option));
+  }
+  return made;
+}
+
+/**
+ * @param {string} label As it is shown.
+ * @param {HTMLOptionElement} first
+ */
+function optgroup(label, first) {
+  const made = h("optgroup", {}, first);
+  made.label = label;
+  return made;
 }
 
 /**

@@ -4,6 +4,7 @@
  */
 
 import { h } from "../dom.js";
+import { tell } from "../texts.js";
 
 /**
  * @param {HTMLElement} root
@@ -18,6 +19,10 @@ export function mount(root, app) {
     "aria-describedby": "key-why key-problem",
   });
   const problem = h("p", { id: "key-problem", role: "alert", class: "problem" });
+  const clear = () => {
+    problem.removeAttribute("data-text");
+    problem.textContent = "";
+  };
   const form = h(
     "form",
     {
@@ -25,9 +30,10 @@ export function mount(root, app) {
       hidden: true,
       onsubmit: async (/** @type {Event} */ event) => {
         event.preventDefault();
-        const key = field.value.trim();
-        field.value = "";
-        problem.textContent = (await app.server.enter(key)) ?? "";
+        const refusal = await app.server.enter(field.value.trim());
+        if (!refusal?.keep) field.value = "";
+        if (refusal) tell(problem, refusal.text, refusal.values);
+        else clear();
       },
     },
     h("label", { for: "api-key", text: "key_label" }),
@@ -39,5 +45,9 @@ export function mount(root, app) {
   root.hidden = true;
   app.addEventListener("state", () => {
     root.hidden = form.hidden = app.reach !== "key";
+  });
+  app.addEventListener("key", () => {
+    tell(problem, "key_first");
+    field.focus();
   });
 }

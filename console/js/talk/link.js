@@ -41,6 +41,10 @@ export class Link extends EventTarget {
   callId = null;
   /** The session as the server last told it. @type {RealtimeEvent | null} */
   session = null;
+  /** Whether the server has spoken in this session. */
+  spoken = false;
+  /** Why it ended. @type {Ended | null} */
+  ended = null;
   /** @type {Set<string>} Responses that are being made. */
   responding = new Set();
   /** @type {Microphone | null} */
@@ -67,6 +71,11 @@ export class Link extends EventTarget {
     this.#muted = muted;
     this.microphone?.setMuted(muted);
     this.dispatchEvent(new Event("status"));
+  }
+
+  /** Whether an answer is made or sounds. */
+  get answering() {
+    return this.status === "open" && (this.playing || this.responding.size > 0);
   }
 
   /** @returns {number} Root mean square of what the microphone hears, 0–1. */
@@ -107,6 +116,7 @@ export class Link extends EventTarget {
     if (event.session) this.session = event.session;
     if (event.type === "response.created") this.responding.add(event.response.id);
     if (event.type === "response.done") this.responding.delete(event.response.id);
+    if (event.type === "response.content_part.added") this.spoken ||= event.part.type === "audio";
     this.received(event);
     this.dispatchEvent(new CustomEvent("event", { detail: event }));
     return event;
@@ -128,6 +138,7 @@ export class Link extends EventTarget {
   finish(ended) {
     if (this.status === "closed") return;
     this.responding.clear();
+    this.ended = ended;
     this.become("closed");
     this.dispatchEvent(new CustomEvent("closed", { detail: ended }));
   }

@@ -4,10 +4,13 @@
 
 /** Milliseconds of a key held that are certainly no turn. */
 const TAP_MS = 200;
+/** Milliseconds in which it can be read how turns are made by hand. */
+const READ_MS = 10000;
 
 export class PushToTalk extends EventTarget {
   /** When it was pressed; null: it is not held. @type {number | null} */
   #since = null;
+  #read = 0;
   #app;
 
   /** @param {import("../app.js").App} app */
@@ -28,6 +31,7 @@ export class PushToTalk extends EventTarget {
   async hold(link) {
     if (this.held) return;
     this.#become(performance.now());
+    this.#app.notices.drop("tap");
     link.interrupt();
     link.send({ type: "input_audio_buffer.clear" });
     await link.setListening(true);
@@ -47,15 +51,17 @@ export class PushToTalk extends EventTarget {
     if (held < TAP_MS) {
       link.send({ type: "input_audio_buffer.clear" });
       this.#app.notices.show({ id: "tap", kind: "info", text: "hold_longer" });
+      clearTimeout(this.#read);
+      this.#read = window.setTimeout(() => this.#app.notices.drop("tap"), READ_MS);
       return;
     }
-    this.#app.notices.drop("tap");
     link.send({ type: "input_audio_buffer.commit" });
     link.send({ type: "response.create" });
   }
 
   /** It is not held any more, and nothing follows. */
   drop() {
+    this.#app.notices.drop("tap");
     this.#become(null);
   }
 

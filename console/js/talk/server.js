@@ -6,6 +6,13 @@
 /** Milliseconds between two questions to a server that is starting, or that is gone. */
 const EVERY_MS = 2000;
 
+/**
+ * Why a key opens nothing.
+ *
+ * @typedef {{text: string, values?: Record<string, string>, keep: boolean}} Refusal `text`: the key of a text; `keep`:
+ *   the key itself may be good.
+ */
+
 /** @typedef {'unknown' | 'reached' | 'key' | 'lost'} Reach `key`: it wants one first. */
 
 export class Server {
@@ -47,6 +54,13 @@ export class Server {
     this.#again = window.setTimeout(() => void this.ask(), EVERY_MS);
   }
 
+  /** @returns {Promise<boolean>} Whether a conversation may begin; where a key is needed, it is asked for. */
+  async ready() {
+    if (!this.#app.ready) await this.ask();
+    if (this.#app.reach === "key") this.#app.dispatchEvent(new Event("key"));
+    return this.#app.ready;
+  }
+
   /** @returns {Promise<boolean>} Whether the server can be reached now. */
   async reachable() {
     try {
@@ -60,9 +74,25 @@ export class Server {
    * Exchange an API key for a secret that can do nothing but talk, and forget the key.
    *
    * @param {string} key
-   * @returns {Promise<string | null>} What the server says against it; null: the key is good.
+   * @returns {Promise<Refusal | null>} Null: the key is good.
    */
   async enter(key) {
+    // Nothing else can be in a header.
+    if (!/^[\x21-\x7e]+$/.test(key)) return { text: "key_characters", keep: true };
+    try {
+      return await this.#exchange(key);
+    } catch (error) {
+      // What fetch throws where there is no answer, and what parsing throws where it is cut off.
+      if (!(error instanceof TypeError || error instanceof SyntaxError)) throw error;
+      return { text: "key_unreachable", values: { host: location.host }, keep: true };
+    }
+  }
+
+  /**
+   * @param {string} key
+   * @returns {Promise<Refusal | null>}
+   */
+  async #exchange(key) {
     const headers = { Authorization: `Bearer ${key}` };
     const asked = await fetch("/console/state", { headers });
     if (!asked.ok) return problem(asked);
@@ -77,12 +107,17 @@ export class Server {
     this.#app.secret = (await minted.json()).value;
     this.#app.setState(state);
     this.#app.setReach("reached");
+    if (state.state !== "healthy") this.#later();
     return null;
   }
 }
 
-/** @param {Response} answer */
+/**
+ * @param {Response} answer
+ * @returns {Promise<Refusal>}
+ */
 async function problem(answer) {
   const body = await answer.json().catch(() => null);
-  return String(body?.error?.message ?? `HTTP ${answer.status}`);
+  const reason = String(body?.error?.message ?? `HTTP ${answer.status}`);
+  return { text: "key_refused", values: { reason }, keep: answer.status !== 401 };
 }

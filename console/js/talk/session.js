@@ -89,6 +89,19 @@ export function changedSession(settings, initial, changed) {
 }
 
 /**
+ * Whether a running session cannot have what was changed.
+ *
+ * @param {string} name Of a setting.
+ * @param {unknown} voice The voice that is wanted now.
+ * @param {{spoken: boolean, session: Session | null}} running Whether it has spoken, and as what.
+ */
+export function countsLater(name, voice, { spoken, session }) {
+  // Once it was heard, a conversation keeps its voice (`docs/wire.md` §C.2).
+  if (name === "voice") return spoken && voice !== session?.audio?.output?.voice;
+  return name === "model" || name === "transport";
+}
+
+/**
  * @param {Record<string, any>} one
  * @param {Record<string, any>} other
  * @returns {Record<string, any>}

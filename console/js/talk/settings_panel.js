@@ -3,10 +3,11 @@
  */
 
 import { h } from "../dom.js";
-import { t } from "../texts.js";
+import { language, t } from "../texts.js";
 import { deviceFields } from "./devices_panel.js";
 import { choice, follow, group, serversOwn, slider, tick, writing } from "./fields.js";
 import { mcpServers, tools } from "./tools_panel.js";
+import { voiceOptions } from "./voices.js";
 
 /**
  * @param {HTMLElement} root
@@ -70,7 +71,7 @@ function turnFields(app) {
 function answerFields(app) {
   const voice = choice(app, "voice", () => [
     serversOwn(),
-    ...(app.state?.voices ?? []).map(({ id, name }) => ({ value: id, words: name || id })),
+    ...voiceOptions(app.state?.voices ?? [], language()),
   ]);
   const speed = slider(app, "speed", { min: 0.25, max: 1.5, step: 0.05, unit: "×", own: () => 1 });
   return [voice, speed, tick(app, "spoken"), writing(app, "instructions")];
@@ -86,6 +87,7 @@ function connectionFields(app) {
   const transport = choice(app, "transport", () =>
     kinds.map((value) => ({ value, words: t(`transport_${value}`) })),
   );
+  const asked = h("p", { class: "soft", text: "model_hint" });
   const command = h("code", { class: "command" });
   const missing = h("div", { class: "soft" }, h("p", { text: "webrtc_missing" }), command);
   follow(app, () => {
@@ -93,5 +95,5 @@ function connectionFields(app) {
     missing.hidden = !webrtc || webrtc.available;
     command.textContent = webrtc?.install ?? "";
   });
-  return [model, transport, missing];
+  return [model, asked, transport, missing];
 }

@@ -1,25 +1,26 @@
 /**
  * Talking, from the click that begins it to its end: which connection, whose microphone, who says
- * when a turn is over. Fires `changed` whenever something of that is different.
+ * when a turn is over. Fires `changed` whenever something of that is different, and
+ * `unsent`, a `CustomEvent` with `{text, images}`, for what was typed and did not get to the server.
  */
 
 import { announceEnd, offerRestart } from "./endings.js";
+import { useLoudspeaker } from "./gone.js";
+import { Hearing } from "./hearing.js";
 import { retold } from "./history.js";
-import { Microphone, NoMicrophone } from "./microphone.js";
+import { newLink } from "./new_link.js";
+import { phaseOf } from "./phase.js";
 import { PushToTalk } from "./push_to_talk.js";
-import { changedSession, wholeSession } from "./session.js";
+import { changedSession, countsLater, wholeSession } from "./session.js";
 import { ToolCalls } from "./tool_calls.js";
 import { typed } from "./typed.js";
-import { WebRTCLink } from "./webrtc_link.js";
-import { WebSocketLink } from "./websocket_link.js";
+import { Unconfirmed } from "./unconfirmed.js";
 
 /** @typedef {import("./link.js").Link} Link */
 /** @typedef {import("./ended.js").Ended} Ended */
 
 export class Talk extends EventTarget {
   calls = new ToolCalls();
-  /** @type {Microphone | null} */
-  #microphone = null;
   #beginning = false;
   /** The session as the server opened it. @type {Record<string, any>} */
   #initial = {};
@@ -27,15 +28,22 @@ export class Talk extends EventTarget {
   #muted = false;
   /** What is to be told once the session is there. @type {Record<string, any>[]} */
   #waiting = [];
+  #unconfirmed = new Unconfirmed();
+  /** Where in the log the conversation begins with which another session would go on. */
+  #begun = 0;
   #app;
   #hand;
+  #hearing;
 
   /** @param {import("../app.js").App} app */
   constructor(app) {
     super();
     this.#app = app;
     this.#hand = new PushToTalk(app);
-    this.#hand.addEventListener("changed", () => this.#changed());
+    this.#hearing = new Hearing(app);
+    for (const one of [this.#hand, this.#hearing]) {
+      one.addEventListener("changed", () => this.#changed());
+    }
     app.addEventListener("settings", (event) =>
       this.#apply(/** @type {CustomEvent<string[]>} */ (event).detail),
     );
@@ -48,17 +56,32 @@ export class Talk extends EventTarget {
     return link?.status === "open" ? "open" : "idle";
   }
 
-  /** @returns {'idle' | 'connecting' | 'held' | 'answering' | 'thinking' | 'hearing' | 'muted' | 'listening' | 'ready'} */
+  /** What the line is doing now: `phase.js`. */
   get phase() {
-    const { status } = this;
-    const { link } = this.#app;
-    if (status !== "open" || !link) return status === "open" ? "idle" : status;
-    if (this.held) return "held";
-    if (this.#speaking) return "hearing";
-    if (link.playing) return "answering";
-    if (link.responding.size) return "thinking";
-    if (!this.#microphone || this.byHand) return "ready";
-    return this.#muted ? "muted" : "listening";
+    const { link, reach, state } = this.#app;
+    return phaseOf({
+      status: this.status,
+      reach,
+      serverState: state?.state ?? "",
+      held: this.held,
+      speaking: this.#speaking,
+      playing: link?.playing ?? false,
+      responding: (link?.responding.size ?? 0) > 0,
+      microphone: this.microphone !== null,
+      byHand: this.byHand,
+      muted: this.#muted,
+    });
+  }
+
+  /** Whether an answer is made or sounds, which can be stopped. */
+  get answering() {
+    return this.#app.link?.answering ?? false;
+  }
+
+  /** Whether the last conversation ended without the reader, and something was said in it. */
+  get resumable() {
+    const ended = this.#app.link?.ended;
+    return !!ended && ended.code !== 1000 && this.#history().length > 0;
   }
 
   get byHand() {
@@ -74,7 +97,7 @@ export class Talk extends EventTarget {
   }
 
   get microphone() {
-    return this.#microphone;
+    return this.#hearing.microphone;
   }
 
   /** The transport that the next conversation takes. @returns {'webrtc' | 'websocket'} */
@@ -90,26 +113,32 @@ export class Talk extends EventTarget {
    * @param {{spoken?: boolean, resumed?: boolean}} [how] `spoken`: with the microphone; `resumed`: the session is
    *   told what was said before.
    */
-  async start({ spoken = true, resumed = false } = {}) {
+  async start({ spoken = true, resumed = this.resumable } = {}) {
     if (this.status === "connecting") return;
-    this.#app.notices.drop("ended", "lost", "later", "microphone");
     this.#beginning = true;
     this.#changed();
     try {
-      if (spoken) await this.#listen();
+      // Nobody is asked for a microphone for nothing.
+      if (!this.#alive && !(await this.#app.server.ready())) return this.#giveBack();
+      this.#app.notices.drop("ended", "lost", "later", "microphone");
+      if (!this.#alive && !resumed) this.#begun = (this.#app.store.entries.at(-1)?.seq ?? -1) + 1;
+      if (spoken) await this.#hearing.open();
     } finally {
       this.#beginning = false;
+      this.#changed();
     }
     if (this.#alive) {
       // It was begun by typing, and now there is a microphone, too.
       const { link } = this.#app;
-      await link?.setMicrophone(this.#microphone);
+      await link?.setMicrophone(this.microphone);
       if (link?.status === "open") await link.setListening(!this.byHand);
-    } else {
-      if (resumed) this.#waiting.unshift(...retold(this.#app.store.entries));
-      this.#connect();
-    }
+    } else this.#connect();
     this.#changed();
+  }
+
+  /** What was said, for another session. */
+  #history() {
+    return retold(this.#app.store.since(this.#begun));
   }
 
   /** What was chosen, as far as this server can do it. */
@@ -124,44 +153,21 @@ export class Talk extends EventTarget {
     return link !== null && link.status !== "closed";
   }
 
-  async #listen() {
-    if (this.#microphone) return;
-    try {
-      const microphone = await Microphone.open(this.#app.settings.microphone);
-      microphone.addEventListener("lost", () => void this.#change(""));
-      this.#microphone = microphone;
-      this.#app.dispatchEvent(new Event("microphone"));
-    } catch (error) {
-      this.#noMicrophone(error);
-    }
-  }
-
   #connect() {
-    const { settings, state, store, secret, headers } = this.#app;
-    const path = state?.ws_path ?? "/v1/realtime";
-    const query = new URLSearchParams({ observe: "turn_detection" });
-    if (settings.model) query.set("model", settings.model);
-    const { origin } = location;
-    const link =
-      this.transport === "webrtc"
-        ? new WebRTCLink(`${origin}${path}/calls?${query}`, headers, store)
-        : new WebSocketLink(`${origin.replace(/^http/, "ws")}${path}?${query}`, secret, store);
+    this.#waiting.unshift(...this.#history());
+    const link = newLink(this.#app, this.transport);
     this.#speaking = false;
     this.calls.clear();
-    link.addEventListener("status", () => this.#changed());
-    link.addEventListener("playing", () => this.#changed());
+    for (const name of ["status", "playing"]) link.addEventListener(name, () => this.#changed());
     link.addEventListener("event", (event) =>
       this.#take(link, /** @type {CustomEvent} */ (event).detail),
     );
     link.addEventListener("closed", (event) =>
       this.#ended(/** @type {CustomEvent<Ended>} */ (event).detail),
     );
-    link.addEventListener("doubtful", async () => {
-      if (!(await this.#app.server.reachable())) /** @type {WebRTCLink} */ (link).giveUp();
-    });
     link.setMuted(this.#muted);
-    void link.setMicrophone(this.#microphone);
-    void link.setLoudspeaker(settings.loudspeaker);
+    void link.setMicrophone(this.microphone);
+    void useLoudspeaker(this.#app, link);
     this.#app.setLink(link);
   }
 
@@ -181,6 +187,7 @@ export class Talk extends EventTarget {
     } else if (/^input_audio_buffer\.(speech_stopped|committed|cleared)$/.test(event.type)) {
       this.#speaking = false;
     }
+    this.#unconfirmed.take(event);
     const { tools } = this.#app.settings;
     const canned = (/** @type {string} */ name) =>
       tools.find((tool) => tool.name === name)?.canned ?? null;
@@ -192,16 +199,27 @@ export class Talk extends EventTarget {
   #ended(ended) {
     this.#hand.drop();
     this.#speaking = false;
-    this.#waiting = [];
+    this.#giveBack();
     this.calls.clear();
-    this.#microphone?.close();
-    this.#microphone = null;
+    this.#hearing.close();
     void announceEnd(this.#app, ended);
     this.#changed();
   }
 
+  /** Nothing of what waits will be sent: the reader gets back what was typed. */
+  #giveBack() {
+    this.#waiting = [];
+    const detail = this.#unconfirmed.giveBack();
+    if (detail) this.dispatchEvent(new CustomEvent("unsent", { detail }));
+  }
+
   stop() {
     this.#app.link?.close();
+  }
+
+  /** The answer ends here; the conversation goes on. */
+  stopAnswer() {
+    if (this.answering) this.#app.link?.interrupt();
   }
 
   /** @param {boolean} muted The server hears silence; the conversation goes on. */
@@ -220,6 +238,7 @@ export class Talk extends EventTarget {
   async say(text, images) {
     const events = typed(text, images);
     const { link } = this.#app;
+    this.#unconfirmed.add(events);
     if (link?.status === "open") {
       link.interrupt();
       for (const event of events) link.send(event);
@@ -227,14 +246,14 @@ export class Talk extends EventTarget {
     }
     this.#waiting.push(...events);
     // Perhaps the browser still asks whether it may have the microphone: typing does not wait for that.
-    if (this.#beginning && !this.#alive) this.#connect();
+    if (this.#beginning && !this.#alive && this.#app.ready) this.#connect();
     else await this.start({ spoken: false });
   }
 
   /** Push-to-talk: the reader speaks from now on. */
   async hold() {
     const { link } = this.#app;
-    if (this.byHand && this.#microphone && link?.status === "open") await this.#hand.hold(link);
+    if (this.byHand && this.microphone && link?.status === "open") await this.#hand.hold(link);
   }
 
   /** Push-to-talk: the turn is over. */
@@ -261,33 +280,18 @@ export class Talk extends EventTarget {
     this.#changed();
     const { link, settings } = this.#app;
     if (link?.status !== "open") return;
-    const session = changedSession(this.#settings, this.#initial, changed);
+    const voice = settings.voice || this.#initial.audio?.output?.voice;
+    const later = changed.filter((name) => countsLater(name, voice, link));
+    const now = changed.filter((name) => !later.includes(name));
+    const session = changedSession(this.#settings, this.#initial, now);
     if (session) link.send({ type: "session.update", session });
     if (changed.includes("turns")) {
       this.#hand.drop();
       await link.setListening(!this.byHand);
     }
-    if (changed.includes("microphone")) await this.#change(settings.microphone);
-    if (changed.includes("loudspeaker")) await link.setLoudspeaker(settings.loudspeaker);
-    if (changed.includes("model") || changed.includes("transport")) offerRestart(this.#app);
-  }
-
-  /** @param {string} device */
-  async #change(device) {
-    try {
-      await this.#microphone?.change(device);
-    } catch (error) {
-      this.#noMicrophone(error);
-    }
-  }
-
-  /** @param {unknown} error */
-  #noMicrophone(error) {
-    if (!(error instanceof NoMicrophone)) throw error;
-    const { obstacle, message: detail } = error;
-    const values = { host: location.host, port: location.port || "443", detail };
-    const id = "microphone";
-    this.#app.notices.show({ id, kind: "warn", text: `microphone_${obstacle}`, values });
+    if (changed.includes("microphone")) await this.#hearing.change(settings.microphone);
+    if (changed.includes("loudspeaker")) await useLoudspeaker(this.#app, link);
+    if (later.length) offerRestart(this.#app);
   }
 
   #changed() {

@@ -17,6 +17,7 @@ export function typed(text, images) {
     const id = `msg_${crypto.getRandomValues(new Uint32Array(3)).join("")}`.slice(0, 32);
     return {
       type: "conversation.item.create",
+      event_id: id,
       item: { id, type: "message", role: "user", content: [part] },
     };
   });

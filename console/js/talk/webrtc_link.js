@@ -75,7 +75,11 @@ export class WebRTCLink extends Link {
       return this.#end(closedWords(1006, String(error)));
     }
     if (this.status === "closed") return;
-    await this.#connection.setRemoteDescription({ type: "answer", sdp: this.#answer });
+    try {
+      await this.#connection.setRemoteDescription({ type: "answer", sdp: this.#answer });
+    } catch (error) {
+      this.#end(closedWords(4000, String(error)));
+    }
   }
 
   /** @param {MediaStream} stream */
@@ -179,7 +183,10 @@ export class WebRTCLink extends Link {
   #replace = async () => {
     if (this.status === "closed") return;
     const track = this.#listening ? (this.microphone?.track ?? null) : null;
-    await this.#sender.replaceTrack(track);
+    await this.#sender.replaceTrack(track).catch((error) => {
+      // The call may have ended meanwhile, and then nobody hears the track.
+      if (this.status !== "closed") throw error;
+    });
   };
 
   /** @override @param {boolean} listening */

@@ -54,6 +54,7 @@ export class WebSocketLink extends Link {
    * @param {string} reason
    */
   #end(code, reason) {
+    if (this.status === "closed") return;
     this.#player.interrupt();
     this.#capture?.disconnect();
     void this.#context.close();
@@ -101,7 +102,15 @@ export class WebSocketLink extends Link {
     this.adopt(microphone);
     if (!microphone) return;
     const { context } = microphone;
-    await context.audioWorklet.addModule(new URL("capture_worklet.js", import.meta.url));
+    try {
+      await context.audioWorklet.addModule(new URL("capture_worklet.js", import.meta.url));
+    } catch (error) {
+      if (!(error instanceof DOMException)) throw error;
+      // It comes from the server, which is gone; or the microphone is, and nobody waits for it.
+      if (this.microphone === microphone) this.#end(1006, error.message);
+      return;
+    }
+    if (this.microphone !== microphone || context.state === "closed") return;
     const options = { channelCount: 1, channelCountMode: /** @type {const} */ ("explicit") };
     const capture = new AudioWorkletNode(context, "capture", { numberOfOutputs: 0, ...options });
     capture.port.onmessage = ({ data }) => this.#hear(data);
