@@ -79,7 +79,11 @@ async def test_it_shows_the_address_what_answers_and_what_it_cannot_do(server, t
     assert f"ws://127.0.0.1:{server.port}/v1/realtime" in shown
     for label in (server.manager.stt.label, server.manager.llm.label, server.manager.tts.label):
         assert label in shown
-    for limit in ("The answers come from fixed rules", "Images are not accepted", "reasoning effort"):
+    for limit in (
+        "The answers come from fixed rules",
+        "Images are not accepted",
+        "reasoning effort",
+    ):
         assert limit in shown
     assert 'OpenAI(base_url="http://127.0.0.1' in shown
 

@@ -206,9 +206,10 @@ async def test_a_key_form_says_what_is_wrong_and_keeps_what_may_be_right(tmp_pat
     const devices = navigator.mediaDevices, get = devices.getUserMedia.bind(devices);
     devices.getUserMedia = (what) => { microphones += 1; return get(what); };
     """
-    async with server_process(REALTIME_SERVER__API_KEYS=f'["{KEY}"]') as server, console(
-        server.http, tmp_path, transport="websocket", script=TRAP + asked
-    ) as page:
+    async with (
+        server_process(REALTIME_SERVER__API_KEYS=f'["{KEY}"]') as server,
+        console(server.http, tmp_path, transport="websocket", script=TRAP + asked) as page,
+    ):
         await click(page, "#start")
         await page.until(f"{FOCUS} === 'api-key'")
         assert "key first" in await page.evaluate(problem)
