@@ -55,7 +55,7 @@ export function hungUp(lastWords) {
  */
 export function notConnected(answer, host) {
   const lines = [...answer.matchAll(/^a=candidate:\S+ \d+ udp \d+ (\S+) (\d+) /gim)];
-  const addresses = lines.map(([, address]) => address ?? "");
+  const addresses = [...new Set(lines.map(([, address]) => address ?? ""))];
   const port = lines[0]?.[2] ?? "";
   const local = /^(localhost|127\.|\[?::1)/.test(host);
   const onlyLocal = addresses.every((address) => /^(127\.|::1)/.test(address));
