@@ -193,7 +193,7 @@ class WebRTCPeer:
         """Return an event as a message that the client can take.
 
         Browsers take 256 KiB, which five seconds of an item's audio exceed: it is left out then,
-        and the transcript stays (`docs/wire.md` §B.5).
+        and the transcript stays (`docs/wire.md` §D.2).
         """
         whole = frame(event)
         limit = self._link.max_message_bytes
