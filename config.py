@@ -225,7 +225,7 @@ class LimitsConfig(_Group):
 
 
 class WebRTCConfig(_Group):
-    """Calls over WebRTC (§B.5), which need `requirements/webrtc.txt`.
+    """Calls over WebRTC (`docs/wire.md` §D.2), which need `requirements/webrtc.txt`.
 
     All calls of a process share one UDP port.
     """
