@@ -5,7 +5,7 @@ export default {
     "see.copied": "Copied",
     "see.not_copied": "Could not copy",
 
-    "see.said.label": "Conversation",
+    "see.said.label": "What was said",
     "see.said.empty": "The conversation appears here, word by word.",
     "see.said.more": "New messages ↓",
     "see.said.calls": "Tool call: {name}",
