@@ -6,6 +6,8 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 from loguru import logger
 
 from settings import localisation
@@ -14,6 +16,11 @@ from settings import localisation
 os.environ["LANGUAGE"] = "en"
 # Servers of the tests are at TCP ports that the system chooses, which their settings do not know.
 os.environ["REALTIME_WEBRTC__UDP_PORT"] = "0"
+# A busy machine is no fault of what is tested.
+hypothesis_settings.register_profile(
+    "untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+hypothesis_settings.load_profile("untimed")
 
 
 @pytest.fixture
