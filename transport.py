@@ -185,7 +185,7 @@ class RealtimeTransport(BaseTransport):
 
     async def _receive(self) -> None:
         waiting = b""
-        async for came in self._peer.incoming():
+        async for came in self._peer.incoming(self._listening.can_wait):
             if not self._work.has_room:
                 await self._work.room()
             if isinstance(came, AppendedAudio):

@@ -30,6 +30,15 @@ class NotConnected(Exception):
     """The client has not connected; the message says why, and what to do about it."""
 
 
+CanWait = Callable[[int], bool]
+"""Tells of so many bytes of audio whether nothing depends on them yet."""
+
+
+def nothing_waits(_length: int) -> bool:
+    """Let all audio be passed on at once (`Peer.incoming`)."""
+    return False
+
+
 class Peer(Protocol):
     """One client."""
 
@@ -37,8 +46,12 @@ class Peer(Protocol):
     def left(self) -> str | None:
         """Why the connection ended, for the log; None: it is open, or the client closed it."""
 
-    def incoming(self) -> AsyncIterator[Incoming]:
-        """Yield what the client sends, until it leaves."""
+    def incoming(self, can_wait: CanWait = nothing_waits) -> AsyncIterator[Incoming]:
+        """Yield what the client sends, until it leaves.
+
+        Args:
+            can_wait: What a peer may hold back until more comes, or something else.
+        """
 
     async def pace(self, audio_s: float) -> None:
         """Count `audio_s` seconds of appended audio, and wait until the client may send more."""

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
 from flow.outbox import HIGH_WATER_BYTES
-from peers.base import Incoming, Peer, PeerGone, PeerStalled
+from peers.base import CanWait, Incoming, Peer, PeerGone, PeerStalled, nothing_waits
 from session.effects import OutputAudio
 from session.ports import CloseReason
 from session.reports import PlaybackReport
@@ -169,12 +169,12 @@ class CallPeer:
 
     # --- as a session's peer ------------------------------------------------------------------
 
-    async def incoming(self) -> AsyncGenerator[Incoming, None]:
+    async def incoming(self, can_wait: CanWait = nothing_waits) -> AsyncGenerator[Incoming, None]:
         """Yield what the client and the sidebands send, until the client leaves.
 
         Fifty times a second that is the client's audio, which takes no way round by a task.
         """
-        async for came in self._client.incoming():
+        async for came in self._client.incoming(can_wait):
             self._sender = self._client
             if self._letters and came is self._letters[0].came:
                 letter = self._letters.popleft()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 
-from peers.base import AppendedAudio, Incoming, PeerGone
+from peers.base import AppendedAudio, CanWait, Incoming, PeerGone, nothing_waits
 from session.effects import OutputAudio
 from session.ports import CloseReason
 from session.reports import PlaybackReport
@@ -74,7 +74,7 @@ class InProcessPeer:
     def left(self) -> None:
         """Always None: this connection cannot be lost."""
 
-    async def incoming(self) -> AsyncIterator[Incoming]:
+    async def incoming(self, _can_wait: CanWait = nothing_waits) -> AsyncIterator[Incoming]:
         """Yield what the client sends, until it leaves."""
         while (came := await self._in.get()) is not None:
             yield came

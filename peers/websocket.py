@@ -16,7 +16,7 @@ from config import LimitsConfig
 from flow.append_pace import AppendPace
 from flow.outbox import Outbox, SlowReader
 from flow.steps import in_turns
-from peers.base import PeerGone, PeerStalled
+from peers.base import CanWait, PeerGone, PeerStalled, nothing_waits
 from session.effects import OutputAudio
 from session.ports import CloseReason
 from session.reports import PlaybackReport
@@ -82,8 +82,11 @@ class WebSocketPeer:
         """Why the connection ended, for the log; None: it is open, or the client closed it."""
         return self._left
 
-    async def incoming(self) -> AsyncIterator[Incoming]:
-        """Yield what the client sends, until it leaves; waits while it reads too slowly."""
+    async def incoming(self, _can_wait: CanWait = nothing_waits) -> AsyncIterator[Incoming]:
+        """Yield what the client sends, until it leaves; waits while it reads too slowly.
+
+        Nothing is held back: each append may be refused, by its own `event_id`.
+        """
         while True:
             message = await self._websocket.receive()
             if message["type"] == "websocket.disconnect":

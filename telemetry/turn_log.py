@@ -95,7 +95,7 @@ class TurnLog:
     def unconnected(self, reason: str) -> None:
         """Note that the client of a call could not connect; `reason` says what to do about it."""
         self.never_began()
-        logger.bind(event="call.unconnected", session_id=self._session_id).warning(
+        logger.bind(event="call.unconnected", session_id=self._session_id, reason=reason).warning(
             f"{self._session_id} never connected: {reason}"
         )
 

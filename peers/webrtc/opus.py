@@ -11,7 +11,7 @@ from __future__ import annotations
 import ctypes
 import ctypes.util
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import cache, lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -104,7 +104,9 @@ def library() -> _Opus:
     """
     for name in _candidates():
         try:
-            return _Opus(ctypes.CDLL(name))
+            # Not CDLL, which lets other threads run during each call: a frame takes 40 µs, and the
+            # event loop would wait for up to 5 ms until they let it go on.
+            return _Opus(ctypes.PyDLL(name))
         except (OSError, AttributeError):
             # A file for another machine, or another library whose name has "opus" in it.
             continue
@@ -112,6 +114,12 @@ def library() -> _Opus:
         "libopus was not found: neither with PyAV (pip install --force-reinstall av) nor on the "
         "system (apt install libopus0, brew install opus)."
     )
+
+
+@lru_cache(1024)
+def _span(head: bytes) -> int:
+    """Return how long a packet that begins with one or two bytes lasts, in ticks."""
+    return max(0, library().samples(head, len(head), _CLOCK)) if head else 0
 
 
 class OpusDecoder:
@@ -127,7 +135,8 @@ class OpusDecoder:
 
     def span(self, payload: bytes) -> int:
         """Return how long a packet lasts, in ticks of the clock; 0: it is no packet of Opus."""
-        return max(0, self._opus.samples(payload, len(payload), _CLOCK)) if payload else 0
+        # The first byte tells, unless it says that the number of frames follows (RFC 6716, 3.2).
+        return _span(payload[:1] if payload and payload[0] & 3 != 3 else payload[:2])
 
     def silent(self, payload: bytes) -> bool:
         """Tell whether a packet only says that the client is silent."""
@@ -138,7 +147,7 @@ class OpusDecoder:
         samples = self._opus.decode(
             self._state, payload, len(payload), self._pcm, RATE * LONGEST_MS // 1000, 0
         )
-        return self._pcm.raw[: 2 * samples] if samples >= 0 else self.conceal(FRAME_MS)
+        return self._taken(samples) if samples >= 0 else self.conceal(FRAME_MS)
 
     def recover(self, following: bytes, ms: float) -> bytes:
         """Return `ms` of audio before the packet `following`, from its redundancy where it has any.
@@ -151,12 +160,15 @@ class OpusDecoder:
         samples = self._opus.decode(
             self._state, following, len(following), self._pcm, _whole(ms), 1
         )
-        return self._pcm.raw[: 2 * samples] if samples >= 0 else self.conceal(ms)
+        return self._taken(samples) if samples >= 0 else self.conceal(ms)
 
     def conceal(self, ms: float) -> bytes:
         """Return `ms` of audio, at most `LONGEST_MS`, that goes on from what came last."""
         samples = self._opus.decode(self._state, None, 0, self._pcm, _whole(ms), 0)
-        return self._pcm.raw[: 2 * max(0, samples)]
+        return self._taken(max(0, samples))
+
+    def _taken(self, samples: int) -> bytes:
+        return ctypes.string_at(self._pcm, 2 * samples)
 
     def redundant_ms(self, payload: bytes) -> float:
         """Return how much of the audio before a packet can be recovered from it."""
@@ -225,4 +237,4 @@ class OpusEncoder:
     def _encode(self, pcm: bytes) -> bytes:
         length = self._opus.encode(self._state, pcm, FRAME_SAMPLES, self._out, _LARGEST_PACKET)
         assert length > 0, "libopus encodes any PCM of the right length"
-        return self._out.raw[:length]
+        return ctypes.string_at(self._out, length)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from config import LimitsConfig
 from flow.outbox import Outbox, SlowReader
 from flow.steps import in_turns
-from peers.base import PeerGone, PeerStalled
+from peers.base import CanWait, PeerGone, PeerStalled, nothing_waits
 from peers.webrtc.figures import CallFigures
 from peers.webrtc.playout import Drained, Started
 from session.effects import OutputAudio
@@ -55,8 +55,9 @@ class WebRTCPeer:
         self._reader = EventReader(dialect, limits.event_kib * 1024, Media.TRACKS)
         self._outbox = Outbox()
         self._loop = asyncio.get_running_loop()
-        self._came: deque[bytes | str | Incoming] = deque()
+        self._came: deque[bytearray | str | Incoming] = deque()
         """Audio as bytes and events as text, in order; what others sent, as it is."""
+        self._can_wait: CanWait = nothing_waits
         self._some = asyncio.Event()
         self._audio_bytes = 0
         self._event_chars = 0
@@ -89,9 +90,14 @@ class WebRTCPeer:
         """Queue audio for the session."""
         if self._audio_bytes > _MOST_AUDIO_S * _BYTES_PER_S:
             return
-        self._came.append(pcm)
+        if self._came and isinstance(last := self._came[-1], bytearray):
+            # A session that is late takes what waits at once.
+            last += pcm
+        else:
+            self._came.append(bytearray(pcm))
         self._audio_bytes += len(pcm)
-        self._some.set()
+        if self._is_due:
+            self._some.set()
 
     def received(self, message: str | bytes) -> None:
         """Queue an event for the session."""
@@ -146,17 +152,19 @@ class WebRTCPeer:
         """Why the connection ended, for the log; None: it is open, or the client closed it."""
         return self._refused or self._link.why
 
-    async def incoming(self) -> AsyncIterator[Incoming]:
+    async def incoming(self, can_wait: CanWait = nothing_waits) -> AsyncIterator[Incoming]:
         """Yield what the client sends, until it leaves."""
+        self._can_wait = can_wait
         while True:
-            while not self._came:
-                if self._gone.is_set():
-                    return
+            while not self._is_due and not self._gone.is_set():
                 self._some.clear()
                 await self._some.wait()
+            if not self._came:
+                return
             came = self._came.popleft()
-            if isinstance(came, bytes):
-                yield AppendedAudio(self._joined(came))
+            if isinstance(came, bytearray):
+                self._audio_bytes -= len(came)
+                yield AppendedAudio(bytes(came))
                 continue
             if not isinstance(came, str):
                 yield came
@@ -167,15 +175,13 @@ class WebRTCPeer:
             appended = self._reader.read_append(came)
             yield await in_turns(self._reader.read(came)) if appended is None else appended
 
-    def _joined(self, first: bytes) -> bytes:
-        """Return audio with what waits right behind it: a session that is late catches up."""
-        parts = [first]
-        while self._came and isinstance(following := self._came[0], bytes):
-            parts.append(following)
-            self._came.popleft()
-        audio = first if len(parts) == 1 else b"".join(parts)
-        self._audio_bytes -= len(audio)
-        return audio
+    @property
+    def _is_due(self) -> bool:
+        """Whether something waits that cannot wait for more audio."""
+        if len(self._came) != 1:
+            return bool(self._came)
+        only = self._came[0]
+        return not (isinstance(only, bytearray) and self._can_wait(len(only)))
 
     async def pace(self, audio_s: float) -> None:
         """Do nothing: a track has its own pace."""

@@ -100,7 +100,8 @@ class Playout:
 
         Of a response whose last audio was in the frame before, `reports` has that it is drained.
         """
-        self._report_drained()
+        if self._open:
+            self._report_drained()
         if not self._queue:
             return None
         parts: list[bytes] = []
@@ -140,6 +141,8 @@ class Playout:
 
     def reports(self) -> list[Started | Drained]:
         """Return what has begun and ended since the last call."""
+        if not self._reports:
+            return []
         reports, self._reports = self._reports, []
         return reports
 

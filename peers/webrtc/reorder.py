@@ -8,7 +8,7 @@ late.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from peers.webrtc.rtp import RtpPacket
 
@@ -22,15 +22,13 @@ _MISORDERED = 500
 """Packets that one may be late by; earlier ones are of a stream that began anew."""
 
 
-@dataclass(frozen=True, slots=True)
-class Audio:
+class Audio(NamedTuple):
     """The next packet of the stream."""
 
     payload: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Lost:
+class Lost(NamedTuple):
     """Audio that did not come."""
 
     ticks: int
@@ -38,8 +36,7 @@ class Lost:
     """The payload of the packet behind it, which may have redundancy."""
 
 
-@dataclass(frozen=True, slots=True)
-class Pause:
+class Pause(NamedTuple):
     """Time in which the client sent nothing, because it was silent."""
 
     ticks: int

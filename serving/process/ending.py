@@ -22,7 +22,7 @@ from loguru import logger
 BEYOND_GRACE_S = 10
 """Seconds that the process may take after the grace period to close its sessions
 (`serving/open_sessions.py`), connections and providers."""
-_SAYING_S = 1
+_SAYING_S = 3
 """Seconds that logging and tidying up may take."""
 
 

@@ -30,8 +30,9 @@ from serving.process.ending import BEYOND_GRACE_S, taking_end_signals
 Work = Callable[..., None]
 """A worker's main function; takes the connection on which it reports ready, whether it is the first
 one, its number, and arguments."""
-_SPARE_S = 3
-"""Extra seconds before workers are killed: they get the signal later than the parent."""
+_SPARE_S = 5
+"""Extra seconds before workers are killed: they get the signal later than the parent, and say what
+they did not end."""
 
 
 @dataclass

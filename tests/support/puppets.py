@@ -23,7 +23,7 @@ from pipecat.services.stt_service import STTService
 
 from config import STTConfig
 from flow.steps import at_once
-from peers.base import Incoming
+from peers.base import CanWait, Incoming, nothing_waits
 from peers.websocket import audio_delta
 from pipeline_manager import PipelineManager
 from providers.frames import (
@@ -284,7 +284,7 @@ class PuppetPeer:
         """Disconnect the client."""
         self._incoming.put_nowait(None)
 
-    async def incoming(self) -> AsyncIterator[Incoming]:
+    async def incoming(self, _can_wait: CanWait = nothing_waits) -> AsyncIterator[Incoming]:
         while (sent := await self._incoming.get()) is not None:
             message, self.number = sent
             yield at_once(self._reader.read(message))

@@ -5,17 +5,22 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+from typing import cast
 
 import pytest
 
 from audio.pcm import silence
-from peers.base import PeerGone
+from config import LimitsConfig
+from peers.base import AppendedAudio, PeerGone
+from peers.webrtc.link import Listener, RtcLink
+from peers.webrtc.peer import WebRTCPeer
 from session.effects import OutputAudio
 from session.ports import CloseReason
 from session.reports import PlaybackDrained, PlaybackStarted
 from tests.support.clips import FIRST
 from tests.support.media_caller import Call, MediaCaller, call, loudness, open_port
-from wire.client_events import SessionEvent
+from wire.client_events import CreateResponse, SessionEvent
+from wire.dialect import GADialect
 from wire.envelope import error_event
 from wire.errors import ProtocolError
 from wire.session_events import ItemRetrieved
@@ -61,6 +66,41 @@ async def test_events_pass_both_ways_in_order() -> None:
         await one.until(lambda: len(one.caller.events) == 50 and len(one.events) == 50)
         assert messages(one.caller) == [str(number) for number in range(50)]
         assert all(isinstance(event, SessionEvent) for event in one.events)
+
+
+class StillLink:
+    """A link by which nothing comes but what a test gives its listener."""
+
+    def __init__(self) -> None:
+        self.peer = WebRTCPeer(cast(RtcLink, self), GADialect(), LimitsConfig())
+
+    def attach(self, listener: Listener) -> None:
+        """Keep nobody: the peer is known."""
+
+
+async def test_audio_on_which_nothing_depends_waits_for_what_comes_next() -> None:
+    peer = StillLink().peer
+    incoming = peer.incoming(lambda length: length < 100)
+
+    async def following() -> object:
+        came = await anext(incoming)
+        return came.audio if isinstance(came, AppendedAudio) else type(came)
+
+    asked = asyncio.ensure_future(following())
+    peer.heard(bytes(60))
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert not asked.done()
+    peer.heard(bytes(60))
+    assert await asked == bytes(120)
+    peer.heard(bytes(10))
+    peer.received('{"type": "response.create"}')
+    peer.heard(bytes(20))
+    assert [await following(), await following()] == [bytes(10), CreateResponse]
+    peer.ended()
+    assert await following() == bytes(20)
+    with pytest.raises(StopAsyncIteration):
+        await anext(incoming)
 
 
 async def test_what_is_no_event_is_an_error_for_the_client() -> None:

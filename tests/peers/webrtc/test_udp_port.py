@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from aioice import stun
 from hypothesis import given
 from hypothesis import strategies as st
 
-from peers.webrtc.udp_port import UdpPort, UdpSocket, checked_username
+from peers.webrtc.udp_port import MOST_AT_ONCE, UdpPort, UdpSocket, checked_username
 
 HOME = ("192.0.2.7", 50000)
 ELSEWHERE = ("192.0.2.8", 50000)
@@ -66,6 +67,37 @@ def test_a_check_goes_by_the_name_from_wherever_it_comes() -> None:
     assert place.comes(check("abcd:client"), ELSEWHERE)
     assert not place.comes(check("abce:client"), ELSEWHERE)
     assert not place.comes(check("abce:client"), HOME)
+
+
+class Broken(Call):
+    """A call whose datagrams make an exception."""
+
+    def datagram_received(self, data: bytes, addr: tuple[Any, ...]) -> None:
+        raise ValueError("the first of the round is broken")
+
+
+async def test_all_of_a_round_come_in_order_whatever_one_of_them_does() -> None:
+    place = Place()
+    place.port.learn(place.bound, ELSEWHERE, Broken())
+    failed: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, what: failed.append(what))
+    sent = [bytes([128, number]) for number in range(2 * MOST_AT_ONCE)]
+    place.port.gather(place.bound, b"\x80", ELSEWHERE)
+    for data in sent:
+        place.port.gather(place.bound, data, HOME)
+    assert not place.call.came
+    while len(place.call.came) < len(sent):
+        await asyncio.sleep(0)
+    assert place.call.came == sent
+    assert [str(what["exception"]) for what in failed] == ["the first of the round is broken"]
+
+
+async def test_nothing_is_handed_over_once_the_port_is_closed() -> None:
+    place = Place()
+    place.port.gather(place.bound, b"\x80", HOME)
+    await place.port.close()
+    await asyncio.sleep(0)
+    assert not place.call.came
 
 
 def test_an_answer_goes_to_who_asked() -> None:
