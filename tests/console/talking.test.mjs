@@ -359,7 +359,7 @@ test("voices with names come first, languages in groups, none twice", () => {
   for (const id of ["en-us", "gmw/en-US", "roa/fr", "fr", "my-voice", "gmw/en-GB-x-rp"])
     voices.push({ id, speaks_as: id, language: null });
   voices.push({ id: "de-DE-Anna", speaks_as: "de-DE-Anna", language: "de-DE" });
-  const options = voiceOptions(voices, "en");
+  const options = voiceOptions(voices, "en", "Other languages");
   assert.deepEqual(
     options.map(({ value, group }) => [value, group]),
     [
@@ -372,4 +372,41 @@ test("voices with names come first, languages in groups, none twice", () => {
       ["de-DE-Anna", "German"],
     ],
   );
+});
+
+test("a language is offered in one spelling, and none among the voices with names", () => {
+  const spellings = [
+    ["en-GB-scotland", "en-gb-scotland", "gmw/en-GB-scotland"],
+    ["en-GB-x-rp", "en-gb-x-rp", "gmw/en-GB-x-rp"],
+    ["en-US-nyc", "en-us-nyc", "gmw/en-US-nyc"],
+    ["chr-US-Qaaa-x-west"],
+    ["zh", "cmn", "zh-cmn", "sit/cmn"],
+    ["cmn-Latn-pinyin", "cmn-latn-pinyin", "sit/cmn-Latn-pinyin"],
+    ["yue", "zh-yue", "sit/yue"],
+    ["yue-Latn-jyutping", "sit/yue-Latn-jyutping"],
+    ["hyw", "hy-arevmda", "ine/hyw"],
+    ["ca-nw", "roa/ca-nw"],
+    ["fr", "roa/fr"],
+    ["py", "art/py"],
+    ["piqd", "art/piqd"],
+  ];
+  const ids = ["sky", "heart", ...spellings.flat().sort()];
+  const options = voiceOptions(
+    ids.map((id) => ({ id, speaks_as: id, language: null })),
+    "en",
+    "Other languages",
+  );
+  const named = options.filter(({ group }) => !group).map(({ value }) => value);
+  assert.deepEqual(named, ["sky", "heart"]);
+  for (const alike of spellings) {
+    const offered = options.filter(({ value }) => alike.includes(value));
+    assert.equal(offered.length, 1, alike.join(", "));
+    assert.ok(!offered[0].value.includes("/"), offered[0].value);
+  }
+  const others = options.filter(({ group }) => group === "Other languages");
+  assert.deepEqual(
+    others.map(({ words }) => words),
+    options.slice(-others.length).map(({ words }) => words),
+  );
+  assert.deepEqual(others.map(({ value }) => value).sort(), ["hyw", "piqd", "py"]);
 });
