@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 from tests.console.talks import (
@@ -339,6 +340,32 @@ async def test_a_call_that_does_not_connect_is_explained_and_a_websocket_offered
         await click(page, "[data-notice=ended] .talk-row button")
         await page.until(f"{said('user')}.includes('hello there')")
         assert await page.evaluate("document.querySelector('#transport').value") == "websocket"
+
+
+async def test_a_server_whose_port_for_calls_is_taken_says_so_and_a_websocket_helps(
+    tmp_path: Path,
+):
+    needs("webrtc")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        async with (
+            server_process(port=port, REALTIME_LLM__OPTIONS=ANSWER) as server,
+            console(server.http, tmp_path, transport="webrtc") as page,
+        ):
+            await page.evaluate(
+                "document.querySelectorAll('details').forEach((d) => d.open = true)"
+            )
+            for panel in ("begin", "settings"):
+                shown = await page.evaluate(f"document.querySelector('#{panel}').innerText")
+                assert f"UDP port {port}, which WebRTC calls use, cannot be used" in shown
+                assert "not installed" not in shown
+            await click(page, "#start")
+            words = await page.until(notice("ended"))
+            assert f"UDP port {port}" in words and "webrtc.udp_port" in words
+            assert "without WebRTC" not in words
+            await click(page, "[data-notice=ended] .talk-row button")
+            await page.until(LISTENING)
 
 
 async def test_the_servers_end_is_told_with_its_reason(tmp_path: Path):

@@ -29,11 +29,11 @@ export async function announceEnd(app, ended) {
     app.secret = null;
     app.setReach("key");
   }
-  const install = words === "ended_no_webrtc" ? app.state?.webrtc.install : undefined;
+  const install = words === "ended_takes_no_calls" ? app.state?.webrtc.install : undefined;
   app.notices.show({
     id: "ended",
     kind: "bad",
-    text: words,
+    text: install ? "ended_no_webrtc" : words,
     values: { reason, ...values },
     ...(install ? { code: install } : {}),
     actions: actions(app, remedy),

@@ -245,7 +245,7 @@ async function refusal(answer) {
   if (answer.status === 401) return closedWords(3000, reason);
   if (answer.status === 429) return closedWords(1013, reason);
   if (answer.status === 501) {
-    const words = "ended_no_webrtc";
+    const words = "ended_takes_no_calls";
     return { code: null, reason, words, remedy: "websocket", lost: false };
   }
   return closedWords(4000, reason);
