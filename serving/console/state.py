@@ -71,7 +71,7 @@ def stack(manager: PipelineManager) -> dict[str, str]:
 
 
 def webrtc(why_not: str | None) -> dict[str, Any]:
-    """Return whether calls can be taken; if not, why, and the command that installs what they lack."""
+    """Return whether calls can be taken; if not, why, and what installs what they lack."""
     if why_not is None:
         return {"available": True}
     told = {"available": False, "reason": why_not}
