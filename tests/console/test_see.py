@@ -132,6 +132,24 @@ async def test_the_conversation_follows_until_its_reader_scrolls_back(stage: Pag
     await stage.until(f"{more}.hidden && {box}.scrollTop > 1000")
 
 
+async def test_the_conversation_follows_where_its_window_shrinks(stage: Page) -> None:
+    await stage.evaluate(
+        "add(Array.from({length: 40}, (_, index) => wire.added(index, null,"
+        " {id: `i${index}`, type: 'message', role: 'user',"
+        " content: [{type: 'input_text', text: 'Words. '.repeat(30)}]})))"
+    )
+    box = "stage.root('conversation').querySelector('.said')"
+    await stage.until(f"{box}.scrollTop > 100")
+    await stage.evaluate(FRAME)
+    # The browser tells of an earlier scroll when its lines have become more already.
+    await stage.evaluate(
+        "stage.root('conversation').style.width = '300px',"
+        f" {box}.dispatchEvent(new Event('scroll'))"
+    )
+    await stage.until(f"{box}.scrollHeight - {box}.scrollTop - {box}.clientHeight < 2")
+    assert await stage.evaluate("stage.root('conversation').querySelector('.said-more').hidden")
+
+
 async def test_ten_thousand_events_pass_without_a_long_task(stage: Page) -> None:
     longest = await longest_task_ms(
         stage,
