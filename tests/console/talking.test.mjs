@@ -9,6 +9,7 @@ import { Asked } from "../../console/js/talk/asked.js";
 import { closedWords, hungUp, notConnected } from "../../console/js/talk/ended.js";
 import { History } from "../../console/js/talk/history.js";
 import { withoutAudio } from "../../console/js/talk/logged.js";
+import { PushToTalk } from "../../console/js/talk/push_to_talk.js";
 import { Resampler } from "../../console/js/talk/resampler.js";
 import { phaseOf } from "../../console/js/talk/phase.js";
 import { changedSession, countsLater, parsedSchema, wholeSession } from "../../console/js/talk/session.js";
@@ -432,6 +433,30 @@ test("an answer for which another one left no room is asked for again when that 
   refused();
   asked.send(ASK);
   assert.deepEqual(asked.take(over("completed")), []);
+});
+
+test("how turns are made by hand is told for a while, and no longer", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const shown = new Set();
+  const notices = {
+    show: ({ id }) => shown.add(id),
+    drop: (id) => shown.delete(id),
+  };
+  const line = { interrupt() {}, send() {}, async setListening() {} };
+  const hand = new PushToTalk({ notices });
+  const tap = async () => {
+    await hand.hold(line);
+    await hand.release(line);
+  };
+  await tap();
+  assert.deepEqual([...shown], ["tap"]);
+  t.mock.timers.tick(5000);
+  await tap();
+  // It is told anew, and as long again.
+  t.mock.timers.tick(5000);
+  assert.deepEqual([...shown], ["tap"]);
+  t.mock.timers.tick(1000);
+  assert.deepEqual([...shown], []);
 });
 
 test("a voice counts later once another one was heard", () => {

@@ -41,9 +41,11 @@ export function mount(root) {
  * @param {ServerState['webrtc']} webrtc
  * @returns {HTMLElement[]}
  */
-function callsOf({ available, install }) {
+function callsOf({ available, reason = "", install }) {
   if (available) return [h("p", { text: "begin.webrtc.here" })];
-  if (!install) return [h("p", { text: "begin.webrtc.missing" })];
+  if (!install) {
+    return [h("p", { text: "begin.webrtc.unavailable" }), h("p", { lang: "en" }, reason)];
+  }
   const line = h("code", { class: "begin-line" }, install);
   const row = h("div", { class: "begin-row" }, line, copyButton("begin.copy", () => install));
   return [h("p", { text: "begin.webrtc.install" }), row];

@@ -29,11 +29,13 @@ export async function announceEnd(app, ended) {
     app.secret = null;
     app.setReach("key");
   }
-  const install = words === "ended_no_webrtc" ? app.state?.webrtc.install : undefined;
+  const withoutCalls = words === "ended_no_webrtc";
+  const install = withoutCalls ? app.state?.webrtc.install : undefined;
   app.notices.show({
     id: "ended",
     kind: "bad",
-    text: words,
+    // Calls may be impossible for other reasons, which the server tells.
+    text: withoutCalls && !install ? "ended_refused" : words,
     values: { reason, ...values },
     ...(install ? { code: install } : {}),
     actions: actions(app, remedy),

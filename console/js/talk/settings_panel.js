@@ -90,10 +90,14 @@ function connectionFields(app) {
   const asked = h("p", { class: "soft", text: "model_hint" });
   const command = h("code", { class: "command" });
   const missing = h("div", { class: "soft" }, h("p", { text: "webrtc_missing" }), command);
+  const why = h("p", { lang: "en" });
+  const unavailable = h("div", { class: "soft" }, h("p", { text: "webrtc_unavailable" }), why);
   follow(app, () => {
-    const webrtc = app.state?.webrtc;
-    missing.hidden = !webrtc || webrtc.available;
-    command.textContent = webrtc?.install ?? "";
+    const { install, reason } = app.state?.webrtc ?? {};
+    missing.hidden = !install;
+    command.textContent = install ?? "";
+    unavailable.hidden = !reason || !!install;
+    why.textContent = reason ?? "";
   });
-  return [model, asked, transport, missing];
+  return [model, asked, transport, missing, unavailable];
 }

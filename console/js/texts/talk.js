@@ -154,6 +154,7 @@ export default {
     transport_webrtc: "WebRTC",
     transport_websocket: "WebSocket",
     webrtc_missing: "WebRTC is not installed on the server. To get it:",
+    webrtc_unavailable: "The server takes no WebRTC calls:",
 
     tool: "Function",
     tool_add: "Add a function",
@@ -315,6 +316,7 @@ export default {
     transport_webrtc: "WebRTC",
     transport_websocket: "WebSocket",
     webrtc_missing: "服务器上没有安装 WebRTC。安装命令：",
+    webrtc_unavailable: "服务器不接受 WebRTC 通话：",
 
     tool: "函数",
     tool_add: "添加函数",

@@ -77,6 +77,7 @@ async def test_it_says_how_to_get_webrtc_where_that_is_not_installed(monkeypatch
         told = (await http.get(f"{server.http}/console/state")).json()["webrtc"]
     assert told["available"] is False
     assert "webrtc" in told["install"]
+    assert "'aiortc' is missing" in told["reason"]
 
 
 @pytest.mark.parametrize(("method", "path"), [("GET", "state"), ("POST", "check")])
