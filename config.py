@@ -296,6 +296,10 @@ class VADConfig(_Group):
     """Milliseconds of silence that make such a pause."""
 
 
+class TurnsConfig(_Group):
+    """When the server believes that somebody has said something, and to whom."""
+
+
 def _address(url: str | None) -> str | None:
     """Refuse an address that no request could be sent to."""
     if url is not None and not re.match(r"(https?|wss?)://[^/]+", url):
@@ -427,6 +431,7 @@ class Settings(BaseSettings):
     webrtc: WebRTCConfig = Field(default_factory=WebRTCConfig)
     audio: AudioConfig = Field(default_factory=AudioConfig)
     vad: VADConfig = Field(default_factory=VADConfig)
+    turns: TurnsConfig = Field(default_factory=TurnsConfig)
     stt: STTConfig = Field(default_factory=STTConfig)
     llm: LLMConfig = Field(default_factory=LLMConfig)
     tts: TTSConfig = Field(default_factory=TTSConfig)
