@@ -171,9 +171,9 @@ class RealtimeSession:
         """Take a decision of the turn detector (§B.3, B.5)."""
         return self._settled(self._turns.heard(decision))
 
-    def recent_speech(self, last_ms: int) -> Clip:
-        """Return the end of the open turn, at most `last_ms` milliseconds of it."""
-        return self._turns.recent_speech(last_ms)
+    def recent_speech(self, last_ms: int, until_ms: int) -> Clip:
+        """Return the open turn up to an offset, at most `last_ms` milliseconds of it."""
+        return self._turns.recent_speech(last_ms, until_ms)
 
     def played(self, item_id: str, played_ms: float) -> None:
         """Note that `played_ms` milliseconds of an assistant message were played (§B.5)."""
@@ -273,8 +273,10 @@ class RealtimeSession:
             case TurnSoFar(item_id, text):
                 is_open = self._turns.is_open(item_id)
                 effects = self._transcription.so_far(item_id, text, is_open=is_open)
+                effects += self._turns.words_so_far(item_id, text)
             case TurnGuessed(item_id, text):
                 effects = self._turns.guessed(item_id, text)
+                effects += self._turns.words_so_far(item_id, text)
             case TurnUnderstood(item_id, transcript):
                 effects = self._transcription.completed(item_id, transcript)
             case TurnFailed(item_id, error):

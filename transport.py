@@ -47,6 +47,7 @@ from session.effects import (
     StopGenerating,
     To,
     Transcribe,
+    WordsSoFar,
 )
 from session.ports import CloseReason, FailureReason
 from session.reports import Report, TurnUnderstood
@@ -285,6 +286,8 @@ class RealtimeTransport(BaseTransport):
                     self._listening.reset()
                 case HearTurn(item_id, clip, settings):
                     self._recognition.begin(item_id, clip, settings)
+                case WordsSoFar(text):
+                    self._listening.heard_text(text)
                 case GuessTurn(clip=clip):
                     self._recognition.guess(clip)
                 case ResumeTurn(clip=clip):

@@ -43,4 +43,13 @@ class SpeechPaused:
     at_ms: int
 
 
-Decision = SpeechStarted | SpeechStopped | SpeechHesitated | SpeechResumed | SpeechPaused
+@dataclass(frozen=True, slots=True)
+class VerdictDue:
+    """The pause has lasted up to `at_ms`: the answer about the last `SpeechPaused` is needed."""
+
+    at_ms: int
+
+
+Decision = (
+    SpeechStarted | SpeechStopped | SpeechHesitated | SpeechResumed | SpeechPaused | VerdictDue
+)

@@ -101,6 +101,13 @@ class HearOn:
 
 
 @dataclass(frozen=True, slots=True)
+class WordsSoFar:
+    """The transcript of the open turn so far: turn detection reads its last words (§C.4)."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class GuessTurn:
     """The open turn may be over: ask for the transcript of `clip`, all of it so far."""
 
@@ -190,6 +197,7 @@ Effect = (
     | ResetTurnDetection
     | HearTurn
     | HearOn
+    | WordsSoFar
     | GuessTurn
     | ResumeTurn
     | RehearTurn

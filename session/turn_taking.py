@@ -32,6 +32,7 @@ from session.effects import (
     Speculate,
     To,
     Transcribe,
+    WordsSoFar,
 )
 from session.input_buffer import WINDOW_MS, ClosedTurn, InputBuffer
 from session.items import Item, UserMessage
@@ -41,6 +42,7 @@ from session.ports import SILENCE
 from session.response_scheduler import ResponseScheduler
 from session.session_config import SessionConfig
 from session.transcription import Transcription
+from session.turn_settings import SemanticVad
 from session.user_silence import UserSilence
 from wire.envelope import error_event, new_id
 from wire.errors import ProtocolError
@@ -162,9 +164,15 @@ class TurnTaking:
             effects.append(HearOn(written))
         return effects, written
 
-    def recent_speech(self, last_ms: int) -> Clip:
-        """Return the end of the open turn, at most `last_ms` milliseconds of it."""
-        return self._clip(self._buffer.heard_so_far(last_ms))
+    def recent_speech(self, last_ms: int, until_ms: int) -> Clip:
+        """Return the open turn up to an offset, at most `last_ms` milliseconds of it."""
+        return self._clip(self._buffer.heard_until(until_ms, last_ms))
+
+    def words_so_far(self, item_id: str, text: str) -> list[Effect]:
+        """Let turn detection know the words of the open turn, where they count (§C.4)."""
+        if self.is_open(item_id) and isinstance(self._config.turn_detection, SemanticVad):
+            return [WordsSoFar(text)]
+        return []
 
     def _clip(self, audio: bytes) -> Clip:
         return Clip(audio, self._buffer.format, self._config.noise_reduction)

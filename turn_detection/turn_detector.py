@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from audio.pcm import SAMPLE_RATE
-from session.decisions import Decision, SpeechStopped
+from session.decisions import Decision, SpeechPaused, SpeechStopped
 from session.turn_settings import TurnDetection
 from turn_detection.end_pointing import EndPointer, end_pointer
+from turn_detection.level_control import SILENT_DB, Heard, LevelControl
 from turn_detection.silero import (
     WINDOW_MS,
     Score,
@@ -48,10 +49,14 @@ class TurnDetector:
         self._detector: EndPointer | None = None
         self._settings: TurnDetection | None = None
         self._windows = Windows(rate)
+        self._loudness = LevelControl()
+        self._heard: Heard | None = None
+        """The waiting window, once it was asked for."""
         self._index = 0
 
     def reformat(self, rate: int) -> None:
         """Expect audio at another rate, in Hz, from the next `add` on."""
+        self._heard = None
         self._windows.reformat(rate)
 
     def configure(self, settings: TurnDetection | None) -> None:
@@ -89,6 +94,7 @@ class TurnDetector:
         windows, into_ms = divmod(ms, WINDOW_MS)
         self._index = int(windows)
         self._windows.restart(into_ms)
+        self._heard = None
 
     def add(self, pcm: bytes) -> None:
         """Append 16-bit PCM of any length."""
@@ -106,13 +112,15 @@ class TurnDetector:
 
     @property
     def window(self) -> Window:
-        """The window to score."""
-        return self._windows.window()
+        """The window to score, made louder where it is quiet."""
+        if self._heard is None:
+            self._heard = self._loudness.heard(self._windows.window())
+        return self._heard.window
 
     def advance(self) -> Decision | None:
         """Advance as far as possible without the model; return the first decision on the way.
 
-        After `SpeechPaused` the caller may call `judged` before it continues.
+        After `VerdictDue` the caller may call `judged` before it continues.
         """
         while self.waiting:
             if self._detector is None:
@@ -135,7 +143,9 @@ class TurnDetector:
         return self._decide(self._detector, score)
 
     def _decide(self, detector: EndPointer, score: Score) -> Decision | None:
-        decision = detector.next(self._index, score.probability)
+        level_db = SILENT_DB if self._heard is None else self._heard.level_db
+        self._loudness.passed(level_db)
+        decision = detector.next(self._index, score.probability, level_db)
         self._step()
         return decision
 
@@ -154,11 +164,26 @@ class TurnDetector:
                 yield decision
 
     def _step(self) -> None:
+        self._heard = None
         self._windows.step()
         self._index += 1
 
-    def judged(self, completeness: float) -> SpeechStopped | None:
-        """Take the probability (0–1) that the turn is over at the `SpeechPaused` just decided."""
+    @property
+    def pausing(self) -> bool:
+        """Whether speech is in progress, and paused at the last window."""
+        return self._detector is not None and self._detector.pausing
+
+    def heard_text(self, text: str) -> None:
+        """Take the transcript of the open turn so far."""
+        if self._detector is not None:
+            self._detector.heard_text(text)
+
+    def judged(self, completeness: float | None) -> SpeechStopped | SpeechPaused | None:
+        """Take the judgement on the pause, at the `VerdictDue` just decided.
+
+        Args:
+            completeness: Probability (0–1) that the turn is over; None: it came too late.
+        """
         if self._detector is None:
             return None
         return self._detector.judged(self._index - 1, completeness)

@@ -11,7 +11,7 @@ from session.decisions import Decision
 from turn_detection.batched_scoring import VoiceScoring
 from turn_detection.observed_detector import ObservedTurnDetector, Observer
 from turn_detection.silero import SileroModel, shared_silero
-from turn_detection.smart_turn import SmartTurnModel
+from turn_detection.smart_turn import Question, SmartTurnModel, SmartTurnQueue, Sound
 from turn_detection.turn_detector import TurnDetector
 
 _NOT_STARTED = "PipelineManager.start() must come before the first session."
@@ -25,13 +25,14 @@ class TurnModels:
         self._settings = settings
         self._silero: SileroModel | None = None
         self._scoring: VoiceScoring | None = None
-        self._smart_turn: SmartTurnModel | None = None
+        self._smart_turn: SmartTurnQueue | None = None
 
     async def start(self) -> None:
         """Load the models, off the event loop."""
         self._silero = await asyncio.to_thread(shared_silero)
         self._scoring = VoiceScoring(self._silero)
-        self._smart_turn = await asyncio.to_thread(SmartTurnModel)
+        model = await asyncio.to_thread(SmartTurnModel)
+        self._smart_turn = SmartTurnQueue(model.completeness)
 
     def close(self) -> None:
         """Release what `start` loaded."""
@@ -60,8 +61,8 @@ class TurnModels:
             raise RuntimeError(_NOT_STARTED)
         return self._scoring.next_decision(detector)
 
-    async def completeness(self, pcm: bytes) -> float:
-        """Return how likely (0–1) a turn is over; see `SmartTurnModel.completeness`."""
+    def ask(self, sound: Sound) -> Question:
+        """Ask whether a turn is over at a pause; see `SmartTurnQueue.ask`."""
         if self._smart_turn is None:
             raise RuntimeError(_NOT_STARTED)
-        return await self._smart_turn.completeness(pcm)
+        return self._smart_turn.ask(sound)

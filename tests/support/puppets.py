@@ -238,9 +238,6 @@ class Manager:
         await asyncio.sleep(0)
         return detector.next()
 
-    async def completeness(self, _pcm: bytes) -> float:
-        return 1.0
-
     def create_stt(self) -> STTService:
         return Streaming() if self._streaming else self.stt.create()
 

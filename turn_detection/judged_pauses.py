@@ -1,0 +1,98 @@
+"""When Smart Turn is asked about a pause, when its answer is needed, and what is known till then.
+
+A question is asked at 96 ms of silence and its answer read at 192, so that the judgement costs no
+waiting; then once more, because robotic voices sound complete for a moment anywhere. What is read
+when is a matter of the audio alone: the same audio ends at the same offset, however fast the model
+is, unless the model is too late (`turn_detection/smart_turn.py`).
+"""
+
+from __future__ import annotations
+
+from session.decisions import SpeechPaused, VerdictDue
+from session.turn_settings import Eagerness
+from turn_detection.finished import Ending, ending_of
+from turn_detection.pause_rule import Evidence, needed_ms
+from turn_detection.silero import WINDOW_MS
+
+ASKED_WINDOWS, READ_WINDOWS = (3, 6), (6, 11)
+"""Windows of silence at which a question is asked, and at which its answer is needed."""
+STALE_WINDOWS = 4
+"""Windows of voice behind a transcript that it does not have any more."""
+
+
+class JudgedPauses:
+    """The pauses of a session with `semantic_vad`, one after the other."""
+
+    def __init__(self, eagerness: Eagerness) -> None:
+        """Start without a turn.
+
+        Args:
+            eagerness: How the evidence is read.
+        """
+        self._eagerness: Eagerness = eagerness
+        self.begin()
+
+    def begin(self) -> None:
+        """A turn begins: nothing is known of it."""
+        self._ending: Ending | None = None
+        self._voiced_windows = 0
+        self._since_text = 0
+        self._forget_pause()
+
+    def voiced(self) -> None:
+        """Take a voiced window: there is no pause, or it is over."""
+        self._voiced_windows += 1
+        self._since_text += 1
+        if self._since_text > STALE_WINDOWS:
+            self._ending = None
+        self._forget_pause()
+
+    def _forget_pause(self) -> None:
+        self._asked = 0
+        self._read = 0
+        self._complete: float | None = None
+        self._known_windows: int | None = None
+
+    def heard_text(self, text: str) -> None:
+        """Take the transcript of the turn so far."""
+        self._ending = ending_of(text)
+        self._since_text = 0
+        self._known_windows = None
+
+    @property
+    def needed_windows(self) -> int:
+        """Windows of silence that end the turn, as far as is known."""
+        if self._known_windows is None:
+            voiced_ms = self._voiced_windows * WINDOW_MS
+            evidence = Evidence(self._complete, self._ending, voiced_ms)
+            self._known_windows = -(-needed_ms(self._eagerness, evidence) // WINDOW_MS)
+        return self._known_windows
+
+    def due(self, silent: int, at_ms: int) -> SpeechPaused | VerdictDue | None:
+        """Return what is to be done about Smart Turn at this window; None: nothing.
+
+        Args:
+            silent: Windows of silence so far.
+            at_ms: Where the window ends, in milliseconds of audio.
+        """
+        if self._asked > self._read:
+            return VerdictDue(at_ms) if silent >= READ_WINDOWS[self._read] else None
+        # Hanging words and numbers wait whatever they sound like.
+        if self._ending in (Ending.HANGING, Ending.RECITED) or self._asked == len(ASKED_WINDOWS):
+            return None
+        if silent < ASKED_WINDOWS[self._asked]:
+            return None
+        self._asked += 1
+        return SpeechPaused(at_ms)
+
+    def judged(self, completeness: float | None) -> None:
+        """Take the answer to the question that was asked last.
+
+        Args:
+            completeness: Probability (0–1) that the turn is over; None: it came too late.
+        """
+        self._read = self._asked
+        if completeness is not None:
+            before = 1.0 if self._complete is None else self._complete
+            self._complete = min(before, completeness)
+        self._known_windows = None
