@@ -12,7 +12,6 @@ from collections import deque
 from session.decisions import (
     Decision,
     SpeechHesitated,
-    SpeechPaused,
     SpeechResumed,
     SpeechStarted,
     SpeechStopped,
@@ -149,23 +148,17 @@ class EndPointer:
         if self._pauses is not None and self.speaking:
             self._pauses.heard_text(text)
 
-    def judged(self, index: int, completeness: float | None) -> SpeechStopped | SpeechPaused | None:
+    def judged(self, index: int, completeness: float | None) -> SpeechStopped | None:
         """Take the judgement on the pause, which is due at window `index`.
 
         Args:
             index: The window for which `next` returned `VerdictDue`.
             completeness: Probability (0–1) that the turn is over; None: it came too late.
-
-        Returns:
-            That the turn is over, or that the judge is to be asked again.
         """
         if self._pauses is None or not self.pausing:
             return None
         self._pauses.judged(completeness)
-        if self._silent >= self._needed_windows:
-            return self._stop(index)
-        again = self._pauses.due(self._silent, (index + 1) * WINDOW_MS)
-        return again if isinstance(again, SpeechPaused) else None
+        return self._stop(index) if self._silent >= self._needed_windows else None
 
     def _stop(self, index: int) -> SpeechStopped:
         self.speaking = False

@@ -1,9 +1,10 @@
 """When Smart Turn is asked about a pause, when its answer is needed, and what is known till then.
 
 A question is asked at 96 ms of silence and its answer read at 192, so that the judgement costs no
-waiting; then once more, because robotic voices sound complete for a moment anywhere. What is read
-when is a matter of the audio alone: the same audio ends at the same offset, however fast the model
-is, unless the model is too late (`turn_detection/smart_turn.py`).
+waiting. Where it sounds complete and no words are known, it is asked once more, because robotic
+voices sound complete for a moment anywhere. What is read when is a matter of the audio alone: the
+same audio ends at the same offset, however fast the model is, unless the model is too late
+(`turn_detection/smart_turn.py`).
 """
 
 from __future__ import annotations
@@ -11,10 +12,10 @@ from __future__ import annotations
 from session.decisions import SpeechPaused, VerdictDue
 from session.turn_settings import Eagerness
 from turn_detection.finished import Ending, ending_of
-from turn_detection.pause_rule import Evidence, needed_ms
+from turn_detection.pause_rule import LIKELY, Evidence, needed_ms
 from turn_detection.silero import WINDOW_MS
 
-ASKED_WINDOWS, READ_WINDOWS = (3, 6), (6, 11)
+ASKED_WINDOWS, READ_WINDOWS = (3, 8), (6, 11)
 """Windows of silence at which a question is asked, and at which its answer is needed."""
 STALE_WINDOWS = 4
 """Windows of voice behind a transcript that it does not have any more."""
@@ -77,13 +78,20 @@ class JudgedPauses:
         """
         if self._asked > self._read:
             return VerdictDue(at_ms) if silent >= READ_WINDOWS[self._read] else None
-        # Hanging words and numbers wait whatever they sound like.
-        if self._ending in (Ending.HANGING, Ending.RECITED) or self._asked == len(ASKED_WINDOWS):
+        if self._asked == len(ASKED_WINDOWS) or silent < ASKED_WINDOWS[self._asked]:
             return None
-        if silent < ASKED_WINDOWS[self._asked]:
+        if not self._matters:
             return None
         self._asked += 1
         return SpeechPaused(at_ms)
+
+    @property
+    def _matters(self) -> bool:
+        """Whether another judgement could change anything: each costs 90 ms of CPU."""
+        if self._complete is None:
+            # Hanging words and numbers wait whatever they sound like.
+            return self._ending not in (Ending.HANGING, Ending.RECITED)
+        return self._ending is None and self._complete >= LIKELY
 
     def judged(self, completeness: float | None) -> None:
         """Take the answer to the question that was asked last.

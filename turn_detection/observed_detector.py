@@ -11,7 +11,6 @@ from collections.abc import Callable
 from session.decisions import (
     Decision,
     SpeechHesitated,
-    SpeechPaused,
     SpeechResumed,
     SpeechStarted,
     SpeechStopped,
@@ -62,13 +61,13 @@ class ObservedTurnDetector(TurnDetector):
         super().go_back(ms, speaking=speaking)
         self._start = self._index
 
-    def judged(self, completeness: float | None) -> SpeechStopped | SpeechPaused | None:
+    def judged(self, completeness: float | None) -> SpeechStopped | None:
         """Take the probability (0–1) that the turn is over, and note it at the pause."""
         complete = None if completeness is None else round(completeness, 3)
         self._mark("paused", self._index * WINDOW_MS, complete)
-        decision = super().judged(completeness)
-        self._note(decision)
-        return decision
+        stopped = super().judged(completeness)
+        self._note(stopped)
+        return stopped
 
     def _decide(self, detector: EndPointer, score: Score) -> Decision | None:
         self._speech.append(round(score.probability, 3))

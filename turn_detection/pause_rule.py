@@ -132,15 +132,19 @@ def _unshortened(waits: _Waits, ceiling_ms: int, evidence: Evidence) -> int:
             return waits.recited
         case Ending.UNSURE:
             return waits.unsure_sure if (complete or 0) >= SURE else waits.unsure
-        case Ending.FINISHED if complete is None:
-            return waits.finished_unknown
-        case Ending.FINISHED if complete >= LIKELY:
-            return waits.finished_likely
         case Ending.FINISHED:
-            return waits.finished_possible if complete >= UNLIKELY else waits.finished_unlikely
+            return _finished(waits, complete)
     if complete is None:
         return waits.wordless_unknown
     if complete >= LIKELY:
         return waits.wordless_sure if complete >= SURE else waits.wordless_likely
     # The less complete it sounds, the longer.
     return max(waits.wordless_unlikely, round(ceiling_ms * (1 - complete)))
+
+
+def _finished(waits: _Waits, complete: float | None) -> int:
+    if complete is None:
+        return waits.finished_unknown
+    if complete >= LIKELY:
+        return waits.finished_likely
+    return waits.finished_possible if complete >= UNLIKELY else waits.finished_unlikely

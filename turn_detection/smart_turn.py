@@ -3,7 +3,7 @@
 The model comes with Pipecat and is loaded once per process. One judgement takes about 90 ms of CPU,
 so it runs in a thread of its own, which never uses more than a core. Where many pauses are asked
 about at once, a late answer is worth nothing: the next question judged is the one that is due first
-and was not taken back, and what is overdue is left out. The pause rule does without.
+of those that were not taken back and can still be answered in time. The pause rule does without.
 """
 
 from __future__ import annotations
@@ -21,8 +21,10 @@ from audio.pcm import SAMPLE_RATE
 
 CONTEXT_MS = 8000
 """Audio that the model takes: the last 8 s of a turn."""
-PATIENCE_S = 0.3
+PATIENCE_S = 0.4
 """Seconds after which an answer is too late: three judgements of others may come before it."""
+HOPEFUL = 0.75
+"""Share of them that a judgement is believed to take at most, so that one is always tried."""
 MOST_WAITING = 32
 """Questions that may wait; of more, those that are due last are not answered."""
 
@@ -88,6 +90,8 @@ class SmartTurnQueue:
         self._waiting: list[Question] = []
         self._judged: Question | None = None
         """The question that the thread has."""
+        self._takes_s = 0.0
+        """Seconds that the last judgement took."""
 
     def ask(self, sound: Sound) -> Question:
         """Ask about a pause; a session takes its older question back before."""
@@ -113,18 +117,20 @@ class SmartTurnQueue:
         while self._waiting:
             # Every question has the same patience, so the first one is due first.
             question = self._waiting.pop(0)
-            if question.open and question.due > loop.time():
+            needed_s = min(self._takes_s, HOPEFUL * PATIENCE_S)
+            if question.open and loop.time() + needed_s < question.due:
                 self._judged = question
                 verdict = loop.run_in_executor(self._thread, self._listen, question.sound)
-                verdict.add_done_callback(functools.partial(self._done, question))
+                verdict.add_done_callback(functools.partial(self._done, question, loop.time()))
                 return
             question.answer(None)
 
     def _listen(self, sound: Sound) -> float:
         return self._judge(sound())
 
-    def _done(self, question: Question, verdict: asyncio.Future[float]) -> None:
+    def _done(self, question: Question, begun: float, verdict: asyncio.Future[float]) -> None:
         self._judged = None
+        self._takes_s = asyncio.get_running_loop().time() - begun
         if verdict.cancelled():
             question.answer(None)
             return

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from audio.pcm import SAMPLE_RATE
-from session.decisions import Decision, SpeechPaused, SpeechStopped
+from session.decisions import Decision, SpeechStopped
 from session.turn_settings import TurnDetection
 from turn_detection.end_pointing import EndPointer, end_pointer
 from turn_detection.level_control import SILENT_DB, Heard, LevelControl
@@ -178,7 +178,7 @@ class TurnDetector:
         if self._detector is not None:
             self._detector.heard_text(text)
 
-    def judged(self, completeness: float | None) -> SpeechStopped | SpeechPaused | None:
+    def judged(self, completeness: float | None) -> SpeechStopped | None:
         """Take the judgement on the pause, at the `VerdictDue` just decided.
 
         Args:

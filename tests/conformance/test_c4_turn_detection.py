@@ -13,6 +13,7 @@ from tests.support.places import DATA
 from tests.support.running_server import running, scripted_settings
 from tests.support.session_driver import Driver, of, types
 from tests.support.wire_client import client
+from turn_detection import smart_turn
 
 SEMANTIC = {
     "type": "semantic_vad",
@@ -112,6 +113,12 @@ def test_turn_detection_of_type_none_means_null() -> None:
     assert audio_input(wire)["turn_detection"] is None
 
 
+@pytest.fixture
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Smart Turn may take its time."""
+    monkeypatch.setattr(smart_turn, "PATIENCE_S", 30.0)
+
+
 async def speak(name: str, pause_ms: int, **turn_detection: object) -> list[str]:
     """Speak a clip and a pause under `semantic_vad`; returns the event types."""
     clip = silence(300) + read_wav(DATA / f"{name}.wav") + silence(pause_ms)
@@ -123,16 +130,19 @@ async def speak(name: str, pause_ms: int, **turn_detection: object) -> list[str]
         return wire.types(2)
 
 
+@pytest.mark.usefixtures("patience")
 async def test_a_complete_sentence_is_over_after_a_short_pause():
     assert "input_audio_buffer.committed" in await speak("turn_complete", 700)
 
 
+@pytest.mark.usefixtures("patience")
 async def test_a_sentence_cut_off_is_waited_for():
     events = await speak("turn_incomplete", 1500)
     assert "input_audio_buffer.speech_started" in events
     assert "input_audio_buffer.speech_stopped" not in events
 
 
+@pytest.mark.usefixtures("patience")
 async def test_the_ceiling_of_the_eagerness_ends_any_pause():
     assert "input_audio_buffer.committed" in await speak("turn_incomplete", 2600, eagerness="high")
 

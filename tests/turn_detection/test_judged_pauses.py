@@ -12,6 +12,7 @@ from turn_detection.end_pointing import EndPointer, end_pointer
 from turn_detection.pause_rule import CEILINGS_MS
 from turn_detection.silero import WINDOW_MS
 
+DONE, OPEN = "I would like a coffee.", "I would like a coffee and"
 LONG = 40
 """Windows of a sentence."""
 
@@ -41,9 +42,6 @@ def silence_ms(
     raise AssertionError("The turn never ends.")
 
 
-DONE, OPEN = "I would like a coffee.", "I would like a coffee and"
-
-
 def test_the_judge_is_asked_at_96_ms_and_its_answer_is_needed_at_192() -> None:
     rules = pointer("auto")
     said = [rules.next(index, 0.9 if index < 5 else 0.0) for index in range(11)]
@@ -52,7 +50,24 @@ def test_the_judge_is_asked_at_96_ms_and_its_answer_is_needed_at_192() -> None:
         SpeechPaused(8 * WINDOW_MS),
         VerdictDue(11 * WINDOW_MS),
     ]
-    assert rules.judged(10, 0.99) == SpeechPaused(11 * WINDOW_MS)
+    assert rules.judged(10, 0.99) is None
+
+
+@pytest.mark.parametrize(
+    ("first", "text", "asked"), [(0.9, None, 2), (0.4, None, 1), (0.9, OPEN, 1), (None, None, 2)]
+)
+def test_it_is_asked_again_only_where_that_may_change_something(
+    first: float | None, text: str | None, asked: int
+) -> None:
+    rules, questions = pointer("low"), 0
+    for index in range(LONG + 60):
+        if index == LONG + 5 and text is not None:
+            rules.heard_text(text)
+        decision = rules.next(index, 0.9 if index < LONG else 0.0)
+        if isinstance(decision, VerdictDue):
+            rules.judged(index, first)
+        questions += isinstance(decision, SpeechPaused)
+    assert questions == asked
 
 
 def test_a_finished_sentence_that_sounds_complete_ends_at_once() -> None:
@@ -140,7 +155,8 @@ def test_an_answer_is_needed_only_of_a_question_of_the_same_pause(
         asked = asked and rules.pausing
         if isinstance(decision, VerdictDue):
             assert asked
-            decision, asked = rules.judged(index, verdict), False
+            rules.judged(index, verdict)
+            asked = False
         if isinstance(decision, SpeechPaused):
             assert not asked
             asked = True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from functools import partial
 from threading import Semaphore
 
 import pytest
@@ -43,44 +44,44 @@ def queue(judge: Judge, monkeypatch: pytest.MonkeyPatch) -> Iterator[SmartTurnQu
 async def test_questions_are_answered_in_the_order_in_which_they_are_due(
     queue: SmartTurnQueue, judge: Judge
 ) -> None:
-    asked = [queue.ask(lambda count=count: b"." * count) for count in range(5)]
+    asked = [queue.ask(partial(bytes, count)) for count in range(5)]
     for _ in asked:
         judge.go.release()
     assert [await question.answered() for question in asked] == [0.0, 0.1, 0.2, 0.3, 0.4]
-    assert judge.asked == [b"." * count for count in range(5)]
+    assert judge.asked == [bytes(count) for count in range(5)]
 
 
 async def test_a_question_that_was_taken_back_costs_nothing(
     queue: SmartTurnQueue, judge: Judge
 ) -> None:
-    first, second, third = (queue.ask(lambda count=count: b"." * count) for count in range(3))
+    first, second, third = (queue.ask(partial(bytes, count)) for count in range(3))
     second.take_back()
     judge.go.release()
     judge.go.release()
     assert [await one.answered() for one in (first, second, third)] == [0.0, None, 0.2]
-    assert judge.asked == [b"", b".."]
+    assert judge.asked == [b"", bytes(2)]
 
 
 async def test_an_overdue_question_is_not_judged_and_not_waited_for(
     queue: SmartTurnQueue, judge: Judge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = queue.ask(lambda: b"")
+    first = queue.ask(bytes)
     monkeypatch.setattr(smart_turn, "PATIENCE_S", 0.0)
-    overdue = queue.ask(lambda: b".")
+    overdue = queue.ask(partial(bytes, 1))
     # The judge is still busy with the first, which nobody lets go.
     assert await overdue.answered() is None
     monkeypatch.setattr(smart_turn, "PATIENCE_S", 30.0)
-    last = queue.ask(lambda: b"..")
+    last = queue.ask(partial(bytes, 2))
     judge.go.release()
     judge.go.release()
     assert [await first.answered(), await last.answered()] == [0.0, 0.2]
-    assert judge.asked == [b"", b".."]
+    assert judge.asked == [b"", bytes(2)]
 
 
 async def test_of_too_many_questions_the_last_ones_are_not_answered(
     queue: SmartTurnQueue, judge: Judge
 ) -> None:
-    asked = [queue.ask(lambda: b".") for _ in range(MOST_WAITING + 3)]
+    asked = [queue.ask(partial(bytes, 1)) for _ in range(MOST_WAITING + 3)]
     assert [await question.answered() for question in asked[-2:]] == [None, None]
     for _ in asked:
         judge.go.release()
@@ -93,7 +94,7 @@ async def test_a_broken_judge_is_told_where_the_answer_is_awaited_and_the_rest_g
     def broken() -> bytes:
         raise ValueError("no sound")
 
-    bad, good = queue.ask(broken), queue.ask(lambda: b"..")
+    bad, good = queue.ask(broken), queue.ask(partial(bytes, 2))
     judge.go.release()
     with pytest.raises(ValueError, match="no sound"):
         await bad.answered()
