@@ -16,7 +16,7 @@ BELOW_DB = 16.0
 """So far below the speaker's loud syllables a voice is somebody else's."""
 ROOM_DB = 40.0
 """A room that falls further below them within 2 s has nobody else in it."""
-SOFT_WINDOWS = 5
+SOFT_WINDOWS = 8
 """Windows of a soft ending, which is still the speaker's: 256 ms."""
 LOUD_WINDOWS = 3
 """Windows after which a new, louder level is believed: a click is shorter."""

@@ -8,6 +8,8 @@ import pytest
 
 from audio.pcm import read_wav, silence
 from session.decisions import SpeechStarted, SpeechStopped
+from session.effects import WordsSoFar
+from session.reports import TurnGuessed, TurnSoFar
 from tests.conformance.sessions import SERVER_VAD, apply, audio_input, config
 from tests.support.places import DATA
 from tests.support.running_server import running, scripted_settings
@@ -111,6 +113,22 @@ def test_turn_detection_may_be_switched_off_and_comes_back_with_the_defaults() -
 def test_turn_detection_of_type_none_means_null() -> None:
     wire = apply(config(), audio={"input": {"turn_detection": {"type": "none"}}})
     assert audio_input(wire)["turn_detection"] is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "known"), [("semantic_vad", ["I would", "I would like"]), ("server_vad", [])]
+)
+def test_the_words_of_the_open_turn_count_under_semantic_vad_alone(
+    kind: str, known: list[str]
+) -> None:
+    driver = Driver()
+    detection(driver, {"type": kind})
+    driver.append(96)
+    (started,) = of(driver.decided(SpeechStarted(0)), "input_audio_buffer.speech_started")
+    driver.report(TurnSoFar(started["item_id"], "I would"))
+    driver.report(TurnGuessed(started["item_id"], "I would like"))
+    driver.report(TurnSoFar("item_of_another_turn", "you"))
+    assert driver.kind(WordsSoFar) == [WordsSoFar(text) for text in known]
 
 
 @pytest.fixture
