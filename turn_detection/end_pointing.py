@@ -12,9 +12,11 @@ from collections import deque
 from session.decisions import (
     Decision,
     SpeechHesitated,
+    SpeechPaused,
     SpeechResumed,
     SpeechStarted,
     SpeechStopped,
+    VerdictDue,
 )
 from session.turn_settings import SemanticVad, ServerVad, TurnDetection
 from turn_detection.judged_pauses import JudgedPauses
@@ -95,14 +97,17 @@ class EndPointer:
         before = self._silent
         # Others speak: the speaker has been silent for longer than was known.
         self._silent = max(before + 1, self._speaker.since_loud if voiced else 0)
+        at_ms = (index + 1) * WINDOW_MS
+        if self._pauses is not None and self._pauses.verdict_due(self._silent):
+            return VerdictDue(at_ms)
         if self._silent >= self._needed_windows:
             return self._stop(index)
         if self._hesitate_windows is not None and before < self._hesitate_windows <= self._silent:
             self._hesitating = True
-            return SpeechHesitated((index + 1) * WINDOW_MS)
-        if self._pauses is None:
-            return None
-        return self._pauses.due(self._silent, (index + 1) * WINDOW_MS)
+            return SpeechHesitated(at_ms)
+        if self._pauses is not None and self._pauses.ask(self._silent):
+            return SpeechPaused(at_ms)
+        return None
 
     def _before_speech(self, index: int, probability: float, level_db: float) -> Decision | None:
         voiced = probability >= self._threshold

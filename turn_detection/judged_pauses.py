@@ -9,13 +9,12 @@ same audio ends at the same offset, however fast the model is, unless the model 
 
 from __future__ import annotations
 
-from session.decisions import SpeechPaused, VerdictDue
 from session.turn_settings import Eagerness
 from turn_detection.finished import Ending, ending_of
 from turn_detection.pause_rule import LIKELY, Evidence, needed_ms
 from turn_detection.silero import WINDOW_MS
 
-ASKED_WINDOWS, READ_WINDOWS = (3, 8), (6, 11)
+ASKED_WINDOWS, READ_WINDOWS = (3, 7), (6, 10)
 """Windows of silence at which a question is asked, and at which its answer is needed."""
 STALE_WINDOWS = 4
 """Windows of voice behind a transcript that it does not have any more."""
@@ -69,21 +68,26 @@ class JudgedPauses:
             self._known_windows = -(-needed_ms(self._eagerness, evidence) // WINDOW_MS)
         return self._known_windows
 
-    def due(self, silent: int, at_ms: int) -> SpeechPaused | VerdictDue | None:
-        """Return what is to be done about Smart Turn at this window; None: nothing.
+    def verdict_due(self, silent: int) -> bool:
+        """Return whether the answer to the last question is needed now.
 
         Args:
             silent: Windows of silence so far.
-            at_ms: Where the window ends, in milliseconds of audio.
         """
-        if self._asked > self._read:
-            return VerdictDue(at_ms) if silent >= READ_WINDOWS[self._read] else None
-        if self._asked == len(ASKED_WINDOWS) or silent < ASKED_WINDOWS[self._asked]:
-            return None
-        if not self._matters:
-            return None
+        return self._asked > self._read and silent >= READ_WINDOWS[self._read]
+
+    def ask(self, silent: int) -> bool:
+        """Return whether Smart Turn is to be asked now, which is noted.
+
+        Args:
+            silent: Windows of silence so far.
+        """
+        if self._asked > self._read or self._asked == len(ASKED_WINDOWS):
+            return False
+        if silent < ASKED_WINDOWS[self._asked] or not self._matters:
+            return False
         self._asked += 1
-        return SpeechPaused(at_ms)
+        return True
 
     @property
     def _matters(self) -> bool:

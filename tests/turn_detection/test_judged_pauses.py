@@ -75,7 +75,7 @@ def test_a_finished_sentence_that_sounds_complete_ends_at_once() -> None:
 
 
 def test_one_early_complete_is_not_enough() -> None:
-    assert silence_ms("auto", 0.99, 0.99) == 384
+    assert silence_ms("auto", 0.99, 0.99) == 352
     assert silence_ms("auto", 0.99, 0.3) >= 1000
 
 
@@ -96,11 +96,11 @@ def test_a_single_word_ends_within_a_second() -> None:
 
 @pytest.mark.parametrize("verdict", [0.05, 0.3, 0.6, 0.95, None])
 @pytest.mark.parametrize("text", [DONE, OPEN, "It is the best", "My number is 555", None])
-def test_low_waits_longer_than_auto_and_auto_longer_than_high(
+def test_low_waits_longer_than_auto_and_high_never_longer(
     verdict: float | None, text: str | None
 ) -> None:
     low, auto, high = (silence_ms(how, verdict, verdict, text=text) for how in ORDER)
-    assert low > auto > high
+    assert low > auto >= high
 
 
 ORDER: tuple[Eagerness, ...] = ("low", "auto", "high")
@@ -127,7 +127,7 @@ def test_words_are_those_of_the_turn_so_far_and_grow_stale() -> None:
         if isinstance(decision, VerdictDue):
             decision = rules.judged(index, 0.99)
         ends += [decision] if isinstance(decision, SpeechStopped) else []
-    assert ends == [SpeechStopped(2 * LONG * WINDOW_MS + 384)]
+    assert ends == [SpeechStopped(2 * LONG * WINDOW_MS + 352)]
 
 
 @given(

@@ -86,8 +86,8 @@ def test_a_pause_is_told_with_its_judgement():
     assert watched.marks() == [
         ("started", 0, None),
         ("paused", 10 * 32, 0.912),
-        ("paused", 15 * 32, 0.912),
-        ("stopped", 16 * 32, None),
+        ("paused", 14 * 32, 0.912),
+        ("stopped", 15 * 32, None),
     ]
 
 
