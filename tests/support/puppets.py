@@ -40,6 +40,7 @@ from session.effects import OutputAudio
 from session.ports import CloseReason, ResponseRequest
 from session.reports import PlaybackReport, ResponseReport
 from session.turn_settings import TurnDetection
+from turn_detection.smart_turn import Question, Sound
 from wire.dialect import GADialect
 from wire.envelope import ServerEvent
 from wire.incoming import EventReader
@@ -237,6 +238,13 @@ class Manager:
         # The real one may yield here too, so that other tasks run meanwhile.
         await asyncio.sleep(0)
         return detector.next()
+
+    def ask(self, sound: Sound) -> Question:
+        """Every pause sounds complete."""
+        loop = asyncio.get_running_loop()
+        question = Question(sound, loop.time() + 30, loop.create_future())
+        question.answer(1.0)
+        return question
 
     def create_stt(self) -> STTService:
         return Streaming() if self._streaming else self.stt.create()
