@@ -273,8 +273,8 @@ class RealtimeSession:
             case TurnSoFar(item_id, text):
                 is_open = self._turns.is_open(item_id)
                 effects = self._transcription.so_far(item_id, text, is_open=is_open)
-            case TurnGuessed(item_id, text):
-                effects = self._turns.guessed(item_id, text)
+            case TurnGuessed() as guess:
+                effects = self._turns.guessed(guess)
             case TurnUnderstood(item_id, transcript):
                 effects = self._transcription.completed(item_id, transcript)
             case TurnFailed(item_id, error):

@@ -198,7 +198,8 @@ class TurnRecognition:
             self._report(TurnUnderstood(awaited.item_id, transcript))
         elif self._guess is not None and self._guess.id == id_:
             self._guess.transcript = transcript
-            self._report(TurnGuessed(self._guess.item_id, transcript.text))
+            guessed = TurnGuessed(self._guess.item_id, transcript.text, transcript.no_speech)
+            self._report(guessed)
 
     def on_failure(self, id_: str, error: FailureReason) -> None:
         """Take a failure; a turn whose guess failed is recognised again, as a whole, at its end."""

@@ -43,6 +43,9 @@ class Playback(Protocol):
     def answer_finished(self, audio_ms: float) -> None:
         """A response in the conversation ended, after `audio_ms` milliseconds of audio."""
 
+    def unanswered(self) -> None:
+        """A turn needs no answer, while no response in the conversation is active."""
+
     def follow(self, effects: list[Effect]) -> list[Effect]:
         """Note what the session plays and ends; returns the effects to carry out."""
 
@@ -77,6 +80,10 @@ class ClientPlayback:
     def answer_finished(self, audio_ms: float) -> None:
         """A response ended; the client plays it from now on at the latest."""
         self._silence.answer_finished(audio_ms)
+
+    def unanswered(self) -> None:
+        """A turn needs no answer: the user is silent again."""
+        self._silence.answer_finished(0)
 
     def follow(self, effects: list[Effect]) -> list[Effect]:
         """Return the effects as they are."""
@@ -135,6 +142,10 @@ class ServerPlayback:
     def answer_finished(self, _audio_ms: float) -> None:
         """A response in the conversation ended; it may sound on."""
         self._answering = False
+
+    def unanswered(self) -> None:
+        """A turn needs no answer: the user is silent again, once nothing sounds."""
+        self._measure()
 
     def follow(self, effects: list[Effect]) -> list[Effect]:
         """Note what the session plays and ends; returns the effects to carry out."""

@@ -27,6 +27,8 @@ class TurnGuessed:
 
     item_id: str
     text: str
+    no_speech: float | None = None
+    """See `session.ports.Transcript`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,9 @@ class AnswerListener(Protocol):
     def answer_finished(self, audio_ms: float) -> None:
         """A response ended, after `audio_ms` milliseconds of audio were sent."""
 
+    def unanswered(self) -> None:
+        """A turn needs no answer, while no response is active."""
+
 
 class ResponseScheduler:
     """All responses in progress. Reports about others have no effects."""
@@ -59,6 +62,8 @@ class ResponseScheduler:
         """ResponseScheduler whose context still lacks transcripts."""
         self._turn_due: str | None = None
         """The item of a turn that ended during a response; it is answered afterwards (§B.5)."""
+        self._doubtful: list[str] = []
+        """The items of turns that seem to have no words; their transcripts decide (§B.3)."""
 
     @property
     def active(self) -> Response | None:
@@ -110,17 +115,33 @@ class ResponseScheduler:
         return self._cancel(response, "client_cancelled")
 
     def interrupt(self) -> list[Effect]:
-        """Cancel the active response at barge-in, and forget a turn that waited for it (§B.5)."""
+        """Cancel the active response at barge-in, and forget the turns that wait for one (§B.5)."""
+        self._doubtful.clear()
         active = self.active
         if active is None:
             return []
         self._turn_due = None
         return self._cancel(active, "turn_detected")
 
-    def answer(self, item_id: str) -> list[Effect]:
-        """Answer a detected turn, now or after the active response (§B.5)."""
+    def answer(self, item_id: str, *, doubtful: bool = False) -> list[Effect]:
+        """Answer a detected turn, now or after the active response (§B.5).
+
+        A turn that is known to have no words is not answered (§B.3).
+
+        Args:
+            item_id: The turn's item.
+            doubtful: Whether the turn seems to have no words: it is answered once its transcript
+                has some.
+        """
+        if doubtful:
+            self._doubtful.append(item_id)
+            return []
         if self.active is not None:
             self._turn_due = item_id
+            return []
+        item = self._conversation.get(item_id)
+        if item is not None and item.untranscribed is None and not item.text:
+            self._listener.unanswered()
             return []
         spec = build_spec(ResponseOptions(), self._config, self._conversation)
         spec.answers = item_id
@@ -148,6 +169,8 @@ class ResponseScheduler:
         """Stop waiting for an item that was deleted, and do not answer it."""
         if self._turn_due == item_id:
             self._turn_due = None
+        if item_id in self._doubtful:
+            self._doubtful.remove(item_id)
         return self.items_ready()
 
     def item_failed(self, item: Item, error: FailureReason) -> list[Effect]:
@@ -158,8 +181,13 @@ class ResponseScheduler:
         return effects + self.items_ready()
 
     def items_ready(self) -> list[Effect]:
-        """Start the waiting responses whose transcripts are complete."""
+        """Start the waiting responses whose transcripts are complete, and answer turns in doubt."""
         effects: list[Effect] = []
+        for item_id in list(self._doubtful):
+            item = self._conversation.get(item_id)
+            if item is None or item.untranscribed is None:
+                self._doubtful.remove(item_id)
+                effects += self.answer(item_id)
         for response in list(self._waiting):
             pending = any(item.untranscribed for item in response.context)
             if response in self._waiting and not pending:

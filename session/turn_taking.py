@@ -7,6 +7,7 @@ when it ends and is answered, and when silence itself is answered (§B.12).
 from __future__ import annotations
 
 from audio.clip import Clip
+from audio.loudness import contrast_db
 from flow.steps import Steps
 from session.content import InputText, UserAudio
 from session.conversation import Conversation
@@ -37,11 +38,13 @@ from session.input_buffer import WINDOW_MS, ClosedTurn, InputBuffer
 from session.items import Item, UserMessage
 from session.limits import check_buffer, check_items
 from session.playback import Playback
-from session.ports import SILENCE
+from session.ports import SILENCE, Transcript
+from session.reports import TurnGuessed
 from session.response_scheduler import ResponseScheduler
 from session.session_config import SessionConfig
 from session.transcription import Transcription
 from session.user_silence import UserSilence
+from session.wordless import has_words
 from wire.envelope import error_event, new_id
 from wire.errors import ProtocolError
 from wire.media import Media
@@ -79,6 +82,8 @@ class TurnTaking:
         self._responses = responses
         self._playback = playback
         self._transcription = transcription
+        self._wordless: str | None = None
+        """The item of a turn that has no words, by the guess at its last pause."""
 
     def is_open(self, item_id: str) -> bool:
         """Return whether the turn that becomes this item is open."""
@@ -266,6 +271,7 @@ class TurnTaking:
 
     def _speech_resumed(self) -> list[Effect]:
         """Drop the speculation; the turn goes on."""
+        self._wordless = None
         turn = self._buffer.open
         if turn is None:
             return []
@@ -284,19 +290,27 @@ class TurnTaking:
         stopped = Send(BufferSpeechStopped(audio_end_ms=end_ms, item_id=turn.item_id))
         effects = [stopped, *self._committed(turn)]
         if self._config.kind == "realtime" and detection.create_response:
-            effects += self._responses.answer(turn.item_id)
+            doubtful = self._wordless == turn.item_id
+            effects += self._responses.answer(turn.item_id, doubtful=doubtful)
         return effects
 
-    def guessed(self, item_id: str, text: str) -> list[Effect]:
+    def guessed(self, guess: TurnGuessed) -> list[Effect]:
         """Start the response to an open turn early, given its transcript if it ends here."""
         detection = self._config.turn_detection
         turn = self._buffer.open
-        if turn is None or turn.item_id != item_id or detection is None:
+        if turn is None or turn.item_id != guess.item_id or detection is None:
             return []
         if self._config.kind != "realtime" or not detection.create_response:
             return []
-        request = self._responses.preview(UserMessage(item_id, [InputText(text)]))
-        return [] if request is None else [Speculate(item_id, text, request)]
+        if not has_words(Transcript(guess.text, no_speech=guess.no_speech), self._contrast_db):
+            self._wordless = turn.item_id
+            return []
+        request = self._responses.preview(UserMessage(turn.item_id, [InputText(guess.text)]))
+        return [] if request is None else [Speculate(turn.item_id, guess.text, request)]
+
+    def _contrast_db(self) -> float:
+        heard = self._buffer.heard_so_far()
+        return contrast_db(self._buffer.format.decode(heard), self._buffer.format.rate)
 
     def _committed(self, turn: ClosedTurn) -> list[Effect]:
         audio = self._audio(turn)
