@@ -401,6 +401,9 @@ class STTConfig(_Provider):
     """Model name as the provider knows it; None: the provider's default."""
     language: Annotated[str | None, BeforeValidator(_no_auto)] = None
     """ISO 639-1 code of the spoken language; None or `auto`: the recogniser decides."""
+    noise_reduced: bool | None = None
+    """Whether the recogniser, too, gets the audio that a session's `noise_reduction` has filtered
+    for the turn detector. None: where that helps it, as it does pocketsphinx."""
 
 
 class TTSConfig(_Provider):

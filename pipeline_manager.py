@@ -135,6 +135,12 @@ class PipelineManager:
             if provider.address is not None
         }
 
+    @property
+    def recogniser_noise_reduced(self) -> bool:
+        """Whether the recogniser gets the audio behind a session's noise reduction (§C.2)."""
+        wanted = self.settings.stt.noise_reduced
+        return self.stt.noise_reduced if wanted is None else wanted
+
     def create_stt(self) -> STTService:
         """Build the recogniser of one session."""
         return self.stt.create()

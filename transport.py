@@ -98,7 +98,10 @@ class RealtimeTransport(BaseTransport):
         self._stt = manager.create_stt()
         self._listening = Listening(manager.turn_models, session.recent_speech, observe)
         self._recognition = TurnRecognition(
-            self._push, self.report, as_spoken=hears_as_spoken(self._stt)
+            self._push,
+            self.report,
+            as_spoken=hears_as_spoken(self._stt),
+            noise_reduced=manager.recogniser_noise_reduced,
         )
         self._input = TurnInput()
         self._output = TranscriptOutput(

@@ -29,8 +29,8 @@ LOGPROBS = "logprobs"
 """Key in the metadata of a `TranscriptionFrame`: a `TokenLogprob` for each token of its text, a
 sequence. Only for turns whose settings ask for `logprobs`."""
 NO_SPEECH = "no_speech"
-"""Key in the metadata of a `TranscriptionFrame`: how probable it is (0–1) that nobody spoke. Absent:
-the recogniser does not tell."""
+"""Key in the metadata of a `TranscriptionFrame`: how probable it is (0–1) that nobody spoke.
+Absent: the recogniser does not tell."""
 
 
 @dataclass

@@ -220,7 +220,7 @@ def has_words(heard: Transcript | str, contrast_db: Callable[[], float] | None =
     sentences = [words for words in sentences if words]
     if not sentences or all(_is_laugh(word) for words in sentences for word in words):
         return False
-    if not all(_is_said_of_noise("".join(words)) for words in sentences):
+    if not _is_said_of_noise(["".join(words) for words in sentences]):
         return True
     if not isinstance(heard, str) and heard.no_speech is not None:
         return heard.no_speech < _NO_SPEECH
@@ -244,5 +244,12 @@ def _is_laugh(word: str) -> bool:
 _SAID_OF_NOISE = frozenset("".join(_words(sentence)) for sentence in _INVENTED)
 
 
-def _is_said_of_noise(joined: str) -> bool:
-    return joined in _SAID_OF_NOISE or _CREDITS.search(joined) is not None
+def _is_said_of_noise(sentences: list[str]) -> bool:
+    """Return whether there is nothing else, given sentences without spaces."""
+    for at, sentence in enumerate(sentences):
+        # A title begins so, and goes on in any way.
+        if _CREDITS.search("".join(sentences[at:])):
+            return True
+        if sentence not in _SAID_OF_NOISE:
+            return False
+    return True

@@ -216,6 +216,8 @@ class Pipeline:
 class Manager:
     """The part of a pipeline manager that a transport uses."""
 
+    recogniser_noise_reduced = True
+
     def __init__(self, *, streaming: bool) -> None:
         self._streaming = streaming
         self.stt = ScriptedSTT(STTConfig())
