@@ -51,7 +51,7 @@ from session.effects import (
     Transcribe,
 )
 from session.ports import CloseReason, FailureReason
-from session.reports import Report, TurnUnderstood
+from session.reports import Report, TurnReport, TurnUnderstood
 from settings.localisation import in_english
 from telemetry.turn_log import TurnLog
 from turn_detection.observed_detector import Observer
@@ -172,7 +172,11 @@ class RealtimeTransport(BaseTransport):
     def report(self, report: Report) -> None:
         """Take a report of the recogniser's or a response's pipeline."""
         self._log.reported(report)
-        self._tell_time()
+        if isinstance(report, TurnReport):
+            # It may decide that the user interrupts what plays.
+            self._report_played()
+        else:
+            self._tell_time()
         self._perform(self._session.report(report))
 
     def _go_away(self) -> None:
