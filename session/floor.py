@@ -27,7 +27,7 @@ CERTAIN = 0.9
 """Mean probability of speech that a firm voice has at least; laughs and coughs seldom do."""
 LONG_MS = 576
 """Continuous voice that takes the floor, however it sounds."""
-WORDLESS_MS = 1200
+WORDLESS_MS = 1216
 """The same, if the recogniser heard no word in it so far: a laugh."""
 CHATTY_MS = 1600
 """The same, if it heard nothing but back-channels so far: "yeah, yeah, right"."""
