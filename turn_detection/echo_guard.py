@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 
 from audio.formats import AudioFormat
 from turn_detection.echo_spectra import (
-    BANDS,
     BINS,
     LAGS,
     Levels,
@@ -41,22 +40,37 @@ _BETWEEN = LAGS // PER_MS // WINDOW_MS
 """Windows between two frames that are searched: 64 ms."""
 _OFFSETS = np.arange(0, LONGEST_DELAY_MS // WINDOW_MS, _BETWEEN)
 _KEPT = 128
-_SEARCH_MEMORY = np.float32(0.85)
-_WATCH_MEMORY = np.float32(0.7)
-_FOUND = 9.0
-"""A peak so many times above the rest is no chance: another voice's stays below 8."""
-_RUN = 3
-_JITTER = 8 * PER_MS
-"""Samples by which the delay may wander from one window to the next."""
+"""Windows whose spectra are kept: those within the longest delay, and a room's echo of them."""
+_SEARCH_MEMORY, _WATCH_MEMORY = np.float32(0.85), np.float32(0.7)
+"""What a window counts when the next one has come: over some 7 windows, and over some 3."""
+_LEAST_WINDOWS = 3
+_FOUND = 9.5
+"""Peak of a search, above the average of the rest: that of other voices stays below 9."""
+_CLEAR = 4.5
+"""The same for a single delay."""
+_ALIKE = 0.6
+"""Share of the usual correlation from which a window holds the echo and little else."""
+_LOUDER_DB = 4.0
+"""Excess over the loudest echo that tells of somebody else: it is 3 dB in one window of 100."""
+_LOUDER_ALIKE_DB = 8.0
+"""The same where the window is just as it was sent: the loudspeaker was turned up, perhaps."""
+_ON_PROBATION = 12
+"""Windows that an echo has to be found in before its level is believed."""
+_DOUBTS = 3
+"""Windows on probation without it: it was none."""
+_RISE_DB, _FALL_DB = 0.6, 0.1
+"""Steps by which a band's gain follows: so 6 windows in 7 stay below."""
 _TAIL = 8
 _FADES_DB = 3.0 * np.arange(_TAIL, dtype=np.float32)[:, None]
 """How much softer a room's echo of sound is that was sent a window earlier."""
-_LOUDER_DB = 6.0
-"""By so much a band may be louder than the echo's usual."""
 _QUIET_DB = 25.0
 """Bands that are so much softer than the loudest say nothing."""
 _NO_LIMIT_DB = 40.0
 _LEAST_SENT_DB = -50.0
+_CALM_MARGIN_DB = 10.0
+_LIMIT_MARGIN_DB = 3.0
+_NOW_AND_THEN = 8
+"""Windows between two looks at whether a voice that was taken for a person's is an echo."""
 
 
 class Voice(Enum):
@@ -68,6 +82,33 @@ class Voice(Enum):
     """What the server said."""
     UNSURE = "unsure"
     """The next windows will tell."""
+
+
+class _Search:
+    """The search for what was sent among all delays."""
+
+    def __init__(self) -> None:
+        self._cross = np.zeros((len(_OFFSETS), BINS), np.complex64)
+        self._weight = 0.0
+        self.windows = 0
+
+    def add(self, spectrum: Spectrum, rows: NDArray[np.complex64]) -> None:
+        """Add a window: its spectrum, and those of what was sent, by delay."""
+        self._cross *= _SEARCH_MEMORY
+        self._cross += np.conj(spectrum) * rows
+        self._weight = self._weight * float(_SEARCH_MEMORY) + 1
+        self.windows += 1
+
+    def result(self) -> _Way | None:
+        """Return the way that the echo takes; None: there is none to be seen."""
+        if self.windows < _LEAST_WINDOWS:
+            return None
+        by_delay = correlations(self._cross) / np.float32(self._weight)
+        row, lag = divmod(int(by_delay.argmax()), LAGS + 1)
+        peak = float(by_delay[row, lag])
+        if peak < _FOUND * float(np.sqrt(np.mean(by_delay**2))):
+            return None
+        return _Way(int(_OFFSETS[row]), lag, peak)
 
 
 @dataclass
@@ -82,8 +123,64 @@ class _Way:
     """How high the correlation usually is there."""
     gains: Levels | None = None
     """How loud each band comes back, in dB: hardly ever louder."""
+    confirmed: int = 0
+    """Windows in which the echo was seen."""
+    doubts: int = 0
+    """Windows in which it was not, while on probation."""
+    settled: bool = False
+    """Whether it was seen since playback began."""
     cross: Spectrum = field(default_factory=lambda: np.zeros(BINS, np.complex64))
     weight: float = 0.0
+
+    @property
+    def delay(self) -> int:
+        """Samples by which it is late, at 8 kHz."""
+        return self.offset * WINDOW_MS * PER_MS + LAGS - self.lag
+
+    @property
+    def trusted(self) -> bool:
+        """Whether its level is known."""
+        return self.confirmed >= _ON_PROBATION
+
+    def explains(self, spectrum: Spectrum, levels: Levels, rows: Spectrum, sent: Levels) -> bool:
+        """Return whether a window holds the echo and nobody else; learn from it if so.
+
+        Args:
+            spectrum: Of the window.
+            levels: Of the window.
+            rows: The spectrum of what was sent.
+            sent: The levels of that, and of what was sent before it.
+        """
+        self.cross = self.cross * _WATCH_MEMORY + np.conj(spectrum) * rows
+        self.weight = self.weight * float(_WATCH_MEMORY) + 1
+        by_lag = correlations(self.cross[None])[0] / np.float32(self.weight)
+        lag = int(by_lag.argmax())
+        likeness = float(by_lag[lag])
+        clear = likeness > _CLEAR * float(np.sqrt(np.mean(by_lag**2)))
+        alike = clear and likeness > _ALIKE * self.likeness
+        echo = (sent - _FADES_DB).max(axis=0)
+        if self.gains is None:
+            self.gains = levels - echo
+        excess = levels - echo - self.gains
+        louder_db = float(np.median(excess[levels > levels.max() - _QUIET_DB]))
+        if not self.trusted:
+            if not clear:
+                self.doubts += 1
+                return False
+            self._learn(lag, likeness, excess, 3)
+            return True
+        if alike:
+            self._learn(lag, likeness, excess, 1)
+            return louder_db < _LOUDER_ALIKE_DB
+        return louder_db < _LOUDER_DB
+
+    def _learn(self, lag: int, likeness: float, excess: Levels, pace: float) -> None:
+        self.lag = lag
+        self.likeness += 0.05 * (likeness - self.likeness)
+        steps = np.clip(excess, -_FALL_DB * pace, _RISE_DB * pace)
+        self.gains = steps if self.gains is None else self.gains + steps
+        self.confirmed += 1
+        self.settled = True
 
 
 class EchoGuard:
@@ -97,18 +194,20 @@ class EchoGuard:
         self._limit_db = _NO_LIMIT_DB
         """How much louder than what was sent an echo can be."""
         self._before: Window = _SILENCE
-        self._cross: NDArray[np.complex64] | None = None
-        """Cross spectra by delay, while one is searched for."""
-        self._weight = 0.0
-        self._searched = 0
+        self._search = _Search()
         self._calm_from = 0
+        """The first window since the last voice, and how loud it has been since."""
         self._calm_db = SILENT_DB
         self.echoes = 0
         """Voiced windows so far that were the server's own."""
 
     def sent(self, audio: bytes, audio_format: AudioFormat, now_ms: float) -> None:
         """Note what is sent to the client when `now_ms` of its audio have been heard."""
-        self._spectra.changed(self._sent.add(audio, audio_format, now_ms))
+        start_ms = self._sent.add(audio, audio_format, now_ms)
+        self._spectra.changed(start_ms)
+        if start_ms == now_ms and self._way is not None:
+            # Playback begins anew, perhaps later than the last time.
+            self._way.settled = False
 
     def silenced(self, now_ms: float) -> None:
         """Note that the client stops what it plays, when `now_ms` of its audio have been heard."""
@@ -136,69 +235,45 @@ class EchoGuard:
             return Voice.THEIRS
         self._calm_from, self._calm_db = index + 1, SILENT_DB
         spectrum, levels = heard_spectrum(before, window)
-        way = self._way
-        if way is not None and self._watch(way, index, spectrum, levels, level_db):
-            self._cross, self._searched = None, 0
-            self.echoes += 1
-            return Voice.OURS
-        if self._search(index, spectrum):
-            self.echoes += 1
-            self._learn_limit(index, level_db)
-            return Voice.OURS
+        if self._way is not None and self._is_known_echo(self._way, index, spectrum, levels):
+            if self._way.trusted:
+                self._learn_limit(index, level_db)
+            return self._ours()
+        if self._is_new_echo(index, spectrum):
+            return self._ours()
+        if self._search.windows >= UNSURE_WINDOWS:
+            return Voice.THEIRS
+        if self._way is not None and self._way.settled and self._way.trusted:
+            return Voice.THEIRS
         if level_db > self._loudest_db(index) + self._limit_db:
             return Voice.THEIRS
-        return Voice.UNSURE if self._searched < UNSURE_WINDOWS else Voice.THEIRS
+        return Voice.UNSURE
 
-    # --- with a known way --------------------------------------------------------------------
+    def _ours(self) -> Voice:
+        self._search = _Search()
+        self.echoes += 1
+        return Voice.OURS
 
-    def _watch(
-        self, way: _Way, index: int, spectrum: Spectrum, levels: Levels, level_db: float
-    ) -> bool:
-        """Return whether the echo explains a window."""
+    def _is_known_echo(self, way: _Way, index: int, spectrum: Spectrum, levels: Levels) -> bool:
         first = index - way.offset
-        rows, sent_levels = self._spectra.rows(np.arange(first, first - _TAIL, -1))
-        way.cross = way.cross * _WATCH_MEMORY + np.conj(spectrum) * rows[0]
-        way.weight = way.weight * float(_WATCH_MEMORY) + 1
-        by_lag = correlations(way.cross[None])[0] / np.float32(way.weight)
-        near = by_lag[max(0, way.lag - _JITTER) : way.lag + _JITTER + 1]
-        likeness = float(near.max())
-        echo = (sent_levels - _FADES_DB).max(axis=0)
-        if way.gains is None:
-            way.gains = levels - echo
-        excess = levels - echo - way.gains
-        counts = levels > levels.max() - _QUIET_DB
-        louder = float(np.mean(excess[counts] > _LOUDER_DB))
-        alike = likeness > 0.5 * way.likeness
-        if not alike and louder >= 0.5:
-            return False
-        if likeness > 0.7 * way.likeness:
-            way.likeness += 0.05 * (likeness - way.likeness)
-            way.lag = max(0, way.lag - _JITTER) + int(near.argmax())
-            way.gains += np.where(excess > 0, np.minimum(excess, 1.5), np.float32(-0.15))
-            self._learn_limit(index, level_db)
-        return True
+        rows, sent = self._spectra.rows(np.arange(first, first - _TAIL, -1))
+        explained = way.explains(spectrum, levels, rows[0], sent)
+        if not way.trusted and way.doubts > _DOUBTS:
+            self._way = None
+        return explained
 
-    # --- without ------------------------------------------------------------------------------
-
-    def _search(self, index: int, spectrum: Spectrum) -> bool:
-        """Look for the window in all that was sent; return whether it is found."""
-        cross = np.conj(spectrum) * self._spectra.rows(index - _OFFSETS)[0]
-        if self._cross is None:
-            self._cross, self._weight = cross, 1.0
-        else:
-            self._cross = self._cross * _SEARCH_MEMORY + cross
-            self._weight = self._weight * float(_SEARCH_MEMORY) + 1
-        self._searched += 1
-        if self._searched < _RUN:
+    def _is_new_echo(self, index: int, spectrum: Spectrum) -> bool:
+        search = self._search
+        search.add(spectrum, self._spectra.rows(index - _OFFSETS)[0])
+        if search.windows > UNSURE_WINDOWS and search.windows % _NOW_AND_THEN:
             return False
-        by_delay = correlations(self._cross) / np.float32(self._weight)
-        place = int(by_delay.argmax())
-        row, lag = divmod(place, LAGS + 1)
-        peak = float(by_delay[row, lag])
-        if peak < _FOUND * float(np.sqrt(np.mean(by_delay**2))):
+        found, way = search.result(), self._way
+        if found is None:
             return False
-        self._way = _Way(int(_OFFSETS[row]), lag, peak)
-        self._cross, self._searched = None, 0
+        if way is not None and way.trusted and abs(found.delay - way.delay) < LAGS // 4:
+            # It is there as before, but somebody talks over it.
+            return False
+        self._way = found
         return True
 
     def _loudest_db(self, index: int) -> float:
@@ -206,13 +281,13 @@ class EchoGuard:
         return self._sent.loudest_db(end_ms - LONGEST_DELAY_MS - 2 * WINDOW_MS, end_ms)
 
     def _learn_limit(self, index: int, level_db: float) -> None:
-        gain_db = level_db - self._loudest_db(index) + 3
-        if self._limit_db == _NO_LIMIT_DB or gain_db > self._limit_db:
-            self._limit_db = gain_db
+        limit_db = level_db - self._loudest_db(index) + _LIMIT_MARGIN_DB
+        if self._limit_db == _NO_LIMIT_DB or limit_db > self._limit_db:
+            self._limit_db = limit_db
 
     def _calm(self, index: int, level_db: float) -> None:
         """Learn from what is no voice: as loud as this an echo can hardly be."""
-        self._searched = 0
+        self._search = _Search() if self._search.windows else self._search
         self._calm_db = max(self._calm_db, level_db)
         calm_windows = index - self._calm_from
         if calm_windows % 16 or calm_windows * WINDOW_MS < LONGEST_DELAY_MS or self._way:
@@ -220,8 +295,7 @@ class EchoGuard:
         then_ms = index * WINDOW_MS - LONGEST_DELAY_MS
         sent_db = self._sent.loudest_db(then_ms, then_ms + WINDOW_MS)
         if sent_db > _LEAST_SENT_DB:
-            self._limit_db = min(self._limit_db, self._calm_db - sent_db + 10)
+            self._limit_db = min(self._limit_db, self._calm_db - sent_db + _CALM_MARGIN_DB)
 
 
 _SILENCE: Window = np.zeros(WINDOW_SAMPLES, np.float32)
-_ = BANDS
