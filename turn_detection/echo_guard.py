@@ -12,6 +12,7 @@ costs nothing, and with a headset, from which nothing comes back, next to nothin
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -33,8 +34,9 @@ from turn_detection.silero import WINDOW_MS, WINDOW_SAMPLES, Window
 
 LONGEST_DELAY_MS = 2560
 """A client's buffer of 2 s, and a device's."""
-UNSURE_WINDOWS = 8
-"""Voiced windows, 256 ms, after which a voice that was not found in what was sent is a person's."""
+PATIENCE = ((-12.0, 6), (-20.0, 9), (-math.inf, 16))
+"""Voiced windows after which a voice that was not found in what was sent is a person's, by its level
+in dB beside what was sent: most echoes are soft, and take longer to be found, and few people are."""
 
 _BETWEEN = LAGS // PER_MS // WINDOW_MS
 """Windows between two frames that are searched: 64 ms."""
@@ -43,11 +45,15 @@ _KEPT = 128
 """Windows whose spectra are kept: those within the longest delay, and a room's echo of them."""
 _SEARCH_MEMORY, _WATCH_MEMORY = np.float32(0.85), np.float32(0.7)
 """What a window counts when the next one has come: over some 7 windows, and over some 3."""
-_LEAST_WINDOWS = 3
+_LEAST_WEIGHT = 2.5
+"""Windows by that count, from which a search can have a result."""
 _FOUND = 9.5
 """Peak of a search, above the average of the rest: that of other voices stays below 9."""
+_FOUND_AGAIN = 6.0
+"""The same at a delay at which there was an echo before."""
+_SAME_DELAY = 4 * PER_MS
 _CLEAR = 4.5
-"""The same for a single delay."""
+"""The same where only one delay is looked at."""
 _ALIKE = 0.6
 """Share of the usual correlation from which a window holds the echo and little else."""
 _LOUDER_DB = 4.0
@@ -57,7 +63,7 @@ _LOUDER_ALIKE_DB = 8.0
 _ON_PROBATION = 12
 """Windows that an echo has to be found in before its level is believed."""
 _DOUBTS = 3
-"""Windows on probation without it: it was none."""
+"""By so many more windows on probation without it than with it, it was none."""
 _RISE_DB, _FALL_DB = 0.6, 0.1
 """Steps by which a band's gain follows: so 6 windows in 7 stay below."""
 _TAIL = 8
@@ -69,6 +75,8 @@ _NO_LIMIT_DB = 40.0
 _LEAST_SENT_DB = -50.0
 _CALM_MARGIN_DB = 10.0
 _LIMIT_MARGIN_DB = 3.0
+_RINGING_FADES_DB = 1.0
+"""By so much a window may be softer than the one before, and still be the end of an echo."""
 _NOW_AND_THEN = 8
 """Windows between two looks at whether a voice that was taken for a person's is an echo."""
 
@@ -91,6 +99,7 @@ class _Search:
         self._cross = np.zeros((len(_OFFSETS), BINS), np.complex64)
         self._weight = 0.0
         self.windows = 0
+        """Voiced windows since the last pause."""
 
     def add(self, spectrum: Spectrum, rows: NDArray[np.complex64]) -> None:
         """Add a window: its spectrum, and those of what was sent, by delay."""
@@ -99,16 +108,25 @@ class _Search:
         self._weight = self._weight * float(_SEARCH_MEMORY) + 1
         self.windows += 1
 
-    def result(self) -> _Way | None:
-        """Return the way that the echo takes; None: there is none to be seen."""
-        if self.windows < _LEAST_WINDOWS:
+    def result(self, before: _Way | None) -> _Way | None:
+        """Return the way that the echo takes; None: there is none to be seen.
+
+        Args:
+            before: One that was seen once, and is more likely than others.
+        """
+        if self._weight < _LEAST_WEIGHT:
             return None
         by_delay = correlations(self._cross) / np.float32(self._weight)
         row, lag = divmod(int(by_delay.argmax()), LAGS + 1)
-        peak = float(by_delay[row, lag])
-        if peak < _FOUND * float(np.sqrt(np.mean(by_delay**2))):
+        way = _Way(int(_OFFSETS[row]), lag, float(by_delay[row, lag]))
+        again = before is not None and abs(way.delay - before.delay) < _SAME_DELAY
+        needed = _FOUND_AGAIN if again else _FOUND
+        if way.likeness < needed * float(np.sqrt(np.mean(by_delay**2))):
             return None
-        return _Way(int(_OFFSETS[row]), lag, peak)
+        way.cross, way.weight = self._cross[row].copy(), self._weight
+        if before is not None and again:
+            way.gains, way.confirmed = before.gains, before.confirmed
+        return way
 
 
 @dataclass
@@ -191,6 +209,8 @@ class EchoGuard:
         self._sent = SentAudio(LONGEST_DELAY_MS + 500)
         self._spectra = SentSpectra(self._sent.span, _KEPT)
         self._way: _Way | None = None
+        self._lapsed: _Way | None = None
+        """One that was seen, but not often enough."""
         self._limit_db = _NO_LIMIT_DB
         """How much louder than what was sent an echo can be."""
         self._before: Window = _SILENCE
@@ -198,6 +218,8 @@ class EchoGuard:
         self._calm_from = 0
         """The first window since the last voice, and how loud it has been since."""
         self._calm_db = SILENT_DB
+        self._ringing_db = SILENT_DB
+        """How loud an echo may be that has just ended."""
         self.echoes = 0
         """Voiced windows so far that were the server's own."""
 
@@ -235,45 +257,55 @@ class EchoGuard:
             return Voice.THEIRS
         self._calm_from, self._calm_db = index + 1, SILENT_DB
         spectrum, levels = heard_spectrum(before, window)
-        if self._way is not None and self._is_known_echo(self._way, index, spectrum, levels):
-            if self._way.trusted:
-                self._learn_limit(index, level_db)
+        way = self._way
+        self._ringing_db -= _RINGING_FADES_DB
+        if way is not None and self._is_known_echo(way, index, spectrum, levels, level_db):
             return self._ours()
         if self._is_new_echo(index, spectrum):
             return self._ours()
-        if self._search.windows >= UNSURE_WINDOWS:
+        if way is not None and way.settled and way.trusted:
             return Voice.THEIRS
-        if self._way is not None and self._way.settled and self._way.trusted:
-            return Voice.THEIRS
-        if level_db > self._loudest_db(index) + self._limit_db:
+        over_db = level_db - self._loudest_db(index)
+        patience = next(windows for level, windows in PATIENCE if over_db >= level)
+        if over_db > self._limit_db or self._search.windows >= patience:
             return Voice.THEIRS
         return Voice.UNSURE
 
     def _ours(self) -> Voice:
-        self._search = _Search()
+        self._search.windows = 0
         self.echoes += 1
         return Voice.OURS
 
-    def _is_known_echo(self, way: _Way, index: int, spectrum: Spectrum, levels: Levels) -> bool:
-        first = index - way.offset
+    def _is_known_echo(
+        self, way: _Way, index: int, spectrum: Spectrum, levels: Levels, level_db: float
+    ) -> bool:
+        first, before = index - way.offset, way.confirmed
         rows, sent = self._spectra.rows(np.arange(first, first - _TAIL, -1))
         explained = way.explains(spectrum, levels, rows[0], sent)
-        if not way.trusted and way.doubts > _DOUBTS:
-            self._way = None
+        if way.confirmed > before:
+            self._ringing_db = max(self._ringing_db, level_db)
+            if way.trusted and explained:
+                self._learn_limit(index, level_db)
+        elif way.trusted and level_db < self._ringing_db:
+            # What is voiced is longer than the voice, and softer than the echo just was.
+            explained = True
+        if not way.trusted and way.doubts > _DOUBTS + way.confirmed:
+            self._way, self._lapsed = None, way
         return explained
 
     def _is_new_echo(self, index: int, spectrum: Spectrum) -> bool:
         search = self._search
         search.add(spectrum, self._spectra.rows(index - _OFFSETS)[0])
-        if search.windows > UNSURE_WINDOWS and search.windows % _NOW_AND_THEN:
+        if search.windows > PATIENCE[-1][1] and search.windows % _NOW_AND_THEN:
             return False
-        found, way = search.result(), self._way
+        way = self._way
+        found = search.result(way or self._lapsed)
         if found is None:
             return False
-        if way is not None and way.trusted and abs(found.delay - way.delay) < LAGS // 4:
+        if way is not None and way.trusted and abs(found.delay - way.delay) < _SAME_DELAY:
             # It is there as before, but somebody talks over it.
             return False
-        self._way = found
+        self._way, self._search = found, _Search()
         return True
 
     def _loudest_db(self, index: int) -> float:
@@ -287,7 +319,7 @@ class EchoGuard:
 
     def _calm(self, index: int, level_db: float) -> None:
         """Learn from what is no voice: as loud as this an echo can hardly be."""
-        self._search = _Search() if self._search.windows else self._search
+        self._search.windows = 0
         self._calm_db = max(self._calm_db, level_db)
         calm_windows = index - self._calm_from
         if calm_windows % 16 or calm_windows * WINDOW_MS < LONGEST_DELAY_MS or self._way:
