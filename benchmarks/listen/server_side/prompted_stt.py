@@ -71,21 +71,21 @@ class PromptedTurns(TurnSTTService):
     def __init__(self) -> None:
         """Start with nothing said."""
         super().__init__()
-        self._items: dict[str, _Item] = {}
-        self._open: dict[str, _Heard] = {}
+        self._said: dict[str, _Item] = {}
+        self._heard: dict[str, _Heard] = {}
 
     async def begin_turn(self, turn: TurnStartedFrame) -> None:
         """Find the words with which it begins."""
         name = turn.recognition_id.partition(".")[0]
-        item = self._items.get(name)
+        item = self._said.get(name)
         if item is None:
-            taken = max((one.first + one.known for one in self._items.values()), default=0)
-            item = self._items[name] = _Item(taken)
-        self._open[turn.recognition_id] = _Heard(item, json.loads(turn.settings.prompt or "{}"))
+            taken = max((one.first + one.known for one in self._said.values()), default=0)
+            item = self._said[name] = _Item(taken)
+        self._heard[turn.recognition_id] = _Heard(item, json.loads(turn.settings.prompt or "{}"))
 
     async def hear(self, recognition_id: str, audio: bytes) -> None:
         """Show the words that are known by now."""
-        heard = self._open[recognition_id]
+        heard = self._heard[recognition_id]
         heard.ms += len(audio) / BYTES_PER_MS
         known = _words(heard, -LATE_MS)
         if len(known) > heard.shown:
@@ -94,7 +94,7 @@ class PromptedTurns(TurnSTTService):
 
     async def commit_turn(self, frame: TurnCommittedFrame) -> None:
         """Say the words of the turn."""
-        heard = self._open.pop(frame.recognition_id)
+        heard = self._heard.pop(frame.recognition_id)
         if "always" in heard.script:
             await self.push_final(frame.recognition_id, _transcript(heard.script))
             return
@@ -104,7 +104,7 @@ class PromptedTurns(TurnSTTService):
 
     async def discard_turn(self, recognition_id: str) -> None:
         """Forget a turn."""
-        self._open.pop(recognition_id, None)
+        self._heard.pop(recognition_id, None)
 
 
 def _words(heard: _Heard, slack_ms: float) -> list[str]:
