@@ -15,10 +15,9 @@ from session.decisions import (
     SpeechStopped,
 )
 from session.turn_settings import Eagerness, SemanticVad, ServerVad, TurnDetection
+from turn_detection.onset import is_onset
 from turn_detection.silero import WINDOW_MS
 
-START_WINDOWS = 3
-"""Voiced windows in a row that make an onset: a click or a cough is shorter than 96 ms."""
 HYSTERESIS = 0.15
 """Speech ends this far below the threshold at which it began, as Silero's authors advise."""
 
@@ -80,11 +79,11 @@ class EndPointer:
         """Take the score of window `index`, counted from the first of the session."""
         if not self.speaking:
             self._voiced = self._voiced + 1 if probability >= self._threshold else 0
-            if self._voiced < START_WINDOWS:
+            if not is_onset(self._voiced, probability):
                 return None
             self.speaking = True
             self._silent = 0
-            return SpeechStarted((index + 1 - START_WINDOWS) * WINDOW_MS)
+            return SpeechStarted((index + 1 - self._voiced) * WINDOW_MS)
         if probability >= self._exit_threshold:
             self._silent = 0
             self._voiced += 1

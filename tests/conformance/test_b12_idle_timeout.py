@@ -51,11 +51,11 @@ def test_silence_after_the_played_answer_is_answered_in_the_order_of_b12():
 def test_a_cough_that_makes_no_response_only_begins_the_silence_anew():
     driver = idle_driver()
     driver.answer(ms=0)
-    quiet(driver, 1000)
-    (begun,) = of(driver.decided(SpeechStarted(512)), "input_audio_buffer.speech_started")
-    driver.decided(SpeechHesitated(896))
+    quiet(driver, 3000)
+    (begun,) = of(driver.decided(SpeechStarted(2784)), "input_audio_buffer.speech_started")
+    driver.decided(SpeechHesitated(2880))
     driver.report(TurnGuessed(begun["item_id"], "(coughs)"))
-    driver.decided(SpeechStopped(960))
+    driver.decided(SpeechStopped(2976))
     driver.heard(begun["item_id"], "(coughs)")
     assert quiet(driver, 4900) == []
     assert "response.created" in types(quiet(driver, 200))
