@@ -1,4 +1,4 @@
-"""Turns that may be none: what is heard while an answer sounds, until it is decided (§B.5).
+"""Turns that may be none: what is heard while an answer sounds or behind a laugh (§B.5, B.3).
 
 Most clients stop playing and truncate as soon as they see `speech_started`. So nothing is sent of
 such a turn before it has taken the floor; then all that it missed comes, in the usual order and
@@ -15,6 +15,7 @@ from session.effects import Effect, FollowSpeech, ForgetTurn
 from session.floor import Floor, Verdict
 from session.input_buffer import ClosedTurn, OpenTurn
 from session.playback import Audible, Playback
+from session.recent_noise import RecentNoise
 from session.session_config import SessionConfig
 from session.transcription import Transcription
 from session.user_turns import UserTurns
@@ -47,11 +48,13 @@ class ContestedTurns:
         playback: Playback,
         turns: UserTurns,
         transcription: Transcription,
+        noise: RecentNoise,
     ) -> None:
         self._config = config
         self._playback = playback
         self._turns = turns
         self._transcription = transcription
+        self._noise = noise
         self._undecided: list[_Contested] = []
         """The oldest first. Only the last one may be in progress."""
 
@@ -64,7 +67,7 @@ class ContestedTurns:
             and detection is not None
             and detection.interrupt_response
             and self._config.interruptions == "words"
-            and self._playback.audible is not Audible.NO
+            and (self._playback.audible is not Audible.NO or self._noise.lasts)
         )
 
     def holds(self, item_id: str) -> bool:
@@ -81,7 +84,8 @@ class ContestedTurns:
             usual_db: How loud the user usually is, in dBFS; None: it is not known.
         """
         ducked = [] if self._undecided else self._playback.duck(on=True)
-        self._undecided.append(_Contested(turn.item_id, turn.start_ms, Floor(usual_db)))
+        floor = Floor(usual_db, in_silence=self._playback.audible is Audible.NO)
+        self._undecided.append(_Contested(turn.item_id, turn.start_ms, floor))
         return [FollowSpeech(True), *ducked]
 
     def persisted(self, speech: SpeechPersisted) -> list[Effect]:
@@ -128,7 +132,8 @@ class ContestedTurns:
     def settle(self) -> list[Effect]:
         """Decide what can be decided; a turn that takes the floor does so for those before it.
 
-        Once nothing sounds any more, nobody contests the floor of who is speaking.
+        Once nothing sounds any more, nobody contests the floor of who is speaking, unless a noise
+        is likely.
         """
         effects: list[Effect] = []
         taken = [one for one in self._undecided if self._verdict(one) is Verdict.TAKEN]
@@ -168,6 +173,8 @@ class ContestedTurns:
         return effects
 
     def _give_up(self, one: _Contested) -> list[Effect]:
+        if one.floor.said is Said.NOTHING:
+            self._noise.heard()
         end = one.end
         is_kept = self._config.backchannels == "keep" and one.floor.said is Said.BACK_CHANNEL
         if end is None or not is_kept:

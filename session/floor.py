@@ -29,6 +29,9 @@ LONG_MS = 576
 """Continuous voice that takes the floor, however it sounds."""
 WORDLESS_MS = 1216
 """The same, if the recogniser heard no word in it so far: a laugh."""
+IN_SILENCE_MS = 2016
+"""The same, whether the recogniser told of it or not, while nothing sounds: a laugh is seldom as
+long."""
 CHATTY_MS = 1600
 """The same, if it heard nothing but back-channels so far: "yeah, yeah, right"."""
 LOUD_DB = 10.0
@@ -51,12 +54,15 @@ class Verdict(Enum):
 class Floor:
     """One possible turn."""
 
-    def __init__(self, usual_db: float | None = None) -> None:
+    def __init__(self, usual_db: float | None = None, *, in_silence: bool = False) -> None:
         """Start with its onset.
 
         Args:
             usual_db: How loud the user usually speaks, in dBFS; None: it is not known.
+            in_silence: Whether nothing sounds that it could interrupt: then there is time to wait
+                for its words.
         """
+        self._in_silence = in_silence
         self._usual_db = usual_db
         self._said: Said | None = None
         """What the recogniser made of it so far; None: it did not tell."""
@@ -124,6 +130,8 @@ class Floor:
     @property
     def _goes_on(self) -> bool:
         match self._said:
+            case None | Said.NOTHING if self._in_silence:
+                limit_ms = IN_SILENCE_MS
             case None:
                 limit_ms = LONG_MS
             case Said.NOTHING:
@@ -132,7 +140,9 @@ class Floor:
                 limit_ms = CHATTY_MS
         if self._voiced_ms >= limit_ms:
             return True
-        return self._said is None and (self._is_firm or self._is_raised)
+        if self._in_silence or self._said is not None:
+            return False
+        return self._is_firm or self._is_raised
 
     @property
     def _is_firm(self) -> bool:

@@ -40,6 +40,7 @@ from session.items import UserMessage
 from session.limits import check_buffer, check_items
 from session.playback import Playback
 from session.ports import SILENCE, Transcript
+from session.recent_noise import RecentNoise
 from session.reports import TurnGuessed
 from session.response_scheduler import ResponseScheduler
 from session.session_config import SessionConfig
@@ -81,7 +82,8 @@ class TurnTaking:
         self._turns = UserTurns(
             config, conversation, buffer, silence, responses, playback, transcription
         )
-        self._contested = ContestedTurns(config, playback, self._turns, transcription)
+        self._noise = RecentNoise(buffer)
+        self._contested = ContestedTurns(config, playback, self._turns, transcription, self._noise)
         self._wordless: str | None = None
         """The item of a turn that has no words, by the guess at its last pause."""
 
@@ -307,6 +309,10 @@ class TurnTaking:
     def understood(self, item_id: str, transcript: Transcript) -> list[Effect]:
         """Take the transcript of a turn that is over, which decides if it was one."""
         text = transcript.text if has_words(transcript) else ""
+        if text:
+            self._noise.over()
+        else:
+            self._noise.heard()
         return self._contested.transcribed(item_id, text, finished=True)
 
     def failed(self, item_id: str) -> list[Effect]:
