@@ -224,9 +224,9 @@ def test_a_turn_whose_guess_has_no_words_makes_no_response() -> None:
     assert types(events) == ["input_audio_buffer.speech_stopped", *COMMITTED]
     assert types(d.heard(item_id, "(coughs)")) == [f"{TRANSCRIPTION}.completed"]
     assert d.requests == []
-    # The next turn is answered as ever.
+    # A turn with words is answered as ever.
     d.speak(2048, 3008)
-    d.heard(d.items()[1], "Hello.")
+    d.heard(d.kind(HearTurn)[-1].item_id, "Hello.")
     assert messages(d) == [("user", "Hello.")]
 
 
