@@ -218,7 +218,7 @@ class TurnTaking:
         check_items(self._config.limits, len(self._conversation))
         detected = self._config.turn_detection is not None
         turn = self._buffer.commit()
-        effects = [*self._contested.take_all(), *self._turns.committed(turn)]
+        effects = [*self._contested.committed(turn), *self._turns.committed(turn)]
         return [ResetTurnDetection(), *effects] if detected else effects
 
     def clear(self) -> list[Effect]:
@@ -266,7 +266,8 @@ class TurnTaking:
         turn = self._buffer.open
         if turn is None or not 0 < self._buffer.open_ms <= MAX_GUESS_MS:
             return []
-        return [GuessTurn(turn.item_id, self._turns.clip(self._buffer.heard_so_far()))]
+        let_on = self._contested.hesitated()
+        return [*let_on, GuessTurn(turn.item_id, self._turns.clip(self._buffer.heard_so_far()))]
 
     def _speech_resumed(self) -> list[Effect]:
         """Drop the speculation; the turn goes on."""
@@ -308,8 +309,11 @@ class TurnTaking:
 
     def guessed(self, item_id: str, text: str) -> list[Effect]:
         """Start the response to an open turn early, given its transcript if it ends here."""
-        decided = self._contested.transcribed(item_id, text, finished=True)
-        return [*decided, *self._speculated(item_id, text)]
+        if not self._contested.holds(item_id):
+            return self._speculated(item_id, text)
+        in_the_middle = self._contested.is_asked_about(item_id)
+        decided = self._contested.guessed(item_id, text)
+        return decided if in_the_middle else [*decided, *self._speculated(item_id, text)]
 
     def _speculated(self, item_id: str, text: str) -> list[Effect]:
         detection = self._config.turn_detection

@@ -98,6 +98,10 @@ class UserTurns:
         """Return audio of the input buffer for the recogniser."""
         return Clip(audio, self._buffer.format, self._config.noise_reduction)
 
+    def heard_so_far(self) -> Clip:
+        """Return the turn in progress up to now."""
+        return self.clip(self._buffer.heard_so_far())
+
     def placed(self, item_id: str, audio: UserAudio) -> list[Effect]:
         """Put an item of this audio at the end of the conversation."""
         item = UserMessage(item_id, [audio])
