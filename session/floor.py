@@ -16,20 +16,20 @@ from enum import Enum
 from session.backchannels import Said, said
 from session.decisions import SpeechPersisted
 
-ASK_MS = (256, 512)
+ASK_MS = (224, 352, 512)
 """Continuous voice after which the recogniser is asked what was said so far."""
 FIRM_MS = 416
 """Continuous voice that takes the floor if it is as loud at its end as it ever was: short words
 fade by then, and sentences do not."""
-FIRM_DB = 3.0
+FIRM_DB = 2.0
 """How far below its loudest window a voice may be that has not faded."""
 FIRM_WINDOWS = 2
 """Windows at the end of which the louder one counts: a stop consonant is a short silence."""
-CERTAIN = 0.9
+CERTAIN = 0.96
 """Mean probability of speech that a firm voice has at least; laughs and coughs seldom do."""
 LONG_MS = 640
 """Continuous voice that takes the floor, however it sounds."""
-WORDLESS_MS = 1216
+WORDLESS_MS = 2016
 """The same, if the recogniser heard no word in it so far: a laugh."""
 CHATTY_MS = 1600
 """The same, if it heard nothing but back-channels so far: "yeah, yeah, right"."""
