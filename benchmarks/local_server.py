@@ -115,7 +115,12 @@ class LocalServer:
 
 @contextmanager
 def scripted_server(
-    *, instant: bool = False, core: int | None = None, tree: Path = ROOT, **settings: str
+    *,
+    instant: bool = False,
+    core: int | None = None,
+    tree: Path = ROOT,
+    modules: Path | None = None,
+    **settings: str,
 ) -> Iterator[LocalServer]:
     """Run a server for as long as the block lasts.
 
@@ -123,6 +128,7 @@ def scripted_server(
         instant: Whether the providers answer at once, instead of as `DESCRIPTION` says.
         core: The only core it may use; None: any.
         tree: The checkout whose `main.py` is run.
+        modules: A folder with modules that the settings name.
         **settings: Further settings, `VAD__SPECULATIVE="false"`.
 
     Raises:
@@ -132,6 +138,8 @@ def scripted_server(
     if core is not None:
         command = ["taskset", "-c", str(core), *command]
     environment = _environment(instant)
+    if modules is not None:
+        environment["PYTHONPATH"] = str(modules)
     with _serving(command, {**environment, **_named(settings)}, tree) as server:
         yield server
 
