@@ -82,15 +82,10 @@ class ContestedTurns:
 
     # --- what is heard ------------------------------------------------------------------------
 
-    def begin(self, turn: OpenTurn, usual_db: float | None) -> list[Effect]:
-        """Contest the turn that was just opened.
-
-        Args:
-            turn: It.
-            usual_db: How loud the user usually is, in dBFS; None: it is not known.
-        """
+    def begin(self, turn: OpenTurn) -> list[Effect]:
+        """Contest the turn that was just opened."""
         ducked = [] if self._undecided else self._playback.duck(on=True)
-        self._undecided.append(_Contested(turn.item_id, turn.start_ms, Floor(usual_db)))
+        self._undecided.append(_Contested(turn.item_id, turn.start_ms, Floor(self._turns.usual_db)))
         return [FollowSpeech(True), *ducked]
 
     def persisted(self, speech: SpeechPersisted) -> list[Effect]:

@@ -255,7 +255,7 @@ class TurnTaking:
         clip = self._turns.clip(self._buffer.heard_so_far())
         hear = HearTurn(turn.item_id, clip, self._config.transcription_settings)
         if self._contested.arises:
-            return [hear, *self._contested.begin(turn, None)]
+            return [hear, *self._contested.begin(turn)]
         effects = [*self._turns.started(turn.item_id, turn.start_ms), hear]
         if self._config.kind == "realtime" and detection.interrupt_response:
             effects += self._turns.interrupt()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -25,7 +26,7 @@ from session.effects import (
     StopGenerating,
     Transcribe,
 )
-from session.floor import ASK_MS, LONG_MS
+from session.floor import ASK_MS, LONG_MS, LOUD_DB, LOUD_MS
 from session.ports import FailureReason
 from session.reports import TurnFailed, TurnGuessed, TurnSoFar
 from tests.conformance.sequences import AUDIO_CLOSE, COMMITTED, END, messages
@@ -560,3 +561,17 @@ def test_recognition_begins_with_the_voice() -> None:
     item = begins(d)
     (order,) = d.kind(HearTurn)
     assert order.item_id == item
+
+
+def test_who_raises_their_voice_takes_the_floor_sooner() -> None:
+    d = answering()
+    d.finish()
+    d.append(12_000)
+    d.speak(14_016, 14_976)
+    d.heard(d.items()[-1], "Go on.")
+    d.audio(10_000)
+    d.append(1000)
+    assert d.decided(SpeechStarted(15_904)) == []
+    usual_db = 20 * math.log10(1 / 32768)
+    assert d.decided(goes_on(LOUD_MS - 32, usual_db + LOUD_DB)) == []
+    assert types(d.decided(goes_on(LOUD_MS, usual_db + LOUD_DB)))[0] == STARTED
