@@ -2,8 +2,8 @@
 
 People say "uh-huh" to each other without taking turns, and they cough and laugh. So such a voice
 is at first only possible speech. It takes the floor by its words; or by going on: a back-channel is
-over, or fading, before half a second. The figures were measured on synthetic voices, see
-`docs/wire.md` §B.5.
+over, or fading, before half a second. The figures are those of the voices for tuning in
+`benchmarks/listen`.
 
 Pure: what was heard comes in, and what it means so far can be asked at any time.
 """

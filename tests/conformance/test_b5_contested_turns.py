@@ -573,5 +573,5 @@ def test_who_raises_their_voice_takes_the_floor_sooner() -> None:
     d.append(1000)
     assert d.decided(SpeechStarted(15_904)) == []
     usual_db = 20 * math.log10(1 / 32768)
-    assert d.decided(goes_on(LOUD_MS - 32, usual_db + LOUD_DB)) == []
-    assert types(d.decided(goes_on(LOUD_MS, usual_db + LOUD_DB)))[0] == STARTED
+    assert d.decided(goes_on(LOUD_MS - 32, usual_db + LOUD_DB + 1)) == []
+    assert types(d.decided(goes_on(LOUD_MS, usual_db + LOUD_DB + 1)))[0] == STARTED

@@ -55,4 +55,4 @@ def test_only_the_end_of_a_long_turn_is_measured() -> None:
 def test_silence_is_no_error(audio: bytes) -> None:
     usual = UsualLevel()
     usual.heard(audio, PCM)
-    assert usual.db is None or usual.db == pytest.approx(-100)
+    assert usual.db is None
