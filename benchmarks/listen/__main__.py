@@ -66,7 +66,7 @@ def measure(tree: Path, names: Iterable[str], split: Split, scale: float) -> lis
 
 
 def record(file: Path, name: str, rows: Iterable[Row]) -> None:
-    """Keep the rows in a JSON file, beside those of other names, in place of those of the same."""
+    """Keep rows in a JSON file under a name, in place of rows of the same bars."""
     kept = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
     before = {row["name"]: row for row in kept.get(name, [])}
     now = {row.bar.name: row.kept() for row in rows}

@@ -22,7 +22,7 @@ from benchmarks.listen.servers import at_once
 from benchmarks.listen.sound import Samples
 from benchmarks.listen.voices import SEEDS, Split
 
-SESSIONS = 8
+SESSIONS = 6
 POINT = "1 interruptions"
 _BEFORE_MS, _AFTER_MS, _ANSWER_MS = 1500, 2500, 3500
 DETECTIONS: tuple[dict[str, Any], ...] = ({"type": "server_vad"}, {"type": "semantic_vad"})

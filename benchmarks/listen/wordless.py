@@ -15,7 +15,7 @@ from benchmarks.listen.sound import Samples, joined, room_tone
 from benchmarks.listen.voices import SEEDS, Split, voices
 
 POINT = "3 without words"
-SESSIONS = 8
+SESSIONS = 6
 STEADY_S = 75.0
 """Of each of eight kinds: ten minutes."""
 MUSICAL_S = 60.0
