@@ -84,7 +84,7 @@ def trimmed(samples: Samples) -> Samples:
     loud = np.flatnonzero(power > power.max(initial=0.0) * 10 ** (-_FLOOR_DB / 10))
     if not loud.size:
         return samples
-    return samples[int(loud[0]) * _FRAME : (int(loud[-1]) + 1) * _FRAME]
+    return np.asarray(samples[int(loud[0]) * _FRAME : (int(loud[-1]) + 1) * _FRAME])
 
 
 def to_pcm(samples: Samples) -> bytes:

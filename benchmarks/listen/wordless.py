@@ -92,7 +92,7 @@ def transcripts(url: str, split: Split) -> list[Row]:
     speaker = voices(split)[0]
     said = line(speaker, COMPLETE[0]).samples
     short = line(speaker, "Yes.").samples
-    scripts = [
+    scripts: list[dict[str, Any]] = [
         *({"always": text} for text in MARKERS),
         *({"always": text, "no_speech": 0.9} for text in INVENTIONS),
         *({"always": text, "no_speech": 0.02} for text in WORDS),
