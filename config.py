@@ -299,6 +299,13 @@ class VADConfig(_Group):
 class TurnsConfig(_Group):
     """When the server believes that somebody has said something, and to whom."""
 
+    interruptions: Literal["words", "any"] = "words"
+    """What interrupts an answer that sounds. `words`: the user's words, or a voice that goes on; a
+    back-channel, a cough or a laugh does not. `any`: every voice, at once."""
+    backchannels: Literal["drop", "keep"] = "drop"
+    """Whether a back-channel during an answer enters the conversation (`keep`); it is never
+    answered."""
+
 
 def _address(url: str | None) -> str | None:
     """Refuse an address that no request could be sent to."""

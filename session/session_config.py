@@ -37,6 +37,8 @@ from session.turn_settings import ServerVad, TurnDetection
 from wire.errors import ProtocolError
 from wire.media import Media
 from wire.session_fields import (
+    BackChannels,
+    Interruptions,
     OwnVoice,
     Reasoning,
     SessionKind,
@@ -78,6 +80,7 @@ class SessionConfig:
         self.kept_audio_ms = settings.server.kept_audio_minutes * 60_000
         self.limits = settings.limits
         self.capabilities = capabilities
+        self._turns = settings.turns
         self.context_tokens = settings.llm.context_tokens or capabilities.context_tokens
         self._default_vad = ServerVad(
             threshold=settings.vad.threshold,
@@ -170,6 +173,20 @@ class SessionConfig:
     def turn_detection(self) -> TurnDetection | None:
         """How turns are detected; None in manual mode."""
         return self._settings.input.turn_detection
+
+    @property
+    def interruptions(self) -> Interruptions:
+        """What interrupts an answer that sounds (§C.4)."""
+        detection = self.turn_detection
+        own = None if detection is None else detection.extensions.interruptions
+        return own or self._turns.interruptions
+
+    @property
+    def backchannels(self) -> BackChannels:
+        """Whether a back-channel enters the conversation (§C.4)."""
+        detection = self.turn_detection
+        own = None if detection is None else detection.extensions.backchannels
+        return own or self._turns.backchannels
 
     @property
     def prefix_padding_ms(self) -> int | None:

@@ -32,7 +32,7 @@ def test_barge_in_closes_the_running_response_after_speech_started() -> None:
     events += d.text("Once upon a time.")
     events += d.audio(1000)
     events += d.append(5000)
-    events += d.decided(SpeechStarted(4896))
+    events += d.interrupts(4896)
     assert d.kind(StopGenerating) == [StopGenerating(running)]
     # Nothing more of it is heard, whatever the pipeline still reports.
     events += d.text("more", running) + d.audio(10, running) + d.finish(response_id=running)
@@ -98,7 +98,7 @@ def test_speech_after_the_end_of_a_response_ends_nothing() -> None:
     d.respond()
     d.answer()
     d.append(500)
-    assert types(d.decided(SpeechStarted(96))) == ["input_audio_buffer.speech_started"]
+    assert types(d.interrupts(96)) == ["input_audio_buffer.speech_started"]
 
 
 def test_without_interruption_the_answer_to_the_turn_waits_for_the_running_one() -> None:
