@@ -74,7 +74,7 @@ def at_level(samples: Samples | Wave, dbfs: float) -> Samples:
 
 def louder(samples: Samples, db: float) -> Samples:
     """Return a sound so many dB louder, or softer; peaks are clipped."""
-    return np.clip(samples * np.float32(10 ** (db / 20)), -1, 1).astype(np.float32)
+    return np.asarray(np.clip(samples * 10 ** (db / 20), -1, 1), np.float32)
 
 
 def trimmed(samples: Samples) -> Samples:
