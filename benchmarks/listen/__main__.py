@@ -17,7 +17,7 @@ from pathlib import Path
 from loguru import logger
 
 from benchmarks.bars import state
-from benchmarks.listen import conversations, echo, ends, floor, levels, wordless
+from benchmarks.listen import cleaned, conversations, echo, ends, floor, levels, wordless
 from benchmarks.listen.counts import PROMISED, broken
 from benchmarks.listen.row import Row
 from benchmarks.listen.servers import lifelike_server, told_server
@@ -39,7 +39,11 @@ TOLD: dict[str, Measurement] = {
     "files": lambda url, split, _scale: conversations.filed(url, split),
 }
 """Name → a measurement with a server that is told what is said."""
-LIFELIKE: dict[str, Measurement] = {"echo": echo.run, "music": wordless.musical}
+LIFELIKE: dict[str, Measurement] = {
+    "echo": echo.run,
+    "music": wordless.musical,
+    "cleaned": cleaned.run,
+}
 """Name → one with a server that has a recogniser and a voice."""
 
 

@@ -107,8 +107,7 @@ async def _read_back(caller: Caller) -> list[str]:
         "output_modalities": ["text"],
         "conversation": "none",
     }
-    await caller.send("response.create", response=response)
-    done = await caller.event(DONE)
+    done = await caller.ask("response.create", DONE, response=response)
     (item,) = done.data["response"]["output"]
     return str(item["content"][0]["text"]).split()
 
@@ -122,8 +121,8 @@ async def _heard_words(url: str, text: str, speed: float, seed: int) -> list[int
     cuts = sorted((chance.uniform(800, total_ms - 100) for _ in range(CUTS)), reverse=True)
     wrong = []
     async with calling(url, None, live=False, speed=speed) as caller:
-        await caller.send("response.create", response={"instructions": json.dumps({"say": text})})
-        done = await caller.event(DONE)
+        told_text = {"instructions": json.dumps({"say": text})}
+        done = await caller.ask("response.create", DONE, response=told_text)
         item_id = done.data["response"]["output"][0]["id"]
         for cut in cuts:
             await caller.send(

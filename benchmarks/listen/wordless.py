@@ -66,7 +66,7 @@ async def _transcribed(url: str, sound: Samples, script: dict[str, Any]) -> Hear
         await caller.processed()
         await caller.settled(1.0)
         if len(caller.since(0, CREATED)) > len(caller.since(0, DONE)):
-            await caller.event(DONE)
+            await caller.event(DONE, len(caller.events))
         spoken = {one.data["response_id"] for one in caller.since(0, DELTA)}
         return Heard(len(caller.since(0, STARTED)), len(spoken))
 
