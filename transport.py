@@ -181,6 +181,9 @@ class RealtimeTransport(BaseTransport):
         else:
             self._tell_time()
         self._perform(self._session.report(report))
+        if isinstance(report, TurnUnderstood):
+            # What decided that it is a turn was its transcript: it was committed only now.
+            self._log.understood(report.item_id)
 
     def _go_away(self) -> None:
         self._perform(self._session.go_away())

@@ -115,12 +115,7 @@ class LocalServer:
 
 @contextmanager
 def scripted_server(
-    *,
-    instant: bool = False,
-    core: int | None = None,
-    tree: Path = ROOT,
-    modules: Path | None = None,
-    **settings: str,
+    *, instant: bool = False, core: int | None = None, tree: Path = ROOT, **settings: str
 ) -> Iterator[LocalServer]:
     """Run a server for as long as the block lasts.
 
@@ -128,7 +123,6 @@ def scripted_server(
         instant: Whether the providers answer at once, instead of as `DESCRIPTION` says.
         core: The only core it may use; None: any.
         tree: The checkout whose `main.py` is run.
-        modules: A folder with modules that the settings name.
         **settings: Further settings, `VAD__SPECULATIVE="false"`.
 
     Raises:
@@ -138,9 +132,25 @@ def scripted_server(
     if core is not None:
         command = ["taskset", "-c", str(core), *command]
     environment = _environment(instant)
-    if modules is not None:
-        environment["PYTHONPATH"] = str(modules)
     with _serving(command, {**environment, **_named(settings)}, tree) as server:
+        yield server
+
+
+@contextmanager
+def server_of_tree(tree: Path, modules: Path, settings: Mapping[str, str]) -> Iterator[LocalServer]:
+    """Run a checkout's server with providers of a benchmark's own.
+
+    Args:
+        tree: The checkout whose `main.py` is run.
+        modules: The folder of the modules that the settings name.
+        settings: `{"STT__PROVIDER": "module:Class"}`; the scripted providers are the default.
+
+    Raises:
+        ClientError: It does not start.
+    """
+    command = [sys.executable, str(tree.resolve() / "main.py")]
+    environment = {**_environment(False), **_named(settings), "PYTHONPATH": str(modules)}
+    with _serving(command, environment, tree) as server:
         yield server
 
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from audio.clip import Clip
 from session.backchannels import Said
 from session.decisions import SpeechPersisted
-from session.effects import Effect, FollowSpeech, ForgetTurn
+from session.effects import Effect, FollowSpeech, ForgetTurn, GuessTurn, ResumeTurn
 from session.floor import Floor, Verdict
 from session.input_buffer import ClosedTurn, OpenTurn
 from session.playback import Audible, Playback
@@ -37,6 +38,9 @@ class _Contested:
     floor: Floor
     end: _End | None = None
     """None: it is being spoken."""
+    asks: bool = False
+    """Whether the recogniser was asked for the words so far, which ended its hearing of the turn.
+    It has to be let on before anything else is asked of it."""
 
 
 class ContestedTurns:
@@ -74,17 +78,18 @@ class ContestedTurns:
         """Return whether the turn that may become this item is undecided."""
         return self._of(item_id) is not None
 
+    def is_asked_about(self, item_id: str) -> bool:
+        """Return whether the recogniser was asked about this turn in the middle of the voice."""
+        contested = self._of(item_id)
+        return contested is not None and contested.asks
+
     # --- what is heard ------------------------------------------------------------------------
 
-    def begin(self, turn: OpenTurn, usual_db: float | None) -> list[Effect]:
-        """Contest the turn that was just opened.
-
-        Args:
-            turn: It.
-            usual_db: How loud the user usually is, in dBFS; None: it is not known.
-        """
+    def begin(self, turn: OpenTurn) -> list[Effect]:
+        """Contest the turn that was just opened."""
         ducked = [] if self._undecided else self._playback.duck(on=True)
-        floor = Floor(usual_db, in_silence=self._playback.audible is Audible.NO)
+        in_silence = self._playback.audible is Audible.NO
+        floor = Floor(self._turns.usual_db, in_silence=in_silence)
         self._undecided.append(_Contested(turn.item_id, turn.start_ms, floor))
         return [FollowSpeech(True), *ducked]
 
@@ -94,11 +99,22 @@ class ContestedTurns:
         if contested is None:
             return []
         contested.floor.heard(speech)
-        return self.settle()
+        effects = self.settle()
+        if contested not in self._undecided or contested.asks or not self._config.speculates:
+            return effects
+        if contested.floor.asks():
+            contested.asks = True
+            effects.append(GuessTurn(contested.item_id, self._turns.heard_so_far()))
+        return effects
+
+    def hesitated(self) -> list[Effect]:
+        """The turn in progress may be over: what is asked next is about all of it."""
+        return [] if self._spoken is None else self._let_on(self._spoken)
 
     def resumed(self) -> None:
         """The turn in progress goes on behind a pause."""
         if self._spoken is not None:
+            self._spoken.asks = False
             self._spoken.floor.resumed()
 
     def transcribed(self, item_id: str, text: str, *, finished: bool) -> list[Effect]:
@@ -108,6 +124,14 @@ class ContestedTurns:
             return []
         contested.floor.transcribed(text, finished=finished)
         return self.settle()
+
+    def guessed(self, item_id: str, text: str) -> list[Effect]:
+        """Take what the recogniser was asked for: at a pause, or in the middle of the voice."""
+        contested = self._of(item_id)
+        if contested is None or not contested.asks:
+            return self.transcribed(item_id, text, finished=True)
+        contested.floor.answered(text)
+        return [*self._let_on(contested), *self.settle()]
 
     def failed(self, item_id: str) -> list[Effect]:
         """A turn could not be transcribed: it takes the floor, for it may have been words."""
@@ -121,7 +145,7 @@ class ContestedTurns:
         """End the turn in progress, which is undecided; its transcript decides."""
         (contested,) = (one for one in self._undecided if one.item_id == turn.item_id)
         contested.end = _End(turn, end_ms, asked=False)
-        effects = self.settle()
+        effects = [*self._let_on(contested), *self.settle()]
         if contested in self._undecided:
             contested.end = _End(turn, end_ms, asked=True)
             effects.append(self._turns.transcribe(turn))
@@ -145,9 +169,11 @@ class ContestedTurns:
             effects += self._give_up(one)
         return effects
 
-    def take_all(self) -> list[Effect]:
-        """Let all take the floor: the client commits, or takes over."""
-        return self._take(len(self._undecided))
+    def committed(self, turn: ClosedTurn) -> list[Effect]:
+        """Let all take the floor: the client commits `turn`, the one in progress."""
+        spoken = self._spoken
+        effects = [] if spoken is None else self._let_on(spoken, self._turns.clip(turn.audio))
+        return [*effects, *self._take(len(self._undecided))]
 
     def drop_all(self) -> list[Effect]:
         """Forget all: the client cleared the buffer."""
@@ -164,6 +190,7 @@ class ContestedTurns:
                 continue
             effects += self._turns.started(one.item_id, one.start_ms)
             effects += self._turns.interrupt()
+            effects += self._let_on(one)
             effects += self._left(one)
             if one.end is not None:
                 wordless = one.floor.said is Said.NOTHING
@@ -184,6 +211,15 @@ class ContestedTurns:
     def _forget(self, one: _Contested) -> list[Effect]:
         self._transcription.forget(one.item_id)
         return [*self._left(one), ForgetTurn(one.item_id)]
+
+    def _let_on(self, one: _Contested, heard: Clip | None = None) -> list[Effect]:
+        """Let the recogniser hear a turn on that it was asked about in the middle."""
+        if not one.asks:
+            return []
+        one.asks = False
+        if heard is None and one.end is not None:
+            heard = self._turns.clip(one.end.turn.audio)
+        return [ResumeTurn(one.item_id, heard or self._turns.heard_so_far())]
 
     def _left(self, one: _Contested) -> list[Effect]:
         """Remove a turn that is decided."""

@@ -2,8 +2,8 @@
 
 People say "uh-huh" to each other without taking turns, and they cough and laugh. So such a voice
 is at first only possible speech. It takes the floor by its words; or by going on: a back-channel is
-over, or fading, before half a second. The figures were measured on synthetic voices, see
-`docs/wire.md` §B.5.
+over, or fading, before half a second. The figures are those of the voices for tuning in
+`benchmarks/listen`.
 
 Pure: what was heard comes in, and what it means so far can be asked at any time.
 """
@@ -16,18 +16,20 @@ from enum import Enum
 from session.backchannels import Said, said
 from session.decisions import SpeechPersisted
 
-FIRM_MS = 384
+ASK_MS = (224, 352, 512)
+"""Continuous voice after which the recogniser is asked what was said so far."""
+FIRM_MS = 416
 """Continuous voice that takes the floor if it is as loud at its end as it ever was: short words
 fade by then, and sentences do not."""
-FIRM_DB = 5.0
+FIRM_DB = 2.0
 """How far below its loudest window a voice may be that has not faded."""
 FIRM_WINDOWS = 2
 """Windows at the end of which the louder one counts: a stop consonant is a short silence."""
-CERTAIN = 0.9
+CERTAIN = 0.96
 """Mean probability of speech that a firm voice has at least; laughs and coughs seldom do."""
-LONG_MS = 576
+LONG_MS = 640
 """Continuous voice that takes the floor, however it sounds."""
-WORDLESS_MS = 1216
+WORDLESS_MS = 2016
 """The same, if the recogniser heard no word in it so far: a laugh."""
 IN_SILENCE_MS = 2016
 """The same, whether the recogniser told of it or not, while nothing sounds: a laugh is seldom as
@@ -69,6 +71,8 @@ class Floor:
         self._finished = False
         """Whether that is of all that was said so far."""
         self._failed = False
+        self._asked = 0
+        """How often the recogniser was asked in the middle of the voice."""
         self._voiced_ms = 0
         self._loudest_db = -200.0
         self._last_db: deque[float] = deque(maxlen=FIRM_WINDOWS)
@@ -92,6 +96,21 @@ class Floor:
         self._certainty += speech.probability
         self._last_db.append(speech.level_db)
         self._loudest_db = max(self._loudest_db, speech.level_db)
+
+    def asks(self) -> bool:
+        """Return whether the recogniser is to be asked now for what was said so far."""
+        due = self._asked < len(ASK_MS) and self._voiced_ms >= ASK_MS[self._asked]
+        self._asked += due
+        return due
+
+    def answered(self, text: str) -> None:
+        """Take what the recogniser made of it when it was asked.
+
+        At first no word may be complete. Later that means that there are none, as in a laugh.
+        """
+        what = said(text, finished=False)
+        if what is not Said.NOTHING or self._asked == len(ASK_MS):
+            self._said, self._finished = what, False
 
     def resumed(self) -> None:
         """More is said than what the recogniser told of, and is judged by itself.

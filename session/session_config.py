@@ -81,6 +81,7 @@ class SessionConfig:
         self.limits = settings.limits
         self.capabilities = capabilities
         self._turns = settings.turns
+        self.speculates = settings.vad.speculative
         self.context_tokens = settings.llm.context_tokens or capabilities.context_tokens
         self._default_vad = ServerVad(
             threshold=settings.vad.threshold,

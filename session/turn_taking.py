@@ -225,7 +225,7 @@ class TurnTaking:
         check_items(self._config.limits, len(self._conversation))
         detected = self._config.turn_detection is not None
         turn = self._buffer.commit()
-        effects = [*self._contested.take_all(), *self._turns.committed(turn)]
+        effects = [*self._contested.committed(turn), *self._turns.committed(turn)]
         return [ResetTurnDetection(), *effects] if detected else effects
 
     def clear(self) -> list[Effect]:
@@ -262,7 +262,7 @@ class TurnTaking:
         clip = self._turns.clip(self._buffer.heard_so_far())
         hear = HearTurn(turn.item_id, clip, self._config.transcription_settings)
         if self._contested.arises:
-            return [hear, *self._contested.begin(turn, None)]
+            return [hear, *self._contested.begin(turn)]
         effects = [*self._turns.started(turn.item_id, turn.start_ms), hear]
         if self._config.kind == "realtime" and detection.interrupt_response:
             effects += self._turns.interrupt()
@@ -273,7 +273,8 @@ class TurnTaking:
         turn = self._buffer.open
         if turn is None or not 0 < self._buffer.open_ms <= MAX_GUESS_MS:
             return []
-        return [GuessTurn(turn.item_id, self._turns.clip(self._buffer.heard_so_far()))]
+        let_on = self._contested.hesitated()
+        return [*let_on, GuessTurn(turn.item_id, self._turns.clip(self._buffer.heard_so_far()))]
 
     def _speech_resumed(self) -> list[Effect]:
         """Drop the speculation; the turn goes on."""
@@ -321,14 +322,18 @@ class TurnTaking:
 
     def guessed(self, guess: TurnGuessed) -> list[Effect]:
         """Start the response to an open turn early, given its transcript if it ends here."""
+        item_id, turn = guess.item_id, self._buffer.open
+        is_open = turn is not None and turn.item_id == item_id
         transcript = Transcript(guess.text, no_speech=guess.no_speech)
-        turn = self._buffer.open
-        is_open = turn is not None and turn.item_id == guess.item_id
-        if not has_words(transcript, self._contrast_db if is_open else None):
-            self._wordless = guess.item_id if is_open else None
-            return self._contested.transcribed(guess.item_id, "", finished=True)
-        decided = self._contested.transcribed(guess.item_id, guess.text, finished=True)
-        return [*decided, *self._speculated(guess.item_id, guess.text)]
+        text = guess.text if has_words(transcript, self._contrast_db if is_open else None) else ""
+        in_the_middle = self._contested.is_asked_about(item_id)
+        decided = self._contested.guessed(item_id, text)
+        if in_the_middle:
+            return decided
+        if not text:
+            self._wordless = item_id
+            return decided
+        return [*decided, *self._speculated(item_id, text)]
 
     def _speculated(self, item_id: str, text: str) -> list[Effect]:
         detection = self._config.turn_detection

@@ -16,6 +16,7 @@ from session.response_scheduler import ResponseScheduler
 from session.session_config import SessionConfig
 from session.transcription import Transcription
 from session.user_silence import UserSilence
+from session.usual_level import UsualLevel
 from wire.session_events import (
     BufferCommitted,
     BufferSpeechStarted,
@@ -45,6 +46,12 @@ class UserTurns:
         self._responses = responses
         self._playback = playback
         self._transcription = transcription
+        self._usual = UsualLevel()
+
+    @property
+    def usual_db(self) -> float | None:
+        """How loud the user usually is, in dBFS; None: it is not known."""
+        return self._usual.db
 
     def started(self, item_id: str, start_ms: int) -> list[Effect]:
         """Announce that a turn began; `interrupt` belongs behind it."""
@@ -76,6 +83,8 @@ class UserTurns:
     def committed(self, turn: ClosedTurn, *, asked: bool = False) -> list[Effect]:
         """Put a turn into the conversation, and ask for its transcript unless it is `asked` for."""
         self._silence.broken()
+        if self._config.interruptions == "words":
+            self._usual.heard(turn.audio, self._buffer.format)
         return self.kept(turn, asked=asked)
 
     def kept(self, turn: ClosedTurn, *, asked: bool = False) -> list[Effect]:
@@ -100,6 +109,10 @@ class UserTurns:
     def clip(self, audio: bytes) -> Clip:
         """Return audio of the input buffer for the recogniser."""
         return Clip(audio, self._buffer.format, self._config.noise_reduction)
+
+    def heard_so_far(self) -> Clip:
+        """Return the turn in progress up to now."""
+        return self.clip(self._buffer.heard_so_far())
 
     def placed(self, item_id: str, audio: UserAudio) -> list[Effect]:
         """Put an item of this audio at the end of the conversation."""

@@ -1,4 +1,4 @@
-"""Listens like a good listener? Counts it through the socket of a real server, in one table.
+"""Does the server listen like a good listener? Counted through its socket, in one table.
 
 make listen                                     all points, of the voices held out
 make listen ARGS="--only ends --split tuning"   what a parameter may be tuned on
@@ -11,13 +11,14 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from loguru import logger
 
 from benchmarks.bars import state
-from benchmarks.listen import conversations, echo, ends, floor, levels, wordless
+from benchmarks.listen import cleaned, conversations, echo, ends, floor, levels, wordless
+from benchmarks.listen.counts import PROMISED, broken
 from benchmarks.listen.row import Row
 from benchmarks.listen.servers import lifelike_server, told_server
 from benchmarks.listen.voices import Split, voices
@@ -38,26 +39,29 @@ TOLD: dict[str, Measurement] = {
     "files": lambda url, split, _scale: conversations.filed(url, split),
 }
 """Name → a measurement with a server that is told what is said."""
-LIFELIKE: dict[str, Measurement] = {"echo": echo.run, "music": wordless.musical}
+LIFELIKE: dict[str, Measurement] = {
+    "echo": echo.run,
+    "music": wordless.musical,
+    "cleaned": cleaned.run,
+}
 """Name → one with a server that has a recogniser and a voice."""
 
 
-def measure(tree: Path, names: Iterable[str], split: Split, scale: float) -> list[Row]:
-    """Measure what is named, in the order of the points.
+def measure(tree: Path, scales: Mapping[str, float], split: Split) -> list[Row]:
+    """Measure what is named, each with its share of the trials; return it by points.
 
     Raises:
         ClientError: A server does not start.
     """
-    chosen = list(names)
     rows = []
     for server_of, measurements in ((told_server, TOLD), (lifelike_server, LIFELIKE)):
         for name, measured in measurements.items():
-            if name not in chosen:
+            if name not in scales:
                 continue
             begun = time.monotonic()
             # A server each: nothing is left behind from the one before.
             with server_of(tree) as server:
-                found = measured(server.url, split, scale)
+                found = measured(server.url, split, scales[name])
             rows += found
             print(f"\n{name}: {time.monotonic() - begun:.0f} s", flush=True)
             for row in found:
@@ -65,13 +69,12 @@ def measure(tree: Path, names: Iterable[str], split: Split, scale: float) -> lis
     return sorted(rows, key=lambda row: row.point[0])
 
 
-def record(file: Path, name: str, rows: Iterable[Row]) -> None:
-    """Keep the rows in a JSON file, beside those of other names, in place of those of the same."""
+def record(file: Path, name: str, machine: str, rows: Iterable[Row]) -> None:
+    """Keep rows in a JSON file under a name, in place of rows of the same bars."""
     kept = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
-    before = {row["name"]: row for row in kept.get(name, [])}
+    before = {row["name"]: row for row in kept.get(name, {}).get("rows", [])}
     now = {row.bar.name: row.kept() for row in rows}
-    merged = {**before, **now}
-    kept[name] = sorted(merged.values(), key=lambda row: str(row["point"])[0])
+    kept[name] = {"machine": machine, "rows": list({**before, **now}.values())}
     file.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
@@ -91,6 +94,7 @@ def main() -> None:
     parser.add_argument("--tree", type=Path, default=ROOT, help="the checkout to listen to")
     parser.add_argument("--record", type=Path, metavar="FILE", help="keep the figures as JSON")
     parser.add_argument("--name", default="now", help="of the figures (default: %(default)s)")
+    parser.add_argument("--counts", action="store_true", help="only what CI promises")
     arguments = parser.parse_args()
     names = [name for name in arguments.only.split(",") if name] or everything
     if unknown := set(names) - set(everything):
@@ -98,16 +102,25 @@ def main() -> None:
     logger.disable("pipecat")
     begun = time.monotonic()
     split: Split = arguments.split
+    scales = dict.fromkeys(names, arguments.scale)
+    if arguments.counts:
+        scales = {name: part.scale for name, part in PROMISED.items()}
     speakers = ", ".join(map(str, [*voices(split), *voices(split, "zh")]))
-    print(f"{split}: {speakers}\nThe machine before: {state()}", flush=True)
+    before = state()
+    print(f"{split}: {speakers}\nThe machine before: {before}", flush=True)
     try:
-        rows = measure(arguments.tree, names, split, arguments.scale)
+        rows = measure(arguments.tree, scales, split)
     except ClientError as error:
         raise SystemExit(f"error: {error}") from None
     print("\n" + "\n".join(f"{row.point:<18}{row.bar}  of {row.trials}" for row in rows))
-    print(f"\n{time.monotonic() - begun:.0f} s. The machine behind: {state()}")
+    behind = state()
+    print(f"\n{time.monotonic() - begun:.0f} s. The machine behind: {behind}")
     if arguments.record:
-        record(arguments.record, arguments.name, rows)
+        record(arguments.record, arguments.name, f"before, {before}; behind, {behind}", rows)
+    if arguments.counts:
+        faults = broken(rows)
+        print("\n".join(("", "Not kept:", *faults) if faults else ("", "All is kept.")))
+        raise SystemExit(int(bool(faults)))
     raise SystemExit(int(not all(row.bar.met for row in rows)))
 
 

@@ -202,21 +202,25 @@ class Caller:
 
     async def processed(self) -> None:
         """Wait until the server has heard all that was sent, and drop what is not committed."""
-        await self.send("input_audio_buffer.clear")
-        await self.event("input_audio_buffer.cleared")
+        await self.ask("input_audio_buffer.clear", "input_audio_buffer.cleared")
 
-    async def event(self, type_: str, number: int = 1) -> Event:
-        """Wait for an event of a type that has not come yet, or the next but so many of them."""
+    async def ask(self, type_: str, awaited: str, **fields: Any) -> Event:
+        """Send an event, and wait for one of a type that comes behind it."""
         before = len(self.events)
+        await self.send(type_, **fields)
+        return await self.event(awaited, before)
 
-        def come() -> list[Event]:
-            return [one for one in self.events[before:] if one.type == type_]
+    async def event(self, type_: str, behind: int) -> Event:
+        """Wait for the first event of a type behind the first so many events.
 
-        async with asyncio.timeout(PATIENCE_S * 4):
-            while len(come()) < number:
+        Raises:
+            TimeoutError: It does not come.
+        """
+        async with asyncio.timeout(4 * PATIENCE_S):
+            while not (come := [one for one in self.events[behind:] if one.type == type_]):
                 self._changed.clear()
                 await self._changed.wait()
-        return come()[-1]
+        return come[0]
 
     async def settled(self, seconds: float) -> None:
         """Wait until nothing has come for so long, by the clock on the wall."""
@@ -292,8 +296,7 @@ async def calling(
         caller = Caller(socket, seed, echo, stops)
         async with asyncio.TaskGroup() as tasks:
             running = [tasks.create_task(caller.listen())]
-            await caller.send("session.update", session=session)
-            await caller.event("session.updated")
+            await caller.ask("session.update", "session.updated", session=session)
             if live:
                 running.append(tasks.create_task(caller.speak()))
             try:

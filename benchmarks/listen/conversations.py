@@ -18,7 +18,10 @@ from benchmarks.listen.voices import SEEDS, Split
 LATER = 3
 """Turns that end during one response."""
 IN_FILE = 6
-_LONG = "This is an answer that takes its time and that nobody may interrupt, so wait for its end."
+_LONG = (
+    "Well. This takes a while. Nobody may interrupt it. It has many short sentences. Each of them "
+    "comes late. So there is time. Time for others. They all wait. Then it ends."
+)
 PRICES = (
     "The first one costs 1,250 dollars and the second 399, so together that is 1,649 dollars for "
     "both. They were made in 1987 and 2004, weigh 12.5 and 48 kilos, and are 75% sold. Call 555 "
@@ -42,7 +45,7 @@ async def _queued(url: str, said: list[Samples]) -> int:
     detection = {"type": "server_vad", "interrupt_response": False}
     script = {"always": "What do you think of that?"}
     async with calling(url, detection, script=script, stops=False) as caller:
-        await caller.answer(_LONG, word_ms=700)
+        await caller.answer(_LONG, word_ms=500)
         for sound in said:
             _begin, end = caller.say(sound)
             await caller.until(lambda end=end: caller.now_ms >= end)  # type: ignore[misc]
@@ -104,8 +107,7 @@ async def _read_back(caller: Caller) -> list[str]:
         "output_modalities": ["text"],
         "conversation": "none",
     }
-    await caller.send("response.create", response=response)
-    done = await caller.event(DONE)
+    done = await caller.ask("response.create", DONE, response=response)
     (item,) = done.data["response"]["output"]
     return str(item["content"][0]["text"]).split()
 
@@ -119,8 +121,8 @@ async def _heard_words(url: str, text: str, speed: float, seed: int) -> list[int
     cuts = sorted((chance.uniform(800, total_ms - 100) for _ in range(CUTS)), reverse=True)
     wrong = []
     async with calling(url, None, live=False, speed=speed) as caller:
-        await caller.send("response.create", response={"instructions": json.dumps({"say": text})})
-        done = await caller.event(DONE)
+        told_text = {"instructions": json.dumps({"say": text})}
+        done = await caller.ask("response.create", DONE, response=told_text)
         item_id = done.data["response"]["output"][0]["id"]
         for cut in cuts:
             await caller.send(

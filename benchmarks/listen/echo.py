@@ -93,19 +93,22 @@ def run(url: str, split: Split, scale: float = 1.0) -> list[Row]:
     waits = at_once(
         [partial(talked_over, url, next(ways), next(voices), line) for line in people], SESSIONS
     )
+    each = f"in {ms / 1000:.0f} s"
     heard, looping = loops[: len(soft)], loops[len(soft) :]
     return [
         number(
             POINT,
-            f"turns and stops by echo of −12 to −30 dB, {ms / 1000:.0f} s each",
+            "turns and stops by echo of −12 to −30 dB",
             0,
             (one.turns for one in heard),
+            each,
         ),
         worst(
             POINT,
-            f"answers to itself at −6 dB, the worst of {ms / 1000:.0f} s",
+            "answers to itself at −6 dB, in the worst room",
             1,
             (one.answers for one in looping),
+            each,
         ),
         least(
             POINT,

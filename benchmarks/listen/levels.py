@@ -11,6 +11,7 @@ from benchmarks.listen.rooms import room_response, talkers
 from benchmarks.listen.row import Row, least, most
 from benchmarks.listen.servers import at_once
 from benchmarks.listen.sound import (
+    SPEECH_DBFS,
     Samples,
     at_level,
     count,
@@ -20,7 +21,7 @@ from benchmarks.listen.sound import (
     room_tone,
     silence,
 )
-from benchmarks.listen.voices import SEEDS, Split, voices
+from benchmarks.listen.voices import SEEDS, Split, recorded, voices
 
 POINT = "4 level"
 SESSIONS = 2
@@ -102,22 +103,30 @@ def quiet(url: str, split: Split, scale: float = 1.0) -> list[Row]:
     return rows
 
 
+def _talk(split: Split) -> list[Samples]:
+    """Return what each of six people says; people sound most like people."""
+    said = [one.samples for one in recorded(split) if one.speaker == "human"]
+    if len(said) < TALKERS:
+        people = voices(split)
+        said = [person.say(text) for person in people for text in COMPLETE[:4]]
+    return [joined(*said[at::TALKERS]) for at in range(TALKERS)]
+
+
 def background(url: str, split: Split, scale: float = 1.0) -> list[Row]:
     """Count the turns that end although six people talk, 20 dB below, all the time."""
     seed = SEEDS[split] + 600
-    people = voices(split)
-    babble = [
-        joined(*(person.say(text) for text in COMPLETE[at % 3 :: 3]))
-        for at, person in enumerate((people * 2)[:TALKERS])
-    ]
+    babble = _talk(split)
     sounds, ends = [], []
     for at, (voice, text) in enumerate(by_turns(split, COMPLETE, max(3, round(24 * scale)))):
         spoken = line(voice, text).samples
         before = 1500.0
         whole_ms = before + length_ms(spoken) + AFTER_MS
-        room = room_response(seed + at, 400, 0.3)
-        behind = talkers(babble, whole_ms, seed + at, 0, room)
-        sounds.append(mixed(joined(silence(before), spoken), at_level(behind, -43.0)))
+        room = room_response(seed + at, 300, 0.7)
+        behind = at_level(talkers(babble, whole_ms, seed + at, 0, room), SPEECH_DBFS - 20)
+        if at % 2:
+            # They begin to talk when the user does.
+            behind[: count(before)] = 0
+        sounds.append(mixed(joined(silence(before), spoken), behind))
         ends.append(before + 1000 * len(spoken) / count(1000))
     found = at_once([partial(_turns, url, sound) for sound in sounds], SESSIONS)
     return [

@@ -26,7 +26,7 @@ def room_response(seed: int, decay_ms: float, direct: float = 1.0) -> Samples:
     energy = float(np.sqrt(np.sum(tail**2))) or 1.0
     response = tail / energy * (1 - direct)
     response[0] = direct
-    return (response / np.sqrt(np.sum(response**2))).astype(np.float32)
+    return np.asarray(response / np.sqrt(np.sum(response**2)), np.float32)
 
 
 def in_room(samples: Samples, response: Samples) -> Samples:

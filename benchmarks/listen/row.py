@@ -43,16 +43,16 @@ def least(point: str, name: str, percent: float, hits: Iterable[bool]) -> Row:
     return share(point, name, hits, percent, at_least=True)
 
 
-def number(point: str, name: str, limit: float, counted: Iterable[int]) -> Row:
-    """Return the sum of what was counted, and how much it may be."""
+def number(point: str, name: str, limit: float, counted: Iterable[int], within: str = "") -> Row:
+    """Return the sum of what was counted, and how much it may be; `within` says in how long."""
     found = list(counted)
-    return Row(point, Bar(name, sum(found), limit, ""), len(found))
+    return Row(point, Bar(name, sum(found), limit, within), len(found))
 
 
-def worst(point: str, name: str, limit: float, counted: Iterable[int]) -> Row:
+def worst(point: str, name: str, limit: float, counted: Iterable[int], within: str = "") -> Row:
     """Return the largest of what was counted, and how much it may be."""
     found = list(counted)
-    return Row(point, Bar(name, max(found, default=0), limit, ""), len(found))
+    return Row(point, Bar(name, max(found, default=0), limit, within), len(found))
 
 
 def middle(point: str, name: str, limit_ms: float, waits: Iterable[float | None]) -> Row:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from benchmarks.local_server import ROOT, LocalServer, scripted_server
+from benchmarks.local_server import ROOT, LocalServer, server_of_tree
 
 SERVER_SIDE = Path(__file__).resolve().parent / "server_side"
 FAST = {"LIMITS__APPEND_SPEED": "1000", "LIMITS__APPEND_BURST_S": "100000"}
@@ -46,7 +46,7 @@ def lifelike_server(tree: Path = ROOT) -> Iterator[LocalServer]:
 @contextmanager
 def _server(tree: Path, stack: dict[str, str]) -> Iterator[LocalServer]:
     options = {f"{kind}__OPTIONS": json.dumps({}) for kind in ("STT", "LLM", "TTS")}
-    with scripted_server(tree=tree, modules=SERVER_SIDE, **FAST, **options, **stack) as server:
+    with server_of_tree(tree, SERVER_SIDE, {**FAST, **options, **stack}) as server:
         yield server
 
 

@@ -74,7 +74,7 @@ def at_level(samples: Samples | Wave, dbfs: float) -> Samples:
 
 def louder(samples: Samples, db: float) -> Samples:
     """Return a sound so many dB louder, or softer; peaks are clipped."""
-    return np.clip(samples * np.float32(10 ** (db / 20)), -1, 1).astype(np.float32)
+    return np.asarray(np.clip(samples * 10 ** (db / 20), -1, 1), np.float32)
 
 
 def trimmed(samples: Samples) -> Samples:
@@ -84,7 +84,7 @@ def trimmed(samples: Samples) -> Samples:
     loud = np.flatnonzero(power > power.max(initial=0.0) * 10 ** (-_FLOOR_DB / 10))
     if not loud.size:
         return samples
-    return samples[int(loud[0]) * _FRAME : (int(loud[-1]) + 1) * _FRAME]
+    return np.asarray(samples[int(loud[0]) * _FRAME : (int(loud[-1]) + 1) * _FRAME])
 
 
 def to_pcm(samples: Samples) -> bytes:

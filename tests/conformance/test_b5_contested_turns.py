@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
 
-from config import TurnsConfig
+from config import TurnsConfig, VADConfig
 from session.decisions import (
     SpeechHesitated,
     SpeechPersisted,
@@ -20,11 +21,12 @@ from session.effects import (
     ForgetTurn,
     GuessTurn,
     HearTurn,
+    ResumeTurn,
     Speculate,
     StopGenerating,
     Transcribe,
 )
-from session.floor import LONG_MS
+from session.floor import ASK_MS, LONG_MS, LOUD_DB, LOUD_MS
 from session.ports import FailureReason
 from session.reports import TurnFailed, TurnGuessed, TurnSoFar
 from tests.conformance.sequences import AUDIO_CLOSE, COMMITTED, END, messages
@@ -328,6 +330,89 @@ def test_a_kept_back_channel_that_was_guessed_has_its_transcript() -> None:
     assert types(d.heard(item, "Okay."))[-1] == COMPLETED
 
 
+# --- what was said so far -------------------------------------------------------------------------
+
+
+def is_asked(d: Driver) -> str:
+    """Let a voice go on until the recogniser is asked for the words so far; returns the turn."""
+    item = begins(d)
+    assert d.decided(goes_on(ASK_MS[0] - 32)) == []
+    assert d.kind(GuessTurn) == []
+    assert d.decided(goes_on(ASK_MS[0], -30)) == []
+    assert [order.item_id for order in d.kind(GuessTurn)] == [item]
+    return item
+
+
+def test_words_so_far_take_the_floor_and_the_turn_is_heard_on() -> None:
+    d = answering()
+    item = is_asked(d)
+    assert types(d.report(TurnGuessed(item, "What"))) == INTERRUPTED
+    assert [order.item_id for order in d.kind(ResumeTurn)] == [item]
+    assert d.kind(Speculate) == []
+    assert types(ends(d)) == [STOPPED, *COMMITTED, "response.created"]
+
+
+@pytest.mark.parametrize("so_far", ["", "Yeah", "I"])
+def test_no_words_so_far_decide_nothing(so_far: str) -> None:
+    d = answering()
+    item = is_asked(d)
+    assert d.report(TurnGuessed(item, so_far)) == []
+    assert len(d.kind(ResumeTurn)) == 1
+    assert d.kind(Speculate) == []
+    d.append(500)
+    assert d.decided(SpeechHesitated(2400)) == []
+    assert d.report(TurnGuessed(item, "I see.")) == []
+    assert ends(d) == []
+    assert ForgetTurn(item) in d.effects
+
+
+def test_a_pause_before_the_words_are_there_asks_for_all_of_them() -> None:
+    d = answering()
+    item = is_asked(d)
+    d.append(500)
+    d.decided(SpeechHesitated(2400))
+    assert [type(order) for order in d.effects[-2:]] == [ResumeTurn, GuessTurn]
+    assert types(d.report(TurnGuessed(item, "Stop."))) == INTERRUPTED
+    assert [early.text for early in d.kind(Speculate)] == ["Stop."]
+
+
+def test_a_turn_that_takes_the_floor_before_the_words_are_there_is_heard_on() -> None:
+    d = answering()
+    is_asked(d)
+    assert types(d.decided(goes_on(LONG_MS, -30))) == INTERRUPTED
+    assert len(d.kind(ResumeTurn)) == 1
+
+
+def test_a_turn_that_ends_before_the_words_are_there_is_transcribed_whole() -> None:
+    d = answering()
+    item = is_asked(d)
+    assert ends(d) == []
+    asked, all_of_it = [order for order in d.effects if isinstance(order, ResumeTurn | Transcribe)]
+    assert (type(asked), type(all_of_it)) == (ResumeTurn, Transcribe)
+    assert asked.clip.audio == all_of_it.clip.audio
+    assert types(d.heard(item, "Stop."))[:1] == [STARTED]
+
+
+def test_a_client_that_commits_before_the_words_are_there_gets_the_whole_turn() -> None:
+    d = answering()
+    is_asked(d)
+    d.append(500)
+    assert types(d.send("input_audio_buffer.commit")) == [*INTERRUPTED, *COMMITTED]
+    orders = [order for order in d.effects if isinstance(order, ResumeTurn | Transcribe)]
+    assert [type(order) for order in orders] == [ResumeTurn, Transcribe]
+    assert orders[0].clip.audio == orders[1].clip.audio
+
+
+def test_a_server_that_does_not_speculate_does_not_ask() -> None:
+    d = Driver(session_config(vad=VADConfig(speculative=False)))
+    d.respond()
+    d.audio(10_000)
+    d.append(2000)
+    begins(d)
+    assert d.decided(goes_on(ASK_MS[0], -30)) == []
+    assert d.kind(GuessTurn) == []
+
+
 # --- the client acts while it is undecided --------------------------------------------------------
 
 
@@ -476,3 +561,17 @@ def test_recognition_begins_with_the_voice() -> None:
     item = begins(d)
     (order,) = d.kind(HearTurn)
     assert order.item_id == item
+
+
+def test_who_raises_their_voice_takes_the_floor_sooner() -> None:
+    d = answering()
+    d.finish()
+    d.append(12_000)
+    d.speak(14_016, 14_976)
+    d.heard(d.items()[-1], "Go on.")
+    d.audio(10_000)
+    d.append(1000)
+    assert d.decided(SpeechStarted(15_904)) == []
+    usual_db = 20 * math.log10(1 / 32768)
+    assert d.decided(goes_on(LOUD_MS - 32, usual_db + LOUD_DB + 1)) == []
+    assert types(d.decided(goes_on(LOUD_MS, usual_db + LOUD_DB + 1)))[0] == STARTED

@@ -173,5 +173,5 @@ def test_what_has_gone_on_for_long_enough_always_takes_it(
 
 
 def test_the_figures_are_in_order() -> None:
-    assert LOUD_MS < FIRM_MS < LONG_MS < WORDLESS_MS <= CHATTY_MS
+    assert LOUD_MS < FIRM_MS < LONG_MS < CHATTY_MS < WORDLESS_MS
     assert FIRM_DB < LOUD_DB
