@@ -22,7 +22,15 @@ class Part:
 
 
 PROMISED: Mapping[str, Part] = {
-    "floor": Part(0.12, ("single words that must stop it, and do", "interruptions that stop it")),
+    "floor": Part(
+        0.12,
+        (
+            "back-channels that stop an answer",
+            "back-channels that are answered",
+            "single words that must stop it, and do",
+            "interruptions that stop it",
+        ),
+    ),
     "noise": Part(0.1, ("turns in noise: white to brown, fan, hum, keyboard, …",)),
     "transcripts": Part(1.0, ("short answers of people that are answered",)),
     "quiet": Part(

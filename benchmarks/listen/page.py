@@ -29,6 +29,9 @@ make listen ARGS="--counts"                       # what CI does: two minutes, c
 
 """
 METHOD = """
+`before` is the server as it was when this benchmark was written. What is bold misses its bar. Of
+echo, music and noise the bars are for the whole run, which lasts 40 s, two minutes and ten.
+
 ## What is heard
 
 `benchmarks/listen/` makes all sound itself, and the same each time: voices of the engines that are

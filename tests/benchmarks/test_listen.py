@@ -142,6 +142,18 @@ def test_a_promise_that_was_not_measured_is_not_kept() -> None:
     assert broken(kept[1:]) == [f"{names[0]}: it was not measured"]
 
 
+def test_what_is_promised_is_in_the_table() -> None:
+    figures = json.loads((ROOT / "docs" / "listening.json").read_text(encoding="utf-8"))
+    shown = {row["name"] for one in figures.values() for row in one["rows"]}
+    assert {name for part in PROMISED.values() for name in part.bars} <= shown
+
+
+def test_the_page_is_made_of_the_figures_that_are_kept() -> None:
+    docs = ROOT / "docs"
+    figures = json.loads((docs / "listening.json").read_text(encoding="utf-8"))
+    assert (docs / "listening.md").read_text(encoding="utf-8") == page(figures)
+
+
 def test_the_page_shows_what_was_before_and_what_is_missed() -> None:
     before = Row("1 interruptions", Bar("back-channels", 100, 10, "%"), 40).kept()
     now = Row("1 interruptions", Bar("back-channels", 5, 10, "%"), 40).kept()
