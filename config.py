@@ -296,8 +296,15 @@ class VADConfig(_Group):
     """Milliseconds of silence that make such a pause."""
 
 
+Queued = Literal["each", "merge"]
+
+
 class TurnsConfig(_Group):
     """When the server believes that somebody has said something, and to whom."""
+
+    queued: Queued = "each"
+    """How turns that end while another is being answered are answered: `each` for itself, in order,
+    or all by one answer (`merge`)."""
 
 
 def _address(url: str | None) -> str | None:

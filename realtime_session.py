@@ -240,7 +240,7 @@ class RealtimeSession:
         self._conversation.delete(event.item_id)
         deleted = Send(ItemDeleted(item_id=event.item_id))
         self._transcription.forget(event.item_id)
-        return [deleted, *self._responses.item_deleted(event.item_id)]
+        return [deleted, *self._responses.item_deleted()]
 
     def truncate_item(self, event: TruncateItem) -> list[Effect]:
         """Cut an assistant message to what was played (§A.8)."""

@@ -52,7 +52,7 @@ class _OpenItem:
         self._response_id = spec.id
         self._index = index
         self._conversation = conversation if spec.in_conversation else None
-        self._previous_id = conversation.insert(item) if spec.in_conversation else None
+        self._previous_id = conversation.insert_output(item) if spec.in_conversation else None
 
     @property
     def _place(self) -> tuple[str, str, int]:

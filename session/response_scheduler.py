@@ -12,7 +12,7 @@ from typing import Protocol
 
 from audio.clip import Clip
 from session.context_window import ContextTooLong, fit
-from session.conversation import Conversation
+from session.conversation import Conversation, DetectedTurn
 from session.effects import Effect, Generate, StopGenerating, Transcribe
 from session.items import Item
 from session.limits import check_responses
@@ -57,8 +57,8 @@ class ResponseScheduler:
         self._open: dict[str, Response] = {}
         self._waiting: list[Response] = []
         """ResponseScheduler whose context still lacks transcripts."""
-        self._turn_due: str | None = None
-        """The item of a turn that ended during a response; it is answered afterwards (§B.5)."""
+        self._held_back = False
+        """Whether turns wait for the end of what was appended, and not for a response alone."""
 
     @property
     def active(self) -> Response | None:
@@ -67,8 +67,8 @@ class ResponseScheduler:
 
     @property
     def running(self) -> bool:
-        """Whether any response is in progress."""
-        return bool(self._open)
+        """Whether any response is in progress, or is due."""
+        return bool(self._open or self._conversation.unanswered)
 
     @property
     def awaited_items(self) -> Iterator[Item]:
@@ -93,8 +93,12 @@ class ResponseScheduler:
             )
         spec = build_spec(options, self._config, self._conversation)
         own = [item for item in spec.input or [] if self._conversation.get(item.id) is not item]
+        if spec.in_conversation and spec.input is None:
+            # It reads the turns that wait, so it answers them.
+            self._conversation.unanswered.clear()
         effects = self._begin(spec)
-        return effects + [effect for item in own for effect in transcribe(item, self._config)]
+        effects += [effect for item in own for effect in transcribe(item, self._config)]
+        return effects + self._answer_due()
 
     def cancel(self, response_id: str | None) -> list[Effect]:
         """Cancel a response, or the active one for None (§A.10).
@@ -107,24 +111,35 @@ class ResponseScheduler:
             raise ProtocolError(
                 "response_cancel_not_active", "Cancellation failed: no active response found"
             )
-        return self._cancel(response, "client_cancelled")
+        return self._cancel(response, "client_cancelled") + self._answer_due()
 
     def interrupt(self) -> list[Effect]:
-        """Cancel the active response at barge-in, and forget a turn that waited for it (§B.5)."""
+        """Cancel the active response at barge-in, and forget the turns that wait for it (§B.5)."""
         active = self.active
         if active is None:
             return []
-        self._turn_due = None
+        if not self._held_back:
+            self._conversation.unanswered.clear()
         return self._cancel(active, "turn_detected")
 
-    def answer(self, item_id: str) -> list[Effect]:
-        """Answer a detected turn, now or after the active response (§B.5)."""
-        if self.active is not None:
-            self._turn_due = item_id
-            return []
-        spec = build_spec(ResponseOptions(), self._config, self._conversation)
-        spec.answers = item_id
-        return self._begin(spec)
+    def answers_since(self, ms: float) -> bool:
+        """Return whether the active response answers a turn that ended after `ms` of audio."""
+        active = self.active
+        return active is not None and any(turn.end_ms > ms for turn in active.spec.answers)
+
+    def answer(self, turn: DetectedTurn) -> list[Effect]:
+        """Answer a detected turn, now or when its time has come (§B.5)."""
+        self._conversation.unanswered.append(turn)
+        return self._answer_due()
+
+    def hold_back(self) -> None:
+        """Answer no turn before `go_on`: more of what was appended is to be heard (§A.2)."""
+        self._held_back = True
+
+    def go_on(self) -> list[Effect]:
+        """Answer the turns that were held back, in order."""
+        self._held_back = False
+        return self._answer_due()
 
     def preview(self, item: Item) -> ResponseRequest | None:
         """Return the request that `answer` would make if `item` ended the conversation.
@@ -134,7 +149,7 @@ class ResponseScheduler:
         """
         context = [*self._conversation, item]
         waits = any(known.untranscribed for known in context)
-        if self.active is not None or waits or not item.text:
+        if self.active is not None or self._held_back or waits or not item.text:
             return None
         spec = build_spec(ResponseOptions(), self._config, self._conversation)
         if _unmet_choice(spec) is not None:
@@ -144,10 +159,8 @@ class ResponseScheduler:
         except ContextTooLong:
             return None
 
-    def item_deleted(self, item_id: str) -> list[Effect]:
-        """Stop waiting for an item that was deleted, and do not answer it."""
-        if self._turn_due == item_id:
-            self._turn_due = None
+    def item_deleted(self) -> list[Effect]:
+        """Stop waiting for an item that was deleted."""
         return self.items_ready()
 
     def item_failed(self, item: Item, error: FailureReason) -> list[Effect]:
@@ -159,6 +172,9 @@ class ResponseScheduler:
 
     def items_ready(self) -> list[Effect]:
         """Start the waiting responses whose transcripts are complete."""
+        return self._start_ready() + self._answer_due()
+
+    def _start_ready(self) -> list[Effect]:
         effects: list[Effect] = []
         for response in list(self._waiting):
             pending = any(item.untranscribed for item in response.context)
@@ -188,23 +204,40 @@ class ResponseScheduler:
                 effects = response.finish(reason, usage)
             case ResponseFailed(error=error):
                 effects = response.fail(error)
-        return self._after_change(response, effects)
+        return self._after_change(response, effects) + self._answer_due()
 
     # --- the life of a response ---------------------------------------------------------------
 
+    def _answer_due(self) -> list[Effect]:
+        """Begin the next answer, if none is running: to one turn, or to all that wait."""
+        due = self._conversation.unanswered
+        effects: list[Effect] = []
+        while due and self.active is None and not self._held_back:
+            spec = build_spec(ResponseOptions(), self._config, self._conversation)
+            count = len(due) if self._config.queued == "merge" else 1
+            spec.answers = tuple(due[:count])
+            del due[:count]
+            effects += self._begin(spec)
+        return effects
+
     def _begin(self, spec: ResponseSpec) -> list[Effect]:
+        later = {turn.item_id for turn in self._conversation.unanswered} if spec.answers else ()
         context = self._conversation if spec.input is None else spec.input
-        response = Response(spec, self._conversation, list(context))
+        # What is answered separately afterwards would make the model answer it now.
+        read = [item for item in context if item.id not in later]
+        response = Response(spec, self._conversation, read)
         self._open[response.id] = response
         if spec.in_conversation:
             self._listener.answer_opened()
         self._waiting.append(response)
-        return response.created() + self.items_ready()
+        return response.created() + self._start_ready()
 
     def _start(self, response: Response) -> list[Effect]:
         spec = response.spec
-        if any(item.id == spec.answers and not item.text for item in response.context):
-            # A turn without words: the detector took noise for speech.
+        answered = {turn.item_id for turn in spec.answers}
+        turns = [item for item in response.context if item.id in answered]
+        if turns and not any(item.text for item in turns):
+            # Turns without words: the detector took noise for speech.
             return self._after_change(response, response.finish("stop", None))
         unmet = _unmet_choice(spec)
         if unmet is not None:
@@ -224,7 +257,7 @@ class ResponseScheduler:
         return self._after_change(response, response.cancel(reason))
 
     def _after_change(self, response: Response, effects: list[Effect]) -> list[Effect]:
-        """Return a response's effects; if it ended, clean up and answer the turn that waited."""
+        """Return a response's effects; if it ended, clean up."""
         if response.active:
             return effects
         del self._open[response.id]
@@ -234,9 +267,6 @@ class ResponseScheduler:
             self._waiting.remove(response)
         else:
             effects.append(StopGenerating(response.id))
-        if self._turn_due is not None and self.active is None:
-            item_id, self._turn_due = self._turn_due, None
-            effects += self.answer(item_id)
         return effects
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from audio.formats import AudioFormat
 from audio.noise_reduction import NoiseReduction
-from config import Settings
+from config import Queued, Settings
 from session.limits import check_prompt
 from session.ports import NO_WISHES, Capabilities, TranscriptionSettings
 from session.provider_checks import (
@@ -79,6 +79,7 @@ class SessionConfig:
         self.limits = settings.limits
         self.capabilities = capabilities
         self.context_tokens = settings.llm.context_tokens or capabilities.context_tokens
+        self._queued = settings.turns.queued
         self._default_vad = ServerVad(
             threshold=settings.vad.threshold,
             prefix_padding_ms=settings.vad.prefix_padding_ms,
@@ -170,6 +171,11 @@ class SessionConfig:
     def turn_detection(self) -> TurnDetection | None:
         """How turns are detected; None in manual mode."""
         return self._settings.input.turn_detection
+
+    @property
+    def queued(self) -> Queued:
+        """How turns are answered that ended while they could not be (§B.5)."""
+        return self._queued
 
     @property
     def prefix_padding_ms(self) -> int | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from audio.clip import Clip
 from flow.steps import Steps
 from session.content import InputText, UserAudio
-from session.conversation import Conversation
+from session.conversation import Conversation, DetectedTurn
 from session.decisions import (
     Decision,
     SpeechHesitated,
@@ -209,7 +209,8 @@ class TurnTaking:
         audio = self._audio(turn)
         audio.read_as(SILENCE)
         effects = self._commit_item(turn.item_id, audio)
-        return [Send(triggered), *effects, *self._responses.answer(turn.item_id)]
+        answer = self._responses.answer(DetectedTurn(turn.item_id, end_ms))
+        return [Send(triggered), *effects, *answer]
 
     def commit(self) -> list[Effect]:
         """Commit the open turn, as the client asked (§A.3)."""
@@ -284,7 +285,7 @@ class TurnTaking:
         stopped = Send(BufferSpeechStopped(audio_end_ms=end_ms, item_id=turn.item_id))
         effects = [stopped, *self._committed(turn)]
         if self._config.kind == "realtime" and detection.create_response:
-            effects += self._responses.answer(turn.item_id)
+            effects += self._responses.answer(DetectedTurn(turn.item_id, end_ms))
         return effects
 
     def guessed(self, item_id: str, text: str) -> list[Effect]:
