@@ -305,6 +305,9 @@ class TurnsConfig(_Group):
     queued: Queued = "each"
     """How turns that end while another is being answered are answered: `each` for itself, in order,
     or all by one answer (`merge`)."""
+    file_mode: bool = True
+    """Whether the turns of audio that is appended much faster than real time wait for its end, so
+    that none interrupts the answer to another."""
 
 
 def _address(url: str | None) -> str | None:

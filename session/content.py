@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 from audio.formats import AudioFormat
+from session.ports import FailureReason
 
 TranscriptState = Literal["none", "pending", "done", "failed"]
 
@@ -97,6 +98,8 @@ class UserAudio(Audio):
     """State of the transcript; `none`: nothing waits for one."""
     announced: bool = False
     """Whether the client wants transcription events for it."""
+    failure: FailureReason | None = None
+    """Why there is no transcript; None: there is one, or none is wanted, or it is pending."""
 
     def understood(self, text: str) -> None:
         """Take the final transcript, for the client and the model."""
@@ -108,9 +111,9 @@ class UserAudio(Audio):
         self.text = text
         self.state = "done"
 
-    def failed(self) -> None:
+    def failed(self, failure: FailureReason) -> None:
         """Note that transcription failed."""
-        self.state = "failed"
+        self.state, self.failure = "failed", failure
 
     def unwanted(self) -> None:
         """Note that nothing waits for a pending transcript any more."""

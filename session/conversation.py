@@ -5,20 +5,10 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from session.content import Audio
 from session.items import AssistantMessage, FunctionCall, Item, OutputItem
 from wire.errors import ProtocolError
-
-
-@dataclass(frozen=True, slots=True)
-class DetectedTurn:
-    """A turn of the user that is to be answered without being asked for (§B.5)."""
-
-    item_id: str
-    end_ms: float
-    """Where it ended, in milliseconds of audio written."""
 
 
 class Conversation:
@@ -34,8 +24,8 @@ class Conversation:
         self.id = conversation_id
         self._items: list[Item] = []
         self._by_id: dict[str, Item] = {}
-        self.unanswered: list[DetectedTurn] = []
-        """Turns that wait for their answer, in order; each has its item here."""
+        self.unanswered: list[str] = []
+        """Items of the user's turns that wait for their answer, in order."""
         self._kept_audio_ms = kept_audio_ms
         self._audible: deque[tuple[Audio, float]] = deque()
         """The audio that is kept and its length in ms when it was added, oldest first."""
@@ -121,7 +111,7 @@ class Conversation:
         """
         if not self.unanswered:
             return self.insert(item)
-        position = self._items.index(self._by_id[self.unanswered[0].item_id])
+        position = self._items.index(self._by_id[self.unanswered[0]])
         return self.insert(item, self._items[position - 1].id if position else "root")
 
     def delete(self, item_id: str) -> None:
@@ -138,7 +128,8 @@ class Conversation:
             )
         self._items.remove(item)
         del self._by_id[item_id]
-        self.unanswered[:] = [turn for turn in self.unanswered if turn.item_id != item_id]
+        if item_id in self.unanswered:
+            self.unanswered.remove(item_id)
         self._lost_assistant_audio |= _spoken(item)
         if item.untranscribed is not None:
             item.untranscribed.unwanted()

@@ -11,8 +11,9 @@ from dataclasses import replace
 from typing import Protocol
 
 from audio.clip import Clip
+from session.content import UserAudio
 from session.context_window import ContextTooLong, fit
-from session.conversation import Conversation, DetectedTurn
+from session.conversation import Conversation
 from session.effects import Effect, Generate, StopGenerating, Transcribe
 from session.items import Item
 from session.limits import check_responses
@@ -122,14 +123,9 @@ class ResponseScheduler:
             self._conversation.unanswered.clear()
         return self._cancel(active, "turn_detected")
 
-    def answers_since(self, ms: float) -> bool:
-        """Return whether the active response answers a turn that ended after `ms` of audio."""
-        active = self.active
-        return active is not None and any(turn.end_ms > ms for turn in active.spec.answers)
-
-    def answer(self, turn: DetectedTurn) -> list[Effect]:
+    def answer(self, item_id: str) -> list[Effect]:
         """Answer a detected turn, now or when its time has come (§B.5)."""
-        self._conversation.unanswered.append(turn)
+        self._conversation.unanswered.append(item_id)
         return self._answer_due()
 
     def hold_back(self) -> None:
@@ -221,7 +217,7 @@ class ResponseScheduler:
         return effects
 
     def _begin(self, spec: ResponseSpec) -> list[Effect]:
-        later = {turn.item_id for turn in self._conversation.unanswered} if spec.answers else ()
+        later = self._conversation.unanswered if spec.answers else ()
         context = self._conversation if spec.input is None else spec.input
         # What is answered separately afterwards would make the model answer it now.
         read = [item for item in context if item.id not in later]
@@ -234,9 +230,11 @@ class ResponseScheduler:
 
     def _start(self, response: Response) -> list[Effect]:
         spec = response.spec
-        answered = {turn.item_id for turn in spec.answers}
-        turns = [item for item in response.context if item.id in answered]
+        turns = [item for item in response.context if item.id in spec.answers]
         if turns and not any(item.text for item in turns):
+            failure = next(filter(None, map(_failure, turns)), None)
+            if failure is not None:
+                return self._after_change(response, response.fail(failure))
             # Turns without words: the detector took noise for speech.
             return self._after_change(response, response.finish("stop", None))
         unmet = _unmet_choice(spec)
@@ -280,6 +278,11 @@ def transcribe(item: Item, config: SessionConfig) -> list[Effect]:
         settings = replace(settings, logprobs=False)
     clip = Clip(bytes(audio.data), audio.format, config.noise_reduction)
     return [Transcribe(item.id, clip, settings)]
+
+
+def _failure(turn: Item) -> FailureReason | None:
+    """Return why a turn of the user has no transcript."""
+    return turn.audio.failure if isinstance(turn.audio, UserAudio) else None
 
 
 def _unmet_choice(spec: ResponseSpec) -> FailureReason | None:

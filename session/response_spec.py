@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from audio.formats import AudioFormat
-from session.conversation import Conversation, DetectedTurn
+from session.conversation import Conversation
 from session.item_input import build_item
 from session.items import FunctionCall, FunctionCallOutput, Item
 from session.limits import check_prompt
@@ -42,8 +42,8 @@ class ResponseSpec:
     parallel_tool_calls: bool | None = None
     temperature: float | None = None
     """Only beta clients can set it (§B.16)."""
-    answers: tuple[DetectedTurn, ...] = ()
-    """The detected turns that it answers; none: the client asked for the response."""
+    answers: tuple[str, ...] = ()
+    """The items of the detected turns that it answers; none: the client asked for the response."""
 
     @property
     def spoken(self) -> bool:

@@ -80,6 +80,8 @@ class SessionConfig:
         self.capabilities = capabilities
         self.context_tokens = settings.llm.context_tokens or capabilities.context_tokens
         self._queued = settings.turns.queued
+        self.file_mode = settings.turns.file_mode and media is Media.EVENTS
+        """Whether audio that comes much faster than real time is taken as a file (§A.2)."""
         self._default_vad = ServerVad(
             threshold=settings.vad.threshold,
             prefix_padding_ms=settings.vad.prefix_padding_ms,

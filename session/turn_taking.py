@@ -9,7 +9,7 @@ from __future__ import annotations
 from audio.clip import Clip
 from flow.steps import Steps
 from session.content import InputText, UserAudio
-from session.conversation import Conversation, DetectedTurn
+from session.conversation import Conversation
 from session.decisions import (
     Decision,
     SpeechHesitated,
@@ -79,6 +79,8 @@ class TurnTaking:
         self._responses = responses
         self._playback = playback
         self._transcription = transcription
+        self._in_file = False
+        """Whether what is being appended comes much faster than real time (§A.2)."""
 
     def is_open(self, item_id: str) -> bool:
         """Return whether the turn that becomes this item is open."""
@@ -162,6 +164,17 @@ class TurnTaking:
             effects.append(HearOn(written))
         return effects, written
 
+    def file_came(self) -> None:
+        """Take what is appended next as part of a file (§A.2)."""
+        if self._config.file_mode:
+            self._in_file = True
+            self._responses.hold_back()
+
+    def file_over(self) -> list[Effect]:
+        """Answer the turns of a file, now that all of it was heard."""
+        self._in_file = False
+        return self._responses.go_on()
+
     def recent_speech(self, last_ms: int) -> Clip:
         """Return the end of the open turn, at most `last_ms` milliseconds of it."""
         return self._clip(self._buffer.heard_so_far(last_ms))
@@ -209,7 +222,7 @@ class TurnTaking:
         audio = self._audio(turn)
         audio.read_as(SILENCE)
         effects = self._commit_item(turn.item_id, audio)
-        answer = self._responses.answer(DetectedTurn(turn.item_id, end_ms))
+        answer = self._responses.answer(turn.item_id)
         return [Send(triggered), *effects, *answer]
 
     def commit(self) -> list[Effect]:
@@ -261,6 +274,9 @@ class TurnTaking:
     def _speech_hesitated(self) -> list[Effect]:
         """Speculate that the turn is over: ask for its transcript, then start its response."""
         turn = self._buffer.open
+        if self._in_file:
+            # Its answer waits for the end of the file.
+            return []
         if turn is None or not 0 < self._buffer.open_ms <= MAX_GUESS_MS:
             return []
         return [GuessTurn(turn.item_id, self._clip(self._buffer.heard_so_far()))]
@@ -285,7 +301,7 @@ class TurnTaking:
         stopped = Send(BufferSpeechStopped(audio_end_ms=end_ms, item_id=turn.item_id))
         effects = [stopped, *self._committed(turn)]
         if self._config.kind == "realtime" and detection.create_response:
-            effects += self._responses.answer(DetectedTurn(turn.item_id, end_ms))
+            effects += self._responses.answer(turn.item_id)
         return effects
 
     def guessed(self, item_id: str, text: str) -> list[Effect]:
