@@ -8,7 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from audio.formats import AudioFormat
+from session.heard_words import LONGEST_MS, heard_length, made_length
 from session.ports import FailureReason
 
 TranscriptState = Literal["none", "pending", "done", "failed"]
@@ -142,6 +146,12 @@ class AssistantAudio(Audio):
     """The transcript that clients see; None: the client has truncated the audio (§A.8)."""
     clauses: list[Clause] = field(default_factory=list)
     """The clauses spoken so far, in order."""
+    told_ms: float | None = None
+    """Where the words of `text` end, once they were cut; None: with the audio."""
+    growing: bool = False
+    """Whether the voice may not have finished the last clause."""
+    pace: float = 1.0
+    """How fast the voice was asked to speak."""
     played_ms: float | None = None
     """Audio that was played; None: all of it, or the peer does not report it."""
 
@@ -169,22 +179,36 @@ class AssistantAudio(Audio):
     def forget_unheard(self, ms: float) -> None:
         """Cut the model's text to the words within the first `ms` milliseconds.
 
-        Whole clauses are kept by their times; within a clause, words are kept in proportion to its
-        letters. `clauses` is cut too, so that a second, shorter cut still works.
+        Clauses are kept by their times, the words of the last by their sound
+        (`session/heard_words.py`). `clauses` is cut too, so that a second, shorter cut still works.
         """
         clauses = self.clauses or [Clause(self.text, 0)]
-        ends = [clause.start_ms for clause in clauses[1:]] + [self.ms]
+        told_ms = self.ms if self.told_ms is None else min(self.told_ms, self.ms)
+        ends = [clause.start_ms for clause in clauses[1:]] + [told_ms]
         heard: list[Clause] = []
         for clause, end_ms in zip(clauses, ends, strict=True):
             if clause.start_ms >= ms:
                 break
-            text = clause.text.strip()
-            if end_ms > ms:
-                share = (ms - clause.start_ms) / (end_ms - clause.start_ms)
-                text = _whole_words(text, int(len(text) * share))
+            text, growing = clause.text.strip(), self.growing and clause is clauses[-1]
+            if end_ms > ms or growing:
+                sound = self._sound(clause.start_ms, end_ms)
+                if growing:
+                    text = text[: made_length(text, sound, self.format.rate, self.pace)].rstrip()
+                share = min(1.0, (ms - clause.start_ms) / (end_ms - clause.start_ms))
+                if share < 1:
+                    text = text[: heard_length(text, sound, self.format.rate, share)]
             heard.append(Clause(text, clause.start_ms))
         self.clauses = heard
         self.text = " ".join(clause.text for clause in heard if clause.text)
+        self.told_ms, self.growing = min(ms, told_ms), False
+
+    def _sound(self, start_ms: float, end_ms: float) -> NDArray[np.int16] | None:
+        """Return the samples between two offsets; None: they were dropped."""
+        if self.forgotten_ms or end_ms - start_ms > LONGEST_MS:
+            return None
+        size, per_ms = self.format.sample_bytes, self.format.bytes_per_ms
+        start, end = (round(ms * per_ms) // size * size for ms in (start_ms, end_ms))
+        return np.frombuffer(self.format.decode(bytes(self.data[start:end])), "<i2")
 
     def forget_unplayed(self) -> None:
         """Cut the model's text to what was played: text and audio run ahead of playback."""
@@ -196,11 +220,3 @@ class AssistantAudio(Audio):
         self.forgotten_ms = min(self.forgotten_ms, audio_end_ms)
         del self.data[audio_end_ms * self.format.bytes_per_ms :]
         self.transcript = None
-
-
-def _whole_words(text: str, length: int) -> str:
-    """Return the words of `text` that end within its first `length` characters."""
-    if length >= len(text) or text[length].isspace():
-        return text[:length].rstrip()
-    before, space, _ = text[:length].rpartition(" ")
-    return before.rstrip() if space else ""

@@ -122,7 +122,7 @@ class OpenSpeech(_OpenItem):
         """Begin an empty message; its arguments are those of `_OpenItem`."""
         self._message = AssistantMessage(new_id("item"), [], "in_progress")
         super().__init__(self._message, spec, index, conversation)
-        self._audio = AssistantAudio(spec.format)
+        self._audio = AssistantAudio(spec.format, growing=True, pace=spec.speed)
         self._encoder = Encoder(spec.format)
         self._transcript = ""
         """All transcript deltas that were sent, even if the client has truncated the item."""
@@ -162,8 +162,11 @@ class OpenSpeech(_OpenItem):
 
     def close(self, ending: Ending) -> list[Effect]:
         """Close the message, behind the audio that the encoder still holds back."""
+        rest = self._output(self._encoder.push(b"", last=True))
+        if ending == "completed":
+            self._audio.growing = False
         return [
-            *self._output(self._encoder.push(b"", last=True)),
+            *rest,
             Send(OutputAudioDone(*self._part_place)),
             Send(OutputAudioTranscriptDone(*self._part_place, self._transcript)),
             Send(ContentPartDone(*self._part_place, self._part())),

@@ -13,9 +13,7 @@ from flow.file_pace import LEAD_S, OVER_S, STALL_S, FilePace
 
 def appended(pace: FilePace, from_s: float, chunk_s: float, count: int, speed: float) -> list[bool]:
     """Append chunks at a multiple of real time; return for each whether it is in a file."""
-    return [
-        pace.take(chunk_s, from_s + at * chunk_s / speed) for at in range(1, count + 1)
-    ]
+    return [pace.take(chunk_s, from_s + at * chunk_s / speed) for at in range(1, count + 1)]
 
 
 @pytest.mark.parametrize("chunk_s", [0.02, 0.1, 0.5, 1.0])

@@ -260,7 +260,7 @@ def test_heard_words_are_found_by_clause() -> None:
     conversation(item).truncate("a", 0, 1000)
     assert item.text == "Hello there,"
     item = spoken("Hello there, how are you?", 2000, clauses)
-    conversation(item).truncate("a", 0, 1600)
+    conversation(item).truncate("a", 0, 1700)
     assert item.text == "Hello there, how are"
 
 
