@@ -5,6 +5,8 @@ Each part has two forms: `wire()` is what clients see, `text` what the model rea
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
@@ -132,6 +134,20 @@ class Clause:
     text: str
     start_ms: float
     """Where in the item's audio it starts, in milliseconds."""
+    words: list[tuple[int, float]] = field(default_factory=list, compare=False)
+    """For each word how many characters are before it, spaces not counted, and where in the audio
+    it starts; empty: the voice does not tell."""
+
+    def heard_by(self, ms: float) -> str:
+        """Return the words that were over at `ms`, where the voice tells."""
+        at = bisect_right(self.words, ms, key=lambda word: word[1])
+        before = self.words[at - 1][0] if at else 0
+        for place, char in enumerate(self.text):
+            if not char.isspace():
+                if not before:
+                    return self.text[:place].strip()
+                before -= 1
+        return self.text.strip()
 
 
 @dataclass(slots=True, eq=False)
@@ -171,6 +187,11 @@ class AssistantAudio(Audio):
         if not self.truncated:
             self.clauses.append(Clause(text, self.ms))
 
+    def timing(self, words: Sequence[tuple[int, float]]) -> None:
+        """Note when words of the last clause are spoken, in ms from the end of the audio."""
+        if self.clauses and not self.truncated:
+            self.clauses[-1].words.extend((before, self.ms + ms) for before, ms in words)
+
     def append(self, audio: bytes) -> None:
         """Add audio, in `format`."""
         if not self.truncated:
@@ -190,14 +211,17 @@ class AssistantAudio(Audio):
             if clause.start_ms >= ms:
                 break
             text, growing = clause.text.strip(), self.growing and clause is clauses[-1]
-            if end_ms > ms or growing:
+            if clause.words and (end_ms > ms or growing):
+                # The last word ends where the next would begin, or with the audio.
+                text = text if ms >= end_ms and not growing else clause.heard_by(ms)
+            elif end_ms > ms or growing:
                 sound = self._sound(clause.start_ms, end_ms)
                 if growing:
                     text = text[: made_length(text, sound, self.format.rate, self.pace)].rstrip()
                 share = min(1.0, (ms - clause.start_ms) / (end_ms - clause.start_ms))
                 if share < 1:
                     text = text[: heard_length(text, sound, self.format.rate, share)]
-            heard.append(Clause(text, clause.start_ms))
+            heard.append(Clause(text, clause.start_ms, clause.words))
         self.clauses = heard
         self.text = " ".join(clause.text for clause in heard if clause.text)
         self.told_ms, self.growing = min(ms, told_ms), False

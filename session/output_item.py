@@ -6,6 +6,7 @@ order that the protocol guarantees. `session/response.py` decides which item com
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 from audio.formats import Encoder
@@ -142,6 +143,10 @@ class OpenSpeech(_OpenItem):
     def speak(self, text: str) -> None:
         """Note that the audio from here on speaks `text`."""
         self._audio.speak(text)
+
+    def timing(self, words: Sequence[tuple[int, float]]) -> None:
+        """Note when words of the clause are spoken (`session.reports.WordsTimed`)."""
+        self._audio.timing(words)
 
     def play(self, pcm: bytes) -> list[Effect]:
         """Add audio; `pcm` is 24 kHz, 16-bit, mono."""

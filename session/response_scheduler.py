@@ -28,6 +28,7 @@ from session.reports import (
     ResponseReport,
     TextMade,
     ToolCallMade,
+    WordsTimed,
 )
 from session.response import CancelReason, Response
 from session.response_spec import ResponseSpec, build_spec
@@ -193,6 +194,9 @@ class ResponseScheduler:
                 effects = response.tool_call(index, call_id, name, arguments)
             case ClauseSpoken(text=text):
                 response.speaking(text)
+                return []
+            case WordsTimed(words=words):
+                response.timing(words)
                 return []
             case AudioMade(pcm=pcm):
                 effects = response.audio(pcm)
