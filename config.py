@@ -296,13 +296,16 @@ class VADConfig(_Group):
     """Milliseconds of silence that make such a pause."""
 
 
-Queued = Literal["each", "merge"]
-
-
 class TurnsConfig(_Group):
     """When the server believes that somebody has said something, and to whom."""
 
-    queued: Queued = "each"
+    interruptions: Literal["words", "any"] = "words"
+    """What interrupts an answer that sounds. `words`: the user's words, or a voice that goes on; a
+    back-channel, a cough or a laugh does not. `any`: every voice, at once."""
+    backchannels: Literal["drop", "keep"] = "drop"
+    """Whether a back-channel during an answer enters the conversation (`keep`); it is never
+    answered."""
+    queued: Literal["each", "merge"] = "each"
     """How turns that end while another is being answered are answered: `each` for itself, in order,
     or all by one answer (`merge`)."""
     file_mode: bool = True

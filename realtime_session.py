@@ -24,7 +24,7 @@ from session.effects import (
 from session.input_buffer import InputBuffer
 from session.item_input import build_item
 from session.limits import check_items
-from session.playback import playback
+from session.playback import Clock, playback
 from session.ports import CloseReason
 from session.reports import (
     PlaybackDrained,
@@ -38,8 +38,9 @@ from session.reports import (
 from session.response_scheduler import ResponseScheduler, transcribe
 from session.session_config import SessionConfig
 from session.transcription import Transcription
-from session.turn_taking import TurnTaking, item_is_complete
+from session.turn_taking import TurnTaking
 from session.user_silence import UserSilence
+from session.user_turns import item_is_complete
 from wire.client_events import (
     CancelResponse,
     ClearAudio,
@@ -85,7 +86,14 @@ class RealtimeSession:
         self._conversation = Conversation(new_id("conv"), config.kept_audio_ms)
         self._buffer = InputBuffer(lambda: new_id("item"))
         silence = UserSilence(self._buffer)
-        self._playback = playback(config.media, self._conversation, silence)
+        self._clock = Clock()
+        self._playback = playback(
+            config.media,
+            self._conversation,
+            silence,
+            lambda: self._buffer.written_ms,
+            self._clock,
+        )
         self._responses = ResponseScheduler(config, self._conversation, self._playback)
         self._transcription = Transcription(self._conversation, self._responses)
         self._turns = TurnTaking(
@@ -183,6 +191,10 @@ class RealtimeSession:
         """Return the end of the open turn, at most `last_ms` milliseconds of it."""
         return self._turns.recent_speech(last_ms)
 
+    def at(self, ms: float) -> None:
+        """Take the time, by any clock that runs on: what happens next happens then."""
+        self._clock.ms = ms
+
     def played(self, item_id: str, played_ms: float) -> None:
         """Note that `played_ms` milliseconds of an assistant message were played (§B.5)."""
         self._conversation.played(item_id, played_ms)
@@ -219,7 +231,7 @@ class RealtimeSession:
 
     def clear_output(self, _event: ClearOutput) -> list[Effect]:
         """Stop the playback; what is generated goes on, and is not heard (§A.11)."""
-        return self._playback.interrupt([])
+        return [*self._playback.interrupt([]), *self._turns.settle()]
 
     def create_item(self, event: CreateItem) -> list[Effect]:
         """Add a client's item to the conversation (§A.5)."""
@@ -253,6 +265,7 @@ class RealtimeSession:
     def truncate_item(self, event: TruncateItem) -> list[Effect]:
         """Cut an assistant message to what was played (§A.8)."""
         self._conversation.truncate(event.item_id, event.content_index, event.audio_end_ms)
+        self._playback.hushed()
         return [
             Send(
                 ItemTruncated(
@@ -260,7 +273,8 @@ class RealtimeSession:
                     content_index=event.content_index,
                     audio_end_ms=event.audio_end_ms,
                 )
-            )
+            ),
+            *self._turns.settle(),
         ]
 
     def create_response(self, event: CreateResponse) -> list[Effect]:
@@ -271,7 +285,11 @@ class RealtimeSession:
 
     def cancel_response(self, event: CancelResponse) -> list[Effect]:
         """Cancel a response (§A.10)."""
-        return self._responses.cancel(event.response_id)
+        effects = self._responses.cancel(event.response_id)
+        if self._responses.active is None:
+            # What was sent may sound on, but whoever speaks now is not to be taken for a listener.
+            self._playback.hushed()
+        return [*effects, *self._turns.settle()]
 
     # --- recogniser and responses ------------------------------------------------------------
 
@@ -279,14 +297,17 @@ class RealtimeSession:
         """Take a report of the recogniser's or a response's pipeline."""
         match report:
             case TurnSoFar(item_id, text):
+                effects = self._turns.so_far(item_id, text)
                 is_open = self._turns.is_open(item_id)
-                effects = self._transcription.so_far(item_id, text, is_open=is_open)
+                effects += self._transcription.so_far(item_id, text, is_open=is_open)
             case TurnGuessed(item_id, text):
                 effects = self._turns.guessed(item_id, text)
             case TurnUnderstood(item_id, transcript):
-                effects = self._transcription.completed(item_id, transcript)
+                effects = self._turns.understood(item_id, transcript.text)
+                effects += self._transcription.completed(item_id, transcript)
             case TurnFailed(item_id, error):
-                effects = self._transcription.failed(item_id, error)
+                effects = self._turns.failed(item_id)
+                effects += self._transcription.failed(item_id, error)
             case PlaybackStarted() | PlaybackDrained():
                 effects = self._playback.take(report)
             case _:

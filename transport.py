@@ -29,7 +29,9 @@ from realtime_session import RealtimeSession
 from session.decisions import Decision
 from session.effects import (
     Close,
+    Duck,
     Effect,
+    FollowSpeech,
     ForgetTurn,
     Generate,
     GuessTurn,
@@ -50,7 +52,7 @@ from session.effects import (
     Transcribe,
 )
 from session.ports import CloseReason, FailureReason
-from session.reports import Report, TurnUnderstood
+from session.reports import Report, TurnReport, TurnUnderstood
 from settings.localisation import in_english
 from telemetry.turn_log import TurnLog
 from turn_detection.observed_detector import Observer
@@ -97,7 +99,8 @@ class RealtimeTransport(BaseTransport):
         self._manager = manager
         self._log = log
         self._peer = peer
-        self._closing: asyncio.Future[Close] = asyncio.get_running_loop().create_future()
+        self._loop = asyncio.get_running_loop()
+        self._closing: asyncio.Future[Close] = self._loop.create_future()
         """Why the session is over; once it is set, the peer takes nothing more."""
         self._stt = manager.create_stt()
         self._listening = Listening(manager.turn_models, session.recent_speech, observe)
@@ -178,7 +181,15 @@ class RealtimeTransport(BaseTransport):
     def report(self, report: Report) -> None:
         """Take a report of the recogniser's or a response's pipeline."""
         self._log.reported(report)
+        if isinstance(report, TurnReport):
+            # It may decide that the user interrupts what plays.
+            self._report_played()
+        else:
+            self._tell_time()
         self._perform(self._session.report(report))
+        if isinstance(report, TurnUnderstood):
+            # What decided that it is a turn was its transcript: it was committed only now.
+            self._log.understood(report.item_id)
 
     def _go_away(self) -> None:
         self._perform(self._session.go_away())
@@ -279,7 +290,11 @@ class RealtimeTransport(BaseTransport):
         self._report_played()
         self._perform(self._session.heard(decision))
 
+    def _tell_time(self) -> None:
+        self._session.at(self._loop.time() * 1000)
+
     def _report_played(self) -> None:
+        self._tell_time()
         for item_id, played_ms in self._peer.played().items():
             self._session.played(item_id, played_ms)
 
@@ -302,6 +317,8 @@ class RealtimeTransport(BaseTransport):
                     self._recognition.hear(audio)
                 case Silence():
                     self._peer.silence()
+                case Duck(on):
+                    self._peer.duck(on=on)
                 case Close() as closing:
                     if not self._closing.done():
                         self._closing.set_result(closing)
@@ -315,6 +332,8 @@ class RealtimeTransport(BaseTransport):
                     self._listening.go_back(start_ms, speaking=speaking)
                 case ResetTurnDetection():
                     self._listening.reset()
+                case FollowSpeech(on):
+                    self._listening.follow(on=on)
                 case HearTurn(item_id, clip, settings):
                     self._recognition.begin(item_id, clip, settings)
                 case GuessTurn(clip=clip):

@@ -84,6 +84,10 @@ class Listening:
         """Drop the state of speech in progress: what follows is a new turn."""
         self._detector.reset()
 
+    def follow(self, *, on: bool) -> None:
+        """Decide `SpeechPersisted` of the speech in progress from here on, or not."""
+        self._detector.follow(on=on)
+
     def can_wait(self, length: int) -> bool:
         """Return whether `length` bytes decide nothing, so that more may be collected first.
 

@@ -50,6 +50,13 @@ class Silence:
 
 
 @dataclass(frozen=True, slots=True)
+class Duck:
+    """Lower the voice that plays, or restore it: it is open whether the user interrupts (§B.5)."""
+
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
 class HearAs:
     """Audio appended from here on has this format and gets this noise reduction."""
 
@@ -82,6 +89,16 @@ class HearAgain:
 @dataclass(frozen=True, slots=True)
 class ResetTurnDetection:
     """Drop the turn detector's state: speech that follows is a new turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class FollowSpeech:
+    """Decide `SpeechPersisted` of every window of the speech in progress, or stop doing so.
+
+    It stops by itself when the speech is over.
+    """
+
+    on: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,11 +200,13 @@ Effect = (
     Send
     | OutputAudio
     | Silence
+    | Duck
     | Close
     | HearAs
     | SetTurnDetection
     | HearAgain
     | ResetTurnDetection
+    | FollowSpeech
     | HearTurn
     | HearOn
     | GuessTurn

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from audio.clip import Clip
+from audio.pcm import duration_ms
 from session.content import UserAudio
 from session.context_window import ContextTooLong, fit
 from session.conversation import Conversation
@@ -42,6 +43,9 @@ class AnswerListener(Protocol):
 
     def answer_opened(self) -> None:
         """A response began."""
+
+    def answer_sounded(self, audio_ms: float) -> None:
+        """It made `audio_ms` milliseconds of audio."""
 
     def answer_finished(self, audio_ms: float) -> None:
         """A response ended, after `audio_ms` milliseconds of audio were sent."""
@@ -200,6 +204,8 @@ class ResponseScheduler:
                 return []
             case AudioMade(pcm=pcm):
                 effects = response.audio(pcm)
+                if response.spec.in_conversation and response.spec.spoken:
+                    self._listener.answer_sounded(duration_ms(pcm))
             case ResponseFinished(reason=reason, usage=usage):
                 effects = response.finish(reason, usage)
             case ResponseFailed(error=error):

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from audio.clip import Clip
 from flow.steps import Steps
-from session.content import InputText, UserAudio
+from session.content import InputText
+from session.contested_turns import ContestedTurns
 from session.conversation import Conversation
 from session.decisions import (
     Decision,
     SpeechHesitated,
+    SpeechPersisted,
     SpeechResumed,
     SpeechStarted,
     SpeechStopped,
@@ -31,10 +33,9 @@ from session.effects import (
     SetTurnDetection,
     Speculate,
     To,
-    Transcribe,
 )
 from session.input_buffer import WINDOW_MS, ClosedTurn, InputBuffer
-from session.items import Item, UserMessage
+from session.items import UserMessage
 from session.limits import check_buffer, check_items
 from session.playback import Playback
 from session.ports import SILENCE
@@ -42,17 +43,13 @@ from session.response_scheduler import ResponseScheduler
 from session.session_config import SessionConfig
 from session.transcription import Transcription
 from session.user_silence import UserSilence
+from session.user_turns import UserTurns
 from wire.envelope import error_event, new_id
 from wire.errors import ProtocolError
 from wire.media import Media
 from wire.session_events import (
     BufferCleared,
-    BufferCommitted,
-    BufferSpeechStarted,
-    BufferSpeechStopped,
     BufferTimeoutTriggered,
-    ItemAdded,
-    ItemDone,
 )
 
 MAX_GUESS_MS = 60_000
@@ -77,14 +74,18 @@ class TurnTaking:
         self._buffer = buffer
         self._silence = silence
         self._responses = responses
-        self._playback = playback
         self._transcription = transcription
+        self._turns = UserTurns(
+            config, conversation, buffer, silence, responses, playback, transcription
+        )
+        self._contested = ContestedTurns(config, playback, self._turns, transcription)
         self._in_file = False
         """Whether what is being appended comes much faster than real time (§A.2)."""
 
     def is_open(self, item_id: str) -> bool:
-        """Return whether the turn that becomes this item is open."""
-        return self._buffer.open is not None and self._buffer.open.item_id == item_id
+        """Return whether the turn that becomes this item is open, or undecided."""
+        is_spoken = self._buffer.open is not None and self._buffer.open.item_id == item_id
+        return is_spoken or self._contested.holds(item_id)
 
     def set_detection(self) -> list[Effect]:
         """Detect turns, or leave them to the client, as the session's settings say (§A.1).
@@ -92,6 +93,10 @@ class TurnTaking:
         A turn that was detected goes on through any change. Audio that was appended while the
         client committed turns is heard by turn detection as if it were appended only now.
         """
+        settled = self._contested.settle()
+        return [*settled, *self._set_detection()]
+
+    def _set_detection(self) -> list[Effect]:
         detection = SetTurnDetection(self._config.turn_detection)
         unheard = self._buffer.set_mode(self._config.prefix_padding_ms)
         if unheard is None:
@@ -103,7 +108,7 @@ class TurnTaking:
             effects.append(ForgetTurn(unheard.dropped.item_id))
         turn = self._buffer.open
         if turn is not None:
-            clip = self._clip(self._buffer.heard_so_far())
+            clip = self._turns.clip(self._buffer.heard_so_far())
             effects.append(RehearTurn(turn.item_id, clip, self._config.transcription_settings))
         effects.append(detection)
         if turn is not None or unheard.audio:
@@ -151,7 +156,7 @@ class TurnTaking:
         effects: list[Effect] = []
         if opened is not None:
             settings = self._config.transcription_settings
-            clip = self._clip(self._buffer.heard_so_far())
+            clip = self._turns.clip(self._buffer.heard_so_far())
             effects.append(HearTurn(opened.item_id, clip, settings))
         if self._is_endless:
             return [*effects, *self._forget_beginning()], written
@@ -177,10 +182,7 @@ class TurnTaking:
 
     def recent_speech(self, last_ms: int) -> Clip:
         """Return the end of the open turn, at most `last_ms` milliseconds of it."""
-        return self._clip(self._buffer.heard_so_far(last_ms))
-
-    def _clip(self, audio: bytes) -> Clip:
-        return Clip(audio, self._buffer.format, self._config.noise_reduction)
+        return self._turns.clip(self._buffer.heard_so_far(last_ms))
 
     def _check_length(self) -> list[Effect]:
         """End a detected turn that reached the limit; what follows is a new turn."""
@@ -203,7 +205,7 @@ class TurnTaking:
     def _forget_beginning(self) -> list[Effect]:
         """Forget the first half of the open turn, and recognise the rest anew."""
         turn = self._buffer.forget_first_half()
-        clip = self._clip(self._buffer.heard_so_far())
+        clip = self._turns.clip(self._buffer.heard_so_far())
         return [RehearTurn(turn.item_id, clip, self._config.transcription_settings)]
 
     def _check_idle(self, start_ms: int) -> list[Effect]:
@@ -219,24 +221,23 @@ class TurnTaking:
         triggered = BufferTimeoutTriggered(
             audio_start_ms=start_ms, audio_end_ms=end_ms, item_id=turn.item_id
         )
-        audio = self._audio(turn)
+        audio = self._turns.audio(turn)
         audio.read_as(SILENCE)
-        effects = self._commit_item(turn.item_id, audio)
-        answer = self._responses.answer(turn.item_id)
-        return [Send(triggered), *effects, *answer]
+        effects = self._turns.placed(turn.item_id, audio)
+        return [Send(triggered), *effects, *self._responses.answer(turn.item_id)]
 
     def commit(self) -> list[Effect]:
         """Commit the open turn, as the client asked (§A.3)."""
         check_items(self._config.limits, len(self._conversation))
         detected = self._config.turn_detection is not None
         turn = self._buffer.commit()
-        effects = self._committed(turn)
+        effects = [*self._contested.committed(turn), *self._turns.committed(turn)]
         return [ResetTurnDetection(), *effects] if detected else effects
 
     def clear(self) -> list[Effect]:
         """Drop the uncommitted audio (§A.4)."""
         abandoned = self._buffer.clear()
-        effects: list[Effect] = [Send(BufferCleared())]
+        effects: list[Effect] = [Send(BufferCleared()), *self._contested.drop_all()]
         if abandoned is not None:
             self._transcription.forget(abandoned.item_id)
             effects.append(ForgetTurn(abandoned.item_id))
@@ -254,6 +255,8 @@ class TurnTaking:
                 return self._speech_hesitated()
             case SpeechResumed():
                 return self._speech_resumed()
+            case SpeechPersisted():
+                return self._contested.persisted(decision)
         return []
 
     def _speech_started(self, onset_ms: int) -> list[Effect]:
@@ -262,13 +265,13 @@ class TurnTaking:
         if detection is None or self._buffer.open is not None:
             return []
         turn = self._buffer.speech_started(onset_ms)
-        self._silence.broken()
-        started = BufferSpeechStarted(audio_start_ms=turn.start_ms, item_id=turn.item_id)
-        clip = self._clip(self._buffer.heard_so_far())
-        settings = self._config.transcription_settings
-        effects: list[Effect] = [Send(started), HearTurn(turn.item_id, clip, settings)]
+        clip = self._turns.clip(self._buffer.heard_so_far())
+        hear = HearTurn(turn.item_id, clip, self._config.transcription_settings)
+        if self._contested.arises:
+            return [hear, *self._contested.begin(turn)]
+        effects = [*self._turns.started(turn.item_id, turn.start_ms), hear]
         if self._config.kind == "realtime" and detection.interrupt_response:
-            effects += self._playback.interrupt(self._responses.interrupt())
+            effects += self._turns.interrupt()
         return effects
 
     def _speech_hesitated(self) -> list[Effect]:
@@ -279,14 +282,16 @@ class TurnTaking:
             return []
         if turn is None or not 0 < self._buffer.open_ms <= MAX_GUESS_MS:
             return []
-        return [GuessTurn(turn.item_id, self._clip(self._buffer.heard_so_far()))]
+        let_on = self._contested.hesitated()
+        return [*let_on, GuessTurn(turn.item_id, self._turns.clip(self._buffer.heard_so_far()))]
 
     def _speech_resumed(self) -> list[Effect]:
         """Drop the speculation; the turn goes on."""
         turn = self._buffer.open
         if turn is None:
             return []
-        return [ResumeTurn(turn.item_id, self._clip(self._buffer.heard_so_far()))]
+        self._contested.resumed()
+        return [ResumeTurn(turn.item_id, self._turns.clip(self._buffer.heard_so_far()))]
 
     def _speech_stopped(self, end_ms: int) -> list[Effect]:
         """Commit the turn and answer it (§B.3).
@@ -298,50 +303,42 @@ class TurnTaking:
         if detection is None or self._buffer.open is None:
             return []
         turn = self._buffer.speech_stopped(end_ms)
-        stopped = Send(BufferSpeechStopped(audio_end_ms=end_ms, item_id=turn.item_id))
-        effects = [stopped, *self._committed(turn)]
-        if self._config.kind == "realtime" and detection.create_response:
-            effects += self._responses.answer(turn.item_id)
-        return effects
+        if self._contested.holds(turn.item_id):
+            return self._contested.stopped(turn, end_ms)
+        return self._turns.stopped(turn, end_ms)
+
+    def settle(self) -> list[Effect]:
+        """Decide contested turns anew: what sounds, or what the session wants, has changed."""
+        return self._contested.settle()
+
+    def so_far(self, item_id: str, text: str) -> list[Effect]:
+        """Take an interim transcript, which may show that a contested turn is one."""
+        return self._contested.transcribed(item_id, text, finished=False)
+
+    def understood(self, item_id: str, text: str) -> list[Effect]:
+        """Take the transcript of a turn that is over, which decides if it was one."""
+        return self._contested.transcribed(item_id, text, finished=True)
+
+    def failed(self, item_id: str) -> list[Effect]:
+        """Let a turn that could not be transcribed be one."""
+        return self._contested.failed(item_id)
 
     def guessed(self, item_id: str, text: str) -> list[Effect]:
         """Start the response to an open turn early, given its transcript if it ends here."""
+        if not self._contested.holds(item_id):
+            return self._speculated(item_id, text)
+        in_the_middle = self._contested.is_asked_about(item_id)
+        decided = self._contested.guessed(item_id, text)
+        return decided if in_the_middle else [*decided, *self._speculated(item_id, text)]
+
+    def _speculated(self, item_id: str, text: str) -> list[Effect]:
         detection = self._config.turn_detection
         turn = self._buffer.open
         if turn is None or turn.item_id != item_id or detection is None:
             return []
         if self._config.kind != "realtime" or not detection.create_response:
             return []
+        if self._contested.holds(item_id):
+            return []
         request = self._responses.preview(UserMessage(item_id, [InputText(text)]))
         return [] if request is None else [Speculate(item_id, text, request)]
-
-    def _committed(self, turn: ClosedTurn) -> list[Effect]:
-        audio = self._audio(turn)
-        effects = self._commit_item(turn.item_id, audio)
-        self._silence.broken()
-        if self._config.kind == "transcription" and self._config.transcription is None:
-            # Nothing needs the transcript: neither responses nor transcription events (§B.11).
-            audio.unwanted()
-            return [*effects, ForgetTurn(turn.item_id)]
-        settings = self._config.transcription_settings
-        return [*effects, Transcribe(turn.item_id, self._clip(turn.audio), settings)]
-
-    def _audio(self, turn: ClosedTurn) -> UserAudio:
-        announced = self._config.transcription is not None
-        return UserAudio(self._buffer.format, bytearray(turn.audio), announced=announced)
-
-    def _commit_item(self, item_id: str, audio: UserAudio) -> list[Effect]:
-        item = UserMessage(item_id, [audio])
-        previous = self._conversation.insert(item)
-        committed = BufferCommitted(previous_item_id=previous, item_id=item.id)
-        return [
-            Send(committed),
-            *item_is_complete(item, previous),
-            *self._transcription.delta(item),
-        ]
-
-
-def item_is_complete(item: Item, previous: str | None) -> list[Effect]:
-    """Announce an item that is added and complete at once (§B.2)."""
-    wire = item.wire()
-    return [Send(ItemAdded(previous, wire)), Send(ItemDone(previous, wire))]

@@ -62,6 +62,7 @@ class EndPointer:
         self._judge_windows = None if judge_after_ms is None else _windows(judge_after_ms)
         self._hesitating = False
         self._voiced = 0
+        """Windows of continuous voice: of an onset, and of the speech in progress."""
         self._silent = 0
         self.speaking = speaking
 
@@ -69,6 +70,11 @@ class EndPointer:
     def threshold(self) -> float:
         """Probability from which a window begins speech (0–1)."""
         return self._threshold
+
+    @property
+    def voiced_ms(self) -> int:
+        """Length of the continuous voice up to the last window, in ms; 0: it was not voiced."""
+        return self._voiced * WINDOW_MS
 
     def next(self, index: int, probability: float) -> Decision | None:
         """Take the score of window `index`, counted from the first of the session."""
@@ -81,12 +87,14 @@ class EndPointer:
             return SpeechStarted((index + 1 - START_WINDOWS) * WINDOW_MS)
         if probability >= self._exit_threshold:
             self._silent = 0
+            self._voiced += 1
             self._silence_windows = self._longest_windows
             if not self._hesitating:
                 return None
             self._hesitating = False
             return SpeechResumed(index * WINDOW_MS)
         self._silent += 1
+        self._voiced = 0
         if self._silent >= self._silence_windows:
             return self._stop(index)
         if self._silent == self._judge_windows:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from audio.pcm import SAMPLE_RATE
-from session.decisions import Decision, SpeechStopped
+from session.decisions import Decision, SpeechPersisted, SpeechStopped
 from session.turn_settings import TurnDetection
 from turn_detection.end_pointing import EndPointer, end_pointer
 from turn_detection.silero import (
@@ -49,6 +49,8 @@ class TurnDetector:
         self._settings: TurnDetection | None = None
         self._windows = Windows(rate)
         self._index = 0
+        self._followed = False
+        """Whether every window of the speech in progress is told."""
 
     def reformat(self, rate: int) -> None:
         """Expect audio at another rate, in Hz, from the next `add` on."""
@@ -70,6 +72,7 @@ class TurnDetector:
     def reset(self) -> None:
         """Drop the state of speech in progress. The grid, and so the offsets, continue."""
         self.stream.wipe()
+        self._followed = False
         settings = self._settings
         self._detector = (
             None if settings is None else end_pointer(settings, self._hesitate_after_ms)
@@ -89,6 +92,13 @@ class TurnDetector:
         windows, into_ms = divmod(ms, WINDOW_MS)
         self._index = int(windows)
         self._windows.restart(into_ms)
+
+    def follow(self, *, on: bool) -> None:
+        """Decide `SpeechPersisted` of the windows of the speech in progress from here on, or not.
+
+        It ends with the speech.
+        """
+        self._followed = on
 
     def add(self, pcm: bytes) -> None:
         """Append 16-bit PCM of any length."""
@@ -136,8 +146,21 @@ class TurnDetector:
 
     def _decide(self, detector: EndPointer, score: Score) -> Decision | None:
         decision = detector.next(self._index, score.probability)
+        if self._followed:
+            decision = self._persisting(detector, score, decision)
         self._step()
         return decision
+
+    def _persisting(
+        self, detector: EndPointer, score: Score, decision: Decision | None
+    ) -> Decision | None:
+        """Return the decision on a window, or that speech persists where there is no other."""
+        self._followed = detector.speaking
+        if decision is not None or not detector.speaking:
+            return decision
+        at_ms = (self._index + 1) * WINDOW_MS
+        level_db = self._windows.level_db
+        return SpeechPersisted(at_ms, detector.voiced_ms, level_db, score.probability)
 
     def push(self, pcm: bytes) -> Iterator[Decision]:
         """Take audio and score all of it now; yield the decisions on it, in order."""

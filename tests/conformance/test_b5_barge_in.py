@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from config import TurnsConfig
 from session.decisions import SpeechStarted, SpeechStopped
 from session.effects import StopGenerating
@@ -33,7 +35,7 @@ def test_barge_in_closes_the_running_response_after_speech_started() -> None:
     events += d.text("Once upon a time.")
     events += d.audio(1000)
     events += d.append(5000)
-    events += d.decided(SpeechStarted(4896))
+    events += d.interrupts(4896)
     assert d.kind(StopGenerating) == [StopGenerating(running)]
     # Nothing more of it is heard, whatever the pipeline still reports.
     events += d.text("more", running) + d.audio(10, running) + d.finish(response_id=running)
@@ -99,7 +101,7 @@ def test_speech_after_the_end_of_a_response_ends_nothing() -> None:
     d.respond()
     d.answer()
     d.append(500)
-    assert types(d.decided(SpeechStarted(96))) == ["input_audio_buffer.speech_started"]
+    assert types(d.interrupts(96)) == ["input_audio_buffer.speech_started"]
 
 
 def test_without_interruption_the_answer_to_the_turn_waits_for_the_running_one() -> None:
@@ -174,9 +176,10 @@ def test_several_turns_that_wait_are_answered_each_in_order() -> None:
     assert [told[item_id] for item_id in answers] == [None, first, second, third]
 
 
-def test_turns_that_wait_are_answered_as_one_where_that_is_set() -> None:
-    d = Driver(session_config(turns=TurnsConfig(queued="merge")))
-    d.turn_detection(interrupt_response=False)
+@pytest.mark.parametrize("asks", [False, True])
+def test_turns_that_wait_are_answered_as_one_where_that_is_set(asks: bool) -> None:
+    d = Driver(session_config(turns=TurnsConfig(queued="each" if asks else "merge")))
+    d.turn_detection(interrupt_response=False, **({"queued": "merge"} if asks else {}))
     three_turns(d)
     assert types(d.finish())[-1] == "response.created"
     spoken = ["Once.", "One.", "Two.", "Three."]

@@ -92,6 +92,9 @@ class Detector:
     def reformat(self, rate: int) -> None:
         """Nothing: decisions do not depend on the audio."""
 
+    def follow(self, *, on: bool) -> None:
+        """Nothing: the test makes the decisions."""
+
     def add(self, pcm: bytes) -> None:
         """Nothing, as `reformat`."""
 
@@ -304,6 +307,9 @@ class PuppetPeer:
 
     def silence(self) -> None:
         """Nothing: the client stops playback by itself."""
+
+    def duck(self, *, on: bool) -> None:
+        """Nothing: the client plays."""
 
     def played(self) -> dict[str, float]:
         return {}
