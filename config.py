@@ -305,6 +305,12 @@ class TurnsConfig(_Group):
     backchannels: Literal["drop", "keep"] = "drop"
     """Whether a back-channel during an answer enters the conversation (`keep`); it is never
     answered."""
+    queued: Literal["each", "merge"] = "each"
+    """How turns that end while another is being answered are answered: `each` for itself, in order,
+    or all by one answer (`merge`)."""
+    file_mode: bool = True
+    """Whether the turns of audio that is appended much faster than real time wait for its end, so
+    that none interrupts the answer to another."""
 
 
 def _address(url: str | None) -> str | None:

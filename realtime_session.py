@@ -175,6 +175,14 @@ class RealtimeSession:
         effects, written = self._turns.append(audio)
         return (self._settled(effects) if effects else effects), written
 
+    def file_came(self) -> None:
+        """Take what is appended next as part of a file (§A.2)."""
+        self._turns.file_came()
+
+    def file_over(self) -> list[Effect]:
+        """Answer the turns of a file: nothing more of it comes."""
+        return self._settled(self._turns.file_over())
+
     def heard(self, decision: Decision) -> list[Effect]:
         """Take a decision of the turn detector (§B.3, B.5)."""
         return self._settled(self._turns.heard(decision))
@@ -252,7 +260,7 @@ class RealtimeSession:
         self._conversation.delete(event.item_id)
         deleted = Send(ItemDeleted(item_id=event.item_id))
         self._transcription.forget(event.item_id)
-        return [deleted, *self._responses.item_deleted(event.item_id)]
+        return [deleted, *self._responses.item_deleted()]
 
     def truncate_item(self, event: TruncateItem) -> list[Effect]:
         """Cut an assistant message to what was played (§A.8)."""

@@ -16,6 +16,7 @@ from pipecat.processors.frame_processor import FrameProcessor
 from pipecat.transports.base_transport import BaseTransport
 
 from answering.runner import ResponseRunner
+from flow.file_pace import OVER_S, FilePace
 from flow.steps import in_turns
 from flow.work_queue import WorkQueue
 from hearing.listening import Listening
@@ -61,6 +62,9 @@ from wire.errors import ProtocolError
 
 SLICE_MS = 100
 """Longest audio taken at once; a file in one event is taken in slices of this length."""
+
+READ_S = 0.1
+"""Seconds in which what a client has sent already is read, whatever the server was busy with."""
 
 
 class SessionOver(Exception):
@@ -115,6 +119,9 @@ class RealtimeTransport(BaseTransport):
         )
         self._push_turn: Callable[[Frame], Awaitable[None]] = self._input.push_frame
         """Pushes a frame into the recogniser's pipeline; frames wait there while it starts."""
+        self._file_pace = FilePace(asyncio.get_running_loop().time())
+        self._file_end: asyncio.TimerHandle | None = None
+        """Due when nothing more of a file has come for long enough."""
         self._work = WorkQueue()
         self._responses = ResponseRunner(manager, self.report, peer, log)
 
@@ -164,6 +171,8 @@ class RealtimeTransport(BaseTransport):
             await self._peer.close(CloseReason.SLOW_READER, message)
         finally:
             expiry.cancel()
+            if self._file_end is not None:
+                self._file_end.cancel()
             await asyncio.shield(self._release(pipeline))
         return self._peer.left or reason
 
@@ -227,14 +236,37 @@ class RealtimeTransport(BaseTransport):
         self._perform(effects)
         for effect in effects:
             if isinstance(effect, HearAgain):
-                await self._hear_all(effect.audio)
+                await self._append(effect.audio, again=True)
 
-    async def _append(self, audio: bytes) -> None:
-        """Take appended audio, and slow the client if it is too fast."""
-        await self._hear_all(audio)
+    async def _append(self, audio: bytes | bytearray, *, again: bool = False) -> None:
+        """Take appended audio, and slow the client if it is too fast.
+
+        Args:
+            audio: The audio.
+            again: Whether it was appended, and counted, before.
+        """
+        clock = asyncio.get_running_loop().time
         audio_s = len(audio) / self._listening.format.bytes_per_ms / 1000
-        self._log.appended(audio_s)
-        await self._peer.pace(audio_s)
+        if self._file_end is not None:
+            self._file_end.cancel()
+        came = clock()
+        in_file = self._file_pace.take(audio_s, came)
+        if in_file:
+            self._session.file_came()
+        elif self._file_end is not None:
+            self._file_over()
+        await self._hear_all(audio)
+        if not again:
+            self._log.appended(audio_s)
+            await self._peer.pace(audio_s)
+        if in_file:
+            # What was sent meanwhile is there to be read.
+            wait_s = max(came + OVER_S - clock(), READ_S)
+            self._file_end = asyncio.get_running_loop().call_later(wait_s, self._file_over)
+
+    def _file_over(self) -> None:
+        self._file_end = None
+        self._perform(self._session.file_over())
 
     async def _hear_all(self, audio: bytes | bytearray) -> None:
         """Take audio slice by slice."""

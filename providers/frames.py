@@ -72,6 +72,17 @@ class TurnDiscardedFrame(SystemFrame):
 
 
 @dataclass
+class WordTimesFrame(DataFrame):
+    """When words of the clause are spoken: pushed before the audio that speaks them.
+
+    A word is named by how many characters of the clause are before it, spaces not counted; its time
+    is in ms from where the audio that follows begins.
+    """
+
+    words: Sequence[tuple[int, float]]
+
+
+@dataclass
 class ToolCallFrame(DataFrame):
     """A delta of a call of `function`; `index` tells parallel calls apart."""
 

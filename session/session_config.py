@@ -40,6 +40,7 @@ from wire.session_fields import (
     BackChannels,
     Interruptions,
     OwnVoice,
+    Queued,
     Reasoning,
     SessionKind,
     SessionPatch,
@@ -83,6 +84,8 @@ class SessionConfig:
         self._turns = settings.turns
         self.speculates = settings.vad.speculative
         self.context_tokens = settings.llm.context_tokens or capabilities.context_tokens
+        self.file_mode = settings.turns.file_mode and media is Media.EVENTS
+        """Whether audio that comes much faster than real time is taken as a file (§A.2)."""
         self._default_vad = ServerVad(
             threshold=settings.vad.threshold,
             prefix_padding_ms=settings.vad.prefix_padding_ms,
@@ -188,6 +191,13 @@ class SessionConfig:
         detection = self.turn_detection
         own = None if detection is None else detection.extensions.backchannels
         return own or self._turns.backchannels
+
+    @property
+    def queued(self) -> Queued:
+        """How turns are answered that ended while they could not be (§B.5)."""
+        detection = self.turn_detection
+        own = None if detection is None else detection.extensions.queued
+        return own or self._turns.queued
 
     @property
     def prefix_padding_ms(self) -> int | None:

@@ -88,7 +88,7 @@ class Transcription:
             return []
         item, audio = awaited
         self._texts.forget(item_id)
-        audio.failed()
+        audio.failed(error)
         effects: list[Effect] = []
         if audio.announced:
             shown: FailureBody = {"type": error.type, "code": error.code, "message": error.message}

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar, Literal
 
-from wire.session_fields import BackChannels, Interruptions
+from wire.session_fields import BackChannels, Interruptions, Queued
 
 Eagerness = Literal["low", "medium", "high", "auto"]
 """How soon a pause counts as the end of a turn."""
@@ -23,6 +23,8 @@ class TurnExtensions:
     """What interrupts an answer that sounds."""
     backchannels: BackChannels | None = None
     """Whether a back-channel enters the conversation."""
+    queued: Queued | None = None
+    """How turns are answered that end while another is being answered."""
 
     def wire(self) -> dict[str, Any]:
         """Return what was set, as sessions show it."""

@@ -86,6 +86,8 @@ class TurnTaking:
         self._contested = ContestedTurns(config, playback, self._turns, transcription, self._noise)
         self._wordless: str | None = None
         """The item of a turn that has no words, by the guess at its last pause."""
+        self._in_file = False
+        """Whether what is being appended comes much faster than real time (§A.2)."""
 
     def is_open(self, item_id: str) -> bool:
         """Return whether the turn that becomes this item is open, or undecided."""
@@ -173,6 +175,17 @@ class TurnTaking:
         if was_open and self._buffer.open is not None:
             effects.append(HearOn(written))
         return effects, written
+
+    def file_came(self) -> None:
+        """Take what is appended next as part of a file (§A.2)."""
+        if self._config.file_mode:
+            self._in_file = True
+            self._responses.hold_back()
+
+    def file_over(self) -> list[Effect]:
+        """Answer the turns of a file, now that all of it was heard."""
+        self._in_file = False
+        return self._responses.go_on()
 
     def recent_speech(self, last_ms: int) -> Clip:
         """Return the end of the open turn, at most `last_ms` milliseconds of it."""
@@ -271,6 +284,9 @@ class TurnTaking:
     def _speech_hesitated(self) -> list[Effect]:
         """Speculate that the turn is over: ask for its transcript, then start its response."""
         turn = self._buffer.open
+        if self._in_file:
+            # Its answer waits for the end of the file.
+            return []
         if turn is None or not 0 < self._buffer.open_ms <= MAX_GUESS_MS:
             return []
         let_on = self._contested.hesitated()

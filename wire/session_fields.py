@@ -93,6 +93,8 @@ Interruptions = Literal["words", "any"]
 """What interrupts an answer that sounds (§C.4)."""
 BackChannels = Literal["drop", "keep"]
 """Whether a back-channel enters the conversation (§C.4)."""
+Queued = Literal["each", "merge"]
+"""How turns are answered that end while another is being answered (§C.4)."""
 
 
 class _TurnDetection(Variant):
@@ -108,6 +110,7 @@ class _DetectedTurns(_TurnDetection):
 
     interruptions: Interruptions | None = None
     backchannels: BackChannels | None = None
+    queued: Queued | None = None
 
 
 class SemanticVadPatch(_DetectedTurns):

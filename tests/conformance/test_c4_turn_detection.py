@@ -173,7 +173,7 @@ SERVER = {
     "create_response": True,
     "interrupt_response": True,
 }
-OWN = {"interruptions": "any", "backchannels": "keep"}
+OWN = {"interruptions": "any", "backchannels": "keep", "queued": "merge"}
 
 
 @pytest.mark.parametrize("shown", [SERVER, SEMANTIC])
@@ -183,7 +183,7 @@ def test_the_server_s_own_keys_are_shown_once_they_are_set(shown):
     assert detection(driver, kind) == shown
     assert detection(driver, {**kind, **OWN}) == {**shown, **OWN}
     assert detection(driver, kind) == {**shown, **OWN}
-    half = {**shown, "backchannels": "keep"}
+    half = {**shown, "backchannels": "keep", "queued": "merge"}
     assert detection(driver, {**kind, "interruptions": None}) == half
 
 
@@ -194,7 +194,7 @@ def test_another_type_forgets_the_server_s_own_keys():
 
 
 @pytest.mark.parametrize("kind", ["server_vad", "semantic_vad"])
-@pytest.mark.parametrize("key", ["interruptions", "backchannels"])
+@pytest.mark.parametrize("key", ["interruptions", "backchannels", "queued"])
 @pytest.mark.parametrize("value", ["sometimes", True, 1, ["any"], {}])
 def test_a_value_that_the_server_s_own_keys_do_not_have_is_refused(kind, key, value):
     driver = Driver()

@@ -125,7 +125,7 @@ def test_speech_that_is_not_to_interrupt_lets_it_sound(call: CallDriver) -> None
 
 
 def test_the_client_cancels_and_what_was_made_sounds_on(call: CallDriver) -> None:
-    response = call.begin(WORDS, 2000)
+    response = call.begin(WORDS, 2500)
     call.starts(response)
     call.plays(response, 200)
     assert "output_audio_buffer.cleared" not in types(call.send("response.cancel"))
