@@ -299,6 +299,9 @@ class VADConfig(_Group):
 class TurnsConfig(_Group):
     """When the server believes that somebody has said something, and to whom."""
 
+    echo_guard: bool = True
+    """Tell the server's own voice, heard again from a loudspeaker, from that of a person."""
+
 
 def _address(url: str | None) -> str | None:
     """Refuse an address that no request could be sent to."""

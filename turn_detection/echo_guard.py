@@ -1,13 +1,13 @@
 """Tells whether a voice that is heard is the server's own, back from a loudspeaker.
 
-It knows what was sent and when (`sent_audio`), and looks for it in each voiced window (`echo_spectra`).
-The first time it searches all delays that a client's buffers may cause; once it has found the way
-of the echo, it knows the delay and how loud each band comes back, and only looks whether that
-still holds. A voice is the server's own where it is as it was sent, or no louder than the echo of
-it has to be; so somebody who talks over the echo is heard.
+It knows what was sent and when (`sent_audio`), and looks for it in each voiced window
+(`echo_spectra`). The first time it searches all delays that a client's buffers may cause; once it
+has found the way of the echo, it knows the delay and how loud each band comes back, and only looks
+whether that still holds. A voice is the server's own where it is as it was sent, or no louder than
+the echo of it has to be; so somebody who talks over the echo is heard.
 
-Pure: told what is sent and heard, by the windows of the audio that was heard. While nothing plays it
-costs nothing, and with a headset, from which nothing comes back, next to nothing.
+Pure: told what is sent and heard, by the windows of the audio that was heard. While nothing plays
+it costs nothing, and with a headset, from which nothing comes back, next to nothing.
 """
 
 from __future__ import annotations
@@ -35,8 +35,14 @@ from turn_detection.silero import WINDOW_MS, WINDOW_SAMPLES, Window
 LONGEST_DELAY_MS = 2560
 """A client's buffer of 2 s, and a device's."""
 PATIENCE = ((-12.0, 6), (-20.0, 9), (-math.inf, 16))
-"""Voiced windows after which a voice that was not found in what was sent is a person's, by its level
-in dB beside what was sent: most echoes are soft, and take longer to be found, and few people are."""
+"""Voiced windows after which a voice that was not found in what was sent is a person's, by its
+level in dB beside what was sent: most echoes are soft and take longer to be found, few people are.
+"""
+
+_SOFT_DB = -20.0
+"""A shorter voice that is as soft beside what was sent, and was not found either, is nobody's."""
+_PAUSE_WINDOWS = 8
+"""Windows without a voice after which the next one is another."""
 
 _BETWEEN = LAGS // PER_MS // WINDOW_MS
 """Windows between two frames that are searched: 64 ms."""
@@ -215,6 +221,8 @@ class EchoGuard:
         """How much louder than what was sent an echo can be."""
         self._before: Window = _SILENCE
         self._search = _Search()
+        self._over_db = SILENT_DB
+        """How loud the voice is at most whose search goes on, beside what was sent."""
         self._calm_from = 0
         """The first window since the last voice, and how loud it has been since."""
         self._calm_db = SILENT_DB
@@ -236,6 +244,11 @@ class EchoGuard:
         self._sent.stop(now_ms)
         self._spectra.changed(now_ms)
 
+    @property
+    def hears_echo(self) -> bool:
+        """Whether what was sent comes back, for certain."""
+        return self._way is not None and self._way.trusted
+
     def listens(self, index: int) -> bool:
         """Whether what was sent may be heard in window `index`."""
         return index * WINDOW_MS < self._sent.audible_until_ms + LONGEST_DELAY_MS
@@ -253,8 +266,7 @@ class EchoGuard:
         before, self._before = self._before, window
         level_db = power_db(window)
         if not voiced:
-            self._calm(index, level_db)
-            return Voice.THEIRS
+            return self._calm(index, level_db)
         self._calm_from, self._calm_db = index + 1, SILENT_DB
         spectrum, levels = heard_spectrum(before, window)
         way = self._way
@@ -266,6 +278,7 @@ class EchoGuard:
         if way is not None and way.settled and way.trusted:
             return Voice.THEIRS
         over_db = level_db - self._loudest_db(index)
+        self._over_db = max(self._over_db, over_db)
         patience = next(windows for level, windows in PATIENCE if over_db >= level)
         if over_db > self._limit_db or self._search.windows >= patience:
             return Voice.THEIRS
@@ -317,9 +330,18 @@ class EchoGuard:
         if self._limit_db == _NO_LIMIT_DB or limit_db > self._limit_db:
             self._limit_db = limit_db
 
-    def _calm(self, index: int, level_db: float) -> None:
-        """Learn from what is no voice: as loud as this an echo can hardly be."""
-        self._search.windows = 0
+    def _calm(self, index: int, level_db: float) -> Voice:
+        """Take what is no voice; say whose it was that ends here, if that was not clear."""
+        soft = self._search.windows > 0 and self._over_db < _SOFT_DB
+        voice = Voice.OURS if soft else Voice.THEIRS
+        self._learn_calm(index, level_db)
+        if index - self._calm_from >= _PAUSE_WINDOWS:
+            self._search.windows, self._over_db = 0, SILENT_DB
+            return Voice.THEIRS
+        return voice
+
+    def _learn_calm(self, index: int, level_db: float) -> None:
+        """Learn how loud an echo can be at most: as loud as this, for it was not heard."""
         self._calm_db = max(self._calm_db, level_db)
         calm_windows = index - self._calm_from
         if calm_windows % 16 or calm_windows * WINDOW_MS < LONGEST_DELAY_MS or self._way:

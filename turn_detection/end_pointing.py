@@ -70,6 +70,10 @@ class EndPointer:
         """Probability from which a window begins speech (0–1)."""
         return self._threshold
 
+    def is_voiced(self, probability: float) -> bool:
+        """Return whether a window of this probability would count as speech."""
+        return probability >= (self._exit_threshold if self.speaking else self._threshold)
+
     def next(self, index: int, probability: float) -> Decision | None:
         """Take the score of window `index`, counted from the first of the session."""
         if not self.speaking:

@@ -73,7 +73,7 @@ class SentAudio:
         return start_ms
 
     def stop(self, now_ms: float) -> None:
-        """Note that the client is told to be silent: soon it is, and what comes next begins anew."""
+        """Note that the client is told to be silent: soon it is; what comes next begins anew."""
         self._forget(now_ms)
         silent_ms = now_ms + STOPS_AFTER_MS
         while self._chunks and self._chunks[-1].start_ms >= silent_ms:
