@@ -60,12 +60,15 @@ _FOUND_AGAIN = 6.0
 _SAME_DELAY = 4 * PER_MS
 _CLEAR = 4.5
 """The same where only one delay is looked at."""
-_ALIKE = 0.6
-"""Share of the usual correlation from which a window holds the echo and little else."""
+_SEEN, _ALIKE, _JUST_ALIKE = 0.4, 0.6, 0.9
+"""Shares of the usual correlation: from which an echo is there at all, is most of the window, and is
+all of it."""
 _LOUDER_DB = 4.0
 """Excess over the loudest echo that tells of somebody else: it is 3 dB in one window of 100."""
 _LOUDER_ALIKE_DB = 8.0
 """The same where the window is just as it was sent: the loudspeaker was turned up, perhaps."""
+_LOUDER_AT_FIRST_DB = 10.0
+"""The same while little is known of the echo."""
 _ON_PROBATION = 12
 """Windows that an echo has to be found in before its level is believed."""
 _DOUBTS = 3
@@ -178,10 +181,11 @@ class _Way:
         self.cross = self.cross * _WATCH_MEMORY + np.conj(spectrum) * rows
         self.weight = self.weight * float(_WATCH_MEMORY) + 1
         by_lag = correlations(self.cross[None])[0] / np.float32(self.weight)
-        lag = int(by_lag.argmax())
+        start = max(0, self.lag - _SAME_DELAY)
+        lag = start + int(by_lag[start : self.lag + _SAME_DELAY + 1].argmax())
         likeness = float(by_lag[lag])
-        clear = likeness > _CLEAR * float(np.sqrt(np.mean(by_lag**2)))
-        alike = clear and likeness > _ALIKE * self.likeness
+        share = likeness / self.likeness
+        clear = likeness > _CLEAR * float(np.sqrt(np.mean(by_lag**2))) and share > _SEEN
         echo = (sent - _FADES_DB).max(axis=0)
         if self.gains is None:
             self.gains = levels - echo
@@ -190,13 +194,18 @@ class _Way:
         if not self.trusted:
             if not clear:
                 self.doubts += 1
-                return False
-            self._learn(lag, likeness, excess, 3)
-            return True
-        if alike:
+            elif louder_db < _LOUDER_AT_FIRST_DB:
+                self._learn(lag, likeness, excess, 3)
+                return True
+            return False
+        if not clear or share < _ALIKE:
+            return louder_db < _LOUDER_DB
+        if louder_db < _LOUDER_DB:
             self._learn(lag, likeness, excess, 1)
-            return louder_db < _LOUDER_ALIKE_DB
-        return louder_db < _LOUDER_DB
+            return True
+        if share > _JUST_ALIKE:
+            self.gains = self.gains + np.clip(excess, 0, _RISE_DB)
+        return louder_db < _LOUDER_ALIKE_DB
 
     def _learn(self, lag: int, likeness: float, excess: Levels, pace: float) -> None:
         self.lag = lag
@@ -279,7 +288,7 @@ class EchoGuard:
             return Voice.THEIRS
         over_db = level_db - self._loudest_db(index)
         self._over_db = max(self._over_db, over_db)
-        patience = next(windows for level, windows in PATIENCE if over_db >= level)
+        patience = next(windows for level, windows in PATIENCE if self._over_db >= level)
         if over_db > self._limit_db or self._search.windows >= patience:
             return Voice.THEIRS
         return Voice.UNSURE
