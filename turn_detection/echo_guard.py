@@ -61,8 +61,8 @@ _SAME_DELAY = 4 * PER_MS
 _CLEAR = 4.5
 """The same where only one delay is looked at."""
 _SEEN, _ALIKE, _JUST_ALIKE = 0.4, 0.6, 0.9
-"""Shares of the usual correlation: from which an echo is there at all, is most of the window, and is
-all of it."""
+"""Shares of the usual correlation from which an echo is there at all, is most of the window, and
+is all of it."""
 _LOUDER_DB = 4.0
 """Excess over the loudest echo that tells of somebody else: it is 3 dB in one window of 100."""
 _LOUDER_ALIKE_DB = 8.0
@@ -130,7 +130,7 @@ class _Search:
         way = _Way(int(_OFFSETS[row]), lag, float(by_delay[row, lag]))
         again = before is not None and abs(way.delay - before.delay) < _SAME_DELAY
         needed = _FOUND_AGAIN if again else _FOUND
-        if way.likeness < needed * float(np.sqrt(np.mean(by_delay**2))):
+        if way.likeness <= needed * float(np.sqrt(np.mean(by_delay**2))):
             return None
         way.cross, way.weight = self._cross[row].copy(), self._weight
         if before is not None and again:
@@ -178,7 +178,7 @@ class _Way:
             rows: The spectrum of what was sent.
             sent: The levels of that, and of what was sent before it.
         """
-        self.cross = self.cross * _WATCH_MEMORY + np.conj(spectrum) * rows
+        self.cross = (self.cross * _WATCH_MEMORY + np.conj(spectrum) * rows).astype(np.complex64)
         self.weight = self.weight * float(_WATCH_MEMORY) + 1
         by_lag = correlations(self.cross[None])[0] / np.float32(self.weight)
         start = max(0, self.lag - _SAME_DELAY)
@@ -235,10 +235,11 @@ class EchoGuard:
         self._calm_from = 0
         """The first window since the last voice, and how loud it has been since."""
         self._calm_db = SILENT_DB
+        self._last = Voice.THEIRS
+        """What was said of the last voiced window, and whether it was looked at."""
+        self._looked = False
         self._ringing_db = SILENT_DB
         """How loud an echo may be that has just ended."""
-        self.echoes = 0
-        """Voiced windows so far that were the server's own."""
 
     def sent(self, audio: bytes, audio_format: AudioFormat, now_ms: float) -> None:
         """Note what is sent to the client when `now_ms` of its audio have been heard."""
@@ -277,13 +278,19 @@ class EchoGuard:
         if not voiced:
             return self._calm(index, level_db)
         self._calm_from, self._calm_db = index + 1, SILENT_DB
+        self._ringing_db -= _RINGING_FADES_DB
+        self._looked = not self._looks_the_same(level_db)
+        if self._looked:
+            self._last = self._whose(index, before, window, level_db)
+        return self._last
+
+    def _whose(self, index: int, before: Window, window: Window, level_db: float) -> Voice:
         spectrum, levels = heard_spectrum(before, window)
         way = self._way
-        self._ringing_db -= _RINGING_FADES_DB
-        if way is not None and self._is_known_echo(way, index, spectrum, levels, level_db):
-            return self._ours()
-        if self._is_new_echo(index, spectrum):
-            return self._ours()
+        known = way is not None and self._is_known_echo(way, index, spectrum, levels, level_db)
+        if known or self._is_new_echo(index, spectrum):
+            self._search.windows, self._over_db = 0, SILENT_DB
+            return Voice.OURS
         if way is not None and way.settled and way.trusted:
             return Voice.THEIRS
         over_db = level_db - self._loudest_db(index)
@@ -293,10 +300,15 @@ class EchoGuard:
             return Voice.THEIRS
         return Voice.UNSURE
 
-    def _ours(self) -> Voice:
-        self._search.windows = 0
-        self.echoes += 1
-        return Voice.OURS
+    def _looks_the_same(self, level_db: float) -> bool:
+        """Return whether a window need not be looked at: the one before was, and was an echo."""
+        known = self._way is not None and self._way.settled and self._way.trusted
+        return (
+            known
+            and self._looked
+            and self._last is Voice.OURS
+            and level_db < self._ringing_db + _LOUDER_DB
+        )
 
     def _is_known_echo(
         self, way: _Way, index: int, spectrum: Spectrum, levels: Levels, level_db: float
