@@ -34,15 +34,15 @@ from turn_detection.silero import WINDOW_MS, WINDOW_SAMPLES, Window
 
 LONGEST_DELAY_MS = 2560
 """A client's buffer of 2 s, and a device's."""
-PATIENCE = ((-12.0, 6), (-20.0, 9), (-math.inf, 16))
+PATIENCE = ((-12.0, 8), (-20.0, 12), (-math.inf, 16))
 """Voiced windows after which a voice that was not found in what was sent is a person's, by its
 level in dB beside what was sent: most echoes are soft and take longer to be found, few people are.
 """
 
-_SOFT_DB = -20.0
+_SOFT_DB = -12.0
 """A shorter voice that is as soft beside what was sent, and was not found either, is nobody's."""
-_PAUSE_WINDOWS = 8
-"""Windows without a voice after which the next one is another."""
+_PAUSE_WINDOWS = 10
+"""Windows without a voice after which the next one is another: syllables are closer."""
 
 _BETWEEN = LAGS // PER_MS // WINDOW_MS
 """Windows between two frames that are searched: 64 ms."""
@@ -58,8 +58,8 @@ _FOUND = 9.5
 _FOUND_AGAIN = 6.0
 """The same at a delay at which there was an echo before."""
 _SAME_DELAY = 4 * PER_MS
-_CLEAR = 4.5
-"""The same where only one delay is looked at."""
+_CLEAR = 3.8
+"""The same where only one delay is looked at, give or take 4 ms."""
 _SEEN, _ALIKE, _JUST_ALIKE = 0.4, 0.6, 0.9
 """Shares of the usual correlation from which an echo is there at all, is most of the window, and
 is all of it."""
@@ -339,7 +339,7 @@ class EchoGuard:
         if way is not None and way.trusted and abs(found.delay - way.delay) < _SAME_DELAY:
             # It is there as before, but somebody talks over it.
             return False
-        self._way, self._search = found, _Search()
+        self._way = found
         return True
 
     def _loudest_db(self, index: int) -> float:
@@ -352,14 +352,13 @@ class EchoGuard:
             self._limit_db = limit_db
 
     def _calm(self, index: int, level_db: float) -> Voice:
-        """Take what is no voice; say whose it was that ends here, if that was not clear."""
-        soft = self._search.windows > 0 and self._over_db < _SOFT_DB
-        voice = Voice.OURS if soft else Voice.THEIRS
+        """Take what is no voice; say whose it was that ended, if that was not clear."""
         self._learn_calm(index, level_db)
-        if index - self._calm_from >= _PAUSE_WINDOWS:
-            self._search.windows, self._over_db = 0, SILENT_DB
-            return Voice.THEIRS
-        return voice
+        unsure, soft = self._last is Voice.UNSURE, self._over_db < _SOFT_DB
+        if index - self._calm_from < _PAUSE_WINDOWS:
+            return Voice.UNSURE if unsure else Voice.THEIRS
+        self._search.windows, self._over_db, self._last = 0, SILENT_DB, Voice.THEIRS
+        return Voice.OURS if unsure and soft else Voice.THEIRS
 
     def _learn_calm(self, index: int, level_db: float) -> None:
         """Learn how loud an echo can be at most: as loud as this, for it was not heard."""
