@@ -34,7 +34,7 @@ from turn_detection.silero import WINDOW_MS, WINDOW_SAMPLES, Window
 
 LONGEST_DELAY_MS = 2560
 """A client's buffer of 2 s, and a device's."""
-PATIENCE = ((-6.0, 8), (-12.0, 12), (-math.inf, 16))
+PATIENCE = ((-6.0, 8), (-math.inf, 16))
 """Voiced windows after which a voice that was not found in what was sent is a person's, by its
 level in dB beside what was sent: most echoes are soft and take longer to be found, few people are.
 """
