@@ -52,9 +52,7 @@ def test_digital_silence_is_like_nothing():
 
 def test_levels_tell_how_loud_a_band_is():
     rows, levels = sent().rows(np.array([8, 9]))
-    _, heard = heard_spectrum(
-        NOISE[:WINDOW_SAMPLES], NOISE[WINDOW_SAMPLES:][:WINDOW_SAMPLES]
-    )
+    _, heard = heard_spectrum(NOISE[:WINDOW_SAMPLES], NOISE[WINDOW_SAMPLES:][:WINDOW_SAMPLES])
     _, louder = heard_spectrum(
         10 * NOISE[:WINDOW_SAMPLES], 10 * NOISE[WINDOW_SAMPLES:][:WINDOW_SAMPLES]
     )
