@@ -3,48 +3,63 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 
 import numpy as np
 import pytest
 
+from audio.pcm import WIRE_RATE, read_wav
+from config import TTSConfig
+from providers import ClauseVoice, Declaration, TTSProvider
+from tests.support.places import DATA
 from tests.support.room import Room, pcm, samples
 from tests.support.running_server import running, scripted_settings
 from tests.support.wire_client import WireClient, client, speech
 
-RATE = 24000
 ECHO_DB = -20.0
-SECONDS = 5
+SAID = b"".join(
+    read_wav(DATA / f"{name}.wav") for name in ("turn_complete", "flite-slt_s01", "flite-slt_s10")
+)
+"""What the voice says, whatever the text."""
+
+
+class RecordedTTS(TTSProvider):
+    """A voice that speaks, for the scripted ones only sound."""
+
+    declaration = Declaration(kind="tts", name="recorded")
+    label = "recorded"
+
+    def __init__(self, _config: TTSConfig) -> None:
+        """Need nothing."""
+
+    def create(self, voice: str) -> ClauseVoice:
+        """Build the voice of one response."""
+        return _Recorded(voice, sample_rate=WIRE_RATE)
+
+
+class _Recorded(ClauseVoice):
+    async def speak(self, text: str) -> AsyncGenerator[bytes, None]:
+        yield SAID
 
 
 @pytest.fixture(params=(True, False))
 async def wire(request: pytest.FixtureRequest) -> AsyncIterator[tuple[WireClient, bool]]:
-    """A client of a server that has a voice, with and without the guard."""
+    """A client of a server that has such a voice, with and without the guard."""
     guarded: bool = request.param
-    settings = scripted_settings(
-        llm={"provider": "embedded"},
-        tts={"provider": "embedded"},
-        turns={"echo_guard": guarded},
-    )
+    voice = f"{RecordedTTS.__module__}:{RecordedTTS.__name__}"
+    settings = scripted_settings(tts={"provider": voice}, turns={"echo_guard": guarded})
     async with running(settings) as server, client(server.url) as connected:
         yield connected, guarded
 
 
-async def answer(wire: WireClient) -> bytes:
-    """Ask for a story; return the first seconds of its sound."""
-    await wire.say("tell me a long story")
-    sound = b""
-    while len(sound) < SECONDS * RATE * 2:
-        event = await wire.until("response.output_audio.delta")
-        sound += base64.b64decode(event["delta"])
-    return sound
-
-
 async def test_an_echo_begins_no_turn_and_a_person_over_it_does(wire):
     connected, guarded = wire
-    played = samples(await answer(connected))
-    room = Room(RATE, 200, 10 ** (ECHO_DB / 20))
-    heard = room.echo(np.concatenate([played[: SECONDS * RATE], np.zeros(RATE)]))
+    await connected.say("Hello.")
+    await connected.until("response.done")
+    deltas = connected.of("response.output_audio.delta")
+    played = samples(b"".join(base64.b64decode(delta["delta"]) for delta in deltas))
+    room = Room(WIRE_RATE, 200, 10 ** (ECHO_DB / 20))
+    heard = room.echo(np.concatenate([played[: len(samples(SAID))], np.zeros(WIRE_RATE)]))
     await connected.append(pcm(heard))
     if not guarded:
         await connected.until("input_audio_buffer.speech_started")

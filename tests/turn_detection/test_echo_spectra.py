@@ -16,7 +16,8 @@ def sent() -> SentSpectra:
     halved = NOISE[::2]
 
     def span(start_ms: float, samples: int) -> np.ndarray:
-        return halved[round(start_ms * 8) :][:samples]
+        part: np.ndarray = halved[round(start_ms * 8) :][:samples]
+        return part
 
     return SentSpectra(span, 64)
 
@@ -26,7 +27,8 @@ def by_lag(delay_samples: int, index: int = 12) -> np.ndarray:
     heard = NOISE[start : start + 2 * WINDOW_SAMPLES]
     spectrum, _ = heard_spectrum(heard[:WINDOW_SAMPLES], heard[WINDOW_SAMPLES:])
     rows, _ = sent().rows(np.array([index]))
-    return correlations(np.conj(spectrum)[None] * rows)[0]
+    found: np.ndarray = correlations(np.conj(spectrum)[None] * rows)[0]
+    return found
 
 
 @pytest.mark.parametrize("delay", (1, 100, 400, LAGS - 1))

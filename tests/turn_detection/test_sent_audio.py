@@ -14,7 +14,7 @@ TONE = np.sin(2 * np.pi * 440 / 24000 * np.arange(24000))
 
 
 def tone(ms: int, loud: float = 0.5) -> bytes:
-    return (TONE[: 24 * ms] * loud * 32767).astype("<i2").tobytes()
+    return bytes((TONE[: 24 * ms] * loud * 32767).astype("<i2"))
 
 
 def audible(sent: SentAudio, start_ms: float, ms: int) -> bool:
@@ -38,14 +38,12 @@ def test_what_comes_late_begins_when_it_comes():
 
 
 def test_the_samples_are_those_that_were_sent_in_any_format():
-    wanted = np.sin(2 * np.pi * 440 / 8000 * np.arange(1600)) * 0.5
-    for audio_format, audio in ((PCM, tone(400)), (PCMU, PCMU.encode(tone(1000)[::3][:0]))):
-        if not audio:
-            eight = (np.sin(2 * np.pi * 440 / 8000 * np.arange(3200)) * 16383).astype("<i2")
-            audio = PCMU.encode(eight.tobytes())
+    wave = np.sin(2 * np.pi * 440 / 8000 * np.arange(3200)) * 0.5
+    phone = PCMU.encode(bytes((wave * 32767).astype("<i2")))
+    for audio_format, audio in ((PCM, tone(400)), (PCMU, phone)):
         sent = SentAudio(3000)
         sent.add(audio, audio_format, 0)
-        assert np.abs(sent.span(50, 1600) - np.roll(wanted, -50 * 8)[:1600])[:1000].max() < 0.05
+        assert np.abs(sent.span(50, 1600) - wave[400:2000]).max() < 0.02
 
 
 def test_a_client_that_is_silenced_plays_on_for_a_moment_and_then_what_comes_next():
