@@ -311,6 +311,8 @@ class TurnsConfig(_Group):
     file_mode: bool = True
     """Whether the turns of audio that is appended much faster than real time wait for its end, so
     that none interrupts the answer to another."""
+    echo_guard: bool = True
+    """Tell the server's own voice, heard again from a loudspeaker, from that of a person."""
 
 
 def _address(url: str | None) -> str | None:

@@ -60,7 +60,7 @@ class PipelineManager:
         self.stt = stt or stt_providers.load(settings.stt)
         self.llm = llm or llm_providers.load(settings.llm)
         self.tts = tts or tts_providers.load(settings.tts)
-        self.turn_models = TurnModels(settings.vad)
+        self.turn_models = TurnModels(settings.vad, settings.turns)
 
     async def start(self) -> None:
         """Load all models, once, before the first session.

@@ -8,28 +8,27 @@ peer. Section numbers are those of `docs/wire.md`.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from audio.clip import Clip
+from audio.pcm import duration_ms
 from flow.steps import Steps, at_once
 from session.conversation import Conversation, duplicate_item
-from session.decisions import (
-    Decision,
-)
-from session.effects import (
-    Close,
-    Effect,
-    HearAs,
-    Send,
-    To,
-)
+from session.decisions import Decision, SpeechStarted
+from session.effects import Close, Effect, HearAs, NoteEcho, Send, To
 from session.input_buffer import InputBuffer
 from session.item_input import build_item
 from session.limits import check_items
+from session.own_words import OwnWords
 from session.playback import Clock, playback
 from session.ports import CloseReason
 from session.reports import (
+    AudioMade,
+    ClauseSpoken,
     PlaybackDrained,
     PlaybackStarted,
     Report,
+    ResponseReport,
     TurnFailed,
     TurnGuessed,
     TurnSoFar,
@@ -105,6 +104,7 @@ class RealtimeSession:
             self._playback,
             self._transcription,
         )
+        self._own_words = OwnWords()
         self._leaving = False
 
     @property
@@ -185,7 +185,10 @@ class RealtimeSession:
 
     def heard(self, decision: Decision) -> list[Effect]:
         """Take a decision of the turn detector (§B.3, B.5)."""
-        return self._settled(self._turns.heard(decision))
+        effects = self._turns.heard(decision)
+        if isinstance(decision, SpeechStarted) and self._buffer.open is not None:
+            self._own_words.turn_began(self._buffer.open.item_id, decision.onset_ms)
+        return self._settled(effects)
 
     def recent_speech(self, last_ms: int) -> Clip:
         """Return the end of the open turn, at most `last_ms` milliseconds of it."""
@@ -300,19 +303,38 @@ class RealtimeSession:
                 effects = self._turns.so_far(item_id, text)
                 is_open = self._turns.is_open(item_id)
                 effects += self._transcription.so_far(item_id, text, is_open=is_open)
-            case TurnGuessed() as guess:
-                effects = self._turns.guessed(guess)
+            case TurnGuessed(item_id, text) as guess:
+                own = self._is_echo(item_id, text)
+                effects = self._turns.guessed(replace(guess, text="") if own else guess)
             case TurnUnderstood(item_id, transcript):
-                effects = self._turns.understood(item_id, transcript)
-                effects += self._transcription.completed(item_id, transcript)
+                own = self._is_echo(item_id, transcript.text)
+                known = replace(transcript, text="") if own else transcript
+                effects = self._turns.understood(item_id, known)
+                effects += self._transcription.completed(item_id, known)
+                self._own_words.turn_over(item_id)
+                if own:
+                    effects = [NoteEcho(item_id), *effects]
             case TurnFailed(item_id, error):
                 effects = self._turns.failed(item_id)
                 effects += self._transcription.failed(item_id, error)
             case PlaybackStarted() | PlaybackDrained():
                 effects = self._playback.take(report)
             case _:
+                self._note_words(report)
                 effects = self._responses.report(report)
         return self._settled(effects)
+
+    def _note_words(self, report: ResponseReport) -> None:
+        now_ms = self._buffer.written_ms
+        match report:
+            case ClauseSpoken(text=text):
+                self._own_words.speaking(text, now_ms)
+            case AudioMade(pcm=pcm):
+                self._own_words.made(duration_ms(pcm), now_ms)
+
+    def _is_echo(self, item_id: str, text: str) -> bool:
+        """Return whether a turn repeats what the server was just saying."""
+        return self._own_words.contain(item_id, text)
 
     # --- the end -------------------------------------------------------------------------------
 

@@ -39,6 +39,7 @@ from session.effects import (
     HearAs,
     HearOn,
     HearTurn,
+    NoteEcho,
     OutputAudio,
     RehearTurn,
     ResetTurnDetection,
@@ -59,6 +60,7 @@ from turn_detection.observed_detector import Observer
 from wire.client_events import SessionEvent
 from wire.envelope import error_event
 from wire.errors import ProtocolError
+from wire.session_events import ItemTruncated
 
 SLICE_MS = 100
 """Longest audio taken at once; a file in one event is taken in slices of this length."""
@@ -288,6 +290,8 @@ class RealtimeTransport(BaseTransport):
             and (decision := await self._listening.next_decision()) is not None
         ):
             self._decided(decision)
+        if self._listening.hears_echo:
+            self._log.hears_echo()
 
     def _decided(self, decision: Decision) -> None:
         self._report_played()
@@ -309,16 +313,20 @@ class RealtimeTransport(BaseTransport):
         for effect in effects:
             match effect:
                 case Send(event, To.ALL):
+                    if isinstance(event, ItemTruncated):
+                        self._listening.silenced()
                     self._log.observe(event)
                     self._peer.send(event)
                 case Send(event, To.ASKER):
                     self._peer.reply(event)
                 case OutputAudio() as audio:
+                    self._listening.sent(audio.audio, audio.format)
                     self._log.played(audio.response_id, len(audio.audio))
                     self._peer.play(audio)
                 case HearOn(audio):
                     self._recognition.hear(audio)
                 case Silence():
+                    self._listening.silenced()
                     self._peer.silence()
                 case Duck(on):
                     self._peer.duck(on=on)
@@ -351,6 +359,8 @@ class RealtimeTransport(BaseTransport):
                     self._responses.drop_held()
                     self._recognition.forget(item_id)
                     self._log.unheard(item_id)
+                case NoteEcho(item_id):
+                    self._log.echoed(item_id)
                 case Transcribe(item_id, clip, settings):
                     known = self._recognition.commit(item_id, clip, settings)
                     if known is not None:

@@ -15,6 +15,8 @@ from session.ports import CloseReason, ResponseRequest, TranscriptionSettings
 from session.turn_settings import TurnDetection
 from wire.envelope import ServerEvent
 
+_PCM = AudioFormat()
+
 
 class To(Enum):
     """Who gets an event: a call may have several clients (§D.4)."""
@@ -42,6 +44,8 @@ class OutputAudio:
     output_index: int
     content_index: int
     audio: bytes
+    format: AudioFormat = _PCM
+    """That output format."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +157,13 @@ class ForgetTurn:
 
 
 @dataclass(frozen=True, slots=True)
+class NoteEcho:
+    """A turn was no turn, but what the server itself was saying: note it in the log."""
+
+    item_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Transcribe:
     """Transcribe a committed turn or an item that a client created: exactly `clip`."""
 
@@ -213,6 +224,7 @@ Effect = (
     | ResumeTurn
     | RehearTurn
     | ForgetTurn
+    | NoteEcho
     | Transcribe
     | Speculate
     | Generate

@@ -182,7 +182,7 @@ class OpenSpeech(_OpenItem):
         if not audio:
             return []
         self._audio.append(audio)
-        return [OutputAudio(self._response_id, self.item.id, self._index, 0, audio)]
+        return [OutputAudio(*self._part_place, audio, self._audio.format)]
 
     def _part(self) -> AudioPart:
         return {"type": "audio", "transcript": self._transcript}

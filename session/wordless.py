@@ -41,12 +41,12 @@ _DESCRIBED = re.compile(
         [
             # A description that was cut off, or is still being written.
             rf"^\s*{re.escape(left)}[^{re.escape(right)}]*$"
-            for left, right in _BRACKETS
+            for left, right in map(tuple, _BRACKETS)
             if left != right
         ]
         + [
             rf"{re.escape(left)}[^{re.escape(left + right)}]*{re.escape(right)}"
-            for left, right in _BRACKETS
+            for left, right in map(tuple, _BRACKETS)
         ]
         # What stands between two notes is sung, by someone on the radio.
         + [r"[♩♪♫♬🎵🎶🎼][^♩♪♫♬🎵🎶🎼]*(?:[♩♪♫♬🎵🎶🎼]|$)"]

@@ -1,13 +1,13 @@
 """Tells whether a voice that is heard is the server's own, back from a loudspeaker.
 
-It knows what was sent and when (`sent_audio`), and looks for it in each voiced window (`echo_spectra`).
-The first time it searches all delays that a client's buffers may cause; once it has found the way
-of the echo, it knows the delay and how loud each band comes back, and only looks whether that
-still holds. A voice is the server's own where it is as it was sent, or no louder than the echo of
-it has to be; so somebody who talks over the echo is heard.
+It knows what was sent and when (`sent_audio`), and looks for it in each voiced window
+(`echo_spectra`). The first time it searches all delays that a client's buffers may cause; once it
+has found the way of the echo, it knows the delay and how loud each band comes back, and only looks
+whether that still holds. A voice is the server's own where it is as it was sent, or no louder than
+the echo of it has to be; so somebody who talks over the echo is heard.
 
-Pure: told what is sent and heard, by the windows of the audio that was heard. While nothing plays it
-costs nothing, and with a headset, from which nothing comes back, next to nothing.
+Pure: told what is sent and heard, by the windows of the audio that was heard. While nothing plays
+it costs nothing, and with a headset, from which nothing comes back, next to nothing.
 """
 
 from __future__ import annotations
@@ -34,9 +34,15 @@ from turn_detection.silero import WINDOW_MS, WINDOW_SAMPLES, Window
 
 LONGEST_DELAY_MS = 2560
 """A client's buffer of 2 s, and a device's."""
-PATIENCE = ((-12.0, 6), (-20.0, 9), (-math.inf, 16))
-"""Voiced windows after which a voice that was not found in what was sent is a person's, by its level
-in dB beside what was sent: most echoes are soft, and take longer to be found, and few people are."""
+PATIENCE = ((-6.0, 8), (-math.inf, 16))
+"""Voiced windows after which a voice that was not found in what was sent is a person's, by its
+level in dB beside what was sent: most echoes are soft and take longer to be found, few people are.
+"""
+
+_SOFT_DB = -12.0
+"""A shorter voice that is as soft beside what was sent, and was not found either, is nobody's."""
+_PAUSE_WINDOWS = 10
+"""Windows without a voice after which the next one is another: syllables are closer."""
 
 _BETWEEN = LAGS // PER_MS // WINDOW_MS
 """Windows between two frames that are searched: 64 ms."""
@@ -52,14 +58,17 @@ _FOUND = 9.5
 _FOUND_AGAIN = 6.0
 """The same at a delay at which there was an echo before."""
 _SAME_DELAY = 4 * PER_MS
-_CLEAR = 4.5
-"""The same where only one delay is looked at."""
-_ALIKE = 0.6
-"""Share of the usual correlation from which a window holds the echo and little else."""
+_CLEAR = 3.8
+"""The same where only one delay is looked at, give or take 4 ms."""
+_SEEN, _ALIKE, _JUST_ALIKE = 0.4, 0.6, 0.9
+"""Shares of the usual correlation from which an echo is there at all, is most of the window, and
+is all of it."""
 _LOUDER_DB = 4.0
 """Excess over the loudest echo that tells of somebody else: it is 3 dB in one window of 100."""
 _LOUDER_ALIKE_DB = 8.0
 """The same where the window is just as it was sent: the loudspeaker was turned up, perhaps."""
+_LOUDER_AT_FIRST_DB = 10.0
+"""The same while little is known of the echo."""
 _ON_PROBATION = 12
 """Windows that an echo has to be found in before its level is believed."""
 _DOUBTS = 3
@@ -121,7 +130,7 @@ class _Search:
         way = _Way(int(_OFFSETS[row]), lag, float(by_delay[row, lag]))
         again = before is not None and abs(way.delay - before.delay) < _SAME_DELAY
         needed = _FOUND_AGAIN if again else _FOUND
-        if way.likeness < needed * float(np.sqrt(np.mean(by_delay**2))):
+        if way.likeness <= needed * float(np.sqrt(np.mean(by_delay**2))):
             return None
         way.cross, way.weight = self._cross[row].copy(), self._weight
         if before is not None and again:
@@ -169,13 +178,14 @@ class _Way:
             rows: The spectrum of what was sent.
             sent: The levels of that, and of what was sent before it.
         """
-        self.cross = self.cross * _WATCH_MEMORY + np.conj(spectrum) * rows
+        self.cross = (self.cross * _WATCH_MEMORY + np.conj(spectrum) * rows).astype(np.complex64)
         self.weight = self.weight * float(_WATCH_MEMORY) + 1
         by_lag = correlations(self.cross[None])[0] / np.float32(self.weight)
-        lag = int(by_lag.argmax())
+        start = max(0, self.lag - _SAME_DELAY)
+        lag = start + int(by_lag[start : self.lag + _SAME_DELAY + 1].argmax())
         likeness = float(by_lag[lag])
-        clear = likeness > _CLEAR * float(np.sqrt(np.mean(by_lag**2)))
-        alike = clear and likeness > _ALIKE * self.likeness
+        share = likeness / self.likeness
+        clear = likeness > _CLEAR * float(np.sqrt(np.mean(by_lag**2))) and share > _SEEN
         echo = (sent - _FADES_DB).max(axis=0)
         if self.gains is None:
             self.gains = levels - echo
@@ -184,13 +194,18 @@ class _Way:
         if not self.trusted:
             if not clear:
                 self.doubts += 1
-                return False
-            self._learn(lag, likeness, excess, 3)
-            return True
-        if alike:
+            elif louder_db < _LOUDER_AT_FIRST_DB:
+                self._learn(lag, likeness, excess, 3)
+                return True
+            return False
+        if not clear or share < _ALIKE:
+            return louder_db < _LOUDER_DB
+        if louder_db < _LOUDER_DB:
             self._learn(lag, likeness, excess, 1)
-            return louder_db < _LOUDER_ALIKE_DB
-        return louder_db < _LOUDER_DB
+            return True
+        if share > _JUST_ALIKE:
+            self.gains = self.gains + np.clip(excess, 0, _RISE_DB)
+        return louder_db < _LOUDER_ALIKE_DB
 
     def _learn(self, lag: int, likeness: float, excess: Levels, pace: float) -> None:
         self.lag = lag
@@ -215,13 +230,16 @@ class EchoGuard:
         """How much louder than what was sent an echo can be."""
         self._before: Window = _SILENCE
         self._search = _Search()
+        self._over_db = SILENT_DB
+        """How loud the voice is at most whose search goes on, beside what was sent."""
         self._calm_from = 0
         """The first window since the last voice, and how loud it has been since."""
         self._calm_db = SILENT_DB
+        self._last = Voice.THEIRS
+        """What was said of the last voiced window, and whether it was looked at."""
+        self._looked = False
         self._ringing_db = SILENT_DB
         """How loud an echo may be that has just ended."""
-        self.echoes = 0
-        """Voiced windows so far that were the server's own."""
 
     def sent(self, audio: bytes, audio_format: AudioFormat, now_ms: float) -> None:
         """Note what is sent to the client when `now_ms` of its audio have been heard."""
@@ -235,6 +253,11 @@ class EchoGuard:
         """Note that the client stops what it plays, when `now_ms` of its audio have been heard."""
         self._sent.stop(now_ms)
         self._spectra.changed(now_ms)
+
+    @property
+    def hears_echo(self) -> bool:
+        """Whether what was sent comes back, for certain."""
+        return self._way is not None and self._way.trusted
 
     def listens(self, index: int) -> bool:
         """Whether what was sent may be heard in window `index`."""
@@ -253,28 +276,39 @@ class EchoGuard:
         before, self._before = self._before, window
         level_db = power_db(window)
         if not voiced:
-            self._calm(index, level_db)
-            return Voice.THEIRS
+            return self._calm(index, level_db)
         self._calm_from, self._calm_db = index + 1, SILENT_DB
+        self._ringing_db -= _RINGING_FADES_DB
+        self._looked = not self._looks_the_same(level_db)
+        if self._looked:
+            self._last = self._whose(index, before, window, level_db)
+        return self._last
+
+    def _whose(self, index: int, before: Window, window: Window, level_db: float) -> Voice:
         spectrum, levels = heard_spectrum(before, window)
         way = self._way
-        self._ringing_db -= _RINGING_FADES_DB
-        if way is not None and self._is_known_echo(way, index, spectrum, levels, level_db):
-            return self._ours()
-        if self._is_new_echo(index, spectrum):
-            return self._ours()
+        known = way is not None and self._is_known_echo(way, index, spectrum, levels, level_db)
+        if known or self._is_new_echo(index, spectrum):
+            self._search.windows, self._over_db = 0, SILENT_DB
+            return Voice.OURS
         if way is not None and way.settled and way.trusted:
             return Voice.THEIRS
         over_db = level_db - self._loudest_db(index)
-        patience = next(windows for level, windows in PATIENCE if over_db >= level)
+        self._over_db = max(self._over_db, over_db)
+        patience = next(windows for level, windows in PATIENCE if self._over_db >= level)
         if over_db > self._limit_db or self._search.windows >= patience:
             return Voice.THEIRS
         return Voice.UNSURE
 
-    def _ours(self) -> Voice:
-        self._search.windows = 0
-        self.echoes += 1
-        return Voice.OURS
+    def _looks_the_same(self, level_db: float) -> bool:
+        """Return whether a window need not be looked at: the one before was, and was an echo."""
+        known = self._way is not None and self._way.settled and self._way.trusted
+        return (
+            known
+            and self._looked
+            and self._last is Voice.OURS
+            and level_db < self._ringing_db + _LOUDER_DB
+        )
 
     def _is_known_echo(
         self, way: _Way, index: int, spectrum: Spectrum, levels: Levels, level_db: float
@@ -305,7 +339,7 @@ class EchoGuard:
         if way is not None and way.trusted and abs(found.delay - way.delay) < _SAME_DELAY:
             # It is there as before, but somebody talks over it.
             return False
-        self._way, self._search = found, _Search()
+        self._way = found
         return True
 
     def _loudest_db(self, index: int) -> float:
@@ -317,9 +351,17 @@ class EchoGuard:
         if self._limit_db == _NO_LIMIT_DB or limit_db > self._limit_db:
             self._limit_db = limit_db
 
-    def _calm(self, index: int, level_db: float) -> None:
-        """Learn from what is no voice: as loud as this an echo can hardly be."""
-        self._search.windows = 0
+    def _calm(self, index: int, level_db: float) -> Voice:
+        """Take what is no voice; say whose it was that ended, if that was not clear."""
+        self._learn_calm(index, level_db)
+        unsure, soft = self._last is Voice.UNSURE, self._over_db < _SOFT_DB
+        if index - self._calm_from < _PAUSE_WINDOWS:
+            return Voice.UNSURE if unsure else Voice.THEIRS
+        self._search.windows, self._over_db, self._last = 0, SILENT_DB, Voice.THEIRS
+        return Voice.OURS if unsure and soft else Voice.THEIRS
+
+    def _learn_calm(self, index: int, level_db: float) -> None:
+        """Learn how loud an echo can be at most: as loud as this, for it was not heard."""
         self._calm_db = max(self._calm_db, level_db)
         calm_windows = index - self._calm_from
         if calm_windows % 16 or calm_windows * WINDOW_MS < LONGEST_DELAY_MS or self._way:

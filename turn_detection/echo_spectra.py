@@ -41,7 +41,11 @@ def heard_spectrum(before: Window, window: Window) -> tuple[Spectrum, Levels]:
     """Return the whitened spectrum, and the levels, of two windows in a row."""
     frame = np.concatenate((before, window)) * _TAPER
     # At twice the rate of what was sent, half of the bins are the same.
-    return _whitened(np.fft.rfft(frame, 2 * FRAME)[_FIRST:_LAST], 4.0)
+    return _whitened(_bins(frame, 2 * FRAME), 4.0)
+
+
+def _bins(sound: NDArray[np.float32], length: int) -> Spectrum:
+    return np.fft.rfft(sound, length)[_FIRST:_LAST].astype(np.complex64)
 
 
 def _whitened(spectrum: Spectrum, scale: float) -> tuple[Spectrum, Levels]:
@@ -62,7 +66,7 @@ def correlations(cross: NDArray[np.complex64]) -> NDArray[np.float32]:
     """
     padded = np.zeros((len(cross), FRAME // 2 + 1), np.complex64)
     padded[:, _FIRST:_LAST] = cross
-    by_lag = np.fft.irfft(padded, FRAME, axis=1)[:, : LAGS + 1]
+    by_lag = np.fft.irfft(padded, FRAME, axis=1)[:, : LAGS + 1].astype(np.float32)
     return by_lag * np.float32(FRAME / (2 * BINS))
 
 
@@ -93,7 +97,7 @@ class SentSpectra:
             if self._windows[place] != window:
                 start_ms = (window + 1) * WINDOW_MS - FRAME / PER_MS
                 sound = self._span(start_ms, FRAME)
-                spectrum = np.fft.rfft(sound)[_FIRST:_LAST]
+                spectrum = _bins(sound, FRAME)
                 self._spectra[place], self._levels[place] = _whitened(spectrum, 1.0)
                 self._windows[place] = window
         return self._spectra[places], self._levels[places]

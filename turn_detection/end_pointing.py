@@ -75,6 +75,10 @@ class EndPointer:
         """Length of the continuous voice up to the last window, in ms; 0: it was not voiced."""
         return self._voiced * WINDOW_MS
 
+    def is_voiced(self, probability: float) -> bool:
+        """Return whether a window of this probability would count as speech."""
+        return probability >= (self._exit_threshold if self.speaking else self._threshold)
+
     def next(self, index: int, probability: float) -> Decision | None:
         """Take the score of window `index`, counted from the first of the session."""
         if not self.speaking:

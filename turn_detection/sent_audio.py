@@ -43,7 +43,8 @@ class _Chunk:
     @cached_property
     def level_db(self) -> float:
         """Its power in dBFS."""
-        return power_db(np.frombuffer(self.format.decode(self.audio), "<i2") / np.float32(32768))
+        pcm = np.frombuffer(self.format.decode(self.audio), "<i2").astype(np.float32)
+        return power_db(pcm / np.float32(32768))
 
 
 def power_db(sound: NDArray[np.float32]) -> float:
@@ -60,7 +61,7 @@ class SentAudio:
         self._chunks: deque[_Chunk] = deque()
         self._end_ms = 0.0
         """Where the next chunk begins, unless it comes later."""
-        self.audible_until_ms = -1.0
+        self.audible_until_ms = -math.inf
         """Where the last sound ends that may be played."""
 
     def add(self, audio: bytes, audio_format: AudioFormat, now_ms: float) -> float:
@@ -73,7 +74,7 @@ class SentAudio:
         return start_ms
 
     def stop(self, now_ms: float) -> None:
-        """Note that the client is told to be silent: soon it is, and what comes next begins anew."""
+        """Note that the client is told to be silent: soon it is; what comes next begins anew."""
         self._forget(now_ms)
         silent_ms = now_ms + STOPS_AFTER_MS
         while self._chunks and self._chunks[-1].start_ms >= silent_ms:

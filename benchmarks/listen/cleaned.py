@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 from benchmarks.bar import Bar
 from benchmarks.listen.caller import calling
@@ -22,7 +23,7 @@ async def _understood(url: str, said: Recording, seed: int, reduction: str | Non
     """Return the errors in the transcript of a sentence in pink noise."""
     sound = joined(silence(200), said.samples, silence(200))
     noisy = mixed(sound, noise("pink", length_ms(sound) / 1000, seed, SPEECH_DBFS - BELOW_DB))
-    session = {} if reduction is None else {"noise_reduction": reduction}
+    session: dict[str, Any] = {} if reduction is None else {"noise_reduction": reduction}
     hearing = {"model": "whisper-1"}
     async with calling(url, None, live=False, transcription=hearing, **session) as caller:
         await caller.pour(noisy)

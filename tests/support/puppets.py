@@ -21,6 +21,7 @@ from pipecat.frames.frames import (
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 from pipecat.services.stt_service import STTService
 
+from audio.formats import AudioFormat
 from config import STTConfig
 from flow.steps import at_once
 from peers.base import CanWait, Incoming, nothing_waits
@@ -96,6 +97,14 @@ class Detector:
         """Nothing: the test makes the decisions."""
 
     def add(self, pcm: bytes) -> None:
+        """Nothing, as `reformat`."""
+
+    hears_echo = False
+
+    def sent(self, audio: bytes, audio_format: AudioFormat) -> None:
+        """Nothing, as `reformat`."""
+
+    def silenced(self) -> None:
         """Nothing, as `reformat`."""
 
     def next(self) -> Decision | None:
