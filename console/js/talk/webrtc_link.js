@@ -109,7 +109,10 @@ export class WebRTCLink extends Link {
 
   /** @param {import("./ended.js").Ended} ended */
   #end(ended) {
+    if (this.status === "closed") return;
     clearTimeout(this.#patience);
+    const { itemId } = this.#sounding;
+    if (itemId) this.cut.set(itemId, this.heardMs(itemId));
     this.#channel.onclose = null;
     this.#connection.close();
     this.#audio.srcObject = null;

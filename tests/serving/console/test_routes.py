@@ -78,6 +78,7 @@ async def test_it_says_how_to_get_webrtc_where_that_is_not_installed(monkeypatch
         told = (await http.get(f"{server.http}/console/state")).json()["webrtc"]
     assert told["available"] is False
     assert "webrtc" in told["install"]
+    assert "'aiortc' is missing" in told["reason"]
 
 
 async def test_it_says_why_there_are_no_calls_where_their_port_is_taken(monkeypatch):
