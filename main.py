@@ -160,7 +160,7 @@ def create_app(
     wrong = WrongPaths(endpoint, settings.server.ws_path)
     if settings.server.console:
         app.include_router(
-            console_routes(settings, access, pipelines, lifecycle, lambda: calls.port is not None)
+            console_routes(settings, access, pipelines, lifecycle, lambda: calls.why_none)
         )
         app.router.default = ConsolePage(wrong, settings.server)
     else:

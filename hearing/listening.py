@@ -87,6 +87,24 @@ class Listening:
         """Drop the state of speech in progress: what follows is a new turn."""
         self._detector.reset()
 
+    def follow(self, *, on: bool) -> None:
+        """Decide `SpeechPersisted` of the speech in progress from here on, or not."""
+        self._detector.follow(on=on)
+
+    def sent(self, audio: bytes, audio_format: AudioFormat) -> None:
+        """Note what the client was just sent to play."""
+        if self._detects:
+            self._detector.sent(audio, audio_format)
+
+    def silenced(self) -> None:
+        """Note that the client was just told to be silent, or says that it is."""
+        self._detector.silenced()
+
+    @property
+    def hears_echo(self) -> bool:
+        """Whether what the client plays is heard again."""
+        return self._detector.hears_echo
+
     def can_wait(self, length: int) -> bool:
         """Return whether `length` bytes decide nothing, so that more may be collected first.
 

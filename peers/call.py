@@ -126,11 +126,14 @@ class CallPeer:
         self._left = self._left or "it was hung up"
         self._client.leave()
 
-    async def attend(self, sideband: SidebandPeer) -> None:
+    async def attend(self, sideband: SidebandPeer) -> str:
         """Let a client listen in until it leaves, or until the call is over.
 
         Args:
             sideband: The client, whose connection is accepted.
+
+        Returns:
+            Why it listens no more, for the log.
         """
         task = asyncio.current_task()
         assert task is not None
@@ -147,6 +150,8 @@ class CallPeer:
                     sideband.finish()
                     await asyncio.wait([delivering], timeout=CLOSING_S)
                 await sideband.close(*ending)
+                return ending.message or ending.reason.value
+            return sideband.left or "it left"
         finally:
             self._sidebands.discard(joined)
             for part in (delivering, reading):
@@ -206,6 +211,10 @@ class CallPeer:
     def silence(self) -> None:
         """Stop playback."""
         self._client.silence()
+
+    def duck(self, *, on: bool) -> None:
+        """Lower what is played, or restore it."""
+        self._client.duck(on=on)
 
     def played(self) -> Mapping[str, float]:
         """Return item id → milliseconds played."""

@@ -50,7 +50,8 @@ class WrongPaths:
         said = ProtocolError(
             "method_not_allowed",
             f"{request.method} is not allowed at {_shown(path)}, only {allowed} is. A "
-            f"session is opened by a WebSocket handshake at {_right_paths(path, self._ws_path)}.",
+            f"session is opened by a WebSocket handshake at {_right_paths(path, self._ws_path)}, "
+            f"a WebRTC call by a POST to {self._ws_path}/calls.",
         )
         return JSONResponse(error_body(said), 405, error.headers)
 
@@ -59,7 +60,7 @@ def _not_found(method: str, path: str, ws_path: str) -> Refused:
     return Refused(
         "not_found",
         f"Invalid URL ({method} {_shown(path)}). The Realtime API of this server is a WebSocket "
-        f"at {_right_paths(path, ws_path)}.",
+        f"at {_right_paths(path, ws_path)}; WebRTC calls are made by a POST to {ws_path}/calls.",
         http_status=404,
     )
 

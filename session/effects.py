@@ -15,6 +15,8 @@ from session.ports import CloseReason, ResponseRequest, TranscriptionSettings
 from session.turn_settings import TurnDetection
 from wire.envelope import ServerEvent
 
+_PCM = AudioFormat()
+
 
 class To(Enum):
     """Who gets an event: a call may have several clients (§D.4)."""
@@ -42,11 +44,20 @@ class OutputAudio:
     output_index: int
     content_index: int
     audio: bytes
+    format: AudioFormat = _PCM
+    """That output format."""
 
 
 @dataclass(frozen=True, slots=True)
 class Silence:
     """Stop playback of all audio that the peer was given to play (§B.5)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Duck:
+    """Lower the voice that plays, or restore it: it is open whether the user interrupts (§B.5)."""
+
+    on: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +93,16 @@ class HearAgain:
 @dataclass(frozen=True, slots=True)
 class ResetTurnDetection:
     """Drop the turn detector's state: speech that follows is a new turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class FollowSpeech:
+    """Decide `SpeechPersisted` of every window of the speech in progress, or stop doing so.
+
+    It stops by itself when the speech is over.
+    """
+
+    on: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +164,13 @@ class ForgetTurn:
 
 
 @dataclass(frozen=True, slots=True)
+class NoteEcho:
+    """A turn was no turn, but what the server itself was saying: note it in the log."""
+
+    item_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Transcribe:
     """Transcribe a committed turn or an item that a client created: exactly `clip`."""
 
@@ -190,11 +218,13 @@ Effect = (
     Send
     | OutputAudio
     | Silence
+    | Duck
     | Close
     | HearAs
     | SetTurnDetection
     | HearAgain
     | ResetTurnDetection
+    | FollowSpeech
     | HearTurn
     | HearOn
     | WordsSoFar
@@ -202,6 +232,7 @@ Effect = (
     | ResumeTurn
     | RehearTurn
     | ForgetTurn
+    | NoteEcho
     | Transcribe
     | Speculate
     | Generate

@@ -30,6 +30,9 @@ _INSTALLING = (
     "settings/requirement_files.py",
 )
 SUBJECTS: dict[str, tuple[str, ...]] = {
+    "tests/benchmarks/test_benchmarks.py": ("benchmarks/*.py",),
+    "tests/benchmarks/test_compare.py": ("benchmarks/*.py",),
+    "tests/benchmarks/test_quality.py": ("benchmarks/quality*.py", "providers/*/*.py"),
     "tests/documents/test_wheel.py": (*_INSTALLING, "open_realtime_server/*.py"),
     "tests/e2e/test_calls_of_workers.py": (
         "serving/calls/*.py",
@@ -37,7 +40,14 @@ SUBJECTS: dict[str, tuple[str, ...]] = {
         "peers/call.py",
         "peers/webrtc/media_port.py",
     ),
+    "tests/providers/tts/test_packaged_kokoro.py": ("providers/*.py", "providers/tts/*.py"),
     "tests/requirements/test_set_up.py": (*_INSTALLING, "tests/requirements/*.py"),
+    "tests/serving/access/test_url_keys.py": (
+        "main.py",
+        "serving/*.py",
+        "serving/*/*.py",
+        "telemetry/*.py",
+    ),
     "tests/settings/test_silent_libraries.py": (
         "requirements.txt",
         "requirements/*.txt",

@@ -20,12 +20,11 @@ from session.decisions import (
 )
 from session.turn_settings import SemanticVad, ServerVad, TurnDetection
 from turn_detection.judged_pauses import JudgedPauses
+from turn_detection.onset import UNSURE_WINDOWS, is_onset
 from turn_detection.pause_rule import CEILINGS_MS
 from turn_detection.silero import WINDOW_MS
 from turn_detection.speaker_level import SpeakerLevel
 
-START_WINDOWS = 3
-"""Voiced windows in a row that make an onset: a click or a cough is shorter than 96 ms."""
 RISE_WINDOWS = 6
 """Windows before an onset in which the voice may have begun to rise: quiet ones rise slowly."""
 RISE = 0.3
@@ -66,8 +65,9 @@ class EndPointer:
         self._speaker = SpeakerLevel()
         self._hesitating = False
         self._voiced = 0
+        """Windows of continuous voice: of an onset, and of the speech in progress."""
         self._silent = 0
-        self._rising: deque[float] = deque(maxlen=RISE_WINDOWS + START_WINDOWS)
+        self._rising: deque[float] = deque(maxlen=RISE_WINDOWS + UNSURE_WINDOWS)
         """The last probabilities before speech began."""
         self.speaking = speaking
 
@@ -75,6 +75,15 @@ class EndPointer:
     def threshold(self) -> float:
         """Probability from which a window begins speech (0–1)."""
         return self._threshold
+
+    @property
+    def voiced_ms(self) -> int:
+        """Length of the continuous voice up to the last window, in ms; 0: it was not voiced."""
+        return self._voiced * WINDOW_MS
+
+    def is_voiced(self, probability: float) -> bool:
+        """Return whether a window of this probability would count as speech."""
+        return probability >= (self._exit_threshold if self.speaking else self._threshold)
 
     @property
     def pausing(self) -> bool:
@@ -95,6 +104,7 @@ class EndPointer:
         if self._speaker.keeps_open(level_db, voiced):
             return self._goes_on(index)
         before = self._silent
+        self._voiced = 0
         # Others speak: the speaker has been silent for longer than was known.
         self._silent = max(before + 1, self._speaker.since_loud if voiced else 0)
         at_ms = (index + 1) * WINDOW_MS
@@ -114,18 +124,18 @@ class EndPointer:
         begins = self._speaker.may_begin(level_db, voiced)
         self._rising.append(0.0 if voiced and not begins else probability)
         self._voiced = self._voiced + 1 if begins else 0
-        if self._voiced < START_WINDOWS:
+        if not is_onset(self._voiced, probability):
             return None
         self.speaking = True
         self._silent = 0
         if self._pauses is not None:
             self._pauses.begin()
-        return SpeechStarted((index + 1 - START_WINDOWS - self._risen()) * WINDOW_MS)
+        return SpeechStarted((index + 1 - self._voiced - self._risen()) * WINDOW_MS)
 
     def _risen(self) -> int:
         """Windows before the onset in which the probability rose towards it."""
         windows = 0
-        for probability in list(self._rising)[-START_WINDOWS - 1 :: -1]:
+        for probability in list(self._rising)[-self._voiced - 1 :: -1]:
             if probability < RISE * self._threshold:
                 break
             windows += 1
@@ -134,6 +144,7 @@ class EndPointer:
 
     def _goes_on(self, index: int) -> SpeechResumed | None:
         self._silent = 0
+        self._voiced += 1
         if self._pauses is not None:
             self._pauses.voiced()
         if not self._hesitating:

@@ -23,7 +23,7 @@ import { loadSettings, storeSettings } from "./talk/settings.js";
  * @property {string} version
  * @property {string} state
  * @property {'none' | 'key'} auth
- * @property {{available: boolean, install?: string}} webrtc
+ * @property {{available: boolean, reason?: string, install?: string}} webrtc `reason`: why it is not, in English.
  * @property {string} ws_path
  * @property {string[]} models
  * @property {import('./talk/voices.js').Voice[]} voices

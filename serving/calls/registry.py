@@ -160,6 +160,11 @@ class Calls:
         """The UDP port of all calls; None: there can be none."""
         return None if self._port is None else self._port.port
 
+    @property
+    def why_none(self) -> str | None:
+        """Why there can be no calls, and what helps, in English; None: there can be."""
+        return self._why_not if self._port is None else None
+
     def check_installed(self) -> None:
         """Check that there can be calls.
 

@@ -14,6 +14,7 @@ from serving.calls.whereabouts import Here, UnknownCall, Whereabouts
 from serving.handshake import check_call_alone
 from serving.open_sessions import OpenSessions
 from serving.refused import Refused
+from session.ports import CloseReason
 
 
 def unknown_call() -> Refused:
@@ -76,7 +77,10 @@ class Sidebands:
         peer = WebSocketPeer(websocket, dialect, self._sessions.limits, config.media)
         log = logger.bind(call_id=call_id, session_id=config.id, client=asked.client)
         log.bind(event="sideband.opened").info(f"{asked.client} listens in to {call_id}")
+        reason = CloseReason.SERVER_STOPS.value
         try:
-            await call.peer.attend(peer)
+            reason = await call.peer.attend(peer)
         finally:
-            log.bind(event="sideband.closed").info(f"{asked.client} listened in to {call_id}")
+            log.bind(event="sideband.closed", reason=reason).info(
+                f"{asked.client} listened in to {call_id}: {reason}"
+            )

@@ -23,7 +23,7 @@ def console_routes(
     access: Access,
     manager: PipelineManager,
     lifecycle: Lifecycle,
-    takes_calls: Callable[[], bool],
+    why_no_calls: Callable[[], str | None],
 ) -> APIRouter:
     """Build `/console/state` and `/console/check`, which need a key if keys are configured.
 
@@ -32,7 +32,7 @@ def console_routes(
         access: Checks keys and origins.
         manager: Tells the stack, and has its providers.
         lifecycle: Tells the server's state.
-        takes_calls: Tells whether there can be WebRTC calls.
+        why_no_calls: Tells why there can be no WebRTC calls; None: there can be.
     """
     router = APIRouter(prefix=CONSOLE_PATH.rstrip("/"))
     self_check = SelfCheck(manager, lifecycle)
@@ -41,7 +41,7 @@ def console_routes(
     async def state(request: Request) -> JSONResponse:
         names_hosts = access.admit(request.headers).minted is None
         told = console_state(
-            settings, manager, lifecycle, takes_calls=takes_calls(), names_hosts=names_hosts
+            settings, manager, lifecycle, why_no_calls=why_no_calls(), names_hosts=names_hosts
         )
         told["check"] = self_check.told(names_hosts=names_hosts)
         return JSONResponse(told, headers={"Cache-Control": "no-store"})

@@ -23,7 +23,7 @@ def console_state(
     manager: PipelineManager,
     lifecycle: Lifecycle,
     *,
-    takes_calls: bool,
+    why_no_calls: str | None,
     names_hosts: bool,
 ) -> dict[str, Any]:
     """Return the server's description, as JSON has it.
@@ -32,7 +32,7 @@ def console_state(
         settings: The configuration.
         manager: Tells the stack, and what it can do.
         lifecycle: Tells the server's state.
-        takes_calls: Whether there can be WebRTC calls.
+        why_no_calls: Why there can be no WebRTC calls; None: there can be.
         names_hosts: Whether to name what is in use: labels name hosts, which are none of the
             business of a client secret's holder.
     """
@@ -43,7 +43,7 @@ def console_state(
         "version": VERSION,
         "state": lifecycle.state,
         "auth": "key" if settings.server.api_keys else "none",
-        "webrtc": webrtc(takes_calls),
+        "webrtc": webrtc(why_no_calls),
         "ws_path": settings.server.ws_path,
         "models": model_names(settings),
         # They are known when the providers have started.
@@ -70,11 +70,12 @@ def stack(manager: PipelineManager) -> dict[str, str]:
         }
 
 
-def webrtc(takes_calls: bool) -> dict[str, Any]:
-    """Return whether calls can be taken, and the command that installs what they lack."""
-    if not takes_calls and lacking(WEBRTC):
-        return {"available": False, "install": add_extra(WEBRTC)}
-    return {"available": takes_calls}
+def webrtc(why_not: str | None) -> dict[str, Any]:
+    """Return whether calls can be taken; if not, why, and what installs what they lack."""
+    if why_not is None:
+        return {"available": True}
+    told = {"available": False, "reason": why_not}
+    return {**told, "install": add_extra(WEBRTC)} if lacking(WEBRTC) else told
 
 
 def _limits(manager: PipelineManager) -> Iterator[str]:

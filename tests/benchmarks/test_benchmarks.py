@@ -202,6 +202,7 @@ class TestCaller:
             await measure(connecting(connection), 1, 2, SPEECH, lambda: None)
 
 
+@pytest.mark.long
 def test_a_whole_run(tmp_path: Path) -> None:
     """One session and two turns with half a second of the default clip, on its own server."""
     clip, figures = tmp_path / "clip.wav", tmp_path / "figures.json"

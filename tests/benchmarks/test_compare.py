@@ -73,6 +73,7 @@ def compare(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not CAN_PIN, reason="needs two cores and taskset")
 class TestRun:
     def test_each_server_is_started_from_its_own_tree(self, tmp_path: Path) -> None:

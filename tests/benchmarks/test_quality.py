@@ -50,6 +50,7 @@ def test_there_are_forty_noises_without_a_word() -> None:
     assert all(clip.text == "" and len(clip.pcm) > 16000 for clip in found)
 
 
+@pytest.mark.long
 def test_a_stack_is_tried_and_its_page_written(tmp_path: Path) -> None:
     """The stack is one of stand-ins: whether they understand anything is not the subject."""
     config, figures = tmp_path / "stack.toml", tmp_path / "figures.json"

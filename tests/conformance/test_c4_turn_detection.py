@@ -13,7 +13,7 @@ from session.reports import TurnGuessed, TurnSoFar
 from tests.conformance.sessions import SERVER_VAD, apply, audio_input, config
 from tests.support.places import DATA
 from tests.support.running_server import running, scripted_settings
-from tests.support.session_driver import Driver, of, types
+from tests.support.session_driver import Driver, of, session_config, types
 from tests.support.wire_client import client
 from turn_detection import smart_turn
 
@@ -190,3 +190,54 @@ def test_the_ranges_include_their_ends(key, least, most):
 def test_every_eagerness_is_echoed(eagerness):
     wanted = {"type": "semantic_vad", "eagerness": eagerness}
     assert detection(Driver(), wanted) == {**SEMANTIC, "eagerness": eagerness}
+
+
+SERVER = {
+    "type": "server_vad",
+    "threshold": 0.5,
+    "prefix_padding_ms": 300,
+    "silence_duration_ms": 500,
+    "idle_timeout_ms": None,
+    "create_response": True,
+    "interrupt_response": True,
+}
+OWN = {"interruptions": "any", "backchannels": "keep", "queued": "merge"}
+
+
+@pytest.mark.parametrize("shown", [SERVER, SEMANTIC])
+def test_the_server_s_own_keys_are_shown_once_they_are_set(shown):
+    driver = Driver()
+    kind = {"type": shown["type"]}
+    assert detection(driver, kind) == shown
+    assert detection(driver, {**kind, **OWN}) == {**shown, **OWN}
+    assert detection(driver, kind) == {**shown, **OWN}
+    half = {**shown, "backchannels": "keep", "queued": "merge"}
+    assert detection(driver, {**kind, "interruptions": None}) == half
+
+
+def test_another_type_forgets_the_server_s_own_keys():
+    driver = Driver()
+    detection(driver, {"type": "server_vad", **OWN})
+    assert detection(driver, {"type": "semantic_vad"}) == SEMANTIC
+
+
+@pytest.mark.parametrize("kind", ["server_vad", "semantic_vad"])
+@pytest.mark.parametrize("key", ["interruptions", "backchannels", "queued"])
+@pytest.mark.parametrize("value", ["sometimes", True, 1, ["any"], {}])
+def test_a_value_that_the_server_s_own_keys_do_not_have_is_refused(kind, key, value):
+    driver = Driver()
+    (refused,) = driver.update(audio={"input": {"turn_detection": {"type": kind, key: value}}})
+    assert refused["type"] == "error"
+    assert refused["error"]["param"] == f"session.audio.input.turn_detection.{key}"
+
+
+def test_a_transcription_session_does_not_show_the_server_s_own_keys():
+    driver = Driver(session_config(kind="transcription"))
+    (updated,) = driver.send(
+        "session.update",
+        session={
+            "type": "transcription",
+            "audio": {"input": {"turn_detection": {"type": "server_vad", **OWN}}},
+        },
+    )
+    assert not OWN.keys() & updated["session"]["audio"]["input"]["turn_detection"].keys()

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from loguru import logger
 from websockets.exceptions import InvalidStatus
 from websockets.typing import Subprotocol
 
@@ -183,6 +184,23 @@ async def test_it_needs_an_api_key_or_the_secret_that_opened_the_call() -> None:
         bearer = {"additional_headers": {"Authorization": f"Bearer {another}"}}
         refused = await refusal(url, proxy=None, **bearer)
         assert (refused.error["code"], refused.code) == ("invalid_api_key", 3000)
+
+
+async def test_the_log_says_why_it_ended(server: CallsServer) -> None:
+    reasons: list[str] = []
+    sink = logger.add(
+        lambda message: reasons.append(message.record["extra"]["reason"]),
+        filter=lambda record: record["extra"].get("event") == "sideband.closed",
+    )
+    place = await server.call()
+    async with server.sideband(place):
+        pass
+    async with server.sideband(place) as sideband:
+        await server.hang_up(place)
+        await sideband.closed()
+    await server.all_over()
+    logger.remove(sink)
+    assert sorted(reasons) == ["it left", "the client closed it"]
 
 
 async def test_it_ends_as_the_server_stops() -> None:

@@ -5,14 +5,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { Asked } from "../../console/js/talk/asked.js";
 import { closedWords, hungUp, notConnected } from "../../console/js/talk/ended.js";
-import { retold } from "../../console/js/talk/history.js";
+import { History } from "../../console/js/talk/history.js";
 import { withoutAudio } from "../../console/js/talk/logged.js";
+import { PushToTalk } from "../../console/js/talk/push_to_talk.js";
 import { Resampler } from "../../console/js/talk/resampler.js";
 import { phaseOf } from "../../console/js/talk/phase.js";
 import { changedSession, countsLater, parsedSchema, wholeSession } from "../../console/js/talk/session.js";
 import { ToolCalls } from "../../console/js/talk/tool_calls.js";
-import { typed } from "../../console/js/talk/typed.js";
+import { queued, typed } from "../../console/js/talk/typed.js";
 import { Unconfirmed } from "../../console/js/talk/unconfirmed.js";
 import { voiceOptions } from "../../console/js/talk/voices.js";
 import { CallStats } from "../../console/js/talk/webrtc_stats.js";
@@ -190,50 +192,89 @@ test("a call that does not connect is told by the addresses of the answer", () =
   assert.equal(notConnected(answerWith("127.0.0.1"), "localhost").words, "ice_blocked");
 });
 
+function retold(...events) {
+  const history = new History();
+  for (const event of events) history.take(event);
+  return told(history);
+}
+
+function told(history) {
+  return history.retold().map(({ item }) => [item.id, item.role, item.content]);
+}
+
+function added(id, role, content) {
+  return { type: "conversation.item.added", item: message(id, role, content) };
+}
+
+function done(id, content, status = "completed") {
+  const item = { ...message(id, "assistant", content), status };
+  return { type: "conversation.item.done", item };
+}
+
 test("another session is told what was said, in its order and under its ids", () => {
-  const entries = [
-    {
-      direction: "received",
-      event: {
-        type: "conversation.item.added",
-        item: message("u", "user", [{ type: "input_audio", transcript: null }]),
-      },
-    },
-    {
-      direction: "received",
-      event: { type: "conversation.item.added", item: message("a", "assistant", []) },
-    },
-    {
-      direction: "received",
-      event: {
+  assert.deepEqual(
+    retold(
+      added("u", "user", [{ type: "input_audio", transcript: null }]),
+      added("a", "assistant", []),
+      {
         type: "conversation.item.input_audio_transcription.completed",
         item_id: "u",
         transcript: "Hello.",
       },
-    },
-    {
-      direction: "received",
-      event: {
-        type: "conversation.item.done",
-        item: message("a", "assistant", [{ type: "output_audio", transcript: "Hi." }]),
-      },
-    },
-    {
-      direction: "received",
-      event: {
-        type: "conversation.item.added",
-        item: message("x", "user", [{ type: "input_text", text: "gone" }]),
-      },
-    },
-    { direction: "received", event: { type: "conversation.item.deleted", item_id: "x" } },
-  ];
-  assert.deepEqual(
-    retold(entries).map(({ item }) => [item.id, item.role, item.content]),
+      done("a", [{ type: "output_audio", transcript: "Hi." }]),
+      added("x", "user", [{ type: "input_text", text: "gone" }]),
+      { type: "conversation.item.deleted", item_id: "x" },
+    ),
     [
       ["u", "user", [{ type: "input_text", text: "Hello." }]],
       ["a", "assistant", [{ type: "output_text", text: "Hi." }]],
     ],
   );
+});
+
+/** An answer of ten seconds, as a WebSocket brings it. */
+function answer(id, words = WORDS) {
+  const of = { item_id: id, response_id: "r", content_index: 0 };
+  return [
+    added(id, "assistant", []),
+    { type: "response.output_audio_transcript.delta", ...of, delta: words },
+    { type: "response.output_audio.delta", ...of, delta: "A".repeat(10_000 * 64) },
+  ];
+}
+
+const WORDS = "one two three four five six seven eight nine ten. ".repeat(2).trim();
+const spoken = [{ type: "output_audio", transcript: WORDS }];
+
+test("another session is told what was heard of an answer, and nothing else of it", () => {
+  const cut = (ms) => ({ type: "conversation.item.truncated", item_id: "a", audio_end_ms: ms });
+  const heard = (...events) => retold(...answer("a"), ...events)[0]?.[2][0].text;
+  assert.equal(heard(done("a", spoken)), WORDS);
+  const half = heard(done("a", spoken), cut(5000));
+  assert.match(half, /^one two .* ten\.$/);
+  assert.ok(half.length < WORDS.length * 0.6, half);
+  assert.equal(heard(cut(5000), done("a", spoken, "incomplete")), half);
+  assert.equal(heard(done("a", spoken), cut(0)), undefined);
+  // Words of which no sound came at all.
+  assert.deepEqual(retold(answer("a")[0], answer("a")[1], done("a", spoken, "incomplete")), []);
+  // What is written is read.
+  const text = { type: "response.output_text.delta", item_id: "a", content_index: 0 };
+  assert.deepEqual(retold(answer("a")[0], { ...text, delta: "Read me" })[0][2], [
+    { type: "output_text", text: "Read me" },
+  ]);
+});
+
+test("an answer that sounded when the line broke was heard until then, however often it is told", () => {
+  const history = new History();
+  for (const event of [...answer("a"), done("a", spoken)]) history.take(event);
+  history.end(new Map([["a", 5000]]));
+  const [once] = told(history);
+  assert.ok(once[2][0].text.length < WORDS.length * 0.6);
+  // The next session has it so.
+  history.take(added("a", "assistant", once[2]));
+  history.end(new Map());
+  assert.deepEqual(told(history), [once]);
+  history.begin();
+  assert.deepEqual(told(history), []);
 });
 
 function message(id, role, content) {
@@ -345,6 +386,79 @@ test("what was typed is given back until the server has it", () => {
   assert.equal(unconfirmed.giveBack(), null);
 });
 
+test("what is typed while nothing can be sent gets one answer", () => {
+  const waiting = queued(queued([], typed("One", [])), typed("Two", []));
+  assert.deepEqual(
+    waiting.map(({ type, item }) => item?.content[0].text ?? type),
+    ["One", "Two", "response.create"],
+  );
+});
+
+const ASK = { type: "response.create" };
+
+function refusal(event_id, code = "conversation_already_has_active_response") {
+  return { type: "error", error: { event_id, code } };
+}
+
+function over(status) {
+  return { type: "response.done", response: { id: "r", status } };
+}
+
+test("an answer that was asked for is pending until the server takes it up or refuses", () => {
+  const asked = new Asked();
+  assert.equal(asked.send({ type: "input_audio_buffer.clear" }).event_id, undefined);
+  assert.equal(asked.pending, false);
+  const first = asked.send(ASK).event_id;
+  const second = asked.send(ASK).event_id;
+  assert.notEqual(first, second);
+  asked.take({ type: "response.created", response: { id: "r" } });
+  assert.equal(asked.pending, true);
+  asked.take(refusal(second, "too_many_responses"));
+  assert.equal(asked.pending, false);
+  assert.deepEqual(asked.take(over("completed")), []);
+});
+
+test("an answer for which another one left no room is asked for again when that is over", () => {
+  const asked = new Asked();
+  const refused = () => asked.take(refusal(asked.send(ASK).event_id));
+  assert.deepEqual(refused(), []);
+  assert.deepEqual(asked.take(over("completed")), [ASK]);
+  assert.deepEqual(asked.take(over("completed")), []);
+  // Unless what follows answers it anyway.
+  refused();
+  assert.deepEqual(asked.take(over("cancelled")), []);
+  refused();
+  asked.forget();
+  assert.deepEqual(asked.take(over("completed")), []);
+  refused();
+  asked.send(ASK);
+  assert.deepEqual(asked.take(over("completed")), []);
+});
+
+test("how turns are made by hand is told for a while, and no longer", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const shown = new Set();
+  const notices = {
+    show: ({ id }) => shown.add(id),
+    drop: (id) => shown.delete(id),
+  };
+  const line = { interrupt() {}, send() {}, async setListening() {} };
+  const hand = new PushToTalk({ notices });
+  const tap = async () => {
+    await hand.hold(line);
+    await hand.release(line);
+  };
+  await tap();
+  assert.deepEqual([...shown], ["tap"]);
+  t.mock.timers.tick(5000);
+  await tap();
+  // It is told anew, and as long again.
+  t.mock.timers.tick(5000);
+  assert.deepEqual([...shown], ["tap"]);
+  t.mock.timers.tick(1000);
+  assert.deepEqual([...shown], []);
+});
+
 test("a voice counts later once another one was heard", () => {
   const session = { audio: { output: { voice: "alloy" } } };
   assert.equal(countsLater("voice", "echo", { spoken: false, session }), false);
@@ -359,7 +473,7 @@ test("voices with names come first, languages in groups, none twice", () => {
   for (const id of ["en-us", "gmw/en-US", "roa/fr", "fr", "my-voice", "gmw/en-GB-x-rp"])
     voices.push({ id, speaks_as: id, language: null });
   voices.push({ id: "de-DE-Anna", speaks_as: "de-DE-Anna", language: "de-DE" });
-  const options = voiceOptions(voices, "en");
+  const options = voiceOptions(voices, "en", "Other languages");
   assert.deepEqual(
     options.map(({ value, group }) => [value, group]),
     [
@@ -372,4 +486,41 @@ test("voices with names come first, languages in groups, none twice", () => {
       ["de-DE-Anna", "German"],
     ],
   );
+});
+
+test("a language is offered in one spelling, and none among the voices with names", () => {
+  const spellings = [
+    ["en-GB-scotland", "en-gb-scotland", "gmw/en-GB-scotland"],
+    ["en-GB-x-rp", "en-gb-x-rp", "gmw/en-GB-x-rp"],
+    ["en-US-nyc", "en-us-nyc", "gmw/en-US-nyc"],
+    ["chr-US-Qaaa-x-west"],
+    ["zh", "cmn", "zh-cmn", "sit/cmn"],
+    ["cmn-Latn-pinyin", "cmn-latn-pinyin", "sit/cmn-Latn-pinyin"],
+    ["yue", "zh-yue", "sit/yue"],
+    ["yue-Latn-jyutping", "sit/yue-Latn-jyutping"],
+    ["hyw", "hy-arevmda", "ine/hyw"],
+    ["ca-nw", "roa/ca-nw"],
+    ["fr", "roa/fr"],
+    ["py", "art/py"],
+    ["piqd", "art/piqd"],
+  ];
+  const ids = ["sky", "heart", ...spellings.flat().sort()];
+  const options = voiceOptions(
+    ids.map((id) => ({ id, speaks_as: id, language: null })),
+    "en",
+    "Other languages",
+  );
+  const named = options.filter(({ group }) => !group).map(({ value }) => value);
+  assert.deepEqual(named, ["sky", "heart"]);
+  for (const alike of spellings) {
+    const offered = options.filter(({ value }) => alike.includes(value));
+    assert.equal(offered.length, 1, alike.join(", "));
+    assert.ok(!offered[0].value.includes("/"), offered[0].value);
+  }
+  const others = options.filter(({ group }) => group === "Other languages");
+  assert.deepEqual(
+    others.map(({ words }) => words),
+    options.slice(-others.length).map(({ words }) => words),
+  );
+  assert.deepEqual(others.map(({ value }) => value).sort(), ["hyw", "piqd", "py"]);
 });

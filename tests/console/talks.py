@@ -31,6 +31,9 @@ addEventListener("error", (event) => faults.push(event.message));
 addEventListener("unhandledrejection", (event) => faults.push(String(event.reason)));
 """
 """JavaScript that keeps in `faults` what nobody caught."""
+PROBLEMS = (
+    "[...document.querySelectorAll('#conversation .turn-problem')].map((one) => one.innerText)"
+)
 FIELD = "document.querySelector('#text').value"
 
 

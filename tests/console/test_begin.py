@@ -6,6 +6,7 @@ policy, and a judge of accessibility finds nothing.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -22,6 +23,8 @@ from tests.support.running_server import RunningServer, running, scripted_settin
 READY = "document.querySelector('.begin-state')?.dataset.state === 'healthy'"
 BEGIN = "document.querySelector('#begin').innerText"
 WIDE, NARROW = (1440, 900), (320, 700)
+SIZES = (WIDE, (1280, 500), (960, 420), (768, 1024), (720, 450), (640, 360), (320, 640))
+"""Of windows, low ones and a screen at 200 % among them."""
 
 
 @pytest.fixture
@@ -86,6 +89,30 @@ async def test_it_shows_the_address_what_answers_and_what_it_cannot_do(server, t
     ):
         assert limit in shown
     assert 'OpenAI(base_url="http://127.0.0.1' in shown
+
+
+async def test_talking_begins_without_scrolling_however_low_the_window(server, tmp_path: Path):
+    async with console(server, tmp_path) as page:
+        await page.until(READY)
+        for language, (width, height) in itertools.product(("en", "zh"), SIZES):
+            await page.resize(width, height)
+            await choose(page, "language", language)
+            for words in (1, 3000):
+                # Ever so much may have been said.
+                await page.evaluate(
+                    "document.querySelector('.said-list').replaceChildren(Object.assign("
+                    f"document.createElement('li'), {{textContent: 'words '.repeat({words})}}))"
+                )
+                # Where next to nothing has room, the page scrolls to where one types.
+                for control in ("start", "text") if height > 400 else ("start",):
+                    place = await page.evaluate(
+                        f"document.querySelector('#{control}').getBoundingClientRect().toJSON()"
+                    )
+                    here = (language, width, height, words, control)
+                    assert place["height"] > 0, here
+                    assert place["top"] >= 0 and place["bottom"] <= height, here
+            assert await page.evaluate("document.querySelector('.said').clientHeight") >= 40
+            assert await page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 async def test_programs_are_chosen_by_name_and_copied(server, tmp_path: Path):

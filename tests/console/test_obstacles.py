@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import socket
 from pathlib import Path
 
 from tests.console.talks import (
+    ANSWERING,
     BOTH,
     FIELD,
     LISTENING,
     PHASE,
+    PROBLEMS,
+    SOUND,
     TRAP,
     VOICE,
     change,
@@ -30,8 +35,20 @@ QUICK = {"text": "Yes."}
 ANSWER = '{"text": "Yes."}'
 SENT = """
 window.sent = [];
-const send = WebSocket.prototype.send;
-WebSocket.prototype.send = function (text) { sent.push(JSON.parse(text)); send.call(this, text); };
+for (const { prototype } of [WebSocket, RTCDataChannel]) {
+  const { send } = prototype;
+  prototype.send = function (text) { sent.push(JSON.parse(text)); send.call(this, text); };
+}
+"""
+"""Keeps what is sent."""
+ASKED = """
+window.microphones = 0;
+const devices = navigator.mediaDevices, get = devices.getUserMedia.bind(devices);
+devices.getUserMedia = (what) => { microphones += 1; return get(what); };
+"""
+"""Counts how often the reader is asked for a microphone."""
+TOLD = """
+sent.filter(({type}) => type === 'conversation.item.create').map(({item}) => item.content[0].text)
 """
 STARTING = """
 const ask = window.fetch;
@@ -42,6 +59,16 @@ window.fetch = async (...asked) => {
 };
 """
 """While `starting` is true, the server says that it is."""
+LONG = "This is a long answer that goes on and on until somebody talks into it. " * 6
+TWICE = """
+for (const words of WORDS) {
+  const field = document.querySelector("#text");
+  field.value = words;
+  field.dispatchEvent(
+    new KeyboardEvent("keydown", { key: "Enter", bubbles: true, cancelable: true }));
+}
+"""
+"""Types messages so fast that the server has answered none in between."""
 REACH = "document.querySelector('.reach').dataset.reach"
 FOCUS = "document.activeElement.id"
 
@@ -161,12 +188,9 @@ async def test_who_returns_to_a_server_goes_on_once_it_takes_conversations(tmp_p
                     "Continue"
                 )
                 await click(page, "#start")
-                await page.until(LISTENING)
-                told = await page.evaluate(
-                    "sent.filter(({type}) => type === 'conversation.item.create')"
-                    ".map(({item}) => item.content[0].text)"
-                )
-                assert told == ["Remember me.", "Yes."]
+                # Who typed goes on typing.
+                await page.until(f"{PHASE}.startsWith('Connected without a microphone')")
+                assert await page.evaluate(TOLD) == ["Remember me.", "Yes."]
                 # What the reader ends is over.
                 await click(page, "#end")
                 await page.until(f"{PHASE}.startsWith('One click')")
@@ -174,6 +198,54 @@ async def test_who_returns_to_a_server_goes_on_once_it_takes_conversations(tmp_p
                 await write(page, "Anew.")
                 await page.until("sent.some(({type}) => type === 'response.create')")
                 assert await page.evaluate("JSON.stringify(sent).includes('Remember me.')") is False
+
+
+@BOTH
+async def test_going_on_tells_what_was_heard_and_asks_who_typed_for_no_microphone(
+    tmp_path: Path, transport: str
+):
+    needs(transport)
+    long = json.dumps({"text": LONG})
+    async with server_process(REALTIME_LLM__OPTIONS=long) as first:
+        port = int(first.http.rpartition(":")[2])
+        script = SENT + ASKED
+        async with console(first.http, tmp_path, transport=transport, script=script) as page:
+            await write(page, "Tell me all.")
+            words = "document.querySelector('.turn-sound span').innerText.trim()"
+            await page.until(f"{SOUND} && {words}.length > 20")
+            await page.press("Escape")
+            await page.until("!!document.querySelector('.turn-cut s')")
+            heard = await page.evaluate(words)
+            assert 0 < len(heard) < len(LONG) - 50
+            first.process.kill()
+            await first.ended()
+            await page.until(notice("lost"))
+            await page.evaluate("sent = []")
+            async with server_process(port=port, REALTIME_LLM__OPTIONS=long):
+                await page.until(notice("ended"))
+                await click(page, "[data-notice=ended] .talk-row button")
+                await page.until(f"{PHASE}.startsWith('Connected without a microphone')")
+                told = await page.until(f"({TOLD}).length && ({TOLD})")
+                assert told == ["Tell me all.", heard]
+                assert await page.evaluate("microphones") == 0
+
+
+@BOTH
+async def test_messages_typed_in_a_row_are_answered(tmp_path: Path, transport: str):
+    needs(transport)
+    last = "[...document.querySelectorAll('.turn-user, .turn-assistant')].at(-1).className"
+    async with (
+        running(scripted_settings(llm={"text": LONG, "first_token_ms": 50})) as server,
+        console(server.http, tmp_path, transport=transport, script=TRAP) as page,
+    ):
+        for typed in (["One?", "Two?"], ["Three?", "Four?", "Five?"]):
+            # At first there is no connection yet.
+            await page.evaluate(TWICE.replace("WORDS", str(typed)))
+            await page.until(f"{said('user')}.at(-1) === '{typed[-1]}'")
+            await page.until(f"{last}.includes('assistant') && {ANSWERING} && {SOUND}")
+        assert await page.evaluate(said("user")) == ["One?", "Two?", "Three?", "Four?", "Five?"]
+        assert await page.evaluate(PROBLEMS) == []
+        assert await page.evaluate("faults") == []
 
 
 async def test_devices_that_are_gone_are_told_and_the_systems_are_used(tmp_path: Path):
@@ -201,14 +273,9 @@ async def test_devices_that_are_gone_are_told_and_the_systems_are_used(tmp_path:
 async def test_a_key_form_says_what_is_wrong_and_keeps_what_may_be_right(tmp_path: Path):
     problem = "document.querySelector('#key-problem').innerText"
     field = "document.querySelector('#api-key')"
-    asked = """
-    window.microphones = 0;
-    const devices = navigator.mediaDevices, get = devices.getUserMedia.bind(devices);
-    devices.getUserMedia = (what) => { microphones += 1; return get(what); };
-    """
     async with (
         server_process(REALTIME_SERVER__API_KEYS=f'["{KEY}"]') as server,
-        console(server.http, tmp_path, transport="websocket", script=TRAP + asked) as page,
+        console(server.http, tmp_path, transport="websocket", script=TRAP + ASKED) as page,
     ):
         await click(page, "#start")
         await page.until(f"{FOCUS} === 'api-key'")
@@ -339,6 +406,32 @@ async def test_a_call_that_does_not_connect_is_explained_and_a_websocket_offered
         await click(page, "[data-notice=ended] .talk-row button")
         await page.until(f"{said('user')}.includes('hello there')")
         assert await page.evaluate("document.querySelector('#transport').value") == "websocket"
+
+
+async def test_a_server_whose_port_for_calls_is_taken_says_so_and_a_websocket_helps(
+    tmp_path: Path,
+):
+    needs("webrtc")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        async with (
+            server_process(port=port, REALTIME_LLM__OPTIONS=ANSWER) as server,
+            console(server.http, tmp_path, transport="webrtc") as page,
+        ):
+            await page.evaluate(
+                "document.querySelectorAll('details').forEach((d) => d.open = true)"
+            )
+            for panel in ("begin", "settings"):
+                shown = await page.evaluate(f"document.querySelector('#{panel}').innerText")
+                assert f"UDP port {port}, which WebRTC calls use, cannot be used" in shown
+                assert "not installed" not in shown
+            await click(page, "#start")
+            words = await page.until(notice("ended"))
+            assert f"UDP port {port}" in words and "webrtc.udp_port" in words
+            assert "without WebRTC" not in words
+            await click(page, "[data-notice=ended] .talk-row button")
+            await page.until(LISTENING)
 
 
 async def test_the_servers_end_is_told_with_its_reason(tmp_path: Path):

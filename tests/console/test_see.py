@@ -30,6 +30,34 @@ OBSERVED = """
 })()
 """
 
+CUT = """
+(() => {
+  const inside = stage.root('NAME').getBoundingClientRect();
+  return [...stage.root('NAME').querySelectorAll('tr')].flatMap((row) => {
+    const cells = [...row.children].map((cell) => {
+      const range = document.createRange();
+      range.selectNodeContents(cell);
+      return { text: cell.textContent, ...range.getBoundingClientRect().toJSON() };
+    });
+    return cells.filter((cell, at) => cell.left < inside.left - 1 || cell.right > inside.right + 1
+      || cells.some((other, index) => index > at && other.left < cell.right - 0.5
+        && cell.left < other.right - 0.5 && other.top < cell.bottom && cell.top < other.bottom))
+      .map(({ text }) => text);
+  });
+})()
+"""
+"""JavaScript for the texts of a view's table that are not wholly in it, or lie over others."""
+BARS = """
+[...stage.root('waterfall').querySelectorAll('.stage-bar')].map((bar) => {
+  const [box, range] = [bar.getBoundingClientRect(), document.createRange()];
+  range.selectNodeContents(bar);
+  const words = range.getBoundingClientRect();
+  return [bar.textContent, words.top >= box.bottom
+    || (words.left >= box.left && words.right <= box.right)];
+})
+"""
+"""JavaScript for the number of each bar, and whether it is seen whole or not at all."""
+
 
 @pytest.fixture
 async def stage(tmp_path: Path) -> AsyncIterator[Page]:
@@ -102,6 +130,24 @@ async def test_the_conversation_follows_until_its_reader_scrolls_back(stage: Pag
     assert await stage.evaluate(f"{box}.scrollTop") == 0
     await stage.evaluate(f"{more}.click()")
     await stage.until(f"{more}.hidden && {box}.scrollTop > 1000")
+
+
+async def test_the_conversation_follows_where_its_window_shrinks(stage: Page) -> None:
+    await stage.evaluate(
+        "add(Array.from({length: 40}, (_, index) => wire.added(index, null,"
+        " {id: `i${index}`, type: 'message', role: 'user',"
+        " content: [{type: 'input_text', text: 'Words. '.repeat(30)}]})))"
+    )
+    box = "stage.root('conversation').querySelector('.said')"
+    await stage.until(f"{box}.scrollTop > 100")
+    await stage.evaluate(FRAME)
+    # The browser tells of an earlier scroll when its lines have become more already.
+    await stage.evaluate(
+        "stage.root('conversation').style.width = '300px',"
+        f" {box}.dispatchEvent(new Event('scroll'))"
+    )
+    await stage.until(f"{box}.scrollHeight - {box}.scrollTop - {box}.clientHeight < 2")
+    assert await stage.evaluate("stage.root('conversation').querySelector('.said-more').hidden")
 
 
 async def test_ten_thousand_events_pass_without_a_long_task(stage: Page) -> None:
@@ -329,6 +375,20 @@ async def test_the_views_speak_the_language_that_is_chosen(stage: Page) -> None:
         assert words in text
 
 
+async def test_a_view_that_was_hidden_speaks_the_language_that_was_chosen_meanwhile(
+    stage: Page,
+) -> None:
+    await stage.evaluate(answer(1200))
+    rows = "stage.root('waterfall').querySelector('tbody').textContent"
+    await stage.until(f"{rows}.includes('1. spoken')")
+    await stage.evaluate("stage.root('waterfall').hidden = true")
+    await stage.evaluate("import('/console/js/texts.js').then((m) => m.chooseLanguage('zh'))")
+    await stage.evaluate(FRAME)
+    await stage.evaluate("stage.root('waterfall').hidden = false")
+    await stage.until(f"{rows}.includes('1. 语音')")
+    assert "spoken" not in await stage.evaluate("stage.root('waterfall').innerText")
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_axe_finds_nothing(stage: Page, scheme: str) -> None:
     await stage.prefer(color_scheme=scheme)
@@ -357,16 +417,19 @@ async def test_nothing_is_wider_than_a_narrow_window(stage: Page) -> None:
 async def test_an_event_has_its_whole_name_however_narrow_the_list(stage: Page, width: int) -> None:
     longest = "conversation.item.input_audio_transcription.completed"
     await stage.evaluate(answer())
+    item = "item_" + 40 * "x"
     for index in range(40):
-        await stage.evaluate(f"add(wire.received({8000 + index}, {{type: '{longest}'}}))")
+        event = f"{{type: '{longest}', item_id: '{item}'}}"
+        await stage.evaluate(f"add(wire.received({8000 + index}, {event}))")
     await stage.evaluate(f"stage.root('events').style.width = '{width - 50}px'")
     last = f"{ROWS}.at(-1)"
     await stage.until(f"{last}?.querySelector('.event-row-type').textContent === '{longest}'")
-    await stage.evaluate(FRAME)
     rows = "stage.root('events').querySelector('.rows')"
-    assert await stage.evaluate(
-        f"{rows}.getBoundingClientRect().bottom - {last}.getBoundingClientRect().bottom >= -1"
-    ), "the newest is in sight when the rows have become higher"
+    # The newest is in sight when the rows have become higher.
+    await stage.until(
+        f"{ROWS}.every((row) => row.offsetHeight === {62 if width - 50 <= 432 else 44}) &&"
+        f" {rows}.getBoundingClientRect().bottom - {last}.getBoundingClientRect().bottom >= -1"
+    )
     assert await stage.evaluate(f"""
         {ROWS}.every((row) => {{
           const [outer, inner] = [row, row.querySelector('.event-row-type')]
@@ -376,29 +439,55 @@ async def test_an_event_has_its_whole_name_however_narrow_the_list(stage: Page, 
             && inner.width >= row.querySelector('.event-row-type').scrollWidth - 1;
         }})
     """)
+    about = f"{last}.querySelector('.event-row-about')"
+    assert await stage.evaluate(f"{about}.scrollWidth > {about}.clientWidth"), "it ends in …"
+    assert await stage.evaluate(f"{about}.scrollHeight <= {about}.clientHeight"), "in one line"
 
 
-async def test_no_view_has_to_be_scrolled_sideways(stage: Page) -> None:
-    await stage.evaluate("stage.app.setLink(new stage.Link())")
+async def test_the_newest_event_stays_in_sight_where_the_list_shrinks(stage: Page) -> None:
     await stage.evaluate(answer())
+    rows = "stage.root('events').querySelector('.rows')"
+    await stage.until(f"{rows}.scrollTop > 0")
+    await stage.evaluate(FRAME)
+    # The browser tells of an earlier scroll when the list has shrunk already.
+    await stage.evaluate(
+        f"stage.root('events').style.height = '22rem', {rows}.dispatchEvent(new Event('scroll'))"
+    )
+    await stage.evaluate(f"add(wire.received(8000, {{type: 'session.updated'}})), {FRAME}")
+    await stage.until(f"{ROWS}.at(-1).textContent.includes('session.updated')")
+    await stage.until(f"{rows}.scrollHeight - {rows}.scrollTop - {rows}.clientHeight < 2")
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+async def test_no_number_is_cut_and_no_view_scrolled_sideways(stage: Page, language: str) -> None:
+    await stage.evaluate("window.link = new stage.Link(), stage.app.setLink(link)")
+    await stage.evaluate(
+        "Object.assign(link.measured, {transport: 'webrtc', round_trip_ms: 1234.5, jitter_ms: 104,"
+        " lost_packets: 12, received_packets: 100, concealed_ms: 12345})"
+    )
+    await stage.evaluate(answer())
+    await stage.evaluate(
+        "add(wire.sent(7000, {type: 'response.create'}), wire.spokenAnswer("
+        "{response: 's', item: 'b', at: 9000, words: ['Yes.'], status: 'cancelled'}))"
+    )
+    await stage.evaluate("link.hear('a', 'r')")
     await stage.evaluate(f"add({OBSERVED})")
-    for width in (320, 768, 1440):
+    await stage.evaluate(
+        f"import('/console/js/texts.js').then((m) => m.chooseLanguage('{language}'))"
+    )
+    await stage.until("stage.root('connection').querySelectorAll('tbody tr').length > 4")
+    # What the panel has in a window of 320, 768 and 1440 pixels.
+    for width, shown in ((320, 270), (768, 350), (1440, 446)):
         await stage.resize(width, 900)
         for name in ("events", "waterfall", "listening", "connection"):
-            shown = min(width - 50, 446)
             await stage.evaluate(f"stage.root('{name}').style.width = '{shown}px'")
             await stage.evaluate(FRAME)
             assert await stage.evaluate(f"stage.root('{name}').scrollWidth") <= shown, (name, width)
-    row = "stage.root('waterfall').querySelector('tbody tr')"
-    assert (
-        await stage.evaluate("stage.root('waterfall').querySelector('table').offsetWidth") <= 446
-    ), "the whole table is seen where the page is wide"
-    await stage.resize(320, 700)
-    await stage.evaluate("stage.root('waterfall').style.width = '270px'")
-    assert await stage.evaluate(
-        f"{row}.lastElementChild.getBoundingClientRect().right"
-        " <= stage.root('waterfall').getBoundingClientRect().right"
-    ), "the total stays in sight where it is not"
+        for name in ("waterfall", "connection"):
+            assert await stage.evaluate(CUT.replace("NAME", name)) == [], (name, width)
+        bars = await stage.evaluate(BARS)
+        assert [number for number, fits in bars if not fits] == [], width
+        assert bars
 
 
 async def _choose(stage: Page, index: int, value: str) -> None:

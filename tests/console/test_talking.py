@@ -11,6 +11,7 @@ from tests.console.talks import (
     BOTH,
     LISTENING,
     PHASE,
+    PROBLEMS,
     SOUND,
     TRAP,
     VOICE,
@@ -24,6 +25,7 @@ from tests.console.talks import (
     write,
 )
 from tests.console.tools import violations
+from tests.support.browser import KEYS
 from tests.support.running_server import running, scripted_settings
 
 LONG = "This is a long answer that goes on and on until somebody talks into it. " * 6
@@ -47,9 +49,6 @@ PICTURE = """
   return blob.size;
 })()
 """
-PROBLEMS = (
-    "[...document.querySelectorAll('#conversation .turn-problem')].map((one) => one.innerText)"
-)
 
 
 @BOTH
@@ -194,6 +193,36 @@ async def test_push_to_talk_by_key_and_by_hand(tmp_path: Path, transport: str):
             "new KeyboardEvent(type, { key: ' ', code: 'Space', bubbles: true, cancelable: true }))"
         )
         assert "Hold it down" in await page.until(notice("tap"))
+
+
+@pytest.mark.parametrize("where", ["#text", "#tab-waterfall", "another window"])
+async def test_a_turn_by_key_ends_wherever_the_key_is_let_go(tmp_path: Path, where: str):
+    pressed = "document.querySelector('#hold').ariaPressed"
+    async with (
+        running(scripted_settings(llm={"text": "Yes."})) as server,
+        console(server.http, tmp_path, transport="websocket", turns="push_to_talk") as page,
+    ):
+        await click(page, "#start")
+        await page.until("!document.querySelector('#hold').hidden")
+        await page.evaluate("document.activeElement.blur()")
+        await page.key_down(" ")
+        await page.until(f"{pressed} === 'true'")
+        if where == "another window":
+            # A browser without a screen hides no page.
+            await page.evaluate(
+                "Object.defineProperty(document, 'hidden', { value: true });"
+                " document.dispatchEvent(new Event('visibilitychange'))"
+            )
+        else:
+            await click(page, where)
+            # What is held comes again and again.
+            await page.call(
+                "Input.dispatchKeyEvent", type="keyDown", key=" ", autoRepeat=True, **KEYS[" "]
+            )
+            await page.key_up(" ")
+        await page.until(f"{pressed} === 'false'")
+        assert await page.evaluate("document.querySelector('#text').value") == ""
+        await page.until(f"{PHASE}.startsWith('Connected')")
 
 
 @BOTH

@@ -46,7 +46,7 @@ def test_a_click_or_a_murmur_is_no_speech(scores: str) -> None:
 
 def test_a_window_at_the_threshold_is_voiced() -> None:
     rules = EndPointer(0.5, 200)
-    assert [rules.next(index, 0.5) for index in range(3)][-1] == SpeechStarted(0)
+    assert [rules.next(index, 0.5) for index in range(6)][-1] == SpeechStarted(0)
     rules = EndPointer(0.5, 200)
     assert [rules.next(index, 0.499) for index in range(9)] == [None] * 9
 

@@ -148,7 +148,7 @@ function curl({ page, base, calls, secrets }, keys, webrtc) {
   const key = keys ? '-H "Authorization: Bearer $OPENAI_API_KEY" ' : "";
   const models = `${base ?? `${page}v1`}/models`;
   const callers = `
-# A call: an offer in SDP goes in, the answer comes out.
+# A call: the offer of a WebRTC library, as offer.sdp, goes in, the answer comes out.
 curl ${key}-H "Content-Type: application/sdp" \\
   --data-binary @offer.sdp ${calls}
 `;

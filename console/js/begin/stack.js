@@ -41,9 +41,9 @@ export function mount(root) {
  * @param {ServerState['webrtc']} webrtc
  * @returns {HTMLElement[]}
  */
-function callsOf({ available, install }) {
+function callsOf({ available, install, reason = "" }) {
   if (available) return [h("p", { text: "begin.webrtc.here" })];
-  if (!install) return [h("p", { text: "begin.webrtc.missing" })];
+  if (!install) return [tell(h("p"), "begin.webrtc.unavailable", { reason })];
   const line = h("code", { class: "begin-line" }, install);
   const row = h("div", { class: "begin-row" }, line, copyButton("begin.copy", () => install));
   return [h("p", { text: "begin.webrtc.install" }), row];

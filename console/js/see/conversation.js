@@ -46,6 +46,8 @@ class ConversationView {
   #more;
   #empty;
   #following = true;
+  /** How far it was scrolled when it last was. */
+  #top = 0;
 
   /** @param {HTMLElement} root @param {App} app */
   constructor(root, app) {
@@ -70,6 +72,7 @@ class ConversationView {
     root.append(this.#scroller, this.#more);
     this.#scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     new ResizeObserver(() => this.#keepUp()).observe(this.#list);
+    new ResizeObserver(() => this.#following && this.#follow(false)).observe(this.#scroller);
     app.store.addEventListener("added", () => this.#read());
     app.addEventListener("link", () => this.#listenTo(app.link));
     app.addEventListener("language", () => this.#drawAll());
@@ -149,7 +152,11 @@ class ConversationView {
 
   #scrolled() {
     const { scrollHeight, scrollTop, clientHeight } = this.#scroller;
-    this.#following = scrollHeight - scrollTop - clientHeight < NEAR;
+    // Only who scrolls back wants to stay there: a window that shrinks has its end further below, too.
+    const back = scrollTop < this.#top;
+    this.#top = scrollTop;
+    const atEnd = scrollHeight - scrollTop - clientHeight < NEAR;
+    this.#following = atEnd || (this.#following && !back);
     if (this.#following) this.#more.hidden = true;
   }
 

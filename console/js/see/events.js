@@ -125,7 +125,8 @@ class EventsView {
     for (const [position, text] of cells.entries()) {
       const cell = row.children[position];
       cell.className = `event-row-${classes[position]}`;
-      if (cell.textContent !== text) cell.replaceChildren(...breakable(text));
+      if (cell.textContent === text) continue;
+      cell.replaceChildren(...(classes[position] === "type" ? breakable(text) : [text]));
     }
   }
 

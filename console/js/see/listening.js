@@ -98,7 +98,10 @@ class ListeningView {
     );
     root.append(this.#sliders.element, this.#empty, this.#content);
     app.store.addEventListener("added", () => this.#read());
-    app.addEventListener("language", () => this.#tellWords());
+    app.addEventListener("language", () => {
+      this.#tellWords();
+      this.#soon();
+    });
     new ResizeObserver(() => this.#soon()).observe(this.#canvas);
     for (const scheme of [matchMedia("(prefers-color-scheme: dark)"), this.#calm]) {
       scheme.addEventListener("change", draw);

@@ -43,8 +43,9 @@ export function outcomeOf({ status, status_details: details, output }) {
  * @returns {Told | null}
  */
 export function faultOf({ message = "", code, type = "" }, after) {
-  // A cancel that crossed the end of its answer.
+  // A cancel that crossed the end of its answer; a request that crossed another answer, and is repeated.
   if (code === "response_cancel_not_active") return null;
+  if (code === "conversation_already_has_active_response") return null;
   const values = { message, code: code ?? type };
   return after
     ? problem("see.note.refused", { ...values, after })

@@ -4,7 +4,7 @@
  */
 
 import { h } from "../dom.js";
-import { t, tell } from "../texts.js";
+import { language, t, tell } from "../texts.js";
 import { MOMENTS, Timeline, extent, median, stages, total } from "./timeline.js";
 
 /** @typedef {import('../app.js').App} App */
@@ -40,7 +40,7 @@ export function mount(root, app) {
   };
   const listen = () => app.link?.addEventListener("heard", heard);
   app.addEventListener("link", listen);
-  app.addEventListener("language", () => view.draw(true));
+  app.addEventListener("language", () => view.draw());
   listen();
 }
 
@@ -76,7 +76,7 @@ class WaterfallView {
       table,
     );
     const about = h("p", { className: "see-about", text: "see.waterfall.about" });
-    this.#content = h("div", { hidden: true }, this.#legend, this.#chart, scroller, about, this.#reckoned);
+    this.#content = h("div", { className: "waterfall-all", hidden: true }, this.#legend, this.#chart, scroller, about, this.#reckoned);
     this.#root = root;
     root.append(this.#empty, this.#content);
     // It is drawn when its tab is chosen, too.
@@ -90,18 +90,19 @@ class WaterfallView {
         "tr",
         {},
         h("th", { scope: "col", text: "see.waterfall.turn" }),
-        ...STAGES.map((moment) => h("th", { scope: "col", text: `see.stage.${moment}` })),
-        h("th", { scope: "col", text: "see.waterfall.total" }),
+        ...STAGES.map((moment) =>
+          h("th", { scope: "col" }, h("span", { text: `see.stage.${moment}` })),
+        ),
+        h("th", { scope: "col" }, h("span", { text: "see.waterfall.total" })),
       ),
     );
   }
 
-  /** @param {boolean} [anew] */
-  draw(anew = false) {
+  draw() {
     if (!this.#root.checkVisibility()) return;
     const turns = this.#timeline.turns.filter((turn) => turn.at.start !== undefined).slice(-SHOWN);
-    const state = JSON.stringify(turns);
-    if (!anew && state === this.#drawn) return;
+    const state = JSON.stringify([language(), turns]);
+    if (state === this.#drawn) return;
     this.#drawn = state;
     this.#empty.hidden = turns.length > 0;
     this.#content.hidden = turns.length === 0;
@@ -131,7 +132,8 @@ function drawBar(turn, scale, last) {
     bar.style.left = `${(from / scale) * 100}%`;
     bar.style.width = `${((to - from) / scale) * 100}%`;
     bar.title = `${t(`see.stage.${moment}`)}: ${Math.round(to - from)} ms`;
-    if ((to - from) / scale > 0.11) bar.textContent = String(Math.round(to - from));
+    // The style sheet hides it where it does not fit.
+    bar.append(h("span", {}, String(Math.round(to - from))));
     track.append(bar);
   }
   const ms = total(turn);

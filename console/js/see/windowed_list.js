@@ -32,6 +32,8 @@ export class WindowedList {
   /** Index of the active row; -1: none. */
   #active = -1;
   #frame = 0;
+  /** How far it was scrolled when it last was. */
+  #top = 0;
   /** Whether the newest row is kept in sight. */
   following = true;
 
@@ -52,7 +54,11 @@ export class WindowedList {
       "scroll",
       () => {
         const { scrollHeight, scrollTop, clientHeight } = this.element;
-        const following = scrollHeight - scrollTop - clientHeight < this.#height;
+        // Only who scrolls back wants to stay there: a list that shrinks has its end further below, too.
+        const back = scrollTop < this.#top;
+        this.#top = scrollTop;
+        const atEnd = scrollHeight - scrollTop - clientHeight < this.#height;
+        const following = atEnd || (this.following && !back);
         if (following !== this.following) follow((this.following = following));
         this.#soon();
       },

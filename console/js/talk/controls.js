@@ -32,7 +32,8 @@ export function mount(root, app) {
 function dock(app) {
   const { talk } = app;
   const startWords = h("span");
-  const start = button("start", "primary", () => void talk.start(), icon("microphone"), startWords);
+  const startIcon = h("span", {}, icon("microphone"));
+  const start = button("start", "primary", () => void talk.start(), startIcon, startWords);
   const muteIcon = h("span", {}, icon("microphone"));
   const muteWords = h("span");
   const mute = button("mute", "", () => talk.setMuted(!talk.muted), muteIcon, muteWords);
@@ -58,6 +59,7 @@ function dock(app) {
     const begins = talk.resumable ? "go_on" : "start";
     tell(startWords, status === "connecting" ? "connecting" : open ? "use_microphone" : begins);
     start.hidden = hearing;
+    startIcon.hidden = talk.resumable && !talk.spoken;
     // To begin is what the page is for; a microphone on top of typing is not.
     start.classList.toggle("primary", !open);
     // It keeps the focus meanwhile, so it is not disabled: another click does nothing.
@@ -146,14 +148,20 @@ function space({ talk }) {
   const elsewhere = (/** @type {KeyboardEvent} */ event) =>
     event.key !== " " || (event.target instanceof Element && event.target.closest(FIELDS));
   document.addEventListener("keydown", (event) => {
+    // Held on over a field or a button that was clicked meanwhile, it neither writes nor presses.
+    if (event.key === " " && event.repeat && talk.held) event.preventDefault();
     if (elsewhere(event) || !talk.byHand || talk.status !== "open") return;
     event.preventDefault();
     if (!event.repeat) void talk.hold();
   });
+  // Wherever the focus has gone since it was pressed, the turn is over.
   document.addEventListener("keyup", (event) => {
-    if (!elsewhere(event)) void talk.release();
+    if (event.key === " " || event.code === "Space") void talk.release();
   });
   window.addEventListener("blur", () => void talk.release());
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden) void talk.release();
+  });
 }
 
 /** It stops the answer, where it closes nothing else. @param {App} app */

@@ -29,11 +29,11 @@ export async function announceEnd(app, ended) {
     app.secret = null;
     app.setReach("key");
   }
-  const install = words === "ended_no_webrtc" ? app.state?.webrtc.install : undefined;
+  const install = words === "ended_takes_no_calls" ? app.state?.webrtc.install : undefined;
   app.notices.show({
     id: "ended",
     kind: "bad",
-    text: words,
+    text: install ? "ended_no_webrtc" : words,
     values: { reason, ...values },
     ...(install ? { code: install } : {}),
     actions: actions(app, remedy),
@@ -45,15 +45,18 @@ export async function announceEnd(app, ended) {
  * @param {Ended["remedy"]} remedy
  */
 function actions(app, remedy) {
-  const again = { text: "go_on", run: () => void app.talk.start({ resumed: true }) };
+  // Who typed is not asked for a microphone by going on.
+  const begin = (/** @type {boolean} */ resumed) =>
+    void app.talk.start({ spoken: app.talk.spoken, resumed });
+  const again = { text: "go_on", run: () => begin(true) };
   const other = {
     text: "use_websocket",
     run: () => {
       app.changeSettings({ transport: "websocket" });
-      void app.talk.start({ resumed: true });
+      begin(true);
     },
   };
-  const anew = { text: "begin_anew", run: () => void app.talk.start({ resumed: false }) };
+  const anew = { text: "begin_anew", run: () => begin(false) };
   const retry = { text: "try_again", run: again.run };
   if (remedy === "again") return app.talk.resumable ? [again, anew] : [retry];
   return remedy === "websocket" ? [other] : [];
@@ -94,9 +97,10 @@ export function announceReturn(app) {
  */
 export function offerRestart(app) {
   const restart = () => {
-    const { link } = app;
-    link?.addEventListener("closed", () => void app.talk.start({ resumed: true }), { once: true });
-    app.talk.stop();
+    const { link, talk } = app;
+    const again = () => void talk.start({ spoken: talk.spoken, resumed: true });
+    link?.addEventListener("closed", again, { once: true });
+    talk.stop();
   };
   const actions = [{ text: "start_anew", run: restart }];
   app.notices.show({ id: "later", kind: "info", text: "counts_later", actions });

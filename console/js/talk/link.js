@@ -7,6 +7,7 @@
  * `playing`, when sound of an answer begins or ends; `event`, a `CustomEvent` of what the server sent.
  */
 
+import { Asked } from "./asked.js";
 import { withoutAudio } from "./logged.js";
 
 /** @typedef {import("../see/event_store.js").WireEvent} RealtimeEvent */
@@ -43,12 +44,17 @@ export class Link extends EventTarget {
   session = null;
   /** Whether the server has spoken in this session. */
   spoken = false;
+  /** Whether the reader speaks, as far as the server hears it. */
+  speaking = false;
   /** Why it ended. @type {Ended | null} */
   ended = null;
   /** @type {Set<string>} Responses that are being made. */
   responding = new Set();
+  /** Items that still sounded when it ended → milliseconds of them that were heard. @type {Map<string, number>} */
+  cut = new Map();
   /** @type {Microphone | null} */
   microphone = null;
+  #asked = new Asked();
   #store;
   #muted = false;
 
@@ -84,22 +90,24 @@ export class Link extends EventTarget {
   }
 
   /**
-   * Send an event, as it is.
+   * Send an event.
    *
    * @param {RealtimeEvent} event
    */
   send(event) {
     if (this.status !== "open") return;
-    const text = JSON.stringify(event);
+    const sent = this.#asked.send(event);
+    const text = JSON.stringify(sent);
     this.transmit(text);
-    this.#store.add("sent", withoutAudio(event), performance.now(), text.length);
+    this.#store.add("sent", withoutAudio(sent), performance.now(), text.length);
   }
 
   /**
-   * Stop the answer that is made or sounds, because the reader does something else.
+   * Stop the answer that is asked for, is made or sounds, because the reader does something else.
    */
   interrupt() {
-    if (this.responding.size) this.send({ type: "response.cancel" });
+    if (this.responding.size || this.#asked.pending) this.send({ type: "response.cancel" });
+    this.#asked.forget();
     this.silence();
   }
 
@@ -117,8 +125,13 @@ export class Link extends EventTarget {
     if (event.type === "response.created") this.responding.add(event.response.id);
     if (event.type === "response.done") this.responding.delete(event.response.id);
     if (event.type === "response.content_part.added") this.spoken ||= event.part.type === "audio";
+    if (event.type === "input_audio_buffer.speech_started") this.speaking = true;
+    if (/^input_audio_buffer\.(speech_stopped|committed|cleared)$/.test(event.type)) {
+      this.speaking = false;
+    }
     this.received(event);
     this.dispatchEvent(new CustomEvent("event", { detail: event }));
+    for (const again of this.#asked.take(event)) this.send(again);
     return event;
   }
 

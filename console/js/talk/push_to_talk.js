@@ -5,7 +5,7 @@
 /** Milliseconds of a key held that are certainly no turn. */
 const TAP_MS = 200;
 /** Milliseconds in which it can be read how turns are made by hand. */
-const READ_MS = 10000;
+const READ_MS = 6000;
 
 export class PushToTalk extends EventTarget {
   /** When it was pressed; null: it is not held. @type {number | null} */
@@ -52,7 +52,7 @@ export class PushToTalk extends EventTarget {
       link.send({ type: "input_audio_buffer.clear" });
       this.#app.notices.show({ id: "tap", kind: "info", text: "hold_longer" });
       clearTimeout(this.#read);
-      this.#read = window.setTimeout(() => this.#app.notices.drop("tap"), READ_MS);
+      this.#read = setTimeout(() => this.#app.notices.drop("tap"), READ_MS);
       return;
     }
     link.send({ type: "input_audio_buffer.commit" });

@@ -3,7 +3,7 @@
  */
 
 import { h } from "../dom.js";
-import { language, t } from "../texts.js";
+import { language, t, tell } from "../texts.js";
 import { deviceFields } from "./devices_panel.js";
 import { choice, follow, group, serversOwn, slider, tick, writing } from "./fields.js";
 import { mcpServers, tools } from "./tools_panel.js";
@@ -71,7 +71,7 @@ function turnFields(app) {
 function answerFields(app) {
   const voice = choice(app, "voice", () => [
     serversOwn(),
-    ...voiceOptions(app.state?.voices ?? [], language()),
+    ...voiceOptions(app.state?.voices ?? [], language(), t("voice_other_languages")),
   ]);
   const speed = slider(app, "speed", { min: 0.25, max: 1.5, step: 0.05, unit: "×", own: () => 1 });
   return [voice, speed, tick(app, "spoken"), writing(app, "instructions")];
@@ -89,11 +89,16 @@ function connectionFields(app) {
   );
   const asked = h("p", { class: "soft", text: "model_hint" });
   const command = h("code", { class: "command" });
-  const missing = h("div", { class: "soft" }, h("p", { text: "webrtc_missing" }), command);
+  const why = h("p");
+  const missing = h("div", { class: "soft" }, why, command);
   follow(app, () => {
     const webrtc = app.state?.webrtc;
     missing.hidden = !webrtc || webrtc.available;
+    tell(why, webrtc?.install ? "webrtc_missing" : "webrtc_unavailable", {
+      reason: webrtc?.reason ?? "",
+    });
     command.textContent = webrtc?.install ?? "";
+    command.hidden = !webrtc?.install;
   });
   return [model, asked, transport, missing];
 }

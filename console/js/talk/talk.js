@@ -7,13 +7,13 @@
 import { announceEnd, offerRestart } from "./endings.js";
 import { useLoudspeaker } from "./gone.js";
 import { Hearing } from "./hearing.js";
-import { retold } from "./history.js";
+import { History } from "./history.js";
 import { newLink } from "./new_link.js";
 import { phaseOf } from "./phase.js";
 import { PushToTalk } from "./push_to_talk.js";
 import { changedSession, countsLater, wholeSession } from "./session.js";
 import { ToolCalls } from "./tool_calls.js";
-import { typed } from "./typed.js";
+import { queued, typed } from "./typed.js";
 import { Unconfirmed } from "./unconfirmed.js";
 
 /** @typedef {import("./link.js").Link} Link */
@@ -24,13 +24,13 @@ export class Talk extends EventTarget {
   #beginning = false;
   /** The session as the server opened it. @type {Record<string, any>} */
   #initial = {};
-  #speaking = false;
   #muted = false;
   /** What is to be told once the session is there. @type {Record<string, any>[]} */
   #waiting = [];
   #unconfirmed = new Unconfirmed();
-  /** Where in the log the conversation begins with which another session would go on. */
-  #begun = 0;
+  /** The conversation with which another session would go on. */
+  #history = new History();
+  #spoken = false;
   #app;
   #hand;
   #hearing;
@@ -64,7 +64,7 @@ export class Talk extends EventTarget {
       reach,
       serverState: state?.state ?? "",
       held: this.held,
-      speaking: this.#speaking,
+      speaking: link?.speaking ?? false,
       playing: link?.playing ?? false,
       responding: (link?.responding.size ?? 0) > 0,
       microphone: this.microphone !== null,
@@ -81,7 +81,12 @@ export class Talk extends EventTarget {
   /** Whether the last conversation ended without the reader, and something was said in it. */
   get resumable() {
     const ended = this.#app.link?.ended;
-    return !!ended && ended.code !== 1000 && this.#history().length > 0;
+    return !!ended && ended.code !== 1000 && this.#history.retold().length > 0;
+  }
+
+  /** Whether the reader talks in this conversation, or did in the last one: else it was typed. */
+  get spoken() {
+    return this.#spoken;
   }
 
   get byHand() {
@@ -113,15 +118,17 @@ export class Talk extends EventTarget {
    * @param {{spoken?: boolean, resumed?: boolean}} [how] `spoken`: with the microphone; `resumed`: the session is
    *   told what was said before.
    */
-  async start({ spoken = true, resumed = this.resumable } = {}) {
+  async start({ spoken = this.#spoken || !this.resumable, resumed = this.resumable } = {}) {
     if (this.status === "connecting") return;
+    this.#spoken ||= spoken;
     this.#beginning = true;
     this.#changed();
     try {
       // Nobody is asked for a microphone for nothing.
       if (!this.#alive && !(await this.#app.server.ready())) return this.#giveBack();
       this.#app.notices.drop("ended", "lost", "later", "microphone");
-      if (!this.#alive && !resumed) this.#begun = (this.#app.store.entries.at(-1)?.seq ?? -1) + 1;
+      if (!this.#alive) this.#spoken = spoken;
+      if (!this.#alive && !resumed) this.#history.begin();
       if (spoken) await this.#hearing.open();
     } finally {
       this.#beginning = false;
@@ -134,11 +141,6 @@ export class Talk extends EventTarget {
       if (link?.status === "open") await link.setListening(!this.byHand);
     } else this.#connect();
     this.#changed();
-  }
-
-  /** What was said, for another session. */
-  #history() {
-    return retold(this.#app.store.since(this.#begun));
   }
 
   /** What was chosen, as far as this server can do it. */
@@ -154,16 +156,15 @@ export class Talk extends EventTarget {
   }
 
   #connect() {
-    this.#waiting.unshift(...this.#history());
+    this.#waiting.unshift(...this.#history.retold());
     const link = newLink(this.#app, this.transport);
-    this.#speaking = false;
     this.calls.clear();
     for (const name of ["status", "playing"]) link.addEventListener(name, () => this.#changed());
     link.addEventListener("event", (event) =>
       this.#take(link, /** @type {CustomEvent} */ (event).detail),
     );
     link.addEventListener("closed", (event) =>
-      this.#ended(/** @type {CustomEvent<Ended>} */ (event).detail),
+      this.#ended(link, /** @type {CustomEvent<Ended>} */ (event).detail),
     );
     link.setMuted(this.#muted);
     void link.setMicrophone(this.microphone);
@@ -176,16 +177,13 @@ export class Talk extends EventTarget {
    * @param {Record<string, any>} event
    */
   #take(link, event) {
+    this.#history.take(event);
     if (event.type === "session.created") {
       this.#initial = event.session;
       const session = wholeSession(this.#settings, event.session);
       link.send({ type: "session.update", session });
       void link.setListening(!this.byHand);
       for (const waiting of this.#waiting.splice(0)) link.send(waiting);
-    } else if (event.type === "input_audio_buffer.speech_started") {
-      this.#speaking = true;
-    } else if (/^input_audio_buffer\.(speech_stopped|committed|cleared)$/.test(event.type)) {
-      this.#speaking = false;
     }
     this.#unconfirmed.take(event);
     const { tools } = this.#app.settings;
@@ -195,10 +193,10 @@ export class Talk extends EventTarget {
     this.#changed();
   }
 
-  /** @param {Ended} ended */
-  #ended(ended) {
+  /** @param {Link} link @param {Ended} ended */
+  #ended(link, ended) {
+    this.#history.end(link.cut);
     this.#hand.drop();
-    this.#speaking = false;
     this.#giveBack();
     this.calls.clear();
     this.#hearing.close();
@@ -239,14 +237,15 @@ export class Talk extends EventTarget {
     const events = typed(text, images);
     const { link } = this.#app;
     this.#unconfirmed.add(events);
-    if (link?.status === "open") {
+    if (link?.status === "open" && link.session) {
       link.interrupt();
       for (const event of events) link.send(event);
       return;
     }
-    this.#waiting.push(...events);
+    this.#waiting = queued(this.#waiting, events);
     // Perhaps the browser still asks whether it may have the microphone: typing does not wait for that.
-    if (this.#beginning && !this.#alive && this.#app.ready) this.#connect();
+    if (this.#alive) return;
+    if (this.#beginning && this.#app.ready) this.#connect();
     else await this.start({ spoken: false });
   }
 

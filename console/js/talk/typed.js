@@ -1,5 +1,5 @@
 /**
- * What was typed, as events.
+ * What was typed, as events. Pure.
  */
 
 /**
@@ -22,4 +22,14 @@ export function typed(text, images) {
     };
   });
   return [...creations, { type: "response.create" }];
+}
+
+/**
+ * What waits for a session, and what was typed since: all of it gets one answer.
+ *
+ * @param {import("./link.js").RealtimeEvent[]} waiting
+ * @param {import("./link.js").RealtimeEvent[]} events As `typed` makes them.
+ */
+export function queued(waiting, events) {
+  return [...waiting.filter(({ type }) => type !== "response.create"), ...events];
 }

@@ -109,7 +109,10 @@ export class WebRTCLink extends Link {
 
   /** @param {import("./ended.js").Ended} ended */
   #end(ended) {
+    if (this.status === "closed") return;
     clearTimeout(this.#patience);
+    const { itemId } = this.#sounding;
+    if (itemId) this.cut.set(itemId, this.heardMs(itemId));
     this.#channel.onclose = null;
     this.#connection.close();
     this.#audio.srcObject = null;
@@ -245,7 +248,7 @@ async function refusal(answer) {
   if (answer.status === 401) return closedWords(3000, reason);
   if (answer.status === 429) return closedWords(1013, reason);
   if (answer.status === 501) {
-    const words = "ended_no_webrtc";
+    const words = "ended_takes_no_calls";
     return { code: null, reason, words, remedy: "websocket", lost: false };
   }
   return closedWords(4000, reason);

@@ -55,7 +55,7 @@ export class WebSocketLink extends Link {
    */
   #end(code, reason) {
     if (this.status === "closed") return;
-    this.#player.interrupt();
+    for (const { itemId, ms } of this.#player.interrupt()) this.cut.set(itemId, ms);
     this.#capture?.disconnect();
     void this.#context.close();
     this.finish(closedWords(this.#closing ? 1000 : code, reason));

@@ -32,7 +32,8 @@ export default {
     "begin.limit.images": "Images are not accepted.",
     "begin.limit.reasoning": "The reasoning effort is ignored.",
     "begin.webrtc.here": "Clients connect by WebRTC or by WebSocket. There is no SIP.",
-    "begin.webrtc.missing": "WebRTC is not installed: clients connect by WebSocket.",
+    "begin.webrtc.unavailable":
+      "Clients connect by WebSocket; the server takes no WebRTC calls: {reason}",
     "begin.webrtc.install":
       "WebRTC is not installed: clients connect by WebSocket. To add it, stop the server and run:",
 
@@ -86,7 +87,7 @@ export default {
     "begin.limit.images": "不接受图片。",
     "begin.limit.reasoning": "推理强度不起作用。",
     "begin.webrtc.here": "客户端可以用 WebRTC 或 WebSocket 连接。不支持 SIP。",
-    "begin.webrtc.missing": "没有安装 WebRTC，请用 WebSocket 连接。",
+    "begin.webrtc.unavailable": "客户端用 WebSocket 连接；服务器不接 WebRTC 通话：{reason}",
     "begin.webrtc.install": "没有安装 WebRTC，请用 WebSocket 连接。要添加它，请先停止服务器，再运行：",
 
     "begin.code": "示例程序",

@@ -114,6 +114,7 @@ export default {
     ended_key: "The key is not valid, or has expired ({reason}).",
     ended_refused: "The server refused: {reason}",
     ended_no_webrtc: "This server is installed without WebRTC. WebSocket works.",
+    ended_takes_no_calls: "{reason}",
     ice_blocked:
       "The call did not connect: no UDP from here arrives at {addresses}, port {port}. Open that UDP port in the firewall (in Docker: -p {port}:{port}/udp); if that is not where the server is, correct webrtc.public_hosts. Or use WebSocket, which needs TCP alone.",
     ice_wrong_host:
@@ -125,6 +126,7 @@ export default {
     group_tools: "Tools",
     group_connection: "Connection",
     servers_own: "Server default",
+    voice_other_languages: "Other languages",
     turns: "A turn is over when",
     turns_server_vad: "it is silent for a while",
     turns_semantic_vad: "it sounds finished",
@@ -154,6 +156,7 @@ export default {
     transport_webrtc: "WebRTC",
     transport_websocket: "WebSocket",
     webrtc_missing: "WebRTC is not installed on the server. To get it:",
+    webrtc_unavailable: "The server takes no WebRTC calls: {reason}",
 
     tool: "Function",
     tool_add: "Add a function",
@@ -275,6 +278,7 @@ export default {
     ended_key: "密钥无效或已过期（{reason}）。",
     ended_refused: "服务器拒绝了请求：{reason}",
     ended_no_webrtc: "此服务器目前的安装不支持 WebRTC 通话，可以使用 WebSocket。",
+    ended_takes_no_calls: "此服务器不接 WebRTC 通话，可以使用 WebSocket。服务器说：{reason}",
     ice_blocked:
       "通话未能接通：从这里发出的 UDP 到不了 {addresses} 的端口 {port}。请在防火墙中放行该 UDP 端口（Docker：-p {port}:{port}/udp）；如果服务器不在这个地址，请更正 webrtc.public_hosts。也可以改用只需 TCP 的 WebSocket。",
     ice_wrong_host:
@@ -286,6 +290,7 @@ export default {
     group_tools: "工具",
     group_connection: "连接",
     servers_own: "服务器默认",
+    voice_other_languages: "其他语言",
     turns: "何时算说完",
     turns_server_vad: "安静一段时间后",
     turns_semantic_vad: "听起来已说完时",
@@ -315,6 +320,7 @@ export default {
     transport_webrtc: "WebRTC",
     transport_websocket: "WebSocket",
     webrtc_missing: "服务器上没有安装 WebRTC。安装命令：",
+    webrtc_unavailable: "服务器不接 WebRTC 通话：{reason}",
 
     tool: "函数",
     tool_add: "添加函数",

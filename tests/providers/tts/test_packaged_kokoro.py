@@ -24,7 +24,7 @@ from providers.tts.packaged_kokoro import (
 )
 from providers.tts.speech_engine import SynthesisError
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.long]
 
 needs_kokoro = pytest.mark.skipif(
     any(package_folder(name) is None for name in (STYLES_PACKAGE, *PART_PACKAGES, "misaki")),

@@ -119,6 +119,7 @@ def _nothing_in(log: str, secrets: list[str]) -> None:
             assert quote(secret, safe="") not in line
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("json_log", ["true", "false"])
 async def test_the_most_talkative_server_logs_no_key(json_log: str) -> None:
     talkative = {"REALTIME_SERVER__DEBUG": "true", "REALTIME_SERVER__LOG_JSON": json_log}
@@ -132,6 +133,7 @@ async def test_the_most_talkative_server_logs_no_key(json_log: str) -> None:
     _nothing_in(log, secrets)
 
 
+@pytest.mark.long
 async def test_the_most_talkative_uvicorn_logs_no_key() -> None:
     async with under_uvicorn(REALTIME_API_KEYS=KEY, REALTIME_SERVER__DEBUG="true") as server:
         secrets = await _knock(server.http)

@@ -140,6 +140,7 @@ async def test_a_port_that_nobody_chose_keeps_nobody_from_the_websocket(
     with pytest.raises(Refused, match=r"webrtc\.udp_port") as refused:
         calls.check_installed()
     assert (refused.value.http_status, refused.value.error.code) == (501, "webrtc_unavailable")
+    assert "webrtc.udp_port" in str(calls.why_none)
 
 
 async def test_a_public_host_that_nobody_knows_is_told_as_that() -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import AsyncIterator
 from unittest.mock import AsyncMock
 
 import pytest
 from websockets.asyncio.client import connect
 
-from config import VERSION, load_settings
+from config import VERSION, WebRTCConfig, load_settings
 from main import create_app
 from peers.webrtc.media_port import MediaPort, MissingLibrary
 from pipeline_manager import PipelineManager
@@ -77,6 +78,24 @@ async def test_it_says_how_to_get_webrtc_where_that_is_not_installed(monkeypatch
         told = (await http.get(f"{server.http}/console/state")).json()["webrtc"]
     assert told["available"] is False
     assert "webrtc" in told["install"]
+    assert "'aiortc' is missing" in told["reason"]
+
+
+async def test_it_says_why_there_are_no_calls_where_their_port_is_taken(monkeypatch):
+    monkeypatch.setattr(console_state, "lacking", lambda _extra: [])
+    taken = AsyncMock(side_effect=OSError(errno.EADDRINUSE, "in use"))
+    monkeypatch.setattr(MediaPort, "open", taken)
+    # Nobody has chosen a port.
+    settings = scripted_settings().model_copy(update={"webrtc": WebRTCConfig()})
+    app = create_app(settings, PipelineManager(settings), on_failed_start=lambda: None)
+    async with serving(app) as port, plain_http() as http:
+        await app.state.lifecycle.started()
+        told = (await http.get(f"http://127.0.0.1:{port}/console/state")).json()["webrtc"]
+        refused = await http.post(f"http://127.0.0.1:{port}/v1/realtime/calls")
+    assert told.keys() == {"available", "reason"}
+    assert told["available"] is False
+    assert "webrtc.udp_port" in told["reason"]
+    assert told["reason"] in refused.json()["error"]["message"]
 
 
 @pytest.mark.parametrize(("method", "path"), [("GET", "state"), ("POST", "check")])

@@ -1,0 +1,56 @@
+/**
+ * Answers that were asked for, until the server says that it makes them: one can be stopped before
+ * that, and one for which there was no room yet is asked for again. Pure.
+ */
+
+/** @typedef {import("./link.js").RealtimeEvent} RealtimeEvent */
+
+export class Asked {
+  /** Ids of requests that the server has neither taken up nor refused. @type {Set<string>} */
+  #open = new Set();
+  /** Whether one was refused because another answer was made, and nothing took its place since. */
+  #again = false;
+  #count = 0;
+
+  /** Whether an answer may be on its way of which the server has said nothing yet. */
+  get pending() {
+    return this.#open.size > 0;
+  }
+
+  /**
+   * @param {RealtimeEvent} event What the page is about to send.
+   * @returns {RealtimeEvent} It, with an id if it asks for an answer: errors name that.
+   */
+  send(event) {
+    if (event.type !== "response.create") return event;
+    const event_id = event.event_id ?? `answer_${this.#count++}`;
+    this.#open.add(event_id);
+    // It answers what the refused one would have, too.
+    this.#again = false;
+    return { ...event, event_id };
+  }
+
+  /**
+   * @param {RealtimeEvent} event What the server sent.
+   * @returns {RealtimeEvent[]} What is to be sent now.
+   */
+  take(event) {
+    if (event.type === "response.created") {
+      const [oldest] = this.#open;
+      if (oldest !== undefined) this.#open.delete(oldest);
+    } else if (event.type === "error") {
+      this.#open.delete(event.error.event_id);
+      if (event.error.code === "conversation_already_has_active_response") this.#again = true;
+    } else if (event.type === "response.done" && this.#again) {
+      this.#again = false;
+      // What was interrupted made room for something else, which is answered anyway.
+      if (event.response.status !== "cancelled") return [{ type: "response.create" }];
+    }
+    return [];
+  }
+
+  /** The reader does something else: nothing is asked for again. */
+  forget() {
+    this.#again = false;
+  }
+}
