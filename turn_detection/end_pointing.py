@@ -135,7 +135,7 @@ class EndPointer:
     def _risen(self) -> int:
         """Windows before the onset in which the probability rose towards it."""
         windows = 0
-        for probability in list(self._rising)[-self._voiced - 1 :: -1]:
+        for probability in list(self._rising)[-self._voiced - 1 :: -1][:RISE_WINDOWS]:
             if probability < RISE * self._threshold:
                 break
             windows += 1
