@@ -1,4 +1,4 @@
-# make run · try · talk · setup · test · long-tests · check · bench · bench-smoke · quality · fuzz · soak · soak-calls · clients
+# make run · try · talk · setup · test · long-tests · check · bench · bench-smoke · quality · listen · fuzz · soak · soak-calls · clients
 #      screenshots · translations · lock · wheel · start-check
 VENV := .venv
 BIN := $(VENV)/bin
@@ -14,7 +14,7 @@ SET_UP = $(or $(SOME_PYTHON),$(error Python 3.11 or newer is needed and none is 
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: run try talk setup dev start-check test long-tests check bench bench-smoke performance-plot quality \
-	quality-page fuzz soak soak-smoke soak-calls clients screenshots translations lock wheel clean
+	quality-page listen listening-page fuzz soak soak-smoke soak-calls clients screenshots translations lock wheel clean
 
 # The server, and what it needs: PROFILE=local for a ready-made stack, YES=1 not to be asked,
 # WITH=webrtc for what requirements/ has besides.
@@ -54,9 +54,10 @@ check: dev
 bench: dev
 	$(BIN)/python -m benchmarks.bars $(ARGS)
 
-# Ratios only, in less than a minute.
+# Ratios and counts only, in three minutes.
 bench-smoke: dev
 	$(BIN)/python -m benchmarks.smoke
+	$(BIN)/python -m benchmarks.listen --counts
 
 # The picture in docs/performance.md.
 performance-plot: dev
@@ -70,6 +71,15 @@ quality: dev
 # docs/quality.md and its picture, from what `make quality ARGS="--record docs/quality.json"` has kept.
 quality-page: dev
 	$(BIN)/python -m benchmarks.quality_report docs/quality.json docs/quality.md
+
+# How well the server listens: interruptions, echo, noise, ends of turns, what was heard.
+# ARGS="--only floor,echo --scale 0.3" for some of it, --record docs/listening.json to keep it.
+listen: dev
+	$(BIN)/python -m benchmarks.listen $(ARGS)
+
+# docs/listening.md, from what has been kept.
+listening-page: dev
+	$(BIN)/python -m benchmarks.listen.page docs/listening.json docs/listening.md
 
 # 100,000 hostile messages, and as many datagrams and offers against calls; ARGS="--messages 1000000" for more.
 fuzz: dev

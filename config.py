@@ -296,6 +296,25 @@ class VADConfig(_Group):
     """Milliseconds of silence that make such a pause."""
 
 
+class TurnsConfig(_Group):
+    """When the server believes that somebody has said something, and to whom."""
+
+    interruptions: Literal["words", "any"] = "words"
+    """What interrupts an answer that sounds. `words`: the user's words, or a voice that goes on; a
+    back-channel, a cough or a laugh does not. `any`: every voice, at once."""
+    backchannels: Literal["drop", "keep"] = "drop"
+    """Whether a back-channel during an answer enters the conversation (`keep`); it is never
+    answered."""
+    queued: Literal["each", "merge"] = "each"
+    """How turns that end while another is being answered are answered: `each` for itself, in order,
+    or all by one answer (`merge`)."""
+    file_mode: bool = True
+    """Whether the turns of audio that is appended much faster than real time wait for its end, so
+    that none interrupts the answer to another."""
+    echo_guard: bool = True
+    """Tell the server's own voice, heard again from a loudspeaker, from that of a person."""
+
+
 def _address(url: str | None) -> str | None:
     """Refuse an address that no request could be sent to."""
     if url is not None and not re.match(r"(https?|wss?)://[^/]+", url):
@@ -397,6 +416,9 @@ class STTConfig(_Provider):
     """Model name as the provider knows it; None: the provider's default."""
     language: Annotated[str | None, BeforeValidator(_no_auto)] = None
     """ISO 639-1 code of the spoken language; None or `auto`: the recogniser decides."""
+    noise_reduced: bool | None = None
+    """Whether the recogniser, too, gets the audio that a session's `noise_reduction` has filtered
+    for the turn detector. None: where that helps it, as it does pocketsphinx."""
 
 
 class TTSConfig(_Provider):
@@ -427,6 +449,7 @@ class Settings(BaseSettings):
     webrtc: WebRTCConfig = Field(default_factory=WebRTCConfig)
     audio: AudioConfig = Field(default_factory=AudioConfig)
     vad: VADConfig = Field(default_factory=VADConfig)
+    turns: TurnsConfig = Field(default_factory=TurnsConfig)
     stt: STTConfig = Field(default_factory=STTConfig)
     llm: LLMConfig = Field(default_factory=LLMConfig)
     tts: TTSConfig = Field(default_factory=TTSConfig)

@@ -60,7 +60,7 @@ class PipelineManager:
         self.stt = stt or stt_providers.load(settings.stt)
         self.llm = llm or llm_providers.load(settings.llm)
         self.tts = tts or tts_providers.load(settings.tts)
-        self.turn_models = TurnModels(settings.vad)
+        self.turn_models = TurnModels(settings.vad, settings.turns)
 
     async def start(self) -> None:
         """Load all models, once, before the first session.
@@ -134,6 +134,12 @@ class PipelineManager:
             for stage, provider in stages.items()
             if provider.address is not None
         }
+
+    @property
+    def recogniser_noise_reduced(self) -> bool:
+        """Whether the recogniser gets the audio behind a session's noise reduction (§C.2)."""
+        wanted = self.settings.stt.noise_reduced
+        return self.stt.noise_reduced if wanted is None else wanted
 
     def create_stt(self) -> STTService:
         """Build the recogniser of one session."""

@@ -8,28 +8,27 @@ peer. Section numbers are those of `docs/wire.md`.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from audio.clip import Clip
+from audio.pcm import duration_ms
 from flow.steps import Steps, at_once
 from session.conversation import Conversation, duplicate_item
-from session.decisions import (
-    Decision,
-)
-from session.effects import (
-    Close,
-    Effect,
-    HearAs,
-    Send,
-    To,
-)
+from session.decisions import Decision, SpeechStarted
+from session.effects import Close, Effect, HearAs, NoteEcho, Send, To
 from session.input_buffer import InputBuffer
 from session.item_input import build_item
 from session.limits import check_items
-from session.playback import playback
+from session.own_words import OwnWords
+from session.playback import Clock, playback
 from session.ports import CloseReason
 from session.reports import (
+    AudioMade,
+    ClauseSpoken,
     PlaybackDrained,
     PlaybackStarted,
     Report,
+    ResponseReport,
     TurnFailed,
     TurnGuessed,
     TurnSoFar,
@@ -38,8 +37,9 @@ from session.reports import (
 from session.response_scheduler import ResponseScheduler, transcribe
 from session.session_config import SessionConfig
 from session.transcription import Transcription
-from session.turn_taking import TurnTaking, item_is_complete
+from session.turn_taking import TurnTaking
 from session.user_silence import UserSilence
+from session.user_turns import item_is_complete
 from wire.client_events import (
     CancelResponse,
     ClearAudio,
@@ -85,7 +85,14 @@ class RealtimeSession:
         self._conversation = Conversation(new_id("conv"), config.kept_audio_ms)
         self._buffer = InputBuffer(lambda: new_id("item"))
         silence = UserSilence(self._buffer)
-        self._playback = playback(config.media, self._conversation, silence)
+        self._clock = Clock()
+        self._playback = playback(
+            config.media,
+            self._conversation,
+            silence,
+            lambda: self._buffer.written_ms,
+            self._clock,
+        )
         self._responses = ResponseScheduler(config, self._conversation, self._playback)
         self._transcription = Transcription(self._conversation, self._responses)
         self._turns = TurnTaking(
@@ -97,6 +104,7 @@ class RealtimeSession:
             self._playback,
             self._transcription,
         )
+        self._own_words = OwnWords()
         self._leaving = False
 
     @property
@@ -167,13 +175,28 @@ class RealtimeSession:
         effects, written = self._turns.append(audio)
         return (self._settled(effects) if effects else effects), written
 
+    def file_came(self) -> None:
+        """Take what is appended next as part of a file (§A.2)."""
+        self._turns.file_came()
+
+    def file_over(self) -> list[Effect]:
+        """Answer the turns of a file: nothing more of it comes."""
+        return self._settled(self._turns.file_over())
+
     def heard(self, decision: Decision) -> list[Effect]:
         """Take a decision of the turn detector (§B.3, B.5)."""
-        return self._settled(self._turns.heard(decision))
+        effects = self._turns.heard(decision)
+        if isinstance(decision, SpeechStarted) and self._buffer.open is not None:
+            self._own_words.turn_began(self._buffer.open.item_id, decision.onset_ms)
+        return self._settled(effects)
 
-    def recent_speech(self, last_ms: int) -> Clip:
-        """Return the end of the open turn, at most `last_ms` milliseconds of it."""
-        return self._turns.recent_speech(last_ms)
+    def recent_speech(self, last_ms: int, until_ms: int) -> Clip:
+        """Return the open turn up to an offset, at most `last_ms` milliseconds of it."""
+        return self._turns.recent_speech(last_ms, until_ms)
+
+    def at(self, ms: float) -> None:
+        """Take the time, by any clock that runs on: what happens next happens then."""
+        self._clock.ms = ms
 
     def played(self, item_id: str, played_ms: float) -> None:
         """Note that `played_ms` milliseconds of an assistant message were played (§B.5)."""
@@ -211,7 +234,7 @@ class RealtimeSession:
 
     def clear_output(self, _event: ClearOutput) -> list[Effect]:
         """Stop the playback; what is generated goes on, and is not heard (§A.11)."""
-        return self._playback.interrupt([])
+        return [*self._playback.interrupt([]), *self._turns.settle()]
 
     def create_item(self, event: CreateItem) -> list[Effect]:
         """Add a client's item to the conversation (§A.5)."""
@@ -240,11 +263,12 @@ class RealtimeSession:
         self._conversation.delete(event.item_id)
         deleted = Send(ItemDeleted(item_id=event.item_id))
         self._transcription.forget(event.item_id)
-        return [deleted, *self._responses.item_deleted(event.item_id)]
+        return [deleted, *self._responses.item_deleted()]
 
     def truncate_item(self, event: TruncateItem) -> list[Effect]:
         """Cut an assistant message to what was played (§A.8)."""
         self._conversation.truncate(event.item_id, event.content_index, event.audio_end_ms)
+        self._playback.hushed()
         return [
             Send(
                 ItemTruncated(
@@ -252,7 +276,8 @@ class RealtimeSession:
                     content_index=event.content_index,
                     audio_end_ms=event.audio_end_ms,
                 )
-            )
+            ),
+            *self._turns.settle(),
         ]
 
     def create_response(self, event: CreateResponse) -> list[Effect]:
@@ -263,7 +288,11 @@ class RealtimeSession:
 
     def cancel_response(self, event: CancelResponse) -> list[Effect]:
         """Cancel a response (§A.10)."""
-        return self._responses.cancel(event.response_id)
+        effects = self._responses.cancel(event.response_id)
+        if self._responses.active is None:
+            # What was sent may sound on, but whoever speaks now is not to be taken for a listener.
+            self._playback.hushed()
+        return [*effects, *self._turns.settle()]
 
     # --- recogniser and responses ------------------------------------------------------------
 
@@ -271,19 +300,43 @@ class RealtimeSession:
         """Take a report of the recogniser's or a response's pipeline."""
         match report:
             case TurnSoFar(item_id, text):
+                effects = self._turns.so_far(item_id, text)
                 is_open = self._turns.is_open(item_id)
-                effects = self._transcription.so_far(item_id, text, is_open=is_open)
-            case TurnGuessed(item_id, text):
-                effects = self._turns.guessed(item_id, text)
+                effects += self._transcription.so_far(item_id, text, is_open=is_open)
+                effects += self._turns.words_so_far(item_id, text)
+            case TurnGuessed(item_id, text) as guess:
+                own = self._is_echo(item_id, text)
+                effects = self._turns.guessed(replace(guess, text="") if own else guess)
+                effects += self._turns.words_so_far(item_id, "" if own else text)
             case TurnUnderstood(item_id, transcript):
-                effects = self._transcription.completed(item_id, transcript)
+                own = self._is_echo(item_id, transcript.text)
+                known = replace(transcript, text="") if own else transcript
+                effects = self._turns.understood(item_id, known)
+                effects += self._transcription.completed(item_id, known)
+                self._own_words.turn_over(item_id)
+                if own:
+                    effects = [NoteEcho(item_id), *effects]
             case TurnFailed(item_id, error):
-                effects = self._transcription.failed(item_id, error)
+                effects = self._turns.failed(item_id)
+                effects += self._transcription.failed(item_id, error)
             case PlaybackStarted() | PlaybackDrained():
                 effects = self._playback.take(report)
             case _:
+                self._note_words(report)
                 effects = self._responses.report(report)
         return self._settled(effects)
+
+    def _note_words(self, report: ResponseReport) -> None:
+        now_ms = self._buffer.written_ms
+        match report:
+            case ClauseSpoken(text=text):
+                self._own_words.speaking(text, now_ms)
+            case AudioMade(pcm=pcm):
+                self._own_words.made(duration_ms(pcm), now_ms)
+
+    def _is_echo(self, item_id: str, text: str) -> bool:
+        """Return whether a turn repeats what the server was just saying."""
+        return self._own_words.contain(item_id, text)
 
     # --- the end -------------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ from pipecat.processors.frame_processor import FrameProcessor
 from pipecat.transports.base_transport import BaseTransport
 
 from answering.runner import ResponseRunner
+from flow.file_pace import OVER_S, FilePace
 from flow.steps import in_turns
 from flow.work_queue import WorkQueue
 from hearing.listening import Listening
@@ -28,7 +29,9 @@ from realtime_session import RealtimeSession
 from session.decisions import Decision
 from session.effects import (
     Close,
+    Duck,
     Effect,
+    FollowSpeech,
     ForgetTurn,
     Generate,
     GuessTurn,
@@ -36,6 +39,7 @@ from session.effects import (
     HearAs,
     HearOn,
     HearTurn,
+    NoteEcho,
     OutputAudio,
     RehearTurn,
     ResetTurnDetection,
@@ -47,18 +51,23 @@ from session.effects import (
     StopGenerating,
     To,
     Transcribe,
+    WordsSoFar,
 )
 from session.ports import CloseReason, FailureReason
-from session.reports import Report, TurnUnderstood
+from session.reports import Report, TurnReport, TurnUnderstood
 from settings.localisation import in_english
 from telemetry.turn_log import TurnLog
 from turn_detection.observed_detector import Observer
 from wire.client_events import SessionEvent
 from wire.envelope import error_event
 from wire.errors import ProtocolError
+from wire.session_events import ItemTruncated
 
 SLICE_MS = 100
 """Longest audio taken at once; a file in one event is taken in slices of this length."""
+
+READ_S = 0.1
+"""Seconds in which what a client has sent already is read, whatever the server was busy with."""
 
 
 class SessionOver(Exception):
@@ -93,12 +102,16 @@ class RealtimeTransport(BaseTransport):
         self._manager = manager
         self._log = log
         self._peer = peer
-        self._closing: asyncio.Future[Close] = asyncio.get_running_loop().create_future()
+        self._loop = asyncio.get_running_loop()
+        self._closing: asyncio.Future[Close] = self._loop.create_future()
         """Why the session is over; once it is set, the peer takes nothing more."""
         self._stt = manager.create_stt()
         self._listening = Listening(manager.turn_models, session.recent_speech, observe)
         self._recognition = TurnRecognition(
-            self._push, self.report, as_spoken=hears_as_spoken(self._stt)
+            self._push,
+            self.report,
+            as_spoken=hears_as_spoken(self._stt),
+            noise_reduced=manager.recogniser_noise_reduced,
         )
         self._input = TurnInput()
         self._output = TranscriptOutput(
@@ -109,6 +122,9 @@ class RealtimeTransport(BaseTransport):
         )
         self._push_turn: Callable[[Frame], Awaitable[None]] = self._input.push_frame
         """Pushes a frame into the recogniser's pipeline; frames wait there while it starts."""
+        self._file_pace = FilePace(asyncio.get_running_loop().time())
+        self._file_end: asyncio.TimerHandle | None = None
+        """Due when nothing more of a file has come for long enough."""
         self._work = WorkQueue()
         self._responses = ResponseRunner(manager, self.report, peer, log)
 
@@ -158,6 +174,8 @@ class RealtimeTransport(BaseTransport):
             await self._peer.close(CloseReason.SLOW_READER, message)
         finally:
             expiry.cancel()
+            if self._file_end is not None:
+                self._file_end.cancel()
             await asyncio.shield(self._release(pipeline))
         return self._peer.left or reason
 
@@ -169,7 +187,15 @@ class RealtimeTransport(BaseTransport):
     def report(self, report: Report) -> None:
         """Take a report of the recogniser's or a response's pipeline."""
         self._log.reported(report)
+        if isinstance(report, TurnReport):
+            # It may decide that the user interrupts what plays.
+            self._report_played()
+        else:
+            self._tell_time()
         self._perform(self._session.report(report))
+        if isinstance(report, TurnUnderstood):
+            # What decided that it is a turn was its transcript: it was committed only now.
+            self._log.understood(report.item_id)
 
     def _go_away(self) -> None:
         self._perform(self._session.go_away())
@@ -213,14 +239,37 @@ class RealtimeTransport(BaseTransport):
         self._perform(effects)
         for effect in effects:
             if isinstance(effect, HearAgain):
-                await self._hear_all(effect.audio)
+                await self._append(effect.audio, again=True)
 
-    async def _append(self, audio: bytes) -> None:
-        """Take appended audio, and slow the client if it is too fast."""
-        await self._hear_all(audio)
+    async def _append(self, audio: bytes | bytearray, *, again: bool = False) -> None:
+        """Take appended audio, and slow the client if it is too fast.
+
+        Args:
+            audio: The audio.
+            again: Whether it was appended, and counted, before.
+        """
+        clock = asyncio.get_running_loop().time
         audio_s = len(audio) / self._listening.format.bytes_per_ms / 1000
-        self._log.appended(audio_s)
-        await self._peer.pace(audio_s)
+        if self._file_end is not None:
+            self._file_end.cancel()
+        came = clock()
+        in_file = self._file_pace.take(audio_s, came)
+        if in_file:
+            self._session.file_came()
+        elif self._file_end is not None:
+            self._file_over()
+        await self._hear_all(audio)
+        if not again:
+            self._log.appended(audio_s)
+            await self._peer.pace(audio_s)
+        if in_file:
+            # What was sent meanwhile is there to be read.
+            wait_s = max(came + OVER_S - clock(), READ_S)
+            self._file_end = asyncio.get_running_loop().call_later(wait_s, self._file_over)
+
+    def _file_over(self) -> None:
+        self._file_end = None
+        self._perform(self._session.file_over())
 
     async def _hear_all(self, audio: bytes | bytearray) -> None:
         """Take audio slice by slice."""
@@ -242,12 +291,18 @@ class RealtimeTransport(BaseTransport):
             and (decision := await self._listening.next_decision()) is not None
         ):
             self._decided(decision)
+        if self._listening.hears_echo:
+            self._log.hears_echo()
 
     def _decided(self, decision: Decision) -> None:
         self._report_played()
         self._perform(self._session.heard(decision))
 
+    def _tell_time(self) -> None:
+        self._session.at(self._loop.time() * 1000)
+
     def _report_played(self) -> None:
+        self._tell_time()
         for item_id, played_ms in self._peer.played().items():
             self._session.played(item_id, played_ms)
 
@@ -259,17 +314,23 @@ class RealtimeTransport(BaseTransport):
         for effect in effects:
             match effect:
                 case Send(event, To.ALL):
+                    if isinstance(event, ItemTruncated):
+                        self._listening.silenced()
                     self._log.observe(event)
                     self._peer.send(event)
                 case Send(event, To.ASKER):
                     self._peer.reply(event)
                 case OutputAudio() as audio:
+                    self._listening.sent(audio.audio, audio.format)
                     self._log.played(audio.response_id, len(audio.audio))
                     self._peer.play(audio)
                 case HearOn(audio):
                     self._recognition.hear(audio)
                 case Silence():
+                    self._listening.silenced()
                     self._peer.silence()
+                case Duck(on):
+                    self._peer.duck(on=on)
                 case Close() as closing:
                     if not self._closing.done():
                         self._closing.set_result(closing)
@@ -283,8 +344,12 @@ class RealtimeTransport(BaseTransport):
                     self._listening.go_back(start_ms, speaking=speaking)
                 case ResetTurnDetection():
                     self._listening.reset()
+                case FollowSpeech(on):
+                    self._listening.follow(on=on)
                 case HearTurn(item_id, clip, settings):
                     self._recognition.begin(item_id, clip, settings)
+                case WordsSoFar(text):
+                    self._listening.heard_text(text)
                 case GuessTurn(clip=clip):
                     self._recognition.guess(clip)
                 case ResumeTurn(clip=clip):
@@ -297,6 +362,8 @@ class RealtimeTransport(BaseTransport):
                     self._responses.drop_held()
                     self._recognition.forget(item_id)
                     self._log.unheard(item_id)
+                case NoteEcho(item_id):
+                    self._log.echoed(item_id)
                 case Transcribe(item_id, clip, settings):
                     known = self._recognition.commit(item_id, clip, settings)
                     if known is not None:

@@ -21,9 +21,9 @@ from answering.supervision import Supervision
 from answering.whole_characters import WholeCharacters
 from audio.pcm import WIRE_RATE, Resampler
 from audio.time_stretch import TimeStretch
-from providers.frames import CompletionFrame, ToolCallFrame
+from providers.frames import CompletionFrame, ToolCallFrame, WordTimesFrame
 from session.ports import MAX_DELTA_BYTES
-from session.reports import AudioMade, ClauseSpoken, TextMade, ToolCallMade
+from session.reports import AudioMade, ClauseSpoken, TextMade, ToolCallMade, WordsTimed
 
 
 class TextOutput(FrameProcessor):
@@ -93,6 +93,10 @@ class AudioOutput(FrameProcessor):
             watched.voice_moved()
             await self._audio(frame)
             watched.lead.take(len(frame.audio))
+        elif isinstance(frame, WordTimesFrame):
+            pace = watched.request.speed
+            words = tuple((before, ms / pace) for before, ms in frame.words)
+            watched.report(WordsTimed(watched.request.response_id, words))
         elif isinstance(frame, AggregatedTextFrame) and not isinstance(frame, TTSTextFrame):
             watched.report(ClauseSpoken(watched.request.response_id, frame.text))
         elif isinstance(frame, LLMFullResponseEndFrame):

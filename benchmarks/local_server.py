@@ -137,6 +137,24 @@ def scripted_server(
 
 
 @contextmanager
+def server_of_tree(tree: Path, modules: Path, settings: Mapping[str, str]) -> Iterator[LocalServer]:
+    """Run a checkout's server with providers of a benchmark's own.
+
+    Args:
+        tree: The checkout whose `main.py` is run.
+        modules: The folder of the modules that the settings name.
+        settings: `{"STT__PROVIDER": "module:Class"}`; the scripted providers are the default.
+
+    Raises:
+        ClientError: It does not start.
+    """
+    command = [sys.executable, str(tree.resolve() / "main.py")]
+    environment = {**_environment(False), **_named(settings), "PYTHONPATH": str(modules)}
+    with _serving(command, environment, tree) as server:
+        yield server
+
+
+@contextmanager
 def configured_server(*flags: str, **settings: str) -> Iterator[LocalServer]:
     """Run a server with the stack that the environment and `flags` configure.
 

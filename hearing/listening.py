@@ -8,17 +8,17 @@ on it. What a decision means is up to the session.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
+from functools import partial
 
 from audio.clip import Clip
 from audio.formats import AudioFormat
 from audio.noise_reduction import NoiseReduction
 from hearing.cleaned_audio import CleanStream, cleaned
-from session.decisions import Decision, SpeechPaused
+from session.decisions import Decision, SpeechPaused, VerdictDue
 from session.turn_settings import TurnDetection
 from turn_detection.observed_detector import Observer
-from turn_detection.smart_turn import CONTEXT_MS
+from turn_detection.smart_turn import CONTEXT_MS, Question
 from turn_detection.turn_models import TurnModels
 
 COLLECTED_MS = 100
@@ -31,14 +31,15 @@ class Listening:
     def __init__(
         self,
         models: TurnModels,
-        recent_speech: Callable[[int], Clip],
+        recent_speech: Callable[[int, int], Clip],
         observe: Observer | None = None,
     ) -> None:
         """Start without audio.
 
         Args:
             models: The models that score audio, shared by all sessions.
-            recent_speech: Returns the end of the open turn, at most so many milliseconds.
+            recent_speech: Returns the open turn's last milliseconds, at most so many, before an
+                offset in milliseconds.
             observe: Is told what the turn detector hears; None: nobody is.
         """
         self._models = models
@@ -50,6 +51,8 @@ class Listening:
         self._noise: NoiseReduction | None = None
         self._stream = CleanStream(self._format, self._noise)
         self._detects = False
+        self._question: Question | None = None
+        """What Smart Turn was asked about the pause."""
 
     @property
     def format(self) -> AudioFormat:
@@ -84,6 +87,24 @@ class Listening:
         """Drop the state of speech in progress: what follows is a new turn."""
         self._detector.reset()
 
+    def follow(self, *, on: bool) -> None:
+        """Decide `SpeechPersisted` of the speech in progress from here on, or not."""
+        self._detector.follow(on=on)
+
+    def sent(self, audio: bytes, audio_format: AudioFormat) -> None:
+        """Note what the client was just sent to play."""
+        if self._detects:
+            self._detector.sent(audio, audio_format)
+
+    def silenced(self) -> None:
+        """Note that the client was just told to be silent, or says that it is."""
+        self._detector.silenced()
+
+    @property
+    def hears_echo(self) -> bool:
+        """Whether what the client plays is heard again."""
+        return self._detector.hears_echo
+
     def can_wait(self, length: int) -> bool:
         """Return whether `length` bytes decide nothing, so that more may be collected first.
 
@@ -93,6 +114,10 @@ class Listening:
         if not self._detects:
             return length < COLLECTED_MS * self._format.bytes_per_ms
         return self._unchanged and length < self._detector.lacking
+
+    def heard_text(self, text: str) -> None:
+        """Take the transcript of the open turn so far: its last words count at a pause (§C.4)."""
+        self._detector.heard_text(text)
 
     def add(self, audio: bytes) -> None:
         """Take audio, to be heard behind what was added before."""
@@ -109,17 +134,29 @@ class Listening:
         Call it until then: nothing overtakes the audio, which waits here for the models.
         """
         while self._detector.waiting:
-            decision = await self._models.next_decision(self._detector)
-            if not isinstance(decision, SpeechPaused):
+            decision: Decision | None = await self._models.next_decision(self._detector)
+            if isinstance(decision, VerdictDue):
+                decision = self._detector.judged(await self._answer())
+            if isinstance(decision, SpeechPaused):
+                self._ask(decision.at_ms)
+                continue
+            if self._question is not None and not self._detector.pausing:
+                self._take_back()
+            if decision is not None or not self._detector.waiting:
                 return decision
-            judged = await self._judge()
-            if judged is not None:
-                return judged
         return None
 
-    async def _judge(self) -> Decision | None:
-        """Ask Smart Turn whether the turn is over at this pause."""
-        recent = self._recent_speech(CONTEXT_MS)
-        # Noise reduction of 8 s takes too long for the event loop.
-        pcm = await asyncio.to_thread(cleaned, recent)
-        return self._detector.judged(await self._models.completeness(pcm))
+    def _ask(self, at_ms: int) -> None:
+        """Ask Smart Turn whether the turn is over at the pause that lasts up to `at_ms`."""
+        self._take_back()
+        recent = self._recent_speech(CONTEXT_MS, at_ms)
+        self._question = self._models.ask(partial(cleaned, recent))
+
+    async def _answer(self) -> float | None:
+        question, self._question = self._question, None
+        return None if question is None else await question.answered()
+
+    def _take_back(self) -> None:
+        if self._question is not None:
+            self._question.take_back()
+            self._question = None

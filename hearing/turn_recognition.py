@@ -9,7 +9,7 @@ one turn may have several recognitions, each with its own id.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pipecat.frames.frames import Frame
 
@@ -82,6 +82,7 @@ class TurnRecognition:
         report: Callable[[TurnReport], None],
         *,
         as_spoken: bool = True,
+        noise_reduced: bool = True,
     ) -> None:
         """Start with none.
 
@@ -90,8 +91,11 @@ class TurnRecognition:
             report: Takes reports about turns.
             as_spoken: Whether the recogniser takes turns as they are spoken; otherwise no audio
                 is sent before a turn ends.
+            noise_reduced: Whether it gets the audio behind the session's noise reduction; otherwise
+                as the client sent it (§C.2).
         """
         self._as_spoken = as_spoken
+        self._noise_reduced = noise_reduced
         self._push = push
         self._report = report
         self._open: _Open | None = None
@@ -102,6 +106,7 @@ class TurnRecognition:
 
     def begin(self, item_id: str, clip: Clip, settings: TranscriptionSettings) -> None:
         """Begin the recognition of a turn with `clip`; `hear` takes the rest."""
+        clip = self._for_recogniser(clip)
         self._count += 1
         id_ = f"{item_id}.{self._count}"
         stream = InputStream(clip.format, clip.noise) if self._as_spoken else None
@@ -120,7 +125,8 @@ class TurnRecognition:
         """Expect another format and noise reduction from here on."""
         if self._open is not None and self._open.stream is not None:
             self._pass_on(self._open, self._open.stream, None)
-            self._open.stream = InputStream(audio_format, noise)
+            heard = noise if self._noise_reduced else None
+            self._open.stream = InputStream(audio_format, heard)
 
     def guess(self, clip: Clip) -> None:
         """Ask for the transcript of the open turn so far, `clip`, in case it ends here."""
@@ -128,7 +134,7 @@ class TurnRecognition:
             return
         turn, self._open = self._open, None
         self._guess = _Guess(turn.id, turn.item_id, turn.settings)
-        self._push(_committed(turn.id, clip, turn.settings))
+        self._push(_committed(turn.id, self._for_recogniser(clip), turn.settings))
 
     def is_guess(self, item_id: str, text: str) -> bool:
         """Return whether `text` is still the guessed transcript of the turn."""
@@ -151,6 +157,7 @@ class TurnRecognition:
         Returns:
             The transcript, if the guess has one already; None: it will be reported.
         """
+        clip = self._for_recogniser(clip)
         guess = self._guess
         if guess is not None and (guess.item_id, guess.settings) == (item_id, settings):
             self._guess = None
@@ -198,7 +205,8 @@ class TurnRecognition:
             self._report(TurnUnderstood(awaited.item_id, transcript))
         elif self._guess is not None and self._guess.id == id_:
             self._guess.transcript = transcript
-            self._report(TurnGuessed(self._guess.item_id, transcript.text))
+            guessed = TurnGuessed(self._guess.item_id, transcript.text, transcript.no_speech)
+            self._report(guessed)
 
     def on_failure(self, id_: str, error: FailureReason) -> None:
         """Take a failure; a turn whose guess failed is recognised again, as a whole, at its end."""
@@ -213,6 +221,9 @@ class TurnRecognition:
             self._guess.failed = True
 
     # ------------------------------------------------------------------------------------------
+
+    def _for_recogniser(self, clip: Clip) -> Clip:
+        return clip if self._noise_reduced else replace(clip, noise=None)
 
     def _pass_on(
         self, turn: _Open, stream: InputStream, audio: bytes | None, *, hard: bool = False

@@ -68,6 +68,12 @@ class Peer(Protocol):
     def silence(self) -> None:
         """Stop playback of all audio given to `play`, and drop what was not played."""
 
+    def duck(self, *, on: bool) -> None:
+        """Lower what is played, or restore it: it is open whether the user interrupts (§B.5).
+
+        Only a peer that plays the audio itself is asked to (`wire/media.py`).
+        """
+
     def played(self) -> Mapping[str, float]:
         """Return item id → milliseconds played, of items that wait or play; 0: it waits.
 

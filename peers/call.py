@@ -212,6 +212,10 @@ class CallPeer:
         """Stop playback."""
         self._client.silence()
 
+    def duck(self, *, on: bool) -> None:
+        """Lower what is played, or restore it."""
+        self._client.duck(on=on)
+
     def played(self) -> Mapping[str, float]:
         """Return item id → milliseconds played."""
         return self._client.played()

@@ -98,6 +98,9 @@ class InProcessPeer:
         """Tell the client to stop playback."""
         self.silenced += 1
 
+    def duck(self, *, on: bool) -> None:
+        """Do nothing: the client plays."""
+
     def played(self) -> Mapping[str, float]:
         """Return what the client reported by `report_played`."""
         return self._playing

@@ -135,6 +135,9 @@ class WebSocketPeer:
     def silence(self) -> None:
         """Do nothing: the client stops its own playback at `speech_started` (§B.5)."""
 
+    def duck(self, *, on: bool) -> None:
+        """Do nothing: the client plays."""
+
     def played(self) -> Mapping[str, float]:
         """Return no item: the peer does not know what is played."""
         return _NOTHING_PLAYS

@@ -111,6 +111,11 @@ class STTProvider(Provider):
     steady_interims: bool = True
     """Whether words on which two interim results agree usually stay: only then do clients see
     them as deltas before the transcript is final."""
+    noise_reduced: bool = False
+    """Whether it understands more of audio that a session's `noise_reduction` has filtered.
+    Otherwise it gets what was sent, and the turn detector alone what was filtered: recognisers that
+    were trained on noisy speech, as neural ones are, are worse behind a filter. The setting
+    `stt.noise_reduced` overrules it."""
 
     @abstractmethod
     def create(self) -> STTService:

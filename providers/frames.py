@@ -28,6 +28,9 @@ a sequence. Absent: the recogniser does not tell, or was told the language."""
 LOGPROBS = "logprobs"
 """Key in the metadata of a `TranscriptionFrame`: a `TokenLogprob` for each token of its text, a
 sequence. Only for turns whose settings ask for `logprobs`."""
+NO_SPEECH = "no_speech"
+"""Key in the metadata of a `TranscriptionFrame`: how probable it is (0–1) that nobody spoke.
+Absent: the recogniser does not tell."""
 
 
 @dataclass
@@ -69,6 +72,17 @@ class TurnDiscardedFrame(SystemFrame):
 
 
 @dataclass
+class WordTimesFrame(DataFrame):
+    """When words of the clause are spoken: pushed before the audio that speaks them.
+
+    A word is named by how many characters of the clause are before it, spaces not counted; its time
+    is in ms from where the audio that follows begins.
+    """
+
+    words: Sequence[tuple[int, float]]
+
+
+@dataclass
 class ToolCallFrame(DataFrame):
     """A delta of a call of `function`; `index` tells parallel calls apart."""
 
@@ -92,6 +106,8 @@ def describe(frame: TranscriptionFrame, transcript: Transcript) -> None:
         frame.metadata[LANGUAGES] = transcript.languages
     if transcript.logprobs is not None:
         frame.metadata[LOGPROBS] = transcript.logprobs
+    if transcript.no_speech is not None:
+        frame.metadata[NO_SPEECH] = transcript.no_speech
 
 
 def whole(text: str, parts: Sequence[TranscriptionFrame]) -> Transcript:
@@ -110,8 +126,11 @@ def whole(text: str, parts: Sequence[TranscriptionFrame]) -> Transcript:
         if logprobs is not None:
             scored = part.metadata.get(LOGPROBS)
             logprobs = None if scored is None else [*logprobs, *scored]
+    doubts = [part.metadata[NO_SPEECH] for part in parts if NO_SPEECH in part.metadata]
     return Transcript(
         text,
         None if languages is None else tuple(languages),
         None if logprobs is None else tuple(logprobs),
+        # Somebody spoke if somebody spoke in one part of the turn.
+        min(doubts, default=None),
     )

@@ -5,10 +5,17 @@ Each part has two forms: `wire()` is what clients see, `text` what the model rea
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from audio.formats import AudioFormat
+from session.heard_words import LONGEST_MS, heard_length, made_length
+from session.ports import FailureReason
 
 TranscriptState = Literal["none", "pending", "done", "failed"]
 
@@ -97,6 +104,8 @@ class UserAudio(Audio):
     """State of the transcript; `none`: nothing waits for one."""
     announced: bool = False
     """Whether the client wants transcription events for it."""
+    failure: FailureReason | None = None
+    """Why there is no transcript; None: there is one, or none is wanted, or it is pending."""
 
     def understood(self, text: str) -> None:
         """Take the final transcript, for the client and the model."""
@@ -108,9 +117,9 @@ class UserAudio(Audio):
         self.text = text
         self.state = "done"
 
-    def failed(self) -> None:
+    def failed(self, failure: FailureReason) -> None:
         """Note that transcription failed."""
-        self.state = "failed"
+        self.state, self.failure = "failed", failure
 
     def unwanted(self) -> None:
         """Note that nothing waits for a pending transcript any more."""
@@ -125,6 +134,20 @@ class Clause:
     text: str
     start_ms: float
     """Where in the item's audio it starts, in milliseconds."""
+    words: list[tuple[int, float]] = field(default_factory=list, compare=False)
+    """For each word how many characters are before it, spaces not counted, and where in the audio
+    it starts; empty: the voice does not tell."""
+
+    def heard_by(self, ms: float) -> str:
+        """Return the words that were over at `ms`, where the voice tells."""
+        at = bisect_right(self.words, ms, key=lambda word: word[1])
+        before = self.words[at - 1][0] if at else 0
+        for place, char in enumerate(self.text):
+            if not char.isspace():
+                if not before:
+                    return self.text[:place].strip()
+                before -= 1
+        return self.text.strip()
 
 
 @dataclass(slots=True, eq=False)
@@ -139,6 +162,12 @@ class AssistantAudio(Audio):
     """The transcript that clients see; None: the client has truncated the audio (§A.8)."""
     clauses: list[Clause] = field(default_factory=list)
     """The clauses spoken so far, in order."""
+    told_ms: float | None = None
+    """Where the words of `text` end, once they were cut; None: with the audio."""
+    growing: bool = False
+    """Whether the voice may not have finished the last clause."""
+    pace: float = 1.0
+    """How fast the voice was asked to speak."""
     played_ms: float | None = None
     """Audio that was played; None: all of it, or the peer does not report it."""
 
@@ -158,6 +187,11 @@ class AssistantAudio(Audio):
         if not self.truncated:
             self.clauses.append(Clause(text, self.ms))
 
+    def timing(self, words: Sequence[tuple[int, float]]) -> None:
+        """Note when words of the last clause are spoken, in ms from the end of the audio."""
+        if self.clauses and not self.truncated:
+            self.clauses[-1].words.extend((before, self.ms + ms) for before, ms in words)
+
     def append(self, audio: bytes) -> None:
         """Add audio, in `format`."""
         if not self.truncated:
@@ -166,22 +200,39 @@ class AssistantAudio(Audio):
     def forget_unheard(self, ms: float) -> None:
         """Cut the model's text to the words within the first `ms` milliseconds.
 
-        Whole clauses are kept by their times; within a clause, words are kept in proportion to its
-        letters. `clauses` is cut too, so that a second, shorter cut still works.
+        Clauses are kept by their times, the words of the last by their sound
+        (`session/heard_words.py`). `clauses` is cut too, so that a second, shorter cut still works.
         """
         clauses = self.clauses or [Clause(self.text, 0)]
-        ends = [clause.start_ms for clause in clauses[1:]] + [self.ms]
+        told_ms = self.ms if self.told_ms is None else min(self.told_ms, self.ms)
+        ends = [clause.start_ms for clause in clauses[1:]] + [told_ms]
         heard: list[Clause] = []
         for clause, end_ms in zip(clauses, ends, strict=True):
             if clause.start_ms >= ms:
                 break
-            text = clause.text.strip()
-            if end_ms > ms:
-                share = (ms - clause.start_ms) / (end_ms - clause.start_ms)
-                text = _whole_words(text, int(len(text) * share))
-            heard.append(Clause(text, clause.start_ms))
+            text, growing = clause.text.strip(), self.growing and clause is clauses[-1]
+            if clause.words and (end_ms > ms or growing):
+                # The last word ends where the next would begin, or with the audio.
+                text = text if ms >= end_ms and not growing else clause.heard_by(ms)
+            elif end_ms > ms or growing:
+                sound = self._sound(clause.start_ms, end_ms)
+                if growing:
+                    text = text[: made_length(text, sound, self.format.rate, self.pace)].rstrip()
+                share = min(1.0, (ms - clause.start_ms) / (end_ms - clause.start_ms))
+                if share < 1:
+                    text = text[: heard_length(text, sound, self.format.rate, share)]
+            heard.append(Clause(text, clause.start_ms, clause.words))
         self.clauses = heard
         self.text = " ".join(clause.text for clause in heard if clause.text)
+        self.told_ms, self.growing = min(ms, told_ms), False
+
+    def _sound(self, start_ms: float, end_ms: float) -> NDArray[np.int16] | None:
+        """Return the samples between two offsets; None: they were dropped."""
+        if self.forgotten_ms or end_ms - start_ms > LONGEST_MS:
+            return None
+        size, per_ms = self.format.sample_bytes, self.format.bytes_per_ms
+        start, end = (round(ms * per_ms) // size * size for ms in (start_ms, end_ms))
+        return np.frombuffer(self.format.decode(bytes(self.data[start:end])), "<i2")
 
     def forget_unplayed(self) -> None:
         """Cut the model's text to what was played: text and audio run ahead of playback."""
@@ -193,11 +244,3 @@ class AssistantAudio(Audio):
         self.forgotten_ms = min(self.forgotten_ms, audio_end_ms)
         del self.data[audio_end_ms * self.format.bytes_per_ms :]
         self.transcript = None
-
-
-def _whole_words(text: str, length: int) -> str:
-    """Return the words of `text` that end within its first `length` characters."""
-    if length >= len(text) or text[length].isspace():
-        return text[:length].rstrip()
-    before, space, _ = text[:length].rpartition(" ")
-    return before.rstrip() if space else ""

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Iterator
 
 from session.content import Audio
-from session.items import AssistantMessage, FunctionCall, Item
+from session.items import AssistantMessage, FunctionCall, Item, OutputItem
 from wire.errors import ProtocolError
 
 
@@ -24,6 +24,8 @@ class Conversation:
         self.id = conversation_id
         self._items: list[Item] = []
         self._by_id: dict[str, Item] = {}
+        self.unanswered: list[str] = []
+        """Items of the user's turns that wait for their answer, in order."""
         self._kept_audio_ms = kept_audio_ms
         self._audible: deque[tuple[Audio, float]] = deque()
         """The audio that is kept and its length in ms when it was added, oldest first."""
@@ -99,6 +101,19 @@ class Conversation:
         self.keep_audio(item)
         return self._items[position - 1].id if position else None
 
+    def insert_output(self, item: OutputItem) -> str | None:
+        """Insert what a response makes: at the end, but before the turns that are not answered yet.
+
+        So each answer stands behind its own turn, for the model as for clients (§B.5).
+
+        Returns:
+            As `insert`.
+        """
+        if not self.unanswered:
+            return self.insert(item)
+        position = self._items.index(self._by_id[self.unanswered[0]])
+        return self.insert(item, self._items[position - 1].id if position else "root")
+
     def delete(self, item_id: str) -> None:
         """Remove an item (§A.7).
 
@@ -113,6 +128,8 @@ class Conversation:
             )
         self._items.remove(item)
         del self._by_id[item_id]
+        if item_id in self.unanswered:
+            self.unanswered.remove(item_id)
         self._lost_assistant_audio |= _spoken(item)
         if item.untranscribed is not None:
             item.untranscribed.unwanted()

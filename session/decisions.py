@@ -43,4 +43,33 @@ class SpeechPaused:
     at_ms: int
 
 
-Decision = SpeechStarted | SpeechStopped | SpeechHesitated | SpeechResumed | SpeechPaused
+@dataclass(frozen=True, slots=True)
+class VerdictDue:
+    """The pause has lasted up to `at_ms`: the answer about the last `SpeechPaused` is needed."""
+
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechPersisted:
+    """Another window of speech was heard; said of each only while asked (`FollowSpeech`)."""
+
+    at_ms: int
+    """Where the window ends."""
+    voiced_ms: int
+    """Length of the continuous voice up to there; 0: the window is not voiced."""
+    level_db: float
+    """The window's level in dBFS."""
+    probability: float
+    """How likely the window is speech (0–1)."""
+
+
+Decision = (
+    SpeechStarted
+    | SpeechStopped
+    | SpeechHesitated
+    | SpeechResumed
+    | SpeechPaused
+    | VerdictDue
+    | SpeechPersisted
+)

@@ -15,6 +15,8 @@ from session.ports import CloseReason, ResponseRequest, TranscriptionSettings
 from session.turn_settings import TurnDetection
 from wire.envelope import ServerEvent
 
+_PCM = AudioFormat()
+
 
 class To(Enum):
     """Who gets an event: a call may have several clients (§D.4)."""
@@ -42,11 +44,20 @@ class OutputAudio:
     output_index: int
     content_index: int
     audio: bytes
+    format: AudioFormat = _PCM
+    """That output format."""
 
 
 @dataclass(frozen=True, slots=True)
 class Silence:
     """Stop playback of all audio that the peer was given to play (§B.5)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Duck:
+    """Lower the voice that plays, or restore it: it is open whether the user interrupts (§B.5)."""
+
+    on: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +96,16 @@ class ResetTurnDetection:
 
 
 @dataclass(frozen=True, slots=True)
+class FollowSpeech:
+    """Decide `SpeechPersisted` of every window of the speech in progress, or stop doing so.
+
+    It stops by itself when the speech is over.
+    """
+
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
 class HearTurn:
     """A turn opened: begin its recognition with `clip`; the rest follows as `HearOn`."""
 
@@ -98,6 +119,13 @@ class HearOn:
     """Give the recogniser `audio`, which was appended to the open turn."""
 
     audio: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class WordsSoFar:
+    """The transcript of the open turn so far: turn detection reads its last words (§C.4)."""
+
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +159,13 @@ class RehearTurn:
 @dataclass(frozen=True, slots=True)
 class ForgetTurn:
     """Drop the recognition of a turn: nobody needs its transcript."""
+
+    item_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class NoteEcho:
+    """A turn was no turn, but what the server itself was saying: note it in the log."""
 
     item_id: str
 
@@ -183,17 +218,21 @@ Effect = (
     Send
     | OutputAudio
     | Silence
+    | Duck
     | Close
     | HearAs
     | SetTurnDetection
     | HearAgain
     | ResetTurnDetection
+    | FollowSpeech
     | HearTurn
     | HearOn
+    | WordsSoFar
     | GuessTurn
     | ResumeTurn
     | RehearTurn
     | ForgetTurn
+    | NoteEcho
     | Transcribe
     | Speculate
     | Generate

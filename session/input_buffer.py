@@ -172,13 +172,15 @@ class InputBuffer:
         """Length of the open turn up to now; 0 without one."""
         return self.written_ms - self.open.start_ms if self.open is not None else 0.0
 
-    def heard_so_far(self, last_ms: int | None = None) -> bytes:
-        """Return the audio of the open turn up to now, or only its last `last_ms` milliseconds."""
+    def heard_so_far(self) -> bytes:
+        """Return the audio of the open turn up to now."""
         assert self.open is not None
-        start = self._index(self.open.start_ms)
-        if last_ms is not None:
-            start = max(start, len(self._buffer) - last_ms * self._format.bytes_per_ms)
-        return bytes(memoryview(self._buffer)[start:])
+        return bytes(memoryview(self._buffer)[self._index(self.open.start_ms) :])
+
+    def heard_until(self, end_ms: int, last_ms: int) -> bytes:
+        """Return the audio of the open turn up to an offset: its last `last_ms` milliseconds."""
+        assert self.open is not None
+        return self._cut(max(self.open.start_ms, end_ms - last_ms), end_ms)
 
     def speech_stopped(self, end_ms: int) -> ClosedTurn:
         """Close the open turn at `end_ms`, the end of the trailing silence."""

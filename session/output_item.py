@@ -6,6 +6,7 @@ order that the protocol guarantees. `session/response.py` decides which item com
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 from audio.formats import Encoder
@@ -52,7 +53,7 @@ class _OpenItem:
         self._response_id = spec.id
         self._index = index
         self._conversation = conversation if spec.in_conversation else None
-        self._previous_id = conversation.insert(item) if spec.in_conversation else None
+        self._previous_id = conversation.insert_output(item) if spec.in_conversation else None
 
     @property
     def _place(self) -> tuple[str, str, int]:
@@ -122,7 +123,7 @@ class OpenSpeech(_OpenItem):
         """Begin an empty message; its arguments are those of `_OpenItem`."""
         self._message = AssistantMessage(new_id("item"), [], "in_progress")
         super().__init__(self._message, spec, index, conversation)
-        self._audio = AssistantAudio(spec.format)
+        self._audio = AssistantAudio(spec.format, growing=True, pace=spec.speed)
         self._encoder = Encoder(spec.format)
         self._transcript = ""
         """All transcript deltas that were sent, even if the client has truncated the item."""
@@ -143,6 +144,10 @@ class OpenSpeech(_OpenItem):
         """Note that the audio from here on speaks `text`."""
         self._audio.speak(text)
 
+    def timing(self, words: Sequence[tuple[int, float]]) -> None:
+        """Note when words of the clause are spoken (`session.reports.WordsTimed`)."""
+        self._audio.timing(words)
+
     def play(self, pcm: bytes) -> list[Effect]:
         """Add audio; `pcm` is 24 kHz, 16-bit, mono."""
         return self._output(self._encoder.push(pcm))
@@ -162,8 +167,11 @@ class OpenSpeech(_OpenItem):
 
     def close(self, ending: Ending) -> list[Effect]:
         """Close the message, behind the audio that the encoder still holds back."""
+        rest = self._output(self._encoder.push(b"", last=True))
+        if ending == "completed":
+            self._audio.growing = False
         return [
-            *self._output(self._encoder.push(b"", last=True)),
+            *rest,
             Send(OutputAudioDone(*self._part_place)),
             Send(OutputAudioTranscriptDone(*self._part_place, self._transcript)),
             Send(ContentPartDone(*self._part_place, self._part())),
@@ -174,7 +182,7 @@ class OpenSpeech(_OpenItem):
         if not audio:
             return []
         self._audio.append(audio)
-        return [OutputAudio(self._response_id, self.item.id, self._index, 0, audio)]
+        return [OutputAudio(*self._part_place, audio, self._audio.format)]
 
     def _part(self) -> AudioPart:
         return {"type": "audio", "transcript": self._transcript}

@@ -11,12 +11,13 @@ Pure state machines over the session's own effects: every batch of them passes `
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Protocol
 
 from session.conversation import Conversation
-from session.effects import Effect, OutputAudio, Send, Silence
+from session.effects import Duck, Effect, OutputAudio, Send, Silence
 from session.items import AssistantMessage
 from session.reports import PlaybackDrained, PlaybackReport, PlaybackStarted
 from session.user_silence import UserSilence
@@ -29,9 +30,41 @@ from wire.response_events import (
 )
 from wire.session_events import ItemTruncated
 
+MARGIN_MS = 2000
+"""How long an answer may sound on behind the time when it would be over if it had been played as
+soon as it was made: the client's buffers."""
+
+
+class Audible(Enum):
+    """Whether an answer sounds at the client's."""
+
+    NO = "no"
+    MAYBE = "maybe"
+    """Only if the client plays late."""
+    YES = "yes"
+
+
+class Clock:
+    """The time as the session was last told it: it reads no clock itself."""
+
+    ms = 0.0
+
 
 class Playback(Protocol):
     """The playback of a session's responses; also the `AnswerListener` of the responses."""
+
+    @property
+    def audible(self) -> Audible:
+        """Whether an answer sounds that the user's voice may interrupt."""
+
+    def duck(self, *, on: bool) -> list[Effect]:
+        """Lower the voice that sounds, or restore it, where the peer plays."""
+
+    def hushed(self) -> None:
+        """The client stopped playing, as it tells by what it sends."""
+
+    def answer_sounded(self, audio_ms: float) -> None:
+        """A response in the conversation made `audio_ms` milliseconds of audio."""
 
     @property
     def sounds(self) -> bool:
@@ -42,6 +75,9 @@ class Playback(Protocol):
 
     def answer_finished(self, audio_ms: float) -> None:
         """A response in the conversation ended, after `audio_ms` milliseconds of audio."""
+
+    def unanswered(self) -> None:
+        """A turn needs no answer, while no response in the conversation is active."""
 
     def follow(self, effects: list[Effect]) -> list[Effect]:
         """Note what the session plays and ends; returns the effects to carry out."""
@@ -66,9 +102,54 @@ class ClientPlayback:
     sounds = False
     """The client has all that was made, and needs nobody to play it."""
 
-    def __init__(self, silence: UserSilence) -> None:
-        """Tell `silence` when the sound must have ended."""
+    def __init__(self, silence: UserSilence, written_ms: Callable[[], float], clock: Clock) -> None:
+        """Start in silence.
+
+        Args:
+            silence: Is told when the sound must have ended.
+            written_ms: Returns how much audio the client has sent, in ms: while it sends, its
+                clock.
+            clock: The time, for a client that sends nothing while it plays.
+        """
         self._silence = silence
+        self._written_ms = written_ms
+        self._clock = clock
+        self._sounding = False
+        """Whether the response in progress has made audio."""
+        self._ends: tuple[float, float] | None = None
+        """When all would have been played, by the client's clock and the server's, in ms; None:
+        nothing is played."""
+
+    @property
+    def audible(self) -> Audible:
+        """Whether an answer sounds, as far as that can be told from what was made."""
+        if self._sounding:
+            return Audible.YES
+        if self._ends is None:
+            return Audible.NO
+        left_ms = min(end - now for end, now in zip(self._ends, self._now, strict=True))
+        if left_ms > 0:
+            return Audible.YES
+        return Audible.MAYBE if left_ms > -MARGIN_MS else Audible.NO
+
+    @property
+    def _now(self) -> tuple[float, float]:
+        return self._written_ms(), self._clock.ms
+
+    def duck(self, *, on: bool) -> list[Effect]:
+        """Do nothing: the client plays."""
+        return []
+
+    def hushed(self) -> None:
+        """Nothing sounds any more."""
+        self._sounding, self._ends = False, None
+
+    def answer_sounded(self, audio_ms: float) -> None:
+        """More is played, behind what is played already."""
+        written_ms, clock_ms = self._now
+        ends = self._ends or (0.0, 0.0)
+        self._sounding = True
+        self._ends = max(ends[0], written_ms) + audio_ms, max(ends[1], clock_ms) + audio_ms
 
     def answer_opened(self) -> None:
         """A response in the conversation began."""
@@ -76,7 +157,12 @@ class ClientPlayback:
 
     def answer_finished(self, audio_ms: float) -> None:
         """A response ended; the client plays it from now on at the latest."""
+        self._sounding = False
         self._silence.answer_finished(audio_ms)
+
+    def unanswered(self) -> None:
+        """A turn needs no answer: the user is silent again."""
+        self._silence.answer_finished(0)
 
     def follow(self, effects: list[Effect]) -> list[Effect]:
         """Return the effects as they are."""
@@ -88,6 +174,7 @@ class ClientPlayback:
 
     def interrupt(self, cancelled: list[Effect]) -> list[Effect]:
         """Return the end of the cancelled response, behind the order to be silent."""
+        self.hushed()
         return [Silence(), *cancelled]
 
 
@@ -127,6 +214,21 @@ class ServerPlayback:
         """Whether something waits to be played, or is played."""
         return bool(self._sounding)
 
+    @property
+    def audible(self) -> Audible:
+        """Whether something waits to be played, or is played: the peer tells."""
+        return Audible.YES if self._sounding else Audible.NO
+
+    def duck(self, *, on: bool) -> list[Effect]:
+        """Let the peer lower the voice, or restore it."""
+        return [Duck(on)]
+
+    def hushed(self) -> None:
+        """Do nothing: the client does not play."""
+
+    def answer_sounded(self, _audio_ms: float) -> None:
+        """Do nothing: what is played is known."""
+
     def answer_opened(self) -> None:
         """A response in the conversation began."""
         self._answering = True
@@ -135,6 +237,10 @@ class ServerPlayback:
     def answer_finished(self, _audio_ms: float) -> None:
         """A response in the conversation ended; it may sound on."""
         self._answering = False
+
+    def unanswered(self) -> None:
+        """A turn needs no answer: the user is silent again, once nothing sounds."""
+        self._measure()
 
     def follow(self, effects: list[Effect]) -> list[Effect]:
         """Note what the session plays and ends; returns the effects to carry out."""
@@ -219,14 +325,22 @@ class ServerPlayback:
         yield Send(ItemTruncated(item_id, 0, int(heard_ms)))
 
 
-def playback(media: Media, conversation: Conversation, silence: UserSilence) -> Playback:
+def playback(
+    media: Media,
+    conversation: Conversation,
+    silence: UserSilence,
+    written_ms: Callable[[], float],
+    clock: Clock,
+) -> Playback:
     """Return the playback of a session with these media.
 
     Args:
         media: How its audio travels.
         conversation: See `ServerPlayback`.
         silence: Is told when the sound has ended.
+        written_ms: See `ClientPlayback`.
+        clock: See `ClientPlayback`.
     """
     if media is Media.TRACKS:
         return ServerPlayback(conversation, silence)
-    return ClientPlayback(silence)
+    return ClientPlayback(silence, written_ms, clock)

@@ -162,6 +162,9 @@ class Transcript:
     """ISO 639-1 codes of the languages it heard; empty: it found none; None: it does not tell."""
     logprobs: tuple[TokenLogprob, ...] | None = None
     """Of all its tokens, in order; None: nobody asked, or the recogniser has none."""
+    no_speech: float | None = None
+    """How probable it is (0–1) that nobody spoke, by the recogniser's own account; None: it gives
+    none."""
 
 
 @dataclass(frozen=True, slots=True)

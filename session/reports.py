@@ -27,6 +27,8 @@ class TurnGuessed:
 
     item_id: str
     text: str
+    no_speech: float | None = None
+    """See `session.ports.Transcript`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,16 @@ class ClauseSpoken:
 
 
 @dataclass(frozen=True, slots=True)
+class WordsTimed:
+    """The voice tells when it says words of the clause, in the audio that follows."""
+
+    response_id: str
+    words: tuple[tuple[int, float], ...]
+    """For each word how many characters of the clause are before it, spaces not counted, and its
+    time in ms from here."""
+
+
+@dataclass(frozen=True, slots=True)
 class AudioMade:
     """The voice made `pcm`: 16-bit mono at 24 kHz."""
 
@@ -103,7 +115,13 @@ class ResponseFailed:
 
 
 ResponseReport = (
-    TextMade | ToolCallMade | ClauseSpoken | AudioMade | ResponseFinished | ResponseFailed
+    TextMade
+    | ToolCallMade
+    | ClauseSpoken
+    | WordsTimed
+    | AudioMade
+    | ResponseFinished
+    | ResponseFailed
 )
 
 # --- of the playback ------------------------------------------------------------------------------

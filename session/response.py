@@ -8,6 +8,7 @@ so a late report of a cancelled pipeline cannot reach the client.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
@@ -113,6 +114,11 @@ class Response:
         """Note that the audio from here on speaks `text`, for a later truncation (§A.8)."""
         if self.active and isinstance(self._open, OpenSpeech):
             self._open.speak(text)
+
+    def timing(self, words: Sequence[tuple[int, float]]) -> None:
+        """Note when words of the clause are spoken (`session.reports.WordsTimed`)."""
+        if self.active and isinstance(self._open, OpenSpeech):
+            self._open.timing(words)
 
     def audio(self, pcm: bytes) -> list[Effect]:
         """Take audio; `pcm` is 24 kHz, 16-bit, mono."""

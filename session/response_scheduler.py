@@ -11,6 +11,8 @@ from dataclasses import replace
 from typing import Protocol
 
 from audio.clip import Clip
+from audio.pcm import duration_ms
+from session.content import UserAudio
 from session.context_window import ContextTooLong, fit
 from session.conversation import Conversation
 from session.effects import Effect, Generate, StopGenerating, Transcribe
@@ -27,6 +29,7 @@ from session.reports import (
     ResponseReport,
     TextMade,
     ToolCallMade,
+    WordsTimed,
 )
 from session.response import CancelReason, Response
 from session.response_spec import ResponseSpec, build_spec
@@ -41,8 +44,14 @@ class AnswerListener(Protocol):
     def answer_opened(self) -> None:
         """A response began."""
 
+    def answer_sounded(self, audio_ms: float) -> None:
+        """It made `audio_ms` milliseconds of audio."""
+
     def answer_finished(self, audio_ms: float) -> None:
         """A response ended, after `audio_ms` milliseconds of audio were sent."""
+
+    def unanswered(self) -> None:
+        """A turn needs no answer, while no response is active."""
 
 
 class ResponseScheduler:
@@ -57,8 +66,10 @@ class ResponseScheduler:
         self._open: dict[str, Response] = {}
         self._waiting: list[Response] = []
         """ResponseScheduler whose context still lacks transcripts."""
-        self._turn_due: str | None = None
-        """The item of a turn that ended during a response; it is answered afterwards (§B.5)."""
+        self._held_back = False
+        """Whether turns wait for the end of what was appended, and not for a response alone."""
+        self._doubtful: list[str] = []
+        """The items of turns that seem to have no words; their transcripts decide (§B.3)."""
 
     @property
     def active(self) -> Response | None:
@@ -67,8 +78,8 @@ class ResponseScheduler:
 
     @property
     def running(self) -> bool:
-        """Whether any response is in progress."""
-        return bool(self._open)
+        """Whether any response is in progress, or is due."""
+        return bool(self._open or self._conversation.unanswered)
 
     @property
     def awaited_items(self) -> Iterator[Item]:
@@ -93,8 +104,12 @@ class ResponseScheduler:
             )
         spec = build_spec(options, self._config, self._conversation)
         own = [item for item in spec.input or [] if self._conversation.get(item.id) is not item]
+        if spec.in_conversation and spec.input is None:
+            # It reads the turns that wait, so it answers them.
+            self._conversation.unanswered.clear()
         effects = self._begin(spec)
-        return effects + [effect for item in own for effect in transcribe(item, self._config)]
+        effects += [effect for item in own for effect in transcribe(item, self._config)]
+        return effects + self._answer_due()
 
     def cancel(self, response_id: str | None) -> list[Effect]:
         """Cancel a response, or the active one for None (§A.10).
@@ -107,24 +122,43 @@ class ResponseScheduler:
             raise ProtocolError(
                 "response_cancel_not_active", "Cancellation failed: no active response found"
             )
-        return self._cancel(response, "client_cancelled")
+        return self._cancel(response, "client_cancelled") + self._answer_due()
 
     def interrupt(self) -> list[Effect]:
-        """Cancel the active response at barge-in, and forget a turn that waited for it (§B.5)."""
+        """Cancel the active response at barge-in, and forget the turns that wait for it (§B.5)."""
+        if not self._held_back:
+            self._doubtful.clear()
         active = self.active
         if active is None:
             return []
-        self._turn_due = None
+        if not self._held_back:
+            self._conversation.unanswered.clear()
         return self._cancel(active, "turn_detected")
 
-    def answer(self, item_id: str) -> list[Effect]:
-        """Answer a detected turn, now or after the active response (§B.5)."""
-        if self.active is not None:
-            self._turn_due = item_id
+    def answer(self, item_id: str, *, doubtful: bool = False) -> list[Effect]:
+        """Answer a detected turn, now or when its time has come (§B.5).
+
+        A turn that is known to have no words is not answered (§B.3).
+
+        Args:
+            item_id: The turn's item.
+            doubtful: Whether the turn seems to have no words: it is answered once its transcript
+                has some.
+        """
+        if doubtful:
+            self._doubtful.append(item_id)
             return []
-        spec = build_spec(ResponseOptions(), self._config, self._conversation)
-        spec.answers = item_id
-        return self._begin(spec)
+        self._conversation.unanswered.append(item_id)
+        return self._answer_due()
+
+    def hold_back(self) -> None:
+        """Answer no turn before `go_on`: more of what was appended is to be heard (§A.2)."""
+        self._held_back = True
+
+    def go_on(self) -> list[Effect]:
+        """Answer the turns that were held back, in order."""
+        self._held_back = False
+        return self._answer_due()
 
     def preview(self, item: Item) -> ResponseRequest | None:
         """Return the request that `answer` would make if `item` ended the conversation.
@@ -134,7 +168,7 @@ class ResponseScheduler:
         """
         context = [*self._conversation, item]
         waits = any(known.untranscribed for known in context)
-        if self.active is not None or waits or not item.text:
+        if self.active is not None or self._held_back or waits or not item.text:
             return None
         spec = build_spec(ResponseOptions(), self._config, self._conversation)
         if _unmet_choice(spec) is not None:
@@ -144,10 +178,8 @@ class ResponseScheduler:
         except ContextTooLong:
             return None
 
-    def item_deleted(self, item_id: str) -> list[Effect]:
-        """Stop waiting for an item that was deleted, and do not answer it."""
-        if self._turn_due == item_id:
-            self._turn_due = None
+    def item_deleted(self) -> list[Effect]:
+        """Stop waiting for an item that was deleted."""
         return self.items_ready()
 
     def item_failed(self, item: Item, error: FailureReason) -> list[Effect]:
@@ -158,7 +190,18 @@ class ResponseScheduler:
         return effects + self.items_ready()
 
     def items_ready(self) -> list[Effect]:
-        """Start the waiting responses whose transcripts are complete."""
+        """Start the waiting responses whose transcripts are complete, and answer turns in doubt."""
+        for item_id in list(self._doubtful):
+            item = self._conversation.get(item_id)
+            if item is None or item.untranscribed is None:
+                self._doubtful.remove(item_id)
+                if item is not None and item.text:
+                    self._conversation.unanswered.append(item_id)
+                elif item is not None:
+                    self._listener.unanswered()
+        return self._start_ready() + self._answer_due()
+
+    def _start_ready(self) -> list[Effect]:
         effects: list[Effect] = []
         for response in list(self._waiting):
             pending = any(item.untranscribed for item in response.context)
@@ -182,29 +225,66 @@ class ResponseScheduler:
             case ClauseSpoken(text=text):
                 response.speaking(text)
                 return []
+            case WordsTimed(words=words):
+                response.timing(words)
+                return []
             case AudioMade(pcm=pcm):
                 effects = response.audio(pcm)
+                if response.spec.in_conversation and response.spec.spoken:
+                    self._listener.answer_sounded(duration_ms(pcm))
             case ResponseFinished(reason=reason, usage=usage):
                 effects = response.finish(reason, usage)
             case ResponseFailed(error=error):
                 effects = response.fail(error)
-        return self._after_change(response, effects)
+        return self._after_change(response, effects) + self._answer_due()
 
     # --- the life of a response ---------------------------------------------------------------
 
+    def _answer_due(self) -> list[Effect]:
+        """Begin the next answer, if none is running: to one turn, or to all that wait."""
+        due = self._conversation.unanswered
+        effects: list[Effect] = []
+        while due and self.active is None and not self._held_back:
+            count = len(due) if self._config.queued == "merge" else 1
+            answered = tuple(name for name in due[:count] if not self._is_wordless(name))
+            del due[:count]
+            if not answered:
+                self._listener.unanswered()
+                continue
+            spec = build_spec(ResponseOptions(), self._config, self._conversation)
+            spec.answers = answered
+            effects += self._begin(spec)
+        return effects
+
+    def _is_wordless(self, item_id: str) -> bool:
+        item = self._conversation.get(item_id)
+        return (
+            item is not None
+            and item.untranscribed is None
+            and not item.text
+            and _failure(item) is None
+        )
+
     def _begin(self, spec: ResponseSpec) -> list[Effect]:
+        later = self._conversation.unanswered if spec.answers else ()
         context = self._conversation if spec.input is None else spec.input
-        response = Response(spec, self._conversation, list(context))
+        # What is answered separately afterwards would make the model answer it now.
+        read = [item for item in context if item.id not in later]
+        response = Response(spec, self._conversation, read)
         self._open[response.id] = response
         if spec.in_conversation:
             self._listener.answer_opened()
         self._waiting.append(response)
-        return response.created() + self.items_ready()
+        return response.created() + self._start_ready()
 
     def _start(self, response: Response) -> list[Effect]:
         spec = response.spec
-        if any(item.id == spec.answers and not item.text for item in response.context):
-            # A turn without words: the detector took noise for speech.
+        turns = [item for item in response.context if item.id in spec.answers]
+        if turns and not any(item.text for item in turns):
+            failure = next(filter(None, map(_failure, turns)), None)
+            if failure is not None:
+                return self._after_change(response, response.fail(failure))
+            # Turns without words: the detector took noise for speech.
             return self._after_change(response, response.finish("stop", None))
         unmet = _unmet_choice(spec)
         if unmet is not None:
@@ -224,7 +304,7 @@ class ResponseScheduler:
         return self._after_change(response, response.cancel(reason))
 
     def _after_change(self, response: Response, effects: list[Effect]) -> list[Effect]:
-        """Return a response's effects; if it ended, clean up and answer the turn that waited."""
+        """Return a response's effects; if it ended, clean up."""
         if response.active:
             return effects
         del self._open[response.id]
@@ -234,9 +314,6 @@ class ResponseScheduler:
             self._waiting.remove(response)
         else:
             effects.append(StopGenerating(response.id))
-        if self._turn_due is not None and self.active is None:
-            item_id, self._turn_due = self._turn_due, None
-            effects += self.answer(item_id)
         return effects
 
 
@@ -250,6 +327,11 @@ def transcribe(item: Item, config: SessionConfig) -> list[Effect]:
         settings = replace(settings, logprobs=False)
     clip = Clip(bytes(audio.data), audio.format, config.noise_reduction)
     return [Transcribe(item.id, clip, settings)]
+
+
+def _failure(turn: Item) -> FailureReason | None:
+    """Return why a turn of the user has no transcript."""
+    return turn.audio.failure if isinstance(turn.audio, UserAudio) else None
 
 
 def _unmet_choice(spec: ResponseSpec) -> FailureReason | None:

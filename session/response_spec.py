@@ -42,8 +42,8 @@ class ResponseSpec:
     parallel_tool_calls: bool | None = None
     temperature: float | None = None
     """Only beta clients can set it (§B.16)."""
-    answers: str | None = None
-    """The item of the detected turn that it answers; None: the client asked for the response."""
+    answers: tuple[str, ...] = ()
+    """The items of the detected turns that it answers; none: the client asked for the response."""
 
     @property
     def spoken(self) -> bool:

@@ -37,7 +37,10 @@ from session.turn_settings import ServerVad, TurnDetection
 from wire.errors import ProtocolError
 from wire.media import Media
 from wire.session_fields import (
+    BackChannels,
+    Interruptions,
     OwnVoice,
+    Queued,
     Reasoning,
     SessionKind,
     SessionPatch,
@@ -78,7 +81,11 @@ class SessionConfig:
         self.kept_audio_ms = settings.server.kept_audio_minutes * 60_000
         self.limits = settings.limits
         self.capabilities = capabilities
+        self._turns = settings.turns
+        self.speculates = settings.vad.speculative
         self.context_tokens = settings.llm.context_tokens or capabilities.context_tokens
+        self.file_mode = settings.turns.file_mode and media is Media.EVENTS
+        """Whether audio that comes much faster than real time is taken as a file (§A.2)."""
         self._default_vad = ServerVad(
             threshold=settings.vad.threshold,
             prefix_padding_ms=settings.vad.prefix_padding_ms,
@@ -170,6 +177,27 @@ class SessionConfig:
     def turn_detection(self) -> TurnDetection | None:
         """How turns are detected; None in manual mode."""
         return self._settings.input.turn_detection
+
+    @property
+    def interruptions(self) -> Interruptions:
+        """What interrupts an answer that sounds (§C.4)."""
+        detection = self.turn_detection
+        own = None if detection is None else detection.extensions.interruptions
+        return own or self._turns.interruptions
+
+    @property
+    def backchannels(self) -> BackChannels:
+        """Whether a back-channel enters the conversation (§C.4)."""
+        detection = self.turn_detection
+        own = None if detection is None else detection.extensions.backchannels
+        return own or self._turns.backchannels
+
+    @property
+    def queued(self) -> Queued:
+        """How turns are answered that ended while they could not be (§B.5)."""
+        detection = self.turn_detection
+        own = None if detection is None else detection.extensions.queued
+        return own or self._turns.queued
 
     @property
     def prefix_padding_ms(self) -> int | None:

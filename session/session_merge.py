@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import TypeVar
 
 from audio.formats import AudioFormat
@@ -22,7 +22,7 @@ from session.session_settings import (
     TranscriptionSessionSettings,
     tool_echo,
 )
-from session.turn_settings import SemanticVad, ServerVad, TurnDetection
+from session.turn_settings import SemanticVad, ServerVad, TurnDetection, TurnExtensions
 from wire.errors import ProtocolError
 from wire.session_fields import (
     AudioInputPatch,
@@ -180,6 +180,7 @@ def _server_vad(before: ServerVad, patch: ServerVadPatch) -> ServerVad:
         idle_timeout_ms=patch.idle_timeout_ms if idles else before.idle_timeout_ms,
         create_response=_updated(before.create_response, patch.create_response),
         interrupt_response=_updated(before.interrupt_response, patch.interrupt_response),
+        extensions=_extensions(before.extensions, patch),
     )
 
 
@@ -197,7 +198,14 @@ def _semantic_vad(
         eagerness=_updated(before.eagerness, patch.eagerness),
         create_response=_updated(before.create_response, patch.create_response),
         interrupt_response=_updated(before.interrupt_response, patch.interrupt_response),
+        extensions=_extensions(before.extensions, patch),
     )
+
+
+def _extensions(before: TurnExtensions, patch: ServerVadPatch | SemanticVadPatch) -> TurnExtensions:
+    # Each of these is optional, so null removes it.
+    names = [one.name for one in fields(TurnExtensions) if one.name in patch.model_fields_set]
+    return replace(before, **{name: getattr(patch, name) for name in names})
 
 
 def _transcription(

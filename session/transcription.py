@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
+
+from audio.loudness import contrast_db
 from session.content import UserAudio
 from session.conversation import Conversation
 from session.effects import Effect, Send
@@ -9,6 +12,7 @@ from session.items import UserMessage
 from session.ports import FailureReason, Transcript
 from session.response_scheduler import ResponseScheduler
 from session.transcript_deltas import TranscriptDeltas
+from session.wordless import has_words
 from wire.event_record import DurationUsage, FailureBody, HeardLanguage, LogprobBody
 from wire.session_events import (
     InputTranscriptionCompleted,
@@ -35,17 +39,22 @@ class Transcription:
     def so_far(self, item_id: str, text: str, *, is_open: bool) -> list[Effect]:
         """Take an interim transcript of a turn; an open turn has no item yet."""
         awaited = self._awaited(item_id)
+        if not has_words(text):
+            # `[BLANK_AUDIO]` is not what the user is saying.
+            return []
         if awaited is not None or is_open:
             self._texts.understood(item_id, whole_characters(text))
         return self.delta(awaited[0]) if awaited is not None else []
 
     def completed(self, item_id: str, transcript: Transcript) -> list[Effect]:
-        """Take the final transcript of a committed turn."""
-        text = whole_characters(transcript.text)
+        """Take the final transcript of a committed turn; without words it is empty (§C.5)."""
         awaited = self._awaited(item_id)
         if awaited is None:
             return []
         item, audio = awaited
+        if not has_words(transcript, partial(_contrast_db, audio)):
+            transcript = _nothing(transcript)
+        text = whole_characters(transcript.text)
         self._texts.final(item_id, text)
         effects = self.delta(item)
         self._texts.forget(item_id)
@@ -79,7 +88,7 @@ class Transcription:
             return []
         item, audio = awaited
         self._texts.forget(item_id)
-        audio.failed()
+        audio.failed(error)
         effects: list[Effect] = []
         if audio.announced:
             shown: FailureBody = {"type": error.type, "code": error.code, "message": error.message}
@@ -98,6 +107,20 @@ class Transcription:
         if not isinstance(known, UserMessage) or known.untranscribed is None:
             return None
         return known, known.untranscribed
+
+
+def _contrast_db(audio: UserAudio) -> float:
+    return contrast_db(audio.format.decode(bytes(audio.data)), audio.format.rate)
+
+
+def _nothing(heard: Transcript) -> Transcript:
+    """Return the transcript of a turn without words, from a recogniser that made some up."""
+    return Transcript(
+        "",
+        None if heard.languages is None else (),
+        None if heard.logprobs is None else (),
+        heard.no_speech,
+    )
 
 
 def _languages(transcript: Transcript) -> list[HeardLanguage] | None:

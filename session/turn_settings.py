@@ -6,11 +6,32 @@ its turns.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar, Literal
+
+from wire.session_fields import BackChannels, Interruptions, Queued
 
 Eagerness = Literal["low", "medium", "high", "auto"]
 """How soon a pause counts as the end of a turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class TurnExtensions:
+    """What this server lets clients set beyond the protocol (§C.4); None: as `config.py` says."""
+
+    interruptions: Interruptions | None = None
+    """What interrupts an answer that sounds."""
+    backchannels: BackChannels | None = None
+    """Whether a back-channel enters the conversation."""
+    queued: Queued | None = None
+    """How turns are answered that end while another is being answered."""
+
+    def wire(self) -> dict[str, Any]:
+        """Return what was set, as sessions show it."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+
+NO_EXTENSIONS = TurnExtensions()
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +50,18 @@ class ServerVad:
     """Whether the end of a turn creates a response; never in a transcription session."""
     interrupt_response: bool = True
     """Whether speech cancels the active response; never in a transcription session."""
+    extensions: TurnExtensions = NO_EXTENSIONS
+    """What was set beyond the protocol; nothing in a transcription session."""
 
     def only_hearing(self) -> ServerVad:
         """Return the same for a session without responses (§B.11)."""
-        return replace(self, create_response=False, interrupt_response=False, idle_timeout_ms=None)
+        return replace(
+            self,
+            create_response=False,
+            interrupt_response=False,
+            idle_timeout_ms=None,
+            extensions=NO_EXTENSIONS,
+        )
 
     def hearing_wire(self) -> dict[str, Any]:
         """Return what a transcription session shows: all but what is about responses (§C.4)."""
@@ -50,6 +79,7 @@ class ServerVad:
             "idle_timeout_ms": self.idle_timeout_ms,
             "create_response": self.create_response,
             "interrupt_response": self.interrupt_response,
+            **self.extensions.wire(),
         }
 
 
@@ -64,12 +94,16 @@ class SemanticVad:
     """As for `ServerVad`."""
     interrupt_response: bool = True
     """As for `ServerVad`."""
+    extensions: TurnExtensions = NO_EXTENSIONS
+    """As for `ServerVad`."""
     idle_timeout_ms: ClassVar[None] = None
     """Only `server_vad` has an idle timeout."""
 
     def only_hearing(self) -> SemanticVad:
         """As for `ServerVad`."""
-        return replace(self, create_response=False, interrupt_response=False)
+        return replace(
+            self, create_response=False, interrupt_response=False, extensions=NO_EXTENSIONS
+        )
 
     def hearing_wire(self) -> dict[str, Any]:
         """Return what a transcription session shows: all but what is about responses (§C.4)."""
@@ -81,6 +115,7 @@ class SemanticVad:
             **self.hearing_wire(),
             "create_response": self.create_response,
             "interrupt_response": self.interrupt_response,
+            **self.extensions.wire(),
         }
 
 

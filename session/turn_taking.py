@@ -7,12 +7,15 @@ when it ends and is answered, and when silence itself is answered (§B.12).
 from __future__ import annotations
 
 from audio.clip import Clip
+from audio.loudness import contrast_db
 from flow.steps import Steps
-from session.content import InputText, UserAudio
+from session.content import InputText
+from session.contested_turns import ContestedTurns
 from session.conversation import Conversation
 from session.decisions import (
     Decision,
     SpeechHesitated,
+    SpeechPersisted,
     SpeechResumed,
     SpeechStarted,
     SpeechStopped,
@@ -31,28 +34,28 @@ from session.effects import (
     SetTurnDetection,
     Speculate,
     To,
-    Transcribe,
+    WordsSoFar,
 )
 from session.input_buffer import WINDOW_MS, ClosedTurn, InputBuffer
-from session.items import Item, UserMessage
+from session.items import UserMessage
 from session.limits import check_buffer, check_items
 from session.playback import Playback
-from session.ports import SILENCE
+from session.ports import SILENCE, Transcript
+from session.recent_noise import RecentNoise
+from session.reports import TurnGuessed
 from session.response_scheduler import ResponseScheduler
 from session.session_config import SessionConfig
 from session.transcription import Transcription
+from session.turn_settings import SemanticVad
 from session.user_silence import UserSilence
+from session.user_turns import UserTurns
+from session.wordless import has_words
 from wire.envelope import error_event, new_id
 from wire.errors import ProtocolError
 from wire.media import Media
 from wire.session_events import (
     BufferCleared,
-    BufferCommitted,
-    BufferSpeechStarted,
-    BufferSpeechStopped,
     BufferTimeoutTriggered,
-    ItemAdded,
-    ItemDone,
 )
 
 MAX_GUESS_MS = 60_000
@@ -77,12 +80,21 @@ class TurnTaking:
         self._buffer = buffer
         self._silence = silence
         self._responses = responses
-        self._playback = playback
         self._transcription = transcription
+        self._turns = UserTurns(
+            config, conversation, buffer, silence, responses, playback, transcription
+        )
+        self._noise = RecentNoise(buffer)
+        self._contested = ContestedTurns(config, playback, self._turns, transcription, self._noise)
+        self._wordless: str | None = None
+        """The item of a turn that has no words, by the guess at its last pause."""
+        self._in_file = False
+        """Whether what is being appended comes much faster than real time (§A.2)."""
 
     def is_open(self, item_id: str) -> bool:
-        """Return whether the turn that becomes this item is open."""
-        return self._buffer.open is not None and self._buffer.open.item_id == item_id
+        """Return whether the turn that becomes this item is open, or undecided."""
+        is_spoken = self._buffer.open is not None and self._buffer.open.item_id == item_id
+        return is_spoken or self._contested.holds(item_id)
 
     def set_detection(self) -> list[Effect]:
         """Detect turns, or leave them to the client, as the session's settings say (§A.1).
@@ -90,6 +102,10 @@ class TurnTaking:
         A turn that was detected goes on through any change. Audio that was appended while the
         client committed turns is heard by turn detection as if it were appended only now.
         """
+        settled = self._contested.settle()
+        return [*settled, *self._set_detection()]
+
+    def _set_detection(self) -> list[Effect]:
         detection = SetTurnDetection(self._config.turn_detection)
         unheard = self._buffer.set_mode(self._config.prefix_padding_ms)
         if unheard is None:
@@ -101,7 +117,7 @@ class TurnTaking:
             effects.append(ForgetTurn(unheard.dropped.item_id))
         turn = self._buffer.open
         if turn is not None:
-            clip = self._clip(self._buffer.heard_so_far())
+            clip = self._turns.clip(self._buffer.heard_so_far())
             effects.append(RehearTurn(turn.item_id, clip, self._config.transcription_settings))
         effects.append(detection)
         if turn is not None or unheard.audio:
@@ -149,7 +165,7 @@ class TurnTaking:
         effects: list[Effect] = []
         if opened is not None:
             settings = self._config.transcription_settings
-            clip = self._clip(self._buffer.heard_so_far())
+            clip = self._turns.clip(self._buffer.heard_so_far())
             effects.append(HearTurn(opened.item_id, clip, settings))
         if self._is_endless:
             return [*effects, *self._forget_beginning()], written
@@ -162,12 +178,26 @@ class TurnTaking:
             effects.append(HearOn(written))
         return effects, written
 
-    def recent_speech(self, last_ms: int) -> Clip:
-        """Return the end of the open turn, at most `last_ms` milliseconds of it."""
-        return self._clip(self._buffer.heard_so_far(last_ms))
+    def recent_speech(self, last_ms: int, until_ms: int) -> Clip:
+        """Return the open turn up to an offset, at most `last_ms` milliseconds of it."""
+        return self._turns.clip(self._buffer.heard_until(until_ms, last_ms))
 
-    def _clip(self, audio: bytes) -> Clip:
-        return Clip(audio, self._buffer.format, self._config.noise_reduction)
+    def words_so_far(self, item_id: str, text: str) -> list[Effect]:
+        """Let turn detection know the words of the open turn, where they count (§C.4)."""
+        if self.is_open(item_id) and isinstance(self._config.turn_detection, SemanticVad):
+            return [WordsSoFar(text)]
+        return []
+
+    def file_came(self) -> None:
+        """Take what is appended next as part of a file (§A.2)."""
+        if self._config.file_mode:
+            self._in_file = True
+            self._responses.hold_back()
+
+    def file_over(self) -> list[Effect]:
+        """Answer the turns of a file, now that all of it was heard."""
+        self._in_file = False
+        return self._responses.go_on()
 
     def _check_length(self) -> list[Effect]:
         """End a detected turn that reached the limit; what follows is a new turn."""
@@ -190,7 +220,7 @@ class TurnTaking:
     def _forget_beginning(self) -> list[Effect]:
         """Forget the first half of the open turn, and recognise the rest anew."""
         turn = self._buffer.forget_first_half()
-        clip = self._clip(self._buffer.heard_so_far())
+        clip = self._turns.clip(self._buffer.heard_so_far())
         return [RehearTurn(turn.item_id, clip, self._config.transcription_settings)]
 
     def _check_idle(self, start_ms: int) -> list[Effect]:
@@ -206,9 +236,9 @@ class TurnTaking:
         triggered = BufferTimeoutTriggered(
             audio_start_ms=start_ms, audio_end_ms=end_ms, item_id=turn.item_id
         )
-        audio = self._audio(turn)
+        audio = self._turns.audio(turn)
         audio.read_as(SILENCE)
-        effects = self._commit_item(turn.item_id, audio)
+        effects = self._turns.placed(turn.item_id, audio)
         return [Send(triggered), *effects, *self._responses.answer(turn.item_id)]
 
     def commit(self) -> list[Effect]:
@@ -216,13 +246,13 @@ class TurnTaking:
         check_items(self._config.limits, len(self._conversation))
         detected = self._config.turn_detection is not None
         turn = self._buffer.commit()
-        effects = self._committed(turn)
+        effects = [*self._contested.committed(turn), *self._turns.committed(turn)]
         return [ResetTurnDetection(), *effects] if detected else effects
 
     def clear(self) -> list[Effect]:
         """Drop the uncommitted audio (§A.4)."""
         abandoned = self._buffer.clear()
-        effects: list[Effect] = [Send(BufferCleared())]
+        effects: list[Effect] = [Send(BufferCleared()), *self._contested.drop_all()]
         if abandoned is not None:
             self._transcription.forget(abandoned.item_id)
             effects.append(ForgetTurn(abandoned.item_id))
@@ -240,6 +270,8 @@ class TurnTaking:
                 return self._speech_hesitated()
             case SpeechResumed():
                 return self._speech_resumed()
+            case SpeechPersisted():
+                return self._contested.persisted(decision)
         return []
 
     def _speech_started(self, onset_ms: int) -> list[Effect]:
@@ -248,28 +280,34 @@ class TurnTaking:
         if detection is None or self._buffer.open is not None:
             return []
         turn = self._buffer.speech_started(onset_ms)
-        self._silence.broken()
-        started = BufferSpeechStarted(audio_start_ms=turn.start_ms, item_id=turn.item_id)
-        clip = self._clip(self._buffer.heard_so_far())
-        settings = self._config.transcription_settings
-        effects: list[Effect] = [Send(started), HearTurn(turn.item_id, clip, settings)]
+        clip = self._turns.clip(self._buffer.heard_so_far())
+        hear = HearTurn(turn.item_id, clip, self._config.transcription_settings)
+        if self._contested.arises:
+            return [hear, *self._contested.begin(turn)]
+        effects = [*self._turns.started(turn.item_id, turn.start_ms), hear]
         if self._config.kind == "realtime" and detection.interrupt_response:
-            effects += self._playback.interrupt(self._responses.interrupt())
+            effects += self._turns.interrupt()
         return effects
 
     def _speech_hesitated(self) -> list[Effect]:
         """Speculate that the turn is over: ask for its transcript, then start its response."""
         turn = self._buffer.open
+        if self._in_file:
+            # Its answer waits for the end of the file.
+            return []
         if turn is None or not 0 < self._buffer.open_ms <= MAX_GUESS_MS:
             return []
-        return [GuessTurn(turn.item_id, self._clip(self._buffer.heard_so_far()))]
+        let_on = self._contested.hesitated()
+        return [*let_on, GuessTurn(turn.item_id, self._turns.clip(self._buffer.heard_so_far()))]
 
     def _speech_resumed(self) -> list[Effect]:
         """Drop the speculation; the turn goes on."""
+        self._wordless = None
         turn = self._buffer.open
         if turn is None:
             return []
-        return [ResumeTurn(turn.item_id, self._clip(self._buffer.heard_so_far()))]
+        self._contested.resumed()
+        return [ResumeTurn(turn.item_id, self._turns.clip(self._buffer.heard_so_far()))]
 
     def _speech_stopped(self, end_ms: int) -> list[Effect]:
         """Commit the turn and answer it (§B.3).
@@ -281,50 +319,58 @@ class TurnTaking:
         if detection is None or self._buffer.open is None:
             return []
         turn = self._buffer.speech_stopped(end_ms)
-        stopped = Send(BufferSpeechStopped(audio_end_ms=end_ms, item_id=turn.item_id))
-        effects = [stopped, *self._committed(turn)]
-        if self._config.kind == "realtime" and detection.create_response:
-            effects += self._responses.answer(turn.item_id)
-        return effects
+        if self._contested.holds(turn.item_id):
+            return self._contested.stopped(turn, end_ms)
+        return self._turns.stopped(turn, end_ms, doubtful=self._wordless == turn.item_id)
 
-    def guessed(self, item_id: str, text: str) -> list[Effect]:
+    def settle(self) -> list[Effect]:
+        """Decide contested turns anew: what sounds, or what the session wants, has changed."""
+        return self._contested.settle()
+
+    def so_far(self, item_id: str, text: str) -> list[Effect]:
+        """Take an interim transcript, which may show that a contested turn is one."""
+        return self._contested.transcribed(item_id, text, finished=False)
+
+    def understood(self, item_id: str, transcript: Transcript) -> list[Effect]:
+        """Take the transcript of a turn that is over, which decides if it was one."""
+        text = transcript.text if has_words(transcript) else ""
+        if text:
+            self._noise.over()
+        else:
+            self._noise.heard()
+        return self._contested.transcribed(item_id, text, finished=True)
+
+    def failed(self, item_id: str) -> list[Effect]:
+        """Let a turn that could not be transcribed be one."""
+        return self._contested.failed(item_id)
+
+    def guessed(self, guess: TurnGuessed) -> list[Effect]:
         """Start the response to an open turn early, given its transcript if it ends here."""
+        item_id, turn = guess.item_id, self._buffer.open
+        is_open = turn is not None and turn.item_id == item_id
+        transcript = Transcript(guess.text, no_speech=guess.no_speech)
+        text = guess.text if has_words(transcript, self._contrast_db if is_open else None) else ""
+        in_the_middle = self._contested.is_asked_about(item_id)
+        decided = self._contested.guessed(item_id, text)
+        if in_the_middle:
+            return decided
+        if not text:
+            self._wordless = item_id
+            return decided
+        return [*decided, *self._speculated(item_id, text)]
+
+    def _speculated(self, item_id: str, text: str) -> list[Effect]:
         detection = self._config.turn_detection
         turn = self._buffer.open
         if turn is None or turn.item_id != item_id or detection is None:
             return []
         if self._config.kind != "realtime" or not detection.create_response:
             return []
+        if self._contested.holds(item_id):
+            return []
         request = self._responses.preview(UserMessage(item_id, [InputText(text)]))
         return [] if request is None else [Speculate(item_id, text, request)]
 
-    def _committed(self, turn: ClosedTurn) -> list[Effect]:
-        audio = self._audio(turn)
-        effects = self._commit_item(turn.item_id, audio)
-        self._silence.broken()
-        if self._config.kind == "transcription" and self._config.transcription is None:
-            # Nothing needs the transcript: neither responses nor transcription events (§B.11).
-            audio.unwanted()
-            return [*effects, ForgetTurn(turn.item_id)]
-        settings = self._config.transcription_settings
-        return [*effects, Transcribe(turn.item_id, self._clip(turn.audio), settings)]
-
-    def _audio(self, turn: ClosedTurn) -> UserAudio:
-        announced = self._config.transcription is not None
-        return UserAudio(self._buffer.format, bytearray(turn.audio), announced=announced)
-
-    def _commit_item(self, item_id: str, audio: UserAudio) -> list[Effect]:
-        item = UserMessage(item_id, [audio])
-        previous = self._conversation.insert(item)
-        committed = BufferCommitted(previous_item_id=previous, item_id=item.id)
-        return [
-            Send(committed),
-            *item_is_complete(item, previous),
-            *self._transcription.delta(item),
-        ]
-
-
-def item_is_complete(item: Item, previous: str | None) -> list[Effect]:
-    """Announce an item that is added and complete at once (§B.2)."""
-    wire = item.wire()
-    return [Send(ItemAdded(previous, wire)), Send(ItemDone(previous, wire))]
+    def _contrast_db(self) -> float:
+        heard = self._buffer.heard_so_far()
+        return contrast_db(self._buffer.format.decode(heard), self._buffer.format.rate)

@@ -63,6 +63,17 @@ class Metrics:
         self.turns = Counter(
             "realtime_turns_total", "Turns of users that were committed.", registry=registry
         )
+        self.turns_dropped = Counter(
+            "realtime_turns_dropped_total",
+            "Turns that are not answered, by what they were instead.",
+            ["reason"],
+            registry=registry,
+        )
+        self.echo = Counter(
+            "realtime_echo_sessions_total",
+            "Sessions in which the microphone hears what the client plays.",
+            registry=registry,
+        )
         self.responses = Counter(
             "realtime_responses_total", "Responses, by outcome.", ["outcome"], registry=registry
         )

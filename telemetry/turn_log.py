@@ -70,6 +70,7 @@ class TurnLog:
         """The last failure: `response.done` has its message, but not the one for the log."""
         self._speculated = 0
         self._discarded = 0
+        self._hears_echo = False
         self._tracing: object = None
 
     def tracing(self, response_id: str | None = None) -> TracingContext | None:
@@ -158,6 +159,25 @@ class TurnLog:
             self._spoken = None
             self._trace.drop(item_id)
         self._turn_over(item_id, "committed")
+
+    def hears_echo(self) -> None:
+        """Note that the microphone hears what the client plays; once a session is enough."""
+        if self._hears_echo:
+            return
+        self._hears_echo = True
+        self._metrics.echo.inc()
+        logger.bind(event="echo.heard", session_id=self._session_id).info(
+            f"{self._session_id} hears its own voice from a loudspeaker and takes it for no turn: "
+            "headphones help, or the client's echo cancellation"
+        )
+
+    def echoed(self, item_id: str) -> None:
+        """Note that a turn was dropped whose words were the server's own."""
+        self._metrics.turns_dropped.labels("echo").inc()
+        logger.bind(event="turn.echo", session_id=self._session_id, item_id=item_id).warning(
+            f"{self._session_id} {item_id} repeats what is just being said, and is not answered: "
+            "headphones help, or the client's echo cancellation"
+        )
 
     def failed(self, error: FailureReason) -> None:
         """Count a provider's failure, whether or not it reaches the client."""

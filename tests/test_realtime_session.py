@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import json
 from copy import deepcopy
-from typing import Any, get_args, get_type_hints
+from typing import Any, Literal, get_args, get_type_hints
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from config import VADConfig
+from config import TurnsConfig, VADConfig
 from protocol import CLIENT_EVENTS, TRANSCRIPTION_EVENTS
 from realtime_session import RealtimeSession
-from session.decisions import SpeechStarted, SpeechStopped
+from session.decisions import SpeechPersisted, SpeechStarted, SpeechStopped
 from session.effects import (
     ForgetTurn,
     Generate,
@@ -32,7 +32,14 @@ from session.effects import (
 )
 from session.items import FunctionCall
 from session.ports import FailureReason, TokenUsage, Transcript
-from session.reports import ResponseFailed, ToolCallMade, TurnFailed, TurnUnderstood
+from session.reports import (
+    ResponseFailed,
+    ToolCallMade,
+    TurnFailed,
+    TurnGuessed,
+    TurnSoFar,
+    TurnUnderstood,
+)
 from tests.support.ordering import Observer
 from tests.support.session_driver import Driver, encoded, of, pcm, session_config, types, written
 from tests.support.strict_reader import Event
@@ -45,8 +52,15 @@ Op = tuple[Any, ...]
 class World:
     """A session and everything around it; each operation is one thing that happens to it."""
 
-    def __init__(self) -> None:
-        self.driver = Driver(session_config(vad=VADConfig(silence_duration_ms=200)))
+    def __init__(self, interruptions: Literal["words", "any"] = "any") -> None:
+        self.driver = Driver(
+            session_config(
+                vad=VADConfig(silence_duration_ms=200),
+                turns=TurnsConfig(interruptions=interruptions),
+            )
+        )
+        self.contests = interruptions == "words"
+        """Whether a turn may be announced later than it is heard, or never."""
         self.observer = Observer()
         self.effect = 0
         self.number = 0
@@ -94,7 +108,10 @@ class World:
                     assert clip.audio
                     self.hearing = item_id
                 case ForgetTurn(item_id):
-                    assert self.hearing == item_id
+                    if self.contests and item_id in self.untranscribed:
+                        self.untranscribed.remove(item_id)
+                        continue
+                    assert self.hearing in (item_id, None if self.contests else item_id)
                     self.hearing = None
                 case Transcribe(item_id=item_id, clip=clip):
                     assert self.hearing == item_id
@@ -246,6 +263,9 @@ class World:
             self.speaking = self.detecting
             self.driver.decided(SpeechStarted(onset))
             events = self.catch_up()
+            if self.contests:
+                self.last_ms = max(self.last_ms, onset)
+                return
             if detection is None or not events:
                 assert events == []
                 return
@@ -263,6 +283,9 @@ class World:
             was_open = self.driver.inside.buffer.open is not None
             self.driver.decided(SpeechStopped(now))
             events = self.catch_up()
+            if self.contests:
+                self.last_ms = max(self.last_ms, now)
+                return
             if detection is None or not was_open:
                 assert events == []
                 return
@@ -276,6 +299,20 @@ class World:
             if detection.create_response and not interrupted:
                 expected.append("response.created")
             assert types(events) == expected
+
+    def persists(self, voiced_ms: int) -> None:
+        """The detector tells of a window of speech, as it is asked to while a turn is contested."""
+        if self.speaking:
+            self.driver.decided(SpeechPersisted(self.now_ms, voiced_ms, -20, 0.99))
+            self.catch_up()
+
+    def guesses(self, text: str, asked: bool) -> None:
+        """The recogniser tells what was said so far in the turn in progress."""
+        turn = self.driver.inside.buffer.open
+        if turn is not None:
+            told = TurnGuessed(turn.item_id, text) if asked else TurnSoFar(turn.item_id, text)
+            self.driver.report(told)
+            self.catch_up()
 
     def turn(self, text: str | None) -> None:
         """A whole turn is spoken and, unless the recogniser is slow, understood."""
@@ -439,6 +476,13 @@ def operations(draw: st.DrawFn) -> Op:
     return ("report", draw(choices), *draw(reports[number]))
 
 
+contested = st.one_of(
+    spoken,
+    st.tuples(st.just("persists"), st.sampled_from([96, 224, 352, 640, 0])),
+    st.tuples(st.just("guesses"), st.sampled_from(["Yeah", "", "Stop", "I"]), st.booleans()),
+    st.just(("recognise", -1, "Uh-huh.")),
+)
+
 REACHED = {
     "error",
     "session.created",
@@ -489,6 +533,16 @@ def test_the_ordering_holds_whatever_happens() -> None:
 
     run()
     assert reached == REACHED
+
+
+@given(st.lists(st.one_of(operations(), contested), min_size=20, max_size=80))
+@settings(deadline=None, derandomize=True, max_examples=60)
+def test_the_ordering_holds_whoever_has_the_floor(happenings: list[Op]) -> None:
+    world = World("words")
+    world.prepare()
+    for op in happenings:
+        world.do(op)
+    world.settle()
 
 
 # --- the observer can fail ---

@@ -1,10 +1,13 @@
 """End-pointing: when speech starts, how much silence ends a turn, and when a judge is asked.
 
-All rules about silence are here, those of `server_vad` and of `semantic_vad` (§C.4). They take
-probabilities of speech, one per 32 ms window, and say `session.decisions`.
+The rules about silence of `server_vad` are here; those of `semantic_vad` are in `pause_rule.py`
+(§C.4). They take probabilities of speech and levels, one per 32 ms window, and say
+`session.decisions`.
 """
 
 from __future__ import annotations
+
+from collections import deque
 
 from session.decisions import (
     Decision,
@@ -13,21 +16,24 @@ from session.decisions import (
     SpeechResumed,
     SpeechStarted,
     SpeechStopped,
+    VerdictDue,
 )
-from session.turn_settings import Eagerness, SemanticVad, ServerVad, TurnDetection
+from session.turn_settings import SemanticVad, ServerVad, TurnDetection
+from turn_detection.judged_pauses import JudgedPauses
+from turn_detection.onset import UNSURE_WINDOWS, is_onset
+from turn_detection.pause_rule import CEILINGS_MS
 from turn_detection.silero import WINDOW_MS
+from turn_detection.speaker_level import SpeakerLevel
 
-START_WINDOWS = 3
-"""Voiced windows in a row that make an onset: a click or a cough is shorter than 96 ms."""
+RISE_WINDOWS = 6
+"""Windows before an onset in which the voice may have begun to rise: quiet ones rise slowly."""
+RISE = 0.3
+"""Share of the threshold from which a window before an onset belongs to it."""
 HYSTERESIS = 0.15
 """Speech ends this far below the threshold at which it began, as Silero's authors advise."""
 
 SEMANTIC_THRESHOLD = 0.5
 """Threshold under `semantic_vad`, which has no such setting."""
-JUDGE_AFTER_MS = 200
-"""Pause after which Smart Turn is asked: it was trained on turns that end with one."""
-_CEILINGS_MS: dict[Eagerness, int] = {"low": 8000, "medium": 4000, "high": 2000, "auto": 4000}
-_COMPLETE_FROM: dict[Eagerness, float] = {"low": 0.7, "medium": 0.5, "high": 0.3, "auto": 0.5}
 
 
 class EndPointer:
@@ -39,8 +45,7 @@ class EndPointer:
         silence_ms: int,
         *,
         hesitate_after_ms: int | None = None,
-        judge_after_ms: int | None = None,
-        eagerness: Eagerness = "auto",
+        pauses: JudgedPauses | None = None,
         speaking: bool = False,
     ) -> None:
         """Start in silence, or in the middle of speech.
@@ -49,20 +54,21 @@ class EndPointer:
             threshold: Probability from which a window is voiced (0–1).
             silence_ms: Silence that ends speech, in milliseconds; rounded up to windows.
             hesitate_after_ms: Pause after which `SpeechHesitated` is decided; None: never.
-            judge_after_ms: Pause after which `SpeechPaused` asks for a judgement; None: never.
-            eagerness: How the judgement on a pause is read.
+            pauses: Say how much less is enough, as they are judged; None: never less.
             speaking: Whether speech has begun already.
         """
-        self._eagerness = eagerness
         self._threshold = threshold
         self._exit_threshold = max(threshold - HYSTERESIS, 0.01)
-        self._longest_windows = _windows(silence_ms)
-        self._silence_windows = self._longest_windows
+        self._silence_windows = _windows(silence_ms)
         self._hesitate_windows = None if hesitate_after_ms is None else _windows(hesitate_after_ms)
-        self._judge_windows = None if judge_after_ms is None else _windows(judge_after_ms)
+        self._pauses = pauses
+        self._speaker = SpeakerLevel()
         self._hesitating = False
         self._voiced = 0
+        """Windows of continuous voice: of an onset, and of the speech in progress."""
         self._silent = 0
+        self._rising: deque[float] = deque(maxlen=RISE_WINDOWS + UNSURE_WINDOWS)
+        """The last probabilities before speech began."""
         self.speaking = speaking
 
     @property
@@ -70,52 +76,111 @@ class EndPointer:
         """Probability from which a window begins speech (0–1)."""
         return self._threshold
 
-    def next(self, index: int, probability: float) -> Decision | None:
-        """Take the score of window `index`, counted from the first of the session."""
-        if not self.speaking:
-            self._voiced = self._voiced + 1 if probability >= self._threshold else 0
-            if self._voiced < START_WINDOWS:
-                return None
-            self.speaking = True
-            self._silent = 0
-            return SpeechStarted((index + 1 - START_WINDOWS) * WINDOW_MS)
-        if probability >= self._exit_threshold:
-            self._silent = 0
-            self._silence_windows = self._longest_windows
-            if not self._hesitating:
-                return None
-            self._hesitating = False
-            return SpeechResumed(index * WINDOW_MS)
-        self._silent += 1
-        if self._silent >= self._silence_windows:
-            return self._stop(index)
-        if self._silent == self._judge_windows:
-            return SpeechPaused((index + 1) * WINDOW_MS)
-        if self._silent == self._hesitate_windows:
-            self._hesitating = True
-            return SpeechHesitated((index + 1) * WINDOW_MS)
-        return None
+    @property
+    def voiced_ms(self) -> int:
+        """Length of the continuous voice up to the last window, in ms; 0: it was not voiced."""
+        return self._voiced * WINDOW_MS
 
-    def judged(self, index: int, completeness: float) -> SpeechStopped | None:
-        """Take the judgement on the pause at window `index`.
+    def is_voiced(self, probability: float) -> bool:
+        """Return whether a window of this probability would count as speech."""
+        return probability >= (self._exit_threshold if self.speaking else self._threshold)
 
-        A turn that sounds complete ends at once. Otherwise the pause must last longer the less
-        complete it sounds, up to the ceiling of the session's eagerness (§C.4).
+    @property
+    def pausing(self) -> bool:
+        """Whether speech is in progress, and paused at the last window."""
+        return self.speaking and self._silent > 0
+
+    def next(self, index: int, probability: float, level_db: float = 0.0) -> Decision | None:
+        """Take the score of window `index`, counted from the first of the session.
 
         Args:
-            index: The window for which `next` returned `SpeechPaused`.
-            completeness: Probability (0–1) that the turn is over.
+            index: Of the window.
+            probability: That it is speech (0–1).
+            level_db: Its level in dBFS.
         """
-        complete = completeness >= _COMPLETE_FROM[self._eagerness]
-        silence_ms = 0 if complete else round(_CEILINGS_MS[self._eagerness] * (1 - completeness))
-        self._silence_windows = _windows(silence_ms)
-        return self._stop(index) if self._silent >= self._silence_windows else None
+        if not self.speaking:
+            return self._before_speech(index, probability, level_db)
+        voiced = probability >= self._exit_threshold
+        if self._speaker.keeps_open(level_db, voiced):
+            return self._goes_on(index)
+        before = self._silent
+        self._voiced = 0
+        # Others speak: the speaker has been silent for longer than was known.
+        self._silent = max(before + 1, self._speaker.since_loud if voiced else 0)
+        at_ms = (index + 1) * WINDOW_MS
+        if self._pauses is not None and self._pauses.verdict_due(self._silent):
+            return VerdictDue(at_ms)
+        if self._silent >= self._needed_windows:
+            return self._stop(index)
+        if self._hesitate_windows is not None and before < self._hesitate_windows <= self._silent:
+            self._hesitating = True
+            return SpeechHesitated(at_ms)
+        if self._pauses is not None and self._pauses.ask(self._silent):
+            return SpeechPaused(at_ms)
+        return None
+
+    def _before_speech(self, index: int, probability: float, level_db: float) -> Decision | None:
+        voiced = probability >= self._threshold
+        begins = self._speaker.may_begin(level_db, voiced)
+        self._rising.append(0.0 if voiced and not begins else probability)
+        self._voiced = self._voiced + 1 if begins else 0
+        if not is_onset(self._voiced, probability):
+            return None
+        self.speaking = True
+        self._silent = 0
+        if self._pauses is not None:
+            self._pauses.begin()
+        return SpeechStarted((index + 1 - self._voiced - self._risen()) * WINDOW_MS)
+
+    def _risen(self) -> int:
+        """Windows before the onset in which the probability rose towards it."""
+        windows = 0
+        for probability in list(self._rising)[-self._voiced - 1 :: -1][:RISE_WINDOWS]:
+            if probability < RISE * self._threshold:
+                break
+            windows += 1
+        self._rising.clear()
+        return windows
+
+    def _goes_on(self, index: int) -> SpeechResumed | None:
+        self._silent = 0
+        self._voiced += 1
+        if self._pauses is not None:
+            self._pauses.voiced()
+        if not self._hesitating:
+            return None
+        self._hesitating = False
+        return SpeechResumed(index * WINDOW_MS)
+
+    @property
+    def _needed_windows(self) -> int:
+        """Windows of silence that end the turn."""
+        if self._pauses is None:
+            return self._silence_windows
+        return min(self._silence_windows, self._pauses.needed_windows)
+
+    def heard_text(self, text: str) -> None:
+        """Take the transcript of the open turn so far; it counts from the next window on."""
+        if self._pauses is not None and self.speaking:
+            self._pauses.heard_text(text)
+
+    def judged(self, index: int, completeness: float | None) -> SpeechStopped | None:
+        """Take the judgement on the pause, which is due at window `index`.
+
+        Args:
+            index: The window for which `next` returned `VerdictDue`.
+            completeness: Probability (0–1) that the turn is over; None: it came too late.
+        """
+        if self._pauses is None or not self.pausing:
+            return None
+        self._pauses.judged(completeness)
+        return self._stop(index) if self._silent >= self._needed_windows else None
 
     def _stop(self, index: int) -> SpeechStopped:
         self.speaking = False
         self._hesitating = False
         self._voiced = 0
-        self._silence_windows = self._longest_windows
+        self._speaker.ended()
         return SpeechStopped((index + 1) * WINDOW_MS)
 
 
@@ -140,10 +205,9 @@ def end_pointer(
         case SemanticVad():
             return EndPointer(
                 SEMANTIC_THRESHOLD,
-                _CEILINGS_MS[settings.eagerness],
+                CEILINGS_MS[settings.eagerness],
                 hesitate_after_ms=hesitate_after_ms,
-                judge_after_ms=JUDGE_AFTER_MS,
-                eagerness=settings.eagerness,
+                pauses=JudgedPauses(settings.eagerness),
                 speaking=speaking,
             )
 

@@ -16,8 +16,10 @@ from session.decisions import (
     SpeechStopped,
 )
 from session.turn_settings import TurnDetection
+from turn_detection.echo_guard import EchoGuard
+from turn_detection.echo_hold import EchoHold
 from turn_detection.end_pointing import EndPointer
-from turn_detection.silero import WINDOW_MS, Score, SileroModel
+from turn_detection.silero import WINDOW_MS, Score, SileroModel, Window
 from turn_detection.turn_detector import TurnDetector
 from wire.console_events import TurnDetectionObserved, TurnMark, What
 
@@ -32,7 +34,12 @@ class ObservedTurnDetector(TurnDetector):
     """A turn detector whose scores and decisions are told, some windows at a time."""
 
     def __init__(
-        self, model: SileroModel, hesitate_after_ms: int | None, rate: int, observe: Observer
+        self,
+        model: SileroModel,
+        hesitate_after_ms: int | None,
+        rate: int,
+        observe: Observer,
+        guard: EchoGuard | None = None,
     ) -> None:
         """Start without audio, with turn detection off.
 
@@ -41,8 +48,9 @@ class ObservedTurnDetector(TurnDetector):
             hesitate_after_ms: See `EndPointer`.
             rate: Sample rate of the audio in Hz.
             observe: Is told.
+            guard: See `TurnDetector`.
         """
-        super().__init__(model, hesitate_after_ms, rate)
+        super().__init__(model, hesitate_after_ms, rate, guard)
         self._observe = observe
         self._start = 0
         """Index of the first window that was not told yet."""
@@ -61,19 +69,29 @@ class ObservedTurnDetector(TurnDetector):
         super().go_back(ms, speaking=speaking)
         self._start = self._index
 
-    def judged(self, completeness: float) -> SpeechStopped | None:
+    def judged(self, completeness: float | None) -> SpeechStopped | None:
         """Take the probability (0–1) that the turn is over, and note it at the pause."""
-        self._mark("paused", self._index * WINDOW_MS, round(completeness, 3))
+        complete = None if completeness is None else round(completeness, 3)
+        self._mark("paused", (self._decided + 1) * WINDOW_MS, complete)
         stopped = super().judged(completeness)
         self._note(stopped)
         return stopped
 
-    def _decide(self, detector: EndPointer, score: Score) -> Decision | None:
+    def _decide(self, detector: EndPointer, score: Score, window: Window) -> Decision | None:
         self._speech.append(round(score.probability, 3))
-        decision = super()._decide(detector, score)
-        self._note(decision)
+        decision = super()._decide(detector, score, window)
+        if self._echo is None:
+            self._note(decision)
         self._tell_if_due()
         return decision
+
+    def _decide_on_passed(self, detector: EndPointer, echo: EchoHold) -> Decision | None:
+        decision = super()._decide_on_passed(detector, echo)
+        self._note(decision)
+        return decision
+
+    def _echo_begins(self, index: int) -> None:
+        self._mark("echo", index * WINDOW_MS)
 
     def _step(self) -> None:
         self._level.append(round(self._windows.peak, 4))

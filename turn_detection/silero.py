@@ -166,4 +166,7 @@ def silence_by_heart(model: SileroModel) -> tuple[Score, ...]:
 
 _BLANK: Memory = np.zeros(MEMORY, dtype=np.float32)
 _BLANK.flags.writeable = False
+SILENCE: Window = np.zeros(WINDOW_SAMPLES, dtype=np.float32)
+"""A window of digital silence."""
+SILENCE.flags.writeable = False
 _NO_CONTEXT: NDArray[np.float32] = np.zeros(CONTEXT_SAMPLES, dtype=np.float32)

@@ -6,12 +6,13 @@ import asyncio
 from collections.abc import Awaitable
 
 from audio.pcm import WIRE_RATE
-from config import VADConfig
+from config import TurnsConfig, VADConfig
 from session.decisions import Decision
 from turn_detection.batched_scoring import VoiceScoring
+from turn_detection.echo_guard import EchoGuard
 from turn_detection.observed_detector import ObservedTurnDetector, Observer
 from turn_detection.silero import SileroModel, shared_silero
-from turn_detection.smart_turn import SmartTurnModel
+from turn_detection.smart_turn import Question, SmartTurnModel, SmartTurnQueue, Sound
 from turn_detection.turn_detector import TurnDetector
 
 _NOT_STARTED = "PipelineManager.start() must come before the first session."
@@ -20,18 +21,20 @@ _NOT_STARTED = "PipelineManager.start() must come before the first session."
 class TurnModels:
     """The models that all turn detectors of the process share."""
 
-    def __init__(self, settings: VADConfig) -> None:
+    def __init__(self, settings: VADConfig, turns: TurnsConfig) -> None:
         """Prepare; `start` loads the models."""
         self._settings = settings
+        self._guards = turns.echo_guard
         self._silero: SileroModel | None = None
         self._scoring: VoiceScoring | None = None
-        self._smart_turn: SmartTurnModel | None = None
+        self._smart_turn: SmartTurnQueue | None = None
 
     async def start(self) -> None:
         """Load the models, off the event loop."""
         self._silero = await asyncio.to_thread(shared_silero)
         self._scoring = VoiceScoring(self._silero)
-        self._smart_turn = await asyncio.to_thread(SmartTurnModel)
+        model = await asyncio.to_thread(SmartTurnModel)
+        self._smart_turn = SmartTurnQueue(model.completeness)
 
     def close(self) -> None:
         """Release what `start` loaded."""
@@ -50,9 +53,10 @@ class TurnModels:
         if self._silero is None:
             raise RuntimeError(_NOT_STARTED)
         guess_after_ms = self._settings.speculate_after_ms if self._settings.speculative else None
+        guard = EchoGuard() if self._guards else None
         if observe is not None:
-            return ObservedTurnDetector(self._silero, guess_after_ms, WIRE_RATE, observe)
-        return TurnDetector(self._silero, guess_after_ms, WIRE_RATE)
+            return ObservedTurnDetector(self._silero, guess_after_ms, WIRE_RATE, observe, guard)
+        return TurnDetector(self._silero, guess_after_ms, WIRE_RATE, guard)
 
     def next_decision(self, detector: TurnDetector) -> Awaitable[Decision | None]:
         """Return a detector's next decision; see `VoiceScoring.next_decision`."""
@@ -60,8 +64,8 @@ class TurnModels:
             raise RuntimeError(_NOT_STARTED)
         return self._scoring.next_decision(detector)
 
-    async def completeness(self, pcm: bytes) -> float:
-        """Return how likely (0–1) a turn is over; see `SmartTurnModel.completeness`."""
+    def ask(self, sound: Sound) -> Question:
+        """Ask whether a turn is over at a pause; see `SmartTurnQueue.ask`."""
         if self._smart_turn is None:
             raise RuntimeError(_NOT_STARTED)
-        return await self._smart_turn.completeness(pcm)
+        return self._smart_turn.ask(sound)

@@ -7,6 +7,7 @@ model. Window k is the sound from k · 32 ms on, however the audio was chunked.
 
 from __future__ import annotations
 
+import math
 from functools import cache
 from math import gcd
 
@@ -100,6 +101,14 @@ class Windows:
         count, offset = self._step_bytes // BYTES_PER_SAMPLE, self._history_bytes
         samples = np.frombuffer(self._pending, "<i2", count=count, offset=offset)
         return max(int(samples.max()), -int(samples.min())) / 32768
+
+    @property
+    def level_db(self) -> float:
+        """The window's level in dBFS, of all its samples; digital silence has -100."""
+        count, offset = self._step_bytes // BYTES_PER_SAMPLE, self._history_bytes
+        samples = np.frombuffer(self._pending, "<i2", count=count, offset=offset)
+        power = float(np.square(samples.astype(np.float32)).mean()) / 32768**2
+        return 10 * math.log10(max(power, 1e-10))
 
     def step(self) -> None:
         """Advance past the window."""

@@ -7,8 +7,8 @@ from typing import Literal, TypedDict
 
 from wire.event_record import ServerEvent
 
-What = Literal["started", "hesitated", "resumed", "paused", "stopped"]
-"""A decision of the turn detector (`session.decisions`)."""
+What = Literal["started", "hesitated", "resumed", "paused", "stopped", "echo"]
+"""A decision of the turn detector (`session.decisions`); `echo`: what the server said is heard."""
 
 
 class TurnMark(TypedDict):

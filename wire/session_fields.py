@@ -89,6 +89,14 @@ class InputTranscriptionPatch(StrictModel):
     delay: Delay | None = None
 
 
+Interruptions = Literal["words", "any"]
+"""What interrupts an answer that sounds (§C.4)."""
+BackChannels = Literal["drop", "keep"]
+"""Whether a back-channel enters the conversation (§C.4)."""
+Queued = Literal["each", "merge"]
+"""How turns are answered that end while another is being answered (§C.4)."""
+
+
 class _TurnDetection(Variant):
     """A way to detect turns."""
 
@@ -97,7 +105,15 @@ class _NoTurnDetection(_TurnDetection):
     type: Literal["none"]
 
 
-class SemanticVadPatch(_TurnDetection):
+class _DetectedTurns(_TurnDetection):
+    """What this server lets a client set beyond the protocol; null: as the server's settings."""
+
+    interruptions: Interruptions | None = None
+    backchannels: BackChannels | None = None
+    queued: Queued | None = None
+
+
+class SemanticVadPatch(_DetectedTurns):
     """`turn_detection` by an end-of-turn model (§C.4). Absent fields keep their value."""
 
     type: Literal["semantic_vad"]
@@ -106,7 +122,7 @@ class SemanticVadPatch(_TurnDetection):
     interrupt_response: bool | None = None
 
 
-class ServerVadPatch(_TurnDetection):
+class ServerVadPatch(_DetectedTurns):
     """`turn_detection` by silence (§C.4). Absent fields keep their value."""
 
     type: Literal["server_vad"]

@@ -12,6 +12,7 @@ import secrets
 from collections.abc import Callable, Mapping
 
 from peers.webrtc.codecs import Encoder
+from peers.webrtc.fader import Fader
 from peers.webrtc.opus import FRAME_MS
 from peers.webrtc.playout import Drained, Playout, Started
 from peers.webrtc.rtp import RtpPacket, SentCounts
@@ -51,6 +52,7 @@ class Loudspeaker:
         self._send = send
         self._report = report
         self._queue = Playout()
+        self._fader = Fader()
         self.counts = SentCounts()
         self._sequence = secrets.randbits(15)
         self.timestamp = secrets.randbits(31)
@@ -84,8 +86,13 @@ class Loudspeaker:
             self._sound()
 
     def silence(self) -> None:
-        """Stop, and drop what is queued."""
+        """Stop, and drop what is queued; what comes next is as loud as ever."""
         self._queue.silence()
+        self._fader = Fader()
+
+    def duck(self, *, on: bool) -> None:
+        """Lower what is played by 12 dB, or restore it."""
+        self._fader.duck(on=on)
 
     def played(self) -> Mapping[str, float]:
         """Return item → ms played, of items of responses whose end has not been played."""
@@ -126,7 +133,7 @@ class Loudspeaker:
     def _sound(self) -> bool:
         frame = self._queue.next_frame()
         if frame is not None:
-            self._send_payload(frame, marker=self._silent > 0)
+            self._send_payload(self._fader.faded(frame), marker=self._silent > 0)
             self._silent = 0
             self.played_ms += FRAME_MS
             self._advance()

@@ -243,6 +243,10 @@ class WebRTCPeer:
         self._link.loudspeaker.silence()
         self.played_on()
 
+    def duck(self, *, on: bool) -> None:
+        """Lower what is played, or restore it."""
+        self._link.loudspeaker.duck(on=on)
+
     def played(self) -> Mapping[str, float]:
         """Return item id → ms played, of items that wait or play."""
         return self._link.loudspeaker.played()

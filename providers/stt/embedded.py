@@ -48,6 +48,7 @@ class _Whisper:
     """A model from packages, and its threads."""
 
     accepts_prompt = True
+    noise_reduced = False
 
     def __init__(self, model: PackagedModel, config: STTConfig, workers: int) -> None:
         self._model = model
@@ -92,6 +93,7 @@ class _Sphinx:
     """The processes of pocketsphinx."""
 
     accepts_prompt = False
+    noise_reduced = True
     languages = frozenset({"en"})
 
     def __init__(self, workers: int, remark: Callable[[], str] = str) -> None:
@@ -158,6 +160,11 @@ class EmbeddedSTT(STTProvider):
     def accepts_prompt(self) -> bool:  # type: ignore[override]
         """Whether the engine takes a prompt."""
         return self._engine.accepts_prompt
+
+    @property
+    def noise_reduced(self) -> bool:  # type: ignore[override]
+        """Whether the engine understands more of filtered audio."""
+        return self._engine.noise_reduced
 
     @property
     def label(self) -> str:

@@ -19,12 +19,15 @@ from pipecat.utils.types import NOT_GIVEN, NotGiven
 
 from config import STTConfig
 from providers.base import StageFailure, STTProvider
-from providers.frames import LANGUAGES, LOGPROBS
+from providers.frames import LANGUAGES, LOGPROBS, NO_SPEECH
 from providers.openai_client import NO_KEY, SHOWN_CHARACTERS, SharedClient, explained
 from session.ports import TokenLogprob
 from settings.provider_declarations import Declaration
 
 DEFAULT_MODEL = "gpt-4o-mini-transcribe"
+VERBOSE_MODEL = "whisper-1"
+"""The one model that is asked to tell more: it is the one that invents words, and the API says that
+it answers. Servers that tell more unasked are listened to as well."""
 
 
 class OpenAICompatibleSTT(STTProvider):
@@ -104,6 +107,8 @@ class _TranscriptionService(OpenAISTTService):
         arguments = _arguments(self._model, settings)
         if scored:
             arguments.update(response_format="json", include=["logprobs"])
+        if self._model == VERBOSE_MODEL:
+            arguments["response_format"] = "verbose_json"
         try:
             result = await self._client.audio.transcriptions.create(
                 file=("audio.wav", audio, "audio/wav"), model=self._model, **arguments
@@ -122,6 +127,8 @@ class _TranscriptionService(OpenAISTTService):
             frame.metadata[LANGUAGES] = languages
         if scored and (logprobs := _logprobs(result)) is not None:
             frame.metadata[LOGPROBS] = logprobs
+        if (no_speech := _no_speech(result)) is not None:
+            frame.metadata[NO_SPEECH] = no_speech
         yield frame
 
 
@@ -162,6 +169,16 @@ def _heard(result: Any) -> list[str] | None:
     codes = (getattr(language, "code", language) for language in languages)
     # The SDK does not validate: other servers may write other things here.
     return [code for code in codes if isinstance(code, str)]
+
+
+def _no_speech(result: Any) -> float | None:
+    """Return how probable it is that nobody spoke; None: the answer does not say."""
+    segments = getattr(result, "segments", None)
+    found = [
+        one.get("no_speech_prob") if isinstance(one, dict) else getattr(one, "no_speech_prob", None)
+        for one in (segments if isinstance(segments, list) else [])
+    ]
+    return min((value for value in found if isinstance(value, float | int)), default=None)
 
 
 def _logprobs(result: Any) -> list[TokenLogprob] | None:

@@ -128,6 +128,7 @@ class WhisperTurns(TurnSTTService):
             if hearing.engine.detects(wishes.languages)
             else None,
             tuple(one for part in parts for one in part.logprobs) if wanted.logprobs else None,
+            min((part.no_speech_prob for part in parts), default=None),
         )
 
     @staticmethod

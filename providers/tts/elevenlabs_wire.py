@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections import deque
 from collections.abc import Iterator, Mapping
-from typing import Self
+from typing import NamedTuple, Self
 
 from pipecat.frames.frames import AggregatedTextFrame
 from pipecat.utils.errors import ErrorCategory, classify_http_status_code
@@ -26,6 +26,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from audio.pcm import BYTES_PER_SAMPLE, WIRE_RATE
 from providers.base import StageFailure
+from providers.frames import WordTimesFrame
 
 _CATEGORIES: Mapping[str, ErrorCategory] = {
     "invalid_api_key": ErrorCategory.AUTHENTICATION,
@@ -140,6 +141,20 @@ def _refusal(status: int, body: bytes) -> ElevenLabsError:
     return ElevenLabsError(f"status {status}", category, message)
 
 
+class _Begun(NamedTuple):
+    """What begins within a message."""
+
+    at_ms: float
+    clause: AggregatedTextFrame | None
+    """None: the clause before goes on."""
+    words: list[tuple[int, float]]
+    """As in `WordTimesFrame`, but from the message's beginning."""
+
+
+_WIDE_FROM = 0x3040
+"""Scripts without spaces, and none that has them but Korean."""
+
+
 class SpokenClauses:
     """Finds where in the audio each clause begins, by the characters aligned with it.
 
@@ -151,6 +166,9 @@ class SpokenClauses:
         self._waiting: deque[tuple[int, AggregatedTextFrame]] = deque()
         self._sent = 0
         self._spoken = 0
+        self._clause_from = 0
+        """How many characters were before the clause that is being spoken."""
+        self._within_word = False
 
     def add(self, clause: AggregatedTextFrame) -> None:
         """Add a clause that was sent."""
@@ -159,15 +177,19 @@ class SpokenClauses:
 
     def split(
         self, pcm: bytes, alignment: Alignment | None
-    ) -> Iterator[AggregatedTextFrame | bytes]:
-        """Yield `pcm`, with every clause before the part of it that speaks the clause."""
+    ) -> Iterator[AggregatedTextFrame | WordTimesFrame | bytes]:
+        """Yield `pcm`, with every clause, and the times of its words, before what speaks it."""
         done = 0
-        for at_ms, clause in self._begun(alignment):
+        for at_ms, clause, words in self._begun(alignment):
             cut = min(round(at_ms * WIRE_RATE / 1000) * BYTES_PER_SAMPLE, len(pcm))
             if cut > done:
                 yield pcm[done:cut]
                 done = cut
-            yield clause
+            if clause is not None:
+                yield clause
+            if words:
+                from_ms = done / BYTES_PER_SAMPLE / WIRE_RATE * 1000
+                yield WordTimesFrame([(before, word_ms - from_ms) for before, word_ms in words])
         yield pcm[done:]
 
     def rest(self) -> Iterator[AggregatedTextFrame]:
@@ -175,15 +197,25 @@ class SpokenClauses:
         while self._waiting:
             yield self._waiting.popleft()[1]
 
-    def _begun(self, alignment: Alignment | None) -> Iterator[tuple[float, AggregatedTextFrame]]:
+    def _begun(self, alignment: Alignment | None) -> Iterator[_Begun]:
         if alignment is None:
             # Without an alignment, the audio is taken for all clauses that were sent.
             for clause in self.rest():
-                yield 0, clause
+                yield _Begun(0, clause, [])
             return
+        begun = _Begun(0, None, [])
         for char, at_ms in zip(alignment.chars, alignment.starts_ms, strict=True):
             if char.isspace():
+                self._within_word = False
                 continue
             while self._waiting and self._waiting[0][0] <= self._spoken:
-                yield at_ms, self._waiting.popleft()[1]
+                yield begun
+                self._clause_from, clause = self._waiting.popleft()
+                begun = _Begun(at_ms, clause, [])
+                self._within_word = False
+            # What is written without spaces is heard sign by sign.
+            if not self._within_word or ord(char) > _WIDE_FROM:
+                begun.words.append((self._spoken - self._clause_from, at_ms))
+            self._within_word = True
             self._spoken += 1
+        yield begun

@@ -10,11 +10,14 @@ import pytest
 
 from flow.steps import at_once
 from session.effects import Transcribe
+from session.ports import FailureReason
+from session.reports import TurnFailed
 from tests.conformance.misuse import missing, other, refusals
 from tests.conformance.sequences import driver
-from tests.support.running_server import running
-from tests.support.session_driver import MAX_EVENT_LENGTH, Driver, encoded, pcm
-from tests.support.wire_client import client
+from tests.support.counts import counted
+from tests.support.running_server import running, scripted_settings
+from tests.support.session_driver import MAX_EVENT_LENGTH, Driver, encoded, of, pcm, types
+from tests.support.wire_client import client, speech
 from wire.dialect import GADialect
 from wire.envelope import encode_audio
 from wire.errors import ProtocolError
@@ -22,6 +25,7 @@ from wire.incoming import AppendedAudio, EventReader
 from wire.long_strings import LONG
 from wire.reading import MAX_AUDIO_BYTES, decode_audio
 
+COMMITTED = "input_audio_buffer.committed"
 NOT_BASE64 = (
     "Invalid 'audio'. Expected base64-encoded audio bytes (mono PCM16 at 24kHz) "
     "but got an invalid value."
@@ -135,6 +139,89 @@ def test_one_event_carries_at_most_15_mib_of_audio() -> None:
     with pytest.raises(ProtocolError) as caught:
         decode_audio(encode_audio(bytes(MAX_AUDIO_BYTES + 1)))
     assert (caught.value.code, caught.value.param) == ("invalid_value", "audio")
+
+
+async def test_each_turn_of_a_file_is_answered_behind_its_end() -> None:
+    turns = b"".join(speech(name) for name in ("flite-slt_s10", "flite-slt_s01", "flite-slt_s02"))
+    async with running() as server, client(server.url) as wire:
+        await wire.append(turns, len(turns))
+        for _ in range(3):
+            done = await wire.until("response.done")
+            assert done["response"]["status"] == "completed"
+        order = [
+            event
+            for event in wire.types()
+            if event in ("input_audio_buffer.speech_started", COMMITTED, "response.created")
+        ]
+        heard = ["input_audio_buffer.speech_started", COMMITTED]
+        assert order == [*heard * 3, *["response.created"] * 3]
+        # Each answer stands behind the turn that it answers.
+        committed = [event["item_id"] for event in wire.of(COMMITTED)]
+        answers = [
+            event["previous_item_id"]
+            for event in wire.of("conversation.item.added")
+            if event["item"]["role"] == "assistant"
+        ]
+        assert answers == committed
+
+
+async def test_nothing_is_begun_in_vain_for_the_turns_of_a_file() -> None:
+    turns = speech("flite-slt_s10") * 3
+    async with running() as server, client(server.url) as wire:
+        await wire.append(turns, len(turns))
+        for _ in range(3):
+            await wire.until("response.done")
+        assert (await counted(server))["realtime_speculations_total{}"] == 0
+
+
+async def test_the_turns_of_a_file_interrupt_each_other_where_that_is_set() -> None:
+    turns = speech("flite-slt_s10") * 3
+    live = scripted_settings(turns={"file_mode": False})
+    async with running(live) as server, client(server.url) as wire:
+        await wire.append(turns, len(turns))
+        ended = [await wire.until("response.done") for _ in range(3)]
+        assert [end["response"]["status"] for end in ended[:2]] == ["cancelled"] * 2
+
+
+def test_what_the_client_asks_for_in_a_file_answers_all_of_it() -> None:
+    d = Driver()
+    d.session.file_came()
+    for at in range(2):
+        assert "response.created" not in types(d.speak(2048 * at, 2048 * at + 960))
+        d.heard(d.items()[-1], f"Turn {at}.")
+    assert types(d.respond()) == ["response.created"]
+    assert [message["content"] for message in d.requests[-1].messages] == ["Turn 0.", "Turn 1."]
+    assert d.perform(d.session.file_over()) == []
+    assert "response.created" not in types(d.text("Yes.") + d.finish())
+
+
+def test_a_file_interrupts_the_answer_before_it_once() -> None:
+    d = Driver()
+    d.respond()
+    d.text("Once upon")
+    d.session.file_came()
+    events = d.speak(0, 960)
+    assert [done["response"]["status"] for done in of(events, "response.done")] == ["cancelled"]
+    events += d.speak(2048, 3008)
+    assert "response.created" not in types(events)
+    for item_id in d.items()[-2:]:
+        d.heard(item_id, item_id)
+    events = d.perform(d.session.file_over())
+    for _ in range(2):
+        assert types(events)[-1] == "response.created"
+        d.text("Yes.")
+        events = d.finish()
+    assert types(events)[-1] != "response.created"
+
+
+def test_a_turn_of_a_file_that_was_not_understood_has_a_failed_response() -> None:
+    d = Driver()
+    d.session.file_came()
+    d.speak()
+    d.report(TurnFailed(d.items()[0], FailureReason("It is gone.")))
+    created, done = d.perform(d.session.file_over())
+    assert (created["type"], done["response"]["status"]) == ("response.created", "failed")
+    assert done["response"]["status_details"]["error"]["message"] == "It is gone."
 
 
 def test_half_a_sample_waits_for_its_other_half() -> None:

@@ -56,7 +56,7 @@ def test_beyond_the_limit_the_oldest_items_are_retrieved_without_their_audio() -
     answered = d.answer("Good day.", 2000)
     (whole,) = d.send("conversation.item.retrieve", item_id=first)
     assert base64.b64decode(whole["item"]["content"][0]["audio"]) == pcm(960)
-    d.speak(3200, 4160)
+    d.speak(5200, 6160)
     (bare,) = d.send("conversation.item.retrieve", item_id=first)
     assert bare["item"]["content"] == [{"type": "input_audio", "transcript": "Hello."}]
     (kept,) = d.send("conversation.item.retrieve", item_id=answered)

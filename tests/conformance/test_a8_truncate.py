@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 
+from session.reports import AudioMade, WordsTimed
 from tests.conformance.misuse import missing, refusals, truncate
 from tests.conformance.sequences import AUDIO_CLOSE, END, driver, messages
 from tests.support.session_driver import pcm, types
@@ -64,3 +65,41 @@ def test_an_item_may_be_truncated_while_it_is_streamed() -> None:
         )
         assert truncated["type"] == "conversation.item.truncated"
     assert types(d.finish()) == [*AUDIO_CLOSE, *END]
+
+
+def test_words_that_the_voice_times_are_cut_by_their_times() -> None:
+    d = driver()
+    d.respond()
+    d.text("Well, a few.")
+    d.speaking("Well, a few.")
+    d.report(WordsTimed(d.running, ((0, 0), (5, 700), (6, 800))))
+    d.audio(1000)
+    d.finish()
+    (item_id,) = d.items()
+    d.send("conversation.item.truncate", item_id=item_id, content_index=0, audio_end_ms=790)
+    d.respond()
+    assert messages(d) == [("assistant", "Well,")]
+
+
+def test_of_a_clause_that_is_still_being_made_no_more_is_heard_than_was_made() -> None:
+    d = driver()
+    d.respond()
+    d.text("One two three four five six seven eight nine ten eleven twelve thirteen.")
+    d.audio(1000)
+    d.send("response.cancel")
+    d.respond()
+    ((_, heard),) = messages(d)
+    assert heard in ("One two three", "One two three four")
+
+
+def test_heard_words_follow_the_pauses_of_the_voice() -> None:
+    d = driver()
+    d.respond()
+    d.text("Wonderfully, no one.")
+    for ms, value in ((300, 900), (400, 0), (600, 900)):
+        d.report(AudioMade(d.running, pcm(ms, value)))
+    d.finish()
+    (item_id,) = d.items()
+    d.send("conversation.item.truncate", item_id=item_id, content_index=0, audio_end_ms=690)
+    d.respond()
+    assert messages(d) == [("assistant", "Wonderfully,")]

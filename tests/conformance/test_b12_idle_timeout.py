@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from config import LimitsConfig
-from session.decisions import SpeechStarted
+from session.decisions import SpeechHesitated, SpeechStarted, SpeechStopped
 from session.ports import SILENCE
+from session.reports import TurnGuessed
 from tests.conformance.sequences import committed, created
-from tests.support.session_driver import Driver, session_config, types
+from tests.support.session_driver import Driver, of, session_config, types
 from tests.support.strict_reader import Event
 
 
@@ -45,6 +46,19 @@ def test_silence_after_the_played_answer_is_answered_in_the_order_of_b12():
         created(id="resp_2"),
     ]
     assert driver.requests[-1].messages[-1] == {"role": "user", "content": SILENCE}
+
+
+def test_a_cough_that_makes_no_response_only_begins_the_silence_anew():
+    driver = idle_driver()
+    driver.answer(ms=0)
+    quiet(driver, 3000)
+    (begun,) = of(driver.decided(SpeechStarted(2784)), "input_audio_buffer.speech_started")
+    driver.decided(SpeechHesitated(2880))
+    driver.report(TurnGuessed(begun["item_id"], "(coughs)"))
+    driver.decided(SpeechStopped(2976))
+    driver.heard(begun["item_id"], "(coughs)")
+    assert quiet(driver, 4900) == []
+    assert "response.created" in types(quiet(driver, 200))
 
 
 def test_responses_beside_the_conversation_do_not_stand_in_its_way():

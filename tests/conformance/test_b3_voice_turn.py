@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+
 from audio.clip import Clip
 from audio.formats import AudioFormat
-from session.decisions import SpeechStarted, SpeechStopped
-from session.effects import HearTurn, Transcribe
-from session.ports import FailureReason, TokenUsage, TranscriptionSettings
-from session.reports import TurnFailed
+from session.decisions import SpeechHesitated, SpeechResumed, SpeechStarted, SpeechStopped
+from session.effects import HearTurn, Speculate, Transcribe
+from session.ports import FailureReason, TokenUsage, Transcript, TranscriptionSettings
+from session.reports import TurnFailed, TurnGuessed, TurnSoFar, TurnUnderstood
 from tests.conformance.sequences import (
     COMMITTED,
     END,
@@ -23,7 +25,7 @@ from tests.conformance.sequences import (
     transcribed,
     usage,
 )
-from tests.support.session_driver import of, pcm, types
+from tests.support.session_driver import Driver, of, pcm, types
 
 FAILURE = FailureReason("The recogniser is gone.", "provider_error", "server_error")
 
@@ -172,6 +174,108 @@ def test_a_noise_taken_for_a_turn_is_not_answered_but_its_response_ends() -> Non
     (done,) = of(d.events, "response.done")
     assert (done["response"]["status"], done["response"]["output"]) == ("completed", [])
     assert d.requests == []
+
+
+@pytest.mark.parametrize("text", ["[BLANK_AUDIO]", "(coughs)", ".", "♪ ♪", "Ha, ha, ha."])
+def test_what_a_recogniser_says_about_a_noise_is_no_transcript(text: str) -> None:
+    d = driver()
+    d.transcribe()
+    d.speak()
+    (item_id,) = d.items()
+    d.report(TurnSoFar(item_id, text))
+    assert d.report(TurnSoFar(item_id, text)) == []
+    events = d.report(TurnUnderstood(item_id, Transcript(text, ("en",), ())))
+    assert types(events) == [f"{TRANSCRIPTION}.completed", *END]
+    assert (events[0]["transcript"], events[0]["languages"]) == ("", [])
+    d.say("Hello?")
+    d.respond()
+    assert messages(d) == [("user", "Hello?")]
+
+
+def test_a_thank_you_that_the_recogniser_doubts_is_none() -> None:
+    d = driver(create_response=False)
+    d.transcribe()
+    d.speak(0, 960)
+    d.speak(2048, 3008)
+    doubted, believed = d.items()
+    (completed,) = d.report(TurnUnderstood(doubted, Transcript("Thank you.", no_speech=0.8)))
+    assert completed["transcript"] == ""
+    d.report(TurnUnderstood(believed, Transcript("Thank you.", no_speech=0.1)))
+    d.respond()
+    assert messages(d) == [("user", "Thank you.")]
+
+
+def guessed(d: Driver, text: str, no_speech: float | None = None) -> str:
+    """An open turn at its first pause, whose transcript so far is `text`; returns its item."""
+    d.append(1000)
+    (begun,) = of(d.decided(SpeechStarted(512)), "input_audio_buffer.speech_started")
+    d.append(500)
+    d.decided(SpeechHesitated(1408))
+    d.report(TurnGuessed(begun["item_id"], text, no_speech))
+    return str(begun["item_id"])
+
+
+def test_a_turn_whose_guess_has_no_words_makes_no_response() -> None:
+    d = driver()
+    d.transcribe()
+    item_id = guessed(d, "(coughs)")
+    assert d.kind(Speculate) == []
+    events = d.decided(SpeechStopped(1504))
+    assert types(events) == ["input_audio_buffer.speech_stopped", *COMMITTED]
+    assert types(d.heard(item_id, "(coughs)")) == [f"{TRANSCRIPTION}.completed"]
+    assert d.requests == []
+    # A turn with words is answered as ever.
+    d.speak(2048, 3008)
+    d.heard(d.kind(HearTurn)[-1].item_id, "Hello.")
+    assert messages(d) == [("user", "Hello.")]
+
+
+def test_a_thank_you_of_which_the_guess_is_unsure_makes_none_either() -> None:
+    d = driver()
+    guessed(d, "Thank you.", 0.8)
+    assert "response.created" not in types(d.decided(SpeechStopped(1504)))
+
+
+def test_a_guess_that_was_wrong_is_made_good_by_the_transcript() -> None:
+    d = driver()
+    item_id = guessed(d, ".")
+    d.decided(SpeechStopped(1504))
+    assert types(d.heard(item_id, "Stop.")) == ["response.created"]
+    assert messages(d) == [("user", "Stop.")]
+
+
+def test_a_guess_does_not_count_once_the_user_speaks_on() -> None:
+    d = driver()
+    guessed(d, "")
+    d.decided(SpeechResumed(1440))
+    d.append(500)
+    assert types(d.decided(SpeechStopped(1952)))[-1] == "response.created"
+
+
+def test_who_speaks_again_withdraws_the_turn_that_waits_for_its_words() -> None:
+    d = driver()
+    item_id = guessed(d, ".")
+    d.decided(SpeechStopped(1504))
+    d.append(600)
+    d.decided(SpeechStarted(1984))
+    assert d.heard(item_id, "Stop.") == []
+
+
+def test_a_deleted_turn_that_waits_for_its_words_is_not_answered() -> None:
+    d = driver()
+    item_id = guessed(d, ".")
+    d.decided(SpeechStopped(1504))
+    d.send("conversation.item.delete", item_id=item_id)
+    assert d.heard(item_id, "Stop.") == []
+
+
+def test_a_turn_without_words_that_ended_during_an_answer_is_not_answered_behind_it() -> None:
+    d = driver(interrupt_response=False)
+    d.say("Hi.")
+    d.respond()
+    d.speak()
+    d.heard(d.items()[-1], "[BLANK_AUDIO]")
+    assert "response.created" not in types(d.finish())
 
 
 def test_a_failed_transcription_is_reported_and_fails_its_response() -> None:

@@ -12,7 +12,6 @@ from openai.types.beta.realtime.transcription_session import TranscriptionSessio
 from config import LLMConfig
 from protocol import ProtocolError
 from providers.llm.openai import OpenAICompatibleLLM
-from session.decisions import SpeechStarted
 from session.ports import (
     FailureReason,
     ResponseRequest,
@@ -321,7 +320,7 @@ class TestTurns:
         driver.text("A long story.")
         driver.audio(400)
         driver.append(96)
-        events = driver.decided(SpeechStarted(0))
+        events = driver.interrupts(0)
         assert types(events) == [
             "input_audio_buffer.speech_started",
             "response.audio.done",

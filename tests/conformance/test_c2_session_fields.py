@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
 from typing import Any
 
+import numpy as np
 import pytest
+from pipecat.frames.frames import Frame, TranscriptionFrame
+from pipecat.services.settings import STTSettings
+from pipecat.services.stt_service import SegmentedSTTService
 
+from pipeline_manager import PipelineManager
+from providers import STTProvider
 from session.ports import Capabilities
 from tests.conformance.beta_wire import BetaDriver
 from tests.conformance.sequences import driver
@@ -248,3 +255,50 @@ def test_the_voice_stays_settled_when_the_speech_is_cut_to_nothing(delete: bool)
         d.send("conversation.item.delete", item_id=item_id)
     (error,) = d.update(audio={"output": {"voice": "cedar"}})
     assert error["error"]["code"] == "cannot_update_voice"
+
+
+class Meter(SegmentedSTTService):
+    """Understands how loud the end of a turn is."""
+
+    async def run_stt(self, audio: bytes) -> AsyncGenerator[Frame, None]:
+        samples = np.frombuffer(audio, "<i2")[-8000:].astype(float)
+        yield TranscriptionFrame(f"{np.sqrt(np.mean(samples**2)):.0f}", "", "")
+
+
+class Meters(STTProvider):
+    label = "meter"
+
+    def __init__(self, *, noise_reduced: bool) -> None:
+        self.noise_reduced = noise_reduced
+
+    def create(self) -> Meter:
+        return Meter(settings=STTSettings(model=None, language=None))
+
+
+@pytest.mark.parametrize(
+    ("provider", "setting", "filtered"),
+    [
+        (False, None, False),
+        (True, None, True),
+        (False, True, True),
+        (True, False, False),
+    ],
+)
+async def test_noise_reduction_filters_what_the_recogniser_hears_only_where_that_helps_it(
+    provider: bool, setting: bool | None, filtered: bool
+) -> None:
+    settings = scripted_settings()
+    settings.stt.noise_reduced = setting
+    manager = PipelineManager(settings, stt=Meters(noise_reduced=provider))
+    hiss = np.random.default_rng(1).normal(0, 2000, 24_000 * 3).astype("<i2").tobytes()
+    async with running(settings, manager) as server, client(server.url) as wire:
+        levels = []
+        for noise in (None, {"type": "far_field"}):
+            hearing = {"turn_detection": None, "transcription": {}, "noise_reduction": noise}
+            await wire.update(audio={"input": hearing})
+            await wire.append(hiss)
+            await wire.send("input_audio_buffer.commit")
+            done = await wire.until("conversation.item.input_audio_transcription.completed")
+            levels.append(int(done["transcript"]))
+    plain, behind = levels
+    assert behind < plain / 2 if filtered else behind == plain

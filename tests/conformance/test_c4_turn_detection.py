@@ -8,11 +8,14 @@ import pytest
 
 from audio.pcm import read_wav, silence
 from session.decisions import SpeechStarted, SpeechStopped
+from session.effects import WordsSoFar
+from session.reports import TurnGuessed, TurnSoFar
 from tests.conformance.sessions import SERVER_VAD, apply, audio_input, config
 from tests.support.places import DATA
 from tests.support.running_server import running, scripted_settings
-from tests.support.session_driver import Driver, of, types
+from tests.support.session_driver import Driver, of, session_config, types
 from tests.support.wire_client import client
+from turn_detection import smart_turn
 
 SEMANTIC = {
     "type": "semantic_vad",
@@ -112,6 +115,28 @@ def test_turn_detection_of_type_none_means_null() -> None:
     assert audio_input(wire)["turn_detection"] is None
 
 
+@pytest.mark.parametrize(
+    ("kind", "known"), [("semantic_vad", ["I would", "I would like"]), ("server_vad", [])]
+)
+def test_the_words_of_the_open_turn_count_under_semantic_vad_alone(
+    kind: str, known: list[str]
+) -> None:
+    driver = Driver()
+    detection(driver, {"type": kind})
+    driver.append(96)
+    (started,) = of(driver.decided(SpeechStarted(0)), "input_audio_buffer.speech_started")
+    driver.report(TurnSoFar(started["item_id"], "I would"))
+    driver.report(TurnGuessed(started["item_id"], "I would like"))
+    driver.report(TurnSoFar("item_of_another_turn", "you"))
+    assert driver.kind(WordsSoFar) == [WordsSoFar(text) for text in known]
+
+
+@pytest.fixture
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Smart Turn may take its time."""
+    monkeypatch.setattr(smart_turn, "PATIENCE_S", 30.0)
+
+
 async def speak(name: str, pause_ms: int, **turn_detection: object) -> list[str]:
     """Speak a clip and a pause under `semantic_vad`; returns the event types."""
     clip = silence(300) + read_wav(DATA / f"{name}.wav") + silence(pause_ms)
@@ -123,16 +148,19 @@ async def speak(name: str, pause_ms: int, **turn_detection: object) -> list[str]
         return wire.types(2)
 
 
+@pytest.mark.usefixtures("patience")
 async def test_a_complete_sentence_is_over_after_a_short_pause():
     assert "input_audio_buffer.committed" in await speak("turn_complete", 700)
 
 
+@pytest.mark.usefixtures("patience")
 async def test_a_sentence_cut_off_is_waited_for():
     events = await speak("turn_incomplete", 1500)
     assert "input_audio_buffer.speech_started" in events
     assert "input_audio_buffer.speech_stopped" not in events
 
 
+@pytest.mark.usefixtures("patience")
 async def test_the_ceiling_of_the_eagerness_ends_any_pause():
     assert "input_audio_buffer.committed" in await speak("turn_incomplete", 2600, eagerness="high")
 
@@ -162,3 +190,54 @@ def test_the_ranges_include_their_ends(key, least, most):
 def test_every_eagerness_is_echoed(eagerness):
     wanted = {"type": "semantic_vad", "eagerness": eagerness}
     assert detection(Driver(), wanted) == {**SEMANTIC, "eagerness": eagerness}
+
+
+SERVER = {
+    "type": "server_vad",
+    "threshold": 0.5,
+    "prefix_padding_ms": 300,
+    "silence_duration_ms": 500,
+    "idle_timeout_ms": None,
+    "create_response": True,
+    "interrupt_response": True,
+}
+OWN = {"interruptions": "any", "backchannels": "keep", "queued": "merge"}
+
+
+@pytest.mark.parametrize("shown", [SERVER, SEMANTIC])
+def test_the_server_s_own_keys_are_shown_once_they_are_set(shown):
+    driver = Driver()
+    kind = {"type": shown["type"]}
+    assert detection(driver, kind) == shown
+    assert detection(driver, {**kind, **OWN}) == {**shown, **OWN}
+    assert detection(driver, kind) == {**shown, **OWN}
+    half = {**shown, "backchannels": "keep", "queued": "merge"}
+    assert detection(driver, {**kind, "interruptions": None}) == half
+
+
+def test_another_type_forgets_the_server_s_own_keys():
+    driver = Driver()
+    detection(driver, {"type": "server_vad", **OWN})
+    assert detection(driver, {"type": "semantic_vad"}) == SEMANTIC
+
+
+@pytest.mark.parametrize("kind", ["server_vad", "semantic_vad"])
+@pytest.mark.parametrize("key", ["interruptions", "backchannels", "queued"])
+@pytest.mark.parametrize("value", ["sometimes", True, 1, ["any"], {}])
+def test_a_value_that_the_server_s_own_keys_do_not_have_is_refused(kind, key, value):
+    driver = Driver()
+    (refused,) = driver.update(audio={"input": {"turn_detection": {"type": kind, key: value}}})
+    assert refused["type"] == "error"
+    assert refused["error"]["param"] == f"session.audio.input.turn_detection.{key}"
+
+
+def test_a_transcription_session_does_not_show_the_server_s_own_keys():
+    driver = Driver(session_config(kind="transcription"))
+    (updated,) = driver.send(
+        "session.update",
+        session={
+            "type": "transcription",
+            "audio": {"input": {"turn_detection": {"type": "server_vad", **OWN}}},
+        },
+    )
+    assert not OWN.keys() & updated["session"]["audio"]["input"]["turn_detection"].keys()

@@ -17,7 +17,6 @@ from audio.pcm import read_wav, silence
 from config import LimitsConfig
 from flow.steps import at_once
 from hearing.word_errors import compare
-from session.decisions import SpeechStarted
 from session.reports import AudioMade
 from tests.support.places import DATA
 from tests.support.running_server import running, scripted_settings
@@ -287,7 +286,7 @@ def test_what_waits_for_its_packet_at_a_barge_in_is_never_sent(audio_format: Aud
     events = spoken_by(d, audio_format, [9600, 250])
     before = b"".join(deltas(events))
     d.append(500)
-    closed = d.decided(SpeechStarted(96))
+    closed = d.interrupts(96)
     assert deltas(closed) == []
     (done,) = of(closed, "response.done")
     # The model is told, and the item holds, what was sent and no more.

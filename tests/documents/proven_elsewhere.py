@@ -109,26 +109,27 @@ _BY_PROOF: dict[str, str] = {
         "session/content.py session/effects.py session/model_messages.py "
         "session/ports.py session/provider_checks.py session/reports.py "
         "session/response_scheduler.py session/response_spec.py session/session_settings.py "
-        "session/transcription.py session/turn_taking.py wire/binary_parts.py wire/incoming.py "
-        "wire/item_fields.py wire/reading.py wire/response_fields.py wire/session_fields.py"
+        "session/transcription.py session/turn_taking.py session/user_turns.py "
+        "wire/binary_parts.py wire/incoming.py wire/item_fields.py wire/reading.py "
+        "wire/response_fields.py wire/session_fields.py"
     ),
     "conformance/test_b12_idle_timeout.py": "session/user_silence.py",
+    "conformance/test_b5_contested_turns.py": "session/contested_turns.py",
     "conformance/test_beta_dialect.py": (
         "wire/beta_reading.py wire/beta_values.py wire/beta_writing.py wire/dialect.py"
     ),
-    "conformance/test_c4_turn_detection.py": (
-        "turn_detection/smart_turn.py turn_detection/turn_models.py"
-    ),
+    "conformance/test_c4_turn_detection.py": "turn_detection/turn_models.py",
     "e2e/test_conversation.py": "hearing/listening.py",
     "session/test_conversation.py": "session/items.py",
     "session/test_response.py": "session/output_item.py",
+    "turn_detection/test_judged_pauses.py": "turn_detection/pause_rule.py",
     "test_protocol.py": "wire/envelope.py wire/ids.py",
     "test_transport.py": "peers/base.py peers/websocket.py",
     "peers/webrtc/test_link.py": "peers/webrtc/tracks.py",
     "peers/webrtc/test_loudspeaker.py": "peers/webrtc/codecs.py",
     "peers/webrtc/test_offer.py": "peers/webrtc/sdp.py",
     "peers/webrtc/test_peer.py": "peers/webrtc/figures.py",
-    "turn_detection/test_end_pointing.py": "session/decisions.py",
+    "turn_detection/test_end_pointing.py": ("session/decisions.py turn_detection/speaker_level.py"),
     "session/test_playback.py": "wire/media.py",
     "wire/test_server_events.py": (
         "wire/event_record.py wire/response_events.py wire/session_events.py"

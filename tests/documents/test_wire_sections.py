@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from session.decisions import SpeechStarted, SpeechStopped
+from session.decisions import SpeechStopped
 from session.ports import Capabilities, FailureReason
 from session.reports import ResponseFailed, TurnSoFar
 from session.session_config import SessionConfig
@@ -225,7 +225,7 @@ def barge_in() -> list[Event]:
     d.say("Tell me a story.")
     d.respond()
     d.text("Once upon a time.")
-    events = d.audio(1000) + d.append(5000) + d.decided(SpeechStarted(4896))
+    events = d.audio(1000) + d.append(5000) + d.interrupts(4896)
     place = {"item_id": d.items()[1], "content_index": 0, "audio_end_ms": 600}
     events += d.send("conversation.item.truncate", **place) + d.append(1000)
     return events + d.decided(SpeechStopped(5888))
@@ -275,7 +275,7 @@ def interrupted_call() -> list[Event]:
     response = d.begin("Hello there.", 1000)
     events = d.starts(response) + d.finish() + d.append(700)
     d.plays(response, 600)
-    return events + d.decided(SpeechStarted(600))
+    return events + d.interrupts(600)
 
 
 def idle_timeout() -> list[Event]:

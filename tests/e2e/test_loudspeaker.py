@@ -57,7 +57,9 @@ class Seen:
 
 
 @asynccontextmanager
-async def story(cancel: bool) -> AsyncIterator[tuple[Seen, Furnished, AudioPlayerAsync]]:
+async def story(
+    cancel: bool, guard: bool = True
+) -> AsyncIterator[tuple[Seen, Furnished, AudioPlayerAsync]]:
     """Hands-free, let a long story be told by a loudspeaker beside the microphone."""
     room, seen = Furnished(Room(WIRE_RATE, 100)), Seen()
     canceller = EchoCanceller() if cancel else None
@@ -66,7 +68,9 @@ async def story(cancel: bool) -> AsyncIterator[tuple[Seen, Furnished, AudioPlaye
     source: AudioSource = Microphone(room.microphone.open)
     if canceller is not None:
         source = EchoFree(source, canceller, room.clock)
-    settings = scripted_settings(llm={"provider": "embedded"}, tts={"provider": "embedded"})
+    settings = scripted_settings(
+        llm={"provider": "embedded"}, tts={"provider": "embedded"}, turns={"echo_guard": guard}
+    )
     async with running(settings) as server:
         sdk = make_client(server.url, "none")
         client = RealtimeClient(
@@ -87,8 +91,16 @@ async def story(cancel: bool) -> AsyncIterator[tuple[Seen, Furnished, AudioPlaye
             await sdk.close()
 
 
-async def test_without_echo_cancellation_it_interrupts_itself() -> None:
-    async with story(cancel=False) as (seen, _, player):
+async def test_without_echo_cancellation_the_server_knows_its_own_voice() -> None:
+    async with story(cancel=False) as (seen, room, player):
+        await seen.heard(player, LISTENED_S)
+        assert not seen.has("show_interrupted")
+        room.say(samples(read_wav(ROOT / "tests/data/flite-rms_s06.wav")) * 1.5)
+        await seen.until("show_interrupted")
+
+
+async def test_without_the_guard_and_echo_cancellation_it_interrupts_itself() -> None:
+    async with story(cancel=False, guard=False) as (seen, _, player):
         await seen.heard(player, LISTENED_S)
         assert seen.has("show_interrupted")
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 from pipecat.frames.frames import Frame
 
 from audio.clip import Clip
 from audio.formats import AudioFormat
+from audio.noise_reduction import NoiseReduction
 from hearing.turn_recognition import Delivery, TurnRecognition
 from providers.frames import (
     TurnAudioFrame,
@@ -30,10 +34,10 @@ def clip(times: int = 1) -> Clip:
 class Desk:
     """The recogniser on one side of a `TurnRecognition`, the session on the other."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, noise_reduced: bool = True) -> None:
         self.frames: list[Frame] = []
         self.told: list[tuple[str, str, object]] = []
-        self.hearing = TurnRecognition(self.push, self.report)
+        self.hearing = TurnRecognition(self.push, self.report, noise_reduced=noise_reduced)
 
     def push(self, delivery: Delivery) -> None:
         made = delivery.make()
@@ -69,10 +73,46 @@ class Desk:
             frame.recognition_id for frame in self.frames if isinstance(frame, TurnCommittedFrame)
         ]
 
+    def whole_turns(self) -> list[bytes]:
+        """The audio of the turns whose transcript was asked for."""
+        return [frame.audio for frame in self.frames if isinstance(frame, TurnCommittedFrame)]
+
     def dropped(self) -> list[str]:
         return [
             frame.recognition_id for frame in self.frames if isinstance(frame, TurnDiscardedFrame)
         ]
+
+
+def noisy(seed: int) -> Clip:
+    """A second of hiss, which the session wants to be filtered."""
+    hiss = np.random.default_rng(seed).normal(0, 2000, 16_000).astype("<i2").tobytes()
+    return Clip(hiss, AudioFormat("audio/pcm", 16_000), NoiseReduction("far_field"))
+
+
+def test_a_recogniser_may_hear_what_was_sent_rather_than_what_was_filtered() -> None:
+    filtered, raw = Desk(), Desk(noise_reduced=False)
+    one, two, three, created = (noisy(seed) for seed in range(4))
+    for desk in (filtered, raw):
+        hearing = desk.hearing
+        hearing.begin("a", one, ENGLISH)
+        hearing.guess(one)
+        hearing.resume(one)
+        hearing.hear(two.audio)
+        hearing.reformat(three.format, three.noise)
+        hearing.hear(three.audio)
+        whole = replace(one, audio=one.audio + two.audio + three.audio)
+        hearing.commit("a", whole, ENGLISH)
+        hearing.commit("b", created, ENGLISH)
+    guess, turn, item = raw.whole_turns()
+    assert guess == one.audio
+    assert turn == whole.audio
+    assert item == created.audio
+    # All of it as it was spoken, too: once up to the guess, once from the beginning.
+    spoken = b"".join(frame.audio for frame in raw.frames if isinstance(frame, TurnAudioFrame))
+    assert spoken == one.audio + whole.audio
+    for mine, theirs in zip(filtered.whole_turns(), raw.whole_turns(), strict=True):
+        assert len(mine) == len(theirs)
+        assert mine != theirs
 
 
 @pytest.fixture

@@ -260,8 +260,33 @@ def test_heard_words_are_found_by_clause() -> None:
     conversation(item).truncate("a", 0, 1000)
     assert item.text == "Hello there,"
     item = spoken("Hello there, how are you?", 2000, clauses)
-    conversation(item).truncate("a", 0, 1600)
+    conversation(item).truncate("a", 0, 1700)
     assert item.text == "Hello there, how are"
+
+
+def test_words_are_heard_by_their_times_where_the_voice_tells_them() -> None:
+    audio = speech("", 0)
+    audio.speak("Well, a few.")
+    # The second word begins with the next piece of audio.
+    audio.timing([(0, 0), (5, 600)])
+    audio.append(pcm(500))
+    audio.timing([(6, 250)])
+    audio.append(pcm(500))
+    item = AssistantMessage("a", [audio])
+    items = conversation(item)
+    for ms, left in ((1000, "Well, a few."), (760, "Well, a"), (610, "Well,"), (590, "")):
+        items.truncate("a", 0, ms)
+        assert item.text == left
+
+
+def test_what_was_played_is_not_cut_twice() -> None:
+    item = spoken("One two three four.", 1000)
+    items = conversation(item)
+    items.played("a", 500)
+    assert item.audio is not None
+    item.audio.forget_unplayed()
+    items.truncate("a", 0, 500)
+    assert item.text == "One two"
 
 
 def test_truncating_twice_at_the_same_point_changes_nothing() -> None:

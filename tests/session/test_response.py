@@ -472,9 +472,9 @@ def test_after_cancelling_the_model_remembers_what_was_spoken_and_no_more() -> N
     played = Played()
     played.text("Hello there. How are you? I am fine.")
     played.response.speaking("Hello there.")
-    played.audio(100)
+    played.audio(1000)
     played.response.speaking("How are you?")
-    played.audio(100)
+    played.audio(1000)
     played.response.speaking("I am fine.")
     played(played.response.cancel("turn_detected"))
     item = played.message()
@@ -494,8 +494,8 @@ def test_a_written_answer_is_remembered_as_far_as_it_was_sent() -> None:
     ("played_ms", "remembered"),
     [
         (None, "Hello there. How are you?"),
-        (150, "Hello there. How"),
-        (100, "Hello there."),
+        (1500, "Hello there. How"),
+        (1000, "Hello there."),
         (0, ""),
     ],
 )
@@ -505,15 +505,15 @@ def test_after_cancelling_the_model_remembers_what_was_played(
     played = Played()
     played.text("Hello there. How are you? I am fine.")
     played.response.speaking("Hello there.")
-    played.audio(100)
+    played.audio(1000)
     played.response.speaking("How are you?")
-    played.audio(100)
+    played.audio(1000)
     if played_ms is not None:
         played.conversation.played(played.message().id, played_ms)
     played(played.response.cancel("turn_detected"))
     assert played.message().text == remembered
     # The client keeps its audio and its transcript until it cuts them.
-    assert played.message().audio_ms == 200
+    assert played.message().audio_ms == 2000
     assert played.message().wire()["content"][0]["transcript"].endswith("I am fine.")
 
 
@@ -605,11 +605,11 @@ def test_truncating_a_streaming_item_leaves_its_events_whole() -> None:
     played = Played()
     played.text("Hello there. ")
     played.response.speaking("Hello there.")
-    played.audio(400)
-    played.conversation.truncate(played.message().id, 0, 400)
+    played.audio(900)
+    played.conversation.truncate(played.message().id, 0, 900)
     played.response.speaking("How are you?")
     played.text("How are you?")
-    played.audio(400)
+    played.audio(900)
     played.finish()
     (transcript,) = of(played.events, "response.output_audio_transcript.done")
     assert transcript["transcript"] == "Hello there. How are you?"
@@ -617,7 +617,7 @@ def test_truncating_a_streaming_item_leaves_its_events_whole() -> None:
         "Hello there. How are you?"
     )
     item = played.message()
-    assert (item.audio_ms, item.text) == (400, "Hello there.")
+    assert (item.audio_ms, item.text) == (900, "Hello there.")
     assert item.wire()["content"] == [{"type": "output_audio", "transcript": None}]
 
 

@@ -21,6 +21,7 @@ from pipecat.frames.frames import (
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 from pipecat.services.stt_service import STTService
 
+from audio.formats import AudioFormat
 from config import STTConfig
 from flow.steps import at_once
 from peers.base import CanWait, Incoming, nothing_waits
@@ -40,6 +41,7 @@ from session.effects import OutputAudio
 from session.ports import CloseReason, ResponseRequest
 from session.reports import PlaybackReport, ResponseReport
 from session.turn_settings import TurnDetection
+from turn_detection.smart_turn import Question, Sound
 from wire.dialect import GADialect
 from wire.envelope import ServerEvent
 from wire.incoming import EventReader
@@ -92,7 +94,18 @@ class Detector:
     def reformat(self, rate: int) -> None:
         """Nothing: decisions do not depend on the audio."""
 
+    def follow(self, *, on: bool) -> None:
+        """Nothing: the test makes the decisions."""
+
     def add(self, pcm: bytes) -> None:
+        """Nothing, as `reformat`."""
+
+    hears_echo = False
+
+    def sent(self, audio: bytes, audio_format: AudioFormat) -> None:
+        """Nothing, as `reformat`."""
+
+    def silenced(self) -> None:
         """Nothing, as `reformat`."""
 
     def next(self) -> Decision | None:
@@ -216,6 +229,8 @@ class Pipeline:
 class Manager:
     """The part of a pipeline manager that a transport uses."""
 
+    recogniser_noise_reduced = True
+
     def __init__(self, *, streaming: bool) -> None:
         self._streaming = streaming
         self.stt = ScriptedSTT(STTConfig())
@@ -238,8 +253,12 @@ class Manager:
         await asyncio.sleep(0)
         return detector.next()
 
-    async def completeness(self, _pcm: bytes) -> float:
-        return 1.0
+    def ask(self, sound: Sound) -> Question:
+        """Every pause sounds complete."""
+        loop = asyncio.get_running_loop()
+        question = Question(sound, loop.time() + 30, loop.create_future())
+        question.answer(1.0)
+        return question
 
     def create_stt(self) -> STTService:
         return Streaming() if self._streaming else self.stt.create()
@@ -304,6 +323,9 @@ class PuppetPeer:
 
     def silence(self) -> None:
         """Nothing: the client stops playback by itself."""
+
+    def duck(self, *, on: bool) -> None:
+        """Nothing: the client plays."""
 
     def played(self) -> dict[str, float]:
         return {}

@@ -9,8 +9,9 @@ from typing import Any
 from config import LimitsConfig, LLMConfig, Settings, STTConfig, TTSConfig, VADConfig
 from flow.steps import at_once
 from realtime_session import RealtimeSession
-from session.decisions import Decision, SpeechStarted, SpeechStopped
+from session.decisions import Decision, SpeechPersisted, SpeechStarted, SpeechStopped
 from session.effects import Effect, Generate, HearAgain, OutputAudio, Send
+from session.floor import LONG_MS
 from session.ports import Capabilities, FinishReason, ResponseRequest, TokenUsage, Transcript
 from session.reports import (
     AudioMade,
@@ -196,6 +197,12 @@ class Driver:
     def decided(self, decision: Decision) -> list[Event]:
         """Pass a decision of the detector to the session."""
         return self.perform(self.session.heard(decision))
+
+    def interrupts(self, onset_ms: int) -> list[Event]:
+        """Speech begins and goes on, which takes the floor from an answer that sounds."""
+        events = self.decided(SpeechStarted(onset_ms))
+        at_ms = onset_ms + LONG_MS
+        return events + self.decided(SpeechPersisted(at_ms, LONG_MS, -20.0, 0.99))
 
     def report(self, report: Report) -> list[Event]:
         """Pass a report of the recogniser or of a response's pipeline to the session."""

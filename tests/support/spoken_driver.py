@@ -16,7 +16,7 @@ import numpy as np
 from pipecat.frames.frames import Frame
 from pipecat.processors.frame_processor import FrameProcessor
 
-from config import VADConfig
+from config import TurnsConfig, VADConfig
 from providers.frames import TurnCommittedFrame
 from realtime_session import RealtimeSession
 from session.decisions import Decision
@@ -35,6 +35,8 @@ SURE_MS = 160
 """Speech of this length is detected, however it lies on the detector's grid."""
 UNDECIDED_MS = 40
 """Speech that the detector may not have decided on when the client commits."""
+LIVE = TurnsConfig(file_mode=False)
+"""The puppets append in no time."""
 STARTED = "input_audio_buffer.speech_started"
 STOPPED = "input_audio_buffer.speech_stopped"
 COMMITTED = "input_audio_buffer.committed"
@@ -94,7 +96,7 @@ class Call:
         self.manager = Ears(streaming=True)
         self.peer = PuppetPeer(self._arrived)
         self.transport = RealtimeTransport(
-            RealtimeSession(session_config(vad=VADConfig(type="none"))),
+            RealtimeSession(session_config(vad=VADConfig(type="none"), turns=LIVE)),
             self.manager.as_manager(),
             TurnLog("sess_1", Metrics()),
             self.peer,

@@ -27,6 +27,8 @@ def _published() -> dict[str, type[BaseModel]]:
 PUBLISHED = _published()
 """Event type → the SDK's model of it."""
 
+EXTENSIONS = {"interruptions", "backchannels", "queued"}
+
 # The SDK types the session of `session.created` as a request to create one (protocol §C.1), which
 # lacks what only the server knows.
 _SERVER_SET = {
@@ -34,6 +36,9 @@ _SERVER_SET = {
     "RealtimeTranscriptionSessionCreateRequest": {"object", "id", "expires_at"},
     # Only the types of the Responses API have it yet.
     "RealtimeConversationItemAssistantMessage": {"phase"},
+    # This server's own, shown once a client has set them (§C.4).
+    "ServerVad": EXTENSIONS,
+    "SemanticVad": EXTENSIONS,
 }
 _NULLABLE_IN_ITEMS = {"output", "approval_request_id", "approve", "reason", "error"}
 _ID = re.compile(r"(item|resp|conv|sess|call)_[0-9A-Za-z]{16,}")

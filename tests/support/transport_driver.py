@@ -11,6 +11,7 @@ import json
 import re
 from typing import Any
 
+from config import TurnsConfig
 from realtime_session import RealtimeSession
 from session.decisions import SpeechHesitated, SpeechResumed, SpeechStarted, SpeechStopped
 from session.ports import FailureReason
@@ -26,6 +27,8 @@ from transport import RealtimeTransport
 
 SPOKEN, CLIPS = 120, 80
 """Numbers that samples can encode: for speech, and for audio sent as items."""
+LIVE = TurnsConfig(file_mode=False)
+"""The puppets append in no time."""
 STEPS = 30
 """Iterations of the event loop after which no task can make further progress."""
 COMPLETED = "conversation.item.input_audio_transcription.completed"
@@ -40,7 +43,7 @@ class Stage:
         self.events: list[Event] = []
         self.observer = Observer()
         self.manager = Manager(streaming=streaming)
-        self.session = RealtimeSession(session_config())
+        self.session = RealtimeSession(session_config(turns=LIVE))
         self.inside = Inside(self.session)
         self.peer = PuppetPeer(self._arrived)
         self.transport = RealtimeTransport(

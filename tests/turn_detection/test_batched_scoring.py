@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from audio.pcm import SAMPLE_RATE, read_wav, silence
-from session.decisions import Decision, SpeechPaused, SpeechStarted, SpeechStopped
+from session.decisions import Decision, SpeechStarted, SpeechStopped, VerdictDue
 from session.turn_settings import SemanticVad, ServerVad, TurnDetection
 from tests.support.places import DATA
 from turn_detection.batched_scoring import MAX_ROWS, VoiceScoring
@@ -59,7 +59,7 @@ async def hear(
         listener.add(pcm[at : at + chunk])
         while (decision := await scoring.next_decision(listener)) is not None:
             decisions.append(decision)
-            if isinstance(decision, SpeechPaused):
+            if isinstance(decision, VerdictDue):
                 stopped = listener.judged(0.9)
                 decisions += [stopped] if stopped is not None else []
         await asyncio.sleep(0)
@@ -71,7 +71,7 @@ def alone(model: SileroModel, settings: TurnDetection, pcm: bytes) -> list[Decis
     decisions: list[Decision] = []
     for decision in listener.push(pcm):
         decisions.append(decision)
-        if isinstance(decision, SpeechPaused):
+        if isinstance(decision, VerdictDue):
             stopped = listener.judged(0.9)
             decisions += [stopped] if stopped is not None else []
     return decisions

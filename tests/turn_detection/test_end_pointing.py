@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from session.decisions import (
     Decision,
     SpeechHesitated,
-    SpeechPaused,
     SpeechResumed,
     SpeechStarted,
     SpeechStopped,
@@ -27,11 +26,9 @@ def windows(detector: EndPointer, scores: str, start: int = 0) -> list[Any]:
     return [decision for decision in found if decision is not None]
 
 
-def decisions(
-    *scores: tuple[float, int], silence_ms: int = 320, judge_after_ms: int | None = None
-) -> list[Decision]:
+def decisions(*scores: tuple[float, int], silence_ms: int = 320) -> list[Decision]:
     """Decisions on runs of windows of one score each; 96 ms of pause invite a guess."""
-    detector = EndPointer(0.5, silence_ms, hesitate_after_ms=96, judge_after_ms=judge_after_ms)
+    detector = EndPointer(0.5, silence_ms, hesitate_after_ms=96)
     run = [score for score, count in scores for _ in range(count)]
     decided = (detector.next(index, score) for index, score in enumerate(run))
     return [decision for decision in decided if decision is not None]
@@ -49,7 +46,7 @@ def test_a_click_or_a_murmur_is_no_speech(scores: str) -> None:
 
 def test_a_window_at_the_threshold_is_voiced() -> None:
     rules = EndPointer(0.5, 200)
-    assert [rules.next(index, 0.5) for index in range(3)][-1] == SpeechStarted(0)
+    assert [rules.next(index, 0.5) for index in range(6)][-1] == SpeechStarted(0)
     rules = EndPointer(0.5, 200)
     assert [rules.next(index, 0.499) for index in range(9)] == [None] * 9
 
@@ -149,9 +146,60 @@ def test_where_silence_ends_the_turn_as_soon_there_is_nothing_to_guess() -> None
     ]
 
 
-def test_the_guess_comes_before_the_judgement() -> None:
-    assert decisions((0.9, 5), (0.0, 7), silence_ms=4000, judge_after_ms=200) == [
-        SpeechStarted(0),
-        SpeechHesitated(8 * WINDOW_MS),
-        SpeechPaused(12 * WINDOW_MS),
-    ]
+# --- where the voice rose ---
+
+
+def test_an_onset_is_walked_back_to_where_the_probability_rose() -> None:
+    assert windows(EndPointer(0.5, 200), "..~~###") == [SpeechStarted(2 * WINDOW_MS)]
+
+
+def test_it_is_not_walked_back_by_more_than_192_ms() -> None:
+    assert windows(EndPointer(0.5, 200), "~" * 20 + "###") == [SpeechStarted(14 * WINDOW_MS)]
+
+
+def test_it_is_not_walked_back_into_the_turn_before() -> None:
+    assert windows(EndPointer(0.5, 64), "###..~###")[-1] == SpeechStarted(5 * WINDOW_MS)
+
+
+# --- who keeps a turn open ---
+
+
+def spoken(detector: EndPointer, *runs: tuple[float, float, int]) -> list[Decision]:
+    """Decisions on runs of windows of one probability and one level in dBFS each."""
+    run = [(score, level) for score, level, count in runs for _ in range(count)]
+    decided = (detector.next(index, score, level) for index, (score, level) in enumerate(run))
+    return [decision for decision in decided if decision is not None]
+
+
+CHATTER = (0.8, -46.0)
+SPEAKER = (0.9, -25.0)
+MUMBLE = (0.1, -46.0)
+
+
+def test_people_behind_the_speaker_do_not_keep_the_turn_open() -> None:
+    heard = spoken(EndPointer(0.5, 500), (*MUMBLE, 70), (*SPEAKER, 30), (*CHATTER, 60))
+    assert heard == [SpeechStarted(70 * WINDOW_MS), SpeechStopped(116 * WINDOW_MS)]
+
+
+def test_they_do_not_begin_the_next_one_before_they_were_gone_for_2_s() -> None:
+    scene = ((*MUMBLE, 70), (*SPEAKER, 30), (*CHATTER, 60))
+    silent = (0.0, -46.0)
+    assert len(spoken(EndPointer(0.5, 500), *scene, (*silent, 50), (*CHATTER, 20))) == 2
+    assert len(spoken(EndPointer(0.5, 500), *scene, (*silent, 62), (*CHATTER, 20))) == 3
+
+
+def test_the_speaker_begins_the_next_one_whenever_they_like() -> None:
+    scene = ((*MUMBLE, 70), (*SPEAKER, 30), (*CHATTER, 60))
+    heard = spoken(EndPointer(0.5, 500), *scene, (*SPEAKER, 3))
+    assert heard[-1] == SpeechStarted(160 * WINDOW_MS)
+
+
+def test_in_a_quiet_room_a_soft_voice_is_the_speakers() -> None:
+    pause = (0.0, -90.0, 2)
+    scene = ((0.0, -90.0, 70), *((*SPEAKER, 20), pause) * 3, (*CHATTER, 50))
+    assert spoken(EndPointer(0.5, 500), *scene) == [SpeechStarted(70 * WINDOW_MS)]
+
+
+def test_a_soft_ending_is_still_the_speakers() -> None:
+    scene = ((*MUMBLE, 70), (*SPEAKER, 30), (*CHATTER, 5), (*MUMBLE, 15), (*SPEAKER, 5))
+    assert spoken(EndPointer(0.5, 500), *scene) == [SpeechStarted(70 * WINDOW_MS)]

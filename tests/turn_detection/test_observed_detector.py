@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from audio.pcm import SAMPLE_RATE, WIRE_RATE, read_wav, silence
-from session.decisions import Decision, SpeechPaused
+from session.decisions import Decision, VerdictDue
 from session.turn_settings import SemanticVad, ServerVad, TurnDetection
 from tests.support.places import DATA
 from turn_detection.observed_detector import TOLD_WINDOWS, ObservedTurnDetector
@@ -81,12 +81,13 @@ def test_decisions_are_told_where_they_fall():
 def test_a_pause_is_told_with_its_judgement():
     watched = Watched(SemanticVad(prefix_padding_ms=300))
     for decision in watched.detector.push(audio("####" + "." * 16)):
-        if isinstance(decision, SpeechPaused):
+        if isinstance(decision, VerdictDue):
             watched.detector.judged(0.91234)
     assert watched.marks() == [
         ("started", 0, None),
-        ("paused", 11 * 32, 0.912),
-        ("stopped", 11 * 32, None),
+        ("paused", 10 * 32, 0.912),
+        ("paused", 14 * 32, 0.912),
+        ("stopped", 15 * 32, None),
     ]
 
 
@@ -123,7 +124,7 @@ def test_it_decides_as_if_nobody_watched(settings: TurnDetection):
         found = []
         for decision in detector.push(SPOKEN):
             found.append(decision)
-            if isinstance(decision, SpeechPaused) and (end := detector.judged(0.9)):
+            if isinstance(decision, VerdictDue) and (end := detector.judged(0.9)):
                 found.append(end)
         return found
 

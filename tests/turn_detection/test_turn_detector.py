@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audio.pcm import SAMPLE_RATE, read_wav, silence
-from session.decisions import SpeechStarted, SpeechStopped
+from session.decisions import SpeechPersisted, SpeechStarted, SpeechStopped
 from session.turn_settings import ServerVad, TurnDetection
 from tests.support.places import DATA
 from turn_detection.silero import WINDOW_MS, WINDOW_SAMPLES, SileroModel
@@ -238,3 +238,61 @@ def test_longer_silence_joins_what_shorter_silence_splits(silero: SileroModel) -
         for ms in (500, 2000)
     }
     assert starts == {500: 2, 2000: 1}
+
+
+# --- every window of a contested turn (§B.5) ---
+
+
+def followed(scores: str, *, from_window: int, until_window: int | None = None) -> list[Any]:
+    """Decisions on windows, of which some are asked for one by one."""
+    built = detector()
+    found: list[Any] = []
+    for index, score in enumerate(scores):
+        if index == from_window:
+            built.follow(on=True)
+        if index == until_window:
+            built.follow(on=False)
+        found += built.push(window(score == "#"))
+    return found
+
+
+def persisted(decisions: list[Any]) -> list[tuple[int, int]]:
+    """Of each window that was told: where it ends, and the voice up to there, in windows."""
+    told = [one for one in decisions if isinstance(one, SpeechPersisted)]
+    return [(one.at_ms // WINDOW_MS, one.voiced_ms // WINDOW_MS) for one in told]
+
+
+def test_windows_are_told_from_when_they_are_asked_for_to_the_end_of_speech() -> None:
+    found = followed("..####.##" + "." * 20, from_window=5)
+    told = persisted(found)
+    assert told[:4] == [(6, 4), (7, 0), (8, 1), (9, 2)]
+    (stopped,) = [one for one in found if isinstance(one, SpeechStopped)]
+    assert all(at * WINDOW_MS < stopped.end_ms for at, _ in told)
+
+
+def test_windows_are_told_no_longer_than_they_are_asked_for() -> None:
+    assert persisted(followed("..#######", from_window=5, until_window=7)) == [(6, 4), (7, 5)]
+
+
+def test_the_next_speech_is_not_told_unasked() -> None:
+    found = followed("..####" + "." * 12 + "########", from_window=5)
+    assert all(at < 18 for at, _ in persisted(found))
+
+
+def test_other_decisions_are_the_same_while_windows_are_told() -> None:
+    told = followed(SCORES, from_window=0)
+    assert [one for one in told if not isinstance(one, SpeechPersisted)] == EXPECTED
+
+
+def test_a_window_is_told_with_its_level_and_its_score() -> None:
+    (told,) = followed("..####", from_window=5)[1:]
+    assert told.level_db == pytest.approx(20 * np.log10(8000 / 32768), abs=0.01)
+    assert told.probability == pytest.approx(0.95)
+
+
+def test_a_reset_ends_the_telling() -> None:
+    built = detector()
+    list(built.push(audio("..###")))
+    built.follow(on=True)
+    built.reset()
+    assert list(built.push(audio("#####"))) == [SpeechStarted(5 * WINDOW_MS)]

@@ -9,7 +9,7 @@
  * A decision of the turn detector.
  * @typedef {object} Mark
  * @property {number} at_ms
- * @property {'started' | 'hesitated' | 'resumed' | 'paused' | 'stopped'} what
+ * @property {'started' | 'hesitated' | 'resumed' | 'paused' | 'stopped' | 'echo'} what
  * @property {number | null} complete How complete the turn sounded, 0–1, where that was judged.
  */
 

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import itertools
 
+import numpy as np
+import pytest
+
+from audio.g711 import decode
 from peers.webrtc.loudspeaker import Loudspeaker
 from peers.webrtc.opus import FRAME_BYTES, OpusEncoder
 from peers.webrtc.playout import Drained, Started
@@ -150,3 +154,35 @@ def test_what_is_sent_is_counted() -> None:
     ear.ticks(2)
     assert ear.speaker.counts.packets == 3
     assert ear.speaker.counts.payload_bytes == sum(len(one.payload) for one in ear.packets)
+
+
+def loudness(packets: list[RtpPacket]) -> float:
+    """The level of packets of μ-law, in dB."""
+    pcm = decode(b"".join(packet.payload for packet in packets), "ulaw")
+    return float(10 * np.log10(np.square(np.frombuffer(pcm, "<i2").astype(float)).mean()))
+
+
+def test_a_voice_is_lowered_and_restored() -> None:
+    ear = Ear(TelephonyEncoder("PCMU"))
+    ear.speaker.play("r", "i", np.full(480 * 60, 8000, "<i2").tobytes())
+    ear.ticks(5)
+    full = loudness(ear.ticks(10))
+    ear.speaker.duck(on=True)
+    ear.ticks(5)
+    assert loudness(ear.ticks(10)) == pytest.approx(full - 12, abs=0.5)
+    ear.speaker.duck(on=False)
+    ear.ticks(5)
+    assert loudness(ear.ticks(5)) == pytest.approx(full, abs=0.1)
+
+
+def test_what_is_played_behind_an_interruption_is_not_lowered() -> None:
+    ear = Ear(TelephonyEncoder("PCMU"))
+    tone = np.full(480 * 20, 8000, "<i2").tobytes()
+    ear.speaker.play("r", "i", tone)
+    full = loudness(ear.ticks(5))
+    ear.speaker.duck(on=True)
+    ear.ticks(5)
+    ear.speaker.silence()
+    ear.ticks(5)
+    ear.speaker.play("s", "j", tone)
+    assert loudness(ear.ticks(5)) == pytest.approx(full, abs=0.1)

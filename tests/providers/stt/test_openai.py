@@ -135,3 +135,35 @@ async def test_a_model_that_tells_speakers_apart_takes_no_prompt():
         await wire.send("session.update", session=session)
         error = (await wire.until("error"))["error"]
         assert error["param"] == "session.audio.input.transcription.prompt"
+
+
+def doubt(*values: Any) -> dict[str, Any]:
+    return {"segments": [{"id": at, "no_speech_prob": one} for at, one in enumerate(values)]}
+
+
+@pytest.mark.parametrize(
+    ("known", "heard"),
+    [
+        (doubt(0.8), ""),
+        (doubt(0.8, 0.9), ""),
+        (doubt(0.8, 0.1), "Thank you."),
+        (doubt(0.1), "Thank you."),
+        ({}, "Thank you."),
+        ({"segments": "none"}, "Thank you."),
+        (doubt(None, "no"), "Thank you."),
+    ],
+)
+async def test_a_thank_you_that_the_server_itself_doubts_is_no_transcript(known: Any, heard: str):
+    behaviour = {"text": " Thank you.", "known": known}
+    async with hearing(OPENAI, behaviour, model="whisper-x") as (_fake, wire):
+        answer = await turn(wire)
+        assert wire.of(COMPLETED)[0]["transcript"] == heard
+        assert bool(answer["output"]) == bool(heard)
+
+
+@pytest.mark.parametrize(("model", "asked"), [("whisper-1", "verbose_json"), ("whisper-x", None)])
+async def test_only_whisper_1_is_asked_for_its_doubts(model: str, asked: str | None):
+    async with hearing(OPENAI, {"known": doubt(0.1)}, model=model) as (fake, wire):
+        await turn(wire)
+        assert fake.asked[0].get("response_format", [None]) == [asked]
+        assert wire.of(COMPLETED)[0]["transcript"] == "what was said"

@@ -185,6 +185,23 @@ async def test_what_is_dropped_has_no_log_probability_and_no_language(model):
     assert (done["transcript"], done["logprobs"], done["languages"]) == ("", [], [])
 
 
+@pytest.mark.parametrize(
+    ("no_speech_prob", "heard"), [(0.6, ""), (0.1, "Thank you.")], ids=["doubted", "believed"]
+)
+async def test_a_thank_you_of_which_the_model_is_unsure_is_no_transcript(
+    model, monkeypatch, no_speech_prob, heard
+):
+    def transcribe(_engine: Any, _samples: Any, _wishes: Wishes) -> Iterator[Part]:
+        yield Part(" Thank you.", "en", no_speech_prob, -0.5)
+
+    monkeypatch.setattr(ShortWindow, "transcribe", transcribe)
+    async with running(with_stt(**settings(model))) as server, client(server.url) as wire:
+        await listen(wire)
+        await commit(wire)
+        done = await wire.until(HEARD)
+    assert (done["transcript"], done["languages"]) == (heard, [{"code": "en"}] if heard else [])
+
+
 async def test_nobody_asked_for_log_probabilities(model, calls):
     async with running(with_stt(**settings(model))) as server, client(server.url) as wire:
         await listen(wire)

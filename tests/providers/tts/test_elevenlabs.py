@@ -15,9 +15,12 @@ from pipecat.frames.frames import (
     TTSAudioRawFrame,
     TTSTextFrame,
 )
+from pipecat.utils.text.base_text_aggregator import TextType
 
 from config import TTSConfig
+from providers.frames import WordTimesFrame
 from providers.tts.elevenlabs import ElevenLabsTTS
+from providers.tts.elevenlabs_wire import Alignment, SpokenClauses
 from tests.providers.fakes.elevenlabs import CHARACTER_MS, FakeElevenLabs
 from tests.providers.fakes.tone import tone
 from tests.providers.speaking import answer, audio, mute_server, voice
@@ -151,3 +154,27 @@ async def test_a_voice_cannot_change_the_address(fake):
         await answer(wire)
     assert fake.voice == "../x/y?output_format=mp3&a=#"
     assert fake.query["output_format"] == "pcm_24000"
+
+
+def test_the_alignment_tells_when_each_word_is_spoken() -> None:
+    clauses = SpokenClauses()
+    for text in ("Hi you.", "我们 go."):
+        clauses.add(AggregatedTextFrame(text, TextType.SENTENCE))
+
+    def told(chars: str, audio_ms: int) -> list[object]:
+        times = [100.0 * place for place in range(len(chars))]
+        alignment = Alignment(chars=list(chars), charStartTimesMs=times)
+        return [
+            len(part) // 48
+            if isinstance(part, bytes)
+            else part.words
+            if isinstance(part, WordTimesFrame)
+            else part.text
+            for part in clauses.split(bytes(48 * audio_ms), alignment)
+        ]
+
+    assert told("Hi yo", 500) == ["Hi you.", [(0, 0), (2, 300)], 500]
+    # A word goes on in the next message; the next clause begins in the middle of it.
+    assert told("u. 我们 go.", 800) == [
+        300, "我们 go.", [(0, 0), (1, 100), (2, 300)], 500,
+    ]  # fmt: skip

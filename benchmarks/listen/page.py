@@ -1,0 +1,129 @@
+"""Writes `docs/listening.md` from what `make listen ARGS="--record docs/listening.json"` kept."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.listen.row import NEVER
+
+Figures = Mapping[str, Mapping[str, Any]]
+"""Name of a tree → the machine, and its rows."""
+
+INTRODUCTION = """# Listening
+
+Does the server listen like a good listener? What follows is counted through the socket of a real
+server, with what a microphone would hear; the page is made from what the benchmark keeps.
+
+```sh
+make listen                                       # the whole table, a quarter of an hour
+make listen ARGS="--only floor,echo --scale 0.3"  # some of it
+make listen ARGS="--tree ../another-checkout"     # another server
+make listen ARGS="--record docs/listening.json"   # keep the figures, and
+make listening-page                               # write this page
+make listen ARGS="--counts"                       # what CI does: two minutes, counts alone
+```
+
+"""
+METHOD = """
+`before` is the server as it was when this benchmark was written. What is bold misses its bar. Of
+echo, music and noise the bars are for the whole run, which lasts 40 s, two minutes and ten.
+
+## What is heard
+
+`benchmarks/listen/` makes all sound itself, and the same each time: voices of the engines that are
+installed (hibari, espeak-ng, Kokoro for Chinese, flite), recordings of people and of flite, noises,
+music, bells, laughs and coughs from formulas, rooms as impulse responses, and the echo of what the
+server itself says, late, clipped and in rooms.
+
+Each voice and each seed belongs to one of two halves, `tuning` and `held-out`
+(`benchmarks/listen/voices.py`). No parameter of the server may be chosen by the half that is held
+out, and the table is made of it alone. `--split tuning` is for whoever looks for a parameter.
+
+Where the words are the subject, and not how well they are heard, the recogniser is told them: it
+knows a word 200 ms after its end (`benchmarks/listen/server_side/`). Echo, music and laughs are
+heard by the recogniser of the embedded stack. The model and, but for echo, the voice are scripted.
+
+* An answer is stopped when its client is made to stop: by `speech_started`, at which stock clients
+  stop playing, or by a cancelled response.
+* Waits at the end of a turn are those of the audio (`audio_end_ms`), so that a busy machine does
+  not count; one row has them by the clock on the wall. Other waits are by the wall, from the first
+  sound of the voice on.
+* Sound is at −23 dBFS where no level is named, in a room that hisses at −66 dBFS.
+* Echo is so many dB below what is played. A person who cannot interrupt because the server has
+  stopped for its own voice already counts as one who could not.
+* A word was heard if half of it was. The voice of that row is espeak-ng, word by word, and tells
+  the server no times of words.
+
+Synthesisers are not people: they do not hesitate, breathe or mumble. Recorded conversations of
+people are the judge in the end.
+"""
+
+
+def page(figures: Figures) -> str:
+    """Write the page.
+
+    Args:
+        figures: In the order of their columns.
+    """
+    names = list(figures)
+    machines = [f"* {name}: {figures[name]['machine']}" for name in names]
+    return "\n".join(
+        [
+            INTRODUCTION + f"| point | what | bar | {' | '.join(names)} |",
+            "|---|---|---|" + "---|" * len(names),
+            *_lines(figures),
+            "",
+            "The machine, with two cores:",
+            "",
+            *machines,
+            METHOD,
+        ]
+    )
+
+
+def _lines(figures: Figures) -> Sequence[str]:
+    by_name = [{row["name"]: row for row in one["rows"]} for one in figures.values()]
+    rows = {name: row for one in by_name for name, row in one.items()}
+    ordered = sorted(rows.values(), key=lambda row: str(row["point"]))
+    return [
+        f"| {row['point']} | {row['name']} | {_limit(row)} | "
+        + " | ".join(_cell(one.get(row["name"])) for one in by_name)
+        + " |"
+        for row in ordered
+    ]
+
+
+def _limit(row: Mapping[str, Any]) -> str:
+    sign = "≥" if row["at_least"] else "≤"
+    return f"{sign} {row['limit']:g} {row['unit']}".strip()
+
+
+def _cell(row: Mapping[str, Any] | None) -> str:
+    if row is None:
+        return "–"
+    met = row["value"] >= row["limit"] if row["at_least"] else row["value"] <= row["limit"]
+    value = "never" if abs(row["value"]) >= NEVER else f"{row['value']:g}"
+    text = f"{value} {'' if value == 'never' else _unit(row)}".strip()
+    return f"{text if met else f'**{text}**'}, of {row['trials']}"
+
+
+def _unit(row: Mapping[str, Any]) -> str:
+    return row["unit"] if row["unit"] in ("%", "ms") else ""
+
+
+def main() -> None:
+    """Write it."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.listen.page")
+    parser.add_argument("figures", type=Path, help="what --record has kept")
+    parser.add_argument("page", type=Path, help="where the page goes")
+    arguments = parser.parse_args()
+    figures = json.loads(arguments.figures.read_text(encoding="utf-8"))
+    arguments.page.write_text(page(figures), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,67 @@
+"""Makes quiet voices louder before Silero hears them, which misses what is below −50 dBFS (§C.4).
+
+A voice far from the microphone, or a microphone that is turned down, is speech all the same. The
+gain follows the loudest windows of the last seconds, so that a voice of usual level is heard as it
+is, to the bit, and what follows it too. Noise that is made louder stays noise to Silero.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from turn_detection.silero import Window
+
+TARGET_DB = -36.0
+"""Level in dBFS up to which quiet audio is made louder."""
+MOST_DB = 32.0
+"""Largest gain in dB."""
+FALL_DB = 0.25
+"""By which the loudest level falls with each window: 8 dB/s."""
+
+SILENT_DB = -100.0
+"""Level of digital silence."""
+_FALL = 10 ** (-FALL_DB / 20)
+_TARGET = 10 ** (TARGET_DB / 20)
+_MOST = 10 ** (MOST_DB / 20)
+
+
+class Heard(NamedTuple):
+    """A window as Silero is to hear it."""
+
+    window: Window
+    level_db: float
+    """Its own level in dBFS, before it was made louder."""
+
+
+class LevelControl:
+    """The gain of one stream."""
+
+    def __init__(self) -> None:
+        """Start in silence."""
+        self._loudest = 0.0
+        """Amplitude (root mean square) of the loudest window, falling."""
+
+    def heard(self, window: Window) -> Heard:
+        """Return the window as Silero is to hear it; `passed` then advances past it."""
+        amplitude = _amplitude(window)
+        loudest = max(amplitude, self._loudest)
+        if loudest >= _TARGET:
+            return Heard(window, _db(amplitude))
+        gain = np.float32(min(_TARGET / loudest, _MOST) if loudest else 1.0)
+        return Heard(window * gain, _db(amplitude))
+
+    def passed(self, level_db: float) -> None:
+        """Advance past a window of this level."""
+        amplitude = 10 ** (level_db / 20) if level_db > SILENT_DB else 0.0
+        self._loudest = max(amplitude, self._loudest * _FALL)
+
+
+def _amplitude(window: Window) -> float:
+    return math.sqrt(float(np.dot(window, window)) / len(window))
+
+
+def _db(amplitude: float) -> float:
+    return max(20 * math.log10(amplitude), SILENT_DB) if amplitude else SILENT_DB
