@@ -103,8 +103,8 @@ async def hung(running: Process) -> None:
 async def ended_by_signals(running: Process) -> int:
     """Tell it to end, as often as it takes: signals that come too soon after another are one."""
     while running.process.returncode is None:
-        # Not `send_signal`: it collects the exit code of a process that has just ended, and asyncio,
-        # which looks for it in a thread, then reports 255.
+        # `send_signal` would take the exit code of a process that has just ended, and asyncio,
+        # which waits for it in a thread, would report 255.
         with suppress(ProcessLookupError):
             os.kill(running.process.pid, signal.SIGTERM)
         await asyncio.sleep(0.01)
