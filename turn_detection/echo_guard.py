@@ -28,6 +28,7 @@ from turn_detection.echo_spectra import (
     Spectrum,
     correlations,
     heard_spectrum,
+    is_tone,
 )
 from turn_detection.sent_audio import PER_MS, SILENT_DB, SentAudio, power_db
 from turn_detection.silero import WINDOW_MS, WINDOW_SAMPLES, Window
@@ -329,7 +330,10 @@ class EchoGuard:
 
     def _is_new_echo(self, index: int, spectrum: Spectrum) -> bool:
         search = self._search
-        search.add(spectrum, self._spectra.rows(index - _OFFSETS)[0])
+        rows, levels = self._spectra.rows(index - _OFFSETS)
+        search.add(spectrum, rows)
+        if is_tone(rows, levels):
+            return False
         if search.windows > PATIENCE[-1][1] and search.windows % _NOW_AND_THEN:
             return False
         way = self._way

@@ -28,7 +28,20 @@ _EDGES_HZ = (250, 400, 600, 850, 1150, 1500, 2000, 2700)
 _EDGES = np.array([hz * FRAME // RATE - _FIRST for hz in _EDGES_HZ])
 BANDS = len(_EDGES)
 _TAPER = np.hanning(2 * WINDOW_SAMPLES).astype(np.float32)
+_EDGE = LAGS // 4
+_FADES = np.ones(FRAME, np.float32)
+_FADES[:_EDGE] = np.sin(np.linspace(0, np.pi / 2, _EDGE)) ** 2
+_FADES[-_EDGE:] = _FADES[:_EDGE][::-1]
+"""Softens the ends of a frame of what was sent: its edges would be a click in all bands, which any
+voice has something in common with."""
 _FLOOR = np.float32(1e-12)
+_RANGE = np.float32(1e-6)
+"""Share of the loudest bin's power below which a bin of what was sent says nothing."""
+_SILENT_DB = -60.0
+"""Level of all bands below which a frame is silent."""
+_BROAD_BINS = 32
+"""Bins that share the power of a frame, at least, in which something can be found: voices have
+more than twice as many, tones a third."""
 _WHITENING = 0.7
 """1: all frequencies count alike; 0: by their power."""
 
@@ -41,15 +54,41 @@ def heard_spectrum(before: Window, window: Window) -> tuple[Spectrum, Levels]:
     """Return the whitened spectrum, and the levels, of two windows in a row."""
     frame = np.concatenate((before, window)) * _TAPER
     # At twice the rate of what was sent, half of the bins are the same.
-    return _whitened(_bins(frame, 2 * FRAME), 4.0)
+    return _whitened(np.fft.rfft(frame, 2 * FRAME), 4.0, _FLOOR)
 
 
-def _bins(sound: NDArray[np.float32], length: int) -> Spectrum:
-    return np.fft.rfft(sound, length)[_FIRST:_LAST].astype(np.complex64)
+def sent_spectrum(frame: NDArray[np.float32]) -> tuple[Spectrum, Levels]:
+    """Return the same of a frame of what was sent.
+
+    The spectrum of a beep or a hum is nothing: the noise of its making is no echo of any voice, and
+    its tone is like itself at every delay.
+    """
+    whole = np.fft.rfft(frame * _FADES)
+    loudest = np.float32(np.max(np.abs(whole)) ** 2)
+    spectrum, levels = _whitened(whole, 1.0, _FLOOR + _RANGE * loudest)
+    powers = spectrum.real**2 + spectrum.imag**2
+    if float(powers.sum()) ** 2 < _BROAD_BINS * float(np.dot(powers, powers)):
+        spectrum = np.zeros_like(spectrum)
+    return spectrum, levels
 
 
-def _whitened(spectrum: Spectrum, scale: float) -> tuple[Spectrum, Levels]:
-    power = spectrum.real**2 + spectrum.imag**2 + _FLOOR
+def is_tone(spectra: NDArray[np.complex64], levels: NDArray[np.float32]) -> bool:
+    """Return whether most of what was sent is tones: only their beginnings and ends are broad.
+
+    Args:
+        spectra: Of frames of what was sent.
+        levels: Theirs.
+    """
+    audible = levels.max(axis=1) > _SILENT_DB
+    broad = spectra.any(axis=1)
+    return 2 * int(np.count_nonzero(broad)) < int(np.count_nonzero(audible))
+
+
+def _whitened(
+    whole: NDArray[np.complexfloating], scale: float, floor: np.float32
+) -> tuple[Spectrum, Levels]:
+    spectrum = whole[_FIRST:_LAST].astype(np.complex64)
+    power = spectrum.real**2 + spectrum.imag**2 + floor
     levels = 10 * np.log10(np.add.reduceat(power, _EDGES) / np.float32(scale))
     # Power to the 0.35, amplitude to the 0.7: all of it would raise noise between the harmonics.
     flat = spectrum * power ** np.float32(-_WHITENING / 2)
@@ -97,7 +136,6 @@ class SentSpectra:
             if self._windows[place] != window:
                 start_ms = (window + 1) * WINDOW_MS - FRAME / PER_MS
                 sound = self._span(start_ms, FRAME)
-                spectrum = _bins(sound, FRAME)
-                self._spectra[place], self._levels[place] = _whitened(spectrum, 1.0)
+                self._spectra[place], self._levels[place] = sent_spectrum(sound)
                 self._windows[place] = window
         return self._spectra[places], self._levels[places]

@@ -45,7 +45,9 @@ def obstacle(progress: Progress) -> str:
             f"No UDP packet of the client arrived at {progress.announced} within "
             f"{progress.waited_s:.0f} s. Either UDP is blocked on the way (open the port in the "
             "firewall, publish it from the container with `-p …/udp`), or that is not the address "
-            "at which clients reach this server: set `webrtc.public_hosts` to the one that is. "
+            "at which clients reach this server: set `webrtc.public_hosts` to the one that is, and "
+            "`webrtc.interfaces` too where `server.host` is loopback, for calls listen there alone "
+            "then. "
             "Where UDP is not allowed at all, use the WebSocket, or a TURN server in the client's "
             "`iceServers`."
         )

@@ -169,6 +169,22 @@ test("a response that was interrupted does not go on", () => {
   );
 });
 
+test("a model that calls in each answer stops with the answer, until somebody asks again", () => {
+  const calls = new ToolCalls();
+  const canned = () => "1";
+  calls.take(called("a"), canned);
+  calls.stop();
+  assert.deepEqual(calls.take(DONE, canned), []);
+  const said = { type: "conversation.item.added", item: { type: "message", role: "user" } };
+  calls.take(said, canned);
+  calls.take(called("b"), canned);
+  assert.deepEqual(calls.take(DONE, canned), [{ type: "response.create" }]);
+  calls.take(called("c"), () => null);
+  calls.stop();
+  calls.take(DONE, canned);
+  assert.equal(calls.answer("c", "typed").at(-1).type, "response.create");
+});
+
 test("every close code has words, and a broken line is told from a refusal", () => {
   for (const code of [1001, 1008, 1009, 1011, 1013, 3000, 4000]) {
     const { words, lost } = closedWords(code, "why");

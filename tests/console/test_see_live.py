@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.console.talks import ANSWERING, BOTH, click, console, needs
+from tests.console.talks import ANSWERING, BOTH, click, console, needs, write
 from tests.support.running_server import running, scripted_settings
 
 LONG = "This is a long answer that goes on and on until somebody talks into it. " * 6
@@ -41,6 +41,24 @@ async def test_the_words_that_are_struck_through_are_those_that_were_not_played(
         spoken = seconds * 1000 / MS_PER_CHARACTER
         assert LONG.startswith(heard)
         assert spoken - LONGEST_WORD - 8 <= len(heard.rstrip()) <= spoken + 8
+
+
+@BOTH
+async def test_no_word_stays_unheard_though_the_next_answer_begins_at_once(
+    tmp_path: Path, transport: str
+) -> None:
+    needs(transport)
+    answers = "[...document.querySelectorAll('#conversation .turn-assistant')]"
+    async with (
+        running(scripted_settings(llm={"text": "It is a fine day."})) as server,
+        console(server.http, tmp_path, transport=transport) as page,
+    ):
+        await write(page, "How are you?")
+        await page.until(f"{answers}[0]?.dataset.heard !== undefined")
+        await page.until(f"!{ANSWERING}")
+        await write(page, "And now?")
+        await page.until(f"{answers}[1]?.dataset.heard !== undefined")
+        await page.until(f"{answers}.every((one) => one.dataset.heard === undefined)")
 
 
 @BOTH

@@ -21,6 +21,8 @@ const NEAR = 48;
 const LISTEN_MS = 100;
 /** Milliseconds without a sound after which an answer is over, though its length is not known. */
 const STILL_MS = 3000;
+/** The same once all of it is made: the sound ends a moment before its length on the wire does. */
+const ENDED_MS = 400;
 
 /**
  * @param {HTMLElement} root
@@ -128,10 +130,14 @@ class ConversationView {
   /** An answer is about to be heard. @param {Turn} turn */
   #hear(turn) {
     if (turn.kind !== "message") return;
-    const idle = this.#playing === null;
+    const before = this.#playing;
+    if (before && before.turn !== turn) {
+      const element = this.#drawn.get(before.turn.id);
+      if (element) showHeard(element, null);
+    }
     this.#followed = turn.id;
     this.#playing = { turn, ms: 0, at: performance.now() };
-    if (idle) this.#followVoice();
+    if (!before) this.#followVoice();
   }
 
   /** While an answer plays, show which of its words were heard already. */
@@ -144,7 +150,8 @@ class ConversationView {
     const ms = this.#app.link?.heardMs(turn.id) ?? 0;
     if (ms > playing.ms) Object.assign(playing, { ms, at: now });
     const all = this.#dialogue.soundMs(turn);
-    const over = turn.cut !== null || (all > 0 && ms >= all) || now - playing.at > STILL_MS;
+    const still = turn.progress === "streaming" || ms === 0 ? STILL_MS : ENDED_MS;
+    const over = turn.cut !== null || (all > 0 && ms >= all) || now - playing.at > still;
     showHeard(element, over ? null : this.#dialogue.heard(turn, ms));
     if (over) this.#playing = null;
     else setTimeout(() => this.#followVoice(), LISTEN_MS);

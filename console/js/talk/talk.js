@@ -217,6 +217,7 @@ export class Talk extends EventTarget {
 
   /** The answer ends here; the conversation goes on. */
   stopAnswer() {
+    this.calls.stop();
     if (this.answering) this.#app.link?.interrupt();
   }
 

@@ -12,6 +12,8 @@ export class ToolCalls {
   #calling = new Set();
   /** @type {Set<string>} Responses that are over. */
   #done = new Set();
+  /** Whether the reader stopped the answers, and has done nothing since that asks for one. */
+  #stopped = false;
 
   /** @returns {Call[]} */
   get open() {
@@ -30,7 +32,10 @@ export class ToolCalls {
       this.#open.set(callId, { callId, responseId, name, arguments: given });
       this.#calling.add(responseId);
       const result = canned(name);
-      return result === null ? [] : this.answer(callId, result);
+      return result === null ? [] : this.#answer(callId, result);
+    }
+    if (event.type === "conversation.item.added" && event.item.role === "user") {
+      this.#stopped = false;
     }
     if (event.type === "response.done" && this.#calling.has(event.response.id)) {
       const { id, status } = event.response;
@@ -41,11 +46,31 @@ export class ToolCalls {
   }
 
   /**
+   * Calls get their results, but the model does not go on by itself, until the reader says something
+   * or types a result: who stops the answers stops a model too that calls in each of them.
+   */
+  stop() {
+    this.#stopped = true;
+  }
+
+  /**
+   * The reader typed a result.
+   *
    * @param {string} callId
    * @param {string} output
    * @returns {RealtimeEvent[]} What is to be sent.
    */
   answer(callId, output) {
+    this.#stopped = false;
+    return this.#answer(callId, output);
+  }
+
+  /**
+   * @param {string} callId
+   * @param {string} output
+   * @returns {RealtimeEvent[]}
+   */
+  #answer(callId, output) {
     const call = this.#open.get(callId);
     if (!call) return [];
     this.#open.delete(callId);
@@ -58,12 +83,13 @@ export class ToolCalls {
     const waiting = this.open.some((call) => call.responseId === responseId);
     if (waiting || !this.#done.delete(responseId)) return [];
     this.#calling.delete(responseId);
-    return [{ type: "response.create" }];
+    return this.#stopped ? [] : [{ type: "response.create" }];
   }
 
   clear() {
     this.#open.clear();
     this.#calling.clear();
     this.#done.clear();
+    this.#stopped = false;
   }
 }
