@@ -37,6 +37,8 @@ voice has something in common with."""
 _FLOOR = np.float32(1e-12)
 _RANGE = np.float32(1e-6)
 """Share of the loudest bin's power below which a bin of what was sent says nothing."""
+_EDGE_FRAMES = 3
+"""More than the frames, 64 ms apart, that the beginning of a sound is in."""
 _SILENT_DB = -60.0
 """Level of all bands below which a frame is silent."""
 _BROAD_BINS = 32
@@ -73,15 +75,15 @@ def sent_spectrum(frame: NDArray[np.float32]) -> tuple[Spectrum, Levels]:
 
 
 def is_tone(spectra: NDArray[np.complex64], levels: NDArray[np.float32]) -> bool:
-    """Return whether most of what was sent is tones: only their beginnings and ends are broad.
+    """Return whether nothing but tones was sent, mostly: their beginnings and ends are broad.
 
     Args:
         spectra: Of frames of what was sent.
         levels: Theirs.
     """
     audible = levels.max(axis=1) > _SILENT_DB
-    broad = spectra.any(axis=1)
-    return 2 * int(np.count_nonzero(broad)) < int(np.count_nonzero(audible))
+    broad = int(np.count_nonzero(spectra.any(axis=1)))
+    return broad < _EDGE_FRAMES or 2 * broad < int(np.count_nonzero(audible))
 
 
 def _whitened(
