@@ -41,9 +41,11 @@ _EDGE_FRAMES = 3
 """More than the frames, 64 ms apart, that the beginning of a sound is in."""
 _SILENT_DB = -60.0
 """Level of all bands below which a frame is silent."""
-_BROAD_BINS = 32
-"""Bins that share the power of a frame, at least, in which something can be found: voices have
-more than twice as many, tones a third."""
+_BROAD_BINS, _BROAD_RANGE = 28, np.float32(3e-5)
+"""Bins that share the power of a frame, at least, in which something can be found; and the share of
+the loudest bin's power from which a bin counts. Voices have more, but for a frame in twenty; tones
+have a third, or 20 where they are sent in small pieces, each of which is resampled by itself.
+"""
 _WHITENING = 0.7
 """1: all frequencies count alike; 0: by their power."""
 
@@ -67,8 +69,9 @@ def sent_spectrum(frame: NDArray[np.float32]) -> tuple[Spectrum, Levels]:
     """
     whole = np.fft.rfft(frame * _FADES)
     loudest = np.float32(np.max(np.abs(whole)) ** 2)
+    broad, _ = _whitened(whole, 1.0, _FLOOR + _BROAD_RANGE * loudest)
     spectrum, levels = _whitened(whole, 1.0, _FLOOR + _RANGE * loudest)
-    powers = spectrum.real**2 + spectrum.imag**2
+    powers = broad.real**2 + broad.imag**2
     if float(powers.sum()) ** 2 < _BROAD_BINS * float(np.dot(powers, powers)):
         spectrum = np.zeros_like(spectrum)
     return spectrum, levels

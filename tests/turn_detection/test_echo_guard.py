@@ -157,12 +157,17 @@ def test_a_voice_that_ends_at_once_is_nobodys_only_if_it_is_soft(loud, whose):
 
 
 @pytest.mark.parametrize("tones_hz", ((50,), (220,), (440,), (1000,), (697, 1209)))
-@pytest.mark.parametrize("name", ("flite-rms_s06", "flite-slt_s01", "turn_complete"))
-def test_a_voice_over_a_hum_is_a_person_s(tones_hz, name):
+@pytest.mark.parametrize("chunk_ms", (20, 100))
+def test_a_voice_over_a_hum_is_a_person_s(tones_hz, chunk_ms):
     at = np.arange(8 * RATE) / RATE
     hum = sum(0.1 * np.sin(2 * np.pi * hz * at) for hz in tones_hz)
-    heard = np.concatenate([np.zeros(RATE), clip(name)])
-    assert Conversation().starts(heard, hum)
+    chunk = chunk_ms * RATE // 1000
+    for name in ("flite-rms_s06", "flite-slt_s01", "turn_complete"):
+        conversation = Conversation()
+        for start in range(0, len(hum), chunk):
+            conversation.detector.sent(pcm(hum[start : start + chunk]), AudioFormat())
+        heard = np.concatenate([np.zeros(RATE // 2), clip(name)])
+        assert conversation.starts(heard, np.zeros(0))
 
 
 def test_the_same_audio_gives_the_same_decisions_however_it_comes():
