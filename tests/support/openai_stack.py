@@ -19,6 +19,7 @@ def settings_for(base: str, **changed: dict[str, Any]) -> Settings:
         llm={**group, "model": "llama-x", **changed.get("llm", {})},
         tts={**group, "model": "kokoro-x", "voice_id": "af_heart", **changed.get("tts", {})},
         vad=changed.get("vad", {}),
+        turns=changed.get("turns", {}),
     )
 
 
