@@ -150,6 +150,9 @@ async def test_a_voice_that_was_heard_stays_and_another_counts_later(tmp_path: P
         await change(page, "#voice", "echo")
         assert "next conversation" in await page.until(notice("later"))
         await click(page, "[data-notice=later] .talk-row button")
+        # What is sent while the old conversation closes is given back to who typed it.
+        begun = "document.querySelector('#conversation').innerText.split('Session started')"
+        await page.until(f"{begun}.length === 3")
         await write(page, "Two?")
         await page.until(f"{said('assistant')}.length === 2")
         assert await page.evaluate(PROBLEMS) == []
