@@ -28,12 +28,14 @@ from aiortc import (
 from av import AudioFrame, CodecContext
 
 from audio.pcm import BYTES_PER_SAMPLE, WIRE_RATE
-from benchmarks.crowd import CHUNK_MS, OPEN_S, Caller
+from benchmarks.crowd import CHUNK_MS, OPEN_S, Answer, Caller
 from clients.sdk import ClientError
 from peers.webrtc.rtp import RtpPacket, is_rtcp, read_packet, write_packet
 
 _TICKS = 48 * CHUNK_MS
 """Ticks of an RTP timestamp in a frame."""
+LONGEST_PAUSE_S = 2.0
+"""Silence behind an answer that is longer than any within one."""
 SILENCE_S = 0.5
 """Seconds of silence that end a turn, as callers configure it, behind the last voiced sample."""
 
@@ -149,6 +151,9 @@ class CallCaller(Caller):
         self.ahead_ms = 0.0
         """How far the server's clock of what it plays is ahead of this one, since then."""
 
+        self._early: list[float] = []
+        """When the frames came whose answer is not known yet: events travel by themselves."""
+
     async def call(self, url: str) -> float:
         """Make the call; returns how long it took from the POST to `session.created`, in s."""
         offer = await self.offer()
@@ -228,8 +233,25 @@ class CallCaller(Caller):
         self.sound_frames += 1
         if last is not None:
             self.spacings_ms.append(1000 * (now - last[1]))
-        if self.answers:
-            self.answers[-1].take_audio(now, CHUNK_MS / 1000)
+        self._early.append(now)
+        if self.answers and not self._ended(self.answers[-1], now):
+            self._play_early()
+
+    def take_event(self, payload: bytes, now: float) -> None:
+        """Take an event of the server; its answer's first frames may have overtaken it."""
+        known = len(self.answers)
+        super().take_event(payload, now)
+        if len(self.answers) > known:
+            self._play_early()
+
+    def _ended(self, answer: Answer, now: float) -> bool:
+        """Return whether sound that comes now belongs to a later answer."""
+        return answer.done is not None and answer.idle_s(now) > LONGEST_PAUSE_S
+
+    def _play_early(self) -> None:
+        for came in self._early:
+            self.answers[-1].take_audio(came, CHUNK_MS / 1000)
+        self._early.clear()
 
 
 async def join_call(

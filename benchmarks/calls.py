@@ -272,18 +272,28 @@ async def long_calls(server: LocalServer, minutes: float) -> list[Bar]:
     if failed or left or len(looks) < 4:
         raise ClientError(failed or f"{left} calls are still open, after {len(looks)} looks.")
     early, late = looks[len(looks) // 4], looks[-1]
-    grown = late.held.memory_mb - early.held.memory_mb
-    minutes_between = (late.at_s - early.at_s) / 60 * SOAKING
     print(f"  {answers} answers in {sent_s / 60:.0f} call-minutes")
     after = holdings(server.pid)
     return [
         Bar("clock of what a call plays, drift", abs(late.ahead_ms - early.ahead_ms), 100),
-        Bar("memory more per call-minute, late in a long call", grown / minutes_between, 0.1, "MB"),
+        Bar("memory more per call-minute, late in a long call", _growth(looks), 0.1, "MB"),
         Bar("tasks more, late in a long call", _fewest(looks, 1) - _fewest(looks, 0), 0, ""),
         Bar("files more, late in a long call", late.held.files - early.held.files, 0, ""),
         Bar("tasks left behind by calls", server.tasks() - tasks_before, 0, ""),
         Bar("files left behind by calls", after.files - files_before, 0, ""),
     ]
+
+
+def _growth(looks: Sequence[Look]) -> float:
+    """Return the MB that a minute of a call adds, by the slope of the later looks.
+
+    The first third is left out: buffers, caches and the arenas of threads grow to their size there.
+    """
+    later = looks[len(looks) // 3 :]
+    slope = np.polyfit(
+        [look.at_s / 60 for look in later], [look.held.memory_mb for look in later], 1
+    )
+    return float(slope[0]) / SOAKING
 
 
 def _fewest(looks: Sequence[Look], half: int) -> int:

@@ -76,11 +76,15 @@ class Answer:
     """Longest time in seconds for which a player had nothing to play."""
     done: float | None = None
 
+    def idle_s(self, now: float) -> float:
+        """Return for how long a player would have had nothing to play by now."""
+        return 0.0 if self.first_audio is None else now - self.first_audio - self.played_s
+
     def take_audio(self, now: float, seconds: float) -> None:
         """Count audio that has arrived."""
         if self.first_audio is None:
             self.first_audio = now
-        self.late_s = max(self.late_s, now - self.first_audio - self.played_s)
+        self.late_s = max(self.late_s, self.idle_s(now))
         self.played_s += seconds
 
 

@@ -11,12 +11,12 @@ from collections.abc import Callable
 
 from peers.webrtc.codecs import Decoder
 from peers.webrtc.opus import FRAME_MS, LONGEST_MS, RATE
-from peers.webrtc.reorder import WAIT_MS, Audio, Lost, Pause, Reorder, Step
+from peers.webrtc.reorder import Audio, Lost, Pause, Reorder, Step
 from peers.webrtc.rtp import ReceivedCounts, RtpPacket
 
 QUIET_AFTER_MS = 200.0
 """Without a packet for this long, the client counts as silent."""
-QUIET_AFTER_PAUSE_MS = WAIT_MS
+QUIET_AFTER_PAUSE_MS = 60.0
 """The same behind a packet that came after a pause: in silence, they come alone."""
 _LONGEST_GAP_MS = 5000.0
 """No jump of timestamps adds more silence than this."""

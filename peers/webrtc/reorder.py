@@ -1,7 +1,7 @@
 """Puts the packets of a stream into order, and says what was lost; pure, the clock is passed in.
 
 A server is no loudspeaker: it need not hold packets back to play them evenly. So a packet that is
-in order is delivered at once, and only a gap makes those behind it wait, 60 ms for what may just be
+in order is delivered at once, and only a gap makes those behind it wait, 50 ms for what may just be
 late.
 """
 
@@ -12,8 +12,9 @@ from typing import NamedTuple
 
 from peers.webrtc.rtp import RtpPacket
 
-WAIT_MS = 60.0
-"""How long a missing packet is waited for."""
+WAIT_MS = 50.0
+"""How long a missing packet is waited for: the third packet of 20 ms behind it, at 60 ms, is always
+later, so that a clock that is a little off cannot make it the fourth."""
 _MANY = 100
 """Packets that wait; more are not waited with."""
 _FAR = 3000

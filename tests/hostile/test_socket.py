@@ -86,9 +86,9 @@ async def test_text_that_is_no_utf_8_ends_its_connection_and_no_other(lines, cap
                         await wire.receive()
                 assert closed.value.rcvd is not None
                 assert closed.value.rcvd.code == 1007
+        await before.none(sessions=1)
         assert len([line for line in lines if "cut off with 1007" in line]) == 10
         assert not [record for record in caplog.records if record.levelname == "ERROR"]
-        await before.none(sessions=1)
         await normal_turn(other, spoken=False)
 
 
