@@ -14,7 +14,7 @@ from typing import Any, Literal, TypeVar
 
 from session.conversation import Conversation
 from session.effects import Effect, Send
-from session.items import Item, OutputItem
+from session.items import AssistantMessage, Item, OutputItem
 from session.output_item import Ending, OpenCall, OpenMessage, OpenSpeech, OpenText
 from session.ports import FailureReason, FinishReason, TokenUsage
 from session.reading_order import Readable
@@ -77,6 +77,14 @@ class Response:
     def audio_ms(self) -> float:
         """Length of the audio made so far, in milliseconds."""
         return sum(item.audio_ms for item in self._output)
+
+    @property
+    def unheard(self) -> bool:
+        """Whether nothing of it can have been heard or read, and no function was called."""
+        return all(
+            self.spec.spoken and isinstance(item, AssistantMessage) and not item.audio_ms
+            for item in self._output
+        )
 
     def wire(self) -> dict[str, Any]:
         """Return the response object (§B)."""

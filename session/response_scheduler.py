@@ -65,11 +65,13 @@ class ResponseScheduler:
         self._listener = listener
         self._open: dict[str, Response] = {}
         self._waiting: list[Response] = []
-        """ResponseScheduler whose context still lacks transcripts."""
+        """Responses whose context still lacks transcripts."""
         self._held_back = False
         """Whether turns wait for the end of what was appended, and not for a response alone."""
         self._doubtful: list[str] = []
         """The items of turns that seem to have no words; their transcripts decide (§B.3)."""
+        self._deprived: list[str] = []
+        """The items of turns whose answers were interrupted before anything of them was heard."""
 
     @property
     def active(self) -> Response | None:
@@ -131,7 +133,10 @@ class ResponseScheduler:
         active = self.active
         if active is None:
             return []
+        if active.unheard:
+            self._deprived += active.spec.answers
         if not self._held_back:
+            self._deprived += self._conversation.unanswered
             self._conversation.unanswered.clear()
         return self._cancel(active, "turn_detected")
 
@@ -198,7 +203,7 @@ class ResponseScheduler:
                 if item is not None and item.text:
                     self._conversation.unanswered.append(item_id)
                 elif item is not None:
-                    self._listener.unanswered()
+                    self._nothing_said()
         return self._start_ready() + self._answer_due()
 
     def _start_ready(self) -> list[Effect]:
@@ -249,12 +254,30 @@ class ResponseScheduler:
             answered = tuple(name for name in due[:count] if not self._is_wordless(name))
             del due[:count]
             if not answered:
-                self._listener.unanswered()
+                self._nothing_said()
                 continue
             spec = build_spec(ResponseOptions(), self._config, self._conversation)
             spec.answers = answered
             effects += self._begin(spec)
         return effects
+
+    def _nothing_said(self) -> None:
+        """A turn had no words, and no response is active."""
+        if not self._restore():
+            self._listener.unanswered()
+
+    def _restore(self) -> bool:
+        """Let the turns be answered whose answers were interrupted by a turn without words.
+
+        Otherwise a cough behind a question would leave it without an answer (§B.3).
+
+        Returns:
+            Whether there are any.
+        """
+        deprived = [name for name in self._deprived if self._conversation.get(name) is not None]
+        self._deprived.clear()
+        self._conversation.unanswered[:0] = deprived
+        return bool(deprived)
 
     def _is_wordless(self, item_id: str) -> bool:
         item = self._conversation.get(item_id)
@@ -285,7 +308,9 @@ class ResponseScheduler:
             if failure is not None:
                 return self._after_change(response, response.fail(failure))
             # Turns without words: the detector took noise for speech.
-            return self._after_change(response, response.finish("stop", None))
+            effects = self._after_change(response, response.finish("stop", None))
+            self._restore()
+            return effects
         unmet = _unmet_choice(spec)
         if unmet is not None:
             return self._after_change(response, response.fail(unmet))
@@ -293,6 +318,9 @@ class ResponseScheduler:
             response.read = self._read(spec, response.context)
         except ContextTooLong as too_long:
             return self._after_change(response, response.fail(too_long.error))
+        if spec.in_conversation:
+            # It reads them, so it answers them.
+            self._deprived.clear()
         return [Generate(_request(spec, response.read))]
 
     def _read(self, spec: ResponseSpec, context: list[Item]) -> list[Readable]:

@@ -89,9 +89,6 @@ class RealtimeWebSocket(WebSocketsSansIOProtocol):
         self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
         self.transport.write(b"".join(self.conn.data_to_send()))
         self.close_sent = True
-        if self.transport.can_write_eof():
-            # A client that sees the end of the stream closes at once, whatever it was sending.
-            self.transport.write_eof()
         # Keep reading and dropping: closing now would reset the connection before the client has
         # read the close frame. While this timer is set, uvicorn does not close by itself.
         self.transport.resume_reading()

@@ -252,6 +252,76 @@ def test_a_guess_does_not_count_once_the_user_speaks_on() -> None:
     assert types(d.decided(SpeechStopped(1952)))[-1] == "response.created"
 
 
+def coughs(d: Driver, text: str = "") -> list[dict[str, object]]:
+    """A noise behind a turn that is about to be answered."""
+    d.speak(2048, 3008)
+    return d.heard(d.items()[-1], text)
+
+
+def test_a_cough_before_the_first_sound_leaves_no_question_without_an_answer() -> None:
+    d = driver()
+    d.speak()
+    d.heard(d.items()[0], "What time is it?")
+    d.text("It is ")
+    assert of(coughs(d), "response.created")
+    (cancelled, ended) = of(d.events, "response.done")
+    assert cancelled["response"]["status"] == "cancelled"
+    assert ended["response"]["output"] == []
+    d.text("It is ten.")
+    d.audio(100)
+    d.finish()
+    assert of(d.events, "response.done")[-1]["response"]["status"] == "completed"
+    assert messages(d) == [("user", "What time is it?")]
+
+
+def test_a_cough_that_was_guessed_leaves_no_question_unanswered_either() -> None:
+    d = driver()
+    d.speak(0, 480)
+    d.heard(d.items()[0], "What time is it?")
+    cough = guessed(d, "(coughs)")
+    assert "response.created" not in types(d.decided(SpeechStopped(1504)))
+    assert types(d.heard(cough, "(coughs)")) == ["response.created"]
+    assert messages(d) == [("user", "What time is it?")]
+
+
+def test_a_cough_leaves_no_question_unanswered_that_waits_for_its_words() -> None:
+    d = driver()
+    d.speak()
+    (question,) = d.items()
+    coughs(d)
+    assert d.requests == []
+    d.heard(question, "What time is it?")
+    assert messages(d) == [("user", "What time is it?")]
+
+
+def test_words_before_the_first_sound_are_answered_once_with_the_question() -> None:
+    d = driver()
+    d.speak()
+    d.heard(d.items()[0], "What time is it?")
+    before = len(d.requests)
+    coughs(d, "In Oslo.")
+    d.text("Ten.")
+    d.audio(100)
+    d.finish()
+    assert len(d.requests) == before + 1
+    assert messages(d) == [("user", "What time is it?"), ("user", "In Oslo.")]
+    # A noise behind it brings nothing back.
+    d.speak(8000, 8960)
+    assert "response.created" not in types(d.heard(d.items()[-1], ""))
+    assert len(d.requests) == before + 1
+
+
+def test_an_answer_that_was_heard_is_not_begun_again_for_a_cough() -> None:
+    d = driver()
+    d.speak()
+    d.heard(d.items()[0], "What time is it?")
+    d.text("It is ")
+    d.audio(100)
+    before = len(d.requests)
+    coughs(d)
+    assert len(d.requests) == before
+
+
 def test_who_speaks_again_withdraws_the_turn_that_waits_for_its_words() -> None:
     d = driver()
     item_id = guessed(d, ".")

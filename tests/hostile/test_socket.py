@@ -72,20 +72,24 @@ async def test_nobody_else_notices_and_nothing_is_left_behind(monkeypatch, tmp_p
         assert visits == []
 
 
+async def broken_text(server: RunningServer, hostility: Hostility) -> None:
+    async with client(server.url) as wire:
+        await wire.socket.send(hostility.broken_text().data, text=True)
+        with pytest.raises(ConnectionClosed) as closed:
+            while True:
+                await wire.receive()
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == 1007
+
+
 async def test_text_that_is_no_utf_8_ends_its_connection_and_no_other(lines, caplog):
     async with running() as server, client(server.url) as other:
         await normal_turn(other, spoken=False)
         before = Leftovers(server)
         recorded: list[Message] = [{"type": "response.create", "event_id": "mine"}]
         hostility = Hostility(7, recorded)
-        for _ in range(10):
-            async with client(server.url) as wire:
-                await wire.socket.send(hostility.broken_text().data, text=True)
-                with pytest.raises(ConnectionClosed) as closed:
-                    while True:
-                        await wire.receive()
-                assert closed.value.rcvd is not None
-                assert closed.value.rcvd.code == 1007
+        # Together: each waits some seconds for the server to close the connection.
+        await asyncio.gather(*(broken_text(server, hostility) for _ in range(10)))
         await before.none(sessions=1)
         assert len([line for line in lines if "cut off with 1007" in line]) == 10
         assert not [record for record in caplog.records if record.levelname == "ERROR"]
