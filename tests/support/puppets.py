@@ -70,14 +70,13 @@ def numbers_in(pcm: bytes) -> str:
 class Detector:
     """Returns the decision that the test has set, at the next audio."""
 
-    waiting = True
-    """There may always be more to decide."""
     lacking = 0
 
     def __init__(self) -> None:
         self.speaking = False
         self.hesitating = False
         self.decisions: deque[Decision] = deque()
+        self.waiting = False
         self._configured = False
 
     def configure(self, settings: TurnDetection | None) -> None:
@@ -98,7 +97,8 @@ class Detector:
         """Nothing: the test makes the decisions."""
 
     def add(self, pcm: bytes) -> None:
-        """Nothing, as `reformat`."""
+        """Let what the test has set be decided."""
+        self.waiting = True
 
     hears_echo = False
 
@@ -112,6 +112,7 @@ class Detector:
         if self._configured and self.decisions:
             return self.decisions.popleft()
         self.decisions.clear()
+        self.waiting = False
         return None
 
 
