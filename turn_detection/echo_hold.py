@@ -27,6 +27,8 @@ class Scored(NamedTuple):
     """Of speech, 0–1."""
     level_db: float = SILENT_DB
     """In dBFS."""
+    covered: bool = False
+    """Whether there is a voice, but the server's own, which may cover somebody else's."""
 
 
 class EchoHold:
@@ -66,7 +68,7 @@ class EchoHold:
             return False
         self._passed += [held._replace(probability=0.0) for held in self._held]
         self._held.clear()
-        self._passed.append(heard._replace(probability=0.0))
+        self._passed.append(heard._replace(probability=0.0, covered=voiced))
         if not voiced:
             return False
         before, self._last_echo = self._last_echo, index

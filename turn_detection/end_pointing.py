@@ -32,6 +32,8 @@ RISE = 0.3
 HYSTERESIS = 0.15
 """Speech ends this far below the threshold at which it began, as Silero's authors advise."""
 
+COVERED_WINDOWS = 8
+"""Windows in a row that the server's own voice may cover of a voice that goes on: its soft ones."""
 SEMANTIC_THRESHOLD = 0.5
 """Threshold under `semantic_vad`, which has no such setting."""
 
@@ -66,6 +68,8 @@ class EndPointer:
         self._hesitating = False
         self._voiced = 0
         """Windows of continuous voice: of an onset, and of the speech in progress."""
+        self._covered = 0
+        """Windows behind those that the server's own voice covers."""
         self._silent = 0
         self._rising: deque[float] = deque(maxlen=RISE_WINDOWS + UNSURE_WINDOWS)
         """The last probabilities before speech began."""
@@ -78,7 +82,7 @@ class EndPointer:
 
     @property
     def voiced_ms(self) -> int:
-        """Length of the continuous voice up to the last window, in ms; 0: it was not voiced."""
+        """Length of the continuous voice up to the last window that was not covered, in ms."""
         return self._voiced * WINDOW_MS
 
     def is_voiced(self, probability: float) -> bool:
@@ -90,13 +94,16 @@ class EndPointer:
         """Whether speech is in progress, and paused at the last window."""
         return self.speaking and self._silent > 0
 
-    def next(self, index: int, probability: float, level_db: float = 0.0) -> Decision | None:
+    def next(
+        self, index: int, probability: float, level_db: float = 0.0, *, covered: bool = False
+    ) -> Decision | None:
         """Take the score of window `index`, counted from the first of the session.
 
         Args:
             index: Of the window.
             probability: That it is speech (0–1).
             level_db: Its level in dBFS.
+            covered: Whether the server's own voice may cover the user's in it.
         """
         if not self.speaking:
             return self._before_speech(index, probability, level_db)
@@ -104,7 +111,9 @@ class EndPointer:
         if self._speaker.keeps_open(level_db, voiced):
             return self._goes_on(index)
         before = self._silent
-        self._voiced = 0
+        self._covered = self._covered + 1 if covered else 0
+        if not 0 < self._covered <= COVERED_WINDOWS:
+            self._voiced = 0
         # Others speak: the speaker has been silent for longer than was known.
         self._silent = max(before + 1, self._speaker.since_loud if voiced else 0)
         at_ms = (index + 1) * WINDOW_MS
@@ -144,7 +153,8 @@ class EndPointer:
 
     def _goes_on(self, index: int) -> SpeechResumed | None:
         self._silent = 0
-        self._voiced += 1
+        self._voiced += 1 + (self._covered if self._voiced else 0)
+        self._covered = 0
         if self._pauses is not None:
             self._pauses.voiced()
         if not self._hesitating:
@@ -179,7 +189,7 @@ class EndPointer:
     def _stop(self, index: int) -> SpeechStopped:
         self.speaking = False
         self._hesitating = False
-        self._voiced = 0
+        self._voiced = self._covered = 0
         self._speaker.ended()
         return SpeechStopped((index + 1) * WINDOW_MS)
 

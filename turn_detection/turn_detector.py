@@ -212,7 +212,9 @@ class TurnDetector:
 
     def _decide_on(self, detector: EndPointer, heard: Scored) -> Decision | None:
         self._decided = heard.place
-        decision = detector.next(heard.place, heard.probability, heard.level_db)
+        decision = detector.next(
+            heard.place, heard.probability, heard.level_db, covered=heard.covered
+        )
         return self._persisting(detector, heard, decision) if self._followed else decision
 
     def _echo_begins(self, index: int) -> None:
@@ -225,6 +227,9 @@ class TurnDetector:
         self._followed = detector.speaking
         if decision is not None or not detector.speaking:
             return decision
+        if heard.covered and detector.voiced_ms:
+            # Whether the voice goes on below the server's own is not known yet.
+            return None
         at_ms = (heard.place + 1) * WINDOW_MS
         return SpeechPersisted(at_ms, detector.voiced_ms, heard.level_db, heard.probability)
 

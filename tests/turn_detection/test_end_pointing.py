@@ -164,6 +164,24 @@ def test_it_is_not_walked_back_into_the_turn_before() -> None:
 # --- who keeps a turn open ---
 
 
+@pytest.mark.parametrize(
+    ("scores", "windows_long"),
+    [
+        ("###oo#", 6),  # what was covered belongs to the voice that goes on behind it
+        ("###oooooooo#", 12),
+        ("###ooooooooo#", 1),  # too long
+        ("###.#", 1),
+        ("###o.#", 1),
+        ("###oo", 3),
+    ],
+)
+def test_a_voice_goes_on_below_the_servers_own(scores: str, windows_long: int) -> None:
+    detector = EndPointer(0.5, 2000)
+    for index, score in enumerate(scores):
+        detector.next(index, 0.9 if score == "#" else 0.0, covered=score == "o")
+    assert detector.voiced_ms == windows_long * WINDOW_MS
+
+
 def spoken(detector: EndPointer, *runs: tuple[float, float, int]) -> list[Decision]:
     """Decisions on runs of windows of one probability and one level in dBFS each."""
     run = [(score, level) for score, level, count in runs for _ in range(count)]
