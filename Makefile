@@ -38,7 +38,7 @@ dev:
 
 # Neighbours stay in one process as long as they can: what a file of tests starts is started once.
 test: dev
-	$(BIN)/python -m pytest -n 3 --dist worksteal $(ARGS)
+	$(BIN)/python -m pytest -n 4 --dist worksteal $(ARGS)
 
 # Tests that take long; CI runs those whose subject has changed.
 long-tests: dev
