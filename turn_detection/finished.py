@@ -60,6 +60,8 @@ _ADJECTIVES = _set(
 )
 _OPENERS = _set("so well also then actually basically maybe perhaps however please")
 """With what follows them they begin a sentence; alone, or at the end, they may be all."""
+_HEDGES = _set("maybe perhaps actually basically probably")
+"""Behind words that leave a sentence open they go on with it: "I think that maybe"."""
 _LEAVE_OPEN = _set(
     "that anything something someone somebody want need think said told says tell wanted needed"
 )
@@ -133,6 +135,8 @@ def _words(text: str) -> Ending:
         return Ending.FINISHED if not before else Ending.UNSURE
     if last in _LEAVE_OPEN:
         return Ending.FINISHED if short else Ending.UNSURE
+    if last in _HEDGES and before in _ALWAYS | _LEAVE_OPEN:
+        return Ending.UNSURE
     if last in _OPENERS and (not before or last not in ("please", "then", "actually", "maybe")):
         return Ending.FINISHED if last in ("maybe", "perhaps", "please") else Ending.HANGING
     return Ending.FINISHED

@@ -1,8 +1,9 @@
 """When Smart Turn is asked about a pause, when its answer is needed, and what is known till then.
 
 A question is asked at 96 ms of silence and its answer read at 192, so that the judgement costs no
-waiting. Where it sounds complete and no words are known, it is asked once more, because robotic
-voices sound complete for a moment anywhere. What is read when is a matter of the audio alone: the
+waiting. It is asked once more where that could be a mistake of too short a pause: it sounds complete
+and no words are known, for robotic voices sound complete for a moment anywhere; or the words are
+finished, and it sounds incomplete, as many sentences do at first. What is read when is a matter of the audio alone: the
 same audio ends at the same offset, however fast the model is, unless the model is too late
 (`turn_detection/smart_turn.py`).
 """
@@ -11,7 +12,7 @@ from __future__ import annotations
 
 from session.turn_settings import Eagerness
 from turn_detection.finished import Ending, ending_of
-from turn_detection.pause_rule import LIKELY, Evidence, needed_ms
+from turn_detection.pause_rule import LIKELY, UNLIKELY, Evidence, needed_ms
 from turn_detection.silero import WINDOW_MS
 
 ASKED_WINDOWS, READ_WINDOWS = (3, 7), (6, 10)
@@ -95,7 +96,13 @@ class JudgedPauses:
         if self._complete is None:
             # Hanging words and numbers wait whatever they sound like.
             return self._ending not in (Ending.HANGING, Ending.RECITED)
-        return self._ending is None and self._complete >= LIKELY
+        return self._seems_cut_off or (self._ending is None and self._complete >= LIKELY)
+
+    @property
+    def _seems_cut_off(self) -> bool:
+        """Whether it sounds incomplete, though the words are finished."""
+        finished = self._ending is Ending.FINISHED
+        return finished and self._complete is not None and self._complete < UNLIKELY
 
     def judged(self, completeness: float | None) -> None:
         """Take the answer to the question that was asked last.
@@ -105,6 +112,7 @@ class JudgedPauses:
         """
         self._read = self._asked
         if completeness is not None:
-            before = 1.0 if self._complete is None else self._complete
-            self._complete = min(before, completeness)
+            if self._complete is not None and not self._seems_cut_off:
+                completeness = min(self._complete, completeness)
+            self._complete = completeness
         self._known_windows = None

@@ -27,7 +27,7 @@ class Evidence:
     """What is known of a pause so far."""
 
     complete: float | None
-    """The lowest judgement on it (0–1): one early "complete" is not enough; None: there is none."""
+    """The judgement on it that counts (0–1), see `judged_pauses.py`; None: there is none."""
     ending: Ending | None
     """How the transcript up to the pause ends; None: it is not known."""
     voiced_ms: int

@@ -48,6 +48,7 @@ def test_words_that_ask_for_more_hang(text: str) -> None:
         "See you at 5 p.m.",
         "Thank you very much",
         "Maybe",
+        "I think so, maybe",
         "你好",
         "好的",
         "是的。",
@@ -80,7 +81,14 @@ def test_digits_and_letters_read_out_are_recited(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["What are you looking for?", "Could you repeat the last", "Well, I thought,", "他说"]
+    "text",
+    [
+        "What are you looking for?",
+        "Could you repeat the last",
+        "Well, I thought,",
+        "Well, I think that maybe",
+        "他说",
+    ],
 )
 def test_what_may_end_so_is_unsure(text: str) -> None:
     assert ending_of(text) is Ending.UNSURE

@@ -79,6 +79,12 @@ def test_one_early_complete_is_not_enough() -> None:
     assert silence_ms("auto", 0.99, 0.3) >= 1000
 
 
+def test_a_finished_sentence_that_sounded_cut_off_at_first_is_heard_once_more() -> None:
+    assert silence_ms("auto", 0.02, 0.8, text=DONE) == 320
+    assert silence_ms("auto", 0.02, 0.2, text=DONE) == 352
+    assert silence_ms("auto", 0.02, 0.05, text=DONE) == 1824
+
+
 def test_words_that_hang_wait_however_complete_they_sound() -> None:
     assert silence_ms("auto", 0.99, 0.99, text=OPEN) >= 2000
 
