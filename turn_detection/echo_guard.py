@@ -131,7 +131,9 @@ class _Search:
         way = _Way(int(_OFFSETS[row]), lag, float(by_delay[row, lag]))
         again = before is not None and abs(way.delay - before.delay) < _SAME_DELAY
         needed = _FOUND_AGAIN if again else _FOUND
-        if way.likeness <= needed * float(np.sqrt(np.mean(by_delay**2))):
+        # Where nothing was sent there is nothing alike, which says nothing of the rest.
+        others = by_delay[self._cross.any(axis=1)]
+        if way.likeness <= needed * float(np.sqrt(np.mean(others**2))):
             return None
         way.cross, way.weight = self._cross[row].copy(), self._weight
         if before is not None and again:

@@ -34,12 +34,6 @@ _FADES[:_EDGE] = np.sin(np.linspace(0, np.pi / 2, _EDGE)) ** 2
 _FADES[-_EDGE:] = _FADES[:_EDGE][::-1]
 """Softens the ends of a frame of what was sent: its edges would be a click in all bands, which any
 voice has something in common with."""
-_AUDIBLE = np.float32(1e-4)
-"""Amplitude below which a sample is silent."""
-_BLOCK = PER_MS
-_KERNEL = np.hanning(2 * _EDGE // _BLOCK + 1)[1:-1]
-_KERNEL /= _KERNEL.sum()
-_BLOCKS_AT = np.arange(FRAME // _BLOCK) * _BLOCK + (_BLOCK - 1) / 2
 _FLOOR = np.float32(1e-12)
 _RANGE = np.float32(1e-6)
 """Share of the loudest bin's power below which a bin of what was sent says nothing."""
@@ -73,7 +67,7 @@ def sent_spectrum(frame: NDArray[np.float32]) -> tuple[Spectrum, Levels]:
     The spectrum of a beep or a hum is nothing: the noise of its making is no echo of any voice, and
     its tone is like itself at every delay.
     """
-    whole = np.fft.rfft(_softened(frame))
+    whole = np.fft.rfft(frame * _FADES)
     loudest = np.float32(np.max(np.abs(whole)) ** 2)
     broad, _ = _whitened(whole, 1.0, _FLOOR + _BROAD_RANGE * loudest)
     spectrum, levels = _whitened(whole, 1.0, _FLOOR + _RANGE * loudest)
@@ -81,20 +75,6 @@ def sent_spectrum(frame: NDArray[np.float32]) -> tuple[Spectrum, Levels]:
     if float(powers.sum()) ** 2 < _BROAD_BINS * float(np.dot(powers, powers)):
         spectrum = np.zeros_like(spectrum)
     return spectrum, levels
-
-
-def _softened(frame: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Fade a frame in and out at its ends, and wherever its sound begins or ends at once."""
-    faded = frame * _FADES
-    sounds = np.abs(frame).reshape(-1, _BLOCK).max(axis=1) > _AUDIBLE
-    if sounds.all() or not sounds.any():
-        return faded
-    # Half of the kernel is on either side: at an edge, half of it sounds.
-    reach = len(_KERNEL) // 2
-    spread = np.convolve(np.pad(sounds, reach, mode="edge"), _KERNEL, "valid")
-    risen = np.clip(2 * spread - 1, 0, 1)
-    faded *= np.interp(np.arange(FRAME), _BLOCKS_AT, risen).astype(np.float32)
-    return faded
 
 
 def is_tone(spectra: NDArray[np.complex64], levels: NDArray[np.float32]) -> bool:

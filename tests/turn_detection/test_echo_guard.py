@@ -170,20 +170,6 @@ def test_a_voice_over_a_hum_is_a_person_s(tones_hz, chunk_ms):
         assert conversation.starts(heard, np.zeros(0))
 
 
-@pytest.mark.parametrize("hz", (220, 440, 1000))
-@pytest.mark.parametrize("ms", (60, 150, 300, 600))
-@pytest.mark.parametrize("pause_ms", (0, 40, 100))
-def test_a_voice_after_beeps_is_a_person_s(hz, ms, pause_ms):
-    at = np.arange(ms * RATE // 1000) / RATE
-    beep = np.concatenate([0.1 * np.sin(2 * np.pi * hz * at), np.zeros(pause_ms * RATE // 1000)])
-    for name in ("flite-rms_s06", "flite-slt_s01", "turn_complete"):
-        conversation = Conversation()
-        for _ in range(3):
-            conversation.detector.sent(pcm(beep), AudioFormat())
-        heard = np.concatenate([np.zeros(RATE // 3), clip(name)])
-        assert conversation.starts(heard, np.zeros(0))
-
-
 def test_the_same_audio_gives_the_same_decisions_however_it_comes():
     played = answer()
     heard = pcm(add(echo(played, -20, 200), person(), 4000))
