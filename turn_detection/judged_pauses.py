@@ -1,11 +1,11 @@
 """When Smart Turn is asked about a pause, when its answer is needed, and what is known till then.
 
 A question is asked at 96 ms of silence and its answer read at 192, so that the judgement costs no
-waiting. It is asked once more where that could be a mistake of too short a pause: it sounds complete
-and no words are known, for robotic voices sound complete for a moment anywhere; or the words are
-finished, and it sounds incomplete, as many sentences do at first. What is read when is a matter of the audio alone: the
-same audio ends at the same offset, however fast the model is, unless the model is too late
-(`turn_detection/smart_turn.py`).
+waiting. It is asked once more where that could be a mistake of too short a pause: it sounds
+complete and no words are known, for robotic voices sound complete for a moment anywhere; or the
+words are finished, and it sounds incomplete, as many sentences do at first. What is read when is a
+matter of the audio alone: the same audio ends at the same offset, however fast the model is, unless
+the model is too late (`turn_detection/smart_turn.py`).
 """
 
 from __future__ import annotations
