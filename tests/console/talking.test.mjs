@@ -7,6 +7,7 @@ import { test } from "node:test";
 
 import { Asked } from "../../console/js/talk/asked.js";
 import { closedWords, hungUp, notConnected } from "../../console/js/talk/ended.js";
+import { Link } from "../../console/js/talk/link.js";
 import { History } from "../../console/js/talk/history.js";
 import { withoutAudio } from "../../console/js/talk/logged.js";
 import { PushToTalk } from "../../console/js/talk/push_to_talk.js";
@@ -368,7 +369,7 @@ const LINE = {
   held: false,
   speaking: false,
   playing: false,
-  responding: false,
+  awaited: false,
   microphone: true,
   byHand: false,
   muted: false,
@@ -432,6 +433,27 @@ test("an answer that was asked for is pending until the server takes it up or re
   asked.take(refusal(second, "too_many_responses"));
   assert.equal(asked.pending, false);
   assert.deepEqual(asked.take(over("completed")), []);
+});
+
+test("an answer can be stopped from when it is asked for until it is over", () => {
+  const sent = [];
+  const link = new (class extends Link {
+    transmit(text) {
+      sent.push(JSON.parse(text));
+    }
+    playing = false;
+  })("websocket", { add() {} });
+  link.status = "open";
+  const told = [];
+  link.addEventListener("status", () => told.push(link.answering));
+  link.send({ type: "response.create" });
+  assert.deepEqual(told, [true]);
+  link.interrupt();
+  assert.deepEqual(sent.map(({ type }) => type), ["response.create", "response.cancel"]);
+  link.took(JSON.stringify({ type: "response.created", response: { id: "resp_1" } }));
+  assert.equal(link.answering, true);
+  link.took(JSON.stringify({ type: "response.done", response: { id: "resp_1", status: "cancelled" } }));
+  assert.equal(link.answering, false);
 });
 
 test("an answer for which another one left no room is asked for again when that is over", () => {

@@ -79,9 +79,14 @@ export class Link extends EventTarget {
     this.dispatchEvent(new Event("status"));
   }
 
-  /** Whether an answer is made or sounds. */
+  /** Whether an answer is asked for, and the server may not have said so yet, or is made. */
+  get awaited() {
+    return this.responding.size > 0 || this.#asked.pending;
+  }
+
+  /** Whether an answer is asked for, is made or sounds. */
   get answering() {
-    return this.status === "open" && (this.playing || this.responding.size > 0);
+    return this.status === "open" && (this.playing || this.awaited);
   }
 
   /** @returns {number} Root mean square of what the microphone hears, 0–1. */
@@ -100,13 +105,14 @@ export class Link extends EventTarget {
     const text = JSON.stringify(sent);
     this.transmit(text);
     this.#store.add("sent", withoutAudio(sent), performance.now(), text.length);
+    if (sent.type === "response.create") this.dispatchEvent(new Event("status"));
   }
 
   /**
    * Stop the answer that is asked for, is made or sounds, because the reader does something else.
    */
   interrupt() {
-    if (this.responding.size || this.#asked.pending) this.send({ type: "response.cancel" });
+    if (this.awaited) this.send({ type: "response.cancel" });
     this.#asked.forget();
     this.silence();
   }

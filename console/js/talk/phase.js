@@ -10,7 +10,7 @@
  * @property {boolean} held Whether the button that talks is.
  * @property {boolean} speaking
  * @property {boolean} playing
- * @property {boolean} responding
+ * @property {boolean} awaited Whether an answer is asked for or made.
  * @property {boolean} microphone Whether there is one.
  * @property {boolean} byHand
  * @property {boolean} muted
@@ -32,7 +32,7 @@ export function phaseOf(line) {
     if (!line.microphone || (line.muted && !line.byHand)) return "answering_unheard";
     return line.byHand ? "answering_by_hand" : "answering";
   }
-  if (line.responding) return "thinking";
+  if (line.awaited) return "thinking";
   if (!line.microphone) return "typing";
   if (line.muted) return "muted";
   return line.byHand ? "ready" : "listening";

@@ -66,7 +66,7 @@ export class Talk extends EventTarget {
       held: this.held,
       speaking: link?.speaking ?? false,
       playing: link?.playing ?? false,
-      responding: (link?.responding.size ?? 0) > 0,
+      awaited: link?.awaited ?? false,
       microphone: this.microphone !== null,
       byHand: this.byHand,
       muted: this.#muted,

@@ -116,9 +116,9 @@ export default {
     ended_no_webrtc: "This server is installed without WebRTC. WebSocket works.",
     ended_takes_no_calls: "{reason}",
     ice_blocked:
-      "The call did not connect: no UDP from here arrives at {addresses}, port {port}. Open that UDP port in the firewall (in Docker: -p {port}:{port}/udp); if that is not where the server is, correct webrtc.public_hosts. Or use WebSocket, which needs TCP alone.",
+      "The call did not connect: no UDP from here arrives at {addresses}, port {port}. Open that UDP port in the firewall (in Docker: -p {port}:{port}/udp); if that is not where the server is, correct webrtc.public_hosts, and name its interface in webrtc.interfaces if server.host is loopback, for then calls are taken there alone. Or use WebSocket, which needs TCP alone.",
     ice_wrong_host:
-      "The call did not connect: the server told this browser to send its sound to {addresses}, which is the server's own machine. Set webrtc.public_hosts to what this page is opened by ({host}), or use WebSocket.",
+      "The call did not connect: the server told this browser to send its sound to {addresses}, which is the server's own machine. If server.host is loopback, behind a proxy, name the interface that clients reach in webrtc.interfaces; else set webrtc.public_hosts to what this page is opened by ({host}). Or use WebSocket.",
 
     group_turns: "Taking turns",
     group_answers: "Voice and answers",
@@ -280,9 +280,9 @@ export default {
     ended_no_webrtc: "此服务器目前的安装不支持 WebRTC 通话，可以使用 WebSocket。",
     ended_takes_no_calls: "此服务器不接 WebRTC 通话，可以使用 WebSocket。服务器说：{reason}",
     ice_blocked:
-      "通话未能接通：从这里发出的 UDP 到不了 {addresses} 的端口 {port}。请在防火墙中放行该 UDP 端口（Docker：-p {port}:{port}/udp）；如果服务器不在这个地址，请更正 webrtc.public_hosts。也可以改用只需 TCP 的 WebSocket。",
+      "通话未能接通：从这里发出的 UDP 到不了 {addresses} 的端口 {port}。请在防火墙中放行该 UDP 端口（Docker：-p {port}:{port}/udp）；如果服务器不在这个地址，请更正 webrtc.public_hosts；如果 server.host 是本机回环地址，通话也只在那里接收，请再用 webrtc.interfaces 写明网络接口。也可以改用只需 TCP 的 WebSocket。",
     ice_wrong_host:
-      "通话未能接通：服务器让浏览器把声音发往 {addresses}，而那是服务器自己的本机地址。请把 webrtc.public_hosts 设为打开本页面所用的地址（{host}），或改用 WebSocket。",
+      "通话未能接通：服务器让浏览器把声音发往 {addresses}，而那是服务器自己的本机地址。如果 server.host 是本机回环地址（服务器在代理后面），请用 webrtc.interfaces 写明客户端能到达的网络接口；否则把 webrtc.public_hosts 设为打开本页面所用的地址（{host}）。也可以改用 WebSocket。",
 
     group_turns: "轮流说话",
     group_answers: "语音与回答",
