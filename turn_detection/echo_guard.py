@@ -66,6 +66,8 @@ _SEEN, _ALIKE, _JUST_ALIKE = 0.4, 0.6, 0.9
 is all of it."""
 _LOUDER_DB = 4.0
 """Excess over the loudest echo that tells of somebody else: it is 3 dB in one window of 100."""
+_FEW_BANDS_DB = 2.0
+"""More than that of the excess in power, which a single band may be."""
 _LOUDER_ALIKE_DB = 8.0
 """The same where the window is just as it was sent: the loudspeaker was turned up, perhaps."""
 _LOUDER_AT_FIRST_DB = 10.0
@@ -193,7 +195,10 @@ class _Way:
         if self.gains is None:
             self.gains = levels - echo
         excess = levels - echo - self.gains
-        louder_db = float(np.median(excess[levels > levels.max() - _QUIET_DB]))
+        in_most = float(np.median(excess[levels > levels.max() - _QUIET_DB]))
+        # A vowel of somebody else's may be loud in two bands of eight, and soft in the others.
+        in_all = _sum_db(levels) - _sum_db(echo + self.gains) - _FEW_BANDS_DB
+        louder_db = max(in_most, in_all)
         if not self.trusted:
             if not clear:
                 self.doubts += 1
@@ -345,6 +350,9 @@ class EchoGuard:
         if way is not None and way.trusted and abs(found.delay - way.delay) < _SAME_DELAY:
             # It is there as before, but somebody talks over it.
             return False
+        if way is not None and way.trusted and found.likeness < _ALIKE * way.likeness:
+            # The same loudspeaker would be heard as clearly, only later or sooner.
+            return False
         self._way = found
         return True
 
@@ -376,6 +384,11 @@ class EchoGuard:
         sent_db = self._sent.loudest_db(then_ms, then_ms + WINDOW_MS)
         if sent_db > _LEAST_SENT_DB:
             self._limit_db = min(self._limit_db, self._calm_db - sent_db + _CALM_MARGIN_DB)
+
+
+def _sum_db(levels: Levels) -> float:
+    """Return the level of all bands together, in dB."""
+    return 10 * math.log10(float(np.sum(np.power(10.0, levels / 10))))
 
 
 _SILENCE: Window = np.zeros(WINDOW_SAMPLES, np.float32)
