@@ -78,6 +78,10 @@ class EchoHold:
         """Return the next window to decide on; one that is the server's own is unvoiced."""
         return self._passed.popleft() if self._passed else None
 
+    def passes(self, place: int) -> bool:
+        """Return whether a window needs no look at: nothing is held, and nothing can be heard."""
+        return not (self._held or self._passed or self.guard.listens(place))
+
     @property
     def waiting(self) -> bool:
         """Whether there is such a window."""

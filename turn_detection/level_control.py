@@ -55,8 +55,9 @@ class LevelControl:
 
     def passed(self, level_db: float) -> None:
         """Advance past a window of this level."""
-        amplitude = 10 ** (level_db / 20) if level_db > SILENT_DB else 0.0
-        self._loudest = max(amplitude, self._loudest * _FALL)
+        self._loudest *= _FALL
+        if level_db > SILENT_DB:
+            self._loudest = max(10 ** (level_db / 20), self._loudest)
 
 
 def _amplitude(window: Window) -> float:

@@ -196,7 +196,7 @@ class TurnDetector:
             # What was sent is compared with what came, not with what was made louder.
             window = self._windows.window()
         self._step()
-        if echo is None:
+        if echo is None or echo.passes(index):
             return self._decide_on(detector, heard)
         voiced, speaking = detector.is_voiced(heard.probability), detector.speaking
         if echo.take(heard, window, voiced=voiced, speaking=speaking):
