@@ -61,7 +61,8 @@ def single_caller() -> list[Bar]:
         "semantic_vad, complete sentence": 550,
         "semantic_vad, answered in mid-sentence": 0,
         "manual commit": 300,
-        "barge-in": 250,
+        # By its words: an "uh-huh" interrupts nothing (docs/wire.md §B.5).
+        "barge-in": 400,
         "own share, median": 10,
         "own share, p99": 25,
     }

@@ -158,7 +158,7 @@ def named(file: str) -> set[Requirement]:
 def test_the_last_version_of_the_change_log_is_its() -> None:
     text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     named = re.findall(r"^## \[(.+?)\]", text, re.MULTILINE)
-    assert [name for name in named if name != "Unreleased"][0] == VERSION
+    assert next(name for name in named if name != "Unreleased") == VERSION
 
 
 async def test_it_runs_in_an_empty_environment_as_a_checkout_does(
