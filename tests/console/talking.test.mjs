@@ -437,11 +437,15 @@ test("an answer that was asked for is pending until the server takes it up or re
 
 test("an answer can be stopped from when it is asked for until it is over", () => {
   const sent = [];
+  let silenced = 0;
   const link = new (class extends Link {
     transmit(text) {
       sent.push(JSON.parse(text));
     }
     playing = false;
+    silence() {
+      silenced += 1;
+    }
   })("websocket", { add() {} });
   link.status = "open";
   const told = [];
@@ -452,8 +456,14 @@ test("an answer can be stopped from when it is asked for until it is over", () =
   assert.deepEqual(sent.map(({ type }) => type), ["response.create", "response.cancel"]);
   link.took(JSON.stringify({ type: "response.created", response: { id: "resp_1" } }));
   assert.equal(link.answering, true);
-  link.took(JSON.stringify({ type: "response.done", response: { id: "resp_1", status: "cancelled" } }));
+  // It was made before the server heard of the cancellation: it is not heard all the same.
+  const before = silenced;
+  link.took(JSON.stringify({ type: "response.done", response: { id: "resp_1", status: "completed" } }));
   assert.equal(link.answering, false);
+  assert.equal(silenced, before + 1);
+  link.took(JSON.stringify({ type: "output_audio_buffer.started", response_id: "resp_1" }));
+  link.took(JSON.stringify({ type: "output_audio_buffer.started", response_id: "resp_2" }));
+  assert.equal(silenced, before + 2);
 });
 
 test("an answer for which another one left no room is asked for again when that is over", () => {

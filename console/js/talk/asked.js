@@ -10,7 +10,11 @@ export class Asked {
   #open = new Set();
   /** Whether one was refused because another answer was made, and nothing took its place since. */
   #again = false;
+  /** Those of them that the reader has stopped meanwhile. @type {Set<string>} */
+  #stopped = new Set();
   #count = 0;
+  /** Ids of answers that were made all the same: they were over before the server heard of it. @type {Set<string>} */
+  unwanted = new Set();
 
   /** Whether an answer may be on its way of which the server has said nothing yet. */
   get pending() {
@@ -38,6 +42,7 @@ export class Asked {
     if (event.type === "response.created") {
       const [oldest] = this.#open;
       if (oldest !== undefined) this.#open.delete(oldest);
+      if (oldest !== undefined && this.#stopped.delete(oldest)) this.unwanted.add(event.response.id);
     } else if (event.type === "error") {
       this.#open.delete(event.error.event_id);
       if (event.error.code === "conversation_already_has_active_response") this.#again = true;
@@ -49,8 +54,9 @@ export class Asked {
     return [];
   }
 
-  /** The reader does something else: nothing is asked for again. */
+  /** The reader does something else: nothing is asked for again, and what is on its way is not heard. */
   forget() {
     this.#again = false;
+    this.#stopped = new Set(this.#open);
   }
 }

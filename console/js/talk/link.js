@@ -138,6 +138,9 @@ export class Link extends EventTarget {
     this.received(event);
     this.dispatchEvent(new CustomEvent("event", { detail: event }));
     for (const again of this.#asked.take(event)) this.send(again);
+    const sounds = event.type === "output_audio_buffer.started" && event.response_id;
+    const made = event.type === "response.done" && event.response.id;
+    if (this.#asked.unwanted.has(sounds || made)) this.silence();
     return event;
   }
 
