@@ -17,7 +17,7 @@ from session.decisions import (
 )
 from session.turn_settings import TurnDetection
 from turn_detection.echo_guard import EchoGuard
-from turn_detection.echo_hold import EchoHold
+from turn_detection.echo_hold import Scored
 from turn_detection.end_pointing import EndPointer
 from turn_detection.silero import WINDOW_MS, Score, SileroModel, Window
 from turn_detection.turn_detector import TurnDetector
@@ -80,13 +80,11 @@ class ObservedTurnDetector(TurnDetector):
     def _decide(self, detector: EndPointer, score: Score, window: Window) -> Decision | None:
         self._speech.append(round(score.probability, 3))
         decision = super()._decide(detector, score, window)
-        if self._echo is None:
-            self._note(decision)
         self._tell_if_due()
         return decision
 
-    def _decide_on_passed(self, detector: EndPointer, echo: EchoHold) -> Decision | None:
-        decision = super()._decide_on_passed(detector, echo)
+    def _decide_on(self, detector: EndPointer, heard: Scored) -> Decision | None:
+        decision = super()._decide_on(detector, heard)
         self._note(decision)
         return decision
 
