@@ -122,7 +122,7 @@ class RealtimeTransport(BaseTransport):
         )
         self._push_turn: Callable[[Frame], Awaitable[None]] = self._input.push_frame
         """Pushes a frame into the recogniser's pipeline; frames wait there while it starts."""
-        self._file_pace = FilePace(asyncio.get_running_loop().time())
+        self._file_pace = FilePace(self._loop.time())
         self._file_end: asyncio.TimerHandle | None = None
         """Due when nothing more of a file has come for long enough."""
         self._work = WorkQueue()
@@ -151,7 +151,7 @@ class RealtimeTransport(BaseTransport):
         )
         self._push_turn = pipeline.push
         reason = "the client left"
-        expiry = asyncio.get_running_loop().call_later(self._session.lifetime_s, self._expire)
+        expiry = self._loop.call_later(self._session.lifetime_s, self._expire)
         try:
             async with asyncio.TaskGroup() as group:
                 background = [
@@ -181,7 +181,7 @@ class RealtimeTransport(BaseTransport):
 
     def leave(self, grace_s: float) -> None:
         """End the session when no response is running any more, at the latest in `grace_s` s."""
-        asyncio.get_running_loop().call_later(grace_s, self._go_away)
+        self._loop.call_later(grace_s, self._go_away)
         self._perform(self._session.leave())
 
     def report(self, report: Report) -> None:
@@ -248,7 +248,7 @@ class RealtimeTransport(BaseTransport):
             audio: The audio.
             again: Whether it was appended, and counted, before.
         """
-        clock = asyncio.get_running_loop().time
+        clock = self._loop.time
         audio_s = len(audio) / self._listening.format.bytes_per_ms / 1000
         if self._file_end is not None:
             self._file_end.cancel()
@@ -265,7 +265,7 @@ class RealtimeTransport(BaseTransport):
         if in_file:
             # What was sent meanwhile is there to be read.
             wait_s = max(came + OVER_S - clock(), READ_S)
-            self._file_end = asyncio.get_running_loop().call_later(wait_s, self._file_over)
+            self._file_end = self._loop.call_later(wait_s, self._file_over)
 
     def _file_over(self) -> None:
         self._file_end = None

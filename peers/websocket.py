@@ -73,8 +73,8 @@ class WebSocketPeer:
         self._dialect = dialect
         self._reader = EventReader(dialect, limits.event_kib * 1024, media)
         self._outbox = Outbox()
-        now = asyncio.get_running_loop().time()
-        self._pace = AppendPace(limits.append_burst_s, limits.append_speed, now)
+        self._clock = asyncio.get_running_loop().time
+        self._pace = AppendPace(limits.append_burst_s, limits.append_speed, self._clock())
         self._left: str | None = None
 
     @property
@@ -110,7 +110,7 @@ class WebSocketPeer:
 
     async def pace(self, audio_s: float) -> None:
         """Wait while the client appends too fast; its further data stays in the socket."""
-        ahead_s = self._pace.take(audio_s, asyncio.get_running_loop().time())
+        ahead_s = self._pace.take(audio_s, self._clock())
         if not ahead_s:
             return
         # Servers other than this project's do not tell when a connection is lost.

@@ -15,7 +15,9 @@ TURNS = 5
 """The last turns, whose median counts: one of them may have been shouted."""
 LONGEST_MS = 4000
 """How much of a turn's end is measured."""
-_WINDOW_MS = 32
+_RATE = 4000
+"""Samples of a second that are measured, about."""
+_WINDOW = 32 * _RATE // 1000
 _SYLLABLES = 80
 """Percentile of a turn's windows that is the level of its louder syllables."""
 
@@ -36,11 +38,12 @@ class UsualLevel:
         """Take a turn: its audio, in the format that the client appends."""
         end = bytes(memoryview(audio)[-LONGEST_MS * audio_format.bytes_per_ms :])
         pcm = audio_format.decode(end)
-        samples = np.frombuffer(pcm, "<i2", count=len(pcm) // BYTES_PER_SAMPLE).astype(np.float32)
-        size = _WINDOW_MS * audio_format.rate // 1000
-        windows = samples[: len(samples) // size * size].reshape(-1, size)
-        if not windows.any():
+        samples = np.frombuffer(pcm, "<i2", count=len(pcm) // BYTES_PER_SAMPLE)
+        # A few of the samples are as loud as all of them.
+        few = samples[:: max(1, audio_format.rate // _RATE)].astype(np.float32) / 32768
+        windows = few[: len(few) // _WINDOW * _WINDOW].reshape(-1, _WINDOW)
+        powers = np.sort(np.einsum("ij,ij->i", windows, windows) / _WINDOW)
+        if not len(powers) or not powers[-1]:
             return
-        powers = np.square(windows / 32768).mean(axis=1)
-        power = max(float(np.percentile(powers, _SYLLABLES)), 1e-10)
+        power = max(float(powers[(len(powers) - 1) * _SYLLABLES // 100]), 1e-10)
         self._levels.append(10 * math.log10(power))

@@ -17,20 +17,19 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 import numpy as np
-from numpy.typing import NDArray
 
 from audio.formats import AudioFormat
 from turn_detection.echo_spectra import (
     BINS,
     LAGS,
     Levels,
+    Rows,
     SentSpectra,
     Spectrum,
     correlations,
     heard_spectrum,
-    is_tone,
 )
-from turn_detection.sent_audio import PER_MS, SILENT_DB, SentAudio, power_db
+from turn_detection.sent_audio import PER_MS, SILENT_DB, SentAudio
 from turn_detection.silero import WINDOW_MS, WINDOW_SAMPLES, Window
 
 LONGEST_DELAY_MS = 2560
@@ -89,8 +88,9 @@ _CALM_MARGIN_DB = 10.0
 _LIMIT_MARGIN_DB = 3.0
 _RINGING_FADES_DB = 1.0
 """By so much a window may be softer than the one before, and still be the end of an echo."""
-_NOW_AND_THEN = 8
-"""Windows between two looks at whether a voice that was taken for a person's is an echo."""
+_LOOK_WINDOWS, _LOOK_EVERY = 8, 32
+"""Windows that are looked at of a voice that was taken for a person's, of so many: may be an echo.
+"""
 
 
 class Voice(Enum):
@@ -113,12 +113,26 @@ class _Search:
         self.windows = 0
         """Voiced windows since the last pause."""
 
-    def add(self, spectrum: Spectrum, rows: NDArray[np.complex64]) -> None:
+    def is_due(self, *, unlikely: bool) -> bool:
+        """Take a voiced window; return whether it is to be added.
+
+        Who speaks for long is looked at in some windows of many, and who is too loud for any echo
+        that there was, in every other one.
+        """
+        self.windows += 1
+        if self._is_long and (self.windows - 1) % _LOOK_EVERY >= _LOOK_WINDOWS:
+            return False
+        return not (unlikely and self.windows % 2)
+
+    @property
+    def _is_long(self) -> bool:
+        return self.windows > PATIENCE[-1][1]
+
+    def add(self, spectrum: Spectrum, rows: Rows) -> None:
         """Add a window: its spectrum, and those of what was sent, by delay."""
         self._cross *= _SEARCH_MEMORY
-        self._cross += np.conj(spectrum) * rows
+        rows.add_products(spectrum, self._cross)
         self._weight = self._weight * float(_SEARCH_MEMORY) + 1
-        self.windows += 1
 
     def result(self, before: _Way | None) -> _Way | None:
         """Return the way that the echo takes; None: there is none to be seen.
@@ -126,16 +140,19 @@ class _Search:
         Args:
             before: One that was seen once, and is more likely than others.
         """
-        if self._weight < _LEAST_WEIGHT:
+        if self._weight < _LEAST_WEIGHT or (self._is_long and self.windows % _LOOK_WINDOWS):
             return None
-        by_delay = correlations(self._cross) / np.float32(self._weight)
-        row, lag = divmod(int(by_delay.argmax()), LAGS + 1)
-        way = _Way(int(_OFFSETS[row]), lag, float(by_delay[row, lag]))
+        # Where nothing was sent there is nothing alike, which says nothing of the rest.
+        rows = np.flatnonzero(self._cross.any(axis=1))
+        if not len(rows):
+            return None
+        by_delay = correlations(self._cross[rows]) / np.float32(self._weight)
+        at, lag = divmod(int(by_delay.argmax()), LAGS + 1)
+        row = int(rows[at])
+        way = _Way(int(_OFFSETS[row]), lag, float(by_delay[at, lag]))
         again = before is not None and abs(way.delay - before.delay) < _SAME_DELAY
         needed = _FOUND_AGAIN if again else _FOUND
-        # Where nothing was sent there is nothing alike, which says nothing of the rest.
-        others = by_delay[self._cross.any(axis=1)]
-        if way.likeness <= needed * float(np.sqrt(np.mean(others**2))):
+        if way.likeness <= needed * float(np.sqrt(np.mean(by_delay**2))):
             return None
         way.cross, way.weight = self._cross[row].copy(), self._weight
         if before is not None and again:
@@ -271,7 +288,7 @@ class EchoGuard:
         """Whether what was sent may be heard in window `index`."""
         return index * WINDOW_MS < self._sent.audible_until_ms + LONGEST_DELAY_MS
 
-    def hear(self, index: int, window: Window, *, voiced: bool) -> Voice:
+    def hear(self, index: int, window: Window, level_db: float, *, voiced: bool) -> Voice:
         """Take window `index`, behind those before; say whose voice it is.
 
         Call it for the windows for which `listens`.
@@ -279,10 +296,10 @@ class EchoGuard:
         Args:
             index: Counted from the first of the session.
             window: The sound.
+            level_db: Its level in dBFS.
             voiced: Whether there is a voice.
         """
         before, self._before = self._before, window
-        level_db = power_db(window)
         if not voiced:
             return self._calm(index, level_db)
         self._calm_from, self._calm_db = index + 1, SILENT_DB
@@ -293,18 +310,21 @@ class EchoGuard:
         return self._last
 
     def _whose(self, index: int, before: Window, window: Window, level_db: float) -> Voice:
-        spectrum, levels = heard_spectrum(before, window)
         way = self._way
-        known = way is not None and self._is_known_echo(way, index, spectrum, levels, level_db)
-        if known or self._is_new_echo(index, spectrum):
-            self._search.windows, self._over_db = 0, SILENT_DB
-            return Voice.OURS
+        over_db = level_db - self._loudest_db(index)
+        no_echo = over_db > self._limit_db
+        due = self._search.is_due(unlikely=no_echo)
+        if way is not None or due:
+            spectrum, levels = heard_spectrum(before, window)
+            known = way is not None and self._is_known_echo(way, index, spectrum, levels, level_db)
+            if known or (due and self._is_new_echo(index, spectrum)):
+                self._search.windows, self._over_db = 0, SILENT_DB
+                return Voice.OURS
         if way is not None and way.settled and way.trusted:
             return Voice.THEIRS
-        over_db = level_db - self._loudest_db(index)
         self._over_db = max(self._over_db, over_db)
         patience = next(windows for level, windows in PATIENCE if self._over_db >= level)
-        if over_db > self._limit_db or self._search.windows >= patience:
+        if no_echo or self._search.windows >= patience:
             return Voice.THEIRS
         return Voice.UNSURE
 
@@ -322,8 +342,8 @@ class EchoGuard:
         self, way: _Way, index: int, spectrum: Spectrum, levels: Levels, level_db: float
     ) -> bool:
         first, before = index - way.offset, way.confirmed
-        rows, sent = self._spectra.rows(np.arange(first, first - _TAIL, -1))
-        explained = way.explains(spectrum, levels, rows[0], sent)
+        rows = self._spectra.rows(np.arange(first, first - _TAIL, -1))
+        explained = way.explains(spectrum, levels, rows.spectrum(0), rows.levels)
         if way.confirmed > before:
             self._ringing_db = max(self._ringing_db, level_db)
             if way.trusted and explained:
@@ -337,11 +357,9 @@ class EchoGuard:
 
     def _is_new_echo(self, index: int, spectrum: Spectrum) -> bool:
         search = self._search
-        rows, levels = self._spectra.rows(index - _OFFSETS)
+        rows = self._spectra.rows(index - _OFFSETS)
         search.add(spectrum, rows)
-        if is_tone(rows, levels):
-            return False
-        if search.windows > PATIENCE[-1][1] and search.windows % _NOW_AND_THEN:
+        if rows.are_tones:
             return False
         way = self._way
         found = search.result(way or self._lapsed)

@@ -58,7 +58,7 @@ class EchoHold:
             self._release()
             self._passed.append(heard)
             return False
-        voice = self.guard.hear(index, window, voiced=voiced)
+        voice = self.guard.hear(index, window, heard.level_db, voiced=voiced)
         if voice is Voice.UNSURE and not speaking:
             self._held.append(heard)
             return False

@@ -46,60 +46,66 @@ _BROAD_BINS, _BROAD_RANGE = 28, np.float32(3e-5)
 the loudest bin's power from which a bin counts. Voices have more, but for a frame in twenty; tones
 have a third, or 20 where they are sent in small pieces, each of which is resampled by itself.
 """
+_BLOCK = 8
+"""Frames at once: larger arrays are new memory each time, which costs more than the sums."""
+_WHOLE_FRAME = np.arange(FRAME)
+_NO_WINDOW = -(2**40)
 _WHITENING = 0.7
 """1: all frequencies count alike; 0: by their power."""
 
 Spectrum = NDArray[np.complex64]
 Levels = NDArray[np.float32]
 """Of each band, in dB."""
+Broad = NDArray[np.bool_]
+"""Of each frame, whether it has more than a tone, so that it can be found."""
 
 
 def heard_spectrum(before: Window, window: Window) -> tuple[Spectrum, Levels]:
     """Return the whitened spectrum, and the levels, of two windows in a row."""
     frame = np.concatenate((before, window)) * _TAPER
     # At twice the rate of what was sent, half of the bins are the same.
-    return _whitened(np.fft.rfft(frame, 2 * FRAME), 4.0, _FLOOR)
+    audible = np.fft.rfft(frame, 2 * FRAME)[None, _FIRST:_LAST].astype(np.complex64, copy=False)
+    spectra, levels = _whitened(audible, audible.real**2 + audible.imag**2, 4.0, _FLOOR)
+    return spectra[0], levels[0]
 
 
-def sent_spectrum(frame: NDArray[np.float32]) -> tuple[Spectrum, Levels]:
-    """Return the same of a frame of what was sent.
+def sent_spectra(frames: NDArray[np.float32]) -> tuple[NDArray[np.complex64], Levels, Broad]:
+    """Return the same of frames of what was sent, frames × bins and × bands, and which are broad.
 
     The spectrum of a beep or a hum is nothing: the noise of its making is no echo of any voice, and
     its tone is like itself at every delay.
     """
-    whole = np.fft.rfft(frame * _FADES)
-    loudest = np.float32(np.max(np.abs(whole)) ** 2)
-    broad, _ = _whitened(whole, 1.0, _FLOOR + _BROAD_RANGE * loudest)
-    spectrum, levels = _whitened(whole, 1.0, _FLOOR + _RANGE * loudest)
-    powers = broad.real**2 + broad.imag**2
-    if float(powers.sum()) ** 2 < _BROAD_BINS * float(np.dot(powers, powers)):
-        spectrum = np.zeros_like(spectrum)
-    return spectrum, levels
+    whole = np.fft.rfft(frames * _FADES).astype(np.complex64, copy=False)
+    loudest = (whole.real**2 + whole.imag**2).max(axis=1, keepdims=True)
+    audible = whole[:, _FIRST:_LAST]
+    power = audible.real**2 + audible.imag**2
+    broad = _is_broad(power, _FLOOR + _BROAD_RANGE * loudest)
+    spectra, levels = _whitened(audible, power, 1.0, _FLOOR + _RANGE * loudest)
+    spectra[~broad] = 0
+    return spectra, levels, broad
 
 
-def is_tone(spectra: NDArray[np.complex64], levels: NDArray[np.float32]) -> bool:
-    """Return whether nothing but tones was sent, mostly: their beginnings and ends are broad.
-
-    Args:
-        spectra: Of frames of what was sent.
-        levels: Theirs.
-    """
-    audible = levels.max(axis=1) > _SILENT_DB
-    broad = int(np.count_nonzero(spectra.any(axis=1)))
-    return broad < _EDGE_FRAMES or 2 * broad < int(np.count_nonzero(audible))
+def _is_broad(power: NDArray[np.float32], floor: NDArray[np.float32]) -> Broad:
+    """Return which frames have many bins that share their power once it is whitened."""
+    shares = power * (power + floor) ** np.float32(-_WHITENING)
+    broad: Broad = shares.sum(axis=1) ** 2 > _BROAD_BINS * np.square(shares).sum(axis=1)
+    return broad
 
 
 def _whitened(
-    whole: NDArray[np.complexfloating], scale: float, floor: np.float32
-) -> tuple[Spectrum, Levels]:
-    spectrum = whole[_FIRST:_LAST].astype(np.complex64)
-    power = spectrum.real**2 + spectrum.imag**2 + floor
-    levels = 10 * np.log10(np.add.reduceat(power, _EDGES) / np.float32(scale))
+    spectra: NDArray[np.complex64],
+    power: NDArray[np.float32],
+    scale: float,
+    floor: NDArray[np.float32] | np.float32,
+) -> tuple[NDArray[np.complex64], Levels]:
+    """Return spectra, rows × bins, whose bins count alike, and their levels before."""
+    raised = power + floor
+    levels = 10 * np.log10(np.add.reduceat(raised, _EDGES, axis=1) / np.float32(scale))
     # Power to the 0.35, amplitude to the 0.7: all of it would raise noise between the harmonics.
-    flat = spectrum * power ** np.float32(-_WHITENING / 2)
-    energy = float(np.vdot(flat, flat).real)
-    flat *= np.float32(np.sqrt(BINS / energy)) if energy > 0 else 0
-    return flat, levels
+    flat = spectra * raised ** np.float32(-_WHITENING / 2)
+    energy = (flat.real**2 + flat.imag**2).sum(axis=1, keepdims=True)
+    silent = energy == 0
+    return flat * np.where(silent, 0, np.sqrt(BINS / np.where(silent, 1, energy))), levels
 
 
 def correlations(cross: NDArray[np.complex64]) -> NDArray[np.float32]:
@@ -108,10 +114,51 @@ def correlations(cross: NDArray[np.complex64]) -> NDArray[np.float32]:
     1 would be the same sound, and chance alone stays near 0. Column n is a delay of
     64 ms - n samples, beside that between the frames.
     """
-    padded = np.zeros((len(cross), FRAME // 2 + 1), np.complex64)
-    padded[:, _FIRST:_LAST] = cross
-    by_lag = np.fft.irfft(padded, FRAME, axis=1)[:, : LAGS + 1].astype(np.float32)
-    return by_lag * np.float32(FRAME / (2 * BINS))
+    by_lag = np.empty((len(cross), LAGS + 1), np.float32)
+    padded = np.zeros((min(len(cross), _BLOCK), FRAME // 2 + 1), np.complex64)
+    for start in range(0, len(cross), _BLOCK):
+        block = cross[start : start + _BLOCK]
+        padded[: len(block), _FIRST:_LAST] = block
+        found = np.fft.irfft(padded[: len(block)], FRAME, axis=1)
+        by_lag[start : start + _BLOCK] = found[:, : LAGS + 1]
+    by_lag *= np.float32(FRAME / (2 * BINS))
+    return by_lag
+
+
+class Rows:
+    """Some frames of what was sent, one a row. They are not copied, so use them at once."""
+
+    def __init__(
+        self,
+        spectra: NDArray[np.complex64],
+        places: NDArray[np.int_],
+        levels: Levels,
+        broad: Broad,
+    ) -> None:
+        self._spectra = spectra
+        self._places = places
+        self.levels = levels
+        """Theirs, rows × bands."""
+        self.broad = broad
+        """Which are more than a tone."""
+
+    def spectrum(self, row: int) -> Spectrum:
+        """Return the whitened spectrum of a row."""
+        found: Spectrum = self._spectra[self._places[row]]
+        return found
+
+    def add_products(self, spectrum: Spectrum, to: NDArray[np.complex64]) -> None:
+        """Add the cross spectra of all rows with a window that was heard to `to`, row by row."""
+        heard = np.conj(spectrum)
+        for row in np.flatnonzero(self.broad).tolist():
+            to[row] += heard * self._spectra[self._places[row]]
+
+    @property
+    def are_tones(self) -> bool:
+        """Whether they are nothing but tones, mostly: beginnings and ends of tones are broad."""
+        audible = self.levels.max(axis=1) > _SILENT_DB
+        count = int(np.count_nonzero(self.broad))
+        return count < _EDGE_FRAMES or 2 * count < int(np.count_nonzero(audible))
 
 
 class SentSpectra:
@@ -122,25 +169,36 @@ class SentSpectra:
 
         Args:
             span: Returns the sound from a millisecond on: so many samples.
-            kept: A power of two.
+            kept: More than the windows between any two that are asked for at once.
         """
         self._span = span
-        self._kept = kept
-        self._windows = np.full(kept, -1)
+        self._windows = np.full(kept, _NO_WINDOW)
+        self._newest = _NO_WINDOW
         self._spectra = np.zeros((kept, BINS), np.complex64)
         self._levels = np.zeros((kept, BANDS), np.float32)
+        self._broad = np.zeros(kept, np.bool_)
 
     def changed(self, from_ms: float) -> None:
         """Forget what ends behind `from_ms`: other sound was put there."""
-        self._windows[(self._windows + 1) * WINDOW_MS > from_ms] = -1
+        # What is sent is mostly to be played later than anything that was looked at.
+        if (self._newest + 1) * WINDOW_MS > from_ms:
+            self._windows[(self._windows + 1) * WINDOW_MS > from_ms] = _NO_WINDOW
+            self._newest = int(self._windows.max())
 
-    def rows(self, windows: NDArray[np.int_]) -> tuple[NDArray[np.complex64], NDArray[np.float32]]:
-        """Return the whitened spectra of windows, and their levels."""
-        places = windows % self._kept
-        for place, window in zip(places.tolist(), windows.tolist(), strict=True):
-            if self._windows[place] != window:
-                start_ms = (window + 1) * WINDOW_MS - FRAME / PER_MS
-                sound = self._span(start_ms, FRAME)
-                self._spectra[place], self._levels[place] = sent_spectrum(sound)
-                self._windows[place] = window
-        return self._spectra[places], self._levels[places]
+    def rows(self, windows: NDArray[np.int_]) -> Rows:
+        """Return what was sent in windows."""
+        places = windows % len(self._windows)
+        lacking = np.flatnonzero(self._windows[places] != windows)
+        for start in range(0, len(lacking), _BLOCK):
+            block = lacking[start : start + _BLOCK]
+            self._make(windows[block], places[block])
+        return Rows(self._spectra, places, self._levels[places], self._broad[places])
+
+    def _make(self, windows: NDArray[np.int_], places: NDArray[np.int_]) -> None:
+        first, last = int(windows.min()), int(windows.max())
+        step = WINDOW_MS * PER_MS
+        sound = self._span((first + 1) * WINDOW_MS - FRAME / PER_MS, (last - first) * step + FRAME)
+        frames = sound[((windows - first) * step)[:, None] + _WHOLE_FRAME]
+        self._spectra[places], self._levels[places], self._broad[places] = sent_spectra(frames)
+        self._windows[places] = windows
+        self._newest = max(self._newest, last)

@@ -32,8 +32,15 @@ class Heard(NamedTuple):
     """A window as Silero is to hear it."""
 
     window: Window
-    level_db: float
-    """Its own level in dBFS, before it was made louder."""
+    original: Window
+    """It, before it was made louder."""
+    amplitude: float
+    """Root mean square of the original (0–1)."""
+
+    @property
+    def level_db(self) -> float:
+        """Level of the original in dBFS."""
+        return max(20 * math.log10(self.amplitude), SILENT_DB) if self.amplitude else SILENT_DB
 
 
 class LevelControl:
@@ -46,23 +53,13 @@ class LevelControl:
 
     def heard(self, window: Window) -> Heard:
         """Return the window as Silero is to hear it; `passed` then advances past it."""
-        amplitude = _amplitude(window)
+        amplitude = math.sqrt(float(np.dot(window, window)) / len(window))
         loudest = max(amplitude, self._loudest)
-        if loudest >= _TARGET:
-            return Heard(window, _db(amplitude))
-        gain = np.float32(min(_TARGET / loudest, _MOST) if loudest else 1.0)
-        return Heard(window * gain, _db(amplitude))
+        if loudest >= _TARGET or not loudest:
+            return Heard(window, window, amplitude)
+        gain = np.float32(min(_TARGET / loudest, _MOST))
+        return Heard(window * gain, window, amplitude)
 
-    def passed(self, level_db: float) -> None:
-        """Advance past a window of this level."""
-        self._loudest *= _FALL
-        if level_db > SILENT_DB:
-            self._loudest = max(10 ** (level_db / 20), self._loudest)
-
-
-def _amplitude(window: Window) -> float:
-    return math.sqrt(float(np.dot(window, window)) / len(window))
-
-
-def _db(amplitude: float) -> float:
-    return max(20 * math.log10(amplitude), SILENT_DB) if amplitude else SILENT_DB
+    def passed(self, amplitude: float) -> None:
+        """Advance past a window of this amplitude (root mean square, 0–1)."""
+        self._loudest = max(amplitude, self._loudest * _FALL)

@@ -15,7 +15,7 @@ from session.turn_settings import TurnDetection
 from turn_detection.echo_guard import EchoGuard
 from turn_detection.echo_hold import EchoHold, Scored
 from turn_detection.end_pointing import EndPointer, end_pointer
-from turn_detection.level_control import SILENT_DB, Heard, LevelControl
+from turn_detection.level_control import Heard, LevelControl
 from turn_detection.silero import (
     SILENCE,
     WINDOW_MS,
@@ -189,17 +189,15 @@ class TurnDetector:
 
     def _decide(self, detector: EndPointer, score: Score, window: Window) -> Decision | None:
         index, echo = self._index, self._echo
-        level_db = SILENT_DB if self._heard is None else self._heard.level_db
-        self._loudness.passed(level_db)
-        heard = Scored(index, score.probability, level_db)
-        if self._heard is not None and echo is not None and echo.guard.listens(index):
-            # What was sent is compared with what came, not with what was made louder.
-            window = self._windows.window()
+        was = Heard(window, window, 0.0) if self._heard is None else self._heard
+        self._loudness.passed(was.amplitude)
+        heard = Scored(index, score.probability, was.level_db)
         self._step()
         if echo is None or echo.passes(index):
             return self._decide_on(detector, heard)
         voiced, speaking = detector.is_voiced(heard.probability), detector.speaking
-        if echo.take(heard, window, voiced=voiced, speaking=speaking):
+        # What was sent is compared with what came, not with what was made louder.
+        if echo.take(heard, was.original, voiced=voiced, speaking=speaking):
             self._echo_begins(index)
         return self._decide_on_passed(detector, echo)
 

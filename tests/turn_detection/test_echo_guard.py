@@ -16,6 +16,7 @@ from session.turn_settings import ServerVad
 from tests.support.places import DATA
 from tests.support.room import Room, pcm, samples
 from turn_detection.echo_guard import PATIENCE, EchoGuard, Voice
+from turn_detection.sent_audio import power_db
 from turn_detection.silero import WINDOW_MS, WINDOW_SAMPLES, shared_silero
 from turn_detection.turn_detector import TurnDetector
 
@@ -151,7 +152,8 @@ def test_a_voice_that_ends_at_once_is_nobodys_only_if_it_is_soft(loud, whose):
     guard, window = EchoGuard(), np.random.default_rng(1).standard_normal(WINDOW_SAMPLES)
     sound = (window * loud).astype(np.float32)
     guard.sent(pcm(answer()), AudioFormat(), 0)
-    voices = [guard.hear(index, sound, voiced=index == 0) for index in range(12)]
+    level_db = power_db(sound)
+    voices = [guard.hear(index, sound, level_db, voiced=index == 0) for index in range(12)]
     assert voices[0] is Voice.UNSURE
     assert next(voice for voice in voices if voice is not Voice.UNSURE) is whose
 

@@ -18,7 +18,7 @@ class Told:
     def listens(self, index: int) -> bool:
         return self._voices[index] != "-"
 
-    def hear(self, index: int, _window: Window, *, voiced: bool) -> Voice:
+    def hear(self, index: int, _window: Window, _level_db: float, *, voiced: bool) -> Voice:
         return {"t": Voice.THEIRS, "o": Voice.OURS, "u": Voice.UNSURE}[self._voices[index]]
 
 

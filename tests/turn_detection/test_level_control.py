@@ -27,6 +27,10 @@ def tone(db: float) -> Any:
     return (wave * 10 ** (db / 20) * np.sqrt(2)).astype(np.float32)
 
 
+def amplitude(db: float) -> float:
+    return float(10 ** (db / 20))
+
+
 def level_of(window: Any) -> float:
     return float(20 * np.log10(np.sqrt(np.mean(window**2))))
 
@@ -48,10 +52,10 @@ def test_a_quiet_one_is_made_as_loud_as_the_target(db: float) -> None:
 
 def test_what_follows_a_loud_window_is_not_made_louder_at_once() -> None:
     control = LevelControl()
-    control.passed(-20.0)
+    control.passed(amplitude(-20.0))
     assert level_of(control.heard(tone(-50.0)).window) == pytest.approx(-50.0, abs=0.01)
     for _ in range(200):
-        control.passed(-50.0)
+        control.passed(amplitude(-50.0))
     assert level_of(control.heard(tone(-50.0)).window) == pytest.approx(TARGET_DB, abs=0.01)
 
 
@@ -62,7 +66,7 @@ def test_nothing_is_made_louder_than_the_target_or_by_more_than_the_most(
 ) -> None:
     control = LevelControl()
     for level in before:
-        control.passed(level)
+        control.passed(amplitude(level))
     gain = level_of(control.heard(tone(db)).window) - db
     assert -0.01 <= gain <= MOST_DB + 0.01
     assert gain <= 0.01 or db + gain <= TARGET_DB + 0.01
