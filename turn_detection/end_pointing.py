@@ -114,8 +114,8 @@ class EndPointer:
         self._covered = self._covered + 1 if covered else 0
         if not 0 < self._covered <= COVERED_WINDOWS:
             self._voiced = 0
-        # Others speak: the speaker has been silent for longer than was known.
-        self._silent = max(before + 1, self._speaker.since_loud if voiced else 0)
+        # Where others speak, the speaker may have been silent for longer than was known.
+        self._silent = max(before + 1, self._speaker.silent_windows)
         at_ms = (index + 1) * WINDOW_MS
         if self._pauses is not None and self._pauses.verdict_due(self._silent):
             return VerdictDue(at_ms)
@@ -137,6 +137,7 @@ class EndPointer:
             return None
         self.speaking = True
         self._silent = 0
+        self._speaker.began()
         if self._pauses is not None:
             self._pauses.begin()
         return SpeechStarted((index + 1 - self._voiced - self._risen()) * WINDOW_MS)

@@ -199,6 +199,18 @@ def test_people_behind_the_speaker_do_not_keep_the_turn_open() -> None:
     assert heard == [SpeechStarted(70 * WINDOW_MS), SpeechStopped(116 * WINDOW_MS)]
 
 
+def test_nor_do_those_who_begin_to_talk_with_the_speaker() -> None:
+    heard = spoken(EndPointer(0.5, 500), (0.0, -90.0, 70), (*SPEAKER, 40), (*CHATTER, 60))
+    assert heard == [SpeechStarted(70 * WINDOW_MS), SpeechStopped(126 * WINDOW_MS)]
+
+
+def test_a_room_full_of_voices_does_not_make_an_ending_longer() -> None:
+    # Silero is sure for a while that somebody speaks, and then that nobody does.
+    scene = ((*MUMBLE, 70), (*SPEAKER, 30), (*CHATTER, 8), (*MUMBLE, 30))
+    heard = spoken(EndPointer(0.5, 500), *scene)
+    assert heard == [SpeechStarted(70 * WINDOW_MS), SpeechStopped(120 * WINDOW_MS)]
+
+
 def test_they_do_not_begin_the_next_one_before_they_were_gone_for_2_s() -> None:
     scene = ((*MUMBLE, 70), (*SPEAKER, 30), (*CHATTER, 60))
     silent = (0.0, -46.0)
@@ -219,5 +231,5 @@ def test_in_a_quiet_room_a_soft_voice_is_the_speakers() -> None:
 
 
 def test_a_soft_ending_is_still_the_speakers() -> None:
-    scene = ((*MUMBLE, 70), (*SPEAKER, 30), (*CHATTER, 5), (*MUMBLE, 15), (*SPEAKER, 5))
+    scene = ((*MUMBLE, 70), (*SPEAKER, 30), (*CHATTER, 4), (*MUMBLE, 15), (*SPEAKER, 5))
     assert spoken(EndPointer(0.5, 500), *scene) == [SpeechStarted(70 * WINDOW_MS)]
