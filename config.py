@@ -308,6 +308,9 @@ class TurnsConfig(_Group):
     queued: Literal["each", "merge"] = "each"
     """How turns that end while another is being answered are answered: `each` for itself, in order,
     or all by one answer (`merge`)."""
+    rejoin_ms: int = Field(0, ge=0, le=1200)
+    """Milliseconds behind the end of a turn within which a user who goes on is still in that turn:
+    both pieces become one, with one answer. 0: they are two turns."""
     file_mode: bool = True
     """Whether the turns of audio that is appended much faster than real time wait for its end, so
     that none interrupts the answer to another."""

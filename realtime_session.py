@@ -260,25 +260,20 @@ class RealtimeSession:
 
     def delete_item(self, event: DeleteItem) -> list[Effect]:
         """Delete an item from the conversation (§A.7)."""
-        self._conversation.delete(event.item_id)
         deleted = Send(ItemDeleted(item_id=event.item_id))
+        if self._turns.has_replaced(event.item_id):
+            return [deleted]
+        self._conversation.delete(event.item_id)
         self._transcription.forget(event.item_id)
         return [deleted, *self._responses.item_deleted()]
 
     def truncate_item(self, event: TruncateItem) -> list[Effect]:
         """Cut an assistant message to what was played (§A.8)."""
-        self._conversation.truncate(event.item_id, event.content_index, event.audio_end_ms)
+        place = (event.item_id, event.content_index, event.audio_end_ms)
+        if not self._turns.has_replaced(event.item_id):
+            self._conversation.truncate(*place)
         self._playback.hushed()
-        return [
-            Send(
-                ItemTruncated(
-                    item_id=event.item_id,
-                    content_index=event.content_index,
-                    audio_end_ms=event.audio_end_ms,
-                )
-            ),
-            *self._turns.settle(),
-        ]
+        return [Send(ItemTruncated(*place)), *self._turns.settle()]
 
     def create_response(self, event: CreateResponse) -> list[Effect]:
         """Begin a response (§A.9)."""

@@ -7,16 +7,23 @@ with its own offsets. A turn that is given up leaves nothing behind.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from audio.clip import Clip
 from session.backchannels import Said
 from session.decisions import SpeechPersisted
-from session.effects import Effect, FollowSpeech, ForgetTurn, GuessTurn, ResumeTurn
+from session.effects import (
+    Effect,
+    FollowSpeech,
+    ForgetTurn,
+    GuessTurn,
+    ResumeTurn,
+)
 from session.floor import Floor, Verdict
 from session.input_buffer import ClosedTurn, OpenTurn
 from session.playback import Audible, Playback
 from session.recent_noise import RecentNoise
+from session.rejoined_turns import RejoinedTurns
 from session.session_config import SessionConfig
 from session.transcription import Transcription
 from session.user_turns import UserTurns
@@ -29,12 +36,15 @@ class _End:
     """The end of the silence that ended it."""
     asked: bool
     """Whether its transcript was asked for."""
+    whole: ClosedTurn | None
+    """What it is the end of, if it goes on with the turn before it (§B.17)."""
 
 
 @dataclass(slots=True)
 class _Contested:
     item_id: str
     start_ms: int
+    onset_ms: int
     floor: Floor
     end: _End | None = None
     """None: it is being spoken."""
@@ -53,12 +63,14 @@ class ContestedTurns:
         turns: UserTurns,
         transcription: Transcription,
         noise: RecentNoise,
+        rejoined: RejoinedTurns,
     ) -> None:
         self._config = config
         self._playback = playback
         self._turns = turns
         self._transcription = transcription
         self._noise = noise
+        self._rejoined = rejoined
         self._undecided: list[_Contested] = []
         """The oldest first. Only the last one may be in progress."""
 
@@ -85,12 +97,12 @@ class ContestedTurns:
 
     # --- what is heard ------------------------------------------------------------------------
 
-    def begin(self, turn: OpenTurn) -> list[Effect]:
-        """Contest the turn that was just opened."""
+    def begin(self, turn: OpenTurn, onset_ms: int) -> list[Effect]:
+        """Contest the turn that was just opened, of a voice that began at `onset_ms`."""
         ducked = [] if self._undecided else self._playback.duck(on=True)
         in_silence = self._playback.audible is Audible.NO
         floor = Floor(self._turns.usual_db, in_silence=in_silence)
-        self._undecided.append(_Contested(turn.item_id, turn.start_ms, floor))
+        self._undecided.append(_Contested(turn.item_id, turn.start_ms, onset_ms, floor))
         return [FollowSpeech(True), *ducked]
 
     def persisted(self, speech: SpeechPersisted) -> list[Effect]:
@@ -144,10 +156,11 @@ class ContestedTurns:
     def stopped(self, turn: ClosedTurn, end_ms: int) -> list[Effect]:
         """End the turn in progress, which is undecided; its transcript decides."""
         (contested,) = (one for one in self._undecided if one.item_id == turn.item_id)
-        contested.end = _End(turn, end_ms, asked=False)
+        whole = self._rejoined.cover(contested.onset_ms, turn, end_ms)
+        contested.end = end = _End(turn, end_ms, asked=False, whole=whole)
         effects = [*self._let_on(contested), *self.settle()]
         if contested in self._undecided:
-            contested.end = _End(turn, end_ms, asked=True)
+            contested.end = replace(end, asked=True)
             effects.append(self._turns.transcribe(turn))
         return effects
 
@@ -187,17 +200,36 @@ class ContestedTurns:
         for one in self._undecided[:count]:
             if self._verdict(one) is Verdict.GIVEN_UP:
                 effects += self._give_up(one)
-                continue
-            effects += self._turns.started(one.item_id, one.start_ms)
-            effects += self._turns.interrupt()
-            effects += self._let_on(one)
-            effects += self._left(one)
-            if one.end is not None:
-                wordless = one.floor.said is Said.NOTHING
-                effects += self._turns.stopped(
-                    one.end.turn, one.end.end_ms, asked=one.end.asked, doubtful=wordless
-                )
+            elif one.end is None:
+                effects += self._take_spoken(one)
+            elif one.end.whole is not None and self._rejoined.close(one.onset_ms, one.end.whole):
+                effects += self._take_whole(one, one.end.whole, one.end.end_ms)
+            else:
+                effects += self._take_closed(one, one.end)
         return effects
+
+    def _take_spoken(self, one: _Contested) -> list[Effect]:
+        whole = self._rejoined.go_on(one.onset_ms)
+        if whole is None:
+            effects = self._takes(one.item_id, one.start_ms)
+            return [*effects, *self._let_on(one), *self._left(one)]
+        one.asks = False
+        effects = self._takes(whole.item_id, whole.start_ms)
+        return [*effects, self._turns.rehear(whole.item_id), *self._left(one)]
+
+    def _take_closed(self, one: _Contested, end: _End) -> list[Effect]:
+        wordless = one.floor.said is Said.NOTHING
+        effects = self._takes(one.item_id, one.start_ms)
+        effects += [*self._let_on(one), *self._left(one)]
+        stopped = self._turns.stopped(end.turn, end.end_ms, asked=end.asked, doubtful=wordless)
+        return [*effects, *stopped]
+
+    def _take_whole(self, one: _Contested, whole: ClosedTurn, end_ms: int) -> list[Effect]:
+        effects = self._takes(whole.item_id, whole.start_ms)
+        return [*effects, *self._forget(one), *self._turns.stopped(whole, end_ms)]
+
+    def _takes(self, item_id: str, start_ms: int) -> list[Effect]:
+        return [*self._turns.started(item_id, start_ms), *self._turns.interrupt()]
 
     def _give_up(self, one: _Contested) -> list[Effect]:
         if one.floor.said is Said.NOTHING:

@@ -39,6 +39,17 @@ class ClosedTurn:
 
     item_id: str
     audio: bytes
+    start_ms: int
+    """The offset of its start."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """Audio that is kept although no turn is open: the last turn may go on."""
+
+    start_ms: int
+    until_ms: float
+    """Up to how much audio written it is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +81,7 @@ class InputBuffer:
         self._half_sample = b""
         self._padding_ms: int | None = None
         self._closed_ms = 0.0  # where the last turn ended
+        self._kept: _Kept | None = None
         self.open: OpenTurn | None = None
 
     @property
@@ -114,6 +126,7 @@ class InputBuffer:
 
     def _hand_over(self, padding_ms: int) -> None:
         """Leave the open turn to the client; without one, keep what the next turn begins with."""
+        self._kept = None
         if self.open is not None:
             self.open = replace(self.open, heard_ms=self.written_ms)
             return
@@ -157,8 +170,22 @@ class InputBuffer:
             opened = self.open = OpenTurn(self._mint(), int(self._start_ms))
         self._buffer += audio
         if self._padding_ms is not None and self.open is None:
-            self._forget_all_but((self._padding_ms + LOOKBACK_MS) * self._format.bytes_per_ms)
+            self._forget_old(self._padding_ms)
         return audio, opened
+
+    def keep(self, start_ms: int, until_ms: float) -> None:
+        """Keep the audio from `start_ms` on, up to an onset at `until_ms`: see `go_back`."""
+        self._kept = _Kept(start_ms, until_ms + LOOKBACK_MS)
+
+    def holds(self, start_ms: int) -> bool:
+        """Return whether all audio from an offset on is still buffered."""
+        return self._start_ms < start_ms + 1
+
+    def go_back(self, start_ms: int) -> OpenTurn:
+        """Let the open turn begin at an offset from which on the buffer `holds` the audio."""
+        assert self.open is not None
+        self.open = replace(self.open, start_ms=start_ms)
+        return self.open
 
     def speech_started(self, onset_ms: int) -> OpenTurn:
         """Open a turn at a detected onset less the prefix padding, not below 0 (§E)."""
@@ -185,13 +212,13 @@ class InputBuffer:
     def speech_stopped(self, end_ms: int) -> ClosedTurn:
         """Close the open turn at `end_ms`, the end of the trailing silence."""
         assert self.open is not None
-        turn = ClosedTurn(self.open.item_id, self._cut(self.open.start_ms, end_ms))
+        turn = self.between(self.open.item_id, self.open.start_ms, end_ms)
         self.open, self._closed_ms = None, end_ms
         return turn
 
-    def silence(self, start_ms: int, end_ms: int) -> bytes:
-        """Return the audio between two offsets without a turn, as far as it is still buffered."""
-        return self._cut(start_ms, end_ms)
+    def between(self, item_id: str, start_ms: int, end_ms: int) -> ClosedTurn:
+        """Return a turn of the audio between two offsets, as far as that is still buffered."""
+        return ClosedTurn(item_id, self._cut(start_ms, end_ms), start_ms)
 
     def forget_first_half(self) -> OpenTurn:
         """Forget the first half of the open turn, which begins later by that; returns it."""
@@ -215,8 +242,9 @@ class InputBuffer:
                 "Error committing input audio buffer: buffer too small. Expected at least "
                 f"100ms of audio, but buffer only has {length_ms:.2f}ms of audio.",
             )
-        turn = ClosedTurn(self.open.item_id, heard)
+        turn = ClosedTurn(self.open.item_id, heard, self.open.start_ms)
         self.open, self._closed_ms = None, self.written_ms
+        self._kept = None
         if self._padding_ms is None:
             self._forget_all_but(0)
         return turn
@@ -228,6 +256,7 @@ class InputBuffer:
             The open turn that was dropped, if any.
         """
         abandoned, self.open = self.open, None
+        self._kept = None
         self._base += len(self._buffer)
         self._buffer.clear()
         self._half_sample = b""
@@ -246,6 +275,16 @@ class InputBuffer:
         size = self._format.sample_bytes
         samples = round((ms - self._epoch_ms) * self._format.rate / 1000)
         return max(samples * size - self._base, 0)
+
+    def _forget_old(self, padding_ms: int) -> None:
+        """Drop what no turn can begin with any more."""
+        length = (padding_ms + LOOKBACK_MS) * self._format.bytes_per_ms
+        kept = self._kept
+        if kept is not None and self.written_ms > kept.until_ms:
+            self._kept = kept = None
+        if kept is not None:
+            length = max(length, len(self._buffer) - self._index(kept.start_ms))
+        self._forget_all_but(length)
 
     def _forget_all_but(self, length: int) -> None:
         """Drop all but the last `length` bytes."""

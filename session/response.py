@@ -43,6 +43,16 @@ class _CallDelta:
     arguments: str
 
 
+@dataclass(frozen=True, slots=True)
+class LastAnswer:
+    """What is to be known of a response once the user goes on with the turn that it answers."""
+
+    answers: str | None
+    """The item up to which it read the conversation; None: it read something else."""
+    items: Sequence[OutputItem]
+    """What it has made so far."""
+
+
 @dataclass(slots=True)
 class Response:
     """The state of one response."""
@@ -85,6 +95,11 @@ class Response:
             self.spec.spoken and isinstance(item, AssistantMessage) and not item.audio_ms
             for item in self._output
         )
+
+    def as_answer(self) -> LastAnswer:
+        """Return what it answers and makes."""
+        reads_on = self.spec.input is None and bool(self.context)
+        return LastAnswer(self.context[-1].id if reads_on else None, self._output)
 
     def wire(self) -> dict[str, Any]:
         """Return the response object (§B)."""

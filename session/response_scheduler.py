@@ -6,7 +6,7 @@ for the transcripts of its context, because the model reads text, not audio.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import replace
 from typing import Protocol
 
@@ -18,7 +18,6 @@ from session.conversation import Conversation
 from session.effects import Effect, Generate, StopGenerating, Transcribe
 from session.items import Item
 from session.limits import check_responses
-from session.model_messages import render_messages
 from session.ports import FailureReason, ResponseRequest
 from session.reading_order import Readable, reading_order
 from session.reports import (
@@ -31,7 +30,8 @@ from session.reports import (
     ToolCallMade,
     WordsTimed,
 )
-from session.response import CancelReason, Response
+from session.response import CancelReason, LastAnswer, Response
+from session.response_request import build_request, unmet_choice
 from session.response_spec import ResponseSpec, build_spec
 from session.session_config import SessionConfig
 from wire.errors import ProtocolError
@@ -72,6 +72,8 @@ class ResponseScheduler:
         """The items of turns that seem to have no words; their transcripts decide (§B.3)."""
         self._deprived: list[str] = []
         """The items of turns whose answers were interrupted before anything of them was heard."""
+        self.last_answer: LastAnswer | None = None
+        """The last response in the conversation, over or not."""
 
     @property
     def active(self) -> Response | None:
@@ -165,21 +167,36 @@ class ResponseScheduler:
         self._held_back = False
         return self._answer_due()
 
-    def preview(self, item: Item) -> ResponseRequest | None:
+    def withdraw(self, item_id: str) -> bool:
+        """Answer a turn no more that was to be answered: it goes on (§B.17).
+
+        Returns:
+            Whether it was to be.
+        """
+        waits = [one for one in (self._conversation.unanswered, self._doubtful) if item_id in one]
+        for due in waits:
+            due.remove(item_id)
+        return bool(waits)
+
+    def preview(self, item: Item, without: Container[str] = ()) -> ResponseRequest | None:
         """Return the request that `answer` would make if `item` ended the conversation.
+
+        Args:
+            item: The turn.
+            without: Ids of items that it would replace.
 
         Returns:
             None: there would be no answer, or not at once. State does not change.
         """
-        context = [*self._conversation, item]
+        context = [*(known for known in self._conversation if known.id not in without), item]
         waits = any(known.untranscribed for known in context)
         if self.active is not None or self._held_back or waits or not item.text:
             return None
         spec = build_spec(ResponseOptions(), self._config, self._conversation)
-        if _unmet_choice(spec) is not None:
+        if unmet_choice(spec) is not None:
             return None
         try:
-            return _request(spec, self._read(spec, context))
+            return build_request(spec, self._read(spec, context))
         except ContextTooLong:
             return None
 
@@ -296,6 +313,7 @@ class ResponseScheduler:
         response = Response(spec, self._conversation, read)
         self._open[response.id] = response
         if spec.in_conversation:
+            self.last_answer = response.as_answer()
             self._listener.answer_opened()
         self._waiting.append(response)
         return response.created() + self._start_ready()
@@ -311,7 +329,7 @@ class ResponseScheduler:
             effects = self._after_change(response, response.finish("stop", None))
             self._restore()
             return effects
-        unmet = _unmet_choice(spec)
+        unmet = unmet_choice(spec)
         if unmet is not None:
             return self._after_change(response, response.fail(unmet))
         try:
@@ -321,7 +339,7 @@ class ResponseScheduler:
         if spec.in_conversation:
             # It reads them, so it answers them.
             self._deprived.clear()
-        return [Generate(_request(spec, response.read))]
+        return [Generate(build_request(spec, response.read))]
 
     def _read(self, spec: ResponseSpec, context: list[Item]) -> list[Readable]:
         config = self._config
@@ -360,34 +378,3 @@ def transcribe(item: Item, config: SessionConfig) -> list[Effect]:
 def _failure(turn: Item) -> FailureReason | None:
     """Return why a turn of the user has no transcript."""
     return turn.audio.failure if isinstance(turn.audio, UserAudio) else None
-
-
-def _unmet_choice(spec: ResponseSpec) -> FailureReason | None:
-    """Return why `tool_choice` cannot be met (§C.2), or None."""
-    names = {tool["name"] for tool in spec.tools}
-    choice = spec.tool_choice
-    if choice == "required" and not names:
-        reason = "tool_choice is 'required', but there are no tools."
-    elif isinstance(choice, dict) and choice["name"] not in names:
-        reason = f"tool_choice names '{choice['name']}', which is not among the tools."
-    else:
-        return None
-    return FailureReason(reason, "invalid_tool_choice", "invalid_request_error")
-
-
-def _request(spec: ResponseSpec, read: list[Readable]) -> ResponseRequest:
-    limit = spec.max_output_tokens
-    return ResponseRequest(
-        response_id=spec.id,
-        instructions=spec.instructions,
-        messages=render_messages(read),
-        tools=spec.tools,
-        tool_choice=spec.tool_choice,
-        max_output_tokens=limit if isinstance(limit, int) else None,
-        reasoning_effort=spec.reasoning_effort,
-        parallel_tool_calls=spec.parallel_tool_calls,
-        temperature=spec.temperature,
-        voice=spec.voice,
-        speed=spec.speed,
-        spoken=spec.spoken,
-    )

@@ -200,6 +200,13 @@ class SessionConfig:
         return own or self._turns.queued
 
     @property
+    def rejoin_ms(self) -> int:
+        """Milliseconds behind the end of a turn in which the user may go on with it (§B.17)."""
+        detection = self.turn_detection
+        own = None if detection is None else detection.extensions.rejoin_ms
+        return self._turns.rejoin_ms if own is None else own
+
+    @property
     def prefix_padding_ms(self) -> int | None:
         """Audio before an onset that belongs to the turn, in ms; None in manual mode."""
         detection = self._settings.input.turn_detection

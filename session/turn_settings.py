@@ -25,6 +25,12 @@ class TurnExtensions:
     """Whether a back-channel enters the conversation."""
     queued: Queued | None = None
     """How turns are answered that end while another is being answered."""
+    rejoin_ms: int | None = None
+    """Milliseconds behind the end of a turn in which the user may go on with it (§B.17)."""
+
+    def only_hearing(self) -> TurnExtensions:
+        """Return the same for a session without responses (§B.11)."""
+        return TurnExtensions(rejoin_ms=self.rejoin_ms)
 
     def wire(self) -> dict[str, Any]:
         """Return what was set, as sessions show it."""
@@ -51,7 +57,7 @@ class ServerVad:
     interrupt_response: bool = True
     """Whether speech cancels the active response; never in a transcription session."""
     extensions: TurnExtensions = NO_EXTENSIONS
-    """What was set beyond the protocol; nothing in a transcription session."""
+    """What was set beyond the protocol; in a transcription session, what is not about responses."""
 
     def only_hearing(self) -> ServerVad:
         """Return the same for a session without responses (§B.11)."""
@@ -60,7 +66,7 @@ class ServerVad:
             create_response=False,
             interrupt_response=False,
             idle_timeout_ms=None,
-            extensions=NO_EXTENSIONS,
+            extensions=self.extensions.only_hearing(),
         )
 
     def hearing_wire(self) -> dict[str, Any]:
@@ -70,6 +76,7 @@ class ServerVad:
             "threshold": self.threshold,
             "prefix_padding_ms": self.prefix_padding_ms,
             "silence_duration_ms": self.silence_duration_ms,
+            **self.extensions.only_hearing().wire(),
         }
 
     def wire(self) -> dict[str, Any]:
@@ -102,12 +109,19 @@ class SemanticVad:
     def only_hearing(self) -> SemanticVad:
         """As for `ServerVad`."""
         return replace(
-            self, create_response=False, interrupt_response=False, extensions=NO_EXTENSIONS
+            self,
+            create_response=False,
+            interrupt_response=False,
+            extensions=self.extensions.only_hearing(),
         )
 
     def hearing_wire(self) -> dict[str, Any]:
         """Return what a transcription session shows: all but what is about responses (§C.4)."""
-        return {"type": "semantic_vad", "eagerness": self.eagerness}
+        return {
+            "type": "semantic_vad",
+            "eagerness": self.eagerness,
+            **self.extensions.only_hearing().wire(),
+        }
 
     def wire(self) -> dict[str, Any]:
         """Return the settings as a realtime session shows them."""

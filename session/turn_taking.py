@@ -26,8 +26,6 @@ from session.effects import (
     GuessTurn,
     HearAgain,
     HearOn,
-    HearTurn,
-    RehearTurn,
     ResetTurnDetection,
     ResumeTurn,
     Send,
@@ -36,12 +34,13 @@ from session.effects import (
     To,
     WordsSoFar,
 )
-from session.input_buffer import WINDOW_MS, ClosedTurn, InputBuffer
+from session.input_buffer import WINDOW_MS, InputBuffer
 from session.items import UserMessage
 from session.limits import check_buffer, check_items
 from session.playback import Playback
 from session.ports import SILENCE, Transcript
 from session.recent_noise import RecentNoise
+from session.rejoined_turns import RejoinedTurns
 from session.reports import TurnGuessed
 from session.response_scheduler import ResponseScheduler
 from session.session_config import SessionConfig
@@ -81,11 +80,21 @@ class TurnTaking:
         self._silence = silence
         self._responses = responses
         self._transcription = transcription
+        self._rejoined = RejoinedTurns(config, conversation, buffer, responses, transcription)
         self._turns = UserTurns(
-            config, conversation, buffer, silence, responses, playback, transcription
+            config,
+            conversation,
+            buffer,
+            silence,
+            responses,
+            playback,
+            transcription,
+            self._rejoined,
         )
         self._noise = RecentNoise(buffer)
-        self._contested = ContestedTurns(config, playback, self._turns, transcription, self._noise)
+        self._contested = ContestedTurns(
+            config, playback, self._turns, transcription, self._noise, self._rejoined
+        )
         self._wordless: str | None = None
         """The item of a turn that has no words, by the guess at its last pause."""
         self._in_file = False
@@ -95,6 +104,10 @@ class TurnTaking:
         """Return whether the turn that becomes this item is open, or undecided."""
         is_spoken = self._buffer.open is not None and self._buffer.open.item_id == item_id
         return is_spoken or self._contested.holds(item_id)
+
+    def has_replaced(self, item_id: str) -> bool:
+        """Return whether an item has left the conversation for a turn that went on (§B.17)."""
+        return self._rejoined.has_replaced(item_id)
 
     def set_detection(self) -> list[Effect]:
         """Detect turns, or leave them to the client, as the session's settings say (§A.1).
@@ -117,8 +130,7 @@ class TurnTaking:
             effects.append(ForgetTurn(unheard.dropped.item_id))
         turn = self._buffer.open
         if turn is not None:
-            clip = self._turns.clip(self._buffer.heard_so_far())
-            effects.append(RehearTurn(turn.item_id, clip, self._config.transcription_settings))
+            effects.append(self._turns.rehear(turn.item_id))
         effects.append(detection)
         if turn is not None or unheard.audio:
             speaking = turn is not None
@@ -164,9 +176,7 @@ class TurnTaking:
         written, opened = self._buffer.append(audio)
         effects: list[Effect] = []
         if opened is not None:
-            settings = self._config.transcription_settings
-            clip = self._turns.clip(self._buffer.heard_so_far())
-            effects.append(HearTurn(opened.item_id, clip, settings))
+            effects.append(self._turns.hear(opened.item_id))
         if self._is_endless:
             return [*effects, *self._forget_beginning()], written
         if self._buffer.open is not None:
@@ -220,8 +230,7 @@ class TurnTaking:
     def _forget_beginning(self) -> list[Effect]:
         """Forget the first half of the open turn, and recognise the rest anew."""
         turn = self._buffer.forget_first_half()
-        clip = self._turns.clip(self._buffer.heard_so_far())
-        return [RehearTurn(turn.item_id, clip, self._config.transcription_settings)]
+        return [self._turns.rehear(turn.item_id)]
 
     def _check_idle(self, start_ms: int) -> list[Effect]:
         """Answer a user who has been silent for `idle_timeout_ms` of audio (§B.12)."""
@@ -232,7 +241,7 @@ class TurnTaking:
         if self._buffer.written_ms < start_ms + timeout_ms:
             return []
         start_ms, end_ms = (ms // WINDOW_MS * WINDOW_MS for ms in (start_ms, start_ms + timeout_ms))
-        turn = ClosedTurn(new_id("item"), self._buffer.silence(start_ms, end_ms))
+        turn = self._buffer.between(new_id("item"), start_ms, end_ms)
         triggered = BufferTimeoutTriggered(
             audio_start_ms=start_ms, audio_end_ms=end_ms, item_id=turn.item_id
         )
@@ -246,7 +255,8 @@ class TurnTaking:
         check_items(self._config.limits, len(self._conversation))
         detected = self._config.turn_detection is not None
         turn = self._buffer.commit()
-        effects = [*self._contested.committed(turn), *self._turns.committed(turn)]
+        effects = [*self._contested.committed(turn), *self._rejoined.replace(turn.item_id)]
+        effects += self._turns.committed(turn)
         return [ResetTurnDetection(), *effects] if detected else effects
 
     def clear(self) -> list[Effect]:
@@ -256,8 +266,7 @@ class TurnTaking:
         if abandoned is not None:
             self._transcription.forget(abandoned.item_id)
             effects.append(ForgetTurn(abandoned.item_id))
-        effects.append(ResetTurnDetection())
-        return effects
+        return [*effects, *self._rejoined.dropped(), ResetTurnDetection()]
 
     def heard(self, decision: Decision) -> list[Effect]:
         """Take a decision of the turn detector."""
@@ -280,11 +289,11 @@ class TurnTaking:
         if detection is None or self._buffer.open is not None:
             return []
         turn = self._buffer.speech_started(onset_ms)
-        clip = self._turns.clip(self._buffer.heard_so_far())
-        hear = HearTurn(turn.item_id, clip, self._config.transcription_settings)
         if self._contested.arises:
-            return [hear, *self._contested.begin(turn)]
-        effects = [*self._turns.started(turn.item_id, turn.start_ms), hear]
+            return [self._turns.hear(turn.item_id), *self._contested.begin(turn, onset_ms)]
+        turn = self._rejoined.go_on(onset_ms) or turn
+        effects = self._turns.started(turn.item_id, turn.start_ms)
+        effects.append(self._turns.hear(turn.item_id))
         if self._config.kind == "realtime" and detection.interrupt_response:
             effects += self._turns.interrupt()
         return effects
@@ -298,7 +307,7 @@ class TurnTaking:
         if turn is None or not 0 < self._buffer.open_ms <= MAX_GUESS_MS:
             return []
         let_on = self._contested.hesitated()
-        return [*let_on, GuessTurn(turn.item_id, self._turns.clip(self._buffer.heard_so_far()))]
+        return [*let_on, GuessTurn(turn.item_id, self._turns.heard_so_far())]
 
     def _speech_resumed(self) -> list[Effect]:
         """Drop the speculation; the turn goes on."""
@@ -307,7 +316,7 @@ class TurnTaking:
         if turn is None:
             return []
         self._contested.resumed()
-        return [ResumeTurn(turn.item_id, self._turns.clip(self._buffer.heard_so_far()))]
+        return [ResumeTurn(turn.item_id, self._turns.heard_so_far())]
 
     def _speech_stopped(self, end_ms: int) -> list[Effect]:
         """Commit the turn and answer it (§B.3).
@@ -351,9 +360,13 @@ class TurnTaking:
         transcript = Transcript(guess.text, no_speech=guess.no_speech)
         text = guess.text if has_words(transcript, self._contrast_db if is_open else None) else ""
         in_the_middle = self._contested.is_asked_about(item_id)
+        before = self._rejoined.pieces(item_id)
         decided = self._contested.guessed(item_id, text)
         if in_the_middle:
             return decided
+        if self._rejoined.pieces(item_id) != before:
+            # What was guessed is the rest of a turn that goes on.
+            return [*decided, *self._speech_hesitated()]
         if not text:
             self._wordless = item_id
             return decided
@@ -368,7 +381,8 @@ class TurnTaking:
             return []
         if self._contested.holds(item_id):
             return []
-        request = self._responses.preview(UserMessage(item_id, [InputText(text)]))
+        pieces = self._rejoined.pieces(item_id)
+        request = self._responses.preview(UserMessage(item_id, [InputText(text)]), pieces)
         return [] if request is None else [Speculate(item_id, text, request)]
 
     def _contrast_db(self) -> float:

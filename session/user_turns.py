@@ -8,10 +8,11 @@ from __future__ import annotations
 from audio.clip import Clip
 from session.content import UserAudio
 from session.conversation import Conversation
-from session.effects import Effect, ForgetTurn, Send, Transcribe
+from session.effects import Effect, ForgetTurn, HearTurn, RehearTurn, Send, Transcribe
 from session.input_buffer import ClosedTurn, InputBuffer
 from session.items import Item, UserMessage
 from session.playback import Playback
+from session.rejoined_turns import RejoinedTurns
 from session.response_scheduler import ResponseScheduler
 from session.session_config import SessionConfig
 from session.transcription import Transcription
@@ -38,6 +39,7 @@ class UserTurns:
         responses: ResponseScheduler,
         playback: Playback,
         transcription: Transcription,
+        rejoined: RejoinedTurns,
     ) -> None:
         self._config = config
         self._conversation = conversation
@@ -46,6 +48,7 @@ class UserTurns:
         self._responses = responses
         self._playback = playback
         self._transcription = transcription
+        self._rejoined = rejoined
         self._usual = UsualLevel()
 
     @property
@@ -74,7 +77,9 @@ class UserTurns:
             doubtful: Whether it seems to have no words; then its transcript decides on an answer.
         """
         stopped = Send(BufferSpeechStopped(audio_end_ms=end_ms, item_id=turn.item_id))
-        effects = [stopped, *self.committed(turn, asked=asked)]
+        replaced = self._rejoined.replace(turn.item_id)
+        effects = [*replaced, stopped, *self.committed(turn, asked=asked)]
+        self._rejoined.ended(turn, end_ms)
         detection = self._config.turn_detection
         if self._config.kind == "realtime" and detection and detection.create_response:
             effects += self._responses.answer(turn.item_id, doubtful=doubtful)
@@ -113,6 +118,14 @@ class UserTurns:
     def heard_so_far(self) -> Clip:
         """Return the turn in progress up to now."""
         return self.clip(self._buffer.heard_so_far())
+
+    def hear(self, item_id: str) -> HearTurn:
+        """Return the order to recognise the turn in progress, as it is spoken."""
+        return HearTurn(item_id, self.heard_so_far(), self._config.transcription_settings)
+
+    def rehear(self, item_id: str) -> RehearTurn:
+        """Return the order to recognise the turn in progress anew: it begins elsewhere."""
+        return RehearTurn(item_id, self.heard_so_far(), self._config.transcription_settings)
 
     def placed(self, item_id: str, audio: UserAudio) -> list[Effect]:
         """Put an item of this audio at the end of the conversation."""

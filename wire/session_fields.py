@@ -97,6 +97,11 @@ Queued = Literal["each", "merge"]
 """How turns are answered that end while another is being answered (§C.4)."""
 
 
+MAX_REJOIN_MS = 1200
+"""Longest time behind the end of a turn in which the user may go on with it (§B.17): whoever waits
+for longer has heard an answer, and speaks to that."""
+
+
 class _TurnDetection(Variant):
     """A way to detect turns."""
 
@@ -111,6 +116,7 @@ class _DetectedTurns(_TurnDetection):
     interruptions: Interruptions | None = None
     backchannels: BackChannels | None = None
     queued: Queued | None = None
+    rejoin_ms: Annotated[int, Field(ge=0, le=MAX_REJOIN_MS)] | None = None
 
 
 class SemanticVadPatch(_DetectedTurns):

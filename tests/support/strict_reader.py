@@ -27,7 +27,7 @@ def _published() -> dict[str, type[BaseModel]]:
 PUBLISHED = _published()
 """Event type → the SDK's model of it."""
 
-EXTENSIONS = {"interruptions", "backchannels", "queued"}
+EXTENSIONS = {"interruptions", "backchannels", "queued", "rejoin_ms"}
 
 # The SDK types the session of `session.created` as a request to create one (protocol §C.1), which
 # lacks what only the server knows.
