@@ -30,3 +30,8 @@ class Inside:
     @property
     def responses(self) -> ResponseScheduler:
         return self._session._responses
+
+    @property
+    def replaced(self) -> list[str]:
+        """Items that have left for a turn that went on."""
+        return list(self._session._turns._rejoined._replaced)
