@@ -399,7 +399,7 @@ def test_another_format_in_between_is_that_of_the_whole() -> None:
     d.decided(SpeechStopped(END_MS))
     (whole,) = d.items()
     clip = d.kind(Transcribe)[-1].clip
-    assert clip.format == AudioFormat("audio/pcmu", 8000)
+    assert clip.format == AudioFormat("audio/pcmu")
     assert len(clip.audio) == 8 * (END_MS - START_MS)
     assert whole_audio(d, whole) == END_MS - START_MS
 
@@ -644,6 +644,21 @@ def test_a_chain_of_undecided_voices_is_one_turn() -> None:
     ends(d, END_MS + 1600)
     (whole,) = d.items()
     assert whole_audio(d, whole) == END_MS + 1600 - START_MS
+
+
+def test_of_two_undecided_voices_the_second_goes_on_with_the_first() -> None:
+    d = asking(interruptions="words")
+    d.respond()
+    d.text("Once upon a time.")
+    d.audio(10_000)
+    d.append(FIRST_MS[0] + 96)
+    assert d.decided(SpeechStarted(FIRST_MS[0])) == []
+    assert ends(d, FIRST_MS[1]) == []
+    assert goes_on(d, FIRST_MS[1] + 1184) == []
+    events = d.decided(SpeechPersisted(FIRST_MS[1] + 1900, LONG_MS, -20.0, 0.99))
+    assert [event["audio_start_ms"] for event in of(events, STARTED)] == [START_MS, START_MS]
+    piece = of(events, STARTED)[0]["item_id"]
+    assert deleted(ends(d, 4160)) == [piece]
 
 
 def test_a_late_voice_that_takes_the_floor_is_a_turn_of_its_own() -> None:

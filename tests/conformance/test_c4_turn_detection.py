@@ -202,6 +202,7 @@ SERVER = {
     "interrupt_response": True,
 }
 OWN = {"interruptions": "any", "backchannels": "keep", "queued": "merge"}
+ALL_OWN = {**OWN, "rejoin_ms": 1200}
 
 
 @pytest.mark.parametrize("shown", [SERVER, SEMANTIC])
@@ -209,15 +210,15 @@ def test_the_server_s_own_keys_are_shown_once_they_are_set(shown):
     driver = Driver()
     kind = {"type": shown["type"]}
     assert detection(driver, kind) == shown
-    assert detection(driver, {**kind, **OWN}) == {**shown, **OWN}
-    assert detection(driver, kind) == {**shown, **OWN}
-    half = {**shown, "backchannels": "keep", "queued": "merge"}
+    assert detection(driver, {**kind, **ALL_OWN}) == {**shown, **ALL_OWN}
+    assert detection(driver, kind) == {**shown, **ALL_OWN}
+    half = {**shown, "backchannels": "keep", "queued": "merge", "rejoin_ms": 1200}
     assert detection(driver, {**kind, "interruptions": None}) == half
 
 
 def test_another_type_forgets_the_server_s_own_keys():
     driver = Driver()
-    detection(driver, {"type": "server_vad", **OWN})
+    detection(driver, {"type": "server_vad", **ALL_OWN})
     assert detection(driver, {"type": "semantic_vad"}) == SEMANTIC
 
 
@@ -229,6 +230,29 @@ def test_a_value_that_the_server_s_own_keys_do_not_have_is_refused(kind, key, va
     (refused,) = driver.update(audio={"input": {"turn_detection": {"type": kind, key: value}}})
     assert refused["type"] == "error"
     assert refused["error"]["param"] == f"session.audio.input.turn_detection.{key}"
+
+
+@pytest.mark.parametrize("kind", ["server_vad", "semantic_vad"])
+@pytest.mark.parametrize("value", [-1, 1201, 0.5, "1200", [1200]])
+def test_a_time_in_which_no_turn_can_go_on_is_refused(kind, value):
+    driver = Driver()
+    asked = {"type": kind, "rejoin_ms": value}
+    (refused,) = driver.update(audio={"input": {"turn_detection": asked}})
+    assert refused["type"] == "error"
+    assert refused["error"]["param"] == "session.audio.input.turn_detection.rejoin_ms"
+
+
+@pytest.mark.parametrize("kind", ["server_vad", "semantic_vad"])
+def test_a_transcription_session_shows_in_which_time_a_turn_goes_on(kind):
+    driver = Driver(session_config(kind="transcription"))
+    asked = {"type": kind, **ALL_OWN}
+    (updated,) = driver.send(
+        "session.update",
+        session={"type": "transcription", "audio": {"input": {"turn_detection": asked}}},
+    )
+    shown = updated["session"]["audio"]["input"]["turn_detection"]
+    assert shown["rejoin_ms"] == 1200
+    assert not OWN.keys() & shown.keys()
 
 
 def test_a_transcription_session_does_not_show_the_server_s_own_keys():

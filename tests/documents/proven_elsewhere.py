@@ -108,12 +108,14 @@ _BY_PROOF: dict[str, str] = {
     "conformance": (
         "session/content.py session/effects.py session/model_messages.py "
         "session/ports.py session/provider_checks.py session/reports.py "
-        "session/response_scheduler.py session/response_spec.py session/session_settings.py "
+        "session/response_request.py session/response_scheduler.py session/response_spec.py "
+        "session/session_settings.py "
         "session/transcription.py session/turn_taking.py session/user_turns.py "
         "wire/binary_parts.py wire/incoming.py wire/item_fields.py wire/reading.py "
         "wire/response_fields.py wire/session_fields.py"
     ),
     "conformance/test_b12_idle_timeout.py": "session/user_silence.py",
+    "conformance/test_b17_rejoined_turns.py": "session/rejoined_turns.py",
     "conformance/test_b5_contested_turns.py": "session/contested_turns.py",
     "conformance/test_beta_dialect.py": (
         "wire/beta_reading.py wire/beta_values.py wire/beta_writing.py wire/dialect.py"

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from session.decisions import SpeechStopped
+from session.decisions import SpeechStarted, SpeechStopped
 from session.ports import Capabilities, FailureReason
 from session.reports import ResponseFailed, TurnSoFar
 from session.session_config import SessionConfig
@@ -109,7 +109,7 @@ def test_every_section_that_is_cited_exists() -> None:
 def test_the_sections_are_unique_and_those_of_the_protocol() -> None:
     found = sections()
     assert len(found) == len(set(found))
-    expected = ["0", "A", *(f"A.{n}" for n in range(13)), "B", *(f"B.{n}" for n in range(1, 17))]
+    expected = ["0", "A", *(f"A.{n}" for n in range(13)), "B", *(f"B.{n}" for n in range(1, 18))]
     expected += ["C", *(f"C.{n}" for n in range(1, 8)), "D", *(f"D.{n}" for n in range(1, 10))]
     expected += ["E", "F", *(f"F.{n}" for n in range(1, 8))]
     rules = [f"0.{n}" for n in range(1, 6)] + [f"F.5.{n}" for n in range(1, 16)]
@@ -293,6 +293,17 @@ def beta_turn() -> list[Event]:
     return events + d.text("Hello.") + d.audio(500) + d.finish()
 
 
+def turn_that_goes_on() -> list[Event]:
+    d = driver(rejoin_ms=1200, interruptions="any")
+    events = d.append(704) + d.decided(SpeechStarted(608)) + d.append(900)
+    events += d.decided(SpeechStopped(1600))
+    d.heard(d.items()[0], "My number is")
+    events += d.text("Which?") + d.audio(300) + d.append(700) + d.decided(SpeechStarted(2208))
+    place = {"item_id": d.items()[1], "content_index": 0, "audio_end_ms": 200}
+    events += d.send("conversation.item.truncate", **place) + d.append(900)
+    return events + d.decided(SpeechStopped(3200))
+
+
 PLAYED: dict[str, Callable[[], list[Event]]] = {
     "A.11": interrupted_call,
     "B.1": connect,
@@ -307,6 +318,7 @@ PLAYED: dict[str, Callable[[], list[Event]]] = {
     "B.11": transcription_session,
     "B.12": idle_timeout,
     "B.16": beta_turn,
+    "B.17": turn_that_goes_on,
 }
 SEQUENCES = {block.section: block.lines for block in blocks() if block.kind == "text"}
 
