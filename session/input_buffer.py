@@ -126,7 +126,6 @@ class InputBuffer:
 
     def _hand_over(self, padding_ms: int) -> None:
         """Leave the open turn to the client; without one, keep what the next turn begins with."""
-        self._kept = None
         if self.open is not None:
             self.open = replace(self.open, heard_ms=self.written_ms)
             return
@@ -244,7 +243,6 @@ class InputBuffer:
             )
         turn = ClosedTurn(self.open.item_id, heard, self.open.start_ms)
         self.open, self._closed_ms = None, self.written_ms
-        self._kept = None
         if self._padding_ms is None:
             self._forget_all_but(0)
         return turn
@@ -256,7 +254,6 @@ class InputBuffer:
             The open turn that was dropped, if any.
         """
         abandoned, self.open = self.open, None
-        self._kept = None
         self._base += len(self._buffer)
         self._buffer.clear()
         self._half_sample = b""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import count
 
 import numpy as np
@@ -338,3 +339,44 @@ def test_manual_turns_are_cut_without_loss_or_doubling_however_audio_is_chunked(
     whole = position // 2 * 2
     assert committed + rest == audio[:whole]
     assert buffer.written_ms == whole / MS
+
+
+# --- turns that go on (§B.17) ---
+
+
+def ended(until_ms: int) -> InputBuffer:
+    """A turn from 100 to 600 ms that may go on up to an onset at `until_ms`."""
+    buffer = turns(padding_ms=0)
+    buffer.append(numbered(0, 600))
+    buffer.speech_started(100)
+    buffer.speech_stopped(600)
+    buffer.keep(100, until_ms)
+    return buffer
+
+
+def test_a_turn_that_goes_on_has_the_audio_from_its_beginning() -> None:
+    buffer = ended(1700)
+    buffer.append(numbered(600, 2600))
+    assert buffer.holds(100)
+    assert not buffer.holds(98)
+    buffer.speech_started(1700)
+    assert buffer.go_back(100).start_ms == 100
+    assert buffer.heard_so_far() == numbered(100, 2600)
+    assert buffer.speech_stopped(2560).audio == numbered(100, 2560)
+
+
+def test_what_is_kept_is_forgotten_once_no_onset_can_come_any_more() -> None:
+    buffer = ended(1000)
+    buffer.append(numbered(600, 1000 + LOOKBACK_MS))
+    assert buffer.holds(100)
+    buffer.append(numbered(1000 + LOOKBACK_MS, 1001 + LOOKBACK_MS))
+    assert not buffer.holds(1000)
+
+
+@pytest.mark.parametrize("forget", [InputBuffer.clear, lambda buffer: buffer.set_mode(None)])
+def test_what_is_cleared_is_not_kept(forget: Callable[[InputBuffer], object]) -> None:
+    buffer = ended(1700)
+    forget(buffer)
+    buffer.set_mode(0)
+    buffer.append(numbered(600, 700))
+    assert not buffer.holds(599)
