@@ -168,7 +168,7 @@ function drawSilence(context, log, { silenceMs, from, to, colours }, x, middle) 
  * @param {number} floor
  */
 function drawMarks(context, marks, { width, colours, name }, x, floor) {
-  // Names of marks that are close take turns in two rows; what still has no room is in the table.
+  // Names of marks that are close take turns in two rows; what still has no room has its line.
   const ends = [-Infinity, -Infinity];
   for (const mark of marks) {
     const at = x(mark.at_ms);

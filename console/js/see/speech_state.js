@@ -26,6 +26,8 @@ export function spans(log) {
   let open = null;
   const first = log.windows[0]?.ms ?? 0;
   for (const mark of log.marks) {
+    // The server's own voice is no turn.
+    if (mark.what === "echo") continue;
     if (mark.what === "started" || !open) {
       open = {
         from: mark.what === "started" ? mark.at_ms : first,

@@ -13,12 +13,17 @@ export class Asked {
   /** Those of them that the reader has stopped meanwhile. @type {Set<string>} */
   #stopped = new Set();
   #count = 0;
-  /** Ids of answers that were made all the same: they were over before the server heard of it. @type {Set<string>} */
+  /** Ids of answers that the reader has stopped: what comes of them is not heard. @type {Set<string>} */
   unwanted = new Set();
 
   /** Whether an answer may be on its way of which the server has said nothing yet. */
   get pending() {
     return this.#open.size > 0;
+  }
+
+  /** Whether such a one has been stopped. */
+  get stopping() {
+    return this.#stopped.size > 0;
   }
 
   /**
@@ -45,6 +50,7 @@ export class Asked {
       if (oldest !== undefined && this.#stopped.delete(oldest)) this.unwanted.add(event.response.id);
     } else if (event.type === "error") {
       this.#open.delete(event.error.event_id);
+      this.#stopped.delete(event.error.event_id);
       if (event.error.code === "conversation_already_has_active_response") this.#again = true;
     } else if (event.type === "response.done" && this.#again) {
       this.#again = false;
@@ -54,9 +60,14 @@ export class Asked {
     return [];
   }
 
-  /** The reader does something else: nothing is asked for again, and what is on its way is not heard. */
-  forget() {
+  /**
+   * The reader does something else: nothing is asked for again, and what is on its way is not heard.
+   *
+   * @param {Iterable<string>} made Ids of the answers that are being made.
+   */
+  forget(made) {
     this.#again = false;
     this.#stopped = new Set(this.#open);
+    for (const id of made) this.unwanted.add(id);
   }
 }

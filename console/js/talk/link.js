@@ -113,8 +113,22 @@ export class Link extends EventTarget {
    */
   interrupt() {
     if (this.awaited) this.send({ type: "response.cancel" });
-    this.#asked.forget();
+    this.#asked.forget(this.responding);
     this.silence();
+  }
+
+  /**
+   * @protected
+   * @param {string} responseId
+   * @returns {boolean} Whether the reader has stopped this answer.
+   */
+  isUnwanted(responseId) {
+    return this.#asked.unwanted.has(responseId);
+  }
+
+  /** Whether more may come of an answer that the reader has stopped. @protected */
+  get stopping() {
+    return this.#asked.stopping || [...this.responding].some((id) => this.isUnwanted(id));
   }
 
   /**
@@ -135,12 +149,10 @@ export class Link extends EventTarget {
     if (/^input_audio_buffer\.(speech_stopped|committed|cleared)$/.test(event.type)) {
       this.speaking = false;
     }
+    const again = this.#asked.take(event);
     this.received(event);
     this.dispatchEvent(new CustomEvent("event", { detail: event }));
-    for (const again of this.#asked.take(event)) this.send(again);
-    const sounds = event.type === "output_audio_buffer.started" && event.response_id;
-    const made = event.type === "response.done" && event.response.id;
-    if (this.#asked.unwanted.has(sounds || made)) this.silence();
+    for (const request of again) this.send(request);
     return event;
   }
 

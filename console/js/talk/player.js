@@ -112,6 +112,18 @@ export class Player extends EventTarget {
   }
 
   /**
+   * Play nothing of an item.
+   *
+   * @param {string} itemId
+   * @returns {boolean} Whether that is new: no sound of it had come.
+   */
+  refuse(itemId) {
+    if (this.#cut.has(itemId)) return false;
+    this.#cut.add(itemId);
+    return true;
+  }
+
+  /**
    * Fall silent at once.
    *
    * @returns {{itemId: string, ms: number}[]} The items that were not played to their end.

@@ -21,6 +21,7 @@ export class WebRTCLink extends Link {
   #sender = this.#connection.addTransceiver("audio", { direction: "sendrecv" }).sender;
   #context = new AudioContext();
   #speaker = new Level(this.#context);
+  #volume = new GainNode(this.#context);
   #audio = new Audio();
   #figures = new CallStats();
   #answer = "";
@@ -32,6 +33,8 @@ export class WebRTCLink extends Link {
   #patience = 0;
   /** The response that sounds: since when, and the item whose sound it is. */
   #sounding = { responseId: "", itemId: "", since: 0 };
+  /** Whether the server was told to stop what sounds, and has not done so yet. */
+  #clearing = false;
   /** @type {Map<string, string>} Response → its first message. */
   #items = new Map();
   /** @type {Map<string, number>} Item → milliseconds that were heard. */
@@ -85,9 +88,15 @@ export class WebRTCLink extends Link {
   /** @param {MediaStream} stream */
   #play(stream) {
     this.#audio.srcObject = stream;
-    new MediaStreamAudioSourceNode(this.#context, { mediaStream: stream }).connect(
-      this.#speaker.node,
-    );
+    new MediaStreamAudioSourceNode(this.#context, { mediaStream: stream })
+      .connect(this.#volume)
+      .connect(this.#speaker.node);
+  }
+
+  /** Hear nothing of what was stopped: it takes a while until the server knows. */
+  #mute() {
+    this.#audio.muted = this.#clearing || this.stopping;
+    this.#volume.gain.value = this.#audio.muted ? 0 : 1;
   }
 
   #changed() {
@@ -134,6 +143,7 @@ export class WebRTCLink extends Link {
     } else if (/^output_audio_buffer\.(stopped|cleared)$/.test(event.type)) {
       this.#settle();
       this.#sounding = { responseId: "", itemId: "", since: 0 };
+      this.#clearing = false;
       this.dispatchEvent(new Event("playing"));
     } else if (event.type === "error") {
       const { code, type, message } = event.error;
@@ -141,6 +151,7 @@ export class WebRTCLink extends Link {
     } else if (event.type === "conversation.item.truncated") {
       this.#heard.set(event.item_id, event.audio_end_ms);
     }
+    this.#mute();
   }
 
   /** @param {string} responseId */
@@ -148,6 +159,7 @@ export class WebRTCLink extends Link {
     const itemId = this.#items.get(responseId) ?? "";
     this.#sounding = { responseId, itemId, since: 0 };
     this.dispatchEvent(new Event("playing"));
+    if (this.isUnwanted(responseId)) this.silence();
     const detail = { item_id: itemId, response_id: responseId };
     const timer = setInterval(() => {
       const here = this.#sounding.responseId === responseId && this.status === "open";
@@ -167,7 +179,11 @@ export class WebRTCLink extends Link {
 
   /** @override */
   silence() {
-    if (this.#sounding.responseId) this.send({ type: "output_audio_buffer.clear" });
+    if (this.#sounding.responseId) {
+      this.send({ type: "output_audio_buffer.clear" });
+      this.#clearing = true;
+    }
+    this.#mute();
   }
 
   /** @override */

@@ -70,7 +70,9 @@ export class WebSocketLink extends Link {
   /** @override @param {import("./link.js").RealtimeEvent} event */
   received(event) {
     if (event.type === "response.output_audio.delta") {
-      this.#player.add(event.item_id, event.response_id, fromBase64(event.delta));
+      const { item_id, response_id, delta } = event;
+      if (!this.isUnwanted(response_id)) this.#player.add(item_id, response_id, fromBase64(delta));
+      else if (this.#player.refuse(item_id)) this.#truncate(item_id, 0);
     } else if (event.type === "input_audio_buffer.speech_started") {
       const detection = this.session?.audio?.input?.turn_detection;
       if (detection?.interrupt_response !== false) this.silence();
@@ -79,14 +81,17 @@ export class WebSocketLink extends Link {
 
   /** @override */
   silence() {
-    for (const { itemId, ms } of this.#player.interrupt()) {
-      this.send({
-        type: "conversation.item.truncate",
-        item_id: itemId,
-        content_index: 0,
-        audio_end_ms: ms,
-      });
-    }
+    for (const { itemId, ms } of this.#player.interrupt()) this.#truncate(itemId, ms);
+  }
+
+  /**
+   * Let the server know how much was heard.
+   *
+   * @param {string} item_id
+   * @param {number} audio_end_ms
+   */
+  #truncate(item_id, audio_end_ms) {
+    this.send({ type: "conversation.item.truncate", item_id, content_index: 0, audio_end_ms });
   }
 
   /** @override */

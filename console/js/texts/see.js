@@ -110,7 +110,7 @@ export default {
     "see.mark.resumed": "resumed",
     "see.mark.paused": "paused",
     "see.mark.stopped": "stopped",
-    "see.mark.echo": "echo (headphones help, or echo cancellation)",
+    "see.mark.echo": "echo",
 
     "see.link.empty": "Not connected yet.",
     "see.link.status": "Status",
@@ -242,7 +242,7 @@ export default {
     "see.mark.resumed": "继续",
     "see.mark.paused": "停顿",
     "see.mark.stopped": "结束",
-    "see.mark.echo": "回声（请戴耳机，或打开回声消除）",
+    "see.mark.echo": "回声",
 
     "see.link.empty": "尚未连接。",
     "see.link.status": "状态",
