@@ -19,7 +19,7 @@ from pipecat.utils.text.base_text_aggregator import Aggregation
 from answering.clauses import ClauseAggregator
 from answering.supervision import Supervision
 from answering.whole_characters import WholeCharacters
-from audio.pcm import WIRE_RATE, Resampler
+from audio.pcm import BYTES_PER_SAMPLE, WIRE_RATE, Resampler, duration_ms
 from audio.time_stretch import TimeStretch
 from providers.frames import CompletionFrame, ToolCallFrame, WordTimesFrame
 from session.ports import MAX_DELTA_BYTES
@@ -84,6 +84,10 @@ class AudioOutput(FrameProcessor):
         self._resampler = Resampler(WIRE_RATE, WIRE_RATE)
         self._rate: int = WIRE_RATE
         self._stretch = TimeStretch(supervision.request.speed)
+        self._taken_ms = 0.0
+        """What the voice has made, at its own pace."""
+        self._sent_ms = 0.0
+        """What was reported; the resampler and the stretching keep the last samples back."""
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
         """Handle a frame of the voice."""
@@ -95,7 +99,9 @@ class AudioOutput(FrameProcessor):
             watched.lead.take(len(frame.audio))
         elif isinstance(frame, WordTimesFrame):
             pace = watched.request.speed
-            words = tuple((before, ms / pace) for before, ms in frame.words)
+            words = tuple(
+                (before, (self._taken_ms + ms) / pace - self._sent_ms) for before, ms in frame.words
+            )
             watched.report(WordsTimed(watched.request.response_id, words))
         elif isinstance(frame, AggregatedTextFrame) and not isinstance(frame, TTSTextFrame):
             watched.report(ClauseSpoken(watched.request.response_id, frame.text))
@@ -111,6 +117,7 @@ class AudioOutput(FrameProcessor):
             await self._speak(self._resampler.flush())
             self._rate = frame.sample_rate
             self._resampler = Resampler(self._rate, WIRE_RATE)
+        self._taken_ms += len(frame.audio) / BYTES_PER_SAMPLE / self._rate * 1000
         audio = self._half_sample + frame.audio
         whole = len(audio) & ~1
         self._half_sample = audio[whole:]
@@ -124,4 +131,5 @@ class AudioOutput(FrameProcessor):
         for start in range(0, len(pcm), MAX_DELTA_BYTES):
             await watched.room()
             piece = pcm[start : start + MAX_DELTA_BYTES]
+            self._sent_ms += duration_ms(piece)
             watched.report(AudioMade(watched.request.response_id, piece))

@@ -73,10 +73,10 @@ class TurnDiscardedFrame(SystemFrame):
 
 @dataclass
 class WordTimesFrame(DataFrame):
-    """When words of the clause are spoken: pushed before the audio that speaks them.
+    """When words of the clause are spoken: pushed before the audio that speaks them, or behind it.
 
     A word is named by how many characters of the clause are before it, spaces not counted; its time
-    is in ms from where the audio that follows begins.
+    is in ms from where the audio that follows begins, and below zero for what was said before.
     """
 
     words: Sequence[tuple[int, float]]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -150,6 +150,29 @@ class Clause:
         return self.text.strip()
 
 
+def _with_sound(clauses: Sequence[Clause], end_ms: float, growing: bool) -> list[Clause]:
+    """Join clauses that have no audio of their own with their neighbours, unless words are timed.
+
+    A voice that takes text while it speaks, and does not tell what it speaks when, is given all
+    clauses at the beginning; so the audio behind the last of them speaks them all. While it grows,
+    the audio of the last clause is still to come.
+    """
+    ends = [*(clause.start_ms for clause in clauses[1:]), end_ms]
+    joined: list[Clause] = []
+    was_silent = False
+    for clause, ends_ms in zip(clauses, ends, strict=True):
+        silent = not clause.words and ends_ms <= clause.start_ms
+        timed = bool(clause.words or (joined and joined[-1].words))
+        if joined and not timed and (was_silent or (silent and not growing)):
+            first = joined.pop()
+            joined.append(Clause(f"{first.text} {clause.text}", first.start_ms))
+            silent = silent and was_silent
+        else:
+            joined.append(clause)
+        was_silent = silent
+    return joined
+
+
 @dataclass(slots=True, eq=False)
 class AssistantAudio(Audio):
     """What the assistant says, and how much of it the user has heard.
@@ -189,8 +212,14 @@ class AssistantAudio(Audio):
 
     def timing(self, words: Sequence[tuple[int, float]]) -> None:
         """Note when words of the last clause are spoken, in ms from the end of the audio."""
-        if self.clauses and not self.truncated:
-            self.clauses[-1].words.extend((before, self.ms + ms) for before, ms in words)
+        if not self.clauses or self.truncated:
+            return
+        last = self.clauses[-1]
+        last.words.extend((before, self.ms + ms) for before, ms in words)
+        if last.words and last.words[0][1] < last.start_ms:
+            # The voice told of the clause only when some of it was there.
+            earliest = self.clauses[-2].start_ms if len(self.clauses) > 1 else 0.0
+            self.clauses[-1] = replace(last, start_ms=max(earliest, last.words[0][1]))
 
     def append(self, audio: bytes) -> None:
         """Add audio, in `format`."""
@@ -203,7 +232,7 @@ class AssistantAudio(Audio):
         Clauses are kept by their times, the words of the last by their sound
         (`session/heard_words.py`). `clauses` is cut too, so that a second, shorter cut still works.
         """
-        clauses = self.clauses or [Clause(self.text, 0)]
+        clauses = _with_sound(self.clauses or [Clause(self.text, 0)], self.ms, self.growing)
         told_ms = self.ms if self.told_ms is None else min(self.told_ms, self.ms)
         ends = [clause.start_ms for clause in clauses[1:]] + [told_ms]
         heard: list[Clause] = []

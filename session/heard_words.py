@@ -34,7 +34,8 @@ _MOST_PAIRS = 40_000
 
 _WIDE = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 """Scripts that write no spaces: each sign is a word."""
-_WORD = re.compile(rf"[{_WIDE}][^\w\s]*|[^\s{_WIDE}]+")
+WORD = re.compile(rf"[{_WIDE}][^\w\s]*|[^\s{_WIDE}]+")
+"""What is heard as one: a word with its marks, or a sign."""
 _PART = re.compile(rf"\d{{1,3}}(?:[,.'’]\d{{3}})+(?!\d)|\d+|[^\W\d_]+|[{_WIDE}]|\W|_")
 _DECIMAL = re.compile(r"\d[.,]\d(?!\d\d(?!\d))")
 _POINT = 5
@@ -107,11 +108,21 @@ def made_length(text: str, sound: NDArray[np.int16] | None, rate: int, pace: flo
     return len(text) if count == len(words) else words[count - 1].end if count else 0
 
 
+def is_wide(sign: str) -> bool:
+    """Return whether a sign is of a script without spaces, where each sign is a word."""
+    return re.match(f"[{_WIDE}]", sign) is not None
+
+
+def spoken_length(word: str) -> float:
+    """Return how long a word is when it is said, in letters; a mark alone has none."""
+    return sum(map(_sounds, _PART.findall(word))) + _POINT * len(_DECIMAL.findall(word))
+
+
 def _words(text: str) -> list[_Word]:
     words: list[_Word] = []
-    for found in _WORD.finditer(text):
+    for found in WORD.finditer(text):
         said = found[0]
-        length = sum(map(_sounds, _PART.findall(said))) + _POINT * len(_DECIMAL.findall(said))
+        length = spoken_length(said)
         tail = said.rstrip("\"'”’)]}»」』）*_")
         stop = 2 if tail.endswith(tuple(_SENTENCE_END)) else 0
         stop = stop or int(tail.endswith(tuple(_CLAUSE_END)) or said in ("-", "–", "—"))
@@ -130,7 +141,7 @@ def _sounds(part: str) -> float:
         return _number("".join(filter(str.isdecimal, part)), year=not grouped)
     if not part.isalpha():
         return _SIGNS.get(part, 0)
-    if re.match(f"[{_WIDE}]", part):
+    if is_wide(part):
         return _WIDE_SOUNDS * len(part)
     if part.isupper() and 2 <= len(part) <= 5:
         # Letters that are spelt.

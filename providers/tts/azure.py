@@ -17,12 +17,15 @@ from pipecat.services.azure.tts import AzureBaseTTSService, AzureTTSSettings
 from pipecat.services.tts_service import TTSService
 from pipecat.utils.errors import ErrorCategory
 
+from audio.pcm import duration_ms
 from config import TTSConfig
 from providers.azure_account import AzureAccount, remedies
 from providers.base import TTSProvider
+from providers.frames import WordTimesFrame
 from providers.options import Options, parse_options, refuse
 from providers.tts.azure_speaker import AzureSpeaker, AzureSpeakers, AzureSpeechError
 from providers.tts.voice_base import ClauseVoice
+from providers.tts.word_places import WordsByName
 from settings.provider_declarations import Declaration
 
 _VOICE = re.compile(r"[\w:-]+")
@@ -145,17 +148,22 @@ class _AzureVoice(ClauseVoice, AzureBaseTTSService):
             self._speakers.give_back(self._speaker)
             self._speaker = None
 
-    async def speak(self, text: str) -> AsyncGenerator[bytes, None]:
+    async def speak(self, text: str) -> AsyncGenerator[bytes | WordTimesFrame, None]:
         """Speak one clause, on the connection of this response."""
         if not _VOICE.fullmatch(self._voice):
             reason = f"no voice of Azure is called {self._voice!r}"
             raise AzureSpeechError(reason, ErrorCategory.INVALID_REQUEST)
         ssml = self._construct_ssml(text)
+        words, given_ms = WordsByName(text), 0.0
         speaker, self._speaker = self._speaker or self._speakers.borrow(), None
         try:
             async with aclosing(speaker.speak(ssml)) as stream:
-                async for pcm in stream:
-                    yield pcm
+                async for made in stream:
+                    if isinstance(made, bytes):
+                        given_ms += duration_ms(made)
+                        yield made
+                    elif (before := words.find(made.text)) is not None:
+                        yield WordTimesFrame([(before, made.at_ms - given_ms)])
         except BaseException:
             speaker.dismiss()
             raise

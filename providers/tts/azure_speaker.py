@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from concurrent.futures import Executor, ThreadPoolExecutor
-from typing import Any
+from typing import Any, NamedTuple
 
 from azure.cognitiveservices.speech import (
     CancellationReason,
     Connection,
     ServicePropertyChannel,
     SpeechConfig,
+    SpeechSynthesisBoundaryType,
     SpeechSynthesisOutputFormat,
     SpeechSynthesizer,
 )
@@ -28,6 +29,15 @@ from providers.tts.voice_base import VoiceFailure
 
 IDLE_SPEAKERS = 8
 RELEASING_THREADS = 4
+_TICKS_PER_MS = 10_000
+
+
+class SpokenWord(NamedTuple):
+    """A word that Azure says, as it is written in the text."""
+
+    text: str
+    at_ms: float
+    """From the beginning of the utterance's audio."""
 
 
 class AzureSpeechError(VoiceFailure):
@@ -92,12 +102,13 @@ class AzureSpeaker:
         self._synthesizer: Any = SpeechSynthesizer(speech_config=speech, audio_config=None)
         self._connection: Any = Connection.from_speech_synthesizer(self._synthesizer)
         self._connected = False
-        self._events: asyncio.Queue[bytes | AzureSpeechError | None] = asyncio.Queue()
-        """Audio of the utterance, ended by None or an error; `b""` means that the connection is
-        open."""
+        self._events: asyncio.Queue[bytes | SpokenWord | AzureSpeechError | None] = asyncio.Queue()
+        """Audio of the utterance and its words, ended by None or an error; `b""` means that the
+        connection is open."""
         self._connection.connected.connect(lambda _event: self._soon(self._has_connected))
         self._connection.disconnected.connect(lambda _event: self._soon(self._has_disconnected))
         self._synthesizer.synthesizing.connect(lambda event: self._tell(event.result.audio_data))
+        self._synthesizer.synthesis_word_boundary.connect(self._has_said)
         self._synthesizer.synthesis_completed.connect(lambda _event: self._tell(None))
         self._synthesizer.synthesis_canceled.connect(lambda event: self._tell(_failure(event)))
 
@@ -105,8 +116,8 @@ class AzureSpeaker:
         """Connect ahead of the first utterance, which reports a failure."""
         self._connection.open(True)
 
-    async def speak(self, ssml: str) -> AsyncGenerator[bytes, None]:
-        """Speak; yields 16-bit mono PCM at 24 kHz as it comes.
+    async def speak(self, ssml: str) -> AsyncGenerator[bytes | SpokenWord, None]:
+        """Speak; yields 16-bit mono PCM at 24 kHz as it comes, and its words.
 
         A speaker whose utterance was not completed must be dismissed.
 
@@ -125,7 +136,7 @@ class AzureSpeaker:
         """Stop any utterance and free the synthesizer, in a thread of the provider."""
         self._releasing.submit(self._release)
 
-    async def _next(self) -> bytes | AzureSpeechError | None:
+    async def _next(self) -> bytes | SpokenWord | AzureSpeechError | None:
         limit = self._config.timeout_s if self._connected else self._config.connect_timeout_s
         try:
             async with asyncio.timeout(limit):
@@ -142,7 +153,11 @@ class AzureSpeaker:
     def _has_disconnected(self) -> None:
         self._connected = False
 
-    def _tell(self, event: bytes | AzureSpeechError | None) -> None:
+    def _has_said(self, event: Any) -> None:
+        if event.boundary_type == SpeechSynthesisBoundaryType.Word:
+            self._tell(SpokenWord(event.text, event.audio_offset / _TICKS_PER_MS))
+
+    def _tell(self, event: bytes | SpokenWord | AzureSpeechError | None) -> None:
         self._soon(self._events.put_nowait, event)
 
     def _soon(self, *call: Any) -> None:
@@ -156,6 +171,7 @@ class AzureSpeaker:
             connection.connected,
             connection.disconnected,
             synthesizer.synthesizing,
+            synthesizer.synthesis_word_boundary,
             synthesizer.synthesis_completed,
             synthesizer.synthesis_canceled,
         ):

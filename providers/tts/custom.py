@@ -12,6 +12,7 @@ from pipecat.services.tts_service import TTSService, WebsocketTTSService
 from config import TTSConfig
 from providers.base import TTSProvider
 from providers.custom_service import ServiceFactory, watched
+from providers.tts.timed_words import TimedWords
 from providers.tts.voice_base import NEVER_S, PromptEnd
 from session.ports import OPENAI_VOICES, ResponseRequest
 
@@ -31,9 +32,11 @@ class CustomTTS(TTSProvider):
         self._config = config
         self._service = service
         # Services with a WebSocket receive audio outside `run_tts` and end a clause themselves.
-        if not issubclass(service, WebsocketTTSService):
+        if issubclass(service, WebsocketTTSService):
+            self._service = type(service.__name__, (TimedWords, service), {})
+        else:
             silence = {"silence_s": config.timeout_s}
-            self._service = type(service.__name__, (_WatchedVoice, service), silence)
+            self._service = type(service.__name__, (_WatchedVoice, TimedWords, service), silence)
         # All of OpenAI's voice names stand for the configured voice.
         chosen = config.voice_id or config.options.get("settings", {}).get("voice")
         if chosen:

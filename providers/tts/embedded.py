@@ -14,16 +14,18 @@ from typing import Literal
 
 from loguru import logger
 
-from audio.pcm import BYTES_PER_SAMPLE, WIRE_RATE, Resampler
+from audio.pcm import BYTES_PER_SAMPLE, WIRE_RATE, Resampler, duration_ms
 from config import TTSConfig
 from providers.base import ProviderSetupError, TTSProvider
+from providers.frames import WordTimesFrame
 from providers.options import Options, parse_options, refuse, variable
 from providers.tts import flite, hibari, packaged_kokoro
 from providers.tts.espeak import Espeak
 from providers.tts.latin_language import ENGLISH
-from providers.tts.speech_engine import SpeechEngine, SynthesisError
+from providers.tts.speech_engine import Speech, SpeechEngine, SynthesisError
 from providers.tts.voice_base import ClauseVoice
 from providers.tts.voice_box import HEART, MANDARIN, NAMED_VOICES, PLAIN, SLT, Piece, VoiceBox
+from providers.tts.word_places import shifted
 from settings.installation import pip
 from settings.localisation import _
 from settings.provider_declarations import Declaration
@@ -45,31 +47,33 @@ class EmbeddedTTSService(ClauseVoice):
         self._sound = box.voices[voice]
         self._language = ENGLISH
 
-    async def speak(self, text: str) -> AsyncGenerator[bytes, None]:
+    async def speak(self, text: str) -> AsyncGenerator[bytes | WordTimesFrame, None]:
         """Speak `text`: 16-bit mono PCM at 24 kHz, in pieces of at most 100 ms."""
         async with aclosing(self._pieces(text)) as stream:
-            async for pcm in stream:
+            async for pcm, words in stream:
+                if words:
+                    yield WordTimesFrame(words)
                 for start in range(0, len(pcm), MAX_CHUNK_BYTES):
                     yield pcm[start : start + MAX_CHUNK_BYTES]
                 # The engines are far faster than real time: yield, so that the chunk is sent and
                 # other sessions run before the next one.
                 await asyncio.sleep(0)
 
-    async def _pieces(self, text: str) -> AsyncGenerator[bytes, None]:
+    async def _pieces(self, text: str) -> AsyncGenerator[Speech, None]:
         for piece in self._box.plan(text, self._sound, self._language):
             self._language = piece.language or self._language
             if piece.engine is self._box.espeak and piece.voice.startswith(MANDARIN):
                 _warn_of_chinese(self._box.kokoro is not None)
             said = False
             async with aclosing(_spoken(piece)) as stream:
-                async for pcm in stream:
+                async for speech in stream:
                     said = True
-                    yield pcm
+                    yield speech
             # An engine for English has nothing to say of signs that it does not know.
             if not said and piece.engine is not self._box.espeak:
                 async with aclosing(_spoken(self._box.by_espeak(piece, self._sound))) as stream:
-                    async for pcm in stream:
-                        yield pcm
+                    async for speech in stream:
+                        yield speech
 
 
 @cache
@@ -92,14 +96,21 @@ def _warn_of_chinese(has_kokoro: bool) -> None:
     )
 
 
-async def _spoken(piece: Piece) -> AsyncGenerator[bytes, None]:
-    """Speak a piece: PCM at 24 kHz."""
-    resampler = Resampler(piece.engine.sample_rate, WIRE_RATE)
-    async with aclosing(piece.engine.synthesize(piece.text, piece.voice)) as stream:
-        async for pcm in stream:
-            yield resampler.push(pcm)
+async def _spoken(piece: Piece) -> AsyncGenerator[Speech, None]:
+    """Speak a piece: PCM at 24 kHz, and the times of its words, as words of the clause."""
+    engine = piece.engine
+    resampler = Resampler(engine.sample_rate, WIRE_RATE)
+    taken_ms = given_ms = 0.0
+    async with aclosing(engine.speak(piece.text, piece.voice)) as stream:
+        async for pcm, words in stream:
+            # The resampler keeps the last samples back.
+            in_clause = shifted(words, piece.before, taken_ms - given_ms)
+            resampled = resampler.push(pcm)
+            taken_ms += duration_ms(pcm, engine.sample_rate)
+            given_ms += duration_ms(resampled)
+            yield Speech(resampled, in_clause)
     if rest := resampler.flush():
-        yield rest
+        yield Speech(rest)
 
 
 class EmbeddedTTSOptions(Options):

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from providers.tts.speech_engine import Emit, SpeechEngine, SynthesisError
+from providers.tts.word_places import WordsByPosition
 
 DEFAULT_VOICE = "gmw/en-US+f2"
 """The US English voice that is the most intelligible, measured with a recogniser."""
@@ -30,8 +31,29 @@ _OK = 0
 _PAUSES = tuple(".,;:!?…。，、；：！？।؟؛")
 _CLOSERS = "\"')]}»”’」』）】"
 
+_NO_MORE_EVENTS, _WORD = 0, 1
+
+
+class _Event(ctypes.Structure):
+    """`espeak_EVENT` of espeak-ng's speak_lib.h."""
+
+    _fields_ = (
+        ("type", ctypes.c_int),
+        ("unique_identifier", ctypes.c_uint),
+        ("text_position", ctypes.c_int),
+        ("length", ctypes.c_int),
+        ("audio_position", ctypes.c_int),
+        ("sample", ctypes.c_int),
+        ("user_data", ctypes.c_void_p),
+        ("id", ctypes.c_char * 8),
+    )
+
+
 _AudioCallback = ctypes.CFUNCTYPE(
-    ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p
+    ctypes.c_int,
+    ctypes.POINTER(ctypes.c_short),
+    ctypes.c_int,
+    ctypes.POINTER(_Event),
 )
 
 _speaking = threading.Lock()
@@ -100,13 +122,29 @@ class Espeak(SpeechEngine):
         return tuple(found)
 
     def _speak(self, text: str, voice: str, rate_wpm: int | None, emit: Emit) -> None:
-        def on_audio(samples: ctypes._Pointer[ctypes.c_short], count: int, _events: int) -> int:
-            stop = bool(samples) and count > 0 and not emit(ctypes.string_at(samples, count * 2))
-            return int(stop)
+        said = text.replace("\0", " ")
+        places = WordsByPosition(said)
+        made = 0
+
+        def on_audio(
+            samples: ctypes._Pointer[ctypes.c_short],
+            count: int,
+            events: ctypes._Pointer[_Event],
+        ) -> int:
+            nonlocal made
+            if not samples or count <= 0:
+                return 0
+            words = [
+                (before, (sample - made) * 1000 / self.sample_rate)
+                for position, sample in _word_events(events)
+                if (before := places.find(position)) is not None
+            ]
+            made += count
+            return int(not emit(ctypes.string_at(samples, count * 2), words))
 
         # Kept in a variable, as the library calls it until `espeak_Synth` returns.
         callback = _AudioCallback(on_audio)
-        encoded = text.replace("\0", " ").encode()
+        encoded = said.encode()
         # Punctuation makes a pause within a text but not at its end. Clauses are texts of their
         # own, so the pause at the end of one is added here.
         pause = _END_PAUSE if text.rstrip().rstrip(_CLOSERS).endswith(_PAUSES) else 0
@@ -127,6 +165,18 @@ class Espeak(SpeechEngine):
             )
         if status != _OK:
             raise SynthesisError(f"espeak-ng failed with status {status}.")
+
+
+def _word_events(events: ctypes._Pointer[_Event]) -> Iterator[tuple[int, int]]:
+    """Yield for each word how many characters of the text are before it, and its first sample.
+
+    A number has an event for each of its words, somewhere within it.
+    """
+    index = 0
+    while (event := events[index]).type != _NO_MORE_EVENTS:
+        if event.type == _WORD:
+            yield event.text_position - 1, event.sample
+        index += 1
 
 
 @functools.cache

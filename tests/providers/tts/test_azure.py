@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.providers.fakes.azure import KEY, FakeAzure, fake_azure
+from tests.providers.fakes.azure import KEY, VOICE_MS, FakeAzure, fake_azure
+from tests.providers.heard import heard
 from tests.providers.speaking import voice
 from tests.providers.voice_vendors import AZURE
 from tests.support.wire_client import WireClient
@@ -100,3 +101,16 @@ async def test_a_name_that_cannot_be_a_voice_is_named():
         assert error["code"] == "invalid_request"
         assert 'no voice of Azure is called "x\' y"' in error["message"]
         assert not spoken(fake)
+
+
+@pytest.mark.parametrize("speed", [1.0, 0.75, 1.25])
+async def test_a_cut_leaves_the_words_that_azure_had_said(speed):
+    text = "It's 7:30 & I paid $1,250, really."
+    words = text.split()
+    # The fake says 9 words and marks evenly; "$1,250," is a word and a mark, "&" a mark.
+    parts = {"7:30": 1, "I": 3, "paid": 4, "$1,250,": 5, "really.": 7}
+    counts = [words.index(word) for word in parts]
+    cuts = [VOICE_MS / 9 * (part + 0.7) / speed for part in parts.values()]
+    async with fake_azure() as fake:
+        told = await heard(AZURE.group(fake.base), text, cuts[::-1], speed)
+    assert told == [" ".join(words[:count]) for count in counts[::-1]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import aclosing
 from typing import Any
 
@@ -12,6 +12,7 @@ import pytest
 
 from providers.tts.espeak import DEFAULT_VOICE, Espeak
 from providers.tts.speech_engine import Emit, SynthesisError
+from providers.tts.word_places import WordTime
 
 SENTENCE = "The quick brown fox jumps over the lazy dog."
 
@@ -22,9 +23,9 @@ class CountingEspeak(Espeak):
     made = 0
 
     def _speak(self, text: str, voice: str, rate_wpm: int | None, emit: Emit) -> None:
-        def count(pcm: bytes) -> bool:
+        def count(pcm: bytes, words: Sequence[WordTime] = ()) -> bool:
             self.made += len(pcm)
-            return emit(pcm)
+            return emit(pcm, words)
 
         super()._speak(text, voice, rate_wpm, count)
 
