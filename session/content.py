@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audio.formats import AudioFormat
-from session.heard_words import LONGEST_MS, heard_length, made_length
+from session.heard_words import LONGEST_MS, heard_part, made_length
 from session.ports import FailureReason
 
 TranscriptState = Literal["none", "pending", "done", "failed"]
@@ -234,6 +234,7 @@ class AssistantAudio(Audio):
         """
         clauses = _with_sound(self.clauses or [Clause(self.text, 0)], self.ms, self.growing)
         told_ms = self.ms if self.told_ms is None else min(self.told_ms, self.ms)
+        heard_ms = ms
         ends = [clause.start_ms for clause in clauses[1:]] + [told_ms]
         heard: list[Clause] = []
         for clause, end_ms in zip(clauses, ends, strict=True):
@@ -249,11 +250,13 @@ class AssistantAudio(Audio):
                     text = text[: made_length(text, sound, self.format.rate, self.pace)].rstrip()
                 share = min(1.0, (ms - clause.start_ms) / (end_ms - clause.start_ms))
                 if share < 1:
-                    text = text[: heard_length(text, sound, self.format.rate, share)]
+                    length, said = heard_part(text, sound, self.format.rate, share)
+                    text = text[:length]
+                    heard_ms = clause.start_ms + said * (end_ms - clause.start_ms)
             heard.append(Clause(text, clause.start_ms, clause.words))
         self.clauses = heard
         self.text = " ".join(clause.text for clause in heard if clause.text)
-        self.told_ms, self.growing = min(ms, told_ms), False
+        self.told_ms, self.growing = min(heard_ms, told_ms), False
 
     def _sound(self, start_ms: float, end_ms: float) -> NDArray[np.int16] | None:
         """Return the samples between two offsets; None: they were dropped."""

@@ -38,19 +38,25 @@ WORD = re.compile(rf"[{_WIDE}][^\w\s]*|[^\s{_WIDE}]+")
 """What is heard as one: a word with its marks, or a sign."""
 _PART = re.compile(rf"\d{{1,3}}(?:[,.'’]\d{{3}})+(?!\d)|\d+|[^\W\d_]+|[{_WIDE}]|\W|_")
 _DECIMAL = re.compile(r"\d[.,]\d(?!\d\d(?!\d))")
-_POINT = 5
-"""Letters of the word for the mark within such a number."""
+_POINT = 4.0
+"""The word for the mark within such a number, in letters as below."""
 _WIDE_SOUNDS = 3.2
 _PER_WORD = 0.6
 """What each word takes beside its letters."""
 _SENTENCE_END, _CLAUSE_END = ".!?…。！？", ",;:—–，、；："
-_SIGNS = {"%": 7, "$": 7, "€": 5, "£": 6, "&": 3, "@": 2, "+": 4, "=": 6, "°": 6}
-"""Letters of the words that are said for a sign."""
-_SMALL = (4, 3, 3, 5, 4, 4, 3, 5, 5, 4, 3, 6, 6, 8, 8, 7, 7, 9, 8, 8)
-"""Letters of zero … nineteen; of other languages the numbers are about as long."""
-_TENS = (0, 3, 6, 6, 5, 5, 5, 7, 6, 6)
-_GROUPS = ((10**9, 7), (10**6, 7), (1000, 8), (100, 7))
-_YEARS = range(1100, 2000)
+_SIGNS = {"%": 5.5, "$": 5.5, "€": 4.0, "£": 4.5, "&": 3.0, "@": 2.0, "+": 4.0, "=": 5.0, "°": 5.0}
+"""How long the words are that are said for a sign."""
+_SMALL = (
+    *(5.0, 3.5, 3.5, 4.0, 4.0, 4.5, 4.5, 5.5, 3.5, 4.5),
+    *(4.0, 6.0, 5.5, 6.5, 7.0, 6.0, 7.0, 8.5, 6.0, 6.5),
+)
+"""How long zero … nineteen are. Names of numbers are said faster than other words of as many
+letters, so this is what two voices of the embedded stack take for them, in letters of other words;
+in other languages the numbers are about as long."""
+_TENS = (0.0, 4.0, 5.0, 5.0, 5.0, 5.0, 5.5, 6.5, 4.0, 5.0)
+_GROUPS = ((10**9, 4.5), (10**6, 4.0), (1000, 5.0), (100, 5.0))
+_YEARS = (range(1100, 2000), range(2010, 2100))
+"""What is said in two halves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,24 +70,35 @@ class _Word:
 
 
 def heard_length(text: str, sound: NDArray[np.int16] | None, rate: int, share: float) -> int:
-    """Return how many characters of a clause were heard: whole words.
+    """Return how many characters of a clause were heard: `heard_part` without its second value."""
+    return heard_part(text, sound, rate, share)[0]
+
+
+def heard_part(
+    text: str, sound: NDArray[np.int16] | None, rate: int, share: float
+) -> tuple[int, float]:
+    """Return how many characters of a clause were heard, whole words, and where they end.
 
     Args:
         text: The clause.
         sound: Its samples, as far as they were made; None: they are gone.
         rate: Samples per second.
         share: How much of the sound was heard, from 0 to 1.
+
+    Returns:
+        The characters, and the share of the sound that says them: `share` also holds what was
+        heard of the next word.
     """
     words = _words(text)
     if not words or share <= 0:
-        return 0
+        return 0, 0.0
     if sound is None or not len(sound) or len(sound) > LONGEST_MS * rate / 1000:
-        times, heard = _evenly(words, 0, len(words), 0.0, 1.0), share
+        times, whole = _evenly(words, 0, len(words), 0.0, 1.0), 1.0
     else:
         voiced = _voiced(sound, rate)
-        times, heard = _times(words, voiced), share * len(voiced)
-    count = int(np.searchsorted(np.asarray(times), heard + 1e-6, side="right"))
-    return words[count - 1].end if count else 0
+        times, whole = _times(words, voiced), float(len(voiced))
+    count = int(np.searchsorted(np.asarray(times), share * whole + 1e-6, side="right"))
+    return (words[count - 1].end, min(share, times[count - 1] / whole)) if count else (0, 0.0)
 
 
 def made_length(text: str, sound: NDArray[np.int16] | None, rate: int, pace: float) -> int:
@@ -153,22 +170,22 @@ def _number(figures: str, *, year: bool) -> float:
     """Return the letters of a number in words."""
     value = int(figures)
     if len(figures) > 12 or (len(figures) > 1 and figures[0] == "0"):
-        return float(sum(_SMALL[int(figure)] for figure in figures))
-    if year and value in _YEARS and value % 100:
-        return float(_counted(value // 100) + _counted(value % 100))
-    return float(_counted(value))
+        return sum(_SMALL[int(figure)] for figure in figures)
+    if year and value % 100 and any(value in years for years in _YEARS):
+        return _counted(value // 100) + _counted(value % 100)
+    return _counted(value)
 
 
-def _counted(value: int) -> int:
+def _counted(value: int) -> float:
     if value < 20:
         return _SMALL[value]
     if value < 100:
-        return _TENS[value // 10] + (_SMALL[value % 10] if value % 10 else 0)
+        return _TENS[value // 10] + (_SMALL[value % 10] if value % 10 else 0.0)
     for size, name in _GROUPS:
         if value >= size:
             rest = value % size
-            return _counted(value // size) + name + (_counted(rest) if rest else 0)
-    return 0
+            return _counted(value // size) + name + (_counted(rest) if rest else 0.0)
+    return 0.0
 
 
 def _voiced(sound: NDArray[np.int16], rate: int) -> NDArray[np.bool_]:

@@ -60,7 +60,10 @@ class EmbeddedTTSService(ClauseVoice):
                 await asyncio.sleep(0)
 
     async def _pieces(self, text: str) -> AsyncGenerator[Speech, None]:
-        for piece in self._box.plan(text, self._sound, self._language):
+        pieces = self._box.plan(text, self._sound, self._language)
+        # Times of some words alone would be taken for those of all.
+        timed = all(piece.engine.tells_words for piece in pieces)
+        for piece in pieces:
             self._language = piece.language or self._language
             if piece.engine is self._box.espeak and piece.voice.startswith(MANDARIN):
                 _warn_of_chinese(self._box.kokoro is not None)
@@ -68,12 +71,12 @@ class EmbeddedTTSService(ClauseVoice):
             async with aclosing(_spoken(piece)) as stream:
                 async for speech in stream:
                     said = True
-                    yield speech
+                    yield speech if timed else Speech(speech.pcm)
             # An engine for English has nothing to say of signs that it does not know.
             if not said and piece.engine is not self._box.espeak:
                 async with aclosing(_spoken(self._box.by_espeak(piece, self._sound))) as stream:
                     async for speech in stream:
-                        yield speech
+                        yield speech if timed else Speech(speech.pcm)
 
 
 @cache

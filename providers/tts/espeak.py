@@ -92,6 +92,7 @@ class Espeak(SpeechEngine):
     """The engine. Several instances share the one library, each with its own thread."""
 
     name = "espeak-ng"
+    tells_words = True
 
     def __init__(self) -> None:
         """Load the library.

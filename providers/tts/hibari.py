@@ -111,6 +111,7 @@ class Hibari(SpeechEngine):
     name = "hibari"
     sample_rate = RATE
     audible = _AUDIBLE
+    tells_words = True
 
     def __init__(self, folder: Path) -> None:
         """Load the model and the dictionaries: .8 s.

@@ -55,6 +55,8 @@ class SpeechEngine(ABC):
     """Hz of the PCM it makes."""
     audible: int = AUDIBLE
     """Amplitude of what is no longer its silence."""
+    tells_words: bool = False
+    """Whether it knows when it says each word."""
 
     def __init__(self, threads: int = 1) -> None:
         """Start without a thread; the first text starts one.
