@@ -6,10 +6,17 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
+from tests.providers.speaking import audio
 from tests.support.running_server import running, scripted_settings
 from tests.support.wire_client import WireClient, client
 
 TOLD = "benchmarks.listen.server_side.told_llm:ToldLLM"
+_PAUSE_MS = 90
+_INTO_WORD_MS = 60
+"""How far a cut reaches into the word behind a pause."""
+_LOUD = 300
 
 
 async def _say(wire: WireClient, told: dict[str, Any], **response: Any) -> dict[str, Any]:
@@ -39,13 +46,35 @@ async def heard(
     async with running(settings) as server, client(server.url) as wire:
         await wire.update(audio={"output": {"speed": speed}})
         item = await _say(wire, {"say": text})
-        found = []
-        for cut in cuts_ms:
-            place = {"item_id": item["id"], "content_index": 0, "audio_end_ms": round(cut)}
-            await wire.send("conversation.item.truncate", **place)
-            await wire.until("conversation.item.truncated")
-            told = await _say(
-                wire, {"read_back": True}, output_modalities=["text"], conversation="none"
-            )
-            found.append(told["content"][0]["text"])
-        return found
+        return [await _known(wire, item, cut) for cut in cuts_ms]
+
+
+async def _known(wire: WireClient, item: dict[str, Any], cut_ms: float) -> str:
+    """Cut a message; return what the model knows of it."""
+    place = {"item_id": item["id"], "content_index": 0, "audio_end_ms": round(cut_ms)}
+    await wire.send("conversation.item.truncate", **place)
+    await wire.until("conversation.item.truncated")
+    beside: dict[str, Any] = {"output_modalities": ["text"], "conversation": "none"}
+    told = await _say(wire, {"read_back": True}, **beside)
+    return str(told["content"][0]["text"])
+
+
+async def heard_at_pauses(tts: dict[str, Any], text: str, speed: float) -> list[str]:
+    """Let a voice say a text, and cut it a little behind each of its pauses, from the last on.
+
+    Returns:
+        For each cut the model's message.
+    """
+    settings = scripted_settings(tts=tts, llm={"provider": TOLD})
+    async with running(settings) as server, client(server.url) as wire:
+        await wire.update(audio={"output": {"speed": speed}})
+        item = await _say(wire, {"say": text})
+        ends = _pause_ends_ms(audio(wire), _PAUSE_MS / speed)
+        return [await _known(wire, item, end + _INTO_WORD_MS) for end in reversed(ends)]
+
+
+def _pause_ends_ms(pcm: bytes, pause_ms: float) -> list[float]:
+    """Where it is loud again behind a pause."""
+    loud = np.flatnonzero(np.abs(np.frombuffer(pcm, "<i2").astype(int)) > _LOUD)
+    gaps = np.flatnonzero(np.diff(loud) > 24 * pause_ms)
+    return [float(loud[gap + 1]) / 24 for gap in gaps]

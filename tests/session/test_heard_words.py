@@ -11,7 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from session.heard_words import heard_length, made_length
+from audio.formats import AudioFormat
+from session.content import AssistantAudio
+from session.heard_words import heard_length, heard_part, made_length
 
 RATE = 24000
 Sound = NDArray[np.int16]
@@ -132,6 +134,66 @@ def test_more_is_heard_the_later_it_is() -> None:
     counts = [heard_length(text, sound, RATE, at / 200) for at in range(201)]
     assert counts == sorted(counts)
     assert counts[-1] == len(text.rstrip())
+
+
+def test_the_words_that_were_heard_end_before_the_word_that_was_cut() -> None:
+    text, sound, ends = spoken([("one", 300, 0), ("two", 300, 0), ("six", 300, 0)])
+    length, share = heard_part(text, sound, RATE, 850 / 900)
+    assert text[:length] == "one two"
+    assert share * 900 == pytest.approx(ends[1], abs=20)
+
+
+def test_many_cuts_one_after_another_are_as_exact_as_the_first() -> None:
+    words = [f"w{chr(97 + at) * 3}" for at in range(20)]
+    text, sound, ends = spoken([(word, 300, 0) for word in words])
+    audio = AssistantAudio(AudioFormat("audio/pcm"), transcript=text, text=text)
+    audio.speak(text)
+    audio.append(sound.tobytes())
+    for ms in range(5900, 1000, -110):
+        audio.truncate(ms)
+        heard = bisect.bisect_right(ends, ms)
+        assert abs(len(audio.text.split()) - heard) <= 1, ms
+
+
+def said_without_times(texts: list[str], starts_ms: list[int]) -> AssistantAudio:
+    """Clauses that begin where a voice says, in 4 s of sound, and the end of the response."""
+    audio = AssistantAudio(AudioFormat("audio/pcm"), text=" ".join(texts))
+    now = 0
+    for text, start_ms in zip(texts, starts_ms, strict=True):
+        audio.append(tone(start_ms - now).tobytes())
+        audio.speak(text)
+        now = start_ms
+    audio.append(tone(4000 - now).tobytes())
+    return audio
+
+
+@pytest.mark.parametrize("starts_ms", [[0, 0], [0, 4000]])
+def test_clauses_without_audio_of_their_own_share_their_neighbours(starts_ms: list[int]) -> None:
+    audio = said_without_times(["one two three four.", "five six nine ten."], starts_ms)
+    audio.truncate(3100)
+    assert audio.text == "one two three four. five six"
+
+
+def test_a_clause_whose_audio_is_still_to_come_is_not_heard() -> None:
+    audio = said_without_times(["one two three four."], [0])
+    audio.growing = True
+    audio.speak("five six nine ten.")
+    audio.truncate(3900)
+    assert audio.text == "one two three"
+
+
+def test_words_may_be_timed_behind_their_audio() -> None:
+    audio = said_without_times(["one two."], [0])
+    audio.timing([(0, -4000), (3, -3000)])
+    audio.speak("three four.")
+    # The second clause began before the voice told of it.
+    audio.timing([(0, -2000), (5, -1000)])
+    audio.truncate(2500)
+    assert audio.text == "one two."
+    audio.truncate(2100)
+    assert audio.text == "one two."
+    audio.truncate(1900)
+    assert audio.text == "one"
 
 
 # --- a clause that its voice has not finished ---

@@ -1,6 +1,7 @@
 """A voice of which it is known when each word ends: words of espeak-ng, one after the other.
 
-The server is not told, so that its own reckoning of what was heard can be compared.
+The server is not told, so that its own reckoning of what was heard can be compared; only the voice
+`TELLING` says when it speaks each word, as some voices do.
 """
 
 from __future__ import annotations
@@ -11,12 +12,15 @@ from contextlib import aclosing
 from functools import cache
 
 import numpy as np
+from pipecat.frames.frames import Frame
 
 from providers import ClauseVoice, TTSProvider
+from providers.frames import WordTimesFrame
 from providers.tts.espeak import Espeak
 
 RATE = 24000
 VOICE = "gmw/en-US+f2"
+TELLING = "verse"
 WORD_PAUSE_MS, CLAUSE_PAUSE_MS, SENTENCE_PAUSE_MS = 15, 180, 350
 _AUDIBLE = 300
 
@@ -32,7 +36,8 @@ class WordTTS(TTSProvider):
 
     def create(self, voice: str) -> ClauseVoice:
         """Build the voice of one response."""
-        return _WordVoice(voice, sample_rate=RATE)
+        kind = _TellingVoice if voice == TELLING else _WordVoice
+        return kind(voice, sample_rate=RATE)
 
 
 class _WordVoice(ClauseVoice):
@@ -40,6 +45,17 @@ class _WordVoice(ClauseVoice):
         for word in text.split():
             yield await word_audio(word)
             await asyncio.sleep(0)
+
+
+class _TellingVoice(_WordVoice):
+    async def run_tts(self, text: str, context_id: str) -> AsyncGenerator[Frame | None, None]:
+        words, before = [], 0
+        for word, (begin, _end) in zip(text.split(), await word_times(text), strict=True):
+            words.append((before, begin))
+            before += len(word)
+        yield WordTimesFrame(words)
+        async for frame in super().run_tts(text, context_id):
+            yield frame
 
 
 @cache
