@@ -55,8 +55,8 @@ heard by the recogniser of the embedded stack. The model and, but for echo, the 
 * Sound is at −23 dBFS where no level is named, in a room that hisses at −66 dBFS.
 * Echo is so many dB below what is played. A person who cannot interrupt because the server has
   stopped for its own voice already counts as one who could not.
-* A word was heard if half of it was. The voice of that row is espeak-ng, word by word, and tells
-  the server no times of words.
+* A word was heard if half of it was. The voice of those rows is espeak-ng, word by word, and tells
+  the server no times of words; where a row says so, it does.
 
 Synthesisers are not people: they do not hesitate, breathe or mumble. Recorded conversations of
 people are the judge in the end.

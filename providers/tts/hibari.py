@@ -298,9 +298,7 @@ def _cut(phonemes: str, words: Sequence[tuple[int, int]]) -> Iterator[_Utterance
         yield _utterance(phonemes, words, start, len(phonemes))
 
 
-def _utterance(
-    phonemes: str, words: Sequence[tuple[int, int]], start: int, end: int
-) -> _Utterance:
+def _utterance(phonemes: str, words: Sequence[tuple[int, int]], start: int, end: int) -> _Utterance:
     within = [(before, place - start) for before, place in words if start <= place < end]
     return _Utterance(phonemes[start:end].rstrip(), within)
 

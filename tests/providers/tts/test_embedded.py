@@ -25,6 +25,7 @@ from pipecat.frames.frames import (
 
 from config import TTSConfig
 from providers.base import ProviderSetupError
+from providers.frames import WordTimesFrame
 from providers.in_process.packaged import package_folder
 from providers.tts import embedded, espeak, flite, hibari
 from providers.tts.embedded import EmbeddedTTS, EmbeddedTTSService
@@ -447,3 +448,29 @@ async def test_a_missing_espeak_is_explained(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(embedded, "Espeak", missing)
     with pytest.raises(ProviderSetupError, match="pip install espeakng-loader"):
         await EmbeddedTTS(TTSConfig()).start()
+
+
+class TellingEngine(EndlessEngine):
+    """Says HUM, and that the first word of its text begins after 10 ms."""
+
+    tells_words = True
+
+    def _speak(self, text: str, voice: str, rate_wpm: int | None, emit: Emit) -> None:
+        emit(HUM, [(0, 10.0)])
+
+
+@pytest.mark.parametrize("all_tell", [True, False])
+async def test_words_are_timed_where_all_engines_of_a_clause_tell(
+    box: VoiceBox, all_tell: bool
+) -> None:
+    engines = TellingEngine(), TellingEngine() if all_tell else EndlessEngine()
+    mixed = VoiceBox(engines[0], espeak.Espeak().list_voices())
+    mixed.add_hibari(engines[1])
+    async with running(EmbeddedTTSService(mixed, "alloy")) as pipeline:
+        # "short" is what the engine that does not tell can say.
+        await say(pipeline, "привет, short")
+        await pipeline.stage.until(LLMFullResponseEndFrame)
+    told = [frame.words for frame in pipeline.stage.of(WordTimesFrame)]
+    assert [[before for before, _ in words] for words in told] == ([[0], [7]] if all_tell else [])
+    for engine in engines:
+        engine.close()

@@ -25,12 +25,14 @@ def found(text: str, names: str) -> list[str | None]:
         ("At 7:30 we go.", "At 7 30 we", ["At7", "7:3", None, "weg"]),
         # What was left out is passed over, and what is not in the text is no word.
         ("I paid $1,250 at once.", "I one thousand at", ["Ipa", None, None, "ato"]),
-        ("今天天气很好，走吧。", "今天 天气 很 好 走", ["今天天", "天气很", "很好，", "好，走", "走吧。"]),
+        (
+            "今天天气很好，走吧。",
+            "今天 天气 很 好 走",
+            ["今天天", "天气很", "很好，", "好，走", "走吧。"],
+        ),
     ],
 )
-def test_words_are_found_by_their_names(
-    text: str, names: str, told: list[str | None]
-) -> None:
+def test_words_are_found_by_their_names(text: str, names: str, told: list[str | None]) -> None:
     assert found(text, names) == told
 
 

@@ -1,4 +1,4 @@
-"""The embedded voices tell when they say each word: their sound bears it out, through the socket."""
+"""The embedded voices tell when they say each word: heard through the socket."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ ENGINES = [
     ),
 ]
 
+
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("speed", [1.0, 0.75, 1.25])
 async def test_a_cut_behind_a_pause_leaves_what_was_said_before_it(
@@ -37,7 +38,9 @@ async def test_a_cut_behind_a_pause_leaves_what_was_said_before_it(
 @pytest.mark.parametrize("name", ENGINES)
 async def test_every_word_has_its_time_whatever_it_is_read_as(name: str) -> None:
     engine: SpeechEngine = Espeak() if name == "espeak" else hibari.load()
-    text = "Dr. Smith paid $1,250 (75%) at 7:30, e.g. for “naïve” **art** – see example.com/foo. OK?"
+    text = (
+        "Dr. Smith paid $1,250 (75%) at 7:30, e.g. for “naïve” **art** – see example.com/foo. OK?"
+    )
     made_ms, times = 0.0, {}
     async for pcm, words in engine.speak(text, DEFAULT_VOICE if name == "espeak" else "heart"):
         times.update({before: made_ms + ms for before, ms in words})
