@@ -3,4 +3,12 @@
 Other wings may enter by the modules in `__all__`.
 """
 
-__all__ = ["decisions", "effects", "ports", "reports", "session_config", "turn_settings"]
+__all__ = [
+    "decisions",
+    "effects",
+    "heard_words",
+    "ports",
+    "reports",
+    "session_config",
+    "turn_settings",
+]
