@@ -41,6 +41,11 @@ level in dB beside what was sent: most echoes are soft and take longer to be fou
 
 _SOFT_DB = -12.0
 """A shorter voice that is as soft beside what was sent, and was not found either, is nobody's."""
+_LOUD_DB = -5.0
+"""A voice as loud as that beside what was sent is hardly an echo: until the echo is trusted, it is
+held, and if it ends before that, it was a person's. Echoes of -12 dB stay below -6.3. A person may
+speak with the very voice of the server, a synthesiser's, and then a word is found in what was sent.
+"""
 _PAUSE_WINDOWS = 10
 """Windows without a voice after which the next one is another: syllables are closer."""
 
@@ -313,20 +318,26 @@ class EchoGuard:
         way = self._way
         over_db = level_db - self._loudest_db(index)
         no_echo = over_db > self._limit_db
-        due = self._search.is_due(unlikely=no_echo)
+        due, found = self._search.is_due(unlikely=no_echo), False
         if way is not None or due:
             spectrum, levels = heard_spectrum(before, window)
             known = way is not None and self._is_known_echo(way, index, spectrum, levels, level_db)
-            if known or (due and self._is_new_echo(index, spectrum)):
-                self._search.windows, self._over_db = 0, SILENT_DB
-                return Voice.OURS
+            found = known or (due and self._is_new_echo(index, spectrum))
+        if self.hears_echo and found:
+            return self._ours()
         if way is not None and way.settled and way.trusted:
             return Voice.THEIRS
         self._over_db = max(self._over_db, over_db)
+        if found:
+            return Voice.UNSURE if self._over_db >= _LOUD_DB else self._ours()
         patience = next(windows for level, windows in PATIENCE if self._over_db >= level)
         if no_echo or self._search.windows >= patience:
             return Voice.THEIRS
         return Voice.UNSURE
+
+    def _ours(self) -> Voice:
+        self._search.windows, self._over_db = 0, SILENT_DB
+        return Voice.OURS
 
     def _looks_the_same(self, level_db: float) -> bool:
         """Return whether a window need not be looked at: the one before was, and was an echo."""
