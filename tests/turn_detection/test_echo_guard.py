@@ -89,6 +89,14 @@ def test_a_loud_echo_is_learnt_at_the_latest_from_the_first_turn_that_it_opens(d
     assert len(starts) <= 1
 
 
+@pytest.mark.parametrize(("db", "starts"), ((0, 1), (-14, 0)))
+def test_a_word_in_its_own_voice_is_a_persons_where_it_is_as_loud(db, starts):
+    played = answer()
+    word = played[int(1.0 * RATE) : int(1.45 * RATE)] * 10 ** (db / 20)
+    heard = add(np.random.default_rng(1).standard_normal(4 * RATE) * 5, word, 1500)
+    assert len(Conversation().starts(heard, played)) == starts
+
+
 def test_without_what_was_sent_the_echo_is_a_voice():
     assert Conversation().starts(echo(answer(), -12, 300), np.zeros(0))
 

@@ -99,6 +99,13 @@ def test_a_doubtful_transcript_is_decoded_again_in_the_full_window(doubtful):
     assert model.windows_s == [10, 30]
 
 
+@pytest.mark.parametrize(("seconds", "mean", "windows_s"), [(1, -1.9, [10]), (1, -2.1, [10, 30])])
+def test_a_single_word_may_be_less_sure(seconds, mean, windows_s):
+    model = Model([(" Wait", 0.1, mean), SURE])
+    transcribe(model, seconds)
+    assert model.windows_s == windows_s
+
+
 def test_what_is_certainly_silent_is_not_decoded_again():
     model = Model([(" You", 0.9, -3.0)])
     (part,) = transcribe(model)
