@@ -20,7 +20,7 @@ from settings.localisation import _, system_reason
 try:
     from audio.devices import list_devices
     from audio.pcm import read_wav
-    from clients.sdk import DEFAULT_MODEL, LOCAL_URL, ClientError, dial, make_client
+    from clients.sdk import DEFAULT_MODEL, LOCAL_URL, ClientError, dial, is_openai, make_client
     from clients.terminal.app import THEMES, PushToTalkApp
     from clients.terminal.client import RealtimeClient
     from clients.terminal.echo import EchoCanceller, can_cancel
@@ -242,9 +242,11 @@ def run(args: argparse.Namespace) -> int:
     maker = SoundMaker(spoken, recorder, canceller, [kept.sound] if kept else [])
     sound = maker.open_all(args.input_device, args.output_device)
 
+    notices = not is_openai(args.url)
+
     def make(view: View) -> RealtimeClient:
         return RealtimeClient(
-            lambda: dial(sdk, args.model),
+            lambda: dial(sdk, args.model, notices),
             view,
             sound.source,
             sound.player,

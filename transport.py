@@ -59,8 +59,10 @@ from settings.localisation import in_english
 from telemetry.turn_log import TurnLog
 from turn_detection.observed_detector import Observer
 from wire.client_events import SessionEvent
+from wire.console_events import EchoHeard
 from wire.envelope import error_event
 from wire.errors import ProtocolError
+from wire.event_record import ServerEvent
 from wire.session_events import ItemTruncated
 
 SLICE_MS = 100
@@ -84,6 +86,7 @@ class RealtimeTransport(BaseTransport):
         log: TurnLog,
         peer: Peer,
         observe: Observer | None = None,
+        notify: Callable[[ServerEvent], None] | None = None,
     ) -> None:
         """Prepare; nothing runs before `run`.
 
@@ -93,6 +96,7 @@ class RealtimeTransport(BaseTransport):
             log: Logs the session's turns.
             peer: The client.
             observe: Is told what the turn detector hears; None: nobody is.
+            notify: Is told, once, that the client's microphone hears its loudspeaker; None: nobody.
 
         Raises:
             ProviderSetupError: The recogniser's class is not supported.
@@ -125,6 +129,9 @@ class RealtimeTransport(BaseTransport):
         self._file_pace = FilePace(self._loop.time())
         self._file_end: asyncio.TimerHandle | None = None
         """Due when nothing more of a file has come for long enough."""
+        self._notify = notify
+        self._hears_echo = False
+        """Whether there ever was an echo in this session."""
         self._work = WorkQueue()
         self._responses = ResponseRunner(manager, self.report, peer, log)
 
@@ -292,7 +299,15 @@ class RealtimeTransport(BaseTransport):
         ):
             self._decided(decision)
         if self._listening.hears_echo:
-            self._log.hears_echo()
+            self._echo_heard()
+
+    def _echo_heard(self) -> None:
+        if self._hears_echo:
+            return
+        self._hears_echo = True
+        self._log.hears_echo()
+        if self._notify is not None:
+            self._notify(EchoHeard())
 
     def _decided(self, decision: Decision) -> None:
         self._report_played()

@@ -63,18 +63,31 @@ def make_client(url: str, api_key: str) -> AsyncOpenAI:
         raise ClientError(_explain_proxy(error, url)) from error
 
 
-def dial(client: AsyncOpenAI, model: str) -> AbstractAsyncContextManager[AsyncRealtimeConnection]:
+def is_openai(url: str) -> bool:
+    """Return whether an address is of OpenAI's own service, which is asked only what it knows."""
+    host = urlsplit(url if "://" in url else f"ws://{url}").hostname or ""
+    return host == "openai.com" or host.endswith(".openai.com")
+
+
+def dial(
+    client: AsyncOpenAI, model: str, notices: bool = False
+) -> AbstractAsyncContextManager[AsyncRealtimeConnection]:
     """Return a connection, still to be opened, by the proxy of the environment if there is one.
 
     Args:
         client: As `make_client` returns it.
         model: Name of the model, which the server may ignore.
+        notices: Whether to ask for what the user may want to know (`docs/wire.md` §D.9), which
+            other servers ignore.
     """
+    query = {"notices": "echo"} if notices else {}
     if not is_here(str(client.websocket_base_url or client.base_url)):
-        return client.realtime.connect(model=model)
+        return client.realtime.connect(model=model, extra_query=query)
     # The SDK passes on what its type does not list.
     direct = cast(WebSocketConnectionOptions, {"proxy": None})
-    return client.realtime.connect(model=model, websocket_connection_options=direct)
+    return client.realtime.connect(
+        model=model, extra_query=query, websocket_connection_options=direct
+    )
 
 
 @asynccontextmanager

@@ -68,6 +68,8 @@ class Admitted:
     """Whether it speaks the beta dialect (§B.16)."""
     observes: bool
     """Whether it is told what the turn detector hears (§D.9)."""
+    notices: bool
+    """Whether it is told that there is an echo (§D.9)."""
     holder: str | None
     """Identifies the key, for limits per key; see `Grant.holder`."""
     label: str
@@ -180,6 +182,7 @@ class Admission:
             config=self._configure(handshake, given, asked.media),
             beta=handshake.beta,
             observes=handshake.observes,
+            notices=handshake.notices,
             holder=grant.holder,
             label=_label(handshake),
             client=asked.client,

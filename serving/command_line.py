@@ -8,7 +8,7 @@ import asyncio
 from config import PRODUCT_NAME, VERSION, Settings, profile_names
 from serving.stack_check import check, table
 from settings.arguments import PlainParser, whole_number
-from settings.installation import program_name
+from settings.installation import command, program_name
 from settings.localisation import _
 
 
@@ -57,8 +57,19 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
+def about_sound() -> str:
+    """Return what the check cannot try, and what helps there."""
+    return _(
+        "Not tried: microphone and loudspeaker. Where one hears the other (echo), the console and "
+        "{talk} say so; headphones help, or echo cancellation."
+    ).format(talk=command("push_to_talk_app.py"))
+
+
 def run_check(settings: Settings) -> int:
     """Run the stack check, print its results and return the exit status."""
     verdicts = asyncio.run(check(settings))
     print(table(verdicts))
-    return int(any(verdict.error for verdict in verdicts))
+    if any(verdict.error for verdict in verdicts):
+        return 1
+    print("\n" + about_sound())
+    return 0

@@ -61,6 +61,8 @@ class Handshake:
     """Whether the client speaks the beta dialect (§B.16)."""
     observes: bool = False
     """Whether it is told what the turn detector hears (§D.9)."""
+    notices: bool = False
+    """Whether it is told what its user may want to know: that there is an echo (§D.9)."""
 
 
 def check_handshake(
@@ -93,7 +95,7 @@ def check_handshake(
     """
     beta = service.speaks_beta(headers, subprotocols)
     transcribing = _intends_transcription(query)
-    observes = _observes(settings, query)
+    observes, notices = _observes(settings, query), _wants_notices(query)
     model = query.get("model") or None
     if service.azure:
         model = model or query.get("deployment") or None
@@ -105,12 +107,12 @@ def check_handshake(
         # The service refuses it. Whoever names such a model wants to have speech written down.
         transcribing = True
     if transcribing:
-        return Handshake("transcription", model or "", minted, beta, observes)
+        return Handshake("transcription", model or "", minted, beta, observes, notices)
     described = given.model if isinstance(given, SessionPatch) else None
     named = (minted or {}).get("model")
     param = "session.model" if described and not named else None
     answering = _answering(settings, service, named or described or model, beta, param)
-    return Handshake("realtime", answering, minted, beta, observes)
+    return Handshake("realtime", answering, minted, beta, observes, notices)
 
 
 def _given_kind(
@@ -166,6 +168,11 @@ def _observes(settings: Settings, query: Mapping[str, str]) -> bool:
     raise Refused(error.code, error.message, error.param)
 
 
+def _wants_notices(query: Mapping[str, str]) -> bool:
+    """Return whether the client asks for notices (§D.9); names of others are ignored."""
+    return "echo" in (query.get("notices") or "").split(",")
+
+
 def _check_kind(
     kind: SessionKind, query: Mapping[str, str], transcribing: bool, minted: bool
 ) -> None:
@@ -200,7 +207,7 @@ def check_call_alone(query: Mapping[str, str]) -> None:
     Raises:
         Refused: It does.
     """
-    for other in ("model", "intent", "observe"):
+    for other in ("model", "intent", "observe", "notices"):
         if query.get(other):
             raise Refused(
                 None, f"You must not provide {other} together with call_id: a call has its own."

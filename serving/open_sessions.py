@@ -211,7 +211,8 @@ class OpenSessions:
             session = RealtimeSession(config)
             opener = peer if call is None else call.client
             observe = opener.send if admitted.observes else None
-            place.transport = RealtimeTransport(session, self._manager, log, peer, observe)
+            notify = opener.send if admitted.notices else None
+            place.transport = RealtimeTransport(session, self._manager, log, peer, observe, notify)
             reason = await place.transport.run()
         except NotConnected as failed:
             reason = "its client never connected"

@@ -70,7 +70,6 @@ class TurnLog:
         """The last failure: `response.done` has its message, but not the one for the log."""
         self._speculated = 0
         self._discarded = 0
-        self._hears_echo = False
         self._tracing: object = None
 
     def tracing(self, response_id: str | None = None) -> TracingContext | None:
@@ -161,10 +160,7 @@ class TurnLog:
         self._turn_over(item_id, "committed")
 
     def hears_echo(self) -> None:
-        """Note that the microphone hears what the client plays; once a session is enough."""
-        if self._hears_echo:
-            return
-        self._hears_echo = True
+        """Note that the microphone hears what the client plays."""
         self._metrics.echo.inc()
         logger.bind(event="echo.heard", session_id=self._session_id).info(
             f"{self._session_id} hears its own voice from a loudspeaker and takes it for no turn: "

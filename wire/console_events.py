@@ -1,4 +1,4 @@
-"""Events of this server's own, for its console alone: no other client is sent them (§D.9)."""
+"""Events of this server's own: only clients that ask for them are sent them (§D.9)."""
 
 from __future__ import annotations
 
@@ -38,3 +38,11 @@ class TurnDetectionObserved(ServerEvent):
     threshold: float | None
     """Probability from which a window counts as speech; None: turns are not detected."""
     turn: list[TurnMark]
+
+
+@dataclass(frozen=True, slots=True)
+class EchoHeard(ServerEvent):
+    """The client's microphone hears its loudspeaker, for certain. Told once in a session."""
+
+    type = "input_audio_buffer.echo_heard"
+    section = "D.9"

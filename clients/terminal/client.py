@@ -23,6 +23,7 @@ from clients.sdk import LOCAL_URL, Connect
 from clients.terminal.answer import Answer
 from clients.terminal.answering import Answering
 from clients.terminal.capture import Capture, level_dbfs
+from clients.terminal.hints import echo_notice
 from clients.terminal.link import RETRY_S, KeptConnection
 from clients.terminal.session import Wishes, pause_ms, session_info, wanted_input, wanted_session
 from clients.terminal.sources import AudioSource
@@ -33,6 +34,8 @@ from settings.localisation import _
 
 SHORTEST_RECORDING_MS = 100
 """Shortest audio that the protocol accepts as a turn."""
+ECHO_HEARD = "input_audio_buffer.echo_heard"
+"""An event of this product's servers, which the SDK does not know (`docs/wire.md` §D.9)."""
 NOT_ACTIVE = "response_cancel_not_active"
 """Error code if a cancelled response had just ended by itself; harmless."""
 
@@ -277,6 +280,8 @@ class RealtimeClient:
             self._hearing = False
             self._speech_ended = self._clock.when(event.audio_end_ms - self._pause_ms)
             self._show_input()
+        elif event.type == ECHO_HEARD:
+            self._view.show_text(f"echo {self._sessions}", "note", echo_notice(self._echo()))
         else:
             self._user_turns.handle(event)
             self._handle_answer(event)

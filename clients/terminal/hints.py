@@ -66,6 +66,24 @@ def hints(state: InputState, hands_free: bool, muted: bool, echo: Echo) -> list[
     ]
 
 
+def echo_notice(echo: Echo) -> str:
+    """Return what to say when the server hears itself from the loudspeaker, and what helps.
+
+    Args:
+        echo: What the microphone hears of the loudspeaker: "cancelled", and yet it is heard.
+    """
+    if echo == "cancelled":
+        helps = _("Headphones help, or a softer loudspeaker.")
+    elif can_cancel():
+        helps = _("Headphones help, or starting without --no-echo-cancellation.")
+    elif (remedy := install_extra("echo")) is not None:
+        helps = _("Headphones help, or echo cancellation: {command}").format(command=remedy)
+    else:
+        helps = _("Headphones help.")
+    heard = _("The microphone hears the loudspeaker (echo). The server ignores it.")
+    return f"{heard} {helps}"
+
+
 def _about_echo(echo: Echo) -> Hint:
     if echo == "none":
         return Hint("", "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from clients.sdk import ClientError, connected, dial, make_client
+from clients.sdk import ClientError, connected, dial, is_openai, make_client
 from tests.support.proxies import environment_of_proxies
 from tests.support.running_server import running, scripted_settings
 
@@ -61,3 +61,17 @@ async def test_a_proxy_that_cannot_be_used_is_named_with_the_remedy(
     with pytest.raises(ClientError, match=r"the proxy that the environment names.*NO_PROXY=h\."):
         async with connected("ws://h.invalid/v1/realtime", "none", "mine"):
             pass
+
+
+@pytest.mark.parametrize(
+    ("url", "theirs"),
+    [
+        ("wss://api.openai.com/v1/realtime", True),
+        ("https://eu.api.openai.com", True),
+        ("ws://localhost:8000/v1/realtime", False),
+        ("wss://openai.com.example.org", False),
+        ("192.168.1.7:8000", False),
+    ],
+)
+def test_openai_is_asked_only_for_what_it_knows(url: str, theirs: bool) -> None:
+    assert is_openai(url) is theirs

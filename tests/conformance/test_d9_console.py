@@ -1,4 +1,4 @@
-"""The console's own part of the wire: who may watch turn detection, and who is told (§D.9)."""
+"""What only those are told who ask: what turn detection hears, and that there is an echo (§D.9)."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import json
 from collections.abc import AsyncIterator
 from typing import Any
 
+import numpy as np
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
@@ -16,7 +17,9 @@ from tests.support.sdp_offers import AUDIO, offer
 from tests.support.wire_client import PATIENCE_S, client, refusal, speech
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-OBSERVE = "&observe=turn_detection"
+OBSERVE, NOTICES = "&observe=turn_detection", "&notices=echo"
+ECHO_HEARD = "input_audio_buffer.echo_heard"
+TOLD = "There was once a small town by the sea, and every morning the boats went out early."
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +41,15 @@ async def heard(socket: ClientConnection, last: str) -> list[dict[str, Any]]:
         while not events or events[-1]["type"] != last:
             events.append(json.loads(await socket.recv()))
     return events
+
+
+def audio_of(events: list[dict[str, Any]]) -> bytes:
+    deltas = [event for event in events if event["type"] == "response.output_audio.delta"]
+    return b"".join(base64.b64decode(event["delta"]) for event in deltas)
+
+
+def softer(pcm: bytes) -> bytes:
+    return (np.frombuffer(pcm, "<i2") // 4).astype("<i2").tobytes()
 
 
 @pytest.mark.parametrize("beta", [False, True])
@@ -84,11 +96,53 @@ async def test_other_wishes_are_refused(server, query: str, message: str):
     assert code == 4000
 
 
-async def test_a_sideband_cannot_ask(server):
-    url = f"ws://127.0.0.1:{server.port}/v1/realtime?call_id=rtc_1{OBSERVE}"
+@pytest.mark.parametrize("asked", [OBSERVE, NOTICES])
+async def test_a_sideband_cannot_ask(server, asked: str):
+    url = f"ws://127.0.0.1:{server.port}/v1/realtime?call_id=rtc_1{asked}"
     error, code, _reason = await refusal(url)
-    assert error["message"].startswith("You must not provide observe together with call_id")
+    name = asked[1:].partition("=")[0]
+    assert error["message"].startswith(f"You must not provide {name} together with call_id")
     assert code == 4000
+
+
+@pytest.mark.parametrize(
+    ("asked", "notices"),
+    [("", 0), ("&notices=weather", 0), (NOTICES, 1), ("&notices=weather,echo", 1)],
+)
+async def test_who_asks_for_notices_is_told_once_of_an_echo(asked: str, notices: int):
+    settings = scripted_settings(
+        llm={"text": TOLD}, tts={"provider": "embedded"}, server={"console": False}
+    )
+    async with (
+        running(settings) as server,
+        connect(server.url + asked, proxy=None, max_queue=None) as socket,
+    ):
+        types: list[str] = []
+        for _answer in range(2):
+            await socket.send(json.dumps({"type": "response.create"}))
+            events = await heard(socket, "response.done")
+            # A loudspeaker near the microphone: 12 dB softer, a fifth of a second late.
+            await appended(socket, bytes(9600) + softer(audio_of(events)) + bytes(48000))
+            await socket.send(json.dumps({"type": "input_audio_buffer.clear"}))
+            behind = await heard(socket, "input_audio_buffer.cleared")
+            types += [event["type"] for event in (*events, *behind)]
+            told = [event for event in behind if event["type"] == ECHO_HEARD]
+            assert all(list(event) == ["type", "event_id"] for event in told)
+    assert "input_audio_buffer.speech_started" not in types
+    assert types.count(ECHO_HEARD) == notices
+
+
+async def test_an_answer_that_nobody_hears_again_is_no_echo():
+    settings = scripted_settings(llm={"text": TOLD}, tts={"provider": "embedded"})
+    async with (
+        running(settings) as server,
+        connect(server.url + NOTICES, proxy=None, max_queue=None) as socket,
+    ):
+        await socket.send(json.dumps({"type": "response.create"}))
+        await heard(socket, "response.done")
+        await appended(socket, speech())
+        events = await heard(socket, "input_audio_buffer.speech_stopped")
+    assert ECHO_HEARD not in {event["type"] for event in events}
 
 
 async def test_without_a_console_nobody_may_watch():

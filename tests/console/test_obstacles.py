@@ -41,6 +41,13 @@ for (const { prototype } of [WebSocket, RTCDataChannel]) {
 }
 """
 """Keeps what is sent."""
+SOCKETS = """
+window.sockets = [];
+window.WebSocket = class extends WebSocket {
+  constructor(...how) { super(...how); sockets.push(this); }
+};
+"""
+"""Keeps the connections."""
 ASKED = """
 window.microphones = 0;
 const devices = navigator.mediaDevices, get = devices.getUserMedia.bind(devices);
@@ -87,6 +94,22 @@ async def test_a_denied_microphone_is_explained_and_typing_works(tmp_path: Path,
         await page.until(f"{said('assistant')}[0] === 'Yes.'")
         await page.until(f"{PHASE}.startsWith('Connected without a microphone')")
         assert await page.evaluate("document.querySelector('#hold').hidden")
+        assert await violations(page) == []
+
+
+async def test_an_echo_that_the_server_hears_is_told_with_what_helps(tmp_path: Path):
+    async with (
+        running(scripted_settings(llm=QUICK)) as server,
+        console(server.http, tmp_path, transport="websocket", script=SOCKETS) as page,
+    ):
+        await write(page, "Hello?")
+        await page.until(f"{said('assistant')}[0] === 'Yes.'")
+        assert await page.evaluate("new URL(sockets[0].url).searchParams.get('notices')") == "echo"
+        echo = json.dumps({"type": "input_audio_buffer.echo_heard", "event_id": "event_e"})
+        told = f"new MessageEvent('message', {{data: {json.dumps(echo)}}})"
+        await page.evaluate(f"sockets[0].dispatchEvent({told}), 0")
+        words = await page.until(notice("echo"))
+        assert "hears the loudspeaker" in words and "Headphones help" in words
         assert await violations(page) == []
 
 

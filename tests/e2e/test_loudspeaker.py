@@ -11,7 +11,7 @@ import pytest
 
 from audio.pcm import WIRE_RATE, read_wav
 from audio.player import AudioPlayerAsync
-from clients.sdk import make_client
+from clients.sdk import dial, make_client
 from clients.terminal.client import RealtimeClient
 from clients.terminal.echo import EchoCanceller, EchoFree, can_cancel
 from clients.terminal.sources import AudioSource, Microphone
@@ -38,6 +38,11 @@ class Seen:
             self._news.set()
 
         return told
+
+    def notes(self) -> list[str]:
+        """What was said to the user about the conversation."""
+        shown = [values for call, values in self.calls if call == "show_text"]
+        return [text for _, who, text, *_ in shown if who == "note"]
 
     def has(self, name: str) -> bool:
         return any(call == name for call, _ in self.calls)
@@ -74,7 +79,7 @@ async def story(
     async with running(settings) as server:
         sdk = make_client(server.url, "none")
         client = RealtimeClient(
-            lambda: sdk.realtime.connect(model="gpt-realtime"), cast(View, seen), source, player
+            lambda: dial(sdk, "gpt-realtime", notices=True), cast(View, seen), source, player
         )
         task = asyncio.create_task(client.run())
         try:
@@ -95,6 +100,8 @@ async def test_without_echo_cancellation_the_server_knows_its_own_voice() -> Non
     async with story(cancel=False) as (seen, room, player):
         await seen.heard(player, LISTENED_S)
         assert not seen.has("show_interrupted")
+        [note] = seen.notes()
+        assert note.startswith("The microphone hears the loudspeaker (echo).")
         room.say(samples(read_wav(ROOT / "tests/data/flite-rms_s06.wav")) * 1.5)
         await seen.until("show_interrupted")
 
@@ -103,6 +110,7 @@ async def test_without_the_guard_and_echo_cancellation_it_interrupts_itself() ->
     async with story(cancel=False, guard=False) as (seen, _, player):
         await seen.heard(player, LISTENED_S)
         assert seen.has("show_interrupted")
+        assert seen.notes() == []
 
 
 @pytest.mark.skipif(not can_cancel(), reason="pip install -r requirements/echo.txt")
@@ -110,5 +118,6 @@ async def test_with_echo_cancellation_only_the_user_interrupts() -> None:
     async with story(cancel=True) as (seen, room, player):
         await seen.heard(player, LISTENED_S)
         assert not seen.has("show_interrupted")
+        assert seen.notes() == []
         room.say(samples(read_wav(ROOT / "tests/data/flite-rms_s06.wav")) * 0.5)
         await seen.until("show_interrupted")

@@ -12,7 +12,7 @@ import { WebSocketLink } from "./websocket_link.js";
  */
 export function newLink({ settings, state, store, secret, headers, server }, transport) {
   const path = state?.ws_path ?? "/v1/realtime";
-  const query = new URLSearchParams({ observe: "turn_detection" });
+  const query = new URLSearchParams({ observe: "turn_detection", notices: "echo" });
   if (settings.model) query.set("model", settings.model);
   const { origin } = location;
   if (transport === "websocket") {

@@ -126,7 +126,7 @@ export class Talk extends EventTarget {
     try {
       // Nobody is asked for a microphone for nothing.
       if (!this.#alive && !(await this.#app.server.ready())) return this.#giveBack();
-      this.#app.notices.drop("ended", "lost", "later", "microphone");
+      this.#app.notices.drop("ended", "lost", "later", "microphone", "echo");
       if (!this.#alive) this.#spoken = spoken;
       if (!this.#alive && !resumed) this.#history.begin();
       if (spoken) await this.#hearing.open();
@@ -184,6 +184,9 @@ export class Talk extends EventTarget {
       link.send({ type: "session.update", session });
       void link.setListening(!this.byHand);
       for (const waiting of this.#waiting.splice(0)) link.send(waiting);
+    }
+    if (event.type === "input_audio_buffer.echo_heard") {
+      this.#app.notices.show({ id: "echo", kind: "info", text: "echo_heard" });
     }
     this.#unconfirmed.take(event);
     const { tools } = this.#app.settings;

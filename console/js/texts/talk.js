@@ -91,6 +91,8 @@ export default {
     microphone_busy:
       "The microphone cannot be used ({detail}). Perhaps another program has it. Typing works without it.",
     gone_microphone: "The microphone that was chosen is gone. The system's own is used instead.",
+    echo_heard:
+      "The microphone hears the loudspeaker (echo). The server ignores it. Headphones help, or a softer loudspeaker.",
     gone_loudspeaker:
       "The loudspeaker that was chosen cannot be used. The system's own is used instead.",
     server_starting: "The server is starting again. What was said is still here.",
@@ -257,6 +259,7 @@ export default {
     microphone_missing: "没有找到麦克风。请接好麦克风，然后点“使用麦克风”。不用麦克风也可以打字。",
     microphone_busy: "麦克风无法使用（{detail}），可能正被其他程序占用。不用麦克风也可以打字。",
     gone_microphone: "所选的麦克风已不存在，改用系统默认的麦克风。",
+    echo_heard: "麦克风听到了扬声器的声音（回声），服务器会忽略它。戴耳机，或把扬声器调小，效果会更好。",
     gone_loudspeaker: "所选的扬声器无法使用，改用系统默认的扬声器。",
     server_starting: "服务器正在重新启动，说过的内容仍保留在这里。",
     server_lost: "已连不上 {host}。说过的内容仍保留在这里，页面会继续寻找服务器。",

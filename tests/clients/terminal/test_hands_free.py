@@ -79,6 +79,16 @@ async def test_headphones_are_asked_for_where_the_echo_is_heard() -> None:
         assert it.bar("status").endswith("voice marin")
 
 
+async def test_an_echo_that_is_heard_is_told_once_a_session_with_what_helps() -> None:
+    echo = {"type": "input_audio_buffer.echo_heard", "event_id": "event_e"}
+    async with session() as it:
+        await switch_on(it)
+        await it.say(echo, echo)
+        [told] = [line for line in it.shown() if "echo" in line]
+        assert "The microphone hears the loudspeaker (echo). The server ignores it." in told
+        assert "Headphones help" in told
+
+
 async def test_a_turn_is_answered_and_timed_from_the_end_of_speech() -> None:
     async with session() as it:
         await switch_on(it)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from clients.terminal.hints import hints
+from clients.terminal.hints import echo_notice, hints
 from clients.terminal.sources import SpokenFile
 from clients.terminal.view import Echo, InputState
 from tests.clients.terminal.bench import PCM, Bench, bench, fault, heard, session, spoken_item
@@ -32,6 +32,23 @@ def test_headphones_are_told_where_they_are_needed() -> None:
     assert "headphones" in told("heard")
     assert "echo is cancelled" in told("cancelled")
     assert "headphones" not in told("none")
+
+
+@pytest.mark.parametrize(
+    ("echo", "installed", "helps"),
+    [
+        ("cancelled", True, "softer loudspeaker"),
+        ("heard", True, "without --no-echo-cancellation"),
+        ("heard", False, "echo.txt"),
+    ],
+)
+def test_an_echo_that_is_heard_is_told_with_what_helps(
+    monkeypatch: pytest.MonkeyPatch, echo: Echo, installed: bool, helps: str
+) -> None:
+    monkeypatch.setattr("clients.terminal.hints.can_cancel", lambda: installed)
+    told = echo_notice(echo)
+    assert told.startswith("The microphone hears the loudspeaker (echo).")
+    assert "Headphones help" in told and helps in told
 
 
 def test_where_the_library_is_missing_its_command_is_told(
