@@ -60,6 +60,19 @@ heard by the recogniser of the embedded stack. The model and, but for echo, the 
 
 Synthesisers are not people: they do not hesitate, breathe or mumble. Recorded conversations of
 people are the judge in the end.
+
+## Why pitch does not count
+
+Whether a voice is raised is told by its level alone. The pitch was tried too (autocorrelation,
+0.2 ms of CPU a window), on the voices for tuning: 66 back-channels and 50 interruptions, against
+the median of the same voice. 320 ms after the onset the median interruption is 3.3 semitones
+above it and the median back-channel 0.3, for sentences begin high; but no limit parts them. By
+the higher windows (the 80th percentile), 4 back-channels and 26 interruptions are beyond 4
+semitones, none and 4 beyond 6. Commands are no higher than back-channels (area under the curve
+.51). Together with a level that has not faded, 2 semitones would decide 15 of the 50 sooner, by
+96 ms, and no back-channel. 12 of the 15 are of one engine, and people say "oh!" and "really?" in
+a high voice, of which there are no recordings to tune by. Words, level and duration decide
+without it.
 """
 
 
