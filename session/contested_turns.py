@@ -28,6 +28,9 @@ from session.session_config import SessionConfig
 from session.transcription import Transcription
 from session.user_turns import UserTurns
 
+LATE_MS = 192
+"""Audio behind a window from which it comes late: the echo guard held it back."""
+
 
 @dataclass(frozen=True, slots=True)
 class _End:
@@ -110,7 +113,8 @@ class ContestedTurns:
         contested = self._spoken
         if contested is None:
             return []
-        contested.floor.heard(speech)
+        late = self._turns.written_ms - speech.at_ms > LATE_MS
+        contested.floor.heard(speech, late=late)
         effects = self.settle()
         if contested not in self._undecided or contested.asks or not self._config.speculates:
             return effects

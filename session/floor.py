@@ -73,6 +73,8 @@ class Floor:
         self._failed = False
         self._asked = 0
         """How often the recogniser was asked in the middle of the voice."""
+        self._late = False
+        """Whether the last window was held back."""
         self._voiced_ms = 0
         self._loudest_db = -200.0
         self._last_db: deque[float] = deque(maxlen=FIRM_WINDOWS)
@@ -85,8 +87,15 @@ class Floor:
         """What the recogniser made of all of it; None: it did not tell yet, or more was said."""
         return self._said if self._finished else None
 
-    def heard(self, speech: SpeechPersisted) -> None:
-        """Take the next window of sound."""
+    def heard(self, speech: SpeechPersisted, *, late: bool = False) -> None:
+        """Take the next window of sound.
+
+        Args:
+            speech: It.
+            late: Whether it was held back. Perhaps the voice is over, and nobody was asked for its
+                words meanwhile; so how long it went on decides nothing before the present.
+        """
+        self._late = late
         if not speech.voiced_ms:
             self._windows, self._certainty, self._voiced_ms = 0, 0.0, 0
             self._last_db.clear()
@@ -99,6 +108,8 @@ class Floor:
 
     def asks(self) -> bool:
         """Return whether the recogniser is to be asked now for what was said so far."""
+        if self._late:
+            return False
         due = self._asked < len(ASK_MS) and self._voiced_ms >= ASK_MS[self._asked]
         self._asked += due
         return due
@@ -148,6 +159,8 @@ class Floor:
 
     @property
     def _goes_on(self) -> bool:
+        if self._late:
+            return False
         match self._said:
             case None | Said.NOTHING if self._in_silence:
                 limit_ms = IN_SILENCE_MS

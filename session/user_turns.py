@@ -56,6 +56,11 @@ class UserTurns:
         """How loud the user usually is, in dBFS; None: it is not known."""
         return self._usual.db
 
+    @property
+    def written_ms(self) -> float:
+        """Milliseconds of audio that were appended since the session began."""
+        return self._buffer.written_ms
+
     def started(self, item_id: str, start_ms: int) -> list[Effect]:
         """Announce that a turn began; `interrupt` belongs behind it."""
         self._silence.broken()

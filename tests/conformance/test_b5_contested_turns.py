@@ -63,8 +63,8 @@ def begins(d: Driver, onset_ms: int = 1904) -> str:
     return open_item(d)
 
 
-def goes_on(voiced_ms: int, level_db: float = -20.0) -> SpeechPersisted:
-    return SpeechPersisted(1904 + voiced_ms, voiced_ms, level_db, 0.99)
+def goes_on(voiced_ms: int, level_db: float = -20.0, onset_ms: int = 1904) -> SpeechPersisted:
+    return SpeechPersisted(onset_ms + voiced_ms, voiced_ms, level_db, 0.99)
 
 
 def ends(d: Driver, end_ms: int = 2912) -> list[Event]:
@@ -162,6 +162,18 @@ def test_a_voice_that_goes_on_takes_the_floor_with_the_offsets_of_its_onset() ->
     events = d.decided(goes_on(LONG_MS, -50))
     assert types(events) == INTERRUPTED
     assert (events[0]["audio_start_ms"], events[0]["item_id"]) == (1604, item)
+
+
+@pytest.mark.parametrize(("words", "starts"), [("Mm-hmm.", []), ("Stop.", [STARTED])])
+def test_of_a_voice_that_is_heard_late_the_words_decide(words: str, starts: list[str]) -> None:
+    d = answering()
+    item = begins(d)
+    d.append(1000)
+    # The echo guard held the windows until the voice was over.
+    for voiced_ms in range(32, LONG_MS + 64, 32):
+        assert d.decided(goes_on(voiced_ms)) == []
+    assert d.decided(SpeechStopped(2880)) == []
+    assert types(d.heard(item, words))[:1] == starts
 
 
 def test_a_recogniser_that_fails_lets_the_turn_interrupt() -> None:
@@ -573,5 +585,5 @@ def test_who_raises_their_voice_takes_the_floor_sooner() -> None:
     d.append(1000)
     assert d.decided(SpeechStarted(15_904)) == []
     usual_db = 20 * math.log10(1 / 32768)
-    assert d.decided(goes_on(LOUD_MS - 32, usual_db + LOUD_DB + 1)) == []
-    assert types(d.decided(goes_on(LOUD_MS, usual_db + LOUD_DB + 1)))[0] == STARTED
+    assert d.decided(goes_on(LOUD_MS - 32, usual_db + LOUD_DB + 1, 15_904)) == []
+    assert types(d.decided(goes_on(LOUD_MS, usual_db + LOUD_DB + 1, 15_904)))[0] == STARTED
