@@ -244,6 +244,14 @@ test("speech is kept for a minute, with what was decided", () => {
   assert.equal(log.windows.length, 1);
 });
 
+test("the server's own voice is no turn", () => {
+  const log = new SpeechLog();
+  const turn = [{ at_ms: 64, what: "echo", complete: null }];
+  log.take(observed(0, [0, 0, 0.9, 0.9, 0.1], { turn }).event);
+  assert.deepEqual(spans(log), []);
+  assert.equal(now(log).speaking, false);
+});
+
 test("turns are told with their length, the silence at their end and their completeness", () => {
   const log = new SpeechLog();
   const turn = [

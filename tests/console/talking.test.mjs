@@ -437,33 +437,49 @@ test("an answer that was asked for is pending until the server takes it up or re
 
 test("an answer can be stopped from when it is asked for until it is over", () => {
   const sent = [];
-  let silenced = 0;
   const link = new (class extends Link {
     transmit(text) {
-      sent.push(JSON.parse(text));
+      sent.push(JSON.parse(text).type);
     }
-    playing = false;
-    silence() {
-      silenced += 1;
+    unwanted(id) {
+      return this.isUnwanted(id);
+    }
+    get more() {
+      return this.stopping;
     }
   })("websocket", { add() {} });
   link.status = "open";
   const told = [];
+  const take = (type, rest) => link.took(JSON.stringify({ type, ...rest }));
+  const created = (id) => take("response.created", { response: { id } });
   link.addEventListener("status", () => told.push(link.answering));
-  link.send({ type: "response.create" });
+  link.send(ASK);
   assert.deepEqual(told, [true]);
+  assert.equal(link.more, false);
   link.interrupt();
-  assert.deepEqual(sent.map(({ type }) => type), ["response.create", "response.cancel"]);
-  link.took(JSON.stringify({ type: "response.created", response: { id: "resp_1" } }));
+  assert.deepEqual(sent, ["response.create", "response.cancel"]);
+  assert.equal(link.more, true);
+  // What was made before the server heard of the cancellation is not heard all the same.
+  created("resp_1");
   assert.equal(link.answering, true);
-  // It was made before the server heard of the cancellation: it is not heard all the same.
-  const before = silenced;
-  link.took(JSON.stringify({ type: "response.done", response: { id: "resp_1", status: "completed" } }));
+  assert.equal(link.unwanted("resp_1"), true);
+  assert.equal(link.more, true);
+  take("response.done", { response: { id: "resp_1", status: "completed" } });
   assert.equal(link.answering, false);
-  assert.equal(silenced, before + 1);
-  link.took(JSON.stringify({ type: "output_audio_buffer.started", response_id: "resp_1" }));
-  link.took(JSON.stringify({ type: "output_audio_buffer.started", response_id: "resp_2" }));
-  assert.equal(silenced, before + 2);
+  assert.equal(link.more, false);
+  // Nor is what is still to come of one that is being made.
+  link.send(ASK);
+  created("resp_2");
+  assert.equal(link.unwanted("resp_2"), false);
+  link.interrupt();
+  assert.equal(link.unwanted("resp_2"), true);
+  // One that is refused is not waited for.
+  link.send(ASK);
+  link.interrupt();
+  take("response.done", { response: { id: "resp_2", status: "cancelled" } });
+  assert.equal(link.more, true);
+  link.took(JSON.stringify(refusal("answer_2")));
+  assert.equal(link.more, false);
 });
 
 test("an answer for which another one left no room is asked for again when that is over", () => {
@@ -476,7 +492,7 @@ test("an answer for which another one left no room is asked for again when that 
   refused();
   assert.deepEqual(asked.take(over("cancelled")), []);
   refused();
-  asked.forget();
+  asked.forget([]);
   assert.deepEqual(asked.take(over("completed")), []);
   refused();
   asked.send(ASK);

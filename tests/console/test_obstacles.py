@@ -271,6 +271,79 @@ async def test_messages_typed_in_a_row_are_answered(tmp_path: Path, transport: s
         assert await page.evaluate("faults") == []
 
 
+GATE = """
+window.held = [];
+window.unsent = null;
+window.open_gate = () => {
+  const waiting = [...(unsent ?? []), ...held];
+  held = unsent = null;
+  for (const pass of waiting) pass();
+};
+for (const { prototype } of [WebSocket, RTCDataChannel]) {
+  const { send } = prototype;
+  prototype.send = function (text) {
+    const sent = () => send.call(this, text);
+    if (unsent) unsent.push(sent); else sent();
+  };
+  const { set } = Object.getOwnPropertyDescriptor(prototype, "onmessage");
+  Object.defineProperty(prototype, "onmessage", {
+    set(take) {
+      set.call(this, (event) => {
+        const taken = () => take.call(this, event);
+        taken.type = JSON.parse(event.data).type;
+        if (held) held.push(taken); else taken();
+      });
+    },
+  });
+}
+open_gate();
+"""
+"""A gate on the way: what the server sends has come once it is `held`, what the page sends leaves
+once it is not `unsent`."""
+EARS = """
+window.sounded = false;
+setInterval(() => {
+  const meter = document.querySelectorAll(".meter")[1];
+  sounded ||= Number(meter?.getAttribute("aria-valuenow")) > 0;
+}, 10);
+"""
+"""Keeps whether an answer was heard."""
+
+
+@BOTH
+async def test_an_answer_that_is_stopped_on_a_slow_way_is_never_heard(
+    tmp_path: Path, transport: str
+):
+    needs(transport)
+    sounds = "response.output_audio.delta" if transport == "websocket" else "response.created"
+    async with (
+        running(scripted_settings(llm={"text": LONG}, tts={"ms_per_character": 5})) as server,
+        console(server.http, tmp_path, transport=transport, script=TRAP + GATE + EARS) as page,
+    ):
+        await write(page, "Hello.")
+        await page.until("sounded")
+        await page.until(f"{PHASE}.startsWith('Connected') && !({SOUND})")
+        await page.evaluate("held = []")
+        await write(page, "Tell me all.")
+        await page.until(f"held.some(({{type}}) => type === '{sounds}')")
+        if transport == "webrtc":
+            # Its sound does not wait for the events.
+            await page.until(SOUND)
+        assert await page.evaluate(f"{PHASE}.startsWith('Thinking')")
+        await page.evaluate("unsent = []")
+        await page.press("Escape")
+        await page.until(f"!({SOUND}) && unsent.length")
+        # The server still sends it.
+        assert not await page.evaluate("held.some(({type}) => type.endsWith('buffer.stopped'))")
+        await page.evaluate("sounded = false, open_gate()")
+        await page.until(f"{PHASE}.startsWith('Connected')")
+        assert await page.evaluate("sounded") is False
+        await write(page, "And now?")
+        await page.until(f"{SOUND} && sounded")
+        assert await page.evaluate(PROBLEMS) == []
+        assert await page.evaluate("faults") == []
+
+
 async def test_devices_that_are_gone_are_told_and_the_systems_are_used(tmp_path: Path):
     async with (
         running(scripted_settings(llm=QUICK)) as server,

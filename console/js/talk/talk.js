@@ -172,10 +172,7 @@ export class Talk extends EventTarget {
     this.#app.setLink(link);
   }
 
-  /**
-   * @param {Link} link
-   * @param {Record<string, any>} event
-   */
+  /** @param {Link} link @param {Record<string, any>} event */
   #take(link, event) {
     this.#history.take(event);
     if (event.type === "session.created") {
@@ -185,9 +182,8 @@ export class Talk extends EventTarget {
       void link.setListening(!this.byHand);
       for (const waiting of this.#waiting.splice(0)) link.send(waiting);
     }
-    if (event.type === "input_audio_buffer.echo_heard") {
-      this.#app.notices.show({ id: "echo", kind: "info", text: "echo_heard" });
-    }
+    const echo = event.type === "input_audio_buffer.echo_heard";
+    if (echo) this.#app.notices.show({ id: "echo", kind: "info", text: "echo_heard" });
     this.#unconfirmed.take(event);
     const { tools } = this.#app.settings;
     const canned = (/** @type {string} */ name) =>

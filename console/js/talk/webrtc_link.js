@@ -93,10 +93,18 @@ export class WebRTCLink extends Link {
       .connect(this.#speaker.node);
   }
 
-  /** Hear nothing of what was stopped: it takes a while until the server knows. */
+  /**
+   * Hear nothing of what was stopped: it takes a while until the server knows, and what was on the
+   * way then is still to come.
+   */
   #mute() {
-    this.#audio.muted = this.#clearing || this.stopping;
-    this.#volume.gain.value = this.#audio.muted ? 0 : 1;
+    this.#audio.muted = true;
+    this.#volume.gain.value = 0;
+  }
+
+  #unmute() {
+    this.#audio.muted = false;
+    this.#volume.gain.value = 1;
   }
 
   #changed() {
@@ -136,7 +144,9 @@ export class WebRTCLink extends Link {
 
   /** @override @param {import("./link.js").RealtimeEvent} event */
   received(event) {
-    if (event.type === "response.output_item.added" && event.item.type === "message") {
+    if (event.type === "response.created") {
+      if (!this.#clearing && !this.stopping) this.#unmute();
+    } else if (event.type === "response.output_item.added" && event.item.type === "message") {
       if (!this.#items.has(event.response_id)) this.#items.set(event.response_id, event.item.id);
     } else if (event.type === "output_audio_buffer.started") {
       this.#started(event.response_id);
@@ -151,7 +161,6 @@ export class WebRTCLink extends Link {
     } else if (event.type === "conversation.item.truncated") {
       this.#heard.set(event.item_id, event.audio_end_ms);
     }
-    this.#mute();
   }
 
   /** @param {string} responseId */
@@ -160,6 +169,7 @@ export class WebRTCLink extends Link {
     this.#sounding = { responseId, itemId, since: 0 };
     this.dispatchEvent(new Event("playing"));
     if (this.isUnwanted(responseId)) this.silence();
+    else this.#unmute();
     const detail = { item_id: itemId, response_id: responseId };
     const timer = setInterval(() => {
       const here = this.#sounding.responseId === responseId && this.status === "open";
@@ -183,7 +193,7 @@ export class WebRTCLink extends Link {
       this.send({ type: "output_audio_buffer.clear" });
       this.#clearing = true;
     }
-    this.#mute();
+    if (this.#clearing || this.stopping) this.#mute();
   }
 
   /** @override */
