@@ -175,11 +175,12 @@ async def test_push_to_talk_by_key_and_by_hand(tmp_path: Path, transport: str):
         await page.until(f"!({VOICE})")
         await page.key_up(" ")
         await page.until(f"{said('user')}[0] === 'hello there'")
-        await page.until(f"{said('assistant')}[0] === 'Yes.'")
+        await page.until(f"{said('assistant')}[0] === 'Yes.' && !({ANSWERING}) && !({SOUND})")
         place = await page.evaluate(
             "(({x, y}) => [x + 9, y + 9])(document.querySelector('#hold').getBoundingClientRect())"
         )
         await mouse(page, "mousePressed", place)
+        await page.until("document.querySelector('#hold').ariaPressed === 'true'")
         await page.until(VOICE)
         await page.until(f"!({VOICE})")
         await mouse(page, "mouseReleased", place)
