@@ -122,12 +122,13 @@ class _Search:
         """Take a voiced window; return whether it is to be added.
 
         Who speaks for long is looked at in some windows of many, and who is too loud for any echo
-        that there was, in every other one.
+        that there was, in every other one of those.
         """
         self.windows += 1
-        if self._is_long and (self.windows - 1) % _LOOK_EVERY >= _LOOK_WINDOWS:
-            return False
-        return not (unlikely and self.windows % 2)
+        looks = (self.windows - 1) % _LOOK_EVERY < _LOOK_WINDOWS
+        if unlikely:
+            return looks and self.windows % 2 == 0
+        return looks or not self._is_long
 
     @property
     def _is_long(self) -> bool:

@@ -125,6 +125,9 @@ def correlations(cross: NDArray[np.complex64]) -> NDArray[np.float32]:
     return by_lag
 
 
+_OF_SILENCE = sent_spectra(np.zeros((1, FRAME), np.float32))
+
+
 class Rows:
     """Some frames of what was sent, one a row. They are not copied, so use them at once."""
 
@@ -198,7 +201,11 @@ class SentSpectra:
         first, last = int(windows.min()), int(windows.max())
         step = WINDOW_MS * PER_MS
         sound = self._span((first + 1) * WINDOW_MS - FRAME / PER_MS, (last - first) * step + FRAME)
-        frames = sound[((windows - first) * step)[:, None] + _WHOLE_FRAME]
-        self._spectra[places], self._levels[places], self._broad[places] = sent_spectra(frames)
+        if sound.any():
+            frames = sound[((windows - first) * step)[:, None] + _WHOLE_FRAME]
+            made = sent_spectra(frames)
+        else:
+            made = _OF_SILENCE
+        self._spectra[places], self._levels[places], self._broad[places] = made
         self._windows[places] = windows
         self._newest = max(self._newest, last)
