@@ -1,15 +1,17 @@
 """Smart Turn v3: judges from the sound of a pause whether the turn is over (§C.4).
 
 The model comes with Pipecat and is loaded once per process. One judgement takes about 90 ms of CPU,
-so it runs in a thread of its own, which never uses more than a core. Where many pauses are asked
-about at once, a late answer is worth nothing: the next question judged is the one that is due first
-of those that were not taken back and can still be answered in time. The pause rule does without.
+so it runs in a thread of its own, which never uses more than a core, and rests for as long as it
+had to wait for one. Where many pauses are asked about at once, a late answer is worth nothing: the
+next question judged is the one that is due first of those that were not taken back and can still
+be answered in time. The pause rule does without.
 """
 
 from __future__ import annotations
 
 import asyncio
 import functools
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -92,6 +94,8 @@ class SmartTurnQueue:
         """The question that the thread has."""
         self._takes_s = 0.0
         """Seconds that the last judgement took."""
+        self._rest: asyncio.TimerHandle | None = None
+        """Until it fires no other is begun."""
 
     def ask(self, sound: Sound) -> Question:
         """Ask about a pause; a session takes its older question back before."""
@@ -107,11 +111,13 @@ class SmartTurnQueue:
 
     def close(self) -> None:
         """End the thread."""
+        if self._rest is not None:
+            self._rest.cancel()
         self._thread.shutdown(wait=True, cancel_futures=True)
 
     def _next(self) -> None:
         """Give the thread the question that is due first, if it is free."""
-        if self._judged is not None:
+        if self._judged is not None or self._rest is not None:
             return
         loop = asyncio.get_running_loop()
         while self._waiting:
@@ -125,20 +131,32 @@ class SmartTurnQueue:
                 return
             question.answer(None)
 
-    def _listen(self, sound: Sound) -> float:
-        return self._judge(sound())
+    def _listen(self, sound: Sound) -> tuple[float, float]:
+        """Return the judgement, and the seconds of CPU that it took."""
+        begun = time.thread_time()
+        return self._judge(sound()), time.thread_time() - begun
 
-    def _done(self, question: Question, begun: float, verdict: asyncio.Future[float]) -> None:
+    def _done(
+        self, question: Question, begun: float, verdict: asyncio.Future[tuple[float, float]]
+    ) -> None:
         self._judged = None
-        self._takes_s = asyncio.get_running_loop().time() - begun
+        loop = asyncio.get_running_loop()
+        self._takes_s = loop.time() - begun
         if verdict.cancelled():
             question.answer(None)
             return
         error = verdict.exception()
         if error is None:
-            question.answer(verdict.result())
+            completeness, used_s = verdict.result()
+            question.answer(completeness)
+            # Who has to wait for a core leaves it to the conversations for as long.
+            self._rest = loop.call_later(self._takes_s - used_s, self._rested)
         else:
             question.fail(error)
+            self._next()
+
+    def _rested(self) -> None:
+        self._rest = None
         self._next()
 
 

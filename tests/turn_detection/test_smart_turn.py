@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator
 from functools import partial
 from threading import Semaphore
@@ -99,3 +100,25 @@ async def test_a_broken_judge_is_told_where_the_answer_is_awaited_and_the_rest_g
     with pytest.raises(ValueError, match="no sound"):
         await bad.answered()
     assert await good.answered() == 0.2
+
+
+async def test_a_judge_that_waited_for_a_core_rests_for_as_long(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(smart_turn, "PATIENCE_S", 30.0)
+    begun: list[float] = []
+    ended: list[float] = []
+
+    def waits(pcm: bytes) -> float:
+        begun.append(time.monotonic())
+        time.sleep(0.05)
+        ended.append(time.monotonic())
+        return len(pcm) / 10
+
+    queue = SmartTurnQueue(waits)
+    try:
+        asked = [queue.ask(partial(bytes, count)) for count in (1, 2)]
+        assert [await one.answered() for one in asked] == [0.1, 0.2]
+        assert begun[1] - ended[0] > 0.04
+    finally:
+        queue.close()
