@@ -70,9 +70,10 @@ def echo_notice(echo: Echo) -> str:
     """Return what to say when the server hears itself from the loudspeaker, and what helps.
 
     Args:
-        echo: What the microphone hears of the loudspeaker: "cancelled", and yet it is heard.
+        echo: What the microphone hears of the loudspeaker: "cancelled", and yet it is heard; or
+            "none", for what is heard is a recording.
     """
-    if echo == "cancelled":
+    if echo in ("cancelled", "none"):
         helps = _("Headphones help, or a softer loudspeaker.")
     elif can_cancel():
         helps = _("Headphones help, or starting without --no-echo-cancellation.")

@@ -38,6 +38,7 @@ def test_headphones_are_told_where_they_are_needed() -> None:
     ("echo", "installed", "helps"),
     [
         ("cancelled", True, "softer loudspeaker"),
+        ("none", True, "softer loudspeaker"),
         ("heard", True, "without --no-echo-cancellation"),
         ("heard", False, "echo.txt"),
     ],
