@@ -48,6 +48,20 @@ SUBJECTS: dict[str, tuple[str, ...]] = {
         "serving/*/*.py",
         "telemetry/*.py",
     ),
+    "tests/serving/calls/test_relay.py": (
+        "main.py",
+        "serving/calls/*.py",
+        "serving/process/*.py",
+        "peers/call.py",
+        "peers/webrtc/media_port.py",
+    ),
+    "tests/serving/process/test_workers.py": (
+        "main.py",
+        "config.py",
+        "serving/*.py",
+        "serving/process/*.py",
+        "telemetry/*.py",
+    ),
     "tests/settings/test_silent_libraries.py": (
         "requirements.txt",
         "requirements/*.txt",

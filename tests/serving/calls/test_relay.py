@@ -93,6 +93,7 @@ async def test_any_worker_serves_the_sidebands_and_the_end_of_any_call(folder: P
         assert "an unknown client" not in server.logged()
 
 
+@pytest.mark.long
 async def test_sidebands_by_other_workers_end_with_the_server(folder: Path) -> None:
     async with workers(folder, 2) as server, calling(server.http) as caller:
         url = f"{server.url}?call_id={caller.call_id}"
@@ -106,6 +107,7 @@ async def test_sidebands_by_other_workers_end_with_the_server(folder: Path) -> N
         await caller.ended()
 
 
+@pytest.mark.long
 async def test_no_other_user_reaches_the_workers_doors_and_none_are_left(folder: Path) -> None:
     async with workers(folder, 2):
         found = doors(folder)
@@ -117,6 +119,7 @@ async def test_no_other_user_reaches_the_workers_doors_and_none_are_left(folder:
     assert leftovers(folder) == []
 
 
+@pytest.mark.long
 async def test_a_worker_that_replaces_another_has_its_door(folder: Path) -> None:
     async with workers(folder, 2) as server, calling(server.http) as caller:
         call_id = caller.call_id
@@ -143,6 +146,7 @@ def _listening_at(door: Path) -> int:
     raise AssertionError("nobody listens there")
 
 
+@pytest.mark.long
 async def test_a_folder_with_too_long_a_path_is_told_with_the_remedy(tmp_path: Path) -> None:
     long = tmp_path / ("x" * 120)
     long.mkdir()
@@ -187,6 +191,7 @@ async def replicas(**server: Any) -> AsyncIterator[tuple[CallsServer, CallsServe
             yield one, other
 
 
+@pytest.mark.long
 async def test_any_replica_serves_the_sidebands_and_the_end_of_a_call_of_another() -> None:
     async with replicas() as (one, other):
         place = await one.call()
@@ -205,6 +210,7 @@ async def test_any_replica_serves_the_sidebands_and_the_end_of_a_call_of_another
         assert b"call_id_not_found" in (caught.value.response.body or b"")
 
 
+@pytest.mark.long
 async def test_a_replica_checks_keys_before_it_asks_another_and_that_one_again() -> None:
     async with replicas(api_keys=[KEY]) as (one, other):
         bearer: dict[str, Any] = {"headers": {"Authorization": f"Bearer {KEY}"}}
@@ -220,6 +226,7 @@ async def test_a_replica_checks_keys_before_it_asks_another_and_that_one_again()
         assert (await other.hang_up(place, **bearer)).status_code == 200
 
 
+@pytest.mark.long
 async def test_a_sideband_by_a_replica_that_stops_is_closed_and_the_call_goes_on() -> None:
     async with replicas() as (one, other):
         place = await one.call()
@@ -231,6 +238,7 @@ async def test_a_sideband_by_a_replica_that_stops_is_closed_and_the_call_goes_on
         assert await one.running.active_sessions() == 1
 
 
+@pytest.mark.long
 async def test_a_replica_that_is_not_there_is_named() -> None:
     with fake_calls() as clients:
         async with replica(free_port(), clients) as gone:
@@ -247,6 +255,7 @@ async def test_a_replica_that_is_not_there_is_named() -> None:
             assert caught.value.response.status_code == 502
 
 
+@pytest.mark.long
 async def test_nobody_chooses_whom_a_replica_connects_to() -> None:
     asked = 0
 
@@ -266,6 +275,7 @@ async def test_nobody_chooses_whom_a_replica_connects_to() -> None:
     assert asked == 0
 
 
+@pytest.mark.long
 async def test_a_request_is_passed_on_once() -> None:
     """Where the URL leads to a replica that has not the call either, it ends there."""
     with fake_calls() as clients:
@@ -276,12 +286,14 @@ async def test_a_request_is_passed_on_once() -> None:
             assert (await server.hang_up(place, **astray)).status_code == 404
 
 
+@pytest.mark.long
 def test_replicas_need_a_secret_to_know_each_other_s_calls() -> None:
     server = {"replica": "a", "replica_url": "http://{replica}.internal:8000"}
     with pytest.raises(ConfigError, match=r"server\.secret"):
         create_app(load_settings(**SCRIPTED, server=server))
 
 
+@pytest.mark.long
 async def test_a_call_of_a_replica_is_no_concern_of_a_server_that_is_none() -> None:
     with fake_calls() as clients:
         async with replica(free_port(), clients) as one:

@@ -99,6 +99,7 @@ def test_workers_start_together_and_end_together(to_all: bool) -> None:
     assert processes(process.pid) == []
 
 
+@pytest.mark.long
 def test_a_start_that_fails_ends_all_and_is_reported_once() -> None:
     process = server("--workers", "2", REALTIME_TTS__PROVIDER="nobody.knows:Voice")
     output, complaints = process.communicate(timeout=60)
@@ -108,6 +109,7 @@ def test_a_start_that_fails_ends_all_and_is_reported_once() -> None:
     assert "nobody.knows" in complaints
 
 
+@pytest.mark.long
 def test_a_later_worker_that_cannot_start_ends_all_too(tmp_path: Path) -> None:
     alone = {"REALTIME_LLM__PROVIDER": "tests.providers.crowded:OnlyOne"}
     process = server("--workers", "2", **alone, THE_ONLY_ONE=str(tmp_path / "taken"))
@@ -124,6 +126,7 @@ def mint(answer: Connection) -> None:
     answer.send(ClientSecrets(None).mint({"type": "realtime"}, 2_000_000_000))
 
 
+@pytest.mark.long
 def test_processes_that_were_started_together_accept_each_others_client_secrets() -> None:
     context = multiprocessing.get_context("spawn")
     receive, send = context.Pipe(duplex=False)
@@ -139,6 +142,7 @@ def test_processes_that_were_started_together_accept_each_others_client_secrets(
 SLOW = '{"text": "One, two, three, four, five, six, seven, eight.", "word_ms": 300}'
 
 
+@pytest.mark.long
 @needs_proc
 @pytest.mark.parametrize("to_all", [True, False], ids=["Ctrl-C", "SIGTERM"])
 async def test_answers_are_finished_before_the_workers_end(to_all: bool) -> None:
@@ -161,6 +165,7 @@ async def test_answers_are_finished_before_the_workers_end(to_all: bool) -> None
         assert await asyncio.to_thread(process.wait, 30) == 0
 
 
+@pytest.mark.long
 @needs_proc
 async def test_a_second_signal_ends_all_workers_at_once() -> None:
     patient = {"REALTIME_SERVER__SHUTDOWN_GRACE_S": "600"}
@@ -188,6 +193,7 @@ async def gone(pids: list[int], group: int) -> None:
             await asyncio.sleep(0.05)
 
 
+@pytest.mark.long
 @needs_proc
 async def test_a_worker_that_cannot_end_in_time_is_killed() -> None:
     async with two_workers(REALTIME_SERVER__SHUTDOWN_GRACE_S="0") as (_address, process):
@@ -203,6 +209,7 @@ async def test_a_worker_that_cannot_end_in_time_is_killed() -> None:
                 await asyncio.sleep(0.05)
 
 
+@pytest.mark.long
 @needs_proc
 async def test_a_third_signal_kills_workers_at_once() -> None:
     async with two_workers(REALTIME_SERVER__SHUTDOWN_GRACE_S="600") as (_address, process):
@@ -217,6 +224,7 @@ async def test_a_third_signal_kills_workers_at_once() -> None:
         await gone([stuck], process.pid)
 
 
+@pytest.mark.long
 @needs_proc
 async def test_a_worker_that_is_told_to_end_is_replaced() -> None:
     async with two_workers() as (address, process):
@@ -233,6 +241,7 @@ async def test_a_worker_that_is_told_to_end_is_replaced() -> None:
         assert complaints.count("a worker ended (exit status 0): replaced") == 1
 
 
+@pytest.mark.long
 @needs_proc
 async def test_a_worker_that_is_killed_while_it_starts_ends_the_server() -> None:
     process = server("--workers", "2")
@@ -308,6 +317,7 @@ async def alone(worker: int, others: list[int]) -> AsyncIterator[None]:
             os.kill(other, signal.SIGCONT)
 
 
+@pytest.mark.long
 @needs_proc
 async def test_workers_end_with_a_parent_that_is_killed_and_leave_nothing(tmp_path: Path) -> None:
     """One of them ends in peace; the other one's event loop is blocked."""
@@ -328,6 +338,7 @@ async def test_workers_end_with_a_parent_that_is_killed_and_leave_nothing(tmp_pa
     assert folders(tmp_path) == []
 
 
+@pytest.mark.long
 @needs_proc
 async def test_whichever_worker_is_asked_answers_for_all_and_not_for_the_dead() -> None:
     async with two_workers() as (address, process), AsyncExitStack() as stack:
@@ -351,6 +362,7 @@ async def test_whichever_worker_is_asked_answers_for_all_and_not_for_the_dead() 
         assert (await counts(address))["realtime_sessions_total"] == 4
 
 
+@pytest.mark.long
 async def test_the_folder_of_the_counts_is_temporary_unless_it_is_named(tmp_path: Path) -> None:
     own, named = tmp_path / "own", tmp_path / "named"
     own.mkdir()
@@ -364,6 +376,7 @@ async def test_the_folder_of_the_counts_is_temporary_unless_it_is_named(tmp_path
         assert list(named.glob("*.db"))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("count", ["1", "2"])
 def test_a_folder_that_is_not_there_is_named_with_the_remedy(count: str, tmp_path: Path) -> None:
     missing = str(tmp_path / "nowhere")
