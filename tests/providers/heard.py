@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 import numpy as np
@@ -42,11 +43,19 @@ async def heard(
     Returns:
         For each cut the model's message.
     """
+    async with _said(tts, text, speed) as (wire, item):
+        return [await _known(wire, item, cut) for cut in cuts_ms]
+
+
+@asynccontextmanager
+async def _said(
+    tts: dict[str, Any], text: str, speed: float
+) -> AsyncIterator[tuple[WireClient, dict[str, Any]]]:
+    """Let a voice say a text; yields the session and the message."""
     settings = scripted_settings(tts=tts, llm={"provider": TOLD})
     async with running(settings) as server, client(server.url) as wire:
         await wire.update(audio={"output": {"speed": speed}})
-        item = await _say(wire, {"say": text})
-        return [await _known(wire, item, cut) for cut in cuts_ms]
+        yield wire, await _say(wire, {"say": text})
 
 
 async def _known(wire: WireClient, item: dict[str, Any], cut_ms: float) -> str:
@@ -65,10 +74,7 @@ async def heard_at_pauses(tts: dict[str, Any], text: str, speed: float) -> list[
     Returns:
         For each cut the model's message.
     """
-    settings = scripted_settings(tts=tts, llm={"provider": TOLD})
-    async with running(settings) as server, client(server.url) as wire:
-        await wire.update(audio={"output": {"speed": speed}})
-        item = await _say(wire, {"say": text})
+    async with _said(tts, text, speed) as (wire, item):
         ends = _pause_ends_ms(audio(wire), _PAUSE_MS / speed)
         return [await _known(wire, item, end + _INTO_WORD_MS) for end in reversed(ends)]
 
