@@ -20,9 +20,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     SecretStr,
     ValidationInfo,
@@ -41,6 +39,7 @@ from settings.call_addresses import (
     valid_replica,
     valid_replica_url,
 )
+from settings.group import Group, listed
 from settings.localisation import _
 from settings.origins import allowed_origin
 from settings.paths import own_path
@@ -70,20 +69,7 @@ DEFAULT_INSTRUCTIONS = (
 )
 
 
-class _Group(BaseModel):
-    """A table of settings that refuses names it does not know."""
-
-    model_config = ConfigDict(extra="forbid", validate_default=True)
-
-
-def _listed(value: Any) -> Any:
-    """Read a list out of a variable."""
-    if isinstance(value, str):
-        return [part for part in (piece.strip() for piece in value.split(",")) if part]
-    return value
-
-
-class ServerConfig(_Group):
+class ServerConfig(Group):
     """Address, access, lifetime of sessions, logging and tracing."""
 
     host: str = "127.0.0.1"
@@ -140,7 +126,7 @@ class ServerConfig(_Group):
     @field_validator("api_keys", "allowed_origins", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
-        return _listed(value)
+        return listed(value)
 
     @field_validator("api_keys")
     @classmethod
@@ -190,7 +176,7 @@ class ServerConfig(_Group):
         return url
 
 
-class LimitsConfig(_Group):
+class LimitsConfig(Group):
     """Limits on what a client may use; the error at a limit names the setting."""
 
     sessions: int = Field(500, ge=1)
@@ -224,7 +210,7 @@ class LimitsConfig(_Group):
     """Seconds after a ping without a sign of life that end the session."""
 
 
-class WebRTCConfig(_Group):
+class WebRTCConfig(Group):
     """Calls over WebRTC (`docs/wire.md` §D.2), which need `requirements/webrtc.txt`.
 
     All calls of a process share one UDP port.
@@ -243,7 +229,7 @@ class WebRTCConfig(_Group):
     @field_validator("public_hosts", "interfaces", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
-        return _listed(value)
+        return listed(value)
 
     @field_validator("public_hosts")
     @classmethod
@@ -268,7 +254,7 @@ class WebRTCConfig(_Group):
         return first + worker if first else 0
 
 
-class AudioConfig(_Group):
+class AudioConfig(Group):
     """Sample rates in Hz. Both are facts of the protocol and of Silero, not tuning knobs."""
 
     OPENAI_SAMPLE_RATE: Literal[24000] = 24000
@@ -278,7 +264,7 @@ class AudioConfig(_Group):
     """PCM inside the pipeline, as Silero and speech recognisers expect it."""
 
 
-class VADConfig(_Group):
+class VADConfig(Group):
     """Turn detection a session starts with; a client changes it by `session.update`."""
 
     type: Literal["server_vad", "none"] = "server_vad"
@@ -296,7 +282,7 @@ class VADConfig(_Group):
     """Milliseconds of silence that make such a pause."""
 
 
-class TurnsConfig(_Group):
+class TurnsConfig(Group):
     """When the server believes that somebody has said something, and to whom."""
 
     interruptions: Literal["words", "any"] = "words"
@@ -330,7 +316,7 @@ def _address(url: str | None) -> str | None:
     return url
 
 
-class _Provider(_Group):
+class _Provider(Group):
     provider: str = "embedded"
     api_key: SecretStr | None = None
     """API key. Unset: the vendor's own variable, see `VENDOR_KEYS`."""

@@ -97,8 +97,8 @@ _BY_PROOF: dict[str, str] = {
     "requirements/test_set_up.py": (
         "settings/package_installer.py settings/pip_settings.py settings/requirement_files.py"
     ),
-    "test_config.py": "settings/call_addresses.py settings/origins.py settings/paths.py "
-    "settings/sources.py",
+    "test_config.py": "settings/call_addresses.py settings/group.py settings/origins.py "
+    "settings/paths.py settings/sources.py",
     "serving/test_banner.py": "serving/addresses.py",
     "serving/console/test_routes.py": "serving/console/state.py",
     "serving/test_handshake.py": (
