@@ -48,6 +48,7 @@ from settings.sources import DOTENV, PREFIX, explained, layers, variable
 from settings.sources import ConfigError as ConfigError
 from settings.sources import chosen_profile as chosen_profile
 from settings.sources import profile_names as profile_names
+from settings.stacks import completed, valid_stack_names
 
 PRODUCT_NAME = "Open Realtime Server"
 VERSION = "0.5.0"
@@ -352,6 +353,13 @@ class _Provider(Group):
             )
         return key or None
 
+    def same_engine(self, other: _Provider) -> bool:
+        """Return whether one provider serves both: they differ in nothing that it reads."""
+        return type(self) is type(other) and self._of_engine() == other._of_engine()
+
+    def _of_engine(self) -> dict[str, Any]:
+        return self.model_dump(exclude={"default_instructions", "noise_reduced"})
+
     def secrets(self) -> frozenset[str]:
         """Return the texts to mask in logs and errors: the key, and options named like keys."""
         named = [
@@ -422,6 +430,21 @@ class TTSConfig(_Provider):
     """Model name as the provider knows it; None: the provider's default."""
 
 
+class StackConfig(Group):
+    """A stack beside the one of the tables above, which clients choose by its name as the model.
+
+    What it does not say is said there (`settings/stacks.py`); `load_settings` fills that in.
+    """
+
+    profile: str | None = None
+    """A ready-made stack that it begins with, such as `chinese`."""
+    stt: STTConfig = Field(default_factory=STTConfig)
+    llm: LLMConfig = Field(default_factory=LLMConfig)
+    tts: TTSConfig = Field(default_factory=TTSConfig)
+    vad: VADConfig = Field(default_factory=VADConfig)
+    turns: TurnsConfig = Field(default_factory=TurnsConfig)
+
+
 class Settings(BaseSettings):
     """All groups together. Build one with `load_settings`."""
 
@@ -442,6 +465,21 @@ class Settings(BaseSettings):
     stt: STTConfig = Field(default_factory=STTConfig)
     llm: LLMConfig = Field(default_factory=LLMConfig)
     tts: TTSConfig = Field(default_factory=TTSConfig)
+    stacks: dict[str, StackConfig] = Field(default_factory=dict)
+    """Further stacks, by the name that clients choose them by: lower-case letters, digits, `.`, `-`
+    and `_`."""
+
+    def of_stack(self, name: str) -> Settings:
+        """Return the settings of the stack of a name: its own stages, and all else as here."""
+        stack = self.stacks[name]
+        kinds = ("stt", "llm", "tts", "vad", "turns")
+        return self.model_copy(update={kind: getattr(stack, kind) for kind in kinds})
+
+    @field_validator("stacks")
+    @classmethod
+    def _check_stacks(cls, stacks: dict[str, StackConfig]) -> dict[str, StackConfig]:
+        """Refuse names that no URL or variable could carry."""
+        return valid_stack_names(stacks)
 
     @field_validator("webrtc")
     @classmethod
@@ -489,5 +527,6 @@ def load_settings(
             return layers(settings_cls, init_settings, env_settings, dotenv_settings, toml, profile)
 
     with explained(Settings):
-        loaded = _Loaded(**overrides)
-    return Settings.model_construct(**dict(loaded))
+        loaded = dict(_Loaded(**overrides))
+    stacks = {name: completed(name, stack, loaded) for name, stack in loaded["stacks"].items()}
+    return Settings.model_construct(**{**loaded, "stacks": stacks})

@@ -52,6 +52,7 @@ try:
     from serving.process.workers import run_workers
     from serving.public_routes import health_route, http_routes
     from serving.silent_services import warning_of_silent_services
+    from serving.stacks import Stacks
     from serving.websocket_route import WebSocketEndpoint
     from serving.wrong_paths import WrongPaths
     from settings.paths import AZURE_PATH, AZURE_PREVIEW_PATH
@@ -83,7 +84,8 @@ def create_app(
 
     Args:
         settings: The configuration.
-        manager: A pipeline manager of your own; None builds one from the settings.
+        manager: A pipeline manager of your own, for the default stack; None builds one from the
+            settings.
         place: Host and port to show in the banner (`localhost:8000`); None: unknown.
         announce: Called with the start-up banner when the server is ready; None prints it.
         on_failed_start: Called when the providers cannot start, with the reason printed; None
@@ -95,22 +97,22 @@ def create_app(
         ProviderSetupError: A provider cannot work as configured.
         ConfigError: A setting needs a library that is not installed, or another setting.
     """
-    metrics = Metrics()
+    stacks = Stacks(settings, manager)
+    metrics = Metrics([stack.name for stack in stacks])
     tracer = _tracer() if settings.server.tracing else None
-    pipelines = manager or PipelineManager(settings)
     client_secrets = ClientSecrets(settings.server.secret)
     said = announce or _print
     addresses = Addresses(place, settings.server.ws_path) if place is not None else None
 
     async def announce_ready() -> None:
-        ollama = await find_ollama() if alone and pipelines.llm.for_trial else None
-        said(banner(settings, pipelines, addresses, ollama, calls.port))
+        ollama = await find_ollama() if alone and stacks.default.pipelines.llm.for_trial else None
+        said(banner(settings, stacks, addresses, ollama, calls.port))
 
-    lifecycle = Lifecycle(pipelines, announce_ready, on_failed_start)
+    lifecycle = Lifecycle(stacks, announce_ready, on_failed_start)
     access = Access(settings.server, client_secrets)
-    sessions = OpenSessions(settings, pipelines, lifecycle, metrics, tracer)
+    sessions = OpenSessions(settings, lifecycle, metrics, tracer)
     calls = Calls(settings, sessions, lifecycle, seat.worker)
-    admission = Admission(settings, pipelines, access, lifecycle)
+    admission = Admission(settings, stacks, access, lifecycle)
     of_calls = (admission, calls, Whereabouts(settings.server, calls.ids, seat), sessions)
     endpoint = WebSocketEndpoint(admission, sessions, Sidebands(*of_calls))
 
@@ -119,7 +121,7 @@ def create_app(
         sys.setswitchinterval(SWITCH_INTERVAL_S)
         async with (
             lifecycle.running(calls),
-            warning_of_silent_services(pipelines, alone),
+            warning_of_silent_services(stacks, alone),
             watching(metrics.loop_lag.observe),
         ):
             # BLAS's own threads wait for the next product by spinning, and every window of audio
@@ -150,9 +152,9 @@ def create_app(
         AZURE_PREVIEW_PATH: Service.AZURE_PREVIEW,
     }
     app.include_router(health_route(lifecycle, lambda: metrics.open_sessions(sessions.active)))
-    app.include_router(operator_routes(pipelines, access, lifecycle, metrics))
+    app.include_router(operator_routes(stacks, access, lifecycle, metrics))
     paths = list(services)
-    app.include_router(http_routes(settings, access, pipelines, client_secrets, paths, lifecycle))
+    app.include_router(http_routes(settings, access, stacks, client_secrets, paths, lifecycle))
     app.include_router(CallRoutes(*of_calls).router(services))
     for path, service in services.items():
         app.add_api_websocket_route(path, endpoint.at(service))
@@ -160,7 +162,7 @@ def create_app(
     wrong = WrongPaths(endpoint, settings.server.ws_path)
     if settings.server.console:
         app.include_router(
-            console_routes(settings, access, pipelines, lifecycle, lambda: calls.why_none)
+            console_routes(settings, access, stacks, lifecycle, lambda: calls.why_none)
         )
         app.router.default = ConsolePage(wrong, settings.server)
     else:
@@ -204,9 +206,13 @@ def main(argv: list[str] | None = None) -> None:
         "insecure": given.insecure or None,
     }
     flags = {name: value for name, value in server.items() if value is not None}
+    stacks = {name: {"profile": stack_profile} for name, stack_profile in given.stack}
+    overrides: dict[str, Any] = {"server": flags, "stacks": stacks}
     try:
         settings = load_settings(
-            given.config, given.profile, **({"server": flags} if flags else {})
+            given.config,
+            given.profile,
+            **{group: said for group, said in overrides.items() if said},
         )
         configure_logging(settings.server)
         profile = given.profile or chosen_profile()

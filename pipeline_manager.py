@@ -5,12 +5,14 @@ Response, one per response:     LLM → clauses → TTS → transport out
 
 A custom backend is a provider of your own (`providers/base.py`) given to `PipelineManager`, or a
 subclass that overrides `create_stt`, `create_llm` or `create_tts`; README, "Your own backend",
-has a complete one. One manager serves the whole process: all sessions share what it loads.
+has a complete one. One manager serves all sessions of a stack, which share what it loads; managers
+of several stacks share what their settings have in common.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from pipecat.processors.frame_processor import FrameProcessor
 from pipecat.services.llm_service import LLMService
@@ -26,11 +28,12 @@ from hearing.recogniser_pipeline import hearing_pipeline
 from providers import llm as llm_providers
 from providers import stt as stt_providers
 from providers import tts as tts_providers
-from providers.base import LLMProvider, STTProvider, TTSProvider
+from providers.base import LLMProvider, Provider, STTProvider, TTSProvider
 from providers.running_pipeline import RunningPipeline
 from session.ports import Capabilities, ClientRoom, ResponseRequest
 from session.reports import ResponseReport
 from settings.localisation import _
+from settings.provider_declarations import Kind
 from turn_detection.turn_models import TurnModels
 
 
@@ -44,6 +47,7 @@ class PipelineManager:
         stt: STTProvider | None = None,
         llm: LLMProvider | None = None,
         tts: TTSProvider | None = None,
+        beside: Sequence[PipelineManager] = (),
     ) -> None:
         """Choose the providers.
 
@@ -52,15 +56,22 @@ class PipelineManager:
             stt: A recogniser of your own, instead of the configured one.
             llm: A model of your own, instead of the configured one.
             tts: A voice of your own, instead of the configured one.
+            beside: Managers of other stacks, started before this one and closed behind it: what
+                they have for equal settings is used, not loaded again.
 
         Raises:
             ProviderSetupError: A provider does not exist or cannot work as configured.
         """
         self.settings = settings
-        self.stt = stt or stt_providers.load(settings.stt)
-        self.llm = llm or llm_providers.load(settings.llm)
-        self.tts = tts or tts_providers.load(settings.tts)
-        self.turn_models = TurnModels(settings.vad, settings.turns)
+        there = _Beside(settings, beside)
+        self.stt: STTProvider = stt or there.shared("stt") or stt_providers.load(settings.stt)
+        self.llm: LLMProvider = llm or there.shared("llm") or llm_providers.load(settings.llm)
+        self.tts: TTSProvider = tts or there.shared("tts") or tts_providers.load(settings.tts)
+        shared_models = beside[0].turn_models if beside else None
+        self.turn_models: TurnModels = TurnModels(settings.vad, settings.turns, shared_models)
+        self._own: list[Provider] = [
+            provider for provider in (self.stt, self.llm, self.tts) if not there.has(provider)
+        ]
 
     async def start(self) -> None:
         """Load all models, once, before the first session.
@@ -71,7 +82,7 @@ class PipelineManager:
         await self.turn_models.start()
         started = []
         try:
-            for provider in (self.stt, self.llm, self.tts):
+            for provider in self._own:
                 await provider.start()
                 started.append(provider)
         except BaseException:
@@ -82,7 +93,7 @@ class PipelineManager:
     async def close(self) -> None:
         """Release what `start` loaded."""
         self.turn_models.close()
-        for provider in (self.stt, self.llm, self.tts):
+        for provider in self._own:
             await provider.close()
 
     @property
@@ -120,18 +131,21 @@ class PipelineManager:
             "TTS": self.tts.label,
         }
 
+    def stages(self) -> dict[Kind, Provider]:
+        """Return kind → provider."""
+        return {"stt": self.stt, "llm": self.llm, "tts": self.tts}
+
     def redacted(self, text: str) -> str:
         """Return `text` with the secrets of all providers redacted."""
         for provider in (self.stt, self.llm, self.tts):
             text = provider.redacted(text)
         return text
 
-    def addresses(self) -> dict[str, str]:
+    def addresses(self) -> dict[Kind, str]:
         """Return stage → the URL of its service, for stages that do not run in this process."""
-        stages = {"stt": self.stt, "llm": self.llm, "tts": self.tts}
         return {
             stage: provider.address
-            for stage, provider in stages.items()
+            for stage, provider in self.stages().items()
             if provider.address is not None
         }
 
@@ -197,3 +211,23 @@ class PipelineManager:
             else None
         )
         return ResponsePipeline(request, llm, tts, report, room, tracing)
+
+
+class _Beside:
+    """What other managers have loaded."""
+
+    def __init__(self, settings: Settings, managers: Sequence[PipelineManager]) -> None:
+        self._settings = settings
+        self._managers = managers
+
+    def shared(self, kind: Kind) -> Any:
+        """Return a provider that does for this manager's settings too; None: there is none."""
+        wanted = getattr(self._settings, kind)
+        for manager in self._managers:
+            if getattr(manager.settings, kind).same_engine(wanted):
+                return getattr(manager, kind)
+        return None
+
+    def has(self, provider: Provider) -> bool:
+        """Return whether another manager starts and closes a provider."""
+        return any(provider in (there.stt, there.llm, there.tts) for there in self._managers)

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from config import Settings
-from pipeline_manager import PipelineManager
 from serving.access.keys import Access, AccessDenied, Grant
 from serving.handshake import Handshake, Service, check_handshake
 from serving.http_errors import not_ready, origin_refused
 from serving.lifecycle import Lifecycle
 from serving.refused import Refused
 from serving.session_start import Patch, described, start_session, transcribing_by
+from serving.stacks import Stack, Stacks
 from session.ports import CloseReason
 from session.session_config import SessionConfig
 from wire.beta_reading import read_minted
@@ -64,6 +64,8 @@ class Admitted:
     """A client that may have a session."""
 
     config: SessionConfig
+    stack: Stack
+    """What hears, answers and speaks in it."""
     beta: bool
     """Whether it speaks the beta dialect (§B.16)."""
     observes: bool
@@ -93,7 +95,7 @@ class Admission:
     def __init__(
         self,
         settings: Settings,
-        manager: PipelineManager,
+        stacks: Stacks,
         access: Access,
         lifecycle: Lifecycle,
     ) -> None:
@@ -101,12 +103,12 @@ class Admission:
 
         Args:
             settings: The configuration.
-            manager: Tells what the providers can do.
+            stacks: Those that a session may have.
             access: Checks keys and origins.
             lifecycle: Tells whether sessions can be opened.
         """
         self._settings = settings
-        self._manager = manager
+        self._stacks = stacks
         self._access = access
         self._lifecycle = lifecycle
 
@@ -178,8 +180,10 @@ class Admission:
             asked.service,
             given,
         )
+        stack = self._stacks.of(handshake.stack)
         return Admitted(
-            config=self._configure(handshake, given, asked.media),
+            config=_configure(stack, handshake, given, asked.media),
+            stack=stack,
             beta=handshake.beta,
             observes=handshake.observes,
             notices=handshake.notices,
@@ -188,23 +192,25 @@ class Admission:
             client=asked.client,
         )
 
-    def _configure(self, asked: Handshake, given: Patch | None, media: Media) -> SessionConfig:
-        try:
-            config = start_session(
-                self._settings,
-                self._manager.capabilities,
-                asked.kind,
-                asked.model,
-                _patch(asked),
-                media,
-            )
-            if given is not None:
-                # As an update would: it changes what was minted (§D.1).
-                config.apply(given, voice_locked=False)
-        except ProtocolError as error:
-            # A client secret's session was checked, but perhaps by a replica with other providers.
-            raise Refused(error.code, error.message, error.param) from None
-        return config
+
+def _configure(stack: Stack, asked: Handshake, given: Patch | None, media: Media) -> SessionConfig:
+    try:
+        config = start_session(
+            stack.settings,
+            stack.pipelines.capabilities,
+            asked.kind,
+            asked.model,
+            _patch(asked),
+            media,
+        )
+        if given is not None:
+            # As an update would: it changes what was minted (§D.1).
+            config.apply(given, voice_locked=False)
+    except ProtocolError as error:
+        # A client secret's session was checked, but perhaps for another stack, or by a replica with
+        # other providers.
+        raise Refused(error.code, error.message, error.param) from None
+    return config
 
 
 def _bad_key(code: str | None, message: str, asked: Asked) -> Refused:

@@ -11,6 +11,7 @@ from config import PRODUCT_NAME, VERSION, Settings
 from pipeline_manager import PipelineManager
 from serving.addresses import ANY_ADDRESS, Addresses
 from serving.ollama_offer import OllamaHere
+from serving.stacks import Stack, Stacks
 from settings.columns import columns, padded
 from settings.installation import start_client, start_profile, start_server
 from settings.localisation import _, in_english, spoken_by_user
@@ -25,7 +26,7 @@ _USUAL = Addresses("localhost:8000", "/v1/realtime")
 
 def banner(
     settings: Settings,
-    manager: PipelineManager,
+    stacks: Stacks,
     addresses: Addresses | None,
     ollama: OllamaHere | None,
     udp_port: int | None = None,
@@ -34,18 +35,19 @@ def banner(
 
     Args:
         settings: The server's configuration.
-        manager: Tells the stack.
+        stacks: Tell what they are made of.
         addresses: Where the server is, for somebody at this machine; None: only uvicorn knows.
         ollama: An Ollama on this machine, if it was looked for and found.
         udp_port: The port of WebRTC calls; None: there are none.
     """
     if settings.server.log_json:
         with in_english():
-            return _json_line(addresses, manager.describe())
-    stack = _table(manager.describe())
+            return _json_line(addresses, stacks)
+    default = stacks.default.pipelines
+    stack = [*_table(default.describe()), *_others(stacks)]
     parts = [f"{PRODUCT_NAME} {VERSION}", *_where(settings, addresses, udp_port), "", *stack]
-    parts += ["", *_next(settings, addresses), *_deaf(manager)]
-    if manager.llm.for_trial:
+    parts += ["", *_next(settings, addresses), *_deaf(default)]
+    if default.llm.for_trial:
         parts += ["", *_real_model(ollama)]
     return "\n".join(parts)
 
@@ -82,6 +84,28 @@ def _table(rows: Mapping[str, str]) -> Iterable[str]:
             break_long_words=False,
             break_on_hyphens=False,
         )
+
+
+def _others(stacks: Stacks) -> list[str]:
+    """Say what the other stacks have that the default one has not."""
+    if not stacks.named:
+        return []
+    rows = {
+        f"?model={stack.name}": "; ".join(_unlike(stack, stacks.default)) or _("as above")
+        for stack in stacks.named
+    }
+    return ["", *_table(rows)]
+
+
+def _unlike(stack: Stack, default: Stack) -> Iterable[str]:
+    """Yield the stages of a stack that are not those of the default one."""
+    own, usual = stack.pipelines.stages(), default.pipelines.stages()
+    told, usually_told = stack.pipelines.describe(), default.pipelines.describe()
+    for kind, label in told.items():
+        # Two models may have the same label.
+        alike = own.get(kind.lower()) is usual.get(kind.lower())  # type: ignore[call-overload]
+        if not alike or label != usually_told[kind]:
+            yield f"{kind} {label}"
 
 
 def _next(settings: Settings, addresses: Addresses | None) -> list[str]:
@@ -135,13 +159,18 @@ def _with_ollama(ollama: OllamaHere | None, model: str) -> str:
     return f"  {base}{chosen} {start_server()}"
 
 
-def _json_line(addresses: Addresses | None, stack: Mapping[str, str]) -> str:
+def _json_line(addresses: Addresses | None, stacks: Stacks) -> str:
     line = {
         "time": datetime.now().astimezone().isoformat(),
         "level": "info",
         "message": f"{PRODUCT_NAME} {VERSION} is ready",
         "event": "server.ready",
         "address": addresses and addresses.websocket,
-        "stack": {kind.lower(): label for kind, label in stack.items()},
+        "stack": _described(stacks.default),
+        "stacks": {stack.name: _described(stack) for stack in stacks.named},
     }
     return json.dumps(line, ensure_ascii=False)
+
+
+def _described(stack: Stack) -> dict[str, str]:
+    return {kind.lower(): label for kind, label in stack.pipelines.describe().items()}

@@ -11,13 +11,13 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from config import Settings
-from pipeline_manager import PipelineManager
 from serving.access.client_secrets import ClientSecrets
 from serving.http_errors import error_body, not_ready, refused
 from serving.lifecycle import Lifecycle
 from serving.model_names import choose_model
 from serving.request_body import read_body
-from serving.session_start import Patch, described, start_session
+from serving.session_start import Patch, described, start_session, transcription_model
+from serving.stacks import Stacks
 from wire.beta_reading import in_beta_names, read_session
 from wire.beta_writing import beta_sessions
 from wire.errors import ProtocolError, explain
@@ -79,7 +79,7 @@ class Mint:
     def __init__(
         self,
         settings: Settings,
-        manager: PipelineManager,
+        stacks: Stacks,
         client_secrets: ClientSecrets,
         *,
         azure: bool,
@@ -88,13 +88,13 @@ class Mint:
 
         Args:
             settings: The server's configuration.
-            manager: Tells what the providers can do.
+            stacks: Those that a session may have.
             client_secrets: Makes the keys.
             azure: Whether the path is Azure's, where any model's name will do.
         """
         self._azure = azure
         self._settings = settings
-        self._manager = manager
+        self._stacks = stacks
         self._client_secrets = client_secrets
 
     def client_secret(self, body: dict[str, Any]) -> dict[str, Any]:
@@ -128,15 +128,17 @@ class Mint:
     def _make(self, patch: Patch, life: _ExpiresAfter) -> tuple[dict[str, Any], dict[str, Any]]:
         """Make a client secret; return it and the session that it opens."""
         now = int(time.time())
-        capabilities = self._manager.capabilities
-        model = ""
+        packed = patch.model_dump(mode="json", exclude_unset=True)
+        model, asked = "", transcription_model(packed)
         if isinstance(patch, SessionPatch):
             try:
-                model = choose_model(self._settings, patch.model, azure=self._azure)
+                asked = patch.model
+                model = choose_model(self._settings, asked, azure=self._azure)
             except ProtocolError as error:
                 raise ProtocolError(error.code, error.message, "session.model") from None
-        config = start_session(self._settings, capabilities, patch.type, model, patch)
-        packed = patch.model_dump(mode="json", exclude_unset=True)
+        stack = self._stacks.of(asked)
+        can = stack.pipelines.capabilities
+        config = start_session(stack.settings, can, patch.type, model, patch)
         value = self._client_secrets.mint(packed, now + life.seconds)
         return (
             {"value": value, "expires_at": now + life.seconds},

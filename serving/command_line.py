@@ -12,6 +12,15 @@ from settings.installation import command, program_name
 from settings.localisation import _
 
 
+def _stack(text: str) -> tuple[str, str]:
+    """Read `NAME=PROFILE`: `type` of an argument."""
+    name, _separator, profile = text.partition("=")
+    if not (name and profile):
+        told = _("must be a name and a profile, such as {example}").format(example="fast=local")
+        raise argparse.ArgumentTypeError(told + ", " + _("not {value}").format(value=repr(text)))
+    return name, profile
+
+
 def arguments(argv: list[str] | None) -> argparse.Namespace:
     """Read the arguments; None: those of the process."""
     parser = PlainParser(
@@ -42,6 +51,14 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
         "--profile",
         metavar="NAME",
         help=_("a ready-made stack: {names}").format(names=", ".join(profile_names())),
+    )
+    parser.add_argument(
+        "--stack",
+        action="append",
+        default=[],
+        type=_stack,
+        metavar="NAME=PROFILE",
+        help=_("a further stack, which clients choose by its name as the model; repeatable"),
     )
     parser.add_argument(
         "--install",

@@ -10,8 +10,9 @@ from typing import Any
 
 from config import Settings
 from protocol import ProtocolError
-from serving.model_names import choose_model, names_are_free, transcribes
+from serving.model_names import choose_model, names_are_free, own_names, transcribes
 from serving.refused import Refused
+from serving.session_start import transcription_model
 from wire.dialect import wants_beta
 from wire.errors import invalid_value
 from wire.session_fields import SessionKind, SessionPatch, TranscriptionPatch
@@ -63,6 +64,8 @@ class Handshake:
     """Whether it is told what the turn detector hears (§D.9)."""
     notices: bool = False
     """Whether it is told what its user may want to know: that there is an echo (§D.9)."""
+    stack: str | None = None
+    """Name of its stack; None: the default one."""
 
 
 def check_handshake(
@@ -107,12 +110,27 @@ def check_handshake(
         # The service refuses it. Whoever names such a model wants to have speech written down.
         transcribing = True
     if transcribing:
-        return Handshake("transcription", model or "", minted, beta, observes, notices)
+        stack = _stack(settings, _transcribing_model(minted, given) or model)
+        return Handshake("transcription", model or "", minted, beta, observes, notices, stack)
     described = given.model if isinstance(given, SessionPatch) else None
     named = (minted or {}).get("model")
     param = "session.model" if described and not named else None
-    answering = _answering(settings, service, named or described or model, beta, param)
-    return Handshake("realtime", answering, minted, beta, observes, notices)
+    asked = named or described or model
+    answering = _answering(settings, service, asked, beta, param)
+    stack = _stack(settings, asked)
+    return Handshake("realtime", answering, minted, beta, observes, notices, stack)
+
+
+def _stack(settings: Settings, asked: str | None) -> str | None:
+    return asked if asked in settings.stacks else None
+
+
+def _transcribing_model(
+    minted: dict[str, Any] | None, given: SessionPatch | TranscriptionPatch | None
+) -> str | None:
+    """Return the transcription's model that a client secret or the request's session names."""
+    described = None if given is None else given.model_dump(mode="json", exclude_unset=True)
+    return transcription_model(minted) or transcription_model(described)
 
 
 def _given_kind(
@@ -139,7 +157,7 @@ def _answering(
         raise Refused(error.code, error.message, param) from None
     if names_are_free(settings, azure=service.azure):
         return model
-    if beta and model != settings.llm.model_name and _GA_ONLY.match(model):
+    if beta and model not in own_names(settings) and _GA_ONLY.match(model):
         raise Refused("invalid_model", f'Model "{model}" is only available on the GA API.')
     return model
 

@@ -15,8 +15,8 @@ from typing import Literal, Protocol
 from loguru import logger
 
 from config import ConfigError
-from pipeline_manager import PipelineManager
 from providers.base import ProviderSetupError
+from serving.stacks import Stacks
 from settings.localisation import _
 
 State = Literal["starting", "healthy", "draining", "failed"]
@@ -41,20 +41,20 @@ class Lifecycle:
 
     def __init__(
         self,
-        manager: PipelineManager,
+        stacks: Stacks,
         announce: Callable[[], Awaitable[None]],
         give_up: Callable[[], None] | None = None,
     ) -> None:
         """Prepare.
 
         Args:
-            manager: Starts and closes the providers.
+            stacks: Starts and closes the providers.
             announce: Called when the server is ready, and not waited for.
             give_up: Called when the providers cannot start; None ends the process as a signal
                 would.
         """
         self.state: State = "starting"
-        self._manager = manager
+        self._stacks = stacks
         self._announce = announce
         self._give_up = give_up or _end_process
         self._start_over = asyncio.Event()
@@ -94,12 +94,12 @@ class Lifecycle:
             await asyncio.wait([start])
             await doors.close()
             if self.state in ("healthy", "draining"):
-                await self._manager.close()
+                await self._stacks.close()
 
     async def _start(self, doors: Doors) -> None:
         try:
             await doors.open()
-            await self._manager.start()
+            await self._stacks.start()
         # uvicorn's own log is off, so a failure to start is logged here.
         except Exception as error:
             logger.opt(exception=True).debug("the start failed")
@@ -108,7 +108,7 @@ class Lifecycle:
                 if isinstance(error, ProviderSetupError | ConfigError)
                 else f"{type(error).__name__}: "
             )
-            told = self._manager.redacted(f"{kind}{error}")
+            told = self._stacks.redacted(f"{kind}{error}")
             print(_("error: {error}").format(error=told), file=sys.stderr, flush=True)
             self.state = "failed"
             self._give_up()

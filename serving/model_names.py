@@ -23,9 +23,20 @@ TRANSCRIPTION_MODELS = _transcription_models()
 
 
 def model_names(settings: Settings) -> list[str]:
-    """Return the names that are listed: OpenAI's own, and the configured model."""
-    own = [settings.llm.model_name] if settings.llm.model_name else []
-    return [*REALTIME_MODELS, *(name for name in own if name not in REALTIME_MODELS)]
+    """Return the names that are listed: OpenAI's own, the configured model, and the stacks'."""
+    return [*dict.fromkeys([*REALTIME_MODELS, *own_names(settings)])]
+
+
+def own_names(settings: Settings) -> list[str]:
+    """Return the names that the configuration gives: that of the model, and those of stacks."""
+    model = [settings.llm.model_name] if settings.llm.model_name else []
+    return [*model, *settings.stacks]
+
+
+def _default_name(settings: Settings) -> str:
+    """Return the model of a session whose client names none, which gets the default stack."""
+    free = (name for name in REALTIME_MODELS if name not in settings.stacks)
+    return settings.llm.model_name or next(free, REALTIME_MODELS[0])
 
 
 def transcribes(name: str | None) -> bool:
@@ -61,9 +72,8 @@ def choose_model(settings: Settings, asked: str | None, *, azure: bool) -> str:
     Raises:
         ProtocolError: No session that answers may have this name.
     """
-    names = model_names(settings)
-    model = asked or settings.llm.model_name or names[0]
-    if model in names:
+    model = asked or _default_name(settings)
+    if model in model_names(settings):
         return model
     if transcribes(model):
         raise ProtocolError(
@@ -77,5 +87,6 @@ def choose_model(settings: Settings, asked: str | None, *, azure: bool) -> str:
     raise ProtocolError(
         "invalid_model",
         f'Model "{model}" is not supported in realtime mode. GET /v1/models lists the names '
-        "that are; llm.model adds one, and without server.models_strict any name will do.",
+        "that are; llm.model and [stacks.NAME] add to them, and without server.models_strict any "
+        "name will do.",
     )

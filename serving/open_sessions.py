@@ -12,7 +12,6 @@ from loguru import logger
 
 from config import LimitsConfig, Settings
 from peers.base import NotConnected, Peer, PeerGone
-from pipeline_manager import PipelineManager
 from realtime_session import RealtimeSession
 from serving.admission import Admitted
 from serving.lifecycle import Lifecycle
@@ -91,7 +90,6 @@ class OpenSessions:
     def __init__(
         self,
         settings: Settings,
-        manager: PipelineManager,
         lifecycle: Lifecycle,
         metrics: Metrics,
         tracer: Tracer | None = None,
@@ -100,13 +98,11 @@ class OpenSessions:
 
         Args:
             settings: The configuration.
-            manager: Builds the pipelines.
             lifecycle: Is told when the server begins to drain.
             metrics: Counts sessions and refusals.
             tracer: Where turns are traced; None: nowhere.
         """
         self._settings = settings
-        self._manager = manager
         self._lifecycle = lifecycle
         self._metrics = metrics
         self._tracer = tracer
@@ -201,7 +197,8 @@ class OpenSessions:
         place.task = asyncio.current_task()
         config = admitted.config
         trace = self._tracer.session() if self._tracer is not None else None
-        log = TurnLog(config.id, self._metrics, trace)
+        stack = admitted.stack
+        log = TurnLog(config.id, self._metrics, trace, stack.name)
         log.opened(admitted.client, admitted.label, call.call_id if call is not None else None)
         # Only a server that stops cancels a session.
         reason = CloseReason.SERVER_STOPS.value
@@ -212,7 +209,9 @@ class OpenSessions:
             opener = peer if call is None else call.client
             observe = opener.send if admitted.observes else None
             notify = opener.send if admitted.notices else None
-            place.transport = RealtimeTransport(session, self._manager, log, peer, observe, notify)
+            place.transport = RealtimeTransport(
+                session, stack.pipelines, log, peer, observe, notify
+            )
             reason = await place.transport.run()
         except NotConnected as failed:
             reason = "its client never connected"

@@ -5,20 +5,20 @@ from __future__ import annotations
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse
 
-from pipeline_manager import PipelineManager
 from serving.access.keys import Access
 from serving.lifecycle import Lifecycle
 from serving.reachability import place, unreachable
+from serving.stacks import Stacks
 from telemetry.metrics import CONTENT_TYPE, Metrics
 
 
 def operator_routes(
-    manager: PipelineManager, access: Access, lifecycle: Lifecycle, metrics: Metrics
+    stacks: Stacks, access: Access, lifecycle: Lifecycle, metrics: Metrics
 ) -> APIRouter:
     """Build `/ready` and `/metrics`, which need an API key where keys are configured.
 
     Args:
-        manager: Tells the addresses of the providers' services.
+        stacks: Tell the addresses of the providers' services.
         access: Checks keys.
         lifecycle: Tells whether sessions can be opened.
         metrics: The metrics to report.
@@ -33,7 +33,7 @@ def operator_routes(
     async def ready() -> JSONResponse:
         if not lifecycle.ready:
             return JSONResponse({"status": lifecycle.state}, 503, {"Retry-After": "2"})
-        asked = manager.addresses()
+        asked = {name: service.address for name, service in stacks.services().items()}
         missing = await unreachable(asked)
         if missing:
             return JSONResponse({"status": "providers_unreachable", "providers": missing}, 503)

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict
 from typing import Any
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse
 
 from config import VERSION, Settings
-from pipeline_manager import PipelineManager
 from serving.access.client_secrets import ClientSecrets
 from serving.access.keys import Access
 from serving.client_secret_routes import Mint, json_endpoint
 from serving.http_errors import error_body, not_ready, refused
 from serving.lifecycle import Lifecycle
 from serving.model_names import model_names, opens_session
-from settings.localisation import in_english
+from serving.stacks import Stacks
+from serving.voice_list import voice_list
 from settings.paths import AZURE_SESSIONS_PATH, is_azure, models_paths
 from wire.errors import ProtocolError
 
@@ -47,7 +46,7 @@ def health_route(lifecycle: Lifecycle, active_sessions: Callable[[], int]) -> AP
 def http_routes(
     settings: Settings,
     access: Access,
-    manager: PipelineManager,
+    stacks: Stacks,
     client_secrets: ClientSecrets,
     paths: list[str],
     lifecycle: Lifecycle,
@@ -57,7 +56,7 @@ def http_routes(
     Args:
         settings: The server's configuration.
         access: Checks keys.
-        manager: Tells what the providers can do.
+        stacks: Tell what the providers can do.
         client_secrets: Makes client secrets.
         paths: Paths of the Realtime endpoints.
         lifecycle: Knows whether the providers have started.
@@ -72,22 +71,15 @@ def http_routes(
     router = APIRouter(dependencies=[Depends(with_key)])
 
     @router.get("/v1/audio/voices")
-    async def voices() -> JSONResponse:
+    async def voices(model: str | None = None) -> JSONResponse:
         if not lifecycle.ready:
             return refused(not_ready(lifecycle))
-        known = manager.tts.list_voices()
-        return JSONResponse(
-            {
-                "object": "list",
-                "data": [{"object": "voice", **asdict(voice)} for voice in known],
-                "voices": [voice.id for voice in known],
-            }
-        )
+        return JSONResponse(voice_list([stacks.of(model)] if model else stacks))
 
     for path in models_paths(settings.server.ws_path):
-        router.include_router(_models_routes(settings, path, access, manager))
+        router.include_router(_models_routes(settings, path, access, stacks))
     for path in paths:
-        mint = Mint(settings, manager, client_secrets, azure=is_azure(path))
+        mint = Mint(settings, stacks, client_secrets, azure=is_azure(path))
         actions = {
             "client_secrets": mint.client_secret,
             "sessions": mint.beta_session,
@@ -96,34 +88,34 @@ def http_routes(
         for name, action in actions.items():
             endpoint = json_endpoint(action, lifecycle)
             router.add_api_route(f"{path}/{name}", endpoint, methods=["POST"])
-    preview = Mint(settings, manager, client_secrets, azure=True)
+    preview = Mint(settings, stacks, client_secrets, azure=True)
     router.add_api_route(
         AZURE_SESSIONS_PATH, json_endpoint(preview.beta_session, lifecycle), methods=["POST"]
     )
     return router
 
 
-def _models_routes(
-    settings: Settings, path: str, access: Access, manager: PipelineManager
-) -> APIRouter:
+def _models_routes(settings: Settings, path: str, access: Access, stacks: Stacks) -> APIRouter:
     """Build the list of model names, and the look-up of one, which may have slashes (§D.7)."""
     router = APIRouter()
     azure = is_azure(path)
 
+    def described(name: str, request: Request) -> dict[str, Any]:
+        known = {"id": name, "object": "model", "created": 0, "owned_by": "open-realtime-server"}
+        # Labels name hosts, which are none of a client secret's holder's business.
+        if access.admit(request.headers).minted is not None:
+            return known
+        return {**known, "stack": stacks.of(name).told()}
+
     @router.get(path)
-    async def models() -> dict[str, Any]:
-        return {"object": "list", "data": [_model(name) for name in model_names(settings)]}
+    async def models(request: Request) -> dict[str, Any]:
+        data = [described(name, request) for name in model_names(settings)]
+        return {"object": "list", "data": data}
 
     @router.get(f"{path}/{{name:path}}")
     async def model(name: str, request: Request) -> JSONResponse:
         if opens_session(settings, name, azure=azure):
-            found = _model(name)
-            # Labels name hosts, which are none of a client secret's holder's business.
-            if access.admit(request.headers).minted is None:
-                stages = {"stt": manager.stt, "llm": manager.llm, "tts": manager.tts}
-                with in_english():
-                    found["stack"] = {kind: stage.label for kind, stage in stages.items()}
-            return JSONResponse(found)
+            return JSONResponse(described(name, request))
         error = ProtocolError(
             "model_not_found",
             f"The model '{name}' does not exist. GET {path} lists the names that do"
@@ -133,7 +125,3 @@ def _models_routes(
         return JSONResponse(error_body(error), 404)
 
     return router
-
-
-def _model(name: str) -> dict[str, Any]:
-    return {"id": name, "object": "model", "created": 0, "owned_by": "open-realtime-server"}

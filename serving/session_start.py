@@ -51,6 +51,13 @@ def described(given: dict[str, Any], beta: bool = False) -> Patch:
     return read_patch(given, "transcription" if kind == "transcription" else "realtime")
 
 
+def transcription_model(session: dict[str, Any] | None) -> str | None:
+    """Return the model by which a session's settings, in GA's form, want speech written down."""
+    audio = (session or {}).get("audio") or {}
+    asked = (audio.get("input") or {}).get("transcription") or {}
+    return asked.get("model") or None
+
+
 def transcribing_by(model: str, session: dict[str, Any] | None) -> dict[str, Any]:
     """Return a transcription session's settings with the model that the URL names (§B.11).
 

@@ -9,24 +9,23 @@ from typing import Literal
 
 from loguru import logger
 
-from pipeline_manager import PipelineManager
-from providers.base import Provider
 from providers.errors import unreachable_remedy
 from serving.reachability import unreachable
+from serving.stacks import Stacks
 from settings.localisation import in_english
 
 Stage = Literal["STT", "LLM", "TTS"]
 
 
 @asynccontextmanager
-async def warning_of_silent_services(manager: PipelineManager, wanted: bool) -> AsyncIterator[None]:
+async def warning_of_silent_services(stacks: Stacks, wanted: bool) -> AsyncIterator[None]:
     """Look beside the start, which waits for nothing here; stop looking when the block ends.
 
     Args:
-        manager: Knows the services.
+        stacks: Know the services.
         wanted: Whether to look at all.
     """
-    looking = asyncio.create_task(_warn(manager), name="silent services") if wanted else None
+    looking = asyncio.create_task(_warn(stacks), name="silent services") if wanted else None
     try:
         yield
     finally:
@@ -35,22 +34,15 @@ async def warning_of_silent_services(manager: PipelineManager, wanted: bool) -> 
             await asyncio.wait([looking])
 
 
-async def _warn(manager: PipelineManager) -> None:
+async def _warn(stacks: Stacks) -> None:
     """Log a line for each stage whose service takes no connection. It is sent nothing."""
-    stages: dict[str, tuple[Stage, Provider]] = {
-        "stt": ("STT", manager.stt),
-        "llm": ("LLM", manager.llm),
-        "tts": ("TTS", manager.tts),
+    asked = {
+        name: stage for name, stage in stacks.services().items() if not stage.provider.tries_service
     }
-    silent = await unreachable(
-        {
-            name: address
-            for name, address in manager.addresses().items()
-            if not stages[name][1].tries_service
-        }
-    )
+    silent = await unreachable({name: stage.address for name, stage in asked.items()})
     for name, reason in silent.items():
-        stage, provider = stages[name]
+        stage, provider = asked[name].kind, asked[name].provider
+        on = "" if asked[name].stack.is_default else f"[stacks.{asked[name].stack.name}] "
         with in_english():
-            told = f"{stage} {provider.label}: {reason}. {unreachable_remedy(stage, provider)}"
+            told = f"{on}{stage} {provider.label}: {reason}. {unreachable_remedy(stage, provider)}"
         logger.warning(provider.redacted(told))

@@ -1,4 +1,4 @@
-"""`python main.py --check`: does the configured stack work, and if not, what is to be done?
+"""`python main.py --check`: do the configured stacks work, and if not, what is to be done?
 
 Every stage is tried by itself, as a session would use it: the voice says a sentence, the
 recogniser hears it, the model answers a prompt. A stage that fails does not keep the others from
@@ -8,7 +8,7 @@ work, however well its services answer.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import TypeVar
@@ -27,11 +27,13 @@ from providers.base import (
     STTProvider,
     TTSProvider,
 )
+from serving.stacks import Stacks
 from serving.stage_trials import answer, hear, speak
 from session.ports import FailureReason
 from session.session_config import DEFAULT_VOICE
 from settings.columns import columns, padded
 from settings.localisation import _
+from settings.stacks import DEFAULT_STACK
 
 SENTENCES = {
     "de": "Hallo, das ist ein kurzer Test der Stimme.",
@@ -65,6 +67,8 @@ class Verdict:
     error: FailureReason | None = None
     answered: bool = False
     """Whether a stage that failed had begun to answer."""
+    stacks: tuple[str, ...] = ()
+    """The names of the stacks that have it."""
 
     @property
     def reachable(self) -> str:
@@ -84,43 +88,125 @@ class _Speech:
     lifelike: bool = True
 
 
-async def check(settings: Settings, running: PipelineManager | None = None) -> list[Verdict]:
-    """Try every stage of the configured stack.
+@dataclass(frozen=True, slots=True)
+class _Tried:
+    """A stage that was tried."""
+
+    verdict: Verdict
+    speech: _Speech = _Speech()
+    """What it said, if it is a voice."""
+
+
+async def check(settings: Settings, running: Stacks | None = None) -> list[Verdict]:
+    """Try every stage of every configured stack; a stage that several share is tried once.
 
     Args:
         settings: What is configured.
-        running: Its providers, where they have started; None: they are loaded for the check.
+        running: The stacks, where they have started; None: they are loaded for the check.
 
     Returns:
-        TTS, STT and LLM.
+        TTS, STT and LLM of the default stack, and then what others have that it has not.
     """
+    started = {stack.name: stack.pipelines for stack in running or ()}
+    tried = _Trials()
+    await _check_stack(DEFAULT_STACK, settings, started.get(DEFAULT_STACK), tried)
+    for name in settings.stacks:
+        await _check_stack(name, settings.of_stack(name), started.get(name), tried)
+    return tried.verdicts
+
+
+async def _check_stack(
+    name: str, settings: Settings, running: PipelineManager | None, tried: _Trials
+) -> None:
     tts, stt, llm = (running.tts, running.stt, running.llm) if running else (None, None, None)
     language = (settings.stt.language or "en").lower().replace("_", "-").partition("-")[0]
     sentence = SENTENCES.get(language, SENTENCES["en"])
-    async with _started(
-        "TTS", settings.tts, tts, lambda: tts_providers.load(settings.tts)
-    ) as voice:
-        spoke, speech = await _check_voice(voice, settings.tts, sentence)
-    async with _started("STT", settings.stt, stt, lambda: stt_providers.load(settings.stt)) as ear:
-        heard = await _check_recogniser(ear, settings.stt, speech, judged=language in SENTENCES)
-    async with _started(
-        "LLM", settings.llm, llm, lambda: llm_providers.load(settings.llm)
-    ) as model:
-        answered = await _check_model(model, settings.llm)
-    return [spoke, heard, answered]
+
+    async def say() -> _Tried:
+        async with _started(
+            "TTS", settings.tts, tts, lambda: tts_providers.load(settings.tts)
+        ) as voice:
+            return await _check_voice(voice, settings.tts, sentence)
+
+    spoke = await tried.once(name, say, sentence, settings.tts)
+
+    async def hear() -> _Tried:
+        async with _started(
+            "STT", settings.stt, stt, lambda: stt_providers.load(settings.stt)
+        ) as ear:
+            judged = language in SENTENCES
+            return _Tried(await _check_recogniser(ear, settings.stt, spoke, judged=judged))
+
+    async def think() -> _Tried:
+        async with _started(
+            "LLM", settings.llm, llm, lambda: llm_providers.load(settings.llm)
+        ) as model:
+            return _Tried(await _check_model(model, settings.llm))
+
+    await tried.once(name, hear, sentence, settings.stt, settings.tts)
+    await tried.once(name, think, PROMPT, settings.llm)
+
+
+class _Trials:
+    """What was tried so far, in order."""
+
+    def __init__(self) -> None:
+        self._done: list[tuple[str, tuple[_Configured, ...], _Tried]] = []
+
+    @property
+    def verdicts(self) -> list[Verdict]:
+        """What became of all stages."""
+        return [tried.verdict for _words, _configured, tried in self._done]
+
+    async def once(
+        self,
+        stack: str,
+        attempt: Callable[[], Awaitable[_Tried]],
+        words: str,
+        *configured: _Configured,
+    ) -> _Speech:
+        """Try a stage of a stack, unless one that is configured alike was tried with the same.
+
+        Args:
+            stack: The stack's name.
+            attempt: Tries it.
+            words: What it is tried with.
+            configured: Its settings, and those of what it is tried with.
+
+        Returns:
+            What was said.
+        """
+        for number, (tried_with, others, tried) in enumerate(self._done):
+            alike = len(others) == len(configured) and all(map(_same_engine, others, configured))
+            if alike and tried_with == words:
+                stacks = (*tried.verdict.stacks, stack)
+                again = replace(tried, verdict=replace(tried.verdict, stacks=stacks))
+                self._done[number] = (words, others, again)
+                return tried.speech
+        tried = await attempt()
+        tried = replace(tried, verdict=replace(tried.verdict, stacks=(stack,)))
+        self._done.append((words, configured, tried))
+        return tried.speech
+
+
+def _same_engine(one: _Configured, other: _Configured) -> bool:
+    return one.same_engine(other)
 
 
 def table(verdicts: Iterable[Verdict]) -> str:
     """Render verdicts for a terminal: one line each, and one more for what is to be done."""
+    verdicts = list(verdicts)
     rows = [("", _("provider"), _("model"), _("reachable"), _("first result"))]
     notes = []
+    several = len({name for verdict in verdicts for name in verdict.stacks}) > 1
     for verdict in verdicts:
+        stage = f"{verdict.stage} ({', '.join(verdict.stacks)})" if several else verdict.stage
         took = verdict.first_result_ms
         shown = _("failed") if took is None else _("after {ms:.0f} ms").format(ms=took)
         reachable = {"yes": _("yes"), "no": _("no")}.get(verdict.reachable, verdict.reachable)
-        rows.append((verdict.stage, verdict.provider, verdict.label, reachable, shown))
+        rows.append((stage, verdict.provider, verdict.label, reachable, shown))
         note = verdict.error.message if verdict.error else verdict.result
-        notes.append(f"{verdict.stage}  {note}")
+        notes.append(f"{stage}  {note}")
     widths = [max(columns(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = [
         "  ".join(padded(cell, width) for cell, width in zip(row, widths, strict=True)).rstrip()
@@ -152,12 +238,10 @@ async def _started(
         await provider.close()
 
 
-async def _check_voice(
-    provider: TTSProvider | Verdict, config: TTSConfig, sentence: str
-) -> tuple[Verdict, _Speech]:
-    """Try the voice; returns what it said, too."""
+async def _check_voice(provider: TTSProvider | Verdict, config: TTSConfig, sentence: str) -> _Tried:
+    """Try the voice."""
     if isinstance(provider, Verdict):
-        return provider, _Speech()
+        return _Tried(provider)
     voice = config.voice_id or DEFAULT_VOICE
     made = await speak(provider, config, voice, sentence)
     label = _("{model}, voice {voice}").format(model=provider.label, voice=voice)
@@ -174,7 +258,7 @@ async def _check_voice(
     )
     verdict = Verdict("TTS", config.provider, label, made.first_audio_ms, result)
     said = _Speech(sentence, bytes(made.pcm), provider.lifelike)
-    return verdict if error is None else _failed(verdict, error), said
+    return _Tried(verdict if error is None else _failed(verdict, error), said)
 
 
 async def _check_recogniser(

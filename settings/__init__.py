@@ -21,6 +21,7 @@ __all__ = [
     "plain_words",
     "requirement_files",
     "sources",
+    "stacks",
 ]
 
 silence()

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from tomllib import TOMLDecodeError
-from typing import Any
+from typing import Any, get_args
 
 from dotenv import dotenv_values
 from pydantic import BaseModel, ValidationError
@@ -89,6 +89,22 @@ def profile_for(profile: str, language: str | None) -> str:
     return str(better)
 
 
+def profile_tables(profile: str, language: str | None, where: str) -> dict[str, Any]:
+    """Return the tables of a profile, or of the one that counts where a language is spoken.
+
+    Args:
+        profile: A ready-made stack.
+        language: See `profile_for`.
+        where: The setting that names the profile.
+
+    Raises:
+        ConfigError: There is no such profile, or its file cannot be read.
+    """
+    _check_profile(profile, where)
+    file = PROFILES / f"{profile_for(profile, language)}.toml"
+    return {name: table for name, table in _toml(file).items() if name != LANGUAGES}
+
+
 def layers(
     settings: type[BaseSettings],
     overrides: PydanticBaseSettingsSource,
@@ -157,9 +173,9 @@ def _not_json() -> str:
     """Return the variable that should hold JSON and does not."""
     variables = {**dotenv_values(DOTENV), **os.environ}
     for name, value in variables.items():
-        group, _separator, setting = name.removeprefix(PREFIX).partition("__")
+        group, *path = name.removeprefix(PREFIX).split("__")
         # A whole group, or the options of one, is JSON; and so is whatever else is a table.
-        if name.startswith(PREFIX) and group and setting in ("", "OPTIONS"):
+        if name.startswith(PREFIX) and group and (not path or path[-1] == "OPTIONS"):
             try:
                 json.loads(value or "null")
             except ValueError:
@@ -199,19 +215,21 @@ def _profile_file(given: str | None) -> Path | None:
     chosen = given or chosen_profile()
     if not chosen:
         return None
+    where = _("--profile, or {variable} in the environment or .env")
+    _check_profile(chosen, where.format(variable=PROFILE_VARIABLE))
+    return PROFILES / f"{chosen}.toml"
+
+
+def _check_profile(chosen: str, where: str) -> None:
     if chosen not in profile_names():
         raise ConfigError(
-            _(
-                "There is no profile '{name}'.{meant} Choose one of {names} (--profile, or "
-                "{variable} in the environment or .env)."
-            ).format(
+            _("There is no profile '{name}'.{meant} Choose one of {names} ({where}).").format(
                 name=chosen,
                 meant=meant(chosen, profile_names()),
                 names=", ".join(profile_names()),
-                variable=PROFILE_VARIABLE,
+                where=where,
             )
         )
-    return PROFILES / f"{chosen}.toml"
 
 
 class _ProfileSource(TomlConfigSettingsSource):
@@ -313,10 +331,26 @@ def _all_variables(settings: type[BaseSettings]) -> list[str]:
 def _settings_of(settings: type[BaseSettings], group: str) -> list[str]:
     """Return the names of a group's settings; none if there is no such group."""
     field = settings.model_fields.get(group)
-    model: object = field.annotation if field is not None else None
+    return _names_in(field.annotation if field is not None else None)
+
+
+def _names_in(model: object) -> list[str]:
     if isinstance(model, type) and issubclass(model, BaseModel):
         return list(model.model_fields)
     return []
+
+
+def _beside(settings: type[BaseSettings], path: tuple[int | str, ...]) -> list[str]:
+    """Return the names that there are where a setting of a path was looked for."""
+    model: Any = settings
+    for part in path[:-1]:
+        if isinstance(model, type) and issubclass(model, BaseModel):
+            field = model.model_fields.get(str(part))
+            model = field.annotation if field is not None else None
+        else:
+            # A table of tables, as `stacks` is: all have the same settings.
+            model = (get_args(model) or (None,))[-1]
+    return _names_in(model)
 
 
 def _explain(error: ValidationError, settings: type[BaseSettings]) -> str:
@@ -328,7 +362,7 @@ def _explain(error: ValidationError, settings: type[BaseSettings]) -> str:
     match first["type"]:
         case "extra_forbidden":
             reason = _("there is no setting of that name")
-            near = meant(rest[-1], _settings_of(settings, group)) if rest else ""
+            near = meant(rest[-1], _beside(settings, first["loc"])) if rest else ""
         case "value_error":
             # From a check of our own, whose message shows no secret.
             reason, near = plain_reason(first), ""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Sequence
 from glob import glob
 
 from prometheus_client import (
@@ -22,12 +23,15 @@ from prometheus_client import (
 )
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from settings.stacks import DEFAULT_STACK
 from telemetry.call_figures import CallFigures
 from telemetry.shared_counts import folder_of_counts, forget_process
 from telemetry.turn_record import TurnRecord
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _OPEN = "realtime_sessions_active"
+_STACK = "stack"
+"""The label of what is counted for each stack."""
 _STAGE_BUCKETS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1, 1.5, 2, 3, 5, 10, 30)
 _LAG_BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2)
 _LOSS_BUCKETS = (0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1)
@@ -37,22 +41,26 @@ _DELAY_BUCKETS = (0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2)
 class Metrics:
     """All metrics; counters that are used directly are attributes."""
 
-    def __init__(self) -> None:
+    def __init__(self, stacks: Sequence[str] = (DEFAULT_STACK,)) -> None:
         """Start counting.
+
+        Args:
+            stacks: The names of all stacks, whose counts begin at zero.
 
         Raises:
             ConfigError: The folder of shared counts does not exist.
         """
         self._folder = folder_of_counts()
         self._registry = registry = CollectorRegistry()
-        self.sessions_active = Gauge(
+        self._sessions_active = Gauge(
             _OPEN,
             "Open sessions.",
+            [_STACK],
             registry=registry,
             multiprocess_mode="livesum",
         )
-        self.sessions = Counter(
-            "realtime_sessions_total", "Sessions that were opened.", registry=registry
+        self._sessions = Counter(
+            "realtime_sessions_total", "Sessions that were opened.", [_STACK], registry=registry
         )
         self.refused = Counter(
             "realtime_connections_refused_total",
@@ -60,53 +68,61 @@ class Metrics:
             ["reason"],
             registry=registry,
         )
-        self.turns = Counter(
-            "realtime_turns_total", "Turns of users that were committed.", registry=registry
+        self._turns = Counter(
+            "realtime_turns_total",
+            "Turns of users that were committed.",
+            [_STACK],
+            registry=registry,
         )
-        self.turns_dropped = Counter(
+        self._turns_dropped = Counter(
             "realtime_turns_dropped_total",
             "Turns that are not answered, by what they were instead.",
-            ["reason"],
+            [_STACK, "reason"],
             registry=registry,
         )
-        self.echo = Counter(
+        self._echo = Counter(
             "realtime_echo_sessions_total",
             "Sessions in which the microphone hears what the client plays.",
+            [_STACK],
             registry=registry,
         )
-        self.responses = Counter(
-            "realtime_responses_total", "Responses, by outcome.", ["outcome"], registry=registry
+        self._responses = Counter(
+            "realtime_responses_total",
+            "Responses, by outcome.",
+            [_STACK, "outcome"],
+            registry=registry,
         )
-        self.stage_seconds = Histogram(
+        self._stage_seconds = Histogram(
             "realtime_stage_seconds",
             "Seconds from the end of the turn (or response.create) to each stage of its answer.",
-            ["stage"],
+            [_STACK, "stage"],
             buckets=_STAGE_BUCKETS,
             registry=registry,
         )
-        self.provider_errors = Counter(
+        self._provider_errors = Counter(
             "realtime_provider_errors_total",
             "Failures of providers, by stage and error code.",
-            ["stage", "code"],
+            [_STACK, "stage", "code"],
             registry=registry,
         )
-        self.speculations = Counter(
+        self._speculations = Counter(
             "realtime_speculations_total",
             "Answers that were begun before the turn was over.",
+            [_STACK],
             registry=registry,
         )
-        self.speculations_discarded = Counter(
+        self._speculations_discarded = Counter(
             "realtime_speculations_discarded_total",
             "Answers that were begun early in vain.",
+            [_STACK],
             registry=registry,
         )
-        audio_seconds = Counter(
+        self._audio_seconds = Counter(
             "realtime_audio_seconds_total",
             "Seconds of audio taken from clients (in) and made for them (out).",
-            ["direction"],
+            [_STACK, "direction"],
             registry=registry,
         )
-        self.audio_in, self.audio_out = map(audio_seconds.labels, ("in", "out"))
         self.calls = Counter(
             "realtime_calls_total",
             "WebRTC calls that ended, by whether their client had connected.",
@@ -152,15 +168,12 @@ class Metrics:
             ProcessCollector(registry=registry)
             PlatformCollector(registry=registry)
             GCCollector(registry=registry)
+        for stack in stacks:
+            self.of(stack)
 
-    def session_opened(self) -> None:
-        """Count a session that was opened."""
-        self.sessions.inc()
-        self.sessions_active.inc()
-
-    def session_closed(self) -> None:
-        """Count a session that ended."""
-        self.sessions_active.dec()
+    def of(self, stack: str) -> StackMetrics:
+        """Return the metrics of one stack's sessions, by its name."""
+        return StackMetrics(self, stack)
 
     def call_over(self, call: CallFigures) -> None:
         """Count a call that had connected, and its figures."""
@@ -186,13 +199,6 @@ class Metrics:
         gauges = MultiProcessCollector.merge(files)  # type: ignore[no-untyped-call]
         return int(sum(s.value for gauge in gauges for s in gauge.samples if s.name == _OPEN))
 
-    def turn_over(self, record: TurnRecord) -> None:
-        """Count a response that ended, or a turn without one."""
-        if record.response_id is not None:
-            self.responses.labels(record.outcome).inc()
-        for stage, seconds in record.stages.items():
-            self.stage_seconds.labels(stage).observe(seconds)
-
     def exposition(self) -> bytes:
         """Return all metrics in Prometheus' text format; call it in the event loop."""
         if self._folder is None:
@@ -206,3 +212,49 @@ class Metrics:
         """Remove this process's open sessions from the shared counts."""
         if self._folder is not None:
             forget_process(os.getpid())
+
+
+class StackMetrics:
+    """What the sessions of one stack count."""
+
+    def __init__(self, metrics: Metrics, stack: str) -> None:
+        """Begin all its counts that have no other label.
+
+        Args:
+            metrics: Those of all stacks.
+            stack: Its name.
+        """
+        self.all = metrics
+        self._stack = stack
+        self._sessions_active = metrics._sessions_active.labels(stack)
+        self._sessions = metrics._sessions.labels(stack)
+        self.turns = metrics._turns.labels(stack)
+        self.echo = metrics._echo.labels(stack)
+        self.speculations = metrics._speculations.labels(stack)
+        self.speculations_discarded = metrics._speculations_discarded.labels(stack)
+        self.audio_in = metrics._audio_seconds.labels(stack, "in")
+        self.audio_out = metrics._audio_seconds.labels(stack, "out")
+
+    def session_opened(self) -> None:
+        """Count a session that was opened."""
+        self._sessions.inc()
+        self._sessions_active.inc()
+
+    def session_closed(self) -> None:
+        """Count a session that ended."""
+        self._sessions_active.dec()
+
+    def turn_dropped(self, reason: str) -> None:
+        """Count a turn that is not answered, by what it was instead."""
+        self.all._turns_dropped.labels(self._stack, reason).inc()
+
+    def provider_failed(self, stage: str, code: str) -> None:
+        """Count a provider's failure; `stage` is `none` where it is no provider's."""
+        self.all._provider_errors.labels(self._stack, stage, code).inc()
+
+    def turn_over(self, record: TurnRecord) -> None:
+        """Count a response that ended, or a turn without one."""
+        if record.response_id is not None:
+            self.all._responses.labels(self._stack, record.outcome).inc()
+        for stage, seconds in record.stages.items():
+            self.all._stage_seconds.labels(self._stack, stage).observe(seconds)

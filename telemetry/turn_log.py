@@ -16,6 +16,7 @@ from pipecat.utils.tracing.tracing_context import TracingContext
 from audio.formats import AudioFormat
 from session.ports import FailureReason
 from session.reports import Report, ResponseFailed, TurnFailed, TurnUnderstood
+from settings.stacks import DEFAULT_STACK
 from telemetry.call_figures import CallFigures
 from telemetry.metrics import Metrics
 from telemetry.tracing import SessionTrace, Untraced
@@ -46,7 +47,11 @@ class TurnLog:
     """The log of one session."""
 
     def __init__(
-        self, session_id: str, metrics: Metrics, trace: SessionTrace | None = None
+        self,
+        session_id: str,
+        metrics: Metrics,
+        trace: SessionTrace | None = None,
+        stack: str = DEFAULT_STACK,
     ) -> None:
         """Start with nothing observed.
 
@@ -54,9 +59,11 @@ class TurnLog:
             session_id: The `sess_…` id.
             metrics: The metrics of all sessions.
             trace: The session's traces; None: no tracing.
+            stack: The name of its stack.
         """
         self._session_id = session_id
-        self._metrics = metrics
+        self._metrics = metrics.of(stack)
+        self._stack = stack
         self._trace = trace or Untraced()
         self._opened = time.monotonic()
         self._turns: dict[str, float] = {}
@@ -88,9 +95,15 @@ class TurnLog:
         self._metrics.session_opened()
         call = {} if call_id is None else {"call_id": call_id}
         by = "" if call_id is None else f", call {call_id}"
+        on = "" if self._stack == DEFAULT_STACK else f", stack {self._stack}"
         logger.bind(
-            event="session.opened", session_id=self._session_id, client=client, model=model, **call
-        ).info(f"{self._session_id} opened by {client} for model {model}{by}")
+            event="session.opened",
+            session_id=self._session_id,
+            client=client,
+            model=model,
+            stack=self._stack,
+            **call,
+        ).info(f"{self._session_id} opened by {client} for model {model}{on}{by}")
 
     def unconnected(self, reason: str) -> None:
         """Note that the client of a call could not connect; `reason` says what to do about it."""
@@ -101,7 +114,7 @@ class TurnLog:
 
     def never_began(self) -> None:
         """Count a call whose client was never connected."""
-        self._metrics.calls.labels("unconnected").inc()
+        self._metrics.all.calls.labels("unconnected").inc()
 
     def closed(self, reason: str, call: CallFigures | None = None) -> None:
         """Note that the session ended, and with it all turns and responses in progress.
@@ -125,10 +138,11 @@ class TurnLog:
         )
         figures = {} if call is None else _measured(call)
         if call is not None:
-            self._metrics.call_over(call)
+            self._metrics.all.call_over(call)
         logger.bind(
             event="session.closed",
             session_id=self._session_id,
+            stack=self._stack,
             seconds=round(seconds, 3),
             turns=self._turns_taken,
             responses=self._responses,
@@ -169,7 +183,7 @@ class TurnLog:
 
     def echoed(self, item_id: str) -> None:
         """Note that a turn was dropped whose words were the server's own."""
-        self._metrics.turns_dropped.labels("echo").inc()
+        self._metrics.turn_dropped("echo")
         logger.bind(event="turn.echo", session_id=self._session_id, item_id=item_id).warning(
             f"{self._session_id} {item_id} repeats what is just being said, and is not answered: "
             "headphones help, or the client's echo cancellation"
@@ -179,7 +193,7 @@ class TurnLog:
         """Count a provider's failure, whether or not it reaches the client."""
         logger.debug(f"{self._session_id}: {error.message}")
         self._failure = error
-        self._metrics.provider_errors.labels(error.stage or "none", error.code).inc()
+        self._metrics.provider_failed(error.stage or "none", error.code)
 
     def not_transcribed(self, item_id: str, error: FailureReason) -> None:
         """Log that transcription failed, unless a response fails for it and is logged itself."""
@@ -308,6 +322,7 @@ class TurnLog:
         bound = logger.bind(
             event="response" if record.response_id else "turn",
             session_id=record.session_id,
+            stack=self._stack,
             **known,
             outcome=record.outcome,
             **{f"{stage}_ms": round(s * 1000, 1) for stage, s in record.stages.items()},

@@ -18,28 +18,46 @@ from turn_detection.turn_detector import TurnDetector
 _NOT_STARTED = "PipelineManager.start() must come before the first session."
 
 
-class TurnModels:
-    """The models that all turn detectors of the process share."""
+class _Loaded:
+    """The models themselves, once they are loaded."""
 
-    def __init__(self, settings: VADConfig, turns: TurnsConfig) -> None:
-        """Prepare; `start` loads the models."""
+    silero: SileroModel | None = None
+    scoring: VoiceScoring | None = None
+    smart_turn: SmartTurnQueue | None = None
+
+
+class TurnModels:
+    """The models that all turn detectors of the process share, and what one stack wants of them."""
+
+    def __init__(
+        self, settings: VADConfig, turns: TurnsConfig, shared: TurnModels | None = None
+    ) -> None:
+        """Prepare; `start` loads the models.
+
+        Args:
+            settings: Of the detectors.
+            turns: Whether they know the server's own voice.
+            shared: Those of another stack, which loads the models and releases them; None: there
+                is no other.
+        """
         self._settings = settings
         self._guards = turns.echo_guard
-        self._silero: SileroModel | None = None
-        self._scoring: VoiceScoring | None = None
-        self._smart_turn: SmartTurnQueue | None = None
+        self._loads = shared is None
+        self._loaded: _Loaded = _Loaded() if shared is None else shared._loaded
 
     async def start(self) -> None:
         """Load the models, off the event loop."""
-        self._silero = await asyncio.to_thread(shared_silero)
-        self._scoring = VoiceScoring(self._silero)
+        if not self._loads:
+            return
+        self._loaded.silero = await asyncio.to_thread(shared_silero)
+        self._loaded.scoring = VoiceScoring(self._loaded.silero)
         model = await asyncio.to_thread(SmartTurnModel)
-        self._smart_turn = SmartTurnQueue(model.completeness)
+        self._loaded.smart_turn = SmartTurnQueue(model.completeness)
 
     def close(self) -> None:
         """Release what `start` loaded."""
-        if self._smart_turn is not None:
-            self._smart_turn.close()
+        if self._loads and self._loaded.smart_turn is not None:
+            self._loaded.smart_turn.close()
 
     def create_detector(self, observe: Observer | None = None) -> TurnDetector:
         """Build the turn detector of one session.
@@ -50,22 +68,23 @@ class TurnModels:
         Raises:
             RuntimeError: The models are not loaded.
         """
-        if self._silero is None:
+        silero = self._loaded.silero
+        if silero is None:
             raise RuntimeError(_NOT_STARTED)
         guess_after_ms = self._settings.speculate_after_ms if self._settings.speculative else None
         guard = EchoGuard() if self._guards else None
         if observe is not None:
-            return ObservedTurnDetector(self._silero, guess_after_ms, WIRE_RATE, observe, guard)
-        return TurnDetector(self._silero, guess_after_ms, WIRE_RATE, guard)
+            return ObservedTurnDetector(silero, guess_after_ms, WIRE_RATE, observe, guard)
+        return TurnDetector(silero, guess_after_ms, WIRE_RATE, guard)
 
     def next_decision(self, detector: TurnDetector) -> Awaitable[Decision | None]:
         """Return a detector's next decision; see `VoiceScoring.next_decision`."""
-        if self._scoring is None:
+        if self._loaded.scoring is None:
             raise RuntimeError(_NOT_STARTED)
-        return self._scoring.next_decision(detector)
+        return self._loaded.scoring.next_decision(detector)
 
     def ask(self, sound: Sound) -> Question:
         """Ask whether a turn is over at a pause; see `SmartTurnQueue.ask`."""
-        if self._smart_turn is None:
+        if self._loaded.smart_turn is None:
             raise RuntimeError(_NOT_STARTED)
-        return self._smart_turn.ask(sound)
+        return self._loaded.smart_turn.ask(sound)

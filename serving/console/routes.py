@@ -8,20 +8,20 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
 from config import Settings
-from pipeline_manager import PipelineManager
 from serving.access.keys import Access
 from serving.console.self_check import SelfCheck
 from serving.console.state import console_state
 from serving.http_errors import origin_refused, refused
 from serving.lifecycle import Lifecycle
 from serving.refused import Refused
+from serving.stacks import Stacks
 from settings.paths import CONSOLE_PATH
 
 
 def console_routes(
     settings: Settings,
     access: Access,
-    manager: PipelineManager,
+    stacks: Stacks,
     lifecycle: Lifecycle,
     why_no_calls: Callable[[], str | None],
 ) -> APIRouter:
@@ -30,18 +30,18 @@ def console_routes(
     Args:
         settings: The server's configuration.
         access: Checks keys and origins.
-        manager: Tells the stack, and has its providers.
+        stacks: Tell what they are made of, and have the providers.
         lifecycle: Tells the server's state.
         why_no_calls: Tells why there can be no WebRTC calls; None: there can be.
     """
     router = APIRouter(prefix=CONSOLE_PATH.rstrip("/"))
-    self_check = SelfCheck(manager, lifecycle)
+    self_check = SelfCheck(stacks, lifecycle)
 
     @router.get("/state", include_in_schema=False)
     async def state(request: Request) -> JSONResponse:
         names_hosts = access.admit(request.headers).minted is None
         told = console_state(
-            settings, manager, lifecycle, why_no_calls=why_no_calls(), names_hosts=names_hosts
+            settings, stacks, lifecycle, why_no_calls=why_no_calls(), names_hosts=names_hosts
         )
         told["check"] = self_check.told(names_hosts=names_hosts)
         return JSONResponse(told, headers={"Cache-Control": "no-store"})

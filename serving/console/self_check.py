@@ -9,24 +9,24 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from pipeline_manager import PipelineManager
 from serving.http_errors import not_ready
 from serving.lifecycle import Lifecycle
 from serving.stack_check import Verdict, check
+from serving.stacks import Stacks
 from settings.localisation import in_english
 
 
 class SelfCheck:
     """Runs the check, one at a time, and keeps the result of the last."""
 
-    def __init__(self, manager: PipelineManager, lifecycle: Lifecycle) -> None:
+    def __init__(self, stacks: Stacks, lifecycle: Lifecycle) -> None:
         """Prepare.
 
         Args:
-            manager: Has the providers, and the settings.
+            stacks: Have the providers, and the settings.
             lifecycle: Tells when the server begins to drain.
         """
-        self._manager = manager
+        self._stacks = stacks
         self._lifecycle = lifecycle
         self._last: asyncio.Task[list[Verdict]] | None = None
         """The check that was begun last."""
@@ -56,7 +56,7 @@ class SelfCheck:
         if self._last is None or self._last.done():
             with in_english():
                 self._last = asyncio.create_task(
-                    check(self._manager.settings, self._manager), name="check"
+                    check(self._stacks.default.settings, self._stacks), name="check"
                 )
         last = self._last
         draining = asyncio.create_task(self._lifecycle.draining())
@@ -75,10 +75,11 @@ class SelfCheck:
         error = verdict.error
         return {
             "stage": verdict.stage,
+            "stacks": list(verdict.stacks),
             "provider": verdict.provider,
             "label": verdict.label if names_hosts else "",
             "reachable": verdict.reachable,
             "first_result_ms": verdict.first_result_ms,
             "result": verdict.result,
-            "error": error and self._manager.redacted(error.message),
+            "error": error and self._stacks.redacted(error.message),
         }

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 from config import PRODUCT_NAME, VERSION, Settings
 from pipeline_manager import PipelineManager
 from serving.lifecycle import Lifecycle
 from serving.model_names import model_names
+from serving.stacks import Stack, Stacks
 from settings.extras import lacking
 from settings.installation import add_extra
-from settings.localisation import in_english
 
 WEBRTC = "webrtc"
 """The extra that calls need."""
@@ -20,7 +21,7 @@ WEBRTC = "webrtc"
 
 def console_state(
     settings: Settings,
-    manager: PipelineManager,
+    stacks: Stacks,
     lifecycle: Lifecycle,
     *,
     why_no_calls: str | None,
@@ -30,14 +31,13 @@ def console_state(
 
     Args:
         settings: The configuration.
-        manager: Tells the stack, and what it can do.
+        stacks: Tell what they are made of, and what they can do.
         lifecycle: Tells the server's state.
         why_no_calls: Why there can be no WebRTC calls; None: there can be.
         names_hosts: Whether to name what is in use: labels name hosts, which are none of the
             business of a client secret's holder.
     """
-    ready = lifecycle.ready
-    vad = settings.vad
+    described = partial(_stack, ready=lifecycle.ready, names_hosts=names_hosts)
     return {
         "product": PRODUCT_NAME,
         "version": VERSION,
@@ -46,28 +46,27 @@ def console_state(
         "webrtc": webrtc(why_no_calls),
         "ws_path": settings.server.ws_path,
         "models": model_names(settings),
-        # They are known when the providers have started.
-        "voices": [asdict(voice) for voice in manager.tts.list_voices()] if ready else [],
-        "default_voice": settings.tts.voice_id,
-        "stack": stack(manager) if names_hosts else None,
-        "limits": list(_limits(manager)),
-        "languages": sorted(manager.capabilities.languages or ()),
-        "vad": vad.model_dump(
-            include={"type", "threshold", "prefix_padding_ms", "silence_duration_ms"}
-        ),
+        **described(stacks.default),
+        "stacks": {stack.name: described(stack) for stack in stacks.named},
         # There are none (§B.13).
         "mcp": False,
     }
 
 
-def stack(manager: PipelineManager) -> dict[str, str]:
-    """Return stage → the name of what is in use, in English."""
-    with in_english():
-        return {
-            "stt": manager.stt.label,
-            "llm": manager.llm.label,
-            "tts": manager.tts.label,
-        }
+def _stack(stack: Stack, *, ready: bool, names_hosts: bool) -> dict[str, Any]:
+    """Return what one stack offers, and how its sessions begin."""
+    manager, settings = stack.pipelines, stack.settings
+    return {
+        # They are known when the providers have started.
+        "voices": [asdict(voice) for voice in manager.tts.list_voices()] if ready else [],
+        "default_voice": settings.tts.voice_id,
+        "stack": stack.told() if names_hosts else None,
+        "limits": list(_limits(manager)),
+        "languages": sorted(manager.capabilities.languages or ()),
+        "vad": settings.vad.model_dump(
+            include={"type", "threshold", "prefix_padding_ms", "silence_duration_ms"}
+        ),
+    }
 
 
 def webrtc(why_not: str | None) -> dict[str, Any]:

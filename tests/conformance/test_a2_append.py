@@ -171,7 +171,7 @@ async def test_nothing_is_begun_in_vain_for_the_turns_of_a_file() -> None:
         await wire.append(turns, len(turns))
         for _ in range(3):
             await wire.until("response.done")
-        assert (await counted(server))["realtime_speculations_total{}"] == 0
+        assert (await counted(server))['realtime_speculations_total{stack="default"}'] == 0
 
 
 async def test_the_turns_of_a_file_interrupt_each_other_where_that_is_set() -> None:

@@ -112,7 +112,12 @@ def talkative() -> Any:
 async def sent_bytes(server: RunningServer, http: httpx.AsyncClient | None = None) -> float:
     """Base64 of audio that has been made for clients."""
     samples = await counted(server, http)
-    return samples.get('realtime_audio_seconds_total{direction="out"}', 0.0) * 48_000 * 4 / 3
+    return (
+        samples.get('realtime_audio_seconds_total{direction="out",stack="default"}', 0.0)
+        * 48_000
+        * 4
+        / 3
+    )
 
 
 async def test_nothing_more_is_made_for_a_client_that_does_not_read() -> None:
@@ -226,7 +231,7 @@ async def test_a_client_that_is_slowed_down_and_vanishes_ends_its_session() -> N
         flood = asyncio.create_task(wire.append(five_minutes * 2, step=len(five_minutes)))
         async with asyncio.timeout(20), plain_http() as http:
             while (await counted(server, http))[
-                'realtime_audio_seconds_total{direction="in"}'
+                'realtime_audio_seconds_total{direction="in",stack="default"}'
             ] < 300:
                 pass
         wire.socket.transport.abort()

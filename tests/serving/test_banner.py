@@ -13,6 +13,7 @@ from pipeline_manager import PipelineManager
 from serving.addresses import Addresses, place
 from serving.banner import WIDTH, banner
 from serving.ollama_offer import OllamaHere
+from serving.stacks import Stacks
 from settings import installation
 from tests.support.keys import KEY
 from tests.support.running_server import scripted_settings
@@ -28,7 +29,7 @@ def said(
     ollama: OllamaHere | None = None,
 ) -> str:
     settings = settings or load_settings(stt={"provider": "scripted"}, tts={"provider": "scripted"})
-    text = banner(settings, PipelineManager(settings), addresses, ollama)
+    text = banner(settings, Stacks(settings), addresses, ollama)
     assert settings.server.log_json or all(len(line) <= WIDTH for line in text.splitlines())
     return text
 
@@ -139,13 +140,13 @@ def test_a_long_label_is_folded():
     manager = PipelineManager(settings)
     described = manager.describe()
     manager.describe = lambda: {**described, "STT": "long words " * 20}  # type: ignore[method-assign]
-    text = banner(settings, manager, USUAL, None)
+    text = banner(settings, Stacks(settings, manager), USUAL, None)
     assert all(len(line) <= WIDTH for line in text.splitlines())
 
 
 def test_beside_a_log_of_json_it_is_a_line_of_json():
     line = json.loads(said(scripted_settings(server={"log_json": True})))
-    assert {"time", "level", "message", "event", "address", "stack"} == set(line)
+    assert {"time", "level", "message", "event", "address", "stack", "stacks"} == set(line)
     assert line["address"] == "ws://localhost:8000/v1/realtime"
 
 

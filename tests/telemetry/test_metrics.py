@@ -39,24 +39,24 @@ async def test_a_spoken_turn_is_counted_with_all_its_stages() -> None:
             await wire.until("response.done")
             made = sum(len(event["delta"]) for event in wire.of("response.output_audio.delta"))
             samples = await counted(server)
-            assert samples["realtime_sessions_active{}"] == 1
+            assert samples['realtime_sessions_active{stack="default"}'] == 1
         await server.emptied()
         busy, samples = samples, await counted(server)
     assert 0 < samples["realtime_event_loop_tasks{}"] < busy["realtime_event_loop_tasks{}"]
-    assert samples["realtime_sessions_active{}"] == 0
-    assert samples["realtime_sessions_total{}"] == 1
-    assert samples["realtime_turns_total{}"] == 1
-    assert samples['realtime_responses_total{outcome="completed"}'] == 1
+    assert samples['realtime_sessions_active{stack="default"}'] == 0
+    assert samples['realtime_sessions_total{stack="default"}'] == 1
+    assert samples['realtime_turns_total{stack="default"}'] == 1
+    assert samples['realtime_responses_total{outcome="completed",stack="default"}'] == 1
     for stage in ("transcript", "first_text", "first_audio", "done"):
-        assert samples[f'realtime_stage_seconds_count{{stage="{stage}"}}'] == 1
+        assert samples[f'realtime_stage_seconds_count{{stack="default",stage="{stage}"}}'] == 1
     stage_sums = [
-        samples[f'realtime_stage_seconds_sum{{stage="{stage}"}}']
+        samples[f'realtime_stage_seconds_sum{{stack="default",stage="{stage}"}}']
         for stage in ("transcript", "first_text", "first_audio", "done")
     ]
     assert stage_sums == sorted(stage_sums)
-    heard = samples['realtime_audio_seconds_total{direction="in"}']
+    heard = samples['realtime_audio_seconds_total{direction="in",stack="default"}']
     assert heard == pytest.approx(len(audio) / 48000)
-    spoken = samples['realtime_audio_seconds_total{direction="out"}']
+    spoken = samples['realtime_audio_seconds_total{direction="out",stack="default"}']
     assert spoken == pytest.approx(made * 0.75 / 48000, rel=0.01)
     assert samples["realtime_event_loop_lag_seconds_count{}"] > 0
     assert samples["process_open_fds{}"] > 0
@@ -67,14 +67,14 @@ async def test_answers_that_were_begun_in_vain_are_counted() -> None:
     async with running(settings) as server, client(server.url) as wire:
         await wire.append(speech(after_ms=400))
         async with asyncio.timeout(20):
-            while not (await counted(server))["realtime_speculations_total{}"]:
+            while not (await counted(server))['realtime_speculations_total{stack="default"}']:
                 pass
         # The user was not through: whatever was begun was in vain.
         await wire.append(speech(before_ms=0, after_ms=0))
         await wire.settled()
         samples = await counted(server)
-        begun = samples["realtime_speculations_total{}"]
-        assert samples["realtime_speculations_discarded_total{}"] == begun
+        begun = samples['realtime_speculations_total{stack="default"}']
+        assert samples['realtime_speculations_discarded_total{stack="default"}'] == begun
         assert not wire.of("response.created")
 
 
@@ -96,7 +96,7 @@ async def test_a_failure_is_counted_where_it_happened(
         await wire.send("response.create")
         await wire.until("response.done")
         samples = await counted(server)
-    assert samples['realtime_responses_total{outcome="failed"}'] == 1
+    assert samples['realtime_responses_total{outcome="failed",stack="default"}'] == 1
     errors = {name: n for name, n in samples.items() if "provider_errors_total" in name}
     assert [(stage in name, n) for name, n in errors.items()] == [(True, 1)]
 
@@ -107,7 +107,8 @@ async def test_a_failure_of_an_answer_begun_early_is_counted_too(group: str, sta
     settings = scripted_settings(**{group: {"fail": "start"}}, vad={"silence_duration_ms": 2000})
     async with running(settings) as server, client(server.url) as wire:
         await wire.append(speech(after_ms=400))
-        name = f'realtime_provider_errors_total{{code="provider_error",stage="{stage}"}}'
+        labels = f'code="provider_error",stack="default",stage="{stage}"'
+        name = f"realtime_provider_errors_total{{{labels}}}"
         async with asyncio.timeout(20):
             while not (await counted(server)).get(name):
                 pass
@@ -146,8 +147,8 @@ async def test_only_the_operator_may_ask(path: str) -> None:
 
 async def test_two_servers_in_a_process_count_for_themselves() -> None:
     async with running() as first, running() as second, client(first.url):
-        assert (await counted(first))["realtime_sessions_total{}"] == 1
-        assert (await counted(second))["realtime_sessions_total{}"] == 0
+        assert (await counted(first))['realtime_sessions_total{stack="default"}'] == 1
+        assert (await counted(second))['realtime_sessions_total{stack="default"}'] == 0
 
 
 # --- readiness ---

@@ -1,0 +1,150 @@
+"""The stacks of one server, and which of them a session gets (§D.7).
+
+The default stack is that of the tables `[stt]`, `[llm]` and `[tts]`. Each `[stacks.NAME]` adds one,
+for sessions whose model has that name. What two stacks share is loaded once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from config import Settings
+from pipeline_manager import PipelineManager
+from providers.base import Provider, ProviderSetupError
+from settings.localisation import in_english
+from settings.provider_declarations import Kind
+from settings.stacks import DEFAULT_STACK
+
+_WRITTEN: dict[Kind, Literal["STT", "LLM", "TTS"]] = {"stt": "STT", "llm": "LLM", "tts": "TTS"}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stack:
+    """What hears, answers and speaks in a session."""
+
+    name: str
+    settings: Settings
+    """The server's, with this stack's stages."""
+    pipelines: PipelineManager
+
+    @property
+    def is_default(self) -> bool:
+        """Whether it is the one of all models that name no other."""
+        return self.name == DEFAULT_STACK
+
+    def told(self) -> dict[str, str]:
+        """Return its name, and stage → the label of what is in use, in English, for clients."""
+        with in_english():
+            stages = self.pipelines.stages()
+            return {
+                "name": self.name,
+                **{kind: provider.label for kind, provider in stages.items()},
+            }
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What serves a stage from outside this process."""
+
+    stack: Stack
+    kind: Literal["STT", "LLM", "TTS"]
+    provider: Provider
+    address: str
+
+
+class Stacks:
+    """All stacks of the process; iterates over them, the default one first."""
+
+    def __init__(self, settings: Settings, manager: PipelineManager | None = None) -> None:
+        """Build the providers of all stacks.
+
+        Args:
+            settings: The configuration.
+            manager: A pipeline manager of your own for the default stack; None builds one.
+
+        Raises:
+            ProviderSetupError: A provider does not exist or cannot work as configured.
+        """
+        self.default = Stack(DEFAULT_STACK, settings, manager or PipelineManager(settings))
+        self._all = {DEFAULT_STACK: self.default}
+        for name in settings.stacks:
+            own = settings.of_stack(name)
+            beside = [stack.pipelines for stack in self]
+            try:
+                self._all[name] = Stack(name, own, PipelineManager(own, beside=beside))
+            except ProviderSetupError as error:
+                raise _in_table(name, error) from error
+
+    def __iter__(self) -> Iterator[Stack]:
+        """Yield the default stack, and then the others."""
+        return iter(list(self._all.values()))
+
+    @property
+    def named(self) -> Sequence[Stack]:
+        """The stacks beside the default one."""
+        return list(self._all.values())[1:]
+
+    def of(self, model: str | None) -> Stack:
+        """Return the stack that a session gets.
+
+        Args:
+            model: The name that the client asks for; None: it names no model.
+        """
+        return self.default if model is None else self._all.get(model, self.default)
+
+    async def start(self) -> None:
+        """Load all models, once, before the first session.
+
+        Raises:
+            ProviderSetupError: A provider cannot start; those that did are closed again.
+        """
+        started: list[Stack] = []
+        try:
+            for stack in self:
+                try:
+                    await stack.pipelines.start()
+                except ProviderSetupError as error:
+                    raise error if stack.is_default else _in_table(stack.name, error) from error
+                started.append(stack)
+        except BaseException:
+            await _close(started)
+            raise
+
+    async def close(self) -> None:
+        """Release what `start` loaded."""
+        await _close(list(self))
+
+    def services(self) -> dict[str, Service]:
+        """Return the services of all stages that do not run in this process, by name.
+
+        A stage of another stack than the default one is named with it, `fast.llm`, and left out
+        where an earlier stack has the same provider.
+        """
+        found: dict[str, Service] = {}
+        seen: set[Provider] = set()
+        for stack in self:
+            stages = stack.pipelines.stages()
+            for kind, address in stack.pipelines.addresses().items():
+                if stages[kind] not in seen:
+                    name = kind if stack.is_default else f"{stack.name}.{kind}"
+                    found[name] = Service(stack, _WRITTEN[kind], stages[kind], address)
+            seen.update(stages.values())
+        return found
+
+    def redacted(self, text: str) -> str:
+        """Return `text` with the secrets of all providers redacted."""
+        for stack in self:
+            text = stack.pipelines.redacted(text)
+        return text
+
+
+def _in_table(name: str, error: ProviderSetupError) -> ProviderSetupError:
+    return ProviderSetupError(f"[stacks.{name}] {error}")
+
+
+async def _close(stacks: list[Stack]) -> None:
+    # What others use with it is released last.
+    for stack in reversed(stacks):
+        await stack.pipelines.close()
