@@ -105,7 +105,8 @@ def _models_routes(settings: Settings, path: str, access: Access, stacks: Stacks
         # Labels name hosts, which are none of a client secret's holder's business.
         if access.admit(request.headers).minted is not None:
             return known
-        return {**known, "stack": stacks.of(name).told()}
+        stack = stacks.of(name)
+        return {**known, "stack": {"name": stack.name, **stack.told()}}
 
     @router.get(path)
     async def models(request: Request) -> dict[str, Any]:

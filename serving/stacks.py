@@ -35,13 +35,10 @@ class Stack:
         return self.name == DEFAULT_STACK
 
     def told(self) -> dict[str, str]:
-        """Return its name, and stage → the label of what is in use, in English, for clients."""
+        """Return stage → the label of what is in use, in English, for clients."""
         with in_english():
             stages = self.pipelines.stages()
-            return {
-                "name": self.name,
-                **{kind: provider.label for kind, provider in stages.items()},
-            }
+            return {kind: provider.label for kind, provider in stages.items()}
 
 
 @dataclass(frozen=True, slots=True)

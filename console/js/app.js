@@ -18,7 +18,7 @@ import { loadSettings, storeSettings } from "./talk/settings.js";
 /**
  * GET `/console/state`.
  *
- * @typedef {object} ServerState
+ * @typedef {object} OfServer
  * @property {string} product
  * @property {string} version
  * @property {string} state
@@ -26,15 +26,24 @@ import { loadSettings, storeSettings } from "./talk/settings.js";
  * @property {{available: boolean, reason?: string, install?: string}} webrtc `reason`: why it is not, in English.
  * @property {string} ws_path
  * @property {string[]} models
- * @property {import('./talk/voices.js').Voice[]} voices
- * @property {{stt: string, llm: string, tts: string} | null} stack
- * @property {string | null} default_voice
- * @property {string[]} limits What the stack cannot do: `trial`, `languages`, `prompt`, `images`, `reasoning`.
- * @property {string[]} languages The only ones that are understood; empty: it is not limited to some.
- * @property {{threshold?: number, silence_duration_ms?: number, prefix_padding_ms?: number}} vad
  * @property {{status: 'never' | 'running' | 'done', verdicts?: object[]}} check
  * @property {boolean} mcp
+ * @property {Record<string, Stack>} stacks Those beside the default one, by the name of the model that chooses them.
  */
+
+/**
+ * What one stack offers. The default one stands in the state itself.
+ *
+ * @typedef {object} Stack
+ * @property {import('./talk/voices.js').Voice[]} voices
+ * @property {{stt: string, llm: string, tts: string} | null} stack What answers; null: it is not told.
+ * @property {string | null} default_voice
+ * @property {string[]} limits What it cannot do: `trial`, `languages`, `prompt`, `images`, `reasoning`.
+ * @property {string[]} languages The only ones that are understood; empty: it is not limited to some.
+ * @property {{threshold?: number, silence_duration_ms?: number, prefix_padding_ms?: number}} vad
+ */
+
+/** @typedef {OfServer & Stack} ServerState */
 
 export class App extends EventTarget {
   store = new EventStore();
@@ -67,6 +76,10 @@ export class App extends EventTarget {
   /** @param {Partial<Settings>} changed */
   changeSettings(changed) {
     this.settings = { ...this.settings, ...changed };
+    if ("model" in changed && !this.#speaks(this.settings.voice)) {
+      // Another stack has other voices.
+      this.settings.voice = "";
+    }
     storeSettings(this.settings);
     this.dispatchEvent(new CustomEvent("settings", { detail: Object.keys(changed) }));
   }
@@ -83,6 +96,17 @@ export class App extends EventTarget {
     if (this.ready || reach === "key") announceReturn(this);
     else if (reach === "reached") announceStart(this);
     this.dispatchEvent(new Event("state"));
+  }
+
+  /** The stack that the chosen model's name stands for; null while the server is lost. @returns {Stack | null} */
+  get stack() {
+    return this.state?.stacks[this.settings.model] ?? this.state;
+  }
+
+  /** @param {string} voice */
+  #speaks(voice) {
+    const voices = this.stack?.voices ?? [];
+    return !voices.length || voices.some(({ id }) => id === voice);
   }
 
   /** Whether a conversation may begin now. */

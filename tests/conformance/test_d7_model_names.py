@@ -160,7 +160,8 @@ async def test_a_name_that_opens_a_session_is_a_model(
     assert found.status_code == 200
     told = found.json()
     assert encoded.json() == told
-    assert told.pop("stack") == dict.fromkeys(("stt", "llm", "tts"), "scripted")
+    stages = dict.fromkeys(("stt", "llm", "tts"), "scripted")
+    assert told["stack"] == {"name": "default", **stages}
     assert told == {**listed[0], "id": name}
     assert listed[0]["object"] == "model"
 

@@ -11,6 +11,8 @@ import * as check from "./check.js";
 import * as code from "./code.js";
 import * as stack from "./stack.js";
 
+/** @typedef {import('../app.js').Stack} Stack */
+
 /** Of the server, as it says itself, and of the way to it. */
 const STATES = ["starting", "healthy", "draining", "failed", "key", "lost"];
 
@@ -22,8 +24,12 @@ export function mount(root, app) {
   // The page has these from the server, which tells the rest only to who has a key.
   const { path = "/v1/realtime", keys } = document.documentElement.dataset;
   const addresses = addressesOf(location, path);
-  /** @type {import('../app.js').ServerState['stack']} Not told again to who holds a client secret alone. */
-  let known = null;
+  /**
+   * Stack → what answers in it, the default one by an empty name. Not told again to who holds a client secret alone.
+   *
+   * @type {Record<string, Stack['stack']>}
+   */
+  const known = {};
 
   const state = h("p", { class: "begin-state", role: "status" });
   const what = h("div");
@@ -44,25 +50,37 @@ export function mount(root, app) {
     keys: keys === "true",
     webrtc: app.state?.webrtc.available ?? false,
   }));
-  const showCheck = check.mount(checked, app, (stage) => labelOf(known, stage));
+  const showCheck = check.mount(checked, app, (stage, name) => labelOf(known[name] ?? null, stage));
 
   const show = () => {
-    known = app.state?.stack ?? known;
+    for (const [one, { stack: labels }] of stacksOf(app.state)) known[one] = labels ?? known[one] ?? null;
     const name = app.reach === "reached" ? app.state?.state : app.reach;
     const told = STATES.find((one) => one === name) ?? "unknown";
     state.dataset.state = told;
     tell(state, `begin.state.${told}`);
-    showStack(app.state, known);
+    const chosen = app.settings.model in known ? app.settings.model : "";
+    showStack(app.state?.webrtc ?? null, app.stack, known[chosen] ?? null);
     showCode();
     showCheck();
   };
   app.addEventListener("state", show);
+  app.addEventListener("settings", show);
   app.addEventListener("language", show);
   show();
 }
 
 /**
- * @param {import('../app.js').ServerState['stack']} known
+ * All stacks by name, the default one by an empty one.
+ *
+ * @param {import('../app.js').ServerState | null} state
+ * @returns {[string, Stack][]}
+ */
+function stacksOf(state) {
+  return state ? [["", state], ...Object.entries(state.stacks)] : [];
+}
+
+/**
+ * @param {Stack['stack']} known
  * @param {string} stage
  */
 function labelOf(known, stage) {

@@ -8,6 +8,7 @@ import { t, tell } from "../texts.js";
 /**
  * @typedef {object} Verdict
  * @property {string} stage
+ * @property {string[]} stacks The stacks that have it; the default one is `default`.
  * @property {string} provider
  * @property {string} label Empty for who may not know what answers.
  * @property {'yes' | 'no' | '-'} reachable
@@ -20,7 +21,8 @@ import { t, tell } from "../texts.js";
 /**
  * @param {HTMLElement} root
  * @param {App} app
- * @param {(stage: string) => string} label Returns what is known to answer in a stage.
+ * @param {(stage: string, stack: string) => string} label Returns what is known to answer in a stage of a stack, whose name
+ *   is empty for the default one.
  * @returns {() => void} Shows the state of the check anew.
  */
 export function mount(root, app, label) {
@@ -80,19 +82,20 @@ async function ask(app) {
 
 /**
  * @param {Verdict[]} verdicts
- * @param {(stage: string) => string} label
+ * @param {(stage: string, stack: string) => string} label
  */
 function table(verdicts, label) {
+  const several = new Set(verdicts.flatMap(({ stacks }) => stacks)).size > 1;
   const head = ["stage", "verdict", "first"].map((name) =>
     h("th", { scope: "col", text: `begin.check.${name}` }),
   );
   const bodies = verdicts.map((verdict) => {
-    const { stage, provider, error, first_result_ms: first, result } = verdict;
+    const { stage, stacks, provider, error, first_result_ms: first, result } = verdict;
     const outcome = outcomeOf(verdict);
     const took = h("td");
     if (first === null) took.textContent = "–";
     else tell(took, "begin.check.after", { ms: Math.round(first) });
-    const what = verdict.label || label(stage) || provider;
+    const what = verdict.label || label(stage, nameOf(stacks)) || provider;
     // The server's words are English in every language of the page.
     const words = h("td", { colSpan: 3, lang: "en" }, h("span", { class: "begin-what" }, what));
     words.append(error ?? result);
@@ -102,7 +105,12 @@ function table(verdicts, label) {
       h(
         "tr",
         {},
-        h("th", { scope: "rowgroup", text: `begin.stage.${stage}` }),
+        h(
+          "th",
+          { scope: "rowgroup" },
+          h("span", { text: `begin.stage.${stage}` }),
+          ...(several ? [h("span", { class: "begin-stacks" }, ` (${stacks.join(", ")})`)] : []),
+        ),
         h("td", { class: "begin-outcome", text: `begin.check.is_${outcome}` }),
         took,
       ),
@@ -116,6 +124,11 @@ function table(verdicts, label) {
     h("thead", {}, h("tr", {}, ...head)),
     ...bodies,
   );
+}
+
+/** @param {string[]} stacks */
+function nameOf([first = ""]) {
+  return first === "default" ? "" : first;
 }
 
 /**

@@ -7,10 +7,11 @@ import { copyButton } from "../see/copying.js";
 import { language, tell } from "../texts.js";
 
 /** @typedef {import('../app.js').ServerState} ServerState */
+/** @typedef {import('../app.js').Stack} Stack */
 
 /**
  * @param {HTMLElement} root
- * @returns {(state: ServerState | null, stack: ServerState['stack']) => void} Shows a state.
+ * @returns {(calls: ServerState['webrtc'] | null, stack: Stack | null, labels: Stack['stack']) => void} Shows a stack.
  */
 export function mount(root) {
   const parts = h("dl");
@@ -18,22 +19,22 @@ export function mount(root) {
   const webrtc = h("div", { class: "begin-webrtc" });
   const unable = h("h3", { text: "begin.limits" });
   root.append(parts, unable, limits, webrtc);
-  return (state, stack) => {
+  return (calls, stack, labels) => {
     parts.replaceChildren(
-      ...Object.entries(stack ?? {}).flatMap(([stage, name]) => [
+      ...Object.entries(labels ?? {}).flatMap(([stage, name]) => [
         h("dt", { text: `begin.stage.${stage.toUpperCase()}` }),
         h("dd", { lang: "en" }, name),
       ]),
     );
     const names = new Intl.DisplayNames(language(), { type: "language" });
-    const languages = state?.languages.map((code) => names.of(code)).join(", ") ?? "";
+    const languages = stack?.languages.map((code) => names.of(code)).join(", ") ?? "";
     limits.replaceChildren(
-      ...(state?.limits ?? []).map((limit) =>
+      ...(stack?.limits ?? []).map((limit) =>
         tell(h("li"), `begin.limit.${limit}`, { languages }),
       ),
     );
-    limits.hidden = unable.hidden = !state?.limits.length;
-    webrtc.replaceChildren(...(state ? callsOf(state.webrtc) : []));
+    limits.hidden = unable.hidden = !stack?.limits.length;
+    webrtc.replaceChildren(...(calls ? callsOf(calls) : []));
   };
 }
 

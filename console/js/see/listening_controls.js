@@ -23,13 +23,13 @@ export function turnSliders(app, moved) {
   const note = h("p", { className: "see-about" });
   const element = h("div", {}, sliders, note);
   const follow = () => {
-    const { settings, state } = app;
+    const { settings, stack } = app;
     const detected = settings.turns === "server_vad";
     sliders.hidden = !detected;
     note.hidden = detected;
     tell(note, `see.listening.${settings.turns}`);
-    threshold.show(settings.threshold ?? state?.vad?.threshold ?? THRESHOLD);
-    silence.show(settings.silence ?? state?.vad?.silence_duration_ms ?? SILENCE_MS);
+    threshold.show(settings.threshold ?? stack?.vad?.threshold ?? THRESHOLD);
+    silence.show(settings.silence ?? stack?.vad?.silence_duration_ms ?? SILENCE_MS);
     moved();
   };
   threshold.field.addEventListener("change", () => {

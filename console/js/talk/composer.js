@@ -135,7 +135,7 @@ export function mount(root, app) {
 
 /** @param {import('../app.js').App} app */
 function refusesPictures(app) {
-  return app.state?.limits.includes("images") ?? false;
+  return app.stack?.limits.includes("images") ?? false;
 }
 
 /** Bytes that the event with a picture may have. @param {import('../app.js').App} app */

@@ -8,7 +8,7 @@
  * @property {number | null} silence Milliseconds of silence that end a turn; null: the server's own.
  * @property {number | null} padding Milliseconds kept before an onset; null: the server's own.
  * @property {'auto' | 'low' | 'medium' | 'high'} eagerness
- * @property {string} model The stack by name, `?model=`; empty: the server's own.
+ * @property {string} model `?model=`, perhaps the name of a stack; empty: the server's own.
  * @property {string} voice Empty: the server's own.
  * @property {number} speed 0.25–1.5.
  * @property {string} instructions Empty: the server's own.

@@ -26,7 +26,7 @@ export function mount(root, app) {
 
 /** @param {import('../app.js').App} app */
 function turnFields(app) {
-  const own = () => app.state?.vad ?? {};
+  const own = () => app.stack?.vad ?? {};
   const detector = h(
     "div",
     { class: "group-body" },
@@ -71,7 +71,7 @@ function turnFields(app) {
 function answerFields(app) {
   const voice = choice(app, "voice", () => [
     serversOwn(),
-    ...voiceOptions(app.state?.voices ?? [], language(), t("voice_other_languages")),
+    ...voiceOptions(app.stack?.voices ?? [], language(), t("voice_other_languages")),
   ]);
   const speed = slider(app, "speed", { min: 0.25, max: 1.5, step: 0.05, unit: "×", own: () => 1 });
   return [voice, speed, tick(app, "spoken"), writing(app, "instructions")];
@@ -79,19 +79,18 @@ function answerFields(app) {
 
 /** @param {import('../app.js').App} app */
 function connectionFields(app) {
-  const model = choice(app, "model", () => [
-    serversOwn(),
-    ...(app.state?.models ?? []).map((value) => ({ value, words: value })),
-  ]);
+  const model = choice(app, "model", () => [serversOwn(), ...modelOptions(app.state)]);
   const kinds = /** @type {const} */ (["auto", "webrtc", "websocket"]);
   const transport = choice(app, "transport", () =>
     kinds.map((value) => ({ value, words: t(`transport_${value}`) })),
   );
-  const asked = h("p", { class: "soft", text: "model_hint" });
+  const asked = h("p", { class: "soft" });
   const command = h("code", { class: "command" });
   const why = h("p");
   const missing = h("div", { class: "soft" }, why, command);
   follow(app, () => {
+    const several = Object.keys(app.state?.stacks ?? {}).length > 0;
+    tell(asked, several ? "model_hint_stacks" : "model_hint");
     const webrtc = app.state?.webrtc;
     missing.hidden = !webrtc || webrtc.available;
     tell(why, webrtc?.install ? "webrtc_missing" : "webrtc_unavailable", {
@@ -101,4 +100,21 @@ function connectionFields(app) {
     command.hidden = !webrtc?.install;
   });
   return [model, asked, transport, missing];
+}
+
+/**
+ * The names that can be asked for: those of stacks first.
+ *
+ * @param {import('../app.js').ServerState | null} state
+ * @returns {import('./voices.js').Option[]}
+ */
+function modelOptions(state) {
+  const stacks = Object.keys(state?.stacks ?? {});
+  const others = (state?.models ?? []).filter((name) => !stacks.includes(name));
+  const words = (/** @type {string} */ value) => ({ value, words: value });
+  if (!stacks.length) return others.map(words);
+  return [
+    ...stacks.map((name) => ({ ...words(name), group: t("model_stacks") })),
+    ...others.map((name) => ({ ...words(name), group: t("model_aliases") })),
+  ];
 }

@@ -52,7 +52,6 @@ async def test_the_state_says_what_answers_and_what_it_cannot_do():
         told = answer.json()
         manager = server.manager
         assert told["stack"] == {
-            "name": "default",
             "stt": manager.stt.label,
             "llm": manager.llm.label,
             "tts": manager.tts.label,
