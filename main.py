@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-from settings.installation import install_extra, missing_library
+from settings.installation import Chosen, install_extra, missing_library
 from settings.localisation import _
 
 try:
@@ -215,12 +215,13 @@ def main(argv: list[str] | None = None) -> None:
             **{group: said for group, said in overrides.items() if said},
         )
         configure_logging(settings.server)
-        profile = given.profile or chosen_profile()
-        if given.install and install(settings, profile, yes=given.yes) and argv is None:
+        named = tuple("=".join(stack) for stack in given.stack)
+        chosen = Chosen(given.profile or chosen_profile(), named)
+        if given.install and install(settings, chosen, yes=given.yes) and argv is None:
             start_again()
         if given.check:
             raise SystemExit(run_check(settings))
-        refuse_incomplete(settings, profile)
+        refuse_incomplete(settings, chosen)
         check_exposure(settings.server)
         listener = listener_of(settings)
         workers = settings.server.workers
@@ -244,7 +245,7 @@ def __getattr__(name: str) -> Any:
     try:
         settings = load_settings()
         configure_logging(settings.server)
-        refuse_incomplete(settings, chosen_profile())
+        refuse_incomplete(settings, Chosen(chosen_profile()))
         return create_app(settings, announce=settled(_print))
     except (ConfigError, ProviderSetupError) as error:
         raise SystemExit(_("error: {error}").format(error=error)) from None

@@ -11,10 +11,10 @@ from typing import NoReturn
 
 from config import ConfigError, Settings
 from providers.llm.ollama_models import OllamaFailure
-from serving.missing import MB, Missing, missing, ollama_of
+from serving.missing import MB, Missing, OllamaModel, missing, ollama_of
 from settings import requirement_files
 from settings.extras import requirements_of
-from settings.installation import REQUIREMENTS, start_installing
+from settings.installation import REQUIREMENTS, Chosen, start_installing
 from settings.localisation import _
 from settings.package_installer import PackageInstaller, Tools
 
@@ -22,19 +22,19 @@ FLAGS = ("--install", "--yes")
 _YES = ("y", "yes", "j", "是")
 
 
-def refuse_incomplete(settings: Settings, profile: str | None) -> None:
-    """Raise `ConfigError` with all that is missing if the stack cannot start."""
-    if missing(settings, profile, ask_ollama=False).stops:
-        found = missing(settings, profile, ask_ollama=True)
-        raise ConfigError(found.told(start_installing(profile, asking=True)))
+def refuse_incomplete(settings: Settings, chosen: Chosen) -> None:
+    """Raise `ConfigError` with all that is missing if the stacks cannot start."""
+    if missing(settings, chosen.profile, ask_ollama=False).stops:
+        found = missing(settings, chosen.profile, ask_ollama=True)
+        raise ConfigError(found.told(start_installing(chosen, asking=True)))
 
 
-def install(settings: Settings, profile: str | None, *, yes: bool) -> bool:
+def install(settings: Settings, chosen: Chosen, *, yes: bool) -> bool:
     """Get what is missing.
 
     Args:
         settings: The configuration.
-        profile: The ready-made stack that was asked for, if any.
+        chosen: The ready-made stacks that were asked for.
         yes: Do not ask.
 
     Returns:
@@ -44,20 +44,20 @@ def install(settings: Settings, profile: str | None, *, yes: bool) -> bool:
         ConfigError: It cannot be asked, something cannot be got, or the rest is the user's.
         SystemExit: The user says no.
     """
-    found = missing(settings, profile, ask_ollama=True)
+    found = missing(settings, chosen.profile, ask_ollama=True)
     rest = found
     if found.installable:
-        print(found.told(start_installing(profile, asking=True)), flush=True)
+        print(found.told(start_installing(chosen, asking=True)), flush=True)
         try:
             if not yes:
-                _ask(profile)
-            _get(found, settings)
+                _ask(chosen)
+            _get(found)
         except KeyboardInterrupt:
             print()
             raise SystemExit(130) from None
-        rest = missing(settings, profile, ask_ollama=True)
-    if rest.stops or rest.model or rest.yours:
-        raise ConfigError(rest.told(start_installing(profile, asking=True)))
+        rest = missing(settings, chosen.profile, ask_ollama=True)
+    if rest.stops or rest.models or rest.yours:
+        raise ConfigError(rest.told(start_installing(chosen, asking=True)))
     return bool(found.extras)
 
 
@@ -70,11 +70,11 @@ def start_again() -> NoReturn:
     raise SystemExit(subprocess.call(words))
 
 
-def _ask(profile: str | None) -> None:
+def _ask(chosen: Chosen) -> None:
     if not sys.stdin.isatty():
         raise ConfigError(
             _("Nobody can be asked here, so nothing was installed: {command}").format(
-                command=start_installing(profile, asking=False)
+                command=start_installing(chosen, asking=False)
             )
         )
     try:
@@ -85,7 +85,7 @@ def _ask(profile: str | None) -> None:
         raise SystemExit(_("Nothing was installed."))
 
 
-def _get(found: Missing, settings: Settings) -> None:
+def _get(found: Missing) -> None:
     if found.extras:
         installer = PackageInstaller(sys.executable, Tools.here())
         for words, pinned in _commands(found.extras):
@@ -95,8 +95,8 @@ def _get(found: Missing, settings: Settings) -> None:
                 reason = outcome.reason or _("the reason is above")
                 print(_("Packages could not be installed: {reason}.").format(reason=reason))
         importlib.invalidate_caches()
-    if found.model:
-        _pull(found.model, settings)
+    for model in found.models:
+        _pull(model)
 
 
 def _commands(extras: Sequence[str]) -> list[tuple[list[str], bool]]:
@@ -110,12 +110,13 @@ def _commands(extras: Sequence[str]) -> list[tuple[list[str], bool]]:
     return [*([(free, False)] if free else []), *((["-r", path[one]], True) for one in pinned)]
 
 
-def _pull(model: str, settings: Settings) -> None:
+def _pull(wanted: OllamaModel) -> None:
     """Fetch Ollama's model, and show how far it is."""
+    model = wanted.name
     shown = -1
     live = sys.stdout.isatty()
     try:
-        for pulled in ollama_of(settings).pull(model):
+        for pulled in ollama_of(wanted.config).pull(model):
             percent = 100 * pulled.done_bytes // pulled.total_bytes
             if percent // (1 if live else 10) != shown:
                 shown = percent // (1 if live else 10)

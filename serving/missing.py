@@ -11,7 +11,7 @@ import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from config import Settings
+from config import LLMConfig, Settings
 from providers.llm.ollama_models import DEFAULT_MODEL, OllamaFailure, OllamaModels
 from serving.first_downloads import FirstDownload, first_downloads
 from settings.extras import download_bytes, extra_names, lacking
@@ -28,16 +28,25 @@ NEVER_REQUIRED = ("openai",)
 """Providers whose service may need no key: whether one was needed, it says itself."""
 
 
+@dataclass(frozen=True, slots=True)
+class OllamaModel:
+    """A model that is to be pulled."""
+
+    name: str
+    config: LLMConfig
+    """Where its Ollama is."""
+
+
 @dataclass(slots=True)
 class Missing:
-    """What a stack lacks."""
+    """What the stacks lack."""
 
     extras: list[str] = field(default_factory=list)
     """Extras with packages that are not installed."""
     packages: list[str] = field(default_factory=list)
     """Their names."""
-    model: str | None = None
-    """The model that Ollama does not have."""
+    models: list[OllamaModel] = field(default_factory=list)
+    """The models that an Ollama does not have."""
     downloads: list[FirstDownload] = field(default_factory=list)
     """Models that the server fetches by itself as it starts."""
     yours: list[str] = field(default_factory=list)
@@ -48,7 +57,7 @@ class Missing:
     @property
     def installable(self) -> bool:
         """Whether `--install` can get some of it."""
-        return bool(self.extras or self.model)
+        return bool(self.extras or self.models)
 
     def __bool__(self) -> bool:
         return self.installable or bool(self.yours)
@@ -73,8 +82,7 @@ class Missing:
     def _megabytes(self) -> Iterator[float]:
         if self.extras:
             yield download_bytes(self.extras) / MB
-        if self.model and (size := _size_of(self.model)):
-            yield size
+        yield from filter(None, (_size_of(model.name) for model in self.models))
         yield from (found.megabytes for found in self.downloads)
 
     def _fetches(self) -> Iterator[str]:
@@ -92,13 +100,13 @@ class Missing:
                 command=command,
                 manual=manual,
             )
-        if self.model:
-            size = _size_of(self.model)
+        for model in self.models:
+            size = _size_of(model.name)
             yield _("Ollama's model {model}{size}. {command} (or: {manual})").format(
-                model=self.model,
+                model=model.name,
                 size=f", {_shown(size)}" if size else "",
                 command=command,
-                manual=f"ollama pull {self.model}",
+                manual=f"ollama pull {model.name}",
             )
 
 
@@ -111,34 +119,45 @@ def _shown(megabytes: float) -> str:
 
 
 def missing(settings: Settings, profile: str | None, *, ask_ollama: bool) -> Missing:
-    """Return what the configured stack lacks.
+    """Return what the configured stacks lack.
 
     Args:
         settings: The configuration.
-        profile: The ready-made stack that was asked for, if any.
+        profile: The ready-made stack that was asked for as the default one, if any.
         ask_ollama: Whether Ollama, if it is in the stack, is asked for its model; that may take
             seconds.
     """
-    found = Missing(downloads=first_downloads(settings))
+    found = Missing()
+    _look(settings, profile, "", found, ask_ollama=ask_ollama)
+    for name, stack in settings.stacks.items():
+        own = settings.of_stack(name)
+        _look(own, stack.profile, f"stacks.{name}.", found, ask_ollama=ask_ollama)
+    return found
+
+
+def _look(
+    settings: Settings, profile: str | None, table: str, found: Missing, *, ask_ollama: bool
+) -> None:
+    """Add what one stack lacks; `table` is what its settings' names begin with."""
+    found.downloads += [one for one in first_downloads(settings) if one not in found.downloads]
     for name, required in _extras(settings, profile).items():
         packages = lacking(name)
         if packages:
-            found.extras.append(name)
+            found.extras += [name] if name not in found.extras else []
             found.packages += [one for one in packages if one not in found.packages]
             found.stops |= required
     for declared in _declared(settings):
-        told = _missing_key(settings, declared)
+        told = _missing_key(settings, declared, table)
         if told:
             found.yours.append(told)
             found.stops |= declared.name not in NEVER_REQUIRED
     if ask_ollama and settings.llm.provider == "ollama":
         _ask_ollama(settings, found)
-    return found
 
 
-def ollama_of(settings: Settings) -> OllamaModels:
-    """Return the Ollama of the stack."""
-    return OllamaModels(settings.llm.api_base, settings.llm.resolved_key())
+def ollama_of(config: LLMConfig) -> OllamaModels:
+    """Return the Ollama of a stack."""
+    return OllamaModels(config.api_base, config.resolved_key())
 
 
 def _declared(settings: Settings) -> Iterator[Declaration]:
@@ -176,27 +195,33 @@ def _is_whole(settings: Settings, profile: str) -> bool:
     )
 
 
-def _missing_key(settings: Settings, declared: Declaration) -> str | None:
+def _missing_key(settings: Settings, declared: Declaration, table: str) -> str | None:
     group = getattr(settings, declared.kind)
     if declared.key_variable is None or group.api_base is not None or group.resolved_key():
         return None
     return _("{stage}.provider '{provider}' needs an API key: set {variable}.").format(
-        stage=declared.kind, provider=declared.name, variable=declared.key_variable
+        stage=table + declared.kind, provider=declared.name, variable=declared.key_variable
     )
 
 
 def _ask_ollama(settings: Settings, found: Missing) -> None:
-    ollama, model = ollama_of(settings), settings.llm.model or DEFAULT_MODEL
+    ollama, model = ollama_of(settings.llm), settings.llm.model or DEFAULT_MODEL
     try:
-        if model not in ollama.names():
-            found.model = model
+        if model not in ollama.names() and not _is_known(model, ollama, found):
+            found.models.append(OllamaModel(model, settings.llm))
     except OllamaFailure as failure:
         if shutil.which("ollama") or settings.llm.api_base:
             remedy = _("start it with `ollama serve`, or say where it is with llm.api_base")
         else:
             remedy = _("install it (https://ollama.com/download) and start it")
-        found.yours.append(
-            _("Ollama does not answer at {address} ({reason}): {remedy}.").format(
-                address=ollama.address, reason=failure, remedy=remedy
-            )
+        told = _("Ollama does not answer at {address} ({reason}): {remedy}.").format(
+            address=ollama.address, reason=failure, remedy=remedy
         )
+        found.yours += [told] if told not in found.yours else []
+
+
+def _is_known(model: str, ollama: OllamaModels, found: Missing) -> bool:
+    return any(
+        other.name == model and ollama_of(other.config).address == ollama.address
+        for other in found.models
+    )

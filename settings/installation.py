@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, metadata
 from pathlib import Path
 
@@ -24,6 +25,16 @@ _COMMANDS = {
     "push_to_talk_app.py": "open-realtime-talk",
     "test_client.py": "open-realtime-check",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The ready-made stacks with which a server is started."""
+
+    profile: str | None = None
+    """That of the server's own tables; None: there is none."""
+    stacks: tuple[str, ...] = ()
+    """Those of further stacks on the command line, as `NAME=PROFILE`."""
 
 
 def program_name(file: str) -> str:
@@ -52,18 +63,22 @@ def start_profile(name: str) -> str:
     return f"{command('main.py')} --profile {name} --install"
 
 
-def start_installing(profile: str | None, *, asking: bool) -> str:
-    """Return the command that gets what a stack lacks, and then starts the server.
+def start_installing(chosen: Chosen, *, asking: bool) -> str:
+    """Return the command that gets what the stacks lack, and then starts the server.
 
     Args:
-        profile: The ready-made stack that was asked for, if any.
+        chosen: The ready-made stacks that were asked for.
         asking: Whether it may ask first; `make run` has been told by then what is fetched.
     """
+    stacks = "".join(f" --stack {stack}" for stack in chosen.stacks)
     if _made_by_make():
-        return f"make run PROFILE={profile} YES=1" if profile else 'make run ARGS="--install --yes"'
+        if not chosen.profile:
+            return f'make run ARGS="--install --yes{stacks}"'
+        passed = f' ARGS="{stacks.strip()}"' if stacks else ""
+        return f"make run PROFILE={chosen.profile} YES=1{passed}"
     server = f"{program('python')} main.py" if REQUIREMENTS.is_dir() else command("main.py")
-    chosen = f" --profile {profile}" if profile else ""
-    return f"{server}{chosen} --install" + ("" if asking else " --yes")
+    profile = f" --profile {chosen.profile}" if chosen.profile else ""
+    return f"{server}{profile}{stacks} --install" + ("" if asking else " --yes")
 
 
 def pip() -> str:

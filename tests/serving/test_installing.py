@@ -113,6 +113,20 @@ def test_of_a_profile_s_other_for_the_language_what_is_missing_is_named(checkout
     assert "small_library, small_model" in refused.stderr
 
 
+def test_what_a_further_stack_lacks_is_named_with_its_table(checkout: Checkout) -> None:
+    refused = checkout.run(
+        "--stack",
+        "other=own",
+        REALTIME_LLM__PROVIDER="scripted",
+        REALTIME_STACKS__OTHER__LLM__API_BASE=checkout.environment["REALTIME_LLM__API_BASE"],
+    )
+    assert refused.returncode == 1
+    _count, packages, model, key = refused.stderr.splitlines()
+    assert f"small_library, small_model. {checkout.python} main.py --stack other=own" in packages
+    assert "ollama pull llama3.2" in model
+    assert "stacks.other.stt.provider 'deepgram' needs an API key" in key
+
+
 def test_models_that_the_server_will_fetch_are_named_and_counted(checkout: Checkout) -> None:
     refused = checkout.run("--profile", "own", REALTIME_TTS__PROVIDER="kokoro")
     first, _packages, _ollama, model, _key = refused.stderr.splitlines()

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from settings import extras, installation, requirement_files
+from settings.installation import Chosen
 from tests.support.places import ROOT
 
 
@@ -75,12 +76,16 @@ def test_commands_need_no_environment_to_be_activated(
     monkeypatch.chdir(tmp_path)
     assert installation.pip() == ".venv/bin/pip"
     with_python = ".venv/bin/python main.py --profile local --install"
-    assert installation.start_installing("local", asking=True) == with_python
-    assert installation.start_installing("local", asking=False) == f"{with_python} --yes"
+    local = Chosen("local")
+    assert installation.start_installing(local, asking=True) == with_python
+    assert installation.start_installing(local, asking=False) == f"{with_python} --yes"
     monkeypatch.setattr(installation, "REQUIREMENTS", tmp_path / "requirements")
     (tmp_path / "requirements").mkdir()
-    assert installation.start_installing("local", asking=True) == "make run PROFILE=local YES=1"
-    assert installation.start_installing(None, asking=True) == 'make run ARGS="--install --yes"'
+    assert installation.start_installing(local, asking=True) == "make run PROFILE=local YES=1"
+    assert installation.start_installing(Chosen(), asking=True) == 'make run ARGS="--install --yes"'
+    two = Chosen("local", ("zh=chinese",))
+    made = installation.start_installing(two, asking=True)
+    assert made == 'make run PROFILE=local YES=1 ARGS="--stack zh=chinese"'
     assert installation.add_extra("webrtc") == "make run WITH=webrtc"
     monkeypatch.chdir(programs)
     assert installation.pip() == str(programs / "pip")
