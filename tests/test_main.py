@@ -329,3 +329,16 @@ async def test_blas_has_no_threads_of_its_own_while_the_server_runs():
     async with running(scripted_settings()):
         assert threads() == {1}
     assert threads() == before
+
+
+def test_a_stack_on_the_command_line_has_a_name_and_a_profile(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "stacks.zh.profile" in refused(monkeypatch, "--stack", "zh=chinase")
+    with pytest.raises(SystemExit) as ended:
+        main(["--stack", "zh"])
+    assert ended.value.code == 2
+    assert "--stack: must be a name and a profile, such as fast=local" in capsys.readouterr().err
+    assert "[stacks.odd] There is no LLM provider" in refused(
+        monkeypatch, REALTIME_STACKS__ODD__LLM__PROVIDER="op"
+    )

@@ -144,6 +144,23 @@ def test_a_long_label_is_folded():
     assert all(len(line) <= WIDTH for line in text.splitlines())
 
 
+def test_other_stacks_are_told_by_what_differs():
+    stacks = {
+        "slow": {"vad": {"silence_duration_ms": 900}},
+        "alias": {},
+        "other": {"llm": {"options": {"text": "words"}}},
+    }
+    text = said(scripted_settings(stacks=stacks))
+    rows = [line.split(maxsplit=1) for line in text.splitlines() if "?model=" in line]
+    assert rows == [
+        ["?model=slow", "VAD Silero (threshold 0.5, 900 ms of silence end a turn)"],
+        ["?model=alias", "as above"],
+        ["?model=other", "LLM scripted"],
+    ]
+    line = json.loads(said(scripted_settings(server={"log_json": True}, stacks=stacks)))
+    assert [*line["stacks"]] == ["slow", "alias", "other"]
+
+
 def test_beside_a_log_of_json_it_is_a_line_of_json():
     line = json.loads(said(scripted_settings(server={"log_json": True})))
     assert {"time", "level", "message", "event", "address", "stack", "stacks"} == set(line)

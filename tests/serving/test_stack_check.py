@@ -38,6 +38,15 @@ def test_the_command_line_prints_the_table_and_its_status_says_whether_all_is_we
     assert "LLM scripted failed" in capsys.readouterr().out
 
 
+def test_every_stack_is_checked_and_what_they_share_once(capsys: pytest.CaptureFixture[str]):
+    broken = {"llm": {"options": {"fail": "start"}}}
+    assert run_check(load_settings(**SCRIPTED, stacks={"odd": broken})) == 1
+    rows, notes = (part.splitlines() for part in capsys.readouterr().out.split("\n\n"))
+    stages = ["TTS (default, odd)", "STT (default, odd)", "LLM (default)", "LLM (odd)"]
+    assert [row.partition("  ")[0] for row in rows[1:]] == stages
+    assert notes[-1].startswith("LLM (odd)  LLM scripted failed")
+
+
 @pytest.mark.parametrize(
     ("status", "remedy"),
     [(401, "api_key"), (404, "model"), (429, "limits"), (500, "try again later")],

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from loguru import logger
+from websockets.asyncio.client import connect
 
 from config import Settings, TTSConfig, load_settings
 from providers.base import ProviderSetupError
@@ -19,7 +21,7 @@ from tests.support.counts import counted
 from tests.support.fake_calls import OFFER
 from tests.support.keys import KEY
 from tests.support.running_server import SCRIPTED, RunningServer, plain_http, running
-from tests.support.wire_client import WireClient, client, refusal, speech
+from tests.support.wire_client import PATIENCE_S, WireClient, client, refusal, speech
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -42,6 +44,13 @@ class TwoVoices(ScriptedTTS):
 
     async def close(self) -> None:
         self.closed += 1
+
+
+class Broken(ScriptedTTS):
+    """A voice that cannot start."""
+
+    async def start(self) -> None:
+        raise ProviderSetupError("It is broken.")
 
 
 def three_stacks(**groups: Any) -> Settings:
@@ -129,17 +138,22 @@ async def test_two_stacks_answer_two_sessions_at_once(server: RunningServer) -> 
 async def test_azure_s_deployment_is_a_stack_too(
     server: RunningServer, path: str, query: str
 ) -> None:
-    async with client(at(server, query, path)) as wire:
-        await wire.say("Who answers?")
-        await wire.until("response.done")
-        ended = [one for one in wire.events if one["type"].endswith("audio_transcript.done")]
-    assert ended[-1]["transcript"] == "brief answers"
+    async with connect(at(server, query, path)) as beta_or_ga:
+        session = json.loads(await beta_or_ga.recv())["session"]
+        assert session["model"] == "brief"
+        spoken: Any = {"type": "response.create", "response": {"instructions": "Speak."}}
+        await beta_or_ga.send(json.dumps(spoken))
+        event: dict[str, Any] = {"type": ""}
+        async with asyncio.timeout(PATIENCE_S):
+            while not event["type"].endswith("audio_transcript.done"):
+                event = json.loads(await beta_or_ga.recv())
+    assert event["transcript"] == "brief answers"
 
 
 async def test_the_beta_dialect_chooses_likewise(server: RunningServer) -> None:
     beta = {"OpenAI-Beta": "realtime=v1"}
-    async with client(at(server, "?model=spoken"), additional_headers=beta) as wire:
-        assert wire.events[0]["session"]["voice"] == "anna"
+    async with connect(at(server, "?model=spoken"), additional_headers=beta) as wire:
+        assert json.loads(await wire.recv())["session"]["voice"] == "anna"
 
 
 async def test_a_transcription_session_names_its_stack_by_its_model(server: RunningServer) -> None:
@@ -355,15 +369,8 @@ async def test_what_stacks_have_alike_is_started_and_closed_once() -> None:
 
 
 async def test_what_has_started_is_closed_where_a_later_stack_cannot_start() -> None:
-    class Broken(TwoVoices):
-        async def start(self) -> None:
-            raise ProviderSetupError("It is broken.")
-
-    stacks = Stacks(three_stacks(tts={"provider": VOICES}, stacks={"broken": {}, "fine": {}}))
-    broken = stacks.of("broken").pipelines
-    own = Broken(TTSConfig())
-    broken.tts = own
-    broken._own.append(own)
+    broken = {"tts": {"provider": f"{__name__}:Broken"}}
+    stacks = Stacks(three_stacks(tts={"provider": VOICES}, stacks={"broken": broken, "fine": {}}))
     with pytest.raises(ProviderSetupError, match=r"\[stacks\.broken\] It is broken"):
         await stacks.start()
     voice = stacks.default.pipelines.tts
