@@ -47,6 +47,14 @@ async def test_each_stage_that_does_not_answer_is_one_line_with_its_remedy(warni
     assert warnings.empty()
 
 
+async def test_of_another_stack_it_is_told_which_and_once(warnings) -> None:
+    down = {"llm": {"provider": "openai", "api_base": DOWN, "api_key": SECRET}}
+    async with running(scripted_settings(stacks={"one": down, "two": down})):
+        async with asyncio.timeout(30):
+            assert (await warnings.get()).startswith("[stacks.one] LLM ")
+    assert warnings.empty()
+
+
 async def test_ollama_is_named_once(warnings) -> None:
     async with running(scripted_settings(llm={"provider": "ollama", "api_base": DOWN})):
         async with asyncio.timeout(30):

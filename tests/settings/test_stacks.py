@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from config import VENDOR_KEYS, ConfigError, Settings, load_settings
+from tests.support.places import ROOT
 
 
 @pytest.fixture(autouse=True)
@@ -155,3 +157,13 @@ def test_options_that_are_no_json_are_named(monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize("name", ["gpt-realtime", "whisper-1", "a.b_c-9"])
 def test_names_of_models_will_do(name: str) -> None:
     assert list(load_settings(stacks={name: {}}).stacks) == [name]
+
+
+@pytest.mark.parametrize("readme", ["README.md", "README.zh-CN.md"])
+def test_the_example_in_the_readme_is_one(here: Path, readme: str) -> None:
+    text = (ROOT / readme).read_text(encoding="utf-8")
+    [example] = [one for one in re.findall(r"```toml\n(.*?)```", text, re.S) if "[stacks." in one]
+    settings = of_file(here, example)
+    assert settings.of_stack("llama").llm.model == "llama3.2"
+    assert settings.of_stack("patient").vad.silence_duration_ms == 1200
+    assert settings.of_stack("patient").llm == settings.llm

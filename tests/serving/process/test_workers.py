@@ -385,3 +385,20 @@ def test_a_folder_that_is_not_there_is_named_with_the_remedy(count: str, tmp_pat
     assert process.returncode == 1
     assert complaints.startswith(f"error: PROMETHEUS_MULTIPROC_DIR is '{missing}'")
     assert complaints.count("\n") == 1
+
+
+@pytest.mark.long
+async def test_every_worker_has_all_stacks() -> None:
+    words = '{"text": "Brief.", "first_token_ms": 0}'
+    async with two_workers(REALTIME_STACKS__BRIEF__LLM__OPTIONS=words) as (address, _process):
+        async with AsyncExitStack() as stack:
+            for _ in range(6):
+                url = f"{address}/v1/realtime?model=brief"
+                wire = await stack.enter_async_context(client(url))
+                await wire.say("Who answers?")
+                await wire.until("response.done")
+                told = wire.of("response.output_audio_transcript.done")
+                assert told[-1]["transcript"] == "Brief."
+            async with httpx.AsyncClient() as http:
+                metrics = (await http.get(f"{address.replace('ws:', 'http:')}/metrics")).text
+    assert 'realtime_sessions_active{stack="brief"} 6.0' in metrics
