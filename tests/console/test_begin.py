@@ -91,6 +91,50 @@ async def test_it_shows_the_address_what_answers_and_what_it_cannot_do(server, t
     assert 'OpenAI(base_url="http://127.0.0.1' in shown
 
 
+async def test_another_stack_is_chosen_by_its_name_and_shown(tmp_path: Path):
+    stacks = {
+        "cheap": {"llm": {"provider": "scripted"}, "vad": {"silence_duration_ms": 900}},
+        "mute": {"tts": {"provider": "scripted"}},
+    }
+    settings = load_settings(stt={"provider": "scripted"}, stacks=stacks)
+    async with running(settings) as server, console(server, tmp_path) as page:
+        await page.until(READY)
+        await open_all(page)
+        names = "[...document.querySelectorAll('#model option')].map((one) => one.value)"
+        assert (await page.evaluate(names))[:4] == ["", "cheap", "mute", "gpt-realtime"]
+        assert server.manager.llm.label in await page.evaluate(BEGIN)
+        await choose(page, "voice", "ash")
+        await choose(page, "model", "cheap")
+        shown = await page.evaluate(BEGIN)
+        assert server.manager.llm.label not in shown
+        assert server.manager.tts.label in shown
+        assert await page.evaluate("document.querySelector('#silence').value") == "900"
+        # The voice is one of this stack's too, and there are none to choose from in the other one.
+        assert await page.evaluate("document.querySelector('#voice').value") == "ash"
+        await choose(page, "model", "")
+        assert server.manager.llm.label in await page.evaluate(BEGIN)
+        await page.evaluate(
+            "document.querySelector('#begin .begin-check, #begin').scrollIntoView()"
+        )
+        await page.evaluate(
+            "[...document.querySelectorAll('#begin button')]"
+            ".find((one) => one.textContent === 'Check the stack').click()"
+        )
+        await page.until("document.querySelector('table.begin-check') !== null")
+        stages = await page.evaluate(
+            "[...document.querySelectorAll('table.begin-check tbody th')].map((one) => one.innerText)"
+        )
+        assert stages == [
+            "Voice (default, cheap)",
+            "Speech recognition (default, cheap)",
+            "Language model (default, mute)",
+            "Language model (cheap)",
+            "Voice (mute)",
+            "Speech recognition (mute)",
+        ]
+        assert not complaints(page)
+
+
 async def test_talking_begins_without_scrolling_however_low_the_window(server, tmp_path: Path):
     async with console(server, tmp_path) as page:
         await page.until(READY)
