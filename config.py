@@ -387,6 +387,12 @@ class LLMConfig(_Provider):
     8192 for a GGUF file."""
     temperature: float | None = Field(None, ge=0.0, le=2.0)
     """Sampling temperature; None leaves it to the provider."""
+    audio_input: bool = False
+    """Give the model what the user said as audio, not as a transcript: for models that hear. The
+    answer then waits for no recogniser, which runs beside it for the transcript alone."""
+    noise_reduced: bool = False
+    """Whether such a model, too, gets the audio that a session's `noise_reduction` has filtered for
+    the turn detector."""
     default_instructions: str = DEFAULT_INSTRUCTIONS
     """Instructions of a session until the client sets its own."""
 

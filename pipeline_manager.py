@@ -30,7 +30,7 @@ from providers import stt as stt_providers
 from providers import tts as tts_providers
 from providers.base import LLMProvider, Provider, STTProvider, TTSProvider
 from providers.running_pipeline import RunningPipeline
-from session.ports import Capabilities, ClientRoom, ResponseRequest
+from session.ports import AUDIO_TOKENS_PER_S, Capabilities, ClientRoom, ResponseRequest
 from session.reports import ResponseReport
 from settings.localisation import _
 from settings.provider_declarations import Kind
@@ -65,7 +65,11 @@ class PipelineManager:
         self.settings = settings
         there = _Beside(settings, beside)
         self.stt: STTProvider = stt or there.shared("stt") or stt_providers.load(settings.stt)
-        self.llm: LLMProvider = llm or there.shared("llm") or llm_providers.load(settings.llm)
+        self.llm: LLMProvider = (
+            llm_providers.checked(llm, settings.llm)
+            if llm
+            else there.shared("llm") or llm_providers.load(settings.llm)
+        )
         self.tts: TTSProvider = tts or there.shared("tts") or tts_providers.load(settings.tts)
         shared_models = beside[0].turn_models if beside else None
         self.turn_models: TurnModels = TurnModels(settings.vad, settings.turns, shared_models)
@@ -108,6 +112,8 @@ class PipelineManager:
             transcription_prompt=self.stt.accepts_prompt,
             images=self.llm.images,
             reasoning=self.llm.reasoning,
+            hears_audio=self.settings.llm.audio_input,
+            audio_tokens_per_s=self.llm.audio_tokens_per_s or AUDIO_TOKENS_PER_S,
             context_tokens=self.llm.context_tokens,
             llm_name=self.llm.label,
             stt_name=self.stt.label,
@@ -126,14 +132,20 @@ class PipelineManager:
             told = _("Silero (turns are committed by the client)")
         return {
             "VAD": told.format(threshold=vad.threshold, ms=vad.silence_duration_ms),
-            "STT": self.stt.label,
-            "LLM": self.llm.label,
-            "TTS": self.tts.label,
+            **{kind.upper(): label for kind, label in self.labels().items()},
         }
 
     def stages(self) -> dict[Kind, Provider]:
         """Return kind → provider."""
         return {"stt": self.stt, "llm": self.llm, "tts": self.tts}
+
+    def labels(self) -> dict[str, str]:
+        """Return kind → the name of what is in use, and of a model that hears that it does."""
+        told: dict[str, str] = {kind: provider.label for kind, provider in self.stages().items()}
+        if self.settings.llm.audio_input:
+            heard = _("{model}, which hears the user's voice")
+            told["llm"] = heard.format(model=self.llm.label)
+        return told
 
     def redacted(self, text: str) -> str:
         """Return `text` with the secrets of all providers redacted."""

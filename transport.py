@@ -49,6 +49,7 @@ from session.effects import (
     Silence,
     Speculate,
     StopGenerating,
+    StopSpeculating,
     To,
     Transcribe,
     WordsSoFar,
@@ -385,6 +386,8 @@ class RealtimeTransport(BaseTransport):
                         understood.append(TurnUnderstood(item_id, known))
                 case Speculate() as wanted:
                     self._work.put(partial(self._speculate, wanted))
+                case StopSpeculating():
+                    self._responses.drop_held()
                 case Generate(request):
                     self._responses.expect(request)
                     self._work.put(partial(self._responses.generate, request))

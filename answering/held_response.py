@@ -2,7 +2,7 @@
 
 At a short pause the turn is probably over. Its response is started at once and held back; when the
 turn ends it is released to the client, otherwise it is discarded. It is used only if its request
-equals the real one.
+equals the real one, but for the silence behind a turn that the model hears.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
+from audio.clip import Clip
 from session.ports import MAX_DELTA_BYTES, ClientRoom, FailureReason, ResponseRequest
 from session.reports import AudioMade, ResponseFailed, ResponseReport, TextMade, ToolCallMade
 
@@ -19,6 +21,7 @@ MAX_HELD_BYTES = 2 * 1024 * 1024
 """Most output that is held, about 40 s of speech; beyond it, the pipeline waits."""
 
 Take = Callable[[ResponseReport], None]
+Messages = list[dict[str, Any]]
 
 
 class HeldResponse:
@@ -55,8 +58,9 @@ class HeldResponse:
 
     def answers(self, request: ResponseRequest) -> bool:
         """Return whether this is the response to `request`, and has not failed."""
-        own = replace(self._request, response_id=request.response_id)
-        return own == request and not self._failed
+        own, messages = self._request, request.messages
+        same = replace(own, response_id=request.response_id, messages=messages) == request
+        return same and _same_messages(own.messages, messages) and not self._failed
 
     async def release(self, take: Take, response_id: str) -> None:
         """Pass on all held reports, and from now on every new one, as those of `response_id`.
@@ -109,3 +113,29 @@ class HeldResponse:
                     self._kept[-1] = AudioMade(last.response_id, last.pcm + pcm)
                     return
         self._kept.append(report)
+
+
+def _same_messages(held: Messages, wanted: Messages) -> bool:
+    """Return whether two conversations are the same, but for the silence behind a turn."""
+    return len(held) == len(wanted) and all(map(_same_message, held, wanted))
+
+
+def _same_message(held: dict[str, Any], wanted: dict[str, Any]) -> bool:
+    one, other = held.get("content"), wanted.get("content")
+    if not (isinstance(one, list) and isinstance(other, list)):
+        return held == wanted
+    rest = {**held, "content": None} == {**wanted, "content": None}
+    return rest and len(one) == len(other) and all(map(_same_part, one, other))
+
+
+def _same_part(held: dict[str, Any], wanted: dict[str, Any]) -> bool:
+    if "clip" not in held or "clip" not in wanted:
+        return held == wanted
+    heard: Clip = held["clip"]
+    whole: Clip = wanted["clip"]
+    # Had anybody spoken on, the response would have been dropped.
+    same = (held["item_id"], replace(heard, audio=b"")) == (
+        wanted["item_id"],
+        replace(whole, audio=b""),
+    )
+    return same and whole.audio.startswith(heard.audio)

@@ -19,6 +19,7 @@ from pipecat.services.llm_service import LLMService
 from pipecat.services.tts_service import TTSService
 from pipecat.utils.tracing.tracing_context import TracingContext
 
+from answering.heard_messages import written_out
 from answering.outputs import AudioOutput, TextOutput
 from answering.supervision import Stage, Supervision
 from answering.voice_lead import hold_back
@@ -27,7 +28,7 @@ from session.ports import ClientRoom, ResponseRequest
 from session.reports import ResponseReport
 
 
-def llm_context(request: ResponseRequest) -> LLMContext:
+async def llm_context(request: ResponseRequest) -> LLMContext:
     """Return a request as Pipecat's context, which its services convert for each vendor."""
     tools = [
         FunctionSchema(
@@ -38,7 +39,7 @@ def llm_context(request: ResponseRequest) -> LLMContext:
         )
         for tool in request.tools
     ]
-    messages = cast(Any, list(request.messages))
+    messages = cast(Any, await written_out(request.messages))
     if not tools:
         return LLMContext(messages)
     choice = request.tool_choice
@@ -78,12 +79,12 @@ class ResponsePipeline:
             hold_back(tts.service, supervision.lead)
         name = f"response {request.response_id}"
         self._running = RunningPipeline(Pipeline(stages), name, tracing=tracing)
-        self._context = llm_context(request)
+        self._request = request
 
     async def start(self) -> None:
         """Start generating."""
         self._supervision.started()
-        await self._running.push(LLMContextFrame(self._context))
+        await self._running.push(LLMContextFrame(await llm_context(self._request)))
 
     async def stop(self) -> None:
         """Stop generating and release all resources."""

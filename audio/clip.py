@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from audio.formats import AudioFormat
 from audio.noise_reduction import NoiseReduction
@@ -12,7 +12,7 @@ from audio.noise_reduction import NoiseReduction
 class Clip:
     """A stretch of audio; `hearing/cleaned_audio.py` converts it for a recogniser."""
 
-    audio: bytes
+    audio: bytes = field(repr=False)
     """Whole samples of the format."""
     format: AudioFormat
     noise: NoiseReduction | None

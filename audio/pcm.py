@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import wave
 from pathlib import Path
 from typing import Literal
@@ -103,11 +104,18 @@ def read_wav(path: str | Path, rate: int = WIRE_RATE) -> bytes:
 
 def write_wav(path: str | Path, pcm: bytes, rate: int = WIRE_RATE) -> None:
     """Write 16-bit mono PCM at `rate` Hz as a WAV file."""
-    with wave.open(str(path), "wb") as file:
+    Path(path).write_bytes(wav(pcm, rate))
+
+
+def wav(pcm: bytes, rate: int = WIRE_RATE) -> bytes:
+    """Return 16-bit mono PCM at `rate` Hz as the bytes of a WAV file."""
+    written = io.BytesIO()
+    with wave.open(written, "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(BYTES_PER_SAMPLE)
         file.setframerate(rate)
         file.writeframes(pcm)
+    return written.getvalue()
 
 
 SAMPLE_RATE: int = AudioConfig().INTERNAL_SAMPLE_RATE

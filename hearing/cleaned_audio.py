@@ -12,6 +12,10 @@ from audio.formats import AudioFormat
 from audio.noise_reduction import NoiseReducer, NoiseReduction
 from audio.pcm import SAMPLE_RATE, Resampler
 
+EASY_MS, EASY_NOISY_MS = 10_000, 1_000
+"""Longest clip, without and with noise reduction, that is converted in the event loop: it takes a
+few milliseconds."""
+
 
 class CleanStream:
     """One stream of appended audio, as 16-bit PCM at the format's rate."""
@@ -60,3 +64,8 @@ def cleaned(clip: Clip) -> bytes:
     audio = clip.audio
     pieces = [stream.push(audio[start : start + step]) for start in range(0, len(audio), step)]
     return b"".join([*pieces, stream.flush()])
+
+
+def takes_long(clip: Clip) -> bool:
+    """Return whether `cleaned` takes so long that it should run in a thread."""
+    return clip.ms > (EASY_MS if clip.noise is None else EASY_NOISY_MS)

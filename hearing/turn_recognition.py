@@ -16,7 +16,7 @@ from pipecat.frames.frames import Frame
 from audio.clip import Clip
 from audio.formats import AudioFormat
 from audio.noise_reduction import NoiseReduction
-from hearing.cleaned_audio import InputStream, cleaned
+from hearing.cleaned_audio import InputStream, cleaned, takes_long
 from providers.frames import (
     TurnAudioFrame,
     TurnCommittedFrame,
@@ -25,10 +25,6 @@ from providers.frames import (
 )
 from session.ports import FailureReason, Transcript, TranscriptionSettings
 from session.reports import TurnFailed, TurnGuessed, TurnReport, TurnSoFar, TurnUnderstood
-
-EASY_MS, EASY_NOISY_MS = 10_000, 1_000
-"""Longest clip, without and with noise reduction, that is converted in the event loop: it takes a
-few milliseconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +110,7 @@ class TurnRecognition:
         if stream is not None:
             started = TurnStartedFrame(id_, settings)
             self._push(Delivery(lambda: started))
-            self._pass_on(self._open, stream, clip.audio, hard=_hard(clip))
+            self._pass_on(self._open, stream, clip.audio, hard=takes_long(clip))
 
     def hear(self, audio: bytes) -> None:
         """Send audio that was appended to the open turn."""
@@ -136,12 +132,17 @@ class TurnRecognition:
         self._guess = _Guess(turn.id, turn.item_id, turn.settings)
         self._push(_committed(turn.id, self._for_recogniser(clip), turn.settings))
 
-    def is_guess(self, item_id: str, text: str) -> bool:
-        """Return whether `text` is still the guessed transcript of the turn."""
+    def is_guess(self, item_id: str, text: str | None) -> bool:
+        """Return whether the turn is still at the pause at which it was guessed.
+
+        Args:
+            item_id: The turn.
+            text: Its guessed transcript; None: whatever that is, if there is one at all.
+        """
         guess = self._guess
-        if guess is None or guess.transcript is None:
+        if guess is None or guess.item_id != item_id:
             return False
-        return (guess.item_id, guess.transcript.text) == (item_id, text)
+        return text is None or (guess.transcript is not None and guess.transcript.text == text)
 
     def resume(self, clip: Clip) -> None:
         """Drop the guess, as the user speaks on, and recognise the turn so far, `clip`, anew."""
@@ -250,8 +251,4 @@ def _committed(id_: str, clip: Clip, settings: TranscriptionSettings) -> Deliver
     def make() -> TurnCommittedFrame:
         return TurnCommittedFrame(id_, cleaned(clip), settings)
 
-    return Delivery(make, _hard(clip))
-
-
-def _hard(clip: Clip) -> bool:
-    return clip.ms > (EASY_MS if clip.noise is None else EASY_NOISY_MS)
+    return Delivery(make, takes_long(clip))

@@ -138,6 +138,11 @@ class LLMProvider(Provider):
     """Whether it accepts images."""
     reasoning: bool = True
     """Whether a reasoning effort has an effect."""
+    hears_audio: bool = False
+    """Whether it can be given what the user says as audio, which `llm.audio_input` asks for: parts
+    of the context's messages, as Pipecat writes them, with a WAV file of 16 kHz."""
+    audio_tokens_per_s: float | None = None
+    """Tokens that a second of such audio takes of its window; None: as many as usual."""
     context_tokens: int | None = None
     """Tokens it reads, where `llm.context_tokens` does not say; None: it is not known."""
     for_trial: bool = False

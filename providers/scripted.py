@@ -123,6 +123,7 @@ class ScriptedLLM(LLMProvider):
 
     declaration = Declaration(kind="llm", name="scripted", options=LLMScript)
     label = "scripted"
+    hears_audio = True
 
     def __init__(self, config: LLMConfig) -> None:
         self.script = parse_options("llm", config, LLMScript)

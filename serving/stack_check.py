@@ -1,9 +1,9 @@
 """`python main.py --check`: do the configured stacks work, and if not, what is to be done?
 
 Every stage is tried by itself, as a session would use it: the voice says a sentence, the
-recogniser hears it, the model answers a prompt. A stage that fails does not keep the others from
-being tried. What was heard is compared with what was said: a stack that mishears itself does not
-work, however well its services answer.
+recogniser hears it, the model answers a prompt, or repeats the sentence if it hears. A stage that
+fails does not keep the others from being tried. What was heard is compared with what was said: a
+stack that mishears itself does not work, however well its services answer.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from audio.clip import Clip
+from audio.formats import AudioFormat
 from audio.pcm import SAMPLE_RATE, WIRE_RATE, Resampler
 from config import ConfigError, LLMConfig, Settings, STTConfig, TTSConfig
 from hearing.word_errors import compare
@@ -28,7 +30,7 @@ from providers.base import (
     TTSProvider,
 )
 from serving.stacks import Stacks
-from serving.stage_trials import answer, hear, speak
+from serving.stage_trials import answer, hear, repeat, speak
 from session.ports import FailureReason
 from session.session_config import DEFAULT_VOICE
 from settings.columns import columns, padded
@@ -141,10 +143,14 @@ async def _check_stack(
         async with _started(
             "LLM", settings.llm, llm, lambda: llm_providers.load(settings.llm)
         ) as model:
-            return _Tried(await _check_model(model, settings.llm))
+            judged = language in SENTENCES
+            return _Tried(await _check_model(model, settings.llm, spoke, judged=judged))
 
     await tried.once(name, hear, sentence, settings.stt, settings.tts)
-    await tried.once(name, think, PROMPT, settings.llm)
+    if settings.llm.audio_input:
+        await tried.once(name, think, sentence, settings.llm, settings.tts)
+    else:
+        await tried.once(name, think, PROMPT, settings.llm)
 
 
 class _Trials:
@@ -303,10 +309,24 @@ def _misheard(label: str, speech: _Speech, result: str) -> FailureReason:
     )
 
 
-async def _check_model(provider: LLMProvider | Verdict, config: LLMConfig) -> Verdict:
+async def _check_model(
+    provider: LLMProvider | Verdict, config: LLMConfig, speech: _Speech, *, judged: bool
+) -> Verdict:
+    """Try the model with a prompt; one that hears, with what the voice said, if it said anything.
+
+    Args:
+        provider: The model, or why there is none.
+        config: Its settings.
+        speech: What the voice said.
+        judged: Whether the sentence is one in the recogniser's language.
+    """
     if isinstance(provider, Verdict):
         return provider
-    made = await answer(provider, config, PROMPT)
+    hears = config.audio_input and bool(speech.pcm)
+    if hears:
+        made = await repeat(provider, config, Clip(speech.pcm, AudioFormat(), None))
+    else:
+        made = await answer(provider, config, PROMPT)
     label = provider.label
     said = " ".join(made.words.split())
     error = made.error
@@ -314,9 +334,29 @@ async def _check_model(provider: LLMProvider | Verdict, config: LLMConfig) -> Ve
         error = FailureReason(
             _("LLM {label} answered with no text. Check the model.").format(label=label)
         )
-    result = _("answered “{text}”").format(text=said if len(said) <= 80 else said[:79] + "…")
+    shown = said if len(said) <= 80 else said[:79] + "…"
+    result = _("answered “{text}”").format(text=shown)
+    if hears:
+        result = _("heard the voice and repeated “{text}”").format(text=shown)
+    elif config.audio_input:
+        result += _("; it was given no audio: there was no voice to listen to")
+    if error is None and hears and judged and speech.lifelike:
+        found = compare(speech.text, said)
+        result += _(": {right} of {said} words right").format(right=found.right, said=found.said)
+        if not found.right:
+            error = _deaf(label, speech, shown)
     verdict = Verdict("LLM", config.provider, label, made.first_text_ms, result)
     return verdict if error is None else _failed(verdict, error)
+
+
+def _deaf(label: str, speech: _Speech, said: str) -> FailureReason:
+    return FailureReason(
+        _(
+            "LLM {label} was given “{text}” as audio (llm.audio_input), was asked to repeat it, "
+            "and said “{said}”. Some servers ignore audio without a word: check that the model "
+            "hears (llm.model), and that its server passes audio on to it."
+        ).format(label=label, text=speech.text, said=said)
+    )
 
 
 def _failed(verdict: Verdict, error: FailureReason) -> Verdict:

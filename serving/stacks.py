@@ -37,8 +37,7 @@ class Stack:
     def told(self) -> dict[str, str]:
         """Return stage → the label of what is in use, in English, for clients."""
         with in_english():
-            stages = self.pipelines.stages()
-            return {kind: provider.label for kind, provider in stages.items()}
+            return self.pipelines.labels()
 
 
 @dataclass(frozen=True, slots=True)

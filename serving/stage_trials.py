@@ -6,12 +6,14 @@ import asyncio
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Any
 
 from pipecat.services.llm_service import LLMService
 from pipecat.services.tts_service import TTSService
 
 from answering.response_pipeline import ResponsePipeline
 from answering.supervision import Stage
+from audio.clip import Clip
 from config import LLMConfig, STTConfig, TTSConfig
 from flow.watchdog import Patience
 from hearing.recogniser_pipeline import TranscriptOutput, TurnInput, hearing_pipeline
@@ -30,6 +32,8 @@ from session.reports import (
 LONGEST_ANSWER_S = 20
 """Seconds after which an answer is long enough."""
 MAX_TOKENS = 100
+REPEAT = "Repeat word for word what the user says, in the user's language, and say nothing else."
+"""Instructions that show what a model hears."""
 _RESPONSE = _TURN = "check"
 
 
@@ -82,10 +86,28 @@ async def answer(provider: LLMProvider, config: LLMConfig, prompt: str) -> Made:
         config: Its time-outs and instructions.
         prompt: What the user says.
     """
+    return await _answer(provider, config, config.default_instructions, prompt)
+
+
+async def repeat(provider: LLMProvider, config: LLMConfig, clip: Clip) -> Made:
+    """Let a model that hears repeat what somebody said, in text.
+
+    Args:
+        provider: A model that has been started.
+        config: Its time-outs.
+        clip: What the user says.
+    """
+    heard = {"type": "input_audio", "item_id": _TURN, "clip": clip}
+    return await _answer(provider, config, REPEAT, [heard])
+
+
+async def _answer(
+    provider: LLMProvider, config: LLMConfig, instructions: str, said: str | list[dict[str, Any]]
+) -> Made:
     request = ResponseRequest(
         _RESPONSE,
-        config.default_instructions,
-        [{"role": "user", "content": prompt}],
+        instructions,
+        [{"role": "user", "content": said}],
         max_output_tokens=MAX_TOKENS,
         spoken=False,
     )

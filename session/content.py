@@ -107,6 +107,14 @@ class UserAudio(Audio):
     failure: FailureReason | None = None
     """Why there is no transcript; None: there is one, or none is wanted, or it is pending."""
 
+    @property
+    def can_be_heard(self) -> bool:
+        """Whether a model that hears can be given it: it is kept, and nothing is read in its place.
+
+        What `read_as` set stands for silence.
+        """
+        return bool(self.data) and (self.transcript is not None or not self.text)
+
     def understood(self, text: str) -> None:
         """Take the final transcript, for the client and the model."""
         self.transcript = text

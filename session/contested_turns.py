@@ -264,8 +264,12 @@ class ContestedTurns:
         return effects if self._undecided else [*effects, *self._playback.duck(on=False)]
 
     def _verdict(self, one: _Contested) -> Verdict:
-        sounds = self._playback.audible is Audible.YES
-        return one.floor.verdict(over=one.end is not None, sounds=sounds)
+        audible = self._playback.audible
+        verdict = one.floor.verdict(over=one.end is not None, sounds=audible is Audible.YES)
+        if verdict is Verdict.OPEN and one.end is not None and audible is Audible.NO:
+            # It interrupts nothing, and a model that hears waits for nobody's words.
+            return Verdict.TAKEN if self._config.hears_audio else verdict
+        return verdict
 
     @property
     def _spoken(self) -> _Contested | None:

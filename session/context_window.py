@@ -6,13 +6,19 @@ Instructions and tools are never dropped.
 
 from __future__ import annotations
 
+import math
 from collections import deque
+from collections.abc import Sequence
+from typing import TypeVar
 
-from session.ports import FailureReason
+from session.heard_turns import HeardMessage
+from session.ports import AUDIO_TOKENS_PER_S, FailureReason
 from session.reading_order import Readable
 from session.session_settings import Truncation
 from session.usage import IMAGE_TOKENS, estimate_tokens
 from wire.session_fields import RetentionRatio
+
+Given = TypeVar("Given", bound=Readable | HeardMessage)
 
 
 class ContextTooLong(Exception):
@@ -29,8 +35,12 @@ class ContextTooLong(Exception):
 
 
 def fit(
-    read: list[Readable], instructions: str, truncation: Truncation, window: int | None
-) -> list[Readable]:
+    read: Sequence[Given],
+    instructions: str,
+    truncation: Truncation,
+    window: int | None,
+    audio_tokens_per_s: float = AUDIO_TOKENS_PER_S,
+) -> list[Given]:
     """Return what the model is given of what it could read: all, or the newest that fits.
 
     Args:
@@ -38,6 +48,7 @@ def fit(
         instructions: The system prompt, which is never dropped.
         truncation: The session's truncation strategy (§C.7).
         window: The model's context window in tokens; None: unknown, only the client's limit counts.
+        audio_tokens_per_s: Tokens that a second of audio takes of it, where the model hears.
 
     Raises:
         ContextTooLong: It does not fit and truncation is disabled.
@@ -50,18 +61,19 @@ def fit(
         if own is not None:
             limit = own if limit is None else min(own, limit)
     if limit is None:
-        return read
-    total = sum(map(_tokens, read))
+        return list(read)
+    total = sum(_tokens(item, audio_tokens_per_s) for item in read)
     if total <= limit:
-        return read
+        return list(read)
     if truncation == "disabled":
         raise ContextTooLong(total, limit)
     kept = deque(read)
     while kept and total > limit * ratio:
-        total -= _tokens(kept.popleft())
+        total -= _tokens(kept.popleft(), audio_tokens_per_s)
     return list(kept)
 
 
-def _tokens(item: Readable) -> int:
+def _tokens(item: Readable | HeardMessage, audio_tokens_per_s: float) -> int:
     pictures = sum(IMAGE_TOKENS[image.detail] for image in item.images)
-    return estimate_tokens(item.text) + pictures
+    heard_s = item.clip.ms / 1000 if isinstance(item, HeardMessage) else 0.0
+    return estimate_tokens(item.text) + pictures + math.ceil(heard_s * audio_tokens_per_s)

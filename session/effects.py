@@ -183,12 +183,19 @@ class Transcribe:
 class Speculate:
     """Start the response to a turn that may be over, and hold back its output.
 
-    It counts only while `text` is still the turn's transcript.
+    It counts only while `text` is still the turn's transcript, or, for a model that hears the turn
+    itself, while the turn has not gone on.
     """
 
     item_id: str
-    text: str
+    text: str | None
+    """What the request has of the turn; None: its audio."""
     request: ResponseRequest
+
+
+@dataclass(frozen=True, slots=True)
+class StopSpeculating:
+    """Drop the response to a turn that may be over: nobody said anything in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +242,7 @@ Effect = (
     | NoteEcho
     | Transcribe
     | Speculate
+    | StopSpeculating
     | Generate
     | StopGenerating
 )

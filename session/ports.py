@@ -22,6 +22,10 @@ SILENCE = "(The user is silent.)"
 PENDING = "(This call is still running. Its result will come later; do not call again.)"
 """What the model reads as the result of a tool call that has none yet (§B.7)."""
 
+AUDIO_TOKENS_PER_S = 25.0
+"""Tokens of a second of audio, for fitting a conversation into the model's window. Models differ:
+Ultravox takes 6, OpenAI's 10, Voxtral and Qwen3-Omni 12.5, Qwen2.5-Omni and Qwen2-Audio 25."""
+
 REALTIME_VOICES = (
     "alloy",
     "ash",
@@ -62,6 +66,8 @@ class TokenUsage:
     input_tokens: int
     output_tokens: int
     cached_tokens: int = 0
+    audio_tokens: int | None = None
+    """How many of the input tokens are audio; None: the provider does not tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +98,8 @@ class ResponseRequest:
     """Conversation so far in OpenAI chat-completions form, without the instructions. An assistant's
     message with a tool call has one call, whose arguments are a JSON object, and is followed by its
     result. Ids of calls are letters, digits, `_` and `-`, and no two calls share one. Other
-    messages have words, or for a user images."""
+    messages have words, or for a user images and, where the model hears (`Capabilities`), audio:
+    `{"type": "input_audio", "item_id": str, "clip": audio.clip.Clip}`."""
     tools: list[dict[str, Any]] = field(default_factory=list)
     """Function tools in Realtime form: `{"type", "name", "description", "parameters"}`."""
     tool_choice: str | dict[str, Any] = "auto"
@@ -183,6 +190,11 @@ class Capabilities:
     """Whether the model may be given images."""
     reasoning: bool = True
     """Whether the model takes a reasoning effort."""
+    hears_audio: bool = False
+    """Whether the model is given what the user said as audio (`llm.audio_input`): then no response
+    waits for a transcript, and none fails for want of one."""
+    audio_tokens_per_s: float = AUDIO_TOKENS_PER_S
+    """Tokens that a second of audio takes of the window of a model that hears."""
     context_tokens: int | None = None
     """Tokens that the model reads, where the settings do not say; None: it is not limited here."""
     llm_name: str = "the model"

@@ -14,6 +14,7 @@ from typing import Any, Literal, TypeVar
 
 from session.conversation import Conversation
 from session.effects import Effect, Send
+from session.heard_turns import HeardMessage
 from session.items import AssistantMessage, Item, OutputItem
 from session.output_item import Ending, OpenCall, OpenMessage, OpenSpeech, OpenText
 from session.ports import FailureReason, FinishReason, TokenUsage
@@ -61,7 +62,7 @@ class Response:
     conversation: Conversation
     context: list[Item] = field(default_factory=list)
     """The conversation when the response was created, whose transcripts it waits for."""
-    read: list[Readable] | None = None
+    read: list[Readable | HeardMessage] | None = None
     """What the model is given of it; None: generation was not started."""
     outcome: Outcome = "in_progress"
     _output: list[OutputItem] = field(default_factory=list)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from session.heard_turns import HeardMessage
 from session.model_messages import render_messages
 from session.ports import FailureReason, ResponseRequest
 from session.reading_order import Readable
@@ -21,7 +22,7 @@ def unmet_choice(spec: ResponseSpec) -> FailureReason | None:
     return FailureReason(reason, "invalid_tool_choice", "invalid_request_error")
 
 
-def build_request(spec: ResponseSpec, read: list[Readable]) -> ResponseRequest:
+def build_request(spec: ResponseSpec, read: list[Readable | HeardMessage]) -> ResponseRequest:
     """Return the request for a response that reads these messages."""
     limit = spec.max_output_tokens
     return ResponseRequest(

@@ -1,7 +1,7 @@
 """Schedules the responses of a session: which is active, which wait for transcripts (§A.9).
 
 At most one response at a time writes to the conversation; others run beside it. A response waits
-for the transcripts of its context, because the model reads text, not audio.
+for the transcripts of its context where the model reads them (`session/model_context.py`).
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from typing import Protocol
 from audio.clip import Clip
 from audio.pcm import duration_ms
 from session.content import UserAudio
-from session.context_window import ContextTooLong, fit
+from session.context_window import ContextTooLong
 from session.conversation import Conversation
 from session.effects import Effect, Generate, StopGenerating, Transcribe
 from session.items import Item
 from session.limits import check_responses
+from session.model_context import ModelContext
 from session.ports import FailureReason, ResponseRequest
-from session.reading_order import Readable, reading_order
 from session.reports import (
     AudioMade,
     ClauseSpoken,
@@ -63,6 +63,7 @@ class ResponseScheduler:
         self._config = config
         self._conversation = conversation
         self._listener = listener
+        self._read = ModelContext(config)
         self._open: dict[str, Response] = {}
         self._waiting: list[Response] = []
         """Responses whose context still lacks transcripts."""
@@ -112,7 +113,12 @@ class ResponseScheduler:
             # It reads the turns that wait, so it answers them.
             self._conversation.unanswered.clear()
         effects = self._begin(spec)
-        effects += [effect for item in own for effect in transcribe(item, self._config)]
+        effects += [
+            effect
+            for item in own
+            if self._read.lacks_words(item)
+            for effect in transcribe(item, self._config)
+        ]
         return effects + self._answer_due()
 
     def cancel(self, response_id: str | None) -> list[Effect]:
@@ -189,14 +195,20 @@ class ResponseScheduler:
             None: there would be no answer, or not at once. State does not change.
         """
         context = [*(known for known in self._conversation if known.id not in without), item]
-        waits = any(known.untranscribed for known in context)
-        if self.active is not None or self._held_back or waits or not item.text:
+        waits = any(map(self._read.lacks_words, context))
+        if (
+            self.active is not None
+            or self._held_back
+            or waits
+            or not self._read.says_something(item)
+        ):
             return None
         spec = build_spec(ResponseOptions(), self._config, self._conversation)
+        spec.answers = (item.id,)
         if unmet_choice(spec) is not None:
             return None
         try:
-            return build_request(spec, self._read(spec, context))
+            return build_request(spec, self._read.of(spec, context))
         except ContextTooLong:
             return None
 
@@ -205,7 +217,12 @@ class ResponseScheduler:
         return self.items_ready()
 
     def item_failed(self, item: Item, error: FailureReason) -> list[Effect]:
-        """Fail the responses that wait for an item whose transcription failed (§B.10)."""
+        """Fail the responses that wait for an item whose transcription failed (§B.10).
+
+        A model that hears is not told less: its responses go on.
+        """
+        if self._config.hears_audio:
+            return self.items_ready()
         effects: list[Effect] = []
         for response in [r for r in self._waiting if item in r.context]:
             effects += self._after_change(response, response.fail(error))
@@ -217,7 +234,7 @@ class ResponseScheduler:
             item = self._conversation.get(item_id)
             if item is None or item.untranscribed is None:
                 self._doubtful.remove(item_id)
-                if item is not None and item.text:
+                if item is not None and self._read.says_something(item):
                     self._conversation.unanswered.append(item_id)
                 elif item is not None:
                     self._nothing_said()
@@ -226,7 +243,7 @@ class ResponseScheduler:
     def _start_ready(self) -> list[Effect]:
         effects: list[Effect] = []
         for response in list(self._waiting):
-            pending = any(item.untranscribed for item in response.context)
+            pending = any(map(self._read.lacks_words, response.context))
             if response in self._waiting and not pending:
                 self._waiting.remove(response)
                 effects += self._start(response)
@@ -321,7 +338,7 @@ class ResponseScheduler:
     def _start(self, response: Response) -> list[Effect]:
         spec = response.spec
         turns = [item for item in response.context if item.id in spec.answers]
-        if turns and not any(item.text for item in turns):
+        if turns and not any(map(self._read.says_something, turns)):
             failure = next(filter(None, map(_failure, turns)), None)
             if failure is not None:
                 return self._after_change(response, response.fail(failure))
@@ -333,18 +350,13 @@ class ResponseScheduler:
         if unmet is not None:
             return self._after_change(response, response.fail(unmet))
         try:
-            response.read = self._read(spec, response.context)
+            response.read = self._read.of(spec, response.context)
         except ContextTooLong as too_long:
             return self._after_change(response, response.fail(too_long.error))
         if spec.in_conversation:
             # It reads them, so it answers them.
             self._deprived.clear()
         return [Generate(build_request(spec, response.read))]
-
-    def _read(self, spec: ResponseSpec, context: list[Item]) -> list[Readable]:
-        config = self._config
-        order = reading_order(context)
-        return fit(order, spec.instructions, config.truncation, config.context_tokens)
 
     def _cancel(self, response: Response, reason: CancelReason) -> list[Effect]:
         return self._after_change(response, response.cancel(reason))

@@ -83,6 +83,7 @@ class SessionConfig:
         self.capabilities = capabilities
         self._turns = settings.turns
         self.speculates = settings.vad.speculative
+        self._model_noise_reduced = settings.llm.noise_reduced
         self.context_tokens = settings.llm.context_tokens or capabilities.context_tokens
         self.file_mode = settings.turns.file_mode and media is Media.EVENTS
         """Whether audio that comes much faster than real time is taken as a file (§A.2)."""
@@ -157,6 +158,16 @@ class SessionConfig:
             )
 
     # --- both kinds of session ---------------------------------------------------------------
+
+    @property
+    def hears_audio(self) -> bool:
+        """Whether the model is given the user's turns as audio."""
+        return self.capabilities.hears_audio
+
+    @property
+    def noise_reduction_of_model(self) -> NoiseReduction | None:
+        """Noise reduction of what the model hears; None: it hears what was sent (§C.2)."""
+        return self.noise_reduction if self._model_noise_reduced else None
 
     @property
     def kind(self) -> SessionKind:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from audio.clip import Clip
 from audio.loudness import contrast_db
 from flow.steps import Steps
-from session.content import InputText
+from session.content import InputText, UserAudio
 from session.contested_turns import ContestedTurns
 from session.conversation import Conversation
 from session.decisions import (
@@ -31,6 +31,7 @@ from session.effects import (
     Send,
     SetTurnDetection,
     Speculate,
+    StopSpeculating,
     To,
     WordsSoFar,
 )
@@ -186,6 +187,9 @@ class TurnTaking:
             effects += self._check_idle(quiet_from_ms)
         if was_open and self._buffer.open is not None:
             effects.append(HearOn(written))
+        if self._config.hears_audio:
+            # What sounds ends without a word to us, and words may never come.
+            effects += self._contested.settle()
         return effects, written
 
     def recent_speech(self, last_ms: int, until_ms: int) -> Clip:
@@ -299,15 +303,21 @@ class TurnTaking:
         return effects
 
     def _speech_hesitated(self) -> list[Effect]:
-        """Speculate that the turn is over: ask for its transcript, then start its response."""
+        """Speculate that the turn is over: ask for its transcript, then start its response.
+
+        A model that hears needs no transcript to start.
+        """
         turn = self._buffer.open
         if self._in_file:
             # Its answer waits for the end of the file.
             return []
         if turn is None or not 0 < self._buffer.open_ms <= MAX_GUESS_MS:
             return []
-        let_on = self._contested.hesitated()
-        return [*let_on, GuessTurn(turn.item_id, self._turns.heard_so_far())]
+        effects = self._contested.hesitated()
+        effects.append(GuessTurn(turn.item_id, self._turns.heard_so_far()))
+        if self._config.hears_audio:
+            effects += self._speculated(turn.item_id, None)
+        return effects
 
     def _speech_resumed(self) -> list[Effect]:
         """Drop the speculation; the turn goes on."""
@@ -360,6 +370,7 @@ class TurnTaking:
         transcript = Transcript(guess.text, no_speech=guess.no_speech)
         text = guess.text if has_words(transcript, self._contrast_db if is_open else None) else ""
         in_the_middle = self._contested.is_asked_about(item_id)
+        was_contested = self._contested.holds(item_id)
         before = self._rejoined.pieces(item_id)
         decided = self._contested.guessed(item_id, text)
         if in_the_middle:
@@ -369,10 +380,14 @@ class TurnTaking:
             return [*decided, *self._speech_hesitated()]
         if not text:
             self._wordless = item_id
-            return decided
-        return [*decided, *self._speculated(item_id, text)]
+            return [*decided, StopSpeculating()] if self._config.hears_audio else decided
+        if not self._config.hears_audio:
+            return [*decided, *self._speculated(item_id, text)]
+        # Its answer was begun at the pause, unless it was not known then whether it is a turn.
+        return [*decided, *self._speculated(item_id, None)] if was_contested else decided
 
-    def _speculated(self, item_id: str, text: str) -> list[Effect]:
+    def _speculated(self, item_id: str, text: str | None) -> list[Effect]:
+        """Start the response to the open turn: to its transcript so far, or for None its audio."""
         detection = self._config.turn_detection
         turn = self._buffer.open
         if turn is None or turn.item_id != item_id or detection is None:
@@ -382,7 +397,13 @@ class TurnTaking:
         if self._contested.holds(item_id):
             return []
         pieces = self._rejoined.pieces(item_id)
-        request = self._responses.preview(UserMessage(item_id, [InputText(text)]), pieces)
+        part: InputText | UserAudio
+        if text is None:
+            heard = bytearray(self._buffer.heard_so_far())
+            part = UserAudio(self._buffer.format, heard)
+        else:
+            part = InputText(text)
+        request = self._responses.preview(UserMessage(item_id, [part]), pieces)
         return [] if request is None else [Speculate(item_id, text, request)]
 
     def _contrast_db(self) -> float:

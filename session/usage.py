@@ -2,8 +2,9 @@
 
 Text tokens are the provider's own count where it reports one, else an estimate of one token per
 four characters. Audio tokens follow the length: 100 ms a token for the user, 50 ms for the
-assistant. The model behind this server reads transcripts, so user audio is counted in addition to
-its transcript.
+assistant. A model that reads transcripts is not given the audio, so user audio is counted in
+addition to its transcript. Of one that hears (`llm.audio_input`) counts what it was given: its
+provider's own count of audio, or an estimate, is a part of the input that it reported.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from session.content import UserAudio
+from session.heard_turns import HeardMessage
 from session.items import OutputItem
 from session.ports import TokenUsage
 from session.reading_order import Readable
@@ -34,7 +36,7 @@ def no_usage() -> dict[str, Any]:
 
 
 def response_usage(
-    read: Sequence[Readable],
+    read: Sequence[Readable | HeardMessage],
     instructions: str,
     output: Sequence[OutputItem],
     reported: TokenUsage | None,
@@ -42,7 +44,7 @@ def response_usage(
     """Count one response.
 
     Args:
-        read: What the model read.
+        read: What the model read and heard.
         instructions: Its system prompt.
         output: The items it made.
         reported: The provider's count, if it gave one.
@@ -54,12 +56,19 @@ def response_usage(
         text_in = estimate_tokens(instructions) + sum(estimate_tokens(item.text) for item in read)
         text_out = sum(estimate_tokens(item.text) for item in output)
         cached = 0
-    audio_in, audio_out = sum(map(_audio_tokens, read)), sum(map(_audio_tokens, output))
+    heard = [item for item in read if isinstance(item, HeardMessage)]
+    if reported and (heard or reported.audio_tokens is not None):
+        own = reported.audio_tokens
+        audio_in = min(sum(map(_audio_tokens, heard)) if own is None else own, text_in)
+        text_in -= audio_in
+    else:
+        audio_in = sum(map(_audio_tokens, heard or read))
+    audio_out = sum(map(_audio_tokens, output))
     image_in = sum(IMAGE_TOKENS[image.detail] for item in read for image in item.images)
     return _usage(text_in, audio_in, image_in, cached, text_out, audio_out)
 
 
-def _audio_tokens(item: Readable | OutputItem) -> int:
+def _audio_tokens(item: Readable | HeardMessage | OutputItem) -> int:
     audio = item.audio
     if audio is None:
         return 0

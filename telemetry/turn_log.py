@@ -41,6 +41,8 @@ class _Answer:
     """When that turn ended; without one, when the response was created."""
     bytes_per_ms: int
     moments: dict[Stage, float] = field(default_factory=dict)
+    not_transcribed: FailureReason | None = None
+    """Why that turn has no transcript, if it is known to have none."""
 
 
 class TurnLog:
@@ -199,13 +201,21 @@ class TurnLog:
         """Log that transcription failed, unless a response fails for it and is logged itself."""
         if item_id in self._turns:
             self._turn_over(item_id, "failed", error)
-        elif all(answer.item_id != item_id for answer in self._answers.values()):
-            logger.bind(
-                event="transcription.failed",
-                session_id=self._session_id,
-                item_id=item_id,
-                error_code=error.code,
-            ).warning(f"{self._session_id} {item_id} was not transcribed: {error.for_log}")
+            return
+        answer = next((one for one in self._answers.values() if one.item_id == item_id), None)
+        if answer is not None:
+            # Unless the model hears the turn, the response fails for it.
+            answer.not_transcribed = error
+        else:
+            self._log_untranscribed(item_id, error)
+
+    def _log_untranscribed(self, item_id: str, error: FailureReason) -> None:
+        logger.bind(
+            event="transcription.failed",
+            session_id=self._session_id,
+            item_id=item_id,
+            error_code=error.code,
+        ).warning(f"{self._session_id} {item_id} was not transcribed: {error.for_log}")
 
     def reported(self, report: Report) -> None:
         """Note a pipeline's report."""
@@ -293,6 +303,9 @@ class TurnLog:
             error_code=error["code"] if error else None,
         )
         reason = error["message"] if error else None
+        missing = answer.not_transcribed
+        if answer.item_id is not None and missing is not None and missing.message != reason:
+            self._log_untranscribed(answer.item_id, missing)
         if self._failure is not None and self._failure.message == reason:
             reason = self._failure.for_log
         self._report(answer.item_id or response_id, record, reason)

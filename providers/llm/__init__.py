@@ -9,13 +9,31 @@ from typing import cast
 
 from config import LLMConfig
 from providers import registry
-from providers.base import LLMProvider
+from providers.base import LLMProvider, ProviderSetupError
 from providers.llm.custom import CustomLLM
+from settings.localisation import _
 
 
 def load(config: LLMConfig) -> LLMProvider:
     """Build the configured provider; raises `ProviderSetupError`."""
-    return cast(LLMProvider, registry.load("llm", config, CustomLLM))
+    return checked(cast(LLMProvider, registry.load("llm", config, CustomLLM)), config)
+
+
+def checked(provider: LLMProvider, config: LLMConfig) -> LLMProvider:
+    """Return a provider that can do what the settings ask of any.
+
+    Raises:
+        ProviderSetupError: It is to be given audio, and cannot.
+    """
+    if config.audio_input and not provider.hears_audio:
+        raise ProviderSetupError(
+            _(
+                "llm.audio_input is on, but {model} (llm.provider '{provider}') cannot be given "
+                "audio. Switch it off, or choose a model that hears by the provider 'openai' "
+                "(vLLM and other servers of its API too), 'google', or one of your own."
+            ).format(model=provider.label, provider=config.provider)
+        )
+    return provider
 
 
 __all__ = ["ollama_models"]

@@ -167,7 +167,12 @@ def _token_usage(usage: CompletionUsage | None) -> TokenUsage | None:
     if prompt is None or completion is None:
         return None
     details = getattr(usage, "prompt_tokens_details", None)
-    return TokenUsage(prompt, completion, getattr(details, "cached_tokens", None) or 0)
+    return TokenUsage(
+        prompt,
+        completion,
+        getattr(details, "cached_tokens", None) or 0,
+        getattr(details, "audio_tokens", None),
+    )
 
 
 def _for_traces(usage: TokenUsage) -> LLMTokenUsage:

@@ -20,6 +20,10 @@ from providers.llm.pipecat_services import ReportingLLMService
 from providers.options import parse_options
 from session.ports import ResponseRequest
 
+_PASS_AUDIO_ON = {"OpenAILLMAdapter", "GeminiLLMAdapter"}
+"""Pipecat's adapters that write the audio of a context for their services; others leave it as it
+is, and their services refuse it. By name: one of them cannot be imported without Google's SDK."""
+
 
 class CustomLLM(LLMProvider):
     """A Pipecat service that `llm.provider` names by its class."""
@@ -38,6 +42,11 @@ class CustomLLM(LLMProvider):
         chosen = parse_options("llm", config.model_copy(update={"options": own}), ChatOptions)
         config = config.model_copy(update={"options": options})
         self._factory = ServiceFactory("llm", service, LLMService, config)
+        # Without one of its own, a service gets messages as OpenAI's.
+        adapter: type | None = cast(Any, service).adapter_class
+        self.hears_audio = adapter is None or any(
+            one.__name__ in _PASS_AUDIO_ON for one in adapter.__mro__
+        )
         self.remedies = self._factory.remedies
         self.address = config.api_base
         self._config = config

@@ -61,6 +61,8 @@ class GoogleLLM(LLMProvider):
     """The Gemini API."""
 
     declaration = Declaration(kind="llm", name="google", key_variable="GOOGLE_API_KEY", extra=True)
+    hears_audio = True
+    audio_tokens_per_s = 32.0
     remedies: Mapping[ErrorCategory, str] = {
         ErrorCategory.UNKNOWN: (
             "Check that llm.api_base (REALTIME_LLM__API_BASE), if set, leads to such a service."

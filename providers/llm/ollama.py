@@ -26,6 +26,8 @@ class OllamaLLM(OpenAICompatibleLLM):
     """Ollama by way of its OpenAI-compatible API."""
 
     declaration = Declaration(kind="llm", name="ollama", options=ChatOptions)
+    # Its OpenAI-compatible API takes texts and images.
+    hears_audio = False
     default_base = DEFAULT_BASE
     tries_service = True
 

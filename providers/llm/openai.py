@@ -4,26 +4,32 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from openai import NOT_GIVEN, AsyncOpenAI
 from pipecat.adapters.llm.services.open_ai_adapter import OpenAILLMInvocationParams
 from pipecat.services.llm_service import LLMService
 from pipecat.services.openai.llm import OpenAILLMService
 from pipecat.utils.errors import ErrorCategory
+from pydantic import Field
 
 from config import LLMConfig
-from providers.base import LLMProvider
-from providers.llm.alternating_messages import MessageForm, write_messages
+from providers.base import LLMProvider, ProviderSetupError
+from providers.llm.alternating_messages import Message, MessageForm, write_messages
+from providers.llm.audio_messages import newest_audio, with_some_audio
 from providers.llm.chat_stream import TellingChatService
 from providers.openai_client import OPENAI_HOST, SharedClient
 from providers.options import Options, parse_options
 from session.ports import ResponseRequest
+from settings.localisation import _
 from settings.provider_declarations import Declaration
 
 DEFAULT_MODEL = "gpt-4.1-mini"
 _OPENAI_HOSTS = re.compile(r"(.+\.)?api\.openai\.com|.+\.openai\.azure\.(com|us|cn)")
 """OpenAI's own service, in all regions, and Azure's: they take messages in any order."""
+
+_OPENAI_AUDIO = re.compile(r"\bgpt-(4o-)?(mini-)?audio")
+"""OpenAI's models that hear, also at OpenRouter and other resellers."""
 
 
 class ChatOptions(Options):
@@ -34,12 +40,21 @@ class ChatOptions(Options):
     `alternating`."""
 
 
+class HearingOptions(ChatOptions):
+    """`llm.options` of a provider whose models may hear."""
+
+    audios: int | None = Field(None, ge=1)
+    """Most pieces of audio in a request, the newest; for models that hear, some of which take no
+    more than a few. None: as many as there are."""
+
+
 class OpenAICompatibleLLM(LLMProvider):
     """`llm.provider = "openai"`."""
 
     declaration = Declaration(
-        kind="llm", name="openai", key_variable="OPENAI_API_KEY", options=ChatOptions
+        kind="llm", name="openai", key_variable="OPENAI_API_KEY", options=HearingOptions
     )
+    hears_audio = True
     default_base: str | None = None
     """Default base URL; None: OpenAI's."""
     remedies: Mapping[ErrorCategory, str] = {
@@ -56,7 +71,8 @@ class OpenAICompatibleLLM(LLMProvider):
     }
 
     def __init__(self, config: LLMConfig) -> None:
-        options = parse_options("llm", config, ChatOptions)
+        known = HearingOptions if self.hears_audio else ChatOptions
+        options = parse_options("llm", config, known)
         self._config = config
         self._client = SharedClient(
             "llm", config.model_copy(update={"options": {}}), self.default_base
@@ -65,6 +81,14 @@ class OpenAICompatibleLLM(LLMProvider):
         self.remedies = {**self.remedies, **self._client.remedies}
         any_order = _OPENAI_HOSTS.fullmatch(self._client.where) is not None
         self._form = options.messages or ("as_written" if any_order else "alternating")
+        self._audios = options.audios if isinstance(options, HearingOptions) else None
+        if self._audios is not None and not config.audio_input:
+            raise ProviderSetupError(
+                _(
+                    "llm.options.audios has no meaning without llm.audio_input: switch that on, or "
+                    "unset it."
+                )
+            )
         self._model = config.model or DEFAULT_MODEL
 
     @property
@@ -76,7 +100,15 @@ class OpenAICompatibleLLM(LLMProvider):
         """Build the model of one response."""
         asked = request.temperature
         temperature = self._config.temperature if asked is None else asked
-        return _ChatService(self._client, self._model, temperature, request, self._form)
+        return _ChatService(
+            self._client,
+            self._model,
+            temperature,
+            request,
+            self._form,
+            hears=self._config.audio_input,
+            audios=self._audios,
+        )
 
     async def close(self) -> None:
         """Close the connections."""
@@ -93,10 +125,17 @@ class _ChatService(TellingChatService, OpenAILLMService):
         temperature: float | None,
         request: ResponseRequest,
         form: MessageForm,
+        *,
+        hears: bool,
+        audios: int | None,
     ) -> None:
         self._shared = client
         self._request = request
         self._form = form
+        self._hears = hears
+        own = _OPENAI_HOSTS.fullmatch(client.where) is not None
+        self._wants_audio = own or _OPENAI_AUDIO.search(model) is not None
+        self._audios = audios
         super().__init__(
             api_key="shared",
             settings=self.Settings(
@@ -114,7 +153,16 @@ class _ChatService(TellingChatService, OpenAILLMService):
         """Set the request's parameters to those of this response."""
         request = self._request
         params: dict[str, Any] = super().build_chat_completion_params(params_from_context)
-        params["messages"] = write_messages(self._form, request.messages, request.instructions)
+        # Not those of the request: here audio is written as the API takes it.
+        messages = cast(list[Message], params_from_context["messages"])
+        if self._audios is not None:
+            messages = newest_audio(messages, self._audios)
+        if self._hears:
+            # Some models that hear also speak, unless they are told not to.
+            params["modalities"] = ["text"]
+            if self._wants_audio:
+                messages = with_some_audio(messages)
+        params["messages"] = write_messages(self._form, messages, request.instructions)
         params.pop("tools", None)
         params.pop("tool_choice", None)
         if request.tools:

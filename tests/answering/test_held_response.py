@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from answering import held_response, voice_lead
+from answering.held_response import HeldResponse
+from audio.clip import Clip
+from audio.formats import AudioFormat
+from audio.noise_reduction import NoiseReduction
 from audio.pcm import silence
+from session.ports import ResponseRequest
 from tests.support.clips import FIRST, PAUSE_MS, SECOND
 from tests.support.fake_openai import FakeOpenAI
 from tests.support.openai_stack import stack
@@ -152,3 +158,42 @@ async def test_it_can_be_switched_off():
         await wire.append(FIRST + silence(PAUSE_MS) + SECOND + silence(900))
         done = await wire.until("response.done")
         assert (len(fake.transcriptions), len(fake.chats)) == (1, 1), done
+
+
+CLIP = Clip(b"12345678", AudioFormat(), None)
+
+
+def heard(clip: Clip, item_id: str = "item_1", text: str = "Listen:") -> ResponseRequest:
+    """A request of a model that hears."""
+    audio = {"type": "input_audio", "item_id": item_id, "clip": clip}
+    parts = [{"type": "text", "text": text}, audio]
+    return ResponseRequest("resp_1", "", [{"role": "user", "content": parts}])
+
+
+@pytest.mark.parametrize(
+    ("wanted", "same"),
+    [
+        (heard(CLIP), True),
+        (heard(replace(CLIP, audio=CLIP.audio + bytes(960))), True),
+        (heard(replace(CLIP, audio=CLIP.audio[:-2])), False),
+        (heard(replace(CLIP, audio=b"87654321")), False),
+        (heard(replace(CLIP, format=AudioFormat("audio/pcmu"))), False),
+        (heard(replace(CLIP, noise=NoiseReduction("near_field"))), False),
+        (heard(CLIP, item_id="item_2"), False),
+        (heard(CLIP, text="Look:"), False),
+        (replace(heard(CLIP), messages=[]), False),
+        (replace(heard(CLIP), instructions="Be brief."), False),
+    ],
+)
+async def test_of_what_is_heard_only_the_silence_behind_it_may_differ(wanted, same):
+    held = HeldResponse(heard(CLIP), Room(), lambda _error: None)
+    assert held.answers(replace(wanted, response_id="resp_2")) == same
+
+
+class Room:
+    """A client that reads all."""
+
+    has_room = True
+
+    async def room(self) -> None:
+        """There is room."""

@@ -122,7 +122,8 @@ async def test_another_stack_is_chosen_by_its_name_and_shown(tmp_path: Path):
         )
         await page.until("document.querySelector('table.begin-check') !== null")
         stages = await page.evaluate(
-            "[...document.querySelectorAll('table.begin-check tbody th')].map((one) => one.innerText)"
+            "[...document.querySelectorAll('table.begin-check tbody th')]"
+            ".map((one) => one.innerText)"
         )
         assert stages == [
             "Voice (default, cheap)",

@@ -87,6 +87,8 @@ OPENAI = Vendor(
         ({"api_base": "ws://localhost:1"}, "llm.api_base"),
         ({"options": {"cache": True}}, "llm.options.cache"),
         ({"options": {"messages": "sorted"}}, "llm.options.messages.*'alternating'"),
+        ({"options": {"audios": 1}}, "llm.options.audios.*llm.audio_input"),
+        ({"options": {"audios": 0}, "audio_input": True}, "llm.options.audios"),
     ],
 )
 OLLAMA = Vendor(
@@ -101,6 +103,7 @@ OLLAMA = Vendor(
     refused=[
         ({"options": {"cache": True}}, "llm.options.cache"),
         ({"options": {"messages": "sorted"}}, "llm.options.messages.*'alternating'"),
+        ({"options": {"audios": 1}}, "llm.options.audios"),
     ],
 )
 ANTHROPIC = Vendor(

@@ -10,10 +10,12 @@ import pytest
 from config import load_settings
 from serving.command_line import run_check
 from serving.stack_check import check, table
+from tests.providers.fakes.hearing_chat import HearingChat
 from tests.support.fake_openai import FakeOpenAI
 from tests.support.running_server import SCRIPTED, serving
 
 KEY = "sk-very-secret-1234"
+RECORDED = "tests.providers.recorded_voice:RecordedVoice"
 
 
 async def checked(**groups: Any) -> tuple[dict[str, Any], str]:
@@ -132,3 +134,44 @@ async def test_the_sentence_is_one_in_the_language_of_the_recogniser():
         verdicts, text = await checked(stt={**group, "language": "sw"}, tts=group)
     assert verdicts["STT"].error is None
     assert "words right" not in text
+
+
+async def checked_hearing(**faults: Any) -> tuple[Any, str, HearingChat]:
+    """The verdict on a model that hears, where the voice is a recording's."""
+    fake = HearingChat()
+    for name, value in faults.items():
+        setattr(fake, name, value)
+    async with serving(fake.app) as port:
+        llm = {"provider": "openai", "api_base": f"http://127.0.0.1:{port}/v1", "audio_input": True}
+        verdicts, text = await checked(llm=llm, tts={"provider": RECORDED})
+    assert fake.refused == []
+    return verdicts["LLM"], text, fake
+
+
+async def test_a_model_that_hears_is_tried_by_ear():
+    verdict, text, fake = await checked_hearing(says="Hello, this is a short test of a voice.")
+    assert verdict.error is None
+    assert "heard the voice and repeated “Hello, this is" in text
+    assert "8 of 9 words right" in text
+    assert fake.heard == [["flite-rms_s06"]]
+
+
+async def test_a_server_that_ignores_audio_is_found_out():
+    verdict, _text, _fake = await checked_hearing(says="Please say something!")
+    assert verdict.reachable == "yes"
+    assert "ignore audio" in verdict.error.message
+    assert "llm.model" in verdict.error.message
+
+
+async def test_a_model_that_cannot_hear_is_named_and_the_others_are_tried():
+    llm = {"provider": "ollama", "audio_input": True}
+    verdicts, _text = await checked(llm=llm)
+    assert "llm.audio_input" in verdicts["LLM"].error.message
+    assert verdicts["TTS"].error is None
+
+
+async def test_without_a_voice_a_model_that_hears_is_tried_by_text():
+    llm = {**SCRIPTED["llm"], "audio_input": True}
+    verdicts, text = await checked(llm=llm, tts={"provider": "nobody"})
+    assert verdicts["LLM"].error is None
+    assert "it was given no audio" in text

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from loguru import logger
 
-from tests.support.running_server import running, scripted_settings
+from tests.support.running_server import SCRIPTED, running, scripted_settings
 from tests.support.session_driver import encoded
 from tests.support.wire_client import WireClient, client, speech
 
@@ -42,6 +42,20 @@ async def test_a_failure_is_logged_with_its_remedy_but_not_in_the_words_of_the_p
     assert "LLM scripted failed: the script says so. " in message
     (line,) = (line for line in lines if "failed" in line and "resp_" in line)
     assert message.replace("the script says so", "…") in line
+
+
+@pytest.mark.parametrize("hears", [True, False])
+async def test_a_turn_that_is_not_transcribed_is_told_once(lines, hears):
+    model = {**SCRIPTED["llm"], "audio_input": hears}
+    settings = scripted_settings(llm=model, stt={"fail": "start"})
+    async with running(settings) as server, client(server.url) as wire:
+        await wire.append(speech())
+        done = (await wire.until("response.done"))["response"]
+        assert done["status"] == ("completed" if hears else "failed")
+        await wire.settled()
+    about = [line for line in lines if "STT scripted failed" in line]
+    assert len(about) == 1
+    assert ("was not transcribed" in about[0]) == hears
 
 
 async def test_a_provider_that_cannot_be_built_is_logged_without_what_it_says(lines):

@@ -213,7 +213,7 @@ class Providers:
 
 async def _ask(provider: LLMProvider, request: ResponseRequest) -> list[str]:
     async with stage.running(provider.create(request)) as pipeline:
-        await pipeline.push(LLMContextFrame(llm_context(request)))
+        await pipeline.push(LLMContextFrame(await llm_context(request)))
         await pipeline.stage.until(LLMFullResponseEndFrame)
         return [error.error for error in pipeline.stage.errors]
 

@@ -17,6 +17,7 @@ from serving.console import state as console_state
 from settings.paths import own_path
 from tests.support.keys import KEY
 from tests.support.running_server import (
+    SCRIPTED,
     RunningServer,
     plain_http,
     running,
@@ -68,6 +69,14 @@ async def test_the_state_says_what_answers_and_what_it_cannot_do():
     assert "gpt-realtime" in told["models"]
     assert "alloy" in [voice["id"] for voice in told["voices"]]
     assert told["check"] == {"status": "never"}
+
+
+async def test_the_state_and_the_banner_say_that_the_model_hears():
+    settings = scripted_settings(llm={**SCRIPTED["llm"], "audio_input": True})
+    async with running(settings) as server, plain_http() as http:
+        told = (await http.get(f"{server.http}/console/state")).json()
+        assert told["stack"]["llm"] == "scripted, which hears the user's voice"
+        assert server.manager.describe()["LLM"] == told["stack"]["llm"]
 
 
 async def test_it_says_how_to_get_webrtc_where_that_is_not_installed(monkeypatch):
