@@ -43,6 +43,7 @@ from settings.group import Group, listed
 from settings.localisation import _
 from settings.origins import allowed_origin
 from settings.paths import own_path
+from settings.processor_settings import ProcessorConfig
 from settings.provider_declarations import vendor_keys
 from settings.sources import DOTENV, PREFIX, explained, layers, variable
 from settings.sources import ConfigError as ConfigError
@@ -449,6 +450,7 @@ class StackConfig(Group):
     tts: TTSConfig = Field(default_factory=TTSConfig)
     vad: VADConfig = Field(default_factory=VADConfig)
     turns: TurnsConfig = Field(default_factory=TurnsConfig)
+    processors: ProcessorConfig = Field(default_factory=ProcessorConfig)
 
 
 class Settings(BaseSettings):
@@ -471,6 +473,7 @@ class Settings(BaseSettings):
     stt: STTConfig = Field(default_factory=STTConfig)
     llm: LLMConfig = Field(default_factory=LLMConfig)
     tts: TTSConfig = Field(default_factory=TTSConfig)
+    processors: ProcessorConfig = Field(default_factory=ProcessorConfig)
     stacks: dict[str, StackConfig] = Field(default_factory=dict)
     """Further stacks, by the name that clients choose them by: lower-case letters, digits, `.`, `-`
     and `_`."""
@@ -478,7 +481,7 @@ class Settings(BaseSettings):
     def of_stack(self, name: str) -> Settings:
         """Return the settings of the stack of a name: its own stages, and all else as here."""
         stack = self.stacks[name]
-        kinds = ("stt", "llm", "tts", "vad", "turns")
+        kinds = ("stt", "llm", "tts", "vad", "turns", "processors")
         return self.model_copy(update={kind: getattr(stack, kind) for kind in kinds})
 
     @field_validator("stacks")

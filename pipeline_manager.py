@@ -12,6 +12,8 @@ of several stacks share what their settings have in common.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from copy import deepcopy
+from dataclasses import replace
 from typing import Any
 
 from pipecat.processors.frame_processor import FrameProcessor
@@ -24,7 +26,9 @@ from answering.response_pipeline import ResponsePipeline
 from answering.supervision import Stage
 from config import Settings
 from flow.watchdog import Patience
-from hearing.recogniser_pipeline import hearing_pipeline
+from hearing.recogniser_pipeline import TranscriptOutput, hearing_pipeline
+from own_processors import places
+from own_processors.places import Processors
 from providers import llm as llm_providers
 from providers import stt as stt_providers
 from providers import tts as tts_providers
@@ -47,6 +51,7 @@ class PipelineManager:
         stt: STTProvider | None = None,
         llm: LLMProvider | None = None,
         tts: TTSProvider | None = None,
+        processors: Processors | None = None,
         beside: Sequence[PipelineManager] = (),
     ) -> None:
         """Choose the providers.
@@ -56,11 +61,13 @@ class PipelineManager:
             stt: A recogniser of your own, instead of the configured one.
             llm: A model of your own, instead of the configured one.
             tts: A voice of your own, instead of the configured one.
+            processors: Processors of your own between them, instead of the configured ones.
             beside: Managers of other stacks, started before this one and closed behind it: what
                 they have for equal settings is used, not loaded again.
 
         Raises:
-            ProviderSetupError: A provider does not exist or cannot work as configured.
+            ProviderSetupError: A provider or a processor does not exist or cannot work as
+                configured.
         """
         self.settings = settings
         there = _Beside(settings, beside)
@@ -71,6 +78,7 @@ class PipelineManager:
             else there.shared("llm") or llm_providers.load(settings.llm)
         )
         self.tts: TTSProvider = tts or there.shared("tts") or tts_providers.load(settings.tts)
+        self.processors = processors or places.load(settings.processors)
         shared_models = beside[0].turn_models if beside else None
         self.turn_models: TurnModels = TurnModels(settings.vad, settings.turns, shared_models)
         self._own: list[Provider] = [
@@ -81,8 +89,10 @@ class PipelineManager:
         """Load all models, once, before the first session.
 
         Raises:
-            ProviderSetupError: A provider cannot start; those that did are closed again.
+            ProviderSetupError: A provider cannot start, or a processor cannot be built; those
+                that did start are closed again.
         """
+        self.processors.check()
         await self.turn_models.start()
         started = []
         try:
@@ -130,9 +140,11 @@ class PipelineManager:
         told = _("Silero (threshold {threshold:g}, {ms} ms of silence end a turn)")
         if vad.type == "none":
             told = _("Silero (turns are committed by the client)")
+        own = {"Processors": ", ".join(self.processors.names)} if self.processors.names else {}
         return {
             "VAD": told.format(threshold=vad.threshold, ms=vad.silence_duration_ms),
             **{kind.upper(): label for kind, label in self.labels().items()},
+            **own,
         }
 
     def stages(self) -> dict[Kind, Provider]:
@@ -183,7 +195,7 @@ class PipelineManager:
         self,
         transport_input: FrameProcessor,
         service: STTService,
-        transport_output: FrameProcessor,
+        transport_output: TranscriptOutput,
         tracing: TracingContext | None = None,
     ) -> RunningPipeline:
         """Start the pipeline that transcribes one session's turns.
@@ -195,10 +207,11 @@ class PipelineManager:
             tracing: The context of the recogniser's spans; None: no tracing.
 
         Raises:
-            ProviderSetupError: The recogniser's class is not supported.
+            ProviderSetupError: The recogniser's class is not supported, or a processor cannot be
+                built.
         """
         return hearing_pipeline(
-            transport_input, service, transport_output, self.settings.stt, tracing
+            transport_input, service, transport_output, self.settings.stt, tracing, self.processors
         )
 
     def response_pipeline(
@@ -215,14 +228,20 @@ class PipelineManager:
             report: Takes the reports about the response.
             room: The client's back-pressure.
             tracing: The context of the services' spans; None: no tracing.
+
+        Raises:
+            ProviderSetupError: A service or a processor cannot be built.
         """
+        if self.processors.before_model:
+            # They change the messages, which are the conversation's and a speculation's too.
+            request = replace(request, messages=deepcopy(request.messages))
         llm = Stage("LLM", self.create_llm(request), self.llm, Patience.of(self.settings.llm))
         tts = (
             Stage("TTS", self.create_tts(request), self.tts, Patience.of(self.settings.tts))
             if request.spoken
             else None
         )
-        return ResponsePipeline(request, llm, tts, report, room, tracing)
+        return ResponsePipeline(request, llm, tts, report, room, tracing, self.processors)
 
 
 class _Beside:

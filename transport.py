@@ -155,7 +155,7 @@ class RealtimeTransport(BaseTransport):
 
     async def _serve(self) -> str:
         pipeline = self._manager.hearing_pipeline(
-            self.input(), self._stt, self.output(), self._log.tracing()
+            self._input, self._stt, self._output, self._log.tracing()
         )
         self._push_turn = pipeline.push
         reason = "the client left"

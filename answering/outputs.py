@@ -11,6 +11,7 @@ from pipecat.frames.frames import (
     LLMTextFrame,
     LLMThoughtTextFrame,
     TTSAudioRawFrame,
+    TTSSpeakFrame,
     TTSTextFrame,
 )
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
@@ -60,10 +61,17 @@ class TextOutput(FrameProcessor):
         elif isinstance(frame, LLMFullResponseEndFrame):
             await self._speak(await self._aggregator.flush())
             watched.model_ended()
+            watched.text_ended()
             if watched.request.spoken:
                 await self.push_frame(frame, direction)
             else:
                 watched.finished()
+        elif isinstance(frame, TTSSpeakFrame):
+            # A processor before the model says something while it looks for what the model needs.
+            watched.report(TextMade(response_id, f"{frame.text.strip()} "))
+            if watched.request.spoken:
+                watched.voice_given()
+                await self.push_frame(frame)
         else:
             await self.push_frame(frame, direction)
 

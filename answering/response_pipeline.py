@@ -1,4 +1,4 @@
-"""The pipeline of one response: LLM → clauses → TTS → client.
+"""The pipeline of one response: LLM → clauses → TTS → client, and processors of one's own.
 
 Every response has its own, so that settings of two responses never mix and stopping one affects no
 other. Its reports carry the response's id; the session ignores those that come too late.
@@ -21,8 +21,10 @@ from pipecat.utils.tracing.tracing_context import TracingContext
 
 from answering.heard_messages import written_out
 from answering.outputs import AudioOutput, TextOutput
+from answering.response_chains import ModelInput, processed_stages
 from answering.supervision import Stage, Supervision
 from answering.voice_lead import hold_back
+from own_processors.places import NO_PROCESSORS, Processors
 from providers.running_pipeline import RunningPipeline
 from session.ports import ClientRoom, ResponseRequest
 from session.reports import ResponseReport
@@ -59,6 +61,7 @@ class ResponsePipeline:
         report: Callable[[ResponseReport], None],
         room: ClientRoom,
         tracing: TracingContext | None = None,
+        processors: Processors = NO_PROCESSORS,
     ) -> None:
         """Link the stages.
 
@@ -69,12 +72,24 @@ class ResponsePipeline:
             report: Takes the reports about the response.
             room: The client's back-pressure.
             tracing: The context of the stages' spans; None: no tracing.
+            processors: Processors of one's own between the stages. Those before the model change
+                the messages of `request`.
+
+        Raises:
+            ProviderSetupError: One of those cannot be built.
         """
         self._supervision = supervision = Supervision(request, report, room, llm, tts)
-        stages: list[FrameProcessor] = [llm.service, TextOutput(supervision)]
+        self._before_model: ModelInput | None = None
+        if processors.behind_model:
+            stages = processed_stages(processors, supervision, llm, tts)
+        else:
+            stages = [llm.service, TextOutput(supervision)]
+            stages += [] if tts is None else [tts.service, AudioOutput(supervision)]
+        if processors.before_model:
+            self._before_model = ModelInput(processors, supervision, llm.service, request)
+            stages = [*self._before_model.processors, *stages]
         self._watch(llm)
         if tts is not None:
-            stages += [tts.service, AudioOutput(supervision)]
             self._watch(tts)
             hold_back(tts.service, supervision.lead)
         name = f"response {request.response_id}"
@@ -83,7 +98,10 @@ class ResponsePipeline:
 
     async def start(self) -> None:
         """Start generating."""
-        self._supervision.started()
+        if self._before_model is not None:
+            self._before_model.started()
+        else:
+            self._supervision.started()
         await self._running.push(LLMContextFrame(await llm_context(self._request)))
 
     async def stop(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 
@@ -14,10 +15,11 @@ from pipecat.utils.errors import ErrorCategory
 from answering.voice_lead import VoiceLead
 from flow.steps import Breather
 from flow.watchdog import Patience, Watchdog
+from own_processors.chain import Chain
 from providers.base import Provider
 from providers.errors import failure_reason
 from providers.frames import CompletionFrame
-from session.ports import ClientRoom, ResponseRequest
+from session.ports import ClientRoom, FailureReason, ResponseRequest
 from session.reports import ResponseFailed, ResponseFinished, ResponseReport
 
 _Service = TypeVar("_Service", LLMService, TTSService)
@@ -53,6 +55,9 @@ class Supervision:
         self._llm_watch = Watchdog(lambda limit_s: self._silent(llm, limit_s))
         self._tts_watch = Watchdog(lambda limit_s: self._silent(tts or llm, limit_s))
         self._llm_ended = False
+        self._text_ended = False
+        self.chains: list[Chain] = []
+        """Processors of one's own in this response."""
         self._breather = Breather()
         self.lead = VoiceLead()
 
@@ -62,7 +67,12 @@ class Supervision:
         await self._breather.breathe()
         if self._client.has_room:
             return
-        with self._llm_watch.held(), self._tts_watch.held():
+        with ExitStack() as held:
+            for watch in (self._llm_watch, self._tts_watch):
+                held.enter_context(watch.held())
+            for chain in self.chains:
+                for watch in chain.watches:
+                    held.enter_context(watch.held())
             await self._client.room()
 
     def started(self) -> None:
@@ -75,9 +85,13 @@ class Supervision:
             self._llm_watch.expect(self._llm.patience.next_s)
 
     def model_ended(self) -> None:
-        """Note that the model has ended; the voice still has to speak what it was given."""
+        """Note that the model has ended."""
         self._llm_ended = True
         self._llm_watch.rest()
+
+    def text_ended(self) -> None:
+        """Note that the voice gets no more text; it still has to speak what it was given."""
+        self._text_ended = True
         if self._tts is not None and not self._tts_watch.waiting:
             self._tts_watch.expect(self._tts.patience.first_s)
 
@@ -87,11 +101,23 @@ class Supervision:
             self._tts_watch.expect(self._tts.patience.first_s)
 
     def voice_moved(self) -> None:
-        """Note that the voice made audio; more is due only once the model has ended."""
-        if self._tts is not None and self._llm_ended:
+        """Note that the voice made audio; more is due only once it has been given all text."""
+        if self._tts is not None and self._text_ended:
             self._tts_watch.expect(self._tts.patience.next_s)
         else:
             self._tts_watch.rest()
+
+    def voice_ended(self) -> None:
+        """Note that the voice has spoken all."""
+        self._tts_watch.retire()
+
+    def processing(self, *, on: bool) -> None:
+        """Note that a processor of one's own is at work, or is done: no stage is silent then."""
+        for watch in (self._llm_watch, self._tts_watch):
+            if on:
+                watch.hold()
+            else:
+                watch.release()
 
     def finished(self) -> None:
         """Report that the response is complete."""
@@ -101,14 +127,19 @@ class Supervision:
 
     def failed(self, stage: Stage[Any], frame: ErrorFrame) -> None:
         """Report that a stage failed."""
+        self.fail(failure_reason(stage.name, stage.provider, frame))
+
+    def fail(self, error: FailureReason) -> None:
+        """Report why the response failed."""
         self.unwatched()
-        error = failure_reason(stage.name, stage.provider, frame)
         self.report(ResponseFailed(self.request.response_id, error))
 
     def unwatched(self) -> None:
         """End the time-outs; output of stages that are being stopped does not restart them."""
         self._llm_watch.retire()
         self._tts_watch.retire()
+        for chain in self.chains:
+            chain.over()
 
     def _silent(self, stage: Stage[Any], limit_s: float) -> None:
         text = f"the service has been silent for {limit_s:g} s"

@@ -77,13 +77,21 @@ class Watchdog:
     @contextmanager
     def held(self) -> Iterator[None]:
         """Suspend the time-out within the block, while the stage waits for something else."""
-        self._holds += 1
+        self.hold()
         try:
             yield
         finally:
-            self._holds -= 1
-            if self.waiting:
-                self.expect(self._limit_s)
+            self.release()
+
+    def hold(self) -> None:
+        """Suspend the time-out until `release`, which has to come as often."""
+        self._holds += 1
+
+    def release(self) -> None:
+        """Go on with a time-out that was suspended, from its beginning."""
+        self._holds -= 1
+        if self.waiting:
+            self.expect(self._limit_s)
 
     def _set_timer(self, when: float) -> None:
         if self._timer is not None:

@@ -29,6 +29,8 @@ from pipecat.utils.tracing.tracing_context import TracingContext
 from audio.pcm import SAMPLE_RATE
 from config import STTConfig
 from flow.watchdog import Patience
+from hearing.recognition_chains import TranscriptChain, TurnChain, transcript_of
+from own_processors.places import NO_PROCESSORS, Processors
 from providers.base import ProviderSetupError, STTProvider
 from providers.errors import failure_reason
 from providers.frames import (
@@ -176,13 +178,23 @@ class TranscriptOutput(FrameProcessor):
         self._on_interim = on_interim
         self._on_transcript = on_transcript
         self._on_failure = on_failure
+        self._failed: set[str] = set()
+        """Recognitions that a processor of one's own has failed: no result of theirs counts."""
+
+    def fail(self, recognition_id: str, reason: FailureReason) -> None:
+        """Report that a recognition failed before its result could come."""
+        self._failed.add(recognition_id)
+        self._on_failure(recognition_id, reason)
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
         """Report transcripts and failures of recognitions; pass on all other frames."""
         await super().process_frame(frame, direction)
         recognition_id = frame.metadata.get(RECOGNITION)
-        if isinstance(frame, TranscriptionFrame) and recognition_id is not None:
-            self._on_transcript(recognition_id, whole(frame.text.strip(), [frame]))
+        if recognition_id in self._failed:
+            return
+        transcript = transcript_of(frame)
+        if transcript is not None and recognition_id is not None:
+            self._on_transcript(recognition_id, whole(transcript.text.strip(), [transcript]))
         elif isinstance(frame, InterimTranscriptionFrame) and recognition_id is not None:
             if self._provider.steady_interims:
                 self._on_interim(recognition_id, frame.text.strip())
@@ -213,9 +225,10 @@ def hears_as_spoken(service: STTService) -> bool:
 def hearing_pipeline(
     turns: FrameProcessor,
     service: STTService,
-    transcripts: FrameProcessor,
+    transcripts: TranscriptOutput,
     config: STTConfig,
     tracing: TracingContext | None = None,
+    processors: Processors = NO_PROCESSORS,
 ) -> RunningPipeline:
     """Start the pipeline that transcribes one session's turns.
 
@@ -225,19 +238,35 @@ def hearing_pipeline(
         transcripts: The last processor, which reports transcripts.
         config: The recogniser's language and time-outs.
         tracing: The context of the recogniser's spans; None: no tracing.
+        processors: Processors of one's own before the recogniser, and behind it.
 
     Raises:
-        ProviderSetupError: The recogniser's class is not supported.
+        ProviderSetupError: The recogniser's class is not supported, or a processor cannot be built.
     """
-    stages = [turns]
+    recogniser: list[FrameProcessor] = [service]
     if not hears_as_spoken(service):
         segmented = cast(SegmentedSTTService, service)
-        stages.append(SegmentTurns(segmented, config.language, Patience.of(config).first_s))
+        segments = SegmentTurns(segmented, config.language, Patience.of(config).first_s)
+        recogniser.insert(0, segments)
+    before = TurnChain(processors, transcripts.fail) if processors.before_recogniser else None
+    behind = TranscriptChain(processors, transcripts.fail) if processors.before_model else None
+    stages: list[FrameProcessor] = [turns, *recogniser, transcripts]
+    if before is not None:
+        before.between(turns, recogniser[0])
+        stages[1:1] = before.processors
+    if behind is not None:
+        # What calls a recogniser from before it pushes the results through it.
+        behind.between(service, transcripts)
+        stages[-1:-1] = behind.processors
 
     async def refuse(frame: Frame, error: ErrorFrame) -> None:
-        if isinstance(frame, TurnCommittedFrame):
-            error.metadata[RECOGNITION] = frame.recognition_id
-            await transcripts.process_frame(error, FrameDirection.DOWNSTREAM)
+        if not isinstance(frame, TurnCommittedFrame):
+            return
+        for chain in (before, behind):
+            if chain is not None and error.processor in chain:
+                transcripts.fail(frame.recognition_id, chain.reason(error))
+                return
+        error.metadata[RECOGNITION] = frame.recognition_id
+        await transcripts.process_frame(error, FrameDirection.DOWNSTREAM)
 
-    pipeline = Pipeline([*stages, service, transcripts])
-    return RunningPipeline(pipeline, "hearing", refuse, tracing)
+    return RunningPipeline(Pipeline(stages), "hearing", refuse, tracing)

@@ -19,11 +19,13 @@ from providers.base import (
 from providers.call_ids import new_call_id
 from providers.frames import (
     CompletionFrame,
+    SpokenClauseFrame,
     ToolCallFrame,
     TurnAudioFrame,
     TurnCommittedFrame,
     TurnDiscardedFrame,
     TurnStartedFrame,
+    WordTimesFrame,
 )
 from providers.options import Options, parse_options, refuse, required_key
 from providers.stt.streams import StreamEndFrame, StreamSTT
@@ -50,6 +52,7 @@ __all__ = [
     "ProviderSetupError",
     "ResponseRequest",
     "STTProvider",
+    "SpokenClauseFrame",
     "StageFailure",
     "StreamEndFrame",
     "StreamSTT",
@@ -66,6 +69,7 @@ __all__ = [
     "TurnStartedFrame",
     "VoiceFailure",
     "VoiceInfo",
+    "WordTimesFrame",
     "base",
     "errors",
     "frames",

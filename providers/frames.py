@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pipecat.frames.frames import DataFrame, SystemFrame, TranscriptionFrame
+from pipecat.frames.frames import DataFrame, Frame, SystemFrame, TranscriptionFrame
 
 from session.ports import (
     NO_WISHES,
@@ -83,6 +83,17 @@ class WordTimesFrame(DataFrame):
 
 
 @dataclass
+class SpokenClauseFrame(DataFrame):
+    """The audio that follows speaks this clause; for processors of one's own before the client.
+
+    No `TextFrame`: there, those are what the client reads, and a filter of them should not meet a
+    text twice.
+    """
+
+    clause: str
+
+
+@dataclass
 class ToolCallFrame(DataFrame):
     """A delta of a call of `function`; `index` tells parallel calls apart."""
 
@@ -110,7 +121,7 @@ def describe(frame: TranscriptionFrame, transcript: Transcript) -> None:
         frame.metadata[NO_SPEECH] = transcript.no_speech
 
 
-def whole(text: str, parts: Sequence[TranscriptionFrame]) -> Transcript:
+def whole(text: str, parts: Sequence[Frame]) -> Transcript:
     """Return a turn's transcript.
 
     Args:

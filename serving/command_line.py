@@ -6,7 +6,8 @@ import argparse
 import asyncio
 
 from config import PRODUCT_NAME, VERSION, Settings, profile_names
-from serving.stack_check import check, table
+from own_processors import places
+from serving.stack_check import Verdict, check, table
 from settings.arguments import PlainParser, whole_number
 from settings.installation import command, program_name
 from settings.localisation import _
@@ -83,10 +84,20 @@ def about_sound() -> str:
 
 
 def run_check(settings: Settings) -> int:
-    """Run the stack check, print its results and return the exit status."""
-    verdicts = asyncio.run(check(settings))
+    """Run the stack check, print its results and return the exit status.
+
+    Raises:
+        ProviderSetupError: A processor of one's own cannot be used. The stages are tried without
+            them.
+    """
+    verdicts = asyncio.run(_checked(settings))
     print(table(verdicts))
     if any(verdict.error for verdict in verdicts):
         return 1
     print("\n" + about_sound())
     return 0
+
+
+async def _checked(settings: Settings) -> list[Verdict]:
+    places.load(settings.processors).check()
+    return await check(settings)

@@ -19,6 +19,7 @@ __all__ = [
     "paths",
     "pip_settings",
     "plain_words",
+    "processor_settings",
     "requirement_files",
     "sources",
     "stacks",

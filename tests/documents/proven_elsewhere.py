@@ -9,6 +9,10 @@ from __future__ import annotations
 _BY_PROOF: dict[str, str] = {
     "answering/test_held_response.py": "answering/outputs.py answering/runner.py",
     "e2e/test_faults.py": "answering/response_pipeline.py answering/supervision.py",
+    "e2e/test_own_processors.py": (
+        "answering/processed_answer.py answering/response_chains.py hearing/recognition_chains.py"
+    ),
+    "own_processors/test_places.py": "settings/processor_settings.py",
     "test_test_client.py": (
         "clients/checked_turns.py clients/recorded_turn.py clients/speech_sample.py "
         "clients/starting_server.py clients/text_chat.py clients/verdicts.py"

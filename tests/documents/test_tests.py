@@ -12,7 +12,8 @@ from tests.support.places import ROOT
 
 TESTS = ROOT / "tests"
 WINGS = (
-    *("answering", "audio", "clients", "flow", "hearing", "peers", "providers", "serving"),
+    *("answering", "audio", "clients", "flow", "hearing", "own_processors", "peers"),
+    *("providers", "serving"),
     *("session", "settings", "telemetry", "turn_detection", "wire"),
 )
 FILES = sorted(

@@ -1,0 +1,232 @@
+"""The processors of one place in one pipeline, watched from outside.
+
+Their code is somebody's own: it may raise, push an error, hang, or drop a frame that the next stage
+waits for. Pipecat tells of the first two alone, and to nobody here. A chain hears what its
+processors begin, end and push by Pipecat's events, without a processor of its own between them, and
+tells by name which one failed.
+
+Frames belong to a job, by which a failure is told apart: the one answer of a response's pipeline,
+or one of the recognitions of a session's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pipecat.frames.frames import CancelFrame, ErrorFrame, Frame
+from pipecat.processors.frame_processor import FrameProcessor
+
+from flow.watchdog import Watchdog
+from own_processors.places import Named
+from session.ports import FailureReason
+
+Job = Hashable
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What a processor is at."""
+
+    frame: Frame
+    since: float
+    """When it began, in the loop's time."""
+
+
+class Chain:
+    """Watches the processors of one place."""
+
+    def __init__(
+        self,
+        processors: Sequence[Named],
+        timeout_s: float,
+        on_failure: Callable[[Job, FailureReason], None],
+    ) -> None:
+        """Watch from now on.
+
+        Args:
+            processors: Those of the place, in order; one at least.
+            timeout_s: Seconds that one may be at a frame, or hold back what is due.
+            on_failure: Takes the job that failed, and why.
+        """
+        self.processors = [named.processor for named in processors]
+        self._names = {named.processor: named.name for named in processors}
+        self._timeout_s = timeout_s
+        self._on_failure = on_failure
+        self._at: dict[tuple[asyncio.Task[Any] | None, FrameProcessor], _Work] = {}
+        """What each processor is at, in the order in which that began. A processor is at two frames
+        if one of them is a system frame, which has a task of its own."""
+        self._due: dict[Job, FrameProcessor | None] = {}
+        """Jobs whose last frame has gone in and not come out → the last processor that got it."""
+        self._watches: dict[Job, Watchdog] = {}
+        self._over = False
+        for processor in self.processors:
+            processor.add_event_handler("on_before_process_frame", self._begins)
+            processor.add_event_handler("on_after_process_frame", self._ends)
+            processor.add_event_handler("on_before_push_frame", self._pushes)
+            processor.add_event_handler("on_error", self._erred)
+
+    @property
+    def names(self) -> str:
+        """The names of all."""
+        return ", ".join(self._names.values())
+
+    def entered(self, job: Job) -> None:
+        """Note that a job's last frame goes in: it has to come out."""
+        self._due[job] = None
+        self._watch(job)
+
+    def left(self, job: Job) -> None:
+        """Note that a job's last frame has come out."""
+        self._due.pop(job, None)
+        self._watch(job)
+
+    def over(self) -> None:
+        """End all time-outs: the pipeline is being stopped, or has failed."""
+        self._over = True
+        for watch in self._watches.values():
+            watch.retire()
+        self._watches.clear()
+
+    @property
+    def watches(self) -> list[Watchdog]:
+        """The time-outs that run."""
+        return list(self._watches.values())
+
+    def at(self, processor: FrameProcessor) -> Frame | None:
+        """Return the frame that a processor is at, in the task that asks."""
+        work = self._at.get((asyncio.current_task(), processor))
+        return None if work is None else work.frame
+
+    # --- for what is special to a pipeline -----------------------------------------------------
+
+    def job(self, frame: Frame) -> Job | None:
+        """Return the job that a frame belongs to; None: to none."""
+        raise NotImplementedError
+
+    def is_last(self, frame: Frame) -> bool:
+        """Return whether a frame is the last one of its job, which has to come out."""
+        raise NotImplementedError
+
+    def in_progress(self) -> Sequence[Job]:
+        """Return the jobs that fail by an error which belongs to no frame."""
+        return list(self._due)
+
+    def begun(self, frame: Frame) -> None:
+        """Take note that a processor begins with a frame."""
+
+    def ended(self, frame: Frame) -> None:
+        """Take note that a processor is done with a frame."""
+
+    def pushed(self, frame: Frame, source: Frame | None) -> None:
+        """Take note that a processor pushes a frame while it is at another, its source."""
+
+    # --- what Pipecat tells --------------------------------------------------------------------
+
+    async def _begins(self, processor: FrameProcessor, frame: Frame) -> None:
+        if isinstance(frame, CancelFrame):
+            self.over()
+            return
+        now = asyncio.get_running_loop().time()
+        self._at[asyncio.current_task(), processor] = _Work(frame, now)
+        job = self.job(frame)
+        if job in self._due and self.is_last(frame):
+            self._due[job] = processor
+        self.begun(frame)
+        self._watch(job)
+
+    async def _ends(self, processor: FrameProcessor, frame: Frame) -> None:
+        self._at.pop((asyncio.current_task(), processor), None)
+        self.ended(frame)
+        self._watch(self.job(frame))
+
+    async def _pushes(self, processor: FrameProcessor, frame: Frame) -> None:
+        source = self.at(processor)
+        # One that is passed on was told already by whoever it is of.
+        if isinstance(frame, ErrorFrame) and frame.processor is None and frame is not source:
+            frame.processor = processor
+            self._fail(processor, frame)
+        else:
+            self.pushed(frame, source)
+
+    async def _erred(self, processor: FrameProcessor, frame: ErrorFrame) -> None:
+        self._fail(processor, frame)
+        # Where it raised, nothing says that it is done.
+        self._at.pop((asyncio.current_task(), processor), None)
+
+    def _fail(self, processor: FrameProcessor, frame: ErrorFrame) -> None:
+        source = self.at(processor)
+        job = self.job(source) if source is not None else None
+        reason = self.reason(frame)
+        for failed in self.in_progress() if job is None else [job]:
+            self._tell(failed, reason)
+
+    def reason(self, frame: ErrorFrame) -> FailureReason:
+        """Return why one of these failed, as its error frame says."""
+        said = " ".join(str(frame.error).split()).removeprefix("Error processing frame: ")
+        if frame.exception is not None:
+            said = f"{type(frame.exception).__name__}: {frame.exception}"
+        # What it says may quote what the user said: not for the log.
+        kind = type(frame.exception).__name__ if frame.exception is not None else "…"
+        name = self.names if frame.processor is None else self._names[frame.processor]
+        return self._reason(name, said.strip().rstrip(".:"), kind, _LOOK)
+
+    def __contains__(self, processor: object) -> bool:
+        """Return whether a processor is one of these."""
+        return processor in self._names
+
+    def _reason(self, name: str, said: str, discreet: str, remedy: str) -> FailureReason:
+        failed = f"The processor {name} failed: "
+        return FailureReason(
+            f"{failed}{said}. {remedy}",
+            "processor_error",
+            discreet=f"{failed}{discreet}. {remedy}",
+        )
+
+    # --- time-outs ----------------------------------------------------------------------------
+
+    def _watch(self, job: Job | None) -> None:
+        """Give a job time from now on, or none where nothing is to be waited for."""
+        if job is None or self._over:
+            return
+        awaited = job in self._due or any(self.job(work.frame) == job for work in self._at.values())
+        if awaited and job not in self._watches:
+            self._watches[job] = Watchdog(lambda limit_s: self._silent(job, limit_s))
+        if awaited:
+            self._watches[job].expect(self._timeout_s)
+        elif job in self._watches:
+            self._watches.pop(job).retire()
+
+    def _silent(self, job: Job, limit_s: float) -> None:
+        now = asyncio.get_running_loop().time()
+        stuck = [
+            (self._names[processor], type(work.frame).__name__)
+            for (_task, processor), work in self._at.items()
+            # One may be at another job's frame, for so long that this job's has to wait.
+            if self.job(work.frame) == job or now - work.since > limit_s
+        ]
+        if stuck:
+            # The last one that began: those before it wait for it.
+            name, at = stuck[-1]
+            said = f"it has been at one {at} for {limit_s:g} s"
+        else:
+            last = self._due.get(job)
+            name = self._names[last] if last is not None else self.names
+            said = f"what the next stage waits for did not come within {limit_s:g} s"
+        self._tell(job, self._reason(name, said, said, _PASS_ON))
+
+    def _tell(self, job: Job, reason: FailureReason) -> None:
+        self._due.pop(job, None)
+        watch = self._watches.pop(job, None)
+        if watch is not None:
+            watch.retire()
+        self._on_failure(job, reason)
+
+
+_LOOK = "The fault is in its code; the server's log with debug on says more."
+_PASS_ON = (
+    "A processor has to push on every frame that it does not use; processors.timeout_s says how "
+    "long it may take."
+)

@@ -1,0 +1,151 @@
+"""Where processors of one's own stand, and how they come to be.
+
+A processor is named by its class, in the settings or in code, and built anew for every pipeline:
+each session has its own before the recogniser and behind it, each response its own before the
+model, the voice and the client. So none sees frames of two responses, and what it remembers goes
+with its pipeline.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, Literal, get_args
+
+from pipecat.audio.filters.base_audio_filter import BaseAudioFilter
+from pipecat.processors.frame_processor import FrameProcessor
+
+from own_processors.audio_filters import FilteredAudio
+from providers.base import ProviderSetupError
+from settings.localisation import _
+from settings.processor_settings import ProcessorConfig
+
+Place = Literal["before_recogniser", "before_model", "before_voice", "before_client"]
+PLACES: tuple[Place, ...] = get_args(Place)
+
+Maker = Callable[[], Any]
+"""Builds a processor: its class, or a function without arguments that returns one. Where audio
+passes, it may be one of Pipecat's audio filters."""
+
+_WITH_AUDIO: tuple[Place, ...] = ("before_recogniser", "before_client")
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A processor that was built, and how errors call it."""
+
+    processor: FrameProcessor
+    name: str
+    """Its class, and the setting of its place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Processors:
+    """Processors of one's own, in the order in which frames pass them.
+
+    README, "Your own processors", says which frames pass at each place.
+    """
+
+    before_recogniser: Sequence[Maker] = ()
+    before_model: Sequence[Maker] = ()
+    before_voice: Sequence[Maker] = ()
+    before_client: Sequence[Maker] = ()
+    timeout_s: float = ProcessorConfig().timeout_s
+    """Seconds that one may be at a frame, or hold back what the next stage waits for."""
+
+    @property
+    def behind_model(self) -> bool:
+        """Whether any stands between the model and the client."""
+        return bool(self.before_voice or self.before_client)
+
+    @property
+    def names(self) -> list[str]:
+        """What they are called, each with its place, for the start-up banner."""
+        return [f"{_called(maker)} ({place})" for place in PLACES for maker in getattr(self, place)]
+
+    def make(self, place: Place) -> list[Named]:
+        """Build the processors of a place for one pipeline.
+
+        Raises:
+            ProviderSetupError: One cannot be built, or is no processor.
+        """
+        makers: Sequence[Maker] = getattr(self, place)
+        return [_made(maker, place) for maker in makers]
+
+    def check(self) -> None:
+        """Build each once, so that a refusal is known before the first session.
+
+        Raises:
+            ProviderSetupError: One cannot be built, or is no processor.
+        """
+        for place in PLACES:
+            self.make(place)
+
+
+NO_PROCESSORS = Processors()
+
+
+def load(config: ProcessorConfig) -> Processors:
+    """Import the classes that the settings name.
+
+    Raises:
+        ProviderSetupError: One cannot be imported, or is no processor.
+    """
+    if config == _NONE:
+        return NO_PROCESSORS
+    found = {
+        place: tuple(_imported(name, place) for name in getattr(config, place)) for place in PLACES
+    }
+    return Processors(**found, timeout_s=config.timeout_s)
+
+
+_NONE = ProcessorConfig()
+
+
+def _imported(name: str, place: Place) -> Maker:
+    module, _colon, attribute = name.partition(":")
+    try:
+        found: Any = getattr(import_module(module), attribute)
+    # A module of one's own runs at its import, and may raise anything.
+    except Exception as error:
+        raise _refused(name, place, f"{type(error).__name__}: {error}") from error
+    if isinstance(found, type) and not issubclass(found, FrameProcessor | BaseAudioFilter):
+        raise _refused(name, place, _("it does not derive from Pipecat's FrameProcessor"))
+    if not callable(found):
+        raise _refused(name, place, _("it is neither a class nor a function"))
+    maker: Maker = found
+    return maker
+
+
+def _made(maker: Maker, place: Place) -> Named:
+    called = _called(maker)
+    try:
+        made = maker()
+    # Its code is somebody's own.
+    except Exception as error:
+        raise _refused(called, place, f"{type(error).__name__}: {error}") from error
+    kind = type(made).__name__
+    if isinstance(made, BaseAudioFilter):
+        if place not in _WITH_AUDIO:
+            raise _refused(called, place, _("it filters audio, and none passes here"))
+        made = FilteredAudio(maker)
+    if not isinstance(made, FrameProcessor):
+        told = _("it made a {kind}, which is no FrameProcessor of Pipecat's")
+        raise _refused(called, place, told.format(kind=kind))
+    return Named(made, f"{kind} (processors.{place})")
+
+
+def _called(maker: Maker) -> str:
+    name: str = getattr(maker, "__name__", type(maker).__name__)
+    return name
+
+
+def _refused(name: str, place: Place, reason: str) -> ProviderSetupError:
+    told = _("{name} cannot be used ({setting}, {variable}): {reason}.")
+    setting = f"processors.{place}"
+    variable = f"REALTIME_PROCESSORS__{place.upper()}"
+    line = " ".join(reason.split()).rstrip(".")
+    return ProviderSetupError(
+        told.format(name=name, setting=setting, variable=variable, reason=line)
+    )

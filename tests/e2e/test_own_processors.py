@@ -1,0 +1,594 @@
+"""Processors of one's own at every place, through the socket: what they change, and how they fail.
+
+`README.md`, "Your own processors", has the table of what passes where.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import re
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import numpy as np
+import pytest
+from pipecat.frames.frames import (
+    LLMContextFrame,
+    LLMFullResponseEndFrame,
+    LLMTextFrame,
+    TextFrame,
+    TranscriptionFrame,
+    TTSAudioRawFrame,
+)
+from pipecat.processors.aggregators.llm_text_processor import LLMTextProcessor
+from pipecat.processors.aggregators.sentence import SentenceAggregator
+from pipecat.processors.filters.frame_filter import FrameFilter
+from pipecat.processors.filters.function_filter import FunctionFilter
+from pipecat.processors.filters.identity_filter import IdentityFilter
+from pipecat.processors.filters.null_filter import NullFilter
+from pipecat.processors.frame_processor import FrameProcessor
+from pipecat.processors.logger import FrameLogger
+from pipecat.processors.text_transformer import StatelessTextTransformer
+
+from answering import response_pipeline
+from audio.pcm import silence
+from hearing import recogniser_pipeline
+from own_processors.places import PLACES, Processors
+from pipeline_manager import PipelineManager
+from providers.frames import TurnAudioFrame, TurnCommittedFrame
+from tests.own_processors import people
+from tests.own_processors.people import Doing, Watcher, watcher
+from tests.support.leftovers import Leftovers
+from tests.support.places import ROOT
+from tests.support.running_server import RunningServer, running, scripted_settings
+from tests.support.wire_client import PATIENCE_S, WireClient, client, speech
+
+OWN = "tests.providers.own_backends"
+ECHO = {"provider": f"{OWN}:EchoLLM"}
+"""A model that says what it is asked."""
+TEXT = "Well, this is fine. A second sentence, and 3.5 more!"
+HEARD = {"input": {"transcription": {"model": "whisper-1"}}}
+TOOLS = [{"type": "function", "name": "look", "parameters": {"type": "object"}}]
+
+
+@asynccontextmanager
+async def serving(timeout_s: float = 20, **places: Any) -> AsyncIterator[RunningServer]:
+    """The server with processors; a place that is none of theirs is a group of settings."""
+    groups = {name: places.pop(name) for name in list(places) if name not in PLACES}
+    settings = scripted_settings(**{"llm": {"text": TEXT}, **groups})
+    processors = Processors(**places, timeout_s=timeout_s)
+    async with running(settings, PipelineManager(settings, processors=processors)) as server:
+        yield server
+
+
+@asynccontextmanager
+async def session(**options: Any) -> AsyncIterator[WireClient]:
+    async with serving(**options) as server, client(server.url) as wire:
+        await wire.update(audio=HEARD)
+        yield wire
+
+
+async def answer(wire: WireClient, text: str = "Hello") -> dict[str, Any]:
+    await wire.say(text)
+    done: dict[str, Any] = (await wire.until("response.done"))["response"]
+    return done
+
+
+async def spoken_turn(wire: WireClient) -> dict[str, Any]:
+    """Say something; return the response, behind the transcript of what was said."""
+    await wire.append(speech())
+    done: dict[str, Any] = (await wire.until("response.done"))["response"]
+    return done
+
+
+def said(response: dict[str, Any]) -> str:
+    content = response["output"][0]["content"][0]
+    return str(content.get("transcript", content.get("text")))
+
+
+def failure(response: dict[str, Any]) -> str:
+    assert response["status"] == "failed", response
+    return str(response["status_details"]["error"]["message"])
+
+
+def audio_of(wire: WireClient, since: int = 0) -> bytes:
+    deltas = [e for e in wire.events[since:] if e["type"] == "response.output_audio.delta"]
+    return b"".join(base64.b64decode(event["delta"]) for event in deltas)
+
+
+def transcripts(wire: WireClient) -> list[str]:
+    completed = wire.of("conversation.item.input_audio_transcription.completed")
+    return [str(event["transcript"]) for event in completed]
+
+
+def upper() -> FrameProcessor:
+    return StatelessTextTransformer(str.upper)
+
+
+# --- what passes, and what is changed ------------------------------------------------------------
+
+
+async def test_the_table_of_the_readme_has_what_passes_at_each_place():
+    watchers = {place: watcher() for place in PLACES}
+    voice = {"provider": f"{OWN}:ToneTTS"}
+    ears = {"provider": f"{OWN}:StreamSTT"}
+    tool = {"text": TEXT, "tool": "look"}
+    async with session(
+        llm=tool, stt=ears, tts=voice, **{place: [one] for place, one in watchers.items()}
+    ) as wire:
+        await wire.update(tools=TOOLS)
+        response = await spoken_turn(wire)
+        assert [item["type"] for item in response["output"]] == ["message", "function_call"]
+    for readme, word in (("README.md", "before_"), ("README.zh-CN.md", "before_")):
+        text = (ROOT / readme).read_text(encoding="utf-8")
+        rows = re.findall(rf"^\| `({word}\w+)` \|(.*)$", text, re.MULTILINE)
+        named: dict[str, set[str]] = {}
+        for place, row in rows:
+            named.setdefault(place, set()).update(re.findall(r"`(\w+Frame)`", row))
+        for place, one in watchers.items():
+            usual = {"StartFrame", "CancelFrame", "TTSTextFrame"}
+            seen = {kind for kind in one.kinds() if "Metadata" not in kind} - usual
+            assert seen <= named[place], place
+            rare = {"ErrorFrame", "TurnDiscardedFrame", "InterimTranscriptionFrame"}
+            assert named[place] - rare - {"WordTimesFrame", "LLMThoughtTextFrame"} <= seen, place
+
+
+async def test_a_transcript_is_changed_for_the_client_and_for_the_model():
+    async with session(llm=ECHO, before_model=[people.Corrected]) as wire:
+        response = await spoken_turn(wire)
+        assert transcripts(wire) == ["hello Theresa"]
+        assert "user: hello Theresa" in said(response)
+
+
+async def test_what_is_added_for_the_model_stays_out_of_the_conversation():
+    class Adds(people.Watcher):
+        async def process_frame(self, frame: Any, direction: Any) -> None:
+            if isinstance(frame, LLMContextFrame):
+                frame.context.add_message({"role": "user", "content": f"note {len(self.made)}"})
+                # What is changed in place is not the conversation's either.
+                first: dict[str, Any] = frame.context.get_messages()[0]  # type: ignore[assignment]
+                first["content"] += " (changed)"
+            await super().process_frame(frame, direction)
+
+    async with session(llm=ECHO, before_model=[Adds]) as wire:
+        await wire.update(output_modalities=["text"])
+        first = said(await answer(wire, "One"))
+        assert re.search(r"user: One \(changed\) / user: note \d+$", first)
+        second = said(await answer(wire, "Two"))
+        assert "user: One (changed) / assistant: " in second
+        assert second.count("note") == 2, "the first answer's own words, and one note of its own"
+
+
+@pytest.mark.parametrize("modality", ["audio", "text"])
+async def test_text_is_changed_before_the_voice_clause_by_clause(modality: str):
+    async with session(before_voice=[people.Counting]) as wire:
+        await wire.update(output_modalities=[modality])
+        for _again in range(2):
+            # Each answer begins to count anew.
+            assert said(await answer(wire)) == (
+                " 1:Well, 2: this is fine. 3: A second sentence, and 3.5 more!"
+            )
+
+
+async def test_what_the_client_reads_may_differ_from_what_is_said():
+    async with session() as wire:
+        await answer(wire)
+        plain = audio_of(wire)
+    async with session(before_client=[upper]) as wire:
+        assert said(await answer(wire)) == TEXT.upper()
+        assert audio_of(wire) == plain
+
+
+async def test_the_answers_audio_is_changed():
+    async with session() as wire:
+        await answer(wire)
+        plain = np.frombuffer(audio_of(wire), np.int16)
+    async with session(before_client=[people.Louder]) as wire:
+        assert said(await answer(wire)) == TEXT
+        assert np.array_equal(np.frombuffer(audio_of(wire), np.int16), plain * 2)
+
+
+@pytest.mark.parametrize("place", ["before_model", "before_voice"])
+async def test_processors_may_say_more(place: str):
+    async with session(**{place: [people.Talkative]}) as wire:
+        whole = {
+            "before_model": f"Let me see. {TEXT}",
+            "before_voice": f"{TEXT} That is all.",
+        }
+        before = len(wire.events)
+        assert said(await answer(wire)) == whole[place]
+        longer = len(audio_of(wire, before))
+        assert longer >= len(TEXT.replace(" ", "")) * 20 * 48 + 20 * 48 * len("Let me see")
+
+
+async def test_tool_calls_keep_their_place_and_their_arguments():
+    script = {"text": TEXT, "tool": "look", "arguments": '{"where": "there"}'}
+    everywhere = {place: [IdentityFilter, upper] for place in PLACES if place != "before_client"}
+    async with session(llm=script, before_client=[IdentityFilter], **everywhere) as wire:
+        await wire.update(tools=TOOLS)
+        message, call = (await answer(wire))["output"]
+        assert message["content"][0]["transcript"] == TEXT.upper()
+        assert (call["name"], call["arguments"]) == ("look", '{"where": "there"}')
+
+
+# --- stock processors of Pipecat's ----------------------------------------------------------------
+
+
+async def no_emoji(text: str, _kind: Any) -> str:
+    return text.replace("fine", "good")
+
+
+async def no_second(frame: Any) -> bool:
+    return "second" not in getattr(frame, "text", "")
+
+
+@pytest.mark.parametrize(
+    ("places", "text"),
+    [
+        ({place: [FrameLogger, IdentityFilter] for place in PLACES}, TEXT),
+        ({"before_voice": [upper]}, TEXT.upper()),
+        (
+            {"before_voice": [lambda: LLMTextProcessor(text_transforms=[("*", no_emoji)])]},
+            TEXT.replace("fine", "good"),
+        ),
+        ({"before_voice": [lambda: FunctionFilter(no_second)]}, "Well, this is fine."),
+        ({"before_voice": [SentenceAggregator]}, TEXT),
+        ({"before_voice": [lambda: FrameFilter((TextFrame, LLMFullResponseEndFrame))]}, TEXT),
+        ({"before_client": [lambda: FunctionFilter(no_second)]}, "Well, this is fine."),
+    ],
+    ids=["log", "transformer", "processor", "function", "sentences", "frames", "client"],
+)
+@pytest.mark.parametrize("modality", ["audio", "text"])
+async def test_stock_processors_of_an_answer(places: dict[str, Any], text: str, modality: str):
+    async with session(**places) as wire:
+        await wire.update(output_modalities=[modality])
+        assert said(await answer(wire)).strip() == text
+        assert bool(audio_of(wire)) == (modality == "audio")
+
+
+async def test_a_stock_processor_of_transcripts():
+    async with session(llm=ECHO, before_model=[upper]) as wire:
+        response = await spoken_turn(wire)
+        assert transcripts(wire) == ["HELLO THERE"]
+        assert "user: HELLO THERE" in said(response)
+
+
+@pytest.mark.parametrize("ears", ["SegmentSTT", "StreamSTT"])
+async def test_an_audio_filter_of_pipecats_before_the_recogniser(ears: str):
+    heard = watcher()
+    settings = {"stt": {"provider": f"{OWN}:{ears}"}}
+    async with session(before_recogniser=[people.Quiet, heard], **settings) as wire:
+        await spoken_turn(wire)
+    frames = [frame for one in heard.made for frame in one.seen]
+    turns = [frame for frame in frames if isinstance(frame, TurnCommittedFrame)]
+    assert turns
+    assert all(len(turn.audio) > 16000 and not any(turn.audio) for turn in turns)
+
+
+async def test_an_audio_filter_of_pipecats_before_the_client():
+    async with session(before_client=[people.Quiet]) as wire:
+        assert said(await answer(wire)) == TEXT
+        assert len(audio_of(wire)) >= 48000
+        assert not any(audio_of(wire))
+
+
+# --- what stays as it is --------------------------------------------------------------------------
+
+
+async def test_without_processors_there_is_nothing_of_them(monkeypatch: pytest.MonkeyPatch):
+    def none(*_arguments: Any) -> None:
+        raise AssertionError("nothing was asked for")
+
+    for module, name in (
+        (response_pipeline, "processed_stages"),
+        (response_pipeline, "ModelInput"),
+        (recogniser_pipeline, "TurnChain"),
+        (recogniser_pipeline, "TranscriptChain"),
+    ):
+        monkeypatch.setattr(module, name, none)
+    async with session() as wire:
+        assert said(await spoken_turn(wire)) == TEXT
+
+
+@pytest.mark.parametrize(
+    ("voice", "times"),
+    [
+        ({}, (900, 700, 350)),
+        # By its own word times: letters alone would take other words for heard.
+        ({"provider": "tests.own_processors.people:SlowThenFastVoices"}, (4050, 2050, 1050)),
+    ],
+    ids=["by-letters", "by-word-times"],
+)
+async def test_what_was_heard_of_an_answer_is_known_as_well(
+    voice: dict[str, str], times: tuple[int, ...]
+):
+    """A clause, its words and the audio that speaks it stay together (§A.8)."""
+    kept = []
+    passing: dict[str, Any] = {place: [IdentityFilter] for place in PLACES}
+    changing: dict[str, Any] = {"before_voice": [upper]}
+    for own in ({}, passing, changing):
+        async with session(llm=ECHO, tts=voice, **own) as wire:
+            item = (await answer(wire, "One two three. Four five six; seven eight."))["output"][0]
+            parts = []
+            for ms in times:
+                place = {"item_id": item["id"], "content_index": 0}
+                await wire.send("conversation.item.truncate", **place, audio_end_ms=ms)
+                await wire.until("conversation.item.truncated")
+                again = {"conversation": "none", "output_modalities": ["text"]}
+                await wire.send("response.create", response=again)
+                told = said((await wire.until("response.done"))["response"])
+                parts.append(re.sub(r".*assistant: ", "", told, flags=re.IGNORECASE))
+            kept.append(parts)
+    plain, passed, changed = kept
+    assert plain == passed
+    assert [text.upper() for text in plain] == changed
+    assert len(set(plain)) == 3
+
+
+async def test_an_answer_that_was_begun_early_runs_through_them_once():
+    seen = {place: watcher() for place in PLACES}
+    async with session(
+        vad={"speculative": True}, **{place: [one] for place, one in seen.items()}
+    ) as wire:
+        response = await spoken_turn(wire)
+        assert response["status"] == "completed"
+    contexts = [
+        frame
+        for one in seen["before_model"].made
+        for frame in one.seen
+        if isinstance(frame, LLMContextFrame)
+    ]
+    ends = [
+        frame
+        for one in seen["before_client"].made
+        for frame in one.seen
+        if isinstance(frame, LLMFullResponseEndFrame)
+    ]
+    assert len(contexts) >= len(ends) == 1
+
+
+async def test_cancelled_and_interrupted_answers_leave_nothing_behind():
+    slow: dict[str, Any] = {"llm": {"text": "A word. " * 300, "word_ms": 5}}
+    everywhere: dict[str, Any] = {place: [IdentityFilter, FrameLogger] for place in PLACES}
+    async with serving(**everywhere, **slow) as server:
+        leftovers = Leftovers(server)
+        async with client(server.url) as wire:
+            for _again in range(3):
+                await wire.say("Hello")
+                await wire.until("response.output_audio.delta")
+                await wire.send("response.cancel")
+                done = (await wire.until("response.done"))["response"]
+                assert done["status"] == "cancelled"
+            await wire.say("Hello")
+            await wire.until("response.output_audio.delta")
+            await wire.append(speech())
+            done = (await wire.until("response.done"))["response"]
+            assert done["status_details"]["reason"] == "turn_detected"
+        await server.emptied()
+        await leftovers.none()
+
+
+async def test_a_long_answer_is_not_held_up_by_audio_that_became_shorter():
+    """A voice may be 2 MiB ahead: what is on its way is counted as it is, and not as it was."""
+
+    async def every_second(frame: Any) -> bool:
+        if isinstance(frame, TTSAudioRawFrame):
+            every_second.count += 1  # type: ignore[attr-defined]
+            return bool(every_second.count % 2)  # type: ignore[attr-defined]
+        return True
+
+    every_second.count = 0  # type: ignore[attr-defined]
+    long = {"llm": {"text": "word " * 1200, "word_ms": 0}}
+    async with session(before_client=[lambda: FunctionFilter(every_second)], **long) as wire:
+        assert (await answer(wire))["status"] == "completed"
+        assert len(audio_of(wire)) > 2 * 1024 * 1024
+
+
+# --- failures -------------------------------------------------------------------------------------
+
+
+class Armed:
+    """Makes processors that do something as long as this is armed."""
+
+    def __init__(self, kind: Any, act: Callable[[Doing, Any], Any], name: str = "Broken") -> None:
+        self.on = True
+        self._broken = people.doing(kind, self._act, name)
+        self._does = act
+        self.__name__ = name
+
+    async def _act(self, one: Doing, frame: Any) -> bool:
+        return bool(await self._does(one, frame)) if self.on else False
+
+    def __call__(self) -> Doing:
+        return self._broken()
+
+
+OF_ANSWERS = [
+    ("before_model", LLMContextFrame),
+    ("before_voice", LLMTextFrame),
+    ("before_voice", LLMFullResponseEndFrame),
+    ("before_client", TTSAudioRawFrame),
+    ("before_client", TextFrame),
+]
+
+
+@pytest.mark.parametrize(("place", "kind"), OF_ANSWERS)
+@pytest.mark.parametrize(
+    ("act", "reason"),
+    [
+        (people.raises, "RuntimeError: cannot take it"),
+        (people.pushes_an_error, "this is wrong"),
+        (people.reports_an_error, "this is wrong"),
+    ],
+    ids=["raises", "pushes", "reports"],
+)
+async def test_an_error_fails_one_answer_and_names_the_processor(
+    place: str, kind: Any, act: Any, reason: str, lines: list[str]
+):
+    broken = Armed(kind, act)
+    async with session(**{place: [IdentityFilter, broken, IdentityFilter]}) as wire:
+        before = said_by_the_log(lines)
+        message = failure(await answer(wire))
+        assert message.startswith(f"The processor Broken (processors.{place}) failed: {reason}")
+        broken.on = False
+        assert said(await answer(wire)) == TEXT
+    told = said_by_the_log(lines)[len(before) :]
+    assert any("Broken" in line for line in told)
+    assert not any("cannot take it" in line for line in told), "it may quote what was said"
+
+
+def said_by_the_log(lines: list[str]) -> list[str]:
+    return [line for line in lines if "failed" in line]
+
+
+@pytest.mark.parametrize(
+    ("place", "kind", "act"),
+    [
+        *((place, kind, people.hangs) for place, kind in OF_ANSWERS),
+        ("before_model", LLMContextFrame, people.swallows),
+        ("before_voice", LLMFullResponseEndFrame, people.swallows),
+        ("before_client", LLMFullResponseEndFrame, people.swallows),
+    ],
+)
+async def test_one_that_hangs_or_drops_what_is_due_is_named(place: str, kind: Any, act: Any):
+    broken = Armed(kind, act)
+    own = {place: [IdentityFilter, broken, IdentityFilter]}
+    async with session(timeout_s=0.3, **own) as wire:
+        message = failure(await answer(wire))
+        assert message.startswith(f"The processor Broken (processors.{place}) failed: ")
+        assert "processors.timeout_s" in message
+        broken.on = False
+        assert said(await answer(wire)) == TEXT
+
+
+@pytest.mark.parametrize(("place", "kind"), OF_ANSWERS)
+async def test_no_stage_is_blamed_for_the_time_of_a_processor(place: str, kind: Any):
+    soon = {"timeout_s": 0.2, "connect_timeout_s": 0.1, "retries": 0}
+    script = {"provider": "scripted", "options": {"first_token_ms": 5, "word_ms": 1, "text": TEXT}}
+    voice = {"provider": "scripted", "options": {"delay_ms": 5, "ms_per_character": 20}}
+    stages: dict[str, Any] = {"llm": {**script, **soon}, "tts": {**voice, **soon}}
+    own: dict[str, Any] = {place: [people.doing(kind, people.thinks)]}
+    async with session(**own, **stages) as wire:
+        assert said(await answer(wire)) == TEXT
+
+
+async def test_one_that_drops_everything_is_named():
+    async with session(timeout_s=0.3, before_voice=[NullFilter]) as wire:
+        assert "The processor NullFilter (processors.before_voice)" in failure(await answer(wire))
+
+
+@pytest.mark.parametrize(
+    ("place", "kind"),
+    [("before_recogniser", TurnCommittedFrame), ("before_model", TranscriptionFrame)],
+)
+@pytest.mark.parametrize(
+    ("act", "timeout_s"),
+    [
+        (people.raises, 20),
+        (people.pushes_an_error, 20),
+        (people.reports_an_error, 20),
+        (people.swallows, 0.3),
+    ],
+    ids=["raises", "pushes", "reports", "swallows"],
+)
+async def test_an_error_fails_one_transcription_and_names_the_processor(
+    place: str, kind: Any, act: Any, timeout_s: float
+):
+    class Always(Doing):
+        """Does it each time, also when the turn is recognised again."""
+
+        async def process_frame(self, frame: Any, direction: Any) -> None:
+            self._act = act if always["on"] else None
+            await super().process_frame(frame, direction)
+
+    always = {"on": True}
+    own = {place: [IdentityFilter, lambda: Always(kind, act), IdentityFilter]}
+    async with session(timeout_s=timeout_s, **own) as wire:
+        await wire.append(speech())
+        failed = await wire.until("conversation.item.input_audio_transcription.failed")
+        message = failed["error"]["message"]
+        assert message.startswith(f"The processor Always (processors.{place}) failed: ")
+        always["on"] = False
+        await wire.append(speech())
+        completed = await wire.until("conversation.item.input_audio_transcription.completed")
+        assert completed["transcript"] == "hello there"
+
+
+@pytest.mark.parametrize(
+    ("place", "kind"),
+    [("before_recogniser", TurnCommittedFrame), ("before_model", TranscriptionFrame)],
+)
+async def test_one_that_hangs_fails_each_transcription_by_name(place: str, kind: Any):
+    """It stays where it is: the session's pipeline has no other."""
+    async with session(timeout_s=0.3, **{place: [people.doing(kind, people.hangs)]}) as wire:
+        for _again in range(2):
+            await wire.append(speech())
+            failed = await wire.until("conversation.item.input_audio_transcription.failed")
+            message = failed["error"]["message"]
+            assert message.startswith(f"The processor Broken (processors.{place}) failed: ")
+            assert f"at one {kind.__name__}" in message
+
+
+async def test_an_error_while_a_turn_is_spoken_fails_that_turn():
+    broken = people.doing(TurnAudioFrame, people.raises)
+    ears = {"stt": {"provider": f"{OWN}:StreamSTT"}}
+    own: dict[str, Any] = {"vad": {"speculative": False}, "before_recogniser": [broken]}
+    async with session(**own, **ears) as wire:
+        await wire.append(speech())
+        failed = await wire.until("conversation.item.input_audio_transcription.failed")
+        assert (
+            "The processor Broken (processors.before_recogniser) failed: RuntimeError"
+            in (failed["error"]["message"])
+        )
+        await wire.append(speech())
+        await wire.until("conversation.item.input_audio_transcription.completed")
+
+
+@pytest.mark.parametrize("place", ["before_model", "before_voice", "before_client"])
+async def test_one_that_cannot_be_set_up_fails_the_answer_by_name(place: str):
+    async with session(**{place: [people.Unprepared]}) as wire:
+        message = failure(await answer(wire))
+        assert message.startswith(f"The processor Unprepared (processors.{place}) failed: ")
+        assert "the index cannot be reached" in message
+
+
+@pytest.mark.parametrize("place", ["before_recogniser", "before_model"])
+async def test_one_that_cannot_be_set_up_fails_each_transcription_by_name(place: str):
+    async with session(**{place: [people.Unprepared]}) as wire:
+        for _again in range(2):
+            await wire.append(speech())
+            failed = await wire.until("conversation.item.input_audio_transcription.failed")
+            assert (
+                f"The processor Unprepared (processors.{place}) failed"
+                in (failed["error"]["message"])
+            )
+
+
+async def test_an_answer_begun_early_that_fails_is_made_anew():
+    failed = asyncio.Event()
+
+    async def once(_one: Doing, _frame: Any) -> bool:
+        if not failed.is_set():
+            failed.set()
+            raise RuntimeError("only once")
+        return False
+
+    broken = people.doing(LLMContextFrame, once)
+    pause = {"vad": {"speculative": True, "silence_duration_ms": 800}}
+    async with session(before_model=[broken], turns={"file_mode": False}, **pause) as wire:
+        await wire.append(speech(after_ms=300))
+        async with asyncio.timeout(PATIENCE_S):
+            await failed.wait()
+        await wire.update(audio=HEARD)
+        await wire.append(silence(900))
+        response = (await wire.until("response.done"))["response"]
+        assert said(response) == TEXT
+
+
+def test_watchers_are_apart():
+    one, other = watcher(), watcher()
+    assert one is not other
+    assert issubclass(one, Watcher)
+    assert one.made is not other.made

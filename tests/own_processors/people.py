@@ -1,0 +1,225 @@
+"""Processors as people write them, good ones and bad ones, for tests that name them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from typing import Any
+
+import numpy as np
+from pipecat.audio.filters.base_audio_filter import BaseAudioFilter
+from pipecat.frames.frames import (
+    ErrorFrame,
+    FilterControlFrame,
+    Frame,
+    LLMContextFrame,
+    LLMFullResponseEndFrame,
+    LLMTextFrame,
+    TextFrame,
+    TranscriptionFrame,
+    TTSAudioRawFrame,
+    TTSSpeakFrame,
+)
+from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
+
+from config import TTSConfig
+from providers.base import TTSProvider
+from providers.frames import WordTimesFrame
+from providers.tts.voice_base import ClauseVoice
+
+NOT_A_PROCESSOR = 7
+
+
+class Watcher(FrameProcessor):
+    """Passes everything on, and remembers what it was; each place has a class of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[Frame] = []
+        type(self).made.append(self)
+
+    made: list[Watcher]
+
+    def __init_subclass__(cls) -> None:
+        cls.made = []
+
+    @classmethod
+    def kinds(cls) -> list[str]:
+        """Names of the frames that any of them has seen, once each, in order."""
+        seen = (type(frame).__name__ for one in cls.made for frame in one.seen)
+        return list(dict.fromkeys(seen))
+
+    async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
+        await super().process_frame(frame, direction)
+        self.seen.append(frame)
+        await self.push_frame(frame, direction)
+
+
+def watcher() -> type[Watcher]:
+    """Return a class of its own, which remembers no other test's frames."""
+    return type("Watcher", (Watcher,), {})
+
+
+class Doing(FrameProcessor):
+    """Does something at the first frame of a kind that comes."""
+
+    def __init__(self, kind: type[Frame], act: Callable[[Doing, Frame], Any]) -> None:
+        super().__init__()
+        self._kind = kind
+        self._act: Callable[[Doing, Frame], Any] | None = act
+
+    async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
+        await super().process_frame(frame, direction)
+        if self._act is not None and isinstance(frame, self._kind):
+            act, self._act = self._act, None
+            if await act(self, frame):
+                return
+        await self.push_frame(frame, direction)
+
+
+async def raises(_self: Doing, frame: Frame) -> bool:
+    raise RuntimeError(f"cannot take it: {getattr(frame, 'text', '')}")
+
+
+async def pushes_an_error(self: Doing, _frame: Frame) -> bool:
+    await self.push_frame(ErrorFrame("this is wrong"))
+    return True
+
+
+async def reports_an_error(self: Doing, _frame: Frame) -> bool:
+    await self.push_error("this is wrong")
+    return False
+
+
+async def hangs(_self: Doing, _frame: Frame) -> bool:
+    await asyncio.Event().wait()
+    return True
+
+
+async def swallows(_self: Doing, _frame: Frame) -> bool:
+    return True
+
+
+async def thinks(_self: Doing, _frame: Frame) -> bool:
+    """Takes longer than the stages around it may be silent."""
+    await asyncio.sleep(1.6)
+    return False
+
+
+def doing(
+    kind: type[Frame], act: Callable[[Doing, Frame], Any], name: str = "Broken"
+) -> Callable[[], Doing]:
+    """Return what makes a processor, of a class of this name, that does something once."""
+    own: type[Doing] = type(name, (Doing,), {})
+
+    def make() -> Doing:
+        return own(kind, act)
+
+    return make
+
+
+class Louder(FrameProcessor):
+    """Doubles the answer's audio, sample by sample."""
+
+    async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
+        await super().process_frame(frame, direction)
+        if isinstance(frame, TTSAudioRawFrame):
+            frame.audio = (np.frombuffer(frame.audio, np.int16) * 2).astype("<i2").tobytes()
+        await self.push_frame(frame, direction)
+
+
+class Quiet(BaseAudioFilter):
+    """An audio filter of Pipecat's kind: what it hears becomes silence."""
+
+    async def start(self, sample_rate: int) -> None:
+        pass
+
+    async def stop(self) -> None:
+        pass
+
+    async def process_frame(self, frame: FilterControlFrame) -> None:
+        pass
+
+    async def filter(self, audio: bytes) -> bytes:
+        return bytes(len(audio))
+
+
+class Corrected(FrameProcessor):
+    """Writes a name as it is spelt, in what the user said."""
+
+    async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
+        await super().process_frame(frame, direction)
+        if isinstance(frame, TranscriptionFrame):
+            frame.text = frame.text.replace("there", "Theresa")
+        await self.push_frame(frame, direction)
+
+
+class Counting(FrameProcessor):
+    """Numbers the clauses of the answer: what it remembers is of one answer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._count = 0
+
+    async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
+        await super().process_frame(frame, direction)
+        if isinstance(frame, TextFrame):
+            self._count += 1
+            frame.text = f" {self._count}:{frame.text}"
+        await self.push_frame(frame, direction)
+
+
+class Talkative(FrameProcessor):
+    """Says something before the model is asked, and something behind the answer."""
+
+    async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
+        await super().process_frame(frame, direction)
+        if isinstance(frame, LLMContextFrame):
+            await self.push_frame(TTSSpeakFrame("Let me see."))
+        if isinstance(frame, LLMFullResponseEndFrame):
+            await self.push_frame(LLMTextFrame(" That is all."))
+        await self.push_frame(frame, direction)
+
+
+class SlowThenFast(ClauseVoice):
+    """Takes a second for each word of a clause but the last, which it hurries; and says so."""
+
+    async def speak(self, text: str) -> AsyncGenerator[bytes | WordTimesFrame, None]:
+        words = text.split()
+        before = [len("".join(words[:n])) for n in range(len(words))]
+        yield WordTimesFrame([(count, 1000.0 * n) for n, count in enumerate(before)])
+        for _word in words[:-1]:
+            yield b"\x10\x10" * 24000
+        yield b"\x10\x10" * 2400
+
+
+class SlowThenFastVoices(TTSProvider):
+    """That voice, as the settings name it."""
+
+    label = "slow, then fast"
+
+    def __init__(self, config: TTSConfig) -> None:
+        pass
+
+    def create(self, voice: str) -> SlowThenFast:
+        return SlowThenFast(voice)
+
+
+class Unbuildable(FrameProcessor):
+    """Lacks something that it needs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        raise RuntimeError("the dictionary is\nnot there")
+
+
+class Unprepared(FrameProcessor):
+    """Cannot be set up."""
+
+    async def setup(self, setup: Any) -> None:
+        await super().setup(setup)
+        raise ConnectionError("the index cannot be reached")
+
+
+def no_processor() -> str:
+    return "no processor"
