@@ -114,16 +114,12 @@ async def test_another_stack_is_chosen_by_its_name_and_shown(tmp_path: Path):
         await choose(page, "model", "")
         assert server.manager.llm.label in await page.evaluate(BEGIN)
         await page.evaluate(
-            "document.querySelector('#begin .begin-check, #begin').scrollIntoView()"
-        )
-        await page.evaluate(
             "[...document.querySelectorAll('#begin button')]"
             ".find((one) => one.textContent === 'Check the stack').click()"
         )
         await page.until("document.querySelector('table.begin-check') !== null")
         stages = await page.evaluate(
-            "[...document.querySelectorAll('table.begin-check tbody th')]"
-            ".map((one) => one.innerText)"
+            "[...document.querySelectorAll('.begin-check tbody th')].map((one) => one.innerText)"
         )
         assert stages == [
             "Voice (default, cheap)",
