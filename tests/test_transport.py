@@ -119,10 +119,12 @@ races = st.one_of(
 operations = st.one_of(turns, single, single, races)
 
 
-async def play(happenings: list[tuple[Any, ...]], end: str, *, streaming: bool) -> Stage:
+async def play(
+    happenings: list[tuple[Any, ...]], end: str, *, streaming: bool, hears: bool = False
+) -> Stage:
     """Let things happen to one session, and then its end."""
     before = asyncio.all_tasks()
-    stage = Stage(streaming=streaming)
+    stage = Stage(streaming=streaming, hears=hears)
     running = asyncio.create_task(stage.transport.run())
     await stage.settle()
     await stage.update({"audio": {"input": {"transcription": {"model": "m"}}}})
@@ -189,3 +191,23 @@ def test_nothing_is_mixed_up_whatever_happens() -> None:
         "response.output_audio.delta",
         "response.function_call_arguments.done",
     }
+
+
+def test_nothing_is_mixed_up_where_the_model_hears() -> None:
+    early: set[str] = set()
+    whole = operations.filter(lambda one: "begin_to_recognise" not in repr(one))
+
+    @given(st.lists(whole, min_size=5, max_size=20), st.booleans())
+    @settings(
+        deadline=None,
+        derandomize=not EXAMPLES,
+        max_examples=EXAMPLES or 40,
+        phases=[Phase.generate, Phase.shrink],
+    )
+    def run(happenings: list[tuple[Any, ...]], streaming: bool) -> None:
+        stage = asyncio.run(play(happenings, ENDS[0], streaming=streaming, hears=True))
+        answered = [stage.manager.pipelines[number].request for number in stage.made.values()]
+        early.update({request.response_id for request in answered} - stage.made.keys())
+
+    run()
+    assert early, "no answer was begun early"

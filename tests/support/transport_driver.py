@@ -9,18 +9,22 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+
+from audio.clip import Clip
 from config import TurnsConfig
 from realtime_session import RealtimeSession
 from session.decisions import SpeechHesitated, SpeechResumed, SpeechStarted, SpeechStopped
-from session.ports import FailureReason
+from session.ports import Capabilities, FailureReason
 from session.reports import AudioMade, ResponseFailed, ResponseFinished, TextMade, ToolCallMade
 from telemetry.metrics import Metrics
 from telemetry.turn_log import TurnLog
 from tests.support.inside import Inside
 from tests.support.ordering import Observer
-from tests.support.puppets import Manager, Pipeline, PuppetPeer, Recogniser, voice
+from tests.support.puppets import LOUDNESS, Manager, Pipeline, PuppetPeer, Recogniser, voice
 from tests.support.session_driver import encoded, pcm, session_config
 from tests.support.strict_reader import Event
 from transport import RealtimeTransport
@@ -36,14 +40,21 @@ SAID = re.compile(r"said .*?(\d+) in answer")
 ANSWERED = re.compile(r"p(\d+): (\d+)")
 
 
+def clips_of(messages: list[dict[str, Any]]) -> Iterator[tuple[str, Clip]]:
+    """What a model hears: the item of each clip, and the clip."""
+    for message in messages:
+        parts = message["content"] if isinstance(message["content"], list) else []
+        yield from ((part["item_id"], part["clip"]) for part in parts if "clip" in part)
+
+
 class Stage:
     """One session, and the methods that drive its puppets."""
 
-    def __init__(self, *, streaming: bool) -> None:
+    def __init__(self, *, streaming: bool, hears: bool = False) -> None:
         self.events: list[Event] = []
         self.observer = Observer()
         self.manager = Manager(streaming=streaming)
-        self.session = RealtimeSession(session_config(turns=LIVE))
+        self.session = RealtimeSession(session_config(Capabilities(hears_audio=hears), turns=LIVE))
         self.inside = Inside(self.session)
         self.peer = PuppetPeer(self._arrived)
         self.transport = RealtimeTransport(
@@ -106,7 +117,10 @@ class Stage:
         pipeline = self.manager.pipelines[number]
         assert not pipeline.stopped, "words of an answer that was thrown away"
         assert pipeline.request.instructions == self.instructions[response_id]
-        read = json.dumps(pipeline.request.messages)
+        for item_id, clip in clips_of(pipeline.request.messages):
+            last = np.frombuffer(clip.audio, dtype="<i2")[-1] // LOUDNESS
+            assert last == self.numbers.get(item_id, last), "an answer to half of what was heard"
+        read = json.dumps(pipeline.request.messages, default=str)
         assert not [text for text in self.overtaken if text in read], "an answer to half a turn"
 
     # --- what happens ---
