@@ -41,6 +41,7 @@ from settings.call_addresses import (
 )
 from settings.group import Group, listed
 from settings.localisation import _
+from settings.mcp_settings import McpConfig
 from settings.origins import allowed_origin
 from settings.paths import own_path
 from settings.processor_settings import ProcessorConfig
@@ -473,6 +474,7 @@ class Settings(BaseSettings):
     stt: STTConfig = Field(default_factory=STTConfig)
     llm: LLMConfig = Field(default_factory=LLMConfig)
     tts: TTSConfig = Field(default_factory=TTSConfig)
+    mcp: McpConfig = Field(default_factory=McpConfig)
     processors: ProcessorConfig = Field(default_factory=ProcessorConfig)
     stacks: dict[str, StackConfig] = Field(default_factory=dict)
     """Further stacks, by the name that clients choose them by: lower-case letters, digits, `.`, `-`

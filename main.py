@@ -61,6 +61,7 @@ try:
     from telemetry.metrics import Metrics
     from telemetry.shared_counts import counting_together, forget_process
     from telemetry.tracing import Tracer
+    from tool_servers.servers import McpServers
 except ModuleNotFoundError as missing:
     raise SystemExit(missing_library(missing.name)) from None
 
@@ -100,17 +101,18 @@ def create_app(
     stacks = Stacks(settings, manager)
     metrics = Metrics([stack.name for stack in stacks])
     tracer = _tracer() if settings.server.tracing else None
+    tool_servers = McpServers(settings)
     client_secrets = ClientSecrets(settings.server.secret)
     said = announce or _print
     addresses = Addresses(place, settings.server.ws_path) if place is not None else None
 
     async def announce_ready() -> None:
         ollama = await find_ollama() if alone and stacks.default.pipelines.llm.for_trial else None
-        said(banner(settings, stacks, addresses, ollama, calls.port))
+        said(banner(settings, stacks, addresses, ollama, calls.port, tool_servers.describe()))
 
     lifecycle = Lifecycle(stacks, announce_ready, on_failed_start)
     access = Access(settings.server, client_secrets)
-    sessions = OpenSessions(settings, lifecycle, metrics, tracer)
+    sessions = OpenSessions(settings, lifecycle, metrics, tracer, tool_servers)
     calls = Calls(settings, sessions, lifecycle, seat.worker)
     admission = Admission(settings, stacks, access, lifecycle)
     of_calls = (admission, calls, Whereabouts(settings.server, calls.ids, seat), sessions)
@@ -121,13 +123,14 @@ def create_app(
         sys.setswitchinterval(SWITCH_INTERVAL_S)
         async with (
             lifecycle.running(calls),
-            warning_of_silent_services(stacks, alone),
+            warning_of_silent_services(stacks, tool_servers, alone),
             watching(metrics.loop_lag.observe),
         ):
             # BLAS's own threads wait for the next product by spinning, and every window of audio
             # brings one: with them a single conversation keeps half a core busy doing nothing.
             with threadpool_limits(1, user_api="blas"):
                 yield
+        await tool_servers.close()
         metrics.close()
         if tracer is not None:
             await asyncio.to_thread(tracer.close)

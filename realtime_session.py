@@ -19,12 +19,18 @@ from session.effects import Close, Effect, HearAs, NoteEcho, Send, To
 from session.input_buffer import InputBuffer
 from session.item_input import build_item
 from session.limits import check_items
+from session.mcp_items import McpApprovalResponse
 from session.own_words import OwnWords
 from session.playback import Clock, playback
 from session.ports import CloseReason
 from session.reports import (
     AudioMade,
     ClauseSpoken,
+    McpCallCompleted,
+    McpCallFailed,
+    McpListChanged,
+    McpListFailed,
+    McpToolsListed,
     PlaybackDrained,
     PlaybackStarted,
     Report,
@@ -131,7 +137,7 @@ class RealtimeSession:
         if hears != HearAs(self._buffer.format, None):
             at_once(self._turns.set_format())
             effects.append(hears)
-        return [*effects, *self._turns.set_detection()]
+        return [*effects, *self._turns.set_detection(), *self._need_tools()]
 
     def take(self, event: SessionEvent) -> Steps[list[Effect]]:
         """Take a client event, in steps where that takes long (`flow/steps.py`).
@@ -217,12 +223,19 @@ class RealtimeSession:
     def update_session(self, event: UpdateSession | UpdateTranscription) -> list[Effect]:
         """Change the settings (§A.1)."""
         noise_before = self._config.noise_reduction
+        names_tools = isinstance(event, UpdateSession) and event.session.tools is not None
         self._config.apply(event.session, voice_locked=self._conversation.has_assistant_audio)
         effects: list[Effect] = [Send(SessionUpdated(session=self._config.wire()))]
         input_format, noise = self._config.input_format, self._config.noise_reduction
         if (input_format, noise) != (self._buffer.format, noise_before):
             effects.append(HearAs(input_format, noise))
-        return effects
+        return effects + (self._need_tools() if names_tools else [])
+
+    def _need_tools(self) -> list[Effect]:
+        """Ask the MCP servers among the session's tools what they have (§B.13)."""
+        if self._config.kind == "transcription":
+            return []
+        return self._responses.lists.need(self._config.tools)
 
     def commit_audio(self, _event: CommitAudio) -> list[Effect]:
         """Commit the open turn (§A.3)."""
@@ -244,8 +257,15 @@ class RealtimeSession:
         item = build_item(event.item, self._config.input_format, self._config.capabilities)
         if self._turns.is_open(item.id):
             raise duplicate_item(item.id)
+        if isinstance(item, McpApprovalResponse):
+            return self._approve(item, event.previous_item_id)
         previous = self._conversation.insert(item, event.previous_item_id)
         return [*item_is_complete(item, previous), *transcribe(item, self._config)]
+
+    def _approve(self, answer: McpApprovalResponse, previous_item_id: str | None) -> list[Effect]:
+        request = self._conversation.approval_request(answer.request_id)
+        previous = self._conversation.insert(answer, previous_item_id)
+        return [*item_is_complete(answer, previous), *self._responses.approved(request, answer)]
 
     def retrieve_item(self, event: RetrieveItem) -> list[Effect]:
         """Send an item with its audio (§A.6)."""
@@ -289,10 +309,10 @@ class RealtimeSession:
             self._playback.hushed()
         return [*effects, *self._turns.settle()]
 
-    # --- recogniser and responses ------------------------------------------------------------
+    # --- recogniser, responses and MCP servers -------------------------------------------------
 
     def report(self, report: Report) -> list[Effect]:
-        """Take a report of the recogniser's or a response's pipeline."""
+        """Take a report of the recogniser's or a response's pipeline, or of an MCP server."""
         match report:
             case TurnSoFar(item_id, text):
                 effects = self._turns.so_far(item_id, text)
@@ -316,6 +336,16 @@ class RealtimeSession:
                 effects += self._transcription.failed(item_id, error)
             case PlaybackStarted() | PlaybackDrained():
                 effects = self._playback.take(report)
+            case McpCallCompleted(item_id, result) | McpCallFailed(item_id, result):
+                effects = self._responses.call_ended(item_id, result)
+            case McpToolsListed(item_id, tools):
+                effects = self._responses.lists.listed(item_id, tools)
+                effects += self._responses.items_ready()
+            case McpListFailed(item_id, failure):
+                effects = self._responses.lists.failed(item_id, failure)
+                effects += self._responses.items_ready()
+            case McpListChanged(label):
+                effects = self._responses.lists.changed(label)
             case _:
                 self._note_words(report)
                 effects = self._responses.report(report)
@@ -346,6 +376,10 @@ class RealtimeSession:
 
     def _settled(self, effects: list[Effect]) -> list[Effect]:
         """Return effects; after `leave`, also the session's end once all responses are over."""
+        # Who is speaking now gets an answer that tells of the results, too.
+        speaking = self._buffer.open is not None and self._config.turn_detection is not None
+        if not speaking:
+            effects = effects + self._responses.go_on()
         effects = self._playback.follow(effects)
         if self._leaving and not self._responses.running and not self._playback.sounds:
             self._leaving = False

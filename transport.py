@@ -28,6 +28,7 @@ from providers.running_pipeline import RunningPipeline
 from realtime_session import RealtimeSession
 from session.decisions import Decision
 from session.effects import (
+    CallMcpTool,
     Close,
     Duck,
     Effect,
@@ -39,6 +40,7 @@ from session.effects import (
     HearAs,
     HearOn,
     HearTurn,
+    ListMcpTools,
     NoteEcho,
     OutputAudio,
     RehearTurn,
@@ -49,15 +51,18 @@ from session.effects import (
     Silence,
     Speculate,
     StopGenerating,
+    StopMcpCalls,
     StopSpeculating,
     To,
     Transcribe,
     WordsSoFar,
 )
+from session.mcp import ToolServers
 from session.ports import CloseReason, FailureReason
 from session.reports import Report, TurnReport, TurnUnderstood
 from settings.localisation import in_english
 from telemetry.turn_log import TurnLog
+from tool_servers.runner import McpRunner
 from turn_detection.observed_detector import Observer
 from wire.client_events import SessionEvent
 from wire.console_events import EchoHeard
@@ -88,6 +93,7 @@ class RealtimeTransport(BaseTransport):
         peer: Peer,
         observe: Observer | None = None,
         notify: Callable[[ServerEvent], None] | None = None,
+        tool_servers: ToolServers | None = None,
     ) -> None:
         """Prepare; nothing runs before `run`.
 
@@ -98,6 +104,7 @@ class RealtimeTransport(BaseTransport):
             peer: The client.
             observe: Is told what the turn detector hears; None: nobody is.
             notify: Is told, once, that the client's microphone hears its loudspeaker; None: nobody.
+            tool_servers: The session's MCP servers; None: the session was told to refuse all.
 
         Raises:
             ProviderSetupError: The recogniser's class is not supported.
@@ -135,6 +142,7 @@ class RealtimeTransport(BaseTransport):
         """Whether there ever was an echo in this session."""
         self._work = WorkQueue()
         self._responses = ResponseRunner(manager, self.report, peer, log)
+        self._tools = McpRunner(tool_servers, self.report)
 
     def input(self) -> FrameProcessor:
         """Return the first processor of the recogniser's pipeline."""
@@ -193,7 +201,7 @@ class RealtimeTransport(BaseTransport):
         self._perform(self._session.leave())
 
     def report(self, report: Report) -> None:
-        """Take a report of the recogniser's or a response's pipeline."""
+        """Take a report of the recogniser's or a response's pipeline, or of an MCP server."""
         self._log.reported(report)
         if isinstance(report, TurnReport):
             # It may decide that the user interrupts what plays.
@@ -389,10 +397,17 @@ class RealtimeTransport(BaseTransport):
                 case StopSpeculating():
                     self._responses.drop_held()
                 case Generate(request):
+                    self._log.asked_for(request.response_id)
                     self._responses.expect(request)
                     self._work.put(partial(self._responses.generate, request))
                 case StopGenerating(response_id):
                     self._responses.stop(response_id)
+                case ListMcpTools() as wanted:
+                    self._tools.list(wanted)
+                case CallMcpTool() as wanted:
+                    self._tools.call(wanted)
+                case StopMcpCalls(item_ids):
+                    self._tools.stop(item_ids)
         for report in understood:
             self.report(report)
 
@@ -409,7 +424,7 @@ class RealtimeTransport(BaseTransport):
             await self._responses.speculate(wanted.request)
 
     async def _release(self, pipeline: RunningPipeline) -> None:
-        await asyncio.gather(self._responses.close(), pipeline.stop())
+        await asyncio.gather(self._responses.close(), pipeline.stop(), self._tools.close())
         self._session.end()
 
     def _not_recognised(self, recognition_id: str, error: FailureReason) -> None:

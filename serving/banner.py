@@ -30,6 +30,7 @@ def banner(
     addresses: Addresses | None,
     ollama: OllamaHere | None,
     udp_port: int | None = None,
+    tool_servers: str | None = None,
 ) -> str:
     """Return the text; with `server.log_json` one line of JSON, as the log's lines are.
 
@@ -39,17 +40,22 @@ def banner(
         addresses: Where the server is, for somebody at this machine; None: only uvicorn knows.
         ollama: An Ollama on this machine, if it was looked for and found.
         udp_port: The port of WebRTC calls; None: there are none.
+        tool_servers: The MCP servers that sessions may use; None: there are none.
     """
     if settings.server.log_json:
         with in_english():
-            return _json_line(addresses, stacks)
+            return _json_line(addresses, stacks, tool_servers)
     default = stacks.default.pipelines
-    stack = [*_table(default.describe()), *_others(stacks)]
+    stack = [*_table(_stack(default, tool_servers)), *_others(stacks)]
     parts = [f"{PRODUCT_NAME} {VERSION}", *_where(settings, addresses, udp_port), "", *stack]
     parts += ["", *_next(settings, addresses), *_deaf(default)]
     if default.llm.for_trial:
         parts += ["", *_real_model(ollama)]
     return "\n".join(parts)
+
+
+def _stack(manager: PipelineManager, tool_servers: str | None) -> dict[str, str]:
+    return manager.describe() | ({"MCP": tool_servers} if tool_servers else {})
 
 
 def _where(settings: Settings, addresses: Addresses | None, udp_port: int | None) -> list[str]:
@@ -159,18 +165,18 @@ def _with_ollama(ollama: OllamaHere | None, model: str) -> str:
     return f"  {base}{chosen} {start_server()}"
 
 
-def _json_line(addresses: Addresses | None, stacks: Stacks) -> str:
+def _json_line(addresses: Addresses | None, stacks: Stacks, tool_servers: str | None) -> str:
     line = {
         "time": datetime.now().astimezone().isoformat(),
         "level": "info",
         "message": f"{PRODUCT_NAME} {VERSION} is ready",
         "event": "server.ready",
         "address": addresses and addresses.websocket,
-        "stack": _described(stacks.default),
-        "stacks": {stack.name: _described(stack) for stack in stacks.named},
+        "stack": _lower(_stack(stacks.default.pipelines, tool_servers)),
+        "stacks": {stack.name: _lower(stack.pipelines.describe()) for stack in stacks.named},
     }
     return json.dumps(line, ensure_ascii=False)
 
 
-def _described(stack: Stack) -> dict[str, str]:
-    return {kind.lower(): label for kind, label in stack.pipelines.describe().items()}
+def _lower(described: dict[str, str]) -> dict[str, str]:
+    return {kind.lower(): label for kind, label in described.items()}

@@ -21,7 +21,7 @@ from serving.stacks import Stacks
 from wire.beta_reading import in_beta_names, read_session
 from wire.beta_writing import beta_sessions
 from wire.errors import ProtocolError, explain
-from wire.session_fields import SessionKind, SessionPatch
+from wire.session_fields import McpServerTool, SessionKind, SessionPatch
 from wire.strict_json import read_json
 
 BETA_LIFE_S = 60
@@ -136,6 +136,7 @@ class Mint:
                 model = choose_model(self._settings, asked, azure=self._azure)
             except ProtocolError as error:
                 raise ProtocolError(error.code, error.message, "session.model") from None
+            _check_readable(patch)
         stack = self._stacks.of(asked)
         can = stack.pipelines.capabilities
         config = start_session(stack.settings, can, patch.type, model, patch)
@@ -144,6 +145,25 @@ class Mint:
             {"value": value, "expires_at": now + life.seconds},
             {**config.wire(), "expires_at": 0},
         )
+
+
+def _check_readable(patch: SessionPatch) -> None:
+    """Refuse what the holder of a client secret, who can read it, is not to know.
+
+    Raises:
+        ProtocolError: A server is given its key (§B.13).
+    """
+    for index, tool in enumerate(patch.tools or ()):
+        if not isinstance(tool, McpServerTool):
+            continue
+        for name in ("authorization", "headers"):
+            if getattr(tool, name):
+                raise ProtocolError(
+                    "invalid_value",
+                    f"Whoever holds a client secret can read it, so it cannot carry '{name}'; let "
+                    "the operator configure the server (mcp.servers), and name its label.",
+                    f"session.tools[{index}].{name}",
+                )
 
 
 _Body = TypeVar("_Body", bound=BaseModel)

@@ -172,6 +172,8 @@ def _extras(settings: Settings, profile: str | None) -> dict[str, bool]:
     found |= dict.fromkeys(_of_models(settings), True)
     if settings.server.tracing:
         found["tracing"] = True
+    if settings.mcp.used:
+        found["mcp"] = True
     whole = profile_for(profile, settings.stt.language) if profile else None
     if whole and whole not in found and _is_whole(settings, whole):
         found[whole] = True

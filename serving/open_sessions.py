@@ -21,6 +21,7 @@ from telemetry.call_figures import CallFigures
 from telemetry.metrics import Metrics
 from telemetry.tracing import Tracer
 from telemetry.turn_log import TurnLog
+from tool_servers.servers import McpServers
 from transport import RealtimeTransport
 from wire.envelope import error_event
 from wire.errors import ProtocolError
@@ -93,6 +94,7 @@ class OpenSessions:
         lifecycle: Lifecycle,
         metrics: Metrics,
         tracer: Tracer | None = None,
+        tool_servers: McpServers | None = None,
     ) -> None:
         """Prepare.
 
@@ -101,11 +103,13 @@ class OpenSessions:
             lifecycle: Is told when the server begins to drain.
             metrics: Counts sessions and refusals.
             tracer: Where turns are traced; None: nowhere.
+            tool_servers: The MCP servers that sessions may use; None: those of the settings.
         """
         self._settings = settings
         self._lifecycle = lifecycle
         self._metrics = metrics
         self._tracer = tracer
+        self._tool_servers = tool_servers or McpServers(settings)
         self._places: set[Place] = set()
         self._guests: set[Guest] = set()
 
@@ -210,7 +214,13 @@ class OpenSessions:
             observe = opener.send if admitted.observes else None
             notify = opener.send if admitted.notices else None
             place.transport = RealtimeTransport(
-                session, stack.pipelines, log, peer, observe, notify
+                session,
+                stack.pipelines,
+                log,
+                peer,
+                observe,
+                notify,
+                self._tool_servers.session(),
             )
             reason = await place.transport.run()
         except NotConnected as failed:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import time
+from functools import partial
 from typing import Any
 
 from config import Settings
 from session.ports import Capabilities
 from session.session_config import SessionConfig
+from tool_servers.servers import check_server
 from wire.beta_reading import read_session
 from wire.client_events import UpdateSession, UpdateTranscription
 from wire.dialect import GADialect
@@ -97,7 +99,7 @@ def start_session(
         media: How its audio travels.
 
     Raises:
-        ProtocolError: The providers cannot do what is asked.
+        ProtocolError: The providers cannot do what is asked, or an MCP server may not be used.
     """
     config = SessionConfig(
         settings,
@@ -107,6 +109,7 @@ def start_session(
         now=time.time(),
         kind=kind,
         media=media,
+        check_server=partial(check_server, settings.mcp),
     )
     if patch is not None:
         config.apply(patch, voice_locked=False)

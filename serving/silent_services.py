@@ -13,25 +13,47 @@ from providers.errors import unreachable_remedy
 from serving.reachability import unreachable
 from serving.stacks import Stacks
 from settings.localisation import in_english
+from tool_servers.servers import McpServers
+from tool_servers.trials import try_servers
 
 Stage = Literal["STT", "LLM", "TTS"]
 
 
 @asynccontextmanager
-async def warning_of_silent_services(stacks: Stacks, wanted: bool) -> AsyncIterator[None]:
+async def warning_of_silent_services(
+    stacks: Stacks, servers: McpServers, wanted: bool
+) -> AsyncIterator[None]:
     """Look beside the start, which waits for nothing here; stop looking when the block ends.
 
     Args:
         stacks: Know the services.
+        servers: Knows the MCP servers of the operator, which are asked for their tools.
         wanted: Whether to look at all.
     """
-    looking = asyncio.create_task(_warn(stacks), name="silent services") if wanted else None
+    looking = (
+        asyncio.create_task(_look(stacks, servers), name="silent services") if wanted else None
+    )
     try:
         yield
     finally:
         if looking is not None:
             looking.cancel()
             await asyncio.wait([looking])
+
+
+async def _look(stacks: Stacks, servers: McpServers) -> None:
+    await asyncio.gather(_warn(stacks), _warn_of_tools(servers))
+
+
+async def _warn_of_tools(servers: McpServers) -> None:
+    """Log a line for each MCP server that cannot be used."""
+    if not servers.configured:
+        return
+    for trial in await try_servers(servers):
+        if trial.error is not None:
+            logger.warning(
+                f"{trial.error} Sessions go on without its tools; look at mcp.servers.{trial.label}"
+            )
 
 
 async def _warn(stacks: Stacks) -> None:

@@ -36,6 +36,8 @@ from session.session_config import DEFAULT_VOICE
 from settings.columns import columns, padded
 from settings.localisation import _
 from settings.stacks import DEFAULT_STACK
+from tool_servers.servers import McpServers
+from tool_servers.trials import Trial, try_servers
 
 SENTENCES = {
     "de": "Hallo, das ist ein kurzer Test der Stimme.",
@@ -107,14 +109,15 @@ async def check(settings: Settings, running: Stacks | None = None) -> list[Verdi
         running: The stacks, where they have started; None: they are loaded for the check.
 
     Returns:
-        TTS, STT and LLM of the default stack, and then what others have that it has not.
+        TTS, STT and LLM of the default stack, then what others have that it has not, and the
+        operator's MCP servers.
     """
     started = {stack.name: stack.pipelines for stack in running or ()}
     tried = _Trials()
     await _check_stack(DEFAULT_STACK, settings, started.get(DEFAULT_STACK), tried)
     for name in settings.stacks:
         await _check_stack(name, settings.of_stack(name), started.get(name), tried)
-    return tried.verdicts
+    return [*tried.verdicts, *await _check_tool_servers(settings)]
 
 
 async def _check_stack(
@@ -357,6 +360,26 @@ def _deaf(label: str, speech: _Speech, said: str) -> FailureReason:
             "hears (llm.model), and that its server passes audio on to it."
         ).format(label=label, text=speech.text, said=said)
     )
+
+
+async def _check_tool_servers(settings: Settings) -> list[Verdict]:
+    """Try the operator's MCP servers: each is connected to, and lists its tools."""
+    if not settings.mcp.servers:
+        return []
+    try:
+        servers = McpServers(settings)
+    except ConfigError as error:
+        reason = FailureReason(str(error), "provider_setup")
+        return [Verdict("MCP", label, "-", error=reason) for label in settings.mcp.servers]
+    return [_of_trial(trial) for trial in await try_servers(servers)]
+
+
+def _of_trial(trial: Trial) -> Verdict:
+    if trial.error is None:
+        result = _("has {count} tools").format(count=trial.tools)
+        return Verdict("MCP", trial.label, trial.where, trial.took_ms, f"{trial.label} {result}")
+    code = "provider_error" if trial.reached else "provider_unreachable"
+    return Verdict("MCP", trial.label, trial.where, error=FailureReason(trial.error, code))
 
 
 def _failed(verdict: Verdict, error: FailureReason) -> Verdict:

@@ -7,6 +7,7 @@ __all__ = [
     "decisions",
     "effects",
     "heard_words",
+    "mcp",
     "ports",
     "reports",
     "session_config",

@@ -7,7 +7,8 @@ from collections import deque
 from collections.abc import Iterator
 
 from session.content import Audio
-from session.items import AssistantMessage, FunctionCall, Item, OutputItem
+from session.items import AssistantMessage, FunctionCall, Item
+from session.mcp_items import McpApprovalRequest
 from wire.errors import ProtocolError
 
 
@@ -101,8 +102,8 @@ class Conversation:
         self.keep_audio(item)
         return self._items[position - 1].id if position else None
 
-    def insert_output(self, item: OutputItem) -> str | None:
-        """Insert what a response makes: at the end, but before the turns that are not answered yet.
+    def insert_output(self, item: Item) -> str | None:
+        """Insert what the server makes: at the end, but before the turns that are not answered yet.
 
         So each answer stands behind its own turn, for the model as for clients (§B.5).
 
@@ -171,6 +172,26 @@ class Conversation:
         item = self.get(item_id)
         if isinstance(item, AssistantMessage) and item.audio is not None:
             item.audio.played_ms = played_ms
+
+    def approval_request(self, request_id: str) -> McpApprovalRequest:
+        """Return the request that an approval answers (§B.13).
+
+        Raises:
+            ProtocolError: The conversation has no such request, or it was answered.
+        """
+        item = self.get(request_id)
+        param = "item.approval_request_id"
+        if not isinstance(item, McpApprovalRequest):
+            raise ProtocolError(
+                "invalid_value",
+                f"Approval request ID '{request_id}' not found in conversation.",
+                param,
+            )
+        if item.answered:
+            raise ProtocolError(
+                "invalid_value", f"Approval request '{request_id}' was answered already.", param
+            )
+        return item
 
     def call(self, call_id: str) -> FunctionCall:
         """Return the latest tool call of an id, to which a result belongs (§A.5).

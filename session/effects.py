@@ -11,6 +11,7 @@ from enum import Enum
 from audio.clip import Clip
 from audio.formats import AudioFormat
 from audio.noise_reduction import NoiseReduction
+from session.mcp import McpServer
 from session.ports import CloseReason, ResponseRequest, TranscriptionSettings
 from session.turn_settings import TurnDetection
 from wire.envelope import ServerEvent
@@ -213,6 +214,32 @@ class StopGenerating:
 
 
 @dataclass(frozen=True, slots=True)
+class ListMcpTools:
+    """Ask an MCP server for its tools (§B.13); the answer names the item."""
+
+    item_id: str
+    server: McpServer
+
+
+@dataclass(frozen=True, slots=True)
+class CallMcpTool:
+    """Call a tool of an MCP server (§B.13); the answer names the item."""
+
+    item_id: str
+    server: McpServer
+    name: str
+    arguments: str
+    """A JSON object, as the model wrote it."""
+
+
+@dataclass(frozen=True, slots=True)
+class StopMcpCalls:
+    """Stop calls whose results nobody waits for any more."""
+
+    item_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Close:
     """Close the connection, once everything sent before has been delivered."""
 
@@ -245,4 +272,7 @@ Effect = (
     | StopSpeculating
     | Generate
     | StopGenerating
+    | ListMcpTools
+    | CallMcpTool
+    | StopMcpCalls
 )

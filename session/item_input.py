@@ -12,6 +12,7 @@ from session.items import (
     SystemMessage,
     UserMessage,
 )
+from session.mcp_items import McpApprovalResponse
 from session.ports import Capabilities
 from wire import item_fields
 from wire.envelope import new_id
@@ -53,6 +54,9 @@ def build_item(
             return FunctionCall(item_id, call_id, given.name, given.arguments)
         case item_fields.FunctionCallOutputFields():
             return FunctionCallOutput(item_id, given.call_id, given.output)
+        case item_fields.McpApprovalFields():
+            request_id = given.approval_request_id
+            return McpApprovalResponse(item_id, request_id, given.approve, given.reason)
 
 
 def _user_parts(

@@ -1,7 +1,7 @@
 """Items of a conversation: messages, function calls and their results (§A.5, §B).
 
-`Item` is the union of all kinds. `_Item` holds what every kind offers, so that most of the session
-need not distinguish them.
+`Item` is the union of all kinds. What every kind offers is in `session/item_base.py`, those about
+MCP tools are in `session/mcp_items.py`.
 """
 
 from __future__ import annotations
@@ -18,41 +18,15 @@ from session.content import (
     OutputText,
     UserAudio,
 )
+from session.item_base import BaseItem
+from session.mcp_items import McpApprovalRequest, McpCall, McpItem
 from wire.item_fields import Phase
 
 Status = Literal["in_progress", "completed", "incomplete"]
 
 
 @dataclass(slots=True, eq=False)
-class _Item:
-    """What all items have in common. Items are compared by identity."""
-
-    id: str
-
-    @property
-    def audio(self) -> UserAudio | AssistantAudio | None:
-        """Its audio, if it has any."""
-        return None
-
-    @property
-    def audio_ms(self) -> float:
-        """Length of its audio in milliseconds, dropped audio included."""
-        audio = self.audio
-        return 0.0 if audio is None else audio.ms
-
-    @property
-    def images(self) -> list[InputImage]:
-        """Its images."""
-        return []
-
-    @property
-    def untranscribed(self) -> UserAudio | None:
-        """Its audio, while the transcript is pending."""
-        return None
-
-
-@dataclass(slots=True, eq=False)
-class _Message(_Item):
+class _Message(BaseItem):
     """What messages have in common."""
 
     role: ClassVar[Literal["system", "user", "assistant"]]
@@ -144,7 +118,7 @@ class AssistantMessage(_Message):
 
 
 @dataclass(slots=True, eq=False)
-class FunctionCall(_Item):
+class FunctionCall(BaseItem):
     """A call of one of the client's tools by the model."""
 
     call_id: str
@@ -171,7 +145,7 @@ class FunctionCall(_Item):
 
 
 @dataclass(slots=True, eq=False)
-class FunctionCallOutput(_Item):
+class FunctionCallOutput(BaseItem):
     """The result of a function call, from the client."""
 
     call_id: str
@@ -192,6 +166,6 @@ class FunctionCallOutput(_Item):
         }
 
 
-OutputItem = AssistantMessage | FunctionCall
+OutputItem = AssistantMessage | FunctionCall | McpCall | McpApprovalRequest
 """An item that a response can make."""
-Item = SystemMessage | UserMessage | AssistantMessage | FunctionCall | FunctionCallOutput
+Item = SystemMessage | UserMessage | AssistantMessage | FunctionCall | FunctionCallOutput | McpItem

@@ -35,7 +35,7 @@ from wire.session_events import ItemAdded, ItemDone
 Ending = Literal["completed", "incomplete"]
 
 
-class _OpenItem:
+class OpenItem:
     """What all kinds have in common: their place, their first and their last events."""
 
     def __init__(
@@ -73,7 +73,8 @@ class _OpenItem:
         return effects
 
     def _done(self, ending: Ending) -> list[Effect]:
-        self.item.status = ending
+        if isinstance(self.item, AssistantMessage | FunctionCall):
+            self.item.status = ending
         wire = self.item.wire()
         effects: list[Effect] = []
         if self._conversation is not None:
@@ -83,11 +84,11 @@ class _OpenItem:
         return [*effects, Send(OutputItemDone(self._response_id, self._index, wire))]
 
 
-class OpenText(_OpenItem):
+class OpenText(OpenItem):
     """A message that the model is writing."""
 
     def __init__(self, spec: ResponseSpec, index: int, conversation: Conversation) -> None:
-        """Begin an empty message; its arguments are those of `_OpenItem`."""
+        """Begin an empty message; its arguments are those of `OpenItem`."""
         self._message = AssistantMessage(new_id("item"), [], "in_progress")
         super().__init__(self._message, spec, index, conversation)
         self._text = OutputText()
@@ -116,11 +117,11 @@ class OpenText(_OpenItem):
         return {"type": "text", "text": self._text.text}
 
 
-class OpenSpeech(_OpenItem):
+class OpenSpeech(OpenItem):
     """A message that is being spoken: transcript deltas come first, their audio follows."""
 
     def __init__(self, spec: ResponseSpec, index: int, conversation: Conversation) -> None:
-        """Begin an empty message; its arguments are those of `_OpenItem`."""
+        """Begin an empty message; its arguments are those of `OpenItem`."""
         self._message = AssistantMessage(new_id("item"), [], "in_progress")
         super().__init__(self._message, spec, index, conversation)
         self._audio = AssistantAudio(spec.format, growing=True, pace=spec.speed)
@@ -188,7 +189,7 @@ class OpenSpeech(_OpenItem):
         return {"type": "audio", "transcript": self._transcript}
 
 
-class OpenCall(_OpenItem):
+class OpenCall(OpenItem):
     """A function call that the model is writing."""
 
     def __init__(
@@ -203,9 +204,9 @@ class OpenCall(_OpenItem):
         """Begin a call without arguments.
 
         Args:
-            spec: As in `_OpenItem`.
-            index: As in `_OpenItem`.
-            conversation: As in `_OpenItem`.
+            spec: As in `OpenItem`.
+            index: As in `OpenItem`.
+            conversation: As in `OpenItem`.
             number: The model's index of this call among its calls.
             call_id: The `call_…` id.
             name: The function's name.

@@ -25,6 +25,8 @@ PENDING = "(This call is still running. Its result will come later; do not call 
 AUDIO_TOKENS_PER_S = 25.0
 """Tokens of a second of audio, for fitting a conversation into the model's window. Models differ:
 Ultravox takes 6, OpenAI's 10, Voxtral and Qwen3-Omni 12.5, Qwen2.5-Omni and Qwen2-Audio 25."""
+UNAPPROVED = "(The user has yet to approve of this call. Do not call again; ask for approval.)"
+"""What the model reads as the result of an MCP call that waits for approval (§B.13)."""
 
 REALTIME_VOICES = (
     "alloy",

@@ -20,7 +20,8 @@ from session.items import (
     SystemMessage,
     UserMessage,
 )
-from session.ports import PENDING
+from session.mcp_items import McpApprovalRequest, McpApprovalResponse, McpCall, McpToolList
+from session.ports import PENDING, UNAPPROVED
 from wire.strict_json import in_whole_characters, json_object
 
 _PLAIN_ID = re.compile(r"[A-Za-z0-9_-]{1,40}")
@@ -65,6 +66,8 @@ def reading_order(items: Iterable[Item]) -> list[Readable]:
       further result of the same call stands where it arrived, behind the same call.
     * A complete call without a result stands where it was made, with the stand-in `PENDING`: a
       model that does not see its call makes it again.
+    * A call of an MCP tool stands where it was made, with its result. One that waits for approval
+      has the stand-in `UNAPPROVED`, until it is made or refused (§B.13).
     * Left out: calls that the model still writes or was kept from finishing, unless the client
       answers them, and results whose call was deleted.
 
@@ -85,6 +88,15 @@ def reading_order(items: Iterable[Item]) -> list[Readable]:
                 call = calls.get(item)
                 if call is not None:
                     order.append(_exchange(call, item.output, ids))
+            case McpCall():
+                order.append(
+                    _server_exchange(item, PENDING if item.output is None else item.output, ids)
+                )
+            case McpApprovalRequest():
+                if not item.answered:
+                    order.append(_server_exchange(item, UNAPPROVED, ids))
+            case McpToolList() | McpApprovalResponse():
+                pass
             case _:
                 order.append(item)
     return order
@@ -106,6 +118,14 @@ def _exchange(call: FunctionCall, output: str, ids: _CallIds) -> ToolExchange:
     # A call that was cut off has half an object; its client may have answered it all the same.
     arguments = json_object(in_whole_characters(call.arguments))
     return ToolExchange(ids.of(call.call_id), call.name, arguments, in_whole_characters(output))
+
+
+def _server_exchange(
+    call: McpCall | McpApprovalRequest, output: str, ids: _CallIds
+) -> ToolExchange:
+    """Return a call of an MCP tool as the model reads it: under the name by which it called it."""
+    arguments = json_object(in_whole_characters(call.arguments))
+    return ToolExchange(ids.of(call.id), call.called, arguments, in_whole_characters(output))
 
 
 class _CallIds:

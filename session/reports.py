@@ -1,13 +1,14 @@
-"""What recogniser and response pipelines report to a session, as plain data.
+"""What recogniser, response pipelines and MCP servers report to a session, as plain data.
 
-A report names the item of its turn, or its response. The session ignores reports about one that is
-over, so a pipeline may still report while it is being stopped.
+A report names the item of its turn or its call, or its response. The session ignores reports about
+one that is over, so a pipeline may still report while it is being stopped.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from session.mcp import McpError, McpTool
 from session.ports import FailureReason, FinishReason, TokenUsage, Transcript
 
 # --- of a turn ----------------------------------------------------------------------------------
@@ -144,4 +145,48 @@ class PlaybackDrained:
 PlaybackReport = PlaybackStarted | PlaybackDrained
 """What a peer that plays the audio itself reports (`wire/media.py`)."""
 
-Report = TurnReport | ResponseReport | PlaybackReport
+# --- of MCP servers -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class McpToolsListed:
+    """A server has listed its tools (the answer to `effects.ListMcpTools`)."""
+
+    item_id: str
+    tools: tuple[McpTool, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class McpListFailed:
+    """A server did not list its tools."""
+
+    item_id: str
+    error: McpError
+
+
+@dataclass(frozen=True, slots=True)
+class McpCallCompleted:
+    """A tool gave its result (the answer to `effects.CallMcpTool`)."""
+
+    item_id: str
+    output: str
+
+
+@dataclass(frozen=True, slots=True)
+class McpCallFailed:
+    """A tool gave no result."""
+
+    item_id: str
+    error: McpError
+
+
+@dataclass(frozen=True, slots=True)
+class McpListChanged:
+    """A server says that its list of tools has changed."""
+
+    label: str
+
+
+McpReport = McpToolsListed | McpListFailed | McpCallCompleted | McpCallFailed | McpListChanged
+
+Report = TurnReport | ResponseReport | PlaybackReport | McpReport

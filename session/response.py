@@ -15,7 +15,12 @@ from typing import Any, Literal, TypeVar
 from session.conversation import Conversation
 from session.effects import Effect, Send
 from session.heard_turns import HeardMessage
-from session.items import AssistantMessage, Item, OutputItem
+from session.items import AssistantMessage, FunctionCall, Item, OutputItem
+from session.mcp import McpError
+from session.mcp_calls import RunningCall, stopped
+from session.mcp_items import McpCall
+from session.mcp_offer import Offer
+from session.mcp_output import OpenApproval, OpenMcpCall
 from session.output_item import Ending, OpenCall, OpenMessage, OpenSpeech, OpenText
 from session.ports import FailureReason, FinishReason, TokenUsage
 from session.reading_order import Readable
@@ -32,6 +37,8 @@ _INCOMPLETE: dict[FinishReason, str] = {
     "content_filter": "content_filter",
 }
 _Message = TypeVar("_Message", OpenText, OpenSpeech)
+_CALLS = OpenCall | OpenMcpCall | OpenApproval
+_Opened = OpenMessage | OpenCall | OpenMcpCall | OpenApproval
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +73,16 @@ class Response:
     """What the model is given of it; None: generation was not started."""
     outcome: Outcome = "in_progress"
     _output: list[OutputItem] = field(default_factory=list)
-    _open: OpenMessage | OpenCall | None = None
+    offer: Offer = field(default_factory=Offer)
+    """The functions that its model may call; none before generation was started."""
+    announced: bool = False
+    """Whether clients know of it: a response that the server begins after a call is announced with
+    its first output, or to a client that asks for it (§B.13)."""
+    calls: dict[str, RunningCall] = field(default_factory=dict)
+    """Item id → a call of an MCP tool that runs."""
+    _made: tuple[Ending, TokenUsage | None] | None = None
+    """How the model ended, while calls run."""
+    _open: _Opened | None = None
     """The last item of `_output`, while it is open."""
     _closed_calls: set[int] = field(default_factory=set)
     _held_calls: list[_CallDelta] = field(default_factory=list)
@@ -88,6 +104,27 @@ class Response:
     def audio_ms(self) -> float:
         """Length of the audio made so far, in milliseconds."""
         return sum(item.audio_ms for item in self._output)
+
+    @property
+    def awaits_no_client(self) -> bool:
+        """Whether the server goes on by itself: tools have run, and no function of the client's.
+
+        After a function it is for the client to go on, once it has the result (§B.7).
+        """
+        called = [item for item in self._output if isinstance(item, McpCall)]
+        functions = any(isinstance(item, FunctionCall) for item in self._output)
+        return self.outcome == "completed" and bool(called) and not functions
+
+    @property
+    def output(self) -> Sequence[OutputItem]:
+        """What it has made so far."""
+        return self._output
+
+    @property
+    def last_item_id(self) -> str | None:
+        """The last item that it read or made; None: there is none."""
+        items: list[Item] = [*self.context, *self._output]
+        return items[-1].id if items else None
 
     @property
     def unheard(self) -> bool:
@@ -120,8 +157,11 @@ class Response:
             **({} if spec.temperature is None else {"temperature": spec.temperature}),
         }
 
-    def created(self) -> list[Effect]:
-        """Announce the response."""
+    def announce(self) -> list[Effect]:
+        """Announce the response, if clients do not know of it."""
+        if self.announced:
+            return []
+        self.announced = True
         return [Send(ResponseCreated(response=self.wire()))]
 
     def text(self, delta: str) -> list[Effect]:
@@ -164,7 +204,7 @@ class Response:
         match self._open:
             case OpenSpeech():
                 waits = True
-            case OpenCall() as call:
+            case OpenCall() | OpenMcpCall() | OpenApproval() as call:
                 waits = call.number != number
             case _:
                 waits = any(held.number == number for held in self._held_calls)
@@ -187,7 +227,23 @@ class Response:
         effects += self._close(last)
         if incomplete:
             self._status_details = {"type": "incomplete", "reason": incomplete}
-        return effects + self._done(last, reported)
+        self._made = last, reported
+        return effects + self._done_if_called()
+
+    def called(self, item_id: str, result: str | McpError) -> list[Effect]:
+        """Take the result of a call of an MCP tool; the last one may end the response."""
+        return self.calls.pop(item_id).end(result) + self._done_if_called()
+
+    def release_calls(self) -> list[RunningCall]:
+        """Let calls go on without the response: the user interrupts it."""
+        calls = list(self.calls.values())
+        self.calls.clear()
+        return calls
+
+    def _done_if_called(self) -> list[Effect]:
+        if self._made is None or self.calls:
+            return []
+        return self._done(*self._made)
 
     def cancel(self, reason: CancelReason) -> list[Effect]:
         """Close the response unfinished: barge-in or `response.cancel` (§B.5, B.6)."""
@@ -196,7 +252,7 @@ class Response:
         if isinstance(self._open, OpenSpeech):
             # What was sent sounds on when the client cancels, and not when the user interrupts.
             self._open.interrupt(at_once=reason == "turn_detected")
-        effects = self._close("incomplete")
+        effects = self._close("incomplete") + stopped(self.release_calls())
         self._status_details = {"type": "cancelled", "reason": reason}
         return effects + self._done("cancelled", None)
 
@@ -204,7 +260,7 @@ class Response:
         """Close the response because a stage failed (§B.10)."""
         if not self.active:
             return []
-        effects = self._close("incomplete")
+        effects = self._close("incomplete") + stopped(self.release_calls())
         self._status_details = {
             "type": "failed",
             "error": {"type": error.type, "code": error.code, "message": error.message},
@@ -236,16 +292,23 @@ class Response:
     def _write_call(self, delta: _CallDelta) -> list[Effect]:
         effects: list[Effect] = []
         call = self._open
-        if not isinstance(call, OpenCall) or call.number != delta.number:
+        if not isinstance(call, _CALLS) or call.number != delta.number:
             effects += self._close("completed")
-            index = len(self._output)
-            call = OpenCall(
-                self.spec, index, self.conversation, delta.number, delta.call_id, delta.name
-            )
+            call = self._new_call(delta)
             effects += self._begin(call)
         return effects + call.write(delta.arguments)
 
-    def _begin(self, opened: OpenMessage | OpenCall) -> list[Effect]:
+    def _new_call(self, delta: _CallDelta) -> OpenCall | OpenMcpCall | OpenApproval:
+        """Return a call of the client's function, or of the tool that the function stands for."""
+        place = (self.spec, len(self._output), self.conversation, delta.number)
+        target = self.offer.targets.get(delta.name)
+        if target is None:
+            return OpenCall(*place, delta.call_id, delta.name)
+        return (
+            OpenApproval(*place, target) if target.needs_approval else OpenMcpCall(*place, target)
+        )
+
+    def _begin(self, opened: _Opened) -> list[Effect]:
         self._open = opened
         self._output.append(opened.item)
         return opened.open()
@@ -253,11 +316,18 @@ class Response:
     def _close(self, ending: Ending) -> list[Effect]:
         if self._open is None:
             return []
-        effects = self._open.close(ending)
-        if isinstance(self._open, OpenCall):
-            self._closed_calls.add(self._open.number)
-        self._open = None
-        return effects
+        opened, self._open = self._open, None
+        if isinstance(opened, _CALLS):
+            self._closed_calls.add(opened.number)
+        if isinstance(opened, OpenMcpCall) and ending == "completed":
+            effects, running = opened.run()
+            self.calls[running.item.id] = running
+            return effects
+        if isinstance(opened, OpenApproval) and ending == "incomplete":
+            opened.forget()
+            self._output.pop()
+            return []
+        return opened.close(ending)
 
 
 def _rate_limits() -> ServerEvent:

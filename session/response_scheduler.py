@@ -16,8 +16,14 @@ from session.content import UserAudio
 from session.context_window import ContextTooLong
 from session.conversation import Conversation
 from session.effects import Effect, Generate, StopGenerating, Transcribe
+from session.following import Following
 from session.items import Item
 from session.limits import check_responses
+from session.mcp import McpError
+from session.mcp_calls import FreeCalls
+from session.mcp_items import McpApprovalRequest, McpApprovalResponse
+from session.mcp_lists import McpLists
+from session.mcp_offer import Offer, offer
 from session.model_context import ModelContext
 from session.ports import FailureReason, ResponseRequest
 from session.reports import (
@@ -31,7 +37,7 @@ from session.reports import (
     WordsTimed,
 )
 from session.response import CancelReason, LastAnswer, Response
-from session.response_request import build_request, unmet_choice
+from session.response_request import build_request
 from session.response_spec import ResponseSpec, build_spec
 from session.session_config import SessionConfig
 from wire.errors import ProtocolError
@@ -73,6 +79,10 @@ class ResponseScheduler:
         """The items of turns that seem to have no words; their transcripts decide (§B.3)."""
         self._deprived: list[str] = []
         """The items of turns whose answers were interrupted before anything of them was heard."""
+        self.lists = McpLists(conversation)
+        """The MCP servers' tools."""
+        self._free_calls = FreeCalls(conversation)
+        self._following = Following(config, conversation)
         self.last_answer: LastAnswer | None = None
         """The last response in the conversation, over or not."""
 
@@ -84,7 +94,8 @@ class ResponseScheduler:
     @property
     def running(self) -> bool:
         """Whether any response is in progress, or is due."""
-        return bool(self._open or self._conversation.unanswered)
+        called = self._following.due or self._free_calls
+        return bool(self._open or self._conversation.unanswered or called)
 
     @property
     def awaited_items(self) -> Iterator[Item]:
@@ -100,19 +111,26 @@ class ResponseScheduler:
             ProtocolError: One is active already, too many are running, or an option is invalid.
         """
         active = self.active
+        asked = self._following.asked(options, active)
+        if asked is not None:
+            return asked.announce() if asked.active else self._nothing_more(options)
         check_responses(self._config.limits, len(self._open))
-        if options.conversation != "none" and active is not None:
+        if options.conversation != "none" and active is not None and active.announced:
             raise ProtocolError(
                 "conversation_already_has_active_response",
                 "Conversation already has an active response in progress: "
                 f"{active.id}. Wait until the response is finished before creating a new one.",
             )
         spec = build_spec(options, self._config, self._conversation)
+        effects = self.lists.need(spec.tools) if spec.own_tools else []
+        if spec.in_conversation and active is not None:
+            # It is about the same results, in another way: nobody has seen the other one.
+            effects += self._take_back(active)
         own = [item for item in spec.input or [] if self._conversation.get(item.id) is not item]
         if spec.in_conversation and spec.input is None:
             # It reads the turns that wait, so it answers them.
             self._conversation.unanswered.clear()
-        effects = self._begin(spec)
+        effects += self._begin(spec)
         effects += [
             effect
             for item in own
@@ -141,6 +159,7 @@ class ResponseScheduler:
         active = self.active
         if active is None:
             return []
+        self._free_calls.adopt(active.release_calls())
         if active.unheard:
             self._deprived += active.spec.answers
         if not self._held_back:
@@ -165,10 +184,10 @@ class ResponseScheduler:
         return self._answer_due()
 
     def hold_back(self) -> None:
-        """Answer no turn before `go_on`: more of what was appended is to be heard (§A.2)."""
+        """Answer no turn before `all_heard`: more of what was appended is to be heard (§A.2)."""
         self._held_back = True
 
-    def go_on(self) -> list[Effect]:
+    def all_heard(self) -> list[Effect]:
         """Answer the turns that were held back, in order."""
         self._held_back = False
         return self._answer_due()
@@ -205,10 +224,11 @@ class ResponseScheduler:
             return None
         spec = build_spec(ResponseOptions(), self._config, self._conversation)
         spec.answers = (item.id,)
-        if unmet_choice(spec) is not None:
+        offered = self._offer(spec)
+        if offered.unmet is not None:
             return None
         try:
-            return build_request(spec, self._read.of(spec, context))
+            return build_request(spec, self._read.of(spec, context), offered)
         except ContextTooLong:
             return None
 
@@ -243,7 +263,10 @@ class ResponseScheduler:
     def _start_ready(self) -> list[Effect]:
         effects: list[Effect] = []
         for response in list(self._waiting):
+            spec = response.spec
             pending = any(map(self._read.lacks_words, response.context))
+            # Servers that it brings itself; those of the session may be listed later (§B.13).
+            pending |= spec.own_tools and self.lists.awaited(spec.tools)
             if response in self._waiting and not pending:
                 self._waiting.remove(response)
                 effects += self._start(response)
@@ -276,6 +299,58 @@ class ResponseScheduler:
             case ResponseFailed(error=error):
                 effects = response.fail(error)
         return self._after_change(response, effects) + self._answer_due()
+
+    # --- MCP tools -----------------------------------------------------------------------------
+
+    def approved(self, request: McpApprovalRequest, answer: McpApprovalResponse) -> list[Effect]:
+        """Make a call that the client approved of, or tell the model that it did not (§B.13)."""
+        effects, over = self._free_calls.answered(request, answer)
+        if over:
+            self._following.call_ended()
+        return effects
+
+    def call_ended(self, item_id: str, result: str | McpError) -> list[Effect]:
+        """Take the result of a call; one whose response was stopped has no effects."""
+        response = next((one for one in self._open.values() if item_id in one.calls), None)
+        if response is not None:
+            ended = response.called(item_id, result)
+            return self._after_change(response, ended) + self._answer_due()
+        effects = self._free_calls.ended(item_id, result)
+        if effects is None:
+            return []
+        self._following.call_ended()
+        return effects
+
+    def go_on(self) -> list[Effect]:
+        """Begin the response that tells of finished calls, if one is due and none is active."""
+        waits = self._held_back or self._doubtful or self._conversation.unanswered
+        if not self._following.due or self.active is not None or waits:
+            return []
+        spec = self._following.next_spec()
+        effects = self._begin(spec, announced=False)
+        response = self._open.get(spec.id)
+        if response is not None:
+            self._following.begun(response)
+        return effects
+
+    def _offer(self, spec: ResponseSpec) -> Offer:
+        tools, choice = spec.tools, spec.tool_choice
+        return offer(tools, choice, self.lists.tools(), may_ask=spec.in_conversation)
+
+    def _nothing_more(self, options: ResponseOptions) -> list[Effect]:
+        """Answer a client that asks for what was said already: by a response without output."""
+        spec = build_spec(options, self._config, self._conversation)
+        response = Response(spec, self._conversation)
+        return response.announce() + response.finish("stop", None)
+
+    def _take_back(self, response: Response) -> list[Effect]:
+        """Stop a response of which clients do not know."""
+        del self._open[response.id]
+        self._listener.answer_finished(0)
+        if response in self._waiting:
+            self._waiting.remove(response)
+            return []
+        return [StopGenerating(response.id)]
 
     # --- the life of a response ---------------------------------------------------------------
 
@@ -322,7 +397,7 @@ class ResponseScheduler:
             and _failure(item) is None
         )
 
-    def _begin(self, spec: ResponseSpec) -> list[Effect]:
+    def _begin(self, spec: ResponseSpec, *, announced: bool = True) -> list[Effect]:
         later = self._conversation.unanswered if spec.answers else ()
         context = self._conversation if spec.input is None else spec.input
         # What is answered separately afterwards would make the model answer it now.
@@ -332,8 +407,10 @@ class ResponseScheduler:
         if spec.in_conversation:
             self.last_answer = response.as_answer()
             self._listener.answer_opened()
+            if spec.input is None:
+                self._following.was_read()
         self._waiting.append(response)
-        return response.created() + self._start_ready()
+        return (response.announce() if announced else []) + self._start_ready()
 
     def _start(self, response: Response) -> list[Effect]:
         spec = response.spec
@@ -346,9 +423,10 @@ class ResponseScheduler:
             effects = self._after_change(response, response.finish("stop", None))
             self._restore()
             return effects
-        unmet = unmet_choice(spec)
-        if unmet is not None:
-            return self._after_change(response, response.fail(unmet))
+        offered = self._offer(spec)
+        if offered.unmet is not None:
+            return self._after_change(response, response.fail(offered.unmet))
+        response.offer = offered
         try:
             response.read = self._read.of(spec, response.context)
         except ContextTooLong as too_long:
@@ -356,18 +434,21 @@ class ResponseScheduler:
         if spec.in_conversation:
             # It reads them, so it answers them.
             self._deprived.clear()
-        return [Generate(build_request(spec, response.read))]
+        return [Generate(build_request(spec, response.read, offered))]
 
     def _cancel(self, response: Response, reason: CancelReason) -> list[Effect]:
         return self._after_change(response, response.cancel(reason))
 
     def _after_change(self, response: Response, effects: list[Effect]) -> list[Effect]:
-        """Return a response's effects; if it ended, clean up."""
+        """Return a response's effects, behind its announcement; if it ended, clean up."""
+        if effects:
+            effects = response.announce() + effects
         if response.active:
             return effects
         del self._open[response.id]
         if response.spec.in_conversation:
             self._listener.answer_finished(response.audio_ms)
+            self._following.response_ended(response)
         if response in self._waiting:
             self._waiting.remove(response)
         else:

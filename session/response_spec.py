@@ -10,8 +10,8 @@ from session.conversation import Conversation
 from session.item_input import build_item
 from session.items import FunctionCall, FunctionCallOutput, Item
 from session.limits import check_prompt
+from session.mcp_settings import ToolEntry
 from session.session_config import SessionConfig
-from session.session_settings import tool_echo
 from wire.envelope import new_id
 from wire.errors import ProtocolError
 from wire.item_fields import ItemReference
@@ -29,7 +29,7 @@ class ResponseSpec:
     voice: str
     format: AudioFormat
     instructions: str
-    tools: list[dict[str, Any]]
+    tools: list[ToolEntry]
     tool_choice: str | dict[str, Any]
     max_output_tokens: int | str
     metadata: dict[str, str] | None
@@ -44,6 +44,10 @@ class ResponseSpec:
     """Only beta clients can set it (§B.16)."""
     answers: tuple[str, ...] = ()
     """The items of the detected turns that it answers; none: the client asked for the response."""
+    own_tools: bool = False
+    """Whether it has tools of its own, in place of the session's."""
+    follows: int = 0
+    """How many responses before it the server began in a row, each after a call (§B.13)."""
 
     @property
     def spoken(self) -> bool:
@@ -67,6 +71,10 @@ def build_spec(
         locked = in_conversation and conversation.has_assistant_audio
         config.check_voice(voice, "response.audio.output.voice", locked=locked)
     choice = config.tool_choice if options.tool_choice is None else options.tool_choice
+    read = None if options.input is None else _resolve(options.input, config, conversation)
+    effort = config.reasoning_effort(options.reasoning)
+    # Last, as it has the session remember servers, and what is refused changes nothing.
+    tools = config.tools if options.tools is None else config.use_tools(options.tools)
     return ResponseSpec(
         id=new_id("resp"),
         modalities=list(options.output_modalities or config.output_modalities),
@@ -76,10 +84,11 @@ def build_spec(
         instructions=(
             config.instructions if options.instructions is None else options.instructions
         ),
-        tools=(config.tools if options.tools is None else list(map(tool_echo, options.tools))),
+        tools=tools,
+        own_tools=options.tools is not None,
         tool_choice=choice if isinstance(choice, str) else choice.model_dump(),
         max_output_tokens=options.max_output_tokens or config.max_output_tokens,
-        reasoning_effort=config.reasoning_effort(options.reasoning),
+        reasoning_effort=effort,
         parallel_tool_calls=(
             config.parallel_tool_calls
             if options.parallel_tool_calls is None
@@ -88,7 +97,7 @@ def build_spec(
         temperature=_temperature(options, config),
         metadata=options.metadata,
         in_conversation=in_conversation,
-        input=None if options.input is None else _resolve(options.input, config, conversation),
+        input=read,
     )
 
 

@@ -6,12 +6,16 @@ are checked against the server's limits and its providers' capabilities.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from audio.formats import AudioFormat
 from audio.noise_reduction import NoiseReduction
 from config import Settings
 from session.limits import check_prompt
+from session.mcp import McpServer, no_servers
+from session.mcp_settings import ToolEntry, check_servers, operators, remembered, tool_entries
 from session.ports import NO_WISHES, Capabilities, TranscriptionSettings
 from session.provider_checks import (
     check_known_voice,
@@ -38,7 +42,9 @@ from wire.errors import ProtocolError
 from wire.media import Media
 from wire.session_fields import (
     BackChannels,
+    FunctionTool,
     Interruptions,
+    McpServerTool,
     OwnVoice,
     Queued,
     Reasoning,
@@ -64,6 +70,7 @@ class SessionConfig:
         now: float,
         kind: SessionKind = "realtime",
         media: Media = Media.EVENTS,
+        check_server: Callable[[McpServer], None] = no_servers,
     ) -> None:
         """Start with the server's defaults.
 
@@ -75,8 +82,10 @@ class SessionConfig:
             now: Unix time in seconds, from which the session's lifetime counts.
             kind: Whether the session answers, or only transcribes (§B.11).
             media: How its audio travels.
+            check_server: Raises `ProtocolError` for an MCP server that may not be used.
         """
         self.media = media
+        self._check_server = check_server
         self.limit_minutes = settings.server.session_limit_minutes
         self.kept_audio_ms = settings.server.kept_audio_minutes * 60_000
         self.limits = settings.limits
@@ -109,6 +118,7 @@ class SessionConfig:
                 instructions=settings.llm.default_instructions,
                 input=audio_input,
                 output=OutputAudioSettings(AudioFormat(), settings.tts.voice_id or DEFAULT_VOICE),
+                known_servers=operators(settings.mcp),
             )
 
     def wire(self) -> dict[str, Any]:
@@ -137,7 +147,22 @@ class SessionConfig:
         check_transcription(can, settings.input.transcription)
         if isinstance(settings, RealtimeSessionSettings):
             self._check_tracing(settings)
+            known = self._answering.known_servers
+            check_servers(settings.tools, known, self._check_server, "session.tools")
         self._settings = settings
+
+    def use_tools(self, given: Sequence[FunctionTool | McpServerTool]) -> list[ToolEntry]:
+        """Return the tools of one response, and remember the MCP servers among them (§B.13).
+
+        Raises:
+            ProtocolError: A server may not be used, or is named twice.
+        """
+        settings = self._answering
+        path, known = "response.tools", settings.known_servers
+        entries = tool_entries(given, known, path)
+        check_servers(entries, known, self._check_server, path)
+        self._settings = replace(settings, known_servers=remembered(entries, known))
+        return list(entries)
 
     def check_voice(self, voice: str | OwnVoice, param: str, *, locked: bool) -> None:
         """Refuse a voice that the TTS lacks, or a change while the voice is locked (§C.2)."""
@@ -269,13 +294,13 @@ class SessionConfig:
         return [self._answering.output_modality]
 
     @property
-    def tools(self) -> list[dict[str, Any]]:
-        """Function tools, as echoed."""
+    def tools(self) -> list[ToolEntry]:
+        """Functions, as echoed, and MCP servers."""
         return list(self._answering.tools)
 
     @property
     def tool_choice(self) -> ToolChoice:
-        """`auto`, `none`, `required`, or one function."""
+        """`auto`, `none`, `required`, one function, or an MCP server."""
         return self._answering.tool_choice
 
     @property

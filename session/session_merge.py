@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from audio.formats import AudioFormat
 from audio.noise_reduction import NoiseReduction
+from session.mcp_settings import remembered, tool_entries
 from session.session_settings import (
     InputAudioSettings,
     InputTranscription,
@@ -20,7 +21,6 @@ from session.session_settings import (
     RealtimeSessionSettings,
     SessionSettings,
     TranscriptionSessionSettings,
-    tool_echo,
 )
 from session.turn_settings import SemanticVad, ServerVad, TurnDetection, TurnExtensions
 from wire.errors import ProtocolError
@@ -57,7 +57,7 @@ def merged(
         default_vad: What turn detection starts from where it was off or of another type.
 
     Raises:
-        ProtocolError: The update is for a session of the other kind.
+        ProtocolError: The update is for a session of the other kind, or its tools cannot be.
     """
     match settings, patch:
         case RealtimeSessionSettings(), SessionPatch():
@@ -71,7 +71,9 @@ def _realtime(
     before: RealtimeSessionSettings, patch: SessionPatch, default_vad: ServerVad
 ) -> RealtimeSessionSettings:
     audio = patch.audio
-    modalities, tools = patch.output_modalities, patch.tools
+    modalities, tools, known = patch.output_modalities, before.tools, before.known_servers
+    if patch.tools is not None:
+        tools = tool_entries(patch.tools, known, "session.tools")
     temperature = patch.temperature if isinstance(patch, BetaSessionPatch) else None
     return RealtimeSessionSettings(
         id=before.id,
@@ -81,7 +83,8 @@ def _realtime(
         input=_input(before.input, audio.input if audio else None, default_vad),
         output=_output(before.output, audio.output if audio else None),
         output_modality=before.output_modality if modalities is None else modalities[0],
-        tools=before.tools if tools is None else tuple(map(tool_echo, tools)),
+        tools=tools,
+        known_servers=remembered(tools, known),
         tool_choice=_updated(before.tool_choice, patch.tool_choice),
         max_output_tokens=_updated(before.max_output_tokens, patch.max_output_tokens),
         tracing=patch.tracing if "tracing" in patch.model_fields_set else before.tracing,

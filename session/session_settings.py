@@ -6,24 +6,25 @@ transcription session has no voice, tools or instructions (§B.11).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 from audio.formats import AudioFormat
 from audio.noise_reduction import NoiseReduction
+from session.mcp_settings import Known, McpUse, ToolEntry
 from session.turn_settings import TurnDetection
 from wire.session_fields import (
     Delay,
     FunctionChoice,
-    FunctionTool,
+    McpChoice,
     Reasoning,
     RetentionRatio,
     Tracing,
 )
 
 MaxOutputTokens = int | Literal["inf"]
-ToolChoice = str | FunctionChoice
-"""`auto`, `none`, `required`, or one function."""
+ToolChoice = str | FunctionChoice | McpChoice
+"""`auto`, `none`, `required`, one function, or an MCP server."""
 Truncation = Literal["auto", "disabled"] | RetentionRatio
 """What to do when the conversation exceeds the context window (§C.7)."""
 LOGPROBS = "item.input_audio_transcription.logprobs"
@@ -159,8 +160,9 @@ class RealtimeSessionSettings:
     input: InputAudioSettings
     output: OutputAudioSettings
     output_modality: Literal["audio", "text"] = "audio"
-    tools: tuple[dict[str, Any], ...] = ()
-    """Functions as `tool_echo` writes them, the form for echoes and providers alike."""
+    tools: tuple[ToolEntry, ...] = ()
+    known_servers: Known = field(default_factory=dict)
+    """The MCP servers that the client has described, used or not (§B.13)."""
     tool_choice: ToolChoice = "auto"
     max_output_tokens: MaxOutputTokens = "inf"
     tracing: Literal["auto"] | Tracing | None = None
@@ -182,7 +184,7 @@ class RealtimeSessionSettings:
             "model": self.model,
             "output_modalities": [self.output_modality],
             "instructions": self.instructions,
-            "tools": list(self.tools),
+            "tools": [tool.wire() if isinstance(tool, McpUse) else tool for tool in self.tools],
             "tool_choice": echo(self.tool_choice),
             "max_output_tokens": self.max_output_tokens,
             "tracing": echo(self.tracing),
@@ -205,19 +207,9 @@ SessionSettings = RealtimeSessionSettings | TranscriptionSessionSettings
 
 
 def echo(
-    value: str | FunctionChoice | Tracing | RetentionRatio | Reasoning | None,
+    value: str | FunctionChoice | McpChoice | Tracing | RetentionRatio | Reasoning | None,
 ) -> str | dict[str, Any] | None:
     """Return the wire form of a setting that is a word or a block: the keys that were given."""
     if value is None or isinstance(value, str):
         return value
     return value.model_dump(exclude_unset=True)
-
-
-def tool_echo(tool: FunctionTool) -> dict[str, Any]:
-    """Write a function tool with every key, as the service echoes it (§C.1)."""
-    return {
-        "type": "function",
-        "name": tool.name,
-        "description": tool.description,
-        "parameters": tool.parameters,
-    }

@@ -211,7 +211,7 @@ class TurnTaking:
     def file_over(self) -> list[Effect]:
         """Answer the turns of a file, now that all of it was heard."""
         self._in_file = False
-        return self._responses.go_on()
+        return self._responses.all_heard()
 
     def _check_length(self) -> list[Effect]:
         """End a detected turn that reached the limit; what follows is a new turn."""

@@ -14,6 +14,8 @@ __all__ = [
     "provider_declarations",
     "installation",
     "localisation",
+    "mcp_hosts",
+    "mcp_settings",
     "origins",
     "package_installer",
     "paths",

@@ -43,6 +43,10 @@ PROFILES = Path(__file__).parent.parent / "profiles"
 DEFAULT_PROFILE = "embedded"
 LANGUAGES = "languages"
 """A profile's table that names other profiles by the language they are better at."""
+_JSON = {"", "OPTIONS", "HEADERS", "ENV"}
+"""How variables end that hold JSON: whole groups, and tables in them."""
+_SECRET = {"options", "secret", "authorization", "headers", "env"}
+"""Settings of which no value is shown: it may be a key, or may hold one."""
 _OF_A_PROVIDER = {"model", "voice_id", "api_base", "options"}
 """Settings of a stage that mean something to its provider only."""
 
@@ -174,8 +178,7 @@ def _not_json() -> str:
     variables = {**dotenv_values(DOTENV), **os.environ}
     for name, value in variables.items():
         group, *path = name.removeprefix(PREFIX).split("__")
-        # A whole group, or the options of one, is JSON; and so is whatever else is a table.
-        if name.startswith(PREFIX) and group and (not path or path[-1] == "OPTIONS"):
+        if name.startswith(PREFIX) and group and (path[-1] if path else "") in _JSON:
             try:
                 json.loads(value or "null")
             except ValueError:
@@ -378,5 +381,5 @@ def _explain(error: ValidationError, settings: type[BaseSettings]) -> str:
 def _shown(value: object, path: list[str]) -> str:
     """Return the value for the message, unless it may contain a key: a key, options, or a group."""
     plain = isinstance(value, str | int | float) and path
-    secret = any("key" in part or part in ("options", "secret") for part in path)
+    secret = any("key" in part or part in _SECRET for part in path)
     return ", " + _("not {value}").format(value=repr(value)) if plain and not secret else ""

@@ -15,6 +15,10 @@ from telemetry.key_masks import mask_keys, mask_libraries
 if TYPE_CHECKING:
     from loguru import Message, Record
 
+_QUOTING = ("mcp", "client")
+"""Libraries whose errors quote what they were sent: words, which are logged with `debug` alone.
+`client` is a name that `mcp` uses. What failed for a user is logged and reported in any case."""
+
 
 def configure_logging(server: ServerConfig) -> None:
     """Write the log to standard error; with `debug`, that of libraries too."""
@@ -26,6 +30,8 @@ def configure_logging(server: ServerConfig) -> None:
         handlers=[forwarding], level=logging.INFO if verbose else logging.WARNING, force=True
     )
     mask_libraries()
+    for name in _QUOTING:
+        logging.getLogger(name).setLevel(logging.INFO if verbose else logging.CRITICAL)
     logging.getLogger("uvicorn.error").addFilter(_is_no_refusal)
     logger.remove()
     if verbose:

@@ -71,6 +71,8 @@ class TurnLog:
         self._turns: dict[str, float] = {}
         """Item id → when the turn ended, of turns without a response or a transcript so far."""
         self._answers: dict[str, _Answer] = {}
+        self._asked: dict[str, float] = {}
+        """Response id → when its output was asked for, of responses not announced yet."""
         self._spoken: str | None = None
         """The item id of the open turn."""
         self._turns_taken = 0
@@ -227,6 +229,11 @@ class TurnLog:
             case ResponseFailed(error=error):
                 self.failed(error)
 
+    def asked_for(self, response_id: str) -> None:
+        """Note that a response's output is asked for; it may be announced later (§B.13)."""
+        if response_id not in self._answers:
+            self._asked[response_id] = time.monotonic()
+
     def played(self, response_id: str, length: int) -> None:
         """Note `length` bytes of a response's audio that are sent now."""
         answer = self._answers[response_id]
@@ -278,7 +285,7 @@ class TurnLog:
             )
 
     def _response_created(self, response: ResponseBody, now: float) -> None:
-        item_id, start = None, now
+        item_id, start = None, self._asked.pop(response["id"], now)
         # Responses outside the conversation answer no turn.
         if self._turns and response["conversation_id"] is not None:
             item_id, start = self._turns.popitem()

@@ -15,6 +15,8 @@ __all__ = [
     "ids",
     "incoming",
     "item_fields",
+    "mcp_events",
+    "mcp_fields",
     "media",
     "response_events",
     "response_fields",

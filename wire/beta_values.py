@@ -75,6 +75,12 @@ def _tools(value: Any, param: str) -> Any:
     return value
 
 
+def _tool_choice(value: Any, param: str) -> Any:
+    if isinstance(value, dict):
+        _check_name(value, ("function",), param)
+    return value
+
+
 def _items(value: Any, param: str) -> Any:
     if not isinstance(value, list):
         return value
@@ -132,5 +138,6 @@ _VALUES: dict[str, Callable[[Any, str], Any]] = {
     "commit": _always,
     "cancel_previous": _always,
     "tools": _tools,
+    "tool_choice": _tool_choice,
     "input": _items,
 }

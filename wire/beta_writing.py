@@ -45,6 +45,7 @@ _TOKEN_LIMIT = 15_000_000
 _FORMAT_NAMES = {ga: beta for beta, ga in FORMATS.items()}
 _PART_TYPES = {"output_text": "text", "output_audio": "audio"}
 _TRANSCRIPTION_KEYS = ("model", "language", "prompt")
+_WITH_ITEM = (ItemAdded, OutputItemAdded, OutputItemDone)
 _WHOLE = "whisper-1"
 """When clients knew this model alone, transcripts had no deltas, and some fail at one (§F.7)."""
 
@@ -86,6 +87,8 @@ class BetaDialect:
         records say which names and fields differ in beta.
         """
         if event.beta is None:
+            return []
+        if isinstance(event, _WITH_ITEM) and _is_ga_item(event.item):
             return []
         if isinstance(event, InputTranscriptionDelta) and self._whole_transcripts:
             return []
@@ -142,7 +145,7 @@ class BetaDialect:
             "id": response["id"],
             "status": response["status"],
             "status_details": response["status_details"],
-            "output": [_item(item) for item in response["output"]],
+            "output": [_item(item) for item in response["output"] if not _is_ga_item(item)],
             "conversation_id": response["conversation_id"],
             "modalities": _modalities(response["output_modalities"], spoken),
             "voice": output["voice"],
@@ -198,9 +201,10 @@ def _realtime_session(session: Mapping[str, Any], spoken: list[str]) -> dict[str
         "instructions": session["instructions"],
         "voice": output["voice"],
         "output_audio_format": _FORMAT_NAMES[output["format"]["type"]],
-        "tools": [_tool(tool) for tool in session["tools"]],
+        # Of MCP servers, only a GA client of the same session can know (§B.16).
+        "tools": [_tool(tool) for tool in session["tools"] if tool["type"] == "function"],
         # Always a string in beta: for a certain function, its name (§C.3).
-        "tool_choice": choice if isinstance(choice, str) else choice["name"],
+        "tool_choice": _choice(choice),
         "temperature": session.get("temperature", DEFAULT_TEMPERATURE),
         "max_response_output_tokens": session["max_output_tokens"],
         "turn_detection": given["turn_detection"],
@@ -247,6 +251,17 @@ def _modalities(ga: list[str], spoken: list[str]) -> list[str]:
 
 def _tool(tool: Mapping[str, Any]) -> dict[str, Any]:
     return {key: tool[key] for key in ("name", "description", "parameters", "type") if key in tool}
+
+
+def _choice(choice: str | Mapping[str, Any]) -> str:
+    if isinstance(choice, str):
+        return choice
+    return str(choice["name"]) if choice["type"] == "function" else "auto"
+
+
+def _is_ga_item(item: Mapping[str, Any]) -> bool:
+    """Return whether an item is about MCP tools, which beta does not have."""
+    return str(item["type"]).startswith("mcp_")
 
 
 def _item(item: Mapping[str, Any]) -> dict[str, Any]:

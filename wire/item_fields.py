@@ -78,10 +78,8 @@ class _OutputText(_Part):
 class _Entry(Variant):
     """What may stand where an item does."""
 
-    # Those of MCP's items (§B.13).
-    others = frozenset(
-        ("approval_request_id", "approve", "error", "reason", "server_label", "tools")
-    )
+    # Those of the MCP items that only a server makes (§B.13).
+    others = frozenset(("error", "server_label", "tools"))
 
 
 class _Item(_Entry):
@@ -136,6 +134,17 @@ class FunctionCallOutputFields(_Item):
     output: str
 
 
+class McpApprovalFields(_Entry):
+    """The answer to a request for the approval of an MCP call (§B.13)."""
+
+    type: Literal["mcp_approval_response"]
+    id: Id | None = None
+    object: Literal["realtime.item"] | None = None
+    approval_request_id: str
+    approve: bool
+    reason: str | None = None
+
+
 class ItemReference(_Entry):
     """A pointer to an item of the conversation, for `response.input` only."""
 
@@ -147,8 +156,10 @@ Message = Annotated[
     SystemMessageFields | UserMessageFields | AssistantMessageFields, Field(discriminator="role")
 ]
 ItemInput = Annotated[
-    Message | FunctionCallFields | FunctionCallOutputFields, Field(discriminator="type")
+    Message | FunctionCallFields | FunctionCallOutputFields | McpApprovalFields,
+    Field(discriminator="type"),
 ]
+"""What a `conversation.item.create` carries."""
 ResponseInput = Annotated[
     Message | FunctionCallFields | FunctionCallOutputFields | ItemReference,
     Field(discriminator="type"),

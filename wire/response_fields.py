@@ -8,13 +8,13 @@ from wire.item_fields import ResponseInput
 from wire.session_fields import (
     NO_PROMPT,
     Format,
-    FunctionTool,
     MaxTokens,
     Metadata,
     Modalities,
     Reasoning,
     Temperature,
     ToolChoice,
+    Tools,
     Voice,
 )
 from wire.strict_models import StrictModel
@@ -39,7 +39,7 @@ class ResponseOptions(StrictModel):
     instructions: str | None = None
     output_modalities: Modalities | None = None
     audio: ResponseAudio | None = None
-    tools: list[FunctionTool] | None = None
+    tools: Tools | None = None
     tool_choice: ToolChoice | None = None
     max_output_tokens: MaxTokens | None = None
     metadata: Metadata | None = None

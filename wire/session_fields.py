@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag
+from pydantic import BeforeValidator, Discriminator, Field, Tag, TypeAdapter
 
 from audio.pcm import Rate
 from wire.errors import unsupported
+from wire.mcp_fields import Label, McpFields
 from wire.strict_models import StrictModel, Variant
 
 SessionKind = Literal["realtime", "transcription"]
@@ -195,25 +196,12 @@ class AudioPatch(StrictModel):
     output: AudioOutputPatch | None = None
 
 
-class FunctionTool(StrictModel):
-    """A function the model may call (§C.2)."""
+class _Tool(Variant):
+    """What may stand among the tools."""
 
-    # Those of MCP tools (§B.13).
-    others = frozenset(
-        (
-            "allowed_callers",
-            "allowed_tools",
-            "authorization",
-            "connector_id",
-            "defer_loading",
-            "headers",
-            "require_approval",
-            "server_description",
-            "server_label",
-            "server_url",
-            "tunnel_id",
-        )
-    )
+
+class FunctionTool(_Tool):
+    """A function the model may call (§C.2)."""
 
     type: Literal["function"]
     name: str
@@ -221,13 +209,33 @@ class FunctionTool(StrictModel):
     parameters: dict[str, Any] = Field(default_factory=dict)
 
 
-class FunctionChoice(StrictModel, frozen=True):
-    """`tool_choice` that names one function."""
+class McpServerTool(_Tool, McpFields):
+    """An MCP server whose tools the model may use (§B.13)."""
 
-    others = frozenset(("server_label",))
+    type: Literal["mcp"]
+    server_label: Label
+
+
+Tools = list[Annotated[FunctionTool | McpServerTool, Field(discriminator="type")]]
+
+
+class _Choice(Variant, frozen=True):
+    """A `tool_choice` that is more than a word."""
+
+
+class FunctionChoice(_Choice, frozen=True):
+    """`tool_choice` that names one function."""
 
     type: Literal["function"]
     name: str
+
+
+class McpChoice(_Choice, frozen=True):
+    """`tool_choice` that names an MCP server, or one of its tools (§B.13)."""
+
+    type: Literal["mcp"]
+    server_label: str
+    name: str | None = None
 
 
 def _tool_choice(value: object) -> object:
@@ -235,7 +243,7 @@ def _tool_choice(value: object) -> object:
         raise unsupported(
             f"Invalid value: '{value}'. Supported values are: 'auto', 'none', and 'required'."
         )
-    return FunctionChoice.model_validate(value) if isinstance(value, dict) else value
+    return _CHOICE.validate_python(value, strict=True) if isinstance(value, dict) else value
 
 
 class Tracing(StrictModel, frozen=True):
@@ -268,7 +276,10 @@ def _transcription_type(value: object) -> object:
     return value
 
 
-ToolChoice = Annotated[str | FunctionChoice, BeforeValidator(_tool_choice)]
+_CHOICE: TypeAdapter[FunctionChoice | McpChoice] = TypeAdapter(
+    Annotated[FunctionChoice | McpChoice, Field(discriminator="type")]
+)
+ToolChoice = Annotated[str | FunctionChoice | McpChoice, BeforeValidator(_tool_choice)]
 MaxTokens = Annotated[int, Field(ge=1, le=4096)] | Literal["inf"]
 Temperature = Annotated[float, Field(ge=0.6, le=1.2)]
 NO_PROMPT = only_null("Prompt templates are not supported by this server; use 'instructions'.")
@@ -312,7 +323,7 @@ class SessionPatch(_Session):
     instructions: str | None = None
     output_modalities: Modalities | None = None
     audio: AudioPatch | None = None
-    tools: list[FunctionTool] | None = None
+    tools: Tools | None = None
     tool_choice: ToolChoice | None = None
     max_output_tokens: MaxTokens | None = None
     tracing: Annotated[Literal["auto"] | Tracing | None, BeforeValidator(_tracing)] = None

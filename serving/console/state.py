@@ -48,8 +48,8 @@ def console_state(
         "models": model_names(settings),
         **described(stacks.default),
         "stacks": {stack.name: described(stack) for stack in stacks.named},
-        # There are none (§B.13).
-        "mcp": False,
+        # Whether a page may name MCP servers itself (§B.13).
+        "mcp": bool(settings.mcp.allowed_hosts),
     }
 
 

@@ -30,7 +30,7 @@ from wire.reading import parse_client_event
 
 def test_the_first_finding_names_the_type_before_what_follows_from_it() -> None:
     driver = Driver()
-    (event,) = driver.update(tools=[{"type": "mcp", "server_label": "docs"}], bogus=1)
+    (event,) = driver.update(tools=[{"type": "web_search"}], bogus=1)
     assert event["error"]["param"] == "session.tools[0].type"
     (event,) = driver.update(tools=[{"type": "function"}], instructions=5, bogus=1)
     assert event["error"]["param"] == "session.tools[0].name"

@@ -7,6 +7,12 @@ provider: such tests survive a restructuring of the modules.
 from __future__ import annotations
 
 _BY_PROOF: dict[str, str] = {
+    "conformance/test_b13_mcp_tools.py": (
+        "session/following.py session/mcp.py session/mcp_calls.py session/mcp_items.py "
+        "session/mcp_lists.py "
+        "session/mcp_offer.py session/mcp_output.py session/mcp_settings.py wire/mcp_events.py "
+        "wire/mcp_fields.py"
+    ),
     "answering/test_held_response.py": "answering/outputs.py answering/runner.py",
     "e2e/test_faults.py": "answering/response_pipeline.py answering/supervision.py",
     "e2e/test_own_processors.py": (
@@ -29,6 +35,12 @@ _BY_PROOF: dict[str, str] = {
     "test_push_to_talk_app.py": "clients/terminal/keys.py",
     "hearing/test_cleaned_audio.py": "audio/clip.py",
     "hearing/test_turn_recognition.py": "hearing/recogniser_pipeline.py",
+    "tool_servers/test_session_servers.py": (
+        "session/mcp.py tool_servers/connection.py tool_servers/results.py "
+        "tool_servers/transports.py"
+    ),
+    "tool_servers/test_failures.py": "tool_servers/tools.py",
+    "tool_servers/test_processes.py": "tool_servers/child.py",
     # Providers.
     "providers/assistant/test_arguments.py": "providers/assistant/schema.py",
     "providers/assistant/test_english.py": (
@@ -128,7 +140,7 @@ _BY_PROOF: dict[str, str] = {
     ),
     "conformance/test_c4_turn_detection.py": "turn_detection/turn_models.py",
     "e2e/test_conversation.py": "hearing/listening.py",
-    "session/test_conversation.py": "session/items.py",
+    "session/test_conversation.py": "session/item_base.py session/items.py",
     "session/test_response.py": "session/output_item.py",
     "turn_detection/test_judged_pauses.py": "turn_detection/pause_rule.py",
     "test_protocol.py": "wire/envelope.py wire/ids.py",

@@ -42,7 +42,7 @@ DEFAULTS = Settings.model_construct()
 """Settings without an environment."""
 
 
-@pytest.mark.parametrize("name", ["limits", "server", "webrtc"])
+@pytest.mark.parametrize("name", ["limits", "mcp", "server", "webrtc"])
 def test_every_setting_is_in_a_table_with_its_default(name: str) -> None:
     said = {setting: cells[0] for setting, cells in rows(f"{name}.").items()}
     defaults = {setting: default(value) for setting, value in getattr(DEFAULTS, name)}
@@ -55,7 +55,7 @@ def default(value: object) -> str:
         return str(value).lower()
     if isinstance(value, float):
         return f"{value:g}"
-    return "none" if value in (None, []) else str(value)
+    return "none" if value in (None, [], {}) else str(value)
 
 
 async def test_every_metric_is_listed_with_its_type() -> None:

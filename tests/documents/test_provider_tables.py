@@ -17,7 +17,15 @@ from settings.requirement_files import is_pinned
 from tests.support.places import ROOT
 
 EXTRAS = ROOT / "requirements"
-OTHER_EXTRAS = {"echo.txt", "embedded.txt", "gguf.txt", "offline.txt", "tracing.txt", "webrtc.txt"}
+OTHER_EXTRAS = {
+    "echo.txt",
+    "embedded.txt",
+    "gguf.txt",
+    "mcp.txt",
+    "offline.txt",
+    "tracing.txt",
+    "webrtc.txt",
+}
 """Files that no provider of their name needs."""
 FOR_TESTS = "scripted"
 """One row stands for all three kinds of it."""

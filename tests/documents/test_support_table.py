@@ -10,6 +10,8 @@ from session.ports import FailureReason
 from session.reports import TurnFailed
 from tests.conformance.beta_wire import BetaDriver
 from tests.support.call_driver import CallDriver
+from tests.support.mcp_driver import DOCS as SERVER
+from tests.support.mcp_driver import McpDriver
 from tests.support.places import ROOT
 from tests.support.session_driver import Driver, types
 
@@ -81,6 +83,22 @@ def call() -> list[str]:
     return [type_ for type_ in types(sounding) if type_.startswith("output_audio_buffer.")]
 
 
+def with_servers() -> list[str]:
+    """Types of the events that only a session with MCP servers has."""
+    d = McpDriver()
+    d.connect()
+    d.update(tools=[{**SERVER, "server_label": "gone"}])
+    d.list_failed()
+    d.update(tools=[SERVER])
+    for end in (d.found, d.broken):
+        d.say("Look it up.")
+        d.respond()
+        d.asks()
+        end()
+        d.answer()
+    return [type_ for type_ in types(d.events) if "mcp" in type_]
+
+
 def test_the_document_is_what_the_script_writes() -> None:
     written = (DOCS / "protocol.md").read_text(encoding="utf-8")
     made = runpy.run_path(str(DOCS / "make_protocol_table.py"))["render"]()
@@ -88,7 +106,7 @@ def test_the_document_is_what_the_script_writes() -> None:
 
 
 def test_the_declared_events_are_those_that_are_sent() -> None:
-    sent = {*types(ga().events), *call()}
+    sent = {*types(ga().events), *call(), *with_servers()}
     assert sent == set(SERVER_EVENTS)
     rows = table()
     for type_ in sent:

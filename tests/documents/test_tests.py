@@ -13,8 +13,8 @@ from tests.support.places import ROOT
 TESTS = ROOT / "tests"
 WINGS = (
     *("answering", "audio", "clients", "flow", "hearing", "own_processors", "peers"),
-    *("providers", "serving"),
-    *("session", "settings", "telemetry", "turn_detection", "wire"),
+    *("providers", "serving", "session", "settings", "telemetry", "tool_servers"),
+    *("turn_detection", "wire"),
 )
 FILES = sorted(
     path for path in TESTS.rglob("*.py") if not {".venv", "node_modules"} & {*path.parts}

@@ -119,7 +119,7 @@ class Played:
 
 def test_created_is_the_object_of_the_service_key_by_key() -> None:
     played = Played()
-    (event,) = played(played.response.created())
+    (event,) = played(played.response.announce())
     assert list(event["response"].items()) == list(
         {
             "object": "realtime.response",
@@ -139,7 +139,7 @@ def test_created_is_the_object_of_the_service_key_by_key() -> None:
 
 def test_a_text_response_still_shows_its_audio_settings() -> None:
     played = Played(spoken=False)
-    (event,) = played(played.response.created())
+    (event,) = played(played.response.announce())
     assert event["response"]["output_modalities"] == ["text"]
     assert event["response"]["audio"] == {"output": {"format": PCM, "voice": "alloy"}}
 
@@ -637,7 +637,7 @@ def test_cancelling_a_truncated_item_keeps_what_was_heard() -> None:
 
 def test_out_of_band_output_never_enters_the_conversation() -> None:
     played = Played(in_conversation=False, spoken=False)
-    (created,) = played(played.response.created())
+    (created,) = played(played.response.announce())
     played.text("Hello.")
     played.call("{}")
     played.finish("tool_calls")

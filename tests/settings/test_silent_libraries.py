@@ -283,6 +283,7 @@ LIBRARIES = {
     "hibari": "b''.join(map(bytes, module.Hibari().stream('Hello there.')))",
     "huggingface_hub.utils": "module.build_hf_headers(); module.send_telemetry('test')",
     "kokoro_onnx": "",
+    "mcp": "module.StdioServerParameters(command='none')",
     "misaki.zh": "module.ZHG2P()('你好')",
     "moonshine_voice": "",
     "onnxruntime": "module.get_all_providers()",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Callable
 from typing import Any
 
 from config import LimitsConfig, LLMConfig, Settings, STTConfig, TTSConfig, VADConfig
@@ -12,6 +13,7 @@ from realtime_session import RealtimeSession
 from session.decisions import Decision, SpeechPersisted, SpeechStarted, SpeechStopped
 from session.effects import Effect, Generate, HearAgain, OutputAudio, Send
 from session.floor import LONG_MS
+from session.mcp import McpServer, no_servers
 from session.ports import Capabilities, FinishReason, ResponseRequest, TokenUsage, Transcript
 from session.reports import (
     AudioMade,
@@ -54,6 +56,7 @@ def session_config(
     capabilities: Capabilities | None = None,
     kind: SessionKind = "realtime",
     media: Media = Media.EVENTS,
+    check_server: Callable[[McpServer], None] = no_servers,
     **groups: Any,
 ) -> SessionConfig:
     return SessionConfig(
@@ -64,6 +67,7 @@ def session_config(
         now=NOW,
         kind=kind,
         media=media,
+        check_server=check_server,
     )
 
 

@@ -36,6 +36,8 @@ _SERVER_SET = {
     "RealtimeTranscriptionSessionCreateRequest": {"object", "id", "expires_at"},
     # Only the types of the Responses API have it yet.
     "RealtimeConversationItemAssistantMessage": {"phase"},
+    # This server's own: why a list failed (§B.13).
+    "RealtimeMcpListTools": {"error"},
     # This server's own, shown once a client has set them (§C.4).
     "ServerVad": EXTENSIONS,
     "SemanticVad": EXTENSIONS,

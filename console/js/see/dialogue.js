@@ -119,8 +119,10 @@ export class Dialogue {
       case "response.output_audio.delta":
         return this.#sounded(event);
       case "response.function_call_arguments.delta":
+      case "response.mcp_call_arguments.delta":
         return this.#called(event.item_id, (call) => (call.arguments += event.delta));
       case "response.function_call_arguments.done":
+      case "response.mcp_call_arguments.done":
         return this.#called(event.item_id, (call) => (call.arguments = event.arguments));
       case "response.done":
         return this.#responseDone(event.response ?? {});
@@ -162,11 +164,13 @@ export class Dialogue {
     const item = event.item ?? {};
     const known = this.#list.find(item.id);
     const final = event.type.endsWith(".done");
-    if (item.type === "function_call") {
+    if (item.type === "function_call" || item.type === "mcp_call") {
       const call =
         known?.kind === "call" ? known : this.#list.place(toolCall(item), event.previous_item_id);
       call.arguments = item.arguments || call.arguments;
       if (final) call.progress = "done";
+      // The server runs it, and tells with the call what came of it (`docs/wire.md` §B.13).
+      if (final && item.type === "mcp_call") call.output = item.output ?? item.error?.message ?? "";
       return call;
     }
     if (item.type === "function_call_output") return this.#result(item);

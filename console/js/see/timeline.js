@@ -111,6 +111,7 @@ export class Timeline {
       case "response.output_audio_transcript.delta":
       case "response.output_text.delta":
       case "response.function_call_arguments.delta":
+      case "response.mcp_call_arguments.delta":
         return this.#mark(this.#answered(event.response_id), "text", at);
       case "response.output_audio.delta":
       case "output_audio_buffer.started":

@@ -65,7 +65,7 @@ export function message(id, role) {
 
 /** @param {WireEvent} item @returns {Call} */
 export function toolCall(item) {
-  const { id, call_id: callId, name, arguments: given = "" } = item;
+  const { id, call_id: callId = item.id, name, arguments: given = "" } = item;
   return { kind: "call", id, callId, name, arguments: given, progress: "streaming", output: null };
 }
 

@@ -30,6 +30,8 @@ class Talk:
         self._events = aiter(session)
         self.audio_bytes = 0
         self.raw: list[str] = []
+        self.waiting: list[str] = []
+        """Ids of the requests for approval of MCP calls."""
 
     async def until(self, done: Callable[[], bool]) -> None:
         """Take events until something is so."""
@@ -54,7 +56,10 @@ class Talk:
         elif event["type"] == "conversation.item.truncated":
             self._say("truncated", item_id=event["item_id"], audio_end_ms=event["audio_end_ms"])
         elif event["type"] == "response.done":
-            self._say("response", status=event["response"]["status"])
+            made = [item["type"] for item in event["response"]["output"]]
+            self._say("response", status=event["response"]["status"], output=made)
+        elif event["type"] == "conversation.item.done" and _asks(event["item"]):
+            self.waiting.append(event["item"]["id"])
 
     async def answered(self, count: int = 1) -> None:
         await self.until(lambda: self.raw.count("response.done") >= count)
@@ -81,6 +86,10 @@ class Talk:
     def conclude(self) -> None:
         self._say("audio", bytes=self.audio_bytes)
         self._say("history", messages=self.history())
+
+
+def _asks(item: dict[str, Any]) -> bool:
+    return bool(item["type"] == "mcp_approval_request")
 
 
 @asynccontextmanager

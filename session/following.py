@@ -1,0 +1,120 @@
+"""The response with which the server goes on by itself after calls of MCP tools (§B.13).
+
+The model has called, the tools have answered, and nobody but the server knows when: so the server
+begins the response that tells of it. Clients that know another service ask for it themselves, once
+they see the result (§F.1, agents-js). Whatever asks for just this response is taken for it: nobody
+hears two answers, and no client waits for one that never comes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from session.conversation import Conversation
+from session.items import OutputItem
+from session.response import Response
+from session.response_spec import ResponseSpec, build_spec
+from session.session_config import SessionConfig
+from wire.ids import new_id
+from wire.response_fields import ResponseOptions
+
+MOST_IN_A_ROW = 16
+"""Responses that the server begins in a row, before one that may call nothing any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Due:
+    after: ResponseSpec | None = None
+    """The response whose calls have ended; None: they belonged to none."""
+    made: Sequence[OutputItem] = ()
+    """What that response made."""
+
+
+class Following:
+    """Which response is due after calls, and which requests of the client's ask for it."""
+
+    def __init__(self, config: SessionConfig, conversation: Conversation) -> None:
+        self._config = config
+        self._conversation = conversation
+        self._due: _Due | None = None
+        self._begun: Response | None = None
+        """The last one that was begun; None once the client has asked for it."""
+
+    @property
+    def due(self) -> bool:
+        """Whether results wait to be told."""
+        return self._due is not None
+
+    def response_ended(self, response: Response) -> None:
+        """Take note of a response in the conversation that has ended."""
+        if response.awaits_no_client:
+            self._due = _Due(response.spec, response.output)
+
+    def call_ended(self) -> None:
+        """Take note of a call that has ended and belonged to no response."""
+        self._due = _Due()
+
+    def was_read(self) -> None:
+        """Take note that a response reads all results there are: it tells of them."""
+        self._due = None
+
+    def next_spec(self) -> ResponseSpec:
+        """Return the parameters of the response that is due.
+
+        They are those of the response that it follows, or else the session's. It may be silent
+        about the tools: a call that was asked for has been made.
+        """
+        due = self._due or _Due()
+        if due.after is None:
+            spec = build_spec(ResponseOptions(), self._config, self._conversation)
+            return replace(spec, tool_choice=_freely(spec))
+        spec, follows = due.after, due.after.follows + 1
+        return replace(
+            spec,
+            id=new_id("resp"),
+            tool_choice="none" if follows >= MOST_IN_A_ROW else _freely(spec),
+            input=None if spec.input is None else [*spec.input, *due.made],
+            metadata=None,
+            answers=(),
+            follows=follows,
+        )
+
+    def begun(self, response: Response) -> None:
+        """Take note of the response that was begun."""
+        self._begun = response
+
+    def asked(self, options: ResponseOptions, active: Response | None) -> Response | None:
+        """Return the response that a client asks for which was begun for it already.
+
+        Args:
+            options: What the client asks for.
+            active: The response in progress.
+
+        Returns:
+            None: the client asks for another one. What is returned may be over: then nothing has
+            come since of which there could be more to say.
+        """
+        begun = self._begun
+        if begun is None or not _is_plain(options):
+            return None
+        if active is not begun and not (active is None and self._is_told(begun)):
+            return None
+        self._begun = None
+        return begun
+
+    def _is_told(self, begun: Response) -> bool:
+        last = next(reversed(self._conversation), None)
+        told = begun.outcome == "completed" and not self._conversation.unanswered
+        return told and last is not None and last.id == begun.last_item_id
+
+
+def _freely(spec: ResponseSpec) -> str:
+    """Return the choice of tools after a call: one that was demanded has been made."""
+    return "none" if spec.tool_choice == "none" else "auto"
+
+
+def _is_plain(options: ResponseOptions) -> bool:
+    """Return whether a client asks for a response without saying anything about it."""
+    said = options.model_dump(exclude_none=True)
+    return said in ({}, {"conversation": "auto"})

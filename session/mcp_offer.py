@@ -1,0 +1,148 @@
+"""What of MCP servers a model is offered: tools as functions, each by a name of its own (§B.13).
+
+Two servers may have tools of the same name, and a function of the client's may have it too; a
+model knows names alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from session.mcp import McpTool
+from session.mcp_settings import McpUse, ToolEntry
+from session.ports import FailureReason
+
+Lists = Mapping[str, Sequence[McpTool]]
+"""Label → the tools that a server has listed."""
+_PLAIN = re.compile(r"[A-Za-z0-9_-]{1,64}")
+"""Names of functions that every model service takes."""
+_LONGEST = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a function stands for: a server's tool."""
+
+    use: McpUse
+    tool: McpTool
+    called: str
+    """The function's name."""
+
+    @property
+    def needs_approval(self) -> bool:
+        """Whether a call waits for the client's approval."""
+        return self.use.needs_approval(self.tool)
+
+    def function(self) -> dict[str, Any]:
+        """Return the function, as the model is given it."""
+        about = self.use.fields.server_description
+        words = [self.tool.description, f"({self.use.label}: {about})" if about else ""]
+        return {
+            "type": "function",
+            "name": self.called,
+            "description": " ".join(filter(None, words)),
+            "parameters": self.tool.input_schema,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """The functions that the model of a response may call."""
+
+    tools: list[dict[str, Any]] = field(default_factory=list)
+    choice: str | dict[str, Any] = "auto"
+    """`auto`, `none`, `required`, or one function."""
+    targets: Mapping[str, Target] = field(default_factory=dict)
+    """Name of a function → the tool for which it stands; others are the client's."""
+    unmet: FailureReason | None = None
+    """Why the `tool_choice` that was asked for cannot be."""
+
+
+def offer(
+    tools: Sequence[ToolEntry],
+    choice: str | dict[str, Any],
+    lists: Lists,
+    *,
+    may_ask: bool = True,
+) -> Offer:
+    """Return what the model is offered.
+
+    Args:
+        tools: The functions and servers of the response.
+        choice: Its `tool_choice`.
+        lists: What the servers have listed so far.
+        may_ask: Whether the client can be asked for approval; if not, tools that need it are left
+            out.
+    """
+    functions = [tool for tool in tools if not isinstance(tool, McpUse)]
+    found = [
+        (use, tool)
+        for use in tools
+        if isinstance(use, McpUse)
+        for tool in lists.get(use.label, ())
+        if use.allows(tool) and (may_ask or not use.needs_approval(tool))
+    ]
+    targets = _named(found, [str(function["name"]) for function in functions])
+    if isinstance(choice, dict) and choice["type"] == "mcp":
+        return _of_server(functions, targets, choice)
+    offered = [*functions, *(target.function() for target in targets)]
+    unmet = None
+    if choice == "required" and not offered:
+        unmet = _cannot("tool_choice is 'required', but there are no tools.")
+    elif isinstance(choice, dict) and all(tool["name"] != choice["name"] for tool in functions):
+        unmet = _cannot(f"tool_choice names '{choice['name']}', which is not among the tools.")
+    return Offer(offered, choice, _by_name(targets), unmet)
+
+
+def _of_server(
+    functions: list[dict[str, Any]], targets: list[Target], choice: dict[str, Any]
+) -> Offer:
+    """Let the model call one tool of a server, or any of it."""
+    label, name = choice["server_label"], choice["name"]
+    asked = [t for t in targets if t.use.label == label and name in (None, t.tool.name)]
+    if not asked:
+        what = f"the tool '{name}' of the MCP server" if name else "the MCP server"
+        reason = f"tool_choice names {what} '{label}', of which no such tool is loaded."
+        return Offer(unmet=_cannot(reason))
+    if name is None:
+        return Offer([target.function() for target in asked], "required", _by_name(asked))
+    offered = [*functions, *(target.function() for target in targets)]
+    forced = {"type": "function", "name": asked[0].called}
+    return Offer(offered, forced, _by_name(targets))
+
+
+def _cannot(reason: str) -> FailureReason:
+    return FailureReason(reason, "invalid_tool_choice", "invalid_request_error")
+
+
+def _by_name(targets: list[Target]) -> Mapping[str, Target]:
+    return {target.called: target for target in targets}
+
+
+def _named(found: list[tuple[McpUse, McpTool]], taken: list[str]) -> list[Target]:
+    """Name each tool: as its server does, if that tells it apart and every model takes it."""
+    counts = Counter([*taken, *(tool.name for _, tool in found)])
+    used = set(taken)
+    named: list[Target] = []
+    for use, tool in found:
+        called = tool.name
+        if counts[called] > 1 or called in used or not _PLAIN.fullmatch(called):
+            called = _own_name(f"{use.label}__{tool.name}", used)
+        used.add(called)
+        named.append(Target(use, tool, called))
+    return named
+
+
+def _own_name(wanted: str, used: set[str]) -> str:
+    plain = re.sub(r"[^A-Za-z0-9_-]", "_", wanted)[:_LONGEST]
+    again = 0
+    while plain in used:
+        again += 1
+        digest = hashlib.sha256(f"{again} {wanted}".encode()).hexdigest()[:8]
+        plain = f"{plain[: _LONGEST - 9]}_{digest}"
+    return plain

@@ -1,0 +1,171 @@
+"""The MCP servers among the tools of a session or a response, as the client describes them (§B.13).
+
+A server is described once; later its label alone will do. What a client says again of a label
+that is known replaces what was said, field by field; another URL makes another server of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from session.mcp import McpServer, McpTool
+from settings.mcp_settings import McpConfig, McpServerConfig
+from wire.errors import ProtocolError
+from wire.mcp_fields import ApprovalFilter, ToolFilter
+from wire.session_fields import FunctionTool, McpServerTool
+
+_NAMES = {"require_approval": "require_approval", "description": "server_description"}
+"""Settings of an operator's server → what the wire calls them."""
+_SECRET = {"authorization", "headers"}
+
+
+@dataclass(frozen=True, slots=True)
+class McpUse:
+    """A server, which of its tools may be used, and which of them need approval."""
+
+    server: McpServer
+    fields: McpServerTool
+    """All that the client has said of the server."""
+
+    @property
+    def label(self) -> str:
+        """The server's label."""
+        return self.server.label
+
+    def wire(self) -> dict[str, Any]:
+        """Return it as sessions show it: what was said, without what is secret."""
+        said = self.fields.model_dump(exclude_unset=True, exclude_none=True, exclude=_SECRET)
+        return {"type": "mcp", **said}
+
+    def allows(self, tool: McpTool) -> bool:
+        """Return whether a tool may be used."""
+        allowed = self.fields.allowed_tools
+        return allowed is None or _matches(allowed, tool)
+
+    def needs_approval(self, tool: McpTool) -> bool:
+        """Return whether a call of a tool waits for the client's approval.
+
+        It does unless the client has said otherwise, and where both filters name it.
+        """
+        asked = self.fields.require_approval
+        if not isinstance(asked, ApprovalFilter):
+            return asked != "never"
+        if asked.always is not None and _matches(asked.always, tool):
+            return True
+        return asked.never is None or not _matches(asked.never, tool)
+
+
+ToolEntry = dict[str, Any] | McpUse
+"""A function, as `tool_echo` writes it, or a server."""
+Known = Mapping[str, McpUse]
+"""Label → what was said of the server so far."""
+
+
+def operators(config: McpConfig) -> Known:
+    """Return the operator's own servers, and what holds for each where a client says nothing."""
+    return {label: _of_operator(label, server) for label, server in config.servers.items()}
+
+
+def _of_operator(label: str, server: McpServerConfig) -> McpUse:
+    said = server.model_dump(include={"require_approval", "description"}, exclude_none=True)
+    known = {_NAMES[name]: value for name, value in said.items()}
+    fields = McpServerTool.model_validate({"type": "mcp", "server_label": label, **known})
+    return McpUse(McpServer(label), fields)
+
+
+def tool_entries(
+    given: Sequence[FunctionTool | McpServerTool], known: Known, path: str
+) -> tuple[ToolEntry, ...]:
+    """Return the tools that a client names, in order.
+
+    Args:
+        given: The tools, as the client wrote them.
+        known: The servers that the session knows.
+        path: Where they are in the client's event, for errors.
+
+    Raises:
+        ProtocolError: Two servers share a label, or what is said of one contradicts itself.
+    """
+    entries: list[ToolEntry] = []
+    labels: set[str] = set()
+    for index, tool in enumerate(given):
+        if isinstance(tool, FunctionTool):
+            entries.append(tool_echo(tool))
+            continue
+        label = tool.server_label
+        if label in labels:
+            raise ProtocolError(
+                "invalid_value",
+                f"Two MCP servers are called '{label}'; give each its own label.",
+                f"{path}[{index}].server_label",
+            )
+        labels.add(label)
+        entries.append(_use(tool, known.get(label)))
+    return tuple(entries)
+
+
+def tool_echo(tool: FunctionTool) -> dict[str, Any]:
+    """Write a function tool with every key, as the service echoes it (§C.1)."""
+    return {
+        "type": "function",
+        "name": tool.name,
+        "description": tool.description,
+        "parameters": tool.parameters,
+    }
+
+
+def remembered(entries: Sequence[ToolEntry], known: Known) -> Known:
+    """Return the servers that the session knows once a client has named these tools."""
+    named = {entry.label: entry for entry in entries if isinstance(entry, McpUse)}
+    return {**known, **named} if named else known
+
+
+def check_servers(
+    entries: Sequence[ToolEntry], known: Known, check: Callable[[McpServer], None], path: str
+) -> None:
+    """Check the servers that are new to a session.
+
+    Args:
+        entries: The tools.
+        known: The servers that the session knew before.
+        check: Raises `ProtocolError` for a server that may not be used.
+        path: Where the tools are in the client's event, for errors.
+
+    Raises:
+        ProtocolError: A server may not be used.
+    """
+    for index, entry in enumerate(entries):
+        if not isinstance(entry, McpUse):
+            continue
+        before = known.get(entry.label)
+        if before is not None and before.server == entry.server:
+            continue
+        try:
+            check(entry.server)
+        except ProtocolError as error:
+            field = "server_label" if entry.server.url is None else "server_url"
+            param = error.param or f"{path}[{index}].{field}"
+            raise ProtocolError(error.code, error.message, param) from None
+
+
+def _use(tool: McpServerTool, before: McpUse | None) -> McpUse:
+    said = tool
+    if before is not None and tool.server_url in (None, before.server.url):
+        new = tool.model_dump(exclude_unset=True, exclude_none=True)
+        # A key and a header may be two ways of saying the same.
+        old = before.fields.model_dump(
+            exclude_unset=True, exclude=_SECRET if _SECRET & new.keys() else None
+        )
+        said = McpServerTool.model_validate({**old, **new})
+    headers = tuple((said.headers or {}).items())
+    server = McpServer(said.server_label, said.server_url, said.authorization, headers)
+    return McpUse(server, said)
+
+
+def _matches(wanted: ToolFilter, tool: McpTool) -> bool:
+    if wanted.tool_names is not None and tool.name not in wanted.tool_names:
+        return False
+    read_only = bool((tool.annotations or {}).get("readOnlyHint"))
+    return wanted.read_only is None or wanted.read_only == read_only

@@ -1,0 +1,100 @@
+"""HTTP servers that answer MCP wrongly, each in its own way; real ones do not."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import StreamingResponse
+
+Answer = Any
+
+VERSION = "2025-06-18"
+
+
+class FakeMcp:
+    """An MCP server of 2025 without streams, of which single answers can be replaced."""
+
+    def __init__(self) -> None:
+        self.app = FastAPI()
+        self.asked: list[dict[str, Any]] = []
+        """Messages, in order."""
+        self.headers: list[dict[str, str]] = []
+        """Headers of all requests."""
+        self.status: int | None = None
+        """The status of all answers."""
+        self.location = ""
+        """Where all requests are redirected to."""
+        self.version = VERSION
+        self.tools: list[Any] = []
+        self.page = 1000
+        """Tools in a page."""
+        self.result: Any = {"content": [{"type": "text", "text": "ok"}]}
+        """What a call answers: a result, or bytes that are sent as they are."""
+        self.gzipped = False
+        self.slow = False
+        """Whether the body of a call's answer never ends."""
+        self.app.post("/mcp")(self.post)
+        self.app.get("/mcp")(self.get)
+        self.app.get("/elsewhere")(self.elsewhere)
+        self.app.post("/elsewhere")(self.elsewhere)
+
+    async def get(self) -> Response:
+        return Response(status_code=self.status or 405)
+
+    async def elsewhere(self) -> Response:
+        self.asked.append({"method": "elsewhere"})
+        return Response("{}", media_type="application/json")
+
+    async def post(self, request: Request) -> Response:
+        self.headers.append(dict(request.headers))
+        message = json.loads(await request.body())
+        self.asked.append(message)
+        method = message["method"]
+        if self.location:
+            return Response(status_code=self.status or 307, headers={"Location": self.location})
+        if self.status is not None:
+            return Response("<html>", status_code=self.status, media_type="text/html")
+        if "id" not in message:
+            return Response(status_code=202)
+        if method == "server/discover":
+            return Response(status_code=400)
+        if method == "tools/call" and self.slow:
+            return StreamingResponse(self._drip(), media_type="application/json")
+        if method == "tools/call" and isinstance(self.result, bytes):
+            return Response(self.result, media_type="application/json")
+        answer = {"jsonrpc": "2.0", "id": message["id"], **self._answer(method, message)}
+        body = json.dumps(answer).encode()
+        if self.gzipped and method == "tools/call":
+            coded = {"Content-Encoding": "gzip"}
+            return Response(gzip.compress(body), media_type="application/json", headers=coded)
+        return Response(body, media_type="application/json")
+
+    async def _drip(self) -> Any:
+        while True:
+            yield b" "
+            await asyncio.sleep(0.01)
+
+    def _answer(self, method: str, message: dict[str, Any]) -> dict[str, Any]:
+        match method:
+            case "initialize":
+                server = {"name": "fake", "version": "1"}
+                found = {"protocolVersion": self.version, "capabilities": {"tools": {}}}
+                return {"result": {**found, "serverInfo": server}}
+            case "tools/list":
+                start = int((message.get("params") or {}).get("cursor") or 0)
+                page: dict[str, Any] = {"tools": self.tools[start : start + self.page]}
+                if start + self.page < len(self.tools):
+                    page["nextCursor"] = str(start + self.page)
+                return {"result": page}
+            case "tools/call":
+                return {"result": self.result}
+        return {"error": {"code": -32601, "message": "no such method"}}
+
+
+def tool(name: str, schema: Any = None) -> dict[str, Any]:
+    """A tool in a list."""
+    return {"name": name, "inputSchema": {"type": "object"} if schema is None else schema}

@@ -1,0 +1,191 @@
+"""Servers that answer wrongly: every failure is told in the wire's terms, and none does harm."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from session.mcp import ToolServers
+from tests.support.running_server import serving
+from tests.tool_servers.fake_http import FakeMcp, tool
+from tests.tool_servers.using import SERVER, failure, session
+
+SECRET = "tk-very-secret-1234"
+
+
+@asynccontextmanager
+async def faking(fake: FakeMcp, **mcp: Any) -> AsyncIterator[ToolServers]:
+    """Yield a session whose server `real` is a fake."""
+    async with serving(fake.app) as port:
+        url = f"http://127.0.0.1:{port}/mcp"
+        real = {"url": url, "authorization": SECRET, "headers": {"X-Team": "team-9-of-us"}}
+        async with session(servers={"real": real}, **mcp) as tools:
+            yield tools
+
+
+@pytest.mark.parametrize(
+    ("status", "told"),
+    [
+        (401, "401 Unauthorized: its authorization or headers are missing"),
+        (403, "403 Forbidden: its authorization or headers are missing"),
+        (404, "404 Not Found"),
+        (429, "429 Too Many Requests"),
+        (500, "500 Internal Server Error"),
+        (503, "503 Service Unavailable"),
+    ],
+)
+async def test_a_status_is_an_http_error(status: int, told: str):
+    fake = FakeMcp()
+    async with faking(fake) as tools:
+        assert await tools.call(SERVER, "any", "") == "ok"
+        fake.status = status
+        error = await failure(tools.call(SERVER, "any", ""))
+        assert (error.type, error.code) == ("http_error", status)
+        assert told in error.message
+        fake.status = None
+        assert await tools.call(SERVER, "any", "") == "ok"
+
+
+@pytest.mark.parametrize("status", [401, 403, 500])
+async def test_a_server_that_lets_nobody_in_is_an_http_error_too(status: int):
+    fake = FakeMcp()
+    fake.status = status
+    async with faking(fake) as tools:
+        error = await failure(tools.list_tools(SERVER))
+    assert (error.type, error.code) == ("http_error", status)
+
+
+async def test_credentials_are_sent_and_shown_nowhere(lines: list[str]):
+    fake = FakeMcp()
+    hidden = {"a": {"type": f"Bearer {SECRET}"}}
+    fake.tools = [tool("any", {"type": "object", "properties": hidden})]
+    async with faking(fake) as tools:
+        await tools.list_tools(SERVER)
+        fake.result = {
+            "isError": True,
+            "content": [{"type": "text", "text": f"Bearer {SECRET} of team-9-of-us is wrong"}],
+        }
+        error = await failure(tools.call(SERVER, "any", ""))
+        assert error.message == "Bearer *** of *** is wrong"
+        fake.result = {"content": [{"type": "text", "text": f"you are {SECRET}"}]}
+        assert await tools.call(SERVER, "any", "") == "you are ***"
+        fake.result = json.dumps({"jsonrpc": SECRET}).encode()
+        told = await failure(tools.call(SERVER, "any", ""))
+    assert SECRET not in told.message
+    assert all(sent["authorization"] == f"Bearer {SECRET}" for sent in fake.headers)
+    assert all(sent["x-team"] == "team-9-of-us" for sent in fake.headers)
+    assert not [line for line in lines if SECRET in line or "team-9" in line]
+    assert [line for line in lines if "its tool 'any' is left out" in line]
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_a_redirect_to_elsewhere_is_not_followed(status: int):
+    other = FakeMcp()
+    fake = FakeMcp()
+    async with serving(other.app) as port:
+        fake.location, fake.status = f"http://127.0.0.1:{port}/elsewhere?key=abcdef", status
+        async with faking(fake) as tools:
+            error = await failure(tools.list_tools(SERVER))
+    assert (error.type, error.code) == ("http_error", status)
+    assert "not followed" in error.message
+    assert "abcdef" not in error.message
+    assert other.asked == []
+
+
+async def test_an_unknown_version_of_the_protocol_is_named():
+    fake = FakeMcp()
+    fake.version = "1999-01-01"
+    async with faking(fake) as tools:
+        error = await failure(tools.list_tools(SERVER))
+    assert error.type == "protocol_error"
+    assert "1999-01-01" in error.message
+
+
+@pytest.mark.parametrize("page", [100, 20_000])
+async def test_ten_thousand_tools_are_refused_by_name(page: int):
+    fake = FakeMcp()
+    fake.tools, fake.page = [tool(f"t{number}") for number in range(10_000)], page
+    async with faking(fake, max_tools=300) as tools:
+        error = await failure(tools.list_tools(SERVER))
+        assert "more than 300 tools" in error.message
+        assert "mcp.max_tools" in error.message
+        fake.tools = fake.tools[:300]
+        assert len(await tools.list_tools(SERVER)) == 300
+    # What would have followed the page that was too many was not asked for.
+    assert sum(asked["method"] == "tools/list" for asked in fake.asked) < 10
+
+
+async def test_a_tool_with_a_schema_that_is_none_is_left_out_and_logged(lines: list[str]):
+    fake = FakeMcp()
+    fake.tools = [tool("good"), tool("bad", {"type": "object", "properties": {"a": {"type": 7}}})]
+    async with faking(fake) as tools:
+        assert [listed.name for listed in await tools.list_tools(SERVER)] == ["good"]
+    assert [line for line in lines if "'bad' is left out" in line]
+
+
+@pytest.mark.parametrize("wrong", [{"name": 1}, {"name": "a", "inputSchema": "text"}, "tool"])
+async def test_a_list_that_is_none_is_a_protocol_error(wrong: Any):
+    fake = FakeMcp()
+    fake.tools = [wrong]
+    async with faking(fake) as tools:
+        error = await failure(tools.list_tools(SERVER))
+    assert error.type == "protocol_error"
+    assert "not what MCP prescribes" in error.message
+
+
+@pytest.mark.parametrize(
+    "answer", [b"", b"{", b"null", b"[]", b'{"jsonrpc": "2.0"}', b"\xff\xfe", b'"' + b"a" * 9000]
+)
+async def test_an_answer_that_is_none_is_a_protocol_error(answer: bytes):
+    fake = FakeMcp()
+    fake.result = answer
+    async with faking(fake) as tools:
+        error = await failure(tools.call(SERVER, "any", ""))
+        assert error.type == "protocol_error"
+        assert len(error.message) < 2500
+        fake.result = {"content": []}
+        assert await tools.call(SERVER, "any", "") == ""
+
+
+@pytest.mark.parametrize("result", [{"content": [{"type": "hologram"}]}, {"content": "text"}, {}])
+async def test_a_result_of_another_form_is_a_protocol_error(result: Any):
+    fake = FakeMcp()
+    fake.result = result
+    async with faking(fake) as tools:
+        error = await failure(tools.call(SERVER, "any", ""))
+    assert error.type == "protocol_error"
+
+
+async def test_a_compressed_answer_is_refused_before_it_is_unpacked():
+    fake = FakeMcp()
+    fake.gzipped = True
+    async with faking(fake) as tools:
+        error = await failure(tools.call(SERVER, "any", ""))
+    assert "compressed (gzip)" in error.message
+    assert {sent["accept-encoding"] for sent in fake.headers} == {"identity"}
+
+
+async def test_a_body_that_never_ends_is_given_up_in_time():
+    fake = FakeMcp()
+    async with faking(fake, call_timeout_s=1) as tools:
+        await tools.call(SERVER, "any", "")
+        fake.slow = True
+        error = await failure(tools.call(SERVER, "any", ""))
+        assert "within 1 s (mcp.call_timeout_s)" in error.message
+        fake.slow = False
+        assert await tools.call(SERVER, "any", "") == "ok"
+
+
+async def test_a_schema_of_results_is_not_looked_at():
+    """`mcp` would match this pattern against this text, on the event loop, for years."""
+    fake = FakeMcp()
+    pattern = {"type": "object", "properties": {"a": {"type": "string", "pattern": "(a|a)+$"}}}
+    fake.tools = [{**tool("any"), "outputSchema": pattern}]
+    fake.result = {"content": [], "structuredContent": {"a": "a" * 60 + "!"}}
+    async with faking(fake) as tools:
+        await tools.list_tools(SERVER)
+        assert "aaaa" in await tools.call(SERVER, "any", "")

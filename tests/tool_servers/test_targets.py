@@ -1,0 +1,100 @@
+"""Which servers a session may have, and what a client may send to them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from config import load_settings
+from session.mcp import McpServer
+from tests.tool_servers.using import command
+from tool_servers.servers import McpServers
+from wire.errors import ProtocolError
+
+URL = "https://mcp.example.com/mcp?key=hidden-key"
+
+
+def refused(server: McpServer, **mcp: Any) -> str:
+    """Return why a server is refused."""
+    with pytest.raises(ProtocolError) as caught:
+        McpServers(load_settings(mcp=mcp)).session().check(server)
+    assert caught.value.code == "invalid_value"
+    return caught.value.message
+
+
+def accept(server: McpServer, **mcp: Any) -> None:
+    McpServers(load_settings(mcp=mcp)).session().check(server)
+
+
+async def test_without_settings_every_server_is_refused_and_told_what_helps():
+    message = refused(McpServer("docs", URL))
+    assert "mcp.servers" in message
+    assert "mcp.allowed_hosts" in message
+
+
+async def test_a_label_that_nobody_knows_is_refused_with_those_there_are():
+    assert "'docs' and 'files'" in refused(
+        McpServer("dcos"), servers={"docs": {"url": URL}, "files": command()}
+    )
+    assert "has named none" in refused(McpServer("docs"), allowed_hosts=["mcp.example.com"])
+
+
+async def test_a_host_that_is_not_allowed_is_refused_without_its_path():
+    message = refused(McpServer("docs", URL), allowed_hosts=["*.example.org", "example.com"])
+    assert "https://mcp.example.com" in message
+    assert "hidden-key" not in message
+    # What others may reach is nobody's business.
+    assert "example.org" not in message
+    accept(McpServer("docs", URL), allowed_hosts=["mcp.example.com"])
+
+
+async def test_a_url_that_cannot_be_read_is_refused_without_quoting_it():
+    url = "https://user:secret-word@mcp.example.com/"
+    message = refused(McpServer("docs", url), allowed_hosts=["mcp.example.com"])
+    assert "secret-word" not in message
+
+
+async def test_a_clients_url_does_not_become_the_operators_by_its_label():
+    """The operator's credentials go to the operator's server alone."""
+    servers = {"docs": {"url": URL, "authorization": "operators-own"}}
+    message = refused(McpServer("docs", "https://evil.example/"), servers=servers)
+    assert "https://evil.example" in message
+
+
+async def test_credentials_for_the_operators_server_are_refused():
+    servers = {"docs": {"url": URL}}
+    assert "leave out" in refused(McpServer("docs", authorization="mine"), servers=servers)
+    assert "leave out" in refused(McpServer("docs", headers=(("A", "b"),)), servers=servers)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("Host", "content-length", "Transfer-Encoding", "Connection", "Mcp-Session-Id", "Via"),
+        *("X-Forwarded-For", "Accept-Encoding", "Proxy-Authorization", "mcp-protocol-version"),
+    ],
+)
+async def test_headers_that_decide_who_is_spoken_to_are_not_a_clients(name: str):
+    server = McpServer("docs", URL, headers=((name, "value-of-it"),))
+    message = refused(server, allowed_hosts=["mcp.example.com"])
+    assert name in message
+    assert "value-of-it" not in message
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("A b", "c"), ("A:", "c"), ("", "c"), ("A", "secret\r\nHost: evil"), ("A", "secret\0")],
+)
+async def test_headers_with_line_breaks_are_refused_and_not_quoted(name: str, value: str):
+    server = McpServer("docs", URL, headers=((name, value),))
+    message = refused(server, allowed_hosts=["mcp.example.com"])
+    assert "secret" not in message
+    assert "\n" not in message
+
+
+async def test_authorization_is_given_once_and_without_line_breaks():
+    twice = McpServer("docs", URL, "token", (("authorization", "Bearer b"),))
+    assert "leave out one" in refused(twice, allowed_hosts=["mcp.example.com"])
+    broken = McpServer("docs", URL, "secret\r\nX: y")
+    assert "secret" not in refused(broken, allowed_hosts=["mcp.example.com"])

@@ -1,0 +1,53 @@
+"""The operator hears of MCP servers that cannot be used: by `--check`, and at start."""
+
+from __future__ import annotations
+
+import asyncio
+
+from loguru import logger
+
+from config import load_settings
+from serving.command_line import run_check
+from tests.support.running_server import SCRIPTED, plain_http, running, scripted_settings
+from tests.tool_servers.using import command
+from tool_servers.servers import McpServers
+from tool_servers.trials import try_servers
+
+GONE = {"url": "http://127.0.0.1:9/mcp?key=hidden", "authorization": "tk-very-secret"}
+
+
+async def test_each_server_is_tried_by_itself():
+    mcp = {"servers": {"works": command(), "gone": GONE}}
+    works, gone = await try_servers(McpServers(load_settings(mcp=mcp)))
+    assert (works.label, works.error, works.reached) == ("works", None, True)
+    assert works.tools > 5
+    assert (gone.where, gone.reached) == ("http://127.0.0.1:9", False)
+    assert gone.error is not None
+    assert "cannot be reached" in gone.error
+
+
+def test_the_check_names_them_and_fails_with_one_that_is_not_there(capsys):
+    assert run_check(load_settings(**SCRIPTED, mcp={"servers": {"works": command()}})) == 0
+    said = capsys.readouterr().out
+    assert "MCP  works" in said
+    assert "tools" in said
+    assert run_check(load_settings(**SCRIPTED, mcp={"servers": {"gone": GONE}})) == 1
+    said = capsys.readouterr().out
+    assert "MCP server gone: it cannot be reached" in said
+    assert "hidden" not in said
+    assert "secret" not in said
+
+
+async def test_the_start_warns_of_one_and_is_ready_all_the_same():
+    warned: asyncio.Queue[str] = asyncio.Queue()
+    sink = logger.add(lambda line: warned.put_nowait(line.record["message"]), level="WARNING")
+    try:
+        settings = scripted_settings(mcp={"servers": {"gone": GONE}})
+        async with running(settings) as server, asyncio.timeout(30), plain_http() as http:
+            told = await warned.get()
+            assert (await http.get(f"{server.http}/ready")).status_code == 200
+    finally:
+        logger.remove(sink)
+    assert told.startswith("MCP server gone: it cannot be reached")
+    assert "mcp.servers.gone" in told
+    assert "secret" not in told

@@ -1,0 +1,139 @@
+"""Why an MCP server did not do what it was asked, in the wire's terms (§B.13)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from http import HTTPStatus
+
+import anyio
+import httpx2
+from mcp import MCPError
+from mcp.types import (
+    CONNECTION_CLOSED,
+    INTERNAL_ERROR,
+    INVALID_REQUEST,
+    METHOD_NOT_FOUND,
+    PARSE_ERROR,
+    REQUEST_TIMEOUT,
+    UNSUPPORTED_PROTOCOL_VERSION,
+)
+from pydantic import ValidationError
+
+from session.mcp import McpError, McpFailed
+from tool_servers.http_client import Attempt
+from tool_servers.targets import Target, redacted
+
+LONGEST = 2000
+"""Characters of a server's own words in an error."""
+
+_STAND_INS = {INTERNAL_ERROR, METHOD_NOT_FOUND, INVALID_REQUEST}
+"""Codes that `mcp` makes up where a server answered with an HTTP status alone."""
+
+
+def failed(target: Target, kind: str, reason: str, code: int | None) -> McpFailed:
+    """Return a failure of a server, without its secrets.
+
+    Args:
+        target: The server.
+        kind: `http`, `protocol` or `tool_execution`.
+        reason: What went wrong, without the server's name and without a full stop at its end.
+        code: The HTTP status, or the code of JSON-RPC.
+    """
+    shown = redacted(reason, target)
+    if len(shown) > LONGEST:
+        shown = f"{shown[:LONGEST]}…"
+    message = f"MCP server {target.label}: {shown.rstrip('.')}."
+    match kind:
+        case "http":
+            return McpFailed(McpError("http_error", message, code))
+        case "protocol":
+            return McpFailed(McpError("protocol_error", message, code))
+    return McpFailed(McpError("tool_execution_error", shown))
+
+
+def timed_out(target: Target, seconds: float, setting: str) -> McpFailed:
+    """Return the failure of a server that took longer than a setting allows."""
+    reason = f"it did not answer within {seconds:g} s ({setting})"
+    return failed(target, "protocol", reason, REQUEST_TIMEOUT)
+
+
+def gone(target: Target, why: str = "") -> McpFailed:
+    """Return the failure of a server whose connection ended before it had answered."""
+    reason = "the connection ended before it had answered"
+    return failed(target, "protocol", f"{reason} ({why})" if why else reason, CONNECTION_CLOSED)
+
+
+def is_gone(failure: McpFailed) -> bool:
+    """Return whether a request failed because its connection ended."""
+    return failure.error.code == CONNECTION_CLOSED
+
+
+def failure_of(error: BaseException, target: Target, attempt: Attempt) -> McpFailed:
+    """Return the failure that an error of `mcp` or of HTTP stands for.
+
+    Args:
+        error: What was raised.
+        target: The server.
+        attempt: What HTTP said of the request.
+    """
+    leaves = [*_leaves(attempt.unsent or attempt.unusable or error)]
+    for kind in (McpFailed, httpx2.HTTPError, MCPError, OSError):
+        for leaf in leaves:
+            if isinstance(leaf, kind):
+                return _failure(leaf, target, attempt)
+    return _failure(leaves[0], target, attempt)
+
+
+def _failure(error: BaseException, target: Target, attempt: Attempt) -> McpFailed:
+    status = attempt.status
+    match error:
+        case McpFailed():
+            return error
+        case MCPError(code=code) if status is not None and code in _STAND_INS:
+            return failed(target, "http", _of_status(status, error.message), status)
+        case MCPError(code=code) if code == CONNECTION_CLOSED:
+            return gone(target, "" if error.message == "Connection closed" else error.message)
+        case MCPError():
+            return failed(target, "protocol", f"it answered “{error.message}”", error.code)
+        case httpx2.HTTPStatusError():
+            status = error.response.status_code
+            return failed(target, "http", _of_status(status, ""), status)
+        case httpx2.HTTPError() if status is not None:
+            return failed(target, "http", _of_status(status, ""), status)
+        case httpx2.ConnectTimeout():
+            return failed(target, "protocol", "it cannot be reached in time", REQUEST_TIMEOUT)
+        case httpx2.ConnectError() | OSError():
+            return failed(target, "protocol", f"it cannot be reached ({error})", CONNECTION_CLOSED)
+        case httpx2.TransportError():
+            return gone(target, str(error))
+        case ValidationError():
+            first = error.errors(include_url=False, include_input=False)[0]
+            where = ".".join(str(part) for part in first["loc"])
+            reason = f"its answer is not what MCP prescribes ({where}: {first['msg']})"
+            return failed(target, "protocol", reason, PARSE_ERROR)
+        case RuntimeError() if "protocol version" in str(error):
+            reason = f"it speaks no version of MCP that is known here ({error})"
+            return failed(target, "protocol", reason, UNSUPPORTED_PROTOCOL_VERSION)
+        case anyio.ClosedResourceError() | anyio.BrokenResourceError():
+            return gone(target)
+    # What a stranger's server can make a library do is no fault of the session.
+    reason = f"its answer cannot be used ({str(error) or type(error).__name__})"
+    return failed(target, "protocol", reason, PARSE_ERROR)
+
+
+def _of_status(status: int, said: str) -> str:
+    if 300 <= status < 400:
+        return said or f"it redirects elsewhere ({status}); not followed"
+    phrase = HTTPStatus(status).phrase if status in {*HTTPStatus} else ""
+    told = f"it answered with the HTTP status {status} {phrase}".rstrip()
+    if status in (401, 403):
+        return f"{told}: its authorization or headers are missing, or are not accepted"
+    return told
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            yield from _leaves(inner)
+    else:
+        yield error

@@ -1,0 +1,256 @@
+"""The HTTP client for one MCP server: where it may connect, how much it reads, what it notes.
+
+A client that a user's URL leads somewhere looks its name up once, checks what it finds, and from
+then on connects to that address alone: a name that answers differently the second time (DNS
+rebinding) changes nothing. It uses no proxy of the environment, which would look the name up for
+itself. The operator's own servers are reached as the operator's other services are, by those
+proxies too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from collections.abc import AsyncIterator
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+import httpx2
+
+from settings.mcp_hosts import address_of
+from tool_servers.reach import may_connect
+from tool_servers.targets import HttpTarget
+
+MAX_MESSAGE_BYTES = 4 * 1024 * 1024
+"""Longest message that is read: one answer, or one event of a stream. Servers send a result twice,
+as text and structured, and pictures, which nobody is told. Reading takes the event loop 10 ms."""
+SILENCE_S = 300.0
+"""Seconds that a stream may say nothing; servers send comments to keep it open."""
+CONNECTIONS = 20
+"""Connections to one server at once: calls that run, and those that it has forgotten."""
+
+
+class NotAllowed(httpx2.ConnectError):
+    """The server's name stands for an address that a client may not make this server reach."""
+
+
+class TooLong(httpx2.StreamError):
+    """An answer is longer than any that is read."""
+
+
+class Compressed(httpx2.StreamError):
+    """An answer is compressed, although the request forbids it."""
+
+
+@dataclass(slots=True)
+class Attempt:
+    """What HTTP has said of one request to an MCP server, which `mcp` does not pass on."""
+
+    status: int | None = None
+    """The status, if it was not a success."""
+    unsent: httpx2.TransportError | None = None
+    """Why no connection stood, so that the server knows nothing of the request."""
+    unusable: httpx2.StreamError | None = None
+    """Why its answer was not read."""
+    failed: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set with any of them."""
+
+
+ATTEMPT: ContextVar[Attempt | None] = ContextVar("ATTEMPT", default=None)
+"""The request that is being made; `mcp` carries the context of whoever asks into its own tasks."""
+
+
+@cache
+def trusted() -> ssl.SSLContext:
+    """Return whose certificates are trusted: those of the system, or of SSL_CERT_FILE.
+
+    Reading them takes the event loop 20 ms, so it is done once.
+    """
+    return httpx2.create_ssl_context()
+
+
+def http_client(
+    target: HttpTarget,
+    connect_timeout_s: float,
+    headers: dict[str, str] | None = None,
+    timeout: httpx2.Timeout | None = None,
+    auth: httpx2.Auth | None = None,
+) -> httpx2.AsyncClient:
+    """Return a client for one server.
+
+    Args:
+        target: The server.
+        connect_timeout_s: Seconds within which a connection has to stand.
+        headers: As `mcp` gives them to a factory; it has none of its own.
+        timeout: As `mcp` gives it; the streams of all transports have the same here.
+        auth: As `mcp` gives it; credentials are headers here.
+    """
+    del timeout
+    sent = {"Accept-Encoding": "identity", **(headers or {}), **dict(target.headers)}
+    return _Noting(
+        headers=sent,
+        auth=auth,
+        verify=trusted(),
+        timeout=httpx2.Timeout(connect_timeout_s, read=SILENCE_S),
+        limits=httpx2.Limits(max_connections=CONNECTIONS),
+        transport=_Pinned(target) if target.allowed is not None else None,
+        trust_env=target.allowed is None,
+        event_hooks={"response": [_note]},
+    )
+
+
+class _Noting(httpx2.AsyncClient):
+    """Notes for whoever asked that a request has not reached the server."""
+
+    async def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:
+        """Send a request, as `httpx2.AsyncClient` does."""
+        try:
+            return await super().send(request, **options)
+        except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout) as error:
+            attempt = ATTEMPT.get()
+            if attempt is not None:
+                attempt.unsent = error
+                attempt.failed.set()
+            raise
+
+
+class _Pinned(httpx2.AsyncBaseTransport):
+    """Sends requests to the address that was checked, whatever its name stands for later."""
+
+    def __init__(self, target: HttpTarget) -> None:
+        self._target = target
+        self._inner = httpx2.AsyncHTTPTransport(
+            verify=trusted(), limits=httpx2.Limits(max_connections=CONNECTIONS)
+        )
+        self._addresses: list[str] = []
+        """Where the server may be, checked; the first is where it was found last."""
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        """Send a request; raises `NotAllowed`, and what httpx2 raises."""
+        place = self._target.place
+        host = request.url.host
+        literal = address_of(host)
+        if (str(literal) if literal else host.removesuffix(".").lower()) != place.host:
+            # Redirects to other hosts are not followed; if ever they were, they would end here.
+            raise NotAllowed(f"{host} is not the host of this MCP server")
+        if not self._addresses:
+            port = request.url.port or place.port
+            self._addresses = await _checked_addresses(self._target, port)
+        for address in [*self._addresses]:
+            try:
+                response = await self._inner.handle_async_request(_sent_to(address, request))
+            except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
+                failure = error
+                continue
+            self._addresses = [address]
+            return response
+        # The next request looks the name up anew: the server may have moved.
+        self._addresses = []
+        raise failure
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        await self._inner.aclose()
+
+
+async def _checked_addresses(target: HttpTarget, port: int) -> list[str]:
+    """Return the addresses of a server at which a client may make this server connect to it.
+
+    Raises:
+        NotAllowed: There is none such.
+        httpx2.ConnectError: The name is not known.
+    """
+    place, allowed = target.place, target.allowed
+    assert allowed is not None
+    literal = address_of(place.host)
+    if literal is not None:
+        found = [literal]
+    else:
+        try:
+            rows = await asyncio.get_running_loop().getaddrinfo(
+                place.host, port, type=socket.SOCK_STREAM
+            )
+        except OSError as error:
+            raise httpx2.ConnectError(f"the name {place.host} is not known ({error})") from None
+        # What a row names beside an address is the interface of a link-local one.
+        read = [address_of(str(row[4][0]).partition("%")[0]) for row in rows]
+        found = [address for address in dict.fromkeys(read) if address is not None]
+    checked = [str(address) for address in found if may_connect(address, allowed)]
+    if not checked:
+        raise NotAllowed(
+            f"{place.host} is at an address that is not a public one; to allow that, its operator "
+            "names this host itself in mcp.allowed_hosts"
+        )
+    return checked
+
+
+def _sent_to(address: str, request: httpx2.Request) -> httpx2.Request:
+    """Return a request that goes to an address and is otherwise the same, its Host included."""
+    extensions = dict(request.extensions)
+    if address_of(request.url.host) is None:
+        # The certificate is checked against the name.
+        extensions["sni_hostname"] = request.url.host
+    return httpx2.Request(
+        request.method,
+        request.url.copy_with(host=address),
+        headers=request.headers,
+        stream=request.stream,
+        extensions=extensions,
+    )
+
+
+async def _note(response: httpx2.Response) -> None:
+    """Note a failure for whoever asked, and bound what is read of the answer."""
+    attempt = ATTEMPT.get()
+    if attempt is not None and not response.is_success:
+        attempt.status = response.status_code
+        attempt.failed.set()
+    encoding = response.headers.pop("content-encoding", "identity")
+    streams = response.headers.get("content-type", "").lower().startswith("text/event-stream")
+    assert isinstance(response.stream, httpx2.AsyncByteStream)
+    # Of a stream each event is bounded, by `mcp`; a stream as a whole has no end.
+    limit = None if streams else MAX_MESSAGE_BYTES
+    response.stream = _Bounded(response.stream, limit, encoding.lower(), attempt)
+
+
+class _Bounded(httpx2.AsyncByteStream):
+    """An answer's body, which fails if it is compressed, or once it is too long."""
+
+    def __init__(
+        self,
+        stream: httpx2.AsyncByteStream,
+        limit: int | None,
+        encoding: str,
+        attempt: Attempt | None,
+    ) -> None:
+        self._stream = stream
+        self._limit = limit
+        self._encoding = encoding
+        self._attempt = attempt
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        if self._encoding != "identity":
+            raise self._noted(
+                Compressed(
+                    f"it is compressed ({self._encoding}), although the request forbids it "
+                    "(Accept-Encoding: identity)"
+                )
+            )
+        taken = 0
+        async for piece in self._stream:
+            taken += len(piece)
+            if self._limit is not None and taken > self._limit:
+                raise self._noted(TooLong(f"it is longer than {self._limit // 1024} KiB"))
+            yield piece
+
+    def _noted(self, error: httpx2.StreamError) -> httpx2.StreamError:
+        if self._attempt is not None:
+            self._attempt.unusable = error
+            self._attempt.failed.set()
+        return error
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()

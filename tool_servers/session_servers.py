@@ -1,0 +1,159 @@
+"""The MCP servers of one session: `session.mcp.ToolServers`, over real connections."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+
+from mcp.types import INVALID_PARAMS, CallToolResult
+
+from session.mcp import McpError, McpFailed, McpServer, McpTool
+from settings.mcp_settings import McpConfig
+from tool_servers.connection import Connection
+from tool_servers.failures import failed
+from tool_servers.processes import Processes
+from tool_servers.results import as_text
+from tool_servers.targets import HttpTarget, Target, redacted, target_of
+from tool_servers.tools import all_tools, usable
+from wire.errors import ProtocolError
+
+MOST_SERVERS = 64
+"""Servers that a session may be connected to: a client that names others all the time would make
+this server connect to all of them."""
+
+
+class SessionServers:
+    """The connections of one session. A server is connected to when it is first asked."""
+
+    def __init__(
+        self,
+        config: McpConfig,
+        processes: Processes,
+        closed: Callable[[SessionServers], None],
+        *,
+        verbose: bool,
+    ) -> None:
+        """Prepare.
+
+        Args:
+            config: `[mcp]`.
+            processes: Counts the processes of all sessions.
+            closed: Called when all connections have ended.
+            verbose: Whether what a process writes to its standard error is shown.
+        """
+        self._config = config
+        self._processes = processes
+        self._closed = closed
+        self._verbose = verbose
+        self._connections: dict[str, tuple[McpServer, Connection]] = {}
+        """Label → the server that it stands for now."""
+        self._left: list[Connection] = []
+        """Those whose label stands for another server now, while they have something to do."""
+        self._tell: Callable[[str], None] = lambda _label: None
+
+    def check(self, server: McpServer) -> None:
+        """Raise `ProtocolError` for a server that the session may not have."""
+        target_of(server, self._config)
+
+    async def list_tools(self, server: McpServer) -> list[McpTool]:
+        """Return the tools of a server.
+
+        Raises:
+            McpFailed: It cannot be reached, or lists what cannot be used.
+        """
+        connection = self._connection(server)
+        target, most = connection.target, self._config.max_tools
+        tools = await connection.ask(lambda client: all_tools(client, target, most))
+        return await asyncio.to_thread(usable, tools, target)
+
+    async def call(self, server: McpServer, name: str, arguments: str) -> str:
+        """Call a tool.
+
+        Args:
+            server: The server.
+            name: The tool's name there.
+            arguments: A JSON object, as the model wrote it.
+
+        Returns:
+            What the model is told.
+
+        Raises:
+            McpFailed: The tool failed, or was not reached, or answers too much.
+        """
+        connection = self._connection(server)
+        target = connection.target
+        if target.tools is not None and name not in target.tools:
+            reason = f"sessions may not use its tool '{name}' (allowed_tools)"
+            raise failed(target, "protocol", reason, INVALID_PARAMS)
+        given = _read(arguments, target)
+        result = await connection.ask(lambda client: client.call_tool(name, given))
+        return self._text(result, target)
+
+    def on_change(self, changed: Callable[[str], None]) -> None:
+        """Name who is told the label of a server whose list has changed."""
+        self._tell = changed
+
+    async def close(self) -> None:
+        """End all connections."""
+        known = [connection for _server, connection in self._connections.values()]
+        await asyncio.gather(*(connection.close() for connection in [*known, *self._left]))
+        self._closed(self)
+
+    def _connection(self, server: McpServer) -> Connection:
+        """Return the connection to a server; raises `McpFailed` if it may have none."""
+        known, former = self._connections.get(server.label, (None, None))
+        if former is not None and known == server:
+            return former
+        try:
+            target = target_of(server, self._config)
+        except ProtocolError as refused:
+            raise McpFailed(McpError("protocol_error", refused.message, INVALID_PARAMS)) from None
+        self._left = [one for one in self._left if one.is_open]
+        if former is not None:
+            former.leave()
+            self._left.append(former)
+        elif len(self._connections) + len(self._left) >= MOST_SERVERS:
+            reason = f"a session may have {MOST_SERVERS} MCP servers, and has as many"
+            raise failed(target, "protocol", reason, INVALID_PARAMS)
+        connection = Connection(
+            target,
+            self._config,
+            self._processes,
+            lambda: self._tell(server.label),
+            verbose=self._verbose,
+        )
+        self._connections[server.label] = server, connection
+        return connection
+
+    def _text(self, result: CallToolResult, target: Target) -> str:
+        """Return a result as text; raises `McpFailed` for an error, and for too much of it."""
+        text = as_text(result)
+        if isinstance(target, HttpTarget) and target.allowed is not None:
+            shown = text
+        else:
+            # What the operator's server is sent is nothing that a client may see.
+            shown = redacted(text, target)
+        if result.is_error:
+            reason = shown or "the tool failed, and did not say why"
+            raise failed(target, "tool_execution", reason, None)
+        size = len(shown.encode("utf-8", "replace"))
+        if size > self._config.max_result_kib * 1024:
+            reason = (
+                f"The result has {-(-size // 1024)} KiB, and no more than "
+                f"{self._config.max_result_kib} are taken (mcp.max_result_kib). Ask for less."
+            )
+            raise failed(target, "tool_execution", reason, None)
+        return shown
+
+
+def _read(arguments: str, target: Target) -> dict[str, object]:
+    """Return a call's arguments; raises `McpFailed`."""
+    try:
+        given = json.loads(arguments or "{}")
+    except ValueError:
+        given = None
+    if not isinstance(given, dict):
+        reason = "the arguments of the call are no JSON object"
+        raise failed(target, "protocol", reason, INVALID_PARAMS)
+    return given

@@ -1,0 +1,54 @@
+"""Do the operator's MCP servers work? For `--check`, and for the warnings at start."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+
+from session.mcp import McpFailed, McpServer, ToolServers
+from settings.mcp_hosts import read_place
+from tool_servers.servers import McpServers
+
+CONNECTION_CLOSED, REQUEST_TIMEOUT = -32000, -32001
+"""Codes of JSON-RPC, as MCP uses them: a server that is not there, or says nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What became of one server."""
+
+    label: str
+    where: str
+    """Its URL without path and query, or its command."""
+    tools: int = 0
+    took_ms: float = 0
+    """Milliseconds to the list of its tools, the connection included."""
+    error: str | None = None
+    """Why it cannot be used."""
+    reached: bool = True
+    """Whether it answered at all."""
+
+
+async def try_servers(servers: McpServers) -> list[Trial]:
+    """Connect to every server of the operator and list its tools; no tool is called."""
+    session = servers.session()
+    try:
+        return await asyncio.gather(
+            *(
+                _try(session, label, read_place(one.url).origin if one.url else one.command or "")
+                for label, one in servers.configured.items()
+            )
+        )
+    finally:
+        await session.close()
+
+
+async def _try(session: ToolServers, label: str, where: str) -> Trial:
+    began = time.perf_counter()
+    try:
+        tools = await session.list_tools(McpServer(label))
+    except McpFailed as failed:
+        reached = failed.error.code not in (CONNECTION_CLOSED, REQUEST_TIMEOUT)
+        return Trial(label, where, error=failed.error.message, reached=reached)
+    return Trial(label, where, len(tools), (time.perf_counter() - began) * 1000)
