@@ -51,6 +51,7 @@ from settings.sources import ConfigError as ConfigError
 from settings.sources import chosen_profile as chosen_profile
 from settings.sources import profile_names as profile_names
 from settings.stacks import completed, valid_stack_names
+from settings.translation import TranslationConfig
 
 PRODUCT_NAME = "Open Realtime Server"
 VERSION = "0.5.0"
@@ -474,6 +475,7 @@ class Settings(BaseSettings):
     stt: STTConfig = Field(default_factory=STTConfig)
     llm: LLMConfig = Field(default_factory=LLMConfig)
     tts: TTSConfig = Field(default_factory=TTSConfig)
+    translation: TranslationConfig = Field(default_factory=TranslationConfig)
     mcp: McpConfig = Field(default_factory=McpConfig)
     processors: ProcessorConfig = Field(default_factory=ProcessorConfig)
     stacks: dict[str, StackConfig] = Field(default_factory=dict)

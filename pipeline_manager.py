@@ -124,6 +124,7 @@ class PipelineManager:
             reasoning=self.llm.reasoning,
             hears_audio=self.settings.llm.audio_input,
             audio_tokens_per_s=self.llm.audio_tokens_per_s or AUDIO_TOKENS_PER_S,
+            translates=self.llm.translates,
             context_tokens=self.llm.context_tokens,
             llm_name=self.llm.label,
             stt_name=self.stt.label,
@@ -133,6 +134,11 @@ class PipelineManager:
     def _voices(self) -> frozenset[str] | None:
         own = self.tts.voices
         return None if own is None else own | self.tts.named_voices.keys()
+
+    @property
+    def voice_languages(self) -> list[tuple[str, str | None]]:
+        """Name and language (BCP 47) of each voice; None: it speaks several, or does not tell."""
+        return [(voice.id, voice.language) for voice in self.tts.list_voices()]
 
     def describe(self) -> dict[str, str]:
         """Return kind → the name of what is in use, for the start-up banner."""

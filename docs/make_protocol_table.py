@@ -18,6 +18,9 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from fastapi.routing import APIWebSocketRoute
 from openai.types.realtime import RealtimeClientEvent, RealtimeServerEvent
+from openai.types.realtime.realtime_translation_client_event import (
+    RealtimeTranslationClientEvent,
+)
 from pydantic import BaseModel
 
 from audio.formats import AudioFormat
@@ -47,6 +50,7 @@ from wire.dialect import Dialect, GADialect
 from wire.media import Media
 from wire.response_fields import BetaResponseOptions
 from wire.session_fields import BetaSessionPatch, SessionPatch
+from wire.translation_events import TRANSLATION_CLIENT_EVENTS, TRANSLATION_SERVER_EVENTS
 
 TARGET = Path(__file__).parent / "protocol.md"
 _BETA_MODELS: dict[str, type[BaseModel]] = {
@@ -222,6 +226,32 @@ def _fields_of(type_: str, model: type[BaseModel], theirs: type[BaseModel] | Non
     return _table(("field", "values", "GA", "beta"), lines)
 
 
+def _translation() -> Iterator[str]:
+    """Yield the lines about translation sessions."""
+    published = _published(RealtimeTranslationClientEvent)
+    for type_, model in TRANSLATION_CLIENT_EVENTS.items():
+        ours, theirs = fields_of([model]), fields_of([published[type_]])
+        rows = [
+            # The name of a conversation's model is taken, and has no effect; here it is refused.
+            (f"`{path}`", values, verdict.removesuffix(_NOTES["session.model"]))
+            for path, values, verdict, _ in _block("", ours, theirs)
+            if path != "type"
+        ]
+        yield from (f"### `{type_}` of a translation session", "")
+        yield from _table(("field", "values", ""), rows)
+    yield from _table(
+        ("server event", "fields", "rules"),
+        (
+            (
+                f"`{type_}`",
+                ", ".join(f"`{name}`" for name in record.fields()),
+                _rule(record.section),
+            )
+            for type_, record in TRANSLATION_SERVER_EVENTS.items()
+        ),
+    )
+
+
 def render() -> str:
     """Return the text of `protocol.md`."""
     published = _published(RealtimeClientEvent)
@@ -266,6 +296,11 @@ def render() -> str:
         "Every event begins with `type` and `event_id`.",
         "",
         *_table(("event", "fields", "GA", "beta", "rules"), _server_events()),
+        "## Translation sessions",
+        "",
+        "Their events are these, `session.created`, `session.updated` and `error`; beta has none.",
+        "",
+        *_translation(),
         "## Session fields that the server sets",
         "",
         *_table(

@@ -3,4 +3,4 @@
 Other wings may enter by the modules in `__all__`.
 """
 
-__all__ = ["append_pace", "file_pace", "outbox", "steps", "watchdog"]
+__all__ = ["append_pace", "file_pace", "outbox", "steps", "watchdog", "work_queue"]

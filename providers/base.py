@@ -145,6 +145,8 @@ class LLMProvider(Provider):
     """Tokens that a second of such audio takes of its window; None: as many as usual."""
     context_tokens: int | None = None
     """Tokens it reads, where `llm.context_tokens` does not say; None: it is not known."""
+    translates: bool = True
+    """Whether it can translate what it is given, for translation sessions (§B.14)."""
     for_trial: bool = False
     """Whether the start-up banner should say that it is a stand-in for a real model."""
 

@@ -64,7 +64,7 @@ class LLMScript(_Script):
     """Options of the scripted model."""
 
     text: str = "Certainly. Here is an answer with a few words in it, and one more sentence."
-    """Text of every answer."""
+    """Text of every answer; `{user}` stands for what the user said last."""
     first_token_ms: float = Field(100, ge=0)
     word_ms: float = Field(10, ge=0)
     tool: str | None = None
@@ -156,7 +156,7 @@ class _ScriptedLLMService(LLMService):
         if script.fail == "start":
             await self.push_error("the script says so")
             return
-        words = script.text.split(" ")
+        words = script.text.replace("{user}", _last_words(self._request)).split(" ")
         limit = self._request.max_output_tokens
         for index, word in enumerate(words[:limit]):
             if index:
@@ -179,6 +179,12 @@ class _ScriptedLLMService(LLMService):
                 await self.push_frame(ToolCallFrame(0, call_id, script.tool, piece))
         usage = TokenUsage(len(self._request.messages), len(words[:limit]))
         await self.push_frame(CompletionFrame(reason, usage))
+
+
+def _last_words(request: ResponseRequest) -> str:
+    """Return what the user said last; nothing: no words."""
+    said = [one["content"] for one in request.messages if one["role"] == "user"]
+    return said[-1] if said and isinstance(said[-1], str) else ""
 
 
 class ScriptedTTS(TTSProvider):

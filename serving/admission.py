@@ -19,13 +19,20 @@ from serving.lifecycle import Lifecycle
 from serving.refused import Refused
 from serving.session_start import Patch, described, start_session, transcribing_by
 from serving.stacks import Stack, Stacks
+from serving.translation_start import (
+    choose_translation_model,
+    read_request,
+    start_translation,
+)
 from session.ports import CloseReason
 from session.session_config import SessionConfig
+from translation.settings import TranslationSettings
 from wire.beta_reading import read_minted
 from wire.beta_writing import BetaDialect
 from wire.dialect import Dialect, GADialect
 from wire.errors import ProtocolError
 from wire.media import Media
+from wire.translation_events import TranslationDialect
 
 _WHERE_KEYS_GO = "; a key may also be in the header api-key, or in the URL as ?api-key="
 LONGEST_LABEL = 100
@@ -63,7 +70,7 @@ class Asked:
 class Admitted:
     """A client that may have a session."""
 
-    config: SessionConfig
+    config: SessionConfig | TranslationSettings
     stack: Stack
     """What hears, answers and speaks in it."""
     beta: bool
@@ -84,8 +91,10 @@ class Admitted:
         return dialect_of(self.config, self.beta)
 
 
-def dialect_of(config: SessionConfig, beta: bool) -> Dialect:
+def dialect_of(config: SessionConfig | TranslationSettings, beta: bool) -> Dialect:
     """Return a dialect for a client of a session."""
+    if isinstance(config, TranslationSettings):
+        return TranslationDialect()
     return (BetaDialect if beta else GADialect)(config.kind, config.media)
 
 
@@ -162,11 +171,9 @@ class Admission:
         Raises:
             Refused: There is no such session; the error says why.
         """
+        _check_kind_of_secret(asked, grant)
         if asked.translates:
-            raise Refused(
-                "unsupported_endpoint",
-                "Translation sessions are not supported by this server yet.",
-            )
+            return self._admit_translation(asked, grant)
         try:
             given = None if asked.session is None else described(asked.session, asked.beta)
         except ProtocolError as error:
@@ -192,6 +199,32 @@ class Admission:
             client=asked.client,
         )
 
+    def _admit_translation(self, asked: Asked, grant: Grant) -> Admitted:
+        azure = asked.service.azure
+        named = asked.query.get("model") or (azure and asked.query.get("deployment")) or None
+        given = asked.session
+        if grant.minted is not None:
+            # The client secret's session holds; the request may only repeat it.
+            given = {key: value for key, value in grant.minted.items() if key != "type"}
+        try:
+            request = None if given is None else read_request(given)
+            wanted = request.model if request is not None else named
+            model = choose_translation_model(self._settings, wanted, azure=azure)
+            stack = self._stacks.of(wanted)
+            config = start_translation(stack, model, request, asked.media)
+        except ProtocolError as error:
+            raise Refused(error.code, error.message, error.param) from None
+        return Admitted(
+            config=config,
+            stack=stack,
+            beta=False,
+            observes=False,
+            notices=False,
+            holder=grant.holder,
+            label=_printable(model),
+            client=asked.client,
+        )
+
 
 def _configure(stack: Stack, asked: Handshake, given: Patch | None, media: Media) -> SessionConfig:
     try:
@@ -211,6 +244,20 @@ def _configure(stack: Stack, asked: Handshake, given: Patch | None, media: Media
         # other providers.
         raise Refused(error.code, error.message, error.param) from None
     return config
+
+
+def _check_kind_of_secret(asked: Asked, grant: Grant) -> None:
+    """Refuse a client secret that was made for a session of the other sort (§D.6)."""
+    if grant.minted is None:
+        return
+    translates = grant.minted["type"] == "translation"
+    if translates == asked.translates:
+        return
+    right = "/realtime/translations" if translates else "/realtime"
+    kind = "translation" if translates else grant.minted["type"]
+    raise Refused(
+        "invalid_value", f"This client secret is for a {kind} session: connect to …{right}."
+    )
 
 
 def _bad_key(code: str | None, message: str, asked: Asked) -> Refused:
@@ -234,7 +281,11 @@ def _label(asked: Handshake) -> str:
     """Name the model, or the kind of session, in one line of the log."""
     if asked.kind == "transcription":
         return asked.kind
-    name = asked.model
+    return _printable(asked.model)
+
+
+def _printable(name: str) -> str:
+    """Return a model's name as it may stand in the log."""
     if len(name) > LONGEST_LABEL:
         name = f"{name[:LONGEST_LABEL]}…"
     # Any name opens a session: one with a line break must not look like another line of the log.

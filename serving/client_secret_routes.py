@@ -18,6 +18,11 @@ from serving.model_names import choose_model
 from serving.request_body import read_body
 from serving.session_start import Patch, described, start_session, transcription_model
 from serving.stacks import Stacks
+from serving.translation_start import (
+    choose_translation_model,
+    read_request,
+    start_translation,
+)
 from wire.beta_reading import in_beta_names, read_session
 from wire.beta_writing import beta_sessions
 from wire.errors import ProtocolError, explain
@@ -42,6 +47,15 @@ class _SecretRequest(BaseModel):
 
     expires_after: _ExpiresAfter | None = None
     session: dict[str, Any] | None = None
+
+
+class _TranslationSecretRequest(BaseModel):
+    """Body of `POST /v1/realtime/translations/client_secrets`."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    expires_after: _ExpiresAfter | None = None
+    session: dict[str, Any]
 
 
 class _BetaSecret(BaseModel):
@@ -104,6 +118,22 @@ class Mint:
         patch = described(given)
         secret, session = self._make(patch, asked.expires_after or _ExpiresAfter())
         return {**secret, "session": session}
+
+    def translation_secret(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Answer `POST /v1/realtime/translations/client_secrets` (§D.6)."""
+        asked = _validated(_TranslationSecretRequest, body)
+        life = asked.expires_after or _ExpiresAfter()
+        request = read_request(asked.session)
+        try:
+            model = choose_translation_model(self._settings, request.model, azure=self._azure)
+        except ProtocolError as error:
+            raise ProtocolError(error.code, error.message, "session.model") from None
+        config = start_translation(self._stacks.of(request.model), model, request)
+        packed = {"type": "translation", **request.model_dump(mode="json", exclude_unset=True)}
+        expires_at = int(time.time()) + life.seconds
+        value = self._client_secrets.mint(packed, expires_at)
+        session = {**config.wire(), "expires_at": 0}
+        return {"value": value, "expires_at": expires_at, "session": session}
 
     def beta_session(self, body: dict[str, Any]) -> dict[str, Any]:
         """Answer `POST /v1/realtime/sessions` (§D.5)."""

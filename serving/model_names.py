@@ -22,6 +22,10 @@ TRANSCRIPTION_MODELS = _transcription_models()
 """Names of models that transcribe, as the installed SDK lists them."""
 
 
+TRANSLATION_MODEL = "gpt-realtime-translate"
+"""The service's model of translation sessions (§B.14)."""
+
+
 def model_names(settings: Settings) -> list[str]:
     """Return the names that are listed: OpenAI's own, the configured model, and the stacks'."""
     return [*dict.fromkeys([*REALTIME_MODELS, *own_names(settings)])]
@@ -41,7 +45,16 @@ def _default_name(settings: Settings) -> str:
 
 def transcribes(name: str | None) -> bool:
     """Return whether a name is that of a transcription model, or of a dated snapshot of one."""
-    return re.sub(r"-\d{4}-\d{2}-\d{2}$", "", name or "") in TRANSCRIPTION_MODELS
+    return _without_date(name) in TRANSCRIPTION_MODELS
+
+
+def translates(name: str | None) -> bool:
+    """Return whether a name is that of the service's translation model, or a dated snapshot's."""
+    return _without_date(name) == TRANSLATION_MODEL
+
+
+def _without_date(name: str | None) -> str:
+    return re.sub(r"-\d{4}-\d{2}-\d{2}$", "", name or "")
 
 
 def names_are_free(settings: Settings, *, azure: bool) -> bool:
@@ -56,8 +69,8 @@ def names_are_free(settings: Settings, *, azure: bool) -> bool:
 
 
 def opens_session(settings: Settings, name: str, *, azure: bool) -> bool:
-    """Return whether some session may be opened by a model's name, be it for transcription."""
-    known = transcribes(name) or name in model_names(settings)
+    """Return whether a model's name opens some session, be it one that writes or translates."""
+    known = transcribes(name) or translates(name) or name in model_names(settings)
     return bool(name) and (names_are_free(settings, azure=azure) or known)
 
 
@@ -81,6 +94,13 @@ def choose_model(settings: Settings, asked: str | None, *, azure: bool) -> str:
             f'Model "{model}" is a transcription model and cannot be used as the realtime session '
             "model. Connect with ?intent=transcription; the client secret for it has the type "
             "'transcription'.",
+        )
+    if translates(model):
+        raise ProtocolError(
+            "invalid_model",
+            f'Model "{model}" translates and cannot be used as the realtime session model. Connect '
+            "to …/realtime/translations; the client secret for it comes from "
+            "…/realtime/translations/client_secrets.",
         )
     if names_are_free(settings, azure=azure):
         return model

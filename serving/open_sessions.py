@@ -18,10 +18,13 @@ from serving.lifecycle import Lifecycle
 from serving.refused import Refused
 from session.ports import CloseReason
 from telemetry.call_figures import CallFigures
+from telemetry.clause_log import ClauseLog
 from telemetry.metrics import Metrics
 from telemetry.tracing import Tracer
 from telemetry.turn_log import TurnLog
 from tool_servers.servers import McpServers
+from translation.settings import TranslationSettings
+from translation.transport import TranslationTransport
 from transport import RealtimeTransport
 from wire.envelope import error_event
 from wire.errors import ProtocolError
@@ -38,7 +41,7 @@ class Place:
     """The holder of the client's key."""
     task: asyncio.Task[Any] | None = None
     """The task that serves it; None: not yet."""
-    transport: RealtimeTransport | None = None
+    transport: RealtimeTransport | TranslationTransport | None = None
     """What runs the session; None: its client is not connected yet."""
 
     def leave(self, grace_s: float) -> None:
@@ -201,27 +204,18 @@ class OpenSessions:
         place.task = asyncio.current_task()
         config = admitted.config
         trace = self._tracer.session() if self._tracer is not None else None
-        stack = admitted.stack
-        log = TurnLog(config.id, self._metrics, trace, stack.name)
+        translates = isinstance(config, TranslationSettings)
+        log = (ClauseLog if translates else TurnLog)(
+            config.id, self._metrics, trace, admitted.stack.name
+        )
         log.opened(admitted.client, admitted.label, call.call_id if call is not None else None)
         # Only a server that stops cancels a session.
         reason = CloseReason.SERVER_STOPS.value
         try:
             if call is not None:
                 await call.connected()
-            session = RealtimeSession(config)
             opener = peer if call is None else call.client
-            observe = opener.send if admitted.observes else None
-            notify = opener.send if admitted.notices else None
-            place.transport = RealtimeTransport(
-                session,
-                stack.pipelines,
-                log,
-                peer,
-                observe,
-                notify,
-                self._tool_servers.session(),
-            )
+            place.transport = self._transport(admitted, log, peer, opener)
             reason = await place.transport.run()
         except NotConnected as failed:
             reason = "its client never connected"
@@ -238,6 +232,28 @@ class OpenSessions:
             self.give_up(place)
             connected = place.transport is not None
             log.closed(reason, call.figures() if call is not None and connected else None)
+
+    def _transport(
+        self, admitted: Admitted, log: TurnLog, peer: Peer, opener: Peer
+    ) -> RealtimeTransport | TranslationTransport:
+        """Build what runs a session.
+
+        Args:
+            admitted: The session.
+            log: Its log.
+            peer: Its client, with those that listen in.
+            opener: The client alone.
+        """
+        config = admitted.config
+        if isinstance(config, TranslationSettings):
+            assert isinstance(log, ClauseLog)
+            return TranslationTransport(config, admitted.stack.pipelines, log, peer)
+        observe = opener.send if admitted.observes else None
+        notify = opener.send if admitted.notices else None
+        session = RealtimeSession(config)
+        tool_servers = self._tool_servers.session()
+        pipelines = admitted.stack.pipelines
+        return RealtimeTransport(session, pipelines, log, peer, observe, notify, tool_servers)
 
     async def refuse(self, refusal: Refused, client: str, peer: Peer) -> None:
         """Tell a client whose connection is accepted why it gets no session, and close."""

@@ -84,6 +84,7 @@ def http_routes(
             "client_secrets": mint.client_secret,
             "sessions": mint.beta_session,
             "transcription_sessions": mint.beta_transcription_session,
+            "translations/client_secrets": mint.translation_secret,
         }
         for name, action in actions.items():
             endpoint = json_endpoint(action, lifecycle)

@@ -75,7 +75,7 @@ class WebSocketEndpoint:
         )
         try:
             grant = self._admission.enter(asked)
-            if "call_id" in asked.query and not translates:
+            if "call_id" in asked.query:
                 await self._sidebands.join(websocket, asked, grant, chosen)
                 return
             admitted = self._admission.admit(asked, grant)

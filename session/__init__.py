@@ -12,4 +12,5 @@ __all__ = [
     "reports",
     "session_config",
     "turn_settings",
+    "wordless",
 ]

@@ -197,6 +197,8 @@ class Capabilities:
     waits for a transcript, and none fails for want of one."""
     audio_tokens_per_s: float = AUDIO_TOKENS_PER_S
     """Tokens that a second of audio takes of the window of a model that hears."""
+    translates: bool = True
+    """Whether the model can translate (§B.14)."""
     context_tokens: int | None = None
     """Tokens that the model reads, where the settings do not say; None: it is not limited here."""
     llm_name: str = "the model"

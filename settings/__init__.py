@@ -25,6 +25,7 @@ __all__ = [
     "requirement_files",
     "sources",
     "stacks",
+    "translation",
 ]
 
 silence()

@@ -3,4 +3,4 @@
 Other wings may enter by the modules in `__all__`.
 """
 
-__all__ = ["call_figures", "logs", "metrics", "shared_counts", "tracing", "turn_log"]
+__all__ = ["call_figures", "clause_log", "logs", "metrics", "shared_counts", "tracing", "turn_log"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from glob import glob
 
 from prometheus_client import (
@@ -26,7 +26,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from settings.stacks import DEFAULT_STACK
 from telemetry.call_figures import CallFigures
 from telemetry.shared_counts import folder_of_counts, forget_process
-from telemetry.turn_record import TurnRecord
+from telemetry.turn_record import ClauseStage, TurnRecord
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _OPEN = "realtime_sessions_active"
@@ -95,6 +95,19 @@ class Metrics:
         self._stage_seconds = Histogram(
             "realtime_stage_seconds",
             "Seconds from the end of the turn (or response.create) to each stage of its answer.",
+            [_STACK, "stage"],
+            buckets=_STAGE_BUCKETS,
+            registry=registry,
+        )
+        self._clauses = Counter(
+            "realtime_clauses_total",
+            "Clauses of translation sessions, by outcome.",
+            [_STACK, "outcome"],
+            registry=registry,
+        )
+        self._clause_seconds = Histogram(
+            "realtime_clause_seconds",
+            "Seconds from the last word of a clause to each stage of its translation.",
             [_STACK, "stage"],
             buckets=_STAGE_BUCKETS,
             registry=registry,
@@ -258,3 +271,9 @@ class StackMetrics:
             self.all._responses.labels(self._stack, record.outcome).inc()
         for stage, seconds in record.stages.items():
             self.all._stage_seconds.labels(self._stack, stage).observe(seconds)
+
+    def clause_over(self, outcome: str, stages: Mapping[ClauseStage, float]) -> None:
+        """Count a clause that was translated, or was not, and the seconds to its stages."""
+        self.all._clauses.labels(self._stack, outcome).inc()
+        for stage, seconds in stages.items():
+            self.all._clause_seconds.labels(self._stack, stage).observe(seconds)

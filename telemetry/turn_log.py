@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from loguru import logger
 from pipecat.utils.tracing.tracing_context import TracingContext
@@ -47,6 +48,9 @@ class _Answer:
 
 class TurnLog:
     """The log of one session."""
+
+    counted: ClassVar[tuple[str, str]] = ("turns", "responses")
+    """What is counted of it: what came, and what was made of it."""
 
     def __init__(
         self,
@@ -141,6 +145,7 @@ class TurnLog:
             else ""
         )
         figures = {} if call is None else _measured(call)
+        came, made = self.counted
         if call is not None:
             self._metrics.all.call_over(call)
         logger.bind(
@@ -148,15 +153,14 @@ class TurnLog:
             session_id=self._session_id,
             stack=self._stack,
             seconds=round(seconds, 3),
-            turns=self._turns_taken,
-            responses=self._responses,
+            **{came: self._turns_taken, made: self._responses},
             speculated=self._speculated,
             discarded=self._discarded,
             reason=reason,
             **figures,
         ).info(
-            f"{self._session_id} closed after {seconds:.1f} s, {self._turns_taken} turns and "
-            f"{self._responses} responses{waste}{_written(figures)}: {reason}"
+            f"{self._session_id} closed after {seconds:.1f} s, {self._turns_taken} {came} and "
+            f"{self._responses} {made}{waste}{_written(figures)}: {reason}"
         )
 
     def appended(self, audio_s: float) -> None:

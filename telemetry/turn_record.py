@@ -8,6 +8,8 @@ from typing import Literal, get_args
 Stage = Literal["transcript", "first_text", "first_audio", "done"]
 STAGES: tuple[Stage, ...] = get_args(Stage)
 """In the order in which they come."""
+ClauseStage = Literal["first_text", "first_audio", "done"]
+"""Those of a clause that is translated (§B.14)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,4 +24,5 @@ __all__ = [
     "session_fields",
     "strict_json",
     "text_frames",
+    "translation_events",
 ]

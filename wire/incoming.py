@@ -17,6 +17,7 @@ from wire.errors import ProtocolError
 from wire.long_strings import cut_long, put_back
 from wire.media import Media
 from wire.reading import decode_audio
+from wire.translation_events import AppendSourceAudio
 
 
 class AppendedAudio(NamedTuple):
@@ -64,11 +65,11 @@ class EventReader:
             event_id = event.event_id
             if cut:
                 yield from put_back(event, cut, self._max_length)
-            if isinstance(event, AppendAudio):
+            if isinstance(event, AppendAudio | AppendSourceAudio):
                 if self._media is Media.TRACKS:
                     raise ProtocolError(
                         "invalid_value",
-                        "A call's audio comes by its track: 'input_audio_buffer.append' is for "
+                        f"A call's audio comes by its track: '{event.type}' is for "
                         "WebSocket sessions.",
                         "type",
                     )

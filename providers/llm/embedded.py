@@ -81,6 +81,7 @@ class EmbeddedLLM(LLMProvider):
     declaration = Declaration(kind="llm", name="embedded", options=EmbeddedLLMOptions)
     images = False
     reasoning = False
+    translates = False
     for_trial = True
 
     def __init__(self, config: LLMConfig) -> None:

@@ -58,20 +58,34 @@ class CallRoutes:
             for place in (path, f"{path}/calls"):
                 opening = self._endpoint(service, self._opening(f"{path}/calls"))
                 router.add_api_route(place, opening, methods=["POST"])
-            call = f"{path}/calls/{{call_id}}"
+            translations = f"{path}/translations/calls"
+            opening = self._endpoint(service, self._opening(translations), translates=True)
+            router.add_api_route(translations, opening, methods=["POST"])
             ending = self._endpoint(service, self._hang_up)
-            router.add_api_route(f"{call}/hangup", ending, methods=["POST"])
-            router.add_api_route(call, ending, methods=["DELETE"])
+            for place in (f"{path}/calls", translations):
+                call = f"{place}/{{call_id}}"
+                router.add_api_route(f"{call}/hangup", ending, methods=["POST"])
+                router.add_api_route(call, ending, methods=["DELETE"])
+            call = f"{path}/calls/{{call_id}}"
             unknown = self._endpoint(service, self._refuse)
             for action in _OF_SIP:
                 router.add_api_route(f"{call}/{action}", unknown, methods=["POST"])
         return router
 
-    def _endpoint(self, service: Service, answer: Answer) -> Callable[..., Awaitable[Response]]:
+    def _endpoint(
+        self, service: Service, answer: Answer, *, translates: bool = False
+    ) -> Callable[..., Awaitable[Response]]:
         async def endpoint(request: Request) -> Response:
             client = client_of(request)
             query, headers = request.query_params, request.headers
-            asked = Asked(query, headers, client=client, service=service, media=Media.TRACKS)
+            asked = Asked(
+                query,
+                headers,
+                client=client,
+                service=service,
+                translates=translates,
+                media=Media.TRACKS,
+            )
             try:
                 return await answer(request, asked)
             except Refused as refusal:

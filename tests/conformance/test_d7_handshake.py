@@ -143,12 +143,3 @@ async def test_a_beta_client_is_greeted_in_its_dialect(
 async def test_without_a_model_the_session_gets_the_server_s(server: RunningServer) -> None:
     async with client(server.url.split("?")[0]) as wire:
         assert wire.events[0]["session"]["model"] == "gpt-realtime"
-
-
-async def test_translation_is_refused_like_a_bad_handshake(server: RunningServer) -> None:
-    url = server.url.split("?")[0] + "/translations?model=gpt-realtime-translate"
-    async with connect(url) as socket:
-        error = json.loads(await socket.recv())["error"]
-        assert error["code"] == "unsupported_endpoint"
-        await socket.wait_closed()
-        assert socket.close_code == 4000

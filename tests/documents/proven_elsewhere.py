@@ -133,6 +133,11 @@ _BY_PROOF: dict[str, str] = {
         "wire/response_fields.py wire/session_fields.py"
     ),
     "conformance/test_b12_idle_timeout.py": "session/user_silence.py",
+    "conformance/test_b14_translation.py": (
+        "serving/translation_start.py settings/translation.py telemetry/clause_log.py "
+        "translation/settings.py"
+    ),
+    "e2e/test_translation.py": "translation/transport.py",
     "conformance/test_b17_rejoined_turns.py": "session/rejoined_turns.py",
     "conformance/test_b5_contested_turns.py": "session/contested_turns.py",
     "conformance/test_beta_dialect.py": (

@@ -36,6 +36,7 @@ LAYERS = (
     "tool_servers",
     "peers",
     "transport",
+    "translation",
     "serving",
     "main",
     "clients",

@@ -11,6 +11,7 @@ from pathlib import Path
 from answering.response_pipeline import ResponsePipeline
 from realtime_session import RealtimeSession
 from tests.support.running_server import RunningServer
+from translation.session import TranslationSession
 
 PATIENCE_S = 10.0
 """Seconds after which what is still there counts as a leak."""
@@ -88,7 +89,7 @@ class Leftovers:
         if not any(found.values()):
             gc.collect()
             kinds = [type(thing) for thing in gc.get_objects()]
-            found["kept sessions"] = kinds.count(RealtimeSession)
+            found["kept sessions"] = kinds.count(RealtimeSession) + kinds.count(TranslationSession)
             found["kept responses"] = kinds.count(ResponsePipeline)
         return {name: things for name, things in found.items() if things}
 

@@ -12,6 +12,9 @@ from collections.abc import Mapping, Set
 from typing import Any, get_args
 
 from openai.types.realtime import RealtimeServerEvent
+from openai.types.realtime.realtime_translation_server_event import (
+    RealtimeTranslationServerEvent,
+)
 from pydantic import BaseModel
 
 from audio.pcm import Rate
@@ -19,13 +22,15 @@ from audio.pcm import Rate
 Event = dict[str, Any]
 
 
-def _published() -> dict[str, type[BaseModel]]:
-    models = get_args(get_args(RealtimeServerEvent)[0])
+def _published(union: Any) -> dict[str, type[BaseModel]]:
+    models = get_args(get_args(union)[0])
     return {get_args(model.model_fields["type"].annotation)[0]: model for model in models}
 
 
-PUBLISHED = _published()
+PUBLISHED = _published(RealtimeServerEvent)
 """Event type → the SDK's model of it."""
+TRANSLATION = _published(RealtimeTranslationServerEvent)
+"""The same for translation sessions (§B.14)."""
 
 EXTENSIONS = {"interruptions", "backchannels", "queued", "rejoin_ms"}
 
@@ -52,7 +57,9 @@ def check_event(event: Event) -> None:
     Checked are the published type, required fields and JSON types (strictly, no coercion), that
     there is no field the SDK does not know, and that items leave out what does not apply (§F.7).
     """
-    model = PUBLISHED.get(event["type"])
+    translates = event.get("session", {}).get("type") == "translation"
+    published_models = TRANSLATION if translates else {**TRANSLATION, **PUBLISHED}
+    model = published_models.get(event["type"])
     assert model is not None, f"{event['type']} is no published event type"
     assert list(event)[:2] == ["type", "event_id"], f"{event['type']} starts with {list(event)[:2]}"
     published = _with_published_rates(event)

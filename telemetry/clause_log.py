@@ -1,0 +1,111 @@
+"""Logs a translation session: each clause, its outcome, and the time from its last word (§B.14).
+
+As everywhere in the log, there is no text, no audio and no key in it.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+from loguru import logger
+
+from session.ports import FailureReason
+from settings.stacks import DEFAULT_STACK
+from telemetry.call_figures import CallFigures
+from telemetry.metrics import Metrics
+from telemetry.tracing import SessionTrace
+from telemetry.turn_log import TurnLog
+from telemetry.turn_record import ClauseStage
+
+
+@dataclass(slots=True)
+class _Clause:
+    """A clause that is not over."""
+
+    start: float
+    """When its last word ended, if its audio came in real time."""
+    moments: dict[ClauseStage, float] = field(default_factory=dict)
+    """When each stage was reached, in their order."""
+
+
+class ClauseLog(TurnLog):
+    """The log of one translation session."""
+
+    counted = ("utterances", "clauses")
+
+    def __init__(
+        self,
+        session_id: str,
+        metrics: Metrics,
+        trace: SessionTrace | None = None,
+        stack: str = DEFAULT_STACK,
+    ) -> None:
+        """Start with nothing observed; see `TurnLog`."""
+        super().__init__(session_id, metrics, trace, stack)
+        self._clauses: dict[str, _Clause] = {}
+
+    def uttered(self) -> None:
+        """Count an utterance that has ended."""
+        self._turns_taken += 1
+
+    def cut(self, clause_id: str, age_ms: float) -> None:
+        """Note a clause whose last word ended `age_ms` milliseconds ago."""
+        self._clauses[clause_id] = _Clause(time.monotonic() - age_ms / 1000)
+
+    def written(self, clause_id: str) -> None:
+        """Note that the model writes a clause's translation."""
+        self._reached(clause_id, "first_text")
+
+    def sounded(self, clause_id: str, audio_s: float) -> None:
+        """Note `audio_s` seconds of a clause's audio that are sent now."""
+        self._reached(clause_id, "first_audio")
+        self._metrics.audio_out.inc(audio_s)
+
+    def over(self, clause_id: str, error: FailureReason | None) -> None:
+        """Note that a clause was spoken, or failed."""
+        self._reached(clause_id, "done")
+        self._report_clause(clause_id, "completed" if error is None else "failed", error)
+
+    def closed(self, reason: str, call: CallFigures | None = None) -> None:
+        """Note that the session ended, and with it all clauses in progress."""
+        for clause_id in list(self._clauses):
+            self._report_clause(clause_id, "abandoned", None)
+        super().closed(reason, call)
+
+    def _reached(self, clause_id: str, stage: ClauseStage) -> None:
+        clause = self._clauses.get(clause_id)
+        if clause is not None:
+            clause.moments.setdefault(stage, time.monotonic())
+
+    def _report_clause(self, clause_id: str, outcome: str, error: FailureReason | None) -> None:
+        clause = self._clauses.pop(clause_id, None)
+        if clause is None:
+            return
+        self._responses += 1
+        stages = {stage: at - clause.start for stage, at in clause.moments.items()}
+        self._metrics.clause_over(outcome, stages)
+        bound = logger.bind(
+            event="clause",
+            session_id=self._session_id,
+            clause_id=clause_id,
+            outcome=outcome,
+            **{f"{stage}_ms": round(s * 1000, 1) for stage, s in stages.items()},
+            **({"error_code": error.code} if error else {}),
+        )
+        told = ", ".join(
+            f"{stage.replace('_', ' ')} {s * 1000:.0f} ms" for stage, s in stages.items()
+        )
+        line = ": ".join(
+            part
+            for part in (
+                f"{self._session_id} {clause_id} {outcome}",
+                told,
+                error.for_log if error else "",
+            )
+            if part
+        )
+        if error:
+            bound.warning(line)
+        else:
+            bound.info(line)
