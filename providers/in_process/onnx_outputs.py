@@ -7,13 +7,13 @@ lists are joined: so a few bytes behind a model add a node and an output to its 
 
 from __future__ import annotations
 
-_GRAPH = 7
+GRAPH = 7
 """Field numbers of ONNX's `ModelProto`, …"""
-_NODE, _OUTPUT = 1, 12
+NODE, OUTPUT = 1, 12
 """… `GraphProto`, …"""
-_NODE_INPUT, _NODE_OUTPUT, _NODE_TYPE = 1, 2, 4
+NODE_INPUT, NODE_OUTPUT, NODE_TYPE = 1, 2, 4
 """… `NodeProto`, …"""
-_NAME = 1
+NAME = 1
 """… and `ValueInfoProto`."""
 _BYTES = 2
 """The wire type of texts and messages."""
@@ -29,9 +29,9 @@ def with_output(model: bytes, tensor: str, name: str) -> bytes:
         tensor: The tensor's name in the graph.
         name: The name of the new output, which comes behind the model's own.
     """
-    node = _text(_NODE_INPUT, tensor) + _text(_NODE_OUTPUT, name) + _text(_NODE_TYPE, "Identity")
-    graph = _message(_NODE, node) + _message(_OUTPUT, _text(_NAME, name))
-    return model + _message(_GRAPH, graph)
+    node = _text(NODE_INPUT, tensor) + _text(NODE_OUTPUT, name) + _text(NODE_TYPE, "Identity")
+    graph = _message(NODE, node) + _message(OUTPUT, _text(NAME, name))
+    return model + _message(GRAPH, graph)
 
 
 def _text(number: int, value: str) -> bytes:

@@ -14,7 +14,10 @@ from collections.abc import Callable, Iterator
 _DIGITS = str.maketrans("0123456789", "零幺二三四五六七八九")
 _LEAST_CLAUSE = 6
 """Characters of a clause that is said by itself."""
-_CLAUSE = re.compile(r".*?(?:[。！？!?；;\n]+[”’」』）)]*|[，,：:、]+|$)", re.S)
+_CLAUSE = re.compile(
+    r".*?(?:[。！？!?；;\n]+[”’」』）)]*|(?:[，、]|(?<!\d)[,：:]|[,：:](?!\d))+|$)", re.S
+)
+"""A mark within "1,250" or "7:30" ends none."""
 _WRITTEN: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern), spoken)
     for pattern, spoken in (

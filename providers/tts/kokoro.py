@@ -12,19 +12,25 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 from kokoro_onnx import Kokoro
 from kokoro_onnx.chunker import pause_after, split_phonemes
 from kokoro_onnx.config import SAMPLE_RATE
+from kokoro_onnx.session import resolve_providers
 from pipecat.services.tts_service import TTSService
 from pipecat.utils.errors import ErrorCategory
 from pydantic import Field
 
 from config import TTSConfig
 from providers.base import ProviderSetupError, TTSProvider, VoiceInfo
+from providers.frames import WordTimesFrame
 from providers.in_process.downloads import fetch
 from providers.in_process.engine_pool import EnginePool
+from providers.in_process.onnx_graph import computed_from, outputs
+from providers.in_process.onnx_outputs import with_output
 from providers.options import Options, parse_options, refuse
 from providers.tts.local import LocalTTSService
+from providers.tts.phoneme_places import WordsInPhonemes
 from settings.localisation import _
 from settings.provider_declarations import Declaration
 
@@ -70,6 +76,10 @@ _PUNCTUATION = str.maketrans(
     dict(zip("，、；：。！？", (f"{mark} " for mark in ",,;:.!?"), strict=True))
 )
 """Chinese and Japanese marks → those that Kokoro was trained with."""
+_DURATION = "duration"
+"""The output of newer exports that says how many frames each phoneme lasts."""
+_DURATION_STEPS = (("Div",), ("Round",), ("Clip", "Max"))
+"""How the published models reckon it from the speed, and keep it to themselves."""
 _LANGUAGE_FLAG = re.compile(r"\([a-z]{2,3}(?:-[a-z]+)*\)")
 """espeak-ng's marks of a language change, such as `(en)`; Kokoro would pronounce them."""
 
@@ -198,19 +208,50 @@ def _given(setting: str, path: Path) -> Path:
 
 
 def _load(model: Path, voices: Path) -> Kokoro:
-    kokoro = Kokoro(str(model), str(voices))
-    for _audio in _speak(kokoro, kokoro.get_voices()[0], "Ready."):
+    kokoro = _with_durations(model, voices) or Kokoro(str(model), str(voices))
+    for _made in _speak(kokoro, kokoro.get_voices()[0], "Ready."):
         pass
     return kokoro
 
 
-def _speak(kokoro: Kokoro, voice: str, text: str) -> Iterator[bytes]:
+def _with_durations(model: Path, voices: Path) -> Kokoro | None:
+    """Load a model so that it tells how long its phonemes last.
+
+    Returns:
+        None: it tells already, or there is nothing to tell.
+    """
+    content = model.read_bytes()
+    durations = computed_from(content, "speed", _DURATION_STEPS)
+    if durations is None or len(outputs(content)) > 1:
+        return None
+    content = with_output(content, durations, _DURATION)
+    session = onnxruntime.InferenceSession(content, providers=resolve_providers())
+    # The library asks the session for the model's file, and else the session would keep the bytes.
+    session._model_path, session._model_bytes = str(model), None
+    kokoro: Kokoro = Kokoro.from_session(session, str(voices))
+    return kokoro
+
+
+def _speak(kokoro: Kokoro, voice: str, text: str) -> Iterator[bytes | WordTimesFrame]:
     language, _ = _LANGUAGES.get(voice[0], _OTHER)
-    readable = " ".join(text.translate(_PUNCTUATION).split())
-    # `create` would raise an error for a text with nothing to pronounce.
-    phonemes = _LANGUAGE_FLAG.sub("", kokoro.tokenizer.phonemize(readable, language))
+    # `create_timed` would raise an error for a text with nothing to pronounce.
+    phonemes = _phonemes(kokoro, language, text)
+    read = partial(_phonemes, kokoro, language)
+    words = WordsInPhonemes(text, phonemes, read) if kokoro.has_timings else None
     for batch in split_phonemes(phonemes):
-        samples, rate = kokoro.create(batch, voice, lang=language, is_phonemes=True)
+        # With timings it would make the pauses within the batch longer.
+        samples, rate, timings = kokoro.create_timed(
+            batch, voice, lang=language, is_phonemes=True, sentence_pause=0, clause_pause=0
+        )
+        if words is not None:
+            starts = [one.start * 1000 for one in timings if not one.phoneme.isspace()]
+            if begun := words.spoken(starts):
+                yield WordTimesFrame(begun)
         pause = int(rate * pause_after(batch, SENTENCE_PAUSE_S, CLAUSE_PAUSE_S))
         sound = (np.clip(samples, -1, 1) * 32767).astype("<i2")
         yield sound.tobytes() + bytes(2 * pause)
+
+
+def _phonemes(kokoro: Kokoro, language: str, text: str) -> str:
+    readable = " ".join(text.translate(_PUNCTUATION).split())
+    return _LANGUAGE_FLAG.sub("", kokoro.tokenizer.phonemize(readable, language))

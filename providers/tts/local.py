@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Iterable
 
+from providers.frames import WordTimesFrame
 from providers.in_process.engine_pool import EnginePool
 from providers.tts.voice_base import ClauseVoice
 
-Speak = Callable[[str], Iterable[bytes]]
-"""Synthesises a text: yields chunks of 16-bit mono PCM as they are made, and blocks meanwhile."""
+Speak = Callable[[str], Iterable[bytes | WordTimesFrame]]
+"""Synthesises a text: yields chunks of 16-bit mono PCM as they are made, and blocks meanwhile; an
+engine that times its words also yields when they are spoken."""
 
 
 class LocalTTSService(ClauseVoice):
@@ -31,6 +33,6 @@ class LocalTTSService(ClauseVoice):
         self._pool = pool
         self._speak = speak
 
-    def speak(self, text: str) -> AsyncGenerator[bytes, None]:
+    def speak(self, text: str) -> AsyncGenerator[bytes | WordTimesFrame, None]:
         """Speak one clause."""
         return self._pool.stream(lambda: self._speak(text))

@@ -22,10 +22,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audio.loudness import louder
+from providers.in_process.onnx_outputs import with_output
 from providers.in_process.packaged import PackageUnavailable, package_folder, sha256_of
 from providers.tts.chinese_text import clauses, load_phonemes
 from providers.tts.lead_in import AUDIBLE, KEPT_MS
+from providers.tts.phoneme_places import WordsInPhonemes
 from providers.tts.speech_engine import Emit, SpeechEngine, SynthesisError
+from providers.tts.word_places import WordTime, letters, shifted
 from settings.installation import pip
 from settings.localisation import _
 
@@ -42,6 +45,8 @@ WOMAN, MAN = "jf_nezumi", "jm_kumo"
 
 _INSTALL = f"{pip()} install --no-deps --require-hashes -r requirements/offline.txt"
 _MOST_PHONEMES = 500
+_DURATIONS = "/encoder/Clip_output_0"
+"""How many frames each phoneme lasts, which the model does not put out by itself."""
 _THREADS = 2
 _SENTENCE_PAUSE_MS, _CLAUSE_PAUSE_MS = 180, 80
 _SENTENCE_END = tuple("。！？!?.…；;\n")
@@ -60,6 +65,7 @@ class PackagedKokoro(SpeechEngine):
 
     name = "kokoro"
     sample_rate = RATE
+    tells_words = True
 
     def __init__(self, parts: list[Path], data: Path) -> None:
         """Start without a model.
@@ -88,11 +94,14 @@ class PackagedKokoro(SpeechEngine):
         if voice not in model.styles:
             raise SynthesisError(f"kokoro has no voice '{voice}', only {WOMAN} and {MAN}.")
         speed = rate_wpm / NATURAL_RATE_WPM if rate_wpm else 1.0
+        before = 0
         for clause in clauses(text):
-            for wave in model.say(clause, voice, speed):
-                pcm = _pcm(wave, clause.rstrip(" ”’」』）)").endswith(_SENTENCE_END))
-                if pcm and not emit(pcm):
+            for wave, words in model.say(clause, voice, speed):
+                pcm, cut_ms = _pcm(wave, clause.rstrip(" ”’」』）)").endswith(_SENTENCE_END))
+                heard = [(place, max(0.0, ms - cut_ms)) for place, ms in words]
+                if pcm and not emit(pcm, shifted(heard, before)):
                     return
+            before += letters(clause)
 
 
 class _Model:
@@ -106,7 +115,7 @@ class _Model:
         options.inter_op_num_threads = 1
         # Between two clauses a thread that spins would take a core from all else.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        model = b"".join(part.read_bytes() for part in parts)
+        model = with_output(b"".join(part.read_bytes() for part in parts), _DURATIONS, "durations")
         self._session = onnxruntime.InferenceSession(
             model, options, providers=["CPUExecutionProvider"]
         )
@@ -117,19 +126,37 @@ class _Model:
             }
         self._phonemes = load_phonemes()
 
-    def say(self, clause: str, voice: str, speed: float) -> Iterator[NDArray[np.float32]]:
-        """Say a clause: in one piece, unless it is very long."""
+    def say(
+        self, clause: str, voice: str, speed: float
+    ) -> Iterator[tuple[NDArray[np.float32], list[WordTime]]]:
+        """Say a clause: in one piece, unless it is very long.
+
+        Yields:
+            The sound, and the words that begin in it.
+        """
         style = self.styles[voice]
-        tokens = [self._tokens[char] for char in self._phonemes(clause) if char in self._tokens]
-        for start in range(0, len(tokens), _MOST_PHONEMES):
-            piece = tokens[start : start + _MOST_PHONEMES]
+        phonemes = self._known(clause)
+        words = WordsInPhonemes(clause, phonemes, self._known)
+        for start in range(0, len(phonemes), _MOST_PHONEMES):
+            piece = phonemes[start : start + _MOST_PHONEMES]
             inputs = {
-                "tokens": np.array([[0, *piece, 0]], dtype=np.int64),
+                "tokens": np.array([[0, *map(self._tokens.get, piece), 0]], dtype=np.int64),
                 "style": style[min(len(piece), len(style)) - 1].reshape(1, -1),
                 "speed": np.array([speed], dtype=np.float32),
             }
-            output: Any = self._session.run(None, inputs)[0]
-            yield np.asarray(output, dtype=np.float32).ravel()
+            outputs: Any = self._session.run(None, inputs)
+            wave, durations = (np.asarray(output, dtype=np.float32).ravel() for output in outputs)
+            # Before the first phoneme, and behind the last, is a pause.
+            ends = np.cumsum(durations, dtype=np.float64)
+            starts_ms = ends[: len(piece)] / ends[-1] * (len(wave) * 1000 / RATE)
+            said = [
+                float(ms) for sign, ms in zip(piece, starts_ms, strict=True) if not sign.isspace()
+            ]
+            yield wave, words.spoken(said)
+
+    def _known(self, text: str) -> str:
+        """Return a text's phonemes, without those that the model does not know."""
+        return "".join(sign for sign in self._phonemes(text) if sign in self._tokens)
 
 
 def find() -> PackagedKokoro | None:
@@ -165,13 +192,18 @@ def _lacking(package: str) -> str:
     )
 
 
-def _pcm(wave: NDArray[np.float32], ends_sentence: bool) -> bytes:
-    """Return a clause as PCM, without the silence around it, and with a pause behind it."""
+def _pcm(wave: NDArray[np.float32], ends_sentence: bool) -> tuple[bytes, float]:
+    """Return a clause as PCM, without the silence around it, and with a pause behind it.
+
+    Returns:
+        The PCM, and how many ms were cut off its beginning.
+    """
     samples = np.rint(louder(wave, 0.0) * 32767).astype("<i2")
     audible = np.flatnonzero(np.abs(samples.astype(np.int32)) > AUDIBLE)
     if not len(audible):
-        return b""
+        return b"", 0.0
     pause_ms = _SENTENCE_PAUSE_MS if ends_sentence else _CLAUSE_PAUSE_MS
     first = max(int(audible[0]) - RATE * KEPT_MS // 1000, 0)
     last = int(audible[-1]) + RATE * pause_ms // 1000
-    return samples[first:last].tobytes() + bytes(2 * max(last - len(samples), 0))
+    pcm = samples[first:last].tobytes() + bytes(2 * max(last - len(samples), 0))
+    return pcm, first * 1000 / RATE

@@ -17,6 +17,10 @@ from piper.phoneme_ids import DEFAULT_PHONEME_ID_MAP
 PIPER_RATE = 22050
 PIPER_STEP, KOKORO_STEP = 256, 600
 """Samples per phoneme."""
+KOKORO_FRAMES = 4
+"""How many steps a phoneme of the timed model lasts."""
+LETTERS_FROM = 17
+"""Kokoro's marks and its space have numbers below this."""
 PIPER_PITCH_HZ = 200
 """Of the first speaker; each further one is as much higher."""
 
@@ -86,6 +90,78 @@ def build_kokoro(folder: Path, voices: dict[str, float]) -> tuple[Path, Path]:
         }
         np.savez(file, allow_pickle=False, **styles)
     return model, table
+
+
+def build_timed_kokoro(folder: Path, voices: dict[str, float], *, tells: bool = False) -> None:
+    """Write a Kokoro model like `build_kokoro`, which is silent at spaces and at marks.
+
+    Each sign lasts `KOKORO_FRAMES`, and half as much again if it is silent.
+
+    Args:
+        folder: Where it goes.
+        voices: Name → pitch in Hz.
+        tells: Whether it puts out how long each sign lasts, as newer exports do, and does not only
+            reckon it on its way.
+    """
+    model, _ = build_kokoro(folder, voices)
+    inputs = [
+        _value("tokens", TensorProto.INT64, 1, "phonemes"),
+        _value("style", TensorProto.FLOAT, 1, 256),
+        _value("speed", TensorProto.FLOAT, 1),
+    ]
+    constants = {
+        "single": np.array([1]),
+        "letters_from": np.array(LETTERS_FROM),
+        "frames": np.array(KOKORO_FRAMES, np.float32),
+        "half_more": np.array(KOKORO_FRAMES // 2, np.float32),
+        "one": np.array(1, np.float32),
+        "last": np.array(1),
+        "zero": np.array(0.0, np.float32),
+        "step": np.array(KOKORO_STEP, np.float32),
+        "half": np.array(0.5, np.float32),
+        "shape": np.array([-1]),
+        "column": np.array([-1, 1]),
+        "rows": np.array([-1, KOKORO_STEP]),
+    }
+    nodes = [
+        helper.make_node("Less", ["tokens", "letters_from"], ["is_pause"]),
+        helper.make_node("Cast", ["is_pause"], ["pause"], to=TensorProto.FLOAT),
+        helper.make_node("Mul", ["pause", "half_more"], ["more"]),
+        helper.make_node("Add", ["more", "frames"], ["usual"]),
+        helper.make_node("Cast", ["speed"], ["pace"], to=TensorProto.FLOAT),
+        helper.make_node("Div", ["usual", "pace"], ["exact"]),
+        helper.make_node("Round", ["exact"], ["whole"]),
+        helper.make_node("Clip", ["whole", "one"], ["durations"]),
+        helper.make_node("CumSum", ["durations", "last"], ["ends"]),
+        helper.make_node("ReduceSum", ["durations"], ["total"], keepdims=0),
+        # Of each frame: how many signs have ended, and so whether it is of a pause.
+        helper.make_node("Range", ["zero", "total", "one"], ["frame"]),
+        helper.make_node("Reshape", ["frame", "column"], ["frame_column"]),
+        helper.make_node("GreaterOrEqual", ["frame_column", "ends"], ["has_ended"]),
+        helper.make_node("Cast", ["has_ended"], ["ended"], to=TensorProto.INT64),
+        helper.make_node("ReduceSum", ["ended", "single"], ["sign"], keepdims=0),
+        helper.make_node("Reshape", ["pause", "shape"], ["pauses"]),
+        helper.make_node("Gather", ["pauses", "sign"], ["silent"]),
+        helper.make_node("Sub", ["half", "silent"], ["loud"]),
+        helper.make_node("Clip", ["loud", "zero"], ["loudness"]),
+        helper.make_node("Reshape", ["loudness", "column"], ["loudnesses"]),
+        helper.make_node("Mul", ["total", "step"], ["samples"]),
+        helper.make_node("Range", ["zero", "samples", "one"], ["time"]),
+        helper.make_node("Reshape", ["time", "rows"], ["times"]),
+        helper.make_node("ReduceMean", ["style"], ["mean"], keepdims=0),
+        helper.make_node("Reshape", ["mean", "single"], ["radians"]),
+        helper.make_node("Mul", ["times", "radians"], ["phase"]),
+        helper.make_node("Sin", ["phase"], ["sine"]),
+        helper.make_node("Mul", ["sine", "loudnesses"], ["hum"]),
+        helper.make_node("Reshape", ["hum", "shape"], ["audio"]),
+    ]
+    weights = [numpy_helper.from_array(array, label) for label, array in constants.items()]
+    outputs = [_value("audio", TensorProto.FLOAT, "samples")]
+    if tells:
+        nodes.append(helper.make_node("Cast", ["durations"], ["duration"], to=TensorProto.INT64))
+        outputs.append(_value("duration", TensorProto.INT64, 1, "phonemes"))
+    graph = helper.make_graph(nodes, "timed hum", inputs, outputs, weights)
+    _save(graph, model)
 
 
 def pitch_of(pcm: bytes, rate: int) -> float:

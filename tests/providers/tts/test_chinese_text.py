@@ -48,6 +48,11 @@ def test_text_is_said_clause_by_clause() -> None:
     assert list(clauses("")) == []
 
 
+@pytest.mark.parametrize("text", ["价格一共是1,250元", "我们明天是7:30走", "一共有3：2"])
+def test_a_number_is_no_two_clauses(text: str) -> None:
+    assert list(clauses(text)) == [text]
+
+
 @needs_misaki
 def test_its_dictionary_is_no_file_of_somebody_elses(tmp_path: Path) -> None:
     poisoned = tmp_path / "jieba.cache"

@@ -16,6 +16,7 @@ from session.ports import OPENAI_VOICES
 from tests.providers import tiny_voices
 from tests.providers.engines import answer, reason, spoken_by, talking, voices, with_tts
 from tests.providers.file_server import serving_files
+from tests.providers.heard import heard_at_pauses
 from tests.providers.tiny_voices import KOKORO_STEP, pitch_of
 from tests.support.running_server import running
 
@@ -41,13 +42,13 @@ class Prepared:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.spoken: list[tuple[str, str]] = []
-        real = Kokoro.create
+        real = Kokoro.create_timed
 
         def create(kokoro: Kokoro, text: str, *args: Any, **kwargs: Any) -> Any:
             self.spoken.append((kwargs["lang"], text))
             return real(kokoro, text, *args, **kwargs)
 
-        monkeypatch.setattr(Kokoro, "create", create)
+        monkeypatch.setattr(Kokoro, "create_timed", create)
 
 
 async def test_an_answer_is_spoken_in_real_time_and_pitch(folder, monkeypatch):
@@ -95,6 +96,28 @@ async def test_openais_names_and_its_own_are_listed_and_others_refused(folder):
 def test_openais_names_are_as_many_voices():
     assert NAMED_VOICES.keys() == set(OPENAI_VOICES)
     assert len(set(NAMED_VOICES.values())) == len(OPENAI_VOICES)
+
+
+@pytest.mark.parametrize(("tells", "speed"), [(False, 1.0), (False, 0.75), (True, 1.25)])
+@pytest.mark.parametrize(
+    ("voice", "text", "ends"),
+    [
+        # It reads numbers as several words, and "of the" as one.
+        (
+            "am_echo",
+            "The best of the 1987 wines – at $1,250 (75%): “naïve” people. Yes?",
+            ["The", "best", "the", "1987", "–", "at", "1,250", "(75%):", "“naïve”", "people."],
+        ),
+        ("zf_xiaoni", "你好，我们 2024 年去公园吧。好！", [*"，我们", "2024", *"年去公园。"]),
+    ],
+)
+async def test_a_cut_leaves_the_words_that_the_durations_tell(
+    tmp_path, voice, text, ends, tells, speed
+):
+    tiny_voices.build_timed_kokoro(tmp_path, PITCHES, tells=tells)
+    told = await heard_at_pauses(settings(tmp_path, voice), text, speed)
+    # A number pauses too, and is not heard before its end.
+    assert [*dict.fromkeys(reversed(told))] == [text[: text.index(end) + len(end)] for end in ends]
 
 
 async def test_a_model_that_is_too_slow_says_how_to_make_it_faster(folder, monkeypatch):

@@ -23,6 +23,7 @@ from providers.tts.packaged_kokoro import (
     PackagedKokoro,
 )
 from providers.tts.speech_engine import SynthesisError
+from providers.tts.word_places import word_places
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.long]
 
@@ -103,6 +104,31 @@ async def test_clauses_come_one_by_one_with_short_pauses(engine: PackagedKokoro)
         assert 0.05 < (len(samples) - audible[-1]) / RATE < 0.2
         assert 3000 < samples.max() < 32767
         assert 0.8 < seconds(chunk) < 4
+
+
+@needs_kokoro
+@pytest.mark.parametrize("pace", [None, 150])
+async def test_every_word_has_its_time(engine: PackagedKokoro, pace: int | None) -> None:
+    text = "你好，我们 2024 年去公园吧。价格是 1,250 元，太贵了！"
+    made_ms, times = 0.0, {}
+    clause_ends = []
+    async for pcm, words in engine.speak(text, MAN, pace):
+        times.update({before: made_ms + ms for before, ms in words})
+        made_ms += seconds(pcm) * 1000
+        clause_ends.append(made_ms)
+    places = word_places(text)
+    assert [*times] == [word.before for word in places]
+    starts = [*times.values()]
+    assert starts == sorted(starts)
+    assert 0 <= starts[0] < 150
+    lasts = {
+        word.text: end - start
+        for word, start, end in zip(places, starts, [*starts[1:], made_ms], strict=True)
+    }
+    assert lasts["1,250"] > 900 > 600 > lasts["去"]
+    # What stands first behind a pause begins where that ends.
+    first = {word.text: start for word, start in zip(places, starts, strict=True)}
+    assert first["价"] == pytest.approx(clause_ends[0], abs=120)
 
 
 @needs_kokoro
