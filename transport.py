@@ -374,8 +374,8 @@ class RealtimeTransport(BaseTransport):
                     self._recognition.begin(item_id, clip, settings)
                 case WordsSoFar(text):
                     self._listening.heard_text(text)
-                case GuessTurn(clip=clip):
-                    self._recognition.guess(clip)
+                case GuessTurn(clip=clip, so_far=so_far):
+                    self._recognition.guess(clip, so_far=so_far)
                 case ResumeTurn(clip=clip):
                     self._responses.drop_held()
                     self._recognition.resume(clip)

@@ -56,6 +56,8 @@ class _Guess:
     id: str
     item_id: str
     settings: TranscriptionSettings
+    so_far: bool
+    """Whether the turn goes on, so that this is never its transcript."""
     transcript: Transcript | None = None
     failed: bool = False
 
@@ -124,13 +126,19 @@ class TurnRecognition:
             heard = noise if self._noise_reduced else None
             self._open.stream = InputStream(audio_format, heard)
 
-    def guess(self, clip: Clip) -> None:
-        """Ask for the transcript of the open turn so far, `clip`, in case it ends here."""
+    def guess(self, clip: Clip, *, so_far: bool = False) -> None:
+        """Ask for the transcript of the open turn so far, `clip`, in case it ends here.
+
+        Args:
+            clip: The turn from its beginning.
+            so_far: Whether it goes on, and what kind of words there are is wanted soon.
+        """
         if self._open is None:
             return
         turn, self._open = self._open, None
-        self._guess = _Guess(turn.id, turn.item_id, turn.settings)
-        self._push(_committed(turn.id, self._for_recogniser(clip), turn.settings))
+        self._guess = _Guess(turn.id, turn.item_id, turn.settings, so_far)
+        heard = self._for_recogniser(clip)
+        self._push(_committed(turn.id, heard, turn.settings, so_far=so_far))
 
     def is_guess(self, item_id: str, text: str | None) -> bool:
         """Return whether the turn is still at the pause at which it was guessed.
@@ -160,7 +168,8 @@ class TurnRecognition:
         """
         clip = self._for_recogniser(clip)
         guess = self._guess
-        if guess is not None and (guess.item_id, guess.settings) == (item_id, settings):
+        asked = None if guess is None or guess.so_far else (guess.item_id, guess.settings)
+        if guess is not None and asked == (item_id, settings):
             self._guess = None
             if guess.transcript is not None:
                 return guess.transcript
@@ -247,8 +256,10 @@ class TurnRecognition:
         return guess
 
 
-def _committed(id_: str, clip: Clip, settings: TranscriptionSettings) -> Delivery:
+def _committed(
+    id_: str, clip: Clip, settings: TranscriptionSettings, *, so_far: bool = False
+) -> Delivery:
     def make() -> TurnCommittedFrame:
-        return TurnCommittedFrame(id_, cleaned(clip), settings)
+        return TurnCommittedFrame(id_, cleaned(clip), settings, so_far)
 
     return Delivery(make, takes_long(clip))

@@ -62,6 +62,9 @@ class TurnCommittedFrame(SystemFrame):
     recognition_id: str
     audio: bytes
     settings: TranscriptionSettings = NO_WISHES
+    so_far: bool = False
+    """Whether the user speaks on, and only what kind of words there are so far is of interest: a
+    quick transcript serves better than a good one."""
 
 
 @dataclass

@@ -120,7 +120,8 @@ class ContestedTurns:
             return effects
         if contested.floor.asks():
             contested.asks = True
-            effects.append(GuessTurn(contested.item_id, self._turns.heard_so_far()))
+            heard = self._turns.heard_so_far()
+            effects.append(GuessTurn(contested.item_id, heard, so_far=True))
         return effects
 
     def hesitated(self) -> list[Effect]:

@@ -135,6 +135,8 @@ class GuessTurn:
 
     item_id: str
     clip: Clip
+    so_far: bool = False
+    """Whether it goes on, and only what kind of words there are so far is of interest, soon."""
 
 
 @dataclass(frozen=True, slots=True)

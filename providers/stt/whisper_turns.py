@@ -85,7 +85,9 @@ class WhisperTurns(TurnSTTService):
         limit_s = self._hearing.limit_s + len(frame.audio) / (1000 * _BYTES_PER_MS)
         try:
             async with asyncio.timeout(limit_s):
-                transcript = await self._transcribe(frame.audio, frame.settings)
+                transcript = await self._transcribe(
+                    frame.audio, frame.settings, so_far=frame.so_far
+                )
         except TimeoutError as error:
             reason = f"it gave no result within {limit_s:.0f} s"
             raise TurnFailure(reason, ErrorCategory.CONNECTIVITY) from error
@@ -107,7 +109,9 @@ class WhisperTurns(TurnSTTService):
         if transcript.text:
             await self.push_interim(recognition_id, transcript.text)
 
-    async def _transcribe(self, audio: bytes, settings: TranscriptionSettings) -> Transcript:
+    async def _transcribe(
+        self, audio: bytes, settings: TranscriptionSettings, *, so_far: bool = False
+    ) -> Transcript:
         hearing = self._hearing
         wanted = settings.in_language(hearing.language)
         wishes = Wishes(
@@ -117,7 +121,9 @@ class WhisperTurns(TurnSTTService):
             logprobs=wanted.logprobs,
         )
         parts: list[Part] = []
-        work = hearing.pool.stream(lambda: hearing.engine.transcribe(floats(audio), wishes))
+        engine = hearing.engine
+        understand = engine.glimpse if so_far else engine.transcribe
+        work = hearing.pool.stream(lambda: understand(floats(audio), wishes))
         async with aclosing(work) as found:
             async for part in found:
                 if not hearing.is_noise(part):
@@ -125,7 +131,7 @@ class WhisperTurns(TurnSTTService):
         return Transcript(
             "".join(part.text for part in parts).strip(),
             tuple(dict.fromkeys(part.language for part in parts))
-            if hearing.engine.detects(wishes.languages)
+            if engine.detects(wishes.languages)
             else None,
             tuple(one for part in parts for one in part.logprobs) if wanted.logprobs else None,
             min((part.no_speech_prob for part in parts), default=None),
