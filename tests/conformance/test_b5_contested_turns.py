@@ -351,7 +351,7 @@ def is_asked(d: Driver) -> str:
     assert d.decided(goes_on(ASK_MS[0] - 32)) == []
     assert d.kind(GuessTurn) == []
     assert d.decided(goes_on(ASK_MS[0], -30)) == []
-    assert [order.item_id for order in d.kind(GuessTurn)] == [item]
+    assert [(order.item_id, order.so_far) for order in d.kind(GuessTurn)] == [(item, True)]
     return item
 
 
@@ -384,6 +384,7 @@ def test_a_pause_before_the_words_are_there_asks_for_all_of_them() -> None:
     d.append(500)
     d.decided(SpeechHesitated(2400))
     assert [type(order) for order in d.effects[-2:]] == [ResumeTurn, GuessTurn]
+    assert [order.so_far for order in d.kind(GuessTurn)] == [True, False]
     assert types(d.report(TurnGuessed(item, "Stop."))) == INTERRUPTED
     assert [early.text for early in d.kind(Speculate)] == ["Stop."]
 

@@ -192,6 +192,21 @@ def test_a_guess_made_with_other_settings_is_no_answer(desk: Desk) -> None:
     assert desk.told[-1] == ("understood", "a", "hallo")
 
 
+def test_what_was_said_so_far_is_no_answer_for_the_turn(desk: Desk) -> None:
+    desk.begin()
+    desk.hearing.guess(clip(), so_far=True)
+    (first,) = desk.asked()
+    desk.hearing.on_transcript(first, Transcript("so"))
+    assert desk.told == [("guessed", "a", "so")]
+    assert desk.commit() is None
+    assert desk.dropped() == [first]
+    (_, whole) = desk.asked()
+    desk.hearing.on_transcript(whole, Transcript("so what"))
+    assert desk.told[-1] == ("understood", "a", "so what")
+    frames = [frame for frame in desk.frames if isinstance(frame, TurnCommittedFrame)]
+    assert [frame.so_far for frame in frames] == [True, False]
+
+
 @pytest.mark.parametrize("guessing", [False, True])
 def test_a_turn_that_came_to_nothing_is_forgotten(desk: Desk, guessing: bool) -> None:
     desk.begin()

@@ -89,6 +89,16 @@ async def test_every_word_is_understood(tiny: EmbeddedSTT, name: str) -> None:
     assert words((await hear(tiny, speech(name))).text) == said
 
 
+@needs_whisper
+async def test_the_first_word_is_understood_while_more_is_said(tiny: EmbeddedSTT) -> None:
+    name = next(name for name, text in transcripts().items() if text.startswith("hello"))
+    audio = speech(name)[: RATE * 2 * 12 // 10]
+    async with running_stage(tiny.create()) as pipeline:
+        await pipeline.push(TurnCommittedFrame("turn", audio, so_far=True))
+        (final,) = await pipeline.stage.until(TranscriptionFrame)
+    assert words(final.text).startswith("hello")
+
+
 @needs_base
 async def test_the_multilingual_model_tells_the_language(base: EmbeddedSTT) -> None:
     final = await hear(base, speech("flite-slt_s10"))

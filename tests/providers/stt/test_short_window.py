@@ -70,6 +70,12 @@ def transcribe(model: Model, seconds: float = 2, wishes: Wishes | None = None) -
     return list(engine.transcribe(noise, wishes or Wishes()))
 
 
+def glimpse(model: Model, seconds: float = 0.6) -> list[Part]:
+    engine = ShortWindow(cast(Whisper, model), vocabulary())
+    noise = np.random.default_rng(0).normal(0, 0.1, int(seconds * RATE)).astype(np.float32)
+    return list(engine.glimpse(noise, Wishes()))
+
+
 def texts(parts: list[Part]) -> list[str]:
     return [part.text for part in parts]
 
@@ -220,3 +226,24 @@ def test_every_piece_is_transcribed():
 def test_half_a_sample_is_dropped():
     assert floats(b"\x00\x40\x01").tolist() == [0.5]
     assert [code(tag) for tag in ("en-US", "EN_us", "zh")] == ["en", "en", "zh"]
+
+
+@pytest.mark.parametrize(("seconds", "window_s"), [(0.6, 4), (4.5, 5.5), (8.5, 9.5)])
+def test_a_glimpse_is_one_look_in_the_shortest_window(seconds: float, window_s: float) -> None:
+    # A whole turn would be heard again: it is unsure, and repeats itself.
+    model = Model([(" no no no no", 0.1, -1.4)])
+    (part,) = glimpse(model, seconds)
+    assert part.text.startswith(" no no")
+    assert model.windows_s == [window_s]
+
+
+def test_a_glimpse_of_a_long_turn_is_as_careful_as_ever() -> None:
+    model = Model([(" no", 0.1, -1.4), (" no", 0.1, -1.2)])
+    assert texts(glimpse(model, 12)) == [" no"]
+    assert model.windows_s == [13, 30]
+
+
+def test_a_glimpse_of_unlikely_words_is_none_of_any() -> None:
+    model = Model([(" I am sorry", 0.1, -1.6)])
+    assert glimpse(model) == []
+    assert model.windows_s == [4]
