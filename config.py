@@ -52,6 +52,7 @@ from settings.sources import chosen_profile as chosen_profile
 from settings.sources import profile_names as profile_names
 from settings.stacks import completed, valid_stack_names
 from settings.translation import TranslationConfig
+from settings.upstream import UpstreamConfig, with_upstream
 
 PRODUCT_NAME = "Open Realtime Server"
 VERSION = "0.5.0"
@@ -450,6 +451,8 @@ class StackConfig(Group):
     stt: STTConfig = Field(default_factory=STTConfig)
     llm: LLMConfig = Field(default_factory=LLMConfig)
     tts: TTSConfig = Field(default_factory=TTSConfig)
+    upstream: UpstreamConfig = Field(default_factory=UpstreamConfig)
+    """Only if it is named here: another stack's is not its own."""
     vad: VADConfig = Field(default_factory=VADConfig)
     turns: TurnsConfig = Field(default_factory=TurnsConfig)
     processors: ProcessorConfig = Field(default_factory=ProcessorConfig)
@@ -478,6 +481,7 @@ class Settings(BaseSettings):
     translation: TranslationConfig = Field(default_factory=TranslationConfig)
     mcp: McpConfig = Field(default_factory=McpConfig)
     processors: ProcessorConfig = Field(default_factory=ProcessorConfig)
+    upstream: UpstreamConfig = Field(default_factory=UpstreamConfig)
     stacks: dict[str, StackConfig] = Field(default_factory=dict)
     """Further stacks, by the name that clients choose them by: lower-case letters, digits, `.`, `-`
     and `_`."""
@@ -485,8 +489,9 @@ class Settings(BaseSettings):
     def of_stack(self, name: str) -> Settings:
         """Return the settings of the stack of a name: its own stages, and all else as here."""
         stack = self.stacks[name]
-        kinds = ("stt", "llm", "tts", "vad", "turns", "processors")
-        return self.model_copy(update={kind: getattr(stack, kind) for kind in kinds})
+        kinds = ("stt", "llm", "tts", "upstream", "vad", "turns", "processors")
+        update = {kind: getattr(stack, kind) for kind in kinds}
+        return with_upstream(self.model_copy(update=update))
 
     @field_validator("stacks")
     @classmethod
@@ -542,4 +547,4 @@ def load_settings(
     with explained(Settings):
         loaded = dict(_Loaded(**overrides))
     stacks = {name: completed(name, stack, loaded) for name, stack in loaded["stacks"].items()}
-    return Settings.model_construct(**{**loaded, "stacks": stacks})
+    return with_upstream(Settings.model_construct(**{**loaded, "stacks": stacks}))

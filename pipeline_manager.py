@@ -11,10 +11,10 @@ of several stacks share what their settings have in common.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal, Protocol
 
 from pipecat.processors.frame_processor import FrameProcessor
 from pipecat.services.llm_service import LLMService
@@ -32,13 +32,58 @@ from own_processors.places import Processors
 from providers import llm as llm_providers
 from providers import stt as stt_providers
 from providers import tts as tts_providers
-from providers.base import LLMProvider, Provider, STTProvider, TTSProvider
+from providers.base import LLMProvider, Provider, ProviderSetupError, STTProvider, TTSProvider
 from providers.running_pipeline import RunningPipeline
-from session.ports import AUDIO_TOKENS_PER_S, Capabilities, ClientRoom, ResponseRequest
+from session.ports import (
+    AUDIO_TOKENS_PER_S,
+    Capabilities,
+    ClientRoom,
+    FailingStage,
+    ResponseRequest,
+)
 from session.reports import ResponseReport
 from settings.localisation import _
 from settings.provider_declarations import Kind
 from turn_detection.turn_models import TurnModels
+from upstream.loading import Ears, Mind, Mouth, load_upstream
+from upstream.service import Generation, UpstreamService, UpstreamSession
+
+StageKind = Literal["stt", "llm", "tts", "upstream"]
+STAGES: Mapping[StageKind, FailingStage] = {
+    "stt": "STT",
+    "llm": "LLM",
+    "tts": "TTS",
+    "upstream": "Upstream",
+}
+"""Kind of a stage → its name, as people read it."""
+
+
+class SessionPipelines(Protocol):
+    """Builds the pipelines of one session."""
+
+    def create_stt(self) -> FrameProcessor:
+        """Build the recogniser: see `PipelineManager`."""
+
+    def hearing_pipeline(
+        self,
+        transport_input: FrameProcessor,
+        service: FrameProcessor,
+        transport_output: TranscriptOutput,
+        tracing: TracingContext | None = None,
+    ) -> RunningPipeline:
+        """Start the pipeline that transcribes turns: see `PipelineManager`."""
+
+    def response_pipeline(
+        self,
+        request: ResponseRequest,
+        report: Callable[[ResponseReport], None],
+        room: ClientRoom,
+        tracing: TracingContext | None = None,
+    ) -> Generation:
+        """Build what generates one response: see `PipelineManager`."""
+
+    async def close(self) -> None:
+        """Release what the session alone has used."""
 
 
 class PipelineManager:
@@ -84,6 +129,10 @@ class PipelineManager:
         self._own: list[Provider] = [
             provider for provider in (self.stt, self.llm, self.tts) if not there.has(provider)
         ]
+
+    def for_session(self) -> SessionPipelines:
+        """Return what builds the pipelines of one session, which closes it at its end."""
+        return _Shared(self)
 
     async def start(self) -> None:
         """Load all models, once, before the first session.
@@ -149,29 +198,29 @@ class PipelineManager:
         own = {"Processors": ", ".join(self.processors.names)} if self.processors.names else {}
         return {
             "VAD": told.format(threshold=vad.threshold, ms=vad.silence_duration_ms),
-            **{kind.upper(): label for kind, label in self.labels().items()},
+            **{STAGES[kind]: label for kind, label in self.labels().items()},
             **own,
         }
 
-    def stages(self) -> dict[Kind, Provider]:
-        """Return kind → provider."""
+    def stages(self) -> Mapping[StageKind, Provider]:
+        """Return kind → provider, for those who tell of them."""
         return {"stt": self.stt, "llm": self.llm, "tts": self.tts}
 
-    def labels(self) -> dict[str, str]:
+    def labels(self) -> dict[StageKind, str]:
         """Return kind → the name of what is in use, and of a model that hears that it does."""
-        told: dict[str, str] = {kind: provider.label for kind, provider in self.stages().items()}
-        if self.settings.llm.audio_input:
+        told = {kind: provider.label for kind, provider in self.stages().items()}
+        if "llm" in told and self.settings.llm.audio_input:
             heard = _("{model}, which hears the user's voice")
             told["llm"] = heard.format(model=self.llm.label)
         return told
 
     def redacted(self, text: str) -> str:
         """Return `text` with the secrets of all providers redacted."""
-        for provider in (self.stt, self.llm, self.tts):
+        for provider in self.stages().values():
             text = provider.redacted(text)
         return text
 
-    def addresses(self) -> dict[Kind, str]:
+    def addresses(self) -> dict[StageKind, str]:
         """Return stage → the URL of its service, for stages that do not run in this process."""
         return {
             stage: provider.address
@@ -200,7 +249,7 @@ class PipelineManager:
     def hearing_pipeline(
         self,
         transport_input: FrameProcessor,
-        service: STTService,
+        service: FrameProcessor,
         transport_output: TranscriptOutput,
         tracing: TracingContext | None = None,
     ) -> RunningPipeline:
@@ -268,3 +317,90 @@ class _Beside:
     def has(self, provider: Provider) -> bool:
         """Return whether another manager starts and closes a provider."""
         return any(provider in (there.stt, there.llm, there.tts) for there in self._managers)
+
+
+class _Shared:
+    """The pipelines of a session that has nothing of its own: all providers are the process's."""
+
+    def __init__(self, manager: PipelineManager) -> None:
+        self.create_stt = manager.create_stt
+        self.hearing_pipeline = manager.hearing_pipeline
+        self.response_pipeline = manager.response_pipeline
+
+    async def close(self) -> None:
+        """There is nothing to release."""
+
+
+class UpstreamManager(PipelineManager):
+    """A speech-to-speech service in place of the stages; each session has a connection to it."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        upstream: UpstreamService,
+        beside: Sequence[PipelineManager] = (),
+    ) -> None:
+        """Put `upstream` in the place of the stages; the rest is as in `PipelineManager`.
+
+        Raises:
+            ProviderSetupError: There are processors, which stand between stages.
+        """
+        super().__init__(
+            settings,
+            stt=Ears(upstream),
+            llm=Mind(upstream),
+            tts=Mouth(upstream),
+            beside=beside,
+        )
+        if self.processors.names:
+            raise ProviderSetupError(
+                _(
+                    "[processors] has {names}, but with an upstream there are no stages between "
+                    "which processors could stand. Leave them out, or leave out [upstream]."
+                ).format(names=", ".join(self.processors.names))
+            )
+        self.upstream = upstream
+
+    def for_session(self) -> SessionPipelines:
+        """Begin what stands behind one session, which closes it at its end."""
+        return _Upstream(self, self.upstream.session())
+
+    def stages(self) -> Mapping[StageKind, Provider]:
+        """Return the upstream alone."""
+        return {"upstream": self.upstream}
+
+    async def start(self) -> None:
+        """Load the turn detector and what the upstream needs."""
+        await self.turn_models.start()
+        await self.upstream.start()
+
+    async def close(self) -> None:
+        """Release what `start` loaded."""
+        self.turn_models.close()
+        await self.upstream.close()
+
+
+class _Upstream:
+    """The pipelines of a session behind which an upstream stands."""
+
+    def __init__(self, manager: PipelineManager, session: UpstreamSession) -> None:
+        self._session = session
+        self.hearing_pipeline = manager.hearing_pipeline
+        self.create_stt = session.ears
+        self.response_pipeline = session.generation
+        self.close = session.close
+
+
+def pipelines_for(settings: Settings, beside: Sequence[PipelineManager] = ()) -> PipelineManager:
+    """Build what the settings name: an upstream, or the three stages.
+
+    Args:
+        settings: Of the stack.
+        beside: Managers of other stacks, as in `PipelineManager`.
+
+    Raises:
+        ProviderSetupError: A provider does not exist or cannot work as configured.
+    """
+    if settings.upstream.provider is None:
+        return PipelineManager(settings, beside=beside)
+    return UpstreamManager(settings, load_upstream(settings.upstream), beside)

@@ -20,7 +20,12 @@ from flow.file_pace import OVER_S, FilePace
 from flow.steps import in_turns
 from flow.work_queue import WorkQueue
 from hearing.listening import Listening
-from hearing.recogniser_pipeline import TranscriptOutput, TurnInput, hears_as_spoken
+from hearing.recogniser_pipeline import (
+    TranscriptOutput,
+    TurnInput,
+    hearing_rate,
+    hears_as_spoken,
+)
 from hearing.turn_recognition import Delivery, TurnRecognition
 from peers.base import AppendedAudio, Peer, PeerGone, PeerStalled
 from pipeline_manager import PipelineManager
@@ -111,19 +116,20 @@ class RealtimeTransport(BaseTransport):
         """
         super().__init__()
         self._session = session
-        self._manager = manager
+        self._pipelines = manager.for_session()
         self._log = log
         self._peer = peer
         self._loop = asyncio.get_running_loop()
         self._closing: asyncio.Future[Close] = self._loop.create_future()
         """Why the session is over; once it is set, the peer takes nothing more."""
-        self._stt = manager.create_stt()
+        self._stt = self._pipelines.create_stt()
         self._listening = Listening(manager.turn_models, session.recent_speech, observe)
         self._recognition = TurnRecognition(
             self._push,
             self.report,
             as_spoken=hears_as_spoken(self._stt),
             noise_reduced=manager.recogniser_noise_reduced,
+            rate=hearing_rate(self._stt),
         )
         self._input = TurnInput()
         self._output = TranscriptOutput(
@@ -141,7 +147,7 @@ class RealtimeTransport(BaseTransport):
         self._hears_echo = False
         """Whether there ever was an echo in this session."""
         self._work = WorkQueue()
-        self._responses = ResponseRunner(manager, self.report, peer, log)
+        self._responses = ResponseRunner(self._pipelines, self.report, peer, log)
         self._tools = McpRunner(tool_servers, self.report)
 
     def input(self) -> FrameProcessor:
@@ -162,7 +168,7 @@ class RealtimeTransport(BaseTransport):
             return await self._serve()
 
     async def _serve(self) -> str:
-        pipeline = self._manager.hearing_pipeline(
+        pipeline = self._pipelines.hearing_pipeline(
             self._input, self._stt, self._output, self._log.tracing()
         )
         self._push_turn = pipeline.push
@@ -425,6 +431,7 @@ class RealtimeTransport(BaseTransport):
 
     async def _release(self, pipeline: RunningPipeline) -> None:
         await asyncio.gather(self._responses.close(), pipeline.stop(), self._tools.close())
+        await self._pipelines.close()
         self._session.end()
 
     def _not_recognised(self, recognition_id: str, error: FailureReason) -> None:

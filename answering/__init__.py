@@ -3,4 +3,4 @@
 Other wings may enter by the modules in `__all__`.
 """
 
-__all__ = ["response_pipeline", "runner", "supervision"]
+__all__ = ["response_pipeline", "runner", "supervision", "whole_characters"]

@@ -10,14 +10,23 @@ from loguru import logger
 from pipecat.utils.tracing.tracing_context import TracingContext
 
 from answering.held_response import HeldResponse
-from answering.response_pipeline import ResponsePipeline
 from session.ports import ClientRoom, FailureReason, ResponseRequest
 from session.reports import ResponseFailed, ResponseReport
 from telemetry.turn_log import TurnLog
 
 
+class Generation(Protocol):
+    """What generates one response: a `ResponsePipeline`, or an upstream's."""
+
+    async def start(self) -> None:
+        """Start generating."""
+
+    async def stop(self) -> None:
+        """Stop generating and release all resources."""
+
+
 class Pipelines(Protocol):
-    """Builds pipelines: `PipelineManager`."""
+    """Builds pipelines: `PipelineManager`, or what an upstream has for a session."""
 
     def response_pipeline(
         self,
@@ -25,7 +34,7 @@ class Pipelines(Protocol):
         report: Callable[[ResponseReport], None],
         room: ClientRoom,
         tracing: TracingContext | None = None,
-    ) -> ResponsePipeline:
+    ) -> Generation:
         """Build the pipeline of one response."""
 
 
@@ -53,8 +62,8 @@ class ResponseRunner:
         self._log = log
         self._due: set[str] = set()
         """Ids of the responses whose `generate` is queued."""
-        self._running: dict[str, ResponsePipeline] = {}
-        self._held: tuple[HeldResponse, ResponsePipeline] | None = None
+        self._running: dict[str, Generation] = {}
+        self._held: tuple[HeldResponse, Generation] | None = None
         """The speculative response to a turn that may be over."""
         self._stopping: set[asyncio.Task[None]] = set()
 
@@ -124,7 +133,7 @@ class ResponseRunner:
             self.stop(response_id)
         await asyncio.gather(*self._stopping)
 
-    def _stop_soon(self, pipeline: ResponsePipeline) -> None:
+    def _stop_soon(self, pipeline: Generation) -> None:
         task = asyncio.create_task(pipeline.stop(), name="stop a response")
         self._stopping.add(task)
         task.add_done_callback(self._stopping.discard)

@@ -41,12 +41,14 @@ class CleanStream:
 
 
 class InputStream:
-    """One stream of appended audio, as 16-bit PCM at 16 kHz."""
+    """One stream of appended audio, as 16-bit PCM at the rate of who hears it."""
 
-    def __init__(self, audio_format: AudioFormat, noise: NoiseReduction | None) -> None:
-        """Start a stream; see `CleanStream`."""
+    def __init__(
+        self, audio_format: AudioFormat, noise: NoiseReduction | None, rate: int = SAMPLE_RATE
+    ) -> None:
+        """Start a stream; see `CleanStream`. `rate` is that of the PCM, in Hz."""
         self._clean = CleanStream(audio_format, noise)
-        self._resampler = Resampler(audio_format.rate, SAMPLE_RATE)
+        self._resampler = Resampler(audio_format.rate, rate)
 
     def push(self, audio: bytes) -> bytes:
         """Take bytes of the format; return 16-bit PCM."""
@@ -57,9 +59,9 @@ class InputStream:
         return self._resampler.push(self._clean.flush(), last=True)
 
 
-def cleaned(clip: Clip) -> bytes:
-    """Convert a whole clip to 16-bit PCM at 16 kHz, a second at a time to keep calls short."""
-    stream = InputStream(clip.format, clip.noise)
+def cleaned(clip: Clip, rate: int = SAMPLE_RATE) -> bytes:
+    """Convert a whole clip to 16-bit PCM at `rate` Hz, a second at a time to keep calls short."""
+    stream = InputStream(clip.format, clip.noise, rate)
     step = 1000 * clip.format.bytes_per_ms
     audio = clip.audio
     pieces = [stream.push(audio[start : start + step]) for start in range(0, len(audio), step)]

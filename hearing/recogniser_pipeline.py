@@ -22,7 +22,7 @@ from pipecat.frames.frames import (
 from pipecat.pipeline.pipeline import Pipeline
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 from pipecat.services.settings import STTSettings
-from pipecat.services.stt_service import SegmentedSTTService, STTService
+from pipecat.services.stt_service import SegmentedSTTService
 from pipecat.utils.errors import ErrorCategory
 from pipecat.utils.tracing.tracing_context import TracingContext
 
@@ -43,7 +43,7 @@ from providers.frames import (
     whole,
 )
 from providers.running_pipeline import RunningPipeline
-from providers.stt.turns import TurnSTTService
+from providers.stt.turns import TurnProcessor, TurnSTTService
 from providers.stt.wishes import AppliedWishes
 from session.ports import FailureReason, Transcript
 from settings.localisation import _
@@ -204,13 +204,18 @@ class TranscriptOutput(FrameProcessor):
             await self.push_frame(frame, direction)
 
 
-def hears_as_spoken(service: STTService) -> bool:
+def hearing_rate(service: FrameProcessor) -> int:
+    """Return the rate in Hz of the audio that a recogniser takes."""
+    return service.rate if isinstance(service, TurnProcessor) else SAMPLE_RATE
+
+
+def hears_as_spoken(service: FrameProcessor) -> bool:
     """Return whether a recogniser takes turns as they are spoken, rather than whole ones.
 
     Raises:
         ProviderSetupError: Its class supports neither.
     """
-    if isinstance(service, TurnSTTService):
+    if isinstance(service, TurnSTTService | TurnProcessor):
         return True
     if isinstance(service, SegmentedSTTService):
         return False
@@ -224,7 +229,7 @@ def hears_as_spoken(service: STTService) -> bool:
 
 def hearing_pipeline(
     turns: FrameProcessor,
-    service: STTService,
+    service: FrameProcessor,
     transcripts: TranscriptOutput,
     config: STTConfig,
     tracing: TracingContext | None = None,

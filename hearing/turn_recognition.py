@@ -16,6 +16,7 @@ from pipecat.frames.frames import Frame
 from audio.clip import Clip
 from audio.formats import AudioFormat
 from audio.noise_reduction import NoiseReduction
+from audio.pcm import SAMPLE_RATE
 from hearing.cleaned_audio import InputStream, cleaned, takes_long
 from providers.frames import (
     TurnAudioFrame,
@@ -81,6 +82,7 @@ class TurnRecognition:
         *,
         as_spoken: bool = True,
         noise_reduced: bool = True,
+        rate: int = SAMPLE_RATE,
     ) -> None:
         """Start with none.
 
@@ -91,9 +93,11 @@ class TurnRecognition:
                 is sent before a turn ends.
             noise_reduced: Whether it gets the audio behind the session's noise reduction; otherwise
                 as the client sent it (§C.2).
+            rate: Rate of the audio that it takes, in Hz.
         """
         self._as_spoken = as_spoken
         self._noise_reduced = noise_reduced
+        self._rate = rate
         self._push = push
         self._report = report
         self._open: _Open | None = None
@@ -107,7 +111,7 @@ class TurnRecognition:
         clip = self._for_recogniser(clip)
         self._count += 1
         id_ = f"{item_id}.{self._count}"
-        stream = InputStream(clip.format, clip.noise) if self._as_spoken else None
+        stream = InputStream(clip.format, clip.noise, self._rate) if self._as_spoken else None
         self._open = _Open(id_, item_id, settings, stream)
         if stream is not None:
             started = TurnStartedFrame(id_, settings)
@@ -124,7 +128,7 @@ class TurnRecognition:
         if self._open is not None and self._open.stream is not None:
             self._pass_on(self._open, self._open.stream, None)
             heard = noise if self._noise_reduced else None
-            self._open.stream = InputStream(audio_format, heard)
+            self._open.stream = InputStream(audio_format, heard, self._rate)
 
     def guess(self, clip: Clip, *, so_far: bool = False) -> None:
         """Ask for the transcript of the open turn so far, `clip`, in case it ends here.
@@ -138,7 +142,7 @@ class TurnRecognition:
         turn, self._open = self._open, None
         self._guess = _Guess(turn.id, turn.item_id, turn.settings, so_far)
         heard = self._for_recogniser(clip)
-        self._push(_committed(turn.id, heard, turn.settings, so_far=so_far))
+        self._push(self._committed(turn.id, turn.item_id, heard, turn.settings, so_far=so_far))
 
     def is_guess(self, item_id: str, text: str | None) -> bool:
         """Return whether the turn is still at the pause at which it was guessed.
@@ -175,7 +179,7 @@ class TurnRecognition:
                 return guess.transcript
             if not guess.failed:
                 again_id = f"{guess.id}.again"
-                again = _committed(again_id, clip, settings)
+                again = self._committed(again_id, item_id, clip, settings)
                 self._awaited[guess.id] = _Awaited(item_id, (again_id, again))
                 return None
         elif guess is not None and guess.item_id == item_id:
@@ -185,7 +189,7 @@ class TurnRecognition:
             id_ = self._open.id
             self._open = None
         self._awaited[id_] = _Awaited(item_id)
-        self._push(_committed(id_, clip, settings))
+        self._push(self._committed(id_, item_id, clip, settings))
         return None
 
     def forget(self, item_id: str) -> None:
@@ -255,11 +259,18 @@ class TurnRecognition:
             self._discard(guess.id)
         return guess
 
+    def _committed(
+        self,
+        id_: str,
+        item_id: str,
+        clip: Clip,
+        settings: TranscriptionSettings,
+        *,
+        so_far: bool = False,
+    ) -> Delivery:
+        rate = self._rate
 
-def _committed(
-    id_: str, clip: Clip, settings: TranscriptionSettings, *, so_far: bool = False
-) -> Delivery:
-    def make() -> TurnCommittedFrame:
-        return TurnCommittedFrame(id_, cleaned(clip), settings, so_far)
+        def make() -> TurnCommittedFrame:
+            return TurnCommittedFrame(id_, cleaned(clip, rate), settings, so_far, item_id)
 
-    return Delivery(make, takes_long(clip))
+        return Delivery(make, takes_long(clip))

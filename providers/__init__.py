@@ -73,6 +73,7 @@ __all__ = [
     "base",
     "errors",
     "frames",
+    "http_clients",
     "in_process",
     "llm",
     "new_call_id",

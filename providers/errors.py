@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Literal
 
 from openai import APIConnectionError
 from pipecat.frames.frames import ErrorFrame
@@ -15,7 +14,7 @@ from pipecat.utils.errors import (
 )
 
 from providers.base import Provider, StageFailure
-from session.ports import FailureReason
+from session.ports import FailingStage, FailureReason
 
 REFUSALS = {
     ErrorCategory.AUTHENTICATION,
@@ -56,13 +55,11 @@ _STATUS = re.compile(
 """
 
 
-def failure_reason(
-    stage: Literal["STT", "LLM", "TTS"], provider: Provider, frame: ErrorFrame
-) -> FailureReason:
+def failure_reason(stage: FailingStage, provider: Provider, frame: ErrorFrame) -> FailureReason:
     """Describe a stage's error frame for the client.
 
     Args:
-        stage: `STT`, `LLM` or `TTS`.
+        stage: The stage that failed.
         provider: The provider of the failed service; it may know a better remedy than the usual
             one.
         frame: The error; Pipecat has masked credentials in its text.
@@ -85,7 +82,7 @@ def failure_reason(
     return FailureReason(told(reason), code, stage=stage, discreet=discreet)
 
 
-def unreachable_remedy(stage: Literal["STT", "LLM", "TTS"], provider: Provider) -> str:
+def unreachable_remedy(stage: FailingStage, provider: Provider) -> str:
     """Return what to do where a provider's service does not answer."""
     usual = _REMEDIES[ErrorCategory.CONNECTIVITY].format(stage=stage.lower())
     return provider.remedies.get(ErrorCategory.CONNECTIVITY, usual)

@@ -46,7 +46,10 @@ class TurnStartedFrame(SystemFrame):
 
 @dataclass
 class TurnAudioFrame(SystemFrame):
-    """Audio of an open turn as it arrives: 16-bit mono PCM at 16 kHz, a head start for the STT."""
+    """Audio of an open turn as it arrives: 16-bit mono PCM at 16 kHz, a head start for the STT.
+
+    A `TurnProcessor` gets it at the rate that it names.
+    """
 
     recognition_id: str
     audio: bytes
@@ -65,6 +68,8 @@ class TurnCommittedFrame(SystemFrame):
     so_far: bool = False
     """Whether the user speaks on, and only what kind of words there are so far is of interest: a
     quick transcript serves better than a good one."""
+    item_id: str = ""
+    """The item that the turn is, or will become."""
 
 
 @dataclass

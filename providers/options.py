@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -15,6 +15,18 @@ from settings.provider_declarations import Declaration
 ProviderConfig = STTConfig | LLMConfig | TTSConfig
 
 
+class Configured(Protocol):
+    """A group of settings with options."""
+
+    @property
+    def provider(self) -> str | None:
+        """Whose options they are."""
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """As the settings have them."""
+
+
 class Options(BaseModel):
     """Base of a provider's options."""
 
@@ -24,11 +36,11 @@ class Options(BaseModel):
 _Options = TypeVar("_Options", bound=Options)
 
 
-def parse_options(kind: str, config: ProviderConfig, model: type[_Options]) -> _Options:
+def parse_options(kind: str, config: Configured, model: type[_Options]) -> _Options:
     """Validate `config.options`.
 
     Args:
-        kind: `stt`, `llm` or `tts`: the group of settings.
+        kind: The group of settings: `stt`, `llm`, `tts` or `upstream`.
         config: The group.
         model: The provider's options.
 

@@ -18,7 +18,7 @@ from audio.formats import AudioFormat
 from audio.pcm import SAMPLE_RATE, WIRE_RATE, Resampler
 from config import ConfigError, LLMConfig, Settings, STTConfig, TTSConfig
 from hearing.word_errors import compare
-from pipeline_manager import PipelineManager
+from pipeline_manager import PipelineManager, UpstreamManager
 from providers import llm as llm_providers
 from providers import stt as stt_providers
 from providers import tts as tts_providers
@@ -30,14 +30,17 @@ from providers.base import (
     TTSProvider,
 )
 from serving.stacks import Stacks
-from serving.stage_trials import answer, hear, repeat, speak
+from serving.stage_trials import answer, converse, hear, repeat, speak
 from session.ports import FailureReason
 from session.session_config import DEFAULT_VOICE
 from settings.columns import columns, padded
 from settings.localisation import _
 from settings.stacks import DEFAULT_STACK
+from settings.upstream import UpstreamConfig
 from tool_servers.servers import McpServers
 from tool_servers.trials import Trial, try_servers
+from upstream.loading import load_upstream
+from upstream.service import UpstreamService
 
 SENTENCES = {
     "de": "Hallo, das ist ein kurzer Test der Stimme.",
@@ -55,7 +58,7 @@ SENTENCES = {
 PROMPT = "Say hello in one short sentence."
 
 _Kind = TypeVar("_Kind", bound=Provider)
-_Configured = LLMConfig | STTConfig | TTSConfig
+_Configured = LLMConfig | STTConfig | TTSConfig | UpstreamConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +129,14 @@ async def _check_stack(
     tts, stt, llm = (running.tts, running.stt, running.llm) if running else (None, None, None)
     language = (settings.stt.language or "en").lower().replace("_", "-").partition("-")[0]
     sentence = SENTENCES.get(language, SENTENCES["en"])
+    if settings.upstream.provider is not None:
+
+        async def talk() -> _Tried:
+            service = running.upstream if isinstance(running, UpstreamManager) else None
+            return _Tried(await _check_upstream(settings, service))
+
+        await tried.once(name, talk, PROMPT, settings.upstream)
+        return
 
     async def say() -> _Tried:
         async with _started(
@@ -199,6 +210,8 @@ class _Trials:
 
 
 def _same_engine(one: _Configured, other: _Configured) -> bool:
+    if isinstance(one, UpstreamConfig) or isinstance(other, UpstreamConfig):
+        return one == other
     return one.same_engine(other)
 
 
@@ -239,7 +252,7 @@ async def _started(
     except (ProviderSetupError, ConfigError) as error:
         label = provider.label if provider else "-"
         reason = FailureReason(str(error), "provider_setup")
-        yield Verdict(stage, config.provider, label, error=reason)
+        yield Verdict(stage, config.provider or "", label, error=reason)
         return
     try:
         yield provider
@@ -380,6 +393,27 @@ def _of_trial(trial: Trial) -> Verdict:
         return Verdict("MCP", trial.label, trial.where, trial.took_ms, f"{trial.label} {result}")
     code = "provider_error" if trial.reached else "provider_unreachable"
     return Verdict("MCP", trial.label, trial.where, error=FailureReason(trial.error, code))
+
+
+async def _check_upstream(settings: Settings, running: UpstreamService | None) -> Verdict:
+    """Let a speech-to-speech service answer a prompt aloud."""
+    config = settings.upstream
+    async with _started("Upstream", config, running, lambda: load_upstream(config)) as service:
+        if isinstance(service, Verdict):
+            return service
+        made = await converse(service, settings.llm, config.voice_id or DEFAULT_VOICE, PROMPT)
+        label, error = service.label, made.error
+    if error is None and not made.pcm:
+        error = FailureReason(
+            _("Upstream {label} answered without a sound. Check the model.").format(label=label)
+        )
+    seconds = len(made.pcm) / (2 * WIRE_RATE)
+    result = _("answered “{text}” in {seconds:.1f} s of audio").format(
+        text=" ".join(made.words.split())[:80], seconds=seconds
+    )
+    name = config.provider or ""
+    verdict = Verdict("Upstream", name, label, made.first_audio_ms, result)
+    return verdict if error is None else _failed(verdict, error)
 
 
 def _failed(verdict: Verdict, error: FailureReason) -> Verdict:

@@ -6,18 +6,15 @@ for sessions whose model has that name. What two stacks share is loaded once.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from config import Settings
-from pipeline_manager import PipelineManager
+from pipeline_manager import STAGES, PipelineManager, StageKind, pipelines_for
 from providers.base import Provider, ProviderSetupError
+from session.ports import FailingStage
 from settings.localisation import in_english
-from settings.provider_declarations import Kind
 from settings.stacks import DEFAULT_STACK
-
-_WRITTEN: dict[Kind, Literal["STT", "LLM", "TTS"]] = {"stt": "STT", "llm": "LLM", "tts": "TTS"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,7 +31,7 @@ class Stack:
         """Whether it is the one of all models that name no other."""
         return self.name == DEFAULT_STACK
 
-    def told(self) -> dict[str, str]:
+    def told(self) -> Mapping[StageKind, str]:
         """Return stage → the label of what is in use, in English, for clients."""
         with in_english():
             return self.pipelines.labels()
@@ -45,7 +42,7 @@ class Service:
     """What serves a stage from outside this process."""
 
     stack: Stack
-    kind: Literal["STT", "LLM", "TTS"]
+    kind: FailingStage
     provider: Provider
     address: str
 
@@ -63,13 +60,14 @@ class Stacks:
         Raises:
             ProviderSetupError: A provider does not exist or cannot work as configured.
         """
-        self.default = Stack(DEFAULT_STACK, settings, manager or PipelineManager(settings))
+        pipelines = manager or pipelines_for(settings)
+        self.default = Stack(DEFAULT_STACK, settings, pipelines)
         self._all = {DEFAULT_STACK: self.default}
         for name in settings.stacks:
             own = settings.of_stack(name)
             beside = [stack.pipelines for stack in self]
             try:
-                self._all[name] = Stack(name, own, PipelineManager(own, beside=beside))
+                self._all[name] = Stack(name, own, pipelines_for(own, beside))
             except ProviderSetupError as error:
                 raise _in_table(name, error) from error
 
@@ -125,7 +123,7 @@ class Stacks:
             for kind, address in stack.pipelines.addresses().items():
                 if stages[kind] not in seen:
                     name = kind if stack.is_default else f"{stack.name}.{kind}"
-                    found[name] = Service(stack, _WRITTEN[kind], stages[kind], address)
+                    found[name] = Service(stack, STAGES[kind], stages[kind], address)
             seen.update(stages.values())
         return found
 

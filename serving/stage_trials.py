@@ -28,6 +28,7 @@ from session.reports import (
     ResponseReport,
     TextMade,
 )
+from upstream.service import Generation, UpstreamService
 
 LONGEST_ANSWER_S = 20
 """Seconds after which an answer is long enough."""
@@ -116,6 +117,26 @@ async def _answer(
     return await _generate(request, written, None, patience)
 
 
+async def converse(service: UpstreamService, config: LLMConfig, voice: str, prompt: str) -> Made:
+    """Let a speech-to-speech service answer a prompt aloud, over a connection of its own.
+
+    Args:
+        service: The service, which has been started.
+        config: The instructions of sessions.
+        voice: As a client would choose it.
+        prompt: What the user says.
+    """
+    messages = [{"role": "user", "content": prompt}]
+    request = ResponseRequest(_RESPONSE, config.default_instructions, messages, voice=voice)
+    collector = _Collector(time.monotonic())
+    session = service.session()
+    try:
+        generation = session.generation(request, collector.take, _Reader())
+        return await _made(generation, collector, service.patience)
+    finally:
+        await session.close()
+
+
 async def hear(provider: STTProvider, config: STTConfig, pcm: bytes) -> Heard:
     """Let a recogniser hear one turn.
 
@@ -162,14 +183,18 @@ async def _generate(
     """
     collector = _Collector(time.monotonic())
     pipeline = ResponsePipeline(request, llm, tts, collector.take, _Reader())
-    await pipeline.start()
+    return await _made(pipeline, collector, patience)
+
+
+async def _made(generation: Generation, collector: _Collector, patience: Patience) -> Made:
+    await generation.start()
     # Whoever says nothing, or nothing more, has been given up by then. What has begun to answer
     # works, even if it never comes to an end.
     limit_s = patience.first_s + patience.next_s + LONGEST_ANSWER_S
     with suppress(TimeoutError):
         async with asyncio.timeout(limit_s):
             await collector.done.wait()
-    await pipeline.stop()
+    await generation.stop()
     return collector.made
 
 

@@ -58,7 +58,19 @@ class CloseReason(Enum):
     FULL = "there are too many sessions"
 
 
+FailingStage = Literal["STT", "LLM", "TTS", "Upstream"]
 FinishReason = Literal["stop", "tool_calls", "length", "content_filter"]
+
+
+@dataclass(frozen=True, slots=True)
+class MediaTokens:
+    """Tokens of sound and images, as a model that hears and speaks reported them."""
+
+    audio_in: int
+    image_in: int
+    audio_out: int
+    cached_audio: int = 0
+    cached_image: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +82,8 @@ class TokenUsage:
     cached_tokens: int = 0
     audio_tokens: int | None = None
     """How many of the input tokens are audio; None: the provider does not tell."""
+    media: MediaTokens | None = None
+    """Where a model that speaks tells it: the tokens above are then those of text alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +93,7 @@ class FailureReason:
     message: str
     code: str = "provider_error"
     type: str = "server_error"
-    stage: Literal["STT", "LLM", "TTS"] | None = None
+    stage: FailingStage | None = None
     """The provider that failed; None: no provider did."""
     discreet: str | None = None
     """`message` without quoted provider text, which may repeat user data; None: it quotes none."""

@@ -15,7 +15,7 @@ from typing import Any
 from session.content import UserAudio
 from session.heard_turns import HeardMessage
 from session.items import OutputItem
-from session.ports import TokenUsage
+from session.ports import MediaTokens, TokenUsage
 from session.reading_order import Readable
 
 USER_MS_PER_TOKEN = 100
@@ -56,6 +56,8 @@ def response_usage(
         text_in = estimate_tokens(instructions) + sum(estimate_tokens(item.text) for item in read)
         text_out = sum(estimate_tokens(item.text) for item in output)
         cached = 0
+    if reported and reported.media:
+        return _as_told(reported, reported.media)
     heard = [item for item in read if isinstance(item, HeardMessage)]
     if reported and (heard or reported.audio_tokens is not None):
         own = reported.audio_tokens
@@ -66,6 +68,24 @@ def response_usage(
     audio_out = sum(map(_audio_tokens, output))
     image_in = sum(IMAGE_TOKENS[image.detail] for item in read for image in item.images)
     return _usage(text_in, audio_in, image_in, cached, text_out, audio_out)
+
+
+def _as_told(text: TokenUsage, media: MediaTokens) -> dict[str, Any]:
+    cached = text.cached_tokens + media.cached_audio + media.cached_image
+    usage = _usage(
+        text.input_tokens,
+        media.audio_in,
+        media.image_in,
+        cached,
+        text.output_tokens,
+        media.audio_out,
+    )
+    usage["input_token_details"]["cached_tokens_details"] = {
+        "text_tokens": text.cached_tokens,
+        "audio_tokens": media.cached_audio,
+        "image_tokens": media.cached_image,
+    }
+    return usage
 
 
 def _audio_tokens(item: Readable | HeardMessage | OutputItem) -> int:

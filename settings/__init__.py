@@ -26,6 +26,7 @@ __all__ = [
     "sources",
     "stacks",
     "translation",
+    "upstream",
 ]
 
 silence()

@@ -64,6 +64,12 @@ def completed(name: str, stack: _Stack, server: Mapping[str, Any]) -> _Stack:
     groups = {kind: group for kind, group in stack if isinstance(group, Group)}
     profile, language = getattr(stack, "profile", None), _said(groups["stt"]).get("language")
     ready_made = profile_tables(profile, language, f"stacks.{name}.profile") if profile else {}
+    if not groups["upstream"].model_fields_set:
+        # What stands behind the server's own sessions is no stage that others lack.
+        del groups["upstream"]
+    else:
+        # Between an upstream's stages nothing can stand.
+        server = {**server, "processors": type(groups["processors"])()}
     return stack.model_copy(
         update={
             kind: type(group)(

@@ -11,7 +11,7 @@ import asyncio
 from abc import abstractmethod
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from loguru import logger
 from pipecat.frames.frames import (
@@ -28,6 +28,7 @@ from pipecat.services.stt_service import STTService
 from pipecat.utils.errors import ErrorCategory
 from pipecat.utils.time import time_now_iso8601
 
+from audio.pcm import SAMPLE_RATE
 from providers.frames import (
     RECOGNITION,
     TurnAudioFrame,
@@ -37,6 +38,16 @@ from providers.frames import (
     describe,
 )
 from session.ports import Transcript
+
+
+class TurnProcessor(FrameProcessor):
+    """What takes the frames of turns itself, without Pipecat's queues and tasks.
+
+    It handles each frame before the next one comes, and pushes what `TurnSTTService` does.
+    """
+
+    rate: ClassVar[int] = SAMPLE_RATE
+    """Rate of the audio that it takes, in Hz."""
 
 
 class TurnFailure(Exception):

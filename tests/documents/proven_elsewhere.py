@@ -156,6 +156,14 @@ _BY_PROOF: dict[str, str] = {
     "peers/webrtc/test_peer.py": "peers/webrtc/figures.py",
     "turn_detection/test_end_pointing.py": ("session/decisions.py turn_detection/speaker_level.py"),
     "session/test_playback.py": "wire/media.py",
+    "upstream/test_loading.py": (
+        "settings/upstream.py upstream/keys.py upstream/openai/service.py upstream/service.py"
+    ),
+    "upstream/openai/test_failures.py": "upstream/failures.py upstream/openai/link.py",
+    "upstream/openai/test_session.py": (
+        "upstream/generation.py upstream/turn_input.py upstream/openai/responses.py "
+        "upstream/openai/wire.py"
+    ),
     "wire/test_server_events.py": (
         "wire/event_record.py wire/response_events.py wire/session_events.py"
     ),

@@ -32,6 +32,7 @@ LAYERS = (
     "own_processors",
     "hearing",
     "answering",
+    "upstream",
     "pipeline_manager",
     "tool_servers",
     "peers",
@@ -51,7 +52,9 @@ FRONT_DOORS = {
     "audio_utils": {"audio"},
     "protocol": {"wire"},
     "realtime_session": {"session"},
-    "pipeline_manager": {"turn_detection", "hearing", "answering", "providers", "own_processors"},
+    "pipeline_manager": {
+        *("turn_detection", "hearing", "answering", "upstream", "providers", "own_processors")
+    },
     "transport": {"tool_servers", "peers", "flow"},
     "main": {"serving", "telemetry"},
     "push_to_talk_app": {"clients"},

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import pytest
 
+from pipeline_manager import pipelines_for
 from tests.foreign_clients.installed import QUARTER_SECOND, Report, last, of, run_python
 from tests.support.running_server import running, scripted_settings
+from tests.support.upstream_stack import upstream_settings
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-@pytest.fixture(scope="module")
-async def report() -> Report:
+@pytest.fixture(scope="module", params=["alone", "with another server as its upstream"])
+async def report(request) -> Report:
     # A voice that is slow to start leaves the long story unfinished when it is talked over.
     settings = scripted_settings(llm={"provider": "embedded"}, tts={"delay_ms": 300})
     async with running(settings) as server:
-        return await run_python("openai-agents", server.url)
+        if request.param == "alone":
+            return await run_python("openai-agents", server.url)
+        before = upstream_settings(f"ws://127.0.0.1:{server.port}/v1/realtime")
+        async with running(before, pipelines_for(before)) as first:
+            return await run_python("openai-agents", first.url)
 
 
 def texts(lines, role):

@@ -261,6 +261,12 @@ class Manager:
         question.answer(1.0)
         return question
 
+    def for_session(self) -> Manager:
+        return self
+
+    async def close(self) -> None:
+        """There is nothing to release."""
+
     def create_stt(self) -> STTService:
         return Streaming() if self._streaming else self.stt.create()
 

@@ -1,0 +1,212 @@
+"""A Realtime service that fails, in every way there is: what is told, and what goes on."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from loguru import logger
+
+from tests.support.fake_realtime import KEY
+from tests.support.upstream_stack import before, stack
+from tests.support.wire_client import WireClient, speech
+
+NOBODY = "ws://127.0.0.1:9/v1/realtime"
+
+
+@pytest.fixture(autouse=True)
+def no_key_is_shown(capfd):
+    """The key is in no line of the log, whatever happens."""
+    yield
+    logger.complete()
+    shown = capfd.readouterr()
+    assert KEY not in shown.out + shown.err
+
+
+async def failed(wire: WireClient) -> dict[str, Any]:
+    """Return the error of the response that ends next; it names the service, and no key."""
+    response = (await wire.until("response.done"))["response"]
+    assert response["status"] == "failed"
+    error: dict[str, Any] = response["status_details"]["error"]
+    assert error["message"].startswith("Upstream gpt-realtime at 127.0.0.1 failed: ")
+    assert KEY not in str(wire.events)
+    return error
+
+
+async def answered(wire: WireClient) -> None:
+    """Ask once more, and get an answer."""
+    await wire.say("again")
+    done = (await wire.until("response.done"))["response"]
+    assert done["status"] == "completed"
+
+
+async def test_without_a_service_sessions_open_and_responses_fail_by_name():
+    async with before(NOBODY) as (_server, wire):
+        await wire.say("hello")
+        error = await failed(wire)
+        assert error["code"] == "provider_unreachable"
+        assert "upstream.url" in error["message"]
+
+
+async def test_a_service_that_comes_later_is_found():
+    async with stack({"status": 503}) as (service, _server, wire):
+        await wire.say("hello")
+        assert "status 503" in (await failed(wire))["message"]
+        service.recover()
+        await answered(wire)
+
+
+@pytest.mark.parametrize("refusal", [{"status": 401}, {"refusal": "invalid_api_key"}])
+async def test_a_wrong_key_is_told_with_its_remedy_and_not_shown(refusal):
+    async with stack(refusal) as (_service, _server, wire):
+        await wire.say("hello")
+        error = await failed(wire)
+        assert error["code"] == "invalid_api_key"
+        assert "Check upstream.api_key." in error["message"]
+
+
+async def test_a_connection_that_breaks_in_an_answer_fails_it_and_the_next_one_works():
+    cut = {"cut_at": "response.output_audio.delta"}
+    async with stack(cut) as (service, _server, wire):
+        await wire.say("hello")
+        assert "the connection was lost" in (await failed(wire))["message"]
+        service.recover()
+        await answered(wire)
+        assert len(service.calls) == 2
+
+
+async def test_a_connection_that_breaks_between_turns_is_not_noticed():
+    async with stack() as (service, _server, wire):
+        await answered(wire)
+        service.calls[0].abort()
+        await service.calls[0].closed.wait()
+        await wire.append(speech())
+        done = (await wire.until("response.done"))["response"]
+        assert done["status"] == "completed"
+        assert len(service.calls) == 2
+        assert not wire.of("error")
+
+
+async def test_a_connection_that_breaks_while_the_user_speaks_is_not_noticed():
+    async with stack() as (service, _server, wire):
+        await wire.update(audio={"input": {"turn_detection": None}})
+        whole = speech()
+        await wire.append(whole[:48000])
+        await service.until(lambda: len(service.calls[0].audio) >= 24000)
+        service.calls[0].abort()
+        await service.calls[0].closed.wait()
+        await wire.append(whole[48000:])
+        await wire.send("input_audio_buffer.commit")
+        await wire.send("response.create")
+        done = (await wire.until("response.done"))["response"]
+        assert done["status"] == "completed"
+        assert bytes(service.calls[1].audio) == whole
+
+
+async def test_a_session_that_nears_its_end_is_renewed_between_turns():
+    async with stack({"life_s": 60}) as (service, _server, wire):
+        await answered(wire)
+        service.life_s = 3600
+        await wire.append(speech())
+        done = (await wire.until("response.done"))["response"]
+        assert done["status"] == "completed"
+        assert len(service.calls) == 2
+        await wire.append(speech())
+        await wire.until("response.done")
+        assert len(service.calls) == 2
+
+
+@pytest.mark.parametrize(
+    ("code", "shown"),
+    [
+        ("rate_limit_exceeded", "rate_limit_exceeded"),
+        ("insufficient_quota", "insufficient_quota"),
+        ("server_error", "provider_error"),
+    ],
+)
+async def test_a_response_that_the_service_fails_fails_for_its_reason(code, shown):
+    failure = (code, f"Rate limit reached for key {KEY}.")
+    async with stack({"failure": failure}) as (service, _server, wire):
+        await wire.say("hello")
+        error = await failed(wire)
+        assert error["code"] == shown
+        assert "Rate limit reached for key" in error["message"]
+        service.recover()
+        await answered(wire)
+        assert len(service.calls) == 1
+
+
+async def test_a_request_that_the_service_refuses_fails_its_response_alone():
+    async with stack({"refuses": "response.create"}) as (service, _server, wire):
+        await wire.say("hello")
+        assert "The fake refuses this." in (await failed(wire))["message"]
+        service.recover()
+        await answered(wire)
+        assert len(service.calls) == 1
+
+
+async def test_a_service_that_does_not_take_the_session_is_told_of():
+    async with stack({"refuses": "session.update"}) as (_service, _server, wire):
+        await wire.say("hello")
+        assert "The fake refuses this." in (await failed(wire))["message"]
+
+
+async def test_a_service_that_stalls_is_given_up_and_left():
+    stalled: dict[str, Any] = {"timeout_s": 0.3, "connect_timeout_s": 0.3}
+    async with stack({"silent": True}, **stalled) as (service, _server, wire):
+        await wire.say("hello")
+        assert "has been silent for" in (await failed(wire))["message"]
+        service.recover()
+        await answered(wire)
+        assert len(service.calls) == 2
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        "<html>502 Bad Gateway</html>",
+        "[1, 2]",
+        '{"no": "type"}',
+        b"\x00\x01",
+        '{"type": "response.created", "response": 7}',
+        '{"type": "response.created"}',
+    ],
+)
+async def test_a_service_that_sends_garbage_is_left(garbage):
+    async with stack({"garbage": garbage}) as (service, _server, wire):
+        await wire.say("hello")
+        assert (await failed(wire))["code"] == "provider_error"
+        service.recover()
+        await answered(wire)
+        assert len(service.calls) == 2
+
+
+async def test_an_answer_that_is_cut_short_is_incomplete():
+    async with stack({"status_of_response": "incomplete"}) as (_service, _server, wire):
+        await wire.say("hello")
+        done = (await wire.until("response.done"))["response"]
+        assert (done["status"], done["status_details"]["reason"]) == (
+            "incomplete",
+            "max_output_tokens",
+        )
+
+
+async def test_a_turn_without_a_transcript_is_answered_all_the_same():
+    async with stack({"deaf": True}) as (_service, _server, wire):
+        await wire.update(audio={"input": {"transcription": {"model": "x"}}})
+        await wire.append(speech())
+        done = (await wire.until("response.done"))["response"]
+        assert done["status"] == "completed"
+        await wire.settled()
+        (event,) = wire.of("conversation.item.input_audio_transcription.failed")
+        assert "Deaf today." in event["error"]["message"]
+
+
+async def test_a_client_that_leaves_ends_the_connection_to_the_service():
+    async with stack({"held": asyncio.Event()}) as (service, _server, wire):
+        await wire.say("hello")
+        await wire.until("response.output_audio.delta")
+        await wire.socket.close()
+        await service.calls[0].closed.wait()
+        assert service.calls[0].socket.close_code == 1000

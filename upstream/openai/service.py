@@ -1,0 +1,110 @@
+"""`upstream.provider = "openai"`: OpenAI's Realtime service, or a server with its protocol."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from urllib.parse import urlencode, urlsplit, urlunsplit
+
+from pipecat.utils.errors import ErrorCategory
+from pydantic import Field
+
+from flow.watchdog import MARGIN_S, Patience
+from providers import Options, ProviderSetupError, parse_options
+from providers.http_clients import trusted
+from session.ports import REALTIME_VOICES
+from settings.localisation import _
+from settings.origins import is_here
+from settings.upstream import UpstreamConfig
+from upstream.keys import key_of, secrets_of
+from upstream.openai.link import Address
+from upstream.openai.session import RealtimeUpstream, Setup
+from upstream.service import UpstreamService
+
+HOSTED = "wss://api.openai.com/v1/realtime"
+DEFAULT_MODEL = "gpt-realtime"
+
+
+class RealtimeOptions(Options):
+    """`upstream.options`."""
+
+    transcription_model: str = "gpt-transcribe"
+    """The model that writes the transcripts of the user's turns."""
+    voices: list[str] | None = None
+    """Voices that the service has; unset: OpenAI's, or any where it is another server."""
+    images: bool = True
+    """Whether its model takes images."""
+    reasoning: bool = True
+    """Whether its model takes a reasoning effort."""
+    context_tokens: int | None = Field(None, ge=256)
+    """Tokens that its model reads; unset: it is not limited here."""
+
+
+class OpenAIRealtime(UpstreamService):
+    """A Realtime service."""
+
+    remedies: Mapping[ErrorCategory, str] = {
+        ErrorCategory.UNKNOWN: "Check upstream.url, upstream.model and upstream.options.",
+        ErrorCategory.INVALID_REQUEST: "Check upstream.url, upstream.model and upstream.options.",
+        ErrorCategory.CONNECTIVITY: "Check that it runs, and upstream.url if you set that.",
+    }
+
+    def __init__(self, config: UpstreamConfig) -> None:
+        """Check the configuration.
+
+        Raises:
+            ProviderSetupError: No key for OpenAI itself, or an unknown option.
+        """
+        options = parse_options("upstream", config, RealtimeOptions)
+        self._url = _url(config.url or HOSTED, config.model or DEFAULT_MODEL)
+        self._host = urlsplit(self._url).hostname or ""
+        self._model = config.model or DEFAULT_MODEL
+        vendor = self._host == urlsplit(HOSTED).hostname
+        key = key_of(config, vendor=vendor)
+        if key is None and vendor:
+            raise ProviderSetupError(
+                _(
+                    "upstream.provider 'openai' needs OPENAI_API_KEY, or upstream.url for another "
+                    "server with OpenAI's Realtime protocol, e.g. ws://localhost:8001/v1/realtime."
+                )
+            )
+        self.secrets = secrets_of(config, key)
+        where = "OPENAI_API_KEY or upstream.api_key" if vendor else "upstream.api_key"
+        told = f"Check {where}." if key else f"It was sent no key: set {where}."
+        self.remedies = {**self.remedies, ErrorCategory.AUTHENTICATION: told}
+        self.address = urlunsplit(urlsplit(self._url)._replace(query=""))
+        if options.voices is not None:
+            self.voices = frozenset(options.voices)
+        elif vendor:
+            self.voices = frozenset(REALTIME_VOICES)
+        self.images, self.reasoning = options.images, options.reasoning
+        self.context_tokens = options.context_tokens
+        address = Address(
+            self._url,
+            {"Authorization": f"Bearer {key}"} if key else {},
+            config.connect_timeout_s,
+            trusted() if self._url.startswith("wss:") else None,
+            is_here(self._url),
+        )
+        first_s = config.connect_timeout_s + config.timeout_s + MARGIN_S
+        self.patience = Patience(first_s, config.timeout_s + MARGIN_S)
+        self._setup = Setup(address, self, self.patience, options.transcription_model)
+
+    @property
+    def label(self) -> str:
+        """Model and host."""
+        return f"{self._model} at {self._host}"
+
+    def session(self) -> RealtimeUpstream:
+        """Begin what stands behind one client's session."""
+        return RealtimeUpstream(self._setup)
+
+
+def _url(address: str, model: str) -> str:
+    """Return the URL of the WebSocket: a base URL of the SDK's form will do."""
+    parts = urlsplit(re.sub(r"^http", "ws", address))
+    path = parts.path.rstrip("/")
+    if not path.endswith("/realtime"):
+        path = f"{path or '/v1'}/realtime"
+    query = "&".join(filter(None, [parts.query, urlencode({"model": model})]))
+    return urlunsplit(parts._replace(path=path, query=query, fragment=""))

@@ -1,0 +1,412 @@
+"""What stands behind one client's session at a Realtime service: turns out, responses in.
+
+The connection is opened when the session opens. When it is lost, what is under way fails, and the
+next turn or response opens another one. A turn that was being spoken fails nothing: the whole of it
+goes over the new connection at its end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from loguru import logger
+from pipecat.utils.tracing.tracing_context import TracingContext
+
+from audio.clip import Clip
+from audio.pcm import WIRE_RATE, silence
+from flow.watchdog import Patience
+from hearing.cleaned_audio import cleaned
+from providers.base import Provider
+from providers.frames import (
+    TurnAudioFrame,
+    TurnCommittedFrame,
+    TurnDiscardedFrame,
+    TurnStartedFrame,
+)
+from session.ports import NO_WISHES, ClientRoom, ResponseRequest, Transcript, TranscriptionSettings
+from session.reports import ResponseReport
+from upstream.failures import UpstreamFailure, lost, nonsense
+from upstream.generation import UpstreamGeneration
+from upstream.openai.link import Address, Link, error_of
+from upstream.openai.responses import Responses
+from upstream.openai.wire import (
+    Event,
+    append,
+    encoded,
+    response_create,
+    session_update,
+    transcription,
+    transcription_update,
+)
+from upstream.service import Generation, UpstreamSession
+from upstream.turn_input import UpstreamTurns
+
+STEP_BYTES = 48_000
+"""Audio of one event: a second of it."""
+LEAST_BYTES = len(silence(100))
+"""The least audio that the service commits [logs]."""
+KEPT_ITEMS = 16
+"""Turns that the service keeps the audio of; older ones are read by their transcripts."""
+RENEW_S = 120.0
+"""Seconds before the end of the service's session from which a new one is opened, when all is
+quiet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """How sessions are set up."""
+
+    address: Address
+    provider: Provider
+    patience: Patience
+    transcription_model: str
+
+
+@dataclass(slots=True)
+class _Open:
+    """The turn in the service's buffer."""
+
+    recognition_id: str
+    link: Link
+    """The connection that has its audio."""
+    sent: int = 0
+    """Bytes of it that are there."""
+
+
+@dataclass(slots=True)
+class _Turn:
+    """A committed turn."""
+
+    recognition_id: str
+    item_id: str
+    link: Link
+    known: asyncio.Future[str | None]
+    """The service's id of its item; None: it never got one."""
+    due: asyncio.TimerHandle | None = None
+    """When its transcript is given up; None: none is wanted any more."""
+    text: str = ""
+    """The transcript so far."""
+
+
+@dataclass(slots=True)
+class _Items:
+    """The turns that the service has."""
+
+    unnamed: deque[tuple[str, _Turn]] = field(default_factory=deque)
+    """Committed turns whose item is not named yet, by the event that committed each, in order."""
+    by_name: dict[str, _Turn] = field(default_factory=dict)
+    """By the service's id of the item, the oldest first."""
+    by_item: dict[str, _Turn] = field(default_factory=dict)
+    """By our own id."""
+
+
+class RealtimeUpstream(UpstreamSession):
+    """One client's session at the service."""
+
+    def __init__(self, setup: Setup) -> None:
+        """Connect, in the background."""
+        self._setup = setup
+        self._numbers = itertools.count(1)
+        self._ears = UpstreamTurns(self)
+        self._open: _Open | None = None
+        self._items = _Items()
+        self._responses = Responses()
+        self._telling: set[asyncio.Task[None]] = set()
+        """Tasks that report transcripts which came too late."""
+        self._wishes = transcription(setup.transcription_model, NO_WISHES)
+        """How the service was last told to transcribe."""
+        self._link = self._connect()
+
+    def ears(self) -> UpstreamTurns:
+        """Return what takes the frames of the session's turns."""
+        return self._ears
+
+    def generation(
+        self,
+        request: ResponseRequest,
+        report: Callable[[ResponseReport], None],
+        room: ClientRoom,
+        tracing: TracingContext | None = None,
+    ) -> Generation:
+        """Return what will make a response."""
+        setup = self._setup
+        return UpstreamGeneration(
+            request, report, room, setup.provider, setup.patience, self._ask, self._give_up
+        )
+
+    async def close(self) -> None:
+        """End the connection."""
+        for turn in self._items.by_item.values():
+            _settle(turn)
+        await self._link.close()
+
+    # --- turns ----------------------------------------------------------------------------------
+
+    async def begin(self, turn: TurnStartedFrame) -> None:
+        """A turn begins: its audio goes into the service's buffer."""
+        if self._is_quiet and self._expires:
+            await self._link.close()
+            self._forget_all(self._link)
+        link = self._working()
+        self._transcribe_as(turn.settings)
+        self._open = _Open(turn.recognition_id, link)
+
+    async def hear(self, turn: TurnAudioFrame) -> None:
+        """Send audio of the turn, unless it has to be sent as a whole at its end."""
+        going = self._open
+        if going is not None and going.recognition_id == turn.recognition_id and going.link.alive:
+            going.sent += len(turn.audio)
+            await self._append(going.link, turn.audio)
+
+    async def commit(self, turn: TurnCommittedFrame) -> None:
+        """Let the service make an item of a turn, whose transcript will come."""
+        link, sent = self._working(), 0
+        going = self._open
+        if going is not None and going.recognition_id == turn.recognition_id:
+            self._open = None
+            sent = going.sent if going.link is link else 0
+        elif going is not None:
+            # Another turn is just being spoken: the whole of it is sent again at its end.
+            link.send_soon({"type": "input_audio_buffer.clear"})
+            self._open = None
+        self._transcribe_as(turn.settings)
+        rest = turn.audio[sent:]
+        await self._append(link, rest + bytes(max(0, LEAST_BYTES - len(turn.audio))))
+        event_id = self._next_id("commit")
+        committed = _Turn(
+            turn.recognition_id,
+            turn.item_id,
+            link,
+            asyncio.get_running_loop().create_future(),
+        )
+        limit_s = self._setup.patience.first_s
+        committed.due = asyncio.get_running_loop().call_later(limit_s, self._too_late, committed)
+        self._items.unnamed.append((event_id, committed))
+        self._items.by_item[turn.item_id] = committed
+        link.send_soon({"type": "input_audio_buffer.commit", "event_id": event_id})
+
+    async def discard(self, turn: TurnDiscardedFrame) -> None:
+        """Drop a turn, and what the service has of it."""
+        going = self._open
+        if going is not None and going.recognition_id == turn.recognition_id:
+            self._open = None
+            if going.sent:
+                going.link.send_soon({"type": "input_audio_buffer.clear"})
+            return
+        for known in list(self._items.by_item.values()):
+            if known.recognition_id == turn.recognition_id:
+                _settle(known)
+                self._forget(known)
+
+    async def _append(self, link: Link, pcm: bytes) -> None:
+        for start in range(0, len(pcm), STEP_BYTES):
+            await link.send(append(pcm[start : start + STEP_BYTES]))
+
+    def _transcribe_as(self, wishes: TranscriptionSettings) -> None:
+        wanted = transcription(self._setup.transcription_model, wishes)
+        if wanted != self._wishes:
+            self._wishes = wanted
+            self._link.send_soon(transcription_update(wanted, self._next_id("session")))
+
+    def _too_late(self, turn: _Turn) -> None:
+        limit_s = self._setup.patience.first_s
+        failure = lost(f"no transcript within {limit_s:g} s")
+        telling = asyncio.create_task(self._not_heard(turn, failure), name="no transcript")
+        self._telling.add(telling)
+        telling.add_done_callback(self._telling.discard)
+
+    async def _not_heard(self, turn: _Turn, failure: UpstreamFailure) -> None:
+        if turn.due is not None:
+            _settle(turn)
+            await self._ears.failed(turn.recognition_id, failure)
+
+    def _forget(self, turn: _Turn) -> None:
+        """Let the service delete a turn's item, once it has a name."""
+        if self._items.by_item.get(turn.item_id) is turn:
+            del self._items.by_item[turn.item_id]
+        if turn.known.done() and (name := turn.known.result()) is not None:
+            self._items.by_name.pop(name, None)
+            turn.link.send_soon({"type": "conversation.item.delete", "item_id": name})
+
+    # --- responses ------------------------------------------------------------------------------
+
+    async def _ask(self, asked: UpstreamGeneration) -> None:
+        """Ask for a response, once it is known what the service calls the turns that it answers."""
+        link = self._working()
+        references: dict[str, str] = {}
+        inline: dict[str, str] = {}
+        for item_id, clip in _clips(asked.request):
+            turn = self._items.by_item.get(item_id)
+            name = await asyncio.shield(turn.known) if turn and turn.link is link else None
+            if name is not None:
+                references[item_id] = name
+            else:
+                inline[item_id] = await asyncio.to_thread(_written, clip)
+        if not link.alive:
+            raise lost("the connection was lost")
+        event_id = self._next_id("response")
+        self._responses.ask(asked, event_id, link)
+        await link.send(response_create(asked.request, references, inline, event_id))
+
+    def _give_up(self, asked: UpstreamGeneration, silent: bool) -> None:
+        found = self._responses.drop(asked)
+        if silent:
+            # Whatever it is that hangs, the next turn is not to hang with it.
+            link = self._link if found is None else found[0]
+            link.drop(lost("the service was silent for too long"))
+        elif found is not None and found[1] is not None:
+            found[0].send_soon({"type": "response.cancel", "response_id": found[1]})
+
+    # --- the connection -------------------------------------------------------------------------
+
+    def _connect(self) -> Link:
+        greeting = session_update(self._wishes, self._next_id("session"))
+        return Link(self._setup.address, greeting, self._came, self._ended)
+
+    def _working(self) -> Link:
+        """Return the connection, opened again if it was lost."""
+        if not self._link.alive:
+            self._link = self._connect()
+        return self._link
+
+    @property
+    def _is_quiet(self) -> bool:
+        pending = any(turn.due is not None for turn in self._items.by_item.values())
+        return not pending and not self._responses.any
+
+    @property
+    def _expires(self) -> bool:
+        expires_at = self._link.expires_at
+        return expires_at is not None and expires_at - time.time() < RENEW_S
+
+    async def _ended(self, link: Link, failure: UpstreamFailure) -> None:
+        """Fail what was under way on a connection that is over."""
+        logger.debug(f"an upstream connection ended: {failure.reason}")
+        turns = self._forget_all(link)
+        for asked in self._responses.lose(link):
+            asked.fail(failure)
+        for turn in turns:
+            await self._not_heard(turn, failure)
+
+    def _forget_all(self, link: Link) -> list[_Turn]:
+        """Forget the turns that only a connection has which is over; return them."""
+        items = self._items
+        turns = [turn for turn in items.by_item.values() if turn.link is link]
+        for turn in turns:
+            del items.by_item[turn.item_id]
+            if not turn.known.done():
+                turn.known.set_result(None)
+        items.by_name = {name: one for name, one in items.by_name.items() if one.link is not link}
+        items.unnamed = deque(entry for entry in items.unnamed if entry[1].link is not link)
+        return turns
+
+    async def _came(self, link: Link, event: Event) -> None:
+        """Take an event of the service."""
+        try:
+            match event:
+                case {"type": "error"}:
+                    await self._refused(link, event)
+                case {"type": "input_audio_buffer.committed", "item_id": str(name)}:
+                    self._committed(name)
+                case {"type": str(kind), "item_id": str(name)} if kind.startswith(_TRANSCRIPTION):
+                    await self._transcribed(kind.removeprefix(_TRANSCRIPTION), name, event)
+                case {"type": str(kind)} if kind.startswith("response."):
+                    cancelled = await self._responses.take(event)
+                    if cancelled is not None:
+                        link.send_soon({"type": "response.cancel", "response_id": cancelled})
+        except (KeyError, TypeError, ValueError) as error:
+            kind = str(event["type"])[:60]
+            link.drop(nonsense(f"its event '{kind}' cannot be read ({type(error).__name__})"))
+
+    def _committed(self, name: str) -> None:
+        if not self._items.unnamed:
+            return
+        _event_id, turn = self._items.unnamed.popleft()
+        turn.known.set_result(name)
+        if self._items.by_item.get(turn.item_id) is not turn:
+            self._forget(turn)
+            return
+        self._items.by_name[name] = turn
+        while len(self._items.by_name) > KEPT_ITEMS:
+            oldest = next(iter(self._items.by_name.values()))
+            if oldest.due is not None:
+                break
+            self._forget(oldest)
+
+    async def _transcribed(self, kind: str, name: str, event: Event) -> None:
+        turn = self._items.by_name.get(name)
+        if turn is None or turn.due is None:
+            return
+        if kind == "delta":
+            turn.text += event.get("delta") or ""
+            await self._ears.so_far(turn.recognition_id, turn.text)
+        elif kind == "completed":
+            _settle(turn)
+            await self._ears.understood(turn.recognition_id, _transcript(event))
+        elif kind == "failed":
+            await self._not_heard(turn, error_of(event))
+
+    async def _refused(self, link: Link, event: Event) -> None:
+        """Take an error: what it is about fails, if that is known."""
+        failure = error_of(event)
+        about = event["error"].get("event_id") if isinstance(event.get("error"), dict) else None
+        asked = self._responses.refused(about)
+        if asked is not None:
+            asked.fail(failure)
+            return
+        if isinstance(about, str) and about.startswith("session"):
+            link.drop(failure)
+            return
+        for entry in list(self._items.unnamed):
+            if entry[0] == about:
+                self._items.unnamed.remove(entry)
+                turn = entry[1]
+                turn.known.set_result(None)
+                self._items.by_item.pop(turn.item_id, None)
+                await self._not_heard(turn, failure)
+                return
+        logger.debug(f"the upstream sent an error: {failure.reason}")
+
+    def _next_id(self, what: str) -> str:
+        return f"{what}_{next(self._numbers)}"
+
+
+_TRANSCRIPTION = "conversation.item.input_audio_transcription."
+
+
+def _settle(turn: _Turn) -> None:
+    """Wait for no transcript any more."""
+    if turn.due is not None:
+        turn.due.cancel()
+        turn.due = None
+
+
+def _clips(request: ResponseRequest) -> list[tuple[str, Clip]]:
+    """Return the audio that the model is to hear, by our ids of its items."""
+    return [
+        (part["item_id"], part["clip"])
+        for message in request.messages
+        if isinstance(message["content"], list)
+        for part in message["content"]
+        if part["type"] == "input_audio"
+    ]
+
+
+def _written(clip: Clip) -> str:
+    return encoded(cleaned(clip, WIRE_RATE))
+
+
+def _transcript(event: Event) -> Transcript:
+    heard: Any = event.get("languages")
+    languages = (
+        tuple(str(one["code"]) for one in heard if isinstance(one, dict) and "code" in one)
+        if isinstance(heard, list)
+        else None
+    )
+    return Transcript(str(event.get("transcript") or "").strip(), languages)

@@ -1,0 +1,74 @@
+"""What an upstream is to the rest of the server: a provider of sessions that hear and speak."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Protocol
+
+from pipecat.utils.tracing.tracing_context import TracingContext
+
+from flow.watchdog import Patience
+from providers.base import Provider, VoiceInfo
+from providers.stt.turns import TurnProcessor
+from session.ports import ClientRoom, ResponseRequest
+from session.reports import ResponseReport
+
+
+class Generation(Protocol):
+    """What makes one response."""
+
+    async def start(self) -> None:
+        """Start generating."""
+
+    async def stop(self) -> None:
+        """Stop generating and release all resources."""
+
+
+class UpstreamSession(ABC):
+    """What stands behind one client's session: one connection, opened again when it is lost."""
+
+    @abstractmethod
+    def ears(self) -> TurnProcessor:
+        """Return what takes the frames of the session's turns."""
+
+    @abstractmethod
+    def generation(
+        self,
+        request: ResponseRequest,
+        report: Callable[[ResponseReport], None],
+        room: ClientRoom,
+        tracing: TracingContext | None = None,
+    ) -> Generation:
+        """Return what will make a response; its arguments are those of `response_pipeline`."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """End the connection."""
+
+
+class UpstreamService(Provider):
+    """A speech-to-speech service, for the life of the process."""
+
+    voices: frozenset[str] | None = None
+    """Names a client may choose; None: any, the service decides."""
+    languages: frozenset[str] | None = None
+    """ISO 639-1 codes it hears; None: any."""
+    accepts_prompt: bool = True
+    """Whether its transcription takes a prompt."""
+    images: bool = True
+    """Whether it takes images."""
+    reasoning: bool = True
+    """Whether a reasoning effort has an effect."""
+    context_tokens: int | None = None
+    """Tokens it reads; None: it is not known."""
+    patience: Patience
+    """How long it may be silent."""
+
+    @abstractmethod
+    def session(self) -> UpstreamSession:
+        """Begin what stands behind one client's session; it connects at once, in the background."""
+
+    def list_voices(self) -> list[VoiceInfo]:
+        """Return the voices that clients may choose."""
+        return [VoiceInfo(name, name) for name in sorted(self.voices or ())]
