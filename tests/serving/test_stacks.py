@@ -21,6 +21,7 @@ from tests.support.counts import counted
 from tests.support.fake_calls import OFFER
 from tests.support.keys import KEY
 from tests.support.running_server import SCRIPTED, RunningServer, plain_http, running
+from tests.support.translating import address, append, close, text
 from tests.support.wire_client import PATIENCE_S, WireClient, client, refusal, speech
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -166,6 +167,15 @@ async def test_a_transcription_session_names_its_stack_by_its_model(server: Runn
         await wire.until("session.updated")
         await wire.append(speech())
         assert (await wire.until(TRANSCRIBED))["transcript"] == "words of another ear"
+
+
+async def test_a_translation_session_names_its_stack_too(server: RunningServer) -> None:
+    url = address(server, "model=brief")
+    async with client(url) as wire:
+        assert wire.events[0]["session"]["model"] == "brief"
+        await append(wire, speech() + bytes(48_000))
+        await close(wire)
+        assert text(wire) == "brief answers"
 
 
 async def test_its_turns_are_detected_and_spoken_as_its_tables_say(server: RunningServer) -> None:

@@ -58,6 +58,27 @@ def test_what_a_stack_does_not_say_is_said_by_the_server_s_own_tables(here: Path
     assert fast.server is settings.server
 
 
+def test_processors_are_the_server_s_but_where_a_stack_has_its_own_or_an_upstream(
+    here: Path,
+) -> None:
+    settings = of_file(
+        here,
+        """
+        [processors]
+        before_voice = ["own:Polite"]
+        [stacks.small.llm]
+        model = "small"
+        [stacks.other.processors]
+        before_voice = ["own:Rude"]
+        [stacks.direct.upstream]
+        provider = "openai"
+        url = "ws://other:8000/v1/realtime"
+        """,
+    )
+    of_stack = {name: settings.of_stack(name).processors.before_voice for name in settings.stacks}
+    assert of_stack == {"small": ["own:Polite"], "other": ["own:Rude"], "direct": []}
+
+
 def test_of_another_provider_only_what_concerns_any_is_taken_over(here: Path) -> None:
     settings = of_file(
         here,

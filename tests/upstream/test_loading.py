@@ -13,8 +13,9 @@ from providers import ProviderSetupError
 from serving.stack_check import check, table
 from tests.support.fake_realtime import KEY, fake_realtime
 from tests.support.running_server import plain_http, running, scripted_settings
+from tests.support.translating import address
 from tests.support.upstream_stack import stack, upstream_settings
-from tests.support.wire_client import client
+from tests.support.wire_client import client, refusal
 
 
 async def test_check_says_that_it_answers_and_how_soon():
@@ -150,3 +151,19 @@ async def test_the_address_may_be_a_base_url(given, path):
             await wire.until("response.done")
         assert service.calls[0].path == path
         assert service.calls[0].query["model"] == ["deployment-7"]
+
+
+def test_processors_have_no_place_in_it():
+    settings = upstream_settings("ws://127.0.0.1:9/v1/realtime")
+    own = ["pipecat.processors.logger:FrameLogger"]
+    settings = settings.model_copy(
+        update={"processors": settings.processors.model_copy(update={"before_voice": own})}
+    )
+    with pytest.raises(ProviderSetupError, match="no stages between which processors"):
+        pipelines_for(settings)
+
+
+async def test_it_opens_no_translation_session():
+    async with stack() as (_service, server, _wire):
+        refused = await refusal(address(server))
+    assert refused.error["code"] == "unsupported_endpoint"
