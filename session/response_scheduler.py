@@ -12,9 +12,9 @@ from typing import Protocol
 
 from audio.clip import Clip
 from audio.pcm import duration_ms
-from session.content import UserAudio
 from session.context_window import ContextTooLong
 from session.conversation import Conversation
+from session.due_turns import DueTurns, transcription_failure
 from session.effects import Effect, Generate, StopGenerating, Transcribe
 from session.following import Following
 from session.items import Item
@@ -73,12 +73,7 @@ class ResponseScheduler:
         self._open: dict[str, Response] = {}
         self._waiting: list[Response] = []
         """Responses whose context still lacks transcripts."""
-        self._held_back = False
-        """Whether turns wait for the end of what was appended, and not for a response alone."""
-        self._doubtful: list[str] = []
-        """The items of turns that seem to have no words; their transcripts decide (§B.3)."""
-        self._deprived: list[str] = []
-        """The items of turns whose answers were interrupted before anything of them was heard."""
+        self._turns = DueTurns(config, conversation, listener.unanswered)
         self.lists = McpLists(conversation)
         """The MCP servers' tools."""
         self._free_calls = FreeCalls(conversation)
@@ -95,7 +90,7 @@ class ResponseScheduler:
     def running(self) -> bool:
         """Whether any response is in progress, or is due."""
         called = self._following.due or self._free_calls
-        return bool(self._open or self._conversation.unanswered or called)
+        return bool(self._open or self._turns.waiting or called)
 
     @property
     def awaited_items(self) -> Iterator[Item]:
@@ -128,8 +123,7 @@ class ResponseScheduler:
             effects += self._take_back(active)
         own = [item for item in spec.input or [] if self._conversation.get(item.id) is not item]
         if spec.in_conversation and spec.input is None:
-            # It reads the turns that wait, so it answers them.
-            self._conversation.unanswered.clear()
+            self._turns.answer_waiting()
         effects += self._begin(spec)
         effects += [
             effect
@@ -154,17 +148,12 @@ class ResponseScheduler:
 
     def interrupt(self) -> list[Effect]:
         """Cancel the active response at barge-in, and forget the turns that wait for it (§B.5)."""
-        if not self._held_back:
-            self._doubtful.clear()
+        self._turns.drop_doubtful()
         active = self.active
         if active is None:
             return []
         self._free_calls.adopt(active.release_calls())
-        if active.unheard:
-            self._deprived += active.spec.answers
-        if not self._held_back:
-            self._deprived += self._conversation.unanswered
-            self._conversation.unanswered.clear()
+        self._turns.interrupt(active.spec.answers if active.unheard else ())
         return self._cancel(active, "turn_detected")
 
     def answer(self, item_id: str, *, doubtful: bool = False) -> list[Effect]:
@@ -177,19 +166,16 @@ class ResponseScheduler:
             doubtful: Whether the turn seems to have no words: it is answered once its transcript
                 has some.
         """
-        if doubtful:
-            self._doubtful.append(item_id)
-            return []
-        self._conversation.unanswered.append(item_id)
-        return self._answer_due()
+        self._turns.add(item_id, doubtful=doubtful)
+        return [] if doubtful else self._answer_due()
 
     def hold_back(self) -> None:
         """Answer no turn before `all_heard`: more of what was appended is to be heard (§A.2)."""
-        self._held_back = True
+        self._turns.hold_back()
 
     def all_heard(self) -> list[Effect]:
         """Answer the turns that were held back, in order."""
-        self._held_back = False
+        self._turns.let_go()
         return self._answer_due()
 
     def withdraw(self, item_id: str) -> bool:
@@ -198,10 +184,7 @@ class ResponseScheduler:
         Returns:
             Whether it was to be.
         """
-        waits = [one for one in (self._conversation.unanswered, self._doubtful) if item_id in one]
-        for due in waits:
-            due.remove(item_id)
-        return bool(waits)
+        return self._turns.withdraw(item_id)
 
     def preview(self, item: Item, without: Container[str] = ()) -> ResponseRequest | None:
         """Return the request that `answer` would make if `item` ended the conversation.
@@ -217,7 +200,7 @@ class ResponseScheduler:
         waits = any(map(self._read.lacks_words, context))
         if (
             self.active is not None
-            or self._held_back
+            or self._turns.held_back
             or waits
             or not self._read.says_something(item)
         ):
@@ -250,14 +233,7 @@ class ResponseScheduler:
 
     def items_ready(self) -> list[Effect]:
         """Start the waiting responses whose transcripts are complete, and answer turns in doubt."""
-        for item_id in list(self._doubtful):
-            item = self._conversation.get(item_id)
-            if item is None or item.untranscribed is None:
-                self._doubtful.remove(item_id)
-                if item is not None and self._read.says_something(item):
-                    self._conversation.unanswered.append(item_id)
-                elif item is not None:
-                    self._nothing_said()
+        self._turns.decide_doubtful()
         return self._start_ready() + self._answer_due()
 
     def _start_ready(self) -> list[Effect]:
@@ -323,8 +299,7 @@ class ResponseScheduler:
 
     def go_on(self) -> list[Effect]:
         """Begin the response that tells of finished calls, if one is due and none is active."""
-        waits = self._held_back or self._doubtful or self._conversation.unanswered
-        if not self._following.due or self.active is not None or waits:
+        if not self._following.due or self.active is not None or self._turns.any_to_come:
             return []
         spec = self._following.next_spec()
         effects = self._begin(spec, announced=False)
@@ -356,49 +331,15 @@ class ResponseScheduler:
 
     def _answer_due(self) -> list[Effect]:
         """Begin the next answer, if none is running: to one turn, or to all that wait."""
-        due = self._conversation.unanswered
         effects: list[Effect] = []
-        while due and self.active is None and not self._held_back:
-            count = len(due) if self._config.queued == "merge" else 1
-            answered = tuple(name for name in due[:count] if not self._is_wordless(name))
-            del due[:count]
-            if not answered:
-                self._nothing_said()
-                continue
+        while self.active is None and (answered := self._turns.take_next()):
             spec = build_spec(ResponseOptions(), self._config, self._conversation)
             spec.answers = answered
             effects += self._begin(spec)
         return effects
 
-    def _nothing_said(self) -> None:
-        """A turn had no words, and no response is active."""
-        if not self._restore():
-            self._listener.unanswered()
-
-    def _restore(self) -> bool:
-        """Let the turns be answered whose answers were interrupted by a turn without words.
-
-        Otherwise a cough behind a question would leave it without an answer (§B.3).
-
-        Returns:
-            Whether there are any.
-        """
-        deprived = [name for name in self._deprived if self._conversation.get(name) is not None]
-        self._deprived.clear()
-        self._conversation.unanswered[:0] = deprived
-        return bool(deprived)
-
-    def _is_wordless(self, item_id: str) -> bool:
-        item = self._conversation.get(item_id)
-        return (
-            item is not None
-            and item.untranscribed is None
-            and not item.text
-            and _failure(item) is None
-        )
-
     def _begin(self, spec: ResponseSpec, *, announced: bool = True) -> list[Effect]:
-        later = self._conversation.unanswered if spec.answers else ()
+        later = self._turns.waiting if spec.answers else ()
         context = self._conversation if spec.input is None else spec.input
         # What is answered separately afterwards would make the model answer it now.
         read = [item for item in context if item.id not in later]
@@ -416,12 +357,12 @@ class ResponseScheduler:
         spec = response.spec
         turns = [item for item in response.context if item.id in spec.answers]
         if turns and not any(map(self._read.says_something, turns)):
-            failure = next(filter(None, map(_failure, turns)), None)
+            failure = next(filter(None, map(transcription_failure, turns)), None)
             if failure is not None:
                 return self._after_change(response, response.fail(failure))
             # Turns without words: the detector took noise for speech.
             effects = self._after_change(response, response.finish("stop", None))
-            self._restore()
+            self._turns.restore_interrupted()
             return effects
         offered = self._offer(spec)
         if offered.unmet is not None:
@@ -432,8 +373,7 @@ class ResponseScheduler:
         except ContextTooLong as too_long:
             return self._after_change(response, response.fail(too_long.error))
         if spec.in_conversation:
-            # It reads them, so it answers them.
-            self._deprived.clear()
+            self._turns.answer_interrupted()
         return [Generate(build_request(spec, response.read, offered))]
 
     def _cancel(self, response: Response, reason: CancelReason) -> list[Effect]:
@@ -466,8 +406,3 @@ def transcribe(item: Item, config: SessionConfig) -> list[Effect]:
         settings = replace(settings, logprobs=False)
     clip = Clip(bytes(audio.data), audio.format, config.noise_reduction)
     return [Transcribe(item.id, clip, settings)]
-
-
-def _failure(turn: Item) -> FailureReason | None:
-    """Return why a turn of the user has no transcript."""
-    return turn.audio.failure if isinstance(turn.audio, UserAudio) else None

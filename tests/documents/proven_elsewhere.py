@@ -55,6 +55,7 @@ _BY_PROOF: dict[str, str] = {
     "providers/test_bounded_reply.py": "providers/http_clients.py",
     "providers/test_patience.py": "providers/errors.py providers/openai_client.py",
     "conformance/test_b3_hearing_models.py": "session/model_context.py",
+    "conformance/test_b3_voice_turn.py": "session/due_turns.py",
     "providers/llm/test_contract.py": "providers/call_ids.py",
     "providers/llm/test_what_models_are_sent.py": "providers/llm/adapter_messages.py",
     "providers/llm/test_chat_dialects.py": (

@@ -14,7 +14,7 @@ TESTS = ROOT / "tests"
 WINGS = (
     *("answering", "audio", "clients", "flow", "hearing", "own_processors", "peers"),
     *("providers", "serving", "session", "settings", "telemetry", "tool_servers"),
-    *("translation", "turn_detection", "wire"),
+    *("translation", "turn_detection", "upstream", "wire"),
 )
 FILES = sorted(
     path for path in TESTS.rglob("*.py") if not {".venv", "node_modules"} & {*path.parts}
