@@ -17,9 +17,10 @@ from session.conversation import Conversation, duplicate_item
 from session.decisions import Decision, SpeechStarted
 from session.effects import Close, Effect, HearAs, NoteEcho, Send, To
 from session.input_buffer import InputBuffer
-from session.item_input import build_item
+from session.item_input import build_item, transcribe
 from session.limits import check_items
 from session.mcp_items import McpApprovalResponse
+from session.mcp_tools import McpTools
 from session.own_words import OwnWords
 from session.playback import Clock, playback
 from session.ports import CloseReason
@@ -40,7 +41,7 @@ from session.reports import (
     TurnSoFar,
     TurnUnderstood,
 )
-from session.response_scheduler import ResponseScheduler, transcribe
+from session.response_scheduler import ResponseScheduler
 from session.session_config import SessionConfig
 from session.transcription import Transcription
 from session.turn_taking import TurnTaking
@@ -99,7 +100,8 @@ class RealtimeSession:
             lambda: self._buffer.written_ms,
             self._clock,
         )
-        self._responses = ResponseScheduler(config, self._conversation, self._playback)
+        self._tools = McpTools(config, self._conversation)
+        self._responses = ResponseScheduler(config, self._conversation, self._tools, self._playback)
         self._transcription = Transcription(self._conversation, self._responses)
         self._turns = TurnTaking(
             config,
@@ -235,7 +237,7 @@ class RealtimeSession:
         """Ask the MCP servers among the session's tools what they have (§B.13)."""
         if self._config.kind == "transcription":
             return []
-        return self._responses.lists.need(self._config.tools)
+        return self._tools.lists.need(self._config.tools)
 
     def commit_audio(self, _event: CommitAudio) -> list[Effect]:
         """Commit the open turn (§A.3)."""
@@ -265,7 +267,7 @@ class RealtimeSession:
     def _approve(self, answer: McpApprovalResponse, previous_item_id: str | None) -> list[Effect]:
         request = self._conversation.approval_request(answer.request_id)
         previous = self._conversation.insert(answer, previous_item_id)
-        return [*item_is_complete(answer, previous), *self._responses.approved(request, answer)]
+        return [*item_is_complete(answer, previous), *self._tools.approved(request, answer)]
 
     def retrieve_item(self, event: RetrieveItem) -> list[Effect]:
         """Send an item with its audio (§A.6)."""
@@ -339,13 +341,13 @@ class RealtimeSession:
             case McpCallCompleted(item_id, result) | McpCallFailed(item_id, result):
                 effects = self._responses.call_ended(item_id, result)
             case McpToolsListed(item_id, tools):
-                effects = self._responses.lists.listed(item_id, tools)
+                effects = self._tools.lists.listed(item_id, tools)
                 effects += self._responses.items_ready()
             case McpListFailed(item_id, failure):
-                effects = self._responses.lists.failed(item_id, failure)
+                effects = self._tools.lists.failed(item_id, failure)
                 effects += self._responses.items_ready()
             case McpListChanged(label):
-                effects = self._responses.lists.changed(label)
+                effects = self._tools.lists.changed(label)
             case _:
                 self._note_words(report)
                 effects = self._responses.report(report)

@@ -1,9 +1,13 @@
-"""Builds conversation items from the items that clients send (§A.5, B.15)."""
+"""Builds conversation items from the items that clients send, asks for their words (§A.5, B.15)."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from audio.clip import Clip
 from audio.formats import AudioFormat
 from session.content import InputImage, InputText, OutputText, UserAudio
+from session.effects import Effect, Transcribe
 from session.items import (
     AssistantMessage,
     FunctionCall,
@@ -14,6 +18,7 @@ from session.items import (
 )
 from session.mcp_items import McpApprovalResponse
 from session.ports import Capabilities
+from session.session_config import SessionConfig
 from wire import item_fields
 from wire.envelope import new_id
 from wire.errors import ProtocolError
@@ -57,6 +62,18 @@ def build_item(
         case item_fields.McpApprovalFields():
             request_id = given.approval_request_id
             return McpApprovalResponse(item_id, request_id, given.approve, given.reason)
+
+
+def transcribe(item: Item, config: SessionConfig) -> list[Effect]:
+    """Ask for the transcript of an item's audio, if it is pending."""
+    audio = item.untranscribed
+    if audio is None:
+        return []
+    settings = config.transcription_settings
+    if not audio.announced:
+        settings = replace(settings, logprobs=False)
+    clip = Clip(bytes(audio.data), audio.format, config.noise_reduction)
+    return [Transcribe(item.id, clip, settings)]
 
 
 def _user_parts(

@@ -7,23 +7,17 @@ for the transcripts of its context where the model reads them (`session/model_co
 from __future__ import annotations
 
 from collections.abc import Container, Iterator
-from dataclasses import replace
 from typing import Protocol
 
-from audio.clip import Clip
 from audio.pcm import duration_ms
-from session.context_window import ContextTooLong
 from session.conversation import Conversation
 from session.due_turns import DueTurns, transcription_failure
-from session.effects import Effect, Generate, StopGenerating, Transcribe
-from session.following import Following
+from session.effects import Effect, Generate, StopGenerating
+from session.item_input import transcribe
 from session.items import Item
 from session.limits import check_responses
 from session.mcp import McpError
-from session.mcp_calls import FreeCalls
-from session.mcp_items import McpApprovalRequest, McpApprovalResponse
-from session.mcp_lists import McpLists
-from session.mcp_offer import Offer, offer
+from session.mcp_tools import McpTools
 from session.model_context import ModelContext
 from session.ports import FailureReason, ResponseRequest
 from session.reports import (
@@ -37,7 +31,7 @@ from session.reports import (
     WordsTimed,
 )
 from session.response import CancelReason, LastAnswer, Response
-from session.response_request import build_request
+from session.response_request import ResponseRequests
 from session.response_spec import ResponseSpec, build_spec
 from session.session_config import SessionConfig
 from wire.errors import ProtocolError
@@ -64,20 +58,30 @@ class ResponseScheduler:
     """All responses in progress. Reports about others have no effects."""
 
     def __init__(
-        self, config: SessionConfig, conversation: Conversation, listener: AnswerListener
+        self,
+        config: SessionConfig,
+        conversation: Conversation,
+        tools: McpTools,
+        listener: AnswerListener,
     ) -> None:
+        """Start with none.
+
+        Args:
+            config: The session's settings.
+            conversation: What responses read, and what one at a time writes.
+            tools: The session's MCP tools.
+            listener: Is told when responses in the conversation begin and end.
+        """
         self._config = config
         self._conversation = conversation
         self._listener = listener
-        self._read = ModelContext(config)
+        self._model = ModelContext(config)
+        self._requests = ResponseRequests(config, conversation, tools)
         self._open: dict[str, Response] = {}
         self._waiting: list[Response] = []
         """Responses whose context still lacks transcripts."""
         self._turns = DueTurns(config, conversation, listener.unanswered)
-        self.lists = McpLists(conversation)
-        """The MCP servers' tools."""
-        self._free_calls = FreeCalls(conversation)
-        self._following = Following(config, conversation)
+        self._tools = tools
         self.last_answer: LastAnswer | None = None
         """The last response in the conversation, over or not."""
 
@@ -89,8 +93,7 @@ class ResponseScheduler:
     @property
     def running(self) -> bool:
         """Whether any response is in progress, or is due."""
-        called = self._following.due or self._free_calls
-        return bool(self._open or self._turns.waiting or called)
+        return bool(self._open or self._turns.waiting or self._tools.pending)
 
     @property
     def awaited_items(self) -> Iterator[Item]:
@@ -106,7 +109,7 @@ class ResponseScheduler:
             ProtocolError: One is active already, too many are running, or an option is invalid.
         """
         active = self.active
-        asked = self._following.asked(options, active)
+        asked = self._tools.following.asked(options, active)
         if asked is not None:
             return asked.announce() if asked.active else self._nothing_more(options)
         check_responses(self._config.limits, len(self._open))
@@ -117,7 +120,7 @@ class ResponseScheduler:
                 f"{active.id}. Wait until the response is finished before creating a new one.",
             )
         spec = build_spec(options, self._config, self._conversation)
-        effects = self.lists.need(spec.tools) if spec.own_tools else []
+        effects = self._tools.need(spec)
         if spec.in_conversation and active is not None:
             # It is about the same results, in another way: nobody has seen the other one.
             effects += self._take_back(active)
@@ -128,7 +131,7 @@ class ResponseScheduler:
         effects += [
             effect
             for item in own
-            if self._read.lacks_words(item)
+            if self._model.lacks_words(item)
             for effect in transcribe(item, self._config)
         ]
         return effects + self._answer_due()
@@ -152,7 +155,7 @@ class ResponseScheduler:
         active = self.active
         if active is None:
             return []
-        self._free_calls.adopt(active.release_calls())
+        self._tools.outlive(active)
         self._turns.interrupt(active.spec.answers if active.unheard else ())
         return self._cancel(active, "turn_detected")
 
@@ -196,24 +199,9 @@ class ResponseScheduler:
         Returns:
             None: there would be no answer, or not at once. State does not change.
         """
-        context = [*(known for known in self._conversation if known.id not in without), item]
-        waits = any(map(self._read.lacks_words, context))
-        if (
-            self.active is not None
-            or self._turns.held_back
-            or waits
-            or not self._read.says_something(item)
-        ):
+        if self.active is not None or self._turns.held_back:
             return None
-        spec = build_spec(ResponseOptions(), self._config, self._conversation)
-        spec.answers = (item.id,)
-        offered = self._offer(spec)
-        if offered.unmet is not None:
-            return None
-        try:
-            return build_request(spec, self._read.of(spec, context), offered)
-        except ContextTooLong:
-            return None
+        return self._requests.preview(item, without)
 
     def item_deleted(self) -> list[Effect]:
         """Stop waiting for an item that was deleted."""
@@ -239,11 +227,7 @@ class ResponseScheduler:
     def _start_ready(self) -> list[Effect]:
         effects: list[Effect] = []
         for response in list(self._waiting):
-            spec = response.spec
-            pending = any(map(self._read.lacks_words, response.context))
-            # Servers that it brings itself; those of the session may be listed later (§B.13).
-            pending |= spec.own_tools and self.lists.awaited(spec.tools)
-            if response in self._waiting and not pending:
+            if response in self._waiting and not self._requests.is_incomplete(response):
                 self._waiting.remove(response)
                 effects += self._start(response)
         return effects
@@ -278,39 +262,24 @@ class ResponseScheduler:
 
     # --- MCP tools -----------------------------------------------------------------------------
 
-    def approved(self, request: McpApprovalRequest, answer: McpApprovalResponse) -> list[Effect]:
-        """Make a call that the client approved of, or tell the model that it did not (§B.13)."""
-        effects, over = self._free_calls.answered(request, answer)
-        if over:
-            self._following.call_ended()
-        return effects
-
     def call_ended(self, item_id: str, result: str | McpError) -> list[Effect]:
         """Take the result of a call; one whose response was stopped has no effects."""
         response = next((one for one in self._open.values() if item_id in one.calls), None)
         if response is not None:
             ended = response.called(item_id, result)
             return self._after_change(response, ended) + self._answer_due()
-        effects = self._free_calls.ended(item_id, result)
-        if effects is None:
-            return []
-        self._following.call_ended()
-        return effects
+        return self._tools.free_call_ended(item_id, result)
 
     def go_on(self) -> list[Effect]:
         """Begin the response that tells of finished calls, if one is due and none is active."""
-        if not self._following.due or self.active is not None or self._turns.any_to_come:
+        if not self._tools.following.due or self.active is not None or self._turns.any_to_come:
             return []
-        spec = self._following.next_spec()
+        spec = self._tools.following.next_spec()
         effects = self._begin(spec, announced=False)
         response = self._open.get(spec.id)
         if response is not None:
-            self._following.begun(response)
+            self._tools.following.begun(response)
         return effects
-
-    def _offer(self, spec: ResponseSpec) -> Offer:
-        tools, choice = spec.tools, spec.tool_choice
-        return offer(tools, choice, self.lists.tools(), may_ask=spec.in_conversation)
 
     def _nothing_more(self, options: ResponseOptions) -> list[Effect]:
         """Answer a client that asks for what was said already: by a response without output."""
@@ -349,14 +318,14 @@ class ResponseScheduler:
             self.last_answer = response.as_answer()
             self._listener.answer_opened()
             if spec.input is None:
-                self._following.was_read()
+                self._tools.following.was_read()
         self._waiting.append(response)
         return (response.announce() if announced else []) + self._start_ready()
 
     def _start(self, response: Response) -> list[Effect]:
         spec = response.spec
         turns = [item for item in response.context if item.id in spec.answers]
-        if turns and not any(map(self._read.says_something, turns)):
+        if turns and not any(map(self._model.says_something, turns)):
             failure = next(filter(None, map(transcription_failure, turns)), None)
             if failure is not None:
                 return self._after_change(response, response.fail(failure))
@@ -364,17 +333,12 @@ class ResponseScheduler:
             effects = self._after_change(response, response.finish("stop", None))
             self._turns.restore_interrupted()
             return effects
-        offered = self._offer(spec)
-        if offered.unmet is not None:
-            return self._after_change(response, response.fail(offered.unmet))
-        response.offer = offered
-        try:
-            response.read = self._read.of(spec, response.context)
-        except ContextTooLong as too_long:
-            return self._after_change(response, response.fail(too_long.error))
+        request = self._requests.of(response)
+        if isinstance(request, FailureReason):
+            return self._after_change(response, response.fail(request))
         if spec.in_conversation:
             self._turns.answer_interrupted()
-        return [Generate(build_request(spec, response.read, offered))]
+        return [Generate(request)]
 
     def _cancel(self, response: Response, reason: CancelReason) -> list[Effect]:
         return self._after_change(response, response.cancel(reason))
@@ -388,21 +352,9 @@ class ResponseScheduler:
         del self._open[response.id]
         if response.spec.in_conversation:
             self._listener.answer_finished(response.audio_ms)
-            self._following.response_ended(response)
+            self._tools.following.response_ended(response)
         if response in self._waiting:
             self._waiting.remove(response)
         else:
             effects.append(StopGenerating(response.id))
         return effects
-
-
-def transcribe(item: Item, config: SessionConfig) -> list[Effect]:
-    """Ask for the transcript of an item's audio, if it is pending."""
-    audio = item.untranscribed
-    if audio is None:
-        return []
-    settings = config.transcription_settings
-    if not audio.announced:
-        settings = replace(settings, logprobs=False)
-    clip = Clip(bytes(audio.data), audio.format, config.noise_reduction)
-    return [Transcribe(item.id, clip, settings)]

@@ -9,9 +9,8 @@ from __future__ import annotations
 _BY_PROOF: dict[str, str] = {
     "conformance/test_b13_mcp_tools.py": (
         "session/following.py session/mcp.py session/mcp_calls.py session/mcp_items.py "
-        "session/mcp_lists.py "
-        "session/mcp_offer.py session/mcp_output.py session/mcp_settings.py wire/mcp_events.py "
-        "wire/mcp_fields.py"
+        "session/mcp_lists.py session/mcp_offer.py session/mcp_output.py session/mcp_settings.py "
+        "session/mcp_tools.py wire/mcp_events.py wire/mcp_fields.py"
     ),
     "answering/test_held_response.py": "answering/outputs.py answering/runner.py",
     "e2e/test_faults.py": "answering/response_pipeline.py answering/supervision.py",
