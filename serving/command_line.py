@@ -7,7 +7,8 @@ import asyncio
 
 from config import PRODUCT_NAME, VERSION, Settings, profile_names
 from own_processors import places
-from serving.stack_check import Verdict, check, table
+from serving.check_verdicts import Verdict, table
+from serving.stack_check import check
 from settings.arguments import PlainParser, whole_number
 from settings.installation import command, program_name
 from settings.localisation import _

@@ -8,39 +8,29 @@ stack that mishears itself does not work, however well its services answer.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from typing import TypeVar
 
-from audio.clip import Clip
-from audio.formats import AudioFormat
-from audio.pcm import SAMPLE_RATE, WIRE_RATE, Resampler
-from config import ConfigError, LLMConfig, Settings, STTConfig, TTSConfig
-from hearing.word_errors import compare
+from config import Settings
 from pipeline_manager import PipelineManager, UpstreamManager
 from providers import llm as llm_providers
 from providers import stt as stt_providers
 from providers import tts as tts_providers
-from providers.base import (
-    LLMProvider,
-    Provider,
-    ProviderSetupError,
-    STTProvider,
-    TTSProvider,
-)
+from serving.check_verdicts import Verdict
+from serving.service_checks import check_tool_servers, check_upstream
 from serving.stacks import Stacks
-from serving.stage_trials import answer, converse, hear, repeat, speak
-from session.ports import FailureReason
-from session.session_config import DEFAULT_VOICE
-from settings.columns import columns, padded
-from settings.localisation import _
+from serving.stage_checks import (
+    NOTHING,
+    PROMPT,
+    Configured,
+    Speech,
+    check_model,
+    check_recogniser,
+    check_voice,
+    started,
+)
 from settings.stacks import DEFAULT_STACK
 from settings.upstream import UpstreamConfig
-from tool_servers.servers import McpServers
-from tool_servers.trials import Trial, try_servers
-from upstream.loading import load_upstream
-from upstream.service import UpstreamService
 
 SENTENCES = {
     "de": "Hallo, das ist ein kurzer Test der Stimme.",
@@ -55,44 +45,6 @@ SENTENCES = {
     "zh": "你好，今天的天气怎么样？",
 }
 """Language → what the voice says. Where it is none of these, English is said and not judged."""
-PROMPT = "Say hello in one short sentence."
-
-_Kind = TypeVar("_Kind", bound=Provider)
-_Configured = LLMConfig | STTConfig | TTSConfig | UpstreamConfig
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What became of one stage."""
-
-    stage: str
-    provider: str
-    label: str
-    first_result_ms: float | None = None
-    """Milliseconds to the first audio or text, or from the end of the speech to the transcript."""
-    result: str = ""
-    error: FailureReason | None = None
-    answered: bool = False
-    """Whether a stage that failed had begun to answer."""
-    stacks: tuple[str, ...] = ()
-    """The names of the stacks that have it."""
-
-    @property
-    def reachable(self) -> str:
-        """`yes`, `no`, or `-` where it did not come to that."""
-        if self.error is None or self.answered:
-            return "yes"
-        return {"provider_unreachable": "no", "provider_setup": "-"}.get(self.error.code, "yes")
-
-
-@dataclass(frozen=True, slots=True)
-class _Speech:
-    """What the voice said."""
-
-    text: str = ""
-    pcm: bytes = b""
-    """16-bit mono at 24 kHz; empty: it said nothing."""
-    lifelike: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +52,7 @@ class _Tried:
     """A stage that was tried."""
 
     verdict: Verdict
-    speech: _Speech = _Speech()
+    speech: Speech = NOTHING
     """What it said, if it is a voice."""
 
 
@@ -115,12 +67,12 @@ async def check(settings: Settings, running: Stacks | None = None) -> list[Verdi
         TTS, STT and LLM of the default stack, then what others have that it has not, and the
         operator's MCP servers.
     """
-    started = {stack.name: stack.pipelines for stack in running or ()}
+    in_use = {stack.name: stack.pipelines for stack in running or ()}
     tried = _Trials()
-    await _check_stack(DEFAULT_STACK, settings, started.get(DEFAULT_STACK), tried)
+    await _check_stack(DEFAULT_STACK, settings, in_use.get(DEFAULT_STACK), tried)
     for name in settings.stacks:
-        await _check_stack(name, settings.of_stack(name), started.get(name), tried)
-    return [*tried.verdicts, *await _check_tool_servers(settings)]
+        await _check_stack(name, settings.of_stack(name), in_use.get(name), tried)
+    return [*tried.verdicts, *await check_tool_servers(settings)]
 
 
 async def _check_stack(
@@ -133,32 +85,32 @@ async def _check_stack(
 
         async def talk() -> _Tried:
             service = running.upstream if isinstance(running, UpstreamManager) else None
-            return _Tried(await _check_upstream(settings, service))
+            return _Tried(await check_upstream(settings, service))
 
         await tried.once(name, talk, PROMPT, settings.upstream)
         return
 
     async def say() -> _Tried:
-        async with _started(
+        async with started(
             "TTS", settings.tts, tts, lambda: tts_providers.load(settings.tts)
         ) as voice:
-            return await _check_voice(voice, settings.tts, sentence)
+            return _Tried(*await check_voice(voice, settings.tts, sentence))
 
     spoke = await tried.once(name, say, sentence, settings.tts)
 
     async def hear() -> _Tried:
-        async with _started(
+        async with started(
             "STT", settings.stt, stt, lambda: stt_providers.load(settings.stt)
         ) as ear:
             judged = language in SENTENCES
-            return _Tried(await _check_recogniser(ear, settings.stt, spoke, judged=judged))
+            return _Tried(await check_recogniser(ear, settings.stt, spoke, judged=judged))
 
     async def think() -> _Tried:
-        async with _started(
+        async with started(
             "LLM", settings.llm, llm, lambda: llm_providers.load(settings.llm)
         ) as model:
             judged = language in SENTENCES
-            return _Tried(await _check_model(model, settings.llm, spoke, judged=judged))
+            return _Tried(await check_model(model, settings.llm, spoke, judged=judged))
 
     await tried.once(name, hear, sentence, settings.stt, settings.tts)
     if settings.llm.audio_input:
@@ -171,7 +123,7 @@ class _Trials:
     """What was tried so far, in order."""
 
     def __init__(self) -> None:
-        self._done: list[tuple[str, tuple[_Configured, ...], _Tried]] = []
+        self._done: list[tuple[str, tuple[Configured, ...], _Tried]] = []
 
     @property
     def verdicts(self) -> list[Verdict]:
@@ -183,8 +135,8 @@ class _Trials:
         stack: str,
         attempt: Callable[[], Awaitable[_Tried]],
         words: str,
-        *configured: _Configured,
-    ) -> _Speech:
+        *configured: Configured,
+    ) -> Speech:
         """Try a stage of a stack, unless one that is configured alike was tried with the same.
 
         Args:
@@ -209,214 +161,7 @@ class _Trials:
         return tried.speech
 
 
-def _same_engine(one: _Configured, other: _Configured) -> bool:
+def _same_engine(one: Configured, other: Configured) -> bool:
     if isinstance(one, UpstreamConfig) or isinstance(other, UpstreamConfig):
         return one == other
     return one.same_engine(other)
-
-
-def table(verdicts: Iterable[Verdict]) -> str:
-    """Render verdicts for a terminal: one line each, and one more for what is to be done."""
-    verdicts = list(verdicts)
-    rows = [("", _("provider"), _("model"), _("reachable"), _("first result"))]
-    notes = []
-    several = len({name for verdict in verdicts for name in verdict.stacks}) > 1
-    for verdict in verdicts:
-        stage = f"{verdict.stage} ({', '.join(verdict.stacks)})" if several else verdict.stage
-        took = verdict.first_result_ms
-        shown = _("failed") if took is None else _("after {ms:.0f} ms").format(ms=took)
-        reachable = {"yes": _("yes"), "no": _("no")}.get(verdict.reachable, verdict.reachable)
-        rows.append((stage, verdict.provider, verdict.label, reachable, shown))
-        note = verdict.error.message if verdict.error else verdict.result
-        notes.append(f"{stage}  {note}")
-    widths = [max(columns(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = [
-        "  ".join(padded(cell, width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]
-    return "\n".join([*lines, "", *notes])
-
-
-@asynccontextmanager
-async def _started(
-    stage: str, config: _Configured, running: _Kind | None, load: Callable[[], _Kind]
-) -> AsyncIterator[_Kind | Verdict]:
-    """Yield a provider that has started, or why it cannot; closes it unless it was running."""
-    if running is not None:
-        yield running
-        return
-    provider = None
-    try:
-        provider = load()
-        await provider.start()
-    except (ProviderSetupError, ConfigError) as error:
-        label = provider.label if provider else "-"
-        reason = FailureReason(str(error), "provider_setup")
-        yield Verdict(stage, config.provider or "", label, error=reason)
-        return
-    try:
-        yield provider
-    finally:
-        await provider.close()
-
-
-async def _check_voice(provider: TTSProvider | Verdict, config: TTSConfig, sentence: str) -> _Tried:
-    """Try the voice."""
-    if isinstance(provider, Verdict):
-        return _Tried(provider)
-    voice = config.voice_id or DEFAULT_VOICE
-    made = await speak(provider, config, voice, sentence)
-    label = _("{model}, voice {voice}").format(model=provider.label, voice=voice)
-    error = made.error
-    if error is None and not made.pcm:
-        error = FailureReason(
-            _("TTS {label} made no audio for “{sentence}”. Check the voice.").format(
-                label=label, sentence=sentence
-            )
-        )
-    seconds = len(made.pcm) / (2 * WIRE_RATE)
-    result = _("said “{sentence}” in {seconds:.1f} s of audio").format(
-        sentence=sentence, seconds=seconds
-    )
-    verdict = Verdict("TTS", config.provider, label, made.first_audio_ms, result)
-    said = _Speech(sentence, bytes(made.pcm), provider.lifelike)
-    return _Tried(verdict if error is None else _failed(verdict, error), said)
-
-
-async def _check_recogniser(
-    provider: STTProvider | Verdict, config: STTConfig, speech: _Speech, *, judged: bool
-) -> Verdict:
-    """Try the recogniser with what the voice said, or with silence if it said nothing.
-
-    Args:
-        provider: The recogniser, or why there is none.
-        config: Its settings.
-        speech: What the voice said.
-        judged: Whether the sentence is one in the recogniser's language.
-    """
-    if isinstance(provider, Verdict):
-        return provider
-    resampler = Resampler(WIRE_RATE, SAMPLE_RATE)
-    pcm = resampler.push(speech.pcm or bytes(2 * WIRE_RATE)) + resampler.flush()
-    heard = await hear(provider, config, pcm)
-    label = provider.label
-    if isinstance(heard.result, FailureReason):
-        return Verdict("STT", config.provider, label, error=heard.result)
-    if not speech.pcm:
-        result = _("heard a second of silence: no voice to listen to")
-        return Verdict("STT", config.provider, label, heard.took_ms, result)
-    result = _("heard “{text}”").format(text=heard.result)
-    if speech.lifelike and provider.lifelike and judged:
-        found = compare(speech.text, heard.result)
-        result += _(": {right} of {said} words right").format(right=found.right, said=found.said)
-        if not found.understood:
-            return Verdict("STT", config.provider, label, error=_misheard(label, speech, result))
-    elif not heard.result:
-        return Verdict("STT", config.provider, label, error=_misheard(label, speech, result))
-    return Verdict("STT", config.provider, label, heard.took_ms, result)
-
-
-def _misheard(label: str, speech: _Speech, result: str) -> FailureReason:
-    return FailureReason(
-        _(
-            "STT {label} {result}, where the voice said “{text}”. Check the language and the model "
-            "of the recogniser (stt.language, stt.model), and whether the voice speaks it clearly."
-        ).format(label=label, result=result, text=speech.text)
-    )
-
-
-async def _check_model(
-    provider: LLMProvider | Verdict, config: LLMConfig, speech: _Speech, *, judged: bool
-) -> Verdict:
-    """Try the model with a prompt; one that hears, with what the voice said, if it said anything.
-
-    Args:
-        provider: The model, or why there is none.
-        config: Its settings.
-        speech: What the voice said.
-        judged: Whether the sentence is one in the recogniser's language.
-    """
-    if isinstance(provider, Verdict):
-        return provider
-    hears = config.audio_input and bool(speech.pcm)
-    if hears:
-        made = await repeat(provider, config, Clip(speech.pcm, AudioFormat(), None))
-    else:
-        made = await answer(provider, config, PROMPT)
-    label = provider.label
-    said = " ".join(made.words.split())
-    error = made.error
-    if error is None and not said:
-        error = FailureReason(
-            _("LLM {label} answered with no text. Check the model.").format(label=label)
-        )
-    shown = said if len(said) <= 80 else said[:79] + "…"
-    result = _("answered “{text}”").format(text=shown)
-    if hears:
-        result = _("heard the voice and repeated “{text}”").format(text=shown)
-    elif config.audio_input:
-        result += _("; it was given no audio: there was no voice to listen to")
-    if error is None and hears and judged and speech.lifelike:
-        found = compare(speech.text, said)
-        result += _(": {right} of {said} words right").format(right=found.right, said=found.said)
-        if not found.right:
-            error = _deaf(label, speech, shown)
-    verdict = Verdict("LLM", config.provider, label, made.first_text_ms, result)
-    return verdict if error is None else _failed(verdict, error)
-
-
-def _deaf(label: str, speech: _Speech, said: str) -> FailureReason:
-    return FailureReason(
-        _(
-            "LLM {label} was given “{text}” as audio (llm.audio_input), was asked to repeat it, "
-            "and said “{said}”. Some servers ignore audio without a word: check that the model "
-            "hears (llm.model), and that its server passes audio on to it."
-        ).format(label=label, text=speech.text, said=said)
-    )
-
-
-async def _check_tool_servers(settings: Settings) -> list[Verdict]:
-    """Try the operator's MCP servers: each is connected to, and lists its tools."""
-    if not settings.mcp.servers:
-        return []
-    try:
-        servers = McpServers(settings)
-    except ConfigError as error:
-        reason = FailureReason(str(error), "provider_setup")
-        return [Verdict("MCP", label, "-", error=reason) for label in settings.mcp.servers]
-    return [_of_trial(trial) for trial in await try_servers(servers)]
-
-
-def _of_trial(trial: Trial) -> Verdict:
-    if trial.error is None:
-        result = _("has {count} tools").format(count=trial.tools)
-        return Verdict("MCP", trial.label, trial.where, trial.took_ms, f"{trial.label} {result}")
-    code = "provider_error" if trial.reached else "provider_unreachable"
-    return Verdict("MCP", trial.label, trial.where, error=FailureReason(trial.error, code))
-
-
-async def _check_upstream(settings: Settings, running: UpstreamService | None) -> Verdict:
-    """Let a speech-to-speech service answer a prompt aloud."""
-    config = settings.upstream
-    async with _started("Upstream", config, running, lambda: load_upstream(config)) as service:
-        if isinstance(service, Verdict):
-            return service
-        made = await converse(service, settings.llm, config.voice_id or DEFAULT_VOICE, PROMPT)
-        label, error = service.label, made.error
-    if error is None and not made.pcm:
-        error = FailureReason(
-            _("Upstream {label} answered without a sound. Check the model.").format(label=label)
-        )
-    seconds = len(made.pcm) / (2 * WIRE_RATE)
-    result = _("answered “{text}” in {seconds:.1f} s of audio").format(
-        text=" ".join(made.words.split())[:80], seconds=seconds
-    )
-    name = config.provider or ""
-    verdict = Verdict("Upstream", name, label, made.first_audio_ms, result)
-    return verdict if error is None else _failed(verdict, error)
-
-
-def _failed(verdict: Verdict, error: FailureReason) -> Verdict:
-    """Return the verdict on a stage that failed, perhaps in the middle of its answer."""
-    answered = verdict.first_result_ms is not None
-    return replace(verdict, first_result_ms=None, error=error, answered=answered)

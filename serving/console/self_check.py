@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from serving.check_verdicts import Verdict
 from serving.http_errors import not_ready
 from serving.lifecycle import Lifecycle
-from serving.stack_check import Verdict, check
+from serving.stack_check import check
 from serving.stacks import Stacks
 from settings.localisation import in_english
 

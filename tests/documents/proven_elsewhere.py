@@ -103,8 +103,10 @@ _BY_PROOF: dict[str, str] = {
     ),
     "serving/test_installing.py": "serving/missing.py",
     "serving/test_stack_check.py": (
-        "serving/command_line.py serving/recital.py serving/stage_trials.py"
+        "serving/command_line.py serving/recital.py serving/service_checks.py "
+        "serving/stage_trials.py"
     ),
+    "serving/test_stack_check_verdicts.py": "serving/check_verdicts.py serving/stage_checks.py",
     "serving/process/test_draining_server.py": "serving/open_sessions.py serving/process/ending.py",
     "telemetry/test_metrics.py": (
         "serving/operator_routes.py serving/reachability.py telemetry/shared_counts.py"

@@ -12,7 +12,8 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 
 from config import ConfigError, load_settings
-from serving.stack_check import check, table
+from serving.check_verdicts import table
+from serving.stack_check import check
 from tests.support.fake_openai import FakeOpenAI
 from tests.support.running_server import SCRIPTED, running, scripted_settings, serving
 from tests.support.wire_client import WireClient, client

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from config import load_settings
+from serving.check_verdicts import table
 from serving.command_line import run_check
-from serving.stack_check import check, table
+from serving.stack_check import check
 from tests.providers.fakes.hearing_chat import HearingChat
 from tests.support.fake_openai import FakeOpenAI
 from tests.support.running_server import SCRIPTED, serving

@@ -17,7 +17,8 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse, StreamingResponse
 
 from config import load_settings
-from serving.stack_check import check, table
+from serving.check_verdicts import table
+from serving.stack_check import check
 from tests.providers.fakes.azure import fake_azure
 from tests.providers.fakes.deepgram import fake_deepgram
 from tests.providers.fakes.edge import FakeEdge, redirect

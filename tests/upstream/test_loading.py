@@ -10,7 +10,8 @@ from config import ConfigError, load_settings
 from main import create_app
 from pipeline_manager import pipelines_for
 from providers import ProviderSetupError
-from serving.stack_check import check, table
+from serving.check_verdicts import table
+from serving.stack_check import check
 from tests.support.fake_realtime import KEY, fake_realtime
 from tests.support.running_server import plain_http, running, scripted_settings
 from tests.support.translating import address
