@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import replace
-from typing import Any, Literal, Protocol
+from typing import Literal
 
 from pipecat.processors.frame_processor import FrameProcessor
 from pipecat.services.llm_service import LLMService
@@ -34,6 +34,7 @@ from providers import stt as stt_providers
 from providers import tts as tts_providers
 from providers.base import LLMProvider, Provider, ProviderSetupError, STTProvider, TTSProvider
 from providers.running_pipeline import RunningPipeline
+from providers.shared import SharedProviders
 from session.ports import (
     AUDIO_TOKENS_PER_S,
     Capabilities,
@@ -43,10 +44,10 @@ from session.ports import (
 )
 from session.reports import ResponseReport
 from settings.localisation import _
-from settings.provider_declarations import Kind
 from turn_detection.turn_models import TurnModels
 from upstream.loading import Ears, Mind, Mouth, load_upstream
-from upstream.service import Generation, UpstreamService, UpstreamSession
+from upstream.service import UpstreamService
+from upstream.session_pipelines import SessionPipelines, UpstreamPipelines
 
 StageKind = Literal["stt", "llm", "tts", "upstream"]
 STAGES: Mapping[StageKind, FailingStage] = {
@@ -56,34 +57,6 @@ STAGES: Mapping[StageKind, FailingStage] = {
     "upstream": "Upstream",
 }
 """Kind of a stage → its name, as people read it."""
-
-
-class SessionPipelines(Protocol):
-    """Builds the pipelines of one session."""
-
-    def create_stt(self) -> FrameProcessor:
-        """Build the recogniser: see `PipelineManager`."""
-
-    def hearing_pipeline(
-        self,
-        transport_input: FrameProcessor,
-        service: FrameProcessor,
-        transport_output: TranscriptOutput,
-        tracing: TracingContext | None = None,
-    ) -> RunningPipeline:
-        """Start the pipeline that transcribes turns: see `PipelineManager`."""
-
-    def response_pipeline(
-        self,
-        request: ResponseRequest,
-        report: Callable[[ResponseReport], None],
-        room: ClientRoom,
-        tracing: TracingContext | None = None,
-    ) -> Generation:
-        """Build what generates one response: see `PipelineManager`."""
-
-    async def close(self) -> None:
-        """Release what the session alone has used."""
 
 
 class PipelineManager:
@@ -115,14 +88,14 @@ class PipelineManager:
                 configured.
         """
         self.settings = settings
-        there = _Beside(settings, beside)
-        self.stt: STTProvider = stt or there.shared("stt") or stt_providers.load(settings.stt)
+        there = SharedProviders(settings, beside)
+        self.stt: STTProvider = stt or there.of_kind("stt") or stt_providers.load(settings.stt)
         self.llm: LLMProvider = (
             llm_providers.checked(llm, settings.llm)
             if llm
-            else there.shared("llm") or llm_providers.load(settings.llm)
+            else there.of_kind("llm") or llm_providers.load(settings.llm)
         )
-        self.tts: TTSProvider = tts or there.shared("tts") or tts_providers.load(settings.tts)
+        self.tts: TTSProvider = tts or there.of_kind("tts") or tts_providers.load(settings.tts)
         self.processors = processors or places.load(settings.processors)
         shared_models = beside[0].turn_models if beside else None
         self.turn_models: TurnModels = TurnModels(settings.vad, settings.turns, shared_models)
@@ -299,26 +272,6 @@ class PipelineManager:
         return ResponsePipeline(request, llm, tts, report, room, tracing, self.processors)
 
 
-class _Beside:
-    """What other managers have loaded."""
-
-    def __init__(self, settings: Settings, managers: Sequence[PipelineManager]) -> None:
-        self._settings = settings
-        self._managers = managers
-
-    def shared(self, kind: Kind) -> Any:
-        """Return a provider that does for this manager's settings too; None: there is none."""
-        wanted = getattr(self._settings, kind)
-        for manager in self._managers:
-            if getattr(manager.settings, kind).same_engine(wanted):
-                return getattr(manager, kind)
-        return None
-
-    def has(self, provider: Provider) -> bool:
-        """Return whether another manager starts and closes a provider."""
-        return any(provider in (there.stt, there.llm, there.tts) for there in self._managers)
-
-
 class _Shared:
     """The pipelines of a session that has nothing of its own: all providers are the process's."""
 
@@ -363,7 +316,7 @@ class UpstreamManager(PipelineManager):
 
     def for_session(self) -> SessionPipelines:
         """Begin what stands behind one session, which closes it at its end."""
-        return _Upstream(self, self.upstream.session())
+        return UpstreamPipelines(self.upstream.session(), self.hearing_pipeline)
 
     def stages(self) -> Mapping[StageKind, Provider]:
         """Return the upstream alone."""
@@ -378,17 +331,6 @@ class UpstreamManager(PipelineManager):
         """Release what `start` loaded."""
         self.turn_models.close()
         await self.upstream.close()
-
-
-class _Upstream:
-    """The pipelines of a session behind which an upstream stands."""
-
-    def __init__(self, manager: PipelineManager, session: UpstreamSession) -> None:
-        self._session = session
-        self.hearing_pipeline = manager.hearing_pipeline
-        self.create_stt = session.ears
-        self.response_pipeline = session.generation
-        self.close = session.close
 
 
 def pipelines_for(settings: Settings, beside: Sequence[PipelineManager] = ()) -> PipelineManager:

@@ -91,7 +91,7 @@ _BY_PROOF: dict[str, str] = {
     "serving/calls/test_relay.py": "serving/calls/whereabouts.py serving/process/seat.py",
     "serving/calls/test_call_ids.py": "serving/access/signing.py",
     "conformance/test_d7_model_names.py": "serving/model_names.py",
-    "serving/test_stacks.py": "serving/voice_list.py",
+    "serving/test_stacks.py": "providers/shared.py serving/voice_list.py",
     "conformance/test_d7_wrong_paths.py": "serving/wrong_paths.py",
     "conformance/test_d9_console.py": "wire/console_events.py",
     "test_main.py": (
@@ -159,7 +159,8 @@ _BY_PROOF: dict[str, str] = {
     "turn_detection/test_end_pointing.py": ("session/decisions.py turn_detection/speaker_level.py"),
     "session/test_playback.py": "wire/media.py",
     "upstream/test_loading.py": (
-        "settings/upstream.py upstream/keys.py upstream/openai/service.py upstream/service.py"
+        "settings/upstream.py upstream/keys.py upstream/openai/service.py upstream/service.py "
+        "upstream/session_pipelines.py"
     ),
     "upstream/openai/test_failures.py": "upstream/failures.py upstream/openai/link.py",
     "upstream/openai/test_session.py": (
