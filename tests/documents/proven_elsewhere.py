@@ -165,7 +165,7 @@ _BY_PROOF: dict[str, str] = {
     "upstream/openai/test_failures.py": "upstream/failures.py upstream/openai/link.py",
     "upstream/openai/test_session.py": (
         "upstream/generation.py upstream/turn_input.py upstream/openai/responses.py "
-        "upstream/openai/wire.py"
+        "upstream/openai/turns.py upstream/openai/wire.py"
     ),
     "wire/test_server_events.py": (
         "wire/event_record.py wire/response_events.py wire/session_events.py"

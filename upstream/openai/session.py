@@ -10,9 +10,8 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from loguru import logger
@@ -35,6 +34,7 @@ from upstream.failures import UpstreamFailure, lost, nonsense
 from upstream.generation import UpstreamGeneration
 from upstream.openai.link import Address, Link, error_of
 from upstream.openai.responses import Responses
+from upstream.openai.turns import CommittedTurn, CommittedTurns, OpenTurn
 from upstream.openai.wire import (
     Event,
     append,
@@ -51,8 +51,6 @@ STEP_BYTES = 48_000
 """Audio of one event: a second of it."""
 LEAST_BYTES = len(silence(100))
 """The least audio that the service commits [logs]."""
-KEPT_ITEMS = 16
-"""Turns that the service keeps the audio of; older ones are read by their transcripts."""
 RENEW_S = 120.0
 """Seconds before the end of the service's session from which a new one is opened, when all is
 quiet."""
@@ -68,44 +66,6 @@ class Setup:
     transcription_model: str
 
 
-@dataclass(slots=True)
-class _Open:
-    """The turn in the service's buffer."""
-
-    recognition_id: str
-    link: Link
-    """The connection that has its audio."""
-    sent: int = 0
-    """Bytes of it that are there."""
-
-
-@dataclass(slots=True)
-class _Turn:
-    """A committed turn."""
-
-    recognition_id: str
-    item_id: str
-    link: Link
-    known: asyncio.Future[str | None]
-    """The service's id of its item; None: it never got one."""
-    due: asyncio.TimerHandle | None = None
-    """When its transcript is given up; None: none is wanted any more."""
-    text: str = ""
-    """The transcript so far."""
-
-
-@dataclass(slots=True)
-class _Items:
-    """The turns that the service has."""
-
-    unnamed: deque[tuple[str, _Turn]] = field(default_factory=deque)
-    """Committed turns whose item is not named yet, by the event that committed each, in order."""
-    by_name: dict[str, _Turn] = field(default_factory=dict)
-    """By the service's id of the item, the oldest first."""
-    by_item: dict[str, _Turn] = field(default_factory=dict)
-    """By our own id."""
-
-
 class RealtimeUpstream(UpstreamSession):
     """One client's session at the service."""
 
@@ -114,8 +74,8 @@ class RealtimeUpstream(UpstreamSession):
         self._setup = setup
         self._numbers = itertools.count(1)
         self._ears = UpstreamTurns(self)
-        self._open: _Open | None = None
-        self._items = _Items()
+        self._open: OpenTurn | None = None
+        self._turns = CommittedTurns()
         self._responses = Responses()
         self._telling: set[asyncio.Task[None]] = set()
         """Tasks that report transcripts which came too late."""
@@ -142,8 +102,7 @@ class RealtimeUpstream(UpstreamSession):
 
     async def close(self) -> None:
         """End the connection."""
-        for turn in self._items.by_item.values():
-            _settle(turn)
+        self._turns.settle()
         await self._link.close()
 
     # --- turns ----------------------------------------------------------------------------------
@@ -152,10 +111,10 @@ class RealtimeUpstream(UpstreamSession):
         """A turn begins: its audio goes into the service's buffer."""
         if self._is_quiet and self._expires:
             await self._link.close()
-            self._forget_all(self._link)
+            self._turns.lose(self._link)
         link = self._working()
         self._transcribe_as(turn.settings)
-        self._open = _Open(turn.recognition_id, link)
+        self._open = OpenTurn(turn.recognition_id, link)
 
     async def hear(self, turn: TurnAudioFrame) -> None:
         """Send audio of the turn, unless it has to be sent as a whole at its end."""
@@ -179,7 +138,7 @@ class RealtimeUpstream(UpstreamSession):
         rest = turn.audio[sent:]
         await self._append(link, rest + bytes(max(0, LEAST_BYTES - len(turn.audio))))
         event_id = self._next_id("commit")
-        committed = _Turn(
+        committed = CommittedTurn(
             turn.recognition_id,
             turn.item_id,
             link,
@@ -187,8 +146,7 @@ class RealtimeUpstream(UpstreamSession):
         )
         limit_s = self._setup.patience.first_s
         committed.due = asyncio.get_running_loop().call_later(limit_s, self._too_late, committed)
-        self._items.unnamed.append((event_id, committed))
-        self._items.by_item[turn.item_id] = committed
+        self._turns.add(committed, event_id)
         link.send_soon({"type": "input_audio_buffer.commit", "event_id": event_id})
 
     async def discard(self, turn: TurnDiscardedFrame) -> None:
@@ -199,10 +157,9 @@ class RealtimeUpstream(UpstreamSession):
             if going.sent:
                 going.link.send_soon({"type": "input_audio_buffer.clear"})
             return
-        for known in list(self._items.by_item.values()):
-            if known.recognition_id == turn.recognition_id:
-                _settle(known)
-                self._forget(known)
+        for known in self._turns.recognised(turn.recognition_id):
+            known.settle()
+            self._turns.forget(known)
 
     async def _append(self, link: Link, pcm: bytes) -> None:
         for start in range(0, len(pcm), STEP_BYTES):
@@ -214,25 +171,17 @@ class RealtimeUpstream(UpstreamSession):
             self._wishes = wanted
             self._link.send_soon(transcription_update(wanted, self._next_id("session")))
 
-    def _too_late(self, turn: _Turn) -> None:
+    def _too_late(self, turn: CommittedTurn) -> None:
         limit_s = self._setup.patience.first_s
         failure = lost(f"no transcript within {limit_s:g} s")
         telling = asyncio.create_task(self._not_heard(turn, failure), name="no transcript")
         self._telling.add(telling)
         telling.add_done_callback(self._telling.discard)
 
-    async def _not_heard(self, turn: _Turn, failure: UpstreamFailure) -> None:
+    async def _not_heard(self, turn: CommittedTurn, failure: UpstreamFailure) -> None:
         if turn.due is not None:
-            _settle(turn)
+            turn.settle()
             await self._ears.failed(turn.recognition_id, failure)
-
-    def _forget(self, turn: _Turn) -> None:
-        """Let the service delete a turn's item, once it has a name."""
-        if self._items.by_item.get(turn.item_id) is turn:
-            del self._items.by_item[turn.item_id]
-        if turn.known.done() and (name := turn.known.result()) is not None:
-            self._items.by_name.pop(name, None)
-            turn.link.send_soon({"type": "conversation.item.delete", "item_id": name})
 
     # --- responses ------------------------------------------------------------------------------
 
@@ -242,7 +191,7 @@ class RealtimeUpstream(UpstreamSession):
         references: dict[str, str] = {}
         inline: dict[str, str] = {}
         for item_id, clip in _clips(asked.request):
-            turn = self._items.by_item.get(item_id)
+            turn = self._turns.of_item(item_id)
             name = await asyncio.shield(turn.known) if turn and turn.link is link else None
             if name is not None:
                 references[item_id] = name
@@ -277,8 +226,7 @@ class RealtimeUpstream(UpstreamSession):
 
     @property
     def _is_quiet(self) -> bool:
-        pending = any(turn.due is not None for turn in self._items.by_item.values())
-        return not pending and not self._responses.any
+        return not self._turns.any_due and not self._responses.any
 
     @property
     def _expires(self) -> bool:
@@ -288,23 +236,11 @@ class RealtimeUpstream(UpstreamSession):
     async def _ended(self, link: Link, failure: UpstreamFailure) -> None:
         """Fail what was under way on a connection that is over."""
         logger.debug(f"an upstream connection ended: {failure.reason}")
-        turns = self._forget_all(link)
+        turns = self._turns.lose(link)
         for asked in self._responses.lose(link):
             asked.fail(failure)
         for turn in turns:
             await self._not_heard(turn, failure)
-
-    def _forget_all(self, link: Link) -> list[_Turn]:
-        """Forget the turns that only a connection has which is over; return them."""
-        items = self._items
-        turns = [turn for turn in items.by_item.values() if turn.link is link]
-        for turn in turns:
-            del items.by_item[turn.item_id]
-            if not turn.known.done():
-                turn.known.set_result(None)
-        items.by_name = {name: one for name, one in items.by_name.items() if one.link is not link}
-        items.unnamed = deque(entry for entry in items.unnamed if entry[1].link is not link)
-        return turns
 
     async def _came(self, link: Link, event: Event) -> None:
         """Take an event of the service."""
@@ -313,7 +249,7 @@ class RealtimeUpstream(UpstreamSession):
                 case {"type": "error"}:
                     await self._refused(link, event)
                 case {"type": "input_audio_buffer.committed", "item_id": str(name)}:
-                    self._committed(name)
+                    self._turns.named(name)
                 case {"type": str(kind), "item_id": str(name)} if kind.startswith(_TRANSCRIPTION):
                     await self._transcribed(kind.removeprefix(_TRANSCRIPTION), name, event)
                 case {"type": str(kind)} if kind.startswith("response."):
@@ -324,30 +260,15 @@ class RealtimeUpstream(UpstreamSession):
             kind = str(event["type"])[:60]
             link.drop(nonsense(f"its event '{kind}' cannot be read ({type(error).__name__})"))
 
-    def _committed(self, name: str) -> None:
-        if not self._items.unnamed:
-            return
-        _event_id, turn = self._items.unnamed.popleft()
-        turn.known.set_result(name)
-        if self._items.by_item.get(turn.item_id) is not turn:
-            self._forget(turn)
-            return
-        self._items.by_name[name] = turn
-        while len(self._items.by_name) > KEPT_ITEMS:
-            oldest = next(iter(self._items.by_name.values()))
-            if oldest.due is not None:
-                break
-            self._forget(oldest)
-
     async def _transcribed(self, kind: str, name: str, event: Event) -> None:
-        turn = self._items.by_name.get(name)
+        turn = self._turns.of_name(name)
         if turn is None or turn.due is None:
             return
         if kind == "delta":
             turn.text += event.get("delta") or ""
             await self._ears.so_far(turn.recognition_id, turn.text)
         elif kind == "completed":
-            _settle(turn)
+            turn.settle()
             await self._ears.understood(turn.recognition_id, _transcript(event))
         elif kind == "failed":
             await self._not_heard(turn, error_of(event))
@@ -363,14 +284,10 @@ class RealtimeUpstream(UpstreamSession):
         if isinstance(about, str) and about.startswith("session"):
             link.drop(failure)
             return
-        for entry in list(self._items.unnamed):
-            if entry[0] == about:
-                self._items.unnamed.remove(entry)
-                turn = entry[1]
-                turn.known.set_result(None)
-                self._items.by_item.pop(turn.item_id, None)
-                await self._not_heard(turn, failure)
-                return
+        turn = self._turns.refused(about)
+        if turn is not None:
+            await self._not_heard(turn, failure)
+            return
         logger.debug(f"the upstream sent an error: {failure.reason}")
 
     def _next_id(self, what: str) -> str:
@@ -378,13 +295,6 @@ class RealtimeUpstream(UpstreamSession):
 
 
 _TRANSCRIPTION = "conversation.item.input_audio_transcription."
-
-
-def _settle(turn: _Turn) -> None:
-    """Wait for no transcript any more."""
-    if turn.due is not None:
-        turn.due.cancel()
-        turn.due = None
 
 
 def _clips(request: ResponseRequest) -> list[tuple[str, Clip]]:

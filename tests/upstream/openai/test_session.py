@@ -11,7 +11,7 @@ from audio.pcm import silence
 from tests.support.fake_realtime import SOUND, USAGE
 from tests.support.upstream_stack import stack
 from tests.support.wire_client import WireClient, client, speech
-from upstream.openai.session import KEPT_ITEMS
+from upstream.openai.turns import KEPT_ITEMS
 
 WEATHER = {
     "type": "function",
