@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse
 
 from config import VERSION, Settings
 from serving.access.client_secrets import ClientSecrets
-from serving.access.keys import Access
+from serving.access.keys import Access, Grant
 from serving.client_secret_routes import Mint, json_endpoint
 from serving.http_errors import error_body, not_ready, refused
 from serving.lifecycle import Lifecycle
@@ -64,7 +64,7 @@ def http_routes(
 
     async def with_key(request: Request) -> None:
         if request.method == "GET":
-            access.admit(request.headers)
+            request.state.grant = access.admit(request.headers)
         else:
             access.admit_operator(request.headers)
 
@@ -77,7 +77,7 @@ def http_routes(
         return JSONResponse(voice_list([stacks.of(model)] if model else stacks))
 
     for path in models_paths(settings.server.ws_path):
-        router.include_router(_models_routes(settings, path, access, stacks))
+        router.include_router(_models_routes(settings, path, stacks))
     for path in paths:
         mint = Mint(settings, stacks, client_secrets, azure=is_azure(path))
         actions = {
@@ -96,28 +96,33 @@ def http_routes(
     return router
 
 
-def _models_routes(settings: Settings, path: str, access: Access, stacks: Stacks) -> APIRouter:
+def _models_routes(settings: Settings, path: str, stacks: Stacks) -> APIRouter:
     """Build the list of model names, and the look-up of one, which may have slashes (§D.7)."""
     router = APIRouter()
     azure = is_azure(path)
 
-    def described(name: str, request: Request) -> dict[str, Any]:
-        known = {"id": name, "object": "model", "created": 0, "owned_by": "open-realtime-server"}
+    def names_hosts(request: Request) -> bool:
         # Labels name hosts, which are none of a client secret's holder's business.
-        if access.admit(request.headers).minted is not None:
+        grant: Grant = request.state.grant
+        return grant.minted is None
+
+    def described(name: str, *, with_stack: bool) -> dict[str, Any]:
+        known = {"id": name, "object": "model", "created": 0, "owned_by": "open-realtime-server"}
+        if not with_stack:
             return known
         stack = stacks.of(name)
         return {**known, "stack": {"name": stack.name, **stack.told()}}
 
     @router.get(path)
     async def models(request: Request) -> dict[str, Any]:
-        data = [described(name, request) for name in model_names(settings)]
+        with_stack = names_hosts(request)
+        data = [described(name, with_stack=with_stack) for name in model_names(settings)]
         return {"object": "list", "data": data}
 
     @router.get(f"{path}/{{name:path}}")
     async def model(name: str, request: Request) -> JSONResponse:
         if opens_session(settings, name, azure=azure):
-            return JSONResponse(described(name, request))
+            return JSONResponse(described(name, with_stack=names_hosts(request)))
         error = ProtocolError(
             "model_not_found",
             f"The model '{name}' does not exist. GET {path} lists the names that do"

@@ -388,6 +388,6 @@ async def test_what_has_started_is_closed_where_a_later_stack_cannot_start() -> 
     assert (voice.started, voice.closed) == (1, 1)
 
 
-def test_a_provider_that_cannot_be_is_named_with_its_table() -> None:
+async def test_a_provider_that_cannot_be_is_named_with_its_table() -> None:
     with pytest.raises(ProviderSetupError, match=r"\[stacks\.odd\] There is no LLM provider 'op'"):
         Stacks(three_stacks(stacks={"odd": {"llm": {"provider": "op"}}}))

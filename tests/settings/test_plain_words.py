@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import BaseModel
 
-from config import ConfigError, LLMConfig, Settings, STTConfig, TTSConfig, load_settings
+from config import (
+    ConfigError,
+    LLMConfig,
+    Settings,
+    StackConfig,
+    STTConfig,
+    TTSConfig,
+    load_settings,
+)
 from providers import llm, stt, tts
 from providers.base import ProviderSetupError
+from settings.mcp_settings import McpServerConfig
 from settings.plain_words import meant
 
 JARGON = re.compile(
@@ -34,14 +44,31 @@ def problem(*args: Any, **overrides: Any) -> str:
     return str(caught.value)
 
 
-def all_settings() -> list[tuple[str, str]]:
-    found = []
-    for group, field in Settings.model_fields.items():
+def groups(of: type[BaseModel]) -> Iterator[tuple[str, type[BaseModel]]]:
+    for name, field in of.model_fields.items():
         model: object = field.annotation
-        assert isinstance(model, type)
-        assert issubclass(model, BaseModel)
-        found += [(group, name) for name in model.model_fields]
-    return found
+        if isinstance(model, type) and issubclass(model, BaseModel):
+            yield name, model
+
+
+def all_settings() -> list[tuple[str, str]]:
+    of_stacks = [(f"stacks.fast.{name}", model) for name, model in groups(StackConfig)]
+    every: list[tuple[str, type[BaseModel]]] = [
+        *groups(Settings),
+        *of_stacks,
+        ("mcp.servers.own", McpServerConfig),
+    ]
+    return [(group, name) for group, model in every for name in model.model_fields]
+
+
+NEEDED: dict[str, dict[str, Any]] = {"mcp.servers.own": {"url": "http://tools.example/mcp"}}
+"""Group → what is always to be set in it."""
+
+
+def nested(group: str, tables: dict[str, Any]) -> dict[str, Any]:
+    for part in reversed(group.split(".")):
+        tables = {part: tables}
+    return tables
 
 
 WRONG: list[Any] = ["nonsense", "", -1, 1e12, 2.5, True, [], [1], {}, {"a": "b"}, None]
@@ -52,12 +79,13 @@ def test_no_value_of_any_setting_is_answered_in_a_programmer_s_words(group: str,
     refused = 0
     for value in WRONG:
         try:
-            load_settings(**{group: {name: value}})
+            load_settings(**nested(group, {**NEEDED.get(group, {}), name: value}))
         except ConfigError as error:
             refused += 1
             # What was written is quoted, and may be anything.
             said = str(error).replace(repr(value), "")
-            assert f"{group}.{name}" in said
+            assert f"{group}.{name}" in said or (group in NEEDED and group in said)
+            said = said.replace(f"{group}.{name}", "")
             assert not JARGON.search(said), said
     assert refused
 

@@ -296,7 +296,7 @@ async def test_openai_itself_is_asked_for_completion_tokens():
     }.items():
         config = scripted_settings(llm={**group, "api_base": base}).llm
         service: Any = OpenAICompatibleLLM(config).create(request)
-        params = service.build_chat_completion_params({})
+        params = service.build_chat_completion_params({"messages": []})
         assert params[name] == 9
 
 

@@ -138,7 +138,7 @@ def test_openai_itself_is_told_as_written(base, chosen, form: MessageForm):
     messages = [{"role": "user", "content": "a"}, {"role": "user", "content": "b"}]
     request = ResponseRequest("resp", "Be brief.", messages)
     service: Any = OpenAICompatibleLLM(config).create(request)
-    sent = service.build_chat_completion_params({})["messages"]
+    sent = service.build_chat_completion_params({"messages": messages})["messages"]
     assert (
         sent
         == {
