@@ -144,6 +144,7 @@ class PipelineManager:
             transcription_prompt=self.stt.accepts_prompt,
             images=self.llm.images,
             reasoning=self.llm.reasoning,
+            forced_calls=self.llm.forced_calls,
             hears_audio=self.settings.llm.audio_input,
             audio_tokens_per_s=self.llm.audio_tokens_per_s or AUDIO_TOKENS_PER_S,
             translates=self.llm.translates,

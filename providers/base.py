@@ -136,6 +136,8 @@ class LLMProvider(Provider):
 
     images: bool = True
     """Whether it accepts images."""
+    forced_calls: bool = True
+    """Whether it can be told to call a function."""
     reasoning: bool = True
     """Whether a reasoning effort has an effect."""
     hears_audio: bool = False

@@ -206,6 +206,8 @@ class Capabilities:
     """Whether the model may be given images."""
     reasoning: bool = True
     """Whether the model takes a reasoning effort."""
+    forced_calls: bool = True
+    """Whether the model can be told to call a function."""
     hears_audio: bool = False
     """Whether the model is given what the user said as audio (`llm.audio_input`): then no response
     waits for a transcript, and none fails for want of one."""

@@ -10,7 +10,7 @@ import re
 from session.ports import REALTIME_VOICES, Capabilities
 from session.session_settings import InputTranscription
 from wire.errors import ProtocolError, invalid_value
-from wire.session_fields import OwnVoice, Reasoning
+from wire.session_fields import OwnVoice, Reasoning, ToolChoice
 
 _FEW_VOICES = 40
 _TAG = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{1,8})*|multi")
@@ -51,6 +51,17 @@ def check_reasoning(can: Capabilities, asked: Reasoning | None, param: str) -> N
     if asked is None or asked.effort is None or can.reasoning:
         return
     raise ProtocolError("invalid_value", f"{can.llm_name} takes no reasoning effort.", param)
+
+
+def check_tool_choice(can: Capabilities, choice: ToolChoice | None, param: str) -> None:
+    """Refuse to force a call where the model cannot be told to; `param` is the field's path."""
+    if choice in (None, "auto", "none") or can.forced_calls:
+        return
+    raise ProtocolError(
+        "invalid_value",
+        f"{can.llm_name} cannot be told to call a function: tool_choice may be 'auto' or 'none'.",
+        param,
+    )
 
 
 def check_transcription(can: Capabilities, transcription: InputTranscription | None) -> None:

@@ -11,6 +11,7 @@ from session.item_input import build_item
 from session.items import FunctionCall, FunctionCallOutput, Item
 from session.limits import check_prompt
 from session.mcp_settings import ToolEntry
+from session.provider_checks import check_tool_choice
 from session.session_config import SessionConfig
 from wire.envelope import new_id
 from wire.errors import ProtocolError
@@ -70,6 +71,7 @@ def build_spec(
     if voice != config.voice:
         locked = in_conversation and conversation.has_assistant_audio
         config.check_voice(voice, "response.audio.output.voice", locked=locked)
+    check_tool_choice(config.capabilities, options.tool_choice, "response.tool_choice")
     choice = config.tool_choice if options.tool_choice is None else options.tool_choice
     read = None if options.input is None else _resolve(options.input, config, conversation)
     effort = config.reasoning_effort(options.reasoning)

@@ -20,6 +20,7 @@ from session.ports import NO_WISHES, Capabilities, TranscriptionSettings
 from session.provider_checks import (
     check_known_voice,
     check_reasoning,
+    check_tool_choice,
     check_transcription,
     understood,
 )
@@ -141,6 +142,7 @@ class SessionConfig:
         if isinstance(patch, SessionPatch):
             check_prompt(self.limits, patch.instructions, patch.tools, "session")
             check_reasoning(can, patch.reasoning, "session.reasoning")
+            check_tool_choice(can, patch.tool_choice, "session.tool_choice")
             if patch.audio and patch.audio.output and patch.audio.output.voice is not None:
                 voice = patch.audio.output.voice
                 self.check_voice(voice, "session.audio.output.voice", locked=voice_locked)

@@ -13,24 +13,25 @@ from pydantic import BaseModel, Field, SecretStr, field_validator
 from settings.group import Group
 from settings.localisation import _
 
-KEY_VARIABLE = "OPENAI_API_KEY"
-"""The variable in which OpenAI expects its key, which is sent to OpenAI alone."""
+KEY_VARIABLES = {"openai": "OPENAI_API_KEY", "google": "GOOGLE_API_KEY"}
+"""The variable in which each vendor expects its key, which is sent to that vendor alone."""
 
 
 class UpstreamConfig(Group):
     """The speech-to-speech service, if there is one."""
 
-    provider: Literal["openai"] | None = None
-    """`openai`: OpenAI's Realtime service, or any server that speaks its protocol, at `url`. None:
-    recogniser, model and voice are those of `[stt]`, `[llm]`, `[tts]`."""
+    provider: Literal["openai", "google"] | None = None
+    """`openai`: OpenAI's Realtime service, or any server that speaks its protocol, at `url`.
+    `google`: Gemini Live. None: recogniser, model and voice are those of `[stt]`, `[llm]`,
+    `[tts]`."""
     url: str | None = None
-    """Address of the service, for example `ws://localhost:8001/v1/realtime`; None: OpenAI's."""
+    """Address of the service, for example `ws://localhost:8001/v1/realtime`; None: the vendor's."""
     model: str | None = None
-    """Model name as the service knows it; None: `gpt-realtime`."""
+    """Model name as the service knows it; None: `gpt-realtime`, or `gemini-3.8-live`."""
     api_key: SecretStr | None = None
-    """API key. Unset: `OPENAI_API_KEY`, which is sent to OpenAI alone."""
+    """API key. Unset: `OPENAI_API_KEY` or `GOOGLE_API_KEY`, which is sent to its vendor alone."""
     voice_id: str | None = None
-    """Voice that a session starts with; None: `alloy`."""
+    """Voice that a session starts with; None: `alloy`, for which Gemini Live has a voice too."""
     connect_timeout_s: float = Field(5, gt=0)
     """Seconds within which a connection to the service has to stand."""
     timeout_s: float = Field(30, gt=0)

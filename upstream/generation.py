@@ -52,8 +52,11 @@ class _Inbox:
         self._bytes += _size(piece)
         self._moved.set()
 
-    async def get(self) -> Made:
+    async def get(self) -> Made | None:
+        """Return what comes next; None: nothing will."""
         while not self._waiting:
+            if self._closed:
+                return None
             await self._next_move()
         piece = self._waiting.popleft()
         self._bytes -= _size(piece)
@@ -158,9 +161,13 @@ class UpstreamGeneration:
             return
         while not self.over:
             piece = await self._inbox.get()
+            if piece is None:
+                return
             if not self._room.has_room:
                 with self._watch.held():
                     await self._room.room()
+                if self.over:
+                    return
             self._pass_on(piece)
             # A service that is far ahead would otherwise keep the event loop for itself.
             await asyncio.sleep(0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from config import MIN_SECRET_LENGTH, ConfigError
 from settings.localisation import _
 from settings.sources import variable
-from settings.upstream import KEY_VARIABLE, UpstreamConfig
+from settings.upstream import KEY_VARIABLES, UpstreamConfig
 
 
 def key_of(config: UpstreamConfig, *, vendor: bool) -> str | None:
@@ -21,8 +21,8 @@ def key_of(config: UpstreamConfig, *, vendor: bool) -> str | None:
     name, key = "upstream.api_key", None
     if config.api_key is not None:
         key = config.api_key.get_secret_value()
-    elif vendor:
-        name = KEY_VARIABLE
+    elif vendor and config.provider is not None:
+        name = KEY_VARIABLES[config.provider]
         key = variable(name)
     key = (key or "").strip()
     if not (key.isascii() and key.isprintable()):

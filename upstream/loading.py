@@ -15,6 +15,7 @@ from pipecat.services.tts_service import TTSService
 from providers.base import LLMProvider, STTProvider, TTSProvider, VoiceInfo
 from session.ports import ResponseRequest
 from settings.upstream import UpstreamConfig
+from upstream.google.service import GeminiLive
 from upstream.openai.service import OpenAIRealtime
 from upstream.service import UpstreamService
 
@@ -25,7 +26,7 @@ def load_upstream(config: UpstreamConfig) -> UpstreamService:
     Raises:
         ProviderSetupError: It cannot work as configured.
     """
-    return OpenAIRealtime(config)
+    return GeminiLive(config) if config.provider == "google" else OpenAIRealtime(config)
 
 
 def _not_a_stage() -> NoReturn:
@@ -62,6 +63,7 @@ class Mind(LLMProvider):
         """Know it of `upstream`."""
         self._upstream = upstream
         self.images, self.reasoning = upstream.images, upstream.reasoning
+        self.forced_calls = upstream.forced_calls
         self.context_tokens = upstream.context_tokens
         self.secrets, self.remedies = upstream.secrets, upstream.remedies
 
@@ -81,7 +83,7 @@ class Mouth(TTSProvider):
     def __init__(self, upstream: UpstreamService) -> None:
         """Know it of `upstream`."""
         self._upstream = upstream
-        self.voices = upstream.voices
+        self.voices, self.named_voices = upstream.voices, upstream.named_voices
         self.secrets, self.remedies = upstream.secrets, upstream.remedies
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from pipecat.utils.tracing.tracing_context import TracingContext
@@ -52,12 +52,16 @@ class UpstreamService(Provider):
 
     voices: frozenset[str] | None = None
     """Names a client may choose; None: any, the service decides."""
+    named_voices: Mapping[str, str] = {}
+    """OpenAI's names of voices → the service's own that stand for them."""
     languages: frozenset[str] | None = None
     """ISO 639-1 codes it hears; None: any."""
     accepts_prompt: bool = True
     """Whether its transcription takes a prompt."""
     images: bool = True
     """Whether it takes images."""
+    forced_calls: bool = True
+    """Whether its model can be told to call a function."""
     reasoning: bool = True
     """Whether a reasoning effort has an effect."""
     context_tokens: int | None = None
@@ -71,4 +75,8 @@ class UpstreamService(Provider):
 
     def list_voices(self) -> list[VoiceInfo]:
         """Return the voices that clients may choose."""
-        return [VoiceInfo(name, name) for name in sorted(self.voices or ())]
+        named, own = self.named_voices, self.voices or frozenset()
+        return [
+            *(VoiceInfo(name, voice) for name, voice in sorted(named.items())),
+            *(VoiceInfo(name, name) for name in sorted(own - named.keys())),
+        ]

@@ -6,7 +6,7 @@ next one comes, so a response that is asked for behind a committed turn finds it
 
 from __future__ import annotations
 
-from typing import ClassVar, Protocol
+from typing import Protocol
 
 from pipecat.frames.frames import Frame, InterimTranscriptionFrame, TranscriptionFrame
 from pipecat.processors.frame_processor import FrameDirection
@@ -45,11 +45,10 @@ class Hearer(Protocol):
 class UpstreamTurns(TurnProcessor):
     """The turns of one session."""
 
-    rate: ClassVar[int] = WIRE_RATE
-
-    def __init__(self, hearer: Hearer) -> None:
-        """Hand turns to `hearer`."""
+    def __init__(self, hearer: Hearer, rate: int = WIRE_RATE) -> None:
+        """Hand turns to `hearer`, as PCM at `rate` Hz."""
         super().__init__(enable_direct_mode=True)
+        self.rate = rate
         self._hearer = hearer
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:

@@ -11,7 +11,7 @@ import asyncio
 from abc import abstractmethod
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 from loguru import logger
 from pipecat.frames.frames import (
@@ -46,7 +46,7 @@ class TurnProcessor(FrameProcessor):
     It handles each frame before the next one comes, and pushes what `TurnSTTService` does.
     """
 
-    rate: ClassVar[int] = SAMPLE_RATE
+    rate: int = SAMPLE_RATE
     """Rate of the audio that it takes, in Hz."""
 
 

@@ -162,11 +162,19 @@ _BY_PROOF: dict[str, str] = {
         "settings/upstream.py upstream/keys.py upstream/openai/service.py upstream/service.py "
         "upstream/session_pipelines.py"
     ),
-    "upstream/openai/test_failures.py": "upstream/failures.py upstream/openai/link.py",
-    "upstream/openai/test_session.py": (
-        "upstream/generation.py upstream/turn_input.py upstream/openai/responses.py "
-        "upstream/openai/turns.py upstream/openai/wire.py"
+    "upstream/google/test_failures.py": "upstream/google/closing.py",
+    "upstream/google/test_loading.py": "upstream/google/service.py",
+    "upstream/google/test_session.py": (
+        "upstream/google/conversation.py upstream/google/live.py upstream/google/wire.py"
     ),
+    "upstream/openai/test_failures.py": (
+        "upstream/failures.py upstream/link.py upstream/openai/link.py"
+    ),
+    "upstream/openai/test_session.py": (
+        "upstream/turn_input.py upstream/openai/responses.py upstream/openai/turns.py "
+        "upstream/openai/wire.py"
+    ),
+    "upstream/test_slow_clients.py": "upstream/generation.py",
     "wire/test_server_events.py": (
         "wire/event_record.py wire/response_events.py wire/session_events.py"
     ),

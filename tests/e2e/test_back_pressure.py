@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import socket
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,9 +15,7 @@ import httpx
 import pytest
 from pipecat.frames.frames import Frame as PipelineFrame
 from pipecat.frames.frames import TTSAudioRawFrame
-from websockets.client import ClientProtocol
 from websockets.frames import Frame, Opcode
-from websockets.uri import parse_uri
 
 from flow import outbox, steps
 from flow.outbox import HIGH_WATER_BYTES
@@ -27,6 +24,7 @@ from serving.process import uvicorn_websocket
 from session.reports import Report, TextMade
 from tests.providers.model_vendors import OPENAI
 from tests.support.counts import counted
+from tests.support.deaf_client import KERNEL_BYTES, MIB, Deaf, deaf
 from tests.support.running_server import (
     RunningServer,
     plain_http,
@@ -37,9 +35,6 @@ from tests.support.session_driver import encoded
 from tests.support.wire_client import client
 from transport import RealtimeTransport
 
-MIB = 1024 * 1024
-KERNEL_BYTES = 12 * MIB
-"""More than two sockets' buffers hold on any system."""
 ENDLESS = "Go on. " * 60
 """Spoken, it takes half an hour."""
 
@@ -48,50 +43,6 @@ ENDLESS = "Go on. " * 60
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outbox, "STALL_TIMEOUT_S", 0.3)
     monkeypatch.setattr(uvicorn_websocket, "CUT_AFTER_S", 0.3)
-
-
-class Deaf:
-    """A client that says what it wants, and reads only when it is told to."""
-
-    def __init__(self, connection: socket.socket) -> None:
-        self.socket = connection
-        self._protocol = ClientProtocol(parse_uri("ws://test/v1/realtime"), max_size=None)
-
-    async def open(self) -> None:
-        self._protocol.send_request(self._protocol.connect())
-        await self._flush()
-        while not self._protocol.handshake_exc and self._protocol.state.name != "OPEN":
-            await self.read()
-
-    async def send(self, type_: str, **fields: Any) -> None:
-        self._protocol.send_text(json.dumps({"type": type_, **fields}).encode())
-        await self._flush()
-
-    async def ping(self) -> None:
-        self._protocol.send_ping(b"x")
-        await self._flush()
-
-    async def read(self) -> list[Frame]:
-        """Take what is there; an empty list may mean the end."""
-        data = await asyncio.get_running_loop().sock_recv(self.socket, MIB)
-        if not data:
-            raise EOFError
-        self._protocol.receive_data(data)
-        return [event for event in self._protocol.events_received() if isinstance(event, Frame)]
-
-    async def _flush(self) -> None:
-        for data in self._protocol.data_to_send():
-            await asyncio.get_running_loop().sock_sendall(self.socket, data)
-
-
-@asynccontextmanager
-async def deaf(server: RunningServer) -> AsyncIterator[Deaf]:
-    with socket.socket() as connection:
-        connection.setblocking(False)
-        await asyncio.get_running_loop().sock_connect(connection, ("127.0.0.1", server.port))
-        made = Deaf(connection)
-        await made.open()
-        yield made
 
 
 async def ask(wire: Deaf, server: RunningServer) -> None:

@@ -125,6 +125,8 @@ class FakeRealtime(SpeechSocket):
     """How the client, or the fake itself, broke the protocol."""
     held: asyncio.Event | None = None
     """What a response waits for in its middle."""
+    said: int = 0
+    """How many times `SOUND` was said."""
 
     async def refuse(self, connection: ServerConnection, request: Request) -> Response | None:
         self.attempts += 1
@@ -367,6 +369,8 @@ class _Session:
             sound = base64.b64encode(SOUND).decode()
             for _ in range(fake.pieces):
                 await self.send("response.output_audio.delta", **part_place, delta=sound)
+                fake.said += 1
+                fake.changed.set()
                 if fake.held is not None:
                     await fake.held.wait()
             await self.send("response.output_audio.done", **part_place)

@@ -14,7 +14,7 @@ from session.ports import FinishReason
 from session.reports import AudioMade, ResponseFinished, TextMade, ToolCallMade
 from upstream.failures import UpstreamFailure, category_of, nonsense
 from upstream.generation import UpstreamGeneration
-from upstream.openai.link import Link, error_of
+from upstream.openai.link import RealtimeLink, error_of
 from upstream.openai.wire import MARK, Event, usage_of
 
 
@@ -23,7 +23,7 @@ class _Running:
     """A response that the service has begun."""
 
     asked: UpstreamGeneration
-    link: Link
+    link: RealtimeLink
     half: bytes = b""
     """Half a sample, whose rest comes with the next audio."""
     calls: dict[int, tuple[str, str]] = field(default_factory=dict)
@@ -37,7 +37,7 @@ class Responses:
 
     def __init__(self) -> None:
         """Start with none."""
-        self._asked: dict[str, tuple[UpstreamGeneration, Link]] = {}
+        self._asked: dict[str, tuple[UpstreamGeneration, RealtimeLink]] = {}
         """By the event that asks for each, in order, with the connection that it went over."""
         self._running: dict[str, _Running] = {}
         """By the service's id."""
@@ -49,7 +49,7 @@ class Responses:
         """Whether there are any."""
         return bool(self._asked or self._running)
 
-    def ask(self, asked: UpstreamGeneration, event_id: str, link: Link) -> None:
+    def ask(self, asked: UpstreamGeneration, event_id: str, link: RealtimeLink) -> None:
         """Note that a response is asked for."""
         self._asked[event_id] = asked, link
 
@@ -58,7 +58,7 @@ class Responses:
         found = self._asked.pop(event_id, None) if isinstance(event_id, str) else None
         return None if found is None else found[0]
 
-    def drop(self, asked: UpstreamGeneration) -> tuple[Link, str | None] | None:
+    def drop(self, asked: UpstreamGeneration) -> tuple[RealtimeLink, str | None] | None:
         """Forget a response.
 
         Returns:
@@ -75,7 +75,7 @@ class Responses:
                 return running.link, name
         return None
 
-    def lose(self, link: Link) -> list[UpstreamGeneration]:
+    def lose(self, link: RealtimeLink) -> list[UpstreamGeneration]:
         """Forget the responses of a connection that is over, and return them."""
         asked = {event_id: one for event_id, (one, on) in self._asked.items() if on is link}
         begun = {name: one.asked for name, one in self._running.items() if one.link is link}

@@ -17,7 +17,7 @@ from settings.localisation import _
 from settings.origins import is_here
 from settings.upstream import UpstreamConfig
 from upstream.keys import key_of, secrets_of
-from upstream.openai.link import Address
+from upstream.link import Address
 from upstream.openai.session import RealtimeUpstream, Setup
 from upstream.service import UpstreamService
 

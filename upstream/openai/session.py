@@ -32,7 +32,8 @@ from session.ports import NO_WISHES, ClientRoom, ResponseRequest, Transcript, Tr
 from session.reports import ResponseReport
 from upstream.failures import UpstreamFailure, lost, nonsense
 from upstream.generation import UpstreamGeneration
-from upstream.openai.link import Address, Link, error_of
+from upstream.link import Address
+from upstream.openai.link import RealtimeLink, error_of
 from upstream.openai.responses import Responses
 from upstream.openai.turns import CommittedTurn, CommittedTurns, OpenTurn
 from upstream.openai.wire import (
@@ -161,7 +162,7 @@ class RealtimeUpstream(UpstreamSession):
             known.settle()
             self._turns.forget(known)
 
-    async def _append(self, link: Link, pcm: bytes) -> None:
+    async def _append(self, link: RealtimeLink, pcm: bytes) -> None:
         for start in range(0, len(pcm), STEP_BYTES):
             await link.send(append(pcm[start : start + STEP_BYTES]))
 
@@ -214,11 +215,11 @@ class RealtimeUpstream(UpstreamSession):
 
     # --- the connection -------------------------------------------------------------------------
 
-    def _connect(self) -> Link:
+    def _connect(self) -> RealtimeLink:
         greeting = session_update(self._wishes, self._next_id("session"))
-        return Link(self._setup.address, greeting, self._came, self._ended)
+        return RealtimeLink(self._setup.address, greeting, self._came, self._ended)
 
-    def _working(self) -> Link:
+    def _working(self) -> RealtimeLink:
         """Return the connection, opened again if it was lost."""
         if not self._link.alive:
             self._link = self._connect()
@@ -233,7 +234,7 @@ class RealtimeUpstream(UpstreamSession):
         expires_at = self._link.expires_at
         return expires_at is not None and expires_at - time.time() < RENEW_S
 
-    async def _ended(self, link: Link, failure: UpstreamFailure) -> None:
+    async def _ended(self, link: RealtimeLink, failure: UpstreamFailure) -> None:
         """Fail what was under way on a connection that is over."""
         logger.debug(f"an upstream connection ended: {failure.reason}")
         turns = self._turns.lose(link)
@@ -242,7 +243,7 @@ class RealtimeUpstream(UpstreamSession):
         for turn in turns:
             await self._not_heard(turn, failure)
 
-    async def _came(self, link: Link, event: Event) -> None:
+    async def _came(self, link: RealtimeLink, event: Event) -> None:
         """Take an event of the service."""
         try:
             match event:
@@ -273,7 +274,7 @@ class RealtimeUpstream(UpstreamSession):
         elif kind == "failed":
             await self._not_heard(turn, error_of(event))
 
-    async def _refused(self, link: Link, event: Event) -> None:
+    async def _refused(self, link: RealtimeLink, event: Event) -> None:
         """Take an error: what it is about fails, if that is known."""
         failure = error_of(event)
         about = event["error"].get("event_id") if isinstance(event.get("error"), dict) else None

@@ -9,7 +9,7 @@ import asyncio
 from collections import deque
 from dataclasses import dataclass
 
-from upstream.openai.link import Link
+from upstream.openai.link import RealtimeLink
 
 KEPT_ITEMS = 16
 """Turns that the service keeps the audio of; older ones are read by their transcripts."""
@@ -20,7 +20,7 @@ class OpenTurn:
     """The turn in the service's buffer."""
 
     recognition_id: str
-    link: Link
+    link: RealtimeLink
     """The connection that has its audio."""
     sent: int = 0
     """Bytes of it that are there."""
@@ -32,7 +32,7 @@ class CommittedTurn:
 
     recognition_id: str
     item_id: str
-    link: Link
+    link: RealtimeLink
     known: asyncio.Future[str | None]
     """The service's id of its item; None: it never got one."""
     due: asyncio.TimerHandle | None = None
@@ -116,7 +116,7 @@ class CommittedTurns:
             self._by_name.pop(name, None)
             turn.link.send_soon({"type": "conversation.item.delete", "item_id": name})
 
-    def lose(self, link: Link) -> list[CommittedTurn]:
+    def lose(self, link: RealtimeLink) -> list[CommittedTurn]:
         """Forget the turns that only a connection has which is over; return them."""
         turns = [turn for turn in self._by_item.values() if turn.link is link]
         for turn in turns:
