@@ -14,7 +14,10 @@ from urllib.parse import SplitResult, urlsplit
 from settings.localisation import _
 
 USUAL_PORTS = {"http": 80, "https": 443}
-_NAME = re.compile(r"(?=.{1,253}\Z)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?\.)*[a-z0-9-]{1,63}")
+_LONGEST_HOST = 253
+_NAME = re.compile(r"([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?\.)*[a-z0-9-]{1,63}")
+_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
+"""A last part of a host by which programs take the whole for an IPv4 address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +137,12 @@ def _host_and_port(parts: SplitResult) -> tuple[str, int]:
         if getattr(address, "scope_id", None):
             raise ValueError(_("its address must not name a network interface"))
         host = str(address)
-    elif not _NAME.fullmatch(host) or re.fullmatch(r"(0x[0-9a-f]*|[\d.]*)+", host):
-        # Digits alone are an address in a form that only some programs read.
+    elif (
+        len(host) > _LONGEST_HOST
+        or not _NAME.fullmatch(host)
+        # An address in a form that only some programs read.
+        or _NUMBER.fullmatch(host.rpartition(".")[2])
+    ):
         raise ValueError(_("its host is neither a name nor an address"))
     try:
         port = parts.port

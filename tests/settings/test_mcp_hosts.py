@@ -64,6 +64,11 @@ def test_a_url_is_read(url: str, place: Place):
         "https://[::1/",
         "https://::1/",
         "https://..example.com/",
+        "https://mcp.example.1/",
+        "https://mcp.example.0x1f/",
+        f"https://{'1.' * 200}g/",
+        f"https://{'a.' * 500_000}g/",
+        f"https://{'1' * 64}.com/",
     ],
 )
 def test_a_url_that_could_be_read_differently_is_refused_and_not_quoted(url: str):
@@ -73,6 +78,13 @@ def test_a_url_that_could_be_read_differently_is_refused_and_not_quoted(url: str
     with pytest.raises(ValueError) as refused:
         read_place(url)
     assert "evil" not in str(refused.value)
+
+
+@pytest.mark.parametrize("host", ["1" * 60 + "g.com", "0x" * 31 + "g.com", "1." * 120 + "com"])
+def test_a_host_that_is_almost_a_number_is_read_at_once(host: str):
+    """An expression that tries every way to read such digits does not end in a lifetime."""
+    assert read_place(f"https://{host}/mcp").host == host
+    assert read_allowed_host(host).host == host
 
 
 @pytest.mark.parametrize(
