@@ -1,7 +1,8 @@
 """Which MCP servers have listed their tools, and the items and events about that (§B.13).
 
-A server is asked once, when a session or a response first names it, and again when its list
-changes, when it is described otherwise, or when it is named after it failed.
+A server is asked once, when a session or a response first names it, and again when it is described
+otherwise, when it is named after it failed, or when its list changes. Then it is asked quietly: any
+server can say at any time that something has changed, and clients are told of what has.
 """
 
 from __future__ import annotations
@@ -29,13 +30,22 @@ class _Server:
     """The item of the list that is awaited; None: none is."""
     known: bool = False
     """Whether it has ever listed its tools."""
+    stale: bool = False
+    """Whether the list has changed again since it was asked."""
+
+    def has(self, tools: Iterable[McpTool]) -> bool:
+        """Return whether it last listed these tools, in any order, of those that may be used."""
+        return _by_name(self.use, self.tools) == _by_name(self.use, tools)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Question:
     item: McpToolList
-    previous_id: str | None
     use: McpUse
+    previous_id: str | None = None
+    """The item before it, once clients know of it."""
+    shown: bool = False
+    """Whether clients know of it."""
 
 
 class McpLists:
@@ -72,9 +82,17 @@ class McpLists:
         return effects
 
     def changed(self, label: str) -> list[Effect]:
-        """Ask a server again: its list has changed. Until it answers, the old one holds."""
+        """Ask a server again: its list has changed. Until it answers, the old one holds.
+
+        One that is being asked is asked once more behind that, however often it changes meanwhile.
+        """
         server = self._servers.get(label)
-        return [] if server is None else self._ask(server)
+        if server is None:
+            return []
+        if server.asked is not None:
+            server.stale = True
+            return []
+        return self._ask(server, quietly=server.known)
 
     def listed(self, item_id: str, tools: tuple[McpTool, ...]) -> list[Effect]:
         """Take a server's list."""
@@ -82,31 +100,53 @@ class McpLists:
         if question is None:
             return []
         server = self._asked_last(question)
+        same = server is not None and server.has(tools)
         if server is not None:
             server.tools, server.known, server.asked = tools, True, None
-        question.item.tools = tuple(tool for tool in tools if question.use.allows(tool))
-        return [self._done(question), Send(McpListCompleted(item_id))]
+        effects: list[Effect] = []
+        if question.shown or not same:
+            effects += self._show(question)
+            question.item.tools = tuple(tool for tool in tools if question.use.allows(tool))
+            effects += [self._done(question), Send(McpListCompleted(item_id))]
+        return effects + self._ask_again(server)
 
     def failed(self, item_id: str, error: McpError) -> list[Effect]:
-        """Take the failure of a list."""
+        """Take the failure of a list; where clients do not wait for it, the old one holds."""
         question = self._questions.pop(item_id, None)
         if question is None:
             return []
         server = self._asked_last(question)
         if server is not None:
             server.asked = None
-        question.item.error = error
-        return [self._done(question), Send(McpListFailed(item_id))]
+        effects: list[Effect] = []
+        if question.shown:
+            question.item.error = error
+            effects += [self._done(question), Send(McpListFailed(item_id))]
+        return effects + self._ask_again(server)
 
-    def _ask(self, server: _Server) -> list[Effect]:
-        item = McpToolList(new_id("mcpl"), server.use.label)
-        previous_id = self._conversation.insert_output(item)
-        server.asked = item.id
-        self._questions[item.id] = _Question(item, previous_id, server.use)
+    def _ask(self, server: _Server, *, quietly: bool = False) -> list[Effect]:
+        question = _Question(McpToolList(new_id("mcpl"), server.use.label), server.use)
+        server.asked = question.item.id
+        self._questions[question.item.id] = question
+        shown = [] if quietly else self._show(question)
+        return [*shown, ListMcpTools(question.item.id, server.use.server)]
+
+    def _ask_again(self, server: _Server | None) -> list[Effect]:
+        """Ask a server whose list has changed while it was asked."""
+        if server is None or not server.stale:
+            return []
+        server.stale = False
+        return self._ask(server, quietly=server.known)
+
+    def _show(self, question: _Question) -> list[Effect]:
+        """Tell clients that a server is asked, unless they know."""
+        if question.shown:
+            return []
+        question.shown = True
+        question.previous_id = self._conversation.insert_output(question.item)
         return [
-            Send(ItemAdded(previous_id, item.wire())),
-            Send(McpListInProgress(item.id)),
-            ListMcpTools(item.id, server.use.server),
+            Send(ItemAdded(question.previous_id, question.item.wire())),
+            Send(McpListInProgress(question.item.id)),
         ]
 
     def _asked_last(self, question: _Question) -> _Server | None:
@@ -116,3 +156,7 @@ class McpLists:
 
     def _done(self, question: _Question) -> Effect:
         return Send(ItemDone(question.previous_id, question.item.wire()))
+
+
+def _by_name(use: McpUse, tools: Iterable[McpTool]) -> dict[str, McpTool]:
+    return {tool.name: tool for tool in tools if use.allows(tool)}

@@ -300,11 +300,12 @@ class Connection:
             group.cancel_scope.cancel()
 
     async def _listen(self, held: _Held, client: Client) -> None:
-        """Hear of changes from a server of 2026 or later, which has to be asked for them."""
+        """Ask a server of 2026 or later to tell of changes, and notice when it no longer does."""
         try:
             async with client.listen(tools_list_changed=True) as events:
                 async for _event in events:
-                    self._changed()
+                    # `_told` has heard of it already.
+                    pass
         except SubscriptionLost:
             # Changes are missed from here on; the next request has a new connection, and a new
             # subscription.
@@ -314,6 +315,6 @@ class Connection:
             return
 
     async def _told(self, message: object) -> None:
-        """Take what an older server tells without being asked."""
+        """Take what a server tells: an older one without being asked, others while `_listen`."""
         if isinstance(message, ToolListChangedNotification):
             self._changed()

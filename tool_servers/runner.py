@@ -18,6 +18,7 @@ from session.reports import (
     McpReport,
     McpToolsListed,
 )
+from tool_servers.notices import Notices
 
 
 class McpRunner:
@@ -34,8 +35,9 @@ class McpRunner:
         self._report = report
         self._tasks: dict[str, asyncio.Task[None]] = {}
         """Item id → the task that asks for it."""
+        self._notices = Notices(lambda label: report(McpListChanged(label)))
         if servers is not None:
-            servers.on_change(lambda label: report(McpListChanged(label)))
+            servers.on_change(self._notices.take)
 
     def list(self, wanted: ListMcpTools) -> None:
         """Ask a server for its tools."""
@@ -54,6 +56,7 @@ class McpRunner:
 
     async def close(self) -> None:
         """Stop everything, and leave the servers."""
+        self._notices.close()
         tasks = list(self._tasks.values())
         self.stop(tuple(self._tasks))
         await asyncio.gather(*tasks, return_exceptions=True)

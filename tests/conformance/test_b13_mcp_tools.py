@@ -120,28 +120,64 @@ def test_another_url_or_key_makes_another_server_of_a_label() -> None:
 def test_a_list_that_changes_is_another_item_and_the_old_one_holds_until_then() -> None:
     d = McpDriver()
     d.connect(SEARCH)
-    assert types(d.report(McpListChanged("docs"))) == [ADDED, LIST[0]]
+    assert types(d.report(McpListChanged("docs"))) == []
     first, second = (wanted.item_id for wanted in d.lists)
     assert first != second
     d.respond()
     assert d.offered == ["search"]
     d.finish()
-    assert types(d.listed(READ)) == [DONE, LIST[1]]
+    events = d.listed(READ)
+    assert types(events) == [ADDED, LIST[0], DONE, LIST[1]]
+    assert (events[0]["item"]["id"], events[0]["item"]["tools"]) == (second, [])
+    assert [tool["name"] for tool in events[2]["item"]["tools"]] == ["read"]
     d.respond()
     assert d.offered == ["read"]
+    assert d.report(McpListChanged("nobody")) == []
 
 
-def test_the_newest_list_counts_whatever_comes_last() -> None:
+def test_a_list_that_is_said_to_have_changed_and_has_not_is_no_item() -> None:
+    d = McpDriver()
+    d.connect(SEARCH, READ, allowed_tools=["search", "read"])
+    before = d.state()
+    d.report(McpListChanged("docs"))
+    assert d.listed(READ, SEARCH, McpTool("hidden", "", {})) == []
+    d.report(McpListChanged("docs"))
+    assert d.list_failed() == [], "the old one holds"
+    assert d.state()[:4] == before[:4]
+    d.respond()
+    assert d.offered == ["read", "search"]
+
+
+def test_a_server_is_asked_one_list_at_a_time_however_often_it_changes() -> None:
     d = McpDriver()
     d.connect(SEARCH)
-    d.report(McpListChanged("docs"))
-    d.report(McpListChanged("docs"))
-    old, new = d.lists[-2:]
+    for _ in range(500):
+        d.report(McpListChanged("docs"))
+    assert len(d.lists) == 2
+    d.listed(SEARCH)
+    assert len(d.lists) == 3
+    assert types(d.listed(READ)) == [ADDED, LIST[0], DONE, LIST[1]]
+    assert len(d.lists) == 3
+
+
+def test_a_change_before_the_first_list_is_taken_behind_it() -> None:
+    d = McpDriver()
+    d.update(tools=[DOCS])
+    assert d.report(McpListChanged("docs")) == []
+    assert types(d.listed(SEARCH)) == [DONE, LIST[1]]
+    assert len(d.lists) == 2
+    assert types(d.listed(READ)) == [ADDED, LIST[0], DONE, LIST[1]]
+
+
+def test_the_list_of_a_server_that_is_another_by_now_changes_nothing() -> None:
+    d = McpDriver()
+    d.update(tools=[DOCS])
+    d.update(tools=[{**DOCS, "authorization": "key"}])
+    old, new = d.lists
     d.report(McpToolsListed(new.item_id, (READ,)))
     assert types(d.report(McpToolsListed(old.item_id, (SEARCH,)))) == [DONE, LIST[1]]
     d.respond()
     assert d.offered == ["read"]
-    assert d.report(McpListChanged("nobody")) == []
 
 
 @pytest.mark.parametrize(

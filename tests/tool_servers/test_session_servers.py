@@ -48,6 +48,10 @@ async def test_tools_are_listed_and_called_and_fail_and_change(kind: str):
         assert await tools.call(SERVER, "grow", "{}") == "grown"
         async with asyncio.timeout(30):
             assert await changed.get() == "real"
+        # The answer comes behind all that was told before it.
+        assert await tools.call(SERVER, "count", "{}")
+        told = 1 + changed.qsize()
+        assert told == 1, "once for a notice"
         assert "grown" in {tool.name for tool in await tools.list_tools(SERVER)}
         assert await tools.call(SERVER, "grown", "{}") == "new"
 
