@@ -64,6 +64,7 @@ class ToolServers(Protocol):
 
         Raises:
             ProtocolError: It is not allowed, there is none of its label, or MCP is not installed.
+                Its `param` is the field of the tool, where it is not what names the server.
         """
 
     async def list_tools(self, server: McpServer) -> list[McpTool]:

@@ -1,7 +1,8 @@
 """The MCP servers among the tools of a session or a response, as the client describes them (§B.13).
 
 A server is described once; later its label alone will do. What a client says again of a label
-that is known replaces what was said, field by field; another URL makes another server of it.
+that is known replaces what was said, field by field, and null takes it back; another URL makes another
+server of it.
 """
 
 from __future__ import annotations
@@ -27,7 +28,9 @@ class McpUse:
 
     server: McpServer
     fields: McpServerTool
-    """All that the client has said of the server."""
+    """All that the client has said of the server, and the operator where the client has not."""
+    default: McpServerTool | None = None
+    """What the operator says of its server; None: it is not the operator's."""
 
     @property
     def label(self) -> str:
@@ -72,7 +75,7 @@ def _of_operator(label: str, server: McpServerConfig) -> McpUse:
     said = server.model_dump(include={"require_approval", "description"}, exclude_none=True)
     known = {_NAMES[name]: value for name, value in said.items()}
     fields = McpServerTool.model_validate({"type": "mcp", "server_label": label, **known})
-    return McpUse(McpServer(label), fields)
+    return McpUse(McpServer(label), fields, fields)
 
 
 def tool_entries(
@@ -130,7 +133,8 @@ def check_servers(
     Args:
         entries: The tools.
         known: The servers that the session knew before.
-        check: Raises `ProtocolError` for a server that may not be used.
+        check: Raises `ProtocolError` for a server that may not be used, with the field of the tool
+            in its `param` where that is another than what names the server.
         path: Where the tools are in the client's event, for errors.
 
     Raises:
@@ -145,23 +149,31 @@ def check_servers(
         try:
             check(entry.server)
         except ProtocolError as error:
-            field = "server_label" if entry.server.url is None else "server_url"
-            param = error.param or f"{path}[{index}].{field}"
+            named_by = "server_label" if entry.server.url is None else "server_url"
+            param = f"{path}[{index}].{error.param or named_by}"
             raise ProtocolError(error.code, error.message, param) from None
 
 
 def _use(tool: McpServerTool, before: McpUse | None) -> McpUse:
-    said = tool
+    said, default = tool, None
     if before is not None and tool.server_url in (None, before.server.url):
-        new = tool.model_dump(exclude_unset=True, exclude_none=True)
-        # A key and a header may be two ways of saying the same.
-        old = before.fields.model_dump(
-            exclude_unset=True, exclude=_SECRET if _SECRET & new.keys() else None
-        )
-        said = McpServerTool.model_validate({**old, **new})
+        said, default = _merged(tool, before), before.default
     headers = tuple((said.headers or {}).items())
     server = McpServer(said.server_label, said.server_url, said.authorization, headers)
-    return McpUse(server, said)
+    return McpUse(server, said, default)
+
+
+def _merged(tool: McpServerTool, before: McpUse) -> McpServerTool:
+    """Return what is known of a server once more is said of it: null takes back what was said."""
+    new = tool.model_dump(exclude_unset=True, exclude_none=True)
+    taken_back = tool.model_fields_set - new.keys() - {"server_url"}
+    # A key and a header may be two ways of saying the same.
+    replaced = _SECRET if _SECRET & new.keys() else set()
+    old = before.fields.model_dump(exclude_unset=True, exclude=taken_back | replaced)
+    default: dict[str, Any] = {}
+    if before.default is not None:
+        default = before.default.model_dump(exclude_unset=True, include=taken_back)
+    return McpServerTool.model_validate({**old, **default, **new})
 
 
 def _matches(wanted: ToolFilter, tool: McpTool) -> bool:

@@ -84,6 +84,8 @@ def read_place(url: str) -> Place:
         ValueError: It is none, or has what no such URL needs: credentials, a fragment, characters
             that programs read differently. The message quotes nothing of it.
     """
+    if not url:
+        raise ValueError(_("it is empty"))
     if not re.fullmatch(r"[!-~]+", url) or re.search(r'[\\"<>^`{|}]', url):
         raise ValueError(_("it has characters that no URL has; write it in ASCII, encoded"))
     parts = urlsplit(url)

@@ -12,16 +12,16 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
 import httpx2
 
-from settings.mcp_hosts import address_of
-from tool_servers.reach import may_connect
+from settings.mcp_hosts import AllowedHost, address_of
+from tool_servers.reach import Address, may_connect
 from tool_servers.targets import HttpTarget
 
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024
@@ -180,11 +180,23 @@ async def _checked_addresses(target: HttpTarget, port: int) -> list[str]:
         found = [address for address in dict.fromkeys(read) if address is not None]
     checked = [str(address) for address in found if may_connect(address, allowed)]
     if not checked:
-        raise NotAllowed(
-            f"{place.host} is at an address that is not a public one; to allow that, its operator "
+        raise NotAllowed(_not_allowed(place.host, found, allowed))
+    return checked
+
+
+def _not_allowed(host: str, found: Iterable[Address], allowed: AllowedHost) -> str:
+    """Return why a client may not make this server connect to a host, and what would allow it."""
+    named = replace(allowed, host=host, below=False)
+    if any(may_connect(address, named) for address in found):
+        return (
+            f"{host} is at an address that is not a public one; to allow that, its operator "
             "names this host itself in mcp.allowed_hosts"
         )
-    return checked
+    return (
+        f"{host} is at an address that is not a public one, nor one of a network of one's own: it "
+        "is link-local, kept for clouds' machines, or another in disguise; of those only the "
+        "address itself can be named in mcp.allowed_hosts"
+    )
 
 
 def _sent_to(address: str, request: httpx2.Request) -> httpx2.Request:

@@ -22,11 +22,14 @@ _OURS = frozenset(
     {
         *("accept", "accept-encoding", "connection", "content-encoding", "content-length"),
         *("content-type", "expect", "forwarded", "host", "keep-alive", "last-event-id", "te"),
-        *("trailer", "transfer-encoding", "upgrade", "via", "x-forwarded-for"),
-        *("x-forwarded-host", "x-forwarded-proto", "x-real-ip"),
+        *("trailer", "transfer-encoding", "upgrade", "via"),
+        *("cf-connecting-ip", "fastly-client-ip", "true-client-ip", "x-client-ip", "x-host"),
+        *("x-cluster-client-ip", "x-http-method", "x-http-method-override", "x-method-override"),
     }
 )
-"""Headers that decide who is spoken to, how, and for whom: those are not a client's to set."""
+_OUR_FAMILIES = ("mcp-", "proxy-", "x-forwarded", "x-original-", "x-real-", "x-rewrite-")
+"""Headers that decide who is spoken to, how, and for whom: those are not a client's to set. Proxies
+set them, and what is behind a proxy believes them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +148,8 @@ def _by_label(server: McpServer, config: McpConfig) -> Target:
     if server.authorization is not None or server.headers:
         raise _refused(
             f"The MCP server '{server.label}' is this server's own, which has its credentials: "
-            "leave out authorization and headers."
+            "leave out authorization and headers.",
+            "headers" if server.authorization is None else "authorization",
         )
     return target_of_operator(server.label, configured)
 
@@ -158,23 +162,27 @@ def _headers(server: McpServer) -> tuple[tuple[str, str], ...]:
         if shown == "?" or not _HEADER_VALUE.fullmatch(value):
             raise _refused(
                 f"The header '{shown}' of MCP server '{server.label}' has characters that no "
-                "header has, or is too long."
+                "header has, or is too long.",
+                "headers",
             )
-        if name.lower() in _OURS or name.lower().startswith(("mcp-", "proxy-")):
+        if name.lower() in _OURS or name.lower().startswith(_OUR_FAMILIES):
             raise _refused(
                 f"The header '{name}' of MCP server '{server.label}' is not a client's to set: "
-                "leave it out."
+                "leave it out.",
+                "headers",
             )
     if server.authorization is not None:
         if not _HEADER_VALUE.fullmatch(server.authorization):
             raise _refused(
                 f"The authorization of MCP server '{server.label}' has characters that no token "
-                "has, such as a line break."
+                "has, such as a line break.",
+                "authorization",
             )
         if any(name.lower() == "authorization" for name, _value in given):
             raise _refused(
                 f"The MCP server '{server.label}' has both authorization and a header "
-                "Authorization: leave out one of them."
+                "Authorization: leave out one of them.",
+                "authorization",
             )
         given.append(("Authorization", _authorization(server.authorization)))
     return tuple(given)
@@ -193,5 +201,6 @@ def _secrets(values: list[str]) -> tuple[str, ...]:
     return tuple(sorted(found, key=len, reverse=True))
 
 
-def _refused(message: str) -> ProtocolError:
-    return ProtocolError("invalid_value", message)
+def _refused(message: str, field: str | None = None) -> ProtocolError:
+    """Return the refusal of a server; `field` of the tool, if it is not what names the server."""
+    return ProtocolError("invalid_value", message, field)

@@ -117,6 +117,54 @@ def test_another_url_or_key_makes_another_server_of_a_label() -> None:
     assert d.lists[-1].server.authorization is None
 
 
+@pytest.mark.parametrize(
+    ("field", "said"),
+    [
+        ("allowed_tools", ["read"]),
+        ("require_approval", {"always": {"tool_names": ["read"]}}),
+        ("server_description", "All about it."),
+        ("authorization", "key"),
+        ("headers", {"X-Id": "1"}),
+    ],
+)
+def test_null_takes_back_what_was_said_of_a_server(field: str, said: Any) -> None:
+    d = McpDriver()
+    base = {"type": "mcp", "server_label": "docs", "server_url": URL}
+    d.update(tools=[base])
+    plain = d.lists[-1].server
+    known = {"server_label": "docs", "type": "mcp"}
+    (before, *_) = d.update(tools=[{**known, field: said}])
+    assert (field in before["session"]["tools"][0]) is (field not in ("authorization", "headers"))
+    (after, *_) = d.update(tools=[{**known, field: None}])
+    assert after["session"]["tools"] == [base]
+    d.update(tools=[{**known, "headers": {"X-Other": "2"}}])
+    d.update(tools=[{**known, "headers": None}])
+    assert d.lists[-1].server == plain
+
+
+def test_null_takes_back_one_of_two_secrets_and_no_more() -> None:
+    d = McpDriver()
+    d.update(tools=[{**DOCS, "authorization": "key", "headers": {"X-Id": "1"}}])
+    d.update(tools=[{**DOCS, "authorization": None}])
+    assert (d.lists[-1].server.authorization, d.lists[-1].server.headers) == (
+        None,
+        (("X-Id", "1"),),
+    )
+    d.update(tools=[{**DOCS, "headers": None}])
+    assert (d.lists[-1].server.authorization, d.lists[-1].server.headers) == (None, ())
+
+
+def test_null_brings_back_what_the_operator_says_of_its_server() -> None:
+    servers = {"own": {"url": URL, "require_approval": "never", "description": "Ours."}}
+    d = McpDriver(mcp={"servers": servers}, check=lambda _server: None)
+    known = {"type": "mcp", "server_label": "own"}
+    said = {"require_approval": "always", "server_description": "Mine."}
+    d.update(tools=[{**known, **said}])
+    (updated, *_) = d.update(tools=[{**known, **dict.fromkeys(said)}])
+    (tool,) = updated["session"]["tools"]
+    assert tool == {**known, "require_approval": "never", "server_description": "Ours."}
+
+
 def test_a_list_that_changes_is_another_item_and_the_old_one_holds_until_then() -> None:
     d = McpDriver()
     d.connect(SEARCH)

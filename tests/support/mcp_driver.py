@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from session.decisions import SpeechStopped
@@ -29,9 +30,9 @@ def check_server(server: McpServer) -> None:
 class McpDriver(Driver):
     """A session that may use servers at `mcp.example.com`."""
 
-    def __init__(self, **groups: Any) -> None:
+    def __init__(self, check: Callable[[McpServer], None] = check_server, **groups: Any) -> None:
         mcp = McpConfig(**groups.pop("mcp", {}))
-        super().__init__(session_config(check_server=check_server, mcp=mcp, **groups))
+        super().__init__(session_config(check_server=check, mcp=mcp, **groups))
 
     def connect(self, *tools: McpTool, **said: Any) -> list[Event]:
         """Name a server, and let it list its tools."""

@@ -96,6 +96,20 @@ async def test_a_redirect_to_elsewhere_is_not_followed(status: int):
     assert other.asked == []
 
 
+@pytest.mark.parametrize(("status", "followed"), [(302, False), (307, True), (308, True)])
+async def test_a_redirect_within_the_origin_is_followed_if_the_message_goes_along(
+    status: int, followed: bool
+):
+    fake = FakeMcp()
+    async with (
+        serving(fake.app) as port,
+        session(allowed_hosts=[f"http://127.0.0.1:{port}"]) as tools,
+    ):
+        fake.location, fake.status = "/elsewhere", status
+        await failure(tools.list_tools(McpServer("real", f"http://127.0.0.1:{port}/mcp")))
+    assert ({"method": "elsewhere"} in fake.asked) is followed
+
+
 async def test_an_unknown_version_of_the_protocol_is_named():
     fake = FakeMcp()
     fake.version = "1999-01-01"

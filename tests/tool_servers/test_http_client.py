@@ -59,6 +59,19 @@ async def test_a_name_below_a_wildcard_that_leads_inside_is_not_connected_to(
     assert fake.asked == []
 
 
+@pytest.mark.parametrize("address", ["169.254.169.254", "fe80::1", "::ffff:127.0.0.1"])
+async def test_a_host_that_the_operator_has_named_is_not_said_to_lack_that(
+    address: str, monkeypatch: pytest.MonkeyPatch
+):
+    Names(monkeypatch, inside_example_com=[address])
+    async with session(allowed_hosts=["http://inside.example.com"]) as tools:
+        error = await failure(tools.list_tools(McpServer("mine", "http://inside.example.com/mcp")))
+    assert "not a public one" in error.message
+    assert "names this host itself" not in error.message
+    assert "only the address itself" in error.message
+    assert address not in error.message
+
+
 async def test_a_name_that_changes_after_the_check_is_not_followed(
     monkeypatch: pytest.MonkeyPatch,
 ):

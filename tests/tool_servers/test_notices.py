@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from tool_servers import notices
 from tool_servers.notices import INTERVAL_S, MOST, Notices
 
 
@@ -26,7 +26,7 @@ class Clock:
         self.timers.append(timer)
 
         class Handle:
-            def cancel(handle) -> None:  # noqa: N805
+            def cancel(handle) -> None:
                 self.timers.remove(timer)
 
         return Handle()
@@ -41,7 +41,8 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
-    monkeypatch.setattr(notices.asyncio, "get_running_loop", lambda: made)
+    running = SimpleNamespace(get_running_loop=lambda: made)
+    monkeypatch.setattr("tool_servers.notices.asyncio", running)
     return made
 
 

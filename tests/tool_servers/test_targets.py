@@ -8,6 +8,7 @@ import pytest
 
 from config import load_settings
 from session.mcp import McpServer
+from tests.support.mcp_driver import McpDriver
 from tests.tool_servers.using import command
 from tool_servers.servers import McpServers
 from wire.errors import ProtocolError
@@ -73,6 +74,8 @@ async def test_credentials_for_the_operators_server_are_refused():
     [
         *("Host", "content-length", "Transfer-Encoding", "Connection", "Mcp-Session-Id", "Via"),
         *("X-Forwarded-For", "Accept-Encoding", "Proxy-Authorization", "mcp-protocol-version"),
+        *("X-Forwarded-Port", "x-forwarded-prefix", "X-Forwarded", "Forwarded", "X-Real-IP"),
+        *("X-Original-URL", "X-Rewrite-URL", "True-Client-IP", "X-HTTP-Method-Override"),
     ],
 )
 async def test_headers_that_decide_who_is_spoken_to_are_not_a_clients(name: str):
@@ -98,3 +101,31 @@ async def test_authorization_is_given_once_and_without_line_breaks():
     assert "leave out one" in refused(twice, allowed_hosts=["mcp.example.com"])
     broken = McpServer("docs", URL, "secret\r\nX: y")
     assert "secret" not in refused(broken, allowed_hosts=["mcp.example.com"])
+
+
+@pytest.mark.parametrize(
+    ("said", "field"),
+    [
+        ({"headers": {"Via": "b"}}, "headers"),
+        ({"headers": {"A": "b\n"}}, "headers"),
+        ({"authorization": "a\nb"}, "authorization"),
+        ({"server_url": ""}, "server_url"),
+    ],
+)
+async def test_an_error_names_the_field_that_it_is_about(said: dict[str, Any], field: str):
+    servers = McpServers(load_settings(mcp={"allowed_hosts": ["mcp.example.com"]})).session()
+    d = McpDriver(servers.check)
+    tool = {"type": "mcp", "server_label": "docs", "server_url": URL, **said}
+    (error,) = d.update(tools=[tool])
+    assert error["error"]["param"] == f"session.tools[0].{field}"
+    own = McpServers(load_settings(mcp={"servers": {"docs": {"url": URL}}})).session()
+    if field != "server_url":
+        d = McpDriver(own.check)
+        del tool["server_url"]
+        (error,) = d.update(tools=[tool])
+        assert error["error"]["param"] == f"session.tools[0].{field}"
+
+
+async def test_an_empty_url_is_told_from_one_with_odd_characters():
+    message = refused(McpServer("docs", ""), allowed_hosts=["mcp.example.com"])
+    assert "it is empty" in message
