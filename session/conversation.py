@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Iterator
+from itertools import takewhile
 
 from session.content import Audio
 from session.items import AssistantMessage, FunctionCall, Item
@@ -114,6 +115,17 @@ class Conversation:
             return self.insert(item)
         position = self._items.index(self._by_id[self.unanswered[0]])
         return self.insert(item, self._items[position - 1].id if position else "root")
+
+    def behind(self, item_id: str) -> tuple[str, ...]:
+        """Return the ids behind an item, up to the turns that are not answered yet.
+
+        What the server makes stands there (`insert_output`). None: there is no such item.
+        """
+        item = self.get(item_id)
+        if item is None:
+            return ()
+        ids = [known.id for known in self._items[self._items.index(item) + 1 :]]
+        return tuple(takewhile(lambda known: known not in self.unanswered, ids))
 
     def delete(self, item_id: str) -> None:
         """Remove an item (§A.7).

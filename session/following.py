@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from session.conversation import Conversation
 from session.items import OutputItem
+from session.mcp_items import McpCall
 from session.response import Response
 from session.response_spec import ResponseSpec, build_spec
 from session.session_config import SessionConfig
@@ -29,6 +30,8 @@ class _Due:
     """The response whose calls have ended; None: they belonged to none."""
     made: Sequence[OutputItem] = ()
     """What that response made."""
+    calls: tuple[str, ...] = ()
+    """Items of calls that have ended outside their responses, and that no response has read."""
 
 
 class Following:
@@ -49,23 +52,32 @@ class Following:
     def response_ended(self, response: Response) -> None:
         """Take note of a response in the conversation that has ended."""
         if response.awaits_no_client:
-            self._due = _Due(response.spec, response.output)
+            self._due = _Due(response.spec, response.output, self._calls)
 
-    def call_ended(self) -> None:
+    def call_ended(self, item_id: str) -> None:
         """Take note of a call that has ended and belonged to no response."""
-        self._due = _Due()
+        self._due = _Due(calls=(*self._calls, item_id))
+
+    @property
+    def _calls(self) -> tuple[str, ...]:
+        return () if self._due is None else self._due.calls
 
     def was_read(self) -> None:
         """Take note that a response reads all results there are: it tells of them."""
         self._due = None
 
     def next_spec(self) -> ResponseSpec:
-        """Return the parameters of the response that is due.
+        """Return the parameters of the response that is due; the model reads the results last.
 
         They are those of the response that it follows, or else the session's. It may be silent
         about the tools: a call that was asked for has been made.
         """
         due = self._due or _Due()
+        for item_id in due.calls:
+            # What was said since did not know of the result: it is the newest there is.
+            call = self._conversation.get(item_id)
+            if isinstance(call, McpCall):
+                call.ended_behind = self._conversation.behind(item_id)
         if due.after is None:
             spec = build_spec(ResponseOptions(), self._config, self._conversation)
             return replace(spec, tool_choice=_freely(spec))

@@ -85,11 +85,11 @@ class FreeCalls:
 
     def answered(
         self, request: McpApprovalRequest, answer: McpApprovalResponse
-    ) -> tuple[list[Effect], bool]:
+    ) -> tuple[list[Effect], str | None]:
         """Make the call that the client approved of, or note why it is not made.
 
         Returns:
-            The effects, and whether the call is over already.
+            The effects, and the item of a call that is over already.
         """
         request.answered = True
         item = McpCall(
@@ -105,15 +105,18 @@ class FreeCalls:
         added: list[Effect] = [Send(ItemAdded(previous_id, item.wire()))]
         if answer.approve:
             self._running[item.id] = call
-            return [*added, *call.begin()], False
+            return [*added, *call.begin()], None
         reason = f": {answer.reason}" if answer.reason else "."
         refused = McpError("tool_execution_error", f"The user did not approve of the call{reason}")
-        return [*added, *call.end(refused)], True
+        return [*added, *call.end(refused)], item.id
 
     def ended(self, item_id: str, result: str | McpError) -> list[Effect] | None:
         """Take the result of a call; None: there is no such call here."""
         call = self._running.pop(item_id, None)
-        return None if call is None else call.end(result)
+        if call is None:
+            return None
+        call.item.ended_behind = self._conversation.behind(item_id)
+        return call.end(result)
 
 
 def stopped(calls: list[RunningCall]) -> list[Effect]:

@@ -50,6 +50,8 @@ class McpCall(BaseItem):
     approval_request_id: str | None = None
     result: str | McpError | None = None
     """None: there is none yet."""
+    ended_behind: tuple[str, ...] = ()
+    """Items that have come between it and its result, in order: the model reads it behind them."""
 
     @property
     def text(self) -> str:

@@ -1,8 +1,8 @@
 """The MCP servers among the tools of a session or a response, as the client describes them (§B.13).
 
 A server is described once; later its label alone will do. What a client says again of a label
-that is known replaces what was said, field by field, and null takes it back; another URL makes another
-server of it.
+that is known replaces what was said, field by field, and null takes it back; another URL makes it
+another server.
 """
 
 from __future__ import annotations

@@ -54,9 +54,9 @@ class McpTools:
 
     def approved(self, request: McpApprovalRequest, answer: McpApprovalResponse) -> list[Effect]:
         """Make a call that the client approved of, or tell the model that it did not."""
-        effects, over = self._free_calls.answered(request, answer)
-        if over:
-            self.following.call_ended()
+        effects, refused_id = self._free_calls.answered(request, answer)
+        if refused_id is not None:
+            self.following.call_ended(refused_id)
         return effects
 
     def outlive(self, response: Response) -> None:
@@ -68,5 +68,5 @@ class McpTools:
         effects = self._free_calls.ended(item_id, result)
         if effects is None:
             return []
-        self.following.call_ended()
+        self.following.call_ended(item_id)
         return effects

@@ -66,15 +66,16 @@ def reading_order(items: Iterable[Item]) -> list[Readable]:
       further result of the same call stands where it arrived, behind the same call.
     * A complete call without a result stands where it was made, with the stand-in `PENDING`: a
       model that does not see its call makes it again.
-    * A call of an MCP tool stands where it was made, with its result. One that waits for approval
-      has the stand-in `UNAPPROVED`, until it is made or refused (§B.13).
+    * A call of an MCP tool stands where it was made, or behind what has come between it and its
+      result. One that waits for approval has the stand-in `UNAPPROVED`, until it is made or refused
+      (§B.13).
     * Left out: calls that the model still writes or was kept from finishing, unless the client
       answers them, and results whose call was deleted.
 
     Args:
         items: The conversation, oldest first.
     """
-    items = list(items)
+    items = _late_results_behind(list(items))
     calls = _calls(items)
     answered = set(calls.values())
     ids = _CallIds()
@@ -99,6 +100,26 @@ def reading_order(items: Iterable[Item]) -> list[Readable]:
                 pass
             case _:
                 order.append(item)
+    return order
+
+
+def _late_results_behind(items: list[Item]) -> list[Item]:
+    """Return items with calls of MCP tools behind what came before their results."""
+    there = {item.id for item in items}
+    late: dict[str, list[Item]] = {}
+    """Id of an item → the calls that are read behind its place."""
+    moved: set[str] = set()
+    for item in items:
+        if isinstance(item, McpCall):
+            before = next((one for one in reversed(item.ended_behind) if one in there), None)
+            if before is not None:
+                late.setdefault(before, []).append(item)
+                moved.add(item.id)
+    order: list[Item] = []
+    for item in items:
+        if item.id not in moved:
+            order.append(item)
+        order += late.get(item.id, [])
     return order
 
 

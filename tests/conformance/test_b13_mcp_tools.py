@@ -8,7 +8,7 @@ import pytest
 
 from session.effects import Send, StopGenerating, StopMcpCalls
 from session.mcp import McpTool
-from session.ports import PENDING, TokenUsage
+from session.ports import PENDING, SILENCE, TokenUsage
 from session.reports import McpListChanged, McpToolsListed
 from tests.conformance.beta_wire import BetaDriver
 from tests.conformance.sequences import END, response
@@ -643,6 +643,71 @@ def test_nothing_is_said_while_the_user_speaks_and_the_answer_tells_of_all() -> 
     assert "42" in [message["content"] for message in d.requests[-1].messages]
     d.answer()
     assert len(d.requests) == 2, "it has been told"
+
+
+@pytest.mark.parametrize("when", ["before its first word", "while it speaks", "behind it"])
+def test_a_result_that_comes_after_the_next_turn_is_what_the_answer_is_about(when: str) -> None:
+    d = McpDriver()
+    d.connect()
+    d.say("Where is it?")
+    d.respond()
+    d.asks()
+    d.interrupts_and_speaks()
+    d.heard(d.turn, "And hurry.")
+    if when == "before its first word":
+        d.found()
+    elif when == "while it speaks":
+        d.text("I do.")
+        d.audio(100)
+        d.found()
+    d.answer("I do.")
+    if when == "behind it":
+        d.found()
+    read = d.requests[-1].messages
+    assert [message["role"] for message in read[-4:]] == ["user", "assistant", "assistant", "tool"]
+    assert read[-1]["content"] == "42"
+    assert SILENCE not in str(read)
+    assert PENDING not in str(read)
+    d.answer("It is 42.")
+    d.say("Thanks.")
+    d.respond()
+    read = d.requests[-1].messages
+    assert [message["role"] for message in read[-3:]] == ["tool", "assistant", "user"]
+    assert [read[-3]["content"], read[-1]["content"]] == ["42", "Thanks."]
+
+
+def test_a_result_that_comes_while_the_user_speaks_again_stands_before_that_turn() -> None:
+    d = McpDriver()
+    d.connect()
+    d.respond()
+    d.asks()
+    d.interrupts_and_speaks()
+    d.heard(d.turn, "And hurry.")
+    d.answer("I do.")
+    d.interrupts_and_speaks(stops=False)
+    d.found()
+    d.stops()
+    d.heard(d.turn, "Well?")
+    read = [message["content"] for message in d.requests[-1].messages]
+    assert read[-2:] == ["42", "Well?"]
+    assert read.index("And hurry.") < read.index("42")
+
+
+def test_where_a_late_result_stands_is_known_when_the_item_before_it_is_deleted() -> None:
+    d = McpDriver()
+    d.connect()
+    d.respond()
+    d.asks()
+    d.interrupts_and_speaks()
+    d.heard(d.turn, "And hurry.")
+    d.answer("I do.")
+    d.found()
+    (*_, said) = d.inside.conversation
+    d.answer("It is 42.")
+    d.send("conversation.item.delete", item_id=said.id)
+    d.respond()
+    contents = [message["content"] for message in d.requests[-1].messages]
+    assert contents.index("And hurry.") < contents.index("42")
 
 
 # --- a client that asks for what comes by itself -----------------------------------------------

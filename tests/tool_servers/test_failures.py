@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from session.mcp import ToolServers
+from session.mcp import McpServer, ToolServers
 from tests.support.running_server import serving
 from tests.tool_servers.fake_http import FakeMcp, tool
 from tests.tool_servers.using import SERVER, failure, session
