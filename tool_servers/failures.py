@@ -28,6 +28,14 @@ LONGEST = 2000
 
 _STAND_INS = {INTERNAL_ERROR, METHOD_NOT_FOUND, INVALID_REQUEST}
 """Codes that `mcp` makes up where a server answered with an HTTP status alone."""
+_STAND_IN_WORDS = {"Server returned an error response", "Session terminated", "Not Found"}
+"""What it says with them; anything else are the server's words."""
+_ASKED = {
+    "elicitation": ("elicitation/create", "Elicitation not supported"),
+    "sampling": ("sampling/createMessage", "Sampling not supported"),
+    "roots": ("roots/list", "List roots not supported"),
+}
+"""What a server may ask of its client, which no session offers → words by which that fails."""
 
 
 def failed(target: Target, kind: str, reason: str, code: int | None) -> McpFailed:
@@ -89,6 +97,9 @@ def _failure(error: BaseException, target: Target, attempt: Attempt) -> McpFaile
     match error:
         case McpFailed():
             return error
+        case MCPError(code=code) if code == INVALID_REQUEST and _asked(error.message):
+            reason = f"it asked for {_asked(error.message)}, which this server does not offer"
+            return failed(target, "protocol", reason, code)
         case MCPError(code=code) if status is not None and code in _STAND_INS:
             return failed(target, "http", _of_status(status, error.message), status)
         case MCPError(code=code) if code == CONNECTION_CLOSED:
@@ -121,14 +132,19 @@ def _failure(error: BaseException, target: Target, attempt: Attempt) -> McpFaile
     return failed(target, "protocol", reason, PARSE_ERROR)
 
 
+def _asked(said: str) -> str | None:
+    """Return what a server asked of its client, by the error that came of it; None: nothing."""
+    return next((what for what, words in _ASKED.items() if any(w in said for w in words)), None)
+
+
 def _of_status(status: int, said: str) -> str:
     if 300 <= status < 400:
         return said or f"it redirects elsewhere ({status}); not followed"
     phrase = HTTPStatus(status).phrase if status in {*HTTPStatus} else ""
     told = f"it answered with the HTTP status {status} {phrase}".rstrip()
     if status in (401, 403):
-        return f"{told}: its authorization or headers are missing, or are not accepted"
-    return told
+        told += ": its authorization or headers are missing, or are not accepted"
+    return f"{told} (“{said}”)" if said and said not in _STAND_IN_WORDS else told
 
 
 def _leaves(error: BaseException) -> Iterator[BaseException]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -13,10 +14,21 @@ from mcp.types import INVALID_PARAMS, Tool
 
 from session.mcp import McpTool
 from tool_servers.failures import failed
+from tool_servers.raw_lists import LONGEST_SHOWN, log_left_out
 from tool_servers.targets import Target, redacted
 
 MOST_PAGES = 100
 """Pages of a list that are read: some servers' lists have no end."""
+LONGEST_NAME = 128
+"""Characters of a tool's name, as MCP has it; the model is given a shorter one if need be."""
+LONGEST_DESCRIPTION = 1024
+"""Characters of a tool's description: as many as a function of a client's may have (§C.1)."""
+CUT = "… (cut)"
+"""What stands at the end of one that was longer."""
+MOST_TOOL_BYTES = 16 * 1024
+"""Size of a tool, its schema included."""
+MOST_LIST_BYTES = 256 * 1024
+"""Size of all tools of a server: every request to the model has them."""
 
 
 async def all_tools(client: Client, target: Target, most: int) -> list[Tool]:
@@ -49,27 +61,68 @@ def usable(tools: Iterable[Tool], target: Target) -> list[McpTool]:
     """Return tools as the session knows them, without those that no model could be given.
 
     A model's service refuses the whole request for one tool with a schema that is none, so such a
-    tool is left out, and the log says so. Some milliseconds a tool: not for the event loop.
+    tool is left out, as is one with a name that no model could say, or that is too large; the log
+    says so. A description that is too long is cut. Some milliseconds a tool: not for the event
+    loop.
+
+    Args:
+        tools: As the server lists them.
+        target: The server.
+
+    Raises:
+        McpFailed: Together they are larger than `MOST_LIST_BYTES`.
     """
-    found = []
+    found, size = [], 0
     for tool in tools:
+        taken = McpTool(tool.name, _about(tool, target), tool.input_schema, _annotations(tool))
         try:
-            Draft202012Validator.check_schema(tool.input_schema)
-        except (SchemaError, RecursionError) as error:
-            why = "it is too deep"
-            if isinstance(error, SchemaError):
-                why = f"{error.json_path}: {error.message[:200]}"
-            logger.warning(
-                f"MCP server {target.label}: its tool {tool.name[:64]!r} is left out, because its "
-                f"input schema is no JSON Schema ({redacted(why, target)})"
-            )
+            bytes_ = _bytes(taken)
+            why = _unfit(taken, bytes_, target)
+        except RecursionError:
+            bytes_, why = 0, "its input schema is no JSON Schema (it is too deep)"
+        if why is not None:
+            log_left_out(target.label, tool.name, why)
             continue
-        found.append(McpTool(tool.name, _about(tool), tool.input_schema, _annotations(tool)))
+        found.append(taken)
+        size += bytes_
+    if size > MOST_LIST_BYTES:
+        reason = (
+            f"its list of tools has {-(-size // 1024)} KiB, and no more than "
+            f"{MOST_LIST_BYTES // 1024} are taken"
+        )
+        raise failed(target, "protocol", reason, INVALID_PARAMS)
     return found
 
 
-def _about(tool: Tool) -> str:
-    return tool.description or tool.title or ""
+def _unfit(tool: McpTool, size: int, target: Target) -> str | None:
+    """Return why no model could be given a tool; None: one could."""
+    if not 1 <= len(tool.name) <= LONGEST_NAME:
+        return f"its name has not 1 to {LONGEST_NAME} characters"
+    if size > MOST_TOOL_BYTES:
+        return f"it has {-(-size // 1024)} KiB, and no more than {MOST_TOOL_BYTES // 1024} are read"
+    try:
+        Draft202012Validator.check_schema(tool.input_schema)
+    except SchemaError as error:
+        why = redacted(f"{error.json_path}: {error.message[:200]}", target)
+        return f"its input schema is no JSON Schema ({why})"
+    return None
+
+
+def _bytes(tool: McpTool) -> int:
+    """Return the size of a tool as JSON in UTF-8."""
+    whole = [tool.name, tool.description, tool.input_schema, tool.annotations]
+    return len(json.dumps(whole, ensure_ascii=False).encode("utf-8", "replace"))
+
+
+def _about(tool: Tool, target: Target) -> str:
+    about = tool.description or tool.title or ""
+    if len(about) <= LONGEST_DESCRIPTION:
+        return about
+    logger.info(
+        f"MCP server {target.label}: the description of its tool {tool.name[:LONGEST_SHOWN]!r} is "
+        f"cut, because it has more than {LONGEST_DESCRIPTION} characters"
+    )
+    return f"{about[: LONGEST_DESCRIPTION - len(CUT)]}{CUT}"
 
 
 def _annotations(tool: Tool) -> dict[str, Any] | None:

@@ -20,9 +20,9 @@ from mcp.client.sse import sse_client
 from mcp.client.stdio import StdioServerParameters, get_default_environment, stdio_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.message import SessionMessage
-from mcp.types import JSONRPCResponse
 
 from tool_servers.http_client import MAX_MESSAGE_BYTES, SILENCE_S, http_client
+from tool_servers.raw_lists import mend_list
 from tool_servers.targets import HttpTarget, ProcessTarget
 
 Streams = tuple[Any, Any]
@@ -48,7 +48,7 @@ async def streamable(
             target.place.url, http_client=client, max_sse_event_size=MAX_MESSAGE_BYTES
         ) as (read, write),
     ):
-        yield _Watched(read, ended), write
+        yield _Watched(read, target.label, ended), write
 
 
 @asynccontextmanager
@@ -62,7 +62,7 @@ async def sse(
         sse_read_timeout=SILENCE_S,
         httpx_client_factory=partial(http_client, target, connect_timeout_s),
     ) as (read, write):
-        yield _Watched(read, ended), write
+        yield _Watched(read, target.label, ended), write
 
 
 @asynccontextmanager
@@ -90,7 +90,7 @@ async def process(
     with await asyncio.to_thread(open, os.devnull, "w") as nowhere:
         errors = sys.stderr if verbose else nowhere
         async with stdio_client(parameters, errlog=errors) as (read, write):
-            yield _Watched(read, ended), write
+            yield _Watched(read, target.label, ended), write
 
 
 def _found(target: ProcessTarget, env: dict[str, str]) -> str:
@@ -106,25 +106,12 @@ def _found(target: ProcessTarget, env: dict[str, str]) -> str:
     return os.path.abspath(found)
 
 
-def _without_output_schemas(message: SessionMessage) -> None:
-    """Take the schemas of results out of a list of tools, before `mcp` reads it.
-
-    It would check every result against them, on the event loop. A pattern in a schema can take
-    years on a text that was made for it, and both come from a server that may be a stranger's. The
-    model reads the result as it is.
-    """
-    answer = message.message
-    tools = answer.result.get("tools") if isinstance(answer, JSONRPCResponse) else None
-    for tool in tools if isinstance(tools, list) else ():
-        if isinstance(tool, dict):
-            tool.pop("outputSchema", None)
-
-
 class _Watched:
     """Messages from a server, and the end of them."""
 
-    def __init__(self, stream: Any, ended: Callable[[], None]) -> None:
+    def __init__(self, stream: Any, label: str, ended: Callable[[], None]) -> None:
         self._stream = stream
+        self._label = label
         self._ended = ended
 
     @property
@@ -151,7 +138,7 @@ class _Watched:
             self._ended()
             raise
         if isinstance(message, SessionMessage):
-            _without_output_schemas(message)
+            mend_list(message, self._label)
         return message
 
     async def __aenter__(self) -> _Watched:

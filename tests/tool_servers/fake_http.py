@@ -26,6 +26,8 @@ class FakeMcp:
         """Headers of all requests."""
         self.status: int | None = None
         """The status of all answers."""
+        self.reason = ""
+        """An error of JSON-RPC that goes with that status."""
         self.location = ""
         """Where all requests are redirected to."""
         self.version = VERSION
@@ -56,6 +58,10 @@ class FakeMcp:
         method = message["method"]
         if self.location:
             return Response(status_code=self.status or 307, headers={"Location": self.location})
+        if self.status is not None and self.reason:
+            error = {"code": -32600, "message": self.reason}
+            body = json.dumps({"jsonrpc": "2.0", "id": message.get("id"), "error": error})
+            return Response(body, status_code=self.status, media_type="application/json")
         if self.status is not None:
             return Response("<html>", status_code=self.status, media_type="text/html")
         if "id" not in message:

@@ -24,6 +24,7 @@ from mcp.types import (
     EmbeddedResource,
     ImageContent,
     ResourceLink,
+    SamplingMessage,
     TextContent,
     TextResourceContents,
 )
@@ -128,6 +129,26 @@ async def grow(ctx: Context[Any]) -> str:
     await ctx.notify_tools_changed()
     await ctx.session.send_tool_list_changed()
     return "grown"
+
+
+class Name(BaseModel):
+    """What `ask` wants to know."""
+
+    name: str
+
+
+@server.tool()
+async def ask(ctx: Context[Any]) -> str:
+    """Asks the user something, by elicitation."""
+    return str(await ctx.elicit("Who are you?", Name))
+
+
+@server.tool()
+async def think(ctx: Context[Any]) -> str:
+    """Asks the client's model something, by sampling."""
+    words = TextContent(type="text", text="Well?")
+    messages = [SamplingMessage(role="user", content=words)]
+    return str(await ctx.session.create_message(messages=messages, max_tokens=9))
 
 
 def older(app: Any) -> Any:

@@ -50,6 +50,16 @@ async def test_a_status_is_an_http_error(status: int, told: str):
         assert await tools.call(SERVER, "any", "") == "ok"
 
 
+async def test_a_status_with_a_reason_tells_it():
+    fake = FakeMcp()
+    async with faking(fake) as tools:
+        await tools.call(SERVER, "any", "")
+        fake.status, fake.reason = 400, "the moon is full"
+        error = await failure(tools.call(SERVER, "any", ""))
+    assert (error.type, error.code) == ("http_error", 400)
+    assert "400 Bad Request (“the moon is full”)" in error.message
+
+
 @pytest.mark.parametrize("status", [401, 403, 500])
 async def test_a_server_that_lets_nobody_in_is_an_http_error_too(status: int):
     fake = FakeMcp()
@@ -133,15 +143,70 @@ async def test_ten_thousand_tools_are_refused_by_name(page: int):
     assert sum(asked["method"] == "tools/list" for asked in fake.asked) < 10
 
 
-async def test_a_tool_with_a_schema_that_is_none_is_left_out_and_logged(lines: list[str]):
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "object", "properties": {"a": {"type": 7}}},
+        {"type": "object", "properties": {"a": 7}},
+        {"type": "object", "properties": []},
+        {"type": "object", "required": "a"},
+        {"type": "object", "$schema": 1},
+        {"type": 17},
+        {"type": "array"},
+        {"properties": {}},
+        "text",
+        None,
+    ],
+)
+async def test_a_tool_with_a_schema_that_is_none_is_left_out_and_logged(
+    schema: Any, lines: list[str]
+):
     fake = FakeMcp()
-    fake.tools = [tool("good"), tool("bad", {"type": "object", "properties": {"a": {"type": 7}}})]
+    fake.tools = [tool("good"), {"name": "bad", "inputSchema": schema}, tool("better")]
     async with faking(fake) as tools:
-        assert [listed.name for listed in await tools.list_tools(SERVER)] == ["good"]
+        assert [listed.name for listed in await tools.list_tools(SERVER)] == ["good", "better"]
+        fake.tools[1] = {"name": "bad"}
+        assert [listed.name for listed in await tools.list_tools(SERVER)] == ["good", "better"]
     assert [line for line in lines if "'bad' is left out" in line]
 
 
-@pytest.mark.parametrize("wrong", [{"name": 1}, {"name": "a", "inputSchema": "text"}, "tool"])
+async def test_tools_that_are_too_large_for_a_model_are_left_out_or_cut(lines: list[str]):
+    fake = FakeMcp()
+    long = {"type": "object", "properties": {"a": {"type": "string", "description": "é" * 9000}}}
+    fake.tools = [
+        tool("n" * 128),
+        tool("n" * 129),
+        tool(""),
+        tool("large", long),
+        {**tool("marked"), "annotations": {"title": "t" * 20_000}},
+        {**tool("told"), "description": "d" * 1024},
+        {**tool("cut"), "description": "d" * 1025},
+        {**tool("titled"), "title": "t" * 5000},
+    ]
+    async with faking(fake) as tools:
+        listed = {one.name: one.description for one in await tools.list_tools(SERVER)}
+    assert list(listed) == ["n" * 128, "told", "cut", "titled"]
+    assert listed["told"] == "d" * 1024
+    assert all(len(listed[name]) == 1024 for name in ("cut", "titled"))
+    assert listed["cut"].endswith("d… (cut)")
+    assert [line for line in lines if "'large' is left out" in line and "18 KiB" in line]
+    assert [line for line in lines if "'marked' is left out" in line]
+    assert [line for line in lines if "1 to 128 characters" in line]
+
+
+async def test_a_list_that_no_request_should_carry_is_refused_by_name():
+    fake = FakeMcp()
+    schema = {"type": "object", "description": "x" * 15_000}
+    fake.tools = [tool(f"t{number}", schema) for number in range(20)]
+    async with faking(fake) as tools:
+        error = await failure(tools.list_tools(SERVER))
+        assert error.type == "protocol_error"
+        assert "no more than 256 are taken" in error.message
+        fake.tools = fake.tools[:10]
+        assert len(await tools.list_tools(SERVER)) == 10
+
+
+@pytest.mark.parametrize("wrong", [{"name": 1}, "tool"])
 async def test_a_list_that_is_none_is_a_protocol_error(wrong: Any):
     fake = FakeMcp()
     fake.tools = [wrong]

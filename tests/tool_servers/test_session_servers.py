@@ -56,6 +56,17 @@ async def test_tools_are_listed_and_called_and_fail_and_change(kind: str):
         assert await tools.call(SERVER, "grown", "{}") == "new"
 
 
+@pytest.mark.parametrize("kind", KINDS)
+async def test_what_a_server_may_ask_of_other_clients_is_named(kind: str):
+    async with connected(kind) as tools:
+        for name, asked in [("ask", "elicitation"), ("think", "sampling")]:
+            error = await failure(tools.call(SERVER, name, "{}"))
+            assert error.type == "protocol_error"
+            assert error.message == (
+                f"MCP server real: it asked for {asked}, which this server does not offer."
+            )
+
+
 async def test_every_kind_of_content_becomes_text():
     async with connected("stdio") as tools:
         told = (await tools.call(SERVER, "everything", "")).splitlines()
