@@ -60,8 +60,8 @@ class FakeMcp:
             return Response(status_code=self.status or 307, headers={"Location": self.location})
         if self.status is not None and self.reason:
             error = {"code": -32600, "message": self.reason}
-            body = json.dumps({"jsonrpc": "2.0", "id": message.get("id"), "error": error})
-            return Response(body, status_code=self.status, media_type="application/json")
+            told = json.dumps({"jsonrpc": "2.0", "id": message.get("id"), "error": error})
+            return Response(told, status_code=self.status, media_type="application/json")
         if self.status is not None:
             return Response("<html>", status_code=self.status, media_type="text/html")
         if "id" not in message:
