@@ -20,6 +20,7 @@ from pipecat.frames.frames import CancelFrame, ErrorFrame, Frame
 from pipecat.processors.frame_processor import FrameProcessor
 
 from flow.watchdog import Watchdog
+from own_processors.guard import raised
 from own_processors.places import Named
 from session.ports import FailureReason
 
@@ -166,10 +167,12 @@ class Chain:
     def reason(self, frame: ErrorFrame) -> FailureReason:
         """Return why one of these failed, as its error frame says."""
         said = " ".join(str(frame.error).split()).removeprefix("Error processing frame: ")
-        if frame.exception is not None:
-            said = f"{type(frame.exception).__name__}: {frame.exception}"
         # What it says may quote what the user said: not for the log.
-        kind = type(frame.exception).__name__ if frame.exception is not None else "…"
+        kind = "…"
+        if frame.exception is not None:
+            error = raised(frame.exception)
+            kind = type(error).__name__
+            said = f"{kind}: {error}"
         name = self.names if frame.processor is None else self._names[frame.processor]
         return self._reason(name, said.strip().rstrip(".:"), kind, _LOOK)
 

@@ -17,6 +17,7 @@ from pipecat.audio.filters.base_audio_filter import BaseAudioFilter
 from pipecat.processors.frame_processor import FrameProcessor
 
 from own_processors.audio_filters import FilteredAudio
+from own_processors.guard import Guard
 from providers.base import ProviderSetupError
 from settings.localisation import _
 from settings.processor_settings import ProcessorConfig
@@ -108,7 +109,10 @@ def _imported(name: str, place: Place) -> Maker:
     try:
         found: Any = getattr(import_module(module), attribute)
     # A module of one's own runs at its import, and may raise anything.
-    except Exception as error:
+    except KeyboardInterrupt:
+        # Nobody listens to Ctrl-C yet but Python: it is the operator's.
+        raise
+    except BaseException as error:
         raise _refused(name, place, f"{type(error).__name__}: {error}") from error
     if isinstance(found, type) and not issubclass(found, FrameProcessor | BaseAudioFilter):
         raise _refused(name, place, _("it does not derive from Pipecat's FrameProcessor"))
@@ -122,8 +126,8 @@ def _made(maker: Maker, place: Place) -> Named:
     called = _called(maker)
     try:
         made = maker()
-    # Its code is somebody's own.
-    except Exception as error:
+    # Its code is somebody's own, and may raise `SystemExit` too.
+    except BaseException as error:
         raise _refused(called, place, f"{type(error).__name__}: {error}") from error
     kind = type(made).__name__
     if isinstance(made, BaseAudioFilter):
@@ -133,6 +137,7 @@ def _made(maker: Maker, place: Place) -> Named:
     if not isinstance(made, FrameProcessor):
         told = _("it made a {kind}, which is no FrameProcessor of Pipecat's")
         raise _refused(called, place, told.format(kind=kind))
+    Guard(made)
     return Named(made, f"{kind} (processors.{place})")
 
 

@@ -134,13 +134,15 @@ class ServiceFactory:
                     arguments[argument] = value
         try:
             return (service or self.service)(**arguments)
-        except (TypeError, ValueError) as error:
+        # One that ends the program ends this one.
+        except (TypeError, ValueError, SystemExit) as error:
+            ended = "SystemExit: " if isinstance(error, SystemExit) else ""
             raise ProviderSetupError(
                 _(
                     "{kind}.provider '{provider}' cannot be built: {error}. "
                     "Its arguments are {kind}.options, its settings "
                     "{kind}.options.settings."
-                ).format(kind=self._kind, provider=self._config.provider, error=error)
+                ).format(kind=self._kind, provider=self._config.provider, error=f"{ended}{error}")
             ) from error
 
     async def close(self) -> None:

@@ -52,8 +52,18 @@ def _build(kind: Kind, config: Any, wrap: Callable[[type[Any], Any], Provider]) 
     found = _import(Declaration(kind=kind, name=name, target=name))
     if isinstance(found, type) and issubclass(found, Provider):
         make: Callable[[Any], Provider] = found
-        return make(config)
+        try:
+            return make(config)
+        except SystemExit as error:
+            raise _ends_the_program(kind, name, error) from error
     return wrap(found, config)
+
+
+def _ends_the_program(kind: Kind, name: str, error: SystemExit) -> ProviderSetupError:
+    """Return the refusal of a class that would end the program without a word of which it was."""
+    told = _("{setting} '{name}' cannot be used: it ends the program (SystemExit: {reason}).")
+    reason = " ".join(str(error).split()).rstrip(".")
+    return ProviderSetupError(told.format(setting=f"{kind}.provider", name=name, reason=reason))
 
 
 def _declared(kind: Kind, name: str) -> Declaration:
@@ -96,3 +106,5 @@ def _import(declaration: Declaration) -> Any:
                 module=module, attribute=attribute, setting=f"{kind}.provider"
             )
         ) from error
+    except SystemExit as error:
+        raise _ends_the_program(kind, name, error) from error

@@ -419,10 +419,12 @@ OF_ANSWERS = [
     ("act", "reason"),
     [
         (people.raises, "RuntimeError: cannot take it"),
+        (people.exits, "SystemExit: gone"),
+        (people.is_interrupted, "KeyboardInterrupt: enough"),
         (people.pushes_an_error, "this is wrong"),
         (people.reports_an_error, "this is wrong"),
     ],
-    ids=["raises", "pushes", "reports"],
+    ids=["raises", "exits", "interrupted", "pushes", "reports"],
 )
 async def test_an_error_fails_one_answer_and_names_the_processor(
     place: str, kind: Any, act: Any, reason: str, lines: list[str]
@@ -487,11 +489,12 @@ async def test_one_that_drops_everything_is_named():
     ("act", "timeout_s"),
     [
         (people.raises, 20),
+        (people.exits, 20),
         (people.pushes_an_error, 20),
         (people.reports_an_error, 20),
         (people.swallows, 0.3),
     ],
-    ids=["raises", "pushes", "reports", "swallows"],
+    ids=["raises", "exits", "pushes", "reports", "swallows"],
 )
 async def test_an_error_fails_one_transcription_and_names_the_processor(
     place: str, kind: Any, act: Any, timeout_s: float
@@ -564,6 +567,25 @@ async def test_one_that_cannot_be_set_up_fails_each_transcription_by_name(place:
                 f"The processor Unprepared (processors.{place}) failed"
                 in (failed["error"]["message"])
             )
+
+
+async def test_one_that_ends_the_program_in_a_task_of_its_own_ends_nothing():
+    async def begins_a_task(one: Doing, _frame: Any) -> bool:
+        one.create_task(people.exits(one, _frame))
+        return False
+
+    broken = people.doing(LLMTextFrame, begins_a_task)
+    async with session(before_voice=[broken]) as wire:
+        assert said(await answer(wire)) == TEXT
+        assert said(await answer(wire)) == TEXT
+
+
+async def test_one_that_ends_the_program_where_it_is_set_up_fails_the_answer_by_name():
+    async with session(before_voice=[people.ExitsAtSetup]) as wire:
+        for _again in range(2):
+            message = failure(await answer(wire))
+            assert message.startswith("The processor ExitsAtSetup (processors.before_voice) failed")
+            assert "SystemExit: gone" in message
 
 
 async def test_an_answer_begun_early_that_fails_is_made_anew():

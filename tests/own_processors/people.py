@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
@@ -79,6 +80,14 @@ class Doing(FrameProcessor):
 
 async def raises(_self: Doing, frame: Frame) -> bool:
     raise RuntimeError(f"cannot take it: {getattr(frame, 'text', '')}")
+
+
+async def exits(_self: Doing, _frame: Frame) -> bool:
+    sys.exit("gone")
+
+
+async def is_interrupted(_self: Doing, _frame: Frame) -> bool:
+    raise KeyboardInterrupt("enough")
 
 
 async def pushes_an_error(self: Doing, _frame: Frame) -> bool:
@@ -211,6 +220,26 @@ class Unbuildable(FrameProcessor):
     def __init__(self) -> None:
         super().__init__()
         raise RuntimeError("the dictionary is\nnot there")
+
+
+class Exiting(FrameProcessor):
+    """Ends the program where it should be built."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        sys.exit("gone")
+
+
+class ExitsAtSetup(FrameProcessor):
+    """Ends the program where it should be set up, and where it should be cleaned up."""
+
+    async def setup(self, setup: Any) -> None:
+        await super().setup(setup)
+        sys.exit("gone")
+
+    async def cleanup(self) -> None:
+        await super().cleanup()
+        sys.exit("gone")
 
 
 class Unprepared(FrameProcessor):

@@ -54,6 +54,7 @@ def test_what_names_no_class_is_refused(name: str):
         ("no_such_module:Filter", "No module named 'no_such_module'"),
         (f"{PEOPLE}:NoSuchClass", "has no attribute 'NoSuchClass'"),
         ("builtins:dict", "it does not derive from Pipecat's FrameProcessor"),
+        ("tests.own_processors.exits_at_import:Filter", "SystemExit: gone"),
         (f"{PEOPLE}:NOT_A_PROCESSOR", "it is neither a class nor a function"),
     ],
 )
@@ -72,6 +73,7 @@ def test_what_cannot_be_imported_is_refused_by_name(name: str, reason: str):
     ("name", "reason"),
     [
         ("Unbuildable", "RuntimeError: the dictionary is not there"),
+        ("Exiting", "SystemExit: gone"),
         ("no_processor", "it made a str, which is no FrameProcessor of Pipecat's"),
         ("Quiet", "it filters audio, and none passes here"),
     ],

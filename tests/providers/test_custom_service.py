@@ -374,3 +374,20 @@ async def test_what_only_the_class_can_know_is_refused_before_the_first_session(
     provider = tts.load(scripted_settings(tts=group).tts)
     with pytest.raises(ProviderSetupError, match="no fault is called loud"):
         await provider.start()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "tests.own_processors.exits_at_import:Voice",
+        "tests.providers.exiting:ExitingTTS",
+        "tests.providers.exiting:ExitingService",
+    ],
+)
+async def test_one_that_ends_the_program_is_refused_by_name(name: str):
+    settings = scripted_settings(tts={"provider": name})
+    with pytest.raises(ProviderSetupError) as refused:
+        await tts.load(settings.tts).start()
+    assert name in str(refused.value)
+    assert "tts.provider" in str(refused.value)
+    assert "SystemExit: gone" in str(refused.value)
