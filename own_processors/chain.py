@@ -20,7 +20,7 @@ from pipecat.frames.frames import CancelFrame, ErrorFrame, Frame
 from pipecat.processors.frame_processor import FrameProcessor
 
 from flow.watchdog import Watchdog
-from own_processors.guard import raised
+from own_processors.guard import UnfitFrame, raised
 from own_processors.places import Named
 from session.ports import FailureReason
 
@@ -54,6 +54,7 @@ class Chain:
         """
         self.processors = [named.processor for named in processors]
         self._names = {named.processor: named.name for named in processors}
+        self._guards = {named.processor: named.guard for named in processors}
         self._timeout_s = timeout_s
         self._on_failure = on_failure
         self._at: dict[tuple[asyncio.Task[Any] | None, FrameProcessor], _Work] = {}
@@ -139,11 +140,13 @@ class Chain:
         self._watch(job)
 
     async def _ends(self, processor: FrameProcessor, frame: Frame) -> None:
+        self._check_hold(processor)
         self._at.pop((asyncio.current_task(), processor), None)
         self.ended(frame)
         self._watch(self.job(frame))
 
     async def _pushes(self, processor: FrameProcessor, frame: Frame) -> None:
+        self._check_hold(processor)
         source = self.at(processor)
         # One that is passed on was told already by whoever it is of.
         if isinstance(frame, ErrorFrame) and frame.processor is None and frame is not source:
@@ -157,10 +160,19 @@ class Chain:
         # Where it raised, nothing says that it is done.
         self._at.pop((asyncio.current_task(), processor), None)
 
+    def _check_hold(self, processor: FrameProcessor) -> None:
+        """Fail what a processor is at, if it let no time-out run that it has exceeded."""
+        held_s = self._guards[processor].held_beyond(self._timeout_s)
+        if held_s is not None and not self._over:
+            said = f"it held the server's event loop for {held_s:.1f} s"
+            self._fail_at(processor, self._reason(self._names[processor], said, said, _BLOCKS))
+
     def _fail(self, processor: FrameProcessor, frame: ErrorFrame) -> None:
+        self._fail_at(processor, self.reason(frame))
+
+    def _fail_at(self, processor: FrameProcessor, reason: FailureReason) -> None:
         source = self.at(processor)
         job = self.job(source) if source is not None else None
-        reason = self.reason(frame)
         for failed in self.in_progress() if job is None else [job]:
             self._tell(failed, reason)
 
@@ -173,6 +185,8 @@ class Chain:
             error = raised(frame.exception)
             kind = type(error).__name__
             said = f"{kind}: {error}"
+            if isinstance(error, UnfitFrame):
+                said = kind = str(error)
         name = self.names if frame.processor is None else self._names[frame.processor]
         return self._reason(name, said.strip().rstrip(".:"), kind, _LOOK)
 
@@ -229,6 +243,9 @@ class Chain:
 
 
 _LOOK = "The fault is in its code; the server's log with debug on says more."
+_BLOCKS = (
+    "What blocks belongs in asyncio.to_thread; processors.timeout_s says how long it may take."
+)
 _PASS_ON = (
     "A processor has to push on every frame that it does not use; processors.timeout_s says how "
     "long it may take."

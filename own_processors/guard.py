@@ -2,25 +2,46 @@
 
 Pipecat turns an `Exception` of a processor into an error that `chain.py` hears of. What a program
 ends by is none: `sys.exit()` in a library, or a panic in one written in Rust, would end the event
-loop, and with it everybody's sessions. In here it becomes an `Exception`.
+loop, and with it everybody's sessions. In here it becomes an `Exception`; so does a frame that no
+stage behind can take. What runs in tasks of its own, and how long it lets nobody else run, nobody
+else would tell of.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine, Generator
+from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Any
 
-from pipecat.frames.frames import Frame
+from loguru import logger
+from pipecat.frames.frames import (
+    CancelFrame,
+    EndFrame,
+    Frame,
+    StopFrame,
+    TextFrame,
+    TTSSpeakFrame,
+)
 from pipecat.processors.frame_processor import (
     FrameDirection,
     FrameProcessor,
     FrameProcessorSetup,
 )
 
+HELD_S = 0.25
+"""Seconds without an `await` from which on it is logged: everybody hears such a gap."""
+_ENDS = CancelFrame | EndFrame | StopFrame
+
 
 class ProgramEnded(Exception):
     """A processor raised what would have ended the server; its cause is that."""
+
+
+class UnfitFrame(Exception):
+    """A processor pushed a frame that no stage behind it can take; it quotes nothing of it."""
 
 
 def raised(error: BaseException) -> BaseException:
@@ -33,33 +54,109 @@ def raised(error: BaseException) -> BaseException:
 class Guard:
     """Stands around one processor, and around those that it is made of."""
 
-    def __init__(self, processor: FrameProcessor) -> None:
-        """Take the processor's methods over, before its pipeline is set up."""
+    def __init__(self, processor: FrameProcessor, name: str) -> None:
+        """Take the processor's methods over, before its pipeline is set up.
+
+        Args:
+            processor: It.
+            name: What the log calls it.
+        """
+        self._name = name
+        self._ends: set[int] = set()
+        """Ids of the frames it got that end the pipeline: those it may push."""
+        self._held_s = 0.0
+        self._told = False
+        """Whether the log has a line about the time it held."""
         self._surround(processor)
+
+    def held_beyond(self, limit_s: float) -> float | None:
+        """Return for how long it let nobody else run, if that is told for the first time.
+
+        Args:
+            limit_s: Seconds that it may.
+
+        Returns:
+            Seconds; None: no step of it, neither the one that runs, took longer.
+        """
+        step = _STEP.get()
+        if step is not None and step.guard is self and not step.told:
+            held_s = step.own_s()
+            if held_s > limit_s:
+                step.told = True
+                return held_s
+        held_s, self._held_s = self._held_s, 0.0
+        return held_s if held_s > limit_s else None
+
+    def took(self, step: _Step) -> None:
+        """Note how long a step took that is over."""
+        held = step.own_s()
+        if not step.told:
+            self._held_s = max(self._held_s, held)
+        if held >= HELD_S and not self._told:
+            self._told = True
+            logger.warning(
+                f"The processor {self._name} held the server's event loop for {held:.1f} s: nobody "
+                "else was heard or answered for so long. What blocks belongs in asyncio.to_thread."
+            )
+
+    def _task_failed(self, error: BaseException) -> None:
+        # What it says may quote what the user said: not for the log.
+        kind = type(raised(error)).__name__
+        logger.warning(
+            f"The processor {self._name} failed in a task of its own: {kind}. Its answer goes on "
+            "without that; the server's log with debug on says more."
+        )
+        logger.opt(exception=error).debug(f"a task of the processor {self._name} failed")
+
+    def _check(self, frame: Frame) -> None:
+        """Refuse what no stage behind can take.
+
+        Raises:
+            UnfitFrame: Says what it is.
+        """
+        kind = type(frame).__name__
+        if isinstance(frame, _ENDS) and frame.id not in self._ends:
+            raise UnfitFrame(f"it pushed a frame of its own that ends the pipeline ({kind})")
+        if isinstance(frame, TextFrame | TTSSpeakFrame) and not isinstance(frame.text, str):
+            got = type(frame.text).__name__
+            raise UnfitFrame(f"it pushed a text that is no str but {got} ({kind})")
+        audio = getattr(frame, "audio", b"")
+        if not isinstance(audio, bytes | bytearray | memoryview):
+            got = type(audio).__name__
+            raise UnfitFrame(f"it pushed audio that is no bytes but {got} ({kind})")
 
     def _surround(self, processor: FrameProcessor) -> None:
         process, create_task = processor.process_frame, processor.create_task
-        setup, cleanup = processor.setup, processor.cleanup
+        setup, cleanup, push = processor.setup, processor.cleanup, processor.push_frame
 
         async def process_frame(frame: Frame, direction: FrameDirection) -> None:
-            await _Steps(process(frame, direction))
+            if isinstance(frame, _ENDS):
+                self._ends.add(frame.id)
+            await _Steps(process(frame, direction), self)
+
+        async def push_frame(
+            frame: Frame, direction: FrameDirection = FrameDirection.DOWNSTREAM
+        ) -> None:
+            self._check(frame)
+            await push(frame, direction)
 
         async def set_up(given: FrameProcessorSetup) -> None:
-            await _Steps(setup(given))
+            await _Steps(setup(given), self)
 
         async def clean_up() -> None:
-            await _Steps(cleanup())  # type: ignore[no-untyped-call]
+            await _Steps(cleanup(), self)  # type: ignore[no-untyped-call]
 
         def task(
             coroutine: Coroutine[Any, Any, Any], name: str | None = None, *more: Any, **options: Any
         ) -> asyncio.Task[Any]:
             name = name or getattr(coroutine, "__name__", None)
-            made = create_task(_Steps(coroutine), name, *more, **options)
+            made = create_task(_Steps(coroutine, self, self._task_failed), name, *more, **options)
             # One that is cancelled before its first step has never begun with it.
             made.add_done_callback(lambda _task: coroutine.close())
             return made
 
         processor.process_frame = process_frame  # type: ignore[method-assign]
+        processor.push_frame = push_frame  # type: ignore[method-assign]
         processor.setup = set_up  # type: ignore[method-assign,assignment]
         processor.cleanup = clean_up  # type: ignore[method-assign]
         processor.create_task = task  # type: ignore[method-assign]
@@ -67,11 +164,39 @@ class Guard:
             self._surround(inner)
 
 
+@dataclass(slots=True)
+class _Step:
+    """What a processor does without an `await`; processors behind it may have theirs in between."""
+
+    guard: Guard
+    began: float
+    others_s: float = 0.0
+    """Seconds of those in between."""
+    told: bool = False
+    """Whether the chain knows how long it took."""
+
+    def own_s(self) -> float:
+        """Return the seconds so far, without those of others."""
+        return time.monotonic() - self.began - self.others_s
+
+
+_STEP: ContextVar[_Step | None] = ContextVar("step", default=None)
+"""The innermost step that runs."""
+
+
 class _Steps(Coroutine[Any, Any, Any]):
     """A coroutine of a processor's, which runs from one `await` to the next in a step."""
 
-    def __init__(self, coroutine: Coroutine[Any, Any, Any]) -> None:
+    def __init__(
+        self,
+        coroutine: Coroutine[Any, Any, Any],
+        guard: Guard,
+        on_failure: Callable[[BaseException], None] | None = None,
+    ) -> None:
         self._coroutine = coroutine
+        self._guard = guard
+        self._on_failure = on_failure
+        """Takes what it raises, where Pipecat would tell nobody."""
 
     def __await__(self) -> Generator[Any, Any, Any]:
         """Run it, as `await` does."""
@@ -98,9 +223,26 @@ class _Steps(Coroutine[Any, Any, Any]):
         self._coroutine.close()
 
     def _step(self, take: Callable[..., Any], *given: Any) -> Any:
+        outer = _STEP.get()
+        step = _Step(self._guard, time.monotonic())
+        here = _STEP.set(step)
         try:
             return take(*given)
-        except (Exception, asyncio.CancelledError, GeneratorExit):
+        except (StopIteration, asyncio.CancelledError, GeneratorExit):
+            raise
+        except Exception as error:
+            self._failed(error)
             raise
         except BaseException as error:
-            raise ProgramEnded(f"{type(error).__name__}: {error}") from error
+            ended = ProgramEnded(f"{type(error).__name__}: {error}")
+            self._failed(error)
+            raise ended from error
+        finally:
+            _STEP.reset(here)
+            self._guard.took(step)
+            if outer is not None:
+                outer.others_s += time.monotonic() - step.began
+
+    def _failed(self, error: BaseException) -> None:
+        if self._on_failure is not None:
+            self._on_failure(error)

@@ -39,6 +39,8 @@ class Named:
     processor: FrameProcessor
     name: str
     """Its class, and the setting of its place."""
+    guard: Guard
+    """What stands around it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +139,8 @@ def _made(maker: Maker, place: Place) -> Named:
     if not isinstance(made, FrameProcessor):
         told = _("it made a {kind}, which is no FrameProcessor of Pipecat's")
         raise _refused(called, place, told.format(kind=kind))
-    Guard(made)
-    return Named(made, f"{kind} (processors.{place})")
+    name = f"{kind} (processors.{place})"
+    return Named(made, name, Guard(made, name))
 
 
 def _called(maker: Maker) -> str:

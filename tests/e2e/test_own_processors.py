@@ -569,6 +569,93 @@ async def test_one_that_cannot_be_set_up_fails_each_transcription_by_name(place:
             )
 
 
+HELD = "nobody else was heard or answered for so long"
+ENDS = "it pushed a frame of its own that ends the pipeline"
+
+
+@pytest.mark.parametrize(
+    ("place", "kind", "act", "reason"),
+    [
+        ("before_model", LLMContextFrame, people.ends_the_pipeline, f"{ENDS} (EndFrame)"),
+        ("before_voice", LLMTextFrame, people.ends_the_pipeline, f"{ENDS} (EndFrame)"),
+        ("before_voice", LLMTextFrame, people.cancels_the_pipeline, f"{ENDS} (CancelFrame)"),
+        ("before_client", TTSAudioRawFrame, people.ends_the_pipeline, f"{ENDS} (EndFrame)"),
+        (
+            "before_voice",
+            LLMTextFrame,
+            people.forgets_the_text,
+            "it pushed a text that is no str but NoneType (LLMTextFrame)",
+        ),
+        (
+            "before_client",
+            TTSAudioRawFrame,
+            people.forgets_the_bytes,
+            "it pushed audio that is no bytes but ndarray (TTSAudioRawFrame)",
+        ),
+    ],
+)
+async def test_a_frame_that_no_stage_can_take_fails_the_answer_at_once_and_by_name(
+    place: str, kind: Any, act: Any, reason: str, lines: list[str]
+):
+    broken = Armed(kind, act)
+    async with session(**{place: [IdentityFilter, broken, IdentityFilter]}) as wire:
+        message = failure(await answer(wire))
+        assert message.startswith(f"The processor Broken (processors.{place}) failed: {reason}. ")
+        broken.on = False
+        assert said(await answer(wire)) == TEXT
+    assert any(reason in line for line in lines)
+
+
+@pytest.mark.parametrize("act", [people.ends_the_pipeline, people.forgets_the_text])
+async def test_a_frame_that_no_stage_can_take_fails_one_transcription(act: Any):
+    broken = Armed(TranscriptionFrame, act)
+    async with session(vad={"speculative": False}, before_model=[broken]) as wire:
+        await wire.append(speech())
+        failed = await wire.until("conversation.item.input_audio_transcription.failed")
+        message = failed["error"]["message"]
+        assert message.startswith("The processor Broken (processors.before_model) failed: it push")
+
+
+@pytest.mark.parametrize(("place", "kind"), OF_ANSWERS)
+async def test_one_that_blocks_everybody_for_too_long_fails_the_answer_by_name(
+    place: str, kind: Any, lines: list[str]
+):
+    broken = Armed(kind, people.blocks)
+    async with session(timeout_s=0.3, **{place: [IdentityFilter, broken]}) as wire:
+        message = failure(await answer(wire))
+        assert message.startswith(f"The processor Broken (processors.{place}) failed: it held the ")
+        assert "asyncio.to_thread" in message
+        broken.on = False
+        assert said(await answer(wire)) == TEXT
+    assert sum(HELD in line for line in lines) == 1
+
+
+async def test_one_that_blocks_everybody_for_less_is_logged_once(lines: list[str]):
+    async def each_time(one: Doing, frame: Any) -> bool:
+        one._act = each_time
+        return await people.blocks(one, frame)
+
+    async with session(before_voice=[people.doing(LLMTextFrame, each_time)]) as wire:
+        assert said(await answer(wire)) == TEXT
+    assert (
+        len([line for line in lines if "Broken" in line and "event loop for 0.4 s: " in line]) == 1
+    )
+
+
+async def test_an_error_in_a_task_of_its_own_is_logged_without_what_it_says(lines: list[str]):
+    async def begins_a_task(one: Doing, frame: Any) -> bool:
+        one.create_task(people.raises(one, frame))
+        return False
+
+    broken = people.doing(LLMTextFrame, begins_a_task)
+    async with session(before_voice=[broken]) as wire:
+        assert said(await answer(wire)) == TEXT
+    told = [line for line in lines if "Broken" in line]
+    assert len(told) == 1
+    assert "failed in a task of its own: RuntimeError" in told[0]
+    assert not any("cannot take it" in line for line in lines)
+
+
 async def test_one_that_ends_the_program_in_a_task_of_its_own_ends_nothing():
     async def begins_a_task(one: Doing, _frame: Any) -> bool:
         one.create_task(people.exits(one, _frame))

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import time
 from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 import numpy as np
 from pipecat.audio.filters.base_audio_filter import BaseAudioFilter
 from pipecat.frames.frames import (
+    CancelFrame,
+    EndFrame,
     ErrorFrame,
     FilterControlFrame,
     Frame,
@@ -88,6 +91,32 @@ async def exits(_self: Doing, _frame: Frame) -> bool:
 
 async def is_interrupted(_self: Doing, _frame: Frame) -> bool:
     raise KeyboardInterrupt("enough")
+
+
+async def blocks(_self: Doing, _frame: Frame) -> bool:
+    """Lets nobody else run for longer than the tests' limit."""
+    time.sleep(0.4)  # noqa: ASYNC251
+    return False
+
+
+async def ends_the_pipeline(self: Doing, _frame: Frame) -> bool:
+    await self.push_frame(EndFrame())
+    return True
+
+
+async def cancels_the_pipeline(self: Doing, _frame: Frame) -> bool:
+    await self.push_frame(CancelFrame())
+    return True
+
+
+async def forgets_the_text(_self: Doing, frame: Any) -> bool:
+    frame.text = None
+    return False
+
+
+async def forgets_the_bytes(_self: Doing, frame: Any) -> bool:
+    frame.audio = np.frombuffer(frame.audio, np.int16)
+    return False
 
 
 async def pushes_an_error(self: Doing, _frame: Frame) -> bool:

@@ -13,8 +13,13 @@ from providers import TTSProvider
 class ExitingTTS(TTSProvider):
     """Ends the program where it should be built."""
 
+    label = "exiting"
+
     def __init__(self, config: Any) -> None:
         sys.exit("gone")
+
+    def create(self, voice: str) -> TTSService:
+        raise NotImplementedError
 
 
 class ExitingService(TTSService):
