@@ -97,11 +97,29 @@ class PipelineManager:
         )
         self.tts: TTSProvider = tts or there.of_kind("tts") or tts_providers.load(settings.tts)
         self.processors = processors or places.load(settings.processors)
+        self._check_processors()
         shared_models = beside[0].turn_models if beside else None
         self.turn_models: TurnModels = TurnModels(settings.vad, settings.turns, shared_models)
         self._own: list[Provider] = [
             provider for provider in (self.stt, self.llm, self.tts) if not there.has(provider)
         ]
+
+    def _check_processors(self) -> None:
+        """Refuse processors that what they should change would pass by.
+
+        Raises:
+            ProviderSetupError: There are some.
+        """
+        if self.settings.llm.audio_input and (
+            names := self.processors.names_at("before_recogniser")
+        ):
+            raise ProviderSetupError(
+                _(
+                    "processors.before_recogniser has {names}, but with llm.audio_input the model "
+                    "hears the user's audio itself, not what they make of it. Leave them out, or "
+                    "switch llm.audio_input off."
+                ).format(names=", ".join(names))
+            )
 
     def for_session(self) -> SessionPipelines:
         """Return what builds the pipelines of one session, which closes it at its end."""
@@ -306,6 +324,10 @@ class UpstreamManager(PipelineManager):
             tts=Mouth(upstream),
             beside=beside,
         )
+        self.upstream = upstream
+
+    def _check_processors(self) -> None:
+        """Refuse all: they stand between stages."""
         if self.processors.names:
             raise ProviderSetupError(
                 _(
@@ -313,7 +335,6 @@ class UpstreamManager(PipelineManager):
                     "which processors could stand. Leave them out, or leave out [upstream]."
                 ).format(names=", ".join(self.processors.names))
             )
-        self.upstream = upstream
 
     def for_session(self) -> SessionPipelines:
         """Begin what stands behind one session, which closes it at its end."""
@@ -334,16 +355,21 @@ class UpstreamManager(PipelineManager):
         await self.upstream.close()
 
 
-def pipelines_for(settings: Settings, beside: Sequence[PipelineManager] = ()) -> PipelineManager:
+def pipelines_for(
+    settings: Settings,
+    beside: Sequence[PipelineManager] = (),
+    processors: Processors | None = None,
+) -> PipelineManager:
     """Build what the settings name: an upstream, or the three stages.
 
     Args:
         settings: Of the stack.
         beside: Managers of other stacks, as in `PipelineManager`.
+        processors: Those between the stages, instead of the configured ones; an upstream has none.
 
     Raises:
         ProviderSetupError: A provider does not exist or cannot work as configured.
     """
     if settings.upstream.provider is None:
-        return PipelineManager(settings, beside=beside)
+        return PipelineManager(settings, processors=processors, beside=beside)
     return UpstreamManager(settings, load_upstream(settings.upstream), beside)

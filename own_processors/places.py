@@ -9,7 +9,7 @@ with its pipeline.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Any, Literal, get_args
 
@@ -65,7 +65,23 @@ class Processors:
     @property
     def names(self) -> list[str]:
         """What they are called, each with its place, for the start-up banner."""
-        return [f"{_called(maker)} ({place})" for place in PLACES for maker in getattr(self, place)]
+        return [f"{name} ({place})" for place in PLACES for name in self.names_at(place)]
+
+    def names_at(self, place: Place) -> list[str]:
+        """Return what those of one place are called."""
+        return [_called(maker) for maker in getattr(self, place)]
+
+    def with_own(self, own: ProcessorConfig) -> Processors:
+        """Return those of another stack.
+
+        Args:
+            own: What its own table says; what that leaves unsaid is as here.
+
+        Raises:
+            ProviderSetupError: One cannot be imported, or is no processor.
+        """
+        loaded = load(own)
+        return replace(self, **{name: getattr(loaded, name) for name in own.model_fields_set})
 
     def make(self, place: Place) -> list[Named]:
         """Build the processors of a place for one pipeline.

@@ -55,7 +55,8 @@ class Stacks:
 
         Args:
             settings: The configuration.
-            manager: A pipeline manager of your own for the default stack; None builds one.
+            manager: A pipeline manager of your own for the default stack; None builds one. Other
+                stacks have its processors too, where their own tables say nothing else.
 
         Raises:
             ProviderSetupError: A provider does not exist or cannot work as configured.
@@ -67,7 +68,10 @@ class Stacks:
             own = settings.of_stack(name)
             beside = [stack.pipelines for stack in self]
             try:
-                self._all[name] = Stack(name, own, pipelines_for(own, beside))
+                # The default stack's may have been given in code: no client leaves a filter by
+                # asking for another model.
+                processors = pipelines.processors.with_own(settings.stacks[name].processors)
+                self._all[name] = Stack(name, own, pipelines_for(own, beside, processors))
             except ProviderSetupError as error:
                 raise _in_table(name, error) from error
 

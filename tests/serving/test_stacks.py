@@ -10,9 +10,12 @@ from typing import Any
 
 import pytest
 from loguru import logger
+from pipecat.processors.text_transformer import StatelessTextTransformer
 from websockets.asyncio.client import connect
 
 from config import Settings, TTSConfig, load_settings
+from own_processors.places import Processors
+from pipeline_manager import PipelineManager
 from providers.base import ProviderSetupError
 from providers.scripted import ScriptedTTS
 from serving.stacks import Stacks
@@ -391,3 +394,40 @@ async def test_what_has_started_is_closed_where_a_later_stack_cannot_start() -> 
 async def test_a_provider_that_cannot_be_is_named_with_its_table() -> None:
     with pytest.raises(ProviderSetupError, match=r"\[stacks\.odd\] There is no LLM provider 'op'"):
         Stacks(three_stacks(stacks={"odd": {"llm": {"provider": "op"}}}))
+
+
+# --- processors that were given in code ---
+
+
+def shouting() -> StatelessTextTransformer:
+    return StatelessTextTransformer(str.upper)
+
+
+async def test_processors_given_in_code_are_those_of_every_stack_that_has_none_of_its_own() -> None:
+    stacks = {
+        **three_stacks().model_dump(include={"stacks"}, exclude_unset=True)["stacks"],
+        "quiet": {"processors": {"before_voice": []}},
+        "patient": {"processors": {"timeout_s": 19}},
+    }
+    settings = three_stacks(stacks=stacks)
+    own = Processors(before_voice=[shouting], timeout_s=18)
+    async with running(settings, PipelineManager(settings, processors=own)) as given:
+        said = []
+        for name in ("brief", "quiet", "patient"):
+            async with client(at(given, f"?model={name}")) as wire:
+                said.append(await answer(wire))
+    assert said == ["BRIEF ANSWERS", "the default answers", "THE DEFAULT ANSWERS"]
+
+
+async def test_an_upstream_takes_over_no_processors_given_in_code() -> None:
+    direct = {"upstream": {"provider": "openai", "url": "ws://127.0.0.1:9/v1/realtime"}}
+    settings = three_stacks(stacks={"direct": direct})
+    manager = PipelineManager(settings, processors=Processors(before_voice=[shouting]))
+    (stack,) = Stacks(settings, manager).named
+    assert not stack.pipelines.processors.names
+
+
+def test_processors_that_are_not_there_are_named_with_their_table() -> None:
+    own = {"processors": {"before_voice": ["no_such_module:Filter"]}}
+    with pytest.raises(ProviderSetupError, match=r"\[stacks\.odd\] no_such_module:Filter cannot"):
+        Stacks(three_stacks(stacks={"odd": own}))

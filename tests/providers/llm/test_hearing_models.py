@@ -10,14 +10,17 @@ from typing import Any
 
 import pytest
 from pipecat.frames.frames import Frame, TranscriptionFrame
+from pipecat.processors.filters.identity_filter import IdentityFilter
 from pipecat.services.settings import STTSettings
 from pipecat.services.stt_service import SegmentedSTTService
 
 from audio import g711
 from audio.pcm import WIRE_RATE, resample, silence
 from config import Settings
+from own_processors.places import Processors
 from pipeline_manager import PipelineManager
 from providers.base import ProviderSetupError, STTProvider
+from serving.stacks import Stacks
 from tests.providers.fakes.gemini import FakeGemini
 from tests.providers.fakes.hearing_chat import HearingChat, recording, samples_of
 from tests.providers.model_vendors import GOOGLE, KEY
@@ -271,3 +274,20 @@ def test_a_model_that_cannot_hear_refuses_by_name(llm, named):
     settings = scripted_settings(llm={**llm, "audio_input": True})
     with pytest.raises(ProviderSetupError, match=f"llm.audio_input.*{named}"):
         PipelineManager(settings)
+
+
+def test_processors_before_the_recogniser_are_refused_as_the_model_would_hear_past_them():
+    hears = {"provider": "openai", "api_key": KEY, "audio_input": True}
+    told = r"processors\.before_recogniser has IdentityFilter, but with llm\.audio_input"
+    identity = "pipecat.processors.filters.identity_filter:IdentityFilter"
+    with pytest.raises(ProviderSetupError, match=told):
+        PipelineManager(scripted_settings(llm=hears, processors={"before_recogniser": [identity]}))
+    own = Processors(before_recogniser=[IdentityFilter])
+    with pytest.raises(ProviderSetupError, match=told):
+        PipelineManager(scripted_settings(llm=hears), processors=own)
+    with pytest.raises(ProviderSetupError, match=rf"\[stacks\.hears\] {told}"):
+        settings = scripted_settings(stacks={"hears": {"llm": hears}})
+        Stacks(settings, PipelineManager(settings, processors=own))
+    PipelineManager(
+        scripted_settings(llm=hears), processors=Processors(before_model=own.before_recogniser)
+    )
