@@ -321,6 +321,20 @@ def _address(url: str | None) -> str | None:
     return url
 
 
+_NOT_LOADED = frozenset(
+    {
+        "voice_id",
+        "language",
+        "temperature",
+        "context_tokens",
+        "connect_timeout_s",
+        "timeout_s",
+        "retries",
+    }
+)
+"""Settings that say how a model is used. A provider that loads another one for them knows that."""
+
+
 class _Provider(Group):
     provider: str = "embedded"
     api_key: SecretStr | None = None
@@ -361,8 +375,14 @@ class _Provider(Group):
         """Return whether one provider serves both: they differ in nothing that it reads."""
         return type(self) is type(other) and self._of_engine() == other._of_engine()
 
-    def _of_engine(self) -> dict[str, Any]:
-        return self.model_dump(exclude={"default_instructions", "noise_reduced"})
+    def same_model(self, other: _Provider) -> bool:
+        """Return whether both would load the same: else they differ in what is no model's."""
+        return type(self) is type(other) and self._of_engine(_NOT_LOADED) == other._of_engine(
+            _NOT_LOADED
+        )
+
+    def _of_engine(self, beside: frozenset[str] = frozenset()) -> dict[str, Any]:
+        return self.model_dump(exclude={"default_instructions", "noise_reduced", *beside})
 
     def secrets(self) -> frozenset[str]:
         """Return the texts to mask in logs and errors: the key, and options named like keys."""

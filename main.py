@@ -37,7 +37,7 @@ try:
     from serving.calls.routes import CallRoutes
     from serving.calls.sidebands import Sidebands
     from serving.calls.whereabouts import Whereabouts
-    from serving.command_line import arguments, run_check
+    from serving.command_line import arguments, chosen, run_check
     from serving.console.page import ConsolePage
     from serving.console.routes import console_routes
     from serving.handshake import Service
@@ -218,13 +218,12 @@ def main(argv: list[str] | None = None) -> None:
             **{group: said for group, said in overrides.items() if said},
         )
         configure_logging(settings.server)
-        named = tuple("=".join(stack) for stack in given.stack)
-        chosen = Chosen(given.profile or chosen_profile(), named)
-        if given.install and install(settings, chosen, yes=given.yes) and argv is None:
+        start = chosen(given, given.profile or chosen_profile())
+        if given.install and install(settings, start, yes=given.yes) and argv is None:
             start_again()
         if given.check:
             raise SystemExit(run_check(settings))
-        refuse_incomplete(settings, chosen)
+        refuse_incomplete(settings, start)
         check_exposure(settings.server)
         listener = listener_of(settings)
         workers = settings.server.workers

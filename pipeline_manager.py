@@ -44,6 +44,8 @@ from session.ports import (
 )
 from session.reports import ResponseReport
 from settings.localisation import _
+from settings.provider_declarations import Kind
+from settings.stacks import DEFAULT_STACK
 from turn_detection.turn_models import TurnModels
 from upstream.loading import Ears, Mind, Mouth, load_upstream
 from upstream.service import UpstreamService
@@ -71,6 +73,7 @@ class PipelineManager:
         tts: TTSProvider | None = None,
         processors: Processors | None = None,
         beside: Sequence[PipelineManager] = (),
+        name: str = DEFAULT_STACK,
     ) -> None:
         """Choose the providers.
 
@@ -82,20 +85,26 @@ class PipelineManager:
             processors: Processors of your own between them, instead of the configured ones.
             beside: Managers of other stacks, started before this one and closed behind it: what
                 they have for equal settings is used, not loaded again.
+            name: The stack's.
 
         Raises:
             ProviderSetupError: A provider or a processor does not exist or cannot work as
                 configured.
         """
         self.settings = settings
+        self.name = name
         there = SharedProviders(settings, beside)
-        self.stt: STTProvider = stt or there.of_kind("stt") or stt_providers.load(settings.stt)
+        self.stt: STTProvider = (
+            stt or there.of_kind("stt") or there.lent("stt", stt_providers.load(settings.stt))
+        )
         self.llm: LLMProvider = (
             llm_providers.checked(llm, settings.llm)
             if llm
-            else there.of_kind("llm") or llm_providers.load(settings.llm)
+            else there.of_kind("llm") or there.lent("llm", llm_providers.load(settings.llm))
         )
-        self.tts: TTSProvider = tts or there.of_kind("tts") or tts_providers.load(settings.tts)
+        self.tts: TTSProvider = (
+            tts or there.of_kind("tts") or there.lent("tts", tts_providers.load(settings.tts))
+        )
         self.processors = processors or places.load(settings.processors)
         self._check_processors()
         shared_models = beside[0].turn_models if beside else None
@@ -103,6 +112,9 @@ class PipelineManager:
         self._own: list[Provider] = [
             provider for provider in (self.stt, self.llm, self.tts) if not there.has(provider)
         ]
+        usual = next((one for one in beside if one.name == DEFAULT_STACK), None)
+        self._usual = set() if usual is None else {usual.stt, usual.llm, usual.tts}
+        """The default stack's providers, whose settings are in the server's own tables."""
 
     def _check_processors(self) -> None:
         """Refuse processors that what they should change would pass by.
@@ -226,6 +238,10 @@ class PipelineManager:
         wanted = self.settings.stt.noise_reduced
         return self.stt.noise_reduced if wanted is None else wanted
 
+    def tables(self, kind: Kind) -> str:
+        """Return the name of the stack in whose tables the settings of a stage are."""
+        return DEFAULT_STACK if getattr(self, kind) in self._usual else self.name
+
     def create_stt(self) -> STTService:
         """Build the recogniser of one session."""
         return self.stt.create()
@@ -282,12 +298,13 @@ class PipelineManager:
         if self.processors.before_model:
             # They change the messages, which are the conversation's and a speculation's too.
             request = replace(request, messages=deepcopy(request.messages))
-        llm = Stage("LLM", self.create_llm(request), self.llm, Patience.of(self.settings.llm))
-        tts = (
-            Stage("TTS", self.create_tts(request), self.tts, Patience.of(self.settings.tts))
-            if request.spoken
-            else None
-        )
+        of, tables = self.settings, self.tables
+        service = self.create_llm(request)
+        llm = Stage("LLM", service, self.llm, Patience.of(of.llm), tables("llm"))
+        tts = None
+        if request.spoken:
+            voice = self.create_tts(request)
+            tts = Stage("TTS", voice, self.tts, Patience.of(of.tts), tables("tts"))
         return ResponsePipeline(request, llm, tts, report, room, tracing, self.processors)
 
 
@@ -311,6 +328,7 @@ class UpstreamManager(PipelineManager):
         settings: Settings,
         upstream: UpstreamService,
         beside: Sequence[PipelineManager] = (),
+        name: str = DEFAULT_STACK,
     ) -> None:
         """Put `upstream` in the place of the stages; the rest is as in `PipelineManager`.
 
@@ -323,6 +341,7 @@ class UpstreamManager(PipelineManager):
             llm=Mind(upstream),
             tts=Mouth(upstream),
             beside=beside,
+            name=name,
         )
         self.upstream = upstream
 
@@ -359,6 +378,7 @@ def pipelines_for(
     settings: Settings,
     beside: Sequence[PipelineManager] = (),
     processors: Processors | None = None,
+    name: str = DEFAULT_STACK,
 ) -> PipelineManager:
     """Build what the settings name: an upstream, or the three stages.
 
@@ -366,10 +386,11 @@ def pipelines_for(
         settings: Of the stack.
         beside: Managers of other stacks, as in `PipelineManager`.
         processors: Those between the stages, instead of the configured ones; an upstream has none.
+        name: The stack's.
 
     Raises:
         ProviderSetupError: A provider does not exist or cannot work as configured.
     """
     if settings.upstream.provider is None:
-        return PipelineManager(settings, processors=processors, beside=beside)
-    return UpstreamManager(settings, load_upstream(settings.upstream), beside)
+        return PipelineManager(settings, processors=processors, beside=beside, name=name)
+    return UpstreamManager(settings, load_upstream(settings.upstream, name), beside, name)

@@ -137,6 +137,7 @@ class RealtimeTransport(BaseTransport):
             self._recognition.on_interim,
             self._recognition.on_transcript,
             self._not_recognised,
+            manager.tables("stt"),
         )
         self._push_turn: Callable[[Frame], Awaitable[None]] = self._input.push_frame
         """Pushes a frame into the recogniser's pipeline; frames wait there while it starts."""

@@ -21,6 +21,7 @@ from providers.errors import failure_reason
 from providers.frames import CompletionFrame
 from session.ports import ClientRoom, FailureReason, ResponseRequest
 from session.reports import ResponseFailed, ResponseFinished, ResponseReport
+from settings.stacks import DEFAULT_STACK
 
 _Service = TypeVar("_Service", LLMService, TTSService)
 
@@ -33,6 +34,8 @@ class Stage(Generic[_Service]):
     service: _Service
     provider: Provider
     patience: Patience
+    stack: str = DEFAULT_STACK
+    """The stack in whose tables the provider's settings are."""
 
 
 class Supervision:
@@ -127,7 +130,7 @@ class Supervision:
 
     def failed(self, stage: Stage[Any], frame: ErrorFrame) -> None:
         """Report that a stage failed."""
-        self.fail(failure_reason(stage.name, stage.provider, frame))
+        self.fail(failure_reason(stage.name, stage.provider, frame, stage.stack))
 
     def fail(self, error: FailureReason) -> None:
         """Report why the response failed."""

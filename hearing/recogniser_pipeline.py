@@ -47,6 +47,7 @@ from providers.stt.turns import TurnProcessor, TurnSTTService
 from providers.stt.wishes import AppliedWishes
 from session.ports import FailureReason, Transcript
 from settings.localisation import _
+from settings.stacks import DEFAULT_STACK
 
 
 class TurnInput(FrameProcessor):
@@ -164,6 +165,7 @@ class TranscriptOutput(FrameProcessor):
         on_interim: Callable[[str, str], None],
         on_transcript: Callable[[str, Transcript], None],
         on_failure: Callable[[str, FailureReason], None],
+        stack: str = DEFAULT_STACK,
     ) -> None:
         """Report by callbacks.
 
@@ -172,12 +174,14 @@ class TranscriptOutput(FrameProcessor):
             on_interim: Takes a recognition's id and its transcript so far.
             on_transcript: Takes a recognition's id and its final transcript.
             on_failure: Takes a recognition's id and the reason.
+            stack: The stack in whose tables the recogniser's settings are.
         """
         super().__init__(enable_direct_mode=True)
         self._provider = provider
         self._on_interim = on_interim
         self._on_transcript = on_transcript
         self._on_failure = on_failure
+        self._stack = stack
         self._failed: set[str] = set()
         """Recognitions that a processor of one's own has failed: no result of theirs counts."""
 
@@ -199,7 +203,8 @@ class TranscriptOutput(FrameProcessor):
             if self._provider.steady_interims:
                 self._on_interim(recognition_id, frame.text.strip())
         elif isinstance(frame, ErrorFrame) and recognition_id is not None:
-            self._on_failure(recognition_id, failure_reason("STT", self._provider, frame))
+            reason = failure_reason("STT", self._provider, frame, self._stack)
+            self._on_failure(recognition_id, reason)
         else:
             await self.push_frame(frame, direction)
 

@@ -90,6 +90,14 @@ class Provider(ABC):
             text = text.replace(secret, "***")
         return text
 
+    def share(self, other: Any) -> None:  # noqa: B027 (most providers load nothing)
+        """Use the model that another provider loads, where this one would load the same.
+
+        Args:
+            other: Of this class, and with the same settings but for those of its sessions and
+                requests, such as the voice. It is started before this one, and closed behind it.
+        """
+
     async def start(self) -> None:  # noqa: B027 (most providers load nothing)
         """Load models and warm them up, before the first session.
 

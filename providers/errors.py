@@ -15,6 +15,7 @@ from pipecat.utils.errors import (
 
 from providers.base import Provider, StageFailure
 from session.ports import FailingStage, FailureReason
+from settings.stacks import DEFAULT_STACK, in_stack
 
 REFUSALS = {
     ErrorCategory.AUTHENTICATION,
@@ -55,7 +56,9 @@ _STATUS = re.compile(
 """
 
 
-def failure_reason(stage: FailingStage, provider: Provider, frame: ErrorFrame) -> FailureReason:
+def failure_reason(
+    stage: FailingStage, provider: Provider, frame: ErrorFrame, stack: str = DEFAULT_STACK
+) -> FailureReason:
     """Describe a stage's error frame for the client.
 
     Args:
@@ -63,6 +66,7 @@ def failure_reason(stage: FailingStage, provider: Provider, frame: ErrorFrame) -
         provider: The provider of the failed service; it may know a better remedy than the usual
             one.
         frame: The error; Pipecat has masked credentials in its text.
+        stack: The stack in whose tables the provider's settings are: the remedy names them there.
     """
     category = error_category(frame)
     reason = " ".join(str(frame.error).split()).rstrip(".")
@@ -73,6 +77,7 @@ def failure_reason(stage: FailingStage, provider: Provider, frame: ErrorFrame) -
     )
     known = _known_failure(frame)
     remedy = (known and known.remedy) or provider.remedies.get(category) or usual
+    remedy = in_stack(remedy, stack)
 
     def told(reason: str) -> str:
         return provider.redacted(f"{stage} {provider.label} failed: {reason}. {remedy}")
@@ -82,10 +87,10 @@ def failure_reason(stage: FailingStage, provider: Provider, frame: ErrorFrame) -
     return FailureReason(told(reason), code, stage=stage, discreet=discreet)
 
 
-def unreachable_remedy(stage: FailingStage, provider: Provider) -> str:
-    """Return what to do where a provider's service does not answer."""
+def unreachable_remedy(stage: FailingStage, provider: Provider, stack: str = DEFAULT_STACK) -> str:
+    """Return what to do where a provider's service does not answer; `stack` as above."""
     usual = _REMEDIES[ErrorCategory.CONNECTIVITY].format(stage=stage.lower())
-    return provider.remedies.get(ErrorCategory.CONNECTIVITY, usual)
+    return in_stack(provider.remedies.get(ErrorCategory.CONNECTIVITY, usual), stack)
 
 
 def _where_keys_are(stage: str, provider: Provider) -> str:

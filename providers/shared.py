@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from config import Settings
 from providers.base import LLMProvider, Provider, STTProvider, TTSProvider
 from settings.provider_declarations import Kind
+
+Made = TypeVar("Made", bound=Provider)
 
 
 class Loaded(Protocol):
@@ -34,6 +36,17 @@ class SharedProviders:
             if getattr(there.settings, kind).same_engine(wanted):
                 return getattr(there, kind)
         return None
+
+    def lent(self, kind: Kind, provider: Made) -> Made:
+        """Return a new provider, which uses the model of the first one that loads the same."""
+        wanted = getattr(self._settings, kind)
+        for there in self._beside:
+            other = getattr(there, kind)
+            same = getattr(there.settings, kind).same_model(wanted)
+            if same and type(other) is type(provider):
+                provider.share(other)
+                break
+        return provider
 
     def has(self, provider: Provider) -> bool:
         """Return whether another stack starts and closes a provider."""

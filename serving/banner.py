@@ -11,7 +11,8 @@ from config import PRODUCT_NAME, VERSION, Settings
 from pipeline_manager import PipelineManager
 from serving.addresses import ANY_ADDRESS, Addresses
 from serving.ollama_offer import OllamaHere
-from serving.stacks import Stack, Stacks
+from serving.stack_differences import differences
+from serving.stacks import Stacks
 from settings.columns import columns, padded
 from settings.installation import start_client, start_profile, start_server
 from settings.localisation import _, in_english, spoken_by_user
@@ -97,21 +98,10 @@ def _others(stacks: Stacks) -> list[str]:
     if not stacks.named:
         return []
     rows = {
-        f"?model={stack.name}": "; ".join(_unlike(stack, stacks.default)) or _("as above")
+        f"?model={stack.name}": "; ".join(differences(stack, stacks.default)) or _("as above")
         for stack in stacks.named
     }
     return ["", *_table(rows)]
-
-
-def _unlike(stack: Stack, default: Stack) -> Iterable[str]:
-    """Yield the stages of a stack that are not those of the default one."""
-    own, usual = stack.pipelines.stages(), default.pipelines.stages()
-    told, usually_told = stack.pipelines.describe(), default.pipelines.describe()
-    for kind, label in told.items():
-        # Two models may have the same label.
-        alike = own.get(kind.lower()) is usual.get(kind.lower())  # type: ignore[call-overload]
-        if not alike or label != usually_told[kind]:
-            yield f"{kind} {label}"
 
 
 def _next(settings: Settings, addresses: Addresses | None) -> list[str]:

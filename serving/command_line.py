@@ -10,7 +10,7 @@ from own_processors import places
 from serving.check_verdicts import Verdict, table
 from serving.stack_check import check
 from settings.arguments import PlainParser, whole_number
-from settings.installation import command, program_name
+from settings.installation import Chosen, command, program_name
 from settings.localisation import _
 
 
@@ -74,6 +74,31 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
         "--check", action="store_true", help=_("try voice, recogniser and model once, and say how")
     )
     return parser.parse_args(argv)
+
+
+def chosen(given: argparse.Namespace, profile: str | None) -> Chosen:
+    """Return with what the server is started, for a command that starts it likewise.
+
+    Args:
+        given: As `arguments` returned it.
+        profile: The ready-made stack, which a variable may have named.
+    """
+    valued = [
+        *((name, getattr(given, name)) for name in ("config", "host", "port", "workers")),
+        ("log-level", given.log_level),
+        *(("stack", "=".join(stack)) for stack in given.stack),
+    ]
+    words = [
+        word for name, value in valued if value is not None for word in (f"--{name}", str(value))
+    ]
+    switches = {
+        "insecure": given.insecure,
+        "debug": given.debug,
+        "log-json": given.log_json,
+        "check": given.check,
+    }
+    words += [f"--{name}" for name, is_on in switches.items() if is_on]
+    return Chosen(profile, tuple(words))
 
 
 def about_sound() -> str:

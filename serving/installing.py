@@ -34,7 +34,7 @@ def install(settings: Settings, chosen: Chosen, *, yes: bool) -> bool:
 
     Args:
         settings: The configuration.
-        chosen: The ready-made stacks that were asked for.
+        chosen: With what the server was started.
         yes: Do not ask.
 
     Returns:

@@ -19,6 +19,7 @@ from settings.installation import install_extra
 from settings.localisation import _
 from settings.provider_declarations import Declaration, Kind, declarations
 from settings.sources import PROFILES, profile_for
+from settings.stacks import DEFAULT_STACK, in_stack
 
 MB = 1_000_000
 KINDS: tuple[Kind, ...] = ("stt", "llm", "tts")
@@ -128,17 +129,17 @@ def missing(settings: Settings, profile: str | None, *, ask_ollama: bool) -> Mis
             seconds.
     """
     found = Missing()
-    _look(settings, profile, "", found, ask_ollama=ask_ollama)
+    _look(settings, profile, DEFAULT_STACK, found, ask_ollama=ask_ollama)
     for name, stack in settings.stacks.items():
         own = settings.of_stack(name)
-        _look(own, stack.profile, f"stacks.{name}.", found, ask_ollama=ask_ollama)
+        _look(own, stack.profile, name, found, ask_ollama=ask_ollama)
     return found
 
 
 def _look(
-    settings: Settings, profile: str | None, table: str, found: Missing, *, ask_ollama: bool
+    settings: Settings, profile: str | None, stack: str, found: Missing, *, ask_ollama: bool
 ) -> None:
-    """Add what one stack lacks; `table` is what its settings' names begin with."""
+    """Add what the stack of a name lacks."""
     found.downloads += [one for one in first_downloads(settings) if one not in found.downloads]
     for name, required in _extras(settings, profile).items():
         packages = lacking(name)
@@ -147,12 +148,12 @@ def _look(
             found.packages += [one for one in packages if one not in found.packages]
             found.stops |= required
     for declared in _declared(settings):
-        told = _missing_key(settings, declared, table)
+        told = _missing_key(settings, declared)
         if told:
-            found.yours.append(told)
+            found.yours.append(in_stack(told, stack))
             found.stops |= declared.name not in NEVER_REQUIRED
     if ask_ollama and settings.llm.provider == "ollama":
-        _ask_ollama(settings, found)
+        _ask_ollama(settings, stack, found)
 
 
 def ollama_of(config: LLMConfig) -> OllamaModels:
@@ -197,16 +198,16 @@ def _is_whole(settings: Settings, profile: str) -> bool:
     )
 
 
-def _missing_key(settings: Settings, declared: Declaration, table: str) -> str | None:
+def _missing_key(settings: Settings, declared: Declaration) -> str | None:
     group = getattr(settings, declared.kind)
     if declared.key_variable is None or group.api_base is not None or group.resolved_key():
         return None
     return _("{stage}.provider '{provider}' needs an API key: set {variable}.").format(
-        stage=table + declared.kind, provider=declared.name, variable=declared.key_variable
+        stage=declared.kind, provider=declared.name, variable=declared.key_variable
     )
 
 
-def _ask_ollama(settings: Settings, found: Missing) -> None:
+def _ask_ollama(settings: Settings, stack: str, found: Missing) -> None:
     ollama, model = ollama_of(settings.llm), settings.llm.model or DEFAULT_MODEL
     try:
         if model not in ollama.names() and not _is_known(model, ollama, found):
@@ -217,7 +218,7 @@ def _ask_ollama(settings: Settings, found: Missing) -> None:
         else:
             remedy = _("install it (https://ollama.com/download) and start it")
         told = _("Ollama does not answer at {address} ({reason}): {remedy}.").format(
-            address=ollama.address, reason=failure, remedy=remedy
+            address=ollama.address, reason=failure, remedy=in_stack(remedy, stack)
         )
         found.yours += [told] if told not in found.yours else []
 

@@ -64,7 +64,9 @@ async def _warn(stacks: Stacks) -> None:
     silent = await unreachable({name: stage.address for name, stage in asked.items()})
     for name, reason in silent.items():
         stage, provider = asked[name].kind, asked[name].provider
-        on = "" if asked[name].stack.is_default else f"[stacks.{asked[name].stack.name}] "
+        stack = asked[name].stack
+        on = "" if stack.is_default else f"[stacks.{stack.name}] "
         with in_english():
-            told = f"{on}{stage} {provider.label}: {reason}. {unreachable_remedy(stage, provider)}"
+            remedy = unreachable_remedy(stage, provider, stack.name)
+            told = f"{on}{stage} {provider.label}: {reason}. {remedy}"
         logger.warning(provider.redacted(told))

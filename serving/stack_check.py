@@ -29,7 +29,7 @@ from serving.stage_checks import (
     check_voice,
     started,
 )
-from settings.stacks import DEFAULT_STACK
+from settings.stacks import DEFAULT_STACK, in_stack
 from settings.upstream import UpstreamConfig
 
 SENTENCES = {
@@ -156,7 +156,10 @@ class _Trials:
                 self._done[number] = (words, others, again)
                 return tried.speech
         tried = await attempt()
-        tried = replace(tried, verdict=replace(tried.verdict, stacks=(stack,)))
+        verdict, error = tried.verdict, tried.verdict.error
+        if error is not None:
+            error = replace(error, message=in_stack(error.message, stack))
+        tried = replace(tried, verdict=replace(verdict, stacks=(stack,), error=error))
         self._done.append((words, configured, tried))
         return tried.speech
 

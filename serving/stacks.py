@@ -14,7 +14,7 @@ from pipeline_manager import STAGES, PipelineManager, StageKind, pipelines_for
 from providers.base import Provider, ProviderSetupError
 from session.ports import FailingStage
 from settings.localisation import in_english
-from settings.stacks import DEFAULT_STACK
+from settings.stacks import DEFAULT_STACK, in_stack
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,7 +71,7 @@ class Stacks:
                 # The default stack's may have been given in code: no client leaves a filter by
                 # asking for another model.
                 processors = pipelines.processors.with_own(settings.stacks[name].processors)
-                self._all[name] = Stack(name, own, pipelines_for(own, beside, processors))
+                self._all[name] = Stack(name, own, pipelines_for(own, beside, processors, name))
             except ProviderSetupError as error:
                 raise _in_table(name, error) from error
 
@@ -139,7 +139,7 @@ class Stacks:
 
 
 def _in_table(name: str, error: ProviderSetupError) -> ProviderSetupError:
-    return ProviderSetupError(f"[stacks.{name}] {error}")
+    return ProviderSetupError(f"[stacks.{name}] {in_stack(str(error), name)}")
 
 
 async def _close(stacks: list[Stack]) -> None:

@@ -8,6 +8,7 @@ missing.
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, metadata
@@ -29,12 +30,13 @@ _COMMANDS = {
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """The ready-made stacks with which a server is started."""
+    """With what a server is started."""
 
     profile: str | None = None
-    """That of the server's own tables; None: there is none."""
-    stacks: tuple[str, ...] = ()
-    """Those of further stacks on the command line, as `NAME=PROFILE`."""
+    """The ready-made stack of the server's own tables; None: there is none."""
+    arguments: tuple[str, ...] = ()
+    """The rest of the command line, which a start that installs has to repeat: without its
+    `--config` or `--stack`, other stacks would start. Neither `--install` nor `--yes` is in it."""
 
 
 def program_name(file: str) -> str:
@@ -67,18 +69,19 @@ def start_installing(chosen: Chosen, *, asking: bool) -> str:
     """Return the command that gets what the stacks lack, and then starts the server.
 
     Args:
-        chosen: The ready-made stacks that were asked for.
+        chosen: With what the server was started.
         asking: Whether it may ask first; `make run` has been told by then what is fetched.
     """
-    stacks = "".join(f" --stack {stack}" for stack in chosen.stacks)
+    arguments = shlex.join(chosen.arguments)
     if _made_by_make():
         if not chosen.profile:
-            return f'make run ARGS="--install --yes{stacks}"'
-        passed = f' ARGS="{stacks.strip()}"' if stacks else ""
+            return f'make run ARGS="{" ".join(filter(None, ["--install --yes", arguments]))}"'
+        passed = f' ARGS="{arguments}"' if arguments else ""
         return f"make run PROFILE={chosen.profile} YES=1{passed}"
     server = f"{program('python')} main.py" if REQUIREMENTS.is_dir() else command("main.py")
-    profile = f" --profile {chosen.profile}" if chosen.profile else ""
-    return f"{server}{profile}{stacks} --install" + ("" if asking else " --yes")
+    profile = f"--profile {chosen.profile}" if chosen.profile else ""
+    words = [server, profile, arguments, "--install", "" if asking else "--yes"]
+    return " ".join(filter(None, words))
 
 
 def pip() -> str:

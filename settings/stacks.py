@@ -26,6 +26,11 @@ _OF_CONVERSATIONS = {"default_instructions", "language"}
 _OF_MODELS = {"model", "voice_id", "options", "context_tokens", "temperature", "noise_reduced"}
 """Settings of a stage that belong to its model: a profile brings its own, with all of them."""
 
+_SETTING = re.compile(r"(?<![\w./-])(stt|llm|tts|upstream|processors)\.(?=[a-z_]+\b)")
+"""Finds where a text names a setting of a stage: `llm.api_base`."""
+_VARIABLE = re.compile(r"\bREALTIME_(?=(?:STT|LLM|TTS|UPSTREAM|PROCESSORS)__)")
+"""Finds where it names the variable: `REALTIME_LLM__API_BASE`."""
+
 _Stack = TypeVar("_Stack", bound=BaseModel)
 _Named = TypeVar("_Named")
 
@@ -48,6 +53,19 @@ def valid_stack_names(stacks: dict[str, _Named]) -> dict[str, _Named]:
                 ).format(name=name)
             )
     return stacks
+
+
+def in_stack(text: str, name: str) -> str:
+    """Return a text about settings of stages as it has to be for those of a stack.
+
+    Args:
+        text: A remedy, which names `llm.api_base` or `REALTIME_LLM__API_BASE`.
+        name: The stack; of the default one, the text stays as it is.
+    """
+    if name == DEFAULT_STACK:
+        return text
+    text = _SETTING.sub(rf"stacks.{name}.\1.", text)
+    return _VARIABLE.sub(f"REALTIME_STACKS__{name.upper()}__", text)
 
 
 def completed(name: str, stack: _Stack, server: Mapping[str, Any]) -> _Stack:

@@ -70,6 +70,7 @@ class TurnLog:
         self._session_id = session_id
         self._metrics = metrics.of(stack)
         self._stack = stack
+        self._on = "" if stack == DEFAULT_STACK else f", stack {stack}"
         self._trace = trace or Untraced()
         self._opened = time.monotonic()
         self._turns: dict[str, float] = {}
@@ -103,7 +104,6 @@ class TurnLog:
         self._metrics.session_opened()
         call = {} if call_id is None else {"call_id": call_id}
         by = "" if call_id is None else f", call {call_id}"
-        on = "" if self._stack == DEFAULT_STACK else f", stack {self._stack}"
         logger.bind(
             event="session.opened",
             session_id=self._session_id,
@@ -111,7 +111,7 @@ class TurnLog:
             model=model,
             stack=self._stack,
             **call,
-        ).info(f"{self._session_id} opened by {client} for model {model}{on}{by}")
+        ).info(f"{self._session_id} opened by {client} for model {model}{self._on}{by}")
 
     def unconnected(self, reason: str) -> None:
         """Note that the client of a call could not connect; `reason` says what to do about it."""
@@ -219,9 +219,10 @@ class TurnLog:
         logger.bind(
             event="transcription.failed",
             session_id=self._session_id,
+            stack=self._stack,
             item_id=item_id,
             error_code=error.code,
-        ).warning(f"{self._session_id} {item_id} was not transcribed: {error.for_log}")
+        ).warning(f"{self._session_id} {item_id} was not transcribed{self._on}: {error.for_log}")
 
     def reported(self, report: Report) -> None:
         """Note a pipeline's report."""
@@ -359,7 +360,7 @@ class TurnLog:
         line = ": ".join(
             part
             for part in (
-                " ".join([record.session_id, *known.values(), record.outcome]),
+                " ".join([record.session_id, *known.values(), record.outcome]) + self._on,
                 stages,
                 reason,
             )

@@ -21,7 +21,9 @@ from websockets.typing import Subprotocol
 from config import VERSION, ConfigError, load_settings
 from main import create_app, main
 from pipeline_manager import PipelineManager
+from serving.command_line import arguments, chosen
 from serving.process.server import listen
+from settings.installation import Chosen
 from tests.support.places import ROOT
 from tests.support.running_server import plain_http, running, scripted_settings, serving
 from tests.support.wire_client import client
@@ -342,3 +344,21 @@ def test_a_stack_on_the_command_line_has_a_name_and_a_profile(
     assert "[stacks.odd] There is no LLM provider" in refused(
         monkeypatch, REALTIME_STACKS__ODD__LLM__PROVIDER="op"
     )
+
+
+def test_what_installs_starts_the_same_stacks_as_were_asked_for() -> None:
+    words = ["--config", "own.toml", "--port", "9000", "--stack", "zh=chinese", "--log-json"]
+    start = chosen(arguments(["--profile", "local", *words, "--install", "--yes"]), "local")
+    assert start == Chosen("local", tuple(words))
+    parsed = vars(arguments([*start.arguments, "--profile", "local", "--install", "--yes"]))
+    assert parsed == vars(arguments(["--profile", "local", *words, "--install", "--yes"]))
+
+
+def test_every_flag_is_kept_in_the_command_that_installs() -> None:
+    """Add a flag to `chosen` too: a command that leaves it out starts another server."""
+    words = "--config c --host h --port 1 --workers 2 --log-level info --stack a=local"
+    switches = "--insecure --debug --log-json --check"
+    given = arguments([*words.split(), *switches.split()])
+    assert sorted(chosen(given, None).arguments) == sorted([*words.split(), *switches.split()])
+    unset = {name for name, value in vars(given).items() if not value}
+    assert unset == {"profile", "install", "yes"}

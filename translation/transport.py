@@ -104,6 +104,7 @@ class TranslationTransport:
             self._recognition.on_interim,
             self._recognition.on_transcript,
             self._not_recognised,
+            manager.tables("stt"),
         )
         self._push_turn: Callable[[Frame], Awaitable[None]] = self._input.push_frame
         self._work = WorkQueue()

@@ -14,19 +14,26 @@ from pipecat.services.tts_service import TTSService
 
 from providers.base import LLMProvider, STTProvider, TTSProvider, VoiceInfo
 from session.ports import ResponseRequest
+from settings.stacks import DEFAULT_STACK, in_stack
 from settings.upstream import UpstreamConfig
 from upstream.google.service import GeminiLive
 from upstream.openai.service import OpenAIRealtime
 from upstream.service import UpstreamService
 
 
-def load_upstream(config: UpstreamConfig) -> UpstreamService:
+def load_upstream(config: UpstreamConfig, stack: str = DEFAULT_STACK) -> UpstreamService:
     """Build the configured upstream.
+
+    Args:
+        config: Its settings.
+        stack: The stack in whose tables they are: remedies name them there.
 
     Raises:
         ProviderSetupError: It cannot work as configured.
     """
-    return GeminiLive(config) if config.provider == "google" else OpenAIRealtime(config)
+    upstream = GeminiLive(config) if config.provider == "google" else OpenAIRealtime(config)
+    upstream.remedies = {kind: in_stack(told, stack) for kind, told in upstream.remedies.items()}
+    return upstream
 
 
 def _not_a_stage() -> NoReturn:

@@ -37,6 +37,7 @@ import { loadSettings, storeSettings } from "./talk/settings.js";
  * @typedef {object} Stack
  * @property {import('./talk/voices.js').Voice[]} voices
  * @property {{stt: string, llm: string, tts: string} | null} stack What answers; null: it is not told.
+ * @property {string[]} unlike What it has that the default one has not.
  * @property {string | null} default_voice
  * @property {string[]} limits What it cannot do: `trial`, `languages`, `prompt`, `images`, `reasoning`.
  * @property {string[]} languages The only ones that are understood; empty: it is not limited to some.

@@ -7,16 +7,29 @@ from __future__ import annotations
 
 from typing import cast
 
+from pipecat.utils.errors import ErrorCategory
+
 from config import LLMConfig
 from providers import registry
 from providers.base import LLMProvider, ProviderSetupError
 from providers.llm.custom import CustomLLM
 from settings.localisation import _
 
+_REFUSED = ErrorCategory.INVALID_REQUEST
+_DEAF = (
+    "It was given audio: if the model does not hear, switch llm.audio_input "
+    "(REALTIME_LLM__AUDIO_INPUT) off."
+)
+"""What else may be wrong where a model that is to hear refuses a request."""
+
 
 def load(config: LLMConfig) -> LLMProvider:
     """Build the configured provider; raises `ProviderSetupError`."""
-    return checked(cast(LLMProvider, registry.load("llm", config, CustomLLM)), config)
+    provider = checked(cast(LLMProvider, registry.load("llm", config, CustomLLM)), config)
+    if config.audio_input:
+        usual = provider.remedies.get(_REFUSED, "Check the model and options.")
+        provider.remedies = {**provider.remedies, _REFUSED: f"{usual} {_DEAF}"}
+    return provider
 
 
 def checked(provider: LLMProvider, config: LLMConfig) -> LLMProvider:

@@ -77,6 +77,9 @@ class GgufModel(LLMProvider):
         self._process: LlamaProcess | None = None
         self._model: OpenAICompatibleLLM | None = None
         self._watching: asyncio.Task[None] | None = None
+        self._wanted = config.context_tokens or CONTEXT_TOKENS
+        self._lender: GgufModel | None = None
+        self._guests: list[GgufModel] = []
         self.context_tokens = config.context_tokens or CONTEXT_TOKENS
 
     @property
@@ -84,12 +87,19 @@ class GgufModel(LLMProvider):
         """Provider and file."""
         return f"embedded ({self._file.name} by llama.cpp)"
 
+    def share(self, other: GgufModel) -> None:
+        """Ask the process of another one, which then reads as many tokens as this one wants."""
+        self._lender = other
+        other._guests.append(self)
+
     async def start(self) -> None:
         """Load the model.
 
         Raises:
             ProviderSetupError: llama.cpp cannot load it.
         """
+        if self._lender is not None:
+            return
         try:
             await self._launch()
         except LlamaError as error:
@@ -123,7 +133,7 @@ class GgufModel(LLMProvider):
     async def _launch(self) -> None:
         """Start a process, with a key that nobody else knows."""
         key = secrets.token_urlsafe(32)
-        wanted = self._config.context_tokens or CONTEXT_TOKENS
+        wanted = max(user._wanted for user in (self, *self._guests))
         processors = os.cpu_count() or 2
         self._process = await LlamaProcess.launch(
             Setup(
@@ -135,14 +145,19 @@ class GgufModel(LLMProvider):
                 gpu_layers=self._options.gpu_layers,
             )
         )
-        self.context_tokens = min(wanted, self._process.context_tokens * 3 // 4)
+        for user in (self, *self._guests):
+            user._connect(self._process, key)
+
+    def _connect(self, process: LlamaProcess, key: str) -> None:
+        """Ask a process from now on."""
+        self.context_tokens = min(self._wanted, process.context_tokens * 3 // 4)
         self.secrets = self.secrets | {key}
         form = {"messages": self._options.messages} if self._options.messages else {}
         self._model = OpenAICompatibleLLM(
             self._config.model_copy(
                 update={
                     "provider": "openai",
-                    "api_base": f"{self._process.address}/v1",
+                    "api_base": f"{process.address}/v1",
                     "api_key": SecretStr(key),
                     "model": self._file.stem,
                     "options": form,
@@ -158,13 +173,14 @@ class GgufModel(LLMProvider):
             reason = await self._process.ended()
             logger.error(f"llama.cpp ended ({reason}). It is started again.")
             await self._process.stop()
-            before = self._model
+            before = [user._model for user in (self, *self._guests)]
             try:
                 await self._launch()
             except LlamaError as error:
                 logger.error(f"llama.cpp cannot load {self._file}: {error}. It stays off.")
                 return
-            await before.close()
+            for model in filter(None, before):
+                await model.close()
 
 
 def _model_file(written: str) -> Path:

@@ -56,11 +56,15 @@ class _Whisper:
         self._workers = workers
         self._pool = EnginePool("whisper", workers)
         self._hearing: Hearing | None = None
+        self._lender: _Whisper | None = None
         self.languages = frozenset({"en"}) if model is TINY_EN else None
 
     @property
     def label(self) -> str:
         return self._model.label
+
+    def share(self, other: _Whisper) -> None:
+        self._lender, self._pool = other, other._pool
 
     async def start(self) -> None:
         """Load the model; raises whatever keeps it from running."""
@@ -68,7 +72,8 @@ class _Whisper:
         self.languages = self._hearing.engine.languages
 
     async def close(self) -> None:
-        self._pool.close()
+        if self._lender is None:
+            self._pool.close()
         self._hearing = None
 
     def create(self) -> TurnSTTService:
@@ -82,7 +87,8 @@ class _Whisper:
         from providers.stt.whisper_loading import load_model
         from providers.stt.whisper_turns import Hearing
 
-        engine = load_model(self._model.checked(), turns=self._workers)
+        lent = self._lender and self._lender._hearing
+        engine = lent.engine if lent else load_model(self._model.checked(), turns=self._workers)
         limit_s = Patience.of(self._config).first_s
         return Hearing(
             engine=engine, pool=self._pool, language=self._config.language, limit_s=limit_s
@@ -98,6 +104,7 @@ class _Sphinx:
 
     def __init__(self, workers: int, remark: Callable[[], str] = str) -> None:
         self.pool = SphinxPool(workers)
+        self._lent = False
         self._remark = remark
 
     @property
@@ -114,6 +121,8 @@ class _Sphinx:
                     "or configure {another}."
                 ).format(install=TINY_EN.install, reinstall=reinstall(), another=_another())
             )
+        if self._lent:
+            return
         try:
             await self.pool.start()
         except (RecogniserError, OSError) as error:
@@ -125,10 +134,17 @@ class _Sphinx:
             ) from error
 
     async def close(self) -> None:
-        await self.pool.close()
+        if not self._lent:
+            await self.pool.close()
 
     def create(self) -> TurnSTTService:
         return SphinxSTTService(self.pool)
+
+    def shared(self) -> _Sphinx:
+        """Return the same engine, which only the owner of its processes ends."""
+        guest = _Sphinx(0, self._remark)
+        guest.pool, guest._lent = self.pool, True
+        return guest
 
 
 class EmbeddedSTT(STTProvider):
@@ -148,6 +164,7 @@ class EmbeddedSTT(STTProvider):
         refuse("stt", config, ("api_base",), _("configure {another}").format(another=_another()))
         self._options = parse_options("stt", config, EmbeddedSTTOptions)
         self._config = config
+        self._lender: EmbeddedSTT | None = None
         self._engine = self._choose()
         self._check_language()
 
@@ -176,12 +193,18 @@ class EmbeddedSTT(STTProvider):
         """Process ids of pocketsphinx's workers, for supervision; Whisper has none."""
         return self._engine.pool.pids if isinstance(self._engine, _Sphinx) else []
 
+    def share(self, other: EmbeddedSTT) -> None:
+        """Hear by the engine of another one."""
+        self._lender = other
+
     async def start(self) -> None:
         """Load the model, or start the processes.
 
         Raises:
             ProviderSetupError: The engine cannot start, and there is no other.
         """
+        if self._lender is not None:
+            self._borrow(self._lender._engine)
         try:
             await self._engine.start()
         # CTranslate2 cannot be imported on some machines, and raises RuntimeError for the rest.
@@ -197,6 +220,13 @@ class EmbeddedSTT(STTProvider):
     def create(self) -> TurnSTTService:
         """Build the recogniser of one session."""
         return self._engine.create()
+
+    def _borrow(self, lent: _Whisper | _Sphinx) -> None:
+        """Hear by an engine that has started, which may be the one that was fallen back to."""
+        if isinstance(lent, _Sphinx):
+            self._engine = lent.shared()
+        elif isinstance(self._engine, _Whisper):
+            self._engine.share(lent)
 
     def _choose(self) -> _Whisper | _Sphinx:
         options, name = self._options, self._config.model

@@ -75,12 +75,17 @@ class WhisperSTT(STTProvider):
         self._name = config.model or (GPU_MODEL if self._device == "cuda" else CPU_MODEL)
         self._pool = EnginePool("whisper", self._options.parallel)
         self._hearing: Hearing | None = None
+        self._lender: WhisperSTT | None = None
 
     @property
     def label(self) -> str:
         """Model and device."""
         # Clients see the label in errors, so it must not contain a path.
         return f"whisper {Path(self._name).name} ({self._device}, {self._compute_type})"
+
+    def share(self, other: WhisperSTT) -> None:
+        """Hear by the model of another one."""
+        self._lender, self._pool = other, other._pool
 
     async def start(self) -> None:
         """Find, load and warm up the model.
@@ -89,18 +94,8 @@ class WhisperSTT(STTProvider):
             ProviderSetupError: The model cannot be downloaded or loaded, or does not know
                 `stt.language`.
         """
-        folder = await model_folder(self._name, self._config, self._options.download_dir)
-        try:
-            engine = await self._pool.run(lambda: self._load(folder))
-        # A broken file may be read as anything at all.
-        except Exception as error:
-            raise ProviderSetupError(
-                _(
-                    "The Whisper model in {folder} cannot be loaded on {device}: {reason}. Delete "
-                    "the folder if a download was damaged; otherwise look at stt.model, "
-                    "stt.options.device and stt.options.compute_type."
-                ).format(folder=folder, device=self._device, reason=error)
-            ) from error
+        lent = self._lender and self._lender._hearing
+        engine = lent.engine if lent else await self._loaded()
         self.languages = _languages(self._name, engine)
         language = self._config.language
         if language is not None and code(language) not in self.languages:
@@ -123,9 +118,24 @@ class WhisperSTT(STTProvider):
             partial_ms=self._partial_ms,
         )
 
+    async def _loaded(self) -> ShortWindow:
+        folder = await model_folder(self._name, self._config, self._options.download_dir)
+        try:
+            return await self._pool.run(lambda: self._load(folder))
+        # A broken file may be read as anything at all.
+        except Exception as error:
+            raise ProviderSetupError(
+                _(
+                    "The Whisper model in {folder} cannot be loaded on {device}: {reason}. Delete "
+                    "the folder if a download was damaged; otherwise look at stt.model, "
+                    "stt.options.device and stt.options.compute_type."
+                ).format(folder=folder, device=self._device, reason=error)
+            ) from error
+
     async def close(self) -> None:
         """Release the model."""
-        self._pool.close()
+        if self._lender is None:
+            self._pool.close()
         self._hearing = None
 
     def create(self) -> TurnSTTService:

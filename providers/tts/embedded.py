@@ -151,6 +151,7 @@ class EmbeddedTTS(TTSProvider):
         self._preload = options.preload
         self._voice_id = config.voice_id
         self._box: VoiceBox | None = None
+        self._lender: EmbeddedTTS | None = None
         self._missing: list[Exception] = []
 
     @property
@@ -166,12 +167,27 @@ class EmbeddedTTS(TTSProvider):
             engines += _(", Chinese by Kokoro, experimental")
         return "; ".join((f"embedded ({engines})", *map(str, self._missing)))
 
+    def share(self, other: EmbeddedTTS) -> None:
+        """Speak by the engines of another one."""
+        self._lender = other
+
     async def start(self) -> None:
         """Load the engines and warm them up.
 
         Raises:
             ProviderSetupError: An engine is missing, or `tts.voice_id` is no voice of theirs.
         """
+        lender = self._lender
+        if lender is not None and lender._box is not None:
+            box, self._missing = lender._box, lender._missing
+            self._check_voice(box)
+        else:
+            box = await self._started()
+        self.voices = frozenset(box.voices)
+        self.named_voices = {name: box.english_voice(name) for name in NAMED_VOICES}
+        self._box = box
+
+    async def _started(self) -> VoiceBox:
         box = await asyncio.to_thread(self._load)
         try:
             self._check_voice(box)
@@ -179,15 +195,13 @@ class EmbeddedTTS(TTSProvider):
         except BaseException:
             box.close()
             raise
-        self.voices = frozenset(box.voices)
-        self.named_voices = {name: box.english_voice(name) for name in NAMED_VOICES}
-        self._box = box
+        return box
 
     async def close(self) -> None:
-        """End the engines' threads."""
-        if self._box is not None:
+        """End the engines' threads, unless they are another one's."""
+        if self._box is not None and self._lender is None:
             self._box.close()
-            self._box = None
+        self._box = None
 
     def create(self, voice: str) -> EmbeddedTTSService:
         """Build the voice of one response.

@@ -121,11 +121,16 @@ class KokoroTTS(TTSProvider):
             )
         self._pool = EnginePool("kokoro", self._options.parallel)
         self._kokoro: Kokoro | None = None
+        self._lender: KokoroTTS | None = None
 
     @property
     def label(self) -> str:
         """The model's name; of a file, without its folder."""
         return f"kokoro {Path(self._model).name.removesuffix('.onnx')}"
+
+    def share(self, other: KokoroTTS) -> None:
+        """Speak by the model of another one."""
+        self._lender, self._pool = other, other._pool
 
     async def start(self) -> None:
         """Download, load and warm up the model.
@@ -134,17 +139,8 @@ class KokoroTTS(TTSProvider):
             ProviderSetupError: The model cannot be downloaded or loaded, or has no voice
                 `tts.voice_id`.
         """
-        model, voices = await self._files()
-        try:
-            kokoro = await self._pool.run(partial(_load, model, voices))
-        # onnxruntime and numpy raise errors of many types for broken files.
-        except Exception as error:
-            raise ProviderSetupError(
-                _(
-                    "Kokoro cannot be loaded from {model} and {voices}: "
-                    "{error}. Delete them if a download was damaged."
-                ).format(model=model, voices=voices, error=error)
-            ) from error
+        lent = self._lender and self._lender._kokoro
+        kokoro = lent or await self._loaded()
         own = kokoro.get_voices()
         self.voices = frozenset(own)
         self.named_voices = {
@@ -161,9 +157,23 @@ class KokoroTTS(TTSProvider):
             )
         self._kokoro = kokoro
 
+    async def _loaded(self) -> Kokoro:
+        model, voices = await self._files()
+        try:
+            return await self._pool.run(partial(_load, model, voices))
+        # onnxruntime and numpy raise errors of many types for broken files.
+        except Exception as error:
+            raise ProviderSetupError(
+                _(
+                    "Kokoro cannot be loaded from {model} and {voices}: "
+                    "{error}. Delete them if a download was damaged."
+                ).format(model=model, voices=voices, error=error)
+            ) from error
+
     async def close(self) -> None:
         """Release the model."""
-        self._pool.close()
+        if self._lender is None:
+            self._pool.close()
         self._kokoro = None
 
     def create(self, voice: str) -> TTSService:

@@ -120,12 +120,17 @@ class SherpaTTS(TTSProvider):
             )
         self._pool = EnginePool("sherpa", options.parallel)
         self._model: _Model | None = None
+        self._lender: SherpaTTS | None = None
         self._speakers: Sequence[str] = ()
 
     @property
     def label(self) -> str:
         """The model's name; of a folder, without what it lies in."""
         return f"sherpa {Path(self._name).name}"
+
+    def share(self, other: SherpaTTS) -> None:
+        """Speak by the model of another one."""
+        self._lender, self._pool = other, other._pool
 
     async def start(self) -> None:
         """Find, load and warm up the model.
@@ -134,19 +139,11 @@ class SherpaTTS(TTSProvider):
             ProviderSetupError: The model cannot be downloaded or loaded, or has no voice
                 `tts.voice_id`.
         """
-        cache = self._options.download_dir
-        found = await find(self._config, self._name, VOICES, voice_in, cache)
-        folder, layout = found.folder, found.layout
-        recipe = self._recipe(folder, layout)
-        if found.new and (reason := await self._pool.run(recipe.try_out)):
-            raise ProviderSetupError(_unusable(folder, reason))
-        try:
-            model = await self._pool.run(lambda: self._load(recipe, folder, layout))
-        # sherpa-onnx passes on errors of many types for damaged files.
-        except Exception as error:
-            raise ProviderSetupError(_unusable(folder, error)) from error
-        network = folder / next(iter(layout.parts.values()))
-        self._speakers = _named(speaker_names(network), max(1, model.engine.num_speakers))
+        lender = self._lender
+        if lender is not None and lender._model is not None:
+            model, self._speakers = lender._model, lender._speakers
+        else:
+            model, self._speakers = await self._loaded()
         self.voices = frozenset(self._speakers)
         self.named_voices = _spread(self._speakers)
         wanted = self._config.voice_id
@@ -159,9 +156,26 @@ class SherpaTTS(TTSProvider):
             )
         self._model = model
 
+    async def _loaded(self) -> tuple[_Model, Sequence[str]]:
+        """Return the model and the names of its speakers."""
+        cache = self._options.download_dir
+        found = await find(self._config, self._name, VOICES, voice_in, cache)
+        folder, layout = found.folder, found.layout
+        recipe = self._recipe(folder, layout)
+        if found.new and (reason := await self._pool.run(recipe.try_out)):
+            raise ProviderSetupError(_unusable(folder, reason))
+        try:
+            model = await self._pool.run(lambda: self._load(recipe, folder, layout))
+        # sherpa-onnx passes on errors of many types for damaged files.
+        except Exception as error:
+            raise ProviderSetupError(_unusable(folder, error)) from error
+        network = folder / next(iter(layout.parts.values()))
+        return model, _named(speaker_names(network), max(1, model.engine.num_speakers))
+
     async def close(self) -> None:
         """Release the model."""
-        self._pool.close()
+        if self._lender is None:
+            self._pool.close()
         self._model = None
 
     def create(self, voice: str) -> TTSService:

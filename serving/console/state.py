@@ -11,9 +11,11 @@ from config import PRODUCT_NAME, VERSION, Settings
 from pipeline_manager import PipelineManager
 from serving.lifecycle import Lifecycle
 from serving.model_names import model_names
+from serving.stack_differences import differences
 from serving.stacks import Stack, Stacks
 from settings.extras import lacking
 from settings.installation import add_extra
+from settings.localisation import in_english
 
 WEBRTC = "webrtc"
 """The extra that calls need."""
@@ -47,7 +49,14 @@ def console_state(
         "ws_path": settings.server.ws_path,
         "models": model_names(settings),
         **described(stacks.default),
-        "stacks": {stack.name: described(stack) for stack in stacks.named},
+        "unlike": [],
+        "stacks": {
+            stack.name: {
+                **described(stack),
+                "unlike": _unlike(stack, stacks.default) if names_hosts else [],
+            }
+            for stack in stacks.named
+        },
         # Whether a page may name MCP servers itself (§B.13).
         "mcp": bool(settings.mcp.allowed_hosts),
     }
@@ -67,6 +76,12 @@ def _stack(stack: Stack, *, ready: bool, names_hosts: bool) -> dict[str, Any]:
             include={"type", "threshold", "prefix_padding_ms", "silence_duration_ms"}
         ),
     }
+
+
+def _unlike(stack: Stack, default: Stack) -> list[str]:
+    """Return what a stack has that the default one has not, in English as labels are."""
+    with in_english():
+        return differences(stack, default)
 
 
 def webrtc(why_not: str | None) -> dict[str, Any]:

@@ -91,6 +91,11 @@ async def test_it_shows_the_address_what_answers_and_what_it_cannot_do(server, t
     assert 'OpenAI(base_url="http://127.0.0.1' in shown
 
 
+STACK = "document.querySelector('.begin-stack-name').innerText"
+OTHERS = "[...document.querySelectorAll('.begin-stack-name ~ ul:last-of-type li')]"
+OTHERS += ".map((one) => one.innerText)"
+
+
 async def test_another_stack_is_chosen_by_its_name_and_shown(tmp_path: Path):
     stacks = {
         "cheap": {"llm": {"provider": "scripted"}, "vad": {"silence_duration_ms": 900}},
@@ -102,10 +107,20 @@ async def test_another_stack_is_chosen_by_its_name_and_shown(tmp_path: Path):
         await open_all(page)
         names = "[...document.querySelectorAll('#model option')].map((one) => one.value)"
         assert (await page.evaluate(names))[:4] == ["", "cheap", "mute", "gpt-realtime"]
-        assert server.manager.llm.label in await page.evaluate(BEGIN)
+        usual = await page.evaluate(BEGIN)
+        assert server.manager.llm.label in usual
+        assert await page.evaluate(STACK) == "default"
+        told = await page.evaluate(OTHERS)
+        assert [one.partition(":")[0] for one in told] == ["cheap", "mute"]
+        assert "LLM scripted" in told[0]
+        assert "900 ms of silence" in told[0]
+        assert told[1] == "mute: TTS scripted"
         await choose(page, "voice", "ash")
         await choose(page, "model", "cheap")
+        assert await page.evaluate(STACK) == "cheap"
+        assert (await page.evaluate(OTHERS))[0] == "default"
         shown = await page.evaluate(BEGIN)
+        shown = shown[: shown.index("Other stacks")]
         assert server.manager.llm.label not in shown
         assert server.manager.tts.label in shown
         assert await page.evaluate("document.querySelector('#silence').value") == "900"

@@ -119,7 +119,7 @@ _BY_PROOF: dict[str, str] = {
     ),
     "test_config.py": "settings/call_addresses.py settings/group.py settings/origins.py "
     "settings/paths.py settings/sources.py",
-    "serving/test_banner.py": "serving/addresses.py",
+    "serving/test_banner.py": "serving/addresses.py serving/stack_differences.py",
     "serving/console/test_routes.py": "serving/console/state.py",
     "serving/test_handshake.py": (
         "serving/admission.py serving/refused.py serving/websocket_route.py"

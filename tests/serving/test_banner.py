@@ -148,17 +148,24 @@ def test_other_stacks_are_told_by_what_differs():
     stacks = {
         "slow": {"vad": {"silence_duration_ms": 900}},
         "alias": {},
-        "other": {"llm": {"options": {"text": "words"}}},
+        "other": {"llm": {"options": {"text": "words"}, "default_instructions": "Be brief."}},
+        "calm": {"turns": {"rejoin_ms": 300}, "vad": {"prefix_padding_ms": 100}},
+        "plain": {"processors": {"before_voice": []}, "stt": {"noise_reduced": True}},
+        "spoken": {"tts": {"voice_id": "ash", "api_key": "a-key-of-someone"}},
     }
-    text = said(scripted_settings(stacks=stacks))
+    own = {"before_voice": ["tests.own_processors.people:Louder"]}
+    text = said(scripted_settings(stacks=stacks, processors=own))
     rows = [line.split(maxsplit=1) for line in text.splitlines() if "?model=" in line]
     assert rows == [
         ["?model=slow", "VAD Silero (threshold 0.5, 900 ms of silence end a turn)"],
         ["?model=alias", "as above"],
-        ["?model=other", "LLM scripted"],
+        ["?model=other", "llm.options; llm.default_instructions"],
+        ["?model=calm", "vad.prefix_padding_ms = 100; turns.rejoin_ms = 300"],
+        ["?model=plain", "no processors; stt.noise_reduced = true"],
+        ["?model=spoken", "tts.api_key; tts.voice_id = ash"],
     ]
     line = json.loads(said(scripted_settings(server={"log_json": True}, stacks=stacks)))
-    assert [*line["stacks"]] == ["slow", "alias", "other"]
+    assert [*line["stacks"]] == [*stacks]
 
 
 def test_beside_a_log_of_json_it_is_a_line_of_json():

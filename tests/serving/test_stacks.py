@@ -18,6 +18,7 @@ from own_processors.places import Processors
 from pipeline_manager import PipelineManager
 from providers.base import ProviderSetupError
 from providers.scripted import ScriptedTTS
+from serving.stack_check import check
 from serving.stacks import Stacks
 from tests.support.calls_server import CallsServer, calls_server
 from tests.support.counts import counted
@@ -336,6 +337,44 @@ async def test_the_log_names_the_stack(server: RunningServer) -> None:
     own = [line for line in lines if line.get("session_id") == session_id]
     events = {line["event"]: line["stack"] for line in own}
     assert events == dict.fromkeys(("session.opened", "response", "session.closed"), "brief")
+
+
+async def test_a_failure_names_the_table_and_the_variable_of_its_stack() -> None:
+    gone = {"provider": "openai", "api_base": "http://127.0.0.1:9/v1", "retries": 0}
+    lines: list[str] = []
+    sink = logger.add(lambda line: lines.append(line.record["message"]))
+    stacks = {"other": dict.fromkeys(("stt", "llm"), gone), "same": {}}
+    llm = {**gone, "api_base": "http://127.0.0.1:10/v1"}
+    try:
+        async with running(three_stacks(llm=llm, stacks=stacks)) as server:
+            told = {}
+            for stack in ("other", "same"):
+                async with client(at(server, f"?model={stack}")) as wire:
+                    await wire.say("Who answers?")
+                    done = (await wire.until("response.done"))["response"]
+                    told[stack] = done["status_details"]["error"]["message"]
+            async with client(at(server, "?intent=transcription&model=other")) as wire:
+                await wire.append(speech())
+                failed = await wire.until("conversation.item.input_audio_transcription.failed")
+            await server.emptied()
+    finally:
+        logger.remove(sink)
+    own = "stacks.other.llm.api_base (REALTIME_STACKS__OTHER__LLM__API_BASE) is right"
+    assert own in told["other"]
+    # What a stack has from the server's own tables is to be put right there.
+    assert "that llm.api_base (REALTIME_LLM__API_BASE) is right" in told["same"]
+    assert "(REALTIME_STACKS__OTHER__STT__API_BASE)" in failed["error"]["message"]
+    assert any("failed, stack other: " in line and own in line for line in lines)
+    [warned] = [line for line in lines if line.startswith("[stacks.other] LLM ")]
+    assert own in warned
+
+
+async def test_the_check_names_the_table_of_a_stack_too() -> None:
+    gone = {"provider": "openai", "api_base": "http://127.0.0.1:9/v1", "retries": 0}
+    verdicts = await check(three_stacks(stacks={"other": {"llm": gone}}))
+    [error] = [one.error for one in verdicts if one.stacks == ("other",)]
+    assert error is not None
+    assert "REALTIME_STACKS__OTHER__LLM__API_BASE" in error.message
 
 
 async def test_ready_names_the_service_of_a_stack_once() -> None:

@@ -83,9 +83,12 @@ def test_commands_need_no_environment_to_be_activated(
     (tmp_path / "requirements").mkdir()
     assert installation.start_installing(local, asking=True) == "make run PROFILE=local YES=1"
     assert installation.start_installing(Chosen(), asking=True) == 'make run ARGS="--install --yes"'
-    two = Chosen("local", ("zh=chinese",))
+    two = Chosen("local", ("--stack", "zh=chinese"))
     made = installation.start_installing(two, asking=True)
     assert made == 'make run PROFILE=local YES=1 ARGS="--stack zh=chinese"'
+    from_file = Chosen(None, ("--config", "my file.toml"))
+    made = installation.start_installing(from_file, asking=True)
+    assert made == """make run ARGS="--install --yes --config 'my file.toml'\""""
     assert installation.add_extra("webrtc") == "make run WITH=webrtc"
     monkeypatch.chdir(programs)
     assert installation.pip() == str(programs / "pip")

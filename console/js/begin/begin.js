@@ -59,7 +59,7 @@ export function mount(root, app) {
     state.dataset.state = told;
     tell(state, `begin.state.${told}`);
     const chosen = app.settings.model in known ? app.settings.model : "";
-    showStack(app.state?.webrtc ?? null, app.stack, known[chosen] ?? null);
+    showStack(app.state?.webrtc ?? null, app.stack, known[chosen] ?? null, chosen, stacksOf(app.state));
     showCode();
     showCheck();
   };

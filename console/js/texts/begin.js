@@ -25,6 +25,7 @@ export default {
     "begin.stage.LLM": "Language model",
     "begin.stage.TTS": "Voice",
     "begin.limits": "Limits of this stack",
+    "begin.stacks": "Other stacks, chosen by their name as the model",
     "begin.limit.trial":
       "The answers come from fixed rules, for trying things out. Configure a language model for real conversations.",
     "begin.limit.languages": "Speech is understood in these languages only: {languages}.",
@@ -81,6 +82,7 @@ export default {
     "begin.stage.LLM": "语言模型",
     "begin.stage.TTS": "语音合成",
     "begin.limits": "当前的限制",
+    "begin.stacks": "其他技术栈，以其名称作为模型来选择",
     "begin.limit.trial": "目前由固定规则回答，仅供试用；要真正对话，请配置一个模型。",
     "begin.limit.languages": "只能听懂以下语言：{languages}。",
     "begin.limit.prompt": "转写提示词不起作用。",

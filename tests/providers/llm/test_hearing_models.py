@@ -9,6 +9,8 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
+from fastapi.responses import JSONResponse
 from pipecat.frames.frames import Frame, TranscriptionFrame
 from pipecat.processors.filters.identity_filter import IdentityFilter
 from pipecat.services.settings import STTSettings
@@ -234,6 +236,25 @@ async def test_without_the_setting_the_model_reads():
         await wire.append(speech("flite-slt_s01"))
         assert said(await wire.until("response.done")) == "I heard: good evening."
         assert "modalities" not in fake.asked[0]
+
+
+@pytest.mark.parametrize("provider", ["openai", PIPECAT])
+async def test_a_model_that_refuses_audio_is_answered_with_the_setting_that_sends_it(provider):
+    app = FastAPI()
+
+    @app.post("/v1/chat/completions")
+    async def refuse() -> JSONResponse:
+        told = "this model does not support audio input"
+        return JSONResponse({"error": {"message": told}}, status_code=400)
+
+    async with serving(app) as port:
+        settings = settings_of(port, provider=provider)
+        async with running(settings) as server, client(server.url) as wire:
+            await wire.append(speech("flite-slt_s01"))
+            done = (await wire.until("response.done"))["response"]
+    assert "does not support audio input" in done["status_details"]["error"]["message"]
+    told = done["status_details"]["error"]["message"]
+    assert "switch llm.audio_input (REALTIME_LLM__AUDIO_INPUT) off" in told
 
 
 async def test_google_s_models_hear():
