@@ -52,7 +52,7 @@ from settings.sources import chosen_profile as chosen_profile
 from settings.sources import profile_names as profile_names
 from settings.stacks import completed, valid_stack_names
 from settings.translation import TranslationConfig
-from settings.upstream import UpstreamConfig, with_upstream
+from settings.upstream import UpstreamConfig, refuse_nameless, with_upstream
 
 PRODUCT_NAME = "Open Realtime Server"
 VERSION = "0.5.0"
@@ -566,5 +566,9 @@ def load_settings(
 
     with explained(Settings):
         loaded = dict(_Loaded(**overrides))
+    refuse_nameless(loaded["upstream"])
+    loaded["upstream"] = loaded["upstream"].beside(loaded)
     stacks = {name: completed(name, stack, loaded) for name, stack in loaded["stacks"].items()}
+    for stack in stacks.values():
+        refuse_nameless(stack.upstream)
     return with_upstream(Settings.model_construct(**{**loaded, "stacks": stacks}))

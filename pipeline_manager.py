@@ -191,7 +191,7 @@ class PipelineManager:
     @property
     def voice_languages(self) -> list[tuple[str, str | None]]:
         """Name and language (BCP 47) of each voice; None: it speaks several, or does not tell."""
-        return [(voice.id, voice.language) for voice in self.tts.list_voices()]
+        return self.tts.voice_languages()
 
     def describe(self) -> dict[str, str]:
         """Return kind → the name of what is in use, for the start-up banner."""

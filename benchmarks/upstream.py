@@ -4,6 +4,7 @@ The same scripted server answers both times: once callers talk to it, once to a 
 upstream it is. Its stages take no time, so that what is measured is our own: a turn is cut, sent
 on, answered and passed back. Speculation is off for both, as it is before an upstream. Medians of
 spoken turns, from `speech_stopped` to the first audio, and the ratio of the two.
+It takes under two minutes.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from benchmarks.local_server import configured_server, scripted_server
 from benchmarks.scenarios import FIRST_AUDIO, QUESTION, STOPPED, clip, play, settings
 from benchmarks.sessions_per_core import room
 
+TURN_S = 3.5
+"""About how long a turn takes: a question, the silence that ends it, and the answer."""
 KEY = "benchmark-of-upstreams"
 
 
@@ -44,6 +47,7 @@ def compare(turns: int, *, instant: bool) -> tuple[float, float]:
         instant: Whether the stages take no time; else they take their usual 50 to 230 ms.
     """
     with scripted_server(instant=instant, VAD__SPECULATIVE="false") as second:
+        print("  alone …", flush=True)
         alone = asyncio.run(waits_ms(second.url, turns))
         upstream = {
             "UPSTREAM__PROVIDER": "openai",
@@ -51,6 +55,7 @@ def compare(turns: int, *, instant: bool) -> tuple[float, float]:
             "UPSTREAM__API_KEY": KEY,
         }
         with configured_server(**upstream) as first:
+            print("  behind an upstream …", flush=True)
             behind = asyncio.run(waits_ms(first.url, turns))
     return median(alone), median(behind)
 
@@ -58,13 +63,16 @@ def compare(turns: int, *, instant: bool) -> tuple[float, float]:
 def main(argv: Sequence[str] | None = None) -> None:
     """Measure, and print a line for each kind of stage."""
     parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
-    parser.add_argument("--turns", type=int, default=10, help="turns that are counted, each way")
+    parser.add_argument("--turns", type=int, default=6, help="turns that are counted, each way")
     turns = parser.parse_args(argv).turns
+    total_s = 4 * (turns + 1) * TURN_S
+    print(f"4 runs of {turns} turns and a warm-up each: about {total_s:.0f} s", flush=True)
     for instant, name in ((True, "stages without delay"), (False, "stages with their delays")):
         alone, behind = compare(turns, instant=instant)
         print(
             f"{name:<26} alone {alone:6.1f} ms, behind an upstream {behind:6.1f} ms: "
-            f"{behind - alone:+.1f} ms, {behind / alone:.2f} times as long"
+            f"{behind - alone:+.1f} ms, {behind / alone:.2f} times as long",
+            flush=True,
         )
 
 

@@ -203,7 +203,7 @@ class TranscriptOutput(FrameProcessor):
             if self._provider.steady_interims:
                 self._on_interim(recognition_id, frame.text.strip())
         elif isinstance(frame, ErrorFrame) and recognition_id is not None:
-            reason = failure_reason("STT", self._provider, frame, self._stack)
+            reason = failure_reason(self._provider.stage, self._provider, frame, self._stack)
             self._on_failure(recognition_id, reason)
         else:
             await self.push_frame(frame, direction)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pipecat.services.tts_service import TTSService
     from pipecat.utils.errors import ErrorCategory
 
-    from session.ports import ResponseRequest
+    from session.ports import FailingStage, ResponseRequest
 
 
 class ProviderSetupError(Exception):
@@ -112,6 +112,8 @@ class Provider(ABC):
 class STTProvider(Provider):
     """Speech recognition."""
 
+    stage: FailingStage = "STT"
+    """What clients, the log and the metrics call it where it fails."""
     languages: frozenset[str] | None = None
     """ISO 639-1 codes the recogniser accepts; None: any."""
     accepts_prompt: bool = True
@@ -178,6 +180,9 @@ class TTSProvider(Provider):
     """Names a client may choose; None: any, the service decides."""
     named_voices: Mapping[str, str] = {}
     """OpenAI's voice names → the provider's own voices that come closest."""
+    several: frozenset[str] | None = None
+    """ISO 639 codes of the languages that every voice without one of its own speaks; None: it does
+    not tell."""
 
     @abstractmethod
     def create(self, voice: str) -> TTSService:
@@ -186,6 +191,10 @@ class TTSProvider(Provider):
         Args:
             voice: As the client chose it; one of OpenAI's names stands for `named_voices[voice]`.
         """
+
+    def voice_languages(self) -> list[tuple[str, str | None]]:
+        """Return name and language (BCP 47) of each voice; None: several, or it does not tell."""
+        return [(voice.id, voice.language) for voice in self.list_voices()]
 
     def list_voices(self) -> list[VoiceInfo]:
         """Return the voices that clients may choose, OpenAI's names first."""

@@ -56,6 +56,12 @@ _STATUS = re.compile(
 """
 
 
+_PARTLY_MASKED = re.compile(r"\w\*{3}|\*{3}\w")
+"""Finds a key whose middle a service has masked."""
+_TELLING = 4
+"""First characters of a key by which it is known again."""
+
+
 def failure_reason(
     stage: FailingStage, provider: Provider, frame: ErrorFrame, stack: str = DEFAULT_STACK
 ) -> FailureReason:
@@ -76,6 +82,8 @@ def failure_reason(
         stage=stage.lower(), keys=_where_keys_are(stage, provider)
     )
     known = _known_failure(frame)
+    if category is ErrorCategory.AUTHENTICATION and _shows_part(reason, provider):
+        reason = "the API key was refused"
     remedy = (known and known.remedy) or provider.remedies.get(category) or usual
     remedy = in_stack(remedy, stack)
 
@@ -91,6 +99,17 @@ def unreachable_remedy(stage: FailingStage, provider: Provider, stack: str = DEF
     """Return what to do where a provider's service does not answer; `stack` as above."""
     usual = _REMEDIES[ErrorCategory.CONNECTIVITY].format(stage=stage.lower())
     return in_stack(provider.remedies.get(ErrorCategory.CONNECTIVITY, usual), stack)
+
+
+def _shows_part(text: str, provider: Provider) -> bool:
+    """Return whether a text shows a part of a key: services show its beginning and its end.
+
+    The whole of it is masked in any text; of a part nobody but the operator may know either.
+    """
+    text = provider.redacted(text)
+    return bool(_PARTLY_MASKED.search(text)) or any(
+        secret[:_TELLING] in text for secret in provider.secrets
+    )
 
 
 def _where_keys_are(stage: str, provider: Provider) -> str:

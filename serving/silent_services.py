@@ -30,6 +30,7 @@ async def warning_of_silent_services(
         servers: Knows the MCP servers of the operator, which are asked for their tools.
         wanted: Whether to look at all.
     """
+    _warn_of_unused(stacks)
     looking = (
         asyncio.create_task(_look(stacks, servers), name="silent services") if wanted else None
     )
@@ -39,6 +40,13 @@ async def warning_of_silent_services(
         if looking is not None:
             looking.cancel()
             await asyncio.wait([looking])
+
+
+def _warn_of_unused(stacks: Stacks) -> None:
+    """Log a line for tables of stages that have no effect beside an upstream."""
+    if unused := stacks.default.settings.upstream.unused:
+        tables = ", ".join(f"[{name}]" for name in unused)
+        logger.warning(f"{tables}: not used, as [upstream] hears and speaks in their place")
 
 
 async def _look(stacks: Stacks, servers: McpServers) -> None:

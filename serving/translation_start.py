@@ -81,7 +81,10 @@ def start_translation(
             "(llm.provider, llm.model).",
         )
     voices = Voices(
-        settings.tts.voice_id or DEFAULT_VOICE, manager.voice_languages, manager.tts.label
+        settings.tts.voice_id or DEFAULT_VOICE,
+        manager.voice_languages,
+        manager.tts.label,
+        manager.tts.several,
     )
     config = TranslationSettings(
         settings, voices, session_id=new_id("sess"), model=model, now=time.time(), media=media

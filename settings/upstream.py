@@ -5,13 +5,15 @@ It hears and speaks by itself: recogniser, model and voice are then not used.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, Field, SecretStr, field_validator
+from pydantic import BaseModel, Field, PrivateAttr, SecretStr, field_validator
 
 from settings.group import Group
 from settings.localisation import _
+from settings.sources import ConfigError
 
 KEY_VARIABLES = {"openai": "OPENAI_API_KEY", "google": "GOOGLE_API_KEY"}
 """The variable in which each vendor expects its key, which is sent to that vendor alone."""
@@ -39,6 +41,23 @@ class UpstreamConfig(Group):
     options: dict[str, Any] = Field(default_factory=dict)
     """Further arguments that only this service knows; `docs/operations.md` lists them."""
 
+    _unused: tuple[str, ...] = PrivateAttr(())
+
+    @property
+    def unused(self) -> tuple[str, ...]:
+        """Tables of stages that are set beside it, and have no effect."""
+        return self._unused
+
+    def beside(self, groups: Mapping[str, Any]) -> UpstreamConfig:
+        """Return the same, knowing of the server's tables what has no effect beside it."""
+        known = self.model_copy()
+        known._unused = tuple(
+            kind
+            for kind in ("stt", "llm", "tts")
+            if self.provider and groups[kind].model_fields_set - {"default_instructions"}
+        )
+        return known
+
     @field_validator("url")
     @classmethod
     def _check_url(cls, url: str | None) -> str | None:
@@ -55,6 +74,22 @@ class UpstreamConfig(Group):
                 ).format(url=repr(url))
             )
         return url
+
+
+def refuse_nameless(config: UpstreamConfig) -> None:
+    """Refuse settings of a service that is not named: they would have no effect.
+
+    Raises:
+        ConfigError: `provider` is unset, and something else is set.
+    """
+    given = sorted(config.model_fields_set - {"provider"})
+    if config.provider is None and given:
+        raise ConfigError(
+            _(
+                "upstream.{name} is set, but upstream.provider is not: set it to 'openai' for any "
+                "server with OpenAI's Realtime protocol, or leave out upstream.{name}"
+            ).format(name=given[0])
+        )
 
 
 _Settings = TypeVar("_Settings", bound=BaseModel)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from loguru import logger
 
+from flow.file_pace import FilePace
 from session.ports import FailureReason
 from settings.stacks import DEFAULT_STACK
 from telemetry.call_figures import CallFigures
@@ -23,8 +24,8 @@ from telemetry.turn_record import ClauseStage
 class _Clause:
     """A clause that is not over."""
 
-    start: float
-    """When its last word ended, if its audio came in real time."""
+    start: float | None
+    """When its last word ended; None: its audio came faster than it was spoken."""
     moments: dict[ClauseStage, float] = field(default_factory=dict)
     """When each stage was reached, in their order."""
 
@@ -44,6 +45,10 @@ class ClauseLog(TurnLog):
         """Start with nothing observed; see `TurnLog`."""
         super().__init__(session_id, metrics, trace, stack)
         self._clauses: dict[str, _Clause] = {}
+        self._pace = FilePace(time.monotonic())
+        self._appended_s = 0.0
+        self._fast_until_s = 0.0
+        """Audio up to here came faster than real time."""
 
     def uttered(self) -> None:
         """Count an utterance that has ended."""
@@ -51,7 +56,16 @@ class ClauseLog(TurnLog):
 
     def cut(self, clause_id: str, age_ms: float) -> None:
         """Note a clause whose last word ended `age_ms` milliseconds ago."""
-        self._clauses[clause_id] = _Clause(time.monotonic() - age_ms / 1000)
+        age_s = age_ms / 1000
+        fast = self._appended_s - age_s < self._fast_until_s
+        self._clauses[clause_id] = _Clause(None if fast else time.monotonic() - age_s)
+
+    def appended(self, audio_s: float) -> None:
+        """Note `audio_s` seconds of audio that are heard next."""
+        super().appended(audio_s)
+        self._appended_s += audio_s
+        if self._pace.take(audio_s, time.monotonic()):
+            self._fast_until_s = self._appended_s
 
     def written(self, clause_id: str) -> None:
         """Note that the model writes a clause's translation."""
@@ -83,7 +97,10 @@ class ClauseLog(TurnLog):
         if clause is None:
             return
         self._responses += 1
-        stages = {stage: at - clause.start for stage, at in clause.moments.items()}
+        start = clause.start
+        stages = (
+            {} if start is None else {stage: at - start for stage, at in clause.moments.items()}
+        )
         self._metrics.clause_over(outcome, stages)
         bound = logger.bind(
             event="clause",

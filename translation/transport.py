@@ -203,6 +203,8 @@ class TranslationTransport:
         """Take appended audio slice by slice, and slow a client that is too fast."""
         if not self._session.hears:
             return
+        audio_s = len(audio) / self._listening.format.bytes_per_ms / 1000
+        self._log.appended(audio_s)
         step = SLICE_MS * self._listening.format.bytes_per_ms
         for start in range(0, len(audio), step):
             if start:
@@ -211,8 +213,6 @@ class TranslationTransport:
                 await self._work.room()
             await self._room.wait()
             await self._hear(audio[start : start + step])
-        audio_s = len(audio) / self._listening.format.bytes_per_ms / 1000
-        self._log.appended(audio_s)
         await self._peer.pace(audio_s)
 
     async def _hear(self, audio: bytes) -> None:

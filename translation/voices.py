@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from translation.languages import base_of, is_language
@@ -22,6 +22,8 @@ class Voices:
     the client names is up to the provider."""
     provider: str
     """Who has them, for errors."""
+    several: frozenset[str] | None = None
+    """What voices that speak several languages speak; None: they do not tell."""
 
     def speaking(self, language: str) -> str:
         """Return the voice for a language: the configured one if it speaks it, else the first.
@@ -42,19 +44,21 @@ class Voices:
             return self.preferred
         known = dict(self.languages)
         exact, base = language.casefold().replace("_", "-"), base_of(language)
+        polyglot = self.several is None or base in self.several
         mine = sorted(self.languages, key=lambda one: one[0] != self.preferred)
-        for fits in (
-            lambda own: own is None or own.casefold() == exact,
-            lambda own: own is None or base_of(own) == base,
+        for same in (
+            _is_exactly(exact),
+            _is_of(base),
         ):
+            own = known.get(self.preferred)
             # Of a voice that is not listed nobody knows what it speaks.
-            if fits(known.get(self.preferred)):
+            if polyglot if own is None else same(own):
                 return self.preferred
             for name, own in mine:
-                if own is not None and fits(own):
+                if own is not None and same(own):
                     return name
         for name, own in mine:
-            if own is None:
+            if own is None and polyglot:
                 return name
         raise ProtocolError(
             "invalid_value",
@@ -66,7 +70,8 @@ class Voices:
     @property
     def spoken(self) -> list[str]:
         """The languages of the voices that tell theirs, sorted."""
-        return sorted({base_of(own) for _, own in self.languages if own is not None})
+        told = {base_of(own) for _, own in self.languages if own is not None}
+        return sorted(told | (self.several or frozenset()))
 
     def default(self, wanted: str) -> str:
         """Return the language that is wanted, or where no voice speaks it, one that they do."""
@@ -77,3 +82,11 @@ class Voices:
                 return self.spoken[0]
             raise
         return wanted
+
+
+def _is_exactly(tag: str) -> Callable[[str], bool]:
+    return lambda own: own.casefold() == tag
+
+
+def _is_of(language: str) -> Callable[[str], bool]:
+    return lambda own: base_of(own) == language

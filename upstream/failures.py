@@ -15,16 +15,21 @@ from session.ports import FailureReason
 class UpstreamFailure(StageFailure):
     """The service did not do what it was asked."""
 
-    def __init__(self, category: ErrorCategory, reason: str, quoted: str = "") -> None:
+    def __init__(
+        self, category: ErrorCategory, reason: str, quoted: str = "", remedy: str | None = None
+    ) -> None:
         """Describe it.
 
         Args:
             category: Its kind, on which the remedy depends.
             reason: What happened, in our own words.
             quoted: The service's own message, which the log does not get.
+            remedy: What to do; None: what helps against its kind.
         """
         super().__init__(reason, quoted)
         self.category = category
+        self.quoted = quoted
+        self.remedy = remedy
 
 
 def lost(reason: str) -> UpstreamFailure:
@@ -35,6 +40,29 @@ def lost(reason: str) -> UpstreamFailure:
 def nonsense(reason: str) -> UpstreamFailure:
     """Return the failure of a service that does not speak its protocol."""
     return UpstreamFailure(ErrorCategory.SERVER, reason)
+
+
+def shut_out(told: str, *, keyed: bool) -> UpstreamFailure:
+    """Return the failure of a service that lets nobody in without a right key.
+
+    Its own message is not quoted: it may show a part of the key, which clients must not see.
+
+    Args:
+        told: Its code or status.
+        keyed: Whether it was sent a key.
+    """
+    reason = "the key was refused" if keyed else "it wants a key"
+    return UpstreamFailure(ErrorCategory.AUTHENTICATION, f"{reason} ({told})")
+
+
+def not_so(refused: UpstreamFailure) -> UpstreamFailure:
+    """Return the failure of a transcript whose settings the service refused."""
+    return UpstreamFailure(
+        refused.category,
+        f"it does not transcribe with these settings ({refused.reason})",
+        refused.quoted,
+        "Check session.audio.input.transcription, and upstream.options.transcription_model.",
+    )
 
 
 def told(provider: Provider, failure: UpstreamFailure) -> FailureReason:

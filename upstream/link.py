@@ -18,7 +18,7 @@ from pipecat.utils.errors import ErrorCategory, classify_http_status_code
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
-from upstream.failures import UpstreamFailure, lost, nonsense
+from upstream.failures import UpstreamFailure, lost, nonsense, shut_out
 
 Event = dict[str, Any]
 
@@ -47,6 +47,11 @@ class Address:
     security: ssl.SSLContext | None = None
     direct: bool = False
     """Whether it is on this machine, where no proxy is asked."""
+
+    @property
+    def keyed(self) -> bool:
+        """Whether it is sent a key."""
+        return bool(self.headers)
 
     def dial(self) -> connect:
         """Return the connection to enter."""
@@ -165,7 +170,7 @@ class Link(ABC):
                     await asyncio.wait([writer])
                     await socket.close()
         except InvalidStatus as refusal:
-            return _refused(refusal)
+            return _refused(refusal, keyed=self._address.keyed)
         except TimeoutError:
             return lost(f"no connection within {self._address.timeout_s:g} s")
         # An import fails where a library for the proxy of the environment is missing.
@@ -209,11 +214,13 @@ class Link(ABC):
         await self._moved.wait()
 
 
-def _refused(refusal: InvalidStatus) -> UpstreamFailure:
+def _refused(refusal: InvalidStatus, *, keyed: bool) -> UpstreamFailure:
     response = refusal.response
     status = response.status_code
     said = " ".join((response.body or b"").decode(errors="replace").split())
     category = classify_http_status_code(status)
+    if category is ErrorCategory.AUTHENTICATION:
+        return shut_out(f"status {status}", keyed=keyed)
     if category is ErrorCategory.UNKNOWN and 300 <= status < 500:
         category = ErrorCategory.INVALID_REQUEST
     return UpstreamFailure(category, f"status {status}", said[:SHOWN_CHARACTERS])

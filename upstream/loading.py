@@ -43,6 +43,8 @@ def _not_a_stage() -> NoReturn:
 class Ears(STTProvider):
     """What an upstream hears."""
 
+    stage = "Upstream"
+
     def __init__(self, upstream: UpstreamService) -> None:
         """Know it of `upstream`."""
         self._upstream = upstream

@@ -184,6 +184,7 @@ class EmbeddedTTS(TTSProvider):
         else:
             box = await self._started()
         self.voices = frozenset(box.voices)
+        self.several = box.read_by_all
         self.named_voices = {name: box.english_voice(name) for name in NAMED_VOICES}
         self._box = box
 
@@ -212,6 +213,11 @@ class EmbeddedTTS(TTSProvider):
         if self._box is None:
             raise RuntimeError("EmbeddedTTS.start() must come before the first response.")
         return EmbeddedTTSService(self._box, voice)
+
+    def voice_languages(self) -> list[tuple[str, str | None]]:
+        """Return the voices that read several languages, and espeak's for one language each."""
+        single = self._box.language_voices if self._box is not None else []
+        return [*((name, None) for name in NAMED_VOICES), *((name, name) for name in single)]
 
     def _check_voice(self, box: VoiceBox) -> None:
         if self._voice_id is not None and self._voice_id not in box.voices:

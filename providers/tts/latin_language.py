@@ -135,6 +135,11 @@ _ENGLISH_TOO = _words(
 _SHARED = _ENGLISH_TOO | _COMMON[ENGLISH]
 
 
+def guessed_languages() -> frozenset[str]:
+    """Return the languages that are told apart, as ISO 639-1."""
+    return frozenset(_COMMON)
+
+
 def guess_language(text: str, before: str = ENGLISH) -> str:
     """Return the language of `text`, as ISO 639-1.
 

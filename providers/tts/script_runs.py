@@ -121,3 +121,8 @@ def split_runs(text: str) -> list[Run]:
     if start < len(text):
         runs.append(Run(text[start:], current))
     return runs
+
+
+def script_languages() -> frozenset[str]:
+    """Return the languages in which scripts are read, as espeak's codes."""
+    return frozenset(script.language for _, _, script in _BLOCKS)

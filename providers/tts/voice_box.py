@@ -7,17 +7,19 @@ English, one for Chinese, and espeak-ng's timbre for all other languages.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from unicodedata import category
 
 from providers.tts import flite, hibari, packaged_kokoro
 from providers.tts.espeak import EspeakVoice
-from providers.tts.latin_language import ENGLISH, guess_language
-from providers.tts.script_runs import Script, split_runs
+from providers.tts.latin_language import ENGLISH, guess_language, guessed_languages
+from providers.tts.script_runs import Script, script_languages, split_runs
 from providers.tts.speech_engine import SpeechEngine
 from providers.tts.word_places import letters
 
+_TAG = re.compile(r"[a-z]{2,3}(?:-[a-z]{2})?")
 MANDARIN = "sit/cmn"
 """espeak's voice of standard Chinese, which nobody understands."""
 
@@ -149,6 +151,17 @@ class VoiceBox:
                 piece = replace(piece, text=first.text + piece.text, before=first.before)
             pieces.append(piece)
         return pieces
+
+    @property
+    def read_by_all(self) -> frozenset[str]:
+        """Languages that every voice of English reads, since their words or letters tell them."""
+        told = (guessed_languages() | script_languages()) & self._languages.keys()
+        return frozenset({*told, "zh"} if "cmn" in told else told)
+
+    @property
+    def language_voices(self) -> list[str]:
+        """Names of espeak's voices that are the language which they speak: `fi`, `pt-br`."""
+        return sorted(name for name in self._languages if _TAG.fullmatch(name))
 
     def by_espeak(self, piece: Piece, voice: Voice) -> Piece:
         """Return the same piece for espeak."""

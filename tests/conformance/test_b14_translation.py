@@ -419,7 +419,8 @@ async def test_clauses_are_logged_without_their_words(server: RunningServer) -> 
     )
     try:
         async with client(address(server)) as wire:
-            await append(wire, speech())
+            # Under 3 s of audio are no file, however fast they come.
+            await append(wire, speech(before_ms=20, after_ms=300))
             await close(wire)
         await server.emptied()
     finally:
@@ -432,12 +433,32 @@ async def test_clauses_are_logged_without_their_words(server: RunningServer) -> 
     assert not any("hello" in line["text"] for line in lines)
 
 
+async def test_clauses_of_a_file_have_no_times(server: RunningServer) -> None:
+    lines: list[dict[str, Any]] = []
+    sink = logger.add(lambda told: lines.append(dict(told.record["extra"])), level="INFO")
+    try:
+        async with client(address(server)) as wire:
+            await append(wire, speech() + bytes(48_000 * 5))
+            await close(wire)
+        await server.emptied()
+    finally:
+        logger.remove(sink)
+    (clause,) = [line for line in lines if line.get("event") == "clause"]
+    assert clause["outcome"] == "completed"
+    assert not {"first_text_ms", "first_audio_ms", "done_ms"} & clause.keys()
+
+
 async def test_sessions_and_clauses_are_counted(server: RunningServer) -> None:
     async with plain_http(timeout=PATIENCE_S) as http:
 
         async def count(line: str) -> float:
             lines = (await http.get(f"{server.http}/metrics")).text.splitlines()
-            return sum(float(one.split()[-1]) for one in lines if one.startswith(line))
+            name, label = line.rstrip("}").split("{")
+            return sum(
+                float(one.split()[-1])
+                for one in lines
+                if one.startswith(f"{name}{{") and label in one
+            )
 
         names = (
             'realtime_clauses_total{outcome="completed"}',
@@ -446,7 +467,8 @@ async def test_sessions_and_clauses_are_counted(server: RunningServer) -> None:
         )
         before = [await count(name) for name in names]
         async with client(address(server)) as wire:
-            await append(wire, speech())
+            # Under 3 s of audio are no file, however fast they come.
+            await append(wire, speech(before_ms=20, after_ms=300))
             await close(wire)
         await server.emptied()
         after = [await count(name) for name in names]

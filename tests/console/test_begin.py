@@ -19,6 +19,7 @@ from tests.support.browser import Page, page
 from tests.support.keys import KEY
 from tests.support.places import DATA
 from tests.support.running_server import RunningServer, running, scripted_settings
+from tests.support.upstream_stack import stack
 
 READY = "document.querySelector('.begin-state')?.dataset.state === 'healthy'"
 BEGIN = "document.querySelector('#begin').innerText"
@@ -253,6 +254,23 @@ async def test_the_check_says_of_every_stage_what_became_of_it(tmp_path: Path):
         assert await violations(page) == []
         await choose(page, "language", "zh")
         assert "有 1 个环节不正常" in await page.evaluate(BEGIN)
+
+
+async def test_an_upstream_is_called_by_a_name_in_every_language(tmp_path: Path):
+    async with (
+        stack() as (_service, server, _wire),
+        console(server, tmp_path) as page,
+    ):
+        await page.until(READY)
+        await open_all(page)
+        assert "Speech-to-speech service" in await page.evaluate(BEGIN)
+        await page.evaluate("document.querySelector('.begin-part button[aria-disabled]').click()")
+        await page.until("document.querySelectorAll('.begin-check tbody').length === 1")
+        shown = await page.evaluate(BEGIN)
+        assert shown.count("Speech-to-speech service") == 2
+        assert "begin.stage" not in shown
+        await choose(page, "language", "zh")
+        assert (await page.evaluate(BEGIN)).count("语音到语音服务") == 2
 
 
 async def test_where_there_are_keys_it_asks_for_one_and_keeps_none(tmp_path: Path):

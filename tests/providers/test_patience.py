@@ -102,6 +102,16 @@ async def test_a_key_that_a_service_quotes_reaches_no_client():
         assert KEY not in message
 
 
+@pytest.mark.parametrize("shown", [f"{KEY[:6]}***{KEY[-4:]}", f"{KEY[:5]}...", "wrong***g123"])
+async def test_a_part_of_a_key_that_a_service_shows_reaches_no_client(shown):
+    fake = FakeOpenAI()
+    fake.status, fake.refusal = 401, f"Incorrect API key provided: {shown}."
+    async with asking(fake.app) as wire:
+        message = (await answer(wire))["status_details"]["error"]["message"]
+        assert "the API key was refused. Check llm.api_key" in message
+        assert shown not in message
+
+
 def test_a_key_is_read_without_the_line_break_of_its_file(monkeypatch):
     monkeypatch.setenv("DEEPGRAM_API_KEY", f"{KEY}\n")
     assert load_settings(stt={"provider": "deepgram"}).stt.resolved_key() == KEY

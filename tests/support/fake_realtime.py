@@ -34,6 +34,10 @@ KEY = "sk-upstream-secret-key"
 LEAST_BYTES = len(silence(100))
 SOUND = b"".join((n % 1000).to_bytes(2, "little") for n in range(4800))
 """200 ms, a ramp."""
+LOGPROBS = [
+    {"token": "what is", "bytes": [*b"what is"], "logprob": -0.25},
+    {"token": " the weather", "bytes": [*b" the weather"], "logprob": -0.5},
+]
 USAGE = {
     "total_tokens": 160,
     "input_tokens": 110,
@@ -95,6 +99,9 @@ class FakeRealtime(SpeechSocket):
         "garbage",
         "deaf",
         "refuses",
+        "refuses_language",
+        "refuses_model",
+        "refuses_include",
     )
 
     answer: list[str] = field(default_factory=lambda: ["It is", " sunny,", " and warm."])
@@ -107,7 +114,7 @@ class FakeRealtime(SpeechSocket):
     status: int = 200
     """HTTP status of the handshake, unless it is 200."""
     refusal: str = ""
-    """Code of the one error with which a session is refused."""
+    """Code of the one error with which a session is refused; `none`: for want of a key."""
     cut_at: str | None = None
     """Event behind which the connection breaks off."""
     failure: tuple[str, str] | None = None
@@ -121,6 +128,14 @@ class FakeRealtime(SpeechSocket):
     """Whether transcription fails."""
     refuses: str | None = None
     """Event that is answered by an error."""
+    refuses_language: str | None = None
+    """Language of which it writes no transcripts."""
+    refuses_model: str | None = None
+    """Model that it does not have for transcripts."""
+    refuses_include: bool = False
+    """Whether its transcripts have no log probabilities."""
+    shown_key: str = KEY
+    """What it shows of a key that it refuses."""
     objections: list[str] = field(default_factory=list)
     """How the client, or the fake itself, broke the protocol."""
     held: asyncio.Event | None = None
@@ -133,7 +148,7 @@ class FakeRealtime(SpeechSocket):
         self.changed.set()
         if self.status == 200:
             return None
-        body = json.dumps({"error": {"message": f"Incorrect API key provided: {KEY}."}})
+        body = json.dumps({"error": {"message": f"Incorrect API key provided: {self.shown_key}."}})
         return connection.respond(HTTPStatus(self.status), body)
 
     async def serve(self, socket: ServerConnection) -> None:
@@ -188,8 +203,12 @@ class _Session:
 
     async def run(self) -> None:
         if self.fake.refusal:
-            said = f"Incorrect API key provided: {self.call.headers.get('authorization')}."
-            await self.error(_Refused(self.fake.refusal, said), None)
+            refused = _Refused(
+                self.fake.refusal, f"Incorrect API key provided: {self.fake.shown_key}."
+            )
+            if self.fake.refusal == "none":
+                refused = _Refused(None, "Missing bearer or basic authentication in header")
+            await self.error(refused, None)
             await self.socket.close(3000, "invalid_request_error")
             return
         await self.send("session.created", session=self.session)
@@ -231,6 +250,14 @@ class _Session:
 
     async def session_update(self, event: Event) -> None:
         assert event["session"]["type"] == "realtime"
+        heard = event["session"].get("audio", {}).get("input", {}).get("transcription") or {}
+        for name in ("language", "model"):
+            refused = getattr(self.fake, f"refuses_{name}")
+            if refused is not None and heard.get(name) == refused:
+                said = f"Invalid value: '{refused}'."
+                raise _Refused("invalid_value", said, f"session.audio.input.transcription.{name}")
+        if event["session"].get("include") and self.fake.refuses_include:
+            raise _Refused("invalid_value", "No log probabilities.", "session.include")
         self.session.update(event["session"])
         await self.send("session.updated", session=self.session)
 
@@ -280,7 +307,8 @@ class _Session:
             await self.send(f"{said}.delta", **place, delta=f"{word} ")
         usage = {"type": "duration", "seconds": 1.0}
         text = self.fake.transcript
-        await self.send(f"{said}.completed", **place, transcript=text, usage=usage)
+        more = {"logprobs": LOGPROBS} if self.session.get("include") else {}
+        await self.send(f"{said}.completed", **place, transcript=text, usage=usage, **more)
 
     async def conversation_item_delete(self, event: Event) -> None:
         if self.items.pop(event["item_id"], None) is None:

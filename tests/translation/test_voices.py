@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from config import TTSConfig
+from providers import tts
 from translation.voices import Voices
 from wire.errors import ProtocolError
 
@@ -63,3 +65,27 @@ def test_the_default_is_what_is_wanted_else_what_the_voices_speak() -> None:
     assert voices(("anna", "de-DE"), preferred="anna").default("en") == "de"
     with pytest.raises(ProtocolError):
         voices(*PIPER).default("nonsense")
+
+
+def test_voices_of_several_languages_speak_those_that_they_tell() -> None:
+    listed = Voices("alloy", [("alloy", None), ("fi", "fi")], "espeak", frozenset({"en", "de"}))
+    assert listed.speaking("de") == "alloy"
+    assert listed.speaking("fi") == "fi"
+    with pytest.raises(ProtocolError, match="espeak has no voice for 'bo', only for de, en, fi"):
+        listed.speaking("bo")
+
+
+async def test_the_embedded_voice_speaks_what_its_engines_have() -> None:
+    voice = tts.load(TTSConfig(provider="embedded", options={"engine": "espeak"}))
+    await voice.start()
+    try:
+        listed = Voices("alloy", voice.voice_languages(), voice.label, voice.several)
+        for language in ("en", "de", "fr", "zh", "ja", "ru", "pt-BR"):
+            assert listed.speaking(language) == "alloy"
+        for language in ("fi", "uk"):
+            assert listed.speaking(language) == language
+        for language in ("bo", "dz"):
+            with pytest.raises(ProtocolError, match=f"has no voice for '{language}'"):
+                listed.speaking(language)
+    finally:
+        await voice.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from loguru import logger
 
 from config import ConfigError, load_settings
 from main import create_app
@@ -119,6 +120,8 @@ async def test_the_key_of_openai_is_sent_to_no_other_server(monkeypatch):
     ("given", "told"),
     [
         ({"provider": "nobody"}, "upstream.provider"),
+        ({"url": "ws://localhost:8001"}, "upstream.url is set, but upstream.provider is not"),
+        ({"model": "m", "api_key": "k"}, "upstream.api_key is set, but upstream.provider is not"),
         ({"provider": "openai", "url": "localhost:8001"}, "no address of a Realtime service"),
         ({"provider": "openai", "colour": "red"}, "upstream.colour"),
     ],
@@ -126,6 +129,20 @@ async def test_the_key_of_openai_is_sent_to_no_other_server(monkeypatch):
 def test_settings_that_cannot_be_are_refused(given: dict[str, Any], told):
     with pytest.raises(ConfigError, match=told):
         load_settings(upstream=given)
+
+
+async def test_tables_that_have_no_effect_beside_it_are_named_at_start():
+    groups: dict[str, Any] = {"llm": {"model": "x"}, "stt": {"language": "de"}}
+    upstream = {"provider": "openai", "url": "ws://127.0.0.1:9/v1/realtime", "api_key": KEY}
+    settings = load_settings(upstream=upstream, **groups)
+    lines: list[str] = []
+    sink = logger.add(lambda told: lines.append(str(told)), level="WARNING")
+    try:
+        async with running(settings, pipelines_for(settings)):
+            pass
+    finally:
+        logger.remove(sink)
+    assert any("[stt], [llm]: not used, as [upstream] hears and speaks" in one for one in lines)
 
 
 def test_options_that_it_does_not_know_are_refused():

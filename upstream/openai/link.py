@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable
 
-from upstream.failures import UpstreamFailure, category_of, nonsense
+from pipecat.utils.errors import ErrorCategory
+
+from upstream.failures import UpstreamFailure, category_of, nonsense, shut_out
 from upstream.link import SHOWN_CHARACTERS, Address, Link
 from upstream.openai.wire import Event
 
@@ -53,7 +55,7 @@ class RealtimeLink(Link):
         """Take an event; one that refuses the session is kept for its end."""
         if not self._opened and event["type"] == "error":
             # A wrong key or model is told by an event, then the socket closes (§D.7).
-            self._refusal = error_of(event)
+            self._refusal = _not_let_in(event, keyed=self._address.keyed)
             return
         if event["type"] == "session.created":
             self._opened = True
@@ -82,5 +84,17 @@ def error_of(event: Event) -> UpstreamFailure:
         return nonsense("it sent an error without a reason")
     code = error.get("code") or error.get("type") or "no code"
     said = " ".join(str(error.get("message") or "").split())
-    shown = str(code) if str(code).replace("_", "").isalnum() else "…"
-    return UpstreamFailure(category_of(error), shown[:60], said[:SHOWN_CHARACTERS])
+    shown = (str(code) if str(code).replace("_", "").isalnum() else "…")[:60]
+    category = category_of(error)
+    if category is ErrorCategory.AUTHENTICATION:
+        return shut_out(shown, keyed=True)
+    return UpstreamFailure(category, shown, said[:SHOWN_CHARACTERS])
+
+
+def _not_let_in(event: Event, *, keyed: bool) -> UpstreamFailure:
+    """Return why no session was opened: without a code, that there was no key (§D.7)."""
+    failure, error = error_of(event), event.get("error")
+    nameless = isinstance(error, dict) and not error.get("code")
+    if not keyed and (nameless or failure.category is ErrorCategory.AUTHENTICATION):
+        return shut_out("no session was opened", keyed=False)
+    return failure

@@ -12,7 +12,7 @@ import pybase64
 
 from session.ports import FinishReason
 from session.reports import AudioMade, ResponseFinished, TextMade, ToolCallMade
-from upstream.failures import UpstreamFailure, category_of, nonsense
+from upstream.failures import UpstreamFailure, nonsense
 from upstream.generation import UpstreamGeneration
 from upstream.openai.link import RealtimeLink, error_of
 from upstream.openai.wire import MARK, Event, usage_of
@@ -180,5 +180,4 @@ def _failure(details: Event) -> UpstreamFailure:
     error = details.get("error")
     if not isinstance(error, dict):
         return nonsense("the response failed, and it does not say why")
-    failure = error_of({"error": error})
-    return UpstreamFailure(category_of(error), failure.reason, str(failure).partition(": ")[2])
+    return error_of({"error": error})

@@ -70,7 +70,7 @@ class OpenAIRealtime(UpstreamService):
             )
         self.secrets = secrets_of(config, key)
         where = "OPENAI_API_KEY or upstream.api_key" if vendor else "upstream.api_key"
-        told = f"Check {where}." if key else f"It was sent no key: set {where}."
+        told = f"Check {where}." if key else f"Set {where}."
         self.remedies = {**self.remedies, ErrorCategory.AUTHENTICATION: told}
         self.address = urlunsplit(urlsplit(self._url)._replace(query=""))
         if options.voices is not None:

@@ -12,7 +12,6 @@ import itertools
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from loguru import logger
 from pipecat.utils.tracing.tracing_context import TracingContext
@@ -28,20 +27,22 @@ from providers.frames import (
     TurnDiscardedFrame,
     TurnStartedFrame,
 )
-from session.ports import NO_WISHES, ClientRoom, ResponseRequest, Transcript, TranscriptionSettings
+from session.ports import NO_WISHES, ClientRoom, ResponseRequest, TranscriptionSettings
 from session.reports import ResponseReport
-from upstream.failures import UpstreamFailure, lost, nonsense
+from upstream.failures import UpstreamFailure, lost, nonsense, not_so
 from upstream.generation import UpstreamGeneration
 from upstream.link import Address
 from upstream.openai.link import RealtimeLink, error_of
 from upstream.openai.responses import Responses
-from upstream.openai.turns import CommittedTurn, CommittedTurns, OpenTurn
+from upstream.openai.turns import CommittedTurn, CommittedTurns, OpenTurn, Transcribing
 from upstream.openai.wire import (
     Event,
     append,
     encoded,
+    include_update,
     response_create,
     session_update,
+    transcript_of,
     transcription,
     transcription_update,
 )
@@ -80,9 +81,10 @@ class RealtimeUpstream(UpstreamSession):
         self._responses = Responses()
         self._telling: set[asyncio.Task[None]] = set()
         """Tasks that report transcripts which came too late."""
-        self._wishes = transcription(setup.transcription_model, NO_WISHES)
-        """How the service was last told to transcribe."""
         self._link = self._connect()
+        self._transcribing = self._told(transcription(setup.transcription_model, NO_WISHES))
+        self._scored = False
+        """Whether the service was asked for log probabilities."""
 
     def ears(self) -> UpstreamTurns:
         """Return what takes the frames of the session's turns."""
@@ -143,12 +145,15 @@ class RealtimeUpstream(UpstreamSession):
             turn.recognition_id,
             turn.item_id,
             link,
+            self._transcribing,
             asyncio.get_running_loop().create_future(),
         )
         limit_s = self._setup.patience.first_s
         committed.due = asyncio.get_running_loop().call_later(limit_s, self._too_late, committed)
         self._turns.add(committed, event_id)
         link.send_soon({"type": "input_audio_buffer.commit", "event_id": event_id})
+        if self._transcribing.refusal is not None:
+            await self._not_heard(committed, self._transcribing.refusal)
 
     async def discard(self, turn: TurnDiscardedFrame) -> None:
         """Drop a turn, and what the service has of it."""
@@ -168,9 +173,17 @@ class RealtimeUpstream(UpstreamSession):
 
     def _transcribe_as(self, wishes: TranscriptionSettings) -> None:
         wanted = transcription(self._setup.transcription_model, wishes)
-        if wanted != self._wishes:
-            self._wishes = wanted
-            self._link.send_soon(transcription_update(wanted, self._next_id("session")))
+        if wanted != self._transcribing.wanted:
+            self._transcribing = self._told(wanted)
+        if wishes.logprobs != self._scored:
+            self._scored = wishes.logprobs
+            self._link.send_soon(include_update(self._scored, self._next_id("include")))
+
+    def _told(self, wanted: Event) -> Transcribing:
+        """Tell the service how to transcribe the turns from here on."""
+        event_id = self._next_id("transcription")
+        self._link.send_soon(transcription_update(wanted, event_id))
+        return Transcribing(wanted, event_id)
 
     def _too_late(self, turn: CommittedTurn) -> None:
         limit_s = self._setup.patience.first_s
@@ -216,13 +229,15 @@ class RealtimeUpstream(UpstreamSession):
     # --- the connection -------------------------------------------------------------------------
 
     def _connect(self) -> RealtimeLink:
-        greeting = session_update(self._wishes, self._next_id("session"))
+        greeting = session_update(self._next_id("session"))
         return RealtimeLink(self._setup.address, greeting, self._came, self._ended)
 
     def _working(self) -> RealtimeLink:
         """Return the connection, opened again if it was lost."""
         if not self._link.alive:
             self._link = self._connect()
+            self._transcribing = self._told(self._transcribing.wanted)
+            self._scored = False
         return self._link
 
     @property
@@ -270,7 +285,7 @@ class RealtimeUpstream(UpstreamSession):
             await self._ears.so_far(turn.recognition_id, turn.text)
         elif kind == "completed":
             turn.settle()
-            await self._ears.understood(turn.recognition_id, _transcript(event))
+            await self._ears.understood(turn.recognition_id, transcript_of(event))
         elif kind == "failed":
             await self._not_heard(turn, error_of(event))
 
@@ -285,11 +300,22 @@ class RealtimeUpstream(UpstreamSession):
         if isinstance(about, str) and about.startswith("session"):
             link.drop(failure)
             return
+        if isinstance(about, str) and about.startswith("transcription"):
+            await self._not_transcribed(about, failure)
+            return
         turn = self._turns.refused(about)
         if turn is not None:
             await self._not_heard(turn, failure)
             return
         logger.debug(f"the upstream sent an error: {failure.reason}")
+
+    async def _not_transcribed(self, event_id: str, refused: UpstreamFailure) -> None:
+        """Fail the transcripts of turns whose settings the service refused, and those to come."""
+        failure = not_so(refused)
+        if self._transcribing.event_id == event_id:
+            self._transcribing.refusal = failure
+        for turn in self._turns.transcribed_by(event_id):
+            await self._not_heard(turn, failure)
 
     def _next_id(self, what: str) -> str:
         return f"{what}_{next(self._numbers)}"
@@ -311,13 +337,3 @@ def _clips(request: ResponseRequest) -> list[tuple[str, Clip]]:
 
 def _written(clip: Clip) -> str:
     return encoded(cleaned(clip, WIRE_RATE))
-
-
-def _transcript(event: Event) -> Transcript:
-    heard: Any = event.get("languages")
-    languages = (
-        tuple(str(one["code"]) for one in heard if isinstance(one, dict) and "code" in one)
-        if isinstance(heard, list)
-        else None
-    )
-    return Transcript(str(event.get("transcript") or "").strip(), languages)

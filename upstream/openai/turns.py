@@ -9,7 +9,21 @@ import asyncio
 from collections import deque
 from dataclasses import dataclass
 
+from upstream.failures import UpstreamFailure
 from upstream.openai.link import RealtimeLink
+from upstream.openai.wire import Event
+
+
+@dataclass(slots=True, eq=False)
+class Transcribing:
+    """How the service was told to transcribe the turns from here on."""
+
+    wanted: Event
+    event_id: str
+    """Of the event that told it so."""
+    refusal: UpstreamFailure | None = None
+    """Why it does not; None: nobody said that it does not."""
+
 
 KEPT_ITEMS = 16
 """Turns that the service keeps the audio of; older ones are read by their transcripts."""
@@ -33,6 +47,7 @@ class CommittedTurn:
     recognition_id: str
     item_id: str
     link: RealtimeLink
+    transcribing: Transcribing
     known: asyncio.Future[str | None]
     """The service's id of its item; None: it never got one."""
     due: asyncio.TimerHandle | None = None
@@ -76,6 +91,10 @@ class CommittedTurns:
     def of_name(self, name: str) -> CommittedTurn | None:
         """Return the turn by the service's id of its item; None: it is forgotten."""
         return self._by_name.get(name)
+
+    def transcribed_by(self, event_id: object) -> list[CommittedTurn]:
+        """Return the turns that are to be transcribed as this event of ours asked for."""
+        return [one for one in self._by_item.values() if one.transcribing.event_id == event_id]
 
     def recognised(self, recognition_id: str) -> list[CommittedTurn]:
         """Return the turns of one recognition."""

@@ -12,26 +12,37 @@ from typing import Any
 
 import pybase64
 
-from session.ports import MediaTokens, ResponseRequest, TokenUsage, TranscriptionSettings
+from session.ports import (
+    MediaTokens,
+    ResponseRequest,
+    TokenLogprob,
+    TokenUsage,
+    Transcript,
+    TranscriptionSettings,
+)
 
 Event = dict[str, Any]
 
 MARK = "response_id"
 """Key in the metadata of a response: our own id of it, which the service repeats."""
 PCM = {"type": "audio/pcm", "rate": 24000}
+LOGPROBS = "item.input_audio_transcription.logprobs"
 LISTS = ("gpt-transcribe", "gpt-live-transcribe")
 """Models that take several languages, and keywords as such [sdk]."""
 DELAYS = ("gpt-realtime-whisper",)
 """Models that take a delay [sdk]."""
 
 
-def session_update(transcription: Event, event_id: str) -> Event:
-    """Configure the service's session: our session decides the turns, and cleans the audio."""
+def session_update(event_id: str) -> Event:
+    """Configure the service's session: our session decides the turns, and cleans the audio.
+
+    How turns are transcribed is asked for apart from it: a service that refuses that alone can
+    still answer.
+    """
     heard = {
         "format": PCM,
         "turn_detection": None,
         "noise_reduction": None,
-        "transcription": transcription,
     }
     session = {
         "type": "realtime",
@@ -45,6 +56,35 @@ def transcription_update(transcription: Event, event_id: str) -> Event:
     """Change how turns are transcribed from here on."""
     session = {"type": "realtime", "audio": {"input": {"transcription": transcription}}}
     return {"type": "session.update", "event_id": event_id, "session": session}
+
+
+def include_update(logprobs: bool, event_id: str) -> Event:
+    """Ask for log probabilities of transcripts from here on, or for none (§C.5).
+
+    Many models have none, and refuse to be asked: so it is asked apart from all else.
+    """
+    session = {"type": "realtime", "include": [LOGPROBS] if logprobs else []}
+    return {"type": "session.update", "event_id": event_id, "session": session}
+
+
+def transcript_of(event: Event) -> Transcript:
+    """Read a transcript that is complete (§B.3)."""
+    heard: Any = event.get("languages")
+    languages = (
+        tuple(str(one["code"]) for one in heard if isinstance(one, dict) and "code" in one)
+        if isinstance(heard, list)
+        else None
+    )
+    scored: Any = event.get("logprobs")
+    logprobs = tuple(map(_logprob, scored)) if isinstance(scored, list) else None
+    return Transcript(str(event.get("transcript") or "").strip(), languages, logprobs)
+
+
+def _logprob(one: Event) -> TokenLogprob:
+    token, written = str(one["token"]), one.get("bytes")
+    return TokenLogprob(
+        token, token.encode() if written is None else bytes(written), float(one["logprob"])
+    )
 
 
 def transcription(model: str, wishes: TranscriptionSettings) -> Event:

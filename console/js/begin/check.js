@@ -108,7 +108,7 @@ function table(verdicts, label) {
         h(
           "th",
           { scope: "rowgroup" },
-          h("span", { text: `begin.stage.${stage}` }),
+          h("span", { text: `begin.stage.${stage.toUpperCase()}` }),
           ...(several ? [h("span", { class: "begin-stacks" }, ` (${stacks.join(", ")})`)] : []),
         ),
         h("td", { class: "begin-outcome", text: `begin.check.is_${outcome}` }),

@@ -24,6 +24,8 @@ export default {
     "begin.stage.STT": "Speech recognition",
     "begin.stage.LLM": "Language model",
     "begin.stage.TTS": "Voice",
+    "begin.stage.UPSTREAM": "Speech-to-speech service",
+    "begin.stage.MCP": "Tool server",
     "begin.limits": "Limits of this stack",
     "begin.stacks": "Other stacks, chosen by their name as the model",
     "begin.limit.trial":
@@ -81,6 +83,8 @@ export default {
     "begin.stage.STT": "语音识别",
     "begin.stage.LLM": "语言模型",
     "begin.stage.TTS": "语音合成",
+    "begin.stage.UPSTREAM": "语音到语音服务",
+    "begin.stage.MCP": "工具服务器",
     "begin.limits": "当前的限制",
     "begin.stacks": "其他技术栈，以其名称作为模型来选择",
     "begin.limit.trial": "目前由固定规则回答，仅供试用；要真正对话，请配置一个模型。",

@@ -9,6 +9,7 @@ import pytest
 from loguru import logger
 
 from tests.support.fake_realtime import KEY
+from tests.support.running_server import plain_http
 from tests.support.upstream_stack import before, stack
 from tests.support.wire_client import WireClient, speech
 
@@ -201,6 +202,80 @@ async def test_a_turn_without_a_transcript_is_answered_all_the_same():
         await wire.settled()
         (event,) = wire.of("conversation.item.input_audio_transcription.failed")
         assert "Deaf today." in event["error"]["message"]
+
+
+REFUSED_SETTINGS: list[tuple[dict[str, Any], dict[str, Any]]] = [
+    ({"refuses_language": "de"}, {"model": "x", "language": "de"}),
+    ({"refuses_model": "gpt-transcribe"}, {"model": "x"}),
+]
+
+
+@pytest.mark.parametrize(("fault", "asked"), REFUSED_SETTINGS)
+async def test_settings_that_it_refuses_to_transcribe_with_fail_transcripts_alone(fault, asked):
+    async with stack(fault) as (service, _server, wire):
+        await wire.update(audio={"input": {"transcription": asked}})
+        for _ in range(2):
+            await wire.append(speech())
+            done = (await wire.until("response.done"))["response"]
+            assert done["status"] == "completed"
+            await wire.settled()
+            failed = wire.of("conversation.item.input_audio_transcription.failed")[-1]
+            told = failed["error"]["message"]
+            assert told.startswith("Upstream gpt-realtime at 127.0.0.1 failed: ")
+            assert "it does not transcribe with these settings (invalid_value)" in told
+            assert "Invalid value: " in told
+            assert "Check session.audio.input.transcription" in told
+        failures = wire.of("conversation.item.input_audio_transcription.failed")
+        assert len({failure["item_id"] for failure in failures}) == 2
+        assert len(service.calls) == 1
+        assert not wire.of("error")
+        assert not wire.of("conversation.item.input_audio_transcription.completed")
+
+
+async def test_settings_that_it_takes_again_are_transcribed_with():
+    async with stack({"refuses_language": "de"}) as (service, _server, wire):
+        await wire.update(audio={"input": {"transcription": {"model": "x", "language": "de"}}})
+        await wire.append(speech())
+        await wire.until("conversation.item.input_audio_transcription.failed")
+        await wire.update(audio={"input": {"transcription": {"model": "x", "language": "fr"}}})
+        await wire.append(speech())
+        heard = await wire.until("conversation.item.input_audio_transcription.completed")
+        assert heard["transcript"] == "what is the weather"
+        assert len(service.calls) == 1
+
+
+async def test_failures_of_transcripts_are_its_own_in_the_metrics():
+    async with stack({"deaf": True}) as (_service, server, wire), plain_http() as http:
+        await wire.update(audio={"input": {"transcription": {"model": "x"}}})
+        await wire.append(speech())
+        failed = await wire.until("conversation.item.input_audio_transcription.failed")
+        assert failed["error"]["message"].startswith("Upstream gpt-realtime at 127.0.0.1 failed: ")
+        metrics = (await http.get(f"{server.http}/metrics")).text
+    errors = [one for one in metrics.splitlines() if one.startswith("realtime_provider_errors")]
+    assert any('stage="Upstream"' in one for one in errors)
+    assert not any('stage="STT"' in one for one in errors)
+
+
+@pytest.mark.parametrize("refusal", [{"status": 401}, {"refusal": "invalid_api_key"}])
+async def test_of_a_wrong_key_clients_see_no_part(refusal):
+    shown = f"{KEY[:8]}***{KEY[-4:]}"
+    async with stack({**refusal, "shown_key": shown}) as (_service, _server, wire):
+        await wire.say("hello")
+        told = (await failed(wire))["message"]
+        assert "the key was refused" in told
+        assert KEY[:8] not in told
+        assert KEY[-4:] not in told
+        assert "REDACTED" not in told
+
+
+@pytest.mark.parametrize("refusal", [{"status": 401}, {"refusal": "none"}])
+async def test_a_key_that_is_missing_is_told_with_its_remedy(refusal):
+    async with stack(refusal, api_key=None) as (_service, _server, wire):
+        await wire.say("hello")
+        error = await failed(wire)
+        assert error["code"] == "invalid_api_key"
+        assert "it wants a key" in error["message"]
+        assert error["message"].endswith("Set upstream.api_key.")
 
 
 async def test_a_client_that_leaves_ends_the_connection_to_the_service():

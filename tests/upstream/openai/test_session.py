@@ -6,9 +6,11 @@ import asyncio
 import base64
 from typing import Any
 
+import pytest
+
 from audio.formats import AudioFormat
 from audio.pcm import silence
-from tests.support.fake_realtime import SOUND, USAGE
+from tests.support.fake_realtime import LOGPROBS, SOUND, USAGE
 from tests.support.upstream_stack import stack
 from tests.support.wire_client import WireClient, client, speech
 from upstream.openai.turns import KEPT_ITEMS
@@ -58,11 +60,12 @@ async def test_the_service_is_told_that_turns_are_decided_here():
     async with stack() as (service, _server, wire):
         await wire.say("hello")
         await wire.until("response.done")
-        (update,) = service.calls[0].of("session.update")
+        update, transcribing = service.calls[0].of("session.update")
         given = update["session"]["audio"]["input"]
         assert given["turn_detection"] is None
         assert given["format"] == {"type": "audio/pcm", "rate": 24000}
-        assert given["transcription"]["model"] == "gpt-transcribe"
+        given = transcribing["session"]["audio"]["input"]
+        assert given == {"transcription": {"model": "gpt-transcribe"}}
         assert service.calls[0].headers["authorization"] == "Bearer sk-upstream-secret-key"
         assert service.calls[0].query["model"] == ["gpt-realtime"]
 
@@ -268,6 +271,28 @@ async def test_a_voice_that_the_service_lacks_is_refused_by_name():
         error = (await wire.until("error"))["error"]
         assert error["param"] == "session.audio.output.voice"
         assert "'alloy' and 'marin'" in error["message"]
+
+
+INCLUDE = ["item.input_audio_transcription.logprobs"]
+
+
+@pytest.mark.parametrize(("refuses", "told"), [(False, LOGPROBS), (True, None)])
+async def test_log_probabilities_are_passed_on_if_it_has_them(refuses, told):
+    async with stack({"refuses_include": refuses}) as (service, _server, wire):
+        heard = {"input": {"transcription": {"model": "x"}}}
+        await wire.update(audio=heard, include=INCLUDE)
+        await wire.append(speech())
+        await wire.until("response.done")
+        await wire.settled()
+        (event,) = wire.of(TRANSCRIBED)
+        assert event.get("logprobs") == told
+        await wire.update(include=[])
+        await wire.append(speech())
+        await wire.until("response.done")
+        await wire.settled()
+        assert "logprobs" not in wire.of(TRANSCRIBED)[-1]
+        updates = [one["session"] for one in service.calls[0].of("session.update")]
+        assert [one["include"] for one in updates if "include" in one] == [INCLUDE, []]
 
 
 async def test_a_transcription_session_transcribes():
