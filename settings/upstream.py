@@ -87,7 +87,8 @@ def refuse_nameless(config: UpstreamConfig) -> None:
         raise ConfigError(
             _(
                 "upstream.{name} is set, but upstream.provider is not: set it to 'openai' for any "
-                "server with OpenAI's Realtime protocol, or leave out upstream.{name}"
+                "server with OpenAI's Realtime protocol, to 'google' for Gemini Live, or leave out "
+                "upstream.{name}"
             ).format(name=given[0])
         )
 

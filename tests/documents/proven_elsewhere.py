@@ -38,7 +38,7 @@ _BY_PROOF: dict[str, str] = {
         "session/mcp.py tool_servers/connection.py tool_servers/results.py "
         "tool_servers/transports.py"
     ),
-    "tool_servers/test_failures.py": "tool_servers/tools.py",
+    "tool_servers/test_failures.py": "tool_servers/raw_lists.py tool_servers/tools.py",
     "tool_servers/test_processes.py": "tool_servers/child.py",
     # Providers.
     "providers/assistant/test_arguments.py": "providers/assistant/schema.py",
