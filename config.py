@@ -569,6 +569,6 @@ def load_settings(
     refuse_nameless(loaded["upstream"])
     loaded["upstream"] = loaded["upstream"].beside(loaded)
     stacks = {name: completed(name, stack, loaded) for name, stack in loaded["stacks"].items()}
-    for stack in stacks.values():
-        refuse_nameless(stack.upstream)
+    for name, stack in stacks.items():
+        refuse_nameless(stack.upstream, f"stacks.{name}.upstream")
     return with_upstream(Settings.model_construct(**{**loaded, "stacks": stacks}))

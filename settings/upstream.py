@@ -76,8 +76,12 @@ class UpstreamConfig(Group):
         return url
 
 
-def refuse_nameless(config: UpstreamConfig) -> None:
+def refuse_nameless(config: UpstreamConfig, table: str = "upstream") -> None:
     """Refuse settings of a service that is not named: they would have no effect.
+
+    Args:
+        config: The service.
+        table: The name of its table.
 
     Raises:
         ConfigError: `provider` is unset, and something else is set.
@@ -86,10 +90,10 @@ def refuse_nameless(config: UpstreamConfig) -> None:
     if config.provider is None and given:
         raise ConfigError(
             _(
-                "upstream.{name} is set, but upstream.provider is not: set it to 'openai' for any "
+                "{table}.{name} is set, but {table}.provider is not: set it to 'openai' for any "
                 "server with OpenAI's Realtime protocol, to 'google' for Gemini Live, or leave out "
-                "upstream.{name}"
-            ).format(name=given[0])
+                "{table}.{name}"
+            ).format(table=table, name=given[0])
         )
 
 

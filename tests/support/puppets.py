@@ -243,6 +243,9 @@ class Manager:
     def turn_models(self) -> Manager:
         return self
 
+    def tables(self, _kind: str) -> str:
+        return "default"
+
     def as_manager(self) -> PipelineManager:
         return cast(PipelineManager, self)
 
