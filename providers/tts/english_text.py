@@ -35,10 +35,12 @@ _BULLET = re.compile(r"^[ \t]*[-*•+][ \t]+", re.M)
 _RULE = re.compile(r"^[ \t]*(?:[-*_=][ \t]?){3,}$", re.M)
 _EMPHASIS = re.compile(r"(?<!\w)([*_])(?=\S)([^*_\n]+?)(?<=\S)\1(?!\w)")
 _INVISIBLE = re.compile("[\u0000-\u0008\u000e-\u001f\u00ad\u200b-\u200f\u2060\ufe0f\ufeff]")
-_EMAIL = re.compile(r"\b([\w.+-]+)@((?:[\w-]+\.)+[A-Za-z]{2,})\b")
+# Addresses are looked for where a run of their characters begins, and at no later place in it: from
+# each place in turn a long run without an address would take time by the square of its length.
+_EMAIL = re.compile(r"(?<![\w.+-])([\w.+-]+)@((?:[\w-]+\.)+[A-Za-z]{2,})\b")
 _URL = re.compile(
     r"\b(?:(?:https?|ftp|wss?)://|www\.)[^\s<>\"”’)\]]+"
-    rf"|\b(?:[\w-]+\.)+(?:{_DOMAINS})\b(?:/[^\s<>\"”’)\]]*)?(?![\w.]*@)"
+    rf"|\b(?<![\w-])(?<!\w\.)(?:[\w-]+\.){{1,126}}(?:{_DOMAINS})\b(?:/[^\s<>\"”’)\]]*)?(?![\w.]*@)"
 )
 _FILE = re.compile(rf"(?<=[\w\]])\.({_SUFFIXES})\b(?!\.\w)")
 _DOTTED = re.compile(r"(?<![\d.,])(v?)(\d+(?:\.\d+){2,})(?![\d,])", re.I)
