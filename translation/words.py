@@ -15,7 +15,8 @@ _UNSPACED = (
 )
 """Letters of scripts without spaces: Thai, Lao, Burmese, Khmer, Japanese, Chinese."""
 _SIGNS = r"[^\w\s]*"
-_WORD = re.compile(rf"(\s*)({_SIGNS}(?:[{_UNSPACED}]|[^\s{_UNSPACED}]+){_SIGNS}|\S)")
+# Not begun within white space: behind the last word each place of it would be read to the end.
+_WORD = re.compile(rf"(?<!\s)(\s*+)({_SIGNS}(?:[{_UNSPACED}]|[^\s{_UNSPACED}]+){_SIGNS}|\S)")
 
 
 @dataclass(frozen=True, slots=True)

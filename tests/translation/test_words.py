@@ -58,3 +58,11 @@ def test_pieces_have_a_space_between_them_where_the_script_has(
     before: str, after: str, between: str
 ) -> None:
     assert space_between(before, after) == between
+
+
+def test_white_space_without_end_takes_no_time() -> None:
+    # By the square of its length it would take an hour.
+    assert [word.text for word in words_of(f"one{' ' * 200_000}two{' ' * 200_000}")] == [
+        "one",
+        "two",
+    ]
