@@ -16,15 +16,17 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
     BeforeValidator,
     Field,
+    PrivateAttr,
     SecretStr,
     ValidationInfo,
     field_validator,
+    model_validator,
 )
 from pydantic_settings import (
     BaseSettings,
@@ -42,6 +44,7 @@ from settings.call_addresses import (
 from settings.group import Group, listed
 from settings.localisation import _
 from settings.mcp_settings import McpConfig
+from settings.models_settings import ModelsConfig
 from settings.origins import allowed_origin
 from settings.paths import own_path
 from settings.processor_settings import ProcessorConfig
@@ -336,6 +339,7 @@ _NOT_LOADED = frozenset(
 
 
 class _Provider(Group):
+    _models_dir: Path | None = PrivateAttr(None)
     provider: str = "embedded"
     api_key: SecretStr | None = None
     """API key. Unset: the vendor's own variable, see `VENDOR_KEYS`."""
@@ -349,6 +353,11 @@ class _Provider(Group):
     """Attempts after a first one that failed before any result; a refusal is not tried again."""
     options: dict[str, Any] = Field(default_factory=dict)
     """Further arguments that only this provider knows; README, "Providers", lists them."""
+
+    @property
+    def models_dir(self) -> Path | None:
+        """`models.dir`, of which a provider knows by its own settings."""
+        return self._models_dir
 
     def resolved_key(self) -> str | None:
         """Return the API key in clear: the setting, else the vendor's variable, else None.
@@ -478,6 +487,11 @@ class StackConfig(Group):
     processors: ProcessorConfig = Field(default_factory=ProcessorConfig)
 
 
+def _tell_models_dir(stages: Settings | StackConfig, folder: Path | None) -> None:
+    for stage in (stages.stt, stages.llm, stages.tts):
+        stage._models_dir = folder
+
+
 class Settings(BaseSettings):
     """All groups together. Build one with `load_settings`."""
 
@@ -495,6 +509,7 @@ class Settings(BaseSettings):
     audio: AudioConfig = Field(default_factory=AudioConfig)
     vad: VADConfig = Field(default_factory=VADConfig)
     turns: TurnsConfig = Field(default_factory=TurnsConfig)
+    models: ModelsConfig = Field(default_factory=ModelsConfig)
     stt: STTConfig = Field(default_factory=STTConfig)
     llm: LLMConfig = Field(default_factory=LLMConfig)
     tts: TTSConfig = Field(default_factory=TTSConfig)
@@ -512,6 +527,14 @@ class Settings(BaseSettings):
         kinds = ("stt", "llm", "tts", "upstream", "vad", "turns", "processors")
         update = {kind: getattr(stack, kind) for kind in kinds}
         return with_upstream(self.model_copy(update=update))
+
+    @model_validator(mode="after")
+    def _tell_where_models_are(self) -> Self:
+        """Tell each stage where its models are kept."""
+        _tell_models_dir(self, self.models.dir)
+        for stack in self.stacks.values():
+            _tell_models_dir(stack, self.models.dir)
+        return self
 
     @field_validator("stacks")
     @classmethod
@@ -570,5 +593,6 @@ def load_settings(
     loaded["upstream"] = loaded["upstream"].beside(loaded)
     stacks = {name: completed(name, stack, loaded) for name, stack in loaded["stacks"].items()}
     for name, stack in stacks.items():
+        _tell_models_dir(stack, loaded["models"].dir)
         refuse_nameless(stack.upstream, f"stacks.{name}.upstream")
     return with_upstream(Settings.model_construct(**{**loaded, "stacks": stacks}))

@@ -40,6 +40,7 @@ try:
     from serving.command_line import arguments, chosen, run_check
     from serving.console.page import ConsolePage
     from serving.console.routes import console_routes
+    from serving.downloading import download
     from serving.handshake import Service
     from serving.http_errors import access_denied
     from serving.installing import install, refuse_incomplete, start_again
@@ -211,16 +212,20 @@ def main(argv: list[str] | None = None) -> None:
     flags = {name: value for name, value in server.items() if value is not None}
     stacks = {name: {"profile": stack_profile} for name, stack_profile in given.stack}
     overrides: dict[str, Any] = {"server": flags, "stacks": stacks}
+    profile = given.download or given.profile
     try:
         settings = load_settings(
             given.config,
-            given.profile,
+            profile,
             **{group: said for group, said in overrides.items() if said},
         )
         configure_logging(settings.server)
-        start = chosen(given, given.profile or chosen_profile())
+        start = chosen(given, profile or chosen_profile())
         if given.install and install(settings, start, yes=given.yes) and argv is None:
             start_again()
+        if given.download is not None:
+            download(settings)
+            return
         if given.check:
             raise SystemExit(run_check(settings))
         refuse_incomplete(settings, start)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from settings.provider_declarations import Declaration
@@ -97,6 +98,17 @@ class Provider(ABC):
             other: Of this class, and with the same settings but for those of its sessions and
                 requests, such as the voice. It is started before this one, and closed behind it.
         """
+
+    async def fetch(self) -> Path | None:
+        """Download those files of its models that are not there yet, and load nothing.
+
+        Returns:
+            The folder that has them now; None: it needs none that could be downloaded.
+
+        Raises:
+            ProviderSetupError: A file cannot be downloaded.
+        """
+        return None
 
     async def start(self) -> None:  # noqa: B027 (most providers load nothing)
         """Load models and warm them up, before the first session.

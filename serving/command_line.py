@@ -71,6 +71,13 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
         "--yes", action="store_true", help=_("with --install: do not ask before that")
     )
     parser.add_argument(
+        "--download",
+        nargs="?",
+        const="",
+        metavar="PROFILE",
+        help=_("fetch the models of the stack ahead, and end: for images and offline machines"),
+    )
+    parser.add_argument(
         "--check", action="store_true", help=_("try voice, recogniser and model once, and say how")
     )
     return parser.parse_args(argv)
@@ -96,6 +103,8 @@ def chosen(given: argparse.Namespace, profile: str | None) -> Chosen:
         "debug": given.debug,
         "log-json": given.log_json,
         "check": given.check,
+        # The profile that it may name is the chosen one.
+        "download": given.download is not None,
     }
     words += [f"--{name}" for name, is_on in switches.items() if is_on]
     return Chosen(profile, tuple(words))

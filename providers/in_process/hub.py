@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from providers.in_process.model_places import user_cache
+
 HUB = "https://huggingface.co"
 
 
 def hub_cache() -> Path:
     """Return where Hugging Face's library keeps what it downloads; the variables are its own."""
-    cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    home = os.environ.get("HF_HOME") or f"{cache}/huggingface"
+    home = os.environ.get("HF_HOME") or f"{user_cache()}/huggingface"
     return Path(os.environ.get("HF_HUB_CACHE") or f"{home}/hub").expanduser()
 
 

@@ -14,8 +14,8 @@ from typing import Generic
 from providers.in_process.hub import HUB
 from providers.sherpa.layouts import BPE_VOCABULARY, Kind, Layout, Recogniser, Voice
 
-CACHE = Path("~/.cache/open-realtime-server/sherpa-onnx")
-"""Where downloads are kept, each model in a folder that is called as its repository."""
+CACHE = Path("open-realtime-server", "sherpa-onnx")
+"""Where downloads are kept in the user's cache, each model in a folder called as its repository."""
 
 _TTS_RELEASE = "https://github.com/k2-fsa/sherpa-onnx/releases/download/tts-models"
 _VOCODER_RELEASE = "https://github.com/k2-fsa/sherpa-onnx/releases/download/vocoder-models"
@@ -44,7 +44,7 @@ class Model(Generic[Kind]):
 
     def folder(self, cache: Path) -> Path:
         """Return where its files are kept."""
-        return cache.expanduser() / self.repository.partition("/")[2]
+        return cache / self.repository.partition("/")[2]
 
     def addresses(self, cache: Path) -> dict[Path, str]:
         """Return where each file goes → where it comes from."""

@@ -12,7 +12,8 @@ from typing import Generic
 from config import STTConfig, TTSConfig
 from providers.base import ProviderSetupError
 from providers.in_process.downloads import fetch, hub_is_offline
-from providers.sherpa.catalogue import Model, listed
+from providers.in_process.model_places import model_folder
+from providers.sherpa.catalogue import CACHE, Model, listed
 from providers.sherpa.layouts import Kind, Layout, UnknownModelError
 from settings.localisation import _
 
@@ -53,7 +54,7 @@ async def find(
     name: str,
     models: Mapping[str, Model[Kind]],
     recognise: Callable[[Path], Layout[Kind]],
-    cache: Path,
+    given: Path | None,
 ) -> Found[Kind]:
     """Return where a model is and what it is made of, downloading what is missing.
 
@@ -62,7 +63,7 @@ async def find(
         name: As `check_name` accepts it.
         models: The published models.
         recognise: Tells what a folder has.
-        cache: Where downloads are kept.
+        given: The stage's `options.download_dir`, where downloads are kept.
 
     Raises:
         ProviderSetupError: A file cannot be downloaded, or the folder has no such model.
@@ -71,6 +72,7 @@ async def find(
     if model is None:
         folder, layout = await asyncio.to_thread(_look_into, name, recognise)
         return Found(folder, layout, new=True)
+    cache = model_folder(config, given, CACHE)
     missing = {file: url for file, url in model.addresses(cache).items() if not file.is_file()}
     if missing and hub_is_offline():
         file, address = next(iter(missing.items()))

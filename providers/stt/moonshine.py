@@ -35,6 +35,7 @@ from config import STTConfig
 from providers.base import ProviderSetupError, STTProvider
 from providers.in_process.downloads import fetch
 from providers.in_process.engine_pool import EnginePool
+from providers.in_process.model_places import chosen_folder
 from providers.options import Options, parse_options, refuse
 from settings.localisation import _
 from settings.provider_declarations import Declaration
@@ -68,7 +69,7 @@ class MoonshineSTT(STTProvider):
         """
         refuse("stt", config, ("api_key", "api_base"))
         self._config = config
-        self._cache = parse_options("stt", config, _MoonshineOptions).download_dir
+        self._given = parse_options("stt", config, _MoonshineOptions).download_dir
         self._language = (config.language or DEFAULT_LANGUAGE).lower()
         self._arch = _choose(self._language, config.model)
         self.languages = frozenset({self._language})
@@ -80,6 +81,13 @@ class MoonshineSTT(STTProvider):
         """Model and language."""
         return f"moonshine {model_arch_to_string(self._arch)} ({self._language})"
 
+    async def fetch(self) -> Path:
+        """Download the model's files that are not there yet."""
+        cache = chosen_folder(self._config, self._given, "moonshine_voice") or get_cache_dir()
+        folder, files = _files(self._language, self._arch, cache)
+        await fetch(files, self._config)
+        return folder
+
     async def start(self) -> None:
         """Download, load and warm up the model.
 
@@ -90,8 +98,7 @@ class MoonshineSTT(STTProvider):
             logger.warning(
                 f"{self.label} is licensed for non-commercial use: https://www.moonshine.ai/license"
             )
-        folder, files = _files(self._language, self._arch, self._cache or get_cache_dir())
-        await fetch(files, self._config)
+        folder = await self.fetch()
         try:
             self._transcriber = await self._pool.run(partial(_load, folder, self._arch))
         except MoonshineError as error:
@@ -180,5 +187,5 @@ def _files(language: str, arch: ModelArch, cache: Path) -> tuple[Path, dict[Path
     """Return the folder of a model as the library lays it out, and its files → addresses."""
     asked = {"model_arch": int(arch)}
     group = json.loads(moonshine_get_stt_dependencies_string(language, asked))["groups"][0]
-    folder = cache.expanduser() / group["base_url"].removeprefix("https://")
+    folder = cache / group["base_url"].removeprefix("https://")
     return folder, {folder / file["name"]: file["url"] for file in group["files"]}

@@ -19,12 +19,7 @@ from flow.watchdog import Patience
 from providers.base import ProviderSetupError, STTProvider
 from providers.in_process.engine_pool import EnginePool
 from providers.options import Options, parse_options, refuse
-from providers.sherpa.catalogue import (
-    CACHE,
-    ENGLISH,
-    RECOGNISERS,
-    default_recogniser,
-)
+from providers.sherpa.catalogue import ENGLISH, RECOGNISERS, default_recogniser
 from providers.sherpa.engines import Recipe, has_cuda
 from providers.sherpa.layouts import Layout, Recogniser, recogniser_in
 from providers.sherpa.model_files import check_name, find
@@ -71,7 +66,7 @@ class _SherpaOptions(Options):
     tail_ms: int | None = Field(None, ge=0, le=3000)
     """Silence after a turn, without which a model that writes while it hears may lose the last
     word; None: 660 ms."""
-    download_dir: Path = CACHE
+    download_dir: Path | None = None
 
 
 class SherpaSTT(STTProvider):
@@ -121,19 +116,29 @@ class SherpaSTT(STTProvider):
         """The model's name; of a folder, without what it lies in."""
         return f"sherpa {Path(self._name).name}"
 
+    async def fetch(self) -> Path:
+        """Download the model, unless it is there or is a folder."""
+        folder, _layout = await self._found()
+        return folder
+
+    async def _found(self) -> tuple[Path, Layout[Recogniser]]:
+        """Return where the model is and what it is made of; a new one has been tried."""
+        given = self._options.download_dir
+        found = await find(self._config, self._name, RECOGNISERS, recogniser_in, given)
+        folder, layout = found.folder, found.layout
+        self._check_options(layout.kind)
+        if found.new and (reason := await self._pool.run(self._recipe(folder, layout).try_out)):
+            raise ProviderSetupError(_unusable(folder, reason))
+        return folder, layout
+
     async def start(self) -> None:
         """Find, load and warm up the model.
 
         Raises:
             ProviderSetupError: The model cannot be downloaded or loaded.
         """
-        cache = self._options.download_dir
-        found = await find(self._config, self._name, RECOGNISERS, recogniser_in, cache)
-        folder, layout = found.folder, found.layout
-        self._check_options(layout.kind)
+        folder, layout = await self._found()
         recipe = self._recipe(folder, layout)
-        if found.new and (reason := await self._pool.run(recipe.try_out)):
-            raise ProviderSetupError(_unusable(folder, reason))
         try:
             recogniser = await self._pool.run(recipe.build)
             await self._pool.run(lambda: recipe.warm_up(recogniser))

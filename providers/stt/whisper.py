@@ -18,6 +18,7 @@ from config import STTConfig
 from flow.watchdog import Patience
 from providers.base import ProviderSetupError, STTProvider
 from providers.in_process.engine_pool import EnginePool
+from providers.in_process.model_places import chosen_folder
 from providers.options import Options, parse_options, refuse
 from providers.stt.short_window import Part, ShortWindow, code
 from providers.stt.turns import TurnSTTService
@@ -118,8 +119,14 @@ class WhisperSTT(STTProvider):
             partial_ms=self._partial_ms,
         )
 
+    async def fetch(self) -> Path:
+        """Download the model, unless it is there or is a folder."""
+        given = self._options.download_dir
+        cache = chosen_folder(self._config, given, "huggingface")
+        return await model_folder(self._name, self._config, cache)
+
     async def _loaded(self) -> ShortWindow:
-        folder = await model_folder(self._name, self._config, self._options.download_dir)
+        folder = await self.fetch()
         try:
             return await self._pool.run(lambda: self._load(folder))
         # A broken file may be read as anything at all.

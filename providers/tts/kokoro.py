@@ -26,6 +26,7 @@ from providers.base import ProviderSetupError, TTSProvider, VoiceInfo
 from providers.frames import WordTimesFrame
 from providers.in_process.downloads import fetch
 from providers.in_process.engine_pool import EnginePool
+from providers.in_process.model_places import model_folder
 from providers.in_process.onnx_graph import computed_from, outputs
 from providers.in_process.onnx_outputs import with_output
 from providers.options import Options, parse_options, refuse
@@ -38,6 +39,8 @@ DEFAULT_MODEL = "kokoro-v1.0"
 MODELS = {"kokoro-v1.0": "310 MB", "kokoro-v1.0.fp16": "169 MB", "kokoro-v1.0.int8": "88 MB"}
 """Published models → their size."""
 VOICES_FILE = "voices-v1.0.bin"
+CACHE = Path("pipecat", "kokoro-onnx")
+"""Where files are kept in the user's cache: the folder that Pipecat uses too."""
 RELEASE = "https://github.com/thewh1teagle/kokoro-onnx/releases/download/model-files-v1.0"
 SENTENCE_PAUSE_S, CLAUSE_PAUSE_S = 0.25, 0.1
 """Silence added after a sentence and a clause: Kokoro's own is trimmed."""
@@ -85,8 +88,7 @@ _LANGUAGE_FLAG = re.compile(r"\([a-z]{2,3}(?:-[a-z]+)*\)")
 
 
 class _KokoroOptions(Options):
-    download_dir: Path = Path("~/.cache/pipecat/kokoro-onnx")
-    """The folder that Pipecat uses too."""
+    download_dir: Path | None = None
     voices_path: Path | None = None
     parallel: int = Field(2, ge=1, le=16)
     """Clauses spoken at a time."""
@@ -157,6 +159,11 @@ class KokoroTTS(TTSProvider):
             )
         self._kokoro = kokoro
 
+    async def fetch(self) -> Path:
+        """Download the model and its voices, unless they are there."""
+        model, _voices = await self._files()
+        return model.parent
+
     async def _loaded(self) -> Kokoro:
         model, voices = await self._files()
         try:
@@ -192,7 +199,7 @@ class KokoroTTS(TTSProvider):
 
     async def _files(self) -> tuple[Path, Path]:
         """Return the files of the model and its voices, downloading what is not configured."""
-        folder = self._options.download_dir.expanduser()
+        folder = model_folder(self._config, self._options.download_dir, CACHE)
         model, voices = folder / f"{self._model}.onnx", folder / VOICES_FILE
         wanted = {model: f"{RELEASE}/{model.name}", voices: f"{RELEASE}/{VOICES_FILE}"}
         if self._model.endswith(".onnx"):

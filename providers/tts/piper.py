@@ -23,6 +23,7 @@ from config import TTSConfig
 from providers.base import ProviderSetupError, TTSProvider, VoiceInfo
 from providers.in_process.downloads import fetch, hub_is_offline, mirrored
 from providers.in_process.engine_pool import EnginePool
+from providers.in_process.model_places import model_folder
 from providers.options import Options, parse_options, refuse
 from providers.tts.local import LocalTTSService
 from session.ports import OPENAI_VOICES
@@ -31,6 +32,8 @@ from settings.localisation import _
 from settings.provider_declarations import Declaration
 
 DEFAULT_VOICE = "en_US-lessac-medium"
+CACHE = Path("pipecat", "piper")
+"""Where voices are kept in the user's cache: the folder that Pipecat uses too."""
 WARM_UP = "1 2 3"
 """Text for the warm-up that every language can read."""
 
@@ -39,7 +42,7 @@ _EXTRAS = {"pinyin": "zh", "japanese": "ja", "thai": "th"}
 
 
 class _PiperOptions(Options):
-    download_dir: Path = Path("~/.cache/pipecat/piper")
+    download_dir: Path | None = None
     """The folder that Pipecat uses too."""
     voices: dict[str, str] = Field(default_factory=dict)
     """OpenAI's voice name → Piper voice; the others stand for the default voice."""
@@ -114,14 +117,24 @@ class PiperTTS(TTSProvider):
         """The default voice."""
         return f"piper {_name(self._default)}"
 
+    async def fetch(self) -> Path:
+        """Download the voices that are not there yet."""
+        paths = await self._files()
+        return paths[_base(self._default)].parent
+
+    async def _files(self) -> dict[str, Path]:
+        """Return each voice's model, downloading what is missing."""
+        paths = {_base(wanted): self._path(_base(wanted)) for wanted in self._wanted}
+        await self._download(paths.values())
+        return paths
+
     async def start(self) -> None:
         """Download, load and warm up the voices.
 
         Raises:
             ProviderSetupError: A voice cannot be downloaded or loaded, or lacks a speaker.
         """
-        paths = {_base(wanted): self._path(_base(wanted)) for wanted in self._wanted}
-        await self._download(paths.values())
+        paths = await self._files()
         speakers: dict[str, _Speaker] = {}
         for base, path in paths.items():
             speakers |= await self._pool.run(partial(self._load, _name(base), path))
@@ -180,7 +193,8 @@ class PiperTTS(TTSProvider):
                     "tts.model also a path that ends in .onnx."
                 ).format(base=base, example=DEFAULT_VOICE)
             )
-        return self._options.download_dir.expanduser() / f"{base}.onnx"
+        folder = model_folder(self._config, self._options.download_dir, CACHE)
+        return folder / f"{base}.onnx"
 
     async def _download(self, paths: Iterable[Path]) -> None:
         files: dict[Path, str] = {}

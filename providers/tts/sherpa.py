@@ -21,7 +21,7 @@ from config import TTSConfig
 from providers.base import ProviderSetupError, TTSProvider, VoiceInfo
 from providers.in_process.engine_pool import EnginePool
 from providers.options import Options, parse_options, refuse
-from providers.sherpa.catalogue import CACHE, DEFAULT_VOICE, VOICES
+from providers.sherpa.catalogue import DEFAULT_VOICE, VOICES
 from providers.sherpa.engines import Recipe, has_cuda
 from providers.sherpa.layouts import Layout, Voice, speaker_names, voice_in
 from providers.sherpa.model_files import check_name, find
@@ -58,7 +58,7 @@ class _SherpaOptions(Options):
     """Threads for each of them."""
     speed: float = Field(1, ge=0.5, le=2)
     """Pace of the voice; a client's `speed` is on top of it."""
-    download_dir: Path = CACHE
+    download_dir: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +132,20 @@ class SherpaTTS(TTSProvider):
         """Speak by the model of another one."""
         self._lender, self._pool = other, other._pool
 
+    async def fetch(self) -> Path:
+        """Download the model, unless it is there or is a folder."""
+        folder, _layout = await self._found()
+        return folder
+
+    async def _found(self) -> tuple[Path, Layout[Voice]]:
+        """Return where the model is and what it is made of; a new one has been tried."""
+        given = self._options.download_dir
+        found = await find(self._config, self._name, VOICES, voice_in, given)
+        folder, layout = found.folder, found.layout
+        if found.new and (reason := await self._pool.run(self._recipe(folder, layout).try_out)):
+            raise ProviderSetupError(_unusable(folder, reason))
+        return folder, layout
+
     async def start(self) -> None:
         """Find, load and warm up the model.
 
@@ -158,12 +172,8 @@ class SherpaTTS(TTSProvider):
 
     async def _loaded(self) -> tuple[_Model, Sequence[str]]:
         """Return the model and the names of its speakers."""
-        cache = self._options.download_dir
-        found = await find(self._config, self._name, VOICES, voice_in, cache)
-        folder, layout = found.folder, found.layout
+        folder, layout = await self._found()
         recipe = self._recipe(folder, layout)
-        if found.new and (reason := await self._pool.run(recipe.try_out)):
-            raise ProviderSetupError(_unusable(folder, reason))
         try:
             model = await self._pool.run(lambda: self._load(recipe, folder, layout))
         # sherpa-onnx passes on errors of many types for damaged files.
