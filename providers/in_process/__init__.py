@@ -3,4 +3,12 @@
 Other wings may enter by the modules in `__all__`.
 """
 
-__all__ = ["downloads", "engine_pool", "hub", "onnx_graph", "onnx_outputs", "packaged"]
+__all__ = [
+    "downloads",
+    "engine_pool",
+    "hub",
+    "model_places",
+    "onnx_graph",
+    "onnx_outputs",
+    "packaged",
+]

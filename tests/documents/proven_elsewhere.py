@@ -18,6 +18,9 @@ _BY_PROOF: dict[str, str] = {
         "answering/processed_answer.py answering/response_chains.py hearing/recognition_chains.py"
     ),
     "own_processors/test_places.py": "settings/processor_settings.py",
+    "serving/test_downloading.py": (
+        "providers/in_process/model_places.py settings/models_settings.py"
+    ),
     "test_test_client.py": (
         "clients/checked_turns.py clients/recorded_turn.py clients/speech_sample.py "
         "clients/starting_server.py clients/text_chat.py clients/verdicts.py"
