@@ -467,6 +467,9 @@ class TTSConfig(_Provider):
     """Voice a session starts with; None: `alloy`."""
     model: str | None = None
     """Model name as the provider knows it; None: the provider's default."""
+    gap_timeout_s: float | None = Field(None, gt=0)
+    """Seconds that the audio of a clause may pause once it has begun; None: 2, but `timeout_s` for
+    a Pipecat class. It is of services: an engine in this process is slow rather than lost."""
 
 
 class StackConfig(Group):

@@ -15,7 +15,7 @@ from typing import Any, cast
 from urllib.parse import urlsplit
 
 import aiohttp
-from pipecat.frames.frames import Frame
+from pipecat.frames.frames import Frame, OutputAudioRawFrame
 from pipecat.utils.errors import ErrorCategory
 
 from providers.base import ProviderSetupError
@@ -252,12 +252,17 @@ class ServiceFactory:
 
 
 async def watched(
-    frames: AsyncGenerator[Frame | None, None], silence_s: float
+    frames: AsyncGenerator[Frame | None, None], silence_s: float, gap_s: float | None = None
 ) -> AsyncGenerator[Frame | None, None]:
     """Pass a service's frames on, with a limit on the time between them.
 
+    Args:
+        frames: The service's.
+        silence_s: Seconds that it may be silent.
+        gap_s: The same once it has made audio; None: as before that.
+
     Raises:
-        TimeoutError: No frame came for `silence_s`; many services would wait for ever.
+        TimeoutError: No frame came in time; many services would wait for ever.
     """
     async with aclosing(frames):
         while True:
@@ -268,6 +273,8 @@ async def watched(
                 return
             except TimeoutError as error:
                 raise TimeoutError(f"nothing came within {silence_s:g} s") from error
+            if gap_s is not None and isinstance(frame, OutputAudioRawFrame):
+                silence_s = gap_s
             yield frame
 
 

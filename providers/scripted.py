@@ -196,16 +196,18 @@ class ScriptedTTS(TTSProvider):
 
     def __init__(self, config: TTSConfig) -> None:
         self.script = parse_options("tts", config, TTSScript)
+        self._gap_s = config.gap_timeout_s
 
     def create(self, voice: str) -> TTSService:
         """Build the voice of one response."""
-        return _ScriptedTTSService(self.script)
+        return _ScriptedTTSService(self.script, self._gap_s)
 
 
 class _ScriptedTTSService(ClauseVoice):
-    def __init__(self, script: TTSScript) -> None:
+    def __init__(self, script: TTSScript, gap_s: float | None) -> None:
         super().__init__("scripted")
         self._script = script
+        self.gap_s = gap_s
 
     async def speak(self, text: str) -> AsyncGenerator[bytes, None]:
         await asyncio.sleep(self._script.delay_ms / 1000)

@@ -133,6 +133,9 @@ class ResponseRequest:
     """Pace of the voice at constant pitch; 1.0 is its own."""
     spoken: bool = True
     """False for a text-only response: no voice is built."""
+    session_id: str | None = None
+    """The session whose conversation it continues: a balancer before the model may keep one
+    session's requests together. None: it stands alone."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,7 @@ class ResponseRequests:
             response.read = self._model.of(response.spec, response.context)
         except ContextTooLong as too_long:
             return too_long.error
-        return _request(response.spec, response.read, offered)
+        return _request(self._config.id, response.spec, response.read, offered)
 
     def preview(self, item: Item, without: Container[str] = ()) -> ResponseRequest | None:
         """Return the request for the answer to a turn, if the turn ended the conversation.
@@ -74,13 +74,13 @@ class ResponseRequests:
         if offered.unmet is not None:
             return None
         try:
-            return _request(spec, self._model.of(spec, context), offered)
+            return _request(self._config.id, spec, self._model.of(spec, context), offered)
         except ContextTooLong:
             return None
 
 
 def _request(
-    spec: ResponseSpec, read: list[Readable | HeardMessage], offer: Offer
+    session_id: str, spec: ResponseSpec, read: list[Readable | HeardMessage], offer: Offer
 ) -> ResponseRequest:
     limit = spec.max_output_tokens
     return ResponseRequest(
@@ -96,4 +96,5 @@ def _request(
         voice=spec.voice,
         speed=spec.speed,
         spoken=spec.spoken,
+        session_id=session_id,
     )

@@ -25,6 +25,8 @@ from settings.localisation import _
 from settings.provider_declarations import Declaration
 
 DEFAULT_MODEL = "gpt-4.1-mini"
+SESSION_HEADER = "x-session-id"
+"""What Ray Serve and others call it."""
 _OPENAI_HOSTS = re.compile(r"(.+\.)?api\.openai\.com|.+\.openai\.azure\.(com|us|cn)")
 """OpenAI's own service, in all regions, and Azure's: they take messages in any order."""
 
@@ -38,6 +40,12 @@ class ChatOptions(Options):
     messages: MessageForm | None = None
     """How the conversation is put to the model; None: `as_written` for OpenAI itself, otherwise
     `alternating`."""
+    session_header: str | None = Field(
+        None, pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]*$", max_length=100
+    )
+    """Header with the session's id, by which a balancer keeps requests of one session at the engine
+    whose cache has their beginning. None: `x-session-id`, but none for OpenAI itself; empty:
+    none."""
 
 
 class HearingOptions(ChatOptions):
@@ -81,6 +89,9 @@ class OpenAICompatibleLLM(LLMProvider):
         self.remedies = {**self.remedies, **self._client.remedies}
         any_order = _OPENAI_HOSTS.fullmatch(self._client.where) is not None
         self._form = options.messages or ("as_written" if any_order else "alternating")
+        usual = "" if any_order else SESSION_HEADER
+        given = options.session_header
+        self._session_header = usual if given is None else given
         self._audios = options.audios if isinstance(options, HearingOptions) else None
         if self._audios is not None and not config.audio_input:
             raise ProviderSetupError(
@@ -108,6 +119,7 @@ class OpenAICompatibleLLM(LLMProvider):
             self._form,
             hears=self._config.audio_input,
             audios=self._audios,
+            session_header=self._session_header,
         )
 
     async def close(self) -> None:
@@ -128,6 +140,7 @@ class _ChatService(TellingChatService, OpenAILLMService):
         *,
         hears: bool,
         audios: int | None,
+        session_header: str,
     ) -> None:
         self._shared = client
         self._request = request
@@ -136,6 +149,7 @@ class _ChatService(TellingChatService, OpenAILLMService):
         own = _OPENAI_HOSTS.fullmatch(client.where) is not None
         self._wants_audio = own or _OPENAI_AUDIO.search(model) is not None
         self._audios = audios
+        self._session_header = session_header
         super().__init__(
             api_key="shared",
             settings=self.Settings(
@@ -177,6 +191,8 @@ class _ChatService(TellingChatService, OpenAILLMService):
             openai = self._shared.where == OPENAI_HOST
             name = "max_completion_tokens" if openai else "max_tokens"
             params[name] = request.max_output_tokens
+        if self._session_header and request.session_id is not None:
+            params["extra_headers"] = {self._session_header: request.session_id}
         return params
 
 

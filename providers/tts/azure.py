@@ -24,7 +24,7 @@ from providers.base import TTSProvider
 from providers.frames import WordTimesFrame
 from providers.options import Options, parse_options, refuse
 from providers.tts.azure_speaker import AzureSpeaker, AzureSpeakers, AzureSpeechError
-from providers.tts.voice_base import ClauseVoice
+from providers.tts.voice_base import GAP_S, ClauseVoice
 from providers.tts.word_places import WordsByName
 from settings.provider_declarations import Declaration
 
@@ -133,6 +133,7 @@ class _AzureVoice(ClauseVoice, AzureBaseTTSService):
             ),
         )
         self.retries = config.retries
+        self.gap_s = config.gap_timeout_s or GAP_S
         self._speakers = speakers
         self._speaker: AzureSpeaker | None = None
 

@@ -12,6 +12,7 @@ from pipecat.services.tts_service import TTSService, WebsocketTTSService
 from config import TTSConfig
 from providers.base import TTSProvider
 from providers.custom_service import ServiceFactory, watched
+from providers.options import refuse
 from providers.tts.timed_words import TimedWords
 from providers.tts.voice_base import NEVER_S, PromptEnd
 from session.ports import OPENAI_VOICES, ResponseRequest
@@ -33,9 +34,10 @@ class CustomTTS(TTSProvider):
         self._service = service
         # Services with a WebSocket receive audio outside `run_tts` and end a clause themselves.
         if issubclass(service, WebsocketTTSService):
+            refuse("tts", config, ("gap_timeout_s",))
             self._service = type(service.__name__, (TimedWords, service), {})
         else:
-            silence = {"silence_s": config.timeout_s}
+            silence = {"silence_s": config.timeout_s, "gap_s": config.gap_timeout_s}
             self._service = type(service.__name__, (_WatchedVoice, TimedWords, service), silence)
         # All of OpenAI's voice names stand for the configured voice.
         chosen = config.voice_id or config.options.get("settings", {}).get("voice")
@@ -73,6 +75,7 @@ class _WatchedVoice(PromptEnd):
     """
 
     silence_s: float
+    gap_s: float | None
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -83,7 +86,8 @@ class _WatchedVoice(PromptEnd):
     async def run_tts(self, text: str, context_id: str) -> AsyncGenerator[Frame | None, None]:
         """Speak one clause; whatever goes wrong becomes an error frame."""
         try:
-            async for frame in watched(super().run_tts(text, context_id), self.silence_s):
+            spoken = super().run_tts(text, context_id)
+            async for frame in watched(spoken, self.silence_s, self.gap_s):
                 yield frame
         # A service may raise whatever its client library raises: it fails the response.
         except Exception as error:

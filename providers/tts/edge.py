@@ -22,7 +22,7 @@ from providers.options import Options, parse_options, refuse
 from providers.tts.edge_stream import EdgeError, read_aloud
 from providers.tts.lead_in import LeadIn
 from providers.tts.mp3 import BadMp3Error, Mp3Stream
-from providers.tts.voice_base import ClauseVoice
+from providers.tts.voice_base import GAP_S, ClauseVoice
 from session.ports import OPENAI_VOICES
 from settings.localisation import _
 from settings.provider_declarations import Declaration
@@ -128,6 +128,7 @@ class EdgeTTSService(ClauseVoice):
         """Speak with `voice`, one of Microsoft's names."""
         super().__init__(voice)
         self.retries = config.retries
+        self.gap_s = config.gap_timeout_s or GAP_S
         self._config = config
         self._options = options
 

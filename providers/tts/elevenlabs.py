@@ -33,6 +33,7 @@ from config import TTSConfig
 from providers.base import ProviderSetupError, TTSProvider
 from providers.options import Options, parse_options, required_key
 from providers.tts.elevenlabs_wire import ElevenLabsError, Message, SpokenClauses, explain
+from providers.tts.voice_base import GAP_S
 from settings.localisation import _
 from settings.origins import is_here
 from settings.provider_declarations import Declaration
@@ -256,7 +257,9 @@ class _ElevenLabsService(ElevenLabsTTSService):
                     self._watch()
         except TimeoutError as error:
             raise ElevenLabsError(
-                f"nothing came for {self._config.timeout_s:g} s", ErrorCategory.CONNECTIVITY
+                f"nothing came for {self._patience_s():g} s"
+                + (" in the middle of its speech (tts.gap_timeout_s)" if self._heard else ""),
+                ErrorCategory.CONNECTIVITY,
             ) from error
         finally:
             self._websocket = None
@@ -295,7 +298,12 @@ class _ElevenLabsService(ElevenLabsTTSService):
         if self._silence.expired():
             return
         now = asyncio.get_running_loop().time()
-        self._silence.reschedule(now + self._config.timeout_s if due else None)
+        self._silence.reschedule(now + self._patience_s() if due else None)
+
+    def _patience_s(self) -> float:
+        """Return how long the service may be silent now: less in the middle of its speech."""
+        gap_s = self._config.gap_timeout_s or GAP_S
+        return gap_s if self._heard else self._config.timeout_s
 
     async def _send_clause(self, websocket: ClientConnection, text: str) -> None:
         messages: list[dict[str, Any]] = [{"text": text}]

@@ -146,6 +146,7 @@ class EmbeddedTTS(TTSProvider):
             ("model", "api_base"),
             _("choose another voice, such as REALTIME_TTS__PROVIDER=openai"),
         )
+        refuse("tts", config, ("gap_timeout_s",))
         options = parse_options("tts", config, EmbeddedTTSOptions)
         self._engine = options.engine
         self._preload = options.preload

@@ -109,7 +109,7 @@ class KokoroTTS(TTSProvider):
         Raises:
             ProviderSetupError: A setting has no meaning here.
         """
-        refuse("tts", config, ("api_key", "api_base"))
+        refuse("tts", config, ("api_key", "api_base", "gap_timeout_s"))
         self._config = config
         self._options = parse_options("tts", config, _KokoroOptions)
         self._model = config.model or DEFAULT_MODEL

@@ -17,7 +17,7 @@ from providers.base import StageFailure, TTSProvider, VoiceInfo
 from providers.openai_client import NO_KEY, SharedClient
 from providers.options import Options, parse_options
 from providers.tts.openai_voices import ServerVoices
-from providers.tts.voice_base import ClauseVoice
+from providers.tts.voice_base import GAP_S, ClauseVoice
 from session.ports import OPENAI_VOICES
 from settings.provider_declarations import Declaration
 
@@ -58,7 +58,7 @@ class OpenAICompatibleTTS(TTSProvider):
         self.address = self._client.address
         self.remedies = {**self.remedies, **self._client.remedies}
         self._model = config.model or DEFAULT_MODEL
-        self._timeout_s = config.timeout_s
+        self._config = config
         self._voices = ServerVoices(
             self._client.openai, self._model, config.voice_id, options.voices
         )
@@ -78,7 +78,7 @@ class OpenAICompatibleTTS(TTSProvider):
 
     def create(self, voice: str) -> TTSService:
         """Build the voice of one response."""
-        return _SpeechService(self._client, self._model, voice, self._voices, self._timeout_s)
+        return _SpeechService(self._client, self._model, voice, self._voices, self._config)
 
     def list_voices(self) -> list[VoiceInfo]:
         """Return the known names, and the server's own voices if it lists them."""
@@ -104,7 +104,7 @@ class _SpeechService(ClauseVoice, OpenAITTSService):
         model: str,
         voice: str,
         voices: ServerVoices,
-        timeout_s: float,
+        config: TTSConfig,
     ) -> None:
         super().__init__(
             voice,
@@ -115,7 +115,8 @@ class _SpeechService(ClauseVoice, OpenAITTSService):
         self._client = client.openai
         self._model = model
         self._voices = voices
-        self._timeout_s = timeout_s
+        self._timeout_s = config.timeout_s
+        self.gap_s = config.gap_timeout_s or GAP_S
 
     async def speak(self, text: str) -> AsyncGenerator[bytes, None]:
         """Stream the speech of one clause; the SDK does the retries."""

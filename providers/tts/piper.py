@@ -78,7 +78,7 @@ class PiperTTS(TTSProvider):
         Raises:
             ProviderSetupError: A setting has no meaning here, or there is no GPU.
         """
-        refuse("tts", config, ("api_key", "api_base"))
+        refuse("tts", config, ("api_key", "api_base", "gap_timeout_s"))
         self._config = config
         self._options = options = parse_options("tts", config, _PiperOptions)
         own = None if config.voice_id in OPENAI_VOICES else config.voice_id

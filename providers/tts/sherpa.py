@@ -105,7 +105,7 @@ class SherpaTTS(TTSProvider):
         Raises:
             ProviderSetupError: A setting has no meaning here, or there is no such model.
         """
-        refuse("tts", config, ("api_key", "api_base"))
+        refuse("tts", config, ("api_key", "api_base", "gap_timeout_s"))
         self._config = config
         self._options = options = parse_options("tts", config, _SherpaOptions)
         self._name = config.model or DEFAULT_VOICE

@@ -7,6 +7,7 @@ to the garbage collector.
 
 from __future__ import annotations
 
+import asyncio
 from abc import abstractmethod
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -21,6 +22,9 @@ from audio.pcm import WIRE_RATE
 from providers.base import StageFailure
 from providers.frames import WordTimesFrame
 
+GAP_S = 2.0
+"""Seconds that a service's audio may pause in the middle of a clause: one that has begun to speak
+goes on, unless it or the network is lost."""
 NEVER_S = 24 * 3600.0
 """Longer than any response, in seconds: turns Pipecat's time-outs off."""
 
@@ -31,6 +35,12 @@ class VoiceFailure(Exception):
     category: ErrorCategory
     refused: bool = False
     """Whether a retry would fail in the same way."""
+
+
+class VoiceGap(VoiceFailure):
+    """A service fell silent in the middle of a clause."""
+
+    category = ErrorCategory.CONNECTIVITY
 
 
 class PromptEnd(TTSService):
@@ -51,6 +61,8 @@ class ClauseVoice(PromptEnd):
 
     retries: int = 0
     """Retries of a clause after a `VoiceFailure` before its first audio."""
+    gap_s: float | None = None
+    """Seconds that `speak` may pause behind its first audio; None: it watches that itself."""
     failures: ClassVar[tuple[type[Exception], ...]] = (StageFailure, VoiceFailure)
     """Exceptions of `speak` that `explain` handles; others are reported as they are."""
 
@@ -99,6 +111,7 @@ class ClauseVoice(PromptEnd):
 
     async def run_tts(self, text: str, context_id: str) -> AsyncGenerator[Frame | None, None]:
         """Speak one clause."""
+        failures: tuple[type[Exception], ...] = (VoiceGap, *self.failures)
         try:
             async with aclosing(self._attempts(text)) as stream:
                 async for made in stream:
@@ -106,17 +119,20 @@ class ClauseVoice(PromptEnd):
                         yield made
                     else:
                         yield TTSAudioRawFrame(made, self._rate, 1, context_id=context_id)
-        except self.failures as error:
+        except failures as error:
             # The response has failed: skip its further clauses.
             await self.set_usable(False)
-            yield self.explain(error)
+            gap = isinstance(error, VoiceGap)
+            yield ClauseVoice.explain(self, error) if gap else self.explain(error)
 
     async def _attempts(self, text: str) -> AsyncGenerator[bytes | WordTimesFrame, None]:
         for left in range(self.retries, -1, -1):
             heard = False
             early: list[WordTimesFrame] = []
             try:
-                async with aclosing(self.speak(text)) as stream:
+                # The limit costs something with each piece, and engines in this process have none.
+                voice = self.speak(text) if self.gap_s is None else self._steady(text)
+                async with aclosing(voice) as stream:
                     async for made in stream:
                         # Times that come before any audio may be those of an attempt that fails.
                         if isinstance(made, WordTimesFrame) and not heard:
@@ -130,6 +146,29 @@ class ClauseVoice(PromptEnd):
             except VoiceFailure as error:
                 if heard or error.refused or not left:
                     raise
+
+    async def _steady(self, text: str) -> AsyncGenerator[bytes | WordTimesFrame, None]:
+        """Speak one clause, with no longer pauses than `gap_s`.
+
+        Raises:
+            VoiceGap: There was one.
+        """
+        limit_s = None
+        async with aclosing(self.speak(text)) as stream:
+            while True:
+                try:
+                    async with asyncio.timeout(limit_s) as limit:
+                        made = await anext(stream, None)
+                except TimeoutError:
+                    if not limit.expired():
+                        raise
+                    told = f"nothing came for {limit_s:g} s in the middle of a clause"
+                    raise VoiceGap(f"{told} (tts.gap_timeout_s)") from None
+                if made is None:
+                    return
+                if isinstance(made, bytes):
+                    limit_s = self.gap_s
+                yield made
 
     async def _record_context_audio_outcome(self, context_id: str, received_audio: bool) -> None:
         """Do not report silence: `speak` has, or there was nothing to pronounce."""

@@ -33,7 +33,7 @@ from config import LLMConfig, STTConfig, TTSConfig
 from providers.base import LLMProvider, STTProvider, TTSProvider
 from session.ports import ResponseRequest
 
-FAULTS = ("", "broken", "silent", "mute")
+FAULTS = ("", "broken", "silent", "falls silent", "mute")
 A_CLASS_OF_ANOTHER_KIND = dict
 
 
@@ -186,6 +186,8 @@ class ToneTTS(TTSService):
         if self._fault != "mute":
             tone = bytes([ord(self._voice[0]), 0]) * 80 * len(text)
             yield TTSAudioRawFrame(tone, 8000, 1, context_id=context_id)
+        if self._fault == "falls silent":
+            await asyncio.Event().wait()
 
 
 class OwnSTT(STTProvider):

@@ -294,6 +294,17 @@ async def test_a_voice_that_fails(fault, reason):
             assert "TTS ToneTTS failed" in error["message"]
 
 
+@pytest.mark.parametrize(
+    ("limits", "within"),
+    [({"timeout_s": 0.2}, "0.2"), ({"timeout_s": 60, "gap_timeout_s": 0.3}, "0.3")],
+)
+async def test_a_voice_that_falls_silent(limits, within):
+    group = {"provider": f"{OWN}:ToneTTS", "options": {"fault": "falls silent"}, **limits}
+    async with session(written=False, tts=group) as wire:
+        error = failure(await answer(wire))
+        assert f"nothing came within {within} s" in error["message"]
+
+
 async def test_a_voice_without_audio_is_an_error_and_no_wait():
     group = {"provider": f"{OWN}:ToneTTS", "options": {"fault": "mute"}}
     async with session(written=False, tts=group) as wire:

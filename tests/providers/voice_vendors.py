@@ -75,6 +75,9 @@ class Voice:
 
 _PATIENT = {"timeout_s": 10, "connect_timeout_s": 10}
 """Where Azure's SDK gets an answer it may try for a second or two."""
+_GAP = {"timeout_s": 60, "connect_timeout_s": 60, "gap_timeout_s": 0.3}
+"""Where a service begins to speak it is to go on soon, however long its first sound may take."""
+_FELL_SILENT = ["nothing came for 0.3 s in the middle of", "tts.gap_timeout_s"]
 _UNKNOWN_VOICE = "Unsupported voice en-US-AvaMultilingualNeural."
 AZURE = Voice(
     "azure",
@@ -114,6 +117,7 @@ AZURE = Voice(
         "hangs in the middle": Fault(
             {"hold_after": 4800}, "provider_unreachable", ["sent nothing within 1 s"]
         ),
+        "falls silent": Fault({"hold_after": 4800}, "provider_unreachable", _FELL_SILENT, _GAP),
         "garbage": Fault({"garbage": True}, "provider_unreachable", ["sent nothing within 1 s"]),
         "never answers": Fault(
             {"silent": True}, "provider_unreachable", ["sent nothing within 1 s"]
@@ -162,6 +166,9 @@ EDGE = Voice(
         ),
         "hangs in the middle": Fault(
             {"fail": "hang in the middle"}, "provider_unreachable", ["nothing came for 0.2 s"]
+        ),
+        "falls silent": Fault(
+            {"fail": "hang in the middle"}, "provider_unreachable", _FELL_SILENT, _GAP
         ),
     },
     refused=[
@@ -235,7 +242,13 @@ ELEVENLABS = Voice(
         "garbage": Fault({"fail": "garbage"}, "provider_error", ["makes no sense"]),
         "never answers": Fault({"fail": "hang"}, "provider_unreachable", ["0.2 s"]),
         "hangs in the middle": Fault(
-            {"fail": "hang in the middle"}, "provider_unreachable", ["0.2 s"]
+            {"fail": "hang in the middle"},
+            "provider_unreachable",
+            ["0.2 s"],
+            {"gap_timeout_s": 0.2},
+        ),
+        "falls silent": Fault(
+            {"fail": "hang in the middle"}, "provider_unreachable", _FELL_SILENT, _GAP
         ),
     },
     refused=[
@@ -274,6 +287,9 @@ OPENAI = Voice(
         "never answers": Fault({"fail": "hang"}, "provider_unreachable", ["timed out", "api_base"]),
         "hangs in the middle": Fault(
             {"fail": "hang in the middle"}, "provider_unreachable", ["nothing came for 0.2 s"]
+        ),
+        "falls silent": Fault(
+            {"fail": "hang in the middle"}, "provider_unreachable", _FELL_SILENT, _GAP
         ),
         "cut": Fault({"fail": "cut"}, "provider_unreachable", ["cut in the middle"]),
         "no audio": Fault({"fail": "no audio"}, "provider_error", ["no audio"]),

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import main
+from config import load_settings
 from providers.sherpa.catalogue import RECOGNISERS, VOICES
 from serving.first_downloads import first_downloads
 from tests.providers import tiny_sherpa
@@ -79,7 +80,7 @@ def test_a_voice_is_fetched_once_into_the_folder_that_is_named(
         assert str(kept) in capsys.readouterr().out
     assert {file.name for file in kept.iterdir()} == files
     assert len(mirror.asked) == 2
-    assert first_downloads(main.load_settings()) == []
+    assert first_downloads(load_settings()) == []
 
 
 def test_a_stacks_models_go_there_too(

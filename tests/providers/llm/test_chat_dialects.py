@@ -286,6 +286,37 @@ async def test_an_error_in_the_stream_counts_by_the_status_it_names(server):
         assert "quota used up" in error["message"]
 
 
+async def test_a_session_is_known_by_a_header_that_stays_the_same(server):
+    async with (
+        server.sending(*text("Yes."), DONE) as one,
+        server.sending(*text("No."), DONE) as two,
+    ):
+        for wire in (one, two, one):
+            assert (await answer(wire))["status"] == "completed"
+    sent = [headers["x-session-id"] for headers in server.fake.headers[-3:]]
+    ids = [wire.events[0]["session"]["id"] for wire in (one, two, one)]
+    assert sent == ids
+
+
+@pytest.mark.parametrize(
+    ("base", "given", "headers"),
+    [
+        ("http://localhost:8080/v1", None, {"x-session-id": "sess_1"}),
+        ("http://localhost:8080/v1", "x-user-id", {"x-user-id": "sess_1"}),
+        ("http://localhost:8080/v1", "", None),
+        (None, None, None),
+        (None, "x-user-id", {"x-user-id": "sess_1"}),
+    ],
+)
+async def test_the_header_has_a_name_that_balancers_know_and_openai_gets_none(base, given, headers):
+    options = {} if given is None else {"session_header": given}
+    group = {"provider": "openai", "api_key": KEY, "api_base": base, "options": options}
+    provider = OpenAICompatibleLLM(scripted_settings(llm=group).llm)
+    request = ResponseRequest("resp", "", [], session_id="sess_1")
+    service: Any = provider.create(request)
+    assert service.build_chat_completion_params({"messages": []}).get("extra_headers") == headers
+
+
 async def test_openai_itself_is_asked_for_completion_tokens():
     group = {"provider": "openai", "api_key": KEY}
     request = ResponseRequest("resp", "", [], max_output_tokens=9)

@@ -70,7 +70,7 @@ async def test_an_answer_arrives_whole_and_in_order(fake):
 async def test_a_slow_service_is_waited_for(fake):
     # Pipecat takes an answer for complete after 3 s of silence.
     fake.go_on.clear()
-    async with voice(settings(fake.port)) as wire:
+    async with voice(settings(fake.port, gap_timeout_s=20)) as wire:
         await wire.say("hi")
         await wire.until("response.output_audio.delta")
         asyncio.get_running_loop().call_later(3.5, fake.go_on.set)

@@ -12,6 +12,8 @@ from kokoro_onnx import Kokoro
 from piper import PiperVoice
 from sherpa_onnx import OfflineTts
 
+from config import TTSConfig
+from providers import ProviderSetupError, tts
 from providers.sherpa.engines import Recipe
 from tests.providers import tiny_sherpa_voices, tiny_voices
 from tests.providers.engines import LoopWatch, answer, reason, talking, with_tts
@@ -72,6 +74,11 @@ def engine(request: pytest.FixtureRequest) -> Engine:
 @pytest.fixture(scope="module")
 def group(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return {"provider": engine.name, **engine.settings(tmp_path_factory.mktemp(engine.name))}
+
+
+def test_an_engine_is_never_given_up_for_a_gap(group):
+    with pytest.raises(ProviderSetupError, match=r"tts\.gap_timeout_s has no meaning"):
+        tts.load(TTSConfig(**group, gap_timeout_s=2))
 
 
 async def test_sessions_share_what_is_loaded(engine, group, monkeypatch):
