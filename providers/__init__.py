@@ -75,6 +75,7 @@ __all__ = [
     "frames",
     "http_clients",
     "in_process",
+    "links",
     "llm",
     "new_call_id",
     "parse_options",

@@ -16,6 +16,7 @@ from answering.whole_characters import WholeCharacters
 from audio.time_stretch import TimeStretch
 from flow.watchdog import Patience, Watchdog
 from providers.base import Provider
+from providers.links.failures import LinkFailure, lost
 from session.ports import MAX_DELTA_BYTES, ClientRoom, ResponseRequest
 from session.reports import (
     AudioMade,
@@ -25,7 +26,7 @@ from session.reports import (
     TextMade,
     ToolCallMade,
 )
-from upstream.failures import UpstreamFailure, lost, told
+from upstream.failures import told
 
 MAX_WAITING_BYTES = 1024 * 1024
 """Output that waits for the client, some 20 s of speech, beyond which nothing more is read."""
@@ -104,7 +105,7 @@ class UpstreamGeneration:
             room: The client's back-pressure.
             provider: Named in errors.
             patience: How long the service may be silent.
-            ask: Asks the service; raises `UpstreamFailure`.
+            ask: Asks the service; raises `LinkFailure`.
             give_up: Told once when nothing more of it is wanted, and whether that is because the
                 service was silent.
         """
@@ -146,7 +147,7 @@ class UpstreamGeneration:
         if not self.over:
             self._watch.expect(self._patience.next_s)
 
-    def fail(self, failure: UpstreamFailure, *, silent: bool = False) -> None:
+    def fail(self, failure: LinkFailure, *, silent: bool = False) -> None:
         """Report that the service failed; what waits is not reported any more."""
         if not self.over:
             self._end(silent=silent)
@@ -156,7 +157,7 @@ class UpstreamGeneration:
     async def _run(self) -> None:
         try:
             await self._ask(self)
-        except UpstreamFailure as failure:
+        except LinkFailure as failure:
             self.fail(failure)
             return
         while not self.over:

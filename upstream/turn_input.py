@@ -21,9 +21,9 @@ from providers.frames import (
     TurnStartedFrame,
     describe,
 )
+from providers.links.failures import LinkFailure, error_frame
 from providers.stt.turns import TurnProcessor
 from session.ports import Transcript
-from upstream.failures import UpstreamFailure, error_frame
 
 
 class Hearer(Protocol):
@@ -78,7 +78,7 @@ class UpstreamTurns(TurnProcessor):
         describe(frame, transcript)
         await self.push_frame(frame)
 
-    async def failed(self, recognition_id: str, failure: UpstreamFailure) -> None:
+    async def failed(self, recognition_id: str, failure: LinkFailure) -> None:
         """Report that a turn has no transcript."""
         frame = error_frame(failure)
         frame.metadata[RECOGNITION] = recognition_id

@@ -171,7 +171,8 @@ _BY_PROOF: dict[str, str] = {
         "upstream/google/conversation.py upstream/google/live.py upstream/google/wire.py"
     ),
     "upstream/openai/test_failures.py": (
-        "upstream/failures.py upstream/link.py upstream/openai/link.py"
+        "providers/links/failures.py providers/links/link.py providers/links/realtime_link.py "
+        "upstream/failures.py"
     ),
     "upstream/openai/test_session.py": (
         "upstream/turn_input.py upstream/openai/responses.py upstream/openai/turns.py "

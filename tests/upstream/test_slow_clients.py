@@ -9,6 +9,7 @@ import pytest
 
 from flow.outbox import HIGH_WATER_BYTES
 from flow.watchdog import Patience
+from providers.links.failures import lost
 from session.ports import ResponseRequest
 from session.reports import AudioMade, ResponseFailed, ResponseFinished, ResponseReport
 from settings.upstream import UpstreamConfig
@@ -17,7 +18,6 @@ from tests.support.deaf_client import KERNEL_BYTES, MIB, deaf
 from tests.support.fake_realtime import KEY, SOUND, fake_realtime
 from tests.support.running_server import plain_http
 from tests.support.upstream_stack import before
-from upstream.failures import lost
 from upstream.generation import MAX_WAITING_BYTES, UpstreamGeneration
 from upstream.openai.service import OpenAIRealtime
 

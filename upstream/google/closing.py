@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from pipecat.utils.errors import ErrorCategory
 
-from upstream.failures import UpstreamFailure, lost
-from upstream.link import SHOWN_CHARACTERS
+from providers.links.failures import SHOWN_CHARACTERS, LinkFailure, lost
 
 _SAID = (
     ("api key", ErrorCategory.AUTHENTICATION),
@@ -29,11 +28,11 @@ _CODES = {
 }
 
 
-def why(code: int, reason: str) -> UpstreamFailure:
+def why(code: int, reason: str) -> LinkFailure:
     """Return what a close code and its reason mean."""
     told = f"the service closed the connection (close code {code})"
     said = reason.lower()
     category = next((kind for word, kind in _SAID if word in said), _CODES.get(code))
     if category is None:
         return lost(told)
-    return UpstreamFailure(category, told, " ".join(reason.split())[:SHOWN_CHARACTERS])
+    return LinkFailure(category, told, " ".join(reason.split())[:SHOWN_CHARACTERS])

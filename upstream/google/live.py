@@ -17,9 +17,10 @@ from typing import Any, Protocol
 import pybase64
 from pipecat.utils.errors import ErrorCategory
 
+from providers.links.failures import LinkFailure, nonsense
+from providers.links.link import Address, Event, Link
 from session.ports import FinishReason, TokenUsage
 from session.reports import AudioMade, ResponseFinished, TextMade, ToolCallMade
-from upstream.failures import UpstreamFailure, nonsense
 from upstream.generation import UpstreamGeneration
 from upstream.google import wire
 from upstream.google.closing import why
@@ -34,14 +35,13 @@ from upstream.google.conversation import (
     as_text,
     beyond,
 )
-from upstream.link import Address, Event, Link
 
 STEP_BYTES = 32_000
 """Audio of one message: a second of it."""
 GRACE_S = 0.5
 """Longest wait for the end of the service's turn, with the usage, behind the last of a response."""
 
-_UNWRITTEN = UpstreamFailure(ErrorCategory.UNKNOWN, "the service wrote no transcript")
+_UNWRITTEN = LinkFailure(ErrorCategory.UNKNOWN, "the service wrote no transcript")
 _CALL_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _FAULTS = ("MALFORMED_FUNCTION_CALL", "RESPONSE_REJECTED", "MAX_REGENERATION_REACHED")
 _GOOD = ("TURN_COMPLETE_REASON_UNSPECIFIED", "NEED_MORE_INPUT")
@@ -60,13 +60,13 @@ class Reader(Protocol):
     async def wrote(self, turn: Turn) -> None:
         """`turn.so_far` has grown."""
 
-    async def written(self, turn: Turn, failure: UpstreamFailure) -> None:
+    async def written(self, turn: Turn, failure: LinkFailure) -> None:
         """`turn.so_far` is all that will come; `failure` tells why, should it be nothing."""
 
     async def at_rest(self, link: LiveLink) -> None:
         """A response is over, or the transcript of a turn that nobody answers."""
 
-    async def ended(self, link: LiveLink, failure: UpstreamFailure) -> None:
+    async def ended(self, link: LiveLink, failure: LinkFailure) -> None:
         """The connection is over."""
 
 
@@ -278,11 +278,11 @@ class LiveLink(Link):
             return None
         return event if isinstance(event, dict) else None
 
-    def closed(self, code: int | None, reason: str) -> UpstreamFailure:
+    def closed(self, code: int | None, reason: str) -> LinkFailure:
         """Return why the service closed the connection."""
         return super().closed(None, "") if code is None else why(code, reason)
 
-    async def ended(self, failure: UpstreamFailure) -> None:
+    async def ended(self, failure: LinkFailure) -> None:
         """Fail what was under way."""
         answer, self._answer = self._answer, None
         self._cut_short = answer is not None
@@ -386,7 +386,7 @@ class LiveLink(Link):
         if told.get("finished"):
             await self._written()
 
-    async def _written(self, failure: UpstreamFailure = _UNWRITTEN) -> None:
+    async def _written(self, failure: LinkFailure = _UNWRITTEN) -> None:
         """Take what was written of the turns as all that will come."""
         turns, self._hearing = self._hearing, []
         for turn in turns:
@@ -417,7 +417,7 @@ class LiveLink(Link):
         if answer is None:
             return
         if reason in _FAULTS:
-            self._fail(UpstreamFailure(ErrorCategory.SERVER, f"the model ended for {reason}"))
+            self._fail(LinkFailure(ErrorCategory.SERVER, f"the model ended for {reason}"))
         elif reason is None or reason in _GOOD:
             await self._finish(self._reason())
         else:
@@ -445,7 +445,7 @@ class LiveLink(Link):
         await answer.asked.take(ResponseFinished(response_id, reason, answer.usage))
         await self._reader.at_rest(self)
 
-    def _fail(self, failure: UpstreamFailure) -> None:
+    def _fail(self, failure: LinkFailure) -> None:
         answer, self._answer = self._answer, None
         _settle(answer)
         self.leaving = True

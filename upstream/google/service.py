@@ -12,13 +12,13 @@ from pydantic import Field
 from flow.watchdog import MARGIN_S, Patience
 from providers import Options, ProviderSetupError, parse_options
 from providers.http_clients import trusted
+from providers.links.link import Address
 from settings.localisation import _
 from settings.origins import is_here
 from settings.upstream import UpstreamConfig
 from upstream.google.session import LiveUpstream, Setup
 from upstream.google.wire import Model
 from upstream.keys import key_of, secrets_of
-from upstream.link import Address
 from upstream.service import UpstreamService
 
 HOSTED = "wss://generativelanguage.googleapis.com"

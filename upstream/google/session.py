@@ -27,14 +27,14 @@ from providers.frames import (
     TurnDiscardedFrame,
     TurnStartedFrame,
 )
+from providers.links.failures import LinkFailure, lost
+from providers.links.link import Address
 from session.ports import NO_WISHES, ClientRoom, ResponseRequest, Transcript, TranscriptionSettings
 from session.reports import ResponseReport
-from upstream.failures import UpstreamFailure, lost
 from upstream.generation import UpstreamGeneration
 from upstream.google.conversation import Entry, Heard, entries, parted
 from upstream.google.live import LiveLink, Turn
 from upstream.google.wire import HEARS_RATE, Model, Wishes
-from upstream.link import Address
 from upstream.service import Generation, UpstreamService, UpstreamSession
 from upstream.turn_input import UpstreamTurns
 
@@ -159,7 +159,7 @@ class LiveUpstream(UpstreamSession):
         limit_s = self._setup.patience.first_s
         await self._not_heard(turn, lost(f"no transcript within {limit_s:g} s"))
 
-    async def _not_heard(self, turn: _Told, failure: UpstreamFailure) -> None:
+    async def _not_heard(self, turn: _Told, failure: LinkFailure) -> None:
         if turn.due is not None:
             _settle(turn)
             await self._ears.failed(turn.recognition_id, failure)
@@ -169,7 +169,7 @@ class LiveUpstream(UpstreamSession):
         if isinstance(turn, _Told) and turn.due is not None:
             await self._ears.so_far(turn.recognition_id, turn.so_far.strip())
 
-    async def written(self, turn: Turn, failure: UpstreamFailure) -> None:
+    async def written(self, turn: Turn, failure: LinkFailure) -> None:
         """Report a transcript (`live.Reader`)."""
         text = turn.so_far.strip()
         if turn.words is None and text:
@@ -280,7 +280,7 @@ class LiveUpstream(UpstreamSession):
         if link in self._beside:
             link.drop(lost("it is not needed any more"))
 
-    async def ended(self, link: LiveLink, failure: UpstreamFailure) -> None:
+    async def ended(self, link: LiveLink, failure: LinkFailure) -> None:
         """Note that a connection is over (`live.Reader`)."""
         logger.debug(f"an upstream connection ended: {failure.reason}")
         self._beside.discard(link)
@@ -298,5 +298,5 @@ def _settle(turn: _Told) -> None:
     turn.hold = turn.due = None
 
 
-def _impossible(reason: str) -> UpstreamFailure:
-    return UpstreamFailure(ErrorCategory.INVALID_REQUEST, reason)
+def _impossible(reason: str) -> LinkFailure:
+    return LinkFailure(ErrorCategory.INVALID_REQUEST, reason)

@@ -13,6 +13,7 @@ from typing import Any
 
 import pybase64
 
+from providers.links.link import Event
 from session.ports import MediaTokens, TokenUsage
 from upstream.google.conversation import (
     UNWRITTEN,
@@ -24,7 +25,6 @@ from upstream.google.conversation import (
     Seen,
     as_text,
 )
-from upstream.link import Event
 
 HEARS_RATE = 16_000
 """Hz of the audio that the service hears."""

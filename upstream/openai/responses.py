@@ -10,12 +10,13 @@ from dataclasses import dataclass, field
 
 import pybase64
 
+from providers.links.failures import LinkFailure, nonsense
+from providers.links.link import Event
+from providers.links.realtime_link import RealtimeLink, error_of
 from session.ports import FinishReason
 from session.reports import AudioMade, ResponseFinished, TextMade, ToolCallMade
-from upstream.failures import UpstreamFailure, nonsense
 from upstream.generation import UpstreamGeneration
-from upstream.openai.link import RealtimeLink, error_of
-from upstream.openai.wire import MARK, Event, usage_of
+from upstream.openai.wire import MARK, usage_of
 
 
 @dataclass(slots=True)
@@ -176,7 +177,7 @@ class Responses:
         await asked.take(ResponseFinished(asked.request.response_id, reason, usage))
 
 
-def _failure(details: Event) -> UpstreamFailure:
+def _failure(details: Event) -> LinkFailure:
     error = details.get("error")
     if not isinstance(error, dict):
         return nonsense("the response failed, and it does not say why")

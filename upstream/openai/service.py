@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from urllib.parse import urlencode, urlsplit, urlunsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from pipecat.utils.errors import ErrorCategory
 from pydantic import Field
 
 from flow.watchdog import MARGIN_S, Patience
 from providers import Options, ProviderSetupError, parse_options
-from providers.http_clients import trusted
+from providers.links.link import Address
+from providers.links.realtime_link import HOSTED, is_hosted, realtime_url
 from session.ports import REALTIME_VOICES
 from settings.localisation import _
-from settings.origins import is_here
 from settings.upstream import UpstreamConfig
 from upstream.keys import key_of, secrets_of
-from upstream.link import Address
 from upstream.openai.session import RealtimeUpstream, Setup
 from upstream.service import UpstreamService
 
-HOSTED = "wss://api.openai.com/v1/realtime"
 DEFAULT_MODEL = "gpt-realtime"
 
 
@@ -56,10 +53,11 @@ class OpenAIRealtime(UpstreamService):
             ProviderSetupError: No key for OpenAI itself, or an unknown option.
         """
         options = parse_options("upstream", config, RealtimeOptions)
-        self._url = _url(config.url or HOSTED, config.model or DEFAULT_MODEL)
+        asked = {"model": config.model or DEFAULT_MODEL}
+        self._url = realtime_url(config.url or HOSTED, asked)
         self._host = urlsplit(self._url).hostname or ""
         self._model = config.model or DEFAULT_MODEL
-        vendor = self._host == urlsplit(HOSTED).hostname
+        vendor = is_hosted(self._url)
         key = key_of(config, vendor=vendor)
         if key is None and vendor:
             raise ProviderSetupError(
@@ -79,13 +77,7 @@ class OpenAIRealtime(UpstreamService):
             self.voices = frozenset(REALTIME_VOICES)
         self.images, self.reasoning = options.images, options.reasoning
         self.context_tokens = options.context_tokens
-        address = Address(
-            self._url,
-            {"Authorization": f"Bearer {key}"} if key else {},
-            config.connect_timeout_s,
-            trusted() if self._url.startswith("wss:") else None,
-            is_here(self._url),
-        )
+        address = Address.of(self._url, key, config.connect_timeout_s)
         first_s = config.connect_timeout_s + config.timeout_s + MARGIN_S
         self.patience = Patience(first_s, config.timeout_s + MARGIN_S)
         self._setup = Setup(address, self, self.patience, options.transcription_model)
@@ -98,13 +90,3 @@ class OpenAIRealtime(UpstreamService):
     def session(self) -> RealtimeUpstream:
         """Begin what stands behind one client's session."""
         return RealtimeUpstream(self._setup)
-
-
-def _url(address: str, model: str) -> str:
-    """Return the URL of the WebSocket: a base URL of the SDK's form will do."""
-    parts = urlsplit(re.sub(r"^http", "ws", address))
-    path = parts.path.rstrip("/")
-    if not path.endswith("/realtime"):
-        path = f"{path or '/v1'}/realtime"
-    query = "&".join(filter(None, [parts.query, urlencode({"model": model})]))
-    return urlunsplit(parts._replace(path=path, query=query, fragment=""))

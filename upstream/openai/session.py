@@ -17,7 +17,7 @@ from loguru import logger
 from pipecat.utils.tracing.tracing_context import TracingContext
 
 from audio.clip import Clip
-from audio.pcm import WIRE_RATE, silence
+from audio.pcm import WIRE_RATE
 from flow.watchdog import Patience
 from hearing.cleaned_audio import cleaned
 from providers.base import Provider
@@ -27,23 +27,20 @@ from providers.frames import (
     TurnDiscardedFrame,
     TurnStartedFrame,
 )
+from providers.links.failures import LinkFailure, lost, nonsense
+from providers.links.link import Address, Event
+from providers.links.realtime_link import RealtimeLink, error_of
+from providers.links.transcription import LEAST_BYTES, append, encoded, transcript_of, transcription
 from session.ports import NO_WISHES, ClientRoom, ResponseRequest, TranscriptionSettings
 from session.reports import ResponseReport
-from upstream.failures import UpstreamFailure, lost, nonsense, not_so
+from upstream.failures import not_so
 from upstream.generation import UpstreamGeneration
-from upstream.link import Address
-from upstream.openai.link import RealtimeLink, error_of
 from upstream.openai.responses import Responses
 from upstream.openai.turns import CommittedTurn, CommittedTurns, OpenTurn, Transcribing
 from upstream.openai.wire import (
-    Event,
-    append,
-    encoded,
     include_update,
     response_create,
     session_update,
-    transcript_of,
-    transcription,
     transcription_update,
 )
 from upstream.service import Generation, UpstreamSession
@@ -51,8 +48,6 @@ from upstream.turn_input import UpstreamTurns
 
 STEP_BYTES = 48_000
 """Audio of one event: a second of it."""
-LEAST_BYTES = len(silence(100))
-"""The least audio that the service commits [logs]."""
 RENEW_S = 120.0
 """Seconds before the end of the service's session from which a new one is opened, when all is
 quiet."""
@@ -192,7 +187,7 @@ class RealtimeUpstream(UpstreamSession):
         self._telling.add(telling)
         telling.add_done_callback(self._telling.discard)
 
-    async def _not_heard(self, turn: CommittedTurn, failure: UpstreamFailure) -> None:
+    async def _not_heard(self, turn: CommittedTurn, failure: LinkFailure) -> None:
         if turn.due is not None:
             turn.settle()
             await self._ears.failed(turn.recognition_id, failure)
@@ -249,7 +244,7 @@ class RealtimeUpstream(UpstreamSession):
         expires_at = self._link.expires_at
         return expires_at is not None and expires_at - time.time() < RENEW_S
 
-    async def _ended(self, link: RealtimeLink, failure: UpstreamFailure) -> None:
+    async def _ended(self, link: RealtimeLink, failure: LinkFailure) -> None:
         """Fail what was under way on a connection that is over."""
         logger.debug(f"an upstream connection ended: {failure.reason}")
         turns = self._turns.lose(link)
@@ -309,7 +304,7 @@ class RealtimeUpstream(UpstreamSession):
             return
         logger.debug(f"the upstream sent an error: {failure.reason}")
 
-    async def _not_transcribed(self, event_id: str, refused: UpstreamFailure) -> None:
+    async def _not_transcribed(self, event_id: str, refused: LinkFailure) -> None:
         """Fail the transcripts of turns whose settings the service refused, and those to come."""
         failure = not_so(refused)
         if self._transcribing.event_id == event_id:

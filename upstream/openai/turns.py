@@ -9,9 +9,9 @@ import asyncio
 from collections import deque
 from dataclasses import dataclass
 
-from upstream.failures import UpstreamFailure
-from upstream.openai.link import RealtimeLink
-from upstream.openai.wire import Event
+from providers.links.failures import LinkFailure
+from providers.links.link import Event
+from providers.links.realtime_link import RealtimeLink
 
 
 @dataclass(slots=True, eq=False)
@@ -21,7 +21,7 @@ class Transcribing:
     wanted: Event
     event_id: str
     """Of the event that told it so."""
-    refusal: UpstreamFailure | None = None
+    refusal: LinkFailure | None = None
     """Why it does not; None: nobody said that it does not."""
 
 

@@ -8,29 +8,13 @@ the model reads. Only audio is not sent again: it stands in the service's conver
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
-import pybase64
-
-from session.ports import (
-    MediaTokens,
-    ResponseRequest,
-    TokenLogprob,
-    TokenUsage,
-    Transcript,
-    TranscriptionSettings,
-)
-
-Event = dict[str, Any]
+from providers.links.link import Event
+from providers.links.transcription import LOGPROBS, PCM
+from session.ports import MediaTokens, ResponseRequest, TokenUsage
 
 MARK = "response_id"
 """Key in the metadata of a response: our own id of it, which the service repeats."""
-PCM = {"type": "audio/pcm", "rate": 24000}
-LOGPROBS = "item.input_audio_transcription.logprobs"
-LISTS = ("gpt-transcribe", "gpt-live-transcribe")
-"""Models that take several languages, and keywords as such [sdk]."""
-DELAYS = ("gpt-realtime-whisper",)
-"""Models that take a delay [sdk]."""
 
 
 def session_update(event_id: str) -> Event:
@@ -65,56 +49,6 @@ def include_update(logprobs: bool, event_id: str) -> Event:
     """
     session = {"type": "realtime", "include": [LOGPROBS] if logprobs else []}
     return {"type": "session.update", "event_id": event_id, "session": session}
-
-
-def transcript_of(event: Event) -> Transcript:
-    """Read a transcript that is complete (§B.3)."""
-    heard: Any = event.get("languages")
-    languages = (
-        tuple(str(one["code"]) for one in heard if isinstance(one, dict) and "code" in one)
-        if isinstance(heard, list)
-        else None
-    )
-    scored: Any = event.get("logprobs")
-    logprobs = tuple(map(_logprob, scored)) if isinstance(scored, list) else None
-    return Transcript(str(event.get("transcript") or "").strip(), languages, logprobs)
-
-
-def _logprob(one: Event) -> TokenLogprob:
-    token, written = str(one["token"]), one.get("bytes")
-    return TokenLogprob(
-        token, token.encode() if written is None else bytes(written), float(one["logprob"])
-    )
-
-
-def transcription(model: str, wishes: TranscriptionSettings) -> Event:
-    """Write what the client wishes of a turn's transcript in the terms of the model (§C.5)."""
-    written: Event = {"model": model}
-    prompt = wishes.prompt
-    if model in LISTS:
-        if len(wishes.languages) > 1:
-            written["languages"] = list(wishes.languages)
-        if wishes.keywords:
-            written["keywords"] = list(wishes.keywords)
-    elif wishes.keywords:
-        prompt = ", ".join(filter(None, [prompt, *wishes.keywords]))
-    if wishes.language and "languages" not in written:
-        written["language"] = wishes.language
-    if prompt:
-        written["prompt"] = prompt
-    if wishes.delay and model in DELAYS:
-        written["delay"] = wishes.delay
-    return written
-
-
-def append(pcm: bytes) -> Event:
-    """Append audio to the service's buffer: 16-bit mono PCM at 24 kHz."""
-    return {"type": "input_audio_buffer.append", "audio": encoded(pcm)}
-
-
-def encoded(pcm: bytes) -> str:
-    """Return audio as JSON carries it."""
-    return pybase64.b64encode(pcm).decode("ascii")
 
 
 def response_create(

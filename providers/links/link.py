@@ -18,7 +18,9 @@ from pipecat.utils.errors import ErrorCategory, classify_http_status_code
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
-from upstream.failures import UpstreamFailure, lost, nonsense, shut_out
+from providers.http_clients import trusted
+from providers.links.failures import SHOWN_CHARACTERS, LinkFailure, lost, nonsense, shut_out
+from settings.origins import is_here
 
 Event = dict[str, Any]
 
@@ -33,8 +35,6 @@ HANG_UP_S = 0.5
 """Longest wait for the service to close the connection, in seconds."""
 _BARRIER = ""
 """Stands among what is to be sent where an answer is to be awaited."""
-SHOWN_CHARACTERS = 200
-"""Characters of a service's own message that are shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,13 @@ class Address:
     security: ssl.SSLContext | None = None
     direct: bool = False
     """Whether it is on this machine, where no proxy is asked."""
+
+    @classmethod
+    def of(cls, url: str, key: str | None, timeout_s: float) -> Address:
+        """Return the address of a URL, which is sent the key, if there is one, as a bearer's."""
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        security = trusted() if url.startswith("wss:") else None
+        return cls(url, headers, timeout_s, security, is_here(url))
 
     @property
     def keyed(self) -> bool:
@@ -80,10 +87,10 @@ class Link(ABC):
         self._bytes = 0
         self._moved = asyncio.Event()
         self._answered = asyncio.Event()
-        self._dropped: UpstreamFailure | None = None
+        self._dropped: LinkFailure | None = None
         self.alive = True
         """Whether what is sent may arrive."""
-        self._task = asyncio.create_task(self._run(), name="upstream")
+        self._task = asyncio.create_task(self._run(), name="link")
 
     async def send(self, event: Event) -> None:
         """Send an event behind all others; waits while too much is unsent."""
@@ -110,7 +117,7 @@ class Link(ABC):
         """Send what was held back."""
         self._answered.set()
 
-    def drop(self, failure: UpstreamFailure) -> None:
+    def drop(self, failure: LinkFailure) -> None:
         """End a connection that is of no use any more, for this reason."""
         if self._dropped is None:
             self._dropped = failure
@@ -132,10 +139,10 @@ class Link(ABC):
         """Take what the service sent; the next is read when it returns."""
 
     @abstractmethod
-    async def ended(self, failure: UpstreamFailure) -> None:
+    async def ended(self, failure: LinkFailure) -> None:
         """Take why the connection is over; called once, unless `close` ended it."""
 
-    def closed(self, code: int | None, reason: str) -> UpstreamFailure:
+    def closed(self, code: int | None, reason: str) -> LinkFailure:
         """Return what it means that the connection was closed; without a code: it broke off."""
         if code is None:
             return lost("the connection was lost (without a close)")
@@ -158,11 +165,11 @@ class Link(ABC):
         self._bytes = 0
         self._moved.set()
 
-    async def _converse(self) -> UpstreamFailure:
+    async def _converse(self) -> LinkFailure:
         """Connect and talk until the connection is over; return why it is."""
         try:
             async with self._address.dial() as socket:
-                writer = asyncio.create_task(self._write(socket), name="to upstream")
+                writer = asyncio.create_task(self._write(socket), name="to a service")
                 try:
                     return await self._read(socket)
                 finally:
@@ -177,7 +184,7 @@ class Link(ABC):
         except (OSError, WebSocketException, ImportError) as error:
             return lost(f"no connection ({_reason(error)})")
 
-    async def _read(self, socket: ClientConnection) -> UpstreamFailure:
+    async def _read(self, socket: ClientConnection) -> LinkFailure:
         try:
             async for message in socket:
                 event = self.read(message)
@@ -214,7 +221,7 @@ class Link(ABC):
         await self._moved.wait()
 
 
-def _refused(refusal: InvalidStatus, *, keyed: bool) -> UpstreamFailure:
+def _refused(refusal: InvalidStatus, *, keyed: bool) -> LinkFailure:
     response = refusal.response
     status = response.status_code
     said = " ".join((response.body or b"").decode(errors="replace").split())
@@ -223,7 +230,7 @@ def _refused(refusal: InvalidStatus, *, keyed: bool) -> UpstreamFailure:
         return shut_out(f"status {status}", keyed=keyed)
     if category is ErrorCategory.UNKNOWN and 300 <= status < 500:
         category = ErrorCategory.INVALID_REQUEST
-    return UpstreamFailure(category, f"status {status}", said[:SHOWN_CHARACTERS])
+    return LinkFailure(category, f"status {status}", said[:SHOWN_CHARACTERS])
 
 
 def _reason(error: Exception) -> str:

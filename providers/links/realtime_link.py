@@ -3,13 +3,42 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from pipecat.utils.errors import ErrorCategory
 
-from upstream.failures import UpstreamFailure, category_of, nonsense, shut_out
-from upstream.link import SHOWN_CHARACTERS, Address, Link
-from upstream.openai.wire import Event
+from providers.links.failures import (
+    SHOWN_CHARACTERS,
+    LinkFailure,
+    category_of,
+    nonsense,
+    shut_out,
+)
+from providers.links.link import Address, Event, Link
+
+HOSTED = "wss://api.openai.com/v1/realtime"
+
+
+def is_hosted(url: str) -> bool:
+    """Return whether a URL leads to OpenAI itself, which alone is sent OpenAI's key unasked."""
+    return urlsplit(url).hostname == urlsplit(HOSTED).hostname
+
+
+def realtime_url(address: str, asked: Mapping[str, str]) -> str:
+    """Return the URL of the WebSocket.
+
+    Args:
+        address: As configured: a base URL of the SDK's form will do.
+        asked: What to say in the query, beside what the address says there.
+    """
+    parts = urlsplit(re.sub(r"^http", "ws", address))
+    path = parts.path.rstrip("/")
+    if not path.endswith("/realtime"):
+        path = f"{path or '/v1'}/realtime"
+    query = "&".join(filter(None, [parts.query, urlencode(asked)]))
+    return urlunsplit(parts._replace(path=path, query=query, fragment=""))
 
 
 class RealtimeLink(Link):
@@ -18,15 +47,15 @@ class RealtimeLink(Link):
     def __init__(
         self,
         address: Address,
-        greeting: Event,
+        greeting: Event | None,
         on_event: Callable[[RealtimeLink, Event], Awaitable[None]],
-        on_end: Callable[[RealtimeLink, UpstreamFailure], Awaitable[None]],
+        on_end: Callable[[RealtimeLink, LinkFailure], Awaitable[None]],
     ) -> None:
         """Begin to connect.
 
         Args:
             address: The service.
-            greeting: The first event to send.
+            greeting: The first event to send; None: nothing is sent before the service has spoken.
             on_event: Takes what the service sends, in order; the next is read when it returns.
             on_end: Told once why the connection is over, unless `close` ended it.
         """
@@ -34,10 +63,11 @@ class RealtimeLink(Link):
         self._on_event = on_event
         self._on_end = on_end
         self._opened = False
-        self._refusal: UpstreamFailure | None = None
+        self._refusal: LinkFailure | None = None
         self.expires_at: float | None = None
         """When the service ends its session, in Unix time; None: it does not tell, or not yet."""
-        self.send_soon(greeting)
+        if greeting is not None:
+            self.send_soon(greeting)
 
     def read(self, message: str | bytes) -> Event | None:
         """Read an event; None: it is none."""
@@ -62,11 +92,11 @@ class RealtimeLink(Link):
             self._note_end(event)
         await self._on_event(self, event)
 
-    async def ended(self, failure: UpstreamFailure) -> None:
+    async def ended(self, failure: LinkFailure) -> None:
         """Pass on why the connection is over."""
         await self._on_end(self, failure)
 
-    def closed(self, code: int | None, reason: str) -> UpstreamFailure:
+    def closed(self, code: int | None, reason: str) -> LinkFailure:
         """Return why the service closed the connection: it may have told so before."""
         return self._refusal or super().closed(code, reason)
 
@@ -77,7 +107,7 @@ class RealtimeLink(Link):
             self.expires_at = expires_at
 
 
-def error_of(event: Event) -> UpstreamFailure:
+def error_of(event: Event) -> LinkFailure:
     """Return the failure that an `error` event, or one's `error`, tells."""
     error = event.get("error")
     if not isinstance(error, dict):
@@ -88,10 +118,10 @@ def error_of(event: Event) -> UpstreamFailure:
     category = category_of(error)
     if category is ErrorCategory.AUTHENTICATION:
         return shut_out(shown, keyed=True)
-    return UpstreamFailure(category, shown, said[:SHOWN_CHARACTERS])
+    return LinkFailure(category, shown, said[:SHOWN_CHARACTERS])
 
 
-def _not_let_in(event: Event, *, keyed: bool) -> UpstreamFailure:
+def _not_let_in(event: Event, *, keyed: bool) -> LinkFailure:
     """Return why no session was opened: without a code, that there was no key (§D.7)."""
     failure, error = error_of(event), event.get("error")
     nameless = isinstance(error, dict) and not error.get("code")
