@@ -16,7 +16,8 @@ LISTS = ("gpt-transcribe", "gpt-live-transcribe")
 """Models that take several languages, and keywords as such [sdk]."""
 DELAYS = ("gpt-realtime-whisper",)
 """Models that take a delay [sdk]."""
-LEAST_BYTES = len(silence(100))
+LEAST_MS = 100
+LEAST_BYTES = len(silence(LEAST_MS))
 """The least audio that the service commits [logs]."""
 
 

@@ -21,6 +21,7 @@ from config import STTConfig
 from providers.base import StageFailure, STTProvider
 from providers.frames import LANGUAGES, LOGPROBS, NO_SPEECH
 from providers.openai_client import NO_KEY, SHOWN_CHARACTERS, SharedClient, explained
+from providers.stt.wishes import language_code
 from session.ports import TokenLogprob
 from settings.provider_declarations import Declaration
 
@@ -143,22 +144,16 @@ def _arguments(model: str, settings: Any) -> dict[str, Any]:
     Only `gpt-transcribe` has fields for several languages and for keywords: the others are given
     the first language, and the keywords in the prompt.
     """
-    given = {"language": _code(settings.language), "prompt": settings.prompt}
+    given = {"language": language_code(settings.language), "prompt": settings.prompt}
     words = settings.keywords or []
     if model.startswith("gpt-transcribe"):
         given["keywords"] = words
         if settings.languages:
-            codes = dict.fromkeys(filter(None, map(_code, settings.languages)))
+            codes = dict.fromkeys(filter(None, map(language_code, settings.languages)))
             given |= {"language": None, "languages": list(codes)}
     elif "diarize" not in model:
         given["prompt"] = " ".join(filter(None, (settings.prompt, ", ".join(words))))
     return {name: value for name, value in given.items() if value}
-
-
-def _code(language: str | None) -> str | None:
-    """Return `en` of `en-US`: the API takes codes without regions."""
-    code = re.split("[-_]", (language or "").lower())[0]
-    return code if re.fullmatch("[a-z]{2,3}", code) else None
 
 
 def _heard(result: Any) -> list[str] | None:

@@ -6,6 +6,7 @@ gets it by the one that it knows; a wish for which it has no name has no effect 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
@@ -66,6 +67,12 @@ class AppliedWishes:
         changed = {name: value for name, value in wanted.items() if value != self._applied[name]}
         self._applied = wanted
         return self._class(**changed) if changed else None
+
+
+def language_code(language: str | None) -> str | None:
+    """Return `en` of `en-US`, for services that take codes without regions; None: it is no code."""
+    code = re.split("[-_]", (language or "").lower())[0]
+    return code if re.fullmatch("[a-z]{2,3}", code) else None
 
 
 def _first(names: tuple[str, ...], known: Known) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from config import Settings
-from tests.providers.fakes import azure, deepgram
+from tests.providers.fakes import azure, deepgram, realtime_transcription
 from tests.providers.fakes.transcription import fake_transcription
 from tests.support.running_server import running, scripted_settings
 from tests.support.wire_client import WireClient, client, speech
@@ -195,4 +195,56 @@ OPENAI = Recogniser(
         ({"api_base": "ws://localhost:1"}, "stt.api_base"),
     ],
 )
-RECOGNISERS = (AZURE, DEEPGRAM, OPENAI)
+_ERROR = "invalid_request_error"
+REALTIME = Recogniser(
+    "realtime",
+    realtime_transcription.fake_transcription_sessions,
+    key=realtime_transcription.KEY,
+    label="STT gpt-live-transcribe at 127.0.0.1 (Realtime)",
+    phrase="turn on the kitchen light",
+    nothing={"words": []},
+    interims=({}, "turn on the kitchen light"),
+    once={"failing": 1},
+    path="/v1",
+    faults={
+        "wrong key": Fault(
+            {"refusal": "invalid_api_key"}, "invalid_api_key", "the key was refused", limit_s=10
+        ),
+        "wrong key, told by HTTP": Fault(
+            {"status": 401}, "invalid_api_key", "stt.api_key (REALTIME_STT__API_KEY)", limit_s=10
+        ),
+        "not allowed": Fault({"status": 403}, "permission_denied", "status 403", limit_s=10),
+        "no such path": Fault({"status": 404}, "invalid_request", "stt.model", limit_s=10),
+        "too many": Fault({"status": 429}, "rate_limit_exceeded", "Try again later", limit_s=10),
+        "broken": Fault({"status": 503}, "provider_error", "status 503", limit_s=10),
+        "full": Fault({"refusal": "server_overloaded"}, "provider_error", "overloaded", limit_s=10),
+        "unknown model": Fault(
+            {"refuses_update": (_ERROR, "model_not_found")},
+            "invalid_request",
+            "model_not_found: The fake refuses this",
+            limit_s=10,
+        ),
+        "quota": Fault(
+            {"failed": ("server_error", "insufficient_quota")}, "insufficient_quota", limit_s=10
+        ),
+        "fails": Fault({"failed": ("server_error", "x")}, "provider_error", "Deaf today", 10),
+        "error": Fault({"error": (_ERROR, "bad_audio")}, "invalid_request", "bad_audio", 10),
+        "hangs at connect": Fault({"hang": True}, "provider_unreachable", "within 1 s"),
+        "opens no session": Fault(
+            {"mute": True}, "provider_unreachable", "could not be reached within 1 s"
+        ),
+        "cut": Fault({"cut_after": 16000}, "provider_unreachable", "was lost", limit_s=10),
+        "ends": Fault({"close_after": 16000}, "provider_unreachable", "close code 1001", 10),
+        "garbage": Fault({"garbage": "<html>"}, "provider_error", "no message of its", limit_s=10),
+        "bytes": Fault({"garbage": b"\0"}, "provider_error", "no message of its", limit_s=10),
+        "unreadable": Fault({"unreadable": True}, "provider_error", "cannot be read", limit_s=10),
+        "never answers": Fault({"silent": True}, "provider_unreachable", "no result within 1 s"),
+    },
+    refused=[
+        ({"api_key": None, "api_base": None}, "OPENAI_API_KEY, or stt.api_base"),
+        ({"options": {"language": "en"}}, "stt.options.language"),
+        ({"options": {"languages": ["English"]}}, "stt.options.languages"),
+        ({"options": {"delay": "long"}}, "stt.options.delay"),
+    ],
+)
+RECOGNISERS = (AZURE, DEEPGRAM, OPENAI, REALTIME)

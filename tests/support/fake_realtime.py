@@ -241,7 +241,7 @@ class _Session:
         if event["type"] != "input_audio_buffer.append":
             self.call.received.append(event)
         try:
-            _check(event)
+            check_client_event(event)
             if event["type"] == self.fake.refuses:
                 raise _Refused("invalid_value", f"The fake refuses this. Key: {KEY}.")
             await getattr(self, event["type"].replace(".", "_"))(event)
@@ -439,7 +439,7 @@ def _response(response_id: str, **fields: Any) -> Event:
     return {"object": "realtime.response", "id": response_id, "conversation_id": None, **fields}
 
 
-def _check(event: Event) -> None:
+def check_client_event(event: Event) -> None:
     """Refuse what is no event of the SDK's, or has a field that it lacks."""
     model = PUBLISHED.get(event["type"])
     assert model is not None, f"{event['type']} is no published event type"

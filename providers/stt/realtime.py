@@ -1,0 +1,131 @@
+"""Streaming transcription by a Realtime service: words come while the user speaks.
+
+OpenAI, vLLM, NVIDIA Dynamo, SGLang and this server have it at `/v1/realtime`. A turn is sent as it
+is spoken, over a connection of its own, and committed where our detector ends it; so a connection
+that is lost costs a retry with the turn's whole audio, never its words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Annotated
+from urllib.parse import urlsplit, urlunsplit
+
+from pipecat.services.stt_service import STTService
+from pipecat.utils.errors import ErrorCategory
+from pydantic import Field
+
+from config import STTConfig
+from providers.base import ProviderSetupError
+from providers.links.link import Address
+from providers.links.realtime_link import HOSTED, is_hosted, realtime_url
+from providers.options import Options, parse_options, variable
+from providers.stt.realtime_dialects import Asked
+from providers.stt.realtime_turn import RealtimeTurn
+from providers.stt.streams import StreamSTT
+from providers.stt.wishes import language_code
+from session.ports import TranscriptionSettings
+from settings.localisation import _
+from settings.provider_declarations import Declaration
+from wire.session_fields import Delay
+
+DEFAULT_MODEL = "gpt-live-transcribe"
+PROMPTLESS = ("gpt-realtime-whisper", "gpt-4o-transcribe-diarize")
+"""Models that take no prompt [sdk]."""
+
+
+class RealtimeSTTOptions(Options):
+    """`stt.options`."""
+
+    languages: list[Annotated[str, Field(pattern="^[a-z]{2,3}$")]] | None = Field(
+        None, min_length=1
+    )
+    """ISO 639-1 codes of the languages that the service knows; unset: any."""
+    prompt: bool | None = None
+    """Whether the model takes a prompt; unset: those of OpenAI's that take none get none."""
+    keywords: bool | None = None
+    """Whether the model takes keywords, and several languages, in fields of their own; unset:
+    `gpt-transcribe` and `gpt-live-transcribe` do, others are told keywords in the prompt."""
+    delay: Delay | None = None
+    """How long the model may wait for better words, where the client does not say; unset: as the
+    model does."""
+
+
+class RealtimeSTT(StreamSTT):
+    """`stt.provider = "realtime"`: OpenAI's Realtime service, or a server at `api_base`."""
+
+    declaration = Declaration(
+        kind="stt", name="realtime", key_variable="OPENAI_API_KEY", options=RealtimeSTTOptions
+    )
+    announces_end = True
+
+    def __init__(self, config: STTConfig) -> None:
+        """Check the configuration.
+
+        Raises:
+            ProviderSetupError: No key for OpenAI itself, or an option that is unknown or has a bad
+                value.
+        """
+        super().__init__(config)
+        options = parse_options("stt", config, RealtimeSTTOptions)
+        base = config.api_base or HOSTED
+        vendor = is_hosted(base)
+        # OpenAI's key is sent to OpenAI alone, not to other servers.
+        given = config.api_key.get_secret_value() if config.api_key else None
+        key = config.resolved_key() if vendor else given
+        if key is None and vendor:
+            raise ProviderSetupError(
+                _(
+                    "stt.provider 'realtime' needs OPENAI_API_KEY, or stt.api_base for another "
+                    "server with Realtime transcription, e.g. ws://localhost:8000/v1/realtime."
+                )
+            )
+        self._model = config.model or DEFAULT_MODEL
+        # OpenAI refuses a model there; of servers of ours it chooses the stack.
+        asked = {"intent": "transcription"} | ({} if vendor else {"model": self._model})
+        url = realtime_url(base, asked)
+        self._host = urlsplit(url).hostname or ""
+        self.address = urlunsplit(urlsplit(url)._replace(query=""))
+        self._address = Address.of(url, key, config.connect_timeout_s)
+        self._options = options
+        self.accepts_prompt = (
+            self._model not in PROMPTLESS if options.prompt is None else options.prompt
+        )
+        if options.languages is not None:
+            self.languages = frozenset(options.languages)
+        self.remedies = _remedies(vendor=vendor, keyed=key is not None)
+
+    @property
+    def label(self) -> str:
+        """Model and host."""
+        return f"{self._model} at {self._host} (Realtime)"
+
+    def connect(self, settings: TranscriptionSettings) -> STTService:
+        """Build the service of one turn."""
+        codes = dict.fromkeys(filter(None, map(language_code, settings.languages)))
+        wishes = replace(
+            settings, languages=tuple(codes), delay=settings.delay or self._options.delay
+        )
+        asked = Asked(
+            self._model,
+            wishes,
+            lists=self._options.keywords,
+            prompts=self.accepts_prompt,
+            delays=True if self._options.delay else None,
+        )
+        return RealtimeTurn(self._address, asked)
+
+
+def _remedies(*, vendor: bool, keyed: bool) -> Mapping[ErrorCategory, str]:
+    # For clients, and so in English.
+    own = f"stt.api_key ({variable('stt', 'api_key')})"
+    where = f"OPENAI_API_KEY or {own}" if vendor else own
+    address = f"stt.api_base ({variable('stt', 'api_base')})"
+    asked = f"Check stt.model ({variable('stt', 'model')}), stt.language and stt.options."
+    return {
+        ErrorCategory.AUTHENTICATION: f"Check {where}." if keyed else f"Set {where}.",
+        ErrorCategory.INVALID_REQUEST: asked,
+        ErrorCategory.UNKNOWN: f"Check that {address} leads to a server with Realtime sessions.",
+        ErrorCategory.CONNECTIVITY: f"Check that it runs, and {address} if you set that.",
+    }
