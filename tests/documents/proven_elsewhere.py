@@ -73,6 +73,10 @@ _BY_PROOF: dict[str, str] = {
         "providers/stt/sphinx_pool.py providers/stt/sphinx_process.py "
         "providers/stt/sphinx_worker.py"
     ),
+    "providers/stt/test_realtime.py": (
+        "providers/links/transcription.py providers/stt/realtime_dialects.py "
+        "providers/stt/realtime_turn.py"
+    ),
     "providers/stt/test_sherpa.py": (
         "providers/sherpa/catalogue.py providers/sherpa/engines.py "
         "providers/sherpa/model_files.py providers/stt/sherpa_services.py"

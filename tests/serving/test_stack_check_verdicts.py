@@ -24,6 +24,7 @@ from tests.providers.fakes.deepgram import fake_deepgram
 from tests.providers.fakes.edge import FakeEdge, redirect
 from tests.providers.fakes.elevenlabs import KEY, FakeElevenLabs
 from tests.providers.fakes.openai_speech import FakeSpeech
+from tests.providers.fakes.realtime_transcription import fake_transcription_sessions
 from tests.providers.model_vendors import ANTHROPIC, GOOGLE, OLLAMA, OPENAI, Vendor
 from tests.providers.speaking import free_port, mute_server
 from tests.support.fake_openai import FakeOpenAI
@@ -66,6 +67,12 @@ class FakeTranscriber:
 @asynccontextmanager
 async def deepgram(_patch: pytest.MonkeyPatch, **behaviour: Any) -> AsyncIterator[int]:
     async with fake_deepgram(reason=f"the fake refuses {KEY}", **behaviour) as fake:
+        yield fake.port
+
+
+@asynccontextmanager
+async def realtime(_patch: pytest.MonkeyPatch, **behaviour: Any) -> AsyncIterator[int]:
+    async with fake_transcription_sessions(**behaviour) as fake:
         yield fake.port
 
 
@@ -224,6 +231,22 @@ CASES: list[tuple[Party, Failures]] = [
             "time-out in the middle": ({"hear": "stall"}, ["stt.api_base"]),
             "cut in the middle": ({"hear": "cut"}, ["stt.api_base"]),
             "garbage": ({"hear": "page"}, ["Welcome to nginx!", "stt.api_base"]),
+        },
+    ),
+    (
+        Party("STT", "realtime", "gpt-live-transcribe at 127.0.0.1 (Realtime)", realtime),
+        {
+            **refusals(
+                key="REALTIME_STT__API_KEY", unknown="stt.model", quota="limits", broken="later"
+            ),
+            "unknown model": (
+                {"refuses_update": ("invalid_request_error", "model_not_found")},
+                ["model_not_found", "stt.model"],
+            ),
+            **elsewhere("stt.api_base"),
+            "never answers": ({"silent": True}, ["no result within 0.5 s", "stt.api_base"]),
+            "cut in the middle": ({"cut_after": 16000}, ["was lost", "stt.api_base"]),
+            "garbage": ({"garbage": "<html>"}, ["no message of its protocol", "try again later"]),
         },
     ),
     (

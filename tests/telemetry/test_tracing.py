@@ -26,6 +26,7 @@ from tests.providers.fakes.chat import FakeChat
 from tests.providers.fakes.deepgram import KEY, fake_deepgram
 from tests.providers.fakes.model_server import ModelServer
 from tests.providers.fakes.openai_speech import FakeSpeech
+from tests.providers.fakes.realtime_transcription import fake_transcription_sessions
 from tests.support.running_server import SCRIPTED, serving
 from tests.support.server_process import server_process
 from tests.support.wire_client import client, speech
@@ -235,9 +236,10 @@ async def recogniser(name: str) -> AsyncIterator[dict[str, str]]:
         # One that calls no result its last one.
         yield {"REALTIME_STT__PROVIDER": "tests.providers.own_backends:StreamSTT"}
         return
-    async with fake_deepgram() as fake:
+    run = fake_deepgram if name == "deepgram" else fake_transcription_sessions
+    async with run() as fake:
         yield {
-            "REALTIME_STT__PROVIDER": "deepgram",
+            "REALTIME_STT__PROVIDER": name,
             "REALTIME_STT__API_BASE": fake.base,
             "REALTIME_STT__API_KEY": KEY,
         }
@@ -260,7 +262,7 @@ async def test_no_vendor_is_told_the_ids_of_our_traces():
     assert not any(name in asked for asked in model.headers for name in ("traceparent", "baggage"))
 
 
-@pytest.mark.parametrize("name", ["deepgram", "own"])
+@pytest.mark.parametrize("name", ["deepgram", "realtime", "own"])
 async def test_pipecats_services_trace_within_the_turn(name):
     model = FakeChat()
     model.usage = {"prompt_tokens": 20, "completion_tokens": 7, "total_tokens": 27}

@@ -62,6 +62,8 @@ class FakeTranscriptionSessions(SpeechSocket):
     """Open no session."""
     cut_after: int | None = None
     """Bytes of audio after which the connection breaks off."""
+    cuts: int | None = None
+    """How many connections break off so, counted down; None: all."""
     close_after: int | None = None
     """Bytes of audio after which the connection is closed as the service ends."""
     garbage: str | bytes | None = None
@@ -182,7 +184,8 @@ class _Session:
         fake, heard = self.fake, len(self.call.audio)
         if fake.garbage is not None:
             await self.socket.send(fake.garbage)
-        if fake.cut_after is not None and heard >= fake.cut_after:
+        if fake.cut_after is not None and heard >= fake.cut_after and fake.cuts != 0:
+            fake.cuts = None if fake.cuts is None else fake.cuts - 1
             self.call.abort()
         if fake.close_after is not None and heard >= fake.close_after:
             await self.socket.close(1001, "The server is shutting down.")
