@@ -19,6 +19,7 @@ from pipecat.utils.tracing.service_decorators import traced_stt
 
 from audio.pcm import BYTES_PER_SAMPLE, SAMPLE_RATE, Resampler
 from providers.frames import describe
+from providers.http_clients import MAX_REPLY_BYTES, MIB
 from providers.links.failures import LinkFailure, nonsense
 from providers.links.link import Address, Event
 from providers.links.realtime_link import RealtimeLink
@@ -105,6 +106,9 @@ class RealtimeTurn(STTService):
             await self._understood(words)
         elif words:
             self._text += words
+            if len(self._text) > (limit := MAX_REPLY_BYTES["stt"]):
+                link.drop(nonsense(f"its transcript is longer than {limit // MIB} MiB"))
+                return
             await self.push_frame(
                 InterimTranscriptionFrame(self._text, self._user_id, time_now_iso8601())
             )

@@ -222,6 +222,7 @@ async def test_behind_a_proxy_the_proxy_is_asked(monkeypatch: pytest.MonkeyPatch
             "https://westeurope.stt.speech.microsoft.com",
         ),
         ("stt", STTConfig(provider="openai", api_key=SecretStr("k")), "https://api.openai.com/"),
+        ("stt", STTConfig(provider="realtime", api_key=SecretStr("k")), "wss://api.openai.com/"),
         ("llm", LLMConfig(provider="openai", api_key=SecretStr("k")), "https://api.openai.com/"),
         ("llm", LLMConfig(provider="ollama"), "http://localhost:11434/"),
         (

@@ -156,6 +156,14 @@ async def test_a_connection_that_is_lost_in_mid_turn_is_replaced_by_one_that_hea
         assert len(first.audio) < len(second.audio)
 
 
+async def test_words_without_an_end_fail_the_turn():
+    words = ["x" * 900_000, "y" * 900_000]
+    async with hearing(REALTIME, {"words": words}, retries=0) as (fake, wire):
+        assert (await turn(wire))["status"] == "failed"
+        assert "its transcript is longer than 1 MiB" in wire.of(FAILED)[0]["error"]["message"]
+        await fake.until(lambda: fake.calls[0].closed.is_set())
+
+
 async def test_a_turn_shorter_than_the_service_commits_is_filled_up_with_silence():
     async with fake_transcription_sessions() as fake:
         config = STTConfig(provider="realtime", api_base=fake.base, api_key=KEY)
