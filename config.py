@@ -104,6 +104,9 @@ class ServerConfig(Group):
     the workers of one server share."""
     session_limit_minutes: float = Field(60, gt=0, le=525600)
     """Minutes after which a session is closed (§D.8)."""
+    drain_s: float = Field(0, ge=0, le=86_400)
+    """Seconds that open sessions may go on when the server is told to stop, while new ones are
+    refused; it ends when the last one does. Then `shutdown_grace_s` begins."""
     shutdown_grace_s: float = Field(10, ge=0, le=3600)
     """Seconds that running responses may take to end when the server is told to stop."""
     kept_audio_minutes: float = Field(5, ge=0)
@@ -120,11 +123,13 @@ class ServerConfig(Group):
     console: bool = True
     """Serve the console, a page to talk to the server, at `/`."""
     replica: Annotated[str | None, AfterValidator(valid_replica)] = None
-    """Name of this server among replicas, 1 to 16 letters and digits: the ids of its calls carry
-    it, so that each replica knows which other one has a call. None: there are no others."""
+    """Name of this server among replicas, as hosts have them: the name or the address of a pod will
+    do. The ids of its calls carry it, so that each replica knows which other one has a call. With
+    it, a full server answers HTTP 503 before the handshake, so that a load balancer tries another
+    replica, and `secret` is needed. None: there are no others."""
     replica_url: Annotated[str | None, AfterValidator(valid_replica_url)] = None
     """URL at which the replicas reach one another, with `{replica}` in place of the name, such as
-    `http://{replica}.voice.internal:8000`. Needed with `replica`."""
+    `http://{replica}.voice.internal:8000`. None: each knows its own calls alone."""
 
     @property
     def verbose(self) -> bool:
@@ -164,20 +169,25 @@ class ServerConfig(Group):
         """Refuse origins that no browser sends."""
         return [allowed_origin(origin) for origin in origins]
 
+    @field_validator("replica")
+    @classmethod
+    def _check_secret(cls, name: str | None, info: ValidationInfo) -> str | None:
+        """Refuse a replica whose client secrets and calls no other one knows."""
+        # A secret that was refused is not in the data; then that is what is told.
+        if name is not None and info.data.get("secret", name) is None:
+            raise ValueError(
+                _(
+                    "replicas know each other's client secrets and calls by server.secret: set it "
+                    "(REALTIME_SERVER__SECRET), the same for all of them"
+                )
+            )
+        return name
+
     @field_validator("replica_url")
     @classmethod
     def _check_replica(cls, url: str | None, info: ValidationInfo) -> str | None:
-        """Refuse a name without the URL, and the URL without a name: neither does anything."""
-        # A name that was refused is not in the data; then that is what is told.
-        name = info.data.get("replica", "")
-        if name and url is None:
-            raise ValueError(
-                _(
-                    "server.replica is set, so the replicas need a URL to reach one another, such "
-                    "as http://{replica}.voice.internal:8000"
-                ).format(replica="{replica}")
-            )
-        if name is None and url is not None:
+        """Refuse the URL without a name: it does nothing."""
+        if url is not None and info.data.get("replica", url) is None:
             raise ValueError(
                 _("it does nothing without server.replica, the name of this server: set both")
             )

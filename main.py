@@ -51,7 +51,7 @@ try:
     from serving.process.seat import ALONE, Seat, seats
     from serving.process.server import listener_of, serve, settled, work
     from serving.process.workers import run_workers
-    from serving.public_routes import health_route, http_routes
+    from serving.public_routes import health_routes, http_routes
     from serving.silent_services import warning_of_silent_services
     from serving.stacks import Stacks
     from serving.websocket_route import WebSocketEndpoint
@@ -155,7 +155,7 @@ def create_app(
         AZURE_PATH: Service.AZURE,
         AZURE_PREVIEW_PATH: Service.AZURE_PREVIEW,
     }
-    app.include_router(health_route(lifecycle, lambda: metrics.open_sessions(sessions.active)))
+    app.include_router(health_routes(lifecycle, lambda: metrics.open_sessions(sessions.active)))
     app.include_router(operator_routes(stacks, access, lifecycle, metrics))
     paths = list(services)
     app.include_router(http_routes(settings, access, stacks, client_secrets, paths, lifecycle))
@@ -235,10 +235,10 @@ def main(argv: list[str] | None = None) -> None:
         if workers == 1:
             status = serve(create_app, settings, listener, _print)
         else:
-            grace_s = settings.server.shutdown_grace_s
+            ending_s = settings.server.drain_s + settings.server.shutdown_grace_s
             with counting_together() as counting, seats() as folder:
                 share = (create_app, settings, listener, folder, counting)
-                status = run_workers(workers, work, share, _print, forget_process, grace_s)
+                status = run_workers(workers, work, share, _print, forget_process, ending_s)
     except (ConfigError, ProviderSetupError) as error:
         raise SystemExit(_("error: {error}").format(error=error)) from None
     if status:

@@ -2,7 +2,7 @@
 
 Every transport is admitted here: the server must be ready, the page's origin allowed, the key
 valid (`enter`), and the requested session possible (`admit`). Limits on open sessions are checked
-last, when the session opens (`open_sessions.py`).
+last (`OpenSessions.take_place`), before the client is connected.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ class Admission:
         self._lifecycle = lifecycle
 
     def enter(self, asked: Asked) -> Grant:
-        """Let a client in that wants a session, of its own or to share.
+        """Let a client in that wants a session.
 
         Raises:
             Refused: The server is not ready, or the client may not use it.
@@ -133,6 +133,8 @@ class Admission:
 
     def recognise(self, asked: Asked) -> Grant:
         """Let a client in that may use the server, whether or not that takes new sessions.
+
+        It is for what concerns sessions that there are, which go on while the server drains.
 
         Raises:
             Refused: It may not.

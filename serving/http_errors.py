@@ -15,7 +15,9 @@ from wire.errors import ProtocolError
 
 _STATUSES = {CloseReason.BAD_KEY: 401, CloseReason.FULL: 429}
 """Statuses of refusals that a WebSocket client is told after the upgrade; of others it is 400."""
-_HEADERS = {401: {"WWW-Authenticate": "Bearer"}, 429: {"Retry-After": "2"}}
+RETRY_AFTER = {"Retry-After": "2"}
+"""Seconds after which a client may try again, and a load balancer this server."""
+_HEADERS = {401: {"WWW-Authenticate": "Bearer"}, 429: RETRY_AFTER, 503: RETRY_AFTER}
 
 
 def error_body(error: ProtocolError) -> dict[str, Any]:
@@ -62,6 +64,4 @@ def not_ready(lifecycle: Lifecycle) -> Refused:
             "The server is loading its models; try again in a few seconds. GET /health says when "
             "it is ready.",
         )
-    return Refused(
-        code, message, http_status=503, headers={"Retry-After": "2"}, type_="server_error"
-    )
+    return Refused(code, message, http_status=503, type_="server_error")

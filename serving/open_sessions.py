@@ -48,7 +48,8 @@ class Place:
         """End the session, a running response within `grace_s` seconds."""
         if self.transport is not None:
             self.transport.leave(grace_s)
-        elif self.task is not None:
+        elif self.task is not None and not self.task.cancelling():
+            # Once: a second time would interrupt its tidying up.
             self.task.cancel()
 
 
@@ -58,10 +59,6 @@ class Answered(Protocol):
     @property
     def call_id(self) -> str:
         """The `rtc_…` id, for the log."""
-
-    @property
-    def place(self) -> Place:
-        """What `OpenSessions.take_place` returned."""
 
     @property
     def client(self) -> Peer:
@@ -115,6 +112,9 @@ class OpenSessions:
         self._tool_servers = tool_servers or McpServers(settings)
         self._places: set[Place] = set()
         self._guests: set[Guest] = set()
+        self._fewer = asyncio.Event()
+        """Set when a session or a guest has left."""
+        self._hurried = asyncio.Event()
 
     @property
     def active(self) -> int:
@@ -126,11 +126,17 @@ class OpenSessions:
         """What a client may do."""
         return self._settings.limits
 
-    async def drain(self) -> None:
-        """Refuse new sessions, and wait until the open ones have ended."""
+    async def drain(self, live_on_s: float = 0) -> None:
+        """Refuse new sessions, and wait until the open ones have ended.
+
+        Args:
+            live_on_s: Seconds that they may go on as if nothing were. Then idle ones are closed,
+                and the others when their response is finished or the grace period is over.
+        """
         self._lifecycle.drain()
-        grace_s = self._settings.server.shutdown_grace_s
-        served: list[Place | Guest] = [*self._places, *self._guests]
+        await self._live_on(live_on_s)
+        grace_s = 0 if self._hurried.is_set() else self._settings.server.shutdown_grace_s
+        served = self._served()
         tasks = [known.task for known in served if known.task is not None]
         for known in served:
             known.leave(grace_s)
@@ -138,10 +144,28 @@ class OpenSessions:
             await asyncio.wait(tasks, timeout=grace_s + CLOSING_S)
 
     def hurry(self) -> None:
-        """Cut the responses that `drain` lets finish."""
-        served: list[Place | Guest] = [*self._places, *self._guests]
-        for known in served:
+        """End what `drain` lets go on: sessions, and responses."""
+        self._hurried.set()
+        self._fewer.set()
+        for known in self._served():
             known.leave(0)
+
+    async def _live_on(self, seconds: float) -> None:
+        """Wait until there are no sessions, `seconds` have passed, or `hurry` is called."""
+        if not seconds or not self._served():
+            return
+        log = logger.bind(event="server.draining")
+        log.info(f"open sessions: {self.active}; they may go on for {seconds:g} s")
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while self._served() and not self._hurried.is_set():
+                    self._fewer.clear()
+                    await self._fewer.wait()
+        if self._served():
+            log.info(f"open sessions: {self.active}; they are closed now")
+
+    def _served(self) -> list[Place | Guest]:
+        return [*self._places, *self._guests]
 
     @contextmanager
     def passing_on(self, guest: Guest) -> Iterator[None]:
@@ -151,9 +175,13 @@ class OpenSessions:
             yield
         finally:
             self._guests.discard(guest)
+            self._fewer.set()
 
     def take_place(self, holder: str | None) -> Place:
         """Take one of the places that there are, until `run` ends or `give_up` is called.
+
+        It is taken before the client is connected: of several replicas, one that is full is to say
+        so while a load balancer can still try another.
 
         Args:
             holder: The holder of the client's key.
@@ -168,6 +196,8 @@ class OpenSessions:
                 f"The server has {limits.sessions} open sessions, and takes no more "
                 "(limits.sessions). Try again later.",
                 reason=CloseReason.FULL,
+                # A client learns more from an error event; a balancer reads HTTP alone.
+                http_status=503 if self._settings.server.replica else None,
                 type_="server_error",
             )
         own = sum(known.holder == holder for known in self._places)
@@ -184,23 +214,21 @@ class OpenSessions:
         return place
 
     def give_up(self, place: Place) -> None:
-        """Give up a place that is not used."""
+        """Give up a place that is not used, or no longer."""
         self._places.discard(place)
+        self._fewer.set()
 
-    async def run(self, admitted: Admitted, peer: Peer, call: Answered | None = None) -> None:
+    async def run(
+        self, admitted: Admitted, place: Place, peer: Peer, call: Answered | None = None
+    ) -> None:
         """Serve a client, from its greeting to its close.
 
         Args:
             admitted: The client's session, as `Admission.admit` returned it.
+            place: What `take_place` returned; it is given up at the end.
             peer: The client.
             call: What else there is to a client that has yet to connect; None: it is connected.
         """
-        try:
-            # Checked only now: another client may have taken the last place during the handshake.
-            place = self.take_place(admitted.holder) if call is None else call.place
-        except Refused as refusal:
-            await self.refuse(refusal, admitted.client, peer)
-            return
         place.task = asyncio.current_task()
         config = admitted.config
         trace = self._tracer.session() if self._tracer is not None else None

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse
 
 from serving.access.keys import Access
+from serving.http_errors import RETRY_AFTER
 from serving.lifecycle import Lifecycle
 from serving.reachability import place, unreachable
 from serving.stacks import Stacks
@@ -32,7 +33,7 @@ def operator_routes(
     @router.get("/ready")
     async def ready() -> JSONResponse:
         if not lifecycle.ready:
-            return JSONResponse({"status": lifecycle.state}, 503, {"Retry-After": "2"})
+            return JSONResponse({"status": lifecycle.state}, 503, RETRY_AFTER)
         asked = {name: service.address for name, service in stacks.services().items()}
         missing = await unreachable(asked)
         if missing:

@@ -1,4 +1,4 @@
-"""The HTTP side: health, model names, client secrets (§D.1)."""
+"""The HTTP side: health and probes, model names, client secrets (§D.1)."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 from fastapi import APIRouter, Depends, Request
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, PlainTextResponse
 
 from config import VERSION, Settings
 from serving.access.client_secrets import ClientSecrets
 from serving.access.keys import Access, Grant
 from serving.client_secret_routes import Mint, json_endpoint
-from serving.http_errors import error_body, not_ready, refused
+from serving.http_errors import RETRY_AFTER, error_body, not_ready, refused
 from serving.lifecycle import Lifecycle
 from serving.model_names import model_names, opens_session
 from serving.stacks import Stacks
@@ -21,8 +21,12 @@ from settings.paths import AZURE_SESSIONS_PATH, is_azure, models_paths
 from wire.errors import ProtocolError
 
 
-def health_route(lifecycle: Lifecycle, active_sessions: Callable[[], int]) -> APIRouter:
-    """Build `/health`, which needs no key.
+def health_routes(lifecycle: Lifecycle, active_sessions: Callable[[], int]) -> APIRouter:
+    """Build `/health` and the probes `/livez` and `/readyz`, which need no key.
+
+    A supervisor restarts what fails `/livez`, so that fails only with the event loop. It sends no
+    clients to what fails `/readyz`, so that asks no provider: one that is gone would otherwise
+    empty every replica at once.
 
     Args:
         lifecycle: Knows whether the providers have started.
@@ -39,6 +43,18 @@ def health_route(lifecycle: Lifecycle, active_sessions: Callable[[], int]) -> AP
             "version": VERSION,
         }
         return JSONResponse(body, 200 if lifecycle.ready else 503)
+
+    @router.get("/livez")
+    @router.head("/livez", include_in_schema=False)
+    async def livez() -> PlainTextResponse:
+        return PlainTextResponse("ok\n")
+
+    @router.get("/readyz")
+    @router.head("/readyz", include_in_schema=False)
+    async def readyz() -> PlainTextResponse:
+        if lifecycle.ready:
+            return PlainTextResponse("ok\n")
+        return PlainTextResponse("not ready\n", 503, RETRY_AFTER)
 
     return router
 

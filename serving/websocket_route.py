@@ -14,7 +14,7 @@ from serving.handshake import Service
 from serving.http_errors import refused
 from serving.open_sessions import OpenSessions
 from serving.refused import Refused
-from wire.dialect import GADialect
+from wire.dialect import Dialect, GADialect
 
 SUBPROTOCOL = "realtime"
 """The only subprotocol that the server accepts, if the client offers it."""
@@ -73,23 +73,31 @@ class WebSocketEndpoint:
             service,
             translates,
         )
+        dialect: Dialect = GADialect()
         try:
-            grant = self._admission.enter(asked)
             if "call_id" in asked.query:
+                # As its end, it needs no server that takes new sessions: the call goes on.
+                grant = self._admission.recognise(asked)
                 await self._sidebands.join(websocket, asked, grant, chosen)
                 return
+            grant = self._admission.enter(asked)
             admitted = self._admission.admit(asked, grant)
+            dialect = admitted.dialect()
+            place = self._sessions.take_place(admitted.holder)
         except Refused as refusal:
             if refusal.http_status is not None:
                 await self.deny(websocket, refusal)
                 return
             await websocket.accept(subprotocol=chosen)
-            peer = WebSocketPeer(websocket, GADialect(), self._sessions.limits)
+            peer = WebSocketPeer(websocket, dialect, self._sessions.limits)
             await self._sessions.refuse(refusal, asked.client, peer)
             return
-        await websocket.accept(subprotocol=chosen)
-        peer = WebSocketPeer(websocket, admitted.dialect(), self._sessions.limits)
-        await self._sessions.run(admitted, peer)
+        try:
+            await websocket.accept(subprotocol=chosen)
+            peer = WebSocketPeer(websocket, dialect, self._sessions.limits)
+            await self._sessions.run(admitted, place, peer)
+        finally:
+            self._sessions.give_up(place)
 
     async def deny(self, websocket: WebSocket, refusal: Refused) -> None:
         """Refuse the handshake itself, by an HTTP status.

@@ -17,6 +17,7 @@ REPLICA = "{replica}"
 _HOST_NAME = re.compile(
     r"(?=.{1,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9-]{1,63}", re.I
 )
+_REPLICA = re.compile(r"(?=.{1,63}\Z)[A-Za-z0-9]+(-+[A-Za-z0-9]+|\.[A-Za-z0-9]+)*")
 _INTERFACE = re.compile(r"[^\s,/]([^,/\r\n]{0,254}[^\s,/])?")
 """Windows has names of several words."""
 
@@ -67,13 +68,13 @@ def valid_replica(written: str | None) -> str | None:
     """Return `server.replica`, validated: it becomes part of call ids.
 
     Raises:
-        ValueError: It has characters that ids do not have, or too many.
+        ValueError: No host could have the name, so it can stand in no URL.
     """
-    if written is not None and not re.fullmatch(r"[A-Za-z0-9]{1,16}", written):
+    if written is not None and not _REPLICA.fullmatch(written):
         raise ValueError(
             _(
-                "{written} is no name of a replica; it must be 1 to 16 letters and digits of "
-                "ASCII, such as a1"
+                "{written} is no name of a replica; it must be up to 63 letters and digits of "
+                "ASCII, with - or . between them, such as voice-0 or 10.0.0.7"
             ).format(written=repr(written))
         )
     return written

@@ -21,7 +21,7 @@ AZURE_MODELS_PATHS = ("/openai/v1/models", "/openai/models")
 MODELS_PATH = "/v1/models"
 CONSOLE_PATH = "/console/"
 """The console's files, and what it asks for, are below it (§D.9)."""
-OWN_PATHS = frozenset({"/health", "/ready", "/metrics", "/v1/audio/voices"})
+OWN_PATHS = frozenset({"/health", "/livez", "/readyz", "/ready", "/metrics", "/v1/audio/voices"})
 """Other HTTP endpoints, besides those below the paths of the Realtime API."""
 
 _AZURE = (*AZURE_PATHS, *AZURE_MODELS_PATHS, AZURE_SESSIONS_PATH)

@@ -464,15 +464,50 @@ def test_udp_ports_must_suffice_for_all_workers(
 
 def test_a_replica_has_a_name_and_a_url_with_a_place_for_the_name() -> None:
     url = "http://{replica}.voice.internal:8000"
-    server = load_settings(server={"replica": "a1", "replica_url": url + "/"}).server
+    named = {"replica": "a1", "secret": SECRET}
+    server = load_settings(server={**named, "replica_url": url + "/"}).server
     assert (server.replica, server.replica_url) == ("a1", url)
-    assert "server.replica is set" in problem(server={"replica": "a1"})
+    assert load_settings(server=named).server.replica_url is None
     assert "without server.replica" in problem(server={"replica_url": url})
 
 
-@pytest.mark.parametrize("name", ["", "a-b", "a_1", "é", "a" * 17])
-def test_a_replica_s_name_is_letters_and_digits(name: str) -> None:
-    message = problem(server={"replica": name, "replica_url": "http://{replica}"})
+def test_replicas_need_a_secret_to_know_each_other_s_client_secrets_and_calls() -> None:
+    message = problem(server={"replica": "a1"})
+    assert "server.replica" in message
+    assert "server.secret" in message
+    refused = problem(server={"replica": "a1", "secret": "short"})
+    assert "server.secret" in refused
+    assert "server.replica:" not in refused
+
+
+@pytest.mark.parametrize(
+    "name", ["0", "a1", "10.0.0.7", "voice-0.voice", "gateway-7d9c5b9d8b-x2x4z", "A" * 63]
+)
+def test_a_replica_s_name_may_be_that_of_a_pod_or_its_address(name: str) -> None:
+    assert load_settings(server={"replica": name, "secret": SECRET}).server.replica == name
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "a_1",
+        "é",
+        "a" * 64,
+        "-a",
+        "a-",
+        ".a",
+        "a.",
+        "..",
+        "a..b",
+        "a/b",
+        "a@b",
+        "fe80::1",
+        "a\n",
+    ],
+)
+def test_a_replica_s_name_is_one_that_a_url_can_have(name: str) -> None:
+    message = problem(server={"replica": name, "secret": SECRET})
     assert "server.replica:" in message
     assert repr(name) in message
 
@@ -490,7 +525,7 @@ def test_a_replica_s_name_is_letters_and_digits(name: str) -> None:
     ],
 )
 def test_a_replica_s_url_that_leads_nowhere_is_refused(url: str) -> None:
-    message = problem(server={"replica": "a1", "replica_url": url})
+    message = problem(server={"replica": "a1", "secret": SECRET, "replica_url": url})
     assert "server.replica_url" in message
     assert repr(url) in message
 

@@ -85,6 +85,8 @@ async def test_health_says_starting_until_the_models_are_loaded():
         base = f"http://127.0.0.1:{port}"
         health = await http.get(f"{base}/health")
         assert (health.status_code, health.json()["status"]) == (503, "starting")
+        assert (await http.get(f"{base}/readyz")).status_code == 503
+        assert (await http.get(f"{base}/livez")).status_code == 200
         assert (await http.get(f"{base}/v1/audio/voices")).status_code == 503
         minted = await http.post(f"{base}/v1/realtime/client_secrets", json={})
         assert minted.json()["error"]["code"] == "server_starting"
@@ -95,6 +97,7 @@ async def test_health_says_starting_until_the_models_are_loaded():
         loaded.set()
         await app.state.lifecycle.started()
         assert (await http.get(f"{base}/health")).json()["status"] == "healthy"
+        assert (await http.get(f"{base}/readyz")).status_code == 200
         async with client(f"ws://127.0.0.1:{port}/v1/realtime"):
             pass
 

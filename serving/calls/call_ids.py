@@ -1,8 +1,8 @@
 """Ids of calls: each says which process has the call, and nobody else can make one (§D.2).
 
 An id is `rtc_`, the owner, some random characters and a mark that proves it genuine. The owner is
-the name of its replica and the number of its worker: ids hold no addresses. And as a request is
-passed on by a genuine id alone, no client chooses whom a server connects to.
+the name of its replica and the number of its worker. As a request is passed on by a genuine id
+alone, no client chooses whom a server connects to.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ _LETTERS = string.digits + string.ascii_letters
 _RANDOM = 5
 _MARK = 5
 _SHAPE = re.compile(
-    rf"{PREFIX}([0-9A-Za-z]{{0,16}})([0-9a-f]{{2}})[0-9A-Za-z]{{{_RANDOM}}}([0-9A-Za-z]{{{_MARK}}})"
+    rf"{PREFIX}([0-9A-Za-z.-]{{0,63}})([0-9a-f]{{2}})[0-9A-Za-z]{{{_RANDOM}}}([0-9A-Za-z]{{{_MARK}}})"
 )
-"""At most 32 characters, as ids may have (§D.8)."""
+"""At most 32 characters, as ids may have (§D.8), where the replica's name has at most 16."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,17 +91,7 @@ class Calls:
             sessions: Runs their sessions.
             lifecycle: Tells whether sessions can be opened.
             worker: The number of this process among the workers of the server.
-
-        Raises:
-            ConfigError: Replicas would not know each other's calls.
         """
-        if settings.server.replica and settings.server.secret is None:
-            raise ConfigError(
-                _(
-                    "server.replica needs server.secret, the same for all replicas: by it they "
-                    "know the ids of each other's calls."
-                )
-            )
         self._settings = settings
         self._sessions = sessions
         self._lifecycle = lifecycle
@@ -130,7 +120,8 @@ class Calls:
                 webrtc,
                 host=server.host,
                 port=port,
-                owner=str(self.ids.owner),
+                # Names of replicas may have characters that ICE's user names do not.
+                owner="".join(filter(str.isalnum, str(self.ids.owner))),
             )
         except MissingLibrary as missing:
             # Each call is told so too, with the remedy.
@@ -233,7 +224,7 @@ class Calls:
     async def _run(self, call: Call) -> None:
         reason = CloseReason.CLIENT_DONE
         try:
-            await self._sessions.run(call.admitted, call.peer, call)
+            await self._sessions.run(call.admitted, call.place, call.peer, call)
         except asyncio.CancelledError:
             reason = CloseReason.SERVER_STOPS
             raise

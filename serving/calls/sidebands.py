@@ -51,7 +51,7 @@ class Sidebands:
         Args:
             websocket: The connection, not accepted yet.
             asked: The request.
-            grant: What `Admission.enter` returned.
+            grant: What `Admission.recognise` returned.
             subprotocol: The subprotocol to accept.
 
         Raises:

@@ -1,4 +1,6 @@
-"""uvicorn with a graceful shutdown: the first signal lets responses finish, the second cuts them.
+"""uvicorn with a graceful shutdown: the first signal lets sessions end, the second cuts them.
+
+For `server.drain_s` they go on as they are; in the grace period, responses are finished.
 
 A process that still hangs is ended by force (`ending.py`): some time after the grace period, or at
 the third signal.
@@ -24,9 +26,10 @@ class DrainingServer(uvicorn.Server):
     def __init__(
         self,
         config: uvicorn.Config,
-        drain: Callable[[], Awaitable[None]],
+        drain: Callable[[float], Awaitable[None]],
         hurry: Callable[[], None],
         end_within: Callable[[float], None],
+        live_on_s: Callable[[], float],
         grace_s: float,
         signals: Collection[int] = END_SIGNALS,
     ) -> None:
@@ -34,16 +37,22 @@ class DrainingServer(uvicorn.Server):
 
         Args:
             config: uvicorn's configuration.
-            drain: Called at the first signal; the server ends when it returns.
+            drain: Called at the first signal with the seconds that sessions may go on; the server
+                ends when it returns.
             hurry: Called at the second signal, to make `drain` return soon.
             end_within: Called at each signal with the seconds that the process may still take.
-            grace_s: Seconds that `drain` gives responses to finish, unless `hurry` is called.
+            live_on_s: Returns, at the first signal, the seconds that `drain` lets sessions go on.
+            grace_s: Seconds that `drain` gives responses to finish after that, unless `hurry` is
+                called.
             signals: Signals that shut it down; others are ignored.
         """
         super().__init__(config)
         self._drain = drain
         self._hurry = hurry
         self._end_within = end_within
+        self._how_long = live_on_s
+        self._live_on_s = 0.0
+        """What that returned at the first signal."""
         self._grace_s = grace_s
         self._signals = signals
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -96,7 +105,8 @@ class DrainingServer(uvicorn.Server):
             return
         self._signalled += 1
         if self._signalled == 1:
-            self._end_within(self._grace_s + BEYOND_GRACE_S)
+            self._live_on_s = self._how_long()
+            self._end_within(self._live_on_s + self._grace_s + BEYOND_GRACE_S)
         elif self._signalled == 2:
             self._end_within(BEYOND_GRACE_S)
         else:
@@ -113,6 +123,6 @@ class DrainingServer(uvicorn.Server):
 
     async def _drain_and_end(self) -> None:
         try:
-            await self._drain()
+            await self._drain(self._live_on_s)
         finally:
             self.should_exit = True

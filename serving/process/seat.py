@@ -7,7 +7,6 @@ machine can look into.
 
 from __future__ import annotations
 
-import multiprocessing
 import shutil
 import socket
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from config import ConfigError
+from serving.process.workers import is_orphaned
 from settings.localisation import _, system_reason
 
 
@@ -66,8 +66,7 @@ class Seat:
             return
         with suppress(FileNotFoundError):
             door.unlink()
-        parent = multiprocessing.parent_process()
-        if parent is not None and not parent.is_alive():
+        if is_orphaned():
             shutil.rmtree(door.parent, ignore_errors=True)
 
 

@@ -21,7 +21,7 @@ from serving.process.draining_server import DrainingServer
 from serving.process.ending import END_SIGNALS, HardEnd, taking_end_signals
 from serving.process.seat import ALONE, Seat
 from serving.process.uvicorn_websocket import server_config
-from serving.process.workers import end_with_parent
+from serving.process.workers import end_with_parent, is_orphaned
 from settings.localisation import _, system_reason
 from telemetry.logs import configure_logging
 from telemetry.shared_counts import Counting
@@ -138,9 +138,19 @@ def serve(
     door = seat.listen()
     sessions: OpenSessions = app.state.sessions
     hard_end = HardEnd(lambda: server.left, tidy)
-    config, grace_s = server_config(app, settings), settings.server.shutdown_grace_s
+
+    def live_on_s() -> float:
+        # The parent was killed, and its supervisor may want the port again.
+        return 0 if is_orphaned() else settings.server.drain_s
+
     server = DrainingServer(
-        config, sessions.drain, sessions.hurry, hard_end.within, grace_s, signals
+        server_config(app, settings),
+        sessions.drain,
+        sessions.hurry,
+        hard_end.within,
+        live_on_s,
+        settings.server.shutdown_grace_s,
+        signals,
     )
     with taking_end_signals(server.handle_exit):
         server.run(sockets=[listener] if door is None else [listener, door])

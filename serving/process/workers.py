@@ -65,7 +65,7 @@ def run_workers(
     arguments: tuple[Any, ...],
     announce: Callable[[str], None],
     on_death: Callable[[int], None],
-    grace_s: float,
+    ending_s: float,
 ) -> int:
     """Run workers until they are told to stop, or cannot start.
 
@@ -77,7 +77,7 @@ def run_workers(
         arguments: For `work`, behind what it always gets.
         announce: Called once with the first worker's message, when all are ready.
         on_death: Called with the process id of a worker that ended.
-        grace_s: How long a worker that is told to stop may go on with its work.
+        ending_s: How long a worker that is told to stop may go on with its work.
 
     Returns:
         The exit status.
@@ -122,18 +122,18 @@ def run_workers(
                     free = [number for number in range(count) if number not in taken]
                     workers += [_start(work, False, number, arguments) for number in free]
         finally:
-            _end(workers, told.inbox, grace_s)
+            _end(workers, told.inbox, ending_s)
 
 
-def _end(workers: list[_Worker], told: Connection, grace_s: float) -> None:
+def _end(workers: list[_Worker], told: Connection, ending_s: float) -> None:
     """Signal the workers to end and wait for them; kill those that hang.
 
     Args:
         workers: Those that were started.
         told: Has a message for each further signal to the parent.
-        grace_s: See `run_workers`.
+        ending_s: See `run_workers`.
     """
-    ends_at = time.monotonic() + grace_s + BEYOND_GRACE_S + _SPARE_S
+    ends_at = time.monotonic() + ending_s + BEYOND_GRACE_S + _SPARE_S
     again = 0
     for worker in workers:
         worker.process.terminate()
@@ -152,6 +152,12 @@ def _end(workers: list[_Worker], told: Connection, grace_s: float) -> None:
             for process in left:
                 process.kill()
                 process.join()
+
+
+def is_orphaned() -> bool:
+    """Return whether the process that started this worker has ended; False where none did."""
+    parent = multiprocessing.parent_process()
+    return parent is not None and not parent.is_alive()
 
 
 def end_with_parent() -> None:

@@ -210,6 +210,18 @@ async def test_calls_count_among_the_sessions_before_they_connect() -> None:
         await server.call()
 
 
+async def test_a_full_replica_answers_as_one_that_a_balancer_leaves_alone() -> None:
+    replica = {"replica": "10.0.0.7", "secret": "a secret of replicas"}
+    settings = scripted_settings(server=replica, limits={"sessions": 1})
+    async with calls_server(settings, connect=False) as server:
+        place = await server.call()
+        assert place.rpartition("/")[2].startswith("rtc_10.0.0.7")
+        full = await server.post()
+        assert (full.status_code, full.json()["error"]["code"]) == (503, "server_overloaded")
+        assert full.headers["retry-after"] == "2"
+        assert (await server.hang_up(place)).status_code == 200
+
+
 async def test_a_call_that_never_connects_ends_with_the_reason_in_the_log(
     records: list[dict[str, Any]],
 ) -> None:

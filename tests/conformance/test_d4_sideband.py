@@ -17,7 +17,7 @@ from serving.calls.registry import SIDEBANDS
 from tests.support.calls_server import CallsServer, calls_server
 from tests.support.keys import KEY, OTHER
 from tests.support.running_server import scripted_settings
-from tests.support.wire_client import refusal
+from tests.support.wire_client import PATIENCE_S, refusal
 from wire.client_events import CloseSession, CreateItem, CreateResponse
 from wire.item_fields import TextPartFields, UserMessageFields
 
@@ -201,6 +201,27 @@ async def test_the_log_says_why_it_ended(server: CallsServer) -> None:
     await server.all_over()
     logger.remove(sink)
     assert sorted(reasons) == ["it left", "the client closed it"]
+
+
+@pytest.mark.parametrize("method", ["POST", "DELETE"])
+async def test_it_joins_and_ends_a_call_that_lives_on_while_the_server_drains(method: str) -> None:
+    async with calls_server() as server:
+        place = await server.call()
+        draining = asyncio.create_task(server.running.sessions.drain(600))
+        async with asyncio.timeout(PATIENCE_S):
+            while (await server.post()).status_code != 503:
+                pass
+        async with server.sideband(place) as sideband:
+            await sideband.send("conversation.item.create", item=message("Hello."))
+            await sideband.send("response.create")
+            events = await sideband.until("response.done")
+            assert events[-1]["response"]["status"] == "completed"
+            unknown = "/v1/realtime/calls/rtc_00aaaaaaaaaa"
+            assert (await server.hang_up(unknown, method=method)).status_code == 404
+            assert (await server.hang_up(place, method=method)).status_code == 200
+            assert await sideband.closed() == (1000, "")
+        async with asyncio.timeout(PATIENCE_S):
+            await draining
 
 
 async def test_it_ends_as_the_server_stops() -> None:

@@ -14,11 +14,15 @@ from config import LimitsConfig
 from serving.process import uvicorn_websocket
 from session.decisions import SpeechStarted
 from tests.support.keys import KEY, OTHER
-from tests.support.running_server import running, scripted_settings
+from tests.support.running_server import plain_http, running, scripted_settings
 from tests.support.session_driver import USER_TEXT, Driver, of, session_config, types
-from tests.support.wire_client import client, refusal, speech
+from tests.support.wire_client import client, denial, refusal, speech
 
 MIB = 1024 * 1024
+HANDSHAKE = (
+    b"GET /v1/realtime HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+)
 
 
 def limited(**limits: Any) -> Driver:
@@ -65,6 +69,44 @@ async def test_without_keys_nobody_has_a_share() -> None:
     settings = scripted_settings(limits={"sessions_per_key": 1})
     async with running(settings) as server, client(server.url), client(server.url):
         assert await server.active_sessions() == 2
+
+
+async def test_a_full_replica_says_so_before_the_handshake_for_the_balancer() -> None:
+    settings = scripted_settings(
+        server={"replica": "a", "secret": "a secret of replicas", "api_keys": [KEY, OTHER]},
+        limits={"sessions": 2, "sessions_per_key": 1},
+    )
+    bearer = {key: {"Authorization": f"Bearer {key}"} for key in (KEY, OTHER)}
+    async with running(settings) as server, plain_http(base_url=server.http) as http:
+        async with client(server.url, additional_headers=bearer[KEY]):
+            # That is its own limit, wherever it asks: it learns why.
+            told = await refusal(server.url, additional_headers=bearer[KEY])
+            assert (told.error["code"], told.code) == ("rate_limit_exceeded", 1013)
+            async with client(server.url, additional_headers=bearer[OTHER]):
+                for path in ("", "/translations"):
+                    url = server.url.replace("/realtime", f"/realtime{path}")
+                    full = await denial(url, additional_headers=bearer[KEY])
+                    assert (full.status_code, full.headers["Retry-After"]) == (503, "2")
+                    error = full.json()["error"]
+                    assert (error["type"], error["code"]) == ("server_error", "server_overloaded")
+                # It has done what it is there for, and takes the next client.
+                assert (await http.get("/readyz")).status_code == 200
+                metrics = (await http.get("/metrics", headers=bearer[KEY])).text
+        assert 'refused_total{reason="server_overloaded"} 2.0' in metrics
+        await server.emptied()
+        async with client(server.url, additional_headers=bearer[KEY]):
+            pass
+
+
+async def test_a_client_that_vanishes_during_its_handshake_keeps_no_place() -> None:
+    async with running(scripted_settings(limits={"sessions": 1})) as server:
+        for _ in range(20):
+            _reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+            writer.write(HANDSHAKE)
+            writer.transport.abort()
+        await server.emptied()
+        async with client(server.url):
+            assert await server.active_sessions() == 1
 
 
 async def test_whoever_comes_first_gets_the_last_place() -> None:

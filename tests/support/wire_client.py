@@ -9,7 +9,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
+import httpx
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import InvalidStatus
 
 from audio.pcm import read_wav, silence
 from tests.support.places import DATA
@@ -116,3 +118,14 @@ async def refusal(url: str, **options: Any) -> Refusal:
         assert event["type"] == "error"
         await socket.wait_closed()
         return Refusal(event["error"], socket.close_code, socket.close_reason)
+
+
+async def denial(url: str, **options: Any) -> httpx.Response:
+    """Connect, and return the HTTP answer by which the server refused the handshake itself."""
+    try:
+        async with asyncio.timeout(PATIENCE_S), connect(url, proxy=None, **options):
+            raise AssertionError("the handshake was accepted")
+    except InvalidStatus as refused:
+        answer = refused.response
+        headers, body = list(answer.headers.raw_items()), bytes(answer.body or b"")
+        return httpx.Response(answer.status_code, headers=headers, content=body)

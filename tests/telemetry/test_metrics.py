@@ -188,8 +188,12 @@ async def test_a_server_is_ready_while_its_providers_answer() -> None:
         assert (status, body["status"]) == (503, "providers_unreachable")
         assert body["providers"].keys() == {"llm"}
         assert f"127.0.0.1:{port} cannot be reached" in body["providers"]["llm"]
-        # It lives all the same: restarting it would help nobody.
+        # It lives all the same, and stays among the replicas: all of them miss that provider.
         assert await server.active_sessions() == 0
+        async with plain_http(base_url=server.http) as http:
+            for probe in ("/livez", "/readyz"):
+                answer = await http.get(probe)
+                assert (answer.status_code, answer.text) == (200, "ok\n")
 
 
 async def test_what_runs_in_the_process_is_not_asked() -> None:

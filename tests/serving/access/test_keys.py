@@ -64,8 +64,9 @@ def endpoints() -> list[tuple[str, str]]:
     ]
 
 
-async def test_every_endpoint_but_health_needs_a_key() -> None:
-    guarded_ones = [found for found in endpoints() if found[1] != "/health"]
+async def test_every_endpoint_but_health_and_the_probes_needs_a_key() -> None:
+    without = {"/health", "/livez", "/readyz"}
+    guarded_ones = [found for found in endpoints() if found[1] not in without]
     assert {("GET", "/metrics"), ("POST", "/v1/realtime/client_secrets")} <= {*guarded_ones}
     async with guarded() as server, plain_http(base_url=server.http) as http:
         for method, path in guarded_ones:
@@ -74,7 +75,9 @@ async def test_every_endpoint_but_health_needs_a_key() -> None:
             assert "authentication" in refused.json()["error"]["message"]
             headers = {"Authorization": f"Bearer {KEY}"}
             assert (await http.request(method, path, json={}, headers=headers)).status_code != 401
-        assert (await http.get("/health")).status_code == 200
+        for path in without:
+            assert (await http.get(path)).status_code == 200
+            assert (await http.head(path)).status_code == 200
         for path in ("/openapi.json", "/docs", "/redoc"):
             assert (await http.get(path)).status_code == 404
         error, code, _ = await refusal(f"{server.url.partition('?')[0]}/translations")

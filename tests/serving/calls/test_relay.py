@@ -15,7 +15,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from config import ConfigError, load_settings
+from config import load_settings
 from main import create_app
 from pipeline_manager import PipelineManager
 from tests.support.calls_server import CallsServer, Sideband
@@ -284,13 +284,6 @@ async def test_a_request_is_passed_on_once() -> None:
         astray: dict[str, Any] = {"headers": {"x-realtime-passed-on": "1"}}
         async with replica(free_port(), clients) as server:
             assert (await server.hang_up(place, **astray)).status_code == 404
-
-
-@pytest.mark.long
-def test_replicas_need_a_secret_to_know_each_other_s_calls() -> None:
-    server = {"replica": "a", "replica_url": "http://{replica}.internal:8000"}
-    with pytest.raises(ConfigError, match=r"server\.secret"):
-        create_app(load_settings(**SCRIPTED, server=server))
 
 
 @pytest.mark.long

@@ -22,10 +22,10 @@ from serving.process.draining_server import DrainingServer
 from serving.process.server import listen
 from tests.providers.hanging import HANGS
 from tests.providers.own_backends import SegmentSTT
+from tests.support.running_server import plain_http, scripted_settings
 from tests.support.running_server import running as in_this_process
-from tests.support.running_server import scripted_settings
 from tests.support.server_process import Process, server_process
-from tests.support.wire_client import WireClient, client
+from tests.support.wire_client import WireClient, client, denial
 
 SLOW = {"text": "One, two, three, four, five, six, seven, eight.", "word_ms": 150}
 
@@ -85,6 +85,65 @@ async def test_a_second_signal_cuts_what_is_running() -> None:
         assert "response.done" not in wire.types()
         assert await running.ended() == 0
         assert "Traceback" not in running.logged()
+
+
+# --- server.drain_s -----------------------------------------------------------------------------
+
+
+async def test_sessions_live_on_until_they_end_and_nobody_else_is_let_in() -> None:
+    async with (
+        server_process(REALTIME_SERVER__DRAIN_S="600") as running,
+        plain_http(base_url=running.http) as http,
+    ):
+        async with client(running.url) as wire, client(running.url) as idle:
+            assert (await http.get("/readyz")).status_code == 200
+            running.process.send_signal(signal.SIGTERM)
+            while (await http.get("/readyz")).status_code == 200:
+                pass
+            assert await running.health() == (503, "draining")
+            unready = await http.get("/readyz")
+            assert (unready.status_code, unready.text) == (503, "not ready\n")
+            assert (await http.get("/livez")).status_code == 200
+            for refused in (
+                await denial(running.url),
+                await http.post("/v1/realtime/client_secrets", json={}),
+            ):
+                assert (refused.status_code, refused.headers["Retry-After"]) == (503, "2")
+                assert refused.json()["error"]["code"] == "server_draining"
+            # It is a session as ever: more than one answer, and time to think between them.
+            for _ in range(2):
+                await wire.say("hi")
+                assert (await wire.until("response.done"))["response"]["status"] == "completed"
+            await idle.settled()
+        assert await running.ended() == 0
+        assert "open sessions: 2; they may go on for 600 s" in running.logged()
+
+
+async def test_what_still_goes_on_then_has_the_grace_period_and_no_more() -> None:
+    async with (
+        answering(REALTIME_SERVER__DRAIN_S="0.5") as (running, wire),
+        client(running.url) as idle,
+    ):
+        running.process.send_signal(signal.SIGTERM)
+        assert await close_code(idle) == 1001
+        assert (await wire.until("response.done"))["response"]["status"] == "completed"
+        assert await close_code(wire) == 1001
+        assert "open sessions: 2; they are closed now" in running.logged()
+
+
+async def test_a_second_signal_ends_that_time_and_the_grace_period() -> None:
+    patient = {"REALTIME_SERVER__DRAIN_S": "600", "REALTIME_SERVER__SHUTDOWN_GRACE_S": "600"}
+    async with answering(**patient) as (running, wire), client(running.url) as idle:
+        running.process.send_signal(signal.SIGTERM)
+        while await running.health() != (503, "draining"):
+            pass
+        running.process.send_signal(signal.SIGTERM)
+        assert await close_code(idle) == 1001
+        assert await close_code(wire) == 1001
+        assert "response.done" not in wire.types()
+
+
+# --- what hangs ---------------------------------------------------------------------------------
 
 
 def hanging_server(where: str, grace_s: int) -> AbstractAsyncContextManager[Process]:
@@ -152,21 +211,23 @@ async def test_a_signal_that_comes_late_does_not_change_the_exit_status() -> Non
 
 async def test_each_signal_leaves_less_time_and_an_early_one_counts() -> None:
     """A signal may come when the server has no event loop yet."""
-    steps: list[str | float] = []
+    steps: list[float] = []
 
-    async def drain() -> None:
-        steps.append("drain")
+    async def drain(live_on_s: float) -> None:
+        steps.append(live_on_s)
         server.handle_exit(signal.SIGTERM, None)
         await hurried.wait()
         server.handle_exit(signal.SIGTERM, None)
 
     hurried = asyncio.Event()
     config = uvicorn.Config(FastAPI(), log_config=None)
-    server = DrainingServer(config, drain, hurried.set, steps.append, grace_s=100)
+    server = DrainingServer(
+        config, drain, hurried.set, steps.append, live_on_s=lambda: 5, grace_s=100
+    )
     server.handle_exit(signal.SIGTERM, None)
     async with asyncio.timeout(20):
         await server.serve(sockets=[listen("127.0.0.1", 0)])
-    assert steps == [110, "drain", 10, 0]
+    assert steps == [115, 5, 10, 0]
 
 
 async def test_a_service_that_does_not_clean_up_keeps_no_session(
