@@ -49,32 +49,48 @@ class Process:
 
 
 @asynccontextmanager
-async def server_process(*, port: int | str = 0, **environment: str) -> AsyncIterator[Process]:
+async def server_process(
+    *, host: str = "127.0.0.1", port: int | str = 0, **environment: str
+) -> AsyncIterator[Process]:
     """Serve scripted providers, unless `environment` says otherwise; port 0: a free one."""
     scripted = {f"REALTIME_{kind}__PROVIDER": "scripted" for kind in ("STT", "LLM", "TTS")}
     command = [sys.executable, "main.py"]
-    async with started(command, ROOT, port=port, **{**scripted, **environment}) as server:
+    variables = {**scripted, **environment}
+    async with started(command, ROOT, host=host, port=port, **variables) as server:
         yield server
 
 
 @asynccontextmanager
 async def started(
-    command: Sequence[str], folder: Path, *, port: int | str = 0, **environment: str
+    command: Sequence[str],
+    folder: Path,
+    *,
+    host: str = "127.0.0.1",
+    port: int | str = 0,
+    **environment: str,
 ) -> AsyncIterator[Process]:
-    """Start a server on a port, 0: a free one, in a folder, and wait until it serves."""
+    """Start a server on a port, 0: a free one, in a folder, and wait until it serves.
+
+    Args:
+        command: Starts it.
+        folder: Where.
+        host: An address of loopback.
+        port: The port.
+        environment: Variables of the server.
+    """
     kept = {k: v for k, v in os.environ.items() if not k.startswith("REALTIME_")}
     with tempfile.TemporaryFile() as log:
         process = await asyncio.create_subprocess_exec(
             *command,
-            "--port",
-            str(port),
+            *("--host", host),
+            *("--port", str(port)),
             cwd=folder,
             env={**kept, **environment, "PYTHONUNBUFFERED": "1"},
             stdout=asyncio.subprocess.PIPE,
             stderr=log,
         )
         try:
-            yield Process(process, f"http://127.0.0.1:{await _port(process)}", log)
+            yield Process(process, f"http://{host}:{await _port(process)}", log)
         finally:
             if process.returncode is None:
                 process.kill()
@@ -147,5 +163,5 @@ async def _port(process: asyncio.subprocess.Process) -> int:
         while True:
             line = await process.stdout.readline()
             assert line, "the server ended before it was ready"
-            if found := re.search(rb"ws://localhost:(\d+)", line):
+            if found := re.search(rb"ws://(?:localhost|[\d.]+):(\d+)", line):
                 return int(found[1])

@@ -7,7 +7,7 @@ import os
 import socket
 import stat
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from pipeline_manager import PipelineManager
 from tests.support.calls_server import CallsServer, Sideband
 from tests.support.fake_calls import FakeClient, fake_calls
 from tests.support.keys import KEY
-from tests.support.rtc_caller import calling
+from tests.support.rtc_caller import Caller, calling
 from tests.support.running_server import (
     SCRIPTED,
     RunningServer,
@@ -105,6 +105,40 @@ async def test_sidebands_by_other_workers_end_with_the_server(folder: Path) -> N
         for socket in sockets:
             assert await Sideband(socket).closed() == (1001, "The server is shutting down.")
         await caller.ended()
+
+
+@pytest.mark.long
+async def test_any_worker_serves_the_calls_of_all_while_the_server_drains() -> None:
+    environment = {"REALTIME_SERVER__WORKERS": "2", "REALTIME_SERVER__DRAIN_S": "600"}
+    async with server_process(**environment) as server, AsyncExitStack() as stack:
+        callers: list[Caller] = []
+        # Both have one, so neither ends before the other.
+        while len({caller.call_id[4:6] for caller in callers}) < 2:
+            callers.append(await stack.enter_async_context(calling(server.http)))
+        server.process.terminate()
+        async with plain_http(timeout=30) as http:
+            async with asyncio.timeout(30):
+                # Any of them may be asked: both have heard it when none is left that has not.
+                refused = 0
+                while refused < 20:
+                    said = await http.get(f"{server.http}/readyz", headers={"Connection": "close"})
+                    refused = refused + 1 if said.status_code == 503 else 0
+            for caller in callers:
+                url = f"{server.url}?call_id={caller.call_id}"
+                for _ in range(6):
+                    async with connect(url, proxy=None) as socket:
+                        await Sideband(socket).send("input_audio_buffer.clear")
+                        await Sideband(socket).until("input_audio_buffer.cleared")
+                caller.send("response.create")
+                done = await caller.until("response.done")
+                assert done["response"]["status"] == "completed"
+            for caller in callers[1:]:
+                ended = await http.post(f"{server.http}{caller.location}/hangup")
+                assert ended.status_code == 200
+                await caller.ended()
+            await callers[0].connection.close()
+        assert await server.ended() == 0
+        assert "Traceback" not in server.logged()
 
 
 @pytest.mark.long

@@ -187,6 +187,53 @@ async def test_a_second_signal_ends_all_workers_at_once() -> None:
         assert workers(process.pid) == []
 
 
+@pytest.mark.long
+@needs_proc
+async def test_sessions_of_all_workers_live_on_until_they_end() -> None:
+    async with (
+        two_workers(REALTIME_SERVER__DRAIN_S="600") as (address, process),
+        AsyncExitStack() as stack,
+    ):
+        serving = workers(process.pid)
+        wires = []
+        for worker in serving:
+            async with alone(worker, serving):
+                url = f"{address}/v1/realtime"
+                wires.append(await stack.enter_async_context(client(url)))
+        process.terminate()
+        # Each of them has heard it, as whichever is asked says so.
+        for worker in serving:
+            async with alone(worker, serving), asyncio.timeout(30):
+                while (await health(address))["status"] != "draining":
+                    pass
+        for wire in wires:
+            await wire.say("hi")
+            done = await wire.until("response.done")
+            assert done["response"]["status"] == "completed"
+        # The first one ends, and is not replaced.
+        await wires[0].socket.close()
+        await gone(serving[:1], process.pid)
+        assert workers(process.pid) == serving[1:]
+        await wires[1].settled()
+        await wires[1].socket.close()
+        assert await asyncio.to_thread(process.wait, 30) == 0
+
+
+@pytest.mark.long
+@needs_proc
+async def test_workers_whose_parent_is_killed_do_not_keep_the_port_for_their_sessions() -> None:
+    patient = {"REALTIME_SERVER__DRAIN_S": "600"}
+    async with two_workers(**patient) as (address, process):
+        async with client(f"{address}/v1/realtime") as wire:
+            serving = workers(process.pid)
+            process.kill()
+            with pytest.raises(ConnectionClosed) as closed:
+                await wire.receive()
+            assert closed.value.rcvd is not None
+            assert closed.value.rcvd.code == 1001
+        await gone(serving, process.pid)
+
+
 async def gone(pids: list[int], group: int) -> None:
     async with asyncio.timeout(30):
         while set(pids) & set(processes(group)):
