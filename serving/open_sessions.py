@@ -154,15 +154,18 @@ class OpenSessions:
         """Wait until there are no sessions, `seconds` have passed, or `hurry` is called."""
         if not seconds or not self._served():
             return
-        log = logger.bind(event="server.draining")
-        log.info(f"open sessions: {self.active}; they may go on for {seconds:g} s")
+        logger.bind(event="drain.begun", sessions=self.active).info(
+            f"open sessions: {self.active}; they may go on for {seconds:g} s"
+        )
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 while self._served() and not self._hurried.is_set():
                     self._fewer.clear()
                     await self._fewer.wait()
         if self._served():
-            log.info(f"open sessions: {self.active}; they are closed now")
+            logger.bind(event="drain.over", sessions=self.active).info(
+                f"open sessions: {self.active}; they are closed now"
+            )
 
     def _served(self) -> list[Place | Guest]:
         return [*self._places, *self._guests]

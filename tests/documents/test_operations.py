@@ -83,7 +83,7 @@ def test_every_event_of_the_log_is_listed() -> None:
             "serving/calls/sidebands.py",
         )
         for event in re.findall(
-            r'"((?:session|connection|transcription|call|sideband)\.[a-z]+)"', code(module)
+            r'"((?:session|connection|transcription|call|drain|sideband)\.[a-z]+)"', code(module)
         )
         if f'event="{event}"' in code(module)
     }
