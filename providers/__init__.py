@@ -10,6 +10,7 @@ from __future__ import annotations
 from providers.base import (
     LLMProvider,
     Provider,
+    ProviderFailure,
     ProviderSetupError,
     StageFailure,
     STTProvider,
@@ -49,6 +50,7 @@ __all__ = [
     "LLMProvider",
     "Options",
     "Provider",
+    "ProviderFailure",
     "ProviderSetupError",
     "ResponseRequest",
     "STTProvider",

@@ -7,7 +7,7 @@ processes, HTTP connections) and builds one light service for each turn of a ses
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pipecat.services.tts_service import TTSService
     from pipecat.utils.errors import ErrorCategory
 
-    from session.ports import FailingStage, ResponseRequest
+    from session.ports import FailingStage, FailureReason, ResponseRequest, Transcript
 
 
 class ProviderSetupError(Exception):
@@ -42,6 +42,19 @@ class StageFailure(Exception):
                 shown to the client and not logged.
         """
         super().__init__(f"{reason}: {quoted}" if quoted else reason)
+        self.reason = reason
+
+
+class ProviderFailure(Exception):
+    """A call of `STTProvider.transcribe` or `TTSProvider.speak` failed."""
+
+    def __init__(self, reason: FailureReason) -> None:
+        """Describe the failure.
+
+        Args:
+            reason: What clients are told: the provider, the reason and the remedy, with a code.
+        """
+        super().__init__(reason.message)
         self.reason = reason
 
 
@@ -71,6 +84,9 @@ class Provider(ABC):
     """URL of its service; None: it runs in this process, or only its library knows the URL."""
     lifelike: bool = True
     """Whether what it says or hears is real: a stand-in for tests cannot be judged by it."""
+    parallel: int | None = None
+    """How many calls its engine works on at a time; further ones wait. None: it runs elsewhere, and
+    its service decides."""
     tries_service: bool = False
     """Whether `start` uses the service and warns by itself if that does not answer."""
 
@@ -152,6 +168,39 @@ class STTProvider(Provider):
             of its frames (`providers.frames`).
         """
 
+    async def transcribe(
+        self,
+        pcm: bytes,
+        language: str | Sequence[str] | None = None,
+        prompt: str | None = None,
+        *,
+        keywords: Sequence[str] = (),
+        logprobs: bool = False,
+    ) -> Transcript:
+        """Transcribe one turn, outside of any session.
+
+        It takes as long as it takes: bound it by `asyncio.timeout`. Cancelled, it has the engine
+        stop, or never begin.
+
+        Args:
+            pcm: The turn, 16-bit mono at 16 kHz.
+            language: What is spoken, or the languages that may be, as tags (`en`, `en-US`); None:
+                as configured, or as the recogniser finds.
+            prompt: What the recogniser is to believe was said before, or how to write.
+            keywords: Words to expect.
+            logprobs: Whether log probabilities are wanted.
+
+        Raises:
+            ProviderFailure: The recogniser failed.
+        """
+        # Pipecat, which this needs, takes a second to import; the settings import this module.
+        from providers.stt.one_turn import transcribe_turn
+        from session.ports import TranscriptionSettings
+
+        named = (language,) if isinstance(language, str) else tuple(language or ())
+        wishes = TranscriptionSettings(named, prompt, tuple(keywords), logprobs=logprobs)
+        return await transcribe_turn(self, pcm, wishes)
+
 
 class LLMProvider(Provider):
     """A language model."""
@@ -203,6 +252,27 @@ class TTSProvider(Provider):
         Args:
             voice: As the client chose it; one of OpenAI's names stands for `named_voices[voice]`.
         """
+
+    def speak(self, text: str, voice: str) -> AsyncGenerator[bytes, None]:
+        """Speak a text, outside of any session.
+
+        Closing the generator has the engine stop, or never begin: iterate over it within
+        `contextlib.aclosing`, and bound the time to its next piece by `asyncio.timeout`.
+
+        Args:
+            text: What to say; of several sentences, the first is heard while the others are made.
+            voice: As for `create`.
+
+        Yields:
+            16-bit mono PCM at 24 kHz, as it is made; none where there is nothing to pronounce.
+
+        Raises:
+            ProviderFailure: The voice failed, perhaps in the middle.
+        """
+        # As above.
+        from providers.tts.one_text import speak_text
+
+        return speak_text(self, text, voice)
 
     def voice_languages(self) -> list[tuple[str, str | None]]:
         """Return name and language (BCP 47) of each voice; None: several, or it does not tell."""

@@ -18,4 +18,4 @@ def load(config: STTConfig) -> STTProvider:
     return cast(STTProvider, registry.load("stt", config, CustomSTT))
 
 
-__all__ = ["streams", "turns", "whisper_models", "wishes"]
+__all__ = ["one_turn", "segments", "streams", "turns", "whisper_models", "wishes"]

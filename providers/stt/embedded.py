@@ -163,6 +163,7 @@ class EmbeddedSTT(STTProvider):
         """
         refuse("stt", config, ("api_base",), _("configure {another}").format(another=_another()))
         self._options = parse_options("stt", config, EmbeddedSTTOptions)
+        self.parallel = self._options.workers
         self._config = config
         self._lender: EmbeddedSTT | None = None
         self._engine = self._choose()

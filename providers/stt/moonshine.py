@@ -56,6 +56,7 @@ class MoonshineSTT(STTProvider):
 
     declaration = Declaration(kind="stt", name="moonshine", extra=True, options=_MoonshineOptions)
     accepts_prompt = False
+    parallel = 1
     remedies: Mapping[ErrorCategory, str] = {
         ErrorCategory.CONNECTIVITY: "Set stt.model to tiny-streaming (REALTIME_STT__MODEL), or "
         "raise stt.timeout_s (REALTIME_STT__TIMEOUT_S).",

@@ -107,6 +107,7 @@ class SherpaSTT(STTProvider):
                     "use cpu."
                 )
             )
+        self.parallel = options.parallel
         self._pool = EnginePool("sherpa", options.parallel)
         self._engine: Engine | None = None
         self._service: type[WholeTurns | StreamedTurns] = WholeTurns

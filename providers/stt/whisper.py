@@ -71,6 +71,7 @@ class WhisperSTT(STTProvider):
         refuse("stt", config, ("api_key", "api_base"))
         self._config = config
         self._options = parse_options("stt", config, _WhisperOptions)
+        self.parallel = self._options.parallel
         self._device = _device(self._options.device)
         self._compute_type = _compute_type(self._options.compute_type, self._device)
         self._name = config.model or (GPU_MODEL if self._device == "cuda" else CPU_MODEL)

@@ -18,4 +18,4 @@ def load(config: TTSConfig) -> TTSProvider:
     return cast(TTSProvider, registry.load("tts", config, CustomTTS))
 
 
-__all__ = ["voice_base", "espeak", "flite", "hibari", "speech_engine"]
+__all__ = ["one_text", "voice_base", "espeak", "flite", "hibari", "speech_engine"]

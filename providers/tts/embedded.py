@@ -186,6 +186,7 @@ class EmbeddedTTS(TTSProvider):
             box = await self._started()
         self.voices = frozenset(box.voices)
         self.several = box.read_by_all
+        self.parallel = box.parallel
         self.named_voices = {name: box.english_voice(name) for name in NAMED_VOICES}
         self._box = box
 

@@ -121,6 +121,7 @@ class KokoroTTS(TTSProvider):
                     "{known}, or a path that ends in .onnx."
                 ).format(model=self._model, known=known)
             )
+        self.parallel = self._options.parallel
         self._pool = EnginePool("kokoro", self._options.parallel)
         self._kokoro: Kokoro | None = None
         self._lender: KokoroTTS | None = None

@@ -109,6 +109,7 @@ class PiperTTS(TTSProvider):
             )
         self._default = config.model or own or DEFAULT_VOICE
         self._wanted = [self._default, *([own] if own else []), *options.voices.values()]
+        self.parallel = options.parallel
         self._pool = EnginePool("piper", options.parallel)
         self._speakers: dict[str, _Speaker] = {}
 

@@ -118,6 +118,7 @@ class SherpaTTS(TTSProvider):
                     "use cpu."
                 )
             )
+        self.parallel = options.parallel
         self._pool = EnginePool("sherpa", options.parallel)
         self._model: _Model | None = None
         self._lender: SherpaTTS | None = None

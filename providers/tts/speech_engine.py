@@ -64,6 +64,7 @@ class SpeechEngine(ABC):
         Args:
             threads: How many texts may be spoken at a time.
         """
+        self.threads = threads
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix=type(self).__name__.lower())
 
     async def synthesize(

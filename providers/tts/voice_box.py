@@ -192,6 +192,11 @@ class VoiceBox:
         engine, own = self._latin_reader(ENGLISH, self.voices[name])
         return own if engine is self.espeak else f"{engine.name}/{own}"
 
+    @property
+    def parallel(self) -> int:
+        """How many texts the engine for English speaks at a time; the others may be slower."""
+        return (self.hibari or self.flite or self.espeak).threads
+
     def close(self) -> None:
         """End the engines' threads."""
         for engine in (self.espeak, self.flite, self.hibari, self.kokoro):
