@@ -44,6 +44,7 @@ from settings.call_addresses import (
 from settings.group import Group, listed
 from settings.localisation import _
 from settings.mcp_settings import McpConfig
+from settings.model_server import ModelServerConfig
 from settings.models_settings import ModelsConfig
 from settings.origins import allowed_origin
 from settings.paths import own_path
@@ -528,6 +529,7 @@ class Settings(BaseSettings):
     tts: TTSConfig = Field(default_factory=TTSConfig)
     translation: TranslationConfig = Field(default_factory=TranslationConfig)
     mcp: McpConfig = Field(default_factory=McpConfig)
+    model_server: ModelServerConfig = Field(default_factory=ModelServerConfig)
     processors: ProcessorConfig = Field(default_factory=ProcessorConfig)
     upstream: UpstreamConfig = Field(default_factory=UpstreamConfig)
     stacks: dict[str, StackConfig] = Field(default_factory=dict)

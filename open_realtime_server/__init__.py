@@ -16,11 +16,15 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 def serve() -> None:
     """Run the server: `open-realtime-server`, as `python main.py` does from a checkout."""
-    if not sys.flags.safe_path:
-        # The user's own classes, which settings may name, are in the working directory.
-        sys.path.append("")
+    _with_own_classes()
     # As `python -m main`, so that the processes of --workers start with the same module.
     runpy.run_module("main", run_name="__main__", alter_sys=True)
+
+
+def models() -> None:
+    """Run the server of models: `open-realtime-models`, as `python -m models_http` does."""
+    _with_own_classes()
+    runpy.run_module("models_http", run_name="__main__", alter_sys=True)
 
 
 def talk() -> int:
@@ -35,3 +39,9 @@ def check() -> int:
     from test_client import main
 
     return main()
+
+
+def _with_own_classes() -> None:
+    if not sys.flags.safe_path:
+        # The user's own classes, which settings may name, are in the working directory.
+        sys.path.append("")

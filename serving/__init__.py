@@ -3,4 +3,12 @@
 Other wings may enter by the modules in `__all__`.
 """
 
-__all__: list[str] = []
+__all__ = [
+    "access",
+    "addresses",
+    "http_errors",
+    "multipart",
+    "process",
+    "request_body",
+    "voice_list",
+]

@@ -10,8 +10,12 @@ MAX_BODY_BYTES = 1024 * 1024
 """Largest request body, in bytes."""
 
 
-async def read_body(request: Request) -> bytes:
+async def read_body(request: Request, most: int = MAX_BODY_BYTES) -> bytes:
     """Read the body of a request.
+
+    Args:
+        request: The request.
+        most: Largest body, in bytes.
 
     Raises:
         ProtocolError: It is too large.
@@ -19,8 +23,6 @@ async def read_body(request: Request) -> bytes:
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > MAX_BODY_BYTES:
-            raise ProtocolError(
-                "invalid_value", f"The request body is larger than {MAX_BODY_BYTES} bytes."
-            )
+        if len(body) > most:
+            raise ProtocolError("invalid_value", f"The request body is larger than {most} bytes.")
     return bytes(body)

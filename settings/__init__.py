@@ -16,6 +16,7 @@ __all__ = [
     "localisation",
     "mcp_hosts",
     "mcp_settings",
+    "model_server",
     "origins",
     "package_installer",
     "paths",

@@ -23,6 +23,7 @@ REQUIREMENTS = Path(__file__).parent.parent / "requirements"
 """In a checkout, one file per provider that needs more than `requirements.txt`; else absent."""
 _COMMANDS = {
     "main.py": "open-realtime-server",
+    "models_http": "open-realtime-models",
     "push_to_talk_app.py": "open-realtime-talk",
     "test_client.py": "open-realtime-check",
 }
@@ -43,14 +44,16 @@ def program_name(file: str) -> str:
     """Return what a program is called.
 
     Args:
-        file: Its file in a checkout: `main.py`, `push_to_talk_app.py` or `test_client.py`.
+        file: Its file in a checkout, such as `main.py`, or its package: `models_http`.
     """
     return file if REQUIREMENTS.is_dir() else _COMMANDS[file]
 
 
 def command(file: str) -> str:
-    """Return the command of a program, given its file in a checkout."""
-    return f"python {file}" if REQUIREMENTS.is_dir() else _COMMANDS[file]
+    """Return the command of a program, given its file in a checkout, or its package."""
+    if not REQUIREMENTS.is_dir():
+        return _COMMANDS[file]
+    return f"python {file}" if file.endswith(".py") else f"python -m {file}"
 
 
 def start_server() -> str:

@@ -61,9 +61,17 @@ class _Forwarding(logging.Handler):
         log.log(record.levelname, record.getMessage())
 
 
+_MEANT = (
+    "ASGI callable returned without completing handshake.",
+    "ASGI callable returned without completing response.",
+)
+"""What uvicorn says of each handshake that was refused with an HTTP status, and of each response
+that was cut so that its client does not take it for whole: no errors."""
+
+
 def _is_no_refusal(record: logging.LogRecord) -> bool:
-    """Drop what uvicorn says of each handshake that was refused with an HTTP status: no error."""
-    return record.msg != "ASGI callable returned without completing handshake."
+    """Drop what is no error."""
+    return record.msg not in _MEANT
 
 
 def _write_json(message: Message) -> None:

@@ -3,4 +3,4 @@
 Other wings may enter by the modules in `__all__`.
 """
 
-__all__ = ["client_secrets", "keys", "signing"]
+__all__ = ["browsers", "client_secrets", "exposure", "keys", "signing"]

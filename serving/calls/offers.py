@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from email import message_from_bytes
-from email.message import Message
-from email.utils import collapse_rfc2231_value
 from typing import Any
 
 from fastapi import Request
 
+from serving.multipart import boundary_of, form_parts
 from serving.refused import Refused
 from serving.request_body import read_body
 from wire.errors import ProtocolError, wrong_type
@@ -37,20 +35,18 @@ async def read_offer(request: Request) -> Offer:
         Refused: The body is of another type.
         ProtocolError: It has no offer, or is not what it says.
     """
-    header = Message()
-    header["Content-Type"] = request.headers.get("content-type", "")
-    kind = header.get_content_type()
-    if kind == SDP:
+    content_type = request.headers.get("content-type", "")
+    if content_type.partition(";")[0].strip().lower() == SDP:
         return Offer(_text(await read_body(request), "sdp"))
-    if kind != "multipart/form-data":
+    boundary = boundary_of(content_type)
+    if boundary is None:
         raise Refused(
             "unsupported_content_type",
             "A call is opened with an SDP offer: send it as the body with Content-Type: "
             f"{SDP}, or as the part 'sdp' of multipart/form-data.",
             http_status=415,
         )
-    boundary = collapse_rfc2231_value(header.get_param("boundary", ""))
-    fields = form_fields(await read_body(request), boundary.encode())
+    fields = form_fields(await read_body(request), boundary)
     if "sdp" not in fields:
         raise ProtocolError(
             "missing_required_parameter", "Missing required parameter: 'sdp'.", "sdp"
@@ -68,19 +64,9 @@ def form_fields(body: bytes, boundary: bytes) -> Mapping[str, bytes]:
     Raises:
         ProtocolError: It is no such form.
     """
-    _, *parts = (b"\r\n" + body).split(b"\r\n--" + boundary)
-    if not boundary or not parts or not parts[-1].startswith(b"--") or len(parts) > MOST_PARTS + 1:
-        raise ProtocolError(
-            "invalid_multipart",
-            f"The request body is no multipart/form-data with up to {MOST_PARTS} parts between "
-            "the boundaries that its Content-Type names.",
-        )
     fields: dict[str, bytes] = {}
-    for part in parts[:-1]:
-        head, _, content = part.partition(b"\r\n\r\n")
-        headers = message_from_bytes(head.lstrip(b" \t\r\n"))
-        name = headers.get_param("name", "", "content-disposition")
-        fields.setdefault(collapse_rfc2231_value(name), content)
+    for part in form_parts(body, boundary, MOST_PARTS):
+        fields.setdefault(part.name, part.content)
     return fields
 
 

@@ -3,4 +3,4 @@
 Other wings may enter by the modules in `__all__`.
 """
 
-__all__ = ["seat"]
+__all__ = ["draining_server", "ending", "garbage", "seat", "server", "uvicorn_websocket"]

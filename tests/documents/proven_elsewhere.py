@@ -36,7 +36,20 @@ _BY_PROOF: dict[str, str] = {
     "clients/terminal/test_transcript.py": "clients/terminal/written.py",
     "test_push_to_talk_app.py": "clients/terminal/keys.py",
     "hearing/test_cleaned_audio.py": "audio/clip.py",
-    "hearing/test_turn_recognition.py": "hearing/recogniser_pipeline.py",
+    "hearing/test_turn_recognition.py": (
+        "hearing/recogniser_pipeline.py providers/stt/segments.py"
+    ),
+    "models_http/test_app.py": (
+        "models_http/engines.py models_http/metrics.py settings/model_server.py"
+    ),
+    "models_http/test_command.py": "models_http/__main__.py models_http/calls.py",
+    "models_http/test_sound_files.py": "models_http/encoders.py",
+    "models_http/test_speech.py": (
+        "models_http/connection.py models_http/making.py models_http/refusals.py "
+        "models_http/speech_request.py models_http/writing.py"
+    ),
+    "models_http/test_transcription.py": "models_http/transcripts.py",
+    "serving/calls/test_offers.py": "serving/multipart.py",
     "tool_servers/test_session_servers.py": (
         "session/mcp.py tool_servers/connection.py tool_servers/results.py "
         "tool_servers/transports.py"

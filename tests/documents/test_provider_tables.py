@@ -18,6 +18,7 @@ from tests.support.places import ROOT
 
 EXTRAS = ROOT / "requirements"
 OTHER_EXTRAS = {
+    "sound.txt",
     "echo.txt",
     "embedded.txt",
     "gguf.txt",

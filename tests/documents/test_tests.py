@@ -12,7 +12,7 @@ from tests.support.places import ROOT
 
 TESTS = ROOT / "tests"
 WINGS = (
-    *("answering", "audio", "clients", "flow", "hearing", "own_processors", "peers"),
+    *("answering", "audio", "clients", "flow", "hearing", "models_http", "own_processors", "peers"),
     *("providers", "serving", "session", "settings", "telemetry", "tool_servers"),
     *("translation", "turn_detection", "upstream", "wire"),
 )

@@ -40,6 +40,7 @@ LAYERS = (
     "translation",
     "serving",
     "main",
+    "models_http",
     "clients",
     "push_to_talk_app",
     "test_client",

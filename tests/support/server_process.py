@@ -163,5 +163,5 @@ async def _port(process: asyncio.subprocess.Process) -> int:
         while True:
             line = await process.stdout.readline()
             assert line, "the server ended before it was ready"
-            if found := re.search(rb"ws://(?:localhost|[\d.]+):(\d+)", line):
+            if found := re.search(rb"(?:ws|http)://(?:localhost|[\d.]+):(\d+)", line):
                 return int(found[1])

@@ -1,0 +1,165 @@
+"""`POST /v1/audio/transcriptions`: the words in a sound file."""
+
+from __future__ import annotations
+
+import asyncio
+
+from fastapi import Request, Response
+from fastapi.responses import JSONResponse
+
+from audio.pcm import SAMPLE_RATE, duration_ms
+from config import Settings
+from models_http.calls import Call, Calls
+from models_http.connection import Client, ClientGone
+from models_http.engines import Engine
+from models_http.places import Full
+from models_http.refusals import Refusal, failed, full
+from models_http.sound_files import read_sound
+from models_http.transcription_request import TranscriptionRequest, read_transcription_request
+from models_http.transcripts import Written, answer, events
+from providers.base import ProviderFailure, STTProvider
+from serving.multipart import boundary_of
+from serving.request_body import read_body
+from session.ports import FailureReason, Transcript
+from wire.errors import ProtocolError
+
+MIB = 1024 * 1024
+_FORM_BYTES = 256 * 1024
+"""What a form may have beside the file."""
+CLIENT_CLOSED = 499
+"""Status in the log of a client that has gone; it is told nothing any more."""
+
+
+class TranscriptionEndpoint:
+    """Answers requests for transcripts."""
+
+    def __init__(self, engine: Engine[STTProvider], calls: Calls, settings: Settings) -> None:
+        """Prepare.
+
+        Args:
+            engine: The recogniser.
+            calls: Where calls are entered.
+            settings: The configuration.
+        """
+        self._engine = engine
+        self._calls = calls
+        self._own = settings.model_server
+
+    async def answer(self, request: Request) -> Response:
+        """Answer a request."""
+        client = Client(request.receive)
+        try:
+            with self._calls.of("stt") as call:
+                return await self._answer(request, client, call)
+        except ClientGone:
+            return Response(status_code=CLIENT_CLOSED)
+        finally:
+            await client.close()
+
+    async def _answer(self, request: Request, client: Client, call: Call) -> Response:
+        self._calls.engines.check_ready()
+        try:
+            self._engine.places.check()
+        except Full:
+            raise self._full() from None
+        wanted = await self._read(request)
+        self._engine.check_model(wanted.model)
+        self._check_wishes(wanted)
+        longest_s = self._own.audio_minutes * 60
+        pcm = await client.wait_for(asyncio.to_thread(read_sound, wanted.file, longest_s))
+        call.audio_s = duration_ms(pcm, SAMPLE_RATE) / 1000
+        transcript = await client.wait_for(self._transcribe(wanted, pcm, call.audio_s))
+        told = wanted.languages[0] if wanted.languages else self._engine_language
+        written = Written(transcript, round(call.audio_s, 3), told, wanted.logprobs)
+        if wanted.stream:
+            return Response(events(written), media_type="text/event-stream")
+        body, kind = answer(written, wanted.shape)
+        return JSONResponse(body) if isinstance(body, dict) else Response(body, media_type=kind)
+
+    async def _read(self, request: Request) -> TranscriptionRequest:
+        boundary = boundary_of(request.headers.get("content-type", ""))
+        if boundary is None:
+            raise Refusal(
+                415,
+                "unsupported_content_type",
+                "A file is sent as the part 'file' of multipart/form-data, beside 'model'.",
+            )
+        most = int(self._own.file_mib * MIB)
+        try:
+            body = await read_body(request, most + _FORM_BYTES)
+        except ProtocolError:
+            raise self._too_large() from None
+        wanted = read_transcription_request(body, boundary)
+        if len(wanted.file) > most:
+            raise self._too_large()
+        return wanted
+
+    def _too_large(self) -> Refusal:
+        return Refusal(
+            413,
+            "file_too_large",
+            f"The file is larger than {self._own.file_mib:g} MiB (model_server.file_mib): cut it "
+            "into several, or compress it.",
+            "file",
+        )
+
+    @property
+    def _engine_language(self) -> str | None:
+        """What it hears where nobody says."""
+        configured = getattr(self._engine.config, "language", None)
+        known = self._engine.provider.languages
+        return configured or (next(iter(known)) if known and len(known) == 1 else None)
+
+    def _check_wishes(self, wanted: TranscriptionRequest) -> None:
+        """Refuse what the recogniser would not heed."""
+        provider = self._engine.provider
+        known = provider.languages
+        for tag in wanted.languages:
+            code = tag.lower().replace("_", "-").partition("-")[0]
+            if known is not None and code not in known:
+                raise Refusal(
+                    400,
+                    "invalid_value",
+                    f"The language '{tag}' is none that {provider.label} understands; it knows "
+                    f"{', '.join(sorted(known))}.",
+                    "language",
+                )
+        if provider.accepts_prompt:
+            return
+        for name, given in (("prompt", wanted.prompt), ("keywords", wanted.keywords)):
+            if given:
+                raise Refusal(
+                    400,
+                    "unsupported_parameter",
+                    f"{provider.label} takes no {name}: leave it out, or choose another "
+                    "recogniser for this server, such as whisper.",
+                    name,
+                )
+
+    async def _transcribe(
+        self, wanted: TranscriptionRequest, pcm: bytes, audio_s: float
+    ) -> Transcript:
+        limit_s = self._engine.patience.first_s + audio_s
+        scored = wanted.logprobs or wanted.shape == "verbose_json"
+        try:
+            async with self._engine.places.place(), asyncio.timeout(limit_s):
+                return await self._engine.provider.transcribe(
+                    pcm,
+                    wanted.languages,
+                    wanted.prompt,
+                    keywords=wanted.keywords,
+                    logprobs=scored,
+                )
+        except Full:
+            raise self._full() from None
+        except ProviderFailure as error:
+            raise failed(error.reason) from error
+        except TimeoutError:
+            label = self._engine.provider.label
+            message = f"STT {label} failed: no result within {limit_s:.0f} s (stt.timeout_s)."
+            reason = FailureReason(message, "provider_unreachable", stage="STT")
+            raise failed(reason) from None
+
+    def _full(self) -> Refusal:
+        places = self._engine.places
+        return full("recogniser", places.parallel, places.queue)
