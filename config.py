@@ -55,6 +55,7 @@ from settings.sources import ConfigError as ConfigError
 from settings.sources import chosen_profile as chosen_profile
 from settings.sources import profile_names as profile_names
 from settings.stacks import completed, valid_stack_names
+from settings.store_url import valid_store
 from settings.translation import TranslationConfig
 from settings.upstream import UpstreamConfig, refuse_nameless, with_upstream
 
@@ -110,6 +111,10 @@ class ServerConfig(Group):
     refused; it ends when the last one does. Then `shutdown_grace_s` begins."""
     shutdown_grace_s: float = Field(10, ge=0, le=3600)
     """Seconds that running responses may take to end when the server is told to stop."""
+    resume_s: float = Field(0, ge=0, le=3600)
+    """Seconds within which a client that has lost its server goes on with its conversation, at this
+    server or another, by the client secret that opened it (§D.10). Needs `limits.store` and
+    `server.secret`. 0: no conversation is kept."""
     kept_audio_minutes: float = Field(5, ge=0)
     """Minutes of audio that a conversation keeps for `conversation.item.retrieve`, 2.9 MB each;
     older items stay, without their audio. The newest item always keeps its own."""
@@ -203,7 +208,11 @@ class LimitsConfig(Group):
     of several workers has as many."""
     sessions_per_key: int = Field(100, ge=1)
     """Open sessions of one API key or client secret in a process, as above; without a key there is
-    no such limit."""
+    no such limit. With `store`, of all servers together."""
+    store: Annotated[SecretStr | None, AfterValidator(valid_store)] = None
+    """URL of a server of Redis' protocol that several servers share (`redis://`, `rediss://` by
+    TLS, or `unix://`), which needs `requirements/redis.txt`. While it cannot be reached, each
+    process counts alone."""
     message_mib: float = Field(24, ge=1, le=256)
     """MiB of one WebSocket message; a larger one ends the session (close code 1009). 24 hold the
     15 MiB of audio that an append may carry, as base64."""

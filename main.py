@@ -52,8 +52,10 @@ try:
     from serving.process.server import listener_of, serve, settled, work
     from serving.process.workers import run_workers
     from serving.public_routes import health_routes, http_routes
+    from serving.resuming import Resuming
     from serving.silent_services import warning_of_silent_services
     from serving.stacks import Stacks
+    from serving.store.shared import SharedStore
     from serving.websocket_route import WebSocketEndpoint
     from serving.wrong_paths import WrongPaths
     from settings.paths import AZURE_PATH, AZURE_PREVIEW_PATH
@@ -113,16 +115,20 @@ def create_app(
 
     lifecycle = Lifecycle(stacks, announce_ready, on_failed_start)
     access = Access(settings.server, client_secrets)
-    sessions = OpenSessions(settings, lifecycle, metrics, tracer, tool_servers)
+    store = SharedStore(settings, metrics)
+    sessions = OpenSessions(settings, lifecycle, metrics, tracer, tool_servers, store.leases)
     calls = Calls(settings, sessions, lifecycle, seat.worker)
     admission = Admission(settings, stacks, access, lifecycle)
     of_calls = (admission, calls, Whereabouts(settings.server, calls.ids, seat), sessions)
-    endpoint = WebSocketEndpoint(admission, sessions, Sidebands(*of_calls))
+    resuming = Resuming(admission, store.sessions)
+    endpoint = WebSocketEndpoint(admission, sessions, Sidebands(*of_calls), resuming)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         sys.setswitchinterval(SWITCH_INTERVAL_S)
         async with (
+            # Sessions that end last still give their leases back.
+            store.running(),
             lifecycle.running(calls),
             warning_of_silent_services(stacks, tool_servers, alone),
             watching(metrics.loop_lag.observe),

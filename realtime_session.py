@@ -8,6 +8,7 @@ peer. Section numbers are those of `docs/wire.md`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from audio.clip import Clip
@@ -18,6 +19,8 @@ from session.decisions import Decision, SpeechStarted
 from session.effects import Close, Effect, HearAs, NoteEcho, Send, To
 from session.input_buffer import InputBuffer
 from session.item_input import build_item, transcribe
+from session.items import Item
+from session.keeping import Resumption
 from session.limits import check_items
 from session.mcp_items import McpApprovalResponse
 from session.mcp_tools import McpTools
@@ -82,14 +85,17 @@ class RealtimeSession:
     and responses that are deleted or over have no effects.
     """
 
-    def __init__(self, config: SessionConfig) -> None:
+    def __init__(self, config: SessionConfig, resumed: Resumption | None = None) -> None:
         """Start a session.
 
         Args:
             config: The session's settings, which updates change.
+            resumed: What it goes on from (§D.10); None: it is a new one.
         """
         self._config = config
-        self._conversation = Conversation(new_id("conv"), config.kept_audio_ms)
+        self._resumed = resumed
+        conversation_id = new_id("conv") if resumed is None else resumed.conversation_id
+        self._conversation = Conversation(conversation_id, config.kept_audio_ms)
         self._buffer = InputBuffer(lambda: new_id("item"))
         silence = UserSilence(self._buffer)
         self._clock = Clock()
@@ -118,7 +124,13 @@ class RealtimeSession:
     @property
     def lifetime_s(self) -> float:
         """Seconds after which the caller is to call `expire`."""
+        if self._resumed is not None:
+            return self._resumed.lifetime_s
         return 60 * self._config.limit_minutes
+
+    def kept(self) -> tuple[str, Iterable[Item]]:
+        """Return the id of the conversation and its items, for who resumes the session (§D.10)."""
+        return self._conversation.id, self._conversation
 
     def end(self) -> None:
         """Release all audio of a session that is over.
@@ -134,6 +146,8 @@ class RealtimeSession:
     def open(self) -> list[Effect]:
         """Begin the session: `session.created` (§B.1)."""
         effects: list[Effect] = [Send(SessionCreated(session=self._config.wire()))]
+        for item in () if self._resumed is None else self._resumed.items:
+            effects += item_is_complete(item, self._conversation.insert(item))
         # A client secret may have settings of its own, which count from the first append on (§D.1).
         hears = HearAs(self._config.input_format, self._config.noise_reduction)
         if hears != HearAs(self._buffer.format, None):

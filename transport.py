@@ -99,6 +99,7 @@ class RealtimeTransport(BaseTransport):
         observe: Observer | None = None,
         notify: Callable[[ServerEvent], None] | None = None,
         tool_servers: ToolServers | None = None,
+        note: Callable[[ServerEvent], None] | None = None,
     ) -> None:
         """Prepare; nothing runs before `run`.
 
@@ -110,6 +111,7 @@ class RealtimeTransport(BaseTransport):
             observe: Is told what the turn detector hears; None: nobody is.
             notify: Is told, once, that the client's microphone hears its loudspeaker; None: nobody.
             tool_servers: The session's MCP servers; None: the session was told to refuse all.
+            note: Is told every event of the session; None: nobody is.
 
         Raises:
             ProviderSetupError: The recogniser's class is not supported.
@@ -145,11 +147,17 @@ class RealtimeTransport(BaseTransport):
         self._file_end: asyncio.TimerHandle | None = None
         """Due when nothing more of a file has come for long enough."""
         self._notify = notify
+        self._note = note
         self._hears_echo = False
         """Whether there ever was an echo in this session."""
         self._work = WorkQueue()
         self._responses = ResponseRunner(self._pipelines, self.report, peer, log)
         self._tools = McpRunner(tool_servers, self.report)
+
+    @property
+    def closed_for(self) -> CloseReason | None:
+        """Why the session closed the connection; None: it has not."""
+        return self._closing.result().reason if self._closing.done() else None
 
     def input(self) -> FrameProcessor:
         """Return the first processor of the recogniser's pipeline."""
@@ -349,6 +357,8 @@ class RealtimeTransport(BaseTransport):
                         self._listening.silenced()
                     self._log.observe(event)
                     self._peer.send(event)
+                    if self._note is not None:
+                        self._note(event)
                 case Send(event, To.ASKER):
                     self._peer.reply(event)
                 case OutputAudio() as audio:

@@ -47,6 +47,8 @@ CLOSE_CODES = {
 
 _LEFT = {1000, 1001, 1005, 1006}
 """Close codes of a client that leaves, with or without a close frame: not worth logging."""
+_DONE = {1000, 1005}
+"""Those of a client that closes, with or without a code; a page that is left says 1001."""
 _NOTHING_PLAYS: Mapping[str, float] = {}
 
 
@@ -76,11 +78,18 @@ class WebSocketPeer:
         self._clock = asyncio.get_running_loop().time
         self._pace = AppendPace(limits.append_burst_s, limits.append_speed, self._clock())
         self._left: str | None = None
+        self._code: int | None = None
+        """With which code the client closed; None: it has not."""
 
     @property
     def left(self) -> str | None:
         """Why the connection ended, for the log; None: it is open, or the client closed it."""
         return self._left
+
+    @property
+    def closed_in_order(self) -> bool:
+        """Whether the client has said that it is done, and was not merely lost."""
+        return self._code in _DONE
 
     async def incoming(self, _can_wait: CanWait = nothing_waits) -> AsyncIterator[Incoming]:
         """Yield what the client sends, until it leaves; waits while it reads too slowly.
@@ -105,6 +114,7 @@ class WebSocketPeer:
             yield await in_turns(self._reader.read(text)) if appended is None else appended
 
     def _note(self, code: int | None, reason: str | None) -> None:
+        self._code = code
         if code not in _LEFT:
             self._left = f"cut off with {code}" + (f": {reason}" if reason else "")
 

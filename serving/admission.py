@@ -19,11 +19,13 @@ from serving.lifecycle import Lifecycle
 from serving.refused import Refused
 from serving.session_start import Patch, described, start_session, transcribing_by
 from serving.stacks import Stack, Stacks
+from serving.store.kept_sessions import KeptSession
 from serving.translation_start import (
     choose_translation_model,
     read_request,
     start_translation,
 )
+from session.keeping import Resumption
 from session.ports import CloseReason
 from session.session_config import SessionConfig
 from translation.settings import TranslationSettings
@@ -85,6 +87,10 @@ class Admitted:
     """The model or the kind of session, for the log."""
     client: str
     """Its address, for the log."""
+    resumed: Resumption | None = None
+    """What the session goes on from (§D.10); None: it is a new one."""
+    kept: KeptSession | None = None
+    """What keeps it; None: nothing does."""
 
     def dialect(self) -> Dialect:
         """Return a dialect for the client."""
@@ -121,17 +127,22 @@ class Admission:
         self._access = access
         self._lifecycle = lifecycle
 
-    def enter(self, asked: Asked) -> Grant:
+    def enter(self, asked: Asked, *, may_resume: bool = False) -> Grant:
         """Let a client in that wants a session.
+
+        Args:
+            asked: The request.
+            may_resume: Whether a client secret that has expired is let in, for the session that it
+                has opened; `check_fresh` refuses it any other.
 
         Raises:
             Refused: The server is not ready, or the client may not use it.
         """
         if not self._lifecycle.ready:
             raise not_ready(self._lifecycle)
-        return self.recognise(asked)
+        return self.recognise(asked, may_resume=may_resume)
 
-    def recognise(self, asked: Asked) -> Grant:
+    def recognise(self, asked: Asked, *, may_resume: bool = False) -> Grant:
         """Let a client in that may use the server, whether or not that takes new sessions.
 
         It is for what concerns sessions that there are, which go on while the server drains.
@@ -142,11 +153,14 @@ class Admission:
         if not self._access.admits_page(asked.headers):
             raise origin_refused()
         try:
-            return self._access.admit(asked.headers, asked.subprotocols)
+            return self._access.admit(asked.headers, asked.subprotocols, expired_too=may_resume)
         except AccessDenied as denied:
-            error = denied.error
-            hint = _WHERE_KEYS_GO if error.code is None and asked.service.azure else ""
-            raise _bad_key(error.code, error.message + hint, asked) from None
+            raise _denied(denied, asked) from None
+
+    def check_fresh(self, asked: Asked, grant: Grant) -> None:
+        """Check that a client may have a new session; raises `Refused`."""
+        if grant.expired is not None:
+            raise _denied(grant.expired, asked)
 
     def check_control(self, asked: Asked, grant: Grant, holder: str | None) -> None:
         """Check that a client may control a call: by an API key, or the secret that opened it.
@@ -260,6 +274,12 @@ def _check_kind_of_secret(asked: Asked, grant: Grant) -> None:
     raise Refused(
         "invalid_value", f"This client secret is for a {kind} session: connect to …{right}."
     )
+
+
+def _denied(denied: AccessDenied, asked: Asked) -> Refused:
+    error = denied.error
+    hint = _WHERE_KEYS_GO if error.code is None and asked.service.azure else ""
+    return _bad_key(error.code, error.message + hint, asked)
 
 
 def _bad_key(code: str | None, message: str, asked: Asked) -> Refused:

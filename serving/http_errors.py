@@ -64,4 +64,10 @@ def not_ready(lifecycle: Lifecycle) -> Refused:
             "The server is loading its models; try again in a few seconds. GET /health says when "
             "it is ready.",
         )
-    return Refused(code, message, http_status=503, type_="server_error")
+    return Refused(
+        code,
+        message,
+        reason=CloseReason.SERVER_STOPS,
+        http_status=503,
+        type_="server_error",
+    )

@@ -175,6 +175,8 @@ def _extras(settings: Settings, profile: str | None) -> dict[str, bool]:
         found["tracing"] = True
     if settings.mcp.used:
         found["mcp"] = True
+    if settings.limits.store is not None:
+        found["redis"] = True
     whole = profile_for(profile, settings.stt.language) if profile else None
     if whole and whole not in found and _is_whole(settings, whole):
         found[whole] = True

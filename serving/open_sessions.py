@@ -14,8 +14,11 @@ from config import LimitsConfig, Settings
 from peers.base import NotConnected, Peer, PeerGone
 from realtime_session import RealtimeSession
 from serving.admission import Admitted
+from serving.http_errors import not_ready
 from serving.lifecycle import Lifecycle
 from serving.refused import Refused
+from serving.resuming import keep, noting
+from serving.store.leases import Lease, Leases, TooMany
 from session.ports import CloseReason
 from telemetry.call_figures import CallFigures
 from telemetry.clause_log import ClauseLog
@@ -29,6 +32,8 @@ from transport import RealtimeTransport
 from wire.envelope import error_event
 from wire.errors import ProtocolError
 
+_DONE = {CloseReason.CLIENT_DONE, CloseReason.EXPIRED}
+"""Why a session is over for good."""
 CLOSING_S = 5
 """Seconds that clients have, after the grace period, to receive what is still queued for them."""
 
@@ -43,6 +48,8 @@ class Place:
     """The task that serves it; None: not yet."""
     transport: RealtimeTransport | TranslationTransport | None = None
     """What runs the session; None: its client is not connected yet."""
+    lease: Lease | None = None
+    """What counts it in the store; None: nothing does."""
 
     def leave(self, grace_s: float) -> None:
         """End the session, a running response within `grace_s` seconds."""
@@ -95,6 +102,7 @@ class OpenSessions:
         metrics: Metrics,
         tracer: Tracer | None = None,
         tool_servers: McpServers | None = None,
+        leases: Leases | None = None,
     ) -> None:
         """Prepare.
 
@@ -104,8 +112,10 @@ class OpenSessions:
             metrics: Counts sessions and refusals.
             tracer: Where turns are traced; None: nowhere.
             tool_servers: The MCP servers that sessions may use; None: those of the settings.
+            leases: Count the sessions of a key over all servers; None: each process for itself.
         """
         self._settings = settings
+        self._leases = leases
         self._lifecycle = lifecycle
         self._metrics = metrics
         self._tracer = tracer
@@ -180,7 +190,7 @@ class OpenSessions:
             self._guests.discard(guest)
             self._fewer.set()
 
-    def take_place(self, holder: str | None) -> Place:
+    async def take_place(self, holder: str | None) -> Place:
         """Take one of the places that there are, until `run` ends or `give_up` is called.
 
         It is taken before the client is connected: of several replicas, one that is full is to say
@@ -190,7 +200,8 @@ class OpenSessions:
             holder: The holder of the client's key.
 
         Raises:
-            Refused: A limit on open sessions is reached; clients may try later (§D.7).
+            Refused: A limit on open sessions is reached, or the server has begun to drain
+                meanwhile; clients may try later (§D.7).
         """
         limits = self._settings.limits
         if len(self._places) >= limits.sessions:
@@ -205,20 +216,29 @@ class OpenSessions:
             )
         own = sum(known.holder == holder for known in self._places)
         if holder is not None and own >= limits.sessions_per_key:
-            raise Refused(
-                "rate_limit_exceeded",
-                f"This key has {own} open sessions, and may have no more "
-                "(limits.sessions_per_key). Close one, or try again later.",
-                reason=CloseReason.FULL,
-                type_="rate_limit_error",
-            )
+            raise _too_many(f"{own} open sessions")
         place = Place(holder)
         self._places.add(place)
+        if self._leases is not None and holder is not None:
+            try:
+                place.lease = await self._leases.take(holder)
+                if not self._lifecycle.ready:
+                    # `drain` had nobody to wait for here.
+                    raise not_ready(self._lifecycle)
+            except TooMany as many:
+                self.give_up(place)
+                raise _too_many(f"{many.number} open sessions on all servers together") from None
+            except BaseException:
+                self.give_up(place)
+                raise
         return place
 
     def give_up(self, place: Place) -> None:
         """Give up a place that is not used, or no longer."""
         self._places.discard(place)
+        if self._leases is not None and place.lease is not None:
+            self._leases.give_back(place.lease)
+            place.lease = None
         self._fewer.set()
 
     async def run(
@@ -248,6 +268,8 @@ class OpenSessions:
             opener = peer if call is None else call.client
             place.transport = self._transport(admitted, log, peer, opener)
             reason = await place.transport.run()
+            if isinstance(place.transport, RealtimeTransport):
+                _note_end(admitted, place.transport)
         except NotConnected as failed:
             reason = "its client never connected"
             log.unconnected(str(failed))
@@ -281,10 +303,15 @@ class OpenSessions:
             return TranslationTransport(config, admitted.stack.pipelines, log, peer)
         observe = opener.send if admitted.observes else None
         notify = opener.send if admitted.notices else None
-        session = RealtimeSession(config)
+        session = RealtimeSession(config, admitted.resumed)
+        if admitted.resumed is not None:
+            log.resumed(len(admitted.resumed.items))
+        if admitted.kept is not None:
+            keep(admitted.kept, session, config)
         tool_servers = self._tool_servers.session()
         pipelines = admitted.stack.pipelines
-        return RealtimeTransport(session, pipelines, log, peer, observe, notify, tool_servers)
+        note = noting(admitted.kept)
+        return RealtimeTransport(session, pipelines, log, peer, observe, notify, tool_servers, note)
 
     async def refuse(self, refusal: Refused, client: str, peer: Peer) -> None:
         """Tell a client whose connection is accepted why it gets no session, and close."""
@@ -300,6 +327,22 @@ class OpenSessions:
         logger.bind(event="connection.refused", code=code, client=client).info(
             f"{client} was refused: {code}"
         )
+
+
+def _note_end(admitted: Admitted, transport: RealtimeTransport) -> None:
+    """Note that nobody will resume a session that is over for good."""
+    if admitted.kept is not None and transport.closed_for in _DONE:
+        admitted.kept.unwanted()
+
+
+def _too_many(number: str) -> Refused:
+    return Refused(
+        "rate_limit_exceeded",
+        f"This key has {number}, and may have no more (limits.sessions_per_key). Close one, or try "
+        "again later.",
+        reason=CloseReason.FULL,
+        type_="rate_limit_error",
+    )
 
 
 async def _apologise(session_id: str, peer: Peer) -> None:

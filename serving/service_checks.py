@@ -1,12 +1,19 @@
-"""What stands beside a stack's stages is tried, or in their place: MCP servers, and an upstream."""
+"""What stands beside a stack's stages is tried, or in their place: MCP servers, store, upstream."""
 
 from __future__ import annotations
+
+import secrets
+import time
+from dataclasses import replace
 
 from audio.pcm import WIRE_RATE
 from config import ConfigError, Settings
 from serving.check_verdicts import Verdict
 from serving.stage_checks import PROMPT, started
 from serving.stage_trials import converse
+from serving.store.connection import StoreConnection, StoreUnreachable
+from serving.store.lease_commands import end, take
+from serving.store.link import store_remedy
 from session.ports import FailureReason
 from session.session_config import DEFAULT_VOICE
 from settings.localisation import _
@@ -52,6 +59,31 @@ async def check_tool_servers(settings: Settings) -> list[Verdict]:
         reason = FailureReason(str(error), "provider_setup")
         return [Verdict("MCP", label, "-", error=reason) for label in settings.mcp.servers]
     return [_of_trial(trial) for trial in await try_servers(servers)]
+
+
+async def check_store(settings: Settings) -> list[Verdict]:
+    """Try the store that servers share, as a session that opens does."""
+    store = settings.limits.store
+    if store is None:
+        return []
+    try:
+        connection = StoreConnection(store)
+    except ConfigError as error:
+        reason = FailureReason(str(error), "provider_setup")
+        return [Verdict("Store", "redis", "-", error=reason)]
+    verdict = Verdict("Store", "redis", connection.place)
+    trial = secrets.token_hex(8)
+    began = time.monotonic()
+    try:
+        await connection.run(take(trial, trial, 1), end(trial, [trial]))
+    except StoreUnreachable as failure:
+        told = store_remedy(connection.place, failure)
+        return [verdict.failed(FailureReason(told, "provider_unreachable"))]
+    finally:
+        await connection.close()
+    took_ms = 1000 * (time.monotonic() - began)
+    result = _("{place} counts the sessions of all servers").format(place=connection.place)
+    return [replace(verdict, first_result_ms=took_ms, result=result)]
 
 
 def _of_trial(trial: Trial) -> Verdict:

@@ -17,7 +17,7 @@ from providers import llm as llm_providers
 from providers import stt as stt_providers
 from providers import tts as tts_providers
 from serving.check_verdicts import Verdict
-from serving.service_checks import check_tool_servers, check_upstream
+from serving.service_checks import check_store, check_tool_servers, check_upstream
 from serving.stacks import Stacks
 from serving.stage_checks import (
     NOTHING,
@@ -65,14 +65,18 @@ async def check(settings: Settings, running: Stacks | None = None) -> list[Verdi
 
     Returns:
         TTS, STT and LLM of the default stack, then what others have that it has not, and the
-        operator's MCP servers.
+        operator's MCP servers, and the store.
     """
     in_use = {stack.name: stack.pipelines for stack in running or ()}
     tried = _Trials()
     await _check_stack(DEFAULT_STACK, settings, in_use.get(DEFAULT_STACK), tried)
     for name in settings.stacks:
         await _check_stack(name, settings.of_stack(name), in_use.get(name), tried)
-    return [*tried.verdicts, *await check_tool_servers(settings)]
+    return [
+        *tried.verdicts,
+        *await check_tool_servers(settings),
+        *await check_store(settings),
+    ]
 
 
 async def _check_stack(

@@ -14,6 +14,7 @@ from serving.handshake import Service
 from serving.http_errors import refused
 from serving.open_sessions import OpenSessions
 from serving.refused import Refused
+from serving.resuming import Resuming
 from wire.dialect import Dialect, GADialect
 
 SUBPROTOCOL = "realtime"
@@ -23,17 +24,25 @@ SUBPROTOCOL = "realtime"
 class WebSocketEndpoint:
     """Opens sessions for WebSocket clients."""
 
-    def __init__(self, admission: Admission, sessions: OpenSessions, sidebands: Sidebands) -> None:
+    def __init__(
+        self,
+        admission: Admission,
+        sessions: OpenSessions,
+        sidebands: Sidebands,
+        resuming: Resuming,
+    ) -> None:
         """Prepare.
 
         Args:
             admission: Lets clients in.
             sessions: Runs their sessions.
             sidebands: Lets them listen in to calls.
+            resuming: Finds the sessions that they go on with.
         """
         self._admission = admission
         self._sessions = sessions
         self._sidebands = sidebands
+        self._resuming = resuming
 
     def at(
         self, service: Service, *, translates: bool = False
@@ -80,10 +89,18 @@ class WebSocketEndpoint:
                 grant = self._admission.recognise(asked)
                 await self._sidebands.join(websocket, asked, grant, chosen)
                 return
-            grant = self._admission.enter(asked)
-            admitted = self._admission.admit(asked, grant)
-            dialect = admitted.dialect()
-            place = self._sessions.take_place(admitted.holder)
+            grant = self._admission.enter(asked, may_resume=self._resuming.is_on)
+            async with self._resuming.admitted(asked, grant) as admitted:
+                dialect = admitted.dialect()
+                place = await self._sessions.take_place(admitted.holder)
+                try:
+                    await websocket.accept(subprotocol=chosen)
+                    peer = WebSocketPeer(websocket, dialect, self._sessions.limits)
+                    await self._sessions.run(admitted, place, peer)
+                    if admitted.kept is not None and peer.closed_in_order:
+                        admitted.kept.unwanted()
+                finally:
+                    self._sessions.give_up(place)
         except Refused as refusal:
             if refusal.http_status is not None:
                 await self.deny(websocket, refusal)
@@ -91,13 +108,6 @@ class WebSocketEndpoint:
             await websocket.accept(subprotocol=chosen)
             peer = WebSocketPeer(websocket, dialect, self._sessions.limits)
             await self._sessions.refuse(refusal, asked.client, peer)
-            return
-        try:
-            await websocket.accept(subprotocol=chosen)
-            peer = WebSocketPeer(websocket, dialect, self._sessions.limits)
-            await self._sessions.run(admitted, place, peer)
-        finally:
-            self._sessions.give_up(place)
 
     async def deny(self, websocket: WebSocket, refusal: Refused) -> None:
         """Refuse the handshake itself, by an HTTP status.

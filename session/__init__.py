@@ -7,6 +7,7 @@ __all__ = [
     "decisions",
     "effects",
     "heard_words",
+    "keeping",
     "mcp",
     "ports",
     "reports",

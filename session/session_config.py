@@ -15,7 +15,14 @@ from audio.noise_reduction import NoiseReduction
 from config import Settings
 from session.limits import check_prompt
 from session.mcp import McpServer, no_servers
-from session.mcp_settings import ToolEntry, check_servers, operators, remembered, tool_entries
+from session.mcp_settings import (
+    McpUse,
+    ToolEntry,
+    check_servers,
+    operators,
+    remembered,
+    tool_entries,
+)
 from session.ports import NO_WISHES, Capabilities, TranscriptionSettings
 from session.provider_checks import (
     check_known_voice,
@@ -56,6 +63,8 @@ from wire.session_fields import (
 )
 
 DEFAULT_VOICE = "alloy"
+_NOT_UPDATED = {"id", "object", "model", "expires_at", "prompt"}
+"""What a session shows and no update changes."""
 
 
 class SessionConfig:
@@ -125,6 +134,18 @@ class SessionConfig:
     def wire(self) -> dict[str, Any]:
         """Return the whole session as `session.created` and `session.updated` show it (§C.1)."""
         return self._settings.wire()
+
+    def kept(self) -> dict[str, Any]:
+        """Return the session as JSON, for who resumes it: with `session` as an update of it."""
+        shown = {name: value for name, value in self.wire().items() if name not in _NOT_UPDATED}
+        if isinstance(self._settings, RealtimeSessionSettings):
+            # With what clients are not shown, such as keys of MCP servers.
+            shown["tools"] = [_whole(tool) for tool in self._settings.tools]
+        if shown["include"] is None:
+            del shown["include"]
+        model = getattr(self._settings, "model", "")
+        expires_at = self._settings.expires_at
+        return {"id": self.id, "model": model, "expires_at": expires_at, "session": shown}
 
     def apply(self, patch: SessionPatch | TranscriptionPatch, *, voice_locked: bool) -> None:
         """Merge an update completely, or not at all (§A.1).
@@ -351,3 +372,10 @@ class SessionConfig:
     def speed(self) -> float:
         """Pace of the voice; 1.0 is its own."""
         return self._answering.output.speed
+
+
+def _whole(tool: ToolEntry) -> dict[str, Any]:
+    if isinstance(tool, McpUse):
+        said = tool.fields.model_dump(mode="json", exclude_unset=True, exclude_none=True)
+        return {**said, "type": "mcp"}
+    return {name: value for name, value in tool.items() if value is not None}

@@ -26,6 +26,7 @@ __all__ = [
     "requirement_files",
     "sources",
     "stacks",
+    "store_url",
     "translation",
     "upstream",
 ]

@@ -165,6 +165,30 @@ class Metrics:
             "Seconds of calls' audio that were made up for lost packets.",
             registry=registry,
         )
+        self._resumed = Counter(
+            "realtime_sessions_resumed_total",
+            "Sessions that went on where another one had ended.",
+            [_STACK],
+            registry=registry,
+        )
+        self.store_reachable = Gauge(
+            "realtime_store_reachable",
+            "Whether the store that servers share answers; nothing where none is configured.",
+            ["store"],
+            registry=registry,
+            multiprocess_mode="livemin",
+        )
+        self.store_failures = Counter(
+            "realtime_store_failures_total",
+            "Requests to the store that failed, by what they were for.",
+            ["use"],
+            registry=registry,
+        )
+        self.sessions_uncounted = Counter(
+            "realtime_sessions_uncounted_total",
+            "Sessions that were opened without asking the store, because it was away.",
+            registry=registry,
+        )
         self.loop_lag = Histogram(
             "realtime_event_loop_lag_seconds",
             "Seconds that the event loop was late for a timer: what one session costs others.",
@@ -241,6 +265,7 @@ class StackMetrics:
         self._stack = stack
         self._sessions_active = metrics._sessions_active.labels(stack)
         self._sessions = metrics._sessions.labels(stack)
+        self.resumed = metrics._resumed.labels(stack)
         self.turns = metrics._turns.labels(stack)
         self.echo = metrics._echo.labels(stack)
         self.speculations = metrics._speculations.labels(stack)

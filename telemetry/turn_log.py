@@ -113,6 +113,13 @@ class TurnLog:
             **call,
         ).info(f"{self._session_id} opened by {client} for model {model}{self._on}{by}")
 
+    def resumed(self, items: int) -> None:
+        """Note that the session goes on where another one ended, with so many items."""
+        self._metrics.resumed.inc()
+        logger.bind(
+            event="session.resumed", session_id=self._session_id, stack=self._stack, items=items
+        ).info(f"{self._session_id} goes on with {items} items")
+
     def unconnected(self, reason: str) -> None:
         """Note that the client of a call could not connect; `reason` says what to do about it."""
         self.never_began()

@@ -31,9 +31,15 @@ _SIGNATURE_BYTES = 32
 class BadSecret(Exception):
     """The key was not made here, or it has expired."""
 
-    def __init__(self, *, expired: bool) -> None:
-        super().__init__("expired" if expired else "not made by this server")
-        self.expired = expired
+    def __init__(self, *, session: dict[str, Any] | None = None) -> None:
+        super().__init__("not made by this server" if session is None else "expired")
+        self.session = session
+        """The configuration that it carries if it has expired; None: it was not made here."""
+
+    @property
+    def expired(self) -> bool:
+        """Whether it has expired; else it was not made here."""
+        return self.session is not None
 
 
 class ClientSecrets:
@@ -87,17 +93,17 @@ class ClientSecrets:
         try:
             signed = base64.b64decode(encoded + "=" * (-len(encoded) % 4), b"-_", validate=True)
         except (binascii.Error, ValueError):
-            raise BadSecret(expired=False) from None
+            raise BadSecret() from None
         if _encode(signed) != encoded:
             # The last base64 character has unused bits: accept only one spelling of a key.
-            raise BadSecret(expired=False)
+            raise BadSecret()
         signature, packed = signed[:_SIGNATURE_BYTES], signed[_SIGNATURE_BYTES:]
         if not hmac.compare_digest(signature, self._sign(packed)):
-            raise BadSecret(expired=False)
+            raise BadSecret()
         expires_at, session, _ = json.loads(zlib.decompress(packed))
-        if now >= expires_at:
-            raise BadSecret(expired=True)
         configured: dict[str, Any] = session
+        if now >= expires_at:
+            raise BadSecret(session=configured)
         return configured
 
     def _sign(self, packed: bytes) -> bytes:

@@ -36,6 +36,10 @@ class Grant:
     """Identifies the key without revealing it, for limits per key; None: no keys are configured."""
     minted: dict[str, Any] | None = None
     """Session configuration of a client secret; None for an API key, or without keys."""
+    secret: bytes | None = None
+    """The digest of a client secret, by which its session is kept (§D.10)."""
+    expired: AccessDenied | None = None
+    """Why it opens no new session: it is a client secret that has expired. None: it may."""
 
 
 class Access:
@@ -52,19 +56,26 @@ class Access:
         self._origins = frozenset(server.allowed_origins)
         self._client_secrets = client_secrets
 
-    def admit(self, headers: Mapping[str, str], subprotocols: Sequence[str] = ()) -> Grant:
+    def admit(
+        self,
+        headers: Mapping[str, str],
+        subprotocols: Sequence[str] = (),
+        *,
+        expired_too: bool = False,
+    ) -> Grant:
         """Let a client in.
 
         Args:
             headers: Request headers, by lower-case name.
             subprotocols: WebSocket subprotocols that the client offers.
+            expired_too: Let a client secret in that has expired, for the session that it opened.
 
         Raises:
             AccessDenied: It has no key, or a wrong one.
         """
         key = _api_key(headers, subprotocols)
         if key is not None and key.startswith(PREFIX):
-            return Grant(_holder(key), self._minted(key))
+            return self._of_secret(key, expired_too=expired_too)
         if not self._digests:
             return Grant(None)
         if key is None:
@@ -123,9 +134,9 @@ class Access:
         own = origin in (f"http://{host}", f"https://{host}")
         return own and (bool(self._digests) or is_address(host))
 
-    def _minted(self, key: str) -> dict[str, Any]:
+    def _of_secret(self, key: str, *, expired_too: bool) -> Grant:
         try:
-            return self._client_secrets.read(key, time.time())
+            return Grant(_holder(key), self._client_secrets.read(key, time.time()), _digest(key))
         except BadSecret as bad:
             message = (
                 "The client secret has expired. Make a new one with "
@@ -135,7 +146,10 @@ class Access:
                 "POST /v1/realtime/client_secrets, and hold for servers with the same "
                 "server.secret."
             )
-            raise AccessDenied("invalid_api_key", message) from None
+            denied = AccessDenied("invalid_api_key", message)
+            if bad.session is None or not expired_too:
+                raise denied from None
+            return Grant(_holder(key), bad.session, _digest(key), denied)
 
 
 def _api_key(headers: Mapping[str, str], subprotocols: Sequence[str]) -> str | None:

@@ -181,7 +181,7 @@ class Calls:
         Raises:
             Refused: A limit is reached, or the offer cannot be answered.
         """
-        place = self._sessions.take_place(admitted.holder)
+        place = await self._sessions.take_place(admitted.holder)
         try:
             link, answer = await self._media().answer(offer)
         except InvalidOffer as error:

@@ -123,8 +123,7 @@ _BY_PROOF: dict[str, str] = {
     ),
     "serving/test_installing.py": "serving/missing.py",
     "serving/test_stack_check.py": (
-        "serving/command_line.py serving/recital.py serving/service_checks.py "
-        "serving/stage_trials.py"
+        "serving/command_line.py serving/recital.py serving/stage_trials.py"
     ),
     "serving/test_stack_check_verdicts.py": "serving/check_verdicts.py serving/stage_checks.py",
     "serving/process/test_draining_server.py": "serving/open_sessions.py serving/process/ending.py",
@@ -178,6 +177,13 @@ _BY_PROOF: dict[str, str] = {
     "peers/webrtc/test_peer.py": "peers/webrtc/figures.py",
     "turn_detection/test_end_pointing.py": ("session/decisions.py turn_detection/speaker_level.py"),
     "session/test_playback.py": "wire/media.py",
+    "serving/store/test_leases.py": (
+        "serving/store/connection.py serving/store/lease_commands.py serving/store/link.py "
+        "serving/store/shared.py"
+    ),
+    "serving/test_resuming.py": (
+        "serving/store/kept_commands.py serving/store/kept_sessions.py serving/store/sealing.py"
+    ),
     "upstream/test_loading.py": (
         "settings/upstream.py upstream/keys.py upstream/openai/service.py upstream/service.py "
         "upstream/session_pipelines.py"

@@ -110,7 +110,7 @@ def test_the_sections_are_unique_and_those_of_the_protocol() -> None:
     found = sections()
     assert len(found) == len(set(found))
     expected = ["0", "A", *(f"A.{n}" for n in range(13)), "B", *(f"B.{n}" for n in range(1, 18))]
-    expected += ["C", *(f"C.{n}" for n in range(1, 8)), "D", *(f"D.{n}" for n in range(1, 10))]
+    expected += ["C", *(f"C.{n}" for n in range(1, 8)), "D", *(f"D.{n}" for n in range(1, 11))]
     expected += ["E", "F", *(f"F.{n}" for n in range(1, 8))]
     rules = [f"0.{n}" for n in range(1, 6)] + [f"F.5.{n}" for n in range(1, 16)]
     assert [name for name in found if name not in rules] == expected
