@@ -1,0 +1,85 @@
+# The server as an image, without the terminal client and the tests: docs/operations.md, "Docker".
+#
+#   docker build -t open-realtime-server .                                       # needs nothing else
+#   docker build -t ors --target local .                                         # whisper, kokoro
+#   docker build -t ors --target local --build-arg WITH="whisper piper cuda" .   # what one chooses
+#
+# `make container` builds it and tries it.
+ARG PYTHON_IMAGE=python:3.13-slim
+
+# --- the packages of the server, at the versions and hashes of the lock ---
+FROM ${PYTHON_IMAGE} AS packages
+ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore \
+    PIP_PYTHON=/opt/venv/bin/python PATH=/opt/venv/bin:$PATH
+# It only takes debugging symbols away here: whichever version Debian has will do.
+# hadolint ignore=DL3008
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends binutils \
+    && rm -rf /var/lib/apt/lists/* \
+    && PIP_PYTHON='' python -m venv --without-pip /opt/venv
+WORKDIR /app
+COPY requirements.lock ./
+# Bytecode is for what is used, further down: all of it would be 140 MB.
+RUN pip install --no-compile --no-deps --require-hashes -r requirements.lock
+COPY requirements.txt ./
+COPY requirements ./requirements
+COPY settings ./settings
+
+# --- the embedded stack: speaks and hears without a key, a hub or a network ---
+FROM packages AS embedded-packages
+RUN pip install --no-compile --no-deps --require-hashes -r requirements/embedded.txt \
+    && sh requirements/slim_down.sh pocketsphinx
+COPY . .
+# It says a sentence, understands it and answers: an image that cannot is not built.
+RUN python main.py --check
+
+# --- engines and vendors' libraries of one's choice: the names of requirements/*.txt ---
+FROM packages AS local-packages
+ARG WITH="whisper kokoro"
+# hadolint ignore=DL3013
+RUN set -- ; for extra in $WITH; do set -- "$@" -r "requirements/locked/$extra.lock"; done \
+    && pip install --no-deps --require-hashes "$@" \
+    && sh requirements/slim_down.sh
+COPY . .
+RUN python -c "import main, serving.stack_check"
+
+# --- what runs ---
+FROM ${PYTHON_IMAGE} AS runtime
+# What its libraries would report to their makers is off; so it is for whatever else runs in here.
+ENV ORT_DISABLE_TELEMETRY=1 HF_HUB_DISABLE_TELEMETRY=1 DO_NOT_TRACK=1 \
+    PATH=/opt/venv/bin:$PATH PYTHONDONTWRITEBYTECODE=1 \
+    HOME=/var/cache/open-realtime-server XDG_CACHE_HOME=/var/cache/open-realtime-server \
+    REALTIME_SERVER__HOST=0.0.0.0 REALTIME_SERVER__LOG_JSON=true
+# A number, since Kubernetes' runAsNonRoot knows no names.
+RUN useradd --uid 10001 --user-group --no-create-home --home-dir "$HOME" realtime \
+    && install --directory --owner=10001 --group=10001 --mode=0750 "$HOME"
+WORKDIR /app
+EXPOSE 8000 8000/udp
+STOPSIGNAL SIGTERM
+USER 10001:10001
+# Models that are fetched; with it, the root may be read-only.
+VOLUME /var/cache/open-realtime-server
+# The first start may fetch models. A proxy's variables are not for this request.
+HEALTHCHECK --interval=10s --timeout=5s --start-period=15m --retries=3 CMD ["python", "-c", "\
+import http.client, os, sys; \
+asked = http.client.HTTPConnection('127.0.0.1', int(os.environ.get('REALTIME_SERVER__PORT', 8000)), timeout=4); \
+asked.request('GET', '/health'); \
+sys.exit(asked.getresponse().status != 200)"]
+ENTRYPOINT ["python", "main.py"]
+
+FROM runtime AS local
+COPY --from=local-packages /opt/venv /opt/venv
+COPY --from=local-packages /app /app
+ENV REALTIME_PROFILE=local
+# NVIDIA's libraries, where WITH names cuda: CTranslate2 looks for them by name.
+USER 0:0
+RUN for folder in /opt/venv/lib/python3*/site-packages/nvidia/*/lib; do \
+        if [ -d "$folder" ]; then echo "$folder" >>/etc/ld.so.conf.d/nvidia.conf; fi; \
+    done \
+    && ldconfig
+USER 10001:10001
+
+# The last one is what `docker build .` builds.
+FROM runtime AS embedded
+COPY --from=embedded-packages /opt/venv /opt/venv
+COPY --from=embedded-packages /app /app
