@@ -14,7 +14,7 @@ from dataclasses import dataclass
 NAMESERVER = "192.0.2.53"
 """An address for documentation, RFC 5737: names are asked for where it is counted."""
 _OWN, _SOMEBODY = "192.0.2.1/24", "198.51.100.7"
-_OUTSIDE = "outside"
+_OUTSIDE, _NOBODY = "outside", "nobody"
 
 
 @dataclass(frozen=True)
@@ -48,10 +48,12 @@ def closed_network(name: str) -> Iterator[ClosedNetwork]:
     _ip("netns", "add", name)
     try:
         _ip("-n", name, "link", "set", "lo", "up")
-        _ip("-n", name, "link", "add", _OUTSIDE, "type", "dummy")
-        # The kernel's own packets are none of a program's.
-        _ip("-n", name, "link", "set", _OUTSIDE, "addrgenmode", "none", "arp", "off")
-        _ip("-n", name, "link", "set", _OUTSIDE, "up")
+        # A cable, of which the other end is in nobody's hands.
+        _ip("-n", name, "link", "add", _OUTSIDE, "type", "veth", "peer", "name", _NOBODY)
+        for end in (_OUTSIDE, _NOBODY):
+            # The kernel's own packets are none of a program's.
+            _ip("-n", name, "link", "set", end, "addrgenmode", "none", "arp", "off")
+            _ip("-n", name, "link", "set", end, "up")
         _ip("-n", name, "address", "add", _OWN, "dev", _OUTSIDE)
         _ip("-n", name, "route", "add", "default", "dev", _OUTSIDE)
         yield network
