@@ -1,5 +1,5 @@
 # make run · try · talk · setup · test · long-tests · check · bench · bench-smoke · quality · listen · fuzz · soak · soak-calls · clients
-#      screenshots · translations · lock · wheel · start-check
+#      screenshots · translations · lock · wheel · start-check · container
 VENV := .venv
 BIN := $(VENV)/bin
 # The first Python that runs, however old: it finds one that fits, or says why there is none.
@@ -13,7 +13,7 @@ SET_UP = $(or $(SOME_PYTHON),$(error Python 3.11 or newer is needed and none is 
 # Without it every process, and the tests start many, would compile all its modules again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run try talk setup dev start-check test long-tests check bench bench-smoke performance-plot quality \
+.PHONY: run try talk setup dev start-check container test long-tests check bench bench-smoke performance-plot quality \
 	quality-page listen listening-page fuzz soak soak-smoke soak-calls clients screenshots translations lock wheel clean
 
 # The server, and what it needs: PROFILE=local for a ready-made stack, YES=1 not to be asked,
@@ -49,6 +49,8 @@ check: dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --num-workers 2 .
 	$(BIN)/python requirements/audit.py
+	$(BIN)/hadolint Dockerfile
+	$(BIN)/python -m tests.container.compositions
 
 # Everything that is promised about speed, in one table. Single ones: python -m benchmarks.NAME.
 bench: dev
@@ -124,11 +126,17 @@ lock: dev
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 		--no-annotate --upgrade --custom-compile-command "make lock" \
 		requirements.txt $(WITH:%=requirements/%.txt) -o requirements.lock
+	$(BIN)/python -m requirements.lock_extras
 	$(BIN)/python -m requirements.measure_downloads
 
 # The first start in a root of Debian's, as root: minutes, and it needs the network and debootstrap.
 start-check: dev
 	$(BIN)/python -m tests.requirements.debian_root $(ARGS)
+
+# The image of Dockerfile, built and tried without a registry, as root: minutes, and it needs the
+# network, buildah, podman and debootstrap.
+container: dev
+	$(BIN)/python -m tests.container.image $(ARGS)
 
 # What `pip install .` installs, as one file in dist/. tests/documents/test_wheel.py tries it.
 wheel: dev
