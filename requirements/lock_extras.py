@@ -26,15 +26,14 @@ LOCK = ROOT / "requirements.lock"
 LOCKED = ROOT / "requirements" / "locked"
 CLIENT_ONLY = {"echo"}
 """For the terminal client, which no server is deployed with."""
+IMAGES_ONLY = {"cuda": "requirements/cuda.in"}
+"""What an image may need besides, and a machine has already."""
 
 
 def locked_extras() -> dict[str, str]:
     """Return name → file, of the extras that get a lock: those whose files have no hashes yet."""
-    return {
-        name: file
-        for name, file in extras().items()
-        if not is_pinned(file) and name not in CLIENT_ONLY
-    }
+    unpinned = {name: file for name, file in extras().items() if not is_pinned(file)}
+    return {name: unpinned[name] for name in unpinned.keys() - CLIENT_ONLY} | IMAGES_ONLY
 
 
 def pins(lock: str) -> dict[tuple[str, str], str]:

@@ -39,6 +39,7 @@ PROVES = (
     "Dockerfile",
     "requirements.lock",
     "requirements/embedded.txt",
+    "requirements/locked/*.lock",
     "requirements/leave_out.py",
     "requirements/slim_down.sh",
     "settings/requirement_files.py",
@@ -69,7 +70,9 @@ def build(base: Path) -> None:
     if not (base / "usr").exists():
         print(f"Debian's {stand_in.RELEASE}, by debootstrap ...", flush=True)
         stand_in.make_root(base)
-    stand_in.make_image(base)
+    known = subprocess.run(["buildah", "inspect", stand_in.NAME], capture_output=True, check=False)
+    if known.returncode:
+        stand_in.make_image(base)
     command = ["buildah", "bud", "--quiet", "--layers", "--pull-never", "--format", "docker"]
     command += ["--build-arg", f"PYTHON_IMAGE={stand_in.NAME}", "--tag", IMAGE, str(ROOT)]
     print("$", *command, flush=True)

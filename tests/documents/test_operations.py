@@ -26,6 +26,7 @@ from tests.support.running_server import running, scripted_settings
 from tests.support.wire_client import client
 
 TEXT = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 
 
 def rows(prefix: str) -> dict[str, list[str]]:
@@ -222,20 +223,19 @@ async def test_the_proxy_of_the_snippet_serves_sessions_and_hides_what_is_the_op
     assert opened[0] == "127.0.0.1:0"
 
 
-def test_what_the_image_copies_is_there_and_is_sent_to_docker() -> None:
-    text = snippet("dockerfile")
-    copied = [
-        name for line in re.findall(r"^COPY (.*) \S+$", text, re.MULTILINE) for name in line.split()
-    ]
-    kept_out = (ROOT / ".dockerignore").read_text().split()
-    assert {"requirements.lock", "requirements/embedded.txt", "."} == {*copied}
-    assert not {part for name in copied for part in name.split("/")} & {*kept_out}
-    installed = re.findall(r"^RUN pip install .*--require-hashes -r (\S+)$", text, re.MULTILINE)
-    assert installed == ["requirements.lock", "embedded.txt"]
+def test_what_compose_can_add_is_listed_with_its_variables() -> None:
+    additions = {path.name: path for path in (ROOT / "deploy" / "compose").glob("*.yaml")}
+    listed = {name: cells[-1] for name, cells in rows("").items() if name in additions}
+    assert listed.keys() == additions.keys()
+    everywhere = {"REALTIME_API_KEYS", "TARGET", "GRAFANA_PORT"}
+    for name, path in additions.items():
+        text = re.sub(r"^\s*#.*", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+        taken = set(re.findall(r"\$\{(\w+)", text)) | set(re.findall(r"^ +([A-Z_]+):$", text, re.M))
+        assert set(re.findall(r"`(\w+)`", listed[name])) == taken - everywhere, name
 
 
 def test_the_python_in_the_snippets_is_supported() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     least = tuple(map(int, project["project"]["requires-python"].removeprefix(">=").split(".")))
-    for version in re.findall(r"python:?(3\.\d+)", TEXT):
+    for version in re.findall(r"python:?(3\.\d+)", TEXT + DOCKERFILE):
         assert tuple(map(int, version.split("."))) >= least
