@@ -34,10 +34,10 @@ def left_over(needs: Needs, unwanted: Iterable[str], wanted: Iterable[str]) -> s
     Raises:
         ValueError: One of the unwanted is not installed, with its name.
     """
-    gone = {canonicalize_name(name) for name in unwanted}
+    gone: set[str] = {canonicalize_name(name) for name in unwanted}
     if missing := sorted(gone - needs.keys()):
         raise ValueError(f"not installed, so it cannot be left out: {', '.join(missing)}")
-    kept = {canonicalize_name(name) for name in wanted}
+    kept: set[str] = {canonicalize_name(name) for name in wanted}
     while True:
         still_needed = kept.union(*(needs[name] for name in needs if name not in gone))
         needed_by_gone = set[str]().union(*(needs[name] for name in gone)) & needs.keys()

@@ -38,7 +38,7 @@ def locked_extras() -> dict[str, str]:
 
 def pins(lock: str) -> dict[tuple[str, str], str]:
     """Return (package, version and marker) → its lines, of a lock's text."""
-    found = {}
+    found: dict[tuple[str, str], str] = {}
     for entry in re.findall(r"^[a-zA-Z0-9].*(?:\n[ \t]+.*)*", lock, re.MULTILINE):
         requirement = Requirement(entry.partition("\\")[0].strip())
         marker = f" ; {requirement.marker}" if requirement.marker else ""
