@@ -49,7 +49,7 @@ from settings.models_settings import ModelsConfig
 from settings.origins import allowed_origin
 from settings.paths import own_path
 from settings.processor_settings import ProcessorConfig
-from settings.provider_declarations import vendor_keys
+from settings.provider_declarations import is_of_vendor, vendor_domains, vendor_keys
 from settings.sources import DOTENV, PREFIX, explained, layers, variable
 from settings.sources import ConfigError as ConfigError
 from settings.sources import chosen_profile as chosen_profile
@@ -67,6 +67,8 @@ MIN_KEY_LENGTH = 16
 MIN_SECRET_LENGTH = 6
 """Shorter secrets are not masked in texts: they may be part of any word, and protect nothing."""
 
+VENDOR_DOMAINS = vendor_domains()
+"""Provider name → the domains to which the key of its vendor's own variable is sent."""
 VENDOR_KEYS = vendor_keys()
 """Provider name → the environment variable in which its vendor expects the API key.
 
@@ -382,12 +384,16 @@ class _Provider(Group):
     def resolved_key(self) -> str | None:
         """Return the API key in clear: the setting, else the vendor's variable, else None.
 
+        The vendor's variable is the vendor's alone: another `api_base` needs the setting.
+
         Raises:
             ConfigError: The key has characters that no header can carry. (Libraries would quote it
                 in their errors.)
         """
-        name = VENDOR_KEYS.get(self.provider, "")
-        key = variable(name)
+        name, key = "", None
+        if is_of_vendor(self.api_base, VENDOR_DOMAINS.get(self.provider, ())):
+            name = VENDOR_KEYS.get(self.provider, "")
+            key = variable(name)
         if self.api_key is not None:
             name, key = "api_key", self.api_key.get_secret_value()
         key = (key or "").strip()
@@ -508,6 +514,7 @@ class StackConfig(Group):
     vad: VADConfig = Field(default_factory=VADConfig)
     turns: TurnsConfig = Field(default_factory=TurnsConfig)
     processors: ProcessorConfig = Field(default_factory=ProcessorConfig)
+    """What it says itself; `Settings.of_stack` has the server's too."""
 
 
 def _tell_models_dir(stages: Settings | StackConfig, folder: Path | None) -> None:
@@ -550,6 +557,9 @@ class Settings(BaseSettings):
         stack = self.stacks[name]
         kinds = ("stt", "llm", "tts", "upstream", "vad", "turns", "processors")
         update = {kind: getattr(stack, kind) for kind in kinds}
+        if stack.upstream.provider is None:
+            # Between an upstream's stages nothing can stand.
+            update["processors"] = stack.processors.over(self.processors)
         return with_upstream(self.model_copy(update=update))
 
     @model_validator(mode="after")

@@ -265,4 +265,7 @@ def __getattr__(name: str) -> Any:
 
 
 if __name__ == "__main__":
+    if not sys.flags.safe_path and "" not in sys.path:
+        # The user's own classes, which settings may name, are in the working directory.
+        sys.path.append("")
     main()

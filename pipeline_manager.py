@@ -82,7 +82,8 @@ class PipelineManager:
             stt: A recogniser of your own, instead of the configured one.
             llm: A model of your own, instead of the configured one.
             tts: A voice of your own, instead of the configured one.
-            processors: Processors of your own between them, instead of the configured ones.
+            processors: Processors of your own between them: at each place where there are some,
+                instead of the configured ones of that place.
             beside: Managers of other stacks, started before this one and closed behind it: what
                 they have for equal settings is used, not loaded again.
             name: The stack's.
@@ -97,15 +98,15 @@ class PipelineManager:
         self.stt: STTProvider = (
             stt or there.of_kind("stt") or there.lent("stt", stt_providers.load(settings.stt))
         )
-        self.llm: LLMProvider = (
-            llm_providers.checked(llm, settings.llm)
-            if llm
-            else there.of_kind("llm") or there.lent("llm", llm_providers.load(settings.llm))
+        self.llm: LLMProvider = llm_providers.checked(
+            llm or there.of_kind("llm") or there.lent("llm", llm_providers.load(settings.llm)),
+            settings.llm,
         )
         self.tts: TTSProvider = (
             tts or there.of_kind("tts") or there.lent("tts", tts_providers.load(settings.tts))
         )
-        self.processors = processors or places.load(settings.processors)
+        configured = places.load(settings.processors)
+        self.processors = configured if processors is None else processors.over(configured)
         self._check_processors()
         shared_models = beside[0].turn_models if beside else None
         self.turn_models: TurnModels = TurnModels(settings.vad, settings.turns, shared_models)

@@ -45,10 +45,12 @@ class ResponseChain(Chain):
         def failed(_job: Job, reason: FailureReason) -> None:
             supervision.fail(reason)
 
-        super().__init__(processors.make(place), processors.timeout_s, failed)
+        super().__init__(processors.make(place), processors.limit_s, failed)
         self._last = last
+        self._spoken = place != "before_client"
         self._supervision = supervision
         supervision.chains.append(self)
+        self.beside = supervision.chains
 
     def job(self, frame: Frame) -> Job | None:
         """Return the response, of which all frames are."""
@@ -61,6 +63,10 @@ class ResponseChain(Chain):
     def in_progress(self) -> Sequence[Job]:
         """Return the response."""
         return [self._supervision.request.response_id]
+
+    def in_vain(self, frame: Frame) -> str | None:
+        """Return why a frame has no effect; before the voice, what is to be spoken has one."""
+        return None if self._spoken else super().in_vain(frame)
 
     def begun(self, frame: Frame) -> None:
         """Suspend the time-outs of the stages."""

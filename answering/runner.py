@@ -10,6 +10,7 @@ from loguru import logger
 from pipecat.utils.tracing.tracing_context import TracingContext
 
 from answering.held_response import HeldResponse
+from providers.quoted import brief
 from session.ports import ClientRoom, FailureReason, ResponseRequest
 from session.reports import ResponseFailed, ResponseReport
 from telemetry.turn_log import TurnLog
@@ -90,7 +91,7 @@ class ResponseRunner:
             logger.opt(exception=True).debug("building a response's pipeline failed")
             what = "The response's pipeline could not be built: "
             # The error's text may quote the request, and so the conversation: not for the log.
-            failure = FailureReason(f"{what}{error}", discreet=what + type(error).__name__)
+            failure = FailureReason(f"{what}{brief(error)}", discreet=what + type(error).__name__)
             self._report(ResponseFailed(request.response_id, failure))
             return
         self._running[request.response_id] = pipeline

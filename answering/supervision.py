@@ -145,5 +145,9 @@ class Supervision:
             chain.over()
 
     def _silent(self, stage: Stage[Any], limit_s: float) -> None:
+        if any(chain.setting_up for chain in self.chains):
+            # The stage was given nothing yet.
+            (self._llm_watch if stage is self._llm else self._tts_watch).expect(limit_s)
+            return
         text = f"the service has been silent for {limit_s:g} s"
         self.failed(stage, ErrorFrame(text, category=ErrorCategory.CONNECTIVITY))

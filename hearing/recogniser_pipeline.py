@@ -155,6 +155,9 @@ def hearing_pipeline(
         recogniser.insert(0, segments)
     before = TurnChain(processors, transcripts.fail) if processors.before_recogniser else None
     behind = TranscriptChain(processors, transcripts.fail) if processors.before_model else None
+    chains = [chain for chain in (before, behind) if chain is not None]
+    for chain in chains:
+        chain.beside = [*chains]
     stages: list[FrameProcessor] = [turns, *recogniser, transcripts]
     if before is not None:
         before.between(turns, recogniser[0])
@@ -167,8 +170,8 @@ def hearing_pipeline(
     async def refuse(frame: Frame, error: ErrorFrame) -> None:
         if not isinstance(frame, TurnCommittedFrame):
             return
-        for chain in (before, behind):
-            if chain is not None and error.processor in chain:
+        for chain in chains:
+            if error.processor in chain:
                 transcripts.fail(frame.recognition_id, chain.reason(error))
                 return
         error.metadata[RECOGNITION] = frame.recognition_id

@@ -58,7 +58,7 @@ class TurnChain(Chain):
         """Why recognitions failed that are not committed: they may yet be discarded."""
         self._committed: set[str] = set()
         super().__init__(
-            processors.make("before_recogniser"), processors.timeout_s, self._on_job_failure
+            processors.make("before_recogniser"), processors.limit_s, self._on_job_failure
         )
 
     def job(self, frame: Frame) -> Job | None:
@@ -121,7 +121,7 @@ class TranscriptChain(Chain):
         self._heard: dict[str, str] = {}
         """Recognition → its transcript, while that is on its way."""
         place: Place = "before_model"
-        super().__init__(processors.make(place), processors.timeout_s, failed)
+        super().__init__(processors.make(place), processors.limit_s, failed)
 
     def job(self, frame: Frame) -> Job | None:
         """Return the recognition of a transcript."""

@@ -16,12 +16,13 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pipecat.frames.frames import CancelFrame, ErrorFrame, Frame
+from pipecat.frames.frames import CancelFrame, ErrorFrame, Frame, TTSSpeakFrame
 from pipecat.processors.frame_processor import FrameProcessor
 
 from flow.watchdog import Watchdog
 from own_processors.guard import UnfitFrame, raised
 from own_processors.places import Named
+from providers.quoted import brief
 from session.ports import FailureReason
 
 Job = Hashable
@@ -64,6 +65,8 @@ class Chain:
         """Jobs whose last frame has gone in and not come out → the last processor that got it."""
         self._watches: dict[Job, Watchdog] = {}
         self._over = False
+        self.beside: list[Chain] = [self]
+        """All chains of the pipeline, which takes nothing while one of theirs is being set up."""
         for processor in self.processors:
             processor.add_event_handler("on_before_process_frame", self._begins)
             processor.add_event_handler("on_after_process_frame", self._ends)
@@ -97,6 +100,11 @@ class Chain:
         """The time-outs that run."""
         return list(self._watches.values())
 
+    @property
+    def setting_up(self) -> bool:
+        """Whether one of these is being set up; its own time-out tells if that does not end."""
+        return any(guard.setting_up for guard in self._guards.values())
+
     def at(self, processor: FrameProcessor) -> Frame | None:
         """Return the frame that a processor is at, in the task that asks."""
         work = self._at.get((asyncio.current_task(), processor))
@@ -125,6 +133,15 @@ class Chain:
     def pushed(self, frame: Frame, source: Frame | None) -> None:
         """Take note that a processor pushes a frame while it is at another, its source."""
 
+    def in_vain(self, frame: Frame) -> str | None:
+        """Return why a frame that a processor pushes has no effect here; None: it has one.
+
+        That nothing speaks any more is told here: only behind the model does a voice follow.
+        """
+        if isinstance(frame, TTSSpeakFrame):
+            return "it pushed a TTSSpeakFrame where no voice follows"
+        return None
+
     # --- what Pipecat tells --------------------------------------------------------------------
 
     async def _begins(self, processor: FrameProcessor, frame: Frame) -> None:
@@ -152,6 +169,8 @@ class Chain:
         if isinstance(frame, ErrorFrame) and frame.processor is None and frame is not source:
             frame.processor = processor
             self._fail(processor, frame)
+        elif frame is not source and (vain := self.in_vain(frame)) is not None:
+            self._fail_at(processor, self._reason(self._names[processor], vain, vain, _PLACE))
         else:
             self.pushed(frame, source)
 
@@ -178,13 +197,13 @@ class Chain:
 
     def reason(self, frame: ErrorFrame) -> FailureReason:
         """Return why one of these failed, as its error frame says."""
-        said = " ".join(str(frame.error).split()).removeprefix("Error processing frame: ")
+        said = brief(frame.error).removeprefix("Error processing frame: ")
         # What it says may quote what the user said: not for the log.
         kind = "…"
         if frame.exception is not None:
             error = raised(frame.exception)
             kind = type(error).__name__
-            said = f"{kind}: {error}"
+            said = f"{kind}: {brief(error)}"
             if isinstance(error, UnfitFrame):
                 said = kind = str(error)
         name = self.names if frame.processor is None else self._names[frame.processor]
@@ -217,12 +236,19 @@ class Chain:
             self._watches.pop(job).retire()
 
     def _silent(self, job: Job, limit_s: float) -> None:
+        if any(chain.setting_up for chain in self.beside):
+            self._watches[job].expect(limit_s)
+            return
         now = asyncio.get_running_loop().time()
+
+        def hangs(frame: Frame, since: float) -> bool:
+            # One may be at another job's frame, for so long that this job's has to wait.
+            return self.job(frame) == job or now - since > limit_s
+
         stuck = [
             (self._names[processor], type(work.frame).__name__)
             for (_task, processor), work in self._at.items()
-            # One may be at another job's frame, for so long that this job's has to wait.
-            if self.job(work.frame) == job or now - work.since > limit_s
+            if hangs(work.frame, work.since)
         ]
         if stuck:
             # The last one that began: those before it wait for it.
@@ -232,6 +258,9 @@ class Chain:
             last = self._due.get(job)
             name = self._names[last] if last is not None else self.names
             said = f"what the next stage waits for did not come within {limit_s:g} s"
+        # In a session's pipeline the next turns have to get past it.
+        for guard in self._guards.values():
+            guard.give_up(hangs)
         self._tell(job, self._reason(name, said, said, _PASS_ON))
 
     def _tell(self, job: Job, reason: FailureReason) -> None:
@@ -246,6 +275,7 @@ _LOOK = "The fault is in its code; the server's log with debug on says more."
 _BLOCKS = (
     "What blocks belongs in asyncio.to_thread; processors.timeout_s says how long it may take."
 )
+_PLACE = "What is to be spoken has to be pushed before the voice: by a processor before_voice."
 _PASS_ON = (
     "A processor has to push on every frame that it does not use; processors.timeout_s says how "
     "long it may take."

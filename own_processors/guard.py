@@ -3,8 +3,9 @@
 Pipecat turns an `Exception` of a processor into an error that `chain.py` hears of. What a program
 ends by is none: `sys.exit()` in a library, or a panic in one written in Rust, would end the event
 loop, and with it everybody's sessions. In here it becomes an `Exception`; so does a frame that no
-stage behind can take. What runs in tasks of its own, and how long it lets nobody else run, nobody
-else would tell of.
+stage behind can take, or that steers what is the server's. What runs in tasks of its own, and how
+long it lets nobody else run, nobody else would tell of; and a call that never returns would keep
+the processor from all that follows, so that it can be given up.
 """
 
 from __future__ import annotations
@@ -21,9 +22,18 @@ from pipecat.frames.frames import (
     CancelFrame,
     EndFrame,
     Frame,
+    FrameProcessorPauseFrame,
+    FrameProcessorPauseUrgentFrame,
+    FrameProcessorResumeFrame,
+    FrameProcessorResumeUrgentFrame,
+    InterruptionFrame,
+    LLMContextFrame,
+    StartFrame,
     StopFrame,
     TextFrame,
     TTSSpeakFrame,
+    WorkerFrame,
+    WorkerSystemFrame,
 )
 from pipecat.processors.frame_processor import (
     FrameDirection,
@@ -31,9 +41,24 @@ from pipecat.processors.frame_processor import (
     FrameProcessorSetup,
 )
 
+from own_processors.contexts import unfit_context
+from providers.quoted import brief
+
 HELD_S = 0.25
 """Seconds without an `await` from which on it is logged: everybody hears such a gap."""
 _ENDS = CancelFrame | EndFrame | StopFrame
+_STEERS = (
+    StartFrame
+    | InterruptionFrame
+    | FrameProcessorPauseFrame
+    | FrameProcessorPauseUrgentFrame
+    | FrameProcessorResumeFrame
+    | FrameProcessorResumeUrgentFrame
+    | WorkerFrame
+    | WorkerSystemFrame
+)
+"""Frames that start, interrupt or hold a pipeline, or ask a worker for it, which there is none of.
+"""
 
 
 class ProgramEnded(Exception):
@@ -44,9 +69,13 @@ class UnfitFrame(Exception):
     """A processor pushed a frame that no stage behind it can take; it quotes nothing of it."""
 
 
+class Unsayable(Exception):
+    """A processor raised what raises where it is to be written; its cause is that."""
+
+
 def raised(error: BaseException) -> BaseException:
     """Return what a processor raised, of an error that came out of here."""
-    if isinstance(error, ProgramEnded) and error.__cause__ is not None:
+    if isinstance(error, ProgramEnded | Unsayable) and error.__cause__ is not None:
         return error.__cause__
     return error
 
@@ -54,16 +83,21 @@ def raised(error: BaseException) -> BaseException:
 class Guard:
     """Stands around one processor, and around those that it is made of."""
 
-    def __init__(self, processor: FrameProcessor, name: str) -> None:
+    def __init__(self, processor: FrameProcessor, name: str, timeout_s: float) -> None:
         """Take the processor's methods over, before its pipeline is set up.
 
         Args:
             processor: It.
             name: What the log calls it.
+            timeout_s: Seconds that its setup may take.
         """
         self._name = name
-        self._ends: set[int] = set()
-        """Ids of the frames it got that end the pipeline: those it may push."""
+        self._timeout_s = timeout_s
+        self._setups = 0
+        self._given: set[int] = set()
+        """Ids of the frames it got that end or steer the pipeline: those it may push."""
+        self._calls: dict[int, _Call] = {}
+        """Those that run, each by the id of what gives it up."""
         self._held_s = 0.0
         self._told = False
         """Whether the log has a line about the time it held."""
@@ -87,6 +121,22 @@ class Guard:
         held_s, self._held_s = self._held_s, 0.0
         return held_s if held_s > limit_s else None
 
+    @property
+    def setting_up(self) -> bool:
+        """Whether it is being set up: its pipeline takes nothing yet."""
+        return self._setups > 0
+
+    def give_up(self, stuck: Callable[[Frame, float], bool]) -> None:
+        """Cancel its calls that hang: they return as if they were done, without what they kept.
+
+        Args:
+            stuck: Returns whether it is one, by the frame that it is at, and by when it began, in
+                the loop's time.
+        """
+        for call in self._calls.values():
+            if stuck(call.frame, call.since) and call.end.when() is None:
+                call.end.reschedule(call.since)
+
     def took(self, step: _Step) -> None:
         """Note how long a step took that is over."""
         held = step.own_s()
@@ -101,22 +151,27 @@ class Guard:
 
     def _task_failed(self, error: BaseException) -> None:
         # What it says may quote what the user said: not for the log.
-        kind = type(raised(error)).__name__
+        kind = str(error) if isinstance(error, UnfitFrame) else type(raised(error)).__name__
         logger.warning(
             f"The processor {self._name} failed in a task of its own: {kind}. Its answer goes on "
             "without that; the server's log with debug on says more."
         )
         logger.opt(exception=error).debug(f"a task of the processor {self._name} failed")
 
-    def _check(self, frame: Frame) -> None:
+    def _check(self, frame: Any) -> None:
         """Refuse what no stage behind can take.
 
         Raises:
             UnfitFrame: Says what it is.
         """
         kind = type(frame).__name__
-        if isinstance(frame, _ENDS) and frame.id not in self._ends:
-            raise UnfitFrame(f"it pushed a frame of its own that ends the pipeline ({kind})")
+        if not isinstance(frame, Frame):
+            raise UnfitFrame(f"it pushed what is no frame but {kind}")
+        if isinstance(frame, _ENDS | _STEERS) and frame.id not in self._given:
+            does = "ends" if isinstance(frame, _ENDS) else "steers"
+            raise UnfitFrame(f"it pushed a frame of its own that {does} the pipeline ({kind})")
+        if isinstance(frame, LLMContextFrame) and (why := unfit_context(frame.context)):
+            raise UnfitFrame(f"it pushed a context {why} ({kind})")
         if isinstance(frame, TextFrame | TTSSpeakFrame) and not isinstance(frame.text, str):
             got = type(frame.text).__name__
             raise UnfitFrame(f"it pushed a text that is no str but {got} ({kind})")
@@ -130,9 +185,21 @@ class Guard:
         setup, cleanup, push = processor.setup, processor.cleanup, processor.push_frame
 
         async def process_frame(frame: Frame, direction: FrameDirection) -> None:
-            if isinstance(frame, _ENDS):
-                self._ends.add(frame.id)
-            await _Steps(process(frame, direction), self)
+            if isinstance(frame, _ENDS | _STEERS):
+                self._given.add(frame.id)
+            end = asyncio.timeout(None)
+            self._calls[id(end)] = _Call(frame, asyncio.get_running_loop().time(), end)
+            try:
+                async with end:
+                    await _Steps(process(frame, direction), self)
+            except TimeoutError:
+                if not end.expired():
+                    raise
+                if isinstance(frame, StartFrame):
+                    # Those behind it would never begin.
+                    await push(frame, direction)
+            finally:
+                del self._calls[id(end)]
 
         async def push_frame(
             frame: Frame, direction: FrameDirection = FrameDirection.DOWNSTREAM
@@ -141,7 +208,17 @@ class Guard:
             await push(frame, direction)
 
         async def set_up(given: FrameProcessorSetup) -> None:
-            await _Steps(setup(given), self)
+            self._setups += 1
+            try:
+                async with asyncio.timeout(self._timeout_s) as limit:
+                    await _Steps(setup(given), self)
+            except TimeoutError as error:
+                if not limit.expired():
+                    raise
+                told = f"its setup did not end within {self._timeout_s:g} s"
+                raise TimeoutError(told) from error
+            finally:
+                self._setups -= 1
 
         async def clean_up() -> None:
             await _Steps(cleanup(), self)  # type: ignore[no-untyped-call]
@@ -162,6 +239,17 @@ class Guard:
         processor.create_task = task  # type: ignore[method-assign]
         for inner in processor.processors:
             self._surround(inner)
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """A frame that a processor is at."""
+
+    frame: Frame
+    since: float
+    """When that began, in the loop's time."""
+    end: asyncio.Timeout
+    """Gives it up."""
 
 
 @dataclass(slots=True)
@@ -232,9 +320,12 @@ class _Steps(Coroutine[Any, Any, Any]):
             raise
         except Exception as error:
             self._failed(error)
-            raise
+            if _says(error):
+                raise
+            # Pipecat writes it, and would lose the task that takes the processor's frames.
+            raise Unsayable(type(error).__name__) from error
         except BaseException as error:
-            ended = ProgramEnded(f"{type(error).__name__}: {error}")
+            ended = ProgramEnded(f"{type(error).__name__}: {brief(error)}")
             self._failed(error)
             raise ended from error
         finally:
@@ -246,3 +337,13 @@ class _Steps(Coroutine[Any, Any, Any]):
     def _failed(self, error: BaseException) -> None:
         if self._on_failure is not None:
             self._on_failure(error)
+
+
+def _says(error: Exception) -> bool:
+    """Return whether an exception can be written."""
+    try:
+        str(error)
+    # Its class is somebody's own, too.
+    except Exception:
+        return False
+    return True

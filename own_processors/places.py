@@ -19,7 +19,9 @@ from pipecat.processors.frame_processor import FrameProcessor
 from own_processors.audio_filters import FilteredAudio
 from own_processors.guard import Guard
 from providers.base import ProviderSetupError
+from providers.quoted import brief
 from settings.localisation import _
+from settings.own_modules import missing, where_modules_are
 from settings.processor_settings import ProcessorConfig
 
 Place = Literal["before_recogniser", "before_model", "before_voice", "before_client"]
@@ -54,13 +56,19 @@ class Processors:
     before_model: Sequence[Maker] = ()
     before_voice: Sequence[Maker] = ()
     before_client: Sequence[Maker] = ()
-    timeout_s: float = ProcessorConfig().timeout_s
-    """Seconds that one may be at a frame, or hold back what the next stage waits for."""
+    timeout_s: float | None = None
+    """Seconds that one may be at a frame or in its setup, or hold back what the next stage waits
+    for; None: as the settings say, or else usual."""
 
     @property
     def behind_model(self) -> bool:
         """Whether any stands between the model and the client."""
         return bool(self.before_voice or self.before_client)
+
+    @property
+    def limit_s(self) -> float:
+        """`timeout_s`, or the usual one."""
+        return _NONE.timeout_s if self.timeout_s is None else self.timeout_s
 
     @property
     def names(self) -> list[str]:
@@ -83,6 +91,12 @@ class Processors:
         loaded = load(own)
         return replace(self, **{name: getattr(loaded, name) for name in own.model_fields_set})
 
+    def over(self, others: Processors) -> Processors:
+        """Return these, and at the places where there are none of these, those of `others`."""
+        given = {place: getattr(self, place) or getattr(others, place) for place in PLACES}
+        timeout_s = others.timeout_s if self.timeout_s is None else self.timeout_s
+        return Processors(**given, timeout_s=timeout_s)
+
     def make(self, place: Place) -> list[Named]:
         """Build the processors of a place for one pipeline.
 
@@ -90,7 +104,7 @@ class Processors:
             ProviderSetupError: One cannot be built, or is no processor.
         """
         makers: Sequence[Maker] = getattr(self, place)
-        return [_made(maker, place) for maker in makers]
+        return [_made(maker, place, self.limit_s) for maker in makers]
 
     def check(self) -> None:
         """Build each once, so that a refusal is known before the first session.
@@ -131,7 +145,10 @@ def _imported(name: str, place: Place) -> Maker:
         # Nobody listens to Ctrl-C yet but Python: it is the operator's.
         raise
     except BaseException as error:
-        raise _refused(name, place, f"{type(error).__name__}: {error}") from error
+        reason = f"{type(error).__name__}: {brief(error)}"
+        if missing(module, error):
+            reason = f"{reason} ({where_modules_are()})"
+        raise _refused(name, place, reason) from error
     if isinstance(found, type) and not issubclass(found, FrameProcessor | BaseAudioFilter):
         raise _refused(name, place, _("it does not derive from Pipecat's FrameProcessor"))
     if not callable(found):
@@ -140,13 +157,13 @@ def _imported(name: str, place: Place) -> Maker:
     return maker
 
 
-def _made(maker: Maker, place: Place) -> Named:
+def _made(maker: Maker, place: Place, timeout_s: float) -> Named:
     called = _called(maker)
     try:
         made = maker()
     # Its code is somebody's own, and may raise `SystemExit` too.
     except BaseException as error:
-        raise _refused(called, place, f"{type(error).__name__}: {error}") from error
+        raise _refused(called, place, f"{type(error).__name__}: {brief(error)}") from error
     kind = type(made).__name__
     if isinstance(made, BaseAudioFilter):
         if place not in _WITH_AUDIO:
@@ -156,7 +173,7 @@ def _made(maker: Maker, place: Place) -> Named:
         told = _("it made a {kind}, which is no FrameProcessor of Pipecat's")
         raise _refused(called, place, told.format(kind=kind))
     name = f"{kind} (processors.{place})"
-    return Named(made, name, Guard(made, name))
+    return Named(made, name, Guard(made, name, timeout_s))
 
 
 def _called(maker: Maker) -> str:

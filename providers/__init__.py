@@ -81,6 +81,7 @@ __all__ = [
     "llm",
     "new_call_id",
     "parse_options",
+    "quoted",
     "refuse",
     "required_key",
     "running_pipeline",

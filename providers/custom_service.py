@@ -20,6 +20,7 @@ from pipecat.utils.errors import ErrorCategory
 
 from providers.base import ProviderSetupError
 from providers.http_clients import UNCOMPRESSED, refuse_compressed
+from providers.openai_client import NO_KEY
 from providers.options import ProviderConfig
 from settings.localisation import _
 
@@ -133,7 +134,7 @@ class ServiceFactory:
                 if argument := self._argument(name):
                     arguments[argument] = value
         try:
-            return (service or self.service)(**arguments)
+            return self._made(service or self.service, arguments)
         # One that ends the program ends this one.
         except (TypeError, ValueError, SystemExit) as error:
             ended = "SystemExit: " if isinstance(error, SystemExit) else ""
@@ -144,6 +145,15 @@ class ServiceFactory:
                     "{kind}.options.settings."
                 ).format(kind=self._kind, provider=self._config.provider, error=f"{ended}{error}")
             ) from error
+
+    def _made(self, service: type[Any], arguments: dict[str, Any]) -> Any:
+        try:
+            return service(**arguments)
+        except TypeError as error:
+            if not self._no_key or "api_key" not in str(error):
+                raise
+        # It may give its base a key itself, as one for Ollama does.
+        return service(**{name: arguments[name] for name in arguments if name != "api_key"})
 
     async def close(self) -> None:
         """Close the connections that services share."""
@@ -178,6 +188,8 @@ class ServiceFactory:
             if "api_key" not in self._accepted:
                 raise self._meaningless("api_key", _("it takes no api_key"))
             arguments["api_key"] = key
+        elif self._no_key:
+            arguments["api_key"] = NO_KEY
         if self._config.api_base is not None:
             address = self._address()
             if address is None:
@@ -185,6 +197,18 @@ class ServiceFactory:
                 raise self._meaningless("api_base", reason)
             arguments[address] = self._config.api_base
         return arguments
+
+    @property
+    def _no_key(self) -> bool:
+        """Whether to give it a key that is none.
+
+        Its library would take that of its vendor's variable, and send it to whatever address the
+        settings name.
+        """
+        given = self._config.options
+        elsewhere = self._config.api_base is not None or any(name in given for name in ADDRESSES)
+        keyless = "api_key" not in given and self._config.resolved_key() is None
+        return elsewhere and keyless and _may_lack_key(self.service)
 
     def _check_options(self, options: dict[str, Any]) -> dict[str, Any]:
         unknown = sorted(set(options) - set(self._accepted))
@@ -300,6 +324,16 @@ def _parameters(service: type[Any]) -> dict[str, str]:
         if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
             break
     return names
+
+
+def _may_lack_key(service: type[Any]) -> bool:
+    """Return whether a service of Pipecat's, or one derived of it, takes a key and needs none."""
+    for ancestor in service.__mro__:
+        if "__init__" in vars(ancestor):
+            key = inspect.signature(vars(ancestor)["__init__"]).parameters.get("api_key")
+            if key is not None:
+                return key.default in (None, "") and ancestor.__module__.startswith("pipecat.")
+    return False
 
 
 def _takes_any(service: type[Any]) -> bool:

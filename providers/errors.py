@@ -14,7 +14,9 @@ from pipecat.utils.errors import (
 )
 
 from providers.base import Provider, StageFailure
+from providers.quoted import brief
 from session.ports import FailingStage, FailureReason
+from settings.provider_declarations import is_of_vendor
 from settings.stacks import DEFAULT_STACK, in_stack
 
 REFUSALS = {
@@ -75,7 +77,7 @@ def failure_reason(
         stack: The stack in whose tables the provider's settings are: the remedy names them there.
     """
     category = error_category(frame)
-    reason = " ".join(str(frame.error).split()).rstrip(".")
+    reason = brief(frame.error).rstrip(".")
     for preface in _PREFACES:
         reason = reason.removeprefix(preface)
     usual = _REMEDIES.get(category, _UNKNOWN).format(
@@ -116,7 +118,10 @@ def _where_keys_are(stage: str, provider: Provider) -> str:
     """Name the setting of the API key, after the vendor's own variable if it has one."""
     setting = f"{stage.lower()}.api_key"
     declared = provider.declaration
-    variable = declared.key_variable if declared is not None else None
+    if declared is None or not is_of_vendor(provider.address, declared.key_domains):
+        # The vendor's own variable has no say there.
+        return setting
+    variable = declared.key_variable
     return f"{variable} or {setting}" if variable else setting
 
 

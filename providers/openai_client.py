@@ -6,7 +6,6 @@ import os
 import socket
 import ssl
 from collections.abc import Mapping
-from urllib.parse import urlsplit
 
 from openai import (
     APIConnectionError,
@@ -25,8 +24,10 @@ from providers.http_clients import UNCOMPRESSED, bounded, do_not_wait, trusted
 from providers.options import Options, ProviderConfig, parse_options, variable
 from settings.localisation import _
 from settings.origins import is_here
+from settings.provider_declarations import is_of_vendor
 
 OPENAI_HOST = "api.openai.com"
+OPENAI_DOMAINS = ("openai.com",)
 NO_KEY = "none"
 """Placeholder key: local servers need none, but the SDK insists on one."""
 
@@ -73,6 +74,15 @@ def unconnected(error: APIConnectionError) -> str:
     return (str(last) or str(error)).rstrip(".")
 
 
+def forget_vendor(client: AsyncOpenAI) -> None:
+    """Take back what the SDK read of OpenAI's own variables: it is no other server's concern.
+
+    The key is not among it: that of the variable is read only where none is given.
+    """
+    client.organization = client.project = None
+    client._custom_headers = {}
+
+
 class SharedClient:
     """The connection pool of one provider; services of all sessions use it."""
 
@@ -89,8 +99,8 @@ class SharedClient:
         """
         self.base_url = config.api_base or default_base
         self._kind = kind
-        self._vendor = self.base_url is None or urlsplit(self.base_url).hostname == OPENAI_HOST
-        key = self._key(config)
+        self._vendor = is_of_vendor(self.base_url, OPENAI_DOMAINS)
+        key = config.resolved_key()
         self._has_key = key is not None
         if key is None and self.base_url is None:
             raise ProviderSetupError(
@@ -119,12 +129,8 @@ class SharedClient:
                 event_hooks={"response": [do_not_wait, bounded(kind)]},
             ),
         )
-
-    def _key(self, config: ProviderConfig) -> str | None:
-        """Return the key; OPENAI_API_KEY is sent to OpenAI alone, not to other servers."""
-        if self._vendor:
-            return config.resolved_key()
-        return config.api_key.get_secret_value() if config.api_key else None
+        if not self._vendor:
+            forget_vendor(self.openai)
 
     @property
     def remedies(self) -> Mapping[ErrorCategory, str]:

@@ -10,7 +10,7 @@ from config import LLMConfig, STTConfig, TTSConfig
 from providers.base import ProviderSetupError
 from settings.localisation import _
 from settings.plain_words import literal_meant, meant, plain_reason
-from settings.provider_declarations import Declaration
+from settings.provider_declarations import Declaration, is_of_vendor
 
 ProviderConfig = STTConfig | LLMConfig | TTSConfig
 
@@ -77,8 +77,21 @@ def required_key(declaration: Declaration, config: ProviderConfig) -> str:
         ProviderSetupError: There is no key.
     """
     key = config.resolved_key()
+    kind = declaration.kind
+    if not key and not is_of_vendor(config.api_base, declaration.key_domains):
+        raise ProviderSetupError(
+            _(
+                "{kind}.provider '{name}' needs an API key for {kind}.api_base: set {kind}.api_key "
+                "({variable}). {vendor} is sent to {domains} alone."
+            ).format(
+                kind=kind,
+                name=config.provider,
+                vendor=declaration.key_variable,
+                variable=variable(kind, "api_key"),
+                domains=", ".join(declaration.key_domains),
+            )
+        )
     if not key:
-        kind = declaration.kind
         raise ProviderSetupError(
             _(
                 "{kind}.provider '{name}' needs an API key: set {vendor}, or {kind}.api_key "

@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import Any
 
 from providers.base import Provider, ProviderSetupError
+from settings import own_modules
 from settings.installation import install_extra, pip
 from settings.localisation import _
 from settings.plain_words import meant
@@ -93,6 +94,12 @@ def _import(declaration: Declaration) -> Any:
         # Pipecat raises an error of its own for a missing package.
         missing = error if error.name or error.__cause__ is None else error.__cause__
         package = getattr(missing, "name", None) or str(missing)
+        if ":" in name and own_modules.missing(module, error):
+            told = _("There is no module {module} for {setting} '{name}': {where}.")
+            where = own_modules.where_modules_are()
+            raise ProviderSetupError(
+                told.format(module=package, setting=f"{kind}.provider", name=name, where=where)
+            ) from error
         extra = install_extra(declaration.name) if declaration.extra else None
         remedy = extra or f"{pip()} install {package.partition('.')[0]}"
         raise ProviderSetupError(

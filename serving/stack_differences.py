@@ -7,6 +7,7 @@ another of them; so single settings are named too, with values that are short an
 from __future__ import annotations
 
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 from config import Settings
 from serving.stacks import Stack
@@ -36,6 +37,7 @@ def differences(stack: Stack, default: Stack) -> list[str]:
     found = [*_labels(stack, default)]
     for group in _groups(stack.settings):
         found += _settings(group, stack.settings, default.settings)
+    found += _addresses(stack, default)
     if found or stack.pipelines.stages() == default.pipelines.stages():
         return found
     # A provider of one's own that was passed to the default stack.
@@ -47,6 +49,17 @@ def _labels(stack: Stack, default: Stack) -> Iterator[str]:
     yield from (f"{kind} {label}" for kind, label in told.items() if label != usually.get(kind))
     if "Processors" in usually and "Processors" not in told and not _upstream(stack):
         yield _("no processors")
+
+
+def _addresses(stack: Stack, default: Stack) -> Iterator[str]:
+    """Yield the addresses of stages that differ where the labels, which name the host, do not."""
+    told, usually = stack.pipelines.labels(), default.pipelines.labels()
+    there, usual = stack.pipelines.addresses(), default.pipelines.addresses()
+    for kind, address in there.items():
+        if told[kind] == usually.get(kind) and address != usual.get(kind):
+            # Without the name and the password that it may have.
+            url = urlsplit(address)
+            yield f"{kind}.api_base = {url.netloc.rpartition('@')[2]}{url.path}".rstrip("/")
 
 
 def _groups(settings: Settings) -> tuple[str, ...]:

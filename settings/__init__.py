@@ -18,6 +18,7 @@ __all__ = [
     "mcp_settings",
     "model_server",
     "origins",
+    "own_modules",
     "package_installer",
     "paths",
     "pip_settings",

@@ -45,3 +45,9 @@ class ProcessorConfig(Group):
     """Between the answer and the client: they get the text and the audio that it is sent."""
     timeout_s: float = Field(15, gt=0)
     """Seconds that one of them may be at a frame, or hold back what the next stage waits for."""
+
+    def over(self, server: ProcessorConfig) -> ProcessorConfig:
+        """Return what is said here, and of what is not, what the server's own table says."""
+        said = {name: getattr(self, name) for name in self.model_fields_set}
+        also = {name: getattr(server, name) for name in server.model_fields_set}
+        return ProcessorConfig(**{**also, **said})

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Literal, cast
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel
 
@@ -23,7 +24,7 @@ PROVIDERS = ROOT / "providers"
 Kind = Literal["stt", "llm", "tts"]
 """A group of settings, and what its providers do: speech recognition, language model, voice."""
 
-_READ = ("kind", "name", "key_variable", "extra")
+_READ = ("kind", "name", "key_variable", "key_domains", "extra")
 """Arguments that are read as text; the others are known once the module is imported."""
 _MARK = "\n    declaration = Declaration("
 """The beginning of a declaration in a class, as ruff formats it."""
@@ -41,6 +42,8 @@ class Declaration:
     """Its name in `stt.provider`, `llm.provider` or `tts.provider`."""
     key_variable: str | None = None
     """The environment variable in which its vendor expects the API key; None: it has none."""
+    key_domains: tuple[str, ...] = ()
+    """The domains of that vendor: the key of the variable is sent nowhere else."""
     extra: bool = False
     """Whether it needs more than `requirements.txt`: then `requirements/NAME.txt` has it."""
     options: type[BaseModel] | None = None
@@ -80,6 +83,24 @@ def vendor_keys() -> dict[str, str]:
         for declaration in declarations()
         if declaration.key_variable is not None
     }
+
+
+def vendor_domains() -> dict[str, tuple[str, ...]]:
+    """Return provider name → the domains to which the key of its vendor's variable is sent."""
+    return {declaration.name: declaration.key_domains for declaration in declarations()}
+
+
+def is_of_vendor(address: str | None, domains: tuple[str, ...]) -> bool:
+    """Return whether an address is the vendor's own.
+
+    Args:
+        address: `api_base`; None: the vendor's usual one.
+        domains: The vendor's.
+    """
+    host = urlsplit(address or "").hostname
+    return address is None or any(
+        host == domain or (host or "").endswith(f".{domain}") for domain in domains
+    )
 
 
 def _read(path: Path) -> Iterator[Declaration]:

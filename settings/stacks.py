@@ -85,9 +85,8 @@ def completed(name: str, stack: _Stack, server: Mapping[str, Any]) -> _Stack:
     if not groups["upstream"].model_fields_set:
         # What stands behind the server's own sessions is no stage that others lack.
         del groups["upstream"]
-    else:
-        # Between an upstream's stages nothing can stand.
-        server = {**server, "processors": type(groups["processors"])()}
+    # Which of those it says itself is asked later: the others may come from code.
+    server = {**server, "processors": type(groups["processors"])()}
     return stack.model_copy(
         update={
             kind: type(group)(
@@ -131,4 +130,6 @@ def _table(
         taken -= {"language"}
     if "api_base" in chosen:
         taken -= {"api_key"}
+    if chosen.get("audio_input") is False:
+        taken -= {"noise_reduced"}
     return {**{name: server[name] for name in taken}, **chosen}

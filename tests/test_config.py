@@ -224,6 +224,32 @@ def test_a_key_that_is_not_set_is_the_vendor_s_own(
     assert load_settings(stt={"provider": "embedded"}).stt.resolved_key() is None
 
 
+@pytest.mark.parametrize(
+    ("kind", "provider", "address", "sent"),
+    [
+        ("stt", "deepgram", "https://api.eu.deepgram.com", True),
+        ("stt", "deepgram", "http://localhost:8080", False),
+        ("llm", "openai", "https://eu.api.openai.com/v1", True),
+        ("llm", "openai", "https://api.openai.com.elsewhere.net/v1", False),
+        ("llm", "openai", "https://openai.com@elsewhere.net/v1", False),
+        ("llm", "openai", "https://notopenai.com/v1", False),
+        ("llm", "anthropic", "http://127.0.0.1:9", False),
+        ("tts", "azure", "https://ours.cognitiveservices.azure.com", True),
+        ("tts", "azure", "https://ours.westeurope.cloudapp.azure.com", False),
+        ("tts", "elevenlabs", "wss://api.eu.residency.elevenlabs.io", True),
+    ],
+)
+def test_the_vendor_s_own_key_is_for_the_vendor_alone(
+    kind: str, provider: str, address: str, sent: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(VENDOR_KEYS[provider], SECRET)
+    group = {"provider": provider, "api_base": address}
+    config = getattr(load_settings(**{kind: group}), kind)
+    assert config.resolved_key() == (SECRET if sent else None)
+    own = getattr(load_settings(**{kind: {**group, "api_key": "a-key-of-its-own"}}), kind)
+    assert own.resolved_key() == "a-key-of-its-own"
+
+
 def test_a_key_that_is_set_wins_over_the_vendor_s(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-of-the-vendor")
     monkeypatch.setenv("REALTIME_LLM__API_KEY", SECRET)

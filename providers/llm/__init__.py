@@ -36,8 +36,16 @@ def checked(provider: LLMProvider, config: LLMConfig) -> LLMProvider:
     """Return a provider that can do what the settings ask of any.
 
     Raises:
-        ProviderSetupError: It is to be given audio, and cannot.
+        ProviderSetupError: It is to be given audio, and cannot; or is told what to do with audio
+            that it is not given.
     """
+    if config.noise_reduced and not config.audio_input:
+        raise ProviderSetupError(
+            _(
+                "llm.noise_reduced has no meaning without llm.audio_input: switch that on, or "
+                "unset it."
+            )
+        )
     if config.audio_input and not provider.hears_audio:
         raise ProviderSetupError(
             _(

@@ -97,6 +97,7 @@ class AnthropicLLM(LLMProvider):
         kind="llm",
         name="anthropic",
         key_variable="ANTHROPIC_API_KEY",
+        key_domains=("anthropic.com",),
         extra=True,
         options=AnthropicOptions,
     )
@@ -104,7 +105,6 @@ class AnthropicLLM(LLMProvider):
         ErrorCategory.UNKNOWN: (
             "Check that llm.api_base (REALTIME_LLM__API_BASE), if set, leads to such a service."
         ),
-        ErrorCategory.AUTHORIZATION: "Check what the key in ANTHROPIC_API_KEY may use.",
         ErrorCategory.INVALID_REQUEST: (
             "Check llm.model (REALTIME_LLM__MODEL); https://platform.claude.com/docs lists the "
             "names."

@@ -60,7 +60,13 @@ _MODES = {"auto": "AUTO", "none": "NONE", "required": "ANY"}
 class GoogleLLM(LLMProvider):
     """The Gemini API."""
 
-    declaration = Declaration(kind="llm", name="google", key_variable="GOOGLE_API_KEY", extra=True)
+    declaration = Declaration(
+        kind="llm",
+        name="google",
+        key_variable="GOOGLE_API_KEY",
+        key_domains=("googleapis.com",),
+        extra=True,
+    )
     hears_audio = True
     audio_tokens_per_s = 32.0
     remedies: Mapping[ErrorCategory, str] = {
@@ -72,7 +78,6 @@ class GoogleLLM(LLMProvider):
             "Check GOOGLE_API_KEY or llm.api_key, and llm.model (REALTIME_LLM__MODEL); "
             "https://ai.google.dev/gemini-api/docs/models lists the names."
         ),
-        ErrorCategory.AUTHORIZATION: "Check what the key in GOOGLE_API_KEY may use.",
     }
 
     def __init__(self, config: LLMConfig) -> None:

@@ -48,6 +48,12 @@ class ChatOptions(Options):
     none."""
 
 
+_FEW = (
+    "If it takes fewer pieces of audio in a request, llm.options.audios says how many: the newest."
+)
+"""What else may be wrong where a model that is to hear refuses a request."""
+
+
 class HearingOptions(ChatOptions):
     """`llm.options` of a provider whose models may hear."""
 
@@ -60,7 +66,11 @@ class OpenAICompatibleLLM(LLMProvider):
     """`llm.provider = "openai"`."""
 
     declaration = Declaration(
-        kind="llm", name="openai", key_variable="OPENAI_API_KEY", options=HearingOptions
+        kind="llm",
+        name="openai",
+        key_variable="OPENAI_API_KEY",
+        key_domains=("openai.com",),
+        options=HearingOptions,
     )
     hears_audio = True
     default_base: str | None = None
@@ -100,6 +110,9 @@ class OpenAICompatibleLLM(LLMProvider):
                     "unset it."
                 )
             )
+        if config.audio_input:
+            refused = ErrorCategory.INVALID_REQUEST
+            self.remedies = {**self.remedies, refused: f"{self.remedies[refused]} {_FEW}"}
         self._model = config.model or DEFAULT_MODEL
 
     @property

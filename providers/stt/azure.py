@@ -73,6 +73,15 @@ class AzureSTT(StreamSTT):
         kind="stt",
         name="azure",
         key_variable="AZURE_SPEECH_API_KEY",
+        key_domains=(
+            "cognitiveservices.azure.com",
+            "cognitive.microsoft.com",
+            "speech.microsoft.com",
+            "cognitiveservices.azure.us",
+            "speech.azure.us",
+            "cognitiveservices.azure.cn",
+            "speech.azure.cn",
+        ),
         extra=True,
         options=AzureSTTOptions,
     )

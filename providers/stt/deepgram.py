@@ -74,6 +74,7 @@ class DeepgramSTT(StreamSTT):
         kind="stt",
         name="deepgram",
         key_variable="DEEPGRAM_API_KEY",
+        key_domains=("deepgram.com",),
         extra=True,
         options=DeepgramOptions,
     )

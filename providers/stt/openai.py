@@ -34,7 +34,9 @@ it answers. Servers that tell more unasked are listened to as well."""
 class OpenAICompatibleSTT(STTProvider):
     """`stt.provider = "openai"`."""
 
-    declaration = Declaration(kind="stt", name="openai", key_variable="OPENAI_API_KEY")
+    declaration = Declaration(
+        kind="stt", name="openai", key_variable="OPENAI_API_KEY", key_domains=("openai.com",)
+    )
     remedies: Mapping[ErrorCategory, str] = {
         ErrorCategory.UNKNOWN: (
             "Check that stt.api_base (REALTIME_STT__API_BASE) leads to a server of this API."

@@ -60,6 +60,15 @@ class AzureTTS(TTSProvider):
         kind="tts",
         name="azure",
         key_variable="AZURE_SPEECH_API_KEY",
+        key_domains=(
+            "cognitiveservices.azure.com",
+            "cognitive.microsoft.com",
+            "speech.microsoft.com",
+            "cognitiveservices.azure.us",
+            "speech.azure.us",
+            "cognitiveservices.azure.cn",
+            "speech.azure.cn",
+        ),
         extra=True,
         options=AzureTTSOptions,
     )

@@ -85,7 +85,11 @@ class ElevenLabsTTS(TTSProvider):
     """`tts.provider = "elevenlabs"`."""
 
     declaration = Declaration(
-        kind="tts", name="elevenlabs", key_variable="ELEVENLABS_API_KEY", options=ElevenLabsOptions
+        kind="tts",
+        name="elevenlabs",
+        key_variable="ELEVENLABS_API_KEY",
+        key_domains=("elevenlabs.io",),
+        options=ElevenLabsOptions,
     )
     named_voices = VOICES
     remedies: Mapping[ErrorCategory, str] = {

@@ -38,7 +38,11 @@ class OpenAICompatibleTTS(TTSProvider):
     """`tts.provider = "openai"`."""
 
     declaration = Declaration(
-        kind="tts", name="openai", key_variable="OPENAI_API_KEY", options=SpeechOptions
+        kind="tts",
+        name="openai",
+        key_variable="OPENAI_API_KEY",
+        key_domains=("openai.com",),
+        options=SpeechOptions,
     )
     remedies: Mapping[ErrorCategory, str] = {
         ErrorCategory.UNKNOWN: (

@@ -3,7 +3,8 @@
 For `server.drain_s` they go on as they are; in the grace period, responses are finished.
 
 A process that still hangs is ended by force (`ending.py`): some time after the grace period, or at
-the third signal.
+the third signal. And nothing else ends it: of a task that raises `SystemExit`, as one of a library
+or of a class of somebody's own may, asyncio would end the loop, and with it everybody's sessions.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 import uvicorn
+from loguru import logger
 
 from serving.process.ending import BEYOND_GRACE_S, END_SIGNALS
 
@@ -80,6 +82,20 @@ class DrainingServer(uvicorn.Server):
         state = self.server_state
         return "a connection" if state.connections or state.tasks else "a provider"
 
+    def run(self, sockets: list[socket.socket] | None = None) -> None:
+        """Run until the server has ended, whatever another task raises."""
+        with asyncio.Runner(loop_factory=self.config.get_loop_factory()) as runner:
+            loop = runner.get_loop()
+            task = loop.create_task(self.serve(sockets), name="serve")
+            while not task.done():
+                try:
+                    loop.run_until_complete(task)
+                # Signals have handlers of ours, so that Ctrl-C raises neither.
+                except (SystemExit, KeyboardInterrupt) as error:
+                    if not task.done():
+                        _log_ended(error)
+            task.result()
+
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
         """Serve. Signals may also arrive before and after, when there is no event loop."""
         try:
@@ -126,3 +142,13 @@ class DrainingServer(uvicorn.Server):
             await self._drain(self._live_on_s)
         finally:
             self.should_exit = True
+
+
+def _log_ended(error: BaseException) -> None:
+    # What it says may quote what a user said: not for the log.
+    logger.error(
+        f"A task would have ended the server by {type(error).__name__}; that task is over, the "
+        "server goes on. The server's log with debug on says where it came from: a processor or a "
+        "class of your own, or a library of theirs, must not end the program."
+    )
+    logger.opt(exception=error).debug("what would have ended the server")

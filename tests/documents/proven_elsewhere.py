@@ -17,7 +17,7 @@ _BY_PROOF: dict[str, str] = {
     "e2e/test_own_processors.py": (
         "answering/processed_answer.py answering/response_chains.py hearing/recognition_chains.py"
     ),
-    "own_processors/test_places.py": "settings/processor_settings.py",
+    "own_processors/test_places.py": "settings/own_modules.py settings/processor_settings.py",
     "serving/test_downloading.py": (
         "providers/in_process/model_places.py settings/models_settings.py"
     ),

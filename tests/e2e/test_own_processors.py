@@ -18,10 +18,12 @@ from pipecat.frames.frames import (
     LLMContextFrame,
     LLMFullResponseEndFrame,
     LLMTextFrame,
+    StartFrame,
     TextFrame,
     TranscriptionFrame,
     TTSAudioRawFrame,
 )
+from pipecat.pipeline.pipeline import Pipeline
 from pipecat.processors.aggregators.llm_text_processor import LLMTextProcessor
 from pipecat.processors.aggregators.sentence import SentenceAggregator
 from pipecat.processors.filters.frame_filter import FrameFilter
@@ -521,17 +523,45 @@ async def test_an_error_fails_one_transcription_and_names_the_processor(
 
 @pytest.mark.parametrize(
     ("place", "kind"),
-    [("before_recogniser", TurnCommittedFrame), ("before_model", TranscriptionFrame)],
+    [
+        ("before_recogniser", TurnCommittedFrame),
+        ("before_recogniser", StartFrame),
+        ("before_model", TranscriptionFrame),
+        ("before_model", StartFrame),
+    ],
 )
-async def test_one_that_hangs_fails_each_transcription_by_name(place: str, kind: Any):
-    """It stays where it is: the session's pipeline has no other."""
-    async with session(timeout_s=0.3, **{place: [people.doing(kind, people.hangs)]}) as wire:
-        for _again in range(2):
-            await wire.append(speech())
-            failed = await wire.until("conversation.item.input_audio_transcription.failed")
-            message = failed["error"]["message"]
-            assert message.startswith(f"The processor Broken (processors.{place}) failed: ")
-            assert f"at one {kind.__name__}" in message
+async def test_one_that_hangs_fails_one_transcription_and_hears_the_next_turn(
+    place: str, kind: Any
+):
+    """The session's pipeline has no other: what it is at is given up."""
+    own: dict[str, Any] = {"vad": {"speculative": False}, place: [people.doing(kind, people.hangs)]}
+    async with session(timeout_s=0.3, **own) as wire:
+        await wire.append(speech())
+        failed = await wire.until("conversation.item.input_audio_transcription.failed")
+        message = failed["error"]["message"]
+        assert message.startswith(f"The processor Broken (processors.{place}) failed: ")
+        assert f"at one {kind.__name__}" in message
+        await wire.append(speech())
+        completed = await wire.until("conversation.item.input_audio_transcription.completed")
+        assert completed["transcript"] == "hello there"
+
+
+async def test_one_that_hangs_within_another_is_given_up_too():
+    async def once(one: Doing, frame: Any) -> bool:
+        return await people.hangs(one, frame)
+
+    def nested() -> Pipeline:
+        inner = people.doing(TurnCommittedFrame, once)()
+        return Pipeline([IdentityFilter(), inner])
+
+    own: dict[str, Any] = {"vad": {"speculative": False}, "before_recogniser": [nested]}
+    async with session(timeout_s=0.3, **own) as wire:
+        await wire.append(speech())
+        failed = await wire.until("conversation.item.input_audio_transcription.failed")
+        assert "The processor Pipeline (processors.before_recogniser)" in failed["error"]["message"]
+        await wire.append(speech())
+        completed = await wire.until("conversation.item.input_audio_transcription.completed")
+        assert completed["transcript"] == "hello there"
 
 
 async def test_an_error_while_a_turn_is_spoken_fails_that_turn():
@@ -569,8 +599,65 @@ async def test_one_that_cannot_be_set_up_fails_each_transcription_by_name(place:
             )
 
 
+@pytest.mark.parametrize("place", ["before_model", "before_voice", "before_client"])
+async def test_one_that_is_never_set_up_fails_the_answer_by_name(place: str):
+    soon = {"timeout_s": 0.2, "connect_timeout_s": 0.1, "retries": 0}
+    llm = {"provider": "scripted", "options": {"text": TEXT}, **soon}
+    others = {one: [IdentityFilter] for one in ("before_model", "before_client") if one != place}
+    own: dict[str, Any] = {**others, place: [people.HangsAtSetup]}
+    # The model's own time-out would have come before.
+    async with session(timeout_s=2.0, llm=llm, **own) as wire:
+        message = failure(await answer(wire))
+    assert message.startswith(f"The processor HangsAtSetup (processors.{place}) failed: Timeout")
+    assert "its setup did not end within 2 s" in message
+
+
+@pytest.mark.parametrize("place", ["before_recogniser", "before_model"])
+async def test_one_that_is_never_set_up_fails_each_transcription_by_name(place: str):
+    others = {one: [IdentityFilter] for one in ("before_recogniser", "before_model")}
+    own: dict[str, Any] = {**others, place: [people.HangsAtSetup]}
+    async with session(timeout_s=0.3, **own) as wire:
+        for _again in range(2):
+            await wire.append(speech())
+            failed = await wire.until("conversation.item.input_audio_transcription.failed")
+            assert (
+                f"The processor HangsAtSetup (processors.{place}) failed"
+                in (failed["error"]["message"])
+            )
+
+
+@pytest.mark.parametrize(("place", "kind"), OF_ANSWERS)
+async def test_what_it_raises_is_told_in_one_short_line_without_keys(place: str, kind: Any):
+    broken = Armed(kind, people.raises_at_length)
+    async with session(**{place: [broken]}) as wire:
+        message = failure(await answer(wire))
+    assert message.startswith(f"The processor Broken (processors.{place}) failed: ValueError: one ")
+    assert len(message) < 1000
+    assert message.isprintable()
+    assert "somebody-else" not in message
+
+
+@pytest.mark.parametrize(
+    ("place", "kind"),
+    [("before_recogniser", TurnCommittedFrame), ("before_model", TranscriptionFrame)],
+)
+async def test_what_cannot_be_written_fails_one_transcription_too(place: str, kind: Any):
+    broken = Armed(kind, people.raises_unsayable)
+    async with session(vad={"speculative": False}, **{place: [broken]}) as wire:
+        await wire.append(speech())
+        failed = await wire.until("conversation.item.input_audio_transcription.failed")
+        assert "Broken" in failed["error"]["message"]
+        assert "Unsayable: (RuntimeError" in failed["error"]["message"]
+        broken.on = False
+        await wire.append(speech())
+        await wire.until("conversation.item.input_audio_transcription.completed")
+
+
 HELD = "nobody else was heard or answered for so long"
 ENDS = "it pushed a frame of its own that ends the pipeline"
+STEERS = "it pushed a frame of its own that steers the pipeline"
+CONTEXT = "it pushed a context with a message"
+NO_VOICE = "it pushed a TTSSpeakFrame where no voice follows"
 
 
 @pytest.mark.parametrize(
@@ -580,6 +667,47 @@ ENDS = "it pushed a frame of its own that ends the pipeline"
         ("before_voice", LLMTextFrame, people.ends_the_pipeline, f"{ENDS} (EndFrame)"),
         ("before_voice", LLMTextFrame, people.cancels_the_pipeline, f"{ENDS} (CancelFrame)"),
         ("before_client", TTSAudioRawFrame, people.ends_the_pipeline, f"{ENDS} (EndFrame)"),
+        (
+            "before_voice",
+            LLMTextFrame,
+            people.pushes_no_frame,
+            "it pushed what is no frame but str",
+        ),
+        (
+            "before_client",
+            TTSAudioRawFrame,
+            people.pushes_nothing,
+            "it pushed what is no frame but NoneType",
+        ),
+        ("before_model", LLMContextFrame, people.interrupts, f"{STEERS} (InterruptionFrame)"),
+        ("before_voice", LLMTextFrame, people.interrupts, f"{STEERS} (InterruptionFrame)"),
+        ("before_voice", LLMTextFrame, people.asks_for_the_end, f"{STEERS} (EndWorkerFrame)"),
+        (
+            "before_client",
+            TTSAudioRawFrame,
+            people.interrupts_upstream,
+            f"{STEERS} (InterruptionFrame)",
+        ),
+        (
+            "before_client",
+            TTSAudioRawFrame,
+            people.interrupts_everybody,
+            f"{STEERS} (InterruptionFrame)",
+        ),
+        (
+            "before_model",
+            LLMContextFrame,
+            people.writes_words_for_messages,
+            f"{CONTEXT} that is no dict but str (LLMContextFrame)",
+        ),
+        (
+            "before_model",
+            LLMContextFrame,
+            people.adds_an_object,
+            f"{CONTEXT} whose content is no text but object (LLMContextFrame)",
+        ),
+        ("before_client", TTSAudioRawFrame, people.speaks, NO_VOICE),
+        ("before_client", TextFrame, people.speaks, NO_VOICE),
         (
             "before_voice",
             LLMTextFrame,
@@ -606,7 +734,16 @@ async def test_a_frame_that_no_stage_can_take_fails_the_answer_at_once_and_by_na
     assert any(reason in line for line in lines)
 
 
-@pytest.mark.parametrize("act", [people.ends_the_pipeline, people.forgets_the_text])
+@pytest.mark.parametrize(
+    "act",
+    [
+        people.ends_the_pipeline,
+        people.forgets_the_text,
+        people.pushes_no_frame,
+        people.interrupts,
+        people.speaks,
+    ],
+)
 async def test_a_frame_that_no_stage_can_take_fails_one_transcription(act: Any):
     broken = Armed(TranscriptionFrame, act)
     async with session(vad={"speculative": False}, before_model=[broken]) as wire:

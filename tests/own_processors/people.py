@@ -13,9 +13,11 @@ from pipecat.audio.filters.base_audio_filter import BaseAudioFilter
 from pipecat.frames.frames import (
     CancelFrame,
     EndFrame,
+    EndWorkerFrame,
     ErrorFrame,
     FilterControlFrame,
     Frame,
+    InterruptionFrame,
     LLMContextFrame,
     LLMFullResponseEndFrame,
     LLMTextFrame,
@@ -132,6 +134,66 @@ async def reports_an_error(self: Doing, _frame: Frame) -> bool:
 async def hangs(_self: Doing, _frame: Frame) -> bool:
     await asyncio.Event().wait()
     return True
+
+
+async def pushes_no_frame(self: Doing, _frame: Frame) -> bool:
+    await self.push_frame("not a frame")  # type: ignore[arg-type]
+    return False
+
+
+async def pushes_nothing(self: Doing, _frame: Frame) -> bool:
+    await self.push_frame(None)  # type: ignore[arg-type]
+    return False
+
+
+async def interrupts(self: Doing, _frame: Frame) -> bool:
+    await self.push_frame(InterruptionFrame())
+    return False
+
+
+async def interrupts_upstream(self: Doing, _frame: Frame) -> bool:
+    await self.push_frame(InterruptionFrame(), FrameDirection.UPSTREAM)
+    return False
+
+
+async def interrupts_everybody(self: Doing, _frame: Frame) -> bool:
+    await self.broadcast_interruption()
+    return False
+
+
+async def asks_for_the_end(self: Doing, _frame: Frame) -> bool:
+    await self.push_frame(EndWorkerFrame(), FrameDirection.UPSTREAM)
+    return False
+
+
+async def writes_words_for_messages(_self: Doing, frame: Any) -> bool:
+    frame.context.set_messages("nonsense")
+    return False
+
+
+async def adds_an_object(_self: Doing, frame: Any) -> bool:
+    frame.context.add_message({"role": "user", "content": object()})
+    return False
+
+
+async def speaks(self: Doing, _frame: Frame) -> bool:
+    await self.push_frame(TTSSpeakFrame("Let me see."))
+    return False
+
+
+class Unsayable(Exception):
+    """Cannot be written."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("nothing to say")
+
+
+async def raises_unsayable(_self: Doing, _frame: Frame) -> bool:
+    raise Unsayable
+
+
+async def raises_at_length(_self: Doing, _frame: Frame) -> bool:
+    raise ValueError("one\ntwo \x1b[31m api_key=sk-of-somebody-else \ud800 " + "x" * 100_000)
 
 
 async def swallows(_self: Doing, _frame: Frame) -> bool:
@@ -269,6 +331,28 @@ class ExitsAtSetup(FrameProcessor):
     async def cleanup(self) -> None:
         await super().cleanup()
         sys.exit("gone")
+
+
+class EndsInATask(FrameProcessor):
+    """Ends the program in a task of asyncio's, of which no guard knows."""
+
+    async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
+        await super().process_frame(frame, direction)
+        if isinstance(frame, LLMFullResponseEndFrame):
+            task = asyncio.create_task(self._end())
+            await asyncio.wait([task])
+        await self.push_frame(frame, direction)
+
+    async def _end(self) -> None:
+        sys.exit("gone")
+
+
+class HangsAtSetup(FrameProcessor):
+    """Is never set up."""
+
+    async def setup(self, setup: Any) -> None:
+        await super().setup(setup)
+        await asyncio.Event().wait()
 
 
 class Unprepared(FrameProcessor):

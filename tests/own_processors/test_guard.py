@@ -43,7 +43,7 @@ def lines() -> Any:
 
 async def test_what_would_end_the_program_keeps_its_cause():
     broken = doing(TextFrame, exits)()
-    Guard(broken, "Broken")
+    Guard(broken, "Broken", 20)
     with pytest.raises(ProgramEnded) as ended:
         await broken.process_frame(LLMTextFrame("one"), DOWN)
     assert isinstance(raised(ended.value), SystemExit)
@@ -52,7 +52,7 @@ async def test_what_would_end_the_program_keeps_its_cause():
 
 async def test_so_it_does_in_a_processor_within_another():
     inner = doing(TextFrame, exits)()
-    Guard(Pipeline([IdentityFilter(), inner]), "Outer")
+    Guard(Pipeline([IdentityFilter(), inner]), "Outer", 20)
     with pytest.raises(ProgramEnded):
         await inner.process_frame(LLMTextFrame("one"), DOWN)
 
@@ -60,7 +60,7 @@ async def test_so_it_does_in_a_processor_within_another():
 async def test_who_blocks_is_named_and_not_who_stands_before_it(lines: list[str]):
     inner: Doing = doing(TextFrame, blocks)()
     outer = Direct(inner)
-    guards = Guard(outer, "Outer"), Guard(inner, "Inner")
+    guards = Guard(outer, "Outer", 20), Guard(inner, "Inner", 20)
     await outer.process_frame(LLMTextFrame("one"), DOWN)
     assert guards[0].held_beyond(0.3) is None
     assert (guards[1].held_beyond(0.3) or 0) >= 0.4
@@ -75,7 +75,7 @@ async def test_waiting_is_not_blocking(lines: list[str]):
         return False
 
     patient = doing(TextFrame, waits)()
-    guard = Guard(patient, "Patient")
+    guard = Guard(patient, "Patient", 20)
     await patient.process_frame(LLMTextFrame("one"), DOWN)
     assert guard.held_beyond(0.3) is None
     assert not lines
@@ -83,7 +83,7 @@ async def test_waiting_is_not_blocking(lines: list[str]):
 
 async def test_a_frame_that_ends_the_pipeline_is_passed_on_by_who_got_it():
     one = IdentityFilter()
-    Guard(one, "One")
+    Guard(one, "One", 20)
     given = EndFrame()
     await one.process_frame(given, DOWN)
     await one.push_frame(given)
@@ -93,7 +93,7 @@ async def test_a_frame_that_ends_the_pipeline_is_passed_on_by_who_got_it():
 
 async def test_a_task_that_never_began_leaves_nothing():
     one = IdentityFilter(task_manager=TaskManager())
-    Guard(one, "One")
+    Guard(one, "One", 20)
 
     async def work() -> None:
         raise AssertionError("never begun")

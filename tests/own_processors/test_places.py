@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 
 import pytest
@@ -15,6 +16,8 @@ from tests.examples.programs import refused
 from tests.own_processors.people import Corrected, Unbuildable
 from tests.support.places import ROOT
 from tests.support.running_server import running, scripted_settings
+from tests.support.server_process import started
+from tests.support.wire_client import client
 
 PEOPLE = "tests.own_processors.people"
 IDENTITY = "pipecat.processors.filters.identity_filter:IdentityFilter"
@@ -51,7 +54,7 @@ def test_what_names_no_class_is_refused(name: str):
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("no_such_module:Filter", "No module named 'no_such_module'"),
+        ("no_such_module:Filter", "No module named 'no_such_module' (it is looked for in "),
         (f"{PEOPLE}:NoSuchClass", "has no attribute 'NoSuchClass'"),
         ("builtins:dict", "it does not derive from Pipecat's FrameProcessor"),
         ("tests.own_processors.exits_at_import:Filter", "SystemExit: gone"),
@@ -67,6 +70,31 @@ def test_what_cannot_be_imported_is_refused_by_name(name: str, reason: str):
     assert "REALTIME_PROCESSORS__BEFORE_MODEL" in said
     assert reason in said
     assert "\n" not in said
+
+
+def test_a_folder_that_is_searched_is_named(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path, ""])
+    settings = scripted_settings(processors={"before_model": ["no_such_module:Filter"]})
+    with pytest.raises(ProviderSetupError, match=f"looked for in {re.escape(str(tmp_path))}, in"):
+        PipelineManager(settings)
+    needy = tmp_path / "needy_module.py"
+    needy.write_text("import no_such_library\n", encoding="utf-8")
+    settings = scripted_settings(processors={"before_model": ["needy_module:Filter"]})
+    with pytest.raises(ProviderSetupError, match=r"No module named 'no_such_library'\.$"):
+        PipelineManager(settings)
+
+
+def test_those_given_in_code_replace_the_configured_ones_of_their_places():
+    own = {"before_model": [f"{PEOPLE}:Corrected"], "before_voice": [f"{PEOPLE}:Counting"]}
+    settings = scripted_settings(processors={**own, "timeout_s": 7})
+    given = Processors(before_voice=[Corrected])
+    processors = PipelineManager(settings, processors=given).processors
+    assert processors.names == ["Corrected (before_model)", "Corrected (before_voice)"]
+    assert processors.limit_s == 7
+    slow = Processors(before_voice=[Corrected], timeout_s=9)
+    assert PipelineManager(settings, processors=slow).processors.limit_s == 9
+    assert Processors().limit_s == 15
 
 
 @pytest.mark.parametrize(
@@ -86,6 +114,20 @@ async def test_what_cannot_be_built_is_refused_at_the_start(name: str, reason: s
         f"{name} cannot be used (processors.before_voice, REALTIME_PROCESSORS__BEFORE_VOICE): "
         f"{reason}."
     )
+
+
+async def test_one_in_the_folder_in_which_a_checkout_is_started_is_found(tmp_path):
+    (tmp_path / "mine.py").write_text(
+        "from pipecat.processors.filters.identity_filter import IdentityFilter as Mine\n",
+        encoding="utf-8",
+    )
+    environment = {"REALTIME_PROCESSORS__BEFORE_VOICE": "mine:Mine"}
+    for kind in ("STT", "LLM", "TTS"):
+        environment[f"REALTIME_{kind}__PROVIDER"] = "scripted"
+    command = [sys.executable, str(ROOT / "main.py")]
+    async with started(command, tmp_path, **environment) as server, client(server.url) as wire:
+        await wire.say("Hello")
+        assert (await wire.until("response.done"))["response"]["status"] == "completed"
 
 
 @pytest.mark.parametrize("name", ["no_such_module:Filter", f"{PEOPLE}:Unbuildable"])

@@ -111,7 +111,7 @@ ANTHROPIC = Vendor(
     FakeAnthropic,
     path="",
     model="claude-x",
-    key="ANTHROPIC_API_KEY",
+    key="Check llm.api_key.",
     unknown_model="REALTIME_LLM__MODEL",
     choices=[
         ("auto", None, {"type": "auto"}),
@@ -126,7 +126,7 @@ ANTHROPIC = Vendor(
         "refusal": FILTERED,
     },
     refused=[
-        ({"api_key": None}, "ANTHROPIC_API_KEY"),
+        ({"api_key": None}, "ANTHROPIC_API_KEY is sent to anthropic.com alone"),
         ({"temperature": 1.5}, "REALTIME_LLM__TEMPERATURE"),
         ({"options": {"cache": True}}, "llm.options.cache"),
     ],
@@ -136,7 +136,7 @@ GOOGLE = Vendor(
     FakeGemini,
     path="",
     model="gemini-x",
-    key="GOOGLE_API_KEY",
+    key="Check llm.api_key.",
     unknown_model="REALTIME_LLM__MODEL",
     choices=[
         ("auto", None, {"mode": "AUTO"}),
@@ -146,7 +146,7 @@ GOOGLE = Vendor(
     ],
     unfinished={"MAX_TOKENS": LENGTH, "SAFETY": FILTERED, "PROHIBITED_CONTENT": FILTERED},
     refused=[
-        ({"api_key": None}, "GOOGLE_API_KEY"),
+        ({"api_key": None}, "GOOGLE_API_KEY is sent to googleapis.com alone"),
         ({"options": {"cache": True}}, "llm.options.cache"),
     ],
 )

@@ -143,9 +143,7 @@ DEEPGRAM = Recogniser(
     interims=({"revise": {2: "turn off"}}, "turn on the kitchen light"),
     once={"failing": 1},
     faults={
-        "wrong key": Fault(
-            {"status": 401}, "invalid_api_key", "credentials. Check DEEPGRAM_API_KEY"
-        ),
+        "wrong key": Fault({"status": 401}, "invalid_api_key", "credentials. Check stt.api_key"),
         "no credit": Fault({"status": 402}, "insufficient_quota", "Check the credit"),
         "model not allowed": Fault({"status": 403}, "permission_denied", "Check which models"),
         "unknown model": Fault({"status": 400}, "invalid_request", "Check stt.model"),

@@ -26,6 +26,13 @@ TOOLS = [{"type": "function", "name": name, "parameters": {"type": "object"}} fo
 LOAD: dict[str, Any] = {"stt": stt.load, "llm": llm.load, "tts": tts.load}
 
 
+OPENAI_LIKE = {
+    "stt": "pipecat.services.openai.stt:OpenAISTTService",
+    "llm": "pipecat.services.openai.llm:OpenAILLMService",
+    "tts": "pipecat.services.openai.tts:OpenAITTSService",
+}
+
+
 @asynccontextmanager
 async def session(written: bool = True, **groups: dict[str, Any]) -> AsyncIterator[WireClient]:
     async with running(scripted_settings(**groups)) as server, client(server.url) as wire:
@@ -100,6 +107,47 @@ async def test_a_chat_service_is_told_the_conversation_in_the_form_asked_for(for
         {"role": "system", "content": "Be brief."},
         *({"role": "user", "content": text} for text in users),
     ]
+
+
+@pytest.mark.parametrize("named_in", ["api_base", "options"])
+@pytest.mark.parametrize("classes", [OPENAI_LIKE, dict.fromkeys(OPENAI_LIKE, "openai")])
+async def test_no_key_of_a_vendors_variable_goes_to_another_address(
+    classes: dict[str, str], named_in: str, monkeypatch
+):
+    """Libraries read the variables themselves, where they are given no key."""
+    if classes["llm"] == "openai" and named_in == "options":
+        pytest.skip("it has no such option")
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-for-openai-alone")
+    monkeypatch.setenv("OPENAI_ADMIN_KEY", "sk-for-openai-alone-too")
+    if classes["llm"] == "openai":
+        monkeypatch.setenv("OPENAI_ORG_ID", "org-for-openai-alone")
+        monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", "X-Key: sk-for-openai-alone")
+    fake = FakeOpenAI()
+    async with serving(fake.app) as port:
+        base = f"http://127.0.0.1:{port}/v1"
+        there = {"options": {"base_url": base}} if named_in == "options" else {"api_base": base}
+        groups = {kind: {"provider": name, **there} for kind, name in classes.items()}
+        async with session(written=False, **groups) as wire:
+            await wire.append(speech())
+            done = (await wire.until("response.done"))["response"]
+            assert done["status"] == "completed"
+    assert (len(fake.transcriptions), len(fake.chats), len(fake.speeches)) >= (1, 1, 1)
+    sent = {value for headers in fake.headers for value in headers.values()}
+    assert "Bearer none" in sent
+    assert not [value for value in sent if "for-openai-alone" in value]
+
+
+async def test_a_class_with_a_key_of_its_own_keeps_it(monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-for-openai-alone")
+    fake = FakeOpenAI()
+    async with serving(fake.app) as port:
+        group = {
+            "provider": "pipecat.services.ollama.llm:OLLamaLLMService",
+            "api_base": f"http://127.0.0.1:{port}/v1",
+        }
+        async with session(llm=group) as wire:
+            assert text_of(await answer(wire)) == "Hello from the fake."
+    assert [headers["authorization"] for headers in fake.headers] == ["Bearer ollama"]
 
 
 async def test_a_service_of_pipecats_that_is_not_openai_like(monkeypatch):
@@ -347,7 +395,11 @@ async def test_providers_of_ones_own():
 @pytest.mark.parametrize(
     ("kind", "group", "named"),
     [
-        ("llm", {"provider": "no.such.module:Thing"}, "needs the package 'no'"),
+        (
+            "llm",
+            {"provider": "no.such.module:Thing"},
+            "There is no module no for llm.provider .no.such.module:Thing.: it is looked for",
+        ),
         ("llm", {"provider": f"{OWN}:Nothing"}, "has no Nothing"),
         ("llm", {"provider": f"{OWN}:A_CLASS_OF_ANOTHER_KIND"}, "LLMService nor a LLMProvider"),
         ("tts", {"provider": f"{OWN}:EchoLLM"}, "TTSService nor a TTSProvider"),

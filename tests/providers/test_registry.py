@@ -94,7 +94,7 @@ def test_a_name_that_no_provider_has_is_answered_with_the_names_there_are(kind):
     [
         (
             "no_such_module:Voice",
-            "needs the package 'no_such_module': .*pip install no_such_module",
+            "There is no module no_such_module for tts.provider .*: it is looked for in ",
         ),
         ("tests.providers.own_backends:Voice", "has no Voice; look at tts.provider"),
     ],

@@ -200,7 +200,7 @@ ELEVENLABS = Voice(
         "wrong key at the handshake": Fault(
             {"refusal": (401, {"status": "invalid_api_key", "message": "Invalid API key"})},
             "invalid_api_key",
-            ["status 401: Invalid API key", "ELEVENLABS_API_KEY"],
+            ["status 401: Invalid API key", "Check tts.api_key."],
         ),
         "not allowed": Fault(
             {"refusal": (403, {"status": "only_for_creator+", "message": "Not for this plan"})},
@@ -224,7 +224,7 @@ ELEVENLABS = Voice(
         "wrong key": Fault(
             {"error": ("invalid_api_key", "Invalid API key.")},
             "invalid_api_key",
-            ["Invalid API key.", "ELEVENLABS_API_KEY"],
+            ["Invalid API key.", "Check tts.api_key."],
         ),
         "unknown voice": Fault(
             {"error": _NO_VOICE},
@@ -252,7 +252,7 @@ ELEVENLABS = Voice(
         ),
     },
     refused=[
-        ({"api_key": None}, "ELEVENLABS_API_KEY"),
+        ({"api_key": None}, "ELEVENLABS_API_KEY is sent to elevenlabs.io alone"),
         ({"options": {"stability": 2}}, "tts.options.stability"),
         ({"options": {"pitch": 2}}, "tts.options.pitch"),
         ({"options": {"language": "xx"}}, "tts.options.language"),

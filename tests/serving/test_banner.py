@@ -168,6 +168,14 @@ def test_other_stacks_are_told_by_what_differs():
     assert [*line["stacks"]] == [*stacks]
 
 
+def test_stacks_on_one_host_are_told_apart_by_their_addresses():
+    llm = {"provider": "openai", "model": "alpha", "api_base": "http://gpu:8001/v1"}
+    other = {"llm": {"api_base": "http://somebody:secret@gpu:8002/v1"}}
+    text = said(scripted_settings(llm=llm, stacks={"other": other}))
+    (row,) = [line.split(maxsplit=1) for line in text.splitlines() if "?model=" in line]
+    assert row == ["?model=other", "llm.api_base = gpu:8002/v1"]
+
+
 def test_beside_a_log_of_json_it_is_a_line_of_json():
     line = json.loads(said(scripted_settings(server={"log_json": True})))
     assert {"time", "level", "message", "event", "address", "stack", "stacks"} == set(line)

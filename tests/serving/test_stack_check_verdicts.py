@@ -209,9 +209,7 @@ CASES: list[tuple[Party, Failures]] = [
     (
         Party("STT", "deepgram", "nova-3 at Deepgram (127.0.0.1)", deepgram),
         {
-            **refusals(
-                key="DEEPGRAM_API_KEY", unknown="stt.model", quota="Deepgram", broken="later"
-            ),
+            **refusals(key="stt.api_key", unknown="stt.model", quota="Deepgram", broken="later"),
             "unknown model": ({"status": 400}, ["stt.model"]),
             "no credit": ({"status": 402}, ["credit of the Deepgram project"]),
             **elsewhere("stt.api_base"),
@@ -267,7 +265,7 @@ CASES: list[tuple[Party, Failures]] = [
         {
             "wrong key": (
                 {"refusal": (401, {"status": "invalid_api_key", "message": f"What is {KEY}?"})},
-                ["401", "ELEVENLABS_API_KEY"],
+                ["401", "Check tts.api_key."],
             ),
             "quota": (
                 {"refusal": (429, {"status": "too_many_concurrent_requests", "message": "Many"})},

@@ -20,6 +20,7 @@ from providers.base import ProviderSetupError
 from providers.scripted import ScriptedTTS
 from serving.stack_check import check
 from serving.stacks import Stacks
+from tests.own_processors import people
 from tests.support.calls_server import CallsServer, calls_server
 from tests.support.counts import counted
 from tests.support.fake_calls import OFFER
@@ -456,6 +457,29 @@ async def test_processors_given_in_code_are_those_of_every_stack_that_has_none_o
             async with client(at(given, f"?model={name}")) as wire:
                 said.append(await answer(wire))
     assert said == ["BRIEF ANSWERS", "the default answers", "THE DEFAULT ANSWERS"]
+
+
+async def test_those_given_in_code_and_those_configured_are_every_stack_s() -> None:
+    configured = {"before_client": [f"{__name__}:shouting"]}
+    stacks = {
+        "same": {},
+        "own": {"processors": configured},
+        "quiet": {"processors": {"before_client": [], "before_voice": []}},
+    }
+    settings = three_stacks(stacks=stacks, processors={**configured, "timeout_s": 7})
+    manager = PipelineManager(settings, processors=Processors(before_voice=[shouting]))
+    told = {stack.name: stack.pipelines.processors for stack in Stacks(settings, manager)}
+    both = ["shouting (before_voice)", "shouting (before_client)"]
+    assert {name: one.names for name, one in told.items()} == {
+        "default": both,
+        "same": both,
+        "own": both,
+        "quiet": [],
+    }
+    assert {one.limit_s for one in told.values()} == {7}
+    given = PipelineManager(settings, processors=Processors(before_client=[people.Louder]))
+    own = Stacks(settings, given).of("own").pipelines.processors
+    assert own.names == ["shouting (before_client)"], "as its own table says"
 
 
 async def test_an_upstream_takes_over_no_processors_given_in_code() -> None:

@@ -22,6 +22,7 @@ class FakeOpenAI:
         self.transcriptions: list[dict[str, Any]] = []
         self.speeches: list[dict[str, Any]] = []
         self.connections: set[tuple[str, int]] = set()
+        self.headers: list[dict[str, str]] = []
         self.reply = ["Hello", " from", " the", " fake."]
         self.tool_calls: list[tuple[str, str]] = []
         self.finish: str | None = "stop"
@@ -42,6 +43,7 @@ class FakeOpenAI:
     def _seen(self, request: Request) -> JSONResponse | None:
         assert request.client is not None
         self.connections.add((request.client.host, request.client.port))
+        self.headers.append(dict(request.headers))
         if self.status == 200:
             return None
         self.refused += 1

@@ -18,7 +18,7 @@ from pipecat.services.stt_service import SegmentedSTTService
 
 from audio import g711
 from audio.pcm import WIRE_RATE, resample, silence
-from config import Settings
+from config import Settings, load_settings
 from own_processors.places import Processors
 from pipeline_manager import PipelineManager
 from providers.base import ProviderSetupError, STTProvider
@@ -255,6 +255,7 @@ async def test_a_model_that_refuses_audio_is_answered_with_the_setting_that_send
     assert "does not support audio input" in done["status_details"]["error"]["message"]
     told = done["status_details"]["error"]["message"]
     assert "switch llm.audio_input (REALTIME_LLM__AUDIO_INPUT) off" in told
+    assert ("llm.options.audios says how many" in told) == (provider == "openai")
 
 
 async def test_google_s_models_hear():
@@ -295,6 +296,20 @@ def test_a_model_that_cannot_hear_refuses_by_name(llm, named):
     settings = scripted_settings(llm={**llm, "audio_input": True})
     with pytest.raises(ProviderSetupError, match=f"llm.audio_input.*{named}"):
         PipelineManager(settings)
+
+
+def test_what_to_do_with_audio_that_no_model_is_given_is_refused():
+    told = r"llm\.noise_reduced has no meaning without llm\.audio_input"
+    hears = {"provider": "openai", "api_key": KEY, "audio_input": True, "noise_reduced": True}
+    with pytest.raises(ProviderSetupError, match=told):
+        PipelineManager(scripted_settings(llm={**hears, "audio_input": False}))
+    with pytest.raises(ProviderSetupError, match=r"\[stacks\.odd\] stacks\.odd\.llm\.noise"):
+        Stacks(scripted_settings(stacks={"odd": {"llm": {"noise_reduced": True}}}))
+    # A stack that reads takes over nothing of what the server's own model hears.
+    (reads,) = Stacks(
+        load_settings(llm=hears, stacks={"reads": {"llm": {"audio_input": False}}})
+    ).named
+    assert not reads.settings.llm.noise_reduced
 
 
 def test_processors_before_the_recogniser_are_refused_as_the_model_would_hear_past_them():

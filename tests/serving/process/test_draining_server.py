@@ -230,6 +230,22 @@ async def test_each_signal_leaves_less_time_and_an_early_one_counts() -> None:
     assert steps == [115, 5, 10, 0]
 
 
+async def test_a_task_that_would_end_the_program_ends_alone() -> None:
+    """Of `asyncio.create_task` in somebody's own class, nobody else would see the end."""
+    ends = "tests.own_processors.people:EndsInATask"
+    async with server_process(REALTIME_PROCESSORS__BEFORE_VOICE=ends) as running:
+        for _again in range(2):
+            async with client(running.url) as wire:
+                await wire.say("Hello")
+                done = (await wire.until("response.done"))["response"]
+                assert done["status"] == "completed"
+        assert await running.health() == (200, "healthy")
+        told = running.logged()
+        assert told.count("would have ended the server by SystemExit") == 2
+        running.process.send_signal(signal.SIGTERM)
+        assert await running.ended() == 0
+
+
 async def test_a_service_that_does_not_clean_up_keeps_no_session(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

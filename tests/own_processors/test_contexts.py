@@ -1,0 +1,59 @@
+"""Contexts as processors leave them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from pipecat.processors.aggregators.llm_context import LLMContext, LLMSpecificMessage
+
+from own_processors.contexts import unfit_context
+
+ENDLESS: list[Any] = []
+ENDLESS.append({"type": "text", "text": ENDLESS})
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"role": "user", "content": "Hello"},
+        {"role": "user", "content": [{"type": "text", "text": "Hello"}]},
+        {"role": "assistant", "content": None, "tool_calls": [{"id": "a", "function": {"n": 1.5}}]},
+        {"role": "assistant", "tool_calls": [{"id": "a", "index": 0, "ok": True}]},
+        {"role": "tool", "tool_call_id": "a", "content": "{}"},
+    ],
+)
+def test_what_a_model_can_be_asked_with_is_fit(message: dict[str, Any]):
+    json.dumps(message)
+    assert unfit_context(LLMContext([message])) is None  # type: ignore[list-item]
+
+
+def test_a_message_in_the_form_of_a_service_is_the_services_to_judge():
+    assert unfit_context(LLMContext([LLMSpecificMessage(llm="google", message=object())])) is None
+
+
+@pytest.mark.parametrize(
+    ("message", "wrong"),
+    [
+        ("Hello", "with a message that is no dict but str"),
+        ({"content": "Hello"}, "with a message without a role"),
+        ({"role": None, "content": "Hello"}, "with a message without a role"),
+        ({"role": "user", "content": 7}, "with a message whose content is no text but int"),
+        ({"role": "user", "content": ["Hello"]}, "has a part without a type"),
+        ({"role": "user", "content": [{"text": "Hello"}]}, "has a part without a type"),
+        ({"role": "user", "content": "x", "at": object()}, "that no JSON can hold (object)"),
+        ({"role": "user", "content": "x", 7: 7}, "that no JSON can hold (int)"),
+        ({"role": "user", "content": "x", "at": float("nan")}, "that no JSON can hold (nan)"),
+        ({"role": "user", "content": ENDLESS}, "that no JSON can hold (nested too deeply)"),
+    ],
+)
+def test_what_it_cannot_be_asked_with_is_told(message: Any, wrong: str):
+    assert wrong in str(unfit_context(LLMContext([message])))
+
+
+def test_what_is_no_context_is_told():
+    assert unfit_context(None) == "that is no LLMContext but NoneType"
+    context = LLMContext()
+    context._messages = "Hello"  # type: ignore[assignment]
+    assert unfit_context(context) == "whose messages are no list but str"
