@@ -89,6 +89,9 @@ async def check_store(settings: Settings) -> list[Verdict]:
 def _of_trial(trial: Trial) -> Verdict:
     if trial.error is None:
         result = _("has {count} tools").format(count=trial.tools)
+        if trial.unknown:
+            names = ", ".join(trial.unknown)
+            result += _(", but none called {names}, which its settings name").format(names=names)
         return Verdict("MCP", trial.label, trial.where, trial.took_ms, f"{trial.label} {result}")
     code = "provider_error" if trial.reached else "provider_unreachable"
     return Verdict("MCP", trial.label, trial.where, error=FailureReason(trial.error, code))

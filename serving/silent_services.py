@@ -54,13 +54,18 @@ async def _look(stacks: Stacks, servers: McpServers) -> None:
 
 
 async def _warn_of_tools(servers: McpServers) -> None:
-    """Log a line for each MCP server that cannot be used."""
+    """Log a line for each MCP server that cannot be used as its settings say."""
     if not servers.configured:
         return
     for trial in await try_servers(servers):
         if trial.error is not None:
             logger.warning(
                 f"{trial.error} Sessions go on without its tools; look at mcp.servers.{trial.label}"
+            )
+        elif trial.unknown:
+            logger.warning(
+                f"MCP server {trial.label}: it lists no tools called {', '.join(trial.unknown)}, "
+                f"which mcp.servers.{trial.label} names"
             )
 
 

@@ -21,7 +21,8 @@ from wire.ids import new_id
 from wire.response_fields import ResponseOptions
 
 MOST_IN_A_ROW = 16
-"""Responses that the server begins in a row, before one that may call nothing any more."""
+"""Responses that the server begins in a row, of which the last may call nothing any more. One that
+calls all the same is followed by one more, whose model reads that it may not, and by no other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ class Following:
 
     def response_ended(self, response: Response) -> None:
         """Take note of a response in the conversation that has ended."""
-        if response.awaits_no_client:
+        if response.awaits_no_client and response.spec.follows <= MOST_IN_A_ROW:
             self._due = _Due(response.spec, response.output, self._calls)
 
     def call_ended(self, item_id: str) -> None:
@@ -66,14 +67,19 @@ class Following:
         """Take note that a response reads all results there are: it tells of them."""
         self._due = None
 
-    def next_spec(self) -> ResponseSpec:
-        """Return the parameters of the response that is due; the model reads the results last.
+    def take(self) -> ResponseSpec:
+        """Return the parameters of the response that is due, which is due no more.
 
-        They are those of the response that it follows, or else the session's. It may be silent
-        about the tools: a call that was asked for has been made.
+        They are those of the response that it follows, or else the session's. The model reads the
+        results last. It may be silent about the tools: a call that was asked for has been made.
+
+        One that reads an input of its own knows nothing of what stands in the conversation alone:
+        results that are there are told by another one, behind it.
         """
         due = self._due or _Due()
-        for item_id in due.calls:
+        reads_all = due.after is None or due.after.input is None
+        self._due = None if reads_all or not due.calls else _Due(calls=due.calls)
+        for item_id in due.calls if reads_all else ():
             # What was said since did not know of the result: it is the newest there is.
             call = self._conversation.get(item_id)
             if isinstance(call, McpCall):
@@ -81,11 +87,14 @@ class Following:
         if due.after is None:
             spec = build_spec(ResponseOptions(), self._config, self._conversation)
             return replace(spec, tool_choice=_freely(spec))
-        spec, follows = due.after, due.after.follows + 1
+        spec = due.after
+        choice = "none" if spec.follows + 1 >= MOST_IN_A_ROW else _freely(spec)
+        # A model that has called although it may call nothing is told so, and once.
+        follows = MOST_IN_A_ROW + 1 if spec.tool_choice == "none" else spec.follows + 1
         return replace(
             spec,
             id=new_id("resp"),
-            tool_choice="none" if follows >= MOST_IN_A_ROW else _freely(spec),
+            tool_choice=choice,
             input=None if spec.input is None else [*spec.input, *due.made],
             metadata=None,
             answers=(),

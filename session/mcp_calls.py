@@ -28,6 +28,11 @@ CUT_OFF = McpError(
 """What becomes of a call whose arguments are incomplete."""
 
 
+def not_made(reason: str) -> McpError:
+    """Return what becomes of a call that the model may not make."""
+    return McpError("tool_execution_error", f"The call was not made: {reason}.")
+
+
 @dataclass(slots=True)
 class RunningCall:
     """A call that runs, or is about to."""
@@ -37,7 +42,8 @@ class RunningCall:
     """Its `output_index`; 0 where it belongs to no response."""
     previous_id: str | None
     """The item before it."""
-    in_conversation: bool
+    conversation: Conversation | None
+    """Where its item stands, unless the client has deleted it; None: the response runs beside."""
     response_id: str | None = None
     """The response to which it belongs; None: to none."""
 
@@ -58,7 +64,7 @@ class RunningCall:
             Send(McpCallFailed(*place) if failed else McpCallCompleted(*place))
         ]
         wire = self.item.wire()
-        if self.in_conversation:
+        if self.conversation is not None and self.conversation.get(self.item.id) is self.item:
             effects.append(Send(ItemDone(self.previous_id, wire)))
         if self.response_id is not None:
             effects.append(Send(OutputItemDone(self.response_id, self.index, wire)))
@@ -101,7 +107,7 @@ class FreeCalls:
             approval_request_id=request.id,
         )
         previous_id = self._conversation.insert_output(item)
-        call = RunningCall(item, 0, previous_id, in_conversation=True)
+        call = RunningCall(item, 0, previous_id, self._conversation)
         added: list[Effect] = [Send(ItemAdded(previous_id, item.wire()))]
         if answer.approve:
             self._running[item.id] = call

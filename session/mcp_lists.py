@@ -2,7 +2,8 @@
 
 A server is asked once, when a session or a response first names it, and again when it is described
 otherwise, when it is named after it failed, or when its list changes. Then it is asked quietly: any
-server can say at any time that something has changed, and clients are told of what has.
+server can say at any time that something has changed, and clients are told of what has. They are
+told, too, when other tools of the same list may be used.
 """
 
 from __future__ import annotations
@@ -76,7 +77,10 @@ class McpLists:
             before = self._servers.get(use.label)
             if before is None or before.use.server != use.server:
                 before = self._servers[use.label] = _Server(use)
+            shown = _by_name(before.use, before.tools)
             before.use = use
+            if before.known and shown != _by_name(use, before.tools):
+                effects += self._show_again(before)
             if not before.known and before.asked is None:
                 effects += self._ask(before)
         return effects
@@ -105,9 +109,9 @@ class McpLists:
             server.tools, server.known, server.asked = tools, True, None
         effects: list[Effect] = []
         if question.shown or not same:
-            effects += self._show(question)
-            question.item.tools = tuple(tool for tool in tools if question.use.allows(tool))
-            effects += [self._done(question), Send(McpListCompleted(item_id))]
+            # What may be used may have changed since it was asked.
+            use = question.use if server is None else server.use
+            effects += self._show(question) + self._completed(question, use, tools)
         return effects + self._ask_again(server)
 
     def failed(self, item_id: str, error: McpError) -> list[Effect]:
@@ -121,7 +125,7 @@ class McpLists:
         effects: list[Effect] = []
         if question.shown:
             question.item.error = error
-            effects += [self._done(question), Send(McpListFailed(item_id))]
+            effects += [*self._done(question), Send(McpListFailed(item_id))]
         return effects + self._ask_again(server)
 
     def _ask(self, server: _Server, *, quietly: bool = False) -> list[Effect]:
@@ -154,8 +158,22 @@ class McpLists:
         server = self._servers.get(question.use.label)
         return server if server is not None and server.asked == question.item.id else None
 
-    def _done(self, question: _Question) -> Effect:
-        return Send(ItemDone(question.previous_id, question.item.wire()))
+    def _show_again(self, server: _Server) -> list[Effect]:
+        """Tell clients by another item what may be used of a list that is known."""
+        question = _Question(McpToolList(new_id("mcpl"), server.use.label), server.use)
+        return self._show(question) + self._completed(question, server.use, server.tools)
+
+    def _completed(
+        self, question: _Question, use: McpUse, tools: tuple[McpTool, ...]
+    ) -> list[Effect]:
+        question.item.tools = tuple(tool for tool in tools if use.allows(tool))
+        return [*self._done(question), Send(McpListCompleted(question.item.id))]
+
+    def _done(self, question: _Question) -> list[Effect]:
+        """Tell clients the whole item, unless they have deleted it."""
+        if self._conversation.get(question.item.id) is not question.item:
+            return []
+        return [Send(ItemDone(question.previous_id, question.item.wire()))]
 
 
 def _by_name(use: McpUse, tools: Iterable[McpTool]) -> dict[str, McpTool]:

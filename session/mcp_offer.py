@@ -9,8 +9,8 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from session.mcp import McpTool
@@ -38,9 +38,12 @@ class Target:
         """Whether a call waits for the client's approval."""
         return self.use.needs_approval(self.tool)
 
-    def function(self) -> dict[str, Any]:
-        """Return the function, as the model is given it."""
-        about = self.use.fields.server_description
+    def function(self, about: str | None = None) -> dict[str, Any]:
+        """Return the function, as the model is given it.
+
+        Args:
+            about: What is said of its server with this tool.
+        """
         words = [self.tool.description, f"({self.use.label}: {about})" if about else ""]
         return {
             "type": "function",
@@ -58,9 +61,31 @@ class Offer:
     choice: str | dict[str, Any] = "auto"
     """`auto`, `none`, `required`, or one function."""
     targets: Mapping[str, Target] = field(default_factory=dict)
-    """Name of a function → the tool for which it stands; others are the client's."""
+    """Name of a function → the tool for which it stands, offered or not; others are the
+    client's."""
+    one_call: bool = False
+    """Whether calls are to be made one at a time (`parallel_tool_calls` is false)."""
     unmet: FailureReason | None = None
     """Why the `tool_choice` that was asked for cannot be."""
+
+    def refusal(self, called: str, *, first: bool) -> str | None:
+        """Return why a tool is not run although the model calls it; None: it is.
+
+        Services keep most models from calls that they may not make, and not all of them do.
+
+        Args:
+            called: The function's name.
+            first: Whether the response has made no call before.
+        """
+        if self.choice == "none":
+            return "no tool may be called in this response (tool_choice is 'none')"
+        if isinstance(self.choice, dict) and called != self.choice["name"]:
+            return f"this response may call '{self.choice['name']}' alone (tool_choice)"
+        if all(function["name"] != called for function in self.tools):
+            return "this response may call tools of another server alone (tool_choice)"
+        if self.one_call and not first:
+            return "one tool is called at a time (parallel_tool_calls is false)"
+        return None
 
 
 def offer(
@@ -69,6 +94,7 @@ def offer(
     lists: Lists,
     *,
     may_ask: bool = True,
+    one_call: bool = False,
 ) -> Offer:
     """Return what the model is offered.
 
@@ -78,6 +104,7 @@ def offer(
         lists: What the servers have listed so far.
         may_ask: Whether the client can be asked for approval; if not, tools that need it are left
             out.
+        one_call: Whether calls are to be made one at a time.
     """
     functions = [tool for tool in tools if not isinstance(tool, McpUse)]
     found = [
@@ -89,14 +116,14 @@ def offer(
     ]
     targets = _named(found, [str(function["name"]) for function in functions])
     if isinstance(choice, dict) and choice["type"] == "mcp":
-        return _of_server(functions, targets, choice)
-    offered = [*functions, *(target.function() for target in targets)]
+        return replace(_of_server(functions, targets, choice), one_call=one_call)
+    offered = [*functions, *_functions(targets)]
     unmet = None
     if choice == "required" and not offered:
         unmet = _cannot("tool_choice is 'required', but there are no tools.")
     elif isinstance(choice, dict) and all(tool["name"] != choice["name"] for tool in functions):
         unmet = _cannot(f"tool_choice names '{choice['name']}', which is not among the tools.")
-    return Offer(offered, choice, _by_name(targets), unmet)
+    return Offer(offered, choice, _by_name(targets), one_call, unmet)
 
 
 def _of_server(
@@ -110,10 +137,19 @@ def _of_server(
         reason = f"tool_choice names {what} '{label}', of which no such tool is loaded."
         return Offer(unmet=_cannot(reason))
     if name is None:
-        return Offer([target.function() for target in asked], "required", _by_name(asked))
-    offered = [*functions, *(target.function() for target in targets)]
+        return Offer([*_functions(asked)], "required", _by_name(targets))
+    offered = [*functions, *_functions(targets)]
     forced = {"type": "function", "name": asked[0].called}
     return Offer(offered, forced, _by_name(targets))
+
+
+def _functions(targets: Iterable[Target]) -> Iterator[dict[str, Any]]:
+    """Yield tools as functions; what there is to say of a server is said with its first one."""
+    told: set[str] = set()
+    for target in targets:
+        use = target.use
+        yield target.function(None if use.label in told else use.fields.server_description)
+        told.add(use.label)
 
 
 def _cannot(reason: str) -> FailureReason:

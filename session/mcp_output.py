@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from session.conversation import Conversation
 from session.effects import Effect, Send
-from session.mcp_calls import CUT_OFF, RunningCall
+from session.mcp_calls import CUT_OFF, RunningCall, not_made
 from session.mcp_items import McpApprovalRequest, McpCall
 from session.mcp_offer import Target
 from session.output_item import Ending, OpenItem
@@ -24,6 +24,7 @@ class OpenMcpCall(OpenItem):
         conversation: Conversation,
         number: int,
         target: Target,
+        refusal: str | None = None,
     ) -> None:
         """Begin a call without arguments.
 
@@ -33,10 +34,12 @@ class OpenMcpCall(OpenItem):
             conversation: As in `OpenItem`.
             number: The model's index of this call among its calls.
             target: What is called.
+            refusal: Why it will not be made, for the model and for clients; None: it will.
         """
         self._call = McpCall(new_id("mcp"), target.use.server, target.tool.name, target.called)
         super().__init__(self._call, spec, index, conversation)
         self.number = number
+        self.refusal = refusal
 
     def open(self) -> list[Effect]:
         """Announce the call."""
@@ -54,17 +57,18 @@ class OpenMcpCall(OpenItem):
         running = self._as_call()
         return [*self._written(), *running.begin()], running
 
-    def close(self, _ending: Ending) -> list[Effect]:
+    def close(self, ending: Ending) -> list[Effect]:
         """Close a call that is not made."""
-        return [*self._written(), *self._as_call().end(CUT_OFF)]
+        refused = None if ending == "incomplete" else self.refusal
+        why = CUT_OFF if refused is None else not_made(refused)
+        return [*self._written(), *self._as_call().end(why)]
 
     def _written(self) -> list[Effect]:
         return [Send(McpCallArgumentsDone(*self._place, self._call.arguments))]
 
     def _as_call(self) -> RunningCall:
-        in_conversation = self._conversation is not None
         return RunningCall(
-            self._call, self._index, self._previous_id, in_conversation, self._response_id
+            self._call, self._index, self._previous_id, self._conversation, self._response_id
         )
 
 

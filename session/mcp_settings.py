@@ -1,8 +1,8 @@
 """The MCP servers among the tools of a session or a response, as the client describes them (§B.13).
 
 A server is described once; later its label alone will do. What a client says again of a label
-that is known replaces what was said, field by field, and null takes it back; another URL makes it
-another server.
+that is known replaces what was said, field by field, and null takes it back; another URL, or none
+where there was one, makes it another server.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ class McpUse:
     fields: McpServerTool
     """All that the client has said of the server, and the operator where the client has not."""
     default: McpServerTool | None = None
-    """What the operator says of its server; None: it is not the operator's."""
+    """What the operator says of its server of this label; None: it has none. It counts where the
+    client names no URL."""
 
     @property
     def label(self) -> str:
@@ -155,12 +156,21 @@ def check_servers(
 
 
 def _use(tool: McpServerTool, before: McpUse | None) -> McpUse:
-    said, default = tool, None
+    said, default = tool, None if before is None else before.default
+    if before is not None and before.server.url is not None and _names_no_url(tool):
+        # The client takes its server back, and all that it said of it.
+        own = McpServer(before.label)
+        before = None if default is None else McpUse(own, default, default)
     if before is not None and tool.server_url in (None, before.server.url):
-        said, default = _merged(tool, before), before.default
+        said = _merged(tool, before)
     headers = tuple((said.headers or {}).items())
     server = McpServer(said.server_label, said.server_url, said.authorization, headers)
     return McpUse(server, said, default)
+
+
+def _names_no_url(tool: McpServerTool) -> bool:
+    """Return whether a client says that a server has no URL, and not just nothing about it."""
+    return tool.server_url is None and "server_url" in tool.model_fields_set
 
 
 def _merged(tool: McpServerTool, before: McpUse) -> McpServerTool:
@@ -171,7 +181,7 @@ def _merged(tool: McpServerTool, before: McpUse) -> McpServerTool:
     replaced = _SECRET if _SECRET & new.keys() else set()
     old = before.fields.model_dump(exclude_unset=True, exclude=taken_back | replaced)
     default: dict[str, Any] = {}
-    if before.default is not None:
+    if before.default is not None and before.server.url is None:
         default = before.default.model_dump(exclude_unset=True, include=taken_back)
     return McpServerTool.model_validate({**old, **default, **new})
 

@@ -49,8 +49,13 @@ class McpTools:
 
     def offer(self, spec: ResponseSpec) -> Offer:
         """Return what the model of a response may call."""
-        tools, choice = spec.tools, spec.tool_choice
-        return offer(tools, choice, self.lists.tools(), may_ask=spec.in_conversation)
+        return offer(
+            spec.tools,
+            spec.tool_choice,
+            self.lists.tools(),
+            may_ask=spec.in_conversation,
+            one_call=spec.parallel_tool_calls is False,
+        )
 
     def approved(self, request: McpApprovalRequest, answer: McpApprovalResponse) -> list[Effect]:
         """Make a call that the client approved of, or tell the model that it did not."""

@@ -77,9 +77,9 @@ class OpenItem:
             self.item.status = ending
         wire = self.item.wire()
         effects: list[Effect] = []
-        if self._conversation is not None:
-            if self._conversation.get(self.item.id) is self.item:
-                self._conversation.keep_audio(self.item)
+        # Of an item that the client has deleted, it knows no more than the response.
+        if self._conversation is not None and self._conversation.get(self.item.id) is self.item:
+            self._conversation.keep_audio(self.item)
             effects.append(Send(ItemDone(self._previous_id, wire)))
         return [*effects, Send(OutputItemDone(self._response_id, self._index, wire))]
 

@@ -18,7 +18,7 @@ from session.heard_turns import HeardMessage
 from session.items import AssistantMessage, FunctionCall, Item, OutputItem
 from session.mcp import McpError
 from session.mcp_calls import RunningCall, stopped
-from session.mcp_items import McpCall
+from session.mcp_items import McpApprovalRequest, McpCall
 from session.mcp_offer import Offer
 from session.mcp_output import OpenApproval, OpenMcpCall
 from session.output_item import Ending, OpenCall, OpenMessage, OpenSpeech, OpenText
@@ -38,6 +38,7 @@ _INCOMPLETE: dict[FinishReason, str] = {
 }
 _Message = TypeVar("_Message", OpenText, OpenSpeech)
 _CALLS = OpenCall | OpenMcpCall | OpenApproval
+_CALLED = FunctionCall | McpCall | McpApprovalRequest
 _Opened = OpenMessage | OpenCall | OpenMcpCall | OpenApproval
 
 
@@ -304,9 +305,11 @@ class Response:
         target = self.offer.targets.get(delta.name)
         if target is None:
             return OpenCall(*place, delta.call_id, delta.name)
-        return (
-            OpenApproval(*place, target) if target.needs_approval else OpenMcpCall(*place, target)
-        )
+        first = not any(isinstance(item, _CALLED) for item in self._output)
+        refusal = self.offer.refusal(target.called, first=first)
+        if refusal is None and target.needs_approval:
+            return OpenApproval(*place, target)
+        return OpenMcpCall(*place, target, refusal)
 
     def _begin(self, opened: _Opened) -> list[Effect]:
         self._open = opened
@@ -319,7 +322,7 @@ class Response:
         opened, self._open = self._open, None
         if isinstance(opened, _CALLS):
             self._closed_calls.add(opened.number)
-        if isinstance(opened, OpenMcpCall) and ending == "completed":
+        if isinstance(opened, OpenMcpCall) and ending == "completed" and not opened.refusal:
             effects, running = opened.run()
             self.calls[running.item.id] = running
             return effects

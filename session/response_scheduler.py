@@ -274,7 +274,7 @@ class ResponseScheduler:
         """Begin the response that tells of finished calls, if one is due and none is active."""
         if not self._tools.following.due or self.active is not None or self._turns.any_to_come:
             return []
-        spec = self._tools.following.next_spec()
+        spec = self._tools.following.take()
         effects = self._begin(spec, announced=False)
         response = self._open.get(spec.id)
         if response is not None:

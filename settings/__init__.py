@@ -14,6 +14,7 @@ __all__ = [
     "provider_declarations",
     "installation",
     "localisation",
+    "mcp_headers",
     "mcp_hosts",
     "mcp_settings",
     "model_server",

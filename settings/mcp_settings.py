@@ -18,10 +18,18 @@ from pydantic_settings import NoDecode
 
 from settings.group import Group, listed
 from settings.localisation import _
+from settings.mcp_headers import (
+    is_authorization,
+    is_header_name,
+    is_header_value,
+    is_of_transport,
+)
 from settings.mcp_hosts import AllowedHost, read_allowed_host, read_place
 
 LABEL = r"[A-Za-z0-9_-]{1,64}"
 """What a label may be: models read it, and it becomes part of tools' names."""
+LONGEST_DESCRIPTION = 1024
+"""Characters of what is said of a server: as many as a function's description may have (§C.1)."""
 
 
 def _words(value: Any) -> Any:
@@ -51,19 +59,47 @@ class ApprovalFilter(Group):
     never: ToolNames | None = None
 
 
+def _approval(value: Any) -> Any:
+    """Read a table as one; refuse what is neither that nor one of the words."""
+    if isinstance(value, dict):
+        return ApprovalFilter.model_validate(value)
+    if value in ("always", "never", None) or isinstance(value, ApprovalFilter):
+        return value
+    raise ValueError(
+        _("must be always, never, or a table such as {example}").format(
+            example='{never = {tool_names = ["search"]}}'
+        )
+    )
+
+
+def _for_programs(value: str | None) -> str | None:
+    """Refuse what no program can be given; raises `ValueError`, which quotes nothing."""
+    if value is not None and not value.strip():
+        raise ValueError(_("it is empty"))
+    return _without_nul(value)
+
+
+def _without_nul(value: str | None) -> str | None:
+    if value is not None and "\0" in value:
+        raise ValueError(_("it has a character that no program can be given (NUL)"))
+    return value
+
+
 class McpServerConfig(Group):
     """`[mcp.servers.LABEL]`: a server of the operator, by its URL or by a command to run."""
 
     url: str | None = None
     """Its URL: streamable HTTP, or the older SSE."""
-    command: str | None = None
+    command: Annotated[str | None, AfterValidator(_for_programs)] = None
     """A program that speaks MCP on its standard input and output; each session has its own."""
-    args: Annotated[list[str], NoDecode, BeforeValidator(_words)] = Field(default_factory=list)
+    args: Annotated[
+        list[Annotated[str, AfterValidator(_without_nul)]], NoDecode, BeforeValidator(_words)
+    ] = Field(default_factory=list)
     """Its arguments; in a variable, as a shell reads them."""
     env: dict[str, SecretStr] = Field(default_factory=dict)
     """Its environment, beside PATH, HOME, SHELL, TERM, USER and LOGNAME. It gets no other
     variable of the server's."""
-    cwd: str | None = None
+    cwd: Annotated[str | None, AfterValidator(_for_programs)] = None
     """The folder it runs in; None: the server's."""
     headers: dict[str, SecretStr] = Field(default_factory=dict)
     """Headers that every request to it carries."""
@@ -71,16 +107,61 @@ class McpServerConfig(Group):
     """What goes into the header Authorization; `Bearer` is put before a token that stands alone."""
     allowed_tools: Annotated[list[str] | None, NoDecode, BeforeValidator(listed)] = None
     """The tools that sessions see; None: all."""
-    require_approval: Literal["always", "never"] | ApprovalFilter | None = None
+    require_approval: Annotated[
+        Literal["always", "never"] | ApprovalFilter | None, BeforeValidator(_approval)
+    ] = None
     """Whether the client has to approve of calls, where its tool says nothing; None: `always`, as
     the protocol has it."""
-    description: str | None = None
+    description: str | None = Field(None, max_length=LONGEST_DESCRIPTION)
     """What it is for, told to the model where the client's tool says nothing."""
+
+    @property
+    def tools_named(self) -> list[str]:
+        """Names of tools that stand in these settings, each once."""
+        named = [*(self.allowed_tools or ())]
+        if isinstance(self.require_approval, ApprovalFilter):
+            for some in (self.require_approval.always, self.require_approval.never):
+                named += some.tool_names if some is not None else ()
+        return [*dict.fromkeys(named)]
 
     @field_validator("url")
     @classmethod
     def _check_url(cls, url: str | None) -> str | None:
         return None if url is None else read_place(url).url
+
+    @field_validator("env")
+    @classmethod
+    def _check_env(cls, env: dict[str, SecretStr]) -> dict[str, SecretStr]:
+        for name, value in env.items():
+            if not name or "=" in name:
+                raise ValueError(_("a variable has a name that no variable has"))
+            _without_nul(name + value.get_secret_value())
+        return env
+
+    @field_validator("headers")
+    @classmethod
+    def _check_headers(cls, headers: dict[str, SecretStr]) -> dict[str, SecretStr]:
+        """Refuse what no header can be, and quote nothing of it."""
+        for name, value in headers.items():
+            if not is_header_name(name):
+                raise ValueError(_("a header has a name that no header has"))
+            if is_of_transport(name):
+                raise ValueError(
+                    _("the header {name} is set by the transport: leave it out").format(name=name)
+                )
+            _check_value(value, name)
+        # Secrets out of files end in a line break.
+        return {
+            name: SecretStr(value.get_secret_value().strip()) for name, value in headers.items()
+        }
+
+    @field_validator("authorization")
+    @classmethod
+    def _check_authorization(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is None:
+            return None
+        _check_value(value, "Authorization")
+        return SecretStr(value.get_secret_value().strip())
 
     @model_validator(mode="after")
     def _check_kind(self) -> McpServerConfig:
@@ -91,7 +172,23 @@ class McpServerConfig(Group):
             raise ValueError(_("headers and authorization are for a url; a command has env"))
         if self.command is None and (self.args or self.env or self.cwd is not None):
             raise ValueError(_("args, env and cwd are for a command; a url has headers"))
+        if self.authorization is not None and any(map(is_authorization, self.headers)):
+            raise ValueError(_("give authorization or the header Authorization, not both"))
         return self
+
+
+def _check_value(value: SecretStr, name: str) -> None:
+    """Refuse a value that no header has; raises `ValueError`, which does not quote it."""
+    plain = value.get_secret_value().strip()
+    if not plain:
+        raise ValueError(_("the header {name} is empty").format(name=name))
+    if not is_header_value(plain):
+        raise ValueError(
+            _(
+                "the header {name} has characters that no header has, such as a line break within "
+                "it, or is too long: copy it anew"
+            ).format(name=name)
+        )
 
 
 class McpConfig(Group):

@@ -14,7 +14,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from tomllib import TOMLDecodeError
-from typing import Any, get_args
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
 
 from dotenv import dotenv_values
 from pydantic import BaseModel, ValidationError
@@ -349,11 +350,18 @@ def _beside(settings: type[BaseSettings], path: tuple[int | str, ...]) -> list[s
     for part in path[:-1]:
         if isinstance(model, type) and issubclass(model, BaseModel):
             field = model.model_fields.get(str(part))
-            model = field.annotation if field is not None else None
+            model = _table_in(field.annotation) if field is not None else None
         else:
             # A table of tables, as `stacks` is: all have the same settings.
             model = (get_args(model) or (None,))[-1]
     return _names_in(model)
+
+
+def _table_in(annotation: Any) -> Any:
+    """Return the table among what a setting may be, such as a word or a table; else all of it."""
+    if get_origin(annotation) not in (Union, UnionType):
+        return annotation
+    return next((model for model in get_args(annotation) if _names_in(model)), annotation)
 
 
 def _explain(error: ValidationError, settings: type[BaseSettings]) -> str:

@@ -34,6 +34,9 @@ HTTP_CLOSE_S = 2.0
 """Seconds that a server has to take leave, before its connection is cut."""
 PROCESS_CLOSE_S = 8.0
 """The same for a process: `mcp` closes its input, terminates it after 2 s, kills it after 4."""
+AT_ONCE = 16
+"""Requests to one server at once; more wait, and their time begins when they are made. HTTP has
+connections beside (`http_client.CONNECTIONS`), for streams and what the server has forgotten."""
 REASON_S = 1.0
 """Seconds that the end of a connection may take to say why it ended."""
 _OLDER = {400, 404, 405, 406, 415, 501}
@@ -98,21 +101,37 @@ class Connection:
         self._verbose = verbose
         self._held: _Held | None = None
         """The connection that is asked next."""
+        self._connections = 0
+        """How many have stood so far."""
         self._all: set[_Held] = set()
         """Those of which the task has not ended."""
         self._opening = asyncio.Lock()
+        self._places = asyncio.Semaphore(AT_ONCE)
         self._given_up: set[asyncio.Task[object]] = set()
         """Requests that nobody waits for any more, and that take a while to notice."""
 
-    async def ask(self, make: Callable[[Client], Coroutine[Any, Any, Made]]) -> Made:
-        """Make a request.
+    async def ask(
+        self, make: Callable[[Client], Coroutine[Any, Any, Made]], *, lists: bool = False
+    ) -> Made:
+        """Make a request, once fewer than `AT_ONCE` others are under way.
 
         Args:
             make: Makes it.
+            lists: Whether it asks for the list of tools.
 
         Raises:
             McpFailed: It failed, or took longer than `mcp.call_timeout_s`.
         """
+        async with self._places:
+            connections = self._connections
+            try:
+                return await self._ask(make)
+            finally:
+                if self._connections > max(connections, 1) and not lists:
+                    # Whoever was started anew may have other tools, and has told nobody.
+                    self._changed()
+
+    async def _ask(self, make: Callable[[Client], Coroutine[Any, Any, Made]]) -> Made:
         held, is_new = await self._connected()
         attempt = Attempt()
         try:
@@ -171,6 +190,7 @@ class Connection:
                 seconds = self._config.connect_timeout_s
                 raise timed_out(self.target, seconds, "mcp.connect_timeout_s")
             held.ready.result()
+            self._connections += 1
             return held, True
 
     async def _asked(
@@ -276,13 +296,12 @@ class Connection:
         """Yield the ways to connect, and whether each is SSE."""
         target = self.target
         if isinstance(target, HttpTarget):
-            seconds = self._config.connect_timeout_s
-            yield streamable(target, seconds, held.end), False
+            yield streamable(target, self._config, held.end), False
             held.lost = False
             held.stop.clear()
-            yield sse(target, seconds, held.end), True
+            yield sse(target, self._config, held.end), True
         else:
-            yield process(target, held.end, verbose=self._verbose), False
+            yield process(target, self._config, held.end, verbose=self._verbose), False
 
     def _place(self) -> AbstractContextManager[None]:
         if isinstance(self.target, HttpTarget):

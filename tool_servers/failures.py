@@ -30,6 +30,11 @@ _STAND_INS = {INTERNAL_ERROR, METHOD_NOT_FOUND, INVALID_REQUEST}
 """Codes that `mcp` makes up where a server answered with an HTTP status alone."""
 _STAND_IN_WORDS = {"Server returned an error response", "Session terminated", "Not Found"}
 """What it says with them; anything else are the server's words."""
+_UNREADABLE = ("Failed to parse JSON response:", "Failed to parse SSE message:")
+_OTHER_KIND = "Unexpected content type: "
+"""What it makes up where an answer cannot be read."""
+_MOST_CODE = 2**31 - 1
+"""Largest code that every client can read; JSON-RPC knows no bound."""
 _ASKED = {
     "elicitation": ("elicitation/create", "Elicitation not supported"),
     "sampling": ("sampling/createMessage", "Sampling not supported"),
@@ -51,6 +56,8 @@ def failed(target: Target, kind: str, reason: str, code: int | None) -> McpFaile
     if len(shown) > LONGEST:
         shown = f"{shown[:LONGEST]}…"
     message = f"MCP server {target.label}: {shown.rstrip('.')}."
+    if code is not None and not -_MOST_CODE <= code <= _MOST_CODE:
+        code = None
     match kind:
         case "http":
             return McpFailed(McpError("http_error", message, code))
@@ -104,6 +111,13 @@ def _failure(error: BaseException, target: Target, attempt: Attempt) -> McpFaile
             return failed(target, "http", _of_status(status, error.message), status)
         case MCPError(code=code) if code == CONNECTION_CLOSED:
             return gone(target, "" if error.message == "Connection closed" else error.message)
+        case MCPError(code=code) if code == PARSE_ERROR and error.message.startswith(_UNREADABLE):
+            # What follows is for those who know the library.
+            return failed(target, "protocol", "its answer is no message of JSON-RPC", code)
+        case MCPError(code=code) if error.message.startswith(_OTHER_KIND):
+            kind = error.message.removeprefix(_OTHER_KIND) or "unknown"
+            reason = f"its answer is neither JSON nor a stream of events, but of the kind {kind}"
+            return failed(target, "protocol", reason, code)
         case MCPError():
             return failed(target, "protocol", f"it answered “{error.message}”", error.code)
         case httpx2.HTTPStatusError():
@@ -114,7 +128,9 @@ def _failure(error: BaseException, target: Target, attempt: Attempt) -> McpFaile
         case httpx2.ConnectTimeout():
             return failed(target, "protocol", "it cannot be reached in time", REQUEST_TIMEOUT)
         case httpx2.ConnectError() | OSError():
-            return failed(target, "protocol", f"it cannot be reached ({error})", CONNECTION_CLOSED)
+            # What the system says of a command quotes it.
+            why = error.strerror if isinstance(error, OSError) and error.strerror else error
+            return failed(target, "protocol", f"it cannot be reached ({why})", CONNECTION_CLOSED)
         case httpx2.TransportError():
             return gone(target, str(error))
         case ValidationError():

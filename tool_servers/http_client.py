@@ -12,21 +12,19 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import Iterable
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import httpx2
 
 from settings.mcp_hosts import AllowedHost, address_of
+from tool_servers.bounded_body import BoundedBody, Values
 from tool_servers.reach import Address, may_connect
 from tool_servers.targets import HttpTarget
 
-MAX_MESSAGE_BYTES = 4 * 1024 * 1024
-"""Longest message that is read: one answer, or one event of a stream. Servers send a result twice,
-as text and structured, and pictures, which nobody is told. Reading takes the event loop 10 ms."""
 SILENCE_S = 300.0
 """Seconds that a stream may say nothing; servers send comments to keep it open."""
 CONNECTIONS = 20
@@ -35,14 +33,6 @@ CONNECTIONS = 20
 
 class NotAllowed(httpx2.ConnectError):
     """The server's name stands for an address that a client may not make this server reach."""
-
-
-class TooLong(httpx2.StreamError):
-    """An answer is longer than any that is read."""
-
-
-class Compressed(httpx2.StreamError):
-    """An answer is compressed, although the request forbids it."""
 
 
 @dataclass(slots=True)
@@ -57,6 +47,11 @@ class Attempt:
     """Why its answer was not read."""
     failed: asyncio.Event = field(default_factory=asyncio.Event)
     """Set with any of them."""
+
+    def cannot_use(self, error: httpx2.StreamError) -> None:
+        """Note why the answer was not read."""
+        self.unusable = error
+        self.failed.set()
 
 
 ATTEMPT: ContextVar[Attempt | None] = ContextVar("ATTEMPT", default=None)
@@ -75,6 +70,7 @@ def trusted() -> ssl.SSLContext:
 def http_client(
     target: HttpTarget,
     connect_timeout_s: float,
+    most_values: int,
     headers: dict[str, str] | None = None,
     timeout: httpx2.Timeout | None = None,
     auth: httpx2.Auth | None = None,
@@ -84,6 +80,7 @@ def http_client(
     Args:
         target: The server.
         connect_timeout_s: Seconds within which a connection has to stand.
+        most_values: Values that an answer may have.
         headers: As `mcp` gives them to a factory; it has none of its own.
         timeout: As `mcp` gives it; the streams of all transports have the same here.
         auth: As `mcp` gives it; credentials are headers here.
@@ -98,7 +95,7 @@ def http_client(
         limits=httpx2.Limits(max_connections=CONNECTIONS),
         transport=_Pinned(target) if target.allowed is not None else None,
         trust_env=target.allowed is None,
-        event_hooks={"response": [_note]},
+        event_hooks={"response": [partial(_note, most_values)]},
     )
 
 
@@ -214,7 +211,7 @@ def _sent_to(address: str, request: httpx2.Request) -> httpx2.Request:
     )
 
 
-async def _note(response: httpx2.Response) -> None:
+async def _note(most_values: int, response: httpx2.Response) -> None:
     """Note a failure for whoever asked, and bound what is read of the answer."""
     attempt = ATTEMPT.get()
     if attempt is not None and not response.is_success:
@@ -223,46 +220,10 @@ async def _note(response: httpx2.Response) -> None:
     encoding = response.headers.pop("content-encoding", "identity")
     streams = response.headers.get("content-type", "").lower().startswith("text/event-stream")
     assert isinstance(response.stream, httpx2.AsyncByteStream)
-    # Of a stream each event is bounded, by `mcp`; a stream as a whole has no end.
-    limit = None if streams else MAX_MESSAGE_BYTES
-    response.stream = _Bounded(response.stream, limit, encoding.lower(), attempt)
-
-
-class _Bounded(httpx2.AsyncByteStream):
-    """An answer's body, which fails if it is compressed, or once it is too long."""
-
-    def __init__(
-        self,
-        stream: httpx2.AsyncByteStream,
-        limit: int | None,
-        encoding: str,
-        attempt: Attempt | None,
-    ) -> None:
-        self._stream = stream
-        self._limit = limit
-        self._encoding = encoding
-        self._attempt = attempt
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        if self._encoding != "identity":
-            raise self._noted(
-                Compressed(
-                    f"it is compressed ({self._encoding}), although the request forbids it "
-                    "(Accept-Encoding: identity)"
-                )
-            )
-        taken = 0
-        async for piece in self._stream:
-            taken += len(piece)
-            if self._limit is not None and taken > self._limit:
-                raise self._noted(TooLong(f"it is longer than {self._limit // 1024} KiB"))
-            yield piece
-
-    def _noted(self, error: httpx2.StreamError) -> httpx2.StreamError:
-        if self._attempt is not None:
-            self._attempt.unusable = error
-            self._attempt.failed.set()
-        return error
-
-    async def aclose(self) -> None:
-        await self._stream.aclose()
+    response.stream = BoundedBody(
+        response.stream,
+        encoding.lower(),
+        Values(most_values, streams=streams),
+        streams=streams,
+        noted=attempt.cannot_use if attempt is not None else lambda _error: None,
+    )

@@ -13,6 +13,7 @@ from settings.mcp_settings import McpConfig
 from tool_servers.connection import Connection
 from tool_servers.failures import failed
 from tool_servers.processes import Processes
+from tool_servers.raw_answers import MOST_PARTS
 from tool_servers.results import as_text
 from tool_servers.targets import HttpTarget, Target, redacted, target_of
 from tool_servers.tools import all_tools, usable
@@ -64,7 +65,7 @@ class SessionServers:
         """
         connection = self._connection(server)
         target, most = connection.target, self._config.max_tools
-        tools = await connection.ask(lambda client: all_tools(client, target, most))
+        tools = await connection.ask(lambda client: all_tools(client, target, most), lists=True)
         return await asyncio.to_thread(usable, tools, target)
 
     async def call(self, server: McpServer, name: str, arguments: str) -> str:
@@ -128,6 +129,11 @@ class SessionServers:
 
     def _text(self, result: CallToolResult, target: Target) -> str:
         """Return a result as text; raises `McpFailed` for an error, and for too much of it."""
+        if len(result.content) > MOST_PARTS:
+            reason = (
+                f"The result has more than {MOST_PARTS} parts, and no more are read. Ask for less."
+            )
+            raise failed(target, "tool_execution", reason, None)
         text = as_text(result)
         if isinstance(target, HttpTarget) and target.allowed is not None:
             shown = text

@@ -2,32 +2,37 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from urllib.parse import parse_qsl, quote
 
 from config import MIN_SECRET_LENGTH
 from session.mcp import McpServer
 from settings.localisation import in_english
+from settings.mcp_headers import (
+    is_authorization,
+    is_header_name,
+    is_header_value,
+    is_of_transport,
+)
 from settings.mcp_hosts import AllowedHost, Place, read_place
 from settings.mcp_settings import McpConfig, McpServerConfig
 from tool_servers.reach import entry_for
 from wire.errors import ProtocolError, listed
 
 HIDDEN = "***"
+_LIKE_A_KEY = 16
+"""Characters from which on a part of a URL's path may be a key; names are shorter."""
 
-_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}")
-_HEADER_VALUE = re.compile(r"[\t -~]{0,8192}")
 _OURS = frozenset(
     {
-        *("accept", "accept-encoding", "connection", "content-encoding", "content-length"),
-        *("content-type", "expect", "forwarded", "host", "keep-alive", "last-event-id", "te"),
-        *("trailer", "transfer-encoding", "upgrade", "via"),
+        *("forwarded", "host", "via"),
         *("cf-connecting-ip", "fastly-client-ip", "true-client-ip", "x-client-ip", "x-host"),
         *("x-cluster-client-ip", "x-http-method", "x-http-method-override", "x-method-override"),
     }
 )
-_OUR_FAMILIES = ("mcp-", "proxy-", "x-forwarded", "x-original-", "x-real-", "x-rewrite-")
+_OUR_FAMILIES = ("proxy-", "x-forwarded", "x-original-", "x-real-", "x-rewrite-")
 """Headers that decide who is spoken to, how, and for whom: those are not a client's to set. Proxies
 set them, and what is behind a proxy believes them."""
 
@@ -95,8 +100,8 @@ def target_of(server: McpServer, config: McpConfig) -> Target:
             "they allow http there. Ask for that, or give your model the tools as functions."
         )
     headers = _headers(server)
-    secrets = [value for _name, value in server.headers]
-    secrets.append(server.authorization or "")
+    secrets = [_bare(value) for _name, value in server.headers]
+    secrets.append(_bare(server.authorization or ""))
     return HttpTarget(server.label, place, headers, _secrets(secrets), entry)
 
 
@@ -113,7 +118,7 @@ def target_of_operator(label: str, configured: McpServerConfig) -> Target:
             tuple(configured.args),
             env,
             configured.cwd,
-            _secrets([*env.values()]),
+            _secrets([*env.values(), *_among(configured.args)]),
             seen,
         )
     headers = [(name, value.get_secret_value()) for name, value in configured.headers.items()]
@@ -123,6 +128,7 @@ def target_of_operator(label: str, configured: McpServerConfig) -> Target:
         headers.append(("Authorization", _authorization(token)))
         secrets.append(token)
     place = read_place(configured.url)
+    secrets += _in_path(place.path)
     return HttpTarget(label, place, tuple(headers), _secrets(secrets), None, seen)
 
 
@@ -156,49 +162,95 @@ def _by_label(server: McpServer, config: McpConfig) -> Target:
 
 def _headers(server: McpServer) -> tuple[tuple[str, str], ...]:
     """Return the headers that a client sends along, checked."""
-    given = list(server.headers)
+    given = [(name, _bare(value)) for name, value in server.headers]
     for name, value in given:
-        shown = name if _HEADER_NAME.fullmatch(name) else "?"
-        if shown == "?" or not _HEADER_VALUE.fullmatch(value):
+        shown = name if is_header_name(name) else "?"
+        if shown == "?" or not is_header_value(value):
             raise _refused(
                 f"The header '{shown}' of MCP server '{server.label}' has characters that no "
                 "header has, or is too long.",
                 "headers",
             )
-        if name.lower() in _OURS or name.lower().startswith(_OUR_FAMILIES):
+        is_ours = name.lower() in _OURS or name.lower().startswith(_OUR_FAMILIES)
+        if is_ours or is_of_transport(name):
             raise _refused(
                 f"The header '{name}' of MCP server '{server.label}' is not a client's to set: "
                 "leave it out.",
                 "headers",
             )
     if server.authorization is not None:
-        if not _HEADER_VALUE.fullmatch(server.authorization):
+        token = _bare(server.authorization)
+        if not token:
+            raise _refused(
+                f"The authorization of MCP server '{server.label}' is empty: leave it out.",
+                "authorization",
+            )
+        if not is_header_value(token):
             raise _refused(
                 f"The authorization of MCP server '{server.label}' has characters that no token "
                 "has, such as a line break.",
                 "authorization",
             )
-        if any(name.lower() == "authorization" for name, _value in given):
+        if any(is_authorization(name) for name, _value in given):
             raise _refused(
                 f"The MCP server '{server.label}' has both authorization and a header "
                 "Authorization: leave out one of them.",
                 "authorization",
             )
-        given.append(("Authorization", _authorization(server.authorization)))
+        given.append(("Authorization", _authorization(token)))
     return tuple(given)
 
 
 def _authorization(token: str) -> str:
     """Return the value of the header: a token that stands alone is a bearer's."""
-    return token if " " in token.strip() else f"Bearer {token.strip()}"
+    return token if " " in token else f"Bearer {token}"
 
 
-def _secrets(values: list[str]) -> tuple[str, ...]:
-    """Return what of some values is redacted: those, and what follows a scheme such as `Bearer`."""
+def _bare(value: str) -> str:
+    """Return a value without the spaces around it, which are none of it in a header."""
+    return value.strip(" \t")
+
+
+def _in_path(path: str) -> Iterator[str]:
+    """Yield what may be a key in the path of a URL, and in its query."""
+    before, _mark, query = path.partition("?")
+    yield from (part for part in before.split("/") if len(part) >= _LIKE_A_KEY)
+    yield from (value for _name, value in parse_qsl(query))
+    yield from (pair.partition("=")[2] for pair in query.split("&"))
+
+
+def _among(args: Sequence[str]) -> Iterator[str]:
+    """Yield the values of a program's options that are named like keys."""
+    for before, arg in zip(["", *args], args, strict=False):
+        name, _equals, value = arg.partition("=")
+        if value and _named_like_a_key(name):
+            yield value
+        elif before.startswith("-") and "=" not in before and _named_like_a_key(before):
+            yield arg
+
+
+def _named_like_a_key(name: str) -> bool:
+    return any(word in name.lower() for word in ("key", "token", "secret", "password"))
+
+
+def _secrets(values: Sequence[str]) -> tuple[str, ...]:
+    """Return what of some values is redacted: those, and what follows a scheme such as `Bearer`.
+
+    Libraries quote what they cannot send, so each is redacted as Python and JSON write it, too.
+    """
     parts = [*values, *(value.rpartition(" ")[2] for value in values)]
-    found = {part for part in parts if len(part) >= MIN_SECRET_LENGTH}
+    found = {
+        form for part in parts if len(part) >= MIN_SECRET_LENGTH for form in (part, *_quoted(part))
+    }
     # Were one that is part of another taken out first, the rest of that would be left.
     return tuple(sorted(found, key=len, reverse=True))
+
+
+def _quoted(text: str) -> Iterator[str]:
+    yield repr(text)[1:-1]
+    yield repr(text.encode("utf-8", "surrogatepass"))[2:-1]
+    yield json.dumps(text)[1:-1]
+    yield quote(text, safe="", errors="replace")
 
 
 def _refused(message: str, field: str | None = None) -> ProtocolError:

@@ -14,9 +14,13 @@ from mcp.types import INVALID_PARAMS, Tool
 
 from session.mcp import McpTool
 from tool_servers.failures import failed
-from tool_servers.raw_lists import LONGEST_SHOWN, log_left_out
+from tool_servers.raw_answers import left_out
 from tool_servers.targets import Target, redacted
 
+LONGEST_SHOWN = 64
+"""Characters of a tool's name in the log."""
+MOST_LOGGED = 5
+"""Tools of a list that the log names."""
 MOST_PAGES = 100
 """Pages of a list that are read: some servers' lists have no end."""
 LONGEST_NAME = 128
@@ -73,18 +77,24 @@ def usable(tools: Iterable[Tool], target: Target) -> list[McpTool]:
         McpFailed: Together they are larger than `MOST_LIST_BYTES`.
     """
     found, size = [], 0
+    left: list[tuple[str, str]] = []
+    cut: list[str] = []
     for tool in tools:
-        taken = McpTool(tool.name, _about(tool, target), tool.input_schema, _annotations(tool))
+        about, is_cut = _about(tool)
+        taken = McpTool(tool.name, about, tool.input_schema, _annotations(tool))
         try:
             bytes_ = _bytes(taken)
-            why = _unfit(taken, bytes_, target)
+            why = left_out(tool) or _unfit(taken, bytes_, target)
         except RecursionError:
             bytes_, why = 0, "its input schema is no JSON Schema (it is too deep)"
         if why is not None:
-            log_left_out(target.label, tool.name, why)
+            left.append((tool.name, why))
             continue
+        if is_cut:
+            cut.append(tool.name)
         found.append(taken)
         size += bytes_
+    _log(target, left, cut)
     if size > MOST_LIST_BYTES:
         reason = (
             f"its list of tools has {-(-size // 1024)} KiB, and no more than "
@@ -114,15 +124,33 @@ def _bytes(tool: McpTool) -> int:
     return len(json.dumps(whole, ensure_ascii=False).encode("utf-8", "replace"))
 
 
-def _about(tool: Tool, target: Target) -> str:
+def _about(tool: Tool) -> tuple[str, bool]:
+    """Return the description of a tool, and whether it is cut."""
     about = tool.description or tool.title or ""
     if len(about) <= LONGEST_DESCRIPTION:
-        return about
-    logger.info(
-        f"MCP server {target.label}: the description of its tool {tool.name[:LONGEST_SHOWN]!r} is "
-        f"cut, because it has more than {LONGEST_DESCRIPTION} characters"
-    )
-    return f"{about[: LONGEST_DESCRIPTION - len(CUT)]}{CUT}"
+        return about, False
+    return f"{about[: LONGEST_DESCRIPTION - len(CUT)]}{CUT}", True
+
+
+def _log(target: Target, left: list[tuple[str, str]], cut: list[str]) -> None:
+    """Write to the log what of a list is left out or cut: a line each, however much that is."""
+    if left:
+        named = _some([f"{_shown(name)} ({why})" for name, why in left])
+        logger.warning(f"MCP server {target.label}: {len(left)} of its tools left out: {named}")
+    if cut:
+        logger.info(
+            f"MCP server {target.label}: the descriptions of {len(cut)} of its tools are cut to "
+            f"{LONGEST_DESCRIPTION} characters: {_some([_shown(name) for name in cut])}"
+        )
+
+
+def _some(told: list[str]) -> str:
+    more = len(told) - MOST_LOGGED
+    return ", ".join([*told[:MOST_LOGGED], *([f"and {more} more"] if more > 0 else [])])
+
+
+def _shown(name: str) -> str:
+    return repr(name[:LONGEST_SHOWN])
 
 
 def _annotations(tool: Tool) -> dict[str, Any] | None:

@@ -21,9 +21,11 @@ from mcp.client.stdio import StdioServerParameters, get_default_environment, std
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.message import SessionMessage
 
-from tool_servers.http_client import MAX_MESSAGE_BYTES, SILENCE_S, http_client
-from tool_servers.raw_lists import mend_list
-from tool_servers.targets import HttpTarget, ProcessTarget
+from settings.mcp_settings import McpConfig
+from tool_servers.bounded_body import LEAST_VALUES, MAX_MESSAGE_BYTES, VALUES_PER_KIB
+from tool_servers.http_client import SILENCE_S, http_client
+from tool_servers.raw_answers import mend_answer
+from tool_servers.targets import HttpTarget, ProcessTarget, Target
 
 Streams = tuple[Any, Any]
 """What `mcp` reads messages from and writes them to."""
@@ -33,46 +35,49 @@ _CHILD = Path(__file__).with_name("child.py")
 
 @asynccontextmanager
 async def streamable(
-    target: HttpTarget, connect_timeout_s: float, ended: Callable[[], None]
+    target: HttpTarget, config: McpConfig, ended: Callable[[], None]
 ) -> AsyncIterator[Streams]:
     """Connect by streamable HTTP.
 
     Args:
         target: The server.
-        connect_timeout_s: Seconds within which a connection has to stand.
+        config: How long things may take, and how much is read.
         ended: Called when nothing more is read from it.
     """
     async with (
-        http_client(target, connect_timeout_s) as client,
+        http_client(target, config.connect_timeout_s, _most_values(config)) as client,
         streamable_http_client(
             target.place.url, http_client=client, max_sse_event_size=MAX_MESSAGE_BYTES
         ) as (read, write),
     ):
-        yield _Watched(read, target.label, ended), write
+        yield _Watched(read, target, config.max_tools, ended), write
 
 
 @asynccontextmanager
 async def sse(
-    target: HttpTarget, connect_timeout_s: float, ended: Callable[[], None]
+    target: HttpTarget, config: McpConfig, ended: Callable[[], None]
 ) -> AsyncIterator[Streams]:
     """Connect by SSE, as servers of 2024 expect; arguments as those of `streamable`."""
     async with sse_client(
         target.place.url,
-        timeout=connect_timeout_s,
+        timeout=config.connect_timeout_s,
         sse_read_timeout=SILENCE_S,
-        httpx_client_factory=partial(http_client, target, connect_timeout_s),
+        httpx_client_factory=partial(
+            http_client, target, config.connect_timeout_s, _most_values(config)
+        ),
     ) as (read, write):
-        yield _Watched(read, target.label, ended), write
+        yield _Watched(read, target, config.max_tools, ended), write
 
 
 @asynccontextmanager
 async def process(
-    target: ProcessTarget, ended: Callable[[], None], *, verbose: bool
+    target: ProcessTarget, config: McpConfig, ended: Callable[[], None], *, verbose: bool
 ) -> AsyncIterator[Streams]:
     """Run a server's command.
 
     Args:
         target: The server.
+        config: How much of its lists is read.
         ended: Called when nothing more is read from it.
         verbose: Whether what it writes to its standard error is shown.
 
@@ -90,28 +95,42 @@ async def process(
     with await asyncio.to_thread(open, os.devnull, "w") as nowhere:
         errors = sys.stderr if verbose else nowhere
         async with stdio_client(parameters, errlog=errors) as (read, write):
-            yield _Watched(read, target.label, ended), write
+            yield _Watched(read, target, config.max_tools, ended), write
+
+
+def _most_values(config: McpConfig) -> int:
+    return max(LEAST_VALUES, VALUES_PER_KIB * config.max_result_kib)
 
 
 def _found(target: ProcessTarget, env: dict[str, str]) -> str:
-    """Return the path of a command; raises `OSError` with the reason."""
+    """Return the path of a command.
+
+    Raises:
+        OSError: With the reason, which clients see: it quotes nothing of the operator's settings.
+    """
     if target.cwd is not None and not Path(target.cwd).is_dir():
-        raise FileNotFoundError(f"its folder {target.cwd} does not exist")
+        raise FileNotFoundError("its folder (cwd) does not exist")
     command = target.command
     if target.cwd is not None and os.sep in command and not os.path.isabs(command):
         command = str(Path(target.cwd) / command)
     found = shutil.which(command, path=env.get("PATH"))
     if found is None:
-        raise FileNotFoundError(f"its command {target.command} is not there, or not executable")
+        reason = "its command is not there, or not executable"
+        # A path may have spaces; what is not there is rather a whole command line.
+        hint = "; arguments belong into args" if " " in target.command else ""
+        raise FileNotFoundError(reason + hint)
     return os.path.abspath(found)
 
 
 class _Watched:
     """Messages from a server, and the end of them."""
 
-    def __init__(self, stream: Any, label: str, ended: Callable[[], None]) -> None:
+    def __init__(
+        self, stream: Any, target: Target, most_tools: int, ended: Callable[[], None]
+    ) -> None:
         self._stream = stream
-        self._label = label
+        self._target = target
+        self._most_tools = most_tools
         self._ended = ended
 
     @property
@@ -138,7 +157,7 @@ class _Watched:
             self._ended()
             raise
         if isinstance(message, SessionMessage):
-            mend_list(message, self._label)
+            mend_answer(message, self._target, self._most_tools)
         return message
 
     async def __aenter__(self) -> _Watched:

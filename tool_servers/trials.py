@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from session.mcp import McpFailed, McpServer, ToolServers
 from settings.mcp_hosts import read_place
+from settings.mcp_settings import McpServerConfig
 from tool_servers.servers import McpServers
 
 CONNECTION_CLOSED, REQUEST_TIMEOUT = -32000, -32001
@@ -24,6 +25,8 @@ class Trial:
     tools: int = 0
     took_ms: float = 0
     """Milliseconds to the list of its tools, the connection included."""
+    unknown: tuple[str, ...] = ()
+    """Tools that the operator's settings name, and that it does not list."""
     error: str | None = None
     """Why it cannot be used."""
     reached: bool = True
@@ -35,20 +38,22 @@ async def try_servers(servers: McpServers) -> list[Trial]:
     session = servers.session()
     try:
         return await asyncio.gather(
-            *(
-                _try(session, label, read_place(one.url).origin if one.url else one.command or "")
-                for label, one in servers.configured.items()
-            )
+            *(_try(session, label, one) for label, one in servers.configured.items())
         )
     finally:
         await session.close()
 
 
-async def _try(session: ToolServers, label: str, where: str) -> Trial:
+async def _try(session: ToolServers, label: str, configured: McpServerConfig) -> Trial:
+    url = configured.url
+    where = read_place(url).origin if url else configured.command or ""
     began = time.perf_counter()
     try:
         tools = await session.list_tools(McpServer(label))
     except McpFailed as failed:
         reached = failed.error.code not in (CONNECTION_CLOSED, REQUEST_TIMEOUT)
         return Trial(label, where, error=failed.error.message, reached=reached)
-    return Trial(label, where, len(tools), (time.perf_counter() - began) * 1000)
+    took_ms = (time.perf_counter() - began) * 1000
+    listed = {tool.name for tool in tools}
+    unknown = tuple(name for name in configured.tools_named if name not in listed)
+    return Trial(label, where, len(tools), took_ms, unknown)

@@ -70,6 +70,11 @@ def unsupported(message: str) -> PydanticCustomError:
     return PydanticCustomError("refused", "{reason}", {"reason": message})
 
 
+def mistyped(expected: str) -> PydanticCustomError:
+    """Return the error for a value of another JSON type than the `expected` ones."""
+    return PydanticCustomError("mistyped", "{expected}", {"expected": expected})
+
+
 _KINDS = {
     "string_type": "a string",
     "int_type": "an integer",
@@ -116,6 +121,8 @@ def explain(error: ValidationError, message: dict[str, Any]) -> ProtocolError:
         if _kind_of(value) != wanted:
             return wrong_type(value, wanted, param)
         return invalid_value(value, [name.strip("'") for name in expected], param)
+    if kind == "mistyped":
+        return wrong_type(value, context["expected"], param)
     if kind in _KINDS:
         return wrong_type(value, _KINDS[kind], param)
     return _range_error(first, param) or ProtocolError(

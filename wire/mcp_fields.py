@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from wire.errors import unsupported
+from settings.mcp_settings import LONGEST_DESCRIPTION
+from wire.errors import mistyped, unsupported
 from wire.strict_models import StrictModel
 
 
@@ -28,12 +29,16 @@ class ApprovalFilter(StrictModel, frozen=True):
 def _allowed(value: object) -> object:
     if isinstance(value, list):
         return ToolFilter.model_validate({"tool_names": value})
+    if not isinstance(value, dict | ToolFilter | None):
+        raise mistyped("an array or an object")
     return value
 
 
 def _approval(value: object) -> object:
     if isinstance(value, str) and value not in ("always", "never"):
         raise unsupported(f"Invalid value: '{value}'. Supported values are: 'always' and 'never'.")
+    if not isinstance(value, str | dict | ApprovalFilter | None):
+        raise mistyped("a string or an object")
     return ApprovalFilter.model_validate(value) if isinstance(value, dict) else value
 
 
@@ -63,7 +68,7 @@ class McpFields(StrictModel):
     server_url: str | None = None
     authorization: str | None = None
     headers: dict[str, str] | None = None
-    server_description: str | None = None
+    server_description: Annotated[str, Field(max_length=LONGEST_DESCRIPTION)] | None = None
     allowed_tools: Annotated[ToolFilter | None, BeforeValidator(_allowed)] = None
     require_approval: Annotated[str | ApprovalFilter | None, BeforeValidator(_approval)] = None
     allowed_callers: list[Literal["direct"]] | None = None

@@ -165,6 +165,32 @@ def test_null_brings_back_what_the_operator_says_of_its_server() -> None:
     assert tool == {**known, "require_approval": "never", "server_description": "Ours."}
 
 
+def test_null_takes_a_label_back_to_the_operator_s_server() -> None:
+    servers = {"own": {"url": URL, "require_approval": "never", "description": "Ours."}}
+    d = McpDriver(mcp={"servers": servers}, check=lambda _server: None)
+    known = {"type": "mcp", "server_label": "own"}
+    mine = {**known, "server_url": "https://other.example/", "authorization": "key"}
+    d.update(tools=[{**mine, "server_description": "Mine.", "allowed_tools": ["a"]}])
+    (still, *more) = d.update(tools=[{**known, "require_approval": None}])
+    assert (more, still["session"]["tools"][0]["server_url"]) == ([], mine["server_url"])
+    (updated, *asked) = d.update(tools=[{**known, "server_url": None}])
+    said = {"require_approval": "never", "server_description": "Ours."}
+    assert updated["session"]["tools"] == [{**known, **said}]
+    assert types(asked) == [ADDED, LIST[0]]
+    own = d.lists[-1].server
+    assert (own.url, own.authorization) == (None, None)
+
+
+def test_null_takes_back_the_url_of_a_label_that_is_nobody_else_s() -> None:
+    d = McpDriver()
+    d.connect()
+    before = d.state()
+    assert errors(d.update(tools=[{**DOCS, "server_url": None}])) == [
+        "session.tools[0].server_label"
+    ]
+    assert d.state() == before
+
+
 def test_a_list_that_changes_is_another_item_and_the_old_one_holds_until_then() -> None:
     d = McpDriver()
     d.connect(SEARCH)
@@ -228,6 +254,43 @@ def test_the_list_of_a_server_that_is_another_by_now_changes_nothing() -> None:
     assert d.offered == ["read"]
 
 
+def test_other_tools_that_may_be_used_of_a_list_are_another_item() -> None:
+    d = McpDriver()
+    d.connect()
+    events = d.update(tools=[{**DOCS, "allowed_tools": ["read"]}])
+    assert types(events) == ["session.updated", ADDED, LIST[0], DONE, LIST[1]]
+    assert [tool["name"] for tool in events[3]["item"]["tools"]] == ["read"]
+    assert len(d.lists) == 1, "the server is not asked again"
+    assert types(d.update(tools=[{**DOCS, "allowed_tools": ["read", "nobody"]}])) == [
+        "session.updated"
+    ]
+    assert types(d.update(tools=[{**DOCS, "allowed_tools": None}]))[-2:] == [DONE, LIST[1]]
+
+
+def test_what_may_be_used_when_the_list_comes_counts() -> None:
+    d = McpDriver()
+    d.update(tools=[DOCS])
+    assert types(d.update(tools=[{**DOCS, "allowed_tools": ["read"]}])) == ["session.updated"]
+    (done, _completed) = d.listed(SEARCH, READ)
+    assert [tool["name"] for tool in done["item"]["tools"]] == ["read"]
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ({"allowed_tools": "read"}, "expected an array or an object, but got a string"),
+        ({"require_approval": ["read"]}, "expected a string or an object, but got an array"),
+        ({"require_approval": 1}, "expected a string or an object, but got an integer"),
+        ({"server_description": "d" * 1025}, "maximum length 1024"),
+    ],
+)
+def test_what_would_do_is_told(said: dict[str, Any], told: str) -> None:
+    d = McpDriver()
+    (error,) = d.update(tools=[{**DOCS, **said}])
+    assert told in error["error"]["message"]
+    assert error["error"]["param"] == f"session.tools[0].{next(iter(said))}"
+
+
 @pytest.mark.parametrize(
     ("tools", "param"),
     [
@@ -285,6 +348,20 @@ def test_only_tools_that_are_allowed_are_listed_and_offered(
     assert d.offered == offered == [tool["name"] for tool in item["tools"]]
 
 
+def test_what_a_server_is_for_is_said_once() -> None:
+    d = McpDriver()
+    d.update(tools=[{**DOCS, "server_description": "Docs."}, {**OTHER, "server_description": "W."}])
+    for wanted in list(d.lists):
+        d.report(McpToolsListed(wanted.item_id, (SEARCH, READ)))
+    d.respond()
+    assert [tool["description"] for tool in d.requests[-1].tools] == [
+        "Search the docs. (docs: Docs.)",
+        "",
+        "Search the docs. (wiki: W.)",
+        "",
+    ]
+
+
 def test_names_that_two_share_are_told_apart() -> None:
     d = McpDriver()
     d.update(tools=[FUNCTION, DOCS, OTHER])
@@ -326,7 +403,8 @@ def test_a_choice_may_name_a_server_or_its_tool(choice: Any, asked: Any) -> None
     d.respond()
     assert d.requests[-1].tool_choice == asked
     assert d.offered == ["search", "read"]
-    d.asks()
+    d.call("{}", name="read")
+    d.finish("tool_calls")
     d.found()
     assert d.requests[-1].tool_choice == "auto", "what was demanded has been done"
 
@@ -512,6 +590,42 @@ def test_an_own_input_is_read_on_after_the_call() -> None:
     d.asks()
     d.found()
     assert [m.get("content") for m in d.requests[-1].messages] == ["this", None, "42"]
+    d.asks()
+    d.found("43")
+    seen = [m.get("content") for m in d.requests[-1].messages]
+    assert seen == ["this", None, "42", None, "43"]
+    d.answer()
+    assert len(d.requests) == 3, "each call is told of once"
+
+
+def test_an_own_input_is_read_on_until_the_client_cancels() -> None:
+    d = McpDriver()
+    d.connect()
+    d.respond(input=[])
+    d.asks()
+    d.found()
+    assert types(d.send("response.cancel"))[-1] == "response.done"
+    assert len(d.requests) == 2
+
+
+def test_a_result_that_an_own_input_does_not_have_is_told_behind_it() -> None:
+    d = McpDriver()
+    d.connect()
+    d.respond()
+    d.asks()
+    d.interrupts_and_speaks()
+    d.heard(d.turn, "Wait.")
+    d.answer()
+    d.respond(input=[])
+    d.asks()
+    d.found("of the conversation", at=0)
+    d.found("of the input", at=1)
+    assert [m.get("content") for m in d.requests[-1].messages] == [None, "of the input"]
+    d.answer()
+    assert "of the conversation" in [m.get("content") for m in d.requests[-1].messages]
+    before = len(d.requests)
+    d.answer()
+    assert len(d.requests) == before
 
 
 def test_the_client_goes_on_after_a_function_beside_the_call() -> None:
@@ -538,6 +652,79 @@ def test_a_chain_of_calls_ends() -> None:
     assert d.requests[-1].tool_choice == "none"
     d.answer()
     assert len(d.requests) == 17
+
+
+def refused(events: list[Event]) -> list[tuple[str, Any]]:
+    """Name and error of the calls that ended among events."""
+    done = [event["item"] for event in of(events, "response.output_item.done")]
+    return [(item["name"], item["error"]["message"]) for item in done if item.get("error")]
+
+
+def test_a_chain_ends_also_if_the_model_goes_on_to_call() -> None:
+    d = McpDriver()
+    d.connect()
+    d.respond()
+    for _ in range(40):
+        before = len(d.requests)
+        d.asks()
+        if len(d.calls) == before:
+            d.found()
+        if len(d.requests) == before:
+            break
+    assert (len(d.requests), len(d.calls)) == (18, 16)
+    assert "tool_choice is 'none'" in d.requests[-1].messages[-1]["content"]
+
+
+def test_what_the_model_may_not_call_is_not_run_and_it_reads_why() -> None:
+    d = McpDriver()
+    d.connect()
+    d.respond(tool_choice="none")
+    events = d.asks()
+    reason = "The call was not made: no tool may be called in this response (tool_choice is 'none')"
+    assert refused(events) == [("search", f"{reason}.")]
+    assert "response.mcp_call.failed" in types(events)
+    assert "response.mcp_call.in_progress" not in types(events)
+    assert of(events, "response.done")[0]["response"]["status"] == "completed"
+    assert (d.requests[-1].tool_choice, len(d.requests)) == ("none", 2)
+    assert d.requests[-1].messages[-1]["content"] == f"Error: {reason}."
+    d.asks()
+    assert (len(d.requests), d.calls) == (2, []), "a model that does not hear is not asked on"
+
+
+@pytest.mark.parametrize(
+    ("choice", "called"),
+    [
+        ({"type": "mcp", "server_label": "docs", "name": "read"}, "search"),
+        ({"type": "mcp", "server_label": "wiki"}, "docs__search"),
+        ({"type": "function", "name": "f"}, "docs__search"),
+    ],
+)
+def test_of_several_tools_only_those_that_were_demanded_run(choice: Any, called: str) -> None:
+    d = McpDriver()
+    others = [] if called == "search" else [OTHER, {**FUNCTION, "name": "f"}]
+    d.update(tools=[DOCS, *others])
+    for wanted in list(d.lists):
+        d.report(McpToolsListed(wanted.item_id, (SEARCH, READ)))
+    d.respond(tool_choice=choice)
+    d.call("{}", name=called)
+    (told,) = refused(d.finish("tool_calls"))
+    assert told[0] == "search"
+    assert "(tool_choice)" in told[1]
+    assert d.calls == []
+    assert d.requests[-1].tool_choice == "auto"
+
+
+@pytest.mark.parametrize("approval", ["never", "always"])
+def test_where_calls_are_made_one_at_a_time_a_second_one_is_not_run(approval: str) -> None:
+    d = McpDriver()
+    d.connect(require_approval=approval)
+    d.respond(parallel_tool_calls=False)
+    d.call("{}", 0, name="search")
+    d.call("{}", 1, name="read")
+    (told,) = refused(d.finish("tool_calls"))
+    assert told[0] == "read"
+    assert "parallel_tool_calls" in told[1]
+    assert len(d.calls) == (approval == "never")
 
 
 def test_a_call_that_the_model_could_not_finish_is_not_made() -> None:
@@ -583,12 +770,27 @@ def test_items_can_be_deleted_while_they_are_at_work() -> None:
     assert types(d.send("conversation.item.delete", item_id=d.lists[0].item_id)) == [
         "conversation.item.deleted"
     ]
-    d.listed(SEARCH)
+    assert types(d.listed(SEARCH)) == [LIST[1]], "what was deleted does not come back"
     d.respond()
     d.asks()
     d.send("conversation.item.delete", item_id=d.calls[0].item_id)
-    assert "response.done" in types(d.found())
+    ended = ["response.mcp_call.completed", "response.output_item.done", *END]
+    assert types(d.found()) == ended
     assert d.requests[-1].messages == []
+    d.answer()
+    d.update(tools=[{**DOCS, "require_approval": "always"}])
+    d.say("Once more.")
+    d.respond()
+    d.approve(d.asks())
+    d.send("conversation.item.delete", item_id=d.calls[-1].item_id)
+    assert types(d.found()) == ["response.mcp_call.completed"]
+
+
+def test_a_list_that_fails_behind_its_deletion_is_no_item_again() -> None:
+    d = McpDriver()
+    d.update(tools=[DOCS])
+    d.send("conversation.item.delete", item_id=d.lists[0].item_id)
+    assert types(d.list_failed()) == [LIST[2]]
 
 
 # --- interruptions -----------------------------------------------------------------------------

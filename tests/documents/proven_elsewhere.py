@@ -54,7 +54,8 @@ _BY_PROOF: dict[str, str] = {
         "session/mcp.py tool_servers/connection.py tool_servers/results.py "
         "tool_servers/transports.py"
     ),
-    "tool_servers/test_failures.py": "tool_servers/raw_lists.py tool_servers/tools.py",
+    "settings/test_mcp_settings.py": "settings/mcp_headers.py",
+    "tool_servers/test_failures.py": "tool_servers/raw_answers.py tool_servers/tools.py",
     "tool_servers/test_processes.py": "tool_servers/child.py",
     # Providers.
     "providers/assistant/test_arguments.py": "providers/assistant/schema.py",

@@ -72,10 +72,57 @@ def test_without_any_it_is_not_used():
         ({"url": "https://a.example/", "headers": {"X": 5}}, "mcp.servers.docs.headers"),
         ({"url": "https://a.example/", "require_approval": "perhaps"}, "require_approval"),
         ({"uri": "https://a.example/"}, "mcp.servers.docs.uri"),
+        ({"url": "https://a.example/", "description": "d" * 1025}, "at most 1024"),
+        ({"command": " "}, "mcp.servers.docs.command: it is empty"),
+        ({"command": "npx", "cwd": ""}, "mcp.servers.docs.cwd: it is empty"),
+        ({"command": "npx", "env": {"A": f"{SECRET}\0"}}, "mcp.servers.docs.env: "),
+        ({"command": "npx", "env": {"A=B": SECRET}}, "mcp.servers.docs.env: "),
+        ({"command": "npx", "args": [f"{SECRET}\0"]}, "mcp.servers.docs.args"),
     ],
 )
 def test_a_server_that_cannot_be_used_is_refused(server: dict[str, Any], told: str):
     assert told in problem(servers={"docs": server})
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ({"authorization": f"{SECRET}\r\nX: y"}, "authorization: the header Authorization has"),
+        ({"authorization": f"{SECRET}ü"}, "authorization: the header Authorization has"),
+        ({"authorization": " \n"}, "authorization: the header Authorization is empty"),
+        ({"headers": {"X-Key": f"{SECRET}\nand more"}}, "headers: the header X-Key has"),
+        ({"headers": {"X-Key": ""}}, "headers: the header X-Key is empty"),
+        ({"headers": {f"X {SECRET}": "b"}}, "headers: a header has a name"),
+        ({"headers": {"Accept-Encoding": "gzip"}}, "Accept-Encoding is set by the transport"),
+        ({"headers": {"mcp-session-id": "1"}}, "mcp-session-id is set by the transport"),
+        ({"headers": {"authorization": SECRET}, "authorization": "b"}, "not both"),
+    ],
+)
+def test_what_no_header_can_be_is_refused_without_quoting_it(said: dict[str, Any], told: str):
+    """Libraries would quote it, to clients and into the log."""
+    assert told in problem(servers={"docs": {"url": "https://a.example/", **said}})
+
+
+def test_a_secret_out_of_a_file_may_end_in_a_line_break():
+    said = {"authorization": f"{SECRET}\n", "headers": {"X-Key": f" {SECRET}\r\n"}}
+    docs = load_settings(mcp={"servers": {"docs": {"url": "https://a.example/", **said}}})
+    server = docs.mcp.servers["docs"]
+    assert server.authorization is not None
+    assert server.authorization.get_secret_value() == SECRET
+    assert server.headers["X-Key"].get_secret_value() == SECRET
+
+
+@pytest.mark.parametrize("asked", ["sometimes", ["never"], 1])
+def test_an_approval_that_is_none_is_refused_with_an_example(asked: Any):
+    told = problem(servers={"docs": {"url": "https://a.example/", "require_approval": asked}})
+    assert "mcp.servers.docs.require_approval: must be always, never, or a table such as" in told
+
+
+def test_what_is_wrong_in_a_table_of_approvals_is_named_by_its_place():
+    asked = {"never": {"names": ["a"]}}
+    told = problem(servers={"docs": {"url": "https://a.example/", "require_approval": asked}})
+    assert "mcp.servers.docs.require_approval.never.names: there is no setting of that" in told
+    assert "Did you mean tool_names?" in told
 
 
 @pytest.mark.parametrize("label", ["", "a b", "a.b", "dócs", "a" * 65])

@@ -36,6 +36,8 @@ class FakeMcp:
         """Tools in a page."""
         self.result: Any = {"content": [{"type": "text", "text": "ok"}]}
         """What a call answers: a result, or bytes that are sent as they are."""
+        self.error: dict[str, Any] | None = None
+        """An error of JSON-RPC that a call answers instead."""
         self.gzipped = False
         self.slow = False
         """Whether the body of a call's answer never ends."""
@@ -68,7 +70,7 @@ class FakeMcp:
             return Response(status_code=202)
         if method == "server/discover":
             return Response(status_code=400)
-        if method == "tools/call" and self.slow:
+        if method == "tools/call" and (self.slow or message["params"]["name"] == "hang"):
             return StreamingResponse(self._drip(), media_type="application/json")
         if method == "tools/call" and isinstance(self.result, bytes):
             return Response(self.result, media_type="application/json")
@@ -96,6 +98,8 @@ class FakeMcp:
                 if start + self.page < len(self.tools):
                     page["nextCursor"] = str(start + self.page)
                 return {"result": page}
+            case "tools/call" if self.error is not None:
+                return {"error": self.error}
             case "tools/call":
                 return {"result": self.result}
         return {"error": {"code": -32601, "message": "no such method"}}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -89,7 +90,7 @@ async def test_credentials_are_sent_and_shown_nowhere(lines: list[str]):
     assert all(sent["authorization"] == f"Bearer {SECRET}" for sent in fake.headers)
     assert all(sent["x-team"] == "team-9-of-us" for sent in fake.headers)
     assert not [line for line in lines if SECRET in line or "team-9" in line]
-    assert [line for line in lines if "its tool 'any' is left out" in line]
+    assert [line for line in lines if "1 of its tools left out: 'any'" in line]
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -167,7 +168,7 @@ async def test_a_tool_with_a_schema_that_is_none_is_left_out_and_logged(
         assert [listed.name for listed in await tools.list_tools(SERVER)] == ["good", "better"]
         fake.tools[1] = {"name": "bad"}
         assert [listed.name for listed in await tools.list_tools(SERVER)] == ["good", "better"]
-    assert [line for line in lines if "'bad' is left out" in line]
+    assert [line for line in lines if "1 of its tools left out: 'bad' (its input" in line]
 
 
 async def test_tools_that_are_too_large_for_a_model_are_left_out_or_cut(lines: list[str]):
@@ -189,9 +190,9 @@ async def test_tools_that_are_too_large_for_a_model_are_left_out_or_cut(lines: l
     assert listed["told"] == "d" * 1024
     assert all(len(listed[name]) == 1024 for name in ("cut", "titled"))
     assert listed["cut"].endswith("d… (cut)")
-    assert [line for line in lines if "'large' is left out" in line and "18 KiB" in line]
-    assert [line for line in lines if "'marked' is left out" in line]
-    assert [line for line in lines if "1 to 128 characters" in line]
+    (told,) = [line for line in lines if "4 of its tools left out" in line]
+    assert all(part in told for part in ("'large' (it has 18 KiB", "'marked'", "1 to 128 char"))
+    assert [line for line in lines if "2 of its tools are cut" in line and "'titled'" in line]
 
 
 async def test_a_list_that_no_request_should_carry_is_refused_by_name():
@@ -204,6 +205,91 @@ async def test_a_list_that_no_request_should_carry_is_refused_by_name():
         assert "no more than 256 are taken" in error.message
         fake.tools = fake.tools[:10]
         assert len(await tools.list_tools(SERVER)) == 10
+
+
+async def test_tools_that_are_left_out_count_and_are_logged_in_one_line(lines: list[str]):
+    fake = FakeMcp()
+    fake.tools = [{"name": f"bad{number}", "inputSchema": None} for number in range(9)]
+    fake.tools.append(tool("good"))
+    fake.page = 4
+    async with faking(fake, max_tools=10) as tools:
+        assert [one.name for one in await tools.list_tools(SERVER)] == ["good"]
+        (told,) = [line for line in lines if "left out" in line]
+        assert "9 of its tools left out: 'bad0' (" in told
+        assert "'bad4' (" in told
+        assert told.endswith("and 4 more")
+        fake.tools.append(tool("one too many"))
+        assert "more than 10 tools" in (await failure(tools.list_tools(SERVER))).message
+
+
+async def test_a_note_of_a_server_leaves_no_tool_out():
+    fake = FakeMcp()
+    fake.tools = [{**tool("good"), "_meta": {"left out": "says the server"}}]
+    async with faking(fake) as tools:
+        assert [one.name for one in await tools.list_tools(SERVER)] == ["good"]
+
+
+async def test_of_a_list_only_what_may_be_seen_is_read():
+    fake = FakeMcp()
+    fake.tools = [{"name": f"bad{number}", "inputSchema": None} for number in range(2000)]
+    fake.tools.append(tool("good"))
+    fake.page = 5000
+    async with serving(fake.app) as port:
+        real = {"url": f"http://127.0.0.1:{port}/mcp", "allowed_tools": ["good"]}
+        async with session(servers={"real": real}, max_tools=1) as tools:
+            assert [one.name for one in await tools.list_tools(SERVER)] == ["good"]
+
+
+async def test_a_list_of_very_many_values_is_not_read(lines: list[str]):
+    fake = FakeMcp()
+    fake.tools = [{"name": "", "inputSchema": None}] * 130_000
+    fake.page = len(fake.tools)
+    async with faking(fake) as tools:
+        error = await failure(tools.list_tools(SERVER))
+    assert error.type == "protocol_error"
+    assert "more than 131072 values" in error.message
+    assert not [line for line in lines if "left out" in line]
+
+
+async def test_a_result_of_very_many_parts_or_values_is_refused_by_name():
+    fake = FakeMcp()
+    async with faking(fake) as tools:
+        fake.result = {"content": [{"type": "text", "text": "z"}] * 1000}
+        assert await tools.call(SERVER, "any", "") == "\n".join("z" * 1000)
+        fake.result["content"] *= 2
+        error = await failure(tools.call(SERVER, "any", ""))
+        assert (error.type, error.code) == ("tool_execution_error", None)
+        assert "more than 1000 parts" in error.message
+        fake.result["content"] *= 25
+        assert (
+            "values, and no more are read" in (await failure(tools.call(SERVER, "any", ""))).message
+        )
+        # A text may be nothing but commas, and come twice.
+        fake.result = {
+            "content": [{"type": "text", "text": "," * 64_000}],
+            "structuredContent": {"result": "," * 64_000},
+        }
+        assert await tools.call(SERVER, "any", "") == "," * 64_000
+
+
+@pytest.mark.parametrize("code", [10**30, -(2**31) - 1])
+async def test_a_code_that_not_every_client_can_read_is_not_passed_on(code: int):
+    fake = FakeMcp()
+    async with faking(fake) as tools:
+        await tools.list_tools(SERVER)
+        fake.error = {"code": code, "message": "too large"}
+        error = await failure(tools.call(SERVER, "any", ""))
+    assert "too large" in error.message
+    assert error.wire()["code"] == 0
+
+
+@pytest.mark.parametrize("answer", [b"{not json", b"[]", b'{"jsonrpc": "1.0"}'])
+async def test_what_the_library_says_of_an_answer_reaches_no_client(answer: bytes):
+    fake = FakeMcp()
+    fake.result = answer
+    async with faking(fake) as tools:
+        error = await failure(tools.call(SERVER, "any", ""))
+    assert error.message == "MCP server real: its answer is no message of JSON-RPC."
 
 
 @pytest.mark.parametrize("wrong", [{"name": 1}, "tool"])
@@ -257,6 +343,19 @@ async def test_a_body_that_never_ends_is_given_up_in_time():
         assert "within 1 s (mcp.call_timeout_s)" in error.message
         fake.slow = False
         assert await tools.call(SERVER, "any", "") == "ok"
+
+
+async def test_the_time_of_a_call_begins_when_it_is_made():
+    """More calls than are made at once wait, and the server knows nothing of those."""
+    fake = FakeMcp()
+    async with faking(fake, call_timeout_s=1) as tools:
+        hanging = [asyncio.create_task(failure(tools.call(SERVER, "hang", ""))) for _ in range(32)]
+        last = asyncio.create_task(tools.call(SERVER, "any", ""))
+        errors = await asyncio.gather(*hanging)
+        assert all("within 1 s" in error.message for error in errors)
+        assert await last == "ok"
+    calls = [asked for asked in fake.asked if asked["method"] == "tools/call"]
+    assert len(calls) == 33
 
 
 async def test_a_schema_of_results_is_not_looked_at():

@@ -135,8 +135,9 @@ async def test_a_process_gets_its_own_environment_and_folder_and_none_of_the_ser
 @pytest.mark.parametrize(
     ("real", "told"),
     [
-        ({"command": "no-such-command-here"}, "no-such-command-here is not there"),
-        ({"command": sys.executable, "cwd": "/no/such/folder"}, "/no/such/folder does not exist"),
+        ({"command": "no-such-command-here"}, "its command is not there"),
+        ({"command": "npx --token=secret-word"}, "arguments belong into args"),
+        ({"command": sys.executable, "cwd": "/no/such/secret-word"}, "(cwd) does not exist"),
         ({"command": sys.executable, "args": ["-c", "raise SystemExit(1)"]}, "connection ended"),
         ({"command": sys.executable, "args": ["-c", "print('hello')"]}, "connection ended"),
     ],
@@ -146,6 +147,7 @@ async def test_a_command_that_does_not_work_is_named(real: dict[str, object], to
         error = await failure(tools.list_tools(SERVER))
     assert error.type == "protocol_error"
     assert told in error.message
+    assert "secret-word" not in error.message, "clients see it"
 
 
 async def test_a_program_that_says_nothing_is_given_up_in_time():

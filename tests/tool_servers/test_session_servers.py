@@ -111,12 +111,18 @@ async def _dies(tools: ToolServers) -> None:
 @pytest.mark.parametrize("kind", ["streamable", "older", "sse"])
 async def test_a_server_that_was_started_anew_is_connected_to_again(kind: str):
     """A call that it cannot have taken is made once more; one that it may have taken is not."""
+    changed: list[str] = []
     async with real_server(kind) as url:
         tools_of = session(servers={"real": {"url": url}})
         tools = await tools_of.__aenter__()
+        tools.on_change(changed.append)
         assert await tools.call(SERVER, "count", "") == "1"
+        assert changed == []
     async with real_server(kind, urlsplit(url).port or 0):
         assert await tools.call(SERVER, "count", "") == "1"
+        assert changed == ["real"], "it may have other tools now"
+        await tools.list_tools(SERVER)
+        assert changed == ["real"]
         await tools_of.__aexit__(None, None, None)
 
 

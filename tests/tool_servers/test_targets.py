@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from session.mcp import McpServer
 from tests.support.mcp_driver import McpDriver
 from tests.tool_servers.using import command
 from tool_servers.servers import McpServers
+from tool_servers.targets import redacted, target_of_operator
 from wire.errors import ProtocolError
 
 URL = "https://mcp.example.com/mcp?key=hidden-key"
@@ -87,7 +89,10 @@ async def test_headers_that_decide_who_is_spoken_to_are_not_a_clients(name: str)
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("A b", "c"), ("A:", "c"), ("", "c"), ("A", "secret\r\nHost: evil"), ("A", "secret\0")],
+    [
+        *(("A b", "c"), ("A:", "c"), ("", "c"), ("A", "secretü")),
+        *(("A", "secret\r\nHost: evil"), ("A", "secret\0"), ("A", "secret\n")),
+    ],
 )
 async def test_headers_with_line_breaks_are_refused_and_not_quoted(name: str, value: str):
     server = McpServer("docs", URL, headers=((name, value),))
@@ -101,6 +106,48 @@ async def test_authorization_is_given_once_and_without_line_breaks():
     assert "leave out one" in refused(twice, allowed_hosts=["mcp.example.com"])
     broken = McpServer("docs", URL, "secret\r\nX: y")
     assert "secret" not in refused(broken, allowed_hosts=["mcp.example.com"])
+    empty = McpServer("docs", URL, " ")
+    assert "is empty: leave it out" in refused(empty, allowed_hosts=["mcp.example.com"])
+
+
+@pytest.mark.parametrize(
+    ("server", "secrets"),
+    [
+        ({"url": "https://a.example/", "authorization": 'Token ab\\cd"ef'}, ['ab\\cd"ef']),
+        ({"url": "https://a.example/", "headers": {"X-Key": "it's a \\ key"}}, ["it's a \\ key"]),
+        (
+            {"url": "https://a.example/s/0123456789abcdef/mcp?key=a%2Fbcdef"},
+            ["0123456789abcdef", "a/bcdef", "a%2Fbcdef"],
+        ),
+        ({"command": "npx", "env": {"A": "line one\nline two"}}, ["line one\nline two"]),
+        (
+            {"command": "npx", "args": ["--api-key=abcdef1", "--token", "abcdef2", "x"]},
+            ["abcdef1", "abcdef2"],
+        ),
+    ],
+)
+async def test_what_is_the_operators_secret_is_hidden_however_it_is_quoted(
+    server: dict[str, Any], secrets: list[str]
+):
+    target = target_of_operator(
+        "docs", load_settings(mcp={"servers": {"d": server}}).mcp.servers["d"]
+    )
+    for secret in secrets:
+        for written in (secret, repr(secret), repr(secret.encode()), json.dumps(secret)):
+            assert secret not in redacted(f"Illegal value {written}!", target)
+            assert "***" in redacted(f"Illegal value {written}!", target)
+            assert len(redacted(f"Illegal value {written}!", target)) < 24, written
+
+
+async def test_what_is_no_secret_of_a_command_is_not_hidden():
+    """Results are searched, too: a folder among the arguments is what such a server tells of."""
+    files = {"command": "npx", "args": ["-y", "@acme/server-of-files", "/srv/our-files"]}
+    target = target_of_operator(
+        "docs", load_settings(mcp={"servers": {"d": files}}).mcp.servers["d"]
+    )
+    assert redacted("/srv/our-files/a of @acme/server-of-files", target) == (
+        "/srv/our-files/a of @acme/server-of-files"
+    )
 
 
 @pytest.mark.parametrize(

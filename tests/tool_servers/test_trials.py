@@ -38,16 +38,28 @@ def test_the_check_names_them_and_fails_with_one_that_is_not_there(capsys):
     assert "secret" not in said
 
 
+def test_the_check_names_tools_of_the_settings_that_are_not_there(capsys):
+    asked = {"never": {"tool_names": ["add", "cuont"]}}
+    works = {**command(), "allowed_tools": ["add", "count", "ad"], "require_approval": asked}
+    assert run_check(load_settings(**SCRIPTED, mcp={"servers": {"works": works}})) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "has 2 tools, but none called ad, cuont, which its settings name" in said
+
+
 async def test_the_start_warns_of_one_and_is_ready_all_the_same():
     warned: asyncio.Queue[str] = asyncio.Queue()
     sink = logger.add(lambda line: warned.put_nowait(line.record["message"]), level="WARNING")
     try:
-        settings = scripted_settings(mcp={"servers": {"gone": GONE}})
+        odd = {**command(), "allowed_tools": ["add", "nobody"]}
+        settings = scripted_settings(mcp={"servers": {"gone": GONE, "odd": odd}})
         async with running(settings) as server, asyncio.timeout(30), plain_http() as http:
-            told = await warned.get()
+            told, of_names = sorted([await warned.get(), await warned.get()])
             assert (await http.get(f"{server.http}/ready")).status_code == 200
     finally:
         logger.remove(sink)
     assert told.startswith("MCP server gone: it cannot be reached")
     assert "mcp.servers.gone" in told
     assert "secret" not in told
+    assert (
+        of_names == "MCP server odd: it lists no tools called nobody, which mcp.servers.odd names"
+    )
