@@ -47,6 +47,7 @@ from settings.localisation import _
 from settings.provider_declarations import Kind
 from settings.stacks import DEFAULT_STACK
 from turn_detection.turn_models import TurnModels
+from upstream.chain import leads_back
 from upstream.loading import Ears, Mind, Mouth, load_upstream
 from upstream.service import UpstreamService
 from upstream.session_pipelines import SessionPipelines, UpstreamPipelines
@@ -134,9 +135,17 @@ class PipelineManager:
                 ).format(names=", ".join(names))
             )
 
-    def for_session(self) -> SessionPipelines:
-        """Return what builds the pipelines of one session, which closes it at its end."""
+    def for_session(self, _passed: Sequence[str] = ()) -> SessionPipelines:
+        """Return what builds the pipelines of one session, which closes it at its end.
+
+        Args:
+            passed: The servers that have passed the session on to this one; stages do not.
+        """
         return _Shared(self)
+
+    def leads_back(self, _passed: Sequence[str]) -> bool:
+        """Return whether a session would come back that these servers have passed on."""
+        return False
 
     async def start(self) -> None:
         """Load all models, once, before the first session.
@@ -356,9 +365,14 @@ class UpstreamManager(PipelineManager):
                 ).format(names=", ".join(self.processors.names))
             )
 
-    def for_session(self) -> SessionPipelines:
+    def for_session(self, passed: Sequence[str] = ()) -> SessionPipelines:
         """Begin what stands behind one session, which closes it at its end."""
-        return UpstreamPipelines(self.upstream.session(), self.hearing_pipeline)
+        return UpstreamPipelines(self.upstream.session(passed), self.hearing_pipeline)
+
+    def leads_back(self, passed: Sequence[str]) -> bool:
+        """Return whether the upstream leads back here, as those tell who passed a session on."""
+        mark = self.upstream.mark
+        return mark is not None and leads_back(mark, passed)
 
     def stages(self) -> Mapping[StageKind, Provider]:
         """Return the upstream alone."""

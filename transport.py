@@ -8,7 +8,7 @@ the session's.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
 from pipecat.frames.frames import Frame
@@ -100,6 +100,7 @@ class RealtimeTransport(BaseTransport):
         notify: Callable[[ServerEvent], None] | None = None,
         tool_servers: ToolServers | None = None,
         note: Callable[[ServerEvent], None] | None = None,
+        passed: Sequence[str] = (),
     ) -> None:
         """Prepare; nothing runs before `run`.
 
@@ -112,13 +113,14 @@ class RealtimeTransport(BaseTransport):
             notify: Is told, once, that the client's microphone hears its loudspeaker; None: nobody.
             tool_servers: The session's MCP servers; None: the session was told to refuse all.
             note: Is told every event of the session; None: nobody is.
+            passed: The servers that have passed the session on to this one.
 
         Raises:
             ProviderSetupError: The recogniser's class is not supported.
         """
         super().__init__()
         self._session = session
-        self._pipelines = manager.for_session()
+        self._pipelines = manager.for_session(passed)
         self._log = log
         self._peer = peer
         self._loop = asyncio.get_running_loop()

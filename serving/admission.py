@@ -28,7 +28,9 @@ from serving.translation_start import (
 from session.keeping import Resumption
 from session.ports import CloseReason
 from session.session_config import SessionConfig
+from settings.stacks import in_stack
 from translation.settings import TranslationSettings
+from upstream.chain import passed_by
 from wire.beta_reading import read_minted
 from wire.beta_writing import BetaDialect
 from wire.dialect import Dialect, GADialect
@@ -91,6 +93,8 @@ class Admitted:
     """What the session goes on from (§D.10); None: it is a new one."""
     kept: KeptSession | None = None
     """What keeps it; None: nothing does."""
+    passed: tuple[str, ...] = ()
+    """The servers that have passed the session on to this one (`upstream/chain.py`)."""
 
     def dialect(self) -> Dialect:
         """Return a dialect for the client."""
@@ -204,6 +208,9 @@ class Admission:
             given,
         )
         stack = self._stacks.of(handshake.stack)
+        passed = passed_by(asked.headers)
+        if stack.pipelines.leads_back(passed):
+            raise _loop(stack)
         return Admitted(
             config=_configure(stack, handshake, given, asked.media),
             stack=stack,
@@ -213,6 +220,7 @@ class Admission:
             holder=grant.holder,
             label=_label(handshake),
             client=asked.client,
+            passed=passed,
         )
 
     def _admit_translation(self, asked: Asked, grant: Grant) -> Admitted:
@@ -286,6 +294,16 @@ def _bad_key(code: str | None, message: str, asked: Asked) -> Refused:
     # Azure refuses a bad key at once, OpenAI in an event (§D.7).
     status = 401 if asked.service.azure else None
     return Refused(code, message, reason=CloseReason.BAD_KEY, http_status=status)
+
+
+def _loop(stack: Stack) -> Refused:
+    setting = in_stack("upstream.url", stack.name)
+    return Refused(
+        "upstream_loop",
+        "This session was passed on by this server, or by too many, one to the next: "
+        f"{setting} leads back here. Set it to the address of another server.",
+        http_status=508,
+    )
 
 
 def _patch(asked: Handshake) -> Patch | None:

@@ -310,8 +310,10 @@ class OpenSessions:
             keep(admitted.kept, session, config)
         tool_servers = self._tool_servers.session()
         pipelines = admitted.stack.pipelines
-        note = noting(admitted.kept)
-        return RealtimeTransport(session, pipelines, log, peer, observe, notify, tool_servers, note)
+        note, passed = noting(admitted.kept), admitted.passed
+        return RealtimeTransport(
+            session, pipelines, log, peer, observe, notify, tool_servers, note, passed
+        )
 
     async def refuse(self, refusal: Refused, client: str, peer: Peer) -> None:
         """Tell a client whose connection is accepted why it gets no session, and close."""

@@ -87,7 +87,14 @@ def start_translation(
         manager.tts.several,
     )
     config = TranslationSettings(
-        settings, voices, session_id=new_id("sess"), model=model, now=time.time(), media=media
+        settings,
+        voices,
+        session_id=new_id("sess"),
+        model=model,
+        now=time.time(),
+        media=media,
+        translator=manager.llm.label,
+        stack=stack.name,
     )
     if asked is not None:
         config.apply(asked.audio)

@@ -18,6 +18,7 @@ from serving.websocket_route import WebSocketEndpoint
 from settings.paths import AZURE_PATH, AZURE_PREVIEW_PATH
 from wire.errors import ProtocolError
 
+_TRANSLATING = {f"{AZURE_PATH}/translations", f"{AZURE_PREVIEW_PATH}/translations"}
 LONGEST_PATH = 200
 """Characters of a wrong path that are shown."""
 
@@ -57,12 +58,18 @@ class WrongPaths:
 
 
 def _not_found(method: str, path: str, ws_path: str) -> Refused:
-    return Refused(
-        "not_found",
-        f"Invalid URL ({method} {_shown(path)}). The Realtime API of this server is a WebSocket "
-        f"at {_right_paths(path, ws_path)}; WebRTC calls are made by a POST to {ws_path}/calls.",
-        http_status=404,
-    )
+    if path in _TRANSLATING or path == f"{ws_path}/translations":
+        told = (
+            f"{path} is a WebSocket, for translation sessions: connect to it as one. Calls that "
+            f"translate are made by a POST to {path}/calls."
+        )
+    else:
+        told = (
+            "The Realtime API of this server is a WebSocket at "
+            f"{_right_paths(path, ws_path)}; WebRTC calls are made by a POST to {ws_path}/calls."
+        )
+    message = f"Invalid URL ({method} {_shown(path)}). {told}"
+    return Refused("not_found", message, http_status=404)
 
 
 def _right_paths(path: str, ws_path: str) -> str:

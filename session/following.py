@@ -126,7 +126,7 @@ class Following:
 
     def _is_told(self, begun: Response) -> bool:
         last = next(reversed(self._conversation), None)
-        told = begun.outcome == "completed" and not self._conversation.unanswered
+        told = begun.told and not self._conversation.unanswered
         return told and last is not None and last.id == begun.last_item_id
 
 

@@ -99,8 +99,15 @@ class AudioMade:
 
 
 @dataclass(frozen=True, slots=True)
+class OutputMade:
+    """Text, tool calls and audio are complete; how it ended, and what it cost, is told later."""
+
+    response_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class ResponseFinished:
-    """Text, tool calls and audio are complete."""
+    """The response is over: text, tool calls and audio are complete."""
 
     response_id: str
     reason: FinishReason
@@ -121,6 +128,7 @@ ResponseReport = (
     | ClauseSpoken
     | WordsTimed
     | AudioMade
+    | OutputMade
     | ResponseFinished
     | ResponseFailed
 )

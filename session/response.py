@@ -81,6 +81,8 @@ class Response:
     its first output, or to a client that asks for it (§B.13)."""
     calls: dict[str, RunningCall] = field(default_factory=dict)
     """Item id → a call of an MCP tool that runs."""
+    complete: bool = False
+    """Whether all of its output was made, before it is known how it ended."""
     _made: tuple[Ending, TokenUsage | None] | None = None
     """How the model ended, while calls run."""
     _open: _Opened | None = None
@@ -95,6 +97,16 @@ class Response:
     def id(self) -> str:
         """The `resp_…` id."""
         return self.spec.id
+
+    @property
+    def _grows(self) -> bool:
+        """Whether more output is taken."""
+        return self.active and not self.complete
+
+    @property
+    def told(self) -> bool:
+        """Whether the client has all of it, without a failure."""
+        return self.outcome == "completed" or (self.active and self.complete)
 
     @property
     def active(self) -> bool:
@@ -167,7 +179,7 @@ class Response:
 
     def text(self, delta: str) -> list[Effect]:
         """Take a text delta: output text, or the transcript of audio to come."""
-        if not self.active or not delta:
+        if not self._grows or not delta:
             return []
         if self.spec.spoken:
             effects, speech = self._message(OpenSpeech)
@@ -187,7 +199,7 @@ class Response:
 
     def audio(self, pcm: bytes) -> list[Effect]:
         """Take audio; `pcm` is 24 kHz, 16-bit, mono."""
-        if not self.active or not pcm or not self.spec.spoken:
+        if not self._grows or not pcm or not self.spec.spoken:
             return []
         effects, speech = self._message(OpenSpeech)
         return effects + speech.play(pcm)
@@ -199,7 +211,7 @@ class Response:
         sequential, but a model may interleave calls. Deltas of a closed call are dropped, or the
         client would run it twice.
         """
-        if not self.active or number in self._closed_calls:
+        if not self._grows or number in self._closed_calls:
             return []
         delta = _CallDelta(number, call_id, name, arguments)
         match self._open:
@@ -220,16 +232,18 @@ class Response:
             return []
         incomplete = _INCOMPLETE.get(reason)
         last: Ending = "incomplete" if incomplete else "completed"
-        effects: list[Effect] = []
-        if self._held_calls:
-            effects += self._close("completed")
-            for delta in sorted(self._held_calls, key=lambda delta: delta.number):
-                effects += self._write_call(delta)
-        effects += self._close(last)
+        effects = self._close_all(last)
         if incomplete:
             self._status_details = {"type": "incomplete", "reason": incomplete}
         self._made = last, reported
         return effects + self._done_if_called()
+
+    def output_made(self) -> list[Effect]:
+        """Close all items; `finish` tells later how the response ended."""
+        if not self.active:
+            return []
+        self.complete = True
+        return self._close_all("completed")
 
     def called(self, item_id: str, result: str | McpError) -> list[Effect]:
         """Take the result of a call of an MCP tool; the last one may end the response."""
@@ -315,6 +329,16 @@ class Response:
         self._open = opened
         self._output.append(opened.item)
         return opened.open()
+
+    def _close_all(self, last: Ending) -> list[Effect]:
+        """Write the calls that waited, and close the last item."""
+        effects: list[Effect] = []
+        held, self._held_calls = self._held_calls, []
+        if held:
+            effects += self._close("completed")
+            for delta in sorted(held, key=lambda delta: delta.number):
+                effects += self._write_call(delta)
+        return effects + self._close(last)
 
     def _close(self, ending: Ending) -> list[Effect]:
         if self._open is None:

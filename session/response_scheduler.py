@@ -23,6 +23,7 @@ from session.ports import FailureReason, ResponseRequest
 from session.reports import (
     AudioMade,
     ClauseSpoken,
+    OutputMade,
     ResponseFailed,
     ResponseFinished,
     ResponseReport,
@@ -78,6 +79,9 @@ class ResponseScheduler:
         self._model = ModelContext(config)
         self._requests = ResponseRequests(config, conversation, tools)
         self._open: dict[str, Response] = {}
+        self._uncounted: dict[str, Response] = {}
+        """Responses whose output is complete, but of which it is not known yet how they ended and
+        what they cost: nothing waits for them."""
         self._waiting: list[Response] = []
         """Responses whose context still lacks transcripts."""
         self._turns = DueTurns(config, conversation, listener.unanswered)
@@ -93,7 +97,7 @@ class ResponseScheduler:
     @property
     def running(self) -> bool:
         """Whether any response is in progress, or is due."""
-        return bool(self._open or self._turns.waiting or self._tools.pending)
+        return bool(self._open or self._uncounted or self._turns.waiting or self._tools.pending)
 
     @property
     def awaited_items(self) -> Iterator[Item]:
@@ -111,7 +115,8 @@ class ResponseScheduler:
         active = self.active
         asked = self._tools.following.asked(options, active)
         if asked is not None:
-            return asked.announce() if asked.active else self._nothing_more(options)
+            told = asked.id not in self._open
+            return self._nothing_more(options) if told else asked.announce()
         check_responses(self._config.limits, len(self._open))
         if options.conversation != "none" and active is not None and active.announced:
             raise ProtocolError(
@@ -143,6 +148,9 @@ class ResponseScheduler:
             ProtocolError: There is no such response.
         """
         response = self._open.get(response_id) if response_id else self.active
+        if response is None and (uncounted := self._settle(response_id)):
+            # All of it was made: there is nothing left to cancel.
+            return uncounted
         if response is None:
             raise ProtocolError(
                 "response_cancel_not_active", "Cancellation failed: no active response found"
@@ -236,7 +244,7 @@ class ResponseScheduler:
 
     def report(self, report: ResponseReport) -> list[Effect]:
         """Take what the pipeline of a response reports."""
-        response = self._open.get(report.response_id)
+        response = self._open.get(report.response_id) or self._uncounted.get(report.response_id)
         if response is None:
             return []
         match report:
@@ -254,6 +262,8 @@ class ResponseScheduler:
                 effects = response.audio(pcm)
                 if response.spec.in_conversation and response.spec.spoken:
                     self._listener.answer_sounded(duration_ms(pcm))
+            case OutputMade():
+                return self._output_made(response) + self._answer_due()
             case ResponseFinished(reason=reason, usage=usage):
                 effects = response.finish(reason, usage)
             case ResponseFailed(error=error):
@@ -285,7 +295,7 @@ class ResponseScheduler:
         """Answer a client that asks for what was said already: by a response without output."""
         spec = build_spec(options, self._config, self._conversation)
         response = Response(spec, self._conversation)
-        return response.announce() + response.finish("stop", None)
+        return self._settle() + response.announce() + response.finish("stop", None)
 
     def _take_back(self, response: Response) -> list[Effect]:
         """Stop a response of which clients do not know."""
@@ -313,6 +323,8 @@ class ResponseScheduler:
         # What is answered separately afterwards would make the model answer it now.
         read = [item for item in context if item.id not in later]
         response = Response(spec, self._conversation, read)
+        # A client knows one response in the conversation at a time.
+        settled = self._settle() if spec.in_conversation else []
         self._open[response.id] = response
         if spec.in_conversation:
             self.last_answer = response.as_answer()
@@ -320,7 +332,7 @@ class ResponseScheduler:
             if spec.input is None:
                 self._tools.following.was_read()
         self._waiting.append(response)
-        return (response.announce() if announced else []) + self._start_ready()
+        return settled + (response.announce() if announced else []) + self._start_ready()
 
     def _start(self, response: Response) -> list[Effect]:
         spec = response.spec
@@ -340,6 +352,28 @@ class ResponseScheduler:
             self._turns.answer_interrupted()
         return [Generate(request)]
 
+    def _output_made(self, response: Response) -> list[Effect]:
+        """Close a response's output; unless its calls run, nothing waits for its end any more."""
+        effects = response.announce() + response.output_made()
+        if response.calls or response.id not in self._open:
+            return effects
+        self._uncounted[response.id] = self._open.pop(response.id)
+        if response.spec.in_conversation:
+            self._listener.answer_finished(response.audio_ms)
+        return effects
+
+    def _settle(self, response_id: str | None = None) -> list[Effect]:
+        """End responses whose count is still to come, with an estimate of it.
+
+        Args:
+            response_id: The response; None: that of the conversation.
+        """
+        effects: list[Effect] = []
+        for response in list(self._uncounted.values()):
+            if response.spec.in_conversation if response_id is None else response.id == response_id:
+                effects += self._after_change(response, response.finish("stop", None))
+        return effects
+
     def _cancel(self, response: Response, reason: CancelReason) -> list[Effect]:
         return self._after_change(response, response.cancel(reason))
 
@@ -349,9 +383,11 @@ class ResponseScheduler:
             effects = response.announce() + effects
         if response.active:
             return effects
-        del self._open[response.id]
+        if self._uncounted.pop(response.id, None) is None:
+            del self._open[response.id]
+            if response.spec.in_conversation:
+                self._listener.answer_finished(response.audio_ms)
         if response.spec.in_conversation:
-            self._listener.answer_finished(response.audio_ms)
             self._tools.following.response_ended(response)
         if response in self._waiting:
             self._waiting.remove(response)

@@ -13,6 +13,7 @@ __all__ = [
     "arguments",
     "provider_declarations",
     "installation",
+    "languages",
     "localisation",
     "mcp_headers",
     "mcp_hosts",

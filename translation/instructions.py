@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Any
 
-from translation.languages import language_name
+from settings.languages import language_name
 
 REMEMBERED = 6
 """Clauses that go along."""

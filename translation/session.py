@@ -7,7 +7,7 @@ and nothing interrupts. Methods return effects, in the order in which they are t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal
@@ -35,7 +35,7 @@ from session.effects import (
     To,
     Transcribe,
 )
-from session.ports import NO_WISHES, CloseReason, FailureReason, ResponseRequest
+from session.ports import NO_WISHES, CloseReason, FailureReason, FinishReason, ResponseRequest
 from session.reports import (
     AudioMade,
     PlaybackDrained,
@@ -49,6 +49,7 @@ from session.reports import (
 )
 from session.turn_settings import ServerVad
 from session.wordless import has_words
+from settings.stacks import in_stack
 from translation.instructions import Interpreter
 from translation.settings import TranslationSettings
 from translation.source_audio import PADDING_MS, Longest, SourceAudio
@@ -66,6 +67,10 @@ from wire.translation_events import (
     UpdateTranslation,
 )
 
+_LACKING: Mapping[FinishReason, str] = {
+    "length": "its translation of a clause was cut short, at the most that it may write",
+    "content_filter": "its translation of a clause was kept back by a filter",
+}
 MANY = 32
 """Clauses that may wait to be translated before the client is slowed."""
 
@@ -271,8 +276,9 @@ class TranslationSession:
                 effects = self._written(id_, delta)
             case AudioMade(id_, pcm):
                 effects = self._spoken(self._speaking.sound(id_, pcm))
-            case ResponseFinished(id_):
-                effects = [*self._spoken(self._speaking.end(id_)), *self._over(id_, None)]
+            case ResponseFinished(id_, reason):
+                lacking = self._lacking(id_, reason)
+                effects = [*self._spoken(self._speaking.end(id_)), *self._over(id_, lacking)]
             case ResponseFailed(id_, error):
                 effects = [*self._spoken(self._speaking.end(id_)), *self._over(id_, error)]
             case PlaybackDrained(id_):
@@ -302,6 +308,18 @@ class TranslationSession:
         if effects and self._settings.media is Media.TRACKS:
             (self._sounding,) = {one.clause_id for one in effects if isinstance(one, Sound)}
         return effects
+
+    def _lacking(self, clause_id: str, reason: FinishReason) -> FailureReason | None:
+        """Return what is missing of a clause that the model has ended by itself; None: nothing."""
+        if reason in _LACKING:
+            lacking = _LACKING[reason]
+        elif self._speaking.is_empty(clause_id):
+            lacking = "it wrote no translation of a clause"
+        else:
+            return None
+        remedy = in_stack("Choose another model (llm.model).", self._settings.stack)
+        message = f"LLM {self._settings.translator} failed: {lacking}. {remedy}"
+        return FailureReason(message, stage="LLM")
 
     def _over(self, clause_id: str, error: FailureReason | None) -> list[Effect]:
         known = self._speaking.over(clause_id)

@@ -8,6 +8,7 @@ from typing import Any
 from audio.formats import AudioFormat
 from audio.noise_reduction import NoiseReduction
 from config import Settings
+from settings.stacks import DEFAULT_STACK
 from translation.voices import Voices
 from wire.media import Media
 from wire.session_fields import NoiseReductionPatch
@@ -38,6 +39,8 @@ class TranslationSettings:
         model: str,
         now: float,
         media: Media = Media.EVENTS,
+        translator: str = "the model",
+        stack: str = DEFAULT_STACK,
     ) -> None:
         """Start with the server's defaults.
 
@@ -48,13 +51,14 @@ class TranslationSettings:
             model: The model's name, which is echoed.
             now: Unix time in seconds, from which the session's lifetime counts.
             media: How its audio travels.
-
-        Raises:
-            ProtocolError: The configured language is none.
+            translator: The language model's name, for errors.
+            stack: The stack whose model it is: remedies name its setting there.
         """
         self.id = session_id
         self.model = model
         self.media = media
+        self.translator = translator
+        self.stack = stack
         self.limit_minutes = settings.server.session_limit_minutes
         self.pause_ms = settings.translation.pause_ms
         self.max_speed = settings.translation.max_speed

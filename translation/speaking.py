@@ -3,7 +3,7 @@
 Its audio has a time of its own, which runs beside that of the source: a clause begins where its
 last word ended, or where the clause before it ends, if that is later. How much later tells how far
 the voice is behind the speaker; then it speaks a little faster, and what does not help waits.
-Nothing is left out.
+Nothing of it is left out.
 """
 
 from __future__ import annotations
@@ -112,6 +112,11 @@ class Speaking:
         current.text += delta
         self._told = delta[-1:] or self._told
         return (delta, elapsed(current.start_ms)) if delta else None
+
+    def is_empty(self, clause_id: str) -> bool:
+        """Return whether nothing has been written of the clause that is being spoken."""
+        current = self._of(clause_id)
+        return current is not None and not current.text.strip()
 
     def sound(self, clause_id: str, pcm: bytes) -> Iterator[Sound]:
         """Take audio of the voice; yield what to send."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from translation.languages import base_of, is_language
+from settings.languages import base_of, is_language
 from wire.errors import ProtocolError
 
 _PARAM = "session.audio.output.language"

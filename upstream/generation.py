@@ -20,6 +20,7 @@ from providers.links.failures import LinkFailure, lost
 from session.ports import MAX_DELTA_BYTES, ClientRoom, ResponseRequest
 from session.reports import (
     AudioMade,
+    OutputMade,
     ResponseFailed,
     ResponseFinished,
     ResponseReport,
@@ -31,7 +32,7 @@ from upstream.failures import told
 MAX_WAITING_BYTES = 1024 * 1024
 """Output that waits for the client, some 20 s of speech, beyond which nothing more is read."""
 
-Made = TextMade | ToolCallMade | AudioMade | ResponseFinished
+Made = TextMade | ToolCallMade | AudioMade | OutputMade | ResponseFinished
 """What a service makes: audio is 16-bit mono PCM at 24 kHz, at the service's own pace."""
 
 
@@ -119,6 +120,8 @@ class UpstreamGeneration:
         self._inbox = _Inbox()
         self._watch = Watchdog(self._silent)
         self._stretch = TimeStretch(request.speed)
+        self._whole = False
+        """Whether all of its output was reported."""
         self._characters = WholeCharacters()
         self._task: asyncio.Task[None] | None = None
         self.over = False
@@ -139,7 +142,10 @@ class UpstreamGeneration:
     async def take(self, piece: Made) -> None:
         """Take what the service made; waits while the client is behind."""
         if not self.over:
-            self._watch.expect(self._patience.next_s)
+            self.alive()
+            if isinstance(piece, OutputMade):
+                # How long the count is waited for is not a matter of patience.
+                self._watch.retire()
             await self._inbox.put(piece)
 
     def alive(self) -> None:
@@ -179,13 +185,21 @@ class UpstreamGeneration:
                 self._report(replace(piece, delta=self._characters.push(delta)))
             case AudioMade(pcm=pcm):
                 self._sound(self._stretch.push(pcm))
+            case OutputMade():
+                self._flush()
+                self._report(piece)
             case ResponseFinished():
-                self._sound(self._stretch.flush())
+                self._flush()
                 self.over = True
                 self._watch.retire()
                 self._report(piece)
             case _:
                 self._report(piece)
+
+    def _flush(self) -> None:
+        if not self._whole:
+            self._whole = True
+            self._sound(self._stretch.flush())
 
     def _sound(self, pcm: bytes) -> None:
         if not self.request.spoken:

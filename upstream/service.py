@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from pipecat.utils.tracing.tracing_context import TracingContext
 
 from flow.watchdog import Patience
-from providers.base import Provider, VoiceInfo
+from providers.base import Provider, ProviderSetupError, VoiceInfo
 from providers.stt.turns import TurnProcessor
 from session.ports import ClientRoom, ResponseRequest
 from session.reports import ResponseReport
+from settings.localisation import _
 
 
 class Generation(Protocol):
@@ -69,9 +70,36 @@ class UpstreamService(Provider):
     patience: Patience
     """How long it may be silent."""
 
+    mark: str | None = None
+    """By which the service knows sessions that this one passes on (`chain.py`); None: it is none
+    that could lead back here."""
+
     @abstractmethod
-    def session(self) -> UpstreamSession:
-        """Begin what stands behind one client's session; it connects at once, in the background."""
+    def session(self, passed: Sequence[str] = ()) -> UpstreamSession:
+        """Begin what stands behind one client's session; it connects at once, in the background.
+
+        Args:
+            passed: The servers that have passed the session on.
+        """
+
+    def check_voice(self, voice: str | None) -> None:
+        """Check the configured voice.
+
+        Raises:
+            ProviderSetupError: The service has no such voice.
+        """
+        known = self.voices
+        if voice is None or known is None or voice in known or voice in self.named_voices:
+            return
+        raise ProviderSetupError(
+            _(
+                "upstream.voice_id '{voice}' is no voice of {service}: choose one of {voices}."
+            ).format(
+                voice=voice,
+                service=self.label,
+                voices=", ".join(sorted(known | self.named_voices.keys())),
+            )
+        )
 
     def list_voices(self) -> list[VoiceInfo]:
         """Return the voices that clients may choose."""

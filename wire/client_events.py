@@ -106,7 +106,7 @@ class AppendAudio(ClientEvent):
     """The client sends audio: base64, in the session's input format."""
 
     section = "A.2"
-    # An event of translation sessions, which this server does not have (§A.12).
+    # An event of translation sessions (§A.12).
     named_with = ("session.input_audio_buffer.append",)
 
     type: Literal["input_audio_buffer.append"]
@@ -246,6 +246,14 @@ def beta_events(media: Media = Media.EVENTS) -> Mapping[str, type[ClientEvent]]:
         if record.beta is not None and media in record.media
     }
 
+
+ELSEWHERE: Mapping[str, str] = {
+    "session.input_audio_buffer.append": (
+        "it is for translation sessions, at …/realtime/translations; here audio is sent by "
+        "'input_audio_buffer.append'"
+    ),
+}
+"""Types that are listed though no such session accepts them → where they belong (§A.12)."""
 
 CLIENT_EVENTS = client_events("realtime")
 """Event type → record, for realtime sessions on a WebSocket."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from wire.client_events import ANNOUNCED, CLIENT_EVENTS, ClientEvent
+from wire.client_events import ANNOUNCED, CLIENT_EVENTS, ELSEWHERE, ClientEvent
 from wire.errors import ProtocolError, explain, invalid_value, wrong_type
 from wire.long_strings import decode_base64
 from wire.strict_json import read_json
@@ -126,6 +126,9 @@ def validate_event(
     if not isinstance(type_, str):
         raise wrong_type(type_, "a string", "type")
     model = models.get(type_)
+    if model is None and type_ in ELSEWHERE:
+        told = f"Invalid value: '{type_}': {ELSEWHERE[type_]}."
+        raise ProtocolError("invalid_value", told, "type")
     if model is None:
         raise invalid_value(type_, announced, "type")
     try:

@@ -13,6 +13,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urljoin, urlsplit
 
 from pipecat.utils.errors import ErrorCategory, classify_http_status_code
 from websockets.asyncio.client import ClientConnection, connect
@@ -35,6 +36,10 @@ HANG_UP_S = 0.5
 """Longest wait for the service to close the connection, in seconds."""
 _BARRIER = ""
 """Stands among what is to be sent where an answer is to be awaited."""
+LOOP = 508
+"""The status of a server of ours that has passed the session on itself ("Loop Detected")."""
+SHOWN_HOST = 100
+"""Characters of a host's name that are shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,8 @@ class Address:
     security: ssl.SSLContext | None = None
     direct: bool = False
     """Whether it is on this machine, where no proxy is asked."""
+    passing: dict[str, str] = field(default_factory=dict)
+    """Headers that are no secret."""
 
     @classmethod
     def of(cls, url: str, key: str | None, timeout_s: float) -> Address:
@@ -65,9 +72,9 @@ class Address:
         way: dict[str, Any] = {"proxy": None} if self.direct else {}
         if self.security is not None:
             way["ssl"] = self.security
-        return connect(
+        return _Dialling(
             self.url,
-            additional_headers=self.headers,
+            additional_headers={**self.headers, **self.passing},
             open_timeout=self.timeout_s,
             close_timeout=HANG_UP_S,
             ping_timeout=PONG_S,
@@ -75,6 +82,14 @@ class Address:
             max_size=MAX_MESSAGE_BYTES,
             **way,
         )
+
+
+class _Dialling(connect):
+    """Goes where it was told to go: a key of a vendor's own header would be sent along."""
+
+    def process_redirect(self, exc: Exception) -> Exception | str:
+        """Follow no redirect."""
+        return exc
 
 
 class Link(ABC):
@@ -177,7 +192,7 @@ class Link(ABC):
                     await asyncio.wait([writer])
                     await socket.close()
         except InvalidStatus as refusal:
-            return _refused(refusal, keyed=self._address.keyed)
+            return _refused(refusal, self._address)
         except TimeoutError:
             return lost(f"no connection within {self._address.timeout_s:g} s")
         # An import fails where a library for the proxy of the environment is missing.
@@ -221,16 +236,38 @@ class Link(ABC):
         await self._moved.wait()
 
 
-def _refused(refusal: InvalidStatus, *, keyed: bool) -> LinkFailure:
+def _refused(refusal: InvalidStatus, address: Address) -> LinkFailure:
     response = refusal.response
     status = response.status_code
+    if status == LOOP:
+        return LinkFailure(
+            ErrorCategory.INVALID_REQUEST,
+            f"it leads back to a server that has passed the session on already (status {status})",
+        )
+    if 300 <= status < 400:
+        return _elsewhere(status, address.url, response.headers.get("Location", ""))
     said = " ".join((response.body or b"").decode(errors="replace").split())
     category = classify_http_status_code(status)
     if category is ErrorCategory.AUTHENTICATION:
-        return shut_out(f"status {status}", keyed=keyed)
+        return shut_out(f"status {status}", keyed=address.keyed)
     if category is ErrorCategory.UNKNOWN and 300 <= status < 500:
         category = ErrorCategory.INVALID_REQUEST
     return LinkFailure(category, f"status {status}", said[:SHOWN_CHARACTERS])
+
+
+def _elsewhere(status: int, url: str, location: str) -> LinkFailure:
+    """Return the failure of a service that sends us to another address."""
+    try:
+        parts = urlsplit(urljoin(url, location))
+        host = (parts.hostname or "") + (f":{parts.port}" if parts.port else "")
+    except ValueError:
+        host = ""
+    named = f" to {host[:SHOWN_HOST]}" if host.isprintable() and host else ""
+    return LinkFailure(
+        ErrorCategory.INVALID_REQUEST,
+        f"it redirects{named} (status {status}), and redirects are not followed: the key, and all "
+        "that is said, goes to the configured address alone",
+    )
 
 
 def _reason(error: Exception) -> str:

@@ -244,6 +244,35 @@ async def test_a_stage_that_fails_is_named_and_the_next_clause_is_translated(sta
         assert audio(wire)
 
 
+async def test_a_clause_of_which_the_model_makes_nothing_is_told() -> None:
+    async with running(echoing(llm={"text": " "})) as server, client(address(server)) as wire:
+        await append(wire, speech())
+        error = (await wire.until("error"))["error"]
+        assert (error["type"], error["code"]) == ("server_error", "provider_error")
+        assert error["message"].startswith("LLM scripted failed: it wrote no translation")
+        assert "llm.model" in error["message"]
+        await close(wire)
+        assert (text(wire), audio(wire)) == ("", b"")
+
+
+async def test_a_language_that_is_null_is_none_that_is_asked_for(server: RunningServer) -> None:
+    async with client(address(server)) as wire:
+        await update(wire, output={"language": "es"})
+        session = (await update(wire, output={"language": None}))["session"]
+        assert session["audio"]["output"] == {"language": "es"}
+
+
+async def test_who_opens_its_path_without_a_websocket_is_told_what_it_is(
+    server: RunningServer,
+) -> None:
+    async with plain_http() as http:
+        for path in ("/v1/realtime/translations", "/openai/v1/realtime/translations"):
+            answer = await http.get(f"{server.http}{path}")
+            assert answer.status_code == 404
+            message = answer.json()["error"]["message"]
+            assert f"{path} is a WebSocket, for translation sessions" in message
+
+
 async def test_a_voice_that_lacks_the_language_is_named() -> None:
     async with running(echoing()) as server:
         known = [VoiceInfo("anna", "anna", "de-DE"), VoiceInfo("carlos", "carlos", "es-ES")]

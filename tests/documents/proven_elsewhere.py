@@ -156,8 +156,7 @@ _BY_PROOF: dict[str, str] = {
     ),
     "conformance/test_b12_idle_timeout.py": "session/user_silence.py",
     "conformance/test_b14_translation.py": (
-        "serving/translation_start.py settings/translation.py telemetry/clause_log.py "
-        "translation/settings.py"
+        "serving/translation_start.py telemetry/clause_log.py translation/settings.py"
     ),
     "e2e/test_translation.py": "translation/transport.py",
     "conformance/test_b17_rejoined_turns.py": "session/rejoined_turns.py",

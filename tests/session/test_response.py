@@ -646,3 +646,36 @@ def test_out_of_band_output_never_enters_the_conversation() -> None:
     assert not [event for event in played.events if event["type"].startswith("conversation.")]
     assert [item.id for item in played.conversation] == ["before"]
     assert [item["type"] for item in played.done["output"]] == ["message", "function_call"]
+
+
+def test_what_was_made_is_told_before_it_is_known_how_it_ended() -> None:
+    played = Played()
+    played.text("Hi.")
+    played.audio(100)
+    assert types(played(played.response.output_made())) == AUDIO_CLOSE
+    # Nothing is added to what the client takes for the whole.
+    assert played.text("More.") == played.audio(100) == played.call("{}") == []
+    assert types(played.finish("length", TokenUsage(3, 2))) == END
+    response = played.events[-2]["response"]
+    assert response["status_details"] == {"type": "incomplete", "reason": "max_output_tokens"}
+    assert response["usage"]["input_tokens"] == 3
+
+
+def test_calls_that_waited_for_the_speech_are_told_with_it() -> None:
+    played = Played()
+    played.text("Hi.")
+    played.call('{"a":1}')
+    assert played.call('{"b":1}', 1, "call_b") == []
+    told = types(played(played.response.output_made()))
+    assert told[: len(AUDIO_CLOSE)] == AUDIO_CLOSE
+    assert told.count("response.output_item.done") == 3
+    assert types(played.finish("tool_calls")) == END
+
+
+def test_what_was_made_can_fail_all_the_same() -> None:
+    played = Played()
+    played.text("Hi.")
+    played(played.response.output_made())
+    assert types(played(played.response.fail(FAILURE))) == END
+    assert played.events[-2]["response"]["status"] == "failed"
+    assert played(played.response.output_made()) == []

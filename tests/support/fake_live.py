@@ -15,7 +15,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from itertools import count
-from typing import Any
+from typing import Any, Literal
 
 from google.genai import types
 from websockets.asyncio.server import ServerConnection
@@ -130,6 +130,15 @@ class FakeLive(SpeechSocket):
     """Sent in place of an answer."""
     deaf: bool = False
     """Write no transcripts."""
+    writes: Literal["spoken", "first", "generated", "complete"] = "first"
+    """When a transcript is written: while the turn is spoken, before the answer, or behind the last
+    of it or the end of its turn."""
+    counts_alone: bool = False
+    """Tell the usage in a message of its own, behind what it counts."""
+    counts_sooner: bool = False
+    """Tell the usage as soon as all has been made, before the turn ends."""
+    uncounted: bool = False
+    """Never tell any usage."""
     held: asyncio.Event | None = None
     """What a response waits for in its middle."""
 
@@ -256,6 +265,8 @@ class _Session:
                 pcm = base64.urlsafe_b64decode(data)
                 _need(len(pcm) % 2 == 0, "half a sample")
                 self.call.audio += pcm
+                if self.fake.writes == "spoken" and not self.heard:
+                    await self.write()
                 self.heard = True
             case {"video": {"mimeType": kind}}:
                 _need(self.active and kind.startswith("image/"), "image")
@@ -293,9 +304,9 @@ class _Session:
         if fake.garbage is not None:
             await self.socket.send(fake.garbage)
             return
-        if heard and not fake.deaf:
-            for word in re.findall(r"\S+\s*", fake.transcript):
-                await self.send(serverContent={"inputTranscription": {"text": word}})
+        writes = fake.writes if heard and not fake.deaf else None
+        if writes == "first":
+            await self.write()
         declared: list[str] = [
             one["name"]
             for tool in self.call.setup.get("tools", ())
@@ -308,7 +319,7 @@ class _Session:
         ]
         if calls:
             self.pending = {call["id"]: call["name"] for call in calls}
-            await self.send(toolCall={"functionCalls": calls}, usageMetadata=USAGE)
+            await self.counted(toolCall={"functionCalls": calls})
             return
         sound = {"data": base64.b64encode(SOUND).decode(), "mimeType": "audio/pcm;rate=24000"}
         for piece in range(max(fake.pieces, len(fake.answer))):
@@ -320,12 +331,30 @@ class _Session:
             if fake.held is not None:
                 await fake.held.wait()
         await self.send(serverContent={"generationComplete": True})
+        if writes == "generated":
+            await self.write()
+        if fake.counts_sooner:
+            await self.send(usageMetadata=USAGE)
         if fake.plays is not None:
             await fake.plays.wait()
         complete: Event = {"turnComplete": True}
         if fake.reason is not None:
             complete["turnCompleteReason"] = fake.reason
-        await self.send(serverContent=complete, usageMetadata=USAGE)
+        await self.counted(serverContent=complete)
+        if writes == "complete":
+            await self.write()
+
+    async def write(self) -> None:
+        for word in re.findall(r"\S+\s*", self.fake.transcript):
+            await self.send(serverContent={"inputTranscription": {"text": word}})
+
+    async def counted(self, **event: Any) -> None:
+        """Send what ends something, with what it took."""
+        fake = self.fake
+        alone = fake.counts_alone or fake.uncounted or fake.counts_sooner
+        await self.send(**event, **({} if alone else {"usageMetadata": USAGE}))
+        if fake.counts_alone:
+            await self.send(usageMetadata=USAGE)
 
 
 def _checked(message: Event) -> Event:

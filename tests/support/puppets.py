@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import cast
 
 import numpy as np
@@ -264,8 +264,11 @@ class Manager:
         question.answer(1.0)
         return question
 
-    def for_session(self) -> Manager:
+    def for_session(self, _passed: Sequence[str] = ()) -> Manager:
         return self
+
+    def leads_back(self, _passed: Sequence[str]) -> bool:
+        return False
 
     async def close(self) -> None:
         """There is nothing to release."""

@@ -128,12 +128,12 @@ def _on_any_udp_port(settings: Settings) -> Settings:
 
 @asynccontextmanager
 async def running(
-    settings: Settings | None = None, manager: PipelineManager | None = None
+    settings: Settings | None = None, manager: PipelineManager | None = None, port: int = 0
 ) -> AsyncIterator[RunningServer]:
-    """Run the product; without arguments, with scripted providers."""
+    """Run the product; without arguments, with scripted providers, on a free port."""
     settings = _on_any_udp_port(settings or scripted_settings())
     manager = manager or PipelineManager(settings)
     app = create_app(settings, manager)
-    async with serving(app, settings=settings) as port:
+    async with serving(app, port, settings) as bound:
         await app.state.lifecycle.started()
-        yield RunningServer(port, manager, app.state.sessions)
+        yield RunningServer(bound, manager, app.state.sessions)

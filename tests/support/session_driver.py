@@ -246,8 +246,9 @@ class Driver:
     # --- what there is ---
 
     def is_active(self, response_id: str) -> bool:
-        """Whether a response is in progress."""
-        return response_id in self.inside.responses._open
+        """Whether a response is in progress: its `response.done` is to come."""
+        responses = self.inside.responses
+        return response_id in responses._open or response_id in responses._uncounted
 
     @property
     def requests(self) -> list[ResponseRequest]:

@@ -10,8 +10,8 @@ import pytest
 
 from audio.clip import Clip
 from config import ServerConfig
-from session.ports import CloseReason, FailureReason
-from session.reports import PlaybackDrained
+from session.ports import CloseReason, FailureReason, FinishReason
+from session.reports import PlaybackDrained, ResponseFinished
 from settings.translation import TranslationConfig
 from tests.support.puppets import LOUDNESS
 from tests.support.translation_driver import TranslationDriver
@@ -135,6 +135,31 @@ def test_a_clause_whose_stage_fails_is_named_and_the_next_goes_on() -> None:
     assert (error["type"], error["code"]) == ("server_error", "provider_error")
     assert error["message"] == FAILURE.message
     assert [over.error for over in d.of("ClauseOver")] == [FAILURE]
+    assert d.requests[1].messages == [{"role": "user", "content": "Two."}]
+
+
+@pytest.mark.parametrize(
+    ("reason", "words", "told"),
+    [
+        ("stop", (), "wrote no translation"),
+        ("stop", (" ", "\n"), "wrote no translation"),
+        ("length", ("Eins und",), "cut short"),
+        ("content_filter", (), "kept back"),
+    ],
+)
+def test_what_the_model_leaves_out_is_told_and_the_next_goes_on(
+    reason: FinishReason, words: tuple[str, ...], told: str
+) -> None:
+    d = TranslationDriver()
+    d.understood(d.utterance(), "One. Two.")
+    clause = d.requests[0].response_id
+    d.writes(clause, *words)
+    d.report(ResponseFinished(clause, reason, None))
+    error = d.events[-1]["error"]
+    assert (error["type"], error["code"]) == ("server_error", "provider_error")
+    assert told in error["message"]
+    assert [over.error.stage for over in d.of("ClauseOver")] == ["LLM"]
+    # What was not translated is no example of how to translate.
     assert d.requests[1].messages == [{"role": "user", "content": "Two."}]
 
 

@@ -185,3 +185,11 @@ async def test_it_opens_no_translation_session():
     async with stack() as (_service, server, _wire):
         refused = await refusal(address(server))
     assert refused.error["code"] == "unsupported_endpoint"
+
+
+def test_a_voice_that_it_does_not_have_is_refused_at_the_start():
+    changed = {"voice_id": "nonsense", "options": {"voices": ["nova", "alloy"]}}
+    with pytest.raises(ProviderSetupError, match=r"'nonsense' is no voice of .*: .*alloy, nova"):
+        pipelines_for(upstream_settings("ws://localhost:1", **changed))
+    # Another server may have any.
+    pipelines_for(upstream_settings("ws://localhost:1", voice_id="nonsense"))

@@ -86,6 +86,8 @@ def entries(messages: Sequence[dict[str, Any]]) -> list[Entry]:
                     read.append(made)
             case {"role": "user", "content": list(parts)}:
                 read += map(_part, parts)
+            case {"role": "system", "content": text}:
+                read.append(Said("user", f"[System message: {text}]"))
             case {"role": role, "content": text}:
                 read.append(Said("model" if role == "assistant" else "user", text))
     return read
@@ -123,7 +125,7 @@ def beyond(known: Sequence[Entry], wanted: Sequence[Entry]) -> list[Entry] | Non
 def parted(wanted: Sequence[Entry]) -> tuple[list[Entry], list[Entry]]:
     """Return the history, and what the user does that is to be answered."""
     place = len(wanted)
-    while place and not _is_models(wanted[place - 1]):
+    while place and not by_model(wanted[place - 1]):
         place -= 1
     return list(wanted[:place]), list(wanted[place:])
 
@@ -135,7 +137,8 @@ def as_text(entry: Called | Returned) -> str:
     return f"[Function {entry.name} returned: {entry.output}]"
 
 
-def _is_models(entry: Entry) -> bool:
+def by_model(entry: Entry) -> bool:
+    """Return whether it is the model's."""
     return isinstance(entry, Called) or (isinstance(entry, Said) and entry.role == "model")
 
 

@@ -1,7 +1,6 @@
 """One connection to Gemini Live: what it has been told, what it hears, and what it answers.
 
-It makes one response at a time. A response is over when all of it has been made; the service ends
-its own turn later, when it thinks that the sound has been played.
+It makes one response at a time (`answering.py`), and writes what it hears (`transcripts.py`).
 """
 
 from __future__ import annotations
@@ -12,17 +11,16 @@ import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
-import pybase64
 from pipecat.utils.errors import ErrorCategory
 
 from providers.links.failures import LinkFailure, nonsense
 from providers.links.link import Address, Event, Link
-from session.ports import FinishReason, TokenUsage
-from session.reports import AudioMade, ResponseFinished, TextMade, ToolCallMade
+from session.reports import ToolCallMade
 from upstream.generation import UpstreamGeneration
 from upstream.google import wire
+from upstream.google.answering import FAULTS, GRACE_S, LATE_S, Answering
 from upstream.google.closing import why
 from upstream.google.conversation import (
     Called,
@@ -31,40 +29,28 @@ from upstream.google.conversation import (
     Returned,
     Said,
     Seen,
-    Spoken,
     as_text,
     beyond,
+    by_model,
 )
+from upstream.google.transcripts import Transcripts, Turn, Writer
 
 STEP_BYTES = 32_000
 """Audio of one message: a second of it."""
-GRACE_S = 0.5
-"""Longest wait for the end of the service's turn, with the usage, behind the last of a response."""
-
-_UNWRITTEN = LinkFailure(ErrorCategory.UNKNOWN, "the service wrote no transcript")
+_UNWRITTEN = LinkFailure(
+    ErrorCategory.UNKNOWN,
+    "the service wrote no transcript",
+    remedy="It understood no words, or heard another language than those of "
+    "session.audio.input.transcription; the answer does not depend on it.",
+)
 _CALL_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_FAULTS = ("MALFORMED_FUNCTION_CALL", "RESPONSE_REJECTED", "MAX_REGENERATION_REACHED")
-_GOOD = ("TURN_COMPLETE_REASON_UNSPECIFIED", "NEED_MORE_INPUT")
 
 
-@dataclass(slots=True)
-class Turn(Spoken):
-    """A turn of the user whose transcript the service writes."""
-
-    so_far: str = ""
-
-
-class Reader(Protocol):
+class Reader(Writer, Protocol):
     """What wants to know what a connection brings: an upstream's session."""
 
-    async def wrote(self, turn: Turn) -> None:
-        """`turn.so_far` has grown."""
-
-    async def written(self, turn: Turn, failure: LinkFailure) -> None:
-        """`turn.so_far` is all that will come; `failure` tells why, should it be nothing."""
-
     async def at_rest(self, link: LiveLink) -> None:
-        """A response is over, or the transcript of a turn that nobody answers."""
+        """Nothing that was asked of it is under way any more."""
 
     async def ended(self, link: LiveLink, failure: LinkFailure) -> None:
         """The connection is over."""
@@ -80,18 +66,6 @@ class _Activity:
     """Recognition of the turn that is being spoken into it."""
     sent: int = 0
     """Bytes of that."""
-
-
-@dataclass(slots=True)
-class _Answer:
-    """A response in the making."""
-
-    asked: UpstreamGeneration
-    text: str = ""
-    half: bytes = b""
-    """Half a sample, whose rest comes with the next audio."""
-    usage: TokenUsage | None = None
-    grace: asyncio.TimerHandle | None = None
 
 
 class LiveLink(Link):
@@ -115,31 +89,35 @@ class LiveLink(Link):
         self.leaving = False
         """Whether nothing new should be begun on it."""
         self._activity: _Activity | None = None
-        self._hearing: list[Turn] = []
-        """Turns whose transcripts are being written."""
-        self._answer: _Answer | None = None
-        self._tail = False
-        """Whether the service has not ended its turn yet, though all of it has come."""
+        self._transcripts = Transcripts(reader)
+        self._late: asyncio.TimerHandle | None = None
+        """When transcripts are over that had not begun when all of the answer had come."""
+        self._answering = Answering(self.known.append, self._rest)
         self._calls: dict[str, str] = {}
         """Our ids of calls that wait for their results → the service's."""
         self._cut_short = False
-        self._finishing: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
 
     # --- what it is told ------------------------------------------------------------------------
 
     @property
     def busy(self) -> bool:
         """Whether it makes a response."""
-        return self._answer is not None and self.alive
+        return self._answering.current is not None and self.alive
+
+    @property
+    def needed(self) -> bool:
+        """Whether more will come of what was asked of it, though it makes no response."""
+        return self.alive and not (self._answering.idle and not self._transcripts.pending)
 
     @property
     def cut_short(self) -> bool:
         """Whether it ended in the middle of a response, so that nobody knows what was heard."""
-        return self._cut_short or (self._answer is not None and not self.alive)
+        return self._cut_short or (self._answering.current is not None and not self.alive)
 
     def prepare(self, wishes: wire.Wishes, known: Sequence[Entry]) -> None:
         """Set it up, with what was said before."""
-        self.wishes, self.known = wishes, list(known)
+        self.wishes, self.known[:] = wishes, known
         self.send_soon(wire.setup(self._model, wishes, history=bool(known)))
         self.wait_for_answer()
         if known:
@@ -151,6 +129,8 @@ class LiveLink(Link):
             return
         if self._activity is None:
             self._activity = _Activity()
+            self._answering.interrupted()
+            self._transcripts.speaking()
             self.send_soon(wire.activity("activityStart"))
         self._activity.going, self._activity.sent = recognition_id, 0
 
@@ -191,15 +171,14 @@ class LiveLink(Link):
         if self.wishes != wishes or self.busy or self.leaving or not self.alive:
             return None
         new = beyond(self.known, wanted)
-        return new if new is not None and self._goes_on(new) else None
+        if new is None or not self._goes_on(new):
+            return None
+        # All that can be told here are words of the user, and results that it waits for.
+        return None if any(map(by_model, new)) else new
 
-    def reserve(self, asked: UpstreamGeneration) -> None:
+    async def reserve(self, asked: UpstreamGeneration) -> None:
         """Make this response next."""
-        self._answer = _Answer(asked)
-
-    def hears(self, turn: Turn) -> None:
-        """Let it write the transcript of a turn that nobody has asked to be answered."""
-        self._hearing.append(turn)
+        await self._answering.begin(asked)
 
     async def tell(self, new: Sequence[Entry], pcm: dict[str, bytes]) -> None:
         """Tell what is new, which the model then answers.
@@ -218,6 +197,8 @@ class LiveLink(Link):
             for one in returned:
                 self.known += [made[one.call_id], one]
             return
+        self._stop_waiting()
+        await self._transcripts.end(_UNWRITTEN)
         activity, self._activity = self._activity, None
         there = {turn.item_id: turn for turn in activity.turns} if activity else {}
         if activity is None:
@@ -234,8 +215,10 @@ class LiveLink(Link):
         return activity is not None and any(turn.item_id == item_id for turn in activity.turns)
 
     def gives_up(self, asked: UpstreamGeneration) -> bool:
-        """Return whether this was the response that it makes."""
-        return self._answer is not None and self._answer.asked is asked
+        """Return whether this was the response that it makes; what it has made is forgotten."""
+        self._answering.forget(asked)
+        answer = self._answering.current
+        return answer is not None and answer.asked is asked
 
     async def _tell(self, entry: Entry, there: dict[str, Turn], pcm: dict[str, bytes]) -> None:
         match entry:
@@ -248,7 +231,7 @@ class LiveLink(Link):
                     await self._sound(pcm[turn.item_id])
                 heard = there.get(turn.item_id) or turn
                 if isinstance(heard, Turn):
-                    self._hearing.append(heard)
+                    await self._transcripts.expect(heard)
                 entry = Heard(heard)
             case Called() | Returned():
                 self.send_soon(wire.words(as_text(entry)))
@@ -284,13 +267,15 @@ class LiveLink(Link):
 
     async def ended(self, failure: LinkFailure) -> None:
         """Fail what was under way."""
-        answer, self._answer = self._answer, None
-        self._cut_short = answer is not None
-        _settle(answer)
+        self._cut_short = await self._answering.lost(failure)
         await self._written(failure)
-        if answer is not None:
-            answer.asked.fail(failure)
         await self._reader.ended(self, failure)
+
+    async def close(self) -> None:
+        """End the connection, and wait until it is gone."""
+        self._answering.stop()
+        self._stop_waiting()
+        await super().close()
 
     async def came(self, event: Event) -> None:
         """Take a message."""
@@ -301,16 +286,17 @@ class LiveLink(Link):
             self.drop(nonsense(f"its message '{names}' cannot be read ({type(error).__name__})"))
 
     async def _took(self, event: Event) -> None:
-        if self._answer is not None:
-            self._answer.asked.alive()
-            if "usageMetadata" in event:
-                self._answer.usage = wire.usage_of(event["usageMetadata"])
+        content = event.get("serverContent") or {}
+        self._answering.alive()
+        if "usageMetadata" in event:
+            ends = content.get("generationComplete") or content.get("turnComplete")
+            last = bool(ends) or "toolCall" in event
+            await self._answering.count(event["usageMetadata"], last=last)
         if "setupComplete" in event:
             self.answered()
         if "goAway" in event or "toolCallCancellation" in event:
             self.leaving = True
-        if "serverContent" in event:
-            await self._content(event["serverContent"])
+        await self._content(content)
         if "toolCall" in event:
             await self._called(event["toolCall"]["functionCalls"])
 
@@ -318,47 +304,28 @@ class LiveLink(Link):
         if "inputTranscription" in content:
             await self._heard(content["inputTranscription"])
         if "modelTurn" in content:
-            self._tail = False
+            self._answering.goes_on()
             for part in content["modelTurn"].get("parts") or ():
                 if "inlineData" in part:
-                    await self._made(part["inlineData"])
+                    await self._answering.sound(part["inlineData"])
         if text := (content.get("outputTranscription") or {}).get("text"):
-            await self._said(str(text))
-        if content.get("interrupted") and not self._tail:
+            await self._answering.text(str(text))
+        if content.get("interrupted") and not self._answering.tail:
             # What it will remember of its answer is then not what it made.
             self.leaving = True
         # Who thinks between the words may speak on.
         if content.get("generationComplete") and not self._model.thinks_aloud:
-            await self._written()
-            self._end_soon()
+            self._answering.all_came(self._made)
         if content.get("turnComplete") and content.get("interactionStatus") != "IN_PROGRESS":
             await self._completed(content.get("turnCompleteReason"))
 
-    async def _made(self, data: Event) -> None:
-        answer = self._answer
-        kind = str(data.get("mimeType") or "")
-        if answer is None or not kind.startswith("audio/pcm"):
-            return
-        rate = kind.partition("rate=")[2]
-        if rate and rate != str(wire.SPEAKS_RATE):
-            raise ValueError(f"audio at {rate} Hz")
-        pcm = answer.half + _decoded(data["data"])
-        whole = len(pcm) & ~1
-        answer.half = pcm[whole:]
-        await answer.asked.take(AudioMade(answer.asked.request.response_id, pcm[:whole]))
-
-    async def _said(self, text: str) -> None:
-        answer = self._answer
-        if answer is not None:
-            answer.text += text
-            await answer.asked.take(TextMade(answer.asked.request.response_id, text))
-
     async def _called(self, calls: Sequence[Event]) -> None:
-        self._tail = False
-        answer = self._answer
+        self._answering.goes_on()
+        answer = self._answering.current
         if answer is None:
             return
-        await self._written()
+        if self._transcripts.begun:
+            await self._written()
         request = answer.asked.request
         if request.parallel_tool_calls is False and len(calls) > 1:
             # The service cannot be told to make one call alone, and waits for all results.
@@ -373,92 +340,54 @@ class LiveLink(Link):
             await answer.asked.take(
                 ToolCallMade(request.response_id, index, call_id, one.name, one.arguments)
             )
-        await self._finish("tool_calls", made)
+        await self._answering.made(made)
+
+    async def _made(self) -> None:
+        """All of an answer has come, and nothing more for a moment."""
+        if self._transcripts.begun:
+            await self._written()
+        elif self._transcripts.pending:
+            self._await_words(self._answering.left_s + LATE_S)
+        await self._answering.made()
+        await self._rest()
+
+    async def _completed(self, reason: str | None) -> None:
+        if reason in FAULTS:
+            self.leaving = True
+        if await self._answering.turn_over(reason):
+            return
+        if self._transcripts.begun or self._activity is not None:
+            await self._written()
+        elif self._transcripts.pending:
+            self._await_words(LATE_S)
 
     async def _heard(self, told: Event) -> None:
-        if not self._hearing:
-            return
-        # Several turns that are answered together are written as one.
-        turn = self._hearing[-1]
-        if text := told.get("text"):
-            turn.so_far += str(text)
-            await self._reader.wrote(turn)
-        if told.get("finished"):
+        await self._transcripts.take(told)
+        if told.get("finished") and self._transcripts.begun:
             await self._written()
+        elif self._late is not None:
+            self._await_words(GRACE_S)
+
+    def _await_words(self, limit_s: float) -> None:
+        self._stop_waiting()
+        self._late = asyncio.get_running_loop().call_later(limit_s, self._too_late)
+
+    def _too_late(self) -> None:
+        task = asyncio.create_task(self._written(), name="end of a transcript")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _written(self, failure: LinkFailure = _UNWRITTEN) -> None:
         """Take what was written of the turns as all that will come."""
-        turns, self._hearing = self._hearing, []
-        for turn in turns:
-            await self._reader.written(turn, failure)
-        if turns and self._answer is None and self.alive:
+        self._stop_waiting()
+        await self._transcripts.end(failure)
+        await self._rest()
+
+    def _stop_waiting(self) -> None:
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
+
+    async def _rest(self) -> None:
+        if self.alive and not self.needed:
             await self._reader.at_rest(self)
-
-    def _end_soon(self) -> None:
-        """Wait a moment for the end of the service's turn, which tells the usage."""
-        self._tail = True
-        answer = self._answer
-        if answer is not None and answer.grace is None:
-            loop = asyncio.get_running_loop()
-            answer.grace = loop.call_later(GRACE_S, self._end_now)
-
-    def _end_now(self) -> None:
-        task = asyncio.create_task(self._finish(self._reason()), name="end of a response")
-        self._finishing.add(task)
-        task.add_done_callback(self._finishing.discard)
-
-    async def _completed(self, reason: str | None) -> None:
-        answer = self._answer
-        of_before = self._tail and answer is not None and answer.grace is None
-        self._tail = False
-        if of_before:
-            return
-        await self._written()
-        if answer is None:
-            return
-        if reason in _FAULTS:
-            self._fail(LinkFailure(ErrorCategory.SERVER, f"the model ended for {reason}"))
-        elif reason is None or reason in _GOOD:
-            await self._finish(self._reason())
-        else:
-            await self._finish("content_filter")
-
-    def _reason(self) -> FinishReason:
-        """Return why an answer ended: that it is cut short is told by its length alone."""
-        answer = self._answer
-        limit = answer.asked.request.max_output_tokens if answer else None
-        if answer is None or limit is None or answer.usage is None:
-            return "stop"
-        media = answer.usage.media
-        made = answer.usage.output_tokens + (media.audio_out if media else 0)
-        return "length" if made >= limit else "stop"
-
-    async def _finish(self, reason: FinishReason, calls: Sequence[Called] = ()) -> None:
-        answer, self._answer = self._answer, None
-        if answer is None:
-            return
-        _settle(answer)
-        if answer.text.strip():
-            self.known.append(Said("model", answer.text))
-        self.known += calls
-        response_id = answer.asked.request.response_id
-        await answer.asked.take(ResponseFinished(response_id, reason, answer.usage))
-        await self._reader.at_rest(self)
-
-    def _fail(self, failure: LinkFailure) -> None:
-        answer, self._answer = self._answer, None
-        _settle(answer)
-        self.leaving = True
-        if answer is not None:
-            answer.asked.fail(failure)
-
-
-def _settle(answer: _Answer | None) -> None:
-    if answer is not None and answer.grace is not None:
-        answer.grace.cancel()
-
-
-def _decoded(data: Any) -> bytes:
-    """Decode base64 of either alphabet: Google writes and reads both."""
-    text = str(data).replace("-", "+").replace("_", "/")
-    return pybase64.b64decode(text + "=" * (-len(text) % 4), validate=True)

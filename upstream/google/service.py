@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from urllib.parse import urlsplit, urlunsplit
 
 from pipecat.utils.errors import ErrorCategory
 from pydantic import Field
 
-from flow.watchdog import MARGIN_S, Patience
+from flow.watchdog import Patience
 from providers import Options, ProviderSetupError, parse_options
 from providers.http_clients import trusted
 from providers.links.link import Address
@@ -126,6 +126,7 @@ class GeminiLive(UpstreamService):
         }
         self.images, self.reasoning = options.images, options.reasoning
         self.context_tokens = options.context_tokens
+        self.check_voice(config.voice_id or "alloy")
         address = Address(
             self.address,
             {"x-goog-api-key": key} if key else {},
@@ -133,8 +134,8 @@ class GeminiLive(UpstreamService):
             trusted() if self.address.startswith("wss:") else None,
             is_here(self.address),
         )
-        first_s = config.connect_timeout_s + config.timeout_s + MARGIN_S
-        self.patience = Patience(first_s, config.timeout_s + MARGIN_S)
+        first_s = config.connect_timeout_s + config.timeout_s
+        self.patience = Patience(first_s, config.timeout_s)
         voice = config.voice_id or DEFAULT_VOICE
         own = self.named_voices.get(voice, voice)
         self._setup = Setup(address, self._model, self, self.patience, own)
@@ -144,7 +145,7 @@ class GeminiLive(UpstreamService):
         """Model and host."""
         return f"{self._model.name} at {self._host}"
 
-    def session(self) -> LiveUpstream:
+    def session(self, _passed: Sequence[str] = ()) -> LiveUpstream:
         """Begin what stands behind one client's session."""
         return LiveUpstream(self._setup)
 

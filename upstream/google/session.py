@@ -33,7 +33,8 @@ from session.ports import NO_WISHES, ClientRoom, ResponseRequest, Transcript, Tr
 from session.reports import ResponseReport
 from upstream.generation import UpstreamGeneration
 from upstream.google.conversation import Entry, Heard, entries, parted
-from upstream.google.live import LiveLink, Turn
+from upstream.google.live import LiveLink
+from upstream.google.transcripts import Turn
 from upstream.google.wire import HEARS_RATE, Model, Wishes
 from upstream.service import Generation, UpstreamService, UpstreamSession
 from upstream.turn_input import UpstreamTurns
@@ -152,7 +153,6 @@ class LiveUpstream(UpstreamSession):
         link = self._connect()
         self._beside.add(link)
         link.prepare(wishes, ())
-        link.hears(turn)
         await link.tell([Heard(turn)], {turn.item_id: pcm})
 
     async def _too_late(self, turn: _Told) -> None:
@@ -197,7 +197,7 @@ class LiveUpstream(UpstreamSession):
             link = self._fresh()
             before, new = parted(wanted)
             link.prepare(wishes, before)
-        link.reserve(asked)
+        await link.reserve(asked)
         pcm: dict[str, bytes] = {}
         for entry in new:
             if isinstance(entry, Heard) and entry.clip is not None:
@@ -260,7 +260,9 @@ class LiveUpstream(UpstreamSession):
             return link
         if main.alive and main.wishes is None:
             return main
-        if main.alive:
+        if main.needed:
+            self._beside.add(main)
+        elif main.alive:
             main.drop(lost("another connection took its place"))
         self._main = self._connect()
         return self._main

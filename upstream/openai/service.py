@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from urllib.parse import urlsplit, urlunsplit
 
 from pipecat.utils.errors import ErrorCategory
 from pydantic import Field
 
-from flow.watchdog import MARGIN_S, Patience
+from flow.watchdog import Patience
 from providers import Options, ProviderSetupError, parse_options
 from providers.links.link import Address
 from providers.links.realtime_link import HOSTED, is_hosted, realtime_url
 from session.ports import REALTIME_VOICES
 from settings.localisation import _
 from settings.upstream import UpstreamConfig
+from upstream.chain import header, new_mark
 from upstream.keys import key_of, secrets_of
 from upstream.openai.session import RealtimeUpstream, Setup
 from upstream.service import UpstreamService
@@ -77,9 +79,12 @@ class OpenAIRealtime(UpstreamService):
             self.voices = frozenset(REALTIME_VOICES)
         self.images, self.reasoning = options.images, options.reasoning
         self.context_tokens = options.context_tokens
+        self.check_voice(config.voice_id)
         address = Address.of(self._url, key, config.connect_timeout_s)
-        first_s = config.connect_timeout_s + config.timeout_s + MARGIN_S
-        self.patience = Patience(first_s, config.timeout_s + MARGIN_S)
+        first_s = config.connect_timeout_s + config.timeout_s
+        self.patience = Patience(first_s, config.timeout_s)
+        # OpenAI itself leads to nobody.
+        self.mark = None if vendor else new_mark()
         self._setup = Setup(address, self, self.patience, options.transcription_model)
 
     @property
@@ -87,6 +92,9 @@ class OpenAIRealtime(UpstreamService):
         """Model and host."""
         return f"{self._model} at {self._host}"
 
-    def session(self) -> RealtimeUpstream:
+    def session(self, passed: Sequence[str] = ()) -> RealtimeUpstream:
         """Begin what stands behind one client's session."""
-        return RealtimeUpstream(self._setup)
+        if self.mark is None:
+            return RealtimeUpstream(self._setup)
+        address = replace(self._setup.address, passing=header(self.mark, passed))
+        return RealtimeUpstream(replace(self._setup, address=address))

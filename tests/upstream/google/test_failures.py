@@ -187,8 +187,7 @@ async def test_a_turn_without_a_transcript_is_answered_all_the_same():
         await wire.update(audio={"input": {"transcription": {"model": "x"}}})
         await wire.append(speech())
         assert (await wire.until("response.done"))["response"]["status"] == "completed"
-        await wire.settled()
-        (event,) = wire.of("conversation.item.input_audio_transcription.failed")
+        event = await wire.until("conversation.item.input_audio_transcription.failed")
         assert "wrote no transcript" in event["error"]["message"]
 
 

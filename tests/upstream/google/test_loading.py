@@ -79,3 +79,17 @@ def test_options_that_it_does_not_know_are_refused():
 def test_an_address_that_cannot_be_is_refused():
     with pytest.raises(ConfigError, match="no address"):
         load_settings(upstream={"provider": "google", "url": "localhost:1"})
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"voice_id": "nonsense"},
+        {"voice_id": "Puck", "options": {"voices": ["Kore"]}},
+        # Sessions would start with alloy, which stands for a voice that is not among them.
+        {"options": {"voices": ["Kore"]}},
+    ],
+)
+def test_a_voice_that_it_does_not_have_is_refused_at_the_start(changed):
+    with pytest.raises(ProviderSetupError, match=r"upstream\.voice_id.*Kore"):
+        pipelines_for(live_settings("ws://localhost:1", **changed))

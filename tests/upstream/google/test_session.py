@@ -66,6 +66,12 @@ async def speak(wire: WireClient, pcm: bytes) -> None:
     await wire.send("response.create")
 
 
+async def said(wire: WireClient, role: str, kind: str, text: str) -> None:
+    """Put a message into the conversation."""
+    item = {"type": "message", "role": role, "content": [{"type": kind, "text": text}]}
+    await wire.send("conversation.item.create", item=item)
+
+
 async def test_a_typed_turn_is_answered_by_the_service():
     async with live_stack() as (service, _server, wire):
         await wire.update(instructions="Be brief.", max_output_tokens=77)
@@ -310,18 +316,6 @@ async def test_two_responses_at_once_have_a_connection_each():
         assert service.calls[0].inputs == [*typed("one"), *typed("two")]
 
 
-async def test_the_end_of_an_answer_does_not_wait_until_it_has_been_played():
-    plays = asyncio.Event()
-    async with live_stack({"plays": plays}) as (service, _server, wire):
-        await wire.say("one")
-        assert (await completed(wire))["output"][0]["content"][0]["transcript"] == ANSWER
-        # The service takes the next turn for an interruption of what it believes is playing.
-        await wire.say("two")
-        assert (await completed(wire))["output"][0]["content"][0]["transcript"] == ANSWER
-        (call,) = service.calls
-        assert call.inputs == [*typed("one"), *typed("two")]
-
-
 async def test_text_alone_is_what_the_model_would_have_said():
     async with live_stack() as (_service, _server, wire):
         await wire.update(output_modalities=["text"])
@@ -425,6 +419,50 @@ async def test_a_prompt_for_the_transcription_is_refused_by_name():
         await wire.send("session.update", session={"type": "realtime", "audio": heard_as})
         error = (await wire.until("error"))["error"]
         assert error["param"] == "session.audio.input.transcription.prompt"
+
+
+async def test_what_a_client_says_the_model_said_is_not_told_as_the_user_s():
+    async with live_stack() as (service, _server, wire):
+        await commit_turns(wire)
+        await wire.say("one")
+        await completed(wire)
+        await said(wire, "assistant", "output_text", "I was cut off.")
+        await wire.say("two")
+        await completed(wire)
+        _first, second = service.calls
+        model = [("model", ANSWER), ("model", "I was cut off.")]
+        assert second.history == [("user", "one"), *model]
+        assert second.inputs == typed("two")
+        # So it is if the user speaks meanwhile.
+        await said(wire, "assistant", "output_text", "Once more.")
+        await speak(wire, speech())
+        await completed(wire)
+        third = service.calls[-1]
+        assert third.history[-1] == ("model", "Once more.")
+        assert third.inputs == ACTIVITY
+        assert bytes(third.audio) == resample(speech(), 24000, 16000)
+
+
+async def test_the_model_goes_on_from_what_it_is_said_to_have_said():
+    async with live_stack() as (service, _server, wire):
+        await said(wire, "assistant", "output_text", "Good morning.")
+        await wire.send("response.create")
+        await completed(wire)
+        (call,) = service.calls
+        assert call.history == [("model", "Good morning.")]
+        assert call.inputs == ["activityStart", " ", "activityEnd"]
+
+
+async def test_a_message_of_the_system_is_named_so():
+    async with live_stack() as (service, _server, wire):
+        await wire.say("one")
+        await completed(wire)
+        await said(wire, "system", "input_text", "Speak of boats.")
+        await wire.say("two")
+        await completed(wire)
+        (call,) = service.calls
+        told = ["activityStart", "[System message: Speak of boats.]", "two", "activityEnd"]
+        assert call.inputs == [*typed("one"), *told]
 
 
 async def test_what_was_not_written_down_is_said_to_be_so():

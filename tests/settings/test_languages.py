@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from translation.languages import is_language, language_name
+from settings.languages import is_language, language_name
 
 
 @pytest.mark.parametrize(
