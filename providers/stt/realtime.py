@@ -56,7 +56,11 @@ class RealtimeSTT(StreamSTT):
     """`stt.provider = "realtime"`: OpenAI's Realtime service, or a server at `api_base`."""
 
     declaration = Declaration(
-        kind="stt", name="realtime", key_variable="OPENAI_API_KEY", options=RealtimeSTTOptions
+        kind="stt",
+        name="realtime",
+        key_variable="OPENAI_API_KEY",
+        key_domains=("openai.com",),
+        options=RealtimeSTTOptions,
     )
     announces_end = True
 
@@ -71,9 +75,7 @@ class RealtimeSTT(StreamSTT):
         options = parse_options("stt", config, RealtimeSTTOptions)
         base = config.api_base or HOSTED
         vendor = is_hosted(base)
-        # OpenAI's key is sent to OpenAI alone, not to other servers.
-        given = config.api_key.get_secret_value() if config.api_key else None
-        key = config.resolved_key() if vendor else given
+        key = config.resolved_key()
         if key is None and vendor:
             raise ProviderSetupError(
                 _(

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pipecat.frames.frames import InterimTranscriptionFrame
 
-from config import Settings, STTConfig, load_settings
+from config import VENDOR_DOMAINS, Settings, STTConfig, load_settings
 from providers import TurnAudioFrame, TurnCommittedFrame, TurnDiscardedFrame, TurnStartedFrame, stt
 from providers.links import realtime_link
 from tests.providers.fakes import vllm_realtime
@@ -199,6 +199,7 @@ async def test_openai_itself_is_sent_its_key_and_no_model_in_the_address(monkeyp
     monkeypatch.setenv("OPENAI_API_KEY", "sk-openai-secret-key")
     async with fake_transcription_sessions() as fake:
         monkeypatch.setattr(realtime_link, "HOSTED", f"{fake.base}/v1/realtime")
+        monkeypatch.setitem(VENDOR_DOMAINS, "realtime", ("127.0.0.1",))
         async with talking(REALTIME.stack(fake.base, api_key=None)) as wire:
             await turn(wire)
         assert fake.calls[0].query == {"intent": ["transcription"]}
