@@ -3,6 +3,8 @@
 #   docker build -t open-realtime-server .                                   # the embedded stack
 #   docker build -t open-realtime-server --target local .                    # whisper and kokoro
 #   docker build … --target local --build-arg WITH="whisper piper cuda" .    # names in requirements/
+#   docker build … --target local --build-arg DOWNLOAD=local .               # and the models within
+#   docker build … --target models .                                         # ... as a server of models
 #
 # `make container` builds the first and tries it.
 ARG PYTHON_IMAGE=python:3.13-slim
@@ -28,23 +30,35 @@ COPY settings ./settings
 # --- the embedded stack: speaks and hears without a key, a hub or a network ---
 FROM packages AS embedded-packages
 ARG WITH=""
+# Besides WITH: what an addition to compose.yaml needs.
+ARG ALSO=""
 # hadolint ignore=DL3013
-RUN set -- ; for extra in $WITH; do set -- "$@" -r "requirements/locked/$extra.lock"; done \
+RUN set -- ; for extra in $WITH $ALSO; do set -- "$@" -r "requirements/locked/$extra.lock"; done \
     && pip install --no-compile --no-deps --require-hashes -r requirements/embedded.txt "$@" \
     && sh requirements/slim_down.sh pocketsphinx
 COPY . .
 # It says a sentence, understands it and answers: an image that cannot is not built.
-RUN python main.py --check
+RUN python main.py --check && python -c "import models_http.command"
 
 # --- engines in place of the embedded ones ---
 FROM packages AS local-packages
 ARG WITH="whisper kokoro"
+ARG ALSO=""
 # hadolint ignore=DL3013
-RUN set -- ; for extra in $WITH; do set -- "$@" -r "requirements/locked/$extra.lock"; done \
+RUN set -- ; for extra in $WITH $ALSO; do set -- "$@" -r "requirements/locked/$extra.lock"; done \
     && pip install --no-deps --require-hashes "$@" \
     && sh requirements/slim_down.sh
 COPY . .
-RUN python -c "import main, serving.stack_check"
+RUN python -c "import main, serving.stack_check, models_http.command"
+# A profile whose models come into the image, which then needs no network; mirrors they come from.
+ARG DOWNLOAD=""
+ARG HF_ENDPOINT
+ARG GITHUB_ENDPOINT
+RUN mkdir /opt/models \
+    && if [ -n "$DOWNLOAD" ]; then \
+        HF_HUB_DISABLE_TELEMETRY=1 REALTIME_MODELS__DIR=/opt/models \
+        python main.py --download "$DOWNLOAD"; \
+    fi
 
 # --- what runs ---
 FROM ${PYTHON_IMAGE} AS runtime
@@ -72,8 +86,11 @@ ENTRYPOINT ["python", "main.py"]
 
 FROM runtime AS local
 COPY --from=local-packages /opt/venv /opt/venv
+COPY --from=local-packages /opt/models /opt/models
 COPY --from=local-packages /app /app
-ENV REALTIME_PROFILE=local
+# Not below the volume, where an engine's older files would hide them.
+ARG DOWNLOAD=""
+ENV REALTIME_PROFILE=${DOWNLOAD:-local} REALTIME_MODELS__DIR=${DOWNLOAD:+/opt/models}
 # NVIDIA's libraries, where WITH names cuda: CTranslate2 looks for them by name.
 USER 0:0
 RUN for folder in /opt/venv/lib/python3*/site-packages/nvidia/*/lib; do \
@@ -81,6 +98,16 @@ RUN for folder in /opt/venv/lib/python3*/site-packages/nvidia/*/lib; do \
     done \
     && ldconfig
 USER 10001:10001
+
+# --- the same engines as a server of models: docs/model-server.md ---
+FROM local AS models
+EXPOSE 8001
+HEALTHCHECK --interval=10s --timeout=5s --start-period=15m --retries=3 CMD ["python", "-c", "\
+import http.client, os, sys; \
+asked = http.client.HTTPConnection('127.0.0.1', int(os.environ.get('REALTIME_MODEL_SERVER__PORT', 8001)), timeout=4); \
+asked.request('GET', '/health'); \
+sys.exit(asked.getresponse().status != 200)"]
+ENTRYPOINT ["python", "-m", "models_http"]
 
 # The last one is what `docker build .` builds.
 FROM runtime AS embedded

@@ -14,8 +14,15 @@ class ModelsConfig(Group):
     """Files of models that engines in this process download."""
 
     dir: Path | None = None
-    """Folder for all of them, each engine in one of its own. None: the user's cache
-    (`XDG_CACHE_HOME`, or `~/.cache`). A stage's `options.download_dir` counts before it."""
+    """Folder for all of them, each engine in one of its own. None, or an empty variable: the
+    user's cache (`XDG_CACHE_HOME`, or `~/.cache`). A stage's `options.download_dir` counts before
+    it."""
+
+    @field_validator("dir", mode="before")
+    @classmethod
+    def _empty_is_none(cls, folder: object) -> object:
+        """Let `REALTIME_MODELS__DIR=` undo what an image has set; it is not the current folder."""
+        return folder or None
 
     @field_validator("dir")
     @classmethod

@@ -17,15 +17,25 @@ from typing import Any
 
 from tests.support.places import ROOT
 
-KEYS = {"REALTIME_API_KEYS": "0123456789abcdef", "REALTIME_METRICS_KEY": "fedcba9876543210"}
+KEYS = {
+    "REALTIME_API_KEYS": "0123456789abcdef",
+    "REALTIME_METRICS_KEY": "fedcba9876543210",
+    "REALTIME_MODELS_KEY": "0011223344556677",
+    "REALTIME_SERVER__SECRET": "7766554433221100",
+}
 ADDITIONS: tuple[tuple[str, ...], ...] = (
     (),
     ("ollama",),
     ("ollama", "gpu"),
     ("speaches",),
     ("speaches", "ollama"),
+    ("models",),
+    ("models", "models-gpu"),
+    ("models", "ollama"),
+    ("store",),
     ("monitoring",),
     ("ollama", "speaches", "monitoring"),
+    ("ollama", "models", "store", "monitoring"),
 )
 """Names of files in `deploy/compose/`, in the order in which they are given."""
 
@@ -62,9 +72,10 @@ def composed(additions: tuple[str, ...], **variables: str) -> subprocess.Complet
     )
 
 
-def services(additions: tuple[str, ...]) -> dict[str, Any]:
-    """Return the services of a composition, with all that they inherit."""
-    found: dict[str, Any] = json.loads(composed(additions, **KEYS).stdout)["services"]
+def services(additions: tuple[str, ...], **variables: str) -> dict[str, Any]:
+    """Return the services of a composition, with all that they inherit; beside keys, variables."""
+    done = composed(additions, **(KEYS | variables))
+    found: dict[str, Any] = json.loads(done.stdout)["services"]
     return found
 
 

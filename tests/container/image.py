@@ -6,11 +6,11 @@
 
 The image has to be as small as it is said to be, to hold no terminal client and no test tool, to
 refuse to serve others without keys, and with a root that is read-only and one volume to become
-healthy, to talk, to send nothing to anybody, to write nothing but below its volume, and to end in
-good order when it is told to. It takes minutes, root's rights, what `PROGRAMS` names, Debian's
-mirror and PyPI; where one of the first two is missing it says so and does nothing. When it passes
-it notes the sum of what the image is made of in `image.sum`, which is committed: so CI tries it
-only when that has changed.
+healthy, to talk, to send nothing to anybody, to write nothing but below its volume, to end in good
+order when it is told to, and to be the server of models of another one. It takes minutes, root's
+rights, what `PROGRAMS` names, Debian's mirror and PyPI; where one of the first two is missing it
+says so and does nothing. When it passes it notes the sum of what the image is made of in
+`image.sum`, which is committed: so CI tries it only when that has changed.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ PROVEN = Path(__file__).with_suffix(".sum")
 PROVES = (
     ".dockerignore",
     "Dockerfile",
+    "deploy/compose/models.yaml",
     "requirements.lock",
     "requirements/embedded.txt",
     "requirements/locked/*.lock",

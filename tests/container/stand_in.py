@@ -32,7 +32,9 @@ def make_root(folder: Path) -> None:
     shutil.copy(CERTIFICATES, folder / CERTIFICATES.lstrip("/"))
     for name in _LEFT_OUT:
         for inside in (folder / name).glob("*"):
-            shutil.rmtree(inside) if inside.is_dir() else inside.unlink()
+            # A link to a folder is one until that folder is gone.
+            linked = inside.is_symlink() or not inside.is_dir()
+            inside.unlink() if linked else shutil.rmtree(inside)
 
 
 def make_image(root: Path) -> None:

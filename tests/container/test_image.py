@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
+from collections.abc import Mapping
+from pathlib import Path
 
 from tests.container import image
+from tests.container.docker_file import instructions
+from tests.providers.file_server import serving_files
 from tests.support.places import ROOT
 
 PROGRAM = f"""
 import json, pathlib, sys
 import main
+import models_http.command
 import serving.stack_check
 root = pathlib.Path({str(ROOT)!r})
 files = [pathlib.Path(file) for module in list(sys.modules.values())
@@ -26,6 +32,14 @@ PARTS = {
     "audio_utils.py",
 }
 """What is read or installed, not imported."""
+MODELS = "/opt/models"
+KOKORO = "/thewh1teagle/kokoro-onnx/releases/download/model-files-v1.0"
+MISSING = """
+from config import load_settings
+from serving.first_downloads import first_downloads
+settings = load_settings()
+print(settings.tts.provider, settings.models.dir, [one.name for one in first_downloads(settings)])
+"""
 
 
 def allowed() -> set[str]:
@@ -53,3 +67,55 @@ def test_every_file_that_makes_the_image_is_one_of_those_that_are_proven() -> No
     for pattern in image.PROVES:
         assert list(ROOT.glob(pattern)), f"{pattern} matches nothing"
     assert {"Dockerfile", ".dockerignore", "requirements.lock"} <= {*image.PROVES}
+
+
+def run(command: str, **variables: str) -> str:
+    """Run a line of the Dockerfile's; returns what it prints."""
+    python = Path(sys.executable).parent
+    home = {name: os.environ[name] for name in ("HOME",) if name in os.environ}
+    environment = {**home, "PATH": f"{python}:{os.environ['PATH']}", **variables}
+    done = subprocess.run(
+        ["sh", "-ec", command], cwd=ROOT, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def as_the_image_starts(models: Path, given: Mapping[str, str]) -> str:
+    """What a server in the image `local` would fetch first, built with some arguments."""
+    (variables,) = instructions("local", "ENV")
+    exported = f"export {variables.replace(MODELS, str(models))}; exec python -c '{MISSING}'"
+    return run(exported, REALTIME_STT__PROVIDER="embedded", **given).strip()
+
+
+def test_the_models_of_a_profile_come_into_the_image_that_is_built_with_them(
+    tmp_path: Path,
+) -> None:
+    (download,) = [one for one in instructions("local-packages", "RUN") if "--download" in one]
+    models = tmp_path / "models"
+    here = download.replace(MODELS, str(models))
+    with serving_files() as web:
+        web.files |= {
+            f"{KOKORO}/kokoro-v1.0.onnx": b"a model",
+            f"{KOKORO}/voices-v1.0.bin": b"voices",
+        }
+        said = run(
+            here, DOWNLOAD="local", GITHUB_ENDPOINT=web.url, REALTIME_STT__PROVIDER="embedded"
+        )
+        assert len(web.asked) == 2
+    assert f"kokoro kokoro-v1.0: {models}" in said
+    readable = [file for file in models.rglob("*") if file.stat().st_mode & 0o004]
+    assert {"kokoro-v1.0.onnx", "voices-v1.0.bin"} <= {file.name for file in readable}
+    # The server is told where they are, and has nothing left to fetch.
+    assert as_the_image_starts(models, {"DOWNLOAD": "local"}) == f"kokoro {models} []"
+
+
+def test_without_a_profile_the_image_has_no_models_and_keeps_them_in_its_volume(
+    tmp_path: Path,
+) -> None:
+    (download,) = [one for one in instructions("local-packages", "RUN") if "--download" in one]
+    models = tmp_path / "models"
+    assert run(download.replace(MODELS, str(models)), DOWNLOAD="") == ""
+    assert list(models.iterdir()) == []
+    told = as_the_image_starts(models, {"DOWNLOAD": "", "XDG_CACHE_HOME": str(tmp_path)})
+    assert told.startswith("kokoro None ['")

@@ -12,15 +12,16 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.container.closed_network import NAMESERVER, ClosedNetwork
+from tests.container.compositions import KEYS, services
 from tests.support.places import ROOT
 
-KEY = "0123456789abcdef"
+KEY = KEYS["REALTIME_API_KEYS"]
 START_S, STOP_S = 90, 30
 GONE = ("textual", "sounddevice", "pytest", "numba", "llvmlite", "mypy")
 VOLUME = "/var/cache/open-realtime-server"
@@ -51,8 +52,8 @@ class Trial:
     network: ClosedNetwork
     folder: Path
 
-    def run(self, name: str, *options: str) -> list[str]:
-        """Return the command that starts a container of it."""
+    def run(self, name: str, *options: str, arguments: tuple[str, ...] = ()) -> list[str]:
+        """Return the command that starts a container of it, with podman's options, and its own."""
         resolver = self.folder / "resolv.conf"
         resolver.write_text(f"nameserver {NAMESERVER}\noptions timeout:1 attempts:1\n")
         return [
@@ -65,6 +66,7 @@ class Trial:
             *("--cap-drop", "all", "--security-opt", "no-new-privileges"),
             *options,
             self.image,
+            *arguments,
         ]
 
 
@@ -82,6 +84,7 @@ def try_image(trial: Trial) -> None:
             said = session.stdout.read().split()
             assert said == ["closed", "1001"], f"the open session was told {said}"
         print("told to stop: its session was closed with 1001, exit status 0", flush=True)
+    serves_models(trial)
     sent = trial.network.sent() - before
     assert not sent, f"it has sent {sent} packets to others"
     trial.network.send_one()
@@ -100,15 +103,32 @@ def refuses_without_keys(trial: Trial) -> None:
 
 
 @contextmanager
-def serving(trial: Trial) -> Iterator[str]:
-    """Start a container and wait until it is healthy; yields its name."""
-    name = f"server-{os.getpid()}"
+def serving(
+    trial: Trial,
+    variables: Mapping[str, str] | None = None,
+    kind: str = "server",
+    arguments: tuple[str, ...] = (),
+) -> Iterator[str]:
+    """Start a container and wait until it is healthy; yields its name.
+
+    Args:
+        trial: What is tried.
+        variables: For the container; None: the clients' key alone.
+        kind: What it is called.
+        arguments: For Python, in place of the image's own command.
+    """
+    name = f"{kind}-{os.getpid()}"
     begun = time.monotonic()
-    given = ("--detach", "--env", f"REALTIME_API_KEYS={KEY}", "--stop-timeout", str(STOP_S))
-    subprocess.run(trial.run(name, *given), check=True, stdout=subprocess.DEVNULL)
+    told = {"REALTIME_API_KEYS": KEY} if variables is None else variables
+    given = [word for name, value in told.items() for word in ("--env", f"{name}={value}")]
+    given += ["--entrypoint", "python"] if arguments else []
+    command = trial.run(
+        name, "--detach", "--stop-timeout", str(STOP_S), *given, arguments=arguments
+    )
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     try:
         asyncio.run(_healthy(name))
-        print(f"healthy after {time.monotonic() - begun:.1f} s", flush=True)
+        print(f"{kind}: healthy after {time.monotonic() - begun:.1f} s", flush=True)
         yield name
     except BaseException:
         print(_podman("logs", name).stderr[-4000:], file=sys.stderr, flush=True)
@@ -191,6 +211,29 @@ def ends_in_good_order(name: str) -> None:
     assert stopped.returncode == 0, stopped.stderr
     status = _podman("inspect", "--format", "{{.State.ExitCode}}", name).stdout.strip()
     assert status == "0", f"its exit status is {status}"
+
+
+def serves_models(trial: Trial) -> None:
+    """As a server of models beside a gateway, by the variables of their composition, it talks."""
+    there = services(("models",), REALTIME_METRICS_KEY="")
+    # The embedded engines for those that would be fetched; and where its health check asks.
+    other = {"REALTIME_PROFILE": "embedded", "REALTIME_SERVER__PORT": "8001"}
+    models = {**there["models"]["environment"], **other}
+    gateway = {
+        # In this network, all of them are one machine.
+        name: value.replace("//models:", "//127.0.0.1:")
+        for name, value in there["server"]["environment"].items()
+        if value is not None
+    }
+    command = ("-m", "models_http")
+    with serving(trial, models, "models", command) as name, serving(trial, gateway, "gateway"):
+        talks(trial)
+        log = _podman("logs", name)
+        done = [json.loads(line) for line in log.stderr.splitlines() if line.startswith("{")]
+        outcomes = {(line.get("event"), line.get("outcome")) for line in done}
+        assert {("transcription", "completed"), ("speech", "completed")} <= outcomes, log.stderr
+        ends_in_good_order(name)
+    print("as a server of models it heard and spoke for a gateway", flush=True)
 
 
 def _podman(*words: str) -> subprocess.CompletedProcess[str]:
