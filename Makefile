@@ -51,6 +51,7 @@ check: dev
 	$(BIN)/python requirements/audit.py
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/python -m tests.container.compositions
+	$(BIN)/python -m tests.deploy.compositions
 
 # Everything that is promised about speed, in one table. Single ones: python -m benchmarks.NAME.
 bench: dev
