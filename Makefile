@@ -14,7 +14,7 @@ SET_UP = $(or $(SOME_PYTHON),$(error Python 3.11 or newer is needed and none is 
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: run try talk setup dev start-check container test long-tests check bench bench-smoke performance-plot quality \
-	quality-page listen listening-page fuzz soak soak-smoke soak-calls clients screenshots translations lock wheel clean
+	quality-page listen listening-page scaling-page fuzz soak soak-smoke soak-calls clients screenshots translations lock wheel clean
 
 # The server, and what it needs: PROFILE=local for a ready-made stack, YES=1 not to be asked,
 # WITH=webrtc for what requirements/ has besides.
@@ -83,6 +83,10 @@ listen: dev
 # docs/listening.md, from what has been kept.
 listening-page: dev
 	$(BIN)/python -m benchmarks.listen.page docs/listening.json docs/listening.md
+
+# The tables of docs/scaling.md: how many machines, and what happens when some of them go.
+scaling-page: dev
+	$(BIN)/python -m benchmarks.fleet --page docs/scaling.md
 
 # 100,000 hostile messages, and as many datagrams and offers against calls; ARGS="--messages 1000000" for more.
 fuzz: dev
