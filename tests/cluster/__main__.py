@@ -1,4 +1,4 @@
-"""`make cluster`: gateways behind a real balancer; one is killed, hangs, is cut off, all are rolled.
+"""`make cluster`: gateways behind a balancer; one is killed, hangs, is cut off, all are rolled.
 
     python -m tests.cluster                  all stages: three minutes, as root, with iproute2
     python -m tests.cluster --only killed    one of them, after the quiet one

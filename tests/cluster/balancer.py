@@ -18,6 +18,7 @@ PORT = 8080
 NAMED_BY = "x-gateway"
 """The header in which a caller of the cluster, and no other, is told who has its session."""
 _POLL_S = 0.05
+_TUNNEL = "timeout tunnel 60s"
 
 
 def program() -> str | None:
@@ -54,6 +55,9 @@ def configured(servers: Mapping[str, str], socket: Path) -> str:
     text = "\n".join([*lines[:at], told, *lines[at:], *named, ""])
     assert f"bind :{PORT}" in text
     text = text.replace(f"bind :{PORT}", f"bind {HERE}:{PORT}")
+    # In step with the gateways' pings, which come five times as often too.
+    assert _TUNNEL in text
+    text = text.replace(_TUNNEL, "timeout tunnel 12s")
     return f"global\n    stats socket {socket} mode 600 level admin\n{text}"
 
 

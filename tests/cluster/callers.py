@@ -158,17 +158,18 @@ class Caller:
         """Call until cancelled."""
         await asyncio.sleep(self._number * STAGGER_S)
         for call in count(self._number):
-            socket = await self._dial()
+            socket, asked = await self._dial()
             try:
-                await self._converse(socket, 1 + call % MOST_TURNS, said)
+                await self._converse(socket, asked, 1 + call % MOST_TURNS, said)
             finally:
                 await socket.close()
 
-    async def _dial(self) -> ClientConnection:
+    async def _dial(self) -> tuple[ClientConnection, float]:
         wait = FIRST_WAIT_S
         while True:
+            asked = _now()
             try:
-                return await dial(self._url, self._key)
+                return await dial(self._url, self._key), asked
             except InvalidStatus as refused:
                 reason = f"HTTP {refused.response.status_code}"
             except SessionRefused as refused:
@@ -179,11 +180,13 @@ class Caller:
             await asyncio.sleep(wait)
             wait = min(2 * wait, LONGEST_WAIT_S)
 
-    async def _converse(self, socket: ClientConnection, turns: int, said: Sequence[str]) -> None:
+    async def _converse(
+        self, socket: ClientConnection, asked: float, turns: int, said: Sequence[str]
+    ) -> None:
         assert socket.response is not None
         gateway = socket.response.headers[NAMED_BY]
         note, number = self._ledger.note, self._number
-        note(Opened(_now(), number, gateway))
+        note(Opened(_now(), number, gateway, asked))
         talk = _Talk(socket, said)
         streaming = asyncio.create_task(talk.stream())
         try:

@@ -171,9 +171,16 @@ class Gateway:
         self._running().terminate()
 
     async def ended(self) -> int:
-        """Wait until it has ended; return its exit status."""
-        async with asyncio.timeout(PATIENCE_S):
-            return await self._running().wait()
+        """Wait until it has ended; return its exit status.
+
+        Raises:
+            NeverHappened: It does not end.
+        """
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                return await self._running().wait()
+        except TimeoutError:
+            raise NeverHappened(f"{self.name} does not end: {self.last_words()}") from None
 
     def _running(self) -> asyncio.subprocess.Process:
         assert self._process is not None, "it was not started"

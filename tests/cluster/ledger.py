@@ -40,6 +40,8 @@ class Opened(Entry):
     """The caller has a session."""
 
     gateway: str
+    asked: float
+    """When it asked for it, for the last time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +156,23 @@ def imbalance(counts: Counter[str], gateways: Sequence[str]) -> float:
     if share == 0:
         return 0.0
     return max(abs(counts[gateway] - share) for gateway in gateways) / share
+
+
+def shares(entries: Sequence[Entry]) -> Counter[str]:
+    """Add up how many callers talked at each gateway whenever one had got a session.
+
+    From the second session of a caller on: before, they come one after the other.
+    """
+    talking: dict[int, str] = {}
+    added: Counter[str] = Counter()
+    full = False
+    for entry in entries:
+        if isinstance(entry, Opened):
+            full = full or entry.caller in talking
+            talking[entry.caller] = entry.gateway
+            if full:
+                added.update(talking.values())
+    return added
 
 
 class Ledger:

@@ -29,7 +29,9 @@ def refusal() -> str | None:
         text=True,
         check=False,
     )
-    return f"no namespace or bridge can be made: {tried.stderr.strip()}" if tried.returncode else None
+    return (
+        f"no namespace or bridge can be made: {tried.stderr.strip()}" if tried.returncode else None
+    )
 
 
 def entered(*command: str) -> list[str]:
