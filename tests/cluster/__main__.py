@@ -36,6 +36,7 @@ PROVES = (
     "serving/lifecycle.py",
     "serving/open_sessions.py",
     "serving/public_routes.py",
+    "serving/resuming.py",
     "serving/websocket_route.py",
     "serving/process/*.py",
     "serving/store/*.py",

@@ -10,11 +10,14 @@ import asyncio
 import base64
 import json
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from itertools import count
-from typing import Any
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
+import httpx
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
@@ -22,6 +25,9 @@ from audio.pcm import BYTES_PER_SAMPLE, WIRE_RATE, read_wav, silence
 from tests.cluster.balancer import NAMED_BY
 from tests.cluster.ledger import Answered, Ended, Ledger, Lost, Opened, Refused, Unanswered
 from tests.support.places import DATA
+from tests.support.running_server import plain_http
+
+_Found = TypeVar("_Found")
 
 CLIP = "turn_complete"
 CHUNK_MS = 40
@@ -46,8 +52,8 @@ class SessionRefused(Exception):
     """The connection stands, but there is no session; the message is the error's code."""
 
 
-async def dial(url: str, key: str) -> ClientConnection:
-    """Connect, and wait for the session.
+async def dial(url: str, key: str) -> tuple[ClientConnection, str]:
+    """Connect, and wait for the session; return its id too.
 
     Raises:
         OSError: There is nobody.
@@ -70,7 +76,21 @@ async def dial(url: str, key: str) -> ClientConnection:
     if event["type"] != "session.created":
         await socket.close()
         raise SessionRefused(event["error"]["code"])
-    return socket
+    return socket, event["session"]["id"]
+
+
+async def client_secret(url: str, key: str) -> str:
+    """Have a client secret made, by whichever gateway.
+
+    Raises:
+        httpx.HTTPError: There is none.
+    """
+    address = f"http://{urlsplit(url).netloc}/v1/realtime/client_secrets"
+    headers = {"Authorization": f"Bearer {key}"}
+    async with plain_http(timeout=DIAL_S, headers=headers) as http:
+        answer = await http.post(address, json={"session": {"type": "realtime"}})
+    answer.raise_for_status()
+    return str(answer.json()["value"])
 
 
 def _append(pcm: bytes) -> str:
@@ -140,7 +160,7 @@ class _Talk:
 class Caller:
     """Somebody who calls, again and again."""
 
-    def __init__(self, number: int, url: str, key: str, ledger: Ledger) -> None:
+    def __init__(self, number: int, url: str, key: str, ledger: Ledger, *, kept: bool) -> None:
         """Prepare.
 
         Args:
@@ -148,62 +168,95 @@ class Caller:
             url: Of the balancer.
             key: Its API key.
             ledger: Where it notes what happens.
+            kept: Whether it opens each call by a client secret, and goes on by it when it has
+                lost its server.
         """
         self._number = number
         self._url = url
         self._key = key
         self._ledger = ledger
+        self._kept = kept
 
     async def run(self, said: Sequence[str]) -> None:
         """Call until cancelled."""
         await asyncio.sleep(self._number * STAGGER_S)
         for call in count(self._number):
-            socket, asked = await self._dial()
-            try:
-                await self._converse(socket, asked, 1 + call % MOST_TURNS, said)
-            finally:
-                await socket.close()
+            turns = 1 + call % MOST_TURNS
+            key = await self._key_of_a_call()
+            session: str | None = None
+            while True:
+                socket, found, asked = await self._tried(partial(_timed, self._url, key))
+                try:
+                    gateway = self._greeted(socket, asked, resumed=found == session)
+                    lost = await self._converse(socket, gateway, turns, said)
+                finally:
+                    await socket.close()
+                session = found
+                if not (lost and self._kept):
+                    break
 
-    async def _dial(self) -> tuple[ClientConnection, float]:
+    async def _key_of_a_call(self) -> str:
+        """Return a client secret where calls are kept, and else the key."""
+        if not self._kept:
+            return self._key
+        return await self._tried(partial(client_secret, self._url, self._key))
+
+    async def _tried(self, ask: Callable[[], Awaitable[_Found]]) -> _Found:
+        """Ask until there is an answer."""
         wait = FIRST_WAIT_S
         while True:
-            asked = _now()
             try:
-                return await dial(self._url, self._key), asked
+                return await ask()
             except InvalidStatus as refused:
                 reason = f"HTTP {refused.response.status_code}"
+            except httpx.HTTPStatusError as refused:
+                reason = f"client secret: HTTP {refused.response.status_code}"
             except SessionRefused as refused:
                 reason = str(refused)
-            except (OSError, InvalidHandshake, ConnectionClosed) as failed:
+            except (OSError, InvalidHandshake, ConnectionClosed, httpx.HTTPError) as failed:
                 reason = type(failed).__name__
             self._ledger.note(Refused(_now(), self._number, reason))
             await asyncio.sleep(wait)
             wait = min(2 * wait, LONGEST_WAIT_S)
 
-    async def _converse(
-        self, socket: ClientConnection, asked: float, turns: int, said: Sequence[str]
-    ) -> None:
+    def _greeted(self, socket: ClientConnection, asked: float, *, resumed: bool) -> str:
         assert socket.response is not None
         gateway = socket.response.headers[NAMED_BY]
+        self._ledger.note(Opened(_now(), self._number, gateway, asked, resumed))
+        return gateway
+
+    async def _converse(
+        self, socket: ClientConnection, gateway: str, turns: int, said: Sequence[str]
+    ) -> bool:
+        """Talk; return whether the connection was lost."""
         note, number = self._ledger.note, self._number
-        note(Opened(_now(), number, gateway, asked))
         talk = _Talk(socket, said)
+        # What was opened just now is perhaps not kept yet: that is written behind.
+        kept = False
         streaming = asyncio.create_task(talk.stream())
         try:
             await talk.configure()
             for _ in range(turns):
                 if wrong := await talk.turn():
                     note(Unanswered(_now(), number, gateway, wrong))
-                    return
+                    return False
                 note(Answered(_now(), number, gateway))
+                kept = self._kept
             note(Ended(_now(), number, gateway))
         except ConnectionClosed as closed:
             code = closed.rcvd.code if closed.rcvd else None
-            note(Lost(_now(), number, gateway, talk.owed, code))
+            note(Lost(_now(), number, gateway, talk.owed, code, kept))
+            return True
         finally:
             streaming.cancel()
             with suppress(asyncio.CancelledError, ConnectionClosed):
                 await streaming
+        return False
+
+
+async def _timed(url: str, key: str) -> tuple[ClientConnection, str, float]:
+    asked = _now()
+    return *await dial(url, key), asked
 
 
 def _now() -> float:
@@ -211,16 +264,23 @@ def _now() -> float:
 
 
 @asynccontextmanager
-async def calling(url: str, key: str, callers: int) -> AsyncIterator[Ledger]:
+async def calling(url: str, key: str, callers: int, *, kept: bool) -> AsyncIterator[Ledger]:
     """Let people call for as long as the block lasts.
+
+    Args:
+        url: Of the balancer.
+        key: Their API key.
+        callers: How many they are.
+        kept: Whether conversations are kept: every second caller opens them by client secrets.
 
     Yields:
         What happens to them.
     """
     ledger, said = Ledger(), speech()
-    tasks = [
-        asyncio.create_task(Caller(number, url, key, ledger).run(said)) for number in range(callers)
+    people = [
+        Caller(number, url, key, ledger, kept=kept and number % 2 == 0) for number in range(callers)
     ]
+    tasks = [asyncio.create_task(caller.run(said)) for caller in people]
     try:
         yield ledger
     finally:

@@ -42,6 +42,8 @@ class Opened(Entry):
     gateway: str
     asked: float
     """When it asked for it, for the last time."""
+    resumed: bool = False
+    """Whether it is the session that the caller has lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,8 @@ class Lost(Entry):
     """Whether an answer was due: the caller had spoken, and was not answered to the end."""
     code: int | None
     """The close code; None: the connection broke."""
+    kept: bool = False
+    """Whether the gateways had kept the conversation, as it was opened by a client secret."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +98,11 @@ class Figures:
     back_s: tuple[float, ...]
     """Seconds from each loss to the caller's next session."""
 
+    kept: int
+    """Lost calls whose conversation the gateways have kept."""
+    resumed: int
+    """Those of them that went on."""
+
     def row(self) -> tuple[str, ...]:
         """Return them as the cells of a table."""
         return (
@@ -104,6 +113,7 @@ class Figures:
             str(self.refused.total()),
             _times(self.noticed_s),
             _times(self.back_s),
+            f"{self.resumed} of {self.kept}" if self.kept else "–",
         )
 
 
@@ -115,8 +125,10 @@ HEADINGS = (
     "dials refused",
     "noticed after, s",
     "back after, s",
+    "resumed",
 )
-"""Of the cells of `Figures.row`; times are the median and the longest."""
+"""Of the cells of `Figures.row`; times are the median and the longest; of what was kept,
+those that went on."""
 
 
 def _times(seconds: Sequence[float]) -> str:
@@ -130,13 +142,16 @@ def figures(entries: Sequence[Entry], began: float) -> Figures:
         entries: What happened, in order.
         began: When the stage began, by the same clock.
     """
-    waiting: dict[int, float] = {}
+    waiting: dict[int, Lost] = {}
     back: list[float] = []
+    resumed = 0
     for entry in entries:
         if isinstance(entry, Lost):
-            waiting[entry.caller] = entry.at
+            waiting[entry.caller] = entry
         elif isinstance(entry, Opened) and entry.caller in waiting:
-            back.append(entry.at - waiting.pop(entry.caller))
+            loss = waiting.pop(entry.caller)
+            back.append(entry.at - loss.at)
+            resumed += loss.kept and entry.resumed
     losses = [entry for entry in entries if isinstance(entry, Lost)]
     unanswered = sum(isinstance(entry, Unanswered) for entry in entries)
     return Figures(
@@ -147,6 +162,8 @@ def figures(entries: Sequence[Entry], began: float) -> Figures:
         refused=Counter(entry.reason for entry in entries if isinstance(entry, Refused)),
         noticed_s=tuple(entry.at - began for entry in losses),
         back_s=tuple(back),
+        kept=sum(entry.kept for entry in losses),
+        resumed=resumed,
     )
 
 

@@ -103,7 +103,7 @@ async def store_lost(lab: Lab) -> None:
         async def takes() -> str | None:
             """Open a session that stays; return why there is none."""
             try:
-                socket = await dial(url, OTHER_KEY)
+                socket, _session = await dial(url, OTHER_KEY)
             except SessionRefused as refused:
                 return str(refused)
             stack.push_async_callback(socket.close)
@@ -142,6 +142,10 @@ async def _gone(lab: Lab, stage: Stage, victim: Gateway, fault: Callable[[], Non
     stage.promised(others == 0, f"calls of other gateways are lost: {dict(lost)}")
     most = len(there)
     stage.promised(lost[victim.name] <= most, f"more than its {most} calls are lost: {dict(lost)}")
+    counts = stage.counted()
+    stage.promised(
+        counts.resumed == counts.kept, f"{counts.resumed} of {counts.kept} conversations went on"
+    )
 
 
 def _nothing_lost(stage: Stage) -> None:
