@@ -1,5 +1,5 @@
 # make run · try · talk · setup · test · long-tests · check · bench · bench-smoke · quality · listen · fuzz · soak · soak-calls · clients
-#      screenshots · translations · lock · wheel · start-check · container · cluster
+#      screenshots · translations · lock · wheel · start-check · container · cluster · ray-check
 VENV := .venv
 BIN := $(VENV)/bin
 # The first Python that runs, however old: it finds one that fits, or says why there is none.
@@ -13,7 +13,7 @@ SET_UP = $(or $(SOME_PYTHON),$(error Python 3.11 or newer is needed and none is 
 # Without it every process, and the tests start many, would compile all its modules again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run try talk setup dev start-check container cluster test long-tests check bench bench-smoke performance-plot quality \
+.PHONY: run try talk setup dev start-check container cluster ray-check test long-tests check bench bench-smoke performance-plot quality \
 	quality-page listen listening-page scaling-page fuzz soak soak-smoke soak-calls clients screenshots translations lock wheel clean
 
 # The server, and what it needs: PROFILE=local for a ready-made stack, YES=1 not to be asked,
@@ -146,6 +146,11 @@ container: dev
 # Replicas behind HAProxy in network namespaces, as root: what callers lose when one of them goes.
 cluster: dev
 	$(BIN)/python -m tests.cluster $(ARGS)
+
+# Models on Ray, on three machines of which one thing after the other fails, as root: minutes, and it
+# needs iproute2 and a server of Redis' protocol. ARGS="--only head_lost" for one failure.
+ray-check: dev
+	$(BIN)/python -m tests.ray_cluster $(ARGS)
 
 # What `pip install .` installs, as one file in dist/. tests/documents/test_wheel.py tries it.
 wheel: dev

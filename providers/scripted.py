@@ -79,6 +79,8 @@ class TTSScript(_Script):
     """Delay from each clause to its audio."""
     ms_per_character: float = Field(60, gt=0)
     """Length of the audio."""
+    gap_ms: float = Field(0, ge=0)
+    """Delay after each 100 ms of it: 100 is the pace of speech."""
 
 
 async def _hang() -> NoReturn:
@@ -222,3 +224,5 @@ class _ScriptedTTSService(ClauseVoice):
                 raise RuntimeError("the script says so")
             if self._script.fail == "hang":
                 await _hang()
+            if self._script.gap_ms:
+                await asyncio.sleep(self._script.gap_ms / 1000)

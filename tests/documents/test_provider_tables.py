@@ -24,6 +24,7 @@ OTHER_EXTRAS = {
     "gguf.txt",
     "mcp.txt",
     "offline.txt",
+    "ray.txt",
     "redis.txt",
     "tracing.txt",
     "webrtc.txt",

@@ -41,6 +41,7 @@ LAYERS = (
     "serving",
     "main",
     "models_http",
+    "models_app",
     "clients",
     "push_to_talk_app",
     "test_client",
@@ -58,6 +59,7 @@ FRONT_DOORS = {
     },
     "transport": {"tool_servers", "peers", "flow"},
     "main": {"serving", "telemetry"},
+    "models_app": {"models_http"},
     "push_to_talk_app": {"clients"},
     "test_client": {"clients"},
 }

@@ -1,0 +1,1 @@
+"""A cluster of Ray on three machines, in network namespaces: `make ray-check`."""
