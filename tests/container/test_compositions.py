@@ -15,6 +15,8 @@ from tests.container.compositions import ADDITIONS, KEYS, composed, services
 from tests.container.docker_file import stage
 from tests.support.places import ROOT
 
+pytestmark = pytest.mark.long
+
 COMPOSITIONS = pytest.mark.parametrize("additions", ADDITIONS, ids="+".join)
 PROGRAM = """
 import json

@@ -10,6 +10,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+import pytest
+
 from tests.container import image
 from tests.container.docker_file import instructions
 from tests.providers.file_server import serving_files
@@ -88,6 +90,7 @@ def as_the_image_starts(models: Path, given: Mapping[str, str]) -> str:
     return run(exported, REALTIME_STT__PROVIDER="embedded", **given).strip()
 
 
+@pytest.mark.long
 def test_the_models_of_a_profile_come_into_the_image_that_is_built_with_them(
     tmp_path: Path,
 ) -> None:
@@ -110,6 +113,7 @@ def test_the_models_of_a_profile_come_into_the_image_that_is_built_with_them(
     assert as_the_image_starts(models, {"DOWNLOAD": "local"}) == f"kokoro {models} []"
 
 
+@pytest.mark.long
 def test_without_a_profile_the_image_has_no_models_and_keeps_them_in_its_volume(
     tmp_path: Path,
 ) -> None:

@@ -24,6 +24,8 @@ from tests.support.places import ROOT
 from tests.support.running_server import plain_http, running, scripted_settings
 from tests.support.wire_client import client
 
+pytestmark = pytest.mark.long
+
 DASHBOARDS: dict[str, dict[str, Any]] = {
     path.stem: json.loads(path.read_text(encoding="utf-8"))
     for path in sorted((ROOT / "deploy/grafana/dashboards").glob("*.json"))

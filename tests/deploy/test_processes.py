@@ -26,7 +26,10 @@ from tests.support.running_server import plain_http
 from tests.support.server_process import server_process, started
 from tests.support.wire_client import client
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="they are ended by signals")
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.skipif(os.name == "nt", reason="they are ended by signals"),
+]
 
 LOADED = """
 import json, os, sys

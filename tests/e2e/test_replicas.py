@@ -144,6 +144,7 @@ async def taken(server: Process, url: str, **options: Any) -> AsyncIterator[Wire
             pass
 
 
+@pytest.mark.long
 async def test_a_call_of_a_replica_that_drains_is_joined_and_ended_by_another() -> None:
     """They are named by their addresses, as pods are."""
     pytest.importorskip("aiortc", reason="requirements/webrtc.txt is not installed")

@@ -21,7 +21,10 @@ COMMAND = (sys.executable, "-m", "models_http")
 SCRIPTED = {"REALTIME_STT__PROVIDER": "scripted", "REALTIME_TTS__PROVIDER": "scripted"}
 BODY = {"input": "Hello.", "model": "tts-1", "voice": "alloy", "response_format": "pcm"}
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="it is ended by signals")
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.skipif(os.name == "nt", reason="it is ended by signals"),
+]
 
 
 @asynccontextmanager

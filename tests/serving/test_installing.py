@@ -19,6 +19,8 @@ from tests.support.places import ROOT
 from tests.support.running_server import plain_http
 from tests.support.server_process import started
 
+pytestmark = pytest.mark.long
+
 NOT_COPIED = shutil.ignore_patterns(
     ".git", ".venv", "__pycache__", ".*_cache", "tests", "docs", "node_modules", "benchmarks"
 )

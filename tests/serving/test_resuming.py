@@ -283,6 +283,7 @@ async def test_another_secret_or_another_key_of_servers_reads_nothing(redis: Red
             assert await wire.settled() == []
 
 
+@pytest.mark.long
 async def test_a_server_that_was_killed_leaves_its_conversation(redis: RedisServer) -> None:
     environment = {
         "REALTIME_API_KEYS": KEY,

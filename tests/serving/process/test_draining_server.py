@@ -29,7 +29,7 @@ from tests.support.wire_client import WireClient, client, denial
 
 SLOW = {"text": "One, two, three, four, five, six, seven, eight.", "word_ms": 150}
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals")
+pytestmark = [pytest.mark.long, pytest.mark.skipif(os.name == "nt", reason="signals")]
 
 
 def slow_server(**environment: str) -> AbstractAsyncContextManager[Process]:

@@ -275,6 +275,7 @@ async def test_a_server_that_drains_meanwhile_lets_nobody_in(redis: RedisServer)
         redis.go_on()
 
 
+@pytest.mark.long
 async def test_the_workers_of_one_server_count_together(redis: RedisServer) -> None:
     settings = {
         "REALTIME_SERVER__WORKERS": "2",
