@@ -32,6 +32,8 @@ PARTS = {
     *("console", "profiles", "requirements", "requirements.lock", "requirements.txt", "LICENSE"),
     # For classes of one's own.
     "audio_utils.py",
+    # Ray's machines import it by its name, with a library of their own.
+    "models_app.py",
 }
 """What is read or installed, not imported."""
 MODELS = "/opt/models"

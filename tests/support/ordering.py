@@ -184,11 +184,9 @@ class Observer:
             response.open = None
 
     def _next_steps(self, response: _Response, item: _Item) -> set[str]:
-        after_parts = (
-            {"conversation.item.done"}
-            if response.in_conversation
-            else {"response.output_item.done"}
-        )
+        # The conversation says no more of an item that the client has deleted.
+        stands = response.in_conversation and item.id in self.order
+        after_parts = {"conversation.item.done"} if stands else {"response.output_item.done"}
         if item.kind == "message":
             opening = {"response.content_part.added"}
             closing = {"response.content_part.done": after_parts}

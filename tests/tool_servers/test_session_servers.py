@@ -97,7 +97,8 @@ async def test_a_server_that_dies_fails_the_call_and_not_the_next(kind: str):
             await _dies(tools)
             error = await failure(tools.call(SERVER, "add", '{"a": 1, "b": 1}'))
             assert error.type == "protocol_error"
-            assert "cannot be reached" in error.message
+            # Its socket may be seen to close before another one is refused.
+            assert "cannot be reached" in error.message or "connection ended" in error.message
             async with real_server(kind, port):
                 assert await tools.call(SERVER, "add", '{"a": 1, "b": 1}') == "2"
 
