@@ -32,6 +32,14 @@ _INSTALLING = (
 SUBJECTS: dict[str, tuple[str, ...]] = {
     "tests/benchmarks/test_benchmarks.py": ("benchmarks/*.py",),
     "tests/benchmarks/test_compare.py": ("benchmarks/*.py",),
+    "tests/benchmarks/test_fleet.py": (
+        "benchmarks/fleet/*.py",
+        "config.py",
+        "deploy/kubernetes/values.yaml",
+        "docs/performance.json",
+        "docs/quality.json",
+        "docs/scaling.md",
+    ),
     "tests/benchmarks/test_quality.py": ("benchmarks/quality*.py", "providers/*/*.py"),
     "tests/container/test_compositions.py": ("compose.yaml", "deploy/compose/*", "Dockerfile"),
     "tests/container/test_image.py": (
@@ -56,6 +64,15 @@ SUBJECTS: dict[str, tuple[str, ...]] = {
         "serving/*.py",
         "serving/process/*.py",
         "serving/store/*.py",
+    ),
+    "tests/documents/test_contributing.py": (
+        "CONTRIBUTING.md",
+        "README.md",
+        "README.zh-CN.md",
+        "providers/*.py",
+        "requirements/*.txt",
+        "settings/provider_declarations.py",
+        "tests/documents/*.py",
     ),
     "tests/documents/test_wheel.py": (*_INSTALLING, "open_realtime_server/*.py"),
     "tests/e2e/test_calls_of_workers.py": (

@@ -27,6 +27,8 @@ from config import LimitsConfig, ServerConfig
 from settings.model_server import ModelServerConfig
 from tests.support.places import ROOT
 
+pytestmark = pytest.mark.long
+
 PAGE = ROOT / "docs" / "scaling.md"
 CHART = ROOT / "deploy" / "kubernetes"
 

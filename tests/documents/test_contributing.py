@@ -19,6 +19,8 @@ from tests.support.places import ROOT
 from tests.support.server_process import started
 from tests.support.wire_client import PATIENCE_S
 
+pytestmark = pytest.mark.long
+
 DOCUMENT = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 NOT_COPIED = shutil.ignore_patterns(
     ".git", ".venv", "__pycache__", ".*_cache", "data", "node_modules"
