@@ -12,7 +12,7 @@ TABLE = TEXT.partition("## What leaves the machine")[2].partition("## What is no
 NAMES = {
     name.replace("_", "-")
     for row in re.findall(r"^\| ([^|]+) \|", TABLE, re.MULTILINE)
-    for name in re.findall(r"[a-z][\w-]{3,}|av|mcp", row)
+    for name in re.findall(r"[a-z][\w-]{3,}|av|mcp|ray", row)
 }
 
 
