@@ -360,8 +360,8 @@ class RealtimeSession:
             case McpListFailed(item_id, failure):
                 effects = self._tools.lists.failed(item_id, failure)
                 effects += self._responses.items_ready()
-            case McpListChanged(label):
-                effects = self._tools.lists.changed(label)
+            case McpListChanged(server):
+                effects = self._tools.lists.changed(server)
             case _:
                 self._note_words(report)
                 effects = self._responses.report(report)

@@ -56,7 +56,12 @@ class Following:
             self._due = _Due(response.spec, response.output, self._calls)
 
     def call_ended(self, item_id: str) -> None:
-        """Take note of a call that has ended and belonged to no response."""
+        """Take note of a call that has ended and belonged to no response.
+
+        Of one that the client has deleted there is nothing to tell.
+        """
+        if self._conversation.get(item_id) is None:
+            return
         self._due = _Due(calls=(*self._calls, item_id))
 
     @property
@@ -89,6 +94,7 @@ class Following:
             return replace(spec, tool_choice=_freely(spec))
         spec = due.after
         choice = "none" if spec.follows + 1 >= MOST_IN_A_ROW else _freely(spec)
+        by_bound = spec.tool_choice != "none" and choice == "none"
         # A model that has called although it may call nothing is told so, and once.
         follows = MOST_IN_A_ROW + 1 if spec.tool_choice == "none" else spec.follows + 1
         return replace(
@@ -99,6 +105,7 @@ class Following:
             metadata=None,
             answers=(),
             follows=follows,
+            chain_ends=spec.chain_ends or by_bound,
         )
 
     def begun(self, response: Response) -> None:

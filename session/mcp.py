@@ -73,8 +73,8 @@ class ToolServers(Protocol):
     async def call(self, server: McpServer, name: str, arguments: str) -> str:
         """Call a tool with a JSON object, and return its result; raises `McpFailed`."""
 
-    def on_change(self, changed: Callable[[str], None]) -> None:
-        """Have `changed` told the label of a server whose list of tools has changed."""
+    def on_change(self, changed: Callable[[McpServer], None]) -> None:
+        """Have `changed` told of a server whose list of tools has changed."""
 
     async def close(self) -> None:
         """Leave all servers."""

@@ -13,12 +13,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from session.mcp import McpTool
+from session.mcp import McpServer, McpTool
 from session.mcp_settings import McpUse, ToolEntry
 from session.ports import FailureReason
 
-Lists = Mapping[str, Sequence[McpTool]]
-"""Label → the tools that a server has listed."""
+Lists = Mapping[McpServer, Sequence[McpTool]]
+"""Server → the tools that it has listed: a label may stand for another one in a response."""
 _PLAIN = re.compile(r"[A-Za-z0-9_-]{1,64}")
 """Names of functions that every model service takes."""
 _LONGEST = 64
@@ -65,6 +65,11 @@ class Offer:
     client's."""
     one_call: bool = False
     """Whether calls are to be made one at a time (`parallel_tool_calls` is false)."""
+    server: str | None = None
+    """The server of which alone tools may be called; None: any."""
+    bound: int | None = None
+    """Responses in a row after calls, because of which nothing may be called; None: not for that.
+    """
     unmet: FailureReason | None = None
     """Why the `tool_choice` that was asked for cannot be."""
 
@@ -77,12 +82,14 @@ class Offer:
             called: The function's name.
             first: Whether the response has made no call before.
         """
+        if self.bound is not None:
+            return f"{self.bound} responses in a row have followed calls, and no more tools are run"
         if self.choice == "none":
             return "no tool may be called in this response (tool_choice is 'none')"
         if isinstance(self.choice, dict) and called != self.choice["name"]:
             return f"this response may call '{self.choice['name']}' alone (tool_choice)"
         if all(function["name"] != called for function in self.tools):
-            return "this response may call tools of another server alone (tool_choice)"
+            return f"this response may call tools of the server '{self.server}' alone (tool_choice)"
         if self.one_call and not first:
             return "one tool is called at a time (parallel_tool_calls is false)"
         return None
@@ -111,7 +118,7 @@ def offer(
         (use, tool)
         for use in tools
         if isinstance(use, McpUse)
-        for tool in lists.get(use.label, ())
+        for tool in lists.get(use.server, ())
         if use.allows(tool) and (may_ask or not use.needs_approval(tool))
     ]
     targets = _named(found, [str(function["name"]) for function in functions])
@@ -123,7 +130,7 @@ def offer(
         unmet = _cannot("tool_choice is 'required', but there are no tools.")
     elif isinstance(choice, dict) and all(tool["name"] != choice["name"] for tool in functions):
         unmet = _cannot(f"tool_choice names '{choice['name']}', which is not among the tools.")
-    return Offer(offered, choice, _by_name(targets), one_call, unmet)
+    return Offer(offered, choice, _by_name(targets), one_call, unmet=unmet)
 
 
 def _of_server(
@@ -137,7 +144,7 @@ def _of_server(
         reason = f"tool_choice names {what} '{label}', of which no such tool is loaded."
         return Offer(unmet=_cannot(reason))
     if name is None:
-        return Offer([*_functions(asked)], "required", _by_name(targets))
+        return Offer([*_functions(asked)], "required", _by_name(targets), server=label)
     offered = [*functions, *_functions(targets)]
     forced = {"type": "function", "name": asked[0].called}
     return Offer(offered, forced, _by_name(targets))

@@ -2,12 +2,12 @@
 
 A server is described once; later its label alone will do. What a client says again of a label
 that is known replaces what was said, field by field, and null takes it back; another URL, or none
-where there was one, makes it another server.
+where there was one, makes it another server. A response may say so for itself alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -120,9 +120,19 @@ def tool_echo(tool: FunctionTool) -> dict[str, Any]:
     }
 
 
-def remembered(entries: Sequence[ToolEntry], known: Known) -> Known:
-    """Return the servers that the session knows once a client has named these tools."""
-    named = {entry.label: entry for entry in entries if isinstance(entry, McpUse)}
+def remembered(entries: Sequence[ToolEntry], known: Known, *, but: Collection[str] = ()) -> Known:
+    """Return the servers that are known once a client has named these tools.
+
+    Args:
+        entries: The tools.
+        known: The servers that were known before.
+        but: Labels of which nothing is to be remembered.
+    """
+    named = {
+        entry.label: entry
+        for entry in entries
+        if isinstance(entry, McpUse) and entry.label not in but
+    }
     return {**known, **named} if named else known
 
 

@@ -7,9 +7,11 @@ outlive it (`mcp_calls.py`); and once tools have answered, another response is d
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from session.conversation import Conversation
 from session.effects import Effect
-from session.following import Following
+from session.following import MOST_IN_A_ROW, Following
 from session.mcp import McpError
 from session.mcp_calls import FreeCalls
 from session.mcp_items import McpApprovalRequest, McpApprovalResponse
@@ -37,8 +39,16 @@ class McpTools:
         return self.following.due or bool(self._free_calls)
 
     def need(self, spec: ResponseSpec) -> list[Effect]:
-        """Ask the servers that a response brings itself what they have."""
-        return self.lists.need(spec.tools) if spec.own_tools else []
+        """Ask the servers that a response brings itself what they have.
+
+        Those that the server begins after a call have had their answer. Clients know once more what
+        the session may use, before a response uses that.
+        """
+        if not spec.own_tools:
+            return self.lists.bring_up_to_date() if spec.in_conversation else []
+        if spec.follows:
+            return []
+        return self.lists.lend(spec.tools, told=spec.in_conversation)
 
     def awaited(self, spec: ResponseSpec) -> bool:
         """Return whether a response waits for a server that it brings itself.
@@ -49,13 +59,14 @@ class McpTools:
 
     def offer(self, spec: ResponseSpec) -> Offer:
         """Return what the model of a response may call."""
-        return offer(
+        offered = offer(
             spec.tools,
             spec.tool_choice,
             self.lists.tools(),
             may_ask=spec.in_conversation,
             one_call=spec.parallel_tool_calls is False,
         )
+        return replace(offered, bound=MOST_IN_A_ROW) if spec.chain_ends else offered
 
     def approved(self, request: McpApprovalRequest, answer: McpApprovalResponse) -> list[Effect]:
         """Make a call that the client approved of, or tell the model that it did not."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from session.mcp import McpError, McpTool
+from session.mcp import McpError, McpServer, McpTool
 from session.ports import FailureReason, FinishReason, TokenUsage, Transcript
 
 # --- of a turn ----------------------------------------------------------------------------------
@@ -192,7 +192,7 @@ class McpCallFailed:
 class McpListChanged:
     """A server says that its list of tools has changed."""
 
-    label: str
+    server: McpServer
 
 
 McpReport = McpToolsListed | McpListFailed | McpCallCompleted | McpCallFailed | McpListChanged

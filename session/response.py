@@ -83,6 +83,8 @@ class Response:
     """Item id → a call of an MCP tool that runs."""
     complete: bool = False
     """Whether all of its output was made, before it is known how it ended."""
+    _called: bool = False
+    """Whether a call of an MCP tool was made."""
     _made: tuple[Ending, TokenUsage | None] | None = None
     """How the model ended, while calls run."""
     _open: _Opened | None = None
@@ -122,11 +124,19 @@ class Response:
     def awaits_no_client(self) -> bool:
         """Whether the server goes on by itself: tools have run, and no function of the client's.
 
-        After a function it is for the client to go on, once it has the result (§B.7).
+        After a function it is for the client to go on, once it has the result (§B.7). Where nothing
+        has run and a call waits for approval, what was refused is told behind that call. Of calls
+        that the client has deleted there is nothing to tell.
         """
-        called = [item for item in self._output if isinstance(item, McpCall)]
+        ran_or_refused = any(
+            isinstance(item, McpCall)
+            and (self.spec.input is not None or self.conversation.get(item.id) is item)
+            for item in self._output
+        )
         functions = any(isinstance(item, FunctionCall) for item in self._output)
-        return self.outcome == "completed" and bool(called) and not functions
+        asks = any(isinstance(item, McpApprovalRequest) for item in self._output)
+        waits = functions or (asks and not self._called)
+        return self.outcome == "completed" and ran_or_refused and not waits
 
     @property
     def output(self) -> Sequence[OutputItem]:
@@ -348,6 +358,7 @@ class Response:
             self._closed_calls.add(opened.number)
         if isinstance(opened, OpenMcpCall) and ending == "completed" and not opened.refusal:
             effects, running = opened.run()
+            self._called = True
             self.calls[running.item.id] = running
             return effects
         if isinstance(opened, OpenApproval) and ending == "incomplete":

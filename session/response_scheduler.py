@@ -125,7 +125,7 @@ class ResponseScheduler:
                 f"{active.id}. Wait until the response is finished before creating a new one.",
             )
         spec = build_spec(options, self._config, self._conversation)
-        effects = self._tools.need(spec)
+        effects: list[Effect] = []
         if spec.in_conversation and active is not None:
             # It is about the same results, in another way: nobody has seen the other one.
             effects += self._take_back(active)
@@ -318,6 +318,7 @@ class ResponseScheduler:
         return effects
 
     def _begin(self, spec: ResponseSpec, *, announced: bool = True) -> list[Effect]:
+        asked = self._tools.need(spec)
         later = self._turns.waiting if spec.answers else ()
         context = self._conversation if spec.input is None else spec.input
         # What is answered separately afterwards would make the model answer it now.
@@ -332,7 +333,8 @@ class ResponseScheduler:
             if spec.input is None:
                 self._tools.following.was_read()
         self._waiting.append(response)
-        return settled + (response.announce() if announced else []) + self._start_ready()
+        announcement = response.announce() if announced else []
+        return settled + asked + announcement + self._start_ready()
 
     def _start(self, response: Response) -> list[Effect]:
         spec = response.spec

@@ -49,6 +49,8 @@ class ResponseSpec:
     """Whether it has tools of its own, in place of the session's."""
     follows: int = 0
     """How many responses before it the server began in a row, each after a call (§B.13)."""
+    chain_ends: bool = False
+    """Whether it may call nothing because those were many, whatever its `tool_choice` was."""
 
     @property
     def spoken(self) -> bool:

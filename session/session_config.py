@@ -177,14 +177,17 @@ class SessionConfig:
     def use_tools(self, given: Sequence[FunctionTool | McpServerTool]) -> list[ToolEntry]:
         """Return the tools of one response, and remember the MCP servers among them (§B.13).
 
+        What a response says of a server that the session knows holds for that response alone.
+
         Raises:
             ProtocolError: A server may not be used, or is named twice.
         """
         settings = self._answering
-        path, known = "response.tools", settings.known_servers
+        path, known = "response.tools", {**settings.lent_servers, **settings.known_servers}
         entries = tool_entries(given, known, path)
         check_servers(entries, known, self._check_server, path)
-        self._settings = replace(settings, known_servers=remembered(entries, known))
+        lent = remembered(entries, settings.lent_servers, but=settings.known_servers)
+        self._settings = replace(settings, lent_servers=lent)
         return list(entries)
 
     def check_voice(self, voice: str | OwnVoice, param: str, *, locked: bool) -> None:

@@ -73,7 +73,7 @@ def _realtime(
     audio = patch.audio
     modalities, tools, known = patch.output_modalities, before.tools, before.known_servers
     if patch.tools is not None:
-        tools = tool_entries(patch.tools, known, "session.tools")
+        tools = tool_entries(patch.tools, {**before.lent_servers, **known}, "session.tools")
     temperature = patch.temperature if isinstance(patch, BetaSessionPatch) else None
     return RealtimeSessionSettings(
         id=before.id,
@@ -85,6 +85,7 @@ def _realtime(
         output_modality=before.output_modality if modalities is None else modalities[0],
         tools=tools,
         known_servers=remembered(tools, known),
+        lent_servers=before.lent_servers,
         tool_choice=_updated(before.tool_choice, patch.tool_choice),
         max_output_tokens=_updated(before.max_output_tokens, patch.max_output_tokens),
         tracing=patch.tracing if "tracing" in patch.model_fields_set else before.tracing,

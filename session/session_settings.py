@@ -163,6 +163,8 @@ class RealtimeSessionSettings:
     tools: tuple[ToolEntry, ...] = ()
     known_servers: Known = field(default_factory=dict)
     """The MCP servers that the client has described, used or not (§B.13)."""
+    lent_servers: Known = field(default_factory=dict)
+    """Those that responses alone have described, under labels that the session does not know."""
     tool_choice: ToolChoice = "auto"
     max_output_tokens: MaxOutputTokens = "inf"
     tracing: Literal["auto"] | Tracing | None = None

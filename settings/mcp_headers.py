@@ -33,6 +33,11 @@ def is_of_transport(name: str) -> bool:
     return name.lower() in _TRANSPORT or name.lower().startswith("mcp-")
 
 
+def is_scheme_alone(value: str) -> bool:
+    """Return whether the value of an authorization is a scheme without anything behind it."""
+    return value.lower() in ("bearer", "basic")
+
+
 def is_authorization(name: str) -> bool:
     """Return whether a header is the one that `authorization` sets."""
     return name.lower() == "authorization"

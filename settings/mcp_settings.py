@@ -23,6 +23,7 @@ from settings.mcp_headers import (
     is_header_name,
     is_header_value,
     is_of_transport,
+    is_scheme_alone,
 )
 from settings.mcp_hosts import AllowedHost, read_allowed_host, read_place
 
@@ -150,6 +151,12 @@ class McpServerConfig(Group):
                     _("the header {name} is set by the transport: leave it out").format(name=name)
                 )
             _check_value(value, name)
+            if sum(other.lower() == name.lower() for other in headers) > 1:
+                raise ValueError(
+                    _("the header {name} is given in two spellings: leave out one of them").format(
+                        name=name
+                    )
+                )
         # Secrets out of files end in a line break.
         return {
             name: SecretStr(value.get_secret_value().strip()) for name, value in headers.items()
@@ -180,7 +187,7 @@ class McpServerConfig(Group):
 def _check_value(value: SecretStr, name: str) -> None:
     """Refuse a value that no header has; raises `ValueError`, which does not quote it."""
     plain = value.get_secret_value().strip()
-    if not plain:
+    if not plain or (is_authorization(name) and is_scheme_alone(plain)):
         raise ValueError(_("the header {name} is empty").format(name=name))
     if not is_header_value(plain):
         raise ValueError(

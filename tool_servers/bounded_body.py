@@ -19,6 +19,8 @@ VALUES_PER_KIB = 2048
 were it nothing but marks between them, and came it twice."""
 LEAST_VALUES = 64 * VALUES_PER_KIB
 """Values that an answer may have in any case: a list of tools has many."""
+ENVELOPE_VALUES = 256
+"""Values that it may have beside: those of the message in which a result comes."""
 
 _END = re.compile(rb"(?:\r\n|\n|\r(?!\n)){2,}")
 """What ends an event of a stream."""

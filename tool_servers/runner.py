@@ -35,7 +35,7 @@ class McpRunner:
         self._report = report
         self._tasks: dict[str, asyncio.Task[None]] = {}
         """Item id → the task that asks for it."""
-        self._notices = Notices(lambda label: report(McpListChanged(label)))
+        self._notices = Notices(lambda server: report(McpListChanged(server)))
         if servers is not None:
             servers.on_change(self._notices.take)
 

@@ -112,7 +112,7 @@ class NoServers:
         """Raise `McpFailed`."""
         raise _none(server)
 
-    def on_change(self, changed: Callable[[str], None]) -> None:
+    def on_change(self, changed: Callable[[McpServer], None]) -> None:
         """Do nothing: nothing changes."""
 
     async def close(self) -> None:

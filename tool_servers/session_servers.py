@@ -15,13 +15,15 @@ from tool_servers.failures import failed
 from tool_servers.processes import Processes
 from tool_servers.raw_answers import MOST_PARTS
 from tool_servers.results import as_text
-from tool_servers.targets import HttpTarget, Target, redacted, target_of
+from tool_servers.targets import HttpTarget, Target, target_of, without_keys
 from tool_servers.tools import all_tools, usable
 from wire.errors import ProtocolError
 
 MOST_SERVERS = 64
 """Servers that a session may be connected to: a client that names others all the time would make
 this server connect to all of them."""
+MOST_OF_LABEL = 2
+"""Servers of one label that it stays connected to: its own, and that of a response."""
 
 
 class SessionServers:
@@ -47,11 +49,13 @@ class SessionServers:
         self._processes = processes
         self._closed = closed
         self._verbose = verbose
-        self._connections: dict[str, tuple[McpServer, Connection]] = {}
-        """Label → the server that it stands for now."""
+        self._connections: dict[McpServer, Connection] = {}
+        """Those of each server, which was asked longer ago first."""
+        self._unwatched: set[McpServer] = set()
+        """Those that were left, so that nobody hears whether their lists change."""
         self._left: list[Connection] = []
-        """Those whose label stands for another server now, while they have something to do."""
-        self._tell: Callable[[str], None] = lambda _label: None
+        """Those whose label stands for other servers now, while they have something to do."""
+        self._tell: Callable[[McpServer], None] = lambda _server: None
 
     def check(self, server: McpServer) -> None:
         """Raise `ProtocolError` for a server that the session may not have."""
@@ -64,6 +68,7 @@ class SessionServers:
             McpFailed: It cannot be reached, or lists what cannot be used.
         """
         connection = self._connection(server)
+        self._unwatched.discard(server)
         target, most = connection.target, self._config.max_tools
         tools = await connection.ask(lambda client: all_tools(client, target, most), lists=True)
         return await asyncio.to_thread(usable, tools, target)
@@ -89,42 +94,50 @@ class SessionServers:
             raise failed(target, "protocol", reason, INVALID_PARAMS)
         given = _read(arguments, target)
         result = await connection.ask(lambda client: client.call_tool(name, given))
+        if server in self._unwatched:
+            self._unwatched.remove(server)
+            self._tell(server)
         return self._text(result, target)
 
-    def on_change(self, changed: Callable[[str], None]) -> None:
-        """Name who is told the label of a server whose list has changed."""
+    def on_change(self, changed: Callable[[McpServer], None]) -> None:
+        """Name who is told of a server whose list has changed."""
         self._tell = changed
 
     async def close(self) -> None:
         """End all connections."""
-        known = [connection for _server, connection in self._connections.values()]
-        await asyncio.gather(*(connection.close() for connection in [*known, *self._left]))
+        known = [*self._connections.values(), *self._left]
+        await asyncio.gather(*(connection.close() for connection in known))
         self._closed(self)
 
     def _connection(self, server: McpServer) -> Connection:
         """Return the connection to a server; raises `McpFailed` if it may have none."""
-        known, former = self._connections.get(server.label, (None, None))
-        if former is not None and known == server:
-            return former
+        known = self._connections.pop(server, None)
+        if known is not None:
+            self._connections[server] = known
+            return known
         try:
             target = target_of(server, self._config)
         except ProtocolError as refused:
             raise McpFailed(McpError("protocol_error", refused.message, INVALID_PARAMS)) from None
         self._left = [one for one in self._left if one.is_open]
-        if former is not None:
+        of_label = [one for one in self._connections if one.label == server.label]
+        is_full = len(self._connections) + len(self._left) >= MOST_SERVERS
+        if len(of_label) >= MOST_OF_LABEL or (of_label and is_full):
+            former = self._connections.pop(of_label[0])
+            self._unwatched.add(of_label[0])
             former.leave()
             self._left.append(former)
-        elif len(self._connections) + len(self._left) >= MOST_SERVERS:
+        elif is_full:
             reason = f"a session may have {MOST_SERVERS} MCP servers, and has as many"
             raise failed(target, "protocol", reason, INVALID_PARAMS)
         connection = Connection(
             target,
             self._config,
             self._processes,
-            lambda: self._tell(server.label),
+            lambda: self._tell(server),
             verbose=self._verbose,
         )
-        self._connections[server.label] = server, connection
+        self._connections[server] = connection
         return connection
 
     def _text(self, result: CallToolResult, target: Target) -> str:
@@ -138,8 +151,8 @@ class SessionServers:
         if isinstance(target, HttpTarget) and target.allowed is not None:
             shown = text
         else:
-            # What the operator's server is sent is nothing that a client may see.
-            shown = redacted(text, target)
+            # The operator's keys are nothing that a client may see.
+            shown = without_keys(text, target)
         if result.is_error:
             reason = shown or "the tool failed, and did not say why"
             raise failed(target, "tool_execution", reason, None)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from urllib.parse import parse_qsl, quote
+from urllib.parse import parse_qsl, quote, unquote_plus
 
 from config import MIN_SECRET_LENGTH
 from session.mcp import McpServer
@@ -15,9 +16,11 @@ from settings.mcp_headers import (
     is_header_name,
     is_header_value,
     is_of_transport,
+    is_scheme_alone,
 )
 from settings.mcp_hosts import AllowedHost, Place, read_place
 from settings.mcp_settings import McpConfig, McpServerConfig
+from tool_servers.keys import is_key, passwords
 from tool_servers.reach import entry_for
 from wire.errors import ProtocolError, listed
 
@@ -46,6 +49,8 @@ class HttpTarget:
     headers: tuple[tuple[str, str], ...]
     secrets: tuple[str, ...]
     """Texts that no error may show, the longest first."""
+    keys: tuple[str, ...]
+    """Those of them that no result may show either."""
     allowed: AllowedHost | None
     """Why a client may name it; None: the operator did, and nothing else of it is checked."""
     tools: frozenset[str] | None = None
@@ -67,6 +72,7 @@ class ProcessTarget:
     env: Mapping[str, str]
     cwd: str | None
     secrets: tuple[str, ...]
+    keys: tuple[str, ...]
     tools: frozenset[str] | None = None
 
     @property
@@ -102,7 +108,7 @@ def target_of(server: McpServer, config: McpConfig) -> Target:
     headers = _headers(server)
     secrets = [_bare(value) for _name, value in server.headers]
     secrets.append(_bare(server.authorization or ""))
-    return HttpTarget(server.label, place, headers, _secrets(secrets), entry)
+    return HttpTarget(server.label, place, headers, _secrets(secrets), (), entry)
 
 
 def target_of_operator(label: str, configured: McpServerConfig) -> Target:
@@ -111,6 +117,7 @@ def target_of_operator(label: str, configured: McpServerConfig) -> Target:
     seen = None if tools is None else frozenset(tools)
     if configured.url is None:
         env = {name: value.get_secret_value() for name, value in configured.env.items()}
+        given = [*env.items(), *_among(configured.args)]
         assert configured.command is not None
         return ProcessTarget(
             label,
@@ -118,23 +125,33 @@ def target_of_operator(label: str, configured: McpServerConfig) -> Target:
             tuple(configured.args),
             env,
             configured.cwd,
-            _secrets([*env.values(), *_among(configured.args)]),
+            _all_of(given),
+            _keys(given),
             seen,
         )
     headers = [(name, value.get_secret_value()) for name, value in configured.headers.items()]
-    secrets = [value for _name, value in headers]
+    given = [*headers]
     if configured.authorization is not None:
         token = configured.authorization.get_secret_value()
         headers.append(("Authorization", _authorization(token)))
-        secrets.append(token)
+        given.append(("authorization", token))
     place = read_place(configured.url)
-    secrets += _in_path(place.path)
-    return HttpTarget(label, place, tuple(headers), _secrets(secrets), None, seen)
+    given += _in_path(place.path)
+    return HttpTarget(label, place, tuple(headers), _all_of(given), _keys(given), None, seen)
 
 
 def redacted(text: str, target: Target) -> str:
-    """Return `text` with the target's secrets redacted."""
-    for secret in target.secrets:
+    """Return an error's text without anything that is sent to the target alone."""
+    return _without(text, target.secrets)
+
+
+def without_keys(text: str, target: Target) -> str:
+    """Return a result's text without the target's keys; what can be a plain word stays."""
+    return _without(text, target.keys)
+
+
+def _without(text: str, secrets: Sequence[str]) -> str:
+    for secret in secrets:
         text = text.replace(secret, HIDDEN)
     return text
 
@@ -163,6 +180,7 @@ def _by_label(server: McpServer, config: McpConfig) -> Target:
 def _headers(server: McpServer) -> tuple[tuple[str, str], ...]:
     """Return the headers that a client sends along, checked."""
     given = [(name, _bare(value)) for name, value in server.headers]
+    names = Counter(name.lower() for name, _value in given)
     for name, value in given:
         shown = name if is_header_name(name) else "?"
         if shown == "?" or not is_header_value(value):
@@ -178,9 +196,21 @@ def _headers(server: McpServer) -> tuple[tuple[str, str], ...]:
                 "leave it out.",
                 "headers",
             )
+        if names[name.lower()] > 1:
+            raise _refused(
+                f"The header '{name}' of MCP server '{server.label}' is given in two spellings, "
+                "which are one header: leave out one of them.",
+                "headers",
+            )
+        if is_authorization(name) and is_scheme_alone(value):
+            raise _refused(
+                f"The header '{name}' of MCP server '{server.label}' is empty: it has no token "
+                f"behind '{value}'.",
+                "headers",
+            )
     if server.authorization is not None:
         token = _bare(server.authorization)
-        if not token:
+        if not token or is_scheme_alone(token):
             raise _refused(
                 f"The authorization of MCP server '{server.label}' is empty: leave it out.",
                 "authorization",
@@ -211,26 +241,40 @@ def _bare(value: str) -> str:
     return value.strip(" \t")
 
 
-def _in_path(path: str) -> Iterator[str]:
-    """Yield what may be a key in the path of a URL, and in its query."""
+def _in_path(path: str) -> Iterator[tuple[str, str]]:
+    """Yield what may be a key in the path of a URL, and in its query, with its name there."""
     before, _mark, query = path.partition("?")
-    yield from (part for part in before.split("/") if len(part) >= _LIKE_A_KEY)
-    yield from (value for _name, value in parse_qsl(query))
-    yield from (pair.partition("=")[2] for pair in query.split("&"))
+    yield from (("", part) for part in before.split("/") if len(part) >= _LIKE_A_KEY)
+    yield from parse_qsl(query)
+    for pair in query.split("&"):
+        name, _equals, value = pair.partition("=")
+        yield unquote_plus(name), value
 
 
-def _among(args: Sequence[str]) -> Iterator[str]:
-    """Yield the values of a program's options that are named like keys."""
+def _among(args: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Yield the options of a program that are named like keys, and their values."""
     for before, arg in zip(["", *args], args, strict=False):
         name, _equals, value = arg.partition("=")
         if value and _named_like_a_key(name):
-            yield value
+            yield name, value
         elif before.startswith("-") and "=" not in before and _named_like_a_key(before):
-            yield arg
+            yield before, arg
 
 
 def _named_like_a_key(name: str) -> bool:
     return any(word in name.lower() for word in ("key", "token", "secret", "password"))
+
+
+def _all_of(given: Sequence[tuple[str, str]]) -> tuple[str, ...]:
+    """Return what is redacted of all values, which stand behind their names."""
+    values = [value for _name, value in given]
+    return _secrets([*values, *(key for value in values for key in passwords(value))])
+
+
+def _keys(given: Sequence[tuple[str, str]]) -> tuple[str, ...]:
+    """Return what is redacted of the values that can be nothing but keys, by their names."""
+    found = [value for name, value in given if is_key(name, value)]
+    return _secrets([*found, *(key for _name, value in given for key in passwords(value))])
 
 
 def _secrets(values: Sequence[str]) -> tuple[str, ...]:

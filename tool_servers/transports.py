@@ -22,7 +22,12 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.message import SessionMessage
 
 from settings.mcp_settings import McpConfig
-from tool_servers.bounded_body import LEAST_VALUES, MAX_MESSAGE_BYTES, VALUES_PER_KIB
+from tool_servers.bounded_body import (
+    ENVELOPE_VALUES,
+    LEAST_VALUES,
+    MAX_MESSAGE_BYTES,
+    VALUES_PER_KIB,
+)
 from tool_servers.http_client import SILENCE_S, http_client
 from tool_servers.raw_answers import mend_answer
 from tool_servers.targets import HttpTarget, ProcessTarget, Target
@@ -99,7 +104,7 @@ async def process(
 
 
 def _most_values(config: McpConfig) -> int:
-    return max(LEAST_VALUES, VALUES_PER_KIB * config.max_result_kib)
+    return ENVELOPE_VALUES + max(LEAST_VALUES, VALUES_PER_KIB * config.max_result_kib)
 
 
 def _found(target: ProcessTarget, env: dict[str, str]) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from session.effects import Send, StopGenerating, StopMcpCalls
-from session.mcp import McpTool
+from session.mcp import McpServer, McpTool
 from session.ports import PENDING, SILENCE, TokenUsage
 from session.reports import McpListChanged, McpToolsListed
 from tests.conformance.beta_wire import BetaDriver
@@ -27,6 +27,7 @@ FUNCTION: dict[str, Any] = {
     "description": None,
     "parameters": {},
 }
+SERVER = McpServer("docs", URL)
 OTHER = {**DOCS, "server_label": "wiki", "server_url": "https://mcp.example.com/wiki"}
 LIST = ("mcp_list_tools.in_progress", "mcp_list_tools.completed", "mcp_list_tools.failed")
 
@@ -131,15 +132,19 @@ def test_null_takes_back_what_was_said_of_a_server(field: str, said: Any) -> Non
     d = McpDriver()
     base = {"type": "mcp", "server_label": "docs", "server_url": URL}
     d.update(tools=[base])
-    plain = d.lists[-1].server
+    d.listed(SEARCH)
     known = {"server_label": "docs", "type": "mcp"}
     (before, *_) = d.update(tools=[{**known, field: said}])
     assert (field in before["session"]["tools"][0]) is (field not in ("authorization", "headers"))
     (after, *_) = d.update(tools=[{**known, field: None}])
     assert after["session"]["tools"] == [base]
     d.update(tools=[{**known, "headers": {"X-Other": "2"}}])
+    d.respond()
+    assert d.offered == []
+    d.finish()
     d.update(tools=[{**known, "headers": None}])
-    assert d.lists[-1].server == plain
+    d.respond()
+    assert d.offered == ["search"], "it is the same server again"
 
 
 def test_null_takes_back_one_of_two_secrets_and_no_more() -> None:
@@ -194,7 +199,7 @@ def test_null_takes_back_the_url_of_a_label_that_is_nobody_else_s() -> None:
 def test_a_list_that_changes_is_another_item_and_the_old_one_holds_until_then() -> None:
     d = McpDriver()
     d.connect(SEARCH)
-    assert types(d.report(McpListChanged("docs"))) == []
+    assert types(d.report(McpListChanged(SERVER))) == []
     first, second = (wanted.item_id for wanted in d.lists)
     assert first != second
     d.respond()
@@ -206,16 +211,16 @@ def test_a_list_that_changes_is_another_item_and_the_old_one_holds_until_then() 
     assert [tool["name"] for tool in events[2]["item"]["tools"]] == ["read"]
     d.respond()
     assert d.offered == ["read"]
-    assert d.report(McpListChanged("nobody")) == []
+    assert d.report(McpListChanged(McpServer("nobody"))) == []
 
 
 def test_a_list_that_is_said_to_have_changed_and_has_not_is_no_item() -> None:
     d = McpDriver()
     d.connect(SEARCH, READ, allowed_tools=["search", "read"])
     before = d.state()
-    d.report(McpListChanged("docs"))
+    d.report(McpListChanged(SERVER))
     assert d.listed(READ, SEARCH, McpTool("hidden", "", {})) == []
-    d.report(McpListChanged("docs"))
+    d.report(McpListChanged(SERVER))
     assert d.list_failed() == [], "the old one holds"
     assert d.state()[:4] == before[:4]
     d.respond()
@@ -226,7 +231,7 @@ def test_a_server_is_asked_one_list_at_a_time_however_often_it_changes() -> None
     d = McpDriver()
     d.connect(SEARCH)
     for _ in range(500):
-        d.report(McpListChanged("docs"))
+        d.report(McpListChanged(SERVER))
     assert len(d.lists) == 2
     d.listed(SEARCH)
     assert len(d.lists) == 3
@@ -237,7 +242,7 @@ def test_a_server_is_asked_one_list_at_a_time_however_often_it_changes() -> None
 def test_a_change_before_the_first_list_is_taken_behind_it() -> None:
     d = McpDriver()
     d.update(tools=[DOCS])
-    assert d.report(McpListChanged("docs")) == []
+    assert d.report(McpListChanged(SERVER)) == []
     assert types(d.listed(SEARCH)) == [DONE, LIST[1]]
     assert len(d.lists) == 2
     assert types(d.listed(READ)) == [ADDED, LIST[0], DONE, LIST[1]]
@@ -672,7 +677,8 @@ def test_a_chain_ends_also_if_the_model_goes_on_to_call() -> None:
         if len(d.requests) == before:
             break
     assert (len(d.requests), len(d.calls)) == (18, 16)
-    assert "tool_choice is 'none'" in d.requests[-1].messages[-1]["content"]
+    told = "The call was not made: 16 responses in a row have followed calls"
+    assert told in d.requests[-1].messages[-1]["content"], "the client has not set tool_choice"
 
 
 def test_what_the_model_may_not_call_is_not_run_and_it_reads_why() -> None:
@@ -710,6 +716,7 @@ def test_of_several_tools_only_those_that_were_demanded_run(choice: Any, called:
     (told,) = refused(d.finish("tool_calls"))
     assert told[0] == "search"
     assert "(tool_choice)" in told[1]
+    assert f"'{choice.get('name', 'wiki')}'" in told[1]
     assert d.calls == []
     assert d.requests[-1].tool_choice == "auto"
 
@@ -725,6 +732,16 @@ def test_where_calls_are_made_one_at_a_time_a_second_one_is_not_run(approval: st
     assert told[0] == "read"
     assert "parallel_tool_calls" in told[1]
     assert len(d.calls) == (approval == "never")
+    assert len(d.requests) == 1, "the first call is told of together with that"
+    if approval == "never":
+        d.found()
+    else:
+        d.approve(d.events)
+        assert len(d.requests) == 1
+        d.found()
+    told_of = [message.get("content") for message in d.requests[-1].messages]
+    assert len(d.requests) == 2
+    assert {*told_of[1::2]} == {"42", f"Error: {told[1]}"}
 
 
 def test_a_call_that_the_model_could_not_finish_is_not_made() -> None:
@@ -776,14 +793,28 @@ def test_items_can_be_deleted_while_they_are_at_work() -> None:
     d.send("conversation.item.delete", item_id=d.calls[0].item_id)
     ended = ["response.mcp_call.completed", "response.output_item.done", *END]
     assert types(d.found()) == ended
-    assert d.requests[-1].messages == []
-    d.answer()
+    assert len(d.requests) == 1, "there is nothing to tell of"
     d.update(tools=[{**DOCS, "require_approval": "always"}])
     d.say("Once more.")
     d.respond()
     d.approve(d.asks())
     d.send("conversation.item.delete", item_id=d.calls[-1].item_id)
+    before = len(d.requests)
     assert types(d.found()) == ["response.mcp_call.completed"]
+    assert len(d.requests) == before
+
+
+def test_of_two_calls_the_one_that_is_left_is_told_of() -> None:
+    d = McpDriver()
+    d.connect()
+    d.respond()
+    d.call("{}", 0, name="search")
+    d.call("{}", 1, name="read")
+    d.finish("tool_calls")
+    d.send("conversation.item.delete", item_id=d.calls[0].item_id)
+    d.found("first", at=0)
+    d.found("second", at=1)
+    assert [m.get("content") for m in d.requests[-1].messages] == [None, "second"]
 
 
 def test_a_list_that_fails_behind_its_deletion_is_no_item_again() -> None:

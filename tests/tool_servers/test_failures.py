@@ -247,7 +247,7 @@ async def test_a_list_of_very_many_values_is_not_read(lines: list[str]):
     async with faking(fake) as tools:
         error = await failure(tools.list_tools(SERVER))
     assert error.type == "protocol_error"
-    assert "more than 131072 values" in error.message
+    assert "more than 131328 values" in error.message
     assert not [line for line in lines if "left out" in line]
 
 
@@ -266,10 +266,10 @@ async def test_a_result_of_very_many_parts_or_values_is_refused_by_name():
         )
         # A text may be nothing but commas, and come twice.
         fake.result = {
-            "content": [{"type": "text", "text": "," * 64_000}],
-            "structuredContent": {"result": "," * 64_000},
+            "content": [{"type": "text", "text": "," * 65_536}],
+            "structuredContent": {"result": "," * 65_536},
         }
-        assert await tools.call(SERVER, "any", "") == "," * 64_000
+        assert await tools.call(SERVER, "any", "") == "," * 65_536
 
 
 @pytest.mark.parametrize("code", [10**30, -(2**31) - 1])

@@ -8,7 +8,10 @@ from typing import Any
 
 import pytest
 
+from session.mcp import McpServer
 from tool_servers.notices import INTERVAL_S, MOST, Notices
+
+DOCS, WIKI = McpServer("docs"), McpServer("wiki")
 
 
 class Clock:
@@ -47,38 +50,38 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 def test_the_first_is_passed_on_at_once_and_a_flood_once_more(clock: Clock) -> None:
-    told: list[str] = []
+    told: list[McpServer] = []
     taken = Notices(told.append)
     for _ in range(500):
-        taken.take("docs")
-    taken.take("wiki")
-    assert told == ["docs", "wiki"]
+        taken.take(DOCS)
+    taken.take(WIKI)
+    assert told == [DOCS, WIKI]
     clock.turn(INTERVAL_S / 2)
-    assert told == ["docs", "wiki"]
+    assert told == [DOCS, WIKI]
     clock.turn(INTERVAL_S / 2)
-    assert told == ["docs", "wiki", "docs"]
+    assert told == [DOCS, WIKI, DOCS]
     clock.turn(INTERVAL_S)
     assert told[3:] == []
-    taken.take("docs")
-    assert told[3:] == ["docs"]
+    taken.take(DOCS)
+    assert told[3:] == [DOCS]
 
 
 def test_a_session_follows_a_bounded_number(clock: Clock) -> None:
-    told: list[str] = []
+    told: list[McpServer] = []
     taken = Notices(told.append)
     for number in range(2 * MOST):
-        taken.take(f"server{number % 3}")
+        taken.take(McpServer(f"server{number % 3}"))
         clock.turn(INTERVAL_S)
     assert len(told) == MOST
 
 
 def test_a_session_that_is_over_is_told_nothing(clock: Clock) -> None:
-    told: list[str] = []
+    told: list[McpServer] = []
     taken = Notices(told.append)
-    taken.take("docs")
-    taken.take("docs")
+    taken.take(DOCS)
+    taken.take(DOCS)
     taken.close()
     clock.turn(INTERVAL_S)
-    taken.take("docs")
-    assert told == ["docs"]
+    taken.take(DOCS)
+    assert told == [DOCS]
     assert clock.timers == []

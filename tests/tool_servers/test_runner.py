@@ -27,7 +27,7 @@ class Servers:
 
     def __init__(self) -> None:
         self.answers: dict[str, asyncio.Future[str]] = {}
-        self.changed: Callable[[str], None] = lambda _label: None
+        self.changed: Callable[[McpServer], None] = lambda _label: None
         self.left = False
 
     def check(self, server: McpServer) -> None:
@@ -40,7 +40,7 @@ class Servers:
     async def call(self, server: McpServer, name: str, arguments: str) -> str:
         return await self._answer(name)
 
-    def on_change(self, changed: Callable[[str], None]) -> None:
+    def on_change(self, changed: Callable[[McpServer], None]) -> None:
         self.changed = changed
 
     async def close(self) -> None:
@@ -127,8 +127,8 @@ async def test_the_end_of_the_session_stops_all_and_leaves() -> None:
 
 async def test_a_change_is_passed_on() -> None:
     running = Running()
-    running.servers.changed("docs")
-    assert await running.reported() == McpListChanged("docs")
+    running.servers.changed(McpServer("docs"))
+    assert await running.reported() == McpListChanged(McpServer("docs"))
     await running.runner.close()
 
 

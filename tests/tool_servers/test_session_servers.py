@@ -30,7 +30,7 @@ async def connected(kind: str, **mcp: Any) -> AsyncIterator[ToolServers]:
 @pytest.mark.parametrize("kind", KINDS)
 async def test_tools_are_listed_and_called_and_fail_and_change(kind: str):
     async with connected(kind, max_result_kib=1024) as tools:
-        changed: asyncio.Queue[str] = asyncio.Queue()
+        changed: asyncio.Queue[McpServer] = asyncio.Queue()
         tools.on_change(changed.put_nowait)
         listed = {tool.name: tool for tool in await tools.list_tools(SERVER)}
         assert listed["add"].description == "Adds two numbers."
@@ -47,7 +47,7 @@ async def test_tools_are_listed_and_called_and_fail_and_change(kind: str):
 
         assert await tools.call(SERVER, "grow", "{}") == "grown"
         async with asyncio.timeout(30):
-            assert await changed.get() == "real"
+            assert await changed.get() == SERVER
         # The answer comes behind all that was told before it.
         assert await tools.call(SERVER, "count", "{}")
         told = 1 + changed.qsize()
@@ -112,7 +112,7 @@ async def _dies(tools: ToolServers) -> None:
 @pytest.mark.parametrize("kind", ["streamable", "older", "sse"])
 async def test_a_server_that_was_started_anew_is_connected_to_again(kind: str):
     """A call that it cannot have taken is made once more; one that it may have taken is not."""
-    changed: list[str] = []
+    changed: list[McpServer] = []
     async with real_server(kind) as url:
         tools_of = session(servers={"real": {"url": url}})
         tools = await tools_of.__aenter__()
@@ -121,9 +121,9 @@ async def test_a_server_that_was_started_anew_is_connected_to_again(kind: str):
         assert changed == []
     async with real_server(kind, urlsplit(url).port or 0):
         assert await tools.call(SERVER, "count", "") == "1"
-        assert changed == ["real"], "it may have other tools now"
+        assert changed == [SERVER], "it may have other tools now"
         await tools.list_tools(SERVER)
-        assert changed == ["real"]
+        assert changed == [SERVER]
         await tools_of.__aexit__(None, None, None)
 
 
@@ -212,3 +212,28 @@ async def test_requests_at_once_make_one_connection():
     async with connected("stdio") as tools:
         ids = await asyncio.gather(*(tools.call(SERVER, "process_id", "") for _ in range(5)))
         assert len(set(ids)) == 1
+
+
+async def test_a_response_s_server_of_a_label_leaves_the_session_s_as_it_is():
+    own = McpServer("real")
+    servers = {"real": command()}
+    async with (
+        real_server("streamable") as url,
+        session(servers=servers, allowed_hosts=[url[:-4]]) as tools,
+    ):
+        assert await tools.call(own, "count", "") == "1"
+        assert await tools.call(McpServer("real", url), "count", "") == "1"
+        assert await tools.call(own, "count", "") == "2"
+
+
+async def test_a_session_stays_connected_to_two_servers_of_a_label():
+    """And no more: what a client calls by one label is not connected to without end."""
+    changed: list[McpServer] = []
+    async with real_server("streamable") as url, session(allowed_hosts=[url[:-4]]) as tools:
+        tools.on_change(changed.append)
+        first, second, third = (McpServer("mine", url, key) for key in ("a", "b", "c"))
+        for server in (first, second, first, third, first):
+            await tools.call(server, "count", "")
+        assert changed == []
+        await tools.call(second, "count", "")
+        assert changed == [second], "it was left, and may have changed meanwhile"

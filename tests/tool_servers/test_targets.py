@@ -12,7 +12,7 @@ from session.mcp import McpServer
 from tests.support.mcp_driver import McpDriver
 from tests.tool_servers.using import command
 from tool_servers.servers import McpServers
-from tool_servers.targets import redacted, target_of_operator
+from tool_servers.targets import redacted, target_of_operator, without_keys
 from wire.errors import ProtocolError
 
 URL = "https://mcp.example.com/mcp?key=hidden-key"
@@ -106,8 +106,20 @@ async def test_authorization_is_given_once_and_without_line_breaks():
     assert "leave out one" in refused(twice, allowed_hosts=["mcp.example.com"])
     broken = McpServer("docs", URL, "secret\r\nX: y")
     assert "secret" not in refused(broken, allowed_hosts=["mcp.example.com"])
-    empty = McpServer("docs", URL, " ")
-    assert "is empty: leave it out" in refused(empty, allowed_hosts=["mcp.example.com"])
+    for nothing in (" ", "Bearer ", "bearer", "Basic"):
+        empty = McpServer("docs", URL, nothing)
+        assert "is empty: leave it out" in refused(empty, allowed_hosts=["mcp.example.com"])
+        header = McpServer("docs", URL, None, (("authorization", nothing),))
+        if nothing.strip():
+            assert "is empty: it has no" in refused(header, allowed_hosts=["mcp.example.com"])
+
+
+@pytest.mark.parametrize("names", [("X-Id", "x-id"), ("Authorization", "authorization")])
+async def test_a_header_in_two_spellings_is_refused_by_name(names: tuple[str, str]):
+    twice = McpServer("docs", URL, None, tuple((name, "secret") for name in names))
+    message = refused(twice, allowed_hosts=["mcp.example.com"])
+    assert f"The header '{names[0]}' of MCP server 'docs' is given in two spellings" in message
+    assert "secret" not in message
 
 
 @pytest.mark.parametrize(
@@ -137,6 +149,74 @@ async def test_what_is_the_operators_secret_is_hidden_however_it_is_quoted(
             assert secret not in redacted(f"Illegal value {written}!", target)
             assert "***" in redacted(f"Illegal value {written}!", target)
             assert len(redacted(f"Illegal value {written}!", target)) < 24, written
+
+
+@pytest.mark.parametrize(
+    ("server", "shown", "hidden"),
+    [
+        (
+            {
+                "url": "https://a.example/production-of-documents/2024-11-30-reports/mcp?set=documents"
+                "&api_key=abcdefg",
+                "headers": {
+                    "X-A": "issues",
+                    "X-Api-Key": "monkeys",
+                    "Authorization": "Token abcdef",
+                },
+            },
+            ["production-of-documents", "2024-11-30-reports", "documents", "issues"],
+            ["abcdefg", "monkeys", "Token abcdef", "abcdef"],
+        ),
+        (
+            {
+                "url": "https://a.example/s/0a1b2c3d4e5f6a7b/x",
+                "headers": {"X-A": "a1b2c3d4e5f6g7h8"},
+            },
+            [],
+            ["0a1b2c3d4e5f6a7b", "a1b2c3d4e5f6g7h8"],
+        ),
+        (
+            {"url": "https://a.example/123e4567-e89b-12d3-a456-426614174000/mcp?code=productions"},
+            ["productions"],
+            ["123e4567-e89b-12d3-a456-426614174000"],
+        ),
+        ({"url": "https://a.example/", "authorization": "abcdefsecret"}, [], ["abcdefsecret"]),
+        (
+            {
+                "command": "npx",
+                "args": [
+                    "--keyboard",
+                    "awkward",
+                    "--max-tokens=1000000",
+                    "--tokenizer",
+                    "o200k-base",
+                    "--api-key=abcdef1",
+                    "--token",
+                    "abcdef2",
+                ],
+                "env": {
+                    "NODE_ENV": "production",
+                    "accessToken": "abcdef3",
+                    "DB_PASSWORD": "abcdef4",
+                    "DATABASE_URL": "postgres://people:abc%2Fdef@db.example/orders",
+                },
+            },
+            ["awkward", "1000000", "o200k-base", "production", "db.example/orders"],
+            ["abcdef1", "abcdef2", "abcdef3", "abcdef4", "abc%2Fdef", "abc/def"],
+        ),
+    ],
+)
+async def test_a_result_is_without_keys_and_with_every_plain_word(
+    server: dict[str, Any], shown: list[str], hidden: list[str]
+):
+    target = target_of_operator(
+        "docs", load_settings(mcp={"servers": {"d": server}}).mcp.servers["d"]
+    )
+    text = f"You have {' and '.join(shown)}."
+    assert without_keys(text, target) == text
+    for key in hidden:
+        assert without_keys(f"({key})", target) == "(***)"
+        assert key not in redacted(f"({key})", target), "errors hide it, too"
 
 
 async def test_what_is_no_secret_of_a_command_is_not_hidden():
