@@ -33,6 +33,7 @@ from providers import llm as llm_providers
 from providers import stt as stt_providers
 from providers import tts as tts_providers
 from providers.base import LLMProvider, Provider, ProviderSetupError, STTProvider, TTSProvider
+from providers.links.chain import PassesOn, leads_back
 from providers.running_pipeline import RunningPipeline
 from providers.shared import SharedProviders
 from session.ports import (
@@ -47,7 +48,6 @@ from settings.localisation import _
 from settings.provider_declarations import Kind
 from settings.stacks import DEFAULT_STACK
 from turn_detection.turn_models import TurnModels
-from upstream.chain import leads_back
 from upstream.loading import Ears, Mind, Mouth, load_upstream
 from upstream.service import UpstreamService
 from upstream.session_pipelines import SessionPipelines, UpstreamPipelines
@@ -135,17 +135,22 @@ class PipelineManager:
                 ).format(names=", ".join(names))
             )
 
-    def for_session(self, _passed: Sequence[str] = ()) -> SessionPipelines:
+    def for_session(self, passed: Sequence[str] = ()) -> SessionPipelines:
         """Return what builds the pipelines of one session, which closes it at its end.
 
         Args:
-            passed: The servers that have passed the session on to this one; stages do not.
+            passed: The servers that have passed the session on to this one.
         """
-        return _Shared(self)
+        return _Shared(self, passed)
 
-    def leads_back(self, _passed: Sequence[str]) -> bool:
+    @property
+    def mark(self) -> str | None:
+        """The name under which sessions are passed on from here; None: they are not."""
+        return self.stt.mark
+
+    def leads_back(self, passed: Sequence[str]) -> bool:
         """Return whether a session would come back that these servers have passed on."""
-        return False
+        return self.mark is not None and leads_back(self.mark, passed)
 
     async def start(self) -> None:
         """Load all models, once, before the first session.
@@ -321,10 +326,18 @@ class PipelineManager:
 class _Shared:
     """The pipelines of a session that has nothing of its own: all providers are the process's."""
 
-    def __init__(self, manager: PipelineManager) -> None:
-        self.create_stt = manager.create_stt
+    def __init__(self, manager: PipelineManager, passed: Sequence[str]) -> None:
+        self._manager = manager
+        self._passed = passed
         self.hearing_pipeline = manager.hearing_pipeline
         self.response_pipeline = manager.response_pipeline
+
+    def create_stt(self) -> STTService:
+        """Build the recogniser, which may itself pass the session on."""
+        service = self._manager.create_stt()
+        if isinstance(service, PassesOn):
+            service.came_by(self._passed)
+        return service
 
     async def close(self) -> None:
         """There is nothing to release."""
@@ -369,10 +382,10 @@ class UpstreamManager(PipelineManager):
         """Begin what stands behind one session, which closes it at its end."""
         return UpstreamPipelines(self.upstream.session(passed), self.hearing_pipeline)
 
-    def leads_back(self, passed: Sequence[str]) -> bool:
-        """Return whether the upstream leads back here, as those tell who passed a session on."""
-        mark = self.upstream.mark
-        return mark is not None and leads_back(mark, passed)
+    @property
+    def mark(self) -> str | None:
+        """The upstream's."""
+        return self.upstream.mark
 
     def stages(self) -> Mapping[StageKind, Provider]:
         """Return the upstream alone."""

@@ -168,6 +168,10 @@ class STTProvider(Provider):
             of its frames (`providers.frames`).
         """
 
+    mark: str | None = None
+    """By which the service knows sessions that this one passes on (`links/chain.py`); None: it is
+    none that could lead back here."""
+
     async def transcribe(
         self,
         pcm: bytes,

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from config import Settings
+from providers.links.chain import passed_by
 from serving.access.keys import Access, AccessDenied, Grant
 from serving.handshake import Handshake, Service, check_handshake
 from serving.http_errors import not_ready, origin_refused
@@ -30,7 +31,6 @@ from session.ports import CloseReason
 from session.session_config import SessionConfig
 from settings.stacks import in_stack
 from translation.settings import TranslationSettings
-from upstream.chain import passed_by
 from wire.beta_reading import read_minted
 from wire.beta_writing import BetaDialect
 from wire.dialect import Dialect, GADialect
@@ -94,7 +94,7 @@ class Admitted:
     kept: KeptSession | None = None
     """What keeps it; None: nothing does."""
     passed: tuple[str, ...] = ()
-    """The servers that have passed the session on to this one (`upstream/chain.py`)."""
+    """The servers that have passed the session on to this one (`providers/links/chain.py`)."""
 
     def dialect(self) -> Dialect:
         """Return a dialect for the client."""
@@ -297,7 +297,8 @@ def _bad_key(code: str | None, message: str, asked: Asked) -> Refused:
 
 
 def _loop(stack: Stack) -> Refused:
-    setting = in_stack("upstream.url", stack.name)
+    passing = "upstream.url" if "upstream" in stack.pipelines.stages() else "stt.api_base"
+    setting = in_stack(passing, stack.name)
     return Refused(
         "upstream_loop",
         "This session was passed on by this server, or by too many, one to the next: "

@@ -125,7 +125,7 @@ class ResponseScheduler:
                 f"{active.id}. Wait until the response is finished before creating a new one.",
             )
         spec = build_spec(options, self._config, self._conversation)
-        effects: list[Effect] = []
+        effects = self._make_room()
         if spec.in_conversation and active is not None:
             # It is about the same results, in another way: nobody has seen the other one.
             effects += self._take_back(active)
@@ -374,6 +374,14 @@ class ResponseScheduler:
         for response in list(self._uncounted.values()):
             if response.spec.in_conversation if response_id is None else response.id == response_id:
                 effects += self._after_change(response, response.finish("stop", None))
+        return effects
+
+    def _make_room(self) -> list[Effect]:
+        """End the oldest responses that wait for their count, if one more would be too many."""
+        effects: list[Effect] = []
+        most = self._config.limits.responses
+        while self._uncounted and len(self._open) + len(self._uncounted) >= most:
+            effects += self._settle(next(iter(self._uncounted)))
         return effects
 
     def _cancel(self, response: Response, reason: CancelReason) -> list[Effect]:

@@ -8,4 +8,4 @@ Way of a turn: the transport pushes its audio as frames → `turn_input.py` → 
 `UpstreamSession.generation` → `generation.py` takes what the service makes, and reports it.
 """
 
-__all__ = ["chain", "loading", "service"]
+__all__ = ["loading", "service"]

@@ -71,8 +71,8 @@ class UpstreamService(Provider):
     """How long it may be silent."""
 
     mark: str | None = None
-    """By which the service knows sessions that this one passes on (`chain.py`); None: it is none
-    that could lead back here."""
+    """By which the service knows sessions that this one passes on (`links/chain.py`); None: it is
+    none that could lead back here."""
 
     @abstractmethod
     def session(self, passed: Sequence[str] = ()) -> UpstreamSession:

@@ -7,7 +7,8 @@ that is lost costs a retry with the turn's whole audio, never its words.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import replace
 from typing import Annotated
 from urllib.parse import urlsplit, urlunsplit
@@ -18,12 +19,13 @@ from pydantic import Field
 
 from config import STTConfig
 from providers.base import ProviderSetupError
+from providers.links.chain import header, new_mark
 from providers.links.link import Address
 from providers.links.realtime_link import HOSTED, is_hosted, realtime_url
 from providers.options import Options, parse_options, variable
 from providers.stt.realtime_dialects import Asked
 from providers.stt.realtime_turn import RealtimeTurn
-from providers.stt.streams import StreamSTT
+from providers.stt.streams import StreamedTurns, StreamSTT
 from providers.stt.wishes import language_code
 from session.ports import TranscriptionSettings
 from settings.localisation import _
@@ -90,6 +92,8 @@ class RealtimeSTT(StreamSTT):
         self._host = urlsplit(url).hostname or ""
         self.address = urlunsplit(urlsplit(url)._replace(query=""))
         self._address = Address.of(url, key, config.connect_timeout_s)
+        # OpenAI itself leads to nobody.
+        self.mark = None if vendor else new_mark()
         self._options = options
         self.accepts_prompt = (
             self._model not in PROMPTLESS if options.prompt is None else options.prompt
@@ -102,6 +106,18 @@ class RealtimeSTT(StreamSTT):
     def label(self) -> str:
         """Model and host."""
         return f"{self._model} at {self._host} (Realtime)"
+
+    def create(self) -> STTService:
+        """Build the recogniser of one session."""
+        return RealtimeTurns(self)
+
+    def behind(self, passed: Sequence[str]) -> RealtimeSTT:
+        """Return the same for a session that the servers of these names have passed on."""
+        if self.mark is None:
+            return self
+        passing = copy(self)
+        passing._address = replace(self._address, passing=header(self.mark, passed))
+        return passing
 
     def connect(self, settings: TranscriptionSettings) -> STTService:
         """Build the service of one turn."""
@@ -119,12 +135,28 @@ class RealtimeSTT(StreamSTT):
         return RealtimeTurn(self._address, asked)
 
 
+class RealtimeTurns(StreamedTurns):
+    """The recogniser of one session: a session of its own for each turn."""
+
+    def __init__(self, provider: RealtimeSTT) -> None:
+        """Pass on a session that came from a client."""
+        super().__init__(provider.behind(()))
+        self._realtime = provider
+
+    def came_by(self, passed: Sequence[str]) -> None:
+        """Name the servers that have passed the session on to here (`links/chain.py`)."""
+        self._provider = self._realtime.behind(passed)
+
+
 def _remedies(*, vendor: bool, keyed: bool) -> Mapping[ErrorCategory, str]:
     # For clients, and so in English.
     own = f"stt.api_key ({variable('stt', 'api_key')})"
     where = f"OPENAI_API_KEY or {own}" if vendor else own
     address = f"stt.api_base ({variable('stt', 'api_base')})"
-    asked = f"Check stt.model ({variable('stt', 'model')}), stt.language and stt.options."
+    model = f"stt.model ({variable('stt', 'model')})"
+    asked = f"Check {model}, stt.language and stt.options."
+    if not vendor:
+        asked = f"Check {address}, {model}, stt.language and stt.options."
     return {
         ErrorCategory.AUTHENTICATION: f"Check {where}." if keyed else f"Set {where}.",
         ErrorCategory.INVALID_REQUEST: asked,

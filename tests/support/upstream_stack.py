@@ -15,9 +15,8 @@ from tests.support.wire_client import WireClient, client
 
 def upstream_settings(url: str, **changed: Any) -> Settings:
     """Settings with a Realtime service at `url`; `changed` are fields of `[upstream]`."""
-    groups = {
-        name: changed.pop(name) for name in ("vad", "turns", "server", "stacks") if name in changed
-    }
+    own = ("vad", "turns", "server", "stacks", "limits")
+    groups = {name: changed.pop(name) for name in own if name in changed}
     upstream = {"provider": "openai", "url": url, "api_key": KEY, **changed}
     return load_settings(upstream=upstream, **groups)
 

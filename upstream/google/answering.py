@@ -134,7 +134,8 @@ class Answering:
         """
         if self._uncounted is not None:
             self._uncounted.usage = wire.usage_of(told)
-            if not last:
+            # Behind calls the service does not end its turn; that of words may tell more.
+            if self._uncounted.called:
                 await self._end_uncounted()
         # In the tail it counts an answer of which nobody wants to know any more.
         elif self.current is not None and not self._of_before:
@@ -179,12 +180,13 @@ class Answering:
 
     async def made(self, calls: Sequence[Called] = ()) -> None:
         """Report an answer as made, and wait for what it cost, if that is not known yet."""
+        self._stop_grace()
         answer, self.current = self.current, None
         if answer is None:
             return
         self._remember(answer, calls)
         answer.called = bool(calls)
-        if answer.counted:
+        if answer.counted and calls:
             await self._finish(answer, answer.reason)
             return
         self._uncounted = answer
@@ -221,7 +223,6 @@ class Answering:
             Whether an answer was cut short.
         """
         if self._grace is not None:
-            self._stop_grace()
             await self.made()
         await self._end_uncounted()
         answer, self.current = self.current, None
@@ -275,8 +276,14 @@ class Answering:
             self._grace = None
 
     def _grace_over(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        self._grace = None
-        self._soon(work)
+        due = self._grace
+
+        async def unless_over() -> None:
+            # The turn may end, or the model go on, in this very moment.
+            if self._grace is due:
+                await work()
+
+        self._soon(unless_over)
 
     def _soon(self, work: Callable[[], Awaitable[None]]) -> None:
         task = asyncio.ensure_future(work())

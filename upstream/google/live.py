@@ -37,6 +37,8 @@ from upstream.google.transcripts import Transcripts, Turn, Writer
 
 STEP_BYTES = 32_000
 """Audio of one message: a second of it."""
+REST_S = 1.0
+"""How long the rest of a transcript may be in coming while the service's turn goes on."""
 _UNWRITTEN = LinkFailure(
     ErrorCategory.UNKNOWN,
     "the service wrote no transcript",
@@ -123,7 +125,7 @@ class LiveLink(Link):
         if known:
             self.send_soon(wire.history(known))
 
-    def begin(self, recognition_id: str) -> None:
+    async def begin(self, recognition_id: str) -> None:
         """Begin to hear a turn, if that is possible now; else it is heard as a whole later."""
         if self.wishes is None or self.busy or self.leaving or self._calls:
             return
@@ -132,6 +134,12 @@ class LiveLink(Link):
             self._answering.interrupted()
             self._transcripts.speaking()
             self.send_soon(wire.activity("activityStart"))
+            self._activity.going = recognition_id
+            if not self._answering.tail:
+                await self._written()
+            elif self._transcripts.pending:
+                # The service ends its turn at once: what comes before that is of the turn before.
+                self._await_words(GRACE_S)
         self._activity.going, self._activity.sent = recognition_id, 0
 
     async def hear(self, recognition_id: str, pcm: bytes) -> None:
@@ -202,6 +210,7 @@ class LiveLink(Link):
         activity, self._activity = self._activity, None
         there = {turn.item_id: turn for turn in activity.turns} if activity else {}
         if activity is None:
+            self._transcripts.speaking()
             self.send_soon(wire.activity("activityStart"))
         for entry in new:
             await self._tell(entry, there, pcm)
@@ -325,7 +334,7 @@ class LiveLink(Link):
         if answer is None:
             return
         if self._transcripts.begun:
-            await self._written()
+            self._await_words(REST_S)
         request = answer.asked.request
         if request.parallel_tool_calls is False and len(calls) > 1:
             # The service cannot be told to make one call alone, and waits for all results.
@@ -344,10 +353,9 @@ class LiveLink(Link):
 
     async def _made(self) -> None:
         """All of an answer has come, and nothing more for a moment."""
-        if self._transcripts.begun:
-            await self._written()
-        elif self._transcripts.pending:
-            self._await_words(self._answering.left_s + LATE_S)
+        if self._transcripts.pending:
+            begun = self._transcripts.begun
+            self._await_words(REST_S if begun else self._answering.left_s + LATE_S)
         await self._answering.made()
         await self._rest()
 
@@ -356,17 +364,17 @@ class LiveLink(Link):
             self.leaving = True
         if await self._answering.turn_over(reason):
             return
-        if self._transcripts.begun or self._activity is not None:
+        if self._activity is not None:
             await self._written()
         elif self._transcripts.pending:
-            self._await_words(LATE_S)
+            self._await_words(GRACE_S if self._transcripts.begun else LATE_S)
 
     async def _heard(self, told: Event) -> None:
         await self._transcripts.take(told)
         if told.get("finished") and self._transcripts.begun:
             await self._written()
-        elif self._late is not None:
-            self._await_words(GRACE_S)
+        elif self._late is not None and self._activity is None:
+            self._await_words(GRACE_S if self._answering.idle else REST_S)
 
     def _await_words(self, limit_s: float) -> None:
         self._stop_waiting()

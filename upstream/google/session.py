@@ -120,7 +120,7 @@ class LiveUpstream(UpstreamSession):
         """A turn begins: the service hears it, if it may be the next in its conversation."""
         self._hints = turn.settings
         self._renew()
-        self._main.begin(turn.recognition_id)
+        await self._main.begin(turn.recognition_id)
 
     async def hear(self, turn: TurnAudioFrame) -> None:
         """Send audio of the turn, unless it has to be sent as a whole."""
@@ -149,6 +149,9 @@ class LiveUpstream(UpstreamSession):
     async def _write_beside(self, turn: _Told) -> None:
         """Have the transcript of a turn written that nobody has asked to be answered."""
         pcm, turn.pcm = turn.pcm, b""
+        if not pcm:
+            # An answer was asked for at the last moment.
+            return
         wishes = self._hinted(Wishes("", self._setup.voice, limit=WRITING_TOKENS))
         link = self._connect()
         self._beside.add(link)

@@ -19,6 +19,8 @@ class Turn(Spoken):
     """A turn of the user whose transcript the service writes."""
 
     so_far: str = ""
+    taken: bool = False
+    """Whether a connection writes it."""
 
 
 class Writer(Protocol):
@@ -53,11 +55,14 @@ class Transcripts:
         return any(turn.so_far.strip() for turn in self._turns)
 
     def speaking(self) -> None:
-        """The user begins to speak: what is written from here on, of no other turn, is of that."""
+        """A turn begins: what is written from here on is of that, or of those still awaited."""
         self._early = ""
 
     async def expect(self, turn: Turn) -> None:
-        """Have the transcript of a turn written."""
+        """Have the transcript of a turn written; where another connection does, it is not told."""
+        if turn.taken:
+            turn = Turn(turn.item_id)
+        turn.taken = True
         early, self._early = self._early, ""
         self._turns.append(turn)
         if early:

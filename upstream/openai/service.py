@@ -11,12 +11,12 @@ from pydantic import Field
 
 from flow.watchdog import Patience
 from providers import Options, ProviderSetupError, parse_options
+from providers.links.chain import header, new_mark
 from providers.links.link import Address
 from providers.links.realtime_link import HOSTED, is_hosted, realtime_url
 from session.ports import REALTIME_VOICES
 from settings.localisation import _
 from settings.upstream import UpstreamConfig
-from upstream.chain import header, new_mark
 from upstream.keys import key_of, secrets_of
 from upstream.openai.session import RealtimeUpstream, Setup
 from upstream.service import UpstreamService

@@ -12,6 +12,7 @@ from pipecat.frames.frames import InterimTranscriptionFrame
 from config import VENDOR_DOMAINS, Settings, STTConfig, load_settings
 from providers import TurnAudioFrame, TurnCommittedFrame, TurnDiscardedFrame, TurnStartedFrame, stt
 from providers.links import realtime_link
+from providers.links.chain import HEADER
 from tests.providers.fakes import vllm_realtime
 from tests.providers.fakes.realtime_transcription import KEY, fake_transcription_sessions
 from tests.providers.fakes.vllm_realtime import FakeVllm, fake_vllm
@@ -63,6 +64,8 @@ async def test_a_turn_is_configured_streamed_and_committed_on_a_connection_of_it
             assert call.path == "/v1/realtime"
             assert call.query == {"intent": ["transcription"], "model": ["gpt-live-transcribe"]}
             assert call.headers["authorization"] == f"Bearer {KEY}"
+            # By this it would know itself, were it the server that asks.
+            assert len(call.headers[HEADER]) == 32
         await fake.until(lambda: all(call.closed.is_set() for call in fake.calls))
 
 
@@ -204,6 +207,7 @@ async def test_openai_itself_is_sent_its_key_and_no_model_in_the_address(monkeyp
             await turn(wire)
         assert fake.calls[0].query == {"intent": ["transcription"]}
         assert fake.calls[0].headers["authorization"] == "Bearer sk-openai-secret-key"
+        assert HEADER not in fake.calls[0].headers
 
 
 def test_without_an_address_it_is_openais():

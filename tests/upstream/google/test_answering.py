@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from typing import Any
+from unittest.mock import AsyncMock, Mock
 
 import pytest
 
 from tests.support.fake_live import SOUND
 from tests.support.live_stack import live_stack
 from tests.support.wire_client import WireClient, speech
+from upstream.google import answering
 
 ANSWER = "It is sunny, and warm."
 COUNTED = (110, 50)
@@ -55,12 +57,37 @@ async def test_all_of_an_answer_comes_at_once_and_its_cost_when_the_service_tell
         assert response["output"] == [item]
 
 
-async def test_a_service_that_counts_sooner_is_not_waited_for():
-    fake = {"plays": asyncio.Event(), "counts_sooner": True}
+@pytest.mark.parametrize("ends", [True, False])
+async def test_a_service_that_counts_sooner_may_still_say_that_it_kept_something_back(ends):
+    plays = asyncio.Event()
+    fake = {"plays": plays, "counts_sooner": True, "reason": "PROHIBITED_INPUT_CONTENT"}
     async with live_stack(fake) as (_service, _server, wire):
         await wire.say("one")
+        await made(wire)
+        await wire.settled()
+        if ends:
+            plays.set()
         response = await done(wire)
-        assert (response["status"], count(response)) == ("completed", COUNTED)
+        status = "incomplete" if ends else "completed"
+        assert (response["status"], count(response)) == (status, COUNTED)
+
+
+@pytest.mark.parametrize("steps", range(6))
+async def test_a_turn_may_end_in_the_moment_in_which_its_answer_is_taken_as_made(
+    steps, monkeypatch
+):
+    monkeypatch.setattr(answering, "GRACE_S", 0.0)
+    asked = Mock(take=AsyncMock(), request=Mock(max_output_tokens=None))
+    answers = answering.Answering(Mock(), AsyncMock())
+    await answers.begin(asked)
+    answers.all_came(answers.made)
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    await answers.count({"promptTokenCount": 7, "responseTokenCount": 37}, last=True)
+    await answers.turn_over("PROHIBITED_INPUT_CONTENT")
+    report = asked.take.await_args.args[0]
+    assert (report.reason, report.usage.output_tokens) == ("content_filter", 37)
+    answers.stop()
 
 
 async def test_that_an_answer_was_cut_short_is_known_when_it_is_counted():
@@ -221,3 +248,19 @@ async def test_the_count_of_an_answer_comes_in_a_message_of_its_own():
         await made(wire)
         await service.calls[0].send(usageMetadata={"promptTokenCount": 7, "responseTokenCount": 3})
         assert count(await done(wire)) == (7, 3)
+
+
+async def test_answers_that_wait_for_their_count_are_not_more_than_may_run():
+    plays = asyncio.Event()
+    async with live_stack({"plays": plays}, limits={"responses": 2}) as (service, _server, wire):
+        for _ in range(4):
+            beside = {"conversation": "none", "input": []}
+            await wire.send("response.create", response=beside)
+            await made(wire)
+        assert not wire.of("error")
+        # The oldest two have an estimate; their connections are given back.
+        assert [one["response"]["status"] for one in wire.of("response.done")] == ["completed"] * 2
+        assert all(count(one["response"]) != COUNTED for one in wire.of("response.done"))
+        await service.until(lambda: sum(call.closed.is_set() for call in service.calls) >= 2)
+        plays.set()
+        assert [count(await done(wire)) for _ in range(2)] == [COUNTED] * 2

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.fake_live import Call
 from tests.support.live_stack import live_stack
 from tests.support.wire_client import WireClient, speech
 
@@ -20,6 +21,11 @@ async def ask(wire: WireClient) -> None:
     await wire.append(speech())
     await wire.send("input_audio_buffer.commit")
     await wire.send("response.create")
+
+
+async def written(call: Call, text: str) -> None:
+    """Let the service write something that it has heard."""
+    await call.send(serverContent={"inputTranscription": {"text": text}})
 
 
 async def by_hand(wire: WireClient) -> None:
@@ -69,4 +75,84 @@ async def test_a_transcript_that_never_comes_fails_when_the_next_turn_is_told():
         service.deaf = False
         await ask(wire)
         await wire.until(FAILED)
+        assert (await wire.until(TRANSCRIBED))["transcript"] == WORDS
+
+
+@pytest.mark.parametrize("plays", [True, False])
+async def test_words_of_the_next_turn_are_not_those_of_one_that_has_none_yet(plays):
+    fake: dict[str, Any] = {"deaf": True, "plays": asyncio.Event()}
+    if not plays:
+        fake["plays"].set()
+    async with live_stack(fake) as (service, _server, wire):
+        await by_hand(wire)
+        await ask(wire)
+        await wire.until("response.output_item.done" if plays else "response.done")
+        await wire.append(speech())
+        (call,) = service.calls
+        await service.until(lambda: call.inputs.count("activityStart") == 2)
+        await written(call, "words of the second")
+        failed = (wire.of(FAILED) or [await wire.until(FAILED)])[0]
+        await wire.send("input_audio_buffer.commit")
+        await wire.send("response.create")
+        told = await wire.until(TRANSCRIBED)
+        assert told["transcript"] == "words of the second"
+        assert told["item_id"] != failed["item_id"]
+        assert service.calls == [call]
+
+
+async def test_words_that_come_too_late_are_not_those_of_the_next_turn():
+    held = asyncio.Event()
+    held.set()
+    async with live_stack({"deaf": True, "held": held}) as (service, _server, wire):
+        await by_hand(wire)
+        await ask(wire)
+        await wire.until(FAILED)
+        (call,) = service.calls
+        await written(call, "too late")
+        held.clear()
+        await wire.say("typed")
+        await wire.until("response.output_audio.delta")
+        # It is answering: the turn is told as a whole, later.
+        await wire.append(speech())
+        await wire.send("response.cancel", response_id="resp_of_nobody")
+        await wire.until("error")
+        held.set()
+        await wire.until("response.done")
+        service.deaf = False
+        await wire.send("input_audio_buffer.commit")
+        await wire.send("response.create")
+        assert (await wire.until(TRANSCRIBED))["transcript"] == WORDS
+
+
+async def test_a_turn_that_is_answered_after_all_is_written_once():
+    plays = asyncio.Event()
+    async with live_stack({"plays": plays}) as (service, _server, wire):
+        await by_hand(wire)
+        await wire.append(speech())
+        await wire.send("input_audio_buffer.commit")
+        # Nobody has asked for an answer: another connection writes it.
+        await service.until(lambda: any("activityEnd" in call.inputs for call in service.calls))
+        await wire.send("response.create")
+        assert (await wire.until(TRANSCRIBED))["transcript"] == WORDS
+        assert sum("activityEnd" in call.inputs for call in service.calls) == 2
+        plays.set()
+        if not wire.of("response.done"):
+            await wire.until("response.done")
+        assert len(wire.of(TRANSCRIBED)) == 1
+
+
+@pytest.mark.parametrize("behind", ["call", "output", "turn"])
+async def test_the_rest_of_a_transcript_is_waited_for(behind):
+    fake: dict[str, Any] = {"transcript": "what is ", "plays": asyncio.Event()}
+    if behind == "turn":
+        fake["plays"].set()
+    if behind == "call":
+        fake["tools"] = [("get_weather", {})]
+    async with live_stack(fake) as (service, _server, wire):
+        await wire.update(tools=[{"type": "function", "name": "get_weather"}])
+        await by_hand(wire)
+        await ask(wire)
+        await wire.until("response.done" if behind == "turn" else "response.output_item.done")
+        assert not wire.of(TRANSCRIBED)
+        await written(service.calls[0], "the weather")
         assert (await wire.until(TRANSCRIBED))["transcript"] == WORDS

@@ -1,8 +1,9 @@
 """Which servers a session has been passed on by, so that none passes it on to itself.
 
-An upstream may be another server of ours, and that may have one, too. Whoever's `upstream.url`
-leads back to it would open a session for a session, until all places are taken. So a server names
-itself to its upstream, with those that named themselves to it; who finds its own name refuses.
+An upstream, or a recogniser, may be another server of ours, and that may have one, too. Whoever's
+`upstream.url` or `stt.api_base` leads back to it would open a session for a session, until all
+places are taken. So a server names itself to the next, with those that named themselves to it; who
+finds its own name refuses.
 """
 
 from __future__ import annotations
@@ -10,11 +11,20 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Mapping, Sequence
+from typing import Protocol, runtime_checkable
 
 HEADER = "x-realtime-passed-by"
 MOST = 8
 """Servers that may pass a session on, one to the next."""
 _MARK = re.compile(r"[0-9a-f]{32}")
+
+
+@runtime_checkable
+class PassesOn(Protocol):
+    """What passes one session on: such a recogniser."""
+
+    def came_by(self, passed: Sequence[str]) -> None:
+        """Name these servers, which have passed the session on to here, beside this one."""
 
 
 def new_mark() -> str:
