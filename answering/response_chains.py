@@ -11,7 +11,7 @@ from pipecat.frames.frames import (
     LLMFullResponseEndFrame,
     OutputAudioRawFrame,
 )
-from pipecat.processors.frame_processor import FrameProcessor
+from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 from pipecat.services.llm_service import LLMService
 from pipecat.services.tts_service import TTSService
 
@@ -21,6 +21,7 @@ from answering.voice_lead import VoiceLead
 from answering.whole_clauses import WholeClauses
 from own_processors.chain import Chain, Job
 from own_processors.places import Place, Processors
+from own_processors.unfit_frames import UnfitFrame, unfit
 from session.ports import FailureReason, ResponseRequest
 
 
@@ -119,7 +120,7 @@ class AudioChain(ResponseChain):
         super().ended(frame)
         self._lead.take(self._taken.pop(frame.id, 0))
 
-    def pushed(self, frame: Frame, source: Frame | None) -> None:
+    def pushed(self, frame: Frame) -> None:
         """Count what goes on."""
         if isinstance(frame, OutputAudioRawFrame):
             self._lead.go_on(len(frame.audio))
@@ -156,6 +157,21 @@ def processed_stages(
     return [llm.service, cutter, *voice, given, *spoken, *client, output]
 
 
+class ModelGate(FrameProcessor):
+    """Precedes the model: keeps from it what was changed behind the processor that checked it."""
+
+    async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
+        """Refuse a context that no model can be asked with.
+
+        Raises:
+            UnfitFrame: Says what is wrong with it.
+        """
+        await super().process_frame(frame, direction)
+        if isinstance(frame, LLMContextFrame) and (why := unfit(frame)) is not None:
+            raise UnfitFrame(f"it changed what it had pushed to {why}")
+        await self.push_frame(frame, direction)
+
+
 class ModelInput:
     """The processors before the model: what they make of a request is what the model is asked."""
 
@@ -181,7 +197,7 @@ class ModelInput:
         self._chain = chain = ResponseChain(
             processors, "before_model", LLMContextFrame, supervision
         )
-        self.processors = chain.processors
+        self.processors = [*chain.processors, ModelGate()]
 
         async def asked(_service: FrameProcessor, frame: Frame) -> None:
             if isinstance(frame, LLMContextFrame):

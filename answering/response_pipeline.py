@@ -24,6 +24,7 @@ from answering.outputs import AudioOutput, TextOutput
 from answering.response_chains import ModelInput, processed_stages
 from answering.supervision import Stage, Supervision
 from answering.voice_lead import hold_back
+from own_processors.chain import Chain
 from own_processors.places import NO_PROCESSORS, Processors
 from providers.running_pipeline import RunningPipeline
 from session.ports import ClientRoom, ResponseRequest
@@ -88,6 +89,7 @@ class ResponsePipeline:
         if processors.before_model:
             self._before_model = ModelInput(processors, supervision, llm.service, request)
             stages = [*self._before_model.processors, *stages]
+        self._watch_own(stages, llm, tts)
         self._watch(llm)
         if tts is not None:
             self._watch(tts)
@@ -108,6 +110,30 @@ class ResponsePipeline:
         """Stop generating and release all resources."""
         self._supervision.unwatched()
         await self._running.stop()
+
+    def _watch_own(
+        self, stages: list[FrameProcessor], llm: Stage[LLMService], tts: Stage[TTSService] | None
+    ) -> None:
+        """Fail the response by an error of the server's own, which something before it caused."""
+        last: Stage[Any] = llm
+        behind: Chain | None = None
+        for processor in stages:
+            chain = next((one for one in self._supervision.chains if processor in one), None)
+            if chain is not None:
+                behind = chain
+            elif tts is not None and processor is tts.service:
+                last = tts
+            elif processor is not llm.service:
+                self._watch_one(processor, behind, last)
+
+    def _watch_one(self, own: FrameProcessor, behind: Chain | None, last: Stage[Any]) -> None:
+        async def on_error(_processor: FrameProcessor, frame: ErrorFrame) -> None:
+            if behind is not None:
+                self._supervision.fail(behind.reason_behind(frame))
+            else:
+                self._supervision.failed(last, frame)
+
+        own.add_event_handler("on_error", on_error)
 
     def _watch(self, stage: Stage[Any]) -> None:
         # Called before the error frame travels, so that the failure is known before the frame

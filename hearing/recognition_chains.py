@@ -132,7 +132,7 @@ class TranscriptChain(Chain):
         """Return whether it is the result of a recognition."""
         return transcript_of(frame) is not None or isinstance(frame, ErrorFrame)
 
-    def pushed(self, frame: Frame, source: Frame | None) -> None:
+    def made(self, frame: Frame, source: Frame | None) -> None:
         """Let a text that replaces a transcript be of the same turn."""
         if source is None or frame is source or not isinstance(frame, TextFrame):
             return

@@ -6,4 +6,4 @@ that a failure is told by their name. What passes them is made by `hearing` and 
 Other wings may enter by the modules in `__all__`.
 """
 
-__all__ = ["chain", "places"]
+__all__ = ["chain", "places", "unfit_frames"]

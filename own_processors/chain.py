@@ -20,8 +20,9 @@ from pipecat.frames.frames import CancelFrame, ErrorFrame, Frame, TTSSpeakFrame
 from pipecat.processors.frame_processor import FrameProcessor
 
 from flow.watchdog import Watchdog
-from own_processors.guard import UnfitFrame, raised
+from own_processors.guard import raised, within
 from own_processors.places import Named
+from own_processors.unfit_frames import UnfitFrame
 from providers.quoted import brief
 from session.ports import FailureReason
 
@@ -54,8 +55,10 @@ class Chain:
             on_failure: Takes the job that failed, and why.
         """
         self.processors = [named.processor for named in processors]
-        self._names = {named.processor: named.name for named in processors}
-        self._guards = {named.processor: named.guard for named in processors}
+        # One that is made of others fails by an error of theirs, of which it hears nothing itself.
+        inside = [(named, within(named.processor)) for named in processors]
+        self._names = {one: named.name for named, ones in inside for one in ones}
+        self._guards = {one: named.guard for named, ones in inside for one in ones}
         self._timeout_s = timeout_s
         self._on_failure = on_failure
         self._at: dict[tuple[asyncio.Task[Any] | None, FrameProcessor], _Work] = {}
@@ -67,7 +70,7 @@ class Chain:
         self._over = False
         self.beside: list[Chain] = [self]
         """All chains of the pipeline, which takes nothing while one of theirs is being set up."""
-        for processor in self.processors:
+        for processor in self._names:
             processor.add_event_handler("on_before_process_frame", self._begins)
             processor.add_event_handler("on_after_process_frame", self._ends)
             processor.add_event_handler("on_before_push_frame", self._pushes)
@@ -76,7 +79,7 @@ class Chain:
     @property
     def names(self) -> str:
         """The names of all."""
-        return ", ".join(self._names.values())
+        return ", ".join(self._names[processor] for processor in self.processors)
 
     def entered(self, job: Job) -> None:
         """Note that a job's last frame goes in: it has to come out."""
@@ -130,8 +133,11 @@ class Chain:
     def ended(self, frame: Frame) -> None:
         """Take note that a processor is done with a frame."""
 
-    def pushed(self, frame: Frame, source: Frame | None) -> None:
-        """Take note that a processor pushes a frame while it is at another, its source."""
+    def made(self, frame: Frame, source: Frame | None) -> None:
+        """Take note that a processor, or one within it, pushes a frame while at its source."""
+
+    def pushed(self, frame: Frame) -> None:
+        """Take note that a processor pushes a frame."""
 
     def in_vain(self, frame: Frame) -> str | None:
         """Return why a frame that a processor pushes has no effect here; None: it has one.
@@ -153,26 +159,34 @@ class Chain:
         job = self.job(frame)
         if job in self._due and self.is_last(frame):
             self._due[job] = processor
-        self.begun(frame)
+        if processor in self.processors:
+            self.begun(frame)
         self._watch(job)
 
     async def _ends(self, processor: FrameProcessor, frame: Frame) -> None:
         self._check_hold(processor)
         self._at.pop((asyncio.current_task(), processor), None)
-        self.ended(frame)
+        if processor in self.processors:
+            self.ended(frame)
         self._watch(self.job(frame))
 
     async def _pushes(self, processor: FrameProcessor, frame: Frame) -> None:
         self._check_hold(processor)
         source = self.at(processor)
+        if not isinstance(frame, Frame):
+            # A class that has a `push_frame` of its own calls its base's, around which none stands.
+            kind = f"it pushed what is no frame but {type(frame).__name__}"
+            self._fail_at(processor, self._reason(self._names[processor], kind, kind, _LOOK))
         # One that is passed on was told already by whoever it is of.
-        if isinstance(frame, ErrorFrame) and frame.processor is None and frame is not source:
+        elif isinstance(frame, ErrorFrame) and frame.processor is None and frame is not source:
             frame.processor = processor
             self._fail(processor, frame)
         elif frame is not source and (vain := self.in_vain(frame)) is not None:
             self._fail_at(processor, self._reason(self._names[processor], vain, vain, _PLACE))
         else:
-            self.pushed(frame, source)
+            self.made(frame, source)
+            if processor in self.processors:
+                self.pushed(frame)
 
     async def _erred(self, processor: FrameProcessor, frame: ErrorFrame) -> None:
         self._fail(processor, frame)
@@ -208,6 +222,19 @@ class Chain:
                 said = kind = str(error)
         name = self.names if frame.processor is None else self._names[frame.processor]
         return self._reason(name, said.strip().rstrip(".:"), kind, _LOOK)
+
+    def reason_behind(self, frame: ErrorFrame) -> FailureReason:
+        """Return why the server could not go on with what came out of these.
+
+        Args:
+            frame: The error of a stage of the server's own, which stands behind them.
+        """
+        error = frame.exception
+        kind = "an error" if error is None else type(error).__name__
+        said = f"the server cannot go on with what it pushed: {kind}"
+        if isinstance(error, UnfitFrame):
+            said = str(error)
+        return self._reason(self.names, said, said, _LOOK)
 
     def __contains__(self, processor: object) -> bool:
         """Return whether a processor is one of these."""

@@ -14,6 +14,9 @@ from pipecat.processors.aggregators.llm_context import LLMContext, LLMSpecificMe
 MOST_NESTED = 64
 """Levels of lists and objects within a message; a list that holds itself has no end of them."""
 
+_HELD: dict[str, type[Any]] = {"text": str, "image_url": dict, "input_audio": dict}
+"""Type of a part of a message → type of what it holds under that name."""
+
 
 def unfit_context(context: Any) -> str | None:
     """Return what is wrong with a context, as what follows "a context"; None: nothing is.
@@ -50,6 +53,10 @@ def _wrong(message: Any) -> str | None:
     parts = content if isinstance(content, list) else []
     if not all(isinstance(part, dict) and isinstance(part.get("type"), str) for part in parts):
         return "with a message whose content has a part without a type"
+    for part in parts:
+        held = _HELD.get(part["type"])
+        if held is not None and not isinstance(part.get(part["type"]), held):
+            return f"with a message whose content has a part of type {part['type']} without that"
     foreign = _foreign(message)
     return None if foreign is None else f"with a message that no JSON can hold ({foreign})"
 
@@ -60,14 +67,28 @@ def _foreign(value: Any, depth: int = 0) -> str | None:
         return "nested too deeply"
     if isinstance(value, float):
         return None if math.isfinite(value) else str(value)
-    if value is None or isinstance(value, str | int):
+    if isinstance(value, str):
+        return None if value.isascii() or _is_whole(value) else "half a character"
+    if value is None or isinstance(value, int):
         return None
     if isinstance(value, dict):
         names = (type(name).__name__ for name in value if not isinstance(name, str))
-        return next(names, None) or _first_foreign(value.values(), depth)
+        return (
+            next(names, None)
+            or _first_foreign(value, depth)
+            or _first_foreign(value.values(), depth)
+        )
     if isinstance(value, list | tuple):
         return _first_foreign(value, depth)
     return type(value).__name__
+
+
+def _is_whole(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _first_foreign(values: Any, depth: int) -> str | None:

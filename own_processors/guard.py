@@ -27,11 +27,8 @@ from pipecat.frames.frames import (
     FrameProcessorResumeFrame,
     FrameProcessorResumeUrgentFrame,
     InterruptionFrame,
-    LLMContextFrame,
     StartFrame,
     StopFrame,
-    TextFrame,
-    TTSSpeakFrame,
     WorkerFrame,
     WorkerSystemFrame,
 )
@@ -41,7 +38,7 @@ from pipecat.processors.frame_processor import (
     FrameProcessorSetup,
 )
 
-from own_processors.contexts import unfit_context
+from own_processors.unfit_frames import UnfitFrame, repair, unfit
 from providers.quoted import brief
 
 HELD_S = 0.25
@@ -65,10 +62,6 @@ class ProgramEnded(Exception):
     """A processor raised what would have ended the server; its cause is that."""
 
 
-class UnfitFrame(Exception):
-    """A processor pushed a frame that no stage behind it can take; it quotes nothing of it."""
-
-
 class Unsayable(Exception):
     """A processor raised what raises where it is to be written; its cause is that."""
 
@@ -78,6 +71,11 @@ def raised(error: BaseException) -> BaseException:
     if isinstance(error, ProgramEnded | Unsayable) and error.__cause__ is not None:
         return error.__cause__
     return error
+
+
+def within(processor: FrameProcessor) -> list[FrameProcessor]:
+    """Return a processor and all that it is made of."""
+    return [processor, *(one for inner in processor.processors for one in within(inner))]
 
 
 class Guard:
@@ -158,6 +156,13 @@ class Guard:
         )
         logger.opt(exception=error).debug(f"a task of the processor {self._name} failed")
 
+    def _keeps_start(self) -> None:
+        """Tell that what stands behind it would never begin."""
+        logger.warning(
+            f"The processor {self._name} did not push on the StartFrame: the server did so in its "
+            "stead. A processor has to push on every frame that it does not use."
+        )
+
     def _check(self, frame: Any) -> None:
         """Refuse what no stage behind can take.
 
@@ -170,19 +175,14 @@ class Guard:
         if isinstance(frame, _ENDS | _STEERS) and frame.id not in self._given:
             does = "ends" if isinstance(frame, _ENDS) else "steers"
             raise UnfitFrame(f"it pushed a frame of its own that {does} the pipeline ({kind})")
-        if isinstance(frame, LLMContextFrame) and (why := unfit_context(frame.context)):
-            raise UnfitFrame(f"it pushed a context {why} ({kind})")
-        if isinstance(frame, TextFrame | TTSSpeakFrame) and not isinstance(frame.text, str):
-            got = type(frame.text).__name__
-            raise UnfitFrame(f"it pushed a text that is no str but {got} ({kind})")
-        audio = getattr(frame, "audio", b"")
-        if not isinstance(audio, bytes | bytearray | memoryview):
-            got = type(audio).__name__
-            raise UnfitFrame(f"it pushed audio that is no bytes but {got} ({kind})")
+        if (why := unfit(frame)) is not None:
+            raise UnfitFrame(f"it pushed {why}")
 
     def _surround(self, processor: FrameProcessor) -> None:
         process, create_task = processor.process_frame, processor.create_task
         setup, cleanup, push = processor.setup, processor.cleanup, processor.push_frame
+        started: set[int] = set()
+        """The frames that it has passed on with which those behind it begin."""
 
         async def process_frame(frame: Frame, direction: FrameDirection) -> None:
             if isinstance(frame, _ENDS | _STEERS):
@@ -195,16 +195,26 @@ class Guard:
             except TimeoutError:
                 if not end.expired():
                     raise
-                if isinstance(frame, StartFrame):
-                    # Those behind it would never begin.
-                    await push(frame, direction)
             finally:
                 del self._calls[id(end)]
+            # One that is made of others passes it on once they have begun.
+            if isinstance(frame, StartFrame) and frame.id not in started:
+                if not processor.processors:
+                    self._keeps_start()
+                    await push_frame(frame, direction)
+                elif end.expired():
+                    await push_frame(frame, direction)
 
         async def push_frame(
             frame: Frame, direction: FrameDirection = FrameDirection.DOWNSTREAM
         ) -> None:
             self._check(frame)
+            repair(frame)
+            if isinstance(frame, StartFrame):
+                if frame.id in started:
+                    # It was passed on in its stead.
+                    return
+                started.add(frame.id)
             await push(frame, direction)
 
         async def set_up(given: FrameProcessorSetup) -> None:

@@ -15,14 +15,16 @@ from typing import Any, cast
 from urllib.parse import urlsplit
 
 import aiohttp
+from openai import AsyncOpenAI
 from pipecat.frames.frames import Frame, OutputAudioRawFrame
 from pipecat.utils.errors import ErrorCategory
 
 from providers.base import ProviderSetupError
 from providers.http_clients import UNCOMPRESSED, refuse_compressed
-from providers.openai_client import NO_KEY
+from providers.openai_client import NO_KEY, OPENAI_DOMAINS, forget_vendor
 from providers.options import ProviderConfig
 from settings.localisation import _
+from settings.provider_declarations import is_of_vendor
 
 SESSION = "aiohttp_session"
 """The argument by which services ask for an HTTP client."""
@@ -134,7 +136,7 @@ class ServiceFactory:
                 if argument := self._argument(name):
                     arguments[argument] = value
         try:
-            return self._made(service or self.service, arguments)
+            made = self._made(service or self.service, arguments)
         # One that ends the program ends this one.
         except (TypeError, ValueError, SystemExit) as error:
             ended = "SystemExit: " if isinstance(error, SystemExit) else ""
@@ -145,6 +147,17 @@ class ServiceFactory:
                     "{kind}.options.settings."
                 ).format(kind=self._kind, provider=self._config.provider, error=f"{ended}{error}")
             ) from error
+        self._forget_vendor(made)
+        return made
+
+    def _forget_vendor(self, service: Any) -> None:
+        """Take back what OpenAI's library read of its variables, where it asks another server."""
+        given = self._config.options
+        for client in vars(service).values():
+            if not isinstance(client, AsyncOpenAI):
+                continue
+            if not is_of_vendor(str(client.base_url), OPENAI_DOMAINS):
+                forget_vendor(client, given.get("organization"), given.get("project"))
 
     def _made(self, service: type[Any], arguments: dict[str, Any]) -> Any:
         try:
@@ -331,8 +344,11 @@ def _may_lack_key(service: type[Any]) -> bool:
     for ancestor in service.__mro__:
         if "__init__" in vars(ancestor):
             key = inspect.signature(vars(ancestor)["__init__"]).parameters.get("api_key")
-            if key is not None:
-                return key.default in (None, "") and ancestor.__module__.startswith("pipecat.")
+            if key is not None and key.default not in (None, ""):
+                return False
+            # A class of one's own hands its key on, and so none at all.
+            if key is not None and ancestor.__module__.startswith("pipecat."):
+                return True
     return False
 
 

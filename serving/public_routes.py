@@ -127,7 +127,7 @@ def _models_routes(settings: Settings, path: str, stacks: Stacks) -> APIRouter:
         if not with_stack:
             return known
         stack = stacks.of(name)
-        return {**known, "stack": {"name": stack.name, **stack.told()}}
+        return {**known, "stack": {"name": stack.name, **stacks.told(stack)}}
 
     @router.get(path)
     async def models(request: Request) -> dict[str, Any]:

@@ -7,10 +7,9 @@ another of them; so single settings are named too, with values that are short an
 from __future__ import annotations
 
 from collections.abc import Iterator
-from urllib.parse import urlsplit
 
 from config import Settings
-from serving.stacks import Stack
+from serving.stacks import Stack, bare
 from settings.group import Group
 from settings.localisation import _
 
@@ -57,9 +56,7 @@ def _addresses(stack: Stack, default: Stack) -> Iterator[str]:
     there, usual = stack.pipelines.addresses(), default.pipelines.addresses()
     for kind, address in there.items():
         if told[kind] == usually.get(kind) and address != usual.get(kind):
-            # Without the name and the password that it may have.
-            url = urlsplit(address)
-            yield f"{kind}.api_base = {url.netloc.rpartition('@')[2]}{url.path}".rstrip("/")
+            yield f"{kind}.api_base = {bare(address)}"
 
 
 def _groups(settings: Settings) -> tuple[str, ...]:

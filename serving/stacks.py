@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from config import Settings
 from pipeline_manager import STAGES, PipelineManager, StageKind, pipelines_for
@@ -35,6 +36,12 @@ class Stack:
         """Return stage → the label of what is in use, in English, for clients."""
         with in_english():
             return self.pipelines.labels()
+
+
+def bare(address: str) -> str:
+    """Return an address as people tell it: without scheme, or the key that it may have."""
+    url = urlsplit(address)
+    return f"{url.netloc.rpartition('@')[2]}{url.path}".rstrip("/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +98,18 @@ class Stacks:
             model: The name that the client asks for; None: it names no model.
         """
         return self.default if model is None else self._all.get(model, self.default)
+
+    def told(self, stack: Stack) -> dict[str, str]:
+        """Return a stack's `told`, with the address where another has the same label elsewhere."""
+        told: dict[str, str] = {}
+        labels = {id(one): one.told() for one in self}
+        there = stack.pipelines.addresses()
+        for kind, label in stack.told().items():
+            alike = [one for one in self if labels[id(one)].get(kind) == label]
+            address = there.get(kind)
+            differ = any(one.pipelines.addresses().get(kind) != address for one in alike)
+            told[kind] = f"{label} ({bare(address)})" if address is not None and differ else label
+        return told
 
     async def start(self) -> None:
         """Load all models, once, before the first session.

@@ -25,6 +25,8 @@ _OF_CONVERSATIONS = {"default_instructions", "language"}
 """Settings of a stage that hold whichever provider serves it."""
 _OF_MODELS = {"model", "voice_id", "options", "context_tokens", "temperature", "noise_reduced"}
 """Settings of a stage that belong to its model: a profile brings its own, with all of them."""
+_OF_HEARING = "audios"
+"""An option of a model that hears: one that does not would be refused with it."""
 
 _SETTING = re.compile(r"(?<![\w./-])(stt|llm|tts|upstream|processors)\.(?=[a-z_]+\b)")
 """Finds where a text names a setting of a stage: `llm.api_base`."""
@@ -132,4 +134,8 @@ def _table(
         taken -= {"api_key"}
     if chosen.get("audio_input") is False:
         taken -= {"noise_reduced"}
-    return {**{name: server[name] for name in taken}, **chosen}
+    inherited = {name: server[name] for name in taken}
+    if chosen.get("audio_input") is False and "options" in inherited:
+        options = inherited["options"]
+        inherited["options"] = {name: options[name] for name in options if name != _OF_HEARING}
+    return {**inherited, **chosen}

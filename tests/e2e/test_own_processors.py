@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import re
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -23,6 +24,7 @@ from pipecat.frames.frames import (
     TranscriptionFrame,
     TTSAudioRawFrame,
 )
+from pipecat.pipeline.parallel_pipeline import ParallelPipeline
 from pipecat.pipeline.pipeline import Pipeline
 from pipecat.processors.aggregators.llm_text_processor import LLMTextProcessor
 from pipecat.processors.aggregators.sentence import SentenceAggregator
@@ -39,7 +41,7 @@ from audio.pcm import silence
 from hearing import recogniser_pipeline
 from own_processors.places import PLACES, Processors
 from pipeline_manager import PipelineManager
-from providers.frames import TurnAudioFrame, TurnCommittedFrame
+from providers.frames import CompletionFrame, TurnAudioFrame, TurnCommittedFrame
 from tests.own_processors import people
 from tests.own_processors.people import Doing, Watcher, watcher
 from tests.support.leftovers import Leftovers
@@ -441,6 +443,130 @@ async def test_an_error_fails_one_answer_and_names_the_processor(
     told = said_by_the_log(lines)[len(before) :]
     assert any("Broken" in line for line in told)
     assert not any("cannot take it" in line for line in told), "it may quote what was said"
+
+
+def a_pipeline(*makers: Callable[[], FrameProcessor]) -> FrameProcessor:
+    return Pipeline([make() for make in makers])
+
+
+def branches(*makers: Callable[[], FrameProcessor]) -> FrameProcessor:
+    return ParallelPipeline([make() for make in makers], [NullFilter()])
+
+
+@pytest.mark.parametrize("nest", [a_pipeline, branches])
+@pytest.mark.parametrize(
+    ("act", "reason"),
+    [
+        (people.raises, "RuntimeError: cannot take it"),
+        (people.exits, "SystemExit: gone"),
+        (people.pushes_no_frame, "it pushed what is no frame but str"),
+        (people.pushes_an_error, "this is wrong"),
+    ],
+    ids=["raises", "exits", "no-frame", "pushes"],
+)
+@pytest.mark.parametrize(("place", "kind"), OF_ANSWERS)
+async def test_an_error_within_a_nested_pipeline_fails_the_answer(
+    nest: Any, act: Any, reason: str, place: str, kind: Any
+):
+    broken = Armed(kind, act)
+    async with session(**{place: [lambda: nest(IdentityFilter, broken)]}) as wire:
+        message = failure(await answer(wire))
+        name = "Pipeline" if nest is a_pipeline else "ParallelPipeline"
+        assert message.startswith(f"The processor {name} (processors.{place}) failed: {reason}")
+        broken.on = False
+        assert said(await answer(wire)) == TEXT
+
+
+async def test_a_nested_pipeline_fails_one_transcription_or_changes_it():
+    broken = Armed(TurnAudioFrame, people.raises)
+    own: dict[str, Any] = {
+        "vad": {"speculative": False},
+        "stt": {"provider": f"{OWN}:StreamSTT"},
+        "before_recogniser": [lambda: a_pipeline(IdentityFilter, broken)],
+        "before_model": [lambda: a_pipeline(IdentityFilter, upper)],
+    }
+    async with session(**own) as wire:
+        await wire.append(speech())
+        failed = await wire.until("conversation.item.input_audio_transcription.failed")
+        assert "The processor Pipeline (processors.before_recogniser)" in failed["error"]["message"]
+        broken.on = False
+        await wire.append(speech())
+        await wire.until("conversation.item.input_audio_transcription.completed")
+        assert transcripts(wire)[0].isupper()
+
+
+@pytest.mark.parametrize(
+    ("place", "kind", "act", "reason"),
+    [
+        ("before_voice", CompletionFrame, people.counts_wrong, "usage is no TokenUsage but int"),
+        ("before_client", TTSAudioRawFrame, people.forgets_the_rate, "sample_rate is no number"),
+        ("before_model", LLMContextFrame, people.changes_the_context_late, "to a context with"),
+    ],
+)
+async def test_what_a_stage_behind_cannot_take_fails_the_answer_by_the_processors_name(
+    place: str, kind: Any, act: Any, reason: str
+):
+    broken = Armed(kind, act)
+    async with session(**{place: [broken]}) as wire:
+        message = failure(await answer(wire))
+        assert f"Broken (processors.{place}) failed: " in message
+        assert reason in message
+        broken.on = False
+        assert said(await answer(wire)) == TEXT
+
+
+@pytest.mark.parametrize("place", ["before_voice", "before_client"])
+async def test_an_error_of_the_servers_own_stage_fails_the_answer_by_the_processors_name(
+    place: str,
+):
+    class Late(TextFrame):
+        """Is a text as long as it is on its way."""
+
+        def __getattribute__(self, name: str) -> Any:
+            caller = sys._getframe(1).f_globals["__name__"]
+            if name == "text" and caller == "answering.processed_answer":
+                return None
+            return super().__getattribute__(name)
+
+    async def pushes(one: Doing, _frame: Any) -> bool:
+        await one.push_frame(Late("Hello"))
+        return False
+
+    broken = Armed(TextFrame, pushes)
+    async with session(**{place: [IdentityFilter, broken]}) as wire:
+        message = failure(await answer(wire))
+        name = f"IdentityFilter (processors.{place}), Broken (processors.{place})"
+        assert message.startswith(f"The processor {name} failed: the server cannot go on with")
+        broken.on = False
+        assert said(await answer(wire)) == TEXT
+
+
+@pytest.mark.parametrize("place", ["before_voice", "before_client"])
+async def test_what_a_push_of_ones_own_makes_of_a_frame_fails_the_answer(place: str):
+    async with session(**{place: [people.PushesByItself]}) as wire:
+        message = failure(await answer(wire))
+        name = f"The processor PushesByItself (processors.{place}) failed: "
+        assert message.startswith(f"{name}it pushed what is no frame but str")
+
+
+@pytest.mark.parametrize("place", ["before_voice", "before_client"])
+async def test_half_a_character_is_replaced_and_the_session_goes_on(place: str):
+    broken = Armed(TextFrame, people.halves_a_character)
+    async with session(llm=ECHO, **{place: [broken]}) as wire:
+        assert said(await answer(wire)).startswith("half \ufffd ")
+        broken.on = False
+        assert "assistant: half \ufffd" in said(await answer(wire))
+
+
+@pytest.mark.parametrize("place", PLACES)
+async def test_one_that_keeps_the_start_to_itself_is_named_and_deafens_nobody(
+    place: str, lines: list[str]
+):
+    async with session(timeout_s=2, **{place: [people.KeepsStart]}) as wire:
+        assert said(await spoken_turn(wire)) == TEXT
+        assert transcripts(wire) == ["hello there"]
+    kept = f"The processor KeepsStart (processors.{place}) did not push on the StartFrame"
+    assert any(kept in line for line in lines)
 
 
 def said_by_the_log(lines: list[str]) -> list[str]:

@@ -21,6 +21,7 @@ from pipecat.frames.frames import (
     LLMContextFrame,
     LLMFullResponseEndFrame,
     LLMTextFrame,
+    StartFrame,
     TextFrame,
     TranscriptionFrame,
     TTSAudioRawFrame,
@@ -176,6 +177,27 @@ async def adds_an_object(_self: Doing, frame: Any) -> bool:
     return False
 
 
+async def halves_a_character(_self: Doing, frame: Any) -> bool:
+    frame.text = f"half \ud800 {frame.text}"
+    return False
+
+
+async def changes_the_context_late(self: Doing, frame: Any) -> bool:
+    await self.push_frame(frame)
+    frame.context.set_messages("nonsense")
+    return True
+
+
+async def forgets_the_rate(_self: Doing, frame: Any) -> bool:
+    frame.sample_rate = None
+    return False
+
+
+async def counts_wrong(_self: Doing, frame: Any) -> bool:
+    frame.usage = 5
+    return False
+
+
 async def speaks(self: Doing, _frame: Frame) -> bool:
     await self.push_frame(TTSSpeakFrame("Let me see."))
     return False
@@ -216,6 +238,29 @@ def doing(
         return own(kind, act)
 
     return make
+
+
+class KeepsStart(FrameProcessor):
+    """Passes on all but the frame with which everything begins."""
+
+    async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
+        await super().process_frame(frame, direction)
+        if not isinstance(frame, StartFrame):
+            await self.push_frame(frame, direction)
+
+
+class PushesByItself(FrameProcessor):
+    """Has a `push_frame` of its own, which makes nonsense of a text."""
+
+    async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
+        await super().process_frame(frame, direction)
+        await self.push_frame(frame, direction)
+
+    async def push_frame(
+        self, frame: Any, direction: FrameDirection = FrameDirection.DOWNSTREAM
+    ) -> None:
+        frame = "oops" if isinstance(frame, LLMTextFrame) else frame
+        await super().push_frame(frame, direction)
 
 
 class Louder(FrameProcessor):

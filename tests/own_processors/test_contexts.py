@@ -11,13 +11,14 @@ from pipecat.processors.aggregators.llm_context import LLMContext, LLMSpecificMe
 from own_processors.contexts import unfit_context
 
 ENDLESS: list[Any] = []
-ENDLESS.append({"type": "text", "text": ENDLESS})
+ENDLESS.append({"type": "more", "more": ENDLESS})
 
 
 @pytest.mark.parametrize(
     "message",
     [
         {"role": "user", "content": "Hello"},
+        {"role": "user", "content": "\U0001f600 \u00e9"},
         {"role": "user", "content": [{"type": "text", "text": "Hello"}]},
         {"role": "assistant", "content": None, "tool_calls": [{"id": "a", "function": {"n": 1.5}}]},
         {"role": "assistant", "tool_calls": [{"id": "a", "index": 0, "ok": True}]},
@@ -42,6 +43,11 @@ def test_a_message_in_the_form_of_a_service_is_the_services_to_judge():
         ({"role": "user", "content": 7}, "with a message whose content is no text but int"),
         ({"role": "user", "content": ["Hello"]}, "has a part without a type"),
         ({"role": "user", "content": [{"text": "Hello"}]}, "has a part without a type"),
+        ({"role": "user", "content": [{"type": "text"}]}, "has a part of type text without that"),
+        ({"role": "user", "content": [{"type": "text", "text": 7}]}, "of type text without that"),
+        ({"role": "user", "content": [{"type": "input_audio"}]}, "of type input_audio without"),
+        ({"role": "user", "content": "x\ud800"}, "that no JSON can hold (half a character)"),
+        ({"role": "user", "content": "x", "\ud800": 1}, "no JSON can hold (half a character)"),
         ({"role": "user", "content": "x", "at": object()}, "that no JSON can hold (object)"),
         ({"role": "user", "content": "x", 7: 7}, "that no JSON can hold (int)"),
         ({"role": "user", "content": "x", "at": float("nan")}, "that no JSON can hold (nan)"),

@@ -15,7 +15,8 @@ from pipecat.processors.filters.identity_filter import IdentityFilter
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 from pipecat.utils.asyncio.task_manager import TaskManager
 
-from own_processors.guard import Guard, ProgramEnded, UnfitFrame, raised
+from own_processors.guard import Guard, ProgramEnded, raised
+from own_processors.unfit_frames import UnfitFrame
 from tests.own_processors.people import Doing, blocks, doing, exits
 
 DOWN = FrameDirection.DOWNSTREAM

@@ -23,6 +23,7 @@ from pipecat.frames.frames import (
 )
 from pipecat.processors.frame_processor import FrameDirection
 from pipecat.services.llm_service import LLMService
+from pipecat.services.openai.llm import OpenAILLMService
 from pipecat.services.settings import LLMSettings, STTSettings, TTSSettings
 from pipecat.services.stt_service import SegmentedSTTService, STTService
 from pipecat.services.tts_service import TTSService
@@ -237,3 +238,12 @@ class OwnTTS(TTSProvider):
 
     def create(self, voice: str) -> TTSService:
         return ToneTTS(voice_id=voice)
+
+
+class HandsItsKeyOn(OpenAILLMService):
+    """Names what it hands to its base, with defaults of its own."""
+
+    def __init__(
+        self, *, api_key: str | None = None, base_url: str | None = None, **more: Any
+    ) -> None:
+        super().__init__(api_key=api_key, base_url=base_url, **more)

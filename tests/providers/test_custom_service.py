@@ -119,9 +119,9 @@ async def test_no_key_of_a_vendors_variable_goes_to_another_address(
         pytest.skip("it has no such option")
     monkeypatch.setenv("OPENAI_API_KEY", "sk-for-openai-alone")
     monkeypatch.setenv("OPENAI_ADMIN_KEY", "sk-for-openai-alone-too")
-    if classes["llm"] == "openai":
-        monkeypatch.setenv("OPENAI_ORG_ID", "org-for-openai-alone")
-        monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", "X-Key: sk-for-openai-alone")
+    monkeypatch.setenv("OPENAI_ORG_ID", "org-for-openai-alone")
+    monkeypatch.setenv("OPENAI_PROJECT_ID", "project-for-openai-alone")
+    monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", "X-Key: sk-for-openai-alone")
     fake = FakeOpenAI()
     async with serving(fake.app) as port:
         base = f"http://127.0.0.1:{port}/v1"
@@ -135,6 +135,29 @@ async def test_no_key_of_a_vendors_variable_goes_to_another_address(
     sent = {value for headers in fake.headers for value in headers.values()}
     assert "Bearer none" in sent
     assert not [value for value in sent if "for-openai-alone" in value]
+
+
+async def test_nor_does_it_by_a_class_of_ones_own_that_hands_its_key_on(monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-for-openai-alone")
+    fake = FakeOpenAI()
+    async with serving(fake.app) as port:
+        group = {"provider": f"{OWN}:HandsItsKeyOn", "api_base": f"http://127.0.0.1:{port}/v1"}
+        async with session(llm=group) as wire:
+            assert text_of(await answer(wire)) == "Hello from the fake."
+    assert [headers["authorization"] for headers in fake.headers] == ["Bearer none"]
+
+
+async def test_an_organisation_that_the_settings_name_is_sent(monkeypatch):
+    monkeypatch.setenv("OPENAI_ORG_ID", "org-for-openai-alone")
+    fake = FakeOpenAI()
+    async with serving(fake.app) as port:
+        base = f"http://127.0.0.1:{port}/v1"
+        options = {"organization": "org-of-the-proxy", "default_headers": {"X-Team": "b"}}
+        group = {"provider": OPENAI_LIKE["llm"], "api_base": base, "options": options}
+        async with session(llm=group) as wire:
+            await answer(wire)
+    (headers,) = fake.headers
+    assert (headers["openai-organization"], headers["x-team"]) == ("org-of-the-proxy", "b")
 
 
 async def test_a_class_with_a_key_of_its_own_keeps_it(monkeypatch):

@@ -25,7 +25,13 @@ from tests.support.calls_server import CallsServer, calls_server
 from tests.support.counts import counted
 from tests.support.fake_calls import OFFER
 from tests.support.keys import KEY
-from tests.support.running_server import SCRIPTED, RunningServer, plain_http, running
+from tests.support.running_server import (
+    SCRIPTED,
+    RunningServer,
+    plain_http,
+    running,
+    scripted_settings,
+)
 from tests.support.translating import address, append, close, text
 from tests.support.wire_client import PATIENCE_S, WireClient, client, refusal, speech
 
@@ -289,6 +295,24 @@ async def test_models_are_listed_with_what_answers(strict: RunningServer) -> Non
     assert found["stack"] == {"name": "spoken", **scripted, "tts": "two voices"} == stacks["spoken"]
     assert [model["id"] for model in hidden] == [*stacks]
     assert not any("stack" in model for model in hidden)
+
+
+async def test_stacks_alike_but_for_their_ports_are_told_apart_in_the_list() -> None:
+    def model(port: int) -> dict[str, Any]:
+        base = f"http://somebody:secret@127.0.0.1:{port}/v1"
+        return {"provider": "openai", "model": "m", "api_base": base}
+
+    stacks = {"same": {}, "other": {"llm": model(2)}}
+    async with (
+        running(scripted_settings(llm=model(1), stacks=stacks)) as server,
+        plain_http(base_url=server.http) as http,
+    ):
+        listed = (await http.get("/v1/models")).json()["data"]
+    llms = {one["stack"]["name"]: one["stack"]["llm"] for one in listed}
+    assert llms["default"] == llms["same"]
+    assert llms["default"].endswith(" (127.0.0.1:1/v1)")
+    assert llms["other"].endswith(" (127.0.0.1:2/v1)")
+    assert {one["stack"]["stt"] for one in listed} == {"scripted"}
 
 
 async def test_voices_are_listed_with_the_stacks_that_have_them(server: RunningServer) -> None:

@@ -188,3 +188,24 @@ def test_the_example_in_the_readme_is_one(here: Path, readme: str) -> None:
     assert settings.of_stack("llama").llm.model == "llama3.2"
     assert settings.of_stack("patient").vad.silence_duration_ms == 1200
     assert settings.of_stack("patient").llm == settings.llm
+
+
+def test_a_stack_whose_model_does_not_hear_takes_over_nothing_of_one_that_does(here: Path) -> None:
+    settings = of_file(
+        here,
+        """
+[llm]
+provider = "openai"
+model = "hears"
+api_base = "http://gpu:8002/v1"
+audio_input = true
+options = {audios = 2, messages = "system_first"}
+[stacks.deaf.llm]
+model = "reads"
+audio_input = false
+[stacks.hears.llm]
+model = "hears-too"
+""",
+    )
+    assert settings.of_stack("deaf").llm.options == {"messages": "system_first"}
+    assert settings.of_stack("hears").llm.options["audios"] == 2
