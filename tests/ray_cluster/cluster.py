@@ -106,8 +106,12 @@ class Cluster:
             application["args"] = {"min_replicas": 2, "max_replicas": 2, "settings": settings}
             [deployment] = application["deployments"]
             deployment["ray_actor_options"] = {"num_cpus": 0.5}
+            # Serve spreads replicas only as well as it can at that moment: after a fault both may
+            # be on one machine, and the next stage would lose them together.
+            deployment["max_replicas_per_node"] = 1
             if autoscaled and kind == "tts":
                 deployment["autoscaling_config"] = autoscaled
+                deployment["max_replicas_per_node"] = autoscaled["max_replicas"]
         self._config = yaml.safe_dump(config)
         await self.controlled()
 
