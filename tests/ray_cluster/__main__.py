@@ -17,6 +17,7 @@ import argparse
 import asyncio
 import hashlib
 import importlib.util
+import os
 import shutil
 import subprocess
 import sys
@@ -101,9 +102,11 @@ async def tried(folder: Path, stages: Sequence[str]) -> bool:
 
 
 def _memory_mb() -> float:
-    """Return the memory of all processes here, what they share counted once."""
+    """Return the memory of all processes here but this one, what they share counted once."""
     total = 0
     for path in Path("/proc").glob("[0-9]*/smaps_rollup"):
+        if path.parent.name == str(os.getpid()):
+            continue
         try:
             lines = path.read_text().splitlines()
         except OSError:
