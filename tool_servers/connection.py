@@ -22,7 +22,7 @@ from mcp.types.version import MODERN_PROTOCOL_VERSIONS
 from config import PRODUCT_NAME, VERSION
 from session.mcp import McpFailed
 from settings.mcp_settings import McpConfig
-from tool_servers.failures import failure_of, gone, is_gone, timed_out
+from tool_servers.failures import Gone, failure_of, timed_out
 from tool_servers.http_client import ATTEMPT, Attempt
 from tool_servers.processes import Processes
 from tool_servers.targets import HttpTarget, Target
@@ -136,9 +136,11 @@ class Connection:
         attempt = Attempt()
         try:
             return await self._asked(held, make, attempt)
-        except McpFailed:
-            # 404 is how a server says that it does not know this connection any more.
-            if is_new or not (attempt.unsent or attempt.status == 404):
+        except McpFailed as failed:
+            if is_new or not (attempt.unsent or attempt.is_forgotten):
+                if attempt.may_be_forgotten and failed.error.type == "http_error":
+                    # What is asked next is asked on a new connection, lest all of it fail.
+                    held.retire()
                 raise
             held.retire()
         held, _is_new = await self._connected()
@@ -222,7 +224,7 @@ class Connection:
             if error is None:
                 return request.result()
             known = failure_of(error, self.target, attempt)
-            if not is_gone(known) or attempt.unsent or held.task is None:
+            if not isinstance(known, Gone) or attempt.unsent or held.task is None:
                 raise known
             # That the connection ended is known before why it did.
             await asyncio.wait([held.task], timeout=REASON_S)
@@ -258,7 +260,7 @@ class Connection:
             first = full
         held.end()
         if not held.ready.done():
-            held.ready.set_exception(first or gone(self.target))
+            held.ready.set_exception(first or Gone(self.target))
 
     async def _held_by(
         self,

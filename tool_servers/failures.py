@@ -21,6 +21,7 @@ from pydantic import ValidationError
 
 from session.mcp import McpError, McpFailed
 from tool_servers.http_client import Attempt
+from tool_servers.raw_answers import is_servers_own
 from tool_servers.targets import Target, redacted
 
 LONGEST = 2000
@@ -66,21 +67,25 @@ def failed(target: Target, kind: str, reason: str, code: int | None) -> McpFaile
     return McpFailed(McpError("tool_execution_error", shown))
 
 
-def timed_out(target: Target, seconds: float, setting: str) -> McpFailed:
+class NotAnswered(McpFailed):
+    """A server said nothing. Its own errors may have the same codes, and are none of these."""
+
+    def __init__(self, target: Target, reason: str, code: int) -> None:
+        super().__init__(failed(target, "protocol", reason, code).error)
+
+
+class Gone(NotAnswered):
+    """The connection to a server ended before it had answered."""
+
+    def __init__(self, target: Target, why: str = "") -> None:
+        reason = "the connection ended before it had answered"
+        super().__init__(target, f"{reason} ({why})" if why else reason, CONNECTION_CLOSED)
+
+
+def timed_out(target: Target, seconds: float, setting: str) -> NotAnswered:
     """Return the failure of a server that took longer than a setting allows."""
     reason = f"it did not answer within {seconds:g} s ({setting})"
-    return failed(target, "protocol", reason, REQUEST_TIMEOUT)
-
-
-def gone(target: Target, why: str = "") -> McpFailed:
-    """Return the failure of a server whose connection ended before it had answered."""
-    reason = "the connection ended before it had answered"
-    return failed(target, "protocol", f"{reason} ({why})" if why else reason, CONNECTION_CLOSED)
-
-
-def is_gone(failure: McpFailed) -> bool:
-    """Return whether a request failed because its connection ended."""
-    return failure.error.code == CONNECTION_CLOSED
+    return NotAnswered(target, reason, REQUEST_TIMEOUT)
 
 
 def failure_of(error: BaseException, target: Target, attempt: Attempt) -> McpFailed:
@@ -107,10 +112,13 @@ def _failure(error: BaseException, target: Target, attempt: Attempt) -> McpFaile
         case MCPError(code=code) if code == INVALID_REQUEST and _asked(error.message):
             reason = f"it asked for {_asked(error.message)}, which this server does not offer"
             return failed(target, "protocol", reason, code)
-        case MCPError(code=code) if status is not None and code in _STAND_INS:
-            return failed(target, "http", _of_status(status, error.message), status)
-        case MCPError(code=code) if code == CONNECTION_CLOSED:
-            return gone(target, "" if error.message == "Connection closed" else error.message)
+        case MCPError(code=code) if status is not None and (
+            code in _STAND_INS or is_servers_own(error.error)
+        ):
+            said = "" if error.message in _STAND_IN_WORDS else error.message
+            return failed(target, "http", _of_status(status, said or attempt.said), status)
+        case MCPError(code=code) if code == CONNECTION_CLOSED and not is_servers_own(error.error):
+            return Gone(target, "" if error.message == "Connection closed" else error.message)
         case MCPError(code=code) if code == PARSE_ERROR and error.message.startswith(_UNREADABLE):
             # What follows is for those who know the library.
             return failed(target, "protocol", "its answer is no message of JSON-RPC", code)
@@ -122,17 +130,17 @@ def _failure(error: BaseException, target: Target, attempt: Attempt) -> McpFaile
             return failed(target, "protocol", f"it answered “{error.message}”", error.code)
         case httpx2.HTTPStatusError():
             status = error.response.status_code
-            return failed(target, "http", _of_status(status, ""), status)
+            return failed(target, "http", _of_status(status, attempt.said), status)
         case httpx2.HTTPError() if status is not None:
-            return failed(target, "http", _of_status(status, ""), status)
+            return failed(target, "http", _of_status(status, attempt.said), status)
         case httpx2.ConnectTimeout():
-            return failed(target, "protocol", "it cannot be reached in time", REQUEST_TIMEOUT)
+            return NotAnswered(target, "it cannot be reached in time", REQUEST_TIMEOUT)
         case httpx2.ConnectError() | OSError():
             # What the system says of a command quotes it.
             why = error.strerror if isinstance(error, OSError) and error.strerror else error
-            return failed(target, "protocol", f"it cannot be reached ({why})", CONNECTION_CLOSED)
+            return NotAnswered(target, f"it cannot be reached ({why})", CONNECTION_CLOSED)
         case httpx2.TransportError():
-            return gone(target, str(error))
+            return Gone(target, str(error))
         case ValidationError():
             first = error.errors(include_url=False, include_input=False)[0]
             where = ".".join(str(part) for part in first["loc"])
@@ -142,7 +150,7 @@ def _failure(error: BaseException, target: Target, attempt: Attempt) -> McpFaile
             reason = f"it speaks no version of MCP that is known here ({error})"
             return failed(target, "protocol", reason, UNSUPPORTED_PROTOCOL_VERSION)
         case anyio.ClosedResourceError() | anyio.BrokenResourceError():
-            return gone(target)
+            return Gone(target)
     # What a stranger's server can make a library do is no fault of the session.
     reason = f"its answer cannot be used ({str(error) or type(error).__name__})"
     return failed(target, "protocol", reason, PARSE_ERROR)
@@ -160,7 +168,7 @@ def _of_status(status: int, said: str) -> str:
     told = f"it answered with the HTTP status {status} {phrase}".rstrip()
     if status in (401, 403):
         told += ": its authorization or headers are missing, or are not accepted"
-    return f"{told} (“{said}”)" if said and said not in _STAND_IN_WORDS else told
+    return f"{told} (“{said}”)" if said else told
 
 
 def _leaves(error: BaseException) -> Iterator[BaseException]:

@@ -16,6 +16,7 @@ from collections.abc import Iterable
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
+from http import HTTPStatus
 from typing import Any
 
 import httpx2
@@ -23,10 +24,12 @@ import httpx2
 from settings.mcp_hosts import AllowedHost, address_of
 from tool_servers.bounded_body import BoundedBody, Values
 from tool_servers.reach import Address, may_connect
+from tool_servers.refusals import names_session, words_of
 from tool_servers.targets import HttpTarget
 
 SILENCE_S = 300.0
 """Seconds that a stream may say nothing; servers send comments to keep it open."""
+SESSION_HEADER = "mcp-session-id"
 CONNECTIONS = 20
 """Connections to one server at once: calls that run, and those that it has forgotten."""
 
@@ -41,12 +44,29 @@ class Attempt:
 
     status: int | None = None
     """The status, if it was not a success."""
+    said: str = ""
+    """What the server said beside it."""
+    in_session: bool = False
+    """Whether the request named a session that the server had begun."""
     unsent: httpx2.TransportError | None = None
     """Why no connection stood, so that the server knows nothing of the request."""
     unusable: httpx2.StreamError | None = None
     """Why its answer was not read."""
     failed: asyncio.Event = field(default_factory=asyncio.Event)
     """Set with any of them."""
+
+    @property
+    def is_forgotten(self) -> bool:
+        """Whether the server does not know the connection, and so has not taken the request."""
+        if self.status == HTTPStatus.NOT_FOUND:
+            return True
+        told = self.status in (HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED)
+        return told and self.in_session and names_session(self.said)
+
+    @property
+    def may_be_forgotten(self) -> bool:
+        """Whether it may have forgotten the connection, in words that nobody knows."""
+        return self.in_session and self.status == HTTPStatus.BAD_REQUEST
 
     def cannot_use(self, error: httpx2.StreamError) -> None:
         """Note why the answer was not read."""
@@ -214,9 +234,6 @@ def _sent_to(address: str, request: httpx2.Request) -> httpx2.Request:
 async def _note(most_values: int, response: httpx2.Response) -> None:
     """Note a failure for whoever asked, and bound what is read of the answer."""
     attempt = ATTEMPT.get()
-    if attempt is not None and not response.is_success:
-        attempt.status = response.status_code
-        attempt.failed.set()
     encoding = response.headers.pop("content-encoding", "identity")
     streams = response.headers.get("content-type", "").lower().startswith("text/event-stream")
     assert isinstance(response.stream, httpx2.AsyncByteStream)
@@ -227,3 +244,14 @@ async def _note(most_values: int, response: httpx2.Response) -> None:
         streams=streams,
         noted=attempt.cannot_use if attempt is not None else lambda _error: None,
     )
+    if attempt is None:
+        return
+    if response.is_success:
+        # One that was made before, to learn which MCP a server speaks, may have been refused.
+        attempt.status, attempt.said = None, ""
+        return
+    attempt.status = response.status_code
+    attempt.in_session = SESSION_HEADER in response.request.headers
+    if response.is_error and encoding.lower() == "identity":
+        attempt.said = await words_of(response)
+    attempt.failed.set()

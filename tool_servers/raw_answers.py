@@ -7,19 +7,21 @@ them are left than one too many, by which the answer is refused.
 from __future__ import annotations
 
 from mcp.shared.message import SessionMessage
-from mcp.types import JSONRPCResponse, Tool
+from mcp.types import CONNECTION_CLOSED, ErrorData, JSONRPCError, JSONRPCResponse, Tool
 
 from tool_servers.targets import Target
 
 MOST_PARTS = 1000
 """Parts of a result that are read."""
 
+_STREAM_ENDED = "SSE stream "
+"""How errors begin that `mcp` puts in the place of answers that will not come."""
 _LEFT_OUT = "left out"
 """Where a tool's reason stands, among what servers may add to it."""
 
 
 class _Reason(str):
-    """Why a tool is left out: no server can write one into its list."""
+    """Why a tool is left out, or whose an error is: no server can write one into its answer."""
 
     __slots__ = ()
 
@@ -35,12 +37,19 @@ def mend_answer(message: SessionMessage, target: Target, most_tools: int) -> Non
       may be a stranger's. The model reads the result as it is.
     * Parts of a result beyond one too many.
 
+    An error of the server's with a code by which `mcp` tells of lost connections is marked as the
+    server's own (`is_servers_own`).
+
     Args:
         message: What a server says.
         target: The server.
         most_tools: Tools that it may have.
     """
     answer = message.message
+    if isinstance(answer, JSONRPCError) and answer.error.code == CONNECTION_CLOSED:
+        if not answer.error.message.startswith(_STREAM_ENDED):
+            answer.error.data = _Reason("the server's own")
+        return
     if not isinstance(answer, JSONRPCResponse):
         return
     tools, parts = answer.result.get("tools"), answer.result.get("content")
@@ -60,6 +69,11 @@ def mend_answer(message: SessionMessage, target: Target, most_tools: int) -> Non
         if wrong is not None and _name(tool) is not None:
             tool["inputSchema"] = {"type": "object"}
             tool["_meta"] = {_LEFT_OUT: _Reason(f"its input schema is no JSON Schema ({wrong})")}
+
+
+def is_servers_own(error: ErrorData) -> bool:
+    """Return whether an error that could be of a lost connection was sent by the server."""
+    return isinstance(error.data, _Reason)
 
 
 def left_out(tool: Tool) -> str | None:

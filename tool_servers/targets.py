@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import parse_qsl, quote, unquote_plus
 
-from config import MIN_SECRET_LENGTH
 from session.mcp import McpServer
 from settings.localisation import in_english
 from settings.mcp_headers import (
@@ -20,13 +17,10 @@ from settings.mcp_headers import (
 )
 from settings.mcp_hosts import AllowedHost, Place, read_place
 from settings.mcp_settings import McpConfig, McpServerConfig
-from tool_servers.keys import is_key, passwords
+from tool_servers.hidden import all_of, among, keys_of, values_of, without
 from tool_servers.reach import entry_for
+from tool_servers.settings_within import in_path
 from wire.errors import ProtocolError, listed
-
-HIDDEN = "***"
-_LIKE_A_KEY = 16
-"""Characters from which on a part of a URL's path may be a key; names are shorter."""
 
 _OURS = frozenset(
     {
@@ -106,9 +100,9 @@ def target_of(server: McpServer, config: McpConfig) -> Target:
             "they allow http there. Ask for that, or give your model the tools as functions."
         )
     headers = _headers(server)
-    secrets = [_bare(value) for _name, value in server.headers]
-    secrets.append(_bare(server.authorization or ""))
-    return HttpTarget(server.label, place, headers, _secrets(secrets), (), entry)
+    given = [(name, _bare(value)) for name, value in server.headers]
+    given.append(("authorization", _bare(server.authorization or "")))
+    return HttpTarget(server.label, place, headers, values_of(given), (), entry)
 
 
 def target_of_operator(label: str, configured: McpServerConfig) -> Target:
@@ -117,7 +111,7 @@ def target_of_operator(label: str, configured: McpServerConfig) -> Target:
     seen = None if tools is None else frozenset(tools)
     if configured.url is None:
         env = {name: value.get_secret_value() for name, value in configured.env.items()}
-        given = [*env.items(), *_among(configured.args)]
+        given = [*env.items(), *among(configured.args)]
         assert configured.command is not None
         return ProcessTarget(
             label,
@@ -125,8 +119,8 @@ def target_of_operator(label: str, configured: McpServerConfig) -> Target:
             tuple(configured.args),
             env,
             configured.cwd,
-            _all_of(given),
-            _keys(given),
+            all_of(given),
+            keys_of(given),
             seen,
         )
     headers = [(name, value.get_secret_value()) for name, value in configured.headers.items()]
@@ -136,24 +130,18 @@ def target_of_operator(label: str, configured: McpServerConfig) -> Target:
         headers.append(("Authorization", _authorization(token)))
         given.append(("authorization", token))
     place = read_place(configured.url)
-    given += _in_path(place.path)
-    return HttpTarget(label, place, tuple(headers), _all_of(given), _keys(given), None, seen)
+    given += in_path(place.path)
+    return HttpTarget(label, place, tuple(headers), all_of(given), keys_of(given), None, seen)
 
 
 def redacted(text: str, target: Target) -> str:
     """Return an error's text without anything that is sent to the target alone."""
-    return _without(text, target.secrets)
+    return without(text, target.secrets)
 
 
 def without_keys(text: str, target: Target) -> str:
     """Return a result's text without the target's keys; what can be a plain word stays."""
-    return _without(text, target.keys)
-
-
-def _without(text: str, secrets: Sequence[str]) -> str:
-    for secret in secrets:
-        text = text.replace(secret, HIDDEN)
-    return text
+    return without(text, target.keys)
 
 
 def _by_label(server: McpServer, config: McpConfig) -> Target:
@@ -239,62 +227,6 @@ def _authorization(token: str) -> str:
 def _bare(value: str) -> str:
     """Return a value without the spaces around it, which are none of it in a header."""
     return value.strip(" \t")
-
-
-def _in_path(path: str) -> Iterator[tuple[str, str]]:
-    """Yield what may be a key in the path of a URL, and in its query, with its name there."""
-    before, _mark, query = path.partition("?")
-    yield from (("", part) for part in before.split("/") if len(part) >= _LIKE_A_KEY)
-    yield from parse_qsl(query)
-    for pair in query.split("&"):
-        name, _equals, value = pair.partition("=")
-        yield unquote_plus(name), value
-
-
-def _among(args: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Yield the options of a program that are named like keys, and their values."""
-    for before, arg in zip(["", *args], args, strict=False):
-        name, _equals, value = arg.partition("=")
-        if value and _named_like_a_key(name):
-            yield name, value
-        elif before.startswith("-") and "=" not in before and _named_like_a_key(before):
-            yield before, arg
-
-
-def _named_like_a_key(name: str) -> bool:
-    return any(word in name.lower() for word in ("key", "token", "secret", "password"))
-
-
-def _all_of(given: Sequence[tuple[str, str]]) -> tuple[str, ...]:
-    """Return what is redacted of all values, which stand behind their names."""
-    values = [value for _name, value in given]
-    return _secrets([*values, *(key for value in values for key in passwords(value))])
-
-
-def _keys(given: Sequence[tuple[str, str]]) -> tuple[str, ...]:
-    """Return what is redacted of the values that can be nothing but keys, by their names."""
-    found = [value for name, value in given if is_key(name, value)]
-    return _secrets([*found, *(key for _name, value in given for key in passwords(value))])
-
-
-def _secrets(values: Sequence[str]) -> tuple[str, ...]:
-    """Return what of some values is redacted: those, and what follows a scheme such as `Bearer`.
-
-    Libraries quote what they cannot send, so each is redacted as Python and JSON write it, too.
-    """
-    parts = [*values, *(value.rpartition(" ")[2] for value in values)]
-    found = {
-        form for part in parts if len(part) >= MIN_SECRET_LENGTH for form in (part, *_quoted(part))
-    }
-    # Were one that is part of another taken out first, the rest of that would be left.
-    return tuple(sorted(found, key=len, reverse=True))
-
-
-def _quoted(text: str) -> Iterator[str]:
-    yield repr(text)[1:-1]
-    yield repr(text.encode("utf-8", "surrogatepass"))[2:-1]
-    yield json.dumps(text)[1:-1]
-    yield quote(text, safe="", errors="replace")
 
 
 def _refused(message: str, field: str | None = None) -> ProtocolError:

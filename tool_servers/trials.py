@@ -11,9 +11,6 @@ from settings.mcp_hosts import read_place
 from settings.mcp_settings import McpServerConfig
 from tool_servers.servers import McpServers
 
-CONNECTION_CLOSED, REQUEST_TIMEOUT = -32000, -32001
-"""Codes of JSON-RPC, as MCP uses them: a server that is not there, or says nothing."""
-
 
 @dataclass(frozen=True, slots=True)
 class Trial:
@@ -51,7 +48,10 @@ async def _try(session: ToolServers, label: str, configured: McpServerConfig) ->
     try:
         tools = await session.list_tools(McpServer(label))
     except McpFailed as failed:
-        reached = failed.error.code not in (CONNECTION_CLOSED, REQUEST_TIMEOUT)
+        # `mcp` is installed, or nothing would have failed: servers are configured.
+        from tool_servers.failures import NotAnswered
+
+        reached = not isinstance(failed, NotAnswered)
         return Trial(label, where, error=failed.error.message, reached=reached)
     took_ms = (time.perf_counter() - began) * 1000
     listed = {tool.name for tool in tools}

@@ -38,6 +38,13 @@ class FakeMcp:
         """What a call answers: a result, or bytes that are sent as they are."""
         self.error: dict[str, Any] | None = None
         """An error of JSON-RPC that a call answers instead."""
+        self.list_error: dict[str, Any] | None = None
+        """The same for the list of tools."""
+        self.refuses: dict[str, Any] = {}
+        """How requests with an unknown session are refused: arguments of a `Response`. Empty: the
+        server begins no sessions."""
+        self.session = 0
+        """The one session that is known; a server that was started anew knows another one."""
         self.gzipped = False
         self.slow = False
         """Whether the body of a call's answer never ends."""
@@ -66,6 +73,9 @@ class FakeMcp:
             return Response(told, status_code=self.status, media_type="application/json")
         if self.status is not None:
             return Response("<html>", status_code=self.status, media_type="text/html")
+        is_known = request.headers.get("mcp-session-id") == f"session-{self.session}"
+        if self.refuses and not is_known and method not in ("server/discover", "initialize"):
+            return Response(**self.refuses)
         if "id" not in message:
             return Response(status_code=202)
         if method == "server/discover":
@@ -76,6 +86,9 @@ class FakeMcp:
             return Response(self.result, media_type="application/json")
         answer = {"jsonrpc": "2.0", "id": message["id"], **self._answer(method, message)}
         body = json.dumps(answer).encode()
+        if method == "initialize" and self.refuses:
+            begun = {"mcp-session-id": f"session-{self.session}"}
+            return Response(body, media_type="application/json", headers=begun)
         if self.gzipped and method == "tools/call":
             coded = {"Content-Encoding": "gzip"}
             return Response(gzip.compress(body), media_type="application/json", headers=coded)
@@ -92,6 +105,8 @@ class FakeMcp:
                 server = {"name": "fake", "version": "1"}
                 found = {"protocolVersion": self.version, "capabilities": {"tools": {}}}
                 return {"result": {**found, "serverInfo": server}}
+            case "tools/list" if self.list_error is not None:
+                return {"error": self.list_error}
             case "tools/list":
                 start = int((message.get("params") or {}).get("cursor") or 0)
                 page: dict[str, Any] = {"tools": self.tools[start : start + self.page]}

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
 from loguru import logger
 
 from config import load_settings
 from serving.command_line import run_check
-from tests.support.running_server import SCRIPTED, plain_http, running, scripted_settings
+from tests.support.running_server import SCRIPTED, plain_http, running, scripted_settings, serving
+from tests.tool_servers.fake_http import FakeMcp
 from tests.tool_servers.using import command
 from tool_servers.servers import McpServers
 from tool_servers.trials import try_servers
@@ -24,6 +26,17 @@ async def test_each_server_is_tried_by_itself():
     assert (gone.where, gone.reached) == ("http://127.0.0.1:9", False)
     assert gone.error is not None
     assert "cannot be reached" in gone.error
+
+
+@pytest.mark.parametrize("code", [-32000, -32001])
+async def test_a_server_that_answers_with_an_error_was_reached(code: int):
+    """Its own codes may be those by which MCP tells of a server that is not there."""
+    fake = FakeMcp()
+    fake.list_error = {"code": code, "message": "no quota"}
+    async with serving(fake.app) as port:
+        mcp = {"servers": {"poor": {"url": f"http://127.0.0.1:{port}/mcp"}}}
+        (poor,) = await try_servers(McpServers(load_settings(mcp=mcp)))
+    assert (poor.error, poor.reached) == ("MCP server poor: it answered “no quota”.", True)
 
 
 def test_the_check_names_them_and_fails_with_one_that_is_not_there(capsys):
