@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Protocol, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ConfigDict, ValidationError
 
 from config import LLMConfig, STTConfig, TTSConfig
 from providers.base import ProviderSetupError
+from settings.group import Table
 from settings.localisation import _
 from settings.plain_words import literal_meant, meant, plain_reason
 from settings.provider_declarations import Declaration, is_of_vendor
@@ -27,7 +28,7 @@ class Configured(Protocol):
         """As the settings have them."""
 
 
-class Options(BaseModel):
+class Options(Table):
     """Base of a provider's options."""
 
     model_config = ConfigDict(extra="forbid")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, Field, ValidationError
 
 from config import (
     ConfigError,
@@ -21,6 +21,7 @@ from config import (
 )
 from providers import llm, stt, tts
 from providers.base import ProviderSetupError
+from settings.group import Group
 from settings.mcp_settings import McpServerConfig
 from settings.plain_words import meant
 
@@ -51,14 +52,23 @@ def groups(of: type[BaseModel]) -> Iterator[tuple[str, type[BaseModel]]]:
             yield name, model
 
 
-def all_settings() -> list[tuple[str, str]]:
+def every_group() -> list[tuple[str, type[BaseModel]]]:
     of_stacks = [(f"stacks.fast.{name}", model) for name, model in groups(StackConfig)]
-    every: list[tuple[str, type[BaseModel]]] = [
-        *groups(Settings),
-        *of_stacks,
-        ("mcp.servers.own", McpServerConfig),
+    return [*groups(Settings), *of_stacks, ("mcp.servers.own", McpServerConfig)]
+
+
+def all_settings() -> list[tuple[str, str]]:
+    return [(group, name) for group, model in every_group() for name in model.model_fields]
+
+
+def numbers() -> list[tuple[str, str]]:
+    """Return the settings that are numbers, or lists of them."""
+    return [
+        (group, name)
+        for group, model in every_group()
+        for name, field in model.model_fields.items()
+        if re.search(r"\b(int|float)\b", str(field.annotation))
     ]
-    return [(group, name) for group, model in every for name in model.model_fields]
 
 
 NEEDED: dict[str, dict[str, Any]] = {"mcp.servers.own": {"url": "http://tools.example/mcp"}}
@@ -88,6 +98,32 @@ def test_no_value_of_any_setting_is_answered_in_a_programmer_s_words(group: str,
             said = said.replace(f"{group}.{name}", "")
             assert not JARGON.search(said), said
     assert refused
+
+
+@pytest.mark.parametrize(("group", "name"), numbers())
+def test_true_is_no_number(group: str, name: str) -> None:
+    for value in (True, False):
+        tables = nested(group, {**NEEDED.get(group, {}), name: value})
+        said = problem(**tables)
+        assert f"{group}.{name}: must be a " in said
+        assert "number" in said
+
+
+def test_true_is_no_number_in_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "my.toml"
+    file.write_text("[mcp]\nmax_processes = true\n")
+    assert "mcp.max_processes: must be a whole number, not True" in problem(file)
+
+
+@pytest.mark.parametrize("value", [True, [1, True], {"a": [True]}])
+def test_true_is_no_number_in_a_list_or_a_table(value: Any) -> None:
+    class Odd(Group):
+        some: float | list[float] | dict[str, list[float]]
+        switches: list[bool] = Field(default_factory=lambda: [True])
+
+    with pytest.raises(ValidationError):
+        Odd(some=value)
+    assert Odd(some={"a": [1]}, switches=[False]).some == {"a": [1]}
 
 
 @pytest.mark.parametrize(
@@ -163,6 +199,7 @@ def test_a_misspelt_profile_or_table_is_answered_with_the_right_one(tmp_path: Pa
             LLMConfig(provider="ollama", options={"messages": "alt"}),
             "must be one of 'as_written', 'alternating', 'strictest'",
         ),
+        (llm.load, LLMConfig(options={"first_token_ms": True}), "must be a number"),
         (tts.load, TTSConfig(provider="edge", options={"pitch": "high"}), "such as +10Hz or -10Hz"),
         (tts.load, TTSConfig(provider="edge", options={"volume": "5"}), "such as +10% or -10%"),
         (tts.load, TTSConfig(options={"engine": "fliet"}), "Did you mean flite?"),
