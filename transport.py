@@ -45,6 +45,7 @@ from session.effects import (
     HearAs,
     HearOn,
     HearTurn,
+    KeepMcpServers,
     ListMcpTools,
     NoteEcho,
     OutputAudio,
@@ -421,6 +422,8 @@ class RealtimeTransport(BaseTransport):
                     self._work.put(partial(self._responses.generate, request))
                 case StopGenerating(response_id):
                     self._responses.stop(response_id)
+                case KeepMcpServers(servers):
+                    self._tools.keep(servers)
                 case ListMcpTools() as wanted:
                     self._tools.list(wanted)
                 case CallMcpTool() as wanted:

@@ -224,6 +224,13 @@ class ListMcpTools:
 
 
 @dataclass(frozen=True, slots=True)
+class KeepMcpServers:
+    """Stay connected to the servers that the session names (§B.13), before any other."""
+
+    servers: frozenset[McpServer]
+
+
+@dataclass(frozen=True, slots=True)
 class CallMcpTool:
     """Call a tool of an MCP server (§B.13); the answer names the item."""
 
@@ -275,6 +282,7 @@ Effect = (
     | Generate
     | StopGenerating
     | ListMcpTools
+    | KeepMcpServers
     | CallMcpTool
     | StopMcpCalls
 )

@@ -76,6 +76,9 @@ class ToolServers(Protocol):
     def on_change(self, changed: Callable[[McpServer], None]) -> None:
         """Have `changed` told of a server whose list of tools has changed."""
 
+    def keep(self, servers: frozenset[McpServer]) -> None:
+        """Stay connected to these, which the session names, before any others."""
+
     async def close(self) -> None:
         """Leave all servers."""
 

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from session.conversation import Conversation
-from session.effects import Effect, ListMcpTools, Send
+from session.effects import Effect, KeepMcpServers, ListMcpTools, Send
 from session.mcp import McpError, McpServer, McpTool
 from session.mcp_items import McpToolList
 from session.mcp_offer import Lists
@@ -92,8 +92,10 @@ class McpLists:
         Args:
             tools: The session's tools, from now on.
         """
+        before = {use.server for use in self._session.values()}
         self._session = {use.label: use for use in _uses(tools)}
-        effects: list[Effect] = []
+        kept = frozenset(use.server for use in self._session.values())
+        effects: list[Effect] = [] if kept == before else [KeepMcpServers(kept)]
         for use in self._session.values():
             server = self._named(use)
             server.use = use

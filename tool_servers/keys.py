@@ -28,6 +28,8 @@ _ENDS = ("password", "passwd", "passphrase", "pass", "pwd", "apikey", "secret", 
 """What a word ends in that is written as one, as in PGPASSWORD."""
 _OTHERS = frozenset({"bypass", "compass", "encompass", "overpass", "surpass", "pwd", "oldpwd"})
 """Words that end so and mean something else, and the folders of a shell."""
+_COUNTS = frozenset({"max", "min", "limit", "count", "number", "budget"})
+"""Words of a name in which tokens are what models count."""
 _PLAIN = frozenset({"true", "false", "none", "null", "yes", "off", "auto"})
 """Short values that are no keys, whatever their names."""
 _LEAST_RANDOM = 16
@@ -57,7 +59,7 @@ def is_key_name(name: str, value: str) -> bool:
     words = _words(name)
     return (
         any(word in _KEYS or _ends_as_key(word) for word in words)
-        or ("tokens" in words and not value.isdecimal())
+        or ("tokens" in words and not _COUNTS & {*words} and not value.isdecimal())
         or _is_key_at_end(words)
     )
 

@@ -9,7 +9,7 @@ from typing import Any
 from loguru import logger
 
 from session.effects import CallMcpTool, ListMcpTools
-from session.mcp import McpError, McpFailed, ToolServers
+from session.mcp import McpError, McpFailed, McpServer, ToolServers
 from session.reports import (
     McpCallCompleted,
     McpCallFailed,
@@ -38,6 +38,11 @@ class McpRunner:
         self._notices = Notices(lambda server: report(McpListChanged(server)))
         if servers is not None:
             servers.on_change(self._notices.take)
+
+    def keep(self, servers: frozenset[McpServer]) -> None:
+        """Stay connected to the servers that the session names, before any others."""
+        if self._servers is not None:
+            self._servers.keep(servers)
 
     def list(self, wanted: ListMcpTools) -> None:
         """Ask a server for its tools."""

@@ -115,6 +115,9 @@ class NoServers:
     def on_change(self, changed: Callable[[McpServer], None]) -> None:
         """Do nothing: nothing changes."""
 
+    def keep(self, servers: frozenset[McpServer]) -> None:
+        """Do nothing: nothing is connected."""
+
     async def close(self) -> None:
         """Do nothing: nothing is open."""
 

@@ -21,7 +21,9 @@ from wire.errors import ProtocolError
 
 MOST_SERVERS = 64
 """Servers that a session may be connected to: a client that names others all the time would make
-this server connect to all of them."""
+this server connect to all of them. As many more may still have something to do."""
+MOST_UNWATCHED = 256
+"""Servers that were left of which is known that nobody hears of their changes."""
 MOST_OF_LABEL = 2
 """Servers of one label that it stays connected to: its own, and that of a response."""
 
@@ -51,10 +53,12 @@ class SessionServers:
         self._verbose = verbose
         self._connections: dict[McpServer, Connection] = {}
         """Those of each server, which was asked longer ago first."""
-        self._unwatched: set[McpServer] = set()
-        """Those that were left, so that nobody hears whether their lists change."""
+        self._kept: frozenset[McpServer] = frozenset()
+        """The servers that the session names."""
+        self._unwatched: dict[McpServer, None] = {}
+        """Those that were left, so that nobody hears whether their lists change, in that order."""
         self._left: list[Connection] = []
-        """Those whose label stands for other servers now, while they have something to do."""
+        """Those that others have taken the places of, while they have something to do."""
         self._tell: Callable[[McpServer], None] = lambda _server: None
 
     def check(self, server: McpServer) -> None:
@@ -68,7 +72,7 @@ class SessionServers:
             McpFailed: It cannot be reached, or lists what cannot be used.
         """
         connection = self._connection(server)
-        self._unwatched.discard(server)
+        self._unwatched.pop(server, None)
         target, most = connection.target, self._config.max_tools
         tools = await connection.ask(lambda client: all_tools(client, target, most), lists=True)
         return await asyncio.to_thread(usable, tools, target)
@@ -95,13 +99,17 @@ class SessionServers:
         given = _read(arguments, target)
         result = await connection.ask(lambda client: client.call_tool(name, given))
         if server in self._unwatched:
-            self._unwatched.remove(server)
+            del self._unwatched[server]
             self._tell(server)
         return self._text(result, target)
 
     def on_change(self, changed: Callable[[McpServer], None]) -> None:
         """Name who is told of a server whose list has changed."""
         self._tell = changed
+
+    def keep(self, servers: frozenset[McpServer]) -> None:
+        """Stay connected to the servers that the session names, before any others."""
+        self._kept = servers
 
     async def close(self) -> None:
         """End all connections."""
@@ -119,17 +127,7 @@ class SessionServers:
             target = target_of(server, self._config)
         except ProtocolError as refused:
             raise McpFailed(McpError("protocol_error", refused.message, INVALID_PARAMS)) from None
-        self._left = [one for one in self._left if one.is_open]
-        of_label = [one for one in self._connections if one.label == server.label]
-        is_full = len(self._connections) + len(self._left) >= MOST_SERVERS
-        if len(of_label) >= MOST_OF_LABEL or (of_label and is_full):
-            former = self._connections.pop(of_label[0])
-            self._unwatched.add(of_label[0])
-            former.leave()
-            self._left.append(former)
-        elif is_full:
-            reason = f"a session may have {MOST_SERVERS} MCP servers, and has as many"
-            raise failed(target, "protocol", reason, INVALID_PARAMS)
+        self._make_room(target)
         connection = Connection(
             target,
             self._config,
@@ -139,6 +137,36 @@ class SessionServers:
         )
         self._connections[server] = connection
         return connection
+
+    def _make_room(self, target: Target) -> None:
+        """Leave a server for another one where need be; raises `McpFailed` if none can be left."""
+        self._left = [one for one in self._left if one.is_open]
+        of_label = [one for one in self._connections if one.label == target.label]
+        spare = [one for one in self._connections if one not in self._kept]
+        if len(of_label) >= MOST_OF_LABEL:
+            former = of_label[0]
+        elif len(self._connections) < MOST_SERVERS:
+            return
+        elif spare or of_label:
+            former = [*spare, *of_label][0]
+        else:
+            reason = (
+                f"a session may have {MOST_SERVERS} MCP servers, and names as many: leave out some "
+                "of its tools"
+            )
+            raise failed(target, "protocol", reason, INVALID_PARAMS)
+        if len(self._left) >= MOST_SERVERS:
+            reason = (
+                f"{MOST_SERVERS} MCP servers that were left still have something to do: try again "
+                "when their calls have ended"
+            )
+            raise failed(target, "protocol", reason, INVALID_PARAMS)
+        connection = self._connections.pop(former)
+        connection.leave()
+        self._left.append(connection)
+        self._unwatched[former] = None
+        while len(self._unwatched) > MOST_UNWATCHED:
+            del self._unwatched[next(iter(self._unwatched))]
 
     def _text(self, result: CallToolResult, target: Target) -> str:
         """Return a result as text; raises `McpFailed` for an error, and for too much of it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tool_servers.keys import is_key, passwords
+from tool_servers.keys import is_key
 
 
 @pytest.mark.parametrize(
@@ -40,8 +40,3 @@ def test_what_looks_like_a_key_is_one_by_any_name(value: str):
 )
 def test_words_dates_and_numbers_are_none(value: str):
     assert not is_key("", value)
-
-
-def test_the_password_of_a_url_is_found_in_both_its_forms():
-    assert passwords("postgres://people:ab%2Fcd@db.example/orders") == ["ab%2Fcd", "ab/cd"]
-    assert passwords("https://db.example/orders:a@b") == []

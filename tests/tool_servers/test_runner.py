@@ -29,6 +29,7 @@ class Servers:
         self.answers: dict[str, asyncio.Future[str]] = {}
         self.changed: Callable[[McpServer], None] = lambda _label: None
         self.left = False
+        self.kept: frozenset[McpServer] = frozenset()
 
     def check(self, server: McpServer) -> None:
         """Allow all."""
@@ -42,6 +43,9 @@ class Servers:
 
     def on_change(self, changed: Callable[[McpServer], None]) -> None:
         self.changed = changed
+
+    def keep(self, servers: frozenset[McpServer]) -> None:
+        self.kept = servers
 
     async def close(self) -> None:
         self.left = True

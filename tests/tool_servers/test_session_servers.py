@@ -202,10 +202,49 @@ async def test_a_label_that_stands_for_another_server_now_is_connected_to_that()
 
 async def test_a_session_may_not_be_connected_to_any_number_of_servers():
     async with real_server("streamable") as url, session(allowed_hosts=[url[:-4]]) as tools:
-        for number in range(64):
-            await tools.call(McpServer(f"s{number}", url), "add", '{"a": 1, "b": 1}')
+        named = [McpServer(f"s{number}", url) for number in range(64)]
+        tools.keep(frozenset(named))
+        for server in named:
+            await tools.call(server, "add", '{"a": 1, "b": 1}')
         error = await failure(tools.list_tools(McpServer("one-more", url)))
-        assert "64 MCP servers" in error.message
+        assert "64 MCP servers, and names as many: leave out some" in error.message
+
+
+async def test_servers_that_a_session_no_longer_names_make_room_for_others():
+    changed: list[McpServer] = []
+    async with real_server("streamable") as url, session(allowed_hosts=[url[:-4]]) as tools:
+        tools.on_change(changed.append)
+        named = [McpServer(f"s{number}", url) for number in range(64)]
+        for server in named:
+            await tools.call(server, "count", "")
+        tools.keep(frozenset(named[:2]))
+        others = [McpServer(f"t{number}", url) for number in range(3)]
+        for server in others:
+            await tools.call(server, "count", "")
+        assert changed == []
+        for server in named[:2]:
+            await tools.call(server, "count", "")
+        assert changed == [], "those that are named were not left"
+        await tools.call(named[2], "count", "")
+        assert changed == [named[2]], "it was left, and may have changed meanwhile"
+
+
+async def test_servers_that_were_left_and_still_have_something_to_do_are_bounded():
+    async with real_server("streamable") as url:
+        servers = session(allowed_hosts=[url[:-4]], call_timeout_s=600)
+        tools = await servers.__aenter__()
+        hanging: list[asyncio.Task[str]] = []
+        for number in range(128):
+            server = McpServer(f"s{number}", url)
+            await tools.call(server, "count", "")
+            hanging.append(asyncio.create_task(tools.call(server, "hang", "")))
+            await asyncio.sleep(0)
+        error = await failure(tools.call(McpServer("one-more", url), "count", ""))
+        assert "64 MCP servers that were left still have something to do" in error.message
+        for task in hanging:
+            task.cancel()
+        await asyncio.gather(*hanging, return_exceptions=True)
+        await servers.__aexit__(None, None, None)
 
 
 async def test_requests_at_once_make_one_connection():
