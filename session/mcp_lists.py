@@ -1,8 +1,9 @@
 """Which MCP servers have listed their tools, and the items and events about that (§B.13).
 
 A server is asked once, when a session or a response first names it, and again when it is named
-after it failed, or when its list changes. Then it is asked quietly: any server can say at any time
-that something has changed, and clients are told of what has. They are told, too, when other tools
+after it failed, when a response begins after that, or when its list changes. The latter two are
+asked quietly: any server can say at any time that something has changed, one that is not there
+fails each time, and clients are told of what has come of it. They are told, too, when other tools
 of the same list may be used.
 
 Lists are those of servers, not of labels: a response may have another server under a label of the
@@ -128,11 +129,22 @@ class McpLists:
         return effects
 
     def bring_up_to_date(self) -> list[Effect]:
-        """Tell clients what the session may use, where they were last shown something else."""
+        """Tell clients what the session may use, where they were last shown something else.
+
+        Servers that have failed are asked once more: they may be there by now. Clients hear of it
+        if they are.
+        """
         self._between = 0
-        servers = (self._servers.get(use.server) for use in self._session.values())
-        known = [server for server in servers if server is not None and server.known]
-        return [effect for server in known for effect in self._show_again(server)]
+        effects: list[Effect] = []
+        for use in self._session.values():
+            server = self._servers.get(use.server)
+            if server is None:
+                continue
+            if server.known:
+                effects += self._show_again(server)
+            elif server.asked is None:
+                effects += self._ask(server, quietly=True)
+        return effects
 
     def changed(self, of: McpServer) -> list[Effect]:
         """Ask a server again: its list has changed. Until it answers, the old one holds.

@@ -6,8 +6,18 @@ them are left than one too many, by which the answer is refused.
 
 from __future__ import annotations
 
+from typing import Any
+
 from mcp.shared.message import SessionMessage
-from mcp.types import CONNECTION_CLOSED, ErrorData, JSONRPCError, JSONRPCResponse, Tool
+from mcp.types import (
+    CONNECTION_CLOSED,
+    ErrorData,
+    JSONRPCError,
+    JSONRPCResponse,
+    Tool,
+    ToolAnnotations,
+)
+from pydantic import ValidationError
 
 from tool_servers.targets import Target
 
@@ -16,6 +26,8 @@ MOST_PARTS = 1000
 
 _STREAM_ENDED = "SSE stream "
 """How errors begin that `mcp` puts in the place of answers that will not come."""
+_UNREAD = ("outputSchema", "_meta", "icons", "execution")
+"""Fields of a tool that nobody reads here."""
 _LEFT_OUT = "left out"
 """Where a tool's reason stands, among what servers may add to it."""
 
@@ -30,8 +42,9 @@ def mend_answer(message: SessionMessage, target: Target, most_tools: int) -> Non
     """Take out of a message what keeps a list of tools or a result from being read.
 
     * Tools that sessions may not see, and those beyond one too many.
-    * Input schemas that are none by MCP: one such tool would fail all of the list. The tool gets
-      another one, and a note why it is left out (`left_out`), so that it counts all the same.
+    * Input schemas that are none by MCP, and descriptions and annotations of the wrong type: one
+      such tool would fail all of the list. Of the tool its name is left, and a note why it is left
+      out (`left_out`), so that it counts all the same.
     * Schemas of results. `mcp` would check every result against them, on the event loop. A pattern
       in a schema can take years on a text that was made for it, and both come from a server that
       may be a stranger's. The model reads the result as it is.
@@ -63,12 +76,13 @@ def mend_answer(message: SessionMessage, target: Target, most_tools: int) -> Non
     for tool in tools:
         if not isinstance(tool, dict):
             continue
-        tool.pop("outputSchema", None)
-        tool.pop("_meta", None)
-        wrong = _wrong(tool.get("inputSchema"))
-        if wrong is not None and _name(tool) is not None:
-            tool["inputSchema"] = {"type": "object"}
-            tool["_meta"] = {_LEFT_OUT: _Reason(f"its input schema is no JSON Schema ({wrong})")}
+        for unread in _UNREAD:
+            tool.pop(unread, None)
+        why, name = _unreadable(tool), _name(tool)
+        if why is not None and name is not None:
+            tool.clear()
+            schema, reason = {"type": "object"}, {_LEFT_OUT: _Reason(why)}
+            tool.update(name=name, inputSchema=schema, _meta=reason)
 
 
 def is_servers_own(error: ErrorData) -> bool:
@@ -85,6 +99,22 @@ def left_out(tool: Tool) -> str | None:
 def _name(tool: object) -> str | None:
     name = tool.get("name") if isinstance(tool, dict) else None
     return name if isinstance(name, str) else None
+
+
+def _unreadable(tool: dict[str, Any]) -> str | None:
+    """Return why `mcp` does not read a tool that has a name; None: it does."""
+    wrong = _wrong(tool.get("inputSchema"))
+    if wrong is not None:
+        return f"its input schema is no JSON Schema ({wrong})"
+    for field in ("title", "description"):
+        if not isinstance(tool.get(field), str | None):
+            return f"its {field} is no text"
+    annotations = tool.get("annotations")
+    try:
+        ToolAnnotations.model_validate({} if annotations is None else annotations)
+    except ValidationError:
+        return "its annotations are not what MCP prescribes"
+    return None
 
 
 def _wrong(schema: object) -> str | None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from session.effects import KeepMcpServers
 from session.mcp import McpServer
 from session.reports import McpListChanged, McpToolsListed
 from tests.support.mcp_driver import DOCS, READ, SEARCH, URL, McpDriver
@@ -132,6 +133,57 @@ def test_a_failure_is_told_and_then_the_session_s_list_of_the_label_again() -> N
     d.finish()
     assert shown(d.respond()) == [["search"]]
     assert len(d.lists) == 2
+
+
+def test_a_server_that_failed_is_asked_by_each_response_and_told_of_once_it_is_there() -> None:
+    d = McpDriver()
+    d.update(tools=[DOCS])
+    d.list_failed()
+    for asked in (2, 3):
+        begun = types(d.respond())
+        assert len(d.lists) == asked
+        assert not [one for one in begun if "mcp" in one]
+        assert d.offered == []
+        assert d.list_failed() == []
+        d.finish()
+        d.respond(**OUTSIDE)
+        d.finish()
+        assert len(d.lists) == asked, "none for a response outside"
+    d.respond()
+    d.finish()
+    events = d.listed(SEARCH)
+    assert types(events) == [
+        "conversation.item.added",
+        "mcp_list_tools.in_progress",
+        "conversation.item.done",
+        "mcp_list_tools.completed",
+    ]
+    assert shown(events) == [["search"]]
+    d.respond()
+    assert d.offered == ["search"]
+    assert len(d.lists) == 4
+
+
+def test_a_server_that_failed_and_is_asked_quietly_is_told_of_when_it_is_named_again() -> None:
+    d = McpDriver()
+    d.update(tools=[DOCS])
+    d.list_failed()
+    d.respond()
+    assert "mcp_list_tools.in_progress" in types(d.update(tools=[DOCS]))
+    assert len(d.lists) == 2
+    assert types(d.list_failed())[-1] == "mcp_list_tools.failed"
+
+
+def test_the_servers_that_a_session_names_are_kept() -> None:
+    d = McpDriver()
+    d.update(tools=[DOCS])
+    d.update(tools=[{**DOCS, "allowed_tools": []}])
+    d.respond(tools=[{**DOCS, "server_label": "other"}])
+    d.update(tools=[])
+    assert d.kind(KeepMcpServers) == [
+        KeepMcpServers(frozenset({McpServer("docs", URL)})),
+        KeepMcpServers(frozenset()),
+    ]
 
 
 def test_clients_know_what_the_session_may_use_when_it_goes_back_to_a_server() -> None:

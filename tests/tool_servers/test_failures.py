@@ -271,6 +271,29 @@ async def test_a_tool_with_a_schema_that_is_none_is_left_out_and_logged(
     assert [line for line in lines if "1 of its tools left out: 'bad' (its input" in line]
 
 
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"description": 5}, "its description is no text"),
+        ({"title": ["a"]}, "its title is no text"),
+        ({"annotations": 5}, "its annotations are not what MCP prescribes"),
+        ({"annotations": 0}, "its annotations are not what MCP prescribes"),
+        ({"annotations": [1]}, "its annotations are not what MCP prescribes"),
+        ({"annotations": {"readOnlyHint": "perhaps"}}, "its annotations are not what MCP"),
+        ({"annotations": {"title": 5}}, "its annotations are not what MCP prescribes"),
+    ],
+)
+async def test_a_tool_that_is_described_wrongly_is_left_out_alone(
+    wrong: dict[str, Any], told: str, lines: list[str]
+):
+    fake = FakeMcp()
+    odd = {"icons": 5, "execution": 5, "_meta": 5, "outputSchema": 5, "annotations": None}
+    fake.tools = [tool("good"), {**tool("bad"), **wrong}, {**tool("better"), **odd}]
+    async with faking(fake) as tools:
+        assert [listed.name for listed in await tools.list_tools(SERVER)] == ["good", "better"]
+    assert [line for line in lines if f"1 of its tools left out: 'bad' ({told}" in line]
+
+
 async def test_tools_that_are_too_large_for_a_model_are_left_out_or_cut(lines: list[str]):
     fake = FakeMcp()
     long = {"type": "object", "properties": {"a": {"type": "string", "description": "é" * 9000}}}
