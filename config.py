@@ -65,7 +65,8 @@ VERSION = "0.5.0"
 
 MIN_KEY_LENGTH = 16
 MIN_SECRET_LENGTH = 6
-"""Shorter secrets are not masked in texts: they may be part of any word, and protect nothing."""
+"""Shorter secrets are not masked in texts: they may be part of any word, and protect nothing. Those
+of MCP servers are, as whole words (`tool_servers/hidden.py`): a PIN is a secret for all that."""
 
 VENDOR_DOMAINS = vendor_domains()
 """Provider name → the domains to which the key of its vendor's own variable is sent."""

@@ -41,8 +41,8 @@ class FakeMcp:
         self.list_error: dict[str, Any] | None = None
         """The same for the list of tools."""
         self.refuses: dict[str, Any] = {}
-        """How requests with an unknown session are refused: arguments of a `Response`. Empty: the
-        server begins no sessions."""
+        """How requests with an unknown session are refused: arguments of a `Response`, or
+        `endless`. Empty: the server begins no sessions."""
         self.session = 0
         """The one session that is known; a server that was started anew knows another one."""
         self.gzipped = False
@@ -75,6 +75,9 @@ class FakeMcp:
             return Response("<html>", status_code=self.status, media_type="text/html")
         is_known = request.headers.get("mcp-session-id") == f"session-{self.session}"
         if self.refuses and not is_known and method not in ("server/discover", "initialize"):
+            if self.refuses.get("endless"):
+                status = self.refuses["status_code"]
+                return StreamingResponse(self._drip(), status, media_type="application/json")
             return Response(**self.refuses)
         if "id" not in message:
             return Response(status_code=202)

@@ -4,28 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 
-from session.mcp import McpServer, ToolServers
+from session.mcp import McpServer
 from tests.support.running_server import serving
 from tests.tool_servers.fake_http import FakeMcp, tool
-from tests.tool_servers.using import SERVER, failure, session
-
-SECRET = "tk-very-secret-1234"
-
-
-@asynccontextmanager
-async def faking(fake: FakeMcp, **mcp: Any) -> AsyncIterator[ToolServers]:
-    """Yield a session whose server `real` is a fake."""
-    async with serving(fake.app) as port:
-        url = f"http://127.0.0.1:{port}/mcp"
-        real = {"url": url, "authorization": SECRET, "headers": {"X-Team": "team-9-of-us"}}
-        async with session(servers={"real": real}, **mcp) as tools:
-            yield tools
+from tests.tool_servers.using import SECRET, SERVER, failure, faking, session
 
 
 @pytest.mark.parametrize(
@@ -59,89 +45,6 @@ async def test_a_status_with_a_reason_tells_it():
         error = await failure(tools.call(SERVER, "any", ""))
     assert (error.type, error.code) == ("http_error", 400)
     assert "400 Bad Request (“the moon is full”)" in error.message
-
-
-NO_SESSION = "Bad Request: No valid session ID provided"
-
-
-def refusal(status: int, error: Any, **others: Any) -> dict[str, Any]:
-    """A refusal in JSON."""
-    body = {"jsonrpc": "2.0", "error": error, **others}
-    return {"status_code": status, "media_type": "application/json", "content": json.dumps(body)}
-
-
-@pytest.mark.parametrize(
-    "refuses",
-    [
-        # The TypeScript SDK's examples, with an id, without one, and what they have for one.
-        refusal(400, {"code": -32000, "message": NO_SESSION}),
-        refusal(400, {"code": -32000, "message": NO_SESSION}, id=None),
-        refusal(400, {"code": -32000, "message": NO_SESSION}, id=1),
-        refusal(400, {"code": -32000, "message": "Bad Request: Server not initialized"}, id=None),
-        refusal(404, {"code": -32001, "message": "Session not found"}, id=None),
-        # Older Python SDKs, mcp-go, and Rust's.
-        {"status_code": 400, "media_type": "text/plain", "content": NO_SESSION},
-        {"status_code": 400, "media_type": "text/plain", "content": "Invalid session ID"},
-        {"status_code": 401, "media_type": "text/plain", "content": "Session not found"},
-        {"status_code": 404},
-    ],
-)
-async def test_a_server_that_was_started_anew_and_says_so_in_its_own_way_is_connected_to_again(
-    refuses: dict[str, Any],
-):
-    fake = FakeMcp()
-    fake.refuses = refuses
-    changed: list[McpServer] = []
-    async with faking(fake) as tools:
-        tools.on_change(changed.append)
-        assert await tools.call(SERVER, "any", "") == "ok"
-        fake.session += 1
-        assert await tools.call(SERVER, "any", "") == "ok"
-        assert changed == [SERVER]
-        fake.session += 1
-        await tools.list_tools(SERVER)
-
-
-async def test_a_refusal_in_words_that_nobody_knows_fails_one_call_and_not_the_next():
-    """It may have been taken, so it is not made again."""
-    fake = FakeMcp()
-    fake.refuses = {"status_code": 400, "media_type": "text/plain", "content": "who  are\nyou?"}
-    async with faking(fake) as tools:
-        await tools.call(SERVER, "any", "")
-        fake.session += 1
-        error = await failure(tools.call(SERVER, "any", ""))
-        assert (error.type, error.code) == ("http_error", 400)
-        assert "400 Bad Request (“who are you?”)" in error.message
-        assert await tools.call(SERVER, "any", "") == "ok"
-
-
-@pytest.mark.parametrize(
-    ("kind", "content", "told"),
-    [
-        ("application/json", '{"error": {"code": -32000, "message": "no  ID"}}', " (“no ID”)"),
-        ("application/json", '{"error": "bad", "error_description": "too old"}', " (“too old”)"),
-        ("application/problem+json", '{"detail": "no such shop"}', " (“no such shop”)"),
-        ("application/json", '{"message": "gone fishing"}', " (“gone fishing”)"),
-        ("application/json", '{"error": 5}', ""),
-        ("application/json", "[" * 4000, ""),
-        ("application/json", '{"message": "' + "x" * 9000, ""),
-        ("application/json", "{", ""),
-        ("text/plain; charset=utf-8", f"the key {SECRET}\n is wrong", " (“the key *** is wrong”)"),
-        ("text/plain", "w" * 9000, f" (“{'w' * 300}…”)"),
-        ("text/plain", "", ""),
-        ("text/html", "<html>no", ""),
-    ],
-)
-async def test_what_a_server_says_beside_a_status_is_told(kind: str, content: str, told: str):
-    fake = FakeMcp()
-    fake.refuses = {"status_code": 422, "media_type": kind, "content": content}
-    async with faking(fake) as tools:
-        await tools.call(SERVER, "any", "")
-        fake.session += 1
-        error = await failure(tools.call(SERVER, "any", ""))
-    assert (error.type, error.code) == ("http_error", 422)
-    assert error.message.partition("422 ")[2].partition(" ")[2].endswith(f"{told}.")
-    assert ("“" in error.message) is bool(told)
 
 
 @pytest.mark.parametrize("code", [-32000, -32001, -32603, 0, 7])

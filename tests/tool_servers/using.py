@@ -14,6 +14,9 @@ import pytest
 
 from config import load_settings
 from session.mcp import McpError, McpFailed, McpServer, ToolServers
+from settings.mcp_settings import McpServerConfig
+from tests.support.running_server import serving
+from tests.tool_servers.fake_http import FakeMcp
 from tool_servers.servers import McpServers
 
 REAL = Path(__file__).with_name("real_server.py")
@@ -61,4 +64,20 @@ async def failure(asked: Any) -> McpError:
     return caught.value.error
 
 
+def configured(server: dict[str, Any]) -> McpServerConfig:
+    """Return the settings of an operator's server."""
+    return load_settings(mcp={"servers": {"d": server}}).mcp.servers["d"]
+
+
+@asynccontextmanager
+async def faking(fake: FakeMcp, **mcp: Any) -> AsyncIterator[ToolServers]:
+    """Yield a session whose server `real` is a fake."""
+    async with serving(fake.app) as port:
+        url = f"http://127.0.0.1:{port}/mcp"
+        real = {"url": url, "authorization": SECRET, "headers": {"X-Team": "team-9-of-us"}}
+        async with session(servers={"real": real}, **mcp) as tools:
+            yield tools
+
+
 SERVER = McpServer("real")
+SECRET = "tk-very-secret-1234"
