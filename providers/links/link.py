@@ -105,6 +105,8 @@ class Link(ABC):
         self._dropped: LinkFailure | None = None
         self.alive = True
         """Whether what is sent may arrive."""
+        self.failure = lost("the connection was lost")
+        """Why it is over, once it is."""
         self._task = asyncio.create_task(self._run(), name="link")
 
     async def send(self, event: Event) -> None:
@@ -135,7 +137,7 @@ class Link(ABC):
     def drop(self, failure: LinkFailure) -> None:
         """End a connection that is of no use any more, for this reason."""
         if self._dropped is None:
-            self._dropped = failure
+            self._dropped = self.failure = failure
             self.alive = False
             self._task.cancel()
 
@@ -171,6 +173,7 @@ class Link(ABC):
                 self._over()
                 raise
             failure = self._dropped
+        self.failure = failure
         self._over()
         await self.ended(failure)
 

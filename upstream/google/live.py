@@ -13,8 +13,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from pipecat.utils.errors import ErrorCategory
-
 from providers.links.failures import LinkFailure, nonsense
 from providers.links.link import Address, Event, Link
 from session.reports import ToolCallMade
@@ -39,12 +37,6 @@ STEP_BYTES = 32_000
 """Audio of one message: a second of it."""
 REST_S = 1.0
 """How long the rest of a transcript may be in coming while the service's turn goes on."""
-_UNWRITTEN = LinkFailure(
-    ErrorCategory.UNKNOWN,
-    "the service wrote no transcript",
-    remedy="It understood no words, or heard another language than those of "
-    "session.audio.input.transcription; the answer does not depend on it.",
-)
 _CALL_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -132,7 +124,7 @@ class LiveLink(Link):
         if self._activity is None:
             self._activity = _Activity()
             self._answering.interrupted()
-            self._transcripts.speaking()
+            self._transcripts.speaking(parted=not self._answering.tail)
             self.send_soon(wire.activity("activityStart"))
             self._activity.going = recognition_id
             if not self._answering.tail:
@@ -188,12 +180,15 @@ class LiveLink(Link):
         """Make this response next."""
         await self._answering.begin(asked)
 
-    async def tell(self, new: Sequence[Entry], pcm: dict[str, bytes]) -> None:
+    async def tell(self, new: Sequence[Entry], pcm: dict[str, bytes]) -> bool:
         """Tell what is new, which the model then answers.
 
         Args:
             new: What the user did, or the results of all calls.
             pcm: Item → its audio at `wire.HEARS_RATE`, for what has not been heard yet.
+
+        Returns:
+            Whether it will be known which words are those of the turns in it.
         """
         returned = [one for one in new if isinstance(one, Returned)]
         if self._calls and returned:
@@ -204,19 +199,29 @@ class LiveLink(Link):
                 self.known.pop()
             for one in returned:
                 self.known += [made[one.call_id], one]
-            return
+            return True
         self._stop_waiting()
-        await self._transcripts.end(_UNWRITTEN)
         activity, self._activity = self._activity, None
+        # Until the service has ended its turn, words of the one before may come.
+        awaited = self._transcripts.pending and not self._transcripts.begun
+        unparted = awaited and activity is None and self._answering.tail
+        await self._transcripts.end()
         there = {turn.item_id: turn for turn in activity.turns} if activity else {}
         if activity is None:
-            self._transcripts.speaking()
+            self._transcripts.speaking(parted=True)
             self.send_soon(wire.activity("activityStart"))
+        heard: list[Turn] = []
         for entry in new:
-            await self._tell(entry, there, pcm)
+            await self._tell(entry, there, pcm, heard)
         if not new:
             self.send_soon(wire.words(wire.NUDGE))
+        alone = len(heard) == 1 and not unparted and not self._transcripts.unparted
+        if heard:
+            await self._transcripts.expect(heard[0] if alone else Turn("of nobody"))
         self.send_soon(wire.activity("activityEnd"))
+        if not self.alive:
+            await self._transcripts.end(self.failure)
+        return alone or not heard
 
     def heard_already(self, item_id: str) -> bool:
         """Return whether the turn of an item is in what the service is just hearing."""
@@ -229,7 +234,9 @@ class LiveLink(Link):
         answer = self._answering.current
         return answer is not None and answer.asked is asked
 
-    async def _tell(self, entry: Entry, there: dict[str, Turn], pcm: dict[str, bytes]) -> None:
+    async def _tell(
+        self, entry: Entry, there: dict[str, Turn], pcm: dict[str, bytes], told: list[Turn]
+    ) -> None:
         match entry:
             case Said(text=text):
                 self.send_soon(wire.words(text))
@@ -240,7 +247,7 @@ class LiveLink(Link):
                     await self._sound(pcm[turn.item_id])
                 heard = there.get(turn.item_id) or turn
                 if isinstance(heard, Turn):
-                    await self._transcripts.expect(heard)
+                    told.append(heard)
                 entry = Heard(heard)
             case Called() | Returned():
                 self.send_soon(wire.words(as_text(entry)))
@@ -277,7 +284,8 @@ class LiveLink(Link):
     async def ended(self, failure: LinkFailure) -> None:
         """Fail what was under way."""
         self._cut_short = await self._answering.lost(failure)
-        await self._written(failure)
+        self._stop_waiting()
+        await self._transcripts.end(failure)
         await self._reader.ended(self, failure)
 
     async def close(self) -> None:
@@ -365,13 +373,14 @@ class LiveLink(Link):
         if await self._answering.turn_over(reason):
             return
         if self._activity is not None:
+            await self._transcripts.part()
             await self._written()
         elif self._transcripts.pending:
             self._await_words(GRACE_S if self._transcripts.begun else LATE_S)
 
     async def _heard(self, told: Event) -> None:
         await self._transcripts.take(told)
-        if told.get("finished") and self._transcripts.begun:
+        if told.get("finished") and self._transcripts.begun and self._activity is None:
             await self._written()
         elif self._late is not None and self._activity is None:
             self._await_words(GRACE_S if self._answering.idle else REST_S)
@@ -385,10 +394,10 @@ class LiveLink(Link):
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _written(self, failure: LinkFailure = _UNWRITTEN) -> None:
-        """Take what was written of the turns as all that will come."""
+    async def _written(self) -> None:
+        """Take what was written of the turn as all that will come."""
         self._stop_waiting()
-        await self._transcripts.end(failure)
+        await self._transcripts.end()
         await self._rest()
 
     def _stop_waiting(self) -> None:

@@ -4,7 +4,8 @@ The service keeps the conversation, and answers whatever it hears. So a turn is 
 spoken, but its end is told only when a response to it is asked for. Where the conversation there is
 not what the response is to read (an answer was interrupted and only half heard, something was
 deleted, the instructions changed), a new connection is told all of it, as text. A turn that nobody
-wants answered has its transcript written beside, over a connection of its own.
+wants answered has its transcript written beside, over a connection of its own, and so has one whose
+words could not be told from another's.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from session.reports import ResponseReport
 from upstream.generation import UpstreamGeneration
 from upstream.google.conversation import Entry, Heard, entries, parted
 from upstream.google.live import LiveLink
-from upstream.google.transcripts import Turn
+from upstream.google.transcripts import Turn, Writing
 from upstream.google.wire import HEARS_RATE, Model, Wishes
 from upstream.service import Generation, UpstreamService, UpstreamSession
 from upstream.turn_input import UpstreamTurns
@@ -44,6 +45,10 @@ HOLD_S = 0.1
 written without one."""
 
 
+WRITINGS = 2
+"""Most connections that are let write a turn, one where the other broke."""
+_PASSING = (ErrorCategory.CONNECTIVITY, ErrorCategory.SERVER)
+"""Failures that another connection may not have."""
 WRITING_TOKENS = 32
 """Most tokens of the answer that the service makes to a turn whose transcript alone is wanted; it
 is not heard."""
@@ -67,10 +72,13 @@ class _Told(Turn):
 
     recognition_id: str = ""
     pcm: bytes = b""
-    """Its audio, until it is known who writes the transcript."""
+    """Its audio, until its transcript is there."""
     hold: asyncio.TimerHandle | None = None
+    """When it is taken for one that nobody wants answered."""
     due: asyncio.TimerHandle | None = None
     """When its transcript is given up; None: none is wanted any more."""
+    beside: LiveLink | None = None
+    """The connection that was opened to write it."""
 
 
 class LiveUpstream(UpstreamSession):
@@ -84,7 +92,7 @@ class LiveUpstream(UpstreamSession):
         """How the last response was asked for."""
         self._hints: TranscriptionSettings = NO_WISHES
         self._turns: dict[str, _Told] = {}
-        """Committed turns, by item, until they are answered and written."""
+        """Committed turns, by item."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._beside: set[LiveLink] = set()
         """Connections for one response or transcript each."""
@@ -131,8 +139,8 @@ class LiveUpstream(UpstreamSession):
         self._hints = turn.settings
         told = _Told(turn.item_id, recognition_id=turn.recognition_id, pcm=turn.audio)
         loop = asyncio.get_running_loop()
-        told.hold = loop.call_later(HOLD_S, self._soon, self._write_beside, told)
-        told.due = loop.call_later(self._setup.patience.first_s, self._soon, self._too_late, told)
+        told.hold = loop.call_later(HOLD_S, self._write_beside, told)
+        told.due = loop.call_later(self._setup.patience.first_s, self._too_late, told)
         self._turns[turn.item_id] = told
         await self._main.commit(turn.recognition_id, told, turn.audio)
 
@@ -144,47 +152,55 @@ class LiveUpstream(UpstreamSession):
         self._main.discard(turn.recognition_id, found)
         if found is not None:
             _settle(found)
+            _leave(found)
             del self._turns[found.item_id]
 
-    async def _write_beside(self, turn: _Told) -> None:
-        """Have the transcript of a turn written that nobody has asked to be answered."""
-        pcm, turn.pcm = turn.pcm, b""
-        if not pcm:
-            # An answer was asked for at the last moment.
-            return
+    def _write_beside(self, turn: _Told) -> None:
+        """Have the transcript of a turn written by a connection of its own."""
         wishes = self._hinted(Wishes("", self._setup.voice, limit=WRITING_TOKENS))
-        link = self._connect()
+        link = turn.beside = self._connect()
         self._beside.add(link)
         link.prepare(wishes, ())
-        await link.tell([Heard(turn)], {turn.item_id: pcm})
+        self._soon(link.tell([Heard(turn)], {turn.item_id: turn.pcm}))
 
-    async def _too_late(self, turn: _Told) -> None:
+    def _too_late(self, turn: _Told) -> None:
         limit_s = self._setup.patience.first_s
-        await self._not_heard(turn, lost(f"no transcript within {limit_s:g} s"))
+        failure = lost(f"no transcript within {limit_s:g} s")
+        self._soon(self._report(turn, turn.whole, failure))
 
-    async def _not_heard(self, turn: _Told, failure: LinkFailure) -> None:
-        if turn.due is not None:
-            _settle(turn)
-            await self._ears.failed(turn.recognition_id, failure)
-
-    async def wrote(self, turn: Turn) -> None:
+    async def wrote(self, writing: Writing) -> None:
         """Report a transcript so far (`live.Reader`)."""
-        if isinstance(turn, _Told) and turn.due is not None:
-            await self._ears.so_far(turn.recognition_id, turn.so_far.strip())
+        turn = writing.turn
+        if isinstance(turn, _Told) and turn.due is not None and turn.leading is writing:
+            await self._ears.so_far(turn.recognition_id, writing.words)
 
-    async def written(self, turn: Turn, failure: LinkFailure) -> None:
+    async def written(self, writing: Writing, failure: LinkFailure) -> None:
         """Report a transcript (`live.Reader`)."""
-        text = turn.so_far.strip()
-        if turn.words is None and text:
-            turn.words = text
+        turn, words = writing.turn, writing.turn.transcript
+        if turn.words is None:
+            turn.words = words
         if not isinstance(turn, _Told) or turn.due is None:
             return
-        self._turns.pop(turn.item_id, None)
-        if text:
-            _settle(turn)
-            await self._ears.understood(turn.recognition_id, Transcript(text))
+        if words is not None:
+            await self._report(turn, words, failure)
+        elif not turn.going:
+            if failure.category in _PASSING and len(turn.writings) < WRITINGS:
+                self._write_beside(turn)
+            else:
+                await self._report(turn, None, failure)
+
+    async def _report(self, turn: _Told, words: str | None, failure: LinkFailure) -> None:
+        """Report a transcript, or why there is none."""
+        if turn.due is None:
+            return
+        _settle(turn)
+        if turn.words is None:
+            turn.words = words
+        if words is not None:
+            await self._ears.understood(turn.recognition_id, Transcript(words))
         else:
-            await self._not_heard(turn, failure)
+            await self._ears.failed(turn.recognition_id, failure)
+        _leave(turn)
 
     # --- responses ------------------------------------------------------------------------------
 
@@ -207,7 +223,12 @@ class LiveUpstream(UpstreamSession):
                 item_id = entry.turn.item_id
                 if not link.heard_already(item_id):
                     pcm[item_id] = await asyncio.to_thread(cleaned, entry.clip, HEARS_RATE)
-        await link.tell(new, pcm)
+        if await link.tell(new, pcm):
+            return
+        for entry in new:
+            turn = entry.turn if isinstance(entry, Heard) else None
+            if isinstance(turn, _Told) and turn.due is not None and turn.beside is None:
+                self._write_beside(turn)
 
     def _give_up(self, asked: UpstreamGeneration, silent: bool) -> None:
         for link in [self._main, *self._beside]:
@@ -244,7 +265,6 @@ class LiveUpstream(UpstreamSession):
         told = self._turns.get(entry.turn.item_id)
         if told is None:
             return Heard(Turn(entry.turn.item_id), entry.clip)
-        told.pcm = b""
         if told.hold is not None:
             told.hold.cancel()
         return Heard(told, entry.clip)
@@ -290,17 +310,25 @@ class LiveUpstream(UpstreamSession):
         logger.debug(f"an upstream connection ended: {failure.reason}")
         self._beside.discard(link)
 
-    def _soon(self, work: Callable[[_Told], Coroutine[Any, Any, None]], turn: _Told) -> None:
-        task = asyncio.create_task(work(turn), name="transcript of a turn")
+    def _soon(self, work: Coroutine[Any, Any, Any]) -> None:
+        task = asyncio.create_task(work, name="transcript of a turn")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
 
 def _settle(turn: _Told) -> None:
+    """Have nothing more written of a turn."""
     for timer in (turn.hold, turn.due):
         if timer is not None:
             timer.cancel()
     turn.hold = turn.due = None
+    turn.pcm = b""
+
+
+def _leave(turn: _Told) -> None:
+    """End the connection that was opened to write a turn, once nothing waits for it."""
+    if turn.beside is not None and turn.beside.alive:
+        turn.beside.drop(lost("it is not needed any more"))
 
 
 def _impossible(reason: str) -> LinkFailure:

@@ -1,36 +1,89 @@
 """What Gemini Live writes of the user's turns: their transcripts come whenever they come.
 
 They are in no order with the answer: a piece may come while the turn is still spoken, or when all
-of the answer has been made.
+of the answer has been made. No piece says whose it is. So words are those of a turn only where it
+is alone in what the service hears, and where the end of the service's turn parts them from those of
+the turn before; all others are nobody's.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
+
+from pipecat.utils.errors import ErrorCategory
 
 from providers.links.failures import LinkFailure
 from providers.links.link import Event
 from upstream.google.conversation import Spoken
 
+UNWRITTEN = LinkFailure(
+    ErrorCategory.UNKNOWN,
+    "the service wrote no transcript",
+    remedy="It understood no words, or heard another language than those of "
+    "session.audio.input.transcription; the answer does not depend on it.",
+)
 
-@dataclass(slots=True)
+
+@dataclass(slots=True, eq=False)
+class Writing:
+    """What one connection writes of a turn."""
+
+    turn: Turn
+    text: str = ""
+    over: bool = False
+    """Whether nothing more will come."""
+    broken: bool = False
+    """Whether that is so because the connection is over."""
+
+    @property
+    def words(self) -> str:
+        """What it has written."""
+        return self.text.strip()
+
+    @property
+    def whole(self) -> bool:
+        """Whether it is a transcript of all of the turn."""
+        return self.over and not self.broken and bool(self.words)
+
+
+@dataclass(slots=True, eq=False)
 class Turn(Spoken):
-    """A turn of the user whose transcript the service writes."""
+    """A turn of the user whose transcript the service writes, over one connection or several."""
 
-    so_far: str = ""
-    taken: bool = False
-    """Whether a connection writes it."""
+    writings: list[Writing] = field(default_factory=list)
+    leading: Writing | None = None
+    """The first of them that had words: they are told while they come."""
+
+    @property
+    def going(self) -> bool:
+        """Whether more of it may be written."""
+        return any(not one.over for one in self.writings)
+
+    @property
+    def whole(self) -> str | None:
+        """A transcript of all of it, whoever wrote it; None: there is none (yet)."""
+        return next((one.words for one in self.writings if one.whole), None)
+
+    @property
+    def transcript(self) -> str | None:
+        """The transcript to tell; None: it is to be waited for, or nobody has written a word."""
+        leading = self.leading
+        if leading is None or not leading.over:
+            return None
+        if leading.broken and (self.whole or self.going):
+            return self.whole
+        return leading.words
 
 
 class Writer(Protocol):
     """What wants to know what is written: an upstream's session."""
 
-    async def wrote(self, turn: Turn) -> None:
-        """`turn.so_far` has grown."""
+    async def wrote(self, writing: Writing) -> None:
+        """`writing.text` has grown."""
 
-    async def written(self, turn: Turn, failure: LinkFailure) -> None:
-        """`turn.so_far` is all that will come; `failure` tells why, should it be nothing."""
+    async def written(self, writing: Writing, failure: LinkFailure) -> None:
+        """`writing` is over; `failure` tells why, should it have no words."""
 
 
 class Transcripts:
@@ -39,48 +92,79 @@ class Transcripts:
     def __init__(self, writer: Writer) -> None:
         """Start with none; `writer` is told of all."""
         self._writer = writer
-        self._turns: list[Turn] = []
-        """Turns whose transcripts are being written."""
+        self._writing: Writing | None = None
+        """That of the turn which the service has heard last."""
         self._early = ""
-        """What was written of the turn that is being spoken."""
+        """What was written of what is being spoken."""
+        self._unparted = False
+        """Whether that may be of the turn before."""
 
     @property
     def pending(self) -> bool:
         """Whether a transcript is being written."""
-        return bool(self._turns)
+        return self._writing is not None
 
     @property
     def begun(self) -> bool:
         """Whether anything of one that is being written has come."""
-        return any(turn.so_far.strip() for turn in self._turns)
+        return self._writing is not None and bool(self._writing.words)
 
-    def speaking(self) -> None:
-        """A turn begins: what is written from here on is of that, or of those still awaited."""
+    @property
+    def unparted(self) -> bool:
+        """Whether words that came while a turn is spoken may be of the one before."""
+        return self._unparted and bool(self._early.strip())
+
+    def speaking(self, *, parted: bool) -> None:
+        """A turn begins.
+
+        Args:
+            parted: Whether what is written from here on is of that: the service has ended its turn.
+        """
         self._early = ""
+        self._unparted = self.pending and not parted
+
+    async def part(self) -> None:
+        """The service has ended its turn: what came before that is of the turn before."""
+        if self._unparted and self._writing is not None:
+            early, self._early = self._early, ""
+            await self._grow(self._writing, early)
+        if not self._early:
+            self._unparted = False
 
     async def expect(self, turn: Turn) -> None:
-        """Have the transcript of a turn written; where another connection does, it is not told."""
-        if turn.taken:
-            turn = Turn(turn.item_id)
-        turn.taken = True
-        early, self._early = self._early, ""
-        self._turns.append(turn)
-        if early:
-            turn.so_far += early
-            await self._writer.wrote(turn)
+        """Have the transcript written of a turn that was alone in what the service hears."""
+        self._writing = Writing(turn)
+        turn.writings.append(self._writing)
+        early, self._early, self._unparted = self._early, "", False
+        await self._grow(self._writing, early)
 
     async def take(self, told: Event) -> None:
-        """Take a piece; several turns that are answered together are written as one."""
+        """Take a piece."""
         text = str(told.get("text") or "")
-        if not self._turns:
+        if self._writing is None or self._unparted:
             self._early += text
-        elif text:
-            turn = self._turns[-1]
-            turn.so_far += text
-            await self._writer.wrote(turn)
+        else:
+            await self._grow(self._writing, text)
 
-    async def end(self, failure: LinkFailure) -> None:
-        """Take what was written as all that will come; `failure` is why there is nothing."""
-        turns, self._turns = self._turns, []
-        for turn in turns:
-            await self._writer.written(turn, failure)
+    async def end(self, failure: LinkFailure | None = None) -> None:
+        """Take what was written as all that will come.
+
+        Args:
+            failure: Why the connection is over; None: it is not.
+        """
+        writing, self._writing = self._writing, None
+        if writing is None:
+            return
+        if writing.words and not self._early:
+            # What comes now is not its rest: the turn was over for long.
+            self._unparted = False
+        writing.over, writing.broken = True, failure is not None
+        await self._writer.written(writing, failure or UNWRITTEN)
+
+    async def _grow(self, writing: Writing, text: str) -> None:
+        if not text:
+            return
+        writing.text += text
+        if writing.turn.leading is None and writing.words:
+            writing.turn.leading = writing
+        await self._writer.wrote(writing)

@@ -207,7 +207,7 @@ class RealtimeUpstream(UpstreamSession):
             else:
                 inline[item_id] = await asyncio.to_thread(_written, clip)
         if not link.alive:
-            raise lost("the connection was lost")
+            raise link.failure
         event_id = self._next_id("response")
         self._responses.ask(asked, event_id, link)
         await link.send(response_create(asked.request, references, inline, event_id))
