@@ -14,7 +14,7 @@ from typing import Any
 from config import Settings
 from providers.links.chain import passed_by
 from serving.access.keys import Access, AccessDenied, Grant
-from serving.handshake import Handshake, Service, check_handshake
+from serving.handshake import Handshake, Service, check_handshake, check_translation
 from serving.http_errors import not_ready, origin_refused
 from serving.lifecycle import Lifecycle
 from serving.refused import Refused
@@ -224,6 +224,7 @@ class Admission:
         )
 
     def _admit_translation(self, asked: Asked, grant: Grant) -> Admitted:
+        check_translation(asked.query)
         azure = asked.service.azure
         named = asked.query.get("model") or (azure and asked.query.get("deployment")) or None
         given = asked.session

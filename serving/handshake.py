@@ -219,6 +219,21 @@ def _check_kind(
         )
 
 
+def check_translation(query: Mapping[str, str]) -> None:
+    """Refuse a URL that asks a translation session for what it has not (§D.6).
+
+    Raises:
+        Refused: It does.
+    """
+    for other in ("intent", "observe", "notices"):
+        if query.get(other):
+            raise Refused(
+                "invalid_value",
+                f"You must not provide {other} for a translation session: connect without it.",
+                other,
+            )
+
+
 def check_call_alone(query: Mapping[str, str]) -> None:
     """Refuse a URL that asks for a running call and for a session at once (§D.4).
 

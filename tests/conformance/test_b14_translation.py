@@ -335,6 +335,19 @@ async def test_the_translation_model_opens_no_conversation(server: RunningServer
     assert "/realtime/translations" in refused.error["message"]
 
 
+@pytest.mark.parametrize(
+    "asked", ["intent=transcription", "observe=turn_detection", "notices=echo"]
+)
+async def test_what_a_translation_session_has_not_is_not_ignored(
+    server: RunningServer, asked: str
+) -> None:
+    refused = await refusal(address(server, f"model=gpt-realtime-translate&{asked}"))
+    name = asked.partition("=")[0]
+    assert (refused.error["code"], refused.error["param"]) == ("invalid_value", name)
+    assert name in refused.error["message"]
+    assert refused.code == 4000
+
+
 async def test_a_key_is_needed_where_there_are_keys() -> None:
     async with guarded() as server:
         refused = await refusal(address(server))

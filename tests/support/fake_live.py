@@ -130,6 +130,10 @@ class FakeLive(SpeechSocket):
     """Sent in place of an answer."""
     deaf: bool = False
     """Write no transcripts."""
+    counts_tenths: bool = False
+    """Write how many tenths of a second it has heard, in place of `transcript`."""
+    goes_on: bool = False
+    """Do not end its turn where the user begins the next."""
     writes: Literal["spoken", "first", "generated", "complete"] = "first"
     """When a transcript is written: while the turn is spoken, before the answer, or behind the last
     of it or the end of its turn."""
@@ -189,8 +193,8 @@ class _Session:
         self.ready = False
         self.awaits_history = False
         self.active = False
-        self.heard = False
-        """Whether there was sound in the activity."""
+        self.heard = 0
+        """Bytes of sound in the activity."""
         self.pending: dict[str, str] = {}
         self.answering: asyncio.Task[None] | None = None
 
@@ -253,12 +257,13 @@ class _Session:
         match told:
             case {"activityStart": _}:
                 _need(not self.active, "the activity has begun already")
-                self.active, self.heard = True, False
-                await self.interrupt()
+                self.active, self.heard = True, 0
+                if not self.fake.goes_on:
+                    await self.interrupt()
             case {"activityEnd": _}:
                 _need(self.active, "there is no activity")
                 self.active = False
-                self.answer(self.say(heard=self.heard))
+                self.answer(self.say(heard=self.heard > 0))
             case {"audio": {"data": data, "mimeType": kind}}:
                 _need(self.active, "sound outside of an activity is not heard")
                 _need(kind == "audio/pcm;rate=16000", "rate")
@@ -267,7 +272,7 @@ class _Session:
                 self.call.audio += pcm
                 if self.fake.writes == "spoken" and not self.heard:
                     await self.write()
-                self.heard = True
+                self.heard += len(pcm)
             case {"video": {"mimeType": kind}}:
                 _need(self.active and kind.startswith("image/"), "image")
             case {"text": str()}:
@@ -286,6 +291,9 @@ class _Session:
             await self.send(serverContent={"turnComplete": True})
 
     def answer(self, work: Any) -> None:
+        if self.fake.silent:
+            work.close()
+            return
         self.answering = asyncio.create_task(self.doing(work))
 
     async def doing(self, work: Any) -> None:
@@ -299,8 +307,6 @@ class _Session:
 
     async def say(self, heard: bool) -> None:
         fake = self.fake
-        if fake.silent:
-            return
         if fake.garbage is not None:
             await self.socket.send(fake.garbage)
             return
@@ -345,7 +351,9 @@ class _Session:
             await self.write()
 
     async def write(self) -> None:
-        for word in re.findall(r"\S+\s*", self.fake.transcript):
+        fake = self.fake
+        text = f"{self.heard // 3200} tenths" if fake.counts_tenths else fake.transcript
+        for word in re.findall(r"\S+\s*", text):
             await self.send(serverContent={"inputTranscription": {"text": word}})
 
     async def counted(self, **event: Any) -> None:
