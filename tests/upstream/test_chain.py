@@ -36,20 +36,21 @@ async def leading(port: int, to: int, **changed: Any) -> AsyncIterator[RunningSe
         yield server
 
 
-async def refusal(server: RunningServer) -> tuple[str, int]:
+async def refusal(server: RunningServer, *, spoken: bool = False) -> tuple[str, int]:
     """Ask for an answer; return why there is none, and how many sessions are open."""
     async with client(server.url) as wire:
-        await wire.say("hello")
+        await (wire.append(speech()) if spoken else wire.say("hello"))
         response = (await wire.until("response.done"))["response"]
         assert response["status"] == "failed"
         opened = await server.active_sessions()
         return response["status_details"]["error"]["message"], opened
 
 
-async def test_a_server_that_is_its_own_upstream_refuses_itself():
+@pytest.mark.parametrize("spoken", [False, True])
+async def test_a_server_that_is_its_own_upstream_refuses_itself(spoken):
     port = free_port()
     async with leading(port, port) as server:
-        message, opened = await refusal(server)
+        message, opened = await refusal(server, spoken=spoken)
         assert "leads back" in message
         assert "upstream.url" in message
         assert opened == 1

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -217,15 +217,23 @@ class LiveUpstream(UpstreamSession):
             before, new = parted(wanted)
             link.prepare(wishes, before)
         await link.reserve(asked)
-        pcm: dict[str, bytes] = {}
-        for entry in new:
-            if isinstance(entry, Heard) and entry.clip is not None:
-                item_id = entry.turn.item_id
-                if not link.heard_already(item_id):
-                    pcm[item_id] = await asyncio.to_thread(cleaned, entry.clip, HEARS_RATE)
-        if await link.tell(new, pcm):
-            return
-        for entry in new:
+        writes = False
+        try:
+            pcm: dict[str, bytes] = {}
+            for entry in new:
+                if isinstance(entry, Heard) and entry.clip is not None:
+                    item_id = entry.turn.item_id
+                    if not link.heard_already(item_id):
+                        pcm[item_id] = await asyncio.to_thread(cleaned, entry.clip, HEARS_RATE)
+            writes = await link.tell(new, pcm)
+        finally:
+            # It may be stopped in the middle.
+            if not writes:
+                self._write_apart(new)
+
+    def _write_apart(self, told: Sequence[Entry]) -> None:
+        """Have each turn in it written that the connection which was told it will not write."""
+        for entry in told:
             turn = entry.turn if isinstance(entry, Heard) else None
             if isinstance(turn, _Told) and turn.due is not None and turn.beside is None:
                 self._write_beside(turn)

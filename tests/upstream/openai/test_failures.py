@@ -58,6 +58,24 @@ async def test_a_service_that_comes_later_is_found():
         await answered(wire)
 
 
+@pytest.mark.parametrize(
+    ("status", "code", "told"),
+    [
+        (401, "invalid_api_key", "Check upstream.api_key."),
+        (403, "permission_denied", "Check what the API key may use."),
+        (404, "invalid_request", "Check upstream.url, upstream.model and upstream.options."),
+        (429, "rate_limit_exceeded", "Try again later, or check the account's limits."),
+        (503, "provider_error", "status 503"),
+    ],
+)
+async def test_the_answer_to_a_spoken_turn_says_why_no_connection_stood(status, code, told):
+    async with stack({"status": status}) as (_service, _server, wire):
+        await wire.append(speech())
+        error = await failed(wire)
+        assert error["code"] == code
+        assert told in error["message"]
+
+
 @pytest.mark.parametrize("refusal", [{"status": 401}, {"refusal": "invalid_api_key"}])
 async def test_a_wrong_key_is_told_with_its_remedy_and_not_shown(refusal):
     async with stack(refusal) as (_service, _server, wire):
