@@ -5,6 +5,11 @@
 
 from __future__ import annotations
 
+if __name__ == "__main__":
+    from settings.first_signal import heed_first_signal
+
+    heed_first_signal()
+
 import asyncio
 import sys
 from collections.abc import AsyncIterator, Callable

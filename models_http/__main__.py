@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+if __name__ == "__main__":
+    from settings.first_signal import heed_first_signal
+
+    heed_first_signal()
+
 from settings.installation import missing_library
 
 try:

@@ -139,7 +139,8 @@ class Engines:
                 # Some know how much they can do only when they are loaded.
                 parallel = self._settings.model_server.parallel or engine.provider.parallel
                 engine.places.widen(parallel or ELSEWHERE)
-        except BaseException:
+        except Exception:
+            # Not if it is cancelled: then the end was asked for.
             self.state = "failed"
             raise
         self.state = "healthy"

@@ -9,6 +9,7 @@ __all__ = [
     "call_addresses",
     "columns",
     "extras",
+    "first_signal",
     "group",
     "arguments",
     "provider_declarations",

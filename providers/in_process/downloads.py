@@ -2,15 +2,21 @@
 
 Several hundred megabytes take minutes. On a terminal there is a progress bar; in a log, a line for
 every 10 %.
+
+Several processes may share a folder and start together. So each writes to a file of its own beside
+the one that is wanted, which gets its name when it is complete.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 import sys
 import threading
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,10 +26,13 @@ from tqdm import tqdm
 from config import STTConfig, TTSConfig
 from providers.base import ProviderSetupError
 from providers.in_process.hub import HUB
+from providers.in_process.soundness import Scale, Unsound, refuse_answer
 from settings.localisation import _
 
 _MIRRORS: Mapping[str, str] = {HUB: "HF_ENDPOINT", "https://github.com": "GITHUB_ENDPOINT"}
 """An address → the variable that names a mirror of all that is there."""
+_ABANDONED_S = 3600
+"""Seconds without a further byte behind which a file's writer is gone: it was killed."""
 _OFFLINE = ("1", "ON", "YES", "TRUE")
 _UNITS: Mapping[str, Any] = {"unit": "B", "unit_scale": True, "unit_divisor": 1024}
 
@@ -118,7 +127,7 @@ async def fetch(files: Mapping[Path, str], config: STTConfig | TTSConfig) -> Non
     def work(progress: type[Progress]) -> None:
         for target, url in files.items():
             if not target.is_file():
-                _fetch(mirrored(url), target, config, progress)
+                _fetch(url, target, config, progress)
 
     await in_background(work)
 
@@ -127,20 +136,27 @@ _HERE = {f"all://{host}": None for host in ("localhost", "127.0.0.1", "[::1]")}
 """A mirror on this machine is asked without the proxies of the environment."""
 
 
-def _fetch(url: str, target: Path, config: STTConfig | TTSConfig, progress: type[Progress]) -> None:
+_AS_IT_IS = {"Accept-Encoding": "identity"}
+
+
+def _fetch(
+    original: str, target: Path, config: STTConfig | TTSConfig, progress: type[Progress]
+) -> None:
+    url = mirrored(original)
     told = _("Downloading {url} to {target}").format(url=url, target=target)
     print(told, file=sys.stderr, flush=True)
-    part = target.with_name(f"{target.name}.part")
     timeout = httpx.Timeout(config.timeout_s, connect=config.connect_timeout_s)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with httpx.Client(timeout=timeout, follow_redirects=True, mounts=_HERE) as client:
-                _insist(client, url, part, config.retries, progress)
-            part.replace(target)
-        finally:
-            part.unlink(missing_ok=True)
-    except (httpx.HTTPError, OSError, ImportError) as error:
+        with (
+            _part_of(target) as part,
+            httpx.Client(
+                timeout=timeout, follow_redirects=True, mounts=_HERE, headers=_AS_IT_IS
+            ) as client,
+        ):
+            _insist(client, url, part, target.name, config.retries, progress)
+            _name(part, target)
+    except (httpx.HTTPError, httpx.InvalidURL, OSError, ImportError, Unsound) as error:
         reason = str(error) or type(error).__name__
         if isinstance(error, httpx.HTTPStatusError):
             reason = f"HTTP {error.response.status_code}"
@@ -151,30 +167,72 @@ def _fetch(url: str, target: Path, config: STTConfig | TTSConfig, progress: type
             ).format(
                 url=url,
                 reason=reason,
-                variables=", ".join(["HTTPS_PROXY", *_MIRRORS.values()]),
+                variables=", ".join(["HTTPS_PROXY", *_mirrors_of(original)]),
                 target=target,
             )
         ) from error
 
 
+def _mirrors_of(url: str) -> list[str]:
+    return [variable for origin, variable in _MIRRORS.items() if url.startswith(f"{origin}/")]
+
+
+@contextmanager
+def _part_of(target: Path) -> Iterator[Path]:
+    """Yield a name that nobody else writes to, in the same folder; it is gone at the end."""
+    for other in target.parent.glob("*.part"):
+        if other.name.startswith(f"{target.name}."):
+            _remove_abandoned(other)
+    part = target.with_name(f"{target.name}.{secrets.token_hex(8)}.part")
+    try:
+        yield part
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _remove_abandoned(part: Path) -> None:
+    with suppress(OSError):
+        if time.time() - part.stat().st_mtime > _ABANDONED_S:
+            part.unlink()
+
+
+def _name(part: Path, target: Path) -> None:
+    try:
+        part.replace(target)
+    except PermissionError:
+        # Windows replaces no file that is open: another process was quicker, and reads it.
+        if not target.is_file():
+            raise
+
+
 def _insist(
-    client: httpx.Client, url: str, part: Path, retries: int, progress: type[Progress]
+    client: httpx.Client,
+    url: str,
+    part: Path,
+    name: str,
+    retries: int,
+    progress: type[Progress],
 ) -> None:
     for left in reversed(range(retries + 1)):
         try:
-            _download(client, url, part, progress)
+            _download(client, url, part, name, progress)
             return
         except httpx.TransportError:
             if not left:
                 raise
 
 
-def _download(client: httpx.Client, url: str, part: Path, progress: type[Progress]) -> None:
+def _download(
+    client: httpx.Client, url: str, part: Path, name: str, progress: type[Progress]
+) -> None:
     with client.stream("GET", url) as response:
         response.raise_for_status()
+        refuse_answer(response)
+        scale = Scale(name, [*response.history, response])
         size = int(response.headers.get("Content-Length", 0)) or None
-        title = part.name.removesuffix(".part")
-        with part.open("wb") as file, progress(total=size, desc=title, **_UNITS) as bar:
+        with part.open("wb") as file, progress(total=size, desc=name, **_UNITS) as bar:
             for piece in response.iter_raw():
                 file.write(piece)
+                scale.add(piece)
                 bar.update(len(piece))
+        scale.judge()

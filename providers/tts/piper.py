@@ -211,7 +211,7 @@ class PiperTTS(TTSProvider):
                     "The Piper voice in {file} is missing, and HF_HUB_OFFLINE "
                     "forbids to download it: unset that variable, or fetch "
                     "{address} by other means and save it there."
-                ).format(file=file, address=address)
+                ).format(file=file, address=mirrored(address))
             )
         await fetch(files, self._config)
 
@@ -269,14 +269,12 @@ def _address(voice: str, extension: str) -> str:
     parts = VOICE_PATTERN.match(voice)
     assert parts is not None, "only checked names are downloaded"
     family, region = parts["lang_family"], parts["lang_region"]
-    return mirrored(
-        URL_FORMAT.format(
-            lang_family=family,
-            lang_code=f"{family}_{region}",
-            voice_name=parts["voice_name"],
-            voice_quality=parts["voice_quality"],
-            extension=extension,
-        )
+    return URL_FORMAT.format(
+        lang_family=family,
+        lang_code=f"{family}_{region}",
+        voice_name=parts["voice_name"],
+        voice_quality=parts["voice_quality"],
+        extension=extension,
     )
 
 

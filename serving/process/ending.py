@@ -27,7 +27,7 @@ _SAYING_S = 3
 
 
 class HardEnd:
-    """Ends the process when its deadline has passed, with status 0: the end was asked for."""
+    """Ends the process when its deadline has passed."""
 
     def __init__(self, left: Callable[[], str], tidy: Callable[[], None]) -> None:
         """Start the watching threads; there is no deadline yet.
@@ -36,6 +36,8 @@ class HardEnd:
             left: Describes what has not ended yet, for the log.
             tidy: Called before the process ends by force, to leave nothing behind.
         """
+        self.status = 0
+        """The exit status then; 0 for who serves: the end was asked for."""
         self._left = left
         self._tidy = tidy
         # A SimpleQueue is reentrant, so a signal handler that interrupts another may use it.
@@ -58,7 +60,7 @@ class HardEnd:
                 break
         self._over.set()
         self._said.wait(_SAYING_S)
-        os._exit(0)
+        os._exit(self.status)
 
     def _say(self) -> None:
         self._over.wait()

@@ -101,7 +101,7 @@ def test_the_models_of_a_profile_come_into_the_image_that_is_built_with_them(
     here = download.replace(MODELS, str(models))
     with serving_files() as web:
         web.files |= {
-            f"{KOKORO}/kokoro-v1.0.onnx": b"a model",
+            f"{KOKORO}/kokoro-v1.0.onnx": b"\x08a model",
             f"{KOKORO}/voices-v1.0.bin": b"voices",
         }
         said = run(

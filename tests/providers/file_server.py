@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
@@ -25,6 +25,10 @@ class FileServer:
         """How many more connections break; 0 with `cut_after` set: all of them."""
         self.half_way: Callable[[], None] = lambda: None
         """Called when half of a body has been sent."""
+        self.redirect_headers: dict[str, str] = {}
+        """Sent with every redirect."""
+        self.codings: list[str | None] = []
+        """Of each request, the codings of a body that it accepts."""
         self.asked: list[str] = []
         """Methods and paths, with their queries."""
 
@@ -45,9 +49,12 @@ def serving_files() -> Iterator[FileServer]:
 
         def _answer(self, body: bool) -> None:
             files.asked.append(f"{self.command} {self.path}")
+            files.codings.append(self.headers.get("Accept-Encoding"))
             if elsewhere := files.redirects.get(self.path):
                 self.send_response(302)
                 self.send_header("Location", elsewhere)
+                for name, value in files.redirect_headers.items():
+                    self.send_header(name, value)
                 self.end_headers()
                 return
             content = files.files.get(self.path.partition("?")[0])
@@ -60,7 +67,9 @@ def serving_files() -> Iterator[FileServer]:
                 self.send_header(name, value)
             self.end_headers()
             if body:
-                self._body(content)
+                # Whoever asked may have ended.
+                with suppress(ConnectionError):
+                    self._body(content)
 
         def _body(self, content: bytes) -> None:
             if files.cut_after is not None:

@@ -36,9 +36,9 @@ def mirror(monkeypatch: pytest.MonkeyPatch) -> Iterator[FileServer]:
         monkeypatch.setenv("HF_ENDPOINT", web.url)
         monkeypatch.setenv("GITHUB_ENDPOINT", web.url)
         web.files |= {
-            f"{KOKORO}/kokoro-v1.0.onnx": b"a model",
+            f"{KOKORO}/kokoro-v1.0.onnx": b"\x08a model",
             f"{KOKORO}/voices-v1.0.bin": b"voices",
-            f"{PIPER}.onnx": b"a voice",
+            f"{PIPER}.onnx": b"\x08a voice",
             f"{PIPER}.onnx.json": b"{}",
         }
         yield web

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
+import hashlib
+import os
 import threading
 from pathlib import Path
 
@@ -17,8 +20,9 @@ from tests.providers.file_server import FileServer, serving_files
 from tests.support.proxies import environment_of_proxies
 
 CONFIG = TTSConfig(retries=0, timeout_s=2, connect_timeout_s=2)
-VOICE = bytes(range(256)) * 4096
-"""A megabyte."""
+VOICE = bytes([8, *range(1, 256)]) * 4096
+"""A megabyte, which begins as a model does."""
+PAGE = b"\n<!DOCTYPE html><html>please log in</html>"
 
 
 @pytest.fixture
@@ -153,8 +157,100 @@ async def test_every_download_heeds_the_mirrors_and_a_failed_one_names_them(
     addresses = ("https://huggingface.co/voice.onnx", "https://github.com/owner/voice.onnx")
     await fetch(dict(zip((hub, github), addresses, strict=True)), CONFIG)
     assert hub.read_bytes() == github.read_bytes() == VOICE
-    with pytest.raises(ProviderSetupError, match=r"HTTPS_PROXY, HF_ENDPOINT, GITHUB_ENDPOINT"):
+    with pytest.raises(ProviderSetupError, match=r"heeded are HTTPS_PROXY, HF_ENDPOINT\)"):
         await fetch({tmp_path / "none": "https://huggingface.co/none"}, CONFIG)
+
+
+async def test_two_that_fetch_into_one_folder_each_get_the_whole_file(web, tmp_path):
+    both = threading.Barrier(2, timeout=30)
+    web.half_way = lambda: both.wait() and None
+    target = tmp_path / "voice.onnx"
+    await asyncio.gather(*(fetch({target: f"{web.url}/voice.onnx"}, CONFIG) for _ in range(2)))
+    assert len(web.asked) == 2
+    assert target.read_bytes() == VOICE
+    assert [file.name for file in tmp_path.iterdir()] == ["voice.onnx"]
+
+
+async def test_one_that_is_stopped_harms_no_file_of_another(web, tmp_path):
+    """The one that comes second is stopped in the middle, when the first has its file."""
+    half, go_on = threading.Event(), threading.Event()
+
+    def wait() -> None:
+        half.set()
+        go_on.wait()
+
+    target = tmp_path / "voice.onnx"
+    web.half_way = wait
+    second = asyncio.create_task(fetch({target: f"{web.url}/voice.onnx"}, CONFIG))
+    await asyncio.to_thread(half.wait)
+    web.half_way = lambda: None
+    await fetch({target: f"{web.url}/voice.onnx"}, CONFIG)
+    second.cancel()
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await second
+    assert target.read_bytes() == VOICE
+
+
+async def test_what_a_killed_download_left_is_removed_but_nothing_that_grows(web, tmp_path):
+    left, grows = tmp_path / "voice.onnx.0.part", tmp_path / "voice.onnx.1.part"
+    other = tmp_path / "other.onnx.0.part"
+    for file in (left, grows, other):
+        file.touch()
+    for file in (left, other):
+        os.utime(file, (0, 0))
+    await fetch({tmp_path / "voice.onnx": f"{web.url}/voice.onnx"}, CONFIG)
+    assert {file.name for file in tmp_path.iterdir()} == {"voice.onnx", grows.name, other.name}
+
+
+async def test_a_file_comes_uncoded_or_not_at_all(web, tmp_path):
+    web.files["/voice.onnx"] = gzip.compress(VOICE)
+    web.headers = {"Content-Encoding": "gzip"}
+    with pytest.raises(ProviderSetupError, match="coded by gzip"):
+        await fetch({tmp_path / "voice.onnx": f"{web.url}/voice.onnx"}, CONFIG)
+    assert web.codings == ["identity"]
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "headers", "reason"),
+    [
+        ("voice.onnx", VOICE, {"Content-Type": "text/html; charset=utf-8"}, "web page"),
+        ("voices.bin", PAGE, {}, "web page"),
+        ("tokens.txt", PAGE, {"Content-Type": "text/plain"}, "web page"),
+        ("voice.onnx", b"", {}, "it is empty"),
+        ("voice.onnx", b'{"error": "log in"}', {}, "does not begin as such a file"),
+        ("encoder.ort", VOICE, {}, "does not begin as such a file"),
+        ("voice.onnx.json", VOICE, {}, "does not begin as such a file"),
+        ("voices.bin", VOICE, {"X-Linked-Size": "77"}, "1048576 bytes came of 77"),
+        ("voices.bin", VOICE, {"X-Linked-ETag": f'"{"0" * 64}"'}, "SHA-256"),
+    ],
+)
+async def test_what_is_not_the_file_that_was_asked_for_is_not_kept(
+    web, tmp_path, name, content, headers, reason
+):
+    web.files["/file"], web.headers = content, headers
+    with pytest.raises(ProviderSetupError, match=reason):
+        await fetch({tmp_path / name: f"{web.url}/file"}, CONFIG)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("damaged", [False, True])
+async def test_a_hubs_redirect_tells_size_and_sum_of_what_it_leads_to(web, tmp_path, damaged):
+    web.files["/other"] = VOICE[:-1] + b"?" if damaged else VOICE
+    web.redirects["/latest"] = "/other"
+    web.redirect_headers = {
+        "X-Linked-Size": str(len(VOICE)),
+        "X-Linked-ETag": f'"{hashlib.sha256(VOICE).hexdigest()}"',
+    }
+    fetched = fetch({tmp_path / "voice.onnx": f"{web.url}/latest"}, CONFIG)
+    if damaged:
+        with pytest.raises(ProviderSetupError, match="SHA-256"):
+            await fetched
+        assert list(tmp_path.iterdir()) == []
+    else:
+        await fetched
+        assert (tmp_path / "voice.onnx").read_bytes() == VOICE
 
 
 class Hub:
