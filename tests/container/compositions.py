@@ -19,8 +19,8 @@ from tests.support.places import ROOT
 
 KEYS = {
     "REALTIME_API_KEYS": "0123456789abcdef",
-    "REALTIME_METRICS_KEY": "fedcba9876543210",
-    "REALTIME_MODELS_KEY": "0011223344556677",
+    "METRICS_KEY": "fedcba9876543210",
+    "MODELS_KEY": "0011223344556677",
     "REALTIME_SERVER__SECRET": "7766554433221100",
 }
 ADDITIONS: tuple[tuple[str, ...], ...] = (

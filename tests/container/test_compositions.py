@@ -100,7 +100,7 @@ def test_a_gateway_finds_the_server_of_models_that_runs_beside_it() -> None:
         "llm": ["ollama", "http://ollama:11434/v1"],
     }
     # Prometheus' key is one of its own where there is a Prometheus.
-    assert started(additions, "models", MODELS_PROGRAM, REALTIME_METRICS_KEY="") == [
+    assert started(additions, "models", MODELS_PROGRAM, METRICS_KEY="") == [
         *("whisper", "kokoro", 1, 8001)
     ]
     assert started((*additions, "monitoring"), "models", MODELS_PROGRAM)[2] == 2
@@ -163,8 +163,8 @@ def test_the_servers_get_no_more_rights_than_they_need(additions: tuple[str, ...
     ("additions", "given", "missing"),
     [
         ((), {}, "REALTIME_API_KEYS"),
-        (("monitoring",), CLIENTS_KEY, "REALTIME_METRICS_KEY"),
-        (("models",), CLIENTS_KEY, "REALTIME_MODELS_KEY"),
+        (("monitoring",), CLIENTS_KEY, "METRICS_KEY"),
+        (("models",), CLIENTS_KEY, "MODELS_KEY"),
         (("store",), CLIENTS_KEY, "REALTIME_SERVER__SECRET"),
     ],
 )

@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
+import signal
 import subprocess
 import sys
 import time
@@ -74,6 +76,7 @@ def try_image(trial: Trial) -> None:
     """Try everything; raises `AssertionError` with what is wrong."""
     refuses_without_keys(trial)
     before = trial.network.sent()
+    ends_while_it_starts(trial)
     with serving(trial) as name:
         holds_no_more_than_it_needs(name)
         talks(trial)
@@ -100,6 +103,36 @@ def refuses_without_keys(trial: Trial) -> None:
     assert ran.returncode != 0, "it serves everybody without keys"
     assert "REALTIME_API_KEYS" in ran.stdout + ran.stderr, f"no remedy: {ran.stderr[-2000:]}"
     print("without keys it refuses to serve", flush=True)
+
+
+def ends_while_it_starts(trial: Trial) -> None:
+    """Told to stop before it can serve anybody, it ends at once; podman would kill it: 137."""
+    name = f"early-{os.getpid()}"
+    command = trial.run(
+        name, "--detach", "--stop-timeout", str(STOP_S), "--env", f"REALTIME_API_KEYS={KEY}"
+    )
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    try:
+        asyncio.run(_hears_signals(name))
+        ended = _ended(name)
+        said = _podman("logs", name).stdout
+        assert (ended, said) == ("143", ""), f"exit status {ended}, it said {said}"
+    finally:
+        _podman("rm", "--force", "--volumes", "--time", "1", name)
+    print("told to stop while it started: it ended at once", flush=True)
+
+
+async def _hears_signals(name: str) -> None:
+    """Wait until Python itself has begun; before, the kernel passes no signal on to it."""
+    number = _podman("inspect", "--format", "{{.State.Pid}}", name).stdout.strip()
+    async with asyncio.timeout(START_S):
+        while not _handles(Path(f"/proc/{number}/status"), signal.SIGTERM):
+            await asyncio.sleep(0.01)
+
+
+def _handles(status: Path, number: int) -> bool:
+    (handled,) = re.findall(r"^SigCgt:\s*(\w+)$", status.read_text(), re.MULTILINE)
+    return bool(int(handled, 16) >> (number - 1) & 1)
 
 
 @contextmanager
@@ -207,15 +240,20 @@ def open_session(trial: Trial) -> Iterator[subprocess.Popen[str]]:
 
 def ends_in_good_order(name: str) -> None:
     """Told to stop, it ends by itself."""
+    status = _ended(name)
+    assert status == "0", f"its exit status is {status}"
+
+
+def _ended(name: str) -> str:
+    """Tell a container to stop; returns its exit status."""
     stopped = _podman("stop", name)
     assert stopped.returncode == 0, stopped.stderr
-    status = _podman("inspect", "--format", "{{.State.ExitCode}}", name).stdout.strip()
-    assert status == "0", f"its exit status is {status}"
+    return _podman("inspect", "--format", "{{.State.ExitCode}}", name).stdout.strip()
 
 
 def serves_models(trial: Trial) -> None:
     """As a server of models beside a gateway, by the variables of their composition, it talks."""
-    there = services(("models",), REALTIME_METRICS_KEY="")
+    there = services(("models",), METRICS_KEY="")
     # The embedded engines for those that would be fetched; and where its health check asks.
     other = {"REALTIME_PROFILE": "embedded", "REALTIME_SERVER__PORT": "8001"}
     models = {**there["models"]["environment"], **other}

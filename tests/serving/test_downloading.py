@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +17,7 @@ from providers.sherpa.catalogue import RECOGNISERS, VOICES
 from serving.first_downloads import first_downloads
 from tests.providers import tiny_sherpa
 from tests.providers.file_server import FileServer, serving_files
+from tests.support.places import ROOT
 
 KOKORO = "/thewh1teagle/kokoro-onnx/releases/download/model-files-v1.0"
 MOONSHINE = "download.moonshine.ai/model/tiny-en/quantized/tiny-en"
@@ -81,6 +86,32 @@ def test_a_voice_is_fetched_once_into_the_folder_that_is_named(
     assert {file.name for file in kept.iterdir()} == files
     assert len(mirror.asked) == 2
     assert first_downloads(load_settings()) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_even_if_the_mirror_is_silent(
+    number: signal.Signals, tmp_path: Path, mirror: FileServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    half, go_on = threading.Event(), threading.Event()
+
+    def fall_silent() -> None:
+        half.set()
+        go_on.wait()
+
+    mirror.half_way = fall_silent
+    stages(monkeypatch, tts__provider="kokoro", models__dir=str(tmp_path / "models"))
+    command = [sys.executable, str(ROOT / "main.py"), "--download"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert half.wait(60)
+            process.send_signal(number)
+            assert process.wait(timeout=60) == 128 + number
+            assert process.stderr is not None
+            assert "Traceback" not in process.stderr.read()
+        finally:
+            process.kill()
+            go_on.set()
+    assert not list(tmp_path.rglob("kokoro-v1.0.onnx"))
 
 
 def test_a_stacks_models_go_there_too(

@@ -189,7 +189,9 @@ async def test_one_that_is_stopped_harms_no_file_of_another(web, tmp_path):
     go_on.set()
     with pytest.raises(asyncio.CancelledError):
         await second
+    await asyncio.get_running_loop().shutdown_default_executor()
     assert target.read_bytes() == VOICE
+    assert list(tmp_path.iterdir()) == [target]
 
 
 async def test_what_a_killed_download_left_is_removed_but_nothing_that_grows(web, tmp_path):
