@@ -12,7 +12,7 @@ ARG PYTHON_IMAGE=python:3.13-slim
 # --- the packages of the server, at the versions and hashes of the lock ---
 FROM ${PYTHON_IMAGE} AS packages
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore \
-    PIP_PYTHON=/opt/venv/bin/python PATH=/opt/venv/bin:$PATH
+    PIP_PYTHON=/opt/venv/bin/python PATH=/opt/venv/bin:$PATH OPEN_REALTIME_SERVER_IMAGE=1
 # It only takes debugging symbols away here: whichever version Debian has will do.
 # hadolint ignore=DL3008
 RUN apt-get update \
@@ -32,9 +32,15 @@ FROM packages AS embedded-packages
 ARG WITH=""
 # Besides WITH: what an addition to compose.yaml needs.
 ARG ALSO=""
-# hadolint ignore=DL3013
-RUN set -- ; for extra in $WITH $ALSO; do set -- "$@" -r "requirements/locked/$extra.lock"; done \
-    && pip install --no-compile --no-deps --require-hashes -r requirements/embedded.txt "$@" \
+# It is for the others: this stack fetches none.
+ARG DOWNLOAD=""
+RUN if [ -n "$DOWNLOAD" ]; then \
+        echo "error: DOWNLOAD goes with --target local or models (of Compose: TARGET=local)" >&2; \
+        exit 1; \
+    fi
+# hadolint ignore=DL3013,SC2086
+RUN files=$(sh requirements/locked_files.sh $WITH $ALSO) \
+    && pip install --no-compile --no-deps --require-hashes -r requirements/embedded.txt $files \
     && sh requirements/slim_down.sh pocketsphinx
 COPY . .
 # It says a sentence, understands it and answers: an image that cannot is not built.
@@ -44,9 +50,9 @@ RUN python main.py --check && python -c "import models_http.command"
 FROM packages AS local-packages
 ARG WITH="whisper kokoro"
 ARG ALSO=""
-# hadolint ignore=DL3013
-RUN set -- ; for extra in $WITH $ALSO; do set -- "$@" -r "requirements/locked/$extra.lock"; done \
-    && pip install --no-deps --require-hashes "$@" \
+# hadolint ignore=DL3013,SC2086
+RUN files=$(sh requirements/locked_files.sh $WITH $ALSO) \
+    && pip install --no-deps --require-hashes $files \
     && sh requirements/slim_down.sh
 COPY . .
 RUN python -c "import main, serving.stack_check, models_http.command"
@@ -64,7 +70,7 @@ RUN mkdir /opt/models \
 FROM ${PYTHON_IMAGE} AS runtime
 # What its libraries would report to their makers is off; so it is for whatever else runs in here.
 ENV ORT_DISABLE_TELEMETRY=1 HF_HUB_DISABLE_TELEMETRY=1 DO_NOT_TRACK=1 \
-    PATH=/opt/venv/bin:$PATH PYTHONDONTWRITEBYTECODE=1 \
+    PATH=/opt/venv/bin:$PATH PYTHONDONTWRITEBYTECODE=1 OPEN_REALTIME_SERVER_IMAGE=1 \
     HOME=/var/cache/open-realtime-server XDG_CACHE_HOME=/var/cache/open-realtime-server \
     REALTIME_SERVER__HOST=0.0.0.0 REALTIME_SERVER__LOG_JSON=true
 # A number, since Kubernetes' runAsNonRoot knows no names.
@@ -76,12 +82,9 @@ STOPSIGNAL SIGTERM
 USER 10001:10001
 # Models that are fetched; with it, the root may be read-only.
 VOLUME /var/cache/open-realtime-server
-# The first start may fetch models. A proxy's variables are not for this request.
-HEALTHCHECK --interval=10s --timeout=5s --start-period=15m --retries=3 CMD ["python", "-c", "\
-import http.client, os, sys; \
-asked = http.client.HTTPConnection('127.0.0.1', int(os.environ.get('REALTIME_SERVER__PORT', 8000)), timeout=4); \
-asked.request('GET', '/health'); \
-sys.exit(asked.getresponse().status != 200)"]
+# The first start may fetch models.
+HEALTHCHECK --interval=10s --timeout=5s --start-period=15m --retries=3 \
+    CMD ["python", "-IS", "serving/process/health_check.py", "REALTIME_SERVER__PORT", "8000"]
 ENTRYPOINT ["python", "main.py"]
 
 FROM runtime AS local
@@ -102,11 +105,8 @@ USER 10001:10001
 # --- the same engines as a server of models: docs/model-server.md ---
 FROM local AS models
 EXPOSE 8001
-HEALTHCHECK --interval=10s --timeout=5s --start-period=15m --retries=3 CMD ["python", "-c", "\
-import http.client, os, sys; \
-asked = http.client.HTTPConnection('127.0.0.1', int(os.environ.get('REALTIME_MODEL_SERVER__PORT', 8001)), timeout=4); \
-asked.request('GET', '/health'); \
-sys.exit(asked.getresponse().status != 200)"]
+HEALTHCHECK --interval=10s --timeout=5s --start-period=15m --retries=3 \
+    CMD ["python", "-IS", "serving/process/health_check.py", "REALTIME_MODEL_SERVER__PORT", "8001"]
 ENTRYPOINT ["python", "-m", "models_http"]
 
 # The last one is what `docker build .` builds.

@@ -53,7 +53,7 @@ try:
     from serving.ollama_offer import find_ollama
     from serving.open_sessions import OpenSessions
     from serving.operator_routes import operator_routes
-    from serving.process.seat import ALONE, Seat, seats
+    from serving.process.seat import ALONE, Seat, check_temporary_files, seats
     from serving.process.server import listener_of, serve, settled, work
     from serving.process.workers import run_workers
     from serving.public_routes import health_routes, http_routes
@@ -246,6 +246,7 @@ def main(argv: list[str] | None = None) -> None:
         if workers == 1:
             status = serve(create_app, settings, listener, _print)
         else:
+            check_temporary_files()
             ending_s = settings.server.drain_s + settings.server.shutdown_grace_s
             with counting_together() as counting, seats() as folder:
                 share = (create_app, settings, listener, folder, counting)

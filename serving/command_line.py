@@ -80,7 +80,17 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--check", action="store_true", help=_("try voice, recogniser and model once, and say how")
     )
-    return parser.parse_args(argv)
+    given = parser.parse_args(argv)
+    if given.download is not None:
+        if given.check:
+            parser.error(_("--download and --check are two commands: give one of them."))
+        if given.download and given.profile not in (None, given.download):
+            parser.error(
+                _("--profile and --download name two profiles: {names}. Give one of them.").format(
+                    names=f"{given.profile}, {given.download}"
+                )
+            )
+    return given
 
 
 def chosen(given: argparse.Namespace, profile: str | None) -> Chosen:

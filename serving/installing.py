@@ -14,7 +14,7 @@ from providers.llm.ollama_models import OllamaFailure
 from serving.missing import MB, Missing, OllamaModel, missing, ollama_of
 from settings import requirement_files
 from settings.extras import requirements_of
-from settings.installation import REQUIREMENTS, Chosen, start_installing
+from settings.installation import REQUIREMENTS, Chosen, in_image, start_installing
 from settings.localisation import _
 from settings.package_installer import PackageInstaller, Tools
 
@@ -46,6 +46,8 @@ def install(settings: Settings, chosen: Chosen, *, yes: bool) -> bool:
     """
     found = missing(settings, chosen.profile, ask_ollama=True)
     rest = found
+    if in_image() and found.extras:
+        raise ConfigError(found.told(start_installing(chosen, asking=True)))
     if found.installable:
         print(found.told(start_installing(chosen, asking=True)), flush=True)
         try:

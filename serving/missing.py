@@ -15,7 +15,7 @@ from config import LLMConfig, Settings
 from providers.llm.ollama_models import DEFAULT_MODEL, OllamaFailure, OllamaModels
 from serving.first_downloads import FirstDownload, first_downloads
 from settings.extras import download_bytes, extra_names, lacking
-from settings.installation import install_extra
+from settings.installation import build_image, in_image, install_extra
 from settings.localisation import _
 from settings.provider_declarations import Declaration, Kind, declarations
 from settings.sources import PROFILES, profile_for
@@ -93,7 +93,13 @@ class Missing:
             )
 
     def _installs(self, command: str) -> Iterator[str]:
-        if self.extras:
+        if self.extras and in_image():
+            yield _("Packages, {size} MB to download: {packages}. {command}").format(
+                size=max(1, round(download_bytes(self.extras) / MB)),
+                packages=", ".join(self.packages),
+                command=build_image(self.extras),
+            )
+        elif self.extras:
             manual = " && ".join(filter(None, map(install_extra, self.extras)))
             yield _("Packages, {size} MB to download: {packages}. {command} (or: {manual})").format(
                 size=max(1, round(download_bytes(self.extras) / MB)),

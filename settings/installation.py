@@ -1,8 +1,8 @@
 """Whether the server is a checkout or installed, and so which commands start it and add extras.
 
 A checkout is started by `python main.py` and gets extras from its `requirements/`; an installed
-server has commands, and pip extras. It imports the standard library only, since others may be
-missing.
+server has commands, and pip extras. In an image nothing can be added: it is built anew. This module
+imports the standard library only, since others may be missing.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, metadata
 from pathlib import Path
@@ -21,6 +22,9 @@ DISTRIBUTION = "open-realtime-server"
 """The distribution's name for pip."""
 REQUIREMENTS = Path(__file__).parent.parent / "requirements"
 """In a checkout, one file per provider that needs more than `requirements.txt`; else absent."""
+IMAGE_VARIABLE = "OPEN_REALTIME_SERVER_IMAGE"
+"""Set in images, and while they are built, by `Dockerfile`."""
+_RUN_IMAGE = "docker run …"
 _COMMANDS = {
     "main.py": "open-realtime-server",
     "models_http": "open-realtime-models",
@@ -38,6 +42,20 @@ class Chosen:
     arguments: tuple[str, ...] = ()
     """The rest of the command line, which a start that installs has to repeat: without its
     `--config` or `--stack`, other stacks would start. Neither `--install` nor `--yes` is in it."""
+
+
+def in_image() -> bool:
+    """Return whether this is an image, into which nothing can be installed any more."""
+    return bool(os.environ.get(IMAGE_VARIABLE))
+
+
+def build_image(names: Sequence[str]) -> str:
+    """Return the command that builds an image with extras.
+
+    Args:
+        names: As in `requirements/`, such as `whisper`.
+    """
+    return f'docker build --build-arg ALSO="{" ".join(names)}" …'
 
 
 def program_name(file: str) -> str:
@@ -58,11 +76,15 @@ def command(file: str) -> str:
 
 def start_server() -> str:
     """Return the server's command, in a form that variables can be put in front of."""
+    if in_image():
+        return _RUN_IMAGE
     return "make run" if REQUIREMENTS.is_dir() else command("main.py")
 
 
 def start_profile(name: str) -> str:
     """Return the command that starts the server with a ready-made stack, and gets what it needs."""
+    if in_image():
+        return f"{build_image([name])} && {_RUN_IMAGE} --profile {name}"
     if REQUIREMENTS.is_dir():
         return f"make run PROFILE={name}"
     return f"{command('main.py')} --profile {name} --install"
@@ -76,6 +98,10 @@ def start_installing(chosen: Chosen, *, asking: bool) -> str:
         asking: Whether it may ask first; `make run` has been told by then what is fetched.
     """
     arguments = shlex.join(chosen.arguments)
+    if in_image():
+        profile = f"--profile {chosen.profile}" if chosen.profile else ""
+        # Nobody can be asked in there.
+        return " ".join(filter(None, [_RUN_IMAGE, profile, arguments, "--install", "--yes"]))
     if _made_by_make():
         if not chosen.profile:
             return f'make run ARGS="{" ".join(filter(None, ["--install --yes", arguments]))}"'
@@ -89,6 +115,10 @@ def start_installing(chosen: Chosen, *, asking: bool) -> str:
 
 def pip() -> str:
     """Return the pip that installs for this process, whether or not its environment is active."""
+    if in_image():
+        return _("in an image of your own (FROM this one, USER 0): {pip}").format(
+            pip=f"pip --python {sys.executable}"
+        )
     return program("pip") if REQUIREMENTS.is_dir() else "pip"
 
 
@@ -115,7 +145,10 @@ def _made_by_make() -> bool:
     """Return whether this process runs in the environment of `make run`, which Windows lacks."""
     venv = REQUIREMENTS.parent / ".venv"
     return (
-        os.name != "nt" and REQUIREMENTS.is_dir() and Path(sys.prefix).resolve() == venv.resolve()
+        os.name != "nt"
+        and not in_image()
+        and REQUIREMENTS.is_dir()
+        and Path(sys.prefix).resolve() == venv.resolve()
     )
 
 
@@ -132,6 +165,17 @@ def start_client(file: str, options: str = "") -> str:
     return f"make {target}" + (f' ARGS="{options}"' if options else "")
 
 
+def install_pinned(name: str) -> str:
+    """Return the command that installs, in a checkout, a file of requirements with hashes.
+
+    Args:
+        name: As in `requirements/`, such as `offline`.
+    """
+    if in_image():
+        return build_image([name])
+    return f"{pip()} install --no-deps --require-hashes -r requirements/{name}.txt"
+
+
 def install_extra(name: str) -> str | None:
     """Return the command that installs an extra; None if there is no such extra.
 
@@ -142,8 +186,11 @@ def install_extra(name: str) -> str | None:
         file = requirement_files.extras().get(name)
         if file is None:
             return None
-        apart = "--no-deps --require-hashes " if requirement_files.is_pinned(file) else ""
-        return f"{pip()} install {apart}-r {file}"
+        if in_image():
+            return build_image([name])
+        if requirement_files.is_pinned(file):
+            return install_pinned(name)
+        return f"{pip()} install -r {file}"
     return f"pip install '{DISTRIBUTION}[{name}]'" if name in _extras() else None
 
 

@@ -192,6 +192,14 @@ def test_a_bad_setting_is_one_clear_line(variable, value, named, monkeypatch):
     assert named in refused(monkeypatch, **{variable: value})
 
 
+def test_workers_without_a_place_for_temporary_files_are_one_clear_line(monkeypatch):
+    def gettempdir() -> str:
+        raise FileNotFoundError(2, "No usable temporary directory found")
+
+    monkeypatch.setattr("tempfile.gettempdir", gettempdir)
+    assert "--tmpfs /tmp" in refused(monkeypatch, "--workers", "2", "--port", "0")
+
+
 def test_a_missing_configuration_file_is_one_clear_line(monkeypatch):
     assert "nowhere.toml" in refused(monkeypatch, "--config", "nowhere.toml")
 

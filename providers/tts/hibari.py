@@ -27,7 +27,7 @@ from providers.tts.english_text import readable, short_pieces
 from providers.tts.lead_in import KEPT_MS
 from providers.tts.speech_engine import Emit, SpeechEngine, SynthesisError
 from providers.tts.word_places import paired, word_places
-from settings.installation import pip
+from settings.installation import install_pinned
 from settings.localisation import _
 
 PACKAGE = "hibari"
@@ -60,7 +60,7 @@ _QUIET = -1.5
 _MODEL = Path("assets", "hibari.onnx")
 _DURATIONS = "/Cast_32_output_0"
 """How many frames each phoneme lasts, which the model does not put out by itself."""
-_INSTALL = f"{pip()} install --no-deps --require-hashes -r requirements/embedded.txt"
+_INSTALL = install_pinned("embedded")
 
 
 class HibariUnavailable(PackageUnavailable):

@@ -29,7 +29,7 @@ from providers.tts.lead_in import AUDIBLE, KEPT_MS
 from providers.tts.phoneme_places import WordsInPhonemes
 from providers.tts.speech_engine import Emit, SpeechEngine, SynthesisError
 from providers.tts.word_places import WordTime, letters, shifted
-from settings.installation import pip
+from settings.installation import install_pinned
 from settings.localisation import _
 
 LANGUAGE = "cmn"
@@ -43,7 +43,7 @@ READERS = ("misaki", "jieba", "pypinyin", "cn2an")
 """What writes Chinese as phonemes."""
 WOMAN, MAN = "jf_nezumi", "jm_kumo"
 
-_INSTALL = f"{pip()} install --no-deps --require-hashes -r requirements/offline.txt"
+_INSTALL = install_pinned("offline")
 _MOST_PHONEMES = 500
 _DURATIONS = "/encoder/Clip_output_0"
 """How many frames each phoneme lasts, which the model does not put out by itself."""

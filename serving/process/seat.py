@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import shutil
 import socket
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -72,6 +73,23 @@ class Seat:
 
 ALONE = Seat()
 """That of a server with one process."""
+
+
+def check_temporary_files() -> None:
+    """Check that there is a folder for temporary files, where workers keep what they share.
+
+    Raises:
+        ConfigError: There is none, as in a container whose root is read-only.
+    """
+    try:
+        tempfile.gettempdir()
+    except OSError as error:
+        raise ConfigError(
+            _(
+                "Workers share a folder for temporary files, and there is none that can be written "
+                "to: make /tmp one (of Docker: --tmpfs /tmp), or name one in the variable TMPDIR."
+            )
+        ) from error
 
 
 @contextmanager

@@ -42,7 +42,11 @@ PROVES = (
     "requirements/embedded.txt",
     "requirements/locked/*.lock",
     "requirements/leave_out.py",
+    "requirements/locked_files.sh",
     "requirements/slim_down.sh",
+    "serving/process/ending.py",
+    "serving/process/health_check.py",
+    "settings/first_signal.py",
     "settings/requirement_files.py",
     "tests/container/*.py",
 )

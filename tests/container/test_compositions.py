@@ -112,6 +112,8 @@ def test_a_store_comes_with_its_client_and_keeps_conversations() -> None:
     assert server["build"]["args"]["ALSO"] == "redis"
     for target in ("embedded", "local"):
         assert "$WITH $ALSO" in stage(f"{target}-packages")
+    also = services(("store",), ALSO="webrtc mcp")["server"]["build"]["args"]["ALSO"]
+    assert also == "redis webrtc mcp"
     assert (ROOT / "requirements/locked/redis.lock").exists()
 
 

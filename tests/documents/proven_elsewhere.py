@@ -18,6 +18,7 @@ _BY_PROOF: dict[str, str] = {
         "answering/processed_answer.py answering/response_chains.py hearing/recognition_chains.py"
     ),
     "own_processors/test_places.py": "settings/own_modules.py settings/processor_settings.py",
+    "providers/in_process/test_downloads.py": "providers/in_process/soundness.py",
     "serving/test_downloading.py": (
         "providers/in_process/model_places.py settings/models_settings.py"
     ),

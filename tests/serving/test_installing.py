@@ -159,6 +159,20 @@ def test_without_a_terminal_nothing_is_installed_unasked(
     assert ollama.pulled == []
 
 
+@pytest.mark.parametrize("flags", [(), ("--install", "--yes")])
+def test_in_an_image_nothing_is_installed_and_the_remedy_is_another_image(
+    checkout: Checkout, ollama: FakeOllama, flags: tuple[str, ...]
+) -> None:
+    (checkout.folder / "requirements" / "own.txt").unlink()
+    refused = checkout.run("--profile", "own", *flags, OPEN_REALTIME_SERVER_IMAGE="1")
+    assert refused.returncode == 1
+    _count, packages, model, _key = refused.stderr.splitlines()
+    assert packages.endswith('small_library. docker build --build-arg ALSO="deepgram" …')
+    assert "docker run … --profile own --install --yes" in model
+    assert not checkout.has("small_library")
+    assert ollama.pulled == []
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such terminals")
 def test_who_says_no_gets_nothing(checkout: Checkout, ollama: FakeOllama) -> None:
     terminal, theirs = os.openpty()

@@ -30,6 +30,12 @@ def complaint(
         ("server", ["zzz"], "there is no zzz. --help lists"),
         ("server", ["--port", "many"], "--port: must be a whole number, not 'many'"),
         ("server", ["--workers", "1.5"], "--workers: must be a whole number, not '1.5'"),
+        ("server", ["--download", "--check"], "--download and --check are two commands"),
+        (
+            "server",
+            ["--profile", "local", "--download", "offline"],
+            "two profiles: local, offline. Give one of them.",
+        ),
         ("talk", ["--apikey", "x"], "Did you mean --api-key?"),
         ("talk", ["--theme", "drak"], "not 'drak'. Did you mean dark?"),
         ("check", ["--tiemout", "5"], "Did you mean --timeout?"),

@@ -10,6 +10,7 @@ import pytest
 
 from settings import extras, installation, requirement_files
 from settings.installation import Chosen
+from tests.container.docker_file import instructions
 from tests.support.places import ROOT
 
 
@@ -60,6 +61,26 @@ def test_what_has_hashes_is_installed_apart() -> None:
     assert installation.install_extra("whisper") == f"{pip} install -r requirements/whisper.txt"
     assert installation.install_extra("nobody") is None
     assert installation.add_extra("nobody") is None
+
+
+def test_in_an_image_nothing_is_installed_but_the_image_is_built_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for stage in ("packages", "runtime"):
+        (variables,) = instructions(stage, "ENV")
+        assert f"{installation.IMAGE_VARIABLE}=1" in variables
+    monkeypatch.setenv(installation.IMAGE_VARIABLE, "1")
+    built = 'docker build --build-arg ALSO="{}" …'
+    for name in ("whisper", "offline", "embedded"):
+        assert installation.install_extra(name) == built.format(name)
+        assert installation.add_extra(name) == built.format(name)
+    assert installation.install_extra("nobody") is None
+    of_profile = built.format("offline") + " && docker run … --profile offline"
+    assert installation.start_profile("offline") == of_profile
+    assert installation.start_server() == "docker run …"
+    asked = installation.start_installing(Chosen("local"), asking=True)
+    assert asked == "docker run … --profile local --install --yes"
+    assert installation.pip().endswith(f"pip --python {sys.executable}")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has other paths, and no make")

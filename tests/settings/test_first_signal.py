@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -11,10 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.alone import ALONE, why_not
 from tests.support.places import ROOT
 
-ALONE = ("unshare", "--user", "--map-root-user", "--pid", "--fork", "--kill-child")
-"""Runs a command as number 1 of a namespace."""
 SLOW = """
 import os, signal
 print(f"imported by {os.getpid()}", flush=True)
@@ -22,12 +20,7 @@ signal.pause()
 """
 
 
-def namespaces() -> bool:
-    tried = shutil.which("unshare") and subprocess.run([*ALONE, "true"], capture_output=True)
-    return bool(tried) and tried.returncode == 0
-
-
-@pytest.mark.skipif(not namespaces(), reason="no namespaces here")
+@pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
 @pytest.mark.parametrize(
     ("program", "library"),
     [
