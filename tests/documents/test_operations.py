@@ -228,7 +228,7 @@ def test_what_compose_can_add_is_listed_with_its_variables() -> None:
     additions = {path.name: path for path in (ROOT / "deploy" / "compose").glob("*.yaml")}
     listed = {name: cells[-1] for name, cells in rows("").items() if name in additions}
     assert listed.keys() == additions.keys()
-    everywhere = {"REALTIME_API_KEYS", "TARGET", "GRAFANA_PORT"}
+    everywhere = {"REALTIME_API_KEYS", "TARGET", "ALSO", "GRAFANA_PORT"}
     for name, path in additions.items():
         text = re.sub(r"^\s*#.*", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
         taken = set(re.findall(r"\$\{(\w+)", text)) | set(re.findall(r"^ +([A-Z_]+):$", text, re.M))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -41,6 +42,22 @@ def test_an_image_is_not_built_with_what_is_unknown(stage: str) -> None:
     done = subprocess.run(["sh", "-c", install], cwd=ROOT, env=told, capture_output=True, text=True)
     assert done.returncode != 0
     assert "'whispr'" in done.stderr
+
+
+@pytest.mark.parametrize("stage", ["embedded-packages", "local-packages"])
+def test_an_image_is_built_with_what_both_arguments_name(stage: str, tmp_path: Path) -> None:
+    (install,) = [one for one in instructions(stage, "RUN") if "pip install" in one]
+    pip = tmp_path / "pip"
+    pip.write_text('#!/bin/sh\necho "$@"\n')
+    pip.chmod(0o755)
+    told = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "WITH": "whisper kokoro", "ALSO": "redis"}
+    only_pip = install.partition("&& sh requirements/slim_down.sh")[0]
+    done = subprocess.run(
+        ["sh", "-ec", only_pip], cwd=ROOT, env=told, capture_output=True, text=True, check=True
+    )
+    names = [word for word in done.stdout.split() if word.endswith(".lock")]
+    assert names == [f"requirements/locked/{name}.lock" for name in ("whisper", "kokoro", "redis")]
+    assert "--no-deps --require-hashes" in done.stdout
 
 
 @pytest.mark.parametrize(("given", "status"), [("", 0), ("local", 1)])
