@@ -26,6 +26,7 @@ _BEGINS = {
     ".json": re.compile(rb"(\xef\xbb\xbf)?\s*[\[{]"),
 }
 """The end of a name → how such a file begins."""
+_BLOCK_BYTES = 1 << 20
 _LOOKED_AT = 512
 """Bytes that tell what a file is."""
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -45,26 +46,54 @@ def refuse_answer(response: httpx.Response) -> None:
         raise Unsound(_page())
 
 
+def refuse_file(file: Path) -> None:
+    """Remove a file from Hugging Face's cache, and raise `Unsound`, if it is not what it should be.
+
+    Its library looks at the size alone, and keeps files under what the hub calls their content: of
+    large ones, the SHA-256.
+
+    Args:
+        file: As the library returned it.
+    """
+    kept = file.resolve()
+    scale = Scale(file.name)
+    scale.expect(kept.name)
+    with kept.open("rb") as opened:
+        while piece := opened.read(_BLOCK_BYTES):
+            scale.add(piece)
+    try:
+        scale.judge()
+    except Unsound:
+        file.unlink()
+        kept.unlink(missing_ok=True)
+        raise
+
+
 class Scale:
     """Weighs a file as it comes."""
 
-    def __init__(self, name: str, answers: Sequence[httpx.Response]) -> None:
+    def __init__(self, name: str, answers: Sequence[httpx.Response] = ()) -> None:
         """Prepare.
 
         Args:
             name: The file's name.
             answers: Redirects, and what they led to.
         """
-        self._begins = _BEGINS.get(Path(name).suffix)
         size = told = ""
         for answer in answers:
             size = answer.headers.get(SIZE, size)
             told = answer.headers.get(SUM, told).strip('"').lower()
+        self._begins = _BEGINS.get(Path(name).suffix)
         self._size = int(size) if size.isdecimal() else None
-        self._sum = told if _SHA256.fullmatch(told) else None
+        self._sum: str | None = None
+        self.expect(told)
         self._came = hashlib.sha256()
         self._head = b""
         self._bytes = 0
+
+    def expect(self, told: str) -> None:
+        """Expect content of this SHA-256, if it is one: smaller files have other marks."""
+        self._sum = told if _SHA256.fullmatch(told) else None
 
     def add(self, piece: bytes) -> None:
         """Take the next piece of the file."""

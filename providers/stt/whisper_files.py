@@ -16,6 +16,7 @@ from config import STTConfig
 from providers.base import ProviderSetupError
 from providers.in_process.downloads import Progress, hub_is_offline, in_background
 from providers.in_process.hub import HUB
+from providers.in_process.soundness import refuse_file
 from providers.stt.whisper_models import REPOSITORIES, megabytes
 from settings.localisation import _
 
@@ -112,6 +113,8 @@ def _download(
             for name in names
             if any(fnmatch(name, wanted) for wanted in _WANTED)
         ]
+        for file in files:
+            refuse_file(Path(file))
         folder = Path(files[0]).parent if files else Path()
         if lacking := _lacking(folder):
             raise FileNotFoundError(f"it has no {lacking}")

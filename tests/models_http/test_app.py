@@ -95,9 +95,9 @@ class Loading(HeldVoice):
 
 async def test_a_server_that_is_told_to_end_while_it_loads_has_not_failed():
     engines = Engines(scripted_settings(), tts=Loading())
-    async with serving(models_app(scripted_settings(), engines, lambda: None)) as port:
-        async with plain_http() as http:
-            assert (await http.get(f"http://127.0.0.1:{port}/livez")).status_code == 200
+    app = models_app(scripted_settings(), engines, lambda: None)
+    async with serving(app) as port, plain_http() as http:
+        assert (await http.get(f"http://127.0.0.1:{port}/livez")).status_code == 200
     # Its exit status comes of that.
     assert engines.state == "starting"
 

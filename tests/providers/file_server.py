@@ -25,6 +25,8 @@ class FileServer:
         """How many more connections break; 0 with `cut_after` set: all of them."""
         self.half_way: Callable[[], None] = lambda: None
         """Called when half of a body has been sent."""
+        self.sums: dict[str, str] = {}
+        """Path → what is said to be the SHA-256 of its content, as `ETag`."""
         self.redirect_headers: dict[str, str] = {}
         """Sent with every redirect."""
         self.codings: list[str | None] = []
@@ -65,6 +67,8 @@ def serving_files() -> Iterator[FileServer]:
             self.send_header("Content-Length", str(len(content)))
             for name, value in files.headers.items():
                 self.send_header(name, value)
+            if told := files.sums.get(self.path.partition("?")[0]):
+                self.send_header("ETag", f'"{told}"')
             self.end_headers()
             if body:
                 # Whoever asked may have ended.

@@ -267,8 +267,10 @@ class Hub:
         web.files[f"/api/models/{repository}"] = listing.encode()
         for name in names:
             content = (folder / name).read_bytes()
-            web.files[f"/{repository}/resolve/main/{name}"] = content
-        web.headers = {"X-Repo-Commit": commit, "ETag": '"etag"'}
+            path = f"/{repository}/resolve/main/{name}"
+            web.files[path] = content
+            web.sums[path] = hashlib.sha256(content).hexdigest()
+        web.headers = {"X-Repo-Commit": commit}
 
 
 @pytest.fixture
@@ -292,6 +294,26 @@ async def test_whisper_comes_from_the_hub_once_and_then_needs_no_network(hub, tm
     asked = len(hub.web.asked)
     assert await model_folder("tiny", config, cache) == folder
     assert len(hub.web.asked) == asked
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told", "reason"),
+    [
+        ("tokenizer.json", PAGE, hashlib.sha256(PAGE).hexdigest(), "web page"),
+        ("model.bin", VOICE, "0" * 64, "SHA-256"),
+    ],
+)
+async def test_what_is_no_file_of_whispers_is_not_kept_in_the_hubs_cache(
+    hub, tmp_path, name, content, told, reason
+):
+    path, cache = f"/Systran/faster-whisper-tiny/resolve/main/{name}", tmp_path / "cache"
+    sound = hub.web.files[path], hub.web.sums[path]
+    hub.web.files[path], hub.web.sums[path] = content, told
+    with pytest.raises(ProviderSetupError, match=reason):
+        await model_folder("tiny", STTConfig(), cache)
+    hub.web.files[path], hub.web.sums[path] = sound
+    folder = await model_folder("tiny", STTConfig(), cache)
+    assert (folder / name).read_bytes() == sound[0]
 
 
 async def test_a_cache_that_lacks_a_file_is_completed(hub, tmp_path):
