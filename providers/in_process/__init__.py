@@ -11,4 +11,5 @@ __all__ = [
     "onnx_graph",
     "onnx_outputs",
     "packaged",
+    "soundness",
 ]
