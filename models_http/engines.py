@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Collection
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, Literal, TypeVar
@@ -106,6 +107,7 @@ class Engines:
         self._left = asyncio.Event()
         """Set when it is leaving, and nothing is waited for any more."""
         self._calls = 0
+        self._uploads: set[asyncio.Timeout] = set()
 
     def _engine(self, kind: Kind, provider: P, config: STTConfig | TTSConfig) -> Engine[P]:
         own = self._settings.model_server
@@ -173,6 +175,20 @@ class Engines:
         self._calls -= 1
         self._leave_when_idle()
 
+    @asynccontextmanager
+    async def until_draining(self) -> AsyncIterator[None]:
+        """Do what the end of the server does not wait for.
+
+        Raises:
+            TimeoutError: The end has begun.
+        """
+        async with asyncio.timeout(None) as bound:
+            self._uploads.add(bound)
+            try:
+                yield
+            finally:
+                self._uploads.discard(bound)
+
     async def drain(self, grace_s: float) -> None:
         """Refuse further calls, and wait until those that are being answered are over.
 
@@ -181,6 +197,9 @@ class Engines:
         """
         if self.ready:
             self.state = "draining"
+        # A client can send its request to another server, and this one might never come whole.
+        for bound in self._uploads:
+            bound.reschedule(asyncio.get_running_loop().time())
         self._leave_when_idle()
         try:
             async with asyncio.timeout(grace_s):

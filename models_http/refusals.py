@@ -37,6 +37,7 @@ class Refusal(Exception):
         param: str | None = None,
         *,
         retry_after_s: int | None = None,
+        closes: bool = False,
     ) -> None:
         """Describe it.
 
@@ -46,12 +47,14 @@ class Refusal(Exception):
             message: For people: the thing, the reason and the remedy.
             param: The parameter at fault.
             retry_after_s: When another attempt is worth it; None: that is not known.
+            closes: Whether the connection ends with the answer.
         """
         super().__init__(message)
         type_ = "invalid_request_error" if status < 500 else "server_error"
         self.status = status
         self.error = ProtocolError(code, message, param, type_=type_)
         self.retry_after_s = retry_after_s
+        self.closes = closes
 
     @property
     def body(self) -> dict[str, object]:
@@ -61,6 +64,8 @@ class Refusal(Exception):
     def response(self) -> JSONResponse:
         """Return the answer."""
         headers = {} if self.retry_after_s is None else {"Retry-After": str(self.retry_after_s)}
+        if self.closes:
+            headers["Connection"] = "close"
         return JSONResponse(self.body, self.status, headers)
 
 

@@ -9,6 +9,9 @@ from email.utils import collapse_rfc2231_value
 
 from wire.errors import ProtocolError
 
+_HEAD_BYTES = 8192
+"""Bytes of the headers of a part: a name, and a file's name and kind."""
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
@@ -40,18 +43,35 @@ def form_parts(body: bytes, boundary: bytes, most: int) -> list[Part]:
     Raises:
         ProtocolError: It is no such form.
     """
-    _, *parts = (b"\r\n" + body).split(b"\r\n--" + boundary)
-    if not boundary or not parts or not parts[-1].startswith(b"--") or len(parts) > most + 1:
+    mark = b"--" + boundary
+    delimiter = b"\r\n" + mark
+    begin = 0 if body.startswith(mark) else body.find(delimiter) + 2
+    parts: list[Part] = []
+    # What comes may be large, and anything: nothing of it is cut beyond the limits, or twice.
+    while boundary and body.startswith(mark, begin):
+        begin += len(mark)
+        if body.startswith(b"--", begin):
+            return parts
+        end = body.find(delimiter, begin)
+        if end < 0 or len(parts) == most:
+            break
+        parts.append(_part(body, begin, end))
+        begin = end + 2
+    raise ProtocolError(
+        "invalid_multipart",
+        f"The request body is no multipart/form-data with up to {most} parts between "
+        "the boundaries that its Content-Type names.",
+    )
+
+
+def _part(body: bytes, begin: int, end: int) -> Part:
+    head_end = body.find(b"\r\n\r\n", begin, min(end, begin + _HEAD_BYTES))
+    if head_end < 0:
         raise ProtocolError(
             "invalid_multipart",
-            f"The request body is no multipart/form-data with up to {most} parts between "
-            "the boundaries that its Content-Type names.",
+            f"A part of the form has no head of at most {_HEAD_BYTES} bytes and an empty line.",
         )
-    return [_part(part) for part in parts[:-1]]
-
-
-def _part(part: bytes) -> Part:
-    head, _, content = part.partition(b"\r\n\r\n")
-    headers = message_from_bytes(head.lstrip(b" \t\r\n"))
+    headers = message_from_bytes(body[begin:head_end].lstrip(b" \t\r\n"))
     name = headers.get_param("name", "", "content-disposition")
+    content = body[head_end + 4 : end]
     return Part(collapse_rfc2231_value(name), content, headers.get_filename())

@@ -6,10 +6,13 @@ Other wings may enter by the modules in `__all__`.
 __all__ = [
     "downloads",
     "engine_pool",
+    "engine_work",
     "hub",
     "model_places",
     "onnx_graph",
     "onnx_outputs",
     "packaged",
     "soundness",
+    "stoppable_session",
+    "stopping",
 ]

@@ -13,6 +13,9 @@ from collections.abc import AsyncGenerator, Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
+from providers.in_process.engine_work import followed
+from providers.in_process.stopping import Stop
+
 T = TypeVar("T")
 
 
@@ -43,8 +46,8 @@ class EnginePool:
     async def stream(self, work: Callable[[], Iterable[T]]) -> AsyncGenerator[T, None]:
         """Iterate over the result of `work` on a thread of the pool, yielding each item when ready.
 
-        Closing the generator early stops the engine after the item it is at; work that still
-        waits for a thread is never begun. Close it with `contextlib.aclosing`.
+        Closing the generator early stops the engine after the item it is at, or within it if it
+        can be stopped there (`stopping.py`); work that still waits for a thread is never begun. Close it with `contextlib.aclosing`.
 
         Raises:
             RuntimeError: The pool was closed before the work was done.
@@ -52,12 +55,14 @@ class EnginePool:
         loop = asyncio.get_running_loop()
         items: asyncio.Queue[tuple[T, ...]] = asyncio.Queue()
         abandoned = threading.Event()
+        stop = Stop()
 
         def produce() -> None:
-            for item in work():
-                if abandoned.is_set():
-                    return
-                loop.call_soon_threadsafe(items.put_nowait, (item,))
+            with stop.guarding():
+                for item in work():
+                    if abandoned.is_set():
+                        return
+                    loop.call_soon_threadsafe(items.put_nowait, (item,))
 
         done = self._submit(produce)
         # Runs on the loop after every item that the thread has handed over.
@@ -70,11 +75,13 @@ class EnginePool:
             done.result()
         finally:
             abandoned.set()
+            stop()
             done.cancel()
 
     def _submit(self, work: Callable[[], T]) -> asyncio.Future[T]:
         submitted = self._threads.submit(work)
         self._unfinished.add(submitted)
+        followed(submitted)
         # Called when a thread is done with it, even if nobody waits for it any more.
         submitted.add_done_callback(self._unfinished.discard)
         return asyncio.wrap_future(submitted)

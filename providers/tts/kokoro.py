@@ -29,6 +29,7 @@ from providers.in_process.engine_pool import EnginePool
 from providers.in_process.model_places import model_folder
 from providers.in_process.onnx_graph import computed_from, outputs
 from providers.in_process.onnx_outputs import with_output
+from providers.in_process.stoppable_session import StoppableSession
 from providers.options import Options, parse_options, refuse
 from providers.tts.local import LocalTTSService
 from providers.tts.phoneme_places import WordsInPhonemes
@@ -227,6 +228,7 @@ def _given(setting: str, path: Path) -> Path:
 
 def _load(model: Path, voices: Path) -> Kokoro:
     kokoro = _with_durations(model, voices) or Kokoro(str(model), str(voices))
+    kokoro.sess = StoppableSession(kokoro.sess)
     for _made in _speak(kokoro, kokoro.get_voices()[0], "Ready."):
         pass
     return kokoro

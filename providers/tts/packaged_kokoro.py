@@ -110,15 +110,16 @@ class _Model:
     def __init__(self, parts: list[Path], data: Path) -> None:
         import onnxruntime
 
+        from providers.in_process.stoppable_session import StoppableSession
+
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = min(_THREADS, os.cpu_count() or 1)
         options.inter_op_num_threads = 1
         # Between two clauses a thread that spins would take a core from all else.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         model = with_output(b"".join(part.read_bytes() for part in parts), _DURATIONS, "durations")
-        self._session = onnxruntime.InferenceSession(
-            model, options, providers=["CPUExecutionProvider"]
-        )
+        session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        self._session = StoppableSession(session)
         self._tokens: dict[str, int] = json.loads((data / "vocab.json").read_text("utf-8"))["vocab"]
         with np.load(data / "voices_ja.npz") as styles:
             self.styles: dict[str, NDArray[np.float32]] = {

@@ -17,6 +17,8 @@ from typing import NamedTuple, Protocol
 
 from audio.pcm import BYTES_PER_SAMPLE
 from providers.base import StageFailure
+from providers.in_process.engine_work import followed
+from providers.in_process.stopping import Stop
 from providers.tts.lead_in import AUDIBLE, LeadIn
 from providers.tts.word_places import WordTime, shifted
 
@@ -81,7 +83,8 @@ class SpeechEngine(ABC):
         """Speak `text`, yielding 16-bit mono PCM at `sample_rate` as it is made.
 
         The engine's own silence before the first sound is left out.
-        Closing the generator early stops the engine at its next chunk of audio.
+        Closing the generator early stops the engine at its next chunk of audio, or at once if it
+        can be stopped in its middle.
 
         Args:
             text: What to say.
@@ -94,6 +97,7 @@ class SpeechEngine(ABC):
         loop = asyncio.get_running_loop()
         chunks: asyncio.Queue[Speech | None] = asyncio.Queue()
         closed = threading.Event()
+        stop = Stop()
 
         def emit(pcm: bytes, words: Sequence[WordTime] = ()) -> bool:
             if closed.is_set():
@@ -105,10 +109,16 @@ class SpeechEngine(ABC):
                 return False
             return True
 
+        def speak() -> None:
+            with stop.guarding():
+                self._speak(text, voice, rate_wpm, emit)
+
         try:
-            done = loop.run_in_executor(self._threads, self._speak, text, voice, rate_wpm, emit)
+            work = self._threads.submit(speak)
         except RuntimeError as error:
             raise SynthesisError(f"{self.name} is closed.") from error
+        followed(work)
+        done = asyncio.wrap_future(work)
         # Runs on the loop after every chunk that the thread has handed over.
         done.add_done_callback(lambda _: chunks.put_nowait(None))
         try:
@@ -127,6 +137,7 @@ class SpeechEngine(ABC):
             done.result()
         finally:
             closed.set()
+            stop()
             # A text that still waits for the thread is dropped.
             done.cancel()
 
