@@ -135,6 +135,7 @@ class RealtimeTransport(BaseTransport):
             as_spoken=hears_as_spoken(self._stt),
             noise_reduced=manager.recogniser_noise_reduced,
             rate=hearing_rate(self._stt),
+            patience_s=manager.settings.stt.timeout_s,
         )
         self._input = TurnInput()
         self._output = TranscriptOutput(

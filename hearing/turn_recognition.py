@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from math import inf
+from time import monotonic
 
 from pipecat.frames.frames import Frame
 
@@ -57,6 +59,8 @@ class _Guess:
     id: str
     item_id: str
     settings: TranscriptionSettings
+    asked: float
+    """When, by the clock."""
     so_far: bool
     """Whether the turn goes on, so that this is never its transcript."""
     transcript: Transcript | None = None
@@ -69,7 +73,9 @@ class _Awaited:
 
     item_id: str
     again: tuple[str, Delivery] | None = None
-    """A second recognition of the whole turn, in case this one, begun as a guess, fails."""
+    """A second recognition of the whole turn, in case this one, begun as a guess, fails soon."""
+    soon: float = inf
+    """Until when that is, by the clock."""
 
 
 class TurnRecognition:
@@ -83,6 +89,8 @@ class TurnRecognition:
         as_spoken: bool = True,
         noise_reduced: bool = True,
         rate: int = SAMPLE_RATE,
+        patience_s: float = inf,
+        clock: Callable[[], float] = monotonic,
     ) -> None:
         """Start with none.
 
@@ -94,7 +102,12 @@ class TurnRecognition:
             noise_reduced: Whether it gets the audio behind the session's noise reduction; otherwise
                 as the client sent it (§C.2).
             rate: Rate of the audio that it takes, in Hz.
+            patience_s: Seconds after which a guess that fails is not asked for again: its attempts
+                were those of the turn, and its user has waited for them.
+            clock: Tells the time in seconds.
         """
+        self._patience_s = patience_s
+        self._clock = clock
         self._as_spoken = as_spoken
         self._noise_reduced = noise_reduced
         self._rate = rate
@@ -140,7 +153,7 @@ class TurnRecognition:
         if self._open is None:
             return
         turn, self._open = self._open, None
-        self._guess = _Guess(turn.id, turn.item_id, turn.settings, so_far)
+        self._guess = _Guess(turn.id, turn.item_id, turn.settings, self._clock(), so_far)
         heard = self._for_recogniser(clip)
         self._push(self._committed(turn.id, turn.item_id, heard, turn.settings, so_far=so_far))
 
@@ -180,7 +193,9 @@ class TurnRecognition:
             if not guess.failed:
                 again_id = f"{guess.id}.again"
                 again = self._committed(again_id, item_id, clip, settings)
-                self._awaited[guess.id] = _Awaited(item_id, (again_id, again))
+                self._awaited[guess.id] = _Awaited(
+                    item_id, (again_id, again), guess.asked + self._patience_s
+                )
                 return None
         elif guess is not None and guess.item_id == item_id:
             self._drop_guess()
@@ -223,9 +238,9 @@ class TurnRecognition:
             self._report(guessed)
 
     def on_failure(self, id_: str, error: FailureReason) -> None:
-        """Take a failure; a turn whose guess failed is recognised again, as a whole, at its end."""
+        """Take a failure; a turn whose guess soon failed is recognised again, as a whole."""
         awaited = self._awaited.pop(id_, None)
-        if awaited is not None and awaited.again is not None:
+        if awaited is not None and awaited.again is not None and self._clock() < awaited.soon:
             again_id, again = awaited.again
             self._awaited[again_id] = _Awaited(awaited.item_id)
             self._push(again)

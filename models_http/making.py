@@ -13,8 +13,8 @@ from contextlib import aclosing
 from audio.pcm import duration_ms
 from audio.time_stretch import TimeStretch
 from models_http.engines import Engine
-from models_http.places import Full
-from models_http.refusals import Refusal, failed, full
+from models_http.places import Seat
+from models_http.refusals import Refusal, failed
 from providers.base import ProviderFailure, TTSProvider
 from session.ports import FailureReason
 
@@ -22,16 +22,20 @@ from session.ports import FailureReason
 class Making:
     """One text being spoken: 16-bit mono PCM at 24 kHz."""
 
-    def __init__(self, engine: Engine[TTSProvider], text: str, voice: str, speed: float) -> None:
+    def __init__(
+        self, engine: Engine[TTSProvider], seat: Seat, text: str, voice: str, speed: float
+    ) -> None:
         """Begin.
 
         Args:
             engine: The voice's engine.
+            seat: The call's seat, where it waits for its place.
             text: What to say.
             voice: One of its voices.
             speed: Pace, at constant pitch.
         """
         self._engine = engine
+        self._seat = seat
         self._made = bytearray()
         self._more = asyncio.Event()
         self._over = False
@@ -47,7 +51,7 @@ class Making:
         """Return what has been made, once it is so many bytes, or the last; nothing: it is over.
 
         Raises:
-            Refusal: The voice failed, or had no place.
+            Refusal: The voice failed.
         """
         while len(self._made) < least and not self._over:
             self._more.clear()
@@ -59,17 +63,14 @@ class Making:
         return made
 
     async def stop(self) -> None:
-        """Let the engine stop, and wait until it is free."""
+        """Let the engine stop; its place is free once it has."""
         self._task.cancel()
         await asyncio.wait([self._task])
 
     async def _make(self, text: str, voice: str, speed: float) -> None:
-        places = self._engine.places
         try:
-            async with places.place():
+            async with self._seat.place():
                 await self._speak(text, voice, TimeStretch(speed))
-        except Full:
-            self._failure = full("voice", places.parallel, places.queue)
         except ProviderFailure as error:
             self._failure = failed(error.reason)
         # Whatever else an engine raises ends this call alone, and is told like any failure of it.

@@ -62,11 +62,20 @@ class CallMetrics:
         waiting = Gauge(
             "models_waiting", "Calls that wait for an engine.", ["kind"], registry=registry
         )
+        reading = Gauge(
+            "models_reading", "Calls whose request is coming in.", ["kind"], registry=registry
+        )
         places = Gauge(
             "models_parallel", "Calls that an engine takes at a time.", ["kind"], registry=registry
         )
         for engine in engines.all:
-            for gauge, figure in ((running, "running"), (waiting, "waiting"), (places, "parallel")):
+            gauges = {
+                "running": running,
+                "waiting": waiting,
+                "reading": reading,
+                "parallel": places,
+            }
+            for figure, gauge in gauges.items():
                 gauge.labels(engine.kind).set_function(partial(getattr, engine.places, figure))
             self._seconds.labels(engine.kind)
             self._audio.labels(engine.kind)

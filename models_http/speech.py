@@ -15,12 +15,12 @@ from models_http.connection import Client, ClientGone
 from models_http.encoders import MEDIA_TYPES, encoder
 from models_http.engines import Engine
 from models_http.making import Making
-from models_http.places import Full
+from models_http.places import Full, Seat
 from models_http.refusals import Refusal, failed, full
 from models_http.speech_request import SpeechRequest, read_speech_request
+from models_http.uploads import upload
 from models_http.writing import event
 from providers.base import TTSProvider
-from serving.request_body import read_body
 from session.ports import FailureReason
 from wire.errors import ProtocolError
 
@@ -70,17 +70,19 @@ class SpeechEndpoint:
 
     async def _serve(self, request: Request, client: Client, sending: _Sending, call: Call) -> None:
         self._calls.engines.check_ready()
-        places = self._engine.places
-        try:
-            places.check()
-        except Full:
-            raise full("voice", places.parallel, places.queue) from None
-        body = await read_body(request, self._own.input_chars * _BODY_BYTES_PER_CHAR + 65536)
+        with self._seat() as seat:
+            await self._answer(request, client, sending, call, seat)
+
+    async def _answer(
+        self, request: Request, client: Client, sending: _Sending, call: Call, seat: Seat
+    ) -> None:
+        most = self._own.input_chars * _BODY_BYTES_PER_CHAR + 65536
+        body = await upload(request, self._calls.engines, most, self._own.stall_s)
         wanted = read_speech_request(body, self._own.input_chars)
         self._engine.check_model(wanted.model)
         self._check_voice(wanted.voice_name)
         sound = encoder(wanted.response_format)
-        making = Making(self._engine, wanted.input, wanted.voice_name, wanted.speed)
+        making = Making(self._engine, seat, wanted.input, wanted.voice_name, wanted.speed)
         try:
             # What fails before the first audio has a status of its own.
             pcm = await client.wait_for(making.take(FIRST_BYTES))
@@ -95,6 +97,13 @@ class SpeechEndpoint:
         finally:
             call.audio_s = making.audio_s
             await making.stop()
+
+    def _seat(self) -> Seat:
+        places = self._engine.places
+        try:
+            return places.seat()
+        except Full:
+            raise full("voice", places.parallel, places.queue) from None
 
     def _check_voice(self, name: str) -> None:
         provider = self._engine.provider

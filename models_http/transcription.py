@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 
 from fastapi import Request, Response
 from fastapi.responses import JSONResponse
@@ -12,14 +13,14 @@ from config import Settings
 from models_http.calls import Call, Calls
 from models_http.connection import Client, ClientGone
 from models_http.engines import Engine
-from models_http.places import Full
+from models_http.places import Full, Seat
 from models_http.refusals import Refusal, failed, full
 from models_http.sound_files import read_sound
 from models_http.transcription_request import TranscriptionRequest, read_transcription_request
 from models_http.transcripts import Written, answer, events
+from models_http.uploads import upload
 from providers.base import ProviderFailure, STTProvider
 from serving.multipart import boundary_of
-from serving.request_body import read_body
 from session.ports import FailureReason, Transcript
 from wire.errors import ProtocolError
 
@@ -58,17 +59,11 @@ class TranscriptionEndpoint:
 
     async def _answer(self, request: Request, client: Client, call: Call) -> Response:
         self._calls.engines.check_ready()
-        try:
-            self._engine.places.check()
-        except Full:
-            raise self._full() from None
-        wanted = await self._read(request)
-        self._engine.check_model(wanted.model)
-        self._check_wishes(wanted)
-        longest_s = self._own.audio_minutes * 60
-        pcm = await client.wait_for(asyncio.to_thread(read_sound, wanted.file, longest_s))
-        call.audio_s = duration_ms(pcm, SAMPLE_RATE) / 1000
-        transcript = await client.wait_for(self._transcribe(wanted, pcm, call.audio_s))
+        with self._seat() as seat:
+            wanted = await self._read(request)
+            self._engine.check_model(wanted.model)
+            self._check_wishes(wanted)
+            transcript = await client.wait_for(self._transcribe(wanted, seat, call))
         told = wanted.languages[0] if wanted.languages else self._engine_language
         written = Written(transcript, round(call.audio_s, 3), told, wanted.logprobs)
         if wanted.stream:
@@ -86,7 +81,7 @@ class TranscriptionEndpoint:
             )
         most = int(self._own.file_mib * MIB)
         try:
-            body = await read_body(request, most + _FORM_BYTES)
+            body = await upload(request, self._calls.engines, most + _FORM_BYTES, self._own.stall_s)
         except ProtocolError:
             raise self._too_large() from None
         wanted = read_transcription_request(body, boundary)
@@ -136,13 +131,30 @@ class TranscriptionEndpoint:
                     name,
                 )
 
-    async def _transcribe(
-        self, wanted: TranscriptionRequest, pcm: bytes, audio_s: float
-    ) -> Transcript:
-        limit_s = self._engine.patience.first_s + audio_s
+    async def _transcribe(self, wanted: TranscriptionRequest, seat: Seat, call: Call) -> Transcript:
+        # Reading a file takes a core and memory for a while, so it has a place as well.
+        async with seat.place():
+            pcm = await self._sound(wanted.file)
+            call.audio_s = duration_ms(pcm, SAMPLE_RATE) / 1000
+            return await self._heard(wanted, pcm, self._engine.patience.first_s + call.audio_s)
+
+    async def _sound(self, file: bytes) -> bytes:
+        """Return the sound in a file; who is cancelled waits until the thread has stopped."""
+        is_over = threading.Event()
+        longest_s = self._own.audio_minutes * 60
+        reading = asyncio.ensure_future(
+            asyncio.to_thread(read_sound, file, longest_s, is_over.is_set)
+        )
+        try:
+            return await asyncio.shield(reading)
+        finally:
+            is_over.set()
+            await asyncio.wait([reading])
+
+    async def _heard(self, wanted: TranscriptionRequest, pcm: bytes, limit_s: float) -> Transcript:
         scored = wanted.logprobs or wanted.shape == "verbose_json"
         try:
-            async with self._engine.places.place(), asyncio.timeout(limit_s):
+            async with asyncio.timeout(limit_s):
                 return await self._engine.provider.transcribe(
                     pcm,
                     wanted.languages,
@@ -150,8 +162,6 @@ class TranscriptionEndpoint:
                     keywords=wanted.keywords,
                     logprobs=scored,
                 )
-        except Full:
-            raise self._full() from None
         except ProviderFailure as error:
             raise failed(error.reason) from error
         except TimeoutError:
@@ -160,6 +170,9 @@ class TranscriptionEndpoint:
             reason = FailureReason(message, "provider_unreachable", stage="STT")
             raise failed(reason) from None
 
-    def _full(self) -> Refusal:
+    def _seat(self) -> Seat:
         places = self._engine.places
-        return full("recogniser", places.parallel, places.queue)
+        try:
+            return places.seat()
+        except Full:
+            raise full("recogniser", places.parallel, places.queue) from None

@@ -6,8 +6,6 @@ may run and wait.
 
 from __future__ import annotations
 
-import asyncio
-
 from fastapi import Request
 
 from models_http.connection import ClientGone

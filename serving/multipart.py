@@ -67,10 +67,8 @@ def form_parts(body: bytes, boundary: bytes, most: int) -> list[Part]:
 def _part(body: bytes, begin: int, end: int) -> Part:
     head_end = body.find(b"\r\n\r\n", begin, min(end, begin + _HEAD_BYTES))
     if head_end < 0:
-        raise ProtocolError(
-            "invalid_multipart",
-            f"A part of the form has no head of at most {_HEAD_BYTES} bytes and an empty line.",
-        )
+        # It has no name by which anything could be looked for.
+        return Part("", b"")
     headers = message_from_bytes(body[begin:head_end].lstrip(b" \t\r\n"))
     name = headers.get_param("name", "", "content-disposition")
     content = body[head_end + 4 : end]

@@ -97,6 +97,7 @@ class TranslationTransport:
             self.report,
             as_spoken=as_spoken,
             noise_reduced=manager.recogniser_noise_reduced,
+            patience_s=manager.settings.stt.timeout_s,
         )
         self._input = TurnInput()
         self._output = TranscriptOutput(

@@ -47,7 +47,8 @@ class EnginePool:
         """Iterate over the result of `work` on a thread of the pool, yielding each item when ready.
 
         Closing the generator early stops the engine after the item it is at, or within it if it
-        can be stopped there (`stopping.py`); work that still waits for a thread is never begun. Close it with `contextlib.aclosing`.
+        can be stopped there (`stopping.py`); work that still waits for a thread is never begun.
+        Close it with `contextlib.aclosing`.
 
         Raises:
             RuntimeError: The pool was closed before the work was done.

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -228,7 +229,8 @@ def _given(setting: str, path: Path) -> Path:
 
 def _load(model: Path, voices: Path) -> Kokoro:
     kokoro = _with_durations(model, voices) or Kokoro(str(model), str(voices))
-    kokoro.sess = StoppableSession(kokoro.sess)
+    stoppable: Any = StoppableSession(kokoro.sess)
+    kokoro.sess = stoppable
     for _made in _speak(kokoro, kokoro.get_voices()[0], "Ready."):
         pass
     return kokoro

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import onnxruntime
 from pipecat.services.tts_service import TTSService
@@ -24,6 +25,7 @@ from providers.base import ProviderSetupError, TTSProvider, VoiceInfo
 from providers.in_process.downloads import fetch, hub_is_offline, mirrored
 from providers.in_process.engine_pool import EnginePool
 from providers.in_process.model_places import model_folder
+from providers.in_process.stoppable_session import StoppableSession
 from providers.options import Options, parse_options, refuse
 from providers.tts.local import LocalTTSService
 from session.ports import OPENAI_VOICES
@@ -226,6 +228,8 @@ class PiperTTS(TTSProvider):
                     "it and its .json if a download was damaged."
                 ).format(path=path, error=error)
             ) from error
+        stoppable: Any = StoppableSession(voice.session)
+        voice.session = stoppable
         try:
             for _audio in voice.synthesize(WARM_UP):
                 pass

@@ -37,7 +37,14 @@ class Desk:
     def __init__(self, *, noise_reduced: bool = True) -> None:
         self.frames: list[Frame] = []
         self.told: list[tuple[str, str, object]] = []
-        self.hearing = TurnRecognition(self.push, self.report, noise_reduced=noise_reduced)
+        self.now = 100.0
+        self.hearing = TurnRecognition(
+            self.push,
+            self.report,
+            noise_reduced=noise_reduced,
+            patience_s=15,
+            clock=lambda: self.now,
+        )
 
     def push(self, delivery: Delivery) -> None:
         made = delivery.make()
@@ -163,6 +170,17 @@ def test_a_guess_that_fails_is_asked_for_again_once_the_turn_is_over(desk: Desk,
     assert desk.told == []
     desk.hearing.on_failure(desk.asked()[1], ERROR)
     assert desk.told == [("failed", "a", ERROR)]
+
+
+def test_a_guess_that_fails_when_its_time_is_over_is_the_turns_failure(desk: Desk) -> None:
+    """Else a recogniser that hangs would be waited for twice."""
+    desk.begin()
+    hearing = desk.guess()
+    assert desk.commit() is None
+    desk.now += 15
+    desk.hearing.on_failure(hearing, ERROR)
+    assert desk.told == [("failed", "a", ERROR)]
+    assert len(desk.asked()) == 1
 
 
 def test_whoever_goes_on_is_heard_from_the_beginning(desk: Desk) -> None:

@@ -68,7 +68,7 @@ def test_a_wav_file_that_does_not_tell_its_length_is_read():
     [
         (b"", "it is no WAV"),
         (b"#EXTM3U\nhttp://127.0.0.1/secret", "it is no WAV"),
-        (b"RIFF\x00\x00\x00\x00WAVEnothing", "no PCM WAV"),
+        (b"RIFF\x00\x00\x00\x00WAVEnothing", "no sound wav"),
         (wav(b""), "no sound in it"),
         (b"fLaC" + bytes(50), "no sound flac"),
         (b"OggS" + bytes(50), "no sound"),
