@@ -166,7 +166,9 @@ def _served(settings: Settings, engines: Engines, calls: Calls, access: Access) 
         for one in _models(engines):
             if one["id"] == name:
                 return JSONResponse(one)
-        raise Refusal(404, "model_not_found", f"The model '{name}' is not served here.", "model")
+        raise Refusal(
+            404, "model_not_found", f"The model '{name[:100]}' is not served here.", "model"
+        )
 
     @router.get("/metrics")
     async def counts() -> Response:

@@ -117,7 +117,7 @@ def serve(settings: Settings, engines: Engines, listener: socket.socket) -> int:
 
     def ready() -> None:
         garbage.settle()
-        print(banner(engines, address), flush=True)
+        print(banner(engines, address, keys=bool(settings.server.api_keys)), flush=True)
 
     def failed() -> None:
         server.should_exit = True
@@ -140,12 +140,13 @@ def serve(settings: Settings, engines: Engines, listener: socket.socket) -> int:
     return int(engines.state == "failed")
 
 
-def banner(engines: Engines, address: str) -> str:
+def banner(engines: Engines, address: str, *, keys: bool) -> str:
     """Return what is said when calls are answered.
 
     Args:
         engines: What is served.
         address: Where.
+        keys: Whether they need a key.
     """
     lines = [_("Models at {address}").format(address=address)]
     for engine in engines.all:
@@ -153,6 +154,8 @@ def banner(engines: Engines, address: str) -> str:
     table = {"stt": "REALTIME_STT__", "tts": "REALTIME_TTS__"}
     named = " ".join(
         f"{table[engine.kind]}PROVIDER=openai {table[engine.kind]}API_BASE={address}/v1"
+        # The key is not for a log.
+        + (f" {table[engine.kind]}API_KEY=…" if keys else "")
         for engine in engines.all
     )
     lines.append(_("A gateway uses them with {variables}").format(variables=named))

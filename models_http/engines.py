@@ -64,8 +64,8 @@ class Engine(Generic[P]):
         raise Refusal(
             404,
             "model_not_found",
-            f"The model '{name}' is not served here: ask for '{self.name}', or by one of OpenAI's "
-            f"names, such as '{example}'.",
+            f"The model '{name[:100]}' is not served here: ask for '{self.name}', or by one of "
+            f"OpenAI's names, such as '{example}'.",
             "model",
         )
 

@@ -114,8 +114,8 @@ class SpeechEndpoint:
         raise Refusal(
             400,
             "invalid_value",
-            f"The voice '{name}' is none of this server's ({listed}, …): GET /v1/audio/voices "
-            "lists them.",
+            f"The voice '{name[:100]}' is none of this server's ({listed}, …): "
+            "GET /v1/audio/voices lists them.",
             "voice",
         )
 

@@ -115,8 +115,8 @@ class TranscriptionEndpoint:
                 raise Refusal(
                     400,
                     "invalid_value",
-                    f"The language '{tag}' is none that {provider.label} understands; it knows "
-                    f"{', '.join(sorted(known))}.",
+                    f"The language '{tag[:40]}' is none that {provider.label} understands; it "
+                    f"knows {', '.join(sorted(known))}.",
                     "language",
                 )
         if provider.accepts_prompt:

@@ -13,6 +13,8 @@ from wire.errors import ProtocolError, invalid_value
 Shape = Literal["json", "text", "verbose_json"]
 MOST_PARTS = 256
 """Parts of a form: a few fields, and lists of languages and keywords."""
+_SHOWN = 40
+"""Characters of a bad value that an error repeats."""
 SHAPES: tuple[Shape, ...] = ("json", "text", "verbose_json")
 
 _ONCE = (
@@ -78,6 +80,10 @@ def read_transcription_request(body: bytes, boundary: bytes) -> TranscriptionReq
         raise _not_done("timestamp_granularities", "word", _NO_TIMES)
     _one_of(lists["timestamp_granularities"], ("segment",), "timestamp_granularities")
     _one_of(lists["include"], ("logprobs",), "include")
+    shape = _shape(_text(once, "response_format"))
+    stream = _flag(_text(once, "stream"), "stream")
+    if stream and shape != "json":
+        raise _not_done("response_format", shape, "events are JSON; leave it out, or 'stream'")
     language = _text(once, "language").strip()
     languages = [language] if language else lists["languages"]
     return TranscriptionRequest(
@@ -86,9 +92,9 @@ def read_transcription_request(body: bytes, boundary: bytes) -> TranscriptionReq
         languages=tuple(_language(code) for code in languages),
         prompt=_text(once, "prompt").strip() or None,
         keywords=tuple(filter(None, map(str.strip, lists["keywords"]))),
-        shape=_shape(_text(once, "response_format")),
+        shape=shape,
         logprobs="logprobs" in lists["include"],
-        stream=_flag(_text(once, "stream"), "stream"),
+        stream=stream,
     )
 
 
@@ -99,7 +105,9 @@ def _fields(parts: Sequence[Part]) -> tuple[dict[str, bytes], dict[str, list[str
     for part in parts:
         name = part.name.removesuffix("[]")
         if name in _ONCE:
-            once.setdefault(name, part.content)
+            if name in once:
+                raise ProtocolError("invalid_value", f"'{name}' comes more than once.", name)
+            once[name] = part.content
         elif name in lists:
             lists[name].append(_decoded(part.content, name))
         elif name in _REFUSED:
@@ -108,7 +116,7 @@ def _fields(parts: Sequence[Part]) -> tuple[dict[str, bytes], dict[str, list[str
             )
         else:
             raise ProtocolError(
-                "unknown_parameter", f"Unknown parameter: '{part.name}'.", part.name
+                "unknown_parameter", f"Unknown parameter: '{name[:_SHOWN]}'.", name[:_SHOWN]
             )
     return once, lists
 
@@ -140,7 +148,7 @@ def _language(code: str) -> str:
     if not re.fullmatch(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]+)*", code):
         raise ProtocolError(
             "invalid_value",
-            f"Invalid 'language': '{code}' is no code of a language, such as 'en'.",
+            f"Invalid 'language': '{code[:_SHOWN]}' is no code of a language, such as 'en'.",
             "language",
         )
     return code
@@ -160,23 +168,23 @@ def _check_sampling(temperature: str) -> None:
 def _check_chunking(strategy: str) -> None:
     # A recogniser cuts what is too long for it by itself.
     if strategy not in ("", "auto", '"auto"', "null"):
-        raise _not_done("chunking_strategy", strategy[:40], "send 'auto', or cut the file yourself")
+        raise _not_done("chunking_strategy", strategy, "send 'auto', or cut the file yourself")
 
 
 def _flag(written: str, name: str) -> bool:
     flags = {"": False, "false": False, "0": False, "true": True, "1": True}
     if written.lower() not in flags:
-        raise invalid_value(written, ("true", "false"), name)
+        raise invalid_value(written[:_SHOWN], ("true", "false"), name)
     return flags[written.lower()]
 
 
 def _one_of(values: Sequence[str], known: Sequence[str], name: str) -> None:
     for value in values:
         if value not in known:
-            raise invalid_value(value, known, name)
+            raise invalid_value(value[:_SHOWN], known, name)
 
 
 def _not_done(name: str, value: str, reason: str) -> ProtocolError:
     return ProtocolError(
-        "unsupported_value", f"'{name}' {value!r} is not supported: {reason}.", name
+        "unsupported_value", f"'{name}' {value[:_SHOWN]!r} is not supported: {reason}.", name
     )

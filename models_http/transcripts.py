@@ -9,6 +9,7 @@ from typing import Any
 from models_http.transcription_request import Shape
 from models_http.writing import event
 from session.ports import TokenLogprob, Transcript
+from settings.languages import base_of, language_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +57,11 @@ def _plain(written: Written) -> dict[str, Any]:
 
 def _verbose(written: Written) -> dict[str, Any]:
     transcript = written.transcript
-    heard = transcript.languages or ()
+    heard = next(iter(transcript.languages or ()), written.told)
     fields: dict[str, Any] = {
         "task": "transcribe",
-        "language": heard[0] if heard else written.told or "unknown",
+        # Its name, as OpenAI has it: `english`.
+        "language": "unknown" if heard is None else language_name(base_of(heard)).casefold(),
         "duration": written.seconds,
         "text": transcript.text,
         "segments": [_segment(written)] if transcript.text else [],

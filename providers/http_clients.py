@@ -10,6 +10,7 @@ import functools
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import cache
+from math import inf
 from typing import Any, Protocol
 
 import aiohttp
@@ -144,13 +145,29 @@ class _Response(Protocol):
 TOO_MANY = 429
 
 
-async def do_not_wait(response: _Response) -> None:
-    """Make a client library retry at once or not at all (a response hook of httpx).
+MOST_WAIT_S = 2.0
+"""Longest `Retry-After` that is obeyed: what a full server of models, or one that starts, says."""
 
-    It would obey `Retry-After`, which may be a minute of silence for a user who waits for an
-    answer. After too many requests (429) it must not retry at all.
+
+async def wait_briefly(response: _Response) -> None:
+    """Make a client library retry soon or not at all (a response hook of httpx).
+
+    It would obey any `Retry-After`, which may be a minute of silence for a user who waits for an
+    answer: longer ones are dropped, and it retries after half a second. After too many requests
+    (429) it must not retry at all.
     """
-    response.headers.pop("retry-after", None)
-    response.headers.pop("retry-after-ms", None)
+    for name, per_second in (("retry-after", 1), ("retry-after-ms", 1000)):
+        asked = response.headers.pop(name, None)
+        if asked is not None and _seconds(asked) <= MOST_WAIT_S * per_second:
+            response.headers[name] = asked
     if response.status_code == TOO_MANY:
         response.headers["x-should-retry"] = "false"
+
+
+def _seconds(asked: str) -> float:
+    try:
+        # NaN is no wait: what compares with it is false.
+        return float(asked)
+    except ValueError:
+        # A date, by somebody else's clock.
+        return inf

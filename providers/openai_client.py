@@ -20,7 +20,7 @@ from pipecat.utils.security.redaction import redact_secrets
 
 from config import MIN_SECRET_LENGTH
 from providers.base import ProviderSetupError
-from providers.http_clients import UNCOMPRESSED, bounded, do_not_wait, trusted
+from providers.http_clients import UNCOMPRESSED, bounded, trusted, wait_briefly
 from providers.options import Options, ProviderConfig, parse_options, variable
 from settings.localisation import _
 from settings.origins import is_here
@@ -140,7 +140,7 @@ class SharedClient:
                 verify=trusted(),
                 headers=UNCOMPRESSED,
                 trust_env=not is_here(self.base_url or ""),
-                event_hooks={"response": [do_not_wait, bounded(kind)]},
+                event_hooks={"response": [wait_briefly, bounded(kind)]},
             ),
         )
         if not self._vendor:

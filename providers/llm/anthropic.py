@@ -29,7 +29,7 @@ from pipecat.utils.errors import ErrorCategory
 from config import LLMConfig
 from providers.base import LLMProvider, ProviderSetupError
 from providers.call_ids import new_call_id
-from providers.http_clients import UNCOMPRESSED, bounded, do_not_wait, trusted
+from providers.http_clients import UNCOMPRESSED, bounded, trusted, wait_briefly
 from providers.llm.pipecat_services import NotUnderstood, ReportingLLMService, StreamError
 from providers.options import Options, parse_options, required_key
 from session.ports import FinishReason, ResponseRequest, TokenUsage
@@ -134,7 +134,7 @@ class AnthropicLLM(LLMProvider):
                 verify=trusted(),
                 headers=UNCOMPRESSED,
                 **_direct(config.api_base or ""),
-                event_hooks={"response": [do_not_wait, bounded("llm")]},
+                event_hooks={"response": [wait_briefly, bounded("llm")]},
             ),
         )
         self.address = str(self._client.base_url)

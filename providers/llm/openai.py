@@ -11,7 +11,7 @@ from pipecat.adapters.llm.services.open_ai_adapter import OpenAILLMInvocationPar
 from pipecat.services.llm_service import LLMService
 from pipecat.services.openai.llm import OpenAILLMService
 from pipecat.utils.errors import ErrorCategory
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from config import LLMConfig
 from providers.base import LLMProvider, ProviderSetupError
@@ -33,6 +33,13 @@ _OPENAI_HOSTS = re.compile(r"(.+\.)?api\.openai\.com|.+\.openai\.azure\.(com|us|
 _OPENAI_AUDIO = re.compile(r"\bgpt-(4o-)?(mini-)?audio")
 """OpenAI's models that hear, also at OpenRouter and other resellers."""
 
+_OWN_HEADERS = re.compile(
+    r"(proxy-)?authorization|(x-)?api-key|x-goog-api-key|cookie|host|date|content-.*|accept(-.*)?"
+    r"|transfer-encoding|connection|keep-alive|proxy-.*|te|trailer|upgrade|expect|range|via"
+    r"|user-agent|openai-.*|x-stainless-.*"
+)
+"""What HTTP, the SDK and services read in their own way."""
+
 
 class ChatOptions(Options):
     """`llm.options`."""
@@ -46,6 +53,19 @@ class ChatOptions(Options):
     """Header with the session's id, by which a balancer keeps requests of one session at the engine
     whose cache has their beginning. None: `x-session-id`, but none for OpenAI itself; empty:
     none."""
+
+    @field_validator("session_header")
+    @classmethod
+    def _check_header(cls, name: str | None) -> str | None:
+        """Refuse headers without whose own value no request succeeds."""
+        if name is not None and _OWN_HEADERS.fullmatch(name.lower()):
+            raise ValueError(
+                _(
+                    "must be a header of its own, and {name} is one that requests have already; "
+                    "such as {usual}"
+                ).format(name=name, usual=SESSION_HEADER)
+            )
+        return name
 
 
 _FEW = (

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import io
+import random
 import sys
 import wave
 
+import av
 import numpy as np
 import pytest
 
 from audio.pcm import duration_ms, wav
 from models_http.encoders import Format, encoder
 from models_http.refusals import Refusal
-from models_http.sound_files import format_of, read_sound
+from models_http.sound_files import Stopped, format_of, read_sound
 from tests.providers.tiny_voices import pitch_of
 
 PITCH, SECONDS, RATE = 220, 2, 24000
@@ -94,6 +96,71 @@ def test_what_is_too_long_is_refused_before_it_is_read_to_the_end():
     for kind in ("wav", "flac"):
         with pytest.raises(Refusal, match="audio_minutes"):
             read_sound(encoded(kind), SECONDS / 2)
+
+
+def with_rate(rate: int) -> bytes:
+    file = bytearray(wav(TONE))
+    file[24:28] = rate.to_bytes(4, "little")
+    return bytes(file)
+
+
+def flac_of(rate: int) -> bytes:
+    written = io.BytesIO()
+    with av.open(written, "w", format="flac") as container:
+        stream = container.add_stream("flac", rate=rate)
+        stream.codec_context.layout = "mono"
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 4096), "<i2"), format="s16", layout="mono")
+        frame.sample_rate = rate
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return written.getvalue()
+
+
+@pytest.mark.parametrize("rate", [0, 1, 100, 999, 384_001, 2**32 - 1])
+def test_a_rate_that_no_recorder_has_is_refused(rate):
+    """At 1 Hz, resampling makes 32 kB of a sample: gigabytes of a file of kilobytes."""
+    with pytest.raises(Refusal, match=r"Hz|damaged") as refused:
+        read_sound(with_rate(rate), 60 * 60 * 24 * 365)
+    assert refused.value.error.code == "invalid_audio"
+
+
+def test_it_is_refused_in_other_formats_too():
+    assert read_sound(flac_of(2000), 60)
+    with pytest.raises(Refusal, match="its rate is 100 Hz"):
+        read_sound(flac_of(100), 60 * 60)
+
+
+def test_a_wav_file_is_as_long_as_its_head_says_or_as_there_is_of_it():
+    with pytest.raises(Refusal, match="audio_minutes"):
+        read_sound(with_rate(1000), 2 * RATE / 1000 - 1)
+    assert read_sound(with_rate(1000), 2 * RATE / 1000)
+
+
+def test_nothing_more_is_read_when_nobody_waits():
+    with pytest.raises(Stopped):
+        read_sound(encoded("wav"), 60, lambda: True)
+
+
+@pytest.mark.parametrize("kind", ["wav", "mp3", "opus", "aac", "flac"])
+def test_a_damaged_file_is_refused_or_read_and_nothing_else(kind):
+    whole = encoded(kind)
+    damage = random.Random(kind)
+    for _ in range(60):
+        file = bytearray(whole)
+        for _ in range(damage.choice((1, 4, 30))):
+            file[damage.randrange(damage.choice((64, len(file))))] = damage.choice((0, 255))
+        try:
+            pcm = read_sound(bytes(file[: damage.choice((100, len(file), len(file)))]), 60)
+        except Refusal as refused:
+            assert refused.status == 400
+        else:
+            assert duration_ms(pcm, 16000) <= 60_000 + 1000
+
+
+def test_a_chunk_beyond_the_end_is_damage():
+    """Python's `wave` raises what no reader expects."""
+    with pytest.raises(Refusal, match="damaged"):
+        read_sound(b"RIFF\xff\xff\xff\xffWAVE" + b"\xff" * 100, 60)
 
 
 def test_without_the_library_there_is_wav_and_pcm(monkeypatch):

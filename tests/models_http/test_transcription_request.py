@@ -29,7 +29,7 @@ def test_lists_and_flags_are_read():
             ("keywords[]", b""),
             ("include[]", b"logprobs"),
             ("timestamp_granularities[]", b"segment"),
-            ("stream", b"True"),
+            ("stream", b"False"),
             ("temperature", b"0"),
             ("chunking_strategy", b"auto"),
             ("prompt", " 请 ".encode()),
@@ -40,8 +40,24 @@ def test_lists_and_flags_are_read():
     assert request.file == b"sound"
     assert request.languages == ("en", "de-AT")
     assert request.keywords == ("Bo",)
-    assert (request.logprobs, request.stream, request.prompt) == (True, True, "请")
+    assert (request.logprobs, request.stream, request.prompt) == (True, False, "请")
     assert request.shape == "verbose_json"
+
+
+def test_events_are_json():
+    assert read_transcription_request(form(*USUAL, ("stream", b"1")), b"b").stream
+    for shape in (b"text", b"verbose_json"):
+        with pytest.raises(ProtocolError, match="events are JSON"):
+            read_transcription_request(
+                form(*USUAL, ("stream", b"true"), ("response_format", shape)), b"b"
+            )
+
+
+def test_a_bad_value_is_not_repeated_at_its_length():
+    for name in ("language", "response_format", "temperature", "stream", "x" * 5000):
+        with pytest.raises(ProtocolError) as refused:
+            read_transcription_request(form(*USUAL, (name, b"y" * 5000)), b"b")
+        assert len(refused.value.message) < 300
 
 
 def test_one_language_stands_before_several():
@@ -70,6 +86,7 @@ def test_what_is_not_said_is_left_to_the_server():
         (("chunking_strategy", b'{"type": "server_vad"}'), "unsupported_value", "chunking"),
         (("known_speaker_names[]", b"Bo"), "unsupported_parameter", "known_speaker_names"),
         (("prompt", b"\xff"), "invalid_value", "prompt"),
+        (("file", b"another sound"), "invalid_value", "file"),
         (("vad_filter", b"true"), "unknown_parameter", "vad_filter"),
     ],
 )

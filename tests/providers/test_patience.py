@@ -79,6 +79,39 @@ async def test_nobody_waits_for_as_long_as_a_service_asks(status, attempts):
     assert asked == attempts
 
 
+@pytest.mark.parametrize(
+    ("header", "asked", "waited"),
+    [
+        ("Retry-After", "1", True),
+        ("Retry-After", "2", True),
+        ("Retry-After", "3", False),
+        ("Retry-After", "Fri, 31 Dec 2100 23:59:59 GMT", False),
+        ("Retry-After", "nan", False),
+        ("Retry-After-Ms", "1500", True),
+        ("Retry-After-Ms", "3600000", False),
+    ],
+)
+async def test_a_short_wait_that_a_service_asks_for_is_kept(header, asked, waited, monkeypatch):
+    app = FastAPI()
+
+    @app.post("/v1/chat/completions")
+    async def refuse() -> Response:
+        return JSONResponse({"error": {"message": "full"}}, 503, {header: asked})
+
+    waits: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+
+    async with asking(app, retries=1) as wire:
+        with monkeypatch.context() as patch:
+            # What OpenAI's library waits by.
+            patch.setattr("openai._base_client.anyio.sleep", sleep)
+            await answer(wire)
+    seconds = float(asked) / 1000 if header.endswith("Ms") else float(asked) if waited else 0
+    assert (waits == [seconds]) if waited else (len(waits) == 1 and waits[0] <= 1)
+
+
 async def test_no_credit_is_not_too_many_requests():
     app = FastAPI()
 

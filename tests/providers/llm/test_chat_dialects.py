@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from providers.base import ProviderSetupError
 from providers.llm.openai import OpenAICompatibleLLM
 from providers.llm.thoughts import ThoughtFilter
 from session.ports import ResponseRequest
@@ -315,6 +316,16 @@ async def test_the_header_has_a_name_that_balancers_know_and_openai_gets_none(ba
     request = ResponseRequest("resp", "", [], session_id="sess_1")
     service: Any = provider.create(request)
     assert service.build_chat_completion_params({"messages": []}).get("extra_headers") == headers
+
+
+@pytest.mark.parametrize(
+    "name", ["Authorization", "content-length", "Host", "x-api-key", "Accept-Encoding", "cookie"]
+)
+def test_a_header_that_requests_have_already_is_no_sessions(name):
+    """The id in its place would be sent as the key, or break every request."""
+    group = {"provider": "openai", "api_key": KEY, "options": {"session_header": name}}
+    with pytest.raises(ProviderSetupError, match=f"session_header.*{name}.*x-session-id"):
+        OpenAICompatibleLLM(scripted_settings(llm=group).llm)
 
 
 async def test_openai_itself_is_asked_for_completion_tokens():
