@@ -104,6 +104,7 @@ async def test_reading_a_file_has_a_place():
         first = asyncio.create_task(create(file=good, model="whisper-1"))
         await recogniser.begun.wait()
         second = asyncio.create_task(create(file=("b.wav", b"RIFF"), model="whisper-1"))
+        assert server.engines.stt is not None
         places = server.engines.stt.places
         async with asyncio.timeout(30):
             while not places.waiting:

@@ -321,7 +321,7 @@ async def test_the_header_has_a_name_that_balancers_know_and_openai_gets_none(ba
 @pytest.mark.parametrize(
     "name", ["Authorization", "content-length", "Host", "x-api-key", "Accept-Encoding", "cookie"]
 )
-def test_a_header_that_requests_have_already_is_no_sessions(name):
+async def test_a_header_that_requests_have_already_is_no_sessions(name):
     """The id in its place would be sent as the key, or break every request."""
     group = {"provider": "openai", "api_key": KEY, "options": {"session_header": name}}
     with pytest.raises(ProviderSetupError, match=f"session_header.*{name}.*x-session-id"):
