@@ -16,6 +16,9 @@ from models_http.refusals import Refusal
 from wire.errors import ProtocolError
 
 _NAMES: dict[Kind, str] = {"stt": "transcription", "tts": "speech"}
+_UNAVAILABLE = 503
+
+
 
 
 class Calls:
@@ -95,8 +98,8 @@ def _outcome(error: BaseException | None) -> tuple[str, str]:
     if isinstance(error, ProtocolError):
         return "refused", ""
     if isinstance(error, Refusal):
-        overloaded = error.error.code == "server_overloaded"
-        if error.status < 500 or overloaded:
+        # 503 is the server's own word: it is full, or starts, or ends. No engine fails by it.
+        if error.status < 500 or error.status == _UNAVAILABLE:
             return "refused", ""
         return "failed", error.error.message
     return "failed", type(error).__name__

@@ -16,7 +16,7 @@ from tests.providers.held import BROKEN, HeldRecogniser, HeldVoice
 from tests.providers.speaking import answer, audio, failure
 from tests.support.model_server import Models, models
 from tests.support.running_server import plain_http, running, scripted_settings
-from tests.support.wire_client import WireClient, client
+from tests.support.wire_client import WireClient, client, speech
 
 ANSWER = "Hello there. How are you?"
 TINY_EN = "download.moonshine.ai/model/tiny-en/quantized/tiny-en"
@@ -97,6 +97,20 @@ async def test_an_answer_is_spoken_by_the_engine_elsewhere_as_it_is_here(engine,
     assert any(spoken)
     # A sentence more or less of the engines' own silence is trimmed where clauses meet.
     assert len(spoken) == pytest.approx(len(spoken_here), rel=0.1)
+
+
+async def test_a_recogniser_that_hangs_is_waited_for_once():
+    """The attempt that was begun at the pause is the turn's own: no second wait follows it."""
+    recogniser = HeldRecogniser()
+    async with models(stt=recogniser) as server:
+        stt = {"provider": "openai", "api_base": server.base, "retries": 0, "timeout_s": 1}
+        settings = scripted_settings(stt=stt, vad={"speculative": True})
+        async with running(settings) as own, client(own.url) as wire:
+            transcription = {"model": "whisper-1"}
+            await wire.update(audio={"input": {"transcription": transcription}})
+            await wire.append(speech())
+            await wire.until(UNHEARD)
+    assert len(recogniser.asked) == 1
 
 
 async def test_an_interruption_reaches_the_engine():

@@ -93,6 +93,7 @@ async def test_the_end_of_the_server_waits_for_no_upload(kind):
         async with asyncio.timeout(30):
             await server.engines.drain(3600)
         assert (await answered(client))[:2] == (503, "server_draining")
+        assert await server.counted(kind, "refused") == 1
 
 
 async def test_reading_a_file_has_a_place():
