@@ -44,6 +44,7 @@ _BY_PROOF: dict[str, str] = {
         "models_http/engines.py models_http/metrics.py settings/model_server.py"
     ),
     "models_http/test_command.py": "models_http/__main__.py models_http/calls.py",
+    "models_http/test_places.py": "providers/in_process/engine_work.py",
     "models_http/test_sound_files.py": "models_http/encoders.py",
     "models_http/test_speech.py": (
         "models_http/connection.py models_http/making.py models_http/refusals.py "
@@ -120,6 +121,7 @@ _BY_PROOF: dict[str, str] = {
         "serving/http_errors.py serving/lifecycle.py serving/process/server.py "
         "serving/public_routes.py"
     ),
+    "providers/in_process/test_stoppable_session.py": "providers/in_process/stopping.py",
     "serving/test_first_downloads.py": (
         "providers/in_process/hub.py providers/stt/whisper_models.py"
     ),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -10,6 +12,8 @@ from typing import Any
 import pytest
 
 from config import Settings
+from providers.in_process.stoppable_session import StoppableSession
+from providers.in_process.stopping import halted_by
 from tests.providers import tiny_moonshine, tiny_sherpa, tiny_voices, tiny_whisper
 from tests.providers.engines import HEARD, UNHEARD, commit, listen
 from tests.providers.held import BROKEN, HeldRecogniser, HeldVoice
@@ -97,6 +101,30 @@ async def test_an_answer_is_spoken_by_the_engine_elsewhere_as_it_is_here(engine,
     assert any(spoken)
     # A sentence more or less of the engines' own silence is trimmed where clauses meet.
     assert len(spoken) == pytest.approx(len(spoken_here), rel=0.1)
+
+
+@pytest.mark.parametrize("engine", [kokoro, piper])
+async def test_a_client_that_goes_stops_the_model_within_a_clause(engine, tmp_path, monkeypatch):
+    computing = threading.Event()
+    run = StoppableSession.run
+
+    def endless(session: StoppableSession, outputs: Any, inputs: Any) -> Any:
+        stopped = threading.Event()
+        with halted_by(stopped.set):
+            computing.set()
+            # So long no test takes: it is stopped, or the engine is never idle.
+            stopped.wait(600)
+        return run(session, outputs, inputs)
+
+    tts = {**engine(tmp_path), "timeout_s": 600}
+    async with models(scripted_settings(tts=tts), kinds=("tts",)) as server:
+        monkeypatch.setattr(StoppableSession, "run", endless)
+        body = {"input": ANSWER, "model": "tts-1", "voice": "alloy", "response_format": "pcm"}
+        call = asyncio.create_task(server.post("/v1/audio/speech", json=body))
+        assert await asyncio.to_thread(computing.wait, 60)
+        call.cancel()
+        await server.idle()
+        assert await server.counted("tts", "abandoned") == 1
 
 
 async def test_a_recogniser_that_hangs_is_waited_for_once():
