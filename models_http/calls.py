@@ -19,8 +19,6 @@ _NAMES: dict[Kind, str] = {"stt": "transcription", "tts": "speech"}
 _UNAVAILABLE = 503
 
 
-
-
 class Calls:
     """Where calls are entered."""
 

@@ -16,7 +16,8 @@ class ModelServerConfig(Group):
     """Calls that are worked on at a time, of each kind. None: as many as the engine takes, and 16
     where a service elsewhere does the work."""
     queue: int = Field(4, ge=0, le=1024)
-    """Calls of each kind that wait for their turn; one more is answered 503 at once."""
+    """Calls of each kind that wait for their turn, or whose request is still coming in; one more is
+    answered 503 at once, unread."""
     file_mib: float = Field(25, gt=0, le=1024)
     """MiB of a sound file to transcribe."""
     audio_minutes: float = Field(30, gt=0, le=1440)
@@ -24,4 +25,5 @@ class ModelServerConfig(Group):
     input_chars: int = Field(4096, ge=1, le=1_000_000)
     """Characters of a text to speak."""
     stall_s: float = Field(30, gt=0, le=3600)
-    """Seconds that a client may take nothing of the audio that waits for it."""
+    """Seconds that a client may take nothing of the audio that waits for it, or send nothing of its
+    request."""

@@ -107,9 +107,7 @@ _BY_PROOF: dict[str, str] = {
     "conformance/test_d1_client_secrets.py": (
         "serving/access/client_secrets.py serving/client_secret_routes.py serving/session_start.py"
     ),
-    "conformance/test_d2_calls.py": (
-        "serving/calls/routes.py serving/request_body.py telemetry/call_figures.py"
-    ),
+    "conformance/test_d2_calls.py": ("serving/calls/routes.py telemetry/call_figures.py"),
     "conformance/test_d4_sideband.py": "serving/calls/sidebands.py",
     "serving/calls/test_relay.py": "serving/calls/whereabouts.py serving/process/seat.py",
     "serving/calls/test_call_ids.py": "serving/access/signing.py",
