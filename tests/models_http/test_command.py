@@ -12,9 +12,10 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from models_http.command import arguments, settings_of
+from models_http.command import arguments, banner, settings_of
+from models_http.engines import Engines
 from tests.support.places import ROOT
-from tests.support.running_server import plain_http
+from tests.support.running_server import plain_http, scripted_settings
 from tests.support.server_process import Process, started
 
 COMMAND = (sys.executable, "-m", "models_http")
@@ -43,6 +44,13 @@ async def test_it_serves_and_ends_with_status_0():
         assert "speech: completed" in server.logged()
         # What is said is nobody's business.
         assert "Hello" not in server.logged()
+
+
+def test_it_says_how_gateways_use_it_without_showing_its_keys():
+    engines = Engines(scripted_settings())
+    there = "REALTIME_TTS__PROVIDER=openai REALTIME_TTS__API_BASE=http://x/v1"
+    assert banner(engines, "http://x", keys=False).endswith(there)
+    assert banner(engines, "http://x", keys=True).endswith(f"{there} REALTIME_TTS__API_KEY=…")
 
 
 async def test_a_signal_lets_a_call_finish():
