@@ -42,6 +42,8 @@ from settings.call_addresses import (
     valid_replica_url,
 )
 from settings.group import Group, listed
+from settings.key_texts import MIN_SECRET_LENGTH as MIN_SECRET_LENGTH
+from settings.key_texts import key_texts
 from settings.localisation import _
 from settings.mcp_settings import McpConfig
 from settings.model_server import ModelServerConfig
@@ -57,17 +59,13 @@ from settings.sources import profile_names as profile_names
 from settings.stacks import completed, valid_stack_names
 from settings.store_url import valid_store
 from settings.translation import TranslationConfig
-from settings.upstream import UpstreamConfig, refuse_nameless, with_upstream
+from settings.upstream import KEY_VARIABLES, UpstreamConfig, refuse_nameless, with_upstream
 
 PRODUCT_NAME = "Open Realtime Server"
 VERSION = "0.5.0"
 """The version that `--version`, `/health` and the wheel show; see `CHANGELOG.md`."""
 
 MIN_KEY_LENGTH = 16
-MIN_SECRET_LENGTH = 6
-"""Shorter secrets are not masked in texts: they may be part of any word, and protect nothing. Those
-of MCP servers are, as whole words (`tool_servers/hidden.py`): a PIN is a secret for all that."""
-
 VENDOR_DOMAINS = vendor_domains()
 """Provider name → the domains to which the key of its vendor's own variable is sent."""
 VENDOR_KEYS = vendor_keys()
@@ -562,6 +560,10 @@ class Settings(BaseSettings):
             # Between an upstream's stages nothing can stand.
             update["processors"] = stack.processors.over(self.processors)
         return with_upstream(self.model_copy(update=update))
+
+    def key_texts(self) -> tuple[str, ...]:
+        """Return all keys that are configured, and those of vendors' variables, for the log."""
+        return key_texts(self, {*VENDOR_KEYS.values(), *KEY_VARIABLES.values()})
 
     @model_validator(mode="after")
     def _tell_where_models_are(self) -> Self:

@@ -230,7 +230,7 @@ def main(argv: list[str] | None = None) -> None:
             profile,
             **{group: said for group, said in overrides.items() if said},
         )
-        configure_logging(settings.server)
+        configure_logging(settings.server, settings.key_texts())
         start = chosen(given, profile or chosen_profile())
         if given.install and install(settings, start, yes=given.yes) and argv is None:
             start_again()
@@ -263,7 +263,7 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(name)
     try:
         settings = load_settings()
-        configure_logging(settings.server)
+        configure_logging(settings.server, settings.key_texts())
         refuse_incomplete(settings, Chosen(chosen_profile()))
         return create_app(settings, announce=settled(_print))
     except (ConfigError, ProviderSetupError) as error:

@@ -162,7 +162,7 @@ class ModelReplica:
             RuntimeError: The engine cannot be loaded; Serve shows the reason, and tries again.
         """
         self._settings = ModelArguments.model_validate(arguments).load()
-        configure_logging(self._settings.server)
+        configure_logging(self._settings.server, self._settings.key_texts())
         self._engines = Engines(self._settings, (kind,))
         try:
             await self._engines.start()

@@ -16,6 +16,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketExce
 from clients.starting_server import wait_while_starting
 from settings.installation import start_server
 from settings.localisation import _
+from settings.openai_variables import forget_vendor
 from settings.origins import is_here
 
 LOCAL_URL = "ws://localhost:8000/v1/realtime"
@@ -53,7 +54,7 @@ def make_client(url: str, api_key: str) -> AsyncOpenAI:
     # Without the environment, which names proxies, it would also miss one's own certificates.
     direct: dict[str, Any] = {"trust_env": False, "verify": ssl.create_default_context()}
     try:
-        return AsyncOpenAI(
+        client = AsyncOpenAI(
             websocket_base_url=websocket,
             base_url=http,
             api_key=api_key,
@@ -61,6 +62,9 @@ def make_client(url: str, api_key: str) -> AsyncOpenAI:
         )
     except (ImportError, ValueError) as error:  # a proxy of a kind that cannot be used
         raise ClientError(_explain_proxy(error, url)) from error
+    if not is_openai(url):
+        forget_vendor(client)
+    return client
 
 
 def is_openai(url: str) -> bool:

@@ -91,7 +91,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     given = arguments(argv)
     try:
         settings = settings_of(given)
-        configure_logging(settings.server)
+        configure_logging(settings.server, settings.key_texts())
         check_exposure(settings.server)
         listener = _listener(settings)
         kinds = KINDS if given.only is None else (cast(Kind, given.only),)

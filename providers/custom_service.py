@@ -21,9 +21,10 @@ from pipecat.utils.errors import ErrorCategory
 
 from providers.base import ProviderSetupError
 from providers.http_clients import UNCOMPRESSED, refuse_compressed
-from providers.openai_client import NO_KEY, OPENAI_DOMAINS, forget_vendor
+from providers.openai_client import NO_KEY, OPENAI_DOMAINS
 from providers.options import ProviderConfig
 from settings.localisation import _
+from settings.openai_variables import forget_vendor
 from settings.provider_declarations import is_of_vendor
 
 SESSION = "aiohttp_session"

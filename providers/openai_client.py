@@ -23,12 +23,11 @@ from providers.base import ProviderSetupError
 from providers.http_clients import UNCOMPRESSED, bounded, trusted, wait_briefly
 from providers.options import Options, ProviderConfig, parse_options, variable
 from settings.localisation import _
+from settings.openai_variables import forget_vendor
 from settings.origins import is_here
 from settings.provider_declarations import is_of_vendor
 
 OPENAI_HOST = "api.openai.com"
-CUSTOM_HEADERS = "OPENAI_CUSTOM_HEADERS"
-"""The variable of which the SDK takes headers, one a line."""
 OPENAI_DOMAINS = ("openai.com",)
 NO_KEY = "none"
 """Placeholder key: local servers need none, but the SDK insists on one."""
@@ -74,27 +73,6 @@ def unconnected(error: APIConnectionError) -> str:
             return os.strerror(cause.errno)
         last, cause = cause, cause.__cause__ or cause.__context__
     return (str(last) or str(error)).rstrip(".")
-
-
-def forget_vendor(
-    client: AsyncOpenAI, organization: str | None = None, project: str | None = None
-) -> None:
-    """Take back what the SDK read of OpenAI's own variables: it is no other server's concern.
-
-    The key is not among it: that of the variable is read only where none is given.
-
-    Args:
-        client: As it was built.
-        organization: What it was given by name; None: nothing.
-        project: The same.
-    """
-    client.organization, client.project = organization, project
-    lines = os.environ.get("OPENAI_CUSTOM_HEADERS", "").split("\n")
-    read = {
-        name.strip(): value.strip() for name, _colon, value in (x.partition(":") for x in lines)
-    }
-    given = client._custom_headers
-    client._custom_headers = {name: given[name] for name in given if given[name] != read.get(name)}
 
 
 class SharedClient:

@@ -1,6 +1,7 @@
-"""Masks keys in what libraries log of a request: its URL and its headers (§D.7).
+"""Masks keys in what is logged: those of the settings in every line, those of clients in a request.
 
-The server itself logs neither. uvicorn writes the URL of each request to its access log, and at its
+What a vendor says of a key that it refuses may be the key, and Pipecat logs that. What libraries
+log of a request is its URL and its headers (§D.7). The server itself logs neither. uvicorn writes the URL of each request to its access log, and at its
 levels `debug` and `trace` the handshake's lines as they came, before the application can take a key
 out of them (`serving/access/url_keys.py`).
 """
@@ -9,6 +10,8 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Iterable
+from typing import TextIO
 
 HIDDEN = "***"
 
@@ -30,6 +33,33 @@ _SHOWN = {
 """Headers that are logged as they are."""
 _LIBRARIES = ("uvicorn.error", "uvicorn.access", "uvicorn.asgi")
 """Loggers that `uvicorn main:app` gives handlers of their own."""
+
+
+def without(keys: Iterable[str], text: str) -> str:
+    """Return a text with these keys masked."""
+    for key in keys:
+        text = text.replace(key, HIDDEN)
+    return text
+
+
+class Masked:
+    """A stream on which no key is written."""
+
+    def __init__(self, stream: TextIO, keys: Iterable[str]) -> None:
+        self._stream = stream
+        self._keys = tuple(keys)
+
+    def write(self, text: str) -> None:
+        """Write a text, in which all keys are masked: one in two pieces would not be found."""
+        self._stream.write(without(self._keys, text))
+
+    def flush(self) -> None:
+        """Write what is buffered."""
+        self._stream.flush()
+
+    def isatty(self) -> bool:
+        """Return whether somebody reads it on a terminal."""
+        return self._stream.isatty()
 
 
 def without_keys(text: str) -> str:

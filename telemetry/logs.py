@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 from loguru import logger
 
 from config import ServerConfig
-from telemetry.key_masks import mask_keys, mask_libraries
+from telemetry.key_masks import Masked, mask_keys, mask_libraries, without
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from loguru import Message, Record
 
 _QUOTING = ("mcp", "client")
@@ -20,8 +22,14 @@ _QUOTING = ("mcp", "client")
 `client` is a name that `mcp` uses. What failed for a user is logged and reported in any case."""
 
 
-def configure_logging(server: ServerConfig) -> None:
-    """Write the log to standard error; with `debug`, that of libraries too."""
+def configure_logging(server: ServerConfig, keys: Sequence[str] = ()) -> None:
+    """Write the log to standard error; with `debug`, that of libraries too.
+
+    Args:
+        server: How much of it, and in which form.
+        keys: Texts that no line may show, whoever writes it (`Settings.key_texts`): a service may
+            quote the key that it refuses, and Pipecat what services say.
+    """
     verbose = server.verbose
     level = "DEBUG" if verbose else server.log_level.upper()
     forwarding = _Forwarding()
@@ -37,10 +45,11 @@ def configure_logging(server: ServerConfig) -> None:
     if verbose:
         logger.enable("pipecat")
     if server.log_json:
-        logger.add(_write_json, level=level, format="{message}", backtrace=False, diagnose=False)
+        write = _JsonLines(keys)
+        logger.add(write, level=level, format="{message}", backtrace=False, diagnose=False)
         return
     logger.add(
-        sys.stderr,
+        Masked(sys.stderr, keys),
         level=level,
         format="{time:HH:mm:ss} {level:<7} {message}" + (" ({name}:{line})" if verbose else ""),
         backtrace=verbose,
@@ -74,17 +83,24 @@ def _is_no_refusal(record: logging.LogRecord) -> bool:
     return record.msg not in _MEANT
 
 
-def _write_json(message: Message) -> None:
-    """Write one JSON object per line, with the values bound to the line as fields."""
-    record = message.record
-    line = {
-        "time": record["time"].isoformat(),
-        "level": record["level"].name.lower(),
-        "message": record["message"],
-        "logger": record["name"],
-        **record["extra"],
-    }
-    if record["exception"] is not None:
-        # The text after the message is the traceback, without the values of variables.
-        line["exception"] = str(message).removeprefix(record["message"]).strip()
-    print(json.dumps(line, ensure_ascii=False, default=str), file=sys.stderr, flush=True)
+class _JsonLines:
+    """Writes one JSON object per line, with the values bound to the line as fields."""
+
+    def __init__(self, keys: Sequence[str]) -> None:
+        self._keys = keys
+
+    def __call__(self, message: Message) -> None:
+        """Write a line."""
+        record = message.record
+        line = {
+            "time": record["time"].isoformat(),
+            "level": record["level"].name.lower(),
+            "message": record["message"],
+            "logger": record["name"],
+            **record["extra"],
+        }
+        if record["exception"] is not None:
+            # The text after the message is the traceback, without the values of variables.
+            line["exception"] = str(message).removeprefix(record["message"]).strip()
+        written = json.dumps(line, ensure_ascii=False, default=str)
+        print(without(self._keys, written), file=sys.stderr, flush=True)

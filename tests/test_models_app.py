@@ -104,7 +104,7 @@ async def replica(kind: Kind, **tables: Any) -> models_app.ModelReplica:
 @pytest.fixture
 def in_a_process_of_others(monkeypatch):
     """What a replica does to its process is not for that of the tests."""
-    monkeypatch.setattr(models_app, "configure_logging", lambda server: None)
+    monkeypatch.setattr(models_app, "configure_logging", lambda *_given: None)
     monkeypatch.setattr(garbage, "settle", lambda: None)
 
 

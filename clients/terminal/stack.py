@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 from openai import AsyncOpenAI, OpenAIError
+from openai.types import Model
 
 from clients.terminal.view import Stack
 
@@ -16,9 +19,15 @@ async def what_answers(sdk: AsyncOpenAI, model: str) -> Stack | None:
     Returns:
         The names of the stages; None if the server does not tell, whatever the reason.
     """
+    if not model:
+        return None
     try:
-        found = await sdk.with_options(max_retries=0, timeout=PATIENCE_S).models.retrieve(model)
-    except (OpenAIError, ValueError):  # ValueError: the name is empty, or the answer is no JSON
+        found = await sdk.get(
+            f"/models/{quote(model, safe='')}",
+            cast_to=Model,
+            options={"max_retries": 0, "timeout": PATIENCE_S},
+        )
+    except (OpenAIError, ValueError):  # ValueError: the answer is no JSON
         return None
     stages = getattr(found, "stack", None)
     if not isinstance(stages, dict):

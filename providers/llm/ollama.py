@@ -10,6 +10,7 @@ from typing import Any
 
 from loguru import logger
 from openai import APIConnectionError, APIError, APIStatusError
+from openai._types import RequestOptions
 from pipecat.utils.errors import ErrorCategory, classify_http_status_code
 from pipecat.utils.security.redaction import redact_secrets
 
@@ -101,7 +102,8 @@ class OllamaLLM(OpenAICompatibleLLM):
     async def _call(self, name: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         """Call Ollama's own API."""
         url = str(self._client.openai.base_url).removesuffix("/v1/") + f"/api/{name}"
-        client = self._client.openai.with_options(max_retries=0)
+        client = self._client.openai
+        once: RequestOptions = {"max_retries": 0}
         if body is None:
-            return await client.get(url, cast_to=dict[str, Any])
-        return await client.post(url, body=body, cast_to=dict[str, Any])
+            return await client.get(url, cast_to=dict[str, Any], options=once)
+        return await client.post(url, body=body, cast_to=dict[str, Any], options=once)

@@ -52,12 +52,16 @@ class ServerVoices:
 
     async def ask(self) -> None:
         """Ask the server for its voices. A server that lists none, or is down, is no failure."""
-        client = self._client.with_options(max_retries=0, timeout=PATIENCE_S)
+        client = self._client
         answer: object = None
         try:
             # The client's own time-out starts again with every chunk of a reply.
             async with asyncio.timeout(PATIENCE_S):
-                answer = await client.get("/audio/voices", cast_to=object)
+                answer = await client.get(
+                    "/audio/voices",
+                    cast_to=object,
+                    options={"max_retries": 0, "timeout": PATIENCE_S},
+                )
         except StageFailure as error:
             remedy = error.remedy or "Say what names stand for with tts.options.voices."
             where = f"{client.base_url.host}{client.base_url.path}audio/voices"

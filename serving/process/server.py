@@ -169,7 +169,7 @@ def work(
 ) -> None:
     """Serve as one of several workers (`workers.py`)."""
     end_with_parent()
-    configure_logging(settings.server)
+    configure_logging(settings.server, settings.key_texts())
     seat = Seat(number, folder)
 
     def leave() -> None:

@@ -111,7 +111,7 @@ def test_a_wrong_setting_is_explained_in_chinese(
     tmp_path: Path,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(main, "configure_logging", lambda settings: None)
+    monkeypatch.setattr(main, "configure_logging", lambda *_given: None)
     monkeypatch.setattr(main, "serve", lambda build, settings, *_: start(settings))
     for name, value in {"REALTIME_SERVER__PORT": "0", **variables}.items():
         monkeypatch.setenv(name, value)
@@ -141,7 +141,7 @@ async def test_the_server_says_in_chinese_that_it_is_ready() -> None:
 def test_its_stack_is_checked_in_chinese(
     chinese: None, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(main, "configure_logging", lambda settings: None)
+    monkeypatch.setattr(main, "configure_logging", lambda *_given: None)
     for kind in ("STT", "LLM", "TTS"):
         monkeypatch.setenv(f"REALTIME_{kind}__PROVIDER", "scripted")
     with pytest.raises(SystemExit):

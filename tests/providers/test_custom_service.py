@@ -132,6 +132,7 @@ async def test_no_key_of_a_vendors_variable_goes_to_another_address(
             done = (await wire.until("response.done"))["response"]
             assert done["status"] == "completed"
     assert (len(fake.transcriptions), len(fake.chats), len(fake.speeches)) >= (1, 1, 1)
+    assert fake.voices_asked == (classes["tts"] == "openai")
     sent = {value for headers in fake.headers for value in headers.values()}
     assert "Bearer none" in sent
     assert not [value for value in sent if "for-openai-alone" in value]

@@ -102,6 +102,7 @@ class FakeOpenAI:
 
     async def list_voices(self, request: Request) -> Response:
         self.voices_asked += 1
+        self.headers.append(dict(request.headers))
         if self.voices_hang:
             while (await request.receive())["type"] != "http.disconnect":
                 pass

@@ -13,6 +13,7 @@ from loguru import logger
 from config import ServerConfig
 from main import create_app
 from telemetry.logs import configure_logging
+from tests.support.fake_openai import FakeOpenAI
 from tests.support.running_server import running, scripted_settings, serving
 from tests.support.wire_client import client, speech
 
@@ -105,3 +106,24 @@ def test_a_level_keeps_back_what_is_below_it(capsys):
     configure_logging(ServerConfig(debug=True))
     logger.debug("detail")
     assert "detail" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+async def test_a_key_that_a_service_quotes_is_in_no_line_not_even_of_pipecats(
+    as_json: bool, capsys
+):
+    key = 'bt_OPERATORKEY/stack+"beta"==0123'
+    fake = FakeOpenAI()
+    fake.status = 401
+    fake.refusal = f"Incorrect API key provided: {key}. See x?key=bt_OPERATORKEY%2Fstack%2B%22beta%22%3D%3D0123"
+    async with serving(fake.app) as port:
+        base = f"http://127.0.0.1:{port}/v1"
+        llm = {"provider": "openai", "api_base": base, "api_key": key, "retries": 0}
+        settings = scripted_settings(llm=llm, server={"debug": True, "log_json": as_json})
+        configure_logging(settings.server, settings.key_texts())
+        async with running(settings) as server, client(server.url) as wire:
+            await wire.say("hi")
+            assert (await wire.until("response.done"))["response"]["status"] == "failed"
+    said = capsys.readouterr().err
+    assert "Incorrect API key provided: ***" in said
+    assert "OPERATORKEY" not in said

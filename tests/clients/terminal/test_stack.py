@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 
 from clients.sdk import make_client
@@ -78,3 +78,22 @@ async def test_it_is_shown_in_place_of_the_models_name_and_in_the_details() -> N
             assert detail in shown
         await it.press("i")
         assert not it.app.screen.is_modal
+
+
+async def test_nothing_of_openais_variables_is_sent_to_another_server(monkeypatch) -> None:
+    monkeypatch.setenv("OPENAI_ORG_ID", "org-for-openai-alone")
+    monkeypatch.setenv("OPENAI_PROJECT_ID", "project-for-openai-alone")
+    monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", "X-Key: sk-for-openai-alone")
+    sent: list[str] = []
+
+    async def answer(request: Request) -> JSONResponse:
+        sent.extend(request.headers.values())
+        return JSONResponse({"id": "any", "object": "model", "created": 0, "owned_by": "me"})
+
+    app = FastAPI()
+    app.add_api_route("/v1/models/{name:path}", answer)
+    async with serving(app) as port, make_client(f"ws://127.0.0.1:{port}", "x") as sdk:
+        await what_answers(sdk, "any")
+        await sdk.models.retrieve("any")
+    assert "Bearer x" in sent
+    assert not [value for value in sent if "for-openai-alone" in value]

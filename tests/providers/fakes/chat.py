@@ -95,6 +95,8 @@ class FakeOllama(FakeChat):
         super().__init__()
         self.models = ["llama3.2:latest"]
         self.loaded: list[dict[str, Any]] = []
+        self.headers: list[dict[str, str]] = []
+        """Those of its own API."""
 
     def routes(self) -> None:
         super().routes()
@@ -105,11 +107,13 @@ class FakeOllama(FakeChat):
         message = 'model "llama3.2" not found, try pulling it first' if status == 404 else "refused"
         return {"error": {"message": message, "type": "api_error", "code": None, "param": None}}
 
-    async def _tags(self) -> dict[str, Any]:
+    async def _tags(self, request: Request) -> dict[str, Any]:
+        self.headers.append(dict(request.headers))
         return {"models": [{"name": name, "model": name} for name in self.models]}
 
     async def _generate(self, request: Request) -> JSONResponse:
         self.loaded.append(await request.json())
+        self.headers.append(dict(request.headers))
         if self.fault is not None:
             error = {"error": "model requires more system memory (8 GiB) than is available"}
             return JSONResponse(error, status_code=500)

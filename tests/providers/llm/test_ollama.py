@@ -50,6 +50,20 @@ async def test_a_model_goes_by_its_name_with_or_without_a_tag(model):
         await provider.close()
 
 
+async def test_nothing_of_openais_variables_is_sent_at_the_start(monkeypatch):
+    monkeypatch.setenv("OPENAI_ORG_ID", "org-for-openai-alone")
+    monkeypatch.setenv("OPENAI_PROJECT_ID", "project-for-openai-alone")
+    monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", "X-Key: sk-for-openai-alone")
+    fake = FakeOllama()
+    async with serving(fake.app) as port:
+        provider = llm.load(OLLAMA.settings(f"http://127.0.0.1:{port}").llm)
+        await provider.start()
+        await provider.close()
+    assert len(fake.headers) == 2
+    sent = {value for headers in fake.headers for value in headers.values()}
+    assert not [value for value in sent if "for-openai-alone" in value]
+
+
 async def test_a_model_that_is_missing_is_named_with_the_command_that_fetches_it(log):
     fake = FakeOllama()
     fake.models = ["qwen3:8b"]
