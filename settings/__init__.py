@@ -20,6 +20,7 @@ __all__ = [
     "mcp_hosts",
     "mcp_settings",
     "model_server",
+    "openai_variables",
     "origins",
     "own_modules",
     "package_installer",

@@ -1,9 +1,9 @@
 """Masks keys in what is logged: those of the settings in every line, those of clients in a request.
 
-What a vendor says of a key that it refuses may be the key, and Pipecat logs that. What libraries
-log of a request is its URL and its headers (§D.7). The server itself logs neither. uvicorn writes the URL of each request to its access log, and at its
-levels `debug` and `trace` the handshake's lines as they came, before the application can take a key
-out of them (`serving/access/url_keys.py`).
+A vendor may quote the key that it refuses, and Pipecat logs what vendors say. What libraries log of
+a request is its URL and its headers (§D.7). The server itself logs neither. uvicorn writes the URL
+of each request to its access log, and at its levels `debug` and `trace` the handshake's lines as
+they came, before the application can take a key out of them (`serving/access/url_keys.py`).
 """
 
 from __future__ import annotations

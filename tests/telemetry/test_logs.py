@@ -115,7 +115,8 @@ async def test_a_key_that_a_service_quotes_is_in_no_line_not_even_of_pipecats(
     key = 'bt_OPERATORKEY/stack+"beta"==0123'
     fake = FakeOpenAI()
     fake.status = 401
-    fake.refusal = f"Incorrect API key provided: {key}. See x?key=bt_OPERATORKEY%2Fstack%2B%22beta%22%3D%3D0123"
+    in_a_url = "bt_OPERATORKEY%2Fstack%2B%22beta%22%3D%3D0123"
+    fake.refusal = f"Incorrect API key provided: {key}. See x?key={in_a_url}"
     async with serving(fake.app) as port:
         base = f"http://127.0.0.1:{port}/v1"
         llm = {"provider": "openai", "api_base": base, "api_key": key, "retries": 0}
