@@ -10,6 +10,8 @@ from pipecat.frames.frames import (
     LLMContextFrame,
     LLMFullResponseEndFrame,
     OutputAudioRawFrame,
+    TTSAudioRawFrame,
+    TTSSpeakFrame,
 )
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 from pipecat.services.llm_service import LLMService
@@ -67,7 +69,10 @@ class ResponseChain(Chain):
 
     def in_vain(self, frame: Frame) -> str | None:
         """Return why a frame has no effect; before the voice, what is to be spoken has one."""
-        return None if self._spoken else super().in_vain(frame)
+        has_effect = isinstance(frame, TTSAudioRawFrame) or (
+            self._spoken and isinstance(frame, TTSSpeakFrame)
+        )
+        return None if has_effect else super().in_vain(frame)
 
     def begun(self, frame: Frame) -> None:
         """Suspend the time-outs of the stages."""
@@ -113,12 +118,12 @@ class AudioChain(ResponseChain):
         """Remember how much audio it is."""
         super().begun(frame)
         if isinstance(frame, OutputAudioRawFrame):
-            self._taken[frame.id] = len(frame.audio)
+            self._taken[id(frame)] = len(frame.audio)
 
     def ended(self, frame: Frame) -> None:
         """Count what was taken as gone: what was made of it was counted when it was pushed."""
         super().ended(frame)
-        self._lead.take(self._taken.pop(frame.id, 0))
+        self._lead.take(self._taken.pop(id(frame), 0))
 
     def pushed(self, frame: Frame) -> None:
         """Count what goes on."""

@@ -19,6 +19,7 @@ from pipecat.processors.frame_processor import FrameProcessor
 
 from own_processors.chain import Chain, Job
 from own_processors.places import Place, Processors
+from own_processors.unfit_frames import unfit
 from providers.frames import (
     LOGPROBS,
     RECOGNITION,
@@ -135,6 +136,9 @@ class TranscriptChain(Chain):
     def made(self, frame: Frame, source: Frame | None) -> None:
         """Let a text that replaces a transcript be of the same turn."""
         if source is None or frame is source or not isinstance(frame, TextFrame):
+            return
+        if unfit(source) is not None:
+            # What it has made of the transcript's own metadata goes no further.
             return
         if RECOGNITION in frame.metadata or RECOGNITION not in source.metadata:
             return

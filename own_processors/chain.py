@@ -2,7 +2,7 @@
 
 Their code is somebody's own: it may raise, push an error, hang, or drop a frame that the next stage
 waits for. Pipecat tells of the first two alone, and to nobody here. A chain hears what its
-processors begin, end and push by Pipecat's events, without a processor of its own between them, and
+processors begin and end by Pipecat's events, and what they push by their guards (`guard.py`), and
 tells by name which one failed.
 
 Frames belong to a job, by which a failure is told apart: the one answer of a response's pipeline,
@@ -16,12 +16,19 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pipecat.frames.frames import CancelFrame, ErrorFrame, Frame, TTSSpeakFrame
+from pipecat.frames.frames import (
+    AudioRawFrame,
+    CancelFrame,
+    ErrorFrame,
+    Frame,
+    StartFrame,
+    TTSSpeakFrame,
+)
 from pipecat.processors.frame_processor import FrameProcessor
 
 from flow.watchdog import Watchdog
-from own_processors.guard import raised, within
 from own_processors.places import Named
+from own_processors.steps import raised
 from own_processors.unfit_frames import UnfitFrame
 from providers.quoted import brief
 from session.ports import FailureReason
@@ -34,6 +41,8 @@ class _Work:
     """What a processor is at."""
 
     frame: Frame
+    job: Job | None
+    """Whose frame it was when it began: a processor may change what says so."""
     since: float
     """When it began, in the loop's time."""
 
@@ -56,9 +65,7 @@ class Chain:
         """
         self.processors = [named.processor for named in processors]
         # One that is made of others fails by an error of theirs, of which it hears nothing itself.
-        inside = [(named, within(named.processor)) for named in processors]
-        self._names = {one: named.name for named, ones in inside for one in ones}
-        self._guards = {one: named.guard for named, ones in inside for one in ones}
+        self._guards = {one: guard for named in processors for one, guard in named.guards.items()}
         self._timeout_s = timeout_s
         self._on_failure = on_failure
         self._at: dict[tuple[asyncio.Task[Any] | None, FrameProcessor], _Work] = {}
@@ -70,19 +77,25 @@ class Chain:
         self._over = False
         self.beside: list[Chain] = [self]
         """All chains of the pipeline, which takes nothing while one of theirs is being set up."""
-        for processor in self._names:
+        self._owed: FailureReason | None = None
+        """Why one failed at its `StartFrame`, when there was no job yet: it fails the next one."""
+        for processor, guard in self._guards.items():
+            guard.watcher = self
             processor.add_event_handler("on_before_process_frame", self._begins)
             processor.add_event_handler("on_after_process_frame", self._ends)
-            processor.add_event_handler("on_before_push_frame", self._pushes)
             processor.add_event_handler("on_error", self._erred)
 
     @property
     def names(self) -> str:
         """The names of all."""
-        return ", ".join(self._names[processor] for processor in self.processors)
+        return ", ".join(self._guards[processor].name for processor in self.processors)
 
     def entered(self, job: Job) -> None:
         """Note that a job's last frame goes in: it has to come out."""
+        owed, self._owed = self._owed, None
+        if owed is not None:
+            self._on_failure(job, owed)
+            return
         self._due[job] = None
         self._watch(job)
 
@@ -110,8 +123,11 @@ class Chain:
 
     def at(self, processor: FrameProcessor) -> Frame | None:
         """Return the frame that a processor is at, in the task that asks."""
-        work = self._at.get((asyncio.current_task(), processor))
+        work = self._work(processor)
         return None if work is None else work.frame
+
+    def _work(self, processor: FrameProcessor) -> _Work | None:
+        return self._at.get((asyncio.current_task(), processor))
 
     # --- for what is special to a pipeline -----------------------------------------------------
 
@@ -142,10 +158,12 @@ class Chain:
     def in_vain(self, frame: Frame) -> str | None:
         """Return why a frame that a processor pushes has no effect here; None: it has one.
 
-        That nothing speaks any more is told here: only behind the model does a voice follow.
+        That nothing speaks or plays any more is told here: only in an answer does what does follow.
         """
         if isinstance(frame, TTSSpeakFrame):
-            return "it pushed a TTSSpeakFrame where no voice follows"
+            return f"it pushed a TTSSpeakFrame where no voice follows. {_SPEAK}"
+        if isinstance(frame, AudioRawFrame):
+            return f"it pushed audio where nothing plays it ({type(frame).__name__}). {_PLAY}"
         return None
 
     # --- what Pipecat tells --------------------------------------------------------------------
@@ -154,9 +172,9 @@ class Chain:
         if isinstance(frame, CancelFrame):
             self.over()
             return
-        now = asyncio.get_running_loop().time()
-        self._at[asyncio.current_task(), processor] = _Work(frame, now)
         job = self.job(frame)
+        work = _Work(frame, job, asyncio.get_running_loop().time())
+        self._at[asyncio.current_task(), processor] = work
         if job in self._due and self.is_last(frame):
             self._due[job] = processor
         if processor in self.processors:
@@ -165,49 +183,64 @@ class Chain:
 
     async def _ends(self, processor: FrameProcessor, frame: Frame) -> None:
         self._check_hold(processor)
-        self._at.pop((asyncio.current_task(), processor), None)
+        work = self._at.pop((asyncio.current_task(), processor), None)
         if processor in self.processors:
             self.ended(frame)
-        self._watch(self.job(frame))
-
-    async def _pushes(self, processor: FrameProcessor, frame: Frame) -> None:
-        self._check_hold(processor)
-        source = self.at(processor)
-        if not isinstance(frame, Frame):
-            # A class that has a `push_frame` of its own calls its base's, around which none stands.
-            kind = f"it pushed what is no frame but {type(frame).__name__}"
-            self._fail_at(processor, self._reason(self._names[processor], kind, kind, _LOOK))
-        # One that is passed on was told already by whoever it is of.
-        elif isinstance(frame, ErrorFrame) and frame.processor is None and frame is not source:
-            frame.processor = processor
-            self._fail(processor, frame)
-        elif frame is not source and (vain := self.in_vain(frame)) is not None:
-            self._fail_at(processor, self._reason(self._names[processor], vain, vain, _PLACE))
-        else:
-            self.made(frame, source)
-            if processor in self.processors:
-                self.pushed(frame)
+        self._watch(None if work is None else work.job)
 
     async def _erred(self, processor: FrameProcessor, frame: ErrorFrame) -> None:
         self._fail(processor, frame)
         # Where it raised, nothing says that it is done.
         self._at.pop((asyncio.current_task(), processor), None)
 
+    # --- what their guards tell ----------------------------------------------------------------
+
+    def passes(self, processor: FrameProcessor, frame: Frame) -> bool:
+        """Take note of a frame that a processor pushes; return whether it has an effect here."""
+        self._check_hold(processor)
+        source = self.at(processor)
+        # One that is passed on was told already by whoever it is of.
+        if isinstance(frame, ErrorFrame) and frame.processor is None and frame is not source:
+            frame.processor = processor
+            self._fail(processor, frame)
+        elif frame is not source and (vain := self.in_vain(frame)) is not None:
+            said, _stop, remedy = vain.partition(". ")
+            self._fail_at(processor, self._reason(self._name(processor), said, said, remedy))
+            return False
+        else:
+            self.made(frame, source)
+            if processor in self.processors:
+                self.pushed(frame)
+        return True
+
+    def refused(self, processor: FrameProcessor, why: str) -> None:
+        """Take note that what a processor pushed goes no further, and why."""
+        self._fail_at(processor, self._reason(self._name(processor), why, why, _LOOK))
+
+    def _name(self, processor: object) -> str:
+        guard = self._guards.get(processor) if isinstance(processor, FrameProcessor) else None
+        return self.names if guard is None else guard.name
+
     def _check_hold(self, processor: FrameProcessor) -> None:
         """Fail what a processor is at, if it let no time-out run that it has exceeded."""
         held_s = self._guards[processor].held_beyond(self._timeout_s)
         if held_s is not None and not self._over:
             said = f"it held the server's event loop for {held_s:.1f} s"
-            self._fail_at(processor, self._reason(self._names[processor], said, said, _BLOCKS))
+            self._fail_at(processor, self._reason(self._name(processor), said, said, _BLOCKS))
 
     def _fail(self, processor: FrameProcessor, frame: ErrorFrame) -> None:
         self._fail_at(processor, self.reason(frame))
 
     def _fail_at(self, processor: FrameProcessor, reason: FailureReason) -> None:
-        source = self.at(processor)
-        job = self.job(source) if source is not None else None
-        for failed in self.in_progress() if job is None else [job]:
-            self._tell(failed, reason)
+        work = self._work(processor)
+        if work is not None and work.job is not None:
+            self._tell(work.job, reason)
+            return
+        jobs = self.in_progress()
+        for job in jobs:
+            self._tell(job, reason)
+        if not jobs and work is not None and isinstance(work.frame, StartFrame):
+            self._owed = self._owed or reason
 
     def reason(self, frame: ErrorFrame) -> FailureReason:
         """Return why one of these failed, as its error frame says."""
@@ -220,8 +253,7 @@ class Chain:
             said = f"{kind}: {brief(error)}"
             if isinstance(error, UnfitFrame):
                 said = kind = str(error)
-        name = self.names if frame.processor is None else self._names[frame.processor]
-        return self._reason(name, said.strip().rstrip(".:"), kind, _LOOK)
+        return self._reason(self._name(frame.processor), said.strip().rstrip(".:"), kind, _LOOK)
 
     def reason_behind(self, frame: ErrorFrame) -> FailureReason:
         """Return why the server could not go on with what came out of these.
@@ -238,7 +270,7 @@ class Chain:
 
     def __contains__(self, processor: object) -> bool:
         """Return whether a processor is one of these."""
-        return processor in self._names
+        return processor in self._guards
 
     def _reason(self, name: str, said: str, discreet: str, remedy: str) -> FailureReason:
         failed = f"The processor {name} failed: "
@@ -254,7 +286,7 @@ class Chain:
         """Give a job time from now on, or none where nothing is to be waited for."""
         if job is None or self._over:
             return
-        awaited = job in self._due or any(self.job(work.frame) == job for work in self._at.values())
+        awaited = job in self._due or any(work.job == job for work in self._at.values())
         if awaited and job not in self._watches:
             self._watches[job] = Watchdog(lambda limit_s: self._silent(job, limit_s))
         if awaited:
@@ -267,13 +299,14 @@ class Chain:
             self._watches[job].expect(limit_s)
             return
         now = asyncio.get_running_loop().time()
+        jobs = {id(work.frame): work.job for work in self._at.values()}
 
         def hangs(frame: Frame, since: float) -> bool:
             # One may be at another job's frame, for so long that this job's has to wait.
-            return self.job(frame) == job or now - since > limit_s
+            return jobs.get(id(frame)) == job or now - since > limit_s
 
         stuck = [
-            (self._names[processor], type(work.frame).__name__)
+            (self._name(processor), type(work.frame).__name__)
             for (_task, processor), work in self._at.items()
             if hangs(work.frame, work.since)
         ]
@@ -283,7 +316,7 @@ class Chain:
             said = f"it has been at one {at} for {limit_s:g} s"
         else:
             last = self._due.get(job)
-            name = self._names[last] if last is not None else self.names
+            name = self._name(last) if last is not None else self.names
             said = f"what the next stage waits for did not come within {limit_s:g} s"
         # In a session's pipeline the next turns have to get past it.
         for guard in self._guards.values():
@@ -302,7 +335,8 @@ _LOOK = "The fault is in its code; the server's log with debug on says more."
 _BLOCKS = (
     "What blocks belongs in asyncio.to_thread; processors.timeout_s says how long it may take."
 )
-_PLACE = "What is to be spoken has to be pushed before the voice: by a processor before_voice."
+_SPEAK = "What is to be spoken has to be pushed before the voice: by a processor before_voice."
+_PLAY = "What is to be played is a TTSAudioRawFrame of an answer."
 _PASS_ON = (
     "A processor has to push on every frame that it does not use; processors.timeout_s says how "
     "long it may take."

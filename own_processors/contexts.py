@@ -9,13 +9,22 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from pipecat.adapters.llm.schemas.function_schema import FunctionSchema
+from pipecat.adapters.llm.schemas.tools_schema import ToolsSchema
 from pipecat.processors.aggregators.llm_context import LLMContext, LLMSpecificMessage
+from pipecat.utils.types import is_given
 
 MOST_NESTED = 64
 """Levels of lists and objects within a message; a list that holds itself has no end of them."""
 
-_HELD: dict[str, type[Any]] = {"text": str, "image_url": dict, "input_audio": dict}
-"""Type of a part of a message → type of what it holds under that name."""
+_HELD: dict[str, tuple[str, ...]] = {
+    "text": (),
+    "image_url": ("url",),
+    "input_audio": ("data", "format"),
+}
+"""Type of a part of a message → the texts in what it holds under that name; none: that is one."""
+_INSTEAD = ("tool_calls", "function_call", "audio", "refusal")
+"""What a message of the model's may have instead of content."""
 
 
 def unfit_context(context: Any) -> str | None:
@@ -38,6 +47,20 @@ def unfit_context(context: Any) -> str | None:
         wrong = _wrong(message)
         if wrong is not None:
             return wrong
+    return _wrong_tools(context)
+
+
+def _wrong_tools(context: LLMContext) -> str | None:
+    """Return what is wrong with the tools of a context, which are the client's; None: nothing."""
+    tools: Any = context.tools
+    if is_given(tools) and not (
+        isinstance(tools, ToolsSchema)
+        and all(isinstance(tool, FunctionSchema) for tool in tools.standard_tools)
+    ):
+        return "whose tools are no ToolsSchema of functions"
+    choice: Any = context.tool_choice
+    if is_given(choice) and (foreign := _foreign(choice)) is not None:
+        return f"whose tool_choice no JSON can hold ({foreign})"
     return None
 
 
@@ -45,7 +68,8 @@ def _wrong(message: Any) -> str | None:
     """Return what is wrong with a message; None: nothing is."""
     if not isinstance(message, dict):
         return f"with a message that is no dict but {type(message).__name__}"
-    if not isinstance(message.get("role"), str):
+    role = message.get("role")
+    if not isinstance(role, str) or not role:
         return "with a message without a role"
     content = message.get("content")
     if not isinstance(content, str | list | None):
@@ -54,11 +78,41 @@ def _wrong(message: Any) -> str | None:
     if not all(isinstance(part, dict) and isinstance(part.get("type"), str) for part in parts):
         return "with a message whose content has a part without a type"
     for part in parts:
-        held = _HELD.get(part["type"])
-        if held is not None and not isinstance(part.get(part["type"]), held):
+        if not _holds(part):
             return f"with a message whose content has a part of type {part['type']} without that"
+    if content is None and not (role == "assistant" and any(map(message.get, _INSTEAD))):
+        return "with a message without content"
+    if role == "tool" and not isinstance(message.get("tool_call_id"), str):
+        return "with a message of a tool without tool_call_id"
+    if not all(map(_is_call, _sequence(message.get("tool_calls")))):
+        return "with a message whose tool_calls are no list of calls with id, name and arguments"
     foreign = _foreign(message)
     return None if foreign is None else f"with a message that no JSON can hold ({foreign})"
+
+
+def _holds(part: dict[str, Any]) -> bool:
+    """Return whether a part of a known type holds what it says."""
+    texts = _HELD.get(part["type"])
+    held = part.get(part["type"])
+    if texts is None:
+        return True
+    if not texts:
+        return isinstance(held, str)
+    return isinstance(held, dict) and all(isinstance(held.get(name), str) for name in texts)
+
+
+def _sequence(calls: Any) -> list[Any]:
+    """Return the calls of a message; what is no list is no call, either."""
+    return calls if isinstance(calls, list) else [] if calls is None else [calls]
+
+
+def _is_call(call: Any) -> bool:
+    function = call.get("function") if isinstance(call, dict) else None
+    return (
+        isinstance(function, dict)
+        and isinstance(call.get("id"), str)
+        and all(isinstance(function.get(name), str) for name in ("name", "arguments"))
+    )
 
 
 def _foreign(value: Any, depth: int = 0) -> str | None:

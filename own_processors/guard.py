@@ -1,105 +1,82 @@
-"""Keeps what a processor of one's own does to itself: its calls and its tasks run in here.
+"""Keeps what a processor of one's own does to itself: its calls, its tasks and what it pushes.
 
-Pipecat turns an `Exception` of a processor into an error that `chain.py` hears of. What a program
-ends by is none: `sys.exit()` in a library, or a panic in one written in Rust, would end the event
-loop, and with it everybody's sessions. In here it becomes an `Exception`; so does a frame that no
-stage behind can take, or that steers what is the server's. What runs in tasks of its own, and how
-long it lets nobody else run, nobody else would tell of; and a call that never returns would keep
-the processor from all that follows, so that it can be given up.
+Its code runs in steps (`steps.py`), so that nothing of it ends more than itself, and so that it is
+known how long it let nobody else run. A call that never returns can be given up. And whatever it
+pushes, by whichever method of its own, has to pass what stands here in place of its neighbours:
+there it is judged once, completely, before anything else sees it, and what cannot be judged is its
+fault, too.
 """
 
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Callable, Coroutine, Generator
-from contextvars import ContextVar
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from loguru import logger
-from pipecat.frames.frames import (
-    CancelFrame,
-    EndFrame,
-    Frame,
-    FrameProcessorPauseFrame,
-    FrameProcessorPauseUrgentFrame,
-    FrameProcessorResumeFrame,
-    FrameProcessorResumeUrgentFrame,
-    InterruptionFrame,
-    StartFrame,
-    StopFrame,
-    WorkerFrame,
-    WorkerSystemFrame,
-)
+from pipecat.frames.frames import CancelFrame, Frame, StartFrame
+from pipecat.pipeline.base_pipeline import BasePipeline
+from pipecat.pipeline.pipeline import PipelineSink, PipelineSource
 from pipecat.processors.frame_processor import (
     FrameDirection,
     FrameProcessor,
     FrameProcessorSetup,
 )
 
-from own_processors.unfit_frames import UnfitFrame, repair, unfit
-from providers.quoted import brief
+from own_processors.steps import Step, Steps, raised, running_step
+from own_processors.unfit_frames import ENDS, STEERS, UnfitFrame, judged
 
 HELD_S = 0.25
 """Seconds without an `await` from which on it is logged: everybody hears such a gap."""
-_ENDS = CancelFrame | EndFrame | StopFrame
-_STEERS = (
-    StartFrame
-    | InterruptionFrame
-    | FrameProcessorPauseFrame
-    | FrameProcessorPauseUrgentFrame
-    | FrameProcessorResumeFrame
-    | FrameProcessorResumeUrgentFrame
-    | WorkerFrame
-    | WorkerSystemFrame
-)
-"""Frames that start, interrupt or hold a pipeline, or ask a worker for it, which there is none of.
-"""
+LEAVING_S = 5.0
+"""Seconds that it may be at a `CancelFrame`: the rest of its pipeline waits for that."""
 
 
-class ProgramEnded(Exception):
-    """A processor raised what would have ended the server; its cause is that."""
+class Watcher(Protocol):
+    """Is told what a processor lets out: the `Chain` of its place."""
 
+    def passes(self, processor: FrameProcessor, frame: Frame) -> bool:
+        """Take note of a frame that goes on; return whether it may."""
 
-class Unsayable(Exception):
-    """A processor raised what raises where it is to be written; its cause is that."""
-
-
-def raised(error: BaseException) -> BaseException:
-    """Return what a processor raised, of an error that came out of here."""
-    if isinstance(error, ProgramEnded | Unsayable) and error.__cause__ is not None:
-        return error.__cause__
-    return error
-
-
-def within(processor: FrameProcessor) -> list[FrameProcessor]:
-    """Return a processor and all that it is made of."""
-    return [processor, *(one for inner in processor.processors for one in within(inner))]
+    def refused(self, processor: FrameProcessor, why: str) -> None:
+        """Take note that what it pushed goes no further, and why: what follows "it pushed"."""
 
 
 class Guard:
-    """Stands around one processor, and around those that it is made of."""
+    """Stands around one processor."""
 
-    def __init__(self, processor: FrameProcessor, name: str, timeout_s: float) -> None:
+    def __init__(
+        self, processor: FrameProcessor, name: str, timeout_s: float, told: set[str]
+    ) -> None:
         """Take the processor's methods over, before its pipeline is set up.
 
         Args:
             processor: It.
-            name: What the log calls it.
+            name: What errors and the log call it.
             timeout_s: Seconds that its setup may take.
+            told: What the log has said once already, for all processors of the server.
         """
-        self._name = name
-        self._timeout_s = timeout_s
+        self.name = name
+        self.watcher: Watcher | None = None
+        self._processor = processor
+        self._made_of_others = bool(processor.processors)
+        # One that is made of others is set up when they are: theirs is to be named.
+        self._timeout_s = 2 * timeout_s if self._made_of_others else timeout_s
+        self._told = told
         self._setups = 0
         self._given: set[int] = set()
         """Ids of the frames it got that end or steer the pipeline: those it may push."""
+        self._gone: set[int] = set()
+        """Those it has passed on with which the ones behind it begin or end."""
         self._calls: dict[int, _Call] = {}
         """Those that run, each by the id of what gives it up."""
         self._held_s = 0.0
-        self._told = False
+        self._told_hold = False
         """Whether the log has a line about the time it held."""
-        self._surround(processor)
+        self._told_stay = False
+        """The same about a call that did not end."""
+        self._surround()
 
     def held_beyond(self, limit_s: float) -> float | None:
         """Return for how long it let nobody else run, if that is told for the first time.
@@ -110,8 +87,8 @@ class Guard:
         Returns:
             Seconds; None: no step of it, neither the one that runs, took longer.
         """
-        step = _STEP.get()
-        if step is not None and step.guard is self and not step.told:
+        step = running_step()
+        if step is not None and step.owner is self and not step.told:
             held_s = step.own_s()
             if held_s > limit_s:
                 step.told = True
@@ -135,93 +112,113 @@ class Guard:
             if stuck(call.frame, call.since) and call.end.when() is None:
                 call.end.reschedule(call.since)
 
-    def took(self, step: _Step) -> None:
+    def took(self, step: Step) -> None:
         """Note how long a step took that is over."""
         held = step.own_s()
         if not step.told:
             self._held_s = max(self._held_s, held)
-        if held >= HELD_S and not self._told:
-            self._told = True
+        if held >= HELD_S and not self._told_hold:
+            self._told_hold = True
             logger.warning(
-                f"The processor {self._name} held the server's event loop for {held:.1f} s: nobody "
+                f"The processor {self.name} held the server's event loop for {held:.1f} s: nobody "
                 "else was heard or answered for so long. What blocks belongs in asyncio.to_thread."
             )
+
+    def overstayed(self) -> None:
+        """Tell that a call of it was cancelled, went on, and is ended where it waits."""
+        if not self._told_stay:
+            self._told_stay = True
+            logger.warning(
+                f"The processor {self.name} was cancelled and went on: it is ended where it waits. "
+                "What catches a CancelledError has to raise it again."
+            )
+
+    def lets_out(self, frame: Any) -> bool:
+        """Judge what is to leave the processor; return whether it may."""
+        why = judged(frame, self._given)
+        if why is None and isinstance(frame, StartFrame | CancelFrame):
+            if frame.id in self._gone:
+                # It was passed on in its stead.
+                return False
+            self._gone.add(frame.id)
+        if self.watcher is None:
+            return why is None
+        if why is not None:
+            self.watcher.refused(self._processor, why)
+            return False
+        return self.watcher.passes(self._processor, frame)
+
+    def close_exits(self) -> None:
+        """Stand in place of the neighbours; by then it has been linked to them."""
+        processor = self._processor
+        for side in ("_next", "_prev"):
+            neighbour = getattr(processor, side)
+            if neighbour is not None and not isinstance(neighbour, _Exit):
+                setattr(processor, side, _Exit(self, neighbour))
 
     def _task_failed(self, error: BaseException) -> None:
         # What it says may quote what the user said: not for the log.
         kind = str(error) if isinstance(error, UnfitFrame) else type(raised(error)).__name__
         logger.warning(
-            f"The processor {self._name} failed in a task of its own: {kind}. Its answer goes on "
+            f"The processor {self.name} failed in a task of its own: {kind}. Its answer goes on "
             "without that; the server's log with debug on says more."
         )
-        logger.opt(exception=error).debug(f"a task of the processor {self._name} failed")
+        logger.opt(exception=error).debug(f"a task of the processor {self.name} failed")
 
-    def _keeps_start(self) -> None:
-        """Tell that what stands behind it would never begin."""
-        logger.warning(
-            f"The processor {self._name} did not push on the StartFrame: the server did so in its "
-            "stead. A processor has to push on every frame that it does not use."
-        )
+    async def _pass_on(self, frame: Frame, direction: FrameDirection, *, silently: bool) -> None:
+        """Pass on what those behind it would begin or end with, if it has not."""
+        if frame.id in self._gone:
+            return
+        if isinstance(frame, StartFrame) and not silently and self.name not in self._told:
+            self._told.add(self.name)
+            logger.warning(
+                f"The processor {self.name} did not push on the StartFrame: the server did so in "
+                "its stead. A processor has to push on every frame that it does not use."
+            )
+        # Past what its class makes of them: else it would take nothing that follows.
+        await FrameProcessor.process_frame(self._processor, frame, direction)
+        await FrameProcessor.push_frame(self._processor, frame, direction)
 
-    def _check(self, frame: Any) -> None:
-        """Refuse what no stage behind can take.
-
-        Raises:
-            UnfitFrame: Says what it is.
-        """
-        kind = type(frame).__name__
-        if not isinstance(frame, Frame):
-            raise UnfitFrame(f"it pushed what is no frame but {kind}")
-        if isinstance(frame, _ENDS | _STEERS) and frame.id not in self._given:
-            does = "ends" if isinstance(frame, _ENDS) else "steers"
-            raise UnfitFrame(f"it pushed a frame of its own that {does} the pipeline ({kind})")
-        if (why := unfit(frame)) is not None:
-            raise UnfitFrame(f"it pushed {why}")
-
-    def _surround(self, processor: FrameProcessor) -> None:
+    def _surround(self) -> None:
+        processor = self._processor
         process, create_task = processor.process_frame, processor.create_task
-        setup, cleanup, push = processor.setup, processor.cleanup, processor.push_frame
-        started: set[int] = set()
-        """The frames that it has passed on with which those behind it begin."""
+        setup, cleanup = processor.setup, processor.cleanup
 
-        async def process_frame(frame: Frame, direction: FrameDirection) -> None:
-            if isinstance(frame, _ENDS | _STEERS):
-                self._given.add(frame.id)
-            end = asyncio.timeout(None)
+        async def call(frame: Frame, direction: FrameDirection) -> bool:
+            """Have it take a frame; return whether that had to be given up."""
+            end = asyncio.timeout(LEAVING_S if isinstance(frame, CancelFrame) else None)
             self._calls[id(end)] = _Call(frame, asyncio.get_running_loop().time(), end)
             try:
                 async with end:
-                    await _Steps(process(frame, direction), self)
+                    await Steps(process(frame, direction), self)
             except TimeoutError:
                 if not end.expired():
                     raise
             finally:
                 del self._calls[id(end)]
-            # One that is made of others passes it on once they have begun.
-            if isinstance(frame, StartFrame) and frame.id not in started:
-                if not processor.processors:
-                    self._keeps_start()
-                    await push_frame(frame, direction)
-                elif end.expired():
-                    await push_frame(frame, direction)
+            return end.expired()
 
-        async def push_frame(
-            frame: Frame, direction: FrameDirection = FrameDirection.DOWNSTREAM
-        ) -> None:
-            self._check(frame)
-            repair(frame)
-            if isinstance(frame, StartFrame):
-                if frame.id in started:
-                    # It was passed on in its stead.
-                    return
-                started.add(frame.id)
-            await push(frame, direction)
+        async def process_frame(frame: Frame, direction: FrameDirection) -> None:
+            if isinstance(frame, ENDS | STEERS):
+                self._given.add(frame.id)
+            if not isinstance(frame, StartFrame | CancelFrame):
+                await call(frame, direction)
+                return
+            try:
+                given_up = await call(frame, direction)
+            except Exception:
+                await self._pass_on(frame, direction, silently=True)
+                raise
+            # One that is made of others passes it on once they have begun.
+            if given_up or not self._made_of_others:
+                await self._pass_on(frame, direction, silently=given_up and self._made_of_others)
 
         async def set_up(given: FrameProcessorSetup) -> None:
+            self.close_exits()
             self._setups += 1
             try:
                 async with asyncio.timeout(self._timeout_s) as limit:
-                    await _Steps(setup(given), self)
+                    await Steps(setup(given), self)
             except TimeoutError as error:
                 if not limit.expired():
                     raise
@@ -231,24 +228,71 @@ class Guard:
                 self._setups -= 1
 
         async def clean_up() -> None:
-            await _Steps(cleanup(), self)  # type: ignore[no-untyped-call]
+            await Steps(cleanup(), self)  # type: ignore[no-untyped-call]
 
         def task(
             coroutine: Coroutine[Any, Any, Any], name: str | None = None, *more: Any, **options: Any
         ) -> asyncio.Task[Any]:
             name = name or getattr(coroutine, "__name__", None)
-            made = create_task(_Steps(coroutine, self, self._task_failed), name, *more, **options)
+            made = create_task(Steps(coroutine, self, self._task_failed), name, *more, **options)
             # One that is cancelled before its first step has never begun with it.
             made.add_done_callback(lambda _task: coroutine.close())
             return made
 
         processor.process_frame = process_frame  # type: ignore[method-assign]
-        processor.push_frame = push_frame  # type: ignore[method-assign]
         processor.setup = set_up  # type: ignore[method-assign,assignment]
         processor.cleanup = clean_up  # type: ignore[method-assign]
         processor.create_task = task  # type: ignore[method-assign]
-        for inner in processor.processors:
-            self._surround(inner)
+
+
+def guarded(
+    processor: FrameProcessor, name: str, timeout_s: float, told: set[str]
+) -> dict[FrameProcessor, Guard]:
+    """Put a guard around a processor, and around each that it is made of.
+
+    Args:
+        processor: It.
+        name: What errors and the log call it; those within are called by their class before that.
+        timeout_s: Seconds that the setup of each may take.
+        told: See `Guard`.
+    """
+    found: dict[FrameProcessor, Guard] = {}
+
+    def surround(one: FrameProcessor, called: str) -> None:
+        found[one] = Guard(one, called, timeout_s, told)
+        for inner in one.processors:
+            # What Pipecat itself is made of says nothing to anybody.
+            plain = isinstance(inner, BasePipeline | PipelineSource | PipelineSink)
+            surround(inner, name if plain else f"{type(inner).__name__} in {name}")
+
+    surround(processor, name)
+    return found
+
+
+class _Exit:
+    """Stands for a neighbour of a processor's: what goes there is judged first."""
+
+    def __init__(self, guard: Guard, behind: FrameProcessor) -> None:
+        self._guard = guard
+        self._behind = behind
+
+    async def queue_frame(
+        self,
+        frame: Frame,
+        direction: FrameDirection = FrameDirection.DOWNSTREAM,
+        callback: Any = None,
+    ) -> None:
+        """Hand a frame over, if it is fit."""
+        if self._guard.lets_out(frame):
+            await self._behind.queue_frame(frame, direction, callback)
+
+    def __getattr__(self, name: str) -> Any:
+        """Be the neighbour in all else."""
+        return getattr(self._behind, name)
+
+    def __str__(self) -> str:
+        """Be called as it is."""
+        return str(self._behind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,100 +304,3 @@ class _Call:
     """When that began, in the loop's time."""
     end: asyncio.Timeout
     """Gives it up."""
-
-
-@dataclass(slots=True)
-class _Step:
-    """What a processor does without an `await`; processors behind it may have theirs in between."""
-
-    guard: Guard
-    began: float
-    others_s: float = 0.0
-    """Seconds of those in between."""
-    told: bool = False
-    """Whether the chain knows how long it took."""
-
-    def own_s(self) -> float:
-        """Return the seconds so far, without those of others."""
-        return time.monotonic() - self.began - self.others_s
-
-
-_STEP: ContextVar[_Step | None] = ContextVar("step", default=None)
-"""The innermost step that runs."""
-
-
-class _Steps(Coroutine[Any, Any, Any]):
-    """A coroutine of a processor's, which runs from one `await` to the next in a step."""
-
-    def __init__(
-        self,
-        coroutine: Coroutine[Any, Any, Any],
-        guard: Guard,
-        on_failure: Callable[[BaseException], None] | None = None,
-    ) -> None:
-        self._coroutine = coroutine
-        self._guard = guard
-        self._on_failure = on_failure
-        """Takes what it raises, where Pipecat would tell nobody."""
-
-    def __await__(self) -> Generator[Any, Any, Any]:
-        """Run it, as `await` does."""
-        return self
-
-    def __iter__(self) -> _Steps:
-        """Return itself: it is what `await` goes through."""
-        return self
-
-    def __next__(self) -> Any:
-        """Take the next step."""
-        return self.send(None)
-
-    def send(self, value: Any) -> Any:
-        """Take the next step."""
-        return self._step(self._coroutine.send, value)
-
-    def throw(self, *error: Any) -> Any:
-        """Take the next step, which begins with an error."""
-        return self._step(self._coroutine.throw, *error)
-
-    def close(self) -> None:
-        """End it where it waits."""
-        self._coroutine.close()
-
-    def _step(self, take: Callable[..., Any], *given: Any) -> Any:
-        outer = _STEP.get()
-        step = _Step(self._guard, time.monotonic())
-        here = _STEP.set(step)
-        try:
-            return take(*given)
-        except (StopIteration, asyncio.CancelledError, GeneratorExit):
-            raise
-        except Exception as error:
-            self._failed(error)
-            if _says(error):
-                raise
-            # Pipecat writes it, and would lose the task that takes the processor's frames.
-            raise Unsayable(type(error).__name__) from error
-        except BaseException as error:
-            ended = ProgramEnded(f"{type(error).__name__}: {brief(error)}")
-            self._failed(error)
-            raise ended from error
-        finally:
-            _STEP.reset(here)
-            self._guard.took(step)
-            if outer is not None:
-                outer.others_s += time.monotonic() - step.began
-
-    def _failed(self, error: BaseException) -> None:
-        if self._on_failure is not None:
-            self._on_failure(error)
-
-
-def _says(error: Exception) -> bool:
-    """Return whether an exception can be written."""
-    try:
-        str(error)
-    # Its class is somebody's own, too.
-    except Exception:
-        return False
-    return True

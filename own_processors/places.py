@@ -8,8 +8,8 @@ with its pipeline.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from typing import Any, Literal, get_args
 
@@ -17,7 +17,7 @@ from pipecat.audio.filters.base_audio_filter import BaseAudioFilter
 from pipecat.processors.frame_processor import FrameProcessor
 
 from own_processors.audio_filters import FilteredAudio
-from own_processors.guard import Guard
+from own_processors.guard import Guard, guarded
 from providers.base import ProviderSetupError
 from providers.quoted import brief
 from settings.localisation import _
@@ -40,9 +40,10 @@ class Named:
 
     processor: FrameProcessor
     name: str
-    """Its class, and the setting of its place."""
-    guard: Guard
-    """What stands around it."""
+    """Its class, or the function that builds what is made of several, and the setting of its place.
+    """
+    guards: Mapping[FrameProcessor, Guard]
+    """What stands around it, and around each that it is made of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,8 @@ class Processors:
     timeout_s: float | None = None
     """Seconds that one may be at a frame or in its setup, or hold back what the next stage waits
     for; None: as the settings say, or else usual."""
+    _told: set[str] = field(default_factory=set, init=False, compare=False, repr=False)
+    """What the log has said once already of any of them: they are built anew for each answer."""
 
     @property
     def behind_model(self) -> bool:
@@ -104,7 +107,7 @@ class Processors:
             ProviderSetupError: One cannot be built, or is no processor.
         """
         makers: Sequence[Maker] = getattr(self, place)
-        return [_made(maker, place, self.limit_s) for maker in makers]
+        return [_made(maker, place, self.limit_s, self._told) for maker in makers]
 
     def check(self) -> None:
         """Build each once, so that a refusal is known before the first session.
@@ -157,7 +160,7 @@ def _imported(name: str, place: Place) -> Maker:
     return maker
 
 
-def _made(maker: Maker, place: Place, timeout_s: float) -> Named:
+def _made(maker: Maker, place: Place, timeout_s: float, told: set[str]) -> Named:
     called = _called(maker)
     try:
         made = maker()
@@ -172,8 +175,11 @@ def _made(maker: Maker, place: Place, timeout_s: float) -> Named:
     if not isinstance(made, FrameProcessor):
         told = _("it made a {kind}, which is no FrameProcessor of Pipecat's")
         raise _refused(called, place, told.format(kind=kind))
+    if made.processors and called.isidentifier():
+        # Of what Pipecat's class is called nobody could tell which one it is.
+        kind = called
     name = f"{kind} (processors.{place})"
-    return Named(made, name, Guard(made, name, timeout_s))
+    return Named(made, name, guarded(made, name, timeout_s, told))
 
 
 def _called(maker: Maker) -> str:

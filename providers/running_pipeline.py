@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import replace
 from typing import Any, cast
 
@@ -73,23 +73,17 @@ class RunningPipeline:
         """Cancel the pipeline and wait until its tasks are gone.
 
         A pipeline that is starting is cancelled only once it is up: otherwise a service could start
-        tasks that nothing stops.
+        tasks that nothing stops. It returns in any case, as a session waits for it: a class of
+        somebody's own may catch its cancellation, and whoever waits for that waits with it.
         """
         await asyncio.wait([self._starting], timeout=PATIENCE_S)
         if self._up:
-            try:
-                async with asyncio.timeout(PATIENCE_S):
-                    await self._pipeline.queue_frame(CancelFrame())
-                    await self._end.cancelled.wait()
-            except TimeoutError:
+            if not await self._in_time(self._cancel()):
                 logger.warning(f"{self._name}: not stopped within {PATIENCE_S:g} s, taken apart")
         else:
             self._starting.cancel()
-            await asyncio.wait([self._starting])
-        try:
-            async with asyncio.timeout(PATIENCE_S):
-                await self._pipeline.cleanup()
-        except TimeoutError:
+            await asyncio.wait([self._starting], timeout=PATIENCE_S)
+        if not await self._in_time(self._pipeline.cleanup()):
             logger.warning(f"{self._name}: not cleaned up within {PATIENCE_S:g} s, left as it is")
         await self._end.cleanup()  # type: ignore[no-untyped-call]
 
@@ -97,6 +91,21 @@ class RunningPipeline:
         """Stop a pipeline that is not up yet, without waiting for services that are connecting."""
         self._starting.cancel()
         await self.stop()
+
+    async def _cancel(self) -> None:
+        await self._pipeline.queue_frame(CancelFrame())
+        await self._end.cancelled.wait()
+
+    async def _in_time(self, work: Coroutine[Any, Any, None]) -> bool:
+        """Return whether some work has ended within the usual time; else nobody waits for it."""
+        task = asyncio.create_task(work, name=self._name)
+        try:
+            done, _pending = await asyncio.wait([task], timeout=PATIENCE_S)
+        finally:
+            task.cancel()
+        if done:
+            await task
+        return bool(done)
 
     async def _start(self) -> None:
         clock = SystemClock()

@@ -10,6 +10,7 @@ from pipecat.processors.aggregators.llm_context import LLMContext, LLMSpecificMe
 
 from own_processors.contexts import unfit_context
 
+CALL = {"id": "a", "type": "function", "function": {"name": "look", "arguments": "{}"}}
 ENDLESS: list[Any] = []
 ENDLESS.append({"type": "more", "more": ENDLESS})
 
@@ -20,8 +21,15 @@ ENDLESS.append({"type": "more", "more": ENDLESS})
         {"role": "user", "content": "Hello"},
         {"role": "user", "content": "\U0001f600 \u00e9"},
         {"role": "user", "content": [{"type": "text", "text": "Hello"}]},
-        {"role": "assistant", "content": None, "tool_calls": [{"id": "a", "function": {"n": 1.5}}]},
-        {"role": "assistant", "tool_calls": [{"id": "a", "index": 0, "ok": True}]},
+        {"role": "assistant", "content": None, "tool_calls": [{**CALL, "at": 1.5}]},
+        {"role": "assistant", "tool_calls": [{**CALL, "index": 0, "ok": True}]},
+        {"role": "assistant", "refusal": "I will not."},
+        {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:x"}}]},
+        {
+            "role": "user",
+            "content": [{"type": "input_audio", "input_audio": {"data": "", "format": "wav"}}],
+        },
+        {"role": "user", "content": [{"type": "of_a_vendor", "thing": 1}]},
         {"role": "tool", "tool_call_id": "a", "content": "{}"},
     ],
 )
@@ -46,6 +54,18 @@ def test_a_message_in_the_form_of_a_service_is_the_services_to_judge():
         ({"role": "user", "content": [{"type": "text"}]}, "has a part of type text without that"),
         ({"role": "user", "content": [{"type": "text", "text": 7}]}, "of type text without that"),
         ({"role": "user", "content": [{"type": "input_audio"}]}, "of type input_audio without"),
+        ({"role": "user", "content": [{"type": "input_audio", "input_audio": {}}]}, "input_audio"),
+        (
+            {"role": "user", "content": [{"type": "input_audio", "input_audio": {"data": 5}}]},
+            "of type input_audio without",
+        ),
+        ({"role": "user", "content": [{"type": "image_url", "image_url": {}}]}, "type image_url"),
+        ({"role": "", "content": "Hello"}, "with a message without a role"),
+        ({"role": "user"}, "with a message without content"),
+        ({"role": "assistant", "content": None}, "with a message without content"),
+        ({"role": "tool", "content": "x"}, "with a message of a tool without tool_call_id"),
+        ({"role": "assistant", "tool_calls": 5}, "whose tool_calls are no list of calls"),
+        ({"role": "assistant", "tool_calls": [{"id": "a"}]}, "whose tool_calls are no list"),
         ({"role": "user", "content": "x\ud800"}, "that no JSON can hold (half a character)"),
         ({"role": "user", "content": "x", "\ud800": 1}, "no JSON can hold (half a character)"),
         ({"role": "user", "content": "x", "at": object()}, "that no JSON can hold (object)"),
@@ -63,3 +83,12 @@ def test_what_is_no_context_is_told():
     context = LLMContext()
     context._messages = "Hello"  # type: ignore[assignment]
     assert unfit_context(context) == "whose messages are no list but str"
+
+
+def test_tools_that_no_service_could_read_are_told():
+    context = LLMContext()
+    context._tools = 5  # type: ignore[assignment]
+    assert unfit_context(context) == "whose tools are no ToolsSchema of functions"
+    context = LLMContext()
+    context._tool_choice = object()  # type: ignore[assignment]
+    assert unfit_context(context) == "whose tool_choice no JSON can hold (object)"

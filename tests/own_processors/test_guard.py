@@ -15,8 +15,8 @@ from pipecat.processors.filters.identity_filter import IdentityFilter
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 from pipecat.utils.asyncio.task_manager import TaskManager
 
-from own_processors.guard import Guard, ProgramEnded, raised
-from own_processors.unfit_frames import UnfitFrame
+from own_processors.guard import Guard, guarded
+from own_processors.steps import ProgramEnded, raised
 from tests.own_processors.people import Doing, blocks, doing, exits
 
 DOWN = FrameDirection.DOWNSTREAM
@@ -44,7 +44,7 @@ def lines() -> Any:
 
 async def test_what_would_end_the_program_keeps_its_cause():
     broken = doing(TextFrame, exits)()
-    Guard(broken, "Broken", 20)
+    guarded(broken, "Broken", 20, set())
     with pytest.raises(ProgramEnded) as ended:
         await broken.process_frame(LLMTextFrame("one"), DOWN)
     assert isinstance(raised(ended.value), SystemExit)
@@ -53,7 +53,7 @@ async def test_what_would_end_the_program_keeps_its_cause():
 
 async def test_so_it_does_in_a_processor_within_another():
     inner = doing(TextFrame, exits)()
-    Guard(Pipeline([IdentityFilter(), inner]), "Outer", 20)
+    guarded(Pipeline([IdentityFilter(), inner]), "Outer", 20, set())
     with pytest.raises(ProgramEnded):
         await inner.process_frame(LLMTextFrame("one"), DOWN)
 
@@ -61,7 +61,7 @@ async def test_so_it_does_in_a_processor_within_another():
 async def test_who_blocks_is_named_and_not_who_stands_before_it(lines: list[str]):
     inner: Doing = doing(TextFrame, blocks)()
     outer = Direct(inner)
-    guards = Guard(outer, "Outer", 20), Guard(inner, "Inner", 20)
+    guards = Guard(outer, "Outer", 20, set()), Guard(inner, "Inner", 20, set())
     await outer.process_frame(LLMTextFrame("one"), DOWN)
     assert guards[0].held_beyond(0.3) is None
     assert (guards[1].held_beyond(0.3) or 0) >= 0.4
@@ -76,7 +76,7 @@ async def test_waiting_is_not_blocking(lines: list[str]):
         return False
 
     patient = doing(TextFrame, waits)()
-    guard = Guard(patient, "Patient", 20)
+    guard = Guard(patient, "Patient", 20, set())
     await patient.process_frame(LLMTextFrame("one"), DOWN)
     assert guard.held_beyond(0.3) is None
     assert not lines
@@ -84,17 +84,16 @@ async def test_waiting_is_not_blocking(lines: list[str]):
 
 async def test_a_frame_that_ends_the_pipeline_is_passed_on_by_who_got_it():
     one = IdentityFilter()
-    Guard(one, "One", 20)
+    guard = Guard(one, "One", 20, set())
     given = EndFrame()
     await one.process_frame(given, DOWN)
-    await one.push_frame(given)
-    with pytest.raises(UnfitFrame, match="EndFrame"):
-        await one.push_frame(EndFrame())
+    assert guard.lets_out(given)
+    assert not guard.lets_out(EndFrame())
 
 
 async def test_a_task_that_never_began_leaves_nothing():
     one = IdentityFilter(task_manager=TaskManager())
-    Guard(one, "One", 20)
+    Guard(one, "One", 20, set())
 
     async def work() -> None:
         raise AssertionError("never begun")
