@@ -222,10 +222,7 @@ def _wrong_call(frame: ToolCallFrame) -> str | None:
 def _wrong_times(frame: WordTimesFrame) -> str | None:
     words: Any = frame.words
     pairs = isinstance(words, Sequence) and all(
-        isinstance(word, Sequence)
-        and len(word) == 2
-        and _is_count(word[0])
-        and _is_number(word[1])
+        isinstance(word, Sequence) and len(word) == 2 and _is_count(word[0]) and _is_number(word[1])
         for word in words
     )
     return None if pairs else "word times that are no pairs of a count and a time in ms"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import re
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -16,6 +17,8 @@ from typing import Any
 import numpy as np
 import pytest
 from pipecat.frames.frames import (
+    EndFrame,
+    Frame,
     LLMContextFrame,
     LLMFullResponseEndFrame,
     LLMTextFrame,
@@ -23,6 +26,7 @@ from pipecat.frames.frames import (
     TextFrame,
     TranscriptionFrame,
     TTSAudioRawFrame,
+    TTSSpeakFrame,
 )
 from pipecat.pipeline.parallel_pipeline import ParallelPipeline
 from pipecat.pipeline.pipeline import Pipeline
@@ -39,8 +43,10 @@ from pipecat.processors.text_transformer import StatelessTextTransformer
 from answering import response_pipeline
 from audio.pcm import silence
 from hearing import recogniser_pipeline
+from own_processors import steps
 from own_processors.places import PLACES, Processors
 from pipeline_manager import PipelineManager
+from providers import running_pipeline
 from providers.frames import CompletionFrame, TurnAudioFrame, TurnCommittedFrame
 from tests.own_processors import people
 from tests.own_processors.people import Doing, Watcher, watcher
@@ -409,6 +415,8 @@ class Armed:
         return self._broken()
 
 
+NO: Any = None
+NO_CONTEXT = "a context that is no LLMContext but NoneType"
 OF_ANSWERS = [
     ("before_model", LLMContextFrame),
     ("before_voice", LLMTextFrame),
@@ -425,10 +433,12 @@ OF_ANSWERS = [
         (people.raises, "RuntimeError: cannot take it"),
         (people.exits, "SystemExit: gone"),
         (people.is_interrupted, "KeyboardInterrupt: enough"),
+        (people.awaits_a_cancelled_task, "CancelledError"),
+        (people.gives_up_generating, "GeneratorExit"),
         (people.pushes_an_error, "this is wrong"),
         (people.reports_an_error, "this is wrong"),
     ],
-    ids=["raises", "exits", "interrupted", "pushes", "reports"],
+    ids=["raises", "exits", "interrupted", "cancelled", "generator", "pushes", "reports"],
 )
 async def test_an_error_fails_one_answer_and_names_the_processor(
     place: str, kind: Any, act: Any, reason: str, lines: list[str]
@@ -472,9 +482,19 @@ async def test_an_error_within_a_nested_pipeline_fails_the_answer(
     async with session(**{place: [lambda: nest(IdentityFilter, broken)]}) as wire:
         message = failure(await answer(wire))
         name = "Pipeline" if nest is a_pipeline else "ParallelPipeline"
-        assert message.startswith(f"The processor {name} (processors.{place}) failed: {reason}")
+        name = f"Broken in {name} (processors.{place})"
+        assert message.startswith(f"The processor {name} failed: {reason}")
         broken.on = False
         assert said(await answer(wire)) == TEXT
+
+
+async def test_what_is_made_of_several_is_called_by_the_function_that_makes_it():
+    def with_manners() -> FrameProcessor:
+        return a_pipeline(IdentityFilter, people.doing(LLMTextFrame, people.raises))
+
+    async with session(before_voice=[with_manners]) as wire:
+        message = failure(await answer(wire))
+    assert message.startswith("The processor Broken in with_manners (processors.before_voice) fai")
 
 
 async def test_a_nested_pipeline_fails_one_transcription_or_changes_it():
@@ -488,7 +508,8 @@ async def test_a_nested_pipeline_fails_one_transcription_or_changes_it():
     async with session(**own) as wire:
         await wire.append(speech())
         failed = await wire.until("conversation.item.input_audio_transcription.failed")
-        assert "The processor Pipeline (processors.before_recogniser)" in failed["error"]["message"]
+        message = failed["error"]["message"]
+        assert "The processor Broken in Pipeline (processors.before_recogniser)" in message
         broken.on = False
         await wire.append(speech())
         await wire.until("conversation.item.input_audio_transcription.completed")
@@ -547,6 +568,43 @@ async def test_what_a_push_of_ones_own_makes_of_a_frame_fails_the_answer(place: 
         message = failure(await answer(wire))
         name = f"The processor PushesByItself (processors.{place}) failed: "
         assert message.startswith(f"{name}it pushed what is no frame but str")
+
+
+def by_itself(kind: Any, pushed: Any) -> Any:
+    return lambda: people.PushesByItself(kind, pushed)
+
+
+@pytest.mark.parametrize(
+    ("place", "kind", "pushed", "reason"),
+    [
+        ("before_model", LLMContextFrame, LLMContextFrame(None), f"it pushed {NO_CONTEXT}"),  # type: ignore[arg-type]
+        ("before_model", LLMContextFrame, TTSSpeakFrame(NO), "it pushed a text that is no str"),
+        ("before_voice", LLMTextFrame, EndFrame(), "it pushed a frame of its own that ends"),
+        ("before_voice", StartFrame, EndFrame(), "it pushed a frame of its own that ends"),
+        ("before_voice", CompletionFrame, EndFrame(), "it pushed a frame of its own that ends"),
+        ("before_client", TTSAudioRawFrame, EndFrame(), "it pushed a frame of its own that ends"),
+        ("before_client", Frame, EndFrame(), "it pushed a frame of its own that ends"),
+    ],
+)
+async def test_so_does_what_it_pushes_in_place_of_what_it_was_given(
+    place: str, kind: Any, pushed: Any, reason: str
+):
+    """What is pushed past the guarded method is judged where it leaves, and by its one name."""
+    others = {one: [IdentityFilter] for one in ("before_model", "before_voice") if one != place}
+    own = {**others, place: [IdentityFilter, by_itself(kind, pushed), IdentityFilter]}
+    async with session(**own) as wire:
+        message = failure(await answer(wire))
+        name = f"The processor PushesByItself (processors.{place}) failed: "
+        assert message.startswith(f"{name}{reason}"), message
+
+
+async def test_half_a_character_that_is_pushed_in_place_of_a_text_spoils_no_later_answer():
+    once = [by_itself(LLMTextFrame, LLMTextFrame("half \ud800"))]
+    async with session(
+        llm=ECHO, before_client=[lambda: (once or [IdentityFilter]).pop()()]
+    ) as wire:
+        assert said(await answer(wire)).startswith("half \ufffd")
+        assert "assistant: half \ufffd" in said(await answer(wire))
 
 
 @pytest.mark.parametrize("place", ["before_voice", "before_client"])
@@ -672,6 +730,113 @@ async def test_one_that_hangs_fails_one_transcription_and_hears_the_next_turn(
         assert completed["transcript"] == "hello there"
 
 
+@pytest.mark.parametrize(
+    ("place", "kind", "act"),
+    [
+        ("before_recogniser", TurnCommittedFrame, people.awaits_a_cancelled_task),
+        ("before_recogniser", StartFrame, people.raises),
+        ("before_model", TranscriptionFrame, people.awaits_a_cancelled_task),
+        ("before_model", TranscriptionFrame, people.gives_up_generating),
+        ("before_model", StartFrame, people.raises),
+        ("before_model", StartFrame, people.awaits_a_cancelled_task),
+    ],
+)
+async def test_one_that_raises_what_would_end_its_task_hears_the_next_turn(
+    place: str, kind: Any, act: Any
+):
+    own: dict[str, Any] = {"vad": {"speculative": False}, place: [people.doing(kind, act)]}
+    async with session(**own) as wire:
+        await wire.append(speech())
+        failed = await wire.until("conversation.item.input_audio_transcription.failed")
+        message = failed["error"]["message"]
+        raised = {people.raises: "RuntimeError: cannot", people.gives_up_generating: "GeneratorExi"}
+        kind_of_error = raised.get(act, "CancelledError. ")
+        assert message.startswith(f"The processor Broken (processors.{place}) failed: ")
+        assert kind_of_error in message
+        await wire.append(speech())
+        completed = await wire.until("conversation.item.input_audio_transcription.completed")
+        assert completed["transcript"] == "hello there"
+
+
+@pytest.fixture
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is cancelled has to end sooner than usual."""
+    monkeypatch.setattr(steps, "GRACE_S", 0.1)
+
+
+OVERSTAYS = "Broken (processors.{place}) was cancelled and went on: it is ended where it waits"
+
+
+@pytest.mark.usefixtures("soon")
+@pytest.mark.parametrize(("place", "kind"), OF_ANSWERS)
+async def test_one_that_catches_its_cancellation_keeps_no_session(
+    place: str, kind: Any, lines: list[str]
+):
+    broken = Armed(kind, people.catches_its_cancellation)
+    own: dict[str, Any] = {place: [IdentityFilter, broken], "limits": {"sessions": 1}}
+    async with serving(timeout_s=0.3, **own) as server:
+        leftovers = Leftovers(server)
+        async with client(server.url) as wire:
+            assert "at one" in failure(await answer(wire))
+        await server.emptied()
+        broken.on = False
+        async with client(server.url) as wire:
+            assert said(await answer(wire)) == TEXT
+        await server.emptied()
+        await leftovers.none()
+    assert len([line for line in lines if OVERSTAYS.format(place=place) in line]) == 1
+
+
+@pytest.mark.usefixtures("soon")
+@pytest.mark.parametrize(
+    ("place", "kind"),
+    [("before_recogniser", TurnCommittedFrame), ("before_model", TranscriptionFrame)],
+)
+async def test_nor_does_it_keep_a_session_from_its_next_turn(
+    place: str, kind: Any, lines: list[str]
+):
+    broken = people.doing(kind, people.catches_its_cancellation)
+    own: dict[str, Any] = {"vad": {"speculative": False}, place: [broken]}
+    async with serving(timeout_s=0.3, **own) as server:
+        async with client(server.url) as wire:
+            await wire.update(audio=HEARD)
+            await wire.append(speech())
+            failed = await wire.until("conversation.item.input_audio_transcription.failed")
+            assert f"at one {kind.__name__}" in failed["error"]["message"]
+            await wire.append(speech())
+            completed = await wire.until("conversation.item.input_audio_transcription.completed")
+            assert completed["transcript"] == "hello there"
+        await server.emptied()
+    assert len([line for line in lines if OVERSTAYS.format(place=place) in line]) == 1
+
+
+@pytest.mark.usefixtures("soon")
+async def test_a_task_that_nobody_can_end_keeps_no_session(monkeypatch: pytest.MonkeyPatch):
+    """One of plain asyncio, which a processor waits for: no guard stands around it."""
+    monkeypatch.setattr(running_pipeline, "PATIENCE_S", 0.2)
+    over = asyncio.Event()
+    tasks: list[asyncio.Task[Any]] = []
+
+    async def never_ends() -> None:
+        while not over.is_set():
+            with contextlib.suppress(asyncio.CancelledError):
+                await over.wait()
+
+    async def waits(_one: Doing, _frame: Any) -> bool:
+        tasks.append(asyncio.create_task(never_ends()))
+        await tasks[0]
+        return True
+
+    broken = Armed(LLMTextFrame, waits)
+    async with serving(timeout_s=0.3, before_voice=[broken]) as server:
+        async with client(server.url) as wire:
+            assert "Broken" in failure(await answer(wire))
+        await server.emptied()
+        assert not tasks[0].done()
+        over.set()
+        await asyncio.wait(tasks)
+
+
 async def test_one_that_hangs_within_another_is_given_up_too():
     async def once(one: Doing, frame: Any) -> bool:
         return await people.hangs(one, frame)
@@ -684,7 +849,8 @@ async def test_one_that_hangs_within_another_is_given_up_too():
     async with session(timeout_s=0.3, **own) as wire:
         await wire.append(speech())
         failed = await wire.until("conversation.item.input_audio_transcription.failed")
-        assert "The processor Pipeline (processors.before_recogniser)" in failed["error"]["message"]
+        message = failed["error"]["message"]
+        assert "The processor Broken in nested (processors.before_recogniser)" in message
         await wire.append(speech())
         completed = await wire.until("conversation.item.input_audio_transcription.completed")
         assert completed["transcript"] == "hello there"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
 import time
 from collections.abc import AsyncGenerator, Callable
@@ -218,6 +219,24 @@ async def raises_at_length(_self: Doing, _frame: Frame) -> bool:
     raise ValueError("one\ntwo \x1b[31m api_key=sk-of-somebody-else \ud800 " + "x" * 100_000)
 
 
+async def catches_its_cancellation(_self: Doing, _frame: Frame) -> bool:
+    """Waits for ever, whatever is asked of it."""
+    while True:
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+
+
+async def awaits_a_cancelled_task(_self: Doing, _frame: Frame) -> bool:
+    task = asyncio.create_task(asyncio.sleep(0))
+    task.cancel()
+    await task
+    return True
+
+
+async def gives_up_generating(_self: Doing, _frame: Frame) -> bool:
+    raise GeneratorExit
+
+
 async def swallows(_self: Doing, _frame: Frame) -> bool:
     return True
 
@@ -250,7 +269,12 @@ class KeepsStart(FrameProcessor):
 
 
 class PushesByItself(FrameProcessor):
-    """Has a `push_frame` of its own, which makes nonsense of a text."""
+    """Has a `push_frame` of its own, which makes something else of a kind of frame."""
+
+    def __init__(self, kind: type[Frame] = LLMTextFrame, pushed: Any = "oops") -> None:
+        super().__init__()
+        self._kind = kind
+        self._pushed = pushed
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
         await super().process_frame(frame, direction)
@@ -259,7 +283,7 @@ class PushesByItself(FrameProcessor):
     async def push_frame(
         self, frame: Any, direction: FrameDirection = FrameDirection.DOWNSTREAM
     ) -> None:
-        frame = "oops" if isinstance(frame, LLMTextFrame) else frame
+        frame = self._pushed if isinstance(frame, self._kind) else frame
         await super().push_frame(frame, direction)
 
 

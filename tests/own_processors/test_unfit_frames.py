@@ -53,7 +53,11 @@ def test_what_they_cannot_take_is_told(frame: Frame, wrong: str):
 @pytest.mark.parametrize(
     ("name", "value", "wrong"),
     [
-        ("sample_rate", None, "audio whose sample_rate is no number of Hz from 4000 to 384000 but NoneType"),
+        (
+            "sample_rate",
+            None,
+            "audio whose sample_rate is no number of Hz from 4000 to 384000 but NoneType",
+        ),
         ("sample_rate", 0, "audio whose sample_rate is no number of Hz from 4000 to 384000 but 0"),
         ("audio", "x", "audio that is no bytes but str"),
     ],
