@@ -599,11 +599,15 @@ async def test_so_does_what_it_pushes_in_place_of_what_it_was_given(
 
 
 async def test_half_a_character_that_is_pushed_in_place_of_a_text_spoils_no_later_answer():
-    once = [by_itself(LLMTextFrame, LLMTextFrame("half \ud800"))]
-    async with session(
-        llm=ECHO, before_client=[lambda: (once or [IdentityFilter]).pop()()]
-    ) as wire:
+    spoils = {"on": True}
+
+    def make() -> FrameProcessor:
+        half = LLMTextFrame("half \ud800")
+        return people.PushesByItself(LLMTextFrame, half) if spoils["on"] else IdentityFilter()
+
+    async with session(llm=ECHO, before_client=[make]) as wire:
         assert said(await answer(wire)).startswith("half \ufffd")
+        spoils["on"] = False
         assert "assistant: half \ufffd" in said(await answer(wire))
 
 
@@ -623,8 +627,9 @@ async def test_one_that_keeps_the_start_to_itself_is_named_and_deafens_nobody(
     async with session(timeout_s=2, **{place: [people.KeepsStart]}) as wire:
         assert said(await spoken_turn(wire)) == TEXT
         assert transcripts(wire) == ["hello there"]
+        assert said(await answer(wire)) == TEXT
     kept = f"The processor KeepsStart (processors.{place}) did not push on the StartFrame"
-    assert any(kept in line for line in lines)
+    assert sum(kept in line for line in lines) == 1, "once, however many answers there are"
 
 
 def said_by_the_log(lines: list[str]) -> list[str]:
@@ -949,6 +954,8 @@ HELD = "nobody else was heard or answered for so long"
 ENDS = "it pushed a frame of its own that ends the pipeline"
 STEERS = "it pushed a frame of its own that steers the pipeline"
 CONTEXT = "it pushed a context with a message"
+RATE = "it pushed audio whose sample_rate is no number of Hz from 4000 to 384000 but 24"
+UNPLAYED = "it pushed audio where nothing plays it (OutputAudioRawFrame)"
 NO_VOICE = "it pushed a TTSSpeakFrame where no voice follows"
 
 
@@ -998,6 +1005,9 @@ NO_VOICE = "it pushed a TTSSpeakFrame where no voice follows"
             people.adds_an_object,
             f"{CONTEXT} whose content is no text but object (LLMContextFrame)",
         ),
+        ("before_client", TTSAudioRawFrame, people.writes_khz_for_hz, f"{RATE} (TTSAudioRawFrame)"),
+        ("before_client", TextFrame, people.pushes_audio_that_nothing_plays, UNPLAYED),
+        ("before_voice", LLMTextFrame, people.pushes_audio_that_nothing_plays, UNPLAYED),
         ("before_client", TTSAudioRawFrame, people.speaks, NO_VOICE),
         ("before_client", TextFrame, people.speaks, NO_VOICE),
         (
@@ -1043,6 +1053,34 @@ async def test_a_frame_that_no_stage_can_take_fails_one_transcription(act: Any):
         failed = await wire.until("conversation.item.input_audio_transcription.failed")
         message = failed["error"]["message"]
         assert message.startswith("The processor Broken (processors.before_model) failed: it push")
+
+
+@pytest.mark.parametrize(
+    ("place", "kind", "act", "reason"),
+    [
+        ("before_model", TranscriptionFrame, people.counts_scores_wrong, "whose logprobs are no"),
+        ("before_model", TranscriptionFrame, people.forgets_whose_it_is, "without its id and its"),
+        (
+            "before_recogniser",
+            TurnCommittedFrame,
+            people.forgets_the_settings,
+            "whose settings are",
+        ),
+    ],
+)
+async def test_what_is_known_of_a_turn_is_looked_at_too(
+    place: str, kind: Any, act: Any, reason: str
+):
+    own: dict[str, Any] = {"vad": {"speculative": False}, place: [people.doing(kind, act)]}
+    async with session(**own) as wire:
+        await wire.append(speech())
+        failed = await wire.until("conversation.item.input_audio_transcription.failed")
+        message = failed["error"]["message"]
+        assert message.startswith(f"The processor Broken (processors.{place}) failed: it pushed a ")
+        assert reason in message
+        await wire.append(speech())
+        completed = await wire.until("conversation.item.input_audio_transcription.completed")
+        assert completed["transcript"] == "hello there"
 
 
 @pytest.mark.parametrize(("place", "kind"), OF_ANSWERS)

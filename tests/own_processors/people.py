@@ -22,6 +22,7 @@ from pipecat.frames.frames import (
     LLMContextFrame,
     LLMFullResponseEndFrame,
     LLMTextFrame,
+    OutputAudioRawFrame,
     StartFrame,
     TextFrame,
     TranscriptionFrame,
@@ -191,6 +192,31 @@ async def changes_the_context_late(self: Doing, frame: Any) -> bool:
 
 async def forgets_the_rate(_self: Doing, frame: Any) -> bool:
     frame.sample_rate = None
+    return False
+
+
+async def writes_khz_for_hz(_self: Doing, frame: Any) -> bool:
+    frame.sample_rate = 24
+    return False
+
+
+async def pushes_audio_that_nothing_plays(self: Doing, _frame: Frame) -> bool:
+    await self.push_frame(OutputAudioRawFrame(bytes(4800), 24000, 1))
+    return False
+
+
+async def counts_scores_wrong(_self: Doing, frame: Any) -> bool:
+    frame.metadata["logprobs"] = [6]
+    return False
+
+
+async def forgets_whose_it_is(_self: Doing, frame: Any) -> bool:
+    frame.metadata = None
+    return False
+
+
+async def forgets_the_settings(_self: Doing, frame: Any) -> bool:
+    frame.settings = None
     return False
 
 

@@ -5,11 +5,30 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from pipecat.frames.frames import Frame, LLMTextFrame, TTSAudioRawFrame, TTSSpeakFrame
+from pipecat.frames.frames import (
+    ErrorFrame,
+    Frame,
+    LLMTextFrame,
+    LLMUpdateSettingsFrame,
+    TranscriptionFrame,
+    TTSAudioRawFrame,
+    TTSSpeakFrame,
+)
 
-from own_processors.unfit_frames import repair, unfit
-from providers.frames import CompletionFrame, SpokenClauseFrame, ToolCallFrame, WordTimesFrame
-from session.ports import TokenUsage
+from own_processors.unfit_frames import judged, repair, unfit
+from providers.frames import (
+    LANGUAGES,
+    LOGPROBS,
+    NO_SPEECH,
+    RECOGNITION,
+    CompletionFrame,
+    SpokenClauseFrame,
+    ToolCallFrame,
+    TurnCommittedFrame,
+    TurnStartedFrame,
+    WordTimesFrame,
+)
+from session.ports import TokenLogprob, TokenUsage, TranscriptionSettings
 
 NO: Any = None
 
@@ -44,6 +63,17 @@ def test_what_stages_make_themselves_is_fit(frame: Frame):
         (WordTimesFrame(5), "word times that are no pairs"),  # type: ignore[arg-type]
         (WordTimesFrame([(0, float("nan"))]), "word times that are no pairs"),
         (WordTimesFrame([(0,)]), "word times that are no pairs"),  # type: ignore[list-item]
+        (WordTimesFrame([(0, 10**400)]), "word times that are no pairs"),
+        (ToolCallFrame(0, "", "look", "{}"), "without the id or the name of what is called"),
+        (ToolCallFrame(0, "call", "", "{}"), "without the id or the name of what is called"),
+        (TTSAudioRawFrame(b"", 24000, 2), "audio of 2 channels, where one is played"),
+        (ErrorFrame(NO), "an error whose text is no str"),
+        (LLMUpdateSettingsFrame(NO), "settings of a service that are neither"),
+        (TurnStartedFrame(NO), "a turn whose recognition_id is no str"),
+        (TurnStartedFrame("turn", NO), "settings are no TranscriptionSettings but NoneType"),
+        (TurnStartedFrame("turn", TranscriptionSettings(languages=NO)), "name no languages, words"),
+        (TurnCommittedFrame("turn", b"abc"), "ends within a sample of 16 bits"),
+        (TurnCommittedFrame("turn", b"", item_id=NO), "a turn whose item_id is no str"),
     ],
 )
 def test_what_they_cannot_take_is_told(frame: Frame, wrong: str):
@@ -59,13 +89,67 @@ def test_what_they_cannot_take_is_told(frame: Frame, wrong: str):
             "audio whose sample_rate is no number of Hz from 4000 to 384000 but NoneType",
         ),
         ("sample_rate", 0, "audio whose sample_rate is no number of Hz from 4000 to 384000 but 0"),
+        ("sample_rate", 24, "audio whose sample_rate is no number of Hz"),
+        ("sample_rate", 10**30, "audio whose sample_rate is no number of Hz"),
+        ("sample_rate", True, "audio whose sample_rate is no number of Hz"),
+        ("num_channels", None, "audio of NoneType channels"),
+        ("num_channels", 0, "audio of 0 channels"),
         ("audio", "x", "audio that is no bytes but str"),
+        ("id", None, "a frame without its id and its metadata"),
+        ("metadata", None, "a frame without its id and its metadata"),
     ],
 )
 def test_audio_that_was_spoilt_is_told(name: str, value: Any, wrong: str):
     frame = TTSAudioRawFrame(b"\0\0", 24000, 1)
     setattr(frame, name, value)
     assert wrong in str(unfit(frame))
+
+
+@pytest.mark.parametrize(
+    ("metadata", "wrong"),
+    [
+        ({RECOGNITION: 5}, "a frame whose recognition_id is no str but int"),
+        ({RECOGNITION: []}, "a frame whose recognition_id is no str but list"),
+        ({LANGUAGES: 5}, "a frame whose languages are no sequence of codes"),
+        ({LANGUAGES: "en"}, "a frame whose languages are no sequence of codes"),
+        ({LOGPROBS: 6}, "a frame whose logprobs are no sequence of TokenLogprob"),
+        ({LOGPROBS: [6]}, "a frame whose logprobs are no sequence of TokenLogprob"),
+        ({NO_SPEECH: "no"}, "a frame whose no_speech is no number"),
+        ({NO_SPEECH: float("nan")}, "a frame whose no_speech is no number"),
+    ],
+)
+def test_what_is_known_of_a_transcript_is_looked_at(metadata: dict[str, Any], wrong: str):
+    frame = TranscriptionFrame("one", "", "")
+    known = {LANGUAGES: ["en"], LOGPROBS: [TokenLogprob("one", b"one", -0.1)], NO_SPEECH: 0.1}
+    frame.metadata.update({RECOGNITION: "turn", **known, "of_somebody_else": object()})
+    assert judged(frame, ()) is None
+    frame.metadata.update(metadata)
+    assert wrong in str(judged(frame, ()))
+
+
+def test_what_cannot_be_read_is_told():
+    class Closed(LLMTextFrame):
+        @property
+        def metadata(self) -> dict[str, Any]:  # type: ignore[override]
+            raise PermissionError("not yours")
+
+        @metadata.setter
+        def metadata(self, value: dict[str, Any]) -> None:
+            pass
+
+    told = judged(Closed("one"), ())
+    assert told == "it pushed a frame that cannot be read: PermissionError (Closed)"
+
+
+@pytest.mark.parametrize("kind", [bytearray, memoryview])
+def test_audio_becomes_bytes(kind: Any):
+    frame = TTSAudioRawFrame(b"\1\2", 24000, 1)
+    frame.audio = kind(b"\1\2")
+    assert judged(frame, ()) is None
+    assert isinstance(frame.audio, bytes)
+    frame.audio = memoryview(b"\1\2\3\4").cast("H")
+    assert judged(frame, ()) is None
+    assert frame.audio == b"\1\2\3\4"
 
 
 def test_half_a_character_is_replaced_and_a_whole_one_is_not():
