@@ -173,8 +173,8 @@ def _made(maker: Maker, place: Place, timeout_s: float, told: set[str]) -> Named
             raise _refused(called, place, _("it filters audio, and none passes here"))
         made = FilteredAudio(maker)
     if not isinstance(made, FrameProcessor):
-        told = _("it made a {kind}, which is no FrameProcessor of Pipecat's")
-        raise _refused(called, place, told.format(kind=kind))
+        what = _("it made a {kind}, which is no FrameProcessor of Pipecat's")
+        raise _refused(called, place, what.format(kind=kind))
     if made.processors and called.isidentifier():
         # Of what Pipecat's class is called nobody could tell which one it is.
         kind = called

@@ -130,7 +130,7 @@ def test_what_is_known_of_a_transcript_is_looked_at(metadata: dict[str, Any], wr
 def test_what_cannot_be_read_is_told():
     class Closed(LLMTextFrame):
         @property
-        def metadata(self) -> dict[str, Any]:  # type: ignore[override]
+        def metadata(self) -> dict[str, Any]:
             raise PermissionError("not yours")
 
         @metadata.setter
@@ -143,7 +143,7 @@ def test_what_cannot_be_read_is_told():
 
 @pytest.mark.parametrize("kind", [bytearray, memoryview])
 def test_audio_becomes_bytes(kind: Any):
-    frame = TTSAudioRawFrame(b"\1\2", 24000, 1)
+    frame: Any = TTSAudioRawFrame(b"\1\2", 24000, 1)
     frame.audio = kind(b"\1\2")
     assert judged(frame, ()) is None
     assert isinstance(frame.audio, bytes)

@@ -30,7 +30,7 @@ def test_keys_of_every_group_and_of_every_stack_are_found(monkeypatch):
 
 
 def test_a_key_is_found_as_a_url_and_json_write_it():
-    texts = Settings(llm={"api_key": KEY}).key_texts()  # type: ignore[arg-type]
+    texts = Settings(llm={"api_key": KEY}).key_texts()
     assert KEY in texts
     assert "bt_OPERATOR%2Fkey%2B%22quoted%22%3D%3D" in texts
     assert 'bt_OPERATOR/key+\\"quoted\\"==' in texts
