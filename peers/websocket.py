@@ -17,6 +17,7 @@ from flow.append_pace import AppendPace
 from flow.outbox import Outbox, SlowReader
 from flow.steps import in_turns
 from peers.base import CanWait, PeerGone, PeerStalled, nothing_waits
+from peers.connection import connection_of
 from session.effects import OutputAudio
 from session.ports import CloseReason
 from session.reports import PlaybackReport
@@ -27,10 +28,6 @@ from wire.incoming import EventReader, Incoming
 from wire.media import Media
 from wire.response_events import OutputAudioDelta
 from wire.text_frames import frame
-
-GONE = "realtime.gone"
-"""Key in a WebSocket's scope of an `asyncio.Event` that is set when the connection is lost. Only
-this project's own server process sets it (`serving/process/uvicorn_websocket.py`)."""
 
 CLOSE_CODES = {
     CloseReason.CLIENT_DONE: 1000,
@@ -47,7 +44,8 @@ CLOSE_CODES = {
 
 _LEFT = {1000, 1001, 1005, 1006}
 """Close codes of a client that leaves, with or without a close frame: not worth logging."""
-_DONE = {1000, 1005}
+_NO_CODE = 1005
+_DONE = {1000, _NO_CODE}
 """Those of a client that closes, with or without a code; a page that is left says 1001."""
 _NOTHING_PLAYS: Mapping[str, float] = {}
 
@@ -72,6 +70,7 @@ class WebSocketPeer:
                 here.
         """
         self._websocket = websocket
+        self._connection = connection_of(websocket)
         self._dialect = dialect
         self._reader = EventReader(dialect, limits.event_kib * 1024, media)
         self._outbox = Outbox()
@@ -79,7 +78,7 @@ class WebSocketPeer:
         self._pace = AppendPace(limits.append_burst_s, limits.append_speed, self._clock())
         self._left: str | None = None
         self._code: int | None = None
-        """With which code the client closed; None: it has not."""
+        """With which code the connection ended; None: it has not."""
 
     @property
     def left(self) -> str | None:
@@ -89,7 +88,22 @@ class WebSocketPeer:
     @property
     def closed_in_order(self) -> bool:
         """Whether the client has said that it is done, and was not merely lost."""
-        return self._code in _DONE
+        if self._connection is None:
+            # Other servers report a lost connection as one that was closed without a code.
+            return self._code in _DONE - {_NO_CODE}
+        return self._connection.closed_with in _DONE
+
+    async def answers(self, within_s: float) -> bool:
+        """Ask the client for a sign of life; return whether one comes within `within_s` seconds.
+
+        Servers other than this project's cannot ask: there, it counts as alive.
+        """
+        return self._connection is None or await self._connection.answers(within_s)
+
+    def give_up(self, reason: str) -> None:
+        """Cut the connection of a client that does not answer; `reason` is for the log."""
+        if self._connection is not None:
+            self._connection.give_up(reason)
 
     async def incoming(self, _can_wait: CanWait = nothing_waits) -> AsyncIterator[Incoming]:
         """Yield what the client sends, until it leaves; waits while it reads too slowly.
@@ -124,7 +138,7 @@ class WebSocketPeer:
         if not ahead_s:
             return
         # Servers other than this project's do not tell when a connection is lost.
-        gone = self._websocket.scope.get(GONE) or asyncio.Event()
+        gone = asyncio.Event() if self._connection is None else self._connection.gone
         with suppress(TimeoutError):
             async with asyncio.timeout(ahead_s):
                 await gone.wait()

@@ -96,6 +96,8 @@ class WebSocketEndpoint:
                 try:
                     await websocket.accept(subprotocol=chosen)
                     peer = WebSocketPeer(websocket, dialect, self._sessions.limits)
+                    if admitted.kept is not None:
+                        admitted.kept.client = peer
                     await self._sessions.run(admitted, place, peer)
                     if admitted.kept is not None and peer.closed_in_order:
                         admitted.kept.unwanted()

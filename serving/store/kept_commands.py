@@ -3,9 +3,14 @@
 A conversation is a hash: the session that has it, by when that session is dead unless it shows life
 again, and its sealed state. Only who has it writes it, and it is taken over only from a session
 that is over or dead. The store's own clock counts.
+
+Who wants one that another session has asks for it here; that session, which looks with every write
+and sign of life, notes here that its client is still there, or ends.
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 from serving.store.connection import Command
 
@@ -13,6 +18,21 @@ ALIVE_MS = 6_000
 """Milliseconds after which a session that shows no life is dead."""
 NO_STATE = b""
 """The state of a session that has just begun."""
+ANOTHERS = 0
+"""The answer to who writes a conversation, or shows life, when another session has it, or none."""
+KNOWN = 1
+ASKED_FOR = 2
+"""That answer when somebody asks for the conversation, and has to know whether its client lives."""
+
+
+class Held(NamedTuple):
+    """A conversation that a session has which shows life."""
+
+    now: int
+    """The store's time, in milliseconds."""
+    proved: int
+    """When that session's client was last known to be there; 0: nobody has asked."""
+
 
 _CLOCK = """
 local clock = redis.call('TIME')
@@ -22,11 +42,21 @@ local owner = redis.call('HGET', KEYS[1], 'owner')
 _CLAIM = f"""{_CLOCK}
 local dies = tonumber(redis.call('HGET', KEYS[1], 'dies') or 0)
 if owner and owner ~= ARGV[1] and dies > now then
-  return dies
+  if ARGV[4] == '' then
+    redis.call('HSET', KEYS[1], 'asked', now)
+  end
+  return {{now, tonumber(redis.call('HGET', KEYS[1], 'proved') or 0)}}
 end
-redis.call('HSET', KEYS[1], 'owner', ARGV[1], 'dies', now + ARGV[2])
+redis.call('HSET', KEYS[1], 'owner', ARGV[1], 'dies', now + ARGV[2], 'asked', 0, 'proved', 0)
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
 return redis.call('HGET', KEYS[1], 'state') or ''
+"""
+_KNOWN = f"""
+local asked = tonumber(redis.call('HGET', KEYS[1], 'asked') or 0)
+if asked > tonumber(redis.call('HGET', KEYS[1], 'proved') or 0) then
+  return {ASKED_FOR}
+end
+return {KNOWN}
 """
 _SAVE = f"""{_CLOCK}
 if owner and owner ~= ARGV[1] then
@@ -34,14 +64,18 @@ if owner and owner ~= ARGV[1] then
 end
 redis.call('HSET', KEYS[1], 'owner', ARGV[1], 'dies', now + ARGV[2], 'state', ARGV[4])
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
-return 1
-"""
+{_KNOWN}"""
 _LIVE = f"""{_CLOCK}
 if owner ~= ARGV[1] then
   return 0
 end
 redis.call('HSET', KEYS[1], 'dies', now + ARGV[2])
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
+{_KNOWN}"""
+_PROVE = f"""{_CLOCK}
+if owner == ARGV[1] then
+  redis.call('HSET', KEYS[1], 'proved', now)
+end
 return 1
 """
 _FORGET = """
@@ -57,19 +91,28 @@ def key_of(name: str) -> str:
     return f"realtime:kept:{name}"
 
 
-def claim(name: str, owner: str, kept_ms: int) -> Command:
-    """Take a conversation over; its answer is the state, or the time at which its session dies.
+def claim(name: str, owner: str, kept_ms: int, since: int | None = None) -> Command:
+    """Take a conversation over, or ask the session that has it.
+
+    Its answer is the state; or, where another session has it and lives, a `Held`.
 
     Args:
         name: The conversation's.
         owner: The session that wants it.
         kept_ms: Milliseconds for which it outlives its session.
+        since: When it has asked (`Held.now`); None: it does now.
     """
-    return ("EVAL", _CLAIM, 1, key_of(name), owner, ALIVE_MS, _life(kept_ms))
+    asked = "" if since is None else since
+    return ("EVAL", _CLAIM, 1, key_of(name), owner, ALIVE_MS, _life(kept_ms), asked)
+
+
+def held(answer: object) -> Held | None:
+    """Return what the answer to `claim` says of the session that has it; None: it is taken."""
+    return Held(*answer) if isinstance(answer, list) else None
 
 
 def save(name: str, owner: str, kept_ms: int, state: bytes) -> Command:
-    """Write a conversation; its answer is 0 where another session has it."""
+    """Write a conversation; its answer is `ANOTHERS`, `KNOWN` or `ASKED_FOR`."""
     return ("EVAL", _SAVE, 1, key_of(name), owner, ALIVE_MS, _life(kept_ms), state)
 
 
@@ -79,8 +122,13 @@ def save_last(name: str, owner: str, kept_ms: int, state: bytes) -> Command:
 
 
 def live(name: str, owner: str, kept_ms: int) -> Command:
-    """Show life; its answer is 0 where the store does not know the session."""
+    """Show life; its answer is as that to `save`."""
     return ("EVAL", _LIVE, 1, key_of(name), owner, ALIVE_MS, _life(kept_ms))
+
+
+def prove(name: str, owner: str) -> Command:
+    """Note that a session's client is there, for whoever asks for its conversation."""
+    return ("EVAL", _PROVE, 1, key_of(name), owner)
 
 
 def forget(name: str, owner: str) -> Command:

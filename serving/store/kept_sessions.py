@@ -2,7 +2,9 @@
 
 A conversation is written behind its changes, at most once a second, and at the session's end. A
 session shows life every two seconds, so that a client whose server was killed is let back in within
-six. While the store cannot be asked, sessions open and go on as if nothing were kept.
+six. A client whose network was lost comes back while its session still waits for it: that session
+asks its old connection for a sign of life, and ends when none comes. While the store cannot be
+asked, sessions open and go on as if nothing were kept.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ import json
 import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from typing import Any
+from typing import Any, Protocol
 
 from loguru import logger
 
@@ -26,12 +28,29 @@ WRITE_S = 1.0
 LIVE_EVERY = 2
 """Every how many of these a session shows life that has not changed."""
 LOOK_S = 0.5
-"""Seconds between two looks whether the session that has a conversation still shows life."""
+"""Seconds between two looks whether the session that has a conversation is over, or alive."""
+ANSWER_S = 2.0
+"""Seconds in which the client of a session shows life when another connection wants to go on with
+it: longer than radio takes that wakes up."""
+WAIT_S = 7.0
+"""Most seconds that a client waits for a conversation that another session has: longer than that
+takes to be dead (`kept_commands.ALIVE_MS`), shorter than the 10 s that clients wait for their
+handshake."""
 MOST_CHARS = 4 * 1024 * 1024
 """Longest conversation that is kept, in characters of JSON."""
 
 State = dict[str, Any]
 """A session as JSON has it (`serving/resuming.py`)."""
+
+
+class Client(Protocol):
+    """The client of a session, on its connection."""
+
+    async def answers(self, within_s: float) -> bool:
+        """Ask for a sign of life, and return whether one comes within `within_s` seconds."""
+
+    def give_up(self, reason: str) -> None:
+        """Cut the connection, which ends the session; `reason` is for the log."""
 
 
 class KeptSession:
@@ -53,6 +72,10 @@ class KeptSession:
         self.over = False
         self.wanted = True
         """Whether somebody may resume it."""
+        self.client: Client | None = None
+        """Who has it; None: nobody is connected yet."""
+        self.asking = False
+        """Whether the client is being asked for a sign of life."""
         self._snapshot: Callable[[], State] | None = None
         """Returns the session as it is now; None: it has not begun."""
         self._wake = wake
@@ -100,28 +123,37 @@ class KeptSessions:
         self._kept_ms = round(kept_s * 1000)
         self._sessions: set[KeptSession] = set()
         self._wake = asyncio.Event()
+        self._asking: set[asyncio.Task[None]] = set()
         self._round = 0
 
     async def claim(self, digest: bytes) -> KeptSession | None:
         """Take over the conversation of a client secret, or begin to keep one.
 
-        Waits some seconds where a session has it that may be dead.
+        Waits up to `WAIT_S` where a session has it that may be dead, or whose client may be gone.
 
         Args:
             digest: That of the client secret.
 
         Returns:
-            The session to be; None: another one has the conversation, and lives.
+            The session to be; None: another one has the conversation, and its client lives.
         """
         kept = KeptSession(digest, None, self._wake.set)
         name = self._sealing.name(digest)
-        command = kept_commands.claim(name, kept.owner, self._kept_ms)
-        dies: int | None = None
+        since: int | None = None
+        clock = asyncio.get_running_loop().time
+        until = clock() + WAIT_S
         try:
-            while isinstance(answer := (await self._store.ask("claim", command))[0], int):
-                if dies is not None and answer != dies:
+            while True:
+                command = kept_commands.claim(name, kept.owner, self._kept_ms, since)
+                [answer] = await self._store.ask("claim", command)
+                held = kept_commands.held(answer)
+                if held is None:
+                    break
+                if since is None:
+                    since = held.now
+                    self._ask_own(digest)
+                if held.proved >= since or clock() >= until:
                     return None
-                dies = answer
                 await asyncio.sleep(LOOK_S)
         except StoreAway:
             answer = kept_commands.NO_STATE
@@ -144,8 +176,10 @@ class KeptSessions:
         try:
             yield
         finally:
-            writing.cancel()
-            await asyncio.wait([writing])
+            ended = [writing, *self._asking]
+            for task in ended:
+                task.cancel()
+            await asyncio.wait(ended)
             await self._write_all()
 
     async def _write(self) -> None:
@@ -193,13 +227,42 @@ class KeptSessions:
             [known] = await self._store.ask("keep", command)
         except StoreAway:
             kept.changed = True
-            known = True
-        if not known and shows_life:
+            known = kept_commands.KNOWN
+        if known == kept_commands.ASKED_FOR and not over:
+            self._ask(kept)
+        if known == kept_commands.ANOTHERS and shows_life:
             # The store was emptied, or was away when the session began.
             kept.changed = kept.has_state
-        elif over or not known:
+        elif over or known == kept_commands.ANOTHERS:
             # It is over, or another session has the conversation.
             self._sessions.discard(kept)
+
+    def _ask_own(self, digest: bytes) -> None:
+        """Ask the client of a session of this process, which need not look for it in the store."""
+        for kept in self._sessions:
+            if kept.digest == digest:
+                self._ask(kept)
+
+    def _ask(self, kept: KeptSession) -> None:
+        """Find out whether a session's client is there: somebody asks for its conversation."""
+        if kept.asking or kept.over:
+            return
+        kept.asking = True
+        task = asyncio.create_task(self._prove(kept), name="ask a client for life")
+        self._asking.add(task)
+        task.add_done_callback(self._asking.discard)
+
+    async def _prove(self, kept: KeptSession) -> None:
+        try:
+            # One that is about to be connected was there a moment ago.
+            if kept.client is None or await kept.client.answers(ANSWER_S):
+                prove = kept_commands.prove(self._sealing.name(kept.digest), kept.owner)
+                with suppress(StoreAway):
+                    await self._store.ask("keep", prove)
+            else:
+                kept.client.give_up("it does not answer, and is back on another connection")
+        finally:
+            kept.asking = False
 
     async def _sealed(self, kept: KeptSession) -> bytes:
         """Return the state of a session, sealed; nothing, if it is too long to be kept."""

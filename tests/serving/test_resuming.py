@@ -6,8 +6,11 @@ import asyncio
 import hashlib
 import json
 import signal
+import socket
+import struct
+import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from typing import Any
@@ -15,9 +18,11 @@ from typing import Any
 import pytest
 from loguru import logger
 from pydantic import SecretStr
-from websockets.asyncio.client import connect
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
 
 from config import ConfigError, Settings
+from peers import websocket
 from serving import resuming
 from serving.access import keys
 from serving.store import kept_sessions, shared
@@ -38,8 +43,35 @@ TOOL = {
     "description": "The weather.",
     "parameters": {"type": "object", "properties": {}},
 }
-LOST = 4321
-"""A close code of a client that was cut off."""
+SAYS = {
+    "closes in order": (1000, False),
+    "leaves its page": (1001, True),
+    "has a code of its own": (4321, True),
+}
+"""By name: the code in a client's close frame, and whether its conversation is kept then."""
+
+
+def _reset(line: ClientConnection) -> None:
+    linger = struct.pack("ii", 1, 0)
+    line.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+    line.transport.abort()
+
+
+def _half_closed(line: ClientConnection) -> None:
+    line.transport.get_extra_info("socket").shutdown(socket.SHUT_WR)
+
+
+LOSSES: dict[str, Callable[[ClientConnection], None]] = {
+    "a reset": _reset,
+    "its end without a close frame": lambda line: line.transport.abort(),
+    "half of it closed": _half_closed,
+}
+"""How connections are lost: nobody says that the session is over."""
+
+
+def lose(wire: WireClient, how: str = "a reset") -> None:
+    """Lose a client's connection."""
+    LOSSES[how](wire.socket)
 
 
 def replica(url: str, resume_s: float = 60, **groups: Any) -> Settings:
@@ -146,7 +178,7 @@ async def test_settings_and_items_come_back_at_another_server(redis: RedisServer
             await said(wire, "And I like chess.")
             was = items_of(wire)
             assert len(was) == 4
-            await wire.socket.close(LOST)
+            lose(wire)
         await until_over(redis)
         async with by(secret, two.url) as wire:
             assert wire.events[0]["session"] == before["session"]
@@ -180,7 +212,7 @@ async def test_what_the_model_reads_is_what_it_read_before(redis: RedisServer) -
             await wire.send("conversation.item.create", item=output)
             await wire.settled()
             was = items_of(wire)
-            await wire.socket.close(LOST)
+            lose(wire)
         await until_over(redis)
         async with by(secret, two.url) as wire:
             assert await resumed_items(wire, was[-1]["id"]) == was
@@ -206,11 +238,142 @@ async def test_spoken_turns_come_back_as_their_words(redis: RedisServer) -> None
             await wire.send("conversation.item.retrieve", item_id=user["id"])
             heard = (await wire.until("conversation.item.retrieved"))["item"]
             assert heard["content"][0].pop("audio")
-            await wire.socket.close(LOST)
+            lose(wire)
         await until_over(redis)
         async with by(secret, two.url) as wire:
             assert await resumed_items(wire, answer["id"]) == [heard, answer]
             assert heard["content"][0]["transcript"] == "hello there"
+
+
+@pytest.mark.parametrize("how", LOSSES)
+async def test_a_client_whose_connection_is_lost_goes_on(redis: RedisServer, how: str) -> None:
+    async with running(replica(redis.url)) as server:
+        secret = await secret_of(server.http)
+        async with by(secret, server.url) as wire:
+            await said(wire, "Hello.")
+            was = items_of(wire)
+            lose(wire, how)
+            async with by(secret, server.url) as again:
+                assert await resumed_items(again, was[-1]["id"]) == was
+
+
+async def test_a_client_whose_process_is_killed_goes_on(redis: RedisServer) -> None:
+    talks = """
+import sys, time
+from websockets.sync.client import connect
+wire = connect(sys.argv[1], additional_headers={"Authorization": f"Bearer {sys.argv[2]}"})
+print(wire.recv(), flush=True)
+wire.send('{"type": "conversation.item.create", "item": {"type": "message", "role": "user", '
+          '"content": [{"type": "input_text", "text": "Remember this."}]}}')
+while '"conversation.item.done"' not in (event := wire.recv()):
+    pass
+print(event, flush=True)
+time.sleep(600)
+"""
+    async with running(replica(redis.url)) as server:
+        secret = await secret_of(server.http)
+        victim = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-c", talks, server.url, secret), stdout=asyncio.subprocess.PIPE
+        )
+        try:
+            assert victim.stdout is not None
+            async with asyncio.timeout(PATIENCE_S):
+                session = json.loads(await victim.stdout.readline())["session"]
+                item = json.loads(await victim.stdout.readline())["item"]
+        finally:
+            victim.kill()
+            await victim.wait()
+        async with by(secret, server.url) as wire:
+            assert wire.events[0]["session"] == session
+            assert await resumed_items(wire, item["id"]) == [item]
+
+
+@pytest.mark.parametrize("elsewhere", [False, True], ids=["same server", "another server"])
+async def test_a_client_that_fell_silent_goes_on(
+    redis: RedisServer, elsewhere: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a phone does that changes its network: its old connection never ends by itself."""
+    monkeypatch.setattr(kept_sessions, "ANSWER_S", 0.2)
+    async with running(replica(redis.url)) as one, running(replica(redis.url)) as two:
+        secret = await secret_of(one.http)
+        async with by(secret, one.url) as wire:
+            await said(wire, "Hello.")
+            was = items_of(wire)
+            wire.socket.transport.pause_reading()
+            async with by(secret, (two if elsewhere else one).url) as again:
+                assert await resumed_items(again, was[-1]["id"]) == was
+                await said(again, "And I go on.")
+            wire.socket.transport.resume_reading()
+            with pytest.raises(ConnectionClosed) as ended:
+                await wire.until("a close")
+            assert ended.value.rcvd is not None
+            assert ended.value.rcvd.code == 1011
+
+
+async def test_a_client_that_is_sent_more_than_its_network_takes_goes_on_elsewhere(
+    redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What waits to be sent to a client that is gone must not hold its session up."""
+    monkeypatch.setattr(kept_sessions, "ANSWER_S", 0.2)
+    llm = {"text": "word " * 2000, "word_ms": 0}
+    settings = replica(redis.url, llm=llm, tts={"ms_per_character": 200})
+    async with running(settings) as one, running(settings) as two:
+        secret = await secret_of(one.http)
+        async with by(secret, one.url) as wire:
+            await wire.say("Tell me a story.")
+            await wire.until("response.created")
+            [asked] = items_of(wire)
+            wire.socket.transport.pause_reading()
+            async with asyncio.timeout(PATIENCE_S):
+                while not await read(redis, secret):
+                    pass
+            async with by(secret, two.url) as again:
+                first = (await again.until("conversation.item.done"))["item"]
+                assert first == asked
+
+
+@pytest.mark.parametrize("how", SAYS)
+async def test_what_a_client_says_when_it_leaves(redis: RedisServer, how: str) -> None:
+    code, stays = SAYS[how]
+    async with running(replica(redis.url)) as server:
+        secret = await secret_of(server.http)
+        async with by(secret, server.url) as wire:
+            await said(wire, "Hello.")
+            first = wire.events[0]["session"]["id"]
+            await wire.socket.close(code)
+        await (until_over if stays else until_forgotten)(redis)
+        async with by(secret, server.url) as wire:
+            assert (wire.events[0]["session"]["id"] == first) == stays
+
+
+async def test_a_close_frame_without_a_code_is_an_orderly_end(redis: RedisServer) -> None:
+    """As `close()` of a browser sends it."""
+    async with running(replica(redis.url)) as server:
+        secret = await secret_of(server.http)
+        async with by(secret, server.url) as wire:
+            await said(wire, "Hello.")
+            wire.socket.protocol.send_close()
+            wire.socket.transport.write(b"".join(wire.socket.protocol.data_to_send()))
+            await wire.socket.wait_closed()
+        await until_forgotten(redis)
+
+
+async def test_on_servers_that_cannot_tell_a_loss_from_a_close_conversations_stay(
+    redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(websocket, "connection_of", lambda _socket: None)
+    async with running(replica(redis.url)) as server:
+        secret = await secret_of(server.http)
+        async with by(secret, server.url) as wire:
+            await said(wire, "Hello.")
+            was = items_of(wire)
+            lose(wire)
+        await until_over(redis)
+        async with by(secret, server.url) as wire:
+            assert await resumed_items(wire, was[-1]["id"]) == was
+            # Nobody can be asked for a sign of life either: who is connected counts as alive.
+            async with by(secret, server.url) as second:
+                assert second.events[0]["session"]["id"] != wire.events[0]["session"]["id"]
 
 
 async def test_a_client_that_closes_is_done(redis: RedisServer) -> None:
@@ -233,7 +396,7 @@ async def test_nobody_else_has_traffic_at_the_store(redis: RedisServer) -> None:
     async with running(replica(redis.url)) as server:
         async with client(server.url, additional_headers=OPERATOR) as wire:
             await said(wire, "Hello.")
-            await wire.socket.close(LOST)
+            lose(wire)
         secret = await secret_of(server.http)
         headers = {"Authorization": f"Bearer {secret}", "OpenAI-Beta": "realtime=v1"}
         async with connect(server.url, additional_headers=headers) as beta:
@@ -251,11 +414,11 @@ async def test_a_session_that_lives_is_not_taken_over(redis: RedisServer) -> Non
                 assert second.events[0]["session"]["id"] != first.events[0]["session"]["id"]
                 assert await second.settled() == []
                 await said(second, "And I am another one.")
-                await second.socket.close(LOST)
+                lose(second)
             await two.emptied()
             await said(first, "Still there?")
             was = items_of(first)
-            await first.socket.close(LOST)
+            lose(first)
         await until_over(redis)
         async with by(secret, two.url) as wire:
             assert await resumed_items(wire, was[-1]["id"]) == was
@@ -269,7 +432,7 @@ async def test_another_secret_or_another_key_of_servers_reads_nothing(redis: Red
             async with asyncio.timeout(PATIENCE_S):
                 while not await kept(redis):
                     pass
-            await wire.socket.close(LOST)
+            lose(wire)
         await until_over(redis)
         async with by(await secret_of(server.http), server.url) as wire:
             assert await wire.settled() == []
@@ -330,7 +493,7 @@ async def test_a_secret_that_has_expired_resumes_its_session_and_opens_no_other(
         async with by(secret, server.url) as wire:
             await said(wire, "Hello.")
             was = items_of(wire)
-            await wire.socket.close(LOST)
+            lose(wire)
         await until_over(redis)
         later = time.time() + 11
         monkeypatch.setattr(keys, "time", SimpleNamespace(time=lambda: later))
@@ -354,7 +517,7 @@ async def test_a_conversation_is_kept_for_so_long(redis: RedisServer) -> None:
         secret = await secret_of(server.http)
         async with by(secret, server.url) as wire:
             await said(wire, "Hello.")
-            await wire.socket.close(LOST)
+            lose(wire)
         await until_over(redis)
         [name] = await redis.ask("KEYS", "realtime:kept:*")
         assert 6_000 < await redis.ask("PTTL", name.decode()) <= 90_000
@@ -366,7 +529,7 @@ async def test_without_the_store_sessions_are_as_ever(redis: RedisServer) -> Non
         await redis.end()
         async with by(secret, server.url) as wire:
             await said(wire, "Hello.")
-            await wire.socket.close(LOST)
+            lose(wire)
         await server.emptied()
         async with by(secret, server.url) as wire:
             assert await wire.settled() == []
@@ -389,7 +552,7 @@ async def test_a_transcription_session_is_kept_too(redis: RedisServer) -> None:
                 },
             )
             updated = await wire.until("session.updated")
-            await wire.socket.close(LOST)
+            lose(wire)
         await until_over(redis)
         async with by(secret, url) as wire:
             assert wire.events[0]["session"] == updated["session"]
@@ -420,7 +583,7 @@ async def test_a_store_that_was_emptied_learns_the_conversation_again(redis: Red
             async with asyncio.timeout(PATIENCE_S):
                 while len(await read(redis, secret)) < len(was):
                     pass
-            await wire.socket.close(LOST)
+            lose(wire)
         await until_over(redis)
         async with by(secret, two.url) as wire:
             assert await resumed_items(wire, was[-1]["id"]) == was
@@ -442,7 +605,7 @@ async def test_a_conversation_that_is_too_long_is_not_kept(
                     await asyncio.sleep(0)
             await until_forgotten(redis)
             await said(wire, "It goes on.")
-            await wire.socket.close(LOST)
+            lose(wire)
         await server.emptied()
         async with by(secret, server.url) as wire:
             assert await wire.settled() == []
@@ -457,7 +620,7 @@ async def test_the_time_limit_goes_on(redis: RedisServer, monkeypatch: pytest.Mo
         secret = await secret_of(server.http)
         async with by(secret, server.url) as wire:
             session = wire.events[0]["session"]
-            await wire.socket.close(LOST)
+            lose(wire)
         await until_over(redis)
         almost = session["expires_at"] - 0.2
         monkeypatch.setattr(resuming, "time", SimpleNamespace(time=lambda: almost))
@@ -475,7 +638,7 @@ async def test_a_conversation_whose_time_is_up_is_not_gone_on_with(
         async with by(secret, server.url) as wire:
             await said(wire, "Hello.")
             session = wire.events[0]["session"]
-            await wire.socket.close(LOST)
+            lose(wire)
         await until_over(redis)
         too_late = session["expires_at"] + 1
         monkeypatch.setattr(resuming, "time", SimpleNamespace(time=lambda: too_late))
