@@ -113,9 +113,9 @@ class ServerConfig(Group):
     shutdown_grace_s: float = Field(10, ge=0, le=3600)
     """Seconds that running responses may take to end when the server is told to stop."""
     resume_s: float = Field(0, ge=0, le=3600)
-    """Seconds within which a client that has lost its server goes on with its conversation, at this
-    server or another, by the client secret that opened it (§D.10). Needs `limits.store` and
-    `server.secret`. 0: no conversation is kept."""
+    """Seconds within which a client that has lost its connection, or its server, goes on with its
+    conversation, at this server or another, by the client secret that opened it (§D.10). Needs
+    `limits.store` and `server.secret`. 0: no conversation is kept."""
     kept_audio_minutes: float = Field(5, ge=0)
     """Minutes of audio that a conversation keeps for `conversation.item.retrieve`, 2.9 MB each;
     older items stay, without their audio. The newest item always keeps its own."""

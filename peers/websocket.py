@@ -129,7 +129,10 @@ class WebSocketPeer:
 
     def _note(self, code: int | None, reason: str | None) -> None:
         self._code = code
-        if code not in _LEFT:
+        if code == _NO_CODE and self._connection is not None:
+            if self._connection.closed_with is None:
+                self._left = "the connection was lost"
+        elif code not in _LEFT:
             self._left = f"cut off with {code}" + (f": {reason}" if reason else "")
 
     async def pace(self, audio_s: float) -> None:

@@ -1,8 +1,13 @@
-"""Reading does not stop with every message; what is read is what uvicorn itself would read."""
+"""Reading does not stop with every message; what is read is what uvicorn itself would read.
+
+And a connection tells what ASGI does not: how it ended, and whether its client is there.
+"""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from itertools import pairwise
 from typing import Any
 
@@ -35,6 +40,7 @@ class _Sink(asyncio.Transport):
         super().__init__()
         self.written = b""
         self.reading = True
+        self.aborted = False
 
     def write(self, data: Any) -> None:
         self.written += data
@@ -52,7 +58,7 @@ class _Sink(asyncio.Transport):
         pass
 
     def abort(self) -> None:
-        pass
+        self.aborted = True
 
 
 async def connected(
@@ -165,4 +171,112 @@ async def test_reading_stops_when_messages_pile_up(messages: list[bytes], readin
     take.set()
     await taken.wait()
     assert sink.reading
+    connection.connection_lost(None)
+
+
+PONG = Frame(Opcode.PONG, b"life").serialize(mask=True)
+CLOSE = Frame(Opcode.CLOSE, b"").serialize(mask=True)
+
+
+@asynccontextmanager
+async def held(*, writes: bool = False) -> AsyncIterator[tuple[RealtimeWebSocket, _Sink]]:
+    """Hold a connection whose application reads, or writes, until it is over."""
+    over = asyncio.Event()
+
+    async def app(_scope: Any, receive: Any, send: Any) -> None:
+        try:
+            await receive()
+            await send({"type": "websocket.accept"})
+            while writes or (await receive())["type"] != "websocket.disconnect":
+                if writes:
+                    await send({"type": "websocket.send", "text": "more"})
+                    await asyncio.sleep(0)
+        finally:
+            over.set()
+
+    connection, sink = await connected(RealtimeWebSocket, app)
+    assert isinstance(connection, RealtimeWebSocket)
+    yield connection, sink
+    connection.connection_lost(None)
+    await over.wait()
+
+
+@pytest.mark.parametrize("arrives", [PONG, WHOLE], ids=["a pong", "a message"])
+async def test_a_client_that_sends_anything_answers(arrives: bytes) -> None:
+    async with held() as (connection, sink):
+        before = len(sink.written)
+        asked = asyncio.create_task(connection.answers(60))
+        while len(sink.written) == before:
+            await asyncio.sleep(0)
+        assert sink.written[before] & 0x0F == Opcode.PING
+        connection.data_received(arrives)
+        assert await asked
+
+
+async def test_a_client_that_sent_something_before_does_not_answer_by_that() -> None:
+    async with held() as (connection, _):
+        connection.data_received(WHOLE)
+        assert not await connection.answers(0)
+
+
+async def test_a_client_that_is_lost_while_it_is_asked_does_not_answer() -> None:
+    async with held() as (connection, _):
+        asked = asyncio.create_task(connection.answers(60))
+        await asyncio.sleep(0)
+        connection.gone.set()
+        connection.data_received(PONG)
+        assert not await asked
+
+
+async def test_while_reading_pauses_a_client_counts_as_there() -> None:
+    async with held(writes=True) as (connection, sink):
+        for _ in range(AHEAD + 1):
+            connection.data_received(WHOLE)
+        assert not sink.reading
+        assert await connection.answers(0)
+
+
+async def test_a_client_that_is_given_up_is_gone_at_once_though_nothing_can_be_sent() -> None:
+    async with held(writes=True) as (connection, sink):
+        connection.pause_writing()
+        connection.give_up("it does not answer")
+        assert sink.aborted
+        assert b"it does not answer" in sink.written
+        assert not await connection.answers(60)
+        connection.give_up("again")
+        assert b"again" not in sink.written
+
+
+@pytest.mark.parametrize(
+    ("frames", "code"),
+    [
+        ([], None),
+        ([CLOSE], 1005),
+        ([Frame(Opcode.CLOSE, b"\x03\xe8").serialize(mask=True)], 1000),
+        ([Frame(Opcode.CLOSE, b"\x03\xe9gone").serialize(mask=True)], 1001),
+    ],
+)
+async def test_a_connection_tells_how_its_client_closed_it(
+    frames: list[bytes], code: int | None
+) -> None:
+    """Which uvicorn reports alike, without a code and lost."""
+    async with held() as (connection, _):
+        for frame in frames:
+            connection.data_received(frame)
+    assert connection.closed_with == code
+
+
+async def test_what_a_client_says_to_a_close_of_the_servers_is_none_of_its_own() -> None:
+    async def app(_scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "websocket.accept"})
+        await send({"type": "websocket.close", "code": 1001})
+
+    connection, sink = await connected(RealtimeWebSocket, app)
+    assert isinstance(connection, RealtimeWebSocket)
+    while b"\x03\xe9" not in sink.written:
+        await asyncio.sleep(0)
+    connection.data_received(CLOSE)
+    assert connection.conn.close_rcvd is not None
+    assert connection.closed_with is None
     connection.connection_lost(None)
