@@ -7,7 +7,7 @@ import re
 import shutil
 import socket
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,8 @@ from tests.deploy.helm import NAME, merged, one, rendered
 from tests.support.running_server import plain_http
 
 ANSWERS = {
-    503: b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 2\r\nContent-Length: 0\r\n\r\n",
-    200: b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+    503: b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 2\r\n",
+    200: b"HTTP/1.1 200 OK\r\n",
 }
 
 
@@ -88,8 +88,10 @@ async def answering(status: int) -> AsyncIterator[int]:
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
-        writer.write(ANSWERS[status])
-        await writer.drain()
+        writer.write(ANSWERS[status] + b"Connection: close\r\nContent-Length: 0\r\n\r\n")
+        # To close before a body has come would reset the connection, answer and all.
+        with suppress(ConnectionError):
+            await reader.read()
         writer.close()
 
     server = await asyncio.start_server(answer, "127.0.0.1", 0)
@@ -147,3 +149,23 @@ async def test_haproxy_takes_what_the_ingress_says_and_asks_another_pod(tmp_path
         for _ in range(8):
             assert (await http.get("/v1/realtime")).status_code == 200
             assert (await http.post("/v1/realtime/client_secrets")).status_code == 200
+
+
+async def test_haproxy_asks_another_pod_though_a_body_comes_after_its_head(tmp_path: Path) -> None:
+    """As those of client secrets and calls do."""
+    if shutil.which("haproxy") is None:
+        pytest.skip("haproxy is not installed")
+    async with AsyncExitStack() as stack:
+        ports = [await stack.enter_async_context(answering(status)) for status in (503, 200)]
+        http = await stack.enter_async_context(haproxy(tmp_path, ports))
+        for _ in range(8):
+            reader, writer = await asyncio.open_connection("127.0.0.1", http.base_url.port)
+            head = "POST /v1/realtime/calls HTTP/1.1\r\nHost: pods\r\nContent-Length: 3\r\n\r\n"
+            writer.write(head.encode())
+            # Until HAProxy has had time enough for the head: it answers others meanwhile.
+            for _ in range(5):
+                assert (await http.get("/v1/realtime")).status_code == 200
+            writer.write(b"v=0")
+            async with asyncio.timeout(20):
+                assert b" 200 " in await reader.readline()
+            writer.close()

@@ -1,4 +1,4 @@
-"""A client whose connection or server is gone goes on with its conversation, and nobody else's (§D.10)."""
+"""A client whose connection or server is gone goes on with its conversation, alone (§D.10)."""
 
 from __future__ import annotations
 
