@@ -17,6 +17,11 @@ SCHEMA: dict[str, Any] = json.loads((CHART / "values.schema.json").read_text(enc
 DEFAULTS: dict[str, Any] = yaml.safe_load((CHART / "values.yaml").read_text(encoding="utf-8"))
 
 
+def variable(name: str, value: str) -> dict[str, str]:
+    """Return a variable, as a container has them."""
+    return {"name": name, "value": value}
+
+
 def refusal(*layers: dict[str, Any]) -> str:
     """Return why values are refused."""
     with pytest.raises(Refused) as refused:
@@ -68,7 +73,7 @@ def test_a_name_that_is_not_known_is_refused(group: str, name: str) -> None:
         ({"settings": {"llm": {"api_key": "sk-123456"}}}, "REALTIME_LLM__API_KEY"),
         (
             {"settings": {"stacks": {"fast": {"llm": {"api_key": "sk"}}}}},
-            "settings.stacks.fast.llm",
+            "REALTIME_STACKS__FAST__LLM__API_KEY",
         ),
         ({"settings": {"tts": {"options": {"region_key": "x"}}}}, "REALTIME_TTS__OPTIONS, in JSON"),
         (
@@ -87,7 +92,24 @@ def test_a_name_that_is_not_known_is_refused(group: str, name: str) -> None:
             {"modelServers": {"a": {**SPEECH, "settings": {"model_server": {"port": 1}}}}},
             "modelServers.a.settings.model_server.port: the chart sets it",
         ),
+        (
+            {"modelServers": {"a": {**SPEECH, "secretEnv": {"REALTIME_API_KEYS": "k"}}}},
+            "modelServers.a.secretEnv.REALTIME_API_KEYS: they belong in the Secret",
+        ),
         ({"modelServers": {"store": SPEECH}}, "store"),
+        ({"env": [variable("LLM_TOKEN", "t")]}, "it would lie open in the Deployment"),
+        ({"env": [variable("A", "1"), variable("A", "2")]}, "env, A: it is there twice"),
+        (
+            {"env": [variable("A", "1")], "secrets": {"env": {"A": "a"}}},
+            "env, A: it is there twice (secrets.env.A)",
+        ),
+        ({"env": [{"value": "1"}]}, "missing property 'name'"),
+        ({"rollingUpdate": {"maxSurge": 0, "maxUnavailable": 0}}, "no pod could ever be replaced"),
+        ({"rollingUpdate": {"maxSurge": "0%"}}, "no pod could ever be replaced"),
+        ({"rollingUpdate": {"maxUnavailable": "101%"}}, "/rollingUpdate/maxUnavailable"),
+        ({"podDisruptionBudget": {"maxUnavailable": ""}}, "/podDisruptionBudget/maxUnavailable"),
+        ({"drain": None}, "missing property 'drain'"),
+        ({"drain": {"seconds": None}}, "missing property 'seconds'"),
         ({"replicas": "two"}, "/replicas"),
     ],
 )
@@ -97,21 +119,60 @@ def test_what_cannot_be_meant_is_refused_with_the_remedy(
     assert reason in refusal(values)
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        *("server.host", "server.port", "server.workers", "server.api_keys", "server.secret"),
-        *("server.replica", "server.replica_url", "server.drain_s", "server.shutdown_grace_s"),
-        *("server.resume_s", "limits.sessions", "limits.store"),
-        *("webrtc.udp_port", "webrtc.public_hosts"),
-    ],
+DECIDED = (
+    *("server.host", "server.port", "server.workers", "server.api_keys", "server.secret"),
+    *("server.replica", "server.replica_url", "server.drain_s", "server.shutdown_grace_s"),
+    *("server.resume_s", "limits.sessions", "limits.store"),
+    *("webrtc.udp_port", "webrtc.public_hosts"),
 )
+"""Settings that the chart decides."""
+
+
+@pytest.mark.parametrize("path", DECIDED)
 def test_a_setting_that_the_chart_decides_is_refused_among_settings(path: str) -> None:
     group, name = path.split(".")
     assert f"settings.{path}: " in refusal({"settings": {group: {name: 1}}})
     # Null takes back what another file said.
     assert rendered(merged(OWN, {"settings": {group: {name: None}}}))
     assert hasattr(getattr(Settings.model_construct(), group), name)
+
+
+def test_a_setting_that_the_chart_decides_is_refused_as_a_variable() -> None:
+    """The last variable of a name would hold, whatever the chart says before it."""
+    names = {f"REALTIME_{path.upper().replace('.', '__')}" for path in DECIDED}
+    for name in names | {"REALTIME_API_KEYS", "REALTIME_SERVER"}:
+        assert f"env, {name}: " in refusal({"env": [variable(name, "$(A)")]})
+        assert f"secrets.env.{name}: " in refusal({"secrets": {"env": {name: "a"}}})
+        # A file of values takes back what another one said.
+        assert rendered(merged(OWN, {"secrets": {"env": {name: None}}}))
+    # The server takes variables in any case.
+    assert "drain.seconds" in refusal({"env": [variable("realtime_server__drain_s", "0")]})
+
+
+def test_no_variable_that_the_chart_sets_is_set_twice() -> None:
+    for name, values in COMPOSITIONS.items():
+        for manifest in rendered(values):
+            for container in _containers(manifest):
+                names = [one["name"] for one in container.get("env", [])]
+                assert len(names) == len({*names}), name
+    profile = {"profile": "local", "env": [variable("REALTIME_PROFILE", "chinese")]}
+    assert "env, REALTIME_PROFILE: the chart sets it" in refusal(profile)
+    models = {"modelServers": {"a": SPEECH}, "env": [variable("REALTIME_STT__PROVIDER", "azure")]}
+    assert "the server of models a is called for it" in refusal(models)
+
+
+def test_other_variables_come_besides() -> None:
+    own = {
+        "env": [variable("REALTIME_LIMITS__TOOLS", "8"), variable("HF_TOKEN", "$(TOKEN)")],
+        "secrets": {"env": {"OPENAI_API_KEY": "openai-api-key"}},
+    }
+    [server] = _containers(one(rendered(merged(OWN, own)), "Deployment"))
+    assert [one for one in server["env"] if one in own["env"]] == own["env"]
+    assert "OPENAI_API_KEY" in [one["name"] for one in server["env"]]
+
+
+def test_no_settings_are_none() -> None:
+    assert rendered(merged(OWN, {"settings": None})) == rendered(merged(OWN, {"settings": {}}))
 
 
 def test_settings_become_toml_with_the_same_values() -> None:

@@ -32,14 +32,10 @@ webrtc.public_hosts: "set calls.publicHosts"
 {{- end }}
 {{- end }}
 
-{{- define "ors.gatewayEnv" -}}
+{{/* What the chart says, without what users add. */}}
+{{- define "ors.ownEnv" -}}
 {{ include "ors.keys" (list . .Values.secrets.apiKeys) }}
 {{ include "ors.fromSecret" (list . "REALTIME_SERVER__SECRET" .Values.secrets.secret) }}
-{{- range $variable, $key := .Values.secrets.env }}
-{{- if $key }}
-{{ include "ors.fromSecret" (list $ $variable $key) }}
-{{- end }}
-{{- end }}
 - {name: REALTIME_SERVER__HOST, value: "0.0.0.0"}
 - {name: REALTIME_SERVER__PORT, value: "8000"}
 {{- if .Values.calls.enabled }}
@@ -77,15 +73,41 @@ webrtc.public_hosts: "set calls.publicHosts"
 {{- with .Values.profile }}
 - {name: REALTIME_PROFILE, value: {{ . | quote }}}
 {{- end }}
-{{- if hasKey (.Values.settings.server | default dict) "log_json" }}
+{{- $settings := .Values.settings | default dict }}
+{{- if hasKey ($settings.server | default dict) "log_json" }}
 # The image sets the variable, which is before the file.
-- {name: REALTIME_SERVER__LOG_JSON, value: {{ .Values.settings.server.log_json | quote }}}
+- {name: REALTIME_SERVER__LOG_JSON, value: {{ $settings.server.log_json | quote }}}
 {{- end }}
 {{- if .Values.settings }}
 - {name: REALTIME_CONFIG, value: /etc/open-realtime-server/settings.toml}
 {{- end }}
 {{- with .Values.trustedProxies }}
 - {name: FORWARDED_ALLOW_IPS, value: {{ . | quote }}}
+{{- end }}
+{{- end }}
+
+{{- define "ors.gatewayEnv" -}}
+{{- $own := include "ors.ownEnv" . }}
+{{- $added := list }}
+{{- range $variable, $key := .Values.secrets.env }}
+{{- if $key }}
+{{- $added = append $added (dict "name" $variable "where" (printf "secrets.env.%s" $variable)) }}
+{{- end }}
+{{- end }}
+{{- range .Values.env }}
+{{- $added = append $added (dict "name" .name "where" (printf "env, %s" .name)) }}
+{{- end }}
+{{- include "ors.checkVariables" (list $added (include "ors.refusedSettings" . | fromYaml) (fromYamlArray $own)) }}
+{{- range .Values.env }}
+{{- if and (kindIs "string" .value) (not (contains "$(" .value)) (regexMatch "(?i)(^|_)(keys?|token|secret|password)$" .name) }}
+{{- fail (printf "env, %s: it would lie open in the Deployment; name its key in the Secret by secrets.env.%s" .name .name) }}
+{{- end }}
+{{- end }}
+{{- $own }}
+{{- range $variable, $key := .Values.secrets.env }}
+{{- if $key }}
+{{ include "ors.fromSecret" (list $ $variable $key) }}
+{{- end }}
 {{- end }}
 {{- with .Values.env }}
 {{ toYaml . }}

@@ -100,9 +100,37 @@ lifecycle:
 {{- end }}
 {{- end }}
 
-{{/* (list settings refusals where): ends where settings say what the chart decides, and where secrets lie open. */}}
+{{/* (list variables refusals own): ends where variables, each with its `name` and `where` it stands, are the chart's, or twice: the last one of a name would hold, silently. Refusals are of settings. */}}
+{{- define "ors.checkVariables" -}}
+{{- $decided := dict }}
+{{- range index . 2 }}
+  {{- $_ := set $decided (upper .name) "the chart sets it" }}
+{{- end }}
+{{- range $path, $remedy := index . 1 }}
+  {{- $group := printf "REALTIME_%s" (splitList "." $path | first | upper) }}
+  {{- $_ := set $decided $group (printf "settings of it are the chart's; name each by itself, as %s__…" $group) }}
+  {{- $_ := set $decided (printf "REALTIME_%s" (replace "." "__" $path | upper)) $remedy }}
+  {{- if eq $path "server.api_keys" }}
+    {{- $_ := set $decided "REALTIME_API_KEYS" $remedy }}
+  {{- end }}
+{{- end }}
+{{- $seen := dict }}
+{{- range index . 0 }}
+  {{- $name := upper .name }}
+  {{- if hasKey $decided $name }}
+    {{- fail (printf "%s: %s" .where (get $decided $name)) }}
+  {{- end }}
+  {{- if hasKey $seen $name }}
+    {{- fail (printf "%s: it is there twice (%s)" .where (get $seen $name)) }}
+  {{- end }}
+  {{- $_ := set $seen $name .where }}
+{{- end }}
+{{- end }}
+
+{{/* (list settings refusals where variable): `variable` is how those of the settings begin. Ends where settings say what the chart decides, and where secrets lie open. */}}
 {{- define "ors.checkSettings" -}}
 {{- $settings := index . 0 }}
+{{- $variable := index . 3 }}
 {{- range $path, $remedy := index . 1 }}
   {{- $part := splitList "." $path }}
   {{- $table := get $settings (first $part) | default dict }}
@@ -114,25 +142,25 @@ lifecycle:
 {{- range $name, $table := $settings }}
   {{- if kindIs "map" $table }}
     {{- if get $table "api_key" }}
-      {{- fail (printf "%s.%s.api_key: %s REALTIME_%s__API_KEY" (index $ 2) $name $open (upper $name)) }}
+      {{- fail (printf "%s.%s.api_key: %s %s%s__API_KEY" (index $ 2) $name $open $variable (upper $name)) }}
     {{- end }}
     {{- range $option, $value := (get $table "options" | default dict) }}
       {{- if regexMatch "(?i)(^|_)(key|token|secret|password)$" $option }}
-        {{- fail (printf "%s.%s.options.%s: %s REALTIME_%s__OPTIONS, in JSON" (index $ 2) $name $option $open (upper $name)) }}
+        {{- fail (printf "%s.%s.options.%s: %s %s%s__OPTIONS, in JSON" (index $ 2) $name $option $open $variable (upper $name)) }}
       {{- end }}
     {{- end }}
     {{- if eq $name "mcp" }}
       {{- range $label, $server := (get $table "servers" | default dict) }}
         {{- range $secret := list "authorization" "headers" "env" }}
           {{- if get $server $secret }}
-            {{- fail (printf "%s.mcp.servers.%s.%s: %s REALTIME_MCP__SERVERS__%s__%s" (index $ 2) $label $secret $open (upper $label) (upper $secret)) }}
+            {{- fail (printf "%s.mcp.servers.%s.%s: %s %sMCP__SERVERS__%s__%s" (index $ 2) $label $secret $open $variable (upper $label) (upper $secret)) }}
           {{- end }}
         {{- end }}
       {{- end }}
     {{- end }}
     {{- if eq $name "stacks" }}
       {{- range $stack, $stages := $table }}
-        {{- include "ors.checkSettings" (list $stages dict (printf "%s.stacks.%s" (index $ 2) $stack)) }}
+        {{- include "ors.checkSettings" (list $stages dict (printf "%s.stacks.%s" (index $ 2) $stack) (printf "%sSTACKS__%s__" $variable (upper $stack))) }}
       {{- end }}
     {{- end }}
   {{- end }}
