@@ -15,6 +15,7 @@ import threading
 from collections.abc import Awaitable, Callable, Collection, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
 import uvicorn
 from loguru import logger
@@ -62,6 +63,20 @@ class DrainingServer(uvicorn.Server):
         self._signalled = 0
         """Number of signals received so far."""
         self._drained: asyncio.Task[None] | None = None
+        self._late: tuple[socket.socket, Callable[[], Awaitable[bool]]] | None = None
+        self._opening: asyncio.Task[None] | None = None
+
+    def listen_later(self, listener: socket.socket, ready: Callable[[], Awaitable[bool]]) -> None:
+        """Listen at a further socket, once there is something to serve.
+
+        Whoever shares a socket with a process that can serve would otherwise take connections away
+        from it, to refuse them.
+
+        Args:
+            listener: The bound socket.
+            ready: Waits until the server can serve; returns whether it can.
+        """
+        self._late = listener, ready
 
     @property
     def left(self) -> str:
@@ -109,6 +124,33 @@ class DrainingServer(uvicorn.Server):
         if self._signalled:
             self._begin_to_drain()
         await super().startup(sockets=sockets)
+        if self._late is not None:
+            self._opening = asyncio.create_task(self._open(*self._late), name="listen")
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Close everything; nothing is opened any more."""
+        if self._opening is not None:
+            self._opening.cancel()
+            await asyncio.wait([self._opening])
+        await super().shutdown(sockets=sockets)
+
+    async def _open(self, listener: socket.socket, ready: Callable[[], Awaitable[bool]]) -> None:
+        if not await ready():
+            return
+
+        def protocol() -> asyncio.Protocol:
+            make: Any = self.config.http_protocol_class
+            connection: asyncio.Protocol = make(
+                config=self.config,
+                server_state=self.server_state,
+                app_state=self.lifespan.state,
+            )
+            return connection
+
+        loop = asyncio.get_running_loop()
+        self.servers.append(
+            await loop.create_server(protocol, sock=listener, backlog=self.config.backlog)
+        )
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -15,6 +15,7 @@ from fastapi import FastAPI
 from config import ConfigError, Settings
 from providers.base import ProviderSetupError
 from serving.addresses import place
+from serving.lifecycle import Lifecycle
 from serving.open_sessions import OpenSessions
 from serving.process import garbage
 from serving.process.draining_server import DrainingServer
@@ -113,7 +114,7 @@ def serve(
         announce: See `create_app`.
         signals: Signals that stop it.
         tidy: See `HardEnd`.
-        alone: See `create_app`.
+        alone: False for a worker beside another, which answers until this one can serve.
         seat: Its place among the workers.
 
     Returns:
@@ -152,14 +153,26 @@ def serve(
         settings.server.shutdown_grace_s,
         signals,
     )
+    lifecycle: Lifecycle = app.state.lifecycle
+
+    async def can_serve() -> bool:
+        await lifecycle.started()
+        return lifecycle.ready
+
+    doors = [] if door is None else [door]
+    if alone:
+        # Whoever asks is told that models are loading.
+        doors = [listener, *doors]
+    else:
+        server.listen_later(listener, can_serve)
     with taking_end_signals(server.handle_exit):
-        server.run(sockets=[listener] if door is None else [listener, door])
-    return int(app.state.lifecycle.state == "failed")
+        server.run(sockets=doors)
+    return int(lifecycle.state == "failed")
 
 
 def work(
     ready: Connection,
-    first: bool,
+    alone: bool,
     number: int,
     build: BuildApp,
     settings: Settings,
@@ -178,7 +191,7 @@ def work(
 
     signals = [signal.SIGTERM]
     try:
-        raise SystemExit(serve(build, settings, listener, ready.send, signals, leave, first, seat))
+        raise SystemExit(serve(build, settings, listener, ready.send, signals, leave, alone, seat))
     except (ConfigError, ProviderSetupError) as error:
         raise SystemExit(_("error: {error}").format(error=error)) from None
     finally:

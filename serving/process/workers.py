@@ -1,7 +1,8 @@
 """Several processes that serve one address: one event loop uses one core.
 
 The workers share the listening socket, and no session state. The first one starts alone, so that a
-failure to start is reported once; the others follow when it is ready.
+failure to start is reported once; the others follow when it is ready, and take no connections
+before they can serve them.
 
 The parent handles signals: each one it forwards to the workers. A terminal's Ctrl-C reaches the
 workers too, so they ignore it. A worker whose shutdown hangs ends itself by force (`ending.py`);
@@ -28,8 +29,8 @@ from loguru import logger
 from serving.process.ending import BEYOND_GRACE_S, taking_end_signals
 
 Work = Callable[..., None]
-"""A worker's main function; takes the connection on which it reports ready, whether it is the first
-one, its number, and arguments."""
+"""A worker's main function; takes the connection on which it reports ready, whether it starts
+alone, its number, and arguments."""
 _SPARE_S = 5
 """Extra seconds before workers are killed: they get the signal later than the parent, and say what
 they did not end."""
@@ -120,7 +121,9 @@ def run_workers(
                 elif ready:
                     taken = {worker.number for worker in workers}
                     free = [number for number in range(count) if number not in taken]
-                    workers += [_start(work, False, number, arguments) for number in free]
+                    for number in free:
+                        # Alone, where all have ended at once.
+                        workers.append(_start(work, not workers, number, arguments))
         finally:
             _end(workers, told.inbox, ending_s)
 
@@ -178,10 +181,10 @@ def end_with_parent() -> None:
     threading.Thread(target=watch, name="parent", daemon=True).start()
 
 
-def _start(work: Work, first: bool, number: int, arguments: tuple[Any, ...]) -> _Worker:
+def _start(work: Work, alone: bool, number: int, arguments: tuple[Any, ...]) -> _Worker:
     context = multiprocessing.get_context("spawn")
     receive, send = context.Pipe(duplex=False)
-    process = context.Process(target=work, args=(send, first, number, *arguments))
+    process = context.Process(target=work, args=(send, alone, number, *arguments))
     process.start()
     send.close()
     return _Worker(number, process, receive)

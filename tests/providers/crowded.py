@@ -1,8 +1,10 @@
-"""A model that only one process can have, for tests that name it in the configuration."""
+"""Models that only one process can have, or have at once, for tests that name them."""
 
 from __future__ import annotations
 
+import asyncio
 import os
+from pathlib import Path
 
 from pipecat.services.llm_service import LLMService
 
@@ -12,6 +14,8 @@ from session.ports import ResponseRequest
 
 MARK = "THE_ONLY_ONE"
 """The variable that names a file: whoever creates it has the model."""
+LOADS, LET = ".loads", ".let"
+"""Suffixes of that file: another process has begun to load its model, and may end that."""
 
 
 class OnlyOne(LLMProvider):
@@ -30,3 +34,18 @@ class OnlyOne(LLMProvider):
 
     def create(self, request: ResponseRequest) -> LLMService:
         raise NotImplementedError("nobody asks it")
+
+
+class SlowBeside(OnlyOne):
+    """Loads at once for the first process, and for others when it is let."""
+
+    label = "slow beside another"
+
+    async def start(self) -> None:
+        try:
+            await super().start()
+        except ProviderSetupError:
+            first = Path(os.environ[MARK])
+            first.with_suffix(LOADS).touch()
+            while not first.with_suffix(LET).exists():
+                await asyncio.sleep(0.02)

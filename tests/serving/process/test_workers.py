@@ -7,11 +7,12 @@ import multiprocessing
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -22,8 +23,10 @@ from prometheus_client.parser import text_string_to_metric_families
 from websockets.exceptions import ConnectionClosed
 
 from serving.access.client_secrets import ClientSecrets
+from tests.providers.crowded import LET, LOADS, MARK
 from tests.providers.hanging import HANGS
 from tests.support.places import ROOT
+from tests.support.running_server import plain_http
 from tests.support.wire_client import client
 
 
@@ -122,6 +125,61 @@ def test_a_later_worker_that_cannot_start_ends_all_too(tmp_path: Path) -> None:
     assert complaints.count("another process has the model") == 1
 
 
+@pytest.mark.long
+@needs_proc
+async def test_a_worker_that_loads_takes_no_connection_away_from_one_that_serves(
+    tmp_path: Path,
+) -> None:
+    mark = tmp_path / "taken"
+    slow = {"REALTIME_LLM__PROVIDER": "tests.providers.crowded:SlowBeside", MARK: str(mark)}
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    process = server("--workers", "2", "--port", str(port), **slow)
+    address = f"ws://127.0.0.1:{port}"
+    try:
+        async with asyncio.timeout(60):
+            while not mark.with_suffix(LOADS).exists():
+                await asyncio.sleep(0.01)
+        first, second = workers(process.pid)
+        async with plain_http(base_url=f"http://127.0.0.1:{port}") as http:
+            for _ in range(20):
+                # Each by a connection of its own.
+                said = await http.get("/readyz", headers={"Connection": "close"})
+                assert said.status_code == 200
+        for _ in range(20):
+            async with client(f"{address}/v1/realtime"):
+                pass
+        mark.with_suffix(LET).touch()
+        await asyncio.to_thread(banner_of, process)
+        for worker in (first, second):
+            async with alone(worker, [first, second]):
+                assert (await health(address))["status"] == "healthy"
+    finally:
+        process.terminate()
+        await asyncio.to_thread(process.communicate, timeout=30)
+    assert process.returncode == 0
+
+
+@pytest.mark.long
+@needs_proc
+async def test_where_all_workers_have_ended_one_says_that_it_starts() -> None:
+    async with two_workers() as (address, process):
+        dead = workers(process.pid)
+        for worker in dead:
+            os.kill(worker, signal.SIGSTOP)
+        for worker in dead:
+            os.kill(worker, signal.SIGKILL)
+        said = set()
+        async with asyncio.timeout(60):
+            while "healthy" not in said:
+                with suppress(httpx.TransportError):
+                    said.add((await health(address))["status"])
+        assert said <= {"starting", "healthy"}
+        async with client(f"{address}/v1/realtime"):
+            pass
+
+
 def mint(answer: Connection) -> None:
     answer.send(ClientSecrets(None).mint({"type": "realtime"}, 2_000_000_000))
 
@@ -179,9 +237,11 @@ async def test_a_second_signal_ends_all_workers_at_once() -> None:
         await wire.until("response.created")
         process.terminate()
         async with asyncio.timeout(20):
-            # It has heard the first when it says so.
-            while (await health(address))["status"] != "draining":
-                pass
+            # It has heard the first when it says so; the idle one may end before it has answered.
+            said = ""
+            while said != "draining":
+                with suppress(httpx.TransportError):
+                    said = (await health(address))["status"]
         process.terminate()
         assert await asyncio.to_thread(process.wait, 30) == 0
         assert workers(process.pid) == []
