@@ -19,6 +19,15 @@ _OPTIONS = frozenset(
     }
 )
 """What a query may say: the database behind a Unix socket, and how TLS checks and proves itself."""
+_TLS = "ssl_"
+"""How the options of TLS begin."""
+_VALUES = {
+    "ssl_cert_reqs": ("none", "optional", "required"),
+    "ssl_check_hostname": ("true", "false", "yes", "no", "1", "0"),
+}
+"""Options that have one of some values, in small letters."""
+TLS_FILES = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
+"""Options that name a file."""
 
 
 def valid_store(written: SecretStr | None) -> SecretStr | None:
@@ -29,8 +38,9 @@ def valid_store(written: SecretStr | None) -> SecretStr | None:
     """
     if written is None:
         return None
+    text = written.get_secret_value()
     try:
-        url = urlsplit(written.get_secret_value())
+        url = urlsplit(text)
         named = url.path if url.scheme == "unix" else url.hostname
         known = url.scheme in ("redis", "rediss", "unix") and bool(named) and _has_port(url.port)
         asked = parse_qs(url.query, keep_blank_values=True)
@@ -38,21 +48,58 @@ def valid_store(written: SecretStr | None) -> SecretStr | None:
         known, asked = False, {}
     else:
         known = known and (url.scheme == "unix" or not url.path.strip("/") or _is_db(url.path))
+        known = known and not url.fragment
     if not known:
-        raise ValueError(
-            _(
-                "it is no address of a store; it must be a URL such as "
-                "redis://:PASSWORD@redis.internal:6379/0, rediss://… by TLS, or "
-                "unix:///run/redis/redis.sock"
-            )
+        reason = _(
+            "it is no address of a store; it must be a URL such as "
+            "redis://:PASSWORD@redis.internal:6379/0, rediss://… by TLS, or "
+            "unix:///run/redis/redis.sock"
         )
+        if "@" in text or "#" in text:
+            # What such a password says after its mark would be quoted as a port or a path.
+            marks = _("in a password, / is written %2F, # %23, ? %3F and @ %40")
+            reason = f"{reason}; {marks}"
+        raise ValueError(reason)
     if unknown := sorted(asked.keys() - _OPTIONS):
         raise ValueError(
             _("the URL has an option that is not known: {unknown}; those are: {known}").format(
                 unknown=", ".join(unknown), known=", ".join(sorted(_OPTIONS))
             )
         )
+    _check_options(url.scheme, asked)
     return written
+
+
+def tls_files(store: SecretStr) -> list[tuple[str, str]]:
+    """Return the files that the address of a store names for TLS, each behind its option."""
+    asked = parse_qs(urlsplit(store.get_secret_value()).query)
+    return [(option, asked[option][0]) for option in TLS_FILES if option in asked]
+
+
+def _check_options(scheme: str, asked: dict[str, list[str]]) -> None:
+    """Check what the query says; raises `ValueError`."""
+    tls = sorted(option for option in asked if option.startswith(_TLS))
+    if tls and scheme != "rediss":
+        raise ValueError(
+            _("the URL's {options} is for TLS: begin it with rediss://").format(
+                options=", ".join(tls)
+            )
+        )
+    for option, values in asked.items():
+        value, allowed = values[0], _VALUES.get(option)
+        wanted = ", ".join(allowed or ())
+        if option == "db":
+            good, wanted = value.isdecimal(), "0, 1, 2, …"
+        else:
+            good = bool(value) if allowed is None else value.lower() in allowed
+        if not good or len(values) > 1:
+            raise ValueError(
+                _("the URL's {option} must be there once, and be one of: {values}").format(
+                    option=option, values=wanted
+                )
+                if wanted
+                else _("the URL's {option} must name one file").format(option=option)
+            )
 
 
 def place_of_store(store: SecretStr) -> str:

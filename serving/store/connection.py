@@ -14,8 +14,8 @@ from pydantic import SecretStr
 
 from config import ConfigError
 from settings.installation import install_extra
-from settings.localisation import _
-from settings.store_url import place_of_store
+from settings.localisation import _, system_reason
+from settings.store_url import place_of_store, tls_files
 
 PATIENCE_S = 1.0
 """Seconds that a store may take, its connection included: sessions wait for it to begin."""
@@ -40,7 +40,7 @@ class StoreConnection:
             url: `limits.store`.
 
         Raises:
-            ConfigError: The library is not installed.
+            ConfigError: The library is not installed, or what the URL asks for cannot be had.
         """
         try:
             from redis.asyncio import BlockingConnectionPool, Redis
@@ -57,6 +57,7 @@ class StoreConnection:
         self.place = place_of_store(url)
         """Where it is, without the password."""
         self._failures = (RedisError, OSError)
+        _check_files(url)
         pool = BlockingConnectionPool.from_url(
             url.get_secret_value(),
             max_connections=CONNECTIONS,
@@ -70,6 +71,13 @@ class StoreConnection:
             lib_version=None,
             maint_notifications_config=MaintNotificationsConfig(enabled=False),
         )
+        try:
+            made = pool.connection_class(**pool.connection_kwargs)
+            if tls := getattr(made, "ssl_context", None):
+                # Not with the first session: what cannot be used ends the start.
+                tls.get()
+        except self._failures as error:
+            raise _unusable(str(error)) from error
         self._client = Redis.from_pool(pool)
 
     async def run(self, *commands: Command) -> list[Any]:
@@ -97,3 +105,20 @@ class StoreConnection:
     async def close(self) -> None:
         """Close all connections."""
         await self._client.aclose()
+
+
+def _check_files(url: SecretStr) -> None:
+    for option, file in tls_files(url):
+        try:
+            with open(file, "rb"):
+                pass
+        except OSError as error:
+            raise _unusable(f"{option}={file}: {system_reason(error)}") from None
+
+
+def _unusable(reason: str) -> ConfigError:
+    return ConfigError(
+        _("limits.store cannot be used ({reason}): correct it (REALTIME_LIMITS__STORE).").format(
+            reason=reason
+        )
+    )

@@ -43,6 +43,7 @@ def test_an_address_is_taken_and_shown_without_its_password(url: str, place: str
         "redis://redis.internal/open-sesame",
         "redis://[open-sesame",
         "unix://",
+        "redis://redis.internal/0#open-sesame",
     ],
 )
 def test_what_is_no_address_is_refused_and_not_quoted(url: str) -> None:
@@ -61,3 +62,41 @@ def test_an_option_that_nobody_reads_is_named() -> None:
 def test_no_store_is_needed() -> None:
     assert load_settings().limits.store is None
     assert isinstance(load_settings(limits={"store": REDIS}).limits.store, SecretStr)
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("unix:///run/redis.sock?db=sesame", "db must be there once, and be one of: 0, 1, 2, …"),
+        ("unix:///run/redis.sock?db=1&db=2", "db must be there once"),
+        ("rediss://h?ssl_cert_reqs=bogus", "be one of: none, optional, required"),
+        ("rediss://h?ssl_check_hostname=maybe", "be one of: true, false, yes, no, 1, 0"),
+        ("rediss://h?ssl_ca_certs=", "ssl_ca_certs must name one file"),
+        ("redis://h?ssl_ca_certs=/etc/ca.pem", "ssl_ca_certs is for TLS: begin it with rediss://"),
+        ("unix:///r.sock?ssl_keyfile=/k.pem", "ssl_keyfile is for TLS: begin it with rediss://"),
+    ],
+)
+def test_an_option_that_cannot_be_meant_is_named(url: str, reason: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        load_settings(limits={"store": url})
+    assert reason in str(refused.value)
+    assert "sesame" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "rediss://h?ssl_cert_reqs=none&ssl_check_hostname=False",
+        "redis://h?db=3",
+        "unix:///run/redis.sock?db=3",
+    ],
+)
+def test_options_with_a_value_that_they_have_are_taken(url: str) -> None:
+    assert load_settings(limits={"store": url}).limits.store is not None
+
+
+@pytest.mark.parametrize("password", ["open/sesame", "open#sesame", "open?sesame"])
+def test_marks_in_a_password_are_explained(password: str) -> None:
+    with pytest.raises(ConfigError, match=r"/ is written %2F, # %23") as refused:
+        load_settings(limits={"store": f"redis://:{password}@redis.internal:6379/0"})
+    assert "sesame" not in str(refused.value)
