@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 import httpx2
 from fastapi import Request, Response, WebSocket, WebSocketDisconnect
+from loguru import logger
 from starlette.requests import HTTPConnection
 from websockets.asyncio.client import ClientConnection, connect, unix_connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
@@ -206,6 +207,10 @@ def _path(scope: Mapping[str, Any]) -> str:
 def _unreachable(owner: Worker | Replica, error: Exception) -> Refused | UnknownCall:
     if isinstance(owner, Worker):
         return UnknownCall()
+    logger.bind(event="replica.unreachable", replica=owner.name).warning(
+        f"The replica {owner.name}, which has a call, cannot be reached by server.replica_url "
+        f"({type(error).__name__}): what was asked of that call was refused."
+    )
     return Refused(
         "replica_unreachable",
         f"The replica '{owner.name}', which has this call, cannot be reached "

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from loguru import logger
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
@@ -274,6 +275,8 @@ async def test_a_sideband_by_a_replica_that_stops_is_closed_and_the_call_goes_on
 
 @pytest.mark.long
 async def test_a_replica_that_is_not_there_is_named() -> None:
+    warnings: list[Any] = []
+    sink = logger.add(lambda line: warnings.append(line.record), level="WARNING")
     with fake_calls() as clients:
         async with replica(free_port(), clients) as gone:
             place = await gone.call()
@@ -287,6 +290,10 @@ async def test_a_replica_that_is_not_there_is_named() -> None:
                 async with server.sideband(place):
                     pass
             assert caught.value.response.status_code == 502
+    logger.remove(sink)
+    told = [said["extra"] for said in warnings if said["extra"].get("event")]
+    assert [said["event"] for said in told] == ["replica.unreachable"] * 2
+    assert all(str(gone.running.port) in said["replica"] for said in told)
 
 
 @pytest.mark.long
