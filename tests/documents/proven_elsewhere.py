@@ -178,9 +178,9 @@ _BY_PROOF: dict[str, str] = {
     "peers/webrtc/test_peer.py": "peers/webrtc/figures.py",
     "turn_detection/test_end_pointing.py": ("session/decisions.py turn_detection/speaker_level.py"),
     "session/test_playback.py": "wire/media.py",
+    "serving/process/test_uvicorn_websocket.py": "peers/connection.py",
     "serving/store/test_leases.py": (
-        "serving/store/connection.py serving/store/lease_commands.py serving/store/link.py "
-        "serving/store/shared.py"
+        "serving/store/lease_commands.py serving/store/link.py serving/store/shared.py"
     ),
     "serving/test_resuming.py": (
         "serving/store/kept_commands.py serving/store/kept_sessions.py serving/store/sealing.py"
