@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -12,6 +12,7 @@ from loguru import logger
 
 from config import LimitsConfig, Settings
 from peers.base import NotConnected, Peer, PeerGone
+from peers.tapped import Tap, TappedPeer, Taps
 from realtime_session import RealtimeSession
 from serving.admission import Admitted
 from serving.http_errors import not_ready
@@ -31,6 +32,9 @@ from translation.transport import TranslationTransport
 from transport import RealtimeTransport
 from wire.envelope import error_event
 from wire.errors import ProtocolError
+
+Listener = Callable[[Admitted], Tap | None]
+"""Returns what listens to a session that begins; None: nothing does."""
 
 _DONE = {CloseReason.CLIENT_DONE, CloseReason.EXPIRED}
 """Why a session is over for good."""
@@ -103,6 +107,7 @@ class OpenSessions:
         tracer: Tracer | None = None,
         tool_servers: McpServers | None = None,
         leases: Leases | None = None,
+        listeners: Sequence[Listener] = (),
     ) -> None:
         """Prepare.
 
@@ -113,6 +118,7 @@ class OpenSessions:
             tracer: Where turns are traced; None: nowhere.
             tool_servers: The MCP servers that sessions may use; None: those of the settings.
             leases: Count the sessions of a key over all servers; None: each process for itself.
+            listeners: Are asked, of every session, for what listens to it.
         """
         self._settings = settings
         self._leases = leases
@@ -120,6 +126,7 @@ class OpenSessions:
         self._metrics = metrics
         self._tracer = tracer
         self._tool_servers = tool_servers or McpServers(settings)
+        self._listeners = listeners
         self._places: set[Place] = set()
         self._guests: set[Guest] = set()
         self._fewer = asyncio.Event()
@@ -256,17 +263,20 @@ class OpenSessions:
         config = admitted.config
         trace = self._tracer.session() if self._tracer is not None else None
         translates = isinstance(config, TranslationSettings)
+        tap = self._tap(admitted)
         log = (ClauseLog if translates else TurnLog)(
-            config.id, self._metrics, trace, admitted.stack.name
+            config.id, self._metrics, trace, admitted.stack.name, tap and tap.turn_over
         )
+        own = peer if call is None else call.client
+        if tap is not None:
+            peer = TappedPeer(peer, tap, admitted.dialect())
         log.opened(admitted.client, admitted.label, call.call_id if call is not None else None)
         # Only a server that stops cancels a session.
         reason = CloseReason.SERVER_STOPS.value
         try:
             if call is not None:
                 await call.connected()
-            opener = peer if call is None else call.client
-            place.transport = self._transport(admitted, log, peer, opener)
+            place.transport = self._transport(admitted, log, peer, own)
             reason = await place.transport.run()
             if isinstance(place.transport, RealtimeTransport):
                 _note_end(admitted, place.transport)
@@ -285,6 +295,13 @@ class OpenSessions:
             self.give_up(place)
             connected = place.transport is not None
             log.closed(reason, call.figures() if call is not None and connected else None)
+            if tap is not None:
+                tap.closed(reason)
+
+    def _tap(self, admitted: Admitted) -> Tap | None:
+        """Return what listens to a session; None: nothing does."""
+        taps = [tap for listener in self._listeners if (tap := listener(admitted)) is not None]
+        return Taps(taps) if len(taps) > 1 else next(iter(taps), None)
 
     def _transport(
         self, admitted: Admitted, log: TurnLog, peer: Peer, opener: Peer
@@ -301,8 +318,9 @@ class OpenSessions:
         if isinstance(config, TranslationSettings):
             assert isinstance(log, ClauseLog)
             return TranslationTransport(config, admitted.stack.pipelines, log, peer)
-        observe = opener.send if admitted.observes else None
-        notify = opener.send if admitted.notices else None
+        send = peer.told_by(opener) if isinstance(peer, TappedPeer) else opener.send
+        observe = send if admitted.observes else None
+        notify = send if admitted.notices else None
         session = RealtimeSession(config, admitted.resumed)
         if admitted.resumed is not None:
             log.resumed(len(admitted.resumed.items))

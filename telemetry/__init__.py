@@ -3,4 +3,13 @@
 Other wings may enter by the modules in `__all__`.
 """
 
-__all__ = ["call_figures", "clause_log", "logs", "metrics", "shared_counts", "tracing", "turn_log"]
+__all__ = [
+    "call_figures",
+    "clause_log",
+    "logs",
+    "metrics",
+    "shared_counts",
+    "tracing",
+    "turn_log",
+    "turn_record",
+]

@@ -6,6 +6,7 @@ As everywhere in the log, there is no text, no audio and no key in it.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from loguru import logger
@@ -17,7 +18,7 @@ from telemetry.call_figures import CallFigures
 from telemetry.metrics import Metrics
 from telemetry.tracing import SessionTrace
 from telemetry.turn_log import TurnLog
-from telemetry.turn_record import ClauseStage
+from telemetry.turn_record import ClauseStage, TurnRecord
 
 
 @dataclass(slots=True)
@@ -41,9 +42,10 @@ class ClauseLog(TurnLog):
         metrics: Metrics,
         trace: SessionTrace | None = None,
         stack: str = DEFAULT_STACK,
+        note: Callable[[TurnRecord], None] | None = None,
     ) -> None:
         """Start with nothing observed; see `TurnLog`."""
-        super().__init__(session_id, metrics, trace, stack)
+        super().__init__(session_id, metrics, trace, stack, note)
         self._clauses: dict[str, _Clause] = {}
         self._pace = FilePace(time.monotonic())
         self._appended_s = 0.0
@@ -102,6 +104,13 @@ class ClauseLog(TurnLog):
             {} if start is None else {stage: at - start for stage, at in clause.moments.items()}
         )
         self._metrics.clause_over(outcome, stages)
+        if self._note is not None:
+            age_s = 0.0 if start is None else time.monotonic() - start
+            code = error.code if error else None
+            began = time.time() - age_s
+            self._note(
+                TurnRecord(self._session_id, clause_id, None, outcome, began, {**stages}, code)
+            )
         bound = logger.bind(
             event="clause",
             session_id=self._session_id,

@@ -8,6 +8,7 @@ too. Metrics and traces are made from the same records. None of them holds text,
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -58,6 +59,7 @@ class TurnLog:
         metrics: Metrics,
         trace: SessionTrace | None = None,
         stack: str = DEFAULT_STACK,
+        note: Callable[[TurnRecord], None] | None = None,
     ) -> None:
         """Start with nothing observed.
 
@@ -66,8 +68,10 @@ class TurnLog:
             metrics: The metrics of all sessions.
             trace: The session's traces; None: no tracing.
             stack: The name of its stack.
+            note: Is told every turn and response that is over; None: nobody is.
         """
         self._session_id = session_id
+        self._note = note
         self._metrics = metrics.of(stack)
         self._stack = stack
         self._on = "" if stack == DEFAULT_STACK else f", stack {stack}"
@@ -349,6 +353,8 @@ class TurnLog:
     def _report(self, turn: str, record: TurnRecord, reason: str | None) -> None:
         self._metrics.turn_over(record)
         self._trace.end(turn, record)
+        if self._note is not None:
+            self._note(record)
         ids = {"item_id": record.item_id, "response_id": record.response_id}
         known = {name: value for name, value in ids.items() if value}
         bound = logger.bind(

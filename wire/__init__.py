@@ -15,6 +15,7 @@ __all__ = [
     "ids",
     "incoming",
     "item_fields",
+    "long_strings",
     "mcp_events",
     "mcp_fields",
     "media",

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Annotated, Any, ClassVar, Literal, get_args
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, PrivateAttr
 
 from wire.item_fields import ItemInput
 from wire.media import Media
@@ -67,6 +67,16 @@ class SessionEvent(ClientEvent):
 
     handler: ClassVar[str]
     """The method of `RealtimeSession` that handles it."""
+    _raw: str | None = PrivateAttr(None)
+
+    @property
+    def raw(self) -> str | None:
+        """The text frame that it was read from; None: a client in this process made it."""
+        return self._raw
+
+    def read_from(self, raw: str) -> None:
+        """Note the text frame that it was read from."""
+        self._raw = raw
 
 
 class UpdateSession(SessionEvent):

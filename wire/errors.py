@@ -31,6 +31,8 @@ class ProtocolError(Exception):
         self.param = param
         self.event_id = event_id
         self.type = type_
+        self.raw: str | None = None
+        """The text frame that was refused; None: it was no text, or the error answers no frame."""
 
     def answering(self, event_id: str | None) -> ProtocolError:
         """Return the same error as the answer to the client event `event_id`."""

@@ -58,6 +58,14 @@ class EventReader:
 
     def read(self, raw: str) -> Steps[Incoming]:
         """Read one text frame, a long one in steps."""
+        came = yield from self._read(raw)
+        if isinstance(came, ProtocolError):
+            came.raw = raw
+        elif isinstance(came, SessionEvent):
+            came.read_from(raw)
+        return came
+
+    def _read(self, raw: str) -> Steps[Incoming]:
         event_id = None
         try:
             light, cut = yield from cut_long(raw, self._max_length)
