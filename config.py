@@ -52,6 +52,7 @@ from settings.origins import allowed_origin
 from settings.paths import own_path
 from settings.processor_settings import ProcessorConfig
 from settings.provider_declarations import is_of_vendor, vendor_domains, vendor_keys
+from settings.recording_settings import RecordingConfig as RecordingConfig
 from settings.sources import DOTENV, PREFIX, explained, layers, variable
 from settings.sources import ConfigError as ConfigError
 from settings.sources import chosen_profile as chosen_profile
@@ -547,6 +548,7 @@ class Settings(BaseSettings):
     model_server: ModelServerConfig = Field(default_factory=ModelServerConfig)
     processors: ProcessorConfig = Field(default_factory=ProcessorConfig)
     upstream: UpstreamConfig = Field(default_factory=UpstreamConfig)
+    recording: RecordingConfig = Field(default_factory=RecordingConfig)
     stacks: dict[str, StackConfig] = Field(default_factory=dict)
     """Further stacks, by the name that clients choose them by: lower-case letters, digits, `.`, `-`
     and `_`."""

@@ -13,7 +13,7 @@ if __name__ == "__main__":
 import asyncio
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from typing import Any
 
 from settings.installation import Chosen, install_extra, missing_library
@@ -57,6 +57,7 @@ try:
     from serving.process.server import listener_of, serve, settled, work
     from serving.process.workers import run_workers
     from serving.public_routes import health_routes, http_routes
+    from serving.recording.recorder import Recorder
     from serving.resuming import Resuming
     from serving.silent_services import warning_of_silent_services
     from serving.stacks import Stacks
@@ -121,7 +122,11 @@ def create_app(
     lifecycle = Lifecycle(stacks, announce_ready, on_failed_start)
     access = Access(settings.server, client_secrets)
     store = SharedStore(settings, metrics)
-    sessions = OpenSessions(settings, lifecycle, metrics, tracer, tool_servers, store.leases)
+    recorder = Recorder(settings, metrics) if settings.recording.dir is not None else None
+    listeners = [recorder.listen] if recorder is not None else []
+    sessions = OpenSessions(
+        settings, lifecycle, metrics, tracer, tool_servers, store.leases, listeners
+    )
     calls = Calls(settings, sessions, lifecycle, seat.worker)
     admission = Admission(settings, stacks, access, lifecycle)
     of_calls = (admission, calls, Whereabouts(settings.server, calls.ids, seat), sessions)
@@ -132,7 +137,8 @@ def create_app(
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         sys.setswitchinterval(SWITCH_INTERVAL_S)
         async with (
-            # Sessions that end last still give their leases back.
+            # Sessions that end last are still recorded, and still give their leases back.
+            recorder.running() if recorder is not None else nullcontext(),
             store.running(),
             lifecycle.running(calls),
             warning_of_silent_services(stacks, tool_servers, alone),
@@ -222,7 +228,12 @@ def main(argv: list[str] | None = None) -> None:
     }
     flags = {name: value for name, value in server.items() if value is not None}
     stacks = {name: {"profile": stack_profile} for name, stack_profile in given.stack}
-    overrides: dict[str, Any] = {"server": flags, "stacks": stacks}
+    recording = {"dir": given.record, "redact": given.record_redact or None}
+    overrides: dict[str, Any] = {
+        "server": flags,
+        "stacks": stacks,
+        "recording": {name: value for name, value in recording.items() if value is not None},
+    }
     profile = given.download or given.profile
     try:
         settings = load_settings(

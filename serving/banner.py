@@ -6,8 +6,9 @@ import json
 import textwrap
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from pathlib import Path
 
-from config import PRODUCT_NAME, VERSION, Settings
+from config import PRODUCT_NAME, VERSION, RecordingConfig, Settings
 from pipeline_manager import PipelineManager
 from serving.addresses import ANY_ADDRESS, Addresses
 from serving.ollama_offer import OllamaHere
@@ -45,14 +46,30 @@ def banner(
     """
     if settings.server.log_json:
         with in_english():
-            return _json_line(addresses, stacks, tool_servers)
+            return _json_line(addresses, stacks, tool_servers, settings.recording.dir)
     default = stacks.default.pipelines
     stack = [*_table(_stack(default, tool_servers)), *_others(stacks)]
-    parts = [f"{PRODUCT_NAME} {VERSION}", *_where(settings, addresses, udp_port), "", *stack]
+    parts = [
+        f"{PRODUCT_NAME} {VERSION}",
+        *_recorded(settings.recording),
+        *_where(settings, addresses, udp_port),
+        "",
+        *stack,
+    ]
     parts += ["", *_next(settings, addresses), *_deaf(default)]
     if default.llm.for_trial:
         parts += ["", *_real_model(ollama)]
     return "\n".join(parts)
+
+
+def _recorded(recording: RecordingConfig) -> list[str]:
+    """Say loudly that sessions are recorded, where they are."""
+    if recording.dir is None:
+        return []
+    told = _("RECORDING: all that is said in any session is written into {folder}")
+    if recording.redact:
+        told = _("RECORDING: the course of every session is written into {folder}, without words")
+    return [told.format(folder=recording.dir)]
 
 
 def _stack(manager: PipelineManager, tool_servers: str | None) -> dict[str, str]:
@@ -155,7 +172,9 @@ def _with_ollama(ollama: OllamaHere | None, model: str) -> str:
     return f"  {base}{chosen} {start_server()}"
 
 
-def _json_line(addresses: Addresses | None, stacks: Stacks, tool_servers: str | None) -> str:
+def _json_line(
+    addresses: Addresses | None, stacks: Stacks, tool_servers: str | None, recorded: Path | None
+) -> str:
     line = {
         "time": datetime.now().astimezone().isoformat(),
         "level": "info",
@@ -164,6 +183,7 @@ def _json_line(addresses: Addresses | None, stacks: Stacks, tool_servers: str | 
         "address": addresses and addresses.websocket,
         "stack": _lower(_stack(stacks.default.pipelines, tool_servers)),
         "stacks": {stack.name: _lower(stack.pipelines.describe()) for stack in stacks.named},
+        **({} if recorded is None else {"recording": str(recorded)}),
     }
     return json.dumps(line, ensure_ascii=False)
 

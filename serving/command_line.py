@@ -50,6 +50,16 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
         "--log-json", action="store_true", help=_("write the log as one JSON object per line")
     )
     parser.add_argument(
+        "--record",
+        metavar="DIR",
+        help=_("write every session into this folder: events, audio, times"),
+    )
+    parser.add_argument(
+        "--record-redact",
+        action="store_true",
+        help=_("with --record: leave out words and audio"),
+    )
+    parser.add_argument(
         "--profile",
         metavar="NAME",
         help=_("a ready-made stack: {names}").format(names=", ".join(profile_names())),
@@ -103,6 +113,7 @@ def chosen(given: argparse.Namespace, profile: str | None) -> Chosen:
     valued = [
         *((name, getattr(given, name)) for name in ("config", "host", "port", "workers")),
         ("log-level", given.log_level),
+        ("record", given.record),
         *(("stack", "=".join(stack)) for stack in given.stack),
     ]
     words = [
@@ -112,6 +123,7 @@ def chosen(given: argparse.Namespace, profile: str | None) -> Chosen:
         "insecure": given.insecure,
         "debug": given.debug,
         "log-json": given.log_json,
+        "record-redact": given.record_redact,
         "check": given.check,
         # The profile that it may name is the chosen one.
         "download": given.download is not None,

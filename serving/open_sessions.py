@@ -264,8 +264,9 @@ class OpenSessions:
         trace = self._tracer.session() if self._tracer is not None else None
         translates = isinstance(config, TranslationSettings)
         tap = self._tap(admitted)
+        note = tap.turn_over if tap is not None else None
         log = (ClauseLog if translates else TurnLog)(
-            config.id, self._metrics, trace, admitted.stack.name, tap and tap.turn_over
+            config.id, self._metrics, trace, admitted.stack.name, note
         )
         own = peer if call is None else call.client
         if tap is not None:

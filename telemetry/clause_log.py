@@ -18,7 +18,7 @@ from telemetry.call_figures import CallFigures
 from telemetry.metrics import Metrics
 from telemetry.tracing import SessionTrace
 from telemetry.turn_log import TurnLog
-from telemetry.turn_record import ClauseStage, TurnRecord
+from telemetry.turn_record import ClauseStage, Stage, TurnRecord
 
 
 @dataclass(slots=True)
@@ -106,11 +106,10 @@ class ClauseLog(TurnLog):
         self._metrics.clause_over(outcome, stages)
         if self._note is not None:
             age_s = 0.0 if start is None else time.monotonic() - start
+            reached: dict[Stage, float] = dict(stages.items())
             code = error.code if error else None
-            began = time.time() - age_s
-            self._note(
-                TurnRecord(self._session_id, clause_id, None, outcome, began, {**stages}, code)
-            )
+            ids = (self._session_id, clause_id, None, outcome)
+            self._note(TurnRecord(*ids, time.time() - age_s, reached, code))
         bound = logger.bind(
             event="clause",
             session_id=self._session_id,

@@ -136,6 +136,12 @@ class Metrics:
             [_STACK, "direction"],
             registry=registry,
         )
+        self.recordings = Counter(
+            "realtime_recordings_total",
+            "Sessions that were recorded, by how their recording ended.",
+            ["outcome"],
+            registry=registry,
+        )
         self.calls = Counter(
             "realtime_calls_total",
             "WebRTC calls that ended, by whether their client had connected.",

@@ -1,0 +1,73 @@
+"""Client frames as a recording keeps them: on one line, without keys, with their images.
+
+A frame may be megabytes of base64, which no JSON parser is given: it would hold the interpreter,
+and so all sessions, for a tenth of a second. What is long passes by, as `wire/incoming.py` does it.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic_core import to_json
+
+from flow.steps import at_once
+from serving.recording.hiding import without_secrets, without_words
+from telemetry.key_masks import HIDDEN
+from wire.errors import ProtocolError
+from wire.long_strings import cut_long
+from wire.strict_json import read_json
+
+_MARK = 33
+"""Characters at the end of a stand-in of a long string, by which it is known."""
+
+
+_KEYS = re.compile(
+    r"""(?P<name>"(?:authorization|api_key|client_secret)"\s*:\s*"|"headers"\s*:\s*\{)[^"}]*(?:"[^"}]*)*""",
+    re.IGNORECASE,
+)
+"""Finds keys in what is no JSON, together with what stands behind them."""
+
+
+def written(raw: str, *, redact: bool) -> bytes | None:
+    """Return a frame as compact JSON without keys; None: it is no JSON object.
+
+    Args:
+        raw: The frame as it came.
+        redact: Whether to leave out texts, audio and images.
+    """
+    try:
+        light, cut = at_once(cut_long(raw, len(raw)))
+        message = read_json(light)
+        if not isinstance(message, dict):
+            return None
+        message = without_secrets(message)
+        if redact:
+            return to_json(without_words(message))
+        marks = {mark: secrets.token_hex(16) for mark in cut}
+        text = to_json(_marked(message, marks)) if cut else to_json(message)
+    except (ProtocolError, ValueError, RecursionError):
+        return None
+    for mark, token in marks.items():
+        text = text.replace(token.encode(), cut[mark].encode(), 1)
+    return text
+
+
+def unread(raw: str | None, *, redact: bool) -> str | dict[str, Any] | None:
+    """Return what stands for a message that is no JSON object."""
+    if raw is None:
+        return None
+    return {"chars": len(raw)} if redact else _KEYS.sub(rf"\g<name>{HIDDEN}", raw)
+
+
+def _marked(value: Any, marks: Mapping[str, str]) -> Any:
+    """Return a value whose long strings are tokens."""
+    if isinstance(value, dict):
+        return {key: _marked(inner, marks) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_marked(inner, marks) for inner in value]
+    if isinstance(value, str):
+        return marks.get(value[-_MARK:], value)
+    return value

@@ -1,0 +1,107 @@
+"""What is left out of recordings: keys always, words if the operator says so."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from telemetry.key_masks import HIDDEN, without_keys
+
+_KEY_FIELDS = frozenset({"authorization", "api_key", "client_secret"})
+"""Fields of events whose value is a key."""
+_URL_FIELDS = frozenset({"server_url", "connector_url"})
+_IN_URL = re.compile(r"(?<=//)[^/@\s]+(?=@)")
+"""Finds name and password in a URL."""
+_KEY = re.compile(rb"(?:(?<![\w-])|(?<=\\[bfnrt]))(?:sk-|ek_)[\w-]{16,}")
+"""Finds, in a JSON text, what can be nothing but a key of OpenAI's kind."""
+_STRUCTURE = frozenset(
+    {
+        *("type", "object", "id", "event_id", "item_id", "previous_item_id", "response_id"),
+        *("call_id", "conversation_id", "conversation", "role", "status", "code", "reason"),
+        *("model", "voice", "modalities", "output_modalities", "format", "input_audio_format"),
+        *("output_audio_format", "eagerness", "language", "tool_choice", "include", "phase"),
+        *("truncation", "max_output_tokens", "max_response_output_tokens", "detail"),
+    }
+)
+"""Fields that say how a conversation goes, and not what is said in it. All others are taken to."""
+
+
+def without_secrets(value: Any, name: str = "") -> Any:
+    """Return a JSON value with its keys masked.
+
+    Args:
+        value: The value.
+        name: The field that it is the value of.
+    """
+    if isinstance(value, dict):
+        if name == "headers":
+            return dict.fromkeys(value, HIDDEN)
+        return {key: without_secrets(inner, key.lower()) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [without_secrets(inner, name) for inner in value]
+    if name in _KEY_FIELDS and value is not None:
+        return HIDDEN
+    if isinstance(value, str) and name in _URL_FIELDS:
+        return _IN_URL.sub(HIDDEN, without_keys(value))
+    return value
+
+
+def without_words(value: Any, name: str = "type") -> Any:
+    """Return a JSON value in which texts are replaced by their length: `{"chars": 12}`.
+
+    Args:
+        value: The value.
+        name: The field that it is the value of.
+    """
+    if isinstance(value, dict):
+        if name == "metadata":
+            return {"chars": len(json.dumps(value, ensure_ascii=False))}
+        return {key: without_words(inner, key) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [without_words(inner, name) for inner in value]
+    if isinstance(value, str) and name not in _STRUCTURE:
+        return {"chars": len(value)}
+    return value
+
+
+class KnownKeys:
+    """Keys that stand in no line, whatever brought them there.
+
+    They are the server's own, and what looks like one of OpenAI's.
+    """
+
+    def __init__(self, keys: Iterable[str]) -> None:
+        """Hide these keys."""
+        self._keys = [json.dumps(key)[1:-1].encode() for key in keys if key]
+
+    def hidden(self, line: bytes) -> bytes:
+        """Return a line without them, which may be long, and need not be parsed."""
+        if b"sk-" in line or b"ek_" in line:
+            line = _KEY.sub(HIDDEN.encode(), line)
+        for key in self._keys:
+            if key in line:
+                line = line.replace(key, HIDDEN.encode())
+        return line
+
+
+def light(written: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a server event without the audio and the images of its item.
+
+    They came from the client, or were played to it: there they are recorded.
+    """
+    item = written.get("item")
+    content = item.get("content") if isinstance(item, dict) else None
+    if not content:
+        return dict(written)
+    parts: list[dict[str, Any]] = [
+        {
+            key: {"left_out": len(value)}
+            if key in ("audio", "image_url") and isinstance(value, bytes | str)
+            else value
+            for key, value in part.items()
+        }
+        for part in content
+    ]
+    return {**written, "item": {**item, "content": parts}} if isinstance(item, dict) else {}

@@ -1,0 +1,100 @@
+"""Keys are masked wherever they stand, and words only where they may be somebody's."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from serving.recording import client_frames
+from serving.recording.hiding import KnownKeys, light, without_secrets, without_words
+
+
+def test_keys_of_mcp_servers_are_masked_and_names_stay() -> None:
+    tool = {
+        "type": "mcp",
+        "server_url": "https://user:word@mcp.example/path?token=abc",
+        "authorization": "token",
+        "headers": {"X-Token": "abc"},
+    }
+    assert without_secrets({"session": {"tools": [tool]}})["session"]["tools"] == [
+        {
+            "type": "mcp",
+            "server_url": "https://***@mcp.example/path?***",
+            "authorization": "***",
+            "headers": {"X-Token": "***"},
+        }
+    ]
+
+
+def test_the_servers_own_keys_are_masked_in_whatever_is_written() -> None:
+    keys = KnownKeys(['a"key', ""])
+    assert keys.hidden(json.dumps({"text": 'my a"key'}).encode()) == b'{"text": "my ***"}'
+
+
+def test_what_looks_like_a_key_is_masked_in_any_text() -> None:
+    text = {"text": "say:\nek_0123456789abcdefghij?now", "other": "task-0123456789abcdefghij sk-x"}
+    assert json.loads(KnownKeys([]).hidden(json.dumps(text).encode())) == {
+        **text,
+        "text": "say:\n***?now",
+    }
+
+
+def test_words_become_their_length_and_the_course_stays() -> None:
+    event = {
+        "type": "conversation.item.create",
+        "event_id": "mine",
+        "item": {
+            "type": "message",
+            "role": "user",
+            "content": [{"type": "input_text", "text": "twelve chars"}],
+        },
+        "metadata": {"name": "Ada"},
+        "count": 3,
+    }
+    assert without_words(event) == {
+        **event,
+        "item": {
+            "type": "message",
+            "role": "user",
+            "content": [{"type": "input_text", "text": {"chars": 12}}],
+        },
+        "metadata": {"chars": 15},
+    }
+
+
+def test_audio_of_an_item_is_left_out_of_the_servers_events() -> None:
+    event = {"type": "x", "item": {"id": "i", "content": [{"type": "input_audio", "audio": b"12"}]}}
+    assert light(event)["item"]["content"] == [{"type": "input_audio", "audio": {"left_out": 2}}]
+    assert light({"type": "x", "item": {"id": "i"}}) == {"type": "x", "item": {"id": "i"}}
+
+
+def test_a_frame_of_megabytes_stays_whole_on_one_line() -> None:
+    picture = "data:image/png;base64," + "iVBORw0KGgo=" * 100_000
+    audio = "AAEC" * 10_000
+    event = {
+        "type": "conversation.item.create",
+        "authorization": "token",
+        "item": {"content": [{"image_url": picture}, {"audio": audio}, {"text": "short"}]},
+    }
+    raw = json.dumps(event, indent=2)
+    written = client_frames.written(raw, redact=False)
+    assert written is not None
+    assert b"\n" not in written
+    assert json.loads(written) == {**event, "authorization": "***"}
+
+
+@pytest.mark.parametrize("raw", ["{", "[1]", "words", "[" * 5000, '{"a":' * 5000])
+def test_what_is_no_object_is_kept_as_text(raw: str) -> None:
+    assert client_frames.written(raw, redact=False) is None
+    assert client_frames.unread(raw, redact=False) == raw
+    assert client_frames.unread(raw, redact=True) == {"chars": len(raw)}
+
+
+def test_keys_are_masked_in_what_is_no_json_too() -> None:
+    raw = '{"authorization" : "token", "headers": {"X": "abc"'
+    told = client_frames.unread(raw, redact=False)
+    assert isinstance(told, str)
+    assert "token" not in told
+    assert "abc" not in told
+    assert client_frames.unread(None, redact=False) is None
