@@ -6,6 +6,7 @@ Other wings may enter by the modules in `__all__`.
 __all__ = [
     "call_figures",
     "clause_log",
+    "key_masks",
     "logs",
     "metrics",
     "shared_counts",

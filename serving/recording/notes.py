@@ -9,14 +9,17 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from audio.formats import AudioFormat
+from peers.base import AppendedAudio
 
 
 class Appended(NamedTuple):
-    """Audio of the client."""
+    """Audio of the client.
+
+    Fifty come in a second, so nothing is made of it but this.
+    """
 
     ms: float
-    audio: bytes
-    event_id: str | None
+    audio: AppendedAudio
 
 
 class Came(NamedTuple):
@@ -75,6 +78,26 @@ class Overflowed(NamedTuple):
     """More was noted than could be written: nothing is noted any more."""
 
     ms: float
+
+
+class Backlog:
+    """What all sessions together have noted and the disk has not taken, in bytes.
+
+    Each of the two counts is changed by one thread alone.
+    """
+
+    def __init__(self, most: int) -> None:
+        """Allow so many bytes."""
+        self._most = most
+        self.noted = 0
+        """Bytes that were noted; the event loop's."""
+        self.taken = 0
+        """Bytes of them that were taken to be written; the writing thread's."""
+
+    @property
+    def is_full(self) -> bool:
+        """Whether nothing more is to be noted."""
+        return self.noted - self.taken > self._most
 
 
 Note = Appended | Came | Sent | Spoken | Heard | TurnOver | Silenced | Closed | Overflowed

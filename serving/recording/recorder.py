@@ -1,6 +1,6 @@
 """Records the sessions of a server, one thread of the process for all of them.
 
-Sessions note what passes, in memory and within bounds; once a second the thread writes it. What
+Sessions note what passes, in memory and within bounds; every two seconds the thread writes it. What
 cannot be written ends the recording, with one line in the log, and never the session.
 """
 
@@ -24,13 +24,14 @@ from config import VERSION, Settings
 from serving.admission import Admitted
 from serving.recording.folder import prepare, tidy
 from serving.recording.hiding import KnownKeys
-from serving.recording.notes import About, Note
+from serving.recording.notes import About, Backlog, Note
 from serving.recording.session_file import SessionFile, TooLarge, TooSlow
 from serving.recording.session_tap import SessionTap
+from serving.recording.tracks import load_library
 from telemetry.metrics import Metrics
 from translation.settings import TranslationSettings
 
-TICK_S = 1.0
+TICK_S = 2.0
 """Seconds between two writings: what a process that is killed loses."""
 TIDY_S = 60.0
 """Seconds between two looks at the folder's size."""
@@ -72,10 +73,7 @@ class Recorder:
         self._new: deque[_Recording] = deque()
         self._open: list[_Recording] = []
         """Those that are written; the thread's alone."""
-        self._noted = 0
-        """Bytes that were noted; the event loop's alone."""
-        self._written = 0
-        """Bytes that were taken of them; the thread's alone."""
+        self._backlog = Backlog(MOST_PENDING)
         self._wake = threading.Event()
         self._stopping = False
         self._full = False
@@ -116,21 +114,15 @@ class Recorder:
             "redacted": self._config.redact,
         }
         heard = AudioFormat() if isinstance(config, TranslationSettings) else config.input_format
-        tap = SessionTap(now, admitted.dialect(), config.media, self._reserve)
+        tap = SessionTap(now, admitted.dialect(), config.media, self._backlog)
         self._new.append(_Recording(About(config.id, began, header, heard), tap))
         self._wake.set()
         return tap
 
-    def _reserve(self, size: int) -> bool:
-        """Count bytes that are noted; returns whether there is room for them."""
-        if self._noted + size - self._written > MOST_PENDING:
-            return False
-        self._noted += size
-        return True
-
     # --- in the thread ------------------------------------------------------------------------
 
     def _write_all(self) -> None:
+        load_library()
         while True:
             stopping = self._stopping
             self._tidy()
@@ -160,12 +152,10 @@ class Recorder:
         return False
 
     def _taken(self, tap: SessionTap) -> list[Note]:
-        notes: list[Note] = []
-        while tap.notes:
-            size, note = tap.notes.popleft()
-            self._written += size
-            notes.append(note)
-        return notes
+        # What comes meanwhile is for the next time.
+        taken = [tap.notes.popleft() for _ in range(len(tap.notes))]
+        self._backlog.taken += sum(size for size, _note in taken)
+        return [note for _size, note in taken]
 
     def _begun(self, about: About) -> SessionFile:
         if self._full:

@@ -160,8 +160,9 @@ class SessionFile:
         if not self._run:
             return
         run, self._run = self._run, []
-        placed = self._placed("user", b"".join(one.audio for one in run), self._heard)
-        lines.append(rows.appended(((one.ms, len(one.audio), one.event_id) for one in run), placed))
+        placed = self._placed("user", b"".join([one.audio.audio for one in run]), self._heard)
+        pieces = [(ms, len(audio), event_id) for ms, (audio, event_id) in run]
+        lines.append(rows.appended(pieces, placed))
         self._ms = run[-1].ms
 
     def _placed(self, side: Side, audio: bytes, audio_format: Any) -> dict[str, Any]:

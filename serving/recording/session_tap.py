@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 
 from audio.formats import AudioFormat
@@ -15,6 +15,7 @@ from peers.base import AppendedAudio
 from serving.recording.hiding import light
 from serving.recording.notes import (
     Appended,
+    Backlog,
     Came,
     Closed,
     Heard,
@@ -40,21 +41,19 @@ from wire.translation_events import TranslatedAudioDelta
 class SessionTap:
     """Listens to a session (`peers.tapped.Tap`)."""
 
-    def __init__(
-        self, began: float, dialect: Dialect, media: Media, reserve: Callable[[int], bool]
-    ) -> None:
+    def __init__(self, began: float, dialect: Dialect, media: Media, backlog: Backlog) -> None:
         """Begin.
 
         Args:
             began: When the session began, in seconds of `time.monotonic`.
             dialect: Names the events that carry audio as the client knows them.
             media: How the session's audio travels.
-            reserve: Is told the bytes of every note; returns whether there is room for it.
+            backlog: What waits for the disk.
         """
         self._began = began
         self._dialect = dialect
         self._plays = media is Media.TRACKS
-        self._reserve = reserve
+        self._backlog = backlog
         self.notes: deque[tuple[int, Note]] = deque()
         """What is not written yet, each with the bytes that it was counted with; the writing thread
         takes it from the left."""
@@ -67,7 +66,7 @@ class SessionTap:
 
     def appended(self, audio: AppendedAudio) -> None:
         """Note audio of the client."""
-        self._note(Appended(self._now(), audio.audio, audio.event_id), len(audio.audio))
+        self._note(Appended(self._now(), audio), len(audio.audio))
 
     def sent(self, event: ServerEvent, written: Sequence[WireEvent]) -> None:
         """Note an event of the server."""
@@ -123,7 +122,8 @@ class SessionTap:
     def _note(self, note: Note, size: int) -> None:
         if self.stopped:
             return
-        if not self._reserve(size):
+        if self._backlog.is_full:
             self.stopped = True
-            size, note = 0, Overflowed(self._now())
+            note, size = Overflowed(self._now()), 0
+        self._backlog.noted += size
         self.notes.append((size, note))

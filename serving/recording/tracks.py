@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -14,6 +15,11 @@ from serving.recording.rows import place
 Side = Literal["user", "assistant"]
 OWNER_ALONE = 0o600
 """Mode of every file of a recording."""
+
+
+def load_library() -> None:
+    """Load libsndfile, which servers that record need, and no others."""
+    importlib.import_module("soundfile")
 
 
 class _Sound(Protocol):
@@ -29,7 +35,6 @@ class _Track:
 
     def __init__(self, path: Path, name: str, rate: int) -> None:
         """Create it; raises `OSError`."""
-        # libsndfile is loaded by servers that record, and by no others.
         import soundfile
 
         self.name = name
