@@ -41,6 +41,13 @@ def check() -> int:
     return main()
 
 
+def recordings() -> int:
+    """Show recorded sessions: `open-realtime-recordings`; returns its exit status."""
+    from recordings.command import main
+
+    return main()
+
+
 def _with_own_classes() -> None:
     if not sys.flags.safe_path:
         # The user's own classes, which settings may name, are in the working directory.

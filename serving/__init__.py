@@ -9,6 +9,7 @@ __all__ = [
     "http_errors",
     "multipart",
     "process",
+    "recording",
     "request_body",
     "voice_list",
 ]

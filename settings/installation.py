@@ -29,6 +29,7 @@ _COMMANDS = {
     "main.py": "open-realtime-server",
     "models_http": "open-realtime-models",
     "push_to_talk_app.py": "open-realtime-talk",
+    "recordings": "open-realtime-recordings",
     "test_client.py": "open-realtime-check",
 }
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -19,7 +18,7 @@ OWNER_ALONE = 0o600
 
 def load_library() -> None:
     """Load libsndfile, which servers that record need, and no others."""
-    importlib.import_module("soundfile")
+    import soundfile  # noqa: F401
 
 
 class _Sound(Protocol):

@@ -42,6 +42,7 @@ LAYERS = (
     "main",
     "models_http",
     "models_app",
+    "recordings",
     "clients",
     "push_to_talk_app",
     "test_client",
