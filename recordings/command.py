@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from recordings.reading import BadRecording, read
+from recordings.reading import BadRecording, Recording, read
 from recordings.show import events, told
 from settings.arguments import PlainParser
 from settings.installation import program_name
@@ -23,11 +24,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     show = commands.add_parser("show", help=_("print the conversation, and where its time went"))
     show.add_argument("file", metavar=_("FILE"), type=Path, help=_("a recording's .jsonl file"))
     show.add_argument("--events", action="store_true", help=_("print every event instead"))
+    page = commands.add_parser("page", help=_("write one HTML file: to open, search and play"))
+    page.add_argument("file", metavar=_("FILE"), type=Path, help=_("a recording's .jsonl file"))
+    page.add_argument(
+        "-o", "--output", metavar=_("PAGE"), type=Path, help=_("where (default: beside the file)")
+    )
     given = parser.parse_args(argv)
     try:
         recording = read(given.file)
-        for line in events(recording) if given.events else told(recording):
-            print(line)
+        if given.command == "page":
+            print(write_page(recording, given.output))
+        else:
+            for line in events(recording) if given.events else told(recording):
+                print(line)
         if recording.cut_off is not None:
             print(cut_off(given.file, recording.cut_off), file=sys.stderr)
     except BadRecording as error:
@@ -37,6 +46,26 @@ def main(argv: Sequence[str] | None = None) -> int:
         # `| head` has read enough; at its end Python would try to write once more.
         sys.stdout = None  # type: ignore[assignment]
     return 0
+
+
+def write_page(recording: Recording, output: Path | None) -> Path:
+    """Write a recording's page, for its owner alone, and return where it is.
+
+    Raises:
+        BadRecording: A track is missing, or the page cannot be written.
+    """
+    # What draws waveforms takes longer to load than a conversation to print.
+    from recordings.page import page
+
+    text = page(recording)
+    path = output or recording.path.with_suffix(".html")
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with open(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise BadRecording(f"{path}: {error.strerror}") from None
+    return path
 
 
 def cut_off(path: Path, line: int) -> str:

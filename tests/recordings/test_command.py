@@ -2,37 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import re
+import stat
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+from config import RecordingConfig
 from recordings.command import main
-from tests.support.running_server import running, scripted_settings
-from tests.support.wire_client import client, speech
+from tests.recordings.recorded import recorded
+from tests.support.places import ROOT
 
-
-async def recorded(folder: Path, **changed: object) -> Path:
-    """Hold a conversation with a server that records it."""
-    recording = {"dir": folder, **changed}
-    settings = scripted_settings(recording=recording, stt={"text": "what is the weather"})
-    async with running(settings) as server:
-        async with client(server.url) as wire:
-            await wire.update(audio={"input": {"transcription": {"model": "whisper-1"}}})
-            await wire.append(speech())
-            await wire.until("response.done")
-            await wire.say("and tomorrow")
-            await wire.until("response.done")
-            await wire.send("no.such.event")
-            await wire.until("error")
-        await server.emptied()
-    return found(folder)
-
-
-def found(folder: Path) -> Path:
-    """Return the only recording."""
-    (path,) = folder.glob("*.jsonl")
-    return path
+DOCUMENT = (ROOT / "docs" / "recordings.md").read_text(encoding="utf-8")
 
 
 async def test_the_conversation_is_shown_with_its_waterfalls(
@@ -98,3 +81,58 @@ def test_a_recording_that_is_cut_off_is_shown_and_said_to_be(
     told = capsys.readouterr()
     assert told.out.startswith("sess_1")
     assert f"{path}, line 2: the rest is missing" in told.err
+
+
+async def test_a_page_is_written_for_its_owner_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = await recorded(tmp_path)
+    capsys.readouterr()
+    assert main(["page", str(path)]) == 0
+    written = path.with_suffix(".html")
+    assert capsys.readouterr().out == f"{written}\n"
+    assert stat.S_IMODE(written.stat().st_mode) == 0o600
+    assert main(["page", str(path), "-o", str(tmp_path / "gone" / "page.html")]) == 1
+    told = capsys.readouterr().err
+    assert told == f"error: {tmp_path / 'gone' / 'page.html'}: No such file or directory\n"
+
+
+async def test_a_track_that_is_missing_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = await recorded(tmp_path)
+    track = path.with_name(path.name.replace(".jsonl", ".user.flac"))
+    track.write_bytes(b"no sound")
+    capsys.readouterr()
+    assert main(["page", str(path)]) == 1
+    told = capsys.readouterr().err
+    assert told.startswith(f"error: {track}: cannot be read as audio: ")
+    assert told.count("\n") == 1
+
+
+async def test_the_commands_of_the_document_do_what_it_says(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = await recorded(tmp_path)
+    commands = re.findall(r"^python -m recordings (.*?)\s+#", DOCUMENT, re.MULTILINE)
+    assert len(commands) == 3
+    for command in commands:
+        capsys.readouterr()
+        assert main([str(path) if word == "FILE" else word for word in command.split()]) == 0
+        assert capsys.readouterr().out
+
+
+def test_every_setting_is_in_the_document_with_its_default() -> None:
+    listed = dict(re.findall(r"^\| `recording\.(\w+)` \| (\S+) \|", DOCUMENT, re.MULTILINE))
+    defaults = RecordingConfig().model_dump()
+    assert listed.keys() == defaults.keys()
+    for name, value in defaults.items():
+        written = "none" if value is None else str(value).lower()
+        assert listed[name] == written.removesuffix(".0"), name
+
+
+async def test_the_document_names_every_field_of_a_line(tmp_path: Path) -> None:
+    rows = [json.loads(line) for line in (await recorded(tmp_path)).read_text().splitlines()]
+    fields = {name for row in rows for name in row} | set(rows[0])
+    fields |= {name for row in rows for name in row.get("turn", {})}
+    assert [name for name in sorted(fields) if f"`{name}`" not in DOCUMENT] == []
