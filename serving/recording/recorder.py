@@ -86,7 +86,7 @@ class Recorder:
         thread = threading.Thread(target=self._write_all, name="recorder", daemon=True)
         thread.start()
         what = "the course of every session" if self._config.redact else "all that is said"
-        logger.bind(event="recording.on", folder=str(self._folder)).warning(
+        logger.bind(event="recorder.on", folder=str(self._folder)).warning(
             f"Recording: {what} is written into {self._folder} (recording.dir)"
         )
         try:
@@ -185,7 +185,7 @@ class Recorder:
             outcome = "too_slow"
         self._metrics.recordings.labels(outcome).inc()
         session_id = one.about.session_id
-        logger.bind(event="recording.stopped", session_id=session_id, outcome=outcome).warning(
+        logger.bind(event="session.unrecorded", session_id=session_id, outcome=outcome).warning(
             f"{session_id} is not recorded any further: {why}. The session goes on."
         )
 

@@ -13,7 +13,7 @@ from tests.support.places import ROOT
 TESTS = ROOT / "tests"
 WINGS = (
     *("answering", "audio", "clients", "flow", "hearing", "models_http", "own_processors", "peers"),
-    *("providers", "serving", "session", "settings", "telemetry", "tool_servers"),
+    *("providers", "recordings", "serving", "session", "settings", "telemetry", "tool_servers"),
     *("translation", "turn_detection", "upstream", "wire"),
 )
 FILES = sorted(

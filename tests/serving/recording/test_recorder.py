@@ -16,6 +16,7 @@ from websockets.asyncio.client import connect
 
 from audio.pcm import read_wav
 from config import ConfigError, load_settings
+from tests.support import translating
 from tests.support.places import DATA, ROOT
 from tests.support.running_server import RunningServer, plain_http, running, scripted_settings
 from tests.support.server_process import Process, started
@@ -269,3 +270,39 @@ def test_a_folder_that_cannot_be_written_ends_the_start(tmp_path: Path) -> None:
         load_settings(recording={"dir": file})
     with pytest.raises(ConfigError, match="folder of the recordings"):
         load_settings(recording={"redact": True})
+
+
+async def test_a_call_is_recorded_with_what_it_played_and_dropped(tmp_path: Path) -> None:
+    pytest.importorskip("aiortc", reason="requirements/webrtc.txt is not installed")
+    from tests.support.rtc_caller import calling
+
+    slow = {"ms_per_character": 200}
+    settings = scripted_settings(recording={"dir": tmp_path}, webrtc={"udp_port": 0}, tts=slow)
+    async with running(settings) as server:
+        async with calling(server.http) as caller:
+            caller.microphone.say(speech())
+            await caller.until("output_audio_buffer.started")
+            caller.send("output_audio_buffer.clear")
+            await caller.until("output_audio_buffer.cleared")
+        await server.emptied()
+    rows = lines(tmp_path)
+    assert rows[0]["media"] == "tracks"
+    heard = sum(row["audio"]["samples"] for row in rows if "appends" in row)
+    assert heard > 24000
+    spoken = [row for row in rows if "audio" in row and "event" in row]
+    assert {row["event"]["type"] for row in spoken} == {"response.output_audio.delta"}
+    assert any(row.get("silenced") for row in rows)
+
+
+async def test_a_translation_is_recorded_with_both_voices(tmp_path: Path) -> None:
+    async with running(translating.echoing(recording={"dir": tmp_path})) as server:
+        async with client(translating.address(server)) as wire:
+            await translating.append(wire, speech())
+            await translating.close(wire)
+        await server.emptied()
+    rows = lines(tmp_path)
+    assert rows[0]["dialect"] == "translation"
+    assert types(rows, "server") == [event["type"] for event in wire.events]
+    spoken = [row["audio"]["samples"] for row in rows if "audio" in row and "event" in row]
+    assert 2 * sum(spoken) == len(translating.audio(wire)) > 0
+    assert not [row for row in rows if row.get("event", {}).get("delta", "").startswith("AAAA")]
