@@ -77,11 +77,13 @@ async def run(callers: int, seconds: float, rounds: int, *, scripted: bool) -> l
         servers: dict[str, LocalServer] = {}
         folders: dict[str, Path] = {}
         for kind in KINDS:
-            settings = {}
-            if kind != "none":
-                folders[kind] = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-                settings = {"RECORDING__DIR": str(folders[kind]), "RECORDING__AUDIO": kind}
-            servers[kind] = stack.enter_context(start(**settings))
+            if kind == "none":
+                servers[kind] = stack.enter_context(start())
+                continue
+            folder = stack.enter_context(tempfile.TemporaryDirectory())
+            folders[kind] = Path(folder)
+            server = start(RECORDING__DIR=folder, RECORDING__AUDIO=kind)
+            servers[kind] = stack.enter_context(server)
         for number in range(rounds):
             for kind in KINDS if number % 2 == 0 else reversed(KINDS):
                 found[kind].append(await measured(servers[kind], callers, seconds))

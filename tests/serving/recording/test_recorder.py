@@ -16,6 +16,7 @@ from websockets.asyncio.client import connect
 
 from audio.pcm import read_wav
 from config import ConfigError, load_settings
+from serving.recording.folder import lock
 from tests.support import translating
 from tests.support.places import DATA, ROOT
 from tests.support.running_server import RunningServer, plain_http, running, scripted_settings
@@ -306,3 +307,23 @@ async def test_a_translation_is_recorded_with_both_voices(tmp_path: Path) -> Non
     spoken = [row["audio"]["samples"] for row in rows if "audio" in row and "event" in row]
     assert 2 * sum(spoken) == len(translating.audio(wire)) > 0
     assert not [row for row in rows if row.get("event", {}).get("delta", "").startswith("AAAA")]
+
+
+async def test_no_session_is_recorded_while_open_ones_fill_the_folder(tmp_path: Path) -> None:
+    pytest.importorskip("fcntl")
+    other = tmp_path / "20260101T101112-sess_other.jsonl"
+    settings = scripted_settings(recording={"dir": tmp_path, "keep_mib": 1})
+    with other.open("wb") as written:
+        written.write(bytes(2 * 2**20))
+        written.flush()
+        # As another worker does, whose session is open.
+        lock(written)
+        async with running(settings) as server:
+            async with client(server.url) as wire:
+                await wire.say("hello")
+                await wire.until("response.done")
+                while not await recordings(server):
+                    pass
+            await server.emptied()
+            assert await recordings(server) == {"too_large": 1}
+    assert files(tmp_path) == [other]
