@@ -54,8 +54,9 @@ def appended(pieces: Iterable[tuple[float, int, str | None]], audio: dict[str, A
         pieces: When each came, its bytes on the wire, and its `event_id` if it had one.
         audio: Where their audio is.
     """
+    # Fifty a second: `round` would take as long as all the rest.
     told = [
-        [round(ms, 1), size] if event_id is None else [round(ms, 1), size, event_id]
+        [int(10 * ms) / 10, size] if event_id is None else [int(10 * ms) / 10, size, event_id]
         for ms, size, event_id in pieces
     ]
     return to_json({"t": told[0][0], "from": "client", "appends": told, "audio": audio}) + b"\n"

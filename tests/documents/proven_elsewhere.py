@@ -23,7 +23,7 @@ _BY_PROOF: dict[str, str] = {
     "serving/recording/test_hiding.py": "serving/recording/client_frames.py",
     "serving/recording/test_recorder.py": (
         "serving/recording/notes.py serving/recording/rows.py serving/recording/session_file.py "
-        "serving/recording/session_tap.py settings/recording_settings.py"
+        "settings/recording_settings.py"
     ),
     "serving/test_downloading.py": (
         "providers/in_process/model_places.py settings/models_settings.py"
